@@ -37,6 +37,7 @@ class Outgoing:
     inbox: address of the sign-in page.
     answer: address of the page that takes an answer with the code; empty without such a page.
     at: its date, µs UTC.
+    text: the watchman's words in place of those of a knock, to an operator; a call then speaks the watchman's prompt.
     """
 
     address: str = field(repr=False)
@@ -47,6 +48,7 @@ class Outgoing:
     inbox: str
     answer: str = ""
     at: int = 0
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

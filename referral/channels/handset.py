@@ -44,7 +44,7 @@ class Handset:
 
     async def send(self, out: Outgoing) -> Handed:
         """Ring, and wait for a key. Raises Refused, Unreached or Unsure. Cancelled: the handset stops ringing."""
-        end = await self._call({"to": out.address, "text": spoken(out.language, out.drill), "language": speech(out.language)})
+        end = await self._call({"to": out.address, "text": spoken(out), "language": speech(out.language)})
         if isinstance(end, Exception):
             raise end
         return Handed(KEYS[end])

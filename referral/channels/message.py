@@ -102,6 +102,8 @@ def shown(reference: str) -> str:
 def compose(out: Outgoing) -> Message:
     """Return the words of an e-mail: where to look, and, where there is a page for it, how to answer without signing in."""
     words = WORDINGS.get(out.language, WORDINGS[OTHERWISE])
+    if out.text:
+        return Message((words.drill_subject if out.drill else "") + out.text, (words.drill_text if out.drill else "") + out.text + "\n")
     subject = words.subject.format(reference=shown(out.reference))
     answer = words.answer.format(page=page(out), code=out.code) if out.answer else ""
     text = words.text.format(reference=shown(out.reference), inbox=out.inbox, answer=answer)
@@ -111,6 +113,8 @@ def compose(out: Outgoing) -> Message:
 def short(out: Outgoing) -> str:
     """Return the words of an SMS: at most PART characters of the GSM 7-bit alphabet, with the inbox address if it fits."""
     words = WORDINGS.get(out.language, WORDINGS[OTHERWISE])
+    if out.text:
+        return ((words.drill_sms if out.drill else "") + out.text)[:PART]
     text = (words.drill_sms if out.drill else "") + words.sms.format(reference=shown(out.reference), code=out.code)
     whole = f"{text} {out.inbox}"
     return whole if len(whole) <= PART and out.inbox.isascii() else text

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from referral.channels import Outgoing
 from referral.errors import Rejected
 
 RATE = 8000
@@ -29,10 +30,15 @@ MAKE_SECONDS = 30.0
 
 
 class Part(StrEnum):
-    """A sound file. ASK: something waits, press a key. DRILL: the same, and says first that it is a drill. NOTED: the key has counted."""
+    """A sound file. ASK: something waits, press a key. DRILL: the same, and says first that it is a drill. NOTED: the key has counted.
+
+    WATCH, WATCH_DRILL: the same of the watchman, to an operator.
+    """
 
     ASK = "ask"
     DRILL = "drill"
+    WATCH = "watch"
+    WATCH_DRILL = "watch-drill"
     NOTED = "noted"
 
 
@@ -43,11 +49,14 @@ class Speech:
     voice: str
     ask: str
     drill: str
+    watch: str
     noted: str
 
     def words(self, part: Part) -> str:
         """Return what is spoken."""
-        return {Part.ASK: self.ask, Part.DRILL: f"{self.drill} {self.ask}", Part.NOTED: self.noted}[part]
+        drill = self.drill if part in (Part.DRILL, Part.WATCH_DRILL) else ""
+        says = {Part.ASK: self.ask, Part.DRILL: self.ask, Part.WATCH: self.watch, Part.WATCH_DRILL: self.watch, Part.NOTED: self.noted}
+        return f"{drill} {says[part]}".lstrip()
 
 
 SPEECHES = {
@@ -55,18 +64,21 @@ SPEECHES = {
         voice="sq",
         ask="Diçka në kutinë tuaj hyrëse pret. Nëse po e shikoni, shtypni një. Nëse nuk mundeni, shtypni dy.",
         drill="Ky është ushtrim.",
+        watch="Linja e referimit nuk punon si duhet. Nëse po e shikoni, shtypni një. Nëse nuk mundeni, shtypni dy.",
         noted="U shënua. Faleminderit.",
     ),
     "sr": Speech(
         voice="sr",
         ask="Nešto u vašem sandučetu čeka. Ako gledate, pritisnite jedan. Ako ne možete, pritisnite dva.",
         drill="Ovo je vežba.",
+        watch="Linija za upućivanje ne radi kako treba. Ako gledate, pritisnite jedan. Ako ne možete, pritisnite dva.",
         noted="Zabeleženo. Hvala.",
     ),
     "en": Speech(
         voice="en-gb",
         ask="Something in your inbox is waiting. If you are looking at it, press one. If you cannot, press two.",
         drill="This is a drill.",
+        watch="The referral line does not work as it must. If you are looking at it, press one. If you cannot, press two.",
         noted="Noted. Thank you.",
     ),
 }
@@ -80,9 +92,16 @@ def speech(language: str) -> str:
     return spoken if spoken in SPEECHES else OTHERWISE
 
 
-def spoken(language: str, drill: bool) -> str:
-    """Return the words of a call in a language of writing."""
-    return SPEECHES[speech(language)].words(Part.DRILL if drill else Part.ASK)
+def part(out: Outgoing) -> Part:
+    """Return what a call asks."""
+    if out.text:
+        return Part.WATCH_DRILL if out.drill else Part.WATCH
+    return Part.DRILL if out.drill else Part.ASK
+
+
+def spoken(out: Outgoing) -> str:
+    """Return the words of a call."""
+    return SPEECHES[speech(out.language)].words(part(out))
 
 
 def path(folder: Path, language: str, part: Part) -> Path:

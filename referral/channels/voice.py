@@ -186,7 +186,7 @@ class Voice:
         """Call, speak, and wait for a key. Raises Refused or Unreached, or Unsure if the call broke. Cancelling it hangs up."""
         if not NUMBER.fullmatch(out.address):
             raise Refused("bad-address")
-        prompt = spoken.read(spoken.path(self._trunk.prompts, out.language, Part.DRILL if out.drill else Part.ASK))
+        prompt = spoken.read(spoken.path(self._trunk.prompts, out.language, spoken.part(out)))
         noted = spoken.read(spoken.path(self._trunk.prompts, out.language, Part.NOTED))
         call = self._call = Call()
         try:

@@ -77,6 +77,11 @@ DUTY = (
         "Show the people, their channels (never an address), shifts, absences, a pause of sending, and the rungs that a rota leaves empty.",
     ),
     Named(
+        "sheet",
+        "referral.cli.admin.duty_sheet:sheet_command",
+        "Print who is on duty in the next 48 hours, by agency and rung, with the number to call: for the desk, each morning at 07:00.",
+    ),
+    Named(
         "history",
         "referral.cli.admin.duty:history_command",
         "Show who was on duty at an instant, by the roster of that time, and who had changed it in the week before.",

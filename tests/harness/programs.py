@@ -62,6 +62,10 @@ class Program:
         self._command = (*before, sys.executable, "-m", *words)
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 (it ends with this value)
 
+    def add(self, **more: object) -> None:
+        """Add variables to its environment, before its next start."""
+        self._more |= more
+
     def start(self) -> None:
         """Start it, also after it has ended."""
         self.process = subprocess.Popen(

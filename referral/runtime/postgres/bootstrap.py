@@ -18,6 +18,8 @@ from referral.runtime.settings import CHECKOUT, LINE, SERVICES, Settings
 from referral.wire import topics
 
 RUNTIME = Path(__file__).parents[1] / "migrations"
+WATCHMAN = "watchman"
+"""Role of the watchman: it has no schema, and reads one view of counters."""
 SHARED = (Path(__file__).parents[1] / "shared.sql").read_text("utf-8")
 
 
@@ -37,6 +39,8 @@ async def prepare_database(settings: Settings) -> None:
             await advisory_locks.exclusive(connection, advisory_locks.PREPARE)
             for name in SERVICES:
                 await _role(connection, name, make_url(settings.database).password)
+                await connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {name} AUTHORIZATION {name}")
+            await _role(connection, WATCHMAN, make_url(settings.database).password)
             await connection.exec_driver_sql("SET LOCAL search_path = public")
             await connection.exec_driver_sql(SHARED)
             await _remember(connection, "partitions", str(topics.PARTITIONS))
@@ -47,6 +51,7 @@ async def prepare_database(settings: Settings) -> None:
             # A person's language is stored in one place, the inbox account: the notifier may read these two columns and no other.
             language = "GRANT USAGE ON SCHEMA intake TO notifier; GRANT SELECT (id, language) ON intake.account TO notifier"
             await connection.exec_driver_sql(language)
+            await connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA notifier TO {WATCHMAN}; GRANT SELECT ON notifier.watch TO {WATCHMAN}")
     finally:
         await engine.dispose()
 
@@ -62,12 +67,11 @@ def _script(cursor: Any, statement: str, *rest: Any) -> bool | None:
 
 
 async def _role(connection: AsyncConnection, name: str, password: str | None) -> None:
-    """Create a service's role and schema. The role may exist: roles belong to the cluster, and another `prepare` may run now."""
+    """Create a role. It may exist: roles belong to the cluster, and another `prepare` may run now."""
     login = f" PASSWORD '{password}'" if password and "'" not in password else ""
     await connection.exec_driver_sql(
         f"DO $$ BEGIN CREATE ROLE {name} LOGIN{login}; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
     )
-    await connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {name} AUTHORIZATION {name}")
 
 
 async def _remember(connection: AsyncConnection, name: str, value: str) -> None:

@@ -1,0 +1,181 @@
+"""Decide which alarms stand, from what the watchman has seen and since when. Pure: every time is an argument.
+
+Each alarm has one rule: it stands when the thing was last seen in order longer ago than its limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+
+class Alarm(StrEnum):
+    """A fault that an operator must look at. The words are metric labels and the words of operators.md, "A watchman"."""
+
+    NOTIFIER = "notifier-dead"
+    UNKNOCKED = "nobody-knocked"
+    BEHIND = "notifier-behind"
+    CHANNEL = "channel-away"
+    PAUSED = "knocks-paused"
+    DATABASE = "database-away"
+    BROKER = "broker-away"
+    WATCHMAN = "watchman-silent"
+    MUTE = "watchman-mute"
+
+
+LOOK_S = 10.0
+"""Seconds between two looks (ours): two of them and a call that is answered fit into the 90 s of the issue."""
+TWICE_S = 2 * LOOK_S + 1
+"""Limit of whatever must be bad at two looks: a drill whose clock jumps makes everything late for a second."""
+LIMITS: Mapping[Alarm, float] = {
+    Alarm.NOTIFIER: 30.0,
+    Alarm.UNKNOCKED: TWICE_S,
+    Alarm.BEHIND: TWICE_S,
+    Alarm.CHANNEL: 30.0,
+    Alarm.PAUSED: TWICE_S,
+    Alarm.DATABASE: 60.0,
+    Alarm.BROKER: 60.0,
+    Alarm.WATCHMAN: 60.0,
+    Alarm.MUTE: 30.0,
+}
+"""Seconds since the thing was last in order (ours). A restarted notifier takes over in 15 s; a database or a broker that fails over is back
+within a minute; a beat comes three times a minute, and an alarm needs three that are missing."""
+STUCK_S = 60.0
+"""Seconds (ours) for which a partition has unread records and its position does not move."""
+LAG = 1000
+"""Unread records in all from which decisions are late: the limit of the metric `referral_lag`."""
+LATE_S = 60.0
+"""Seconds (ours) by which a due alarm of the notifier, or an event that it has decided, may be late."""
+PAUSE_S = 1800.0
+"""Seconds (ours) after which a pause counts as forgotten: whoever pauses because of a storm looks again within half an hour."""
+ASLEEP_S = 6 * LOOK_S
+"""Seconds (ours) without a look after which this process itself was stopped: what it saw before proves nothing."""
+JOIN_S = 300.0
+"""Seconds (ours) after the start in which another watchman that was never heard may still be installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """The row of the view `notifier.watch`: counters, and nothing about a case.
+
+    alive: live instances. paused: seconds since sending was switched off, or None. unknocked: open questions that were planned a minute ago
+    or longer and of which nobody was handed a knock. late: seconds by which the oldest due alarm or unpublished event is late.
+    away: loud channels by which a knock has waited for a minute by our own fault: all its providers are out of order.
+    positions: `topic/partition` → next offset that the notifier reads.
+    """
+
+    alive: int
+    paused: float | None = None
+    unknocked: int = 0
+    late: float = 0.0
+    away: tuple[str, ...] = ()
+    positions: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The newest beat of another watchman. at: when it came, seconds by our own clock. able: it can call somebody."""
+
+    at: float
+    able: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look.
+
+    at: seconds by this process's own clock, which nothing moves. counters: None if the database could not be read.
+    ends: `topic/partition` → end offset; None if the broker did not answer.
+    heard: each watchman that is expected → its newest beat; None if it was never heard.
+    """
+
+    at: float
+    counters: Counters | None
+    ends: Mapping[str, int] | None
+    heard: Mapping[str, Heard | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What was seen, and when each thing was last in order.
+
+    began: start of the process, or end of its last sleep. looked: time of the newest look. fine: alarm → time.
+    moved: partition → (position, time at which it last moved or had nothing to read).
+    """
+
+    began: float
+    looked: float
+    fine: Mapping[Alarm, float]
+    moved: Mapping[str, tuple[int, float]] = field(default_factory=dict)
+
+
+def begin(at: float) -> Watch:
+    """Return the watch of a process that has just started: nothing was seen, so everything counts as in order."""
+    return Watch(at, at, dict.fromkeys(Alarm, at))
+
+
+def look(watch: Watch, seen: Look) -> Watch:
+    """Fold one look into the watch.
+
+    What could not be read is unknown, and only its own alarm follows: one outage is one alarm. After a sleep of our own, begin anew.
+    """
+    if seen.at - watch.looked > ASLEEP_S:
+        watch = begin(seen.at)
+    moved = _moved(watch, seen)
+    fine = {alarm: seen.at if _fine(alarm, seen, moved) else at for alarm, at in watch.fine.items()}
+    late = JOIN_S - LIMITS[Alarm.WATCHMAN]
+    heard = (watch.began + late if beat is None else max(watch.began, beat.at) for beat in seen.heard.values())
+    fine[Alarm.WATCHMAN] = min(heard, default=seen.at)
+    return replace(watch, looked=seen.at, fine=fine, moved=moved)
+
+
+def standing(watch: Watch, now: float) -> tuple[Alarm, ...]:
+    """Return the alarms that stand, in the order of the enumeration; none while this process has slept and not yet looked again."""
+    if now - watch.looked > ASLEEP_S:
+        return ()
+    return tuple(alarm for alarm in Alarm if now - watch.fine[alarm] > LIMITS[alarm])
+
+
+def _fine(alarm: Alarm, seen: Look, moved: Mapping[str, tuple[int, float]]) -> bool:
+    """Return whether a look shows this thing in order, or does not show it at all."""
+    if alarm is Alarm.DATABASE:
+        return seen.counters is not None
+    if alarm is Alarm.BROKER:
+        return seen.ends is not None
+    if alarm is Alarm.MUTE:
+        return all(beat is None or beat.able for beat in seen.heard.values())
+    if seen.counters is None:
+        return True
+    match alarm:
+        case Alarm.NOTIFIER:
+            return seen.counters.alive > 0
+        case Alarm.UNKNOCKED:
+            return seen.counters.unknocked == 0
+        case Alarm.PAUSED:
+            return (seen.counters.paused or 0.0) < PAUSE_S
+        case Alarm.CHANNEL:
+            return not seen.counters.away
+        case Alarm.BEHIND:
+            return seen.ends is None or not _behind(seen, seen.counters, seen.ends, moved)
+    return False  # WATCHMAN: `look` takes the time of its beat
+
+
+def _behind(seen: Look, counters: Counters, ends: Mapping[str, int], moved: Mapping[str, tuple[int, float]]) -> bool:
+    if counters.alive == 0:
+        return False  # NOTIFIER says so
+    stuck = any(seen.at - since > STUCK_S for _, since in moved.values())
+    unread = sum(max(0, end - counters.positions.get(place, 0)) for place, end in ends.items())
+    return stuck or unread > LAG or counters.late > LATE_S
+
+
+def _moved(watch: Watch, seen: Look) -> Mapping[str, tuple[int, float]]:
+    """Return when each partition last moved, or had nothing to read. A look that lacks one side moves all of them on: it shows nothing."""
+    if seen.counters is None or seen.ends is None:
+        return {place: (position, seen.at) for place, (position, _) in watch.moved.items()}
+    moved = {}
+    for place, end in seen.ends.items():
+        position = seen.counters.positions.get(place, 0)
+        before, since = watch.moved.get(place, (position, seen.at))
+        moved[place] = (position, seen.at if position >= end or position > before else since)
+    return moved

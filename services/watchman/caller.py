@@ -1,0 +1,108 @@
+"""Call one operator: by the channel that wakes, with a written message beside it. No address and no name leaves this file."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+from referral.channels import Handed, Outgoing, Refused, Unreached, Word
+from referral.channels.lane import Lane, Line
+from referral.runtime.observe import log
+from services.watchman.alarms import Alarm
+from services.watchman.metrics import Figures
+from services.watchman.operators import Operator
+from services.watchman.reach import Server, answers
+from services.watchman.words import written
+
+OURS = frozenset({"server-away", "server-busy", "server-refuses-us", "not-secured", "no-answer", "no-channel", "gave-up"})
+"""Words of knock-reason about our own trunk; a test compares them with the notifier's (blame.OURS)."""
+RESULTS = {Word.LOOKS: "answered", Word.CANNOT: "cannot"}
+
+
+class Caller:
+    """The channels of one watchman. lanes: by channel. loud: the one that wakes somebody, whose answer counts. server: that one's.
+
+    able: whether the last call or probe found our own trunk in order.
+    """
+
+    def __init__(
+        self,
+        lanes: Mapping[str, Lane],
+        loud: str,
+        server: Server,
+        drill: bool,
+        ids: Callable[[], str],
+        now: Callable[[], int],
+        figures: Figures,
+    ) -> None:
+        self._lanes, self._loud, self._server, self._drill = lanes, loud, server, drill
+        self._ids, self._now, self._figures = ids, now, figures
+        self._line = Line(lanes[loud])
+        self._writing: set[asyncio.Task[None]] = set()
+        self.able = True
+        figures.able(True)
+
+    async def call(self, place: int, operator: Operator, about: Sequence[Alarm], new: bool) -> Word | None:
+        """Call an operator and return the key that was pressed; None: none, or nobody was reached.
+
+        place: in the list, from 0. new: this operator has not been told of one of the alarms in writing.
+        """
+        if new:
+            for channel in self._lanes:
+                if channel != self._loud and operator.address(channel):
+                    task = asyncio.create_task(self._write(channel, operator, about))
+                    self._writing.add(task)
+                    task.add_done_callback(self._writing.discard)
+        if not operator.address(self._loud):
+            return None
+        log().warning("calling", service="watchman", number=place + 1, reason=" ".join(about), channel=self._loud)
+        result, word = "no-key", None
+        try:
+            word = (await self._sent(self._line, self._loud, operator, about)).word
+            result = RESULTS[word] if word else "no-key"
+        except (Refused, Unreached) as failed:
+            result = str(failed)
+        self._able(result not in OURS)
+        self._figures.called(result)
+        log().warning("called", service="watchman", number=place + 1, reason=result, channel=self._loud)
+        return word
+
+    async def probe(self) -> None:
+        """Find out whether our own trunk is in order, without calling anybody."""
+        self._able(await answers(self._server, self._ids()))
+
+    async def close(self) -> None:
+        """Hang up, and close the channels."""
+        for task in self._writing:
+            task.cancel()
+        await self._line.close()
+
+    def _able(self, able: bool) -> None:
+        if able != self.able:
+            log().warning("trunk in order" if able else "trunk away", service="watchman", channel=self._loud)
+        self.able = able
+        self._figures.able(able)
+
+    async def _write(self, channel: str, operator: Operator, about: Sequence[Alarm]) -> None:
+        line = Line(self._lanes[channel])
+        try:
+            await self._sent(line, channel, operator, about)
+        except (Refused, Unreached) as failed:
+            log().warning("not written", service="watchman", channel=channel, reason=str(failed))
+        finally:
+            await line.close()
+
+    async def _sent(self, line: Line, channel: str, operator: Operator, about: Sequence[Alarm]) -> Handed:
+        await line.open()
+        return await line.send(
+            Outgoing(
+                address=operator.address(channel),
+                reference=self._ids(),
+                code="",
+                language=operator.language,
+                drill=self._drill,
+                inbox="",
+                at=self._now(),
+                text=written(about, operator.language),
+            )
+        )

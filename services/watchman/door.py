@@ -1,0 +1,58 @@
+"""Take the beats of other watchmen: POST /beat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from referral.errors import Rejected
+from referral.runtime.http_connection import PROBLEM, problem
+from referral.runtime.observe import log
+from services.watchman import beat
+from services.watchman.alarms import Heard
+
+
+class Ear:
+    """What was heard of other watchmen. me: our own name, whose beats are not taken. key: shared; None: this one hears nobody.
+
+    clock: our own seconds, which nothing moves. now: µs UTC by the machine's clock.
+    """
+
+    def __init__(self, me: str, key: bytes | None, clock: Callable[[], float], now: Callable[[], int]) -> None:
+        self._me, self._key, self._clock, self._now = me, key, clock, now
+        self._newest: dict[str, int] = {}
+        self._heard: dict[str, Heard] = {}
+
+    def heard(self, names: frozenset[str]) -> Mapping[str, Heard | None]:
+        """Return the newest beat of each of these watchmen."""
+        return {name: self._heard.get(name) for name in names}
+
+    def application(self) -> Starlette:
+        """Return the ASGI application."""
+        return Starlette(routes=[Route("/beat", self._beat, methods=["POST"])])
+
+    async def _beat(self, request: Request) -> Response:
+        try:
+            await self._take(request)
+        except Rejected as error:
+            log().warning("beat refused", service="watchman", reason=error.code)
+            return Response(problem(error.status, error.code, error.hint, error.where), error.status, media_type=PROBLEM)
+        return Response(status_code=204)
+
+    async def _take(self, request: Request) -> None:
+        if self._key is None:
+            raise Rejected("no-key", "REFERRAL_WATCHMAN_BEAT_KEY_FILE", "this watchman hears no other", status=404)
+        body = b""
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > beat.MOST:
+                raise Rejected("too-long", "body", f"a beat has at most {beat.MOST} bytes", status=413)
+        taken = beat.read(self._key, body, request.headers.get(beat.HEADER, ""), self._now(), self._newest)
+        if taken.watchman == self._me:
+            raise Rejected("own-beat", "watchman", "this is our own beat, or two watchmen have one name: set REFERRAL_INSTANCE", status=409)
+        self._newest[taken.watchman] = taken.at
+        self._heard[taken.watchman] = Heard(self._clock(), taken.able)

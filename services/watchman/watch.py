@@ -1,0 +1,124 @@
+"""The work of a watchman: look, call while an alarm stands, and beat outward. Three tasks, so that none waits for another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import httpx
+
+from referral.runtime.observe import Health, log
+from services.watchman import alarms, beat, rounds
+from services.watchman.alarms import Alarm, Look
+from services.watchman.beat import Beat
+from services.watchman.caller import Caller
+from services.watchman.door import Ear
+from services.watchman.look import Sources
+from services.watchman.metrics import Figures
+from services.watchman.operators import Operators
+from services.watchman.settings import Own
+
+TICK_S = 1.0
+"""Seconds between two decisions (ours): the delay of a call after an alarm's limit."""
+PROBE_S = 20.0
+"""Seconds between two looks at our own trunk (ours): as often as a beat tells the other watchman of it."""
+POST_S = 5.0
+"""Seconds for another watchman to take a beat (ours)."""
+
+
+class Watchman:
+    """One watchman. me: its name. clock: its own seconds. now: µs UTC by the machine's clock."""
+
+    def __init__(
+        self,
+        me: str,
+        own: Own,
+        people: Operators,
+        sources: Sources,
+        caller: Caller,
+        ear: Ear,
+        health: Health,
+        figures: Figures,
+        clock: Callable[[], float],
+        now: Callable[[], int],
+    ) -> None:
+        self._me, self._own, self._people = me, own, people
+        self._sources, self._caller, self._ear = sources, caller, ear
+        self._health, self._figures, self._clock, self._now = health, figures, clock, now
+        self._watch, self._round = alarms.begin(clock()), rounds.Round()
+        self._probed = -PROBE_S
+
+    async def run(self, ended: asyncio.Event) -> None:
+        """Watch until `ended` is set; then hang up."""
+        tasks = [asyncio.create_task(work()) for work in (self._looking, self._calling, self._beating)]
+        stop = asyncio.create_task(ended.wait())
+        try:
+            done, _ = await asyncio.wait({*tasks, stop}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()  # an error of ours ends the process; whoever runs it starts it again
+        finally:
+            for task in (*tasks, stop):
+                task.cancel()
+            await asyncio.gather(*tasks, stop, return_exceptions=True)
+
+    async def _looking(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            at = self._clock()
+            counters, ends = await self._sources.look()
+            self._watch = alarms.look(self._watch, Look(at, counters, ends, self._ear.heard(self._own.expects)))
+            self._health.green("start")
+            await asyncio.sleep(max(0.0, began + alarms.LOOK_S - loop.time()))
+
+    async def _calling(self) -> None:
+        while True:
+            now = self._clock()
+            standing = alarms.standing(self._watch, now)
+            self._show(standing, now)
+            self._round = rounds.settle(self._round, standing, now)
+            place = rounds.turn(self._round, standing, now)
+            if place is not None:
+                await self._call(place, rounds.loud(self._round, standing, now))
+                continue
+            if now >= self._probed + PROBE_S:
+                await self._caller.probe()
+                self._probed = self._clock()
+            await asyncio.sleep(TICK_S)
+
+    async def _call(self, place: int, about: Sequence[Alarm]) -> None:
+        people, new = self._people.operators, not self._round.told.get(place, frozenset()) >= set(about)
+        word = await self._caller.call(place, people[place], about, new)
+        repeat = self._people.repeat_minutes * 60
+        self._round = rounds.called(self._round, about, word, self._clock(), len(people), repeat)
+
+    def _show(self, standing: Sequence[Alarm], now: float) -> None:
+        """Set metrics and readiness."""
+        self._figures.standing(standing)
+        beats = self._ear.heard(self._own.expects)
+        self._figures.silence({name: now - heard.at for name, heard in beats.items() if heard is not None})
+        if standing:
+            self._health.red("watch-alarm", f"{', '.join(standing)}: docs/operators.md, A watchman")
+        else:
+            self._health.green("watch-alarm")
+        if self._caller.able:
+            self._health.green("no-trunk")
+        else:
+            self._health.red("no-trunk", "this watchman can call nobody: look at its trunk, REFERRAL_WATCHMAN_SIP")
+
+    async def _beating(self) -> None:
+        if self._own.key is None:
+            return await asyncio.Event().wait()  # type: ignore[return-value]
+        async with httpx.AsyncClient(timeout=POST_S, trust_env=False) as http:
+            while True:
+                body, signature = beat.sign(self._own.key, Beat(self._me, self._now(), self._caller.able))
+                await asyncio.gather(*(self._post(http, url, body, signature) for url in self._own.beats))
+                await asyncio.sleep(beat.EVERY_S)
+
+    async def _post(self, http: httpx.AsyncClient, url: str, body: bytes, signature: str) -> None:
+        try:
+            answer = await http.post(url, content=body, headers={beat.HEADER: signature, "content-type": "application/json"})
+            answer.raise_for_status()
+        except httpx.HTTPError as error:
+            self._figures.unheard()
+            log().warning("beat not taken", service="watchman", kind=type(error).__name__)

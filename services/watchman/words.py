@@ -1,0 +1,24 @@
+"""The words of an alarm, for a person who must get up. They name the fault of the line and nothing of any case. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from services.watchman.alarms import Alarm
+
+OTHERWISE = "en"
+WORDS: Mapping[str, str] = {
+    "sq": "Roja: sherbimi i thirrjeve ka nevoje per ju. {alarms}. Shihni docs/operators.md, A watchman.",
+    "sr-Latn": "Strazar: sluzbi poziva ste potrebni. {alarms}. Vidite docs/operators.md, A watchman.",
+    "sr-Cyrl": "Strazar: sluzbi poziva ste potrebni. {alarms}. Vidite docs/operators.md, A watchman.",
+    "en": "Watchman: the referral line needs you. {alarms}. See docs/operators.md, A watchman.",
+}
+"""In letters of the GSM 7-bit alphabet, as an SMS is."""
+
+
+def written(alarms: Sequence[Alarm], language: str) -> str:
+    """Return the text of an SMS or an e-mail. The alarms are named by the words that operators.md explains: the first three, and how many
+    more."""
+    most = 3
+    names = ", ".join(alarms[:most]) + (f" +{len(alarms) - most}" if len(alarms) > most else "")
+    return WORDS.get(language, WORDS[OTHERWISE]).format(alarms=names)

@@ -1,0 +1,144 @@
+"""The one row that a watchman may read: what it counts, on a real notifier's tables, and that its role reads nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
+
+from referral.runtime.postgres import database
+from services.watchman.alarms import Counters
+from services.watchman.look import Sources
+from tests.harness import smtp
+from tests.harness.line.notifier_stack import MINUTE, Stack, opened, sending
+from tests.harness.waiting import until
+
+pytestmark = pytest.mark.servers
+SECOND = 1_000_000
+
+
+@pytest.fixture
+async def sources(notifier: Stack) -> AsyncIterator[Sources]:
+    made = Sources(notifier.settings)
+    yield made
+    await made.close()
+
+
+async def counted(sources: Sources) -> Counters:
+    found, _ = await sources.look()
+    assert found is not None
+    return found
+
+
+async def asked(notifier: Stack) -> str:
+    """An offer whose knock is planned and, without a sender, waits."""
+    await notifier.person("officer")
+    case_id = await notifier.case()
+    await notifier.tell(case_id, opened())
+    return case_id
+
+
+async def test_an_open_question_counts_a_minute_after_its_knock_was_due(notifier: Stack, sources: Sources) -> None:
+    await asked(notifier)
+    assert (await counted(sources)).unknocked == 0
+    await notifier.advance(20 * SECOND)
+    assert (await counted(sources)).unknocked == 0
+    await notifier.advance(41 * SECOND)
+    assert (await counted(sources)).unknocked == 1
+    await notifier.rows("INSERT INTO notifier.pause (reason) VALUES ('a test')")
+    await notifier.advance(30 * MINUTE)
+    paused = await counted(sources)
+    assert paused.unknocked == 0 and paused.paused is not None and 1800 <= paused.paused < 1860
+    await notifier.rows("UPDATE notifier.pause SET ended_at = 1")
+    assert (await counted(sources)).unknocked == 1
+
+
+async def test_a_handed_knock_ends_it_and_so_does_the_end_of_the_question(notifier: Stack, sources: Sources, relay: smtp.Relay) -> None:
+    await asked(notifier)
+    await notifier.advance(61 * SECOND)
+    assert (await counted(sources)).unknocked == 1
+    async with sending(notifier.sender(relay.port)):
+        await relay.got(1)
+        await until(lambda: _none(sources), what="it was handed over")
+
+
+async def test_our_relay_away_counts_and_a_persons_mailbox_does_not(notifier: Stack, sources: Sources, relay: smtp.Relay) -> None:
+    await asked(notifier)
+    relay.recipient = smtp.full
+    async with sending(notifier.sender(relay.port)):
+        await until(lambda: notifier.rows("SELECT 1 FROM notifier.delivery WHERE reason = 'try-later'"), what="the mailbox was full")
+    await notifier.advance(61 * SECOND)
+    assert (await counted(sources)).unknocked == 0
+    relay.recipient = smtp.later
+    async with sending(notifier.sender(relay.port)):
+        await until(lambda: notifier.rows("SELECT 1 FROM notifier.delivery WHERE reason = 'server-busy'"), what="the relay was busy")
+    assert (await counted(sources)).unknocked == 1
+    assert (await counted(sources)).away == (), "e-mail is not loud"
+
+
+async def test_a_loud_channel_that_fails_by_our_fault_is_named(notifier: Stack, sources: Sources) -> None:
+    await asked(notifier)
+    await notifier.advance(61 * SECOND)
+    await notifier.rows("UPDATE notifier.delivery SET channel = 'voice', attempt = 3, reason = 'server-away'")
+    assert (await counted(sources)).away == ("voice",)
+    await notifier.rows("UPDATE notifier.delivery SET reason = 'no-key'")
+    assert (await counted(sources)).away == ()
+
+
+async def test_whoever_was_told_just_now_is_not_unknocked(notifier: Stack, sources: Sources, relay: smtp.Relay) -> None:
+    """The pace of one person holds a further message back; that is no fault."""
+    await asked(notifier)
+    async with sending(notifier.sender(relay.port)):
+        await relay.got(1)
+        await until(lambda: _states(notifier, ["SENT"]), what="written down")
+    case_id = await notifier.case()
+    await notifier.tell(case_id, opened())
+    await notifier.advance(61 * SECOND)
+    assert (await counted(sources)).unknocked == 0
+    await notifier.advance(180 * SECOND)
+    assert (await counted(sources)).unknocked == 1
+
+
+async def test_liveness_lateness_and_positions(notifier: Stack, sources: Sources) -> None:
+    assert await counted(sources) == Counters(alive=0, positions={})
+    await notifier.rows("INSERT INTO notifier.instance VALUES ('a', clock_timestamp() + interval '1 hour'), ('b', clock_timestamp())")
+    now = await notifier.now()
+    await notifier.rows("INSERT INTO notifier.alarm VALUES ('x', 0, :at)", at=now - 70 * SECOND)
+    await notifier.rows("INSERT INTO notifier.lease (unit, positions) VALUES ('0', '{\"referral-routing/0\": [7, \"ab\"]}')")
+    found = await counted(sources)
+    assert found.alive == 1 and 70 <= found.late < 130 and found.positions == {"referral-routing/0": 7}
+
+
+async def test_the_role_reads_the_view_and_nothing_else(notifier: Stack) -> None:
+    engine = database.engine(notifier.settings, "watchman", size=1)
+    try:
+        for table in ("notifier.asked", "notifier.delivery", "notifier.contact", "notifier.person", "intake.account", "keys.case_key"):
+            async with engine.connect() as tx:
+                with pytest.raises(ProgrammingError, match="permission denied"):
+                    await tx.execute(text(f"SELECT FROM {table}"))
+        async with engine.connect() as tx:
+            columns = (await tx.execute(text("SELECT * FROM notifier.watch"))).keys()
+            assert {*columns} == {"alive", "paused", "unknocked", "late", "away", "positions"}
+    finally:
+        await engine.dispose()
+
+
+async def test_a_database_that_hangs_costs_one_look_and_comes_back(notifier: Stack, sources: Sources) -> None:
+    """A statement that waits for a lock is a server that does not answer."""
+    async with notifier.admin.connect() as tx:
+        await tx.execute(text("LOCK TABLE notifier.asked IN ACCESS EXCLUSIVE MODE"))
+        began = asyncio.get_running_loop().time()
+        assert (await sources.look())[0] is None
+        assert asyncio.get_running_loop().time() - began < 30
+    await counted(sources)
+
+
+async def _none(sources: Sources) -> bool:
+    return (await counted(sources)).unknocked == 0
+
+
+async def _states(notifier: Stack, states: list[str]) -> bool:
+    return await notifier.states() == states

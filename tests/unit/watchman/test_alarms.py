@@ -1,0 +1,194 @@
+"""What is seen, and since when, decides: nothing in a quiet day, each fault within its limit, and one outage is one alarm."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.watchman.alarms import (
+    ASLEEP_S,
+    JOIN_S,
+    LAG,
+    LIMITS,
+    LOOK_S,
+    PAUSE_S,
+    TWICE_S,
+    Alarm,
+    Counters,
+    Heard,
+    Look,
+    Watch,
+    begin,
+    look,
+    standing,
+)
+
+WELL = Counters(alive=2, positions={"a/0": 10, "a/1": 5})
+ENDS = {"a/0": 10, "a/1": 5}
+FOUND_S = 80.0
+"""Longest time from a fault to its alarm: 90 s of the issue without the ten that a call takes."""
+FAULTS: dict[Alarm, Look] = {
+    Alarm.NOTIFIER: Look(0, replace(WELL, alive=0), ENDS),
+    Alarm.UNKNOCKED: Look(0, replace(WELL, unknocked=1), ENDS),
+    Alarm.BEHIND: Look(0, replace(WELL, late=61.0), ENDS),
+    Alarm.CHANNEL: Look(0, replace(WELL, away=("voice",)), ENDS),
+    Alarm.PAUSED: Look(0, replace(WELL, paused=PAUSE_S + 1), ENDS),
+    Alarm.DATABASE: Look(0, None, ENDS),
+    Alarm.BROKER: Look(0, WELL, None),
+}
+
+
+def seen(watch: Watch, one: Look, at: float) -> Watch:
+    return look(watch, replace(one, at=at))
+
+
+def lived(watch: Watch, one: Look, begins: float, seconds: float) -> tuple[Watch, dict[Alarm, float]]:
+    """The same look again and again; alarm → the second at which it first stood, decided each second."""
+    stood: dict[Alarm, float] = {}
+    for n in range(round(seconds)):
+        if n % LOOK_S == 0:
+            watch = seen(watch, one, begins + n)
+        for alarm in standing(watch, begins + n):
+            stood.setdefault(alarm, n)
+    return watch, stood
+
+
+def test_a_quiet_day_has_no_alarm() -> None:
+    heard = {"other": Heard(0.0)}
+    watch = begin(0.0)
+    for at in range(0, 24 * 3600, round(LOOK_S)):
+        heard = {"other": Heard(at - at % 20)}
+        watch = look(watch, Look(at, WELL, ENDS, heard))
+        assert standing(watch, at + LOOK_S - 1) == ()
+
+
+@pytest.mark.parametrize("alarm", FAULTS)
+@pytest.mark.parametrize("late", (0.1, 9.9))
+def test_each_fault_alone_is_found_in_time(alarm: Alarm, late: float) -> None:
+    healthy, _ = lived(begin(0.0), Look(0, WELL, ENDS), 0, 100)
+    watch, stood = lived(healthy, FAULTS[alarm], 90 + LOOK_S, 90)  # the last good look was LOOK_S before
+    assert set(stood) == {alarm}
+    unseen = LOOK_S - late  # the fault began this long before the first look that shows it
+    assert stood[alarm] + unseen <= FOUND_S
+    assert stood[alarm] > LIMITS[alarm] - LOOK_S, "not before its limit"
+    _, after = lived(watch, Look(0, WELL, ENDS), 200, 60)
+    assert after.keys() <= {alarm} and after.get(alarm, 0) == 0, "it ends with the first good look"
+
+
+def test_a_jump_of_the_drill_clock_seen_once_is_no_alarm() -> None:
+    watch, _ = lived(begin(0.0), Look(0, WELL, ENDS), 0, 100)
+    jumped = replace(WELL, unknocked=9, late=960.0)
+    watch = seen(watch, Look(0, jumped, ENDS), 100)
+    assert not any(standing(watch, 100 + n) for n in range(round(LOOK_S) + 1))
+    watch = seen(watch, Look(0, WELL, ENDS), 110)
+    assert not any(standing(watch, 110 + n) for n in range(round(TWICE_S)))
+
+
+def test_a_stuck_partition_is_found_beside_partitions_that_move() -> None:
+    watch, at = begin(0.0), 0.0
+    for n in range(9):
+        at = n * LOOK_S
+        watch = look(watch, Look(at, replace(WELL, positions={"a/0": 10 + 5 * n, "a/1": 5}), {"a/0": 20 + 5 * n, "a/1": 6}))
+    assert standing(watch, at) == ()  # seen since 0 s, bad since 70 s
+    for n in range(9, 12):
+        at = n * LOOK_S
+        watch = look(watch, Look(at, replace(WELL, positions={"a/0": 10 + 5 * n, "a/1": 5}), {"a/0": 20 + 5 * n, "a/1": 6}))
+    assert standing(watch, at) == (Alarm.BEHIND,)
+
+
+def test_a_partition_that_has_just_got_a_record_is_not_behind() -> None:
+    watch = begin(0.0)
+    for n in range(60):  # at every look a new record that will be read a moment later
+        watch = look(watch, Look(n * LOOK_S, replace(WELL, positions={"a/0": n, "a/1": 0}), {"a/0": n + 1, "a/1": 0}))
+        assert standing(watch, n * LOOK_S) == ()
+
+
+def test_a_thousand_unread_records_are_an_alarm_although_it_moves() -> None:
+    watch = begin(0.0)
+    for n in range(5):
+        watch = look(watch, Look(n * LOOK_S, replace(WELL, positions={"a/0": n, "a/1": 0}), {"a/0": n + LAG + 1, "a/1": 0}))
+    assert standing(watch, 5 * LOOK_S) == (Alarm.BEHIND,)
+
+
+def test_the_other_watchman_is_missed_after_a_minute_and_may_take_five_to_join() -> None:
+    watch = look(begin(0.0), Look(0.0, WELL, ENDS, {"west": None}))
+    watch = look(watch, Look(59.0, WELL, ENDS, {"west": None}))
+    assert standing(watch, 60.0) == ()
+    for at in range(60, 240, 10):
+        watch = look(watch, Look(at, WELL, ENDS, {"west": Heard(60.0)}))
+        assert standing(watch, at) == (() if at <= 120 else (Alarm.WATCHMAN,))
+    watch = begin(0.0)
+    for at in range(0, 400, 10):
+        watch = look(watch, Look(at, WELL, ENDS, {"west": None}))
+        assert standing(watch, at) == (() if at <= JOIN_S else (Alarm.WATCHMAN,))
+
+
+def test_the_other_watchman_that_can_call_nobody_is_an_alarm() -> None:
+    watch = begin(0.0)
+    for at in range(0, 60, 10):
+        watch = look(watch, Look(at, WELL, ENDS, {"west": Heard(at, able=False)}))
+    assert standing(watch, 60) == (Alarm.MUTE,)
+
+
+def test_whoever_was_asleep_knows_nothing() -> None:
+    watch = look(begin(0.0), Look(0.0, WELL, ENDS, {"west": Heard(0.0)}))
+    assert standing(watch, 3600.0) == (), "nobody has looked since"
+    watch = look(watch, Look(3600.0, WELL, ENDS, {"west": Heard(0.0)}))
+    for n in range(1, 6):
+        watch = look(watch, Look(3600.0 + 10 * n, WELL, ENDS, {"west": Heard(0.0)}))
+        assert standing(watch, 3600.0 + 10 * n) == ()
+    assert standing(watch, 3661.0) == (Alarm.WATCHMAN,), "a minute after waking"
+
+
+COUNTERS = st.builds(
+    Counters,
+    alive=st.integers(0, 3),
+    paused=st.none() | st.floats(0, 4000),
+    unknocked=st.integers(0, 3),
+    late=st.floats(0, 200),
+    away=st.sampled_from([(), ("voice",)]),
+    positions=st.fixed_dictionaries({"a/0": st.integers(0, 50)}),
+)
+LOOKS = st.lists(
+    st.tuples(
+        st.floats(0.5, ASLEEP_S),
+        st.none() | COUNTERS,
+        st.none() | st.fixed_dictionaries({"a/0": st.integers(0, 50)}),
+        st.none() | st.floats(0, 90),
+        st.booleans(),
+    ),
+    min_size=1,
+    max_size=40,
+)
+
+
+@given(LOOKS)
+def test_an_alarm_stands_exactly_when_its_thing_was_in_order_longer_ago_than_its_limit(script: list[tuple[float, ...]]) -> None:
+    """Against a reference that keeps the whole history instead of one time for each alarm."""
+    watch, at = begin(0.0), 0.0
+    fine: dict[Alarm, list[float]] = {alarm: [0.0] for alarm in Alarm}
+    for gap, counters, ends, age, able in script:  # type: ignore[assignment]
+        at += gap
+        beat = None if age is None else Heard(max(0.0, at - age), bool(able))
+        watch = look(watch, Look(at, counters, ends, {"west": beat}))  # type: ignore[arg-type]
+        shown: Counters | None = counters  # type: ignore[assignment]
+        for alarm, holds in {
+            Alarm.DATABASE: shown is not None,
+            Alarm.BROKER: ends is not None,
+            Alarm.NOTIFIER: shown is None or shown.alive > 0,
+            Alarm.UNKNOCKED: shown is None or shown.unknocked == 0,
+            Alarm.PAUSED: shown is None or (shown.paused or 0) < PAUSE_S,
+            Alarm.CHANNEL: shown is None or not shown.away,
+            Alarm.MUTE: beat is None or beat.able,
+        }.items():
+            if holds:
+                fine[alarm].append(at)
+        for alarm in fine.keys() - {Alarm.BEHIND, Alarm.WATCHMAN}:
+            assert (alarm in standing(watch, at + 5)) == (at + 5 - max(fine[alarm]) > LIMITS[alarm])
+        missed = at + 5 - (beat.at if beat else JOIN_S - LIMITS[Alarm.WATCHMAN]) > LIMITS[Alarm.WATCHMAN]
+        assert (Alarm.WATCHMAN in standing(watch, at + 5)) == missed
+        if shown is None:
+            assert watch.fine[Alarm.BEHIND] == at, "an outage of the database is one alarm"

@@ -1,0 +1,79 @@
+"""The list of operators: its form, two people at least, and no word of it in any error or log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from referral.errors import Rejected
+from services.notifier.blame import OURS
+from services.watchman import caller, operators, words
+from services.watchman.alarms import Alarm
+from services.watchman.settings import channels, load
+
+NUMBER = "+38344999001"
+SECOND = '{language: en, voice: "+38344999002", sms: "+38344999002"}'
+GOOD = f'repeat_minutes: 2\noperators:\n  - {{language: sq, voice: "{NUMBER}"}}\n  - {SECOND}\n'
+MIGRATION = Path("services/notifier/migrations/versions/0006_watch.sql")
+
+
+def file(tmp_path: Path, text: str, mode: int = 0o600) -> Path:
+    made = tmp_path / "operators.yaml"
+    made.write_text(text)
+    made.chmod(mode)
+    return made
+
+
+def test_a_list_is_read_and_shows_nobody(tmp_path: Path) -> None:
+    found = operators.read(file(tmp_path, GOOD), "voice")
+    assert [one.voice for one in found.operators] == [NUMBER, "+38344999002"] and found.repeat_minutes == 2
+    assert NUMBER not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    (
+        (GOOD.replace("sms:", "fax:"), "malformed"),
+        (GOOD.replace("sq", "de"), "malformed"),
+        (f'operators: [{{language: sq, voice: "{NUMBER}"}}]', "too-few"),
+        (GOOD.replace("voice", "email"), "too-few"),
+        (f'operators: "{NUMBER}"', "malformed"),
+        (f'operators: ["{NUMBER}', "malformed"),
+    ),
+)
+def test_a_wrong_list_is_refused_without_a_word_of_it(tmp_path: Path, text: str, code: str) -> None:
+    with pytest.raises(Rejected) as refused:
+        operators.read(file(tmp_path, text), "voice")
+    assert refused.value.code == code and "999" not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
+def test_a_list_that_others_may_read_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Rejected, match="readable"):
+        operators.read(file(tmp_path, GOOD, 0o640), "voice")
+
+
+def test_the_watchman_never_uses_the_notifiers_accounts() -> None:
+    told = channels({"REFERRAL_SMTP": "notifier:25", "REFERRAL_WATCHMAN_SMTP": "own:25", "PATH": "/bin"})
+    assert told == {"REFERRAL_SMTP": "own:25", "PATH": "/bin"}
+    assert "REFERRAL_SMTP" not in channels({"REFERRAL_SMTP": "notifier:25"})
+
+
+def test_beats_need_a_key_and_addresses() -> None:
+    with pytest.raises(Rejected, match="REFERRAL_WATCHMAN_BEAT_KEY_FILE"):
+        load({"REFERRAL_WATCHMAN_OPERATORS": "x", "REFERRAL_WATCHMAN_EXPECTS": "west"})
+    with pytest.raises(Rejected, match="REFERRAL_WATCHMAN_BEAT"):
+        load({"REFERRAL_WATCHMAN_OPERATORS": "x", "REFERRAL_WATCHMAN_BEAT": "west:80"})
+
+
+def test_watchman_notifier_and_view_agree_whose_fault_a_word_is() -> None:
+    assert caller.OURS == OURS
+    assert all(f"'{word}'" in MIGRATION.read_text("utf-8") for word in OURS)
+
+
+@pytest.mark.parametrize("language", words.WORDS)
+def test_an_alarm_fits_into_one_sms_in_every_language(language: str) -> None:
+    for drill in ("", "USHTRIM. "):
+        text = drill + words.written(tuple(Alarm), language)
+        assert len(text) <= 160 and text.isascii()
