@@ -47,6 +47,7 @@ def test_every_metric_is_told_with_when_to_worry() -> None:
     }
     names |= set(re.findall(r'Counter\("(referral_many_[a-z]+)"', SOURCES["services/intake/crowd.py"]))
     names |= set(re.findall(r'"(referral_knocks?_[a-z_]+)"', SOURCES["services/notifier/metrics.py"]))
+    names |= set(re.findall(r'"(referral_watchman_[a-z_]+)"', SOURCES["services/watchman/metrics.py"]))
     assert table("## Metrics") == names
 
 
