@@ -82,11 +82,13 @@ class Handset:
     """Telephones on 127.0.0.1. entries: everything received and answered, oldest first.
 
     replies_to: URL to which a reply is sent, with Kannel's escapes %p (number) and %a (text); empty: nobody listens.
+    names: whose telephone a number is, for display.
     refusing: answer 503 to every SMS and call, as a broken provider does.
     """
 
     def __init__(self, port: int = 0) -> None:
         self.entries: list[Entry] = []
+        self.names: dict[str, str] = {}
         self.replies_to = ""
         self.refusing = False
         self._port = port
@@ -207,7 +209,7 @@ class Handset:
         return Response(sound, media_type="audio/wav") if sound else PlainTextResponse("no such call, or no espeak-ng here", 404)
 
     async def _entries(self, _: Request) -> Response:
-        return JSONResponse([entry.facts() for entry in self.entries])
+        return JSONResponse([{**entry.facts(), "name": self.names.get(entry.number, "")} for entry in self.entries])
 
     async def _press(self, request: Request) -> Response:
         return await self._done(request, lambda form: self.press(form.get("end", ""), form.get("number", "")))
@@ -225,11 +227,11 @@ class Handset:
             entry = await do(form)
         except Problem as problem:
             words = str(problem)
-            return handset_page.page(self.entries, problem=words, status=409) if browser else PlainTextResponse(words, 409)
+            return handset_page.page(self.entries, self.names, problem=words, status=409) if browser else PlainTextResponse(words, 409)
         return RedirectResponse("/", 303) if browser else JSONResponse(entry.facts())
 
     async def _page(self, request: Request) -> Response:
-        return handset_page.page(self.entries, replying=request.query_params.get("reply", ""))
+        return handset_page.page(self.entries, self.names, replying=request.query_params.get("reply", ""))
 
     # ---- entries
     async def _add(self, kind: Kind, number: str, text: str, language: str = "") -> Entry:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,10 +34,11 @@ FOLDER = Path(__file__).parent
 _TEMPLATES = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 
 
-def page(entries: Sequence[Entry], *, problem: str = "", replying: str = "", status: int = 200) -> Response:
+def page(entries: Sequence[Entry], names: Mapping[str, str], *, problem: str = "", replying: str = "", status: int = 200) -> Response:
     """Return the page, ringing telephones first.
 
-    problem: why the last request did nothing. replying: the number that writes a reply. With either, the page does not reload itself.
+    names: by number, whose telephone it is. problem: why the last request did nothing.
+    replying: the number that writes a reply. With either, the page does not reload itself.
     """
     by_number = sorted(entries, key=lambda entry: entry.number)
     telephones = [(number, list(reversed(list(own)))) for number, own in groupby(by_number, key=lambda entry: entry.number)]
@@ -45,6 +46,7 @@ def page(entries: Sequence[Entry], *, problem: str = "", replying: str = "", sta
     ringing = sum(entry.rings for entry in entries)
     html = _TEMPLATES.get_template("handset.html").render(
         telephones=telephones,
+        names=names,
         ringing=ringing,
         problem=problem,
         replying=replying,

@@ -35,6 +35,7 @@ def handset() -> Iterator[Handset]:
     def run(work: object) -> None:
         asyncio.run_coroutine_threadsafe(work, loop).result(PATIENCE_S)  # type: ignore[arg-type]
 
+    made.names = {OFFICER: "police-prizren.duty-officer"}
     run(made.start())
     httpx.get(f"{made.url}/cgi-bin/sendsms", params={"to": OFFICER, "text": SMS}, timeout=PATIENCE_S)
     with ringing(made, OFFICER, "sq"):
@@ -75,7 +76,7 @@ def test_the_second_call_is_answered_by_keyboard(browser: Chrome, handset: Hands
             browser.switch_to.active_element.send_keys(Keys.ENTER)
         assert ended.result(PATIENCE_S) == "1"
     assert "answered with key 1: I look" in text(browser)
-    assert SMS in text(browser)
+    assert SMS in text(browser) and f"{OFFICER} · police-prizren.duty-officer" in text(browser)
     picture(browser, pictures / "handset-answered.png")
 
 

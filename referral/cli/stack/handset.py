@@ -92,7 +92,7 @@ def _show(entries: list[dict[str, Any]]) -> None:
     print_("a stand-in: no telephone rings, and the numbers are nobody's", style="dim")
     ringing = [entry for entry in entries if entry["kind"] == "call" and not entry["end"]]
     for call in ringing:
-        print_(f"[bold yellow]{call['number']} rings[/]; it says:", soft_wrap=True)
+        print_(f"[bold yellow]{' '.join(_whose(call))} rings[/]; it says:", soft_wrap=True)
         print_(f"  {call['text']}", soft_wrap=True, markup=False)
         more = f" --number {call['number']}" if len(ringing) > 1 else ""
         print_(f"  referral handset press 1{more}   (1 I look, 2 I cannot, rings-out, declined, no-key)", soft_wrap=True, markup=False)
@@ -101,11 +101,16 @@ def _show(entries: list[dict[str, Any]]) -> None:
         print_("nothing has arrived yet; an urgent knock sends an SMS at once, and calls after two minutes", soft_wrap=True)
     if not past:
         return
-    grid = Table("at", "number", "what", "text", box=None, pad_edge=False, header_style="bold")
+    grid = Table("at", "number", "whose", "what", "text", box=None, pad_edge=False, header_style="bold")
     for entry in past[:SHOWN]:
         at = local(round(datetime.fromisoformat(entry["at"]).timestamp() * 1e6))
         end = ENDS.get(entry["end"], entry["end"])
-        grid.add_row(f"{at:%H:%M:%S}", entry["number"], f"{KINDS[entry['kind']]}{f', {end}' if end else ''}", Text(entry["text"]))
+        grid.add_row(f"{at:%H:%M:%S}", *_whose(entry), f"{KINDS[entry['kind']]}{f', {end}' if end else ''}", Text(entry["text"]))
     print_(grid)
     if len(past) > SHOWN:
         print_(f"and {len(past) - SHOWN} older ones: --json has all", style="dim")
+
+
+def _whose(entry: dict[str, Any]) -> tuple[str, str]:
+    """Return the number, and the made-up person who has it."""
+    return entry["number"], entry["name"]

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 import httpx
+from sqlalchemy import text
 
 from referral.cli import connection as log
 from referral.cli import console
@@ -29,6 +30,7 @@ PATIENCE_S = 30.0
 """Longest wait for any expected change (ours); on an idle machine each takes well under a second."""
 LOOK_S = 0.05
 DAY_MIN = 24 * 60
+_CALLS = text("SELECT count(*) FROM notifier.delivery WHERE channel = 'voice' AND lease_until IS NOT NULL")
 
 
 class Late(Exception):
@@ -134,6 +136,7 @@ class Stage:
         console.console.print(f"   [magenta]✆ {number} rings: {call['text']}[/]", soft_wrap=True)
         httpx.post(f"{self._stack.handset.url}/press", data={"end": end, "number": number}, timeout=PATIENCE_S).raise_for_status()
         console.console.print(f"   {how}", soft_wrap=True)
+        self.wait("the end of the call is written down", lambda: asyncio.run(self._under_way()) == 0 or None)
 
     def forget_knocks(self) -> None:
         """Mark the knocks sent so far as displayed, because they are not part of the story."""
@@ -156,6 +159,15 @@ class Stage:
     def _offer(self, agency: str, case_id: str, step: str) -> Json | None:
         held = (o for o in self.agency(agency).offers() if o["case_id"] == case_id and o["step"] == step)
         return next(held, None)
+
+    async def _under_way(self) -> int:
+        """Return how many calls the notifier waits for. Its next call counts from the time at which it has written down the last one."""
+        engine = database.admin(self._stack.settings)
+        try:
+            async with engine.connect() as connection:
+                return int((await connection.execute(_CALLS)).scalar_one())
+        finally:
+            await engine.dispose()
 
     async def _advance(self, by: int) -> int:
         engine = database.admin(self._stack.settings)

@@ -91,7 +91,7 @@ def _police(stage: Stage, case_id: str) -> None:
     stage.called(OFFICER, "rings-out", "nobody answers")
     stage.pass_time(timedelta(minutes=3, seconds=1), "a call that nobody answers is repeated")
     stage.called(OFFICER, "1", "she presses 1")
-    stage.log(case_id, "acknowledge")
+    stage.log(case_id, "has seen it")
     stage.answers("police-prishtine", case_id, "police", "ACCEPT")
     stage.log(case_id, "is told (coordinator)")
 

@@ -133,6 +133,8 @@ async def running(config: StackConfig, told: Callable[[str], None] = lambda _: N
             await cast.seed(settings, people, telephones=config.handset)
 
     async with local.stack(config, first=first, told=told) as stack:
+        if config.handset and (config.data / cast.FILE).exists():
+            stack.handset.names = {member.phone: member.login for member in cast.load(config.data).staff if member.phone}
         yield stack
 
 

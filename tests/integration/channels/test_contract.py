@@ -25,7 +25,7 @@ from tests.integration.channels.adapters import CHANNELS, QUOTED, Adapter, docum
 AT = 1_764_000_000_000_000
 OUT = Outgoing("", "3f0a91bc-0000-4000-8000-000000000000", "4711", "sq", True, "https://inbox.example/", at=AT)
 WORDS = frozenset(yaml.safe_load((Path(__file__).parents[3] / "policy" / "codes.yaml").read_text("utf-8"))["knock-reason"])
-SERVERS = ("mail.log",)
+SERVERS = ("mail.log", "uvicorn.access", "uvicorn.error")
 """Loggers of the servers that these tests start: not ours."""
 
 
