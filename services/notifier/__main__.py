@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
+from functools import partial
 
-from referral.channels import gateway, handset, voice
+from referral.channels import gateway, handset, lane, voice
 from referral.channels.email import Email, relay
 from referral.channels.gateway import Gateway
 from referral.channels.lane import Lane
@@ -15,11 +17,12 @@ from referral.runtime.postgres import database
 from referral.runtime.process import run
 from referral.runtime.service import Service
 from referral.runtime.settings import Settings, load
-from services.notifier import door, tidy
+from services.notifier import door, providers, tidy
 from services.notifier.answers import Answers
 from services.notifier.handle import Notifier
 from services.notifier.health import Watch
 from services.notifier.metrics import Figures
+from services.notifier.providers import Providers
 from services.notifier.send import Sender
 
 CONNECTIONS = 6
@@ -27,6 +30,11 @@ CONNECTIONS = 6
 travels."""
 SMS_SECONDS = 15.0
 """Limit of one call of a gateway: to connect, and to answer."""
+
+
+def chance() -> float:
+    """Return a random number below 1."""
+    return secrets.randbelow(2**32) / 2**32
 
 
 def service(watch: Watch) -> Service:
@@ -42,19 +50,20 @@ async def main(settings: Settings) -> None:
     """Run the consumer loop, and the sender and the backlog watch beside it."""
     engine = database.engine(settings, "notifier", size=CONNECTIONS)
     keys = case_keys.read(settings.master_key_file)
-    mail = relay(settings.smtp, os.environ)
     figures = Figures()
     watch = Watch(engine, figures)
-    lanes = {"email": Lane(lambda: Email(mail))}
+    relays = {f"email-{n}": relay(address.strip(), os.environ) for n, address in enumerate(settings.smtp.split(","), 1)}
+    mail = {name: partial(Email, found) for name, found in relays.items()}
+    lanes = {"email": providers.lane(mail, Providers(engine, "email", [*mail], chance), lane.CALL_SECONDS)}
     if os.environ.get("REFERRAL_SIP"):
         calls = trunk(os.environ)
         lanes["voice"] = Lane(lambda: Voice(calls), lines=voice.LINES, seconds=voice.SECONDS)
     elif (telephones := handset.address(os.environ)) is not None:  # a local stack's
         lanes["voice"] = Lane(lambda: handset.Handset(telephones), handset.LINES, handset.CALL_SECONDS)
     back = os.environ.get("REFERRAL_SMS_CALLBACK") or settings.public_url
-    sms = gateway.providers(os.environ, gateway.receipts(back, keys.callback("sms")))
-    if sms:
-        lanes["sms"] = Lane(lambda: Gateway(sms[0]), seconds=SMS_SECONDS)
+    gateways = gateway.providers(os.environ, gateway.receipts(back, keys.callback("sms")))
+    if sms := {found.name: partial(Gateway, found) for found in gateways}:
+        lanes["sms"] = providers.lane(sms, Providers(engine, "sms", [*sms], chance), SMS_SECONDS)
     sender = Sender(engine, keys, lanes, settings.inbox_url, figures, settings.public_url)
     app = door.made(Answers(engine, keys), keys.callback("sms"), gateway.signing(os.environ)).application()
     try:

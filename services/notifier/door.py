@@ -91,7 +91,7 @@ class Door:
             known |= hmac.compare_digest(signed, hmac.new(self.signing, body, sha256).hexdigest().encode())
         if not known:
             raise HTTPException(404)
-        return {name: value for name, value in [*request.query_params.multi_items(), *_fields(body)] if isinstance(value, str)}
+        return dict([*_query(request.scope["query_string"]), *_fields(body)])
 
     async def _page(self, request: Request) -> Response:
         """Show the page; it is the same for every reference. POST takes an answer, and shows the same thanks whether or not it counts."""
@@ -126,6 +126,14 @@ async def _body(request: Request) -> bytes:
         if len(body) > MOST_BYTES:
             raise HTTPException(413)
     return body
+
+
+def _query(raw: bytes) -> list[tuple[str, str]]:
+    """Return the parameters of a query. Kannel sends a reply with Cyrillic letters in UTF-16BE and says so, all others in UTF-8."""
+    told = parse_qsl(raw.decode("latin-1"), encoding="latin-1", max_num_fields=50)
+    wide = ("charset", "UTF-16BE") in told
+    codecs = {"text": "utf-16-be" if wide else "utf-8"}
+    return [(name, value.encode("latin-1").decode(codecs.get(name, "utf-8"), "replace")) for name, value in told]
 
 
 def _fields(body: bytes) -> list[tuple[str, str]]:

@@ -42,11 +42,14 @@ ACCEPTED = (202, b"0: Accepted for delivery")
 
 @dataclass
 class Kept:
-    """What a server was sent. answer: a test may change it at any time."""
+    """What a server was sent. answer: a test may change it at any time. held: requests that got no answer."""
 
     port: int = 0
     answer: Answer = ACCEPTED
     requests: list[Got] = field(default_factory=list)
+    server: asyncio.Server | None = None
+    lines: set[asyncio.StreamWriter] = field(default_factory=set)
+    held: int = 0
 
     def provider(self, **changes: Any) -> Provider:
         values: dict[str, Any] = {"name": "sms-1", "url": f"http://127.0.0.1:{self.port}/cgi-bin/sendsms", "user": "notifier"}
@@ -56,7 +59,15 @@ class Kept:
         """Return when so many requests are there."""
         await until(lambda: len(self.requests) >= count, what=lambda: f"{len(self.requests)} of {count} requests")
 
+    def die(self) -> None:
+        """End as suddenly as a killed process: no new connection, and none of the old ones."""
+        assert self.server is not None
+        self.server.close()
+        for writer in self.lines:
+            writer.transport.abort()
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.lines.add(writer)
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
@@ -66,6 +77,7 @@ class Kept:
                 told = msgspec.json.decode(body) if body else dict(parse_qsl(urlsplit(target).query, keep_blank_values=True))
                 self.requests.append(Got(method, urlsplit(target).path, headers, told))
                 if callable(self.answer):
+                    self.held += 1
                     await self.answer(writer)
                     return
                 status, text = self.answer
@@ -77,9 +89,9 @@ class Kept:
 async def gateway() -> AsyncIterator[Kept]:
     """A server on a free port of this machine."""
     kept = Kept()
-    server = await asyncio.start_server(kept.serve, "127.0.0.1", 0)
-    kept.port = server.sockets[0].getsockname()[1]
+    kept.server = await asyncio.start_server(kept.serve, "127.0.0.1", 0)
+    kept.port = kept.server.sockets[0].getsockname()[1]
     try:
         yield kept
     finally:
-        server.close()
+        kept.server.close()

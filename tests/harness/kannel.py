@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import shutil
 import subprocess
 import sys
+import tempfile
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -43,6 +45,7 @@ host = 127.0.0.1
 port = {smsc}
 smsc-username = j
 smsc-password = jpwd
+system-type = ""
 transceiver-mode = true
 reconnect-delay = 1
 {more}
@@ -64,9 +67,9 @@ max-messages = 1
 group = sms-service
 keyword = default
 catch-all = true
-get-url = "{replies}?from=%p&text=%a"
-charset = UTF-8
+get-url = "{replies}?from=%p&text=%b&charset=%C"
 max-messages = 0
+omit-empty = true
 """
 
 
@@ -77,13 +80,22 @@ def needs(*programs: str) -> None:
             pytest.skip(f"no {program} here: Debian's kannel, nodejs, npm and a Java runtime are needed")
 
 
-def library(folder: Path) -> None:
-    """Install the locked npm library of the SMSC in a folder."""
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(SMSC / name, folder / name)
-    command = ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent", "--prefer-offline")
-    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=280, check=False)
-    assert ran.returncode == 0, ran.stderr[-2000:]
+def library() -> Path:
+    """Return the folder of the SMSC's npm library, installed once for each content of its lock."""
+    lock = (SMSC / "package-lock.json").read_bytes()
+    folder = default_jars().parent / f"smsc-{hashlib.sha256(lock).hexdigest()[:16]}"
+    if not (folder / "node_modules").exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetching-") as made:
+            for name in ("package.json", "package-lock.json"):
+                shutil.copy(SMSC / name, Path(made) / name)
+            command = ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent")
+            ran = subprocess.run(command, cwd=made, capture_output=True, text=True, timeout=280, check=False)
+            assert ran.returncode == 0, ran.stderr[-2000:]
+            with suppress(OSError):  # another process was first
+                Path(made).rename(folder)
+            Path(made).mkdir(exist_ok=True)
+    return folder
 
 
 @dataclass
@@ -158,8 +170,8 @@ async def jsmpp(folder: Path) -> AsyncIterator[int]:
     port = ports.free(1)[0]
     path = await asyncio.to_thread(jars.classpath, jars.parse((SMSC / "jars.lock").read_text()), default_jars())
     command = ("java", f"-Djsmpp.simulator.port={port}", "-cp", path, "org.jsmpp.examples.SMPPServerSimulator")
-    async with process(command, folder):
-        await until(lambda: _listens(port), what="jSMPP's simulator listens")
+    async with process(command, folder) as program:
+        await _listens(program, port, folder / "java.out")
         yield port
 
 
@@ -204,17 +216,23 @@ async def kannel(folder: Path, smsc: int, replies: str, more: str = "") -> Async
         CONF.format(admin=admin, inner=inner, port=port, smsc=smsc, password=PASSWORD, folder=folder, replies=replies, more=more)
     )
     made = Kannel(folder, port, admin)
-    async with process(("bearerbox", str(conf)), folder):
-        await until(lambda: _listens(inner), what="bearerbox listens")
-        async with process(("smsbox", str(conf)), folder):
-            await until(lambda: _listens(port), what="smsbox listens")
+    async with process(("bearerbox", str(conf)), folder) as bearerbox:
+        await _listens(bearerbox, inner, folder / "bearerbox.out")
+        async with process(("smsbox", str(conf)), folder) as smsbox:
+            await _listens(smsbox, port, folder / "smsbox.out")
             await made.connected()
             yield made
 
 
-async def _listens(port: int) -> bool:
-    with suppress(OSError):
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.close()
-        return True
-    return False
+async def _listens(program: Process, port: int, out: Path) -> None:
+    """Return when a program listens on a port."""
+
+    async def look() -> bool:
+        assert program.returncode is None, out.read_text()[-2000:]
+        with suppress(OSError):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.close()
+            return True
+        return False
+
+    await until(look, what=f"port {port} listens")

@@ -98,12 +98,10 @@ async def served(notifier: Stack) -> AsyncIterator[Served]:
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def library() -> Path:
     """A folder with npm's `smpp`."""
     programs.needs("bearerbox", "smsbox", "node", "npm")
-    folder = tmp_path_factory.mktemp("smsc")
-    programs.library(folder)
-    return folder
+    return programs.library()
 
 
 @asynccontextmanager

@@ -1,0 +1,69 @@
+"""Decide which providers of a channel to use: one that fails is left alone for a while, and then tried by one message. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+RECENT, MOST_FAILED, IN_A_ROW = 10, 5, 3
+"""A breaker opens after five failures among the last ten messages, or three in a row (P): a dead provider is left within three messages."""
+FIRST_SECONDS, MOST_SECONDS = 10, 300
+"""Bounds of the time for which it stays open, doubled each time (P), less up to half by chance: instances do not probe together."""
+PROBE_SECONDS = 30
+"""Time in which the one message that tries an open provider must end (P); then another message may try."""
+SECOND = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """State of one provider. All times µs UTC by the database's true clock.
+
+    since: time of the last change between closed and open. recent: results of the last messages, newest last. opened: times in a row.
+    open_until: closed if None. probe_until: while the message that tries an open provider is under way. succeeded_at: last success.
+    """
+
+    since: int = 0
+    recent: tuple[bool, ...] = ()
+    opened: int = 0
+    open_until: int | None = None
+    probe_until: int | None = None
+    succeeded_at: int | None = None
+
+    def may_be_probed(self, now: int) -> bool:
+        """Return whether one message may try it although it is open."""
+        return self.open_until is not None and self.open_until <= now and (self.probe_until is None or self.probe_until <= now)
+
+
+def after(before: Breaker, reached: bool, now: int, chance: float) -> Breaker:
+    """Return the state after one message. reached: the provider took it, or refused its number. chance: random, 0 ≤ chance < 1.
+
+    A failure of a message that was sent before the breaker opened does not keep it open longer.
+    """
+    recent = (*before.recent, reached)[-RECENT:]
+    if reached:
+        since = before.since if before.open_until is None else now
+        return Breaker(since=since, recent=recent if before.open_until is None else (True,), succeeded_at=now)
+    if before.open_until is not None and before.open_until > now:
+        return before
+    if before.open_until is None and recent[-IN_A_ROW:] != (False,) * IN_A_ROW and recent.count(False) < MOST_FAILED:
+        return replace(before, recent=recent)
+    seconds = min(MOST_SECONDS, FIRST_SECONDS * 2.0 ** min(before.opened, 16)) * (1 - chance / 2)
+    return replace(
+        before,
+        since=now if before.open_until is None else before.since,
+        recent=(),
+        opened=before.opened + 1,
+        open_until=now + round(seconds * SECOND),
+        probe_until=None,
+    )
+
+
+def order(names: Sequence[str], known: Mapping[str, Breaker], probe: str | None) -> tuple[str, ...]:
+    """Return the providers that one message tries, in order; never empty.
+
+    names: the preferred first. probe: an open one that this message may try, before the others. If all are open, the one that may close
+    first is tried all the same: a message that waits for a breaker helps nobody.
+    """
+    closed = [name for name in names if known.get(name, Breaker()).open_until is None]
+    first = [probe] if probe is not None else []
+    return tuple(first + closed) or (min(names, key=lambda name: known[name].open_until or 0),)

@@ -1,0 +1,118 @@
+"""Keep the breakers of a channel's providers in PostgreSQL, so that all instances, and the next start, know which one works."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from referral.channels import Channel
+from referral.channels.failover import Failover
+from referral.channels.lane import LINES, Lane
+from referral.runtime import observe
+from services.notifier.blame import OURS
+from services.notifier.breaker import PROBE_SECONDS, SECOND, Breaker, after, order
+
+FRESH_SECONDS = 0.5
+"""Time for which a line relies on what it has read: another instance's finding counts this much later."""
+SAID_SECONDS = 10.0
+"""Least time between two writings of a success that changes nothing."""
+_NOW = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+_FIELDS = ", ".join(Breaker.__dataclass_fields__)
+_READ = text(f"SELECT name, {_FIELDS}, {_NOW} AS now FROM provider WHERE channel = :channel")  # noqa: S608 - field names
+_MAKE = text(
+    f"INSERT INTO provider (channel, name, since) SELECT :channel, n, {_NOW} FROM unnest(CAST(:names AS text[])) AS n"  # noqa: S608
+    " ON CONFLICT DO NOTHING"
+)
+_LOCKED = text(f"SELECT {_FIELDS}, {_NOW} AS now FROM provider WHERE (channel, name) = (:channel, :name) FOR UPDATE")  # noqa: S608
+_WRITE = text(
+    "UPDATE provider SET since = :since, recent = :recent, opened = :opened, open_until = :open_until, probe_until = :probe_until,"
+    " succeeded_at = :succeeded_at WHERE (channel, name) = (:channel, :name)"
+)
+_PROBE = text(
+    f"UPDATE provider SET probe_until = {_NOW} + :span WHERE (channel, name) = (:channel, :name) AND open_until <= {_NOW}"  # noqa: S608
+    f" AND (probe_until IS NULL OR probe_until <= {_NOW}) RETURNING name"
+)
+_OPEN = text("SELECT channel, name, open_until IS NOT NULL AS open FROM provider ORDER BY channel, name")
+
+
+class Providers:
+    """The breakers of one channel. names: its providers, the preferred one first. chance: returns a random number, 0 ≤ x < 1.
+
+    Without the database the last known order holds, and nothing is written: the messages' own results wait for it too.
+    """
+
+    def __init__(self, engine: AsyncEngine, channel: str, names: Sequence[str], chance: Callable[[], float]) -> None:
+        self._engine, self._channel, self._names, self._chance = engine, channel, tuple(names), chance
+        self._known: dict[str, Breaker] = {}
+        self._read_at = self._now = 0.0
+        self._said: dict[str, float] = {}
+
+    async def order(self) -> Sequence[str]:
+        """Return the providers to try, in order. At most one message at a time tries one that is open."""
+        probe = None
+        try:
+            now = await self._read()
+            for name in self._names:
+                if probe is None and self._known[name].may_be_probed(now) and await self._probe(name):
+                    probe = name
+        except Exception as error:
+            observe.log().warning("providers not read", channel=self._channel, kind=type(error).__name__)
+        return order(self._names, self._known, probe)
+
+    async def result(self, name: str, reached: bool) -> None:
+        """Take the result of one message. A success that changes nothing is written now and then."""
+        at = asyncio.get_running_loop().time()
+        known = self._known.get(name, Breaker())
+        dull = reached and known.open_until is None and all(known.recent)
+        if dull and at - self._said.get(name, -SAID_SECONDS) < SAID_SECONDS:
+            return
+        try:
+            async with self._engine.begin() as tx:
+                values = {"channel": self._channel, "name": name}
+                row = (await tx.execute(_LOCKED, values)).one()
+                before = _breaker(row)
+                made = after(before, reached, row.now, self._chance())
+                await tx.execute(_WRITE, {**values, **asdict(made), "recent": list(made.recent)})
+            self._known[name], self._said[name] = made, at
+        except Exception as error:
+            observe.log().warning("provider's result not written", channel=self._channel, kind=type(error).__name__)
+        else:
+            if (made.open_until is None) is not (before.open_until is None):
+                observe.log().warning("provider", channel=self._channel, where=name, reason="away" if made.open_until else "back")
+
+    async def _read(self) -> int:
+        """Return the time, µs, after reading the breakers, unless they were read just now."""
+        at = asyncio.get_running_loop().time()
+        if not self._known or at - self._read_at > FRESH_SECONDS:
+            async with self._engine.begin() as tx:
+                if len(self._known) < len(self._names):
+                    await tx.execute(_MAKE, {"channel": self._channel, "names": list(self._names)})
+                rows = (await tx.execute(_READ, {"channel": self._channel})).all()
+            self._known = {row.name: _breaker(row) for row in rows if row.name in self._names}
+            self._read_at, self._now = at, rows[0].now
+        return round(self._now + (at - self._read_at) * SECOND)
+
+    async def _probe(self, name: str) -> bool:
+        """Return whether this message is the one that tries an open provider."""
+        async with self._engine.begin() as tx:
+            values = {"channel": self._channel, "name": name, "span": PROBE_SECONDS * SECOND}
+            return (await tx.execute(_PROBE, values)).one_or_none() is not None
+
+
+def lane(made: Mapping[str, Callable[[], Channel]], breakers: Providers, seconds: float, lines: int = LINES) -> Lane:
+    """Return the lane of a channel with several providers. made: makes the channel of each, by name. seconds: limit of one call of one."""
+    return Lane(lambda: Failover({name: make() for name, make in made.items()}, breakers, OURS, seconds), lines, len(made) * seconds)
+
+
+async def states(tx: AsyncConnection) -> dict[tuple[str, str], bool]:
+    """Return, by channel and provider, whether its breaker is open."""
+    return {(row.channel, row.name): row.open for row in await tx.execute(_OPEN)}
+
+
+def _breaker(row: Any) -> Breaker:
+    return Breaker(**{name: tuple(row.recent) if name == "recent" else getattr(row, name) for name in Breaker.__dataclass_fields__})
