@@ -115,4 +115,5 @@ async def states(tx: AsyncConnection) -> dict[tuple[str, str], bool]:
 
 
 def _breaker(row: Any) -> Breaker:
-    return Breaker(**{name: tuple(row.recent) if name == "recent" else getattr(row, name) for name in Breaker.__dataclass_fields__})
+    values: dict[str, Any] = {name: getattr(row, name) for name in Breaker.__dataclass_fields__}
+    return Breaker(**(values | {"recent": tuple(row.recent)}))

@@ -9,6 +9,5 @@ down_revision = "0006"
 
 
 def upgrade() -> None:
-    for statement in Path(__file__).with_suffix(".sql").read_text("utf-8").split(";\n"):
-        if statement.strip():
-            op.execute(statement)
+    """Run the file beside this one."""
+    op.execute(Path(__file__).with_suffix(".sql").read_text("utf-8"))
