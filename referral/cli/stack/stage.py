@@ -18,6 +18,7 @@ from referral.cli.audit.timeline_text import day_of, render
 from referral.cli.stack.cast import Cast
 from referral.client import Client, Json
 from referral.domain.local_time import local, moment
+from referral.local.handset import Entry
 from referral.local.mailbox import Mail
 from referral.local.stack import Stack
 from referral.proof.entry import NOTIFICATION
@@ -125,15 +126,14 @@ class Stage:
     def texted(self, login: str) -> None:
         """Print the newest SMS to this person, as soon as it has arrived on the handset."""
         number = self._cast.number(login)
-        sms = self.wait(f"an SMS to {login}", lambda: self._newest(number, "sms", self._texts))
-        self._texts = sms["id"]
-        console.console.print(f"   [magenta]✆ SMS to {number}: {sms['text']}[/]", soft_wrap=True)
+        sms = self.wait(f"an SMS to {login}", lambda: next((e for e in self._entries(number) if e.kind == "sms"), None))
+        console.console.print(f"   [magenta]✆ SMS to {number}: {sms.text}[/]", soft_wrap=True)
 
     def called(self, login: str, end: str, how: str) -> None:
         """Print what a call to this person says, as soon as it rings, and end it. end: as the handset's `press`. how: in words."""
         number = self._cast.number(login)
-        call = self.wait(f"a call to {login}", lambda: self._newest(number, "call", self._texts, ringing=True))
-        console.console.print(f"   [magenta]✆ {number} rings: {call['text']}[/]", soft_wrap=True)
+        call = self.wait(f"a call to {login}", lambda: next((e for e in self._entries(number) if e.rings), None))
+        console.console.print(f"   [magenta]✆ {number} rings: {call.text}[/]", soft_wrap=True)
         httpx.post(f"{self._stack.handset.url}/press", data={"end": end, "number": number}, timeout=PATIENCE_S).raise_for_status()
         console.console.print(f"   {how}", soft_wrap=True)
         self.wait("the end of the call is written down", lambda: asyncio.run(self._under_way()) == 0 or None)
@@ -141,16 +141,11 @@ class Stage:
     def forget_knocks(self) -> None:
         """Mark the knocks sent so far as displayed, because they are not part of the story."""
         self._mails = len(self._stack.mailbox.mails)
-        self._texts = max((entry["id"] for entry in self._received()), default=0)
+        self._texts = len(self._stack.handset.entries)
 
-    def _received(self) -> list[Json]:
-        found: list[Json] = httpx.get(f"{self._stack.handset.url}/entries", timeout=PATIENCE_S).json()
-        return found
-
-    def _newest(self, number: str, kind: str, after: int, *, ringing: bool = False) -> Json | None:
-        """Return the newest entry of a number that came after this id."""
-        own = (e for e in reversed(self._received()) if (e["number"], e["kind"]) == (number, kind) and e["id"] > after)
-        return next((entry for entry in own if not ringing or not entry["end"]), None)
+    def _entries(self, number: str) -> list[Entry]:
+        """Return what a telephone received and did since the last call of forget_knocks, newest first."""
+        return [entry for entry in reversed(self._stack.handset.entries[self._texts :]) if entry.number == number]
 
     def _new_mails(self, to: str) -> tuple[Mail, ...] | None:
         new = tuple(self._stack.mailbox.mails[self._mails :])

@@ -1,4 +1,4 @@
-"""The story of the demo: the second call wakes the duty officer, one advocate declines, the first shelter is full; the rest goes well."""
+"""The story of the demo: a second call wakes an officer, an advocate declines, a social worker sleeps, a shelter is full; all ends well."""
 
 from __future__ import annotations
 
@@ -98,14 +98,18 @@ def _police(stage: Stage, case_id: str) -> None:
 
 def _support(stage: Stage, case_id: str) -> None:
     _head(
-        "3 · Advocate and social worker are asked together; the advocate declines, the next one is asked",
-        "Only the seat that was declined is offered again. Once both have accepted, shelter, guardian, risk and health begin side by side.",
+        "3 · Advocate and social worker are asked together; one declines, the other does not answer",
+        "Only the seat that was declined is offered again, to the next advocate. Half an hour without a sign of the social worker: the "
+        "next rung of the same agency is knocked. Once both have accepted, shelter, guardian, risk and health begin side by side.",
     )
     stage.answers("advocate-prishtine", case_id, "support", "DECLINE", reason="NO_CAPACITY")
     stage.log(case_id, "advocate-gjilan is asked")
     stage.knocks("advocate-gjilan")
-    stage.answers("csw-prishtine", case_id, "support", "ACCEPT")
     stage.answers("advocate-gjilan", case_id, "support", "ACCEPT")
+    stage.pass_time(timedelta(minutes=31), "the limit to acknowledge is 30")
+    stage.log(case_id, "now its back-up")
+    stage.knocks("csw-prishtine.back-up")
+    stage.answers("csw-prishtine", case_id, "support", "ACCEPT")
     stage.log(case_id, "is asked (shelter)")
     stage.knocks("shelter-linden")
     stage.answers("csw-prishtine", case_id, "support", "ARRIVE")

@@ -1,0 +1,82 @@
+"""A whole line with a handset instead of telephones: an SMS and its receipt, a reply, a call, and what each does to the offer."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from referral.cli.stack import cast, up
+from referral.cli.stack.stage import Stage
+from referral.local.config import StackConfig
+from referral.local.handset import Entry
+from referral.local.stack import Stack
+from tests.harness.servers import prefix
+from tests.harness.waiting import PATIENCE_S
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(280)]
+POLICE = "police-prizren"
+REFERRAL = {"traits": {"concern": "trafficking", "age": "child", "found_in": "prizren", "urgency": "urgent"}, "drill": True}
+
+
+@pytest.fixture
+async def stack(tmp_path_factory: pytest.TempPathFactory, kafka: str) -> AsyncIterator[Stack]:
+    config = StackConfig(data=tmp_path_factory.mktemp("line"), kafka=kafka, prefix=prefix(), drill=True, handset=True)
+    async with up.running(config) as made:
+        yield made
+
+
+async def test_replies_and_keys_acknowledge_and_nothing_more(stack: Stack) -> None:
+    stage = Stage(stack, cast.load(stack.config.data))
+    try:
+        await asyncio.to_thread(answered_by_sms, stage, stack)
+        await asyncio.to_thread(cannot_and_then_a_call, stage, stack)
+    finally:
+        stage.close()
+
+
+def answered_by_sms(stage: Stage, stack: Stack) -> None:
+    case_id, sms = asked(stage, stack, "first", f"{POLICE}.duty-officer")
+    stage.log(case_id, "the message has arrived by sms")
+    code = digits(sms)
+    assert replied(stack, sms, f"1 {(int(code) + 1) % 10_000:04}") == "taken", "a stranger learns nothing from the answer"
+    assert stage.offered(POLICE, case_id, "police")["state"] == "OFFERED"
+    assert replied(stack, sms, f"po {code}") == "taken"
+    stage.log(case_id, f"{POLICE} (police) has seen it")
+    assert stage.offered(POLICE, case_id, "police")["state"] == "ACKNOWLEDGED"
+
+
+def cannot_and_then_a_call(stage: Stage, stack: Stack) -> None:
+    case_id, sms = asked(stage, stack, "second", f"{POLICE}.duty-officer")
+    before = len(stack.handset.entries)
+    assert replied(stack, sms, f"2 {digits(sms)}") == "taken"
+    stage.log(case_id, "now its back-up")
+    stage.pass_time(timedelta(minutes=2, seconds=1), "an SMS wakes few people")
+    stage.called(f"{POLICE}.back-up", "1", "key 1")
+    stage.log(case_id, f"{POLICE} (police) has seen it")
+    assert not [e for e in stack.handset.entries[before:] if e.number == sms.number and e.kind == "call"], "who cannot is left in peace"
+
+
+def asked(stage: Stage, stack: Stack, key: str, login: str) -> tuple[str, Entry]:
+    """Refer somebody; the case, and the SMS that this person gets."""
+    number, before = cast.load(stack.config.data).number(login), len(stack.handset.entries)
+    case_id = str(stage.agency("school-drita").submit(REFERRAL, key=key)["case_id"])
+    stage.offered(POLICE, case_id, "police")
+    new = lambda: [e for e in stack.handset.entries[before:] if (e.number, e.kind) == (number, "sms")]  # noqa: E731
+    return case_id, stage.wait("an SMS", lambda: next(iter(new()), None))
+
+
+def digits(sms: Entry) -> str:
+    found = re.search(r"1 (\d{4})", sms.text)
+    assert found is not None, sms.text
+    return found[1]
+
+
+def replied(stack: Stack, sms: Entry, text: str) -> str:
+    answer = httpx.post(f"{stack.handset.url}/reply", data={"number": sms.number, "text": text}, timeout=PATIENCE_S)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["end"])
