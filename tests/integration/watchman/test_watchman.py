@@ -31,7 +31,7 @@ async def sql(settings: Settings) -> AsyncIterator[asyncpg.Connection[Any]]:
 async def test_a_dead_notifier_is_called_about_until_a_key_is_pressed(settings: Settings, sql: Any, tmp_path: Path) -> None:
     """No notifier runs at all."""
     async with watchmen(settings, tmp_path) as (post,):
-        assert "This is a drill. The referral line does not work" in (await post.rings(FIRST)).text
+        assert "This is a drill. The referral line does not work." in (await post.rings(FIRST)).text
         await post.phone.press("2", FIRST)
         assert "Linja e referimit nuk punon" in (await post.rings(SECOND, within=30)).text
         await until(lambda: post.shows('referral_watchman_alarm{alarm="notifier-dead"} 1.0'), what="the metric shows it")
