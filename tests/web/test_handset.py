@@ -15,7 +15,7 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from referral.channels.prompts import spoken
+from referral.channels.prompts import SPEECHES, Part, speech
 from referral.local.handset import Handset
 from tests.harness.waiting import PATIENCE_S, comes
 from tests.web.steps import leaving, picture, send, tab_to, text
@@ -46,11 +46,16 @@ def handset() -> Iterator[Handset]:
     thread.join(PATIENCE_S)
 
 
+def words(language: str) -> str:
+    """What a call of a drill says."""
+    return SPEECHES[speech(language)].words(Part.DRILL)
+
+
 @contextmanager
 def ringing(handset: Handset, number: str, language: str) -> Iterator[Future[str]]:
     """A call that rings now; how it ended."""
     ended: Future[str] = Future()
-    call = {"to": number, "text": spoken(language, drill=True), "language": language.partition("-")[0]}
+    call = {"to": number, "text": words(language), "language": speech(language)}
 
     def ring() -> None:
         ended.set_result(httpx.post(f"{handset.url}/calls", json=call, timeout=PATIENCE_S).text)
@@ -69,7 +74,7 @@ def test_the_second_call_is_answered_by_keyboard(browser: Chrome, handset: Hands
         assert "no telephone rings" in text(browser) and "rings" in text(browser, "h2").lower()
         assert browser.title.startswith("1 ringing")
         heard = browser.find_element(By.CSS_SELECTOR, ".ringing blockquote")
-        assert heard.get_attribute("lang") == "sq" and heard.text == spoken("sq", drill=True)
+        assert heard.get_attribute("lang") == "sq" and heard.text == words("sq")
         picture(browser, pictures / "handset-rings.png")
         tab_to(browser, "button[value='1']")
         with leaving(browser):
