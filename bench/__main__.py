@@ -12,7 +12,7 @@ import traceback
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-from bench import alarms, check, deciding, doors, figures, latency, logged, proof, routing, signed, simulate, start
+from bench import alarms, check, deciding, doors, figures, latency, logged, proof, routing, signed, simulate, start, voice
 from bench.ground import Ground, ground, say
 from bench.rows import Row, show, write
 
@@ -30,6 +30,7 @@ FIGURES: dict[str, Callable[[Ground], AsyncIterator[Row]]] = {
     "outage": alarms.outage,
     "intake": doors.intake,
     "knock": doors.knock,
+    "voice": lambda _: voice.figures(),
     "oversight": figures.figures,
     "up": start.up,
 }

@@ -77,7 +77,9 @@ def info(key: str) -> str:
     )
 
 
-ANSWERED = (INVITE, says("180 Ringing"), says("200 OK", body=SDP), gets("ACK"))
+REPEATS = 'retrans="500"'
+"""Repeat an answer until it is acknowledged, as every trunk does: a packet may be lost."""
+ANSWERED = (INVITE, says("180 Ringing"), says("200 OK", body=SDP, options=REPEATS), gets("ACK"))
 BYE = (gets("BYE"), says("200 OK"))
 
 
