@@ -67,7 +67,8 @@ class Ear(threading.Thread):
             with suppress(TimeoutError):
                 data, [(_, _, clock)], _, _ = self._socket.recvmsg(2048, 64)
                 seconds, nanoseconds = struct.unpack("qq", clock[:16])
-                self._hear(*struct.unpack("!II", data[4:12]), seconds + nanoseconds / 1e9)
+                stamp, call = struct.unpack("!II", data[4:12])  # of RFC 3550 §5.1
+                self._hear(stamp, call, seconds + nanoseconds / 1e9)
         self._socket.close()
 
     def _hear(self, stamp: int, call: int, now: float) -> None:

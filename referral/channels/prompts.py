@@ -24,6 +24,8 @@ TIMES = 3
 """The prompt is spoken so often (the brief's number): once for whoever was asleep, once to understand, once to decide."""
 MOST_SECONDS = 10.0
 """Longest prompt. Three of them with their gaps fit into the time that a call listens (voice.Patience)."""
+WORDS_A_MINUTE = "155"
+"""Speed of speech, by ear: espeak-ng's own 175 is too fast for a bad line. The longest prompt then takes less than MOST_SECONDS."""
 PROGRAMS = ("espeak-ng", "sox")
 MAKE_SECONDS = 30.0
 """Limit for one run of a program that makes a file; it takes a tenth of a second."""
@@ -128,6 +130,7 @@ def make(folder: Path) -> tuple[list[str], list[str]]:
     for file in missing:
         speech, part = wanted[file]
         say(speech, part, file)
+        read(file)
     return [file.name for file in missing], [file.name for file in kept]
 
 
@@ -136,7 +139,7 @@ def say(speech: Speech, part: Part, file: Path) -> None:
     with tempfile.TemporaryDirectory(dir=file.parent, prefix=".making-") as made:
         raw, done = Path(made, "raw.wav"), Path(made, "done.wav")
         try:
-            _run("espeak-ng", "-v", speech.voice, "-s", "150", "-w", str(raw), speech.words(part))
+            _run("espeak-ng", "-v", speech.voice, "-s", WORDS_A_MINUTE, "-w", str(raw), speech.words(part))
             _run("sox", str(raw), "-r", str(RATE), "-c", "1", "-b", "16", str(done), "gain", "-n", "-3")
         except (OSError, subprocess.SubprocessError):
             raise Rejected("no-sound", file.name, "espeak-ng or sox failed: run both by hand to see why, or record this file") from None

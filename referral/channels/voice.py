@@ -25,6 +25,7 @@ URI = re.compile(r"(?:sip:)?(?:(?P<user>[A-Za-z0-9+._-]{1,64})@)?(?P<host>[A-Za-
 SECRET = re.compile(r"[!#-:=?-~]{1,128}")
 """Passwords that baresip's account line can hold: printable, without space, quotation mark, semicolon, and < >."""
 TLS = {"required": True, "never": False}
+COMPANIONS = ("REFERRAL_SIP_USER", "REFERRAL_SIP_PASSWORD_FILE", "REFERRAL_SIP_TLS", "REFERRAL_SIP_CA")
 PORT, TLS_PORT = 5060, 5061
 """Of RFC 3261 §19.1.2."""
 USER = "inbox"
@@ -122,6 +123,24 @@ def trunk(environment: Mapping[str, str]) -> Trunk:
         password=_password(environment.get("REFERRAL_SIP_PASSWORD_FILE")),
         authority=Path(authority).absolute() if TLS[tls] and authority else None,
     )
+
+
+def trunks(environment: Mapping[str, str]) -> dict[str, Trunk]:
+    """Read REFERRAL_SIP as several trunks, comma-separated, the preferred one first; none without it. Rejected: see trunk.
+
+    REFERRAL_SIP_USER, _PASSWORD_FILE, _TLS and _CA: one value for all trunks, or one for each, comma-separated.
+    """
+    places = environment.get("REFERRAL_SIP", "").split(",") if environment.get("REFERRAL_SIP") else []
+    told = {name: environment[name].split(",") for name in COMPANIONS if name in environment}
+    for name, values in told.items():
+        if len(values) not in (1, len(places)):
+            raise Rejected("malformed", name, f"one value for all trunks, or one for each of the {len(places)}, comma-separated")
+    made = {}
+    for n, place in enumerate(places):
+        own = {name: values[n % len(values)].strip() for name, values in told.items()}
+        common = {name: value for name, value in environment.items() if name not in COMPANIONS}
+        made[f"voice-{n + 1}"] = trunk({**common, "REFERRAL_SIP": place.strip(), **{name: value for name, value in own.items() if value}})
+    return made
 
 
 def _password(secret: str | None) -> str | None:

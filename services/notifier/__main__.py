@@ -11,7 +11,7 @@ from referral.channels import gateway, handset, lane, voice
 from referral.channels.email import Email, relay
 from referral.channels.gateway import Gateway
 from referral.channels.lane import Lane
-from referral.channels.voice import Voice, trunk
+from referral.channels.voice import Voice, trunks
 from referral.runtime.keys import case_keys
 from referral.runtime.postgres import database
 from referral.runtime.process import run
@@ -55,9 +55,8 @@ async def main(settings: Settings) -> None:
     relays = {f"email-{n}": relay(address.strip(), os.environ) for n, address in enumerate(settings.smtp.split(","), 1)}
     mail = {name: partial(Email, found) for name, found in relays.items()}
     lanes = {"email": providers.lane(mail, Providers(engine, "email", [*mail], chance), lane.CALL_SECONDS)}
-    if os.environ.get("REFERRAL_SIP"):
-        calls = trunk(os.environ)
-        lanes["voice"] = Lane(lambda: Voice(calls), lines=voice.LINES, seconds=voice.SECONDS)
+    if calls := {name: partial(Voice, found) for name, found in trunks(os.environ).items()}:
+        lanes["voice"] = providers.lane(calls, Providers(engine, "voice", [*calls], chance), voice.SECONDS, voice.LINES)
     elif (telephones := handset.address(os.environ)) is not None:  # a local stack's
         lanes["voice"] = Lane(lambda: handset.Handset(telephones), handset.LINES, handset.CALL_SECONDS)
     back = os.environ.get("REFERRAL_SMS_CALLBACK") or settings.public_url

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from referral.channels import Refused, prompts, voice
+from referral.channels import Outgoing, Refused, prompts, voice
 from referral.channels.message import WORDINGS
 from referral.channels.prompts import Part, spoken, tape
-from referral.channels.voice import NUMBER, Patience, Phase, Trunk, failure, trunk
+from referral.channels.voice import NUMBER, Patience, Phase, Trunk, failure, trunk, trunks
 from referral.errors import Rejected
 
 WORDS = frozenset(yaml.safe_load((Path(__file__).parents[3] / "policy" / "codes.yaml").read_text("utf-8"))["knock-reason"])
@@ -69,6 +70,19 @@ def test_a_setting_that_is_wrong_is_named(where: str, change: dict[str, str], fo
     assert caught.value.where == where
 
 
+def test_several_trunks_share_a_setting_or_have_one_each(folder: Path) -> None:
+    told = {"REFERRAL_SIP": "first.example, +38338000111@second.example:5062", "REFERRAL_PROMPTS": str(folder), "REFERRAL_SIP_TLS": "never"}
+    assert trunks({}) == {}
+    made = trunks(told | {"REFERRAL_SIP_USER": ",ministry"})
+    assert [(name, one.host, one.port, one.user, one.login) for name, one in made.items()] == [
+        ("voice-1", "first.example", 5060, "inbox", ""),
+        ("voice-2", "second.example", 5062, "+38338000111", "ministry"),
+    ]
+    with pytest.raises(Rejected) as caught:
+        trunks(told | {"REFERRAL_SIP_USER": "a,b,c"})
+    assert caught.value.where == "REFERRAL_SIP_USER"
+
+
 @pytest.mark.parametrize("password", ["", "a b", 'a"b', "a;auth_user=other", "a<b", "a>b", "ë", "a\nb"])
 def test_a_password_cannot_become_a_setting(password: str, folder: Path) -> None:
     (folder / "password").write_text(password)
@@ -123,11 +137,13 @@ def test_the_spoken_words_name_both_keys_and_a_drill_says_so_first() -> None:
     drills = {"sq": "Ky është ushtrim.", "sr-Latn": "Ovo je vežba.", "sr-Cyrl": "Ovo je vežba.", "en": "This is a drill."}
     assert set(keys) == set(WORDINGS)
     for language, (one, two) in keys.items():
-        words = spoken(language, drill=False)
-        assert f" {one}." in words and f" {two}." in words and words.index(one) < words.index(two)
-        assert spoken(language, drill=True) == f"{drills[language]} {words}"
-    assert spoken("sr-Latn", drill=False) == spoken("sr-Cyrl", drill=False)
-    assert spoken("xx", drill=False) == spoken("en", drill=False)
+        for text in ("", "the watchman's"):
+            out = Outgoing("+38344000111", "3f0a91bc", "4711", language, False, "https://inbox.example/", text=text)
+            words = spoken(out)
+            assert f" {one}." in words and f" {two}." in words and words.index(one) < words.index(two)
+            assert spoken(replace(out, drill=True)) == f"{drills[language]} {words}"
+    assert spoken(replace(out, language="sr-Latn")) == spoken(replace(out, language="sr-Cyrl"))
+    assert spoken(replace(out, language="xx")) == spoken(replace(out, language="en"))
 
 
 def test_what_is_played_is_the_prompt_three_times(folder: Path) -> None:
