@@ -218,6 +218,11 @@ COMMANDS = (
         "referral.cli.admin.doctor:doctor",
         "Check conservation, positions, leases, sequences, alarms, keys, topics, outbox, quarantine, places, policy, clock and rotas.",
     ),
+    Named(
+        "channels",
+        "referral.cli.admin.channels:channels_command",
+        "Show each provider of each channel: its state, since when, its last success, and how many messages wait for the channel.",
+    ),
     Named("prepare", "referral.cli.admin.prepare:prepare", "Make roles, schemas, tables and topics."),
     Named(
         "recover",

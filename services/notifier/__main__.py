@@ -64,7 +64,7 @@ async def main(settings: Settings) -> None:
     if sms := {found.name: partial(Gateway, found) for found in gateways}:
         lanes["sms"] = providers.lane(sms, Providers(engine, "sms", [*sms], chance), SMS_SECONDS)
     sender = Sender(engine, keys, lanes, settings.inbox_url, figures, settings.public_url)
-    app = door.made(Answers(engine, keys), keys.callback("sms"), gateway.signing(os.environ)).application()
+    app = door.made(Answers(engine, keys, figures), keys.callback("sms"), gateway.signing(os.environ)).application()
     try:
         await run(service(watch), app=app, background=(sender.run, watch.run, lambda: tidy.run(engine)), settings=settings)
     finally:

@@ -24,6 +24,7 @@ from referral.runtime.postgres import clock, queue
 from services.notifier import deliveries
 from services.notifier.deliveries import Claimed
 from services.notifier.delivery_results import answered, delivered, failed, in_vain, row, sent
+from services.notifier.metrics import Figures
 
 TRIES = 5
 """Wrong digits after which a message takes no answer any more (brief): one guess in two thousand is right."""
@@ -70,8 +71,8 @@ def code(keys: Keys, reference: str) -> str:
 class Answers:
     """The one door for what comes back."""
 
-    def __init__(self, engine: AsyncEngine, keys: Keys) -> None:
-        self._engine, self._keys = engine, keys
+    def __init__(self, engine: AsyncEngine, keys: Keys, figures: Figures) -> None:
+        self._engine, self._keys, self._figures = engine, keys, figures
 
     async def receipt(self, reference: str, arrived: bool) -> None:
         """Take a provider's receipt. Arrived counts more than not arrived, whichever comes first; an unknown reference changes nothing."""
@@ -123,6 +124,7 @@ class Answers:
         for r in right if word is Word.CANNOT else ():
             await tx.execute(_CANNOT, {"asked": r.asked, "rung": r.rung, "person": r.person})
         await self._tell(tx, [*told, *((_claimed(r), f"answered-{word}", answered(_claimed(r), word, now)) for r in right)])
+        self._figures.answered(right[0].channel, word)
         return True
 
     def _is(self, contact: Any, channel: str, address: str) -> bool:

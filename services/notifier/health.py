@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from referral.runtime import observe
-from services.notifier import deliveries
+from services.notifier import deliveries, providers
 from services.notifier.deliveries import Backlog, Waiting
 from services.notifier.metrics import Figures
 from services.notifier.pace import pace
@@ -26,6 +26,7 @@ class Watch:
     def __init__(self, engine: AsyncEngine, figures: Figures) -> None:
         self._engine, self._figures = engine, figures
         self._now = Backlog()
+        self._away: Mapping[tuple[str, str], bool] = {}
 
     async def run(self) -> None:
         """Poll until cancelled."""
@@ -37,11 +38,12 @@ class Watch:
         """Poll once. If the database is away, keep the last value; the loop reports the outage."""
         try:
             async with self._engine.connect() as tx:
-                self._now = await deliveries.backlog(tx)
+                self._now, self._away = await deliveries.backlog(tx), await providers.states(tx)
         except Exception as error:
             observe.log().warning("backlog not read", kind=type(error).__name__)
         else:
             self._figures.backlog(self._now)
+            self._figures.providers(self._away)
 
     def not_ready(self) -> Mapping[str, str]:
         """Return the reasons why the notifier is not ready, each with the action for the operator."""
@@ -53,6 +55,9 @@ class Watch:
                 f"{name}: {waiting.count} messages wait, the oldest for {waiting.oldest // SECOND} s" for name, waiting in behind.items()
             )
             found["knocks-late"] = f"{backlog}; look at the channel's server, and telephone whoever is on duty"
+        channels = {channel for channel, _ in self._away}
+        if dead := sorted(c for c in channels if all(is_open for (channel, _), is_open in self._away.items() if channel == c)):
+            found["channel-away"] = f"no provider of {', '.join(dead)} takes messages; `referral channels` displays since when"
         return found
 
 

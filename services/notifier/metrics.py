@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
 from services.notifier.deliveries import Backlog, Waiting
@@ -37,6 +39,10 @@ class Figures:
         # Worry when it is 1 and nobody knows why: `referral duty show` displays the reason.
         self._paused = Gauge("referral_knocks_paused", "1 while `referral duty pause` holds everything back", registry=registry)
 
+        # Worry at the first 1: messages leave by the channel's next provider, or wait.
+        what = "1 while this provider of the channel is left alone because it failed"
+        self._providers = Gauge("referral_knocks_provider_open", what, ["channel", "provider"], registry=registry)
+
     def sent(self, channel: str, seconds: float) -> None:
         """Count a sent message. seconds: from its first due time."""
         self._sent.labels(channel).inc()
@@ -66,3 +72,8 @@ class Figures:
             self._waiting.labels(channel).set(waiting.count)
             self._oldest.labels(channel).set(max(0, waiting.oldest) / 1_000_000)
         self._paused.set(0 if now.paused is None else 1)
+
+    def providers(self, away: Mapping[tuple[str, str], bool]) -> None:
+        """Set the gauge of each provider. away: by channel and provider, whether its breaker is open."""
+        for (channel, provider), is_open in away.items():
+            self._providers.labels(channel, provider).set(int(is_open))

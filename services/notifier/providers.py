@@ -28,6 +28,7 @@ _MAKE = text(
     f"INSERT INTO provider (channel, name, since) SELECT :channel, n, {_NOW} FROM unnest(CAST(:names AS text[])) AS n"  # noqa: S608
     " ON CONFLICT DO NOTHING"
 )
+_FORGET = text("DELETE FROM provider WHERE channel = :channel AND name <> ALL(CAST(:names AS text[]))")
 _LOCKED = text(f"SELECT {_FIELDS}, {_NOW} AS now FROM provider WHERE (channel, name) = (:channel, :name) FOR UPDATE")  # noqa: S608
 _WRITE = text(
     "UPDATE provider SET since = :since, recent = :recent, opened = :opened, open_until = :open_until, probe_until = :probe_until,"
@@ -91,7 +92,8 @@ class Providers:
         if not self._known or at - self._read_at > FRESH_SECONDS:
             async with self._engine.begin() as tx:
                 if len(self._known) < len(self._names):
-                    await tx.execute(_MAKE, {"channel": self._channel, "names": list(self._names)})
+                    for statement in (_FORGET, _MAKE):
+                        await tx.execute(statement, {"channel": self._channel, "names": list(self._names)})
                 rows = (await tx.execute(_READ, {"channel": self._channel})).all()
             self._known = {row.name: _breaker(row) for row in rows if row.name in self._names}
             self._read_at, self._now = at, rows[0].now

@@ -211,15 +211,20 @@ async def kannel(folder: Path, smsc: int, replies: str, more: str = "") -> Async
     """Kannel in front of one SMSC. replies: URL of our door for replies. more: lines of its group `smsc`."""
     folder.mkdir(exist_ok=True)
     admin, inner, port = ports.free(3)
-    conf = folder / "kannel.conf"
-    conf.write_text(
-        CONF.format(admin=admin, inner=inner, port=port, smsc=smsc, password=PASSWORD, folder=folder, replies=replies, more=more)
-    )
-    made = Kannel(folder, port, admin)
-    async with process(("bearerbox", str(conf)), folder) as bearerbox:
+    conf = CONF.format(admin=admin, inner=inner, port=port, smsc=smsc, password=PASSWORD, folder=folder, replies=replies, more=more)
+    async with configured(folder, conf, Kannel(folder, port, admin), inner) as made:
+        yield made
+
+
+@asynccontextmanager
+async def configured(folder: Path, conf: str, made: Kannel, inner: int) -> AsyncIterator[Kannel]:
+    """Kannel with this configuration. inner: port of its bearerbox for its smsbox."""
+    file = folder / "kannel.conf"
+    file.write_text(conf)
+    async with process(("bearerbox", str(file)), folder) as bearerbox:
         await _listens(bearerbox, inner, folder / "bearerbox.out")
-        async with process(("smsbox", str(conf)), folder) as smsbox:
-            await _listens(smsbox, port, folder / "smsbox.out")
+        async with process(("smsbox", str(file)), folder) as smsbox:
+            await _listens(smsbox, made.port, folder / "smsbox.out")
             await made.connected()
             yield made
 

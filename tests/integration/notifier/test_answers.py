@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 from msgspec import structs
+from prometheus_client import CollectorRegistry
 from sqlalchemy.engine import make_url
 
 from referral.channels import Handed, Outgoing, Unsure
@@ -27,6 +28,7 @@ from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
 from referral.runtime.postgres import database
 from services.notifier import door
 from services.notifier.answers import TRIES, Answers, code
+from services.notifier.metrics import Figures
 from tests.harness import gateway
 from tests.harness.line.notifier_stack import MINUTE, Stack, of, opened, sending
 from tests.harness.waiting import until
@@ -102,7 +104,9 @@ class Phones:
 @asynccontextmanager
 async def client(notifier: Stack, answers: Answers | None = None) -> AsyncIterator[httpx.AsyncClient]:
     """The door as it is served: behind the guard that turns an absent database into 503."""
-    app = door.made(answers or Answers(notifier.engine, notifier.keys), notifier.keys.callback("sms"), SIGNING).application()
+    app = door.made(
+        answers or Answers(notifier.engine, notifier.keys, Figures(CollectorRegistry())), notifier.keys.callback("sms"), SIGNING
+    ).application()
     guarded: Any = http_server.Doors({}, app)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(guarded), base_url="http://notifier.test") as made:
         yield made
@@ -355,7 +359,7 @@ async def test_nothing_is_confirmed_while_the_database_is_away(phones: Phones) -
     url = make_url(phones.notifier.settings.database).set(host="127.0.0.1", port=ports.free(1)[0])
     settings = structs.replace(phones.notifier.settings, database=url.render_as_string(hide_password=False))
     engine = database.engine(settings, "notifier", size=1)
-    async with client(phones.notifier, Answers(engine, phones.notifier.keys)) as away:
+    async with client(phones.notifier, Answers(engine, phones.notifier.keys, Figures(CollectorRegistry()))) as away:
         for path in (f"receipt/{phones.reference('besa')}?status=1", f"reply?from=38344000001&text=1+{phones.digits('besa')}"):
             answer = await away.get(f"/sms/{phones.secret}/{path}")
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")

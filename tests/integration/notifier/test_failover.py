@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -10,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import pytest
+from prometheus_client import CollectorRegistry, generate_latest
 
 from referral.channels import Handed, Outgoing, Refused, Unreached, Unsure
 from referral.channels.failover import Failover
@@ -17,9 +20,12 @@ from referral.channels.gateway import Gateway
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
 from services.notifier.blame import OURS, UNSURE_SECONDS
 from services.notifier.breaker import IN_A_ROW, SECOND
+from services.notifier.health import Watch
+from services.notifier.metrics import Figures
 from services.notifier.providers import Providers, lane, states
 from tests.harness import gateway
 from tests.harness.line.notifier_stack import Stack, opened, sending
+from tests.harness.programs import environment
 from tests.harness.waiting import until
 
 NAMES = ("sms-1", "sms-2")
@@ -115,6 +121,30 @@ async def test_when_all_are_away_one_is_tried_all_the_same(two: Two) -> None:
         server.answer = (202, b"")
     await two.send(line)
     assert sum(two.counts()) == before + 1
+
+
+async def test_an_operator_sees_which_provider_is_away(two: Two) -> None:
+    registry = CollectorRegistry()
+    watch, line = Watch(two.notifier.engine, Figures(registry)), two.failover(two.providers())
+    two.servers[0].answer = (503, b"")
+    for _ in range(IN_A_ROW):
+        await two.send(line)
+    await watch.look()
+    assert "channel-away" not in watch.not_ready(), "messages leave by the other one"
+    gauge = 'referral_knocks_provider_open{channel="sms",provider="sms-%d"} %.1f'
+    assert [gauge % one in generate_latest(registry).decode() for one in ((1, 1), (2, 0))] == [True, True]
+    command = [sys.executable, "-m", "referral.cli", "channels"]
+    told = environment(two.notifier.settings, kafka="x", public_url="https://notifier.example/")
+    said = (await asyncio.to_thread(subprocess.run, command, env=told, capture_output=True, text=True, check=True)).stdout
+    rows = [line.split() for line in said.splitlines() if line.split()[:1] == ["sms"]]
+    assert [(row[1], row[2], "never" in row, row[-1]) for row in rows] == [("sms-1", "away", True, "0"), ("sms-2", "works", False, "0")]
+    assert f"https://notifier.example/sms/{two.notifier.keys.callback('sms')}/reply?from=" in said
+    two.servers[1].answer = (503, b"")
+    for _ in range(IN_A_ROW):
+        with pytest.raises(Unreached):
+            await two.send(line)
+    await watch.look()
+    assert "`referral channels`" in watch.not_ready()["channel-away"]
 
 
 async def test_without_the_database_messages_still_leave(two: Two) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from referral.channels import Outgoing, Unreached, Unsure
 from referral.channels.gateway import Gateway, receipts
@@ -20,8 +21,10 @@ from referral.local import ports
 from referral.runtime import http_server
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
 from referral.runtime.observe import Health
+from referral.runtime.settings import CHECKOUT
 from services.notifier import door
 from services.notifier.answers import Answers, code
+from services.notifier.metrics import Figures
 from tests.harness import kannel as programs
 from tests.harness.kannel import Kannel, Smsc
 from tests.harness.line.notifier_stack import Stack, of, opened, sending
@@ -54,7 +57,7 @@ class Served:
         return f"{self.base}/sms/{self.secret}/reply"
 
     async def open(self) -> None:
-        app = door.made(Answers(self.notifier.engine, self.notifier.keys), self.secret).application()
+        app = door.made(Answers(self.notifier.engine, self.notifier.keys, Figures(CollectorRegistry())), self.secret).application()
         bound, self.server = http_server.listen("127.0.0.1", self.port), http_server.server(Health(), app)
         bound.listen()
         self.task = asyncio.create_task(http_server.serve(self.server, bound))
@@ -253,3 +256,24 @@ async def test_an_operator_whose_ids_are_hexadecimal_once_and_decimal_once(
             log = tmp_path / "kannel" / "bearerbox.log"
             await until(lambda: "could not find" in log.read_text(), what="Kannel finds no message for the receipt")
             assert of(await served.notifier.drain(), KnockDelivered) == []
+
+
+async def test_the_configuration_in_the_operators_page_works(served: Served, library: Path, tmp_path: Path) -> None:
+    """Every line of it, with the capitals replaced, and free ports and a folder of the test in place of fixed ones."""
+    page = (CHECKOUT / "docs" / "operators.md").read_text("utf-8")
+    conf = page.partition("```ini\n")[2].partition("```")[0]
+    besa = await served.officer("besa")
+    async with programs.node(library) as smsc:
+        admin, inner, port = ports.free(3)
+        told = {"13000": admin, "13001": inner, "13013": port, "SMPP-HOST": "127.0.0.1", "SMPP-PORT": smsc.port, "SMPP-USER": "j"}
+        told |= {"SMPP-PASSWORD": "jpwd", "ADMIN-PASSWORD": programs.PASSWORD, "SENDSMS-PASSWORD": programs.PASSWORD}
+        told |= {"NOTIFIER-URL": served.base, "SECRET": served.secret, "/var/log/kannel": tmp_path, "/var/spool/kannel": tmp_path}
+        for word, value in told.items():
+            assert word in conf, word
+            conf = conf.replace(word, str(value))
+        async with programs.configured(tmp_path, conf, Kannel(tmp_path, port, admin), inner) as kannel:
+            async with sending(served.notifier.sender_of(served.lane(kannel))):
+                await served.notifier.tell(await served.notifier.case(), opened())
+                await served.comes(KnockDelivered, 1)
+            smsc.tell(reply={"from": NUMBER["besa"].lstrip("+"), "to": "1234", "text": f"1 {await served.digits(besa)}"})
+            assert [e.word for e in await served.comes(KnockAnswered, 1)] == ["LOOKS"]

@@ -45,6 +45,7 @@ DESIGNED = (
 )
 ASKS_DATABASE = (
     ("doctor",),
+    ("channels",),
     ("prepare",),
     ("recover",),
     ("drill", "1"),
