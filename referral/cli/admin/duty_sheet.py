@@ -26,11 +26,11 @@ from referral.runtime.settings import Settings
 
 HOURS = 48
 """Hours that a sheet covers (ours): it is printed each day, and one printing may fail."""
-MOST_HOURS = 14 * 24
-"""Longest sheet (ours): nobody plans a night by a rota that will have changed."""
+MOST_HOURS = 6 * 24
+"""Longest sheet: times name the day of the week alone, and none may come twice."""
 WIDTH = 80
 """Characters of a line: a page of A4 in any printer's own type."""
-NOBODY = "NOBODY IS ON DUTY"
+NOBODY = "NOBODY"
 NO_NUMBER = "no telephone number"
 _PEOPLE = text(
     "SELECT p.account, a.login, c.channel, c.address FROM notifier.person p LEFT JOIN intake.account a ON a.id = p.account"
@@ -93,7 +93,7 @@ def plain(begins: int, ends: int, tables: Iterable[tuple[str, str, Iterable[Row]
         for row in rows:
             rung = "" if row.rung == shown else row.rung
             shown = row.rung
-            lines.append(f"{rung[:18]:18} {row.time:23} {(row.who or NOBODY)[:18]:18} {row.number}".rstrip())
+            lines.append(f"{rung[:18]:18} {row.time:21} {(row.who or NOBODY)[:16]:16} {row.number}".rstrip())
     return "\n".join(lines) + "\n"
 
 
@@ -114,7 +114,7 @@ def _heading(begins: int, ends: int) -> str:
     return f"On duty from {_moment(begins, '%a %d.%m.%Y %H:%M')} to {_moment(ends, '%a %d.%m.%Y %H:%M')}, clock of Belgrade"
 
 
-def _moment(at: int, form: str = "%a %d.%m. %H:%M") -> str:
+def _moment(at: int, form: str = "%a %H:%M") -> str:
     return local(at).strftime(form)
 
 
@@ -134,7 +134,7 @@ def _of_rung(rung: str, spans: Iterable[Mapping[str, Any]] | None, people: Mappi
         yield Row(rung, "the whole time")
         return
     for span in spans:
-        time = f"{_moment(span['begins'], '%a %H:%M')} - {_moment(span['ends'], '%a %d.%m. %H:%M')}"
+        time = f"{_moment(span['begins'])} - {_moment(span['ends'])}"
         if not span["people"]:
             yield Row(rung, time)
         for account in span["people"]:
