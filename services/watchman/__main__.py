@@ -6,22 +6,25 @@ import asyncio
 import os
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from referral.channels import handset, voice
+from referral.channels import Channel, gateway, handset, voice
 from referral.channels.email import Email, relay
+from referral.channels.failover import Failover
+from referral.channels.gateway import Gateway
 from referral.channels.handset import Handset
 from referral.channels.lane import Lane
-from referral.channels.voice import Voice, trunk
+from referral.channels.voice import Voice, trunks
 from referral.errors import Rejected
 from referral.runtime.observe import Health, configure
 from referral.runtime.process import stand
 from referral.runtime.settings import Settings, load
 from services.watchman import operators, settings
-from services.watchman.caller import Caller
+from services.watchman.caller import OURS, Caller
 from services.watchman.door import Ear
 from services.watchman.look import Sources
 from services.watchman.metrics import Figures
@@ -29,15 +32,30 @@ from services.watchman.reach import Server
 from services.watchman.settings import Own
 from services.watchman.watch import Watchman
 
+SMS_SECONDS = 15.0
+"""Limit of one call of a gateway, as the notifier's: to connect, and to answer."""
 LOUDNESS = ("email", "sms", "voice")
 """Channels, the loudest last. The loudest that is set up is the one whose answer counts: e-mail alone is for a trial."""
 
 
+class InOrder(NamedTuple):
+    """The providers of a channel, the preferred one first. Nothing is remembered: the watchman calls seldom."""
+
+    names: tuple[str, ...]
+
+    async def order(self) -> Sequence[str]:
+        """Return all of them."""
+        return self.names
+
+    async def result(self, name: str, reached: bool) -> None:
+        """Forget it."""
+
+
 class Way(NamedTuple):
-    """One channel that is set up: how it is called, and the server that must answer for it."""
+    """One channel that is set up: how it is called, and its servers, of which one must answer."""
 
     lane: Lane
-    server: Server
+    servers: tuple[Server, ...]
 
 
 def ways(environment: Mapping[str, str]) -> dict[str, Way]:
@@ -45,19 +63,29 @@ def ways(environment: Mapping[str, str]) -> dict[str, Way]:
     found = {}
     if address := environment.get("REFERRAL_SMTP"):
         mail = relay(address, environment)
-        found["email"] = Way(Lane(lambda: Email(mail), lines=1), Server(mail.host, mail.port))
-    if environment.get("REFERRAL_SIP"):
-        calls = trunk(environment)
-        server = Server(calls.host.strip("[]"), calls.port, udp=calls.authority is None)
-        found["voice"] = Way(Lane(lambda: Voice(calls), lines=1, seconds=voice.SECONDS), server)
+        found["email"] = Way(Lane(lambda: Email(mail), lines=1), (Server(mail.host, mail.port),))
+    if gateways := gateway.providers(environment, receipts=""):
+        lane = _lane({one.name: partial(Gateway, one) for one in gateways}, SMS_SECONDS)
+        found["sms"] = Way(lane, tuple(_server(one.url) for one in gateways))
+    if calls := trunks(environment):
+        lane = _lane({name: partial(Voice, one) for name, one in calls.items()}, voice.SECONDS)
+        servers = (Server(one.host.strip("[]"), one.port, udp=one.authority is None) for one in calls.values())
+        found["voice"] = Way(lane, tuple(servers))
     elif stand_in := handset.address(environment):
-        at = urlsplit(stand_in)
-        found["voice"] = Way(
-            Lane(lambda: Handset(stand_in), lines=1, seconds=handset.CALL_SECONDS), Server(at.hostname or "", at.port or 80)
-        )
+        found["voice"] = Way(Lane(lambda: Handset(stand_in), lines=1, seconds=handset.CALL_SECONDS), (_server(stand_in),))
     if not found:
         raise Rejected("missing", "REFERRAL_WATCHMAN_SIP", "a trunk of the watchman's own; see docs/operators.md, A watchman")
     return found
+
+
+def _lane(made: Mapping[str, Callable[[], Channel]], seconds: float) -> Lane:
+    """Return one line that tries each provider in order. seconds: limit of a call of one."""
+    return Lane(lambda: Failover({n: make() for n, make in made.items()}, InOrder(tuple(made)), OURS, seconds), 1, len(made) * seconds)
+
+
+def _server(url: str) -> Server:
+    at = urlsplit(url)
+    return Server(at.hostname or "", at.port or (443 if at.scheme == "https" else 80))
 
 
 def now() -> int:
@@ -79,8 +107,8 @@ async def main(found: Settings, own: Own, environment: Mapping[str, str]) -> Non
     async with AsyncExitStack() as stack:
         sources = Sources(found)
         stack.push_async_callback(sources.close)
-        lanes, server = {channel: way.lane for channel, way in set_up.items()}, set_up[loud].server
-        caller = Caller(lanes, loud, server, found.drill_clock, name, now, figures)
+        lanes, servers = {channel: way.lane for channel, way in set_up.items()}, set_up[loud].servers
+        caller = Caller(lanes, loud, servers, found.drill_clock, name, now, figures)
         stack.push_async_callback(caller.close)
         ear = Ear(found.instance, own.key, time.monotonic, now)
         watchman = Watchman(found.instance, own, people, sources, caller, ear, health, figures, time.monotonic, now)

@@ -61,7 +61,7 @@ class Counters:
 
     alive: live instances. paused: seconds since sending was switched off, or None. unknocked: open questions that were planned a minute ago
     or longer and of which nobody was handed a knock. late: seconds by which the oldest due alarm or unpublished event is late.
-    away: loud channels by which a knock has waited for a minute by our own fault: all its providers are out of order.
+    away: loud channels of which every provider is out of order: a knock has waited for a minute by our fault, or all breakers are open.
     positions: `topic/partition` → next offset that the notifier reads.
     """
 

@@ -20,8 +20,9 @@ RESULTS = {Word.LOOKS: "answered", Word.CANNOT: "cannot"}
 
 
 class Caller:
-    """The channels of one watchman. lanes: by channel. loud: the one that wakes somebody, whose answer counts. server: that one's.
+    """The channels of one watchman.
 
+    lanes: by channel. loud: the one that wakes somebody, whose answer counts. servers: that one's, of which one must answer.
     able: whether the last call or probe found our own trunk in order.
     """
 
@@ -29,13 +30,13 @@ class Caller:
         self,
         lanes: Mapping[str, Lane],
         loud: str,
-        server: Server,
+        servers: Sequence[Server],
         drill: bool,
         ids: Callable[[], str],
         now: Callable[[], int],
         figures: Figures,
     ) -> None:
-        self._lanes, self._loud, self._server, self._drill = lanes, loud, server, drill
+        self._lanes, self._loud, self._servers, self._drill = lanes, loud, servers, drill
         self._ids, self._now, self._figures = ids, now, figures
         self._line = Line(lanes[loud])
         self._writing: set[asyncio.Task[None]] = set()
@@ -69,7 +70,7 @@ class Caller:
 
     async def probe(self) -> None:
         """Find out whether our own trunk is in order, without calling anybody."""
-        self._able(await answers(self._server, self._ids()))
+        self._able(any(await asyncio.gather(*(answers(server, self._ids()) for server in self._servers))))
 
     async def close(self) -> None:
         """Hang up, and close the channels."""

@@ -88,6 +88,19 @@ async def test_a_loud_channel_that_fails_by_our_fault_is_named(notifier: Stack, 
     assert (await counted(sources)).away == ()
 
 
+async def test_a_channel_is_away_when_all_its_providers_are(notifier: Stack, sources: Sources) -> None:
+    provider = "INSERT INTO notifier.provider (channel, name, since, open_until) VALUES (:channel, :name, 0, :until)"
+    later = await notifier.now() + 3600 * SECOND
+    await notifier.rows(provider, channel="voice", name="voice-1", until=later)
+    await notifier.rows(provider, channel="voice", name="voice-2", until=None)
+    await notifier.rows(provider, channel="email", name="email-1", until=later)
+    assert (await counted(sources)).away == ()
+    await notifier.rows("UPDATE notifier.provider SET open_until = :until", until=later)
+    assert (await counted(sources)).away == ("voice",)
+    await notifier.rows("UPDATE notifier.provider SET open_until = 1")
+    assert (await counted(sources)).away == (), "nobody has tried it since"
+
+
 async def test_whoever_was_told_just_now_is_not_unknocked(notifier: Stack, sources: Sources, relay: smtp.Relay) -> None:
     """The pace of one person holds a further message back; that is no fault."""
     await asked(notifier)

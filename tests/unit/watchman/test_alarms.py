@@ -154,7 +154,7 @@ COUNTERS = st.builds(
 )
 LOOKS = st.lists(
     st.tuples(
-        st.floats(0.5, ASLEEP_S),
+        st.floats(0.5, ASLEEP_S - 1),
         st.none() | COUNTERS,
         st.none() | st.fixed_dictionaries({"a/0": st.integers(0, 50)}),
         st.none() | st.floats(0, 90),

@@ -15,7 +15,7 @@ from services.watchman.settings import channels, load
 NUMBER = "+38344999001"
 SECOND = '{language: en, voice: "+38344999002", sms: "+38344999002"}'
 GOOD = f'repeat_minutes: 2\noperators:\n  - {{language: sq, voice: "{NUMBER}"}}\n  - {SECOND}\n'
-MIGRATION = Path("services/notifier/migrations/versions/0006_watch.sql")
+MIGRATION = Path("services/notifier/migrations/versions/0007_watch.sql")
 
 
 def file(tmp_path: Path, text: str, mode: int = 0o600) -> Path:

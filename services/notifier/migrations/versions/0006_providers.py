@@ -1,4 +1,4 @@
-"""Add the view that the watchman reads: counters, and nothing about a case."""
+"""Add the breakers of providers."""
 
 from pathlib import Path
 

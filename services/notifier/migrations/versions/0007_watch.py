@@ -1,4 +1,4 @@
-"""Add the breakers of providers."""
+"""Add the view that the watchman reads: counters, and nothing about a case."""
 
 from pathlib import Path
 
