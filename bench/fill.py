@@ -55,15 +55,15 @@ async def prepare(made: Stack, cases: int, seed: int) -> tuple[Sealed, dict[str,
     return seal(planned, chest, now), chest
 
 
-async def produce(made: Stack, sealed: Sealed) -> None:
-    """Publish the records to the topic, in order within each partition."""
+async def produce(made: Stack, sealed: Sealed, topic: str = TOPIC) -> None:
+    """Publish the records to a topic, in order within each partition."""
     by_partition: dict[int, list[Record]] = {}
     for partition, record in sealed:
         by_partition.setdefault(partition, []).append(record)
     async with clients.producer(made.settings) as producer:
         for start in range(0, max(map(len, by_partition.values())), CHUNK):
             blobs = [Blob(p, 0, some) for p, records in by_partition.items() if (some := records[start : start + CHUNK])]
-            await outbox.publish(producer, made.settings.topic(TOPIC), blobs)
+            await outbox.publish(producer, made.settings.topic(topic), blobs)
 
 
 CROWD = (

@@ -1,6 +1,8 @@
 -- What comes back after a message was handed over, how loudly a person is knocked, and reminders of what somebody has taken.
 ALTER TABLE notifier.delivery ADD COLUMN delivered_at bigint, ADD COLUMN tries integer NOT NULL DEFAULT 0;
 CREATE INDEX delivery_reference ON notifier.delivery (reference);
+CREATE INDEX delivery_sent ON notifier.delivery (channel, ended_at) WHERE state = 'SENT';
+CREATE INDEX delivery_leased ON notifier.delivery (channel) WHERE state = 'WAITING' AND lease_until IS NOT NULL;
 ALTER TABLE notifier.asked ADD COLUMN taken boolean NOT NULL DEFAULT false, ADD COLUMN cannot text[] NOT NULL DEFAULT '{}',
     ADD COLUMN closed_at bigint;
 UPDATE notifier.asked SET closed_at = runtime.clock() WHERE state = 'CLOSED';
