@@ -24,8 +24,8 @@ class Alarm(StrEnum):
     MUTE = "watchman-mute"
 
 
-LOOK_S = 10.0
-"""Seconds between two looks (ours): two of them and a call that is answered fit into the 90 s of the issue."""
+LOOK_S = 5.0
+"""Seconds between two looks (ours): after a minute without a knock, two of them and a call that is answered fit into the 90 s of the issue."""
 TWICE_S = 2 * LOOK_S + 1
 """Limit of whatever must be bad at two looks: a drill whose clock jumps makes everything late for a second."""
 LIMITS: Mapping[Alarm, float] = {
@@ -49,7 +49,7 @@ LATE_S = 60.0
 """Seconds (ours) by which a due alarm of the notifier, or an event that it has decided, may be late."""
 PAUSE_S = 1800.0
 """Seconds (ours) after which a pause counts as forgotten: whoever pauses because of a storm looks again within half an hour."""
-ASLEEP_S = 6 * LOOK_S
+ASLEEP_S = 60.0
 """Seconds (ours) without a look after which this process itself was stopped: what it saw before proves nothing."""
 JOIN_S = 300.0
 """Seconds (ours) after the start in which another watchman that was never heard may still be installed."""

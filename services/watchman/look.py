@@ -16,7 +16,7 @@ from referral.runtime.settings import Settings
 from services.watchman.alarms import Counters
 
 ANSWER_S = 5.0
-"""Seconds (ours) for one answer of the database or the broker; longer ones count as none. Half of the gap between two looks."""
+"""Seconds (ours) for one answer of the database or the broker; longer ones count as none: both take milliseconds, and a connection over a bad line a second."""
 ROLE = "watchman"
 READS = ("referral-routing", "referral-intake")
 """The topics that the notifier reads."""
