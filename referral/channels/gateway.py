@@ -36,7 +36,9 @@ EVERY_RECEIPT = "31"
 ABOUT_NUMBER = re.compile(rb"receiver|'to'|black-list", re.IGNORECASE)
 """Kannel's words for a 400 about the number. Any other 400 is about our settings."""
 BUFFERED = b"3:"
-"""Begin of Kannel's 202 for a message that it stores because no provider is connected ("3: Queued for later delivery")."""
+"""Begin of Kannel's 202 for a message that it stores because its operator is away ("3: Queued for later delivery")."""
+MOST_STORED = 10_000
+"""References that are remembered as stored by a gateway (ours): a storm of the bench, at 100 bytes each."""
 MEANINGS = MappingProxyType(
     {401: "server-refuses-us", 402: "server-refuses-us", 403: "server-refuses-us", 404: "server-refuses-us", 408: "server-busy"}
     | {429: "server-busy"}
@@ -49,6 +51,7 @@ WORDS = ("wrong-number", "server-refuses-us", "server-busy")
 class Provider:
     """One gateway. url: of its `sendsms`, without a query. sender: number or name that the handset displays; empty: the gateway's.
 
+    stored: references that the gateway stores while its operator is away; it sends them later, so they are not handed over again.
     receipts: URL prefix of our door for receipts; empty: none are asked for. names: its names for NAMES. posts: it takes JSON by POST.
     meanings: its own statuses. ValueError: a password would be sent in clear.
     """
@@ -63,6 +66,7 @@ class Provider:
     posts: bool = False
     meanings: Mapping[int, str] = field(default_factory=lambda: MEANINGS)
     clear: bool = False
+    stored: dict[str, None] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         at = urlsplit(self.url)
@@ -70,6 +74,10 @@ class Provider:
             raise ValueError("no address of a gateway")
         if at.scheme == "http" and at.hostname not in LOOPBACK and not self.clear:
             raise ValueError("a password would go out in clear")
+
+
+class Stored(Unreached):
+    """The gateway has the message and cannot send it now; another provider may."""
 
 
 class Gateway:
@@ -90,7 +98,15 @@ class Gateway:
         assert self._line is not None, "open() first"
         if not NUMBER.fullmatch(out.address):
             raise Refused("bad-address")
+        stored = self._provider.stored
+        if out.reference in stored:
+            raise Unreached("server-busy")
         failure = await _failure(self._line, request(self._provider, out), self._provider)
+        if isinstance(failure, Stored):
+            stored[out.reference] = None
+            if len(stored) > MOST_STORED:
+                del stored[next(iter(stored))]
+            raise Unreached(*failure.args)
         if failure is not None:
             if not isinstance(failure, Refused):
                 await self.close()
@@ -144,7 +160,7 @@ async def _failure(line: httpx.AsyncHTTPTransport, sent: httpx.Request, provider
 def meaning(status: int, body: bytes, meanings: Mapping[int, str]) -> Refused | Unreached | None:
     """Return what a gateway's answer means; None: it has the message."""
     if 200 <= status < 300 and status not in meanings:
-        return Unsure("server-busy") if body.startswith(BUFFERED) else None
+        return Stored("server-busy") if body.startswith(BUFFERED) else None
     if status == 400 and 400 not in meanings:
         word = "wrong-number" if ABOUT_NUMBER.search(body[:ANSWER_BYTES]) else "server-refuses-us"
     else:

@@ -19,6 +19,8 @@ from services.notifier.breaker import PROBE_SECONDS, SECOND, Breaker, after, ord
 
 FRESH_SECONDS = 0.5
 """Time for which a line relies on what it has read: another instance's finding counts this much later."""
+IDLE_SECONDS = 60
+"""Time after which an open provider that nothing has tried is no longer reported: waiting messages retry more often."""
 SAID_SECONDS = 10.0
 """Least time between two writings of a success that changes nothing."""
 _NOW = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
@@ -38,7 +40,9 @@ _PROBE = text(
     f"UPDATE provider SET probe_until = {_NOW} + :span WHERE (channel, name) = (:channel, :name) AND open_until <= {_NOW}"  # noqa: S608
     f" AND (probe_until IS NULL OR probe_until <= {_NOW}) RETURNING name"
 )
-_OPEN = text("SELECT channel, name, open_until IS NOT NULL AS open FROM provider ORDER BY channel, name")
+_OPEN = text(  # one that no message has tried since its time passed may be back: no reason to worry
+    f"SELECT channel, name, coalesce(open_until > {_NOW} - :idle, false) AS open FROM provider ORDER BY channel, name"  # noqa: S608
+)
 
 
 class Providers:
@@ -113,7 +117,7 @@ def lane(made: Mapping[str, Callable[[], Channel]], breakers: Providers, seconds
 
 async def states(tx: AsyncConnection) -> dict[tuple[str, str], bool]:
     """Return, by channel and provider, whether its breaker is open."""
-    return {(row.channel, row.name): row.open for row in await tx.execute(_OPEN)}
+    return {(row.channel, row.name): row.open for row in await tx.execute(_OPEN, {"idle": IDLE_SECONDS * SECOND})}
 
 
 def _breaker(row: Any) -> Breaker:

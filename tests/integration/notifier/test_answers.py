@@ -257,6 +257,18 @@ async def test_when_all_who_were_told_cannot_the_rung_has_failed(phones: Phones,
     assert [(e.offer_id, e.rung, e.reason) for e in of(said, RungFailed)] == [(offer.offer_id, 0, "all-cannot")]
 
 
+@pytest.mark.parametrize("first", ["cannot", "undelivered"])
+async def test_when_one_cannot_and_the_other_was_not_reached_the_rung_has_failed(phones: Phones, first: str) -> None:
+    _, offer = await phones.told("besa", "agim", due=await phones.notifier.now() + 15 * MINUTE)
+    for what in ("cannot", "undelivered") if first == "cannot" else ("undelivered", "cannot"):
+        if what == "cannot":
+            await phones.reply(NUMBER["besa"], f"2 {phones.digits('besa')}")
+        else:
+            await phones.receipt("agim", 2)
+        said = await phones.notifier.drain()
+    assert [(e.offer_id, e.rung) for e in of(said, RungFailed)] == [(offer.offer_id, 0)]
+
+
 async def test_after_cannot_no_other_channel_of_that_person_is_used(phones: Phones, relay: Any) -> None:
     account = await phones.notifier.person("besa")
     address = phones.notifier.keys.box(CONTACT_BOX).seal(NUMBER["besa"].encode(), contact_context(account, "sms"))

@@ -88,8 +88,13 @@ async def test_what_the_first_cannot_take_the_second_takes_at_once_and_soon_alon
     await two.send(two.failover(restarted))
     assert two.counts() == (IN_A_ROW, IN_A_ROW + 5), "another process, or the next start, knows it"
     await two.passes(restarted)
+    two.servers[0].answer = gateway.hang
+    trying = asyncio.create_task(two.send(two.failover(restarted, 2.0)))
+    await until(lambda: two.servers[0].held == 1)
     await asyncio.gather(*(two.send(two.failover(restarted)) for _ in range(6)))
     assert two.counts()[0] == IN_A_ROW + 1, "one message tries it"
+    with pytest.raises(Unsure):
+        await trying
     two.servers[0].answer = (202, b"")
     await two.passes(restarted)
     for _ in range(3):

@@ -59,7 +59,7 @@ async def test_a_message_is_one_part_with_a_receipt_asked_for() -> None:
         ((301, b""), Unreached, "server-refuses-us"),
         ((429, b"slow down +38344000001"), Unreached, "server-busy"),
         ((503, b"Temporal failure, try again later."), Unreached, "server-busy"),
-        ((202, b"3: Queued for later delivery"), Unsure, "server-busy"),
+        ((202, b"3: Queued for later delivery"), Unreached, "server-busy"),
         (hang, Unsure, "no-answer"),
         (hang_up, Unsure, "no-answer"),
     ],
@@ -77,9 +77,23 @@ async def test_what_a_gateway_may_do(
         assert (type(caught.value), str(caught.value)) == (kind, word)
         assert_silent(caught.value, caplog.text)
         server.answer = (202, b"0: Accepted for delivery")
-        await knock(line)  # the same line goes on
+        await knock(line, replace(OUT, reference="another"))  # the same line goes on
         assert len(server.requests) == 2
         await line.close()
+
+
+async def test_what_a_gateway_stores_is_not_handed_over_again() -> None:
+    """Its operator is away for an hour: the officer then gets one message, and not sixty."""
+    async with serving() as server:
+        provider = server.provider()
+        server.answer = (202, b"3: Queued for later delivery")
+        for _ in range(3):
+            with pytest.raises(Unreached, match="server-busy"):
+                await knock(Gateway(provider))
+        assert len(server.requests) == 1
+        server.answer = (202, b"0: Accepted for delivery")
+        await knock(Gateway(provider), replace(OUT, reference="another"))
+        assert len(server.requests) == 2
 
 
 def assert_silent(error: BaseException, more: str) -> None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
 
-from referral.channels import Outgoing, Unreached, Unsure
-from referral.channels.gateway import Gateway, receipts
-from referral.channels.lane import Lane
+from referral.channels import Outgoing, Unreached
+from referral.channels.gateway import Gateway, Provider, receipts
+from referral.channels.lane import LINES, Lane
 from referral.channels.message import PART, WORDINGS, short
 from referral.domain.events import KnockAnswered, KnockDelivered, KnockFailed, KnockSent, RungFailed
 from referral.local import ports
@@ -24,7 +27,10 @@ from referral.runtime.observe import Health
 from referral.runtime.settings import CHECKOUT
 from services.notifier import door
 from services.notifier.answers import Answers, code
+from services.notifier.blame import UNSURE_SECONDS
+from services.notifier.breaker import SECOND
 from services.notifier.metrics import Figures
+from services.notifier.providers import Providers, lane
 from tests.harness import kannel as programs
 from tests.harness.kannel import Kannel, Smsc
 from tests.harness.line.notifier_stack import Stack, of, opened, sending
@@ -67,9 +73,9 @@ class Served:
             self.server.should_exit = True
             await self.task
 
-    async def officer(self, name: str, language: str = "sq") -> str:
+    async def officer(self, name: str, language: str = "sq", number: str = "") -> str:
         account = await self.notifier.person(name, language=language, email=False)
-        address = self.notifier.keys.box(CONTACT_BOX).seal(NUMBER[name].encode(), contact_context(account, "sms"))
+        address = self.notifier.keys.box(CONTACT_BOX).seal((number or NUMBER[name]).encode(), contact_context(account, "sms"))
         await self.notifier.rows(CONTACT, account=account, address=address)
         return account
 
@@ -200,27 +206,61 @@ async def test_what_comes_back_while_we_are_away_comes_again(served: Served, lib
 async def test_what_kannel_itself_says(served: Served, library: Path, tmp_path: Path) -> None:
     out = Outgoing(NUMBER["besa"], "3f0a91bc-0000-4000-8000-000000000000", "4711", "sq", False, "https://inbox.example/")
 
-    async def send(kannel: Kannel, **changes: Any) -> None:
-        line = Gateway(kannel.provider("", **changes))
+    async def send(provider: Provider, **changes: Any) -> None:
+        line = Gateway(provider)
         try:
             await line.open()
-            await line.send(out)
+            await line.send(replace(out, **changes))
         finally:
             await line.close()
 
-    async with operator(served, library, tmp_path, 'denied-prefix = "+38349"\n') as (smsc, kannel):
-        await send(kannel)
+    async with operator(served, library, tmp_path) as (smsc, kannel):
+        provider = kannel.provider("")
+        await send(provider)
         await until(lambda: len(smsc.taken()) == 1)
         with pytest.raises(Unreached, match="server-refuses-us"):
-            await send(kannel, password="wrong")
+            await send(kannel.provider("", password="wrong"))
         await smsc.kill()
         await kannel.connected(False)
-        with pytest.raises(Unsure, match="server-busy"):
-            await send(kannel)
+        for _ in range(3):
+            with pytest.raises(Unreached, match="server-busy"):
+                await send(provider, reference="another")
         await smsc.start()
         await until(lambda: len(smsc.taken()) == 2)
+        await send(provider, reference="a third")
+        await until(lambda: len(smsc.taken()) == 3)
     with pytest.raises(Unreached, match="server-away"):
-        await send(kannel)
+        await send(provider, reference="a fourth")
+
+
+async def test_the_first_kannel_is_killed_under_load(served: Served, library: Path, tmp_path: Path) -> None:
+    """60 officers, two operators: the first Kannel dies after 15 messages. Each message of the second has a receipt."""
+    people = [await served.officer(f"p{n}", number=f"+3834400{n:04}") for n in range(60)]
+    async with operator(served, library, tmp_path / "a") as (one, first), operator(served, library, tmp_path / "b") as (two, second):
+        callback = receipts(served.base, served.secret)
+        made = {name: partial(Gateway, k.provider(callback, name=name)) for name, k in (("sms-1", first), ("sms-2", second))}
+        breakers = Providers(served.notifier.engine, "sms", [*made], lambda: 0.0)
+        async with sending(served.notifier.sender_of({"sms": lane(made, breakers, 15.0)})):
+            await served.notifier.tell(await served.notifier.case(), opened())
+            await until(lambda: len(one.taken()) >= 15)
+            first.kill()
+            killed_at = time.monotonic()
+            await until(lambda: everybody_left(served.notifier, len(people)))
+            took = time.monotonic() - killed_at
+            await served.notifier.advance(UNSURE_SECONDS * SECOND)
+            await until(lambda: everybody_left(served.notifier, len(people), unclear=False))
+            numbers = Counter(taken["to"] for taken in (*one.taken(), *two.taken()))
+            await until(lambda: len(Counter(taken["to"] for taken in (*one.taken(), *two.taken()))) == len(people), what="all are taken")
+            await served.comes(KnockDelivered, len({taken["to"] for taken in two.taken()}))
+    print(f"after the kill all left in {took:.2f} s: {len(one.taken())} and {len(two.taken())}, {numbers.total() - len(numbers)} doubled")
+    assert took < 5.0, "the brief: no knock later than this"
+    assert numbers.total() - len(numbers) <= LINES, "at most one double for each message in flight"
+
+
+async def everybody_left(notifier: Stack, people: int, unclear: bool = True) -> bool:
+    """Whether each message has left. unclear: or may have left."""
+    rows = await notifier.rows("SELECT state, reason FROM notifier.delivery")
+    return len(rows) == people and all(row.state == "SENT" or (unclear and row.reason == "no-answer") for row in rows)
 
 
 @pytest.mark.parametrize("language", [*WORDINGS])
