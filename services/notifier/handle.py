@@ -22,7 +22,20 @@ from referral.domain.events import (
 from referral.domain.inputs import Due, Input
 from referral.runtime.service import Batch, Outcome
 from services.notifier import roster, store, wakeup
-from services.notifier.plan import Plan, Question, State, answer, exclude, excluded_staff, follow, plan, subject, waits_long, written
+from services.notifier.plan import (
+    NOBODY,
+    Plan,
+    Question,
+    State,
+    answer,
+    exclude,
+    excluded_staff,
+    follow,
+    plan,
+    subject,
+    waits_long,
+    written,
+)
 
 FRESH = 10 * 1_000_000
 """µs. A decision older than this is not knocked for while it is read, because its answer may follow later in the topic: the case's alarm
@@ -154,7 +167,7 @@ async def look(tx: AsyncConnection, board: Board, batch: Batch) -> list[Plan]:
         return []
     staff = await roster.load(tx, {a.agency for a in open_})
     told = await store.told(tx, [a.id for a in open_ if a.handover is not None and a.handover <= batch.now])
-    plans = [plan(a, staff, batch.now, told.get(a.id, frozenset())) for a in open_]
+    plans = [plan(a, staff, batch.now, told.get(a.id, NOBODY)) for a in open_]
     board.asked |= {planned.asked.id: planned.asked for planned in plans}
     return plans
 

@@ -115,6 +115,20 @@ class Plan:
     mute: tuple[Person, ...] = field(default=())
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The knocks of the present rung so far.
+
+    people: with one that was sent, waits, or failed by our fault. lost: (person, channel) of those that reached nobody.
+    """
+
+    people: frozenset[str] = frozenset()
+    lost: frozenset[tuple[str, ...]] = frozenset()
+
+
+NOBODY = Told()
+
+
 def subject(event: Struct) -> str | None:
     """Return the id of the offer or task that an event is about; None if there is none."""
     return getattr(event, "offer_id", None) or getattr(event, "task_id", None)
@@ -196,10 +210,10 @@ def excluded_staff(actors: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(a.removeprefix(STAFF) for a in actors if a.startswith(STAFF) or ":" not in a)
 
 
-def plan(asked: Question, roster: Roster, now: int, told: frozenset[str] = frozenset()) -> Plan:
+def plan(asked: Question, roster: Roster, now: int, told: Told = NOBODY) -> Plan:
     """Return the knocks that are due now: a round at its time; between rounds, the people who have come on duty since.
 
-    told: people who were knocked, or have a knock waiting, at this rung. Nothing is due for a question that is answered, closed, or early.
+    told: the people of this rung so far. Nothing is due for a question that is answered, closed, or early.
     """
     if asked.next_at is not None and asked.next_at <= now and asked.state is not State.CLOSED:
         return _round(replace(asked, state=State.OPEN), roster, now)
@@ -227,7 +241,7 @@ def _round(asked: Question, roster: Roster, now: int) -> Plan:
     return Plan(replace(after, handover=_handover(after, roster, now)), knocks, None, mute)
 
 
-def _relief(asked: Question, roster: Roster, now: int, told: frozenset[str]) -> Plan:
+def _relief(asked: Question, roster: Roster, now: int, told: Told) -> Plan:
     """Knock the people on duty who were not knocked in the last round; wake nobody twice.
 
     The rung fails when no knocked person is left who may answer: the end of a shift takes nobody's answer away, an absence does.
@@ -235,9 +249,10 @@ def _relief(asked: Question, roster: Roster, now: int, told: frozenset[str]) -> 
     if _done(asked) == 0:  # this rung was never knocked: it failed, or has no people
         return Plan(replace(asked, handover=None))
     duty = _duty(asked, roster, now)
-    knocks, mute = _knocks(asked, _done(asked) - 1, tuple(p for p in duty.people if p.account not in told), now)
+    knocks, mute = _knocks(asked, _done(asked) - 1, tuple(p for p in duty.people if p.account not in told.people), now)
+    knocks = tuple(k for k in knocks if (k.person, k.channel) not in told.lost)
     after = replace(asked, handover=_handover(asked, roster, now))
-    if knocks or told & able(roster, asked.agency, now) - {*asked.skip, *asked.cannot}:
+    if knocks or told.people & able(roster, asked.agency, now) - {*asked.skip, *asked.cannot}:
         return Plan(after, knocks, None, mute)
     return _fails(after, duty, mute)
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.events import KnockFailed, KnockSent
 from services.notifier.blame import OURS
-from services.notifier.plan import Knock, Question
+from services.notifier.plan import Knock, Question, Told
 
 _FIELDS = ", ".join(Question.__dataclass_fields__)
 # FOR UPDATE: the sender may be marking a rung as failed right now. In the order of ids, so that there is no deadlock.
@@ -45,8 +45,10 @@ _ADD = text(
     " ON CONFLICT (asked, rung, again, person, channel) DO NOTHING"
 )
 _TOLD = text(
-    "SELECT d.asked, array_agg(DISTINCT d.person) AS people FROM delivery d JOIN asked a ON a.id = d.asked AND a.rung = d.rung"
-    " WHERE d.asked = ANY(:ids) AND d.state IN ('WAITING', 'SENT') GROUP BY d.asked"
+    "SELECT d.asked, array_agg(DISTINCT d.person) FILTER (WHERE d.state <> 'FAILED' OR d.reason = ANY(:ours)) AS people,"
+    " array_agg(DISTINCT d.person || ' ' || d.channel) FILTER (WHERE d.state = 'FAILED' AND d.reason <> ALL(:ours)) AS lost"
+    " FROM delivery d JOIN asked a ON a.id = d.asked AND a.rung = d.rung"
+    " WHERE d.asked = ANY(:ids) AND d.state IN ('WAITING', 'SENT', 'FAILED') GROUP BY d.asked"
 )
 # No message was ever sent to anybody of the agency, by our fault: an attempt failed, or a pause holds the message back.
 _UNTOLD = text(
@@ -103,10 +105,12 @@ async def add(tx: AsyncConnection, knocks: Iterable[Knock]) -> None:
         await tx.execute(_ADD, {"rows": _json(rows)})
 
 
-async def told(tx: AsyncConnection, asked: Iterable[str]) -> dict[str, frozenset[str]]:
+async def told(tx: AsyncConnection, asked: Iterable[str]) -> dict[str, Told]:
     """Return, for each offer or task, the people who were knocked, or have a knock waiting, at its present rung."""
-    ids = list(asked)
-    return {row.asked: frozenset(row.people) for row in await tx.execute(_TOLD, {"ids": ids})} if ids else {}
+    if not (ids := list(asked)):
+        return {}
+    rows = await tx.execute(_TOLD, {"ids": ids, "ours": list(OURS)})
+    return {row.asked: Told(frozenset(row.people or ()), frozenset(tuple(one.split(" ")) for one in row.lost or ())) for row in rows}
 
 
 async def untold(tx: AsyncConnection, ids: Iterable[str]) -> list[str]:

@@ -26,7 +26,7 @@ from referral.domain.events import (
 )
 from referral.domain.rules.answers import BY_HANDSET
 from services.notifier.duty import Person, Roster
-from services.notifier.plan import REPEAT_GAP, REPEATS, Plan, Question, State, answer, exclude, follow, plan, wanted, written
+from services.notifier.plan import REPEAT_GAP, REPEATS, Plan, Question, State, Told, answer, exclude, follow, plan, wanted, written
 
 MINUTE = 60 * 1_000_000
 WHY = Why(**{name: {"passed": (), "engine": 1}.get(name, 1 if name == "bundle" else "") for name in Why.__struct_fields__})
@@ -124,7 +124,7 @@ def test_a_reminder_that_finds_nobody_on_duty_fails_no_rung() -> None:
 
 def test_cannot_asks_the_others_at_once_and_all_who_cannot_fail_the_rung_once() -> None:
     asked = plan(known(opened()), STAFF, 0).asked
-    told = frozenset({"duty-0", "duty-1"})
+    told = Told(frozenset({"duty-0", "duty-1"}))
     one = answer(asked, "duty-0", False, MINUTE)
     made = plan(one, STAFF, MINUTE, told)
     assert (made.knocks, made.failed, made.asked.cannot) == ((), None, ("duty-0",))
