@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
 
@@ -69,8 +68,8 @@ def operators(folder: Path) -> Path:
 
 
 @asynccontextmanager
-async def watchmen(settings: Settings, folder: Path, count: int = 1, **more: Any) -> AsyncIterator[list[Post]]:
-    """Watchmen that are ready, and that expect each other if there are two."""
+async def watchmen(settings: Settings, folder: Path, count: int = 1, before: tuple[str, ...] = ()) -> AsyncIterator[list[Post]]:
+    """Watchmen that are ready, and that expect each other if there are two. before: see Program."""
     secret = folder / "beat.key"
     secret.write_text(os.urandom(32).hex())
     secret.chmod(0o600)
@@ -78,8 +77,8 @@ async def watchmen(settings: Settings, folder: Path, count: int = 1, **more: Any
     for name in NAMES[:count]:
         phone = Handset()
         await phone.start()
-        told = {"instance": name, "watchman_operators": operators(folder), "watchman_handset": phone.url, **more}
-        posts.append(Post(name, Program(settings, "services.watchman", **told), phone))
+        told = {"instance": name, "watchman_operators": operators(folder), "watchman_handset": phone.url}
+        posts.append(Post(name, Program(settings, "services.watchman", before=before, **told), phone))
     if count == 2:
         for post, other in (posts, reversed(posts)):
             told = {"watchman_beat": f"{other.program.url}/beat", "watchman_expects": other.name, "watchman_beat_key_file": secret}

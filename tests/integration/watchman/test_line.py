@@ -101,6 +101,7 @@ async def posted(line: Stack, sounds: Path, folder: Path) -> AsyncIterator[Post]
             try:
                 yield post
                 assert NUMBER[1:] not in watchman.said()
+                assert "trunk away" not in watchman.said(), "the telephone answers its OPTIONS"
             finally:
                 for process in line.processes.values():
                     if process.state == "paused":

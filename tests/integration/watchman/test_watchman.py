@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import signal
+import sys
+import textwrap
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +14,12 @@ import asyncpg
 import httpx
 import pytest
 
-from referral.runtime.settings import Settings
+from referral.runtime.settings import CHECKOUT, Settings
 from tests.harness.programs import Program
 from tests.harness.waiting import until
 from tests.harness.watchmen import FIRST, SECOND, operators, watchmen
 
+OPERATORS = (CHECKOUT / "docs" / "operators.md").read_text("utf-8")
 pytestmark = pytest.mark.servers
 ALIVE = "INSERT INTO notifier.instance VALUES ('made-up', clock_timestamp() + interval '1 hour')"
 
@@ -27,13 +31,23 @@ async def sql(settings: Settings) -> AsyncIterator[asyncpg.Connection[Any]]:
     await connection.close()
 
 
+def evening(folder: Path) -> tuple[str, ...]:
+    """The commands of the operators' page, with the port and the folder of this test."""
+    told = dict(re.findall(r"^   ```(\w+) watchman\n(.*?)^   ```", OPERATORS, re.M | re.S))
+    folder.mkdir()
+    (folder / "operators.yaml").write_text(textwrap.dedent(told["yaml"]))
+    script = textwrap.dedent(told["sh"]).replace("127.0.0.1:8090", "$REFERRAL_HTTP").replace("python -m", "exec python -m")
+    place = f"cd {folder}; PATH={Path(sys.executable).parent}:$PATH; unset REFERRAL_INSTANCE REFERRAL_WATCHMAN_OPERATORS\n"
+    return ("bash", "-euc", place + script)
+
+
 @pytest.mark.timeout(400)
 async def test_a_dead_notifier_is_called_about_until_a_key_is_pressed(settings: Settings, sql: Any, tmp_path: Path) -> None:
-    """No notifier runs at all."""
-    async with watchmen(settings, tmp_path) as (post,):
-        assert "This is a drill. The referral line does not work." in (await post.rings(FIRST)).text
+    """No notifier runs at all, and the watchman was set up by the words of the operators' page."""
+    async with watchmen(settings, tmp_path, before=evening(tmp_path / "evening")) as (post,):
+        assert "Linja e referimit nuk punon" in (await post.rings(FIRST)).text
         await post.phone.press("2", FIRST)
-        assert "Linja e referimit nuk punon" in (await post.rings(SECOND, within=30)).text
+        assert "This is a drill. The referral line does not work." in (await post.rings(SECOND, within=30)).text
         await until(lambda: post.shows('referral_watchman_alarm{alarm="notifier-dead"} 1.0'), what="the metric shows it")
         async with httpx.AsyncClient(timeout=30) as http:
             told = await http.get(f"{post.program.inner}/readyz")
