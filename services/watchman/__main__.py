@@ -111,7 +111,7 @@ async def main(found: Settings, own: Own, environment: Mapping[str, str]) -> Non
         caller = Caller(lanes, loud, servers, found.drill_clock, name, now, figures)
         stack.push_async_callback(caller.close)
         ear = Ear(found.instance, own.key, time.monotonic, now)
-        watchman = Watchman(found.instance, own, people, sources, caller, ear, health, figures, time.monotonic, now)
+        watchman = Watchman(found.instance, own, people, sources, caller, ear, health, figures, time.monotonic, now, name)
         await stand("watchman", found, health, ear.application(), lambda: watchman.run(ended), ended.set, ())
 
 

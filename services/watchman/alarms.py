@@ -25,7 +25,7 @@ class Alarm(StrEnum):
 
 
 LOOK_S = 5.0
-"""Seconds between two looks (ours): after a minute without a knock, two of them and a call that is answered fit into the 90 s of the issue."""
+"""Seconds between two looks (ours): after a minute without a knock, two of them and an answered call fit into the 90 s of the issue."""
 TWICE_S = 2 * LOOK_S + 1
 """Limit of whatever must be bad at two looks: a drill whose clock jumps makes everything late for a second."""
 LIMITS: Mapping[Alarm, float] = {
@@ -88,12 +88,14 @@ class Look:
     at: seconds by this process's own clock, which nothing moves. counters: None if the database could not be read.
     ends: `topic/partition` → end offset; None if the broker did not answer.
     heard: each watchman that is expected → its newest beat; None if it was never heard.
+    cut: the notifier's trunks are known, and none of them answers.
     """
 
     at: float
     counters: Counters | None
     ends: Mapping[str, int] | None
     heard: Mapping[str, Heard | None] = field(default_factory=dict)
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,8 @@ def _fine(alarm: Alarm, seen: Look, moved: Mapping[str, tuple[int, float]]) -> b
         return seen.ends is not None
     if alarm is Alarm.MUTE:
         return all(beat is None or beat.able for beat in seen.heard.values())
+    if alarm is Alarm.CHANNEL:
+        return not seen.cut and (seen.counters is None or not seen.counters.away)
     if seen.counters is None:
         return True
     match alarm:
@@ -154,8 +158,6 @@ def _fine(alarm: Alarm, seen: Look, moved: Mapping[str, tuple[int, float]]) -> b
             return seen.counters.unknocked == 0
         case Alarm.PAUSED:
             return (seen.counters.paused or 0.0) < PAUSE_S
-        case Alarm.CHANNEL:
-            return not seen.counters.away
         case Alarm.BEHIND:
             return seen.ends is None or not _behind(seen, seen.counters, seen.ends, moved)
     return False  # WATCHMAN: `look` takes the time of its beat

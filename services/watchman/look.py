@@ -16,7 +16,8 @@ from referral.runtime.settings import Settings
 from services.watchman.alarms import Counters
 
 ANSWER_S = 5.0
-"""Seconds (ours) for one answer of the database or the broker; longer ones count as none: both take milliseconds, and a connection over a bad line a second."""
+"""Seconds (ours) for one answer of the database or the broker; longer ones count as none: both take milliseconds, and a connection
+over a bad line a second."""
 ROLE = "watchman"
 READS = ("referral-routing", "referral-intake")
 """The topics that the notifier reads."""

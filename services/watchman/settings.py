@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from referral.errors import Rejected
 from services.watchman import beat
+from services.watchman.reach import Server
 
 OWN, SHARED = "REFERRAL_WATCHMAN_", "REFERRAL_"
 
@@ -17,13 +18,14 @@ OWN, SHARED = "REFERRAL_WATCHMAN_", "REFERRAL_"
 class Own(Struct, frozen=True, kw_only=True):
     """operators: file of the people to call. beats: addresses that take our beats. key: shared with the other watchmen; None: alone.
 
-    expects: names of the watchmen whose silence is an alarm.
+    expects: names of the watchmen whose silence is an alarm. trunks: those of the notifier, if this machine can reach them.
     """
 
     operators: Path
     beats: tuple[str, ...] = ()
     key: bytes | None = None
     expects: frozenset[str] = frozenset()
+    trunks: tuple[Server, ...] = ()
 
     def __repr__(self) -> str:
         return "Own()"
@@ -40,7 +42,13 @@ def load(environment: Mapping[str, str]) -> Own:
     secret, expects = environment.get("REFERRAL_WATCHMAN_BEAT_KEY_FILE"), _words(environment.get("REFERRAL_WATCHMAN_EXPECTS", ""))
     if (beats or expects) and not secret:
         raise Rejected("missing", "REFERRAL_WATCHMAN_BEAT_KEY_FILE", "the key that the watchmen share: openssl rand -hex 32")
-    return Own(operators=Path(file), beats=beats, key=beat.key(Path(secret)) if secret else None, expects=frozenset(expects))
+    return Own(
+        operators=Path(file),
+        beats=beats,
+        key=beat.key(Path(secret)) if secret else None,
+        expects=frozenset(expects),
+        trunks=tuple(_trunk(word) for word in _words(environment.get("REFERRAL_WATCHMAN_TRUNKS", ""))),
+    )
 
 
 def channels(environment: Mapping[str, str]) -> dict[str, str]:
@@ -49,6 +57,14 @@ def channels(environment: Mapping[str, str]) -> dict[str, str]:
     The notifier's own settings are left out, so that the watchman never calls through the trunk whose failure it reports."""
     kept = {name: value for name, value in environment.items() if not name.startswith(SHARED)}
     return kept | {SHARED + name.removeprefix(OWN): value for name, value in environment.items() if name.startswith(OWN)}
+
+
+def _trunk(written: str) -> Server:
+    way, _, place = written.partition(":")
+    host, _, port = place.rpartition(":")
+    if way not in ("tcp", "udp") or not host or not port.isdigit():
+        raise Rejected("malformed", "REFERRAL_WATCHMAN_TRUNKS", "write tcp:host:port, or udp:host:port for SIP by UDP, with commas between")
+    return Server(host.strip("[]"), int(port), udp=way == "udp")
 
 
 def _words(written: str) -> tuple[str, ...]:

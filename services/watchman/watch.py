@@ -16,6 +16,7 @@ from services.watchman.door import Ear
 from services.watchman.look import Sources
 from services.watchman.metrics import Figures
 from services.watchman.operators import Operators
+from services.watchman.reach import answers
 from services.watchman.settings import Own
 
 TICK_S = 1.0
@@ -27,7 +28,7 @@ POST_S = 5.0
 
 
 class Watchman:
-    """One watchman. me: its name. clock: its own seconds. now: µs UTC by the machine's clock."""
+    """One watchman. me: its name. clock: its own seconds. now: µs UTC by the machine's clock. ids: makes random ones."""
 
     def __init__(
         self,
@@ -41,10 +42,11 @@ class Watchman:
         figures: Figures,
         clock: Callable[[], float],
         now: Callable[[], int],
+        ids: Callable[[], str],
     ) -> None:
         self._me, self._own, self._people = me, own, people
         self._sources, self._caller, self._ear = sources, caller, ear
-        self._health, self._figures, self._clock, self._now = health, figures, clock, now
+        self._health, self._figures, self._clock, self._now, self._ids = health, figures, clock, now, ids
         self._watch, self._round = alarms.begin(clock()), rounds.Round()
         self._probed = -PROBE_S
 
@@ -66,10 +68,15 @@ class Watchman:
         while True:
             began = loop.time()
             at = self._clock()
-            counters, ends = await self._sources.look()
-            self._watch = alarms.look(self._watch, Look(at, counters, ends, self._ear.heard(self._own.expects)))
+            (counters, ends), there = await asyncio.gather(self._sources.look(), self._trunks())
+            self._watch = alarms.look(self._watch, Look(at, counters, ends, self._ear.heard(self._own.expects), not there))
             self._health.green("start")
             await asyncio.sleep(max(0.0, began + alarms.LOOK_S - loop.time()))
+
+    async def _trunks(self) -> bool:
+        """Return whether one of the notifier's trunks answers, or none is known."""
+        found = await asyncio.gather(*(answers(server, self._ids()) for server in self._own.trunks))
+        return any(found) or not found
 
     async def _calling(self) -> None:
         while True:

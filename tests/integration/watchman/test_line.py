@@ -8,7 +8,7 @@ import re
 import shutil
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -88,13 +88,13 @@ class Post:
 
 
 @asynccontextmanager
-async def posted(line: Stack, sounds: Path, folder: Path) -> AsyncIterator[Post]:
+async def posted(line: Stack, sounds: Path, folder: Path, **more: object) -> AsyncIterator[Post]:
     """A watchman that looks at the line and finds everything in order; afterwards the line is whole again."""
     people = folder / "operators.yaml"
     people.write_text(f'operators:\n  - {{language: sq, voice: "{NUMBER}"}}\n  - {{language: en, voice: "{NUMBER}"}}\n')
     people.chmod(0o600)
     async with telephone(folder / "phone") as phone:
-        told = {"watchman_sip": f"127.0.0.1:{phone.port}", "watchman_sip_tls": "never", "watchman_prompts": sounds}
+        told = {"watchman_sip": f"127.0.0.1:{phone.port}", "watchman_sip_tls": "never", "watchman_prompts": sounds, **more}
         async with running(line.settings, "services.watchman", watchman_operators=people, instance="east", **told) as watchman:
             await watchman.answers()
             post = Post(watchman, phone)
@@ -164,6 +164,16 @@ async def test_a_database_that_is_frozen(line: Stack, sounds: Path, tmp_path: Pa
 
 def _children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@pytest.mark.long
+async def test_the_notifiers_trunk_is_cut(line: Stack, sounds: Path, tmp_path: Path) -> None:
+    """Another telephone stands for the trunk of the notifier; the watchman calls through its own."""
+    async with AsyncExitStack() as cut:
+        trunk = await cut.enter_async_context(telephone(tmp_path / "trunk"))
+        async with posted(line, sounds, tmp_path, watchman_trunks=f"udp:127.0.0.1:{trunk.port}") as post:
+            took = await post.answers("channel-away", cut.aclose)
+            print(f"answered after the fault: trunk cut {took:.0f} s")
 
 
 @pytest.mark.long

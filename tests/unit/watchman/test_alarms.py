@@ -66,6 +66,13 @@ def test_a_quiet_day_has_no_alarm() -> None:
         assert standing(watch, at + LOOK_S - 1) == ()
 
 
+def test_the_notifiers_trunks_cut_is_an_alarm_also_without_the_database() -> None:
+    watch = begin(0.0)
+    for n in range(8):
+        watch = look(watch, Look(n * LOOK_S, None, ENDS, cut=True))
+    assert standing(watch, 35.0) == (Alarm.CHANNEL,)
+
+
 @pytest.mark.parametrize("alarm", FAULTS)
 @pytest.mark.parametrize("late", (0.1, 9.9))
 def test_each_fault_alone_is_found_in_time(alarm: Alarm, late: float) -> None:

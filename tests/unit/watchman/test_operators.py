@@ -10,6 +10,7 @@ from referral.errors import Rejected
 from services.notifier.blame import OURS
 from services.watchman import caller, operators, words
 from services.watchman.alarms import Alarm
+from services.watchman.reach import Server
 from services.watchman.settings import channels, load
 
 NUMBER = "+38344999001"
@@ -65,6 +66,13 @@ def test_beats_need_a_key_and_addresses() -> None:
         load({"REFERRAL_WATCHMAN_OPERATORS": "x", "REFERRAL_WATCHMAN_EXPECTS": "west"})
     with pytest.raises(Rejected, match="REFERRAL_WATCHMAN_BEAT"):
         load({"REFERRAL_WATCHMAN_OPERATORS": "x", "REFERRAL_WATCHMAN_BEAT": "west:80"})
+
+
+def test_the_notifiers_trunks_are_named_by_their_way() -> None:
+    told = {"REFERRAL_WATCHMAN_OPERATORS": "x", "REFERRAL_WATCHMAN_TRUNKS": "udp:10.0.0.9:5060, tcp:[::1]:5061"}
+    assert load(told).trunks == (Server("10.0.0.9", 5060, udp=True), Server("::1", 5061))
+    with pytest.raises(Rejected, match="REFERRAL_WATCHMAN_TRUNKS"):
+        load({**told, "REFERRAL_WATCHMAN_TRUNKS": "10.0.0.9:5060"})
 
 
 def test_watchman_notifier_and_view_agree_whose_fault_a_word_is() -> None:
