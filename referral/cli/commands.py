@@ -93,6 +93,11 @@ PROMPTS = (
         "referral.cli.admin.prompts:make_command",
         "Make the spoken prompts of a call, in every language, with espeak-ng and sox.",
     ),
+    Named(
+        "call",
+        "referral.cli.admin.prompts:call_command",
+        "Call a telephone through every trunk of REFERRAL_SIP, one after another, as a drill, and print which key was pressed.",
+    ),
 )
 POLICY = (
     Named(
@@ -234,7 +239,7 @@ COMMANDS = (
     Group("agency", "An agency's tokens, its topic, and whom a case excludes.", AGENCY),
     Group("staff", "Personal accounts of the staff inbox.", STAFF),
     Group("duty", "Whom the notifier may knock, and when they are on duty.", DUTY),
-    Group("prompts", "The sound files that a call plays.", PROMPTS),
+    Group("prompts", "The sound files that a call plays, and a call to try them.", PROMPTS),
     Group("policy", "The written procedures, the directory and the calendars.", POLICY),
     Group("audit", "The log: who did what, when and why, and whether it can be believed.", AUDIT),
     Group("oversight", "The figures for the Committee and the Adviser, and who may read them.", OVERSIGHT),

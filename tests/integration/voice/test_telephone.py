@@ -105,7 +105,7 @@ async def test_who_declines_has_declined_or_is_busy(caller: Caller, place: Place
 
 
 async def test_it_stops_ringing_when_nobody_answers(caller: Caller, place: Place) -> None:
-    async with telephone(place("callee"), "manual") as callee:
+    async with telephone(place("callee"), "manual") as callee, asyncio.timeout(30):
         assert str(await caller.call(callee.port)) == "rings-out"
         await callee.sees("CALL_INCOMING")
         await callee.sees("CALL_CLOSED")
