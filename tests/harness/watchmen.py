@@ -68,7 +68,9 @@ def operators(folder: Path) -> Path:
 
 
 @asynccontextmanager
-async def watchmen(settings: Settings, folder: Path, count: int = 1, before: tuple[str, ...] = ()) -> AsyncIterator[list[Post]]:
+async def watchmen(
+    settings: Settings, folder: Path, count: int = 1, before: tuple[str, ...] = (), **more: object
+) -> AsyncIterator[list[Post]]:
     """Watchmen that are ready, and that expect each other if there are two. before: see Program."""
     secret = folder / "beat.key"
     secret.write_text(os.urandom(32).hex())
@@ -77,7 +79,7 @@ async def watchmen(settings: Settings, folder: Path, count: int = 1, before: tup
     for name in NAMES[:count]:
         phone = Handset()
         await phone.start()
-        told = {"instance": name, "watchman_operators": operators(folder), "watchman_handset": phone.url}
+        told = {"instance": name, "watchman_operators": operators(folder), "watchman_handset": phone.url, **more}
         posts.append(Post(name, Program(settings, "services.watchman", before=before, **told), phone))
     if count == 2:
         for post, other in (posts, reversed(posts)):

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from referral.runtime.settings import CHECKOUT, Settings
+from tests.harness import smtp
 from tests.harness.programs import Program
 from tests.harness.waiting import until
 from tests.harness.watchmen import FIRST, SECOND, operators, watchmen
@@ -42,9 +43,11 @@ def evening(folder: Path) -> tuple[str, ...]:
 
 
 @pytest.mark.timeout(400)
-async def test_a_dead_notifier_is_called_about_until_a_key_is_pressed(settings: Settings, sql: Any, tmp_path: Path) -> None:
+async def test_a_dead_notifier_is_called_about_until_a_key_is_pressed(
+    settings: Settings, sql: Any, tmp_path: Path, relay: smtp.Relay
+) -> None:
     """No notifier runs at all, and the watchman was set up by the words of the operators' page."""
-    async with watchmen(settings, tmp_path, before=evening(tmp_path / "evening")) as (post,):
+    async with watchmen(settings, tmp_path, before=evening(tmp_path / "evening"), watchman_smtp=f"127.0.0.1:{relay.port}") as (post,):
         assert "Linja e referimit nuk punon" in (await post.rings(FIRST)).text
         await post.phone.press("2", FIRST)
         assert "This is a drill. The referral line does not work." in (await post.rings(SECOND, within=30)).text
@@ -57,8 +60,10 @@ async def test_a_dead_notifier_is_called_about_until_a_key_is_pressed(settings: 
         await sql.execute(ALIVE)
         await until(lambda: post.shows('referral_watchman_alarm{alarm="notifier-dead"} 0.0'), what="the alarm ends")
         assert len(post.calls()) == 2, "nobody was called after key 1"
+        assert relay.recipients == ["second@example.org"], "a written message beside the call, once"
+        assert "notifier-dead" in str(relay.letters[0]["Subject"])
         said = post.program.said()
-        assert "99944" not in said and "Traceback" not in said
+        assert "99944" not in said and "second@" not in said and "Traceback" not in said
 
 
 @pytest.mark.timeout(400)
@@ -68,7 +73,12 @@ async def test_the_other_watchman_calls_when_one_dies(settings: Settings, sql: A
     async with watchmen(settings, tmp_path, 2) as (east, west):
         await until(lambda: west.shows('referral_watchman_silence_seconds{watchman="east"}'), what="west has heard east")
         east.program.process.send_signal(number)
-        await west.answered("watchman-silent")
+        if number is signal.SIGSTOP:
+            await west.answered("watchman-silent")
+        else:
+            call = await west.rings(FIRST)
+            assert await west.program.stop() == 0
+            await until(lambda: call.end == "hung-up", what="a watchman that is stopped hangs up")
         assert not east.calls()
 
 
