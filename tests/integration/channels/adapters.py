@@ -26,7 +26,7 @@ from referral.channels.baresip import absent
 from referral.channels.email import Email, Relay
 from referral.channels.gateway import Gateway, Provider
 from referral.channels.handset import Handset as HandsetChannel
-from referral.channels.voice import Trunk, Voice
+from referral.channels.voice import Patience, Trunk, Voice
 from referral.local.handset import Handset
 from tests.harness import smtp
 from tests.harness.switchboard import Switchboard, switchboard
@@ -88,7 +88,7 @@ class MailAdapter(Adapter):
     address, marker = "marker.officer@police.example", "marker.officer"
 
     def __init__(self, server: smtp.Relay, wire: Wire) -> None:
-        self._server, self._wire = server, wire
+        self._server, self._wire, self._waiting = server, wire, 0
 
     def channel(self) -> Channel:
         return Email(Relay("127.0.0.1", self._wire.port, "inbox@referral.example"))
@@ -97,7 +97,7 @@ class MailAdapter(Adapter):
         return len(self._server.letters)
 
     def under_way(self) -> int:
-        return self._wire.open
+        return self._waiting
 
     async def accept(self) -> None:
         self._server.recipient = self._server.data = smtp.accept
@@ -110,10 +110,17 @@ class MailAdapter(Adapter):
         await self._wire.set("away")
 
     async def hang(self) -> None:
-        self._server.data = smtp.hang
+        self._server.data = self._wait
 
     async def die(self) -> None:
         self._server.data = self._take_and_die
+
+    async def _wait(self, server: smtp.SMTP, address: str) -> str:
+        self._waiting += 1
+        try:
+            return await smtp.hang(server, address)
+        finally:
+            self._waiting -= 1
 
     async def _take_and_die(self, server: smtp.SMTP, address: str) -> str:
         await smtp.hang_up(server, address)
@@ -213,7 +220,7 @@ class VoiceAdapter(Adapter):
         self._killing: asyncio.Task[None] | None = None
 
     def channel(self) -> Channel:
-        return Voice(Trunk("127.0.0.1", self._trunk.port, self._prompts))
+        return Voice(Trunk("127.0.0.1", self._trunk.port, self._prompts), Patience(dialled=3.0))
 
     def taken(self) -> int:
         return self._trunk.pressed
