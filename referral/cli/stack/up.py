@@ -214,7 +214,7 @@ class Screen:
         print_(f"Kafka                    {stack.addresses.kafka}")
         print_(f"mail                     {stack.addresses.smtp}, kept in {stack.config.data / 'mail'}")
         if stack.addresses.handset:
-            print_(f"telephones (a stand-in)   {stack.addresses.handset}   (`referral handset` in another shell)")
+            print_(f"telephones (a stand-in)  {stack.addresses.handset}   (`referral handset` in another shell)")
         print_(f"logs                     {stack.config.data / 'log'}")
         print_(f"for other commands       . {stack.config.data / 'environment'}")
         people = stack.config.data / cast.FILE

@@ -37,6 +37,10 @@ async def test_replies_and_keys_acknowledge_and_nothing_more(stack: Stack) -> No
         await asyncio.to_thread(cannot_and_then_a_call, stage, stack)
     finally:
         stage.close()
+    logs = "".join(file.read_text("utf-8") for file in (stack.config.data / "log").iterdir())
+    numbers = [member.phone for member in cast.load(stack.config.data).staff if member.phone]
+    assert logs and not [number for number in numbers if number[1:] in logs]
+    assert not [entry.text for entry in stack.handset.entries if entry.text in logs]
 
 
 def answered_by_sms(stage: Stage, stack: Stack) -> None:
