@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from referral.channels.baresip import modules, netstring
+from referral.channels.baresip import control_port, modules, netstring
 from referral.local import ports
 from tests.harness.waiting import until
 
@@ -20,7 +20,7 @@ NUMBER = "+38344000111"
 """Nobody's: made up."""
 
 
-def config(folder: Path, port: int, control: int, extra: str) -> str:
+def config(folder: Path, port: int, control: tuple[str, int], extra: str) -> str:
     names = ("g711.so", "aubridge.so", "aufile.so", "sndfile.so", "srtp.so")
     return "\n".join(
         [
@@ -37,7 +37,7 @@ def config(folder: Path, port: int, control: int, extra: str) -> str:
             "module_tmp account.so",
             "module_app menu.so",
             "module_app ctrl_tcp.so",
-            f"ctrl_tcp_listen 127.0.0.1:{control}",
+            f"ctrl_tcp_listen {control[0]}:{control[1]}",
             extra,
             "",
         ]
@@ -52,13 +52,21 @@ class Telephone:
         self.events: list[tuple[str, str]] = []
         self._writer: asyncio.StreamWriter | None = None
 
-    async def connect(self, control: int) -> None:
-        async def open_() -> Any:
-            with suppress(OSError):
-                return await asyncio.open_connection("127.0.0.1", control)
+    async def connect(self, control: tuple[str, int], process: subprocess.Popen[bytes]) -> bool:
+        """Wait for the telephone to be on. False: it has ended, for somebody else has taken its port meanwhile."""
 
-        reader, self._writer = await until(open_, what="the telephone is on")
+        async def open_() -> Any:
+            if process.poll() is not None:
+                return "ended"
+            with suppress(OSError):
+                return await asyncio.open_connection(*control)
+
+        found = await until(open_, what="the telephone is on")
+        if found == "ended":
+            return False
+        reader, self._writer = found
         self._reading = asyncio.create_task(self._read(reader))
+        return True
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         with suppress(EOFError, OSError):
@@ -102,21 +110,25 @@ async def telephone(
 ) -> AsyncIterator[Telephone]:
     """Run a telephone of NUMBER. answers: `auto`, or `manual` for one that rings. source: what it says. extra, account: more of its
     settings and of its account line."""
-    port, control = ports.free(2)
     folder.mkdir(exist_ok=True)
-    (folder / "config").write_text(config(folder, port, control, f"audio_source {source}\n{extra}"))
-    (folder / "accounts").write_text(f"<sip:{NUMBER}@127.0.0.1:{port}>;regint=0;answermode={answers}{account}\n")
     (folder / "contacts").touch()
-    out = (folder / "output").open("wb")
-    process = subprocess.Popen(["baresip", "-f", str(folder)], stdin=subprocess.DEVNULL, stdout=out, stderr=out)
-    made = Telephone(folder, port)
+    process = None
     try:
-        await made.connect(control)
+        while True:
+            (port,), control = ports.free(1), control_port()
+            (folder / "config").write_text(config(folder, port, control, f"audio_source {source}\n{extra}"))
+            (folder / "accounts").write_text(f"<sip:{NUMBER}@127.0.0.1:{port}>;regint=0;answermode={answers}{account}\n")
+            with (folder / "output").open("wb") as out:
+                process = subprocess.Popen(["baresip", "-f", str(folder)], stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+            made = Telephone(folder, port)
+            if await made.connect(control, process):
+                break
+            assert "in use" in (folder / "output").read_text(errors="replace"), (folder / "output").read_text(errors="replace")
         yield made
     finally:
-        process.kill()
-        process.wait()
-        out.close()
+        if process is not None:
+            process.kill()
+            process.wait()
 
 
 def absent(*programs: str) -> str:
