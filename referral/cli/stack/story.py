@@ -62,6 +62,7 @@ def _fill_the_first_shelter(stage: Stage) -> None:
     console.console.print(
         "Earlier tonight two other made-up children took both places of the children's shelter “Blue Moon”.", soft_wrap=True
     )
+    stage.pass_time(timedelta(minutes=2), "nobody gets more than one SMS a minute")
     stage.forget_knocks()
 
 

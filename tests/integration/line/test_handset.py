@@ -55,6 +55,7 @@ def answered_by_sms(stage: Stage, stack: Stack) -> None:
 
 
 def cannot_and_then_a_call(stage: Stage, stack: Stack) -> None:
+    stage.pass_time(timedelta(minutes=2), "nobody gets more than one SMS a minute")
     case_id, sms = asked(stage, stack, "second", f"{POLICE}.duty-officer")
     before = len(stack.handset.entries)
     assert replied(stack, sms, f"2 {digits(sms)}") == "taken"
