@@ -99,6 +99,7 @@ def environment(config: StackConfig, at: Addresses, service: str | None = None) 
         variables["REFERRAL_HANDSET"] = at.handset
     if service == "notifier" and at.handset:
         variables |= {"REFERRAL_SMS": f"{at.handset}/cgi-bin/sendsms", "REFERRAL_PUBLIC_URL": at.notifier}
+        variables["REFERRAL_SIP"] = ""  # this shell may name a real trunk
     if service == "intake":
         variables["REFERRAL_INTAKE_KEY_FILE"] = str(at.intake_key)
     if service == "audit":

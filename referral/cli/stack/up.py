@@ -39,6 +39,8 @@ from referral.runtime.settings import SERVICES, Settings
 DEFAULT_PORT = 8080
 WITNESSES = 3
 """Witnesses of the local log (ours): any two must have cosigned a checkpoint, so that one may be down."""
+TELEPHONES = ("REFERRAL_SMS", "REFERRAL_SIP")
+"""Settings of a real gateway and trunk: with one of them in the environment the stack uses them, and has no stand-in."""
 SPARE = ("audit", "oversight")
 """Services that end by themselves where the database is an older copy. Nothing waits for them; `referral recover` needs the others."""
 ACTIVE = text("SELECT count(*) FROM routing.policy")
@@ -63,7 +65,8 @@ def up(
 ) -> int:
     """Start broker, database, mail server and services, keep them running, show their state.
 
-    Servers that REFERRAL_KAFKA and REFERRAL_DATABASE name are used instead of embedded ones. Values that a stack's `environment` file has
+    Servers that REFERRAL_KAFKA and REFERRAL_DATABASE name are used instead of embedded ones, and a gateway or trunk that REFERRAL_SMS or
+    REFERRAL_SIP names instead of the stand-in for telephones. Values that a stack's `environment` file has
     set are ignored. With --json: one line when ready.
 
     Exit 0 ended by Ctrl-C, 2 it could not start.
@@ -88,7 +91,7 @@ def up(
         witnesses=WITNESSES,
         services=SERVICES,
         spare=SPARE,
-        handset=True,
+        handset=not any(os.environ.get(name) for name in TELEPHONES),
     )
     try:
         asyncio.run(_until_told(config, screen))

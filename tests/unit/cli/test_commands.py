@@ -20,6 +20,7 @@ from referral.local import ports
 DESIGNED = (
     "up",
     "demo",
+    "handset",
     "submit",
     "offers",
     "respond",

@@ -98,6 +98,7 @@ def test_the_notifier_alone_sends_to_the_handset_of_a_stack_that_has_one() -> No
         "REFERRAL_SMS": "http://h/cgi-bin/sendsms",
         "REFERRAL_PUBLIC_URL": "http://n",
     }
+    assert environment(config, at, "notifier")["REFERRAL_SIP"] == "", "a shell's real trunk is not called in a demo"
     assert environment(config, at)["REFERRAL_HANDSET"] == "http://h"
     assert "REFERRAL_HANDSET" not in environment(config, at, "routing")
     assert not {"REFERRAL_HANDSET", "REFERRAL_SMS", "REFERRAL_PUBLIC_URL"} & set(environment(config, AT, "notifier"))
