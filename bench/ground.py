@@ -43,7 +43,7 @@ class Ground:
         self.kafka, self.postgres, self.folder = kafka, postgres, folder
 
     @contextlib.asynccontextmanager
-    async def line(self, *services: str, instances: int = 1, witnesses: int = 0) -> AsyncIterator[Stack]:
+    async def line(self, *services: str, instances: int = 1, witnesses: int = 0, handset: bool = False) -> AsyncIterator[Stack]:
         """Start these services on a fresh database and fresh topics, with a policy in force. A drill, so that hours pass in seconds."""
         name = f"bench_{next(_numbers)}"
         connection = await asyncpg.connect(self.postgres.replace("+asyncpg", ""))
@@ -60,6 +60,7 @@ class Ground:
                 instances=instances,
                 witnesses=witnesses,
                 drill=True,
+                handset=handset,
             )
             async with up.running(config) as made:
                 await in_force(made)

@@ -52,9 +52,9 @@ def offer(agency_: str, due: int) -> OfferOpened:
 
 
 async def staff(made: Stack, connection: asyncpg.Connection[asyncpg.Record]) -> None:
-    """Add two thousand made-up people, each with a mailbox of the stack."""
+    """Add two thousand made-up people, each with a number of the stack's handset."""
     people = [
-        roster.Person(account=str(uuid.uuid4()), agency=agency(a), rungs=("duty",), email=f"made.up.{a}.{n}@example.org")
+        roster.Person(account=str(uuid.uuid4()), agency=agency(a), rungs=("duty",), sms=f"+99938{a:04}{n:02}")
         for a in range(AGENCIES)
         for n in range(STAFF)
     ]
@@ -84,7 +84,7 @@ async def opened(made: Stack, bodies: Iterable[Struct]) -> None:
 
 async def storm(at: Ground) -> AsyncIterator[Row]:
     """Measure from the first record on the topic until each person has heard, and until everything was handed over."""
-    async with at.line("notifier") as made, admin(made) as connection:
+    async with at.line("notifier", handset=True) as made, admin(made) as connection:
         await staff(made, connection)
         due = await connection.fetchval("SELECT runtime.clock()") + 15 * MINUTE
         say(f"{KNOCKS:,} knocks for {AGENCIES * STAFF:,} people at once")

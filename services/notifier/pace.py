@@ -25,8 +25,8 @@ class Pace:
 
 OTHERWISE = Pace()
 PACES: Mapping[str, Pace] = {"sms": Pace(5, 900, 180, 60), "voice": Pace(5, 3600, 720, 120)}
-"""SMS: one in a minute, five in a quarter of an hour. Calls: one in two minutes, five in an hour, then one in twelve minutes; carriers block
-a number that calls somebody more than about sixteen times an hour (goalert#1084). All others: five in ten minutes (P)."""
+"""SMS: one in a minute, five in a quarter of an hour. Calls: one in two minutes, five in an hour, then one in twelve minutes; carriers
+block a number that calls somebody more than about sixteen times an hour (goalert#1084). All others: five in ten minutes (P)."""
 
 
 def pace(channel: str) -> Pace:
