@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
 
 import asyncpg
 from msgspec import Struct
@@ -13,6 +16,9 @@ from bench import fill
 from bench.ground import Ground, admin, say, until
 from bench.rows import Row, at_most
 from bench.weight import peak
+from referral.channels import Outgoing, gateway
+from referral.channels.gateway import Gateway
+from referral.channels.lane import LINES
 from referral.cli.admin import roster
 from referral.domain.events import OfferKind, OfferOpened, Reach, Why
 from referral.domain.inputs import Input, Source
@@ -35,6 +41,7 @@ ACCOUNT = (
     " SELECT id, id, '', agency, 'sq', false, false, 0 FROM unnest($1::text[], $2::text[]) AS n (id, agency)"
 )
 SENT = "SELECT count(*) FROM notifier.delivery WHERE state = 'SENT'"
+MESSAGES = "SELECT count(DISTINCT reference) FROM notifier.delivery WHERE state = 'SENT'"
 TIMES = "SELECT person, min(ended_at) AS first, max(ended_at) AS last FROM notifier.delivery WHERE state = 'SENT' GROUP BY person"
 
 
@@ -52,7 +59,7 @@ def offer(agency_: str, due: int) -> OfferOpened:
 
 
 async def staff(made: Stack, connection: asyncpg.Connection[asyncpg.Record]) -> None:
-    """Add two thousand made-up people, each with a number of the stack's handset."""
+    """Add two thousand made-up people, each with a mobile number."""
     people = [
         roster.Person(account=str(uuid.uuid4()), agency=agency(a), rungs=("duty",), sms=f"+99938{a:04}{n:02}")
         for a in range(AGENCIES)
@@ -82,9 +89,47 @@ async def opened(made: Stack, bodies: Iterable[Struct]) -> None:
     await fill.produce(made, [(place, next(waiting[place])) for place in places], TOPIC)
 
 
+@asynccontextmanager
+async def _gateway() -> AsyncIterator[str]:
+    """Run a gateway that takes every SMS, and let the notifiers that start meanwhile use it. Its URL."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                await reader.readuntil(b"\r\n\r\n")
+                writer.write(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/cgi-bin/sendsms"
+    os.environ["REFERRAL_SMS"] = url
+    try:
+        yield url
+    finally:
+        del os.environ["REFERRAL_SMS"]
+        server.close()
+
+
+async def bare(url: str) -> float:
+    """Return the seconds in which the channel alone hands over one SMS for each person, on as many lines as the notifier has."""
+    (found,) = gateway.providers({"REFERRAL_SMS": url}, "")
+    numbers = iter(range(AGENCIES * STAFF))
+
+    async def line() -> None:
+        channel = Gateway(found)
+        for n in numbers:
+            await channel.open()
+            await channel.send(Outgoing(f"+99938{n:06}", str(uuid.UUID(int=n)), "4711", "sq", True, "http://localhost"))
+        await channel.close()
+
+    began = time.perf_counter()
+    await asyncio.gather(*(line() for _ in range(LINES)))
+    return time.perf_counter() - began
+
+
 async def storm(at: Ground) -> AsyncIterator[Row]:
     """Measure from the first record on the topic until each person has heard, and until everything was handed over."""
-    async with at.line("notifier", handset=True) as made, admin(made) as connection:
+    async with _gateway() as url, at.line("notifier") as made, admin(made) as connection:
         await staff(made, connection)
         due = await connection.fetchval("SELECT runtime.clock()") + 15 * MINUTE
         say(f"{KNOCKS:,} knocks for {AGENCIES * STAFF:,} people at once")
@@ -96,6 +141,15 @@ async def storm(at: Ground) -> AsyncIterator[Row]:
             f"{KNOCKS:,} knocks at once: everybody's first one", max(row["first"] for row in times) / 1e6 - began / 1e6, "s", FIRST_S
         )
         yield at_most(f"{KNOCKS:,} knocks at once: all", max(row["last"] for row in times) / 1e6 - began / 1e6, "s", ALL_S)
+        alone = await bare(url)
+        messages = await connection.fetchval(MESSAGES)
+        yield Row(
+            name="messages a second in the storm",
+            value=messages / (max(row["last"] for row in times) / 1e6 - began / 1e6),
+            unit="1/s",
+            reference=AGENCIES * STAFF / alone,
+            against="the channel alone",
+        )
         yield at_most("memory of notifier in the storm", peak(made["notifier-1"].pid), "MB", MEMORY_MB)
 
 

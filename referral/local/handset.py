@@ -18,7 +18,6 @@ from urllib.parse import parse_qsl, quote
 import httpx
 import uvicorn
 from starlette.applications import Starlette
-from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -95,6 +94,8 @@ class Handset:
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
         self._count = 0
+        self._reports: set[asyncio.Task[str]] = set()
+        self._client = httpx.AsyncClient(timeout=CALLBACK_SECONDS, trust_env=False, verify=False)  # noqa: S501 - the notifier on this machine
         self._changed = asyncio.Condition()
 
     @property
@@ -127,6 +128,8 @@ class Handset:
             self._server.should_exit = True
             await self._serving
             self._server = self._serving = None
+        for report in self._reports:
+            report.cancel()
 
     async def wait(self, look: Callable[[], bool]) -> None:
         """Wait until this holds for the entries. The caller sets the limit (asyncio.timeout)."""
@@ -180,8 +183,11 @@ class Handset:
         if not NUMBER.fullmatch(number) or not text:
             return PlainTextResponse("Garbage 'to' field, rejected." if text else "Missing text", 400)
         await self._add("sms", number, text)
-        report = BackgroundTask(self._report, asked["dlr-url"], {"d": "1", "p": number}) if asked.get("dlr-url") else None
-        return PlainTextResponse("0: Accepted for delivery", 202, background=report)
+        if url := asked.get("dlr-url"):  # beside the answer: the sender's connection is free at once
+            report = asyncio.create_task(self._report(url, {"d": "1", "p": number}))
+            self._reports.add(report)
+            report.add_done_callback(self._reports.discard)
+        return PlainTextResponse("0: Accepted for delivery", 202)
 
     async def _calls(self, request: Request) -> Response:
         """Ring until a key, the end of the ringing time, or the end of the request: then the caller has hung up."""
@@ -257,8 +263,7 @@ class Handset:
         """Call a URL of the notifier with Kannel's escapes filled in. Return "taken", or why not."""
         filled = re.sub(r"%([a-zA-Z])(?![0-9a-fA-F])", lambda found: quote(values.get(found[1], ""), safe=""), url)
         try:
-            async with httpx.AsyncClient(timeout=CALLBACK_SECONDS, trust_env=False) as client:
-                answer = await client.get(filled)
+            answer = await self._client.get(filled)
         except httpx.HTTPError:
             return "not taken: the notifier does not answer"
         return "taken" if answer.is_success else f"not taken: the notifier answered {answer.status_code}"
