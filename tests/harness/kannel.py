@@ -35,6 +35,8 @@ smsbox-port = {inner}
 smsbox-interface = 127.0.0.1
 box-allow-ip = 127.0.0.1
 dlr-storage = internal
+store-type = file
+store-location = {folder}/kannel.store
 log-file = {folder}/bearerbox.log
 log-level = 1
 

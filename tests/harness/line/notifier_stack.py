@@ -99,7 +99,7 @@ class Stack:
     async def drain(self) -> list[Struct]:
         """What the sender queued, handed to the handler as the loop does. All events so far."""
         async with self.engine.begin() as tx:
-            rows = (await tx.execute(text("UPDATE queue SET sent = true WHERE NOT sent RETURNING *"))).all()
+            rows = (await tx.execute(text("SELECT * FROM queue WHERE NOT sent"))).all()
             keys = await self.keys.load(tx, [r.case_id for r in rows])
             made: list[Input] = []
             for row in sorted(rows, key=lambda r: r.n):
@@ -107,6 +107,7 @@ class Stack:
                 assert isinstance(body, EVENTS[row.type])
                 made.append(Input(id=row.id, case_id=row.case_id, body=body, source=Source(topic="queue"), drill=row.drill))
             await self._batch(tx, made, await clock.now(tx))
+            await tx.execute(text("UPDATE queue SET sent = true WHERE id = ANY(:ids)"), {"ids": [r.id for r in rows]})  # last, as the loop
         return self.said
 
     async def _batch(self, tx: Any, made: list[Input], now: int) -> Outcome:

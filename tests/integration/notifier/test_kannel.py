@@ -251,33 +251,37 @@ async def test_what_kannel_itself_says(served: Served, library: Path, tmp_path: 
 
 
 async def test_the_first_kannel_is_killed_under_load(served: Served, library: Path, tmp_path: Path) -> None:
-    """60 officers, two operators: the first Kannel dies after 15 messages. Each message of the second has a receipt."""
+    """60 officers, two operators: the first Kannel dies after 15 messages, and later starts again with what it had stored."""
     people = [await served.officer(f"p{n}", number=f"+3834400{n:04}") for n in range(60)]
     async with operator(served, library, tmp_path / "a") as (one, first), operator(served, library, tmp_path / "b") as (two, second):
         callback = receipts(served.base, served.secret)
         made = {name: partial(Gateway, k.provider(callback, name=name)) for name, k in (("sms-1", first), ("sms-2", second))}
         breakers = Providers(served.notifier.engine, "sms", [*made], lambda: 0.0)
+
+        def numbers() -> Counter[str]:
+            return Counter(taken["to"] for taken in (*one.taken(), *two.taken()))
+
         async with sending(served.notifier.sender_of({"sms": lane(made, breakers, 15.0)})):
             await served.notifier.tell(await served.notifier.case(), opened())
             await until(lambda: len(one.taken()) >= 15)
             first.kill()
             killed_at = time.monotonic()
-            await until(lambda: everybody_left(served.notifier, len(people)))
+            await until(lambda: everybody_left(served.notifier, len(people) - LINES))
             took = time.monotonic() - killed_at
             await served.notifier.advance(UNSURE_SECONDS * SECOND)
-            await until(lambda: everybody_left(served.notifier, len(people), unclear=False))
-            numbers = Counter(taken["to"] for taken in (*one.taken(), *two.taken()))
-            await until(lambda: len(Counter(taken["to"] for taken in (*one.taken(), *two.taken()))) == len(people), what="all are taken")
-            await served.comes(KnockDelivered, len({taken["to"] for taken in two.taken()}))
-    print(f"after the kill all left in {took:.2f} s: {len(one.taken())} and {len(two.taken())}, {numbers.total() - len(numbers)} doubled")
-    assert took < 5.0, "the brief: no knock later than this"
-    assert numbers.total() - len(numbers) <= LINES, "at most one double for each message in flight"
+            await until(lambda: everybody_left(served.notifier, len(people)))
+        async with programs.kannel(tmp_path / "a", one.port, served.replies):
+            await until(lambda: len(numbers()) == len(people), what=lambda: f"{len(numbers())} officers have their message")
+        await served.comes(KnockDelivered, len({taken["to"] for taken in two.taken()}))
+    doubled = numbers().total() - len(people)
+    print(f"after the kill all but what was under way left in {took:.2f} s; {doubled} doubled")
+    assert took < 5.0, "the brief: no knock later than this, but those that were under way: their end is unclear"
+    assert doubled <= LINES, "at most one double for each message in flight"
 
 
-async def everybody_left(notifier: Stack, people: int, unclear: bool = True) -> bool:
-    """Whether each message has left. unclear: or may have left."""
-    rows = await notifier.rows("SELECT state, reason FROM notifier.delivery")
-    return len(rows) == people and all(row.state == "SENT" or (unclear and row.reason == "no-answer") for row in rows)
+async def everybody_left(notifier: Stack, people: int) -> bool:
+    """Whether so many messages have left."""
+    return (await notifier.states()).count("SENT") >= people
 
 
 @pytest.mark.parametrize("language", [*WORDINGS])
