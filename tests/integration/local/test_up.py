@@ -120,6 +120,7 @@ def ready(told: dict[str, Any], data: Path) -> None:
         "witness",
     }
     assert get(told["url"] + "/readyz").status_code == 200
+    assert "no telephone rings" in get(told["handset"]).text
     for key in ("master.key", "ingress.key", "log.key"):
         assert (data / "keys" / key).stat().st_mode & 0o077 == 0
     token = cast.load(data).tokens["school-drita"]
