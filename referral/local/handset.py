@@ -38,6 +38,9 @@ STOP_SECONDS = 1
 ENDS = ("1", "2", "no-key", "declined", "rings-out")
 """What a person can do with a ringing telephone. Busy is what a second caller finds."""
 
+OFF = "off"
+"""End of a call whose handset stops: our fault, and not the person's."""
+
 Kind = Literal["sms", "call", "reply"]
 
 
@@ -123,7 +126,7 @@ class Handset:
     async def stop(self) -> None:
         """End every call and stop listening; what was received stays."""
         for call in self.ringing:
-            await self._end(call, "rings-out")
+            await self._end(call, OFF)
         if self._server is not None and self._serving is not None:
             self._server.should_exit = True
             await self._serving
@@ -207,7 +210,7 @@ class Handset:
         finally:
             hung_up.cancel()
             ended.cancel()
-        return PlainTextResponse(call.end)
+        return PlainTextResponse(call.end, 503 if call.end == OFF else 200)
 
     async def _wav(self, request: Request) -> Response:
         call = next((entry for entry in self.entries if entry.kind == "call" and entry.id == request.path_params["id"]), None)

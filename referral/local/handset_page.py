@@ -27,6 +27,7 @@ ENDS = {
     "declined": "declined",
     "rings-out": "not answered",
     "hung-up": "the caller hung up",
+    "off": "the handset was switched off",
     "taken": "the notifier has it",
 }
 """The end of an entry in words; any other end is words already."""

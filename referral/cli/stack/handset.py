@@ -26,6 +26,7 @@ ENDS = {
     "declined": "declined",
     "rings-out": "not answered",
     "hung-up": "caller hung up",
+    "off": "switched off",
     "taken": "the notifier has it",
 }
 KINDS = {"sms": "SMS", "call": "call", "reply": "your reply"}

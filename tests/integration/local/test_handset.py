@@ -96,6 +96,13 @@ async def test_a_caller_that_hangs_up_stops_the_ringing(handset: Handset, client
         await handset.press("1")
 
 
+async def test_a_handset_that_stops_is_our_fault(handset: Handset, client: httpx.AsyncClient) -> None:
+    ringing = call(client)
+    await handset.wait(lambda: bool(handset.ringing))
+    await handset.stop()
+    assert (await ringing).status_code == 503
+
+
 async def test_a_second_caller_finds_it_busy_and_two_telephones_need_a_name(handset: Handset, client: httpx.AsyncClient) -> None:
     first, other = call(client), call(client, OTHER)
     await handset.wait(lambda: len(handset.ringing) == 2)
