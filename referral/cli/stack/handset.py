@@ -93,7 +93,7 @@ def _show(entries: list[dict[str, Any]]) -> None:
     print_("a stand-in: no telephone rings, and the numbers are nobody's", style="dim")
     ringing = [entry for entry in entries if entry["kind"] == "call" and not entry["end"]]
     for call in ringing:
-        print_(f"[bold yellow]{' '.join(_whose(call))} rings[/]; it says:", soft_wrap=True)
+        print_(f"[bold yellow]{' '.join(filter(None, _whose(call)))} rings[/]; it says:", soft_wrap=True)
         print_(f"  {call['text']}", soft_wrap=True, markup=False)
         more = f" --number {call['number']}" if len(ringing) > 1 else ""
         print_(f"  referral handset press 1{more}   (1 I look, 2 I cannot, rings-out, declined, no-key)", soft_wrap=True, markup=False)
