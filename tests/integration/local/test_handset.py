@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -14,6 +15,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from referral.channels import Handed, Outgoing, Unreached, Word
+from referral.channels.handset import Handset as Channel
+from referral.channels.prompts import SPEECHES, Part
 from referral.cli import run
 from referral.local import handset as local
 from referral.local import speech
@@ -21,6 +25,7 @@ from referral.local.handset import Handset, Problem
 from tests.harness.waiting import until
 from tests.integration.channels.adapters import served
 
+OUT = Outgoing("", "3f0a91bc-0000-4000-8000-000000000000", "4711", "sr-Cyrl", True, "https://inbox.example/")
 NUMBER, OTHER = "+999440101", "+999440102"
 
 
@@ -79,6 +84,30 @@ async def test_a_call_ends_as_the_person_ends_it(end: str, handset: Handset, cli
     assert (await client.post("/press", data={"end": end})).json()["end"] == end
     assert (await ringing).text == end
     assert handset.ringing == []
+
+
+@pytest.mark.parametrize(
+    ("end", "result"),
+    [
+        ("1", Handed(Word.LOOKS)),
+        ("2", Handed(Word.CANNOT)),
+        *((end, Unreached(end)) for end in ("no-key", "declined", "rings-out")),
+    ],
+)
+async def test_the_channel_has_the_words_of_the_voice_channel(end: str, result: object, handset: Handset) -> None:
+    line = Channel(handset.url)
+    await line.open()
+    ringing = asyncio.create_task(line.send(replace(OUT, address=NUMBER)))
+    await handset.wait(lambda: bool(handset.ringing))
+    assert handset.ringing[0].text == SPEECHES["sr"].words(Part.DRILL)
+    with pytest.raises(Unreached, match="busy"):
+        await line.send(replace(OUT, address=NUMBER))
+    await handset.press(end)
+    try:
+        assert await ringing == result
+    except Unreached as word:
+        assert repr(word) == repr(result)
+    await line.close()
 
 
 async def test_a_call_that_nobody_answers_rings_out(handset: Handset, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
