@@ -163,6 +163,11 @@ def shifts_of(roster: Roster, agency: str, rung: str | None) -> list[Shift]:
     return [s for s in roster.shifts if s.agency == agency and rung in (None, s.rung)]
 
 
+def rungs_of(roster: Roster, agency: str) -> list[str]:
+    """Return the rungs of an agency for which somebody is registered or has a shift."""
+    return sorted({r for p in roster.people if p.agency == agency for r in p.rungs} | {s.rung for s in shifts_of(roster, agency, None)})
+
+
 def able(roster: Roster, agency: str, at: int) -> frozenset[str]:
     """Return the accounts of an agency that may be knocked at all: neither disabled nor absent."""
     return frozenset(p.account for p in _able(roster, agency, at))
@@ -201,8 +206,7 @@ def at_desk(roster: Roster, agency: str, at: int, skip: frozenset[str] = frozens
 
     No level above a desk would be asked at once, so a hole in its rota must not silence it.
     """
-    rungs = {r for p in roster.people if p.agency == agency for r in p.rungs} | {s.rung for s in shifts_of(roster, agency, None)}
-    on = {p.account for rung in rungs for p in on_duty(roster, agency, rung, at, skip).people}
+    on = {p.account for rung in rungs_of(roster, agency) for p in on_duty(roster, agency, rung, at, skip).people}
     everybody = _able(roster, agency, at)
     return _duty([p for p in everybody if p.account in on] or everybody, skip)
 

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.runtime.postgres import clock, database
 from referral.runtime.settings import load
 from services.notifier import roster
-from services.notifier.duty import Roster, covers, has_rota, on_duty, shifts_of
+from services.notifier.duty import Roster, covers, has_rota, on_duty, rungs_of, shifts_of
 
 WEEK = 7 * 24 * 3600 * 1_000_000
 """µs of changes that are reported (ours): a rota is changed by the week."""
@@ -39,8 +39,7 @@ def rungs(known: Roster, agency: str, at: int) -> Iterator[dict[str, Any]]:
     bare: it has shifts, but they name nobody who can be knocked now. ran_out: bare, and no weekly rota is in force that might leave a hole
     on purpose.
     """
-    names = {rung for p in known.people if p.agency == agency for rung in p.rungs} | {s.rung for s in shifts_of(known, agency, None)}
-    for rung in sorted(names):
+    for rung in rungs_of(known, agency):
         shifts = shifts_of(known, agency, rung)
         named = {s.account for s in shifts if covers(s.time, at)}
         people = [p.account for p in on_duty(known, agency, rung, at).people]

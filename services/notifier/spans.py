@@ -17,7 +17,7 @@ from sqlalchemy import text
 from referral.runtime.postgres import clock, database
 from referral.runtime.settings import load
 from services.notifier import roster
-from services.notifier.duty import Roster, next_change, on_duty, shifts_of
+from services.notifier.duty import Roster, next_change, on_duty, rungs_of
 
 HOUR = 3600 * 1_000_000
 _AGENCIES = text("SELECT DISTINCT agency FROM person WHERE ended_at IS NULL ORDER BY agency")
@@ -48,11 +48,6 @@ def spans(known: Roster, agency: str, rung: str, begins: int, ends: int) -> Iter
         at = after
     if held is not None:
         yield held
-
-
-def rungs_of(known: Roster, agency: str) -> list[str]:
-    """Return the rungs for which somebody is registered or has a shift."""
-    return sorted({r for p in known.people if p.agency == agency for r in p.rungs} | {s.rung for s in shifts_of(known, agency, None)})
 
 
 async def answer(hours: int, agency: str | None = None) -> dict[str, Any]:

@@ -18,6 +18,11 @@ from tests.harness.waiting import until
 
 pytestmark = pytest.mark.servers
 SECOND = 1_000_000
+MORE = (
+    "INSERT INTO notifier.delivery (asked, case_id, task, rung, again, person, channel, drill, state, planned_at, due_at, ended_at)"
+    " SELECT 'earlier', case_id, task, rung, n, person, channel, drill, 'SENT', planned_at, due_at, ended_at"
+    " FROM notifier.delivery, generate_series(1, 4) AS n WHERE state = 'SENT'"
+)
 
 
 @pytest.fixture
@@ -112,6 +117,10 @@ async def test_whoever_was_told_just_now_is_not_unknocked(notifier: Stack, sourc
     await notifier.advance(61 * SECOND)
     assert (await counted(sources)).unknocked == 0
     await notifier.advance(180 * SECOND)
+    assert (await counted(sources)).unknocked == 1
+    await notifier.rows(MORE)  # five within the hour: one in twelve minutes from now on
+    assert (await counted(sources)).unknocked == 0
+    await notifier.advance(600 * SECOND)
     assert (await counted(sources)).unknocked == 1
 
 

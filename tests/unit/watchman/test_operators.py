@@ -50,6 +50,11 @@ def test_a_wrong_list_is_refused_without_a_word_of_it(tmp_path: Path, text: str,
     assert refused.value.__cause__ is None
 
 
+def test_a_list_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Rejected, match="unreadable at REFERRAL_WATCHMAN_OPERATORS"):
+        operators.read(tmp_path / "none.yaml", "voice")
+
+
 def test_a_list_that_others_may_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Rejected, match="readable"):
         operators.read(file(tmp_path, GOOD, 0o640), "voice")

@@ -2,7 +2,7 @@
 -- alive: live instances. paused: seconds since sending was switched off. late: seconds by which the oldest alarm or unpublished event is late.
 -- waits: knocks for an open question that were first due a minute ago, and nobody has tried, or it failed by our fault (blame.OURS).
 -- unknocked: questions with such a knock of which nobody was handed any. What waits for the pace of a person who was told just now (pace.py)
--- does not count. away: loud channels by which such a knock was tried, or of which every provider's breaker is open.
+-- does not count: 180 s after any message (a gap of 120), 780 s after the fifth in an hour (720 between two calls). away: loud channels by which such a knock was tried, or of which every provider's breaker is open.
 -- positions: topic/partition -> next offset to read.
 CREATE VIEW notifier.watch AS
 WITH clock AS (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + offset_us AS now FROM runtime.clock),
@@ -20,8 +20,9 @@ SELECT
         WHERE NOT EXISTS (SELECT FROM notifier.delivery s WHERE s.asked = w.asked AND s.rung = w.rung AND s.state = 'SENT')
         AND NOT EXISTS (SELECT FROM notifier.delivery s WHERE s.person = w.person AND s.channel = w.channel AND s.state = 'SENT'
             AND s.ended_at > clock.now - 180 * 1000000)
-        AND (SELECT count(*) FROM notifier.delivery s WHERE s.person = w.person AND s.channel = w.channel AND s.state = 'SENT'
-            AND s.ended_at > clock.now - 3600 * 1000000::bigint) < 5) AS unknocked,
+        AND (SELECT count(*) < 5 OR max(s.ended_at) < clock.now - 780 * 1000000 FROM notifier.delivery s
+            WHERE s.person = w.person AND s.channel = w.channel AND s.state = 'SENT'
+            AND s.ended_at > clock.now - 3600 * 1000000::bigint)) AS unknocked,
     greatest(0, clock.now - (SELECT min(at) FROM notifier.alarm), clock.now - (SELECT min(oldest) FROM notifier.waiting)) / 1e6::float8 AS late,
     ARRAY(SELECT channel FROM waits WHERE state = 'WAITING' AND reason IS NOT NULL AND channel IN ('sms', 'voice')
         UNION SELECT channel FROM notifier.provider WHERE channel IN ('sms', 'voice') GROUP BY channel
