@@ -73,6 +73,7 @@ class Answers:
 
     def __init__(self, engine: AsyncEngine, keys: Keys, figures: Figures) -> None:
         self._engine, self._keys, self._figures = engine, keys, figures
+        self._contacts = keys.box(CONTACT_BOX)
 
     async def receipt(self, reference: str, arrived: bool) -> None:
         """Take a provider's receipt. Arrived counts more than not arrived, whichever comes first; an unknown reference changes nothing."""
@@ -129,7 +130,7 @@ class Answers:
 
     def _is(self, contact: Any, channel: str, address: str) -> bool:
         try:
-            known = self._keys.box(CONTACT_BOX).open(contact.address, contact_context(contact.account, channel))
+            known = self._contacts.open(contact.address, contact_context(contact.account, channel))
         except Malformed:
             return False
         return hmac.compare_digest(known, address.encode())
