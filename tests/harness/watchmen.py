@@ -80,6 +80,7 @@ async def watchmen(
         phone = Handset()
         await phone.start()
         told = {"instance": name, "watchman_operators": operators(folder), "watchman_handset": phone.url, **more}
+        told["watchman_sms"] = f"{phone.url}/cgi-bin/sendsms"
         posts.append(Post(name, Program(settings, "services.watchman", before=before, **told), phone))
     if count == 2:
         for post, other in (posts, reversed(posts)):

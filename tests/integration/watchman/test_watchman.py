@@ -60,6 +60,8 @@ async def test_a_dead_notifier_is_called_about_until_a_key_is_pressed(
         await sql.execute(ALIVE)
         await until(lambda: post.shows('referral_watchman_alarm{alarm="notifier-dead"} 0.0'), what="the alarm ends")
         assert len(post.calls()) == 2, "nobody was called after key 1"
+        written = [entry for entry in post.phone.entries if entry.kind == "sms"]
+        assert [entry.number for entry in written] == [SECOND] and "notifier-dead" in written[0].text
         assert relay.recipients == ["second@example.org"], "a written message beside the call, once"
         assert "notifier-dead" in str(relay.letters[0]["Subject"])
         said = post.program.said()
