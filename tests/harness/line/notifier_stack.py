@@ -120,6 +120,7 @@ class Stack:
     async def rows(self, sql: str, **values: object) -> list[Any]:
         async with self.admin.begin() as tx:
             result = await tx.execute(text(sql), values)
+            assert result.returns_rows or not sql.startswith("SELECT"), "select a column: without one there are no rows to see"
             return list(result.all()) if result.returns_rows else []
 
     async def states(self) -> list[str]:

@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -33,7 +34,7 @@ from services.intake.accounts import store
 from services.notifier import migrations
 from services.notifier import roster as reading
 from services.notifier.blame import FIRST_SECONDS, SECOND
-from services.notifier.duty import Person, Roster, Shift, on_duty
+from services.notifier.duty import Loudness, Person, Roster, Rule, Shift, on_duty
 from services.notifier.health import LATE_SECONDS, Watch
 from services.notifier.history import rungs
 from services.notifier.metrics import Figures
@@ -91,6 +92,38 @@ async def test_a_person_named_on_the_command_line_is_on_duty(notifier: Stack, to
         assert on_duty(await reading.load(tx, [POLICE]), POLICE, DUTY, at).people == ()
 
 
+async def test_somebody_may_have_a_telephone_alone_and_a_number_can_end(
+    notifier: Stack, told: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await notifier.account(ACCOUNT, POLICE)
+    add = ("person", ACCOUNT, "--agency", POLICE, "--rung", DUTY)
+    assert await run(*add, "--voice", "+999 38 000-001", "--sms", "+99938000001") == 0
+    assert await run("rule", ACCOUNT, "urgent", "voice", "60") == await run("rule", ACCOUNT, "urgent", "voice", "30") == 0
+
+    async def known() -> Person:
+        async with notifier.engine.connect() as tx:
+            (person,) = (await reading.load(tx, [POLICE])).people
+            return person
+
+    assert ((await known()).channels, (await known()).rules) == (("sms", "voice"), (Rule(Loudness.URGENT, "voice", 30),))
+    assert await run(*add, "--sms", "-") == await run("rule", ACCOUNT, "urgent", "voice") == 0
+    assert ((await known()).channels, (await known()).rules) == (("voice",), ())
+    assert [row.address for row in await notifier.rows("SELECT address FROM notifier.contact WHERE channel = 'sms'")] == [None]
+    for wrong in (("--voice", "044 123 456"), ("--sms", "+0441234567"), ("--voice", "marker@police.example")):
+        assert await run(*add, *wrong) == 1
+    assert await run("rule", ACCOUNT, "loud", "voice", "60") == await run("rule", ACCOUNT, "urgent", "pager", "60") == 1
+    assert "did you mean" in capsys.readouterr().err or "allowed" in capsys.readouterr().err
+    rows = [row for event in of(await notifier.drain(), RosterChanged) for row in event.rows]
+    assert Counter((row.part, row.channel, row.ended) for row in rows if row.part in ("contact", "rule")) == {
+        ("contact", "voice", False): 1,
+        ("contact", "sms", False): 1,
+        ("contact", "sms", True): 1,
+        ("rule", "voice", False): 2,
+        ("rule", "voice", True): 2,
+    }
+    assert "38000001" not in repr(rows)
+
+
 async def test_one_command_makes_the_account_and_its_contact_and_another_silences_both(
     notifier: Stack, told: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,7 +133,7 @@ async def test_one_command_makes_the_account_and_its_contact_and_another_silence
 
     add = ("add", "officer", "--agency", "police-prishtine", "--password-stdin", "--email", "marker.o@police.example")
     assert await staff(*add) == 1  # no rung: nobody would ever knock there
-    assert await notifier.rows("SELECT FROM intake.account") == []
+    assert await notifier.rows("SELECT 1 FROM intake.account") == []
     assert await staff(*add, "--rung", "duty-officer") == 0
     account = (await notifier.rows("SELECT id FROM intake.account"))[0].id
     people = await notifier.rows(f"SELECT account, agency, rungs, disabled {HELD}")
@@ -152,7 +185,7 @@ async def test_an_account_for_a_rung_that_does_not_exist_is_refused(
     add = ("add", "officer", "--agency", POLICE, "--password-stdin", "--email", "marker.o@police.example", "--rung", "duty-oficer")
     assert await asyncio.to_thread(cli.run, ["staff", *add]) == 1
     assert "did you mean duty-officer?" in " ".join(capsys.readouterr().err.split())
-    assert await notifier.rows("SELECT FROM intake.account") == []
+    assert await notifier.rows("SELECT 1 FROM intake.account") == []
 
 
 async def test_a_pause_shows_in_readiness_and_metrics(notifier: Stack, told: None) -> None:
@@ -251,7 +284,7 @@ async def test_the_log_tells_every_change_of_the_roster_and_nothing_of_a_person(
         assert {n for p, n in held if p == part} == {row.id for row in kept if row.ended_at is None}, part
     ended = [(r.part, r.number) for e in said for r in e.rows if r.ended]
     assert ("single", 1) in ended and ("person", 1) in ended
-    assert await notifier.rows("SELECT FROM notifier.contact WHERE ended_at IS NOT NULL AND address IS NOT NULL") == []
+    assert await notifier.rows("SELECT 1 FROM notifier.contact WHERE ended_at IS NOT NULL AND address IS NOT NULL") == []
     assert "marker" not in repr([msgspec.to_builtins(e) for e in said])
     assert await run("person", ACCOUNT, "--agency", POLICE, "--rung", "back-up", "--email", "marker.p@police.example") == 0
     assert len(of(await notifier.drain(), RosterChanged)) == 8, "the same again is no change"
