@@ -33,7 +33,7 @@ _ROWS = {
     " coalesce(since::text, '') AS since, coalesce(until::text, '') AS until",
     "single": "agency, account, ARRAY[rung] AS rungs, starts, ends",
     "absence": f"{_AGENCY}, account, starts, ends",
-    "rule": f"{_AGENCY}, account, channel, ARRAY[loudness, after || ' s'] AS rungs",
+    "rule": f"{_AGENCY}, account, channel, ARRAY[loudness, after || 's'] AS rungs",
     "pause": "'' AS agency, NULL AS account",
 }
 """Columns of a row by part; missing columns have their empty value."""

@@ -112,7 +112,7 @@ async def test_somebody_may_have_a_telephone_alone_and_a_number_can_end(
     for wrong in (("--voice", "044 123 456"), ("--sms", "+0441234567"), ("--voice", "marker@police.example")):
         assert await run(*add, *wrong) == 1
     assert await run("rule", ACCOUNT, "loud", "voice", "60") == await run("rule", ACCOUNT, "urgent", "pager", "60") == 1
-    assert "did you mean" in capsys.readouterr().err or "allowed" in capsys.readouterr().err
+    assert "allowed: normal, quiet, urgent" in (told_ := capsys.readouterr().err) and "allowed: email, sms, voice" in told_
     rows = [row for event in of(await notifier.drain(), RosterChanged) for row in event.rows]
     assert Counter((row.part, row.channel, row.ended) for row in rows if row.part in ("contact", "rule")) == {
         ("contact", "voice", False): 1,
