@@ -205,16 +205,26 @@ class Voice:
         """Call, speak, and wait for a key. Raises Refused or Unreached, or Unsure if the call broke. Cancelling it hangs up."""
         if not NUMBER.fullmatch(out.address):
             raise Refused("bad-address")
-        prompt = spoken.read(spoken.path(self._trunk.prompts, out.language, spoken.part(out)))
-        noted = spoken.read(spoken.path(self._trunk.prompts, out.language, Part.NOTED))
-        call = self._call = Call()
+        ready = self._ready(out)
+        if ready is None:
+            raise Unreached("server-refuses-us")
+        call, tape, noted = ready
+        self._call = call
         try:
-            return await self._called(call, self._trunk.uri(out.address), spoken.tape(prompt), noted)
+            return await self._called(call, self._trunk.uri(out.address), tape, noted)
         except Ended:
             raise Unsure("no-answer") from None
         finally:
             self._call = None
             await call.end()
+
+    def _ready(self, out: Outgoing) -> tuple[Call, bytes, bytes] | None:
+        """Return a call, what it plays, and its confirmation; None: a prompt is gone, or the disk is full. Ours to repair."""
+        try:
+            prompt, noted = (spoken.read(spoken.path(self._trunk.prompts, out.language, part)) for part in (spoken.part(out), Part.NOTED))
+            return Call(), spoken.tape(prompt), noted
+        except (Rejected, OSError):
+            return None
 
     async def close(self) -> None:
         """Hang up, if there is a call."""

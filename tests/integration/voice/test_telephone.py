@@ -205,6 +205,11 @@ async def test_an_address_that_is_no_number_is_refused_before_anybody_is_called(
         assert str(await caller.call(9, replace(OUT, address=address))) == "bad-address"
 
 
+async def test_prompts_that_are_gone_are_our_fault(place: Place) -> None:
+    end = await Caller(place("empty")).call(9)
+    assert isinstance(end, Unreached) and str(end) == "server-refuses-us"
+
+
 async def test_a_trunk_that_is_not_there_is_our_fault(caller: Caller) -> None:
     end = await caller.call(9, patience=replace(HURRY, dialled=1.0))
     assert isinstance(end, Unreached) and str(end) == "server-away"
