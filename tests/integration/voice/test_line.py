@@ -1,15 +1,20 @@
-"""The notifier and a real telephone: called until a key is pressed."""
+"""The notifier and a real telephone: called until a key is pressed, and not while the last call of a killed sender may ring."""
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from sqlalchemy import text
+
 from referral.channels.lane import Lane
 from referral.channels.voice import Trunk, Voice
 from referral.cli.admin import roster
-from referral.domain.events import KnockAnswered, RungFailed
+from referral.domain.events import KnockAnswered, KnockFailed, RungFailed
+from referral.runtime.settings import CHECKOUT
 from tests.harness.line.notifier_stack import Stack, ended, of, opened, sending
 from tests.harness.telephone import NUMBER, telephone
 from tests.harness.waiting import until
@@ -17,6 +22,22 @@ from tests.integration.voice.conftest import HURRY
 
 Place = Callable[[str], Path]
 MINUTE = 60 * 1_000_000
+NOBODYS = "+38344000999"
+"""The trunk does not know it."""
+CHILD = """
+import asyncio, sys
+from pathlib import Path
+from referral.channels.lane import Lane
+from referral.channels.voice import Trunk, Voice
+from tests.harness.line.notifier_stack import stack
+async def main(url, master, port, sounds):
+    async with stack(url, Path(master)) as made:
+        await made.sender_of({"voice": Lane(lambda: Voice(Trunk("127.0.0.1", int(port), Path(sounds))), 2, 75)}).run()
+asyncio.run(main(*sys.argv[1:]))
+"""
+LEASED = "SELECT 1 FROM notifier.delivery WHERE lease_until IS NOT NULL"
+RELEASE = "UPDATE notifier.delivery SET lease_until = clock_timestamp() WHERE lease_until IS NOT NULL"
+FAILED = "SELECT 1 FROM notifier.delivery WHERE person = :account AND state = 'FAILED'"
 
 
 async def officer(notifier: Stack, name: str, number: str, agency: str = "police") -> str:
@@ -44,3 +65,34 @@ async def test_a_telephone_rings_until_a_key_is_pressed(notifier: Stack, sounds:
     said = await notifier.drain()
     assert [(k.person, k.channel, k.word, k.offer_id) for k in of(said, KnockAnswered)] == [(besa, "voice", "LOOKS", offer.offer_id)]
     assert of(said, RungFailed) == []
+
+
+async def test_a_call_whose_sender_is_killed_is_not_repeated_while_it_may_ring(
+    notifier: Stack, database: str, key_files: tuple[Path, Path], sounds: Path, place: Place
+) -> None:
+    """The second sender works meanwhile: it calls somebody else. Once the lease is over it calls again, and one key ends it."""
+    besa, due = await officer(notifier, "besa", NUMBER), await notifier.now() + 30 * MINUTE
+    async with telephone(place("callee")) as callee:
+        words = (database, str(key_files[0]), str(callee.port), str(sounds))
+        child = await asyncio.create_subprocess_exec(sys.executable, "-c", CHILD, *words, cwd=CHECKOUT)
+        await notifier.tell(await notifier.case(), opened(due=due))
+        await notifier.advance(2 * MINUTE)
+        await callee.sees("CALL_ESTABLISHED")
+        child.kill()
+        await child.wait()
+        await callee.sees("CALL_CLOSED")
+        callee.events.clear()
+        agim = await officer(notifier, "agim", NOBODYS, "shelter")
+        trunk = Trunk("127.0.0.1", callee.port, sounds)
+        async with sending(notifier.sender_of({"voice": Lane(partial(Voice, trunk, HURRY), 2, 75)})):
+            await notifier.tell(await notifier.case(), opened(due=due, agency="shelter"))
+            await notifier.advance(2 * MINUTE)
+            await until(lambda: notifier.rows(FAILED, account=agim), what="somebody else is called")
+            assert await notifier.rows(LEASED) and callee.events == []
+            async with notifier.admin.begin() as tx:
+                await tx.execute(text(RELEASE))
+            await callee.press("1")
+            await until(lambda: ended(notifier, 2), what="the call is over")
+    said = await notifier.drain()
+    assert [(k.person, k.word) for k in of(said, KnockAnswered)] == [(besa, "LOOKS")]
+    assert [k.reason for k in of(said, KnockFailed)] == ["wrong-number"]
