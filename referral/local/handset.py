@@ -28,7 +28,7 @@ from referral.runtime import http_connection
 NUMBER = re.compile(r"\+999\d{5,12}")
 """Made-up numbers. ITU-T assigns the country code 999 to nobody, so none of them reaches a telephone, whatever it is dialled on."""
 RING_SECONDS = 25.0
-"""Time for which a call rings, as a real one (brief)."""
+"""Time for which a call rings, as a real one (P)."""
 KEPT = 500
 """Entries that are kept; older ones are forgotten (ours)."""
 CALLBACK_SECONDS = 10.0

@@ -27,7 +27,7 @@ from services.notifier.delivery_results import answered, delivered, failed, in_v
 from services.notifier.metrics import Figures
 
 TRIES = 5
-"""Wrong digits after which a message takes no answer any more (brief): one guess in two thousand is right."""
+"""Wrong digits after which a message takes no answer any more (P): one guess in two thousand is right."""
 DIGITS = re.compile(r"\d{4}", re.ASCII)
 """What the page asks for."""
 REPLY = re.compile(r"\W*([12]|[^\W\d_]+)\W*([0-9]{4})\W*")

@@ -25,7 +25,7 @@ class Alarm(StrEnum):
 
 
 LOOK_S = 5.0
-"""Seconds between two looks (ours): after a minute without a knock, two of them and an answered call fit into the 90 s of the issue."""
+"""Seconds between two looks (ours): after a minute without a knock, two of them and an answered call fit into 90 s (P)."""
 TWICE_S = 2 * LOOK_S + 1
 """Limit of whatever must be bad at two looks: a drill whose clock jumps makes everything late for a second."""
 LIMITS: Mapping[Alarm, float] = {

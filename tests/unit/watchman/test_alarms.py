@@ -30,7 +30,7 @@ from services.watchman.alarms import (
 WELL = Counters(alive=2, positions={"a/0": 10, "a/1": 5})
 ENDS = {"a/0": 10, "a/1": 5}
 FOUND_S = 80.0
-"""Longest time from a fault to its alarm: 90 s of the issue without the ten that a call takes."""
+"""Longest time from a fault to its alarm: 90 s (P) without the ten that a call takes."""
 FAULTS: dict[Alarm, Look] = {
     Alarm.NOTIFIER: Look(0, replace(WELL, alive=0), ENDS),
     Alarm.UNKNOCKED: Look(0, replace(WELL, unknocked=1), ENDS),
