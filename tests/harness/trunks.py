@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from referral.local import ports
 from tests.harness.waiting import until
 
 SAME = "[last_Via:]\n[last_From:]\n[last_To:];tag=[call_number]\n[last_Call-ID:]\n"
@@ -100,8 +100,7 @@ class Sipp:
 @asynccontextmanager
 async def sipp(folder: Path, steps: str, calls: int = 1, *options: str) -> AsyncIterator[Sipp]:
     """Run SIPp until it has had so many calls. steps: a scenario. options: of its command line."""
-    (port,) = ports.free(1)
-    (media,) = ports.free(1)
+    port, media = free_for_packets(), free_for_packets()
     (folder / "scenario.xml").write_text(steps)
     out = (folder / "sipp.out").open("wb")
     process = await asyncio.create_subprocess_exec(
@@ -114,7 +113,8 @@ async def sipp(folder: Path, steps: str, calls: int = 1, *options: str) -> Async
         stderr=out,
     )
     try:
-        await until(lambda: listens(port), what="SIPp listens")
+        await until(lambda: process.returncode is not None or listens(port), what="SIPp listens")
+        assert process.returncode is None, (folder / "sipp.out").read_text(errors="replace")[-2000:]
         yield Sipp(process, port, folder)
     finally:
         if process.returncode is None:
@@ -123,12 +123,17 @@ async def sipp(folder: Path, steps: str, calls: int = 1, *options: str) -> Async
         out.close()
 
 
+def free_for_packets() -> int:
+    """Return a port that no program of this machine uses for UDP: one that is free for TCP may carry somebody's sound."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def listens(port: int, protocols: tuple[str, ...] = ("udp", "tcp")) -> bool:
     """Return whether a port of this machine is open, by the kernel's own list."""
-    wanted = f":{port:04X} "
-    return any(
-        wanted in line.split(" 0", 1)[-1] or wanted in line for p in protocols for line in Path(f"/proc/net/{p}").read_text().splitlines()
-    )
+    lines = [line.split() for name in protocols for line in Path(f"/proc/net/{name}").read_text().splitlines()]
+    return any(words[1].endswith(f":{port:04X}") for words in lines)
 
 
 KAMAILIO = """
@@ -171,7 +176,7 @@ request_route {{
 @asynccontextmanager
 async def kamailio(folder: Path, callee: int, password: str) -> AsyncIterator[int]:
     """Run a proxy in front of a telephone; yields its port. callee: port of the telephone."""
-    (port,) = ports.free(1)
+    port = free_for_packets()
     modules = next(str(place) for place in Path("/usr/lib").glob("*/kamailio/modules"))
     file = folder / "kamailio.cfg"
     file.write_text(KAMAILIO.format(port=port, callee=callee, password=password, modules=modules))

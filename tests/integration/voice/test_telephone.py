@@ -146,7 +146,8 @@ asyncio.run(Voice(Trunk("127.0.0.1", int(sys.argv[1]), Path(sys.argv[3]))).send(
 async def test_when_we_are_killed_the_telephone_stops_ringing(answers: str, sounds: Path, place: Place) -> None:
     """Also one that was answered: nobody is left with a handset that nobody speaks into."""
     async with telephone(place("callee"), answers) as callee:
-        ours = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED, str(callee.port), NUMBER, str(sounds), cwd=CHECKOUT)
+        words, own = (str(callee.port), NUMBER, str(sounds)), {**os.environ, "TMPDIR": str(place("ours"))}
+        ours = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED, *words, cwd=CHECKOUT, env=own)
         await callee.sees("CALL_INCOMING" if answers == "manual" else "CALL_ESTABLISHED")
         ours.kill()
         await callee.sees("CALL_CLOSED")
