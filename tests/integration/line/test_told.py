@@ -26,8 +26,8 @@ pytestmark = [
     pytest.mark.timeout(280),
     pytest.mark.asyncio(loop_scope="module"),
 ]
-FAILURES = ("rung-failed", "lost", "taken", "policy", "raised", "refer-again", "engine-fails", "unheard", "repeat")
-"""Lines that only a failure of the line, another case or another policy can say, or that would take the line minutes."""
+FAILURES = ("rung-failed", "knock", "lost", "taken", "policy", "raised", "refer-again", "engine-fails", "unheard", "repeat")
+"""Lines that only a failure of the line, a handset, another case or another policy can say, or that would take the line minutes."""
 TWO_MOMENTS = "two limits of the same moment in memory are two moments on the line"
 NOT_HERE = {
     "nobody-at-police": TWO_MOMENTS,
