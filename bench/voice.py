@@ -46,7 +46,7 @@ class Ringing(Switchboard):
 
 
 class Ear(threading.Thread):
-    """Whoever listens to every call, by the kernel's own time of each packet: this program may be busy.
+    """Listener on every call, by the kernel's own time of each packet: this program may be busy.
 
     late: by call, how much later its latest packet came than its most punctual one, s.
     """

@@ -12,7 +12,7 @@ from typing import Protocol
 
 
 class Word(StrEnum):
-    """What a person answers to a knock, with one key or digit. It never does more than acknowledge: a handset proves nobody's identity.
+    """Answer of a person to a knock, by one key or digit. It never does more than acknowledge: a handset proves nobody's identity.
 
     LOOKS: key 1, I look at it. CANNOT: key 2, I cannot.
     """

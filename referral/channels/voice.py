@@ -156,7 +156,7 @@ def _password(secret: str | None) -> str | None:
 
 
 class Phase(Enum):
-    """How far a call is. The value is the word of knock-reason if it goes no further in time."""
+    """Progress of a call. The value is the word of knock-reason if it goes no further in time."""
 
     DIALLED = "server-away"
     RINGS = "rings-out"

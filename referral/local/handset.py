@@ -36,7 +36,7 @@ CALLBACK_SECONDS = 10.0
 STOP_SECONDS = 1
 """Time for open pages when the stack ends; calls are over at once (ours)."""
 ENDS = ("1", "2", "no-key", "declined", "rings-out")
-"""What a person can do with a ringing telephone. Busy is what a second caller finds."""
+"""Ends that a person can give a ringing call. Busy is what a second caller finds."""
 
 OFF = "off"
 """End of a call whose handset stops: our fault, and not the person's."""

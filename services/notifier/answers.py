@@ -29,7 +29,7 @@ from services.notifier.metrics import Figures
 TRIES = 5
 """Wrong digits after which a message takes no answer any more (P): one guess in two thousand is right."""
 DIGITS = re.compile(r"\d{4}", re.ASCII)
-"""What the page asks for."""
+"""Fields of the page's form."""
 REPLY = re.compile(r"\W*([12]|[^\W\d_]+)\W*([0-9]{4})\W*")
 """A reply: a word and the digits, with or without a space ("1 4711", "14711", "Po, 4711!")."""
 SAYS = {

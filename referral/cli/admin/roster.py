@@ -30,7 +30,7 @@ ADDRESSES = {
     "sms": (NUMBER := re.compile(r"\+[1-9][0-9]{6,14}"), "a number with its country, like +38344000001"),
     "voice": (NUMBER, "a number with its country, like +38344000001"),
 }
-"""How each channel writes an address, and the hint for another. Numbers as in E.164: at most 15 digits."""
+"""Form of an address by channel, and the hint for another. Numbers as in E.164: at most 15 digits."""
 ENDS = "-"
 """Written instead of an address: the stored one ends."""
 
