@@ -173,8 +173,15 @@ async def jsmpp(folder: Path) -> AsyncIterator[int]:
     path = await asyncio.to_thread(jars.classpath, jars.parse((SMSC / "jars.lock").read_text()), default_jars())
     command = ("java", f"-Djsmpp.simulator.port={port}", "-cp", path, "org.jsmpp.examples.SMPPServerSimulator")
     async with process(command, folder) as program:
-        await _listens(program, port, folder / "java.out")
+        await until(lambda: _bound(program, port, folder / "java.out"), what=f"port {port} is bound")
         yield port
+
+
+def _bound(program: Process, port: int, out: Path) -> bool:
+    """Whether somebody listens on a port, without a connection: the simulator waits half a minute for the words of whoever connects."""
+    assert program.returncode is None, out.read_text()[-2000:]
+    rows = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
+    return any(row[1].endswith(f":{port:04X}") and row[3] == "0A" for row in rows)
 
 
 @dataclass

@@ -296,7 +296,7 @@ async def test_every_wording_is_one_part_of_gsm_letters(served: Served, library:
         assert [(taken["text"], taken["coding"]) for taken in smsc.taken()] == [(short(out), 0)]
 
 
-@pytest.mark.parametrize(("more", "arrives"), [("msg-id-type = 0x01\n", True), pytest.param("", False, marks=pytest.mark.long)])
+@pytest.mark.parametrize(("more", "arrives"), [("msg-id-type = 0x01\n", True), ("", False)])
 async def test_an_operator_whose_ids_are_hexadecimal_once_and_decimal_once(
     served: Served, library: Path, tmp_path: Path, more: str, arrives: bool
 ) -> None:
