@@ -21,7 +21,7 @@ RATE = 8000
 LEAD_SECONDS, GAP_SECONDS = 0.6, 1.5
 """Silence before the first word, while a person lifts the handset, and after each prompt, in which a key is pressed (ours)."""
 TIMES = 3
-"""The prompt is spoken so often (the brief's number): once for whoever was asleep, once to understand, once to decide."""
+"""The prompt is spoken so often (P): once for whoever was asleep, once to understand, once to decide."""
 MOST_SECONDS = 10.0
 """Longest prompt. Three of them with their gaps fit into the time that a call listens (voice.Patience)."""
 WORDS_A_MINUTE = "155"

@@ -1,7 +1,7 @@
 """Take what comes back later: receipts of providers, and answers of people by reply or page. One transaction each, durable before it is
 confirmed to whoever reports it; a repeat changes nothing.
 
-An answer only acknowledges, and only with the four digits of a message to that person, while its question is open.
+An answer only acknowledges, and only with the four digits of a message to that person, while its question is open and the person enabled.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from services.notifier.metrics import Figures
 TRIES = 5
 """Wrong digits after which a message takes no answer any more (P): one guess in two thousand is right."""
 DIGITS = re.compile(r"\d{4}", re.ASCII)
-"""Fields of the page's form."""
+"""Digits that the page asks for."""
 REPLY = re.compile(r"\W*([12]|[^\W\d_]+)\W*([0-9]{4})\W*")
 """A reply: a word and the digits, with or without a space ("1 4711", "14711", "Po, 4711!")."""
 SAYS = {
@@ -45,7 +45,8 @@ _BY_REFERENCE = "d.reference = :reference"
 _BY_PERSON = "d.channel = :channel AND d.person = ANY(:people) AND a.state = 'OPEN'"
 _FIND = (
     "SELECT d.id, d.asked, d.case_id, d.task, d.rung, d.again, d.person, d.channel, NULL AS language, d.drill, d.reference, d.attempt,"
-    " d.planned_at, false AS lapsed, d.thrown, d.reason, NULL AS address, d.state, d.delivered_at, d.tries, a.state AS asked_state"
+    " d.planned_at, false AS lapsed, d.thrown, d.reason, NULL AS address, d.state, d.delivered_at, d.tries, a.state AS asked_state,"
+    " EXISTS (SELECT FROM person p WHERE p.account = d.person AND p.ended_at IS NULL AND NOT p.disabled) AS able"
     " FROM delivery d JOIN asked a ON a.id = d.asked WHERE {which} ORDER BY d.id"
 )
 _ADDRESSES = text("SELECT account, address FROM contact WHERE channel = :channel AND ended_at IS NULL AND address IS NOT NULL")
@@ -114,7 +115,7 @@ class Answers:
 
     async def _answer(self, tx: AsyncConnection, rows: Sequence[Any], digits: str, word: Word) -> bool:
         """Take an answer to the messages in these rows whose digits are these; count a wrong try. It proves that the message arrived."""
-        waiting = [r for r in rows if r.asked_state == "OPEN" and _left(r) and r.tries < TRIES]
+        waiting = [r for r in rows if r.able and r.asked_state == "OPEN" and _left(r) and r.tries < TRIES]
         right = [r for r in waiting if hmac.compare_digest(code(self._keys, r.reference), digits)]
         if not right:
             await tx.execute(_TRY, {"references": [r.reference for r in waiting]})

@@ -302,6 +302,15 @@ async def test_answers_that_do_not_count(phones: Phones) -> None:
     assert len(of(await phones.notifier.drain(), KnockAnswered)) == 1
 
 
+async def test_whoever_is_disabled_after_the_message_answers_no_more(phones: Phones) -> None:
+    await phones.told("besa")
+    await phones.notifier.rows("UPDATE notifier.person SET disabled = true")
+    await phones.reply(NUMBER["besa"], f"1 {phones.digits('besa')}")
+    assert of(await phones.notifier.drain(), KnockAnswered) == []
+    await phones.receipt("besa", 1)
+    assert len(of(await phones.notifier.drain(), KnockDelivered)) == 1, "what the provider reports counts all the same"
+
+
 async def test_five_wrong_digits_and_the_right_ones_count_no_more(phones: Phones) -> None:
     await phones.told("besa")
     right = phones.digits("besa")
