@@ -83,7 +83,7 @@ _END = text(
     " WHERE id = :id AND attempt = :attempt AND state = 'WAITING' RETURNING id"
 )
 _LOCK = text("SELECT id FROM asked WHERE id = ANY(:asked) ORDER BY id FOR UPDATE")
-_STANDS = text("SELECT state, rung, failed FROM asked WHERE id = :asked")
+_STANDS = text("SELECT state, rung, failed, taken FROM asked WHERE id = :asked")
 _ALIVE = text(  # a failure by our fault does not fail the rung: the next repeat tries again
     "SELECT EXISTS (SELECT FROM delivery WHERE asked = :asked AND rung = :rung"
     " AND (state IN ('WAITING', 'SENT') OR (state = 'FAILED' AND reason = ANY(:ours))))"
@@ -249,7 +249,7 @@ async def exhausted(tx: AsyncConnection, claimed: Claimed) -> bool:
     True: this call marked it; the caller emits RungFailed once.
     """
     row = (await tx.execute(_STANDS, {"asked": claimed.asked})).one_or_none()
-    if row is None or claimed.task or row.state != "OPEN" or row.rung != claimed.rung or row.failed == row.rung:
+    if row is None or claimed.task or row.taken or row.state != "OPEN" or row.rung != claimed.rung or row.failed == row.rung:
         return False
     if (await tx.execute(_ALIVE, {"asked": claimed.asked, "rung": claimed.rung, "ours": list(OURS)})).scalar_one():
         return False

@@ -9,6 +9,7 @@ from referral.channels import Handed, Outgoing, Refused, Unreached, Word
 from referral.channels.lane import Lane
 from referral.cli.admin import roster
 from referral.domain.events import KnockAnswered, KnockFailed, KnockSent, OfferAcknowledged, RungFailed
+from services.notifier.plan import LAST_CALL
 from services.notifier.send import Sender
 from tests.harness.line.notifier_stack import WHY, Stack, ended, of, opened, sending
 from tests.harness.waiting import until
@@ -136,6 +137,23 @@ async def test_five_calls_without_a_key_and_the_rung_has_failed(notifier: Stack)
     said = await notifier.drain()
     assert [(k.reason, k.attempts) for k in of(said, KnockFailed)] == [("rings-out", 5)]
     assert [k.reason for k in of(said, RungFailed)] == ["all-channels-failed"]
+
+
+async def test_a_reminder_that_reaches_nobody_fails_no_rung_and_leaves_the_last_one(notifier: Stack) -> None:
+    await officer(notifier, "besa", "sms")
+    sms = Phone({NUMBER["besa"]: [Unreached("server-away"), Refused("wrong-number")]})
+    case, offer = await notifier.case(), opened(due=await soon(notifier))
+    async with sending(lanes(notifier, sms=sms)):
+        await notifier.tell(case, offer)
+        await until(lambda: put_off(notifier, "server-away"))
+        due = await soon(notifier, 60)
+        await notifier.tell(case, OfferAcknowledged(why=WHY, offer_id=offer.offer_id, by=None, due=due, due_what="accept"))
+        await notifier.advance(31 * MINUTE)
+        await notifier.due(case)
+        await until(lambda: ended(notifier, 2))
+    assert of(await notifier.drain(), RungFailed) == []
+    (asked,) = await notifier.rows("SELECT next_at FROM notifier.asked")
+    assert asked.next_at == due - LAST_CALL
 
 
 async def test_i_cannot_by_everybody_fails_the_rung_at_once(notifier: Stack) -> None:
