@@ -6,6 +6,7 @@ breaker, metrics, who is on duty) belongs to the sender. docs/channels.md holds 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -21,6 +22,8 @@ class Word(StrEnum):
     CANNOT = "CANNOT"
 
 
+NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
+"""A telephone number of the world (ITU-T E.164): + and at most 15 digits."""
 KEYS = {"1": Word.LOOKS, "2": Word.CANNOT}
 """Keys of a telephone and first digits of a reply. Digits need no language."""
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 from msgspec import json
 
-from referral.channels import Handed, Outgoing, Refused, Unreached, Unsure
+from referral.channels import NUMBER, Handed, Outgoing, Refused, Unreached, Unsure
 from referral.channels.message import short
 from referral.errors import Rejected
 
@@ -25,8 +25,6 @@ ANSWER_SECONDS = 10.0
 """Limit for the answer (ours). Kannel answers after its bearerbox has the message: milliseconds."""
 ANSWER_BYTES = 1000
 """Part of an answer that is read; Kannel's have one line."""
-NUMBER = re.compile(r"\+[1-9]\d{6,14}")
-"""Numbers that we send to (ITU-T E.164): country code and number, at most 15 digits."""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 PARAMETERS = ("username", "password", "to", "text", "from", "coding", "charset", "dlr-mask", "dlr-url")
 NAMES = MappingProxyType({name: name for name in PARAMETERS})

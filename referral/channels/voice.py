@@ -13,14 +13,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from referral.channels import KEYS, Handed, Outgoing, Refused, Unreached, Unsure
+from referral.channels import KEYS, NUMBER, Handed, Outgoing, Refused, Unreached, Unsure
 from referral.channels import prompts as spoken
 from referral.channels.baresip import Call, Ended, Event, Setup, absent
 from referral.channels.prompts import Part
 from referral.errors import Rejected
 
-NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
-"""A telephone number of the world (ITU-T E.164): + and at most 15 digits."""
 URI = re.compile(r"(?:sip:)?(?:(?P<user>[A-Za-z0-9+._-]{1,64})@)?(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::(?P<port>\d{1,5}))?")
 SECRET = re.compile(r"[!#-:=?-~]{1,128}")
 """Passwords that baresip's account line can hold: printable, without space, quotation mark, semicolon, and < >."""

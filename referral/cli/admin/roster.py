@@ -18,6 +18,7 @@ from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.channels import NUMBER
 from referral.domain import rota
 from referral.domain.policy.reading.reader import allowed
 from referral.domain.rota import Single, Weekly
@@ -27,7 +28,7 @@ from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
 
 ADDRESSES = {
     "email": (re.compile(r"[!-?A-~]{1,64}@[A-Za-z0-9.-]{1,255}"), "an address like name@example.org, without spaces or brackets"),
-    "sms": (NUMBER := re.compile(r"\+[1-9][0-9]{6,14}"), "a number with its country, like +38344000001"),
+    "sms": (NUMBER, "a number with its country, like +38344000001"),
     "voice": (NUMBER, "a number with its country, like +38344000001"),
 }
 """Form of an address by channel, and the hint for another. Numbers as in E.164: at most 15 digits."""
