@@ -42,6 +42,7 @@ from tests.harness.waiting import until
 
 pytestmark = pytest.mark.xdist_group("kannel")
 NUMBER = {"besa": "+38344000001", "agim": "+38344000002"}
+PENDING = 10  # messages to an operator without an answer that Kannel allows itself (its own default, max-pending-submits)
 CONTACT = "INSERT INTO notifier.contact (account, channel, address) VALUES (:account, 'sms', :address)"
 
 
@@ -258,8 +259,8 @@ async def test_the_first_kannel_is_killed_under_load(served: Served, library: Pa
         made = {name: partial(Gateway, k.provider(callback, name=name)) for name, k in (("sms-1", first), ("sms-2", second))}
         breakers = Providers(served.notifier.engine, "sms", [*made], lambda: 0.0)
 
-        def numbers() -> Counter[str]:
-            return Counter(taken["to"] for taken in (*one.taken(), *two.taken()))
+        def to(smsc: Smsc) -> Counter[str]:
+            return Counter(taken["to"] for taken in smsc.taken())
 
         async with sending(served.notifier.sender_of({"sms": lane(made, breakers, 15.0)})):
             await served.notifier.tell(await served.notifier.case(), opened())
@@ -271,11 +272,12 @@ async def test_the_first_kannel_is_killed_under_load(served: Served, library: Pa
             await served.notifier.advance(UNSURE_SECONDS * SECOND)
             await until(lambda: everybody_left(served.notifier, len(people)))
         async with programs.kannel(tmp_path / "a", one.port, served.replies):
-            await until(lambda: len(numbers()) == len(people), what=lambda: f"{len(numbers())} officers have their message")
+            await until(lambda: len(to(one) | to(two)) == len(people), what=lambda: f"{len(to(one) | to(two))} officers have their message")
         await served.comes(KnockDelivered, len({taken["to"] for taken in two.taken()}))
-    doubled = numbers().total() - len(people)
-    print(f"after the kill all but what was under way left in {took:.2f} s; {doubled} doubled")
-    assert doubled <= LINES, "at most one double for each message in flight"
+    by_us, by_kannel = len({*to(one)} & {*to(two)}), to(one).total() - len(to(one))
+    print(f"after the kill all but what was under way left in {took:.2f} s; doubled by us {by_us}, by Kannel {by_kannel}")
+    assert (by_us <= LINES, to(two).total()) == (True, len(to(two))), "at most one double for each message in flight"
+    assert by_kannel <= PENDING, "Kannel says again what it had sent and nobody had confirmed"
 
 
 async def everybody_left(notifier: Stack, people: int) -> bool:
