@@ -96,8 +96,7 @@ def instant(day: date, minute: int) -> int:
     """Return the µs UTC at which the wall clock shows `minute` minutes after that day's midnight.
 
     A time that occurs twice (autumn) means its first occurrence, and one that is skipped (spring) means the moment of the change. So the
-    end
-    of one shift and the begin of the next are one instant in every night, and a later wall time is never an earlier instant.
+    end of one shift and the begin of the next are one instant in every night, and a later wall time is never an earlier instant.
     """
     wall = datetime.combine(day, datetime.min.time()) + timedelta(minutes=minute)
     while _utc(wall).astimezone(LOCAL).replace(tzinfo=None) != wall:  # skipped: at most one hour of one night a year

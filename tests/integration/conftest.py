@@ -18,6 +18,7 @@ from tests.harness.line.notifier_stack import Stack, stack
 @pytest.fixture
 async def notifier(database: str, key_files: tuple[Path, Path]) -> AsyncIterator[Stack]:
     async with stack(database, key_files[0]) as made:
+        await made.by_day()
         yield made
 
 

@@ -166,7 +166,7 @@ def strike(running: asyncio.subprocess.Process) -> None:
 async def struck(notifier: Stack, running: asyncio.subprocess.Process) -> bool:
     """Whether the child is dead. Where nothing was left to strike (the first key answers for everybody), it is killed idle."""
     if running.returncode is None and not await notifier.rows(DUE):
-        running.kill()
+        strike(running)
     return running.returncode is not None
 
 
