@@ -130,8 +130,11 @@ NOBODY = Told()
 
 
 def subject(event: Struct) -> str | None:
-    """Return the id of the offer or task that an event is about; None if there is none."""
-    return getattr(event, "offer_id", None) or getattr(event, "task_id", None)
+    """Return the id of the offer or task that an event is about; None if there is none.
+
+    A desk's telephone task names the offer that it is for, and is a question of its own.
+    """
+    return getattr(event, "task_id", None) or getattr(event, "offer_id", None)
 
 
 def follow(asked: Question | None, event: Struct, *, case_id: str, at: int, drill: bool) -> Question | None:
