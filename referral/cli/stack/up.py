@@ -130,10 +130,10 @@ async def running(config: StackConfig, told: Callable[[str], None] = lambda _: N
 
     async def first(settings: Settings) -> None:
         files = activate.read(settings.policy)
-        await _activate(settings, files, told)
+        await database.patiently(lambda: _activate(settings, files, told))
         if config.database is None or config.drill:
             people = cast.gather(config.data, domain.compile(files).agencies.values())
-            await cast.seed(settings, people, telephones=config.handset)
+            await database.patiently(lambda: cast.seed(settings, people, telephones=config.handset))
 
     async with local.stack(config, first=first, told=told) as stack:
         if config.handset and (config.data / cast.FILE).exists():

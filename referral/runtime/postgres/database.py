@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
@@ -21,6 +23,10 @@ RESTED = 1.0
 """Idle seconds (ours) after which a pooled connection is pinged before use. A connection used more recently is known to be open or closed;
 a ping takes three round trips, as long as the statements of a transaction."""
 _SINCE = "referral_since"  # key in a pooled connection's info: monotonic second of its return
+START_S, PAUSE_S = 30.0, 0.2
+"""Seconds for which the start of a stack asks again (ours), and between two attempts: beside a dozen processes that start, on a busy
+machine, a first connection was seen to take longer than CONNECT."""
+T = TypeVar("T")
 STATEMENT = 30.0  # seconds; far above any statement of ours, so that a hung connection becomes an error
 
 
@@ -90,3 +96,18 @@ def away(error: BaseException) -> bool:
     # 08 connection, 57P shutdown or terminated, 53 out of resources, 25P03 idle transaction ended by the server
     gone = str(state).startswith(("08", "57P", "53")) or state == "25P03" or "InterfaceError" in type(error.orig).__name__
     return error.connection_invalidated or gone
+
+
+async def patiently(work: Callable[[], Awaitable[T]], seconds: float = START_S) -> T:
+    """Return the result of work that may be done again, and do it again for so many seconds while the database does not answer.
+
+    Raises the last error when the time is over, and any other error at once.
+    """
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            return await work()
+        except Exception as error:
+            if not away(error) or time.monotonic() > until:
+                raise
+        await asyncio.sleep(PAUSE_S)
