@@ -100,7 +100,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What was seen, and when each thing was last in order.
+    """The times at which each watched thing was last in order.
 
     began: start of the process, or end of its last sleep. looked: time of the newest look. fine: alarm → time.
     moved: partition → (position, time at which it last moved or had nothing to read).

@@ -17,7 +17,7 @@ from services.watchman.alarms import Heard
 
 
 class Ear:
-    """What was heard of other watchmen. me: our own name, whose beats are not taken. key: shared; None: this one hears nobody.
+    """The beats of other watchmen that arrived. me: our own name, whose beats are not taken. key: shared; None: this one hears nobody.
 
     clock: our own seconds, which nothing moves. now: µs UTC by the machine's clock.
     """

@@ -13,7 +13,7 @@ REPEATS_S = (0.5, 1.0, 2.0)
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where a channel's server listens. udp: it speaks SIP by UDP."""
+    """The address of a channel's server. udp: it speaks SIP by UDP."""
 
     host: str
     port: int

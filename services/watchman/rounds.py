@@ -15,7 +15,7 @@ that, somebody is called again."""
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """Where the calling stands. Times are seconds by the watchman's own clock.
+    """The state of the calls to the operators. Times are seconds by the watchman's own clock.
 
     next: place in the list of whoever is called next. after: no call before this time. quiet: alarm → silenced until then.
     told: alarms of which each operator was already told in writing.

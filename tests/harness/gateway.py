@@ -42,7 +42,7 @@ ACCEPTED = (202, b"0: Accepted for delivery")
 
 @dataclass
 class Kept:
-    """What a server was sent. answer: a test may change it at any time. held: requests that got no answer."""
+    """The requests that a server received. answer: a test may change it at any time. held: requests that got no answer."""
 
     port: int = 0
     answer: Answer = ACCEPTED

@@ -178,7 +178,7 @@ async def jsmpp(folder: Path) -> AsyncIterator[int]:
 
 
 def _bound(program: Process, port: int, out: Path) -> bool:
-    """Whether somebody listens on a port, without a connection: the simulator waits half a minute for the words of whoever connects."""
+    """Return whether a port is listened on, without a connection: a simulator waits half a minute for the words of whoever connects."""
     assert program.returncode is None, out.read_text()[-2000:]
     rows = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
     return any(row[1].endswith(f":{port:04X}") and row[3] == "0A" for row in rows)
