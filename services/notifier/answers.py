@@ -58,6 +58,7 @@ _FAIL = text("UPDATE delivery SET state = 'FAILED', lease_until = NULL, ended_at
 _CANNOT = text(
     "UPDATE delivery SET state = 'FAILED', reason = 'cannot' WHERE asked = :asked AND rung = :rung AND person = :person AND state = 'SENT'"
 )
+_WORD = text("UPDATE delivery SET word = :word WHERE id = ANY(:ids)")
 _TRY = text("UPDATE delivery SET tries = tries + 1 WHERE reference = ANY(:references)")
 Told = tuple[Claimed, str, Struct]
 """An event about a delivery, with the name from which its id is derived."""
@@ -123,6 +124,7 @@ class Answers:
             return False
         now = await clock.now(tx)
         told = await _arrive(tx, right, now)
+        await tx.execute(_WORD, {"ids": [r.id for r in right], "word": word.value})
         for r in right if word is Word.CANNOT else ():
             await tx.execute(_CANNOT, {"asked": r.asked, "rung": r.rung, "person": r.person})
         await self._tell(tx, [*told, *((_claimed(r), f"answered-{word}", answered(_claimed(r), word, now)) for r in right)])

@@ -71,6 +71,9 @@ _SENT = text(
     " FROM unnest(CAST(:ids AS bigint[]), CAST(:attempts AS integer[])) AS w (id, attempt)"
     " WHERE d.id = w.id AND d.attempt = w.attempt AND d.state = 'WAITING' RETURNING d.id"
 )
+_ANSWERED = text(
+    "UPDATE delivery d SET word = w.word FROM unnest(CAST(:ids AS bigint[]), CAST(:words AS text[])) AS w (id, word) WHERE d.id = w.id"
+)
 _RELEASE = text("UPDATE delivery SET lease_until = NULL, attempt = attempt - 1 WHERE id = :id AND attempt = :attempt AND state = 'WAITING'")
 _AGAIN = text(
     "UPDATE delivery d SET lease_until = NULL, due_at = :due, reason = :reason,"
@@ -209,6 +212,12 @@ async def sent(tx: AsyncConnection, claimed: Sequence[Claimed], now: int) -> set
     return {row.id for row in await tx.execute(_SENT, values)}
 
 
+async def answered(tx: AsyncConnection, words: Sequence[tuple[int, str]]) -> None:
+    """Write what the recipients answered at once, by the id of the delivery."""
+    if words:
+        await tx.execute(_ANSWERED, {"ids": [id_ for id_, _ in words], "words": [word for _, word in words]})
+
+
 async def release(tx: AsyncConnection, claimed: Claimed) -> None:
     """Return a delivery to the queue without counting the attempt: nothing was tried."""
     await tx.execute(_RELEASE, {"id": claimed.id, "attempt": claimed.attempt})
@@ -223,7 +232,12 @@ async def again(tx: AsyncConnection, claimed: Claimed, now: int, due: int, reaso
 async def look_again(tx: AsyncConnection, claimed: Claimed, now: int) -> None:
     """Have the handler plan the question again at once: its recipient is no longer on duty. Call lock() first."""
     await tx.execute(_LOOK, {"asked": claimed.asked, "now": now})
-    await tx.execute(_ALARM, {"case": claimed.case_id, "partition": topics.partition(claimed.case_id), "now": now})
+    await alarm(tx, claimed.case_id, now)
+
+
+async def alarm(tx: AsyncConnection, case_id: str, at: int) -> None:
+    """Have the handler look at the open questions of a case at this time, µs UTC, or earlier."""
+    await tx.execute(_ALARM, {"case": case_id, "partition": topics.partition(case_id), "now": at})
 
 
 async def end(tx: AsyncConnection, claimed: Claimed, state: str, now: int, reason: str | None = None) -> bool:

@@ -76,6 +76,7 @@ class Results:
             rows += [row(c.claimed, "sent", sent(c.claimed, now), keys, c.own) for c in carried]
             words = {r.claimed.reference: r.word for r in results if r.claimed.id in done and r.word is not None}
             told = [(r.claimed, "") for r in results if r.claimed.id in done] + [(c.claimed, c.own) for c in carried]
+            await deliveries.answered(tx, [(c.id, w.value) for c, _ in told if (w := words.get(c.reference))])
             rows += [row(c, f"answered-{w}", answered(c, w, now), keys, own) for c, own in told if (w := words.get(c.reference))]
             for result in results:
                 rows += [row(result.claimed, name, event, keys) for name, event in await self._other(tx, result, now)]

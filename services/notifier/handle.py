@@ -36,6 +36,7 @@ from services.notifier.plan import (
     waits_long,
     written,
 )
+from services.notifier.recall import recall
 
 FRESH = 10 * 1_000_000
 """µs. A decision older than this is not knocked for while it is read, because its answer may follow later in the topic: the case's alarm
@@ -165,6 +166,8 @@ async def look(tx: AsyncConnection, board: Board, batch: Batch) -> list[Plan]:
     open_ = [a for i in board.look if (a := board.asked[i]).state is not State.CLOSED and a.case_id in batch.keys]
     if not open_:
         return []
+    past = await store.answers(tx, [a.id for a in open_])
+    open_ = [recall(a, past.get(a.id, ())) for a in open_]
     staff = await roster.load(tx, {a.agency for a in open_})
     told = await store.told(tx, [a.id for a in open_ if a.handover is not None and a.handover <= batch.now])
     plans = [plan(a, staff, batch.now, told.get(a.id, NOBODY)) for a in open_]

@@ -235,12 +235,12 @@ def _round(asked: Question, roster: Roster, now: int) -> Plan:
     if asked.system and not any(p.agency == asked.agency for p in roster.people):
         return Plan(replace(asked, next_at=None))  # the agency's own system polls; else the limit expires
     duty = _duty(asked, roster, now)
-    again = _done(asked) - 1 if asked.task else _done(asked)
-    knocks, mute = _knocks(asked, again, duty.people, now)
+    number = again(asked)
+    knocks, mute = _knocks(asked, number, duty.people, now)
     if not knocks:
         return Plan(replace(asked, next_at=None)) if asked.taken else _fails(asked, duty, mute)
     after = asked if asked.task else replace(asked, rounds=_bump(asked.rounds, asked.rung))
-    after = replace(after, next_at=_repeat(asked, again, now))
+    after = replace(after, next_at=_repeat(asked, number, now))
     return Plan(replace(after, handover=_handover(after, roster, now)), knocks, None, mute)
 
 
@@ -283,6 +283,11 @@ def _handover(asked: Question, roster: Roster, now: int) -> int | None:
         return None
     change = next_change(roster, asked.agency, None if asked.task else _name(asked), now)
     return change if change is not None and (asked.due is None or change < asked.due) else None
+
+
+def again(asked: Question) -> int:
+    """Return the number of the round that is due, from 0."""
+    return _done(asked) - 1 if asked.task else _done(asked)
 
 
 def waits_long(asked: Question, now: int) -> bool:

@@ -1,4 +1,5 @@
-"""Restore the notifier's deliveries after a database restore: write back every sent knock, so that reading on sends none twice.
+"""Restore the notifier's deliveries after a database restore: write back every knock, with what came back for it, so that reading on sends
+none twice and knocks nobody who has answered.
 
 `python -m services.notifier.recover`, called by `referral recover`.
 """
@@ -11,7 +12,7 @@ import sys
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.domain.events import KnockFailed, KnockSent
+from referral.domain.events import KnockAnswered, KnockDelivered, KnockFailed, KnockSent
 from referral.domain.inputs import ROSTER_BOOK
 from referral.runtime.keys import case_keys as keys_
 from referral.runtime.recovery import recover
@@ -21,18 +22,18 @@ from referral.wire import codec, seal
 from services.notifier import store
 
 TOPIC = "referral-notification"
-KNOCKS = (KnockSent.TYPE, KnockFailed.TYPE)
+KNOCKS = (KnockSent.TYPE, KnockFailed.TYPE, KnockDelivered.TYPE, KnockAnswered.TYPE)
 
 
 async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[str, bytes]) -> dict[str, int]:
     """Write the knocks of our own topic into the table of deliveries, and restore the roster's key, which is on no topic."""
     await keys_.read(settings.master_key_file).book(tx, ROSTER_BOOK)
-    knocks: list[tuple[str, KnockSent | KnockFailed]] = []
+    knocks: list[tuple[str, store.Spoken]] = []
     for taped in tape.records[TOPIC]:
         meta = taped.meta
         if meta.type in KNOCKS and meta.case_id in keys:
             body = codec.decode(meta.type, meta.fingerprint, seal.unseal(keys[meta.case_id], TOPIC, seal.open(taped.value)))
-            assert isinstance(body, KnockSent | KnockFailed)
+            assert isinstance(body, store.Spoken)
             knocks.append((meta.case_id, body))
     await store.said(tx, knocks)
     return {"knocks written down": len(knocks)}

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.domain.events import KnockFailed, KnockSent
+from referral.channels import Word
+from referral.domain.events import KnockAnswered, KnockDelivered, KnockFailed, KnockSent
 from services.notifier.blame import OURS
-from services.notifier.plan import Knock, Question, Told
+from services.notifier.deliveries import alarm
+from services.notifier.plan import Knock, Question, Told, answer
+from services.notifier.recall import Answered
+
+Spoken = KnockSent | KnockFailed | KnockDelivered | KnockAnswered
+"""Events of our own topic about one knock."""
 
 _FIELDS = ", ".join(Question.__dataclass_fields__)
 # FOR UPDATE: the sender may be marking a rung as failed right now. In the order of ids, so that there is no deadlock.
@@ -58,12 +64,19 @@ _UNTOLD = text(
 )
 _SAID = text(
     "INSERT INTO delivery AS d (asked, case_id, task, rung, again, person, channel, drill, reference, state, planned_at, due_at,"
-    " ended_at) SELECT r.asked, r.case_id, r.task, r.rung, r.again, r.person, r.channel, false, r.reference, r.state, r.at, r.at, r.at"
+    " ended_at, delivered_at, reason, word) SELECT r.asked, r.case_id, r.task, r.rung, r.again, r.person, r.channel, false, r.reference,"
+    " r.state, r.at, r.at, r.at, r.delivered_at, r.reason, r.word"
     " FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (asked text, case_id text, task boolean, rung integer, again integer, person text,"
-    " channel text, reference text, state text, at bigint)"
-    " ON CONFLICT (asked, rung, again, person, channel) DO UPDATE SET state = excluded.state, ended_at = excluded.ended_at"
-    " WHERE d.state = 'WAITING' AND (d.lease_until IS NULL OR d.lease_until < clock_timestamp())"
+    " channel text, reference text, state text, at bigint, delivered_at bigint, reason text, word text)"
+    " ON CONFLICT (asked, rung, again, person, channel) DO UPDATE SET state = excluded.state, ended_at = excluded.ended_at,"
+    " delivered_at = coalesce(d.delivered_at, excluded.delivered_at), reason = excluded.reason, word = coalesce(excluded.word, d.word)"
+    " WHERE d.lease_until IS NULL OR d.lease_until < clock_timestamp()"
 )
+_CANNOT = text(  # as the door does with all messages of this rung to somebody who cannot
+    "UPDATE delivery d SET state = 'FAILED', reason = 'cannot' FROM delivery w WHERE d.asked = ANY(:ids) AND d.state = 'SENT'"
+    " AND w.word = 'CANNOT' AND (w.asked, w.rung, w.person) = (d.asked, d.rung, d.person)"
+)
+_WORDS = text("SELECT asked, rung, again, person, word FROM delivery WHERE asked = ANY(:ids) AND word IS NOT NULL ORDER BY id")
 _DROP = text(
     "UPDATE delivery d SET state = 'DROPPED', ended_at = :now FROM asked a"
     " WHERE a.id = d.asked AND d.asked = ANY(:ids) AND d.state = 'WAITING' AND d.lease_until IS NULL"
@@ -120,30 +133,73 @@ async def untold(tx: AsyncConnection, ids: Iterable[str]) -> list[str]:
     return [row.id for row in await tx.execute(_UNTOLD, {"ids": listed, "ours": list(OURS)})]
 
 
-async def said(tx: AsyncConnection, spoken: Iterable[tuple[str, KnockSent | KnockFailed]]) -> None:
-    """Write (case, knock) pairs of our own topic as deliveries.
+async def answers(tx: AsyncConnection, ids: Iterable[str]) -> dict[str, list[Answered]]:
+    """Return what people have answered to these offers and tasks, at any rung."""
+    told: dict[str, list[Answered]] = {}
+    for row in await tx.execute(_WORDS, {"ids": list(ids)}):
+        told.setdefault(row.asked, []).append(Answered(row.rung, row.again, row.person, row.word == Word.LOOKS))
+    return told
 
-    After a rebuild from the log this prevents a second message; otherwise it changes nothing.
+
+async def said(tx: AsyncConnection, spoken: Iterable[tuple[str, Spoken]]) -> None:
+    """Write (case, knock) pairs of our own topic, in its order, as deliveries, with what came back for them.
+
+    After a rebuild from the log this prevents a second message, and a message to whoever has answered; otherwise it changes nothing.
     """
-    rows = {}
+    rows: dict[tuple[object, ...], dict[str, object]] = {}
+    rounds: dict[tuple[object, ...], int] = {}
+    words: list[tuple[str, str, Answered, int]] = []
     for case_id, event in spoken:
-        if event.person is not None:
-            asked = event.offer_id or event.task_id
-            sent = isinstance(event, KnockSent)
-            rows[(asked, event.rung, event.again, event.person, event.channel)] = {
-                "asked": asked,
-                "case_id": case_id,
-                "task": event.offer_id is None,
-                "rung": event.rung,
-                "again": event.again,
-                "person": event.person,
-                "channel": event.channel,
-                "reference": event.reference if isinstance(event, KnockSent) else "",
-                "state": "SENT" if sent else "FAILED",
-                "at": event.at,
-            }
-    if rows:
-        await tx.execute(_SAID, {"rows": _json(list(rows.values()))})
+        asked = event.offer_id or event.task_id or ""
+        if event.person is None:
+            continue
+        message = (asked, event.rung, event.person, event.channel, getattr(event, "reference", ""))
+        if isinstance(event, KnockAnswered):  # names its message, and not its round
+            again = rounds.get(message, 0)
+            words.append((case_id, asked, Answered(event.rung, again, event.person, event.word == Word.LOOKS), event.at))
+        else:
+            again = rounds[message] = event.again
+        new = {"asked": asked, "case_id": case_id, "task": event.offer_id is None, "rung": event.rung, "again": again, "reference": ""}
+        key = (asked, event.rung, again, event.person, event.channel)
+        rows.setdefault(key, new | {"person": event.person, "channel": event.channel, "at": event.at}).update(_ended(event))
+    if not rows:
+        return
+    ids = sorted({str(row["asked"]) for row in rows.values()})
+    before = {(id_, one) for id_, ones in (await answers(tx, ids)).items() for one in ones}
+    await tx.execute(_SAID, {"rows": _json(list(rows.values()))})
+    await tx.execute(_CANNOT, {"ids": ids})
+    await _answer(tx, [word for word in words if (word[1], word[2]) not in before])
+
+
+async def _answer(tx: AsyncConnection, words: Sequence[tuple[str, str, Answered, int]]) -> None:
+    """Apply to open questions the answers (case, question, answer, time) that the restored copy lacks, and have the handler look at once.
+
+    A question that the copy does not have is read again from the log; the handler recalls its answers then.
+    """
+    known = await load(tx, {case_id for case_id, *_ in words})
+    changed: dict[str, Question] = {}
+    for _, id_, one, at in words:
+        asked = changed.get(id_) or known.get(id_)
+        if asked is not None and asked.rung == one.rung and one.person not in asked.skip:
+            changed[id_] = answer(asked, one.person, one.looks, at)
+    await save(tx, changed.values())
+    for asked in changed.values():
+        if asked.look_at is not None:
+            await alarm(tx, asked.case_id, asked.look_at)
+
+
+def _ended(event: Spoken) -> dict[str, object]:
+    """Return what an event changes in the row of its knock: as the sender and the door have written it."""
+    match event:
+        case KnockFailed():
+            return {"state": "FAILED", "reason": event.reason, "at": event.at}
+        case KnockDelivered():
+            return {"state": "SENT", "reason": None, "reference": event.reference, "delivered_at": event.at}
+        case KnockAnswered(word=Word.CANNOT):
+            return {"state": "FAILED", "reason": "cannot", "reference": event.reference, "word": event.word}
+        case KnockAnswered():
+            return {"state": "SENT", "reason": None, "reference": event.reference, "word": event.word}
+    return {"state": "SENT", "reason": None, "reference": event.reference, "at": event.at}
 
 
 async def drop(tx: AsyncConnection, asked: Iterable[Question], now: int) -> list[KnockFailed]:
