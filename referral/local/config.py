@@ -55,7 +55,7 @@ class Addresses:
     database: the administrator's URL.
     smtp: host:port.
     handset: base URL of the stand-in for telephones; empty: there is none.
-    notifier: base URL at which receipts, replies and answers reach the notifier.
+    notifier: base URL at which receipts, replies, answers and intake reach the notifier.
     inbox: base URL of the links in knocks.
     audit: base URL of the log's HTTP.
     master_key, ingress_key, intake_key, log_key: key files.
@@ -94,6 +94,8 @@ def environment(config: StackConfig, at: Addresses, service: str | None = None) 
         variables["REFERRAL_INGRESS_KEY_FILE"] = str(at.ingress_key)
     if service in (None, "intake"):
         variables["REFERRAL_AUDIT_URL"] = at.audit
+    if service == "intake":
+        variables["REFERRAL_NOTIFIER_URL"] = at.notifier
     variables["REFERRAL_WITNESS_POLICY"] = str(at.witness_policy)
     if service in (None, "notifier") and at.handset:
         variables["REFERRAL_HANDSET"] = at.handset

@@ -190,7 +190,7 @@ class _Start:
         known = ports.remembered(self.config.data / "ports.json", [*names, *map(inner, names)], named)
         inbox = f"http://127.0.0.1:{known.get('intake-1', 0)}"
         audit = f"http://127.0.0.1:{known.get('audit-1', 0)}"
-        notifier = f"http://127.0.0.1:{known.get('notifier-1', 0)}"
+        notifier = f"http://127.0.0.1:{known['notifier-1']}" if "notifier-1" in known else ""
         at = self._addresses(broker, base, inbox, audit, notifier)
         running = Stack(self.config, self.mailbox, self.handset, self.processes, at)
         self.handset.replies_to = f"{notifier}/sms/{case_keys.read(at.master_key).callback('sms')}/reply?from=%p&text=%a"

@@ -29,6 +29,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     log_key_file: audit's signing key.
     witness_policy: file that names the log's witnesses and intake's public key.
     audit_url: base URL of audit's HTTP.
+    notifier_url: base URL of the notifier's HTTP, which intake asks who was told; empty: pages do not say it.
     http_host, http_port: public address (port 0: any free one, printed).
     inner_host, inner_port: address of health and metrics, for operators.
     public_url: URL at which people reach this service's pages.
@@ -45,6 +46,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     log_key_file: Path | None = None
     witness_policy: Path | None = None
     audit_url: str = "http://localhost:8084"
+    notifier_url: str = ""
     instance: str
     http_host: str = "127.0.0.1"
     http_port: int = 0
@@ -107,6 +109,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         log_key_file=file("REFERRAL_LOG_KEY_FILE"),
         witness_policy=file("REFERRAL_WITNESS_POLICY"),
         audit_url=environment.get("REFERRAL_AUDIT_URL", "http://localhost:8084"),
+        notifier_url=environment.get("REFERRAL_NOTIFIER_URL", ""),
         instance=environment.get("REFERRAL_INSTANCE") or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
         http_host=host,
         http_port=port,

@@ -103,10 +103,12 @@ async def main(settings: Settings) -> None:
     in_force = PolicyInForce(followed)
     private = ingress_key(settings)
     log = httpx.AsyncClient(base_url=settings.audit_url, timeout=audit_client.DOOR_S)
+    notifier = httpx.AsyncClient(base_url=settings.notifier_url) if settings.notifier_url else None
     url = httpx.URL(settings.inbox_url)
     authority = url.netloc.decode().lower() if url.scheme == "https" else ""
     own = signing_key(settings)
-    door = IntakeContext(engine, case_keys.read(settings.master_key_file), lambda: in_force.lists, new_id, seconds, own, log, authority)
+    keys = case_keys.read(settings.master_key_file)
+    door = IntakeContext(engine, keys, lambda: in_force.lists, new_id, seconds, own, log, authority, notifier=notifier)
     destroying = ErasureWorker(door, settings)
     app = destroying.gate(application(door, in_force, private, secure=settings.is_secure(settings.inbox_url)))
     try:
@@ -114,6 +116,8 @@ async def main(settings: Settings) -> None:
         await run(service(door, private, destroying.not_ready), app=app, background=background, settings=settings)
     finally:
         await log.aclose()
+        if notifier is not None:
+            await notifier.aclose()
         await engine.dispose()
 
 

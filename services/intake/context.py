@@ -39,6 +39,7 @@ class IntakeContext:
     key: intake's own signing key, for receipts and erasures.
     log: HTTP client of audit; None where this stack has none.
     authority: host by which agencies reach this service over https; empty in a trial.
+    notifier: HTTP client of the notifier; None where this stack does not name it.
     crowd: counts the recent referrals of each agency.
     lanes: limits the connections that unknown callers hold at once.
     """
@@ -51,6 +52,7 @@ class IntakeContext:
     key: Ed25519PrivateKey
     log: httpx.AsyncClient | None = None
     authority: str = ""
+    notifier: httpx.AsyncClient | None = None
     crowd: Crowd = field(default_factory=lambda: Crowd(_tick))
     lanes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(STRANGERS))
 

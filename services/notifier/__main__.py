@@ -24,6 +24,7 @@ from services.notifier.health import Watch
 from services.notifier.metrics import Figures
 from services.notifier.providers import Providers
 from services.notifier.send import Sender
+from services.notifier.told import WhoWasTold
 
 CONNECTIONS = 6
 """PostgreSQL connections of the sender: one listens, the others claim and write results. A delivery holds none while its message
@@ -64,7 +65,9 @@ async def main(settings: Settings) -> None:
     if sms := {found.name: partial(Gateway, found) for found in gateways}:
         lanes["sms"] = providers.lane(sms, Providers(engine, "sms", [*sms], chance), SMS_SECONDS)
     sender = Sender(engine, keys, lanes, settings.inbox_url, figures, settings.public_url)
-    app = door.made(Answers(engine, keys, figures), keys.callback("sms"), gateway.signing(os.environ)).application()
+    app = door.made(
+        Answers(engine, keys, figures), WhoWasTold(engine, keys), keys.callback("sms"), gateway.signing(os.environ)
+    ).application()
     try:
         await run(service(watch), app=app, background=(sender.run, watch.run, lambda: tidy.run(engine)), settings=settings)
     finally:

@@ -1,4 +1,5 @@
-"""Serve the notifier's public door: receipts and replies of SMS providers, and the page on which a person answers a message.
+"""Serve the notifier's public door: receipts and replies of SMS providers, the page on which a person answers a message, and the answer to
+intake's question who was told.
 
 Nothing is confirmed before it is stored: while the database is away the answer is 503, and a provider repeats. A repeat changes nothing.
 """
@@ -22,11 +23,14 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from referral.channels import KEYS
+from referral.errors import Malformed
 from referral.runtime import i18n, token_pages
 from referral.runtime.http_connection import PROBLEM, problem
 from referral.runtime.http_server import PAGE_HEADERS
 from referral.runtime.i18n import Words
+from referral.wire import told as wire_told
 from services.notifier.answers import Answers
+from services.notifier.told import WhoWasTold
 
 HERE = Path(__file__).parent / "page"
 MOST_BYTES = 4000
@@ -51,6 +55,7 @@ class Door:
     """
 
     answers: Answers
+    who: WhoWasTold
     secret: str
     words: Mapping[str, Words]
     templates: Environment
@@ -62,6 +67,7 @@ class Door:
             Route("/sms/{secret}/receipt/{reference}", self._receipt, methods=["GET", "POST"]),
             Route("/sms/{secret}/reply", self._reply, methods=["GET", "POST"]),
             token_pages.stylesheet("/k.css", HERE / "k.css"),
+            Route(wire_told.PATH, self._who, methods=["POST"]),
             Route("/k/{reference}", self._page, methods=["GET", "POST"]),
         ]
         return Starlette(routes=routes, exception_handlers={HTTPException: _refusal})
@@ -84,7 +90,7 @@ class Door:
 
     async def _told(self, request: Request) -> dict[str, str]:
         """Return the parameters of a provider's call: of the query, a form or a JSON object. 404 as for an unknown path: a stranger's."""
-        body = await _body(request)
+        body = await _body(request, MOST_BYTES)
         signed = request.headers.get(SIGNATURE, "").lower().encode()
         known = hmac.compare_digest(request.path_params["secret"].encode(), self.secret.encode())
         if self.signing and request.method == "POST":
@@ -93,10 +99,20 @@ class Door:
             raise HTTPException(404)
         return dict([*_query(request.scope["query_string"]), *_fields(body)])
 
+    async def _who(self, request: Request) -> Response:
+        """Answer intake's question who was told. 404 as for an unknown path: a stranger's. The database is not asked before that."""
+        question = await _body(request, wire_told.MOST_BYTES)
+        if not self.who.knows(request.headers.get("authorization", "").removeprefix("Bearer "), question):
+            raise HTTPException(404)
+        try:
+            return Response(await self.who.answer(question), media_type="application/json", headers={"cache-control": "no-store"})
+        except Malformed as error:
+            return Response(problem(400, "malformed", str(error)), 400, media_type=PROBLEM)
+
     async def _page(self, request: Request) -> Response:
         """Show the page; it is the same for every reference. POST takes an answer, and shows the same thanks whether or not it counts."""
         if thanks := request.method == "POST":
-            form = dict(_fields(await _body(request)))
+            form = dict(_fields(await _body(request, MOST_BYTES)))
             word = KEYS.get(form.get("word", ""))
             reference = request.path_params["reference"]
             if word is not None and REFERENCE.fullmatch(reference):
@@ -106,25 +122,24 @@ class Door:
         return HTMLResponse(text, headers={**PAGE_HEADERS, "Vary": "Accept-Language"})
 
 
-def made(answers: Answers, secret: str, signing: bytes = b"") -> Door:
+def made(answers: Answers, who: WhoWasTold, secret: str, signing: bytes = b"") -> Door:
     """Return the door with its page loaded."""
-    return Door(answers, secret, i18n.load(HERE / "words.yaml"), token_pages.templates(HERE), signing)
+    return Door(answers, who, secret, i18n.load(HERE / "words.yaml"), token_pages.templates(HERE), signing)
 
 
 def _refusal(request: Request, error: Exception) -> Response:
     """Answer an unknown path, a wrong secret and a wrong method in the same way at every address."""
-    status = error.status_code if isinstance(error, HTTPException) else 404
-    if status == 413:
-        return Response(problem(413, "too-large", f"send at most {MOST_BYTES} bytes"), 413, media_type=PROBLEM)
+    if isinstance(error, HTTPException) and error.status_code == 413:
+        return Response(problem(413, "too-large", error.detail), 413, media_type=PROBLEM)
     return Response(problem(404, "not-found", "there is nothing at this address"), 404, media_type=PROBLEM)
 
 
-async def _body(request: Request) -> bytes:
+async def _body(request: Request, most: int) -> bytes:
     body = b""
     async for part in request.stream():
         body += part
-        if len(body) > MOST_BYTES:
-            raise HTTPException(413)
+        if len(body) > most:
+            raise HTTPException(413, f"send at most {most} bytes")
     return body
 
 

@@ -11,7 +11,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
-from referral.domain.policy import policy
+from referral.domain.policy import Policy, policy
 from referral.runtime.settings import CHECKOUT
 from tests.harness.waiting import PATIENCE_S
 from tests.web.world import World
@@ -75,7 +75,11 @@ def pictures(tmp_path: Path) -> Path:
 @pytest.fixture
 def world(database: str, key_files: tuple[Path, Path]) -> Iterator[World]:
     """An inbox on a fresh database."""
-    folder = CHECKOUT / "policy"
-    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.yaml")}
-    with World(database, key_files[0], policy.compile(files)) as made:
+    with World(database, key_files[0], compiled()) as made:
         yield made
+
+
+def compiled() -> Policy:
+    """The policy of this checkout."""
+    folder = CHECKOUT / "policy"
+    return policy.compile({path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.yaml")})

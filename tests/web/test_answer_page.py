@@ -24,6 +24,7 @@ from services.notifier import door
 from services.notifier.answers import Answers
 from services.notifier.metrics import Figures
 from services.notifier.send import Sender
+from services.notifier.told import WhoWasTold
 from tests.harness import smtp
 from tests.harness.line.notifier_stack import INBOX, Stack, of, opened, sending, stack
 from tests.web.steps import leaving, send, tab_to, text
@@ -35,7 +36,9 @@ async def knocked(url: str, master: Path, language: str) -> AsyncIterator[tuple[
     """An officer with an e-mail that was sent, and the door. The link and the digits are those of the letter."""
     async with stack(url, master) as notifier, smtp.relay() as relay:
         figures, port = Figures(CollectorRegistry()), ports.free(1)[0]
-        app = door.made(Answers(notifier.engine, notifier.keys, figures), notifier.keys.callback("sms")).application()
+        app = door.made(
+            Answers(notifier.engine, notifier.keys, figures), WhoWasTold(notifier.engine, notifier.keys), notifier.keys.callback("sms")
+        ).application()
         bound, server = http_server.listen("127.0.0.1", port), http_server.server(Health(), app)
         bound.listen()
         serving = asyncio.create_task(http_server.serve(server, bound))

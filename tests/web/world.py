@@ -71,15 +71,17 @@ IDENTITY = {
 
 
 class World:
-    """One inbox on one database, served in a thread of its own. Times: µs UTC."""
+    """One inbox on one database, served in a thread of its own. Times: µs UTC. notifier: address that it asks who was told; empty: none."""
 
-    def __init__(self, database_url: str, master: Path, policy: Policy) -> None:
+    def __init__(self, database_url: str, master: Path, policy: Policy, notifier: str = "") -> None:
         settings = Settings(kafka="", database=database_url, master_key_file=master, instance="web", drill_clock=True)
         self.policy, self.lists, self.url = policy, policy_view.of(policy, 1), ""
         self._loop = asyncio.new_event_loop()
         self._seq = 0
         self._engine = self._here(lambda: database.engine(settings, "intake"))
-        self.door = IntakeContext(self._engine, case_keys.read(master), lambda: self.lists, lambda: str(uuid.uuid4()), lambda: 0, KEY)
+        asks = httpx.AsyncClient(base_url=notifier) if notifier else None
+        keys = case_keys.read(master)
+        self.door = IntakeContext(self._engine, keys, lambda: self.lists, lambda: str(uuid.uuid4()), lambda: 0, KEY, notifier=asks)
         self._server = uvicorn.Server(uvicorn.Config(self._app(), log_level="warning", lifespan="off", proxy_headers=False))
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
@@ -109,6 +111,8 @@ class World:
     def __exit__(self, *_: object) -> None:
         self._server.should_exit = True
         self._thread.join(PATIENCE_S)
+        if self.door.notifier is not None:
+            self._loop.run_until_complete(self.door.notifier.aclose())
         self._loop.run_until_complete(self._engine.dispose())
         self._loop.close()
 
@@ -186,11 +190,12 @@ class World:
         self.say(case_id, offer)
         return offer.offer_id
 
-    def task(self, case_id: str, desk: str, about: str, step: str) -> str:
+    def task(self, case_id: str, desk: str, about: str, step: str, track_id: str | None = None) -> str:
         """Something that no rule could place; its id."""
         task_id = str(uuid.uuid4())
         due = self.now() + 15 * MINUTE
-        self.say(case_id, NeedsPerson(why=WHY, task_id=task_id, desk=desk, about=about, track_id=None, step=step, seat=0, rung=0, due=due))
+        place = {"track_id": track_id, "step": step, "seat": 0, "rung": 0, "due": due}
+        self.say(case_id, NeedsPerson(why=WHY, task_id=task_id, desk=desk, about=about, **place))
         return task_id
 
     def queued(self) -> list[msgspec.Struct]:

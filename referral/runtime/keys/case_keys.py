@@ -111,6 +111,10 @@ class Keys:
         """Return the token for which audit returns the proof of one event. The id alone is not enough: ids of decisions can be computed."""
         return self.hmac("proof-of-event", event_id.encode()).hex()
 
+    def told(self, question: bytes) -> str:
+        """Return the token with which intake asks the notifier exactly this question (`wire.told`)."""
+        return self.hmac("who-was-told", question).hex()
+
     def callback(self, channel: str) -> str:
         """Return the secret part of the path at which the providers of a channel report what came back."""
         return self.hmac("callback", channel.encode())[:16].hex()

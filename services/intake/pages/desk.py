@@ -25,7 +25,7 @@ from services.intake.commands import act_on_case, idempotency
 from services.intake.commands.act_on_case import Post
 from services.intake.messages import responses
 from services.intake.model import Answer, Offer, Situation, Spot, Task
-from services.intake.pages import confirmation, forms, inbox
+from services.intake.pages import confirmation, forms, inbox, told
 from services.intake.pages import task as pages_task
 from services.intake.pages.forms import Entered
 from services.intake.pages.page_request import PageRequest, known_id
@@ -35,7 +35,11 @@ from services.intake.projection.timeline import Line
 async def call(call: PageRequest) -> Response:
     """Return the page of an offer whose agency is telephoned."""
     offer, spot, answers = await _called(call)
-    return inbox.offer_page(call, offer, spot, answers, where=f"/calls/{offer.offer_id}", by_phone=True)
+    where = f"/calls/{offer.offer_id}"
+    async with call.pages.door.begin() as tx:
+        task = told.task_of(offer, await store.desk_tasks(tx, call.visit.who.agency, call.visit.who.id))
+    lines = await inbox.told_lines(call, {where: told.asked_of(task)} if task is not None else {})
+    return inbox.offer_page(call, offer, spot, answers, where=where, by_phone=True, line=lines.get(where))
 
 
 async def answer_call(call: PageRequest) -> Response:
@@ -54,7 +58,10 @@ async def answer_call(call: PageRequest) -> Response:
 
 async def task(call: PageRequest) -> Response:
     """Return the page of one task of the person's desk."""
-    return _page(call, await _tasked(call))
+    data = await _tasked(call)
+    where = f"/tasks/{data.task.task_id}"
+    lines = await inbox.told_lines(call, {where: told.asked_of(data.task)} if data.task.closed_at is None else {})
+    return _page(call, data, line=lines.get(where))
 
 
 async def instruct(call: PageRequest) -> Response:
@@ -127,7 +134,13 @@ def _fields(choices: pages_task.Choices) -> Mapping[str, str]:
 
 
 def _page(
-    call: PageRequest, data: TaskData, *, entered: Entered | None = None, errors: Mapping[str, str] | None = None, status: int = 200
+    call: PageRequest,
+    data: TaskData,
+    *,
+    line: told.Line | None = None,
+    entered: Entered | None = None,
+    errors: Mapping[str, str] | None = None,
+    status: int = 200,
 ) -> Response:
     render, visit = call.pages.render, call.visit
     say = render.say(visit)
@@ -138,6 +151,7 @@ def _page(
         here=where,
         status=status,
         view=pages_task.view(data.task, data.spot, data.choices, data.now, say, render.name(visit), visit.now),
+        told=line,
         entered=entered or Entered(),
         errors={field: say(key, code=entered.refusal if entered else "") for field, key in (errors or {}).items()},
         sent=confirmation.ordered(call.request.query_params, where, visit, say),

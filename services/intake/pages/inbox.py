@@ -13,14 +13,14 @@ from starlette.responses import RedirectResponse, Response
 
 from referral.domain.rules.telephone import CALLS
 from referral.errors import Rejected
-from services.intake import store
+from services.intake import notifier_client, store
 from services.intake.casefile import disclose, locations
 from services.intake.casefile.disclosure_rules import Reader
 from services.intake.commands import act_on_case, idempotency
 from services.intake.commands.act_on_case import Post
 from services.intake.messages.responses import WORDS_LIMIT
 from services.intake.model import Answer, Offer, Spot
-from services.intake.pages import confirmation, forms, labels
+from services.intake.pages import confirmation, forms, labels, told
 from services.intake.pages import offer as pages_offer
 from services.intake.pages.forms import Entered
 from services.intake.pages.page_request import PageRequest, known_id
@@ -37,7 +37,8 @@ async def inbox(call: PageRequest) -> Response:
         offers = {offer.offer_id: offer for offer in await store.all_offers(tx, who.agency, who.id)}
         offers |= {offer.offer_id: offer for offer in await store.open_offers(tx, who.agency, who.id)}
         calls = await store.calls(tx, who.agency, who.id) if who.desk else ()
-        tasks = [task for task in await store.desk_tasks(tx, who.agency, who.id) if task.about not in CALLS] if who.desk else []
+        every = await store.desk_tasks(tx, who.agency, who.id) if who.desk else ()
+        tasks = [task for task in every if task.about not in CALLS]
         cases = [offer.case_id for offer in (*offers.values(), *calls)] + [task.case_id for task in tasks]
         spots = await locations.spots(tx, call.pages.door.keys, cases)
         crowds = await locations.crowds(tx, who.agency, call.visit.now) if who.desk else ()
@@ -46,7 +47,14 @@ async def inbox(call: PageRequest) -> Response:
     groups = labels.groups(offers.values(), calls, tasks, lambda case: spots.get(case, Spot()), say, name, call.visit.now)
     empty = not (groups.answer or groups.tasks or groups.calls or groups.work)
     many = [say("inbox.crowd", agency=name("agency", agency), number=number) for agency, number in crowds]
-    return render.page("inbox.html", call.visit, groups=groups, empty=empty, crowds=many)
+    asked = {f"/offers/{offer.offer_id}": told.asked_of(offer) for offer in offers.values() if told.awaited(offer)}
+    asked |= {f"/calls/{offer.offer_id}": told.asked_of(task) for offer in calls if (task := told.task_of(offer, every)) is not None}
+    asked |= {f"/tasks/{task.task_id}": told.asked_of(task) for task in tasks}
+    shown = [card.href for card in (*groups.answer, *groups.calls, *groups.tasks) if card.href in asked]
+    lines = await told_lines(call, {href: asked[href] for href in shown})
+    away = next((line for line in lines.values() if line.away), None)  # said once, not on every card
+    told_of = {} if away else lines
+    return render.page("inbox.html", call.visit, groups=groups, empty=empty, crowds=many, told=told_of, away=away)
 
 
 async def offer(call: PageRequest) -> Response:
@@ -54,7 +62,9 @@ async def offer(call: PageRequest) -> Response:
     async with call.pages.door.begin() as tx:
         offer = await store.offer(tx, call.visit.who.agency, known_id(call, "offer"), call.visit.who.id)
         spot, answers = await beside(tx, call, offer)
-    return _page(call, offer, spot, answers)
+    where = f"/offers/{offer.offer_id}"
+    lines = await told_lines(call, {where: told.asked_of(offer)} if told.awaited(offer) else {})
+    return _page(call, offer, spot, answers, line=lines.get(where))
 
 
 async def show(call: PageRequest) -> Response:
@@ -122,6 +132,20 @@ async def beside(tx: AsyncConnection, call: PageRequest, offer: Offer) -> tuple[
     return spots.get(offer.case_id, Spot()), await store.answers(tx, offer.offer_id)
 
 
+async def told_lines(call: PageRequest, asked: Mapping[str, told.Asked]) -> dict[str, told.Line]:
+    """Return who was told, in words, by the path of the page of each offer or task; nothing where this stack names no notifier.
+
+    Only what the reader may see is asked about, and after the transaction that read it.
+    """
+    notifier = call.pages.door.notifier
+    if notifier is None or not asked:
+        return {}
+    answer = await notifier_client.told(notifier, call.pages.door.keys, [one.id for one in asked.values()])
+    say = call.pages.render.say(call.visit)
+    lines = {where: told.line(answer, one, say, call.visit.now) for where, one in asked.items()}
+    return {where: line for where, line in lines.items() if line is not None}
+
+
 def _page(
     call: PageRequest,
     offer: Offer,
@@ -129,6 +153,7 @@ def _page(
     answers: tuple[Answer, ...],
     *,
     shown: Mapping[str, Any] | None = None,
+    line: told.Line | None = None,
     entered: Entered | None = None,
     errors: Mapping[str, str] | None = None,
     status: int = 200,
@@ -140,7 +165,7 @@ def _page(
         else [(name("section", section), labels.content(section, content, name)) for section, content in shown.items()]
     )
     where = f"/offers/{offer.offer_id}"
-    return offer_page(call, offer, spot, answers, where=where, shown=sections, entered=entered, errors=errors, status=status)
+    return offer_page(call, offer, spot, answers, where=where, line=line, shown=sections, entered=entered, errors=errors, status=status)
 
 
 def offer_page(
@@ -151,6 +176,7 @@ def offer_page(
     *,
     where: str,
     by_phone: bool = False,
+    line: told.Line | None = None,
     shown: list[tuple[str, Any]] | None = None,
     entered: Entered | None = None,
     errors: Mapping[str, str] | None = None,
@@ -166,6 +192,7 @@ def offer_page(
         here=where,
         status=status,
         view=pages_offer.view(offer, spot, say, name, reasons, visit.now, call=by_phone),
+        told=line,
         shown=shown,
         entered=entered or Entered(),
         errors={field: say(key, count=WORDS_LIMIT, code=entered.refusal if entered else "") for field, key in (errors or {}).items()},

@@ -29,6 +29,7 @@ from referral.runtime.postgres import database
 from services.notifier import door
 from services.notifier.answers import TRIES, Answers, code
 from services.notifier.metrics import Figures
+from services.notifier.told import WhoWasTold
 from tests.harness import gateway
 from tests.harness.line.notifier_stack import MINUTE, Stack, of, opened, sending
 from tests.harness.waiting import until
@@ -102,11 +103,10 @@ class Phones:
 
 
 @asynccontextmanager
-async def client(notifier: Stack, answers: Answers | None = None) -> AsyncIterator[httpx.AsyncClient]:
+async def client(notifier: Stack, answers: Answers | None = None, who: WhoWasTold | None = None) -> AsyncIterator[httpx.AsyncClient]:
     """The door as it is served: behind the guard that turns an absent database into 503."""
-    app = door.made(
-        answers or Answers(notifier.engine, notifier.keys, Figures(CollectorRegistry())), notifier.keys.callback("sms"), SIGNING
-    ).application()
+    taking = answers or Answers(notifier.engine, notifier.keys, Figures(CollectorRegistry()))
+    app = door.made(taking, who or WhoWasTold(notifier.engine, notifier.keys), notifier.keys.callback("sms"), SIGNING).application()
     guarded: Any = http_server.Doors({}, app)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(guarded), base_url="http://notifier.test") as made:
         yield made

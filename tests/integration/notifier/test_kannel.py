@@ -35,6 +35,7 @@ from services.notifier.blame import UNSURE_SECONDS
 from services.notifier.breaker import SECOND
 from services.notifier.metrics import Figures
 from services.notifier.providers import Providers, lane
+from services.notifier.told import WhoWasTold
 from tests.harness import kannel as programs
 from tests.harness.kannel import Kannel, Smsc
 from tests.harness.line.notifier_stack import Stack, of, opened, sending
@@ -69,7 +70,7 @@ class Served:
 
     async def open(self, engine: AsyncEngine | None = None) -> None:
         answers = Answers(engine or self.notifier.engine, self.notifier.keys, Figures(CollectorRegistry()))
-        app = door.made(answers, self.secret).application()
+        app = door.made(answers, WhoWasTold(self.notifier.engine, self.notifier.keys), self.secret).application()
         bound, self.server = http_server.listen("127.0.0.1", self.port), http_server.server(Health(), app)
         bound.listen()
         self.task = asyncio.create_task(http_server.serve(self.server, bound))

@@ -1,0 +1,36 @@
+"""HTTP client of the notifier: ask who was told of offers and tasks. No other module of intake calls the notifier.
+
+Pages call it outside any transaction, so that a notifier that hangs holds no connection of the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+
+import httpx
+
+from referral.errors import Malformed
+from referral.runtime.keys.case_keys import Keys
+from referral.wire import told as wire
+from referral.wire.told import Told
+
+ANSWER_S = 1.0
+"""Seconds that a page waits for the notifier (ours): it answers in a few ms, and nobody who was woken waits for a line that only helps.
+With the database's own limit a page still answers within the 5 s of DESIGN §8."""
+
+
+async def told(notifier: httpx.AsyncClient, keys: Keys, ids: Iterable[str]) -> Mapping[str, Told] | None:
+    """Return who was told, by id of the offer or task; ids that the notifier has not taken in are absent. None: it does not answer.
+
+    ids: at most MOST_ASKED, and only of what the page shows to its reader.
+    """
+    body = wire.question(ids)
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            reply = await notifier.post(wire.PATH, content=body, headers={"authorization": f"Bearer {keys.told(body)}"})
+        if reply.status_code != httpx.codes.OK or len(reply.content) > wire.MOST_ANSWER:
+            return None
+        return wire.answered(reply.content)
+    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, Malformed):
+        return None

@@ -1,0 +1,102 @@
+"""Return in words who was told of an offer or a task: counts and times, never a person. Pure: the notifier's answer and the time in, words
+out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from referral.domain.rules.telephone import CALLS, WAITING
+from referral.runtime.i18n import Words
+from referral.wire.told import Told
+from services.intake.model import Offer, Task
+from services.intake.pages import relative_time
+
+LATE_US = 60_000_000
+"""A message that is due for longer is said to be late (ours): normally it leaves within a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Who was told, in words. bad: nobody was, or messages do not leave, or it is not known. away: the last, as the notifier is away."""
+
+    text: str
+    bad: bool = False
+    away: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An offer or a task. rung: the present one; the notifier may still be at a lower one. system: an agency's own system reads it."""
+
+    id: str
+    rung: int
+    system: bool = False
+
+
+def awaited(offer: Offer) -> bool:
+    """Return whether an offer's agency is told and owes an answer: not one that a desk telephones."""
+    return offer.closed_at is None and offer.declined_by is None and offer.state in WAITING and offer.reach != "PHONE"
+
+
+def asked_of(what: Offer | Task) -> Asked:
+    """Return the question about an offer or a task."""
+    if isinstance(what, Task):
+        return Asked(what.task_id, what.rung)
+    return Asked(what.offer_id, what.rung, system=what.reach == "SYSTEM")
+
+
+def task_of(offer: Offer, tasks: Iterable[Task]) -> Task | None:
+    """Return the desk's task to telephone about this offer; None if it is at another desk."""
+    at = (offer.case_id, offer.track_id, offer.step, offer.seat)
+    return next((t for t in tasks if t.about in CALLS and (t.case_id, t.track_id, t.step, t.seat) == at), None)
+
+
+def line(answer: Mapping[str, Told] | None, asked: Asked, say: Words, now: int) -> Line | None:
+    """Return the words about one offer or task; None: there is nothing to say. answer: the notifier's; None: it is away."""
+    if answer is None:
+        return Line(say("told.away"), bad=True, away=True)
+    told = answer.get(asked.id)
+    if told is None or told.rung < asked.rung:
+        return None if asked.system else Line(f"{say('told.nobody')} {say('told.unread')}", bad=True)
+    if asked.system and not told.people:
+        return None
+    parts = [say("told", count=told.people, ends=", ".join(_told(told, say, now)))] if told.people else [say("told.nobody")]
+    parts += [say("told.not", ends=", ".join(not_))] if (not_ := tuple(_not(told, say))) else []
+    after, stuck = _next(told, say, now)
+    return Line(" ".join((*parts, after)), bad=stuck or not told.people)
+
+
+def _told(told: Told, say: Words, now: int) -> Iterable[str]:
+    if told.delivered:
+        yield say("told.delivered", count=told.delivered, time=_clock(told.delivered_at, say, now))
+    if told.sent:
+        yield say("told.sent", count=told.sent, time=_clock(told.sent_at, say, now))
+    if told.silent:
+        yield say("told.silent", count=told.silent)
+    if told.cannot:
+        yield say("told.cannot", count=told.cannot)
+
+
+def _not(told: Told, say: Words) -> Iterable[str]:
+    if told.lost:
+        yield say("told.lost", count=told.lost)
+    if told.waits:
+        yield say("told.waits", count=told.waits)
+
+
+def _next(told: Told, say: Words, now: int) -> tuple[str, bool]:
+    """Return when the next message goes out, and whether it should have gone."""
+    if told.paused:
+        return say("told.paused"), True
+    if told.next_at is None:
+        return say("told.last"), False
+    if told.next_at + LATE_US < now:
+        return say("told.late", time=_clock(told.next_at, say, now)), True
+    if told.next_at <= now:
+        return say("told.now"), False
+    return say("told.next", time=_clock(told.next_at, say, now)), False
+
+
+def _clock(at: int | None, say: Words, now: int) -> str:
+    return "" if at is None else relative_time.clock(say, at, now)
