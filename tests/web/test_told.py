@@ -103,7 +103,8 @@ async def test_a_desk_sees_its_own_line_and_a_stranger_none(database: str, key_f
             world.account("other", "csw-gjakova")
             case = world.case("prizren")
             offer = world.offer(case, POLICE, "police", reach=Reach.PHONE, track_id="track")
-            task, call = world.task(case, DESK, "no-candidate", "shelter"), world.task(case, DESK, "call", "police", track_id="track")
+            task, call = (world.task(case, DESK, about, "police", track_id="track") for about in ("not-told", "call"))
+            world.offer(case, "csw-prizren", "police", track_id="track")
             return offer, task, call
 
         offer, task, call = await asyncio.to_thread(put)
@@ -112,10 +113,14 @@ async def test_a_desk_sees_its_own_line_and_a_stranger_none(database: str, key_f
         await notifier.tell(await notifier.case(), *(NeedsPerson(task_id=one, **needs) for one in (task, call)))
         await notifier.rows(SENT, at=await notifier.now())
 
+        def named(agency: str) -> str:
+            return world.policy.names("agency", agency, "en")
+
         def look() -> None:
             with signed_in(world, "clerk") as person:
                 for path, count in ((f"/tasks/{task}", 1), (f"/calls/{offer}", 1), ("/inbox", 2)):
-                    assert person.get(path).text.count("Told 1: 1 sent") == count, path
+                    assert person.get(path).text.count(f"{named(DESK)}: Told 1: 1 sent") == count, path
+                assert f"{named('csw-prizren')}: Nobody has been told yet." in person.get(f"/tasks/{task}").text
             with signed_in(world, "other") as person:
                 assert "Told" not in person.get("/inbox").text
                 for path in (f"/offers/{offer}", f"/calls/{offer}", f"/tasks/{task}"):

@@ -6,7 +6,7 @@ Also reads the state of a task's case, as far as it decides which instructions a
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -38,7 +38,7 @@ async def call(call: PageRequest) -> Response:
     where = f"/calls/{offer.offer_id}"
     async with call.pages.door.begin() as tx:
         task = told.task_of(offer, await store.desk_tasks(tx, call.visit.who.agency, call.visit.who.id))
-    lines = await inbox.told_lines(call, {where: told.asked_of(task)} if task is not None else {})
+    lines = await inbox.told_lines(call, {where: told.asked_of(task, _own(call))} if task is not None else {})
     return inbox.offer_page(call, offer, spot, answers, where=where, by_phone=True, line=lines.get(where))
 
 
@@ -59,9 +59,11 @@ async def answer_call(call: PageRequest) -> Response:
 async def task(call: PageRequest) -> Response:
     """Return the page of one task of the person's desk."""
     data = await _tasked(call)
-    where = f"/tasks/{data.task.task_id}"
-    lines = await inbox.told_lines(call, {where: told.asked_of(data.task)} if data.task.closed_at is None else {})
-    return _page(call, data, line=lines.get(where))
+    name = call.pages.render.name(call.visit)
+    asked = {offer.offer_id: told.asked_of(offer, name("agency", offer.agency)) for offer in data.offers}
+    if data.task.closed_at is None:
+        asked[data.task.task_id] = told.asked_of(data.task, _own(call))
+    return _page(call, data, lines=told.once((await inbox.told_lines(call, asked)).values()))
 
 
 async def instruct(call: PageRequest) -> Response:
@@ -107,12 +109,13 @@ async def _called(call: PageRequest) -> tuple[Offer, Spot, tuple[Answer, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class TaskData:
-    """A task with the values that its page shows."""
+    """A task with the values that its page shows. offers: those that wait for an answer at its step."""
 
     task: Task
     spot: Spot
     now: Situation
     choices: pages_task.Choices
+    offers: tuple[Offer, ...]
 
 
 async def _tasked(call: PageRequest) -> TaskData:
@@ -123,9 +126,15 @@ async def _tasked(call: PageRequest) -> TaskData:
         task = await store.task(tx, who.agency, known_id(call, "task"), who.id)
         spots = await locations.spots(tx, call.pages.door.keys, [task.case_id])
         now = await situation(tx, call.pages.door.keys, task, who.agency, who.id)
+        offers = told.at_step(task, await store.case_offers(tx, task.case_id))
     policy: Policy = call.pages.render.policy()
     choices = pages_task.choices(policy, call.pages.door.lists(), now.pathway, task.step, task.seat)
-    return TaskData(task, spots.get(task.case_id, Spot()), now, choices)
+    return TaskData(task, spots.get(task.case_id, Spot()), now, choices, offers)
+
+
+def _own(call: PageRequest) -> str:
+    """Return the name of the reader's desk."""
+    return call.pages.render.name(call.visit)("agency", call.visit.who.agency)
 
 
 def _fields(choices: pages_task.Choices) -> Mapping[str, str]:
@@ -137,7 +146,7 @@ def _page(
     call: PageRequest,
     data: TaskData,
     *,
-    line: told.Line | None = None,
+    lines: Sequence[told.Line] = (),
     entered: Entered | None = None,
     errors: Mapping[str, str] | None = None,
     status: int = 200,
@@ -151,7 +160,7 @@ def _page(
         here=where,
         status=status,
         view=pages_task.view(data.task, data.spot, data.choices, data.now, say, render.name(visit), visit.now),
-        told=line,
+        told=lines,
         entered=entered or Entered(),
         errors={field: say(key, code=entered.refusal if entered else "") for field, key in (errors or {}).items()},
         sent=confirmation.ordered(call.request.query_params, where, visit, say),

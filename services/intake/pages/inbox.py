@@ -47,12 +47,13 @@ async def inbox(call: PageRequest) -> Response:
     groups = labels.groups(offers.values(), calls, tasks, lambda case: spots.get(case, Spot()), say, name, call.visit.now)
     empty = not (groups.answer or groups.tasks or groups.calls or groups.work)
     many = [say("inbox.crowd", agency=name("agency", agency), number=number) for agency, number in crowds]
+    desk = name("agency", who.agency)
     asked = {f"/offers/{offer.offer_id}": told.asked_of(offer) for offer in offers.values() if told.awaited(offer)}
-    asked |= {f"/calls/{offer.offer_id}": told.asked_of(task) for offer in calls if (task := told.task_of(offer, every)) is not None}
-    asked |= {f"/tasks/{task.task_id}": told.asked_of(task) for task in tasks}
+    asked |= {f"/calls/{offer.offer_id}": told.asked_of(task, desk) for offer in calls if (task := told.task_of(offer, every)) is not None}
+    asked |= {f"/tasks/{task.task_id}": told.asked_of(task, desk) for task in tasks}
     shown = [card.href for card in (*groups.answer, *groups.calls, *groups.tasks) if card.href in asked]
     lines = await told_lines(call, {href: asked[href] for href in shown})
-    away = next((line for line in lines.values() if line.away), None)  # said once, not on every card
+    away = [line for line in told.once(lines.values()) if line.away]  # said once, not on every card
     told_of = {} if away else lines
     return render.page("inbox.html", call.visit, groups=groups, empty=empty, crowds=many, told=told_of, away=away)
 

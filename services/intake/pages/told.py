@@ -18,20 +18,31 @@ LATE_US = 60_000_000
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Who was told, in words. bad: nobody was, or messages do not leave, or it is not known. away: the last, as the notifier is away."""
+    """Who was told, in words.
+
+    who: the agency that it is about, where the page is about another one too.
+    bad: nobody was told, or messages do not leave, or it is not known. away: the last, as the notifier is away.
+    """
 
     text: str
+    who: str = ""
     bad: bool = False
     away: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An offer or a task. rung: the present one; the notifier may still be at a lower one. system: an agency's own system reads it."""
+    """An offer or a task.
+
+    rung: the present one; the notifier may still be at a lower one.
+    system: an agency's own system reads it.
+    who: name of the agency whose people are told, where the page is about another one too.
+    """
 
     id: str
     rung: int
     system: bool = False
+    who: str = ""
 
 
 def awaited(offer: Offer) -> bool:
@@ -39,11 +50,17 @@ def awaited(offer: Offer) -> bool:
     return offer.closed_at is None and offer.declined_by is None and offer.state in WAITING and offer.reach != "PHONE"
 
 
-def asked_of(what: Offer | Task) -> Asked:
+def asked_of(what: Offer | Task, who: str = "") -> Asked:
     """Return the question about an offer or a task."""
     if isinstance(what, Task):
-        return Asked(what.task_id, what.rung)
-    return Asked(what.offer_id, what.rung, system=what.reach == "SYSTEM")
+        return Asked(what.task_id, what.rung, who=who)
+    return Asked(what.offer_id, what.rung, system=what.reach == "SYSTEM", who=who)
+
+
+def at_step(task: Task, offers: Iterable[Offer]) -> tuple[Offer, ...]:
+    """Return the offers of the case that wait for an answer at the step of a task; none for a task about no step."""
+    here = (offer for offer in offers if task.step and (offer.track_id, offer.step) == (task.track_id, task.step))
+    return tuple(offer for offer in here if awaited(offer) and task.seat in (-1, offer.seat))
 
 
 def task_of(offer: Offer, tasks: Iterable[Task]) -> Task | None:
@@ -58,13 +75,19 @@ def line(answer: Mapping[str, Told] | None, asked: Asked, say: Words, now: int) 
         return Line(say("told.away"), bad=True, away=True)
     told = answer.get(asked.id)
     if told is None or told.rung < asked.rung:
-        return None if asked.system else Line(f"{say('told.nobody')} {say('told.unread')}", bad=True)
+        return None if asked.system else Line(f"{say('told.nobody')} {say('told.unread')}", asked.who, bad=True)
     if asked.system and not told.people:
         return None
     parts = [say("told", count=told.people, ends=", ".join(_told(told, say, now)))] if told.people else [say("told.nobody")]
     parts += [say("told.not", ends=", ".join(not_))] if (not_ := tuple(_not(told, say))) else []
     after, stuck = _next(told, say, now)
-    return Line(" ".join((*parts, after)), bad=stuck or not told.people)
+    return Line(" ".join((*parts, after)), asked.who, bad=stuck or not told.people)
+
+
+def once(lines: Iterable[Line]) -> tuple[Line, ...]:
+    """Return the lines of one page: that the notifier is away is said once."""
+    every = tuple(lines)
+    return next(((line,) for line in every if line.away), every)
 
 
 def _told(told: Told, say: Words, now: int) -> Iterable[str]:

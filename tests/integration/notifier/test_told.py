@@ -19,7 +19,7 @@ from services.intake import notifier_client
 from services.notifier.told import WhoWasTold
 from tests.harness import smtp
 from tests.harness.line.notifier_stack import MINUTE, Stack, ended, opened, sending
-from tests.harness.waiting import until
+from tests.harness.waiting import PATIENCE_S, until
 from tests.integration.notifier.test_answers import client
 
 HOUR = 60 * MINUTE
@@ -102,4 +102,5 @@ async def test_intake_does_not_wait_for_a_notifier_that_is_away_hangs_or_talks_n
 
         server = await asyncio.start_server(answering, "127.0.0.1", port)
         async with server, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=None) as hanging:
-            assert await notifier_client.told(hanging, notifier.keys, ["o"]) is None
+            async with asyncio.timeout(PATIENCE_S):
+                assert await notifier_client.told(hanging, notifier.keys, ["o"]) is None
