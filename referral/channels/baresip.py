@@ -7,6 +7,7 @@ even when ours is killed. Its output names the callee, so it goes nowhere; it ge
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import shutil
@@ -23,6 +24,8 @@ from referral.channels.prompts import write
 PROGRAMS = {"baresip": "baresip-core", "setpriv": "util-linux"}
 """Programs of a call, and the Debian package of each."""
 MODULES = tuple(Path(place, "baresip/modules") for place in ("/usr/lib", "/usr/local/lib"))
+FOLDER = "call-"
+"""Begins the name of a call's folder in the directory of temporary files."""
 NEEDED = ("g711.so", "aufile.so", "aubridge.so", "srtp.so", "menu.so", "ctrl_tcp.so")
 """Modules of baresip that a call needs; all are in Debian's baresip-core."""
 START_SECONDS = 4.0
@@ -115,11 +118,41 @@ def netstring(value: Mapping[str, str]) -> bytes:
     return b"%d:%b," % (len(text), text)
 
 
+def _held_folder() -> tuple[tempfile.TemporaryDirectory[str], int]:
+    """Make the folder of a call. Return it and the descriptor that holds its lock: the kernel releases that with our process."""
+    while True:
+        folder = tempfile.TemporaryDirectory(prefix=FOLDER, ignore_cleanup_errors=True)
+        try:
+            held = os.open(folder.name, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:  # a sweep was faster
+            continue
+        fcntl.flock(held, fcntl.LOCK_EX)
+        if Path(folder.name).exists():
+            return folder, held
+        os.close(held)  # a sweep was faster
+
+
+def sweep() -> None:
+    """Remove the folders of calls whose process was killed: sound and settings, no number. A folder that a living process holds stays."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER}*"):
+        try:
+            found = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError:  # ended meanwhile, or another user's
+            continue
+        try:
+            fcntl.flock(found, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+        except OSError:  # held
+            continue
+        finally:
+            os.close(found)
+
+
 class Call:
     """One process, from start to end."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="call-", ignore_cleanup_errors=True)
+        self._folder, self._held = _held_folder()
         self._process: asyncio.subprocess.Process | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -189,6 +222,7 @@ class Call:
             if self._writer is not None:
                 self._writer.close()
             self._folder.cleanup()
+            os.close(self._held)
 
     async def _gone(self, process: asyncio.subprocess.Process) -> None:
         try:

@@ -7,7 +7,7 @@ import os
 import secrets
 from functools import partial
 
-from referral.channels import gateway, handset, lane, voice
+from referral.channels import baresip, gateway, handset, lane, voice
 from referral.channels.email import Email, relay
 from referral.channels.gateway import Gateway
 from referral.channels.lane import Lane
@@ -57,6 +57,7 @@ async def main(settings: Settings) -> None:
     mail = {name: partial(Email, found) for name, found in relays.items()}
     lanes = {"email": providers.lane(mail, Providers(engine, "email", [*mail], chance), lane.CALL_SECONDS)}
     if calls := {name: partial(Voice, found) for name, found in trunks(os.environ).items()}:
+        baresip.sweep()
         lanes["voice"] = providers.lane(calls, Providers(engine, "voice", [*calls], chance), voice.SECONDS, voice.LINES)
     elif (telephones := handset.address(os.environ)) is not None:  # a local stack's
         lanes["voice"] = Lane(lambda: handset.Handset(telephones), handset.LINES, handset.CALL_SECONDS)

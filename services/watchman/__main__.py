@@ -12,7 +12,7 @@ from functools import partial
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from referral.channels import Channel, gateway, handset, voice
+from referral.channels import Channel, baresip, gateway, handset, voice
 from referral.channels.email import Email, relay
 from referral.channels.failover import Failover
 from referral.channels.gateway import Gateway
@@ -68,6 +68,7 @@ def ways(environment: Mapping[str, str]) -> dict[str, Way]:
         lane = _lane({one.name: partial(Gateway, one) for one in gateways}, SMS_SECONDS)
         found["sms"] = Way(lane, tuple(_server(one.url) for one in gateways))
     if calls := trunks(environment):
+        baresip.sweep()
         lane = _lane({name: partial(Voice, one) for name, one in calls.items()}, voice.SECONDS)
         servers = (Server(one.host.strip("[]"), one.port, udp=one.authority is None) for one in calls.values())
         found["voice"] = Way(lane, tuple(servers))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
-import urllib.parse
 import uuid
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from tests.faults.line import Line
 from tests.faults.load import SENDER
 from tests.faults.quiet import quiet
 from tests.faults.verdict import doctor
+from tests.harness.markers import codings
 
 pytestmark = [pytest.mark.servers, pytest.mark.asyncio(loop_scope="session")]
 SCRIPTS = ("Zorica-Markerova", "Зорица-Маркерова", "Lirië-Markërova")
@@ -87,13 +86,6 @@ def in_files(folder: Path) -> list[str]:
             found.append(str(file.relative_to(folder)))
     assert looked > 1_000_000, "there was something to search"
     return found
-
-
-def codings(text: str) -> list[bytes]:
-    """As it is, as JSON escapes it, as an address or a mail would, in UTF-16, and in hexadecimal."""
-    plain = text.encode()
-    escaped = json.dumps(text)[1:-1].encode()
-    return [plain, escaped, urllib.parse.quote(text).encode(), text.encode("utf-16-le"), text.encode("utf-16-be"), plain.hex().encode()]
 
 
 async def test_without_its_key_a_case_is_unreadable_and_its_integrity_is_still_proven(line: Line) -> None:

@@ -6,7 +6,7 @@ It speaks as much of RFC 3261 as one call over UDP on loopback needs, and sends 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
@@ -15,13 +15,18 @@ QUOTES = "the server quotes"
 
 
 class Switchboard(asyncio.DatagramProtocol):
-    """calls: by Call-ID, the state of each that has not ended. pressed: calls in which key 1 was pressed."""
+    """calls: by Call-ID, the state of each that has not ended. pressed: calls in which key 1 was pressed.
+
+    presses: called with the number of whoever has just pressed it. sound: port to which callers send sound; 9 discards it.
+    """
 
     def __init__(self) -> None:
         self.mode: Mode = "presses"
         self.port = 0
         self.calls: dict[str, str] = {}
         self.pressed = 0
+        self.presses: Callable[[str], None] = lambda number: None
+        self.sound = 9
         self._invites: dict[str, dict[str, str]] = {}
         self._transport: asyncio.DatagramTransport | None = None
 
@@ -53,6 +58,7 @@ class Switchboard(asyncio.DatagramProtocol):
             self.calls[headers["call-id"]] = "pressed"
             self.pressed += 1
             self._press(headers, addr)
+            self.presses(headers["to"].partition("sip:")[2].partition("@")[0])
         elif method == "BYE":
             self.calls.pop(headers["call-id"], None)
             self._say("200 OK", headers, addr)
@@ -70,8 +76,8 @@ class Switchboard(asyncio.DatagramProtocol):
         self._say("180 Ringing", headers, addr)
         if self.mode != "rings":
             self.calls[call] = "answered"
-            sdp = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n"
-            self._say("200 OK", headers, addr, sdp)
+            sdp = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+            self._say("200 OK", headers, addr, f"{sdp}m=audio {self.sound} RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n")
         return None
 
     def _say(self, status: str, to: dict[str, str], addr: Any, sdp: str = "") -> None:

@@ -81,11 +81,15 @@ class Stack:
             yield tx
 
     async def tell(self, case_id: str, *events: Struct, age: int = 0, drill: bool = False) -> Outcome:
-        """Hand events to the handler in one batch and commit it. age: µs since they were decided."""
+        """Hand events of one case to the handler in one batch and commit it. age: µs since they were decided."""
+        return await self.tell_all([(case_id, event, drill) for event in events], age)
+
+    async def tell_all(self, told: Iterable[tuple[str, Struct, bool]], age: int = 0) -> Outcome:
+        """Hand events to the handler in one batch and commit it. told: case, event, drill. age: µs since they were decided."""
         async with self.engine.begin() as tx:
             now = await clock.now(tx)
             source = Source(topic="referral-routing", partition=0, offset=0)
-            made = [Input(id=str(uuid.uuid4()), case_id=case_id, body=e, source=source, at=now - age, drill=drill) for e in events]
+            made = [Input(id=str(uuid.uuid4()), case_id=c, body=e, source=source, at=now - age, drill=d) for c, e, d in told]
             return await self._batch(tx, made, now)
 
     async def due(self, case_id: str) -> Outcome:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import re
 import signal
@@ -15,7 +14,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -29,6 +27,7 @@ from referral.channels.handset import Handset as HandsetChannel
 from referral.channels.voice import Patience, Trunk, Voice
 from referral.local.handset import Handset
 from tests.harness import smtp
+from tests.harness.served import served
 from tests.harness.switchboard import Switchboard, switchboard
 from tests.harness.waiting import until
 from tests.harness.wire import Wire
@@ -373,22 +372,6 @@ async def _wire(port: int) -> AsyncIterator[Wire]:
         yield wire
     finally:
         await wire.close()
-
-
-@asynccontextmanager
-async def served(app: Starlette) -> AsyncIterator[int]:
-    """Serve an application in this loop; its port."""
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=1))
-    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
-    bound = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
-    listening = bound.sockets[0].dup()
-    bound.close()
-    running = asyncio.create_task(server.serve(sockets=[listening]))
-    try:
-        yield int(listening.getsockname()[1])
-    finally:
-        server.should_exit = True
-        await running
 
 
 CHANNELS = {"email": _mail, "handset": _handset, "sms": _gateway, "voice": _voice, "document": _document}

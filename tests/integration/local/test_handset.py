@@ -22,8 +22,8 @@ from referral.cli import run
 from referral.local import handset as local
 from referral.local import speech
 from referral.local.handset import Handset, Problem
+from tests.harness.served import served
 from tests.harness.waiting import until
-from tests.integration.channels.adapters import served
 
 OUT = Outgoing("", "3f0a91bc-0000-4000-8000-000000000000", "4711", "sr-Cyrl", True, "https://inbox.example/")
 NUMBER, OTHER = "+999440101", "+999440102"

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy
 import pytest
 
-from referral.channels import Handed, Unreached, Unsure, Word, prompts
+from referral.channels import Handed, Unreached, Unsure, Word, baresip, prompts
 from referral.channels.message import WORDINGS
 from referral.channels.prompts import Part
 from referral.channels.voice import Patience
@@ -143,15 +143,23 @@ asyncio.run(Voice(Trunk("127.0.0.1", int(sys.argv[1]), Path(sys.argv[3]))).send(
 
 
 @pytest.mark.parametrize("answers", ["manual", "auto"])
-async def test_when_we_are_killed_the_telephone_stops_ringing(answers: str, sounds: Path, place: Place) -> None:
-    """Also one that was answered: nobody is left with a handset that nobody speaks into."""
+async def test_when_we_are_killed_the_telephone_stops_ringing(
+    answers: str, sounds: Path, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that was answered: nobody is left with a handset that nobody speaks into. The next start removes the call's folder."""
+    monkeypatch.setattr("tempfile.tempdir", str(folder := place("ours")))
     async with telephone(place("callee"), answers) as callee:
-        words, own = (str(callee.port), NUMBER, str(sounds)), {**os.environ, "TMPDIR": str(place("ours"))}
+        words, own = (str(callee.port), NUMBER, str(sounds)), {**os.environ, "TMPDIR": str(folder)}
         ours = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED, *words, cwd=CHECKOUT, env=own)
         await callee.sees("CALL_INCOMING" if answers == "manual" else "CALL_ESTABLISHED")
+        [left] = folder.iterdir()
+        baresip.sweep()
+        assert (left / "call.wav").exists(), "a call that is under way keeps its files"
         ours.kill()
-        await callee.sees("CALL_CLOSED")
         await ours.wait()
+        await callee.sees("CALL_CLOSED")
+        baresip.sweep()
+        assert [*folder.iterdir()] == []
 
 
 async def test_a_program_that_dies_costs_one_call_and_the_line_goes_on(caller: Caller, place: Place) -> None:
