@@ -12,7 +12,7 @@ import traceback
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-from bench import alarms, check, deciding, doors, figures, latency, logged, proof, routing, signed, simulate, start, storm, voice
+from bench import alarms, check, deciding, doors, failover, figures, latency, logged, proof, routing, signed, simulate, start, storm, voice
 from bench.ground import Ground, ground, say
 from bench.rows import Row, show, write
 
@@ -32,6 +32,7 @@ FIGURES: dict[str, Callable[[Ground], AsyncIterator[Row]]] = {
     "knock": doors.knock,
     "voice": lambda _: voice.figures(),
     "storm": storm.storm,
+    "failover": failover.failover,
     "oversight": figures.figures,
     "up": start.up,
 }

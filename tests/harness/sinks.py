@@ -25,6 +25,7 @@ from referral.local.handset import Handset, Problem
 from services.notifier import door
 from services.notifier.answers import Answers
 from services.notifier.metrics import Figures
+from services.notifier.told import WhoWasTold
 from tests.harness import kannel, smtp
 from tests.harness.line.notifier_stack import Stack
 from tests.harness.served import served
@@ -124,7 +125,8 @@ async def sms(notifier: Stack) -> AsyncIterator[Sink]:
             sink.take(told["to"][0], shown(told["dlr-url"][0].rpartition("/")[2]))
 
     secret = notifier.keys.callback("sms")
-    application = door.made(Answers(notifier.engine, notifier.keys, Figures(CollectorRegistry())), secret).application()
+    answers = Answers(notifier.engine, notifier.keys, Figures(CollectorRegistry()))
+    application = door.made(answers, WhoWasTold(notifier.engine, notifier.keys), secret).application()
     with tempfile.TemporaryDirectory(prefix="kannel-") as folder:
         async with served(application) as port, kannel.node(library) as smsc:
             base = f"http://127.0.0.1:{port}"

@@ -7,13 +7,13 @@ import os
 import re
 import signal
 import tempfile
-from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from sqlalchemy.ext.asyncio import create_async_engine
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -22,63 +22,22 @@ from starlette.routing import Route
 from referral.channels import Channel, prompts
 from referral.channels.baresip import absent
 from referral.channels.email import Email, Relay
+from referral.channels.failover import Failover
 from referral.channels.gateway import Gateway, Provider
 from referral.channels.handset import Handset as HandsetChannel
 from referral.channels.voice import Patience, Trunk, Voice
+from referral.local import ports
 from referral.local.handset import Handset
+from services.notifier.blame import OURS
+from services.notifier.providers import Providers
 from tests.harness import smtp
 from tests.harness.served import served
 from tests.harness.switchboard import Switchboard, switchboard
 from tests.harness.waiting import until
 from tests.harness.wire import Wire
+from tests.integration.channels.adapter import QUOTED, Adapter
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "channels.md"
-QUOTED = "the server quotes"
-"""Begins whatever a test's server says about an address; nothing of it may leave a channel."""
-
-
-class Adapter(ABC):
-    """One channel and its server. A new one accepts.
-
-    address: of a made-up person, in the channel's own writing. marker: the part of it that no log line may contain. limit: of its lane
-    where the server hangs, s: long enough that a server which does not hang answers in it, on a machine that does much else.
-    """
-
-    address: str
-    marker: str
-    limit = 3.0
-
-    @abstractmethod
-    def channel(self) -> Channel:
-        """Return a new channel to the server."""
-
-    @abstractmethod
-    def taken(self) -> int:
-        """Return how many messages the server has taken for good."""
-
-    @abstractmethod
-    def under_way(self) -> int:
-        """Return how many messages the server has begun and not ended: an open transaction, a ringing call."""
-
-    @abstractmethod
-    async def accept(self) -> None:
-        """Take every message."""
-
-    @abstractmethod
-    async def refuse(self) -> None:
-        """Say that this address takes no messages, and quote it."""
-
-    @abstractmethod
-    async def away(self) -> None:
-        """Be unreachable."""
-
-    @abstractmethod
-    async def hang(self) -> None:
-        """Take the connection, and never answer."""
-
-    @abstractmethod
-    async def die(self) -> None:
-        """Take the message, and break the connection instead of the answer."""
 
 
 class MailAdapter(Adapter):
@@ -209,6 +168,22 @@ class GatewayAdapter(Adapter):
         await self._wire.set("dies")
 
 
+class FailoverAdapter(GatewayAdapter):
+    """SMS by two gateways. The first is never there: the second takes over each message, and behaves as a test says.
+
+    The database that remembers which one works is not there either: the order holds."""
+
+    def __init__(self, handset: Handset, wire: Wire) -> None:
+        super().__init__(handset, wire)
+        nowhere = f"127.0.0.1:{ports.free(1)[0]}"
+        self._first = Provider("sms-1", f"http://{nowhere}/cgi-bin/sendsms", "notifier", "made up")
+        engine = create_async_engine(f"postgresql+asyncpg://nobody@{nowhere}/nothing")
+        self._breakers = Providers(engine, "sms", ("sms-1", "sms-2"), lambda: 0.0)
+
+    def channel(self) -> Channel:
+        return Failover({"sms-1": Gateway(self._first), "sms-2": super().channel()}, self._breakers, OURS, 30.0)
+
+
 class VoiceAdapter(Adapter):
     """Telephone calls by baresip, and a trunk that answers and presses 1."""
 
@@ -300,22 +275,24 @@ async def _mail() -> AsyncIterator[Adapter]:
 
 @asynccontextmanager
 async def _handset() -> AsyncIterator[Adapter]:
-    handset = Handset()
-    port = int((await handset.start()).rpartition(":")[2])
-    async with _wire(port) as wire:
+    async with _telephones() as (handset, wire):
         adapter = HandsetAdapter(handset, wire)
         await adapter.accept()
         yield adapter
         await adapter.leave()
-    await handset.stop()
 
 
 @asynccontextmanager
-async def _gateway() -> AsyncIterator[Adapter]:
+async def _gateway(adapter: type[GatewayAdapter] = GatewayAdapter) -> AsyncIterator[Adapter]:
+    async with _telephones() as (handset, wire):
+        yield adapter(handset, wire)
+
+
+@asynccontextmanager
+async def _telephones() -> AsyncIterator[tuple[Handset, Wire]]:
     handset = Handset()
-    port = int((await handset.start()).rpartition(":")[2])
-    async with _wire(port) as wire:
-        yield GatewayAdapter(handset, wire)
+    async with _wire(int((await handset.start()).rpartition(":")[2])) as wire:
+        yield handset, wire
     await handset.stop()
 
 
@@ -374,5 +351,12 @@ async def _wire(port: int) -> AsyncIterator[Wire]:
         await wire.close()
 
 
-CHANNELS = {"email": _mail, "handset": _handset, "sms": _gateway, "voice": _voice, "document": _document}
+CHANNELS: dict[str, Callable[[], AbstractAsyncContextManager[Adapter]]] = {
+    "email": _mail,
+    "handset": _handset,
+    "sms": _gateway,
+    "failover": lambda: _gateway(FailoverAdapter),
+    "voice": _voice,
+    "document": _document,
+}
 """Each channel's adapter, as a context. A new channel is one entry."""

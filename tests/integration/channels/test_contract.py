@@ -20,7 +20,8 @@ from referral.channels import Handed, Outgoing, Refused, Unreached, Unsure, Word
 from referral.channels.lane import Lane, Line
 from services.notifier.blame import OURS
 from tests.harness.waiting import until
-from tests.integration.channels.adapters import CHANNELS, DOCUMENT, QUOTED, Adapter, document_source
+from tests.integration.channels.adapter import QUOTED, Adapter
+from tests.integration.channels.adapters import CHANNELS, DOCUMENT, document_source
 
 AT = 1_764_000_000_000_000
 OUT = Outgoing("", "3f0a91bc-0000-4000-8000-000000000000", "4711", "sq", True, "https://inbox.example/", at=AT)

@@ -34,6 +34,7 @@ from services.notifier.answers import Answers, code
 from services.notifier.health import Watch
 from services.notifier.metrics import Figures
 from services.notifier.send import Sender
+from services.notifier.told import WhoWasTold
 from tests.harness import kannel, smtp
 from tests.harness.line.notifier_stack import INBOX, MINUTE, Stack, of, sending
 from tests.harness.marked import cases, markers, tell
@@ -127,7 +128,8 @@ async def some_unknown(server: smtp.SMTP, address: str) -> str:
 async def answers(notifier: Stack, secret: str) -> AsyncIterator[int]:
     """The notifier's door on a port of this machine."""
     port = ports.free(1)[0]
-    application = door.made(Answers(notifier.engine, notifier.keys, Figures(CollectorRegistry())), secret).application()
+    taking = Answers(notifier.engine, notifier.keys, Figures(CollectorRegistry()))
+    application = door.made(taking, WhoWasTold(notifier.engine, notifier.keys), secret).application()
     bound, server = http_server.listen("127.0.0.1", port), http_server.server(Health(), application)
     bound.listen()
     running = asyncio.create_task(http_server.serve(server, bound))
@@ -138,7 +140,7 @@ async def answers(notifier: Stack, secret: str) -> AsyncIterator[int]:
         await running
 
 
-@pytest.mark.parametrize("count", [200, pytest.param(10_000, marks=LONG)])
+@pytest.mark.parametrize("count", [100, pytest.param(10_000, marks=LONG)])
 async def test_no_byte_of_any_channel_says_anything_about_a_case(
     count: int, notifier: Stack, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -211,7 +213,7 @@ async def over(notifier: Stack, count: int, *channels: str) -> None:
         await notifier.drain()
         return not await notifier.rows(DUE, channels=[*channels])
 
-    await until(look, within=max(90, count), what=f"{', '.join(channels)} are over", pause=0.5)
+    await until(look, within=max(200, count), what=f"{', '.join(channels)} are over", pause=0.5)
 
 
 async def none(notifier: Stack, sql: str) -> bool:
