@@ -32,6 +32,8 @@ from tests.harness.waiting import until
 
 KILLS = max(200 // int(os.environ.get("REFERRAL_KILL_STEP", "66")), 3)
 PEOPLE = 5
+PATIENT_S = 600.0
+"""Longest wait for a sender (ours): 200 runs of it start beside whatever else the machine does."""
 MINUTE = 60 * 1_000_000
 CHILD = """
 import asyncio, json, sys
@@ -87,20 +89,20 @@ async def test_kills_between_handing_over_and_writing_down(kind: str, notifier: 
 
         for _ in range(KILLS):
             running = await stack.enter_async_context(sender(*words))
-            await until(settled, pause=0.1)
+            await until(settled, PATIENT_S, "what was in flight is said", pause=0.1)
             offers.append(opened(due=await notifier.now() + 90 * MINUTE))
             await notifier.tell(case, offers[-1])
             at = len(sink.taken) + draw.randrange(1, PEOPLE + 1)
             sink.strike = lambda running=running, at=at: strike(running) if len(sink.taken) >= at else None  # type: ignore[misc]
             await notifier.advance(15 * MINUTE)  # past the delay of a call, and past everybody's pace
-            await until(lambda running=running: running.returncode is not None, what="the sender is killed")  # type: ignore[misc]
+            await until(lambda running=running: running.returncode is not None, PATIENT_S, "the sender is killed")  # type: ignore[misc]
             struck = {(addresses[row.person], shown(row.reference) if sink.names else "") for row in await notifier.rows(IN_FLIGHT)}
             assert sink.taken[at - 1] in struck, "the kill came too late: its message was written down"
             in_flight.update(struck)
             await notifier.rows(RELEASE)
             sink.strike = lambda: None
         async with sender(*words):
-            await until(settled, pause=0.1)
+            await until(settled, PATIENT_S, "what was in flight is said", pause=0.1)
         if sink.arrives is not None:
             await sink.arrives()
             await until(lambda: told(notifier, KnockDelivered, KILLS * PEOPLE), what="every receipt is taken", pause=0.2)
