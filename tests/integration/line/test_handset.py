@@ -46,6 +46,7 @@ async def test_replies_and_keys_acknowledge_and_nothing_more(stack: Stack) -> No
 def answered_by_sms(stage: Stage, stack: Stack) -> None:
     case_id, sms = asked(stage, stack, "first", f"{POLICE}.duty-officer")
     stage.log(case_id, "the message has arrived by sms")
+    assert told(stack, f"{POLICE}.duty-officer", str(stage.offered(POLICE, case_id, "police")["offer_id"])) == "1 dorëzuar"
     code = digits(sms)
     assert replied(stack, sms, f"1 {(int(code) + 1) % 10_000:04}") == "taken", "a stranger learns nothing from the answer"
     assert stage.offered(POLICE, case_id, "police")["state"] == "OFFERED"
@@ -73,6 +74,16 @@ def asked(stage: Stage, stack: Stack, key: str, login: str) -> tuple[str, Entry]
     stage.offered(POLICE, case_id, "police")
     new = lambda: [e for e in stack.handset.entries[before:] if (e.number, e.kind) == (number, "sms")]  # noqa: E731
     return case_id, stage.wait("an SMS", lambda: next(iter(new()), None))
+
+
+def told(stack: Stack, login: str, offer: str) -> str:
+    """What the page of an offer says first of who was told, in Albanian."""
+    with httpx.Client(base_url=stack.url("intake"), follow_redirects=True, timeout=PATIENCE_S) as browser:
+        hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', browser.get("/signin").text))
+        browser.post("/signin", data={**hidden, "login": login, "password": cast.load(stack.config.data).password})
+        page = browser.get(f"/offers/{offer}").text
+    found = re.search(r'class="told">Të njoftuar 1: (1 \w+) ', page)
+    return found[1] if found else "".join(re.findall(r'<p class="told.*?</p>', page)) or page
 
 
 def digits(sms: Entry) -> str:
