@@ -58,7 +58,11 @@ _CLAIM = text(
 ASKED = ", ".join(f"a.{name}" for name in Question.__dataclass_fields__)
 _CHECK = text(
     f"SELECT d.id AS delivery, d.person, d.rung AS at_rung, d.lease_until > clock_timestamp() AS held, {ASKED},"  # noqa: S608 - field names
-    " EXISTS (SELECT FROM pause WHERE ended_at IS NULL) AS paused, runtime.clock() AS now"
+    " EXISTS (SELECT FROM pause WHERE ended_at IS NULL) AS paused, runtime.clock() AS now,"
+    # An answer counts for what waits beside it as soon as it is stored, also while the handler does not read it.
+    " EXISTS (SELECT FROM delivery w WHERE (w.asked, w.rung) = (d.asked, d.rung) AND w.again >= d.again AND w.word = 'LOOKS'"
+    " AND w.person <> ALL (a.skip)) AS looked,"
+    " EXISTS (SELECT FROM delivery w WHERE (w.asked, w.rung, w.person) = (d.asked, d.rung, d.person) AND w.word = 'CANNOT') AS declined"
     " FROM unnest(CAST(:ids AS bigint[]), CAST(:attempts AS integer[])) AS w (id, attempt) JOIN delivery d USING (id, attempt)"
     " JOIN asked a ON a.id = d.asked WHERE d.state = 'WAITING'"
 )
@@ -139,7 +143,7 @@ class Claimed:
 class DeliveryCheck:
     """State of a claimed delivery just before it is sent.
 
-    held: this sender still holds the lease. open: its question is open, at the delivery's rung.
+    held: this sender still holds the lease. open: its question is open, at the delivery's rung, and nobody has answered its round.
     wanted: its recipient is on duty for the question and may be knocked. paused: sending is switched off. now: µs by the one clock.
     """
 
@@ -193,8 +197,8 @@ async def check(tx: AsyncConnection, claimed: Sequence[Claimed]) -> list[Deliver
     checks = {}
     for row in rows:
         asked = question(row)
-        open_ = asked.state is State.OPEN and asked.rung == row.at_rung
-        held = open_ and wanted(asked, row.at_rung, row.person, staff, row.now)
+        open_ = asked.state is State.OPEN and asked.rung == row.at_rung and not row.looked
+        held = open_ and not row.declined and wanted(asked, row.at_rung, row.person, staff, row.now)
         checks[row.delivery] = DeliveryCheck(row.held, open_, held, row.paused, row.now)
     return [checks.get(c.id) for c in claimed]
 
