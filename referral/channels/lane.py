@@ -16,16 +16,24 @@ CALL_SECONDS = 25.0
 WRITE_SECONDS = 10
 """Part of a lease that is left for the database: a check before the message, and its result (ours)."""
 
+STOP_SECONDS = 8.0
+"""Time for messages under way to end when the process is asked to stop (ours): a message takes milliseconds."""
+
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """Settings of one channel. make: makes the channel of a new line. lines: open at once. seconds: longest duration of one call."""
+    """Settings of one channel.
+
+    make: makes the channel of a new line. lines: open at once. seconds: longest duration of one call.
+    stop: seconds for messages under way when the process is asked to stop; then they are cut.
+    """
 
     make: Callable[[], Channel]
     lines: int = LINES
     seconds: float = CALL_SECONDS
+    stop: float = STOP_SECONDS
 
     @property
     def lease(self) -> int:

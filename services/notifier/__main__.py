@@ -7,23 +7,26 @@ import os
 import secrets
 from functools import partial
 
-from referral.channels import baresip, gateway, handset, lane, voice
+from referral.channels import baresip, gateway, handset, lane
 from referral.channels.email import Email, relay
 from referral.channels.gateway import Gateway
 from referral.channels.lane import Lane
 from referral.channels.voice import Voice, trunks
+from referral.errors import Rejected
 from referral.runtime.keys import case_keys
 from referral.runtime.postgres import database
 from referral.runtime.process import run
 from referral.runtime.service import Service
 from referral.runtime.settings import Settings, load
-from services.notifier import door, providers, tidy
+from services.notifier import canary, door, holes, providers, tidy
 from services.notifier.answers import Answers
+from services.notifier.canary import Canary
 from services.notifier.handle import Notifier
 from services.notifier.health import Watch
 from services.notifier.metrics import Figures
 from services.notifier.providers import Providers
 from services.notifier.send import Sender
+from services.notifier.steps import WAKES
 from services.notifier.told import WhoWasTold
 
 CONNECTIONS = 6
@@ -58,7 +61,7 @@ async def main(settings: Settings) -> None:
     lanes = {"email": providers.lane(mail, Providers(engine, "email", [*mail], chance), lane.CALL_SECONDS)}
     if calls := {name: partial(Voice, found) for name, found in trunks(os.environ).items()}:
         baresip.sweep()
-        lanes["voice"] = providers.lane(calls, Providers(engine, "voice", [*calls], chance), voice.SECONDS, voice.LINES)
+        lanes["voice"] = providers.calls(calls, Providers(engine, "voice", [*calls], chance))
     elif (telephones := handset.address(os.environ)) is not None:  # a local stack's
         lanes["voice"] = Lane(lambda: handset.Handset(telephones), handset.LINES, handset.CALL_SECONDS)
     back = os.environ.get("REFERRAL_SMS_CALLBACK") or settings.public_url
@@ -66,11 +69,16 @@ async def main(settings: Settings) -> None:
     if sms := {found.name: partial(Gateway, found) for found in gateways}:
         lanes["sms"] = providers.lane(sms, Providers(engine, "sms", [*sms], chance), SMS_SECONDS)
     sender = Sender(engine, keys, lanes, settings.inbox_url, figures, settings.public_url)
+    robot = canary.number(os.environ)
+    if robot is not None and canary.CHANNEL not in lanes:
+        raise Rejected("incomplete", "REFERRAL_CANARY", "it is called by the trunk of REFERRAL_SIP: set both")
+    calls_itself, loud = Canary(engine, keys, robot), frozenset(lanes).intersection(WAKES)
+    background = (sender.run, watch.run, lambda: tidy.run(engine), lambda: holes.run(engine, loud), calls_itself.run)
     app = door.made(
         Answers(engine, keys, figures), WhoWasTold(engine, keys), keys.callback("sms"), gateway.signing(os.environ)
     ).application()
     try:
-        await run(service(watch), app=app, background=(sender.run, watch.run, lambda: tidy.run(engine)), settings=settings)
+        await run(service(watch), app=app, background=background, settings=settings)
     finally:
         await engine.dispose()
 

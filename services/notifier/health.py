@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from referral.runtime import observe
@@ -18,6 +19,9 @@ SECOND = 1_000_000
 LATE_SECONDS = 30
 """Limit for a delivery that failed an attempt, since it was first due: beyond it the notifier is not ready, because its channel is away.
 Two attempts have failed by then (blame.RETRY_SECONDS), and a probe that polls readiness every 15 s notices within a minute."""
+
+_WATCHED = text("SELECT holes, canary FROM watch")
+"""What the watchman reads of it, too; the database computes no column that nobody asks for."""
 
 
 class Watch:
@@ -39,11 +43,13 @@ class Watch:
         try:
             async with self._engine.connect() as tx:
                 self._now, self._away = await deliveries.backlog(tx), await providers.states(tx)
+                watched = (await tx.execute(_WATCHED)).one()
         except Exception as error:
             observe.log().warning("backlog not read", kind=type(error).__name__)
         else:
             self._figures.backlog(self._now)
             self._figures.providers(self._away)
+            self._figures.watched(*watched)
 
     def not_ready(self) -> Mapping[str, str]:
         """Return the reasons why the notifier is not ready, each with the action for the operator."""

@@ -43,6 +43,17 @@ class Figures:
         what = "1 while this provider of the channel is left alone because it failed"
         self._providers = Gauge("referral_knocks_provider_open", what, ["channel", "provider"], registry=registry)
 
+        # Worry above 0: something urgent waits where nobody is woken. The watchman calls after a minute.
+        self._holes = Gauge("referral_knocks_holes", "Urgent questions whose rung no loud channel reaches now", registry=registry)
+        # Worry above 1800: two calls to a number of ours were not answered. 0 without such a number.
+        what = "Time since a call to a number of ours was answered"
+        self._canary = Gauge("referral_knocks_canary_seconds", what, registry=registry)
+
+    def watched(self, holes: int | None, canary: float | None) -> None:
+        """Set what the watchman sees too. None: nobody has counted, or there is no number."""
+        self._holes.set(holes or 0)
+        self._canary.set(canary or 0.0)
+
     def sent(self, channel: str, seconds: float) -> None:
         """Count a sent message. seconds: from its first due time."""
         self._sent.labels(channel).inc()

@@ -28,8 +28,8 @@ from referral.domain.events import (
 )
 from referral.domain.rules.answers import BY_HANDSET
 from referral.domain.rules.offers import CARRIED_OVER
-from services.notifier.duty import Duty, Person, Roster, Why, able, at_desk, next_change, on_duty
-from services.notifier.steps import steps
+from services.notifier.duty import Duty, Loudness, Person, Roster, Why, able, at_desk, next_change, on_duty
+from services.notifier.steps import loudness, steps
 
 REPEATS = 2
 """Knocks of an unanswered offer at one rung after the first (P): one for who did not hear, one for who forgot."""
@@ -228,6 +228,18 @@ def plan(asked: Question, roster: Roster, now: int, told: Told = NOBODY) -> Plan
 def wanted(asked: Question, rung: int, person: str, roster: Roster, now: int) -> bool:
     """Return whether a planned knock may still be sent: its person is on duty for the question, and the question is at that rung."""
     return asked.rung == rung and any(p.account == person for p in _duty(asked, roster, now).people)
+
+
+def unheard(asked: Question, roster: Roster, now: int, loud: frozenset[str]) -> bool:
+    """Return whether an urgent question waits at a rung where no loud channel reaches anybody on duty now: a hole that has begun.
+
+    loud: channels that wake somebody. What can wait for the day is no hole, and nobody is needed where a system reads the offer.
+    """
+    if asked.state is not State.OPEN or asked.taken or loudness(asked.due, now, asked.once) is not Loudness.URGENT:
+        return False
+    if asked.system and not any(person.agency == asked.agency for person in roster.people):
+        return False
+    return not any(loud.intersection(person.channels) for person in _duty(asked, roster, now).people)
 
 
 def _round(asked: Question, roster: Roster, now: int) -> Plan:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from referral.channels import Channel
+from referral.channels import Channel, voice
 from referral.channels.failover import Failover
 from referral.channels.lane import LINES, Lane
 from referral.runtime import observe
@@ -113,6 +113,12 @@ class Providers:
 def lane(made: Mapping[str, Callable[[], Channel]], breakers: Providers, seconds: float, lines: int = LINES) -> Lane:
     """Return the lane of a channel with several providers. made: makes the channel of each, by name. seconds: limit of one call of one."""
     return Lane(lambda: Failover({name: make() for name, make in made.items()}, breakers, OURS, seconds), lines, len(made) * seconds)
+
+
+def calls(made: Mapping[str, Callable[[], Channel]], breakers: Providers) -> Lane:
+    """Return the lane of telephone calls. At a stop each ends properly: somebody listens, and would be called again."""
+    one = lane(made, breakers, voice.SECONDS, voice.LINES)
+    return replace(one, stop=one.seconds)
 
 
 async def states(tx: AsyncConnection) -> dict[tuple[str, str], bool]:

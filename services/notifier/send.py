@@ -32,8 +32,6 @@ POLL_SECONDS = 0.2
 """Polling interval without a notification: retries fall due, leases expire, a drill advances the clock."""
 RECORD_SECONDS = (0.2, 1.0, 3.0, 10.0)
 """Gaps between attempts to write a result while the database is away; far inside the lease."""
-STOP_SECONDS = 8
-"""Time for messages under way to end when the process is asked to stop."""
 
 
 class Sender:
@@ -85,7 +83,7 @@ class Sender:
                     await wakeup.heard(ear, POLL_SECONDS)
         finally:
             if under_way:  # a sent message without a written result would be sent again
-                await asyncio.wait(under_way, timeout=STOP_SECONDS)
+                await asyncio.wait(under_way, timeout=lane.stop)
             await asyncio.gather(*(line.close() for line in lines))
 
     async def _claim(self, channel: str, most: int) -> list[Claimed]:

@@ -20,7 +20,7 @@ from services.notifier import roster
 from services.notifier.duty import Roster, next_change, on_duty, rungs_of
 
 HOUR = 3600 * 1_000_000
-_AGENCIES = text("SELECT DISTINCT agency FROM person WHERE ended_at IS NULL ORDER BY agency")
+_AGENCIES = text("SELECT DISTINCT agency FROM person WHERE ended_at IS NULL AND agency <> 'canary' ORDER BY agency")
 
 
 @dataclass(frozen=True, slots=True)

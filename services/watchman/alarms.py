@@ -18,6 +18,8 @@ class Alarm(StrEnum):
     BEHIND = "notifier-behind"
     CHANNEL = "channel-away"
     PAUSED = "knocks-paused"
+    HOLE = "hole-begun"
+    CANARY = "canary-missing"
     DATABASE = "database-away"
     BROKER = "broker-away"
     WATCHMAN = "watchman-silent"
@@ -34,13 +36,16 @@ LIMITS: Mapping[Alarm, float] = {
     Alarm.BEHIND: TWICE_S,
     Alarm.CHANNEL: 30.0,
     Alarm.PAUSED: TWICE_S,
+    Alarm.HOLE: 60.0,
+    Alarm.CANARY: 120.0,
     Alarm.DATABASE: 60.0,
     Alarm.BROKER: 60.0,
     Alarm.WATCHMAN: 60.0,
     Alarm.MUTE: 30.0,
 }
 """Seconds since the thing was last in order (ours). A restarted notifier takes over in 15 s; a database or a broker that fails over is back
-within a minute; a beat comes three times a minute, and an alarm needs three that are missing."""
+within a minute; a beat comes three times a minute, and an alarm needs three that are missing. A rung with a hole is passed over
+at once; one that stands for a minute is not. A canary that a jump of the clock or a new start makes due is answered within two minutes."""
 STUCK_S = 60.0
 """Seconds (ours) for which a partition has unread records and its position does not move."""
 LAG = 1000
@@ -49,6 +54,8 @@ LATE_S = 60.0
 """Seconds (ours) by which a due alarm of the notifier, or an event that it has decided, may be late."""
 PAUSE_S = 1800.0
 """Seconds (ours) after which a pause counts as forgotten: whoever pauses because of a storm looks again within half an hour."""
+CANARY_S = 1800.0
+"""Seconds (P) since a call to a number of ours was last answered: one comes every quarter of an hour, and two are missing."""
 ASLEEP_S = 60.0
 """Seconds (ours) without a look after which this process itself was stopped: what it saw before proves nothing."""
 JOIN_S = 300.0
@@ -63,6 +70,8 @@ class Counters:
     or longer and of which nobody was handed a knock. late: seconds by which the oldest due alarm or unpublished event is late.
     away: loud channels of which every provider is out of order: a knock has waited for a minute by our fault, or all breakers are open.
     positions: `topic/partition` → next offset that the notifier reads.
+    holes: urgent questions that wait where no loud channel reaches anybody who is on duty now; None if nobody has counted.
+    canary: seconds since a call to a number of ours was last answered; None without such a number.
     """
 
     alive: int
@@ -71,6 +80,8 @@ class Counters:
     late: float = 0.0
     away: tuple[str, ...] = ()
     positions: Mapping[str, int] = field(default_factory=dict)
+    holes: int | None = None
+    canary: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +169,19 @@ def _fine(alarm: Alarm, seen: Look, moved: Mapping[str, tuple[int, float]]) -> b
             return seen.counters.unknocked == 0
         case Alarm.PAUSED:
             return (seen.counters.paused or 0.0) < PAUSE_S
+        case Alarm.HOLE:
+            return not seen.counters.holes
+        case Alarm.CANARY:
+            return _called(seen, seen.counters)
         case Alarm.BEHIND:
             return seen.ends is None or not _behind(seen, seen.counters, seen.ends, moved)
     return False  # WATCHMAN: `look` takes the time of its beat
+
+
+def _called(seen: Look, counters: Counters) -> bool:
+    """Return whether the canary is answered, or another alarm says why it cannot be called."""
+    cannot = counters.alive == 0 or counters.paused is not None or bool(counters.away) or seen.cut
+    return cannot or counters.canary is None or counters.canary <= CANARY_S
 
 
 def _behind(seen: Look, counters: Counters, ends: Mapping[str, int], moved: Mapping[str, tuple[int, float]]) -> bool:

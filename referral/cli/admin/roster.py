@@ -78,7 +78,8 @@ _READ = {
     "people": text(
         "SELECT account, agency, rungs, (SELECT language FROM intake.account i WHERE i.id = p.account) AS language, disabled,"
         " ARRAY(SELECT channel FROM notifier.contact c WHERE c.account = p.account AND c.ended_at IS NULL ORDER BY channel) AS channels"
-        " FROM notifier.person p WHERE ended_at IS NULL AND (CAST(:agency AS text) IS NULL OR agency = :agency) ORDER BY agency, account"
+        " FROM notifier.person p WHERE ended_at IS NULL AND account <> 'canary'"  # a number of ours
+        " AND (CAST(:agency AS text) IS NULL OR agency = :agency) ORDER BY agency, account"
     ),
     "weekly": text(
         "SELECT id, account, agency, rung, weekday, start_minute, end_minute, since, until FROM notifier.weekly"

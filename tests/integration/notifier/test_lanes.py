@@ -6,15 +6,17 @@ import asyncio
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
+from sqlalchemy.ext.asyncio import create_async_engine
 
-from referral.channels import Handed, Outgoing, Unreached, lane
+from referral.channels import Handed, Outgoing, Unreached, lane, voice
 from referral.channels.email import Email, Relay
 from referral.channels.lane import Lane, Line
 from referral.domain.events import KnockSent
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
-from services.notifier import send
+from services.notifier import providers
 from services.notifier.health import LOOK_SECONDS, Watch
 from services.notifier.metrics import Figures
+from services.notifier.providers import Providers
 from tests.harness import smtp
 from tests.harness.line.notifier_stack import Stack, ended, of, opened, sending
 from tests.harness.waiting import until
@@ -67,16 +69,13 @@ async def test_a_call_that_hangs_is_given_up_and_its_line_goes_on(where: str) ->
     await line.close()
 
 
-async def test_a_hanging_channel_costs_one_attempt_and_holds_back_no_other(
-    notifier: Stack, relay: smtp.Relay, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(send, "STOP_SECONDS", 0.1)
+async def test_a_hanging_channel_costs_one_attempt_and_holds_back_no_other(notifier: Stack, relay: smtp.Relay) -> None:
     hangs, other = await notifier.person("hangs"), await notifier.person("other")
     await notifier.rows("UPDATE notifier.contact SET channel = 'phone', address = address WHERE account = :hangs", hangs=hangs)
     mail = Relay("127.0.0.1", relay.port, "inbox@referral.example")
     address = notifier.keys.box(CONTACT_BOX).seal(b"marker", contact_context(hangs, "phone"))
     await notifier.rows("UPDATE notifier.contact SET address = :address WHERE account = :hangs", hangs=hangs, address=address)
-    lanes = {"phone": Lane(lambda: Hanging("send"), 1, BRIEF), "email": Lane(lambda: Email(mail), 1)}
+    lanes = {"phone": Lane(lambda: Hanging("send"), 1, BRIEF, stop=0.1), "email": Lane(lambda: Email(mail), 1)}
     async with sending(notifier.sender_of(lanes)):
         for _ in range(3):
             await notifier.tell(await notifier.case(), opened())
@@ -88,6 +87,14 @@ async def test_a_hanging_channel_costs_one_attempt_and_holds_back_no_other(
 
         await until(put_off)
     assert {k.person for k in of(await notifier.drain(), KnockSent)} == {other}
+
+
+def test_calls_may_end_by_their_own_limit_when_the_process_stops_and_messages_soon() -> None:
+    made = dict.fromkeys(("voice-1", "voice-2"), lambda: Hanging("open"))
+    nobody = Providers(create_async_engine("postgresql+asyncpg://"), "voice", [*made], lambda: 0.0)
+    calls = providers.calls(made, nobody)
+    assert calls.stop == calls.seconds == 2 * voice.SECONDS
+    assert providers.lane(made, nobody, 15.0).stop == lane.STOP_SECONDS
 
 
 def test_a_lease_covers_two_calls_of_every_channel() -> None:

@@ -15,6 +15,8 @@ from referral.channels.voice import Trunk, Voice
 from referral.cli.admin import roster
 from referral.domain.events import KnockAnswered, KnockFailed, RungFailed
 from referral.runtime.settings import CHECKOUT
+from services.notifier import providers
+from services.notifier.providers import Providers
 from tests.harness.line.notifier_stack import Stack, ended, of, opened, sending
 from tests.harness.telephone import NUMBER, telephone
 from tests.harness.waiting import until
@@ -37,6 +39,7 @@ asyncio.run(main(*sys.argv[1:]))
 """
 LEASED = "SELECT 1 FROM notifier.delivery WHERE lease_until IS NOT NULL"
 RELEASE = "UPDATE notifier.delivery SET lease_until = clock_timestamp() WHERE lease_until IS NOT NULL"
+ALL = "SELECT person, state, attempt FROM notifier.delivery ORDER BY id"
 FAILED = "SELECT 1 FROM notifier.delivery WHERE person = :account AND state = 'FAILED'"
 
 
@@ -65,6 +68,34 @@ async def test_a_telephone_rings_until_a_key_is_pressed(notifier: Stack, sounds:
     said = await notifier.drain()
     assert [(k.person, k.channel, k.word, k.offer_id) for k in of(said, KnockAnswered)] == [(besa, "voice", "LOOKS", offer.offer_id)]
     assert of(said, RungFailed) == []
+
+
+async def test_a_call_in_which_somebody_listens_ends_properly_when_the_notifier_stops(notifier: Stack, sounds: Path, place: Place) -> None:
+    """No new call begins meanwhile, and the next sender does not call whoever has answered."""
+    besa, due = await officer(notifier, "besa", NUMBER), await notifier.now() + 30 * MINUTE
+    async with telephone(place("callee")) as callee:
+        made = providers.calls({"voice-1": partial(Voice, Trunk("127.0.0.1", callee.port, sounds))}, breakers(notifier))
+        stopping = asyncio.create_task(notifier.sender_of({"voice": made}).run())
+        await notifier.tell(await notifier.case(), opened(due=due))
+        await notifier.advance(2 * MINUTE)
+        await callee.sees("CALL_ESTABLISHED")
+        stopping.cancel()
+        agim = await officer(notifier, "agim", NOBODYS, "shelter")
+        await notifier.tell(await notifier.case(), opened(due=due, agency="shelter"))
+        await notifier.advance(2 * MINUTE)
+        assert not callee.happened("CALL_CLOSED")
+        await callee.press("1")
+        await asyncio.wait({stopping})
+        assert [(r.person, r.state, r.attempt) for r in await notifier.rows(ALL)] == [(besa, "SENT", 1), (agim, "WAITING", 0)]
+        callee.events.clear()
+        async with sending(notifier.sender_of({"voice": made})):
+            await until(lambda: ended(notifier, 2), what="the next sender calls the other one")
+        assert callee.events == []
+    assert [(k.person, k.word) for k in of(await notifier.drain(), KnockAnswered)] == [(besa, "LOOKS")]
+
+
+def breakers(notifier: Stack) -> Providers:
+    return Providers(notifier.engine, "voice", ["voice-1"], lambda: 0.0)
 
 
 async def test_a_call_whose_sender_is_killed_is_not_repeated_while_it_may_ring(

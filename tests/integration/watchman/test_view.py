@@ -9,15 +9,20 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
+from referral.cli.admin import roster
+from referral.domain.events import OfferAcknowledged
 from referral.runtime.postgres import database
+from services.notifier import holes
 from services.watchman.alarms import Counters
 from services.watchman.look import Sources
 from tests.harness import smtp
-from tests.harness.line.notifier_stack import MINUTE, Stack, opened, sending
+from tests.harness.line.notifier_stack import MINUTE, WHY, Stack, opened, sending
 from tests.harness.waiting import until
 
 pytestmark = pytest.mark.servers
 SECOND = 1_000_000
+LOUD = frozenset({"sms", "voice"})
+ABSENT = "INSERT INTO notifier.absence (account, starts, ends) VALUES (:account, :starts, :ends)"
 MORE = (
     "INSERT INTO notifier.delivery (asked, case_id, task, rung, again, person, channel, drill, state, planned_at, due_at, ended_at)"
     " SELECT 'earlier', case_id, task, rung, n, person, channel, drill, 'SENT', planned_at, due_at, ended_at"
@@ -134,6 +139,46 @@ async def test_liveness_lateness_and_positions(notifier: Stack, sources: Sources
     assert found.alive == 1 and 70 <= found.late < 130 and found.positions == {"referral-routing/0": 7}
 
 
+async def test_a_hole_begins_with_the_shift_that_nobody_has_and_ends_with_a_number(notifier: Stack, sources: Sources) -> None:
+    """Whoever has only an e-mail address is not woken. What can wait, and what somebody has taken, does not count."""
+    officer = await notifier.person("officer")
+    urgent, later = opened(due=await notifier.now() + 30 * MINUTE), opened(due=await notifier.now() + 20 * 60 * MINUTE)
+    case_id = await notifier.case()
+    await notifier.tell(case_id, urgent, later)
+    assert (await counted(sources)).holes is None, "nobody has counted"
+    assert await holes_of(notifier, sources) == 1, "only an e-mail address"
+    await numbered(notifier, officer, "+38344000001")
+    assert await holes_of(notifier, sources) == 0
+    await notifier.rows(ABSENT, account=officer, starts=await notifier.now() - SECOND, ends=await notifier.now() + MINUTE)
+    assert await holes_of(notifier, sources) == 1, "on leave"
+    await notifier.advance(MINUTE)
+    assert await holes_of(notifier, sources) == 0, "back"
+    await numbered(notifier, officer, "-")
+    assert await holes_of(notifier, sources) == 1
+    await notifier.tell(case_id, OfferAcknowledged(why=WHY, offer_id=urgent.offer_id, by=None, due=None, due_what=""))
+    assert await holes_of(notifier, sources) == 0, "somebody looks"
+
+
+async def test_a_count_that_nobody_renews_shows_nothing(notifier: Stack, sources: Sources) -> None:
+    await notifier.rows("UPDATE notifier.hole SET count = 3, counted_at = clock_timestamp()")
+    assert (await counted(sources)).holes == 3
+    async with notifier.engine.begin() as tx:
+        assert not await holes.look(tx, LOUD), "another instance has just counted"
+    await notifier.rows("UPDATE notifier.hole SET counted_at = clock_timestamp() - interval '61 s'")
+    assert (await counted(sources)).holes is None
+
+
+async def holes_of(notifier: Stack, sources: Sources) -> int | None:
+    async with notifier.engine.begin() as tx:
+        assert await holes.look(tx, LOUD, every=0)
+    return (await counted(sources)).holes
+
+
+async def numbered(notifier: Stack, account: str, number: str) -> None:
+    async with notifier.admin.begin() as tx:
+        await roster.add_person(tx, notifier.keys, account=account, agency="police", rungs=["duty"], voice=number)
+
+
 async def test_the_role_reads_the_view_and_nothing_else(notifier: Stack) -> None:
     engine = database.engine(notifier.settings, "watchman", size=1)
     try:
@@ -143,7 +188,7 @@ async def test_the_role_reads_the_view_and_nothing_else(notifier: Stack) -> None
                     await tx.execute(text(f"SELECT FROM {table}"))
         async with engine.connect() as tx:
             columns = (await tx.execute(text("SELECT * FROM notifier.watch"))).keys()
-            assert {*columns} == {"alive", "paused", "unknocked", "late", "away", "positions"}
+            assert {*columns} == {"alive", "paused", "unknocked", "late", "away", "positions", "holes", "canary"}
     finally:
         await engine.dispose()
 

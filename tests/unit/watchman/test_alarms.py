@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from services.watchman.alarms import (
     ASLEEP_S,
+    CANARY_S,
     JOIN_S,
     LAG,
     LIMITS,
@@ -37,6 +38,7 @@ FAULTS: dict[Alarm, Look] = {
     Alarm.BEHIND: Look(0, replace(WELL, late=61.0), ENDS),
     Alarm.CHANNEL: Look(0, replace(WELL, away=("voice",)), ENDS),
     Alarm.PAUSED: Look(0, replace(WELL, paused=PAUSE_S + 1), ENDS),
+    Alarm.HOLE: Look(0, replace(WELL, holes=1), ENDS),
     Alarm.DATABASE: Look(0, None, ENDS),
     Alarm.BROKER: Look(0, WELL, None),
 }
@@ -62,7 +64,8 @@ def test_a_quiet_day_has_no_alarm() -> None:
     watch = begin(0.0)
     for at in range(0, 24 * 3600, round(LOOK_S)):
         heard = {"other": Heard(at - at % 20)}
-        watch = look(watch, Look(at, WELL, ENDS, heard))
+        called = at % 900 if at % 5400 < 4500 else at % 5400 - 3600  # every sixth canary is missed
+        watch = look(watch, Look(at, replace(WELL, canary=called), ENDS, heard))
         assert standing(watch, at + LOOK_S - 1) == ()
 
 
@@ -84,6 +87,22 @@ def test_each_fault_alone_is_found_in_time(alarm: Alarm, late: float) -> None:
     assert stood[alarm] > LIMITS[alarm] - LOOK_S, "not before its limit"
     _, after = lived(watch, Look(0, WELL, ENDS), 200, 60)
     assert after.keys() <= {alarm} and after.get(alarm, 0) == 0, "it ends with the first good look"
+
+
+def test_two_canaries_missing_are_an_alarm_within_two_minutes() -> None:
+    healthy, _ = lived(begin(0.0), Look(0, replace(WELL, canary=CANARY_S), ENDS), 0, 600)
+    _, stood = lived(healthy, Look(0, replace(WELL, canary=CANARY_S + 1), ENDS), 600, 200)
+    assert stood == {Alarm.CANARY: pytest.approx(LIMITS[Alarm.CANARY], abs=LOOK_S + 1)}
+
+
+@pytest.mark.parametrize(
+    "other",
+    (replace(WELL, alive=0), replace(WELL, paused=60.0), replace(WELL, away=("voice",))),
+    ids=("no notifier", "paused", "trunk away"),
+)
+def test_a_canary_that_cannot_be_called_is_another_alarm(other: Counters) -> None:
+    _, stood = lived(begin(0.0), Look(0, replace(other, canary=9999.0), ENDS), 0, 200)
+    assert Alarm.CANARY not in stood
 
 
 def test_a_jump_of_the_drill_clock_seen_once_is_no_alarm() -> None:
@@ -156,6 +175,8 @@ COUNTERS = st.builds(
     unknocked=st.integers(0, 3),
     late=st.floats(0, 200),
     away=st.sampled_from([(), ("voice",)]),
+    holes=st.none() | st.integers(0, 2),
+    canary=st.none() | st.floats(0, 4000),
     positions=st.fixed_dictionaries({"a/0": st.integers(0, 50)}),
 )
 LOOKS = st.lists(
@@ -189,6 +210,12 @@ def test_an_alarm_stands_exactly_when_its_thing_was_in_order_longer_ago_than_its
             Alarm.PAUSED: shown is None or (shown.paused or 0) < PAUSE_S,
             Alarm.CHANNEL: shown is None or not shown.away,
             Alarm.MUTE: beat is None or beat.able,
+            Alarm.HOLE: shown is None or shown.holes in (None, 0),
+            Alarm.CANARY: shown is None
+            or (shown.canary or 0) <= CANARY_S
+            or shown.alive == 0
+            or shown.paused is not None
+            or shown.away != (),
         }.items():
             if holds:
                 fine[alarm].append(at)

@@ -1,0 +1,53 @@
+"""Count the holes that have begun: urgent questions that wait at a rung where no loud channel reaches anybody who is on duty now.
+
+Duty is computed here alone, so the count is kept in one row; the watchman, which reads no roster, finds it in `notifier.watch`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from referral.runtime import observe
+from referral.runtime.postgres import clock
+from services.notifier import roster
+from services.notifier.plan import Question, unheard
+from services.notifier.steps import URGENT_US
+
+EVERY_SECONDS = 8.0
+"""Seconds between two counts (ours), by whichever instance comes first: with the watchman's minute and a call, a hole is told in 90 s."""
+_TURN = text(
+    "SELECT count FROM hole WHERE counted_at <= clock_timestamp() - make_interval(secs => :every)"
+    " FOR UPDATE SKIP LOCKED"  # an instance that was stopped in the middle of its count must not stop the others
+)
+_FIELDS = ", ".join(Question.__dataclass_fields__)
+_URGENT = text(
+    f"SELECT {_FIELDS} FROM asked WHERE state = 'OPEN' AND NOT taken AND NOT once AND due <= :until"  # noqa: S608 - field names
+)
+_COUNTED = text("UPDATE hole SET count = :count, counted_at = clock_timestamp()")
+
+
+async def run(engine: AsyncEngine, loud: frozenset[str]) -> None:
+    """Count until cancelled. loud: the channels that wake somebody and are set up; without any, nothing is a hole."""
+    while loud:
+        try:
+            async with engine.begin() as tx:
+                await look(tx, loud)
+        except Exception as error:
+            observe.log().warning("holes not counted", kind=type(error).__name__)
+        await asyncio.sleep(EVERY_SECONDS / 4)
+
+
+async def look(tx: AsyncConnection, loud: frozenset[str], every: float = EVERY_SECONDS) -> bool:
+    """Count once. False: another instance has just done so."""
+    if (await tx.execute(_TURN, {"every": every})).one_or_none() is None:
+        return False
+    now = await clock.now(tx)
+    rows = (await tx.execute(_URGENT, {"until": now + URGENT_US})).mappings().all()
+    asked = [msgspec.convert(dict(row), Question) for row in rows]
+    staff = await roster.load(tx, {one.agency for one in asked})
+    await tx.execute(_COUNTED, {"count": sum(unheard(one, staff, now, loud) for one in asked)})
+    return True
