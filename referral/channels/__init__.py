@@ -56,9 +56,13 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """A message that a server, or a person, has taken. word: what the person answered at once; None for a channel that does not wait."""
+    """A message that a server, or a person, has taken.
+
+    word: what the person answered at once; None for a channel that does not wait. provider: name of the one that took it, of several.
+    """
 
     word: Word | None = None
+    provider: str = ""
 
 
 class Refused(Exception):

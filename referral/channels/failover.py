@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from referral.channels import Channel, Handed, Outgoing, Refused, Unreached, Unsure
@@ -49,7 +50,7 @@ class Failover:
             ours = isinstance(end, Unsure) or (isinstance(end, Unreached) and str(end) in self._ours)
             await self._breaker.result(name, not ours)
             if isinstance(end, Handed):
-                return end
+                return replace(end, provider=name)
             if isinstance(end, Refused | Unsure) or not ours:
                 raise end
             last = end

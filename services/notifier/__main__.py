@@ -18,7 +18,7 @@ from referral.runtime.postgres import database
 from referral.runtime.process import run
 from referral.runtime.service import Service
 from referral.runtime.settings import Settings, load
-from services.notifier import canary, door, holes, providers, tidy
+from services.notifier import canary, caps, door, holes, providers, tidy
 from services.notifier.answers import Answers
 from services.notifier.canary import Canary
 from services.notifier.handle import Notifier
@@ -68,12 +68,20 @@ async def main(settings: Settings) -> None:
     gateways = gateway.providers(os.environ, gateway.receipts(back, keys.callback("sms")))
     if sms := {found.name: partial(Gateway, found) for found in gateways}:
         lanes["sms"] = providers.lane(sms, Providers(engine, "sms", [*sms], chance), SMS_SECONDS)
-    sender = Sender(engine, keys, lanes, settings.inbox_url, figures, settings.public_url)
+    most = caps.read(os.environ)
+    sender = Sender(engine, keys, lanes, settings.inbox_url, figures, settings.public_url, most)
     robot = canary.number(os.environ)
     if robot is not None and canary.CHANNEL not in lanes:
         raise Rejected("incomplete", "REFERRAL_CANARY", "it is called by the trunk of REFERRAL_SIP: set both")
     calls_itself, loud = Canary(engine, keys, robot), frozenset(lanes).intersection(WAKES)
-    background = (sender.run, watch.run, lambda: tidy.run(engine), lambda: holes.run(engine, loud), calls_itself.run)
+    background = (
+        sender.run,
+        watch.run,
+        calls_itself.run,
+        lambda: tidy.run(engine),
+        lambda: holes.run(engine, loud),
+        lambda: caps.run(engine, most),
+    )
     app = door.made(
         Answers(engine, keys, figures), WhoWasTold(engine, keys), keys.callback("sms"), gateway.signing(os.environ)
     ).application()

@@ -21,7 +21,8 @@ from referral.runtime import observe
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
 from referral.runtime.postgres import clock, queue
-from services.notifier import deliveries
+from services.notifier import deliveries, providers
+from services.notifier.blame import SECOND
 from services.notifier.deliveries import Claimed
 from services.notifier.delivery_results import answered, delivered, failed, in_vain, row, sent
 from services.notifier.metrics import Figures
@@ -45,7 +46,8 @@ _BY_REFERENCE = "d.reference = :reference"
 _BY_PERSON = "d.channel = :channel AND d.person = ANY(:people) AND a.state = 'OPEN'"
 _FIND = (
     "SELECT d.id, d.asked, d.case_id, d.task, d.rung, d.again, d.person, d.channel, NULL AS language, d.drill, d.reference, d.attempt,"
-    " d.planned_at, false AS lapsed, d.thrown, d.reason, NULL AS address, d.state, d.delivered_at, d.tries, a.state AS asked_state,"
+    " d.planned_at, false AS lapsed, d.thrown, d.reason, NULL AS address, d.state, d.delivered_at, d.ended_at, d.provider, d.tries,"
+    " a.state AS asked_state,"
     " EXISTS (SELECT FROM person p WHERE p.account = d.person AND p.ended_at IS NULL AND NOT p.disabled) AS able"
     " FROM delivery d JOIN asked a ON a.id = d.asked WHERE {which} ORDER BY d.id"
 )
@@ -83,7 +85,8 @@ class Answers:
             found = await _locked(tx, _BY_REFERENCE, reference=reference)
             now = await clock.now(tx)
             if arrived:
-                return await self._tell(tx, await _arrive(tx, found, now))
+                await self._tell(tx, await _arrive(tx, found, now))
+                return await _measured(tx, found, now)
             lost = [r for r in found if r.delivered_at is None and _left(r) and r.state != "FAILED"]
             await tx.execute(_FAIL, {"ids": [r.id for r in lost], "now": now, "reason": UNDELIVERED})
             told: list[Told] = []
@@ -158,6 +161,13 @@ async def _arrive(tx: AsyncConnection, rows: Sequence[Any], now: int) -> list[To
     await tx.execute(_ARRIVED, {"ids": [r.id for r in fresh], "now": now})
     told: list[Told] = [(_claimed(r), "sent", sent(_claimed(r), now)) for r in fresh if r.state == "WAITING"]
     return [*told, *((_claimed(r), "delivered", delivered(_claimed(r), now)) for r in fresh)]
+
+
+async def _measured(tx: AsyncConnection, rows: Sequence[Any], now: int) -> None:
+    """Let the breaker know how long the provider of a message took. Last in its transaction: many receipts wait for this row."""
+    for r in rows:
+        if r.provider and r.delivered_at is None and r.state == "SENT":
+            await providers.receipt(tx, r.channel, r.provider, (now - r.ended_at) / SECOND)
 
 
 def _left(r: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Decide which providers of a channel to use: one that fails is left alone for a while, and then tried by one message. Pure."""
+"""Decide which providers of a channel to use: one that fails is left alone for a while, one that delivers late is tried last. Pure."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ FIRST_SECONDS, MOST_SECONDS = 10, 300
 """Bounds of the time for which it stays open, doubled each time (P), less up to half by chance: instances do not probe together."""
 PROBE_SECONDS = 30
 """Time in which the one message that tries an open provider must end (P); then another message may try."""
+RECEIPTS, P95, SLOW_SECONDS = 20, 18, 60.0
+"""A provider is slow if the 95th percentile of its last 20 receipts, the 19th in their order, is later than a minute after the message was
+handed over (P). One telephone that is switched off is not enough; two are, and cost nothing but the order."""
+QUICK = 5
+"""A slow provider is quick again when its last five receipts came in time (ours)."""
+TRY_SLOW_SECONDS = 300
+"""While it is slow, one message in this time goes to it first (P): nothing else would show that it is quick again."""
 SECOND = 1_000_000
 
 
@@ -19,7 +26,8 @@ class Breaker:
     """State of one provider. All times µs UTC by the database's true clock.
 
     since: time of the last change between closed and open. recent: results of the last messages, newest last. opened: times in a row.
-    open_until: closed if None. probe_until: while the message that tries an open provider is under way. succeeded_at: last success.
+    open_until: closed if None. probe_until: until then no other message tries an open or slow provider. succeeded_at: last success.
+    took: seconds from handed over to delivered of the last receipts, newest last.
     """
 
     since: int = 0
@@ -28,10 +36,17 @@ class Breaker:
     open_until: int | None = None
     probe_until: int | None = None
     succeeded_at: int | None = None
+    took: tuple[float, ...] = ()
+
+    @property
+    def slow(self) -> bool:
+        """Return whether it delivers late."""
+        return len(self.took) == RECEIPTS and sorted(self.took)[P95] > SLOW_SECONDS
 
     def may_be_probed(self, now: int) -> bool:
-        """Return whether one message may try it although it is open."""
-        return self.open_until is not None and self.open_until <= now and (self.probe_until is None or self.probe_until <= now)
+        """Return whether one message may try it first although it is open or slow."""
+        waits = self.slow if self.open_until is None else self.open_until <= now
+        return waits and (self.probe_until is None or self.probe_until <= now)
 
 
 def after(before: Breaker, reached: bool, now: int, chance: float) -> Breaker:
@@ -41,8 +56,9 @@ def after(before: Breaker, reached: bool, now: int, chance: float) -> Breaker:
     """
     recent = (*before.recent, reached)[-RECENT:]
     if reached:
-        since = before.since if before.open_until is None else now
-        return Breaker(since=since, recent=recent if before.open_until is None else (True,), succeeded_at=now)
+        if before.open_until is None:
+            return replace(before, recent=recent, opened=0, succeeded_at=now)
+        return Breaker(since=now, recent=(True,), succeeded_at=now, took=before.took)
     if before.open_until is not None and before.open_until > now:
         return before
     if before.open_until is None and recent[-IN_A_ROW:] != (False,) * IN_A_ROW and recent.count(False) < MOST_FAILED:
@@ -58,12 +74,20 @@ def after(before: Breaker, reached: bool, now: int, chance: float) -> Breaker:
     )
 
 
+def delivered(before: Breaker, seconds: float) -> Breaker:
+    """Return the state after a receipt. seconds: from handed over to delivered."""
+    took = (*before.took, seconds)[-RECEIPTS:]
+    quick = before.slow and max(took[-QUICK:]) <= SLOW_SECONDS
+    return replace(before, took=took[-QUICK:] if quick else took)
+
+
 def order(names: Sequence[str], known: Mapping[str, Breaker], probe: str | None) -> tuple[str, ...]:
     """Return the providers that one message tries, in order; never empty.
 
-    names: the preferred first. probe: an open one that this message may try, before the others. If all are open, the one that may close
-    first is tried all the same: a message that waits for a breaker helps nobody.
+    names: the preferred first; slow ones come last. probe: an open or slow one that this message may try, before the others. If all are
+    open, the one that may close first is tried all the same: a message that waits for a breaker helps nobody.
     """
-    closed = [name for name in names if known.get(name, Breaker()).open_until is None]
+    closed = [name for name in names if name != probe and known.get(name, Breaker()).open_until is None]
+    closed.sort(key=lambda name: known.get(name, Breaker()).slow)
     first = [probe] if probe is not None else []
     return tuple(first + closed) or (min(names, key=lambda name: known[name].open_until or 0),)

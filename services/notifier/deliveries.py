@@ -16,8 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.wire import topics
 from services.notifier import roster
 from services.notifier.blame import OURS
+from services.notifier.caps import HELD
 from services.notifier.pace import pace
 from services.notifier.plan import Question, State, wanted
+from services.notifier.steps import URGENT_US
 
 LOOK = 200
 """Oldest deliveries that one claim considers (ours): far more than lines are free, few enough that no plan of the database is slow. Without
@@ -25,7 +27,7 @@ it, a claim took 20 s in a storm, until the database had counted the rows that t
 _CLAIM = text(
     # Claim a delivery whose sender died even if its question is closed: the message may have been sent, and the log must record that.
     # Claim a delivery that an operator discarded for the same reason.
-    "WITH clock AS (SELECT runtime.clock() AS now),"
+    f"WITH clock AS (SELECT runtime.clock() AS now), cap AS (SELECT {HELD.format(':channel', '(SELECT now FROM clock)')} AS held),"  # noqa: S608 - fixed words
     # Messages sent within the window or under way, for each person.
     " told AS MATERIALIZED (SELECT person, drill, count(DISTINCT reference) AS messages, max(at) AS latest FROM ("
     " SELECT person, drill, reference, ended_at AS at FROM delivery"
@@ -39,7 +41,9 @@ _CLAIM = text(
     " FROM delivery d JOIN asked a ON a.id = d.asked WHERE d.state = 'WAITING' AND (d.channel = :channel OR d.channel <> ALL(:strays))"
     " AND (d.lease_until < clock_timestamp() OR (d.lease_until IS NULL"
     " AND (d.thrown OR (d.due_at <= (SELECT now FROM clock) AND a.state = 'OPEN' AND a.rung = d.rung"
-    " AND (d.person, d.drill) NOT IN (SELECT person, drill FROM had)))))"
+    " AND (d.person, d.drill) NOT IN (SELECT person, drill FROM had)"
+    # Above the cap of the day only first knocks for what is urgent leave.
+    " AND (d.channel <> :channel OR (d.again = 0 AND a.due <= d.planned_at + :urgent) OR NOT (SELECT held FROM cap))))))"
     " AND NOT EXISTS (SELECT FROM pause WHERE ended_at IS NULL) ORDER BY d.due_at, d.id LIMIT :look),"
     " ripe AS MATERIALIZED (SELECT *, row_number() OVER (PARTITION BY person, channel, drill, lapsed, thrown ORDER BY due_at, id) AS place"
     " FROM oldest),"
@@ -71,8 +75,8 @@ _NEXT = text(  # the next channel of whoever could not be reached by this one
     " AND state = 'WAITING' AND lease_until IS NULL AND due_at > :now ORDER BY due_at, id LIMIT 1)"
 )
 _SENT = text(
-    "UPDATE delivery d SET lease_until = NULL, state = 'SENT', ended_at = :now, reason = NULL"
-    " FROM unnest(CAST(:ids AS bigint[]), CAST(:attempts AS integer[])) AS w (id, attempt)"
+    "UPDATE delivery d SET lease_until = NULL, state = 'SENT', ended_at = :now, reason = NULL, provider = w.provider"
+    " FROM unnest(CAST(:ids AS bigint[]), CAST(:attempts AS integer[]), CAST(:providers AS text[])) AS w (id, attempt, provider)"
     " WHERE d.id = w.id AND d.attempt = w.attempt AND d.state = 'WAITING' RETURNING d.id"
 )
 _ANSWERED = text(
@@ -184,7 +188,7 @@ async def claim(tx: AsyncConnection, channel: str, most: int, lease: int, known:
     """
     limits = pace(channel)
     values = {"channel": channel, "strays": None if known is None else list(known), "most": most, "lease": lease, "many": limits.many}
-    values["look"] = LOOK
+    values |= {"look": LOOK, "urgent": URGENT_US}
     values |= {name: getattr(limits, name) * 1_000_000 for name in ("window", "gather", "gap")}
     return [Claimed(*row) for row in await tx.execute(_CLAIM, values)]
 
@@ -208,11 +212,11 @@ def question(row: Row[Any]) -> Question:
     return msgspec.convert({name: row._mapping[name] for name in Question.__dataclass_fields__}, Question)
 
 
-async def sent(tx: AsyncConnection, claimed: Sequence[Claimed], now: int) -> set[int]:
-    """Mark these as sent. Return the ids whose result counts."""
+async def sent(tx: AsyncConnection, claimed: Mapping[Claimed, str], now: int) -> set[int]:
+    """Mark these as sent, each by its provider. Return the ids whose result counts."""
     if not claimed:
         return set()
-    values = {"ids": [c.id for c in claimed], "attempts": [c.attempt for c in claimed], "now": now}
+    values = {"ids": [c.id for c in claimed], "attempts": [c.attempt for c in claimed], "providers": [*claimed.values()], "now": now}
     return {row.id for row in await tx.execute(_SENT, values)}
 
 

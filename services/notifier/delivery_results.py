@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
@@ -15,7 +16,7 @@ from referral.domain.events import KnockAnswered, KnockDelivered, KnockFailed, K
 from referral.domain.inputs import derived
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.postgres import clock, queue
-from services.notifier import deliveries, grouping
+from services.notifier import caps, deliveries, grouping
 from services.notifier.blame import SECOND, next_try
 from services.notifier.deliveries import Claimed
 from services.notifier.metrics import Figures
@@ -48,19 +49,20 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The result of one attempt. reason: a word of knock-reason. word: what the person answered at once."""
+    """The result of one attempt. reason: a word of knock-reason. word: what the person answered at once. provider: which one took it."""
 
     claimed: Claimed
     kind: Kind
     reason: str = ""
     word: Word | None = None
+    provider: str = ""
 
 
 class Results:
-    """Writer of results. A result whose claim is not the newest changes nothing and emits nothing."""
+    """Writer of results. A result whose claim is not the newest changes nothing and emits nothing. most: caps of the day, by channel."""
 
-    def __init__(self, engine: AsyncEngine, keys: Keys, figures: Figures) -> None:
-        self._engine, self._keys, self._figures = engine, keys, figures
+    def __init__(self, engine: AsyncEngine, keys: Keys, figures: Figures, most: Mapping[str, int]) -> None:
+        self._engine, self._keys, self._figures, self._caps = engine, keys, figures, most
 
     async def write(self, results: Sequence[Result]) -> list[None]:
         """Write all results, or none."""
@@ -69,7 +71,7 @@ class Results:
             keys = await self._keys.load(tx, {r.claimed.case_id for r in results})
             # Before any delivery, in the handler's order: so no deadlock.
             await deliveries.lock(tx, {r.claimed.asked for r in results if r.kind not in (Kind.SENT, Kind.HELD)})
-            done = await deliveries.sent(tx, [r.claimed for r in results if r.kind is Kind.SENT], now)
+            done = await deliveries.sent(tx, {r.claimed: r.provider for r in results if r.kind is Kind.SENT}, now)
             rows = [row(r.claimed, "sent", sent(r.claimed, now), keys) for r in results if r.claimed.id in done]
             carried = [c for r in results if r.claimed.id in done for c in await grouping.ride(tx, r.claimed, now)]
             keys |= await self._keys.load(tx, {c.claimed.case_id for c in carried} - set(keys)) if carried else {}
@@ -81,6 +83,7 @@ class Results:
             for result in results:
                 rows += [row(result.claimed, name, event, keys) for name, event in await self._other(tx, result, now)]
             await queue.put_all(tx, [made for made in rows if made is not None])
+            await caps.count(tx, Counter(r.claimed.channel for r in results if _charged(r, done)), self._caps, now)
         self._figures.grouped(len(carried))
         for result in results:
             if result.claimed.id in done:
@@ -122,6 +125,11 @@ def _tried(claimed: Claimed, now: int) -> list[tuple[str, Struct]]:
     before = replace(claimed, attempt=claimed.attempt - 1)
     reason = INTERRUPTED if claimed.lapsed else claimed.reason
     return [("failed", failed(before, now, reason))] if before.attempt and reason else []
+
+
+def _charged(result: Result, done: Collection[int]) -> bool:
+    """Return whether a bill will name this attempt: it left, may have left, or a call was answered, if only by a machine."""
+    return result.claimed.id in done or result.kind is Kind.UNSURE or result.reason == "no-key"
 
 
 def _gap(result: Result) -> int | None:

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from referral.runtime import observe
-from services.notifier import deliveries, providers
+from services.notifier import caps, deliveries, providers
 from services.notifier.deliveries import Backlog, Waiting
 from services.notifier.metrics import Figures
 from services.notifier.pace import pace
@@ -31,6 +31,7 @@ class Watch:
         self._engine, self._figures = engine, figures
         self._now = Backlog()
         self._away: Mapping[tuple[str, str], bool] = {}
+        self._today: Mapping[str, tuple[int, int | None]] = {}
 
     async def run(self) -> None:
         """Poll until cancelled."""
@@ -44,12 +45,14 @@ class Watch:
             async with self._engine.connect() as tx:
                 self._now, self._away = await deliveries.backlog(tx), await providers.states(tx)
                 watched = (await tx.execute(_WATCHED)).one()
+                self._today = await caps.today(tx)
         except Exception as error:
             observe.log().warning("backlog not read", kind=type(error).__name__)
         else:
             self._figures.backlog(self._now)
             self._figures.providers(self._away)
             self._figures.watched(*watched)
+            self._figures.spent(self._today)
 
     def not_ready(self) -> Mapping[str, str]:
         """Return the reasons why the notifier is not ready, each with the action for the operator."""
@@ -61,6 +64,8 @@ class Watch:
                 f"{name}: {waiting.count} messages wait, the oldest for {waiting.oldest // SECOND} s" for name, waiting in behind.items()
             )
             found["knocks-late"] = f"{backlog}; look at the channel's server, and telephone whoever is on duty"
+        if full := sorted(channel for channel, (messages, most) in self._today.items() if most is not None and messages >= most):
+            found["cap-reached"] = f"today's cap of {', '.join(full)} is used up: only first knocks of what is urgent leave; REFERRAL_CAPS"
         channels = {channel for channel, _ in self._away}
         if dead := sorted(c for c in channels if all(is_open for (channel, _), is_open in self._away.items() if channel == c)):
             found["channel-away"] = f"no provider of {', '.join(dead)} takes messages; `referral channels` displays since when"

@@ -49,6 +49,16 @@ class Figures:
         what = "Time since a call to a number of ours was answered"
         self._canary = Gauge("referral_knocks_canary_seconds", what, registry=registry)
 
+        # Worry at 0.8: the day's cap of a paid channel is near; at 1 only first knocks of what is urgent leave.
+        self._cap = Gauge("referral_knocks_cap_used", "Part of the day's cap that is used; 0 without a cap", ["channel"], registry=registry)
+        self._today = Gauge("referral_knocks_today", "Messages of this day by a paid channel", ["channel"], registry=registry)
+
+    def spent(self, today: Mapping[str, tuple[int, int | None]]) -> None:
+        """Set the messages of this day, by channel, and the part of the cap that they use."""
+        for channel, (messages, most) in today.items():
+            self._today.labels(channel).set(messages)
+            self._cap.labels(channel).set(messages / most if most else 0.0)
+
     def watched(self, holes: int | None, canary: float | None) -> None:
         """Set what the watchman sees too. None: nobody has counted, or there is no number."""
         self._holes.set(holes or 0)

@@ -15,7 +15,7 @@ from referral.channels.failover import Failover
 from referral.channels.lane import LINES, Lane
 from referral.runtime import observe
 from services.notifier.blame import OURS
-from services.notifier.breaker import PROBE_SECONDS, SECOND, Breaker, after, order
+from services.notifier.breaker import PROBE_SECONDS, SECOND, TRY_SLOW_SECONDS, Breaker, after, delivered, order
 
 FRESH_SECONDS = 0.5
 """Time for which a line relies on what it has read: another instance's finding counts this much later."""
@@ -34,11 +34,11 @@ _FORGET = text("DELETE FROM provider WHERE channel = :channel AND name <> ALL(CA
 _LOCKED = text(f"SELECT {_FIELDS}, {_NOW} AS now FROM provider WHERE (channel, name) = (:channel, :name) FOR UPDATE")  # noqa: S608
 _WRITE = text(
     "UPDATE provider SET since = :since, recent = :recent, opened = :opened, open_until = :open_until, probe_until = :probe_until,"
-    " succeeded_at = :succeeded_at WHERE (channel, name) = (:channel, :name)"
+    " succeeded_at = :succeeded_at, took = :took, slow = :slow WHERE (channel, name) = (:channel, :name)"
 )
 _PROBE = text(
-    f"UPDATE provider SET probe_until = {_NOW} + :span WHERE (channel, name) = (:channel, :name) AND open_until <= {_NOW}"  # noqa: S608
-    f" AND (probe_until IS NULL OR probe_until <= {_NOW}) RETURNING name"
+    f"UPDATE provider SET probe_until = {_NOW} + :span WHERE (channel, name) = (:channel, :name)"  # noqa: S608
+    f" AND (open_until <= {_NOW} OR open_until IS NULL AND :slow) AND (probe_until IS NULL OR probe_until <= {_NOW}) RETURNING name"
 )
 _OPEN = text(  # one that no message has tried since its time passed may be back: no reason to worry
     f"SELECT channel, name, coalesce(open_until > {_NOW} - :idle, false) AS open FROM provider ORDER BY channel, name"  # noqa: S608
@@ -63,7 +63,7 @@ class Providers:
         try:
             now = await self._read()
             for name in self._names:
-                if probe is None and self._known[name].may_be_probed(now) and await self._probe(name):
+                if probe is None and (known := self._known[name]).may_be_probed(now) and await self._probe(name, known.open_until is None):
                     probe = name
         except Exception as error:
             observe.log().warning("providers not read", channel=self._channel, kind=type(error).__name__)
@@ -82,7 +82,7 @@ class Providers:
                 row = (await tx.execute(_LOCKED, values)).one()
                 before = _breaker(row)
                 made = after(before, reached, row.now, self._chance())
-                await tx.execute(_WRITE, {**values, **asdict(made), "recent": list(made.recent)})
+                await tx.execute(_WRITE, values | _columns(made))
             self._known[name], self._said[name] = made, at
         except Exception as error:
             observe.log().warning("provider's result not written", channel=self._channel, kind=type(error).__name__)
@@ -103,10 +103,11 @@ class Providers:
             self._read_at, self._now = at, rows[0].now
         return round(self._now + (at - self._read_at) * SECOND)
 
-    async def _probe(self, name: str) -> bool:
-        """Return whether this message is the one that tries an open provider."""
+    async def _probe(self, name: str, slow: bool) -> bool:
+        """Return whether this message is the one that tries an open provider, or a slow one."""
         async with self._engine.begin() as tx:
-            values = {"channel": self._channel, "name": name, "span": PROBE_SECONDS * SECOND}
+            span = TRY_SLOW_SECONDS if slow else PROBE_SECONDS
+            values = {"channel": self._channel, "name": name, "slow": slow, "span": span * SECOND}
             return (await tx.execute(_PROBE, values)).one_or_none() is not None
 
 
@@ -126,6 +127,22 @@ async def states(tx: AsyncConnection) -> dict[tuple[str, str], bool]:
     return {(row.channel, row.name): row.open for row in await tx.execute(_OPEN, {"idle": IDLE_SECONDS * SECOND})}
 
 
+async def receipt(tx: AsyncConnection, channel: str, name: str, seconds: float) -> None:
+    """Take a receipt of a provider that still exists. seconds: from handed over to delivered."""
+    values = {"channel": channel, "name": name}
+    row = (await tx.execute(_LOCKED, values)).one_or_none()
+    if row is None:
+        return
+    made = delivered(before := _breaker(row), seconds)
+    await tx.execute(_WRITE, values | _columns(made))
+    if made.slow is not before.slow:
+        observe.log().warning("provider", channel=channel, where=name, reason="slow" if made.slow else "quick")
+
+
 def _breaker(row: Any) -> Breaker:
     values: dict[str, Any] = {name: getattr(row, name) for name in Breaker.__dataclass_fields__}
-    return Breaker(**(values | {"recent": tuple(row.recent)}))
+    return Breaker(**(values | {"recent": tuple(row.recent), "took": tuple(row.took)}))
+
+
+def _columns(known: Breaker) -> dict[str, Any]:
+    return asdict(known) | {"recent": list(known.recent), "took": list(known.took), "slow": known.slow}

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from referral.channels import Outgoing, Refused, Unreached, Unsure, Word
+from referral.channels import Handed, Outgoing, Refused, Unreached, Unsure
 from referral.channels.lane import Lane, Line
 from referral.channels.message import OTHERWISE
 from referral.errors import Malformed
@@ -30,6 +31,8 @@ GIVE_UP = 5
 """Attempts (ours) after which a message is abandoned if its sender has died in the last one: the message may be what kills senders."""
 POLL_SECONDS = 0.2
 """Polling interval without a notification: retries fall due, leases expire, a drill advances the clock."""
+NOTHING = Handed()
+"""Of an attempt whose message nobody took."""
 RECORD_SECONDS = (0.2, 1.0, 3.0, 10.0)
 """Gaps between attempts to write a result while the database is away; far inside the lease."""
 
@@ -38,14 +41,24 @@ class Sender:
     """Sender of all channels; runs until cancelled.
 
     lanes: by channel, each with lines of its own. inbox: address of the sign-in page. answer: address of the page for answers, or empty.
+    most: messages a day, by channel that has a cap.
     """
 
-    def __init__(self, engine: AsyncEngine, keys: Keys, lanes: Mapping[str, Lane], inbox: str, figures: Figures, answer: str = "") -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        keys: Keys,
+        lanes: Mapping[str, Lane],
+        inbox: str,
+        figures: Figures,
+        answer: str = "",
+        most: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
         self._engine, self._keys, self._inbox, self._answer = engine, keys, inbox, answer
         self._contacts = keys.box(CONTACT_BOX)
         self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._check_batched = Together(self._check_now)
-        self._write_batched = Together(Results(engine, keys, figures).write)
+        self._write_batched = Together(Results(engine, keys, figures, most).write)
         self._lanes = lanes
         self._bell = Bell(engine)
 
@@ -136,7 +149,7 @@ class Sender:
             return await self._record(claimed, Kind.FAILED, str(refused))
         except Unreached as away:
             return await self._record(claimed, Kind.UNSURE if isinstance(away, Unsure) else Kind.LATER, str(away))
-        return await self._record(claimed, Kind.SENT, word=handed.word)
+        return await self._record(claimed, Kind.SENT, handed=handed)
 
     def _outgoing(self, claimed: Claimed, address: str, now: int) -> Outgoing:
         return Outgoing(
@@ -162,11 +175,11 @@ class Sender:
         async with self._reading.connect() as tx:
             return await deliveries.check(tx, claimed)
 
-    async def _record(self, claimed: Claimed, kind: Kind, reason: str = "", word: Word | None = None) -> None:
+    async def _record(self, claimed: Claimed, kind: Kind, reason: str = "", handed: Handed = NOTHING) -> None:
         """Write the result, across short absences of the database: without it, a sent message would be sent once more."""
         for pause in (*RECORD_SECONDS, None):
             try:
-                await self._write_batched(Result(claimed, kind, reason, word))
+                await self._write_batched(Result(claimed, kind, reason, handed.word, handed.provider))
                 return
             except Exception as error:
                 if pause is None:

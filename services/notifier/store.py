@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.channels import Word
 from referral.domain.events import KnockAnswered, KnockDelivered, KnockFailed, KnockSent
 from services.notifier.blame import OURS
+from services.notifier.caps import HELD
 from services.notifier.deliveries import alarm
 from services.notifier.plan import Knock, Question, Told, answer
 from services.notifier.recall import Answered
@@ -56,11 +57,13 @@ _TOLD = text(
     " FROM delivery d JOIN asked a ON a.id = d.asked AND a.rung = d.rung"
     " WHERE d.asked = ANY(:ids) AND d.state IN ('WAITING', 'SENT', 'FAILED') GROUP BY d.asked"
 )
-# No message was ever sent to anybody of the agency, by our fault: an attempt failed, or a pause holds the message back.
+# No message was ever sent to anybody of the agency, by our fault: an attempt failed, or a pause or a cap holds the message back.
 _UNTOLD = text(
-    "SELECT a.id FROM asked a WHERE a.id = ANY(:ids) AND NOT EXISTS (SELECT FROM delivery d WHERE d.asked = a.id AND d.state = 'SENT')"
+    "SELECT a.id FROM asked a WHERE a.id = ANY(:ids)"  # noqa: S608 - fixed words
+    " AND NOT EXISTS (SELECT FROM delivery d WHERE d.asked = a.id AND d.state = 'SENT')"
     " AND EXISTS (SELECT FROM delivery d WHERE (d.asked, d.rung) = (a.id, a.rung) AND d.state IN ('WAITING', 'FAILED')"
-    " AND (d.reason = ANY(:ours) OR EXISTS (SELECT FROM pause WHERE ended_at IS NULL))) ORDER BY a.id"
+    " AND (d.reason = ANY(:ours) OR EXISTS (SELECT FROM pause WHERE ended_at IS NULL)"
+    f" OR (d.state = 'WAITING' AND d.due_at <= runtime.clock() AND {HELD.format('d.channel', 'runtime.clock()')}))) ORDER BY a.id"
 )
 _SAID = text(
     "INSERT INTO delivery AS d (asked, case_id, task, rung, again, person, channel, drill, reference, state, planned_at, due_at,"

@@ -18,11 +18,12 @@ from referral.channels import Handed, Outgoing, Refused, Unreached, Unsure
 from referral.channels.failover import Failover
 from referral.channels.gateway import Gateway
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
+from services.notifier.answers import Answers
 from services.notifier.blame import OURS, UNSURE_SECONDS
-from services.notifier.breaker import IN_A_ROW, SECOND
+from services.notifier.breaker import IN_A_ROW, QUICK, SECOND
 from services.notifier.health import Watch
 from services.notifier.metrics import Figures
-from services.notifier.providers import Providers, lane, states
+from services.notifier.providers import Providers, lane, receipt, states
 from tests.harness import gateway
 from tests.harness.line.notifier_stack import Stack, opened, sending
 from tests.harness.programs import environment
@@ -150,6 +151,44 @@ async def test_an_operator_sees_which_provider_is_away(two: Two) -> None:
             await two.send(line)
     await watch.look()
     assert "`referral channels`" in watch.not_ready()["channel-away"]
+
+
+async def test_one_that_delivers_late_is_tried_last_until_it_is_quick_again(two: Two) -> None:
+    """The twentieth receipt is the one of a real message, and comes a minute after it was handed over."""
+    notifier, breakers = two.notifier, two.providers()
+    account = await notifier.person("officer", email=False)
+    address = notifier.keys.box(CONTACT_BOX).seal(OUT.address.encode(), contact_context(account, "sms"))
+    await notifier.rows(CONTACT, account=account, address=address)
+    await notifier.tell(await notifier.case(), opened(due=await notifier.now() + 900 * SECOND))
+    made = {name: partial(Gateway, server.provider(name=name)) for name, server in zip(NAMES, two.servers, strict=True)}
+    async with sending(notifier.sender_of({"sms": lane(made, breakers, 4.0)})):
+        await until(lambda: left(notifier, 1, unclear=False))
+    (row,) = await notifier.rows("SELECT reference, provider FROM notifier.delivery")
+    assert row.provider == "sms-1"
+    await notifier.rows("UPDATE notifier.provider SET took = array_fill(90.0, ARRAY[1]) || array_fill(1.0, ARRAY[18]) WHERE name = 'sms-1'")
+    await notifier.advance(61 * SECOND)
+    answers = Answers(notifier.engine, notifier.keys, Figures(CollectorRegistry()))
+    await answers.receipt(row.reference, True)
+    breakers._known.clear()
+    for _ in range(4):
+        await two.send(two.failover(breakers))
+    assert two.counts() == (2, 3), "one message tries it, the others leave by the next one"
+    two.servers[1].answer = (503, b"")
+    await two.send(two.failover(breakers))
+    assert two.counts() == (3, 4), "late is better than not at all"
+    two.servers[1].answer = (202, b"")
+    command = [sys.executable, "-m", "referral.cli", "channels"]
+    told = environment(notifier.settings, kafka="x", public_url="https://notifier.example/")
+    said = (await asyncio.to_thread(subprocess.run, command, env=told, capture_output=True, text=True, check=True)).stdout
+    rows = [line.split() for line in said.splitlines() if line.split()[:1] == ["sms"]]
+    assert [(row[2], row[-2]) for row in rows] == [("slow", "1"), ("works", "1")], "state, and messages of the channel today"
+    await answers.receipt(row.reference, True)
+    for _ in range(QUICK):
+        async with notifier.engine.begin() as tx:
+            await receipt(tx, "sms", "sms-1", 2.0)
+    breakers._known.clear()
+    await two.send(two.failover(breakers))
+    assert two.counts() == (4, 4), "it is preferred again"
 
 
 async def test_without_the_database_messages_still_leave(two: Two) -> None:

@@ -8,7 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notifier.breaker import FIRST_SECONDS, IN_A_ROW, MOST_SECONDS, RECENT, SECOND, Breaker, after, order
+from services.notifier.breaker import (
+    FIRST_SECONDS,
+    IN_A_ROW,
+    MOST_SECONDS,
+    QUICK,
+    RECEIPTS,
+    RECENT,
+    SECOND,
+    SLOW_SECONDS,
+    Breaker,
+    after,
+    delivered,
+    order,
+)
 
 
 def told(results: str, gap: int = SECOND, start: Breaker | None = None) -> Breaker:
@@ -66,6 +79,59 @@ def test_the_order() -> None:
     assert order(("a", "b"), {"a": opened}, "a") == ("a", "b")
     assert order(("a", "b"), {"a": later, "b": opened}, None) == ("b",)
     assert order(("a",), {"a": opened}, None) == ("a",)
+
+
+def took(*seconds: float, start: Breaker | None = None) -> Breaker:
+    """The state after receipts."""
+    known = start or Breaker()
+    for one in seconds:
+        known = delivered(known, one)
+    return known
+
+
+@pytest.mark.parametrize(
+    ("late", "slow"), [([], False), ([61.0], False), ([61.0, 61.0], True), ([60.0, 60.0], False), ([3600.0, 60.1], True)], ids=str
+)
+def test_two_late_receipts_of_twenty_make_it_slow(late: list[float], slow: bool) -> None:
+    assert took(*late, *[1.0] * (RECEIPTS - len(late))).slow is slow
+    assert not took(*late, *[1.0] * (RECEIPTS - len(late) - 1)).slow, "nineteen say nothing"
+
+
+def test_a_slow_one_is_tried_last_and_first_by_one_message_now_and_then() -> None:
+    slow = took(*[90.0] * RECEIPTS)
+    assert order(("a", "b"), {"a": slow}, None) == ("b", "a")
+    assert order(("a", "b"), {"a": slow}, "a") == ("a", "b")
+    assert order(("a", "b"), {"a": slow, "b": told("nnn")}, None) == ("a",), "slow is better than away"
+    assert slow.may_be_probed(5) and not replace(slow, probe_until=6).may_be_probed(5)
+    assert not took(*[1.0] * RECEIPTS).may_be_probed(5), "a quick one needs no trial"
+    held = replace(slow, probe_until=6)
+    assert after(held, True, 4, 0.0).probe_until == 6, "what it takes meanwhile makes no more of them"
+
+
+def test_a_slow_one_is_quick_again_after_five_receipts_in_time() -> None:
+    known = took(*[90.0] * RECEIPTS)
+    for n in range(QUICK):
+        assert known.slow, n
+        known = delivered(known, 2.0)
+    assert not known.slow and not took(*[90.0] * (QUICK + 1), start=known).slow, "and needs twenty to be slow again"
+
+
+@pytest.mark.parametrize("results", ["y", "n", "nnn", "nnny"])
+def test_success_and_failure_forget_no_receipt(results: str) -> None:
+    assert told(results, start=took(1.0, 2.0)).took == (1.0, 2.0)
+
+
+@given(st.lists(st.floats(0, 200), max_size=60))
+def test_slow_is_the_percentile_of_the_last_twenty_until_five_are_quick(seconds: list[float]) -> None:
+    known, since = Breaker(), list[float]()
+    for one in seconds:
+        since.append(one)
+        last = since[-RECEIPTS:]
+        late = sum(x > SLOW_SECONDS for x in last) >= 2 and len(last) == RECEIPTS
+        if known.slow and all(x <= SLOW_SECONDS for x in last[-QUICK:]):
+            since, late = last[-QUICK:], False
+        known = delivered(known, one)
+        assert known.slow is late and list(known.took) == since[-RECEIPTS:]
 
 
 @given(st.lists(st.booleans(), max_size=60), st.floats(0, 0.999), st.integers(1, 60 * SECOND))

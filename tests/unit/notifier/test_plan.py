@@ -26,7 +26,7 @@ from referral.domain.events import (
 )
 from referral.domain.rules.answers import BY_HANDSET
 from services.notifier.duty import Person, Roster
-from services.notifier.plan import REPEAT_GAP, REPEATS, Plan, Question, State, Told, answer, exclude, follow, plan, wanted, written
+from services.notifier.plan import REPEAT_GAP, REPEATS, Plan, Question, State, Told, answer, exclude, follow, plan, unheard, wanted, written
 
 MINUTE = 60 * 1_000_000
 WHY = Why(**{name: {"passed": (), "engine": 1}.get(name, 1 if name == "bundle" else "") for name in Why.__struct_fields__})
@@ -193,6 +193,19 @@ def test_nobody_is_woken_for_a_seat_that_goes_on_under_another_procedure() -> No
 def test_an_agency_system_without_people_is_left_to_look_by_itself() -> None:
     assert plan(known(opened(reach=Reach.SYSTEM, agency="hospital")), STAFF, 0).failed is None
     assert people(plan(known(opened(reach=Reach.SYSTEM)), STAFF, 0)) == ["duty-0", "duty-1"]
+
+
+def test_a_hole_is_urgent_untaken_and_has_nobody_on_duty_with_a_loud_channel() -> None:
+    loud, asked = frozenset({"sms", "voice"}), known(opened(due=120 * MINUTE))
+    heard = Roster((Person("a", "police", ("duty",), ("email", "voice")), Person("b", "police", ("back-up",), ("voice",))))
+    assert unheard(asked, STAFF, 0, loud), "e-mail wakes nobody"
+    assert not unheard(asked, heard, 0, loud)
+    assert unheard(exclude(asked, ("a",)), heard, 0, loud), "whoever must not hear of it is nobody"
+    assert unheard(answer(asked, "a", False, 0), heard, 0, loud), "whoever cannot neither"
+    assert not unheard(answer(asked, "a", True, 0), STAFF, 0, loud), "somebody looks"
+    assert not unheard(known(opened(due=121 * MINUTE)), STAFF, 0, loud), "it can wait"
+    assert not unheard(known(acknowledged("", due=60 * MINUTE), asked), STAFF, 0, loud), "somebody has it"
+    assert not unheard(known(opened(due=60 * MINUTE, reach=Reach.SYSTEM, agency="other")), STAFF, 0, loud), "a system reads it"
 
 
 def test_a_desk_hears_of_its_task_whenever_routing_repeats_it() -> None:
