@@ -10,7 +10,7 @@ import yaml
 from services.notifier.pace import OTHERWISE, PACES, pace
 
 ROOT = Path(__file__).parents[3]
-VIEW = "CREATE VIEW notifier.watch"
+VIEW = " VIEW notifier.watch AS"
 GRACE, HALF_MINUTE = 60, 30
 """Seconds that a message may be late by itself: for the watchman, and for the alert rule."""
 
