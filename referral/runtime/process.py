@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 
 from starlette.types import ASGIApp
 
@@ -20,9 +21,18 @@ from referral.runtime.settings import Settings, load
 Background = Callable[[], Coroutine[None, None, None]]
 
 
-async def serve(service: Service, settings: Settings, app: ASGIApp | None, background: Sequence[Background]) -> None:
-    """Run a service whose work is the consumer loop. Ends and raises as `stand` does."""
+def start(main: Callable[[Settings], Coroutine[None, None, None]], environment: Mapping[str, str] = os.environ) -> None:
+    """Run a service's main with the settings of the environment. What stops it is logged in one line, also a setting that is wrong."""
     observe.configure()
+    asyncio.run(main(load(environment)))
+
+
+async def run(service: Service, settings: Settings, app: ASGIApp | None = None, background: Sequence[Background] = ()) -> None:
+    """Run a service whose work is the consumer loop, until SIGTERM or SIGINT. Raises as `stand` does.
+
+    app: its public HTTP application.
+    background: coroutine functions that run until cancelled.
+    """
     erasure_tag.needed_keys(settings)
     health = observe.Health(service.not_ready)
     engine = database.engine(settings, service.name, size=4)
@@ -90,19 +100,3 @@ async def _working(work: Background, background: Sequence[Background]) -> None:
                 task.cancel()
     except BaseExceptionGroup as several:
         raise several.exceptions[0] from None
-
-
-async def run(
-    service: Service,
-    *,
-    app: ASGIApp | None = None,
-    background: Sequence[Callable[[], Coroutine[None, None, None]]] = (),
-    settings: Settings | None = None,
-) -> None:
-    """Run a service's process until SIGTERM or SIGINT.
-
-    app: its public HTTP application.
-    background: coroutine functions that run until cancelled.
-    settings: by default those of the environment.
-    """
-    await serve(service, settings or load(), app, background)

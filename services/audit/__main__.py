@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,11 +11,11 @@ from starlette.types import ASGIApp
 from referral.errors import Malformed, ReadOnly, Rejected
 from referral.proof.entry import Entry
 from referral.runtime.keys import case_keys, erasure_tag
-from referral.runtime.observe import Health, configure, log
+from referral.runtime.observe import Health, log
 from referral.runtime.postgres import database
-from referral.runtime.process import run, stand
+from referral.runtime.process import run, stand, start
 from referral.runtime.service import Service
-from referral.runtime.settings import Settings, load
+from referral.runtime.settings import Settings
 from referral.tlog import note_keys, witness_policy
 from referral.tlog.note_keys import SignerKey
 from referral.tlog.witness_policy import Policy
@@ -53,7 +52,6 @@ async def main(settings: Settings) -> None:
 
     A forked log is still served, so that others can prove the fork.
     """
-    configure()
     key, policy, policy_file = _key(settings.log_key_file), *_policy(settings.witness_policy)
     if key.verifier not in [party.key for party in policy.logs]:
         raise Rejected("log-key", "REFERRAL_WITNESS_POLICY", f"no line names this log: log {key.verifier.encode().decode()}")
@@ -115,4 +113,4 @@ def _read(path: Path | None, name: str) -> bytes:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(load()))
+    start(main)

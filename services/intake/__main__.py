@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -17,9 +16,9 @@ from referral.errors import Rejected, Unavailable
 from referral.runtime import policy_feed
 from referral.runtime.keys import case_keys, erasure_tag
 from referral.runtime.postgres import database
-from referral.runtime.process import run
+from referral.runtime.process import run, start
 from referral.runtime.service import Service
-from referral.runtime.settings import Settings, load
+from referral.runtime.settings import Settings
 from services.intake import audit_client
 from services.intake.api import person_routes
 from services.intake.api import routes as api
@@ -122,4 +121,4 @@ async def main(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(load()))
+    start(main)

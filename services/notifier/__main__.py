@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import secrets
 from functools import partial
@@ -15,9 +14,9 @@ from referral.channels.voice import Voice, trunks
 from referral.errors import Rejected
 from referral.runtime.keys import case_keys
 from referral.runtime.postgres import database
-from referral.runtime.process import run
+from referral.runtime.process import run, start
 from referral.runtime.service import Service
-from referral.runtime.settings import Settings, load
+from referral.runtime.settings import Settings
 from services.notifier import canary, caps, door, holes, providers, tidy
 from services.notifier.answers import Answers
 from services.notifier.canary import Canary
@@ -92,4 +91,4 @@ async def main(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(load()))
+    start(main)

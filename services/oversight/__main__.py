@@ -10,10 +10,10 @@ from starlette.applications import Starlette
 from referral.runtime import policy_feed
 from referral.runtime.kafka import clients
 from referral.runtime.keys import case_keys, erasure_tag
-from referral.runtime.observe import Health, configure
+from referral.runtime.observe import Health
 from referral.runtime.postgres import clock, database
-from referral.runtime.process import stand
-from referral.runtime.settings import Settings, load
+from referral.runtime.process import stand, start
+from referral.runtime.settings import Settings
 from services.oversight import faust_worker
 from services.oversight.counting.projection import Courses
 from services.oversight.disclosure.suppress import K
@@ -25,7 +25,6 @@ from services.oversight.scheduler import ReleaseScheduler
 
 async def main(settings: Settings) -> None:
     """Load the past releases before counting, so that no release is made twice with different figures."""
-    configure()
     engine, doors = (database.engine(settings, "oversight", size=4) for _ in range(2))  # pages must not starve counting
     health = Health()
     master, followed = case_keys.read(settings.master_key_file), policy_feed.follow(settings)
@@ -50,4 +49,4 @@ async def main(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(load()))
+    start(main)

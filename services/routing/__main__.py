@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 
 from referral.runtime.postgres import database
-from referral.runtime.process import run
+from referral.runtime.process import run, start
 from referral.runtime.service import Service
-from referral.runtime.settings import Settings, load
+from referral.runtime.settings import Settings
 from services.routing.current_policy import CurrentPolicy
 from services.routing.engine_failure import Breaker
 from services.routing.handle import Routing
@@ -34,4 +33,4 @@ async def main(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(load()))
+    start(main)

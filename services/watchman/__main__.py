@@ -20,16 +20,15 @@ from referral.channels.handset import Handset
 from referral.channels.lane import Lane
 from referral.channels.voice import Voice, trunks
 from referral.errors import Rejected
-from referral.runtime.observe import Health, configure
-from referral.runtime.process import stand
-from referral.runtime.settings import Settings, load
+from referral.runtime.observe import Health
+from referral.runtime.process import stand, start
+from referral.runtime.settings import Settings
 from services.watchman import operators, settings
 from services.watchman.caller import OURS, Caller
 from services.watchman.door import Ear
 from services.watchman.look import Sources
 from services.watchman.metrics import Figures
 from services.watchman.reach import Server
-from services.watchman.settings import Own
 from services.watchman.watch import Watchman
 
 SMS_SECONDS = 15.0
@@ -99,10 +98,10 @@ def name() -> str:
     return str(uuid.uuid4())  # noqa: TID251 - the wiring is where ids come from
 
 
-async def main(found: Settings, own: Own, environment: Mapping[str, str]) -> None:
+async def main(found: Settings) -> None:
     """Run until SIGTERM or SIGINT."""
-    configure()
-    set_up = ways(settings.channels(environment))
+    own = settings.load(os.environ)
+    set_up = ways(settings.channels(os.environ))
     loud = max(set_up, key=LOUDNESS.index)
     people, figures, health, ended = operators.read(own.operators, loud), Figures(), Health(), asyncio.Event()
     async with AsyncExitStack() as stack:
@@ -118,4 +117,4 @@ async def main(found: Settings, own: Own, environment: Mapping[str, str]) -> Non
 
 if __name__ == "__main__":
     without_key = {**os.environ, "REFERRAL_MASTER_KEY_FILE": os.devnull}  # it opens nothing
-    asyncio.run(main(load(without_key), settings.load(os.environ), os.environ))
+    start(main, without_key)

@@ -52,7 +52,10 @@ def channels_command(as_json: Annotated[bool, typer.Option("--json", help="Print
     if as_json:
         return console.document({"providers": rows, "receipts": f"{door}/receipt", "replies": f"{door}/reply"})
     cells = [(r["channel"], r["name"], _state(r), moment(r["since"]), _at(r["succeeded_at"]), _today(r), r["waiting"]) for r in rows]
-    console.table(("channel", "provider", "state", "since", "last success", "today", "waiting"), cells)
+    if not rows:
+        print("no provider has carried a message yet; each appears with its first one (try a trunk: referral prompts call)")
+    else:
+        console.table(("channel", "provider", "state", "since", "last success", "today", "waiting"), cells)
     print(f"receipts of SMS: {door}/receipt/REFERENCE?status=N (each message names it)")
     print(f"replies to SMS:  {door}/reply?from=NUMBER&text=WORDS")
     return None

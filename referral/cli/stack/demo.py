@@ -42,6 +42,7 @@ def demo(data: Data = None, pathways: Named = "", as_json: console.Json = False)
     story goes to standard error, and the exit codes of the two commands to standard output.
 
     Example: referral demo
+
     Example: referral demo --pathways all
     """
     if as_json:

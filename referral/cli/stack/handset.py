@@ -46,7 +46,9 @@ def handset(act: Act = "show", what: What = "", number: Number = "", url: At = "
     Exit 0 done, 1 nothing rings or there is nothing to reply to, 2 no handset answers.
 
     Example: referral handset
+
     Example: referral handset press 1
+
     Example: referral handset reply "1 4711" --number +999440101
     """
     if act not in ACTS or (act == "show") != (not what):

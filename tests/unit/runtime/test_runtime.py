@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import subprocess
 import sys
 import uuid
@@ -211,6 +212,14 @@ def test_the_units_of_a_service() -> None:
     assert places(intake, "ingress.x", {}) == (("ingress.x", 0),)
     assert units.place(units.word(("ingress.a/b", 3))) == ("ingress.a/b", 3)
     assert units.Unit("ingress.p1", 1, {}).partition is None
+
+
+@pytest.mark.parametrize("service", ["routing", "audit", "oversight", "intake", "notifier", "watchman"])
+def test_a_service_without_its_settings_ends_with_one_line_that_says_which(service: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("REFERRAL_")}
+    done = subprocess.run([sys.executable, "-m", f"services.{service}"], capture_output=True, text=True, env=environment, check=False)
+    said = json.loads(done.stderr)
+    assert (done.returncode, said["event"]) == (1, "died") and "REFERRAL_KAFKA" in said["hint"]
 
 
 def test_the_environment_is_refused_with_the_name_of_what_is_wrong() -> None:
