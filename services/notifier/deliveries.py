@@ -59,14 +59,21 @@ _CLAIM = text(
     " LEFT JOIN contact c ON (c.account, c.channel) = (m.person, m.channel) AND c.ended_at IS NULL"
     " LEFT JOIN intake.account l ON l.id = m.person ORDER BY m.id"
 )
+LOOKED = (  # an answer counts for what waits beside it as soon as it is stored, also while the handler does not read it
+    "EXISTS (SELECT FROM delivery w WHERE (w.asked, w.rung) = (d.asked, d.rung) AND w.again >= d.again AND w.word = 'LOOKS'"
+    " AND w.person <> ALL (a.skip))"
+)
+"""SQL: whether somebody has answered the round of delivery `d` of question `a`."""
+DECLINED = (
+    "EXISTS (SELECT FROM delivery w WHERE (w.asked, w.rung, w.person) = (d.asked, d.rung, d.person) AND w.word = 'CANNOT'"
+    " AND (NOT d.task OR w.again >= d.again))"
+)
+"""SQL: whether the recipient of delivery `d` has answered "I cannot": to an offer at this rung, to a desk's task in this round."""
 ASKED = ", ".join(f"a.{name}" for name in Question.__dataclass_fields__)
 _CHECK = text(
     f"SELECT d.id AS delivery, d.person, d.rung AS at_rung, d.lease_until > clock_timestamp() AS held, {ASKED},"  # noqa: S608 - field names
     " EXISTS (SELECT FROM pause WHERE ended_at IS NULL) AS paused, runtime.clock() AS now,"
-    # An answer counts for what waits beside it as soon as it is stored, also while the handler does not read it.
-    " EXISTS (SELECT FROM delivery w WHERE (w.asked, w.rung) = (d.asked, d.rung) AND w.again >= d.again AND w.word = 'LOOKS'"
-    " AND w.person <> ALL (a.skip)) AS looked,"
-    " EXISTS (SELECT FROM delivery w WHERE (w.asked, w.rung, w.person) = (d.asked, d.rung, d.person) AND w.word = 'CANNOT') AS declined"
+    f" {LOOKED} AS looked, {DECLINED} AS declined"
     " FROM unnest(CAST(:ids AS bigint[]), CAST(:attempts AS integer[])) AS w (id, attempt) JOIN delivery d USING (id, attempt)"
     " JOIN asked a ON a.id = d.asked WHERE d.state = 'WAITING'"
 )

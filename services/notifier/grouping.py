@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifier import roster
-from services.notifier.deliveries import ASKED, Claimed, question
+from services.notifier.deliveries import ASKED, DECLINED, LOOKED, Claimed, question
 from services.notifier.pace import pace
 from services.notifier.plan import wanted
 
@@ -22,6 +22,7 @@ _RIDERS = text(
     f" SELECT d.id AS delivery, d.reference AS own, d.again, d.rung AS at_rung, {ASKED} FROM delivery d JOIN asked a ON a.id = d.asked"
     " WHERE d.person = :person AND d.channel = :channel AND d.drill = :drill AND d.state = 'WAITING' AND d.lease_until IS NULL"
     " AND NOT d.thrown AND d.due_at <= :now AND a.state = 'OPEN' AND a.rung = d.rung AND (:apart OR (SELECT messages FROM told) >= :many)"
+    f" AND NOT {LOOKED} AND NOT {DECLINED}"
     " AND NOT EXISTS (SELECT FROM pause WHERE ended_at IS NULL) ORDER BY d.id FOR UPDATE OF d SKIP LOCKED"
 )
 _RIDE = text("UPDATE delivery SET state = 'SENT', ended_at = :now, reason = NULL, reference = :reference WHERE id = ANY(:ids)")

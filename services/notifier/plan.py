@@ -58,7 +58,7 @@ class Question:
     handover: when somebody new may come on duty; None if nobody does before the limit.
     away: RungFailed with reason AWAY was emitted, and no message was sent to anybody of the agency.
     taken: somebody has acknowledged or accepted; a knock now only reminds.
-    cannot: accounts at this rung that have answered "I cannot".
+    cannot: accounts that have answered "I cannot": to an offer at this rung, to a desk's task in this round.
     """
 
     id: str
@@ -331,7 +331,8 @@ def _opened(event: OfferOpened, case_id: str, at: int, drill: bool) -> Question:
 def _needed(asked: Question | None, event: NeedsPerson, case_id: str, at: int, drill: bool) -> Question:
     known = asked or Question(event.task_id, case_id, True, event.desk, (), event.rung, drill)
     rounds = _bump(known.rounds, event.rung)  # count routing's repeats of the task, not our messages
-    return replace(known, agency=event.desk, rung=event.rung, rounds=rounds, state=State.OPEN, next_at=at, due=event.due, handover=None)
+    anew = replace(known, agency=event.desk, rung=event.rung, rounds=rounds, state=State.OPEN, next_at=at, due=event.due, handover=None)
+    return replace(anew, cannot=())  # routing repeats a task hours later, at the top for ever: whoever could not may be able to by then
 
 
 def _duty(asked: Question, roster: Roster, now: int) -> Duty:

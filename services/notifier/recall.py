@@ -24,10 +24,13 @@ class Answered:
 def recall(asked: Question, answers: Iterable[Answered]) -> Question:
     """Return the question with what its people have answered at this rung.
 
-    Whoever cannot is not knocked again. A round that somebody has answered is not sent again; a later one is.
+    Whoever cannot is not knocked again; for a desk's task only in this round. A round that somebody has answered is not sent again, and a
+    later one is.
     """
     here = [one for one in answers if one.rung == asked.rung and one.person not in asked.skip]
-    known = replace(asked, cannot=tuple(sorted({*asked.cannot, *(one.person for one in here if not one.looks)})))
-    if asked.state is State.OPEN and any(one.looks and one.again >= again(asked) for one in here):
+    present = [one for one in here if one.again >= again(asked)]
+    unable = (one.person for one in (present if asked.task else here) if not one.looks)
+    known = replace(asked, cannot=tuple(sorted({*asked.cannot, *unable})))
+    if asked.state is State.OPEN and any(one.looks for one in present):
         return replace(known, state=State.ANSWERED, next_at=None, handover=None)
     return known

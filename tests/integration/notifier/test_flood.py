@@ -19,6 +19,10 @@ async def flood(notifier: Stack, count: int = FLOOD, *, drill: bool = False) -> 
         await notifier.tell(await notifier.case(), opened(), drill=drill)
 
 
+async def left(notifier: Stack, most: int) -> bool:
+    return (await notifier.states()).count("WAITING") <= most
+
+
 async def test_a_flood_wakes_an_officer_a_handful_of_times_and_every_knock_is_said(notifier: Stack, relay: smtp.Relay) -> None:
     await notifier.person("anna")
     await notifier.person("blerim")
@@ -55,16 +59,32 @@ async def test_a_drill_holds_no_real_knock_back(notifier: Stack, relay: smtp.Rel
     assert len(relay.letters) == before + 1
 
 
-async def test_what_is_answered_meanwhile_rides_on_no_message(notifier: Stack, relay: smtp.Relay) -> None:
-    await notifier.person("anna")
+ANSWERED = (
+    "INSERT INTO notifier.delivery (asked, case_id, task, rung, again, person, channel, drill, state, planned_at, due_at, ended_at, word)"
+    " SELECT asked, case_id, task, rung, again, :person, 'sms', drill, 'SENT', planned_at, due_at, planned_at, :word"
+    " FROM notifier.delivery WHERE asked = :asked"
+)
+"""A colleague, or the recipient herself, has answered an SMS."""
+
+
+@pytest.mark.parametrize("how", ["taken", "LOOKS", "CANNOT"])
+async def test_what_is_answered_meanwhile_rides_on_no_message(notifier: Stack, relay: smtp.Relay, how: str) -> None:
+    """Also if the handler, which is dead, has not read the answer."""
+    anna = await notifier.person("anna")
     case, offer = await notifier.case(), opened()
     await flood(notifier)
     async with sending(notifier.sender(relay.port)):
         await until(lambda: ended(notifier, FLOOD))
+        await flood(notifier, 1)  # the oldest leads, and would carry the other one
         await notifier.tell(case, offer)
-        await notifier.tell(case, OfferAcknowledged(why=WHY, offer_id=offer.offer_id, due_what=""))
+        if how == "taken":
+            await notifier.tell(case, OfferAcknowledged(why=WHY, offer_id=offer.offer_id, due_what=""))
+        else:
+            person = anna if how == "CANNOT" else "a colleague"
+            await notifier.rows(ANSWERED, asked=offer.offer_id, person=person, word=how)
         await notifier.advance(pace.OTHERWISE.gather * 1_000_000)
-        await flood(notifier, 1)
-        await until(lambda: ended(notifier, FLOOD + 2))
+        await until(lambda: left(notifier, 1))
+        await notifier.advance(pace.OTHERWISE.gather * 1_000_000)
+        await until(lambda: ended(notifier, FLOOD + 2 + (how != "taken")))
     knocks = of(await notifier.drain(), KnockSent)
     assert knocks and offer.offer_id not in {knock.offer_id for knock in knocks}

@@ -13,7 +13,7 @@ from referral.domain.events import KnockAnswered, KnockDelivered, KnockFailed, K
 from referral.runtime.recovery.topic_snapshot import Tape, Taped
 from referral.wire import codec, seal
 from referral.wire.seal import Meta
-from services.notifier import store
+from services.notifier import deliveries, store
 from services.notifier.recover import TOPIC, hook
 from tests.harness.line.notifier_stack import MINUTE, WHY, Stack, opened
 
@@ -74,6 +74,24 @@ async def test_an_answered_round_of_a_desks_task_is_not_sent_again_and_the_next_
     assert await planned(notifier) == [] and (await question(notifier)).state == "ANSWERED", "agim was not told: besa looks"
     await notifier.tell(case, needs)
     assert sorted(await planned(notifier)) == sorted([besa, agim])
+
+
+async def test_who_could_not_is_asked_again_by_the_next_repeat_of_a_desks_task(notifier: Stack) -> None:
+    besa = await notifier.person("besa", agency="desk")
+    case, task = await notifier.case(), str(uuid.uuid4())
+    needs = NeedsPerson(why=WHY, task_id=task, desk="desk", about="no-candidate", step="", seat=-1, rung=2, due=None)
+    sent = {"task": True, "rung": 2}
+    await say(notifier, case, knock(KnockSent, task, besa, **sent), knock(KnockAnswered, task, besa, **sent, word=Word.CANNOT))
+    await notifier.tell(case, needs, age=MINUTE)
+    await notifier.due(case)
+    assert await planned(notifier) == [] and (await question(notifier)).cannot == [besa]
+    await notifier.tell(case, needs)
+    assert await planned(notifier) == [besa] and (await question(notifier)).cannot == []
+    (delivery,) = await notifier.rows("SELECT id FROM notifier.delivery WHERE state = 'WAITING'")
+    async with notifier.engine.begin() as tx:
+        (claimed,) = await deliveries.claim(tx, "email", 1, 60)
+        (check,) = await deliveries.check(tx, [claimed])
+    assert claimed.id == delivery.id and check is not None and check.wanted
 
 
 @pytest.mark.parametrize("word", Word)

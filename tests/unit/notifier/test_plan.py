@@ -138,6 +138,17 @@ def test_cannot_asks_the_others_at_once_and_all_who_cannot_fail_the_rung_once() 
     assert climbed.cannot == () and people(plan(climbed, STAFF, 0)) == ["back-up-0", "back-up-1"]
 
 
+def test_a_desks_task_asks_everybody_again_when_routing_repeats_it() -> None:
+    """At the top rung it is repeated for ever: "I cannot" of yesterday must not silence it."""
+    asked = plan(known(needs(2, "desk")), DESKS, 0).asked
+    for person in ("desk-0", "desk-1"):
+        asked = answer(asked, person, False, MINUTE)
+    ended = plan(asked, DESKS, MINUTE, Told(frozenset({"desk-0", "desk-1"})))
+    assert (ended.knocks, ended.failed) == ((), "all-cannot")
+    again = plan(known(needs(2, "desk"), ended.asked, at=60 * MINUTE), DESKS, 60 * MINUTE)
+    assert people(again) == ["desk-0", "desk-1"] and {k.again for k in again.knocks} == {1}
+
+
 def test_looks_ends_the_knocking_before_routing_has_said_so() -> None:
     asked = plan(known(opened()), STAFF, 0).asked
     after = answer(asked, "duty-0", True, MINUTE)
