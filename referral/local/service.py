@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import secrets
 import sys
 from collections.abc import Mapping
@@ -13,6 +14,10 @@ from referral.local.server import Server
 
 READY_S = 120.0
 """Longest start in seconds (ours): it takes 2 s on two idle cores and 9 s on two that fifteen processes share (measured)."""
+GRACE_S = 10.0
+"""Seconds (ours) from SIGTERM to SIGKILL: a service finishes its batch."""
+CALL_GRACE_S = 90.0
+"""The same for a notifier with a trunk, as in operators.md, "stop a service": a call that runs ends by itself."""
 
 
 class Worker(Server):
@@ -52,9 +57,10 @@ class Worker(Server):
         own = {"REFERRAL_INSTANCE": f"{self.name}-{secrets.token_hex(3)}", "PYTHONUNBUFFERED": "1"}
         own |= {"REFERRAL_HTTP": self.address, "REFERRAL_INNER": self.inner}
         self._stopping.clear()
-        child = self._spawn(
-            Recipe((sys.executable, "-m", f"services.{self.service}"), self.log, env={**self._environment, **own}, keep=self._keep)
-        )
+        calls = self.service == "notifier" and "REFERRAL_SIP" in {**os.environ, **self._environment}
+        grace = CALL_GRACE_S if calls else GRACE_S
+        command = (sys.executable, "-m", f"services.{self.service}")
+        child = self._spawn(Recipe(command, self.log, env={**self._environment, **own}, grace=grace, keep=self._keep))
         return self._ready(child, self.name, READY_S)
 
     def answers(self) -> bool:
