@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.notifier.duty import SECOND, Loudness, Rule, instant, local_day
+from services.notifier.duty import LOCAL, SECOND, Loudness, Rule, instant, local_day
 from services.notifier.steps import DEFAULTS, EARLY, EVENING, MORNING, NORMAL_US, URGENT_US, WAKES, loudness, steps
 
 MINUTE, HOUR = 60 * SECOND, 3600 * SECOND
@@ -22,7 +22,9 @@ limits = st.none() | st.integers(0, 10 * 24 * HOUR)
 
 
 def minute_of_day(at: int) -> float:
-    return (at - instant(local_day(at), 0)) / MINUTE
+    """What the clock on the wall shows, also in the two nights of a year that have another length."""
+    wall = datetime.fromtimestamp(at / SECOND, UTC).astimezone(LOCAL)
+    return wall.hour * 60 + wall.minute + wall.second / 60
 
 
 def test_at_three_in_the_night_a_quarter_of_an_hour_rings_after_two_minutes() -> None:
@@ -69,13 +71,15 @@ def test_what_is_urgent_is_loud_before_half_of_its_time(channels: tuple[str, ...
 
 
 @given(channels=some_channels, rules=some_rules, left=limits, now=instants)
+@example(channels=("sms",), rules=(), left=None, now=instant(date(2027, 3, 27), 21 * 60 + 50))
+@example(channels=("sms",), rules=(), left=None, now=instant(date(2027, 10, 30), 21 * 60 + 50))
 def test_what_can_wait_wakes_nobody_at_night(channels: tuple[str, ...], rules: tuple[Rule, ...], left: int | None, now: int) -> None:
     due = None if left is None else now + left
     if loudness(due, now) is Loudness.URGENT:
         return
     for channel, at in steps(channels, rules, due, now):
         if channel in WAKES and not MORNING <= minute_of_day(at) < EVENING:
-            morning = instant(local_day(at + (24 * HOUR if minute_of_day(at) >= EVENING else 0)), EARLY)
+            morning = instant(local_day(at) + timedelta(days=minute_of_day(at) >= EVENING), EARLY)
             assert due is not None and due < morning, "only because it would end before the morning"
 
 
