@@ -154,18 +154,17 @@ async def test_no_byte_of_any_channel_says_anything_about_a_case(
         await tell(notifier, made)
         await over(notifier, count, "email", "sms")
         await until(lambda: none(notifier, LOST), within=600, what="every SMS has its receipt", pause=0.2)
-        for case in made[::REPLIES]:
-            (sms,) = await notifier.rows(SMS, person=case.officer.account)
-            assert case.officer.sms is not None
-            out.reply(case.officer.sms, f"1 {code(notifier.keys, sms.reference)}")
-        replied = len(made[::REPLIES])
-        await until(lambda: said(notifier, KnockAnswered, replied), within=600, what="every reply has counted", pause=0.2)
+        numbers, silent = {case.officer.account: case.officer.sms for case in made}, (await notifier.rows(SILENT))[::REPLIES]
+        for sms in silent:
+            out.reply(numbers[sms.person] or "", f"1 {code(notifier.keys, sms.reference)}")
+        await until(lambda: replied(notifier, len(silent)), within=600, what="every reply has counted", pause=0.2)
         await notifier.advance(2 * MINUTE)
         await over(notifier, count, "voice")
         await Watch(notifier.engine, figures).look()
     events = await notifier.drain()
-    assert (len(of(events, KnockDelivered)) >= count, len(of(events, KnockFailed)) > 0) == (True, True)
-    assert len(of(events, KnockAnswered)) > replied, "keys were pressed too"
+    assert len(of(events, KnockDelivered)) >= count * 9 // 10, "an SMS each, but to those who press a key before it leaves"
+    assert of(events, KnockFailed) != [], "mailboxes refuse"
+    assert {event.channel for event in of(events, KnockAnswered)} == {"sms", "voice"}, "keys were pressed too"
 
     searched = {name: b"\n".join(wire.heard) for name, wire in out.wires.items()}
     for name, heard in searched.items():
@@ -202,8 +201,11 @@ DUE = (
     "SELECT 1 AS one FROM notifier.delivery d JOIN notifier.asked a ON a.id = d.asked WHERE d.state = 'WAITING' AND a.state = 'OPEN'"
     " AND d.channel = ANY(:channels) LIMIT 1"
 )
-LOST = "SELECT 1 AS one FROM notifier.delivery WHERE channel = 'sms' AND delivered_at IS NULL LIMIT 1"
-SMS = "SELECT reference FROM notifier.delivery WHERE channel = 'sms' AND person = :person"
+LOST = "SELECT 1 AS one FROM notifier.delivery WHERE channel = 'sms' AND state <> 'DROPPED' AND delivered_at IS NULL LIMIT 1"
+SILENT = (  # whose mailbox refuses is called at once, and may press a key before the SMS leaves
+    "SELECT d.person, d.reference FROM notifier.delivery d JOIN notifier.delivery m ON (m.asked, m.person) = (d.asked, d.person)"
+    " WHERE d.channel = 'sms' AND d.state = 'SENT' AND m.channel = 'email' AND m.state = 'SENT' ORDER BY d.id"
+)
 
 
 async def over(notifier: Stack, count: int, *channels: str) -> None:
@@ -220,5 +222,5 @@ async def none(notifier: Stack, sql: str) -> bool:
     return not await notifier.rows(sql)
 
 
-async def said(notifier: Stack, kind: type, count: int) -> bool:
-    return len(of(await notifier.drain(), kind)) >= count
+async def replied(notifier: Stack, count: int) -> bool:
+    return sum(event.channel == "sms" for event in of(await notifier.drain(), KnockAnswered)) >= count
