@@ -27,15 +27,26 @@ _FIELDS = ", ".join(Question.__dataclass_fields__)
 _URGENT = text(
     f"SELECT {_FIELDS} FROM asked WHERE state = 'OPEN' AND NOT taken AND NOT once AND due <= :until"  # noqa: S608 - field names
 )
+_BEGIN = text(
+    "UPDATE hole SET counted_at = CASE WHEN :loud THEN greatest(counted_at, clock_timestamp() - interval '1 minute') ELSE '-infinity' END"
+)
 _COUNTED = text("UPDATE hole SET count = :count, counted_at = clock_timestamp()")
 
 
 async def run(engine: AsyncEngine, loud: frozenset[str]) -> None:
-    """Count until cancelled. loud: the channels that wake somebody and are set up; without any, nothing is a hole."""
-    while loud:
+    """Count until cancelled. loud: the channels that wake somebody and are set up; without any, nothing is a hole, and this ends.
+
+    It says first whether it will count, so that the watchman knows whether to expect it.
+    """
+    begun = False
+    while loud or not begun:
         try:
             async with engine.begin() as tx:
-                await look(tx, loud)
+                if begun:
+                    await look(tx, loud)
+                else:
+                    await tx.execute(_BEGIN, {"loud": bool(loud)})
+            begun = True
         except Exception as error:
             observe.log().warning("holes not counted", kind=type(error).__name__)
         await asyncio.sleep(EVERY_SECONDS / 4)

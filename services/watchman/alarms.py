@@ -51,7 +51,7 @@ STUCK_S = 60.0
 LAG = 1000
 """Unread records in all from which decisions are late: the limit of the metric `referral_lag`."""
 LATE_S = 60.0
-"""Seconds (ours) by which a due alarm of the notifier, or an event that it has decided, may be late."""
+"""Seconds (ours) by which a due alarm of the notifier, an event that it has decided, or its count of holes may be late."""
 PAUSE_S = 1800.0
 """Seconds (ours) after which a pause counts as forgotten: whoever pauses because of a storm looks again within half an hour."""
 CANARY_S = 1800.0
@@ -71,6 +71,7 @@ class Counters:
     away: loud channels of which every provider is out of order: a knock has waited for a minute by our fault, or all breakers are open.
     positions: `topic/partition` → next offset that the notifier reads.
     holes: urgent questions that wait where no loud channel reaches anybody who is on duty now; None if nobody has counted.
+    counted: seconds since they were counted; None while no channel wakes anybody.
     canary: seconds since a call to a number of ours was last answered; None without such a number.
     """
 
@@ -81,6 +82,7 @@ class Counters:
     away: tuple[str, ...] = ()
     positions: Mapping[str, int] = field(default_factory=dict)
     holes: int | None = None
+    counted: float | None = None
     canary: float | None = None
 
 
@@ -189,7 +191,7 @@ def _behind(seen: Look, counters: Counters, ends: Mapping[str, int], moved: Mapp
         return False  # NOTIFIER says so
     stuck = any(seen.at - since > STUCK_S for _, since in moved.values())
     unread = sum(max(0, end - counters.positions.get(place, 0)) for place, end in ends.items())
-    return stuck or unread > LAG or counters.late > LATE_S
+    return stuck or unread > LAG or max(counters.late, counters.counted or 0.0) > LATE_S
 
 
 def _moved(watch: Watch, seen: Look) -> Mapping[str, tuple[int, float]]:

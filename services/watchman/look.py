@@ -21,7 +21,7 @@ over a bad line a second."""
 ROLE = "watchman"
 READS = ("referral-routing", "referral-intake")
 """The topics that the notifier reads."""
-_WATCH = text("SELECT alive, paused, unknocked, late, away, positions, holes, canary FROM notifier.watch")
+_WATCH = text("SELECT alive, paused, unknocked, late, away, positions, holes, counted, canary FROM notifier.watch")
 T = TypeVar("T")
 
 
@@ -58,7 +58,7 @@ class Sources:
     async def _counters(self) -> Counters:
         async with self._engine.connect() as tx:
             row = (await tx.execute(_WATCH)).one()
-        return Counters(row.alive, row.paused, row.unknocked, row.late, tuple(row.away), row.positions, row.holes, row.canary)
+        return Counters(row.alive, row.paused, row.unknocked, row.late, tuple(row.away), row.positions, row.holes, row.counted, row.canary)
 
     async def _ends(self) -> Mapping[str, int]:
         if self._reader is None:

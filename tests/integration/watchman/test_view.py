@@ -165,7 +165,29 @@ async def test_a_count_that_nobody_renews_shows_nothing(notifier: Stack, sources
     async with notifier.engine.begin() as tx:
         assert not await holes.look(tx, LOUD), "another instance has just counted"
     await notifier.rows("UPDATE notifier.hole SET counted_at = clock_timestamp() - interval '61 s'")
-    assert (await counted(sources)).holes is None
+    assert (await counted(sources)).holes is None and 61 <= ((await counted(sources)).counted or 0) < 120
+
+
+@pytest.mark.parametrize("loud", [frozenset({"voice"}), frozenset()], ids=["a loud channel", "none"])
+async def test_a_notifier_says_whether_it_will_count(notifier: Stack, sources: Sources, loud: frozenset[str]) -> None:
+    """A count that never comes is told, also of a notifier that fails at its first one; without a loud channel nobody waits for one."""
+    assert (await counted(sources)).counted is None
+    await notifier.rows("ALTER TABLE notifier.asked RENAME TO elsewhere")
+    work = asyncio.create_task(holes.run(notifier.engine, loud))
+    try:
+        if loud:
+            await until(lambda: _expected(sources))
+        else:
+            await asyncio.wait_for(work, 10)
+            assert (await counted(sources)).counted is None
+    finally:
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        await notifier.rows("ALTER TABLE notifier.elsewhere RENAME TO asked")
+
+
+async def _expected(sources: Sources) -> bool:
+    return ((await counted(sources)).counted or 0) >= 60
 
 
 async def holes_of(notifier: Stack, sources: Sources) -> int | None:
@@ -188,7 +210,7 @@ async def test_the_role_reads_the_view_and_nothing_else(notifier: Stack) -> None
                     await tx.execute(text(f"SELECT FROM {table}"))
         async with engine.connect() as tx:
             columns = (await tx.execute(text("SELECT * FROM notifier.watch"))).keys()
-            assert {*columns} == {"alive", "paused", "unknocked", "late", "away", "positions", "holes", "canary"}
+            assert {*columns} == {"alive", "paused", "unknocked", "late", "away", "positions", "holes", "counted", "canary"}
     finally:
         await engine.dispose()
 

@@ -1,4 +1,4 @@
-"""The watchman's view and the alert rules copy numbers of the pace (`services/notifier/pace.py`): they stay together."""
+"""The watchman's view and the alert rules copy numbers of the pace, and the words of what is our fault: they stay together."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 
 import yaml
 
+from services.notifier.blame import OURS
 from services.notifier.pace import OTHERWISE, PACES, pace
+from services.watchman import caller
 
 ROOT = Path(__file__).parents[3]
 VIEW = " VIEW notifier.watch AS"
@@ -30,6 +32,11 @@ def test_the_watchman_waits_for_the_slowest_pace_and_a_minute() -> None:
     assert int(after_one) == max(one.gap for one in limits) + GRACE
     assert int(after_many) == max(one.gather for one in limits) + GRACE
     assert int(many) == min(one.many for one in limits) and int(window) == max(one.window for one in limits)
+
+
+def test_watchman_notifier_and_view_agree_whose_fault_a_word_is() -> None:
+    (words,) = re.findall(r"d\.reason IN\s+\(([^)]+)\)", newest_view())
+    assert caller.OURS == OURS == set(re.findall(r"'([\w-]+)'", words))
 
 
 def test_the_alert_of_late_knocks_waits_for_the_pace_of_its_channel_and_half_a_minute() -> None:

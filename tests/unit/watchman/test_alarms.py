@@ -76,6 +76,12 @@ def test_the_notifiers_trunks_cut_is_an_alarm_also_without_the_database() -> Non
     assert standing(watch, 35.0) == (Alarm.CHANNEL,)
 
 
+def test_holes_that_nobody_counts_are_an_alarm_of_the_notifier() -> None:
+    for counted, alarms in ((8.0, {}), (None, {}), (61.0, {Alarm.BEHIND})):
+        _, stood = lived(begin(0.0), Look(0, replace(WELL, counted=counted), ENDS), 0, FOUND_S)
+        assert stood.keys() == {*alarms}, counted
+
+
 @pytest.mark.parametrize("alarm", FAULTS)
 @pytest.mark.parametrize("late", (0.1, 9.9))
 def test_each_fault_alone_is_found_in_time(alarm: Alarm, late: float) -> None:
@@ -176,6 +182,7 @@ COUNTERS = st.builds(
     late=st.floats(0, 200),
     away=st.sampled_from([(), ("voice",)]),
     holes=st.none() | st.integers(0, 2),
+    counted=st.none() | st.floats(0, 200),
     canary=st.none() | st.floats(0, 4000),
     positions=st.fixed_dictionaries({"a/0": st.integers(0, 50)}),
 )

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from referral.errors import Rejected
-from services.notifier.blame import OURS
-from services.watchman import caller, operators, words
+from services.watchman import operators, words
 from services.watchman.alarms import Alarm
 from services.watchman.reach import Server
 from services.watchman.settings import channels, load
@@ -16,7 +15,6 @@ from services.watchman.settings import channels, load
 NUMBER = "+38344999001"
 SECOND = '{language: en, voice: "+38344999002", sms: "+38344999002"}'
 GOOD = f'repeat_minutes: 2\noperators:\n  - {{language: sq, voice: "{NUMBER}"}}\n  - {SECOND}\n'
-MIGRATION = Path("services/notifier/migrations/versions/0007_watch.sql")
 
 
 def file(tmp_path: Path, text: str, mode: int = 0o600) -> Path:
@@ -78,11 +76,6 @@ def test_the_notifiers_trunks_are_named_by_their_way() -> None:
     assert load(told).trunks == (Server("10.0.0.9", 5060, udp=True), Server("::1", 5061))
     with pytest.raises(Rejected, match="REFERRAL_WATCHMAN_TRUNKS"):
         load({**told, "REFERRAL_WATCHMAN_TRUNKS": "10.0.0.9:5060"})
-
-
-def test_watchman_notifier_and_view_agree_whose_fault_a_word_is() -> None:
-    assert caller.OURS == OURS
-    assert all(f"'{word}'" in MIGRATION.read_text("utf-8") for word in OURS)
 
 
 @pytest.mark.parametrize("language", words.WORDS)

@@ -5,7 +5,8 @@ CREATE TABLE notifier.hole (
     counted_at timestamptz NOT NULL DEFAULT '-infinity'
 );
 INSERT INTO notifier.hole DEFAULT VALUES;
--- The view of 0007 with two columns more. holes: null if nobody has counted for a minute. canary: seconds since a call to our own number was
+-- The view of 0007 with three columns more. holes: null if nobody has counted for a minute. counted: seconds since somebody has; null while
+-- no channel wakes anybody. canary: seconds since a call to our own number was
 -- last answered (services/notifier/canary.py), or since there is one; null without one.
 CREATE OR REPLACE VIEW notifier.watch AS
 WITH clock AS (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + offset_us AS now FROM runtime.clock),
@@ -33,6 +34,7 @@ SELECT
     (SELECT coalesce(jsonb_object_agg(read.place, read.position -> 0), '{}')
         FROM notifier.lease, jsonb_each(positions) AS read (place, position)) AS positions,
     (SELECT count FROM notifier.hole WHERE counted_at > clock_timestamp() - interval '1 minute') AS holes,
+    (SELECT extract(epoch FROM clock_timestamp() - nullif(counted_at, '-infinity'))::float8 FROM notifier.hole) AS counted,
     (SELECT (clock.now - greatest(p.added_at, (SELECT max(s.ended_at) FROM notifier.delivery s WHERE s.person = p.account
         AND s.channel = 'voice' AND s.state = 'SENT'))) / 1e6::float8
         FROM notifier.person p WHERE p.account = 'canary' AND p.ended_at IS NULL) AS canary
