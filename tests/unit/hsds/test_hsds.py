@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from referral.cli.app import run
@@ -122,7 +122,20 @@ def read_alone(data: bytes) -> tuple[Agency, tuple[Service, ...]]:
     return found
 
 
+ENDS_IN_HTTP = {
+    "agency": "made-up",
+    "names": dict.fromkeys(LANGUAGES, "http"),
+    "services": [{"id": "made-up.s0", "roles": ["court"], "covers": ["country"]}],
+    "municipality": None,
+    "reach": "WEB",
+    "languages": ["sq"],
+    "ladder": ["focal-point", "back-up", "head-of-unit"],
+}
+"""Its service is called "http: Court", which is no link."""
+
+
 @given(agencies())
+@example(ENDS_IN_HTTP)
 def test_any_agency_comes_back_with_the_same_meaning(agency: dict[str, Any]) -> None:
     data = yaml.safe_dump(agency, allow_unicode=True, sort_keys=False).encode()
     files = {"directory/made-up.yaml": data, "directory/dsw.yaml": DIRECTORY["directory/dsw.yaml"]}

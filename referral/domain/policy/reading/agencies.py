@@ -20,7 +20,7 @@ from referral.domain.policy.reading.reader import Node
 from referral.domain.policy.reading.vocabulary import TAGS
 
 REACHES = {reach.value: reach for reach in Reach if reach is not Reach.UNKNOWN}
-PERSONAL = re.compile(r"@|https?:|[+0-9][0-9 ()/-]{6,}")
+PERSONAL = re.compile(r"@|https?://|[+0-9][0-9 ()/-]{6,}")
 """An e-mail address, a link or a telephone number, which no name of an agency may contain."""
 NO_PERSON = "no address, telephone, e-mail, location or name of a person is ever stored here"
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
