@@ -78,7 +78,7 @@ class Service:
     ingress: it reads the ingress topics too.
     agencies: returns the agencies whose `ingress.<agency>` it reads; None: not known yet. Without it, it reads all of them.
     one_unit: it reads everything in one order (audit).
-    waits_for: the view (partition, oldest) of inputs that must be read before a later alarm may fire.
+    waits_for: views (partition, oldest) of inputs inside other services that must be read before a later alarm may fire.
     not_ready: returns further reasons why the service is not ready: reason → what an operator can do.
     """
 
@@ -89,5 +89,5 @@ class Service:
     ingress: bool = False
     agencies: Callable[[], Collection[str] | None] | None = None
     one_unit: bool = False
-    waits_for: str | None = None
+    waits_for: tuple[str, ...] = ()
     not_ready: Callable[[], Mapping[str, str]] = dict

@@ -21,7 +21,7 @@ def service(rules: CurrentPolicy, breaker: Breaker) -> Service:
         reads=("referral-intake", "referral-notification"),
         writes="referral-routing",
         handler=Routing(rules, breaker),
-        waits_for="intake.waiting",
+        waits_for=("intake.waiting", "notifier.answered"),
         not_ready=breaker.not_ready,
     )
 

@@ -1,8 +1,8 @@
 """Timers: fire the alarm of a case, its earliest due time, only after the inputs that arrived before it were read.
 
-So an answer that arrived in time beats its deadline. Two conditions, in this order: the service with the door has nothing unpublished that
-is older than the due time (the view `waiting`; at most CAP seconds, because a dead door must not stop escalation); and the inputs were
-read up to end offsets that were queried after that.
+So an answer that arrived in time beats its deadline. Two conditions, in this order: the services with doors have nothing unpublished that
+is older than the due time (the views of `Service.waits_for`; at most CAP seconds, because a dead door must not stop escalation); and the
+inputs were read up to end offsets that were queried after that.
 """
 
 from __future__ import annotations
@@ -71,12 +71,13 @@ class Gate:
         return fire
 
 
-async def due(tx: AsyncConnection, partitions: list[int], view: str | None, limit: int) -> tuple[int, list[Due]]:
+async def due(tx: AsyncConnection, partitions: list[int], views: tuple[str, ...], limit: int) -> tuple[int, list[Due]]:
     """Return (batch clock, due alarms by due time): at most limit, the same number for each partition.
 
-    view: the view of unpublished inputs that alarms wait for; None: no such wait.
+    views: those of unpublished inputs that alarms wait for; empty: no such wait.
     """
     values = {"parts": partitions, "each": max(1, limit // max(1, len(partitions)))}
-    waiting = f"SELECT partition, oldest FROM {view}" if view else NOTHING  # noqa: S608 (a constant of the code)
+    doors = " UNION ALL ".join(f"SELECT partition, oldest FROM {view}" for view in views)  # noqa: S608 (constants of the code)
+    waiting = f"SELECT partition, min(oldest) AS oldest FROM ({doors}) AS door GROUP BY partition" if views else NOTHING  # noqa: S608
     rows = (await tx.execute(text(DUE.replace("WAITING", waiting)), values)).all()
     return rows[0][0], [Due(*row[1:]) for row in rows if row[1] is not None]

@@ -47,7 +47,8 @@ async def prepare_database(settings: Settings) -> None:
             await _remember(connection, "drill", "1" if settings.drill_clock else "0")
             for name in SERVICES:
                 await connection.run_sync(_tables, name)
-            await connection.exec_driver_sql("GRANT USAGE ON SCHEMA intake TO routing; GRANT SELECT ON intake.waiting TO routing")
+            await connection.exec_driver_sql("GRANT USAGE ON SCHEMA intake, notifier TO routing")
+            await connection.exec_driver_sql("GRANT SELECT ON intake.waiting, notifier.answered TO routing")
             # A person's language is stored in one place, the inbox account: the notifier may read these two columns and no other.
             language = "GRANT USAGE ON SCHEMA intake TO notifier; GRANT SELECT (id, language) ON intake.account TO notifier"
             await connection.exec_driver_sql(language)

@@ -8,10 +8,11 @@ import uuid
 
 import pytest
 from aiokafka.errors import KafkaError
-from msgspec import structs
+from msgspec import Struct, structs
 from prometheus_client import REGISTRY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.domain.events import KnockAnswered, KnockSent
 from referral.domain.inputs import Due, derived
 from referral.runtime.kafka import clients
 from referral.runtime.loop import outbox
@@ -220,19 +221,37 @@ async def _none(line: Stack, statement: str) -> bool:
     return not await line.sql(statement)
 
 
-async def test_an_answer_that_waits_at_the_door_beats_its_deadline(line: Stack) -> None:
-    case = await line.case()
+DOORS = ("intake.waiting", "notifier.answered")
+OFFER = str(uuid.uuid4())
+
+
+def pressed() -> KnockAnswered:
+    return KnockAnswered(offer_id=OFFER, rung=0, person=OFFER, channel="voice", word="LOOKS", reference=OFFER, at=0)
+
+
+def told() -> KnockSent:
+    return KnockSent(offer_id=OFFER, rung=0, person=OFFER, channel="sms", again=0, reference=OFFER, at=0)
+
+
+async def waiting(line: Stack, case: str, door: str, event: Struct) -> None:
+    """An event of a case that a service has taken and not published yet; then the case's alarm is due."""
     async with line.admin.begin() as tx:
         key = (await line.keys.load(tx, [case]))[case]
-        await tx.exec_driver_sql("SET LOCAL search_path = intake, runtime")
-        await queue.put(tx, case, came(), str(uuid.uuid4()), key)
+        await tx.exec_driver_sql(f"SET LOCAL search_path = {door}, runtime")
+        await queue.put(tx, case, event, str(uuid.uuid4()), key)
     await line.sql("INSERT INTO routing.alarm VALUES (:c, :p, runtime.clock())", c=case, p=topics.partition(case))
-    counter = line.counter(waits_for="intake.waiting")
+
+
+@pytest.mark.parametrize(("door", "event"), [("intake", came()), ("notifier", pressed())], ids=["an answer", "a pressed key"])
+async def test_an_answer_that_waits_at_a_door_beats_its_deadline(line: Stack, door: str, event: Struct) -> None:
+    case = await line.case()
+    await waiting(line, case, door, event)
+    counter = line.counter(waits_for=DOORS)
     counter.start()
     await until(lambda: len(counter.units) == 12 and counter.tenure.gate.held_since)
     assert counter.inputs == []
     await line.write(case, await line.value(case, 1))
-    await line.sql("UPDATE intake.queue SET sent = true")
+    await line.sql(f"UPDATE {door}.queue SET sent = true")
     await until(lambda: len(counter.inputs) == 2)
     assert [type(i.body).__name__ for i in counter.inputs] == ["ReferralWithdrawn", "Due"]
 
@@ -240,12 +259,38 @@ async def test_an_answer_that_waits_at_the_door_beats_its_deadline(line: Stack) 
 async def test_a_dead_door_does_not_stop_an_alarm_for_ever(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("referral.runtime.loop.timers.CAP", 1.0)
     case = await line.case()
-    async with line.admin.begin() as tx:
-        key = (await line.keys.load(tx, [case]))[case]
-        await tx.exec_driver_sql("SET LOCAL search_path = intake, runtime")
-        await queue.put(tx, case, came(), str(uuid.uuid4()), key)
-    await line.sql("INSERT INTO routing.alarm VALUES (:c, :p, runtime.clock())", c=case, p=topics.partition(case))
-    counter = line.counter(waits_for="intake.waiting")
+    await waiting(line, case, "intake", came())
+    counter = line.counter(waits_for=DOORS)
+    counter.start()
+    await until(lambda: counter.inputs)
+    assert isinstance(counter.inputs[0].body, Due)
+
+
+OUTBOX = (
+    "INSERT INTO notifier.outbox (partition, records, oldest, blob)"
+    " SELECT :p, 1, coalesce(min(at), runtime.clock() - 1000000), '' FROM notifier.queue"
+)
+HELD = "SELECT partition FROM notifier.answered"
+
+
+async def test_a_pressed_key_holds_alarms_back_until_its_batch_is_published(line: Stack) -> None:
+    """A batch without one holds none back."""
+    case = await line.case()
+    await line.sql(OUTBOX, p=topics.partition(case))
+    assert await line.sql(HELD) == []
+    await line.sql("DELETE FROM notifier.outbox")
+    await waiting(line, case, "notifier", pressed())
+    await line.sql("UPDATE notifier.queue SET sent = true")
+    assert await line.sql(HELD) == []
+    await line.sql(OUTBOX, p=topics.partition(case))
+    assert [row.partition for row in await line.sql(HELD)] == [topics.partition(case)]
+
+
+async def test_messages_to_staff_hold_no_alarm_back(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("referral.runtime.loop.timers.CAP", 3600.0)
+    case = await line.case()
+    await waiting(line, case, "notifier", told())
+    counter = line.counter(waits_for=DOORS)
     counter.start()
     await until(lambda: counter.inputs)
     assert isinstance(counter.inputs[0].body, Due)

@@ -54,7 +54,7 @@ async def test_a_topic_with_another_setting_is_refused_by_name(settings: Setting
         await admin.close()
 
 
-async def test_no_service_reads_another_s_schema_but_for_the_view_and_the_keys(settings: Settings) -> None:
+async def test_no_service_reads_another_s_schema_but_for_two_views_and_the_keys(settings: Settings) -> None:
     for role in SERVICES:
         async with connecting(database.engine(settings, role)) as own:
             await own.execute(text("SELECT * FROM keys.case_key"))
@@ -68,7 +68,8 @@ async def test_no_service_reads_another_s_schema_but_for_the_view_and_the_keys(s
                     await own.execute(text("INSERT INTO keys.case_key VALUES ('a', '')"))
                 await own.rollback()
     async with connecting(database.engine(settings, "routing")) as own:
-        assert (await own.execute(text("SELECT * FROM intake.waiting"))).all() == []
+        for view in ("intake.waiting", "notifier.answered"):
+            assert (await own.execute(text(f"SELECT * FROM {view}"))).all() == []
 
 
 async def test_every_instance_follows_the_bundles_in_force(line: Stack) -> None:
