@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from referral.errors import Malformed, ReadOnly, Unavailable, Unproven
 from referral.runtime.observe import log, where
+from referral.runtime.pause import pause
 from referral.runtime.postgres import clock, database
 from referral.tlog import merkle, note
 from referral.tlog.checkpoint import Checkpoint
@@ -106,7 +107,7 @@ class Publisher:
                         ours = await checkpoints.owner(tx) == self._me
                     done = not ours or await self.round()
                     await asyncio.sleep(PACE_S)
-                    await _wait(news, IDLE_S if done else AGAIN_S)
+                    await pause(news, IDLE_S if done else AGAIN_S)
             finally:
                 await connection.invalidate()  # it listens, so it must not return to the pool
         raise Unavailable("the database")
@@ -246,10 +247,3 @@ class Publisher:
         if waited > ALARM_S and now - self._alarmed > ALARM_S:
             self._alarmed = now
             log().error("audit alarm", service="audit", reason="no-quorum", seconds=int(waited), number=signed.size)
-
-
-async def _wait(news: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(news.wait(), seconds)
-    except TimeoutError:
-        return

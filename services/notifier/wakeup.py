@@ -8,6 +8,8 @@ from contextlib import suppress
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from referral.runtime.pause import pause
+
 CHANNEL = "notifier_delivery"
 LISTEN_AGAIN_SECONDS = 1.0
 """Wait after the listening connection was lost; meanwhile the sender polls."""
@@ -20,8 +22,7 @@ async def ring(tx: AsyncConnection) -> None:
 
 async def heard(ear: asyncio.Event, seconds: float) -> None:
     """Wait until the bell rings, at most `seconds`."""
-    with suppress(TimeoutError):
-        await asyncio.wait_for(ear.wait(), seconds)
+    await pause(ear, seconds)
     ear.clear()
 
 

@@ -23,6 +23,7 @@ from referral.runtime.loop.quarantine import Ceiling, QuarantineAway
 from referral.runtime.loop.reader import Reader
 from referral.runtime.loop.tenure import Tenure, away
 from referral.runtime.loop.transaction import Transaction
+from referral.runtime.pause import pause
 from referral.runtime.postgres import clock
 from referral.runtime.postgres.clock import FalseClock
 from referral.runtime.service import Service
@@ -71,21 +72,14 @@ class Loop:
             except (NewerVersion, QuarantineAway, Misconfigured):
                 raise
             except Exception as error:
-                pause = min(BACK_OFF[min(self._failures, len(BACK_OFF) - 1)], AWAY if away(error) else BACK_OFF[-1])
+                seconds = min(BACK_OFF[min(self._failures, len(BACK_OFF) - 1)], AWAY if away(error) else BACK_OFF[-1])
                 self._failures += 1
                 what = "fenced" if isinstance(error, Fenced) else "database or broker away" if away(error) else "a fault"
                 observe.log().error("loop", service=self.service.name, reason=what, kind=type(error).__name__, where=observe.where(error))
                 self.health.red("loop", f"{what}: {type(error).__name__}; trying again")
                 if isinstance(error, FalseClock):
                     self.health.red("clock", CLOCK)
-                await self._pause(pause)
-
-    async def _pause(self, seconds: float) -> None:
-        """Wait for a number of seconds, or until `end`."""
-        try:
-            await asyncio.wait_for(self._ending.wait(), seconds)
-        except TimeoutError:
-            return
+                await pause(self._ending, seconds)
 
     async def _run_tenure(self) -> None:
         """Take turns on one set of connections, until `end` or until a turn fails. Fenced: the heartbeat connection is lost."""

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from referral.runtime import observe
 from referral.runtime.loop.units import Place, Unit
+from referral.runtime.pause import pause
 from referral.runtime.settings import Settings
 
 LIMIT = 1000  # inputs of one transaction
@@ -72,7 +73,7 @@ class Reader:
     async def take(self, wait: float) -> list[Taken]:
         """Return the records that have arrived, at most LIMIT, in offset order per partition. Wait up to `wait` seconds, or until wake."""
         if not self._at:
-            await self._ring(wait)
+            await pause(self.wake, wait)
             return []
         if self._fetch is None:
             self._fetch = asyncio.ensure_future(self.consumer.getmany(timeout_ms=1000, max_records=LIMIT))
@@ -119,9 +120,3 @@ class Reader:
         if not tps:
             return {}
         return {tps[tp]: end for tp, end in (await self.probe.end_offsets(list(tps))).items()}
-
-    async def _ring(self, wait: float) -> None:
-        try:
-            await asyncio.wait_for(self.wake.wait(), wait)
-        except TimeoutError:
-            return
