@@ -46,14 +46,14 @@ LONG = (pytest.mark.long, pytest.mark.timeout(3600))
 class Listening(Switchboard):
     """A trunk that keeps every packet, and presses 1 when it has heard enough.
 
-    said: what came and went by SIP. sounds: packets of sound of each call, by the port that it comes from. numbers: who was called from it.
+    said: what came and went by SIP. sounds: packets of sound, and numbers: who was called; both by call, since a port serves several.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.said: list[bytes] = []
-        self.sounds: dict[int, list[bytes]] = {}
-        self.numbers: dict[int, str] = {}
+        self.sounds: dict[str, list[bytes]] = {}
+        self.numbers: dict[str, str] = {}
         self._waiting: dict[str, tuple[dict[str, str], Any]] = {}
         self._ports: dict[int, str] = {}
 
@@ -62,15 +62,16 @@ class Listening(Switchboard):
         if data.startswith(b"INVITE ") and (audio := re.search(rb"m=audio (\d+)", data)):
             call = re.search(rb"(?mi)^call-id: *(\S+)", data)
             assert call is not None
-            self.numbers[int(audio[1])] = data.partition(b"sip:")[2].partition(b"@")[0].decode()
+            self.numbers[call[1].decode()] = data.partition(b"sip:")[2].partition(b"@")[0].decode()
             self._ports[int(audio[1])] = call[1].decode()
         super().datagram_received(data, addr)
 
     def hear(self, packet: bytes, port: int) -> None:
         """Take one packet of sound."""
-        heard = self.sounds.setdefault(port, [])
+        call = self._ports.get(port, "")
+        heard = self.sounds.setdefault(call, [])
         heard.append(packet)
-        if len(heard) >= LISTENS and (pressed := self._waiting.pop(self._ports.get(port, ""), None)) is not None:
+        if len(heard) >= LISTENS and (pressed := self._waiting.pop(call, None)) is not None:
             super()._press(*pressed)
 
     def _press(self, ack: dict[str, str], addr: Any) -> None:
@@ -133,7 +134,7 @@ async def test_a_call_says_its_prompt_and_nothing_else(
     said = b"\n".join(trunk.said)
     assert CALLEE.search(said)
     assert markers(CALLEE.sub(b"", said)) == [], "SIP"
-    heard = {trunk.numbers[port]: packets for port, packets in trunk.sounds.items()}
+    heard = {trunk.numbers[call]: packets for call, packets in trunk.sounds.items()}
     assert {case.officer.voice for case in made} <= {*heard}, "everybody's call was heard"
     for case in made:
         assert case.officer.voice is not None
