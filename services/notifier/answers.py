@@ -6,6 +6,7 @@ An answer only acknowledges, and only with the four digits of a message to that 
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import re
 from collections.abc import Sequence
@@ -29,6 +30,8 @@ from services.notifier.metrics import Figures
 
 TRIES = 5
 """Wrong digits after which a message takes no answer any more (P): one guess in two thousand is right."""
+AT_ONCE = 8
+"""Transactions at once (ours): when a provider delivers a thousand receipts together, the sender keeps its connections and goes on."""
 DIGITS = re.compile(r"\d{4}", re.ASCII)
 """Digits that the page asks for."""
 REPLY = re.compile(r"\W*([12]|[^\W\d_]+)\W*([0-9]{4})\W*")
@@ -78,10 +81,11 @@ class Answers:
     def __init__(self, engine: AsyncEngine, keys: Keys, figures: Figures) -> None:
         self._engine, self._keys, self._figures = engine, keys, figures
         self._contacts = keys.box(CONTACT_BOX)
+        self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def receipt(self, reference: str, arrived: bool) -> None:
         """Take a provider's receipt. Arrived counts more than not arrived, whichever comes first; an unknown reference changes nothing."""
-        async with self._engine.begin() as tx:
+        async with self._turns, self._engine.begin() as tx:
             found = await _locked(tx, _BY_REFERENCE, reference=reference)
             now = await clock.now(tx)
             if arrived:
@@ -99,7 +103,7 @@ class Answers:
         """Take an answer from the page of one message. False: wrong digits, too many tries, or nothing waits for an answer."""
         if not DIGITS.fullmatch(digits):  # a scanner of links that submits an empty form costs no try
             return False
-        async with self._engine.begin() as tx:
+        async with self._turns, self._engine.begin() as tx:
             return await self._answer(tx, await _locked(tx, _BY_REFERENCE, reference=reference), digits, word)
 
     async def reply(self, channel: str, address: str, words: str) -> bool:
@@ -111,7 +115,7 @@ class Answers:
         word = SAYS.get(parsed[1].upper()) if parsed else None
         if parsed is None or word is None:
             return False
-        async with self._engine.begin() as tx:
+        async with self._turns, self._engine.begin() as tx:
             contacts = await tx.execute(_ADDRESSES, {"channel": channel})
             people = [c.account for c in contacts if self._is(c, channel, address)]
             theirs = await _locked(tx, _BY_PERSON, channel=channel, people=people) if people else ()

@@ -14,6 +14,7 @@ from itertools import groupby
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from referral.channels import Word
 from referral.runtime.keys.case_keys import Keys
 from referral.wire import told as wire
 from referral.wire.told import Told
@@ -23,7 +24,7 @@ from services.notifier.plan import State
 _READ = text(
     "SELECT a.id, a.state AS asked_state, a.rung, a.task, a.next_at, a.due, a.cannot, runtime.clock() AS now,"
     " EXISTS (SELECT FROM pause WHERE ended_at IS NULL) AS paused, d.person, d.channel, d.state, d.attempt, d.reason, d.ended_at,"
-    " d.delivered_at, d.due_at, coalesce(d.lease_until > clock_timestamp(), false) AS leased"
+    " d.delivered_at, d.due_at, d.word, coalesce(d.lease_until > clock_timestamp(), false) AS leased"
     " FROM asked a LEFT JOIN delivery d ON d.asked = a.id AND d.rung = a.rung AND d.person <> ALL (a.skip)"
     " WHERE a.id = ANY(:ids) ORDER BY a.id, d.person, d.id"
 )
@@ -47,7 +48,7 @@ class Stage(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One delivery of the present rung. leased: an attempt is under way. Times: µs UTC."""
+    """One delivery of the present rung. leased: an attempt is under way. word: answered by its recipient. Times: µs UTC."""
 
     person: str
     channel: str
@@ -58,13 +59,14 @@ class Message:
     delivered_at: int | None
     due_at: int
     leased: bool
+    word: str | None = None
 
     @property
     def stage(self) -> Stage:
         """Result of this message."""
         if self.reason == "cannot":
             return Stage.CANNOT
-        if self.state == "SENT" and self.channel == "voice":
+        if self.word == Word.LOOKS or (self.state == "SENT" and self.channel == "voice"):
             return Stage.HEARD  # a call is taken only by a key
         if self.delivered_at is not None:
             return Stage.DELIVERED

@@ -59,7 +59,7 @@ sendsms-interface = 127.0.0.1
 http-request-retry = 100
 http-queue-delay = 1
 log-file = {folder}/smsbox.log
-log-level = 1
+log-level = 2
 
 group = sendsms-user
 username = notifier

@@ -340,3 +340,5 @@ async def test_the_configuration_in_the_operators_page_works(served: Served, lib
                 await served.comes(KnockDelivered, 1)
             smsc.tell(reply={"from": NUMBER["besa"].lstrip("+"), "to": "1234", "text": f"1 {await served.digits(besa)}"})
             assert [e.word for e in await served.comes(KnockAnswered, 1)] == ["LOOKS"]
+        written = "".join(log.read_text(errors="replace") for log in tmp_path.glob("*.log"))
+        assert "Kannel" in written and NUMBER["besa"].lstrip("+") not in written, "its logs hold nobody's number"

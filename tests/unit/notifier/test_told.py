@@ -23,6 +23,11 @@ def progress(**more: Any) -> Progress:
     return Progress(**(values | {"paused": False} | more))
 
 
+def test_a_reply_counts_more_than_a_call_that_was_not_taken() -> None:
+    told = count(progress(), [message("a", delivered_at=NOW, word="LOOKS"), message("a", "voice", "WAITING", reason="no-key")])
+    assert (told.people, told.delivered, told.silent) == (1, 1, 0)
+
+
 def test_one_delivered_one_without_answer_one_cannot_and_the_next_message() -> None:
     told = count(
         progress(cannot=("c",), next_at=NOW + 4 * MINUTE),
