@@ -22,7 +22,7 @@ KILLED_AT = PEOPLE // 4
 TAKES_OVER_S = 5.0
 """Promise: from the death of a provider to the next message, by the other one."""
 LEFT = "SELECT count(*) FROM notifier.delivery WHERE state = 'SENT' OR reason = 'no-answer'"
-"""What has left, or may have: a message that was with the provider when it died waits for a receipt before it is repeated."""
+"""Messages that have left, or may have: one that was with the provider when it died waits for a receipt before it is repeated."""
 
 
 class Gateway:

@@ -24,6 +24,8 @@ class Word(StrEnum):
 
 NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
 """A telephone number of the world (ITU-T E.164): + and at most 15 digits."""
+PAID = ("sms", "voice")
+"""Channels of which somebody sends a bill."""
 KEYS = {"1": Word.LOOKS, "2": Word.CANNOT}
 """Keys of a telephone and first digits of a reply. Digits need no language."""
 

@@ -30,8 +30,9 @@ from services.notifier.metrics import Figures
 
 TRIES = 5
 """Wrong digits after which a message takes no answer any more (P): one guess in two thousand is right."""
-AT_ONCE = 8
-"""Transactions at once (ours): when a provider delivers a thousand receipts together, the sender keeps its connections and goes on."""
+AT_ONCE = 2
+"""Transactions at once (ours), of the six connections of a notifier: when a provider delivers a thousand receipts together, they wait for
+one another, and the sender goes on."""
 DIGITS = re.compile(r"\d{4}", re.ASCII)
 """Digits that the page asks for."""
 REPLY = re.compile(r"\W*([12]|[^\W\d_]+)\W*([0-9]{4})\W*")

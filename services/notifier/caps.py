@@ -13,13 +13,12 @@ from datetime import timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from referral.channels import PAID
 from referral.errors import Rejected
 from referral.runtime import observe
 from referral.runtime.postgres import clock
 from services.notifier.duty import instant, local_day
 
-PAID = ("sms", "voice")
-"""Channels of which somebody sends a bill."""
 AGAIN_SECONDS = 5.0
 """Wait before the caps are written once more while the database is away."""
 HELD = "EXISTS (SELECT FROM spent s WHERE s.channel = {0} AND s.begins <= {1} AND s.ends > {1} AND s.messages >= s.most)"

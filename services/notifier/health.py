@@ -21,7 +21,7 @@ LATE_SECONDS = 30
 Two attempts have failed by then (blame.RETRY_SECONDS), and a probe that polls readiness every 15 s notices within a minute."""
 
 _WATCHED = text("SELECT holes, canary FROM watch")
-"""What the watchman reads of it, too; the database computes no column that nobody asks for."""
+"""Columns that the watchman reads, too; the database computes no column that nobody asks for."""
 
 
 class Watch:

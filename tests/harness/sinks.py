@@ -36,7 +36,7 @@ from tests.harness.waiting import until
 
 @dataclass
 class Sink:
-    """What takes the messages.
+    """A server that takes the messages.
 
     channel: as the notifier names it. number: address of the nth person. names: a message names its reference.
     where: settings of the channel, for the sender. taken: (address, reference) of each message. strike: called when one was taken.

@@ -9,6 +9,7 @@ import typer
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.channels import PAID
 from referral.cli import console
 from referral.cli.connection import ask
 from referral.domain.local_time import moment
@@ -25,7 +26,6 @@ _PROVIDERS = text(
 )
 
 
-PAID = ("sms", "voice")
 NEAR = 0.8
 """Part of a cap (P) from which the command and the alert rule CapNear warn."""
 

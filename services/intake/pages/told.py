@@ -18,7 +18,7 @@ LATE_US = 60_000_000
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Who was told, in words.
+    """The count of who was told, in words.
 
     who: the agency that it is about, where the page is about another one too.
     bad: nobody was told, or messages do not leave, or it is not known. away: the last, as the notifier is away.

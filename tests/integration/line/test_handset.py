@@ -77,7 +77,7 @@ def asked(stage: Stage, stack: Stack, key: str, login: str) -> tuple[str, Entry]
 
 
 def told(stack: Stack, login: str, offer: str) -> str:
-    """What the page of an offer says first of who was told, in Albanian."""
+    """Return the first words on the page of an offer about who was told, in Albanian."""
     with httpx.Client(base_url=stack.url("intake"), follow_redirects=True, timeout=PATIENCE_S) as browser:
         hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', browser.get("/signin").text))
         browser.post("/signin", data={**hidden, "login": login, "password": cast.load(stack.config.data).password})

@@ -5,8 +5,9 @@ On a real database, through the door as it is served.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from hmac import new as hmac
@@ -16,6 +17,7 @@ import httpx
 import pytest
 from msgspec import structs
 from prometheus_client import CollectorRegistry
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from referral.channels import Handed, Outgoing, Unsure
@@ -27,7 +29,8 @@ from referral.runtime import http_server
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
 from referral.runtime.postgres import database
 from services.notifier import door
-from services.notifier.answers import TRIES, Answers, code
+from services.notifier.__main__ import CONNECTIONS
+from services.notifier.answers import AT_ONCE, TRIES, Answers, code
 from services.notifier.metrics import Figures
 from services.notifier.told import WhoWasTold
 from tests.harness import gateway
@@ -116,6 +119,32 @@ async def client(notifier: Stack, answers: Answers | None = None, who: WhoWasTol
 async def phones(notifier: Stack) -> AsyncIterator[Phones]:
     async with gateway.gateway() as server, client(notifier) as http:
         yield Phones(notifier, server, http)
+
+
+async def test_a_hundred_receipts_at_once_leave_the_sender_its_connections(phones: Phones) -> None:
+    """With the connections of a real notifier. They are all taken, once the question that they are about is free."""
+    notifier, _ = phones.notifier, await phones.told("besa")
+    engine = database.engine(notifier.settings, "notifier", size=CONNECTIONS)
+    answers = Answers(engine, notifier.keys, Figures(CollectorRegistry()))
+    try:
+        async with notifier.admin.begin() as held:
+            await held.execute(text("SELECT id FROM notifier.asked FOR UPDATE"))
+            arriving = [asyncio.create_task(answers.receipt(phones.reference("besa"), True)) for _ in range(100)]
+            await until(lambda: waits(notifier, AT_ONCE), what="receipts wait for the question")
+            async with AsyncExitStack() as stack:
+                for _ in range(CONNECTIONS - AT_ONCE):
+                    await (await stack.enter_async_context(engine.connect())).execute(text("SELECT 1"))
+        await asyncio.gather(*arriving)
+    finally:
+        await engine.dispose()
+    assert len(of(await notifier.drain(), KnockDelivered)) == 1
+
+
+async def waits(notifier: Stack, count: int) -> bool:
+    rows = await notifier.rows(
+        "SELECT count(*) AS count FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    return bool(rows[0].count >= count)
 
 
 async def test_a_receipt_is_taken_once_and_arrived_stays_arrived(phones: Phones) -> None:

@@ -111,7 +111,7 @@ KNOCKS = "SELECT again, state FROM notifier.delivery ORDER BY id"
 
 
 async def today(notifier: Stack, count: int, channel: str = "sms") -> bool:
-    """Whether so many messages of this day are counted."""
+    """Return whether so many messages of this day are counted."""
     async with notifier.engine.connect() as tx:
         return (await caps.today(tx)).get(channel, (0, None))[0] == count
 
