@@ -159,7 +159,7 @@ def _fine(alarm: Alarm, seen: Look, moved: Mapping[str, tuple[int, float]]) -> b
     if alarm is Alarm.BROKER:
         return seen.ends is not None
     if alarm is Alarm.MUTE:
-        return all(beat is None or beat.able for beat in seen.heard.values())
+        return all(beat is None or beat.able or _silent(beat, seen.at) for beat in seen.heard.values())
     if alarm is Alarm.CHANNEL:
         return not seen.cut and (seen.counters is None or not seen.counters.away)
     if seen.counters is None:
@@ -178,6 +178,11 @@ def _fine(alarm: Alarm, seen: Look, moved: Mapping[str, tuple[int, float]]) -> b
         case Alarm.BEHIND:
             return seen.ends is None or not _behind(seen, seen.counters, seen.ends, moved)
     return False  # WATCHMAN: `look` takes the time of its beat
+
+
+def _silent(beat: Heard, now: float) -> bool:
+    """Return whether nothing came since for so long that the beat says nothing about the present: WATCHMAN stands then."""
+    return now - beat.at > LIMITS[Alarm.WATCHMAN]
 
 
 def _called(seen: Look, counters: Counters) -> bool:

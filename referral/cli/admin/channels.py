@@ -47,7 +47,7 @@ def channels_command(as_json: Annotated[bool, typer.Option("--json", help="Print
         return [dict(row) for row in (await tx.execute(_PROVIDERS)).mappings()]
 
     found, rows = settings.load(), ask(read)
-    base = (os.environ.get("REFERRAL_SMS_CALLBACK") or found.public_url or "http://NOTIFIER").rstrip("/")
+    base = (os.environ.get("REFERRAL_SMS_CALLBACK") or found.public_url or "NOTIFIER-URL").rstrip("/")
     door = f"{base}/sms/{case_keys.read(found.master_key_file).callback('sms')}"
     if as_json:
         return console.document({"providers": rows, "receipts": f"{door}/receipt", "replies": f"{door}/reply"})

@@ -164,6 +164,14 @@ def test_the_other_watchman_that_can_call_nobody_is_an_alarm() -> None:
     assert standing(watch, 60) == (Alarm.MUTE,)
 
 
+def test_a_mute_watchman_that_dies_is_one_alarm() -> None:
+    watch = begin(0.0)
+    for at in range(0, 300, 5):
+        watch = look(watch, Look(at, WELL, ENDS, {"west": Heard(min(at, 60), able=False)}))
+        assert len(standing(watch, at)) <= 1
+    assert standing(watch, 300) == (Alarm.WATCHMAN,)
+
+
 def test_whoever_was_asleep_knows_nothing() -> None:
     watch = look(begin(0.0), Look(0.0, WELL, ENDS, {"west": Heard(0.0)}))
     assert standing(watch, 3600.0) == (), "nobody has looked since"
@@ -216,7 +224,7 @@ def test_an_alarm_stands_exactly_when_its_thing_was_in_order_longer_ago_than_its
             Alarm.UNKNOCKED: shown is None or shown.unknocked == 0,
             Alarm.PAUSED: shown is None or (shown.paused or 0) < PAUSE_S,
             Alarm.CHANNEL: shown is None or not shown.away,
-            Alarm.MUTE: beat is None or beat.able,
+            Alarm.MUTE: beat is None or beat.able or at - beat.at > LIMITS[Alarm.WATCHMAN],
             Alarm.HOLE: shown is None or shown.holes in (None, 0),
             Alarm.CANARY: shown is None
             or (shown.canary or 0) <= CANARY_S
