@@ -59,6 +59,19 @@ def offer(**more: Any) -> Offer:
     return Offer(**(values | more))
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        *({"state": state} for state in ("OFFERED", "ACKNOWLEDGED", "ACCEPTED", "ON_HOLD")),
+        {"declined_by": "e"},
+        {"state": "ACCEPTED", "arrived": True},
+    ],
+)
+def test_every_state_of_an_open_offer_has_a_word(more: dict[str, Any]) -> None:
+    """One without a word made the whole inbox of its agency an error 500."""
+    assert SAY("state." + labels.state(offer(**more)))
+
+
 def test_what_needs_an_answer_is_on_top_and_the_nearest_limit_first() -> None:
     offers = [
         offer(offer_id="later", due=NOW + 60 * MINUTE),
