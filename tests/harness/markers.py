@@ -16,5 +16,8 @@ def codings(text: str) -> list[bytes]:
 
 
 def _inside(plain: bytes) -> list[bytes]:
-    """Return the middle of its base64 for each of the three places at which it can begin; both ends depend on what stands beside it."""
-    return [b64encode(bytes(before) + plain)[4 * bool(before) : -4] for before in range(3)]
+    """Return its base64 for each of the three places at which it can begin, without the signs that depend on what stands beside it.
+
+    A sign holds six bits. Fewer of them would be found by chance.
+    """
+    return [b64encode(bytes(before) + plain + bytes(2))[-(-before * 8 // 6) : (before + len(plain)) * 8 // 6] for before in range(3)]
