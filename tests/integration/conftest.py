@@ -12,13 +12,21 @@ import pytest
 from referral.runtime.settings import Settings
 from tests.harness import smtp
 from tests.harness.line import intake_stack
+from tests.harness.line import phones as telephones
 from tests.harness.line.notifier_stack import Stack, stack
+from tests.harness.line.phones import Phones
 
 
 @pytest.fixture
 async def notifier(database: str, key_files: tuple[Path, Path]) -> AsyncIterator[Stack]:
     async with stack(database, key_files[0]) as made:
         await made.by_day()
+        yield made
+
+
+@pytest.fixture
+async def phones(notifier: Stack) -> AsyncIterator[Phones]:
+    async with telephones.phones(notifier) as made:
         yield made
 
 

@@ -12,8 +12,8 @@ from referral.domain.events import KnockAnswered
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
 from tests.harness import gateway
 from tests.harness.line.notifier_stack import MINUTE, Stack, of, opened, sending
+from tests.harness.line.phones import NUMBER, Phones, client
 from tests.harness.waiting import until
-from tests.integration.notifier.test_answers import NUMBER, Phones, client
 
 VOICE = "INSERT INTO notifier.contact (account, channel, address) VALUES (:account, 'voice', :address)"
 

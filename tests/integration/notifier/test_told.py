@@ -19,8 +19,8 @@ from services.intake import notifier_client
 from services.notifier.told import WhoWasTold
 from tests.harness import smtp
 from tests.harness.line.notifier_stack import MINUTE, Stack, ended, opened, sending
+from tests.harness.line.phones import client
 from tests.harness.waiting import PATIENCE_S, until
-from tests.integration.notifier.test_answers import client
 
 HOUR = 60 * MINUTE
 
