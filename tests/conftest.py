@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from sqlalchemy.engine import make_url
 
 from referral.local import config as stack_config
-from tests.harness import class_cache, servers
+from tests.harness import class_cache, servers, waiting
 
 if TYPE_CHECKING:
     from referral.runtime.settings import Settings
@@ -56,6 +56,16 @@ def _seconds(item: pytest.Item) -> float:
     """The test's own limit; 0 when it has none."""
     limit = item.get_closest_marker("timeout")
     return float(limit.args[0]) if limit else 0.0
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Say where every task waits when a test has reached its limit: the stack of the event loop alone says nothing."""
+    waits = waiting.pending() if call.excinfo and "from pytest-timeout" in str(call.excinfo.value) else ""
+    report = yield
+    if waits:
+        report.sections.append(("tasks that have not ended", waits))
+    return report
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

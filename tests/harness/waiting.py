@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 PATIENCE_S = 90.0
@@ -48,3 +48,24 @@ def comes(look: Callable[[], Any], within: float = PATIENCE_S) -> Any:
         if (found := look()) or began > end:
             return found
         time.sleep(max(PAUSE_S, time.monotonic() - began))
+
+
+def pending() -> str:
+    """Say for each asyncio task of this process that has not ended where it waits, one line for each call: for a test that hangs."""
+    tasks: list[asyncio.Task[Any]] = [task for task in list(asyncio.tasks._all_tasks) if not task.done()]  # type: ignore[attr-defined]
+    lines = []
+    for task in tasks:
+        lines.append(f"{task.get_name()}" + (f", cancelled {task.cancelling()} times" if task.cancelling() else ""))
+        lines += [f"  {place}" for place in _places(task.get_coro())]
+    return "\n".join(lines)
+
+
+def _places(waits: Any) -> Iterator[str]:
+    """Yield the line of each call on the way from a task to what it waits for, and that."""
+    while waits is not None:
+        frame = getattr(waits, "cr_frame", None) or getattr(waits, "ag_frame", None) or getattr(waits, "gi_frame", None)
+        if frame is None:
+            yield repr(waits)
+            return
+        yield f"{frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_name}"
+        waits = getattr(waits, "cr_await", None) or getattr(waits, "ag_await", None) or getattr(waits, "gi_yieldfrom", None)
