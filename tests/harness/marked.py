@@ -53,10 +53,13 @@ class Case:
     language: str
 
 
-def cases(count: int, seed: int, now: int, voice: str = "+999") -> Iterator[Case]:
-    """Make random cases: offers and desk's tasks, urgent all of them. now: µs. voice: country code of the telephones; some have another."""
+def cases(count: int, seed: int, now: int, voice: str = "+999", first: int = 0) -> Iterator[Case]:
+    """Make random cases: offers and desk's tasks, urgent all of them, and with a quarter of an hour left at least.
+
+    now: µs, when they are told. voice: country code of the telephones; some have another. first: number of the first officer.
+    """
     draw = random.Random(seed)
-    for n in range(count):
+    for n in range(first, first + count):
         agency = f"agency-{marked(draw)}-{n}"
         abroad = NOBODYS if draw.random() < 0.1 else voice
         officer = Person(

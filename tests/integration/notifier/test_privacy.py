@@ -146,21 +146,24 @@ async def test_no_byte_of_any_channel_says_anything_about_a_case(
 ) -> None:
     caplog.set_level("INFO")
     registry = CollectorRegistry()
-    figures, made = Figures(registry), [*cases(count, 13, await notifier.now())]
+    figures = Figures(registry)
     async with (
         outside(notifier, tmp_path / "kannel") as out,
         sending(Sender(notifier.engine, notifier.keys, out.lanes(8), INBOX, figures, PAGE)),
     ):
-        numbers, replies = {case.officer.account: case.officer.sms for case in made}, 0
-        for n in range(0, count, ROUND):  # a round is answered before its telephones ring
-            await tell(notifier, made[n : n + ROUND])
+        numbers: dict[str, str | None] = {}
+        replies = 0
+        for n in range(0, count, ROUND):  # a round is made when it is told, and answered before its telephones ring
+            made = [*cases(ROUND, 13 + n, await notifier.now(), first=n)]
+            numbers |= {case.officer.account: case.officer.sms for case in made}
+            await tell(notifier, made)
             await over(notifier, "email", "sms")
             await until(lambda: none(notifier, LOST), within=600, what="every SMS has its receipt", pause=0.2)
             silent = await notifier.rows(SILENT, most=ROUND // REPLIES)
             for sms in silent:
                 out.reply(numbers[sms.person] or "", f"1 {code(notifier.keys, sms.reference)}")
             replies += len(silent)
-            await until(lambda due=replies: replied(notifier, due), what="every reply has counted", pause=0.2)
+            await until(lambda due=replies: replied(notifier, due), what=f"{replies} replies have counted", pause=0.2)
         await notifier.advance(2 * MINUTE)
         await over(notifier, "voice")
         await Watch(notifier.engine, figures).look()
