@@ -82,6 +82,11 @@ DUTY = (
         "Print who is on duty in the next 48 hours, by agency and rung, with the number to call: for the desk, each morning at 07:00.",
     ),
     Named(
+        "gaps",
+        "referral.cli.admin.duty_gaps:gaps_command",
+        "Print when nobody is on duty, by agency and rung, and when only e-mail reaches those who are.",
+    ),
+    Named(
         "history",
         "referral.cli.admin.duty:history_command",
         "Show who was on duty at an instant, by the roster of that time, and who had changed it in the week before.",

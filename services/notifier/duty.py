@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 from referral.domain.local_time import LOCAL
 from referral.domain.rota import Single, Weekly
@@ -92,6 +93,7 @@ class Duty:
     why: Why | None = None
 
 
+@lru_cache(maxsize=20_000)  # a fortnight of every agency's shifts asks for the same few thousand
 def instant(day: date, minute: int) -> int:
     """Return the µs UTC at which the wall clock shows `minute` minutes after that day's midnight.
 
