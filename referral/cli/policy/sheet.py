@@ -163,6 +163,7 @@ def _seat(step: Step, rule: SeatRule, held: SeatRule | None, speak: Speaker) -> 
         yield f"may decline{of}", speak.all("reason", rule.may_decline)
     if step.kind is not StepKind.DECIDE or rule.shows:
         yield f"is shown{of}", speak.all("section", rule.shows) or "nothing of the case file"
+        yield f"writes{of}", speak.all("section", rule.writes) or "nothing in the case file"
 
 
 def _when(step: Step, speak: Speaker) -> Iterator[tuple[str, str]]:

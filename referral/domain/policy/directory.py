@@ -1,4 +1,5 @@
-"""Values of the directory: agencies and their services, municipalities, and the sections of the case file. Names in four languages."""
+"""Values of the directory: agencies and their services, municipalities, and the sections of the case file with their fields. Names in four
+languages."""
 
 from __future__ import annotations
 
@@ -12,13 +13,38 @@ LANGUAGES = ("sq", "sr-Latn", "sr-Cyrl", "en")
 Names = Mapping[str, str]
 
 
+FIELD_TYPES = {"line": 200, "text": 5_000, "date": 0, "choice": 0, "yes-no": 0, "telephone": 30, "number": 0}
+"""Types of a field of the case file, with the characters of an entry where the field sets no limit (ours); 0: it is not limited by them.
+E.164 allows 15 digits of a telephone number; 30 leave room for spaces and an extension."""
+MOST = 10_000
+"""Characters of one field (ours): a few pages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of a section.
+
+    type: a key of FIELD_TYPES.
+    most: characters that an entry may have; 0 where the type has no such limit.
+    of: the code list of a choice, else empty.
+    """
+
+    id: str
+    type: str
+    names: Names
+    hints: Names
+    most: int
+    of: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of the case file. personal: it can reveal who the person is."""
+    """A part of the case file. personal: it can reveal who the person is. fields: those of its form; what systems send may have others."""
 
     id: str
     personal: bool
     names: Names
+    fields: tuple[Field, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

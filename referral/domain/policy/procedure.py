@@ -19,6 +19,7 @@ Marks = Set[str]
 class SeatRule:
     """The rule for filling one seat. roles and areas in order of preference; holder: the step and seat whose holder is asked instead.
 
+    shows: sections that it reads; writes: those of them that it writes.
     statutory: a decline is only possible for may_decline, and the offer is kept until another agency accepts.
     """
 
@@ -32,6 +33,7 @@ class SeatRule:
     statutory: bool
     holder: tuple[str, int] | None = None
     last_resort: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

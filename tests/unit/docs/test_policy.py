@@ -39,6 +39,10 @@ def test_a_block_compiles(block: str) -> None:
         compile({**FILES, f"pathways/{said['pathway']}.yaml": block.encode()})
     elif "agency" in said:
         compile({**FILES, f"directory/{said['agency']}.yaml": block.encode()})
+    elif any(isinstance(section, dict) and "personal" in section for section in said.values()):
+        whole = yaml.safe_load(FILES["casefile.yaml"])
+        whole["sections"] |= said
+        compile({**FILES, "casefile.yaml": yaml.safe_dump(whole, allow_unicode=True, sort_keys=False).encode()})
     else:
         compiled(said)
 

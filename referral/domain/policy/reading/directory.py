@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from referral.domain.policy.directory import Agency, Municipality, Names, Section, Service
 from referral.domain.policy.limits import MINUTE, Calendar, Limit
 from referral.domain.policy.reading.agencies import read_agency
+from referral.domain.policy.reading.casefile import read_sections
 from referral.domain.policy.reading.code_lists import as_id, code_lists, names, own_words
 from referral.domain.policy.reading.reader import Node, Reader, allowed
 
@@ -55,7 +56,8 @@ def read_directory(reader: Reader) -> Directory:
         agency, offered = read_agency(reader.open(path), path, codes, municipalities)
         agencies[agency.id] = agency
         services.update({service.id: service for service in offered})
-    sections = {name: _section(name, node) for name, node in reader.open("casefile.yaml").fields(("sections",))["sections"].items()}
+    places = {id: place.names for id, place in municipalities.items()}
+    sections = read_sections(reader.open("casefile.yaml"), {**labels, "municipality": places})
     for place, node in top["municipalities"].items():
         _answers_for(municipalities.get(place), node, agencies)
     for name in ("country", "oversight"):
@@ -77,11 +79,6 @@ def read_directory(reader: Reader) -> Directory:
         repeat=desks["repeat"].limit(),
         stopped=desks["stopped"].limit(),
     )
-
-
-def _section(name: str, node: Node) -> Section:
-    fields = node.fields(("personal", "names"))
-    return Section(id=as_id(name, node), personal=fields["personal"].yes(), names=names(fields["names"]))
 
 
 def _municipalities(top: Mapping[str, Node]) -> dict[str, Municipality]:

@@ -20,6 +20,8 @@ class Seating:
 
     def __init__(self, directory: Directory, ladder: Sequence[str]) -> None:
         self.codes, self.sections, self.ladder = directory.codes, directory.sections, tuple(ladder)
+        needs = self.codes.get("need", ())
+        self.written = tuple(id for id, section in self.sections.items() if section.personal and id not in needs)
         self.rules: dict[str, tuple[SeatRule, ...]] = {}
 
     def seats(self, id: str, kind: str, get: Fields) -> tuple[SeatRule, ...]:
@@ -60,12 +62,14 @@ class Seating:
             return own[word] if word in own else step[word]
 
         reasons = self.codes.get("reason", ())
+        shows = setting("shows").words(self.sections, "section")
         return SeatRule(
             name=name,
             roles=roles,
             areas=setting("area").words(AREAS, "area", least=1) or ANYWHERE,
             ladder=setting("ladder").words(self.codes.get("rung", ()), "rung", least=1) or self.ladder,
-            shows=setting("shows").words(self.sections, "section"),
+            shows=shows,
+            writes=self._writes(setting("writes"), shows),
             skills=frozenset(setting("requires").words(TAGS, "skill")),
             may_decline=setting("may_decline").words(reasons, "reason") or reasons,
             statutory=setting("statutory").yes(),
@@ -86,11 +90,23 @@ class Seating:
             areas=plain.areas if "area" in get else base.areas,
             ladder=plain.ladder if "ladder" in get else base.ladder,
             shows=plain.shows,
+            writes=plain.writes,
             skills=plain.skills,
             may_decline=reasons or (base.may_decline if base.statutory else otherwise or self.codes.get("reason", ())),
             statutory=plain.statutory or base.statutory,
             holder=found,
         )
+
+    def _writes(self, node: Node, shows: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the sections that the seat may write: those that it reads where `writes` is absent. A new version replaces what others
+        wrote, so its writer must have read it."""
+        if not node.there():
+            return tuple(section for section in shows if section in self.written)
+        writes = node.words(self.written, "section that agencies write")
+        for item in node.each():
+            if item.word() in self.written and item.word() not in shows:
+                item.error(f"{item.word()} is written here and not shown; add it to shows: a new version replaces what others wrote")
+        return writes
 
     def _holder(self, node: Node) -> tuple[str, int] | None:
         """Read `step`, `step.seat` or `step.holder`: the seat of an earlier step; None, and an error, for any other word."""

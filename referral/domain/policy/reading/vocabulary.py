@@ -38,6 +38,7 @@ STEP: Mapping[str, Word] = {
     "statutory": Word("yes", "a duty by law: the offer is kept until another accepts"),
     "may_decline": Word("codes reason", "the reasons that may be given; all where it is absent"),
     "shows": Word("codes section", "sections of the case file that the recipient may read"),
+    "writes": Word("codes section", "those of shows that the recipient may write; all of them where it is absent"),
     "basis": Word("codes basis", "the law or document that it rests on"),
     "guidance": Word("codes guidance", "handbook pages that the person on duty is shown"),
     "after": Word("marks", "what must stand first, all of it"),
@@ -80,7 +81,7 @@ KINDS: Mapping[str, Mapping[str, Word]] = {
 }
 """The word that selects each kind of step, and the words that only this kind has."""
 KIND_NEEDED: Mapping[str, tuple[str, ...]] = {"decide": ("who", "on_silence")}
-SEAT = ("role", "area", "shows", "ladder", "last_resort", "requires", "may_decline", "statutory")
+SEAT = ("role", "area", "shows", "writes", "ladder", "last_resort", "requires", "may_decline", "statutory")
 """Words that a seat of ask_together may set for itself; they override the same words of its step."""
 
 TRAITS = {

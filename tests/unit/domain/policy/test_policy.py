@@ -54,7 +54,7 @@ def line_of(path: str, text: str) -> int:
         ("directory/shelter-linden.yaml", "places: 1", "places: one", "a whole number from 0 to 10000"),
         ("directory/csw-prizren.yaml", "above: dsw", "above: dwd", "dwd is no agency of this directory"),
         ("codes.yaml", "rom: {sq", "rom: {qs", "sq is missing"),
-        ("casefile.yaml", "identity: {personal: true", "identity: {personal: perhaps", "value perhaps is not known"),
+        ("casefile.yaml", "personal: true", "personal: perhaps", "value perhaps is not known"),
         ("calendars/XK.yaml", 'day: "2026-01-01"', 'day: "2026-13-01"', "a day is written"),
     ],
 )
