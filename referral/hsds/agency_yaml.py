@@ -34,6 +34,8 @@ def text_of(agency: Mapping[str, Any]) -> bytes:
         lines.append("desk: true")
     if above := agency.get("above"):
         lines.append(f"above: {above}")
+    if agency.get("unverified") == "true":
+        lines.append("unverified: true")
     if signing := agency.get("signing"):
         lines.append(f"signing: {{must: {signing.get('must', 'false')}, keys: {_list([_quoted(key) for key in signing['keys']])}}}")
     lines.append("services:" if agency["services"] else "services: []")

@@ -124,6 +124,7 @@ def _agency(row: Row, links: _Links) -> dict[str, Any]:
         "reach": next(iter(links.codes(key, "reach")), ""),
         "ladder": links.codes(key, "ladder"),
         "desk": "true" if links.codes(key, "desk") else "",
+        "unverified": "true" if links.codes(key, "unverified") else "",
         "above": above,
         "services": services,
         **_times(row, links),

@@ -56,7 +56,7 @@ HOMES = frozenset(
 """Roles of a house in which a person is kept safe: not even its municipality is exported."""
 DAYS: Mapping[str, str] = {"mon": "MO", "tue": "TU", "wed": "WE", "thu": "TH", "fri": "FR", "sat": "SA", "sun": "SU"}
 KINDS: Mapping[str, tuple[str, ...]] = {
-    "organization": ("name", "municipality", "reach", "language", "ladder", "hours", "desk"),
+    "organization": ("name", "municipality", "reach", "language", "ladder", "hours", "desk", "unverified"),
     "service": ("role", "tag", "sex"),
 }
 """Kinds of attributes (their link_type), by the table that they link to."""

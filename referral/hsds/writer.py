@@ -58,6 +58,8 @@ def _organization(tables: Tables, agency: Mapping[str, Any], say: Say, updated: 
     links += [("reach", agency["reach"], ""), *(("ladder", rung, "") for rung in agency["ladder"])]
     if agency.get("desk") == "true":
         links.append(("desk", "true", ""))
+    if agency.get("unverified") == "true":
+        links.append(("unverified", "true", ""))
     hours = agency.get("hours")
     if not agency["services"]:  # HSDS stores languages and hours for services only
         links += [("language", language, "") for language in agency["languages"]]

@@ -124,7 +124,7 @@ class World:
                 named = options(words)
                 return e.ReferralSubmitted(
                     referral_id=str(uuid.UUID(int=0xA0 + self.count)),
-                    agency="school-drita",
+                    agency=named.get("by", "school-drita"),
                     door=e.Door.HTTP,
                     opens=self.case is None,
                     traits=changed_traits(TRAITS, words),
@@ -199,10 +199,9 @@ class World:
         )
 
     def order(self, words: list[str]) -> e.InstructionGiven:
-        """`desk WORD [step[.seat]] [target] [in=pathway] [as=agency] [how=link] [person=N]`; CONFIRM, REFUSE: of the newest proposal."""
+        """`desk WORD [step[.seat]] [target] [in=pathway] [as=agency] [how=link] [person=N]`; CONFIRM, REFUSE: as `confirmed`."""
         named, plain = options(words), [word for word in words if "=" not in word]
         step, _, seat = (plain[1] if len(plain) > 1 else "").partition(".")
-        proposals = self.case.proposals if self.case else ()
         linked = str(uuid.UUID(int=0xFF)) if plain[0] == "LINK" else None
         return e.InstructionGiven(
             instruction_id=str(uuid.UUID(int=0xD0000 + self.count)),
@@ -216,8 +215,14 @@ class World:
             target=named.get("how", plain[2] if len(plain) > 2 else ""),
             other=linked,
             received_at=self.now,
-            task_id=proposals[-1].task_id if proposals and plain[0] in ("CONFIRM", "REFUSE") else None,
+            task_id=self.confirmed() if plain[0] in ("CONFIRM", "REFUSE") else None,
         )
+
+    def confirmed(self) -> str | None:
+        """The task that a CONFIRM or REFUSE answers: of the newest proposal, else of the referral that nobody vouches for."""
+        proposals, tasks = (self.case.proposals, self.case.tasks) if self.case else ((), ())
+        waiting = [task.task_id for task in tasks if task.about == "confirm-referral"]
+        return proposals[-1].task_id if proposals else waiting[0] if waiting else None
 
     def track(self, pathway: str) -> str:
         """The newest track of a procedure."""

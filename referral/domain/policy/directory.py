@@ -81,6 +81,7 @@ class Agency:
     desk: it gets the cases that no rule can place.
     above: its supervising body, or empty.
     hours: its office hours; None is day and night.
+    unverified: nobody vouches for what it refers, so that a desk confirms it first (the public page).
     """
 
     id: str
@@ -93,6 +94,7 @@ class Agency:
     above: str
     hours: Hours | None = None
     signing: Signing = Signing()
+    unverified: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,21 @@ from referral.domain.case import Proposal
 from referral.domain.events import ChangeKind, Instruction, InstructionGiven
 from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.proposals import settle, wait
-from referral.domain.rules.referrals import confirm_exclusion
+from referral.domain.rules.referrals import confirm, confirm_exclusion
 from referral.domain.rules.referrals import lift as lift_now
+from referral.domain.rules.unverified import unconfirmed
 from referral.domain.rules.updates import confirm_consent, confirm_traits
 
 
 def answer(d: DecisionContext, body: InstructionGiven) -> None:
-    """Handle CONFIRM or REFUSE. A confirmation needs a second party: an agency other than the proposer; for lifting an exclusion, another
-    person of the desk."""
+    """Handle CONFIRM or REFUSE, of a referral that nobody vouches for or of a proposal.
+
+    The confirmation of a proposal needs a second party: an agency other than the proposer; for lifting an exclusion, another person of the
+    desk.
+    """
+    task = unconfirmed(d.case)
+    if task is not None and task.task_id == body.task_id:
+        return confirm(d, task, body.word)
     proposal = next((p for p in d.case.proposals if p.task_id == body.task_id), None)
     if proposal is None:
         return d.ignore("UNKNOWN_TASK")

@@ -60,6 +60,8 @@ HEARD = frozenset({OfferAcknowledged, OfferAccepted, OfferArrived, OfferHeld, Of
 """Events that settle the desk's call about the same offer: the agency has answered, was notified, or need not answer any more."""
 PATIENT = ("stopped", "consent-missing", "confirm-default")
 """Tasks that a person cannot settle within minutes: they are repeated daily."""
+UNCONFIRMED = "confirm-referral"
+"""A desk task: call back, and confirm or refuse a referral that nobody vouches for. Repeated daily where the person is in no hurry."""
 
 
 def _first(due: int, by: int | None) -> int:
@@ -221,11 +223,16 @@ class DecisionContext:
         """Return the limit of the offer, which is the limit of the call; where none runs, the desk is reminded daily."""
         return offer.due if offer.due is not None and offer.due > self.facts.now else self.due(self.policy.stopped)
 
+    def patience(self, about: str) -> Limit:
+        """Return the time after which a task is repeated one rung higher."""
+        calm = about in PATIENT or (about == UNCONFIRMED and self.case.traits.urgency == "routine")
+        return self.policy.stopped if calm else self.policy.repeat
+
     def repeat_task(self, task: Task, by: int | None = None) -> None:
         """Repeat an unsettled task one rung higher; a task is never closed by time. by: repeat it again at this time at the latest."""
         rung = min(task.rung + 1, TOP)
         found = find(self.case, task.offer_id) if task.offer_id else None
-        repeat = self.policy.stopped if task.about in PATIENT else self.policy.repeat
+        repeat = self.patience(task.about)
         self.emit(
             NeedsPerson(
                 why=self.why("repeated"),

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from referral.domain.case import RANK, offers_of
 from referral.domain.events import CaseClosed, CaseLinked, How, Instruction, InstructionGiven
 from referral.domain.rules.confirmations import answer, lift
-from referral.domain.rules.context import DecisionContext
+from referral.domain.rules.context import UNCONFIRMED, DecisionContext
 from referral.domain.rules.desk_seats import overtaken, seat_of, service_ordered, settle, step_ordered, transfer
 from referral.domain.rules.offers import offer
 from referral.domain.rules.referrals import TRACKS, open_track, open_tracks
@@ -44,7 +44,7 @@ def reopen(d: DecisionContext, body: InstructionGiven) -> None:
     return None
 
 
-STAYS = ("consent-missing", "confirm-default", "confirm-change")
+STAYS = ("consent-missing", "confirm-default", "confirm-change", UNCONFIRMED)
 """Tasks that only their own answer settles."""
 
 

@@ -10,13 +10,15 @@ from collections.abc import Collection
 
 from msgspec.structs import replace
 
-from referral.domain.case import RANK, Proposal, find, open_offers, seats
+from referral.domain.case import RANK, Proposal, Task, find, open_offers, seats
 from referral.domain.events import (
+    CaseClosed,
     CaseOpened,
     CaseRaised,
     ChangeKind,
     Consent,
     How,
+    Instruction,
     ReferralAttached,
     ReferralSubmitted,
     ReferralWithdrawn,
@@ -34,6 +36,8 @@ from referral.domain.rules.duties import TAKEN, duties
 from referral.domain.rules.proposals import is_desk, settle, wait
 from referral.domain.rules.seats import locate, recall_decisions
 from referral.domain.rules.timeouts import knock_anew
+from referral.domain.rules.tracks import seals
+from referral.domain.rules.unverified import NOT_CONFIRMED, ask, is_unverified, unconfirmed
 
 TRACKS = 20
 """Tracks of one case (DESIGN 11)."""
@@ -70,7 +74,7 @@ def raised(d: DecisionContext, body: CaseRaised) -> None:
 
 
 def _open(d: DecisionContext, referral_id: str, agency: str, traits: Traits, consent: Consent | None, excluded: tuple[str, ...]) -> None:
-    """Open the case and begin every procedure that applies; without one, a desk gets the case."""
+    """Open the case. Its procedures begin, unless nobody vouches for the sender: then a desk confirms it first."""
     kept_away = tuple(dict.fromkeys((*d.case.excluded, *excluded)))
     d.emit(
         CaseOpened(
@@ -83,15 +87,34 @@ def _open(d: DecisionContext, referral_id: str, agency: str, traits: Traits, con
             drill=d.cause.drill,
         )
     )
+    if is_unverified(d, agency):
+        return ask(d)
+    return begin(d)
+
+
+def begin(d: DecisionContext) -> None:
+    """Begin every procedure that applies to a case; without one, a desk gets the case."""
     open_tracks(d)
     unknown_traits(d)
     if not d.case.tracks:
-        d.needs_person("no-pathway", rung=2 if traits.concern == "rights-violation" else 0)
+        d.needs_person("no-pathway", rung=2 if d.case.traits.concern == "rights-violation" else 0)
+
+
+def confirm(d: DecisionContext, task: Task, word: Instruction) -> None:
+    """Handle a desk's answer to a referral that waits to be confirmed: it runs as any other, or the case ends."""
+    if word is Instruction.CONFIRM:
+        d.settle(task, "confirmed")
+        return begin(d)
+    for other in d.case.tasks:
+        d.settle(other, "refused")
+    return d.emit(CaseClosed(why=d.why(NOT_CONFIRMED), outcome=NOT_CONFIRMED, sealed=seals(d)))
 
 
 def open_tracks(d: DecisionContext, before: Marks = frozenset(), rule: str = "applies") -> None:
     """Begin every procedure in force that applies and does not run yet. A procedure that has ended begins again only if it did not apply
-    before."""
+    before. None begins in a case that waits to be confirmed."""
+    if unconfirmed(d.case) is not None:
+        return None
     marks = case_marks(d.case, d.facts.now)
     for pathway in d.policy.current:
         tracks = [t for t in d.case.tracks if t.pathway == pathway.id]

@@ -30,7 +30,8 @@ def read_agency(
     root: Node, path: str, codes: Mapping[str, tuple[str, ...]], places: Mapping[str, Municipality]
 ) -> tuple[Agency, tuple[Service, ...]]:
     """Return the agency and its services; errors are reported to the reader."""
-    must, may = ("agency", "names", "municipality", "reach", "languages", "ladder", "services"), ("desk", "above", "hours", "signing")
+    must = ("agency", "names", "municipality", "reach", "languages", "ladder", "services")
+    may = ("desk", "above", "hours", "signing", "unverified")
     fields = root.fields(must, may, why=NO_PERSON)
     id = id_of(fields["agency"])
     if path != f"directory/{id}.yaml":
@@ -59,6 +60,7 @@ def read_agency(
         above=above,
         hours=_hours(fields["hours"]) if "hours" in fields else None,
         signing=read_signing(fields["signing"], id),
+        unverified=fields["unverified"].yes(),
     )
     return agency, tuple(services.values())
 
