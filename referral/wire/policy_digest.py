@@ -18,8 +18,9 @@ def digest(files: Mapping[str, bytes]) -> str:
 
 
 def read(folder: Path) -> dict[str, bytes]:
-    """Return every YAML file below a policy folder, by its path below it."""
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*.yaml"))}
+    """Return every file of a policy below its folder, by its path below it: YAML, and the texts of guidance/."""
+    paths = [*folder.rglob("*.yaml"), *folder.glob("guidance/*.md")]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(paths)}
 
 
 def changes(before: Mapping[str, bytes] | None, files: Mapping[str, bytes]) -> str:

@@ -9,8 +9,8 @@ REUSED = "key-reused"
 
 
 class Offer(Struct, frozen=True, kw_only=True):
-    """A seat that was offered to an agency. state: OFFERED, ACKNOWLEDGED, ACCEPTED, ON_HOLD, or the way in which it ended. Times: µs
-    UTC."""
+    """A seat that was offered to an agency. state: OFFERED, ACKNOWLEDGED, ACCEPTED, ON_HOLD, or the way in which it ended. pathway: of its
+    track; empty where it is not known. Times: µs UTC."""
 
     offer_id: str
     case_id: str
@@ -41,6 +41,7 @@ class Offer(Struct, frozen=True, kw_only=True):
     closed_at: int | None
     reason: str
     declined_by: str | None
+    pathway: str = ""
 
     def __repr__(self) -> str:
         return f"Offer({self.offer_id} {self.state})"

@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.errors import Rejected
 from services.intake.model import Answer, Offer, Referral, Task
 
-_OFFER = ", ".join(Offer.__struct_fields__)
+_PATHWAY = "coalesce((SELECT t.pathway FROM intake.track t WHERE t.track_id = o.track_id), '') AS pathway"
+_OFFER = ", ".join(_PATHWAY if field == "pathway" else field for field in Offer.__struct_fields__)
 _TASK = ", ".join(Task.__struct_fields__)
 _REFERRAL = ", ".join(Referral.__struct_fields__)
 STANDS = "NOT EXISTS (SELECT FROM intake.erasure gone WHERE gone.case_id = o.case_id AND gone.approved_at IS NOT NULL)"
@@ -128,7 +129,7 @@ async def answers(tx: AsyncConnection, offer_id: str) -> tuple[Answer, ...]:
 
 async def case_offers(tx: AsyncConnection, case_id: str) -> tuple[Offer, ...]:
     """Return every offer of a case, of all agencies: to derive the state of the case, and for its desk."""
-    sql = f"SELECT {_OFFER} FROM intake.offer WHERE case_id = :case ORDER BY opened_at, offer_id"
+    sql = f"SELECT {_OFFER} FROM intake.offer o WHERE case_id = :case ORDER BY opened_at, offer_id"
     return tuple(_offer(row) for row in await rows(tx, sql, {"case": case_id}))
 
 

@@ -13,6 +13,7 @@ from selenium.webdriver.chrome.service import Service
 
 from referral.domain.policy import Policy, policy
 from referral.runtime.settings import CHECKOUT
+from referral.wire import policy_digest
 from tests.harness.waiting import PATIENCE_S
 from tests.web.world import World
 
@@ -81,5 +82,4 @@ def world(database: str, key_files: tuple[Path, Path]) -> Iterator[World]:
 
 def compiled() -> Policy:
     """The policy of this checkout."""
-    folder = CHECKOUT / "policy"
-    return policy.compile({path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.yaml")})
+    return policy.compile(policy_digest.read(CHECKOUT / "policy"))

@@ -70,7 +70,8 @@ async def activate(found: Settings, files: Mapping[str, bytes]) -> Activated:
             for row in before:
                 compiled = policy.compile(msgspec.msgpack.decode(row.files, type=dict[str, bytes]), compiled)
             at = await clock.now(tx)
-            if short := run_out(policy.compile(files, compiled), at):
+            new = policy.compile(files, compiled)
+            if short := (*run_out(new, at), *_unguided(new)):
                 raise PolicyErrors(short)
             number = before[-1].number + 1 if before else 1
             row_ = {"number": number, "digest": digest, "files": msgspec.msgpack.encode(files), "at": at}
@@ -83,9 +84,18 @@ async def activate(found: Settings, files: Mapping[str, bytes]) -> Activated:
 def check(files: Mapping[str, bytes]) -> tuple[Policy | None, tuple[str, ...]]:
     """Return the compiled policy, or every error in its files, one line each: file:line: the error, and the allowed values."""
     try:
-        return policy.compile(files), ()
+        compiled = policy.compile(files)
     except PolicyErrors as error:
         return None, error.errors
+    short = _unguided(compiled)
+    return (None, short) if short else (compiled, ())
+
+
+def _unguided(found: Policy) -> tuple[str, ...]:
+    """Return the error of a policy without any guidance. A bundle that was stored before there was guidance is still read without it."""
+    if found.guidance:
+        return ()
+    return ("guidance/:0:0: no text is here; each step needs guidance: add guidance/<code>.<language>.md, and guidance/sources.yaml",)
 
 
 def activate_command(folder: Folder = None, as_json: console.Json = False) -> int:

@@ -1,7 +1,7 @@
 """Generate the pages of docs/reference that follow from the policy: `python -m referral.cli.policy.reference [--check]`.
 
-It writes a page and a picture for each procedure, and the JSON Schema for editors. They are in the repository, so that an expert can read
-and sign them.
+It writes a page and a picture for each procedure, a page of the guidance, and the JSON Schema for editors. They are in the repository, so
+that an expert can read and sign them.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Mapping
 
+from referral.cli.policy import guidance_page
 from referral.cli.policy.picture import picture
 from referral.cli.policy.sheet import Rows, Sheet, sheet
 from referral.domain.policy import Policy, PolicyErrors, compile
@@ -73,6 +74,8 @@ def index(policy: Policy) -> str:
 def render(policy: Policy) -> dict[str, str]:
     """Return path below the project → text, for every generated file."""
     files = {SCHEMA: schema_text(policy), f"{FOLDER}/README.md": index(policy)}
+    if policy.guidance:
+        files[guidance_page.PAGE] = guidance_page.page(policy, MADE)
     for pathway in policy.current:
         files[f"{FOLDER}/{pathway.id}.md"] = page(sheet(pathway, policy))
         files[f"{FOLDER}/{pathway.id}.svg"] = picture(pathway, policy)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from referral.domain.policy.directory import Agency, Municipality, Section, Service
+from referral.domain.policy.guidance import Guidance, Source
 from referral.domain.policy.limits import Calendar, Limit
 from referral.domain.policy.procedure import Pathway
 from referral.domain.policy.reading.directory import read_directory
@@ -26,7 +27,7 @@ Order = tuple[tuple[Service, str], ...]
 @dataclass(frozen=True, slots=True)
 class Policy:
     """The whole policy. directory: SHA-256 over all files but the pathways, hex. pinned: every procedure that was ever in
-    force, by digest."""
+    force, by digest. guidance: code → language → text; empty in a bundle from before there was guidance."""
 
     current: tuple[Pathway, ...]
     pinned: Mapping[str, Pathway]
@@ -42,6 +43,8 @@ class Policy:
     oversight: str
     repeat: Limit
     stopped: Limit
+    guidance: Mapping[str, Mapping[str, Guidance]]
+    sources: Mapping[str, Source]
     _orders: dict[tuple[tuple[str, ...], tuple[str, ...], str], Order] = field(default_factory=dict, init=False, repr=False, compare=False)
     _asked: dict[tuple[str, str, str], tuple[Service, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _placing: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -57,6 +60,15 @@ class Policy:
         thing = things.get(kind, {}).get(id)
         found = self.labels.get(kind, {}).get(id, {}) if thing is None else thing.names
         return found.get(language) or found.get("en") or id
+
+    def guiding(self, pathway: str, step: str) -> tuple[str, ...]:
+        """Return the codes of the guidance of a step, as the newest procedure names them that has the step; none where no text is there.
+
+        pathway: of the step; empty: any. Texts decide nothing, so that running procedures get the newest too.
+        """
+        versions = (*self.current, *reversed(tuple(self.pinned.values())))
+        found = next((at for each in versions if pathway in ("", each.id) and (at := each.step(step)) is not None), None)
+        return tuple(code for code in (found.guidance if found else ()) if code in self.guidance)
 
     def order(self, roles: tuple[str, ...], areas: tuple[str, ...], place: str) -> Order:
         """Return the services that may be asked, each once with the role it is asked for: role by role, and within a role area by area."""
@@ -144,4 +156,6 @@ def compile(files: Mapping[str, bytes], before: Policy | None = None) -> Policy:
         oversight=directory.oversight,
         repeat=directory.repeat,
         stopped=directory.stopped,
+        guidance=directory.guidance.texts,
+        sources=directory.guidance.sources,
     )

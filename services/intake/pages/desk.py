@@ -25,7 +25,7 @@ from services.intake.commands import act_on_case, idempotency
 from services.intake.commands.act_on_case import Post
 from services.intake.messages import responses
 from services.intake.model import Answer, Offer, Situation, Spot, Task
-from services.intake.pages import confirmation, forms, inbox, told
+from services.intake.pages import confirmation, forms, guidance, inbox, told
 from services.intake.pages import task as pages_task
 from services.intake.pages.forms import Entered
 from services.intake.pages.page_request import PageRequest, known_id
@@ -161,6 +161,7 @@ def _page(
         status=status,
         view=pages_task.view(data.task, data.spot, data.choices, data.now, say, render.name(visit), visit.now),
         told=lines,
+        guidance=guidance.view(render.policy(), call.pages.door.lists().number, data.now.pathway, data.task.step, say),
         entered=entered or Entered(),
         errors={field: say(key, code=entered.refusal if entered else "") for field, key in (errors or {}).items()},
         sent=confirmation.ordered(call.request.query_params, where, visit, say),

@@ -20,7 +20,7 @@ from services.intake.commands import act_on_case, idempotency
 from services.intake.commands.act_on_case import Post
 from services.intake.messages.responses import WORDS_LIMIT
 from services.intake.model import Answer, Offer, Spot
-from services.intake.pages import confirmation, forms, labels, told
+from services.intake.pages import confirmation, forms, guidance, labels, told
 from services.intake.pages import offer as pages_offer
 from services.intake.pages.forms import Entered
 from services.intake.pages.page_request import PageRequest, known_id
@@ -194,6 +194,7 @@ def offer_page(
         status=status,
         view=pages_offer.view(offer, spot, say, name, reasons, visit.now, call=by_phone),
         told=line,
+        guidance=guidance.view(render.policy(), call.pages.door.lists().number, offer.pathway, offer.step, say),
         shown=shown,
         entered=entered or Entered(),
         errors={field: say(key, count=WORDS_LIMIT, code=entered.refusal if entered else "") for field, key in (errors or {}).items()},

@@ -10,7 +10,9 @@ import pytest
 import yaml
 
 from referral.domain.policy import compile
+from referral.domain.policy.guidance import HEADINGS
 from referral.domain.policy.reading import vocabulary as words
+from referral.wire import policy_digest
 from tests.stories.teller import POLICY
 
 PAGE = (Path(__file__).parents[3] / "docs" / "policy.md").read_text("utf-8")
@@ -60,6 +62,15 @@ def test_every_example_of_a_step_compiles() -> None:
     four = dict.fromkeys(("sq", "sr-Latn", "sr-Cyrl", "en"), "Example")
     steps = [{"id": f"example-{n}", **FORM, **said} for n, said in enumerate(STEPS)]
     compiled({"words": {"step": {step["id"]: four for step in steps}}, "steps": steps})
+
+
+def test_the_example_of_guidance_compiles() -> None:
+    [example] = re.findall(r"^```md\n(.*?)^```", PAGE, re.M | re.S)
+    whole = policy_digest.read(POLICY)
+    said = compile({**whole, "guidance/first-contact.en.md": example.encode()}).guidance["first-contact"]["en"]
+    assert said.version == 2 and not said.read and len(said.sections["do"]) == 2
+    for headings in zip(*(HEADINGS[section].values() for section in HEADINGS), strict=True):
+        assert " · ".join(headings) in PAGE or all(f"## {heading}\n" in example for heading in headings)
 
 
 def test_there_are_examples_to_run() -> None:

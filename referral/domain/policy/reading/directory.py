@@ -1,4 +1,4 @@
-"""Read all policy files but the procedures: codes.yaml, casefile.yaml, municipalities.yaml, calendars/*.yaml, directory/*.yaml.
+"""Read all policy files but the procedures: codes.yaml, casefile.yaml, municipalities.yaml, calendars/*.yaml, directory/*.yaml, guidance/*.
 
 Holidays and clock changes are a snapshot in a file: a decision must come out the same on every machine, for ever.
 """
@@ -14,6 +14,7 @@ from referral.domain.policy.limits import MINUTE, Calendar, Limit
 from referral.domain.policy.reading.agencies import read_agency
 from referral.domain.policy.reading.casefile import read_sections
 from referral.domain.policy.reading.code_lists import as_id, code_lists, names, own_words
+from referral.domain.policy.reading.guidance import Texts, is_text, read_guidance
 from referral.domain.policy.reading.reader import Node, Reader, allowed
 
 COMMON = ("codes.yaml", "municipalities.yaml", "casefile.yaml")
@@ -34,6 +35,7 @@ class Directory:
     oversight: str
     repeat: Limit
     stopped: Limit
+    guidance: Texts
 
 
 def read_directory(reader: Reader) -> Directory:
@@ -41,7 +43,7 @@ def read_directory(reader: Reader) -> Directory:
 
     Raises PolicyErrors where a file that defines names for all others cannot be read: each use of these names would be reported as unknown.
     """
-    for path in (*COMMON, *reader.files):
+    for path in (*COMMON, *(path for path in reader.files if not is_text(path))):
         reader.open(path)
     if reader.broken.intersection(COMMON):
         reader.finish()
@@ -78,6 +80,7 @@ def read_directory(reader: Reader) -> Directory:
         oversight=desks["oversight"].word(),
         repeat=desks["repeat"].limit(),
         stopped=desks["stopped"].limit(),
+        guidance=read_guidance(reader, labels.get("guidance", {})),
     )
 
 

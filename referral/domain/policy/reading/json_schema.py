@@ -60,7 +60,8 @@ def _code(name: str, known: tuple[str, ...]) -> Schema:
 def _step(kind: str) -> Schema:
     """Return the schema of a step of one kind, which its own word selects."""
     table = {"id": words.Word("code step", "its name"), **words.KINDS[kind], **words.STEP}
-    return {"title": kind, **_mapping(table, ("id", kind, *words.KIND_NEEDED.get(kind, ())))}
+    guided = () if kind == "feed" else ("guidance",)
+    return {"title": kind, **_mapping(table, ("id", kind, *words.KIND_NEEDED.get(kind, ()), *guided))}
 
 
 def _mapping(table: Mapping[str, words.Word], needed: Iterable[str]) -> Schema:

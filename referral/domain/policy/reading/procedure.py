@@ -12,6 +12,7 @@ from referral.domain.policy.procedure import Change, ConsentRule, Pathway, Place
 from referral.domain.policy.reading.conditions import Marking
 from referral.domain.policy.reading.consistency import check
 from referral.domain.policy.reading.directory import Directory
+from referral.domain.policy.reading.guidance import MOST_CODES
 from referral.domain.policy.reading.reader import Fields, Node, Reader, allowed
 from referral.domain.policy.reading.seats import Seating
 from referral.domain.policy.reading.vocabulary import (
@@ -118,7 +119,7 @@ def read_step(node: Node, marking: Marking, seating: Seating) -> Step:
         placement=_placement(get, marking) if kind == "place" else None,
         final=_final(kind, limits),
         basis=get["basis"].words(codes.get("basis", ()), "basis"),
-        guidance=get["guidance"].words(codes.get("guidance", ()), "guidance"),
+        guidance=_guidance(node, kind, get["guidance"], marking.directory),
         unless=marking.any_of(get["unless"]),
         at=_times(get["at"]),
         then_every=get["then_every"].limit(clock=True) if "then_every" in get else None,
@@ -126,6 +127,16 @@ def read_step(node: Node, marking: Marking, seating: Seating) -> Step:
         without_consent=get["without_consent"].yes(),
         feeds=get["feed"].words(codes.get("feed", ()), "feed", least=1) if kind == "feed" else (),
     )
+
+
+def _guidance(node: Node, kind: str, value: Node, directory: Directory) -> tuple[str, ...]:
+    """Read the texts that the person who does the step is shown. Nobody does a feed; all other steps need one to three texts, unless the
+    bundle is older than guidance."""
+    found = value.words(directory.codes.get("guidance", ()), "guidance")
+    if kind != "feed" and directory.guidance.texts and not 1 <= len(found) <= MOST_CODES:
+        where = value if value.there() else node
+        where.error(f"this step has {len(found) or 'no'} guidance; name 1 to {MOST_CODES} texts for who does it: guidance: [first-contact]")
+    return found
 
 
 def _limits(node: Node, calendar: Calendar) -> dict[str, Limit]:

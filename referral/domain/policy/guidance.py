@@ -1,0 +1,48 @@
+"""Values of the guidance: short texts for the person who does a step, one for each code and language of policy/guidance/."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+WRITTEN = ("sq", "sr-Latn", "en")
+"""Languages in which a text is written. Serbian in Cyrillic is made from the Latin letter by letter, where a page is rendered."""
+HEADINGS: Mapping[str, Mapping[str, str]] = {
+    "do": {"sq": "Bëni tani", "sr-Latn": "Uradite odmah", "en": "Do now"},
+    "never": {"sq": "Kurrë", "sr-Latn": "Nikada", "en": "Never"},
+    "ask": {"sq": "Pyesni, dhe mos pyesni", "sr-Latn": "Pitajte, i ne pitajte", "en": "Ask, and do not ask"},
+    "say": {"sq": "Thoni në telefon", "sr-Latn": "Recite telefonom", "en": "Say on the telephone"},
+    "call": {"sq": "Telefononi", "sr-Latn": "Pozovite", "en": "Call"},
+}
+"""The sections of every text, in their order, each with its heading."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A public document that a line was read in. year: of its publication."""
+
+    id: str
+    title: str
+    body: str
+    year: int
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """One line. mark: S stated by our source page, D read in a public document, P our default. source: id of the document, for D only."""
+
+    text: str
+    mark: str
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Guidance:
+    """One text. version: increased with every change of meaning. read: False until a native reader has read it."""
+
+    code: str
+    language: str
+    title: str
+    version: int
+    read: bool
+    sections: Mapping[str, tuple[Advice, ...]]

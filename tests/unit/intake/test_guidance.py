@@ -1,0 +1,62 @@
+"""What the pages show of the guidance: every step of every procedure in every language, each text whole."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from referral.domain.policy import compile
+from referral.runtime import i18n
+from referral.runtime.settings import CHECKOUT
+from referral.wire import policy_digest
+from services.intake.pages import guidance, render
+
+POLICY = compile(policy_digest.read(CHECKOUT / "policy"))
+ALL = i18n.load(render.WORDS)
+TEMPLATES = render.load(lambda: POLICY).templates
+STEPS = [(pathway.id, step.id) for pathway in POLICY.current for step in pathway.asking]
+
+
+@pytest.mark.parametrize("language", sorted(ALL))
+def test_every_step_shows_its_texts_whole(language: str) -> None:
+    page = TEMPLATES.get_template("guidance.html").module
+    for pathway, step in STEPS:
+        view = guidance.view(POLICY, 7, pathway, step, ALL[language])
+        assert view is not None
+        shown = str(page.help(view, ALL[language]))  # type: ignore[attr-defined]
+        assert shown.count("<details>") == len(view.texts) == len(POLICY.guiding(pathway, step))
+        for text in view.texts:
+            assert len(text.more) == 4 and all(part.lines for part in text.more)
+            before, _, inside = shown.partition(f"<h3>{text.title}</h3>")[2].partition("<details>")
+            assert all(line in before for line in text.do.lines) and not any(line in before for part in text.more for line in part.lines)
+            assert all(line in inside.partition("</details>")[0] for part in text.more for line in part.lines)
+            assert re.search(r"1.*7", text.version)
+        assert all(line in str(page.spoken(view)) for line in view.spoken.lines)  # type: ignore[attr-defined]
+        assert view.spoken.lines
+
+
+def test_serbian_in_cyrillic_has_no_latin_letter() -> None:
+    for pathway, step in STEPS:
+        view = guidance.view(POLICY, 1, pathway, step, ALL["sr-Cyrl"])
+        assert view is not None
+        for text in view.texts:
+            named = [text.title, text.more_label, text.version, text.unread]
+            lines = [line for part in (text.do, *text.more) for line in (part.heading, *part.lines)]
+            assert not [line for line in (*named, *lines) if re.search("[A-Za-zđžćčš]", line)]
+
+
+def test_a_step_without_guidance_shows_nothing() -> None:
+    assert guidance.view(POLICY, 1, "trafficking-child", "", ALL["en"]) is None
+    assert guidance.view(replace(POLICY, guidance={}), 1, "trafficking-child", "police", ALL["en"]) is None
+    page = TEMPLATES.get_template("guidance.html").module
+    assert not str(page.help(None, ALL["en"])).strip() and not str(page.spoken(None)).strip()  # type: ignore[attr-defined]
+
+
+def test_a_text_that_a_native_reader_has_read_no_longer_says_that_none_has() -> None:
+    files = policy_digest.read(CHECKOUT / "policy")
+    path = "guidance/health-check.sq.md"
+    read = compile({**files, path: files[path].replace(b"native reader: not yet", b"native reader: 2026-12-01")})
+    view, before = (guidance.view(policy, 1, "trafficking-child", "health", ALL["sq"]) for policy in (read, POLICY))
+    assert view and before and before.texts[0].unread and not view.texts[0].unread
