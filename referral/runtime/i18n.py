@@ -50,7 +50,11 @@ class Words:
 
     def count(self, noun: str, number: int) -> str:
         """Return a number with its noun in the right plural: "1 minute", "5 minuta"."""
-        return f"{number} {self.nouns[noun][_PLURAL[self.language[:2]](number)]}"
+        return f"{self.number(number)} {self.nouns[noun][_PLURAL[self.language[:2]](number)]}"
+
+    def number(self, number: int) -> str:
+        """Return a whole number with its thousands apart: "1,234", and "1.234" in Albanian and Serbian."""
+        return f"{number:,}" if self.language == "en" else f"{number:,}".replace(",", ".")
 
 
 def spoken(chosen: str, accepted: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +15,15 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from referral.runtime.http_server import PAGE_HEADERS
+from referral.runtime.i18n import ENDONYMS, spoken
 from referral.runtime.observe import signed
 from referral.runtime.postgres.tokens import Holder, TokenTable, digest
 from referral.runtime.postgres.visits import Visits
 
 MOST_BYTES = 2000
 """Largest body of a form (ours): a token has 43 bytes."""
+LANGUAGE_S = 365 * 24 * 60 * 60
+"""Seconds that a browser keeps the language (ours)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,38 @@ class SignIn:
             reader = await self.reader(tx, request)
             await self.visits.end(tx, request, answer)
         signed(self.visits.service, "out", reader.name if reader else "")
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageChoice:
+    """The language of one service's pages, which each browser keeps in a cookie.
+
+    cookie: its name. home: path of the pages. here: pages to return to after a change, ours and no other.
+    secure: people reach them by https.
+    """
+
+    cookie: str
+    home: str
+    here: re.Pattern[str]
+    secure: bool
+
+    def of(self, request: Request) -> str:
+        """Return the language of a request: chosen before, else the browser's, else Albanian."""
+        return spoken(request.cookies.get(self.cookie, ""), request.headers.get("accept-language", ""))
+
+    def back(self, page: str) -> str:
+        """Return the page to return to: this one if it is ours, else the first."""
+        return page if self.here.fullmatch(page) else self.home
+
+    async def choose(self, request: Request) -> Response:
+        """Store the chosen language (POST) and return to the page of the form. An unknown language changes nothing."""
+        chosen = await form(request)
+        answer = RedirectResponse(self.back(chosen.get("from", "")), 303, PAGE_HEADERS)
+        if chosen.get("language") in ENDONYMS:
+            answer.set_cookie(
+                self.cookie, chosen["language"], LANGUAGE_S, path=self.home, secure=self.secure, httponly=True, samesite="strict"
+            )
         return answer
 
 

@@ -13,6 +13,7 @@ from referral.errors import Malformed, NewerVersion, Unproven
 from referral.proof.entry import Entry, Kind, digest, rest
 from referral.proof.history.case import unseal
 from referral.proof.history.timeline import Line, sentence, timeline
+from referral.proof.history.words import Texts, coded
 from referral.tlog import merkle, note, witness_policy
 from referral.tlog.merkle import leaf_hash
 from referral.tlog.witness_policy import Accepted, Policy
@@ -22,24 +23,25 @@ from referral.wire import intake_key, leaf
 class Row(Struct, frozen=True):
     """A line of the timeline.
 
-    idx: number of the entry; None for an alarm. mark: verified, unverified, erased, sealed, bad. day: empty if it is the same as above.
+    idx: number of the entry; None for an alarm. marks: verified, unverified, erased, sealed, bad. at: µs UTC. day: its day differs from the
+    day above.
     """
 
     idx: int | None
-    day: str
-    time: str
+    at: int
+    day: bool
     depth: int
     what: str
     who: str
     why: str
     passed: tuple[str, ...]
-    mark: str
+    marks: tuple[str, ...]
 
 
 class Disclosure(Struct, frozen=True):
-    """One disclosure: somebody read sections of the case file at once. by: an account; empty if a system read."""
+    """One disclosure: somebody read sections of the case file at once. at: µs UTC. by: an account; empty if a system read."""
 
-    time: str
+    at: int
     agency: str
     by: str
     basis: str
@@ -50,14 +52,14 @@ class Disclosure(Struct, frozen=True):
 class Vouched(Struct, frozen=True):
     """The proof behind the marks.
 
-    witnesses: name and time of each cosignature. verified, above, bad: numbers of entries by mark; `above`: not covered by a published
-    checkpoint yet.
+    witnesses: name and time of each cosignature, µs UTC.
+    verified, above, bad: numbers of entries by mark; `above`: no published checkpoint covers them yet.
     """
 
     origin: str
     size: int
     root: str
-    witnesses: tuple[tuple[str, str], ...]
+    witnesses: tuple[tuple[str, int], ...]
     verified: int
     above: int
     bad: int
@@ -103,28 +105,34 @@ def erased(entry: Entry, intake: tuple[bytes, ...]) -> bool:
         return False
 
 
-def rows(entries: Sequence[Entry], key: bytes | None, marks_by_index: Mapping[int, str]) -> list[Row]:
-    """Return the timeline. marks_by_index: from `marks`. An unreadable entry is shown as unreadable; a bad entry shows nothing else."""
+def rows(entries: Sequence[Entry], key: bytes | None, marks_by_index: Mapping[int, str], texts: Texts) -> list[Row]:
+    """Return the timeline. marks_by_index: from `marks`. texts: of the reader's language.
+
+    An unreadable entry is shown as unreadable; a bad entry shows nothing else.
+    """
     lines, day = [], ""
-    for line in timeline(entries, key):
+    for line in timeline(entries, key, texts):
         today = local(line.at).strftime("%d.%m.%Y")
-        lines.append(_row(line, today if today != day else "", marks_by_index))
+        lines.append(_row(line, today, today != day, marks_by_index, texts))
         day = today
     return lines
 
 
-def _row(line: Line, day: str, marks_by_index: Mapping[int, str]) -> Row:
+def _row(line: Line, today: str, begins: bool, marks_by_index: Mapping[int, str], texts: Texts) -> Row:
     proven = marks_by_index.get(line.idx, "") if line.idx is not None else ""
-    mark = "bad" if "bad" in (proven, line.mark) else " · ".join(filter(None, (proven, line.mark)))
-    what = sentence(line, local(line.at).strftime("%d.%m.%Y"), marked=False)
-    return Row(line.idx, day, local(line.at).strftime("%H:%M:%S"), line.depth, what, line.who, line.why, line.passed, mark)
+    marks = ("bad",) if "bad" in (proven, line.mark) else tuple(filter(None, (proven, line.mark)))
+    what = sentence(line, today, marked=False, texts=texts)
+    return Row(line.idx, line.at, begins, line.depth, what, line.who, line.why, line.passed, marks)
 
 
-def readings(entries: Sequence[Entry], key: bytes | None) -> list[Disclosure]:
+def readings(entries: Sequence[Entry], key: bytes | None, texts: Texts) -> list[Disclosure]:
     """Return the disclosures of case-file sections, in order; those of an erased case cannot be read any more."""
     disclosed = [(entry.idx, body) for entry in entries if entry.kind is Kind.DISCLOSURE and (body := _disclosed(entry, key))]
-    grouped = groupby(disclosed, key=lambda pair: (_time(pair[1].at), pair[1].agency, pair[1].by or "", pair[1].basis))
-    return [Disclosure(*same, *zip(*[(body.section, idx) for idx, body in group], strict=True)) for same, group in grouped]
+    grouped = groupby(disclosed, key=lambda pair: (_second(pair[1].at), pair[1].agency, pair[1].by or "", pair[1].basis))
+    return [
+        Disclosure(at, agency, by, coded(texts, "read", basis), *zip(*[(body.section, idx) for idx, body in group], strict=True))
+        for (at, agency, by, basis), group in grouped
+    ]
 
 
 def _disclosed(entry: Entry, key: bytes | None) -> SectionDisclosed | None:
@@ -139,11 +147,11 @@ def vouched(by: Accepted | None, marks_by_index: Mapping[int, str]) -> Vouched |
     """Return the proof behind the marks; None without an accepted checkpoint."""
     if by is None:
         return None
-    seen = tuple((name, _time(seconds * 1_000_000)) for name, seconds in sorted(by.witnesses.items()))
+    seen = tuple((name, seconds * 1_000_000) for name, seconds in sorted(by.witnesses.items()))
     count = [*marks_by_index.values()].count
     checkpoint = by.checkpoint
     return Vouched(checkpoint.origin, checkpoint.size, checkpoint.root.hex(), seen, count("verified"), count("unverified"), count("bad"))
 
 
-def _time(micros: int) -> str:
-    return local(micros).strftime("%d.%m.%Y %H:%M:%S")
+def _second(micros: int) -> int:
+    return micros - micros % 1_000_000

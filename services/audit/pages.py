@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -16,26 +16,66 @@ from starlette.routing import BaseRoute, Route
 
 from referral.domain.local_time import LOCAL, local
 from referral.errors import Malformed
-from referral.runtime import token_pages
+from referral.proof.history import words as history
+from referral.runtime import i18n, token_pages
 from referral.runtime.http_server import PAGE_HEADERS
+from referral.runtime.i18n import ENDONYMS, Words
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.observe import log
 from referral.runtime.postgres import clock
 from referral.runtime.postgres.tokens import AUDITORS
 from referral.runtime.postgres.visits import Visits
-from referral.runtime.token_pages import SignIn
+from referral.runtime.token_pages import LanguageChoice, SignIn
 from referral.tlog.witness_policy import Policy
 from services.audit import case_view, queries
 
 HOME, HERE = "/auditor", Path(__file__).parent
+RETURN = re.compile(r"/auditor(/signin|/cases/[0-9a-f-]{36}|\?[a-z0-9=&-]{1,120})?")
+"""Pages to return to after a change of language: ours, and no other."""
 DAYS = 30
 """Days that a search without a time and a case covers (ours)."""
 MOST = 100
 """Cases in a list (ours)."""
+EVERY = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 CASE_ID = re.compile(r"[0-9a-f-]{0,36}")
+EXAMPLE = "2026-01-31"
+"""A day as the search takes it where a browser has no field for days."""
 DAY_US = 24 * 60 * 60 * 1_000_000
 
-Page = Callable[[Request, str], Awaitable[Response]]
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request of a reader. reader: the office; empty: nobody is signed in. say: texts of the reader's language."""
+
+    request: Request
+    reader: str
+    say: Words
+
+    @property
+    def here(self) -> str:
+        """Return the path to return to after a change of language."""
+        url = self.request.url
+        return url.path + (f"?{url.query}" if url.query else "")
+
+    def day(self, micros: int) -> str:
+        """Return the day in Kosovo of a time."""
+        at = local(micros)
+        return self.say("date", day=f"{at:%d}", month=f"{at:%m}", year=f"{at:%Y}")
+
+    def time(self, micros: int) -> str:
+        """Return day and minute in Kosovo of a time."""
+        return f"{self.day(micros)} {local(micros):%H:%M}"
+
+    def clock(self, micros: int) -> str:
+        """Return the second in Kosovo of a time, without its day."""
+        return f"{local(micros):%H:%M:%S}"
+
+    def second(self, micros: int) -> str:
+        """Return day and second in Kosovo of a time."""
+        return f"{self.day(micros)} {self.clock(micros)}"
+
+
+Page = Callable[[Call], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +92,7 @@ class Pages:
     """The pages of one process.
 
     keys: to read the cases that are not erased. policy: decides which checkpoints are accepted. intake: public keys that sign erasures.
+    words, timeline: texts of the pages and of a case's history, by language.
     """
 
     engine: AsyncEngine
@@ -59,8 +100,11 @@ class Pages:
     policy: Policy
     intake: tuple[bytes, ...]
     templates: Environment
+    words: Mapping[str, Words]
+    timeline: Mapping[str, Words]
     drill: bool
     sign_in: SignIn
+    language: LanguageChoice
 
     def routes(self) -> list[BaseRoute]:
         """Return all routes."""
@@ -69,12 +113,24 @@ class Pages:
             Route(f"{HOME}/cases/{{case_id:uuid}}", self._visited(self._case), methods=["GET"]),
             Route(f"{HOME}/signin", self._signin, methods=["GET", "POST"]),
             Route(f"{HOME}/signout", self._signout, methods=["GET", "POST"]),
+            Route(f"{HOME}/language", self._choose, methods=["GET", "POST"]),
             token_pages.stylesheet(f"{HOME}/audit.css", HERE / "static" / "audit.css"),
+            Route(f"{HOME}/{{rest:path}}", self._visited(self._lost), methods=EVERY),
         ]
 
-    def _page(self, template: str, reader: str, status: int = 200, **values: object) -> HTMLResponse:
-        text = self.templates.get_template(template).render(reader=reader, time=_shown, **values)
-        return HTMLResponse(text, status, PAGE_HEADERS)
+    def _call(self, request: Request, reader: str) -> Call:
+        return Call(request, reader, self.words[self.language.of(request)])
+
+    def _page(self, call: Call, template: str, status: int = 200, **values: object) -> HTMLResponse:
+        shared = {
+            "say": call.say,
+            "call": call,
+            "reader": call.reader,
+            "here": self.language.back(call.here),
+            "endonyms": ENDONYMS,
+            "bad": status >= 400,
+        }
+        return HTMLResponse(self.templates.get_template(template).render(shared | values), status, PAGE_HEADERS)
 
     def _visited(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
         """Serve a page only to a visitor with a valid token; redirect others to the sign-in page."""
@@ -82,56 +138,65 @@ class Pages:
         async def endpoint(request: Request) -> Response:
             async with self.engine.connect() as tx:
                 reader = await self.sign_in.reader(tx, request)
-            return await page(request, reader.name) if reader else self.sign_in.redirect()
+            return await page(self._call(request, reader.name)) if reader else self.sign_in.redirect()
 
         return endpoint
 
     async def _signin(self, request: Request) -> Response:
         return await self.sign_in.begin(request, self._signin_page)
 
-    def _signin_page(self, _: Request, wrong: bool) -> Response:
-        return self._page("signin.html", "", 403 if wrong else 200, wrong=wrong)
+    def _signin_page(self, request: Request, wrong: bool) -> Response:
+        return self._page(self._call(request, ""), "signin.html", 403 if wrong else 200, wrong=wrong)
 
     async def _signout(self, request: Request) -> Response:
         return await self.sign_in.end(request) if request.method == "POST" else RedirectResponse(HOME, 303, PAGE_HEADERS)
 
-    async def _cases(self, request: Request, reader: str) -> Response:
+    async def _choose(self, request: Request) -> Response:
+        return await self.language.choose(request) if request.method == "POST" else RedirectResponse(HOME, 303, PAGE_HEADERS)
+
+    async def _lost(self, call: Call) -> Response:
+        return self._page(call, "lost.html", 404)
+
+    async def _cases(self, call: Call) -> Response:
         async with self.engine.connect() as tx:
             today = local(await clock.now(tx)).date()
-            given = request.query_params
+            given = call.request.query_params
             case = given.get("case", "").strip().lower()
             first = date(2000, 1, 1) if case else today - timedelta(days=DAYS)
             asked = SearchForm(case, given.get("from", "") or first.isoformat(), given.get("to", "") or today.isoformat())
-            problem = _problem(asked)
-            cases = [] if problem else await queries.cases(tx, case, _micros(asked.start), _micros(asked.end) + DAY_US, MOST + 1)
-        status = 400 if problem else 200
-        return self._page("cases.html", reader, status, asked=asked, problem=problem, cases=cases[:MOST], more=len(cases) > MOST)
+            wrong = _wrong(asked)
+            cases = [] if wrong else await queries.cases(tx, case, _micros(asked.start), _micros(asked.end) + DAY_US, MOST + 1)
+        problem = call.say(wrong, example=EXAMPLE) if wrong else ""
+        status = 400 if wrong else 200
+        return self._page(call, "cases.html", status, asked=asked, problem=problem, cases=cases[:MOST], more=len(cases) > MOST)
 
-    async def _case(self, request: Request, reader: str) -> Response:
-        case_id = str(request.path_params["case_id"])
+    async def _case(self, call: Call) -> Response:
+        case_id = str(call.request.path_params["case_id"])
+
+        def unknown(status: int, problem: str) -> Response:
+            return self._page(call, "cases.html", status, asked=SearchForm(case_id, "", ""), problem=problem, cases=[], more=False)
+
         async with self.engine.connect() as tx:
             try:
                 read = await queries.case(tx, case_id)
             except Malformed as error:
-                problem = f"The log's tree was changed in the database ({error}): nothing of this case is proven."
-                return self._page("cases.html", reader, 500, asked=SearchForm(case_id, "", ""), problem=problem, cases=[], more=False)
+                return unknown(500, call.say("problem.tree", error=error))
             erased = any(case_view.erased(entry, self.intake) for entry in read.entries)  # the key is destroyed just after it
             key = None if erased else (await self.keys.load(tx, [case_id])).get(case_id)
-        log().info("audit page", service="audit", case_id=case_id, kind=reader)
+        log().info("audit page", service="audit", case_id=case_id, kind=call.reader)
         if not read.entries and not read.damaged:
-            asked = SearchForm(case_id, "", "")
-            return self._page("cases.html", reader, 404, asked=asked, problem="The log has no entry of this case.", cases=[], more=False)
+            return unknown(404, call.say("problem.none"))
         believed = case_view.accepted(self.policy, read.published.cosigned if read.published else None)
         marks = case_view.marks(read.entries, read.leaves, read.proofs, believed)
-        unreadable = "The case is erased: nobody can tell any more." if erased else "" if key else "The case's key is missing."
+        texts = self.timeline[call.say.language]
         return self._page(
+            call,
             "case.html",
-            reader,
             case_id=case_id,
             entries=len(read.entries),
-            rows=case_view.rows(read.entries, key, marks),
-            readings=case_view.readings(read.entries, key),
-            unreadable=unreadable,
+            rows=case_view.rows(read.entries, key, marks, texts),
+            readings=case_view.readings(read.entries, key, texts),
+            unreadable="erased" if erased else "" if key else "sealed",
             vouched=case_view.vouched(believed, marks),
             damaged=read.damaged,
             drill=self.drill,
@@ -140,23 +205,30 @@ class Pages:
 
 def made(engine: AsyncEngine, keys: Keys, policy: Policy, intake: tuple[bytes, ...], *, drill: bool, secure: bool) -> Pages:
     """Return the pages, for wiring. secure: people reach them by https."""
-    sign_in = SignIn(engine, AUDITORS, Visits("audit", "auditor", HOME, secure))
-    return Pages(engine, keys, policy, intake, token_pages.templates(HERE / "templates"), drill, sign_in)
+    return Pages(
+        engine,
+        keys,
+        policy,
+        intake,
+        token_pages.templates(HERE / "templates"),
+        i18n.load(HERE / "words.yaml"),
+        i18n.load(history.FILE),
+        drill,
+        SignIn(engine, AUDITORS, Visits("audit", "auditor", HOME, secure)),
+        LanguageChoice("auditor-language", HOME, RETURN, secure),
+    )
 
 
-def _problem(asked: SearchForm) -> str:
+def _wrong(asked: SearchForm) -> str:
+    """Return the key of the text that says what is wrong with a search; empty: nothing is."""
     if not CASE_ID.fullmatch(asked.case):
-        return "A case id has digits, the letters a to f and hyphens."
+        return "problem.case"
     try:
-        return "" if date.fromisoformat(asked.start) <= date.fromisoformat(asked.end) else "The first day is after the last one."
+        return "" if date.fromisoformat(asked.start) <= date.fromisoformat(asked.end) else "problem.order"
     except ValueError:
-        return "Write a day as 2026-01-31."
+        return "problem.day"
 
 
 def _micros(day: str) -> int:
     """Return the beginning of a day in Kosovo, µs UTC."""
     return int(datetime.combine(date.fromisoformat(day), time(), LOCAL).timestamp() * 1_000_000)
-
-
-def _shown(micros: int) -> str:
-    return local(micros).strftime("%d.%m.%Y %H:%M")

@@ -17,7 +17,8 @@ from referral.cli import console
 from referral.domain.describe import span
 from referral.domain.policy import Policy
 from referral.domain.policy.limits import DAY
-from referral.proof.history.reasons import PASSED, RULES
+from referral.proof.history import reasons
+from referral.proof.history.words import english
 
 SHOWN = 8
 """Lines of each list (ours); the CSV file has all."""
@@ -163,8 +164,8 @@ def print_example(parted: Parted) -> None:
 
 def _why(side: Side) -> str:
     passed = [p.rpartition(" ") for p in side.passed]
-    words = [f"{service}: {PASSED.get(reason, reason)}" for service, _, reason in passed]
-    return "; ".join(filter(None, [RULES.get(side.rule, side.rule), *words]))
+    words = [f"{service}: {reasons.passed(english(), reason)}" for service, _, reason in passed]
+    return "; ".join(filter(None, [reasons.rule(english(), side.rule), *words]))
 
 
 SHARES = (0.5, 0.9, 0.99)

@@ -1,175 +1,25 @@
-"""Rules and reason codes in words, for readers who do not know the codes. A test compares the lists with policy/codes.yaml."""
+"""Rules and reason codes in words, for readers who do not know the codes. A test compares them with the lists of policy/codes.yaml."""
 
 from __future__ import annotations
 
-RULES = {
-    "actor-excluded": "that agency was excluded from the case",
-    "all-excluded": "everybody there is excluded from the case",
-    "all-seats-decided": "everybody who must decide has decided",
-    "all-tracks-ended": "nothing of the case goes on",
-    "also-opens": "what has come up belongs to this procedure too",
-    "answer": "",
-    "applies": "the procedure for what the referral says",
-    "arrive-missed": "the person did not arrive in time",
-    "call": "it is reached by telephone: the desk calls and writes down the answer",
-    "carried-over": "taken before under another procedure, and kept",
-    "channels-away": "our messages do not arrive; nobody there knows of it, and nothing is held against them",
-    "knock-answered": "somebody answered a message from the handset: a sign that a person is awake, and no more",
-    "channels-back": "our messages arrive again, and somebody there knows of it",
-    "close-when": "what ends the procedure has happened",
-    "complete-missed": "not completed in time",
-    "confirm-default": "nobody decided, so the safest code was taken: a person must confirm it",
-    "confirm-referral": "nobody vouches for who sent it: a desk calls back and confirms it first",
-    "confirm-change": "one party alone may not end a duty, or undo a protection",
-    "confirmed": "a second party says so too",
-    "consent-again": "the person agrees again after it had ended",
-    "consent-missing": "it needs the consent of the person, which is not given yet",
-    "consent-withdrawn": "the person agrees no longer",
-    "decide-missed": "nobody decided in time",
-    "decided": "the decision is made",
-    "decision-forbidden": "what was decided may not be done",
-    "default-by-silence": "nobody decided in time: the safest code, by default",
-    "engine-failed": "the rules themselves failed; a person takes over",
-    "hold-missed": "the hold ended without a further answer",
-    "holder-changed": "another agency now holds the seat that this one depends on",
-    "ignored": "",
-    "instruction": "a desk said so",
-    "kept-accepts": "it had declined and stayed bound by its duty; now it accepts",
-    "late-accept": "accepted after its time, and nobody else had the seat",
-    "lifted": "two persons of a desk say so",
-    "limit": "nobody answered in time",
-    "missed-deadline": "a statutory deadline was missed: its own case",
-    "more-urgent": "another referral says that it is more urgent",
-    "moved": "the person is elsewhere now",
-    "new-case": "",
-    "next-in-order": "next in the order of the procedure",
-    "next-round": "it is done again at its time",
-    "no-candidate": "nobody is left who could be asked",
-    "no-pathway": "no procedure is for what the referral says",
-    "not-called": "the desk had not telephoned in time; the agency knew nothing of it",
-    "not-confirmed": "the desk called back and found no reason to go on",
-    "not-told": "our messages did not arrive in time; the agency knew nothing of it",
-    "other-accepted": "another agency accepted",
-    "other-pathway": "another procedure would apply now",
-    "other-place": "the child is in another place now",
-    "person-declined": "the person does not want it",
-    "place-forbidden": "the place may not have this child any more",
-    "present-missed": "nobody was present in time",
-    "procedure-unknown": "its procedure is not known to this program",
-    "proposed": "",
-    "ready": "",
-    "record-lost": "a record is missing from the log",
-    "recorded": "",
-    "referral-for-closed-case": "a further referral of a closed case",
-    "referral-withdrawn": "its sender took the referral back; a desk decides",
-    "refused": "a second party says no",
-    "repeated": "nobody looked in time: told again, one higher",
-    "repetition-ended": "it is not to be done again",
-    "resumed": "a desk lets it go on",
-    "rung-silent": "nobody on the rung below answered",
-    "same-case": "its sender named this case",
-    "seats-filled": "all who are needed are there",
-    "settled": "what was asked has come right",
-    "silence": "nobody answered: what the procedure says for silence",
-    "standing-still": "nothing would ever move it again",
-    "statutory-duty": "it must by law: it stays bound until another accepts",
-    "stopped": "it was stopped",
-    "switched": "the case belongs to another procedure instead",
-    "tell": "it is reached by telephone: the desk calls and tells it",
-    "too-many-events": "more follows than one decision may say",
-    "too-many-seats": "more seats than a case may have",
-    "too-many-tracks": "more procedures than a case may have",
-    "traits-differ": "the referrals contradict one another",
-    "transfer": "a desk asks it to take the seat over; the old one keeps it until then",
-    "transfer-failed": "the hand-over failed; the old one stays",
-    "transferred": "another has taken the seat over",
-    "unknown-input": "the program knows no rule for it",
-    "unknown-traits": "a code that the policy does not know",
-    "waited-for": "the procedure that it waited for has ended",
-    "waits-for": "it waits until another procedure has ended",
-    "when-no-longer": "what made it needed is no longer so",
-}
-"""The reason of a decision. Empty where the line above already states it."""
+from referral.proof.history.words import Texts, coded
 
-PASSED = {
-    "EXCLUDED": "excluded from this case",
-    "NEVER": "the procedure forbids it for this child",
-    "TRIED": "asked before: it declined, or did not answer",
-    "NOT_SKILLED": "has not the training that is needed",
-    "NOT_ELIGIBLE_AGE": "does not take this age",
-    "NOT_ELIGIBLE_SEX": "does not take this sex",
-    "NO_CAPACITY": "no free place",
-    "HOLDS_NOW": "the child is there already",
-    "SECURE_NOT_ALLOWED": "a secure place needs decisions that are not made",
-    "NOT_CONSENTED": "the person did not agree to its being asked",
-    "CLOSED": "closed at this hour",
-}
-"""The reason that a candidate was not asked."""
-
-CLOSED = {
-    "TRACK_ENDED": "the procedure ended",
-    "NOT_NEEDED": "not needed any more",
-    "MOVED": "the child was moved",
-    "DESK": "a desk said so",
-    "EXCLUDED": "excluded from this case",
-    "OVERTAKEN": "the person got there by another way",
-    "TRANSFERRED": "another has taken the seat over",
-    "TRAITS_CHANGED": "what is known of the child has changed",
-    "OTHER_ACCEPTED_FIRST": "another accepted first",
-    "NO_LONGER_HOLDER": "another holds the seat now",
-    "accept": "not accepted in time",
-    "hold": "the hold ended",
-    "decide": "not decided in time",
-    "ladder-exhausted": "nobody on any rung answered",
-    "not-called": "the desk had not telephoned in time",
-    "not-told": "our messages did not arrive in time",
-    "all-excluded": "everybody there is excluded",
-    "CONSENT_WITHDRAWN": "the person agrees no longer",
-    "CARRIED_OVER": "it goes on under another procedure",
-}
-"""The reason that an offer ended, other than the reasons that an agency gives."""
-
-IGNORED = {
-    **{reason: PASSED[reason] for reason in ("EXCLUDED", "NEVER", "NO_CAPACITY", "SECURE_NOT_ALLOWED", "NOT_CONSENTED")},
-    "CASE_CLOSED": "the case is closed",
-    "CASE_NOT_OPEN": "the case has not begun",
-    "CODE_NOT_ALLOWED": "not a code of this decision",
-    "FORBIDDEN": "the procedure forbids it",
-    "LAST_DESK": "no other desk would be left to look at the case",
-    "NEEDS_ACCOUNT": "only a person may say so, not a system",
-    "NEEDS_RECORD": "its reasons are not on record",
-    "NOTHING_CHANGED": "everything stood so already",
-    "NOTHING_TO_LINK": "no other case was named",
-    "NOTHING_TO_RELEASE": "nobody holds the seat",
-    "NOTHING_TO_REOPEN": "no procedure is left to begin",
-    "NOTHING_TO_TRANSFER": "nobody has taken the seat",
-    "OVERTAKEN": "the person got there by another way",
-    "UNKNOWN_PATHWAY": "there is no such procedure in force",
-    "NOTHING_TO_RESUME": "nothing was stopped",
-    "NOT_A_DESK": "only a desk may say so",
-    "NOT_EXCLUDED": "nobody keeps that one away",
-    "SAME_PARTY": "a second party must say so",
-    "UNKNOWN_TASK": "there is no such task, or it is settled",
-    "NOT_ELIGIBLE": "that service may not be asked for it",
-    "NOT_NOW": "not possible as the case stands",
-    "NOT_SUPPORTED_YET": "this program cannot do it yet",
-    "NOT_YOURS": "another agency was asked",
-    "OFFER_CLOSED": "the offer had ended",
-    "OTHER_ACCEPTED_FIRST": "another accepted first",
-    "REASON_NOT_ALLOWED": "not a reason that may be given here",
-    "REPEATED": "said before",
-    "SEAT_TAKEN": "the seat is taken",
-    "STALE_ALARM": "what it waited for has happened",
-    "STALE_RUNG": "the rung had been left already",
-    "UNKNOWN_OFFER": "there is no such offer",
-    "UNKNOWN_REFERRAL": "there is no such referral",
-    "UNKNOWN_SERVICE": "there is no such service",
-    "UNKNOWN_STEP": "there is no such step",
-    "UNKNOWN_TRACK": "there is no such procedure in this case",
-}
-"""The reason that an input changed nothing."""
+UNSAID = frozenset({"answer", "ignored", "new-case", "proposed", "ready", "recorded"})
+"""Rules without words: the line above already states the reason."""
+BOTH = frozenset({"EXCLUDED", "NEVER", "NO_CAPACITY", "SECURE_NOT_ALLOWED", "NOT_CONSENTED"})
+"""Reasons for which an input changed nothing that are also reasons not to ask a candidate; they have the words of the latter."""
 
 
-def rule(code: str) -> str:
-    """Return a rule in words, or its code where it has no wording."""
-    return RULES.get(code, code)
+def rule(texts: Texts, code: str) -> str:
+    """Return the reason of a decision in words; empty where the line above already states it; the code where it has no words."""
+    return "" if code in UNSAID else coded(texts, "rule", code)
+
+
+def passed(texts: Texts, code: str) -> str:
+    """Return the reason that a candidate was not asked."""
+    return coded(texts, "passed", code)
+
+
+def ignored(texts: Texts, code: str) -> str:
+    """Return the reason that an input changed nothing."""
+    return coded(texts, "passed" if code in BOTH else "ignored", code)

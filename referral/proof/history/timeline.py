@@ -12,7 +12,8 @@ from referral.errors import Malformed, NewerVersion
 from referral.proof.entry import SEQUENCED, Entry, Kind, plain
 from referral.proof.forgeries import TORN, SealVerdict, judge_seals
 from referral.proof.history.case import unseal
-from referral.proof.history.wording import MARKS, Names, Wording, names, say
+from referral.proof.history.wording import Names, Wording, names, say
+from referral.proof.history.words import Texts, coded, english
 from referral.wire import policy_digest
 
 
@@ -49,23 +50,25 @@ OWN = {
     Kind.FIGURE: "a figure of oversight, or the end of its release",
     Kind.QUARANTINE: "a record that could not be understood is kept apart",
 }
-TWIN = "a second record has this sequence: `audit verify` says which of the two the rules lead to"
+MARKED = frozenset({Kind.FORK, Kind.FOREIGN, Kind.GAP, Kind.UNREADABLE})
+"""Kinds of entries that tell nothing but their fault."""
 Body = Struct | Malformed | NewerVersion
 """The decoded body of an entry, or the error that prevents it."""
 
 
-def timeline(entries: Sequence[Entry], key: bytes | None) -> list[Line]:
+def timeline(entries: Sequence[Entry], key: bytes | None, texts: Texts | None = None) -> list[Line]:
     """Return the lines of one case in the order of the log, consequences below their cause.
 
-    entries: all of the case, in the order of idx.
+    entries: all of the case, in the order of idx. texts: of the reader's language; English without.
     """
+    texts = texts or english()
     right = (
         judge_seals(entries, {entry.case_id: key for entry in entries if key}) if any(e.kind in TORN for e in entries) else SealVerdict()
     )
     entries = [right.corrected(entry) for entry in entries]
     erased = any(entry.kind is Kind.ERASURE for entry in entries)
-    bodies = {entry.idx: _body(entry, key) for entry in entries if entry.kind not in MARKS and (key or entry.kind is Kind.ERASURE)}
-    known = names(body for body in bodies.values() if isinstance(body, Struct))
+    bodies = {entry.idx: _body(entry, key) for entry in entries if entry.kind not in MARKED and (key or entry.kind is Kind.ERASURE)}
+    known = names((body for body in bodies.values() if isinstance(body, Struct)), texts)
     own = {entry.event_id: entry for entry in entries if entry.kind in SEQUENCED}
     children: dict[str, list[Entry]] = {}
     for entry in entries:
@@ -82,8 +85,8 @@ def timeline(entries: Sequence[Entry], key: bytes | None) -> list[Line]:
         done.add(entry.idx)
         line = _line(entry, depth, bodies.get(entry.idx), known, erased)
         if entry.idx in right.twins:
-            line = structs.replace(line, mark="bad", what=f"{line.what} ({TWIN})")
-        if alarm := _alarm(entry, bodies.get(entry.idx), line, alarms):
+            line = structs.replace(line, mark="bad", what=texts("mark.twin", what=line.what))
+        if alarm := _alarm(entry, bodies.get(entry.idx), line, alarms, texts):
             lines.append(alarm)
         below = 1 if entry.cause_id in alarms else 0
         lines.append(structs.replace(line, depth=depth + below))
@@ -93,10 +96,11 @@ def timeline(entries: Sequence[Entry], key: bytes | None) -> list[Line]:
 
 def own_line(entry: Entry, activated: Sequence[PolicyActivated] = ()) -> Line:
     """Return the line of an entry that belongs to no case. activated: the log's policy bundles, from which changes are computed."""
-    what = OWN.get(entry.kind, MARKS.get(entry.kind, entry.kind.value)).format(type=entry.type)
+    marked = english()(f"mark.{entry.kind.value}") if entry.kind in MARKED else entry.kind.value
+    what = OWN.get(entry.kind, marked).format(type=entry.type)
     if entry.kind is Kind.POLICY:
         what = _activated(entry, activated) or what
-    return structs.replace(_line(entry, 0, None, names(()), False), what=what, mark="", at=entry.logged_at)
+    return structs.replace(_line(entry, 0, None, names((), english()), False), what=what, mark="", at=entry.logged_at)
 
 
 def _activated(entry: Entry, activated: Sequence[PolicyActivated]) -> str:
@@ -141,8 +145,8 @@ def _line(entry: Entry, depth: int, body: Body | None, known: Names, erased: boo
 
 
 def _said(entry: Entry, body: Body | None, known: Names, erased: bool) -> tuple[Wording, str]:
-    if entry.kind in MARKS:
-        return Wording(what=MARKS[entry.kind]), "bad"
+    if entry.kind in MARKED:
+        return Wording(what=known.say(f"mark.{entry.kind.value}")), "bad"
     if body is None:
         return Wording(what=entry.type), "erased" if erased else "sealed"
     if isinstance(body, Struct):
@@ -150,7 +154,7 @@ def _said(entry: Entry, body: Body | None, known: Names, erased: bool) -> tuple[
     return Wording(what=f"{entry.type}: {body}"), "bad"
 
 
-def _alarm(entry: Entry, body: Body | None, line: Line, alarms: set[str]) -> Line | None:
+def _alarm(entry: Entry, body: Body | None, line: Line, alarms: set[str], texts: Texts) -> Line | None:
     """Return the line of an alarm before the first event that it caused; an alarm has no record of its own."""
     if entry.kind is not Kind.DECISION or entry.cause_id in alarms:
         return None
@@ -161,8 +165,8 @@ def _alarm(entry: Entry, body: Body | None, line: Line, alarms: set[str]) -> Lin
     return structs.replace(
         line,
         at=head.due or line.at,
-        what="time is up: the case's alarm goes off",
-        who="clock",
+        what=texts("event.alarm"),
+        who=texts("part.clock"),
         why="",
         passed=(),
         idx=None,
@@ -174,19 +178,19 @@ def _alarm(entry: Entry, body: Body | None, line: Line, alarms: set[str]) -> Lin
     )
 
 
-LIMITS = {"present": "be there", "arrive": "receive the child", "acknowledge": "say that it has seen it"}
-"""The purpose of a limit, where its code is not a readable word."""
-
-
-def sentence(line: Line, day: str, *, marked: bool) -> str:
+def sentence(line: Line, day: str, *, marked: bool, texts: Texts | None = None) -> str:
     """Return the event as a sentence with the time by which somebody must act. day: the day under which the line is displayed.
 
-    marked: append the mark of an entry that could not be read.
+    marked: append the mark of an entry that could not be read. texts: as for `timeline`.
     """
-    limit = f"; it has {_until(line.due, day)} to {LIMITS.get(line.due_what, line.due_what)}" if line.due else ""
-    return f"{line.what}{limit}{f' [{line.mark}]' if line.mark and marked else ''}"
+    texts = texts or english()
+    what = line.what
+    if line.due:
+        what = texts("part.until", what=what, when=_until(line.due, day, texts), do=coded(texts, "do", line.due_what))
+    return f"{what}{f' [{line.mark}]' if line.mark and marked else ''}"
 
 
-def _until(due: int, day: str) -> str:
+def _until(due: int, day: str, texts: Texts) -> str:
     at = local(due)
-    return at.strftime("until %H:%M" if at.strftime("%d.%m.%Y") == day else "until %d.%m.%Y %H:%M")
+    date, time = at.strftime("%d.%m.%Y"), at.strftime("%H:%M")
+    return texts("until.today", time=time) if date == day else texts("until.later", date=date, time=time)

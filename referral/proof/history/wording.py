@@ -1,19 +1,19 @@
-"""Write one event as a sentence, with its reason, for a tired reader. Agencies, steps, rungs and codes appear under their own words.
+"""Write one event as a sentence, with its reason, for a tired reader, in the language of `words`. Codes appear as they were logged.
 
 The names behind ids (an offer's agency, step and seat; a task's desk) come from the case's own events.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from msgspec import Struct
 
 from referral.domain import events as e
 from referral.domain.events import NeedsPerson, OfferOpened, StepOpened
-from referral.proof.entry import Kind
-from referral.proof.history.reasons import CLOSED, IGNORED, PASSED, rule
+from referral.proof.history import reasons
+from referral.proof.history.words import Texts, coded, small
 
 SHORT = 8
 """Hex digits of an id in a text: one case has a few dozen ids. --json prints the whole id."""
@@ -28,24 +28,28 @@ class OfferName(Struct, frozen=True, kw_only=True):
 
 
 class Names(Struct, frozen=True, kw_only=True):
-    """The names behind the ids of one case. offers, tasks: by id. A task is the event that opened it, with desk and question."""
+    """The names behind the ids of one case, in one language.
 
+    say: texts of that language. offers, tasks: by id. A task is the event that opened it, with desk and question.
+    """
+
+    say: Texts
     offers: dict[str, OfferName]
     tasks: dict[str, NeedsPerson]
 
     def offer(self, offer_id: str | None) -> OfferName:
         """Return the offer of an id. An offer that the log does not explain is named by its short id."""
-        return self.offers.get(offer_id or "") or OfferName(agency=f"offer {short(offer_id)}", seat="", ladder=())
+        return self.offers.get(offer_id or "") or OfferName(agency=self.say("part.offer", offer=short(offer_id)), seat="", ladder=())
 
     def rung(self, offer_id: str | None, number: int) -> str:
         """Return the name of a rung, such as duty-officer."""
         ladder = self.offer(offer_id).ladder
-        return ladder[number] if 0 <= number < len(ladder) else f"rung {number}"
+        return ladder[number] if 0 <= number < len(ladder) else self.say("part.rung", rung=number)
 
 
-def names(bodies: Iterable[Struct]) -> Names:
+def names(bodies: Iterable[Struct], say: Texts) -> Names:
     """Collect the names that the events of one case define."""
-    known = Names(offers={}, tasks={})
+    known = Names(say=say, offers={}, tasks={})
     seats: dict[tuple[str, str, int], int] = {}
     for body in bodies:
         if isinstance(body, StepOpened):
@@ -53,8 +57,8 @@ def names(bodies: Iterable[Struct]) -> Names:
         elif isinstance(body, OfferOpened):
             joint = seats.get((body.track_id, body.step, body.round), 1) > 1
             seat = f"{body.step}, {body.role}" if joint else body.step
-            again = f" (round {body.round + 1})" if body.round else ""
-            known.offers[body.offer_id] = OfferName(agency=body.agency, seat=seat + again, ladder=body.ladder)
+            seat = say("part.round", seat=seat, round=body.round + 1) if body.round else seat
+            known.offers[body.offer_id] = OfferName(agency=body.agency, seat=seat, ladder=body.ladder)
         elif isinstance(body, NeedsPerson):
             known.tasks.setdefault(body.task_id, body)
     return known
@@ -85,25 +89,25 @@ def say(body: Struct, names: Names) -> Wording:
     "signed" states only that the agency's system attached a signature; `verify` checks it.
     """
     why: e.Why | None = getattr(body, "why", None)
-    passed = tuple(f"{p.service.partition('.')[0]}: {PASSED.get(p.reason, p.reason)}" for p in why.passed) if why else ()
+    passed = tuple(f"{p.service.partition('.')[0]}: {reasons.passed(names.say, p.reason)}" for p in why.passed) if why else ()
     what = WORDINGS[type(body)](body, names) if type(body) in WORDINGS else _plain(body)
-    what += ", signed" if getattr(body, "signed", None) is not None else ""
+    what += names.say("part.signed") if getattr(body, "signed", None) is not None else ""
     limit = getattr(body, "due_what", "")
     return Wording(
         what=what,
-        who=_who(body),
-        why=rule(why.rule) if why else "",
+        who=_who(body, names),
+        why=reasons.rule(names.say, why.rule) if why else "",
         passed=passed,
         due=(getattr(body, "due", None) or 0) if limit else 0,
         due_what=limit,
     )
 
 
-def _who(body: Any) -> str:
+def _who(body: Any, names: Names) -> str:
     agency, person = getattr(body, "agency", ""), getattr(body, "by", None)
     who = f"{agency} ({short(person)})" if person and agency else agency or (short(person) if person else "")
     recorder = getattr(body, "recorded_by", None)
-    return f"{who}, written down by {short(recorder)}" if recorder else who
+    return names.say("part.recorded", who=who, recorder=short(recorder)) if recorder else who
 
 
 def _plain(body: Any) -> str:
@@ -120,55 +124,92 @@ def _of(body: Any, names: Names) -> str:
     return f"{offer.agency} ({offer.seat})" if offer.seat else offer.agency
 
 
-ANSWERS = {
-    "ACKNOWLEDGE": "has seen it",
-    "ACCEPT": "accepts",
-    "ARRIVE": "says: arrived",
-    "COMPLETE": "says: completed",
-    "DECLINE": "declines",
-    "HOLD": "puts it on hold",
-    "RETURN": "gives it back",
-    "DECIDE": "decides",
-}
-ENDS = {
-    "COMPLETED": "is done with it",
-    "DECLINED_BY_AGENCY": "is out: it declined",
-    "DECLINED_BY_PERSON": "is out: the person declined",
-    "EXPIRED": "is out: no answer in time",
-    "UNTOLD": "is out: it was not told in time",
-    "CANCELLED": "is no longer needed",
-    "RETURNED": "gave it back",
-    "RELEASED": "is released by a desk",
-    "OVERTAKEN": "is overtaken: it was done outside the system",
-    "ENTERED_IN_ERROR": "was asked in error",
-}
 UNTOLD = ("not-called", "not-told")
 """Reasons of an ending that are the system's or a desk's fault, never the agency's."""
-DECIDED = {
-    "PERSON": "",
-    "AGREED": ", as all agreed",
-    "DISAGREED": ", as they disagreed",
-    "SILENCE": ", as nobody decided in time",
-    "DESK": ", by a desk",
-}
-
-READS = {"offer": "its offer shows it", "own-referral": "it sent it", "desk": "as the desk", "break-glass": "break glass"}
-TRACKS = {"OPENED": "begins", "ENDED": "ends", "PAUSED": "is stopped", "RESUMED": "goes on", "SWITCHED": "gives way to another"}
 
 
 def _answers(b: Any, names: Names) -> str:
     code = f" {b.code}" if b.code else ""
-    reason = f": {_words(b.reason)}" if b.reason else ""
-    via = {"PHONE": ", by telephone", "WEB": ", in the inbox"}.get(b.via, "")
-    seat = names.offer(b.offer_id).seat or f"offer {short(b.offer_id)}"
-    return f"{_who(b)} {ANSWERS.get(b.word, b.word.lower())}{code}{reason} ({seat}){via}"
+    reason = f": {small(names.say, 'reason', b.reason)}" if b.reason else ""
+    via = names.say(f"via.{b.via}") if names.say.has(f"via.{b.via}") else ""
+    seat = names.offer(b.offer_id).seat or names.say("part.offer", offer=short(b.offer_id))
+    return f"{_who(b, names)} {small(names.say, 'answer', b.word)}{code}{reason} ({seat}){via}"
+
+
+def _instructs(b: Any, names: Names) -> str:
+    what = " ".join(filter(None, (b.word, b.step, b.target, short(b.other) * bool(b.other))))
+    return names.say("event.instructs", who=_who(b, names), what=what)
+
+
+def _traits(b: Any, names: Names) -> str:
+    traits = b.traits
+    return names.say(
+        "event.traits", who=_who(b, names), concern=traits.concern, age=traits.age, urgency=traits.urgency, place=traits.found_in
+    )
+
+
+def _refers(b: Any, names: Names) -> str:
+    traits = b.traits
+    return names.say("event.refers", agency=b.agency, concern=traits.concern, age=traits.age, urgency=traits.urgency, door=b.door.value)
+
+
+def _writes(b: Any, names: Names) -> str:
+    key = "event.writes" if b.version > 0 else "event.writes.aside"
+    return names.say(key, who=_who(b, names), section=b.section, version=b.version)
+
+
+def _erased(b: Any, names: Names) -> str:
+    if not (b.requested_by and b.approved_by):
+        return names.say("event.erased")
+    return names.say("event.erased.two", one=short(b.requested_by), two=short(b.approved_by), basis=b.basis)
+
+
+def _track(b: Any, names: Names) -> str:
+    does = coded(names.say, "track", b.state) + (f": {b.outcome}" if b.outcome else "")
+    return names.say("event.track", pathway=b.pathway, does=does, digest=b.digest[:16])
+
+
+def _step(b: Any, names: Names) -> str:
+    return names.say("event.step.again" if b.round else "event.step", step=b.step, round=b.round + 1, seats=", ".join(b.seats))
 
 
 def _opened(b: Any, names: Names) -> str:
     seat = names.offer(b.offer_id).seat
     if b.kind is e.OfferKind.NOTIFY:
-        return f"{b.agency} is told ({seat})"
-    return f"{b.agency} is asked ({seat}), first its {names.rung(b.offer_id, b.rung)}"
+        return names.say("event.told", agency=b.agency, seat=seat)
+    return names.say("event.asked", agency=b.agency, seat=seat, rung=names.rung(b.offer_id, b.rung))
+
+
+def _escalated(b: Any, names: Names) -> str:
+    offer = names.offer(b.offer_id)
+    return names.say("event.escalated", agency=offer.agency, rung=names.rung(b.offer_id, b.rung), seat=offer.seat)
+
+
+def _closed(b: Any, names: Names) -> str:
+    how = small(names.say, "ends", "UNTOLD" if b.reason in UNTOLD else b.how)
+    return names.say("event.closed", of=_of(b, names), how=how) + _reason(b, names)
+
+
+def _decided(b: Any, names: Names) -> str:
+    how = names.say(f"decided.{b.how}") if names.say.has(f"decided.{b.how}") else ""
+    return names.say("event.decided.one" if b.seat >= 0 else "event.decided", step=b.step, code=b.code, how=how)
+
+
+def _deadline(b: Any, names: Names) -> str:
+    over = names.say(f"deadline.{b.what}") if names.say.has(f"deadline.{b.what}") else names.say("deadline", what=b.what)
+    return f"{_of(b, names)}: {over}" if b.offer_id else over
+
+
+def _needs(b: Any, names: Names) -> str:
+    about = f"{b.about} ({b.step})" if b.step else b.about
+    return names.say("event.needs.higher" if b.rung else "event.needs", desk=b.desk, about=about)
+
+
+def _settled(b: Any, names: Names) -> str:
+    task = names.tasks.get(b.task_id)
+    if task is None:
+        return names.say("event.settled.unknown", task=short(b.task_id))
+    return names.say("event.settled", desk=task.desk, about=task.about)
 
 
 def _knock(b: Any, names: Names) -> str:
@@ -177,13 +218,8 @@ def _knock(b: Any, names: Names) -> str:
     return f"{names.offer(b.offer_id).agency}, {names.rung(b.offer_id, b.rung)}"
 
 
-def _settled(b: Any, names: Names) -> str:
-    task = names.tasks.get(b.task_id)
-    return f"{task.desk} need not look any more ({task.about})" if task else f"the desk's task {short(b.task_id)} is settled"
-
-
 def _roster(b: Any, _: Names) -> str:
-    """List the changed rows. The duty at a given time follows only from all rows together."""
+    """List the changed rows, in English: a roster belongs to no case. The duty at a given time follows only from all rows together."""
     rows = (
         f"{row.part} {row.number} {'ends' if row.ended else 'begins'}{f' at {row.agency}' if row.agency else ''}"
         f"{f', account {short(row.account)}' if row.account else ''}{''.join(f', {rung}' for rung in row.rungs)}"
@@ -193,74 +229,55 @@ def _roster(b: Any, _: Names) -> str:
     return f"operator {short(b.changed_by)} changes the roster: {'; '.join((*rows, *thrown))}"
 
 
-WORDINGS: dict[type, Any] = {
-    e.ReferralSubmitted: lambda b, _: f"{b.agency} refers: {b.traits.concern}, {b.traits.age}, {b.traits.urgency}, by {b.door.value}",
+WORDINGS: dict[type, Callable[[Any, Names], str]] = {
+    e.ReferralSubmitted: _refers,
     e.ResponseSubmitted: _answers,
-    e.InstructionGiven: lambda b, _: " ".join(
-        filter(None, (_who(b), "instructs", b.word, b.step, b.target, short(b.other) * bool(b.other)))
-    ),
-    e.ConsentChanged: lambda b, _: f"{_who(b)} records consent: {b.consent.state}",
-    e.TraitsChanged: lambda b, _: f"{_who(b)} records: {b.traits.concern}, {b.traits.age}, {b.traits.urgency}, in {b.traits.found_in}",
-    e.ActorExcluded: lambda b, _: f"{_who(b)} excludes {b.kind.lower()} {b.actor}",
-    e.ReferralWithdrawn: lambda b, _: f"{b.agency} takes the referral back ({b.reason})",
-    e.SectionWritten: lambda b, _: (
-        f"{_who(b)} writes section {b.section}, " + (f"version {b.version}" if b.version > 0 else "put aside: others wrote it before")
-    ),
-    e.SectionDisclosed: lambda b, _: f"{_who(b)} reads section {b.section} ({READS.get(b.basis, b.basis)})",
-    e.CaseErased: lambda b, _: (
-        f"{short(b.requested_by)} and {short(b.approved_by)} have the case erased ({b.basis}): key and rows are destroyed after this"
-        if b.requested_by and b.approved_by
-        else "the case is erased: its key and rows are destroyed"
-    ),
-    e.CaseOpened: lambda b, _: f"a case is opened{' (drill)' if b.drill else ''}",
-    e.ReferralAttached: lambda b, _: f"the referral of {b.agency} joins this case",
-    e.CaseChanged: lambda b, _: f"keeps away no longer: {', '.join(b.lifted)}" if b.lifted else "what is known of the case has changed",
-    e.ChangeProposed: lambda b, _: (
-        f"{_who(b)} says what would end a duty or a protection ({f'{b.kind.lower()} {b.actor}'.strip()}): a second party is asked"
-    ),
-    e.TrackChanged: lambda b, _: (
-        f"procedure {b.pathway} {TRACKS.get(b.state, b.state)}{f': {b.outcome}' if b.outcome else ''} (text {b.digest[:16]})"
-    ),
-    e.StepOpened: lambda b, _: f"step {b.step} begins{f', round {b.round + 1}' if b.round else ''}: {', '.join(b.seats)}",
-    e.StepDone: lambda b, _: f"step {b.step} is over: {b.outcome}",
+    e.InstructionGiven: _instructs,
+    e.ConsentChanged: lambda b, n: n.say("event.consent", who=_who(b, n), state=b.consent.state),
+    e.TraitsChanged: _traits,
+    e.ActorExcluded: lambda b, n: n.say("event.excludes", who=_who(b, n), kind=small(n.say, "kind", b.kind), actor=b.actor),
+    e.ReferralWithdrawn: lambda b, n: n.say("event.withdraws", agency=b.agency, reason=b.reason),
+    e.SectionWritten: _writes,
+    e.SectionDisclosed: lambda b, n: n.say("event.reads", who=_who(b, n), section=b.section, basis=coded(n.say, "read", b.basis)),
+    e.CaseErased: _erased,
+    e.CaseOpened: lambda b, n: n.say("event.opened.drill" if b.drill else "event.opened"),
+    e.ReferralAttached: lambda b, n: n.say("event.attached", agency=b.agency),
+    e.CaseChanged: lambda b, n: n.say("event.lifted", names=", ".join(b.lifted)) if b.lifted else n.say("event.changed"),
+    e.ChangeProposed: lambda b, n: n.say("event.proposed", who=_who(b, n), what=f"{small(n.say, 'kind', b.kind)} {b.actor}".strip()),
+    e.TrackChanged: _track,
+    e.StepOpened: _step,
+    e.StepDone: lambda b, n: n.say("event.step.done", step=b.step, outcome=b.outcome),
     e.OfferOpened: _opened,
-    e.OfferEscalated: lambda b, n: f"{n.offer(b.offer_id).agency}: now its {n.rung(b.offer_id, b.rung)} ({n.offer(b.offer_id).seat})",
-    e.OfferUnheard: lambda b, n: f"{_of(b, n)}: {'nobody there has been told' if b.away else 'somebody there has been told now'}",
-    e.OfferAcknowledged: lambda b, n: f"{_of(b, n)} has seen it",
-    e.OfferAccepted: lambda b, n: f"{_of(b, n)} has the case{', late' if b.late else ''}",
-    e.OfferArrived: lambda b, n: f"{_of(b, n)} has begun: arrived",
-    e.OfferHeld: lambda b, n: f"{_of(b, n)} is on hold: {_words(b.reason)}",
-    e.OfferClosed: lambda b, n: f"{_of(b, n)} {ENDS['UNTOLD'] if b.reason in UNTOLD else ENDS.get(b.how, b.how)}{_reason(b)}",
-    e.DecisionRecorded: lambda b, _: f"{b.step} is decided{' by one' if b.seat >= 0 else ''}: {b.code}{DECIDED.get(b.how, '')}",
-    e.DeadlinePassed: lambda b, n: f"{_of(b, n)}: the time to {b.what} is over" if b.offer_id else f"the time to {b.what} is over",
-    e.NeedsPerson: lambda b, _: f"{b.desk} must look: {b.about}{f' ({b.step})' if b.step else ''}{', higher up' if b.rung else ''}",
+    e.OfferEscalated: _escalated,
+    e.OfferUnheard: lambda b, n: n.say("event.unheard" if b.away else "event.heard", of=_of(b, n)),
+    e.OfferAcknowledged: lambda b, n: n.say("event.acknowledged", of=_of(b, n)),
+    e.OfferAccepted: lambda b, n: n.say("event.accepted.late" if b.late else "event.accepted", of=_of(b, n)),
+    e.OfferArrived: lambda b, n: n.say("event.arrived", of=_of(b, n)),
+    e.OfferHeld: lambda b, n: n.say("event.held", of=_of(b, n), reason=small(n.say, "reason", b.reason)),
+    e.OfferClosed: _closed,
+    e.DecisionRecorded: _decided,
+    e.DeadlinePassed: _deadline,
+    e.NeedsPerson: _needs,
     e.PersonNotNeeded: _settled,
-    e.InputIgnored: lambda b, _: f"changed nothing: {IGNORED.get(b.reason, b.reason)}",
-    e.CaseLinked: lambda b, _: f"linked with case {short(b.other)} ({b.how})",
-    e.CaseRaised: lambda b, _: f"raises a case of its own, {short(b.new_case_id)}: {b.pathway} ({b.about})",
-    e.KnockSent: lambda b, n: f"knock by {b.channel}: {_knock(b, n)}, reference {short(b.reference)}",
-    e.KnockFailed: lambda b, n: f"knock by {b.channel} failed: {_knock(b, n)}, {b.reason}, tried {b.attempts} times",
-    e.KnockDelivered: lambda b, n: f"the message has arrived by {b.channel}: {_knock(b, n)}, reference {short(b.reference)}",
-    e.KnockAnswered: lambda b, n: f"answered by {b.channel}, {ANSWERS.get(b.word, b.word)}: {_knock(b, n)}, reference {short(b.reference)}",
-    e.RungFailed: lambda b, n: f"nobody could be reached: {_knock(b, n)}, {b.reason}",
+    e.InputIgnored: lambda b, n: n.say("event.ignored", reason=reasons.ignored(n.say, b.reason)),
+    e.CaseLinked: lambda b, n: n.say("event.linked", other=short(b.other), how=b.how),
+    e.CaseRaised: lambda b, n: n.say("event.raised", other=short(b.new_case_id), pathway=b.pathway, about=b.about),
+    e.KnockSent: lambda b, n: n.say("event.knock", channel=b.channel, to=_knock(b, n), reference=short(b.reference)),
+    e.KnockFailed: lambda b, n: n.say("event.knock.failed", channel=b.channel, to=_knock(b, n), reason=b.reason, attempts=b.attempts),
+    e.KnockDelivered: lambda b, n: n.say("event.knock.delivered", channel=b.channel, to=_knock(b, n), reference=short(b.reference)),
+    e.KnockAnswered: lambda b, n: n.say(
+        "event.knock.answered", channel=b.channel, does=coded(n.say, "answer", b.word), to=_knock(b, n), reference=short(b.reference)
+    ),
+    e.RungFailed: lambda b, n: n.say("event.unreached", to=_knock(b, n), reason=b.reason),
     e.RosterChanged: _roster,
-    e.RungReached: lambda b, n: f"somebody could be reached after all: {_knock(b, n)}",
-    e.CaseClosed: lambda b, _: f"the case is closed: {b.outcome}",
-}
-
-MARKS: dict[Kind, str] = {
-    Kind.FORK: "a second record with this sequence: a fork",
-    Kind.FOREIGN: "a record in the wrong place, never applied",
-    Kind.GAP: "a sequence is missing here",
-    Kind.UNREADABLE: "a record that is none of ours",
+    e.RungReached: lambda b, n: n.say("event.reached", to=_knock(b, n)),
+    e.CaseClosed: lambda b, n: n.say("event.case.closed", outcome=b.outcome),
 }
 
 
-def _reason(body: Any) -> str:
+def _reason(body: Any, names: Names) -> str:
     """Return the coded reason of an ending, where it adds to the ending itself."""
-    return f" ({CLOSED.get(body.reason) or _words(body.reason)})" if body.reason and body.reason != body.how else ""
-
-
-def _words(code: str) -> str:
-    """Return a code that an agency gave, such as NO_CAPACITY, as words."""
-    return code.replace("_", " ").replace("-", " ").lower()
+    if not body.reason or body.reason == body.how:
+        return ""
+    closed = names.say.has(f"closed.{body.reason}")
+    return f" ({small(names.say, 'closed' if closed else 'reason', body.reason)})"

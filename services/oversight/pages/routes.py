@@ -14,17 +14,16 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from referral.domain.local_time import local
 from referral.domain.policy import Policy
 from referral.errors import Malformed, Unavailable
 from referral.runtime import i18n as words
 from referral.runtime import token_pages
 from referral.runtime.http_server import PAGE_HEADERS
-from referral.runtime.i18n import ENDONYMS, Words, spoken
+from referral.runtime.i18n import ENDONYMS, Words
 from referral.runtime.observe import log
 from referral.runtime.postgres.tokens import OVERSIGHT, Holder, digest
 from referral.runtime.postgres.visits import Visits
-from referral.runtime.token_pages import SignIn
+from referral.runtime.token_pages import LanguageChoice, SignIn
 from referral.wire.figure_release import Published
 from services.oversight.disclosure.blocks import GATHER
 from services.oversight.pages import charts, downloads, panels, sections
@@ -35,8 +34,6 @@ from services.oversight.pages.release_cache import ReleaseCache
 
 HOME, LANGUAGE = "/oversight", "oversight-language"
 FOLDER = Path(__file__).parent
-LANGUAGE_S = 365 * 24 * 60 * 60
-"""Lifetime of the language cookie (ours)."""
 HERE = re.compile(r"/oversight(/[a-z0-9][a-z0-9-]*){0,3}(\?block=[0-9.-]{1,20})?")
 """Pages to return to after a change of language: ours, and no other."""
 CSV, JSON = "text/csv; charset=utf-8; header=present", "application/json"
@@ -79,6 +76,7 @@ class Pages:
     releases: ReleaseCache
     drill: bool
     sign_in: SignIn
+    language: LanguageChoice
 
     def routes(self) -> list[BaseRoute]:
         """Return all routes."""
@@ -101,7 +99,7 @@ class Pages:
             visited("/releases/{number:int}/figures.{kind:str}", self._figures),
             Route(f"{HOME}/signin", self._signin, methods=["GET", "POST"]),
             Route(f"{HOME}/signout", self.sign_in.end, methods=["POST"]),
-            Route(f"{HOME}/language", self._language, methods=["POST"]),
+            Route(f"{HOME}/language", self.language.choose, methods=["POST"]),
             token_pages.stylesheet(f"{HOME}/oversight.css", FOLDER / "static" / "oversight.css"),
             Route(f"{HOME}/{{rest:path}}", self._visited(self._lost), methods=EVERY),
         ]
@@ -131,8 +129,7 @@ class Pages:
 
     def _nameless(self, request: Request) -> Naming:
         """Return the reader's language, without the policy's names."""
-        language = spoken(request.cookies.get(LANGUAGE, ""), request.headers.get("accept-language", ""))
-        return Naming(self.words[language], None, self.defined.measures)
+        return Naming(self.words[self.language.of(request)], None, self.defined.measures)
 
     def _naming(self, request: Request) -> Naming:
         nameless = self._nameless(request)
@@ -150,18 +147,20 @@ class Pages:
             "here": here,
             "endonyms": ENDONYMS,
             "drill": self.drill,
+            "bad": status >= 400,
             "bar": charts.bar,
             "gather": GATHER,
             "hatch": charts.HATCH,
-            "day": _day,
+            "day": naming.day,
         }
         return HTMLResponse(self.templates.get_template(template).render(shared | values), status, PAGE_HEADERS)
 
     def _page(self, call: Call, template: str, status: int = 200, **values: object) -> HTMLResponse:
         block = call.request.query_params.get("block", "")
         here = call.request.url.path + (f"?block={block}" if block else "")
-        shown_at = here if HERE.fullmatch(here) else HOME
-        return self._html(template, call.naming, call.reader, shown_at, status, k=call.threshold, newest=call.releases[-1:], **values)
+        return self._html(
+            template, call.naming, call.reader, self.language.back(here), status, k=call.threshold, newest=call.releases[-1:], **values
+        )
 
     def _view(self, call: Call) -> Response:
         view = call.request.url.path.rpartition("/")[2]
@@ -235,21 +234,13 @@ class Pages:
     def _signin_page(self, request: Request, wrong: bool) -> Response:
         return self._html("signin.html", self._nameless(request), None, f"{HOME}/signin", 403 if wrong else 200, wrong=wrong)
 
-    async def _language(self, request: Request) -> Response:
-        form = await token_pages.form(request)
-        to = form.get("from", "")
-        answer = RedirectResponse(to if HERE.fullmatch(to) else HOME, 303, PAGE_HEADERS)
-        if form.get("language") in ENDONYMS:
-            chosen = form["language"]
-            answer.set_cookie(LANGUAGE, chosen, LANGUAGE_S, path=HOME, secure=self.sign_in.visits.secure, httponly=True, samesite="strict")
-        return answer
-
 
 def made(engine: AsyncEngine, policy: Callable[[], Policy], defined: Measures, *, drill: bool, secure: bool) -> Pages:
     """Return the pages, for wiring."""
     sign_in = SignIn(engine, OVERSIGHT, Visits("oversight", "oversight", HOME, secure))
     templates = token_pages.templates(FOLDER / "templates")
-    return Pages(engine, policy, defined, words.load(FOLDER / "words.yaml"), templates, ReleaseCache(), drill, sign_in)
+    language = LanguageChoice(LANGUAGE, HOME, HERE, secure)
+    return Pages(engine, policy, defined, words.load(FOLDER / "words.yaml"), templates, ReleaseCache(), drill, sign_in, language)
 
 
 def _home(call: Call) -> Response:
@@ -264,7 +255,3 @@ def _file(request: Request, body: bytes, kind: str, name: str) -> Response:
     if tag in known or "*" in known:
         return Response(status_code=304, headers=headers)
     return Response(body, headers=headers | {"Content-Type": kind})
-
-
-def _day(micros: int) -> str:
-    return local(micros).strftime("%d.%m.%Y")

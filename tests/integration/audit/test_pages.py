@@ -13,6 +13,7 @@ import pytest
 import typer
 from msgspec import structs
 from sqlalchemy import text
+from starlette.applications import Starlette
 
 from referral.cli.audit import keys as audit_token
 from referral.domain.inputs import Input, Raw, Source
@@ -34,20 +35,30 @@ from tests.unit.audit.test_ingest import CASE, record, value
 pytestmark = pytest.mark.servers
 
 
+SAID = {
+    "sq": ("Çfarë është vërtetuar", "kërkesa i dërgohet police-prizren (police)", "Gabim:"),
+    "sr-Latn": ("Šta je dokazano", "zahtev se upućuje ustanovi police-prizren (police)", "Greška:"),
+    "sr-Cyrl": ("Шта је доказано", "захтев се упућује установи police-prizren (police)", "Грешка:"),
+    "en": ("What is proven", "police-prizren is asked (police)", "Error:"),
+}
+"""Of a case's page: a heading, a sentence of the timeline; and how the title of an error begins."""
+
+
 @dataclass
 class Door:
-    """http: a browser without a token. log: what the database was filled from."""
+    """http: a browser without a token. app: what it talks to. log: what the database was filled from."""
 
     http: httpx.AsyncClient
     log: audit_log.Log
     case_id: str
     made: audit_stack.Log
-    token: str
+    app: Starlette
+    token: str = "a-token"
 
     async def get(self, path: str) -> str:
         if not self.http.cookies:
             await self.http.post("/auditor/signin", data={"token": self.token})
-        answer = await self.http.get(path)
+        answer = await self.http.get(path, headers={"accept-language": "en"})
         assert answer.headers["content-security-policy"].startswith("default-src 'none'") and "<script" not in answer.text
         return html.unescape(re.sub(r"<[^>]+>", "", answer.text))
 
@@ -73,9 +84,10 @@ async def opened(settings: Settings) -> AsyncIterator[Door]:
         await made.append(len(inputs), lambda n: inputs[n - 1])
         assert await made.publisher().round()
         shown = pages.made(made.engine, held, made.policy, INTAKE, drill=True, secure=False)
-        transport = httpx.ASGITransport(application(made.engine, held, shown.routes()))
+        app = application(made.engine, held, shown.routes())
+        transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://audit") as http:
-            yield Door(http, log, case_id, made, "a-token")
+            yield Door(http, log, case_id, made, app)
 
 
 async def test_nobody_reads_without_a_token_that_stands(bare: Settings) -> None:
@@ -108,16 +120,36 @@ async def test_a_case_is_told_as_replay_tells_it_and_every_entry_has_its_mark(ba
         for line in timeline(entries, door.log.keys[door.case_id]):
             assert sentence(line, "01.01.2026", marked=False) in page
             assert line.why in page and all(passed in page for passed in line.passed)
-        assert f"{len(entries)} of its {len(entries)} entries stand, with these values, in a log of {len(door.log.entries)} entries" in page
+        assert f"All entries of this case ({len(entries)}) are in the log" in page
+        assert f"The log has {len(door.log.entries)} entries." in page
         assert page.count("verified") == len(entries) + 1, "each entry, and the word's meaning"
         assert f"referral audit replay copy --case {door.case_id}" in page
-        assert "Nobody has." in page
+        assert "Nobody has read it." in page
 
         async with beginning(audit_stack.database.admin(bare)) as tx:
             await tx.execute(text("ALTER TABLE audit.entry DISABLE TRIGGER append_only"))
             await tx.execute(text("UPDATE audit.entry SET value = value || '\\x00' WHERE idx = 3"))
         page = await door.get(f"/auditor/cases/{door.case_id}")
-        assert "1 of its entries are not the ones that were logged" in page and page.count("verified") == len(entries)
+        assert "not the ones that were logged: 1." in page and page.count("verified") == len(entries)
+
+
+async def test_every_page_in_four_languages_and_a_choice_that_stays(bare: Settings) -> None:
+    async with opened(bare) as door:
+        await door.http.post("/auditor/signin", data={"token": door.token})
+        case = f"/auditor/cases/{door.case_id}"
+        for language, (words, asked, error) in SAID.items():
+            chosen = await door.http.post("/auditor/language", data={"language": language, "from": case})
+            assert chosen.headers["location"] == case and f"auditor-language={language}" in chosen.headers["set-cookie"]
+            page = (await door.http.get(case)).text
+            assert f'<html lang="{language}">' in page and words in page and asked in page
+            for path, status in (("/auditor", 200), ("/auditor?case=x", 400), ("/auditor/nothing", 404), (f"{case[:-3]}000", 404)):
+                answer = await door.http.get(path)
+                assert answer.status_code == status and f'<html lang="{language}">' in answer.text
+                assert (f"<title>{error}" in answer.text) == (status >= 400), "a screen reader hears the error first"
+        for to in ("//evil", "/auditorx", "/auditor/cases/../../x", ""):
+            assert (await door.http.post("/auditor/language", data={"language": "sq", "from": to})).headers["location"] == "/auditor"
+        assert "set-cookie" not in (await door.http.post("/auditor/language", data={"language": "xx"})).headers
+        assert (await door.http.get("/auditor/language")).status_code == 303, "a GET changes nothing"
 
 
 async def test_an_entry_that_was_swapped_with_its_leaf_is_bad_though_its_hashes_fit(bare: Settings) -> None:
@@ -128,8 +160,8 @@ async def test_an_entry_that_was_swapped_with_its_leaf_is_bad_though_its_hashes_
             await tx.execute(text("UPDATE audit.entry SET leaf = 'no leaf' WHERE idx = 5"))
             await tx.execute(text("UPDATE audit.entry SET headers = 'none' WHERE idx = 6"))
         page = await door.get(f"/auditor/cases/{door.case_id}")
-        assert "1 of its entries are not the ones that were logged" in page
-        assert "The leaves or headers of entries 5, 6 cannot be read" in page
+        assert "not the ones that were logged: 1." in page
+        assert "leaves or headers were changed in the database: 5, 6." in page
         async with beginning(audit_stack.database.admin(bare)) as tx:
             await tx.execute(text("ALTER TABLE audit.tile DISABLE TRIGGER only_longer"))
             await tx.execute(text("UPDATE audit.tile SET data = substr(data, 1, 40)"))

@@ -6,13 +6,16 @@ import os
 import re
 from pathlib import Path
 
+import pytest
 import yaml
 from msgspec import Struct, structs
 
 from referral.cli.audit.timeline_text import WIDTH, render
 from referral.domain.events import Word
-from referral.proof.history.reasons import CLOSED, IGNORED, PASSED, RULES
-from referral.proof.history.timeline import timeline
+from referral.proof.history import words
+from referral.proof.history.reasons import BOTH, UNSAID
+from referral.proof.history.timeline import sentence, timeline
+from referral.runtime import i18n
 from tests.harness.audit_log import FILES, Log, response, story
 from tests.harness.erased import PLAIN
 
@@ -24,6 +27,7 @@ class OfferOpenedLike(Struct):
     agency: str
 
 
+TEXTS = i18n.load(words.FILE)
 GOLDEN = Path(__file__).parents[1] / "golden" / "replay.txt"
 
 
@@ -63,10 +67,35 @@ def test_a_decline_tells_its_reason_in_words_and_who_is_asked_instead() -> None:
 
 def test_every_rule_and_every_reason_of_the_policy_has_words() -> None:
     lists = yaml.safe_load(FILES["codes.yaml"])
-    assert set(lists["rule"]) == set(RULES)
-    assert set(lists["passed-reason"]) == set(PASSED)
-    assert set(lists["close-reason"]) == set(CLOSED)
-    assert set(lists["ignored-reason"]) == set(IGNORED)
+
+    def said(kind: str) -> set[str]:
+        return {key.removeprefix(f"{kind}.") for key in TEXTS["en"].texts if key.startswith(f"{kind}.")}
+
+    assert set(lists["rule"]) == said("rule") | UNSAID and not said("rule") & UNSAID
+    assert set(lists["passed-reason"]) == said("passed") >= BOTH
+    assert set(lists["close-reason"]) == said("closed")
+    assert set(lists["ignored-reason"]) == said("ignored") | BOTH and not said("ignored") & BOTH
+    assert set(lists["reason"]) == said("reason")
+    assert set(lists["read-basis"]) == said("read") and set(lists["limit"]) == said("deadline") == said("do")
+    assert set(lists["word"]) | set(lists["knock-word"]) == said("answer")
+
+
+@pytest.mark.parametrize("language", ["sq", "sr-Latn", "sr-Cyrl"])
+def test_the_same_story_is_told_in_every_language_and_only_codes_are_the_same(language: str) -> None:
+    log = Log()
+    case_id = story(log)
+    entries = [e for e in log.entries if e.case_id == case_id]
+    plain = timeline(entries, log.keys[case_id])
+    told = timeline(entries, log.keys[case_id], TEXTS[language])
+    assert [(line.idx, line.at, line.depth, line.mark, line.due) for line in told] == [
+        (line.idx, line.at, line.depth, line.mark, line.due) for line in plain
+    ]
+    for line, other in zip(told, plain, strict=True):
+        said = sentence(line, "", marked=False, texts=TEXTS[language])
+        assert said != sentence(other, "", marked=False) and (not line.why or line.why != other.why)
+        bare = re.sub(r"[\w.]*[-_0-9:][\w-]*|\b(HTTP|police|support|coordinator|trafficking|child|urgent|done)\b", "", said)
+        if language == "sr-Cyrl":
+            assert not re.search("[A-Za-z]", bare), said
 
 
 def test_what_followed_stands_below_its_cause() -> None:
