@@ -35,13 +35,14 @@ class Wording:
     drill_sms: str
 
 
+# Unread by a native reader: Albanian and Serbian were written without one. Whoever corrects a text keeps the terms of docs/glossary.md.
 WORDINGS = {
     "sq": Wording(
         subject="Ju lutemi shikoni kutinë tuaj hyrëse ({reference})",
         text=(
             "Diçka në kutinë tuaj hyrëse pret që dikush ta shikojë.\n\n"
             "Kutia hyrëse: {inbox}\nReferenca: {reference}\n\n"
-            "{answer}Ky mesazh me qëllim nuk thotë asgjë më shumë. Ju lutemi mos iu përgjigjni.\n"
+            "{answer}Për shkak të konfidencialitetit ky mesazh nuk përmban hollësi. Ju lutemi mos iu përgjigjni.\n"
         ),
         answer="Nëse po e shikoni, ose nuk mundeni, thuajeni këtu, pa u kyçur: {page}\nShifrat tuaja: {code}\n\n",
         drill_subject="USHTRIM: ",
@@ -50,29 +51,29 @@ WORDINGS = {
         drill_sms="USHTRIM. ",
     ),
     "sr-Latn": Wording(
-        subject="Molimo pogledajte svoje sanduče ({reference})",
+        subject="Molimo pogledajte svoje prijemno sanduče ({reference})",
         text=(
-            "Nešto u vašem sandučetu čeka da ga neko pogleda.\n\n"
-            "Sanduče: {inbox}\nOznaka: {reference}\n\n"
-            "{answer}Ova poruka namerno ne kaže ništa više. Molimo ne odgovarajte na nju.\n"
+            "Nešto u vašem prijemnom sandučetu čeka da ga neko pogleda.\n\n"
+            "Prijemno sanduče: {inbox}\nOznaka: {reference}\n\n"
+            "{answer}Zbog poverljivosti ova poruka ne sadrži pojedinosti. Molimo ne odgovarajte na nju.\n"
         ),
         answer="Ako gledate, ili ne možete, recite to ovde, bez prijave: {page}\nVaše cifre: {code}\n\n",
         drill_subject="VEŽBA: ",
         drill_text="Ovo je vežba.\n\n",
-        sms="Vase sanduce ceka ({reference}). Odgovorite: 1 {code} = gledam, 2 {code} = ne mogu.",
+        sms="Vase prijemno sanduce ceka ({reference}). Odgovorite: 1 {code} = gledam, 2 {code} = ne mogu.",
         drill_sms="VEZBA. ",
     ),
     "sr-Cyrl": Wording(
-        subject="Молимо погледајте своје сандуче ({reference})",
+        subject="Молимо погледајте своје пријемно сандуче ({reference})",
         text=(
-            "Нешто у вашем сандучету чека да га неко погледа.\n\n"
-            "Сандуче: {inbox}\nОзнака: {reference}\n\n"
-            "{answer}Ова порука намерно не каже ништа више. Молимо не одговарајте на њу.\n"
+            "Нешто у вашем пријемном сандучету чека да га неко погледа.\n\n"
+            "Пријемно сандуче: {inbox}\nОзнака: {reference}\n\n"
+            "{answer}Због поверљивости ова порука не садржи појединости. Молимо не одговарајте на њу.\n"
         ),
         answer="Ако гледате, или не можете, реците то овде, без пријаве: {page}\nВаше цифре: {code}\n\n",
         drill_subject="ВЕЖБА: ",
         drill_text="Ово је вежба.\n\n",
-        sms="Vase sanduce ceka ({reference}). Odgovorite: 1 {code} = gledam, 2 {code} = ne mogu.",
+        sms="Vase prijemno sanduce ceka ({reference}). Odgovorite: 1 {code} = gledam, 2 {code} = ne mogu.",
         drill_sms="VEZBA. ",
     ),
     "en": Wording(
@@ -80,13 +81,13 @@ WORDINGS = {
         text=(
             "Something in your inbox is waiting for somebody to look at it.\n\n"
             "Inbox: {inbox}\nReference: {reference}\n\n"
-            "{answer}This message says no more on purpose. Please do not answer it.\n"
+            "{answer}For confidentiality this message contains no details. Please do not reply.\n"
         ),
         answer="If you are looking, or cannot, say so here, without signing in: {page}\nYour digits: {code}\n\n",
-        drill_subject="DRILL: ",
-        drill_text="This is a drill.\n\n",
+        drill_subject="EXERCISE: ",
+        drill_text="This is an exercise.\n\n",
         sms="Your inbox is waiting ({reference}). Reply: 1 {code} = I am looking, 2 {code} = I cannot.",
-        drill_sms="DRILL. ",
+        drill_sms="EXERCISE. ",
     ),
 }
 OTHERWISE = "en"

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from services.watchman.alarms import Alarm
 
 OTHERWISE = "en"
+# Unread by a native reader: Albanian and Serbian were written without one. Whoever corrects a text keeps the terms of docs/glossary.md.
 WORDS: Mapping[str, str] = {
     "sq": "Roja: sherbimi i thirrjeve ka nevoje per ju. {alarms}. Shihni docs/operators.md, A watchman.",
     "sr-Latn": "Strazar: sluzbi poziva ste potrebni. {alarms}. Vidite docs/operators.md, A watchman.",

@@ -17,7 +17,7 @@ from services.oversight.pages.measures import Measures
 COLUMNS: Mapping[str, tuple[str, str]] = {
     "release": (
         "integer",
-        "Number of the release that says it, dense from 1. A correction has a later one and the same other columns.",
+        "Number of the release that published it, dense from 1. A correction has a later one and the same other columns.",
     ),
     "corrects": ("integer", "Number of the release that this one corrects; empty for the one release of a month."),
     "first": ("month", "First month that it counts, e.g. 2027-01."),
@@ -30,10 +30,11 @@ COLUMNS: Mapping[str, tuple[str, str]] = {
     "mark": ("code", "SHOWN, HIDDEN or WAITING."),
 }
 MARKS: Mapping[Mark, str] = {
-    Mark.SHOWN: "The value stands.",
-    Mark.HIDDEN: "It is below the threshold, none included, or another that is could be computed from it. Which of the two is not told."
-    " A late.… or declined.… without rows is hidden too, not zero. Of a wait or of days: too few children, or places, are behind it.",
-    Mark.WAITING: "Too few children yet: these months are told together with later ones.",
+    Mark.SHOWN: "The value is published.",
+    Mark.HIDDEN: "It is below the threshold, none included, or another that is could be computed from it. Which of the two applies is not"
+    " published. A late.… or declined.… without rows is hidden too, not zero. Of a wait or of days: too few children, or places, are behind"
+    " it.",
+    Mark.WAITING: "Too few children yet: these months are published together with later ones.",
 }
 RISKY = ("=", "+", "-", "@", "\t", "\r", "\n")
 """Beginnings that a spreadsheet takes for a formula."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from referral.domain.events import FigureReleased, Unit
+from referral.domain.local_time import local
 from referral.domain.policy import Policy
 from referral.runtime.i18n import Words
 from services.oversight.pages.measures import Measure
@@ -68,7 +69,7 @@ class Naming:
         """Return a shown value, with its unit unless that is children."""
         if figure.value is None:
             return ""
-        return self.length(figure.value) if figure.unit is Unit.MINUTES else str(figure.value)
+        return self.length(figure.value) if figure.unit is Unit.MINUTES else self.say.number(figure.value)
 
     def length(self, minutes: int) -> str:
         """Return a duration in its two largest units: "45 min", "2 h 30 min", "3 d 4 h"."""
@@ -76,6 +77,11 @@ class Naming:
         parts = [("days", days), ("hours", hours)] if days else [("hours", hours), ("minutes", rest)]
         shown = [self.say(f"short.{unit}", n=number) for unit, number in parts if number]
         return " ".join(shown) or self.say("short.minutes", n=0)
+
+    def day(self, micros: int) -> str:
+        """Return the day in Kosovo of a time, µs UTC."""
+        at = local(micros)
+        return self.say("date", day=f"{at:%d}", month=f"{at:%m}", year=f"{at:%Y}")
 
     def month(self, month: str) -> str:
         """Return a month, e.g. Jan 2027."""

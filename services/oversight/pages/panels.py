@@ -46,7 +46,7 @@ def _panel(
     waits: Sequence[FigureReleased],
     naming: Naming,
 ) -> Panel:
-    parts = [f"{naming.period(b.first, b.last)}: {b.children}" for b in blocks if b.pathway == pathway]
+    parts = [f"{naming.period(b.first, b.last)}: {naming.say.number(b.children)}" for b in blocks if b.pathway == pathway]
     parts += [f"{naming.period(f.first, f.last)}: {naming.say('section.waiting')}" for f in waits if f.pathway == pathway]
     return Panel(pathway, naming.pathway(pathway), parts[-1], charts.over_time(row, ticks, highest, "; ".join(parts)))
 
@@ -57,7 +57,7 @@ def _spans(pathway: str, blocks: Iterable[Block], waits: Iterable[FigureReleased
     for block in blocks:
         if block.pathway == pathway and view.index(block.last) >= start:
             left = view.index(block.first) - start
-            bars.append(Span(left, left + block.months, block.children, str(block.children)))
+            bars.append(Span(left, left + block.months, block.children, naming.say.number(block.children)))
     for figure in waits:
         if figure.pathway == pathway:
             bars.append(Span(max(view.index(figure.first) - start, 0), view.index(figure.last) - start + 1, None, "…"))

@@ -45,7 +45,7 @@ async def test_a_drill_says_so(notifier: Stack, relay: smtp.Relay) -> None:
     async with sending(notifier.sender(relay.port)):
         await notifier.tell(await notifier.case(), opened(), drill=True)
         await relay.got(1)
-    assert str(relay.letters[0]["Subject"]).startswith("DRILL: ")
+    assert str(relay.letters[0]["Subject"]).startswith("EXERCISE: ")
 
 
 async def test_addresses_are_sealed_at_rest(notifier: Stack) -> None:

@@ -161,7 +161,7 @@ async def test_what_is_told_what_waits_and_what_was_corrected_stand_there_and_hi
         assert "Until the end of Dec 2027 · release 13" in page and "Violation of rights" in page and "Jan–Dec 2027" in page
         assert "fewer than 11 or protected" in page and "Exercise. No real child." in page
         child = await door.page("/procedures/child-labour")
-        assert "Nov–Dec 2027 · 84 children" in child and "Corrected by release 13; release 12 told it before." in child
+        assert "Nov–Dec 2027 · 84 children" in child and "Corrected by release 13; published before in release 12." in child
         assert "66 children" not in child, "what was corrected is told by its own release only"
         assert "66 children" in await door.page("/releases/12") and "Corrected by release 13." in await door.page("/releases/12")
         assert "60 children" in await door.page("/procedures/child-labour?block=2027-09..2027-10")

@@ -97,9 +97,9 @@ def test_time_left() -> None:
     say = ALL["en"]
     assert relative_time.left(say, NIGHT + 12 * MINUTE, NIGHT) == "12 minutes left"
     assert relative_time.left(say, NIGHT + 59_000_000, NIGHT) == "Less than a minute left"
-    assert relative_time.left(say, NIGHT, NIGHT) == "The limit has just passed"
+    assert relative_time.left(say, NIGHT, NIGHT) == "The deadline has just passed"
     assert relative_time.left(say, NIGHT - 4 * MINUTE, NIGHT) == "Late by 4 minutes"
-    assert relative_time.left(say, None, NIGHT) == "No time limit"
+    assert relative_time.left(say, None, NIGHT) == "No deadline"
     assert relative_time.limit(say, NIGHT + 12 * MINUTE, NIGHT) == "until 03:12"
 
 

@@ -18,26 +18,26 @@ EXPECTED = {
     "sq": (
         "Ju lutemi shikoni kutinë tuaj hyrëse (3F0A-91BC)",
         "Diçka në kutinë tuaj hyrëse pret që dikush ta shikojë.\n\nKutia hyrëse: https://inbox.example/\nReferenca: 3F0A-91BC\n\n"
-        "Ky mesazh me qëllim nuk thotë asgjë më shumë. Ju lutemi mos iu përgjigjni.\n",
+        "Për shkak të konfidencialitetit ky mesazh nuk përmban hollësi. Ju lutemi mos iu përgjigjni.\n",
         "USHTRIM: ",
     ),
     "sr-Latn": (
-        "Molimo pogledajte svoje sanduče (3F0A-91BC)",
-        "Nešto u vašem sandučetu čeka da ga neko pogleda.\n\nSanduče: https://inbox.example/\nOznaka: 3F0A-91BC\n\n"
-        "Ova poruka namerno ne kaže ništa više. Molimo ne odgovarajte na nju.\n",
+        "Molimo pogledajte svoje prijemno sanduče (3F0A-91BC)",
+        "Nešto u vašem prijemnom sandučetu čeka da ga neko pogleda.\n\nPrijemno sanduče: https://inbox.example/\nOznaka: 3F0A-91BC\n\n"
+        "Zbog poverljivosti ova poruka ne sadrži pojedinosti. Molimo ne odgovarajte na nju.\n",
         "VEŽBA: ",
     ),
     "sr-Cyrl": (
-        "Молимо погледајте своје сандуче (3F0A-91BC)",
-        "Нешто у вашем сандучету чека да га неко погледа.\n\nСандуче: https://inbox.example/\nОзнака: 3F0A-91BC\n\n"
-        "Ова порука намерно не каже ништа више. Молимо не одговарајте на њу.\n",
+        "Молимо погледајте своје пријемно сандуче (3F0A-91BC)",
+        "Нешто у вашем пријемном сандучету чека да га неко погледа.\n\nПријемно сандуче: https://inbox.example/\nОзнака: 3F0A-91BC\n\n"
+        "Због поверљивости ова порука не садржи појединости. Молимо не одговарајте на њу.\n",
         "ВЕЖБА: ",
     ),
     "en": (
         "Please look at your inbox (3F0A-91BC)",
         "Something in your inbox is waiting for somebody to look at it.\n\nInbox: https://inbox.example/\nReference: 3F0A-91BC\n\n"
-        "This message says no more on purpose. Please do not answer it.\n",
-        "DRILL: ",
+        "For confidentiality this message contains no details. Please do not reply.\n",
+        "EXERCISE: ",
     ),
 }
 HEADERS = {"From", "To", "Subject", "Message-ID", "Date", "Auto-Submitted", "X-Auto-Response-Suppress", "Importance"}

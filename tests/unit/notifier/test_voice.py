@@ -134,7 +134,7 @@ def test_a_call_fits_into_its_lane() -> None:
 
 def test_the_spoken_words_name_both_keys_and_a_drill_says_so_first() -> None:
     keys = {"sq": ("një", "dy"), "sr-Latn": ("jedan", "dva"), "sr-Cyrl": ("jedan", "dva"), "en": ("one", "two")}
-    drills = {"sq": "Ky është ushtrim.", "sr-Latn": "Ovo je vežba.", "sr-Cyrl": "Ovo je vežba.", "en": "This is a drill."}
+    drills = {"sq": "Ky është ushtrim.", "sr-Latn": "Ovo je vežba.", "sr-Cyrl": "Ovo je vežba.", "en": "This is an exercise."}
     assert set(keys) == set(WORDINGS)
     for language, (one, two) in keys.items():
         for text in ("", "the watchman's"):
