@@ -122,9 +122,10 @@ def activate_command(folder: Folder = None, as_json: console.Json = False) -> in
     if as_json:
         console.document({"ok": True, **msgspec.to_builtins(done)})
     elif done.new:
-        console.console.print(f"bundle {done.number} stored, digest {done.digest[:16]}; routing uses it once the broker has confirmed it")
+        saved = f"policy bundle {done.number} saved, digest {done.digest[:16]}"
+        console.console.print(f"{saved}. It takes effect within seconds; `referral doctor` shows it")
     else:
-        console.console.print(f"bundle {done.number} has these files already; nothing to do")
+        console.console.print(f"policy bundle {done.number} has these files already; nothing to do")
     return 0
 
 
