@@ -11,6 +11,7 @@ from referral.domain.policy.guidance import Guidance, Source
 from referral.domain.policy.limits import Calendar, Limit
 from referral.domain.policy.procedure import Pathway
 from referral.domain.policy.reading.directory import read_directory
+from referral.domain.policy.reading.guidance import FOLDER
 from referral.domain.policy.reading.procedure import read_procedure
 from referral.domain.policy.reading.reader import PolicyErrors, Reader
 
@@ -26,8 +27,12 @@ Order = tuple[tuple[Service, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The whole policy. directory: SHA-256 over all files but the pathways, hex. pinned: every procedure that was ever in
-    force, by digest. guidance: code → language → text; empty in a bundle from before there was guidance."""
+    """The whole policy.
+
+    directory: SHA-256 over all files but procedures and guidance, which decides nothing, hex.
+    pinned: every procedure that was ever in force, by digest.
+    guidance: code → language → text; empty in a bundle from before there was guidance.
+    """
 
     current: tuple[Pathway, ...]
     pinned: Mapping[str, Pathway]
@@ -139,7 +144,7 @@ def compile(files: Mapping[str, bytes], before: Policy | None = None) -> Policy:
     known = {pathway.digest: pathway for pathway in pathways}
     digest = hashlib.sha256()
     for path in sorted(files):
-        if not path.startswith("pathways/"):
+        if not path.startswith(("pathways/", FOLDER)):
             digest.update(path.encode() + b"\0" + hashlib.sha256(files[path]).digest())
     return Policy(
         current=pathways,

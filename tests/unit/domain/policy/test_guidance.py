@@ -152,3 +152,9 @@ def test_the_newest_procedure_that_has_the_step_names_its_guidance() -> None:
     gone = re.sub(rb"  - id: coordinator.*?(?=  - id: oversight)", b"", FILES[CHILD], flags=re.S)
     without: Policy = compile({**FILES, CHILD: gone}, SHIPPED)
     assert without.guiding("trafficking-child", "coordinator") == ("without-identity",), "a running track still has the step"
+
+
+def test_guidance_decides_nothing() -> None:
+    changed = compile({**FILES, TEXT: FILES[TEXT].replace(b"Speak calmly", b"Speak softly")})
+    assert changed.directory == SHIPPED.directory, "no decision names another policy because a text was changed"
+    assert [pathway.digest for pathway in changed.current] == [pathway.digest for pathway in SHIPPED.current]
