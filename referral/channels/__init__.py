@@ -42,6 +42,7 @@ class Outgoing:
     inbox: address of the sign-in page.
     answer: address of the page that takes an answer with the code; empty without such a page.
     at: its date, µs UTC.
+    case: number of the case (domain.case_number), by which people name it on the telephone; empty: about no case.
     text: the watchman's words in place of those of a knock, to an operator; a call then speaks the watchman's prompt.
     """
 
@@ -53,6 +54,7 @@ class Outgoing:
     inbox: str
     answer: str = ""
     at: int = 0
+    case: str = ""
     text: str = ""
 
 

@@ -1,4 +1,7 @@
-"""Compose the words of a knock. They say nothing about the case: only a reference and the address of the inbox vary. Pure."""
+"""Compose the words of a knock. They say nothing about the case but its number, and where the inbox is. Pure.
+
+The number is random (domain.case_number): it tells nobody who, where or what, only that two messages are about one case (decision 0031).
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """The wording in one language. The text names neither agency, place, person, step nor hour.
+    """The wording in one language. The text names neither agency, place, person, step nor hour. case: its number.
 
     answer: paragraph of an e-mail about the page that takes an answer. sms: in letters of the GSM 7-bit alphabet that every handset shows,
     so ë, ç, š, č, ć, ž and đ lose their marks, and Serbian is Latin.
@@ -38,55 +41,55 @@ class Wording:
 # Unread by a native reader: Albanian and Serbian were written without one. Whoever corrects a text keeps the terms of docs/glossary.md.
 WORDINGS = {
     "sq": Wording(
-        subject="Ju lutemi shikoni kutinë tuaj hyrëse ({reference})",
+        subject="Ju lutemi shikoni kutinë tuaj hyrëse ({case})",
         text=(
             "Diçka në kutinë tuaj hyrëse pret që dikush ta shikojë.\n\n"
-            "Kutia hyrëse: {inbox}\nReferenca: {reference}\n\n"
+            "Kutia hyrëse: {inbox}\nRasti: {case}\n\n"
             "{answer}Për shkak të konfidencialitetit ky mesazh nuk përmban hollësi. Ju lutemi mos iu përgjigjni.\n"
         ),
         answer="Nëse po e shikoni, ose nuk mundeni, thuajeni këtu, pa u kyçur: {page}\nShifrat tuaja: {code}\n\n",
         drill_subject="USHTRIM: ",
         drill_text="Ky është ushtrim.\n\n",
-        sms="Kutia juaj hyrese pret ({reference}). Pergjigjuni: 1 {code} = po e shikoj, 2 {code} = nuk mundem.",
+        sms="Kutia juaj hyrese pret ({case}). Pergjigjuni: 1 {code} = po e shikoj, 2 {code} = nuk mundem.",
         drill_sms="USHTRIM. ",
     ),
     "sr-Latn": Wording(
-        subject="Molimo pogledajte svoje prijemno sanduče ({reference})",
+        subject="Molimo pogledajte svoje prijemno sanduče ({case})",
         text=(
             "Nešto u vašem prijemnom sandučetu čeka da ga neko pogleda.\n\n"
-            "Prijemno sanduče: {inbox}\nOznaka: {reference}\n\n"
+            "Prijemno sanduče: {inbox}\nSlučaj: {case}\n\n"
             "{answer}Zbog poverljivosti ova poruka ne sadrži pojedinosti. Molimo ne odgovarajte na nju.\n"
         ),
         answer="Ako gledate, ili ne možete, recite to ovde, bez prijave: {page}\nVaše cifre: {code}\n\n",
         drill_subject="VEŽBA: ",
         drill_text="Ovo je vežba.\n\n",
-        sms="Vase prijemno sanduce ceka ({reference}). Odgovorite: 1 {code} = gledam, 2 {code} = ne mogu.",
+        sms="Vase prijemno sanduce ceka ({case}). Odgovorite: 1 {code} = gledam, 2 {code} = ne mogu.",
         drill_sms="VEZBA. ",
     ),
     "sr-Cyrl": Wording(
-        subject="Молимо погледајте своје пријемно сандуче ({reference})",
+        subject="Молимо погледајте своје пријемно сандуче ({case})",
         text=(
             "Нешто у вашем пријемном сандучету чека да га неко погледа.\n\n"
-            "Пријемно сандуче: {inbox}\nОзнака: {reference}\n\n"
+            "Пријемно сандуче: {inbox}\nСлучај: {case}\n\n"
             "{answer}Због поверљивости ова порука не садржи појединости. Молимо не одговарајте на њу.\n"
         ),
         answer="Ако гледате, или не можете, реците то овде, без пријаве: {page}\nВаше цифре: {code}\n\n",
         drill_subject="ВЕЖБА: ",
         drill_text="Ово је вежба.\n\n",
-        sms="Vase prijemno sanduce ceka ({reference}). Odgovorite: 1 {code} = gledam, 2 {code} = ne mogu.",
+        sms="Vase prijemno sanduce ceka ({case}). Odgovorite: 1 {code} = gledam, 2 {code} = ne mogu.",
         drill_sms="VEZBA. ",
     ),
     "en": Wording(
-        subject="Please look at your inbox ({reference})",
+        subject="Please look at your inbox ({case})",
         text=(
             "Something in your inbox is waiting for somebody to look at it.\n\n"
-            "Inbox: {inbox}\nReference: {reference}\n\n"
+            "Inbox: {inbox}\nCase: {case}\n\n"
             "{answer}For confidentiality this message contains no details. Please do not reply.\n"
         ),
         answer="If you are looking, or cannot, say so here, without signing in: {page}\nYour digits: {code}\n\n",
         drill_subject="EXERCISE: ",
         drill_text="This is an exercise.\n\n",
-        sms="Your inbox is waiting ({reference}). Reply: 1 {code} = I am looking, 2 {code} = I cannot.",
+        sms="Your inbox is waiting ({case}). Reply: 1 {code} = I am looking, 2 {code} = I cannot.",
         drill_sms="EXERCISE. ",
     ),
 }
@@ -94,10 +97,10 @@ OTHERWISE = "en"
 """Language for a profile whose language this program does not have."""
 
 
-def shown(reference: str) -> str:
-    """Return the reference as a person reads it aloud: eight hex digits of the random id, e.g. 3F0A-91BC."""
-    digits = reference.replace("-", "").upper()
-    return f"{digits[:4]}-{digits[4:8]}"
+def named(out: Outgoing) -> str:
+    """Return the number of the case, as a person reads it aloud. One about no case has the first digits of its reference there."""
+    digits = out.reference.replace("-", "").upper()
+    return out.case or f"{digits[:4]}-{digits[4:8]}"
 
 
 def compose(out: Outgoing) -> Message:
@@ -105,9 +108,9 @@ def compose(out: Outgoing) -> Message:
     words = WORDINGS.get(out.language, WORDINGS[OTHERWISE])
     if out.text:
         return Message((words.drill_subject if out.drill else "") + out.text, (words.drill_text if out.drill else "") + out.text + "\n")
-    subject = words.subject.format(reference=shown(out.reference))
+    subject = words.subject.format(case=named(out))
     answer = words.answer.format(page=page(out), code=out.code) if out.answer else ""
-    text = words.text.format(reference=shown(out.reference), inbox=out.inbox, answer=answer)
+    text = words.text.format(case=named(out), inbox=out.inbox, answer=answer)
     return Message(words.drill_subject + subject, words.drill_text + text) if out.drill else Message(subject, text)
 
 
@@ -116,7 +119,7 @@ def short(out: Outgoing) -> str:
     words = WORDINGS.get(out.language, WORDINGS[OTHERWISE])
     if out.text:
         return ((words.drill_sms if out.drill else "") + out.text)[:PART]
-    text = (words.drill_sms if out.drill else "") + words.sms.format(reference=shown(out.reference), code=out.code)
+    text = (words.drill_sms if out.drill else "") + words.sms.format(case=named(out), code=out.code)
     whole = f"{text} {out.inbox}"
     return whole if len(whole) <= PART and out.inbox.isascii() else text
 

@@ -19,6 +19,8 @@ WRITTEN = ("en", "sq", "sr")
 """Languages as the file words.yaml holds them."""
 ENDONYMS: Mapping[str, str] = {"sq": "Shqip", "sr-Latn": "Srpski", "sr-Cyrl": "Српски", "en": "English"}
 """Languages of the pages (BCP 47), each in its own name."""
+Name = Callable[[str, str], str]
+"""(kind, code) → its name in the reader's language: `Policy.names` with the language filled in."""
 
 _PLURAL: Mapping[str, Callable[[int], int]] = {
     "en": lambda n: 0 if n == 1 else 1,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from msgspec import Struct
 
 REUSED = "key-reused"
@@ -9,8 +11,12 @@ REUSED = "key-reused"
 
 
 class Offer(Struct, frozen=True, kw_only=True):
-    """A seat that was offered to an agency. state: OFFERED, ACKNOWLEDGED, ACCEPTED, ON_HOLD, or the way in which it ended. pathway: of its
-    track; empty where it is not known. Times: µs UTC."""
+    """A seat that was offered to an agency.
+
+    state: OFFERED, ACKNOWLEDGED, ACCEPTED, ON_HOLD, or the way in which it ended.
+    pathway: procedure of its track; empty while routing has not said it.
+    Times: µs UTC.
+    """
 
     offer_id: str
     case_id: str
@@ -47,6 +53,17 @@ class Offer(Struct, frozen=True, kw_only=True):
         return f"Offer({self.offer_id} {self.state})"
 
 
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """An offer, as far as the line of steps shows it. open: it has not ended."""
+
+    step: str
+    kind: str
+    state: str
+    open: bool
+    agency: str
+
+
 class Answer(Struct, frozen=True, kw_only=True):
     """An answer to an offer.
 
@@ -65,7 +82,12 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 
 class Task(Struct, frozen=True, kw_only=True):
-    """A task of a desk. rung: number of levels that it has escalated above the first desk. Times: µs UTC."""
+    """A task of a desk.
+
+    rung: number of levels that it has escalated above the first desk.
+    pathway: procedure of its track; empty for a task about the whole case.
+    Times: µs UTC.
+    """
 
     task_id: str
     desk: str
@@ -78,6 +100,7 @@ class Task(Struct, frozen=True, kw_only=True):
     due: int | None
     opened_at: int
     closed_at: int | None
+    pathway: str = ""
 
 
 class Link(Struct, frozen=True, kw_only=True):
@@ -121,10 +144,14 @@ class Referral(Struct, frozen=True, kw_only=True):
 
 
 class Spot(Struct, frozen=True, kw_only=True):
-    """The location of a case. found_in: municipality; empty where unknown. drill: an exercise."""
+    """The facts of a case that every card about it shows. found_in: municipality; empty where unknown. drill: an exercise.
+
+    age_band: code; shown to whoever is asked now, and not afterwards.
+    """
 
     found_in: str = ""
     drill: bool = False
+    age_band: str = ""
 
 
 class Receipt(Struct, frozen=True, kw_only=True):

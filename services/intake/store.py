@@ -6,7 +6,7 @@ An agency reads only its own rows: for every other row these functions raise the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -14,11 +14,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.errors import Rejected
-from services.intake.model import Answer, Offer, Referral, Task
+from services.intake.model import Answer, Asking, Offer, Referral, Task
 
 _PATHWAY = "coalesce((SELECT t.pathway FROM intake.track t WHERE t.track_id = o.track_id), '') AS pathway"
-_OFFER = ", ".join(_PATHWAY if field == "pathway" else field for field in Offer.__struct_fields__)
-_TASK = ", ".join(Task.__struct_fields__)
+_OFFER = ", ".join(_PATHWAY if name == "pathway" else name for name in Offer.__struct_fields__)
+_TASK = ", ".join(_PATHWAY if name == "pathway" else name for name in Task.__struct_fields__)
 _REFERRAL = ", ".join(Referral.__struct_fields__)
 STANDS = "NOT EXISTS (SELECT FROM intake.erasure gone WHERE gone.case_id = o.case_id AND gone.approved_at IS NOT NULL)"
 """No entry point shows a case once its erasure is approved, although its rows are destroyed only after the log contains the entry."""
@@ -127,6 +127,28 @@ async def answers(tx: AsyncConnection, offer_id: str) -> tuple[Answer, ...]:
     return tuple(Answer(**row._mapping) for row in await rows(tx, sql, {"id": offer_id}))
 
 
+_HOLDER = (
+    "SELECT DISTINCT ON (a.offer_id) a.offer_id, who.login FROM intake.answer a JOIN intake.offer o ON o.offer_id = a.offer_id "
+    "JOIN intake.account who ON who.id = a.account AND who.agency = o.agency WHERE a.offer_id = ANY(CAST(:ids AS text[])) "
+    "AND a.became = '' ORDER BY a.offer_id, a.at DESC, a.decided_id DESC"
+)
+
+
+async def holders(tx: AsyncConnection, offer_ids: Iterable[str]) -> dict[str, str]:
+    """Return offer id → login of the agency's own person whose answer to it took effect last. A desk that answered for it is not named."""
+    found = await rows(tx, _HOLDER, {"ids": sorted(set(offer_ids))})
+    return {row[0]: row[1] for row in found}
+
+
+async def track_offers(tx: AsyncConnection, track_ids: Iterable[str]) -> dict[str, list[Asking]]:
+    """Return track id → its offers, of all agencies, as far as the line of steps shows them."""
+    sql = "SELECT track_id, step, kind, state, closed_at IS NULL, agency FROM intake.offer WHERE track_id = ANY(CAST(:ids AS text[]))"
+    found: dict[str, list[Asking]] = {}
+    for track, *asking in await rows(tx, sql, {"ids": sorted(set(track_ids))}):
+        found.setdefault(track, []).append(Asking(*asking))
+    return found
+
+
 async def case_offers(tx: AsyncConnection, case_id: str) -> tuple[Offer, ...]:
     """Return every offer of a case, of all agencies: to derive the state of the case, and for its desk."""
     sql = f"SELECT {_OFFER} FROM intake.offer o WHERE case_id = :case ORDER BY opened_at, offer_id"
@@ -140,7 +162,7 @@ async def case_referrals(tx: AsyncConnection, case_id: str) -> tuple[Referral, .
 
 async def case_tasks(tx: AsyncConnection, desk: str, case_id: str) -> tuple[Task, ...]:
     """Return the open and settled tasks of this desk for a case."""
-    sql = f"SELECT {_TASK} FROM intake.task WHERE case_id = :case AND desk = :desk ORDER BY opened_at, task_id"
+    sql = f"SELECT {_TASK} FROM intake.task o WHERE case_id = :case AND desk = :desk ORDER BY opened_at, task_id"
     return tuple(Task(**row._mapping) for row in await rows(tx, sql, {"case": case_id, "desk": desk}))
 
 

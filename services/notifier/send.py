@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from referral.channels import Handed, Outgoing, Refused, Unreached, Unsure
 from referral.channels.lane import Lane, Line
 from referral.channels.message import OTHERWISE
+from referral.domain.case_number import case_number
 from referral.errors import Malformed
 from referral.runtime import observe
 from referral.runtime.keys.case_keys import Keys
@@ -161,6 +162,7 @@ class Sender:
             inbox=self._inbox,
             answer=self._answer,
             at=now,
+            case=case_number(claimed.case_id),
         )
 
     def _address(self, claimed: Claimed) -> str | None:

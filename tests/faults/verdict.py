@@ -156,7 +156,7 @@ def _knocks(mails: tuple[Mail, ...], bodies: list[object], sent: list[Delivery],
     known = {
         row.reference[:8].upper(): row for row in sorted(sent, key=lambda row: row.attempt)
     }  # of those that share a mail the one that sent it
-    shown = Counter(_reference(mail.message["Subject"]) for mail in mails)
+    shown = Counter(_reference(mail.message["Message-ID"]) for mail in mails)
     rows = {shorter: known.get(shorter) for shorter in shown}
     missing = [s for s, row in rows.items() if row is None or (row.reference not in told and row[1:6] not in unsure)]
     verdict.counts["mails that no knock accounts for"] = len(missing)
@@ -171,9 +171,9 @@ def _of(body: e.KnockFailed) -> tuple[str | None, int, str | None, str, int]:
     return body.offer_id or body.task_id, body.rung, body.person, body.channel, body.again
 
 
-def _reference(subject: str) -> str:
-    """The eight digits that a knock shows, e.g. (EB4F-5C8E)."""
-    return subject.rpartition("(")[2].rstrip(")").replace("-", "").upper()
+def _reference(message_id: str) -> str:
+    """The first eight digits of the knock's reference, e.g. EB4F5C8E."""
+    return message_id.strip("<>")[:8].upper()
 
 
 Heads = list[tuple[int, bytes]]

@@ -20,7 +20,6 @@ from prometheus_client import CollectorRegistry
 from referral.channels import prompts
 from referral.channels.baresip import absent
 from referral.channels.gateway import receipts
-from referral.channels.message import shown
 from referral.local.handset import Handset, Problem
 from services.notifier import door
 from services.notifier.answers import Answers
@@ -71,7 +70,7 @@ async def email(notifier: Stack) -> AsyncIterator[Sink]:
 
         async def take(server: Any, address: str) -> str:
             found = re.search(rb"Message-ID: <([0-9a-f-]+)@", server.envelope.content)
-            sink.take(address, shown(found[1].decode()) if found else "")
+            sink.take(address, found[1].decode() if found else "")
             return "250 OK"
 
         relay.data = take
@@ -118,11 +117,13 @@ async def sms(notifier: Stack) -> AsyncIterator[Sink]:
     """Kannel before an SMSC of npm's `smpp`: Kannel has said 202, and the sender has not heard it. Our door takes what comes back."""
     kannel.needs("bearerbox", "smsbox", "node", "npm")
     library, sink = kannel.library(), Sink("sms", _mobile)
+    sent: Counter[tuple[str, str]] = Counter()
 
     def accepted(asked: bytes, answer: bytes) -> None:
         if answer.startswith(b"HTTP/1.1 202"):
             told = parse_qs(urlsplit(asked.split(b" ")[1].decode()).query)
-            sink.take(told["to"][0], shown(told["dlr-url"][0].rpartition("/")[2]))
+            sent[told["to"][0], told["text"][0]] += 1
+            sink.take(told["to"][0], told["dlr-url"][0].rpartition("/")[2])
 
     secret = notifier.keys.callback("sms")
     answers = Answers(notifier.engine, notifier.keys, Figures(CollectorRegistry()))
@@ -141,21 +142,13 @@ async def sms(notifier: Stack) -> AsyncIterator[Sink]:
                 async def arrives() -> None:
                     """Everything that Kannel took is at the operator, once; then the receipts come."""
                     await until(lambda: len(smsc.taken()) >= len(sink.taken), what="the operator has what Kannel took")
-                    reached = Counter((f"+{t['to'].lstrip('+')}", _reference(t["text"])) for t in smsc.taken())
-                    assert reached == Counter(sink.taken), (
-                        f"Kannel lost {Counter(sink.taken) - reached}, repeated {reached - Counter(sink.taken)}"
-                    )
+                    reached = Counter((f"+{t['to'].lstrip('+')}", t["text"]) for t in smsc.taken())
+                    assert reached == sent, f"Kannel lost {sent - reached}, repeated {reached - sent}"
                     for t in smsc.taken():
                         smsc.tell(receipt={"id": t["id"], "from": t["from"], "to": t["to"], "state": "DELIVRD"})
 
                 sink.reply, sink.arrives, sink.quiet = reply, arrives, lambda: made.owed == 0
                 yield sink
-
-
-def _reference(words: str) -> str:
-    found = re.search(r"\(([0-9A-F]{4}-[0-9A-F]{4})\)", words)
-    assert found is not None, words
-    return found[1]
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ import typer
 
 from referral.cli import console
 from referral.client import Client, Json
+from referral.domain.case_number import case_number
 from referral.domain.local_time import moment
 from referral.errors import Rejected
 
@@ -26,7 +27,7 @@ def show_case(case_id: str, url: console.Url = console.DEFAULT_URL, token: conso
     if as_json:
         console.document(case)
         return 0
-    console.console.print(f"case {case_id} · {case.get('state', '')}")
+    console.console.print(f"case {case_number(case_id)} ({case_id}) · {case.get('state', '')}", soft_wrap=True)
     rows = [(moment(e.get("at")), e.get("what", ""), e.get("step", ""), e.get("agency", ""), e.get("detail", "")) for e in case["timeline"]]
     console.table(("when", "what", "step", "agency", "detail"), rows)
     return 0

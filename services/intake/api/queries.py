@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from referral.domain.case_number import case_number
 from referral.errors import Rejected
 from referral.wire import hpke
 from services.intake import audit_client, store
@@ -124,6 +125,7 @@ async def case(call: AgencyRequest) -> schemas.CaseState:
         timeline=schemas.timeline(lines, every, agency, all_of_it=involved.desk),
         links=tuple(schemas.LinkState(case_id=link.case_id, how=link.how) for link in linked),
         waits_for=waits if state == schemas.WAITING else "",
+        case_number=case_number(case_id),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Struct
 
+from referral.domain.case_number import case_number
 from referral.domain.events import Door
 from referral.proof.receipt import PROMISE_S, statement
 from services.intake.messages.timestamps import when
@@ -89,7 +90,7 @@ class SubmissionState(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class ReferralState(Struct, frozen=True, kw_only=True):
     """state: RECEIVED for the second or two until it is decided upon, WAITING while nobody is asked and a person at a desk must act first,
     then the status words. waits_for: of WAITING, consent (the person has to be asked) or desk. became: RECEIVED, OPENED, ATTACHED or
-    IGNORED."""
+    IGNORED. case_number: what people say on the telephone, the same at every agency; it follows from case_id."""
 
     referral_id: str
     case_id: str
@@ -99,11 +100,13 @@ class ReferralState(Struct, frozen=True, kw_only=True):
     became: str
     withdrawn_at: str | None
     waits_for: str = ""
+    case_number: str = ""
 
 
 class OfferState(Struct, frozen=True, kw_only=True):
     """An offer that your agency holds or held. words: answers that are possible now or later; none once it has ended, but a late ACCEPT of
-    one that expired, which counts while nobody else has accepted. due: the next limit, which due_what names."""
+    one that expired, which counts while nobody else has accepted. due: the next limit, which due_what names. case_number: as the inbox
+    and every message to staff show it. pathway: the procedure."""
 
     offer_id: str
     case_id: str
@@ -128,6 +131,8 @@ class OfferState(Struct, frozen=True, kw_only=True):
     seat: int
     opened_at: str
     closed_at: str | None
+    case_number: str = ""
+    pathway: str = ""
 
 
 class Offers(Struct, frozen=True, kw_only=True):
@@ -188,6 +193,7 @@ class CaseState(Struct, frozen=True, kw_only=True):
     timeline: tuple[Moment, ...]
     links: tuple[LinkState, ...] = ()
     waits_for: str = ""
+    case_number: str = ""
 
 
 class FileState(Struct, frozen=True, kw_only=True):
@@ -285,13 +291,14 @@ def referral(row: Referral, state: str, waits_for: str = "") -> ReferralState:
         became=row.became,
         withdrawn_at=maybe(row.withdrawn_at),
         waits_for=waits_for if state == WAITING else "",
+        case_number=case_number(row.case_id),
     )
 
 
 def offer(row: Offer) -> OfferState:
     times: dict[str, Any] = {"due": maybe(row.due), "opened_at": when(row.opened_at), "closed_at": maybe(row.closed_at)}
-    same = {name: getattr(row, name) for name in OfferState.__struct_fields__ if name not in (*times, "words")}
-    return OfferState(**same, **times, words=possible(row))
+    same = {name: getattr(row, name) for name in OfferState.__struct_fields__ if name not in (*times, "words", "case_number")}
+    return OfferState(**same, **times, words=possible(row), case_number=case_number(row.case_id))
 
 
 def possible(row: Offer) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Return the municipality of each case in an inbox, and the agencies that send very many referrals. Reads only."""
+"""Return the facts of each case that every card shows, and the agencies that send very many referrals. Reads only."""
 
 from __future__ import annotations
 
@@ -14,17 +14,22 @@ from services.intake.store import rows
 
 
 async def spots(tx: AsyncConnection, keys: Keys, case_ids: Iterable[str]) -> dict[str, Spot]:
-    """Return case id → its location. An erased case is missing. The caller has checked that the reader may see these cases."""
+    """Return case id → its facts. An erased case is missing. The caller has checked that the reader may see these cases."""
     ids = sorted(set(case_ids))
     if not ids:
         return {}
     sql = "SELECT case_id, drill, sealed FROM intake.casefile WHERE case_id = ANY(CAST(:ids AS text[]))"
     cases = await rows(tx, sql, {"ids": ids})
     opened = await keys.load(tx, ids)
-    return {
-        case_id: Spot(found_in=sections.facts(sections.box(opened[case_id]), case_id, bytes(sealed)).traits.found_in, drill=drill)
-        for case_id, drill, sealed in cases
+    traits = {
+        case_id: sections.facts(sections.box(opened[case_id]), case_id, bytes(sealed)).traits
+        for case_id, _, sealed in cases
         if case_id in opened
+    }
+    return {
+        case_id: Spot(found_in=traits[case_id].found_in, drill=drill, age_band=traits[case_id].age_band)
+        for case_id, drill, _ in cases
+        if case_id in traits
     }
 
 

@@ -24,9 +24,10 @@ from services.intake.casefile import links, locations, sections
 from services.intake.commands import act_on_case, idempotency
 from services.intake.commands.act_on_case import Post
 from services.intake.messages import responses
-from services.intake.model import Answer, Offer, Situation, Spot, Task
+from services.intake.model import Offer, Situation, Spot, Task
 from services.intake.pages import confirmation, forms, guidance, inbox, told
 from services.intake.pages import task as pages_task
+from services.intake.pages.case_head import Stage
 from services.intake.pages.forms import Entered
 from services.intake.pages.page_request import PageRequest, known_id
 from services.intake.projection.timeline import Line
@@ -34,17 +35,17 @@ from services.intake.projection.timeline import Line
 
 async def call(call: PageRequest) -> Response:
     """Return the page of an offer whose agency is telephoned."""
-    offer, spot, answers = await _called(call)
-    where = f"/calls/{offer.offer_id}"
+    offer, known = await _called(call)
+    here = f"/calls/{offer.offer_id}"
     async with call.pages.door.begin() as tx:
         task = told.task_of(offer, await store.desk_tasks(tx, call.visit.who.agency, call.visit.who.id))
-    lines = await inbox.told_lines(call, {where: told.asked_of(task, _own(call))} if task is not None else {})
-    return inbox.offer_page(call, offer, spot, answers, where=where, by_phone=True, line=lines.get(where))
+    lines = await inbox.told_lines(call, {here: told.asked_of(task, _own(call))} if task is not None else {})
+    return inbox.offer_page(call, offer, known, here=here, by_phone=True, line=lines.get(here))
 
 
 async def answer_call(call: PageRequest) -> Response:
     """Record the agency's answer: via PHONE, by this account."""
-    offer, spot, answers = await _called(call)
+    offer, known = await _called(call)
     entered = forms.answer(call.form, offer)
     status = 422
     if not entered.errors or entered.errors == {"top": "error.word"}:
@@ -52,8 +53,8 @@ async def answer_call(call: PageRequest) -> Response:
         if isinstance(sent, Response):
             return sent
         entered, status = sent
-    where = f"/calls/{offer.offer_id}"
-    return inbox.offer_page(call, offer, spot, answers, where=where, by_phone=True, entered=entered, errors=entered.errors, status=status)
+    here = f"/calls/{offer.offer_id}"
+    return inbox.offer_page(call, offer, known, here=here, by_phone=True, entered=entered, errors=entered.errors, status=status)
 
 
 async def task(call: PageRequest) -> Response:
@@ -97,25 +98,26 @@ async def instruct(call: PageRequest) -> Response:
     return RedirectResponse(confirmation.link(where, entered.word, receipt.received_at, call.visit.token), status_code=303)
 
 
-async def _called(call: PageRequest) -> tuple[Offer, Spot, tuple[Answer, ...]]:
-    """Return the offer of a call, its location and its answers. Rejected 404: the account does not work a desk."""
+async def _called(call: PageRequest) -> tuple[Offer, inbox.Beside]:
+    """Return the offer of a call, and what its page shows beside it. Rejected 404: the account does not work a desk."""
     who = call.visit.who
     if not who.desk:
         raise store.unknown("offer", "offer_id")
     async with call.pages.door.begin() as tx:
         offer = await store.call(tx, who.agency, known_id(call, "offer"), who.id)
-        return offer, *await inbox.beside(tx, call, offer)
+        return offer, await inbox.beside(tx, call, offer)
 
 
 @dataclass(frozen=True, slots=True)
 class TaskData:
-    """A task with the values that its page shows. offers: those that wait for an answer at its step."""
+    """A task with the values that its page shows. offers: those that wait for an answer at its step. stages: where the case stands."""
 
     task: Task
     spot: Spot
     now: Situation
     choices: pages_task.Choices
     offers: tuple[Offer, ...]
+    stages: tuple[Stage, ...]
 
 
 async def _tasked(call: PageRequest) -> TaskData:
@@ -127,9 +129,10 @@ async def _tasked(call: PageRequest) -> TaskData:
         spots = await locations.spots(tx, call.pages.door.keys, [task.case_id])
         now = await situation(tx, call.pages.door.keys, task, who.agency, who.id)
         offers = told.at_step(task, await store.case_offers(tx, task.case_id))
+        stages = await inbox.where(tx, call, [task])
     policy: Policy = call.pages.render.policy()
     choices = pages_task.choices(policy, call.pages.door.lists(), now.pathway, task.step, task.seat)
-    return TaskData(task, spots.get(task.case_id, Spot()), now, choices, offers)
+    return TaskData(task, spots.get(task.case_id, Spot()), now, choices, offers, stages.get(task.track_id or "", ()))
 
 
 def _own(call: PageRequest) -> str:
@@ -159,7 +162,7 @@ def _page(
         visit,
         here=where,
         status=status,
-        view=pages_task.view(data.task, data.spot, data.choices, data.now, say, render.name(visit), visit.now),
+        view=pages_task.view(data.task, data.spot, data.choices, data.now, say, render.name(visit), visit.now, stages=data.stages),
         told=lines,
         guidance=guidance.view(render.policy(), call.pages.door.lists().number, data.now.pathway, data.task.step, say),
         entered=entered or Entered(),

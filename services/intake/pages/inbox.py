@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,9 +20,10 @@ from services.intake.casefile.disclosure_rules import Reader
 from services.intake.commands import act_on_case, idempotency
 from services.intake.commands.act_on_case import Post
 from services.intake.messages.responses import WORDS_LIMIT
-from services.intake.model import Answer, Offer, Spot
-from services.intake.pages import confirmation, forms, guidance, labels, told
+from services.intake.model import Answer, Offer, Spot, Task
+from services.intake.pages import case_head, confirmation, forms, guidance, labels, told
 from services.intake.pages import offer as pages_offer
+from services.intake.pages.case_head import Stage
 from services.intake.pages.forms import Entered
 from services.intake.pages.page_request import PageRequest, known_id
 
@@ -42,17 +44,18 @@ async def inbox(call: PageRequest) -> Response:
         cases = [offer.case_id for offer in (*offers.values(), *calls)] + [task.case_id for task in tasks]
         spots = await locations.spots(tx, call.pages.door.keys, cases)
         crowds = await locations.crowds(tx, who.agency, call.visit.now) if who.desk else ()
+        held = await store.holders(tx, offers)
+        stages = await where(tx, call, [*(offer for offer in offers.values() if offer.closed_at is None), *calls, *tasks])
     render = call.pages.render
     say, name = render.say(call.visit), render.name(call.visit)
-    groups = labels.groups(offers.values(), calls, tasks, lambda case: spots.get(case, Spot()), say, name, call.visit.now)
+    groups = labels.groups(offers.values(), calls, tasks, labels.Known(spots, held, stages), say, name, call.visit.now)
     empty = not (groups.answer or groups.tasks or groups.calls or groups.work)
     many = [say("inbox.crowd", agency=name("agency", agency), number=number) for agency, number in crowds]
     desk = name("agency", who.agency)
     asked = {f"/offers/{offer.offer_id}": told.asked_of(offer) for offer in offers.values() if told.awaited(offer)}
     asked |= {f"/calls/{offer.offer_id}": told.asked_of(task, desk) for offer in calls if (task := told.task_of(offer, every)) is not None}
     asked |= {f"/tasks/{task.task_id}": told.asked_of(task, desk) for task in tasks}
-    shown = [card.href for card in (*groups.answer, *groups.calls, *groups.tasks) if card.href in asked]
-    lines = await told_lines(call, {href: asked[href] for href in shown})
+    lines = await told_lines(call, {href: what for href, what in asked.items() if href in groups.shown()})
     away = [line for line in told.once(lines.values()) if line.away]  # said once, not on every card
     told_of = {} if away else lines
     return render.page("inbox.html", call.visit, groups=groups, empty=empty, crowds=many, told=told_of, away=away)
@@ -62,10 +65,10 @@ async def offer(call: PageRequest) -> Response:
     """Return the page of one offer that the agency holds or held. The case file stays closed until the person opens it with the form."""
     async with call.pages.door.begin() as tx:
         offer = await store.offer(tx, call.visit.who.agency, known_id(call, "offer"), call.visit.who.id)
-        spot, answers = await beside(tx, call, offer)
-    where = f"/offers/{offer.offer_id}"
-    lines = await told_lines(call, {where: told.asked_of(offer)} if told.awaited(offer) else {})
-    return _page(call, offer, spot, answers, line=lines.get(where))
+        known = await beside(tx, call, offer)
+    href = f"/offers/{offer.offer_id}"
+    lines = await told_lines(call, {href: told.asked_of(offer)} if told.awaited(offer) else {})
+    return _page(call, offer, known, line=lines.get(href))
 
 
 async def show(call: PageRequest) -> Response:
@@ -73,21 +76,21 @@ async def show(call: PageRequest) -> Response:
     who = call.visit.who
     async with call.pages.door.begin() as tx:
         offer = await store.offer(tx, who.agency, known_id(call, "offer"), who.id)
-        spot, answers = await beside(tx, call, offer)
+        known = await beside(tx, call, offer)
         try:
             shown = await disclose.disclose(tx, call.pages.door, Reader(agency=who.agency, account=who.id), offer.case_id, offer.offer_id)
         except Rejected as why:
             if why.code != "reading-ended":
                 raise
-            return _page(call, offer, spot, answers, errors={"top": "show.ended"}, status=403)
-    return _page(call, offer, spot, answers, shown={**shown.sections, **dict.fromkeys(shown.empty)})
+            return _page(call, offer, known, errors={"top": "show.ended"}, status=403)
+    return _page(call, offer, known, shown={**shown.sections, **dict.fromkeys(shown.empty)})
 
 
 async def answer(call: PageRequest) -> Response:
     """Send an answer, once for each form. On an error the page shows it beside the field, and keeps the entered values."""
     async with call.pages.door.begin() as tx:
         offer = await store.offer(tx, call.visit.who.agency, known_id(call, "offer"), call.visit.who.id)
-        spot, answers = await beside(tx, call, offer)
+        known = await beside(tx, call, offer)
     entered = forms.answer(call.form, offer)
     status = 422
     if not entered.errors or entered.errors == {"top": "error.word"}:
@@ -96,7 +99,7 @@ async def answer(call: PageRequest) -> Response:
         if isinstance(sent, Response):
             return sent
         entered, status = sent
-    return _page(call, offer, spot, answers, entered=entered, errors=entered.errors, status=status)
+    return _page(call, offer, known, entered=entered, errors=entered.errors, status=status)
 
 
 async def send(call: PageRequest, offer: Offer, entered: Entered, *, via: str) -> Response | tuple[Entered, int]:
@@ -111,9 +114,9 @@ async def send(call: PageRequest, offer: Offer, entered: Entered, *, via: str) -
         if why.status == 404:
             raise
         return confirmation.refused(entered, why), why.status
-    where = call.request.url.path.rpartition("/")[0]
+    here = call.request.url.path.rpartition("/")[0]
     await _decided(call, offer.offer_id, entered.word, receipt.received_at)
-    return RedirectResponse(confirmation.link(where, entered.word, receipt.received_at, call.visit.token), status_code=303)
+    return RedirectResponse(confirmation.link(here, entered.word, receipt.received_at, call.visit.token), status_code=303)
 
 
 async def _decided(call: PageRequest, offer_id: str, word: str, at: int) -> None:
@@ -127,10 +130,38 @@ async def _decided(call: PageRequest, offer_id: str, word: str, at: int) -> None
         await asyncio.sleep(LOOK_S)
 
 
-async def beside(tx: AsyncConnection, call: PageRequest, offer: Offer) -> tuple[Spot, tuple[Answer, ...]]:
-    """Return the location of the offer's case, and the answers to the offer so far."""
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What the page of an offer shows beside the offer. who: login of the colleague who has it. stages: where the case stands."""
+
+    spot: Spot
+    answers: tuple[Answer, ...]
+    who: str
+    stages: tuple[Stage, ...]
+
+
+async def beside(tx: AsyncConnection, call: PageRequest, offer: Offer) -> Beside:
+    """Return what the page of an offer shows beside the offer. The caller has checked that the reader may see the offer."""
     spots = await locations.spots(tx, call.pages.door.keys, [offer.case_id])
-    return spots.get(offer.case_id, Spot()), await store.answers(tx, offer.offer_id)
+    stages = await where(tx, call, [offer])
+    return Beside(
+        spot=spots.get(offer.case_id, Spot()),
+        answers=await store.answers(tx, offer.offer_id),
+        who=(await store.holders(tx, [offer.offer_id])).get(offer.offer_id, ""),
+        stages=stages.get(offer.track_id, ()),
+    )
+
+
+async def where(tx: AsyncConnection, call: PageRequest, rows: Iterable[Offer | Task]) -> dict[str, tuple[Stage, ...]]:
+    """Return track id → where its case stands, for the tracks of these rows."""
+    render, agency = call.pages.render, call.visit.who.agency
+    policy, say, name = render.policy(), render.say(call.visit), render.name(call.visit)
+    pathways = {row.track_id: row.pathway for row in rows if row.track_id and row.pathway}
+    offers = await store.track_offers(tx, pathways)
+    return {
+        track: case_head.stages(case_head.steps(policy, pathway), offers.get(track, ()), agency, say, name)
+        for track, pathway in pathways.items()
+    }
 
 
 async def told_lines(call: PageRequest, asked: Mapping[str, told.Asked]) -> dict[str, told.Line]:
@@ -143,15 +174,14 @@ async def told_lines(call: PageRequest, asked: Mapping[str, told.Asked]) -> dict
         return {}
     answer = await notifier_client.told(notifier, call.pages.door.keys, [one.id for one in asked.values()])
     say = call.pages.render.say(call.visit)
-    lines = {where: told.line(answer, one, say, call.visit.now) for where, one in asked.items()}
-    return {where: line for where, line in lines.items() if line is not None}
+    lines = {href: told.line(answer, one, say, call.visit.now) for href, one in asked.items()}
+    return {href: line for href, line in lines.items() if line is not None}
 
 
 def _page(
     call: PageRequest,
     offer: Offer,
-    spot: Spot,
-    answers: tuple[Answer, ...],
+    known: Beside,
     *,
     shown: Mapping[str, Any] | None = None,
     line: told.Line | None = None,
@@ -165,17 +195,16 @@ def _page(
         if shown is None
         else [(name("section", section), labels.content(section, content, name)) for section, content in shown.items()]
     )
-    where = f"/offers/{offer.offer_id}"
-    return offer_page(call, offer, spot, answers, where=where, line=line, shown=sections, entered=entered, errors=errors, status=status)
+    here = f"/offers/{offer.offer_id}"
+    return offer_page(call, offer, known, here=here, line=line, shown=sections, entered=entered, errors=errors, status=status)
 
 
 def offer_page(
     call: PageRequest,
     offer: Offer,
-    spot: Spot,
-    answers: tuple[Answer, ...],
+    known: Beside,
     *,
-    where: str,
+    here: str,
     by_phone: bool = False,
     line: told.Line | None = None,
     shown: list[tuple[str, Any]] | None = None,
@@ -183,24 +212,24 @@ def offer_page(
     errors: Mapping[str, str] | None = None,
     status: int = 200,
 ) -> Response:
-    """Return the page of an offer. where: its path. by_phone: a desk records the answer of an agency on the telephone."""
+    """Return the page of an offer. here: its path. by_phone: a desk records the answer of an agency on the telephone."""
     render, visit = call.pages.render, call.visit
     say, name = render.say(visit), render.name(visit)
     reasons = call.pages.door.lists().codes.get("reason", ())
     return render.page(
         "offer.html",
         visit,
-        here=where,
+        here=here,
         status=status,
-        view=pages_offer.view(offer, spot, say, name, reasons, visit.now, call=by_phone),
+        view=pages_offer.view(offer, known.spot, say, name, reasons, visit.now, call=by_phone, who=known.who, stages=known.stages),
         told=line,
         guidance=guidance.view(render.policy(), call.pages.door.lists().number, offer.pathway, offer.step, say),
         shown=shown,
         entered=entered or Entered(),
         errors={field: say(key, count=WORDS_LIMIT, code=entered.refusal if entered else "") for field, key in (errors or {}).items()},
-        sent=confirmation.became(call.request.query_params, where, visit, say, answers),
-        said=[confirmation.line(answer, answers, say, visit.now) for answer in answers],
+        sent=confirmation.became(call.request.query_params, here, visit, say, known.answers),
+        said=[confirmation.line(answer, known.answers, say, visit.now) for answer in known.answers],
         key=secrets.token_hex(16),
-        action_href=f"{where}/answer",
+        action_href=f"{here}/answer",
         words_limit=WORDS_LIMIT,
     )

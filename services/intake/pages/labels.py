@@ -1,16 +1,19 @@
-"""Texts of offers and tasks in the reader's language, for the cards and boxes of the pages. Pure: rows, names and the time in; template
-values out."""
+"""Texts of offers and tasks in the reader's language, for the cards and boxes of the pages, grouped by case. Pure: rows, names and the time
+in; template values out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from referral.domain.rules.telephone import NOT_CALLED, NOT_TOLD
+from referral.runtime.i18n import Name as Name
 from referral.runtime.i18n import Words
 from services.intake.model import Offer, Spot, Task
-from services.intake.pages import relative_time
+from services.intake.pages import case_head, relative_time
+from services.intake.pages.case_head import CaseHead, Stage
 
 SOON_US = 15 * 60 * 1_000_000
 """A limit nearer than this is highlighted (ours): the shortest limit of the procedures, time to acknowledge, is 15 minutes."""
@@ -22,9 +25,6 @@ TOLD = ("age-band", "sex", "language")
 """Sections whose codes belong to the list of the same name."""
 UNTOLD = (NOT_CALLED, NOT_TOLD)
 URGENCIES = ("emergency", "urgent", "routine")
-
-Name = Callable[[str, str], str]
-"""(kind, code) → its name in the reader's language: `Policy.names` with the language filled in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Time:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One card of the inbox."""
+    """One card of the inbox. line: the role, step or agency. state: what it waits for, and who of our agency has it."""
 
     href: str
     title: str
@@ -48,22 +48,46 @@ class Card:
     urgency: str
     urgency_name: str
     urgent: bool
-    drill: bool
     state: str
     asked: str
     time: Time | None
 
 
 @dataclass(frozen=True, slots=True)
-class Groups:
-    """The groups of the inbox, in the order of the page: first the offers that need an answer."""
+class CaseCards:
+    """The cards of one case in one group of the inbox."""
 
-    answer: list[Card]
-    tasks: list[Card]
-    calls: list[Card]
-    work: list[Card]
-    info: list[Card]
-    ended: list[Card]
+    head: CaseHead
+    cards: tuple[Card, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """The groups of the inbox, in the order of the page: first the offers that need an answer. In each the case whose limit is next stands
+    first."""
+
+    answer: tuple[CaseCards, ...]
+    tasks: tuple[CaseCards, ...]
+    calls: tuple[CaseCards, ...]
+    work: tuple[CaseCards, ...]
+    info: tuple[CaseCards, ...]
+    ended: tuple[CaseCards, ...]
+
+    def shown(self) -> frozenset[str]:
+        """Return the paths of the cards that wait for somebody."""
+        return frozenset(card.href for group in (self.answer, self.calls, self.tasks) for case in group for card in case.cards)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the inbox knows beside its rows.
+
+    spots: case id → its facts. who: offer id → login of the colleague whose answer holds. stages: track id → where the case stands.
+    """
+
+    spots: Mapping[str, Spot]
+    who: Mapping[str, str] = field(default_factory=dict)
+    stages: Mapping[str, tuple[Stage, ...]] = field(default_factory=dict)
 
 
 def text(say: Words, start: str, code: str, otherwise: str) -> str:
@@ -101,74 +125,103 @@ def ended(offer: Offer, say: Words) -> str:
     return say(f"ended.{offer.reason}") if offer.reason in UNTOLD else text(say, "ended", offer.state, "UNKNOWN")
 
 
-def line(what: str, spot: Spot, name: Name) -> str:
-    """Return the second line of a card: the role or step, and the municipality."""
-    return " · ".join(part for part in (what, name("municipality", spot.found_in) if spot.found_in else "") if part)
-
-
-def asked(say: Words, at: int, id: str, now: int) -> str:
-    """Return the time and the reference of an offer or task, which distinguish two cards with the same title."""
-    return f"{say('offer.asked')} {relative_time.clock(say, at, now)} · {say('offer.reference')} {id[:8]}"
+def asked(say: Words, at: int, now: int) -> str:
+    """Return the time at which an offer or task began."""
+    return f"{say('offer.asked')} {relative_time.clock(say, at, now)}"
 
 
 def groups(
-    offers: Iterable[Offer], calls: Iterable[Offer], tasks: Iterable[Task], spots: Callable[[str], Spot], say: Words, name: Name, now: int
+    offers: Iterable[Offer], calls: Iterable[Offer], tasks: Iterable[Task], known: Known, say: Words, name: Name, now: int
 ) -> Groups:
-    """Sort an agency's offers, calls and tasks into the groups of the inbox, the nearest limit first."""
-    grouped = Groups([], [], [], [], [], [])
-    for offer in sorted(offers, key=_urgency):
-        if offer.closed_at is None:
-            _group(grouped, offer).append(card(offer, spots(offer.case_id), say, name, now))
-        elif now - offer.closed_at < LATELY_US:
-            grouped.ended.append(card(offer, spots(offer.case_id), say, name, now))
-    grouped.calls.extend(card(offer, spots(offer.case_id), say, name, now, agency=True) for offer in sorted(calls, key=_urgency))
-    grouped.tasks.extend(task_card(task, spots(task.case_id), say, name, now) for task in tasks)
-    for group in (grouped.answer, grouped.tasks, grouped.calls, grouped.work, grouped.info, grouped.ended):
-        del group[SHOWN:]
-    return grouped
+    """Sort an agency's offers, calls and tasks into the groups of the inbox."""
+    ours = sorted(offers, key=_next)
+    lately = [offer for offer in ours if offer.closed_at is not None and now - offer.closed_at < LATELY_US]
+
+    def of(group: str) -> Iterable[Offer]:
+        return (offer for offer in ours if offer.closed_at is None and _group(offer) == group)
+
+    def cases(rows: Iterable[Offer], *, agency: bool = False) -> tuple[CaseCards, ...]:
+        return _cases(((row, card(row, known.who.get(row.offer_id, ""), say, name, now, agency=agency)) for row in rows), known, say, name)
+
+    return Groups(
+        answer=cases(of("answer")),
+        tasks=_cases(((task, task_card(task, say, name, now)) for task in tasks), known, say, name),
+        calls=cases(sorted(calls, key=_next), agency=True),
+        work=cases(of("work")),
+        info=cases(of("info")),
+        ended=cases(lately),
+    )
 
 
-def _group(grouped: Groups, offer: Offer) -> list[Card]:
+def _cases(cards: Iterable[tuple[Offer | Task, Card]], known: Known, say: Words, name: Name) -> tuple[CaseCards, ...]:
+    """Put the cards of one case and procedure together, at the place of the first. A case without its key is erased: it has no card."""
+    found: dict[tuple[str, str], list[Card]] = {}
+    rows: dict[tuple[str, str], list[Offer | Task]] = {}
+    for row, made in islice(cards, SHOWN):
+        place = row.case_id, row.pathway
+        found.setdefault(place, []).append(made)
+        rows.setdefault(place, []).append(row)
+    return tuple(CaseCards(_head(rows[place], known, say, name), tuple(cards)) for place, cards in found.items())
+
+
+def _head(rows: Sequence[Offer | Task], known: Known, say: Words, name: Name) -> CaseHead:
+    first = rows[0]
+    over = all(row.closed_at is not None for row in rows)
+    stages = () if over else known.stages.get(first.track_id or "", ())
+    return case_head.head(
+        first.case_id, known.spots.get(first.case_id, Spot()), first.pathway, say, name, ended=not _live(rows), stages=stages
+    )
+
+
+def _live(rows: Iterable[Offer | Task]) -> bool:
+    """Return whether one of them is open and was not declined."""
+    return any(row.closed_at is None and getattr(row, "declined_by", None) is None for row in rows)
+
+
+def _group(offer: Offer) -> str:
     if offer.kind == "NOTIFY":
-        return grouped.info
-    return grouped.answer if offer.state in ("OFFERED", "ACKNOWLEDGED") and offer.declined_by is None else grouped.work
+        return "info"
+    return "answer" if offer.state in ("OFFERED", "ACKNOWLEDGED") and offer.declined_by is None else "work"
 
 
-def _urgency(offer: Offer) -> tuple[float, int, int, str]:
+def _next(offer: Offer) -> tuple[float, int, int, str]:
     rank = URGENCIES.index(offer.urgency) if offer.urgency in URGENCIES else len(URGENCIES)
     return (offer.due if offer.due is not None else float("inf"), rank, offer.opened_at, offer.offer_id)
 
 
-def card(offer: Offer, spot: Spot, say: Words, name: Name, now: int, *, agency: bool = False) -> Card:
-    """Return the card of an offer. agency: it is another agency's, to be telephoned."""
+def card(offer: Offer, who: str, say: Words, name: Name, now: int, *, agency: bool = False) -> Card:
+    """Return the card of an offer. who: login of the colleague who has it. agency: it is another agency's, to be telephoned."""
     over = offer.closed_at is not None
-    who = name("agency", offer.agency) if agency else name("role", offer.role)
     return Card(
         href=f"/calls/{offer.offer_id}" if agency else f"/offers/{offer.offer_id}",
         title=name("step", offer.step),
-        line=line(who, spot, name),
+        line=name("agency", offer.agency) if agency else name("role", offer.role),
         urgency=offer.urgency,
         urgency_name=name("urgency", offer.urgency),
         urgent=offer.urgency in URGENCIES[:2] and not over,
-        drill=spot.drill,
-        state=ended(offer, say) if over else say("state." + state(offer)),
-        asked=asked(say, offer.opened_at, offer.offer_id, now),
+        state=ended(offer, say) if over else held(offer, who, say),
+        asked=asked(say, offer.opened_at, now),
         time=None if over or offer.kind == "NOTIFY" else time(say, offer.due, "call" if agency else offer.due_what, now),
     )
 
 
-def task_card(task: Task, spot: Spot, say: Words, name: Name, now: int) -> Card:
+def held(offer: Offer, who: str, say: Words) -> str:
+    """Return the state of an open offer, and the colleague who has it."""
+    found = say("state." + state(offer))
+    return f"{found} ({who})" if who and offer.state != "OFFERED" else found
+
+
+def task_card(task: Task, say: Words, name: Name, now: int) -> Card:
     """Return the card of a desk's task."""
     return Card(
         href=f"/tasks/{task.task_id}",
         title=name("about", task.about),
-        line=line(name("step", task.step) if task.step else "", spot, name),
+        line=name("step", task.step) if task.step else "",
         urgency="",
         urgency_name="",
         urgent=False,
-        drill=spot.drill,
         state=say("task.rung") if task.rung else "",
-        asked=asked(say, task.opened_at, task.task_id, now),
+        asked=asked(say, task.opened_at, now),
         time=None,
     )
 

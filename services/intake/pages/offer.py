@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from referral.runtime.i18n import Words
 from services.intake.model import Offer, Spot
-from services.intake.pages import relative_time
-from services.intake.pages.labels import UNTOLD, URGENCIES, Name, Time, ended, line, state, text, time
+from services.intake.pages import case_head, relative_time
+from services.intake.pages.case_head import CaseHead, Stage
+from services.intake.pages.labels import UNTOLD, URGENCIES, Name, Time, ended, held, text, time
+from services.intake.pages.labels import state as at
 
 # State of an offer → the answers that make sense. Routing decides whether an answer counts; this table only keeps the page short.
 _NOW = {
@@ -54,15 +56,15 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class OfferView:
-    """The values that the page shows before the case file is opened."""
+    """The values that the page shows before the case file is opened. line: the role, or the agency that a desk calls."""
 
     title: str
+    head: CaseHead
     line: str
     kind: str
     urgency: str
     urgency_name: str
     urgent: bool
-    drill: bool
     ended: str
     ended_reason: str
     call: str
@@ -75,34 +77,48 @@ class OfferView:
 
 def possible(offer: Offer) -> tuple[str, ...]:
     """Return the words that a person may answer with now, the likeliest first."""
-    at = offer.state if offer.closed_at is not None else state(offer)
-    words = tuple(word for word in _NOW.get(at, ()) if word in offer.words)
+    now = offer.state if offer.closed_at is not None else at(offer)
+    words = tuple(word for word in _NOW.get(now, ()) if word in offer.words)
     # A DECIDE offer has nothing to accept.
     return tuple(word for word in words if word != "ACCEPT") if "DECIDE" in words else words
 
 
-def view(offer: Offer, spot: Spot, say: Words, name: Name, reasons: tuple[str, ...], now: int, *, call: bool = False) -> OfferView:
+def view(
+    offer: Offer,
+    spot: Spot,
+    say: Words,
+    name: Name,
+    reasons: tuple[str, ...],
+    now: int,
+    *,
+    call: bool = False,
+    who: str = "",
+    stages: tuple[Stage, ...] = (),
+) -> OfferView:
     """Return the view of an offer.
 
     reasons: the policy's whole list, for words whose reasons the offer does not limit.
     call: a desk reads it, for an agency on the telephone.
+    who: login of the colleague who has it.
+    stages: where the case stands.
     """
     over = offer.closed_at is not None
-    readable = not over and offer.declined_by is None and not call
+    live = not over and offer.declined_by is None
+    readable = live and not call
     return OfferView(
         title=name("step", offer.step),
-        line=line(name("agency", offer.agency) if call else name("role", offer.role), spot, name),
+        head=case_head.head(offer.case_id, spot, offer.pathway, say, name, ended=not live, stages=stages if live else ()),
+        line=name("agency", offer.agency) if call else name("role", offer.role),
         urgency=offer.urgency,
         urgency_name=name("urgency", offer.urgency),
         urgent=offer.urgency in URGENCIES[:2],
         kind="" if call else text(say, "kind", offer.kind, "UNKNOWN"),
-        drill=spot.drill,
         ended=ended(offer, say) if over else "",
         ended_reason=_ended_reason(offer, say, name, reasons) if over and offer.reason not in UNTOLD else "",
         call=say("offer.call.means", agency=name("agency", offer.agency)) if call else "",
         notice=offer.kind == "NOTIFY",
         time=None if over else time(say, offer.due, "call" if call else offer.due_what, now),
-        facts=_facts(offer, spot, say, name, now, call=call),
+        facts=_facts(offer, who, say, name, now, call=call),
         sections=tuple(name("section", section) for section in offer.shows) if readable else (),
         actions=tuple(_action(word, offer, say, name, reasons, call=call) for word in possible(offer)),
     )
@@ -115,18 +131,16 @@ def _ended_reason(offer: Offer, say: Words, name: Name, reasons: tuple[str, ...]
     return say(f"closed.{offer.reason}") if say.has(f"closed.{offer.reason}") else ""
 
 
-def _facts(offer: Offer, spot: Spot, say: Words, name: Name, now: int, *, call: bool) -> tuple[tuple[str, str], ...]:
+def _facts(offer: Offer, who: str, say: Words, name: Name, now: int, *, call: bool) -> tuple[tuple[str, str], ...]:
     """Return the facts of an offer. call: no rung of the agency is notified, because its desk calls."""
     woken = offer.ladder[offer.rung] if offer.closed_at is None and not call and 0 <= offer.rung < len(offer.ladder) else ""
     known = (
-        ("offer.state", "" if offer.closed_at is not None else say("state." + state(offer))),
+        ("offer.state", "" if offer.closed_at is not None else held(offer, who, say)),
         ("offer.agency", name("agency", offer.agency)),
         ("offer.role.call" if call else "offer.role", name("role", offer.role)),
-        ("offer.place", name("municipality", spot.found_in) if spot.found_in else ""),
         ("offer.urgency", name("urgency", offer.urgency)),
         ("offer.asked", relative_time.clock(say, offer.opened_at, now)),
         ("offer.rung", name("rung", woken) if woken else ""),
-        ("offer.reference", offer.offer_id[:8]),
     )
     return tuple((say(term), value) for term, value in known if value)
 

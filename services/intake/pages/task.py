@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from referral.domain.case_number import case_number
 from referral.domain.events import StepKind
 from referral.domain.policy import Policy
 from referral.domain.policy.procedure import Step
 from referral.domain.rules.instructions import STAYS
 from referral.runtime.i18n import Words
 from services.intake.model import Situation, Spot, Task
-from services.intake.pages import relative_time
+from services.intake.pages import case_head, relative_time
+from services.intake.pages.case_head import CaseHead, Stage
 from services.intake.pages.labels import Name
 from services.intake.policy_view import Lists
 
@@ -73,7 +75,7 @@ class TaskView:
     none."""
 
     title: str
-    drill: bool
+    head: CaseHead
     settled: bool
     default: str
     facts: tuple[tuple[str, str], ...]
@@ -102,21 +104,19 @@ def offered(task: Task, choices: Choices, now: Situation) -> tuple[str, ...]:
     return (*before, *at_step, *after, *(("STOP",) if task.about != "stopped" else ()), "CLOSE", *link)
 
 
-def view(task: Task, spot: Spot, choices: Choices, now: Situation, say: Words, name: Name, at: int) -> TaskView:
-    """Return the view of a task. at: now, µs UTC."""
+def view(
+    task: Task, spot: Spot, choices: Choices, now: Situation, say: Words, name: Name, at: int, *, stages: tuple[Stage, ...] = ()
+) -> TaskView:
+    """Return the view of a task. at: now, µs UTC. stages: where the case stands."""
     known = (
         ("offer.step", name("step", task.step) if task.step else ""),
-        ("task.pathway", name("pathway", now.pathway) if now.pathway else ""),
-        ("offer.place", name("municipality", spot.found_in) if spot.found_in else ""),
         ("offer.asked", relative_time.clock(say, task.opened_at, at)),
         ("task.repeat", relative_time.clock(say, task.due, at) if task.due is not None and task.closed_at is None else ""),
-        ("offer.reference", task.task_id[:8]),
-        ("task.case", task.case_id[:8]),
-        ("task.linked", ", ".join(f"{link.case_id[:8]} ({say('link.' + link.how)})" for link in now.links)),
+        ("task.linked", ", ".join(f"{case_number(link.case_id)} ({say('link.' + link.how)})" for link in now.links)),
     )
     return TaskView(
         title=name("about", task.about),
-        drill=spot.drill,
+        head=case_head.head(task.case_id, spot, task.pathway or now.pathway, say, name, stages=stages),
         settled=task.closed_at is not None,
         default=say("task.default", code=name("decision", now.default)) if now.default else _proposed(now, say, name),
         facts=tuple((say(term), value) for term, value in known if value),
@@ -146,7 +146,7 @@ def _order(word: str, task: Task, choices: Choices, now: Situation, say: Words, 
         case "pathway":
             options = tuple((code, name("pathway", code)) for code in choices.pathways)
         case "other":
-            options = tuple((case, f"{case[:8]} · {relative_time.clock(say, opened, at)}") for case, opened in now.others)
+            options = tuple((case, f"{case_number(case)} · {relative_time.clock(say, opened, at)}") for case, opened in now.others)
     return Order(
         word=word,
         label=say(key),

@@ -21,7 +21,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from referral.channels.message import shown
 from referral.cli.admin import roster
 from referral.domain.events import KnockAnswered, KnockDelivered, KnockSent
 from referral.runtime.settings import CHECKOUT
@@ -96,7 +95,7 @@ async def test_kills_between_handing_over_and_writing_down(kind: str, notifier: 
             sink.strike = lambda running=running, at=at: strike(running) if len(sink.taken) >= at else None  # type: ignore[misc]
             await notifier.advance(15 * MINUTE)  # past the delay of a call, and past everybody's pace
             await until(lambda running=running: running.returncode is not None, PATIENT_S, "the sender is killed")  # type: ignore[misc]
-            struck = {(addresses[row.person], shown(row.reference) if sink.names else "") for row in await notifier.rows(IN_FLIGHT)}
+            struck = {(addresses[row.person], row.reference if sink.names else "") for row in await notifier.rows(IN_FLIGHT)}
             assert sink.taken[at - 1] in struck, "the kill came too late: its message was written down"
             in_flight.update(struck)
             await notifier.rows(RELEASE)
@@ -118,7 +117,7 @@ async def test_kills_between_handing_over_and_writing_down(kind: str, notifier: 
     sent = [(k.offer_id, k.person) for k in of(said, KnockSent)]
     answered = [(k.offer_id, k.person) for k in of(said, KnockAnswered)]
     taken = Counter(sink.taken)
-    due = Counter((addresses[row.person], shown(row.reference) if sink.names else "") for row in rows)
+    due = Counter((addresses[row.person], row.reference if sink.names else "") for row in rows)
     doubled = taken - due
     lost = due - taken if sink.names else {o.offer_id for o in offers} - {offer for offer, _ in answered}
     print(

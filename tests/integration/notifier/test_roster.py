@@ -25,6 +25,7 @@ from referral.channels.email import Relay, relay
 from referral.channels.message import compose
 from referral.cli.admin import doctor_checks, roster
 from referral.cli.admin.doctor_probe import Vitals
+from referral.domain.case_number import case_number
 from referral.domain.events import RosterChanged
 from referral.domain.inputs import ROSTER_BOOK
 from referral.domain.rota import Single, Weekly, between, moment
@@ -304,7 +305,8 @@ async def test_the_language_of_a_knock_is_the_one_chosen_in_the_inbox(notifier: 
     account, relay.recipient = await notifier.person("a", language="sq"), smtp.later
     doors = database.engine(notifier.settings, "intake", size=1)
     async with sending(notifier.sender(relay.port)):
-        await notifier.tell(await notifier.case(), opened())
+        case = await notifier.case()
+        await notifier.tell(case, opened())
         await until(lambda: attempts(notifier, 1))
         async with doors.begin() as tx:
             await store.speak(tx, account, "sr-Cyrl")
@@ -312,8 +314,8 @@ async def test_the_language_of_a_knock_is_the_one_chosen_in_the_inbox(notifier: 
         await notifier.advance(int(FIRST_SECONDS) * SECOND)
         await relay.got(1)
     await doors.dispose()
-    (knock,) = [row.reference for row in await notifier.rows("SELECT reference FROM notifier.delivery")]
-    assert str(relay.letters[0]["Subject"]) == compose(Outgoing("", knock, "", "sr-Cyrl", False, INBOX)).subject
+    said = compose(Outgoing("", "", "", "sr-Cyrl", False, INBOX, case=case_number(case)))
+    assert str(relay.letters[0]["Subject"]) == said.subject
     with pytest.raises(ProgrammingError, match="permission denied"):
         async with notifier.engine.connect() as tx:
             await tx.execute(text("SELECT login FROM intake.account"))

@@ -9,6 +9,7 @@ import pytest
 
 from referral.channels import Outgoing
 from referral.channels.message import compose
+from referral.domain.case_number import case_number
 from referral.domain.events import KnockSent, OfferAcknowledged
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
 from services.notifier import send
@@ -32,7 +33,7 @@ async def test_everybody_on_duty_gets_one_message_in_their_language(notifier: St
     by_person = dict(zip(relay.recipients, relay.letters, strict=True))
     for language, knock in ((lang, k) for k in told for lang, p in zip(languages, people, strict=True) if p == k.person):
         letter = by_person[f"marker.p-{language.lower()}@police.example"]
-        said = compose(Outgoing("", knock.reference, "", language, False, "https://inbox.example/"))
+        said = compose(Outgoing("", knock.reference, "", language, False, "https://inbox.example/", case=case_number(case)))
         assert (str(letter["Subject"]), letter.get_content().replace("\r\n", "\n")) == (said.subject, said.text)
         assert letter["Message-ID"] == f"<{knock.reference}@referral.example>"
         for mark in (case, offer.offer_id, "interview", "police-thbs", "marker-service"):

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from starlette.datastructures import QueryParams
 
+from referral.domain.case_number import case_number
 from referral.errors import Rejected
 from referral.runtime import i18n
-from services.intake.model import Offer, Spot
-from services.intake.pages import confirmation, forms, labels, relative_time, render
+from services.intake.model import Asking, Offer, Spot
+from services.intake.pages import case_head, confirmation, forms, labels, relative_time, render
 from services.intake.pages import offer as pages_offer
 from services.intake.pages.forms import Entered
 from services.intake.pages.session import Visit
@@ -83,9 +84,11 @@ def test_what_needs_an_answer_is_on_top_and_the_nearest_limit_first() -> None:
         offer(offer_id="ended", state="EXPIRED", closed_at=NOW - MINUTE),
         offer(offer_id="long-ended", state="EXPIRED", closed_at=NOW - 25 * 60 * MINUTE),
     ]
-    found = labels.groups(offers, [offer(offer_id="call")], [], lambda _: Spot(found_in="prizren"), SAY, name, NOW)
+    known = labels.Known({"c": Spot(found_in="prizren", age_band="12-14")})
+    found = labels.groups(offers, [offer(offer_id="call")], [], known, SAY, name, NOW)
     hrefs = {
-        group: [card.href.rpartition("/")[2] for card in getattr(found, group)] for group in ("answer", "work", "info", "ended", "calls")
+        group: [card.href.rpartition("/")[2] for case in getattr(found, group) for card in case.cards]
+        for group in ("answer", "work", "info", "ended", "calls")
     }
     assert hrefs == {
         "answer": ["late", "soon", "later"],
@@ -94,10 +97,59 @@ def test_what_needs_an_answer_is_on_top_and_the_nearest_limit_first() -> None:
         "ended": ["ended"],
         "calls": ["call"],
     }
-    late = found.answer[0].time
+    [case], [call] = found.answer, found.calls
+    late = case.cards[0].time
     assert late is not None and late.tone == "late" and late.left == "Late by 1 minute"
-    assert found.answer[0].line == "role:police-thbs · municipality:prizren"
-    assert found.calls[0].line.startswith("agency:police-prizren") and found.calls[0].href == "/calls/call"
+    assert case.cards[0].line == "role:police-thbs" and call.cards[0].line == "agency:police-prizren"
+    assert case.head.line == "age age-band:12-14 · municipality:prizren" and call.cards[0].href == "/calls/call"
+    assert found.ended[0].head.line == "municipality:prizren", "whoever is not asked any more is not shown the age band"
+
+
+def test_cards_of_one_case_stand_together_at_the_place_of_the_most_urgent() -> None:
+    cases = {"slow": 90, "quick": 5, "middle": 60}
+    offers = [
+        offer(offer_id=f"{case}-{n}", case_id=case, pathway="trafficking-child", due=NOW + (minutes + 100 * n) * MINUTE)
+        for case, minutes in cases.items()
+        for n in range(2)
+    ]
+    found = labels.groups(offers, [], [], labels.Known({}, who={"quick-1": "a.made-up"}), SAY, name, NOW)
+    assert [[card.href for card in case.cards] for case in found.answer] == [
+        [f"/offers/{case}-{n}" for n in range(2)] for case in ("quick", "middle", "slow")
+    ]
+    assert [case.head.number for case in found.answer] == [case_number(case) for case in ("quick", "middle", "slow")]
+    assert found.answer[0].head.line == "pathway:trafficking-child"
+
+
+def test_a_card_names_the_colleague_who_has_it() -> None:
+    assert labels.card(offer(state="ACCEPTED"), "a.made-up", SAY, name, NOW).state == "Accepted by your agency (a.made-up)"
+    assert labels.card(offer(), "a.made-up", SAY, name, NOW).state == "Open", "asked again, nobody has it"
+
+
+@pytest.mark.parametrize(
+    ("offers", "expected"),
+    [
+        ([], "ahead"),
+        ([("REQUEST", "OFFERED", True)], "asked"),
+        ([("REQUEST", "ACCEPTED", True), ("REQUEST", "ACKNOWLEDGED", True)], "asked"),
+        ([("REQUEST", "EXPIRED", False), ("REQUEST", "ON_HOLD", True)], "taken"),
+        ([("REQUEST", "EXPIRED", False), ("REQUEST", "COMPLETED", False)], "done"),
+        ([("PLACE", "COMPLETED", False), ("PLACE", "OFFERED", True)], "asked"),
+        ([("REQUEST", "CANCELLED", False)], "ahead"),
+        ([("NOTIFY", "OFFERED", True)], "told"),
+    ],
+)
+def test_the_state_of_a_step(offers: list[tuple[str, str, bool]], expected: str) -> None:
+    asked = [Asking("police", kind, state, open_, "a") for kind, state, open_ in offers]
+    assert case_head.state(asked) == expected
+    [stage, other] = case_head.stages(["police", "plan"], asked, "a", SAY, name)
+    assert (stage.state, stage.ours, stage.step) == (expected, bool(offers), "step:police")
+    assert (other.state, other.ours) == ("ahead", False)
+
+
+def test_the_head_counts_the_steps() -> None:
+    asked = [Asking("one", "REQUEST", "COMPLETED", False, "a"), Asking("two", "REQUEST", "OFFERED", True, "b")]
+    stages = case_head.stages(["one", "two", "three"], asked, "b", SAY, name)
+    assert case_head.head("c", Spot(), "", SAY, name, stages=stages).summary == "1 done, 1 waiting"
 
 
 @pytest.mark.parametrize(
@@ -137,7 +189,7 @@ def test_an_agency_that_nobody_had_told_does_not_read_that_it_did_not_answer(rea
     silent = pages_offer.view(offer(**over, reason="accept"), Spot(), SAY, name, (), NOW).ended
     untold = pages_offer.view(offer(**over, reason=reason), Spot(), SAY, name, (), NOW).ended
     assert "answered in time" in silent and "answered in time" not in untold and "still" in untold
-    card = labels.card(offer(**over, reason=reason), Spot(), SAY, name, NOW)
+    card = labels.card(offer(**over, reason=reason), "", SAY, name, NOW)
     assert card.state == untold
 
 
