@@ -27,6 +27,8 @@ def text_of(agency: Mapping[str, Any]) -> bytes:
     lines.append("names: {" + ", ".join(f"{language}: {_quoted(name)}" for language, name in agency["names"].items()) + "}")
     lines.append(f"municipality: {agency.get('municipality') or 'null'}")
     lines.append(f"reach: {agency['reach']}")
+    if telephone := agency.get("telephone"):
+        lines.append(f"telephone: {_quoted(telephone)}")
     lines += [f"{name}: {_list(agency[name])}" for name in ("languages", "ladder")]
     if hours := agency.get("hours"):
         lines.append(f'hours: {{days: {_list(hours["days"])}, from: "{hours["from"]}", to: "{hours["to"]}"}}')

@@ -14,8 +14,8 @@ from referral.hsds.vocabulary import KEPT, NUMBERS, OPTIONAL, PERSONS
 
 MOST = 500
 """Faults reported at most: nobody reads more."""
-UNREAD = re.compile(r"(.*_)?id|uri|updated")
-"""Fields that are ids or times, in which digits are no telephone number."""
+UNREAD = re.compile(r"(.*_)?id|uri|updated|number")
+"""Fields that are ids or times, in which digits are no telephone number, and the one that is the office's."""
 
 
 @dataclass(frozen=True, slots=True)

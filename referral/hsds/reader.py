@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from referral.domain.policy.directory import LANGUAGES
+from referral.domain.policy.directory import HOMES, LANGUAGES
+from referral.domain.policy.reading.agencies import TELEPHONE
 from referral.domain.policy.reading.reader import allowed
 from referral.hsds.agency_yaml import holds, text_of
 from referral.hsds.document import Row, Rows, rows_of
-from referral.hsds.vocabulary import AREA, DAYS, HOMES, KINDS, SCHEME
+from referral.hsds.vocabulary import AREA, DAYS, KINDS, SCHEME
 
 DAY = {code: day for day, code in DAYS.items()}
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -35,6 +36,7 @@ class _Links:
     services: Mapping[str, list[Row]]
     attributes: Mapping[str, list[tuple[str, str, Row]]]
     tables: Mapping[str, Mapping[str, list[Row]]]
+    telephones: Mapping[str, list[Row]]
 
     def codes(self, key: str, kind: str) -> list[str]:
         return [code for of, code, _ in self.attributes.get(key, ()) if of == kind]
@@ -57,7 +59,8 @@ def imported(document: object) -> Read:
         agencies[row.text("organization_id")] = row.text("identifier")
     per_service = ("service_area", "schedule", "service_capacity", "language")
     tables = {table: rows.by(table, "service_id") for table in per_service}
-    links = _Links(rows, agencies, rows.by("service", "organization_id"), _attributes(rows), tables)
+    telephones = rows.by("phone", "organization_id")
+    links = _Links(rows, agencies, rows.by("service", "organization_id"), _attributes(rows), tables, telephones)
     _strangers(links)
     files: dict[str, bytes] = {}
     for row in rows.of("organization"):
@@ -94,6 +97,7 @@ def _strangers(links: _Links) -> None:
     for table, link, known in (
         ("organization_identifier", "organization_id", owners),
         ("service", "organization_id", owners),
+        ("phone", "organization_id", owners),
         *((table, "service_id", services) for table in links.tables),
         ("attribute", "link_id", owners | services),
     ):
@@ -116,12 +120,21 @@ def _agency(row: Row, links: _Links) -> dict[str, Any]:
     place = links.codes(key, "municipality")
     if place and any(HOMES & set(service["roles"]) for service in services):
         fault(f"{row.where}.municipality", "where people are kept safe is never stored, not even the municipality; take it out")
+    phones = links.telephones.get(key, [])
+    if len(phones) > 1:
+        fault(f"{phones[1].where}.organization_id", "an agency has one office telephone here")
+    for phone in phones:
+        if not TELEPHONE.fullmatch(phone.text("number")):
+            fault(f"{phone.where}.number", "a number in international form is expected: +38338000111")
+        elif any(HOMES & set(service["roles"]) for service in services):
+            fault(phone.where, "where people are kept safe has no telephone here; take it out")
     return {
         "comment": row.text("description"),
         "agency": id,
         "names": {language: names.get(language, "") for language in LANGUAGES},
         "municipality": place[0] if place else "",
         "reach": next(iter(links.codes(key, "reach")), ""),
+        "telephone": phones[0].text("number") if phones else "",
         "ladder": links.codes(key, "ladder"),
         "desk": "true" if links.codes(key, "desk") else "",
         "unverified": "true" if links.codes(key, "unverified") else "",

@@ -13,6 +13,7 @@ KEPT: Mapping[str, tuple[str, ...]] = {
     "organization": ("id", "name", "description", "parent_organization_id"),
     "organization_identifier": ("id", "organization_id", "identifier_scheme", "identifier_type", "identifier"),
     "service": ("id", "organization_id", "name", "alternate_name", "status", "minimum_age", "maximum_age"),
+    "phone": ("id", "organization_id", "number"),
     "service_area": ("id", "service_id", "name", "uri"),
     "schedule": ("id", "service_id", "freq", "byday", "opens_at", "closes_at", "description"),
     "service_capacity": ("id", "service_id", "unit_id", "available", "maximum", "updated"),
@@ -31,7 +32,6 @@ PERSONS: Mapping[str, str] = {
     "service_at_location": "no location is ever stored",
     "accessibility": "it describes a location, and none is ever stored",
     "contact": "no person is ever stored; `referral duty show` lists the shifts",
-    "phone": "no telephone number is ever stored in the directory",
     "email": "no e-mail address is ever stored in the directory",
     "assurer_email": "no e-mail address is ever stored in the directory",
     "website": "no address is ever stored, also none of the web",
@@ -40,20 +40,6 @@ PERSONS: Mapping[str, str] = {
     "extent": "no shape on a map is ever stored",
 }
 """Tables and fields that may contain a location or a person, and the text of the fault about each."""
-HOMES = frozenset(
-    {
-        "adult-shelter",
-        "children-shelter",
-        "children-shelter-with-protection",
-        "emergency-foster",
-        "foster-family",
-        "institution",
-        "ngo-shelter",
-        "small-home",
-        "state-secure-facility",
-    }
-)
-"""Roles of a house in which a person is kept safe: not even its municipality is exported."""
 DAYS: Mapping[str, str] = {"mon": "MO", "tue": "TU", "wed": "WE", "thu": "TH", "fri": "FR", "sat": "SA", "sun": "SU"}
 KINDS: Mapping[str, tuple[str, ...]] = {
     "organization": ("name", "municipality", "reach", "language", "ladder", "hours", "desk", "unverified"),

@@ -1,5 +1,5 @@
 """Export the directory as Open Referral HSDS 3 in its tabular JSON form, for other people's tools. Never an address, a person or a
-location."""
+location; the one telephone number is that of an office."""
 
 from __future__ import annotations
 
@@ -52,6 +52,8 @@ def _organization(tables: Tables, agency: Mapping[str, Any], say: Say, updated: 
     tables["organization"].append(row)
     own = {"organization_id": key, "identifier_scheme": SCHEME, "identifier_type": "agency", "identifier": id}
     tables["organization_identifier"].append({"id": row_id("identifier", id), **own})
+    if agency.get("telephone"):
+        tables["phone"].append({"id": row_id("phone", id), "organization_id": key, "number": agency["telephone"]})
     links: list[tuple[str, str, str]] = [("name", lang, name) for lang, name in agency["names"].items() if lang != "en"]
     if agency.get("municipality", "null") not in ("", "null", "~"):
         links.append(("municipality", agency["municipality"], ""))

@@ -147,11 +147,13 @@ class Spot(Struct, frozen=True, kw_only=True):
     """The facts of a case that every card about it shows. found_in: municipality; empty where unknown. drill: an exercise.
 
     age_band: code; shown to whoever is asked now, and not afterwards.
+    desk: agency of its desk.
     """
 
     found_in: str = ""
     drill: bool = False
     age_band: str = ""
+    desk: str = ""
 
 
 class Receipt(Struct, frozen=True, kw_only=True):

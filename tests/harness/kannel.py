@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import shutil
-import subprocess
 import sys
-import tempfile
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -22,6 +19,7 @@ from msgspec import json
 from referral.channels.gateway import Provider
 from referral.local import jars, ports
 from referral.local.data_folder import default_jars
+from tests.harness import npm
 from tests.harness.waiting import until
 
 SMSC = Path(__file__).parent / "smsc"
@@ -83,21 +81,8 @@ def needs(*programs: str) -> None:
 
 
 def library() -> Path:
-    """Return the folder of the SMSC's npm library, installed once for each content of its lock."""
-    lock = (SMSC / "package-lock.json").read_bytes()
-    folder = default_jars().parent / f"smsc-{hashlib.sha256(lock).hexdigest()[:16]}"
-    if not (folder / "node_modules").exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetching-") as made:
-            for name in ("package.json", "package-lock.json"):
-                shutil.copy(SMSC / name, Path(made) / name)
-            command = ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent")
-            ran = subprocess.run(command, cwd=made, capture_output=True, text=True, timeout=280, check=False)
-            assert ran.returncode == 0, ran.stderr[-2000:]
-            with suppress(OSError):  # another process was first
-                Path(made).rename(folder)
-            Path(made).mkdir(exist_ok=True)
-    return folder
+    """Return the folder of the SMSC's npm library."""
+    return npm.installed(SMSC)
 
 
 @dataclass

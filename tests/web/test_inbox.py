@@ -15,6 +15,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from referral.domain.events import How, InputIgnored, OfferKind, Reach, ResponseSubmitted, SectionDisclosed, Via, Word
+from tests.web import axe
 from tests.web.steps import field, leaving, picture, press, send, sign_in, tab_to, text, word
 from tests.web.world import MINUTE, NAMED, PASSWORD, WHY, World, accepted, acknowledged, closed
 
@@ -250,6 +251,7 @@ def measure(browser: Chrome) -> None:
         ".filter(one => !one.labels.length).map(one => one.outerHTML)"
     )
     assert low == [] and unlabelled == []
+    assert axe.violations(browser) == [], browser.current_url
 
 
 @contextmanager

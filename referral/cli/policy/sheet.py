@@ -116,6 +116,8 @@ def _step(step: Step, pathway: Pathway, speak: Speaker) -> Iterator[tuple[str, s
         yield "counted for", speak.all("feed", step.feeds)
     if step.basis:
         yield "basis", speak.all("basis", step.basis)
+    if step.contacts:
+        yield "is shown who holds", speak.all("step", step.contacts)
     if step.guidance:
         yield "guidance", speak.all("guidance", step.guidance)
 

@@ -82,6 +82,7 @@ class Agency:
     above: its supervising body, or empty.
     hours: its office hours; None is day and night.
     unverified: nobody vouches for what it refers, so that a desk confirms it first (the public page).
+    telephone: of its office, E.164; empty where none is known, and always where people are kept safe (HOMES).
     """
 
     id: str
@@ -95,6 +96,23 @@ class Agency:
     hours: Hours | None = None
     signing: Signing = Signing()
     unverified: bool = False
+    telephone: str = ""
+
+
+HOMES = frozenset(
+    {
+        "adult-shelter",
+        "children-shelter",
+        "children-shelter-with-protection",
+        "emergency-foster",
+        "foster-family",
+        "institution",
+        "ngo-shelter",
+        "small-home",
+        "state-secure-facility",
+    }
+)
+"""Roles of a house in which a person is kept safe: not even its municipality is exported, and it has no telephone in the directory."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,8 @@ class Step:
     """Codes of the law or document that requires it."""
     guidance: tuple[str, ...] = ()
     """Keys of the handbook pages that the agency is shown with the offer."""
+    contacts: tuple[str, ...] = ()
+    """Steps whose holders the agency is shown while it is asked, with the telephone of their offices."""
     unless: Marks = frozenset()
     """Marks any of which makes the step unwanted."""
     at: tuple[Limit, ...] = ()

@@ -18,17 +18,17 @@ async def spots(tx: AsyncConnection, keys: Keys, case_ids: Iterable[str]) -> dic
     ids = sorted(set(case_ids))
     if not ids:
         return {}
-    sql = "SELECT case_id, drill, sealed FROM intake.casefile WHERE case_id = ANY(CAST(:ids AS text[]))"
+    sql = "SELECT case_id, drill, sealed, desk FROM intake.casefile WHERE case_id = ANY(CAST(:ids AS text[]))"
     cases = await rows(tx, sql, {"ids": ids})
     opened = await keys.load(tx, ids)
     traits = {
         case_id: sections.facts(sections.box(opened[case_id]), case_id, bytes(sealed)).traits
-        for case_id, _, sealed in cases
+        for case_id, _, sealed, _ in cases
         if case_id in opened
     }
     return {
-        case_id: Spot(found_in=traits[case_id].found_in, drill=drill, age_band=traits[case_id].age_band)
-        for case_id, drill, _ in cases
+        case_id: Spot(found_in=traits[case_id].found_in, drill=drill, age_band=traits[case_id].age_band, desk=desk)
+        for case_id, drill, _, desk in cases
         if case_id in traits
     }
 

@@ -23,7 +23,7 @@ from services.intake.messages.responses import WORDS_LIMIT
 from services.intake.model import Answer, Offer, Spot, Task
 from services.intake.pages import case_head, confirmation, forms, guidance, labels, told
 from services.intake.pages import offer as pages_offer
-from services.intake.pages.case_head import Stage
+from services.intake.pages.case_head import Contact, Stage
 from services.intake.pages.forms import Entered
 from services.intake.pages.page_request import PageRequest, known_id
 
@@ -132,23 +132,31 @@ async def _decided(call: PageRequest, offer_id: str, word: str, at: int) -> None
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What the page of an offer shows beside the offer. who: login of the colleague who has it. stages: where the case stands."""
+    """What the page of an offer shows beside the offer.
+
+    who: login of the colleague who has it. stages: where the case stands. contacts: whom the agency may telephone about it.
+    """
 
     spot: Spot
     answers: tuple[Answer, ...]
     who: str
     stages: tuple[Stage, ...]
+    contacts: tuple[Contact, ...]
 
 
 async def beside(tx: AsyncConnection, call: PageRequest, offer: Offer) -> Beside:
     """Return what the page of an offer shows beside the offer. The caller has checked that the reader may see the offer."""
-    spots = await locations.spots(tx, call.pages.door.keys, [offer.case_id])
-    stages = await where(tx, call, [offer])
+    render, agency = call.pages.render, call.visit.who.agency
+    policy, say, name = render.policy(), render.say(call.visit), render.name(call.visit)
+    spot = (await locations.spots(tx, call.pages.door.keys, [offer.case_id])).get(offer.case_id, Spot())
+    track = (await store.track_offers(tx, [offer.track_id])).get(offer.track_id, [])
+    live = offer.closed_at is None and offer.declined_by is None
     return Beside(
-        spot=spots.get(offer.case_id, Spot()),
+        spot=spot,
         answers=await store.answers(tx, offer.offer_id),
         who=(await store.holders(tx, [offer.offer_id])).get(offer.offer_id, ""),
-        stages=stages.get(offer.track_id, ()),
+        stages=case_head.stages(case_head.steps(policy, offer.pathway), track, agency, say, name) if live else (),
+        contacts=case_head.contacts(policy, offer, track, spot.desk, say, name) if live and agency == offer.agency else (),
     )
 
 
@@ -222,6 +230,8 @@ def offer_page(
         here=here,
         status=status,
         view=pages_offer.view(offer, known.spot, say, name, reasons, visit.now, call=by_phone, who=known.who, stages=known.stages),
+        telephone=case_head.telephone(render.policy(), offer.agency) if by_phone else "",
+        contacts=known.contacts,
         told=line,
         guidance=guidance.view(render.policy(), call.pages.door.lists().number, offer.pathway, offer.step, say),
         shown=shown,

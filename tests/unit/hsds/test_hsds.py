@@ -15,12 +15,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from referral.cli.app import run
-from referral.domain.policy.directory import LANGUAGES, Agency, Service
+from referral.domain.policy.directory import HOMES, LANGUAGES, Agency, Service
 from referral.domain.policy.reading.agencies import read_agency
 from referral.domain.policy.reading.reader import Reader
 from referral.hsds import reader as hsds_read
 from referral.hsds import writer
-from referral.hsds.vocabulary import DAYS, HOMES, KEPT, OPTIONAL
+from referral.hsds.vocabulary import DAYS, KEPT, OPTIONAL
 from tests.stories import teller
 from tests.stories.teller import POLICY
 
@@ -38,6 +38,7 @@ PUBLISHED = {
     "service": "id! organization_id! name! status! program_id alternate_name description url additional_urls email interpretation_services"
     " application_process fees_description accreditations eligibility_description minimum_age maximum_age assured_date assurer_email alert"
     " last_modified",
+    "phone": "id! location_id service_id organization_id contact_id service_at_location_id number! extension type description",
     "service_area": "id! service_id service_at_location_id name description extent extent_type uri",
     "schedule": "id! service_id location_id service_at_location_id valid_from valid_to dtstart timezone until count wkst freq interval"
     " byday byweekno bymonthday byyearday description opens_at closes_at schedule_link attending_type notes",
@@ -111,7 +112,7 @@ def agencies(draw: st.DrawFn) -> dict[str, Any]:
         "languages": draw(few(SHIPPED.codes["language"])),
         "ladder": draw(st.permutations(("focal-point", "back-up", "head-of-unit"))),
     }
-    more = {"desk": draw(st.booleans()), "above": "dsw", "hours": hours}
+    more = {"desk": draw(st.booleans()), "above": "dsw", "hours": hours, "telephone": f"+999{draw(st.integers(10**5, 10**9))}"}
     return {**agency, **{name: value for name, value in more.items() if draw(st.booleans())}}
 
 
@@ -153,7 +154,7 @@ def changed(change: Callable[[dict[str, Any]], object]) -> tuple[str, ...]:
     return read.faults
 
 
-def set_(table: str, number: int, **values: object) -> Callable[[dict[str, Any]], object]:
+def set_(table: str, number: int, /, **values: object) -> Callable[[dict[str, Any]], object]:
     return lambda document: document[table][number].update(values)
 
 
@@ -163,7 +164,10 @@ def set_(table: str, number: int, **values: object) -> Callable[[dict[str, Any]]
         (lambda d: d.update(address=[{"id": "1", "address_1": "Main Street 1"}]), "address[0]: no address is ever stored"),
         (lambda d: d.update(location=[{"id": "1", "latitude": 42.6}]), "location[0]: no location is ever stored"),
         (lambda d: d.update(contact=[{"id": "1", "name": "Example Person"}]), "contact[0]: no person is ever stored"),
-        (lambda d: d.update(phone=[{"id": "1", "number": "1"}]), "phone[0]: no telephone number is ever stored"),
+        (set_("phone", 0, number="038 000 000"), "phone[0].number: a number in international form"),
+        (set_("phone", 0, contact_id="1"), "phone[0].contact_id: is not kept here"),
+        (set_("phone", 0, organization_id="nowhere"), "phone[0].organization_id: belongs to nothing"),
+        (lambda d: d["phone"].append({**d["phone"][0], "id": "another"}), "an agency has one office telephone"),
         (lambda d: d.update(service_at_location=[{"id": "1"}]), "service_at_location[0]: no location"),
         (lambda d: d.update(funding=[{"id": "1"}]), "funding[0]: is not kept here"),
         (lambda d: d.update(servise=[{"id": "1"}]), "did you mean service?"),
@@ -204,6 +208,12 @@ def test_a_home_with_a_municipality_is_refused() -> None:
     term = next(row["id"] for row in FEW["taxonomy_term"] if row["code"] == "municipality:prizren")
     faults = changed(lambda d: d["attribute"].append({**link, "taxonomy_term_id": term}))
     assert any(fault.startswith(f"organization[{home}].municipality: where people are kept safe") for fault in faults)
+
+
+def test_a_home_with_a_telephone_is_refused() -> None:
+    home = next(row["id"] for row in FEW["organization"] if "Linden" in row["name"])
+    faults = changed(lambda d: d["phone"].append({"id": "new", "organization_id": home, "number": "+99928000001"}))
+    assert any("where people are kept safe has no telephone" in fault for fault in faults)
 
 
 @pytest.mark.parametrize("sign", ["x, tags: [detention]", "x]\nreach: PHONE", "}", "a: b", "[", "#", "\x00"])

@@ -8,6 +8,7 @@ import pytest
 from starlette.datastructures import QueryParams
 
 from referral.domain.case_number import case_number
+from referral.domain.events import StepKind
 from referral.errors import Rejected
 from referral.runtime import i18n
 from services.intake.model import Asking, Offer, Spot
@@ -15,8 +16,10 @@ from services.intake.pages import case_head, confirmation, forms, labels, relati
 from services.intake.pages import offer as pages_offer
 from services.intake.pages.forms import Entered
 from services.intake.pages.session import Visit
+from tests.stories import teller
 
 SAY = i18n.load(render.WORDS)["en"]
+SHIPPED = teller.policy()
 NOW = 1_764_036_000_000_000
 MINUTE = 60_000_000
 
@@ -144,6 +147,44 @@ def test_the_state_of_a_step(offers: list[tuple[str, str, bool]], expected: str)
     [stage, other] = case_head.stages(["police", "plan"], asked, "a", SAY, name)
     assert (stage.state, stage.ours, stage.step) == (expected, bool(offers), "step:police")
     assert (other.state, other.ours) == ("ahead", False)
+
+
+def held(step: str, agency: str, state: str = "ACCEPTED", *, open_: bool = True) -> Asking:
+    return Asking(step, "REQUEST", state, open_, agency)
+
+
+def test_the_offices_that_the_procedure_names_are_shown_while_they_hold_their_step() -> None:
+    """The police learn who goes to the child, and nobody where the child sleeps; the shelter has no telephone here for anybody."""
+    track = [
+        held("police", "police-prizren"),
+        held("support", "advocate-prizren"),
+        held("support", "csw-prizren", "OFFERED"),
+        held("support", "csw-suhareke", "COMPLETED", open_=False),
+        held("shelter", "shelter-linden"),
+    ]
+
+    def shown(step: str, agency: str, desk: str = "desk-prizren") -> list[tuple[str, str, str]]:
+        asked = offer(step=step, agency=agency, pathway="trafficking-child")
+        return [(one.what, one.agency, one.telephone) for one in case_head.contacts(SHIPPED, asked, track, desk, SAY, name)]
+
+    def number(agency: str) -> str:
+        return SHIPPED.agencies[agency].telephone
+
+    desk = ("Desk on duty", "agency:desk-prizren", number("desk-prizren"))
+    assert shown("police", "police-prizren") == [("step:support", "agency:advocate-prizren", number("advocate-prizren")), desk]
+    support = [("step:police", "agency:police-prizren", number("police-prizren")), ("step:shelter", "agency:shelter-linden", ""), desk]
+    assert shown("support", "advocate-prizren") == support and number("police-prizren")
+    assert shown("coordinator", "coordinator-prizren") == [desk], "whoever is told without identity learns of nobody else"
+    assert shown("police", "desk-prizren", desk="desk-prizren") == [("step:support", "agency:advocate-prizren", number("advocate-prizren"))]
+
+
+def test_no_procedure_shows_the_police_or_a_notice_where_a_person_is_kept_safe() -> None:
+    for procedure in SHIPPED.current:
+        for step in procedure.steps:
+            keeps = {other.id for other in procedure.steps if other.placement is not None}
+            roles = {role for rule in step.seats for role in rule.roles}
+            if step.kind is StepKind.NOTIFY or (any(role.startswith("police") for role in roles) and step.kind is StepKind.REQUEST):
+                assert keeps.isdisjoint(step.contacts), (procedure.id, step.id)
 
 
 def test_the_head_counts_the_steps() -> None:

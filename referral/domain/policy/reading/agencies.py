@@ -10,10 +10,10 @@ import hashlib
 import re
 from base64 import b64decode, b64encode
 from binascii import Error
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from referral.domain.events import Reach
-from referral.domain.policy.directory import Agency, Hours, Municipality, Names, Service, Signing, SigningKey
+from referral.domain.policy.directory import HOMES, Agency, Hours, Municipality, Names, Service, Signing, SigningKey
 from referral.domain.policy.limits import MINUTE
 from referral.domain.policy.reading.code_lists import id_of, names
 from referral.domain.policy.reading.reader import Node
@@ -22,7 +22,9 @@ from referral.domain.policy.reading.vocabulary import TAGS
 REACHES = {reach.value: reach for reach in Reach if reach is not Reach.UNKNOWN}
 PERSONAL = re.compile(r"@|https?://|[+0-9][0-9 ()/-]{6,}")
 """An e-mail address, a link or a telephone number, which no name of an agency may contain."""
-NO_PERSON = "no address, telephone, e-mail, location or name of a person is ever stored here"
+NO_PERSON = "no address, e-mail, location, or name or number of a person is ever stored here"
+TELEPHONE = re.compile(r"\+[1-9][0-9]{6,14}")
+"""A number in international form (ITU-T E.164: at most 15 digits)."""
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -31,7 +33,7 @@ def read_agency(
 ) -> tuple[Agency, tuple[Service, ...]]:
     """Return the agency and its services; errors are reported to the reader."""
     must = ("agency", "names", "municipality", "reach", "languages", "ladder", "services")
-    may = ("desk", "above", "hours", "signing", "unverified")
+    may = ("telephone", "desk", "above", "hours", "signing", "unverified")
     fields = root.fields(must, may, why=NO_PERSON)
     id = id_of(fields["agency"])
     if path != f"directory/{id}.yaml":
@@ -61,8 +63,19 @@ def read_agency(
         hours=_hours(fields["hours"]) if "hours" in fields else None,
         signing=read_signing(fields["signing"], id),
         unverified=fields["unverified"].yes(),
+        telephone=_telephone(fields["telephone"], services.values()) if "telephone" in fields else "",
     )
     return agency, tuple(services.values())
+
+
+def _telephone(node: Node, services: Iterable[Service]) -> str:
+    """Read the number of an office. Where people are kept safe there is none: its first digits would tell where that is."""
+    number = node.word()
+    if not TELEPHONE.fullmatch(number):
+        node.error('the number of an office is written "+38338000111", between quotes')
+    if any(service.roles & HOMES for service in services):
+        node.error("where people are kept safe has no telephone here; its desk keeps the number")
+    return number
 
 
 def _names(node: Node) -> Names:

@@ -120,6 +120,7 @@ def read_step(node: Node, marking: Marking, seating: Seating) -> Step:
         final=_final(kind, limits),
         basis=get["basis"].words(codes.get("basis", ()), "basis"),
         guidance=_guidance(node, kind, get["guidance"], marking.directory),
+        contacts=get["contacts"].words(tuple(marking.steps), "step"),
         unless=marking.any_of(get["unless"]),
         at=_times(get["at"]),
         then_every=get["then_every"].limit(clock=True) if "then_every" in get else None,

@@ -39,6 +39,7 @@ STEP: Mapping[str, Word] = {
     "may_decline": Word("codes reason", "the reasons that may be given; all where it is absent"),
     "shows": Word("codes section", "sections of the case file that the recipient may read"),
     "writes": Word("codes section", "those of shows that the recipient may write; all of them where it is absent"),
+    "contacts": Word("codes step", "steps whose holders the recipient is shown, with the telephone of their offices"),
     "basis": Word("codes basis", "the law or document that it rests on"),
     "guidance": Word("codes guidance", "handbook pages that the person on duty is shown"),
     "after": Word("marks", "what must stand first, all of it"),
