@@ -92,6 +92,13 @@ DUTY = (
         "Show who was on duty at an instant, by the roster of that time, and who had changed it in the week before.",
     ),
 )
+DESK = (
+    Named(
+        "sheet",
+        "referral.cli.admin.desk_sheet:sheet_command",
+        "Print the open calls and tasks of each desk, with numbers and lines for the answers: for a power cut.",
+    ),
+)
 PROMPTS = (
     Named(
         "make",
@@ -244,6 +251,7 @@ COMMANDS = (
     Group("agency", "An agency's tokens, its topic, and whom a case excludes.", AGENCY),
     Group("staff", "Personal accounts of the staff inbox.", STAFF),
     Group("duty", "Whom the notifier may knock, and when they are on duty.", DUTY),
+    Group("desk", "What is open at the desks, on paper.", DESK),
     Group("prompts", "The sound files that a call plays, and a call to try them.", PROMPTS),
     Group("policy", "The written procedures, the directory and the calendars.", POLICY),
     Group("audit", "The log: who did what, when and why, and whether it can be believed.", AUDIT),
