@@ -216,9 +216,12 @@ def test_no_page_scrolls_sideways_and_every_target_is_large(world: World, measur
     world.account("duty", POLICE, "sq")
     world.account("desk", DESK, "sr-Cyrl", desk=True)
     case = world.case("prizren")
+    run = world.track(case)
     paths = {"duty": ["/inbox"], "desk": ["/inbox"]}
+    helper = world.offer(case, "advocate-prizren", "support", track_id=run)
+    world.say(case, accepted(helper, world.now() + 90 * MINUTE))
     for state in ([], [acknowledged], [accepted]):
-        offer = world.offer(case, POLICE, "police")
+        offer = world.offer(case, POLICE, "police", track_id=run)
         world.say(case, *(make(offer, world.now() + 90 * MINUTE) for make in state))
         paths["duty"].append(f"/offers/{offer}")
     for how in (How.EXPIRED, How.CANCELLED):

@@ -11,6 +11,7 @@ import pytest
 from selenium.webdriver import Chrome
 
 from referral.domain import events as e
+from referral.domain.case_number import case_number
 from services.intake import store
 from tests.web.steps import picture, press, send, sign_in, text
 from tests.web.test_inbox import DESK, fields, signed_in
@@ -58,7 +59,7 @@ def test_one_press_confirms_what_silence_decided(world: World, browser: Chrome, 
     sign_in(browser, world, "desk")
     browser.get(f"{world.url}/tasks/{confirm}")
     assert "Nobody decided in time, so the safest code was taken: “High risk”." in text(browser)
-    press(browser, "main details summary")
+    press(browser, "main details:has(form) summary")
     press(browser, "details[open] input[name=reason][value=best-interest]")
     picture(browser, pictures / "task-confirm.png")
     send(browser, "details[open] form button")
@@ -99,7 +100,7 @@ def test_a_hand_over_a_link_and_a_closed_case(world: World) -> None:
         assert person.post(path, data=form | {"word": "LINK", "reason": "other", "other": other, "how": "sibling"}).status_code == 303
         assert (instruction(world).word, instruction(world).other, instruction(world).target) == ("LINK", other, "sibling")
         world.say(case, e.CaseLinked(why=WHY, other=other, how="sibling"))
-        assert f"{other[:8]} (siblings)" in person.get(f"/tasks/{failed}").text
+        assert f"{case_number(other)} (siblings)" in person.get(f"/tasks/{failed}").text
         world.say(case, e.CaseClosed(why=WHY, outcome="done"))
         page = person.get(f"/tasks/{failed}").text
         assert orders(page) == ["REOPEN", "RESUME", "LINK"] and "Leave it closed" in page

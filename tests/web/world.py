@@ -35,6 +35,8 @@ from referral.domain.events import (
     OfferOpened,
     Reach,
     ReferralSubmitted,
+    TrackChanged,
+    TrackState,
     Why,
 )
 from referral.domain.inputs import Input, Source
@@ -183,6 +185,13 @@ class World:
         self._seq += 1
         source = Source(topic="referral-routing", partition=0, offset=self._seq)
         return Input(id=id or str(uuid.uuid4()), case_id=case_id, body=event, source=source, seq=self._seq, at=at)
+
+    def track(self, case_id: str, pathway: str = "trafficking-child") -> str:
+        """A procedure that runs for a case; the track's id."""
+        run = str(uuid.uuid4())
+        state = {"digest": "", "state": TrackState.OPENED, "paused_by": "", "outcome": ""}
+        self.say(case_id, TrackChanged(why=WHY, track_id=run, pathway=pathway, **state))
+        return run
 
     def offer(self, case_id: str, agency: str, step: str, **more: Any) -> str:
         """An offer put to an agency; its id."""

@@ -25,7 +25,7 @@ from services.intake.commands import act_on_case, idempotency
 from services.intake.commands.act_on_case import Post
 from services.intake.messages import responses
 from services.intake.model import Offer, Situation, Spot, Task
-from services.intake.pages import confirmation, forms, guidance, inbox, told
+from services.intake.pages import ask_once, confirmation, forms, guidance, inbox, told
 from services.intake.pages import task as pages_task
 from services.intake.pages.case_head import Stage
 from services.intake.pages.forms import Entered
@@ -47,6 +47,8 @@ async def answer_call(call: PageRequest) -> Response:
     """Record the agency's answer: via PHONE, by this account."""
     offer, known = await _called(call)
     entered = forms.answer(call.form, offer)
+    if not entered.errors and (asked := inbox.ask_once(call, offer, known, entered.word, f"/calls/{offer.offer_id}")) is not None:
+        return asked
     status = 422
     if not entered.errors or entered.errors == {"top": "error.word"}:
         sent = await inbox.send(call, offer, entered, via="PHONE")
@@ -74,6 +76,8 @@ async def instruct(call: PageRequest) -> Response:
     entered = forms.instruction(call.form, pages_task.offered(task, data.choices, data.now), _fields(data.choices))
     if entered.errors and set(entered.errors) != {"top"}:  # this very form may have come before: its key tells
         return _page(call, data, entered=entered, errors=entered.errors, status=422)
+    if not entered.errors and (asked := _ask_once(call, data, entered.word)) is not None:
+        return asked
     linking, anew = entered.word == "LINK", entered.word == "REOPEN"
     body = responses.InstructionBody(
         word=entered.word,
@@ -96,6 +100,13 @@ async def instruct(call: PageRequest) -> Response:
         return _page(call, data, entered=wrong, errors=wrong.errors, status=why.status)
     where = f"/tasks/{task.task_id}"
     return RedirectResponse(confirmation.link(where, entered.word, receipt.received_at, call.visit.token), status_code=303)
+
+
+def _ask_once(call: PageRequest, data: TaskData, word: str) -> Response | None:
+    render, visit = call.pages.render, call.visit
+    view = pages_task.view(data.task, data.spot, data.choices, data.now, render.say(visit), render.name(visit), visit.now)
+    order = next(order for order in view.orders if order.word == word)
+    return ask_once.question(call, word, view.head, view.title, order.label, order.means, f"/tasks/{data.task.task_id}")
 
 
 async def _called(call: PageRequest) -> tuple[Offer, inbox.Beside]:

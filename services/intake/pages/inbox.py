@@ -21,6 +21,7 @@ from services.intake.commands import act_on_case, idempotency
 from services.intake.commands.act_on_case import Post
 from services.intake.messages.responses import WORDS_LIMIT
 from services.intake.model import Answer, Offer, Spot, Task
+from services.intake.pages import ask_once as asking
 from services.intake.pages import case_head, confirmation, forms, guidance, labels, told
 from services.intake.pages import offer as pages_offer
 from services.intake.pages.case_head import Contact, Stage
@@ -92,6 +93,8 @@ async def answer(call: PageRequest) -> Response:
         offer = await store.offer(tx, call.visit.who.agency, known_id(call, "offer"), call.visit.who.id)
         known = await beside(tx, call, offer)
     entered = forms.answer(call.form, offer)
+    if not entered.errors and (asked := ask_once(call, offer, known, entered.word, f"/offers/{offer.offer_id}")) is not None:
+        return asked
     status = 422
     if not entered.errors or entered.errors == {"top": "error.word"}:
         # The word may be impossible because this very form came before: its key tells.
@@ -100,6 +103,14 @@ async def answer(call: PageRequest) -> Response:
             return sent
         entered, status = sent
     return _page(call, offer, known, entered=entered, errors=entered.errors, status=status)
+
+
+def ask_once(call: PageRequest, offer: Offer, known: Beside, word: str, here: str) -> Response | None:
+    """Return the page that asks before a word ends something; None where nothing does, or the person means it."""
+    say, name = call.pages.render.say(call.visit), call.pages.render.name(call.visit)
+    head = case_head.head(offer.case_id, known.spot, offer.pathway, say, name)
+    means = say.first(f"word.{word}.means", "once.means")
+    return asking.question(call, word, head, name("step", offer.step), say(f"word.{word}"), means, here)
 
 
 async def send(call: PageRequest, offer: Offer, entered: Entered, *, via: str) -> Response | tuple[Entered, int]:

@@ -1,0 +1,35 @@
+"""Ask once before something ends: what was pressed, what ends by it, and a button that means it."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from services.intake.pages.case_head import CaseHead
+from services.intake.pages.page_request import PageRequest
+
+SURE, YES = "sure", "yes"
+"""Field of the second form, and its value."""
+ENDING = frozenset({"COMPLETE", "RETURN", "CLOSE", "STOP", "OVERTAKEN"})
+"""Answers and instructions that end something which nobody can bring back from the page: a tap too many at 03:00 must not do it."""
+
+
+def question(call: PageRequest, word: str, head: CaseHead, title: str, label: str, means: str, here: str) -> Response | None:
+    """Return the page that asks; None where nothing ends, or the person has said that they mean it.
+
+    title: of the step or task. label, means: of the word. here: path of the page of the offer or task. Nothing is stored: the page carries
+    what was entered.
+    """
+    if word not in ENDING or call.form.get(SURE) == YES:
+        return None
+    entered = {name: value for name, value in call.form.items() if name not in ("form", SURE)}
+    return call.pages.render.page(
+        "ask_once.html",
+        call.visit,
+        here=here,
+        head=head,
+        title=title,
+        label=label,
+        means=means,
+        action=call.request.url.path,
+        entered=entered,
+    )
