@@ -47,6 +47,10 @@ class Lists(Struct, frozen=True, kw_only=True):
     """(pathway, step) of the steps that continue when consent is withdrawn."""
     signing: Mapping[str, Signing] = {}
     """Agencies whose systems sign, each with its keys."""
+    contacts: Mapping[tuple[str, str], tuple[str, ...]] = {}
+    """(pathway, step) → the steps whose holders its agency is shown."""
+    telephones: Mapping[str, str] = {}
+    """Agency → the telephone of its office."""
 
     def signing_of(self, agency: str) -> Signing:
         """Return the signing rule and keys of an agency; an agency without keys need not sign."""
@@ -125,6 +129,8 @@ def of(policy: Policy, number: int) -> Lists:
         oversight=policy.oversight,
         signing={id: agency.signing for id, agency in policy.agencies.items() if agency.signing.keys},
         country_desk=policy.country_desk,
+        contacts={(version.id, step.id): step.contacts for version in every for step in version.steps if step.contacts},
+        telephones={id: agency.telephone for id, agency in policy.agencies.items() if agency.telephone},
     )
 
 

@@ -51,6 +51,24 @@ async def all_offers(tx: AsyncConnection, agency: str, account: str | None = Non
     return tuple(_offer(row) for row in await rows(tx, sql, {"agency": agency, "account": account, "limit": limit}))
 
 
+async def offers_since(tx: AsyncConnection, agency: str, account: str, since: int) -> tuple[Offer, ...]:
+    """Return the offers of an agency that are open or began after `since` (µs UTC), the newest first."""
+    sql = (
+        f"SELECT {_OFFER} FROM intake.offer o WHERE agency = :agency AND (closed_at IS NULL OR opened_at > :since) AND {_MAY} "
+        f"AND {_THIS_ONE_MAY} ORDER BY opened_at DESC, offer_id"
+    )
+    return tuple(_offer(row) for row in await rows(tx, sql, {"agency": agency, "account": account, "since": since}))
+
+
+async def desk_offers_since(tx: AsyncConnection, desk: str, account: str, since: int) -> tuple[Offer, ...]:
+    """Return the offers, to any agency, in the cases of a desk: those that are open or began after `since` (µs UTC), the newest first."""
+    sql = (
+        f"SELECT {_OFFER} FROM intake.offer o WHERE case_id IN (SELECT c.case_id FROM intake.casefile c WHERE c.desk = :agency) "
+        f"AND (closed_at IS NULL OR opened_at > :since) AND {_MAY} AND {_THIS_ONE_MAY} ORDER BY opened_at DESC, offer_id"
+    )
+    return tuple(_offer(row) for row in await rows(tx, sql, {"agency": desk, "account": account, "since": since}))
+
+
 async def offer(tx: AsyncConnection, agency: str, offer_id: str, account: str | None = None) -> Offer:
     """Return an offer that the agency holds or ever held. Rejected 404: no such offer, another agency's, or hidden from this person."""
     sql = f"SELECT {_OFFER} FROM intake.offer o WHERE offer_id = :id AND agency = :agency AND {_THIS_ONE_MAY}"
@@ -140,11 +158,11 @@ async def holders(tx: AsyncConnection, offer_ids: Iterable[str]) -> dict[str, st
     return {row[0]: row[1] for row in found}
 
 
-async def track_offers(tx: AsyncConnection, track_ids: Iterable[str]) -> dict[str, list[Asking]]:
-    """Return track id → its offers, of all agencies, as far as the line of steps shows them."""
-    sql = "SELECT track_id, step, kind, state, closed_at IS NULL, agency FROM intake.offer WHERE track_id = ANY(CAST(:ids AS text[]))"
+async def track_offers(tx: AsyncConnection, case_ids: Iterable[str]) -> dict[str, list[Asking]]:
+    """Return, for these cases, track id → its offers, of all agencies, as far as the line of steps shows them."""
+    sql = "SELECT track_id, step, kind, state, closed_at IS NULL, agency FROM intake.offer WHERE case_id = ANY(CAST(:ids AS text[]))"
     found: dict[str, list[Asking]] = {}
-    for track, *asking in await rows(tx, sql, {"ids": sorted(set(track_ids))}):
+    for track, *asking in await rows(tx, sql, {"ids": sorted(set(case_ids))}):
         found.setdefault(track, []).append(Asking(*asking))
     return found
 

@@ -9,14 +9,14 @@ import msgspec
 from referral.domain.case_number import case_number
 from referral.errors import Rejected
 from referral.wire import hpke
-from services.intake import audit_client, store
+from services.intake import audit_client, contacts, store
 from services.intake.api import fhir, fhir_types, schemas
 from services.intake.api.agency_request import AgencyRequest, known_id
-from services.intake.casefile import access, disclose, links, sections
+from services.intake.casefile import access, disclose, links, locations, sections
 from services.intake.casefile.disclosure_rules import Reader
 from services.intake.commands import idempotency
 from services.intake.messages.timestamps import when
-from services.intake.model import Referral
+from services.intake.model import Referral, Spot
 from services.intake.projection.timeline import Line
 
 SHOWN = 200
@@ -91,9 +91,12 @@ async def offers(call: AgencyRequest) -> schemas.Offers:
 
 
 async def offer(call: AgencyRequest) -> schemas.OfferState:
-    """One offer that your agency holds or held."""
+    """One offer that your agency holds or held, and whom you may telephone about it."""
     async with call.door.begin() as tx:
-        return schemas.offer(await store.offer(tx, call.agency, known_id(call, "offer_id", "offer")))
+        row = await store.offer(tx, call.agency, known_id(call, "offer_id", "offer"))
+        track = (await store.track_offers(tx, [row.case_id])).get(row.track_id, ())
+        desk = (await locations.spots(tx, call.door.keys, [row.case_id])).get(row.case_id, Spot()).desk
+    return schemas.offer(row, contacts.contacts(call.door.lists(), row, track, desk))
 
 
 async def case(call: AgencyRequest) -> schemas.CaseState:

@@ -12,6 +12,7 @@ from msgspec import Struct
 from referral.domain.case_number import case_number
 from referral.domain.events import Door
 from referral.proof.receipt import PROMISE_S, statement
+from services.intake.contacts import Contact
 from services.intake.messages.timestamps import when
 from services.intake.model import REUSED, Offer, Receipt, Referral, Refusal, Task
 from services.intake.projection.offers import UNTOLD
@@ -103,10 +104,18 @@ class ReferralState(Struct, frozen=True, kw_only=True):
     case_number: str = ""
 
 
+class ContactState(Struct, frozen=True, kw_only=True):
+    """An office that you may telephone about the case. step: the one that it holds; empty for the desk of the case."""
+
+    step: str
+    agency: str
+    telephone: str
+
+
 class OfferState(Struct, frozen=True, kw_only=True):
     """An offer that your agency holds or held. words: answers that are possible now or later; none once it has ended, but a late ACCEPT of
     one that expired, which counts while nobody else has accepted. due: the next limit, which due_what names. case_number: as the inbox
-    and every message to staff show it. pathway: the procedure."""
+    and every message to staff show it. pathway: the procedure. contacts: of one offer alone, those that the procedure names."""
 
     offer_id: str
     case_id: str
@@ -133,6 +142,7 @@ class OfferState(Struct, frozen=True, kw_only=True):
     closed_at: str | None
     case_number: str = ""
     pathway: str = ""
+    contacts: tuple[ContactState, ...] = ()
 
 
 class Offers(Struct, frozen=True, kw_only=True):
@@ -295,10 +305,12 @@ def referral(row: Referral, state: str, waits_for: str = "") -> ReferralState:
     )
 
 
-def offer(row: Offer) -> OfferState:
+def offer(row: Offer, contacts: Iterable[Contact] = ()) -> OfferState:
     times: dict[str, Any] = {"due": maybe(row.due), "opened_at": when(row.opened_at), "closed_at": maybe(row.closed_at)}
-    same = {name: getattr(row, name) for name in OfferState.__struct_fields__ if name not in (*times, "words", "case_number")}
-    return OfferState(**same, **times, words=possible(row), case_number=case_number(row.case_id))
+    shown = tuple(ContactState(step=one.step, agency=one.agency, telephone=one.telephone) for one in contacts)
+    made: dict[str, Any] = {"words": possible(row), "case_number": case_number(row.case_id), "contacts": shown}
+    same = {name: getattr(row, name) for name in OfferState.__struct_fields__ if name not in (*times, *made)}
+    return OfferState(**same, **times, **made)
 
 
 def possible(row: Offer) -> tuple[str, ...]:

@@ -13,12 +13,12 @@ from referral.domain.case_number import case_number
 from referral.domain.events import StepKind
 from referral.domain.policy import Policy
 from referral.runtime.i18n import Name, Words
-from services.intake.model import Asking, Offer, Spot
+from services.intake.contacts import HELD
+from services.intake.model import Asking, Spot
 
 AHEAD, ASKED, TAKEN, DONE, TOLD = "ahead", "asked", "taken", "done", "told"
 """States of a step, as its offers show them."""
 _WAITS = ("OFFERED", "ACKNOWLEDGED")
-_HELD = ("ACCEPTED", "ON_HOLD")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +29,6 @@ class Stage:
     state: str
     word: str
     ours: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Contact:
-    """An office that the reader may telephone about this case. what: its step, or that it is the desk. telephone: E.164, or empty."""
-
-    what: str
-    agency: str
-    telephone: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,29 +78,9 @@ def state(offers: Collection[Asking]) -> str:
     live = [offer.state for offer in offers if offer.open]
     if any(at in _WAITS for at in live):
         return ASKED
-    if any(at in _HELD for at in live):
+    if any(at in HELD for at in live):
         return TAKEN
     return DONE if any(offer.state == "COMPLETED" for offer in offers) else AHEAD
-
-
-def contacts(policy: Policy, offer: Offer, offers: Iterable[Asking], desk: str, say: Words, name: Name) -> tuple[Contact, ...]:
-    """Return the offices that an agency is shown beside its offer: the holders of the steps that the procedure names, and the desk.
-
-    offers: of the same track. An office is shown while it holds its step, and no longer.
-    """
-    procedure = next((found for found in policy.current if found.id == offer.pathway), None)
-    step = procedure.step(offer.step) if procedure else None
-    held = [one for one in offers if one.open and one.state in _HELD and one.agency != offer.agency]
-    named = [(name("step", about), one.agency) for about in (step.contacts if step else ()) for one in held if one.step == about]
-    if desk and desk != offer.agency:
-        named.append((say("contact.desk"), desk))
-    return tuple(Contact(what, name("agency", agency), telephone(policy, agency)) for what, agency in dict.fromkeys(named))
-
-
-def telephone(policy: Policy, agency: str) -> str:
-    """Return the number of an agency's office; empty where the directory has none."""
-    found = policy.agencies.get(agency)
-    return found.telephone if found else ""
 
 
 def steps(policy: Policy, pathway: str) -> tuple[str, ...]:

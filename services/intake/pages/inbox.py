@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,17 +14,18 @@ from starlette.responses import RedirectResponse, Response
 
 from referral.domain.rules.telephone import CALLS
 from referral.errors import Rejected
-from services.intake import notifier_client, store
+from services.intake import contacts, notifier_client, store
 from services.intake.casefile import disclose, locations
 from services.intake.casefile.disclosure_rules import Reader
 from services.intake.commands import act_on_case, idempotency
 from services.intake.commands.act_on_case import Post
+from services.intake.contacts import Contact
 from services.intake.messages.responses import WORDS_LIMIT
 from services.intake.model import Answer, Offer, Spot, Task
 from services.intake.pages import ask_once as asking
 from services.intake.pages import case_head, confirmation, forms, guidance, labels, told
 from services.intake.pages import offer as pages_offer
-from services.intake.pages.case_head import Contact, Stage
+from services.intake.pages.case_head import Stage
 from services.intake.pages.forms import Entered
 from services.intake.pages.page_request import PageRequest, known_id
 
@@ -160,23 +161,23 @@ async def beside(tx: AsyncConnection, call: PageRequest, offer: Offer) -> Beside
     render, agency = call.pages.render, call.visit.who.agency
     policy, say, name = render.policy(), render.say(call.visit), render.name(call.visit)
     spot = (await locations.spots(tx, call.pages.door.keys, [offer.case_id])).get(offer.case_id, Spot())
-    track = (await store.track_offers(tx, [offer.track_id])).get(offer.track_id, [])
+    track = (await store.track_offers(tx, [offer.case_id])).get(offer.track_id, [])
     live = offer.closed_at is None and offer.declined_by is None
     return Beside(
         spot=spot,
         answers=await store.answers(tx, offer.offer_id),
         who=(await store.holders(tx, [offer.offer_id])).get(offer.offer_id, ""),
         stages=case_head.stages(case_head.steps(policy, offer.pathway), track, agency, say, name) if live else (),
-        contacts=case_head.contacts(policy, offer, track, spot.desk, say, name) if live and agency == offer.agency else (),
+        contacts=contacts.contacts(call.pages.door.lists(), offer, track, spot.desk) if agency == offer.agency else (),
     )
 
 
-async def where(tx: AsyncConnection, call: PageRequest, rows: Iterable[Offer | Task]) -> dict[str, tuple[Stage, ...]]:
+async def where(tx: AsyncConnection, call: PageRequest, rows: Sequence[Offer | Task]) -> dict[str, tuple[Stage, ...]]:
     """Return track id → where its case stands, for the tracks of these rows."""
     render, agency = call.pages.render, call.visit.who.agency
     policy, say, name = render.policy(), render.say(call.visit), render.name(call.visit)
     pathways = {row.track_id: row.pathway for row in rows if row.track_id and row.pathway}
-    offers = await store.track_offers(tx, pathways)
+    offers = await store.track_offers(tx, {row.case_id for row in rows if row.track_id in pathways})
     return {
         track: case_head.stages(case_head.steps(policy, pathway), offers.get(track, ()), agency, say, name)
         for track, pathway in pathways.items()
@@ -241,8 +242,11 @@ def offer_page(
         here=here,
         status=status,
         view=pages_offer.view(offer, known.spot, say, name, reasons, visit.now, call=by_phone, who=known.who, stages=known.stages),
-        telephone=case_head.telephone(render.policy(), offer.agency) if by_phone else "",
-        contacts=known.contacts,
+        telephone=call.pages.door.lists().telephones.get(offer.agency, "") if by_phone else "",
+        contacts=[
+            (name("step", one.step) if one.step else say("contact.desk"), name("agency", one.agency), one.telephone)
+            for one in known.contacts
+        ],
         told=line,
         guidance=guidance.view(render.policy(), call.pages.door.lists().number, offer.pathway, offer.step, say),
         shown=shown,

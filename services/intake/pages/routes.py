@@ -20,7 +20,7 @@ from referral.domain.policy import Policy
 from referral.runtime.http_server import Strict
 from services.intake import problems
 from services.intake.context import IntakeContext
-from services.intake.pages import desk, forms, inbox, render, signin
+from services.intake.pages import desk, forms, inbox, overview, render, signin
 from services.intake.pages.page_request import PAUSE_S, Page, PageRequest, Pages, endpoint, lost
 from services.intake.pages.session import Cookies
 
@@ -59,6 +59,9 @@ def routes(pages: Pages) -> list[BaseRoute]:
         *post("/signout", signin.sign_out),
         *post("/language", signin.choose_language, strangers=True),
         get("/inbox", inbox.inbox),
+        get("/overview", overview.overview),
+        *post("/overview/find", overview.find),
+        *post("/overview/progress", overview.progress),
         get("/offers/{id}", inbox.offer),
         *post("/offers/{id}/show", inbox.show),
         *post("/offers/{id}/answer", inbox.answer),

@@ -11,6 +11,8 @@ from referral.domain.case_number import case_number
 from referral.domain.events import StepKind
 from referral.errors import Rejected
 from referral.runtime import i18n
+from services.intake import policy_view
+from services.intake.contacts import contacts
 from services.intake.model import Asking, Offer, Spot
 from services.intake.pages import case_head, confirmation, forms, labels, relative_time, render
 from services.intake.pages import offer as pages_offer
@@ -20,6 +22,7 @@ from tests.stories import teller
 
 SAY = i18n.load(render.WORDS)["en"]
 SHIPPED = teller.policy()
+LISTS = policy_view.of(SHIPPED, 1)
 NOW = 1_764_036_000_000_000
 MINUTE = 60_000_000
 
@@ -165,17 +168,19 @@ def test_the_offices_that_the_procedure_names_are_shown_while_they_hold_their_st
 
     def shown(step: str, agency: str, desk: str = "desk-prizren") -> list[tuple[str, str, str]]:
         asked = offer(step=step, agency=agency, pathway="trafficking-child")
-        return [(one.what, one.agency, one.telephone) for one in case_head.contacts(SHIPPED, asked, track, desk, SAY, name)]
+        return [(one.step, one.agency, one.telephone) for one in contacts(LISTS, asked, track, desk)]
 
     def number(agency: str) -> str:
         return SHIPPED.agencies[agency].telephone
 
-    desk = ("Desk on duty", "agency:desk-prizren", number("desk-prizren"))
-    assert shown("police", "police-prizren") == [("step:support", "agency:advocate-prizren", number("advocate-prizren")), desk]
-    support = [("step:police", "agency:police-prizren", number("police-prizren")), ("step:shelter", "agency:shelter-linden", ""), desk]
+    desk = ("", "desk-prizren", number("desk-prizren"))
+    assert shown("police", "police-prizren") == [("support", "advocate-prizren", number("advocate-prizren")), desk]
+    support = [("police", "police-prizren", number("police-prizren")), ("shelter", "shelter-linden", ""), desk]
     assert shown("support", "advocate-prizren") == support and number("police-prizren")
     assert shown("coordinator", "coordinator-prizren") == [desk], "whoever is told without identity learns of nobody else"
-    assert shown("police", "desk-prizren", desk="desk-prizren") == [("step:support", "agency:advocate-prizren", number("advocate-prizren"))]
+    assert shown("police", "desk-prizren", desk="desk-prizren") == [("support", "advocate-prizren", number("advocate-prizren"))]
+    over = offer(step="police", pathway="trafficking-child", closed_at=NOW)
+    assert contacts(LISTS, over, track, "desk-prizren") == contacts(LISTS, offer(declined_by="e"), track, "desk-prizren") == ()
 
 
 def test_no_procedure_shows_the_police_or_a_notice_where_a_person_is_kept_safe() -> None:

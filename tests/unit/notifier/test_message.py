@@ -24,13 +24,15 @@ EXPECTED = {
     ),
     "sr-Latn": (
         "Molimo pogledajte svoje prijemno sanduče (DABO-KILU-REMAT)",
-        "Nešto u vašem prijemnom sandučetu čeka da ga neko pogleda.\n\nPrijemno sanduče: https://inbox.example/\nSlučaj: DABO-KILU-REMAT\n\n"
+        "Nešto u vašem prijemnom sandučetu čeka da ga neko pogleda.\n\n"
+        "Prijemno sanduče: https://inbox.example/\nSlučaj: DABO-KILU-REMAT\n\n"
         "Zbog poverljivosti ova poruka ne sadrži pojedinosti. Molimo ne odgovarajte na nju.\n",
         "VEŽBA: ",
     ),
     "sr-Cyrl": (
         "Молимо погледајте своје пријемно сандуче (DABO-KILU-REMAT)",
-        "Нешто у вашем пријемном сандучету чека да га неко погледа.\n\nПријемно сандуче: https://inbox.example/\nСлучај: DABO-KILU-REMAT\n\n"
+        "Нешто у вашем пријемном сандучету чека да га неко погледа.\n\n"
+        "Пријемно сандуче: https://inbox.example/\nСлучај: DABO-KILU-REMAT\n\n"
         "Због поверљивости ова порука не садржи појединости. Молимо не одговарајте на њу.\n",
         "ВЕЖБА: ",
     ),

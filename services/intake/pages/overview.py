@@ -1,0 +1,129 @@
+"""Pages of the overview: what an agency or desk has open, what is late, and the search by case number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.responses import RedirectResponse, Response
+
+from referral.domain import case_number
+from referral.domain.events import SectionDisclosed
+from referral.runtime.postgres import clock, queue
+from services.intake import store
+from services.intake.casefile import access, locations
+from services.intake.model import Offer, Spot, Task
+from services.intake.pages import case_head, tally
+from services.intake.pages.case_head import CaseHead
+from services.intake.pages.page_request import PageRequest
+
+DAY_US = 24 * 60 * 60 * 1_000_000
+INFORMED = 50
+"""Most cases of which one page shows the progress (ours); the newest."""
+FOUND = 20
+"""Most links of one search (ours): a case has some steps at one agency, and a number has hardly ever two cases."""
+
+
+async def overview(call: PageRequest) -> Response:
+    """Return what is open by step and age band, the list of it, and the last days; for a desk of all agencies in its cases."""
+    return await _page(call)
+
+
+async def find(call: PageRequest) -> Response:
+    """Go to the page of the case with this number, or list its pages. An unknown number and another agency's are the same."""
+    typed = call.form.get("number", "")
+    number = case_number.read(typed)
+    if number is None:
+        return await _page(call, typed=typed, wrong="find.wrong", status=422)
+    who = call.visit.who
+    async with call.pages.door.begin() as tx:
+        hrefs = await _hrefs(tx, number, who.agency, who.id, desk=who.desk)
+    if not hrefs:
+        return await _page(call, typed=number, wrong="find.none", status=404)
+    if len(hrefs) == 1:
+        return RedirectResponse(next(iter(hrefs)), status_code=303)
+    return await _page(call, typed=number, found=hrefs)
+
+
+async def progress(call: PageRequest) -> Response:
+    """Show how far each open case is of which the agency is informed: a coordinator's municipality. Nothing says who the child is.
+
+    Each reading is committed before the page leaves, as for a section of the case file.
+    """
+    who, render, door = call.visit.who, call.pages.render, call.pages.door
+    say, name, policy = render.say(call.visit), render.name(call.visit), render.policy()
+    heads: list[CaseHead] = []
+    async with door.begin() as tx:
+        informed = await _informed(tx, who.agency, who.id)
+        offers = await store.track_offers(tx, informed)
+        spots = await locations.spots(tx, door.keys, informed)
+        for case_id, notice in sorted(informed.items()):  # every transaction locks cases in this order
+            case = await access.hold(tx, door.keys, case_id)
+            if (await access.involvement(tx, who.agency, case_id)).barred(who.agency, who.id) or case.closed:
+                continue
+            read = SectionDisclosed(
+                offer_id=notice.offer_id, agency=who.agency, by=who.id, section="progress", basis="notice", at=await clock.now(tx)
+            )
+            await queue.put_all(tx, [queue.row(case_id, read, door.new_id(), case.key, case.drill)])
+            stages = case_head.stages(case_head.steps(policy, notice.pathway), offers.get(notice.track_id, ()), who.agency, say, name)
+            heads.append(case_head.head(case_id, spots.get(case_id, Spot()), notice.pathway, say, name, stages=stages))
+    return await _page(call, heads=heads)
+
+
+async def _informed(tx: AsyncConnection, agency: str, account: str) -> dict[str, Offer]:
+    """Return case id → the newest notice to the agency about it, of the newest cases."""
+    notices: dict[str, Offer] = {}
+    for offer in await store.offers_since(tx, agency, account, 0):
+        if offer.kind == "NOTIFY" and offer.state != "CANCELLED":
+            notices.setdefault(offer.case_id, offer)
+    return dict(list(notices.items())[:INFORMED])
+
+
+async def _hrefs(tx: AsyncConnection, number: str, agency: str, account: str, *, desk: bool) -> dict[str, str]:
+    """Return path → step (or what a task is about, as `about:code`) of every page that the reader has of the case with this number."""
+    own = await store.offers_since(tx, agency, account, 0)
+    calls: tuple[Offer, ...] = await store.calls(tx, agency, account) if desk else ()
+    tasks: tuple[Task, ...] = await store.desk_tasks(tx, agency, account) if desk else ()
+    cases = tally.matches(number, {*(offer.case_id for offer in (*own, *calls)), *(task.case_id for task in tasks)})
+    found = {f"/tasks/{task.task_id}": f"about:{task.about}" for task in tasks if task.case_id in cases}
+    found |= {f"/calls/{offer.offer_id}": f"step:{offer.step}" for offer in calls if offer.case_id in cases}
+    found |= {f"/offers/{offer.offer_id}": f"step:{offer.step}" for offer in own if offer.case_id in cases}
+    return dict(list(found.items())[:FOUND])
+
+
+async def _page(
+    call: PageRequest,
+    *,
+    typed: str = "",
+    wrong: str = "",
+    found: Mapping[str, str] | None = None,
+    heads: Sequence[CaseHead] | None = None,
+    status: int = 200,
+) -> Response:
+    who, render = call.visit.who, call.pages.render
+    say, name = render.say(call.visit), render.name(call.visit)
+    since = call.visit.now - tally.DAYS * DAY_US
+    async with call.pages.door.begin() as tx:
+        offers = await store.offers_since(tx, who.agency, who.id, since)
+        if who.desk:
+            every = {offer.offer_id: offer for offer in (*offers, *await store.desk_offers_since(tx, who.agency, who.id, since))}
+            offers = tuple(every.values())
+        live = [offer for offer in offers if offer.closed_at is None]
+        spots = await locations.spots(tx, call.pages.door.keys, [offer.case_id for offer in live])
+        held = await store.holders(tx, [offer.offer_id for offer in live])
+    bands = call.pages.door.lists().codes.get("age-band", ())
+    links = [(href, name(*what.split(":", 1))) for href, what in (found or {}).items()]
+    return render.page(
+        "overview.html",
+        call.visit,
+        here="/overview",
+        status=status,
+        tally=tally.tally(offers, who.agency, spots, held, bands, say, name, call.visit.now),
+        days=tally.DAYS,
+        desk=who.desk,
+        typed=typed,
+        wrong=say(wrong) if wrong else "",
+        links=links,
+        heads=heads,
+        informed=any(offer.kind == "NOTIFY" for offer in offers),
+    )
