@@ -200,12 +200,12 @@ def test_a_desk_records_a_telephone_answer_and_instructs(world: World, browser: 
     send(browser, f"a[href='/calls/{call}']")
     word(browser, "ACCEPT")
     browser.get(f"{world.url}/tasks/{task}")
-    press(browser, "main details:nth-of-type(1) summary")
-    send(browser, "main details:nth-of-type(1) form button")
+    press(browser, "details:has(#OFFER-target) > summary")
+    send(browser, "details:has(#OFFER-target) form button")
     assert text(browser, "#OFFER-target-error") == "Needed for this choice."
     press(browser, "#OFFER-target option:nth-child(2)")
-    press(browser, "details[open] input[name=reason]")
-    send(browser, "details[open] form button")
+    press(browser, "details[open]:has(form) input[name=reason]")
+    send(browser, "details[open]:has(form) form button")
     assert "Instruction given: Ask this service" in text(browser)
     answer, instruction = world.queued()[-2:]
     assert (answer.via, answer.by, answer.recorded_by) == (Via.PHONE, None, account)
