@@ -164,6 +164,11 @@ AUDIT = (
         "Display the events of the log: time, entry, verification mark, event, actor, reason.",
     ),
     Named(
+        "guidance",
+        "referral.cli.audit.guidance:guidance_command",
+        "Print the guidance that the page of a step showed at a moment: bundle, entry, verification mark, and the exact texts.",
+    ),
+    Named(
         "figures",
         "referral.cli.audit.figures:figures_command",
         "Recompute the figures of oversight from every event of the log, and compare releases with them: "

@@ -104,7 +104,13 @@ def replay_command(
     """
     pinned = source.file(witnesses)
     selection = Selection(
-        case=case, agency=agency, type=type_, first=first, last=last, after=_time(after, "--after"), before=_time(before, "--before")
+        case=case,
+        agency=agency,
+        type=type_,
+        first=first,
+        last=last,
+        after=read_time(after, "--after"),
+        before=read_time(before, "--before"),
     )
     if at and not case:
         raise typer.BadParameter("--at needs --case: it tells how one case stood")
@@ -171,19 +177,20 @@ def _case(book: Casebook, key: bytes | None, where: Sequence[int]) -> list[Line]
 
 def _own(book: Casebook, where: Sequence[int]) -> list[Line]:
     entries, marks = book.of(where)
-    bundles = list(_bundles(book)) if any(entry.kind is Kind.POLICY for entry in entries) else []
-    return [structs.replace(own_line(entry, bundles), mark=marks[entry.idx]) for entry in entries]
+    known = [body for _, _, body in bundles(book)] if any(entry.kind is Kind.POLICY for entry in entries) else []
+    return [structs.replace(own_line(entry, known), mark=marks[entry.idx]) for entry in entries]
 
 
-def _bundles(book: Casebook) -> Iterator[PolicyActivated]:
-    """Yield every policy bundle in the log that can be read."""
+def bundles(book: Casebook) -> Iterator[tuple[int, str, PolicyActivated]]:
+    """Yield every policy bundle in the log that can be read, with its index and mark."""
     for index in [index for index, said in book.leaves() if said.kind is Kind.POLICY]:
+        entry, mark = book.entry(index)
         try:
-            body = plain(book.entry(index)[0])
+            body = plain(entry)
         except (Malformed, NewerVersion):
             continue
         if isinstance(body, PolicyActivated):
-            yield body
+            yield index, mark, body
 
 
 def _mark(line: Line, proven: str) -> str:
@@ -193,7 +200,7 @@ def _mark(line: Line, proven: str) -> str:
 def _at(book: Casebook, keys: Keys, case: str, at: str, as_json: bool) -> int:
     """Print the state of one case at an entry or time."""
     entries, marks = book.of(book.case(case))
-    moment = None if at.isdigit() else _time(at, "--at")
+    moment = None if at.isdigit() else read_time(at, "--at")
     there = [e for e in entries if (e.idx <= int(at) if moment is None else _when(e) <= moment)]
     key = keys([case]).get(case)
     if not there:
@@ -218,7 +225,7 @@ def _when(entry: Entry) -> int:
     return entry.recorded_at or entry.kafka_time * 1000
 
 
-def _time(word: str, option: str) -> int | None:
+def read_time(word: str, option: str) -> int | None:
     """Parse a time to µs UTC; None for an empty text. typer.BadParameter."""
     if not word:
         return None

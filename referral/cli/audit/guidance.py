@@ -1,0 +1,116 @@
+"""`referral audit guidance`: print the texts that the page of a step showed at a moment, from the policy bundles in the log.
+
+No event says what a page showed. It follows from the bundle in force, by the function that the page uses itself (`Policy.guiding`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
+
+import typer
+from msgspec import Struct
+
+from referral.cli import console
+from referral.cli.audit import source
+from referral.cli.audit.replay import bundles, casebook, read_time
+from referral.cli.audit.source import Export, Witnesses
+from referral.domain.events import PolicyActivated
+from referral.domain.local_time import moment
+from referral.domain.policy import Policy, PolicyErrors, policy
+from referral.domain.policy.guidance import WRITTEN
+from referral.domain.policy.reading.reader import allowed
+from referral.errors import Rejected
+from referral.proof.lookup import BAD
+
+MARGIN_US = 60 * 1_000_000
+"""Around an activation either bundle may have been on the page (ours): pages show a new bundle in seconds; clocks agree to a minute."""
+
+StepOf = Annotated[str, typer.Option("--step", help="Procedure and step, as trafficking-child/interview.")]
+At = Annotated[str, typer.Option("--at", help="The moment, as 2026-01-31T08:15; Kosovo's time unless it names a zone. By default now.")]
+Language = Annotated[str, typer.Option("--language", help="sq, sr-Latn or en. Cyrillic was made from sr-Latn letter by letter.")]
+
+
+class Shown(Struct, frozen=True, kw_only=True):
+    """One bundle that may have been on the page. activated: µs UTC. mark: of its entry. texts: path below policy/ → the exact file."""
+
+    bundle: int
+    digest: str
+    activated: int
+    entry: int
+    mark: str
+    texts: dict[str, str]
+
+
+def guidance_command(
+    step: StepOf, export: Export = None, at: At = "", language: Language = "en", witnesses: Witnesses = None, as_json: console.Json = False
+) -> int:
+    """Print the guidance that the page of a step showed at a moment: bundle, entry, verification mark, and the exact texts.
+
+    Around an activation it prints both bundles, the newest first: one of them was on the page.
+
+    Exit 0 printed, 1 no bundle or no such step then, or a bad entry, 2 the database or a folder is unavailable.
+
+    Example: referral audit guidance export --step trafficking-child/interview --at 2026-01-31T08:15
+    """
+    pathway, _, name = step.partition("/")
+    if not name:
+        raise typer.BadParameter("--step: a step is written as trafficking-child/interview")
+    if language not in WRITTEN:
+        raise typer.BadParameter(f"--language: {allowed(language, WRITTEN)}")
+    when = read_time(at, "--at") or time.time_ns() // 1000
+    pinned = source.file(witnesses)
+    with source.opened(export) as there:
+        book, head = casebook(there.archive, pinned)
+        found = shown(list(bundles(book)), when, pathway, name, language)
+    if as_json:
+        console.document({"step": step, "at": when, "language": language, "checkpoint": head, "shown": found})
+    else:
+        for line in _lines(found, step, when, head):
+            console.console.print(line, soft_wrap=True, markup=False, highlight=False)
+    return 1 if any(each.mark == BAD for each in found) else 0
+
+
+def shown(logged: Sequence[tuple[int, str, PolicyActivated]], at: int, pathway: str, step: str, language: str) -> list[Shown]:
+    """Return the bundles of which one was on the page at this moment, the newest first. logged: index, mark and body, in order.
+
+    Rejected: no bundle was in force yet, or none of them has the step.
+    """
+    may = [n for n, (_, _, body) in enumerate(logged) if body.at <= at + MARGIN_US]
+    until = [body.at for _, _, body in logged[1:]]
+    chosen = [n for n in may if n == may[-1] or until[n] > at - MARGIN_US]
+    if not chosen:
+        raise Rejected("no-bundle", "--at", "the log has no policy bundle of that time or before")
+    found, before = list[Shown](), None
+    for n, (index, mark, body) in enumerate(logged[: chosen[-1] + 1]):
+        before = _compiled(body, before)
+        if n in chosen:
+            codes = before.guiding(pathway, step) if before else ()
+            texts = {path: body.files[path].decode() for code in codes if (path := f"guidance/{code}.{language}.md") in body.files}
+            found.insert(0, Shown(bundle=body.number, digest=body.digest, activated=body.at, entry=index, mark=mark, texts=texts))
+    if before is None or all(each.step(step) is None for each in (*before.current, *before.pinned.values()) if each.id == pathway):
+        raise Rejected("unknown-step", "--step", f"the policy of that time has no step {step} in {pathway}")
+    return found
+
+
+def _compiled(body: PolicyActivated, before: Policy | None) -> Policy | None:
+    """Compile a bundle. One that does not compile was never used: the one before stayed in force."""
+    try:
+        return policy.compile(body.files, before)
+    except PolicyErrors:
+        return before
+
+
+def _lines(found: Sequence[Shown], step: str, at: int, head: str) -> Iterator[Any]:
+    either = "" if len(found) == 1 else f"; an activation is near: one of these {len(found)} bundles was on the page"
+    yield f"{step} at {moment(at)}{either}"
+    yield head
+    for each in found:
+        yield f"policy bundle {each.bundle}, activated {moment(each.activated)}, entry {each.entry}, {each.mark}, digest {each.digest[:16]}"
+        if not each.texts:
+            yield "this bundle is from before there was guidance: the page showed none"
+        for path, text in each.texts.items():
+            yield f"\n{path}, SHA-256 {hashlib.sha256(text.encode()).hexdigest()[:16]}"
+            yield text.rstrip("\n")

@@ -1,0 +1,74 @@
+"""`audit guidance`: which texts the page of a step showed at a moment, proved by the bundles in the log."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from referral.cli import run
+from referral.domain.events import PolicyActivated
+from referral.domain.policy import compile
+from referral.runtime import i18n
+from referral.wire import codec, headers, policy_digest
+from services.intake.pages import guidance, render
+from tests.harness.audit_archive import Rows, auditor_key, exported
+from tests.harness.audit_log import FILES, MINUTE, START, Log
+
+TEXT = "guidance/one-interview.en.md"
+CALMLY = FILES[TEXT].replace(b"version: 1", b"version: 2").replace(b"One interview, by one trained person.", b"One interview, in one room.")
+NEW = {**FILES, TEXT: CALMLY}
+LATER = START + 60 * MINUTE
+EN = i18n.load(render.WORDS)["en"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An export with two bundles, an hour apart; the second has another text for the interview."""
+    place, log = tmp_path_factory.mktemp("guided"), Log()
+    body = PolicyActivated(number=2, digest=policy_digest.digest(NEW), at=LATER, files=NEW)
+    told = headers.plain(PolicyActivated.TYPE, id="00000000-0000-0000-0000-000000000002", source="routing", at=LATER)
+    log.put(PolicyActivated.TOPIC, 0, b"2", codec.encode(body), told)
+    auditor_key(place)
+    return exported(place / "log", Rows(log.entries), log.keys)
+
+
+def asked(capsys: pytest.CaptureFixture[str], folder: Path, at: int, *words: str) -> tuple[int, dict[str, Any]]:
+    when = datetime.fromtimestamp(at / 1e6, UTC).isoformat()
+    code = run(["audit", "guidance", str(folder), "--step", "trafficking-child/interview", "--at", when, *words, "--json"])
+    out = capsys.readouterr().out
+    return code, json.loads(out) if out else {}
+
+
+def test_the_bundle_in_force_then_names_the_texts_that_the_page_showed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for at, files, number in ((LATER - 30 * MINUTE, FILES, 1), (LATER + 30 * MINUTE, NEW, 2)):
+        code, said = asked(capsys, folder, at)
+        [one] = said["shown"]
+        assert (code, one["bundle"], one["mark"], one["digest"]) == (0, number, "verified", policy_digest.digest(files))
+        assert one["texts"][TEXT] == files[TEXT].decode() and len(one["texts"]) == 2
+        view = guidance.view(compile(files), number, "trafficking-child", "interview", EN)
+        assert view is not None, "and this is what the page shows, line by line"
+        for text, written in zip(view.texts, one["texts"].values(), strict=True):
+            parts = (text.do, *text.more)
+            assert all(f"- {line} [" in written for part in parts for line in part.lines) and f"# {text.title}\n" in written
+
+
+def test_around_an_activation_both_bundles_are_named_and_the_newest_first(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for at in (LATER - MINUTE // 2, LATER + MINUTE // 2):
+        code, said = asked(capsys, folder, at)
+        assert code == 0 and [one["bundle"] for one in said["shown"]] == [2, 1]
+    when = datetime.fromtimestamp(LATER / 1e6, UTC).isoformat()
+    assert run(["audit", "guidance", str(folder), "--step", "trafficking-child/interview", "--at", when, "--language", "sq"]) == 0
+    out = capsys.readouterr().out
+    assert "one of these 2 bundles was on the page" in out and out.count("## Bëni tani") == 4 and "verified" in out
+
+
+def test_an_unknown_step_language_or_time_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert asked(capsys, folder, START - 10 * MINUTE)[0] == 1
+    assert run(["audit", "guidance", str(folder), "--step", "trafficking-child/school"]) == 1
+    assert run(["audit", "guidance", str(folder), "--step", "interview"]) == 2
+    assert run(["audit", "guidance", str(folder), "--step", "trafficking-child/interview", "--language", "de"]) == 2
+    assert asked(capsys, folder, LATER, "--language", "sr-Latn")[0] == 0
