@@ -27,6 +27,7 @@ from services.intake.erasure.worker import ErasureWorker
 from services.intake.handle import Intake
 from services.intake.pages import routes as pages
 from services.intake.policy_view import PolicyInForce
+from services.intake.public import routes as public_door
 from services.intake.unanswered import ReceiptCheck
 
 CONNECTIONS = 8
@@ -93,7 +94,8 @@ def application(door: IntakeContext, in_force: PolicyInForce, private: X25519Pri
     """Return the HTTP application: the agencies' API and the staff inbox. secure: people reach the pages over https."""
     public = private.public_key().public_bytes_raw() if private else None
     routes = [*api.routes(door, public), *person_routes.routes(door)]
-    return pages.application(routes, pages.made(door, lambda: in_force.policy, secure=secure))
+    inbox = pages.made(door, lambda: in_force.policy, secure=secure)
+    return pages.application([*routes, *public_door.routes(inbox)], inbox)
 
 
 async def main(settings: Settings) -> None:

@@ -18,6 +18,8 @@ from referral.errors import Rejected, Unavailable
 from referral.runtime import garbage, observe
 from referral.runtime.policy_feed import Bundles
 
+PUBLIC = "public"
+"""The agency in whose name the public page refers; the page is closed unless the directory has it, as `unverified`."""
 RAISED = "raised"
 """The kind of link between a case that the system raised and the case that it is about. No person may order such a link."""
 
@@ -45,6 +47,8 @@ class Lists(Struct, frozen=True, kw_only=True):
     """Sections that identify the person."""
     without_consent: frozenset[tuple[str, str]] = frozenset()
     """(pathway, step) of the steps that continue when consent is withdrawn."""
+    public: str = ""
+    """Agency in whose name the public page refers: nobody vouches for it. Empty: the page takes nothing."""
     signing: Mapping[str, Signing] = {}
     """Agencies whose systems sign, each with its keys."""
     contacts: Mapping[tuple[str, str], tuple[str, ...]] = {}
@@ -131,6 +135,7 @@ def of(policy: Policy, number: int) -> Lists:
         country_desk=policy.country_desk,
         contacts={(version.id, step.id): step.contacts for version in every for step in version.steps if step.contacts},
         telephones={id: agency.telephone for id, agency in policy.agencies.items() if agency.telephone},
+        public=PUBLIC if PUBLIC in policy.agencies and policy.agencies[PUBLIC].unverified else "",
     )
 
 

@@ -204,7 +204,7 @@ def test_a_desk_records_a_telephone_answer_and_instructs(world: World, browser: 
     send(browser, "details:has(#OFFER-target) form button")
     assert text(browser, "#OFFER-target-error") == "Needed for this choice."
     press(browser, "#OFFER-target option:nth-child(2)")
-    press(browser, "#OFFER-reason option:nth-child(2)")
+    press(browser, "details[open]:has(form) input[name=reason]")
     send(browser, "details[open]:has(form) form button")
     assert "Instruction given: Ask this service" in text(browser)
     answer, instruction = world.queued()[-2:]

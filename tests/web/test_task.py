@@ -60,7 +60,7 @@ def test_one_press_confirms_what_silence_decided(world: World, browser: Chrome, 
     browser.get(f"{world.url}/tasks/{confirm}")
     assert "Nobody decided in time, so the safest code was taken: “High risk”." in text(browser)
     press(browser, "main details:has(form) summary")
-    press(browser, "#SETTLE-reason option[value=best-interest]")
+    press(browser, "details[open]:has(form) input[name=reason][value=best-interest]")
     picture(browser, pictures / "task-confirm.png")
     send(browser, "details[open]:has(form) form button")
     assert "Instruction given: Settle with a decision" in text(browser)

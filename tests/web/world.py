@@ -54,6 +54,7 @@ from services.intake.context import IntakeContext
 from services.intake.handle import Intake
 from services.intake.messages import submission
 from services.intake.pages import routes as pages
+from services.intake.public import routes as public_door
 from tests.harness.erased import KEY
 from tests.harness.waiting import PATIENCE_S
 
@@ -94,11 +95,8 @@ class World:
         return self._loop.run_until_complete(made())
 
     def _app(self) -> Starlette:
-        return self._here(
-            lambda: pages.application(
-                routes.routes(self.door, None), pages.made(self.door, lambda: self.policy, secure=False, patience_s=0)
-            )
-        )
+        inbox = pages.made(self.door, lambda: self.policy, secure=False, patience_s=0)
+        return self._here(lambda: pages.application([*routes.routes(self.door, None), *public_door.routes(inbox)], inbox))
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)

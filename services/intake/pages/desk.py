@@ -17,6 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from referral.domain.events import Decided
 from referral.domain.policy import Policy
 from referral.domain.rules.conditions import SETTLED
+from referral.domain.rules.context import UNCONFIRMED
 from referral.errors import Rejected
 from referral.runtime.keys.case_keys import Keys
 from services.intake import store
@@ -62,6 +63,8 @@ async def answer_call(call: PageRequest) -> Response:
 async def task(call: PageRequest) -> Response:
     """Return the page of one task of the person's desk."""
     data = await _tasked(call)
+    if data.task.about == UNCONFIRMED:
+        return RedirectResponse(f"/unverified/{data.task.task_id}", status_code=303)
     name = call.pages.render.name(call.visit)
     asked = {offer.offer_id: told.asked_of(offer, name("agency", offer.agency)) for offer in data.offers}
     if data.task.closed_at is None:

@@ -23,7 +23,7 @@ from services.intake.contacts import Contact
 from services.intake.messages.responses import WORDS_LIMIT
 from services.intake.model import Answer, Offer, Spot, Task
 from services.intake.pages import ask_once as asking
-from services.intake.pages import case_head, confirmation, forms, guidance, labels, told
+from services.intake.pages import case_head, confirmation, forms, guidance, labels, told, unconfirmed
 from services.intake.pages import offer as pages_offer
 from services.intake.pages.case_head import Stage
 from services.intake.pages.forms import Entered
@@ -42,7 +42,7 @@ async def inbox(call: PageRequest) -> Response:
         offers |= {offer.offer_id: offer for offer in await store.open_offers(tx, who.agency, who.id)}
         calls = await store.calls(tx, who.agency, who.id) if who.desk else ()
         every = await store.desk_tasks(tx, who.agency, who.id) if who.desk else ()
-        tasks = [task for task in every if task.about not in CALLS]
+        tasks, unverified = unconfirmed.apart(task for task in every if task.about not in CALLS)
         cases = [offer.case_id for offer in (*offers.values(), *calls)] + [task.case_id for task in tasks]
         spots = await locations.spots(tx, call.pages.door.keys, cases)
         crowds = await locations.crowds(tx, who.agency, call.visit.now) if who.desk else ()
@@ -51,7 +51,7 @@ async def inbox(call: PageRequest) -> Response:
     render = call.pages.render
     say, name = render.say(call.visit), render.name(call.visit)
     groups = labels.groups(offers.values(), calls, tasks, labels.Known(spots, held, stages), say, name, call.visit.now)
-    empty = not (groups.answer or groups.tasks or groups.calls or groups.work)
+    empty = not (unverified or groups.answer or groups.tasks or groups.calls or groups.work)
     many = [say("inbox.crowd", agency=name("agency", agency), number=number) for agency, number in crowds]
     desk = name("agency", who.agency)
     asked = {f"/offers/{offer.offer_id}": told.asked_of(offer) for offer in offers.values() if told.awaited(offer)}
@@ -60,7 +60,8 @@ async def inbox(call: PageRequest) -> Response:
     lines = await told_lines(call, {href: what for href, what in asked.items() if href in groups.shown()})
     away = [line for line in told.once(lines.values()) if line.away]  # said once, not on every card
     told_of = {} if away else lines
-    return render.page("inbox.html", call.visit, groups=groups, empty=empty, crowds=many, told=told_of, away=away)
+    waits = unconfirmed.line(unverified, say, call.visit.now)
+    return render.page("inbox.html", call.visit, groups=groups, empty=empty, crowds=many, told=told_of, away=away, unverified=waits)
 
 
 async def offer(call: PageRequest) -> Response:

@@ -193,7 +193,7 @@ def choices(policy: Policy, lists: Lists, pathway: str, step: str, seat: int) ->
     return Choices(
         services=tuple((service.id, service.agency) for service in policy.services.values() if roles & service.roles),
         codes=tuple(dict.fromkeys(code for at_step in every for code in at_step.codes)),
-        reasons=lists.codes.get("instruction-reason", ()),
+        reasons=tuple(r for r in lists.codes.get("instruction-reason", ()) if r not in lists.codes.get("refusal-reason", ())),
         pathways=lists.codes.get("procedure", ()),
         links=lists.codes.get("linking", ()),
         acts=any(at_step.kind is not StepKind.DECIDE and at_step.kind not in TOLD for at_step in every),

@@ -23,6 +23,7 @@ from referral.runtime.settings import CHECKOUT, Settings
 from services.intake.api import agency_request
 from services.intake.api import routes as api
 from services.intake.pages import routes
+from services.intake.public import routes as public_door
 from tests.harness.line.intake_stack import LISTS, Stack, new_id, offer, stack, track
 
 pytestmark = pytest.mark.servers
@@ -83,7 +84,8 @@ def policy() -> Policy:
 async def served(bare: Settings) -> AsyncIterator[Served]:
     async with stack(bare) as made:
         in_force = policy()
-        app = routes.application(api.routes(made.door, b"k" * 32), routes.made(made.door, lambda: in_force, secure=True))
+        inbox = routes.made(made.door, lambda: in_force, secure=True)
+        app = routes.application([*api.routes(made.door, b"k" * 32), *public_door.routes(inbox)], inbox)
         bound = http_server.listen("127.0.0.1", 0)
         server = http_server.server(Health(), app)
         bound.listen()
@@ -203,11 +205,17 @@ def judge(one: Fuzz, answer: Answer) -> None:
 PAGES = (
     "/", "/inbox", "/signin", "/signin?to={}", "/signout", "/language", "/offers/{}", "/offers/{}/show", "/offers/{}/answer", "/{}",
     "/calls/{}", "/calls/{}/answer", "/tasks/{}", "/tasks/{}/instruct", "/static/{}", "/inbox?sent={}",
+    "/refer", "/help", "/refer/receipt", "/refer/language", "/unverified", "/unverified/{}", "/unverified/{}/show", "/unverified/{}/answer",
 )  # fmt: skip
 page = st.sampled_from(PAGES).flatmap(lambda p: piece.map(lambda id: p.format(id)))
-form = st.dictionaries(st.sampled_from(["form", "login", "password", "to", "language", "word", "key", "from"]), piece, max_size=4).map(
-    lambda fields: "&".join(f"{name}={value}" for name, value in fields.items()).encode()
-)
+form = st.dictionaries(
+    st.sampled_from(["form", "login", "password", "to", "language", "word", "key", "from", "at", "go", "code", "need.note"]),
+    piece,
+    max_size=4,
+).map(lambda fields: "&".join(f"{name}={value}" for name, value in fields.items()).encode())
+
+
+OURS = r"/(signin(\?to=[/a-z0-9-]*)?|inbox|refer|(offers|calls|tasks|unverified)/[0-9a-f-]{36})"
 
 
 def test_nothing_that_is_sent_to_a_page_is_a_500_or_leaves_for_elsewhere(bare: Settings) -> None:
@@ -223,7 +231,7 @@ def test_nothing_that_is_sent_to_a_page_is_a_500_or_leaves_for_elsewhere(bare: S
             assert 200 <= answer.status < 500, (path, method, sent, answer)
             assert "x" not in answer.headers, "no header of ours is written by who asks"
             if "location" in answer.headers:
-                assert re.fullmatch(r"/(signin(\?to=[/a-z0-9-]*)?|inbox|(offers|calls|tasks)/[0-9a-f-]{36})", answer.headers["location"])
+                assert re.fullmatch(OURS, answer.headers["location"])
 
         try:
             attack()

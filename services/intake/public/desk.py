@@ -1,0 +1,208 @@
+"""Pages of a desk for referrals that nobody vouches for: the list, and one referral to read, correct, confirm or refuse."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.responses import RedirectResponse, Response
+
+from referral.domain.case_number import case_number
+from referral.domain.events import Traits
+from referral.domain.rules.context import UNCONFIRMED
+from referral.errors import Rejected
+from referral.runtime.keys.case_keys import Keys
+from services.intake import store
+from services.intake.casefile import disclose, sections
+from services.intake.casefile.disclosure_rules import Reader
+from services.intake.commands import act_on_case, idempotency
+from services.intake.commands.act_on_case import Post
+from services.intake.messages import responses
+from services.intake.messages.submission import TraitsBody
+from services.intake.model import Task
+from services.intake.pages import confirmation, inbox, relative_time, told
+from services.intake.pages.labels import URGENCIES
+from services.intake.pages.page_request import PageRequest, known_id
+from services.intake.public.form import UNKNOWN
+from services.intake.public.site import Site
+
+WRITTEN = ("narrative", "location", "identity", "reporter")
+"""Sections that the public page fills, in the order in which a desk reads them."""
+CALLED = "agreed-by-phone"
+"""Reason of a confirmation: the desk has called back."""
+FIELDS = {"found_in": "municipality", "concern": "concern", "age_band": "age-band", "urgency": "urgency"}
+"""Traits that a desk may correct before it confirms → their code list."""
+
+
+async def waiting(site: Site, call: PageRequest) -> Response:
+    """Return the list of this desk's referrals to confirm: the most urgent first, then the oldest."""
+    who = call.visit.who
+    async with call.pages.door.begin() as tx:
+        every = await store.desk_tasks(tx, who.agency, who.id) if who.desk else ()
+        tasks = [task for task in every if task.about == UNCONFIRMED]
+        traits = await _traits(tx, call.pages.door.keys, [task.case_id for task in tasks])
+    render, now = call.pages.render, call.visit.now
+    say, name = render.say(call.visit), render.name(call.visit)
+    known = sorted(((task, traits[task.case_id]) for task in tasks if task.case_id in traits), key=_order)
+    cards = [(task, facts, relative_time.clock(say, task.opened_at, now), _facts(facts, name, say)) for task, facts in known]
+    return render.page("unverified.html", call.visit, here="/unverified", cards=cards, number=case_number)
+
+
+async def one(site: Site, call: PageRequest) -> Response:
+    """Return the page of one referral. What was written stays closed until the person opens it."""
+    task, traits = await _task(call)
+    return await _page(call, task, traits)
+
+
+async def show(site: Site, call: PageRequest) -> Response:
+    """Return the page with what was written. The reading is committed before this function returns, so before any of it leaves."""
+    task, traits = await _task(call)
+    who, door = call.visit.who, call.pages.door
+    reader, read = Reader(agency=who.agency, account=who.id), dict[str, Any]()
+    async with door.begin() as tx:
+        for section in WRITTEN:
+            if versions := await disclose.versions(tx, door, reader, task.case_id, section):
+                read[section] = [version.content for version in versions if version.version == versions[-1].version or version.version < 0]
+        sql = "UPDATE intake.casefile SET read_at = coalesce(read_at, runtime.clock()) WHERE case_id = :case"
+        await tx.execute(text(sql), {"case": task.case_id})
+    return await _page(call, task, traits, read=read)
+
+
+async def answer(site: Site, call: PageRequest) -> Response:
+    """Confirm, after correcting what the desk has learnt, or refuse; once for each form."""
+    task, traits = await _task(call)
+    form, lists = call.form, call.pages.door.lists()
+    confirms = form.get("answer") == "confirm"
+    word = "CONFIRM" if confirms else "REFUSE"
+    typed = {field: form.get(field, "") for field in FIELDS} | {"reason": form.get("reason", "")}
+    if confirms:
+        errors = {field: "confirm.needed" for field, kind in FIELDS.items() if typed[field] not in lists.codes.get(kind, ())}
+    else:
+        errors = {} if typed["reason"] in lists.codes.get("refusal-reason", ()) else {"reason": "error.reason"}
+    if errors:
+        return await _page(call, task, traits, typed=typed, errors=errors, status=422)
+    corrected = msgspec.structs.replace(traits, **{field: typed[field] for field in FIELDS}, age=_age(typed["age_band"]))
+    try:
+        at = await _ordered(call, task, word, typed["reason"], corrected if corrected != traits else None)
+    except Rejected as why:
+        if why.status == 404:
+            raise
+        return await _page(call, task, traits, typed=typed, errors={"top": "error.refused"}, code=why.code, status=why.status)
+    where = f"/unverified/{task.task_id}"
+    return RedirectResponse(confirmation.link(where, word, at, call.visit.token), status_code=303)
+
+
+async def _ordered(call: PageRequest, task: Task, word: str, reason: str, corrected: Traits | None) -> int:
+    """Queue the corrected traits and the order in one transaction, in this order. Return the time of the receipt, µs UTC."""
+    door, who, key = call.pages.door, call.visit.who, call.form.get("key", "")
+
+    def post(name: str) -> Post:
+        return Post(agency=who.agency, account=who.id, key=idempotency.form_digest(door.keys, who.agency, who.id, name))
+
+    async with door.begin() as tx:
+        if corrected is not None and word == "CONFIRM":
+            body = TraitsBody(**msgspec.structs.asdict(corrected))
+            await act_on_case.traits(tx, door, post(f"{key} traits"), task.case_id, body)
+        order = responses.InstructionBody(word=word, reason=reason or CALLED, task_id=task.task_id)
+        receipt = await act_on_case.instruct(tx, door, post(key), task.case_id, order)
+    return receipt.received_at
+
+
+async def _task(call: PageRequest) -> tuple[Task, Traits]:
+    """Return the task and the traits of its case. Rejected 404: no such task of this desk, or one about something else."""
+    who, door = call.visit.who, call.pages.door
+    id = known_id(call, "task")
+    if not who.desk:
+        raise store.unknown("task", "task_id")
+    async with door.begin() as tx:
+        task = await store.task(tx, who.agency, id, who.id)
+        traits = await _traits(tx, door.keys, [task.case_id])
+    if task.about != UNCONFIRMED or task.case_id not in traits:
+        raise store.unknown("task", "task_id")
+    return task, traits[task.case_id]
+
+
+async def _traits(tx: AsyncConnection, keys: Keys, cases: Sequence[str]) -> dict[str, Traits]:
+    """Return case id → traits, for cases that the reader may see; an erased case is missing."""
+    sql = "SELECT case_id, sealed FROM intake.casefile WHERE case_id = ANY(CAST(:ids AS text[])) AND erasing_at IS NULL"
+    opened = await keys.load(tx, sorted(set(cases)))
+    rows = await store.rows(tx, sql, {"ids": list(cases)})
+    return {id: sections.facts(sections.box(opened[id]), id, bytes(sealed)).traits for id, sealed in rows if id in opened}
+
+
+def _order(waits: tuple[Task, Traits]) -> tuple[int, int, str]:
+    task, traits = waits
+    rank = URGENCIES.index(traits.urgency) if traits.urgency in URGENCIES else len(URGENCIES)
+    return rank, task.opened_at, task.task_id
+
+
+def _facts(traits: Traits, name: Any, say: Any) -> str:
+    """Return municipality, concern and age in one line; what the sender did not know is left out."""
+    known = (("municipality", traits.found_in), ("concern", traits.concern), ("age-band", traits.age_band))
+    return " · ".join(name(kind, code) for kind, code in known if code not in ("", UNKNOWN)) or str(say("refer.unknown"))
+
+
+def _age(band: str) -> str:
+    """Return the age code that belongs to an age band."""
+    low = band.partition("-")[0]
+    return "uncertain" if not low.isdigit() else "adult" if int(low) >= 18 else "child"
+
+
+async def _page(
+    call: PageRequest,
+    task: Task,
+    traits: Traits,
+    *,
+    read: Mapping[str, Sequence[Any]] | None = None,
+    typed: Mapping[str, str] | None = None,
+    errors: Mapping[str, str] | None = None,
+    code: str = "",
+    status: int = 200,
+) -> Response:
+    render, visit, lists = call.pages.render, call.visit, call.pages.door.lists()
+    say, name = render.say(visit), render.name(visit)
+    where = f"/unverified/{task.task_id}"
+    chosen = typed or {field: getattr(traits, field) for field in FIELDS}
+    asked = {where: told.asked_of(task, name("agency", visit.who.agency))} if task.closed_at is None else {}
+    lines = told.once((await inbox.told_lines(call, asked)).values())
+    return render.page(
+        "unverified_one.html",
+        visit,
+        here=where,
+        status=status,
+        task=task,
+        number=case_number(task.case_id),
+        facts=_facts(traits, name, say),
+        urgency=(traits.urgency, name("urgency", traits.urgency)),
+        since=relative_time.clock(say, task.opened_at, visit.now),
+        told=lines,
+        read=None if read is None else [(name("section", section), _labelled(call, section, found)) for section, found in read.items()],
+        fields=[(field, say(LABELS[field]), [(word, name(kind, word)) for word in lists.codes[kind]]) for field, kind in FIELDS.items()],
+        reasons=[(word, name("instruction-reason", word)) for word in lists.codes.get("refusal-reason", ())],
+        chosen=chosen,
+        errors={field: say(key, code=code) for field, key in (errors or {}).items()},
+        sent=confirmation.ordered(call.request.query_params, where, visit, say),
+        key=secrets.token_hex(16),
+    )
+
+
+LABELS = {"found_in": "refer.found_in", "concern": "refer.concern", "age_band": "refer.age_band", "urgency": "confirm.urgency"}
+
+
+def _labelled(call: PageRequest, section: str, contents: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return each version of a section under the names of its fields in the reader's language."""
+    policy, language, name = call.pages.render.policy(), call.visit.language, call.pages.render.name(call.visit)
+    known = policy.sections.get(section)
+    labels = {field.id: field for field in known.fields} if known else {}
+
+    def shown(key: str, value: Any) -> tuple[str, Any]:
+        field = labels.get(key)
+        if field is None:
+            return key, value
+        return field.names[language], name(field.of, value) if field.of and isinstance(value, str) else value
+
+    return [dict(shown(key, value) for key, value in content.items()) for content in contents if isinstance(content, dict)]

@@ -1,0 +1,159 @@
+"""Pages of the public door: the form, what is sent, the receipt, and a child's own page. Staff who are signed in refer as their agency."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+
+from starlette.responses import Response
+
+from referral.domain.events import Door
+from referral.errors import Rejected
+from referral.runtime.i18n import ENDONYMS
+from services.intake.commands import accept_referrals, idempotency
+from services.intake.commands.accept_referrals import Posting
+from services.intake.model import REUSED
+from services.intake.pages import session
+from services.intake.pages.page_request import PageRequest
+from services.intake.public import form, receipt
+from services.intake.public.form import STEPS, UNKNOWN, Answers
+from services.intake.public.receipt import NOTE, Said
+from services.intake.public.site import Site, show
+
+EVEN_S = 0.25
+"""Seconds that an answer about a code takes at least (ours): a lookup takes some 5 ms, so a right and a wrong code take equally long."""
+
+
+async def begin(site: Site, call: PageRequest) -> Response:
+    """Return the first page of an empty form; for staff, of a form that names their agency."""
+    given = form.answers({})
+    if (who := call.visit.account) is not None:
+        agency = call.pages.render.policy().agencies.get(who.agency)
+        place = agency.municipality if agency else ""
+        given = replace(given, found_in=place, who=who.login, role=_sender(call)[: form.TEXTS["role"]])
+    return _step(call, STEPS[0], given)
+
+
+async def child(site: Site, call: PageRequest) -> Response:
+    """Return the page for a child who needs help: the number to call, and the same form in plain words."""
+    return show(call, "help.html", given=form.answers({"voice": "child"}))
+
+
+async def go_on(site: Site, call: PageRequest) -> Response:
+    """Take one page of the form: show the next or the one before, change the language, or send it. What was typed stays."""
+    at, go, lists = call.form.get("at", ""), call.form.get("go", "next"), call.pages.door.lists()
+    given = form.answers(call.form)
+    if at not in STEPS:
+        return _step(call, STEPS[0], given)
+    number = STEPS.index(at)
+    if go == "language" and call.form.get("language", "") in ENDONYMS:
+        chosen = call.form["language"]
+        response = _step(replace(call, visit=replace(call.visit, language=chosen)), at, given)
+        session.speak(response, call.pages.cookies, chosen)
+        call.pages.cookies.put(response, "visit", call.visit.token)
+        return response
+    if go == "back":
+        return _step(call, STEPS[max(number - 1, 0)], given)
+    if errors := form.wrong(at, given, lists):
+        return _step(call, at, given, errors=errors, status=422)
+    if go != "send":
+        return _step(call, STEPS[min(number + 1, len(STEPS) - 1)], given)
+    step, errors = form.first_wrong(given, lists)
+    return _step(call, step, given, errors=errors, status=422) if errors else await _send(site, call, given)
+
+
+async def _send(site: Site, call: PageRequest, given: Answers) -> Response:
+    """Send the referral, once for each form: a second press shows the same receipt."""
+    door, who = call.pages.door, call.visit.account
+    lists, address = door.lists(), _address(call)
+    agency = who.agency if who else lists.public
+    if not agency:
+        return show(call, "full.html", status=503, closed=True, given=given)
+    code = receipt.code(door.keys, given.key)
+    key = receipt.digest(door.keys, code)
+    posting = Posting(agency=agency, key=key, door=Door.WEB, referral=form.submission(given, _sender(call) if who else ""))
+    municipality = posting.referral.traits.found_in
+    async with door.stranger() if who is None else door.begin() as tx:
+        known = await idempotency.taken(tx, agency, key)
+        if who is None and known is None and site.limits.refuses(address, municipality):
+            return show(call, "full.html", status=429, closed=False, given=given)
+        [answer] = await accept_referrals.accept(tx, door, lists, [posting])
+    if isinstance(answer, Rejected) and answer.code != REUSED:
+        raise answer
+    if known is None and who is None and not isinstance(answer, Rejected):
+        site.limits.took(address, municipality)
+    return show(call, "sent.html", code=code, again=isinstance(answer, Rejected), given=given, staff=who is not None)
+
+
+async def ask_code(site: Site, call: PageRequest) -> Response:
+    """Return the page on which a code is entered."""
+    return show(call, "receipt.html", said=None, code="", note="", error="", kept="", most=NOTE)
+
+
+async def read_code(site: Site, call: PageRequest) -> Response:
+    """Say what a code stands for, and take a note to it. A wrong code takes as long as a right one and learns nothing."""
+    loop = asyncio.get_running_loop()
+    even = loop.time() + EVEN_S
+    typed, note = call.form.get("code", "")[:100], form.answers({"need.happened": call.form.get("need.note", "")}).happened
+    if not typed.strip():
+        return show(call, "receipt.html", status=422, said=None, code="", note=note, error="receipt.needed", kept="", most=NOTE)
+    if not site.limits.tried(_address(call)):
+        return show(call, "receipt.html", status=429, said=None, code=typed, note=note, error="receipt.slow", kept="", most=NOTE)
+    kept, error = "", "receipt.long" if len(note) > NOTE else ""
+    async with call.pages.door.stranger() as tx:
+        found = await receipt.find(tx, call.pages.door, typed)
+        if note and not error and found.said not in (Said.UNKNOWN, Said.CLOSED):
+            kept = "receipt.kept" if await receipt.add(tx, call.pages.door, found, note) else "receipt.full"
+    await asyncio.sleep(max(even - loop.time(), 0))
+    status = 404 if found.said is Said.UNKNOWN else 422 if error else 200
+    note = note if error or (note and not kept) else ""
+    return show(call, "receipt.html", status=status, said=found.said, code=typed, note=note, error=error, kept=kept, most=NOTE)
+
+
+def _step(call: PageRequest, step: str, given: Answers, *, errors: Mapping[str, str] | None = None, status: int = 200) -> Response:
+    render, lists = call.pages.render, call.pages.door.lists()
+    say, name = render.say(call.visit), render.name(call.visit)
+
+    def named(kind: str, codes: tuple[str, ...], word: str) -> list[tuple[str, str]]:
+        return [(code, name(kind, code)) for code in codes if code != UNKNOWN] + [(UNKNOWN, say(word))]
+
+    places = sorted(named("municipality", lists.codes["municipality"], "refer.unknown")[:-1], key=lambda place: place[1])
+    return show(
+        call,
+        "refer.html",
+        status=status,
+        step=step,
+        given=given,
+        hidden=[(field, value) for field, value in given.hidden if field not in SHOWN.get(step, ())],
+        errors={field: say(key, most=form.TEXTS.get(form.written(field), 0)) for field, key in (errors or {}).items()},
+        first=step == STEPS[0],
+        places=[*places, (UNKNOWN, say("refer.unknown"))],
+        concerns=named("concern", lists.codes["concern"], "refer.unsure"),
+        bands=named("age-band", lists.codes["age-band"], "refer.unknown"),
+        label=name,
+        limits=form.TEXTS,
+        child=bool(given.voice),
+        number=STEPS.index(step) + 1,
+        steps=len(STEPS),
+        staff=_sender(call) if call.visit.account else "",
+    )
+
+
+SHOWN: Mapping[str, tuple[str, ...]] = {
+    "danger": ("danger",),
+    "about": ("found_in", "concern", "age_band"),
+    "words": ("need.happened", "need.where", "need.child"),
+    "you": ("who", "role", "telephone", "when"),
+}
+"""Page → the fields that it shows; all others it carries hidden."""
+
+
+def _sender(call: PageRequest) -> str:
+    """Return the name of the agency whose member of staff refers; empty for the public."""
+    who = call.visit.account
+    return "" if who is None else call.pages.render.name(call.visit)("agency", who.agency)
+
+
+def _address(call: PageRequest) -> str:
+    return call.request.client.host if call.request.client else ""

@@ -1,0 +1,60 @@
+"""Routes of the public door, and of the desk's pages behind it."""
+
+from __future__ import annotations
+
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from referral.runtime.i18n import ENDONYMS
+from services.intake.pages import forms, session
+from services.intake.pages.page_request import PageRequest, Pages, endpoint
+from services.intake.public import desk, pages, site
+from services.intake.public.site import PublicPage, Site
+
+OPEN = ("/refer", "/help", "/refer/receipt")
+"""Pages for everybody."""
+
+
+def routes(inbox: Pages) -> list[BaseRoute]:
+    """Return the routes of the public door, beside those of the inbox."""
+    door = site.made(inbox)
+
+    def get(path: str, page: PublicPage, *, strangers: bool = True) -> Route:
+        return Route(path, endpoint(door.pages, site.page(door, page), strangers=strangers), methods=["GET"])
+
+    def post(path: str, page: PublicPage, *, strangers: bool = True) -> Route:
+        return Route(path, endpoint(door.pages, site.page(door, page), strangers=strangers), methods=["POST"])
+
+    return [
+        get("/refer", pages.begin),
+        post("/refer", pages.go_on),
+        get("/help", pages.child),
+        get("/refer/receipt", pages.ask_code),
+        post("/refer/receipt", pages.read_code),
+        post("/refer/language", _speak),
+        get("/refer/language", _begin_again),
+        get("/unverified", desk.waiting, strangers=False),
+        get("/unverified/{id}", desk.one, strangers=False),
+        post("/unverified/{id}/show", desk.show, strangers=False),
+        get("/unverified/{id}/show", _to_task, strangers=False),
+        post("/unverified/{id}/answer", desk.answer, strangers=False),
+        get("/unverified/{id}/answer", _to_task, strangers=False),
+    ]
+
+
+async def _speak(door: Site, call: PageRequest) -> Response:
+    """Change the language of the public pages, and return to the page that asked."""
+    chosen, to = call.form.get("language", ""), call.form.get("from", "")
+    response = RedirectResponse(to if to in OPEN else OPEN[0], status_code=303)
+    if chosen in ENDONYMS:
+        session.speak(response, call.pages.cookies, chosen)
+    return response
+
+
+async def _begin_again(door: Site, call: PageRequest) -> Response:
+    return RedirectResponse(OPEN[0], status_code=303)
+
+
+async def _to_task(door: Site, call: PageRequest) -> Response:
+    """Lead a browser that reloads a form's address back to its page."""
+    return RedirectResponse(forms.here(call.request.url.path.rpartition("/")[0]), status_code=303)

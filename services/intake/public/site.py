@@ -1,0 +1,86 @@
+"""Parts that all pages of the public door share: texts and templates beside those of the inbox, the limits, the numbers to call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import Response
+
+from referral.runtime import i18n
+from services.intake.pages import render
+from services.intake.pages.page_request import Page, PageRequest, Pages
+from services.intake.pages.render import Renderer
+from services.intake.public.limits import Limits
+
+HERE = Path(__file__).parent
+TEMPLATES, WORDS = HERE / "templates", HERE / "words.yaml"
+LEAVE = "https://www.wikipedia.org/"
+"""Where "leave this page" leads: a page that nobody is asked about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The public door of one process."""
+
+    pages: Pages
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number to call. dial: digits only."""
+
+    written: str
+    dial: str
+    whose: str
+
+
+PublicPage = Callable[[Site, PageRequest], Awaitable[Response]]
+
+
+def made(pages: Pages) -> Site:
+    """Return the public door beside these pages."""
+    environment = Environment(
+        loader=FileSystemLoader([TEMPLATES, render.FOLDER]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    own = Renderer(policy=pages.render.policy, words=words(), templates=environment)
+    return Site(replace(pages, render=own), Limits(lambda: asyncio.get_running_loop().time()))
+
+
+def words() -> dict[str, i18n.Words]:
+    """Return the texts of the inbox and those of the public door; no key is in both."""
+    inbox, own = (msgspec.yaml.decode(path.read_bytes()) for path in (render.WORDS, WORDS))
+    if twice := set(inbox["texts"]) & set(own["texts"]):
+        raise ValueError(f"words.yaml: {', '.join(sorted(twice))}: in both files")
+    return i18n.compiled(inbox | {"texts": inbox["texts"] | own["texts"]})
+
+
+def page(site: Site, handler: PublicPage) -> Page:
+    """Return a handler of the public door as a page of the inbox's kind."""
+
+    async def answered(call: PageRequest) -> Response:
+        return await handler(site, replace(call, pages=site.pages))
+
+    return answered
+
+
+def numbers(call: PageRequest) -> tuple[Number, ...]:
+    """Return the numbers to call that the policy names, the first for danger now."""
+    render = call.pages.render
+    codes = render.policy().codes.get("number-to-call", ())
+    name = render.name(call.visit)
+    return tuple(Number(code.replace("-", " "), code.replace("-", ""), name("number-to-call", code)) for code in codes)
+
+
+def show(call: PageRequest, template: str, *, status: int = 200, **values: object) -> Response:
+    """Return a page of the public door."""
+    return call.pages.render.page(template, call.visit, here="/refer", status=status, numbers=numbers(call), leave=LEAVE, **values)

@@ -1,0 +1,296 @@
+"""The public door: a teacher refers from a phone without an account, the desk calls back and confirms; and what a stranger can learn."""
+
+from __future__ import annotations
+
+import html
+import re
+import uuid
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.select import Select
+from sqlalchemy import text as sql
+
+from referral.domain import events as e
+from services.intake.public import limits
+from tests.web.steps import field, picture, send, sign_in, tab_to, text
+from tests.web.test_inbox import DESK, fields, signed_in
+from tests.web.world import WHY, World
+
+NUMBER = "192"
+CODE = re.compile(r"<code>([A-Z2-7]{4}(?:-[A-Z2-7]{4}){3})</code>")
+GIVEN = {
+    "danger": "yes",
+    "found_in": "prizren",
+    "concern": "trafficking",
+    "age_band": "12-14",
+    "need.happened": "Marker-Tregimi: a man waits for her every day.",
+    "need.where": "Marker-Shkolla",
+    "need.child": "Marker-Lirië",
+    "who": "Marker-Mësuesja",
+    "role": "teacher",
+    "telephone": "Marker 044 000 000",
+    "when": "after two",
+}
+"""A made-up report, in the fields of the form."""
+
+
+def carried(page: str) -> dict[str, str]:
+    """All hidden fields of a page."""
+    return {name: html.unescape(value) for name, value in re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', page)}
+
+
+def opened(visitor: httpx.Client) -> dict[str, str]:
+    """The hidden fields of an empty form."""
+    return carried(visitor.get("/refer").text)
+
+
+def reported(visitor: httpx.Client, **more: str) -> httpx.Response:
+    """A whole form, sent at once."""
+    return visitor.post("/refer", data=opened(visitor) | GIVEN | {"at": "check", "go": "send"} | more)
+
+
+def code_of(answer: httpx.Response) -> str:
+    found = CODE.search(answer.text)
+    assert answer.status_code == 200 and found, answer.text
+    return found[1]
+
+
+def asked(visitor: httpx.Client, code: str, note: str = "") -> httpx.Response:
+    form = fields(visitor.get("/refer/receipt").text)
+    return visitor.post("/refer/receipt", data=form | {"code": code, "need.note": note})
+
+
+def submitted(world: World) -> list[e.ReferralSubmitted]:
+    return [event for event in world.queued() if isinstance(event, e.ReferralSubmitted)]
+
+
+def case_of(world: World) -> str:
+    """The case of the newest referral."""
+    newest = "SELECT case_id FROM intake.referral ORDER BY received_at DESC LIMIT 1"
+
+    async def read(tx: Any) -> str:
+        return str((await tx.execute(sql(newest))).scalar_one())
+
+    return world.run(read)
+
+
+def waits(world: World, case: str, urgency: str = "emergency") -> str:
+    """Routing opens the case and asks the desk; the task's id."""
+    task = str(uuid.uuid4())
+    place = {"track_id": None, "step": "", "seat": -1, "rung": 0, "due": world.now() + 900_000_000}
+    world.say(case, e.NeedsPerson(why=WHY, task_id=task, desk=DESK, about="confirm-referral", **place))
+    return task
+
+
+def test_one_report_is_one_referral_in_the_name_of_nobody(world: World) -> None:
+    with world.client(headers={"Accept-Language": "en"}) as visitor:
+        before = world.everything()
+        form = opened(visitor)
+        for at in ("danger", "about", "words", "you"):
+            page = visitor.post("/refer", data=form | GIVEN | {"at": at, "go": "next"})
+            assert page.status_code == 200 and page.headers["cache-control"] == "no-store", at
+            kept, typed = carried(page.text), [name for name in GIVEN if f'id="{name.removeprefix("need.")}"' not in page.text]
+            assert {name: kept.get(name) for name in typed} == {name: GIVEN[name] for name in typed}, at
+        assert world.everything() == before, "nothing is stored before it is sent"
+        sent = visitor.post("/refer", data=form | GIVEN | {"at": "check", "go": "send"})
+        again = visitor.post("/refer", data=form | GIVEN | {"at": "check", "go": "send"})
+        other = visitor.post("/refer", data=form | GIVEN | {"at": "check", "go": "send", "need.happened": "Something else."})
+        assert code_of(sent) == code_of(again) == code_of(other)
+        assert "You have sent this form already" in html.unescape(other.text)
+    [event] = submitted(world)
+    assert (event.agency, event.door, event.traits.found_in, event.traits.urgency) == ("public", e.Door.WEB, "prizren", "emergency")
+    assert event.sections == ("identity", "location", "narrative", "reporter")
+    assert code_of(sent).replace("-", "") not in str(world.queued())
+
+
+def test_an_error_stands_at_its_field_and_what_was_typed_stays(world: World) -> None:
+    with world.client(headers={"Accept-Language": "en"}) as visitor:
+        form = opened(visitor)
+        wrong = visitor.post("/refer", data=form | GIVEN | {"at": "about", "go": "next", "concern": "", "found_in": "../../etc"})
+        assert wrong.status_code == 422 and wrong.text.count('class="error"') == 2
+        assert carried(wrong.text)["need.happened"] == GIVEN["need.happened"]
+        long = visitor.post("/refer", data=form | GIVEN | {"at": "words", "go": "next", "need.happened": "ж" * 4001})
+        assert long.status_code == 422 and "ж" * 4001 in long.text and "Nothing was cut off" in long.text
+        assert visitor.post("/refer", data=form | GIVEN | {"at": "check", "go": "send", "danger": ""}).status_code == 422
+        assert visitor.post("/refer", data=form | {"at": "check", "go": "send", "need.happened": "x" * 300_000}).status_code == 413
+        spoken = visitor.post("/refer", data=form | GIVEN | {"at": "words", "go": "language", "language": "sq"})
+        assert GIVEN["need.happened"] in spoken.text and "Çfarë patë ose dëgjuat" in spoken.text
+    assert submitted(world) == []
+
+
+@pytest.mark.parametrize("language", ["sq", "sr-Latn", "sr-Cyrl", "en"])
+def test_the_number_to_call_comes_first(world: World, language: str) -> None:
+    with world.client() as visitor:
+        visitor.cookies.set("language", language)
+        for path in ("/help", "/refer"):
+            page = visitor.get(path).text
+            assert page.index(f'href="tel:{NUMBER}"') < page.index("<form method"), path
+        form = opened(visitor)
+        for at in ("danger", "about", "words", "you"):
+            page = visitor.post("/refer", data=form | GIVEN | {"at": at, "go": "next"}).text
+            assert "numbers now" in page and page.index(f'href="tel:{NUMBER}"') < page.index("<h1>"), at
+
+
+def test_the_desk_reads_corrects_and_confirms(world: World) -> None:
+    account = world.account("desk", DESK, "en", desk=True)
+    world.account("other", "desk-prishtine", "en", desk=True)
+    with world.client(headers={"Accept-Language": "en"}) as visitor:
+        code = code_of(reported(visitor, concern="unknown", age_band="unknown"))
+        case = case_of(world)
+        task = waits(world, case)
+        assert "Received" in asked(visitor, code).text
+        with signed_in(world, "other") as stranger:
+            assert stranger.get(f"/unverified/{task}").status_code == 404
+        with signed_in(world, "desk") as person:
+            assert "1 wait" in person.get("/inbox").text
+            assert person.get(f"/tasks/{task}").headers["location"] == f"/unverified/{task}"
+            assert "Prizren" in person.get("/unverified").text
+            closed = person.get(f"/unverified/{task}").text
+            assert "Marker-" not in closed
+            form = fields(closed)
+            shown = person.post(f"/unverified/{task}/show", data=form).text
+            assert all(GIVEN[name] in shown for name in ("need.happened", "need.where", "need.child", "who", "telephone"))
+            read = [event for event in world.queued() if isinstance(event, e.SectionDisclosed)]
+            assert {(event.section, event.by, event.basis) for event in read} == {
+                (section, account, "desk") for section in ("narrative", "location", "identity", "reporter")
+            }
+            assert "The desk is on it" in asked(visitor, code).text
+            answer = f"/unverified/{task}/answer"
+            traits = {"found_in": "prizren", "concern": "", "age_band": "12-14", "urgency": "urgent"}
+            unsure = person.post(answer, data=form | traits | {"answer": "confirm"})
+            assert unsure.status_code == 422 and "Choose one before you confirm" in unsure.text
+            sure = form | traits | {"answer": "confirm", "concern": "child-labour"}
+            first = person.post(answer, data=sure)
+            assert (first.status_code, person.post(answer, data=sure).status_code) == (303, 303), "a second press is no second order"
+            assert "Instruction given" in person.get(first.headers["location"]).text
+        changed, order = world.queued()[-2:]
+        assert isinstance(changed, e.TraitsChanged) and isinstance(order, e.InstructionGiven)
+        assert (changed.traits.concern, changed.traits.age, changed.traits.urgency) == ("child-labour", "child", "urgent")
+        assert (order.word, order.task_id, order.by) == ("CONFIRM", task, account)
+        world.say(case, e.PersonNotNeeded(why=WHY, task_id=task, how="confirmed"))
+        assert "Passed on" in asked(visitor, code).text
+
+
+def test_refused_reads_as_closed_and_nothing_more(world: World) -> None:
+    world.account("desk", DESK, "en", desk=True)
+    with world.client(headers={"Accept-Language": "en"}) as visitor:
+        code = code_of(reported(visitor))
+        case = case_of(world)
+        task = waits(world, case)
+        with signed_in(world, "desk") as person:
+            form = fields(person.get(f"/unverified/{task}").text)
+            answer = f"/unverified/{task}/answer"
+            assert person.post(answer, data=form | {"answer": "refuse", "reason": "best-interest"}).status_code == 422
+            assert person.post(answer, data=form | {"answer": "refuse", "reason": "made-up"}).status_code == 303
+        order = world.queued()[-1]
+        assert isinstance(order, e.InstructionGiven) and (order.word, order.reason, order.task_id) == ("REFUSE", "made-up", task)
+        world.say(case, e.PersonNotNeeded(why=WHY, task_id=task, how="refused"), e.CaseClosed(why=WHY, outcome="not-confirmed"))
+        page = asked(visitor, code, "One more thing.").text
+        assert "<h1>Closed</h1>" in page and "made" not in page.lower()
+        assert not [event for event in world.queued() if isinstance(event, e.SectionWritten)], "a closed report takes no note"
+
+
+def test_a_code_takes_a_note_and_a_wrong_one_learns_nothing(world: World) -> None:
+    world.account("desk", DESK, "en", desk=True)
+    with world.client(headers={"Accept-Language": "en"}) as visitor:
+        code = code_of(reported(visitor))
+        task = waits(world, case_of(world))
+        noted = asked(visitor, code.lower().replace("-", " "), "Marker-Later: he has a white car.")
+        assert "Your note was added" in noted.text
+        wrong = "A" + code[1:] if code[0] != "A" else "B" + code[1:]
+        before = world.everything()
+        answers = {re.sub(r'value="[^"]*"', "", asked(visitor, typed, "A note.").text) for typed in (wrong, "x", "' OR 1=1 --", "ж" * 99)}
+        assert len(answers) == 1 and "We do not know this code" in answers.pop()
+        assert world.everything() == before
+        with signed_in(world, "desk") as person:
+            form = fields(person.get(f"/unverified/{task}").text)
+            shown = person.post(f"/unverified/{task}/show", data=form).text
+            assert "Marker-Tregimi" in shown and "Marker-Later" in shown
+
+
+def test_above_the_limit_nothing_is_stored_and_the_number_is_shown(world: World) -> None:
+    with world.client(headers={"Accept-Language": "en"}) as visitor:
+        for _ in range(limits.FROM_ONE_PLACE):
+            form = opened(visitor)
+            code = code_of(visitor.post("/refer", data=form | GIVEN | {"at": "check", "go": "send"}))
+        before = world.everything()
+        full = reported(visitor)
+        assert full.status_code == 429 and f'href="tel:{NUMBER}"' in full.text and GIVEN["need.happened"] in full.text
+        assert world.everything() == before
+        same = visitor.post("/refer", data=form | GIVEN | {"at": "check", "go": "send"})
+        assert code_of(same) == code, "what was sent before the limit keeps its receipt"
+
+
+def test_staff_refer_as_their_agency_and_it_runs_at_once(world: World) -> None:
+    world.account("teacher", "school-drita", "en")
+    with signed_in(world, "teacher") as person:
+        page = person.get("/refer")
+        assert "a referral of Primary school" in page.text
+        form = carried(page.text)
+        assert form["found_in"] == "prishtine"
+        sent = person.post("/refer", data=form | GIVEN | {"at": "check", "go": "send"})
+        assert "your agency is its sender" in sent.text
+    [event] = submitted(world)
+    assert (event.agency, event.door) == ("school-drita", e.Door.WEB)
+
+
+HOSTILE = ("<script>alert(1)</script>", "=HYPERLINK(1)", "\u202egnirts", "a\x00b\x1b[31m", "{{ 7*7 }}", "Ђорђе; DROP TABLE x", "ë\r\nX: y")
+
+
+def test_what_was_typed_is_only_ever_text(world: World) -> None:
+    world.account("desk", DESK, "sr-Cyrl", desk=True)
+    pages = []
+    with world.client() as visitor, signed_in(world, "desk") as person:
+        for words in HOSTILE:
+            pages.append(visitor.post("/refer", data=opened(visitor) | GIVEN | {"at": "you", "go": "next", "need.happened": words}))
+            code_of(reported(visitor, **{"need.happened": words}))
+            task = waits(world, case_of(world))
+            form = fields(person.get(f"/unverified/{task}").text)
+            pages.append(person.post(f"/unverified/{task}/show", data=form))
+    for answer in pages:
+        assert answer.status_code == 200
+        assert not [bad for bad in ("<script", "\u202e", "\x1b", "\x00", "<dd>49</dd>") if bad in answer.text]
+
+
+def test_a_teacher_on_a_phone_and_the_desk_that_confirms(world: World, browser: Chrome, pictures: Path) -> None:
+    world.account("desk", DESK, "en", desk=True)
+    browser.get(f"{world.url}/refer")
+    Select(field(browser, "language")).select_by_value("en")
+    send(browser, "button[value=language]")
+    picture(browser, pictures / "public-1-danger.png")
+    tab_to(browser, "input[name=danger]")
+    browser.find_element(By.CSS_SELECTOR, "input[name=danger][value=yes]").click()
+    send(browser, "button[value=next]")
+    picture(browser, pictures / "public-2-about.png")
+    for id, value in (("found_in", "prizren"), ("concern", "trafficking"), ("age_band", "12-14")):
+        Select(field(browser, id)).select_by_value(value)
+    send(browser, "button[value=next]")
+    field(browser, "happened").send_keys("A man waits for her every day after school.")
+    field(browser, "where").send_keys("The school by the river")
+    picture(browser, pictures / "public-3-words.png")
+    send(browser, "button[value=next]")
+    field(browser, "telephone").send_keys("044 000 000")
+    send(browser, "button[value=next]")
+    assert "A man waits for her" in text(browser) and "Yes" in text(browser)
+    picture(browser, pictures / "public-5-check.png")
+    send(browser, "button[value=send]")
+    assert "We have received it" in text(browser) and "?" not in browser.current_url
+    picture(browser, pictures / "public-6-receipt.png")
+    case = case_of(world)
+    task = waits(world, case)
+    browser.delete_all_cookies()
+    sign_in(browser, world, "desk")
+    picture(browser, pictures / "public-7-inbox.png")
+    send(browser, "a[href='/unverified']")
+    send(browser, f"a[href='/unverified/{task}']")
+    send(browser, "form[action$='/show'] button")
+    assert "A man waits for her" in text(browser)
+    picture(browser, pictures / "public-8-confirm.png")
+    send(browser, "form:has(input[value=confirm]) button")
+    assert "Instruction given" in text(browser)
+    assert isinstance(world.queued()[-1], e.InstructionGiven)
