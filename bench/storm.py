@@ -19,11 +19,11 @@ from bench.weight import peak
 from referral.channels import Outgoing, gateway
 from referral.channels.gateway import Gateway
 from referral.channels.lane import LINES
-from referral.cli.admin import roster
 from referral.domain.events import OfferKind, OfferOpened, Reach, Why
 from referral.domain.inputs import Input, Source
 from referral.domain.policy.limits import MINUTE
 from referral.local.stack import Stack
+from referral.roster import changes as roster
 from referral.runtime.keys import case_keys
 from referral.runtime.loop.outbox import compose
 from referral.runtime.postgres import database

@@ -23,7 +23,10 @@ from services.notifier.canary import Canary
 from services.notifier.handle import Notifier
 from services.notifier.health import Watch
 from services.notifier.metrics import Figures
+from services.notifier.notes import daily
+from services.notifier.notes.sender import Notes
 from services.notifier.providers import Providers
+from services.notifier.roster_door.door import RosterDoor
 from services.notifier.send import Sender
 from services.notifier.steps import WAKES
 from services.notifier.told import WhoWasTold
@@ -80,10 +83,12 @@ async def main(settings: Settings) -> None:
         lambda: tidy.run(engine),
         lambda: holes.run(engine, loud),
         lambda: caps.run(engine, most),
+        Notes(engine, keys, lanes, settings.inbox_url, most).run,
+        lambda: daily.run(engine),
     )
-    app = door.made(
-        Answers(engine, keys, figures), WhoWasTold(engine, keys), keys.callback("sms"), gateway.signing(os.environ)
-    ).application()
+    rosters = RosterDoor(engine, keys, frozenset(lanes), drill=settings.drill_clock)
+    told, signing = WhoWasTold(engine, keys), gateway.signing(os.environ)
+    app = door.made(Answers(engine, keys, figures), told, keys.callback("sms"), signing, rosters).application()
     try:
         await run(service(watch), app=app, background=background, settings=settings)
     finally:

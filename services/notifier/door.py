@@ -1,5 +1,5 @@
 """Serve the notifier's public door: receipts and replies of SMS providers, the page on which a person answers a message, and the answer to
-intake's question who was told.
+intake's questions who was told and about rosters.
 
 Nothing is confirmed before it is stored: while the database is away the answer is 503, and a provider repeats. A repeat changes nothing.
 """
@@ -28,8 +28,10 @@ from referral.runtime import i18n, token_pages
 from referral.runtime.http_connection import PROBLEM, problem
 from referral.runtime.http_server import PAGE_HEADERS
 from referral.runtime.i18n import Words
+from referral.wire import roster as wire_roster
 from referral.wire import told as wire_told
 from services.notifier.answers import Answers
+from services.notifier.roster_door.door import RosterDoor
 from services.notifier.told import WhoWasTold
 
 HERE = Path(__file__).parent / "page"
@@ -60,6 +62,7 @@ class Door:
     words: Mapping[str, Words]
     templates: Environment
     signing: bytes = b""
+    roster: RosterDoor | None = None
 
     def application(self) -> Starlette:
         """Return the HTTP application."""
@@ -68,6 +71,7 @@ class Door:
             Route("/sms/{secret}/reply", self._reply, methods=["GET", "POST"]),
             token_pages.stylesheet("/k.css", HERE / "k.css"),
             Route(wire_told.PATH, self._who, methods=["POST"]),
+            Route(wire_roster.PATH, self._roster, methods=["POST"]),
             Route("/k/{reference}", self._page, methods=["GET", "POST"]),
         ]
         return Starlette(routes=routes, exception_handlers={HTTPException: _refusal})
@@ -100,14 +104,12 @@ class Door:
         return dict([*_query(request.scope["query_string"]), *_fields(body)])
 
     async def _who(self, request: Request) -> Response:
-        """Answer intake's question who was told. 404 as for an unknown path: a stranger's. The database is not asked before that."""
-        question = await _body(request, wire_told.MOST_BYTES)
-        if not self.who.knows(request.headers.get("authorization", "").removeprefix("Bearer "), question):
-            raise HTTPException(404)
-        try:
-            return Response(await self.who.answer(question), media_type="application/json", headers={"cache-control": "no-store"})
-        except Malformed as error:
-            return Response(problem(400, "malformed", str(error)), 400, media_type=PROBLEM)
+        """Answer intake's question who was told."""
+        return await _signed(request, self.who, wire_told.MOST_BYTES)
+
+    async def _roster(self, request: Request) -> Response:
+        """Answer intake's question about a roster, or change it."""
+        return await _signed(request, self.roster, wire_roster.MOST_BYTES)
 
     async def _page(self, request: Request) -> Response:
         """Show the page; it is the same for every reference. POST takes an answer, and shows the same thanks whether or not it counts."""
@@ -122,9 +124,20 @@ class Door:
         return HTMLResponse(text, headers={**PAGE_HEADERS, "Vary": "Accept-Language"})
 
 
-def made(answers: Answers, who: WhoWasTold, secret: str, signing: bytes = b"") -> Door:
-    """Return the door with its page loaded."""
-    return Door(answers, who, secret, i18n.load(HERE / "words.yaml"), token_pages.templates(HERE), signing)
+async def _signed(request: Request, asked: WhoWasTold | RosterDoor | None, most: int) -> Response:
+    """Answer a signed request. 404 as for an unknown path: a stranger's. The database is not asked before that."""
+    body = await _body(request, most)
+    if asked is None or not asked.knows(request.headers.get("authorization", "").removeprefix("Bearer "), body):
+        raise HTTPException(404)
+    try:
+        return Response(await asked.answer(body), media_type="application/json", headers={"cache-control": "no-store"})
+    except Malformed as error:
+        return Response(problem(400, "malformed", str(error)), 400, media_type=PROBLEM)
+
+
+def made(answers: Answers, who: WhoWasTold, secret: str, signing: bytes = b"", roster: RosterDoor | None = None) -> Door:
+    """Return the door with its page loaded. roster: answers about rosters; None: this door does not."""
+    return Door(answers, who, secret, i18n.load(HERE / "words.yaml"), token_pages.templates(HERE), signing, roster)
 
 
 def _refusal(request: Request, error: Exception) -> Response:

@@ -69,12 +69,24 @@ class Absence:
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """Hours that a person gave away at a rung, by a swap or a hand-over: none of their shifts there counts in them."""
+
+    account: str
+    agency: str
+    rung: str
+    starts: int
+    ends: int
+
+
+@dataclass(frozen=True, slots=True)
 class Roster:
-    """The staff, shifts and absences of some agencies."""
+    """The staff, shifts, absences and given hours of some agencies."""
 
     people: tuple[Person, ...] = ()
     shifts: tuple[Shift, ...] = ()
     absences: tuple[Absence, ...] = ()
+    given: tuple[Given, ...] = ()
 
 
 class Why(StrEnum):
@@ -117,16 +129,21 @@ def local_day(at: int) -> date:
 
 def covers(time: Weekly | Single, at: int) -> bool:
     """Return whether a shift at this time covers an instant."""
+    return until(time, at) is not None
+
+
+def until(time: Weekly | Single, at: int) -> int | None:
+    """Return when the shift that covers an instant ends, µs UTC; None: none at this time covers it."""
     if isinstance(time, Single):
-        return time.starts <= at < time.ends
+        return time.ends if time.starts <= at < time.ends else None
     today = local_day(at)
     back = (today.weekday() - time.weekday) % 7
     first = today - timedelta(days=back)
     for begins in (first, first - timedelta(days=7)):  # a shift of up to a week may have begun in the week before
         in_force = (time.since is None or time.since <= begins) and (time.until is None or begins <= time.until)
-        if in_force and instant(begins, time.start) <= at < instant(begins, time.end):
-            return True
-    return False
+        if in_force and instant(begins, time.start) <= at < (ends := instant(begins, time.end)):
+            return ends
+    return None
 
 
 def has_rota(shifts: Iterable[Shift], at: int) -> bool:
@@ -148,11 +165,12 @@ def on_duty(roster: Roster, agency: str, rung: str, at: int, skip: frozenset[str
     With a weekly rota in force, a hole in it is a hole: the next rung is asked at once. Without a rota, the people with a single shift are
     on
     duty; without those, everybody registered for the rung, because waking too many is better than waking nobody.
-    Disabled accounts are never on duty; an unconfirmed address does not matter.
+    Disabled accounts are never on duty; nor is somebody in hours that they gave away; an unconfirmed address does not matter.
     """
     shifts = shifts_of(roster, agency, rung)
     named = {s.account for s in shifts if covers(s.time, at)}
-    everybody = _able(roster, agency, at)
+    gave = {g.account for g in roster.given if (g.agency, g.rung) == (agency, rung) and g.starts <= at < g.ends}
+    everybody = [p for p in _able(roster, agency, at) if p.account not in gave]
     there = [p for p in everybody if p.account in named]
     if not there and not has_rota(shifts, at):
         there = [p for p in everybody if rung in p.rungs]
@@ -175,13 +193,14 @@ def able(roster: Roster, agency: str, at: int) -> frozenset[str]:
 
 
 def next_change(roster: Roster, agency: str, rung: str | None, at: int) -> int | None:
-    """Return the next instant at which somebody may come on duty: the begin or end of a shift or of an absence. None: never.
+    """Return the next instant at which somebody may come on duty: the begin or end of a shift, an absence or given hours. None: never.
 
     rung None: at any rung. The instant may bring nobody new; it is never later than the first that does.
     """
     edges = [edge for shift in shifts_of(roster, agency, rung) for edge in _edges(shift.time, at)]
     staff = {p.account for p in roster.people if p.agency == agency}
     edges += [edge for a in roster.absences if a.account in staff for edge in (a.starts, a.ends)]
+    edges += [edge for g in roster.given if g.agency == agency and rung in (None, g.rung) for edge in (g.starts, g.ends)]
     return min((edge for edge in edges if edge > at), default=None)
 
 

@@ -74,7 +74,8 @@ def of_agency(known: Roster, agency: str) -> Roster:
     """Return the part of a roster that one agency's duty depends on."""
     people = tuple(p for p in known.people if p.agency == agency)
     names = {p.account for p in people}
-    return Roster(people, tuple(s for s in known.shifts if s.agency == agency), tuple(a for a in known.absences if a.account in names))
+    shifts, given = tuple(s for s in known.shifts if s.agency == agency), tuple(g for g in known.given if g.agency == agency)
+    return Roster(people, shifts, tuple(a for a in known.absences if a.account in names), given)
 
 
 async def answer(days: int, agency: str | None = None) -> dict[str, Any]:

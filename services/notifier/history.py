@@ -29,6 +29,7 @@ _WHAT = {
     "weekly": "rung",
     "single": "rung",
     "absence": "''",
+    "given": "rung",
     "pause": "''",
 }
 

@@ -12,9 +12,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from referral.channels.message import WORDINGS
-from referral.cli.admin import roster
-from referral.cli.admin.roster import Person
 from referral.domain.events import NeedsPerson, OfferKind, OfferOpened, Reach, SectionWritten
+from referral.roster import changes as roster
+from referral.roster.changes import Person
 from tests.harness.line.notifier_stack import MINUTE, WHY, Stack
 from tests.harness.markers import codings
 

@@ -246,7 +246,7 @@ def measure(browser: Chrome) -> None:
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 375, browser.current_url
     low = browser.execute_script(
         "return [...document.querySelectorAll("
-        "'main a, header a, button, summary, select, textarea, .choice, input:not([type=hidden]):not([type=radio])')]"
+        "'main a, header a, button, summary, select, textarea, .choice, input:not([type=hidden]):not([type=radio]):not([type=checkbox])')]"
         ".filter(one => one.getBoundingClientRect().height < 44).map(one => one.outerHTML)"
     )
     unlabelled = browser.execute_script(

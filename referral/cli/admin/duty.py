@@ -10,12 +10,13 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import console
-from referral.cli.admin import ladder, roster, roster_log
+from referral.cli.admin import ladder, roster
 from referral.cli.connection import run
 from referral.domain import rota
 from referral.domain.local_time import moment
 from referral.domain.policy.reading.reader import allowed
 from referral.errors import Rejected
+from referral.roster import changes, log
 from referral.runtime import settings
 from referral.runtime.keys import case_keys as keys_
 from referral.runtime.keys.case_keys import Keys
@@ -45,7 +46,7 @@ def person_command(
 
     async def work(tx: AsyncConnection, keys: Keys) -> None:
         await roster.owner(tx, account, agency)
-        await roster.add_person(tx, keys, account=account, agency=agency, rungs=names, email=email, sms=sms, voice=voice)
+        await changes.add_person(tx, keys, account=account, agency=agency, rungs=names, email=email, sms=sms, voice=voice)
 
     _run(work)
     console.console.print(f"{account} may be knocked for {agency}: {', '.join(names)}")
@@ -65,7 +66,7 @@ def rule_command(
 
     Example: referral duty rule ACCOUNT urgent voice 60
     """
-    _run(lambda tx, _: roster.set_rule(tx, account=account, loudness=loudness, channel=channel, after=after))
+    _run(lambda tx, _: changes.set_rule(tx, account=account, loudness=loudness, channel=channel, after=after))
 
 
 def shift_command(
@@ -87,8 +88,8 @@ def shift_command(
         raise Rejected("backwards", "--until", "the last day must not lie before the first")
 
     async def work(tx: AsyncConnection, _: Keys) -> int:
-        ladder.rungs(found, await roster.agency_of(tx, account), [rung])
-        return await roster.add_shift(tx, account=account, rung=rung, written=shift, since=first, until=last)
+        ladder.rungs(found, await changes.agency_of(tx, account), [rung])
+        return await changes.add_shift(tx, account=account, rung=rung, written=shift, since=first, until=last)
 
     console.console.print(f"{_run(work)} shifts")
 
@@ -102,7 +103,7 @@ def absence_command(account: Account, begin: str, end: str) -> None:
     """
 
     async def work(tx: AsyncConnection, _: Keys) -> None:
-        await roster.add_absence(tx, account=account, begin=begin, end=end)
+        await changes.add_absence(tx, account=account, begin=begin, end=end)
 
     _run(work)
 
@@ -114,9 +115,9 @@ def remove_command(kind: Annotated[str, typer.Argument(help="weekly, single or a
 
     Example: referral duty remove weekly 12
     """
-    if kind not in roster.PARTS:
-        raise Rejected("unknown-kind", "kind", allowed(kind, roster.PARTS))
-    _run(lambda tx, _: roster.end(tx, kind, number))
+    if kind not in changes.PARTS:
+        raise Rejected("unknown-kind", "kind", allowed(kind, changes.PARTS))
+    _run(lambda tx, _: changes.end(tx, kind, number))
 
 
 def disable_command(account: Account) -> None:
@@ -146,7 +147,7 @@ def pause_command(reason: Annotated[str, typer.Option(help="Reason for other ope
 
     Example: referral duty pause --reason 'the relay sends everything twice'
     """
-    _run(lambda tx, _: roster.pause(tx, reason))
+    _run(lambda tx, _: changes.pause(tx, reason))
     console.console.print("paused; a message that is under way ends by itself. `referral duty resume` goes on")
 
 
@@ -161,9 +162,9 @@ def resume_command(
     """
 
     async def work(tx: AsyncConnection, _: Keys) -> None:
-        await roster.resume(tx)
+        await changes.resume(tx)
         if drop:
-            await roster.drop(tx)
+            await changes.drop(tx)
 
     _run(work)
 
@@ -210,8 +211,8 @@ def history_command(
 
 
 async def _disabled(tx: AsyncConnection, account: str, disabled: bool) -> None:
-    await roster.agency_of(tx, account)
-    await roster.set_disabled(tx, account, disabled)
+    await changes.agency_of(tx, account)
+    await changes.set_disabled(tx, account, disabled)
 
 
 def _run(work: Callable[[AsyncConnection, Keys], Awaitable[T]]) -> T:
@@ -219,7 +220,7 @@ def _run(work: Callable[[AsyncConnection, Keys], Awaitable[T]]) -> T:
     found = settings.load()
 
     async def logged(tx: AsyncConnection) -> T:
-        async with roster_log.change(tx, found):
+        async with log.change(tx, found):
             return await work(tx, keys_.read(found.master_key_file))
 
     return run(found, logged)

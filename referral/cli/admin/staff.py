@@ -11,10 +11,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import console
-from referral.cli.admin import ladder, roster, roster_log
+from referral.cli.admin import ladder
 from referral.cli.connection import run
 from referral.errors import Rejected
-from referral.runtime import passwords, settings
+from referral.roster import changes, log
+from referral.runtime import invitations, passwords, settings
 from referral.runtime.keys import case_keys
 from referral.runtime.postgres import clock
 
@@ -22,9 +23,10 @@ Login = Annotated[str, typer.Argument(help="Name with which the person signs in;
 FromInput = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input instead of asking.")]
 
 _ADD = text(
-    "INSERT INTO intake.account (id, login, password, agency, language, desk, disabled, created_at) "
-    "VALUES (:id, :login, :password, :agency, :language, :desk, false, :at) ON CONFLICT (login) DO NOTHING RETURNING 1"
+    "INSERT INTO intake.account (id, login, password, agency, language, desk, head, disabled, created_at) "
+    "VALUES (:id, :login, :password, :agency, :language, :desk, :head, false, :at) ON CONFLICT (login) DO NOTHING RETURNING 1"
 )
+_INVITE = text("INSERT INTO intake.invitation (account_id, digest, invited_by, at) VALUES (:id, :digest, :by, :at)")
 _PASSWORD = text("UPDATE intake.account SET password = :password WHERE login = :login RETURNING id")
 _DISABLE = text("UPDATE intake.account SET disabled = :disabled WHERE login = :login RETURNING id")
 _END = text("DELETE FROM intake.session WHERE account_id = :id")
@@ -41,14 +43,18 @@ def add_command(
     desk: Annotated[bool, typer.Option("--desk", help="May work its desk's tasks and record telephone answers.")] = False,
     email: Annotated[str | None, typer.Option(help="Address for the owner's knocks; stored sealed. Needs --rung.")] = None,
     rung: Annotated[list[str] | None, typer.Option(help="The owner's rung in the agency's ladder; may be given several times.")] = None,
+    head: Annotated[bool, typer.Option("--head", help="Manages the agency's people and rota in the inbox.")] = False,
+    invite: Annotated[bool, typer.Option("--invite", help="Print a code instead of asking for a password: its owner sets it.")] = False,
     from_input: FromInput = False,
     as_json: console.Json = False,
 ) -> int:
     """Make an account and print its id. With --email and --rung its owner is knocked too; `referral duty` changes that later.
 
+    With --invite nobody but its owner ever knows the password: the code is good for 72 hours, once, at /invitation of the inbox.
+
     Exit 0 made, 1 refused, 2 the database is down.
 
-    Example: referral staff add besa.k --agency police-prizren --email besa@example.org --rung duty-officer
+    Example: referral staff add besa.k --agency police-prizren --email besa@example.org --rung duty-officer --head --invite
     """
     found = settings.load()
     login = passwords.login(login)
@@ -56,21 +62,30 @@ def add_command(
     if (email is None) != (not rung):
         raise Rejected("incomplete", "--rung", "give --email and --rung together, or neither")
     rungs = ladder.rungs(found, ladder.agency(found, agency), rung or ())
-    values = {"id": str(uuid.uuid4()), "login": login, "agency": agency, "language": language, "desk": desk}  # noqa: TID251 - an account begins here
-    values["password"] = _password(from_input)
+    values = {"id": str(uuid.uuid4()), "login": login, "agency": agency, "language": language, "desk": desk, "head": head}  # noqa: TID251
+    values["password"] = passwords.hashed(invitations.nobody()) if invite else _password(from_input)
+    code = invitations.code() if invite else ""
 
     async def work(tx: AsyncConnection) -> bool:
-        made = (await tx.execute(_ADD, {**values, "at": await clock.now(tx)})).scalar() is not None
+        now = await clock.now(tx)
+        made = (await tx.execute(_ADD, {**values, "at": now})).scalar() is not None
+        if made and invite:
+            await tx.execute(_INVITE, {"id": values["id"], "digest": invitations.digest(code), "by": log.operator(), "at": now})
         if made and email is not None:
-            async with roster_log.change(tx, found):
+            async with log.change(tx, found):
                 box = case_keys.read(found.master_key_file)
-                await roster.add_person(tx, box, account=str(values["id"]), agency=agency, rungs=rungs, email=email)
+                await changes.add_person(tx, box, account=str(values["id"]), agency=agency, rungs=rungs, email=email)
         return made
 
     if not run(found, work):
         raise Rejected("login-taken", "login", "choose another login, or enable the account that has it")
-    account = {name: values[name] for name in ("id", "login", "agency", "language", "desk")}
-    console.document(account) if as_json else console.console.print(f"{values['id']} is the account of {login} at {agency}")
+    account = {name: values[name] for name in ("id", "login", "agency", "language", "desk", "head")} | ({"code": code} if invite else {})
+    if as_json:
+        console.document(account)
+    else:
+        console.console.print(f"{values['id']} is the account of {login} at {agency}")
+        if invite:
+            print(f"{code} is the code with which its owner sets the password at /invitation, within 72 hours, once")
     return 0
 
 
@@ -133,8 +148,8 @@ def _changed(found: settings.Settings, sql: Any, values: dict[str, object], what
         if account is not None:
             await tx.execute(_END, {"id": account})
         if account is not None and "disabled" in values:
-            async with roster_log.change(tx, found):
-                await roster.set_disabled(tx, str(account), bool(values["disabled"]))
+            async with log.change(tx, found):
+                await changes.set_disabled(tx, str(account), bool(values["disabled"]))
         return account is not None
 
     if not run(found, work):

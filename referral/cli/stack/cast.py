@@ -12,8 +12,9 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import text
 
-from referral.cli.admin import roster, roster_log
 from referral.domain.policy.directory import Agency
+from referral.roster import changes as roster
+from referral.roster import log as roster_log
 from referral.runtime import passwords
 from referral.runtime.keys import case_keys
 from referral.runtime.postgres import clock, database

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Any
+from uuid import UUID
 
 from msgspec import Struct
 
@@ -226,7 +227,8 @@ def _roster(b: Any, _: Names) -> str:
         for row in b.rows
     )
     thrown = (f"{b.thrown_away} waiting knocks are thrown away",) if b.thrown_away else ()
-    return f"operator {short(b.changed_by)} changes the roster: {'; '.join((*rows, *thrown))}"
+    who = "account" if UUID(b.changed_by).version == 4 else "operator"  # an operator's is a digest, version 5
+    return f"{who} {short(b.changed_by)} changes the roster: {'; '.join((*rows, *thrown))}"
 
 
 WORDINGS: dict[type, Callable[[Any, Names], str]] = {

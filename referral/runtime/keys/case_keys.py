@@ -115,6 +115,10 @@ class Keys:
         """Return the token with which intake asks the notifier exactly this question (`wire.told`)."""
         return self.hmac("who-was-told", question).hex()
 
+    def roster(self, request: bytes) -> str:
+        """Return the token with which intake sends the notifier exactly this question about, or change of, the roster (`wire.roster`)."""
+        return self.hmac("roster-door", request).hex()
+
     def callback(self, channel: str) -> str:
         """Return the secret part of the path at which the providers of a channel report what came back."""
         return self.hmac("callback", channel.encode())[:16].hex()

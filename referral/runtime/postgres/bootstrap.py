@@ -49,9 +49,9 @@ async def prepare_database(settings: Settings) -> None:
                 await connection.run_sync(_tables, name)
             await connection.exec_driver_sql("GRANT USAGE ON SCHEMA intake, notifier TO routing")
             await connection.exec_driver_sql("GRANT SELECT ON intake.waiting, notifier.answered TO routing")
-            # A person's language is stored in one place, the inbox account: the notifier may read these two columns and no other.
-            language = "GRANT USAGE ON SCHEMA intake TO notifier; GRANT SELECT (id, language) ON intake.account TO notifier"
-            await connection.exec_driver_sql(language)
+            # Language, agency and rank of a person are stored in one place, the inbox account: the notifier may read these columns alone.
+            account = "GRANT SELECT (id, language, agency, head, disabled) ON intake.account TO notifier"
+            await connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA intake TO notifier; {account}")
             await connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA notifier TO {WATCHMAN}; GRANT SELECT ON notifier.watch TO {WATCHMAN}")
     finally:
         await engine.dispose()

@@ -20,13 +20,18 @@ from services.intake.accounts import rules
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Account:
-    """A member of staff. desk: may see the desk's tasks of the agency and record telephone answers for other agencies."""
+    """A member of staff.
+
+    desk: may see the desk's tasks of the agency and record telephone answers for other agencies.
+    head: manages the agency's people and rota.
+    """
 
     id: str
     login: str
     agency: str
     language: str
     desk: bool
+    head: bool = False
 
     def __repr__(self) -> str:
         return f"Account({self.id})"
@@ -92,11 +97,11 @@ async def by_login(tx: AsyncConnection, login: str) -> tuple[Account, str] | Non
     """Return an account that may sign in, and its password's hash; None when there is none."""
     row = (
         await tx.execute(
-            text("SELECT id, login, agency, language, desk, password FROM intake.account WHERE login = :login AND NOT disabled"),
+            text("SELECT id, login, agency, language, desk, head, password FROM intake.account WHERE login = :login AND NOT disabled"),
             {"login": login.strip().lower()},
         )
     ).one_or_none()
-    return (Account(*row[:5]), row[5]) if row else None
+    return (Account(*row[:6]), row[6]) if row else None
 
 
 async def reserve_attempt(tx: AsyncConnection, subject: rules.Subject, now: int) -> tuple[int, float]:
@@ -157,13 +162,13 @@ async def session(tx: AsyncConnection, token: str) -> Session | None:
     row = (
         await tx.execute(
             text(
-                "SELECT a.id, a.login, a.agency, a.language, a.desk, s.seal, s.created_at FROM intake.session s "
+                "SELECT a.id, a.login, a.agency, a.language, a.desk, a.head, s.seal, s.created_at FROM intake.session s "
                 "JOIN intake.account a ON a.id = s.account_id WHERE s.digest = :digest AND NOT a.disabled"
             ),
             {"digest": rules.token_digest(token)},
         )
     ).one_or_none()
-    return Session(Account(*row[:5]), row[5], row[6]) if row else None
+    return Session(Account(*row[:6]), row[6], row[7]) if row else None
 
 
 async def end_session(tx: AsyncConnection, token: str) -> None:

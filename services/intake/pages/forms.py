@@ -14,7 +14,9 @@ from services.intake.pages.offer import possible
 BODY_LIMIT = 256 * 1024
 """Most bytes of a form: two texts of WORDS_LIMIT Cyrillic letters, six bytes each when encoded, and room."""
 FIELDS = 40
-_HERE = re.compile(r"/(inbox|overview|refer|unverified|(offers|calls|tasks|unverified)/[0-9a-f-]{36})")
+_HERE = re.compile(
+    r"/(inbox|overview|refer|unverified|invitation|agency|me|(agency|me)/[a-z]+|(offers|calls|tasks|unverified|agency/person)/[0-9a-f-]{36})"
+)
 Fields = Mapping[str, str]
 
 

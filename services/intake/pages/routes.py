@@ -21,6 +21,7 @@ from referral.runtime.http_server import Strict
 from services.intake import problems
 from services.intake.context import IntakeContext
 from services.intake.pages import desk, forms, inbox, overview, render, signin
+from services.intake.pages.agency import routes as agency
 from services.intake.pages.page_request import PAUSE_S, Page, PageRequest, Pages, endpoint, lost
 from services.intake.pages.session import Cookies
 
@@ -69,6 +70,7 @@ def routes(pages: Pages) -> list[BaseRoute]:
         *post("/calls/{id}/answer", desk.answer_call),
         get("/tasks/{id}", desk.task),
         *post("/tasks/{id}/instruct", desk.instruct),
+        *agency.routes(pages),
         *(_file(path) for path in sorted(STATIC.iterdir()) if path.suffix in _TYPES),
     ]
 

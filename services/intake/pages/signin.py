@@ -107,7 +107,8 @@ async def choose_language(call: PageRequest) -> Response:
         async with call.pages.door.begin() as tx:
             await store.speak(tx, call.visit.account.id, chosen)
     to = forms.here(call.form.get("from", ""))
-    response = RedirectResponse(to if call.visit.account is not None else f"/signin?to={to}", status_code=303)
+    open_ = call.visit.account is not None or to == "/invitation"
+    response = RedirectResponse(to if open_ else f"/signin?to={to}", status_code=303)
     if chosen in LANGUAGES:
         session.speak(response, call.pages.cookies, chosen)
     return response

@@ -18,9 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from referral.channels.email import Email, Relay
 from referral.channels.lane import Lane
-from referral.cli.admin import roster, roster_log
 from referral.domain.events import EVENTS, OfferKind, OfferOpened, Reach, Why
 from referral.domain.inputs import Due, Input, Source
+from referral.roster import changes as roster
+from referral.roster import log as roster_log
 from referral.runtime.keys import case_keys as keys_
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.postgres import clock, database, queue

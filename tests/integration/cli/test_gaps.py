@@ -7,7 +7,7 @@ import json
 import pytest
 from msgspec.structs import replace
 
-from referral.cli.admin import roster
+from referral.roster import changes as roster
 from tests.harness.line.notifier_stack import Stack
 from tests.harness.programs import command
 from tests.integration.cli.test_sheet import FRIDAY_SEVEN, POLICE

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from referral.cli.admin import roster
 from referral.cli.admin.duty_sheet import NO_NUMBER, NOBODY, WIDTH
+from referral.roster import changes as roster
 from tests.harness.line.notifier_stack import Stack, stack
 from tests.harness.programs import command
 

@@ -206,6 +206,8 @@ PAGES = (
     "/", "/inbox", "/signin", "/signin?to={}", "/signout", "/language", "/offers/{}", "/offers/{}/show", "/offers/{}/answer", "/{}",
     "/calls/{}", "/calls/{}/answer", "/tasks/{}", "/tasks/{}/instruct", "/static/{}", "/inbox?sent={}",
     "/refer", "/help", "/refer/receipt", "/refer/language", "/unverified", "/unverified/{}", "/unverified/{}/show", "/unverified/{}/answer",
+    "/agency", "/agency?at={}", "/agency/{}", "/agency/end/weekly/{}", "/agency/person/{}", "/agency/person/{}/off", "/me", "/me/{}",
+    "/me/takeover?rung={}", "/invitation", "/shifts/{}.ics",
 )  # fmt: skip
 page = st.sampled_from(PAGES).flatmap(lambda p: piece.map(lambda id: p.format(id)))
 form = st.dictionaries(

@@ -9,9 +9,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from referral.channels import Unreached
 from referral.channels.lane import Lane
-from referral.cli.admin import roster
 from referral.domain.events import RungFailed
 from referral.errors import Rejected
+from referral.roster import changes as roster
 from services.notifier import caps
 from services.notifier.handle import AWAY
 from services.notifier.health import Watch

@@ -21,8 +21,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from referral.cli.admin import roster
 from referral.domain.events import KnockAnswered, KnockDelivered, KnockSent
+from referral.roster import changes as roster
 from referral.runtime.settings import CHECKOUT
 from services.notifier.answers import code
 from tests.harness.line.notifier_stack import Stack, of, opened

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from referral.cli.admin import roster
 from referral.domain.events import CaseChanged, CaseOpened, KnockSent, NeedsPerson, RungFailed
 from referral.domain.events import Traits as Traits_
+from referral.roster import changes as roster
 from tests.harness import smtp
 from tests.harness.line.notifier_stack import WHY, Stack, ended, of, opened, sending
 from tests.harness.waiting import until

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from referral.channels import email
-from referral.cli.admin import roster
 from referral.domain.events import CaseChanged, KnockFailed, KnockSent, OfferAcknowledged, OfferEscalated, RungFailed, RungReached
+from referral.roster import changes as roster
 from services.notifier import blame
 from tests.harness import smtp
 from tests.harness.line.notifier_stack import MINUTE, WHY, Stack, ended, of, opened, sending

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from referral.cli.admin import roster
 from referral.domain.events import KnockFailed, KnockSent, OfferEscalated, RungFailed
 from referral.domain.local_time import LOCAL
+from referral.roster import changes as roster
 from services.notifier import blame
 from tests.harness import smtp
 from tests.harness.line.notifier_stack import MINUTE, WHY, Stack, ended, of, opened, sending

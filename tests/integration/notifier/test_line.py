@@ -12,8 +12,8 @@ import pytest
 from msgspec import Struct
 
 from referral.channels.lane import LINES
-from referral.cli.admin import roster
 from referral.domain.events import OfferAcknowledged, RungFailed
+from referral.roster import changes as roster
 from referral.runtime.settings import Settings
 from referral.wire import codec, seal
 from tests.harness import smtp

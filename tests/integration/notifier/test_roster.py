@@ -23,13 +23,14 @@ from referral import cli
 from referral.channels import Outgoing
 from referral.channels.email import Relay, relay
 from referral.channels.message import compose
-from referral.cli.admin import doctor_checks, roster
+from referral.cli.admin import doctor_checks
 from referral.cli.admin.doctor_probe import Vitals
 from referral.domain.case_number import case_number
 from referral.domain.events import RosterChanged
 from referral.domain.inputs import ROSTER_BOOK
 from referral.domain.rota import Single, Weekly, between, moment
 from referral.errors import Rejected
+from referral.roster import changes as roster
 from referral.runtime.postgres import database
 from services.intake.accounts import store
 from services.notifier import migrations
@@ -357,7 +358,7 @@ async def test_a_roster_from_before_is_kept_and_holds(notifier: Stack) -> None:
     """The tables as they were, with a row of each kind, are taken over."""
     folder = Path(migrations.__file__).parent if migrations.__file__ else Path(next(iter(migrations.__path__)))
     before, told_, after = (folder / "versions" / name for name in ("0001_notifier.sql", "0002_told.sql", "0003_roster.sql"))
-    answers = folder / "versions" / "0005_answers.sql"
+    answers, own = folder / "versions" / "0005_answers.sql", folder / "versions" / "0013_own.sql"
     rows = """
 INSERT INTO notifier.person VALUES ('a', 'police', '{duty}', 'sq', true);
 INSERT INTO notifier.contact VALUES ('a', 'email', 'sealed', NULL);
@@ -369,7 +370,7 @@ INSERT INTO notifier.pause (reason, at) VALUES ('storm', 7);
     async with notifier.admin.connect() as connection:
         driver = (await connection.get_raw_connection()).driver_connection
         assert driver is not None
-        for script in ("DROP SCHEMA notifier CASCADE; CREATE SCHEMA notifier", before, told_, rows, after, answers):
+        for script in ("DROP SCHEMA notifier CASCADE; CREATE SCHEMA notifier", before, told_, rows, after, answers, own):
             await driver.execute(script if isinstance(script, str) else script.read_text("utf-8"))
     for table in TABLES:
         (row,) = await notifier.rows(f"SELECT added_at, added_by, ended_at FROM notifier.{table}")

@@ -9,8 +9,8 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.cli.admin import roster
 from referral.domain.events import How, KnockFailed, KnockSent, OfferAcknowledged, OfferClosed, OfferEscalated, RosterChanged, RungFailed
+from referral.roster import changes as roster
 from services.notifier import deliveries
 from tests.harness import smtp
 from tests.harness.line.notifier_stack import WHY, Stack, ended, of, opened, sending

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from referral.channels import Handed, Outgoing, Refused, Unreached, Word
 from referral.channels.lane import Lane
-from referral.cli.admin import roster
 from referral.domain.events import KnockAnswered, KnockFailed, KnockSent, OfferAcknowledged, RungFailed
+from referral.roster import changes as roster
 from services.notifier.plan import LAST_CALL
 from services.notifier.send import Sender
 from tests.harness.line.notifier_stack import WHY, Stack, ended, of, opened, sending

@@ -13,8 +13,8 @@ import pytest
 from referral.channels.email import Email, Relay
 from referral.channels.lane import Lane
 from referral.channels.voice import Patience, Trunk, Voice
-from referral.cli.admin import roster
 from referral.domain.events import KnockAnswered, KnockFailed, KnockSent, RungFailed, RungReached
+from referral.roster import changes as roster
 from services.notifier.handle import AWAY
 from tests.harness import smtp
 from tests.harness.line.notifier_stack import MINUTE, Stack, of, opened, sending

@@ -12,8 +12,8 @@ from sqlalchemy import text
 
 from referral.channels.lane import Lane
 from referral.channels.voice import Trunk, Voice
-from referral.cli.admin import roster
 from referral.domain.events import KnockAnswered, KnockFailed, RungFailed
+from referral.roster import changes as roster
 from referral.runtime.settings import CHECKOUT
 from services.notifier import providers
 from services.notifier.providers import Providers

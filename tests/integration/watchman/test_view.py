@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
-from referral.cli.admin import roster
 from referral.domain.events import OfferAcknowledged
+from referral.roster import changes as roster
 from referral.runtime.postgres import database
 from services.notifier import holes
 from services.watchman.alarms import Counters

@@ -30,7 +30,7 @@ def test_gaps_agree_with_a_rota_asked_minute_by_minute(data: st.DataObject, begi
     people = tuple(
         Person(p.account, p.agency, p.rungs, ("email", "voice") if p.account in loud else ("email",), p.disabled) for p in drawn.people
     )
-    known = Roster(people, drawn.shifts, drawn.absences)
+    known = Roster(people, drawn.shifts, drawn.absences, drawn.given)
     found = list(gaps(known, "police", begins, ends))
     assert all(a.ends < b.begins or (a.ends == b.begins and a.kind is not b.kind) for a, b in pairwise(found))
     for at in range(begins, ends, MINUTE):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from referral.domain.rota import Single, Weekly
-from services.notifier.duty import Absence, Person, Roster, Shift, on_duty
+from services.notifier.duty import Absence, Given, Person, Roster, Shift, on_duty
 from services.notifier.spans import HOUR, Span, spans
 
 MINUTE = 60_000_000
@@ -30,7 +30,14 @@ def rosters(draw: st.DrawFn, begins: int) -> Roster:
         lambda who, start, long: Absence(who, start, start + long * MINUTE), st.sampled_from(PEOPLE), at, st.integers(1, 3000)
     )
     people = tuple(Person(name, "police", ("duty",), (), disabled=draw(st.booleans())) for name in PEOPLE)
-    return Roster(people, tuple(draw(st.lists(shift, max_size=6))), tuple(draw(st.lists(absence, max_size=3))))
+    given = st.builds(
+        lambda who, start, long: Given(who, "police", "duty", start, start + long * MINUTE),
+        st.sampled_from(PEOPLE),
+        at,
+        st.integers(1, 1500),
+    )
+    parts = (draw(st.lists(part, max_size=most)) for part, most in ((shift, 6), (absence, 3), (given, 3)))
+    return Roster(people, *(tuple(part) for part in parts))
 
 
 @given(st.data(), st.sampled_from(NIGHTS))

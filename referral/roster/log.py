@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import getpass
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from sqlalchemy import text
@@ -33,6 +33,7 @@ _ROWS = {
     " coalesce(since::text, '') AS since, coalesce(until::text, '') AS until",
     "single": "agency, account, ARRAY[rung] AS rungs, starts, ends",
     "absence": f"{_AGENCY}, account, starts, ends",
+    "given": "agency, account, ARRAY[rung] AS rungs, starts, ends",
     "rule": f"{_AGENCY}, account, channel, ARRAY[loudness, after || 's'] AS rungs",
     "pause": "'' AS agency, NULL AS account",
 }
@@ -59,30 +60,38 @@ def pseudonym(keys: Keys, name: str) -> str:
 
 @asynccontextmanager
 async def change(tx: AsyncConnection, found: Settings, by: str | None = None) -> AsyncIterator[None]:
-    """Log everything that the block changes of the roster, in the caller's transaction.
+    """Log everything that the block, a command, changes of the roster, in the caller's transaction.
 
     by: the operator; None: the account that runs this command.
     """
     name = operator() if by is None else by
-    await tx.execute(_BY, {"by": name})
+    await begin(tx, name)
     yield
-    await _log_changes(tx, found, name)
+    keys = keys_.read(found.master_key_file)
+    await log(tx, pseudonym(keys, name), lambda: keys.book(tx, ROSTER_BOOK), drill=found.drill_clock)
 
 
-async def _log_changes(tx: AsyncConnection, found: Settings, by: str) -> None:
+async def begin(tx: AsyncConnection, by: str) -> None:
+    """Begin a change of the roster: nobody else changes it until this transaction ends. by: stands in the rows that it begins and ends."""
+    await advisory_locks.exclusive(tx, advisory_locks.ROSTER)
+    await tx.execute(_BY, {"by": by})
+
+
+async def log(tx: AsyncConnection, by: str, book: Callable[[], Awaitable[bytes]], *, drill: bool) -> None:
+    """Log what this transaction has changed, and make the notifier look again.
+
+    by: an operator's pseudonym, or the account of a person. book: returns the key of the roster's book.
+    """
     rows = [row for part in _ROWS for row in await _changed(tx, part)]
     thrown = (await tx.execute(text(f"SELECT count(*) FROM notifier.delivery WHERE thrown AND {_MINE}"))).scalar_one()  # noqa: S608
     if not rows and not thrown:
         return
-    keys, now = keys_.read(found.master_key_file), await clock.now(tx)
-    key = await keys.book(tx, ROSTER_BOOK)
+    now, key = await clock.now(tx), await book()
     await tx.execute(text("SET LOCAL search_path = notifier, runtime"))
     for first in range(0, len(rows) or 1, MOST):
-        event = RosterChanged(
-            at=now, changed_by=pseudonym(keys, by), rows=tuple(rows[first : first + MOST]), thrown_away=0 if first else thrown
-        )
+        event = RosterChanged(at=now, changed_by=by, rows=tuple(rows[first : first + MOST]), thrown_away=0 if first else thrown)
         id_ = str(uuid.uuid4())  # noqa: TID251 - a change begins here
-        await queue.put(tx, ROSTER_BOOK, event, id_, key, drill=found.drill_clock)
+        await queue.put(tx, ROSTER_BOOK, event, id_, key, drill=drill)
     await _replan(tx, sorted({row.agency for row in rows} - {""}), now)
 
 
@@ -98,7 +107,6 @@ async def _replan(tx: AsyncConnection, agencies: Sequence[str], now: int) -> Non
     """Make the notifier re-plan the agencies' open offers now: newcomers are knocked, and people taken off are replaced."""
     if not agencies:
         return
-    await advisory_locks.exclusive(tx, advisory_locks.ROSTER)
     open_ = (await tx.execute(_OPEN, {"agencies": list(agencies)})).all()
     cases = sorted({row.case_id for row in open_})
     if cases:

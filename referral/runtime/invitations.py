@@ -1,0 +1,41 @@
+"""Codes of invitations, and the addresses of calendar feeds: random, shown once, stored as a digest. Pure but for chance."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+
+VALID_US = 72 * 3600 * 1_000_000
+"""Time for which an invitation may be used (P): a weekend."""
+LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Crockford's alphabet: none of I, L, O and U, which are misread or misheard."""
+LENGTH, GROUP = 16, 4
+"""80 random bits, read aloud in groups of four: nobody guesses one, whatever the rate."""
+_MISREAD = str.maketrans("ILO", "110")
+
+
+def code() -> str:
+    """Return a new code: K7QM-2F9D-XH3T-0R5W."""
+    letters = "".join(secrets.choice(LETTERS) for _ in range(LENGTH))
+    return "-".join(letters[n : n + GROUP] for n in range(0, LENGTH, GROUP))
+
+
+def digest(typed: str) -> bytes:
+    """Return the digest of a code as a person types it: without regard to case, spaces, hyphens, and letters that are misread."""
+    return hashlib.sha256(re.sub(r"[\s-]", "", typed).upper().translate(_MISREAD).encode()).digest()
+
+
+def nobody() -> str:
+    """Return a password that nobody knows, for an account whose owner has set none yet."""
+    return secrets.token_urlsafe(32)
+
+
+def secret() -> str:
+    """Return a new secret part of an address: 256 random bits."""
+    return secrets.token_urlsafe(32)
+
+
+def secret_digest(secret: str) -> bytes:
+    """Return the digest of a secret part of an address."""
+    return hashlib.sha256(secret.encode()).digest()

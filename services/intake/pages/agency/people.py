@@ -1,0 +1,161 @@
+"""Pages by which a head invites people, and changes what they are: rungs, head or not, switched off or on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from referral.errors import Rejected
+from referral.runtime import invitations as codes
+from referral.runtime import passwords
+from referral.runtime.observe import signed
+from referral.runtime.passwords import LANGUAGES
+from referral.wire.roster import Refused, SetDisabled, SetPerson
+from services.intake.accounts import colleagues, invitations
+from services.intake.accounts.colleagues import Colleague
+from services.intake.accounts.store import Account
+from services.intake.pages.agency import asking, showing
+from services.intake.pages.agency.overview import ladder_of
+from services.intake.pages.page_request import PageRequest, known_id
+
+
+async def invite_page(call: PageRequest) -> Response:
+    """Return the form for an invitation."""
+    asking.head_only(call)
+    return await _invite(call, {}, {}, 200)
+
+
+async def invite(call: PageRequest) -> Response:
+    """Make an account without a password of anybody's, register it for its rungs, and show its code once.
+
+    The roster comes second: a code is of use without it, and a person at a rung without an account would be of none. If the notifier does
+    not answer, the page says so, and the head registers the rungs later.
+    """
+    asking.head_only(call)
+    form, who = call.form, call.visit.who
+    rungs, errors = _rungs(call), dict[str, str]()
+    try:
+        login = passwords.login(form.get("login", ""))
+    except Rejected:
+        login, errors = "", {"login": "error.login"}
+    language = form.get("language", "")
+    if language not in LANGUAGES:
+        errors["language"] = "signin.missing"
+    if errors:
+        return await _invite(call, form, errors, 422)
+    made = Account(call.pages.door.new_id(), login, who.agency, language, desk=False, head=bool(form.get("head")))
+    async with call.pages.hashing:
+        hashed = await run_in_threadpool(passwords.hashed, codes.nobody())
+    async with call.pages.door.begin() as tx:
+        code = await invitations.add(tx, made, hashed, who.id, call.visit.now)
+    if code is None:
+        return await _invite(call, form, {"login": "error.login-taken"}, 409)
+    signed("intake", "invited", made.id)
+    known = await asking.change(call, SetPerson(account=made.id, rungs=rungs), seen=False)
+    return _code(call, login, code, later=isinstance(known, Refused))
+
+
+async def person_page(call: PageRequest) -> Response:
+    """Return the page of one colleague."""
+    return await _person(call)
+
+
+async def set_rungs(call: PageRequest) -> Response:
+    """Register a colleague for rungs."""
+    return await _change(call, SetPerson(account=known_id(call, "account"), rungs=_rungs(call)), "rungs")
+
+
+async def set_head(call: PageRequest) -> Response:
+    """Mark a colleague as head, or not. Nobody takes the mark from themselves: an agency that has a head keeps one."""
+    asking.head_only(call)
+    account, head = known_id(call, "account"), call.form.get("head") == "yes"
+    if account == call.visit.who.id:
+        return await _person(call, {"top": "error.self"}, 422)
+    async with call.pages.door.begin() as tx:
+        if not await colleagues.set_head(tx, call.visit.who.agency, account, head):
+            raise Rejected("unknown-account", "id", "there is no such account for your agency", status=404)
+    return asking.sent(call, f"/agency/person/{account}", "head")
+
+
+async def set_disabled(call: PageRequest) -> Response:
+    """Switch a colleague off or on: the roster first, so that nobody is knocked who could not sign in."""
+    asking.head_only(call)
+    account, off = known_id(call, "account"), call.form.get("off") == "yes"
+    names = await asking.staff(call)
+    if account not in names:
+        raise Rejected("unknown-account", "id", "there is no such account for your agency", status=404)
+    if account == call.visit.who.id:
+        return await _person(call, {"top": "error.self"}, 422)
+    made = await asking.change(call, SetDisabled(account=account, disabled=off))
+    if isinstance(made, Refused) and (made.code, made.where) != ("unknown", "account"):  # one who is not in the roster is switched off too
+        return await _person(call, showing.refused(made), asking.status(made))
+    async with call.pages.door.begin() as tx:
+        await colleagues.set_disabled(tx, call.visit.who.agency, account, off)
+    return asking.sent(call, f"/agency/person/{account}", "off" if off else "on")
+
+
+async def again(call: PageRequest) -> Response:
+    """Replace an invitation that was not used, and show its code once."""
+    asking.head_only(call)
+    account, names = known_id(call, "account"), await asking.staff(call)
+    if account not in names:
+        raise Rejected("unknown-account", "id", "there is no such account for your agency", status=404)
+    async with call.pages.door.begin() as tx:
+        code = await invitations.again(tx, account, call.visit.who.id, call.visit.now)
+    if code is None:
+        return await _person(call, {"top": "error.has-password"}, 409)
+    signed("intake", "invited", account)
+    return _code(call, names[account].login, code, later=False)
+
+
+async def _change(call: PageRequest, act: SetPerson, word: str) -> Response:
+    asking.head_only(call)
+    if act.account not in await asking.staff(call):
+        raise Rejected("unknown-account", "id", "there is no such account for your agency", status=404)
+    made = await asking.change(call, act)
+    if isinstance(made, Refused):
+        return await _person(call, showing.refused(made), asking.status(made))
+    return asking.sent(call, f"/agency/person/{act.account}", word)
+
+
+async def _person(call: PageRequest, errors: Mapping[str, str] | None = None, status: int = 200) -> Response:
+    asking.head_only(call)
+    account = known_id(call, "account")
+    found, names = await showing.roster(call), await asking.staff(call)
+    one: Colleague | None = names.get(account)
+    if one is None:
+        raise Rejected("unknown-account", "id", "there is no such account for your agency", status=404)
+    member = next((m for m in found.people if m.account == account), None) if found is not None else None
+    name = call.pages.render.name(call.visit)
+    return showing.show(
+        call,
+        "person.html",
+        found,
+        {},
+        errors or {},
+        status,
+        one=one,
+        mine=account == call.visit.who.id,
+        action=f"/agency/person/{account}",
+        done=asking.done(call, f"/agency/person/{account}"),
+        away=found is None,
+        rungs=[(rung, name("rung", rung), member is not None and rung in member.rungs) for rung in ladder_of(call)],
+        channels=[] if member is None else [(c.channel, c.tail, c.waits) for c in member.contacts],
+    )
+
+
+async def _invite(call: PageRequest, values: Mapping[str, str], errors: Mapping[str, str], status: int) -> Response:
+    name = call.pages.render.name(call.visit)
+    rungs = [(rung, name("rung", rung), bool(values.get(f"rung.{rung}"))) for rung in ladder_of(call)]
+    return showing.show(call, "invite.html", None, values, errors, status, rungs=rungs)
+
+
+def _code(call: PageRequest, login: str, code: str, *, later: bool) -> Response:
+    """Return the page that shows a code, this once. later: the rungs could not be registered."""
+    return call.pages.render.page("code.html", call.visit, here="/agency", login=login, code=code, later=later)
+
+
+def _rungs(call: PageRequest) -> tuple[str, ...]:
+    return tuple(rung for rung in ladder_of(call) if call.form.get(f"rung.{rung}"))

@@ -1,0 +1,81 @@
+"""Routes of the agency's own pages, with texts and templates of their own beside the inbox's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from referral.domain.policy import Policy
+from referral.runtime import i18n
+from services.intake.pages import render
+from services.intake.pages.agency import account, calendar, invited, overview, people, rota_forms
+from services.intake.pages.page_request import Page, PageRequest, Pages, endpoint
+from services.intake.pages.render import Renderer
+
+HERE = Path(__file__).parent
+WORDS = HERE / "words.yaml"
+
+
+def load(policy: Callable[[], Policy]) -> Renderer:
+    """Load the inbox's texts and templates with those of these pages beside them. ValueError: a text stands in both files."""
+    files: list[dict[str, Any]] = [msgspec.yaml.decode(path.read_bytes()) for path in (render.WORDS, WORDS)]
+    if twice := files[0]["texts"].keys() & files[1]["texts"].keys():
+        raise ValueError(f"words.yaml: {', '.join(sorted(twice))}: stands in two files")
+    words = i18n.compiled({**files[0], "texts": {**files[0]["texts"], **files[1]["texts"]}})
+    folders = [HERE / "templates", render.FOLDER]
+    made = Environment(loader=FileSystemLoader(folders), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return Renderer(policy, words, made)
+
+
+def routes(inbox: Pages) -> list[BaseRoute]:
+    """Return the routes. inbox: the dependencies of the inbox's pages."""
+    pages = replace(inbox, render=load(inbox.render.policy))
+
+    def get(path: str, page: Page, *, strangers: bool = False) -> Route:
+        return Route(path, endpoint(pages, page, strangers=strangers), methods=["GET"])
+
+    def form(path: str, page: Page, send: Page, *, strangers: bool = False) -> list[BaseRoute]:
+        return [get(path, page, strangers=strangers), Route(path, endpoint(pages, send, strangers=strangers), methods=["POST"])]
+
+    def post(path: str, send: Page) -> list[BaseRoute]:
+        return form(path, _back, send)
+
+    one = "/agency/person/{id}"
+    return [
+        get("/agency", overview.page),
+        *form("/agency/shift", rota_forms.shift_page, rota_forms.add_shift),
+        *form("/agency/absence", rota_forms.absence_page, rota_forms.add_absence),
+        *form("/agency/end/{part}/{number}", rota_forms.end_page, rota_forms.end),
+        *form("/agency/invite", people.invite_page, people.invite),
+        get(one, people.person_page),
+        *post(f"{one}/rungs", people.set_rungs),
+        *post(f"{one}/head", people.set_head),
+        *post(f"{one}/off", people.set_disabled),
+        *post(f"{one}/again", people.again),
+        get("/me", account.page),
+        *post("/me/address", account.ask_address),
+        *post("/me/code", account.confirm_address),
+        *post("/me/end", account.end_address),
+        *post("/me/test", account.test),
+        *post("/me/password", account.change_password),
+        *post("/me/sessions", account.end_sessions),
+        *post("/me/feed", account.make_feed),
+        *post("/me/nofeed", account.end_feed),
+        *post("/me/answer", account.answer_swap),
+        *form("/me/takeover", account.take_over_page, account.take_over),
+        *form("/me/swap", account.swap_page, account.offer_swap),
+        *form("/invitation", invited.page, invited.accept, strangers=True),
+        get("/shifts/{secret}.ics", calendar.feed, strangers=True),
+    ]
+
+
+async def _back(call: PageRequest) -> Response:
+    """Redirect a browser that reloads, or a scanner, to the page of the form."""
+    return RedirectResponse("/me" if call.request.url.path.startswith("/me") else "/agency", status_code=303)

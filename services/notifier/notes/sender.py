@@ -1,0 +1,137 @@
+"""Send notes, each channel on one line of its own: claim one, hand it over, write the result. At least once, as knocks are."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from referral.channels import Outgoing, Refused, Unreached
+from referral.channels.lane import Lane, Line
+from referral.channels.message import OTHERWISE
+from referral.errors import Malformed
+from referral.runtime import i18n, observe
+from referral.runtime.i18n import Words
+from referral.runtime.keys.case_keys import Keys
+from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
+from referral.runtime.postgres import clock
+from services.notifier import caps
+from services.notifier.blame import OURS, SECOND
+from services.notifier.notes import notes
+
+POLL_SECONDS = 1.0
+"""Seconds between two looks (ours): somebody waits for a code before the screen."""
+GAP_SECONDS = 20
+"""Gap before a second attempt, doubled with each (ours)."""
+ATTEMPTS = 5
+"""Attempts after which a note has failed (ours): a code is old by then."""
+SPOKEN = "voice"
+"""A call has no words of its own: it says the drill's, so it can only be a test."""
+WORDS = i18n.load(Path(__file__).with_name("words.yaml"))
+_CLAIM = text(
+    "UPDATE note SET attempt = attempt + 1, lease_until = clock_timestamp() + make_interval(secs => :lease) WHERE id = ("
+    " SELECT id FROM note WHERE state = 'WAITING' AND channel = :channel AND due_at <= runtime.clock()"
+    " AND (lease_until IS NULL OR lease_until < clock_timestamp()) AND NOT EXISTS (SELECT FROM pause WHERE ended_at IS NULL)"
+    " ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING *,"
+    " (SELECT language FROM intake.account a WHERE a.id = note.account) AS language,"
+    " (SELECT c.address FROM contact c WHERE (c.account, c.channel) = (note.account, note.channel) AND c.ended_at IS NULL) AS contact"
+)
+_END = text(
+    "UPDATE note SET state = :state, reason = :reason, lease_until = NULL, ended_at = runtime.clock(), code = NULL, address = NULL"
+    " WHERE (id, attempt) = (:id, :attempt) AND state = 'WAITING'"
+)
+_AGAIN = text(
+    "UPDATE note SET due_at = runtime.clock() + :gap, reason = :reason, lease_until = NULL"
+    " WHERE (id, attempt) = (:id, :attempt) AND state = 'WAITING'"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """The sender of notes. lanes: by channel. inbox: address of the sign-in page. most: caps of the day, by channel."""
+
+    engine: AsyncEngine
+    keys: Keys
+    lanes: Mapping[str, Lane]
+    inbox: str
+    most: Mapping[str, int] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        """Send by every channel until cancelled."""
+        await asyncio.gather(*(self._run(channel, lane) for channel, lane in self.lanes.items()))
+
+    async def _run(self, channel: str, lane: Lane) -> None:
+        line = Line(lane)
+        try:
+            while True:
+                try:
+                    busy = await self.send(channel, line, lane.lease)
+                except Exception as error:
+                    busy = False
+                    observe.log().warning("note not sent", channel=channel, kind=type(error).__name__)
+                if not busy:
+                    await asyncio.sleep(POLL_SECONDS)
+        finally:
+            await line.close()
+
+    async def send(self, channel: str, line: Line, lease: int) -> bool:
+        """Send one note. False: none waits."""
+        async with self.engine.begin() as tx:
+            row = (await tx.execute(_CLAIM, {"channel": channel, "lease": lease})).one_or_none()
+            now = await clock.now(tx)
+        if row is None:
+            return False
+        out = self._outgoing(row, now)
+        state, reason = "SENT", None
+        if out is None:
+            state, reason = "FAILED", "no-address"
+        else:
+            try:
+                await line.open()
+                await line.send(out)
+            except Refused as refused:
+                state, reason = "FAILED", str(refused)
+            except Unreached as away:
+                reason = str(away)
+                state = "WAITING" if reason in OURS and row.attempt < ATTEMPTS else "FAILED"
+        async with self.engine.begin() as tx:
+            values = {"id": row.id, "attempt": row.attempt, "reason": reason}
+            if state == "WAITING":
+                await tx.execute(_AGAIN, {**values, "gap": GAP_SECONDS * SECOND * 2 ** (row.attempt - 1)})
+            else:
+                await tx.execute(_END, {**values, "state": state})
+            if state == "SENT":
+                await caps.count(tx, Counter([channel]), self.most, now)
+        return True
+
+    def _outgoing(self, row: Any, now: int) -> Outgoing | None:
+        """Return the message of a row; None: there is no address to send it to."""
+        sealed = row.address if row.address is not None else row.contact
+        try:
+            if sealed is None:
+                return None
+            address = self.keys.box(CONTACT_BOX).open(sealed, contact_context(row.account, row.channel)).decode()
+            code = "" if row.code is None else notes.opened(self.keys, row.code)
+        except Malformed:
+            return None
+        language = row.language if row.language in WORDS else OTHERWISE
+        if (language, row.channel) == ("sr-Cyrl", "sms"):
+            language = "sr-Latn"  # of the GSM alphabet
+        words = "" if row.channel == SPOKEN else worded(WORDS[language], row.kind, row.channel, code, self.inbox)
+        drill = row.kind == "test" and row.channel == SPOKEN  # a written test says so in its own words
+        return Outgoing(
+            address=address, reference=row.reference, code="", language=language, drill=drill, inbox=self.inbox, at=now, text=words
+        )
+
+
+def worded(say: Words, kind: str, channel: str, code: str, inbox: str) -> str:
+    """Return the words of a note. An SMS has its own: at most 160 letters of the GSM alphabet, without marks, and never a link."""
+    if channel == "sms":
+        return say(f"sms.{kind}", code=code)
+    return say(f"mail.{kind}", code=code, inbox=inbox)

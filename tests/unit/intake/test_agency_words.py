@@ -1,0 +1,70 @@
+"""Texts of an agency's own pages and of notes: all there in four languages, and an SMS fits into one part."""
+
+from __future__ import annotations
+
+import ast
+import re
+import string
+
+import pytest
+
+from referral.channels.message import PART
+from referral.wire import roster as wire
+from services.intake.pages.agency import routes
+from services.intake.pages.agency.account import CHANNELS
+from services.intake.pages.agency.rota_forms import PARTS
+from services.notifier.notes.sender import WORDS, worded
+
+SHARED = {"today"}
+"""Texts that read the same in two languages on purpose."""
+ALL = routes.load(lambda: None).words  # type: ignore[arg-type,return-value]
+KINDS = ("code", "test", "changed", "gaps", "swap")
+
+
+def test_no_text_is_left_in_another_language() -> None:
+    same = {key for key in ALL["en"].texts if len({ALL[language].texts[key] for language in ("en", "sq", "sr-Latn")}) < 3}
+    assert same == SHARED
+
+
+def test_cyrillic_has_no_latin_letter_but_in_placeholders() -> None:
+    for key, text in ALL["sr-Cyrl"].texts.items():
+        bare = "".join(part for part, *_ in string.Formatter().parse(text))
+        assert not re.search("[A-Za-zđžćčš]", bare.replace("SMS", "")), (key, text)
+
+
+def test_every_text_that_code_and_templates_name_exists() -> None:
+    named = {f"channel.{channel}" for channel in CHANNELS} | {f"address.hint.{channel}" for channel in CHANNELS}
+    named |= {f"{start}.{part}" for part in PARTS for start in ("part", "end.means")}
+    for path in (routes.HERE / "templates").glob("*.html"):
+        named |= set(re.findall(r'say\("([^"]+)"[,)]', path.read_text("utf-8")))
+    for path in routes.HERE.glob("*.py"):
+        source = path.read_text("utf-8")
+        named |= set(re.findall(r'"(error\.[a-z-]+)"', source))
+        named |= {f"done.{word}" for word in re.findall(r'asking\.sent\([^)]*"([a-z-]+)"\)', source)}
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "say":
+                named |= {arg.value for arg in node.args[:1] if isinstance(arg, ast.Constant)}
+    assert len(named) > 100
+    assert sorted(named - set(ALL["en"].texts)) == []
+
+
+def test_every_refusal_of_the_notifier_has_its_words() -> None:
+    folder = routes.HERE.parents[2] / "notifier" / "roster_door"
+    codes = {
+        code for path in folder.glob("*.py") for code in re.findall(r'(?:Rejected|Refused)\((?:code=)?"([a-z-]+)"', path.read_text("utf-8"))
+    }
+    assert len(codes) > 12 and wire.Refused
+    assert sorted(code for code in codes - {"forbidden"} if f"error.{code}" not in ALL["en"].texts) == []
+
+
+@pytest.mark.parametrize("language", ["sq", "sr-Latn", "en"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_sms_is_one_part_of_plain_letters(language: str, kind: str) -> None:
+    said = worded(WORDS[language], kind, "sms", "123456", "https://inbox.example")
+    assert len(said) <= PART and said.isascii()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_mail_says_where_the_inbox_is(kind: str) -> None:
+    for language in WORDS:
+        assert "https://inbox.example" in worded(WORDS[language], kind, "email", "123456", "https://inbox.example")

@@ -1,0 +1,104 @@
+"""An agency on the real doors: an inbox that asks a notifier's door, both on one database, and people who fill in forms."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from prometheus_client import CollectorRegistry
+from sqlalchemy import text
+
+from referral.local import ports
+from referral.roster import changes as roster
+from referral.runtime import http_server
+from referral.runtime.observe import Health
+from services.notifier import door
+from services.notifier.answers import Answers
+from services.notifier.metrics import Figures
+from services.notifier.roster_door.door import RosterDoor
+from services.notifier.told import WhoWasTold
+from tests.harness.line.notifier_stack import Stack, stack
+from tests.web.conftest import compiled
+from tests.web.world import PASSWORD, World
+
+AGENCY = "police-prizren"
+DUTY = "duty-officer"
+CHANNELS = frozenset({"email", "sms", "voice"})
+HIDDEN = re.compile(r'<input type="hidden" name="(form|key|seen)" value="([^"]*)">')
+
+
+@dataclass
+class Line:
+    """The notifier, the inbox, and the address of the notifier's door."""
+
+    notifier: Stack
+    world: World
+    url: str
+
+    async def person(self, login: str, *rungs: str, agency: str = AGENCY, head: bool = False, **contacts: str) -> str:
+        """Somebody with an account and a place in the roster; the account's id."""
+        account = await asyncio.to_thread(self.world.account, login, agency)
+        async with self.notifier.admin.begin() as tx:
+            await tx.execute(text("UPDATE intake.account SET head = :head WHERE id = :id"), {"id": account, "head": head})
+        async with self.notifier.change() as tx:
+            known = roster.Person(
+                account=account, agency=agency, rungs=rungs, **(contacts or {"email": f"marker.{login}@{agency}.example"})
+            )
+            await roster.add_people(tx, self.notifier.keys, [known])
+        return account
+
+    async def shift(self, account: str, written: str, rung: str = DUTY) -> None:
+        """A shift, by the operator."""
+        async with self.notifier.change() as tx:
+            await roster.add_shift(tx, account=account, rung=rung, written=written)
+
+
+@asynccontextmanager
+async def line(url: str, master: Path) -> AsyncIterator[Line]:
+    """Both doors, by day, on a Tuesday."""
+    async with stack(url, master) as notifier:
+        await notifier.by_day()
+        answers, port = Answers(notifier.engine, notifier.keys, Figures(CollectorRegistry())), ports.free(1)[0]
+        rosters = RosterDoor(notifier.engine, notifier.keys, CHANNELS, drill=True)
+        app = door.made(answers, WhoWasTold(notifier.engine, notifier.keys), "secret", roster=rosters).application()
+        bound, server = http_server.listen("127.0.0.1", port), http_server.server(Health(), app)
+        bound.listen()
+        serving = asyncio.create_task(http_server.serve(server, bound))
+        world = await asyncio.to_thread(World, url, master, compiled(), f"http://127.0.0.1:{port}")
+        await asyncio.to_thread(world.__enter__)
+        try:
+            yield Line(notifier, world, f"http://127.0.0.1:{port}")
+        finally:
+            await asyncio.to_thread(world.__exit__)
+            server.should_exit = True
+            await serving
+
+
+@contextmanager
+def signed_in(world: World, login: str, password: str = PASSWORD) -> Iterator[httpx.Client]:
+    """A person without a browser, who sends again what a starved machine had no time for."""
+    with world.client() as person:
+        form = hidden(person.get("/signin").text) | {"login": login, "password": password}
+        answer = person.post("/signin", data=form)
+        while answer.status_code == 503:
+            answer = person.post("/signin", data=form)
+        assert answer.status_code == 303, "signed in"
+        yield person
+
+
+def hidden(page: str) -> dict[str, str]:
+    """The hidden fields of a page's first forms."""
+    return dict(HIDDEN.findall(page))
+
+
+def send(person: httpx.Client, page: str, action: str = "", **more: Any) -> httpx.Response:
+    """Fill in the form of a page and send it; a redirect is followed."""
+    found = person.get(page)
+    assert found.status_code == 200, (page, found.status_code)
+    return person.post(action or page.partition("?")[0], data=hidden(found.text) | more, follow_redirects=True)

@@ -1,0 +1,110 @@
+"""A head and an officer at work, 375 px wide, by keyboard and without scripts: nothing to mend for axe, in four languages."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+
+from referral.domain.local_time import local
+from tests.web.agency_line import DUTY, Line, line, signed_in
+from tests.web.steps import field, picture, press, send, sign_in, tab_to, text
+from tests.web.test_inbox import measure
+
+HOUR = 3_600_000_000
+PAGES = ("/agency", "/agency/shift", "/agency/absence", "/agency/invite", "/me", "/me/swap")
+RULES = Path.home() / ".cache" / "axe.min.js"
+AXE = """
+const done = arguments[0];
+axe.run(document).then(found => done(found.violations.map(one => one.id + ': ' + one.nodes.map(n => n.html).join(' '))));
+"""
+
+
+@pytest.fixture
+async def agency(database: str, key_files: tuple[Path, Path]) -> AsyncIterator[Line]:
+    async with line(database, key_files[0]) as made:
+        yield made
+
+
+async def test_a_head_adds_a_shift_by_keyboard_and_an_officer_gives_it_away(browser: Chrome, pictures: Path, agency: Line) -> None:
+    await agency.person("head", "back-up", head=True)
+    officer = await agency.person("officer", DUTY, email="officer@x.example", sms="+99944000001")
+    await agency.person("colleague", DUTY)
+    now = await agency.notifier.now()
+
+    def work() -> None:
+        sign_in(browser, agency.world, "head")
+        send(browser, "header a[href='/agency']")
+        assert "nobody at Duty officer" not in text(browser, "#content"), "without a rota everybody of the rung is told"
+        send(browser, "a[href='/agency/shift']:not([href*='?'])")
+        field(browser, "account").send_keys("officer")
+        field(browser, "rung").send_keys("Duty officer")
+        for day in ("mon", "tue", "wed", "thu", "fri"):
+            press(browser, f"input[name='day.{day}']")
+        field(browser, "start").send_keys("0800AM")
+        field(browser, "end").send_keys("0800PM")
+        tab_to(browser, "main form button.first", most=40)
+        send(browser, "main form button.first")
+        assert "The shift is added." in text(browser)
+        assert "nobody at Duty officer" in text(browser, ".holes"), "a rota has holes, and the page says when"
+        picture(browser, pictures / "agency-en.png")
+        browser.get(agency.world.url + "/agency/end/weekly/1")
+        assert "The shift no longer repeats" in text(browser)
+        with signed_in(agency.world, "head") as person:
+            assert f"{local(now):%d.%m.}" in person.get("/agency").text and officer in person.get("/agency").text
+
+    await asyncio.to_thread(work)
+
+    def give() -> None:
+        send(browser, "footer form[action='/signout'] button")
+        sign_in(browser, agency.world, "officer")
+        send(browser, "header a[href='/me']")
+        assert "ends in 01" in text(browser) and "+999" not in browser.page_source
+        picture(browser, pictures / "account-en.png")
+        send(browser, "a[href='/me/swap']")
+        field(browser, "shift").send_keys("Wed")
+        field(browser, "taker").send_keys("colleague")
+        send(browser, "main form button.first")
+        assert "You asked colleague to take this shift" in text(browser)
+        send(browser, "footer form[action='/signout'] button")
+        sign_in(browser, agency.world, "colleague")
+        send(browser, "header a[href='/me']")
+        send(browser, "button[value='TAKEN']")
+        assert "The shift is yours now." in text(browser)
+
+    await asyncio.to_thread(give)
+
+
+async def test_no_page_is_wider_than_a_phone_and_axe_finds_nothing(measuring: Chrome, agency: Line) -> None:
+    await agency.person("head", DUTY, "back-up", head=True, email="head@x.example", sms="+99944000001", voice="+99944000001")
+    officer = await agency.person("officer", DUTY)
+    await agency.shift(officer, "mon-fri 08:00-20:00")
+    library = next(iter(sorted(Path.home().glob(".cache/referral/axe-*/node_modules/axe-core/axe.min.js"))), None)
+
+    def look() -> None:
+        sign_in(measuring, agency.world, "head")
+        for path in (*PAGES, f"/agency/person/{officer}", "/agency/end/weekly/1", f"/me/takeover?rung={DUTY}", "/invitation"):
+            measuring.get(agency.world.url + path)
+            measure(measuring)
+            if library is not None:
+                measuring.execute_script(library.read_text("utf-8"))
+                assert measuring.execute_async_script(AXE) == [], path
+        for language, title in (
+            ("sq", "Institucioni ynë"),
+            ("sr-Latn", "Naša ustanova"),
+            ("sr-Cyrl", "Наша установа"),
+            ("en", "Our agency"),
+        ):
+            measuring.get(agency.world.url + "/agency")
+            measuring.find_element(By.CSS_SELECTOR, f"#language option[value='{language}']").click()
+            send(measuring, "form.language button")
+            assert text(measuring, "h1") == title
+            measure(measuring)
+
+    await asyncio.to_thread(look)
+    assert shutil.which("chromium")
