@@ -72,9 +72,16 @@ def spoken(chosen: str, accepted: str) -> str:
     return DEFAULT
 
 
-def load(path: Path) -> dict[str, Words]:
-    """Load all four languages. ValueError: a text lacks a language or has other placeholders; it names both."""
-    return compiled(msgspec.yaml.decode(path.read_bytes()))
+def load(path: Path, *more: Path) -> dict[str, Words]:
+    """Load all four languages. more: files with further texts. ValueError: a text lacks a language or has other placeholders, or stands in
+    two files; it names the text."""
+    whole = msgspec.yaml.decode(path.read_bytes())
+    for added in more:
+        for key, forms in msgspec.yaml.decode(added.read_bytes())["texts"].items():
+            if key in whole["texts"]:
+                raise ValueError(f"{added.name}: {key}: {path.name} or another file has this text already")
+            whole["texts"][key] = forms
+    return compiled(whole)
 
 
 def compiled(file: Mapping[str, Any]) -> dict[str, Words]:

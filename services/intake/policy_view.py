@@ -49,12 +49,19 @@ class Lists(Struct, frozen=True, kw_only=True):
     """(pathway, step) of the steps that continue when consent is withdrawn."""
     public: str = ""
     """Agency in whose name the public page refers: nobody vouches for it. Empty: the page takes nothing."""
+    writes: Mapping[tuple[str, str, int], tuple[str, ...]] = {}
+    """(pathway, step, seat) → the sections that its holder writes."""
     signing: Mapping[str, Signing] = {}
     """Agencies whose systems sign, each with its keys."""
     contacts: Mapping[tuple[str, str], tuple[str, ...]] = {}
     """(pathway, step) → the steps whose holders its agency is shown."""
     telephones: Mapping[str, str] = {}
     """Agency → the telephone of its office."""
+
+    def written_by(self, pathway: str, step: str, seat: int, shows: Iterable[str]) -> tuple[str, ...]:
+        """Return the sections that a seat writes; for a seat that the newest procedure lacks, those that it reads and agencies write."""
+        written = self.codes.get("written", ())
+        return self.writes.get((pathway, step, seat), tuple(section for section in shows if section in written))
 
     def signing_of(self, agency: str) -> Signing:
         """Return the signing rule and keys of an agency; an agency without keys need not sign."""
@@ -129,6 +136,9 @@ def of(policy: Policy, number: int) -> Lists:
         withdrawal={version.id: version.consent.on_withdrawal if version.consent.needed else "continue" for version in every},
         personal=frozenset(section for section, about in policy.sections.items() if about.personal),
         without_consent=frozenset((version.id, step.id) for version in every for step in version.steps if step.without_consent),
+        writes={
+            (version.id, step.id, seat): rule.writes for version in every for step in version.steps for seat, rule in enumerate(step.seats)
+        },
         places={name.casefold(): id for id, place in policy.municipalities.items() for name in place.names.values()},
         oversight=policy.oversight,
         signing={id: agency.signing for id, agency in policy.agencies.items() if agency.signing.keys},

@@ -32,16 +32,16 @@ class Shown(Struct, frozen=True, kw_only=True):
 
 
 _GRANTS = text(
-    "SELECT o.offer_id, o.agency, o.step, o.shows, o.skip, o.closed_at IS NULL, o.declined_by IS NOT NULL, "
+    "SELECT o.offer_id, o.agency, o.step, o.seat, o.shows, o.skip, o.closed_at IS NULL, o.declined_by IS NOT NULL, "
     "coalesce((SELECT t.pathway FROM intake.track t WHERE t.track_id = o.track_id), '') "
     "FROM intake.offer o WHERE o.case_id = :case AND (:agency = '' OR o.agency = :agency) AND (:offer = '' OR o.offer_id = :offer) "
     "ORDER BY o.offer_id FOR SHARE OF o"
 )
 
 
-async def disclose(tx: AsyncConnection, door: IntakeContext, reader: Reader, case_id: str, offer_id: str = "") -> Shown:
+async def disclose(tx: AsyncConnection, door: IntakeContext, reader: Reader, case_id: str, offer_id: str = "", *, only: str = "") -> Shown:
     """Return the sections that the reader's live offers (or this one) name. A SectionDisclosed for each is queued in the same transaction:
-    the caller commits before it shows anything.
+    the caller commits before it shows anything. only: this one section, of those.
 
     Rejected 404: the agency never held an offer of this case. Rejected 403 (reading-ended): none of its offers lets it read now.
     """
@@ -55,8 +55,11 @@ async def disclose(tx: AsyncConnection, door: IntakeContext, reader: Reader, cas
     allowed: dict[str, str] = {}
     for offer, grant in rules.items():
         for section in disclosure_rules.allowed(reader, grant, case.facts, excluded, now):
-            allowed.setdefault(section, offer)
-    if not allowed and (disclosure_rules.barred(reader, excluded) or all(not g.open or g.declined or g.shows for g in rules.values())):
+            if only in ("", section):
+                allowed.setdefault(section, offer)
+    if not allowed and (
+        only or disclosure_rules.barred(reader, excluded) or all(not g.open or g.declined or g.shows for g in rules.values())
+    ):
         raise _ended()
     contents = await _contents(tx, case, allowed, lists)
     rows = [_row(door, case, reader, section, allowed[section], now) for section in contents]
@@ -97,8 +100,9 @@ async def grants(tx: AsyncConnection, lists: Lists, case_id: str, agency: str = 
             declined=declined,
             withdrawal=lists.withdrawal.get(pathway, "stop"),
             bare=tuple(s for s in shows if s not in lists.personal) if (pathway, step) in lists.without_consent else (),
+            writes=lists.written_by(pathway, step, seat, shows),
         )
-        for offer, agency, step, shows, skip, open_, declined, pathway in rows
+        for offer, agency, step, seat, shows, skip, open_, declined, pathway in rows
     }
 
 

@@ -52,6 +52,7 @@ class Grant(Struct, frozen=True, kw_only=True):
 
     withdrawal: rule of its pathway without consent: continue, anonymous, stop.
     bare: the sections that it may still read when the step goes on anonymously.
+    writes: those of shows that its step writes.
     """
 
     agency: str
@@ -61,6 +62,7 @@ class Grant(Struct, frozen=True, kw_only=True):
     declined: bool
     withdrawal: str
     bare: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
 
 
 def allowed(reader: Reader, grant: Grant, facts: CaseFacts, excluded: Collection[tuple[str, str]], now: int) -> tuple[str, ...]:
@@ -70,6 +72,11 @@ def allowed(reader: Reader, grant: Grant, facts: CaseFacts, excluded: Collection
         return sections
     capped = readable(reader, grant, facts.cap, excluded, now)
     return tuple(section for section in sections if section in capped)
+
+
+def writable(reader: Reader, grant: Grant, facts: CaseFacts, excluded: Collection[tuple[str, str]], now: int) -> tuple[str, ...]:
+    """Return the sections that may be written now: those that may be read now and that the step writes."""
+    return tuple(section for section in allowed(reader, grant, facts, excluded, now) if section in grant.writes)
 
 
 def readable(reader: Reader, grant: Grant, consent: Consent | None, excluded: Collection[tuple[str, str]], now: int) -> tuple[str, ...]:

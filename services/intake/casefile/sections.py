@@ -50,6 +50,23 @@ _RECORD = text(
 )
 
 
+_ONE = text("SELECT sealed FROM intake.section WHERE case_id = :case_id AND section = :section AND version = :version AND version > 0")
+_HISTORY = text(
+    "SELECT s.section, s.version, s.agency, coalesce(a.login, ''), s.at FROM intake.section s LEFT JOIN intake.account a ON a.id = s.by "
+    "WHERE s.case_id = :case_id AND s.section = ANY(CAST(:sections AS text[])) AND s.at > :after AND s.version > 0 "
+    "ORDER BY s.section, s.version DESC"
+)
+
+
+class Writing(Struct, frozen=True, kw_only=True):
+    """The making of one version. login: of the person; empty for a system. at: µs UTC."""
+
+    version: int
+    agency: str
+    login: str
+    at: int
+
+
 class Version(Struct, frozen=True, kw_only=True):
     """One decrypted version of a section. version: below 0 where it was put aside."""
 
@@ -143,6 +160,32 @@ async def newest(tx: AsyncConnection, cipher: AESGCM, case_id: str, sections: It
     """
     rows = (await tx.execute(_NEWEST, {"case_id": case_id, "sections": list(sections), "after": after})).all()
     return {name: msgspec.json.decode(unseal(cipher, sealed, case_id, name, str(version))) for name, version, sealed in rows}
+
+
+async def latest(tx: AsyncConnection, cipher: AESGCM, case_id: str, section: str, after: int) -> tuple[int, dict[str, Any]]:
+    """Return number and content of the newest version of a section; (0, {}) for none. The caller has locked the case, and records a reading
+    if it shows the content."""
+    rows = (await tx.execute(_NEWEST, {"case_id": case_id, "sections": [section], "after": after})).all()
+    for _, number, sealed in rows:
+        return int(number), msgspec.json.decode(unseal(cipher, sealed, case_id, section, str(number)), type=dict[str, Any])
+    return 0, {}
+
+
+async def earlier(tx: AsyncConnection, cipher: AESGCM, case_id: str, section: str, number: int) -> dict[str, Any]:
+    """Return the content of one version; {} for version 0."""
+    rows = (await tx.execute(_ONE, {"case_id": case_id, "section": section, "version": number})).all()
+    for (sealed,) in rows:
+        return msgspec.json.decode(unseal(cipher, bytes(sealed), case_id, section, str(number)), type=dict[str, Any])
+    return {}
+
+
+async def history(tx: AsyncConnection, case_id: str, sections: Iterable[str], after: int) -> dict[str, tuple[Writing, ...]]:
+    """Return who wrote each of these sections and when, the newest version first, without any content. Versions put aside are left out."""
+    rows = (await tx.execute(_HISTORY, {"case_id": case_id, "sections": list(sections), "after": after})).all()
+    found: dict[str, list[Writing]] = {}
+    for section, version, agency, login, at in rows:
+        found.setdefault(section, []).append(Writing(version=version, agency=agency, login=login, at=at))
+    return {section: tuple(writings) for section, writings in found.items()}
 
 
 async def recorded(tx: AsyncConnection, cipher: AESGCM, case_id: str, needs: Iterable[str], after: int) -> dict[str, dict[str, Any]]:

@@ -23,14 +23,23 @@ class Writer(Struct, frozen=True, kw_only=True):
 
 
 async def may(tx: AsyncConnection, door: IntakeContext, case: access.Case, writer: Writer, section: str, at: int) -> bool:
-    """Return True if this agency may replace a section: it may read the section now, or it is the sender and no other agency has written
-    the section."""
+    """Return True if this agency may replace a section: one of its live offers lets it write the section, or it is the sender and no other
+    agency has written the section."""
     involved = await access.involvement(tx, writer.agency, case.case_id)
-    reader = Reader(agency=writer.agency, account=writer.account)
-    for grant in (await disclose.grants(tx, door.lists(), case.case_id, writer.agency)).values():
-        if section in disclosure_rules.allowed(reader, grant, case.facts, involved.excluded, at):
-            return True
+    if section in await writable(tx, door, case, writer, at):
+        return True
     return involved.sender and not await sections.others_wrote(tx, case.case_id, section, writer.agency, case.sealed_at)
+
+
+async def writable(
+    tx: AsyncConnection, door: IntakeContext, case: access.Case, writer: Writer, at: int, offer_id: str = ""
+) -> tuple[str, ...]:
+    """Return the sections that the agency's live offers, or this one, let it write now, in the procedure's order."""
+    excluded = (await access.involvement(tx, writer.agency, case.case_id)).excluded
+    reader = Reader(agency=writer.agency, account=writer.account)
+    grants = await disclose.grants(tx, door.lists(), case.case_id, writer.agency, offer_id)
+    found = (disclosure_rules.writable(reader, grant, case.facts, excluded, at) for grant in grants.values())
+    return tuple(dict.fromkeys(section for sections_ in found for section in sections_))
 
 
 async def put(
@@ -43,10 +52,12 @@ async def put(
     at: int,
     *,
     aside: bool = False,
+    queue_id: str = "",
 ) -> int:
     """Store a new version of a section, in a case that the caller has locked. Every write counts, also of the same content.
 
     aside: only a desk will read it.
+    queue_id: of the event, where a receipt names it already.
 
     Returns the version.
     """
@@ -63,7 +74,7 @@ async def put(
         offers=() if aside else await _readers(tx, door, case, writer.agency, section, at),
         at=at,
     )
-    await queue.put(tx, case.case_id, event, door.new_id(), case.key, drill=case.drill)
+    await queue.put(tx, case.case_id, event, queue_id or door.new_id(), case.key, drill=case.drill)
     return version
 
 

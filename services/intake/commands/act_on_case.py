@@ -6,16 +6,20 @@ the key.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from msgspec import Struct, structs
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.events import ActorKind, Instruction, Signed, Via, Word
 from referral.domain.inputs import derived
+from referral.domain.policy.directory import Section
 from referral.errors import Rejected
 from referral.runtime.postgres import clock, queue
 from services.intake import store
-from services.intake.casefile import access, disclosure_rules, sections
+from services.intake.casefile import access, disclosure_rules, drafts, fields, sections
 from services.intake.casefile import write as writing
 from services.intake.casefile.access import Case, Involvement, forbidden
 from services.intake.casefile.write import Writer
@@ -23,7 +27,7 @@ from services.intake.commands import idempotency
 from services.intake.commands.idempotency import Claim
 from services.intake.context import IntakeContext
 from services.intake.messages import responses, strict_json, submission
-from services.intake.model import Receipt
+from services.intake.model import Offer, Receipt
 
 
 class Post(Struct, frozen=True, kw_only=True):
@@ -169,15 +173,44 @@ async def withdraw(tx: AsyncConnection, door: IntakeContext, post: Post, referra
 
 
 async def write(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: str, section: str, content: bytes) -> int:
-    """Write a new version of one section, for an agency that may read it now, or for the sender until another agency has written it.
+    """Write a new version of one section, for an agency whose step writes it now, or for the sender until another agency has written it.
 
     Returns the version. Rejected 403: the agency may see the case but not write this section.
     """
     case, _ = await _involved(tx, door, post, case_id)
     writer, at = Writer(agency=post.agency, account=post.account), await clock.now(tx)
     if not await writing.may(tx, door, case, writer, section, at):
-        raise forbidden("you may not read this section now, and another agency has written it: tell them, or the desk")
+        raise forbidden("none of your steps writes this section now, and another agency has written it: tell them, or the desk")
     return await writing.put(tx, door, case, writer, section, content, at)
+
+
+async def revise(
+    tx: AsyncConnection, door: IntakeContext, post: Post, offer: Offer, section: Section, entries: Mapping[str, Any], since: int
+) -> Receipt:
+    """Write a section from a form: its entries, and what the newest version has that a form cannot hold.
+
+    entries: field → JSON value; a field without one is deleted.
+    since: the version with which the form began, 0 for none.
+
+    Rejected 409 (written-meanwhile): there is a newer version. 403: this offer does not let the person write the section now.
+    """
+    said = strict_json.canonical({"since": since, "entries": dict(entries)})
+    begun = await _begin(tx, door, post, "section", offer.case_id, offer.offer_id.encode(), section.id.encode(), said)
+    if begun.known:
+        return begun.known
+    case, _ = await _involved(tx, door, post, offer.case_id)
+    writer, at = Writer(agency=post.agency, account=post.account), begun.receipt.received_at
+    if section.id not in await writing.writable(tx, door, case, writer, at, offer.offer_id):
+        raise forbidden("this step does not write this section now")
+    version, stored = await sections.latest(tx, case.cipher, case.case_id, section.id, case.sealed_at)
+    if version != since:
+        raise Rejected("written-meanwhile", "since", f"version {version} is the newest now: look at it first", status=409)
+    content = fields.revised(section, stored, entries, door.lists().codes)
+    if not content:
+        raise Rejected("empty-section", "$", "leave an empty section out")
+    await writing.put(tx, door, case, writer, section.id, strict_json.canonical(content), at, queue_id=begun.queue_id)
+    await drafts.drop(tx, post.account or "", offer.offer_id, section.id)
+    return begun.receipt
 
 
 _EXISTS = "SELECT 1 FROM intake.casefile WHERE case_id = :case"

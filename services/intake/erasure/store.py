@@ -91,7 +91,19 @@ _GONE = tuple(
     for sql in (
         *(
             f"DELETE FROM intake.{table} WHERE case_id = ANY(CAST(:ids AS text[]))"  # noqa: S608 - the names below
-            for table in ("section", "recorded", "happening", "answer", "offer", "task", "track", "exclusion", "referral", "casefile")
+            for table in (
+                "section",
+                "draft",
+                "recorded",
+                "happening",
+                "answer",
+                "offer",
+                "task",
+                "track",
+                "exclusion",
+                "referral",
+                "casefile",
+            )
         ),
         "DELETE FROM intake.link WHERE case_id = ANY(CAST(:ids AS text[])) OR other = ANY(CAST(:ids AS text[]))",
         # Used idempotency keys stay used, so that a repeated request opens no new case; the digests of the bodies are deleted.
@@ -103,6 +115,7 @@ _GONE = tuple(
 _THERE = (
     "SELECT id FROM unnest(CAST(:ids AS text[])) AS asked(id) WHERE EXISTS (SELECT FROM keys.case_key WHERE case_id = id) "
     "OR EXISTS (SELECT FROM intake.casefile WHERE case_id = id) OR EXISTS (SELECT FROM intake.section WHERE case_id = id) "
+    "OR EXISTS (SELECT FROM intake.draft WHERE case_id = id) "
     "OR EXISTS (SELECT FROM intake.recorded WHERE case_id = id) OR EXISTS (SELECT FROM intake.happening WHERE case_id = id) "
     "OR EXISTS (SELECT FROM intake.offer WHERE case_id = id) OR EXISTS (SELECT FROM intake.referral WHERE case_id = id)"
 )

@@ -7,7 +7,7 @@ answer.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from starlette.datastructures import QueryParams
@@ -45,6 +45,31 @@ def ordered(query: QueryParams, where: str, visit: Visit, say: Words) -> Sent | 
     word, at = sent
     time = relative_time.clock(say, at, visit.now)
     return Sent(title=say("task.sent", word=say(f"instruct.{word}")), means=say("sent.waiting", time=time))
+
+
+def saved(query: QueryParams, where: str, visit: Visit, say: Words, name: Callable[[str, str], str]) -> Sent | None:
+    """Return the confirmation in the link of the case file: a section was saved, or a draft kept or discarded."""
+    sent = _taken(query, where, visit)
+    if sent is None:
+        return None
+    word, at = sent
+    title = say(f"write.did.{word}") if say.has(f"write.did.{word}") else say("write.saved", section=name("section", word))
+    return Sent(title=title, means=kept_at(at, visit, say))
+
+
+def changed(query: QueryParams, where: str, visit: Visit, say: Words) -> Sent | None:
+    """Return the confirmation in the link of a change of the case."""
+    sent = _taken(query, where, visit)
+    return (
+        None
+        if sent is None
+        else Sent(title=say("change.done"), means=say("change.done.means", time=relative_time.clock(say, sent[1], visit.now)))
+    )
+
+
+def kept_at(at: int, visit: Visit, say: Words) -> str:
+    """Return the time at which something was stored, in words. at: µs UTC."""
+    return say("write.at", time=relative_time.clock(say, at, visit.now))
 
 
 def became(query: QueryParams, where: str, visit: Visit, say: Words, answers: Sequence[Answer]) -> Sent | None:

@@ -17,6 +17,7 @@ FIELDS = 40
 _HERE = re.compile(
     r"/(inbox|overview|refer|unverified|invitation|agency|me|(agency|me)/[a-z]+|(offers|calls|tasks|unverified|agency/person)/[0-9a-f-]{36})"
 )
+_WRITING = re.compile(r"/(offers/[0-9a-f-]{36}/write|(offers|tasks)/[0-9a-f-]{36}/change/(consent|keep-away|age|place))")
 Fields = Mapping[str, str]
 
 
@@ -89,4 +90,4 @@ def instruction(form: Fields, words: tuple[str, ...], choices: Mapping[str, str]
 
 def here(path: str) -> str:
     """Return the path if it is a page of ours, else the inbox, so that a link cannot lead to another site."""
-    return path if _HERE.fullmatch(path) else "/inbox"
+    return path if _HERE.fullmatch(path) or _WRITING.fullmatch(path) else "/inbox"

@@ -28,6 +28,7 @@ from services.intake.pages import offer as pages_offer
 from services.intake.pages.case_head import Stage
 from services.intake.pages.forms import Entered
 from services.intake.pages.page_request import PageRequest, known_id
+from services.intake.pages.writing import view as casefile_view
 
 LOOK_S = 0.1
 """Seconds between two checks whether routing has decided an answer (ours): routing takes some 20 ms."""
@@ -212,12 +213,16 @@ def _page(
 ) -> Response:
     name = call.pages.render.name(call.visit)
     sections = (
-        None
-        if shown is None
-        else [(name("section", section), labels.content(section, content, name)) for section, content in shown.items()]
+        None if shown is None else [(name("section", section), _content(call, section, content)) for section, content in shown.items()]
     )
     here = f"/offers/{offer.offer_id}"
     return offer_page(call, offer, known, here=here, line=line, shown=sections, entered=entered, errors=errors, status=status)
+
+
+def _content(call: PageRequest, section: str, stored: Any) -> Any:
+    render = call.pages.render
+    about, codes = render.policy().sections.get(section), call.pages.door.lists().codes
+    return casefile_view.content(about, stored, render.name(call.visit), render.say(call.visit), codes)
 
 
 def offer_page(

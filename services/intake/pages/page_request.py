@@ -54,14 +54,16 @@ class PageRequest:
 Page = Callable[[PageRequest], Awaitable[Response]]
 
 
-def endpoint(pages: Pages, page: Page, *, strangers: bool) -> Callable[[Request], Awaitable[Response]]:
+def endpoint(pages: Pages, page: Page, *, strangers: bool, lapsed: Page | None = None) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint of a page. lapsed: answers a form that comes after its session has ended by time."""
+
     async def answered(request: Request) -> Response:
         visit = session.stranger(request, pages.cookies, 0)
         try:
             body = await _body(request) if request.method == "POST" else b""
             visit = await in_time(_visit(pages, request))
             within = ANSWER_S + (PAUSE_S if request.method == "POST" else 0)
-            response = await in_time(_page(PageRequest(pages, request, visit, forms.fields(body) or {}), page, strangers), within)
+            response = await in_time(_page(PageRequest(pages, request, visit, forms.fields(body) or {}), page, strangers, lapsed), within)
         except Exception as error:
             response = _failed(pages, request, visit, error)
         return session.leave(response, visit, pages.cookies)
@@ -109,8 +111,11 @@ async def _visit(pages: Pages, request: Request) -> Visit:
         return await session.read(tx, request, pages.cookies)
 
 
-async def _page(call: PageRequest, page: Page, strangers: bool) -> Response:
+async def _page(call: PageRequest, page: Page, strangers: bool, lapsed: Page | None) -> Response:
     if call.request.method == "POST" and not rules.same(call.form.get("form", ""), call.visit.form):
+        former = call.visit.former
+        if lapsed is not None and former is not None and rules.same(call.form.get("form", ""), former.form):
+            return await lapsed(call)
         return _not_ours(call)
     if call.visit.account is None and not strangers:
         return to_sign_in(call)

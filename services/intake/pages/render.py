@@ -19,6 +19,8 @@ from services.intake.pages.session import Visit
 
 FOLDER = Path(__file__).with_name("templates")
 WORDS = Path(__file__).with_name("words.yaml")
+MORE = (Path(__file__).with_name("words_writing.yaml"),)
+"""Files with further texts: one for each larger part of the pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class Renderer:
         """Return the page for a session that ended while the person was writing: nothing was sent, and the page shows the texts, so that
         they can be copied."""
         kept = [written for field, written in form.items() if field.startswith("need.") and written.strip()]
-        return self.page("ended.html", visit, status=403, to=to, kept=kept)
+        return self.page("ended.html", visit, status=403, to=to, kept=kept, draft=False)
 
 
 def load(policy: Callable[[], Policy]) -> Renderer:
@@ -79,4 +81,4 @@ def load(policy: Callable[[], Policy]) -> Renderer:
     templates = Environment(
         loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    return Renderer(policy=policy, words=words.load(WORDS), templates=templates)
+    return Renderer(policy=policy, words=words.load(WORDS, *MORE), templates=templates)

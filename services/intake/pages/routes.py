@@ -24,6 +24,7 @@ from services.intake.pages import desk, forms, inbox, overview, render, signin
 from services.intake.pages.agency import routes as agency
 from services.intake.pages.page_request import PAUSE_S, Page, PageRequest, Pages, endpoint, lost
 from services.intake.pages.session import Cookies
+from services.intake.pages.writing import changes, sections
 
 STATIC = Path(__file__).with_name("static")
 _TYPES = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
@@ -48,10 +49,10 @@ def routes(pages: Pages) -> list[BaseRoute]:
     def get(path: str, page: Page, *, strangers: bool = False) -> Route:
         return Route(path, endpoint(pages, page, strangers=strangers), methods=["GET"])
 
-    def post(path: str, page: Page, *, strangers: bool = False) -> list[BaseRoute]:
+    def post(path: str, page: Page, *, strangers: bool = False, lapsed: Page | None = None) -> list[BaseRoute]:
         # A browser that reloads, or a scanner, sends GET: redirect it to the page of the form.
         back = Route(path, endpoint(pages, _back, strangers=True), methods=["GET"])
-        return [Route(path, endpoint(pages, page, strangers=strangers), methods=["POST"]), back]
+        return [Route(path, endpoint(pages, page, strangers=strangers, lapsed=lapsed), methods=["POST"]), back]
 
     return [
         get("/", _home),
@@ -66,6 +67,16 @@ def routes(pages: Pages) -> list[BaseRoute]:
         get("/offers/{id}", inbox.offer),
         *post("/offers/{id}/show", inbox.show),
         *post("/offers/{id}/answer", inbox.answer),
+        get("/offers/{id}/write", sections.overview),
+        *post("/offers/{id}/write/{section}", sections.section, lapsed=sections.keep_after_the_end),
+        *(
+            route
+            for of in ("offers", "tasks")
+            for route in (
+                get(f"/{of}/{{id}}/change/{{what}}", changes.page),
+                Route(f"/{of}/{{id}}/change/{{what}}", endpoint(pages, changes.change, strangers=False), methods=["POST"]),
+            )
+        ),
         get("/calls/{id}", desk.call),
         *post("/calls/{id}/answer", desk.answer_call),
         get("/tasks/{id}", desk.task),

@@ -21,6 +21,14 @@ LANGUAGE_S = 365 * 24 * 60 * 60
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class Former:
+    """A session of this browser that has ended by time. form: the CSRF token that its forms carry."""
+
+    account: Account
+    form: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Visit:
     """The visit of a person or stranger.
 
@@ -28,6 +36,7 @@ class Visit:
     account: None for a stranger.
     seal: of the session.
     ended: there was a session, and it is over.
+    former: that session, where it ended by time; it reads and sends nothing.
     """
 
     token: str
@@ -36,6 +45,7 @@ class Visit:
     language: str
     now: int
     ended: bool = False
+    former: Former | None = None
 
     @property
     def form(self) -> str:
@@ -78,12 +88,15 @@ async def read(tx: AsyncConnection, request: Request, cookies: Cookies) -> Visit
         seen = rules.seen_at(session.seal, mark)
         if seen is not None and rules.alive(session.created_at, seen, now):
             return Visit(token, session.account, session.seal, session.account.language, now)
+        if seen is not None:
+            former = Former(session.account, rules.form_token(token))
+            return stranger(request, cookies, now, ended=True, former=former)
     return stranger(request, cookies, now, ended=bool(token))
 
 
-def stranger(request: Request, cookies: Cookies, now: int, *, ended: bool = False) -> Visit:
+def stranger(request: Request, cookies: Cookies, now: int, *, ended: bool = False, former: Former | None = None) -> Visit:
     """Return a visit without a session. Its token is the browser's own, or a new one."""
-    return Visit(cookies.get(request, "visit") or secrets.token_urlsafe(32), None, b"", language(request, cookies), now, ended)
+    return Visit(cookies.get(request, "visit") or secrets.token_urlsafe(32), None, b"", language(request, cookies), now, ended, former)
 
 
 def language(request: Request, cookies: Cookies) -> str:

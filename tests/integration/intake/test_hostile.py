@@ -208,6 +208,7 @@ PAGES = (
     "/refer", "/help", "/refer/receipt", "/refer/language", "/unverified", "/unverified/{}", "/unverified/{}/show", "/unverified/{}/answer",
     "/agency", "/agency?at={}", "/agency/{}", "/agency/end/weekly/{}", "/agency/person/{}", "/agency/person/{}/off", "/me", "/me/{}",
     "/me/takeover?rung={}", "/invitation", "/shifts/{}.ics",
+    "/offers/{0}/write", "/offers/{0}/write/{0}", "/offers/{0}/write/note", "/offers/{0}/change/{0}", "/offers/{0}/change/consent",
 )  # fmt: skip
 page = st.sampled_from(PAGES).flatmap(lambda p: piece.map(lambda id: p.format(id)))
 form = st.dictionaries(
@@ -217,7 +218,7 @@ form = st.dictionaries(
 ).map(lambda fields: "&".join(f"{name}={value}" for name, value in fields.items()).encode())
 
 
-OURS = r"/(signin(\?to=[/a-z0-9-]*)?|inbox|refer|(offers|calls|tasks|unverified)/[0-9a-f-]{36})"
+OURS = r"/(signin(\?to=[/a-z0-9-]*)?|inbox|refer|(offers|calls|tasks|unverified)/[0-9a-f-]{36}(/write)?)"
 
 
 def test_nothing_that_is_sent_to_a_page_is_a_500_or_leaves_for_elsewhere(bare: Settings) -> None:

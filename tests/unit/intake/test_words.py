@@ -19,7 +19,7 @@ from services.intake.pages import relative_time, render
 from services.intake.pages.session import Visit
 
 INTAKE = render.WORDS.parent
-ALL = i18n.load(render.WORDS)
+ALL = i18n.load(render.WORDS, *render.MORE)
 MINUTE, HOUR, DAY = 60_000_000, 3_600_000_000, 86_400_000_000
 NIGHT = 1_764_036_000_000_000
 """2025-11-25 03:00 in Belgrade."""
@@ -54,7 +54,7 @@ def test_every_text_that_code_and_templates_name_exists() -> None:
     named = set()
     for path in INTAKE.glob("templates/*.html"):
         named |= set(re.findall(r'say\("([^"]+)"[,)]', path.read_text("utf-8")))
-    for path in INTAKE.glob("*.py"):
+    for path in INTAKE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "say":
                 named |= {arg.value for arg in node.args[:1] if isinstance(arg, ast.Constant)}
