@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
 from sqlalchemy import text
 
 from referral.domain.events import Reach
 from referral.runtime import i18n
 from services.intake.pages import guidance, render
-from tests.web.test_inbox import DESK, POLICE, signed_in
+from tests.web.steps import picture, sign_in
+from tests.web.test_inbox import DESK, POLICE, measure, signed_in
 from tests.web.world import World
 
 TRACK = text(
@@ -55,3 +59,19 @@ def test_the_desk_reads_first_what_to_say_word_for_word(world: World) -> None:
     assert shown.index(spoken.spoken.lines[0]) < shown.index('id="answer"') < shown.index('id="guidance"')
     about = page(world, "desk", f"/tasks/{task}")
     assert "<h3>Старатељство</h3>" in about and about.index("/instruct") < about.index('id="guidance"')
+
+
+@pytest.mark.parametrize("language", ["en", "sq", "sr-Latn", "sr-Cyrl"])
+def test_a_phone_shows_what_to_do_and_opens_the_rest(world: World, measuring: Chrome, pictures: Path, language: str) -> None:
+    world.account("duty", POLICE, language)
+    offer = world.offer(world.case("prizren"), POLICE, "guardian")
+    world.run(lambda tx: tx.execute(TRACK, {"pathway": "trafficking-child", "id": offer}))
+    measuring.get(f"{world.url}/offers/{offer}")
+    sign_in(measuring, world, "duty")
+    folded = measuring.find_elements(By.CSS_SELECTOR, "section[aria-labelledby=guidance] details")
+    assert len(folded) == 3 and not any(one.find_element(By.TAG_NAME, "ul").is_displayed() for one in folded)
+    picture(measuring, pictures / f"guidance-{language}.png")
+    folded[0].find_element(By.TAG_NAME, "summary").click()
+    assert folded[0].find_element(By.TAG_NAME, "ul").is_displayed()
+    measure(measuring)
+    picture(measuring, pictures / f"guidance-open-{language}.png")
