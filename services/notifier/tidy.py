@@ -1,4 +1,4 @@
-"""Delete the rows of questions that closed long ago. The log keeps what happened; the tables hold what is needed."""
+"""Delete the rows of questions that closed long ago, of old notes, and addresses that nobody confirmed. The log keeps what happened."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ _DELETE = text(
     " DELETE FROM asked USING old WHERE asked.id = old.id"
 )
 
+_NOTES = text("DELETE FROM note WHERE ended_at < runtime.clock() - CAST(:keep AS bigint)")
+_UNCONFIRMED = text("DELETE FROM unconfirmed WHERE at < runtime.clock() - CAST(:keep AS bigint)")
+DAY_US = 24 * 3600 * 1_000_000
+
 
 async def run(engine: AsyncEngine) -> None:
     """Delete every hour, until cancelled."""
@@ -27,6 +31,7 @@ async def run(engine: AsyncEngine) -> None:
         try:
             while await delete(engine) == MOST:
                 pass
+            await forget(engine)
         except Exception as error:
             observe.log().warning("old rows not deleted", kind=type(error).__name__)
         await asyncio.sleep(EVERY_SECONDS)
@@ -35,4 +40,11 @@ async def run(engine: AsyncEngine) -> None:
 async def delete(engine: AsyncEngine) -> int:
     """Delete the oldest closed questions, with their deliveries. Return how many."""
     async with engine.begin() as tx:
-        return (await tx.execute(_DELETE, {"keep": KEEP_DAYS * 24 * 3600 * 1_000_000, "most": MOST})).rowcount
+        return (await tx.execute(_DELETE, {"keep": KEEP_DAYS * DAY_US, "most": MOST})).rowcount
+
+
+async def forget(engine: AsyncEngine) -> None:
+    """Delete notes that ended long ago, and addresses that were not confirmed in a day: their codes were good for minutes."""
+    async with engine.begin() as tx:
+        await tx.execute(_NOTES, {"keep": KEEP_DAYS * DAY_US})
+        await tx.execute(_UNCONFIRMED, {"keep": DAY_US})

@@ -33,13 +33,16 @@ NUMBER = "+99944{:02}{:02}"
 """Made-up numbers, by agency and rung: ITU-T assigns the country code 999 to nobody, so that none of them rings anywhere."""
 
 _ACCOUNT = text(
-    "INSERT INTO intake.account (id, login, password, agency, language, desk, disabled, created_at)"
-    " VALUES (:id, :login, :password, :agency, :language, :desk, false, :at) ON CONFLICT DO NOTHING"
+    "INSERT INTO intake.account (id, login, password, agency, language, desk, head, disabled, created_at)"
+    " VALUES (:id, :login, :password, :agency, :language, :desk, :head, false, :at) ON CONFLICT DO NOTHING"
 )
 
 
 class Member(Struct, frozen=True, kw_only=True):
-    """One made-up person. login: `<agency>.<rung>`, also the first part of the e-mail address. phone: number; empty: none."""
+    """One made-up person. login: `<agency>.<rung>`, also the first part of the e-mail address. phone: number; empty: none.
+
+    head: manages the agency's people and rota in the inbox: whoever is at its last rung.
+    """
 
     account: str
     login: str
@@ -49,6 +52,7 @@ class Member(Struct, frozen=True, kw_only=True):
     email: str
     desk: bool = False
     phone: str = ""
+    head: bool = False
 
 
 class Cast(Struct, frozen=True, kw_only=True):
@@ -82,6 +86,7 @@ def members(agencies: Iterable[Agency]) -> tuple[Member, ...]:
                 language=spoken[n % len(spoken)],
                 email=f"{login}@example.org",
                 desk=agency.desk,
+                head=n == len(agency.ladder) - 1,
                 phone=NUMBER.format(TELEPHONED.index(agency.id) + 1, n + 1) if agency.id in TELEPHONED else "",
             )
             made.append(member)
@@ -134,7 +139,7 @@ async def seed(settings: Settings, cast: Cast, *, telephones: bool) -> None:
 
 def _row(member: Member, password: str, at: int) -> dict[str, object]:
     own = {"id": member.account, "login": member.login, "agency": member.agency, "language": member.language}
-    return {**own, "password": password, "desk": member.desk, "at": at}
+    return {**own, "password": password, "desk": member.desk, "head": member.head, "at": at}
 
 
 def _person(member: Member, telephones: bool) -> roster.Person:
