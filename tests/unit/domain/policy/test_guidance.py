@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from referral.cli.policy import activate
 from referral.domain.events import StepKind
 from referral.domain.policy import Policy, PolicyErrors, compile
 from referral.domain.policy.guidance import HEADINGS, WRITTEN
@@ -158,3 +159,12 @@ def test_guidance_decides_nothing() -> None:
     changed = compile({**FILES, TEXT: FILES[TEXT].replace(b"Speak calmly", b"Speak softly")})
     assert changed.directory == SHIPPED.directory, "no decision names another policy because a text was changed"
     assert [pathway.digest for pathway in changed.current] == [pathway.digest for pathway in SHIPPED.current]
+
+
+def test_a_policy_without_any_guidance_is_read_but_never_put_in_force() -> None:
+    old = {path: data for path, data in FILES.items() if not path.endswith(".md")}
+    assert compile(old).current and activate.check(old) == (
+        None,
+        ("guidance/:0:0: no text is here; each step needs guidance: add guidance/<code>.<language>.md, and guidance/sources.yaml",),
+    )
+    assert activate.check(FILES)[1] == ()
