@@ -54,7 +54,7 @@ def test_every_text_that_code_and_templates_name_exists() -> None:
     named = set()
     for path in INTAKE.glob("templates/*.html"):
         named |= set(re.findall(r'say\("([^"]+)"[,)]', path.read_text("utf-8")))
-    for path in INTAKE.rglob("*.py"):
+    for path in (*INTAKE.glob("*.py"), *INTAKE.glob("writing/*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "say":
                 named |= {arg.value for arg in node.args[:1] if isinstance(arg, ast.Constant)}
