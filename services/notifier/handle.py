@@ -21,7 +21,7 @@ from referral.domain.events import (
 )
 from referral.domain.inputs import Due, Input
 from referral.runtime.service import Batch, Outcome
-from services.notifier import roster, store, wakeup
+from services.notifier import crowd, roster, store, wakeup
 from services.notifier.plan import (
     NOBODY,
     Plan,
@@ -170,7 +170,8 @@ async def look(tx: AsyncConnection, board: Board, batch: Batch) -> list[Plan]:
     open_ = [recall(a, past.get(a.id, ())) for a in open_]
     staff = await roster.load(tx, {a.agency for a in open_})
     told = await store.told(tx, [a.id for a in open_ if a.handover is not None and a.handover <= batch.now])
-    plans = [plan(a, staff, batch.now, told.get(a.id, NOBODY)) for a in open_]
+    lately = await crowd.load(tx, open_, batch.now)
+    plans = [lately.hold(plan(a, staff, batch.now, told.get(a.id, NOBODY)), batch.now) for a in open_]
     board.asked |= {planned.asked.id: planned.asked for planned in plans}
     return plans
 

@@ -27,6 +27,7 @@ from referral.domain.events import (
     SectionDisclosed,
 )
 from referral.domain.rules.answers import BY_HANDSET
+from referral.domain.rules.context import UNCONFIRMED
 from referral.domain.rules.offers import CARRIED_OVER
 from services.notifier.duty import Duty, Loudness, Person, Roster, Why, able, at_desk, next_change, on_duty
 from services.notifier.steps import loudness, steps
@@ -59,6 +60,7 @@ class Question:
     away: RungFailed with reason AWAY was emitted, and no message was sent to anybody of the agency.
     taken: somebody has acknowledged or accepted; a knock now only reminds.
     cannot: accounts that have answered "I cannot": to an offer at this rung, to a desk's task in this round.
+    crowd: many of its kind at one desk are one knock (`crowd`).
     """
 
     id: str
@@ -80,6 +82,7 @@ class Question:
     handover: int | None = None
     taken: bool = False
     cannot: tuple[str, ...] = ()
+    crowd: bool = False
 
     @property
     def look_at(self) -> int | None:
@@ -329,7 +332,7 @@ def _opened(event: OfferOpened, case_id: str, at: int, drill: bool) -> Question:
 
 
 def _needed(asked: Question | None, event: NeedsPerson, case_id: str, at: int, drill: bool) -> Question:
-    known = asked or Question(event.task_id, case_id, True, event.desk, (), event.rung, drill)
+    known = asked or Question(event.task_id, case_id, True, event.desk, (), event.rung, drill, crowd=event.about == UNCONFIRMED)
     rounds = _bump(known.rounds, event.rung)  # count routing's repeats of the task, not our messages
     anew = replace(known, agency=event.desk, rung=event.rung, rounds=rounds, state=State.OPEN, next_at=at, due=event.due, handover=None)
     return replace(anew, cannot=())  # routing repeats a task hours later, at the top for ever: whoever could not may be able to by then

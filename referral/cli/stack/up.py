@@ -210,6 +210,7 @@ class Screen:
             return
         print_ = partial(console.console.print, soft_wrap=True)
         print_(f"inbox and agencies' API  {stack.url('intake')}   (all instances: {', '.join(p.address for p in stack.of('intake'))})")
+        print_(f"everybody's page         {stack.url('intake')}/refer   (a child's own: /help; the desk confirms at /unverified)")
         for process in stack.of("oversight"):
             print_(f"figures for oversight    http://{process.address}/oversight   (`referral oversight reader add` makes a token)")
         for process in stack.of("audit"):
