@@ -111,6 +111,18 @@ PROMPTS = (
         "Call a telephone through every trunk of REFERRAL_SIP, one after another, as a drill, and print which key was pressed.",
     ),
 )
+DRILL = (
+    Named("list", "referral.cli.agency.exercise:list_command", "List the made-up referrals that an exercise can send."),
+    Named(
+        "run", "referral.cli.agency.exercise:run_command", "Send a made-up referral over the real line, marked everywhere as an exercise."
+    ),
+    Named(
+        "report",
+        "referral.cli.audit.exercise_report:report_command",
+        "Report an exercise: who answered when, what was late, what was read.",
+    ),
+    Named("pass", "referral.cli.stack.drill:drill", "Pass time by the drill clock: limits run out, alarms go off."),
+)
 POLICY = (
     Named(
         "activate",
@@ -251,7 +263,7 @@ COMMANDS = (
         "referral.cli.admin.prepare:recover",
         "Rebuild the services' tables from the topics, after their units stopped as `rewound-sql`.",
     ),
-    Named("drill", "referral.cli.stack.drill:drill", "Pass time by the drill clock: limits run out, alarms go off."),
+    Group("drill", "Exercises on the real line, and the clock of a stack that is for drills alone.", DRILL),
     Group("case", "One case.", CASE),
     Group("agency", "An agency's tokens, its topic, and whom a case excludes.", AGENCY),
     Group("staff", "Personal accounts of the staff inbox.", STAFF),

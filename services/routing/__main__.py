@@ -14,13 +14,13 @@ from services.routing.handle import Routing
 from services.routing.policy_publisher import publish
 
 
-def service(rules: CurrentPolicy, breaker: Breaker) -> Service:
-    """Describe routing to the consumer loop: topics, handler, readiness."""
+def service(rules: CurrentPolicy, breaker: Breaker, exercises: bool = True) -> Service:
+    """Describe routing to the consumer loop: topics, handler, readiness. exercises: the database is for drills alone."""
     return Service(
         name="routing",
         reads=("referral-intake", "referral-notification"),
         writes="referral-routing",
-        handler=Routing(rules, breaker),
+        handler=Routing(rules, breaker, exercises),
         waits_for=("intake.waiting", "notifier.answered"),
         not_ready=breaker.not_ready,
     )
@@ -29,7 +29,8 @@ def service(rules: CurrentPolicy, breaker: Breaker) -> Service:
 async def main(settings: Settings) -> None:
     """Run the consumer loop, and the publisher of policies beside it."""
     engine = database.engine(settings, "routing", size=2)
-    await run(service(CurrentPolicy(), Breaker()), background=(partial(publish, settings, engine),), settings=settings)
+    routing = service(CurrentPolicy(), Breaker(), settings.drill_clock)
+    await run(routing, background=(partial(publish, settings, engine),), settings=settings)
 
 
 if __name__ == "__main__":

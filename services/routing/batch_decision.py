@@ -73,6 +73,12 @@ class BatchDecision(Struct, kw_only=True):
         return self.places.seen(wanted)
 
 
-def begin(bundle: Bundle, cases: Mapping[str, Case], free: Mapping[str, int], locked: Iterable[str]) -> BatchDecision:
-    """Return a turn that the caller may discard: it works on copies and changes none of its arguments."""
-    return BatchDecision(bundle=bundle, cases=dict(cases), places=FreePlaces(free=dict(free), locked=frozenset(locked)))
+def begin(
+    bundle: Bundle, cases: Mapping[str, Case], free: Mapping[str, int], locked: Iterable[str], exercises: bool = True
+) -> BatchDecision:
+    """Return a turn that the caller may discard: it works on copies and changes none of its arguments.
+
+    exercises: as for `capacity.held`.
+    """
+    places = FreePlaces(free=dict(free), locked=frozenset(locked), exercises=exercises)
+    return BatchDecision(bundle=bundle, cases=dict(cases), places=places)

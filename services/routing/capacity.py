@@ -13,12 +13,13 @@ class FreePlaces(Struct, kw_only=True):
     """Free places during one batch.
 
     free: service id → places not held, of the rows that exist. locked: service ids whose rows the batch asked to lock.
-    moved: service id → change of `held` since the batch began.
+    moved: service id → change of `held` since the batch began. exercises: as for `held`.
     """
 
     free: dict[str, int] = field(default_factory=dict)
     locked: frozenset[str] = frozenset()
     moved: dict[str, int] = field(default_factory=dict)
+    exercises: bool = True
 
     def unlocked(self, wanted: Iterable[str]) -> set[str]:
         """Return the services among these whose rows are not locked: another instance may be changing their counts."""
@@ -30,7 +31,7 @@ class FreePlaces(Struct, kw_only=True):
 
     def move(self, before: Case | None, after: Case | None) -> None:
         """Count the places that a decision took and gave back."""
-        for service, change in difference(held(before), held(after)).items():
+        for service, change in difference(held(before, self.exercises), held(after, self.exercises)).items():
             self.free[service] = self.free.get(service, 0) - change
             self.moved[service] = self.moved.get(service, 0) + change
 
@@ -43,6 +44,10 @@ def difference(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str,
     return {service: change for service in both if (change := after.get(service, 0) - before.get(service, 0))}
 
 
-def held(case: Case | None) -> Mapping[str, int]:
-    """Return the places that the case holds; none before the case exists."""
-    return holds(case) if case else {}
+def held(case: Case | None, exercises: bool) -> Mapping[str, int]:
+    """Return the places that the case takes from others; none before the case exists.
+
+    exercises: the database is for drills alone, where exercises compete with one another. On the real line an exercise takes no place: no
+    child is turned away because of one.
+    """
+    return holds(case) if case and (exercises or not case.drill) else {}

@@ -20,16 +20,17 @@ from services.routing.engine_failure import Breaker
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """The batch handler of one routing instance."""
+    """The batch handler of one routing instance. exercises: the database is for drills alone (`capacity.held`)."""
 
     rules: CurrentPolicy
     breaker: Breaker
+    exercises: bool = True
 
     async def handle(self, tx: AsyncConnection, batch: Batch) -> Outcome:
         """Decide the batch, save its states and places, and emit its events."""
         bundle = await self.rules.in_force(tx)
         before = await store.load(tx, {cause.case_id for cause in batch.inputs}, batch.keys)
-        turn = await decide_all(tx, batch, bundle, before)
+        turn = await decide_all(tx, batch, bundle, before, self.exercises)
 
         outcome = Outcome()
         for cause, events in turn.decided:
@@ -70,18 +71,18 @@ class Routing:
         return outcome
 
 
-async def decide_all(tx: AsyncConnection, batch: Batch, bundle: Bundle, before: Mapping[str, Case]) -> BatchDecision:
+async def decide_all(tx: AsyncConnection, batch: Batch, bundle: Bundle, before: Mapping[str, Case], exercises: bool) -> BatchDecision:
     """Decide the batch with exactly the place rows locked that its decisions need.
 
     Only deciding shows which rows these are, and rows are locked in one order or not at all. So when a decision needs one more row,
     roll back the savepoint (it releases the locks) and decide the batch again; deciding is pure.
     """
-    wanted = {service for case in before.values() for service in held(case)}
+    wanted = {service for case in before.values() for service in held(case, exercises)}
     for cause in batch.inputs:
         wanted |= set(places_wanted(before.get(cause.case_id), cause, bundle.policy))
     while True:
         savepoint = await tx.begin_nested() if wanted else None
-        turn = begin(bundle, before, await store.lock_places(tx, wanted), wanted)
+        turn = begin(bundle, before, await store.lock_places(tx, wanted), wanted, exercises)
         turn.take(batch)
         if not turn.unlocked:
             if savepoint:

@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.domain.case import Case, holds, next_due
+from referral.domain.case import Case, next_due
 from referral.domain.events import Head, PolicyActivated
 from referral.domain.evolve import evolve
 from referral.runtime.kafka import scan
@@ -22,7 +22,7 @@ from referral.runtime.recovery import recover
 from referral.runtime.recovery.topic_snapshot import Tape, Taped
 from referral.runtime.settings import Settings, load
 from referral.wire import codec, seal, topics
-from services.routing import policy_publisher, store
+from services.routing import capacity, policy_publisher, store
 
 ROUTING = "referral-routing"
 ALARM = text(
@@ -59,7 +59,7 @@ async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[s
     await store.save(tx, cases.values(), keys)
     await store.remove(tx, sorted(tape.erased))
     await _alarms(tx, cases, tape.erased)
-    held = sum((Counter(holds(case)) for case in cases.values()), Counter[str]())
+    held = sum((Counter(capacity.held(case, settings.drill_clock)) for case in cases.values()), Counter[str]())
     await tx.execute(HELD, {"held": msgspec.json.encode(held).decode()})
     unread = {t.meta.case_id for t in tape.records[ROUTING]} - keys.keys() - tape.erased
     return {

@@ -42,13 +42,17 @@ MINUTE = 60_000_000
 
 @dataclass
 class Log:
-    """One stack's topics, as far as audit reads them. now: of the next decision, by the database. ahead: of the broker, by so much."""
+    """One stack's topics, as far as audit reads them. now: of the next decision, by the database.
+
+    ahead: of the broker, by so much. drill: its cases are exercises.
+    """
 
     entries: list[Entry] = field(default_factory=list)
     keys: dict[str, bytes] = field(default_factory=dict)
     cases: dict[str, Case] = field(default_factory=dict)
     now: int = START
     ahead: int = 0
+    drill: bool = False
     _known: Known = field(default_factory=Known)
     _offsets: dict[tuple[str, int], int] = field(default_factory=dict)
     _seqs: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -88,7 +92,7 @@ class Log:
             cause_id=cause_id,
             recorded_at=self.now,
             source=source,
-            drill=False,
+            drill=self.drill,
         )
         key = self.keys.setdefault(case_id, uuid.uuid5(uuid.UUID(case_id), "key").bytes * 2)
         nonce = uuid.uuid5(uuid.UUID(event_id), "nonce").bytes[:12]

@@ -74,6 +74,8 @@ class Vitals(Struct, kw_only=True):
     ahead: int
     moved: bool
     """True if somebody moved the clock, and the stack is not a drill."""
+    exercises: bool = True
+    """True if the database is for drills alone: there an exercise takes a place, on the real line none."""
     services: dict[str, Service]
     ends: dict[Place, int]
     records: list[Seen]
@@ -129,6 +131,7 @@ async def gather(tx: AsyncConnection, found: Settings) -> Vitals:
     vitals = Vitals(
         now=at,
         moved=moved,
+        exercises=await clock.drills(tx),
         ahead=await clock.offset(tx),
         services=services,
         ends={},

@@ -1,4 +1,4 @@
-"""`referral drill MINUTES`: advance the clock of a stack that was started with --drill."""
+"""`referral drill pass MINUTES`: advance the clock of a stack that was started with --drill."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def drill(
 
     Exit 0 done, 2 the stack is not a drill, or the database is down.
 
-    Example: referral drill 16
+    Example: referral drill pass 16
     """
     try:
         now = asyncio.run(_advance(settings.load(), minutes * MINUTE))

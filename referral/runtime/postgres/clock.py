@@ -10,6 +10,7 @@ from referral.runtime.settings import Settings
 
 _NOW = text("SELECT runtime.clock(), runtime.moved()")
 _MOVED = text("SELECT runtime.moved()")
+_DRILLS = text("SELECT EXISTS (SELECT FROM runtime.settings WHERE name = 'drill' AND value = '1')")
 
 
 class FalseClock(Unavailable):
@@ -40,6 +41,11 @@ async def true(tx: AsyncConnection) -> None:
     """Check the clock. FalseClock: it was moved outside a drill."""
     if (await tx.execute(_MOVED)).scalar_one():
         raise FalseClock
+
+
+async def drills(tx: AsyncConnection) -> bool:
+    """Return whether the database is for drills alone, whose clock may be moved. The real line has exercises too, by the true clock."""
+    return bool((await tx.execute(_DRILLS)).scalar_one())
 
 
 async def offset(tx: AsyncConnection) -> int:

@@ -16,6 +16,7 @@ from services.intake.api.fhir_types import (
     Coding,
     Entry,
     Identifier,
+    Meta,
     Period,
     Reference,
     Restriction,
@@ -24,14 +25,19 @@ from services.intake.api.fhir_types import (
 )
 from services.intake.api.schemas import CaseState, OfferState
 
+EXERCISE = Meta(security=(Coding(system="http://terminology.hl7.org/CodeSystem/v3-ActReason", code="HTEST"),))
+"""FHIR's mark of test data (R4, security labels)."""
+
 
 def bundle(case: CaseState) -> Bundle:
-    """Return one ServiceRequest for the case, and a Task for each offer shown."""
-    request = Entry(fullUrl=_urn(case.case_id), resource=_request(case))
-    return Bundle(type="collection", entry=(request, *(Entry(fullUrl=_urn(o.offer_id), resource=_task(o)) for o in case.offers)))
+    """Return one ServiceRequest for the case, and a Task for each offer shown. An exercise is marked on each of them."""
+    meta = EXERCISE if case.drill else None
+    request = Entry(fullUrl=_urn(case.case_id), resource=_request(case, meta))
+    tasks = (Entry(fullUrl=_urn(offer.offer_id), resource=_task(offer, meta)) for offer in case.offers)
+    return Bundle(type="collection", entry=(request, *tasks), meta=meta)
 
 
-def _request(case: CaseState) -> ServiceRequest:
+def _request(case: CaseState, meta: Meta | None) -> ServiceRequest:
     return ServiceRequest(
         id=case.case_id,
         identifier=(_id("case", case.case_id), *(_id("referral", referral.referral_id) for referral in case.referrals)),
@@ -39,10 +45,11 @@ def _request(case: CaseState) -> ServiceRequest:
         intent="order",
         subject=_person(case.case_id),
         authoredOn=min((referral.received_at for referral in case.referrals), default=None),
+        meta=meta,
     )
 
 
-def _task(offer: OfferState) -> Task:
+def _task(offer: OfferState, meta: Meta | None) -> Task:
     state = ARRIVED if offer.arrived and offer.state == "ACCEPTED" else offer.state
     words = OFFER.get(state, OFFER["CANCELLED"])
     request = Reference(reference=_urn(offer.case_id), type="ServiceRequest")
@@ -65,6 +72,7 @@ def _task(offer: OfferState) -> Task:
         executionPeriod=Period(start=offer.opened_at, end=offer.closed_at),
         # FHIR allows a limit only on what is still to be done.
         restriction=Restriction(period=Period(end=offer.due)) if offer.due and offer.closed_at is None else None,
+        meta=meta,
     )
 
 

@@ -20,6 +20,12 @@ class Coding(Element, frozen=True, kw_only=True, omit_defaults=True):
     code: str
 
 
+class Meta(Element, frozen=True, kw_only=True, omit_defaults=True):
+    """security: HTEST of HL7's v3-ActReason marks an exercise, as FHIR marks test data."""
+
+    security: tuple[Coding, ...]
+
+
 class CodeableConcept(Element, frozen=True, kw_only=True, omit_defaults=True):
     """A code; its words are in the policy, in four languages."""
 
@@ -63,6 +69,7 @@ class ServiceRequest(Element, frozen=True, kw_only=True, omit_defaults=True, tag
     intent: str
     subject: Reference
     authoredOn: str | None = None
+    meta: Meta | None = None
 
 
 class Task(Element, frozen=True, kw_only=True, omit_defaults=True, tag_field="resourceType", tag="Task"):
@@ -85,6 +92,7 @@ class Task(Element, frozen=True, kw_only=True, omit_defaults=True, tag_field="re
     priority: str | None = None
     statusReason: CodeableConcept | None = None
     restriction: Restriction | None = None
+    meta: Meta | None = None
 
 
 class Entry(Element, frozen=True, kw_only=True, omit_defaults=True):
@@ -99,3 +107,4 @@ class Bundle(Element, frozen=True, kw_only=True, omit_defaults=True, tag_field="
 
     type: str
     entry: tuple[Entry, ...]
+    meta: Meta | None = None

@@ -103,7 +103,7 @@ class Line:
     async def start(self, *, breaker: Breaker | None = None, instance: str = "r1") -> None:
         """Intake's queue, routing and audit, without a policy."""
         await self.run(INTAKE, "i1")
-        await self.run(routing_service(CurrentPolicy(), breaker or Breaker()), instance)
+        await self.run(routing_service(CurrentPolicy(), breaker or Breaker(), self.settings.drill_clock), instance)
         assert self.settings.witness_policy is not None
         await self.run(audit_service(Audit(lambda _: None, [self_entries.keys(self.settings.witness_policy.read_bytes())])), "a1")
 
@@ -120,7 +120,7 @@ class Line:
         await until(lambda: self.scalar("SELECT number FROM routing.policy WHERE number = :n AND confirmed IS NOT NULL", n=done.number))
         return done.number
 
-    async def post(self, case_id: str, *bodies: Struct, ids: Iterable[str] = ()) -> None:
+    async def post(self, case_id: str, *bodies: Struct, ids: Iterable[str] = (), drill: bool = False) -> None:
         """Queue events of a case, as one door's transaction would; a case's first one makes its key."""
         engine = database.engine(self.settings, "intake", size=1)
         try:
@@ -129,7 +129,7 @@ class Line:
                 key = (await chest.load(tx, [case_id])).get(case_id) or await chest.create(tx, case_id)
                 names = iter(ids)
                 for body in bodies:
-                    await queue.put(tx, case_id, body, next(names, None) or new_id(), key)
+                    await queue.put(tx, case_id, body, next(names, None) or new_id(), key, drill=drill)
         finally:
             await engine.dispose()
 

@@ -130,7 +130,7 @@ def test_every_reference_is_an_entry_or_an_opaque_id_and_no_text_stands_anywhere
         if name == "value":
             assert value in known
         if name == "system":
-            assert value.startswith("urn:referral:")
+            assert value.startswith("urn:referral:") or value == fhir.EXERCISE.security[0].system
     assert "Marker" not in json.dumps(document), "the timeline's words do not travel in FHIR"
 
 
@@ -150,3 +150,11 @@ def test_this_judge_sees_what_is_no_task(wrong: dict[str, Any]) -> None:
     Task.model_validate(good)
     with pytest.raises(ValidationError):
         Task.model_validate({name: value for name, value in (good | wrong).items() if value is not None})
+
+
+@given(cases())
+def test_an_exercise_is_marked_on_every_resource_as_fhir_marks_test_data(case: schemas.CaseState) -> None:
+    document = told(case)
+    marks = [one.get("meta") for one in (document, *(entry["resource"] for entry in document["entry"]))]
+    code = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "HTEST"}
+    assert marks == [{"security": [code]} if case.drill else None] * len(marks)

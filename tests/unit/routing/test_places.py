@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from referral.cli import run
 from referral.cli.policy import activate as command
+from referral.domain.case import holds
 from referral.domain.decide import facts_at
 from referral.domain.inputs import due_input
 from services.routing import engine_failure
-from services.routing.capacity import FreePlaces, difference
+from services.routing.capacity import FreePlaces, difference, held
 from services.routing.engine_failure import LIMIT, WINDOW, Breaker
 from tests.harness.audit_log import FILES, POLICY, Log, story
 
@@ -62,3 +63,10 @@ def test_the_policy_of_the_checkout_is_good_and_an_error_names_file_line_and_wha
     assert error.startswith("directory/isf.yaml:9:") and "state-secure-facilty" in error and "state-secure-facility" in error
     assert run(["policy", "check", "--quick"]) == 0
     assert run(["policy", "check", "/no/such/folder"]) == 2
+
+
+def test_an_exercise_counts_only_where_nobody_is_turned_away_by_it() -> None:
+    log = Log(drill=True)
+    case = log.cases[story(log)]
+    assert case.drill and held(case, exercises=False) == {} and held(case, exercises=True) == holds(case)
+    assert held(None, exercises=True) == {}

@@ -1,0 +1,174 @@
+"""Report an exercise from the events of its case: who was asked, who answered when, what was late, what was read. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct, structs
+
+from referral.domain import events as e
+from referral.errors import Malformed, NewerVersion, Rejected
+from referral.proof.entry import SEQUENCED, Entry
+from referral.proof.history.case import Read, unseal
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """What an agency answered. at: µs UTC. by: account; empty if a system answered, or if the reader is of another agency."""
+
+    word: str
+    at: int
+    by: str = ""
+
+
+class Reading(Struct, frozen=True, kw_only=True):
+    """One section of the case file that an agency opened. at, by: as in `Answer`."""
+
+    section: str
+    at: int
+    by: str = ""
+
+
+class Knocks(Struct, frozen=True, kw_only=True):
+    """Messages to the people on duty: how many left, arrived, failed, and were answered from the handset."""
+
+    sent: int = 0
+    arrived: int = 0
+    failed: int = 0
+    answered: int = 0
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """One request to one agency.
+
+    at, ended: µs UTC; ended 0 while it is open. level: how many levels above the first one had to be alerted.
+    late: the deadlines that passed. excused: it ended because our messages did not arrive or the desk did not call: the agency knew nothing
+    """
+
+    agency: str
+    step: str
+    role: str
+    at: int
+    ended: int = 0
+    how: str = ""
+    level: int = 0
+    excused: bool = False
+    answers: tuple[Answer, ...] = ()
+    late: tuple[str, ...] = ()
+    read: tuple[Reading, ...] = ()
+    knocks: Knocks = Knocks()
+
+    @property
+    def first(self) -> int:
+        """Return the microseconds until the first answer; -1 without one."""
+        return self.answers[0].at - self.at if self.answers else -1
+
+
+class Task(Struct, frozen=True, kw_only=True):
+    """A question to a desk. settled: µs UTC; 0 while it is open. higher: how often it was put to the office above."""
+
+    desk: str
+    about: str
+    at: int
+    settled: int = 0
+    higher: int = 0
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """The report of one exercise. It holds no fact about a person, so it may be kept as a training record. raised: cases that it raised."""
+
+    case_id: str
+    began: int
+    ended: int
+    asked: tuple[Asked, ...]
+    tasks: tuple[Task, ...]
+    raised: tuple[str, ...]
+
+
+UNTOLD = frozenset({"not-called", "not-told"})
+"""Reasons of an ending that are ours or a desk's fault, never the agency's."""
+
+
+def report(entries: Sequence[Entry], key: bytes) -> Report:
+    """Return the report of one case. entries: all of the case. Rejected: there is no such case, or a real child's."""
+    reads = sorted(_reads(entries, key), key=lambda read: (read.meta.recorded_at, read.entry.idx))
+    opened = next((read for read in reads if isinstance(read.body, e.CaseOpened)), None)
+    if opened is None:
+        raise Rejected("no-such-case", "case", "the log has no case of this id, or it does not open")
+    if not opened.meta.drill:
+        raise Rejected("no-exercise", "case", "this case is about a real child: who answered when is reported of exercises alone")
+    asked: dict[str, Asked] = {}
+    tasks: dict[str, Task] = {}
+    for read in reads:
+        _tell(asked, tasks, read.body, read.meta.recorded_at)
+    closed = next((read.meta.recorded_at for read in reads if isinstance(read.body, e.CaseClosed)), 0)
+    raised = tuple(read.body.new_case_id for read in reads if isinstance(read.body, e.CaseRaised))
+    return Report(
+        case_id=entries[0].case_id,
+        began=opened.meta.recorded_at,
+        ended=closed,
+        asked=tuple(asked.values()),
+        tasks=tuple(tasks.values()),
+        raised=raised,
+    )
+
+
+def for_agency(whole: Report, agency: str) -> Report:
+    """Return the report as the head of this agency may see it: with accounts of that agency and of no other."""
+    return structs.replace(whole, asked=tuple(one if one.agency == agency else _nameless(one) for one in whole.asked))
+
+
+def _nameless(one: Asked) -> Asked:
+    answers = tuple(structs.replace(answer, by="") for answer in one.answers)
+    return structs.replace(one, answers=answers, read=tuple(structs.replace(reading, by="") for reading in one.read))
+
+
+def _reads(entries: Iterable[Entry], key: bytes) -> Iterable[Read]:
+    """Yield what opens; a torn record is `audit verify`'s business."""
+    for entry in entries:
+        if entry.kind in SEQUENCED:
+            try:
+                yield unseal(entry, key)
+            except (Malformed, NewerVersion):
+                continue
+
+
+def _tell(asked: dict[str, Asked], tasks: dict[str, Task], body: Struct, at: int) -> None:
+    match body:
+        case e.OfferOpened():
+            asked[body.offer_id] = Asked(agency=body.agency, step=body.step, role=body.role, at=at)
+        case e.NeedsPerson():
+            known = tasks.get(body.task_id)
+            higher = known.higher + 1 if known else 0
+            tasks[body.task_id] = structs.replace(known, higher=higher) if known else Task(desk=body.desk, about=body.about, at=at)
+        case e.PersonNotNeeded() if body.task_id in tasks:
+            tasks[body.task_id] = structs.replace(tasks[body.task_id], settled=at)
+        case _ if (offer_id := getattr(body, "offer_id", None)) in asked:
+            asked[str(offer_id)] = _more(asked[str(offer_id)], body, at)
+        case _:
+            pass
+
+
+def _more(one: Asked, body: Struct, at: int) -> Asked:
+    """Return the request after one more event about it."""
+    knocks = one.knocks
+    match body:
+        case e.ResponseSubmitted():
+            return structs.replace(one, answers=(*one.answers, Answer(word=str(body.word), at=at, by=body.by or "")))
+        case e.SectionDisclosed():
+            return structs.replace(one, read=(*one.read, Reading(section=body.section, at=body.at, by=body.by or "")))
+        case e.DeadlinePassed():
+            return structs.replace(one, late=(*one.late, body.what))
+        case e.OfferEscalated():
+            return structs.replace(one, level=body.rung)
+        case e.OfferClosed():
+            return structs.replace(one, ended=at, how=str(body.how), excused=body.reason in UNTOLD)
+        case e.KnockSent():
+            return structs.replace(one, knocks=structs.replace(knocks, sent=knocks.sent + 1))
+        case e.KnockDelivered():
+            return structs.replace(one, knocks=structs.replace(knocks, arrived=knocks.arrived + 1))
+        case e.KnockFailed():
+            return structs.replace(one, knocks=structs.replace(knocks, failed=knocks.failed + 1))
+        case e.KnockAnswered():
+            return structs.replace(one, knocks=structs.replace(knocks, answered=knocks.answered + 1))
+        case _:
+            return one
