@@ -26,7 +26,7 @@ LONGEST_LINE = 180
 LARGEST_TEXT = 4096
 """Bytes of one file (ours, P): five full sections need less. A hundred texts stay far below what a bundle may hold."""
 _LINE = re.compile(r"- (?P<text>\S.*\S) \[(?P<mark>[SDP])(?: (?P<source>[a-z0-9-]+))?\]")
-_FORM = "a line is written `- Sit down beside the child. [P]`, or with [S], or with [D source]"
+_FORM = "a line is written `- Sit down beside the child. [P]`, or with [S], with [D source], or with [P source]"
 _VERSION = re.compile(r"version: ([1-9][0-9]{0,3})")
 _READER = "native reader: "
 _NOT_YET = "not yet"
@@ -160,8 +160,8 @@ class _Text:
             self.error(number, f"{_FORM}; the marks: {', '.join(f'{mark} {says}' for mark, says in MARKS.items())}")
             return None
         mark, source = match["mark"], match["source"] or ""
-        if (mark == "D") != bool(source):
-            self.error(number, "a mark D names its document, as in [D who-2003]; S and P name none")
+        if (mark == "D" and not source) or (mark == "S" and source):
+            self.error(number, "a mark D names its document, as in [D who-2003]; P may name the one to compare it with; S names none")
         elif source and source not in self.sources:
             self.error(number, f"source {source} is not known; {allowed(source, self.sources)}; add it to {SOURCES}")
         if len(match["text"]) > LONGEST_LINE:

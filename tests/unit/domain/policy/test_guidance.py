@@ -92,8 +92,8 @@ def test_every_source_is_used() -> None:
         (lambda t: t[: t.index("## Call")], rf"{TEXT}:0:0: the section ## Call is missing"),
         (lambda t: t.replace("## Ask, and do not ask", "## Never"), rf"{TEXT}:17:0: Never stands in the wrong place or twice"),
         (lambda t: t.replace(" [P]\n", "\n", 1), rf"{TEXT}:6:0: a line is written `- .*`, .*the marks: S "),
-        (lambda t: t.replace("[D who-2003]", "[D]", 1), rf"{TEXT}:8:0: a mark D names its document"),
-        (lambda t: t.replace("[P]", "[P who-2003]", 1), rf"{TEXT}:6:0: a mark D names its document"),
+        (lambda t: t.replace("[P who-2003]", "[D]", 1), rf"{TEXT}:8:0: a mark D names its document"),
+        (lambda t: t.replace("[P]", "[S who-2003]", 1), rf"{TEXT}:6:0: a mark D names its document"),
         (lambda t: t.replace("who-2003", "who-2030", 1), rf"{TEXT}:8:0: source who-2030 is not known; did you mean who-2003\?"),
         (
             lambda t: t.replace("- Say your name", "- " + "Say " * 40 + "your name"),
