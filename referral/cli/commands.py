@@ -96,7 +96,7 @@ DESK = (
     Named(
         "sheet",
         "referral.cli.admin.desk_sheet:sheet_command",
-        "Print the open calls and tasks of each desk, with numbers and lines for the answers: for a power cut.",
+        "Print the open calls and tasks of each desk: for a power cut, every hour, beside `referral duty sheet`.",
     ),
 )
 PROMPTS = (
