@@ -55,7 +55,7 @@ def gaps(known: Roster, agency: str, begins: int, ends: int) -> Iterator[Gap]:
         held: Gap | None = None
         for span in spans(own, agency, rung, begins, ends):
             kind = Kind.NOBODY if not span.people else Kind.MAIL if loud.isdisjoint(span.people) else None
-            if held is not None and (held.kind is not kind or held.ends != span.begins):
+            if held is not None and held.kind is not kind:
                 yield held
                 held = None
             if kind is not None:
