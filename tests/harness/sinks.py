@@ -123,7 +123,7 @@ async def sms(notifier: Stack) -> AsyncIterator[Sink]:
         if answer.startswith(b"HTTP/1.1 202"):
             told = parse_qs(urlsplit(asked.split(b" ")[1].decode()).query)
             sent[told["to"][0], told["text"][0]] += 1
-            sink.take(told["to"][0], told["dlr-url"][0].rpartition("/")[2])
+            sink.take(told["to"][0], told["dlr-url"][0].rpartition("/")[2].partition("?")[0])
 
     secret = notifier.keys.callback("sms")
     answers = Answers(notifier.engine, notifier.keys, Figures(CollectorRegistry()))

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from referral.cli import run
-from tests.stories.teller import files
+from referral.wire import policy_digest
+from tests.stories.teller import POLICY
 from tests.stories.test_stories import told_again, written
 
 BROKEN = sorted((Path(__file__).parent / "broken").glob("*.yaml"))
@@ -18,8 +19,8 @@ TOLD = ("coordinator-of-nowhere", "no-bed-for-boys", "nobody-decides", "leads-no
 
 
 def folder(broken: dict[str, Any], at: Path) -> Path:
-    """The shipped policy with this mistake, as a folder."""
-    found = files()
+    """The shipped policy with this mistake, as a folder: its guidance too, without which no policy is good."""
+    found = policy_digest.read(POLICY)
     for change in broken["change"]:
         text = found[change["file"]].decode()
         assert change["replace"] in text, f"{change['file']} is otherwise now"

@@ -20,6 +20,7 @@ from referral.domain.policy import Policy, policy
 from referral.runtime import i18n, settings
 from referral.runtime.i18n import Words
 from referral.runtime.settings import Settings
+from referral.wire import policy_digest
 
 TEXTS = Path(__file__).with_name("desk_sheet.yaml")
 BLANK = "_" * 24
@@ -82,7 +83,7 @@ def sheet_command(
         ladder.agency(found, desk)
     if language not in i18n.ENDONYMS:
         raise typer.BadParameter(f"use one of: {', '.join(i18n.ENDONYMS)}", param_hint="--language")
-    compiled = policy.compile({path.relative_to(found.policy).as_posix(): path.read_bytes() for path in found.policy.rglob("*.yaml")})
+    compiled = policy.compile(policy_digest.read(found.policy))
     say = i18n.load(TEXTS)[language]
     now, rows = run(found, lambda tx: _rows(tx, found))
     sheets = [_sheet(name, rows, compiled, say) for name in sorted(rows) if desk in (None, name)]
