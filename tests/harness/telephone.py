@@ -7,7 +7,7 @@ import json
 import shutil
 import subprocess
 import wave
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -83,9 +83,9 @@ class Telephone:
     def happened(self, type: str) -> bool:
         return any(one == type for one, _ in self.events)
 
-    async def sees(self, type: str) -> None:
-        """Return once something has happened, e.g. CALL_INCOMING."""
-        await until(lambda: self.happened(type), what=lambda: f"the telephone sees {type}; it saw {self.events}")
+    async def sees(self, type: str, more: Callable[[], str] = lambda: "") -> None:
+        """Return once something has happened, e.g. CALL_INCOMING. more: what else to say when it does not."""
+        await until(lambda: self.happened(type), what=lambda: f"the telephone sees {type}; it saw {self.events}. {more()}")
 
     async def press(self, key: str) -> None:
         """Press and release a key."""

@@ -155,9 +155,10 @@ async def test_when_we_are_killed_the_telephone_stops_ringing(
         [left] = folder.iterdir()
         baresip.sweep()
         assert (left / "call.wav").exists(), "a call that is under way keeps its files"
+        program = Path(f"/proc/{child(ours.pid)}")
         ours.kill()
         await ours.wait()
-        await callee.sees("CALL_CLOSED")
+        await callee.sees("CALL_CLOSED", lambda: f"The program of the call {'still runs' if program.exists() else 'has ended'}.")
         baresip.sweep()
         assert [*folder.iterdir()] == []
 
@@ -167,7 +168,7 @@ async def test_a_program_that_dies_costs_one_call_and_the_line_goes_on(caller: C
         line = caller.voice(callee.port, RINGS)
         calling = asyncio.create_task(line.send(OUT))
         await callee.sees("CALL_ESTABLISHED")
-        os.kill(await until(lambda: child(callee.port), what="the program of the call runs"), signal.SIGKILL)
+        os.kill(await until(lambda: child(os.getpid()), what="the program of the call runs"), signal.SIGKILL)
         with pytest.raises(Unsure, match="no-answer"):
             await calling
         callee.events.clear()
@@ -177,15 +178,15 @@ async def test_a_program_that_dies_costs_one_call_and_the_line_goes_on(caller: C
         assert await again == Handed(Word.CANNOT)
 
 
-def child(port: int) -> int | None:
-    """Return the process of a call of ours: a child of this process that runs `baresip -f …/call-…`."""
+def child(of: int) -> int | None:
+    """Return the process of a call: a child of that process that runs `baresip -f …/call-…`."""
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             words = (entry / "cmdline").read_bytes().split(b"\0")
             parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
         except (OSError, IndexError):
             continue
-        if parent == os.getpid() and words[0] == b"baresip" and b"/call-" in words[2]:
+        if parent == of and words[0] == b"baresip" and b"/call-" in words[2]:
             return int(entry.name)
     return None
 
