@@ -34,7 +34,7 @@ check: setup ## the quick checks: style, types, layers, generated files, unit te
 	$(BIN)/pytest -q -n 2 tests/unit
 
 test: check .venv/broker.aot ## every test but the long ones, as CI runs them: check, stories, integration, web, kills
-	$(BIN)/pytest -q -n 4 --dist loadgroup -m "not long" tests/stories tests/integration tests/interop tests/attacks/test_attacks.py tests/attacks/test_rewritten.py tests/web tests/faults
+	$(BIN)/pytest -q -n 6 --dist loadgroup -m "not long" tests/stories tests/integration tests/interop tests/attacks/test_attacks.py tests/attacks/test_rewritten.py tests/web tests/faults
 
 faults: setup ## kill every process in turn, under load; SEED=n repeats a run
 	REFERRAL_KILL_STEP=1 $(BIN)/pytest -q $(STRUCK)
