@@ -114,6 +114,11 @@ def alive(created_at: int, seen_at: int, now: int) -> bool:
     return now - created_at < ABSOLUTE_US and now - seen_at < IDLE_US
 
 
+def rests(created_at: int, now: int) -> bool:
+    """Return True if a session that is not alive ended by rest alone: the shift in which its owner signed in goes on."""
+    return now - created_at < ABSOLUTE_US
+
+
 def token_digest(token: str) -> bytes:
     """Return the digest of a cookie that intake.session stores; 256 random bits need no slow hash."""
     return hashlib.sha256(token.encode()).digest()

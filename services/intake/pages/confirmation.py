@@ -47,6 +47,15 @@ def ordered(query: QueryParams, where: str, visit: Visit, say: Words) -> Sent | 
     return Sent(title=say("task.sent", word=say(f"instruct.{word}")), means=say("sent.waiting", time=time))
 
 
+def seen(query: QueryParams, where: str, visit: Visit, say: Words) -> Sent | None:
+    """Return the confirmation in the link of the sign-in page: what waited was acknowledged without a sign-in."""
+    sent = _taken(query, where, visit)
+    if sent is None:
+        return None
+    time = relative_time.clock(say, sent[1], visit.now)
+    return Sent(title=say("sent.title", word=say(f"word.{sent[0]}")), means=f"{say('sent.received', time=time)} {say('seen.next')}")
+
+
 def saved(query: QueryParams, where: str, visit: Visit, say: Words, name: Callable[[str, str], str]) -> Sent | None:
     """Return the confirmation in the link of the case file: a section was saved, or a draft kept or discarded."""
     sent = _taken(query, where, visit)

@@ -20,7 +20,7 @@ from referral.domain.policy import Policy
 from referral.runtime.http_server import Strict
 from services.intake import problems
 from services.intake.context import IntakeContext
-from services.intake.pages import desk, forms, inbox, overview, render, signin
+from services.intake.pages import desk, forms, inbox, overview, render, seen, signin
 from services.intake.pages.agency import routes as agency
 from services.intake.pages.page_request import PAUSE_S, Page, PageRequest, Pages, endpoint, lost
 from services.intake.pages.session import Cookies
@@ -59,6 +59,7 @@ def routes(pages: Pages) -> list[BaseRoute]:
         get("/signin", signin.sign_in_page, strangers=True),
         Route("/signin", endpoint(pages, signin.sign_in, strangers=True), methods=["POST"]),
         *post("/signout", signin.sign_out),
+        *post("/seen", seen.acknowledge, lapsed=seen.acknowledge),
         *post("/language", signin.choose_language, strangers=True),
         get("/inbox", inbox.inbox),
         get("/overview", overview.overview),

@@ -22,10 +22,15 @@ LANGUAGE_S = 365 * 24 * 60 * 60
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Former:
-    """A session of this browser that has ended by time. form: the CSRF token that its forms carry."""
+    """A session of this browser that has ended by time.
+
+    form: the CSRF token that its forms carry.
+    rests: it ended after an hour without a page, within the shift in which its owner signed in; `pages.seen` says what it may still do.
+    """
 
     account: Account
     form: str
+    rests: bool
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -89,7 +94,7 @@ async def read(tx: AsyncConnection, request: Request, cookies: Cookies) -> Visit
         if seen is not None and rules.alive(session.created_at, seen, now):
             return Visit(token, session.account, session.seal, session.account.language, now)
         if seen is not None:
-            former = Former(session.account, rules.form_token(token))
+            former = Former(session.account, rules.form_token(token), rules.rests(session.created_at, now))
             return stranger(request, cookies, now, ended=True, former=former)
     return stranger(request, cookies, now, ended=bool(token))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Mapping
 
 from starlette.concurrency import run_in_threadpool
@@ -12,8 +13,10 @@ from referral.runtime import passwords
 from referral.runtime.observe import signed
 from referral.runtime.passwords import LANGUAGES
 from services.intake.accounts import rules, store
-from services.intake.pages import forms, relative_time, session
+from services.intake.pages import confirmation, forms, relative_time, seen, session
+from services.intake.pages.confirmation import Sent
 from services.intake.pages.page_request import PageRequest
+from services.intake.pages.seen import Waits
 
 
 async def sign_in_page(call: PageRequest) -> Response:
@@ -24,7 +27,8 @@ async def sign_in_page(call: PageRequest) -> Response:
     left = "out" in call.request.query_params
     say = call.pages.render.say(call.visit)
     notice = say("signin.out") if left else say("signin.again") if call.visit.ended else ""
-    return _sign_in_form(call, to, notice=notice)
+    sent = confirmation.seen(call.request.query_params, "/signin", call.visit, say)
+    return _sign_in_form(call, to, notice="" if sent else notice, sent=sent, waits=await seen.cases(call))
 
 
 async def sign_in(call: PageRequest) -> Response:
@@ -81,11 +85,34 @@ async def _let_in(call: PageRequest, subject: rules.Subject, account: store.Acco
 
 
 def _sign_in_form(
-    call: PageRequest, to: str, *, status: int = 200, problem: str = "", notice: str = "", errors: Mapping[str, str] | None = None
+    call: PageRequest,
+    to: str,
+    *,
+    status: int = 200,
+    problem: str = "",
+    notice: str = "",
+    errors: Mapping[str, str] | None = None,
+    sent: Sent | None = None,
+    waits: tuple[Waits, ...] = (),
 ) -> Response:
-    login = call.form.get("login", "")[: passwords.LOGIN_MAX]
+    """Return the sign-in form. sent, waits: of `pages.seen`, for a session that rests; its owner need not type the login again."""
+    former = call.visit.former
+    known = former.account.login if former is not None and former.rests else ""
     return call.pages.render.page(
-        "signin.html", call.visit, here=to, status=status, to=to, login=login, problem=problem, notice=notice, errors=errors or {}
+        "signin.html",
+        call.visit,
+        here=to,
+        status=status,
+        to=to,
+        login=call.form.get("login", known)[: passwords.LOGIN_MAX],
+        problem=problem,
+        notice=notice,
+        errors=errors or {},
+        sent=sent,
+        waits=waits,
+        rests=former.form if former is not None else "",
+        shown=call.visit.now,
+        key=secrets.token_hex(16),
     )
 
 

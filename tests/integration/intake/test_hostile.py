@@ -203,7 +203,8 @@ def judge(one: Fuzz, answer: Answer) -> None:
 
 
 PAGES = (
-    "/", "/inbox", "/signin", "/signin?to={}", "/signout", "/language", "/offers/{}", "/offers/{}/show", "/offers/{}/answer", "/{}",
+    "/", "/inbox", "/signin", "/signin?to={}", "/signout", "/seen", "/language",
+    "/offers/{}", "/offers/{}/show", "/offers/{}/answer", "/{}",
     "/calls/{}", "/calls/{}/answer", "/tasks/{}", "/tasks/{}/instruct", "/static/{}", "/inbox?sent={}",
     "/refer", "/help", "/refer/receipt", "/refer/language", "/unverified", "/unverified/{}", "/unverified/{}/show", "/unverified/{}/answer",
     "/agency", "/agency?at={}", "/agency/{}", "/agency/end/weekly/{}", "/agency/person/{}", "/agency/person/{}/off", "/me", "/me/{}",

@@ -58,6 +58,7 @@ def test_a_session_ends_by_rest_and_by_age() -> None:
     assert not rules.alive(NOW, NOW, NOW + rules.IDLE_US)
     late = NOW + rules.ABSOLUTE_US
     assert rules.alive(NOW, late - 2, late - 1)
+    assert rules.rests(NOW, late - 1) and not rules.rests(NOW, late)
     assert not rules.alive(NOW, late - 1, late)
 
 
