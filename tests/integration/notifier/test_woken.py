@@ -141,13 +141,14 @@ async def test_five_calls_without_a_key_and_the_rung_has_failed(notifier: Stack)
 
 async def test_a_reminder_that_reaches_nobody_fails_no_rung_and_leaves_the_last_one(notifier: Stack) -> None:
     await officer(notifier, "besa", "sms")
-    sms = Phone({NUMBER["besa"]: [Unreached("server-away"), Refused("wrong-number")]})
+    sms = Phone({NUMBER["besa"]: [Unreached("server-away")]})
     case, offer = await notifier.case(), opened(due=await soon(notifier))
     async with sending(lanes(notifier, sms=sms)):
         await notifier.tell(case, offer)
         await until(lambda: put_off(notifier, "server-away"))
         due = await soon(notifier, 60)
         await notifier.tell(case, OfferAcknowledged(why=WHY, offer_id=offer.offer_id, by=None, due=due, due_what="accept"))
+        sms.does[NUMBER["besa"]] = [Refused("wrong-number")]
         await notifier.advance(31 * MINUTE)
         await notifier.due(case)
         await until(lambda: ended(notifier, 2))
