@@ -1,5 +1,12 @@
 """Limit what the public page accepts, by place of the sender and in all. Above a limit nothing is stored, and the page says whom to call.
 
+A flood must not shut the page for everybody else. So the limits have two steps: once very many have come, a place that has sent little in
+this hour is still heard, and every other place is not. Only dozens of places together reach the upper limit of one municipality, and
+hundreds that of the country; these bound the storage.
+
+A refusal must not tell a sender whether somebody else has reported: at home, or of the same municipality. So each count has a limit of its
+own, drawn between half of the number below and the number when it begins.
+
 Only what was accepted counts, so the memory is bounded by the limits themselves. It is in the memory of one instance and begins anew after
 a restart, as the count of agencies' referrals does (`crowd`). No address is stored anywhere.
 """
@@ -11,79 +18,85 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
+from prometheus_client import Counter
+
 HOUR_S = 3600.0
-"""Seconds for which a referral or a try counts (P)."""
+"""Seconds for which a referral counts (P)."""
 PREFIXES = {4: 24, 6: 48}
 """Bits of an address that count as one sender (P): whoever rents a server has the rest of them."""
-FROM_ONE_PLACE = 10
+FROM_ONE_PLACE = 20
 """Referrals of one place in an hour (P): a school shares one address, and so do customers of a mobile network."""
-FOR_ONE_MUNICIPALITY = 20
-"""Referrals for one municipality in an hour (P): more than a desk can call back; the other municipalities stay open."""
-IN_ALL = 60
-"""Referrals in an hour (P): as many as the country has trafficking cases in a year."""
-TRIES = 30
-"""Codes of receipts that one place may try in an hour (P). A code has 80 bits: the limit saves work, it protects nothing."""
-PLACES = 10_000
-"""Places of which tries are counted at once (ours); the oldest is forgotten. 10,000 of them take some 3 MB."""
+IN_A_CROWD = 3
+"""Referrals of one place in an hour, once one of the next two counts is reached (P): a report, and one or two more."""
+CROWD_FOR_ONE = 40
+"""Referrals for one municipality in an hour from which on they are a crowd (P): more than a desk can call back."""
+CROWD_IN_ALL = 120
+"""Referrals in an hour from which on they are a crowd (P): more than the country has trafficking cases in a year."""
+FOR_ONE_MUNICIPALITY = 100
+"""Referrals for one municipality in an hour (P): four pages of the desk's list. A flood reaches it from dozens of places; the others stay
+open."""
+IN_ALL = 600
+"""Referrals in an hour (P): hundreds of places together reach it. Some 10 kB each, so at most 150 MB a day."""
+REFUSED = Counter("referral_public_refused", "Reports of the public page that were above a limit and were not stored.")
+# Worry when it grows: somebody floods the page, and whoever shares the sender's network is told to telephone.
 
 
 @dataclass(slots=True)
 class Window:
-    """Times of what was counted within the last HOUR_S, the oldest first."""
+    """Times of what was counted within the last HOUR_S, the oldest first. share: of each limit, from a half to 1, that holds here."""
 
-    most: int
+    share: float
     times: deque[float]
 
-    def full(self, now: float) -> bool:
-        """Return True when the limit is reached."""
+    def count(self, now: float) -> int:
+        """Return how many still count."""
         while self.times and self.times[0] <= now - HOUR_S:
             self.times.popleft()
-        return len(self.times) >= self.most
+        return len(self.times)
 
 
 class Limits:
-    """The counts of this instance. tick: seconds of a monotonic clock."""
+    """The counts of this instance. tick: seconds of a monotonic clock. draw: a random number from 0 to 1."""
 
-    def __init__(self, tick: Callable[[], float]) -> None:
-        self._tick = tick
+    def __init__(self, tick: Callable[[], float], draw: Callable[[], float]) -> None:
+        self._tick, self._draw = tick, draw
         self._windows: dict[tuple[str, str], Window] = {}
-        self._tries: dict[str, Window] = {}
 
     def refuses(self, address: str, municipality: str) -> bool:
         """Return True when a further referral from this address, for this municipality, is above a limit."""
         now = self._tick()
-        for name in [name for name, window in self._windows.items() if not window.full(now) and not window.times]:
+        for name in [name for name, window in self._windows.items() if not window.count(now)]:
             del self._windows[name]
-        return any(window.full(now) for window in self._of(address, municipality))
+        here, there, all_ = _names(address, municipality)
+        crowd = self._full(there, CROWD_FOR_ONE) or self._full(all_, CROWD_IN_ALL)
+        most = IN_A_CROWD if crowd else FROM_ONE_PLACE
+        refused = self._full(here, most) or self._full(there, FOR_ONE_MUNICIPALITY) or self._full(all_, IN_ALL)
+        if refused:
+            REFUSED.inc()
+        return refused
 
     def took(self, address: str, municipality: str) -> None:
         """Count a referral that was accepted."""
-        for window in self._of(address, municipality):
-            window.times.append(self._tick())
+        for name in _names(address, municipality):
+            if name not in self._windows:
+                self._windows[name] = Window(1 - self._draw() / 2, deque())
+            self._windows[name].times.append(self._tick())
 
-    def tried(self, address: str) -> bool:
-        """Count a try of a receipt's code. Return False when this place has tried too many."""
-        now, name = self._tick(), place(address)
-        window = self._tries.pop(name, None) or Window(TRIES, deque())
-        self._tries[name] = window  # the newest last
-        if len(self._tries) > PLACES:
-            del self._tries[next(iter(self._tries))]
-        if window.full(now):
-            return False
-        window.times.append(now)
-        return True
+    def _full(self, name: tuple[str, str], most: int) -> bool:
+        window = self._windows.get(name)
+        return window is not None and len(window.times) >= window.share * most
 
-    def _of(self, address: str, municipality: str) -> list[Window]:
-        names = (("place", place(address), FROM_ONE_PLACE), ("for", municipality, FOR_ONE_MUNICIPALITY), ("all", "", IN_ALL))
-        return [self._windows.setdefault((kind, name), Window(most, deque())) for kind, name, most in names]
+
+def _names(address: str, municipality: str) -> tuple[tuple[str, str], ...]:
+    return ("place", place(address)), ("for", municipality), ("all", "")
 
 
 def place(address: str) -> str:
-    """Return the part of an address that counts as one sender."""
+    """Return the part of an address that counts as one sender. All that is no address is one place: nobody gains by writing nonsense."""
     try:
-        parsed: IPv4Address | IPv6Address = ip_address(address)
+        parsed: IPv4Address | IPv6Address = ip_address(address.partition("%")[0])
     except ValueError:
-        return address[:50]
+        return ""
     if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
         parsed = parsed.ipv4_mapped
     return str(ip_network((parsed, PREFIXES[parsed.version]), strict=False))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -53,7 +54,8 @@ def made(pages: Pages) -> Site:
         lstrip_blocks=True,
     )
     own = Renderer(policy=pages.render.policy, words=words(), templates=environment)
-    return Site(replace(pages, render=own), Limits(lambda: asyncio.get_running_loop().time()))
+    limits = Limits(lambda: asyncio.get_running_loop().time(), lambda: secrets.randbelow(1_000) / 1_000)
+    return Site(replace(pages, render=own), limits)
 
 
 def words() -> dict[str, i18n.Words]:

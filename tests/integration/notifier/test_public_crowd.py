@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from referral.domain.events import KnockSent, NeedsPerson, PersonNotNeeded
-from services.intake.public.limits import IN_ALL
+from services.intake.public.limits import CROWD_IN_ALL
 from services.notifier.crowd import GATHER
 from tests.harness import smtp
 from tests.harness.line.notifier_stack import MINUTE, WHY, Stack, ended, of, sending
@@ -27,15 +27,15 @@ async def sent(notifier: Stack, count: int) -> bool:
     return (await notifier.states()).count("SENT") == count
 
 
-async def test_as_many_as_the_page_takes_in_an_hour_wake_the_desk_once(notifier: Stack, relay: smtp.Relay) -> None:
+async def test_a_crowd_wakes_the_desk_once(notifier: Stack, relay: smtp.Relay) -> None:
     await notifier.person("d", agency="desk", rung="desk")
     await notifier.person("e", agency="above", rung="desk")
-    cases = [(await notifier.case(), report(await notifier.now() + 15 * MINUTE)) for _ in range(IN_ALL)]
+    cases = [(await notifier.case(), report(await notifier.now() + 15 * MINUTE)) for _ in range(CROWD_IN_ALL)]
     async with sending(notifier.sender(relay.port)):
         for case, task in cases:
             await notifier.tell(case, task)
         await until(lambda: sent(notifier, 1))
-        assert len(await notifier.states()) == IN_ALL, "each has its knock, which waits"
+        assert len(await notifier.states()) == CROWD_IN_ALL, "each has its knock, which waits"
         await notifier.advance(GATHER - MINUTE)
         for case, task in cases:
             await notifier.tell(case, report(await notifier.now() + 15 * MINUTE, "above", task.task_id, rung=1))
