@@ -18,11 +18,12 @@ from services.intake.pages import session
 from services.intake.pages.page_request import PageRequest
 from services.intake.public import form, receipt
 from services.intake.public.form import STEPS, UNKNOWN, Answers
-from services.intake.public.receipt import NOTE, Said
+from services.intake.public.receipt import NOTE, Found, Said
 from services.intake.public.site import Site, show
 
 EVEN_S = 0.25
-"""Seconds that an answer about a code takes at least (ours): a lookup takes some 5 ms, so a right and a wrong code take equally long."""
+"""Seconds that an answer about a code takes at least (ours): a lookup takes some 5 ms, so every code takes equally long, whether it was
+never given out, stands for something, or stood for a case that is erased."""
 
 
 async def begin(site: Site, call: PageRequest) -> Response:
@@ -79,6 +80,8 @@ async def _send(site: Site, call: PageRequest, given: Answers) -> Response:
         if who is None and known is None and site.limits.refuses(address, municipality):
             return show(call, "full.html", status=429, closed=False, given=given)
         [answer] = await accept_referrals.accept(tx, door, lists, [posting])
+    if isinstance(answer, Rejected) and answer.status == 429:
+        return show(call, "full.html", status=429, closed=False, given=given)
     if isinstance(answer, Rejected) and answer.code != REUSED:
         raise answer
     if known is None and who is None and not isinstance(answer, Rejected):
@@ -92,19 +95,19 @@ async def ask_code(site: Site, call: PageRequest) -> Response:
 
 
 async def read_code(site: Site, call: PageRequest) -> Response:
-    """Say what a code stands for, and take a note to it. A wrong code takes as long as a right one and learns nothing."""
+    """Say what a code stands for, and take a note to it. A wrong code takes as long as a right one and learns nothing. No number of wrong
+    codes keeps anybody from asking about a right one."""
     loop = asyncio.get_running_loop()
     even = loop.time() + EVEN_S
     typed, note = call.form.get("code", "")[:100], form.answers({"need.happened": call.form.get("need.note", "")}).happened
     if not typed.strip():
         return show(call, "receipt.html", status=422, said=None, code="", note=note, error="receipt.needed", kept="", most=NOTE)
-    if not site.limits.tried(_address(call)):
-        return show(call, "receipt.html", status=429, said=None, code=typed, note=note, error="receipt.slow", kept="", most=NOTE)
-    kept, error = "", "receipt.long" if len(note) > NOTE else ""
-    async with call.pages.door.stranger() as tx:
-        found = await receipt.find(tx, call.pages.door, typed)
-        if note and not error and found.said not in (Said.UNKNOWN, Said.CLOSED):
-            kept = "receipt.kept" if await receipt.add(tx, call.pages.door, found, note) else "receipt.full"
+    kept, error, found = "", "receipt.long" if len(note) > NOTE else "", Found(said=Said.UNKNOWN)
+    if receipt.ours(call.pages.door.keys, typed):
+        async with call.pages.door.stranger() as tx:
+            found = await receipt.find(tx, call.pages.door, typed)
+            if note and not error and found.said not in (Said.UNKNOWN, Said.CLOSED):
+                kept = "receipt.kept" if await receipt.add(tx, call.pages.door, found, note) else "receipt.full"
     await asyncio.sleep(max(even - loop.time(), 0))
     status = 404 if found.said is Said.UNKNOWN else 422 if error else 200
     note = note if error or (note and not kept) else ""

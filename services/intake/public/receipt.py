@@ -6,6 +6,7 @@ worth nothing once the case is erased.
 
 from __future__ import annotations
 
+import hmac
 from base64 import b32encode
 from enum import StrEnum
 
@@ -21,11 +22,14 @@ from services.intake.messages import strict_json
 from services.intake.messages.responses import WORDS_LIMIT
 from services.intake.store import STANDS, rows
 
-BYTES = 10
-"""Bytes of a code: 80 bits, in sixteen characters that can be read out on the telephone."""
+SECRET, CHECK = 12, 4
+"""Characters of a code that nobody can guess, 60 bits, and those that follow from them under a key of ours, 20 bits. Together they can be
+read out on the telephone, and a guess is right as seldom as one of 80 random bits."""
 GROUP = 4
-NOTE = 2000
+NOTE = 1000
 """Most characters of a note (ours)."""
+NOTES = 5
+"""Most notes of one receipt (ours): each may alert those who read the story, so a code must not be a way to alert them all night."""
 SEEN = {"0": "O", "1": "I", "8": "B"}
 """Digits that no code has → the letters that they are mistaken for (RFC 4648 leaves them out)."""
 
@@ -53,17 +57,35 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 def code(keys: Keys, form_key: str) -> str:
     """Return the code of the receipt of this form, always the same."""
-    letters = b32encode(keys.hmac("public-code", form_key.encode())[:BYTES]).decode()
+    secret = _letters(keys.hmac("public-code", form_key.encode()))[:SECRET]
+    letters = secret + _check(keys, secret)
     return "-".join(letters[at : at + GROUP] for at in range(0, len(letters), GROUP))
+
+
+def ours(keys: Keys, typed: str) -> bool:
+    """Return whether we gave this code out, however it was typed: guesses and slips of the pen cost no look at the database."""
+    letters = _plain(typed)
+    return hmac.compare_digest(_check(keys, letters[:SECRET]).encode(), letters[SECRET:].encode())
 
 
 def digest(keys: Keys, typed: str) -> bytes:
     """Return the digest that is stored of a code, however it was typed."""
-    letters = "".join(SEEN.get(letter, letter) for letter in typed[:60].upper() if letter.isalnum())
-    return keys.hmac("public-receipt", letters.encode())
+    return keys.hmac("public-receipt", _plain(typed).encode())
 
 
-# One statement for a right and a wrong code.
+def _plain(typed: str) -> str:
+    return "".join(SEEN.get(letter, letter) for letter in typed[:60].upper() if letter.isalnum())
+
+
+def _check(keys: Keys, secret: str) -> str:
+    return _letters(keys.hmac("public-code-check", secret.encode()))[:CHECK]
+
+
+def _letters(digest: bytes) -> str:
+    return b32encode(digest).decode()
+
+
+# One statement for a code that stands for something and for one whose case is erased.
 _STATE = (
     "SELECT s.case_id, s.agency, o.closed_at IS NOT NULL AS closed, o.read_at IS NOT NULL AS read, "  # noqa: S608 - fixed words
     "EXISTS (SELECT FROM intake.track t WHERE t.case_id = s.case_id) AS begun, "
@@ -75,9 +97,8 @@ _STATE = (
 
 
 async def find(tx: AsyncConnection, door: IntakeContext, typed: str) -> Found:
-    """Return what a code says."""
-    agencies = list(door.lists().codes.get("agency", ()))
-    values = {"key": digest(door.keys, typed), "agencies": agencies, "about": UNCONFIRMED}
+    """Return what a code of ours says."""
+    values = {"key": digest(door.keys, typed), "agencies": list(door.lists().codes.get("agency", ())), "about": UNCONFIRMED}
     found = await rows(tx, _STATE, values)
     if not found:
         return Found(said=Said.UNKNOWN)
@@ -93,18 +114,23 @@ def _said(closed: bool, read: bool, begun: bool, asked: bool, waits: bool) -> Sa
     return Said.CALLING if read else Said.RECEIVED
 
 
+_WRITTEN = "SELECT count(*) FROM intake.section WHERE case_id = :case AND section = 'narrative' AND agency = :agency AND by IS NULL"
+
+
 async def add(tx: AsyncConnection, door: IntakeContext, found: Found, note: str) -> bool:
     """Add a note to the story of a referral; everybody who may read the story is told of a new version.
 
-    Where another agency has written the story meanwhile, the note is put aside for the desk. Return False when the story is full.
+    Where another agency has written the story meanwhile, or the story is full, the note is put aside for the desk. Return False after
+    NOTES notes, wherever they went, so that the sender does not learn whether anybody else has written.
     """
     case = await access.take(tx, door.keys, found.case_id)
+    [(written,)] = await rows(tx, _WRITTEN, {"case": case.case_id, "agency": found.agency})
+    if written > NOTES:  # the first is the report itself
+        return False
     at, writer = await clock.now(tx), write.Writer(agency=found.agency)
     before = (await sections.newest(tx, case.cipher, case.case_id, ["narrative"], case.sealed_at)).get("narrative", {})
-    mine = await write.may(tx, door, case, writer, "narrative", at)
-    text = f"{before.get('text', '')}\n\n+ {note}" if mine else f"+ {note}"
-    if len(text) > WORDS_LIMIT:
-        return False
-    content = strict_json.canonical({**before, "text": text} if mine else {"text": text})
+    text = f"{before.get('text', '')}\n\n+ {note}"
+    mine = len(text) <= WORDS_LIMIT and await write.may(tx, door, case, writer, "narrative", at)
+    content = strict_json.canonical({**before, "text": text} if mine else {"text": f"+ {note}"})
     await write.put(tx, door, case, writer, "narrative", content, at, aside=not mine)
     return True
