@@ -17,6 +17,7 @@ FIELDS = 40
 _HERE = re.compile(
     r"/(inbox|overview|refer|unverified|invitation|agency|me|(agency|me)/[a-z]+|(offers|calls|tasks|unverified|agency/person)/[0-9a-f-]{36})"
 )
+_SPACE = re.compile(r"[^\S\n]")
 _WRITING = re.compile(r"/(offers/[0-9a-f-]{36}/write|(offers|tasks)/[0-9a-f-]{36}/change/(consent|keep-away|age|place))")
 Fields = Mapping[str, str]
 
@@ -49,9 +50,12 @@ def fields(body: bytes) -> dict[str, str] | None:
 
 
 def _clean(value: str) -> str:
-    """Return a value with plain line ends, and without control characters, which PostgreSQL and readers refuse."""
-    plain = (" " if c.isspace() and c != "\n" else c for c in value.replace("\r\n", "\n"))
-    return "".join(c for c in plain if c == "\n" or c.isprintable())
+    """Return a value with plain line ends, and without control characters, which PostgreSQL and readers refuse.
+
+    Mostly by functions of the interpreter: a loop over each character of the largest forms kept everybody else waiting.
+    """
+    lines = _SPACE.sub(" ", value.replace("\r\n", "\n")).split("\n")
+    return "\n".join(line if line.isprintable() else "".join(filter(str.isprintable, line)) for line in lines)
 
 
 def answer(form: Fields, offer: Offer) -> Entered:

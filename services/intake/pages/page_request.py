@@ -104,8 +104,9 @@ def _failed(pages: Pages, request: Request, visit: Visit, error: Exception) -> R
 
 
 async def _visit(pages: Pages, request: Request) -> Visit:
-    """Return the visit of a request. A GET without a session cookie needs no database."""
-    if request.method == "GET" and not pages.cookies.get(request, "session"):
+    """Return the visit of a request. One without a session cookie needs no database, so that a flood of strangers does not reach it; a page
+    for strangers that needs the time reads it itself."""
+    if not pages.cookies.get(request, "session"):
         return session.stranger(request, pages.cookies, 0)
     async with pages.door.stranger() as tx:
         return await session.read(tx, request, pages.cookies)

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from referral.runtime import passwords
 from referral.runtime.observe import signed
 from referral.runtime.passwords import LANGUAGES
+from referral.runtime.postgres import clock
 from services.intake.accounts import rules, store
 from services.intake.pages import confirmation, forms, relative_time, seen, session
 from services.intake.pages.confirmation import Sent
@@ -40,10 +41,11 @@ async def sign_in(call: PageRequest) -> Response:
     if missing:
         return _sign_in_form(call, to, status=422, errors=missing)
     keys, login = call.pages.door.keys, login[: passwords.LOGIN_MAX]
-    place, device = _place(call, login)
-    subject = store.subject(keys, login, place)
     async with call.pages.door.begin() as tx:
-        seconds, delay = await store.reserve_attempt(tx, subject, call.visit.now)
+        now = await clock.now(tx)
+        place, device = _place(call, login, now)
+        subject = store.subject(keys, login, place)
+        seconds, delay = await store.reserve_attempt(tx, subject, now)
         known = await store.by_login(tx, login)
     seen = known[0].id if known else ""
     if seconds:
@@ -59,19 +61,19 @@ async def sign_in(call: PageRequest) -> Response:
     if known is None or not right:
         signed("intake", "refused", seen, subject.place)
         return _sign_in_form(call, to, status=401, problem=say("signin.wrong"))
-    return await _let_in(call, subject, known[0], to)
+    return await _let_in(call, subject, known[0], to, now)
 
 
-def _place(call: PageRequest, login: str) -> tuple[str, bool]:
+def _place(call: PageRequest, login: str, now: int) -> tuple[str, bool]:
     """Return the origin of an attempt, and True if it is a browser in which this login has signed in before."""
     mark = call.pages.cookies.get(call.request, "device")
-    if store.is_known(call.pages.door.keys, login, mark, call.visit.now):
+    if store.is_known(call.pages.door.keys, login, mark, now):
         return f"device {mark}", True
     return rules.network(call.request.client.host if call.request.client else ""), False
 
 
-async def _let_in(call: PageRequest, subject: rules.Subject, account: store.Account, to: str) -> Response:
-    cookies, now = call.pages.cookies, call.visit.now
+async def _let_in(call: PageRequest, subject: rules.Subject, account: store.Account, to: str, now: int) -> Response:
+    cookies = call.pages.cookies
     async with call.pages.door.begin() as tx:
         await store.forget_attempt(tx, subject, now)
         token, seal = await store.start_session(tx, account.id, now)

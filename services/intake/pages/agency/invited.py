@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from referral.runtime import passwords
 from referral.runtime.observe import signed
+from referral.runtime.postgres import clock
 from services.intake.accounts import invitations
 from services.intake.pages.agency import showing
 from services.intake.pages.page_request import PageRequest
@@ -31,7 +32,7 @@ async def accept(call: PageRequest) -> Response:
         return _form(call, errors, 422)
     code, door = form["code"][:100], call.pages.door
     async with door.stranger() as tx:
-        account = await invitations.invited(tx, code, call.visit.now)
+        account = await invitations.invited(tx, code, await clock.now(tx))
     if account is None:
         return _form(call, {"code": "error.invitation"}, 422)
     async with call.pages.hashing:
