@@ -112,7 +112,8 @@ async def _refusal(tx: AsyncConnection, door: IntakeContext, entry: _Entry) -> R
     posting = entry.posting
     if not entry.opens and not await access.may_name(tx, posting.agency, entry.receipt.case_id):
         return _unknown_case()
-    return door.crowd.refuses(posting.agency, posting.referral.traits.urgency) if posting.door is Door.HTTP else None
+    asks = posting.door in (Door.HTTP, Door.WEB)
+    return door.crowd.refuses(posting.agency, posting.referral.traits.urgency) if asks else None
 
 
 def _unknown_case() -> Rejected:
