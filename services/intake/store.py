@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.domain.rules.context import UNCONFIRMED
 from referral.errors import Rejected
 from services.intake.model import Answer, Asking, Offer, Referral, Task
 
@@ -99,12 +100,28 @@ async def call(tx: AsyncConnection, desk: str, offer_id: str, account: str | Non
 
 
 async def desk_tasks(tx: AsyncConnection, desk: str, account: str | None = None) -> tuple[Task, ...]:
-    """Return the open tasks of a desk, the oldest first."""
-    sql = (
-        f"SELECT {_TASK} FROM intake.task o WHERE desk = :agency AND closed_at IS NULL AND {_MAY} AND {_THIS_ONE_MAY} "
-        "ORDER BY opened_at, task_id"
-    )
-    return tuple(Task(**row._mapping) for row in await rows(tx, sql, {"agency": desk, "account": account}))
+    """Return the open tasks of a desk, the oldest first, without those to confirm a referral that nobody vouches for."""
+    sql = f"SELECT {_TASK} FROM intake.task o WHERE {_OPEN_AT_DESK} AND about <> :about ORDER BY opened_at, task_id"
+    return tuple(Task(**row._mapping) for row in await rows(tx, sql, {"agency": desk, "account": account, "about": UNCONFIRMED}))
+
+
+LISTED = 5_000
+"""Referrals to confirm that a page knows at once (ours): the facts of all are opened to sort them, which takes a quarter of a second.
+Others follow when these are answered."""
+
+
+async def to_confirm(tx: AsyncConnection, desk: str, account: str) -> tuple[Task, ...]:
+    """Return a desk's open tasks to confirm a referral that nobody vouches for: at most LISTED, those that climb next first."""
+    sql = f"SELECT {_TASK} FROM intake.task o WHERE {_OPEN_AT_DESK} AND about = :about ORDER BY due, opened_at, task_id LIMIT :most"
+    found = await rows(tx, sql, {"agency": desk, "account": account, "about": UNCONFIRMED, "most": LISTED})
+    return tuple(Task(**row._mapping) for row in found)
+
+
+async def count_to_confirm(tx: AsyncConnection, desk: str, account: str) -> tuple[int, int]:
+    """Return how many of them there are, and since when the oldest waits, µs UTC; (0, 0) for none."""
+    sql = f"SELECT count(*), coalesce(min(opened_at), 0) FROM intake.task o WHERE {_OPEN_AT_DESK} AND about = :about"
+    [(number, oldest)] = await rows(tx, sql, {"agency": desk, "account": account, "about": UNCONFIRMED})
+    return number, oldest
 
 
 async def task(tx: AsyncConnection, desk: str, task_id: str, account: str | None = None) -> Task:
@@ -207,6 +224,7 @@ _THIS_ONE_MAY = (
     "NOT EXISTS (SELECT FROM intake.exclusion x WHERE x.case_id = o.case_id AND x.kind = 'STAFF' AND x.actor = CAST(:account AS text)) "
     f"AND {STANDS}"
 )
+_OPEN_AT_DESK = f"desk = :agency AND closed_at IS NULL AND {_MAY} AND {_THIS_ONE_MAY}"
 # True for a desk of the case: the desk of its municipality, and every desk that has an open task of it.
 _AT_DESK = (
     "(EXISTS (SELECT FROM intake.casefile c WHERE c.case_id = o.case_id AND c.desk = :agency) "

@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 
 import httpx
 import msgspec
-import uvicorn
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.applications import Starlette
@@ -41,7 +40,9 @@ from referral.domain.events import (
 )
 from referral.domain.inputs import Input, Source
 from referral.domain.policy import Policy
+from referral.runtime import http_server
 from referral.runtime.keys import case_keys
+from referral.runtime.observe import Health
 from referral.runtime.postgres import clock, database
 from referral.runtime.service import Batch
 from referral.runtime.settings import Settings
@@ -55,6 +56,7 @@ from services.intake.handle import Intake
 from services.intake.messages import submission
 from services.intake.pages import routes as pages
 from services.intake.public import routes as public_door
+from tests.harness import reports
 from tests.harness.erased import KEY
 from tests.harness.waiting import PATIENCE_S
 
@@ -74,9 +76,10 @@ IDENTITY = {
 
 
 class World:
-    """One inbox on one database, served in a thread of its own. Times: µs UTC. notifier: address that it asks who was told; empty: none."""
+    """One inbox on one database, served in a thread of its own. Times: µs UTC. notifier: address that it asks who was told; empty: none.
+    proxy: address whose X-Forwarded-For is believed; empty: none."""
 
-    def __init__(self, database_url: str, master: Path, policy: Policy, notifier: str = "") -> None:
+    def __init__(self, database_url: str, master: Path, policy: Policy, notifier: str = "", proxy: str = "") -> None:
         settings = Settings(kafka="", database=database_url, master_key_file=master, instance="web", drill_clock=True)
         self.policy, self.lists, self.url = policy, policy_view.of(policy, 1), ""
         self._loop = asyncio.new_event_loop()
@@ -85,7 +88,7 @@ class World:
         asks = httpx.AsyncClient(base_url=notifier) if notifier else None
         keys = case_keys.read(master)
         self.door = IntakeContext(self._engine, keys, lambda: self.lists, lambda: str(uuid.uuid4()), lambda: 0, KEY, notifier=asks)
-        self._server = uvicorn.Server(uvicorn.Config(self._app(), log_level="warning", lifespan="off", proxy_headers=False))
+        self._server = http_server.server(Health(), self._app(), proxy=proxy)
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
     def _here(self, make: Callable[[], T]) -> T:
@@ -100,7 +103,7 @@ class World:
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._server.serve(sockets=[self._socket]))
+        self._loop.run_until_complete(http_server.serve(self._server, self._socket))
 
     def __enter__(self) -> World:
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -204,6 +207,10 @@ class World:
         place = {"track_id": track_id, "step": step, "seat": 0, "rung": 0, "due": due}
         self.say(case_id, NeedsPerson(why=WHY, task_id=task_id, desk=desk, about=about, **place))
         return task_id
+
+    def reports(self, count: int, desk: str, texts: int) -> None:
+        """So many reports of the public page wait at this desk, with so many different texts."""
+        self.run(lambda tx: reports.wait(tx, self.door, count, desk, texts))
 
     def queued(self) -> list[msgspec.Struct]:
         """Every event that waits for the loop, in order."""

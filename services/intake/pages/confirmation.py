@@ -76,6 +76,16 @@ def changed(query: QueryParams, where: str, visit: Visit, say: Words) -> Sent | 
     )
 
 
+def refused_together(query: QueryParams, where: str, visit: Visit, say: Words) -> Sent | None:
+    """Return the confirmation in the link of the list of referrals to confirm: so many were refused with one form."""
+    sent = _taken(query, where, visit)
+    if sent is None:
+        return None
+    number, at = sent
+    means = say("confirm.did.means", time=relative_time.clock(say, at, visit.now))
+    return Sent(title=say("confirm.did", number=number), means=means)
+
+
 def kept_at(at: int, visit: Visit, say: Words) -> str:
     """Return the time at which something was stored, in words. at: µs UTC."""
     return say("write.at", time=relative_time.clock(say, at, visit.now))

@@ -43,7 +43,8 @@ async def inbox(call: PageRequest) -> Response:
         offers |= {offer.offer_id: offer for offer in await store.open_offers(tx, who.agency, who.id)}
         calls = await store.calls(tx, who.agency, who.id) if who.desk else ()
         every = await store.desk_tasks(tx, who.agency, who.id) if who.desk else ()
-        tasks, unverified = unconfirmed.apart(task for task in every if task.about not in CALLS)
+        tasks = [task for task in every if task.about not in CALLS]
+        unverified = await store.count_to_confirm(tx, who.agency, who.id) if who.desk else (0, 0)
         cases = [offer.case_id for offer in (*offers.values(), *calls)] + [task.case_id for task in tasks]
         spots = await locations.spots(tx, call.pages.door.keys, cases)
         crowds = await locations.crowds(tx, who.agency, call.visit.now) if who.desk else ()
@@ -52,8 +53,9 @@ async def inbox(call: PageRequest) -> Response:
     render = call.pages.render
     say, name = render.say(call.visit), render.name(call.visit)
     groups = labels.groups(offers.values(), calls, tasks, labels.Known(spots, held, stages), say, name, call.visit.now)
-    empty = not (unverified or groups.answer or groups.tasks or groups.calls or groups.work)
-    many = [say("inbox.crowd", agency=name("agency", agency), number=number) for agency, number in crowds]
+    public = call.pages.door.lists().public  # nobody to telephone, and its line says how many wait
+    empty = not (unverified[0] or groups.answer or groups.tasks or groups.calls or groups.work)
+    many = [say("inbox.crowd", agency=name("agency", agency), number=number) for agency, number in crowds if agency != public]
     desk = name("agency", who.agency)
     asked = {f"/offers/{offer.offer_id}": told.asked_of(offer) for offer in offers.values() if told.awaited(offer)}
     asked |= {f"/calls/{offer.offer_id}": told.asked_of(task, desk) for offer in calls if (task := told.task_of(offer, every)) is not None}
@@ -61,7 +63,7 @@ async def inbox(call: PageRequest) -> Response:
     lines = await told_lines(call, {href: what for href, what in asked.items() if href in groups.shown()})
     away = [line for line in told.once(lines.values()) if line.away]  # said once, not on every card
     told_of = {} if away else lines
-    waits = unconfirmed.line(unverified, say, call.visit.now)
+    waits = unconfirmed.line(*unverified, say, call.visit.now)
     return render.page("inbox.html", call.visit, groups=groups, empty=empty, crowds=many, told=told_of, away=away, unverified=waits)
 
 

@@ -83,7 +83,7 @@ async def _hrefs(tx: AsyncConnection, number: str, agency: str, account: str, *,
     """Return path → step (or what a task is about, as `about:code`) of every page that the reader has of the case with this number."""
     own = await store.offers_since(tx, agency, account, 0)
     calls: tuple[Offer, ...] = await store.calls(tx, agency, account) if desk else ()
-    tasks: tuple[Task, ...] = await store.desk_tasks(tx, agency, account) if desk else ()
+    tasks: tuple[Task, ...] = (*await store.desk_tasks(tx, agency, account), *await store.to_confirm(tx, agency, account)) if desk else ()
     cases = tally.matches(number, {*(offer.case_id for offer in (*own, *calls)), *(task.case_id for task in tasks)})
     found = {f"/tasks/{task.task_id}": f"about:{task.about}" for task in tasks if task.case_id in cases}
     found |= {f"/calls/{offer.offer_id}": f"step:{offer.step}" for offer in calls if offer.case_id in cases}

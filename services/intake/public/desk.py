@@ -1,4 +1,4 @@
-"""Pages of a desk for referrals that nobody vouches for: the list, and one referral to read, correct, confirm or refuse."""
+"""Page of a desk for a referral that nobody vouches for: read it, correct it, confirm or refuse it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import RedirectResponse, Response
 
 from referral.domain.case_number import case_number
 from referral.domain.events import Traits
 from referral.domain.rules.context import UNCONFIRMED
 from referral.errors import Rejected
-from referral.runtime.keys.case_keys import Keys
 from services.intake import store
-from services.intake.casefile import disclose, sections
+from services.intake.casefile import disclose
 from services.intake.casefile.disclosure_rules import Reader
 from services.intake.commands import act_on_case, idempotency
 from services.intake.commands.act_on_case import Post
@@ -25,9 +23,8 @@ from services.intake.messages import responses
 from services.intake.messages.submission import TraitsBody
 from services.intake.model import Task
 from services.intake.pages import confirmation, inbox, relative_time, told
-from services.intake.pages.labels import URGENCIES
 from services.intake.pages.page_request import PageRequest, known_id
-from services.intake.public.form import UNKNOWN
+from services.intake.public import waiting
 from services.intake.public.site import Site
 
 WRITTEN = ("narrative", "location", "identity", "reporter")
@@ -36,20 +33,6 @@ CALLED = "agreed-by-phone"
 """Reason of a confirmation: the desk has called back."""
 FIELDS = {"found_in": "municipality", "concern": "concern", "age_band": "age-band", "urgency": "urgency"}
 """Traits that a desk may correct before it confirms → their code list."""
-
-
-async def waiting(site: Site, call: PageRequest) -> Response:
-    """Return the list of this desk's referrals to confirm: the most urgent first, then the oldest."""
-    who = call.visit.who
-    async with call.pages.door.begin() as tx:
-        every = await store.desk_tasks(tx, who.agency, who.id) if who.desk else ()
-        tasks = [task for task in every if task.about == UNCONFIRMED]
-        traits = await _traits(tx, call.pages.door.keys, [task.case_id for task in tasks])
-    render, now = call.pages.render, call.visit.now
-    say, name = render.say(call.visit), render.name(call.visit)
-    known = sorted(((task, traits[task.case_id]) for task in tasks if task.case_id in traits), key=_order)
-    cards = [(task, facts, relative_time.clock(say, task.opened_at, now), _facts(facts, name, say)) for task, facts in known]
-    return render.page("unverified.html", call.visit, here="/unverified", cards=cards, number=case_number)
 
 
 async def one(site: Site, call: PageRequest) -> Response:
@@ -67,8 +50,7 @@ async def show(site: Site, call: PageRequest) -> Response:
         for section in WRITTEN:
             if versions := await disclose.versions(tx, door, reader, task.case_id, section):
                 read[section] = [version.content for version in versions if version.version == versions[-1].version or version.version < 0]
-        sql = "UPDATE intake.casefile SET read_at = coalesce(read_at, runtime.clock()) WHERE case_id = :case"
-        await tx.execute(text(sql), {"case": task.case_id})
+        await tx.execute(text(waiting.READ), {"case": task.case_id})
     return await _page(call, task, traits, read=read)
 
 
@@ -120,30 +102,10 @@ async def _task(call: PageRequest) -> tuple[Task, Traits]:
         raise store.unknown("task", "task_id")
     async with door.begin() as tx:
         task = await store.task(tx, who.agency, id, who.id)
-        traits = await _traits(tx, door.keys, [task.case_id])
+        traits = await waiting.traits_of(tx, door.keys, [task.case_id])
     if task.about != UNCONFIRMED or task.case_id not in traits:
         raise store.unknown("task", "task_id")
     return task, traits[task.case_id]
-
-
-async def _traits(tx: AsyncConnection, keys: Keys, cases: Sequence[str]) -> dict[str, Traits]:
-    """Return case id → traits, for cases that the reader may see; an erased case is missing."""
-    sql = "SELECT case_id, sealed FROM intake.casefile WHERE case_id = ANY(CAST(:ids AS text[])) AND erasing_at IS NULL"
-    opened = await keys.load(tx, sorted(set(cases)))
-    rows = await store.rows(tx, sql, {"ids": list(cases)})
-    return {id: sections.facts(sections.box(opened[id]), id, bytes(sealed)).traits for id, sealed in rows if id in opened}
-
-
-def _order(waits: tuple[Task, Traits]) -> tuple[int, int, str]:
-    task, traits = waits
-    rank = URGENCIES.index(traits.urgency) if traits.urgency in URGENCIES else len(URGENCIES)
-    return rank, task.opened_at, task.task_id
-
-
-def _facts(traits: Traits, name: Any, say: Any) -> str:
-    """Return municipality, concern and age in one line; what the sender did not know is left out."""
-    known = (("municipality", traits.found_in), ("concern", traits.concern), ("age-band", traits.age_band))
-    return " · ".join(name(kind, code) for kind, code in known if code not in ("", UNKNOWN)) or str(say("refer.unknown"))
 
 
 def _age(band: str) -> str:
@@ -176,7 +138,7 @@ async def _page(
         status=status,
         task=task,
         number=case_number(task.case_id),
-        facts=_facts(traits, name, say),
+        facts=waiting.line(traits, name, say),
         urgency=(traits.urgency, name("urgency", traits.urgency)),
         since=relative_time.clock(say, task.opened_at, visit.now),
         told=lines,

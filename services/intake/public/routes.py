@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute, Route
 from referral.runtime.i18n import ENDONYMS
 from services.intake.pages import forms, session
 from services.intake.pages.page_request import PageRequest, Pages, endpoint
-from services.intake.public import desk, pages, site
+from services.intake.public import desk, pages, site, waiting
 from services.intake.public.site import PublicPage, Site
 
 OPEN = ("/refer", "/help", "/refer/receipt")
@@ -33,7 +33,11 @@ def routes(inbox: Pages) -> list[BaseRoute]:
         post("/refer/receipt", pages.read_code),
         post("/refer/language", _speak),
         get("/refer/language", _begin_again),
-        get("/unverified", desk.waiting, strangers=False),
+        get("/unverified", waiting.page, strangers=False),
+        post("/unverified/read", waiting.read, strangers=False),
+        get("/unverified/read", _to_task, strangers=False),
+        post("/unverified/refuse", waiting.refuse, strangers=False),
+        get("/unverified/refuse", _to_task, strangers=False),
         get("/unverified/{id}", desk.one, strangers=False),
         post("/unverified/{id}/show", desk.show, strangers=False),
         get("/unverified/{id}/show", _to_task, strangers=False),

@@ -207,6 +207,7 @@ PAGES = (
     "/offers/{}", "/offers/{}/show", "/offers/{}/answer", "/{}",
     "/calls/{}", "/calls/{}/answer", "/tasks/{}", "/tasks/{}/instruct", "/static/{}", "/inbox?sent={}",
     "/refer", "/help", "/refer/receipt", "/refer/language", "/unverified", "/unverified/{}", "/unverified/{}/show", "/unverified/{}/answer",
+    "/unverified?page={}", "/unverified/read", "/unverified/refuse",
     "/agency", "/agency?at={}", "/agency/{}", "/agency/end/weekly/{}", "/agency/person/{}", "/agency/person/{}/off", "/me", "/me/{}",
     "/me/takeover?rung={}", "/invitation", "/shifts/{}.ics",
     "/offers/{0}/write", "/offers/{0}/write/{0}", "/offers/{0}/write/note", "/offers/{0}/change/{0}", "/offers/{0}/change/consent",

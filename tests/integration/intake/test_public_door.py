@@ -1,0 +1,427 @@
+"""The teacher's door under attack: floods, forged addresses, guessed codes, hostile texts, and what a sender could learn."""
+
+from __future__ import annotations
+
+import html
+import re
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import prometheus_client
+import pytest
+import structlog
+from sqlalchemy import event as of_engine
+from sqlalchemy import text as sql
+
+from referral.domain import events as e
+from referral.domain.policy import Policy
+from referral.runtime.i18n import ENDONYMS
+from referral.runtime.postgres import clock
+from services.intake import context, crowd
+from services.intake.casefile import access
+from services.intake.casefile import write as writing
+from services.intake.messages import strict_json
+from services.intake.public import limits, pages, receipt, waiting
+from tests.harness.markers import codings
+from tests.web.conftest import compiled
+from tests.web.test_attacks import quiet
+from tests.web.test_inbox import DESK, fields, signed_in
+from tests.web.test_public import CODE, GIVEN, asked, carried, case_of, code_of, opened, submitted, waits
+from tests.web.world import World
+
+pytestmark = pytest.mark.servers
+PROXY = "127.0.0.1"
+EN = {"Accept-Language": "en"}
+
+
+@cache
+def policy() -> Policy:
+    return compiled()
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody measures times here, so that answers about codes need not wait for one another: `bench --only public-door` does."""
+    monkeypatch.setattr(pages, "EVEN_S", 0.0)
+
+
+@pytest.fixture
+def world(database: str, key_files: tuple[Path, Path]) -> Iterator[World]:
+    """An inbox behind a proxy."""
+    with World(database, key_files[0], policy(), proxy=PROXY) as made:
+        yield made
+
+
+@pytest.fixture
+def naked(database: str, key_files: tuple[Path, Path]) -> Iterator[World]:
+    """An inbox that trusts no proxy."""
+    with World(database, key_files[0], policy()) as made:
+        yield made
+
+
+def sent(visitor: httpx.Client, form: dict[str, str], address: str = "", **more: str) -> httpx.Response:
+    """A whole form with a key of its own, as the proxy passes it on."""
+    key = {"key": uuid.uuid4().hex}
+    headers = {"X-Forwarded-For": address} if address else {}
+    return visitor.post("/refer", data=form | key | GIVEN | {"at": "check", "go": "send"} | more, headers=headers)
+
+
+def taken(answers: list[httpx.Response]) -> int:
+    """How many were accepted; every other one was told whom to call."""
+    refused = [answer for answer in answers if answer.status_code != 200]
+    assert all(answer.status_code == 429 and 'href="tel:' in answer.text for answer in refused)
+    return len(answers) - len(refused)
+
+
+@contextmanager
+def statements(world: World) -> Iterator[list[str]]:
+    """The connections to the database meanwhile, and the SQL that reaches it."""
+    seen: list[str] = []
+    engine = world.door.engine.sync_engine
+
+    def note(_: Any, __: Any, statement: str, *___: Any) -> None:
+        seen.append(statement)
+
+    def open_(*_: Any) -> None:
+        seen.append("CONNECTION")
+
+    of_engine.listen(engine, "before_cursor_execute", note)
+    of_engine.listen(engine, "engine_connect", open_)
+    try:
+        yield seen
+    finally:
+        of_engine.remove(engine, "before_cursor_execute", note)
+        of_engine.remove(engine, "engine_connect", open_)
+
+
+def test_whoever_forges_an_address_is_still_one_sender(world: World) -> None:
+    forged = ("1.2.3.{}, 203.0.113.7", "203.0.113.{}", "::ffff:203.0.113.{}, 203.0.113.7:4{}", "unknown, _{}, 203.0.113.{}")
+    with world.client(headers=EN) as visitor:
+        form = opened(visitor)
+        answers = [sent(visitor, form, forged[n % 4].format(n, n)) for n in range(limits.FROM_ONE_PLACE + 4)]
+        assert one_place(taken(answers))
+        assert one_place(taken([sent(visitor, form, f"nonsense-{n}", found_in="gjilan") for n in range(limits.FROM_ONE_PLACE + 1)]))
+        assert taken([sent(visitor, form, "198.51.100.1", found_in="peje")]) == 1
+
+
+def test_without_a_proxy_nobody_is_believed(naked: World) -> None:
+    with naked.client(headers=EN) as visitor:
+        form = opened(visitor)
+        answers = [sent(visitor, form, f"203.0.{n}.7") for n in range(limits.FROM_ONE_PLACE + 5)]
+        assert one_place(taken(answers))
+
+
+def one_place(accepted: int) -> bool:
+    """The limit of one place is drawn."""
+    return limits.FROM_ONE_PLACE / 2 <= accepted <= limits.FROM_ONE_PLACE
+
+
+def test_many_at_once_are_no_more_than_one_after_another(world: World) -> None:
+    """The count follows the commit: as many as the strangers' connections may be under way at the limit."""
+    with world.client(headers=EN) as visitor, ThreadPoolExecutor(16) as crowd_:
+        form = opened(visitor)
+        found = taken(list(crowd_.map(lambda _: sent(visitor, form, "203.0.113.7"), range(64))))
+    assert limits.FROM_ONE_PLACE / 2 <= found < limits.FROM_ONE_PLACE + context.STRANGERS
+    assert len(submitted(world)) == found
+
+
+def test_a_teacher_in_the_midst_of_a_flood_is_heard_and_found(world: World) -> None:
+    world.account("desk", DESK, "en", desk=True)
+    with world.client(headers=EN) as visitor:
+        form = opened(visitor)
+        flood = [sent(visitor, form, f"203.0.{n % 8}.7", **{"need.happened": f"spam {n % 3}"}) for n in range(limits.CROWD_FOR_ONE + 8)]
+        accepted = taken(flood)
+        assert limits.CROWD_FOR_ONE / 2 <= accepted <= limits.CROWD_FOR_ONE
+        with statements(world) as seen:
+            assert sent(visitor, form, "203.0.1.7").status_code == 429
+        assert [one.split()[0] for one in seen] == ["CONNECTION", "SELECT"], "a refused one costs one look"
+        real = sent(visitor, form, "198.51.100.1", **{"need.happened": "Marker-Teacher: he waits for her."})
+        code = code_of(real)
+        for case in cases(world):
+            waits(world, case)
+        with signed_in(world, "desk") as person:
+            listed = person.get("/unverified").text
+            assert f"({accepted + 1})" in listed and listed.count('class="card"') == 4, "three texts of the flood, and one"
+            read = person.post("/unverified/read", data=carried(listed))
+            assert "Marker-Teacher" in read.text and read.text.count("spam") == 3
+            assert "The desk is on it" in asked(visitor, code).text
+            [task] = re.findall(r'href="/unverified/([0-9a-f-]{36})"', re.split("Marker-Teacher", read.text)[0])[-1:]
+            chosen = carried(read.text) | {"mark.1": task, "which": "others", "reason": "made-up"}
+            ask = person.post("/unverified/refuse", data=chosen)
+            assert f"Refuse {accepted}?" in ask.text and "has read each" in ask.text
+            done = person.post("/unverified/refuse", data=carried(ask.text))
+            assert done.status_code == 303
+            assert f"Refused: {accepted}" in person.get(done.headers["location"]).text
+            assert person.post("/unverified/refuse", data=carried(ask.text)).status_code == 303, "a second press"
+        orders = [event for event in world.queued() if isinstance(event, e.InstructionGiven)]
+        assert len(orders) == accepted == len({order.task_id for order in orders} - {task})
+        assert {(order.word, order.reason) for order in orders} == {("REFUSE", "made-up")}
+
+
+def cases(world: World) -> list[str]:
+    """All cases, the oldest first."""
+
+    async def read(tx: Any) -> list[str]:
+        return list((await tx.execute(sql("SELECT case_id FROM intake.casefile ORDER BY opened_at, case_id"))).scalars())
+
+    return world.run(read)
+
+
+def test_guessed_codes_cost_no_look_at_the_database_and_hide_no_right_one(world: World) -> None:
+    with world.client(headers=EN) as visitor:
+        code = code_of(sent(visitor, opened(visitor), "203.0.113.7"))
+        waits(world, case_of(world))
+        form = fields(visitor.get("/refer/receipt").text)
+        with statements(world) as seen:
+            guesses = [_guess(visitor, form, n) for n in range(100)]
+        assert seen == [] and {answer.status_code for answer in guesses} == {404}
+        assert len({re.sub(r'name="code" value="[^"]*"', "", answer.text) for answer in guesses}) == 1
+        assert "<h1>Received</h1>" in asked(visitor, code).text, "from the same address, after any number of wrong ones"
+
+
+def _guess(visitor: httpx.Client, form: dict[str, str], n: int) -> httpx.Response:
+    letters = "".join("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[(n * 31 + at * at * 7) % 32] for at in range(16))
+    return visitor.post("/refer/receipt", data=form | {"code": letters, "need.note": "A note."}, headers={"X-Forwarded-For": "203.0.113.7"})
+
+
+def test_a_code_of_an_erased_case_costs_what_any_other_code_costs(world: World) -> None:
+    with world.client(headers=EN) as visitor:
+        form = opened(visitor)
+        codes = [code_of(sent(visitor, form, f"203.0.{n}.7")) for n in range(2)]
+        gone = case_of(world)
+        world.run(lambda tx: tx.execute(sql("UPDATE intake.casefile SET erasing_at = 1 WHERE case_id = :case"), {"case": gone}))
+        work, answers = [], []
+        for code in codes:
+            with statements(world) as seen:
+                answers.append(asked(visitor, code))
+            work.append(list(seen))
+        wrong = asked(visitor, "AAAA" * 4)
+        assert work[0] == work[1] and len(work[0]) == 2
+        assert "<h1>Received</h1>" in answers[0].text and answers[1].status_code == wrong.status_code == 404
+        assert _bare(answers[1]) == _bare(wrong)
+
+
+def _bare(answer: httpx.Response) -> str:
+    """A page without what every page has anew: form token, keys, codes."""
+    return re.sub(r'value="[^"]*"', "", CODE.sub("", answer.text))
+
+
+def test_a_sender_learns_nothing_of_a_child_of_another_report_or_of_who_is_on_duty(world: World) -> None:
+    """The same page, by the same statements: the child known or not, referred by others or not, somebody on duty or nobody, any place."""
+    pages_, work = set(), set()
+    with world.client(headers=EN) as visitor:
+        form = opened(visitor)
+        sent(visitor, form, "203.0.113.7")  # this child, by another
+        waits(world, case_of(world))
+        for n, more in enumerate(({}, {"need.child": "Nobody-Knows"}, {"found_in": "leposaviq"}, {"found_in": "unknown"})):
+            with statements(world) as seen:
+                answer = sent(visitor, form, f"198.51.{n}.1", **more)
+            pages_.add(_bare(answer))
+            work.add(tuple(re.sub(r"\s+", " ", one) for one in seen))
+        world.account("desk", DESK, "en", desk=True)
+        with statements(world) as seen:
+            pages_.add(_bare(sent(visitor, form, "198.51.77.1")))
+        work.add(tuple(re.sub(r"\s+", " ", one) for one in seen))
+    assert len(pages_) == len(work) == 1
+
+
+def test_a_code_adds_some_notes_and_no_more_whoever_else_has_written(world: World) -> None:
+    """Each note alerts those who read the story: a code of one report was good for a thousand alerts."""
+    with world.client(headers=EN) as visitor:
+        form, found = opened(visitor), []
+        for n in range(2):
+            code = code_of(sent(visitor, form, f"203.0.{n}.7"))
+            case = case_of(world)
+            waits(world, case)
+            if n:
+                _by_the_police(world, case)
+            found.append([_kept(visitor, code, "x" * receipt.NOTE) for _ in range(receipt.NOTES + 2)])
+        assert found[0] == found[1] == ["added"] * receipt.NOTES + ["full"] * 2
+        written = [event for event in world.queued() if isinstance(event, e.SectionWritten) and event.agency == "public"]
+        assert [event.version < 0 for event in written] == [False] * receipt.NOTES + [True] * receipt.NOTES
+
+
+def _by_the_police(world: World, case_id: str) -> None:
+    """The police have written a story of their own meanwhile."""
+
+    async def write(tx: Any) -> None:
+        case = await access.take(tx, world.door.keys, case_id)
+        story = strict_json.canonical({"text": "What we found."})
+        await writing.put(tx, world.door, case, writing.Writer(agency="police-prizren"), "narrative", story, await clock.now(tx))
+
+    world.run(write)
+
+
+def _kept(visitor: httpx.Client, code: str, note: str) -> str:
+    page = asked(visitor, code, note).text
+    assert ("Your note was added" in page) != ("No more can be added here" in page)
+    return "added" if "Your note was added" in page else "full"
+
+
+MARK = "Marker-Зло"
+HOSTILE = (
+    f"'; DROP TABLE intake.casefile; -- {MARK}",
+    f'"><script>alert(1)</script><img src=x onerror=alert(1)>{MARK}',
+    f"{{{{ 7*7 }}}}{{% include '/etc/passwd' %}}${{7*7}}#{{7*7}}{MARK}",
+    f"{MARK}\r\nBcc: all@example.org\r\nX-Injected: 1\r\n\r\nbody\n.\nRCPT TO:<x@y>",
+    f'=HYPERLINK("http://x","{MARK}")\t,@SUM(1)\n+1;-1',
+    f"{MARK}\nEND:VEVENT\nBEGIN:VEVENT\nSUMMARY:x",
+    f"\u202e{MARK}\u200b\u200d\u2066\u00ad\ufeff\U000e0041\u061c",
+    f"аdmin {MARK} pаypаl Ⅷ ﷽ {'Z' + chr(0x334) * 60}",
+    f"{MARK}\x00\x1b[31m\x07\x08\x7f\x85\u2028\u2029",
+    f"%0d%0a%00 ../../{MARK} \\u0000 &lt; &#x202e;",
+)
+BAD = ("\u202e", "\u2066", "\u200b", "\u061c", "\U000e0041", "\x1b", "\x00", "\x07", "\x85", "\u2028", "<dd>49</dd>")
+
+
+def test_what_was_typed_is_text_on_every_page_and_nowhere_else(world: World) -> None:
+    """Ten hostile texts, in the four languages in turn, in every field and on every page that a stranger or the desk sees."""
+    world.account("desk", DESK, "en", desk=True)
+    found: list[httpx.Response] = []
+    with structlog.testing.capture_logs() as logs, world.client() as visitor, signed_in(world, "desk") as person:
+        form, desk = opened(visitor), fields(person.get("/inbox").text)
+        for n, words in enumerate(HOSTILE):
+            language = tuple(ENDONYMS)[n % len(ENDONYMS)]
+            visitor.cookies.set("language", language)
+            person.post("/language", data=desk | {"language": language})
+            every = dict.fromkeys(("need.happened", "need.where", "need.child", "who", "role", "telephone", "when"), words)
+            every |= {name: value[:60] for name, value in every.items() if name == "telephone"}
+            found += [
+                visitor.post("/refer", data=form | GIVEN | every | {"at": at, "go": "next"}) for at in ("danger", "about", "words", "you")
+            ]
+            done = sent(visitor, form, f"203.0.{n}.7", **every)
+            found += [done, visitor.post("/refer", data=form | GIVEN | every | {"at": "about", "go": "next", "concern": words})]
+            found += [visitor.post("/refer", data=form | GIVEN | every | {"at": words, "go": words, "language": words, "key": words})]
+            found += [visitor.post("/refer/language", data=form | {"language": words, "from": words})]
+            found += [asked(visitor, code_of(done), words), asked(visitor, words, words)]
+            task = waits(world, case_of(world))
+            page = person.get(f"/unverified/{task}")
+            here = fields(page.text)
+            found += [page, person.post(f"/unverified/{task}/show", data=here)]
+            found += [person.post(f"/unverified/{task}/answer", data=here | {"answer": words, "reason": words, "found_in": words})]
+        listed = person.get("/unverified")
+        found += [listed, person.get("/inbox"), person.get("/overview"), person.post("/unverified/read", data=carried(listed.text))]
+        found += [person.post("/unverified/refuse", data=carried(listed.text) | {"mark.1": w, "reason": w, "shown": w}) for w in HOSTILE]
+    shown = 0
+    for answer in found:
+        assert answer.status_code < 500, answer
+        shown += MARK in quiet(answer.text).text
+        assert not [bad for bad in BAD if bad in answer.text], answer.text
+        assert not [name for name in answer.headers if name in ("bcc", "x-injected")]
+        assert not any(form in f"{answer.headers}{answer.url}".encode() for form in codings(MARK)), "no header, address or cookie has it"
+    assert shown >= 3 * len(HOSTILE), "it is there to be seen"
+    assert not any(form in str(logs).encode() for form in codings(MARK)), "no log line has it"
+    assert not any(form in prometheus_client.generate_latest() for form in codings(MARK)), "no metric has it"
+    told = b"".join(msgspec.json.encode(event) for event in world.queued())
+    assert not any(form in told for form in codings(MARK)), "no event has it: neither a message nor a topic could"
+    assert _in_clear(world) == [], "no table shows it"
+
+
+def _in_clear(world: World) -> list[str]:
+    """Tables in which the marker can be read."""
+
+    async def read(tx: Any) -> list[str]:
+        every = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema IN ('intake', 'keys', 'public')"
+        found = []
+        for schema, name in (await tx.execute(sql(every))).all():
+            rows = (await tx.execute(sql(f'SELECT t::text FROM {schema}."{name}" t'))).scalars()
+            held = "\n".join(rows).encode()
+            found += [name for form in codings(MARK) if form in held or form.hex().encode() in held]
+        return found
+
+    return world.run(read)
+
+
+def test_no_form_that_is_broken_stale_or_sent_again_does_anything(world: World) -> None:
+    with world.client(headers=EN) as visitor, world.client() as other:
+        form = opened(visitor)
+        whole = form | GIVEN | {"at": "check", "go": "send"}
+        before = world.everything()
+        assert visitor.post("/refer", files={"a": b"x"}, data=whole).status_code == 403, "multipart is no form of ours"
+        assert visitor.post("/refer", content=msgspec.json.encode(whole), headers={"Content-Type": "application/json"}).status_code == 403
+        for body in (b"form=%ED%A0%80", b"\xff\xfe", b"&" * 99, b"a=" + b"x" * 300_000, b"form=" + form["form"].encode() + b"&x=1" * 60):
+            assert visitor.post("/refer", content=body).status_code in (403, 413)
+        assert visitor.post("/refer", data=whole | {"form": ""}).status_code == 403
+        assert other.post("/refer", data=whole).status_code == 403, "the form of another browser"
+        for name in ("danger", "found_in", "concern", "age_band", "need.happened"):
+            assert visitor.post("/refer", data={key: value for key, value in whole.items() if key != name}).status_code == 422
+        long = visitor.post("/refer", data=whole | {"need.happened": "ж" * 16_000})
+        assert long.status_code == 422 and "ж" * 16_000 in long.text, "what is too long is kept on the page"
+        assert world.everything() == before
+        with ThreadPoolExecutor(8) as crowd_:
+            answers = list(crowd_.map(lambda _: visitor.post("/refer", data=whole), range(8)))
+        assert len({code_of(answer) for answer in answers}) == 1
+    assert len(submitted(world)) == 1
+
+
+def test_the_form_of_staff_is_counted_as_their_agency_and_loses_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crowd, "ORDINARY", 3)
+    world.account("teacher", "school-drita", "en")
+    with signed_in(world, "teacher") as person:
+        form = carried(person.get("/refer").text)
+        assert taken([sent(person, form, danger="no") for _ in range(5)]) == 3
+        assert GIVEN["need.happened"] in sent(person, form, danger="no").text
+        assert sent(person, form).status_code == 200, "an emergency is never refused"
+        world.run(lambda tx: tx.execute(sql("UPDATE intake.session SET created_at = 0")))
+        over = sent(person, form)
+        assert over.status_code == 403 and GIVEN["need.happened"] in html.unescape(over.text), "the session ended in the form"
+    assert len(submitted(world)) == 4
+
+
+def test_a_desk_reads_a_page_of_many_at_once_and_refuses_what_it_saw(world: World) -> None:
+    world.reports(70, DESK, texts=60)
+    account = world.account("desk", DESK, "en", desk=True)
+    world.account("other", "desk-prishtine", "en", desk=True)
+    with signed_in(world, "desk") as person, signed_in(world, "other") as stranger:
+        first = person.get("/unverified").text
+        assert "Referrals to confirm (70)" in first and "Page 1 of 3" in first and first.count('class="card"') == waiting.PAGE
+        assert first.count("mark emergency") == 20, "the most urgent first"
+        pages_ = [person.get(f"/unverified?page={n}").text for n in (1, 2, 3, 9, "x", "-1", "9" * 99)]
+        tasks = [re.findall(r'href="/unverified/([0-9a-f-]{36})"', page) for page in pages_]
+        assert len(set(tasks[0] + tasks[1] + tasks[2])) == 60 and tasks[3] == tasks[2] and tasks[4] == tasks[5] == tasks[0]
+        assert "70 wait" in html.unescape(person.get("/inbox").text)
+        read = person.post("/unverified/read", data=carried(pages_[1]))
+        assert len(re.findall(r"Made up \d", read.text)) == waiting.PAGE and "Page 2 of 3" in read.text
+        disclosed = [event for event in world.queued() if isinstance(event, e.SectionDisclosed)]
+        assert [(event.section, event.by, event.basis) for event in disclosed] == [("narrative", account, "desk")] * waiting.PAGE
+        form = carried(read.text)
+        assert person.post("/unverified/refuse", data=form | {"which": "marked", "reason": "made-up"}).status_code == 422, "nothing marked"
+        assert person.post("/unverified/refuse", data=form | {"which": "others"}).status_code == 422, "no reason"
+        unseen = form | {"which": "marked", "reason": "made-up", "mark.1": tasks[0][0]}
+        assert person.post("/unverified/refuse", data=unseen | {"sure": "yes"}).status_code == 303
+        assert stranger.post("/unverified/refuse", data=carried(stranger.get("/unverified").text) | form | unseen).status_code == 403
+        theirs = fields(stranger.get("/inbox").text) | {"which": "others", "reason": "made-up", "sure": "yes", "shown": form["shown"]}
+        assert stranger.post("/unverified/refuse", data=theirs).status_code == 303
+        assert orders(world) == [], "what the page did not show, and what is another desk's, stays"
+        marks = {f"mark.{n}": task for n, task in enumerate(tasks[1][:3], 1)}
+        ask = person.post("/unverified/refuse", data=form | marks | {"which": "marked", "reason": "made-up"})
+        assert "Refuse 3?" in ask.text or "Refuse 4?" in ask.text
+        assert person.post("/unverified/refuse", data=carried(ask.text)).status_code == 303
+        assert {order.task_id for order in orders(world)} >= set(tasks[1][:3]) and len(orders(world)) <= 6
+        unread = person.post("/unverified/refuse", data=carried(pages_[0]) | {"which": "others", "reason": "made-up"})
+        assert f"Nobody has read {waiting.PAGE} of them" in unread.text
+
+
+def orders(world: World) -> list[e.InstructionGiven]:
+    return [event for event in world.queued() if isinstance(event, e.InstructionGiven)]
+
+
+def test_the_list_costs_as_many_statements_for_many_as_for_few(world: World) -> None:
+    world.account("desk", DESK, "en", desk=True)
+    work = []
+    with signed_in(world, "desk") as person:
+        for more in (30, 150):
+            world.reports(more, DESK, texts=more)
+            for path in ("/unverified", "/inbox", "/overview"):
+                with statements(world) as seen:
+                    page = person.get(path)
+                work.append((path, len(seen)))
+                assert page.status_code == 200 and len(page.content) < 60_000, path
+    assert work[:3] == work[3:]
