@@ -12,7 +12,24 @@ import traceback
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-from bench import alarms, check, deciding, doors, failover, figures, latency, logged, proof, routing, signed, simulate, start, storm, voice
+from bench import (
+    alarms,
+    check,
+    deciding,
+    doors,
+    failover,
+    figures,
+    latency,
+    logged,
+    proof,
+    public_door,
+    routing,
+    signed,
+    simulate,
+    start,
+    storm,
+    voice,
+)
 from bench.ground import Ground, ground, say
 from bench.rows import Row, show, write
 
@@ -30,6 +47,7 @@ FIGURES: dict[str, Callable[[Ground], AsyncIterator[Row]]] = {
     "outage": alarms.outage,
     "intake": doors.intake,
     "knock": doors.knock,
+    "public-door": public_door.door,
     "voice": lambda _: voice.figures(),
     "storm": storm.storm,
     "failover": failover.failover,

@@ -10,7 +10,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from tests.attacks import auditors, broker, channels, contents, doors, history, nobody_comes, one_agency, own_topic, promises
+from tests.attacks import auditors, broker, channels, contents, doors, history, nobody_comes, one_agency, own_topic, promises, public_door
 
 WIDTH, MESSAGE = 360, 160
 """Columns (ours): a terminal scrolls, a file keeps it."""
@@ -34,6 +34,8 @@ def main() -> int:
         *channels.attacks(),
         *doors.attacks(),
         *doors.served(),
+        *public_door.attacks(),
+        *public_door.served(),
     ]
     for attack in found:
         said = attack.run()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.attacks import auditors, broker, channels, contents, doors, history, nobody_comes, one_agency, own_topic, promises
+from tests.attacks import auditors, broker, channels, contents, doors, history, nobody_comes, one_agency, own_topic, promises, public_door
 from tests.attacks.ground import Attack, copy, verify
 
 ALL = [
@@ -19,6 +19,7 @@ ALL = [
     *promises.attacks(),
     *channels.attacks(),
     *doors.attacks(),
+    *public_door.attacks(),
 ]
 
 

@@ -1,0 +1,118 @@
+"""Attacks upon the public page: floods of reports, forged addresses, guessed codes, and what a sender hopes to learn.
+
+`attacks` need no server. `served` floods a real door on a real database: in `make attacks` only. The same upon the whole line, with ten
+thousand reports, is `tests/integration/line/test_public_flood.py`; what was typed is looked for in `test_public_door.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import tempfile
+from base64 import b32encode
+from pathlib import Path
+
+from referral.local import keyfiles
+from referral.runtime.keys.case_keys import Keys
+from referral.runtime.postgres.bootstrap import prepare_database
+from referral.runtime.settings import Settings
+from services.intake.public import limits, receipt
+from services.intake.public.limits import Limits
+from tests.attacks.ground import Attack, Noticed
+from tests.harness import flood, servers
+from tests.harness.flood import Report
+from tests.web.conftest import compiled
+from tests.web.world import World
+
+STRANGER, PERPETRATOR, NETWORKS = "a stranger", "whoever hurts the child, with eight networks", "a stranger with 10,000 networks"
+COUNT, SERVED = 10_000, 1_000
+GUESSES = 2_000
+
+
+def attacks() -> list[Attack]:
+    return [
+        Attack(what=f"{COUNT:,} reports, from one network", power=STRANGER, must=("page", "teacher"), run=lambda: _flooded(1)),
+        Attack(what=f"{COUNT:,} reports for one desk, so that it hears nobody", power=PERPETRATOR, must=("page", "teacher"), run=_shut),
+        Attack(what=f"{COUNT:,} reports, each from another network", power=NETWORKS, must=("page", "teacher elsewhere"), run=_everywhere),
+        Attack(what="codes of receipts, guessed", power=STRANGER, must=("intake",), run=_guessed),
+        Attack(what="a thousand alerts, by notes to one receipt", power=STRANGER, must=("intake",), run=_noted),
+    ]
+
+
+def served() -> list[Attack]:
+    """On a real database: half a minute."""
+    return [
+        Attack(what=f"{SERVED:,} reports through the door, of four kinds", power=STRANGER, must=("page", "teacher", "code"), run=_served)
+    ]
+
+
+def _taken(made: Limits, reports: list[tuple[str, str]]) -> int:
+    taken = 0
+    for address, town in reports:
+        if not made.refuses(address, town):
+            made.took(address, town)
+            taken += 1
+    return taken
+
+
+def _flooded(networks: int) -> Noticed:
+    made = Limits(lambda: 0.0, lambda: 0.0)
+    taken = _taken(made, [(f"203.0.{n % networks}.{n % 250}", f"town-{n % 38}") for n in range(COUNT)])
+    free = _taken(made, [(f"198.51.100.{n}", f"town-{n}") for n in range(1)])
+    return {
+        "page": f"takes {taken}, and shows the others whom to call" if taken == limits.FROM_ONE_PLACE else "",
+        "teacher": "is heard" if free else "",
+    }
+
+
+def _shut() -> Noticed:
+    made = Limits(lambda: 0.0, lambda: 0.0)
+    taken = _taken(made, [(f"203.0.{n % 8}.7", "prizren") for n in range(COUNT)])
+    return {
+        "page": f"takes {taken}, and shows the others whom to call" if taken <= limits.CROWD_FOR_ONE + 8 * limits.IN_A_CROWD else "",
+        "teacher": "is heard in Prizren too" if _taken(made, [("198.51.100.1", "prizren")]) else "",
+    }
+
+
+def _everywhere() -> Noticed:
+    """The honest end: hundreds of networks together do shut a desk's page for an hour, and its sender reads whom to call."""
+    made = Limits(lambda: 0.0, lambda: 0.0)
+    taken = _taken(made, [(f"10.{n // 250}.{n % 250}.1", "prizren") for n in range(COUNT)])
+    return {
+        "page": f"takes {taken} an hour, and stores no more" if taken == limits.FOR_ONE_MUNICIPALITY else "",
+        "teacher elsewhere": "is heard" if _taken(made, [("198.51.100.1", "peje")]) else "",
+        "teacher in Prizren": "is heard" if _taken(made, [("198.51.100.2", "prizren")]) else "",
+    }
+
+
+def _guessed() -> Noticed:
+    keys = Keys(bytes(32))
+    right = sum(receipt.ours(keys, b32encode(secrets.token_bytes(10)).decode()) for _ in range(GUESSES))
+    return {"intake": f"of {GUESSES:,} guesses none reaches the database" if right <= 1 else ""}
+
+
+def _noted() -> Noticed:
+    return {"intake": f"takes {receipt.NOTES} notes" if receipt.NOTES <= 10 else ""}
+
+
+def _served() -> Noticed:
+
+    made = servers.Servers()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            master, _ = keyfiles.ensure(Path(folder))
+            url = made.address("postgres")
+            asyncio.run(prepare_database(Settings(kafka="", database=url, master_key_file=master, instance="attacks", drill_clock=True)))
+            with World(url, master, compiled(), proxy="127.0.0.1") as world, flood.visitor(world.url) as attacker:
+                towns = world.lists.codes["municipality"]
+                found = flood.send(attacker, flood.an_hour(towns, SERVED))
+                heard = attacker.report(Report("198.51.100.1"))
+                wrong = flood.guess(attacker, 100)
+                look = attacker.look(flood.code_of(heard))
+    finally:
+        made.close()
+    return {
+        "page": f"takes {found[200]}, and shows {found[429]} whom to call" if 0 < found[200] < limits.IN_ALL else "",
+        "teacher": "is heard in the midst" if heard.status_code == 200 else "",
+        "code": "is answered among a hundred wrong ones" if look.status_code == 200 and wrong == {404: 100} else "",
+    }
