@@ -17,6 +17,7 @@ from referral.cli.connection import run
 from referral.domain.case_number import case_number
 from referral.domain.local_time import local
 from referral.domain.policy import Policy, policy
+from referral.domain.rules.context import UNCONFIRMED
 from referral.runtime import i18n, settings
 from referral.runtime.i18n import Words
 from referral.runtime.settings import Settings
@@ -24,6 +25,8 @@ from referral.wire import policy_digest
 
 TEXTS = Path(__file__).with_name("desk_sheet.yaml")
 BLANK = "_" * 24
+CROWD = 10
+"""Referrals of the public page that a desk's sheet lists one by one (ours): a flood of them must not bury the calls under paper."""
 _HIDDEN = (
     "NOT EXISTS (SELECT FROM intake.exclusion x WHERE x.case_id = o.case_id AND x.kind = 'AGENCY' AND x.actor = d.desk)"
     " AND NOT EXISTS (SELECT FROM intake.erasure gone WHERE gone.case_id = o.case_id AND gone.approved_at IS NOT NULL)"
@@ -106,11 +109,16 @@ async def _rows(tx: AsyncConnection, _: Settings) -> tuple[int, Rows]:
 
 def _sheet(desk: str, rows: Rows, compiled: Policy, say: Words) -> Sheet:
     calls, tasks = rows[desk]
+    crowd = [row for row in tasks if row["about"] == UNCONFIRMED]
+    more = len(crowd) - CROWD
     return Sheet(
         desk=desk,
         title=compiled.names("agency", desk, say.language),
         calls=tuple(_call(row, compiled, say) for row in calls),
-        tasks=tuple(_task(row, compiled, say) for row in tasks),
+        tasks=(
+            *(_task(row, compiled, say) for row in tasks if row["about"] != UNCONFIRMED or row in crowd[:CROWD]),
+            *([Entry("", (say("more", number=more),))] if more > 0 else ()),
+        ),
     )
 
 
@@ -168,7 +176,9 @@ def page(sheets: Sequence[Sheet], say: Words, now: int) -> str:
     for sheet in sheets:
         parts.append(f"<h2>{escape(sheet.title)}</h2>")
         for heading, entries in _parts(sheet, say):
-            items = (f"<li><b>{entry.number}</b> {'<br>'.join(map(escape, entry.lines))}</li>" for entry in entries)
+            items = (
+                f"<li>{f'<b>{entry.number}</b> ' if entry.number else ''}{'<br>'.join(map(escape, entry.lines))}</li>" for entry in entries
+            )
             parts.append(f"<h3>{escape(heading)}</h3><ul>{''.join(items)}</ul>")
     if not any((*sheet.calls, *sheet.tasks) for sheet in sheets):
         parts.append(f"<p>{escape(say('none'))}</p>")
