@@ -33,6 +33,11 @@ CASE = (
         "Erase a case: one person requests it, another approves it, each with a personal account.",
     ),
     Named(
+        "erase-refused",
+        "referral.cli.agency.case:erase_refused",
+        "Erase what your desk refused to confirm, such as a flood of made-up reports: one person requests it, another approves it.",
+    ),
+    Named(
         "hold",
         "referral.cli.agency.case:hold",
         "Place a hold on a case: nobody can have it erased until another person lifts the hold.",

@@ -128,6 +128,38 @@ def erase(
     return 0
 
 
+def erase_refused(
+    login: Login,
+    basis: Annotated[str, typer.Option(help="Request all of them on this legal basis: a word of erasure-basis in policy/codes.yaml.")] = "",
+    approve: Annotated[bool, typer.Option("--approve", help="Approve what others have requested. It cannot be undone.")] = False,
+    url: console.Url = console.DEFAULT_URL,
+    from_input: FromInput = False,
+    as_json: console.Json = False,
+) -> int:
+    """Erase what your desk refused to confirm, such as a flood of made-up reports: one person requests it, another approves it.
+
+    Each case is asked for, approved, logged and destroyed by itself, as with `referral case erase`. A case that is held, or whose erasure
+    somebody has refused, stays.
+
+    Exit 0 done, 1 refused, 2 intake cannot be reached.
+
+    Example: referral case erase-refused --login besa.k --basis entered-in-error
+    """
+    if bool(basis) == approve:
+        raise typer.BadParameter("one person asks (--basis), another approves (--approve): one at a time")
+    path, body = ("approval", Json()) if approve else ("erasure", Json(basis=basis))
+    done: list[Json] = []
+    with Person.of(url, login, from_input) as person:
+        while some := person.tell(f"/staff/refused/{path}", body)["erasures"]:
+            done += some
+    if as_json:
+        console.document(done)
+    else:
+        then = "they are destroyed once the log proves it" if approve else "now another person approves them: --approve"
+        console.console.print(f"{len(done)} erasures {'approved' if approve else 'asked for'}; {then}", soft_wrap=True)
+    return 0
+
+
 def hold(
     case_id: str,
     login: Login,

@@ -125,6 +125,14 @@ async def waiting(tx: AsyncConnection, door: IntakeContext, who: Account, _: str
     return Waiting(erasures=tuple(_erasure_state(erasure) for erasure in await commands.waiting(tx, door, who)))
 
 
+async def ask_for_refused(tx: AsyncConnection, door: IntakeContext, who: Account, _: str, body: BasisBody) -> Waiting:
+    return Waiting(erasures=tuple(_erasure_state(one) for one in await commands.ask_for_refused(tx, door, who, body.basis)))
+
+
+async def approve_refused(tx: AsyncConnection, door: IntakeContext, who: Account, _: str, __: NoBody) -> Waiting:
+    return Waiting(erasures=tuple(_erasure_state(one) for one in await commands.approve_refused(tx, door, who)))
+
+
 def routes(door: IntakeContext) -> list[Route]:
     """Return all routes. Following a link changes nothing: every change is a POST with a body."""
     hashing, case = asyncio.Semaphore(HASHES_AT_ONCE), "/staff/cases/{case_id}"
@@ -134,6 +142,8 @@ def routes(door: IntakeContext) -> list[Route]:
 
     return [
         route("GET", "/staff/erasures", waiting),
+        route("POST", "/staff/refused/erasure", ask_for_refused, BasisBody),
+        route("POST", "/staff/refused/approval", approve_refused, NoBody),
         route("GET", f"{case}/erasure", state),
         route("POST", f"{case}/erasure", ask, BasisBody),
         route("POST", f"{case}/erasure/approval", approve, NoBody),

@@ -5,6 +5,8 @@ A person is an account that works its desk, and sends its own password with each
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.events import CaseErased
@@ -18,6 +20,8 @@ from services.intake.context import IntakeContext
 from services.intake.erasure import store as erasures
 from services.intake.erasure.store import Erasure, Hold
 
+AT_ONCE = 100
+"""Cases that one request asks for or approves (ours), in some two seconds."""
 BASIS, HOLD_BASIS = "erasure-basis", "hold-basis"
 _STANDS = "SELECT 1 FROM intake.account WHERE id = :id AND NOT disabled"
 
@@ -70,6 +74,27 @@ async def approve(tx: AsyncConnection, door: IntakeContext, who: Account, case_i
     return approved
 
 
+async def ask_for_refused(tx: AsyncConnection, door: IntakeContext, who: Account, basis: str) -> tuple[Erasure, ...]:
+    """Ask for the erasure of referrals that this person's desk refused to confirm, at most AT_ONCE; what is held is passed over."""
+    cases = await erasures.unconfirmed(tx, _desk(door, who), AT_ONCE)
+    return tuple([made for case_id in cases if (made := await _or_none(ask(tx, door, who, case_id, basis))) is not None])
+
+
+async def approve_refused(tx: AsyncConnection, door: IntakeContext, who: Account) -> tuple[Erasure, ...]:
+    """Approve the erasures of such referrals that other people have asked for, at most AT_ONCE; what is held is passed over."""
+    cases = await erasures.unconfirmed(tx, _desk(door, who), AT_ONCE, approver=who.id)
+    return tuple([made for case_id in cases if (made := await _or_none(approve(tx, door, who, case_id))) is not None])
+
+
+async def _or_none(act: Awaitable[Erasure]) -> Erasure | None:
+    try:
+        return await act
+    except Rejected as why:
+        if why.status != 409:
+            raise
+        return None
+
+
 async def refuse(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str) -> Erasure:
     """Refuse an erasure that was asked for, also one's own. Rejected 409: nobody has asked."""
     await _taken(tx, door, who, case_id)
@@ -114,8 +139,7 @@ async def state(tx: AsyncConnection, door: IntakeContext, who: Account, case_id:
 
 async def waiting(tx: AsyncConnection, door: IntakeContext, who: Account) -> tuple[Erasure, ...]:
     """Return the erasures that wait for approval or destruction at this person's desk; for oversight those of all desks."""
-    _desk_staff(who)
-    return await erasures.at_desk(tx, "" if who.agency == door.lists().oversight else who.agency)
+    return await erasures.at_desk(tx, _desk(door, who))
 
 
 async def _taken(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str) -> access.Case:
@@ -130,6 +154,12 @@ async def _taken(tx: AsyncConnection, door: IntakeContext, who: Account, case_id
 
 def _theirs(door: IntakeContext, who: Account, desk: str) -> bool:
     return who.desk and who.agency in (desk, door.lists().oversight)
+
+
+def _desk(door: IntakeContext, who: Account) -> str:
+    """Return the desk whose cases this person may act on; empty for oversight: of all desks."""
+    _desk_staff(who)
+    return "" if who.agency == door.lists().oversight else who.agency
 
 
 def _desk_staff(who: Account) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.events import CaseErased
 from referral.domain.inputs import derived
+from referral.domain.rules.context import UNCONFIRMED
 from referral.wire import topics
 from services.intake.policy_view import RAISED
 from services.intake.store import rows
@@ -72,6 +73,17 @@ _DONE = text(
 )
 _PLACE = text("INSERT INTO intake.hold (id, case_id, basis, placed_by, placed_at) VALUES (:id, :case_id, :basis, :placed_by, :placed_at)")
 _LIFT = text("UPDATE intake.hold SET lifted_by = :by, lifted_at = :at WHERE id = :id")
+# Closed, never confirmed, and of no procedure; without those whose erasure somebody has refused.
+_UNCONFIRMED = (
+    "SELECT c.case_id FROM intake.casefile c LEFT JOIN intake.erasure e ON e.case_id = c.case_id AND e.refused_at IS NULL "
+    "WHERE (:desk = '' OR c.desk = :desk) AND c.closed_at IS NOT NULL AND c.erasing_at IS NULL AND e.approved_at IS NULL "
+    "AND CASE WHEN e.id IS NULL THEN :asked = '' ELSE :asked <> '' AND e.requested_by <> :asked END "
+    "AND EXISTS (SELECT FROM intake.task t WHERE t.case_id = c.case_id AND t.about = :about) "
+    "AND NOT EXISTS (SELECT FROM intake.task t WHERE t.case_id = c.case_id AND t.closed_at IS NULL) "
+    "AND NOT EXISTS (SELECT FROM intake.track t WHERE t.case_id = c.case_id) "
+    "AND NOT EXISTS (SELECT FROM intake.erasure kept WHERE kept.case_id = c.case_id AND kept.refused_at IS NOT NULL) "
+    "ORDER BY c.closed_at, c.case_id LIMIT :most"
+)
 _RECORDS = (
     "SELECT coalesce((SELECT seq FROM intake.seen WHERE topic = :topic AND case_id = :case), 0) "
     "+ (SELECT count(*) FROM intake.queue WHERE case_id = :case AND NOT sent)"
@@ -147,6 +159,13 @@ async def under_way(tx: AsyncConnection) -> tuple[Erasure, ...]:
 async def destroyed(tx: AsyncConnection) -> set[str]:
     """Return the cases whose destruction this database records."""
     return {row[0] for row in await rows(tx, "SELECT case_id FROM intake.erasure WHERE destroyed_at IS NOT NULL", {})}
+
+
+async def unconfirmed(tx: AsyncConnection, desk: str, most: int, approver: str = "") -> tuple[str, ...]:
+    """Return cases of a desk (empty: of any) that it refused to confirm, at most so many, the longest closed first: those whose erasure
+    nobody has asked for; with an approver, those for which somebody else has."""
+    values = {"desk": desk, "asked": approver, "about": UNCONFIRMED, "most": most}
+    return tuple(row[0] for row in await rows(tx, _UNCONFIRMED, values))
 
 
 async def ask(tx: AsyncConnection, wanted: Erasure) -> None:

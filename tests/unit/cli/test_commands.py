@@ -28,6 +28,7 @@ DESIGNED = (
     "case erase",
     "case hold",
     "case lift",
+    "case erase-refused",
     "case erasures",
     "policy check",
     "policy activate",
