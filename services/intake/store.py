@@ -46,7 +46,7 @@ async def open_offers(tx: AsyncConnection, agency: str, account: str | None = No
 async def all_offers(tx: AsyncConnection, agency: str, account: str | None = None, limit: int = 200) -> tuple[Offer, ...]:
     """Return open and ended offers of an agency, the newest first."""
     sql = (
-        f"SELECT {_OFFER} FROM intake.offer o WHERE agency = :agency AND (closed_at IS NOT NULL OR {_MAY}) AND {_THIS_ONE_MAY} "
+        f"SELECT {_OFFER} FROM intake.offer o WHERE agency = :agency AND {_MAY} AND {_THIS_ONE_MAY} "
         "ORDER BY opened_at DESC, offer_id LIMIT :limit"
     )
     return tuple(_offer(row) for row in await rows(tx, sql, {"agency": agency, "account": account, "limit": limit}))
@@ -71,8 +71,19 @@ async def desk_offers_since(tx: AsyncConnection, desk: str, account: str, since:
 
 
 async def offer(tx: AsyncConnection, agency: str, offer_id: str, account: str | None = None) -> Offer:
-    """Return an offer that the agency holds or ever held. Rejected 404: no such offer, another agency's, or hidden from this person."""
-    sql = f"SELECT {_OFFER} FROM intake.offer o WHERE offer_id = :id AND agency = :agency AND {_THIS_ONE_MAY}"
+    """Return an offer that the agency holds or ever held. Rejected 404: no such offer, another agency's, or the case excludes the agency
+    or this person."""
+    return await _one_offer(tx, _MAY, agency, offer_id, account)
+
+
+async def answerable(tx: AsyncConnection, agency: str, offer_id: str, account: str | None = None) -> Offer:
+    """Return an offer as `offer`, also where the case excludes the agency by now: what it says is passed on, so that the log has it, and
+    routing ignores it."""
+    return await _one_offer(tx, STANDS, agency, offer_id, account)
+
+
+async def _one_offer(tx: AsyncConnection, condition: str, agency: str, offer_id: str, account: str | None) -> Offer:
+    sql = f"SELECT {_OFFER} FROM intake.offer o WHERE offer_id = :id AND agency = :agency AND {condition} AND {_THIS_ONE_MAY}"
     matches = await rows(tx, sql, {"id": offer_id, "agency": agency, "account": account})
     if not matches:
         raise unknown("offer", "offer_id")

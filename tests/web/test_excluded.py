@@ -59,16 +59,30 @@ def test_a_desk_has_neither_task_nor_call_for_the_excluded_one(world: World) -> 
         assert task in inbox and call in inbox
 
 
-def test_an_agency_that_is_excluded_has_no_offer_any_more_before_routing_has_closed_it(world: World) -> None:
+def test_an_agency_that_is_excluded_finds_no_offer_before_routing_has_closed_it_or_after(world: World) -> None:
+    """Its page named the municipality, the steps and the offices that hold them, for as long as the agency held a duty."""
     world.account("duty", POLICE)
     case = world.case("prizren")
     offer = world.offer(case, POLICE, "police")
-    world.run(lambda tx: access.exclude(tx, {case: [f"agency:{POLICE}"]}))
+    nothing = "00000000-0000-4000-8000-000000000000"
     with signed_in(world, "duty") as person:
+        form = fields(person.get(f"/offers/{offer}").text) | {"word": "ACKNOWLEDGE"}
+        world.run(lambda tx: access.exclude(tx, {case: [f"agency:{POLICE}"]}))
+
+        def everything(id: str) -> list[tuple[int, str]]:
+            answers = [
+                person.get(f"/offers/{id}"),
+                person.post(f"/offers/{id}/show", data=form),
+                person.post(f"/offers/{id}/answer", data=form),
+                person.post(f"/offers/{id}/write/note", data=form | {"do": "discard"}),
+            ]
+            return [(answer.status_code, _plain(answer.text, id)) for answer in answers]
+
         assert offer not in person.get("/inbox").text
-    world.say(case, e.OfferClosed(why=WHY, offer_id=offer, how=e.How.CANCELLED, reason="EXCLUDED"))
-    with signed_in(world, "duty") as person:
-        assert "EXCLUDED" not in person.get(f"/offers/{offer}").text
+        assert everything(offer) == everything(nothing)
+        world.say(case, e.OfferClosed(why=WHY, offer_id=offer, how=e.How.CANCELLED, reason="EXCLUDED"))
+        assert offer not in person.get("/inbox").text
+        assert everything(offer) == everything(nothing)
 
 
 def _plain(page: str, id: str) -> str:

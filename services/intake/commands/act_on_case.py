@@ -64,7 +64,7 @@ async def respond(tx: AsyncConnection, door: IntakeContext, post: Post, offer_id
     own = Via.SYSTEM if post.account is None else Via.WEB
     if body.via not in (own, Via.PHONE):
         raise Rejected("unknown-code", "$.via", f"use one of: {own}, PHONE")
-    offer = await (store.call if by_phone else store.offer)(tx, post.agency, offer_id, post.account)
+    offer = await (store.call if by_phone else store.answerable)(tx, post.agency, offer_id, post.account)
     begun = await _begin(tx, door, post, "response", offer.case_id, offer_id.encode(), strict_json.canonical(body))
     if begun.known:
         return begun.known

@@ -101,12 +101,15 @@ async def test_a_case_that_routing_raises_keeps_the_agency_away_that_broke_its_d
 
 async def test_who_is_excluded_later_does_not_see_its_own_referral_or_offer_any_more(intake: Stack) -> None:
     receipt = await intake.submit(agency="police")
-    case_id = receipt["case_id"]
-    await intake.decided(case_id, track(), offer("police", new_id()))
+    case_id, offer_id = receipt["case_id"], new_id()
+    await intake.decided(case_id, track(), offer("police", offer_id))
     assert len((await intake.get("police", "/v1/offers")).json()["offers"]) == 1
     assert (await intake.post("desk-prizren", f"/v1/cases/{case_id}/exclusions", {"kind": "AGENCY", "actor": "police"})).status_code == 202
     assert (await intake.get("police", "/v1/offers?state=all")).json()["offers"] == []
     assert (await intake.get("police", f"/v1/referrals/{receipt['referral_id']}")).status_code == 404
+    for id in (offer_id, new_id()):
+        answer = await intake.get("police", f"/v1/offers/{id}")
+        assert (answer.status_code, answer.json()["code"]) == (404, "unknown-offer"), "its own, and none"
     further = await intake.post("police", "/v1/referrals", {**BODY, "case_id": case_id}, new_id())
     assert (further.status_code, further.json()["code"]) == (404, "unknown-case")
 
