@@ -150,7 +150,7 @@ def test_the_desk_reads_corrects_and_confirms(world: World) -> None:
         with signed_in(world, "other") as stranger:
             assert stranger.get(f"/unverified/{task}").status_code == 404
         with signed_in(world, "desk") as person:
-            assert "1 wait" in person.get("/inbox").text
+            assert "Waiting: 1" in person.get("/inbox").text
             assert person.get(f"/tasks/{task}").headers["location"] == f"/unverified/{task}"
             assert "Prizren" in person.get("/unverified").text
             closed = person.get(f"/unverified/{task}").text
@@ -295,6 +295,7 @@ def test_a_teacher_on_a_phone_and_the_desk_that_confirms(world: World, browser: 
     send(browser, f"a[href='/unverified/{task}']")
     send(browser, "form[action$='/show'] button")
     assert "A man waits for her" in text(browser)
+    assert browser.find_elements(By.CSS_SELECTOR, "a[href='tel:044000000']"), "the desk calls back with one tap"
     picture(browser, pictures / "public-8-confirm.png")
     send(browser, "form:has(input[value=confirm]) button")
     assert "Instruction given" in text(browser)

@@ -37,14 +37,17 @@ def link(where: str, word: str, at: int, token: str) -> str:
     return f"{where}?sent={word}.{at}.{_mark(where, word, at, token)}"
 
 
-def ordered(query: QueryParams, where: str, visit: Visit, say: Words) -> Sent | None:
-    """Return the confirmation in the link of a task; None without one, or for a link that we did not make."""
+def ordered(query: QueryParams, where: str, visit: Visit, say: Words, *, settled: bool = False) -> Sent | None:
+    """Return the confirmation in the link of a task; None without one, or for a link that we did not make.
+
+    settled: routing has decided, and the task is over.
+    """
     sent = _taken(query, where, visit)
     if sent is None:
         return None
     word, at = sent
     time = relative_time.clock(say, at, visit.now)
-    return Sent(title=say("task.sent", word=say(f"instruct.{word}")), means=say("sent.waiting", time=time))
+    return Sent(title=say("task.sent", word=say(f"instruct.{word}")), means=say("sent.counts" if settled else "sent.waiting", time=time))
 
 
 def seen(query: QueryParams, where: str, visit: Visit, say: Words) -> Sent | None:

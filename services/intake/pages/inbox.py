@@ -224,6 +224,8 @@ def _page(
 def _content(call: PageRequest, section: str, stored: Any) -> Any:
     render = call.pages.render
     about, codes = render.policy().sections.get(section), call.pages.door.lists().codes
+    if section in codes.get("need", ()):
+        return casefile_view.recorded(stored, render.name(call.visit), render.say(call.visit), call.visit.now)
     return casefile_view.content(about, stored, render.name(call.visit), render.say(call.visit), codes)
 
 

@@ -167,9 +167,10 @@ def _action(word: str, offer: Offer, say: Words, name: Name, reasons: tuple[str,
 
 
 def _means(word: str, offer: Offer) -> str:
-    """Return the last part of the key of the text that explains a word. A notice and the decline of a duty have texts of their own."""
-    if word == "ACKNOWLEDGE" and offer.kind == "NOTIFY":
-        return "notice"
+    """Return the last part of the key of the text that explains a word. A notice, a decision and the decline of a duty have texts of their
+    own."""
+    if word == "ACKNOWLEDGE" and offer.kind in ("NOTIFY", "DECIDE"):
+        return "notice" if offer.kind == "NOTIFY" else "decide"
     return "duty" if word == "DECLINE" and set(offer.reasons) <= {"OUT_OF_AREA", "CONFLICT_OF_INTEREST"} else "means"
 
 

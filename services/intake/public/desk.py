@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 import secrets
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -31,6 +34,10 @@ WRITTEN = ("narrative", "location", "identity", "reporter")
 """Sections that the public page fills, in the order in which a desk reads them."""
 CALLED = "agreed-by-phone"
 """Reason of a confirmation: the desk has called back."""
+NUMBER = re.compile(r"\+?[0-9][0-9 ()/.-]{3,40}")
+"""A telephone number as the sender typed it, that a phone can dial."""
+LOOK_S = 0.1
+"""Seconds between two checks whether routing has decided (ours): routing takes some 20 ms."""
 FIELDS = {"found_in": "municipality", "concern": "concern", "age_band": "age-band", "urgency": "urgency"}
 """Traits that a desk may correct before it confirms → their code list."""
 
@@ -74,8 +81,20 @@ async def answer(site: Site, call: PageRequest) -> Response:
         if why.status == 404:
             raise
         return await _page(call, task, traits, typed=typed, errors={"top": "error.refused"}, code=why.code, status=why.status)
+    await _settled(call, task.task_id)
     where = f"/unverified/{task.task_id}"
     return RedirectResponse(confirmation.link(where, word, at, call.visit.token), status_code=303)
+
+
+async def _settled(call: PageRequest, task_id: str) -> None:
+    """Wait until routing has settled the task, at most `patience_s`."""
+    who, until = call.visit.who, time.monotonic() + call.pages.patience_s
+    while time.monotonic() < until:
+        async with call.pages.door.begin() as tx:
+            task = await store.task(tx, who.agency, task_id, who.id)
+        if task.closed_at is not None:
+            return
+        await asyncio.sleep(LOOK_S)
 
 
 async def _ordered(call: PageRequest, task: Task, word: str, reason: str, corrected: Traits | None) -> int:
@@ -147,12 +166,20 @@ async def _page(
         reasons=[(word, name("instruction-reason", word)) for word in lists.codes.get("refusal-reason", ())],
         chosen=chosen,
         errors={field: say(key, code=code) for field, key in (errors or {}).items()},
-        sent=confirmation.ordered(call.request.query_params, where, visit, say),
+        dial=_telephone(read or {}),
+        sent=confirmation.ordered(call.request.query_params, where, visit, say, settled=task.closed_at is not None),
         key=secrets.token_hex(16),
     )
 
 
 LABELS = {"found_in": "refer.found_in", "concern": "refer.concern", "age_band": "refer.age_band", "urgency": "confirm.urgency"}
+
+
+def _telephone(read: Mapping[str, Sequence[Any]]) -> tuple[str, str] | None:
+    """Return the sender's number, to dial and as it was typed; None where there is none that a phone can dial."""
+    typed = [str(content.get("telephone", "")) for content in read.get("reporter", ()) if isinstance(content, Mapping)]
+    number = next((one for one in typed if NUMBER.fullmatch(one)), None)
+    return None if number is None else (re.sub(r"[^0-9+]", "", number), number)
 
 
 def _labelled(call: PageRequest, section: str, contents: Sequence[Any]) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from referral.wire import policy_digest
 from services.intake import policy_view
 from services.intake.casefile import fields
 from services.intake.casefile.sections import Writing
+from services.intake.messages.timestamps import micros
 from services.intake.pages import render
 from services.intake.pages.writing import view
 
@@ -150,6 +152,18 @@ def test_the_file_is_shown_with_labels_and_what_no_field_holds_as_it_was_sent(la
         say("write.further"): {"shoe_size": 36, "text": {"by": "nurse"}},
     }
     assert view.content(POLICY.sections["age-band"], {"age_band": "12-14"}, lambda kind, code: code, say, CODES) == "12-14"
+
+
+def test_words_of_a_decision_stand_under_its_step_and_time() -> None:
+    first, second, later = (
+        "2026-01-02T09:41:50.678831Z guardian",
+        "2026-01-02T09:41:51.000000Z guardian",
+        "2026-01-03T09:00:00.000000Z risk",
+    )
+    now = micros(datetime.fromisoformat("2026-01-03T10:00:00+00:00"))
+    shown = view.recorded({first: "a", second: "b", later: "c"}, lambda _, code: code.title(), SAY["en"], now)
+    assert list(shown.items()) == [("Guardian · yesterday 10:41", "a"), ("Guardian · yesterday 10:41 ·", "b"), ("Risk · 10:00", "c")]
+    assert view.recorded(None, lambda _, code: code, SAY["en"], now) == {}
 
 
 def test_who_referred_is_not_named_and_a_login_only_to_colleagues() -> None:

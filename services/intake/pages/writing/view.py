@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from referral.domain.policy.directory import Field, Section
@@ -13,6 +13,7 @@ from referral.runtime.i18n import Words
 from services.intake.casefile import fields
 from services.intake.casefile.fields import UNKNOWN, YES_NO, Codes
 from services.intake.casefile.sections import Writing
+from services.intake.messages.timestamps import micros
 from services.intake.pages import labels, relative_time
 from services.intake.pages.labels import Name
 
@@ -81,6 +82,18 @@ def content(section: Section | None, stored: Any, name: Name, say: Words, codes:
     }
     further = fields.further(section, stored, codes)
     return shown | ({say("write.further"): further} if further else {})
+
+
+def recorded(stored: Mapping[str, Any] | None, name: Name, say: Words, now: int) -> dict[str, Any]:
+    """Return texts that were recorded with decisions under the step and the time of each. stored: as `sections.recorded` keeps them."""
+    shown: dict[str, Any] = {}
+    for key, content in (stored or {}).items():
+        at, _, step = key.partition(" ")
+        label = f"{name('step', step)} · {relative_time.clock(say, micros(datetime.fromisoformat(at)), now)}"
+        while label in shown:  # decided twice in one minute
+            label += " ·"
+        shown[label] = content
+    return shown
 
 
 def rows(
