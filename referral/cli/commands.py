@@ -122,9 +122,14 @@ DRILL = (
         "run", "referral.cli.agency.exercise:run_command", "Send a made-up referral over the real line, marked everywhere as an exercise."
     ),
     Named(
+        "end",
+        "referral.cli.agency.exercise:end_command",
+        "End an exercise that your agency has begun: nobody is asked or alerted for it any more.",
+    ),
+    Named(
         "report",
         "referral.cli.audit.exercise_report:report_command",
-        "Report an exercise: who answered when, what was late, what was read.",
+        "Report an exercise: who answered when, what was late, what was refused, what was read.",
     ),
     Named("pass", "referral.cli.stack.drill:drill", "Pass time by the drill clock: limits run out, alarms go off."),
 )

@@ -16,6 +16,7 @@ from referral.domain import rota
 from referral.domain.policy.reading.reader import allowed
 from referral.domain.rota import Single, Weekly
 from referral.errors import Rejected
+from referral.exercise.rules import DAY_US, NIGHTS_DAYS
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
 
@@ -53,6 +54,8 @@ _SINGLE = text(
     " ON CONFLICT DO NOTHING"
 )
 _ABSENCE = text("INSERT INTO notifier.absence (account, starts, ends) VALUES (:account, :starts, :ends) ON CONFLICT DO NOTHING")
+_NIGHT = text("INSERT INTO notifier.night (agency, starts, ends) VALUES (:agency, :starts, :ends)")
+_NIGHTS_END = text(f"UPDATE notifier.night {_END} WHERE agency = :agency AND ended_at IS NULL AND ends > runtime.clock() RETURNING id")
 _GIVEN = text(
     "INSERT INTO notifier.given (account, agency, rung, starts, ends) VALUES (:account, :agency, :rung, :starts, :ends)"
     " ON CONFLICT DO NOTHING"
@@ -209,6 +212,21 @@ async def add_absence(tx: AsyncConnection, *, account: str, begin: str, end: str
     await agency_of(tx, account)
     span = rota.between(begin, end)
     await tx.execute(_ABSENCE, {"account": account_id(account), "starts": span.starts, "ends": span.ends})
+
+
+async def agree_nights(tx: AsyncConnection, *, agency: str, begin: str, end: str) -> None:
+    """Let exercises wake an agency at any hour between two moments; an earlier leave ends. Rejected: malformed, or over NIGHTS_DAYS."""
+    span = rota.between(begin, end)
+    if span.ends - span.starts > NIGHTS_DAYS * DAY_US:
+        raise Rejected("too-long", "end", f"at most {NIGHTS_DAYS} days: agree again afterwards")
+    await tx.execute(_NIGHTS_END, {"agency": agency})
+    await tx.execute(_NIGHT, {"agency": agency, "starts": span.starts, "ends": span.ends})
+
+
+async def end_nights(tx: AsyncConnection, agency: str) -> None:
+    """End the leave for exercises at any hour. Rejected: there is none."""
+    if not (await tx.execute(_NIGHTS_END, {"agency": agency})).all():
+        raise Rejected("gone", "agency", "it has ended already, or never was")
 
 
 async def stand_in(tx: AsyncConnection, *, agency: str, rung: str, giver: str, taker: str, starts: int, ends: int) -> None:

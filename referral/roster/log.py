@@ -34,6 +34,7 @@ _ROWS = {
     "single": "agency, account, ARRAY[rung] AS rungs, starts, ends",
     "absence": f"{_AGENCY}, account, starts, ends",
     "given": "agency, account, ARRAY[rung] AS rungs, starts, ends",
+    "night": "agency, NULL AS account, starts, ends",
     "rule": f"{_AGENCY}, account, channel, ARRAY[loudness, after || 's'] AS rungs",
     "pause": "'' AS agency, NULL AS account",
 }

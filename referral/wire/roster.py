@@ -125,6 +125,17 @@ class Try(Struct, frozen=True, kw_only=True, tag="try"):
     channel: str
 
 
+class AgreeNights(Struct, frozen=True, kw_only=True, tag="agree-nights"):
+    """Let exercises wake the agency at any hour between two moments, as `rota.moment` reads them."""
+
+    begin: str
+    end: str
+
+
+class EndNights(Struct, frozen=True, kw_only=True, tag="end-nights"):
+    """End that leave now."""
+
+
 Act = (
     AddShift
     | AddAbsence
@@ -138,6 +149,8 @@ Act = (
     | ConfirmAddress
     | EndAddress
     | Try
+    | AgreeNights
+    | EndNights
 )
 """What a person can change."""
 
@@ -229,7 +242,7 @@ class Overview(Struct, frozen=True, kw_only=True, tag="overview"):
     """The roster of an agency.
 
     version: it grows with each change. spans: by rung, from the asked begin to the asked end. holes: the same window.
-    channels: those by which this stack can send.
+    channels: those by which this stack can send. nights: (begin, end) of the leave for exercises at any hour that has not passed, µs UTC.
     """
 
     version: int
@@ -240,6 +253,7 @@ class Overview(Struct, frozen=True, kw_only=True, tag="overview"):
     holes: tuple[Hole, ...] = ()
     swaps: tuple[Swap, ...] = ()
     channels: tuple[str, ...] = ()
+    nights: tuple[tuple[int, int], ...] = ()
 
 
 class Done(Struct, frozen=True, kw_only=True, tag="done"):

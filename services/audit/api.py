@@ -1,4 +1,5 @@
-"""Serve the log over HTTP (C2SP tlog-tiles), and the proof of one event. Hashes are public; entries are for auditors.
+"""Serve the log over HTTP (C2SP tlog-tiles), the proof of one event, and the report of an exercise. Hashes are public; entries are for
+auditors.
 
 Proofs are protected too: anybody can compute the id of a decision from the id of its cause, so a public proof would reveal that the
 decision was made. Intake gives an agency the proofs of its own receipts, and sends for each the token that only the master key yields.
@@ -16,14 +17,15 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from referral.errors import Malformed
+from referral.errors import Malformed, Rejected
+from referral.proof.history import exercise
 from referral.runtime.http_connection import PROBLEM
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.postgres.tokens import AUDITORS, digest
 from referral.tlog import tile_layout
 from referral.tlog.proof_file import TlogProof
 from referral.tlog.tile_layout import ENTRIES
-from services.audit import checkpoints
+from services.audit import checkpoints, queries
 
 SOON_S = 1
 """Seconds until a client should ask again for an unpublished checkpoint (ours): publishing takes less."""
@@ -75,7 +77,25 @@ def application(engine: AsyncEngine, keys: Keys, more: Sequence[BaseRoute] = ())
             hashes = await checkpoints.inclusion(tx, index, newest.size)
         return PlainTextResponse(TlogProof(index, tuple(hashes), newest.cosigned, leaf).encode(), headers=PRIVATE)
 
-    routes = [Route("/checkpoint", checkpoint), Route("/tile/{path:path}", tile), Route("/proofs/{event_id:uuid}", proof)]
+    async def report(request: Request) -> Response:
+        case_id = str(request.path_params["case_id"])
+        if not hmac.compare_digest(_token(request).encode(), keys.exercise(case_id).encode()):
+            return problem(401, "no-token", "reports of exercises are on intake's pages, or `referral drill report`", ASK)
+        async with engine.connect() as tx:
+            read, key = await queries.case(tx, case_id), (await keys.load(tx, [case_id])).get(case_id)
+        try:
+            if key is None:
+                return problem(404, "no-such-case", "the log has no case of this id, or it is erased")
+            return Response(json.encode(exercise.report(read.entries, key)), media_type="application/json", headers=PRIVATE)
+        except Rejected as why:
+            return problem(404, why.code, why.hint)
+
+    routes = [
+        Route("/checkpoint", checkpoint),
+        Route("/tile/{path:path}", tile),
+        Route("/proofs/{event_id:uuid}", proof),
+        Route("/exercises/{case_id:uuid}", report),
+    ]
     return Starlette(routes=[*routes, *more])
 
 

@@ -1,17 +1,22 @@
-"""HTTP client of audit: fetch the proof that an event is in the log, and check it. No other module of intake calls audit."""
+"""HTTP client of audit: fetch the proof that an event is in the log, and check it; fetch the report of an exercise. No other module of
+intake calls audit."""
 
 from __future__ import annotations
 
 import httpx
+import msgspec
 
 from referral.errors import Malformed, NewerVersion, Rejected, Unavailable
 from referral.proof import receipt
+from referral.proof.history.exercise import Report
 from referral.runtime.keys.case_keys import Keys
 
 ANSWER_S = 5.0
 """Seconds that background work waits for audit (ours); it asks again later."""
 DOOR_S = 3.0
 """Seconds that an agency's request waits for audit (ours): the agency gets an answer within the 5 s of DESIGN §8."""
+REPORT_LIMIT = 2_000_000
+"""Most bytes of the report of an exercise (ours): a case has at most some hundred requests, each of a few KB."""
 PROOF_LIMIT = 64 * 1024
 """Most bytes of a proof (ours): 63 hashes and a hundred signatures take a quarter of it."""
 
@@ -30,6 +35,22 @@ async def proof(log: httpx.AsyncClient | None, keys: Keys, event_id: str) -> str
     if answer is None or answer.status_code != httpx.codes.OK or len(answer.content) > PROOF_LIMIT:
         raise Unavailable("the log")
     return answer.text
+
+
+async def exercise(log: httpx.AsyncClient | None, keys: Keys, case_id: str) -> Report | None:
+    """Return the report of an exercise, as the log has it; None: the log does not have the case yet. log: None where there is no audit.
+
+    An erased case, and a real child's, are not there. Unavailable: audit is away.
+    """
+    try:
+        answer = await log.get(f"/exercises/{case_id}", headers={"authorization": f"Bearer {keys.exercise(case_id)}"}) if log else None
+        if answer is not None and answer.status_code == httpx.codes.NOT_FOUND:
+            return None
+        if answer is not None and answer.status_code == httpx.codes.OK and len(answer.content) <= REPORT_LIMIT:
+            return msgspec.json.decode(answer.content, type=Report)
+    except (httpx.HTTPError, msgspec.DecodeError):
+        pass
+    raise Unavailable("the log")
 
 
 async def covered(log: httpx.AsyncClient, keys: Keys, policy: bytes, event_id: str, case_id: str) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -216,6 +217,33 @@ async def open_about(tx: AsyncConnection, case_id: str) -> tuple[str, ...]:
     """Return the subjects (`about`) of the open tasks of a case, at any desk."""
     sql = "SELECT DISTINCT about FROM intake.task WHERE case_id = :case AND closed_at IS NULL ORDER BY about"
     return tuple(row[0] for row in await rows(tx, sql, {"case": case_id}))
+
+
+class DrillCase(Struct, frozen=True, kw_only=True):
+    """A case that is an exercise. exercise: id of its exercise. story, municipality: empty where no page started it. agency: its sender."""
+
+    case_id: str
+    exercise: str
+    story: str
+    municipality: str
+    agency: str
+    opened_at: int
+    closed_at: int | None
+
+
+async def drill_cases(tx: AsyncConnection, agency: str, account: str, desks: Iterable[str], since: int, most: int) -> tuple[DrillCase, ...]:
+    """Return the exercises that an agency has sent or was asked in, and those of these desks, the newest first. since: µs UTC."""
+    sender = "(SELECT r.agency FROM intake.referral r WHERE r.case_id = o.case_id ORDER BY r.received_at LIMIT 1)"
+    sql = (
+        "SELECT o.case_id, coalesce(x.exercise, o.case_id) AS exercise, coalesce(x.story, '') AS story, "
+        f"coalesce(x.municipality, '') AS municipality, coalesce(x.agency, {sender}, '') AS agency, o.opened_at, o.closed_at "
+        "FROM intake.casefile o LEFT JOIN intake.exercise x ON x.case_id = o.case_id WHERE o.drill AND o.opened_at > :since AND ("
+        "EXISTS (SELECT FROM intake.offer a WHERE a.case_id = o.case_id AND a.agency = :agency) "
+        "OR EXISTS (SELECT FROM intake.referral r WHERE r.case_id = o.case_id AND r.agency = :agency) "
+        f"OR o.desk = ANY(CAST(:desks AS text[]))) AND {_MAY} AND {_THIS_ONE_MAY} ORDER BY o.opened_at DESC, o.case_id LIMIT :most"
+    )
+    values = {"agency": agency, "account": account, "desks": sorted(desks), "since": since, "most": most}
+    return tuple(DrillCase(**row._mapping) for row in await rows(tx, sql, values))
 
 
 async def pathways(tx: AsyncConnection, case_id: str) -> tuple[str, ...]:

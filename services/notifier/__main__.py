@@ -43,13 +43,13 @@ def chance() -> float:
     return secrets.randbelow(2**32) / 2**32
 
 
-def service(watch: Watch) -> Service:
-    """Describe the notifier to the consumer loop.
+def service(watch: Watch, *, hush: bool = False) -> Service:
+    """Describe the notifier to the consumer loop. hush: as `Notifier`.
 
     It reads referral-intake for written sections (others who may read them are knocked) and for erasures.
     """
     reads = ("referral-routing", "referral-intake")
-    return Service(name="notifier", reads=reads, writes="referral-notification", handler=Notifier(), not_ready=watch.not_ready)
+    return Service(name="notifier", reads=reads, writes="referral-notification", handler=Notifier(hush), not_ready=watch.not_ready)
 
 
 async def main(settings: Settings) -> None:
@@ -75,13 +75,14 @@ async def main(settings: Settings) -> None:
     robot = canary.number(os.environ)
     if robot is not None and canary.CHANNEL not in lanes:
         raise Rejected("incomplete", "REFERRAL_CANARY", "it is called by the trunk of REFERRAL_SIP: set both")
+    hush = not settings.drill_clock  # the clock of a stack for drills alone may be moved: no hour is night there
     calls_itself, loud = Canary(engine, keys, robot), frozenset(lanes).intersection(WAKES)
     background = (
         sender.run,
         watch.run,
         calls_itself.run,
         lambda: tidy.run(engine),
-        lambda: holes.run(engine, loud),
+        lambda: holes.run(engine, loud, hushes=hush),
         lambda: caps.run(engine, most),
         Notes(engine, keys, lanes, settings.inbox_url, most).run,
         lambda: daily.run(engine),
@@ -90,7 +91,7 @@ async def main(settings: Settings) -> None:
     told, signing = WhoWasTold(engine, keys), gateway.signing(os.environ)
     app = door.made(Answers(engine, keys, figures), told, keys.callback("sms"), signing, rosters).application()
     try:
-        await run(service(watch), app=app, background=background, settings=settings)
+        await run(service(watch, hush=hush), app=app, background=background, settings=settings)
     finally:
         await engine.dispose()
 

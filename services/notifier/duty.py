@@ -80,13 +80,23 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
+class Night:
+    """Leave of an agency's head: between these instants exercises may wake its people at any hour."""
+
+    agency: str
+    starts: int
+    ends: int
+
+
+@dataclass(frozen=True, slots=True)
 class Roster:
-    """The staff, shifts, absences and given hours of some agencies."""
+    """The staff, shifts, absences, given hours and nights of some agencies."""
 
     people: tuple[Person, ...] = ()
     shifts: tuple[Shift, ...] = ()
     absences: tuple[Absence, ...] = ()
     given: tuple[Given, ...] = ()
+    nights: tuple[Night, ...] = ()
 
 
 class Why(StrEnum):

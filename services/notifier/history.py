@@ -30,8 +30,11 @@ _WHAT = {
     "single": "rung",
     "absence": "''",
     "given": "rung",
+    "night": "agency",
     "pause": "''",
 }
+OF_NOBODY = {"pause": "", "night": "AND agency = :agency"}
+"""Parts that belong to no person, with the condition on whose they are."""
 
 
 def rungs(known: Roster, agency: str, at: int) -> Iterator[dict[str, Any]]:
@@ -62,8 +65,8 @@ async def changes(tx: AsyncConnection, agency: str, at: int) -> list[dict[str, A
     """Return the begins and ends of the week before, newest first. by: the operating system's account of the operator."""
     rows = []
     for part, what in _WHAT.items():
-        account = "NULL" if part == "pause" else "account"
-        of = "" if part == "pause" else "AND account IN (SELECT account FROM person WHERE agency = :agency)"
+        account = "NULL" if part in OF_NOBODY else "account"
+        of = OF_NOBODY.get(part, "AND account IN (SELECT account FROM person WHERE agency = :agency)")
         for did, when, by in (("began", "added_at", "added_by"), ("ended", "ended_at", "ended_by")):
             statement = text(
                 f"SELECT {when} AS at, {by} AS by, '{did}' AS did, '{part}' AS part, {account} AS account, {what} AS what FROM {part}"  # noqa: S608

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.rota import Single, Weekly
 from referral.runtime.postgres import advisory_locks
-from services.notifier.duty import Absence, Given, Loudness, Person, Roster, Rule, Shift
+from services.notifier.duty import Absence, Given, Loudness, Night, Person, Roster, Rule, Shift
 
 _HELD = "added_at <= coalesce(:at, added_at) AND (ended_at IS NULL OR ended_at > :at)"
 """A row holds from the moment it was added until it was ended; :at is null for the rows that hold now."""
@@ -26,6 +26,7 @@ _WEEKLY = text(
 _SINGLE = text(f"SELECT account, agency, rung, starts, ends FROM single WHERE agency = ANY(:agencies) AND {_HELD} ORDER BY id")  # noqa: S608
 _ABSENCES = text(f"SELECT account, starts, ends FROM absence WHERE account = ANY(:accounts) AND {_HELD} ORDER BY id")  # noqa: S608
 
+_NIGHTS = text(f"SELECT agency, starts, ends FROM night WHERE agency = ANY(:agencies) AND {_HELD} ORDER BY id")  # noqa: S608
 _GIVEN = text(f"SELECT account, agency, rung, starts, ends FROM given WHERE agency = ANY(:agencies) AND {_HELD} ORDER BY id")  # noqa: S608
 
 
@@ -38,7 +39,7 @@ async def share(tx: AsyncConnection) -> None:
 
 
 async def load(tx: AsyncConnection, agencies: Iterable[str], at: int | None = None) -> Roster:
-    """Return all people, shifts, absences and given hours of these agencies. at: as recorded at that instant, µs UTC; None is now."""
+    """Return people, shifts, absences, given hours and nights of these agencies. at: as recorded at that instant, µs UTC; None is now."""
     names = {"agencies": sorted(set(agencies)), "at": at}
     staff = (await tx.execute(_PEOPLE, names)).all()
     rules: dict[str, list[Rule]] = {}
@@ -49,4 +50,5 @@ async def load(tx: AsyncConnection, agencies: Iterable[str], at: int | None = No
     shifts += [Shift(account, agency, rung, Single(*time)) for account, agency, rung, *time in await tx.execute(_SINGLE, names)]
     absent = await tx.execute(_ABSENCES, {"accounts": [p.account for p in people], "at": at})
     given = tuple(Given(*row) for row in await tx.execute(_GIVEN, names))
-    return Roster(tuple(people), tuple(shifts), tuple(Absence(*row) for row in absent), given)
+    nights = tuple(Night(*row) for row in await tx.execute(_NIGHTS, names))
+    return Roster(tuple(people), tuple(shifts), tuple(Absence(*row) for row in absent), given, nights)

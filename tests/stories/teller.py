@@ -61,6 +61,7 @@ class World:
         self.policies: list[Policy] = []
         """The policy of each entry of the log."""
         self.offered: dict[str, e.OfferOpened] = {}
+        self.exercise = False
 
     def free(self, wanted: tuple[str, ...]) -> dict[str, int]:
         held = holds(self.case) if self.case else {}
@@ -83,7 +84,8 @@ class World:
         """The input that a body is, as the loop makes it."""
         seq = self.case.seq if self.case else 0
         source = Source(topic="referral-intake", partition=0, offset=self.count)
-        return made_input(CASE, body, seq, id=str(uuid.UUID(int=self.count)), source=source, number=self.count, at=self.now)
+        made = made_input(CASE, body, seq, id=str(uuid.UUID(int=self.count)), source=source, number=self.count, at=self.now)
+        return replace(made, drill=self.exercise)
 
     def keep(self, events: tuple[Struct, ...]) -> tuple[Struct, ...]:
         self.case = fold(self.case, events, self.case_id)
@@ -122,6 +124,7 @@ class World:
         match verb:
             case "refer":
                 named = options(words)
+                self.exercise = self.exercise or "exercise" in words
                 return e.ReferralSubmitted(
                     referral_id=str(uuid.UUID(int=0xA0 + self.count)),
                     agency=named.get("by", "school-drita"),
@@ -167,7 +170,8 @@ class World:
             case "withdraw":
                 assert self.case is not None
                 known = str(uuid.UUID(int=0xBAD)) if "unknown" in words else self.case.referrals[0]
-                return e.ReferralWithdrawn(referral_id=known, agency="school-drita", reason="no-longer-needed", received_at=self.now)
+                reason = "exercise-over" if "exercise-over" in words else "no-longer-needed"
+                return e.ReferralWithdrawn(referral_id=known, agency="school-drita", reason=reason, received_at=self.now)
             case "rung-failed":
                 known = str(uuid.UUID(int=0xBAD)) if words[0] == "nowhere" else self.offer(words[0]).offer_id
                 rung = 0 if words[0] == "nowhere" else self.offer(words[0]).rung

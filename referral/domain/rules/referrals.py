@@ -36,11 +36,13 @@ from referral.domain.rules.duties import TAKEN, duties
 from referral.domain.rules.proposals import is_desk, settle, wait
 from referral.domain.rules.seats import locate, recall_decisions
 from referral.domain.rules.timeouts import knock_anew
-from referral.domain.rules.tracks import seals
+from referral.domain.rules.tracks import end_track, seals
 from referral.domain.rules.unverified import NOT_CONFIRMED, ask, is_unverified, unconfirmed
 
 TRACKS = 20
 """Tracks of one case (DESIGN 11)."""
+EXERCISE_OVER = "exercise-over"
+"""Reason of a withdrawal that ends an exercise at once. Of a real case a withdrawal ends nothing, whatever its reason."""
 LISTS = {"found_in": "municipality", "home": "municipality", "age_band": "age-band"}
 
 
@@ -156,10 +158,21 @@ def unknown_traits(d: DecisionContext) -> None:
 
 
 def withdrawn(d: DecisionContext, body: ReferralWithdrawn) -> None:
-    """Handle a withdrawal by the sender: it ends nothing for a child, and a desk decides its meaning."""
+    """Handle a withdrawal by the sender: it ends nothing for a child, and a desk decides its meaning. Its own exercise the sender ends."""
     if body.referral_id not in d.case.referrals:
         return d.ignore("UNKNOWN_REFERRAL", referral_id=body.referral_id)
+    if d.case.drill and body.reason == EXERCISE_OVER:
+        return d.ignore("NOTHING_CHANGED") if d.case.closed else end_exercise(d)
     return d.needs_person("referral-withdrawn")
+
+
+def end_exercise(d: DecisionContext) -> None:
+    """End every track, task and offer of an exercise: there is no child whom the end could leave alone."""
+    for track in [track for track in d.case.tracks if not track.outcome]:
+        end_track(d, track, EXERCISE_OVER, EXERCISE_OVER)
+    for task in d.case.tasks:
+        d.settle(task, "case-closed")
+    d.emit(CaseClosed(why=d.why(EXERCISE_OVER), outcome=EXERCISE_OVER, sealed=seals(d)))
 
 
 def lost(d: DecisionContext, body: RecordLost) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct, structs
 
@@ -13,11 +13,29 @@ from referral.proof.history.case import Read, unseal
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """What an agency answered. at: µs UTC. by: account; empty if a system answered, or if the reader is of another agency."""
+    """What an agency answered. at: µs UTC. by: account; empty if a system answered, or if the reader is of another agency.
+
+    reason: coded, of a decline, hold or return. ignored: the reason why the answer changed nothing; empty if it took effect.
+    """
 
     word: str
     at: int
     by: str = ""
+    reason: str = ""
+    ignored: str = ""
+
+
+class Limit(Struct, frozen=True, kw_only=True):
+    """A deadline of the procedure that ran for a request: it began at `since`, and ends at `due`.
+
+    met: when the agency did what was due; 0 while it has not. missed: the deadline passed first. µs UTC.
+    """
+
+    what: str
+    since: int
+    due: int
+    met: int = 0
+    missed: bool = False
 
 
 class Reading(Struct, frozen=True, kw_only=True):
@@ -29,9 +47,13 @@ class Reading(Struct, frozen=True, kw_only=True):
 
 
 class Knocks(Struct, frozen=True, kw_only=True):
-    """Messages to the people on duty: how many left, arrived, failed, and were answered from the handset."""
+    """Messages to the people on duty: how many left, arrived, failed, and were answered from the handset.
+
+    loud: those that left by a channel that wakes somebody.
+    """
 
     sent: int = 0
+    loud: int = 0
     arrived: int = 0
     failed: int = 0
     answered: int = 0
@@ -41,6 +63,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     """One request to one agency.
 
     at, ended: µs UTC; ended 0 while it is open. level: how many levels above the first one had to be alerted.
+    pathway: procedure of the step. answers: all, in their order; those that changed nothing too. limits: the deadlines, in their order.
     late: the deadlines that passed. excused: it ended because our messages did not arrive or the desk did not call: the agency knew nothing
     """
 
@@ -48,11 +71,13 @@ class Asked(Struct, frozen=True, kw_only=True):
     step: str
     role: str
     at: int
+    pathway: str = ""
     ended: int = 0
     how: str = ""
     level: int = 0
     excused: bool = False
     answers: tuple[Answer, ...] = ()
+    limits: tuple[Limit, ...] = ()
     late: tuple[str, ...] = ()
     read: tuple[Reading, ...] = ()
     knocks: Knocks = Knocks()
@@ -84,6 +109,10 @@ class Report(Struct, frozen=True, kw_only=True):
     raised: tuple[str, ...]
 
 
+LOUD = frozenset({"sms", "voice"})
+"""Channels that wake somebody."""
+BY_AGENCY = frozenset({e.How.COMPLETED, e.How.DECLINED_BY_AGENCY, e.How.DECLINED_BY_PERSON, e.How.RETURNED})
+"""Endings that are an answer of the agency itself: they meet the deadline that ran."""
 UNTOLD = frozenset({"not-called", "not-told"})
 """Reasons of an ending that are ours or a desk's fault, never the agency's."""
 
@@ -98,8 +127,10 @@ def report(entries: Sequence[Entry], key: bytes) -> Report:
         raise Rejected("no-exercise", "case", "this case is about a real child: who answered when is reported of exercises alone")
     asked: dict[str, Asked] = {}
     tasks: dict[str, Task] = {}
+    tracks = {read.body.track_id: read.body.pathway for read in reads if isinstance(read.body, e.TrackChanged)}
+    ignored = {read.meta.cause_id: read.body.reason for read in reads if isinstance(read.body, e.InputIgnored)}
     for read in reads:
-        _tell(asked, tasks, read.body, read.meta.recorded_at)
+        _tell(asked, tasks, read, tracks, ignored)
     closed = next((read.meta.recorded_at for read in reads if isinstance(read.body, e.CaseClosed)), 0)
     raised = tuple(read.body.new_case_id for read in reads if isinstance(read.body, e.CaseRaised))
     return Report(
@@ -132,14 +163,22 @@ def _reads(entries: Iterable[Entry], key: bytes) -> Iterable[Read]:
                 continue
 
 
-def _tell(asked: dict[str, Asked], tasks: dict[str, Task], body: Struct, at: int) -> None:
+def _tell(asked: dict[str, Asked], tasks: dict[str, Task], read: Read, tracks: Mapping[str, str], ignored: Mapping[str, str]) -> None:
+    """Fold one event. tracks: track id → procedure. ignored: id of an answer's event → the reason why it changed nothing."""
+    body, at = read.body, read.meta.recorded_at
     match body:
         case e.OfferOpened():
-            asked[body.offer_id] = Asked(agency=body.agency, step=body.step, role=body.role, at=at)
+            one = Asked(agency=body.agency, step=body.step, role=body.role, at=at, pathway=tracks.get(body.track_id, ""))
+            asked[body.offer_id] = _due(one, body.due_what, body.due, at)
+        case e.ResponseSubmitted() if body.offer_id in asked:
+            known = asked[body.offer_id]
+            why = ignored.get(read.meta.event_id, "")
+            said = Answer(word=str(body.word), at=at, by=body.by or "", reason=body.reason, ignored=why)
+            asked[body.offer_id] = structs.replace(known, answers=(*known.answers, said))
         case e.NeedsPerson():
-            known = tasks.get(body.task_id)
-            higher = known.higher + 1 if known else 0
-            tasks[body.task_id] = structs.replace(known, higher=higher) if known else Task(desk=body.desk, about=body.about, at=at)
+            task = tasks.get(body.task_id)
+            higher = task.higher + 1 if task else 0
+            tasks[body.task_id] = structs.replace(task, higher=higher) if task else Task(desk=body.desk, about=body.about, at=at)
         case e.PersonNotNeeded() if body.task_id in tasks:
             tasks[body.task_id] = structs.replace(tasks[body.task_id], settled=at)
         case _ if (offer_id := getattr(body, "offer_id", None)) in asked:
@@ -152,18 +191,22 @@ def _more(one: Asked, body: Struct, at: int) -> Asked:
     """Return the request after one more event about it."""
     knocks = one.knocks
     match body:
-        case e.ResponseSubmitted():
-            return structs.replace(one, answers=(*one.answers, Answer(word=str(body.word), at=at, by=body.by or "")))
+        case e.OfferAcknowledged() | e.OfferAccepted() | e.OfferArrived():
+            return _answered(one, body.due_what, body.due, at)
+        case e.OfferHeld():
+            return _answered(one, "hold", body.due, at)
         case e.SectionDisclosed():
             return structs.replace(one, read=(*one.read, Reading(section=body.section, at=body.at, by=body.by or "")))
         case e.DeadlinePassed():
-            return structs.replace(one, late=(*one.late, body.what))
+            return _missed(structs.replace(one, late=(*one.late, body.what)), body.what)
         case e.OfferEscalated():
             return structs.replace(one, level=body.rung)
         case e.OfferClosed():
-            return structs.replace(one, ended=at, how=str(body.how), excused=body.reason in UNTOLD)
+            ended = _met(one, at) if body.how in BY_AGENCY else one
+            return structs.replace(ended, ended=at, how=str(body.how), excused=body.reason in UNTOLD)
         case e.KnockSent():
-            return structs.replace(one, knocks=structs.replace(knocks, sent=knocks.sent + 1))
+            loud = knocks.loud + (body.channel in LOUD)
+            return structs.replace(one, knocks=structs.replace(knocks, sent=knocks.sent + 1, loud=loud))
         case e.KnockDelivered():
             return structs.replace(one, knocks=structs.replace(knocks, arrived=knocks.arrived + 1))
         case e.KnockFailed():
@@ -172,3 +215,28 @@ def _more(one: Asked, body: Struct, at: int) -> Asked:
             return structs.replace(one, knocks=structs.replace(knocks, answered=knocks.answered + 1))
         case _:
             return one
+
+
+def _due(one: Asked, what: str, due: int | None, at: int) -> Asked:
+    """Return the request with the deadline that begins now; as it is where none runs."""
+    return one if due is None else structs.replace(one, limits=(*one.limits, Limit(what=what, since=at, due=due)))
+
+
+def _answered(one: Asked, what: str, due: int | None, at: int) -> Asked:
+    """Return the request after an answer: the deadline that ran is met, and the next one begins; but one of the same word runs on."""
+    last = one.limits[-1] if one.limits else None
+    if last is not None and last.what == what and not last.met and due is not None:
+        return structs.replace(one, limits=(*one.limits[:-1], structs.replace(last, due=due)))
+    return _due(_met(one, at), what, due, at)
+
+
+def _met(one: Asked, at: int) -> Asked:
+    """Return the request after the agency did what was due. A deadline that passed before stays missed."""
+    if not one.limits or one.limits[-1].met:
+        return one
+    return structs.replace(one, limits=(*one.limits[:-1], structs.replace(one.limits[-1], met=at)))
+
+
+def _missed(one: Asked, what: str) -> Asked:
+    limits = tuple(structs.replace(limit, missed=True) if limit.what == what and not limit.met else limit for limit in one.limits)
+    return structs.replace(one, limits=limits)

@@ -119,6 +119,10 @@ class Keys:
         """Return the token with which intake sends the notifier exactly this question about, or change of, the roster (`wire.roster`)."""
         return self.hmac("roster-door", request).hex()
 
+    def exercise(self, case_id: str) -> str:
+        """Return the token for which audit returns the report of one exercise."""
+        return self.hmac("exercise-report", case_id.encode()).hex()
+
     def callback(self, channel: str) -> str:
         """Return the secret part of the path at which the providers of a channel report what came back."""
         return self.hmac("callback", channel.encode())[:16].hex()

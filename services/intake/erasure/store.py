@@ -106,6 +106,7 @@ _GONE = tuple(
             for table in (
                 "section",
                 "draft",
+                "exercise",
                 "recorded",
                 "happening",
                 "answer",

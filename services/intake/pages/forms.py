@@ -15,7 +15,8 @@ BODY_LIMIT = 256 * 1024
 """Most bytes of a form: two texts of WORDS_LIMIT Cyrillic letters, six bytes each when encoded, and room."""
 FIELDS = 40
 _HERE = re.compile(
-    r"/(inbox|overview|refer|unverified|invitation|agency|me|(agency|me)/[a-z]+|(offers|calls|tasks|unverified|agency/person)/[0-9a-f-]{36})"
+    r"/(inbox|overview|refer|unverified|invitation|agency|me|exercises|(agency|me)/[a-z]+"
+    r"|(offers|calls|tasks|unverified|exercises|agency/person)/[0-9a-f-]{36})"
 )
 _SPACE = re.compile(r"[^\S\n]")
 _WRITING = re.compile(r"/(offers/[0-9a-f-]{36}/write|(offers|tasks)/[0-9a-f-]{36}/change/(consent|keep-away|age|place))")

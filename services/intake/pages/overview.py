@@ -125,5 +125,6 @@ async def _page(
         wrong=say(wrong) if wrong else "",
         links=links,
         heads=heads,
+        exercises=any(place.coordinator == who.agency for place in render.policy().municipalities.values()),
         informed=any(offer.kind == "NOTIFY" for offer in offers),
     )

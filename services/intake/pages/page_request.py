@@ -32,6 +32,7 @@ class Pages:
 
     hashing: limits the passwords that are checked at once.
     patience_s: seconds that a page waits for routing's decision about an answer.
+    by_day: exercises begin by day; False in a stack for drills alone, whose clock may be moved.
     """
 
     door: IntakeContext
@@ -39,6 +40,7 @@ class Pages:
     cookies: Cookies
     hashing: asyncio.Semaphore
     patience_s: float
+    by_day: bool = True
 
 
 @dataclass(frozen=True, slots=True)

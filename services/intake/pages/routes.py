@@ -22,6 +22,7 @@ from services.intake import problems
 from services.intake.context import IntakeContext
 from services.intake.pages import desk, forms, inbox, overview, render, seen, signin
 from services.intake.pages.agency import routes as agency
+from services.intake.pages.exercise import routes as exercise
 from services.intake.pages.page_request import PAUSE_S, Page, PageRequest, Pages, endpoint, lost
 from services.intake.pages.session import Cookies
 from services.intake.pages.writing import changes, sections
@@ -34,13 +35,13 @@ HASHES_AT_ONCE = 2
 """Passwords checked at once: each takes 64 MiB and a core (two cores are our smallest machine)."""
 
 
-def made(door: IntakeContext, policy: Callable[[], Policy], *, secure: bool, patience_s: float = PAUSE_S) -> Pages:
+def made(door: IntakeContext, policy: Callable[[], Policy], *, secure: bool, patience_s: float = PAUSE_S, by_day: bool = True) -> Pages:
     """Return the dependencies of all pages.
 
     policy: for names; Unavailable until one is in force.
-    secure: people reach the pages over https.
+    secure: people reach the pages over https. by_day: as in `Pages`.
     """
-    return Pages(door, render.load(policy), Cookies(secure), asyncio.Semaphore(HASHES_AT_ONCE), patience_s)
+    return Pages(door, render.load(policy), Cookies(secure), asyncio.Semaphore(HASHES_AT_ONCE), patience_s, by_day)
 
 
 def routes(pages: Pages) -> list[BaseRoute]:
@@ -83,6 +84,7 @@ def routes(pages: Pages) -> list[BaseRoute]:
         get("/tasks/{id}", desk.task),
         *post("/tasks/{id}/instruct", desk.instruct),
         *agency.routes(pages),
+        *exercise.routes(pages),
         *(_file(path) for path in sorted(STATIC.iterdir()) if path.suffix in _TYPES),
     ]
 

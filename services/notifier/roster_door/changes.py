@@ -19,12 +19,14 @@ from referral.wire import roster as wire
 from referral.wire.roster import (
     AddAbsence,
     AddShift,
+    AgreeNights,
     AnswerSwap,
     Change,
     ConfirmAddress,
     Done,
     End,
     EndAddress,
+    EndNights,
     OfferSwap,
     Refused,
     SetAddress,
@@ -137,6 +139,12 @@ async def _act(desk: Desk) -> Done | Refused:
                 raise Rejected("gone", "number", "it has ended already, or never was")
             desk.allow(owner=owner)
             await changes.end(tx, act.part, act.number)
+        case AgreeNights() as act:
+            desk.allow()
+            await changes.agree_nights(tx, agency=agency, begin=act.begin, end=act.end)
+        case EndNights():
+            desk.allow()
+            await changes.end_nights(tx, agency)
         case TakeOver() as act:
             desk.allow()
             return await _take_over(desk, act)

@@ -25,7 +25,7 @@ _OF = "(SELECT account FROM person WHERE agency = :agency)"
 _BY_AGENCY = "SELECT count(*) + count(ended_at) AS n FROM {} WHERE agency = :agency"
 _BY_ACCOUNT = f"SELECT count(*) + count(ended_at) AS n FROM {{}} WHERE account IN {_OF}"  # noqa: S608 - the words above
 _COUNTS = (
-    *(_BY_AGENCY.format(part) for part in ("person", "weekly", "single", "given")),
+    *(_BY_AGENCY.format(part) for part in ("person", "weekly", "single", "given", "night")),
     *(_BY_ACCOUNT.format(part) for part in ("contact", "absence")),
     "SELECT count(*) + count(decided_at) AS n FROM swap WHERE agency = :agency",
 )
@@ -76,6 +76,7 @@ async def overview(tx: AsyncConnection, keys: Keys, ask: Ask, channels: Iterable
         holes=tuple(Hole(rung=g.rung, begins=g.begins, ends=g.ends, kind=g.kind) for g in gaps(known, ask.agency, begins, ends)),
         swaps=tuple(Swap(**row) for row in (await tx.execute(SWAPS, {**values, "now": now})).mappings()),
         channels=tuple(sorted(channels)),
+        nights=tuple((night.starts, night.ends) for night in known.nights if night.ends > now),
     )
 
 

@@ -6,10 +6,12 @@ from referral.wire.roster import (
     Act,
     AddAbsence,
     AddShift,
+    AgreeNights,
     AnswerSwap,
     ConfirmAddress,
     End,
     EndAddress,
+    EndNights,
     OfferSwap,
     SetAddress,
     SetDisabled,
@@ -38,7 +40,7 @@ def may(act: Act, by: str, *, head: bool, giver: str = "", taker: str = "", owne
             return head or act.giver == by
         case End():
             return head or (act.part == "absence" and owner == by)
-        case AddShift() | SetPerson():
+        case AddShift() | SetPerson() | AgreeNights() | EndNights():
             return head
         case SetDisabled():
             return head and act.account != by  # a head who disables the own account would leave the agency without one

@@ -45,7 +45,7 @@ WHY = Why(**{name: _FIELDS.get(name, "") for name in Why.__struct_fields__})
 
 @dataclass
 class Stack:
-    """One database. said: what the loop would have published."""
+    """One database. said: what the loop would have published. hush: as the handler's."""
 
     settings: Settings
     engine: AsyncEngine
@@ -53,6 +53,7 @@ class Stack:
     keys: Keys
     said: list[Struct] = field(default_factory=list)
     alarms: dict[str, int | None] = field(default_factory=dict)
+    hush: bool = False
 
     async def case(self) -> str:
         """A new case with its key."""
@@ -119,7 +120,7 @@ class Stack:
 
     async def _batch(self, tx: Any, made: list[Input], now: int) -> Outcome:
         keys = await self.keys.load(tx, {i.case_id for i in made})
-        outcome = await Notifier().handle(tx, Batch(now=now, inputs=tuple(made), keys=keys, owned=frozenset()))
+        outcome = await Notifier(self.hush).handle(tx, Batch(now=now, inputs=tuple(made), keys=keys, owned=frozenset()))
         self.said += [event for _, event in outcome.emitted]
         self.alarms |= outcome.alarms
         return outcome

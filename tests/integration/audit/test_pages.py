@@ -17,6 +17,8 @@ from starlette.applications import Starlette
 
 from referral.cli.audit import keys as audit_token
 from referral.domain.inputs import Input, Raw, Source
+from referral.errors import Unavailable
+from referral.proof.history import exercise
 from referral.proof.history.timeline import sentence, timeline
 from referral.runtime.keys import case_keys
 from referral.runtime.postgres.tokens import AUDITORS
@@ -26,6 +28,7 @@ from referral.tlog.merkle import leaf_hash
 from referral.wire import codec, seal
 from services.audit import pages
 from services.audit.api import application
+from services.intake import audit_client
 from tests.harness import audit_log
 from tests.harness.engines import beginning
 from tests.harness.erased import INTAKE
@@ -64,10 +67,10 @@ class Door:
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Door]:
+async def opened(settings: Settings, *, drill: bool = False) -> AsyncIterator[Door]:
     held = case_keys.read(settings.master_key_file)
     async with audit_stack.log(settings, []) as made:
-        log, case_id = audit_log.Log(), audit_log._id("case one")
+        log, case_id = audit_log.Log(drill=drill), audit_log._id("case one")
         async with beginning(audit_stack.database.admin(settings)) as tx:
             log.keys[case_id] = await held.create(tx, case_id)
             await AUDITORS.add(tx, {"ombudsperson": "a-token"})
@@ -111,6 +114,25 @@ async def test_nobody_reads_without_a_token_that_stands(bare: Settings) -> None:
         async with beginning(audit_stack.database.admin(bare)) as tx:
             assert await AUDITORS.end(tx, "ombudsperson") == 1
         assert (await door.http.get("/auditor")).status_code == 303, "the visit ends with its token"
+
+
+@pytest.mark.parametrize("drill", [True, False])
+async def test_the_report_of_an_exercise_is_for_intake_alone_and_never_of_a_child(bare: Settings, drill: bool) -> None:
+    async with opened(bare, drill=drill) as door:
+        path, keys = f"/exercises/{door.case_id}", case_keys.read(bare.master_key_file)
+        for token in ("", "a-token", keys.lookup(door.case_id), keys.exercise("another")):
+            assert (await door.http.get(path, headers={"authorization": f"Bearer {token}"})).status_code == 401, "an auditor has a page"
+        told = await audit_client.exercise(door.http, keys, door.case_id)
+        if not drill:
+            assert told is None, "who answered when is reported of exercises alone"
+            return
+        assert told is not None and told.asked[0].agency == "police-prizren" and told.asked[0].answers[0].word == "ACCEPT"
+        assert told == exercise.report([e for e in door.log.entries if e.case_id == door.case_id], door.log.keys[door.case_id])
+        async with beginning(audit_stack.database.admin(bare)) as tx:
+            await tx.execute(text("DELETE FROM keys.case_key"))
+        assert await audit_client.exercise(door.http, keys, door.case_id) is None, "an erased case has no report"
+    with pytest.raises(Unavailable):
+        await audit_client.exercise(None, keys, door.case_id)
 
 
 async def test_a_case_is_told_as_replay_tells_it_and_every_entry_has_its_mark(bare: Settings) -> None:

@@ -210,6 +210,7 @@ PAGES = (
     "/unverified?page={}", "/unverified/read", "/unverified/refuse",
     "/agency", "/agency?at={}", "/agency/{}", "/agency/end/weekly/{}", "/agency/person/{}", "/agency/person/{}/off", "/me", "/me/{}",
     "/me/takeover?rung={}", "/invitation", "/shifts/{}.ics",
+    "/exercises", "/exercises/{}", "/exercises/{}/end", "/exercises/start", "/exercises/nights", "/exercises/nights/end",
     "/offers/{0}/write", "/offers/{0}/write/{0}", "/offers/{0}/write/note", "/offers/{0}/change/{0}", "/offers/{0}/change/consent",
 )  # fmt: skip
 page = st.sampled_from(PAGES).flatmap(lambda p: piece.map(lambda id: p.format(id)))

@@ -358,7 +358,7 @@ async def test_a_roster_from_before_is_kept_and_holds(notifier: Stack) -> None:
     """The tables as they were, with a row of each kind, are taken over."""
     folder = Path(migrations.__file__).parent if migrations.__file__ else Path(next(iter(migrations.__path__)))
     before, told_, after = (folder / "versions" / name for name in ("0001_notifier.sql", "0002_told.sql", "0003_roster.sql"))
-    answers, own = folder / "versions" / "0005_answers.sql", folder / "versions" / "0013_own.sql"
+    answers, own, nights = (folder / "versions" / name for name in ("0005_answers.sql", "0013_own.sql", "0015_nights.sql"))
     rows = """
 INSERT INTO notifier.person VALUES ('a', 'police', '{duty}', 'sq', true);
 INSERT INTO notifier.contact VALUES ('a', 'email', 'sealed', NULL);
@@ -370,7 +370,7 @@ INSERT INTO notifier.pause (reason, at) VALUES ('storm', 7);
     async with notifier.admin.connect() as connection:
         driver = (await connection.get_raw_connection()).driver_connection
         assert driver is not None
-        for script in ("DROP SCHEMA notifier CASCADE; CREATE SCHEMA notifier", before, told_, rows, after, answers, own):
+        for script in ("DROP SCHEMA notifier CASCADE; CREATE SCHEMA notifier", before, told_, rows, after, answers, own, nights):
             await driver.execute(script if isinstance(script, str) else script.read_text("utf-8"))
     for table in TABLES:
         (row,) = await notifier.rows(f"SELECT added_at, added_by, ended_at FROM notifier.{table}")

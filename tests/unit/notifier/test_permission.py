@@ -23,6 +23,8 @@ def acts(account: str) -> dict[str, wire.Act]:
         "confirm-address": wire.ConfirmAddress(account=account, channel="sms", code=""),
         "end-address": wire.EndAddress(account=account, channel="sms"),
         "try": wire.Try(account=account, channel="sms"),
+        "agree-nights": wire.AgreeNights(begin="", end=""),
+        "end-nights": wire.EndNights(),
     }
 
 
@@ -33,7 +35,7 @@ def test_own_and_others(name: str) -> None:
         expected = {(False, MINE), (True, MINE)}
     elif name == "set-disabled":
         expected = {(True, THEIRS)}
-    elif name in ("add-shift", "set-person"):
+    elif name in ("add-shift", "set-person", "agree-nights", "end-nights"):
         expected = {(True, MINE), (True, THEIRS)}
     else:
         expected = {(False, MINE), (True, MINE), (True, THEIRS)}

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
-from msgspec import json
+from msgspec import json, structs
 
-from referral.domain.events import KnockSent, OfferOpened, SectionDisclosed, Word
+from referral.domain.events import How, KnockSent, OfferAccepted, OfferClosed, OfferOpened, SectionDisclosed, Why, Word
 from referral.errors import Rejected
 from referral.proof.history import exercise
-from referral.proof.history.exercise import Report
+from referral.proof.history.exercise import Asked, Limit, Report
 from tests.harness.audit_log import MINUTE, Log, _id, asked, response, story
+
+WHY = Why(rule="test", procedure="", directory="", engine=1, passed=())
 
 
 @dataclass
@@ -50,6 +52,52 @@ def test_who_answered_when_what_was_late_and_what_was_read() -> None:
     assert whole.began and not whole.ended
 
 
+def test_what_was_refused_and_the_limits_that_ran_are_in_it() -> None:
+    log = Exercise()
+    case_id, police = asked(log, "two")
+    log.now += 3 * MINUTE
+    log.input(case_id, response(police, Word.ACCEPT, "two"), "accept two")
+    advocate = next(one for one in told_offers(log, case_id) if one.agency == "advocate-prizren")
+    log.now += 2 * MINUTE
+    no = structs.replace(response(advocate, Word.DECLINE, "no"), reason="NO_CAPACITY")
+    log.input(case_id, no, "decline")
+    log.input(case_id, response(advocate, Word.ACCEPT, "late"), "accept what was declined")
+    whole = told(log, case_id)
+    first, second = whole.asked[0], next(one for one in whole.asked if one.agency == "advocate-prizren")
+    assert next((limit.what, limit.due - limit.since, limit.met - limit.since, limit.missed) for limit in first.limits) == (
+        "acknowledge",
+        15 * MINUTE,
+        3 * MINUTE,
+        False,
+    )
+    assert [(answer.word, answer.reason, bool(answer.ignored)) for answer in second.answers] == [
+        ("DECLINE", "NO_CAPACITY", False),
+        ("ACCEPT", "", True),
+    ]
+    assert second.limits[0].met and not second.late and second.pathway == "trafficking-child"
+    assert next(one for one in whole.asked if one.agency.startswith("advocate-") and one is not second).answers == ()
+
+
+def test_a_deadline_that_runs_on_after_acceptance_is_one_and_not_yet_met() -> None:
+    whole = Asked(agency="station", step="parents", role="police", at=1, limits=(Limit(what="complete", since=1, due=9),))
+    accepted = OfferAccepted(why=WHY, offer_id=_id("offer"), by=None, late=False, due=12, due_what="complete")
+    assert exercise._more(whole, accepted, 4).limits == (Limit(what="complete", since=1, due=12),)
+    done = OfferClosed(why=WHY, offer_id=_id("offer"), how=How.COMPLETED, reason="")
+    assert exercise._more(whole, done, 5).limits == (Limit(what="complete", since=1, due=9, met=5),)
+
+
+def test_a_limit_that_passed_stays_missed_whoever_answers_afterwards() -> None:
+    log = Exercise()
+    first = told(log, story(log)).asked[0]
+    assert first.limits[0].missed and first.limits[0].what == "acknowledge" and first.answers[0].word == "ACCEPT"
+
+
+def told_offers(log: Log, case_id: str) -> list[OfferOpened]:
+    """Every offer of the case, as the log has it."""
+    reads = exercise._reads([entry for entry in log.entries if entry.case_id == case_id], log.keys[case_id])
+    return [read.body for read in reads if isinstance(read.body, OfferOpened)]
+
+
 def test_names_are_for_the_head_of_their_agency_alone() -> None:
     log = Exercise()
     whole = told(log, story(log))
@@ -71,4 +119,5 @@ def test_a_real_child_has_no_such_report() -> None:
 def test_nothing_about_the_child_is_in_it() -> None:
     log = Exercise()
     said = json.encode(told(log, story(log))).decode()
-    assert not any(word in said for word in ("trafficking", "urgent", "12-14", "Testa"))
+    assert not any(word in said for word in ("urgent", "12-14", "female", "Testa", "sq"))
+    assert '"pathway":"trafficking-child"' in said, "the procedure is what is practised, and guidance belongs to it"

@@ -43,11 +43,16 @@ async def staff(call: PageRequest) -> dict[str, Colleague]:
         return await colleagues.of_agency(tx, call.visit.who.agency)
 
 
+def is_key(key: str) -> bool:
+    """Return whether a form's key is one that a page of ours can have made."""
+    return _KEY.fullmatch(key) is not None
+
+
 async def change(call: PageRequest, act: Act, *, seen: bool = True) -> Done | Refused:
     """Change the roster of the reader's agency, once for each form. seen: refuse it if the roster has changed since the page was drawn."""
     door, who = call.pages.door, call.visit.who
     key, version = call.form.get("key", ""), call.form.get("seen", "")
-    if not _KEY.fullmatch(key) or (seen and not (version.isascii() and version.isdecimal() and len(version) < 19)):
+    if not is_key(key) or (seen and not (version.isascii() and version.isdecimal() and len(version) < 19)):
         return Refused(code="stale", where="key")
     if door.notifier is None:
         return AWAY

@@ -1,0 +1,89 @@
+"""Decide when an exercise may be started from a page, and when its messages may wake somebody. Pure (docs/decisions/0037).
+
+Every number is ours (P): no law speaks of exercises. Instants are µs UTC; hours are wall clock in Kosovo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from referral.domain.local_time import LOCAL, local
+
+EPOCH = date(1970, 1, 1)
+DAY_US = 24 * 3600 * 1_000_000
+OPENS, CLOSES = 8, 16
+"""Hours of a working day in which exercises are loud without anybody's leave (P): offices' hours, in which nobody is woken."""
+WORKING = range(5)
+"""Days with such hours, 0 is Monday (P)."""
+NIGHTS_DAYS = 31
+"""Most days for which a head agrees to be woken (P): leave that nobody remembers is no leave."""
+WINDOW_US = 30 * DAY_US
+"""Time over which exercises are counted (P)."""
+MOST_HERE = 2
+"""Exercises of one municipality within the window (P): one, and a repetition of what went badly. More would be noise that people learn to
+ignore."""
+MOST_ANYWHERE = 10
+"""Exercises of the whole country within the window (P): each of 30 municipalities once a quarter. Shelters and the prosecutor serve many
+municipalities, and are asked in each one's exercise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """An exercise that was started. ended: none of its cases is open."""
+
+    municipality: str
+    at: int
+    ended: bool
+
+
+def is_loud(at: int, agreed: Iterable[tuple[int, int]] = ()) -> bool:
+    """Return whether an exercise may call or text an agency at this instant. agreed: (begin, end) of its head's leave for other hours."""
+    wall = local(at)
+    return _leave(at, agreed) or (wall.weekday() in WORKING and OPENS <= wall.hour < CLOSES)
+
+
+def loud_from(at: int, agreed: Iterable[tuple[int, int]] = ()) -> int:
+    """Return the instant itself if an exercise may be loud then, else the next one at which it may."""
+    known = tuple(agreed)
+    if is_loud(at, known):
+        return at
+    days = (local(at).date() + timedelta(days=n) for n in range(8))
+    openings = (_opening(day) for day in days if day.weekday() in WORKING)
+    return min((next(start for start in openings if start > at), *(begin for begin, _ in known if begin > at)))
+
+
+def refusal(
+    municipality: str,
+    started: Iterable[Started],
+    now: int,
+    *,
+    agreed: Collection[tuple[int, int]] = (),
+    holidays: Collection[int] = (),
+    by_day: bool = True,
+) -> str:
+    """Return why no exercise may be started now in a municipality; empty: it may.
+
+    agreed: leave of the starter's own head for other hours. holidays: days since 1970. by_day: False where the clock may be moved, in a
+    stack for drills alone: no hour is night there.
+
+    `night`: outside of the hours. `running`: one is open here. `here`, `anywhere`: the month is full.
+    """
+    past = tuple(started)
+    if by_day and not (_leave(now, agreed) or (is_loud(now) and (local(now).date() - EPOCH).days not in holidays)):
+        return "night"
+    if any(one.municipality == municipality and not one.ended for one in past):
+        return "running"
+    lately = [one for one in past if one.at > now - WINDOW_US]
+    if sum(one.municipality == municipality for one in lately) >= MOST_HERE:
+        return "here"
+    return "anywhere" if len(lately) >= MOST_ANYWHERE else ""
+
+
+def _leave(at: int, agreed: Iterable[tuple[int, int]]) -> bool:
+    return any(begin <= at < end for begin, end in agreed)
+
+
+def _opening(day: date) -> int:
+    return round(datetime.combine(day, time(OPENS), LOCAL).timestamp()) * 1_000_000

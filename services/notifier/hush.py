@@ -1,0 +1,33 @@
+"""Hold back the calls and SMS of an exercise at hours at which nobody has agreed to be woken by one (docs/decisions/0037).
+
+E-mail leaves at once: it wakes nobody. Whoever sends the exercise, by whichever door, its loud messages wait for the next working day, or
+for the time that the head of the asked agency has agreed to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from referral.exercise.rules import is_loud, loud_from
+from services.notifier.duty import Night
+from services.notifier.plan import Plan, Question
+from services.notifier.steps import WAKES
+
+
+def hold(planned: Plan, nights: Iterable[Night]) -> Plan:
+    """Return the plan, and of an exercise its loud knocks at a time at which they may be loud. nights: leave of any agency's head."""
+    if not planned.asked.drill or not planned.knocks:
+        return planned
+    agreed = _agreed(planned.asked, nights)
+    knocks = (replace(knock, at=loud_from(knock.at, agreed)) if knock.channel in WAKES else knock for knock in planned.knocks)
+    return replace(planned, knocks=tuple(knocks))
+
+
+def is_hushed(asked: Question, nights: Iterable[Night], now: int) -> bool:
+    """Return whether a question belongs to an exercise that may wake nobody of its agency now."""
+    return asked.drill and not is_loud(now, _agreed(asked, nights))
+
+
+def _agreed(asked: Question, nights: Iterable[Night]) -> list[tuple[int, int]]:
+    return [(night.starts, night.ends) for night in nights if night.agency == asked.agency]
