@@ -239,6 +239,7 @@ OVERSIGHT = (
 COMMANDS = (
     Named("up", "referral.cli.stack.up:up", "Start broker, database, mail server and services, keep them running, show their state."),
     Named("demo", "referral.cli.stack.demo:demo", "Tell the story of one referral on a stack of its own."),
+    Named("tour", "referral.cli.stack.tour:tour", "Walk through a running local stack in ten stops, one for each role."),
     Named(
         "handset",
         "referral.cli.stack.handset:handset",

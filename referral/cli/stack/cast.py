@@ -1,4 +1,5 @@
-"""The made-up people and tokens of a local stack: an account for each rung of each agency, on duty at every hour. Never for real data."""
+"""The made-up people and tokens of a local stack: an account for each rung of each agency, on duty at every hour; and an
+auditor's and a committee's token. Never for real data."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from referral.roster import log as roster_log
 from referral.runtime import passwords
 from referral.runtime.keys import case_keys
 from referral.runtime.postgres import clock, database
-from referral.runtime.postgres.tokens import AGENCIES
+from referral.runtime.postgres.tokens import AGENCIES, AUDITORS, OVERSIGHT
 from referral.runtime.settings import Settings
 
 MADE_UP = uuid.UUID("6ba7b812-9dad-11d1-80b4-00c04fd430c8")
@@ -27,6 +28,8 @@ ALWAYS = "mon 00:00-mon 00:00"
 """The whole week as one shift."""
 LABEL = "made up by referral up"
 FILE = "cast.json"
+AUDITOR, COMMITTEE = "made-up-auditor", "made-up-committee"
+"""Offices that read the log and the figures of a local stack."""
 TELEPHONED = ("police-prishtine", "police-prizren", "csw-prizren", "desk-prizren")
 """Agencies whose made-up people have a telephone: those of the demo and of docs/agencies.md. The others are reached by e-mail alone."""
 NUMBER = "+99944{:02}{:02}"
@@ -56,11 +59,12 @@ class Member(Struct, frozen=True, kw_only=True):
 
 
 class Cast(Struct, frozen=True, kw_only=True):
-    """All made-up people. password: shared by all accounts. tokens: by agency."""
+    """All made-up people. password: shared by all accounts. tokens: by agency. readers: tokens of AUDITOR and COMMITTEE."""
 
     password: str
     tokens: dict[str, str]
     staff: tuple[Member, ...]
+    readers: dict[str, str] = {}
 
     def of(self, agency: str) -> tuple[Member, ...]:
         """Return the staff of an agency, lowest rung first."""
@@ -105,7 +109,9 @@ def gather(data: Path, agencies: Iterable[Agency]) -> Cast:
     tokens = dict(before.tokens) if before else {}
     for agency in known:
         tokens.setdefault(agency.id, secrets.token_urlsafe(32))
-    cast = Cast(password=before.password if before else f"demo-{secrets.token_urlsafe(9)}", tokens=tokens, staff=members(known))
+    readers = {office: secrets.token_urlsafe(32) for office in (AUDITOR, COMMITTEE)} | (before.readers if before else {})
+    password = before.password if before else f"demo-{secrets.token_urlsafe(9)}"
+    cast = Cast(password=password, tokens=tokens, staff=members(known), readers=readers)
     if cast != before:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as out:
@@ -133,6 +139,8 @@ async def seed(settings: Settings, cast: Cast, *, telephones: bool) -> None:
                 await roster.add_people(tx, box, people)
                 await roster.add_weekly(tx, people, ALWAYS)
             await AGENCIES.add(tx, cast.tokens, note=LABEL)
+            await AUDITORS.add(tx, {AUDITOR: cast.readers[AUDITOR]})
+            await OVERSIGHT.add(tx, {COMMITTEE: cast.readers[COMMITTEE]}, note="committee")
     finally:
         await engine.dispose()
 

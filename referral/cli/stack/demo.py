@@ -18,7 +18,7 @@ from referral.cli import console
 from referral.cli.admin import doctor
 from referral.cli.audit import verify
 from referral.cli.policy import activate
-from referral.cli.stack import cast, tour, up
+from referral.cli.stack import cast, every_pathway, roles, up
 from referral.cli.stack.stage import Late, Stage
 from referral.cli.stack.story import tell
 from referral.domain.policy import policy as domain
@@ -26,9 +26,12 @@ from referral.domain.policy.procedure import Pathway
 from referral.errors import Rejected
 from referral.local.config import StackConfig, forget
 from referral.local.data_folder import Trouble
-from referral.runtime.settings import CHECKOUT
+from referral.local.stack import Stack
+from referral.runtime.settings import CHECKOUT, SERVICES
 
 VERDICT: tuple[tuple[str, Callable[[], int]], ...] = (("audit verify", verify.verify_command), ("doctor", doctor.doctor))
+MUNICIPALITY = "prishtine"
+"""Where the story takes place."""
 Data = Annotated[Path | None, typer.Option("--data", help="Keep everything in this folder; by default a temporary one that is removed.")]
 
 
@@ -39,7 +42,8 @@ def demo(data: Data = None, pathways: Named = "", as_json: console.Json = False)
     """Tell the story of one referral on a stack of its own. Hours pass by the drill clock. Exit 0: audit and doctor found nothing wrong.
 
     Exit 1: they found a fault, or the story stopped. 2: the stack could not start, or no such pathway. 130: interrupted. With --json the
-    story goes to standard error, and the exit codes of the two commands to standard output.
+    story goes to standard error, and the exit codes of the two commands to standard output. At the end it prints a page for each role; at a
+    terminal these answer until you press Enter.
 
     Example: referral demo
 
@@ -53,8 +57,8 @@ def demo(data: Data = None, pathways: Named = "", as_json: console.Json = False)
         forget(os.environ)
         try:
             rules = domain.compile(activate.read(CHECKOUT / "policy"))
-            toured = tour.chosen(rules, pathways) if pathways else ()
-            codes = asyncio.run(_play(data.expanduser().absolute(), toured))
+            toured = every_pathway.chosen(rules, pathways) if pathways else ()
+            codes = asyncio.run(_play(data.expanduser().absolute(), toured, stays=not as_json and sys.stdin.isatty()))
         except (Trouble, Rejected) as trouble:
             console.errors.print(f"referral: {trouble}", soft_wrap=True)
             return 2
@@ -63,23 +67,45 @@ def demo(data: Data = None, pathways: Named = "", as_json: console.Json = False)
     return 0 if codes == [0, 0] else 1
 
 
-async def _play(data: Path, toured: tuple[Pathway, ...]) -> list[int]:
-    """Run the story and return the exit codes of the verdict; an empty list where the story stopped."""
+async def _play(data: Path, toured: tuple[Pathway, ...], *, stays: bool) -> list[int]:
+    """Run the story and return the exit codes of the verdict; an empty list where the story stopped. stays: keep the pages until Enter."""
     console.console.rule("[bold]a drill: every person, agency and place is made up")
-    console.console.print("Starting Kafka, PostgreSQL, a mail server and four services on this machine …")
+    console.console.print("Starting Kafka, PostgreSQL, a mail server and five services on this machine …")
     begun = time.monotonic()
-    async with up.running(StackConfig(data=data, drill=True, witnesses=up.WITNESSES, handset=True), told=console.console.print) as stack:
+    config = StackConfig(data=data, drill=True, witnesses=up.WITNESSES, services=SERVICES, spare=up.SPARE, handset=True)
+    async with up.running(config, told=console.console.print) as stack:
         console.console.print(f"ready after {time.monotonic() - begun:.1f} s; agencies and staff would use {stack.url('intake')}\n")
         stage = Stage(stack, cast.load(data))
         try:
-            await asyncio.to_thread(lambda: tour.tell(stage, toured) if toured else tell(stage))
+            await asyncio.to_thread(lambda: every_pathway.tell(stage, toured) if toured else tell(stage))
         except Late as late:
             console.errors.print(f"referral: {late}; the logs are in {data / 'log'} (use --data to keep them)", soft_wrap=True)
             return []
         finally:
             stage.close()
         os.environ.update(stack.environment)  # the verdict commands read the stack from the environment, as any user's would
-        return [await asyncio.to_thread(_verdict, name, command) for name, command in VERDICT]
+        codes = [await asyncio.to_thread(_verdict, name, command) for name, command in VERDICT]
+        await _pages(stack, cast.load(data), stays=stays)
+        return codes
+
+
+async def _pages(stack: Stack, people: cast.Cast, *, stays: bool) -> None:
+    """Print the page of each role, as the story left them. stays: keep the stack until Enter."""
+    console.console.rule("[bold]a page for each role")
+    for one in roles.roles(roles.of_stack(stack), people, MUNICIPALITY):
+        console.console.print(f"{one.role:<15} {one.address:<42} {one.who}", soft_wrap=True, markup=False)
+    secrets = ", ".join(f"{office} {token}" for office, token in people.readers.items())
+    console.console.print(f"{'password':<15} {people.password} (every account); tokens: {secrets}", soft_wrap=True, markup=False)
+    if not stays:
+        console.console.print("these end with the demo: `referral up` keeps a stack running, and `referral tour` walks through it")
+        return
+    console.console.print("they answer until you press Enter; `referral up` keeps a stack running, and `referral tour` walks through it")
+    pressed, loop = asyncio.Event(), asyncio.get_running_loop()
+    loop.add_reader(sys.stdin, pressed.set)
+    try:
+        await pressed.wait()
+    finally:
+        loop.remove_reader(sys.stdin)
 
 
 def _verdict(name: str, command: Callable[[], int]) -> int:

@@ -1,186 +1,153 @@
-"""Run every procedure once on real servers: willing agencies answer, the drill clock passes months, until each case has ended.
+"""`referral tour`: walk a newcomer through a running local stack, in ten stops of one screen each.
 
-`look` reads the state of a case from the databases, once intake has processed everything that routing has decided.
+Each stop's address is fetched once, so that the walk says which page answers. Nothing is changed: the newcomer does that.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable, Mapping
-from datetime import timedelta
-from functools import partial
+import sys
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
 
+import httpx
+import msgspec
+import typer
 from msgspec import Struct
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import console
-from referral.cli.stack.stage import Late, Stage
-from referral.domain.policy import Policy
-from referral.domain.policy.procedure import Pathway
-from referral.errors import Rejected
-from referral.runtime.postgres import clock, database
-from referral.runtime.settings import Settings
+from referral.cli.stack import cast, roles
+from referral.cli.stack.roles import NOBODY, Role
+from referral.local.data_folder import default_data
 
-DEFAULTS = {"age": "child", "age_band": "12-14", "sex": "female", "found_in": "prishtine", "urgency": "urgent", "languages": ["sq"]}
-"""The made-up child, unless the procedure requires something else."""
-TEXTS = {"reason": "Made up: see the plan.", "child-view": "Made up: has been heard."}
-WAITING = ("OFFERED", "ACKNOWLEDGED")
-MANY = ("flags", "languages")
-ANSWERS = 300
-"""More answers than any procedure needs (ours): a tour that runs in a circle ends with a message."""
-LISTED = {"found_in", "concern", "age", "age_band", "sex", "urgency", "origin", "asylum", *MANY}
+MUNICIPALITY = "prizren"
+"""Where the walk takes place: its agencies are those of docs/agencies.md, and have made-up telephones."""
+LIMIT_S = 10.0
+"""Seconds that a page may take (ours): a starved machine needs some to render the first one."""
+WIDTH, INDENT = 96, 12
+FILE = Path(__file__).with_name("tour.yaml")
 
 
-def chosen(policy: Policy, names: str) -> tuple[Pathway, ...]:
-    """Return the pathways that are named, separated by commas, or all. Rejected: one is not in force."""
-    known = {pathway.id: pathway for pathway in policy.current}
-    wanted = [*known] if names == "all" else names.split(",")
-    for name in wanted:
-        if name not in known:
-            raise Rejected("unknown-pathway", name, f"use all, or one of: {', '.join(known)}")
-    return tuple(known[name] for name in wanted)
+class Stop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A stop. role: one of `roles.roles`. path: of its page, where it is not the role's own.
+
+    look, do, proves: what to look at, what to do there, and what that proves, with the test or decision that holds it.
+    """
+
+    title: str
+    role: str
+    look: str
+    do: str
+    proves: str
+    path: str = ""
 
 
-def referral(pathway: Pathway) -> dict[str, object]:
-    """Return a made-up referral that opens this procedure: it has the first word of each group that the procedure applies to."""
-    traits: dict[str, object] = dict(DEFAULTS)
-    for group in pathway.applies:
-        name, _, word = min(group).partition("=")
-        if name in LISTED:
-            traits[name] = [word] if name in MANY else word
-    if traits["age"] == "adult":
-        traits["age_band"] = "18-120"
-    body: dict[str, object] = {"traits": traits, "file": {"identity": {"name": "Testa Shembull (made up)"}}, "drill": True}
-    if pathway.consent.needed:
-        body["consent"] = {"state": "GIVEN", "basis": "consent", "giver": "person"}
-    return body
+class Seen(Struct, frozen=True, kw_only=True):
+    """A stop as it is printed. problem: why its address does not answer, and what to do; empty: it answers."""
+
+    number: int
+    title: str
+    address: str
+    who: str
+    secret: str
+    look: str
+    do: str
+    proves: str
+    problem: str = ""
 
 
-def tell(stage: Stage, pathways: Iterable[Pathway]) -> None:
-    """Run one case of each pathway to its end. Late: a case does not go on."""
-    for pathway in pathways:
-        console.console.rule(f"[bold]{pathway.id}")
-        body = referral(pathway)
-        receipt = stage.agency("school-drita").submit(body, key=f"tour-{pathway.id}")
-        case_id = str(receipt["case_id"])
-        console.console.print(f"school-drita publishes one referral: {_traits(body)}\ncase {case_id}", soft_wrap=True)
-        _to_its_end(stage, case_id)
-        stage.log(case_id, "case is closed")
+Data = Annotated[Path | None, typer.Option("--data", help="Data folder of the running stack; by default that of `referral up`.")]
 
 
-def _to_its_end(stage: Stage, case_id: str) -> None:
-    """Answer every open offer; where none is open, advance the clock to the next alarm."""
-    for _ in range(ANSWERS):
-        now = stage.wait("the doors know what was decided", lambda: look(stage.settings, case_id))
-        if now.closed:
-            return
-        waiting = [asked for asked in now.open if asked.state in WAITING or asked.due_what]
-        if waiting:
-            asked = min(waiting, key=_order)
-            word, more = _answer(asked)
-            stage.answer(asked.agency, asked.offer_id, word, **more)
-        elif now.due is not None:
-            if now.due > now.at:
-                stage.pass_time(timedelta(microseconds=now.due - now.at), "nothing to do until then")
-            stage.wait("the alarm of the case goes off", partial(_went_off, stage, case_id, now.due))
-        else:
-            raise Late(f"case {case_id} does not go on")
-    raise Late(f"case {case_id} has not ended after {ANSWERS} answers")
+def tour(
+    data: Data = None,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Print every stop at once, without a pause.")] = False,
+    as_json: console.Json = False,
+) -> int:
+    """Walk through a running local stack in ten stops, one for each role.
 
+    Each stop says what to open, whom to sign in as, what to look at, what to do there, and what it proves. Keep `referral up` running in
+    another shell. Enter leads to the next stop.
 
-def _went_off(stage: Stage, case_id: str, due: int) -> CaseNow | None:
-    """Return the state of the case once routing has decided the alarm that was due; None until then."""
-    now = look(stage.settings, case_id)
-    return now if now is not None and now.due != due else None
+    Exit 0 every stop answers, 1 a stop does not, 2 no stack runs here.
 
-
-def _order(asked: OpenOffer) -> tuple[int, int, str]:
-    """Return the sort key of the next answer: offers not yet accepted, then arrivals and decisions, then completions; a stay last."""
-    word = _answer(asked)[0]
-    return ("ACCEPT", "ARRIVE", "DECIDE", "COMPLETE").index(word), asked.kind == "PLACE", asked.offer_id
-
-
-def _answer(asked: OpenOffer) -> tuple[str, Mapping[str, object]]:
-    """Return the next answer of a willing agency. A repeated review gets the next code each time, so that it ends."""
-    if asked.kind == "DECIDE":
-        texts = {need: TEXTS[need] for need in asked.needs}
-        return "DECIDE", {"code": asked.codes[asked.round % len(asked.codes)], **({"texts": texts} if texts else {})}
-    if asked.state in WAITING:
-        return "ACCEPT", {}
-    if "ARRIVE" in asked.words and not asked.arrived:
-        return "ARRIVE", {}
-    return "COMPLETE", {}
-
-
-def _traits(body: Mapping[str, object]) -> str:
-    traits = body["traits"]
-    assert isinstance(traits, dict)
-    return ", ".join(f"{name} {' '.join(value) if isinstance(value, list) else value}" for name, value in traits.items())
-
-
-SAME = text(
-    "SELECT r.seq = i.seq AND NOT EXISTS (SELECT 1 FROM intake.queue WHERE case_id = :case AND NOT sent)"
-    " AND coalesce((SELECT seq FROM routing.seen WHERE case_id = :case AND topic = 'referral-intake'), 0)"
-    " = coalesce((SELECT seq FROM intake.seen WHERE case_id = :case AND topic = 'referral-intake'), 0)"
-    " FROM routing.seen r JOIN intake.seen i USING (case_id, topic) WHERE case_id = :case AND topic = 'referral-routing'"
-)
-OPEN = text(
-    "SELECT offer_id, agency, step, round, kind, words, codes, needs, state, arrived, due_what FROM intake.offer"
-    " WHERE case_id = :case AND closed_at IS NULL AND kind <> 'NOTIFY' ORDER BY opened_at, offer_id"
-)
-CLOSED = text("SELECT closed_at IS NOT NULL FROM intake.casefile WHERE case_id = :case")
-ALARM = text("SELECT at FROM routing.alarm WHERE case_id = :case")
-
-
-class OpenOffer(Struct, frozen=True, kw_only=True):
-    """An open offer. due_what: the limit that runs, empty where none does."""
-
-    offer_id: str
-    agency: str
-    step: str
-    round: int
-    kind: str
-    words: tuple[str, ...]
-    codes: tuple[str, ...]
-    needs: tuple[str, ...]
-    state: str
-    arrived: bool
-    due_what: str
-
-
-class CaseNow(Struct, frozen=True, kw_only=True):
-    """The state of a case. at: the stack's clock. due: the case's alarm. Both µs UTC."""
-
-    at: int
-    due: int | None
-    closed: bool
-    open: tuple[OpenOffer, ...]
-
-
-def look(settings: Settings, case_id: str) -> CaseNow | None:
-    """Return the state of a case; None where intake is behind routing, or an input is not decided yet."""
-    return asyncio.run(_look(settings, case_id))
-
-
-async def _look(settings: Settings, case_id: str) -> CaseNow | None:
-    engine = database.admin(settings)
+    Example: referral tour
+    """
+    folder = (data or default_data()).expanduser().absolute()
     try:
-        async with engine.connect() as tx:
-            return await _read(tx, case_id)
-    finally:
-        await engine.dispose()
+        seen = walk(folder)
+    except (OSError, httpx.HTTPError, msgspec.DecodeError):
+        hint = "start one in another shell with `referral up`, or name its folder: --data"
+        console.errors.print(f"referral: no stack runs in {folder}: {hint}", soft_wrap=True)
+        return 2
+    if as_json:
+        console.document([msgspec.to_builtins(one) for one in seen])
+    else:
+        for one in seen:
+            _print(one, len(seen))
+            if not no_wait and sys.stdin.isatty() and one.number < len(seen):
+                console.console.input("[dim]Enter: next stop, Ctrl-C: leave [/]")
+    return 1 if any(one.problem for one in seen) else 0
 
 
-async def _read(tx: AsyncConnection, case_id: str) -> CaseNow | None:
-    of = {"case": case_id}
-    if not (await tx.execute(SAME, of)).scalar():
-        return None
-    rows = [dict(row._mapping) for row in await tx.execute(OPEN, of)]
-    lists = ("words", "codes", "needs")
-    return CaseNow(
-        at=await clock.now(tx),
-        due=(await tx.execute(ALARM, of)).scalar(),
-        closed=bool((await tx.execute(CLOSED, of)).scalar()),
-        open=tuple(OpenOffer(**{**row, **{name: tuple(row[name]) for name in lists}}) for row in rows),
+def stops() -> tuple[Stop, ...]:
+    """Return the stops, in order."""
+    return msgspec.yaml.decode(FILE.read_bytes(), type=tuple[Stop, ...])
+
+
+def walk(folder: Path) -> list[Seen]:
+    """Return every stop, each address fetched once. OSError, HTTPError: no stack runs in this folder."""
+    at = roles.of_folder(folder)
+    if "intake" not in at:
+        raise FileNotFoundError(folder)
+    known = {one.role: one for one in roles.roles(at, cast.load(folder), MUNICIPALITY)}
+    if "handset" in at:
+        known["telephone"] = Role(role="telephone", address=at["handset"])
+    with httpx.Client(timeout=LIMIT_S, follow_redirects=True, trust_env=False) as browser:
+        browser.get(f"{at['intake']}/signin")
+        return [_seen(browser, number, stop, known, at, folder) for number, stop in enumerate(stops(), 1)]
+
+
+def _seen(browser: httpx.Client, number: int, stop: Stop, known: Mapping[str, Role], at: Mapping[str, str], folder: Path) -> Seen:
+    role = known.get(stop.role, Role(role=stop.role, address=""))
+    address = f"{at['intake']}{stop.path}" if stop.path else role.address
+    problem = _problem(browser, address, folder) if address else "this stack was started without it: `referral up` starts everything"
+    return Seen(
+        number=number,
+        title=stop.title,
+        address=address,
+        who=role.who,
+        secret=role.secret,
+        look=stop.look,
+        do=stop.do.replace("DATA", str(folder)),
+        proves=stop.proves,
+        problem=problem,
     )
+
+
+def _problem(browser: httpx.Client, address: str, folder: Path) -> str:
+    """Return why an address does not answer with a page, and what to do; empty: it does."""
+    try:
+        status = browser.get(address).status_code
+    except httpx.HTTPError:
+        status = 0
+    if status == httpx.codes.OK:
+        return ""
+    return f"{f'it answers {status}' if status else 'it does not answer'}: look into {folder / 'log'}, or restart `referral up`"
+
+
+def _print(one: Seen, of: int) -> None:
+    say = console.console.print
+    say(f"\n[bold]{one.number} of {of} · {one.title}[/]", soft_wrap=True)
+    _line("open", f"{one.address}   ({one.problem or 'it answers'})")
+    if one.who:
+        secret = "" if one.who == NOBODY else f"   {'token' if one.who.startswith('the token') else 'password'} {one.secret}"
+        _line("sign in", f"{one.who}{secret}")
+    for name, text in (("look at", one.look), ("do", one.do), ("proves", one.proves)):
+        for n, line in enumerate(textwrap.wrap(" ".join(text.split()), WIDTH - INDENT)):
+            _line("" if n else name, line)
+
+
+def _line(name: str, text: str) -> None:
+    console.console.print(f"  {name:<{INDENT - 2}}{text}", soft_wrap=True, markup=False)

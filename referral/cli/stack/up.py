@@ -226,7 +226,8 @@ class Screen:
             everyone = cast.load(stack.config.data)
             some = ", ".join(member.login for agency in SHOWN for member in everyone.of(agency)[:1])
             print_(f"made-up people           {len(everyone.staff)} accounts, each <agency>.<rung>, password {everyone.password}: {some} …")
-            print_(f"made-up agencies' tokens {people}   (`referral agency token` makes another)")
+            print_(f"made-up agencies' tokens {people}   (an auditor's and a committee's too)")
+            print_("a first walk             `referral tour` in another shell: ten stops, one for each role")
         print_("what to do with it       docs/agencies.md (curl, Python, Kafka), docs/operators.md; Ctrl-C ends all of it")
         if stack.config.drill:
             print_("drill: hours of this stack may be passed in seconds; never with real cases")

@@ -28,6 +28,9 @@ def test_the_demo_is_told_to_its_end_and_its_log_is_good(tmp_path: Path) -> None
         "declines",
         "now its back-up",
         "the case is closed",
+        "a page for each role",
+        *("/refer", "/help", "/inbox", "police-prishtine.duty-officer", "/agency", "/overview", "coordinator-prishtine.", "/unverified"),
+        *("/auditor", "made-up-auditor", "/oversight", "made-up-committee"),
     ]
     rest = demo.stderr
     for words in told:

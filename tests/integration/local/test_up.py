@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
+from referral.cli import run
 from referral.cli.stack import cast
 from tests.harness.waiting import PATIENCE_S, comes
 
@@ -79,12 +80,13 @@ def first_line(process: subprocess.Popen[str]) -> dict[str, Any]:
 
 @pytest.mark.timeout(570)  # two starts of everything
 def test_up_is_ready_restarts_what_dies_starts_again_after_a_kill_and_ends_with_ctrl_c(
-    up: Callable[..., subprocess.Popen[str]], data: Path
+    up: Callable[..., subprocess.Popen[str]], data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Two starts on one folder: the first is killed, and the next one works in a shell that has sourced the first."""
     process = up("--json", "--drill")
     told = first_line(process)
     ready(told, data)
+    toured(told, data, capsys)
     second = up("--json")
     assert second.wait(90) == 2
     assert second.stderr is not None
@@ -104,6 +106,8 @@ def test_up_is_ready_restarts_what_dies_starts_again_after_a_kill_and_ends_with_
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 0
     assert not mentioning(data)
+    assert run(["tour", "--data", str(data)]) == 2
+    assert "start one in another shell" in capsys.readouterr().err
     assert not list(Path.cwd().glob("oversight-*")), "Faust left a folder in the working folder"
 
 
@@ -126,6 +130,20 @@ def ready(told: dict[str, Any], data: Path) -> None:
     token = cast.load(data).tokens["school-drita"]
     offers = get(told["url"] + "/v1/offers?state=open", headers={"Authorization": f"Bearer {token}"})
     assert offers.status_code == 200, offers.text
+
+
+def toured(told: dict[str, Any], data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The walk of a newcomer: ten stops, and each answers; nobody is named whom the stack does not know."""
+    assert run(["tour", "--json", "--data", str(data)]) == 0
+    stops = json.loads(capsys.readouterr().out)
+    assert len(stops) == 10 and {stop["problem"] for stop in stops} == {""}
+    assert {stop["address"].removeprefix(told["url"]) for stop in stops} >= {"/refer", "/help", "/unverified", "/inbox", "/exercises"}
+    logins = {member.login for member in cast.load(data).staff}
+    assert all(stop["who"] in logins or not stop["secret"] or stop["who"].startswith("the token of") for stop in stops)
+    assert run(["tour", "--no-wait", "--data", str(data)]) == 0
+    screens = capsys.readouterr().out.split("\n\n")
+    assert len([screen for screen in screens if " of 10 · " in screen]) == 10
+    assert all(len(screen.splitlines()) <= 20 for screen in screens), "one stop, one screen"
 
 
 def restarted(told: dict[str, Any]) -> None:
