@@ -35,7 +35,7 @@ def alike(one: Sequence[str], other: Sequence[str]) -> bool:
 
     A limit that runs on has lost the moments that the line took, and working days depend on the week.
     """
-    one = [line.removesuffix(" (drill)") for line in one]
+    one, other = ([line.removesuffix(" (drill)") for line in lines] for lines in (one, other))
     return len(one) == len(other) and all(
         SPAN.sub("+", a) == SPAN.sub("+", b)
         and all(u == v and (u == "d" or abs(int(m) - int(n)) <= 1) for (m, u), (n, v) in zip(SPAN.findall(a), SPAN.findall(b), strict=True))

@@ -34,6 +34,7 @@ NOT_HERE = {
     "transfer-fails": TWO_MOMENTS,
     "care-court-late": TWO_MOMENTS,
     "unknown-municipality": "the door refuses the first line",
+    "exercise-over-of-a-child": "every case of the test's line is an exercise",
     "exclusion-lifted-by-two": "two persons sign in, and the line's desk is a system",
 }
 """Stories that the line tells otherwise, each with the reason."""
