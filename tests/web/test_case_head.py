@@ -56,7 +56,10 @@ def test_the_line_of_steps_and_the_telephones_that_the_procedure_names(world: Wo
         world.run(lambda tx: tx.exec_driver_sql(f"UPDATE intake.offer SET declined_by = 'e' WHERE offer_id = '{police}'"))
         page = person.get(f"/offers/{police}").text
         assert "age 12-14" not in page and "Where the case stands" not in page and "tel:" not in page
-        assert case_number(case) in page, "it can still be named"
+        assert case_number(case) in page and "<p>Trafficking, child</p>" in page, (
+            "it can still be named, and nobody reads where the child is"
+        )
+        assert "<p>Trafficking, child</p>" in person.get(f"/offers/{police}/write").text
     with signed_in(world, "advocate") as person:
         page = person.get(f"/offers/{support}").text
         assert "Linden" in page and "Accepted by your agency" in page

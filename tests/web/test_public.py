@@ -177,6 +177,9 @@ def test_the_desk_reads_corrects_and_confirms(world: World) -> None:
         assert (order.word, order.task_id, order.by) == ("CONFIRM", task, account)
         world.say(case, e.PersonNotNeeded(why=WHY, task_id=task, how="confirmed"))
         assert "Passed on" in asked(visitor, code).text
+        with signed_in(world, "desk") as person:
+            page = person.get(f"/unverified/{task}").text.partition("<main")[2].partition("</main")[0]
+            assert "Prizren" not in page and "12-14" not in page, "where the child is now is no longer this task's to say"
 
 
 def test_refused_reads_as_closed_and_nothing_more(world: World) -> None:

@@ -12,7 +12,9 @@ from selenium.webdriver import Chrome
 
 from referral.domain import events as e
 from referral.domain.case_number import case_number
+from referral.local import ports
 from services.intake import store
+from tests.web.conftest import compiled
 from tests.web.steps import picture, press, send, sign_in, text
 from tests.web.test_inbox import DESK, fields, signed_in
 from tests.web.world import WHY, World, accepted
@@ -107,6 +109,30 @@ def test_a_hand_over_a_link_and_a_closed_case(world: World) -> None:
         assert person.post(path, data=fields(page) | {"word": "REOPEN", "reason": "other", "pathway": ""}).status_code == 303
         given = instruction(world)
         assert (given.word, given.target, given.step, given.track_id) == ("REOPEN", "", "", None)
+
+
+def test_a_task_that_is_settled_says_nothing_of_what_became_of_the_case(world: World) -> None:
+    """Where the child is now, how far the steps are and who is asked: another desk may have the case meanwhile."""
+    world.account("desk", DESK, "en", desk=True)
+    case = begun(world)
+    settled = task(world, case, "no-candidate", "support", 1)
+    with signed_in(world, "desk") as person:
+        page = person.get(f"/tasks/{settled}").text
+        assert "age 12-14 · Prizren" in page and 'class="stages"' in page
+        world.say(case, e.PersonNotNeeded(why=WHY, task_id=settled, how="settled"))
+        main = person.get(f"/tasks/{settled}").text.partition("<main")[2]
+        assert case_number(case) in main and 'class="stages"' not in main and "12-14" not in main and "Prizren" not in main
+
+
+def test_a_task_that_is_settled_does_not_ask_who_was_told(database: str, key_files: tuple[Path, Path]) -> None:
+    with World(database, key_files[0], compiled(), f"http://127.0.0.1:{ports.free(1)[0]}") as world:
+        world.account("desk", DESK, "en", desk=True)
+        case = begun(world)
+        settled = task(world, case, "no-candidate", "support", 1)
+        with signed_in(world, "desk") as person:
+            assert "It is not known who was told" in person.get(f"/tasks/{settled}").text
+            world.say(case, e.PersonNotNeeded(why=WHY, task_id=settled, how="settled"))
+            assert "It is not known who was told" not in person.get(f"/tasks/{settled}").text
 
 
 async def _offers(tx: Any, case_id: str) -> Any:

@@ -45,11 +45,12 @@ class CaseHead:
 def head(
     case_id: str, spot: Spot, pathway: str, say: Words, name: Name, *, ended: bool = False, stages: tuple[Stage, ...] = ()
 ) -> CaseHead:
-    """Return the head of a case. ended: the reader's part is over, and the age band is not shown any more."""
+    """Return the head of a case. ended: the reader's part is over, and the age band is not shown any more, nor the municipality, which is
+    where the child is now."""
     parts = (
         name("pathway", pathway) if pathway else "",
         say("case.age", band=name("age-band", spot.age_band)) if spot.age_band and not ended else "",
-        name("municipality", spot.found_in) if spot.found_in else "",
+        name("municipality", spot.found_in) if spot.found_in and not ended else "",
     )
     return CaseHead(
         number=case_number(case_id),

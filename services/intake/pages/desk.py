@@ -66,8 +66,9 @@ async def task(call: PageRequest) -> Response:
     if data.task.about == UNCONFIRMED:
         return RedirectResponse(f"/unverified/{data.task.task_id}", status_code=303)
     name = call.pages.render.name(call.visit)
-    asked = {offer.offer_id: told.asked_of(offer, name("agency", offer.agency)) for offer in data.offers}
+    asked: dict[str, told.Asked] = {}  # a desk whose part is over does not read who is asked now
     if data.task.closed_at is None:
+        asked = {offer.offer_id: told.asked_of(offer, name("agency", offer.agency)) for offer in data.offers}
         asked[data.task.task_id] = told.asked_of(data.task, _own(call))
     return _page(call, data, lines=told.once((await inbox.told_lines(call, asked)).values()))
 

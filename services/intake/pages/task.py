@@ -107,17 +107,18 @@ def offered(task: Task, choices: Choices, now: Situation) -> tuple[str, ...]:
 def view(
     task: Task, spot: Spot, choices: Choices, now: Situation, say: Words, name: Name, at: int, *, stages: tuple[Stage, ...] = ()
 ) -> TaskView:
-    """Return the view of a task. at: now, µs UTC. stages: where the case stands."""
+    """Return the view of a task. at: now, µs UTC. stages: where the case stands; not shown once the task is settled."""
+    settled = task.closed_at is not None
     known = (
         ("offer.step", name("step", task.step) if task.step else ""),
         ("offer.asked", relative_time.clock(say, task.opened_at, at)),
-        ("task.repeat", relative_time.clock(say, task.due, at) if task.due is not None and task.closed_at is None else ""),
+        ("task.repeat", relative_time.clock(say, task.due, at) if task.due is not None and not settled else ""),
         ("task.linked", ", ".join(f"{case_number(link.case_id)} ({say('link.' + link.how)})" for link in now.links)),
     )
     return TaskView(
         title=name("about", task.about),
-        head=case_head.head(task.case_id, spot, task.pathway or now.pathway, say, name, stages=stages),
-        settled=task.closed_at is not None,
+        head=case_head.head(task.case_id, spot, task.pathway or now.pathway, say, name, ended=settled, stages=() if settled else stages),
+        settled=settled,
         default=say("task.default", code=name("decision", now.default)) if now.default else _proposed(now, say, name),
         facts=tuple((say(term), value) for term, value in known if value),
         orders=tuple(_order(word, task, choices, now, say, name, at) for word in offered(task, choices, now)),

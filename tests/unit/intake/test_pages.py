@@ -108,7 +108,7 @@ def test_what_needs_an_answer_is_on_top_and_the_nearest_limit_first() -> None:
     assert late is not None and late.tone == "late" and late.left == "Late by 1 minute"
     assert case.cards[0].line == "role:police-thbs" and call.cards[0].line == "agency:police-prizren"
     assert case.head.line == "age age-band:12-14 · municipality:prizren" and call.cards[0].href == "/calls/call"
-    assert found.ended[0].head.line == "municipality:prizren", "whoever is not asked any more is not shown the age band"
+    assert found.ended[0].head.line == "", "whoever is not asked any more is shown neither the age band nor where the child is now"
 
 
 def test_cards_of_one_case_stand_together_at_the_place_of_the_most_urgent() -> None:

@@ -121,7 +121,7 @@ async def headed(tx: AsyncConnection, call: PageRequest, about: Offer | Task) ->
     """Return the head of a page about the case of an offer or task that the person may see."""
     spots = await locations.spots(tx, call.pages.door.keys, [about.case_id])
     say, visit = call.pages.render.say(call.visit), call.visit
-    spot, ended = spots.get(about.case_id, Spot()), about.closed_at is not None
+    spot, ended = spots.get(about.case_id, Spot()), about.closed_at is not None or getattr(about, "declined_by", None) is not None
     return case_head.head(about.case_id, spot, about.pathway, say, call.pages.render.name(visit), ended=ended)
 
 
