@@ -69,13 +69,15 @@ class Answer(Struct, frozen=True, kw_only=True):
 
     at: µs UTC.
     became: None until routing has decided; empty when the answer took effect; else the reason why it changed nothing.
-    login: of the account that answered; empty for an agency's system.
+    login: of the account that answered; empty for an agency's system, and for a person of another agency than the reader's.
+    agency: of that person; empty for all others.
     """
 
     word: str
     at: int
     became: str | None
     login: str
+    agency: str = ""
 
     def __repr__(self) -> str:
         return f"Answer({self.word} {self.became})"

@@ -165,13 +165,14 @@ async def answered(tx: AsyncConnection, decided: str, **values: object) -> None:
     await tx.execute(_ANSWERED, {"decided": decided, **values})
 
 
-async def answers(tx: AsyncConnection, offer_id: str) -> tuple[Answer, ...]:
-    """Return every answer to an offer, the oldest first, with the login of the person who gave it."""
+async def answers(tx: AsyncConnection, offer_id: str, reader: str) -> tuple[Answer, ...]:
+    """Return every answer to an offer, the oldest first. reader: an agency; people of others are named by their agency alone."""
     sql = (
-        "SELECT a.word, a.at, a.became, coalesce(who.login, '') AS login FROM intake.answer a "
+        "SELECT a.word, a.at, a.became, coalesce(CASE WHEN who.agency = :reader THEN who.login END, '') AS login, "
+        "coalesce(CASE WHEN who.agency <> :reader THEN who.agency END, '') AS agency FROM intake.answer a "
         "LEFT JOIN intake.account who ON who.id = a.account WHERE a.offer_id = :id ORDER BY a.at, a.decided_id"
     )
-    return tuple(Answer(**row._mapping) for row in await rows(tx, sql, {"id": offer_id}))
+    return tuple(Answer(**row._mapping) for row in await rows(tx, sql, {"id": offer_id, "reader": reader}))
 
 
 _HOLDER = (

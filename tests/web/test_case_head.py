@@ -65,6 +65,23 @@ def test_the_line_of_steps_and_the_telephones_that_the_procedure_names(world: Wo
         assert "Linden" in page and "Accepted by your agency" in page
 
 
+def test_people_of_another_agency_are_named_by_their_agency(world: World) -> None:
+    """A desk recorded what an agency said on the telephone; both read that it did, and neither who of the other's staff."""
+    world.account("shelter.night", SHELTER)
+    world.account("desk.officer", DESK, desk=True)
+    case = world.case("prizren")
+    offer = world.offer(case, SHELTER, "shelter", reach=Reach.PHONE)
+    with signed_in(world, "shelter.night") as person, signed_in(world, "desk.officer") as desk:
+        for one, where in ((person, f"/offers/{offer}"), (desk, f"/calls/{offer}")):
+            form = fields(one.get(where).text)
+            assert one.post(f"{where}/answer", data=form | {"word": "ACKNOWLEDGE", "key": where}).status_code == 303
+        theirs, ours = (
+            one.get(where).text.partition("<main")[2] for one, where in ((person, f"/offers/{offer}"), (desk, f"/calls/{offer}"))
+        )
+    assert "desk.officer" not in theirs and "shelter.night" in theirs and "Municipal child protection desk" in theirs
+    assert "shelter.night" not in ours and "desk.officer" in ours and "Linden" in ours
+
+
 def test_an_offer_on_hold_is_shown(world: World) -> None:
     world.account("duty", POLICE)
     case = world.case("prizren")

@@ -7,13 +7,13 @@ answer.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from starlette.datastructures import QueryParams
 
 from referral.errors import Rejected
-from referral.runtime.i18n import Words
+from referral.runtime.i18n import Name, Words
 from services.intake.model import Answer
 from services.intake.pages import relative_time
 from services.intake.pages.forms import Entered
@@ -59,7 +59,7 @@ def seen(query: QueryParams, where: str, visit: Visit, say: Words) -> Sent | Non
     return Sent(title=say("sent.title", word=say(f"word.{sent[0]}")), means=f"{say('sent.received', time=time)} {say('seen.next')}")
 
 
-def saved(query: QueryParams, where: str, visit: Visit, say: Words, name: Callable[[str, str], str]) -> Sent | None:
+def saved(query: QueryParams, where: str, visit: Visit, say: Words, name: Name) -> Sent | None:
     """Return the confirmation in the link of the case file: a section was saved, or a draft kept or discarded."""
     sent = _taken(query, where, visit)
     if sent is None:
@@ -94,35 +94,40 @@ def kept_at(at: int, visit: Visit, say: Words) -> str:
     return say("write.at", time=relative_time.clock(say, at, visit.now))
 
 
-def became(query: QueryParams, where: str, visit: Visit, say: Words, answers: Sequence[Answer]) -> Sent | None:
+def became(query: QueryParams, where: str, visit: Visit, say: Words, name: Name, answers: Sequence[Answer]) -> Sent | None:
     """Return the effect of the answer in the link of an offer. said: all answers to the offer, the oldest first."""
     sent = _taken(query, where, visit)
     if sent is None:
         return None
     word, at = sent
     mine = next((answer for answer in answers if (answer.word, answer.at) == sent), Answer(word=word, at=at, became=None, login=""))
-    name, time = say(f"word.{word}"), relative_time.clock(say, at, visit.now)
+    said, time = say(f"word.{word}"), relative_time.clock(say, at, visit.now)
     if mine.became is None:
-        return Sent(title=say("sent.title", word=name), means=say("sent.waiting", time=time))
+        return Sent(title=say("sent.title", word=said), means=say("sent.waiting", time=time))
     if not mine.became:
-        return Sent(title=say("sent.title", word=name), means=say("sent.counts", time=time), counts=True)
-    means = f"{say('sent.received', time=time)} {_why(mine, answers, say, visit.now)}"
-    return Sent(title=say("sent.nothing", word=name), means=means, counts=False)
+        return Sent(title=say("sent.title", word=said), means=say("sent.counts", time=time), counts=True)
+    means = f"{say('sent.received', time=time)} {_why(mine, answers, say, name, visit.now)}"
+    return Sent(title=say("sent.nothing", word=said), means=means, counts=False)
 
 
-def line(answer: Answer, answers: Sequence[Answer], say: Words, now: int) -> str:
+def line(answer: Answer, answers: Sequence[Answer], say: Words, name: Name, now: int) -> str:
     """Return one line of the offer's history of answers: time, person, word and effect."""
-    who = answer.login or say("sent.system")
-    effect = say("sent.open") if answer.became is None else say("sent.effect") if not answer.became else _why(answer, answers, say, now)
-    return f"{relative_time.clock(say, answer.at, now)} · {who} · {say(f'word.{answer.word}')}: {effect}"
+    told = say("sent.open") if answer.became is None else say("sent.effect")
+    effect = _why(answer, answers, say, name, now) if answer.became else told
+    return f"{relative_time.clock(say, answer.at, now)} · {_who(answer, say, name)} · {say(f'word.{answer.word}')}: {effect}"
 
 
-def _why(mine: Answer, answers: Sequence[Answer], say: Words, now: int) -> str:
+def _who(answer: Answer, say: Words, name: Name) -> str:
+    """Return who gave an answer: a colleague, another agency's person by that agency, or the agency's system."""
+    return answer.login or (name("agency", answer.agency) if answer.agency else say("sent.system"))
+
+
+def _why(mine: Answer, answers: Sequence[Answer], say: Words, name: Name, now: int) -> str:
     """Return the reason why an answer changed nothing: a colleague's earlier answer, else routing's reason. An exclusion is never shown."""
     first = next((answer for answer in reversed(answers) if answer.became == "" and answer.at <= mine.at and answer is not mine), None)
     if first is not None:
         time = relative_time.clock(say, first.at, now)
-        return say("became.colleague", who=first.login or say("sent.system"), word=say(f"word.{first.word}"), time=time)
+        return say("became.colleague", who=_who(first, say, name), word=say(f"word.{first.word}"), time=time)
     return say.first(f"became.{mine.became}", "became.other")
 
 

@@ -140,7 +140,7 @@ async def _decided(call: PageRequest, offer_id: str, word: str, at: int) -> None
     until = time.monotonic() + call.pages.patience_s
     while time.monotonic() < until:
         async with call.pages.door.begin() as tx:
-            answers = await store.answers(tx, offer_id)
+            answers = await store.answers(tx, offer_id, call.visit.who.agency)
         if any(answer.became is not None for answer in answers if (answer.word, answer.at) == (word, at)):
             return
         await asyncio.sleep(LOOK_S)
@@ -169,8 +169,8 @@ async def beside(tx: AsyncConnection, call: PageRequest, offer: Offer) -> Beside
     live = offer.closed_at is None and offer.declined_by is None
     return Beside(
         spot=spot,
-        answers=await store.answers(tx, offer.offer_id),
-        who=(await store.holders(tx, [offer.offer_id])).get(offer.offer_id, ""),
+        answers=await store.answers(tx, offer.offer_id, agency),
+        who=(await store.holders(tx, [offer.offer_id])).get(offer.offer_id, "") if agency == offer.agency else "",
         stages=case_head.stages(case_head.steps(policy, offer.pathway), track, agency, say, name) if live else (),
         contacts=contacts.contacts(call.pages.door.lists(), offer, track, spot.desk) if agency == offer.agency else (),
     )
@@ -262,8 +262,8 @@ def offer_page(
         shown=shown,
         entered=entered or Entered(),
         errors={field: say(key, count=WORDS_LIMIT, code=entered.refusal if entered else "") for field, key in (errors or {}).items()},
-        sent=confirmation.became(call.request.query_params, here, visit, say, known.answers),
-        said=[confirmation.line(answer, known.answers, say, visit.now) for answer in known.answers],
+        sent=confirmation.became(call.request.query_params, here, visit, say, name, known.answers),
+        said=[confirmation.line(answer, known.answers, say, name, visit.now) for answer in known.answers],
         key=secrets.token_hex(16),
         action_href=f"{here}/answer",
         words_limit=WORDS_LIMIT,

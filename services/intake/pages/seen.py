@@ -49,7 +49,7 @@ async def cases(call: PageRequest) -> tuple[Waits, ...]:
     first: dict[str, Offer] = {}
     for offer in await waiting(call):
         async with call.pages.door.begin() as tx:
-            answers = await store.answers(tx, offer.offer_id)
+            answers = await store.answers(tx, offer.offer_id, offer.agency)
         if not any(answer.word == SEEN and answer.became is None for answer in answers):
             first.setdefault(case_number(offer.case_id), offer)
     return tuple(Waits(number, labels.time(say, offer.due, offer.due_what, now)) for number, offer in first.items())

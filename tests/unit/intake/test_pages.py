@@ -261,11 +261,11 @@ def test_what_the_door_refuses_is_told_beside_its_field() -> None:
 def test_nobody_can_send_a_link_that_claims_an_answer() -> None:
     visit = Visit("token", None, b"", "en", NOW)
     query = QueryParams(confirmation.link("/offers/o", "ACCEPT", NOW, "token").partition("?")[2])
-    found = confirmation.became(query, "/offers/o", visit, SAY, ())
+    found = confirmation.became(query, "/offers/o", visit, SAY, name, ())
     assert found is not None and found.title == "Sent: Accept" and "at 03:00" in found.means
-    assert confirmation.became(query, "/offers/other", visit, SAY, ()) is None
-    assert confirmation.became(query, "/offers/o", Visit("another", None, b"", "en", NOW), SAY, ()) is None
-    assert confirmation.became(QueryParams("sent=ACCEPT.1.x"), "/offers/o", visit, SAY, ()) is None
+    assert confirmation.became(query, "/offers/other", visit, SAY, name, ()) is None
+    assert confirmation.became(query, "/offers/o", Visit("another", None, b"", "en", NOW), SAY, name, ()) is None
+    assert confirmation.became(QueryParams("sent=ACCEPT.1.x"), "/offers/o", visit, SAY, name, ()) is None
 
 
 def test_codes_told_from_traits_have_names_and_what_was_written_stays() -> None:
