@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from selenium.webdriver import Chrome
 
@@ -13,6 +14,7 @@ from tests.web.steps import field, send, sign_in, text
 from tests.web.test_inbox import fields, signed_in
 from tests.web.world import MINUTE, World, accepted
 
+NOTICE: dict[str, Any] = {"kind": OfferKind.NOTIFY, "role": "child-rights-coordinator", "words": ("ACKNOWLEDGE",), "shows": ()}
 POLICE, DESK, COORDINATOR, ADVOCATE = "police-prizren", "desk-prizren", "coordinator-prizren", "advocate-prizren"
 
 
@@ -59,13 +61,18 @@ def test_a_coordinator_sees_how_far_each_case_is_and_each_reading_is_recorded(wo
     account = world.account("coordinator", COORDINATOR)
     case, other = world.case("prizren"), world.case("prizren")
     run = world.track(case)
-    notice = world.offer(case, COORDINATOR, "coordinator", track_id=run, kind=OfferKind.NOTIFY, words=("ACKNOWLEDGE",), shows=())
+    notice = world.offer(case, COORDINATOR, "coordinator", track_id=run, **NOTICE)
+    world.account("told", POLICE)
+    world.offer(case, POLICE, "duty-record", track_id=run, **NOTICE | {"role": "police-thbs"})
     support = world.offer(case, ADVOCATE, "support", track_id=run)
     world.say(case, accepted(support, world.now() + 90 * MINUTE))
     with signed_in(world, "coordinator") as person:
         before = person.get("/overview").text
         assert "Advocate" not in before and not [e for e in world.queued() if isinstance(e, SectionDisclosed)]
         page = person.post("/overview/progress", data=fields(before)).text
+    with signed_in(world, "told") as police:  # told that there is a case, not how each step of it goes
+        own = police.get("/overview").text
+        assert "/overview/progress" not in own and case_number(case) not in police.post("/overview/progress", data=fields(own)).text
     assert case_number(case) in page and case_number(other) not in page
     assert "Advocate and social worker: accepted" in page and "(example)" not in re.sub(r"<header>.*?</header>", "", page, flags=re.S)
     [read] = [event for event in world.queued() if isinstance(event, SectionDisclosed)]
@@ -78,7 +85,7 @@ def test_the_overview_on_a_phone(world: World, measuring: Chrome) -> None:
     case = world.case("prizren")
     run = world.track(case)
     world.offer(case, "csw-leposaviq", "support", track_id=run, reach=Reach.PHONE)
-    world.offer(case, COORDINATOR, "coordinator", track_id=run, kind=OfferKind.NOTIFY, words=("ACKNOWLEDGE",), shows=())
+    world.offer(case, COORDINATOR, "coordinator", track_id=run, **NOTICE)
     for login in ("desk", "coordinator"):
         measuring.delete_all_cookies()
         sign_in(measuring, world, login)

@@ -20,6 +20,8 @@ from services.intake.pages.page_request import PageRequest
 DAY_US = 24 * 60 * 60 * 1_000_000
 INFORMED = 50
 """Most cases of which one page shows the progress (ours); the newest."""
+COORDINATOR = "child-rights-coordinator"
+"""Role whose notice lets its agency follow a case. Whoever is only told that there is one (police, without identity) follows nothing."""
 FOUND = 20
 """Most links of one search (ours): a case has some steps at one agency, and a number has hardly ever two cases."""
 
@@ -74,7 +76,7 @@ async def _informed(tx: AsyncConnection, agency: str, account: str) -> dict[str,
     """Return case id → the newest notice to the agency about it, of the newest cases."""
     notices: dict[str, Offer] = {}
     for offer in await store.offers_since(tx, agency, account, 0):
-        if offer.kind == "NOTIFY" and offer.state != "CANCELLED":
+        if _coordinates(offer):
             notices.setdefault(offer.case_id, offer)
     return dict(list(notices.items())[:INFORMED])
 
@@ -126,5 +128,10 @@ async def _page(
         links=links,
         heads=heads,
         exercises=any(place.coordinator == who.agency for place in render.policy().municipalities.values()),
-        informed=any(offer.kind == "NOTIFY" for offer in offers),
+        informed=any(_coordinates(offer) for offer in offers),
     )
+
+
+def _coordinates(offer: Offer) -> bool:
+    """Return whether an offer is the notice of a coordinator."""
+    return offer.kind == "NOTIFY" and offer.role == COORDINATOR and offer.state != "CANCELLED"
