@@ -208,9 +208,9 @@ async def _propose(desk: Desk, act: OfferSwap) -> None:
 
 async def _answer(desk: Desk, act: AnswerSwap) -> None:
     row = (await desk.tx.execute(_SWAP, {"id": act.swap, "agency": desk.change.agency})).one_or_none()
-    if row is None or act.word not in WORDS:
+    mine = row is not None and may(act, desk.change.by, head=desk.head, giver=row.giver, taker=row.taker)
+    if row is None or not mine or act.word not in WORDS:  # another's swap is answered as one that never was
         raise Rejected("gone", "swap", "there is no such swap")
-    desk.allow(giver=row.giver, taker=row.taker)
     if row.state != "OPEN":
         raise Rejected("gone", "swap", "it was answered before")
     if act.word == "TAKEN":
