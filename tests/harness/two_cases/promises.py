@@ -11,6 +11,7 @@ from referral.domain.case import Case, Track, holds, next_due, offers_of, open_o
 from referral.domain.evolve import evolve
 from referral.domain.inputs import Due, Input
 from referral.domain.policy import Policy
+from referral.domain.policy.procedure import Pathway
 from referral.domain.rules.conditions import case_marks
 from referral.domain.rules.consent import is_withdrawn
 from referral.domain.rules.duties import duties
@@ -91,6 +92,17 @@ def _offer_is_allowed(case: Case, event: e.OfferOpened, excluded: set[str], poli
     if pathway.consent.needed and not step.without_consent and consent is not None and consent.state is e.ConsentState.GIVEN and not lives:
         assert not consent.recipients or event.agency in consent.recipients
         assert not consent.scope or set(event.shows) <= set(consent.scope)
+    _shown_is_given(case, event, pathway, policy)
+
+
+def _shown_is_given(case: Case, event: e.OfferOpened, pathway: Pathway, policy: Policy) -> None:
+    """A step is shown what the procedure gives its seat, and nothing else; what it writes is a part of that. Without a consent that the
+    procedure needs nothing tells who the person is."""
+    rule = pathway.by_id[event.step].seats[event.seat]
+    assert set(rule.writes) <= set(rule.shows), f"{event.step} writes what it does not read"
+    assert set(event.shows) <= set(rule.shows), f"{event.step} is shown {set(event.shows) - set(rule.shows)}"
+    if pathway.consent.needed and "consent=given" not in case_marks(case, case.at):
+        assert not [section for section in event.shows if policy.sections[section].personal], f"{event.step} without consent"
 
 
 def _nothing_is_parked(case: Case, now: int, policy: Policy) -> None:

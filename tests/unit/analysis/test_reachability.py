@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from msgspec import structs
@@ -14,9 +15,9 @@ from referral.analysis.reachability.findings import findings, notes
 from referral.analysis.reachability.invariants import wrongs
 from referral.analysis.reachability.tally import who
 from referral.analysis.reachability.tasks import Task, alike, every, tasks
-from referral.analysis.reachability.walk import Way, inputs
-from referral.analysis.reachability.world import START, Given
-from referral.domain.events import OfferOpened
+from referral.analysis.reachability.walk import Walker, Way, inputs
+from referral.analysis.reachability.world import START, Given, World
+from referral.domain.events import ConsentState, OfferOpened
 from referral.domain.policy.procedure import Pathway
 from tests.stories.teller import policy
 
@@ -97,6 +98,41 @@ def test_an_offer_that_should_not_be_is_seen(changes: dict[str, object], says: s
                 return
         before = done.case
     raise AssertionError("health was never asked")
+
+
+@pytest.mark.parametrize("pathway", [one for one in SHIPPED.current if one.consent.needed], ids=lambda pathway: pathway.id)
+def test_a_consent_to_some_sections_is_kept_on_the_whole_way(pathway: Pathway) -> None:
+    task = next(task for task in every(pathway, SHIPPED, ("prizren",)) if task.consent and task.consent.state is ConsentState.GIVEN)
+    assert task.consent is not None
+    shown = 0
+    for section in SHIPPED.sections:
+        agreed = structs.replace(task.consent, scope=(section,))
+        given = Given(START, Pace.LATE, task.traits, agreed)
+        way = Walker(pathway).go(World(SHIPPED, given), Way(given), branches=False)
+        assert way.wrong == [] and way.offers > 0
+        shown += sum(opened.shows == (section,) for opened in offers(way))
+    assert shown > 0, "the scope lets something through"
+    wide, narrow = offers(way)[0], structs.replace(task.consent, scope=("location",))
+    assert way.last is not None
+    case = structs.replace(way.last.case, consent=narrow)
+    found = list(wrongs(None, case, structs.replace(wide, shows=("identity",)), START, SHIPPED))
+    assert any("is shown identity" in one for one in found), "and a wider offer is seen"
+
+
+def test_a_seat_that_writes_what_it_does_not_read_is_seen() -> None:
+    _, way = calm()
+    police = next(opened for opened in offers(way) if opened.step == "police")
+    seat = replace(CHILD.by_id["police"].seats[0], writes=("identity", "medical"))
+    wider = replace(CHILD, steps=tuple(replace(step, seats=(seat,)) if step.id == "police" else step for step in CHILD.steps))
+    assert way.last is not None
+    policy = replace(SHIPPED, pinned={**SHIPPED.pinned, CHILD.digest: wider})
+    found = list(wrongs(None, way.last.case, police, START, policy))
+    assert found == [f"{police.service} may write medical, which police does not show"]
+
+
+def offers(way: Way) -> list[OfferOpened]:
+    """Every offer of a way, the oldest first."""
+    return [event for done in inputs(way.last) for event in done.events if isinstance(event, OfferOpened)]
 
 
 def test_whoever_is_excluded_or_locks_up_must_not_be_asked() -> None:
