@@ -6,7 +6,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Each of these kills every system call of a process in turn when `make faults` asks for it.
 STRUCK := tests/faults/test_log_kills.py tests/faults/test_witness_kills.py tests/faults/test_oversight_kills.py tests/faults/test_rewound.py tests/integration/notifier/test_channel_kills.py
 
-.PHONY: help setup check test faults interop attacks bench year generate stories up demo lock
+.PHONY: help setup check test faults interop attacks bench year generate stories pictures up demo lock
 
 help: ## this table
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -38,7 +38,7 @@ test: check .venv/broker.aot ## every test but the long ones, as CI runs them: c
 
 faults: setup ## kill every process in turn, under load; SEED=n repeats a run
 	REFERRAL_KILL_STEP=1 $(BIN)/pytest -q $(STRUCK)
-	$(BIN)/pytest -q -m long tests/integration
+	$(BIN)/pytest -q -m long tests/integration tests/web
 	$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED))
 
 interop: setup ## let programs of other people read what we write: Go, TypeScript, Java
@@ -57,6 +57,9 @@ year: setup ## live a year of 400 made-up cases for the oversight figures
 
 stories: setup ## run the stories, and write anew what follows from each
 	$(BIN)/pytest -q tests/stories --update
+
+pictures: setup ## take the pictures of docs/story.md again, and count taps and typed characters anew
+	REFERRAL_STORY=write $(BIN)/pytest -q tests/web/test_story.py
 
 up: setup ## start the whole line here, with addresses and demo accounts; Ctrl-C ends it
 	$(BIN)/referral up

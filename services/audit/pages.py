@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from referral.domain.case_number import case_number
 from referral.domain.local_time import LOCAL, local
 from referral.errors import Malformed
 from referral.proof.history import words as history
@@ -193,6 +194,7 @@ class Pages:
             call,
             "case.html",
             case_id=case_id,
+            number=case_number(case_id),
             entries=len(read.entries),
             rows=case_view.rows(read.entries, key, marks, texts),
             readings=case_view.readings(read.entries, key, texts),
