@@ -296,7 +296,9 @@ def over(line: Probe) -> None:
                     line.wrong.append(f"over: {name} {request} shows {sorted(more)}")
 
 
-@pytest.mark.parametrize(("pathways", "thin"), [(FEW, 4), pytest.param(EVERY, 1, marks=pytest.mark.long)], ids=["one", "seven"])
+@pytest.mark.parametrize(
+    ("pathways", "thin"), [(FEW, 4), pytest.param(EVERY, 1, marks=[pytest.mark.long, pytest.mark.timeout(1200)])], ids=["one", "seven"]
+)
 def test_every_cell(database: str, key_files: tuple[Path, Path], pathways: tuple[str, ...], thin: int) -> None:
     with World(database, key_files[0], POLICY) as world:
         made = list(cases.cases(world, pathways))
