@@ -22,7 +22,9 @@ from tests.harness import flood, reports
 from tests.harness.line import intake_stack
 
 ONES, PAIRS, AT_ONCE, BUSY = 500, 200, 8, 16
-"""Requests one after another; pairs whose times are compared, so many at once; connections of the flood."""
+"""Requests one after another; pairs of codes whose times are compared, so many at once; connections of the flood."""
+REFERRED = 60
+"""Pairs of reports whose times are compared, one after another (two comparisons): no limit of the page is reached."""
 REPORTS = 3_000
 DESK = "desk-prizren"
 Answer = tuple[float, int, bytes]
@@ -154,12 +156,12 @@ async def _times(made: Stack, page: Page) -> AsyncIterator[Row]:
         await connection.execute(f"UPDATE intake.casefile SET erasing_at = 1 WHERE case_id = ({newest})")
     say(f"{PAIRS} pairs of codes, {AT_ONCE} at once")
     for name, other in (("one that was never given out", None), ("one whose case is erased", gone)):
-        ours, theirs = await _pairs(made, [(page.look(code), page.look(other or _guess())) for _ in range(PAIRS)])
+        ours, theirs = await _pairs(made, [(page.look(code), page.look(other or _guess())) for _ in range(PAIRS)], AT_ONCE)
         for share in (0.5, 0.99):
             yield _ratio(f"time of a right code, p{share * 100:.0f}", ours, theirs, share, f"the time of {name}")
     say("pairs of reports: a child whom others have referred, and one whom nobody knows; two municipalities")
     half = []
-    for n in range(40):
+    for n in range(REFERRED):
         known = {"need.child": "Made-Up", "found_in": towns[n % len(towns)]}
         half.append((page.report(f"10.201.{n}.1", **known), page.report(f"10.202.{n}.1", **known | {"need.child": _guess()})))
     for name, pairs in (
@@ -168,11 +170,11 @@ async def _times(made: Stack, page: Page) -> AsyncIterator[Row]:
             "a municipality",
             [
                 (page.report(f"10.203.{n}.1", found_in=towns[n % len(towns)]), page.report(f"10.204.{n}.1", found_in="unknown"))
-                for n in range(40)
+                for n in range(REFERRED)
             ],
         ),
     ):
-        ours, theirs = await _pairs(made, pairs)
+        ours, theirs = await _pairs(made, pairs, 1)
         for share in (0.5, 0.99):
             yield _ratio(f"time of a report about {name}, p{share * 100:.0f}", ours, theirs, share, "the time of an unknown one")
 
@@ -187,16 +189,16 @@ def _code(body: bytes) -> str:
     return found[1]
 
 
-async def _pairs(made: Stack, pairs: Sequence[tuple[bytes, bytes]]) -> tuple[Answers, Answers]:
+async def _pairs(made: Stack, pairs: Sequence[tuple[bytes, bytes]], at_once: int) -> tuple[Answers, Answers]:
     """Ask both of each pair on one connection, in turn the one and the other first. Return the answers of each side."""
-    lines, sides = [Line(made.url("intake")) for _ in range(AT_ONCE)], ([], [])  # type: ignore[var-annotated]
+    lines, sides = [Line(made.url("intake")) for _ in range(at_once)], ([], [])  # type: ignore[var-annotated]
 
     async def run(line: Line, mine: Sequence[tuple[bytes, bytes]]) -> None:
         for n, pair in enumerate(mine):
             for side in (0, 1) if n % 2 else (1, 0):
                 sides[side].append(await line.ask(pair[side]))
 
-    await asyncio.gather(*(run(line, pairs[n::AT_ONCE]) for n, line in enumerate(lines)))
+    await asyncio.gather(*(run(line, pairs[n::at_once]) for n, line in enumerate(lines)))
     return sides
 
 

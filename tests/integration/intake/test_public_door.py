@@ -125,7 +125,7 @@ def one_place(accepted: int) -> bool:
 
 def test_many_at_once_are_no_more_than_one_after_another(world: World) -> None:
     """The count follows the commit: as many as the strangers' connections may be under way at the limit."""
-    with world.client(headers=EN) as visitor, ThreadPoolExecutor(16) as crowd_:
+    with world.client(headers=EN) as visitor, ThreadPoolExecutor(64) as crowd_:
         form = opened(visitor)
         found = taken(list(crowd_.map(lambda _: sent(visitor, form, "203.0.113.7"), range(64))))
     assert limits.FROM_ONE_PLACE / 2 <= found < limits.FROM_ONE_PLACE + context.STRANGERS
