@@ -386,7 +386,7 @@ def test_a_desk_reads_a_page_of_many_at_once_and_refuses_what_it_saw(world: Worl
         pages_ = [person.get(f"/unverified?page={n}").text for n in (1, 2, 3, 9, "x", "-1", "9" * 99)]
         tasks = [re.findall(r'href="/unverified/([0-9a-f-]{36})"', page) for page in pages_]
         assert len(set(tasks[0] + tasks[1] + tasks[2])) == 60 and tasks[3] == tasks[2] and tasks[4] == tasks[5] == tasks[0]
-        assert "70 wait" in html.unescape(person.get("/inbox").text)
+        assert "Waiting: 70;" in html.unescape(person.get("/inbox").text)
         read = person.post("/unverified/read", data=carried(pages_[1]))
         assert len(re.findall(r"Made up \d", read.text)) == waiting.PAGE and "Page 2 of 3" in read.text
         disclosed = [event for event in world.queued() if isinstance(event, e.SectionDisclosed)]
