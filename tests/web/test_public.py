@@ -57,6 +57,20 @@ def reported(visitor: httpx.Client, **more: str) -> httpx.Response:
     return visitor.post("/refer", data=opened(visitor) | GIVEN | {"at": "check", "go": "send"} | more)
 
 
+def sent(visitor: httpx.Client, form: dict[str, str], address: str = "", **more: str) -> httpx.Response:
+    """A whole form with a key of its own, as the proxy passes it on."""
+    key = {"key": uuid.uuid4().hex}
+    headers = {"X-Forwarded-For": address} if address else {}
+    return visitor.post("/refer", data=form | key | GIVEN | {"at": "check", "go": "send"} | more, headers=headers)
+
+
+def taken(answers: list[httpx.Response]) -> int:
+    """How many were accepted; every other one was told whom to call."""
+    refused = [answer for answer in answers if answer.status_code != 200]
+    assert all(answer.status_code == 429 and 'href="tel:' in answer.text for answer in refused)
+    return len(answers) - len(refused)
+
+
 def code_of(answer: httpx.Response) -> str:
     found = CODE.search(answer.text)
     assert answer.status_code == 200 and found, answer.text
@@ -137,6 +151,16 @@ def test_the_number_to_call_comes_first(world: World, language: str) -> None:
         for at in ("danger", "about", "words", "you"):
             page = visitor.post("/refer", data=form | GIVEN | {"at": at, "go": "next"}).text
             assert "numbers now" in page and page.index(f'href="tel:{NUMBER}"') < page.index("<h1>"), at
+
+
+def test_another_language_shows_the_same_page(world: World) -> None:
+    """`/refer` has the language in its own form, so that what was typed stays."""
+    with world.client(headers={"Accept-Language": "sq"}) as visitor:
+        for path in ("/help", "/refer/receipt"):
+            language = re.search(r'<form class="language".*?</form>', visitor.get(path).text, re.DOTALL)
+            assert language is not None
+            answer = visitor.post("/refer/language", data=carried(language[0]) | {"language": "en"})
+            assert (answer.status_code, answer.headers["location"]) == (303, path)
 
 
 def test_the_desk_reads_corrects_and_confirms(world: World) -> None:

@@ -10,13 +10,14 @@ import hashlib
 import socket
 import threading
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
 import msgspec
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.applications import Starlette
 
@@ -247,6 +248,26 @@ class World:
             return digest.hexdigest()
 
         return self.run(read)
+
+    @contextmanager
+    def statements(self) -> Iterator[list[str]]:
+        """The connections to the database meanwhile, and the SQL that reaches it."""
+        seen: list[str] = []
+        engine = self.door.engine.sync_engine
+
+        def note(_: Any, __: Any, statement: str, *___: Any) -> None:
+            seen.append(statement)
+
+        def connected(*_: Any) -> None:
+            seen.append("CONNECTION")
+
+        event.listen(engine, "before_cursor_execute", note)
+        event.listen(engine, "engine_connect", connected)
+        try:
+            yield seen
+        finally:
+            event.remove(engine, "before_cursor_execute", note)
+            event.remove(engine, "engine_connect", connected)
 
 
 def opened(agency: str, step: str, due: int, **more: Any) -> OfferOpened:

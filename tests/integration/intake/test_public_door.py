@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import html
 import re
-import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,23 +14,22 @@ import msgspec
 import prometheus_client
 import pytest
 import structlog
-from sqlalchemy import event as of_engine
 from sqlalchemy import text as sql
 
 from referral.domain import events as e
 from referral.domain.policy import Policy
 from referral.runtime.i18n import ENDONYMS
 from referral.runtime.postgres import clock
-from services.intake import context, crowd
+from services.intake import context
 from services.intake.casefile import access
 from services.intake.casefile import write as writing
 from services.intake.messages import strict_json
-from services.intake.public import limits, pages, receipt, waiting
+from services.intake.public import limits, pages, receipt
 from tests.harness.markers import codings
 from tests.web.conftest import compiled
 from tests.web.test_attacks import quiet
 from tests.web.test_inbox import DESK, fields, signed_in
-from tests.web.test_public import CODE, GIVEN, asked, carried, case_of, code_of, opened, submitted, waits
+from tests.web.test_public import CODE, GIVEN, asked, carried, case_of, code_of, opened, sent, submitted, taken, waits
 from tests.web.world import World
 
 pytestmark = pytest.mark.servers
@@ -64,41 +60,6 @@ def naked(database: str, key_files: tuple[Path, Path]) -> Iterator[World]:
     """An inbox that trusts no proxy."""
     with World(database, key_files[0], policy()) as made:
         yield made
-
-
-def sent(visitor: httpx.Client, form: dict[str, str], address: str = "", **more: str) -> httpx.Response:
-    """A whole form with a key of its own, as the proxy passes it on."""
-    key = {"key": uuid.uuid4().hex}
-    headers = {"X-Forwarded-For": address} if address else {}
-    return visitor.post("/refer", data=form | key | GIVEN | {"at": "check", "go": "send"} | more, headers=headers)
-
-
-def taken(answers: list[httpx.Response]) -> int:
-    """How many were accepted; every other one was told whom to call."""
-    refused = [answer for answer in answers if answer.status_code != 200]
-    assert all(answer.status_code == 429 and 'href="tel:' in answer.text for answer in refused)
-    return len(answers) - len(refused)
-
-
-@contextmanager
-def statements(world: World) -> Iterator[list[str]]:
-    """The connections to the database meanwhile, and the SQL that reaches it."""
-    seen: list[str] = []
-    engine = world.door.engine.sync_engine
-
-    def note(_: Any, __: Any, statement: str, *___: Any) -> None:
-        seen.append(statement)
-
-    def open_(*_: Any) -> None:
-        seen.append("CONNECTION")
-
-    of_engine.listen(engine, "before_cursor_execute", note)
-    of_engine.listen(engine, "engine_connect", open_)
-    try:
-        yield seen
-    finally:
-        of_engine.remove(engine, "before_cursor_execute", note)
-        of_engine.remove(engine, "engine_connect", open_)
 
 
 def test_whoever_forges_an_address_is_still_one_sender(world: World) -> None:
@@ -139,7 +100,7 @@ def test_a_teacher_in_the_midst_of_a_flood_is_heard_and_found(world: World) -> N
         flood = [sent(visitor, form, f"203.0.{n % 8}.7", **{"need.happened": f"spam {n % 3}"}) for n in range(limits.CROWD_FOR_ONE + 8)]
         accepted = taken(flood)
         assert limits.CROWD_FOR_ONE / 2 <= accepted <= limits.CROWD_FOR_ONE
-        with statements(world) as seen:
+        with world.statements() as seen:
             assert sent(visitor, form, "203.0.1.7").status_code == 429
         assert [one.split()[0] for one in seen] == ["CONNECTION", "SELECT"], "a refused one costs one look"
         real = sent(visitor, form, "198.51.100.1", **{"need.happened": "Marker-Teacher: he waits for her."})
@@ -179,7 +140,7 @@ def test_guessed_codes_cost_no_look_at_the_database_and_hide_no_right_one(world:
         code = code_of(sent(visitor, opened(visitor), "203.0.113.7"))
         waits(world, case_of(world))
         form = fields(visitor.get("/refer/receipt").text)
-        with statements(world) as seen:
+        with world.statements() as seen:
             guesses = [_guess(visitor, form, n) for n in range(100)]
         assert seen == [] and {answer.status_code for answer in guesses} == {404}
         assert len({re.sub(r'name="code" value="[^"]*"', "", answer.text) for answer in guesses}) == 1
@@ -199,7 +160,7 @@ def test_a_code_of_an_erased_case_costs_what_any_other_code_costs(world: World) 
         world.run(lambda tx: tx.execute(sql("UPDATE intake.casefile SET erasing_at = 1 WHERE case_id = :case"), {"case": gone}))
         work, answers = [], []
         for code in codes:
-            with statements(world) as seen:
+            with world.statements() as seen:
                 answers.append(asked(visitor, code))
             work.append(list(seen))
         wrong = asked(visitor, "AAAA" * 4)
@@ -221,12 +182,12 @@ def test_a_sender_learns_nothing_of_a_child_of_another_report_or_of_who_is_on_du
         sent(visitor, form, "203.0.113.7")  # this child, by another
         waits(world, case_of(world))
         for n, more in enumerate(({}, {"need.child": "Nobody-Knows"}, {"found_in": "leposaviq"}, {"found_in": "unknown"})):
-            with statements(world) as seen:
+            with world.statements() as seen:
                 answer = sent(visitor, form, f"198.51.{n}.1", **more)
             pages_.add(_bare(answer))
             work.add(tuple(re.sub(r"\s+", " ", one) for one in seen))
         world.account("desk", DESK, "en", desk=True)
-        with statements(world) as seen:
+        with world.statements() as seen:
             pages_.add(_bare(sent(visitor, form, "198.51.77.1")))
         work.add(tuple(re.sub(r"\s+", " ", one) for one in seen))
     assert len(pages_) == len(work) == 1
@@ -359,69 +320,3 @@ def test_no_form_that_is_broken_stale_or_sent_again_does_anything(world: World) 
             answers = list(crowd_.map(lambda _: visitor.post("/refer", data=whole), range(8)))
         assert len({code_of(answer) for answer in answers}) == 1
     assert len(submitted(world)) == 1
-
-
-def test_the_form_of_staff_is_counted_as_their_agency_and_loses_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crowd, "ORDINARY", 3)
-    world.account("teacher", "school-drita", "en")
-    with signed_in(world, "teacher") as person:
-        form = carried(person.get("/refer").text)
-        assert taken([sent(person, form, danger="no") for _ in range(5)]) == 3
-        assert GIVEN["need.happened"] in sent(person, form, danger="no").text
-        assert sent(person, form).status_code == 200, "an emergency is never refused"
-        world.run(lambda tx: tx.execute(sql("UPDATE intake.session SET created_at = 0")))
-        over = sent(person, form)
-        assert over.status_code == 403 and GIVEN["need.happened"] in html.unescape(over.text), "the session ended in the form"
-    assert len(submitted(world)) == 4
-
-
-def test_a_desk_reads_a_page_of_many_at_once_and_refuses_what_it_saw(world: World) -> None:
-    world.reports(70, DESK, texts=60)
-    account = world.account("desk", DESK, "en", desk=True)
-    world.account("other", "desk-prishtine", "en", desk=True)
-    with signed_in(world, "desk") as person, signed_in(world, "other") as stranger:
-        first = person.get("/unverified").text
-        assert "Referrals to confirm (70)" in first and "Page 1 of 3" in first and first.count('class="card"') == waiting.PAGE
-        assert first.count("mark emergency") == 20, "the most urgent first"
-        pages_ = [person.get(f"/unverified?page={n}").text for n in (1, 2, 3, 9, "x", "-1", "9" * 99)]
-        tasks = [re.findall(r'href="/unverified/([0-9a-f-]{36})"', page) for page in pages_]
-        assert len(set(tasks[0] + tasks[1] + tasks[2])) == 60 and tasks[3] == tasks[2] and tasks[4] == tasks[5] == tasks[0]
-        assert "Waiting: 70;" in html.unescape(person.get("/inbox").text)
-        read = person.post("/unverified/read", data=carried(pages_[1]))
-        assert len(re.findall(r"Made up \d", read.text)) == waiting.PAGE and "Page 2 of 3" in read.text
-        disclosed = [event for event in world.queued() if isinstance(event, e.SectionDisclosed)]
-        assert [(event.section, event.by, event.basis) for event in disclosed] == [("narrative", account, "desk")] * waiting.PAGE
-        form = carried(read.text)
-        assert person.post("/unverified/refuse", data=form | {"which": "marked", "reason": "made-up"}).status_code == 422, "nothing marked"
-        assert person.post("/unverified/refuse", data=form | {"which": "others"}).status_code == 422, "no reason"
-        unseen = form | {"which": "marked", "reason": "made-up", "mark.1": tasks[0][0]}
-        assert person.post("/unverified/refuse", data=unseen | {"sure": "yes"}).status_code == 303
-        assert stranger.post("/unverified/refuse", data=carried(stranger.get("/unverified").text) | form | unseen).status_code == 403
-        theirs = fields(stranger.get("/inbox").text) | {"which": "others", "reason": "made-up", "sure": "yes", "shown": form["shown"]}
-        assert stranger.post("/unverified/refuse", data=theirs).status_code == 303
-        assert orders(world) == [], "what the page did not show, and what is another desk's, stays"
-        marks = {f"mark.{n}": task for n, task in enumerate(tasks[1][:3], 1)}
-        ask = person.post("/unverified/refuse", data=form | marks | {"which": "marked", "reason": "made-up"})
-        assert "Refuse 3?" in ask.text or "Refuse 4?" in ask.text
-        assert person.post("/unverified/refuse", data=carried(ask.text)).status_code == 303
-        assert {order.task_id for order in orders(world)} >= set(tasks[1][:3]) and len(orders(world)) <= 6
-        unread = person.post("/unverified/refuse", data=carried(pages_[0]) | {"which": "others", "reason": "made-up"})
-        assert f"Nobody has read {waiting.PAGE} of them" in unread.text
-
-
-def orders(world: World) -> list[e.InstructionGiven]:
-    return [event for event in world.queued() if isinstance(event, e.InstructionGiven)]
-
-
-def test_the_list_costs_as_many_statements_for_many_as_for_few(world: World) -> None:
-    world.account("desk", DESK, "en", desk=True)
-    work = []
-    with signed_in(world, "desk") as person:
-        for more in (30, 150):
-            world.reports(more, DESK, texts=more)
-            for path in ("/unverified", "/inbox", "/overview"):
-                with statements(world) as seen:
-                    page = person.get(path)
-                work.append((path, len(seen)))
-                assert page.status_code == 200 and len(page.content) < 60_000, path
-    assert work[:3] == work[3:]
