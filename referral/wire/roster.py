@@ -152,7 +152,7 @@ Act = (
     | AgreeNights
     | EndNights
 )
-"""What a person can change."""
+"""A change that a person can make."""
 
 
 class Change(Struct, frozen=True, kw_only=True, tag="change"):

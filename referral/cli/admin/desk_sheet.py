@@ -59,7 +59,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """What is open at one desk."""
+    """One desk's open calls and tasks, and the title of their page."""
 
     desk: str
     title: str

@@ -31,7 +31,7 @@ from referral.runtime.settings import CHECKOUT, SERVICES
 
 VERDICT: tuple[tuple[str, Callable[[], int]], ...] = (("audit verify", verify.verify_command), ("doctor", doctor.doctor))
 MUNICIPALITY = "prishtine"
-"""Where the story takes place."""
+"""Municipality of the story."""
 Data = Annotated[Path | None, typer.Option("--data", help="Keep everything in this folder; by default a temporary one that is removed.")]
 
 

@@ -22,7 +22,7 @@ from referral.cli.stack.roles import NOBODY, Role
 from referral.local.data_folder import default_data
 
 MUNICIPALITY = "prizren"
-"""Where the walk takes place: its agencies are those of docs/agencies.md, and have made-up telephones."""
+"""Municipality of the walk: its agencies are those of docs/agencies.md, and have made-up telephones."""
 LIMIT_S = 10.0
 """Seconds that a page may take (ours): a starved machine needs some to render the first one."""
 WIDTH, INDENT = 96, 12

@@ -13,7 +13,7 @@ from referral.proof.history.case import Read, unseal
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """What an agency answered. at: µs UTC. by: account; empty if a system answered, or if the reader is of another agency.
+    """An agency's answer to a request. at: µs UTC. by: account; empty if a system answered, or if the reader is of another agency.
 
     reason: coded, of a decline, hold or return. ignored: the reason why the answer changed nothing; empty if it took effect.
     """

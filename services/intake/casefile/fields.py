@@ -26,7 +26,7 @@ Codes = Mapping[str, tuple[str, ...]]
 
 
 class Parsed(Struct, frozen=True, kw_only=True):
-    """What a form says. entries: field → JSON value; empty entries are left out. errors: field → why it cannot be stored: long, date,
+    """Form that was read. entries: field → JSON value; empty ones are left out. errors: field → why it cannot be stored: long, date,
     choice, telephone, number."""
 
     entries: dict[str, Any]
