@@ -7,11 +7,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 from referral.domain.local_time import local
 from referral.local import speech
+from referral.runtime import templates
 from referral.runtime.http_server import PAGE_HEADERS
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ ENDS = {
 }
 """The end of an entry in words; any other end is words already."""
 FOLDER = Path(__file__).parent
-_TEMPLATES = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+_TEMPLATES = templates.load(FOLDER)
 
 
 def page(entries: Sequence[Entry], names: Mapping[str, str], *, problem: str = "", replying: str = "", status: int = 200) -> Response:

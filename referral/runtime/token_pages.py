@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
@@ -105,11 +104,6 @@ async def form(request: Request) -> dict[str, str]:
         if len(body) > MOST_BYTES:
             return {}
     return {name: values[0] for name, values in parse_qs(body.decode("ascii", "replace")).items()}
-
-
-def templates(folder: Path) -> Environment:
-    """Return the templates of a folder. A template that names an unknown value raises instead of showing nothing."""
-    return Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 
 
 def stylesheet(path: str, file: Path) -> Route:

@@ -18,7 +18,7 @@ from referral.domain.case_number import case_number
 from referral.domain.local_time import LOCAL, local
 from referral.errors import Malformed
 from referral.proof.history import words as history
-from referral.runtime import i18n, token_pages
+from referral.runtime import i18n, templates, token_pages
 from referral.runtime.http_server import PAGE_HEADERS
 from referral.runtime.i18n import ENDONYMS, Words
 from referral.runtime.keys.case_keys import Keys
@@ -212,7 +212,7 @@ def made(engine: AsyncEngine, keys: Keys, policy: Policy, intake: tuple[bytes, .
         keys,
         policy,
         intake,
-        token_pages.templates(HERE / "templates"),
+        templates.load(HERE / "templates"),
         i18n.load(HERE / "words.yaml"),
         i18n.load(history.FILE),
         drill,

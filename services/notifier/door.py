@@ -24,7 +24,7 @@ from starlette.routing import Route
 
 from referral.channels import KEYS
 from referral.errors import Malformed
-from referral.runtime import i18n, token_pages
+from referral.runtime import i18n, templates, token_pages
 from referral.runtime.http_connection import PROBLEM, problem
 from referral.runtime.http_server import PAGE_HEADERS
 from referral.runtime.i18n import Words
@@ -137,7 +137,7 @@ async def _signed(request: Request, asked: WhoWasTold | RosterDoor | None, most:
 
 def made(answers: Answers, who: WhoWasTold, secret: str, signing: bytes = b"", roster: RosterDoor | None = None) -> Door:
     """Return the door with its page loaded. roster: answers about rosters; None: this door does not."""
-    return Door(answers, who, secret, i18n.load(HERE / "words.yaml"), token_pages.templates(HERE), signing, roster)
+    return Door(answers, who, secret, i18n.load(HERE / "words.yaml"), templates.load(HERE), signing, roster)
 
 
 def _refusal(request: Request, error: Exception) -> Response:

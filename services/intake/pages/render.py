@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from starlette.responses import HTMLResponse
 
 from referral.domain.policy import Policy
 from referral.runtime import i18n as words
+from referral.runtime import templates
 from referral.runtime.i18n import Words
 from services.intake.pages import relative_time
 from services.intake.pages.forms import Fields
@@ -56,6 +57,7 @@ class Renderer:
             "account": visit.account,
             "form": visit.form,
             "here": here,
+            "speak": "/language",
             "bad": status >= 400,
             "back": "nav.back" if here != "/inbox" and visit.account else "",
             "endonyms": words.ENDONYMS,
@@ -76,9 +78,10 @@ class Renderer:
         return self.page("ended.html", visit, status=403, to=to, kept=kept, draft=False)
 
 
-def load(policy: Callable[[], Policy]) -> Renderer:
-    """Load texts and templates; the wiring calls it."""
-    templates = Environment(
-        loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return Renderer(policy=policy, words=words.load(WORDS, *MORE), templates=templates)
+def load(policy: Callable[[], Policy], *more: Path) -> Renderer:
+    """Load texts and templates; the wiring calls it. ValueError: a text stands in two files.
+
+    more: folders of further pages, each with `words.yaml` and `templates`, which may extend those of the inbox.
+    """
+    texts = words.load(WORDS, *MORE, *(folder / "words.yaml" for folder in more))
+    return Renderer(policy=policy, words=texts, templates=templates.load(*(folder / "templates" for folder in more), FOLDER))

@@ -8,18 +8,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import msgspec
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import Response
 
-from referral.runtime import i18n
 from services.intake.pages import render
 from services.intake.pages.page_request import Page, PageRequest, Pages
-from services.intake.pages.render import Renderer
 from services.intake.public.limits import Limits
 
 HERE = Path(__file__).parent
-TEMPLATES, WORDS = HERE / "templates", HERE / "words.yaml"
+SPEAK = "/refer/language"
+"""Address of the form that changes the language of the public pages."""
 LEAVE = "https://www.wikipedia.org/"
 """Where "leave this page" leads: a page that nobody is asked about."""
 
@@ -46,24 +43,8 @@ PublicPage = Callable[[Site, PageRequest], Awaitable[Response]]
 
 def made(pages: Pages) -> Site:
     """Return the public door beside these pages."""
-    environment = Environment(
-        loader=FileSystemLoader([TEMPLATES, render.FOLDER]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    own = Renderer(policy=pages.render.policy, words=words(), templates=environment)
     limits = Limits(lambda: asyncio.get_running_loop().time(), lambda: secrets.randbelow(1_000) / 1_000)
-    return Site(replace(pages, render=own), limits)
-
-
-def words() -> dict[str, i18n.Words]:
-    """Return the texts of the inbox and those of the public door; no key is in both."""
-    inbox, own = (msgspec.yaml.decode(path.read_bytes()) for path in (render.WORDS, WORDS))
-    if twice := set(inbox["texts"]) & set(own["texts"]):
-        raise ValueError(f"words.yaml: {', '.join(sorted(twice))}: in both files")
-    return i18n.compiled(inbox | {"texts": inbox["texts"] | own["texts"]})
+    return Site(replace(pages, render=render.load(pages.render.policy, HERE)), limits)
 
 
 def page(site: Site, handler: PublicPage) -> Page:
@@ -85,4 +66,6 @@ def numbers(call: PageRequest) -> tuple[Number, ...]:
 
 def show(call: PageRequest, template: str, *, status: int = 200, **values: object) -> Response:
     """Return a page of the public door."""
-    return call.pages.render.page(template, call.visit, here="/refer", status=status, numbers=numbers(call), leave=LEAVE, **values)
+    return call.pages.render.page(
+        template, call.visit, here=call.request.url.path, status=status, numbers=numbers(call), leave=LEAVE, speak=SPEAK, **values
+    )

@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Route
 from referral.domain.policy import Policy
 from referral.errors import Malformed, Unavailable
 from referral.runtime import i18n as words
-from referral.runtime import token_pages
+from referral.runtime import templates, token_pages
 from referral.runtime.http_server import PAGE_HEADERS
 from referral.runtime.i18n import ENDONYMS, Words
 from referral.runtime.observe import log
@@ -238,9 +238,18 @@ class Pages:
 def made(engine: AsyncEngine, policy: Callable[[], Policy], defined: Measures, *, drill: bool, secure: bool) -> Pages:
     """Return the pages, for wiring."""
     sign_in = SignIn(engine, OVERSIGHT, Visits("oversight", "oversight", HOME, secure))
-    templates = token_pages.templates(FOLDER / "templates")
     language = LanguageChoice(LANGUAGE, HOME, HERE, secure)
-    return Pages(engine, policy, defined, words.load(FOLDER / "words.yaml"), templates, ReleaseCache(), drill, sign_in, language)
+    return Pages(
+        engine,
+        policy,
+        defined,
+        words.load(FOLDER / "words.yaml"),
+        templates.load(FOLDER / "templates"),
+        ReleaseCache(),
+        drill,
+        sign_in,
+        language,
+    )
 
 
 def _home(call: Call) -> Response:

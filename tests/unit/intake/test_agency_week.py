@@ -53,7 +53,7 @@ def test_a_hole_in_words() -> None:
 def routes() -> i18n.Words:
     from services.intake.pages.agency import routes
 
-    return routes.load(lambda: None).words["en"]  # type: ignore[arg-type,return-value]
+    return render.load(lambda: None, routes.HERE).words["en"]  # type: ignore[arg-type,return-value]
 
 
 def test_a_persons_hours_are_cut_at_shifts_and_midnights() -> None:

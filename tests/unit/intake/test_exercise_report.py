@@ -9,6 +9,8 @@ from msgspec import structs
 
 from referral.domain.local_time import LOCAL
 from referral.proof.history.exercise import Answer, Asked, Knocks, Limit, Reading, Report, Task
+from services.intake.pages import render
+from services.intake.pages.agency import routes as agency
 from services.intake.pages.exercise import report, routes
 from services.intake.pages.exercise.report import View
 from tests.stories import teller
@@ -31,7 +33,7 @@ def missed(at: int, met: int = 0) -> tuple[Limit, ...]:
 
 
 def shown(*requests: Asked, tasks: tuple[Task, ...] = (), language: str = "en", logins: dict[str, str] | None = None) -> View:
-    say = routes.load(lambda: POLICY).words[language]
+    say = render.load(lambda: POLICY, routes.HERE, agency.HERE).words[language]
     whole = Report(case_id="case", began=DAY, ended=0, asked=requests, tasks=tasks, raised=())
 
     def name(kind: str, code: str) -> str:
@@ -91,7 +93,7 @@ def test_the_municipality_is_looked_at_as_a_whole() -> None:
 
 
 def test_before_it_starts_the_page_says_what_the_procedure_asks() -> None:
-    say = routes.load(lambda: POLICY).words["sr-Cyrl"]
+    say = render.load(lambda: POLICY, routes.HERE, agency.HERE).words["sr-Cyrl"]
     told = report.told("night-police", teller.policy(), say, lambda kind, code: f"{kind}:{code}")
     assert told.pathway == "pathway:trafficking-child" and told.steps[:2] == ("step:police", "step:support")
     assert "step:oversight" not in told.steps and "Пронађено" in told.title

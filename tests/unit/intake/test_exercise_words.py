@@ -1,28 +1,16 @@
-"""Texts of the pages of exercises: all there in four languages, and every one that code and templates name exists."""
+"""Texts of the pages of exercises: every one that code and templates name exists."""
 
 from __future__ import annotations
 
 import ast
 import re
-import string
 
 from referral.exercise import stories
+from services.intake.pages import render
+from services.intake.pages.agency import routes as agency
 from services.intake.pages.exercise import routes
 
-ALL = routes.load(lambda: None).words  # type: ignore[arg-type,return-value]
-SHARED = {"today"}
-"""Texts that read the same in two languages on purpose."""
-
-
-def test_no_text_is_left_in_another_language() -> None:
-    same = {key for key in ALL["en"].texts if len({ALL[language].texts[key] for language in ("en", "sq", "sr-Latn")}) < 3}
-    assert same == SHARED
-
-
-def test_cyrillic_has_no_latin_letter_but_in_placeholders() -> None:
-    for key, text in ALL["sr-Cyrl"].texts.items():
-        bare = "".join(part for part, *_ in string.Formatter().parse(text))
-        assert not re.search("[A-Za-zđžćčš]", bare.replace("SMS", "")), (key, text)
+ALL = render.load(lambda: None, routes.HERE, agency.HERE).words  # type: ignore[arg-type,return-value]
 
 
 def test_every_text_that_code_and_templates_name_exists() -> None:

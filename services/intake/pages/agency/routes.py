@@ -2,41 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import msgspec
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from referral.domain.policy import Policy
-from referral.runtime import i18n
 from services.intake.pages import render
 from services.intake.pages.agency import account, calendar, invited, overview, people, rota_forms
 from services.intake.pages.page_request import Page, PageRequest, Pages, endpoint
-from services.intake.pages.render import Renderer
 
 HERE = Path(__file__).parent
-WORDS = HERE / "words.yaml"
-
-
-def load(policy: Callable[[], Policy]) -> Renderer:
-    """Load the inbox's texts and templates with those of these pages beside them. ValueError: a text stands in both files."""
-    files: list[dict[str, Any]] = [msgspec.yaml.decode(path.read_bytes()) for path in (render.WORDS, WORDS)]
-    if twice := files[0]["texts"].keys() & files[1]["texts"].keys():
-        raise ValueError(f"words.yaml: {', '.join(sorted(twice))}: stands in two files")
-    words = i18n.compiled({**files[0], "texts": {**files[0]["texts"], **files[1]["texts"]}})
-    folders = [HERE / "templates", render.FOLDER]
-    made = Environment(loader=FileSystemLoader(folders), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return Renderer(policy, words, made)
 
 
 def routes(inbox: Pages) -> list[BaseRoute]:
     """Return the routes. inbox: the dependencies of the inbox's pages."""
-    pages = replace(inbox, render=load(inbox.render.policy))
+    pages = replace(inbox, render=render.load(inbox.render.policy, HERE))
 
     def get(path: str, page: Page, *, strangers: bool = False) -> Route:
         return Route(path, endpoint(pages, page, strangers=strangers), methods=["GET"])
