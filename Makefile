@@ -36,7 +36,7 @@ check: setup ## the quick checks: style, types, layers, generated files, unit te
 test: check .venv/broker.aot ## every test but the long ones, as CI runs them: check, stories, integration, web, kills
 	$(BIN)/pytest -q -n 6 --dist loadgroup -m "not long" tests/stories tests/integration tests/interop tests/attacks/test_attacks.py tests/attacks/test_rewritten.py tests/web tests/faults
 
-faults: setup ## kill every process in turn, under load; SEED=n repeats a run
+faults: setup ## the long tests, and every process killed in turn under load; SEED=n repeats a run
 	REFERRAL_KILL_STEP=1 $(BIN)/pytest -q $(STRUCK)
 	$(BIN)/pytest -q -m long tests/integration tests/web
 	$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import time
 from collections.abc import Callable, Iterator
@@ -52,9 +53,8 @@ def comes(look: Callable[[], Any], within: float = PATIENCE_S) -> Any:
 
 def pending() -> str:
     """Say for each asyncio task of this process that has not ended where it waits, one line for each call: for a test that hangs."""
-    tasks: list[asyncio.Task[Any]] = [task for task in list(asyncio.tasks._all_tasks) if not task.done()]  # type: ignore[attr-defined]
     lines = []
-    for task in tasks:
+    for task in [found for found in gc.get_objects() if isinstance(found, asyncio.Task) and not found.done()]:
         lines.append(f"{task.get_name()}" + (f", cancelled {task.cancelling()} times" if task.cancelling() else ""))
         lines += [f"  {place}" for place in _places(task.get_coro())]
     return "\n".join(lines)

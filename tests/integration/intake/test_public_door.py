@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -40,6 +41,9 @@ EN = {"Accept-Language": "en"}
 @cache
 def policy() -> Policy:
     return compiled()
+
+
+EVEN_S = pages.EVEN_S
 
 
 @pytest.fixture(autouse=True)
@@ -150,6 +154,17 @@ def test_guessed_codes_cost_no_look_at_the_database_and_hide_no_right_one(world:
 def _guess(visitor: httpx.Client, form: dict[str, str], n: int) -> httpx.Response:
     letters = "".join("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[(n * 31 + at * at * 7) % 32] for at in range(16))
     return visitor.post("/refer/receipt", data=form | {"code": letters, "need.note": "A note."}, headers={"X-Forwarded-For": "203.0.113.7"})
+
+
+def test_no_code_is_answered_sooner_than_another(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A right one, one that was never given out, and one that is no code at all."""
+    with world.client(headers=EN) as visitor:
+        right = code_of(sent(visitor, opened(visitor)))
+        monkeypatch.setattr(pages, "EVEN_S", EVEN_S)
+        for code, status in ((right, 200), (f"{right[:-1]}{'A' if right[-1] != 'A' else 'B'}", 404), ("no code", 404)):
+            began = time.monotonic()
+            assert asked(visitor, code).status_code == status
+            assert time.monotonic() - began >= EVEN_S
 
 
 def test_a_code_of_an_erased_case_costs_what_any_other_code_costs(world: World) -> None:
