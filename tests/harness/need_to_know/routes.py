@@ -25,7 +25,7 @@ LOST = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 def every(policy: Policy) -> set[str]:
     """Return METHOD and path of every page and form. Nothing is asked: the programs are built without a database."""
-    return {found for routes in (_intake(policy), _notifier(), _audit(), _oversight(policy)) for found in _named(routes)}
+    return {found for routes in (intake(policy), _notifier(), _audit(), _oversight(policy)) for found in _named(routes)}
 
 
 def _named(routes: Iterable[BaseRoute]) -> Iterator[str]:
@@ -37,7 +37,7 @@ def _named(routes: Iterable[BaseRoute]) -> Iterator[str]:
         yield from [f"* {route.path}"] if methods == sorted(LOST) else (f"{method} {route.path}" for method in methods)
 
 
-def _intake(policy: Policy) -> list[BaseRoute]:
+def intake(policy: Policy) -> list[BaseRoute]:
     """Return the routes of the staff pages and of the public door. The API of agencies' systems is no page: docs/agencies.md has it."""
     pages = inbox.made(_nothing(), lambda: policy, secure=True)
     return [*inbox.routes(pages), *public.routes(pages)]

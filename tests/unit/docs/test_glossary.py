@@ -185,8 +185,9 @@ def test_the_cyrillic_of_a_name_is_its_latin_letter_by_letter() -> None:
 
 def test_every_file_with_texts_says_whether_a_native_has_read_them() -> None:
     policy = CHECKOUT / "policy"
+    codes = CHECKOUT / "services/intake/htcds/htcds.yaml"  # languages of a record, and no text
     of_policy = {policy / name for name in ("codes.yaml", "casefile.yaml", "municipalities.yaml")}
-    written = [file for file in files() if (not file.is_relative_to(policy) or file in of_policy) and any(of_yaml(file))]
+    written = [file for file in files() if (not file.is_relative_to(policy) or file in of_policy) and file != codes and any(of_yaml(file))]
     written += [Path(file) for file in SPOKEN]
     silent = [str(file.relative_to(CHECKOUT)) for file in written if not re.search(f"{UNREAD}|Read by a native", file.read_text("utf-8"))]
     assert len(written) >= 10 and not silent
