@@ -213,7 +213,7 @@ PAGES = (*sorted({re.sub(r"\{[^}]*\}", "{0}", getattr(route, "path", "/")) for r
 DRAWS = 9
 """Requests to each of them, about."""
 page = st.sampled_from(PAGES).flatmap(lambda p: piece.map(lambda id: p.format(id)))
-FIELDS = "form login password to language word key from at go code need.note which sure reason".split()
+FIELDS = ["form", "login", "password", "to", "language", "word", "key", "from", "at", "go", "code", "need.note", "which", "sure", "reason"]
 form = st.dictionaries(st.sampled_from(FIELDS), piece, max_size=4).map(
     lambda fields: "&".join(f"{name}={value}" for name, value in fields.items()).encode()
 )
