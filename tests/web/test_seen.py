@@ -65,6 +65,17 @@ def test_a_session_that_rests_says_i_have_seen_it_and_no_more(world: World) -> N
             assert wrong.status_code == 403 and len(answers(world)) == 1, "it accepts nothing"
 
 
+def test_a_referral_in_another_language_takes_nothing_from_a_session_that_rests(world: World) -> None:
+    world.account("duty", POLICE)
+    with signed_in(world, "duty") as person:
+        chosen = fields(person.get("/refer").text) | {"at": "danger", "go": "language", "language": "en"}
+        assert person.post("/refer", data=chosen).status_code == 200
+        offer = world.offer(world.case("prizren"), POLICE, "police")
+        rest(world, person)
+        person.post("/seen", data=form(person.get("/signin").text))
+    assert [answer.offer_id for answer in answers(world)] == [offer]
+
+
 OVER = {
     "after the shift": f"UPDATE intake.session SET created_at = created_at - {rules.ABSOLUTE_US}",
     "disabled": "UPDATE intake.account SET disabled = true",

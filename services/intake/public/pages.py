@@ -52,7 +52,8 @@ async def go_on(site: Site, call: PageRequest) -> Response:
         chosen = call.form["language"]
         response = _step(replace(call, visit=replace(call.visit, language=chosen)), at, given)
         session.speak(response, call.pages.cookies, chosen)
-        call.pages.cookies.put(response, "visit", call.visit.token)
+        if call.visit.account is None:  # of a session, it would make later forms of that session look like a stranger's
+            call.pages.cookies.put(response, "visit", call.visit.token)
         return response
     if go == "back":
         return _step(call, STEPS[max(number - 1, 0)], given)
