@@ -188,6 +188,18 @@ def test_a_draft_survives_the_end_of_a_session_and_nobody_else_reads_it(world: W
         assert "Your draft, kept" not in person.get(form.list).text and len(written(world)) == 1
 
 
+def test_what_was_entered_is_shown_when_the_session_was_ended_elsewhere(world: World) -> None:
+    world.account("worker", CSW)
+    offer = support(world, world.case("prizren"))
+    with signed_in(world, "worker") as person:
+        form = Desk(person, offer, "note")
+        form.open()
+        world.run(lambda tx: tx.execute(sql("DELETE FROM intake.session")))
+        ended = form.send("save", text=SECRET)
+        assert ended.status_code == 403 and SECRET in ended.text and "kept as a draft" not in ended.text
+        assert f'href="/signin?to=/offers/{offer}/write"' in ended.text and not written(world)
+
+
 def test_a_draft_meets_a_newer_version_and_can_be_discarded(world: World) -> None:
     world.account("worker", CSW)
     world.account("colleague", CSW)

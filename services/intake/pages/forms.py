@@ -14,6 +14,10 @@ from services.intake.pages.offer import possible
 BODY_LIMIT = 256 * 1024
 """Most bytes of a form: two texts of WORDS_LIMIT Cyrillic letters, six bytes each when encoded, and room."""
 FIELDS = 40
+SECTION = "f."
+"""Begins the name of each field of a section of the case file, so that none collides with one of ours."""
+WRITTEN = ("need.", SECTION)
+"""Begin the names of fields that are shown again when a form comes after its session has ended."""
 _HERE = re.compile(
     r"/(inbox|overview|refer|unverified|invitation|agency|me|exercises|(agency|me)/[a-z]+"
     r"|(offers|calls|tasks|unverified|exercises|agency/person)/[0-9a-f-]{36})"

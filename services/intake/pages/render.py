@@ -14,7 +14,7 @@ from referral.runtime import i18n as words
 from referral.runtime import templates
 from referral.runtime.i18n import Words
 from services.intake.pages import relative_time
-from services.intake.pages.forms import Fields
+from services.intake.pages.forms import WRITTEN, Fields
 from services.intake.pages.labels import Name
 from services.intake.pages.session import Visit
 
@@ -74,7 +74,7 @@ class Renderer:
     def ended(self, visit: Visit, to: str, form: Fields) -> HTMLResponse:
         """Return the page for a session that ended while the person was writing: nothing was sent, and the page shows the texts, so that
         they can be copied."""
-        kept = [written for field, written in form.items() if field.startswith("need.") and written.strip()]
+        kept = [written for field, written in form.items() if field.startswith(WRITTEN) and written.strip()]
         return self.page("ended.html", visit, status=403, to=to, kept=kept, draft=False)
 
 

@@ -31,12 +31,11 @@ from services.intake.context import in_time
 from services.intake.model import Offer, Spot, Task
 from services.intake.pages import case_head, confirmation
 from services.intake.pages.case_head import CaseHead
+from services.intake.pages.forms import SECTION
 from services.intake.pages.page_request import PageRequest, known_id
 from services.intake.pages.writing import view
 
 DOES = ("open", "save", "draft", "discard")
-PREFIX = "f."
-"""Begins the name of each field of the form, so that no field of a section collides with one of ours."""
 
 
 async def overview(call: PageRequest) -> Response:
@@ -85,7 +84,7 @@ async def keep_after_the_end(call: PageRequest) -> Response:
             kept = await in_time(_keep(here, _entered(here), _since(call)))
         except (Rejected, Unavailable):
             kept = False
-    texts = [text for name, text in call.form.items() if name.startswith(PREFIX) and text.strip()]
+    texts = [text for name, text in call.form.items() if name.startswith(SECTION) and text.strip()]
     to = call.request.url.path.rpartition("/")[0]
     return call.pages.render.page("ended.html", call.visit, status=403, to=to, kept=texts, draft=kept)
 
@@ -267,7 +266,7 @@ async def _hidden(tx: AsyncConnection, case_id: str, readable: tuple[str, ...]) 
 
 def _entered(here: Here) -> dict[str, str]:
     """Return field → text as entered."""
-    return {field.id: here.call.form.get(PREFIX + field.id, "").strip() for field in here.section.fields}
+    return {field.id: here.call.form.get(SECTION + field.id, "").strip() for field in here.section.fields}
 
 
 def _since(call: PageRequest) -> int:
@@ -302,6 +301,6 @@ def _page(
         top=top,
         met=merged is not None,
         clash=clash,
-        prefix=PREFIX,
+        prefix=SECTION,
         key=key or secrets.token_hex(16),
     )
