@@ -73,7 +73,8 @@ _DONE = text(
 )
 _PLACE = text("INSERT INTO intake.hold (id, case_id, basis, placed_by, placed_at) VALUES (:id, :case_id, :basis, :placed_by, :placed_at)")
 _LIFT = text("UPDATE intake.hold SET lifted_by = :by, lifted_at = :at WHERE id = :id")
-# Closed, never confirmed, and of no procedure; without those whose erasure somebody has refused.
+# Closed, never confirmed, and of no procedure; without those whose erasure somebody has refused. A case that was confirmed has a procedure,
+# or the task `no-pathway`.
 _UNCONFIRMED = (
     "SELECT c.case_id FROM intake.casefile c LEFT JOIN intake.erasure e ON e.case_id = c.case_id AND e.refused_at IS NULL "
     "WHERE (:desk = '' OR c.desk = :desk) AND c.closed_at IS NOT NULL AND c.erasing_at IS NULL AND e.approved_at IS NULL "
@@ -81,6 +82,7 @@ _UNCONFIRMED = (
     "AND EXISTS (SELECT FROM intake.task t WHERE t.case_id = c.case_id AND t.about = :about) "
     "AND NOT EXISTS (SELECT FROM intake.task t WHERE t.case_id = c.case_id AND t.closed_at IS NULL) "
     "AND NOT EXISTS (SELECT FROM intake.track t WHERE t.case_id = c.case_id) "
+    "AND NOT EXISTS (SELECT FROM intake.task t WHERE t.case_id = c.case_id AND t.about = 'no-pathway') "
     "AND NOT EXISTS (SELECT FROM intake.erasure kept WHERE kept.case_id = c.case_id AND kept.refused_at IS NOT NULL) "
     "ORDER BY c.closed_at, c.case_id LIMIT :most"
 )

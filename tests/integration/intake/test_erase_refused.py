@@ -60,6 +60,18 @@ async def test_a_flood_is_thrown_away_by_two_people_and_nothing_else_is(staffed:
         assert e.CaseErased.TYPE not in await staffed.queued(case_id)
 
 
+async def test_what_a_desk_confirmed_is_never_thrown_away_with_what_it_refused(staffed: Stack) -> None:
+    """No procedure applied to it, so a desk acted by itself and closed the case."""
+    case_id, asked, alone = (await staffed.submit())["case_id"], new_id(), new_id()
+    shared = {"why": WHY, "desk": "desk-prizren", "track_id": None, "step": "", "seat": -1, "rung": 0, "due": 9_000_000}
+    await staffed.decided(case_id, e.NeedsPerson(task_id=asked, about="confirm-referral", **shared))
+    confirmed = e.PersonNotNeeded(why=WHY, task_id=asked, how="confirmed")
+    await staffed.decided(case_id, confirmed, e.NeedsPerson(task_id=alone, about="no-pathway", **shared))
+    over = e.PersonNotNeeded(why=WHY, task_id=alone, how="closed")
+    await staffed.decided(case_id, over, e.CaseClosed(why=WHY, outcome="closed", sealed=False))
+    assert await erasures(staffed, "ana", ASK, basis="storage-ended") == []
+
+
 async def test_one_request_takes_as_many_as_it_can_and_the_next_goes_on(staffed: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commands, "AT_ONCE", 2)
     for _ in range(3):
