@@ -146,6 +146,22 @@ class Proposal(Val, frozen=True, kw_only=True, omit_defaults=True):
     actor: str = ""
 
 
+class Undo(Val, frozen=True, kw_only=True, omit_defaults=True):
+    """A completed offer whose agency may still take its answer back.
+
+    until: the last moment, µs UTC.
+    arrived, due, due_what: of the offer before it was completed.
+    done_at: when the completion finished the step; None where it did not.
+    """
+
+    offer_id: str
+    until: int
+    arrived: bool = False
+    due: int | None = None
+    due_what: str = ""
+    done_at: int | None = None
+
+
 class Case(Val, frozen=True, kw_only=True, omit_defaults=True):
     """The state of one person's referrals. seq and at: of its last event. opened: its first referral has been read."""
 
@@ -170,6 +186,8 @@ class Case(Val, frozen=True, kw_only=True, omit_defaults=True):
     consent_by: str = ""
     """The agency that recorded the consent now in force."""
     proposals: tuple[Proposal, ...] = ()
+    undos: tuple[Undo, ...] = ()
+    """Answers that may be taken back. As soon as anybody else is asked, or the case changes, there are none."""
 
     def __repr__(self) -> str:
         return f"Case({self.case_id} seq={self.seq} tracks={len(self.tracks)} tasks={len(self.tasks)}{' closed' if self.closed else ''})"

@@ -18,6 +18,7 @@ from msgspec import Struct
 from referral.domain.case import Case
 from referral.domain.events import (
     ActorExcluded,
+    AnswerWithdrawn,
     CaseRaised,
     ConsentChanged,
     Facts,
@@ -38,6 +39,7 @@ from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.instructions import instructed
 from referral.domain.rules.progress import progress
 from referral.domain.rules.referrals import lost, raised, withdrawn
+from referral.domain.rules.take_back import allow, taken_back
 from referral.domain.rules.timeouts import due, rung_failed, rung_reached
 from referral.domain.rules.updates import actor_excluded, consent_changed, referred, traits_changed
 
@@ -68,6 +70,7 @@ def decided(case: Case | None, cause: Input, facts: Facts, policy: Policy) -> De
     progress(d)
     if not d.events:
         d.ignore("STALE_ALARM" if isinstance(cause.body, Due) else "NOTHING_CHANGED")
+    allow(d, cause.body)
     return Decision(tuple(d.events), d.case)
 
 
@@ -101,6 +104,7 @@ HANDLERS: dict[type, Callable[[DecisionContext, Any], None]] = {
     ReferralSubmitted: referred,
     CaseRaised: raised,
     ResponseSubmitted: answered,
+    AnswerWithdrawn: taken_back,
     TraitsChanged: traits_changed,
     ConsentChanged: consent_changed,
     ActorExcluded: actor_excluded,

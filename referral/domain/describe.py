@@ -44,6 +44,10 @@ def _parts(case: Case, event: Any, now: int) -> Iterator[str]:
             yield f"held {_who(case, event)} {event.reason} {limit or 'until another accepts'}"
         case e.OfferClosed():
             yield f"closed {_who(case, event)} {event.how.value} {event.reason}"
+        case e.UndoAllowed():
+            yield f"may take back {_who(case, event)} until +{span(event.until - now)}"
+        case e.OfferReopened():
+            yield f"reopened {_who(case, event)} {limit}"
         case e.StepOpened():
             yield f"open {event.step}{f' round {event.round}' if event.round else ''}"
         case e.StepDone():

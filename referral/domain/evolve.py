@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from referral.domain import events as e
-from referral.domain.case import RANK, Case, FoundOffer, Offer, Proposal, Run, Seat, SeatRef, Task, Track, find
+from referral.domain.case import RANK, Case, FoundOffer, Offer, Proposal, Run, Seat, SeatRef, Task, Track, Undo, find
 
 COMPLETED = e.How.COMPLETED
 PHONE = e.Reach.PHONE
@@ -21,6 +21,20 @@ ACKNOWLEDGER_EXCLUDED = "acknowledger-excluded"
 """Reason of a rung that is knocked again: the person who had acknowledged is now excluded."""
 LIMIT = "limit"
 """Rule of a limit that passed without an answer of the agency, which had been notified."""
+GOES_ON = frozenset(
+    {
+        e.OfferOpened,
+        e.StepOpened,
+        e.StepDone,
+        e.DecisionRecorded,
+        e.NeedsPerson,
+        e.TrackChanged,
+        e.CaseChanged,
+        e.CaseRaised,
+        e.CaseClosed,
+    }
+)
+"""Events by which the case goes on: from then on somebody relies on the answers before, and none of them is taken back."""
 
 
 def _comes(case: Case, event: e.OfferAcknowledged | e.OfferArrived, state: str) -> Changes:
@@ -126,6 +140,29 @@ def offer_closed(case: Case, event: e.OfferClosed) -> Changes:
     return put(case, ref, left, outcome=found.run.outcome if stays else "")
 
 
+def undo_allowed(case: Case, event: e.UndoAllowed) -> Changes:
+    """Add the answer to those that may be taken back, without those whose time has passed."""
+    new = Undo(
+        offer_id=event.offer_id,
+        until=event.until,
+        arrived=event.arrived,
+        due=event.due,
+        due_what=event.due_what,
+        done_at=event.done_at,
+    )
+    others = tuple(undo for undo in case.undos if undo.until >= case.at and undo.offer_id != event.offer_id)
+    return {"undos": (*others, new)}
+
+
+def offer_reopened(case: Case, event: e.OfferReopened) -> Changes:
+    """Open a completed offer again. The step is open again if the completion had finished it."""
+    found = offer_at(case, event)
+    state = "ARRIVED" if event.arrived else "ACCEPTED"
+    again = replace(found.offer, state=state, how="", reason="", due=event.due, due_what=event.due_what)
+    changes = put(case, found.ref, replace(found.seat, offer=again), outcome=None if event.done_at is None else "")
+    return {**changes, "undos": tuple(undo for undo in case.undos if undo.offer_id != event.offer_id)}
+
+
 def deadline_passed(case: Case, event: e.DeadlinePassed) -> Changes:
     """Clear the limit that passed; the offer is charged with it when the agency had been notified."""
     if event.offer_id is None or (found := find(case, event.offer_id)) is None:
@@ -148,6 +185,8 @@ def evolve(case: Case | None, event: Struct, case_id: str) -> Case:
         case = Case(case_id=case_id)
     head: e.Head | None = event.head  # type: ignore[attr-defined]
     changes = FOLDS[type(event)](case, event)
+    if case.undos and type(event) in GOES_ON:
+        changes = {**changes, "undos": ()}
     if head is None:
         return replace(case, seq=case.seq + 1, **changes)
     return replace(case, seq=case.seq + 1, at=head.facts.now, bundle=head.facts.bundle, **changes)
@@ -276,6 +315,8 @@ FOLDS: dict[type, Callable[[Case, Any], Changes]] = {
     e.OfferArrived: offer_arrived,
     e.OfferHeld: offer_held,
     e.OfferClosed: offer_closed,
+    e.UndoAllowed: undo_allowed,
+    e.OfferReopened: offer_reopened,
     e.DecisionRecorded: decision_recorded,
     e.StepDone: step_done,
     e.NeedsPerson: needs_person,

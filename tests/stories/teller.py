@@ -172,6 +172,10 @@ class World:
                 known = str(uuid.UUID(int=0xBAD)) if "unknown" in words else self.case.referrals[0]
                 reason = "exercise-over" if "exercise-over" in words else "no-longer-needed"
                 return e.ReferralWithdrawn(referral_id=known, agency="school-drita", reason=reason, received_at=self.now)
+            case "take-back":
+                taken = self.offer(words[0])
+                agency = options(words).get("by", taken.agency)
+                return e.AnswerWithdrawn(offer_id=taken.offer_id, agency=agency, by=None, recorded_by=None, received_at=self.now)
             case "rung-failed":
                 known = str(uuid.UUID(int=0xBAD)) if words[0] == "nowhere" else self.offer(words[0]).offer_id
                 rung = 0 if words[0] == "nowhere" else self.offer(words[0]).rung

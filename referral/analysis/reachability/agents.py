@@ -27,7 +27,7 @@ ANSWERS = {
 
 class Pace(StrEnum):
     """Times at which agencies that do not fail answer: a minute after the offer, or a minute before the limit passes (the worst that is
-    allowed)."""
+    allowed). Prompt agencies also press Done too soon: they take each Done back that they may take back, once, and repeat it."""
 
     PROMPT = "prompt"
     LATE = "late"
@@ -45,11 +45,15 @@ class Fault(StrEnum):
 
 
 class Act(Struct, frozen=True):
-    """A planned act of an agency at a time (µs UTC). word UNKNOWN: nobody can be reached on this rung."""
+    """A planned act of an agency at a time (µs UTC).
+
+    word UNKNOWN: nobody can be reached on this rung. takes_back: the agency takes this word back.
+    """
 
     at: int
     word: Word
     reason: str = ""
+    takes_back: bool = False
 
 
 def react(opened: OfferOpened, event: Any, state: str, now: int, pace: Pace, fault: Fault | None) -> Act | None:

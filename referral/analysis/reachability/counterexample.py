@@ -91,6 +91,8 @@ def _do(done: Decided, before: Case | None, given: Given) -> str:
         return f"rung-failed {_where(before, body.offer_id)} {body.reason}"
     if isinstance(body, e.ResponseSubmitted):
         return " ".join(filter(None, (f"{_where(before, body.offer_id)}:", body.word.value, body.reason or body.code)))
+    if isinstance(body, e.AnswerWithdrawn):
+        return f"take-back {_where(before, body.offer_id)}"
     return " ".join(["refer", *_refer(given)])
 
 

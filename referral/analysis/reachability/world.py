@@ -32,6 +32,7 @@ STATES = {
     e.OfferAcknowledged: "ACKNOWLEDGED",
     e.OfferAccepted: "ACCEPTED",
     e.OfferArrived: "ARRIVED",
+    e.OfferReopened: "ACCEPTED",
 }
 
 
@@ -61,9 +62,10 @@ class Decided(Struct, frozen=True, eq=False):
 
 
 class World:
-    """One case under way. asked: every open or ended offer by id. acts: planned acts of agencies. last: the newest decision."""
+    """One case under way. asked: every open or ended offer by id. acts: planned acts of agencies. slips: offers whose Done was taken back.
+    last: the newest decision."""
 
-    __slots__ = ("acts", "asked", "case", "given", "last", "now", "policy", "repeats", "steps")
+    __slots__ = ("acts", "asked", "case", "given", "last", "now", "policy", "repeats", "slips", "steps")
 
     def __init__(self, policy: Policy, given: Given) -> None:
         self.policy, self.given = policy, given
@@ -71,6 +73,7 @@ class World:
         self.now, self.steps, self.repeats = given.start, 0, 0
         self.asked: dict[str, tuple[e.OfferOpened, Fault | None]] = {}
         self.acts: dict[str, Act] = {}
+        self.slips: frozenset[str] = frozenset()
         self.last: Decided | None = None
 
     def fork(self, given: Given) -> World:
@@ -78,7 +81,7 @@ class World:
         other = World.__new__(World)
         other.policy, other.given, other.case, other.now = self.policy, given, self.case, self.now
         other.steps, other.repeats, other.last = self.steps, self.repeats, self.last
-        other.asked, other.acts = dict(self.asked), dict(self.acts)
+        other.asked, other.acts, other.slips = dict(self.asked), dict(self.acts), self.slips
         return other
 
     def fails(self, offer_id: str, event: Any, fault: Fault) -> None:
@@ -140,6 +143,8 @@ class World:
                 self._plan(event.offer_id, event, STATES[kind])  # type: ignore[attr-defined]
             elif isinstance(event, e.OfferClosed):
                 self.acts.pop(event.offer_id, None)
+            elif isinstance(event, e.UndoAllowed):
+                self._slip(event.offer_id)
         self.last = Decided(self.now, body, case, events, self.last)
         return self.last
 
@@ -156,6 +161,12 @@ class World:
             self.acts.pop(offer_id, None)
         else:
             self.acts[offer_id] = act
+
+    def _slip(self, offer_id: str) -> None:
+        """Let a prompt agency take its Done back at once, once."""
+        if self.given.pace is Pace.PROMPT and offer_id not in self.slips:
+            self.slips |= {offer_id}
+            self.acts[offer_id] = Act(self.now, e.Word.COMPLETE, takes_back=True)
 
     def _without_tasks(self, due: int) -> int | None:
         """Return the due time without desk tasks that were repeated often enough: waiting for them would never end."""
@@ -183,6 +194,8 @@ class World:
         opened, _ = self.asked[offer_id]
         if act.word is e.Word.UNKNOWN:
             return e.RungFailed(offer_id=offer_id, rung=self._rung(offer_id), reason="nobody-on-duty", at=self.now)
+        if act.takes_back:
+            return e.AnswerWithdrawn(offer_id=offer_id, agency=opened.agency, by=None, recorded_by=None, received_at=self.now)
         return e.ResponseSubmitted(
             response_id=offer_id,
             offer_id=offer_id,

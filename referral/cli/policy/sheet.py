@@ -82,6 +82,8 @@ def _whole(pathway: Pathway, speak: Speaker) -> Iterator[tuple[str, str]]:
     yield "never asked", ", ".join([*(names[ban].replace("-", " ") for ban in pathway.never), "whoever is excluded"])
     missed = f"opens a case: {speak.name('concern', pathway.raises)}" if pathway.raises else "opens no case of its own"
     yield "missed duty by law", missed
+    if pathway.take_back is not None:
+        yield "pressed done by mistake", f"taken back within {pathway.take_back}, while nobody else was asked because of it"
     if pathway.seal:
         yield "record", "sealed for ever when the case closes"
     done = [step.id for step in pathway.steps if f"{step.id}.done" in pathway.close_when]

@@ -8,6 +8,7 @@ from referral.domain.events.oversight_feed import ReleaseMade
 from referral.domain.events.oversight_feed import Unit
 from referral.domain.events.referral_intake import ActorExcluded
 from referral.domain.events.referral_intake import ActorKind
+from referral.domain.events.referral_intake import AnswerWithdrawn
 from referral.domain.events.referral_intake import CaseErased
 from referral.domain.events.referral_intake import ConsentChanged
 from referral.domain.events.referral_intake import Door
@@ -52,6 +53,7 @@ from referral.domain.events.referral_routing import OfferEscalated
 from referral.domain.events.referral_routing import OfferHeld
 from referral.domain.events.referral_routing import OfferKind
 from referral.domain.events.referral_routing import OfferOpened
+from referral.domain.events.referral_routing import OfferReopened
 from referral.domain.events.referral_routing import OfferUnheard
 from referral.domain.events.referral_routing import PersonNotNeeded
 from referral.domain.events.referral_routing import Reach
@@ -61,6 +63,7 @@ from referral.domain.events.referral_routing import StepKind
 from referral.domain.events.referral_routing import StepOpened
 from referral.domain.events.referral_routing import TrackChanged
 from referral.domain.events.referral_routing import TrackState
+from referral.domain.events.referral_routing import UndoAllowed
 from referral.domain.events.shared import CauseKind
 from referral.domain.events.shared import Claim
 from referral.domain.events.shared import Consent
@@ -80,6 +83,7 @@ from referral.domain.events.shared import Why
 
 EVENTS = {
     ActorExcluded.TYPE: ActorExcluded,
+    AnswerWithdrawn.TYPE: AnswerWithdrawn,
     CaseChanged.TYPE: CaseChanged,
     CaseClosed.TYPE: CaseClosed,
     CaseErased.TYPE: CaseErased,
@@ -106,6 +110,7 @@ EVENTS = {
     OfferEscalated.TYPE: OfferEscalated,
     OfferHeld.TYPE: OfferHeld,
     OfferOpened.TYPE: OfferOpened,
+    OfferReopened.TYPE: OfferReopened,
     OfferUnheard.TYPE: OfferUnheard,
     PersonNotNeeded.TYPE: PersonNotNeeded,
     PolicyActivated.TYPE: PolicyActivated,
@@ -124,11 +129,13 @@ EVENTS = {
     StepOpened.TYPE: StepOpened,
     TrackChanged.TYPE: TrackChanged,
     TraitsChanged.TYPE: TraitsChanged,
+    UndoAllowed.TYPE: UndoAllowed,
 }
 
 __all__ = [
     "ActorExcluded",
     "ActorKind",
+    "AnswerWithdrawn",
     "CaseChanged",
     "CaseClosed",
     "CaseErased",
@@ -173,6 +180,7 @@ __all__ = [
     "OfferHeld",
     "OfferKind",
     "OfferOpened",
+    "OfferReopened",
     "OfferUnheard",
     "Passed",
     "PersonNotNeeded",
@@ -199,6 +207,7 @@ __all__ = [
     "TrackState",
     "Traits",
     "TraitsChanged",
+    "UndoAllowed",
     "Unit",
     "Via",
     "Why",

@@ -41,6 +41,29 @@ class ActorExcluded(Value, frozen=True, kw_only=True, forbid_unknown_fields=True
     """The agency's signature of what it sent; null where it did not sign, or a person did it."""
 
 
+class AnswerWithdrawn(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An agency takes back that its part is done: it was pressed by mistake."""
+
+    TYPE: ClassVar[str] = "answer-withdrawn.v1"
+    TOPIC: ClassVar[str] = "referral-intake"
+    IDS: ClassVar[tuple[str, ...]] = ("offer_id", "by", "recorded_by",)
+
+    offer_id: str
+    """The offer that it had completed."""
+    agency: str
+    """Who takes it back."""
+    by: str | None = None
+    """Account of the person who takes it back; null when a system did, or the agency by telephone."""
+    recorded_by: str | None = None
+    """Account at the desk that wrote it down for an agency on the telephone; else null."""
+    received_at: int
+    """When the door took it."""
+    claim: Claim | None = None
+    """The key that it was sent under; null where it had none."""
+    signed: Signed | None = None
+    """The agency's signature of what it sent; null where it did not sign, or a person did it."""
+
+
 class CaseErased(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Two persons have had the case erased: after this entry its key and rows are destroyed. Travels unsealed, because its key will be gone, and says nothing about the child. Intake signs it with a key of its own."""
 

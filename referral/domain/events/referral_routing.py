@@ -474,6 +474,35 @@ class OfferOpened(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which limit: acknowledge, accept, arrive, present, complete, decide."""
 
 
+class OfferReopened(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An offer that its agency had completed is open again, as it was before: the agency took its answer back."""
+
+    TYPE: ClassVar[str] = "offer-reopened.v1"
+    TOPIC: ClassVar[str] = "referral-routing"
+    IDS: ClassVar[tuple[str, ...]] = ("offer_id", "by", "track_id",)
+
+    head: Head | None = None
+    """Set on the first event of an input."""
+    why: Why
+    """Why."""
+    offer_id: str
+    """The offer."""
+    by: str | None = None
+    """Account of the person who took it back; null when a system did, or a desk for the agency."""
+    track_id: str
+    """Track of the offer."""
+    step: str
+    """Step of the offer."""
+    arrived: bool
+    """The arrival had been confirmed before; else it was accepted."""
+    due: int | None = None
+    """The limit that runs again; it may have passed meanwhile."""
+    due_what: str
+    """Name of that limit; empty where none runs."""
+    done_at: int | None = None
+    """When the answer had also finished the step, which is open again; null where it had not."""
+
+
 class OfferUnheard(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Our channels are away and nobody of the agency has been told, or somebody has been told at last. Silence in between is not the agency's."""
 
@@ -621,3 +650,28 @@ class TrackChanged(Value, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """The track that opened this one by a change of its procedure; else null."""
     outcome: str
     """Outcome when it ends; else empty."""
+
+
+class UndoAllowed(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The agency may take back until a time that it has completed an offer: nobody else was asked because of it."""
+
+    TYPE: ClassVar[str] = "undo-allowed.v1"
+    TOPIC: ClassVar[str] = "referral-routing"
+    IDS: ClassVar[tuple[str, ...]] = ("offer_id",)
+
+    head: Head | None = None
+    """Set on the first event of an input."""
+    why: Why
+    """Why."""
+    offer_id: str
+    """The completed offer."""
+    until: int
+    """The last moment at which routing takes it back, unless somebody else is asked before."""
+    arrived: bool
+    """The arrival had been confirmed before it was completed; else it was accepted."""
+    due: int | None = None
+    """The limit that ran when it was completed."""
+    due_what: str
+    """Name of that limit; empty where none ran."""
+    done_at: int | None = None
+    """When the completion also finished the step; null where it did not."""

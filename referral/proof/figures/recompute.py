@@ -107,7 +107,10 @@ def _of_case(case_id: str, events: list[CaseEvent]) -> Iterator[Child]:
             on[event.body.pathway] = Child(event.body.pathway, event.at, case_id, traits or _nothing(), timed=not event.set_back)
     pathway = {event.body.track_id: event.body.pathway for event in routing if _opens(event.body)}
     offers = {event.body.offer_id: event for event in routing if isinstance(event.body, e.OfferOpened)}
+    undone = {(event.body.track_id, event.body.step, event.body.done_at) for event in routing if isinstance(event.body, e.OfferReopened)}
     for event in routing:
+        if isinstance(event.body, e.StepDone) and (event.body.track_id, event.body.step, event.at) in undone:
+            continue  # the answer that finished the step was taken back
         offer = offers.get(getattr(event.body, "offer_id", None) or "")
         track = getattr(event.body, "track_id", None) or (offer.body.track_id if offer else None)
         if track in pathway:

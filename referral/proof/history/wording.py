@@ -234,6 +234,7 @@ def _roster(b: Any, _: Names) -> str:
 WORDINGS: dict[type, Callable[[Any, Names], str]] = {
     e.ReferralSubmitted: _refers,
     e.ResponseSubmitted: _answers,
+    e.AnswerWithdrawn: lambda b, n: n.say("event.takes-back", who=_who(b, n), of=_of(b, n)),
     e.InstructionGiven: _instructs,
     e.ConsentChanged: lambda b, n: n.say("event.consent", who=_who(b, n), state=b.consent.state),
     e.TraitsChanged: _traits,
@@ -257,6 +258,8 @@ WORDINGS: dict[type, Callable[[Any, Names], str]] = {
     e.OfferArrived: lambda b, n: n.say("event.arrived", of=_of(b, n)),
     e.OfferHeld: lambda b, n: n.say("event.held", of=_of(b, n), reason=small(n.say, "reason", b.reason)),
     e.OfferClosed: _closed,
+    e.UndoAllowed: lambda b, n: n.say("event.undo", of=_of(b, n)),
+    e.OfferReopened: lambda b, n: n.say("event.reopened", of=_of(b, n)),
     e.DecisionRecorded: _decided,
     e.DeadlinePassed: _deadline,
     e.NeedsPerson: _needs,

@@ -11,6 +11,7 @@ from msgspec import Struct, field
 
 from referral.domain.events import (
     ActorExcluded,
+    AnswerWithdrawn,
     ConsentChanged,
     Door,
     InstructionGiven,
@@ -30,7 +31,16 @@ from referral.proof.verify.policies import Bundles
 from referral.proof.verify.report import Report, Weight, finding
 from referral.wire import event_signature, http_signature
 
-Sent = ReferralSubmitted | ResponseSubmitted | ConsentChanged | TraitsChanged | ActorExcluded | InstructionGiven | ReferralWithdrawn
+Sent = (
+    ReferralSubmitted
+    | ResponseSubmitted
+    | AnswerWithdrawn
+    | ConsentChanged
+    | TraitsChanged
+    | ActorExcluded
+    | InstructionGiven
+    | ReferralWithdrawn
+)
 RACE_US = 60_000_000
 """Span after the activation of a bundle in which a door may still have judged by the one before (ours; a door learns within a second)."""
 SHEETS = ("text/csv", "application/vnd.htcds+json")
@@ -167,6 +177,8 @@ def _path(case_id: str, body: Sent) -> str:
             return "/v1/referrals"
         case ResponseSubmitted():
             return f"/v1/offers/{body.offer_id}/responses"
+        case AnswerWithdrawn():
+            return f"/v1/offers/{body.offer_id}/withdrawal"
         case ReferralWithdrawn():
             return f"/v1/referrals/{body.referral_id}/withdrawal"
         case ConsentChanged():

@@ -12,6 +12,7 @@ from referral.wire.compiled import oversight_feed, referral_intake, referral_key
 
 FINGERPRINTS = {
     "actor-excluded.v1": -4421981727998345176,
+    "answer-withdrawn.v1": 8516361206659388349,
     "case-changed.v1": 621906282370676571,
     "case-changed.v2": -1037514604680346356,
     "case-closed.v1": -8958679653239091702,
@@ -51,6 +52,7 @@ FINGERPRINTS = {
     "offer-escalated.v1": -8142864290877489613,
     "offer-held.v1": -8345909471966476456,
     "offer-opened.v1": 7016236317045396622,
+    "offer-reopened.v1": 3172436187314991219,
     "offer-unheard.v1": 1071916171833572025,
     "passed.v1": 9153950226952924373,
     "person-not-needed.v1": 2680861182526063321,
@@ -75,11 +77,13 @@ FINGERPRINTS = {
     "track-changed.v1": -4531027455271491141,
     "traits-changed.v1": -1158964745305761832,
     "traits.v1": -9213293569509141260,
+    "undo-allowed.v1": 607078574599370821,
     "why.v1": -8558118471590480678,
 }
 
 READERS: dict[str, tuple[int, Callable[[bytes, int], tuple[Struct, int]]]] = {
     "actor-excluded.v1": (-4421981727998345176, referral_intake.read_actor_excluded_v1),
+    "answer-withdrawn.v1": (8516361206659388349, referral_intake.read_answer_withdrawn_v1),
     "case-changed.v1": (621906282370676571, referral_routing.read_case_changed_v1),
     "case-changed.v2": (-1037514604680346356, referral_routing.read_case_changed_v2),
     "case-closed.v1": (-8958679653239091702, referral_routing.read_case_closed_v1),
@@ -111,6 +115,7 @@ READERS: dict[str, tuple[int, Callable[[bytes, int], tuple[Struct, int]]]] = {
     "offer-escalated.v1": (-8142864290877489613, referral_routing.read_offer_escalated_v1),
     "offer-held.v1": (-8345909471966476456, referral_routing.read_offer_held_v1),
     "offer-opened.v1": (7016236317045396622, referral_routing.read_offer_opened_v1),
+    "offer-reopened.v1": (3172436187314991219, referral_routing.read_offer_reopened_v1),
     "offer-unheard.v1": (1071916171833572025, referral_routing.read_offer_unheard_v1),
     "person-not-needed.v1": (2680861182526063321, referral_routing.read_person_not_needed_v1),
     "policy-activated.v1": (-858678549514275396, referral_policy.read_policy_activated_v1),
@@ -130,10 +135,12 @@ READERS: dict[str, tuple[int, Callable[[bytes, int], tuple[Struct, int]]]] = {
     "step-opened.v1": (-5194724344244462576, referral_routing.read_step_opened_v1),
     "track-changed.v1": (-4531027455271491141, referral_routing.read_track_changed_v1),
     "traits-changed.v1": (-1158964745305761832, referral_intake.read_traits_changed_v1),
+    "undo-allowed.v1": (607078574599370821, referral_routing.read_undo_allowed_v1),
 }
 
 WRITERS: dict[type, Callable[[Any], bytes]] = {
     events.ActorExcluded: referral_intake.write_actor_excluded,
+    events.AnswerWithdrawn: referral_intake.write_answer_withdrawn,
     events.CaseChanged: referral_routing.write_case_changed,
     events.CaseClosed: referral_routing.write_case_closed,
     events.CaseErased: referral_intake.write_case_erased,
@@ -167,6 +174,7 @@ WRITERS: dict[type, Callable[[Any], bytes]] = {
     events.OfferEscalated: referral_routing.write_offer_escalated,
     events.OfferHeld: referral_routing.write_offer_held,
     events.OfferOpened: referral_routing.write_offer_opened,
+    events.OfferReopened: referral_routing.write_offer_reopened,
     events.OfferUnheard: referral_routing.write_offer_unheard,
     events.Passed: shared.write_passed,
     events.PersonNotNeeded: referral_routing.write_person_not_needed,
@@ -189,5 +197,6 @@ WRITERS: dict[type, Callable[[Any], bytes]] = {
     events.TrackChanged: referral_routing.write_track_changed,
     events.Traits: shared.write_traits,
     events.TraitsChanged: referral_intake.write_traits_changed,
+    events.UndoAllowed: referral_routing.write_undo_allowed,
     events.Why: shared.write_why,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from referral.domain.events import ActorExcluded, ActorKind, CaseErased, ConsentChanged, Door, Instruction, InstructionGiven, ReferralSubmitted, ReferralWithdrawn, ResponseSubmitted, SectionDisclosed, SectionWritten, TraitsChanged, Via, Word
+from referral.domain.events import ActorExcluded, ActorKind, AnswerWithdrawn, CaseErased, ConsentChanged, Door, Instruction, InstructionGiven, ReferralSubmitted, ReferralWithdrawn, ResponseSubmitted, SectionDisclosed, SectionWritten, TraitsChanged, Via, Word
 from referral.wire import avro
 from referral.wire.compiled import shared
 
@@ -57,6 +57,55 @@ def write_actor_excluded(x: ActorExcluded) -> bytes:
         b"\x00" if (v_by := x.by) is None else b"\x02" + avro.ident_bytes(v_by),
         ActorKind_BYTES[x.kind],
         avro.CODES[x.actor],
+        avro.LONGS[x.received_at],
+        b"\x00" if (v_claim := x.claim) is None else b"\x02" + shared.write_claim(v_claim),
+        b"\x00" if (v_signed := x.signed) is None else b"\x02" + shared.write_signed(v_signed),
+    ))
+
+
+def read_answer_withdrawn_v1(d: bytes, i: int) -> tuple[AnswerWithdrawn, int]:
+    """answer-withdrawn.v1"""
+    f_offer_id = avro.ident(d[i : (i := i + 37)])
+    f_agency = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    n = d[i]
+    i += 1
+    f_by = None
+    if n:
+        if n != 2:
+            avro.fail("union")
+        f_by = avro.ident(d[i : (i := i + 37)])
+    n = d[i]
+    i += 1
+    f_recorded_by = None
+    if n:
+        if n != 2:
+            avro.fail("union")
+        f_recorded_by = avro.ident(d[i : (i := i + 37)])
+    f_received_at, i = avro.long(d, i)
+    n = d[i]
+    i += 1
+    f_claim = None
+    if n:
+        if n != 2:
+            avro.fail("union")
+        f_claim, i = shared.read_claim_v1(d, i)
+    n = d[i]
+    i += 1
+    f_signed = None
+    if n:
+        if n != 2:
+            avro.fail("union")
+        f_signed, i = shared.read_signed_v1(d, i)
+    return AnswerWithdrawn(offer_id=f_offer_id, agency=f_agency, by=f_by, recorded_by=f_recorded_by, received_at=f_received_at, claim=f_claim, signed=f_signed), i
+
+
+def write_answer_withdrawn(x: AnswerWithdrawn) -> bytes:
+    """answer-withdrawn.v1"""
+    return b"".join((
+        avro.ident_bytes(x.offer_id),
+        avro.CODES[x.agency],
+        b"\x00" if (v_by := x.by) is None else b"\x02" + avro.ident_bytes(v_by),
+        b"\x00" if (v_recorded_by := x.recorded_by) is None else b"\x02" + avro.ident_bytes(v_recorded_by),
         avro.LONGS[x.received_at],
         b"\x00" if (v_claim := x.claim) is None else b"\x02" + shared.write_claim(v_claim),
         b"\x00" if (v_signed := x.signed) is None else b"\x02" + shared.write_signed(v_signed),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from referral.domain.events import CaseChanged, CaseClosed, CaseLinked, CaseOpened, CaseRaised, ChangeKind, ChangeProposed, DeadlinePassed, Decided, DecisionRecorded, How, InputIgnored, NeedsPerson, OfferAccepted, OfferAcknowledged, OfferArrived, OfferClosed, OfferEscalated, OfferHeld, OfferKind, OfferOpened, OfferUnheard, PersonNotNeeded, Reach, ReferralAttached, StepDone, StepKind, StepOpened, TrackChanged, TrackState
+from referral.domain.events import CaseChanged, CaseClosed, CaseLinked, CaseOpened, CaseRaised, ChangeKind, ChangeProposed, DeadlinePassed, Decided, DecisionRecorded, How, InputIgnored, NeedsPerson, OfferAccepted, OfferAcknowledged, OfferArrived, OfferClosed, OfferEscalated, OfferHeld, OfferKind, OfferOpened, OfferReopened, OfferUnheard, PersonNotNeeded, Reach, ReferralAttached, StepDone, StepKind, StepOpened, TrackChanged, TrackState, UndoAllowed
 from referral.wire import avro
 from referral.wire.compiled import shared
 
@@ -868,6 +868,62 @@ def write_offer_opened(x: OfferOpened) -> bytes:
     ))
 
 
+def read_offer_reopened_v1(d: bytes, i: int) -> tuple[OfferReopened, int]:
+    """offer-reopened.v1"""
+    n = d[i]
+    i += 1
+    f_head = None
+    if n:
+        if n != 2:
+            avro.fail("union")
+        f_head, i = shared.read_head_v1(d, i)
+    f_why, i = shared.read_why_v1(d, i)
+    f_offer_id = avro.ident(d[i : (i := i + 37)])
+    n = d[i]
+    i += 1
+    f_by = None
+    if n:
+        if n != 2:
+            avro.fail("union")
+        f_by = avro.ident(d[i : (i := i + 37)])
+    f_track_id = avro.ident(d[i : (i := i + 37)])
+    f_step = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_arrived = avro.BOOLEANS[d[i]]
+    i += 1
+    n = d[i]
+    i += 1
+    f_due = None
+    if n:
+        if n != 2:
+            avro.fail("union")
+        f_due, i = avro.long(d, i)
+    f_due_what = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    n = d[i]
+    i += 1
+    f_done_at = None
+    if n:
+        if n != 2:
+            avro.fail("union")
+        f_done_at, i = avro.long(d, i)
+    return OfferReopened(head=f_head, why=f_why, offer_id=f_offer_id, by=f_by, track_id=f_track_id, step=f_step, arrived=f_arrived, due=f_due, due_what=f_due_what, done_at=f_done_at), i
+
+
+def write_offer_reopened(x: OfferReopened) -> bytes:
+    """offer-reopened.v1"""
+    return b"".join((
+        b"\x00" if (v_head := x.head) is None else b"\x02" + shared.write_head(v_head),
+        shared.write_why(x.why),
+        avro.ident_bytes(x.offer_id),
+        b"\x00" if (v_by := x.by) is None else b"\x02" + avro.ident_bytes(v_by),
+        avro.ident_bytes(x.track_id),
+        avro.CODES[x.step],
+        avro.BOOLEAN_BYTES[x.arrived],
+        b"\x00" if (v_due := x.due) is None else b"\x02" + avro.LONGS[v_due],
+        avro.CODES[x.due_what],
+        b"\x00" if (v_done_at := x.done_at) is None else b"\x02" + avro.LONGS[v_done_at],
+    ))
+
+
 def read_offer_unheard_v1(d: bytes, i: int) -> tuple[OfferUnheard, int]:
     """offer-unheard.v1"""
     n = d[i]
@@ -1073,4 +1129,50 @@ def write_track_changed(x: TrackChanged) -> bytes:
         avro.CODES[x.paused_by],
         b"\x00" if (v_opened_by := x.opened_by) is None else b"\x02" + avro.ident_bytes(v_opened_by),
         avro.CODES[x.outcome],
+    ))
+
+
+def read_undo_allowed_v1(d: bytes, i: int) -> tuple[UndoAllowed, int]:
+    """undo-allowed.v1"""
+    n = d[i]
+    i += 1
+    f_head = None
+    if n:
+        if n != 2:
+            avro.fail("union")
+        f_head, i = shared.read_head_v1(d, i)
+    f_why, i = shared.read_why_v1(d, i)
+    f_offer_id = avro.ident(d[i : (i := i + 37)])
+    f_until, i = avro.long(d, i)
+    f_arrived = avro.BOOLEANS[d[i]]
+    i += 1
+    n = d[i]
+    i += 1
+    f_due = None
+    if n:
+        if n != 2:
+            avro.fail("union")
+        f_due, i = avro.long(d, i)
+    f_due_what = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    n = d[i]
+    i += 1
+    f_done_at = None
+    if n:
+        if n != 2:
+            avro.fail("union")
+        f_done_at, i = avro.long(d, i)
+    return UndoAllowed(head=f_head, why=f_why, offer_id=f_offer_id, until=f_until, arrived=f_arrived, due=f_due, due_what=f_due_what, done_at=f_done_at), i
+
+
+def write_undo_allowed(x: UndoAllowed) -> bytes:
+    """undo-allowed.v1"""
+    return b"".join((
+        b"\x00" if (v_head := x.head) is None else b"\x02" + shared.write_head(v_head),
+        shared.write_why(x.why),
+        avro.ident_bytes(x.offer_id),
+        avro.LONGS[x.until],
+        avro.BOOLEAN_BYTES[x.arrived],
+        b"\x00" if (v_due := x.due) is None else b"\x02" + avro.LONGS[v_due],
+        avro.CODES[x.due_what],
+        b"\x00" if (v_done_at := x.done_at) is None else b"\x02" + avro.LONGS[v_done_at],
     ))

@@ -54,6 +54,12 @@ def step_done(case: Case, body: e.StepDone, at: int) -> str | None:
     return None
 
 
+def reopened(case: Case, offer: Offer, body: e.OfferReopened, at: int) -> None:
+    """Forget the end of the wait for a planned step, where it is the answer that was taken back."""
+    if body.step in PLANNED and body.done_at is not None:
+        offer.run.forget(f"wait:{body.step}", body.done_at)
+
+
 def opened(case: Case, body: e.OfferOpened, at: int) -> str | None:
     """Store a new offer, take its place, and record its rung."""
     if (run := (case.tracks or {}).get(body.track_id)) is None:
@@ -108,12 +114,12 @@ def held(case: Case, offer: Offer, body: e.OfferHeld, at: int) -> None:
 
 
 def closed(case: Case, offer: Offer, body: e.OfferClosed, at: int) -> str | None:
-    """Record the end of an offer. Keep an expired offer: a late answer may undo it."""
+    """Record the end of an offer. Keep an expired and a completed one: a late answer, or an answer taken back, may undo it."""
     if offer.beds:
         case.stays[offer.stay].until = at
     if body.how in DECLINED and body.reason:
         offer.run.so(f"declined:{body.reason}", at)
-    if body.how is not e.How.EXPIRED and case.offers:
+    if body.how not in (e.How.EXPIRED, e.How.COMPLETED) and case.offers:
         del case.offers[body.offer_id]
     return UNKNOWN_VALUE if body.how is e.How.UNKNOWN else None
 
@@ -190,6 +196,7 @@ MEANING: dict[type, Callable[[Case, Any, int], str | None]] = {
     e.OfferArrived: OfferRule(arrived),
     e.OfferHeld: OfferRule(held),
     e.OfferClosed: OfferRule(closed),
+    e.OfferReopened: OfferRule(reopened),
     e.DeadlinePassed: OfferRule(late),
     e.CaseClosed: ended,
     e.CaseLinked: linked,

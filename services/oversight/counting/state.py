@@ -30,6 +30,12 @@ class Run:
         elif at < self.times[here := self.facts.index(fact)]:
             self.times[here] = at
 
+    def forget(self, fact: str, at: int) -> None:
+        """Remove a fact that became true at this time, and at no earlier one."""
+        if fact in self.facts and self.times[here := self.facts.index(fact)] == at:
+            del self.facts[here]
+            del self.times[here]
+
     def waited(self, what: str, at: int) -> None:
         """Record the end of a wait, unless the clock was set back."""
         if not self.case.back:

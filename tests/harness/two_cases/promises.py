@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from referral.domain import events as e
@@ -167,6 +168,33 @@ def _nobody_is_put_out(before: Case | None, case: Case, events: tuple[Struct, ..
                 ends = new[0].outcome or is_withdrawn(policy.pinned[new[0].digest], case_marks(case, case.at))
                 same = {s.id for s in policy.pinned[new[0].digest].placements} & {s.id for s in policy.pinned[event.digest].placements}
                 assert ends or not same or service in holds(case) or service not in policy.services, f"{service} left"
+
+
+NEWS = (e.OfferOpened, e.StepOpened, e.NeedsPerson, e.DecisionRecorded, e.TrackChanged, e.CaseChanged, e.CaseRaised, e.CaseClosed)
+"""What somebody learns, or is asked."""
+
+
+def taken_back(events: tuple[Any, ...], earlier: list[tuple[Any, ...]], former: Case | None, after: Case) -> None:
+    """Nobody was asked between an answer and its withdrawal, by it or by anything else; taken back at once, it leaves no trace.
+
+    earlier: the decisions of the case before. former: the case before the last of them.
+    """
+    reopened = events[0]
+    assert isinstance(reopened, e.OfferReopened)
+    since: list[Any] = []
+    for decision in reversed(earlier):
+        since += decision
+        if any(isinstance(event, e.OfferClosed) and event.offer_id == reopened.offer_id for event in decision):
+            break
+    assert not any(isinstance(event, NEWS) for event in since), "somebody was asked upon an answer that is taken back"
+    assert sum(isinstance(event, e.UndoAllowed) and event.offer_id == reopened.offer_id for event in since) == 1
+    last = earlier[-1][-1]
+    if len(events) == 1 and isinstance(last, e.UndoAllowed) and last.offer_id == reopened.offer_id:
+        assert former is not None
+        whole = dict.fromkeys(("seq", "at"), 0)
+        assert msgspec.structs.replace(after, **whole, bundle=None, undos=()) == msgspec.structs.replace(
+            former, **whole, bundle=None, undos=()
+        ), "the case is as it was before the answer"
 
 
 def _homes(track: Track, policy: Policy) -> set[str]:

@@ -10,6 +10,7 @@ from msgspec import structs
 
 from referral.analysis.reachability.agents import Pace
 from referral.analysis.reachability.classes import Circumstance, circumstances
+from referral.analysis.reachability.counterexample import story
 from referral.analysis.reachability.explore import PAIRED, alone, calm_ways, ways
 from referral.analysis.reachability.findings import findings, notes
 from referral.analysis.reachability.invariants import wrongs
@@ -17,7 +18,7 @@ from referral.analysis.reachability.tally import who
 from referral.analysis.reachability.tasks import Task, alike, every, tasks
 from referral.analysis.reachability.walk import Walker, Way, inputs
 from referral.analysis.reachability.world import START, Given, World
-from referral.domain.events import ConsentState, OfferOpened
+from referral.domain.events import AnswerWithdrawn, ConsentState, OfferOpened
 from referral.domain.policy.procedure import Pathway
 from tests.stories.teller import policy
 
@@ -70,6 +71,16 @@ def test_the_calm_way_of_a_child_is_whole_and_has_nothing_wrong() -> None:
     _, way = calm()
     assert way.end == "done" and way.wrong == [] and way.late == [] and way.desk < 0 <= way.first < way.bed
     assert {"police", "support", "shelter", "guardian", "risk", "health", "interview", "plan"} <= way.opened
+
+
+def test_prompt_agencies_take_back_each_done_that_they_may() -> None:
+    """The check walks on from there: every case reaches somebody also after a slip of the hand."""
+    task, _ = calm()
+    way = next(way for way in ways(SHIPPED, task, 0) if way.given.pace is Pace.PROMPT)
+    bodies = [decided.body for decided in inputs(way.last)]
+    opened = {event.offer_id: event.step for decided in inputs(way.last) for event in decided.events if isinstance(event, OfferOpened)}
+    assert [opened[body.offer_id] for body in bodies if isinstance(body, AnswerWithdrawn)] == ["health"]
+    assert "take-back health" in [line.do for line in story("", way, SHIPPED).told]
 
 
 def test_a_failure_that_changes_nothing_later_is_not_followed_to_the_end() -> None:

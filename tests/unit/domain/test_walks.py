@@ -52,6 +52,7 @@ MUST_HAPPEN = {
     "confirm-default",
     "next-round",
     "transferred",
+    "undo",
 }
 """Rules that a set of walks must have reached, or the walks prove little."""
 
@@ -88,6 +89,7 @@ class Walk:
             (75, self.help_on),
             (12, self.answer),
             (12, lambda who: self.line.alarm(who=who, late=self.dice.randint(0, 5))),
+            (6, self.take_back),
             (4, self.rung),
             (5, self.order),
             (2, lambda who: self.line.exclude(who=who, pick=self.dice.randint(0, 99), kind=self.one(["AGENCY", "STAFF", "RELATION"]))),
@@ -122,6 +124,10 @@ class Walk:
             word = e.Word.ACCEPT if ended else self.one([e.Word.DECLINE, e.Word.DECLINE, e.Word.RETURN, e.Word.HOLD, e.Word.ACCEPT])
             reason = self.one(["OUT_OF_AREA", "NO_CAPACITY", "PERSON_DECLINED", "CONFLICT_OF_INTEREST"])
             self.line.respond(who, offer.offer_id, offer.agency, word, reason, 0, ())
+
+    def take_back(self, who: str) -> None:
+        may = [id for id, case in self.line.cases.items() if case is not None and case.undos]
+        self.line.take_back(who=self.one(may or [who]), pick=self.dice.randint(0, 99), seconds=self.one([0, 0, 30, 121]))
 
     def rung(self, who: str) -> None:
         """Half of the time the whole ladder."""

@@ -86,6 +86,17 @@ def test_a_settled_or_overtaken_interview_is_none() -> None:
     assert not {"wait:interview", "wait:plan"} & set(since(records))
 
 
+def test_an_interview_that_was_said_to_be_done_by_mistake_is_done_when_it_is() -> None:
+    """Also where somebody looks between the two, and where the agency answers on after it took its answer back."""
+    held = (*CALM, "support.0: ARRIVE", "support.1: ARRIVE", "guardian: DECIDE csw-guardian", "wait 5 min", "interview: ACCEPT")
+    held = (*held, "interview: COMPLETE")
+    assert since(told(*held))["wait:interview"] == 20
+    slip = (*held, "wait 1 min", "take-back interview")
+    assert "wait:interview" not in since(told(*slip))
+    assert since(told(*slip, "wait 9 min", "interview: COMPLETE"))["wait:interview"] == 30
+    assert "unknown-offer" not in folded(told(*slip, "wait 4 d", "alarm")).counted(NEVER)
+
+
 def test_silence_is_late_and_unanswered_and_a_late_answer_that_was_seen_is_only_late() -> None:
     silent = since(told("refer", "alarm"))
     assert silent == {"late:police-prishtine": 15, "unanswered": 15, "rung:1": 15}

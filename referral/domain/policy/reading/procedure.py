@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from referral.domain.events import StepKind
-from referral.domain.policy.limits import DAY, Calendar, Limit, countable
+from referral.domain.policy.limits import DAY, MINUTE, Calendar, Limit, countable
 from referral.domain.policy.procedure import Change, ConsentRule, Pathway, Placement, SeatRule, Step
 from referral.domain.policy.reading.conditions import Marking
 from referral.domain.policy.reading.consistency import check
@@ -28,6 +28,9 @@ from referral.domain.policy.reading.vocabulary import (
     STEP,
     WITHDRAWAL,
 )
+
+TAKE_BACK_AT_MOST = 10 * MINUTE
+"""Longest take_back (ours): a slip of the hand is seen at once; after ten minutes a change of mind is the desk's business."""
 
 
 def read_procedure(reader: Reader, path: str, directory: Directory) -> Pathway:
@@ -51,11 +54,20 @@ def read_procedure(reader: Reader, path: str, directory: Directory) -> Pathway:
         version=get["version"].number(1, 9999),
         consent=_consent(get["consent"], directory),
         seal=get["seal"].yes(),
+        take_back=_take_back(get["take_back"]) if "take_back" in get else None,
     )
     if not pathway.applies:
         get["applies"].error("a procedure says for whom it is, e.g. applies: {concern: [trafficking]}")
     check(pathway, get, marking)
     return pathway
+
+
+def _take_back(node: Node) -> Limit:
+    """Read how long an answer may be taken back."""
+    found = node.limit(clock=True)
+    if found.micros > TAKE_BACK_AT_MOST:
+        node.error(f"take_back is at most {TAKE_BACK_AT_MOST // MINUTE} min: it is for a slip of the hand; later, telephone the desk")
+    return found
 
 
 def _consent(node: Node, directory: Directory) -> ConsentRule:

@@ -25,6 +25,7 @@ PATHWAY: Mapping[str, Word] = {
     "on_missed_deadline": Word("missed", "whether a missed limit of a statutory duty opens a rights case"),
     "ladder": Word("codes rung", "whom an agency wakes, in order, where a step does not say so itself"),
     "seal": Word("yes", "what was written is closed for ever when the case closes"),
+    "take_back": Word("time", "how long an agency may take back that its part is done, while nobody was asked because of it"),
     "steps": Word("steps", "what is done"),
     "close_when": Word("close", "the steps that must be done, or not needed, before the procedure ends"),
 }

@@ -52,6 +52,7 @@ PROCEDURES = [
     ("a predicate", A, A + "when: {¦hair: [red]}, ", "hair is neither a circumstance nor a step; allowed: age, age_band"),
     ("a state of consent", A, A + "unless: {consent: [¦givn]}, ", "consent givn is not known; did you mean given?"),
     ("a word", "version: 1", "¦verison: 1", "verison is not known here; did you mean version?"),
+    ("a time", "ladder: [", "take_back: ¦1 h P\nladder: [", "take_back is at most 10 min: it is for a slip of the hand"),
     ("a missing word", "version: 1\n", "", "version is missing"),
     ("a step", "after: [trial-a.accepted]", "after: [¦trial-e.accepted]", "step trial-e is not known; did you mean trial-d?"),
     ("a state of a step", "[trial-a.accepted]", "[¦trial-a.acepted]", "acepted is not known of step trial-a; did you mean accepted?"),

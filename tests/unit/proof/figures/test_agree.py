@@ -10,7 +10,7 @@ import msgspec
 
 from referral.domain import events as e
 from referral.domain.events import Mark
-from referral.domain.policy.limits import DAY
+from referral.domain.policy.limits import DAY, MINUTE
 from referral.proof.figures import recompute as plain
 from referral.proof.figures import releases as released
 from referral.proof.figures.recompute import CaseEvent
@@ -73,6 +73,16 @@ def test_a_place_is_held_and_left_in_the_order_of_its_records_whatever_a_clock_s
     said = [CaseEvent(meta.case_id, topic, meta.case_seq, meta.recorded_at, body) for topic, meta, body in log.records]
     (ours,) = (one for one in folded_log(log.records).fulls("2026-10", RULES, NEVER) if one.group == "state-secure-facility")
     assert ours.days == plain.full(said, frozenset(), RULES, "2026-10")["state-secure-facility"] == 2
+
+
+def test_an_answer_that_was_taken_back_ends_no_wait_in_either() -> None:
+    lines = (*CALM, "support.0: ARRIVE", "support.1: ARRIVE", "guardian: DECIDE csw-guardian", "interview: ACCEPT", "interview: COMPLETE")
+    for more, waited in ((("wait 1 min", "take-back interview"), None), (("wait 1 min", "take-back interview", "interview: COMPLETE"), 16)):
+        records = told(*lines, *more)
+        said = [CaseEvent(meta.case_id, topic, meta.case_seq, meta.recorded_at, body) for topic, meta, body in records]
+        (child,), (course,) = plain.children(said, frozenset(), 0), folded_log(records).of("trafficking-child", 0, NEVER)
+        at = child.first.get("wait:interview")
+        assert dict(course.first) == child.first and (None if at is None else (at - child.began) // MINUTE) == waited
 
 
 def alike(there: Sequence[plain.Child], held: Sequence[Course], moment: int) -> Counter[str]:
