@@ -205,6 +205,10 @@ class Client:
         """Answer an offer: a word of its `words`, with reason=… or code=… as it needs."""
         return self._send("POST", f"/v1/offers/{_part(offer_id)}/responses", {"word": word, **more}, key=key or secrets.token_hex(16))
 
+    def take_back(self, offer_id: str, *, key: str | None = None) -> Json:
+        """Take back a COMPLETE that was sent by mistake: until `undo_until` of the offer, while nobody else was asked."""
+        return self._send("POST", f"/v1/offers/{_part(offer_id)}/withdrawal", {"word": "COMPLETE"}, key=key or secrets.token_hex(16))
+
     # ---- how
     def _get(self, path: str) -> Json:
         return self._send("GET", path)

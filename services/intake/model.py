@@ -15,6 +15,7 @@ class Offer(Struct, frozen=True, kw_only=True):
 
     state: OFFERED, ACKNOWLEDGED, ACCEPTED, ON_HOLD, or the way in which it ended.
     pathway: procedure of its track; empty while routing has not said it.
+    undo_until: until when routing lets the agency take back that its part is done, unless the case goes on before; None: it does not.
     Times: µs UTC.
     """
 
@@ -48,6 +49,7 @@ class Offer(Struct, frozen=True, kw_only=True):
     reason: str
     declined_by: str | None
     pathway: str = ""
+    undo_until: int | None = None
 
     def __repr__(self) -> str:
         return f"Offer({self.offer_id} {self.state})"
@@ -62,6 +64,17 @@ class Asking:
     state: str
     open: bool
     agency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """What was asked in a case since a moment. steps: (step, state of the offer), in order of time. desk: a desk has a new task."""
+
+    steps: tuple[tuple[str, str], ...] = ()
+    desk: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.steps) or self.desk
 
 
 class Answer(Struct, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.events import (
     ActorExcluded,
+    AnswerWithdrawn,
     CaseChanged,
     CaseErased,
     ConsentChanged,
@@ -62,6 +63,7 @@ KINDS: dict[type[Any], str] = {
     ActorExcluded: "exclusion",
     InstructionGiven: "instruction",
     ReferralWithdrawn: "withdrawal",
+    AnswerWithdrawn: "take-back",
 }
 """Event of something that an agency sends under a key → the kind in its receipt."""
 FILLED = text("SELECT case_id, section FROM intake.section WHERE case_id = ANY(CAST(:ids AS text[]))")

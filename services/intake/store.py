@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.rules.context import UNCONFIRMED
 from referral.errors import Rejected
-from services.intake.model import Answer, Asking, Offer, Referral, Task
+from services.intake.model import Answer, Asking, Offer, Referral, Since, Task
 
 _PATHWAY = "coalesce((SELECT t.pathway FROM intake.track t WHERE t.track_id = o.track_id), '') AS pathway"
 _OFFER = ", ".join(_PATHWAY if name == "pathway" else name for name in Offer.__struct_fields__)
@@ -195,6 +195,16 @@ async def track_offers(tx: AsyncConnection, case_ids: Iterable[str]) -> dict[str
     for track, *asking in await rows(tx, sql, {"ids": sorted(set(case_ids))}):
         found.setdefault(track, []).append(Asking(*asking))
     return found
+
+
+async def since(tx: AsyncConnection, case_id: str, first: int, last: int) -> Since:
+    """Return what was asked in a case from `first` to `last` (µs UTC): the offers to any agency, and whether a desk has a new task."""
+    at = {"case": case_id, "first": first, "last": last}
+    offers = (
+        "SELECT step, state FROM intake.offer WHERE case_id = :case AND opened_at BETWEEN :first AND :last ORDER BY opened_at, offer_id"
+    )
+    tasks = "SELECT 1 FROM intake.task WHERE case_id = :case AND opened_at BETWEEN :first AND :last LIMIT 1"
+    return Since(tuple((step, state) for step, state in await rows(tx, offers, at)), bool(await rows(tx, tasks, at)))
 
 
 async def case_offers(tx: AsyncConnection, case_id: str) -> tuple[Offer, ...]:

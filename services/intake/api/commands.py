@@ -54,6 +54,14 @@ async def respond(call: AgencyRequest) -> schemas.ActReceipt:
     return schemas.act_receipt(receipt, call.door.key)
 
 
+async def take_back(call: AgencyRequest) -> schemas.ActReceipt:
+    """Take back that your part is done, sent by mistake: until `undo_until` of the offer, and as long as nobody else was asked."""
+    offer_id, body = known_id(call, "offer_id", "offer"), call.body(responses.TakeBackBody)
+    async with call.door.begin() as tx:
+        receipt = await act_on_case.take_back(tx, call.door, call.post(), offer_id, body)
+    return schemas.act_receipt(receipt, call.door.key)
+
+
 async def traits(call: AgencyRequest) -> schemas.ActReceipt:
     """Record all traits as they are now: age settled, child moved, exploitation found."""
     case_id, body = known_id(call, "case_id", "case"), call.body(submit.TraitsBody)

@@ -79,6 +79,7 @@ def operations(door: IntakeContext, public_key: bytes | None = None) -> tuple[Op
         Op("listCodes", get, "/v1/codes", queries.codes, schemas.Codes),
         Op("getIngressKey", get, "/v1/ingress-key", queries.IngressKeys(public_key).published, schemas.IngressKey, open=True),
         Op("respondToOffer", post, f"{offer}/responses", commands.respond, receipt, responses.AnswerBody, 202),
+        Op("takeBackAnswer", post, f"{offer}/withdrawal", commands.take_back, receipt, responses.TakeBackBody, 202),
     )
 
 

@@ -115,7 +115,8 @@ class ContactState(Struct, frozen=True, kw_only=True):
 class OfferState(Struct, frozen=True, kw_only=True):
     """An offer that your agency holds or held. words: answers that are possible now or later; none once it has ended, but a late ACCEPT of
     one that expired, which counts while nobody else has accepted. due: the next limit, which due_what names. case_number: as the inbox
-    and every message to staff show it. pathway: the procedure. contacts: of one offer alone, those that the procedure names."""
+    and every message to staff show it. pathway: the procedure. contacts: of one offer alone, those that the procedure names. undo_until:
+    until when you may take back that your part is done, as long as nobody else was asked; null: you cannot."""
 
     offer_id: str
     case_id: str
@@ -143,6 +144,7 @@ class OfferState(Struct, frozen=True, kw_only=True):
     case_number: str = ""
     pathway: str = ""
     contacts: tuple[ContactState, ...] = ()
+    undo_until: str | None = None
 
 
 class Offers(Struct, frozen=True, kw_only=True):
@@ -307,6 +309,7 @@ def referral(row: Referral, state: str, waits_for: str = "") -> ReferralState:
 
 def offer(row: Offer, contacts: Iterable[Contact] = ()) -> OfferState:
     times: dict[str, Any] = {"due": maybe(row.due), "opened_at": when(row.opened_at), "closed_at": maybe(row.closed_at)}
+    times["undo_until"] = maybe(row.undo_until)
     shown = tuple(ContactState(step=one.step, agency=one.agency, telephone=one.telephone) for one in contacts)
     made: dict[str, Any] = {"words": possible(row), "case_number": case_number(row.case_id), "contacts": shown}
     same = {name: getattr(row, name) for name in OfferState.__struct_fields__ if name not in (*times, *made)}

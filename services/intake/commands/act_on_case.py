@@ -60,11 +60,7 @@ async def respond(tx: AsyncConnection, door: IntakeContext, post: Post, offer_id
 
     A decline ends the agency's reading in this transaction; routing decides everything else.
     """
-    by_phone = body.via == Via.PHONE
-    own = Via.SYSTEM if post.account is None else Via.WEB
-    if body.via not in (own, Via.PHONE):
-        raise Rejected("unknown-code", "$.via", f"use one of: {own}, PHONE")
-    offer = await (store.call if by_phone else store.answerable)(tx, post.agency, offer_id, post.account)
+    by_phone, offer = await _offer(tx, post, offer_id, body.via)
     begun = await _begin(tx, door, post, "response", offer.case_id, offer_id.encode(), strict_json.canonical(body))
     if begun.known:
         return begun.known
@@ -87,6 +83,34 @@ async def respond(tx: AsyncConnection, door: IntakeContext, post: Post, offer_id
         sql = "UPDATE intake.offer SET declined_by = :ignored WHERE offer_id = :id AND closed_at IS NULL"
         await tx.execute(text(sql), {"ignored": decided, "id": offer_id})
     return await _emit(tx, case, begun, event)
+
+
+TAKE_BACK = "TAKE_BACK"
+"""Word of an answer that was taken back, in the list of an offer's answers."""
+
+
+async def take_back(tx: AsyncConnection, door: IntakeContext, post: Post, offer_id: str, body: responses.TakeBackBody) -> Receipt:
+    """Take back that the agency's part of an offer is done. Routing decides: as long as nobody else was asked, and for the time that the
+    procedure gives (`undo_until` of the offer)."""
+    by_phone, offer = await _offer(tx, post, offer_id, body.via)
+    begun = await _begin(tx, door, post, "take-back", offer.case_id, offer_id.encode(), strict_json.canonical(body))
+    if begun.known:
+        return begun.known
+    case, at = await access.take(tx, door.keys, offer.case_id), begun.receipt.received_at
+    by, desk = (None, post.account) if by_phone else (post.account, None)
+    event = responses.withdrawn(body, offer, by=by, recorded_by=desk, at=at)
+    decided = derived(begun.receipt.event_id, 0)
+    await store.answered(tx, decided, case_id=case.case_id, offer_id=offer_id, account=post.account, word=TAKE_BACK, at=at)
+    return await _emit(tx, case, begun, event)
+
+
+async def _offer(tx: AsyncConnection, post: Post, offer_id: str, via: str) -> tuple[bool, Offer]:
+    """Return whether a desk speaks for an agency on the telephone, and the offer. Rejected: this sender cannot answer by that way."""
+    by_phone = via == Via.PHONE
+    own = Via.SYSTEM if post.account is None else Via.WEB
+    if via not in (own, Via.PHONE):
+        raise Rejected("unknown-code", "$.via", f"use one of: {own}, PHONE")
+    return by_phone, await (store.call if by_phone else store.answerable)(tx, post.agency, offer_id, post.account)
 
 
 async def consent(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: str, body: submission.ConsentBody) -> Receipt:

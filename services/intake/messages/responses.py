@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from referral.domain.events import (
     ActorExcluded,
     ActorKind,
+    AnswerWithdrawn,
     ConsentChanged,
     Instruction,
     InstructionGiven,
@@ -45,6 +46,14 @@ class AnswerBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def __repr__(self) -> str:
         return f"AnswerBody({self.word})"
+
+
+class TakeBackBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An answer that is taken back because it was sent by mistake. word: COMPLETE, the only one that can be. via PHONE: a desk records it
+    for an agency that is reached by telephone."""
+
+    word: str
+    via: str = "SYSTEM"
 
 
 class ExclusionBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -109,6 +118,13 @@ def response(
         recorded_by=recorded_by,
         received_at=at,
     )
+
+
+def withdrawn(body: TakeBackBody, offer: Offer, *, by: str | None, recorded_by: str | None, at: int) -> AnswerWithdrawn:
+    """Return the event of an answer that is taken back. Routing decides whether it still can be. Rejected: any word but COMPLETE."""
+    if body.word != Word.COMPLETE:
+        raise Rejected("illegal-answer", "$.word", "only COMPLETE can be taken back: any other answer has asked somebody at once")
+    return AnswerWithdrawn(offer_id=offer.offer_id, agency=offer.agency, by=by, recorded_by=recorded_by, received_at=at)
 
 
 def consent(body: submission.ConsentBody, lists: Lists, *, agency: str, at: int) -> ConsentChanged:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from starlette.responses import Response
 
 from services.intake.pages.case_head import CaseHead
@@ -10,14 +12,14 @@ from services.intake.pages.page_request import PageRequest
 SURE, YES = "sure", "yes"
 """Field of the second form, and its value."""
 ENDING = frozenset({"COMPLETE", "RETURN", "CLOSE", "STOP", "OVERTAKEN"})
-"""Answers and instructions that end something which nobody can bring back from the page: a tap too many at 03:00 must not do it."""
+"""Answers and instructions that end something: a tap too many at 03:00 must not do it."""
 
 
-def question(call: PageRequest, word: str, head: CaseHead, title: str, label: str, means: str, here: str) -> Response | None:
+def question(call: PageRequest, word: str, head: CaseHead, title: str, label: str, means: Sequence[str], here: str) -> Response | None:
     """Return the page that asks; None where nothing ends, or the person has said that they mean it.
 
-    title: of the step or task. label, means: of the word. here: path of the page of the offer or task. Nothing is stored: the page carries
-    what was entered.
+    title: of the step or task. label: of the word. means: what ends, and whether it can be taken back. here: path of the page of the
+    offer or task. Nothing is stored: the page carries what was entered.
     """
     if word not in ENDING or call.form.get(SURE) == YES:
         return None

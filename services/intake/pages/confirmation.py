@@ -14,6 +14,7 @@ from starlette.datastructures import QueryParams
 
 from referral.errors import Rejected
 from referral.runtime.i18n import Name, Words
+from services.intake.commands.act_on_case import TAKE_BACK
 from services.intake.model import Answer
 from services.intake.pages import relative_time
 from services.intake.pages.forms import Entered
@@ -104,6 +105,8 @@ def became(query: QueryParams, where: str, visit: Visit, say: Words, name: Name,
     said, time = say(f"word.{word}"), relative_time.clock(say, at, visit.now)
     if mine.became is None:
         return Sent(title=say("sent.title", word=said), means=say("sent.waiting", time=time))
+    if not mine.became and word == TAKE_BACK:
+        return Sent(title=say("after.taken"), means=say("sent.received", time=time), counts=True)
     if not mine.became:
         return Sent(title=say("sent.title", word=said), means=say("sent.counts", time=time), counts=True)
     means = f"{say('sent.received', time=time)} {_why(mine, answers, say, name, visit.now)}"
@@ -125,7 +128,7 @@ def _who(answer: Answer, say: Words, name: Name) -> str:
 def _why(mine: Answer, answers: Sequence[Answer], say: Words, name: Name, now: int) -> str:
     """Return the reason why an answer changed nothing: a colleague's earlier answer, else routing's reason. An exclusion is never shown."""
     first = next((answer for answer in reversed(answers) if answer.became == "" and answer.at <= mine.at and answer is not mine), None)
-    if first is not None:
+    if first is not None and (mine.word != TAKE_BACK or first.word == TAKE_BACK):
         time = relative_time.clock(say, first.at, now)
         return say("became.colleague", who=_who(first, say, name), word=say(f"word.{first.word}"), time=time)
     return say.first(f"became.{mine.became}", "became.other")

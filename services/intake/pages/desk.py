@@ -5,7 +5,9 @@ Also reads the state of a task's case, as far as it decides which instructions a
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -36,7 +38,7 @@ from services.intake.projection.timeline import Line
 
 async def call(call: PageRequest) -> Response:
     """Return the page of an offer whose agency is telephoned."""
-    offer, known = await _called(call)
+    offer, known = await called(call)
     here = f"/calls/{offer.offer_id}"
     async with call.pages.door.begin() as tx:
         task = told.task_of(offer, await store.desk_tasks(tx, call.visit.who.agency, call.visit.who.id))
@@ -46,7 +48,7 @@ async def call(call: PageRequest) -> Response:
 
 async def answer_call(call: PageRequest) -> Response:
     """Record the agency's answer: via PHONE, by this account."""
-    offer, known = await _called(call)
+    offer, known = await called(call)
     entered = forms.answer(call.form, offer)
     if not entered.errors and (asked := inbox.ask_once(call, offer, known, entered.word, f"/calls/{offer.offer_id}")) is not None:
         return asked
@@ -103,17 +105,42 @@ async def instruct(call: PageRequest) -> Response:
         wrong = confirmation.refused(entered, why)
         return _page(call, data, entered=wrong, errors=wrong.errors, status=why.status)
     where = f"/tasks/{task.task_id}"
+    await _followed(call, task, entered.word)
     return RedirectResponse(confirmation.link(where, entered.word, receipt.received_at, call.visit.token), status_code=303)
+
+
+STOPPED = "stopped"
+"""About of the task by which a stopped procedure goes on."""
+
+
+async def _followed(call: PageRequest, task: Task, word: str) -> None:
+    """Wait until routing has stopped or closed what the desk ordered, at most `patience_s`; not at all for other orders."""
+    until = time.monotonic() + call.pages.patience_s
+    while word in ("STOP", "CLOSE") and time.monotonic() < until:
+        async with call.pages.door.begin() as tx:
+            if word == "STOP" and await _ways_on(tx, call, task):
+                return
+            if word == "CLOSE" and (await store.task(tx, task.desk, task.task_id, call.visit.who.id)).closed_at is not None:
+                return
+        await asyncio.sleep(inbox.LOOK_S)
+
+
+async def _ways_on(tx: AsyncConnection, call: PageRequest, task: Task) -> list[Task]:
+    """Return the open tasks of the same case by which the desk lets a stopped procedure go on."""
+    every = await store.desk_tasks(tx, call.visit.who.agency, call.visit.who.id)
+    return [one for one in every if one.case_id == task.case_id and one.about == STOPPED and one.task_id != task.task_id]
 
 
 def _ask_once(call: PageRequest, data: TaskData, word: str) -> Response | None:
     render, visit = call.pages.render, call.visit
     view = pages_task.view(data.task, data.spot, data.choices, data.now, render.say(visit), render.name(visit), visit.now)
     order = next(order for order in view.orders if order.word == word)
-    return ask_once.question(call, word, view.head, view.title, order.label, order.means, f"/tasks/{data.task.task_id}")
+    say = render.say(visit)
+    means = (order.means, say.first(f"once.{word}", "once.means"))
+    return ask_once.question(call, word, view.head, view.title, order.label, means, f"/tasks/{data.task.task_id}")
 
 
-async def _called(call: PageRequest) -> tuple[Offer, inbox.Beside]:
+async def called(call: PageRequest) -> tuple[Offer, inbox.Beside]:
     """Return the offer of a call, and what its page shows beside it. Rejected 404: the account does not work a desk."""
     who = call.visit.who
     if not who.desk:
@@ -133,6 +160,7 @@ class TaskData:
     choices: pages_task.Choices
     offers: tuple[Offer, ...]
     stages: tuple[Stage, ...]
+    ways_on: tuple[Task, ...]
 
 
 async def _tasked(call: PageRequest) -> TaskData:
@@ -145,9 +173,10 @@ async def _tasked(call: PageRequest) -> TaskData:
         now = await situation(tx, call.pages.door.keys, task, who.agency, who.id)
         offers = told.at_step(task, await store.case_offers(tx, task.case_id))
         stages = await inbox.where(tx, call, [task])
+        ways_on = await _ways_on(tx, call, task)
     policy: Policy = call.pages.render.policy()
     choices = pages_task.choices(policy, call.pages.door.lists(), now.pathway, task.step, task.seat)
-    return TaskData(task, spots.get(task.case_id, Spot()), now, choices, offers, stages.get(task.track_id or "", ()))
+    return TaskData(task, spots.get(task.case_id, Spot()), now, choices, offers, stages.get(task.track_id or "", ()), tuple(ways_on))
 
 
 def _own(call: PageRequest) -> str:
@@ -182,6 +211,7 @@ def _page(
         guidance=guidance.view(render.policy(), call.pages.door.lists().number, data.now.pathway, data.task.step, say),
         entered=entered or Entered(),
         errors={field: say(key, code=entered.refusal if entered else "") for field, key in (errors or {}).items()},
+        ways_on=[(f"/tasks/{one.task_id}", render.name(visit)("pathway", one.pathway)) for one in data.ways_on],
         sent=confirmation.ordered(call.request.query_params, where, visit, say),
         key=secrets.token_hex(16),
     )

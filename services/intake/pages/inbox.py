@@ -22,9 +22,10 @@ from services.intake.commands.act_on_case import Post
 from services.intake.contacts import Contact
 from services.intake.messages.responses import WORDS_LIMIT
 from services.intake.model import Answer, Offer, Spot, Task
+from services.intake.pages import after, case_head, confirmation, forms, guidance, labels, relative_time, told, unconfirmed
 from services.intake.pages import ask_once as asking
-from services.intake.pages import case_head, confirmation, forms, guidance, labels, told, unconfirmed
 from services.intake.pages import offer as pages_offer
+from services.intake.pages.after import After
 from services.intake.pages.case_head import Stage
 from services.intake.pages.forms import Entered
 from services.intake.pages.page_request import PageRequest, known_id
@@ -115,7 +116,9 @@ def ask_once(call: PageRequest, offer: Offer, known: Beside, word: str, here: st
     say, name = call.pages.render.say(call.visit), call.pages.render.name(call.visit)
     head = case_head.head(offer.case_id, known.spot, offer.pathway, say, name)
     means = say.first(f"word.{word}.means", "once.means")
-    return asking.question(call, word, head, name("step", offer.step), say(f"word.{word}"), means, here)
+    undo = next((p.take_back for p in call.pages.render.policy().current if p.id == offer.pathway), None) if word == "COMPLETE" else None
+    back = say("once.means") if undo is None or offer.kind == "PLACE" else say("once.undo", time=relative_time.span(say, undo.micros))
+    return asking.question(call, word, head, name("step", offer.step), say(f"word.{word}"), (means, back), here)
 
 
 async def send(call: PageRequest, offer: Offer, entered: Entered, *, via: str) -> Response | tuple[Entered, int]:
@@ -131,11 +134,11 @@ async def send(call: PageRequest, offer: Offer, entered: Entered, *, via: str) -
             raise
         return confirmation.refused(entered, why), why.status
     here = call.request.url.path.rpartition("/")[0]
-    await _decided(call, offer.offer_id, entered.word, receipt.received_at)
+    await decided(call, offer.offer_id, entered.word, receipt.received_at)
     return RedirectResponse(confirmation.link(here, entered.word, receipt.received_at, call.visit.token), status_code=303)
 
 
-async def _decided(call: PageRequest, offer_id: str, word: str, at: int) -> None:
+async def decided(call: PageRequest, offer_id: str, word: str, at: int) -> None:
     """Wait until routing has decided an answer, at most `patience_s`. at: time of its receipt, µs UTC."""
     until = time.monotonic() + call.pages.patience_s
     while time.monotonic() < until:
@@ -151,6 +154,7 @@ class Beside:
     """What the page of an offer shows beside the offer.
 
     who: login of the colleague who has it. stages: where the case stands. contacts: whom the agency may telephone about it.
+    after: what became of the answer that has just ended the agency's part.
     """
 
     spot: Spot
@@ -158,6 +162,7 @@ class Beside:
     who: str
     stages: tuple[Stage, ...]
     contacts: tuple[Contact, ...]
+    after: After | None
 
 
 async def beside(tx: AsyncConnection, call: PageRequest, offer: Offer) -> Beside:
@@ -167,12 +172,18 @@ async def beside(tx: AsyncConnection, call: PageRequest, offer: Offer) -> Beside
     spot = (await locations.spots(tx, call.pages.door.keys, [offer.case_id])).get(offer.case_id, Spot())
     track = (await store.track_offers(tx, [offer.case_id])).get(offer.track_id, [])
     live = offer.closed_at is None and offer.declined_by is None
+    answers, lists = await store.answers(tx, offer.offer_id, agency), call.pages.door.lists()
+    follows = None
+    if (last := after.ending(answers, call.visit.now)) is not None:
+        since = await store.since(tx, offer.case_id, last.at, last.at + after.AFTER_US)
+        follows = after.view(offer, since, spot.desk, lists.telephones.get(spot.desk, ""), say, name, call.visit.now)
     return Beside(
         spot=spot,
-        answers=await store.answers(tx, offer.offer_id, agency),
+        answers=answers,
         who=(await store.holders(tx, [offer.offer_id])).get(offer.offer_id, "") if agency == offer.agency else "",
         stages=case_head.stages(case_head.steps(policy, offer.pathway), track, agency, say, name) if live else (),
-        contacts=contacts.contacts(call.pages.door.lists(), offer, track, spot.desk) if agency == offer.agency else (),
+        contacts=contacts.contacts(lists, offer, track, spot.desk) if agency == offer.agency else (),
+        after=follows,
     )
 
 
@@ -264,6 +275,7 @@ def offer_page(
         errors={field: say(key, count=WORDS_LIMIT, code=entered.refusal if entered else "") for field, key in (errors or {}).items()},
         sent=confirmation.became(call.request.query_params, here, visit, say, name, known.answers),
         said=[confirmation.line(answer, known.answers, say, name, visit.now) for answer in known.answers],
+        after=known.after,
         key=secrets.token_hex(16),
         action_href=f"{here}/answer",
         words_limit=WORDS_LIMIT,

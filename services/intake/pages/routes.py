@@ -20,7 +20,7 @@ from referral.domain.policy import Policy
 from referral.runtime.http_server import Strict
 from services.intake import problems
 from services.intake.context import IntakeContext
-from services.intake.pages import desk, forms, inbox, overview, render, seen, signin
+from services.intake.pages import desk, forms, inbox, overview, render, seen, signin, take_back
 from services.intake.pages.agency import routes as agency
 from services.intake.pages.exercise import routes as exercise
 from services.intake.pages.page_request import PAUSE_S, Page, PageRequest, Pages, endpoint, lost
@@ -69,6 +69,7 @@ def routes(pages: Pages) -> list[BaseRoute]:
         get("/offers/{id}", inbox.offer),
         *post("/offers/{id}/show", inbox.show),
         *post("/offers/{id}/answer", inbox.answer),
+        *post("/offers/{id}/take-back", take_back.own),
         get("/offers/{id}/write", sections.overview),
         *post("/offers/{id}/write/{section}", sections.section, lapsed=sections.keep_after_the_end),
         *(
@@ -81,6 +82,7 @@ def routes(pages: Pages) -> list[BaseRoute]:
         ),
         get("/calls/{id}", desk.call),
         *post("/calls/{id}/answer", desk.answer_call),
+        *post("/calls/{id}/take-back", take_back.by_phone),
         get("/tasks/{id}", desk.task),
         *post("/tasks/{id}/instruct", desk.instruct),
         *agency.routes(pages),

@@ -104,6 +104,12 @@ def offered(task: Task, choices: Choices, now: Situation) -> tuple[str, ...]:
     return (*before, *at_step, *after, *(("STOP",) if task.about != "stopped" else ()), "CLOSE", *link)
 
 
+def _shown(task: Task, choices: Choices, now: Situation) -> tuple[str, ...]:
+    """Return the instructions of the page. A settled task has none, but in a closed case the one that begins the procedure anew."""
+    words = offered(task, choices, now)
+    return words if task.closed_at is None else tuple(word for word in words if word == "REOPEN" and now.closed)
+
+
 def view(
     task: Task, spot: Spot, choices: Choices, now: Situation, say: Words, name: Name, at: int, *, stages: tuple[Stage, ...] = ()
 ) -> TaskView:
@@ -121,7 +127,7 @@ def view(
         settled=settled,
         default=say("task.default", code=name("decision", now.default)) if now.default else _proposed(now, say, name),
         facts=tuple((say(term), value) for term, value in known if value),
-        orders=tuple(_order(word, task, choices, now, say, name, at) for word in offered(task, choices, now)),
+        orders=tuple(_order(word, task, choices, now, say, name, at) for word in _shown(task, choices, now)),
         reasons=tuple((code, name("instruction-reason", code)) for code in choices.reasons),
     )
 

@@ -21,15 +21,19 @@ from referral.domain.events import (
     OfferEscalated,
     OfferHeld,
     OfferOpened,
+    OfferReopened,
     PersonNotNeeded,
     ReferralAttached,
     ReferralSubmitted,
     TrackChanged,
     TrackState,
+    UndoAllowed,
 )
 from referral.domain.evolve import ACKNOWLEDGER_EXCLUDED
 from referral.domain.inputs import Input
 
+Limited = OfferEscalated | OfferAcknowledged | OfferAccepted | OfferArrived | OfferReopened
+"""Events that say which limit of an offer runs from now on."""
 UNTOLD = frozenset({"EXCLUDED", "all-excluded"})
 """Reasons that the agency of an offer is not shown: an implicated agency must not learn from us that somebody named it."""
 
@@ -64,6 +68,7 @@ class Changes:
 
     became: referral id → its new state.
     links: (case id, other case id, kind).
+    undos: offer id → until when its agency may take its answer back; None: no longer.
     answered: id of the first event of a decision → the reason why the answer changed nothing; empty where it took effect.
     """
 
@@ -76,6 +81,7 @@ class Changes:
     ignored: list[str] = field(default_factory=list)
     links: list[tuple[str, str, str]] = field(default_factory=list)
     answered: dict[str, str] = field(default_factory=dict)
+    undos: dict[str, int | None] = field(default_factory=dict)
 
 
 def fold(changes: Changes, record: Input) -> None:
@@ -105,6 +111,12 @@ def fold(changes: Changes, record: Input) -> None:
             held = _held(changes, record, body.offer_id)
             held.state, held.due, held.due_what = ended(body.how), None, ""
             held.closed_at, held.reason = record.at, "" if body.reason in UNTOLD else body.reason
+        case UndoAllowed() as body:
+            changes.undos[body.offer_id] = body.until
+        case OfferReopened() as body:
+            held = _limit(changes, record, body)
+            held.state, held.arrived = "ACCEPTED", body.arrived
+            changes.undos[body.offer_id] = None
         case _:
             _case(changes, record)
 
@@ -165,7 +177,7 @@ def _held(changes: Changes, record: Input, offer_id: str) -> Held:
     return held
 
 
-def _limit(changes: Changes, record: Input, body: OfferEscalated | OfferAcknowledged | OfferAccepted | OfferArrived) -> Held:
+def _limit(changes: Changes, record: Input, body: Limited) -> Held:
     held = _held(changes, record, body.offer_id)
     held.due, held.due_what = body.due, body.due_what
     return held

@@ -51,6 +51,8 @@ def line(record: Input) -> Line | None:
             return Line(what="ON_HOLD", offer_id=b.offer_id, detail=b.reason)
         case e.OfferClosed() as b:
             return Line(what=ended(b.how), offer_id=b.offer_id, detail=b.reason)
+        case e.OfferReopened() as b:
+            return Line(what="REOPENED", offer_id=b.offer_id)
         case _:
             return _of_case(record)
 

@@ -32,6 +32,7 @@ AFTER: list[Struct] = [
     e.OfferHeld(why=WHY, offer_id=OFFER, by=None, reason="OTHER", due=5),
     e.OfferClosed(why=WHY, offer_id=OFFER, how=e.How.EXPIRED, reason=""),
     e.OfferClosed(why=WHY, offer_id=OFFER, how=e.How.RETURNED, reason="OTHER"),
+    e.OfferReopened(**LIMIT, by=None, track_id=OFFER, step="health", arrived=True, done_at=None),
 ]
 NAMES = ("state", "rung", "arrived", "due", "due_what", "closed_at", "reason")
 
@@ -54,6 +55,17 @@ def applied(batches: list[list[Input]]) -> dict[str, Any]:
                 name: kept.get(name) if value is None and name in ("state", "rung", "arrived") else value for name, value in fresh.items()
             }
     return row
+
+
+def test_a_completed_offer_that_is_taken_back_is_open_as_before_and_cannot_be_taken_back_twice() -> None:
+    changes = offers.Changes()
+    offers.fold(changes, record(e.OfferClosed(why=WHY, offer_id=OFFER, how=e.How.COMPLETED, reason=""), 1))
+    offers.fold(changes, record(e.UndoAllowed(why=WHY, offer_id=OFFER, until=7, arrived=True, due=9, due_what="complete", done_at=None), 2))
+    assert changes.offers[OFFER].closed_at == 101 and changes.undos == {OFFER: 7}
+    offers.fold(changes, record(AFTER[-1], 3))
+    held = changes.offers[OFFER]
+    assert (held.state, held.arrived, held.due, held.due_what, held.closed_at) == ("ACCEPTED", True, 9, "accept", None)
+    assert changes.undos == {OFFER: None}
 
 
 def test_an_offer_whose_acknowledger_is_excluded_stands_open_again() -> None:

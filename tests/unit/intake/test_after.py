@@ -1,0 +1,83 @@
+"""The page after an answer: what was asked since, and whether the agency may take it back."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec import structs
+from starlette.datastructures import QueryParams
+
+from referral.errors import Rejected
+from services.intake.commands.act_on_case import TAKE_BACK
+from services.intake.messages import responses
+from services.intake.model import Answer, Offer, Since
+from services.intake.pages import after, confirmation
+from services.intake.pages.session import Visit
+from tests.unit.intake.test_pages import NOW, SAY, name, offer
+
+MINUTE = 60_000_000
+DONE = offer(state="COMPLETED", closed_at=NOW, undo_until=NOW + 2 * MINUTE)
+
+
+def seen(of: Offer = DONE, since: Since = Since(), now: int = NOW + MINUTE) -> after.After:  # noqa: B008 - a frozen value
+    return after.view(of, since, "desk-prizren", "+38329000000", SAY, name, now)
+
+
+def test_while_nobody_was_asked_it_may_be_taken_back_until_a_time() -> None:
+    page = seen()
+    assert page.lines == ("Nobody else has been asked because of it.",)
+    assert "You can take it back until" in page.undo and "as long as nobody else is asked" in page.undo
+    assert seen(now=NOW + 2 * MINUTE).undo
+    assert not seen(now=NOW + 2 * MINUTE + 1).undo
+
+
+def test_what_was_asked_since_is_named_by_step_and_never_by_agency() -> None:
+    page = seen(
+        since=Since((("interview", "OFFERED"), ("interview", "OFFERED"), ("plan", "ACCEPTED"), ("shelter", "CANCELLED")), desk=True)
+    )
+    assert page.lines == (
+        "Asked since your answer: step:interview (asked, no answer yet), step:plan (accepted).",
+        "A desk has been asked to decide.",
+    )
+    assert not page.undo and (page.desk, page.telephone) == ("agency:desk-prizren", "+38329000000")
+
+
+@pytest.mark.parametrize("of", [structs.replace(DONE, undo_until=None), structs.replace(DONE, closed_at=None)])
+def test_what_routing_does_not_allow_is_not_offered(of: Offer) -> None:
+    assert not seen(of).undo
+
+
+def answers(*words: tuple[str, str | None]) -> tuple[Answer, ...]:
+    return tuple(Answer(word=word, at=NOW + n, became=became, login=f"user-{n}") for n, (word, became) in enumerate(words))
+
+
+def test_only_the_last_answer_that_took_effect_and_only_for_ten_minutes() -> None:
+    done, taken = ("COMPLETE", ""), (TAKE_BACK, "")
+    assert after.ending(answers(("ACCEPT", ""), done), NOW) == answers(("ACCEPT", ""), done)[1]
+    assert after.ending(answers(done, taken), NOW) is None
+    assert after.ending(answers(done, (TAKE_BACK, "NOTHING_TO_TAKE_BACK"), ("ACCEPT", None)), NOW) == answers(done)[0]
+    assert after.ending(answers(("ACCEPT", "")), NOW) is None
+    assert after.ending(answers(done), NOW + 10 * MINUTE + 1) is None
+
+
+def test_what_became_of_taking_it_back_is_said_in_words() -> None:
+    visit = Visit("token", None, b"", "en", NOW)
+
+    def told(*words: tuple[str, str | None]) -> confirmation.Sent:
+        mine = answers(*words)[-1]
+        mark = confirmation.link("/offers/x", mine.word, mine.at, "token").partition("=")[2]
+        sent = confirmation.became(QueryParams({"sent": mark}), "/offers/x", visit, SAY, answers(*words))
+        assert sent is not None
+        return sent
+
+    assert told(("COMPLETE", ""), (TAKE_BACK, "")).title == "Taken back. This is open for your agency again."
+    late = told(("COMPLETE", ""), (TAKE_BACK, "NOTHING_TO_TAKE_BACK"))
+    assert late.title == "Take it back: this changed nothing" and "It was too late" in late.means
+    second = told(("COMPLETE", ""), (TAKE_BACK, ""), (TAKE_BACK, "NOTHING_TO_TAKE_BACK"))
+    assert "user-1 had answered “Take it back”" in second.means
+
+
+@pytest.mark.parametrize("word", ["DECLINE", "RETURN", "ACCEPT", "", "complete"])
+def test_no_other_answer_can_be_taken_back(word: str) -> None:
+    with pytest.raises(Rejected) as refused:
+        responses.withdrawn(responses.TakeBackBody(word=word), offer(), by=None, recorded_by=None, at=NOW)
+    assert (refused.value.code, refused.value.where) == ("illegal-answer", "$.word")
