@@ -16,7 +16,7 @@ from services.intake import problems
 from services.intake.accounts import rules
 from services.intake.context import ANSWER_S, IntakeContext, in_time
 from services.intake.messages.submission import is_id
-from services.intake.pages import forms, session
+from services.intake.pages import forms, resume, session
 from services.intake.pages.forms import BODY_LIMIT, Fields
 from services.intake.pages.render import Renderer
 from services.intake.pages.session import Cookies, Visit
@@ -142,7 +142,8 @@ def _not_ours(call: PageRequest) -> Response:
     """Return the page for a form without the visit's token: the session may have ended while the person was writing."""
     if not call.visit.ended:
         return call.pages.render.message(call.visit, 403)
-    return call.pages.render.ended(call.visit, forms.here(call.request.url.path.rpartition("/")[0]), call.form)
+    path = call.request.url.path
+    return call.pages.render.ended(call.visit, forms.here(path.rpartition("/")[0]), call.form, resume.ended(path, call.form))
 
 
 def known_id(call: PageRequest, what: str) -> str:

@@ -16,6 +16,7 @@ from referral.runtime.i18n import Words
 from services.intake.pages import relative_time
 from services.intake.pages.forms import WRITTEN, Fields
 from services.intake.pages.labels import Name
+from services.intake.pages.resume import Kept
 from services.intake.pages.session import Visit
 
 FOLDER = Path(__file__).with_name("templates")
@@ -71,11 +72,11 @@ class Renderer:
         heading, explanation = say(f"page.{status}.title"), say(f"page.{status}", **values)
         return self.page("message.html", visit, status=status, heading=heading, text=explanation)
 
-    def ended(self, visit: Visit, to: str, form: Fields) -> HTMLResponse:
-        """Return the page for a session that ended while the person was writing: nothing was sent, and the page shows the texts, so that
-        they can be copied."""
+    def ended(self, visit: Visit, to: str, form: Fields, carried: Kept) -> HTMLResponse:
+        """Return the page for a session that ended while the person was writing: nothing was sent. The page shows the texts; where the form
+        can be carried over, it asks to sign in, and sends it afterwards."""
         kept = [written for field, written in form.items() if field.startswith(WRITTEN) and written.strip()]
-        return self.page("ended.html", visit, status=403, to=to, kept=kept, draft=False)
+        return self.page("ended.html", visit, status=403, to=to, kept=kept, draft=False, carried=carried.hidden)
 
 
 def load(policy: Callable[[], Policy], *more: Path) -> Renderer:

@@ -14,10 +14,12 @@ from referral.runtime.observe import signed
 from referral.runtime.passwords import LANGUAGES
 from referral.runtime.postgres import clock
 from services.intake.accounts import rules, store
-from services.intake.pages import confirmation, forms, relative_time, seen, session
+from services.intake.pages import confirmation, forms, relative_time, resume, seen, session
 from services.intake.pages.confirmation import Sent
 from services.intake.pages.page_request import PageRequest
+from services.intake.pages.resume import Kept
 from services.intake.pages.seen import Waits
+from services.intake.pages.session import Visit
 
 
 async def sign_in_page(call: PageRequest) -> Response:
@@ -35,7 +37,7 @@ async def sign_in_page(call: PageRequest) -> Response:
 async def sign_in(call: PageRequest) -> Response:
     """Check login and password: the same work and the same words whether the login exists or not, slowed by `rules.delay` and bounded by
     `rules.wait`."""
-    to, say = forms.here(call.form.get("to", "")), call.pages.render.say(call.visit)
+    to, say, kept = forms.here(call.form.get("to", "")), call.pages.render.say(call.visit), resume.carried(call.form)
     login, password = call.form.get("login", "").strip().lower(), call.form.get("password", "")
     missing = {field: say("signin.missing") for field, value in (("login", login), ("password", password)) if not value}
     if missing:
@@ -61,7 +63,7 @@ async def sign_in(call: PageRequest) -> Response:
     if known is None or not right:
         signed("intake", "refused", seen, subject.place)
         return _sign_in_form(call, to, status=401, problem=say("signin.wrong"))
-    return await _let_in(call, subject, known[0], to, now)
+    return await _let_in(call, subject, known[0], to, now, kept)
 
 
 def _place(call: PageRequest, login: str, now: int) -> tuple[str, bool]:
@@ -72,18 +74,27 @@ def _place(call: PageRequest, login: str, now: int) -> tuple[str, bool]:
     return rules.network(call.request.client.host if call.request.client else ""), False
 
 
-async def _let_in(call: PageRequest, subject: rules.Subject, account: store.Account, to: str, now: int) -> Response:
+async def _let_in(call: PageRequest, subject: rules.Subject, account: store.Account, to: str, now: int, kept: Kept) -> Response:
+    """Start a session. Return the redirect to the page that was asked for, or the page that sends the form which had to wait."""
     cookies = call.pages.cookies
     async with call.pages.door.begin() as tx:
         await store.forget_attempt(tx, subject, now)
         token, seal = await store.start_session(tx, account.id, now)
     signed("intake", "in", account.id, subject.place)
-    response = RedirectResponse(to, status_code=303)
+    response: Response = RedirectResponse(to, status_code=303)
+    if kept.again:
+        visit = Visit(token, account, seal, account.language, now)
+        response = call.pages.render.page("resume.html", visit, here=to, again=kept.again, fields=kept.fields, texts=_texts(kept))
     cookies.put(response, "session", f"{token}.{rules.seen_mark(seal, now)}")
     cookies.put(response, "device", store.device(call.pages.door.keys, account.login, now), rules.DEVICE_US // rules.SECOND_US)
     cookies.drop(response, "visit")
     session.speak(response, cookies, account.language)  # so that the page on which the session ends uses it too
     return response
+
+
+def _texts(kept: Kept) -> list[str]:
+    """Return what the person had written, for the page that sends it."""
+    return [text for name, text in kept.fields.items() if name.startswith("need.") and text.strip()]
 
 
 def _sign_in_form(
@@ -115,6 +126,7 @@ def _sign_in_form(
         rests=former.form if former is not None else "",
         shown=call.visit.now,
         key=secrets.token_hex(16),
+        carried=resume.carried(call.form).hidden,
     )
 
 

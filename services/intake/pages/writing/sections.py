@@ -86,7 +86,7 @@ async def keep_after_the_end(call: PageRequest) -> Response:
             kept = False
     texts = [text for name, text in call.form.items() if name.startswith(SECTION) and text.strip()]
     to = call.request.url.path.rpartition("/")[0]
-    return call.pages.render.page("ended.html", call.visit, status=403, to=to, kept=texts, draft=kept)
+    return call.pages.render.page("ended.html", call.visit, status=403, to=to, kept=texts, draft=kept, carried={})
 
 
 @dataclass(frozen=True, slots=True, repr=False)
