@@ -161,7 +161,8 @@ _ANSWERED = text(
 
 
 async def answered(tx: AsyncConnection, decided: str, **values: object) -> None:
-    """Store an answer to an offer. decided: id of the event with which routing will decide about it."""
+    """Store an answer to an offer, or the instruction of a task's page (offer_id: of the task). decided: id of the event with which routing
+    will decide about it."""
     await tx.execute(_ANSWERED, {"decided": decided, **values})
 
 

@@ -161,8 +161,10 @@ async def exclude(tx: AsyncConnection, door: IntakeContext, post: Post, case_id:
     return await _emit(tx, case, begun, event)
 
 
-async def instruct(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: str, body: responses.InstructionBody) -> Receipt:
-    """A desk decides what no rule can. Rejected 404 for who is no desk of the case."""
+async def instruct(
+    tx: AsyncConnection, door: IntakeContext, post: Post, case_id: str, body: responses.InstructionBody, *, about: str = ""
+) -> Receipt:
+    """A desk decides what no rule can. Rejected 404 for who is no desk of the case. about: the task on whose page a person decided it."""
     begun = await _begin(tx, door, post, "instruction", case_id, strict_json.canonical(body))
     if begun.known:
         return begun.known
@@ -179,6 +181,10 @@ async def instruct(tx: AsyncConnection, door: IntakeContext, post: Post, case_id
         _liftable(post, involved, event.target)
     if event.other is not None:
         await _other(tx, post, case_id, involved, event.other)
+    if about:
+        decided = derived(begun.receipt.event_id, 0)
+        said = {"word": event.word.value, "at": event.received_at, "account": post.account}
+        await store.answered(tx, decided, case_id=case.case_id, offer_id=about, **said)
     return await _emit(tx, case, begun, event)
 
 

@@ -7,7 +7,7 @@ answer.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from starlette.datastructures import QueryParams
@@ -38,17 +38,39 @@ def link(where: str, word: str, at: int, token: str) -> str:
     return f"{where}?sent={word}.{at}.{_mark(where, word, at, token)}"
 
 
-def ordered(query: QueryParams, where: str, visit: Visit, say: Words, *, settled: bool = False) -> Sent | None:
-    """Return the confirmation in the link of a task; None without one, or for a link that we did not make.
+def ordered(
+    query: QueryParams,
+    where: str,
+    visit: Visit,
+    say: Words,
+    answers: Sequence[Answer] = (),
+    label: Callable[[str], str] | None = None,
+    *,
+    settled: bool = False,
+) -> Sent | None:
+    """Return the effect of the instruction in the link of a task; None without one, or for a link that we did not make.
 
-    settled: routing has decided, and the task is over.
+    answers: the instructions of this task's page, the oldest first. label: names a word as that page does.
+    settled: where there are none, the task is over, so that routing has decided.
     """
+    named = label or (lambda word: say(f"instruct.{word}"))
     sent = _taken(query, where, visit)
     if sent is None:
         return None
     word, at = sent
-    time = relative_time.clock(say, at, visit.now)
-    return Sent(title=say("task.sent", word=say(f"instruct.{word}")), means=say("sent.counts" if settled else "sent.waiting", time=time))
+    time, name = relative_time.clock(say, at, visit.now), named(word)
+    mine = next((answer for answer in answers if (answer.word, answer.at) == sent), None)
+    if mine is None or mine.became is None:
+        return Sent(title=say("task.sent", word=name), means=say("sent.counts" if settled and mine is None else "sent.waiting", time=time))
+    if not mine.became:
+        return Sent(title=say("task.sent", word=name), means=say("sent.counts", time=time), counts=True)
+    first = next((answer for answer in reversed(answers) if answer.became == "" and answer.at <= at and answer is not mine), None)
+    if first is None:
+        why = say.first(f"became.{mine.became}", "became.other")
+    else:
+        when, who = relative_time.clock(say, first.at, visit.now), first.login or say("sent.system")
+        why = say("became.colleague", who=who, word=named(first.word), time=when)
+    return Sent(title=say("sent.nothing", word=name), means=f"{say('sent.received', time=time)} {why}", counts=False)
 
 
 def seen(query: QueryParams, where: str, visit: Visit, say: Words) -> Sent | None:

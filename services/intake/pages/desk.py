@@ -5,9 +5,7 @@ Also reads the state of a task's case, as far as it decides which instructions a
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -27,7 +25,7 @@ from services.intake.casefile import links, locations, sections
 from services.intake.commands import act_on_case, idempotency
 from services.intake.commands.act_on_case import Post
 from services.intake.messages import responses
-from services.intake.model import Offer, Situation, Spot, Task
+from services.intake.model import Answer, Offer, Situation, Spot, Task
 from services.intake.pages import ask_once, confirmation, forms, guidance, inbox, told
 from services.intake.pages import task as pages_task
 from services.intake.pages.case_head import Stage
@@ -98,31 +96,20 @@ async def instruct(call: PageRequest) -> Response:
     try:
         key = idempotency.form_digest(door.keys, who.agency, who.id, call.form.get("key", ""))
         async with door.begin() as tx:
-            receipt = await act_on_case.instruct(tx, door, Post(agency=who.agency, account=who.id, key=key), task.case_id, body)
+            post = Post(agency=who.agency, account=who.id, key=key)
+            receipt = await act_on_case.instruct(tx, door, post, task.case_id, body, about=task.task_id)
     except Rejected as why:
         if why.status == 404:
             raise
         wrong = confirmation.refused(entered, why)
         return _page(call, data, entered=wrong, errors=wrong.errors, status=why.status)
     where = f"/tasks/{task.task_id}"
-    await _followed(call, task, entered.word)
+    await inbox.decided(call, task.task_id, entered.word, receipt.received_at)
     return RedirectResponse(confirmation.link(where, entered.word, receipt.received_at, call.visit.token), status_code=303)
 
 
 STOPPED = "stopped"
 """About of the task by which a stopped procedure goes on."""
-
-
-async def _followed(call: PageRequest, task: Task, word: str) -> None:
-    """Wait until routing has stopped or closed what the desk ordered, at most `patience_s`; not at all for other orders."""
-    until = time.monotonic() + call.pages.patience_s
-    while word in ("STOP", "CLOSE") and time.monotonic() < until:
-        async with call.pages.door.begin() as tx:
-            if word == "STOP" and await _ways_on(tx, call, task):
-                return
-            if word == "CLOSE" and (await store.task(tx, task.desk, task.task_id, call.visit.who.id)).closed_at is not None:
-                return
-        await asyncio.sleep(inbox.LOOK_S)
 
 
 async def _ways_on(tx: AsyncConnection, call: PageRequest, task: Task) -> list[Task]:
@@ -161,6 +148,7 @@ class TaskData:
     offers: tuple[Offer, ...]
     stages: tuple[Stage, ...]
     ways_on: tuple[Task, ...]
+    answers: tuple[Answer, ...]
 
 
 async def _tasked(call: PageRequest) -> TaskData:
@@ -174,9 +162,12 @@ async def _tasked(call: PageRequest) -> TaskData:
         offers = told.at_step(task, await store.case_offers(tx, task.case_id))
         stages = await inbox.where(tx, call, [task])
         ways_on = await _ways_on(tx, call, task)
+        answers = await store.answers(tx, task.task_id, who.agency)
     policy: Policy = call.pages.render.policy()
     choices = pages_task.choices(policy, call.pages.door.lists(), now.pathway, task.step, task.seat)
-    return TaskData(task, spots.get(task.case_id, Spot()), now, choices, offers, stages.get(task.track_id or "", ()), tuple(ways_on))
+    return TaskData(
+        task, spots.get(task.case_id, Spot()), now, choices, offers, stages.get(task.track_id or "", ()), tuple(ways_on), answers
+    )
 
 
 def _own(call: PageRequest) -> str:
@@ -212,7 +203,9 @@ def _page(
         entered=entered or Entered(),
         errors={field: say(key, code=entered.refusal if entered else "") for field, key in (errors or {}).items()},
         ways_on=[(f"/tasks/{one.task_id}", render.name(visit)("pathway", one.pathway)) for one in data.ways_on],
-        sent=confirmation.ordered(call.request.query_params, where, visit, say),
+        sent=confirmation.ordered(
+            call.request.query_params, where, visit, say, data.answers, lambda word: say(pages_task.label(word, data.task))
+        ),
         key=secrets.token_hex(16),
     )
 

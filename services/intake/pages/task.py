@@ -168,6 +168,11 @@ def _order(word: str, task: Task, choices: Choices, now: Situation, say: Words, 
     )
 
 
+def label(word: str, task: Task) -> str:
+    """Return the key of the text that names an instruction after it was given."""
+    return "instruct.CLOSE.track" if word == "CLOSE" and task.track_id else f"instruct.{word}"
+
+
 def _key(word: str, task: Task, choices: Choices, now: Situation) -> str:
     """Return the key of an instruction's text; some texts depend on the state of the case."""
     other = {

@@ -65,7 +65,7 @@ def test_what_became_of_taking_it_back_is_said_in_words() -> None:
     def told(*words: tuple[str, str | None]) -> confirmation.Sent:
         mine = answers(*words)[-1]
         mark = confirmation.link("/offers/x", mine.word, mine.at, "token").partition("=")[2]
-        sent = confirmation.became(QueryParams({"sent": mark}), "/offers/x", visit, SAY, answers(*words))
+        sent = confirmation.became(QueryParams({"sent": mark}), "/offers/x", visit, SAY, name, answers(*words))
         assert sent is not None
         return sent
 
