@@ -96,6 +96,8 @@ class ToldLine(World):
                     self.desk().respond(body.offer_id, body.word.value, key=key, via="PHONE", **more)
                 else:
                     self.stage.agency(body.agency).respond(body.offer_id, body.word.value, key=key, **more)
+            case e.AnswerWithdrawn():
+                self.stage.agency(body.agency).take_back(body.offer_id, key=key)
             case e.TraitsChanged():
                 self.who(body.agency).traits(self.case_id, said(body.traits), key=key)
             case e.ConsentChanged():

@@ -52,3 +52,27 @@ async def test_a_decision_needs_its_words_which_stay_in_the_case_file(intake: St
     good = await intake.post("csw", path, {"word": "DECIDE", "code": "csw-guardian", "texts": {"reason": "Arsye", "child-view": "Pamja"}})
     assert good.status_code == 202
     assert await intake.scalar("SELECT count(*) FROM intake.recorded WHERE case_id = :case", case=case_id) == 2
+
+
+async def test_an_answer_is_taken_back_once_and_only_by_who_gave_it(intake: Stack) -> None:
+    case_id, offer_id = await opened(intake)
+    path, key, body = f"/v1/offers/{offer_id}/withdrawal", new_id(), {"word": "COMPLETE"}
+    assert (await intake.post("police", f"/v1/offers/{offer_id}/responses", body)).status_code == 202
+    until = 4_102_444_800_000_000
+    may = e.UndoAllowed(why=WHY, offer_id=offer_id, until=until, arrived=False, due=None, due_what="", done_at=None)
+    await intake.decided(case_id, e.OfferClosed(why=WHY, offer_id=offer_id, how=e.How.COMPLETED, reason=""), may)
+    held = (await intake.get("police", f"/v1/offers/{offer_id}")).json()
+    assert (held["state"], held["undo_until"]) == ("COMPLETED", "2100-01-01T00:00:00.000000Z")
+    answers = [await intake.post("police", path, body, key) for _ in range(3)]
+    assert {a.status_code for a in answers} == {202} and len({a.text for a in answers}) == 1
+    assert (await intake.queued(case_id))[-1] == "answer-withdrawn.v1" and len(await intake.queued(case_id)) == 3
+    assert (await intake.post("csw", path, body)).status_code == 404
+    for wrong, where in (({"word": "DECLINE"}, "$.word"), ({"word": "COMPLETE", "via": "WEB"}, "$.via")):
+        refused = await intake.post("police", path, wrong)
+        assert (refused.status_code, refused.json()["where"]) == (422, where)
+    again = e.OfferReopened(
+        why=WHY, offer_id=offer_id, by=None, track_id=new_id(), step="police", arrived=True, due=None, due_what="", done_at=None
+    )
+    await intake.decided(case_id, again)
+    held = (await intake.get("police", f"/v1/offers/{offer_id}")).json()
+    assert (held["state"], held["arrived"], held["undo_until"], held["closed_at"]) == ("ACCEPTED", True, None, None)

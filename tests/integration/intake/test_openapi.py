@@ -87,6 +87,7 @@ async def test_every_answer_has_the_form_that_is_documented(intake: Stack) -> No
         "submitReferral": ("school", BODY),
         "writeSection": ("police", {"text": "more"}),
         "respondToOffer": ("police", {"word": "ACKNOWLEDGE"}),
+        "takeBackAnswer": ("police", {"word": "COMPLETE"}),
         "recordConsent": ("school", consent),
         "recordTraits": ("police", BODY["traits"]),
         "excludeActor": ("school", {"kind": "RELATION", "actor": "parent"}),
