@@ -45,9 +45,9 @@ HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
 SECRET = "She trusts nobody (made up)"
 
 
-def ended(offer: str, how: How, now: int, *, undo: bool = False) -> tuple[Struct, ...]:
+def ended(offer: str, how: How, now: int, *, undo: bool = False, minutes: int = 2) -> tuple[Struct, ...]:
     """What routing says of an answer that ends the agency's part."""
-    may = UndoAllowed(why=WHY, offer_id=offer, until=now + 2 * MINUTE, arrived=False, due=now + 90 * MINUTE, due_what="complete")
+    may = UndoAllowed(why=WHY, offer_id=offer, until=now + minutes * MINUTE, arrived=False, due=now + 90 * MINUTE, due_what="complete")
     return (closed(offer, how), may) if undo else (closed(offer, how),)
 
 
