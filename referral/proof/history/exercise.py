@@ -175,6 +175,10 @@ def _tell(asked: dict[str, Asked], tasks: dict[str, Task], read: Read, tracks: M
             why = ignored.get(read.meta.event_id, "")
             said = Answer(word=str(body.word), at=at, by=body.by or "", reason=body.reason, ignored=why)
             asked[body.offer_id] = structs.replace(known, answers=(*known.answers, said))
+        case e.AnswerWithdrawn() if body.offer_id in asked:
+            known = asked[body.offer_id]
+            said = Answer(word="TAKE_BACK", at=at, by=body.by or "", reason="", ignored=ignored.get(read.meta.event_id, ""))
+            asked[body.offer_id] = structs.replace(known, answers=(*known.answers, said))
         case e.NeedsPerson():
             task = tasks.get(body.task_id)
             higher = task.higher + 1 if task else 0
@@ -204,6 +208,9 @@ def _more(one: Asked, body: Struct, at: int) -> Asked:
         case e.OfferClosed():
             ended = _met(one, at) if body.how in BY_AGENCY else one
             return structs.replace(ended, ended=at, how=str(body.how), excused=body.reason in UNTOLD)
+        case e.OfferReopened():
+            runs = tuple(structs.replace(limit, met=0) for limit in one.limits[-1:])
+            return structs.replace(one, ended=0, how="", limits=(*one.limits[:-1], *runs))
         case e.KnockSent():
             loud = knocks.loud + (body.channel in LOUD)
             return structs.replace(one, knocks=structs.replace(knocks, sent=knocks.sent + 1, loud=loud))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 from msgspec import json, structs
 
-from referral.domain.events import How, KnockSent, OfferAccepted, OfferClosed, OfferOpened, SectionDisclosed, Why, Word
+from referral.domain.events import AnswerWithdrawn, How, KnockSent, OfferAccepted, OfferClosed, OfferOpened, SectionDisclosed, Why, Word
 from referral.errors import Rejected
 from referral.proof.history import exercise
 from referral.proof.history.exercise import Asked, Limit, Report
@@ -121,3 +121,15 @@ def test_nothing_about_the_child_is_in_it() -> None:
     said = json.encode(told(log, story(log))).decode()
     assert not any(word in said for word in ("urgent", "12-14", "female", "Testa", "sq"))
     assert '"pathway":"trafficking-child"' in said, "the procedure is what is practised, and guidance belongs to it"
+
+
+def test_what_was_taken_back_is_not_reported_as_done() -> None:
+    log = Exercise()
+    case_id, police = asked(log, "slip")
+    log.input(case_id, response(police, Word.ACCEPT, "slip"), "accept")
+    log.input(case_id, response(police, Word.COMPLETE, "slip"), "done by mistake")
+    assert told(log, case_id).asked[0].how == "COMPLETED"
+    back = AnswerWithdrawn(offer_id=police.offer_id, agency=police.agency, by=_id("officer"), recorded_by=None, received_at=log.now)
+    log.input(case_id, back, "taken back")
+    slip = told(log, case_id).asked[0]
+    assert ([answer.word for answer in slip.answers], slip.how, slip.ended) == (["ACCEPT", "COMPLETE", "TAKE_BACK"], "", 0)
