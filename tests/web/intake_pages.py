@@ -16,8 +16,8 @@ from starlette.routing import Route
 from services.intake.pages import routes as inbox
 from services.intake.public import routes as public
 
-NOBODY, DUTY, WORKER, DESKS = "", "duty", "worker", "clerk"
-"""Logins: a stranger, the head of the police unit, a social worker, the desk."""
+NOBODY, DUTY, WORKER, DESKS, COORDINATES = "", "duty", "worker", "clerk", "coordinator"
+"""Logins: a stranger, the head of the police unit, a social worker, the desk, the municipality's coordinator for children's rights."""
 
 Act = str | tuple[str, str]
 
@@ -110,9 +110,9 @@ LOOKS: dict[str, tuple[Look, ...]] = {
     "GET /signin": (look(NOBODY, "/signin"), look(NOBODY, "/signin?out=1")),
     "POST /signin": (look(NOBODY, "/signin", SUBMIT), look(NOBODY, "/signin", ("#login", "x"), ("#password", "y"), SUBMIT)),
     "GET /inbox": (look(DUTY, "/inbox"), look(WORKER, "/inbox"), look(DESKS, "/inbox")),
-    "GET /overview": (look(DUTY, "/overview"), look(DESKS, "/overview")),
+    "GET /overview": (look(DUTY, "/overview"), look(DESKS, "/overview"), look(COORDINATES, "/overview")),
     "POST /overview/find": (look(DESKS, "/overview", ("#number", "no number"), "form[action$='/find'] button"),),
-    "POST /overview/progress": (look(DUTY, "/overview", "form[action$='/progress'] button"),),
+    "POST /overview/progress": (look(COORDINATES, "/overview", "form[action$='/progress'] button"),),
     "GET /offers/{id}": tuple(
         look(who, f"/offers/{{{offer}}}")
         for who, offer in (

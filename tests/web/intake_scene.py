@@ -12,9 +12,10 @@ from referral.domain import events as e
 from referral.domain.events import How, OfferKind, Reach
 from tests.web.agency_line import DUTY as RUNG
 from tests.web.agency_line import Line, signed_in
-from tests.web.intake_pages import DESKS, DUTY, WORKER
+from tests.web.intake_pages import COORDINATES, DESKS, DUTY, WORKER
 from tests.web.test_inbox import DESK, POLICE
 from tests.web.test_interrupted import ended, sent, taken
+from tests.web.test_overview import COORDINATOR, NOTICE
 from tests.web.world import WHY, World, closed
 
 WORKS = "csw-prizren"
@@ -27,6 +28,7 @@ async def scene(line: Line) -> Mapping[str, str]:
     await line.shift(person, "mon-fri 08:00-20:00")
     await line.person(WORKER, "focal-point", agency=WORKS)
     await line.person(DESKS, RUNG, agency=DESK)
+    await asyncio.to_thread(line.world.account, COORDINATES, COORDINATOR)
     async with line.notifier.admin.begin() as tx:
         await tx.execute(text("UPDATE intake.account SET desk = true WHERE login = :login"), {"login": DESKS})
     return {"person": person, **await asyncio.to_thread(_cases, line.world)}
@@ -40,7 +42,7 @@ def _cases(world: World) -> dict[str, str]:
         "accepted": taken(world, case, track_id=run),
         "over": world.offer(case, POLICE, "police", track_id=run),
         "expired": world.offer(case, POLICE, "police", track_id=run),
-        "notice": world.offer(case, POLICE, "coordinator", track_id=run, kind=OfferKind.NOTIFY, words=("ACKNOWLEDGE",)),
+        "notice": world.offer(case, POLICE, "police", track_id=run, kind=OfferKind.NOTIFY, words=("ACKNOWLEDGE",)),
         "support": world.offer(case, WORKS, "support", track_id=run, seat=1, shows=("identity", "contact", "safety-plan", "note")),
         "decide": _decide(world, case, run),
         "call": world.offer(case, "shelter-linden", "shelter", track_id=run, reach=Reach.PHONE, kind=OfferKind.PLACE),
@@ -48,6 +50,7 @@ def _cases(world: World) -> dict[str, str]:
         "unverified": str(uuid.uuid4()),
     }
     world.say(case, closed(found["over"], How.CANCELLED), closed(found["expired"], How.EXPIRED))
+    world.offer(case, COORDINATOR, "coordinator", track_id=run, **NOTICE)
     other = world.case("prizren", drill=True)
     ends = world.track(other)
     found["stopped"], found["settled"] = (
