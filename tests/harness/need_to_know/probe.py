@@ -55,8 +55,13 @@ REQUESTS: Mapping[str, tuple[Request, ...]] = {
         Request("/write"),
         *(Request("/write/note", _SAID | {"do": do}) for do in ("open", "save", "draft", "discard")),
         *CHANGES,
+        Request("/take-back", {"key": KEY}),
     ),
-    "/calls": (Request(""), Request("/answer", {"word": "ACCEPT", "key": KEY}), Request("/answer", {"word": "COMPLETE", "key": KEY})),
+    "/calls": (
+        Request(""),
+        *(Request("/answer", {"word": word, "key": KEY}) for word in ("ACCEPT", "COMPLETE")),
+        Request("/take-back", {"key": KEY}),
+    ),
     "/tasks": (
         Request(""),
         Request("/instruct", {"word": "CLOSE", "reason": "other", "key": KEY}),
