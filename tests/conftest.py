@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 import uuid
 from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import asyncpg
+import httpx
 import hypothesis
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from sqlalchemy.engine import make_url
 
+from referral.authorities import trusted
 from referral.local import config as stack_config
 from tests.harness import class_cache, servers, waiting
 
@@ -28,6 +31,7 @@ ORDINARY = 200
 """Seconds (ours): a test that says it may need longer starts a whole stack, or lives through hours of it."""
 
 
+_made = httpx.create_ssl_context
 # No property is about the speed of a busy machine. The rest stays as it was: where CI is set, that is Hypothesis' own profile `ci`.
 hypothesis.settings.register_profile(
     "patient", hypothesis.settings(), deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
@@ -39,11 +43,17 @@ def pytest_configure(config: pytest.Config) -> None:
     """Forget a running stack that the shell has sourced, and start brokers fast. In the process that controls the run: hold the servers."""
     stack_config.forget(os.environ)
     class_cache.use(os.environ)
+    httpx._transports.default.create_ssl_context = _tls
     if not hasattr(config, "workerinput"):
         config.referral_servers = servers.Servers()
         if config.getoption("numprocesses", None):
             config.referral_door = servers.Door(config.referral_servers)
             os.environ[servers.DOOR] = str(config.referral_door.server_address)
+
+
+def _tls(verify: ssl.SSLContext | str | bool = True, cert: None = None, trust_env: bool = True) -> ssl.SSLContext:
+    """Give the clients of one process one TLS context: each reads the authorities for 0.03 s, and a test that waits makes hundreds."""
+    return trusted() if verify is True else _made(verify, cert, trust_env)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 from msgspec import json
 
+from referral.authorities import trusted
 from referral.channels import NUMBER, Handed, Outgoing, Refused, Unreached, Unsure
 from referral.channels.message import short
 from referral.errors import Rejected
@@ -89,7 +90,7 @@ class Gateway:
         """Prepare the connection; the first message opens it. Raises nothing."""
         if self._line is None:  # the transport and not a client: a client logs URLs, follows redirects and obeys proxies
             limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=5.0)
-            self._line = httpx.AsyncHTTPTransport(limits=limits)
+            self._line = httpx.AsyncHTTPTransport(verify=trusted(), limits=limits)
 
     async def send(self, out: Outgoing) -> Handed:
         """Send one SMS. Raises Refused, Unreached or Unsure."""

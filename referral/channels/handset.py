@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from referral.authorities import trusted
 from referral.channels import KEYS, Handed, Outgoing, Refused, Unreached, Unsure
 from referral.channels.prompts import speech, spoken
 from referral.errors import Rejected
@@ -37,7 +38,7 @@ class Handset:
 
     def __init__(self, url: str) -> None:
         limits = httpx.Timeout(CALL_SECONDS, connect=CONNECT_SECONDS)
-        self._client = httpx.AsyncClient(base_url=url, timeout=limits, trust_env=False)
+        self._client = httpx.AsyncClient(base_url=url, timeout=limits, verify=trusted(), trust_env=False)
 
     async def open(self) -> None:
         """Do nothing: a call opens its own connection."""

@@ -9,6 +9,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
+from referral.authorities import trusted
 from referral.errors import Malformed, Unavailable, Unproven
 from referral.tlog import checkpoint, note, witness
 from referral.tlog.checkpoint import Checkpoint
@@ -29,7 +30,7 @@ Proof = Callable[[int, int], Awaitable[list[bytes]]]
 
 def client() -> httpx.AsyncClient:
     """Return an HTTP client for the witnesses. It takes no cookies: a witness could send new ones for ever."""
-    return httpx.AsyncClient(cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())))
+    return httpx.AsyncClient(verify=trusted(), cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())))
 
 
 class Fork(Exception):

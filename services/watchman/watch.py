@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import httpx
 
+from referral.authorities import trusted
 from referral.runtime.observe import Health, log
 from services.watchman import alarms, beat, rounds
 from services.watchman.alarms import Alarm, Look
@@ -116,7 +117,7 @@ class Watchman:
     async def _beating(self) -> None:
         if self._own.key is None:
             return await asyncio.Event().wait()  # type: ignore[return-value]
-        async with httpx.AsyncClient(timeout=POST_S, trust_env=False) as http:
+        async with httpx.AsyncClient(timeout=POST_S, verify=trusted(), trust_env=False) as http:
             while True:
                 body, signature = beat.sign(self._own.key, Beat(self._me, self._now(), self._caller.able))
                 await asyncio.gather(*(self._post(http, url, body, signature) for url in self._own.beats))
