@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -75,13 +76,19 @@ def spoken(chosen: str, accepted: str) -> str:
 def load(path: Path, *more: Path) -> dict[str, Words]:
     """Load all four languages. more: files with further texts. ValueError: a text lacks a language or has other placeholders, or stands in
     two files; it names the text."""
-    whole = msgspec.yaml.decode(path.read_bytes())
+    whole = dict(_file(path))
     for added in more:
-        for key, forms in msgspec.yaml.decode(added.read_bytes())["texts"].items():
-            if key in whole["texts"]:
-                raise ValueError(f"{added.name}: {key}: {path.name} or another file has this text already")
-            whole["texts"][key] = forms
-    return compiled(whole)
+        for language, words in _file(added).items():
+            texts = whole[language].texts
+            if both := texts.keys() & words.texts.keys():
+                raise ValueError(f"{added.name}: {min(both)}: {path.name} or another file has this text already")
+            whole[language] = replace(whole[language], texts={**texts, **words.texts})
+    return whole
+
+
+@cache  # several parts of a program have texts in common, and a file does not change while it runs
+def _file(path: Path) -> Mapping[str, Words]:
+    return compiled(msgspec.yaml.decode(path.read_bytes()))
 
 
 def compiled(file: Mapping[str, Any]) -> dict[str, Words]:

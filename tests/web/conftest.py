@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,7 @@ def world(database: str, key_files: tuple[Path, Path]) -> Iterator[World]:
         yield made
 
 
+@cache
 def compiled() -> Policy:
     """The policy of this checkout."""
     return policy.compile(policy_digest.read(CHECKOUT / "policy"))
