@@ -11,8 +11,10 @@ from msgspec import Struct
 from referral.domain.case import PLACE, RANK, find
 from referral.domain.events import AnswerWithdrawn, How, OfferClosed, OfferReopened, ResponseSubmitted, StepDone, UndoAllowed, Word
 from referral.domain.rules.context import DecisionContext
-from referral.domain.rules.seats import locate
+from referral.domain.rules.seats import LocatedOffer, locate
 
+TAKE_BACK = "TAKE_BACK"
+"""Word of an answer that was taken back, in every list of answers. It is a word of no offer."""
 UNDO = "undo"
 """Rule of both events: the permission to take an answer back, and what follows from it."""
 
@@ -28,7 +30,7 @@ def allow(d: DecisionContext, body: Struct) -> None:
     at, was = locate(d, body.offer_id), find(d.before, body.offer_id)
     if at is None or was is None or at.pathway.take_back is None or at.step.kind is PLACE:
         return
-    if was.offer.how or RANK[was.offer.state] < RANK["ACCEPTED"] or not all(_own(event, at.track.track_id, body) for event in d.events):
+    if was.offer.how or RANK[was.offer.state] < RANK["ACCEPTED"] or not all(_own(event, at) for event in d.events):
         return
     done = any(isinstance(event, StepDone) for event in d.events)
     d.emit(
@@ -44,15 +46,20 @@ def allow(d: DecisionContext, body: Struct) -> None:
     )
 
 
-def _own(event: Struct, track_id: str, body: ResponseSubmitted) -> bool:
-    """Return True for an event of the agency's own part: its offer is completed, and with it the step."""
+def _own(event: Struct, at: LocatedOffer) -> bool:
+    """Return True for an event of the agency's own part: its offer is completed, and with it this round of its step."""
     if isinstance(event, OfferClosed):
-        return event.offer_id == body.offer_id and event.how is How.COMPLETED
-    return isinstance(event, StepDone) and event.track_id == track_id
+        return event.offer_id == at.offer.offer_id and event.how is How.COMPLETED
+    own = (at.track.track_id, at.run.step, at.run.round)
+    return isinstance(event, StepDone) and (event.track_id, event.step, event.round) == own
 
 
 def taken_back(d: DecisionContext, body: AnswerWithdrawn) -> None:
-    """Handle an answer that its agency takes back: the offer is open again, with the limit that ran."""
+    """Handle an answer that its agency takes back: the offer is open again, with the limit that ran.
+
+    The time at which the door took it counts, because that is what the page has promised: if routing stood still meanwhile, nobody relies
+    on the answer yet.
+    """
     at = locate(d, body.offer_id)
     if at is None:
         return d.ignore("UNKNOWN_OFFER", body.offer_id)
@@ -61,7 +68,7 @@ def taken_back(d: DecisionContext, body: AnswerWithdrawn) -> None:
     if f"agency:{body.agency}" in d.case.excluded or f"staff:{body.by}" in d.case.excluded:
         return d.ignore("EXCLUDED", body.offer_id)
     undo = next((undo for undo in d.case.undos if undo.offer_id == body.offer_id), None)
-    if undo is None or undo.until < d.facts.now:
+    if undo is None or undo.until < min(body.received_at, d.facts.now):
         return d.ignore("NOTHING_TO_TAKE_BACK", body.offer_id)
     return d.emit(
         OfferReopened(

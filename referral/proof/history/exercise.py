@@ -7,13 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct, structs
 
 from referral.domain import events as e
+from referral.domain.rules.take_back import TAKE_BACK
 from referral.errors import Malformed, NewerVersion, Rejected
 from referral.proof.entry import SEQUENCED, Entry
 from referral.proof.history.case import Read, unseal
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """An agency's answer to a request. at: µs UTC. by: account; empty if a system answered, or if the reader is of another agency.
+    """An agency's answer to a request, or that it took one back. at: µs UTC. by: account; empty if a system answered, or if the reader is
+    of another agency.
 
     reason: coded, of a decline, hold or return. ignored: the reason why the answer changed nothing; empty if it took effect.
     """
@@ -177,7 +179,7 @@ def _tell(asked: dict[str, Asked], tasks: dict[str, Task], read: Read, tracks: M
             asked[body.offer_id] = structs.replace(known, answers=(*known.answers, said))
         case e.AnswerWithdrawn() if body.offer_id in asked:
             known = asked[body.offer_id]
-            said = Answer(word="TAKE_BACK", at=at, by=body.by or "", reason="", ignored=ignored.get(read.meta.event_id, ""))
+            said = Answer(word=TAKE_BACK, at=at, by=body.by or "", ignored=ignored.get(read.meta.event_id, ""))
             asked[body.offer_id] = structs.replace(known, answers=(*known.answers, said))
         case e.NeedsPerson():
             task = tasks.get(body.task_id)
@@ -209,8 +211,7 @@ def _more(one: Asked, body: Struct, at: int) -> Asked:
             ended = _met(one, at) if body.how in BY_AGENCY else one
             return structs.replace(ended, ended=at, how=str(body.how), excused=body.reason in UNTOLD)
         case e.OfferReopened():
-            runs = tuple(structs.replace(limit, met=0) for limit in one.limits[-1:])
-            return structs.replace(one, ended=0, how="", limits=(*one.limits[:-1], *runs))
+            return structs.replace(_runs_again(one, body.due_what), ended=0, how="")
         case e.KnockSent():
             loud = knocks.loud + (body.channel in LOUD)
             return structs.replace(one, knocks=structs.replace(knocks, sent=knocks.sent + 1, loud=loud))
@@ -242,6 +243,13 @@ def _met(one: Asked, at: int) -> Asked:
     if not one.limits or one.limits[-1].met:
         return one
     return structs.replace(one, limits=(*one.limits[:-1], structs.replace(one.limits[-1], met=at)))
+
+
+def _runs_again(one: Asked, what: str) -> Asked:
+    """Return the request with the deadline that ran before the answer that was taken back; as it is where none ran."""
+    if not one.limits or one.limits[-1].what != what:
+        return one
+    return structs.replace(one, limits=(*one.limits[:-1], structs.replace(one.limits[-1], met=0)))
 
 
 def _missed(one: Asked, what: str) -> Asked:

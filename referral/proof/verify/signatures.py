@@ -129,7 +129,7 @@ def _by_system(body: Sent) -> bool:
         return body.door in (Door.HTTP, Door.KAFKA)
     if isinstance(body, ResponseSubmitted) and body.via is Via.PHONE:  # a desk sent it, and the event does not name the desk
         return False
-    return getattr(body, "by", None) is None
+    return getattr(body, "by", None) is None and getattr(body, "recorded_by", None) is None
 
 
 def _wrong(case_id: str, body: Sent, signed: Signed) -> str:

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.domain.events import ActorKind, Instruction, Signed, Via, Word
 from referral.domain.inputs import derived
 from referral.domain.policy.directory import Section
+from referral.domain.rules.take_back import TAKE_BACK
 from referral.errors import Rejected
 from referral.runtime.postgres import clock, queue
 from services.intake import store
@@ -85,13 +86,16 @@ async def respond(tx: AsyncConnection, door: IntakeContext, post: Post, offer_id
     return await _emit(tx, case, begun, event)
 
 
-TAKE_BACK = "TAKE_BACK"
-"""Word of an answer that was taken back, in the list of an offer's answers."""
-
-
 async def take_back(tx: AsyncConnection, door: IntakeContext, post: Post, offer_id: str, body: responses.TakeBackBody) -> Receipt:
     """Take back that the agency's part of an offer is done. Routing decides: as long as nobody else was asked, and for the time that the
-    procedure gives (`undo_until` of the offer)."""
+    procedure gives (`undo_until` of the offer).
+
+    By telephone only a person at the desk takes it back, so that the log names somebody. Rejected: a desk's system.
+    """
+    if body.via == Via.PHONE and post.account is None:
+        raise Rejected(
+            "unknown-code", "$.via", "use SYSTEM; for an agency on the telephone a person at the desk takes it back, on its page"
+        )
     by_phone, offer = await _offer(tx, post, offer_id, body.via)
     begun = await _begin(tx, door, post, "take-back", offer.case_id, offer_id.encode(), strict_json.canonical(body))
     if begun.known:

@@ -49,8 +49,8 @@ class AnswerBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class TakeBackBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An answer that is taken back because it was sent by mistake. word: COMPLETE, the only one that can be. via PHONE: a desk records it
-    for an agency that is reached by telephone."""
+    """An answer that is taken back because it was sent by mistake. word: COMPLETE, the only one that can be. via: SYSTEM; PHONE is for the
+    page on which a desk records it for an agency that is reached by telephone."""
 
     word: str
     via: str = "SYSTEM"

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 from starlette.datastructures import QueryParams
 
+from referral.domain.rules.take_back import TAKE_BACK
 from referral.errors import Rejected
 from referral.runtime.i18n import Name, Words
-from services.intake.commands.act_on_case import TAKE_BACK
 from services.intake.model import Answer
 from services.intake.pages import relative_time
 from services.intake.pages.forms import Entered

@@ -5,10 +5,11 @@ from __future__ import annotations
 from starlette.responses import RedirectResponse, Response
 
 from referral.domain.events import Via
+from referral.domain.rules.take_back import TAKE_BACK
 from referral.errors import Rejected
 from services.intake import store
 from services.intake.commands import act_on_case, idempotency
-from services.intake.commands.act_on_case import TAKE_BACK, Post
+from services.intake.commands.act_on_case import Post
 from services.intake.messages.responses import TakeBackBody
 from services.intake.model import Offer
 from services.intake.pages import confirmation, desk, inbox

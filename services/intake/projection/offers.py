@@ -115,7 +115,7 @@ def fold(changes: Changes, record: Input) -> None:
             changes.undos[body.offer_id] = body.until
         case OfferReopened() as body:
             held = _limit(changes, record, body)
-            held.state, held.arrived = "ACCEPTED", body.arrived
+            held.state, held.arrived = "ON_HOLD" if body.due_what == "hold" else "ACCEPTED", body.arrived
             changes.undos[body.offer_id] = None
         case _:
             _case(changes, record)

@@ -131,19 +131,20 @@ class Moves(Sends):
     def helpful(self, who: str, pick: int, code: int) -> None:
         self.helpful_answer(who, pick, code)
 
-    @rule(who=st.sampled_from(CASES), pick=chosen, seconds=st.sampled_from([0, 0, 30, 121]))
-    def take_back(self, who: str, pick: int, seconds: int) -> None:
-        """What may be taken back, else anything; now, soon, or a second too late."""
+    @rule(who=st.sampled_from(CASES), pick=chosen, seconds=st.sampled_from([0, 0, 30, 121]), read=st.sampled_from([0, 0, 3600]))
+    def take_back(self, who: str, pick: int, seconds: int, read: int) -> None:
+        """What may be taken back, else anything; now, soon, or a second too late. read: seconds until routing reads it."""
         case = self.cases[who]
         ended = [seat.offer for _, _, _, seat in seats(case) if seat.offer is not None] if case is not None else []
         known = {undo.offer_id for undo in case.undos} if case is not None else set()
         if not (found := [offer for offer in ended if offer.offer_id in known] or ended):
             return
         offer = found[pick % len(found)]
-        self.now += seconds * SECOND
+        pressed = self.now = self.now + seconds * SECOND
+        self.now += read * SECOND
         agency = offer.agency if pick % 7 else "iom"
         by = STAFF if pick % 5 == 0 else None
-        self.put(who, e.AnswerWithdrawn(offer_id=offer.offer_id, agency=agency, by=by, recorded_by=None, received_at=self.now))
+        self.put(who, e.AnswerWithdrawn(offer_id=offer.offer_id, agency=agency, by=by, recorded_by=None, received_at=pressed))
 
     @rule(minutes=st.integers(1, 600))
     def time_passes(self, minutes: int) -> None:

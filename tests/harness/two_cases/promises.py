@@ -8,8 +8,8 @@ import msgspec
 from msgspec import Struct
 
 from referral.domain import events as e
-from referral.domain.case import Case, Track, holds, next_due, offers_of, open_offers, seats
-from referral.domain.evolve import evolve
+from referral.domain.case import Case, Track, find, holds, next_due, offers_of, open_offers, seats
+from referral.domain.evolve import evolve, fold
 from referral.domain.inputs import Due, Input
 from referral.domain.policy import Policy
 from referral.domain.policy.procedure import Pathway
@@ -170,31 +170,55 @@ def _nobody_is_put_out(before: Case | None, case: Case, events: tuple[Struct, ..
                 assert ends or not same or service in holds(case) or service not in policy.services, f"{service} left"
 
 
-NEWS = (e.OfferOpened, e.StepOpened, e.NeedsPerson, e.DecisionRecorded, e.TrackChanged, e.CaseChanged, e.CaseRaised, e.CaseClosed)
+NEWS = (
+    e.OfferOpened,
+    e.StepOpened,
+    e.StepDone,
+    e.NeedsPerson,
+    e.DecisionRecorded,
+    e.TrackChanged,
+    e.CaseChanged,
+    e.CaseRaised,
+    e.CaseClosed,
+)
 """What somebody learns, or is asked."""
 
 
-def taken_back(events: tuple[Any, ...], earlier: list[tuple[Any, ...]], former: Case | None, after: Case) -> None:
-    """Nobody was asked between an answer and its withdrawal, by it or by anything else; taken back at once, it leaves no trace.
+def taken_back(events: tuple[Any, ...], earlier: list[tuple[Any, ...]], now: Case) -> None:
+    """Nobody was asked between an answer and its withdrawal, by it or by anything else. The offer and its step are as they were before the
+    answer; taken back at once, the whole case is.
 
-    earlier: the decisions of the case before. former: the case before the last of them.
+    earlier: the decisions of the case before. now: the case before the withdrawal.
     """
     reopened = events[0]
     assert isinstance(reopened, e.OfferReopened)
-    since: list[Any] = []
-    for decision in reversed(earlier):
-        since += decision
-        if any(isinstance(event, e.OfferClosed) and event.offer_id == reopened.offer_id for event in decision):
-            break
+    closing = [
+        number
+        for number, decision in enumerate(earlier)
+        if any(isinstance(event, e.OfferClosed) and event.offer_id == reopened.offer_id for event in decision)
+    ]
+    answer = closing[-1]
+    since = [event for decision in earlier[answer:] for event in decision if not _own_end(event, reopened)]
     assert not any(isinstance(event, NEWS) for event in since), "somebody was asked upon an answer that is taken back"
     assert sum(isinstance(event, e.UndoAllowed) and event.offer_id == reopened.offer_id for event in since) == 1
-    last = earlier[-1][-1]
-    if len(events) == 1 and isinstance(last, e.UndoAllowed) and last.offer_id == reopened.offer_id:
-        assert former is not None
-        whole = dict.fromkeys(("seq", "at"), 0)
-        assert msgspec.structs.replace(after, **whole, bundle=None, undos=()) == msgspec.structs.replace(
-            former, **whole, bundle=None, undos=()
-        ), "the case is as it was before the answer"
+    was = fold(None, (event for decision in earlier[:answer] for event in decision), now.case_id)
+    again = fold(now, events[:1], now.case_id)
+    one, other = find(was, reopened.offer_id), find(again, reopened.offer_id)
+    assert one is not None and other is not None
+    assert (one.ref, one.offer, one.run.outcome, one.run.verdict) == (other.ref, other.offer, other.run.outcome, other.run.verdict)
+    if answer == len(earlier) - 1:
+        assert _still(again) == _still(was), "the case is as it was before the answer"
+
+
+def _own_end(event: Any, reopened: e.OfferReopened) -> bool:
+    """The end of the agency's own step, which the answer had finished."""
+    own = (reopened.track_id, reopened.step)
+    return reopened.done_at is not None and isinstance(event, e.StepDone) and (event.track_id, event.step) == own
+
+
+def _still(case: Case) -> Case:
+    """The case without what every decision changes, and without what may be taken back."""
+    return msgspec.structs.replace(case, seq=0, at=0, bundle=None, undos=())
 
 
 def _homes(track: Track, policy: Policy) -> set[str]:

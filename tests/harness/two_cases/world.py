@@ -47,8 +47,6 @@ class Cases(RuleBasedStateMachine):
         super().__init__()
         self.cases: dict[str, Case | None] = dict.fromkeys(CASES)
         self.log: list[tuple[str, Input, e.Facts, tuple[Struct, ...]]] = []
-        self.former: dict[str, Case | None] = {}
-        """Each case before its last input."""
         self.now, self.count = START, 0
         self.policy = self.whole
 
@@ -74,8 +72,8 @@ class Cases(RuleBasedStateMachine):
             assert bytes_of(anew) == bytes_of(events), "an alarm finds no more where the policy is new, because it is not"
         assert after == kept(case, cause, facts, events, self.policy), "the case after a decision is that of its events"
         if any(isinstance(event, e.OfferReopened) for event in events):
-            taken_back(events, [entry[3] for entry in self.log if entry[0] == case_id], self.former[case_id], after)
-        self.former[case_id] = case
+            assert case is not None
+            taken_back(events, [entry[3] for entry in self.log if entry[0] == case_id], case)
         self.cases[case_id] = after
         self.log.append((case_id, cause, facts, events))
 

@@ -13,7 +13,7 @@ from msgspec import structs
 
 from referral.domain import events as e
 from referral.domain.case import Case
-from referral.domain.policy.limits import MINUTE
+from referral.domain.policy.limits import MINUTE, Limit
 from tests.stories.teller import World, policy, replayed
 
 SHIPPED = policy()
@@ -109,6 +109,28 @@ def test_a_limit_that_passed_meanwhile_is_missed_at_once() -> None:
     for line in ("health: COMPLETE", "wait 1 min", "take-back health"):
         world.tell(line)
     assert any(line.startswith("missed complete health") for line in world.tell("alarm"))
+
+
+def test_what_was_pressed_in_time_counts_also_if_routing_reads_it_later() -> None:
+    """Nobody relies on the answer while routing stands still, and the page has promised the time."""
+    for late, says in ((0, TAKEN), (1, LATE)):
+        world, _ = told(*CALM, "health: COMPLETE", "wait 2 min")
+        pressed: Any = world.body("take-back health")
+        world.tell("wait 1 min")
+        followed = world.put(structs.replace(pressed, received_at=pressed.received_at + late))
+        assert [world.short(event).partition(" +")[0] for event in followed] == [says]
+
+
+def test_an_answer_that_ended_another_step_too_is_not_taken_back() -> None:
+    """Of a step that nobody has been asked in yet, nothing but its end is in the log."""
+    told_of = SHIPPED.pinned[next(digest for digest, pathway in SHIPPED.pinned.items() if pathway.id == "trafficking-child")]
+    visit = replace(told_of.by_id["health"], id="visit", after=frozenset(), at=(Limit(30, "days"),), until=frozenset({"health.done"}))
+    ends = replace(told_of, steps=(*told_of.steps, visit))
+    world = World(replace(SHIPPED, pinned={**SHIPPED.pinned, told_of.digest: ends}))
+    for line in CALM:
+        world.tell(line)
+    followed = world.tell("health: COMPLETE")
+    assert "done visit not-needed" in followed and not any("may take back" in line for line in followed), followed
 
 
 def test_the_permission_says_what_would_be_again() -> None:

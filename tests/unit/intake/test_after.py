@@ -6,8 +6,8 @@ import pytest
 from msgspec import structs
 from starlette.datastructures import QueryParams
 
+from referral.domain.rules.take_back import TAKE_BACK
 from referral.errors import Rejected
-from services.intake.commands.act_on_case import TAKE_BACK
 from services.intake.messages import responses
 from services.intake.model import Answer, Offer, Since
 from services.intake.pages import after, confirmation

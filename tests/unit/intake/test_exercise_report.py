@@ -70,6 +70,13 @@ def test_what_was_refused_is_said() -> None:
     assert dict(view.counts)["declined"] == 1 and dict(view.counts)["answers that changed nothing"] == 1
 
 
+def test_what_was_taken_back_is_said_in_words() -> None:
+    slip = (Answer(word="COMPLETE", at=DAY + 2 * MINUTE), Answer(word="TAKE_BACK", at=DAY + 3 * MINUTE))
+    said = {"en": "“Take it back” after 3 minutes", "sr-Cyrl": "„Повуци“ после 3 минута"}
+    for language, line in said.items():
+        assert shown(asked(answers=slip), language=language).cases[0].requests[0].answers[1] == line
+
+
 def test_nobody_is_blamed_for_our_hours_nor_for_our_faults() -> None:
     def flags(one: Asked) -> tuple[bool, bool, bool]:
         [request] = shown(one).cases[0].requests

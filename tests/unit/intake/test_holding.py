@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from referral.domain import events as e
 from referral.domain.inputs import Input, Source
@@ -66,6 +66,8 @@ def test_a_completed_offer_that_is_taken_back_is_open_as_before_and_cannot_be_ta
     held = changes.offers[OFFER]
     assert (held.state, held.arrived, held.due, held.due_what, held.closed_at) == ("ACCEPTED", True, 9, "accept", None)
     assert changes.undos == {OFFER: None}
+    offers.fold(changes, record(structs.replace(AFTER[-1], due_what="hold"), 4))
+    assert changes.offers[OFFER].state == "ON_HOLD", "whoever had asked for time has it until the same moment"
 
 
 def test_an_offer_whose_acknowledger_is_excluded_stands_open_again() -> None:

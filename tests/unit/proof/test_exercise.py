@@ -7,7 +7,18 @@ from dataclasses import dataclass
 import pytest
 from msgspec import json, structs
 
-from referral.domain.events import AnswerWithdrawn, How, KnockSent, OfferAccepted, OfferClosed, OfferOpened, SectionDisclosed, Why, Word
+from referral.domain.events import (
+    AnswerWithdrawn,
+    How,
+    KnockSent,
+    OfferAccepted,
+    OfferClosed,
+    OfferOpened,
+    OfferReopened,
+    SectionDisclosed,
+    Why,
+    Word,
+)
 from referral.errors import Rejected
 from referral.proof.history import exercise
 from referral.proof.history.exercise import Asked, Limit, Report
@@ -133,3 +144,16 @@ def test_what_was_taken_back_is_not_reported_as_done() -> None:
     log.input(case_id, back, "taken back")
     slip = told(log, case_id).asked[0]
     assert ([answer.word for answer in slip.answers], slip.how, slip.ended) == (["ACCEPT", "COMPLETE", "TAKE_BACK"], "", 0)
+    assert slip.limits[-1].met, "the deadline of the acceptance was met, whatever was taken back since"
+
+
+def test_the_deadline_that_runs_again_is_the_one_that_the_slip_had_met() -> None:
+    before = Asked(agency="station", step="parents", role="police", at=1, limits=(Limit(what="accept", since=1, due=4, met=2),))
+    running = structs.replace(before, limits=(*before.limits, Limit(what="complete", since=2, due=9)))
+    for due, known in ((9, running), (None, before)):
+        done = exercise._more(known, OfferClosed(why=WHY, offer_id=_id("offer"), how=How.COMPLETED, reason=""), 5)
+        word = "complete" if due else ""
+        back = OfferReopened(
+            why=WHY, offer_id=_id("offer"), by=None, track_id=_id("t"), step="parents", arrived=False, due=due, due_what=word, done_at=5
+        )
+        assert exercise._more(done, back, 6) == known

@@ -185,3 +185,25 @@ def test_people_and_the_system_itself_sign_nothing() -> None:
     refer(log, None, "raised", door=e.Door.SYSTEM)
     story(log)  # the school's system did not sign; the officer answered in the inbox
     assert codes(log) == [(Weight.BAD, "SIGNATURE_MISSING")]
+
+
+def test_an_answer_is_taken_back_by_whoever_sends_it() -> None:
+    """By the agency's system, which must sign; by its people, or by a desk's for an agency on the telephone, who do not."""
+    offer_id = _id("offer")
+
+    def found(by: str | None = None, recorded_by: str | None = None, signed: e.Signed | None = None) -> list[tuple[Weight, str]]:
+        log = Log()
+        activate(log, 2, KEY, must=True)
+        at = log.now + 61_000_000
+        back = e.AnswerWithdrawn(
+            offer_id=offer_id, agency="school-drita", by=by, recorded_by=recorded_by, received_at=at, claim=None, signed=signed
+        )
+        log.input(_id("case one"), back, "back")
+        return codes(log)
+
+    assert found(recorded_by=_id("desk")) == found(by=_id("officer")) == []
+    assert found() == [(Weight.BAD, "SIGNATURE_MISSING")]
+    path = f"/v1/offers/{offer_id}/withdrawal"
+    assert found(signed=by_http(path)) == []
+    for wrong in (by_http(f"/v1/offers/{offer_id}/responses"), structs.replace(by_http(path), agency="csw-prizren")):
+        assert found(signed=wrong) == [(Weight.BAD, "SIGNATURE_WRONG")]

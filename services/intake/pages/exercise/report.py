@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from referral.domain.events import StepKind
 from referral.domain.local_time import local
 from referral.domain.policy import Policy
+from referral.domain.rules.take_back import TAKE_BACK
 from referral.exercise import coverage, stories
 from referral.exercise.rules import is_loud
 from referral.proof.history.exercise import Answer, Asked, Limit, Report, Task
@@ -205,7 +206,8 @@ class Telling:
         )
 
     def _answer(self, answer: Answer, asked_at: int) -> str:
-        said = self.say("report.answered", word=self.name("word", answer.word), time=_length(answer.at - asked_at, self.say))
+        word = self.say("word.TAKE_BACK") if answer.word == TAKE_BACK else self.name("word", answer.word)
+        said = self.say("report.answered", word=word, time=_length(answer.at - asked_at, self.say))
         said += _who(answer.by, self.logins) + (f" · {self.name('reason', answer.reason)}" if answer.reason else "")
         return f"{said} · {self.say('report.ignored')}" if answer.ignored else said
 
