@@ -32,6 +32,7 @@ from services.notifier.plan import (
     excluded_staff,
     follow,
     plan,
+    reopens,
     subject,
     waits_long,
     written,
@@ -81,6 +82,7 @@ class Notifier:
         """Handle one batch: fold, plan, write. Emit the sender's queued events, RungFailed, and KnockFailed where nobody can be knocked."""
         outcome = Outcome()
         await roster.share(tx)
+        await store.reopen(tx, {id_ for i in batch.inputs if reopens(i.body) and (id_ := subject(i.body)) is not None})
         cases = sorted({i.case_id for i in batch.inputs})
         board = Board(await store.load(tx, cases), await store.barred(tx, cases))
         for record in batch.inputs:

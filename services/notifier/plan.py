@@ -21,6 +21,7 @@ from referral.domain.events import (
     OfferHeld,
     OfferKind,
     OfferOpened,
+    OfferReopened,
     OfferUnheard,
     PersonNotNeeded,
     Reach,
@@ -140,6 +141,11 @@ def subject(event: Struct) -> str | None:
     return getattr(event, "task_id", None) or getattr(event, "offer_id", None)
 
 
+def reopens(event: Struct) -> bool:
+    """Return whether an event opens an offer again that had ended: its agency accepts late, or takes back that its part is done."""
+    return isinstance(event, OfferReopened) or (isinstance(event, OfferAccepted) and event.late)
+
+
 def follow(asked: Question | None, event: Struct, *, case_id: str, at: int, drill: bool) -> Question | None:
     """Return the state of an offer or task after an event; unknown ones stay None. at: µs at which the event was taken in."""
     match event:
@@ -149,7 +155,7 @@ def follow(asked: Question | None, event: Struct, *, case_id: str, at: int, dril
             return _opened(event, case_id, at, drill)
         case NeedsPerson():
             return _needed(asked, event, case_id, at, drill)
-    if asked is None or asked.state is State.CLOSED:
+    if asked is None or (asked.state is State.CLOSED and not reopens(event)):
         return asked
     match event:
         case OfferEscalated():
@@ -157,7 +163,7 @@ def follow(asked: Question | None, event: Struct, *, case_id: str, at: int, dril
             return replace(anew, taken=False, cannot=())
         case OfferUnheard():
             return replace(asked, away=event.away)
-        case OfferAcknowledged() | OfferAccepted() | OfferArrived() | OfferHeld():
+        case OfferAcknowledged() | OfferAccepted() | OfferArrived() | OfferHeld() | OfferReopened():
             weak = isinstance(event, OfferAcknowledged) and event.why.rule == BY_HANDSET
             after = replace(asked, state=State.ANSWERED, due=event.due, taken=True, handover=None)
             return replace(after, next_at=_reminder(event.due, at, weak))

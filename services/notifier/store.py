@@ -22,6 +22,7 @@ Spoken = KnockSent | KnockFailed | KnockDelivered | KnockAnswered
 _FIELDS = ", ".join(Question.__dataclass_fields__)
 # FOR UPDATE: the sender may be marking a rung as failed right now. In the order of ids, so that there is no deadlock.
 _LOAD = text(f"SELECT {_FIELDS} FROM asked WHERE case_id = ANY(:cases) AND state <> 'CLOSED' ORDER BY id FOR UPDATE")  # noqa: S608 - field names
+_REOPEN = text("UPDATE asked SET state = 'ANSWERED', closed_at = NULL WHERE id = ANY(:ids) AND state = 'CLOSED'")
 _SAVE = text(
     f"INSERT INTO asked ({_FIELDS}, closed_at) SELECT {_FIELDS}, CASE state WHEN 'CLOSED' THEN runtime.clock() END"  # noqa: S608 - field names
     " FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (id text, case_id text, task boolean, agency text, ladder text[], rung integer,"
@@ -105,8 +106,14 @@ async def load(tx: AsyncConnection, cases: Iterable[str]) -> dict[str, Question]
     return {row.id: msgspec.convert(dict(row._mapping), Question) for row in rows}
 
 
+async def reopen(tx: AsyncConnection, ids: Iterable[str]) -> None:
+    """Open these closed offers again, so that `load` returns them; the event that opens them says what runs."""
+    if listed := sorted(ids):
+        await tx.execute(_REOPEN, {"ids": listed})
+
+
 async def save(tx: AsyncConnection, asked: Iterable[Question]) -> None:
-    """Write the present state. A closed row stays closed."""
+    """Write the present state. A closed row stays closed: only `reopen` opens it."""
     if rows := list(asked):
         await tx.execute(_SAVE, {"rows": _json(rows)})
 

@@ -7,7 +7,17 @@ from dataclasses import dataclass, field
 
 from referral.channels import Handed, Outgoing, Refused, Unreached, Word
 from referral.channels.lane import Lane
-from referral.domain.events import KnockAnswered, KnockFailed, KnockSent, OfferAcknowledged, RungFailed
+from referral.domain.events import (
+    How,
+    KnockAnswered,
+    KnockFailed,
+    KnockSent,
+    OfferAccepted,
+    OfferAcknowledged,
+    OfferClosed,
+    OfferReopened,
+    RungFailed,
+)
 from referral.roster import changes as roster
 from services.notifier.plan import LAST_CALL
 from services.notifier.send import Sender
@@ -155,6 +165,24 @@ async def test_a_reminder_that_reaches_nobody_fails_no_rung_and_leaves_the_last_
     assert of(await notifier.drain(), RungFailed) == []
     (asked,) = await notifier.rows("SELECT next_at FROM notifier.asked")
     assert asked.next_at == due - LAST_CALL
+
+
+async def test_a_done_that_is_taken_back_is_reminded_of_before_its_limit(notifier: Stack) -> None:
+    await officer(notifier, "besa", "sms")
+    case, offer = await notifier.case(), opened(due=await soon(notifier))
+    due = await soon(notifier, 60)
+    taken = OfferAccepted(why=WHY, offer_id=offer.offer_id, by=None, late=False, due=due, due_what="complete")
+    await notifier.tell(case, offer, taken)
+    await notifier.tell(case, OfferClosed(why=WHY, offer_id=offer.offer_id, how=How.COMPLETED, reason=""))
+    again = {"track_id": case, "step": "health", "arrived": False, "done_at": None}
+    await notifier.tell(case, OfferReopened(why=WHY, offer_id=offer.offer_id, by=None, due=due, due_what="complete", **again))
+    (asked,) = await notifier.rows("SELECT state, taken, closed_at, next_at FROM notifier.asked")
+    assert (asked.state, asked.taken, asked.closed_at) == ("ANSWERED", True, None) and asked.next_at < due
+    sms = Phone({})
+    async with sending(lanes(notifier, sms=sms)):
+        await notifier.advance(31 * MINUTE)
+        await notifier.due(case)
+        await until(lambda: sms.calls("besa") == 1)
 
 
 async def test_i_cannot_by_everybody_fails_the_rung_at_once(notifier: Stack) -> None:

@@ -19,6 +19,7 @@ from referral.domain.events import (
     OfferHeld,
     OfferKind,
     OfferOpened,
+    OfferReopened,
     PersonNotNeeded,
     Reach,
     SectionDisclosed,
@@ -26,7 +27,22 @@ from referral.domain.events import (
 )
 from referral.domain.rules.answers import BY_HANDSET
 from services.notifier.duty import Person, Roster
-from services.notifier.plan import REPEAT_GAP, REPEATS, Plan, Question, State, Told, answer, exclude, follow, plan, unheard, wanted, written
+from services.notifier.plan import (
+    REPEAT_GAP,
+    REPEATS,
+    Plan,
+    Question,
+    State,
+    Told,
+    answer,
+    exclude,
+    follow,
+    plan,
+    reopens,
+    unheard,
+    wanted,
+    written,
+)
 
 MINUTE = 60 * 1_000_000
 WHY = Why(**{name: {"passed": (), "engine": 1}.get(name, 1 if name == "bundle" else "") for name in Why.__struct_fields__})
@@ -115,6 +131,21 @@ def test_whoever_opens_the_offer_is_reminded_before_the_end_alone() -> None:
     assert (after.state, after.next_at) == (State.ANSWERED, 65 * MINUTE)
     taken = known(OfferAccepted(why=WHY, offer_id="offer", by=None, late=False, due=None, due_what=""), after, at=18 * MINUTE)
     assert taken.next_at is None
+
+
+def test_what_is_open_again_is_reminded_of_as_any_acceptance_and_wakes_nobody_at_once() -> None:
+    back = {"offer_id": "offer", "by": None, "due": 75 * MINUTE, "due_what": "complete"}
+    for how, event in (
+        (How.COMPLETED, OfferReopened(why=WHY, track_id="t", step="s", arrived=False, done_at=None, **back)),
+        (How.EXPIRED, OfferAccepted(why=WHY, late=True, **back)),
+    ):
+        over = known(OfferClosed(why=WHY, offer_id="offer", how=how, reason=""), known(opened()))
+        assert over.state is State.CLOSED and reopens(event)
+        again = known(event, over, at=15 * MINUTE)
+        assert (again.state, again.taken, again.due, again.next_at) == (State.ANSWERED, True, 75 * MINUTE, 45 * MINUTE)
+        assert plan(again, STAFF, 15 * MINUTE).knocks == () and people(plan(again, STAFF, 45 * MINUTE)) == ["duty-0", "duty-1"]
+        assert known(OfferEscalated(why=WHY, offer_id="offer", rung=1, due=9, due_what=""), over) == over, "nothing else opens it"
+    assert not reopens(OfferAccepted(why=WHY, late=False, **back))
 
 
 def test_a_reminder_that_finds_nobody_on_duty_fails_no_rung() -> None:
