@@ -228,6 +228,19 @@ def report(world: World, case: Case) -> tuple[str, Case]:
     return world.task(case_id, case.desk, "confirm-referral", ""), dataclasses.replace(case, case_id=case_id, number=number)
 
 
+def ended(world: World, case: Case, account: str) -> None:
+    """Let a person end the probed step by an answer just now, upon which another agency is asked."""
+
+    async def answer(tx: AsyncConnection) -> None:
+        decided, at = str(uuid.uuid4()), await clock.now(tx)
+        place: dict[str, Any] = {"case_id": case.case_id, "offer_id": case.asked.offer_id, "at": at}
+        await store.answered(tx, decided, account=account, word="COMPLETE", **place)
+        await tx.execute(text("UPDATE intake.answer SET became = '' WHERE decided_id = :id"), {"id": decided})
+
+    world.run(answer)
+    world.say(case.case_id, opened(case.beside.agency, case.beside.step, world.now() + 60 * MINUTE, track_id=case.beside.track_id))
+
+
 def recorded(world: World, case: Case, colleague: str, other: str) -> None:
     """Let a colleague at the probed step and a person at the other one answer and write, with every text that an answer can record."""
 

@@ -95,11 +95,17 @@ def _both(path: str, *more: str) -> str:
 OFFER, TASK, CALL, REPORT, PERSON = "/offers/{id}", "/tasks/{id}", "/calls/{id}", "/unverified/{id}", "/agency/person/{id}"
 
 CASES: tuple[Row, ...] = (
-    _row("offer", "A step that waits or is held", f"GET {OFFER}\n{_both(f'{OFFER}/answer')}", **_agency("NMSOP+")),
+    _row("offer", "A step that waits or is held", f"GET {OFFER}\n{_both(f'{OFFER}/answer', f'{OFFER}/take-back')}", **_agency("NMSOP+")),
     _row("file", "The same, with the case file opened", _both(f"{OFFER}/show"), **_agency("NMSOPF+")),
     _row("write", "Writing in its case file", f"GET {OFFER}/write\n{_both(OFFER + '/write/{section}')}", **_agency("NMOPFV+"), old="→+"),
     _row("change", "Consent, keeping somebody away, age, place", _both(f"{OFFER}/change/{{what}}"), **_agency("NM+")),
-    _row("over", "A step that is over for this agency", f"GET {OFFER}\n{_both(f'{OFFER}/take-back')}", past="NP+"),
+    _row("over", "A step that is over for this agency", f"GET {OFFER}", past="NP"),
+    _row(
+        "slip",
+        "The same, for ten minutes after its answer: what was asked since, or that it may be taken back; whom to telephone",
+        f"GET {OFFER}\n{_both(f'{OFFER}/take-back')}",
+        past="NSOP+",
+    ),
     _row("notice", "A notice", f"GET {OFFER}\nPOST {OFFER}/answer", coordinator="NMSO+"),
     _row("call", "A call to an agency on the telephone", f"GET {CALL}\n{_both(f'{CALL}/answer', f'{CALL}/take-back')}", desk="NMSO+"),
     _row("task", "A task of a desk", f"GET {TASK}\n{_both(f'{TASK}/instruct')}\n{_both(f'{TASK}/change/{{what}}')}", desk="NMSO+"),

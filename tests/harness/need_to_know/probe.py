@@ -47,20 +47,21 @@ CHANGES = (
     Request("/change/age", {"age": "child", "do": "send", "key": KEY}),
     Request("/change/place", {"found_in": "peje", "do": "send", "key": KEY}),
 )
+BACK = Request("/take-back", {"key": "1" * 32})  # an answer has used the other key
 REQUESTS: Mapping[str, tuple[Request, ...]] = {
     "/offers": (
         Request(""),
         Request("/show", {}),
         *(Request("/answer", {"word": word, "key": KEY}) for word in ("ACKNOWLEDGE", "ACCEPT", "COMPLETE", "none")),
+        BACK,
         Request("/write"),
         *(Request("/write/note", _SAID | {"do": do}) for do in ("open", "save", "draft", "discard")),
         *CHANGES,
-        Request("/take-back", {"key": KEY}),
     ),
     "/calls": (
         Request(""),
         *(Request("/answer", {"word": word, "key": KEY}) for word in ("ACCEPT", "COMPLETE")),
-        Request("/take-back", {"key": KEY}),
+        BACK,
     ),
     "/tasks": (
         Request(""),
@@ -82,6 +83,7 @@ OWNED: Mapping[str, tuple[Request, ...]] = {
     "file": (Request("/show", {}),),
     "change": (*CHANGES[:4], CHANGES[4]),
     "over": (Request(""),),
+    "slip": (Request(""), BACK),
     "notice": (Request(""),),
     "call": (Request(""),),
     "task": (Request(""), Request("/change/age"), Request("/instruct", {"word": "CLOSE", "reason": "other", "key": KEY})),
@@ -118,7 +120,7 @@ def seen(answer: httpx.Response, case: Case, asker: Asker, *, listed: bool = Fal
     shows = {
         "N": number in whole,
         "M": PLACE in main or BAND in main,
-        "S": 'class="stages"' in main,
+        "S": 'class="stages"' in main or 'class="after"' in main,
         "O": OFFICE in main.replace(own, "") or "tel:" in main,
         "P": LOGIN in main,
         "F": STEM in whole,

@@ -296,6 +296,15 @@ def over(line: Probe) -> None:
                     line.wrong.append(f"over: {name} {request} shows {sorted(more)}")
 
 
+def slip(line: Probe) -> None:
+    """Let the answer that ended it be a moment old: its agency is told which steps were asked since, and whom to telephone."""
+    for case in line.cases:
+        people = line.people[case.number]
+        cases.ended(line.world, case, people["colleague"].account)
+        for name in ("asked", "colleague", "head"):
+            line.allowed("slip", askers.renamed(people[name], "past"), case, case.things["offer"], OWNED["slip"])
+
+
 @pytest.mark.parametrize(
     ("pathways", "thin"), [(FEW, 4), pytest.param(EVERY, 1, marks=[pytest.mark.long, pytest.mark.timeout(1200)])], ids=["one", "seven"]
 )
@@ -309,7 +318,7 @@ def test_every_cell(database: str, key_files: tuple[Path, Path], pathways: tuple
         before = world.everything()
         forbidden(line)
         assert world.everything() == before, "what is forbidden changes nothing"
-        for ask in (lists, reports, exercises, late, open_to, over):
+        for ask in (lists, reports, exercises, late, open_to, over, slip):
             ask(line)
         line.complete()
         assert not line.wrong, "\n".join(line.wrong)
