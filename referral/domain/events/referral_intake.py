@@ -328,7 +328,7 @@ class SectionWritten(Value, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class TraitsChanged(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Age settled, child moved, exploitation found."""
 
-    TYPE: ClassVar[str] = "traits-changed.v1"
+    TYPE: ClassVar[str] = "traits-changed.v2"
     TOPIC: ClassVar[str] = "referral-intake"
     IDS: ClassVar[tuple[str, ...]] = ("by",)
 
@@ -344,3 +344,5 @@ class TraitsChanged(Value, frozen=True, kw_only=True, forbid_unknown_fields=True
     """The key that it was sent under; null where it had none."""
     signed: Signed | None = None
     """The agency's signature of what it sent; null where it did not sign, or a person did it."""
+    only: tuple[str, ...] = ()
+    """Names of the traits that the sender recorded; the others are as intake knew them, and say nothing. Empty: all."""

@@ -18,6 +18,7 @@ from referral.domain.inputs import Due, Input, RecordLost
 from referral.domain.policy import Policy
 from referral.domain.policy.procedure import Pathway
 from referral.domain.rules.conditions import NOT_NEEDED, latest
+from referral.domain.rules.proposals import recorded
 
 QUIET = (Word.ACKNOWLEDGE, Word.HOLD)
 """Answers that can neither vacate a place nor make a step ready."""
@@ -51,7 +52,9 @@ def _traits(case: Case | None, body: object) -> Traits | None:
         return body.traits if case is None or not case.opened else None
     if isinstance(body, InstructionGiven) and body.word is Instruction.CONFIRM and case is not None:
         return next((p.traits for p in case.proposals if p.task_id == body.task_id), None)
-    return body.traits if isinstance(body, TraitsChanged) else None
+    if isinstance(body, TraitsChanged):
+        return body.traits if case is None else recorded(case, body)
+    return None
 
 
 def _pathways(case: Case, policy: Policy) -> list[Pathway]:

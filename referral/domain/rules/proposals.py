@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from referral.domain.case import Case, Proposal, open_offers
 from referral.domain.contradictions import contradictions
-from referral.domain.events import ChangeKind, ChangeProposed, Consent, NeedsPerson, Traits
+from referral.domain.events import ChangeKind, ChangeProposed, Consent, NeedsPerson, Traits, TraitsChanged
 from referral.domain.rules.context import DecisionContext
 
 ABOUT = "confirm-change"
@@ -72,6 +72,19 @@ def seconded(d: DecisionContext, kind: ChangeKind, agency: str, says: Callable[[
     if not (is_desk(d, agency) or any(offer.agency == agency for offer in open_offers(d.case))):
         return None
     return next((p for p in d.case.proposals if p.kind == kind.value and p.agency != agency and says(p)), None)
+
+
+def recorded(case: Case, said: TraitsChanged) -> Traits:
+    """Return the traits that hold if this change is applied: those that the sender names beside the current ones, so that two changes made
+    at the same time do not undo each other; all of the sender's where it names none.
+
+    Also all of them where the mixture contradicts itself (intake has checked the sender's for contradictions), and where the case has no
+    traits yet because its first record was lost.
+    """
+    if not said.only or not case.opened:
+        return said.traits
+    mixed = replace(case.traits, **{name: getattr(said.traits, name) for name in said.traits.__struct_fields__ if name in said.only})
+    return said.traits if contradictions(mixed) else mixed
 
 
 def merged(case: Case, proposal: Proposal) -> Traits:

@@ -26,22 +26,23 @@ from referral.domain.rules.consent_withdrawal import narrowed
 from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.duties import ends_duty, given, narrows, widens
 from referral.domain.rules.progress import progress
-from referral.domain.rules.proposals import is_desk, is_live, merged, overtake, seconded, settle, wait
+from referral.domain.rules.proposals import is_desk, is_live, merged, overtake, recorded, seconded, settle, wait
 from referral.domain.rules.referrals import allowed, confirm_exclusion, exclude, open_tracks, submitted, unknown_traits
 from referral.domain.rules.switching import follow_changes
 
 
 def traits_changed(d: DecisionContext, body: TraitsChanged) -> None:
     """Handle changed traits. Those that would end a duty wait for a second party; an emergency takes effect at once."""
-    proposal = seconded(d, ChangeKind.TRAITS, body.agency, lambda known: body.traits in (known.traits, merged(d.case, known)))
+    traits = recorded(d.case, body)
+    proposal = seconded(d, ChangeKind.TRAITS, body.agency, lambda known: traits in (known.traits, merged(d.case, known)))
     if proposal is not None:
         return confirm_traits(d, proposal)
-    if is_live(d) and not is_desk(d, body.agency) and _would_end(d, lambda trial: _traits(trial, body.traits, "recorded")):
-        if body.traits.urgency == "emergency" != d.case.traits.urgency:
+    if is_live(d) and not is_desk(d, body.agency) and _would_end(d, lambda trial: _traits(trial, traits, "recorded")):
+        if traits.urgency == "emergency" != d.case.traits.urgency:
             _traits(d, replace(d.case.traits, urgency="emergency"), "more-urgent")
-        return wait(d, ChangeKind.TRAITS, body.agency, body.by, traits=body.traits)
-    overtake(d, body.traits)
-    return _traits(d, body.traits, "recorded")
+        return wait(d, ChangeKind.TRAITS, body.agency, body.by, traits=traits)
+    overtake(d, traits)
+    return _traits(d, traits, "recorded")
 
 
 def confirm_traits(d: DecisionContext, proposal: Proposal) -> None:

@@ -144,6 +144,8 @@ def _instructs(b: Any, names: Names) -> str:
 
 def _traits(b: Any, names: Names) -> str:
     traits = b.traits
+    if b.only:
+        return names.say("event.traits.only", who=_who(b, names), what=", ".join(f"{name} {getattr(traits, name)}" for name in b.only))
     return names.say(
         "event.traits", who=_who(b, names), concern=traits.concern, age=traits.age, urgency=traits.urgency, place=traits.found_in
     )

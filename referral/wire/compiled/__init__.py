@@ -76,6 +76,7 @@ FINGERPRINTS = {
     "step-opened.v1": -5194724344244462576,
     "track-changed.v1": -4531027455271491141,
     "traits-changed.v1": -1158964745305761832,
+    "traits-changed.v2": -8561602515689715551,
     "traits.v1": -9213293569509141260,
     "undo-allowed.v1": 607078574599370821,
     "why.v1": -8558118471590480678,
@@ -135,6 +136,7 @@ READERS: dict[str, tuple[int, Callable[[bytes, int], tuple[Struct, int]]]] = {
     "step-opened.v1": (-5194724344244462576, referral_routing.read_step_opened_v1),
     "track-changed.v1": (-4531027455271491141, referral_routing.read_track_changed_v1),
     "traits-changed.v1": (-1158964745305761832, referral_intake.read_traits_changed_v1),
+    "traits-changed.v2": (-8561602515689715551, referral_intake.read_traits_changed_v2),
     "undo-allowed.v1": (607078574599370821, referral_routing.read_undo_allowed_v1),
 }
 

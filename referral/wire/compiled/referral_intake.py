@@ -618,11 +618,45 @@ def read_traits_changed_v1(d: bytes, i: int) -> tuple[TraitsChanged, int]:
         if n != 2:
             avro.fail("union")
         f_signed, i = shared.read_signed_v1(d, i)
-    return TraitsChanged(agency=f_agency, by=f_by, traits=f_traits, received_at=f_received_at, claim=f_claim, signed=f_signed), i
+    return TraitsChanged(agency=f_agency, by=f_by, traits=f_traits, received_at=f_received_at, claim=f_claim, signed=f_signed, only=()), i
+
+
+def read_traits_changed_v2(d: bytes, i: int) -> tuple[TraitsChanged, int]:
+    """traits-changed.v2"""
+    f_agency = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    n = d[i]
+    i += 1
+    f_by = None
+    if n:
+        if n != 2:
+            avro.fail("union")
+        f_by = avro.ident(d[i : (i := i + 37)])
+    f_traits, i = shared.read_traits_v1(d, i)
+    f_received_at, i = avro.long(d, i)
+    n = d[i]
+    i += 1
+    f_claim = None
+    if n:
+        if n != 2:
+            avro.fail("union")
+        f_claim, i = shared.read_claim_v1(d, i)
+    n = d[i]
+    i += 1
+    f_signed = None
+    if n:
+        if n != 2:
+            avro.fail("union")
+        f_signed, i = shared.read_signed_v1(d, i)
+    if d[i]:
+        f_only, i = avro.codes(d, i)
+    else:
+        f_only = ()
+        i += 1
+    return TraitsChanged(agency=f_agency, by=f_by, traits=f_traits, received_at=f_received_at, claim=f_claim, signed=f_signed, only=f_only), i
 
 
 def write_traits_changed(x: TraitsChanged) -> bytes:
-    """traits-changed.v1"""
+    """traits-changed.v2"""
     return b"".join((
         avro.CODES[x.agency],
         b"\x00" if (v_by := x.by) is None else b"\x02" + avro.ident_bytes(v_by),
@@ -630,4 +664,5 @@ def write_traits_changed(x: TraitsChanged) -> bytes:
         avro.LONGS[x.received_at],
         b"\x00" if (v_claim := x.claim) is None else b"\x02" + shared.write_claim(v_claim),
         b"\x00" if (v_signed := x.signed) is None else b"\x02" + shared.write_signed(v_signed),
+        avro.codes_bytes(x.only),
     ))

@@ -146,6 +146,18 @@ async def traits(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: 
     return await _emit(tx, case, begun, event)
 
 
+async def some_traits(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: str, changed: Mapping[str, str]) -> Receipt:
+    """Record the traits that a person has changed on a page: trait → code, at least one. All others stay as routing has decided them by
+    then, so that two people who record something at the same time do not undo each other's change."""
+    begun = await _begin(tx, door, post, "traits", case_id, strict_json.canonical(dict(changed)))
+    if begun.known:
+        return begun.known
+    case, _ = await _involved(tx, door, post, case_id)
+    at = begun.receipt.received_at
+    event = responses.some_traits(case.facts.traits, changed, door.lists(), agency=post.agency, by=post.account, at=at)
+    return await _emit(tx, case, begun, event)
+
+
 async def exclude(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: str, body: responses.ExclusionBody) -> Receipt:
     """Exclude an agency, a member of staff or a relation: after this transaction it reads nothing more.
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
+from referral.domain.contradictions import fits
 from referral.domain.events import (
     ActorExcluded,
     ActorKind,
@@ -15,6 +17,7 @@ from referral.domain.events import (
     InstructionGiven,
     ReferralWithdrawn,
     ResponseSubmitted,
+    Traits,
     TraitsChanged,
     Via,
     Word,
@@ -133,6 +136,19 @@ def consent(body: submission.ConsentBody, lists: Lists, *, agency: str, at: int)
 
 def traits(body: submission.TraitsBody, lists: Lists, *, agency: str, by: str | None, at: int) -> TraitsChanged:
     return TraitsChanged(agency=agency, by=by, traits=submission.traits(body, lists, "$"), received_at=at)
+
+
+def some_traits(known: Traits, changed: Mapping[str, str], lists: Lists, *, agency: str, by: str | None, at: int) -> TraitsChanged:
+    """Return the event of a person who records some traits. Rejected: as `traits`, also where they contradict what is known.
+
+    known: all traits, as routing has decided them by now.
+    changed: trait → code, at least one. A known age band in which nobody of a new age is becomes unknown with it; any other stays.
+    """
+    said = dict(changed)
+    if "age" in said and "age_band" not in said and not fits(said["age"], known.age_band):
+        said["age_band"] = "unknown"
+    body = submission.TraitsBody(**structs.asdict(structs.replace(known, **said)))
+    return structs.replace(traits(body, lists, agency=agency, by=by, at=at), only=tuple(sorted(said)))
 
 
 def exclusion(body: ExclusionBody, lists: Lists, *, agency: str, by: str | None, at: int) -> ActorExcluded:

@@ -63,11 +63,10 @@ class OneAgency(Sends):
         assert found is not None
         return found
 
-    @rule(changed=traits, band=st.sampled_from(["12-14", "18-120", "0-5"]))
-    def says_traits(self, changed: e.Traits, band: str) -> None:
-        self.put(
-            CASE, e.TraitsChanged(agency=self.agency, by=None, traits=msgstructs.replace(changed, age_band=band), received_at=self.now)
-        )
+    @rule(changed=traits, band=st.sampled_from(["12-14", "18-120", "0-5"]), only=st.sampled_from([(), ("age", "age_band"), ("found_in",)]))
+    def says_traits(self, changed: e.Traits, band: str, only: tuple[str, ...]) -> None:
+        said = msgstructs.replace(changed, age_band=band)
+        self.put(CASE, e.TraitsChanged(agency=self.agency, by=None, traits=said, received_at=self.now, only=only))
 
     @rule(age=st.sampled_from(["adult", "child", "uncertain"]), concern=st.sampled_from([*SHIPPED.codes["concern"], ""]))
     def says_age(self, age: str, concern: str) -> None:

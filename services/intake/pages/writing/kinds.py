@@ -6,17 +6,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 
-from msgspec import structs
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain import local_time
-from referral.domain.events import ConsentState, Traits
+from referral.domain.events import ConsentState
 from referral.domain.policy.procedure import Pathway
-from services.intake import store
-from services.intake.casefile import access
 from services.intake.commands import act_on_case
 from services.intake.commands.act_on_case import Post
 from services.intake.messages import responses, submission
+from services.intake.messages.timestamps import micros
 from services.intake.model import Receipt
 from services.intake.pages.case_head import CaseHead
 from services.intake.pages.page_request import PageRequest
@@ -122,8 +120,12 @@ def _ask_consent(here: Here) -> tuple[Question, ...]:
 
 def _wrong_consent(here: Here) -> Mapping[str, str]:
     wrong = _missing(here)
-    if (until := here.call.form.get("until", "")) and _end_of(until) is None:
-        wrong["until"] = "write.error.date"
+    form = here.call.form
+    if until := form.get("until", ""):
+        if (end := _end_of(until)) is None:
+            wrong["until"] = "write.error.date"
+        elif form.get("state") == ConsentState.GIVEN and micros(end) <= here.call.visit.now:  # of any other answer the day is not sent
+            wrong["until"] = "change.until.past"
     return wrong
 
 
@@ -192,7 +194,8 @@ async def _send_away(tx: AsyncConnection, here: Here, post: Post) -> Receipt:
 
 
 def _ask_age(here: Here) -> tuple[Question, ...]:
-    return _question(here, "age", _options(here, "age")), _question(here, "age_band", _options(here, "age-band"), optional=True)
+    bands = _options(here, "age-band")
+    return _question(here, "age", _options(here, "age")), _question(here, "age_band", bands, hint="change.age_band.hint", optional=True)
 
 
 def _ask_place(here: Here) -> tuple[Question, ...]:
@@ -200,26 +203,14 @@ def _ask_place(here: Here) -> tuple[Question, ...]:
     return (_question(here, "found_in", places),)
 
 
-async def _send_traits(tx: AsyncConnection, here: Here, post: Post, **changed: str) -> Receipt:
-    """Record the case's traits with these changed; all others stay as routing has decided them."""
-    door = here.call.pages.door
-    case = await access.known(tx, door.keys, here.case_id)  # without its lock: the command claims the form's key first
-    if case is None:
-        raise store.unknown("case", "case_id")
-    traits = structs.replace(case.facts.traits, **changed)
-    return await act_on_case.traits(tx, door, post, here.case_id, _body(traits))
-
-
-def _body(traits: Traits) -> submission.TraitsBody:
-    return submission.TraitsBody(**{name: getattr(traits, name) for name in submission.TraitsBody.__struct_fields__})
-
-
 async def _send_age(tx: AsyncConnection, here: Here, post: Post) -> Receipt:
-    return await _send_traits(tx, here, post, age=here.call.form["age"], age_band=here.call.form.get("age_band") or "unknown")
+    form = here.call.form
+    changed = {name: form[name] for name in ("age", "age_band") if form.get(name)}  # a band that nobody chose stays as it is known
+    return await act_on_case.some_traits(tx, here.call.pages.door, post, here.case_id, changed)
 
 
 async def _send_place(tx: AsyncConnection, here: Here, post: Post) -> Receipt:
-    return await _send_traits(tx, here, post, found_in=here.call.form["found_in"])
+    return await act_on_case.some_traits(tx, here.call.pages.door, post, here.case_id, {"found_in": here.call.form["found_in"]})
 
 
 CHANGES: Mapping[str, Change] = {
