@@ -232,29 +232,43 @@ async def open_about(tx: AsyncConnection, case_id: str) -> tuple[str, ...]:
 
 
 class DrillCase(Struct, frozen=True, kw_only=True):
-    """A case that is an exercise. exercise: id of its exercise. story, municipality: empty where no page started it. agency: its sender."""
+    """A case that is an exercise. exercise: id of its exercise. story, municipality, account: empty where no page started it. account: of
+    the person who did. agency: its sender."""
 
     case_id: str
     exercise: str
     story: str
     municipality: str
+    account: str
     agency: str
     opened_at: int
     closed_at: int | None
 
 
-async def drill_cases(tx: AsyncConnection, agency: str, account: str, desks: Iterable[str], since: int, most: int) -> tuple[DrillCase, ...]:
-    """Return the exercises that an agency has sent or was asked in, and those of these desks, the newest first. since: µs UTC."""
+async def drill_cases(
+    tx: AsyncConnection, agency: str, account: str, desks: Iterable[str], since: int, most: int, exercise: str | None = None
+) -> tuple[DrillCase, ...]:
+    """Return the cases of exercises that an agency has sent or was asked in, and of those of these desks.
+
+    since: µs UTC; older cases are left out.
+    most: exercises, each with all its cases: open ones first, then the newest.
+    exercise: of this one alone; None: of all.
+    """
     sender = "(SELECT r.agency FROM intake.referral r WHERE r.case_id = o.case_id ORDER BY r.received_at LIMIT 1)"
     sql = (
-        "SELECT o.case_id, coalesce(x.exercise, o.case_id) AS exercise, coalesce(x.story, '') AS story, "
-        f"coalesce(x.municipality, '') AS municipality, coalesce(x.agency, {sender}, '') AS agency, o.opened_at, o.closed_at "
-        "FROM intake.casefile o LEFT JOIN intake.exercise x ON x.case_id = o.case_id WHERE o.drill AND o.opened_at > :since AND ("
+        "WITH seen AS (SELECT o.case_id, coalesce(x.exercise, o.case_id) AS exercise, coalesce(x.story, '') AS story, "
+        "coalesce(x.municipality, '') AS municipality, coalesce(x.account, '') AS account, "
+        f"coalesce(x.agency, {sender}, '') AS agency, o.opened_at, o.closed_at "
+        "FROM intake.casefile o LEFT JOIN intake.exercise x ON x.case_id = o.case_id WHERE o.drill AND o.opened_at > :since "
+        "AND coalesce(CAST(:exercise AS text), x.exercise, o.case_id) = coalesce(x.exercise, o.case_id) AND ("
         "EXISTS (SELECT FROM intake.offer a WHERE a.case_id = o.case_id AND a.agency = :agency) "
         "OR EXISTS (SELECT FROM intake.referral r WHERE r.case_id = o.case_id AND r.agency = :agency) "
-        f"OR o.desk = ANY(CAST(:desks AS text[]))) AND {_MAY} AND {_THIS_ONE_MAY} ORDER BY o.opened_at DESC, o.case_id LIMIT :most"
+        f"OR o.desk = ANY(CAST(:desks AS text[]))) AND {_MAY} AND {_THIS_ONE_MAY}), "
+        "first AS (SELECT exercise, bool_or(closed_at IS NULL) AS open, max(opened_at) AS newest FROM seen GROUP BY exercise "
+        "ORDER BY open DESC, newest DESC, exercise LIMIT :most) "
+        "SELECT seen.* FROM seen JOIN first USING (exercise) ORDER BY open DESC, newest DESC, exercise, opened_at DESC, case_id"
     )
-    values = {"agency": agency, "account": account, "desks": sorted(desks), "since": since, "most": most}
+    values = {"agency": agency, "account": account, "desks": sorted(desks), "since": since, "most": most, "exercise": exercise}
     return tuple(DrillCase(**row._mapping) for row in await rows(tx, sql, values))
 
 

@@ -81,7 +81,7 @@ def end_command(
     Example: referral drill end REFERRAL
     """
     with console.client(url, token) as client:
-        receipts = [client.withdraw(referral, stories.EXERCISE_OVER, key=f"exercise-over-{referral}") for referral in referrals]
+        receipts = [client.withdraw(referral, stories.EXERCISE_OVER) for referral in referrals]
     if as_json:
         console.document(receipts)
     else:

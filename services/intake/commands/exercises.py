@@ -26,7 +26,7 @@ from services.intake.messages.responses import WithdrawalBody
 KEPT_US = 400 * DAY_US
 """Time for which the page lists exercises (ours): a year, and the month in which it is looked back on."""
 SHOWN = 50
-"""Most cases of exercises that the page lists (ours); the newest."""
+"""Most exercises that the page lists (ours): those that are open, then the newest. Each has a page of its own as long as it is kept."""
 _ALONE = text("LOCK TABLE intake.exercise IN SHARE ROW EXCLUSIVE MODE")
 _ADD = text(
     "INSERT INTO intake.exercise (case_id, exercise, story, municipality, agency, account, at)"
@@ -51,12 +51,14 @@ class Case(Struct, frozen=True, kw_only=True):
 class Exercise(Struct, frozen=True, kw_only=True):
     """One exercise, as far as its reader may see it. id: of its first case. began: µs UTC.
 
-    municipality, agency: empty where a command or system has sent it. ours: the reader's agency has sent it.
+    municipality, agency, account: empty where a command or system has sent it. account: of the person who has started it.
+    ours: the reader's agency has sent it.
     """
 
     id: str
     municipality: str
     agency: str
+    account: str
     began: int
     ours: bool
     cases: tuple[Case, ...]
@@ -105,13 +107,16 @@ async def start(
     return receipts[0].case_id, ""
 
 
-async def end(tx: AsyncConnection, door: IntakeContext, who: Account, exercise: Exercise) -> None:
-    """End the open cases of an exercise that the reader's agency has sent. A repeat changes nothing."""
+async def end(tx: AsyncConnection, door: IntakeContext, who: Account, exercise: Exercise, key: str) -> None:
+    """End the open cases of an exercise that the reader's agency has sent.
+
+    key: of the form; a repeated one changes nothing. A case that a desk has reopened since is ended by the next form.
+    """
     for case in sorted(exercise.cases, key=lambda case: case.case_id):  # every transaction locks cases in this order
         sent = await store.rows(tx, _OURS, {"case": case.case_id, "agency": who.agency})
         if sent and case.closed_at is None:
-            key = idempotency.form_digest(door.keys, who.agency, "", f"exercise-over {case.case_id}")
-            post = Post(agency=who.agency, account=who.id, key=key)
+            digest = idempotency.form_digest(door.keys, who.agency, who.id, f"{key} {case.case_id}")
+            post = Post(agency=who.agency, account=who.id, key=digest)
             await act_on_case.withdraw(tx, door, post, sent[0][0], WithdrawalBody(reason=stories.EXERCISE_OVER))
 
 
@@ -122,15 +127,26 @@ async def started(tx: AsyncConnection) -> Sequence[Started]:
 
 
 async def visible(tx: AsyncConnection, who: Account, desks: Iterable[str], now: int) -> tuple[Exercise, ...]:
-    """Return the exercises that an agency has sent or was asked in, and those of the municipalities of these desks; the newest first."""
+    """Return the exercises that an agency has sent or was asked in, and those of the municipalities of these desks: at most SHOWN, open
+    ones first, then the newest. Each has all of its cases that the reader may see."""
+    return _exercises(who, await store.drill_cases(tx, who.agency, who.id, desks, now - KEPT_US, SHOWN))
+
+
+async def one(tx: AsyncConnection, who: Account, desks: Iterable[str], now: int, id: str) -> Exercise | None:
+    """Return an exercise that the reader may see, however many are newer. None: there is none."""
+    return next(iter(_exercises(who, await store.drill_cases(tx, who.agency, who.id, desks, now - KEPT_US, 1, id))), None)
+
+
+def _exercises(who: Account, cases: Iterable[store.DrillCase]) -> tuple[Exercise, ...]:
     found: dict[str, list[store.DrillCase]] = {}
-    for row in await store.drill_cases(tx, who.agency, who.id, desks, now - KEPT_US, SHOWN):
+    for row in cases:
         found.setdefault(row.exercise, []).append(row)
     return tuple(
         Exercise(
             id=id,
             municipality=rows[0].municipality,
             agency=rows[0].agency,
+            account=rows[0].account,
             began=min(row.opened_at for row in rows),
             ours=rows[0].agency == who.agency,
             cases=tuple(Case(case_id=row.case_id, story=row.story, closed_at=row.closed_at) for row in rows),

@@ -11,17 +11,27 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from referral.domain.events import Door, ReferralSubmitted, ReferralWithdrawn
+from referral.domain.events import CaseClosed, Door, ReferralSubmitted, ReferralWithdrawn
 from referral.domain.local_time import local
 from referral.exercise import rules, stories
+from services.intake.commands import exercises
 from tests.harness.line.notifier_stack import MINUTE
 from tests.web.agency_line import Line, hidden, line, send, signed_in
 from tests.web.conftest import compiled
+from tests.web.world import WHY
 
 pytestmark = pytest.mark.servers
 HOUR = 60 * MINUTE
 OURS, PLACE = "csw-prizren", "prizren"
 ONE = {"story": "left-alone", "place": PLACE}
+NEWER = """
+WITH cases AS (INSERT INTO intake.casefile (case_id, desk, drill, opened_at, closed_at, sealed)
+    SELECT gen_random_uuid(), 'desk-prizren', true, runtime.clock() + n, runtime.clock() + n, '' FROM generate_series(1, :many) n
+    RETURNING case_id, opened_at)
+INSERT INTO intake.referral (referral_id, case_id, agency, event_id, received_at)
+    SELECT gen_random_uuid(), case_id, :agency, gen_random_uuid(), opened_at FROM cases
+"""
+"""Marked referrals of the agency's system, which are over."""
 
 
 @pytest.fixture
@@ -72,6 +82,35 @@ async def test_a_head_starts_one_is_asked_once_and_ends_it(agency: Line) -> None
                 assert "The exercise is over." in over.text
             [taken] = [event for event in world.queued() if isinstance(event, ReferralWithdrawn)]
             assert (taken.agency, taken.reason) == (OURS, stories.EXERCISE_OVER)
+            assert "by head" in over.text, "a head reads which colleague has started it"
+            case = page.rpartition("/")[2]
+            world.say(case, CaseClosed(why=WHY, outcome=stories.EXERCISE_OVER))
+            assert "by head · over" in person.get(page).text
+            world.track(case, "trafficking-child")  # the desk has opened it again
+            question = send(person, page, f"{page}/end")
+            assert "End this exercise?" in question.text
+            assert person.post(f"{page}/end", data=hidden(question.text) | {"sure": "yes"}).status_code == 303
+            assert sum(isinstance(event, ReferralWithdrawn) for event in world.queued()) == 2, "it ends again"
+
+    await asyncio.to_thread(work)
+
+
+async def test_newer_exercises_cut_none_apart_and_hide_none_that_is_open(agency: Line) -> None:
+    def work() -> None:
+        world = agency.world
+        with signed_in(world, "head") as person:
+            page = start(person, story=stories.EVERY).headers["location"].partition("?")[0]
+            world.run(lambda tx: tx.execute(text(NEWER), {"agency": OURS, "many": exercises.SHOWN}))
+            listed = person.get("/exercises").text
+            assert listed.count('<a class="open" href="/exercises/') == exercises.SHOWN
+            assert f'href="{page}"' in listed, "those that are open come first"
+            question = send(person, page, f"{page}/end")
+            assert person.post(f"{page}/end", data=hidden(question.text) | {"sure": "yes"}).status_code == 303
+            taken = [event for event in world.queued() if isinstance(event, ReferralWithdrawn)]
+            assert len(taken) == len(stories.stories()), "all its cases, and not those of the fifty newest"
+            world.run(lambda tx: tx.execute(text("UPDATE intake.casefile SET closed_at = opened_at")))
+            assert f'href="{page}"' not in person.get("/exercises").text
+            assert person.get(page).status_code == 200, "its page stays as long as it is kept"
 
     await asyncio.to_thread(work)
 

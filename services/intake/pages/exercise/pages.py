@@ -20,7 +20,7 @@ from services.intake.pages.agency.week import between
 from services.intake.pages.ask_once import SURE, YES
 from services.intake.pages.exercise import report
 from services.intake.pages.exercise.reader import Reader, reader
-from services.intake.pages.page_request import PageRequest
+from services.intake.pages.page_request import PageRequest, known_id
 
 HOME = "/exercises"
 
@@ -69,10 +69,11 @@ async def end(call: PageRequest) -> Response:
     found = await _find(call)
     if not found.ours:
         raise Rejected("unknown-page", "path", "there is no such page", status=404)
-    if found.is_open and call.form.get(SURE) != YES:
-        return _page(call, "end_exercise.html", f"{HOME}/{found.id}", exercise=found)
+    key = call.form.get("key", "")
+    if found.is_open and not (call.form.get(SURE) == YES and asking.is_key(key)):
+        return _page(call, "end_exercise.html", f"{HOME}/{found.id}", exercise=found, key=secrets.token_hex(16))
     async with call.pages.door.begin() as tx:
-        await exercises.end(tx, call.pages.door, call.visit.who, found)
+        await exercises.end(tx, call.pages.door, call.visit.who, found, key)
     return asking.sent(call, f"{HOME}/{found.id}", "over")
 
 
@@ -140,6 +141,7 @@ async def _report(call: PageRequest, found: Exercise) -> Response:
         exercise=found,
         title=report.titles(found, say),
         began=report.when(found.began),
+        starter=logins.get(found.account, ""),
         read_at=report.when(now),
         view=report.Telling(policy, door.lists().number, logins, say, name, call.pages.by_day).view(wholes, found.municipality),
         missing=len(found.cases) - len(wholes),
@@ -150,13 +152,12 @@ async def _report(call: PageRequest, found: Exercise) -> Response:
 
 async def _find(call: PageRequest) -> Exercise:
     """Return the exercise of the address. Rejected 404: there is none that this reader may see."""
-    may = _reader(call)
+    may, id = _reader(call), known_id(call, "exercise")
     async with call.pages.door.begin() as tx:
-        known = await exercises.visible(tx, call.visit.who, may.desks, call.visit.now)
-    for each in known:
-        if each.id == str(call.request.path_params["id"]):
-            return each
-    raise Rejected("unknown-page", "path", "there is no such page", status=404)
+        found = await exercises.one(tx, call.visit.who, may.desks, call.visit.now, id)
+    if found is None:
+        raise Rejected("unknown-page", "path", "there is no such page", status=404)
+    return found
 
 
 def _reader(call: PageRequest) -> Reader:
