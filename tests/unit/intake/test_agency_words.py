@@ -15,7 +15,8 @@ from services.intake.pages.agency.rota_forms import PARTS
 from services.notifier.notes.sender import WORDS, worded
 
 ALL = render.load(lambda: None, routes.HERE).words  # type: ignore[arg-type,return-value]
-KINDS = ("code", "test", "changed", "gaps", "swap")
+KINDS = sorted({key.partition(".")[2] for key in WORDS["en"].texts if key.partition(".")[0] in ("mail", "sms")})
+"""Kinds of notes, by their words."""
 
 
 def test_every_text_that_code_and_templates_name_exists() -> None:
@@ -41,6 +42,14 @@ def test_every_refusal_of_the_notifier_has_its_words() -> None:
     }
     assert len(codes) > 12
     assert sorted(code for code in codes - {"forbidden"} if f"error.{code}" not in ALL["en"].texts) == []
+
+
+def test_every_note_that_code_plans_has_its_words() -> None:
+    folder = routes.HERE.parents[2] / "notifier"
+    planned = {
+        kind for path in folder.rglob("*.py") for kind in re.findall(r'notes\.(?:tell|plan)\([^"]*"([a-z]+)"', path.read_text("utf-8"))
+    }
+    assert sorted(planned) == KINDS
 
 
 @pytest.mark.parametrize("language", ["sq", "sr-Latn", "en"])
