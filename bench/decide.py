@@ -29,8 +29,8 @@ from referral.domain.decide import decide
 from referral.domain.events import Facts
 from referral.domain.inputs import Input
 from referral.domain.policy import Policy
+from tests.stories.saved import TOLD
 from tests.stories.teller import policy, world
-from tests.stories.test_stories import TOLD
 
 WANTED = 30_000
 """Decisions a second on one core (DESIGN §12)."""

@@ -18,8 +18,8 @@ from bench.rows import Row, percentile
 from referral.cli.stack import cast
 from referral.local.stack import Stack
 from services.intake import policy_view
-from tests.harness import flood, reports
 from tests.harness.line import intake_stack
+from tests.harness.web import flood, forms, reports
 
 ONES, PAIRS, AT_ONCE, BUSY = 500, 200, 8, 16
 """Requests one after another; pairs of codes whose times are compared, so many at once; connections of the flood."""
@@ -229,8 +229,7 @@ async def _desk(made: Stack, page: Page) -> AsyncIterator[Row]:
 
 def _signed_in(url: str, login: str, password: str) -> str:
     with httpx.Client(base_url=url, trust_env=False, timeout=30) as person:
-        form = flood.hidden(person.get("/signin").text)
-        assert person.post("/signin", data=form | {"login": login, "password": password}).status_code == 303
+        forms.sign_in(person, login, password)
         return "; ".join(f"{name}={value}" for name, value in person.cookies.items())
 
 

@@ -19,10 +19,11 @@ from referral.runtime.settings import Settings
 from services.intake.public import limits, receipt
 from services.intake.public.limits import Limits
 from tests.attacks.ground import Attack, Noticed
-from tests.harness import flood, servers
-from tests.harness.flood import Report
-from tests.web.conftest import compiled
-from tests.web.world import World
+from tests.harness import servers
+from tests.harness.shipped import compiled
+from tests.harness.web import flood
+from tests.harness.web.flood import Report
+from tests.harness.web.world import World
 
 STRANGER, PERPETRATOR, NETWORKS = "a stranger", "whoever hurts the child, with eight networks", "a stranger with 10,000 networks"
 COUNT, SERVED = 10_000, 1_000

@@ -20,8 +20,8 @@ from referral.runtime.settings import Settings
 from referral.tlog import witness_policy
 from services.audit.handle import Audit
 from services.audit.publisher import Publisher
+from tests.harness.audit_records import record, value
 from tests.harness.line.audit_stack import KEY, KEYS
-from tests.unit.audit.test_ingest import record, value
 
 
 async def turn(settings: Settings, first: int, count: int, urls: list[str]) -> None:

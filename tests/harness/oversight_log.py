@@ -18,7 +18,7 @@ from referral.domain.policy.limits import MINUTE
 from services.oversight.counting.model import Course
 from services.oversight.counting.projection import TOPICS, Courses
 from tests.stories import teller
-from tests.stories.test_stories import read
+from tests.stories.saved import read
 
 Record = tuple[str, e.Meta, Any]
 WHOLE = teller.policy()

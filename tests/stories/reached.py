@@ -18,10 +18,11 @@ from msgspec import Struct
 
 from referral.domain import events as e
 from referral.domain.policy import Policy
-from tests.stories.teller import World, world
-from tests.stories.test_stories import POLICY, TOLD, read
+from tests.stories.saved import TOLD, read
+from tests.stories.teller import World, policy, world
 from tests.unit.domain.test_walks import shipped
 
+POLICY = policy()
 LISTS = ("rule", "passed-reason", "ignored-reason", "close-reason")
 """Code lists of which every code must be reached."""
 WALKS = 48

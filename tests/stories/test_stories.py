@@ -7,18 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from tests.stories.saved import TOLD, read
 from tests.stories.teller import policy, replayed, world
 
-TOLD = sorted((Path(__file__).parent / "told").glob("*.yaml"))
 POLICY = policy()
-
-
-def read(name: str) -> dict[str, Any]:
-    """A story by its name."""
-    found: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "told" / f"{name}.yaml").read_text("utf-8"))
-    return found
 
 
 def told_again(story: dict[str, Any], folder: Path) -> dict[str, Any]:

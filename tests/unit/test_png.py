@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 import pytest
 
-from tests.harness import png
+from tests.harness.web import png
 
 RANDOM = np.random.default_rng(1).integers(0, 256, (6, 5, 3), np.uint8)
 

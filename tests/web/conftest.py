@@ -1,37 +1,18 @@
-"""A browser and an inbox for it. Without Chromium these tests skip and say how to install it."""
+"""A browser and an inbox for it. Without Chromium these tests skip, and without axe their pages are not judged; both is said."""
 
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 
-from referral.domain.policy import Policy, policy
-from referral.runtime.settings import CHECKOUT
-from referral.wire import policy_digest
-from tests.harness.waiting import PATIENCE_S
-from tests.web.world import World
-
-FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--hide-scrollbars",
-)
-PHONE = {"width": 375, "height": 800, "deviceScaleFactor": 2, "mobile": False}
-"""The narrowest phone that is still in many pockets. Not `mobile`: there a tap of the driver never returns without JavaScript."""
-INSTALL = "apt-get install -y chromium chromium-driver"
+from tests.harness.shipped import compiled
+from tests.harness.web import axe
+from tests.harness.web.browser import phone
+from tests.harness.web.world import World
 
 
 @pytest.fixture
@@ -39,6 +20,7 @@ def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
     """A phone's browser without JavaScript: Chromium 375 px wide, with a profile of its own."""
     with phone(tmp_path / "profile", javascript=False) as driver:
         yield driver
+    axe.say_unjudged()
 
 
 @pytest.fixture
@@ -46,24 +28,7 @@ def measuring(tmp_path: Path) -> Iterator[webdriver.Chrome]:
     """The same with JavaScript, for tests that measure a page with it; the pages themselves have none."""
     with phone(tmp_path / "profile", javascript=True) as driver:
         yield driver
-
-
-def phone(profile: Path, *, javascript: bool) -> webdriver.Chrome:
-    """A browser that ends with its `with`."""
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not chromium or not driver:
-        pytest.skip(f"no Chromium here; install it with: {INSTALL}")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in (*FLAGS, f"--user-data-dir={profile}"):
-        options.add_argument(flag)
-    options.add_experimental_option("prefs", {"credentials_enable_service": False, "profile.password_manager_leak_detection": False})
-    made = webdriver.Chrome(options=options, service=Service(driver))
-    made.set_page_load_timeout(PATIENCE_S)
-    made.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
-    if not javascript:
-        made.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
-    return made
+    axe.say_unjudged()
 
 
 @pytest.fixture
@@ -79,9 +44,3 @@ def world(database: str, key_files: tuple[Path, Path]) -> Iterator[World]:
     """An inbox on a fresh database."""
     with World(database, key_files[0], compiled()) as made:
         yield made
-
-
-@cache
-def compiled() -> Policy:
-    """The policy of this checkout."""
-    return policy.compile(policy_digest.read(CHECKOUT / "policy"))

@@ -11,10 +11,11 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
 from referral.domain.local_time import local
-from tests.web import axe
-from tests.web.agency_line import DUTY, Line, line, signed_in
-from tests.web.steps import field, picture, press, send, sign_in, tab_to, text
-from tests.web.test_inbox import measure
+from tests.harness.waiting import comes
+from tests.harness.web.agency_line import DUTY, Line, line
+from tests.harness.web.measured import measure
+from tests.harness.web.steps import field, picture, press, send, sign_in, tab_to, text
+from tests.harness.web.world import signed_in
 
 HOUR = 3_600_000_000
 PAGES = ("/agency", "/agency/shift", "/agency/absence", "/agency/invite", "/me", "/me/swap")
@@ -28,11 +29,13 @@ async def agency(database: str, key_files: tuple[Path, Path]) -> AsyncIterator[L
 
 def enter(browser: Chrome, line: Line, login: str) -> None:
     """Sign in, again where a starved machine had no time for the password."""
-    while True:
-        sign_in(browser, line.world, login)
-        if browser.find_elements(By.CSS_SELECTOR, "header a[href='/me']"):
-            return
+
+    def inside() -> bool:
         browser.get(line.world.url + "/inbox")
+        sign_in(browser, line.world, login)
+        return bool(browser.find_elements(By.CSS_SELECTOR, "header a[href='/me']"))
+
+    assert comes(inside), text(browser)
 
 
 async def test_a_head_adds_a_shift_by_keyboard_and_an_officer_gives_it_away(browser: Chrome, pictures: Path, agency: Line) -> None:
@@ -94,7 +97,6 @@ async def test_no_page_is_wider_than_a_phone_and_axe_finds_nothing(measuring: Ch
         for path in (*PAGES, f"/agency/person/{officer}", "/agency/end/weekly/1", f"/me/takeover?rung={DUTY}", "/invitation"):
             measuring.get(agency.world.url + path)
             measure(measuring)
-            assert axe.violations(measuring) == [], path
         for language, title in (
             ("sq", "Institucioni ynë"),
             ("sr-Latn", "Naša ustanova"),

@@ -27,8 +27,8 @@ from services.notifier.send import Sender
 from services.notifier.told import WhoWasTold
 from tests.harness import smtp
 from tests.harness.line.notifier_stack import INBOX, Stack, of, opened, sending, stack
-from tests.web.steps import leaving, send, tab_to, text
-from tests.web.test_inbox import measure
+from tests.harness.web.measured import measure
+from tests.harness.web.steps import leaving, send, tab_to, text
 
 
 @asynccontextmanager

@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.domain.events import OfferKind, ResponseSubmitted
 from referral.runtime.postgres import clock
 from services.intake.accounts import rules, store
-from tests.web.test_inbox import DESK, POLICE, fields, signed_in
-from tests.web.world import PASSWORD, World
+from tests.harness.web.forms import fields
+from tests.harness.web.world import DESK, PASSWORD, POLICE, World, signed_in
 
 MARKER = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}&lt;"
 
@@ -52,7 +52,7 @@ def test_what_a_sender_wrote_is_text_wherever_it_is_shown(world: World, monkeypa
     world.account("desk", DESK, desk=True)
     written = list(world.lists.codes["written"])
     nested = {MARKER: MARKER, "list": [MARKER, {MARKER: [MARKER, None, True]}], "deep": {"a": {"b": MARKER}}}
-    monkeypatch.setattr("tests.web.world.IDENTITY", nested)
+    monkeypatch.setattr("tests.harness.web.world.IDENTITY", nested)
     case = world.case("prizren")
     odd = {"role": MARKER, "step": MARKER, "urgency": MARKER, "ladder": (MARKER,), "due_what": MARKER, "service": MARKER}
     offers = [world.offer(case, POLICE, "police", shows=tuple(written)), world.offer(case, POLICE, **odd)]

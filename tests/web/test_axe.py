@@ -14,9 +14,9 @@ from referral.runtime.i18n import ENDONYMS
 from referral.runtime.settings import Settings
 from tests.harness.line import audit_stack
 from tests.harness.waiting import until
+from tests.harness.web import axe
+from tests.harness.web.steps import field, picture, send
 from tests.integration.audit.test_pages import opened
-from tests.web import axe
-from tests.web.steps import field, picture, send
 from tests.web.test_oversight import oversight_url
 
 __all__ = ["oversight_url"]  # a fixture

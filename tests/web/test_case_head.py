@@ -8,8 +8,8 @@ import pytest
 
 from referral.domain.case_number import case_number
 from referral.domain.events import InstructionGiven, OfferHeld, Reach, ResponseSubmitted, Word
-from tests.web.test_inbox import fields, signed_in
-from tests.web.world import MINUTE, WHY, World, accepted
+from tests.harness.web.forms import fields, hidden
+from tests.harness.web.world import MINUTE, WHY, World, accepted, signed_in
 
 POLICE, DESK, ADVOCATE, SHELTER = "police-prizren", "desk-prizren", "advocate-prizren", "shelter-linden"
 
@@ -105,11 +105,9 @@ def test_what_ends_is_asked_once(world: World, by_phone: bool) -> None:
         assert asked.status_code == 200 and "Done: are you sure?" in asked.text and case_number(case) in asked.text
         assert f'href="{where}"' in asked.text, "there is a way back"
         assert not [event for event in world.queued() if isinstance(event, ResponseSubmitted)]
-        hidden = dict(
-            re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', asked.text.partition("<main")[2].partition("</main")[0])
-        )
-        assert hidden["word"] == "COMPLETE" and hidden["sure"] == "yes"
-        assert [person.post(f"{where}/answer", data=hidden).status_code for _ in range(2)] == [303, 303], "sent twice counts once"
+        sure = hidden(asked.text.partition("<main")[2].partition("</main")[0])
+        assert sure["word"] == "COMPLETE" and sure["sure"] == "yes"
+        assert [person.post(f"{where}/answer", data=sure).status_code for _ in range(2)] == [303, 303], "sent twice counts once"
         [answer] = [event for event in world.queued() if isinstance(event, ResponseSubmitted)]
         assert answer.word is Word.COMPLETE
 

@@ -17,14 +17,14 @@ from selenium.webdriver.common.by import By
 from sqlalchemy import text
 
 from referral.runtime.i18n import ENDONYMS
-from tests.web import axe
-from tests.web.agency_line import Line, line, signed_in
-from tests.web.intake_pages import COORDINATES, DESKS, DUTY, LOOKS, NO_PAGE, NOBODY, OTHERS, WORKER, Look, routes
-from tests.web.intake_scene import scene
-from tests.web.steps import leaving
-from tests.web.test_inbox import sizes
-from tests.web.test_interrupted import ends
-from tests.web.world import PASSWORD, World
+from tests.harness.web import axe
+from tests.harness.web.agency_line import Line, line
+from tests.harness.web.answered import ends
+from tests.harness.web.intake_pages import COORDINATES, DESKS, DUTY, LOOKS, NO_PAGE, NOBODY, OTHERS, WORKER, Look, routes
+from tests.harness.web.intake_scene import scene
+from tests.harness.web.measured import sizes
+from tests.harness.web.steps import leaving
+from tests.harness.web.world import PASSWORD, World, signed_in
 
 ELSEWHERE = ("/inbox", "/offers/{id}", "/calls/{id}", "/calls/{id}/answer", "/tasks/{id}", "/signin", "/agency", "/me", "/invitation")
 """Pages that axe judges in test_inbox, test_guidance and test_agency, those of an agency with all that is below them."""
@@ -46,7 +46,7 @@ def test_every_route_is_looked_at_or_is_no_page() -> None:
     known = {*LOOKS, *NO_PAGE}
     forms = {route.removeprefix("POST ") for route in routes() if route.startswith("POST ")}
     missing = [route for route in routes() if route not in known and not (route.startswith("GET ") and route[4:] in forms)]
-    assert missing == [], "name these in tests/web/intake_pages.py: how a person opens them, or why they are no page"
+    assert missing == [], "name these in tests/harness/web/intake_pages.py: how a person opens them, or why they are no page"
     assert [route for route in known if route not in routes()] == []
 
 

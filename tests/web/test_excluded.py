@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from referral.domain import events as e
 from services.intake.casefile import access
-from tests.web.test_inbox import DESK, POLICE, fields, signed_in
-from tests.web.world import WHY, World
+from tests.harness.web.forms import fields
+from tests.harness.web.world import DESK, POLICE, WHY, World, signed_in
 
 
 def excluded(world: World, case_id: str, account: str) -> None:

@@ -13,9 +13,9 @@ from sqlalchemy import text
 from referral.domain.events import Reach
 from referral.runtime import i18n
 from services.intake.pages import guidance, render
-from tests.web.steps import picture, sign_in
-from tests.web.test_inbox import DESK, POLICE, measure, signed_in
-from tests.web.world import World
+from tests.harness.web.measured import measure
+from tests.harness.web.steps import picture, sign_in
+from tests.harness.web.world import DESK, POLICE, World, signed_in
 
 TRACK = text(
     "INSERT INTO intake.track (track_id, case_id, pathway) SELECT track_id, case_id, :pathway FROM intake.offer WHERE offer_id = :id"

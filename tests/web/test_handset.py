@@ -18,8 +18,8 @@ from selenium.webdriver.common.keys import Keys
 from referral.channels.prompts import SPEECHES, Part, speech
 from referral.local.handset import Handset
 from tests.harness.waiting import PATIENCE_S, comes
-from tests.web.steps import leaving, picture, send, tab_to, text
-from tests.web.test_inbox import sizes
+from tests.harness.web.measured import sizes
+from tests.harness.web.steps import leaving, picture, send, tab_to, text
 
 OFFICER, BACK_UP = "+999440201", "+999440202"
 SMS = "USHTRIM. Kutia juaj hyrese pret (3F0A-91BC). Pergjigjuni: 1 4711 = po e shikoj, 2 4711 = nuk mundem."

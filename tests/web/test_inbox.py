@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import msgspec
 import pytest
 from selenium.webdriver import Chrome
@@ -15,9 +11,10 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from referral.domain.events import How, InputIgnored, OfferKind, Reach, ResponseSubmitted, SectionDisclosed, Via, Word
-from tests.web import axe
-from tests.web.steps import field, leaving, picture, press, send, sign_in, tab_to, text, word
-from tests.web.world import MINUTE, NAMED, PASSWORD, WHY, World, accepted, acknowledged, closed
+from tests.harness.web.forms import fields
+from tests.harness.web.measured import measure
+from tests.harness.web.steps import field, leaving, picture, press, send, sign_in, tab_to, text, word
+from tests.harness.web.world import MINUTE, NAMED, PASSWORD, WHY, World, accepted, acknowledged, closed, signed_in
 
 POLICE, DESK = "police-prizren", "desk-prizren"
 MENTIONED = {"sq": "Kanë mbetur 11 minuta", "sr-Cyrl": "Преостало: 11 минута"}
@@ -238,43 +235,6 @@ def test_no_page_scrolls_sideways_and_every_target_is_large(world: World, measur
         for path in visited:
             measuring.get(world.url + path)
             measure(measuring)
-
-
-def sizes(browser: Chrome) -> None:
-    """375 px at most, and nothing to press that is lower than 44 px, also with everything opened."""
-    browser.execute_script("document.querySelectorAll('details').forEach(one => one.open = true)")
-    assert browser.execute_script("return document.documentElement.scrollWidth") <= 375, browser.current_url
-    low = browser.execute_script(
-        "return [...document.querySelectorAll("
-        "'main a, header a, button, summary, select, textarea, .choice, input:not([type=hidden]):not([type=radio]):not([type=checkbox])')]"
-        ".filter(one => one.getBoundingClientRect().height < 44).map(one => one.outerHTML)"
-    )
-    unlabelled = browser.execute_script(
-        "return [...document.querySelectorAll('select, textarea, input:not([type=hidden])')]"
-        ".filter(one => !one.labels.length).map(one => one.outerHTML)"
-    )
-    assert low == [] and unlabelled == []
-
-
-def measure(browser: Chrome) -> None:
-    """The same, and axe finds nothing on the page."""
-    sizes(browser)
-    assert axe.violations(browser) == [], browser.current_url
-
-
-@contextmanager
-def signed_in(world: World, login: str) -> Iterator[httpx.Client]:
-    """A person without a browser."""
-    with world.client() as person:
-        form = fields(person.get("/signin").text)
-        assert person.post("/signin", data=form | {"login": login, "password": PASSWORD}).status_code == 303
-        yield person
-
-
-def fields(page: str) -> dict[str, str]:
-    """The hidden fields of a page: form and key."""
-    found = dict(re.findall(r'<input type="hidden" name="(form|key)" value="([^"]+)">', page))
-    return {"form": found["form"]} | ({"key": found["key"]} if "key" in found else {})
 
 
 def test_who_answers_second_is_told_by_name_that_it_changed_nothing(world: World) -> None:

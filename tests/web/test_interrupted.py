@@ -25,48 +25,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
-import httpx
 import pytest
-from msgspec import Struct
-from sqlalchemy import text
 
 from referral.domain import events as e
-from referral.domain.events import AnswerWithdrawn, How, InputIgnored, OfferKind, OfferReopened, ResponseSubmitted, UndoAllowed
-from services.intake.accounts import rules
-from tests.web.test_inbox import DESK, POLICE, fields, signed_in
-from tests.web.world import MINUTE, PASSWORD, WHY, World, accepted, closed, opened
+from referral.domain.events import AnswerWithdrawn, How, InputIgnored, OfferKind, ResponseSubmitted
+from tests.harness.web.answered import ended, ends, reopened, sent, taken
+from tests.harness.web.forms import fields, hidden
+from tests.harness.web.world import DESK, MINUTE, PASSWORD, POLICE, WHY, World, closed, opened, signed_in
 
-HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
 SECRET = "She trusts nobody (made up)"
-
-
-def ended(offer: str, how: How, now: int, *, undo: bool = False, minutes: int = 2) -> tuple[Struct, ...]:
-    """What routing says of an answer that ends the agency's part."""
-    may = UndoAllowed(why=WHY, offer_id=offer, until=now + minutes * MINUTE, arrived=False, due=now + 90 * MINUTE, due_what="complete")
-    return (closed(offer, how), may) if undo else (closed(offer, how),)
-
-
-def reopened(offer: str, now: int) -> OfferReopened:
-    return OfferReopened(why=WHY, offer_id=offer, track_id=offer, step="police", arrived=False, due=now + 90 * MINUTE, due_what="complete")
-
-
-def taken(world: World, case: str, **more: Any) -> str:
-    """An offer that police have accepted."""
-    offer = world.offer(case, POLICE, "police", **more)
-    world.say(case, accepted(offer, world.now() + 90 * MINUTE))
-    return offer
-
-
-def sent(person: httpx.Client, where: str, action: str, **more: str) -> str:
-    """Fill in the form of a page and send it; the page to which it leads."""
-    answer = person.post(f"{where}/{action}", data=fields(person.get(where).text) | {"sure": "yes"} | more)
-    assert answer.status_code == 303, answer.text
-    return answer.headers["location"]
 
 
 def test_a_slip_of_the_hand_is_taken_back(world: World) -> None:
@@ -232,15 +201,6 @@ def test_a_desk_that_stops_is_led_to_the_way_on(world: World) -> None:
         page = person.get(where).text
         assert "it took effect" in page and f'href="/tasks/{run}"' in page and "Go on with the procedure" in page
         assert "Continue unchanged." in person.get(f"/tasks/{run}").text
-
-
-def ends(world: World) -> None:
-    """All sessions are over by time."""
-    world.run(lambda tx: tx.execute(text("UPDATE intake.session SET created_at = created_at - :long"), {"long": rules.ABSOLUTE_US}))
-
-
-def hidden(page: str) -> Mapping[str, str]:
-    return dict(HIDDEN.findall(page))
 
 
 def test_a_session_that_ends_within_an_answer_loses_nothing(world: World) -> None:

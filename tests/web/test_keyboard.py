@@ -16,15 +16,15 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from referral.domain import events as e
-from tests.web.agency_line import DUTY as RUNG
-from tests.web.agency_line import Line, line
-from tests.web.intake_pages import LOOKS
-from tests.web.intake_scene import scene
-from tests.web.steps import leaving, text
+from tests.harness.web.agency_line import DUTY as RUNG
+from tests.harness.web.agency_line import Line, line
+from tests.harness.web.answered import ended
+from tests.harness.web.intake_pages import LOOKS
+from tests.harness.web.intake_scene import scene
+from tests.harness.web.steps import leaving, text
+from tests.harness.web.world import MINUTE, PASSWORD, World, accepted
 from tests.web.test_every_page import AT_WHAT_IS_WRONG, Visitor
-from tests.web.test_interrupted import ended
 from tests.web.test_writing import SHOWS
-from tests.web.world import MINUTE, PASSWORD, World, accepted
 
 STOPS = """
 const all = [...document.querySelectorAll("a[href], button, summary, select, textarea, input:not([type=hidden]), [tabindex='0']")].filter(

@@ -20,7 +20,7 @@ from referral.cli.stack.stage import Stage
 from referral.local.config import StackConfig
 from referral.local.stack import Stack
 from tests.harness.servers import prefix
-from tests.web.steps import leaving, picture, tab_to, text
+from tests.harness.web.steps import leaving, picture, tab_to, text
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(280)]
 TRAITS = {"concern": "trafficking", "age": "child", "found_in": "prishtine", "urgency": "urgent", "languages": ["sq"]}

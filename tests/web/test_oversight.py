@@ -21,8 +21,8 @@ from referral.runtime.settings import Settings
 from services.oversight.pages import measures, routes
 from tests.harness import made_releases
 from tests.harness.waiting import PATIENCE_S
+from tests.harness.web.steps import field, leaving, picture, send, tab_to, text
 from tests.stories import teller
-from tests.web.steps import field, leaving, picture, send, tab_to, text
 
 POLICY = teller.policy()
 

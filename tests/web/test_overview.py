@@ -9,10 +9,10 @@ from selenium.webdriver import Chrome
 
 from referral.domain.case_number import case_number
 from referral.domain.events import OfferKind, Reach, SectionDisclosed
-from tests.web import axe
-from tests.web.steps import field, send, sign_in, text
-from tests.web.test_inbox import fields, signed_in
-from tests.web.world import MINUTE, World, accepted
+from tests.harness.web import axe
+from tests.harness.web.forms import fields
+from tests.harness.web.steps import field, send, sign_in, text
+from tests.harness.web.world import MINUTE, World, accepted, signed_in
 
 NOTICE: dict[str, Any] = {"kind": OfferKind.NOTIFY, "role": "child-rights-coordinator", "words": ("ACKNOWLEDGE",), "shows": ()}
 POLICE, DESK, COORDINATOR, ADVOCATE = "police-prizren", "desk-prizren", "coordinator-prizren", "advocate-prizren"

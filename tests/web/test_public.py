@@ -4,104 +4,25 @@ from __future__ import annotations
 
 import html
 import re
-import uuid
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
-from sqlalchemy import text as sql
 
 from referral.domain import events as e
 from referral.runtime.i18n import ENDONYMS
 from services.intake.public import limits, waiting
-from tests.web import axe
-from tests.web.steps import field, leaving, picture, press, send, sign_in, tab_to, text
-from tests.web.test_inbox import DESK, fields, signed_in
-from tests.web.world import WHY, World
+from tests.harness.web import axe
+from tests.harness.web.flood import code_of
+from tests.harness.web.forms import fields, hidden
+from tests.harness.web.public_page import GIVEN, asked, case_of, opened, reported, submitted, waits
+from tests.harness.web.steps import field, leaving, picture, press, send, sign_in, tab_to, text
+from tests.harness.web.world import DESK, WHY, World, signed_in
 
 NUMBER = "192"
-CODE = re.compile(r"<code>([A-Z2-7]{4}(?:-[A-Z2-7]{4}){3})</code>")
-GIVEN = {
-    "danger": "yes",
-    "found_in": "prizren",
-    "concern": "trafficking",
-    "age_band": "12-14",
-    "need.happened": "Marker-Tregimi: a man waits for her every day.",
-    "need.where": "Marker-Shkolla",
-    "need.child": "Marker-Lirië",
-    "who": "Marker-Mësuesja",
-    "role": "teacher",
-    "telephone": "Marker 044 000 000",
-    "when": "after two",
-}
-"""A made-up report, in the fields of the form."""
-
-
-def carried(page: str) -> dict[str, str]:
-    """All hidden fields of a page."""
-    return {name: html.unescape(value) for name, value in re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', page)}
-
-
-def opened(visitor: httpx.Client) -> dict[str, str]:
-    """The hidden fields of an empty form."""
-    return carried(visitor.get("/refer").text)
-
-
-def reported(visitor: httpx.Client, **more: str) -> httpx.Response:
-    """A whole form, sent at once."""
-    return visitor.post("/refer", data=opened(visitor) | GIVEN | {"at": "check", "go": "send"} | more)
-
-
-def sent(visitor: httpx.Client, form: dict[str, str], address: str = "", **more: str) -> httpx.Response:
-    """A whole form with a key of its own, as the proxy passes it on."""
-    key = {"key": uuid.uuid4().hex}
-    headers = {"X-Forwarded-For": address} if address else {}
-    return visitor.post("/refer", data=form | key | GIVEN | {"at": "check", "go": "send"} | more, headers=headers)
-
-
-def taken(answers: list[httpx.Response]) -> int:
-    """How many were accepted; every other one was told whom to call."""
-    refused = [answer for answer in answers if answer.status_code != 200]
-    assert all(answer.status_code == 429 and 'href="tel:' in answer.text for answer in refused)
-    return len(answers) - len(refused)
-
-
-def code_of(answer: httpx.Response) -> str:
-    found = CODE.search(answer.text)
-    assert answer.status_code == 200 and found, answer.text
-    return found[1]
-
-
-def asked(visitor: httpx.Client, code: str, note: str = "") -> httpx.Response:
-    form = fields(visitor.get("/refer/receipt").text)
-    return visitor.post("/refer/receipt", data=form | {"code": code, "need.note": note})
-
-
-def submitted(world: World) -> list[e.ReferralSubmitted]:
-    return [event for event in world.queued() if isinstance(event, e.ReferralSubmitted)]
-
-
-def case_of(world: World) -> str:
-    """The case of the newest referral."""
-    newest = "SELECT case_id FROM intake.referral ORDER BY received_at DESC LIMIT 1"
-
-    async def read(tx: Any) -> str:
-        return str((await tx.execute(sql(newest))).scalar_one())
-
-    return world.run(read)
-
-
-def waits(world: World, case: str, urgency: str = "emergency") -> str:
-    """Routing opens the case and asks the desk; the task's id."""
-    task = str(uuid.uuid4())
-    place = {"track_id": None, "step": "", "seat": -1, "rung": 0, "due": world.now() + 900_000_000}
-    world.say(case, e.NeedsPerson(why=WHY, task_id=task, desk=DESK, about="confirm-referral", **place))
-    return task
 
 
 def test_one_report_is_one_referral_in_the_name_of_nobody(world: World) -> None:
@@ -111,7 +32,7 @@ def test_one_report_is_one_referral_in_the_name_of_nobody(world: World) -> None:
         for at in ("danger", "about", "words", "you"):
             page = visitor.post("/refer", data=form | GIVEN | {"at": at, "go": "next"})
             assert page.status_code == 200 and page.headers["cache-control"] == "no-store", at
-            kept, typed = carried(page.text), [name for name in GIVEN if f'id="{name.removeprefix("need.")}"' not in page.text]
+            kept, typed = hidden(page.text), [name for name in GIVEN if f'id="{name.removeprefix("need.")}"' not in page.text]
             assert {name: kept.get(name) for name in typed} == {name: GIVEN[name] for name in typed}, at
         assert world.everything() == before, "nothing is stored before it is sent"
         sent = visitor.post("/refer", data=form | GIVEN | {"at": "check", "go": "send"})
@@ -130,7 +51,7 @@ def test_an_error_stands_at_its_field_and_what_was_typed_stays(world: World) -> 
         form = opened(visitor)
         wrong = visitor.post("/refer", data=form | GIVEN | {"at": "about", "go": "next", "concern": "", "found_in": "../../etc"})
         assert wrong.status_code == 422 and wrong.text.count('class="error"') == 2
-        assert carried(wrong.text)["need.happened"] == GIVEN["need.happened"]
+        assert hidden(wrong.text)["need.happened"] == GIVEN["need.happened"]
         long = visitor.post("/refer", data=form | GIVEN | {"at": "words", "go": "next", "need.happened": "ж" * 4001})
         assert long.status_code == 422 and "ж" * 4001 in long.text and "Nothing was cut off" in long.text
         assert visitor.post("/refer", data=form | GIVEN | {"at": "check", "go": "send", "danger": ""}).status_code == 422
@@ -159,7 +80,7 @@ def test_another_language_shows_the_same_page(world: World) -> None:
         for path in ("/help", "/refer/receipt"):
             language = re.search(r'<form class="language".*?</form>', visitor.get(path).text, re.DOTALL)
             assert language is not None
-            answer = visitor.post("/refer/language", data=carried(language[0]) | {"language": "en"})
+            answer = visitor.post("/refer/language", data=hidden(language[0]) | {"language": "en"})
             assert (answer.status_code, answer.headers["location"]) == (303, path)
 
 
@@ -263,7 +184,7 @@ def test_staff_refer_as_their_agency_and_it_runs_at_once(world: World) -> None:
     with signed_in(world, "teacher") as person:
         page = person.get("/refer")
         assert "a referral of Primary school" in page.text
-        form = carried(page.text)
+        form = hidden(page.text)
         assert form["found_in"] == "prishtine"
         sent = person.post("/refer", data=form | GIVEN | {"at": "check", "go": "send"})
         assert "your agency is its sender" in sent.text

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import text
 
 from services.intake import crowd, store
-from tests.web.test_inbox import DESK, POLICE, fields, signed_in
-from tests.web.world import World
+from tests.harness.web.forms import fields
+from tests.harness.web.world import DESK, POLICE, World, signed_in
 
 LANGUAGES = {
     "sq": "Faqja nuk u gjet",

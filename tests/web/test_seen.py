@@ -11,9 +11,8 @@ from sqlalchemy import text as sql
 from referral.domain.case_number import case_number
 from referral.domain.events import ResponseSubmitted, Via, Word
 from services.intake.accounts import rules
-from tests.web.agency_line import signed_in
-from tests.web.test_inbox import POLICE, fields
-from tests.web.world import NAMED, World, acknowledged
+from tests.harness.web.forms import fields, hidden
+from tests.harness.web.world import NAMED, POLICE, World, acknowledged, signed_in
 
 UNSEEN = "Not seen yet"
 
@@ -29,7 +28,7 @@ def form(page: str) -> dict[str, str]:
     """The hidden fields of the form that acknowledges."""
     found = re.search(r'<form method="post" action="/seen">(.*?)</form>', page, re.S)
     assert found, page
-    return dict(re.findall(r'name="([^"]+)" value="([^"]*)"', found[1]))
+    return hidden(found[1])
 
 
 def answers(world: World) -> list[ResponseSubmitted]:

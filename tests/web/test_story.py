@@ -21,9 +21,9 @@ from referral.local.config import StackConfig
 from referral.runtime.postgres import database, tokens
 from referral.runtime.postgres.tokens import AUDITORS
 from tests.harness.servers import prefix
-from tests.web.picture_book import Book
-from tests.web.story_people import People
-from tests.web.thumb import Phone
+from tests.harness.web.picture_book import Book
+from tests.harness.web.story_people import People
+from tests.harness.web.thumb import Phone
 
 pytestmark = [pytest.mark.servers, pytest.mark.long, pytest.mark.timeout(1500)]
 DESK, POLICE, ADVOCATE, CSW = "desk-prizren", "police-prizren", "advocate-prizren", "csw-prizren"

@@ -14,10 +14,10 @@ from referral.domain import events as e
 from referral.domain.case_number import case_number
 from referral.local import ports
 from services.intake import store
-from tests.web.conftest import compiled
-from tests.web.steps import picture, press, send, sign_in, text
-from tests.web.test_inbox import DESK, fields, signed_in
-from tests.web.world import WHY, World, accepted
+from tests.harness.shipped import compiled
+from tests.harness.web.forms import fields
+from tests.harness.web.steps import picture, press, send, sign_in, text
+from tests.harness.web.world import DESK, WHY, World, accepted, signed_in
 
 TRACK = str(uuid.UUID(int=0x7))
 

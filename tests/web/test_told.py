@@ -21,10 +21,10 @@ from services.notifier.answers import Answers
 from services.notifier.metrics import Figures
 from services.notifier.told import WhoWasTold
 from tests.harness.line.notifier_stack import WHY, Stack, opened, stack
-from tests.web.conftest import compiled
-from tests.web.steps import picture, sign_in, text
-from tests.web.test_inbox import DESK, POLICE, measure, signed_in
-from tests.web.world import MINUTE, World
+from tests.harness.shipped import compiled
+from tests.harness.web.measured import measure
+from tests.harness.web.steps import picture, sign_in, text
+from tests.harness.web.world import DESK, MINUTE, POLICE, World, signed_in
 
 SENT = "UPDATE notifier.delivery SET state = 'SENT', ended_at = :at"
 HEARD = ("delivered_at = ended_at", "state = 'FAILED', reason = 'no-key', attempt = 1", "state = 'FAILED', reason = 'cannot'")

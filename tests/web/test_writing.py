@@ -30,9 +30,9 @@ from referral.domain.events import (
 from referral.domain.rules.proposals import recorded
 from services.intake.accounts import rules
 from services.intake.erasure import store as erasure
-from tests.web.steps import field, leaving, picture, press, send, sign_in, tab_to, text
-from tests.web.test_inbox import fields, signed_in
-from tests.web.world import NAMED, WHY, World
+from tests.harness.web.forms import fields, hidden
+from tests.harness.web.steps import field, leaving, picture, press, send, sign_in, tab_to, text
+from tests.harness.web.world import NAMED, WHY, World, signed_in
 
 CSW, POLICE, SHELTER = "csw-prizren", "police-prizren", "shelter-linden"
 SHOWS = ("identity", "contact", "location", "family", "care-needs", "safety-plan", "note")
@@ -68,8 +68,7 @@ class Desk:
     @property
     def form(self) -> dict[str, str]:
         """The hidden fields of the form that was opened."""
-        page = self.page.text
-        return dict(re.findall(r'<input type="hidden" name="(form|key|since)" value="([^"]+)">', page))
+        return hidden(self.page.text, "form", "key", "since")
 
     def send(self, do: str = "save", **entries: str) -> httpx.Response:
         return self.person.post(self.path, data=self.form | {"do": do} | {f"f.{name}": value for name, value in entries.items()})

@@ -29,7 +29,7 @@ from referral.tlog.witness_policy import Accepted, Policy
 from services.audit import checkpoints, witnesses
 from services.audit.handle import Audit
 from services.audit.publisher import Publisher
-from tests.unit.audit.test_ingest import record, value
+from tests.harness.audit_records import record, value
 
 KEY = SignerKey("log.example/made-up", ED25519, bytes(32))
 MASTER = Keys(bytes(32))

@@ -18,7 +18,7 @@ from referral.runtime.postgres import clock
 from services.intake.accounts import rules, store
 from tests.harness.need_to_know.cases import LOGIN, OFFICE, Case
 from tests.harness.need_to_know.matrix import OUTSIDE
-from tests.web.world import World
+from tests.harness.web.world import World
 
 HOURS_2 = 2 * 60 * 60 * rules.SECOND_US
 TOKENS = {"system": "token-of-system", "auditor": "token-of-auditor", "oversight": "token-of-oversight"}

@@ -27,7 +27,7 @@ from services.intake import store
 from services.intake.casefile import access, sections
 from services.intake.commands import accept_referrals
 from services.intake.messages import submission
-from tests.web.world import MINUTE, WHY, World, opened
+from tests.harness.web.world import MINUTE, WHY, World, opened
 
 STEM = "Zqxmarkova"
 """Begins every text of a case file, and nothing else."""

@@ -16,9 +16,10 @@ from referral.domain.local_time import local
 from referral.exercise import rules, stories
 from services.intake.commands import exercises
 from tests.harness.line.notifier_stack import MINUTE
-from tests.web.agency_line import Line, hidden, line, send, signed_in
-from tests.web.conftest import compiled
-from tests.web.world import WHY
+from tests.harness.shipped import compiled
+from tests.harness.web.agency_line import Line, line, send
+from tests.harness.web.forms import fields
+from tests.harness.web.world import WHY, signed_in
 
 pytestmark = pytest.mark.servers
 HOUR = 60 * MINUTE
@@ -49,7 +50,7 @@ def start(person: httpx.Client, **what: str) -> httpx.Response:
     asked = send(person, "/exercises", "/exercises/start", **(ONE | what))
     if asked.status_code != 200 or "Start this exercise?" not in asked.text:
         return asked
-    sure = hidden(asked.text) | {"sure": "yes", "story": (ONE | what)["story"], "place": (ONE | what)["place"]}
+    sure = fields(asked.text) | {"sure": "yes", "story": (ONE | what)["story"], "place": (ONE | what)["place"]}
     return person.post("/exercises/start", data=sure)
 
 
@@ -64,7 +65,7 @@ async def test_a_head_starts_one_is_asked_once_and_ends_it(agency: Line) -> None
             asked = send(person, "/exercises", "/exercises/start", **ONE)
             assert "Start this exercise?" in asked.text and "alone at home" in asked.text and "Exercise. No real child." in asked.text
             assert count(agency) == 0 and person.get("/exercises/start").status_code == 303, "nothing is sent yet"
-            sure = hidden(asked.text) | ONE | {"sure": "yes"}
+            sure = fields(asked.text) | ONE | {"sure": "yes"}
             first, again = (person.post("/exercises/start", data=sure) for _ in range(2))
             assert first.status_code == again.status_code == 303 and first.headers["location"] == again.headers["location"]
             [sent] = [event for event in world.queued() if isinstance(event, ReferralSubmitted)]
@@ -78,7 +79,7 @@ async def test_a_head_starts_one_is_asked_once_and_ends_it(agency: Line) -> None
             question = send(person, page, f"{page}/end")
             assert "End this exercise?" in question.text and not any(isinstance(one, ReferralWithdrawn) for one in world.queued())
             for _ in range(2):
-                over = person.post(f"{page}/end", data=hidden(question.text) | {"sure": "yes"}, follow_redirects=True)
+                over = person.post(f"{page}/end", data=fields(question.text) | {"sure": "yes"}, follow_redirects=True)
                 assert "The exercise is over." in over.text
             [taken] = [event for event in world.queued() if isinstance(event, ReferralWithdrawn)]
             assert (taken.agency, taken.reason) == (OURS, stories.EXERCISE_OVER)
@@ -89,7 +90,7 @@ async def test_a_head_starts_one_is_asked_once_and_ends_it(agency: Line) -> None
             world.track(case, "trafficking-child")  # the desk has opened it again
             question = send(person, page, f"{page}/end")
             assert "End this exercise?" in question.text
-            assert person.post(f"{page}/end", data=hidden(question.text) | {"sure": "yes"}).status_code == 303
+            assert person.post(f"{page}/end", data=fields(question.text) | {"sure": "yes"}).status_code == 303
             assert sum(isinstance(event, ReferralWithdrawn) for event in world.queued()) == 2, "it ends again"
 
     await asyncio.to_thread(work)
@@ -105,7 +106,7 @@ async def test_newer_exercises_cut_none_apart_and_hide_none_that_is_open(agency:
             assert listed.count('<a class="open" href="/exercises/') == exercises.SHOWN
             assert f'href="{page}"' in listed, "those that are open come first"
             question = send(person, page, f"{page}/end")
-            assert person.post(f"{page}/end", data=hidden(question.text) | {"sure": "yes"}).status_code == 303
+            assert person.post(f"{page}/end", data=fields(question.text) | {"sure": "yes"}).status_code == 303
             taken = [event for event in world.queued() if isinstance(event, ReferralWithdrawn)]
             assert len(taken) == len(stories.stories()), "all its cases, and not those of the fifty newest"
             world.run(lambda tx: tx.execute(text("UPDATE intake.casefile SET closed_at = opened_at")))
@@ -127,7 +128,7 @@ async def test_who_may_see_and_start_what(agency: Line) -> None:
             assert start(person, place="dragash").status_code == 422, "a head starts one at home alone"
         with signed_in(agency.world, "worker") as person:
             assert {person.get(path).status_code for path in ("/exercises", page)} == {404}
-            form = hidden(person.get("/inbox").text)
+            form = fields(person.get("/inbox").text)
             for path in ("/exercises/start", f"{page}/end", "/exercises/nights", "/exercises/nights/end"):
                 assert person.post(path, data=form | ONE | {"sure": "yes"}).status_code == 404, path
         with signed_in(agency.world, "stranger") as person:
@@ -137,7 +138,7 @@ async def test_who_may_see_and_start_what(agency: Line) -> None:
             case_id = page.rpartition("/")[2]
             agency.world.offer(case_id, "police-prizren", "police")
             assert person.get(page).status_code == 200
-            assert person.post(f"{page}/end", data=hidden(person.get("/inbox").text)).status_code == 404, "others ask the desk"
+            assert person.post(f"{page}/end", data=fields(person.get("/inbox").text)).status_code == 404, "others ask the desk"
         with signed_in(agency.world, "coordinator") as person:
             assert "A small girl is found alone" in person.get("/exercises").text and person.get(page).status_code == 200
             assert 'action="/exercises/nights"' not in person.get("/exercises").text, "who is no head agrees to nothing"
@@ -159,7 +160,7 @@ async def test_hours_leave_and_numbers(agency: Line) -> None:
         before = count(agency)
         with signed_in(agency.world, "head") as person:
             page = person.get("/exercises").text
-            answer = person.post("/exercises/start", data=hidden(page) | ONE | what | {"sure": "yes"})
+            answer = person.post("/exercises/start", data=fields(page) | ONE | what | {"sure": "yes"})
         assert answer.status_code == 409 and text_ in answer.text and count(agency) == before
 
     def over() -> None:

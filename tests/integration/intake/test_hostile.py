@@ -26,7 +26,7 @@ from services.intake.pages import routes
 from services.intake.public import routes as public_door
 from tests.harness.line.intake_stack import LISTS, Stack, new_id, offer, stack, track
 from tests.harness.need_to_know.routes import intake
-from tests.web.conftest import compiled
+from tests.harness.shipped import compiled
 
 pytestmark = pytest.mark.servers
 ANSWER_S = 15

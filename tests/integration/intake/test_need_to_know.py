@@ -22,8 +22,8 @@ from tests.harness.need_to_know.askers import Asker
 from tests.harness.need_to_know.cases import Case
 from tests.harness.need_to_know.matrix import DOOR, NOTHING, OUTSIDE
 from tests.harness.need_to_know.probe import OWNED, REQUESTS, Request
-from tests.web.conftest import compiled
-from tests.web.world import WHY, World, closed
+from tests.harness.shipped import compiled
+from tests.harness.web.world import WHY, World, closed
 
 pytestmark = pytest.mark.servers
 POLICY = cases.marked(compiled())

@@ -27,11 +27,12 @@ from services.intake.casefile import write as writing
 from services.intake.messages import strict_json
 from services.intake.public import limits, pages, receipt
 from tests.harness.markers import codings
-from tests.web.conftest import compiled
+from tests.harness.shipped import compiled
+from tests.harness.web.flood import CODE, code_of
+from tests.harness.web.forms import fields, hidden
+from tests.harness.web.public_page import GIVEN, asked, case_of, opened, sent, submitted, taken, waits
+from tests.harness.web.world import DESK, World, signed_in
 from tests.web.test_attacks import quiet
-from tests.web.test_inbox import DESK, fields, signed_in
-from tests.web.test_public import CODE, GIVEN, asked, carried, case_of, code_of, opened, sent, submitted, taken, waits
-from tests.web.world import World
 
 pytestmark = pytest.mark.servers
 PROXY = "127.0.0.1"
@@ -114,17 +115,17 @@ def test_a_teacher_in_the_midst_of_a_flood_is_heard_and_found(world: World) -> N
         with signed_in(world, "desk") as person:
             listed = person.get("/unverified").text
             assert f"({accepted + 1})" in listed and listed.count('class="card"') == 4, "three texts of the flood, and one"
-            read = person.post("/unverified/read", data=carried(listed))
+            read = person.post("/unverified/read", data=hidden(listed))
             assert "Marker-Teacher" in read.text and read.text.count("spam") == 3
             assert "The desk is on it" in asked(visitor, code).text
             [task] = re.findall(r'href="/unverified/([0-9a-f-]{36})"', re.split("Marker-Teacher", read.text)[0])[-1:]
-            chosen = carried(read.text) | {"mark.1": task, "which": "others", "reason": "made-up"}
+            chosen = hidden(read.text) | {"mark.1": task, "which": "others", "reason": "made-up"}
             ask = person.post("/unverified/refuse", data=chosen)
             assert f"Refuse {accepted}?" in ask.text and "has read each" in ask.text
-            done = person.post("/unverified/refuse", data=carried(ask.text))
+            done = person.post("/unverified/refuse", data=hidden(ask.text))
             assert done.status_code == 303
             assert f"Refused: {accepted}" in person.get(done.headers["location"]).text
-            assert person.post("/unverified/refuse", data=carried(ask.text)).status_code == 303, "a second press"
+            assert person.post("/unverified/refuse", data=hidden(ask.text)).status_code == 303, "a second press"
         orders = [event for event in world.queued() if isinstance(event, e.InstructionGiven)]
         assert len(orders) == accepted == len({order.task_id for order in orders} - {task})
         assert {(order.word, order.reason) for order in orders} == {("REFUSE", "made-up")}
@@ -283,8 +284,8 @@ def test_what_was_typed_is_text_on_every_page_and_nowhere_else(world: World) -> 
             found += [page, person.post(f"/unverified/{task}/show", data=here)]
             found += [person.post(f"/unverified/{task}/answer", data=here | {"answer": words, "reason": words, "found_in": words})]
         listed = person.get("/unverified")
-        found += [listed, person.get("/inbox"), person.get("/overview"), person.post("/unverified/read", data=carried(listed.text))]
-        found += [person.post("/unverified/refuse", data=carried(listed.text) | {"mark.1": w, "reason": w, "shown": w}) for w in HOSTILE]
+        found += [listed, person.get("/inbox"), person.get("/overview"), person.post("/unverified/read", data=hidden(listed.text))]
+        found += [person.post("/unverified/refuse", data=hidden(listed.text) | {"mark.1": w, "reason": w, "shown": w}) for w in HOSTILE]
     shown = 0
     for answer in found:
         assert answer.status_code < 500, answer

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import re
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -35,7 +34,8 @@ from referral.runtime.keys import key_topic
 from referral.runtime.postgres import database
 from services.intake.casefile import sections
 from tests.harness.servers import prefix
-from tests.harness.waiting import until
+from tests.harness.waiting import PATIENCE_S, until
+from tests.harness.web import forms
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(280)]
 ROOT = Path(__file__).parents[3]
@@ -144,12 +144,13 @@ async def command(capfd: pytest.CaptureFixture[str], *words: str) -> tuple[int, 
 
 async def page(stack: Stack, login: str, password: str, *paths: str) -> str:
     """What somebody who signs in reads on these pages, all of it."""
-    async with httpx.AsyncClient(base_url=stack.url("intake"), follow_redirects=True, timeout=20) as browser:
-        form = (await browser.get("/signin")).text
-        hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form))
-        answer = await browser.post("/signin", data={**hidden, "login": login, "password": password})
-        assert "/signin" not in str(answer.url), answer.text
-        return "".join([(await browser.get(path)).text for path in paths])
+
+    def read() -> str:
+        with httpx.Client(base_url=stack.url("intake"), follow_redirects=True, timeout=PATIENCE_S) as browser:
+            forms.sign_in(browser, login, password)
+            return "".join(browser.get(path).text for path in paths)
+
+    return await asyncio.to_thread(read)
 
 
 def dump(stack: Stack, *words: str) -> None:

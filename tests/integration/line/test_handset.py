@@ -17,6 +17,7 @@ from referral.local.handset import Entry
 from referral.local.stack import Stack
 from tests.harness.servers import prefix
 from tests.harness.waiting import PATIENCE_S
+from tests.harness.web import forms
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(280)]
 POLICE = "police-prizren"
@@ -79,8 +80,7 @@ def asked(stage: Stage, stack: Stack, key: str, login: str) -> tuple[str, Entry]
 def told(stack: Stack, login: str, offer: str) -> str:
     """Return the first words on the page of an offer about who was told, in Albanian."""
     with httpx.Client(base_url=stack.url("intake"), follow_redirects=True, timeout=PATIENCE_S) as browser:
-        hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', browser.get("/signin").text))
-        browser.post("/signin", data={**hidden, "login": login, "password": cast.load(stack.config.data).password})
+        forms.sign_in(browser, login, cast.load(stack.config.data).password)
         page = browser.get(f"/offers/{offer}").text
     found = re.search(r'class="told">Të njoftuar 1: (1 \w+) ', page)
     return found[1] if found else "".join(re.findall(r'<p class="told.*?</p>', page)) or page

@@ -22,10 +22,10 @@ from referral.local.stack import Stack
 from referral.runtime.postgres import database
 from services.intake.public import limits
 from tests.faults.quiet import quiet
-from tests.harness import flood
-from tests.harness.flood import Report, Visitor
 from tests.harness.markers import codings
 from tests.harness.waiting import PATIENCE_S, comes, until
+from tests.harness.web import flood, forms
+from tests.harness.web.flood import Report, Visitor
 
 pytestmark = [pytest.mark.servers, pytest.mark.long, pytest.mark.timeout(900)]
 COUNT = 10_000
@@ -123,22 +123,21 @@ def _cleared(stack: Stack, people: Cast, code: str, accepted: int) -> None:
         httpx.Client(base_url=stack.url("intake"), timeout=PATIENCE_S, trust_env=False) as desk,
         flood.visitor(str(desk.base_url)) as teacher,
     ):
-        form = flood.hidden(desk.get("/signin").text)
-        assert desk.post("/signin", data=form | {"login": person.login, "password": people.password}).status_code == 303
+        forms.sign_in(desk, person.login, people.password)
         presses, task = 0, ""
         while cards := TASK.findall(listed := desk.get("/unverified").text):
             waits = len(cards)
-            read = desk.post("/unverified/read", data=flood.hidden(listed)).text
+            read = desk.post("/unverified/read", data=forms.hidden(listed)).text
             marks = {}
             if not task and TEACHER in read:
                 task = TASK.findall(read.split(TEACHER)[0])[-1]
                 marks = {"mark.1": task}
                 _confirmed(desk, task)
             if waits > len(marks):
-                chosen = flood.hidden(read) | marks | {"which": "others", "reason": "made-up"}
+                chosen = forms.hidden(read) | marks | {"which": "others", "reason": "made-up"}
                 ask = desk.post("/unverified/refuse", data=chosen)
                 assert ask.status_code == 200, ask.text
-                assert desk.post("/unverified/refuse", data=flood.hidden(ask.text)).status_code == 303
+                assert desk.post("/unverified/refuse", data=forms.hidden(ask.text)).status_code == 303
             presses += 3
             assert comes(partial(_gone, desk, set(cards))), "what was answered leaves the list"
         assert task, "the teacher's report was in the list"
@@ -151,7 +150,7 @@ def _gone(desk: httpx.Client, cards: set[str]) -> bool:
 
 
 def _confirmed(desk: httpx.Client, task: str) -> None:
-    form = flood.hidden(desk.get(f"/unverified/{task}").text)
+    form = forms.hidden(desk.get(f"/unverified/{task}").text)
     traits = {"found_in": TOWN, "concern": "trafficking", "age_band": "12-14", "urgency": "emergency"}
     assert desk.post(f"/unverified/{task}/answer", data=form | traits | {"answer": "confirm"}).status_code == 303
 

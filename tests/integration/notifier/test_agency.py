@@ -17,7 +17,9 @@ from referral.wire.roster import AddShift, Change, Done, Refused, SetDisabled
 from services.notifier import roster as reading
 from services.notifier.duty import on_duty
 from tests.harness.line.notifier_stack import MINUTE, of, opened
-from tests.web.agency_line import AGENCY, DUTY, Line, line, send, signed_in
+from tests.harness.web.agency_line import AGENCY, DUTY, Line, line, send
+from tests.harness.web.forms import fields
+from tests.harness.web.world import signed_in
 
 pytestmark = pytest.mark.servers
 HOUR = 60 * MINUTE
@@ -81,18 +83,16 @@ async def test_two_heads_at_once_and_a_form_that_is_sent_twice(agency: Line) -> 
     def both() -> None:
         with signed_in(agency.world, "head") as head, signed_in(agency.world, "deputy") as deputy:
             forms = [person.get("/agency/shift").text for person in (head, deputy)]
-            from tests.web.agency_line import hidden
-
-            fields = [
-                hidden(form) | {"account": officer, "rung": DUTY, "how": "once", "begins": wall(now), "ends": wall(now + hours * HOUR)}
+            typed = [
+                fields(form) | {"account": officer, "rung": DUTY, "how": "once", "begins": wall(now), "ends": wall(now + hours * HOUR)}
                 for form, hours in zip(forms, (1, 2), strict=True)
             ]
-            first = [head.post("/agency/shift", data=fields[0]) for _ in range(2)]
+            first = [head.post("/agency/shift", data=typed[0]) for _ in range(2)]
             assert [answer.status_code for answer in first] == [303, 303], "the second time changes nothing"
-            late = deputy.post("/agency/shift", data=fields[1])
+            late = deputy.post("/agency/shift", data=typed[1])
             assert late.status_code == 409 and "A colleague has changed the rota since you opened this page" in late.text
             assert f'value="{wall(now + 2 * HOUR)}"' in late.text, "what was written is kept"
-            again = deputy.post("/agency/shift", data=fields[1] | hidden(late.text))
+            again = deputy.post("/agency/shift", data=typed[1] | fields(late.text))
             assert again.status_code == 303
 
     await asyncio.to_thread(both)

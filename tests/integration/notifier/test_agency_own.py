@@ -22,10 +22,11 @@ from services.notifier.roster_door.addresses import TRIES
 from services.notifier.roster_door.overview import CODE_US
 from tests.harness import smtp
 from tests.harness.line.notifier_stack import INBOX, MINUTE
+from tests.harness.shipped import compiled
 from tests.harness.waiting import until
-from tests.web.agency_line import AGENCY, DUTY, Line, hidden, line, send, signed_in
-from tests.web.conftest import compiled
-from tests.web.world import PASSWORD, World
+from tests.harness.web.agency_line import AGENCY, DUTY, Line, line, send
+from tests.harness.web.forms import fields
+from tests.harness.web.world import PASSWORD, World, signed_in
 
 pytestmark = pytest.mark.servers
 HOUR, DAY = 60 * MINUTE, 24 * 60 * MINUTE
@@ -292,11 +293,11 @@ def test_while_the_notifier_is_away_pages_say_so_and_a_form_can_be_sent_again(al
             assert answer.status_code == 503 and "The rota cannot be reached now." in answer.text, page
         mine = head.get("/me")
         assert mine.status_code == 200 and "The rota cannot be reached now." in mine.text and "Change the password" in mine.text
-        form = hidden(mine.text) | {"key": "0" * 32, "seen": "7"}
+        form = fields(mine.text) | {"key": "0" * 32, "seen": "7"}
         once = {"account": account, "rung": DUTY, "how": "once", "begins": "2030-01-01T10:00", "ends": "2030-01-01T11:00"}
         answer = head.post("/agency/shift", data=form | once)
         assert answer.status_code == 503 and "Send it again: it counts once." in answer.text
-        assert (hidden(answer.text)["key"], hidden(answer.text)["seen"]) == ("0" * 32, "7") and 'value="2030-01-01T10:00"' in answer.text
+        assert (fields(answer.text)["key"], fields(answer.text)["seen"]) == ("0" * 32, "7") and 'value="2030-01-01T10:00"' in answer.text
         path = re.findall(r"(/shifts/[\w-]{43}\.ics)", send(head, "/me", "/me/feed").text)[0]
         with alone.client() as reader:
             assert reader.get(path).status_code == 503

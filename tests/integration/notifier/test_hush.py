@@ -15,7 +15,7 @@ from referral.wire import roster as wire
 from referral.wire.roster import Act, AgreeNights, Ask, Change, Done, EndNights, Refused
 from services.intake import notifier_client
 from tests.harness.line.notifier_stack import MINUTE, of, opened
-from tests.web.agency_line import AGENCY, DUTY, Line, line
+from tests.harness.web.agency_line import AGENCY, DUTY, Line, line
 
 pytestmark = pytest.mark.servers
 HOUR = 60 * MINUTE

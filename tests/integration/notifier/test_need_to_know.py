@@ -18,8 +18,8 @@ from tests.harness.need_to_know import matrix
 from tests.harness.need_to_know.askers import Asker
 from tests.harness.need_to_know.matrix import NOTHING
 from tests.harness.need_to_know.probe import Request
-from tests.web.agency_line import AGENCY, DUTY, Line, line
-from tests.web.world import World
+from tests.harness.web.agency_line import AGENCY, DUTY, Line, line
+from tests.harness.web.world import World
 
 pytestmark = pytest.mark.servers
 ELSEWHERE = "csw-prizren"

@@ -3,53 +3,22 @@
 from __future__ import annotations
 
 import random
-import uuid
 
 from aiokafka import TopicPartition
-from msgspec import Struct, structs
+from msgspec import structs
 
-from referral.domain.events import CaseErased, Meta, PolicyActivated, RungFailed
-from referral.domain.inputs import Input, Raw, Source
+from referral.domain.events import CaseErased, PolicyActivated, RungFailed
 from referral.proof.entry import Kind, digest, leaf
 from referral.runtime.kafka.fetched import MARK, NAMELESS, TORN, Bytes, Fetched
 from referral.runtime.loop import decode
 from referral.runtime.loop.reader import Taken
 from referral.runtime.loop.units import Unit
-from referral.wire import codec, headers, policy_digest, seal, topics
+from referral.wire import codec, headers, policy_digest
 from referral.wire import leaf as wire
 from services.audit.ingest import Known, ingest
 from tests.harness import malformed
+from tests.harness.audit_records import CASE, PARTITION, TOPIC, record, value
 from tests.harness.erased import PLAIN
-
-KEY = bytes(32)
-CASE = str(uuid.UUID(int=7))
-TOPIC = RungFailed.TOPIC
-PARTITION = topics.partition(CASE)
-
-
-def value(seq: int, *, rung: int = 0, body: Struct | None = None, topic: str = TOPIC) -> bytes:
-    body = body or RungFailed(offer_id=CASE, rung=rung, reason="nobody-on-duty", at=1)
-    type_ = type(body).TYPE  # type: ignore[attr-defined]
-    event_id = str(uuid.uuid5(uuid.UUID(CASE), f"{type_}{seq}"))
-    meta = Meta(
-        event_id=event_id,
-        case_id=CASE,
-        case_seq=seq,
-        type=type_,
-        fingerprint=codec.fingerprint(type_),
-        cause_id=CASE,
-        recorded_at=5,
-        source="notifier",
-        drill=False,
-    )
-    return seal.seal(KEY, topic, meta, codec.encode(body), bytes(12))
-
-
-def record(
-    data: bytes, offset: int, topic: str = TOPIC, key: bytes | None = CASE.encode(), told: list[tuple[str, bytes]] | None = None
-) -> Input:
-    raw = Raw(key=key, value=data, headers=tuple(told or ()), kafka_time=17)
-    return Input(id=CASE, case_id="", body=raw, source=Source(topic=topic, partition=PARTITION, offset=offset))
 
 
 def test_a_record_is_kept_exactly_with_its_place_and_meta() -> None:

@@ -8,7 +8,7 @@ from referral.domain.events import StepKind
 from tests.harness.need_to_know import matrix, routes
 from tests.harness.need_to_know.matrix import ASKERS, DOOR, EMPTY, GROUPS, NOTHING, SEEN, SENDS, Row
 from tests.harness.need_to_know.page import PAGE, page
-from tests.web.conftest import compiled
+from tests.harness.shipped import compiled
 
 POLICY = compiled()
 STEPS = [step for pathway in POLICY.current for step in pathway.steps]

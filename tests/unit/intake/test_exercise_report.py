@@ -13,8 +13,8 @@ from services.intake.pages import render
 from services.intake.pages.agency import routes as agency
 from services.intake.pages.exercise import report, routes
 from services.intake.pages.exercise.report import View
+from tests.harness.shipped import compiled
 from tests.stories import teller
-from tests.web.conftest import compiled
 
 POLICY = compiled()
 MINUTE = 60_000_000

@@ -14,6 +14,7 @@ from typing import Any
 from starlette.routing import Route
 
 from services.intake.pages import routes as inbox
+from services.intake.pages.page_request import Pages
 from services.intake.public import routes as public
 
 NOBODY, DUTY, WORKER, DESKS, COORDINATES = "", "duty", "worker", "clerk", "coordinator"
@@ -43,7 +44,7 @@ def look(who: str, path: str, *acts: Act) -> Look:
 def routes() -> list[str]:
     """Return every route of the pages as METHOD path."""
     nothing: Any = _Nothing()
-    pages = inbox.Pages(nothing, nothing, nothing, nothing, 0)
+    pages = Pages(nothing, nothing, nothing, nothing, 0)
     found = [route for route in (*inbox.routes(pages), *public.routes(pages)) if isinstance(route, Route)]
     return sorted(f"{method} {route.path}" for route in found for method in (route.methods or ()) if method != "HEAD")
 

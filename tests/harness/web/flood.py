@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 import secrets
 import threading
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 import httpx
 
 from tests.harness.waiting import PATIENCE_S
+from tests.harness.web.forms import hidden
 
 THREADS = 16
 EVERY = {
@@ -117,11 +117,6 @@ def an_hour(towns: tuple[str, ...], count: int = 10_000) -> Iterator[Report]:
                 yield Report(f"2001:db8:{n // 4 % 8}::{n:x}", (town, ("need.happened", f"everywhere {n % 3}")))
             case _:
                 yield Report(f"10.7.{n // 4 % 40}.1", (town, ("need.happened", f"many networks {n}")))
-
-
-def hidden(page: str) -> dict[str, str]:
-    """Return all hidden fields of a page."""
-    return {name: html.unescape(value) for name, value in re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', page)}
 
 
 def code_of(answer: httpx.Response) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from referral.runtime.settings import CHECKOUT
-from tests.web.thumb import MOST, Act, Phone
+from tests.harness.web.thumb import MOST, Act, Phone
 
 DOCS = CHECKOUT / "docs"
 STORY, TAPS, PICTURES = DOCS / "story.md", DOCS / "reference" / "taps.md", DOCS / "pictures"

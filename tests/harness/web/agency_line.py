@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,13 +23,13 @@ from services.notifier.metrics import Figures
 from services.notifier.roster_door.door import RosterDoor
 from services.notifier.told import WhoWasTold
 from tests.harness.line.notifier_stack import Stack, stack
-from tests.web.conftest import compiled
-from tests.web.world import PASSWORD, World
+from tests.harness.shipped import compiled
+from tests.harness.web.forms import fields
+from tests.harness.web.world import World
 
 AGENCY = "police-prizren"
 DUTY = "duty-officer"
 CHANNELS = frozenset({"email", "sms", "voice"})
-HIDDEN = re.compile(r'<input type="hidden" name="(form|key|seen)" value="([^"]*)">')
 
 
 @dataclass
@@ -80,25 +79,8 @@ async def line(url: str, master: Path) -> AsyncIterator[Line]:
             await serving
 
 
-@contextmanager
-def signed_in(world: World, login: str, password: str = PASSWORD) -> Iterator[httpx.Client]:
-    """A person without a browser, who sends again what a starved machine had no time for."""
-    with world.client() as person:
-        form = hidden(person.get("/signin").text) | {"login": login, "password": password}
-        answer = person.post("/signin", data=form)
-        while answer.status_code == 503:
-            answer = person.post("/signin", data=form)
-        assert answer.status_code == 303, "signed in"
-        yield person
-
-
-def hidden(page: str) -> dict[str, str]:
-    """The hidden fields of a page's first forms."""
-    return dict(HIDDEN.findall(page))
-
-
 def send(person: httpx.Client, page: str, action: str = "", **more: Any) -> httpx.Response:
     """Fill in the form of a page and send it; a redirect is followed."""
     found = person.get(page)
     assert found.status_code == 200, (page, found.status_code)
-    return person.post(action or page.partition("?")[0], data=hidden(found.text) | more, follow_redirects=True)
+    return person.post(action or page.partition("?")[0], data=fields(found.text) | more, follow_redirects=True)

@@ -13,8 +13,8 @@ from selenium.webdriver.common.by import By
 from referral.cli.stack.cast import Cast
 from referral.cli.stack.stage import Stage
 from referral.local.stack import Stack
-from tests.web.picture_book import Book
-from tests.web.thumb import Phone
+from tests.harness.web.picture_book import Book
+from tests.harness.web.thumb import Phone
 
 EFFECT = {"sq": "dhe ajo ka efekt.", "sr-Latn": "i on ima dejstvo."}
 """What the page says of an answer that routing has decided."""

@@ -15,11 +15,10 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
 
-from tests.harness import png
 from tests.harness.waiting import comes
-from tests.web import axe
-from tests.web.conftest import PHONE
-from tests.web.steps import leaving
+from tests.harness.web import axe, png
+from tests.harness.web.browser import PHONE
+from tests.harness.web.steps import leaving
 
 WIDTH = int(PHONE["width"])
 MOST = 60_000

@@ -57,14 +57,17 @@ from services.intake.handle import Intake
 from services.intake.messages import submission
 from services.intake.pages import routes as pages
 from services.intake.public import routes as public_door
-from tests.harness import reports
 from tests.harness.erased import KEY
 from tests.harness.waiting import PATIENCE_S
+from tests.harness.web import forms, reports
 
 T = TypeVar("T")
 PASSWORD = "correct horse battery"
 MINUTE = 60_000_000
+POLICE, DESK, COORDINATOR = "police-prizren", "desk-prizren", "coordinator-prizren"
 WHY = Why(rule="test", procedure="", directory="", engine=1, passed=())
+NOTICE: dict[str, Any] = {"kind": OfferKind.NOTIFY, "role": "child-rights-coordinator", "words": ("ACKNOWLEDGE",), "shows": ()}
+"""What an offer is that only tells a coordinator that there is a case."""
 NAMED = ("Zorica", "Зорица", "Lirië")
 """Marker strings of the case file, in three scripts."""
 IDENTITY = {
@@ -268,6 +271,14 @@ class World:
         finally:
             event.remove(engine, "before_cursor_execute", note)
             event.remove(engine, "engine_connect", connected)
+
+
+@contextmanager
+def signed_in(world: World, login: str, password: str = PASSWORD) -> Iterator[httpx.Client]:
+    """A person without a browser."""
+    with world.client() as person:
+        forms.sign_in(person, login, password)
+        yield person
 
 
 def opened(agency: str, step: str, due: int, **more: Any) -> OfferOpened:

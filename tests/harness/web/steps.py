@@ -14,8 +14,8 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.harness.waiting import PATIENCE_S
-from tests.web.conftest import PHONE
-from tests.web.world import PASSWORD, World
+from tests.harness.web.browser import PHONE
+from tests.harness.web.world import PASSWORD, World
 
 
 def sign_in(browser: Chrome, world: World, login: str, password: str = PASSWORD) -> None:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy import text
 
 from referral.domain import events as e
 from referral.domain.events import How, OfferKind, Reach
-from tests.web.agency_line import DUTY as RUNG
-from tests.web.agency_line import Line, signed_in
-from tests.web.intake_pages import COORDINATES, DESKS, DUTY, WORKER
-from tests.web.test_inbox import DESK, POLICE
-from tests.web.test_interrupted import ended, sent, taken
-from tests.web.test_overview import COORDINATOR, NOTICE
-from tests.web.world import WHY, World, closed
+from tests.harness.web.agency_line import DUTY as RUNG
+from tests.harness.web.agency_line import Line
+from tests.harness.web.answered import ended, sent, taken
+from tests.harness.web.intake_pages import COORDINATES, DESKS, DUTY, WORKER
+from tests.harness.web.world import COORDINATOR, DESK, NOTICE, POLICE, WHY, World, closed, signed_in
 
 WORKS = "csw-prizren"
 
@@ -60,7 +59,7 @@ def _cases(world: World) -> dict[str, str]:
     world.say(other, e.PersonNotNeeded(why=WHY, task_id=found["settled"], how="done"))
     found["slip"] = _slip(world, case)
     public = world.case("prizren")
-    waits = {"track_id": None, "step": "", "seat": -1, "rung": 0, "due": world.now() + 900_000_000}
+    waits: dict[str, Any] = {"track_id": None, "step": "", "seat": -1, "rung": 0, "due": world.now() + 900_000_000}
     world.say(public, e.NeedsPerson(why=WHY, task_id=found["unverified"], desk=DESK, about="confirm-referral", **waits))
     return found
 

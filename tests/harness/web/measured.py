@@ -1,0 +1,29 @@
+"""Measure a page as a thumb meets it: how wide it is, how large what is pressed, and what axe finds."""
+
+from __future__ import annotations
+
+from selenium.webdriver import Chrome
+
+from tests.harness.web import axe
+
+
+def sizes(browser: Chrome) -> None:
+    """375 px at most, and nothing to press that is lower than 44 px, also with everything opened."""
+    browser.execute_script("document.querySelectorAll('details').forEach(one => one.open = true)")
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 375, browser.current_url
+    low = browser.execute_script(
+        "return [...document.querySelectorAll("
+        "'main a, header a, button, summary, select, textarea, .choice, input:not([type=hidden]):not([type=radio]):not([type=checkbox])')]"
+        ".filter(one => one.getBoundingClientRect().height < 44).map(one => one.outerHTML)"
+    )
+    unlabelled = browser.execute_script(
+        "return [...document.querySelectorAll('select, textarea, input:not([type=hidden])')]"
+        ".filter(one => !one.labels.length).map(one => one.outerHTML)"
+    )
+    assert low == [] and unlabelled == []
+
+
+def measure(browser: Chrome) -> None:
+    """The same, and axe finds nothing on the page."""
+    sizes(browser)
+    assert axe.violations(browser) == [], browser.current_url
