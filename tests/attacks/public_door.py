@@ -10,6 +10,9 @@ import asyncio
 import secrets
 import tempfile
 from base64 import b32encode
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from referral.local import keyfiles
@@ -21,13 +24,15 @@ from services.intake.public.limits import Limits
 from tests.attacks.ground import Attack, Noticed
 from tests.harness import servers
 from tests.harness.shipped import compiled
-from tests.harness.web import flood
+from tests.harness.web import flood, public_page
 from tests.harness.web.flood import Report
 from tests.harness.web.world import World
 
 STRANGER, PERPETRATOR, NETWORKS = "a stranger", "whoever hurts the child, with eight networks", "a stranger with 10,000 networks"
 COUNT, SERVED = 10_000, 1_000
 GUESSES = 2_000
+ALERTS = 60
+"""Notes to one receipt, sixteen at once: each is a new version of the story, of which everybody who reads it is told."""
 
 
 def attacks() -> list[Attack]:
@@ -36,14 +41,14 @@ def attacks() -> list[Attack]:
         Attack(what=f"{COUNT:,} reports for one desk, so that it hears nobody", power=PERPETRATOR, must=("page", "teacher"), run=_shut),
         Attack(what=f"{COUNT:,} reports, each from another network", power=NETWORKS, must=("page", "teacher elsewhere"), run=_everywhere),
         Attack(what="codes of receipts, guessed", power=STRANGER, must=("intake",), run=_guessed),
-        Attack(what="a thousand alerts, by notes to one receipt", power=STRANGER, must=("intake",), run=_noted),
     ]
 
 
 def served() -> list[Attack]:
     """On a real database: half a minute."""
     return [
-        Attack(what=f"{SERVED:,} reports through the door, of four kinds", power=STRANGER, must=("page", "teacher", "code"), run=_served)
+        Attack(what=f"{SERVED:,} reports through the door, of four kinds", power=STRANGER, must=("page", "teacher", "code"), run=_served),
+        Attack(what=f"{ALERTS} alerts, by notes to one receipt", power=STRANGER, must=("intake", "story"), run=_noted),
     ]
 
 
@@ -92,28 +97,47 @@ def _guessed() -> Noticed:
     return {"intake": f"of {GUESSES:,} guesses none reaches the database" if right <= 1 else ""}
 
 
-def _noted() -> Noticed:
-    return {"intake": f"takes {receipt.NOTES} notes" if receipt.NOTES <= 10 else ""}
-
-
 def _served() -> Noticed:
+    with _door() as world, flood.visitor(world.url) as attacker:
+        towns = world.lists.codes["municipality"]
+        found = flood.send(attacker, flood.an_hour(towns, SERVED))
+        heard = attacker.report(Report("198.51.100.1"))
+        wrong = flood.guess(attacker, 100)
+        look = attacker.look(flood.code_of(heard))
+    return {
+        "page": f"takes {found[200]}, and shows {found[429]} whom to call" if 0 < found[200] < limits.IN_ALL else "",
+        "teacher": "is heard in the midst" if heard.status_code == 200 else "",
+        "code": "is answered among a hundred wrong ones" if look.status_code == 200 and wrong == {404: 100} else "",
+    }
 
+
+def _noted() -> Noticed:
+    """A sender writes notes to two reports at once; the police have meanwhile written the story of the second anew."""
+    told: list[Counter[str]] = []
+    with _door() as world, flood.visitor(world.url) as attacker:
+        for number in range(2):
+            code = flood.code_of(attacker.report(Report(f"203.0.{number}.7")))
+            if number:
+                public_page.rewritten(world, public_page.case_of(world), "police-prizren")
+            told.append(flood.note(attacker, code, ALERTS))
+        alerts = len(public_page.noted(world))
+    kept = sum(count for page, count in told[0].items() if "Your note was added" in page)
+    return {
+        "intake": f"takes {kept} notes of {ALERTS}, and alerts as often" if kept == receipt.NOTES == alerts / 2 else "",
+        "story": "reads the same, whoever has written to it" if told[0] == told[1] and len(told[0]) == 2 else "",
+    }
+
+
+@contextmanager
+def _door() -> Iterator[World]:
+    """An inbox behind a proxy, on a database of its own."""
     made = servers.Servers()
     try:
         with tempfile.TemporaryDirectory() as folder:
             master, _ = keyfiles.ensure(Path(folder))
             url = made.address("postgres")
             asyncio.run(prepare_database(Settings(kafka="", database=url, master_key_file=master, instance="attacks", drill_clock=True)))
-            with World(url, master, compiled(), proxy="127.0.0.1") as world, flood.visitor(world.url) as attacker:
-                towns = world.lists.codes["municipality"]
-                found = flood.send(attacker, flood.an_hour(towns, SERVED))
-                heard = attacker.report(Report("198.51.100.1"))
-                wrong = flood.guess(attacker, 100)
-                look = attacker.look(flood.code_of(heard))
+            with World(url, master, compiled(), proxy="127.0.0.1") as world:
+                yield world
     finally:
         made.close()
-    return {
-        "page": f"takes {found[200]}, and shows {found[429]} whom to call" if 0 < found[200] < limits.IN_ALL else "",
-        "teacher": "is heard in the midst" if heard.status_code == 200 else "",
-        "code": "is answered among a hundred wrong ones" if look.status_code == 200 and wrong == {404: 100} else "",
-    }

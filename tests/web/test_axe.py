@@ -15,6 +15,7 @@ from referral.runtime.settings import Settings
 from tests.harness.line import audit_stack
 from tests.harness.waiting import until
 from tests.harness.web import axe
+from tests.harness.web.measured import measure
 from tests.harness.web.steps import field, picture, send
 from tests.integration.audit.test_pages import opened
 from tests.web.test_oversight import oversight_url
@@ -101,3 +102,14 @@ async def test_audit(database: str, key_files: tuple[Path, Path], measuring: Chr
     async with opened(settings) as door, audit_stack.serving(door.app) as url:
         await until(lambda: listens(url), what="the server listens")
         await asyncio.to_thread(look, url, door.case_id)
+
+
+def test_without_npm_a_page_is_measured_all_the_same_and_it_is_said(measuring: Chrome, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    measuring.get("data:text/html,<main><p>Nothing to press.</p></main>")
+    measure(measuring)
+    measuring.get("data:text/html,<main><button style='height:20px'>Low</button></main>")
+    with pytest.raises(AssertionError, match="Low"):
+        measure(measuring)
+    with pytest.raises(pytest.skip.Exception, match="axe judged none of 1 page"):
+        axe.say_unjudged()

@@ -10,7 +10,8 @@ from tests.harness.web import axe
 def sizes(browser: Chrome) -> None:
     """375 px at most, and nothing to press that is lower than 44 px, also with everything opened."""
     browser.execute_script("document.querySelectorAll('details').forEach(one => one.open = true)")
-    assert browser.execute_script("return document.documentElement.scrollWidth") <= 375, browser.current_url
+    width = browser.execute_script("return document.documentElement.scrollWidth")
+    assert width <= 375, f"{browser.current_url} is {width} pixels wide"
     low = browser.execute_script(
         "return [...document.querySelectorAll("
         "'main a, header a, button, summary, select, textarea, .choice, input:not([type=hidden]):not([type=radio]):not([type=checkbox])')]"
@@ -20,10 +21,12 @@ def sizes(browser: Chrome) -> None:
         "return [...document.querySelectorAll('select, textarea, input:not([type=hidden])')]"
         ".filter(one => !one.labels.length).map(one => one.outerHTML)"
     )
-    assert low == [] and unlabelled == []
+    assert low == [], f"{browser.current_url} has what is lower than 44 pixels: {low}"
+    assert unlabelled == [], f"{browser.current_url} has fields without a label: {unlabelled}"
 
 
 def measure(browser: Chrome) -> None:
     """The same, and axe finds nothing on the page."""
     sizes(browser)
-    assert axe.violations(browser) == [], browser.current_url
+    found = axe.violations(browser)
+    assert found == [], f"{browser.current_url}: {found}"

@@ -148,7 +148,8 @@ class Phone:
         place = f"{self.acts[-1].name}: {self.browser.current_url}"
         self.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
         folded = self.browser.execute_script(_FOLDED)
-        assert axe.violations(self.browser) == [], place
+        found = axe.violations(self.browser)
+        assert found == [], f"{place}: {found}"
         self.browser.execute_script(_FOLD, folded)
         self.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
         width = self.browser.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]["width"]

@@ -16,21 +16,18 @@ import prometheus_client
 import pytest
 import structlog
 from sqlalchemy import text as sql
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from referral.domain import events as e
 from referral.domain.policy import Policy
 from referral.runtime.i18n import ENDONYMS
-from referral.runtime.postgres import clock
 from services.intake import context
-from services.intake.casefile import access
-from services.intake.casefile import write as writing
-from services.intake.messages import strict_json
 from services.intake.public import limits, pages, receipt
-from tests.harness.markers import codings
+from tests.harness.markers import codings, in_tables
 from tests.harness.shipped import compiled
 from tests.harness.web.flood import CODE, code_of
 from tests.harness.web.forms import fields, hidden
-from tests.harness.web.public_page import GIVEN, asked, case_of, opened, sent, submitted, taken, waits
+from tests.harness.web.public_page import GIVEN, asked, case_of, noted, opened, rewritten, sent, submitted, taken, waits
 from tests.harness.web.world import DESK, World, signed_in
 from tests.web.test_attacks import quiet
 
@@ -218,22 +215,10 @@ def test_a_code_adds_some_notes_and_no_more_whoever_else_has_written(world: Worl
             case = case_of(world)
             waits(world, case)
             if n:
-                _by_the_police(world, case)
+                rewritten(world, case, "police-prizren")
             found.append([_kept(visitor, code, "x" * receipt.NOTE) for _ in range(receipt.NOTES + 2)])
         assert found[0] == found[1] == ["added"] * receipt.NOTES + ["full"] * 2
-        written = [event for event in world.queued() if isinstance(event, e.SectionWritten) and event.agency == "public"]
-        assert [event.version < 0 for event in written] == [False] * receipt.NOTES + [True] * receipt.NOTES
-
-
-def _by_the_police(world: World, case_id: str) -> None:
-    """The police have written a story of their own meanwhile."""
-
-    async def write(tx: Any) -> None:
-        case = await access.take(tx, world.door.keys, case_id)
-        story = strict_json.canonical({"text": "What we found."})
-        await writing.put(tx, world.door, case, writing.Writer(agency="police-prizren"), "narrative", story, await clock.now(tx))
-
-    world.run(write)
+        assert [event.version < 0 for event in noted(world)] == [False] * receipt.NOTES + [True] * receipt.NOTES
 
 
 def _kept(visitor: httpx.Client, code: str, note: str) -> str:
@@ -298,22 +283,19 @@ def test_what_was_typed_is_text_on_every_page_and_nowhere_else(world: World) -> 
     assert not any(form in prometheus_client.generate_latest() for form in codings(MARK)), "no metric has it"
     told = b"".join(msgspec.json.encode(event) for event in world.queued())
     assert not any(form in told for form in codings(MARK)), "no event has it: neither a message nor a topic could"
-    assert _in_clear(world) == [], "no table shows it"
+    assert world.run(lambda tx: in_tables(tx, MARK)) == [], "no table shows it"
 
 
-def _in_clear(world: World) -> list[str]:
-    """Tables in which the marker can be read."""
-
-    async def read(tx: Any) -> list[str]:
-        every = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema IN ('intake', 'keys', 'public')"
-        found = []
-        for schema, name in (await tx.execute(sql(every))).all():
-            rows = (await tx.execute(sql(f'SELECT t::text FROM {schema}."{name}" t'))).scalars()
-            held = "\n".join(rows).encode()
-            found += [name for form in codings(MARK) if form in held or form.hex().encode() in held]
-        return found
-
-    return world.run(read)
+async def test_whoever_looks_through_the_tables_finds_a_text_and_its_bytes(database: str) -> None:
+    engine = create_async_engine(database)
+    async with engine.connect() as tx:
+        assert await in_tables(tx, MARK) == []
+        for name, kind in (("said", "text"), ("kept", "bytea")):
+            await tx.execute(sql(f"CREATE TABLE public.{name} (held {kind})"))
+        await tx.execute(sql("INSERT INTO said VALUES (:held)"), {"held": msgspec.json.encode({"text": f"a {MARK} z"}).decode()})
+        await tx.execute(sql("INSERT INTO kept VALUES (:held)"), {"held": f"a {MARK} z".encode()})
+        assert await in_tables(tx, MARK) == ["public.kept", "public.said"]
+    await engine.dispose()
 
 
 def test_no_form_that_is_broken_stale_or_sent_again_does_anything(world: World) -> None:
