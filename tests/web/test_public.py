@@ -18,7 +18,7 @@ from services.intake.public import limits, waiting
 from tests.harness.web import axe
 from tests.harness.web.flood import code_of
 from tests.harness.web.forms import fields, hidden
-from tests.harness.web.public_page import GIVEN, asked, case_of, opened, reported, submitted, waits
+from tests.harness.web.public_page import GIVEN, asked, case_of, noted, opened, reported, submitted, waits
 from tests.harness.web.steps import field, leaving, picture, press, send, sign_in, tab_to, text
 from tests.harness.web.world import DESK, WHY, World, signed_in
 
@@ -119,12 +119,18 @@ def test_the_desk_reads_corrects_and_confirms(world: World) -> None:
         changed, order = world.queued()[-2:]
         assert isinstance(changed, e.TraitsChanged) and isinstance(order, e.InstructionGiven)
         assert (changed.traits.concern, changed.traits.age, changed.traits.urgency) == ("child-labour", "child", "urgent")
+        assert changed.only == ("age", "age_band", "concern", "urgency"), "what a colleague corrects at the same time stays"
         assert (order.word, order.task_id, order.by) == ("CONFIRM", task, account)
         world.say(case, e.PersonNotNeeded(why=WHY, task_id=task, how="confirmed"))
         assert "Passed on" in asked(visitor, code).text
         with signed_in(world, "desk") as person:
-            page = person.get(f"/unverified/{task}").text.partition("<main")[2].partition("</main")[0]
-            assert "Prizren" not in page and "12-14" not in page, "where the child is now is no longer this task's to say"
+            page = person.get(f"/unverified/{task}").text
+            main = page.partition("<main")[2].partition("</main")[0]
+            assert "Prizren" not in main and "12-14" not in main, "where the child is now is no longer this task's to say"
+            before = world.everything()
+            late = person.post(f"/unverified/{task}/show", data=fields(page), follow_redirects=True)
+            assert late.status_code == 200 and "Marker-" not in late.text
+            assert world.everything() == before, "what is not shown is not recorded as read"
 
 
 def test_refused_reads_as_closed_and_nothing_more(world: World) -> None:
@@ -143,7 +149,7 @@ def test_refused_reads_as_closed_and_nothing_more(world: World) -> None:
         world.say(case, e.PersonNotNeeded(why=WHY, task_id=task, how="refused"), e.CaseClosed(why=WHY, outcome="not-confirmed"))
         page = asked(visitor, code, "One more thing.").text
         assert "<h1>Closed</h1>" in page and "made" not in page.lower()
-        assert not [event for event in world.queued() if isinstance(event, e.SectionWritten)], "a closed report takes no note"
+        assert not noted(world), "a closed report takes no note"
 
 
 def test_a_code_takes_a_note_and_a_wrong_one_learns_nothing(world: World) -> None:
@@ -151,8 +157,14 @@ def test_a_code_takes_a_note_and_a_wrong_one_learns_nothing(world: World) -> Non
     with world.client(headers={"Accept-Language": "en"}) as visitor:
         code = code_of(reported(visitor))
         task = waits(world, case_of(world))
-        noted = asked(visitor, code.lower().replace("-", " "), "Marker-Later: he has a white car.")
-        assert "Your note was added" in noted.text
+        added = asked(visitor, code.lower().replace("-", " "), "Marker-Later: he has a white car.")
+        assert "Your note was added" in added.text
+        form = hidden(added.text) | {"code": code, "need.note": "Marker-Plate: it ends in 07."}
+        twice = [visitor.post("/refer/receipt", data=form).text for _ in range(2)]
+        assert all("Your note was added" in page and "Marker-Plate" not in page for page in twice)
+        assert len(noted(world)) == 2, "pressed twice, added once: the desk is alerted once"
+        visitor.post("/refer/receipt", data=form | {"need.note": "Marker-Other: no, in 70."})
+        assert len(noted(world)) == 3, "another note of the same form is another note"
         wrong = "A" + code[1:] if code[0] != "A" else "B" + code[1:]
         before = world.everything()
         answers = {re.sub(r'value="[^"]*"', "", asked(visitor, typed, "A note.").text) for typed in (wrong, "x", "' OR 1=1 --", "ж" * 99)}
@@ -161,7 +173,7 @@ def test_a_code_takes_a_note_and_a_wrong_one_learns_nothing(world: World) -> Non
         with signed_in(world, "desk") as person:
             form = fields(person.get(f"/unverified/{task}").text)
             shown = person.post(f"/unverified/{task}/show", data=form).text
-            assert "Marker-Tregimi" in shown and "Marker-Later" in shown
+            assert "Marker-Tregimi" in shown and "Marker-Later" in shown and shown.count("Marker-Plate") == 1
 
 
 def test_above_the_limit_nothing_is_stored_and_the_number_is_shown(world: World) -> None:

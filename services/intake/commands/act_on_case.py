@@ -62,7 +62,7 @@ async def respond(tx: AsyncConnection, door: IntakeContext, post: Post, offer_id
     A decline ends the agency's reading in this transaction; routing decides everything else.
     """
     by_phone, offer = await _offer(tx, post, offer_id, body.via)
-    begun = await _begin(tx, door, post, "response", offer.case_id, offer_id.encode(), strict_json.canonical(body))
+    begun = await begin(tx, door, post, "response", offer.case_id, offer_id.encode(), strict_json.canonical(body))
     if begun.known:
         return begun.known
     case = await access.take(tx, door.keys, offer.case_id)
@@ -97,7 +97,7 @@ async def take_back(tx: AsyncConnection, door: IntakeContext, post: Post, offer_
             "unknown-code", "$.via", "use SYSTEM; for an agency on the telephone a person at the desk takes it back, on its page"
         )
     by_phone, offer = await _offer(tx, post, offer_id, body.via)
-    begun = await _begin(tx, door, post, "take-back", offer.case_id, offer_id.encode(), strict_json.canonical(body))
+    begun = await begin(tx, door, post, "take-back", offer.case_id, offer_id.encode(), strict_json.canonical(body))
     if begun.known:
         return begun.known
     case, at = await access.take(tx, door.keys, offer.case_id), begun.receipt.received_at
@@ -123,7 +123,7 @@ async def consent(tx: AsyncConnection, door: IntakeContext, post: Post, case_id:
     Reading that rests on the consent ends with this transaction if a desk sent it, or the agency that recorded the consent in force.
     Routing decides about a consent of any other agency: a duty ends only when a second party confirms it.
     """
-    begun = await _begin(tx, door, post, "consent", case_id, strict_json.canonical(body))
+    begun = await begin(tx, door, post, "consent", case_id, strict_json.canonical(body))
     if begun.known:
         return begun.known
     case, involved = await _involved(tx, door, post, case_id)
@@ -138,7 +138,7 @@ async def traits(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: 
 
     They hold when routing has decided so: a change that would end a duty waits until a second party says so too.
     """
-    begun = await _begin(tx, door, post, "traits", case_id, strict_json.canonical(body))
+    begun = await begin(tx, door, post, "traits", case_id, strict_json.canonical(body))
     if begun.known:
         return begun.known
     case, _ = await _involved(tx, door, post, case_id)
@@ -149,7 +149,7 @@ async def traits(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: 
 async def some_traits(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: str, changed: Mapping[str, str]) -> Receipt:
     """Record the traits that a person has changed on a page: trait → code, at least one. All others stay as routing has decided them by
     then, so that two people who record something at the same time do not undo each other's change."""
-    begun = await _begin(tx, door, post, "traits", case_id, strict_json.canonical(dict(changed)))
+    begun = await begin(tx, door, post, "traits", case_id, strict_json.canonical(dict(changed)))
     if begun.known:
         return begun.known
     case, _ = await _involved(tx, door, post, case_id)
@@ -163,7 +163,7 @@ async def exclude(tx: AsyncConnection, door: IntakeContext, post: Post, case_id:
 
     A duty that it has taken ends when a second party says so too. Rejected 409: it is the last desk that could look at the case.
     """
-    begun = await _begin(tx, door, post, "exclusion", case_id, strict_json.canonical(body))
+    begun = await begin(tx, door, post, "exclusion", case_id, strict_json.canonical(body))
     if begun.known:
         return begun.known
     case, involved = await _involved(tx, door, post, case_id)
@@ -181,7 +181,7 @@ async def instruct(
     tx: AsyncConnection, door: IntakeContext, post: Post, case_id: str, body: responses.InstructionBody, *, about: str = ""
 ) -> Receipt:
     """A desk decides what no rule can. Rejected 404 for who is no desk of the case. about: the task on whose page a person decided it."""
-    begun = await _begin(tx, door, post, "instruction", case_id, strict_json.canonical(body))
+    begun = await begin(tx, door, post, "instruction", case_id, strict_json.canonical(body))
     if begun.known:
         return begun.known
     case = await access.take(tx, door.keys, case_id)
@@ -207,7 +207,7 @@ async def instruct(
 async def withdraw(tx: AsyncConnection, door: IntakeContext, post: Post, referral_id: str, body: responses.WithdrawalBody) -> Receipt:
     """The sender takes its referral back: it sees no more of the case through it. What becomes of the child a desk decides."""
     referral = await store.referral(tx, post.agency, referral_id)
-    begun = await _begin(tx, door, post, "withdrawal", referral.case_id, referral_id.encode(), strict_json.canonical(body))
+    begun = await begin(tx, door, post, "withdrawal", referral.case_id, referral_id.encode(), strict_json.canonical(body))
     if begun.known:
         return begun.known
     case = await access.take(tx, door.keys, referral.case_id)
@@ -241,7 +241,7 @@ async def revise(
     Rejected 409 (written-meanwhile): there is a newer version. 403: this offer does not let the person write the section now.
     """
     said = strict_json.canonical({"since": since, "entries": dict(entries)})
-    begun = await _begin(tx, door, post, "section", offer.case_id, offer.offer_id.encode(), section.id.encode(), said)
+    begun = await begin(tx, door, post, "section", offer.case_id, offer.offer_id.encode(), section.id.encode(), said)
     if begun.known:
         return begun.known
     case, _ = await _involved(tx, door, post, offer.case_id)
@@ -299,7 +299,11 @@ async def _other(tx: AsyncConnection, post: Post, case_id: str, involved: Involv
         raise Rejected("one-way", "$.other", "that case keeps somebody away who may see this one: link from it to this one")
 
 
-async def _begin(tx: AsyncConnection, door: IntakeContext, post: Post, kind: str, case_id: str, *same: bytes) -> Begun:
+async def begin(tx: AsyncConnection, door: IntakeContext, post: Post, kind: str, case_id: str, *same: bytes) -> Begun:
+    """Claim the key of a command, before its case is locked. same: what makes two commands under one key the same.
+
+    Rejected 409: the key stands for something else.
+    """
     queue_id = door.new_id()
     now = await clock.now(tx)
     event_id = derived(queue_id, 0)

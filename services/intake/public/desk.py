@@ -9,7 +9,6 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
 from sqlalchemy import text
 from starlette.responses import RedirectResponse, Response
 
@@ -23,7 +22,6 @@ from services.intake.casefile.disclosure_rules import Reader
 from services.intake.commands import act_on_case, idempotency
 from services.intake.commands.act_on_case import Post
 from services.intake.messages import responses
-from services.intake.messages.submission import TraitsBody
 from services.intake.model import Task
 from services.intake.pages import confirmation, inbox, relative_time, told
 from services.intake.pages.page_request import PageRequest, known_id
@@ -51,6 +49,8 @@ async def one(site: Site, call: PageRequest) -> Response:
 async def show(site: Site, call: PageRequest) -> Response:
     """Return the page with what was written. The reading is committed before this function returns, so before any of it leaves."""
     task, traits = await _task(call)
+    if task.closed_at is not None:  # its page shows nothing more, so nothing is read
+        return RedirectResponse(f"/unverified/{task.task_id}", status_code=303)
     who, door = call.visit.who, call.pages.door
     reader, read = Reader(agency=who.agency, account=who.id), dict[str, Any]()
     async with door.begin() as tx:
@@ -74,9 +74,10 @@ async def answer(site: Site, call: PageRequest) -> Response:
         errors = {} if typed["reason"] in lists.codes.get("refusal-reason", ()) else {"reason": "error.reason"}
     if errors:
         return await _page(call, task, traits, typed=typed, errors=errors, status=422)
-    corrected = msgspec.structs.replace(traits, **{field: typed[field] for field in FIELDS}, age=_age(typed["age_band"]))
+    learnt = {field: typed[field] for field in FIELDS} | {"age": _age(typed["age_band"])}
+    corrected = {name: code for name, code in learnt.items() if confirms and code != getattr(traits, name)}
     try:
-        at = await _ordered(call, task, word, typed["reason"], corrected if corrected != traits else None)
+        at = await _ordered(call, task, word, typed["reason"], corrected)
     except Rejected as why:
         if why.status == 404:
             raise
@@ -97,7 +98,7 @@ async def _settled(call: PageRequest, task_id: str) -> None:
         await asyncio.sleep(LOOK_S)
 
 
-async def _ordered(call: PageRequest, task: Task, word: str, reason: str, corrected: Traits | None) -> int:
+async def _ordered(call: PageRequest, task: Task, word: str, reason: str, corrected: Mapping[str, str]) -> int:
     """Queue the corrected traits and the order in one transaction, in this order. Return the time of the receipt, µs UTC."""
     door, who, key = call.pages.door, call.visit.who, call.form.get("key", "")
 
@@ -105,9 +106,8 @@ async def _ordered(call: PageRequest, task: Task, word: str, reason: str, correc
         return Post(agency=who.agency, account=who.id, key=idempotency.form_digest(door.keys, who.agency, who.id, name))
 
     async with door.begin() as tx:
-        if corrected is not None and word == "CONFIRM":
-            body = TraitsBody(**msgspec.structs.asdict(corrected))
-            await act_on_case.traits(tx, door, post(f"{key} traits"), task.case_id, body)
+        if corrected:
+            await act_on_case.some_traits(tx, door, post(f"{key} traits"), task.case_id, corrected)
         order = responses.InstructionBody(word=word, reason=reason or CALLED, task_id=task.task_id)
         receipt = await act_on_case.instruct(tx, door, post(key), task.case_id, order)
     return receipt.received_at

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -105,14 +106,19 @@ async def read_code(site: Site, call: PageRequest) -> Response:
         return show(call, "receipt.html", status=422, said=None, code="", note=note, error="receipt.needed", kept="", most=NOTE)
     kept, error, found = "", "receipt.long" if len(note) > NOTE else "", Found(said=Said.UNKNOWN)
     if receipt.ours(call.pages.door.keys, typed):
-        async with call.pages.door.stranger() as tx:
-            found = await receipt.find(tx, call.pages.door, typed)
-            if note and not error and found.said not in (Said.UNKNOWN, Said.CLOSED):
-                kept = "receipt.kept" if await receipt.add(tx, call.pages.door, found, note) else "receipt.full"
+        try:
+            async with call.pages.door.stranger() as tx:
+                found = await receipt.find(tx, call.pages.door, typed)
+                if note and not error and found.said not in (Said.UNKNOWN, Said.CLOSED):
+                    await receipt.add(tx, call.pages.door, found, note, call.form.get("key", ""))
+                    kept = "receipt.kept"
+        except receipt.Full:
+            kept = "receipt.full"
     await asyncio.sleep(max(even - loop.time(), 0))
     status = 404 if found.said is Said.UNKNOWN else 422 if error else 200
-    note = note if error or (note and not kept) else ""
-    return show(call, "receipt.html", status=status, said=found.said, code=typed, note=note, error=error, kept=kept, most=NOTE)
+    note = "" if kept == "receipt.kept" else note
+    key = secrets.token_hex(16)
+    return show(call, "receipt.html", status=status, said=found.said, code=typed, note=note, error=error, kept=kept, most=NOTE, key=key)
 
 
 def _step(call: PageRequest, step: str, given: Answers, *, errors: Mapping[str, str] | None = None, status: int = 200) -> Response:

@@ -15,8 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.rules.context import UNCONFIRMED
 from referral.runtime.keys.case_keys import Keys
-from referral.runtime.postgres import clock
 from services.intake.casefile import access, sections, write
+from services.intake.commands import act_on_case
+from services.intake.commands.act_on_case import Post
 from services.intake.context import IntakeContext
 from services.intake.messages import strict_json
 from services.intake.messages.responses import WORDS_LIMIT
@@ -117,20 +118,30 @@ def _said(closed: bool, read: bool, begun: bool, asked: bool, waits: bool) -> Sa
 _WRITTEN = "SELECT count(*) FROM intake.section WHERE case_id = :case AND section = 'narrative' AND agency = :agency AND by IS NULL"
 
 
-async def add(tx: AsyncConnection, door: IntakeContext, found: Found, note: str) -> bool:
+class Full(Exception):
+    """A receipt takes no more notes. Roll the transaction back, so that nothing of this note is stored."""
+
+
+async def add(tx: AsyncConnection, door: IntakeContext, found: Found, note: str, key: str) -> None:
     """Add a note to the story of a referral; everybody who may read the story is told of a new version.
 
-    Where another agency has written the story meanwhile, or the story is full, the note is put aside for the desk. Return False after
-    NOTES notes, wherever they went, so that the sender does not learn whether anybody else has written.
+    key: of the form; empty from a page without one. The same note of the same form is added once.
+
+    Where another agency has written the story meanwhile, or the story is full, the note is put aside for the desk. Full: there are NOTES
+    notes, wherever they went, so that the sender does not learn whether anybody else has written.
     """
+    secret = (await door.keys.load(tx, [found.case_id])).get(found.case_id, b"")  # without it nobody can check what an erased note said
+    digest = door.keys.hmac("public-note", secret, key.encode(), note.encode())
+    begun = await act_on_case.begin(tx, door, Post(agency=found.agency, key=digest), "section", found.case_id, note.encode())
+    if begun.known:
+        return
     case = await access.take(tx, door.keys, found.case_id)
     [(written,)] = await rows(tx, _WRITTEN, {"case": case.case_id, "agency": found.agency})
     if written > NOTES:  # the first is the report itself
-        return False
-    at, writer = await clock.now(tx), write.Writer(agency=found.agency)
+        raise Full
+    at, writer = begun.receipt.received_at, write.Writer(agency=found.agency)
     before = (await sections.newest(tx, case.cipher, case.case_id, ["narrative"], case.sealed_at)).get("narrative", {})
     text = f"{before.get('text', '')}\n\n+ {note}"
     mine = len(text) <= WORDS_LIMIT and await write.may(tx, door, case, writer, "narrative", at)
     content = strict_json.canonical({**before, "text": text} if mine else {"text": f"+ {note}"})
-    await write.put(tx, door, case, writer, "narrative", content, at, aside=not mine)
-    return True
+    await write.put(tx, door, case, writer, "narrative", content, at, aside=not mine, queue_id=begun.queue_id)

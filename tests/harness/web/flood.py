@@ -104,10 +104,10 @@ def guess(by: Visitor, count: int, threads: int = 4 * THREADS) -> Counter[int]:
 
 
 def note(by: Visitor, code: str, count: int, threads: int = THREADS) -> Counter[str]:
-    """Write so many notes to one receipt. Return page → how many answers were it; without what every page has anew."""
+    """Write so many notes to one receipt, no two the same. Return page → how many answers were it; without what every page has anew."""
     with ThreadPoolExecutor(threads) as crowd:
-        pages = crowd.map(lambda _: by.look(code, note="Made up."), range(count))
-        return Counter(re.sub(r'value="[^"]*"', "", page.text) for page in pages)
+        pages = crowd.map(lambda number: by.look(code, note=f"Made up {number}."), range(count))
+        return Counter(re.sub(r'value="[^"]*"|Made up [0-9]+', "", page.text) for page in pages)
 
 
 def an_hour(towns: tuple[str, ...], count: int = 10_000) -> Iterator[Report]:
