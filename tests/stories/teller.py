@@ -26,6 +26,7 @@ from referral.domain.policy import ENGINE, Policy, compile
 from referral.domain.policy.directory import Service
 from referral.wire.codec import encode
 from services.routing import engine_failure
+from tests.harness import shipped
 from tests.stories.lines import Unheard, changed_traits, consent_of, length, options, policy_line
 
 POLICY = Path(__file__).parents[2] / "policy"
@@ -43,7 +44,9 @@ def files(folder: Path = POLICY) -> dict[str, bytes]:
 @cache  # a policy never changes, and most tests want the shipped one
 def policy(otherwise: Path | None = None) -> Policy:
     """The policy that the checkout ships with. otherwise: a folder of files that stand in place of its own; an empty one is left out."""
-    found = {**files(), **(files(otherwise) if otherwise else {})}
+    if otherwise is None:
+        return shipped.compiled()
+    found = {**files(), **files(otherwise)}
     return compile({path: data for path, data in found.items() if data})
 
 

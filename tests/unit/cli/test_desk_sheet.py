@@ -5,14 +5,12 @@ from __future__ import annotations
 import uuid
 
 from referral.cli.admin import desk_sheet
-from referral.domain.policy import policy
 from referral.runtime import i18n
-from referral.runtime.settings import CHECKOUT
-from referral.wire import policy_digest
+from tests.harness import shipped
 
 
 def test_a_flood_is_one_line_and_everything_else_is_listed() -> None:
-    compiled = policy.compile(policy_digest.read(CHECKOUT / "policy"))
+    compiled = shipped.compiled()
 
     def task(about: str) -> dict[str, object]:
         return {"desk": "desk-prizren", "case_id": str(uuid.uuid4()), "about": about, "step": "", "pathway": ""}

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from referral.domain.events import Door
-from referral.domain.policy import policy
 from referral.domain.rules.conditions import trait_marks
 from referral.errors import Rejected
-from referral.wire import codec, policy_digest
+from referral.wire import codec
 from services.intake import policy_view
 from services.intake.messages import responses, strict_json, submission
 from services.intake.policy_view import Lists
+from tests.harness import shipped
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = ROOT / "examples"
@@ -25,7 +25,7 @@ ID = "0b6f2f0e-54f7-4b1c-9d53-0c9f0f2c9a11"
 
 @cache
 def in_force() -> Lists:
-    return policy_view.of(policy.compile(policy_digest.read(ROOT / "policy")), 1)
+    return policy_view.of(shipped.compiled(), 1)
 
 
 def bodies() -> list[bytes]:
@@ -47,7 +47,7 @@ def test_a_referral_of_the_examples_is_taken(body: bytes) -> None:
 
 def test_there_is_an_example_for_every_procedure() -> None:
     """Named after the procedure that it begins; the first of all is the one for trafficked children."""
-    rules, begun = policy.compile(policy_digest.read(ROOT / "policy")), {}
+    rules, begun = shipped.compiled(), {}
     for path in sorted(EXAMPLES.glob("referral*.json")):
         event = submission.event(
             submission.submission(path.read_bytes(), in_force()), referral_id=ID, agency="school-drita", door=Door.HTTP, received_at=1

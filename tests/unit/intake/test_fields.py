@@ -9,19 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from referral.domain.policy import policy
 from referral.domain.policy.directory import Field, Section
 from referral.runtime import i18n
-from referral.runtime.settings import CHECKOUT
-from referral.wire import policy_digest
 from services.intake import policy_view
 from services.intake.casefile import fields
 from services.intake.casefile.sections import Writing
 from services.intake.messages.timestamps import micros
 from services.intake.pages import render
 from services.intake.pages.writing import view
+from tests.harness import shipped
 
-POLICY = policy.compile(policy_digest.read(CHECKOUT / "policy"))
+POLICY = shipped.compiled()
 CODES = policy_view.of(POLICY, 1).codes
 SAY = i18n.load(render.WORDS, *render.MORE)
 NAMES = {"sq": "x", "sr-Latn": "x", "sr-Cyrl": "x", "en": "x"}

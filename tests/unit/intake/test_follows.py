@@ -5,16 +5,14 @@ from __future__ import annotations
 import pytest
 
 from referral.domain.events import ConsentState
-from referral.domain.policy import policy
 from referral.domain.policy.procedure import Pathway
 from referral.runtime import i18n
-from referral.runtime.settings import CHECKOUT
-from referral.wire import policy_digest
 from services.intake.pages import render
 from services.intake.pages.writing import follows
 from services.intake.pages.writing.follows import Follow
+from tests.harness import shipped
 
-POLICY = policy.compile(policy_digest.read(CHECKOUT / "policy"))
+POLICY = shipped.compiled()
 PATHWAYS = {pathway.id: pathway for pathway in POLICY.current}
 SAY = i18n.load(render.WORDS, *render.MORE)
 ALL = [

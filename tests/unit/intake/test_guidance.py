@@ -12,8 +12,9 @@ from referral.runtime import i18n
 from referral.runtime.settings import CHECKOUT
 from referral.wire import policy_digest
 from services.intake.pages import guidance, render
+from tests.harness import shipped
 
-POLICY = compile(policy_digest.read(CHECKOUT / "policy"))
+POLICY = shipped.compiled()
 ALL = i18n.load(render.WORDS)
 TEMPLATES = render.load(lambda: POLICY).templates
 STEPS = [(pathway.id, step.id) for pathway in POLICY.current for step in pathway.asking]

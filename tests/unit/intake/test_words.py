@@ -9,13 +9,12 @@ import pytest
 import yaml
 from jinja2 import Environment
 
-from referral.domain.policy import policy
 from referral.runtime import i18n
 from referral.runtime.i18n import cyrillic
 from referral.runtime.settings import CHECKOUT
-from referral.wire import policy_digest
 from services.intake.pages import relative_time, render
 from services.intake.pages.session import Visit
+from tests.harness import shipped
 
 INTAKE = render.WORDS.parent
 ALL = i18n.load(render.WORDS, *render.MORE)
@@ -100,7 +99,7 @@ def test_the_clock_is_belgrades_and_names_the_day() -> None:
     assert relative_time.clock(ALL["en"], summer, summer) == "04:00"
 
 
-POLICY = policy.compile(policy_digest.read(CHECKOUT / "policy"))
+POLICY = shipped.compiled()
 LOCKED = {"sq": "mbyllur", "sr-Latn": "zatvorenog tipa", "sr-Cyrl": "затвореног типа", "en": "locked"}
 """What a guardian must read where a child would be locked up."""
 

@@ -11,22 +11,19 @@ import pytest
 import yaml
 
 from referral.domain.events import FigureReleased, Mark, Unit
-from referral.domain.policy import policy
 from referral.runtime import i18n as words
 from referral.runtime.loop.sequence import Verdict
-from referral.runtime.settings import CHECKOUT
-from referral.wire import policy_digest
 from referral.wire.figure_release import Published
 from services.oversight.disclosure import releases
 from services.oversight.pages import charts, downloads, measures, panels, routes, sections, view
 from services.oversight.pages.charts import Span
 from services.oversight.pages.naming import Naming
 from services.oversight.release import Release
-from tests.harness import made_releases
+from tests.harness import made_releases, shipped
 
 OVERSIGHT = Path(routes.__file__).parent
 WORDS = words.load(OVERSIGHT / "words.yaml")
-POLICY = policy.compile(policy_digest.read(CHECKOUT / "policy"))
+POLICY = shipped.compiled()
 MEASURES = measures.load(made_releases.K)
 SAY = Naming(WORDS["en"], POLICY, MEASURES.measures)
 YEAR = [Published(one.made, one.figures, 1) for one in made_releases.year(POLICY)]

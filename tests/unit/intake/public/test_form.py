@@ -6,14 +6,12 @@ import msgspec
 import pytest
 
 from referral.domain.contradictions import contradictions
-from referral.domain.policy import policy
-from referral.runtime.settings import CHECKOUT
-from referral.wire import policy_digest
 from services.intake import policy_view
 from services.intake.public import form
 from services.intake.public.form import STEPS, Answers
+from tests.harness import shipped
 
-LISTS = policy_view.of(policy.compile(policy_digest.read(CHECKOUT / "policy")), 1)
+LISTS = policy_view.of(shipped.compiled(), 1)
 GIVEN = {"danger": "no", "found_in": "prizren", "concern": "child-labour", "age_band": "12-14", "need.happened": "Made up."}
 
 
@@ -68,7 +66,7 @@ def test_a_text_may_be_as_long_as_it_says() -> None:
 def test_the_fields_are_those_of_the_case_file() -> None:
     """So that every later page shows what the public wrote under the names of its fields."""
     typed = GIVEN | dict.fromkeys(form.TEXTS, "x")
-    file = policy.compile(policy_digest.read(CHECKOUT / "policy")).sections
+    file = shipped.compiled().sections
     for section, content in form.submission(form.answers(typed)).sections:
         known = {field.id for field in file[section].fields} | {"when_to_call"}
         assert set(msgspec.json.decode(content)) <= known, section
