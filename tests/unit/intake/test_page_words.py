@@ -54,3 +54,16 @@ def test_cyrillic_has_no_latin_letter_but_in_placeholders(file: Path) -> None:
         for word in LATIN.get(file.parent, ()):
             bare = bare.replace(word, "")
         assert not re.search("[A-Za-zđžćčš]", bare), (key, text)
+
+
+NAMED = re.compile(r"""["']([A-Za-z][\w.-]*)["']""")
+BEGUN = re.compile(r"""["']([a-z][\w.-]*\.)(?:["']|\{)|\btext\(say, "(\w+)""")
+"""The beginning of a key whose end follows from a value: `f"task.{word}"`, `"task." + word`, `text(say, "kind", …)`."""
+
+
+def test_no_text_is_left_that_no_page_shows() -> None:
+    """A text whose beginning is named counts as shown: this finds what is forgotten, not every word that no value takes."""
+    service = render.WORDS.parents[1]
+    code = "\n".join(path.read_text("utf-8") for end in ("py", "html") for path in sorted(service.rglob(f"*.{end}")))
+    named, begun = set(NAMED.findall(code)), tuple({whole or f"{start}." for whole, start in BEGUN.findall(code)})
+    assert [key for key in loaded()["en"].texts if key not in named and not key.startswith(begun)] == []

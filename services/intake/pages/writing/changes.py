@@ -9,11 +9,11 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import text
 from starlette.responses import RedirectResponse, Response
 
 from referral.errors import Rejected, Unavailable
 from services.intake import store
+from services.intake.accounts import colleagues
 from services.intake.casefile import access
 from services.intake.commands import idempotency
 from services.intake.commands.act_on_case import Post
@@ -81,11 +81,10 @@ async def _begun(call: PageRequest) -> Here | Response:
         if (await access.involvement(tx, who.agency, about.case_id)).barred(who.agency, who.id):
             raise store.unknown("case", "case_id")
         head = await headed(tx, call, about)
-        sql = "SELECT id, login FROM intake.account WHERE agency = :agency AND NOT disabled ORDER BY login"
-        colleagues = tuple((row[0], row[1]) for row in (await tx.execute(text(sql), {"agency": who.agency})).all())
+        working = tuple((one.id, one.login) for one in (await colleagues.of_agency(tx, who.agency)).values() if not one.disabled)
     policy = call.pages.render.policy()
     pathway = next((one for one in (*policy.current, *policy.pinned.values()) if one.id == about.pathway), None)
-    return Here(call, about.case_id, back, about.step, pathway, head, colleagues)
+    return Here(call, about.case_id, back, about.step, pathway, head, working)
 
 
 def _gone(call: PageRequest, back: str) -> Response:

@@ -3,7 +3,7 @@ Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -17,8 +17,6 @@ from services.intake.messages.timestamps import micros
 from services.intake.pages import labels, relative_time
 from services.intake.pages.labels import Name
 
-Label = Callable[[Mapping[str, str]], str]
-"""Names in four languages → the name in the reader's language."""
 SHOWN = 10
 """Versions of one section that the list shows (ours); the newest come first."""
 
