@@ -20,7 +20,7 @@ SOON_US = 15 * 60 * 1_000_000
 LATELY_US = 24 * 60 * 60 * 1_000_000
 """An offer that ended longer ago is not in the inbox (ours): every shift sees the results of the previous one."""
 SHOWN = 50
-"""Most cards of one group; the most urgent stay."""
+"""Most cards of one group (ours): more than a shift answers. Those whose limit is next stay, and the page says how many there are."""
 TOLD = ("age-band", "sex", "language")
 """Sections whose codes belong to the list of the same name."""
 UNTOLD = (NOT_CALLED, NOT_TOLD)
@@ -64,7 +64,7 @@ class CaseCards:
 @dataclass(frozen=True, slots=True)
 class Groups:
     """The groups of the inbox, in the order of the page: first the offers that need an answer. In each the case whose limit is next stands
-    first."""
+    first. many: group → cards that it would have without the limit SHOWN."""
 
     answer: tuple[CaseCards, ...]
     tasks: tuple[CaseCards, ...]
@@ -72,6 +72,7 @@ class Groups:
     work: tuple[CaseCards, ...]
     info: tuple[CaseCards, ...]
     ended: tuple[CaseCards, ...]
+    many: Mapping[str, int]
 
     def shown(self) -> frozenset[str]:
         """Return the paths of the cards that wait for somebody."""
@@ -137,19 +138,29 @@ def groups(
     ours = sorted(offers, key=_next)
     lately = [offer for offer in ours if offer.closed_at is not None and now - offer.closed_at < LATELY_US]
 
-    def of(group: str) -> Iterable[Offer]:
-        return (offer for offer in ours if offer.closed_at is None and _group(offer) == group)
+    def of(group: str) -> list[Offer]:
+        return [offer for offer in ours if offer.closed_at is None and _group(offer) == group]
 
     def cases(rows: Iterable[Offer], *, agency: bool = False) -> tuple[CaseCards, ...]:
         return _cases(((row, card(row, known.who.get(row.offer_id, ""), say, name, now, agency=agency)) for row in rows), known, say, name)
 
+    answer, work, info, called, orders = of("answer"), of("work"), of("info"), sorted(calls, key=_next), list(tasks)
+    rows: dict[str, Sequence[Offer | Task]] = {
+        "answer": answer,
+        "tasks": orders,
+        "calls": called,
+        "work": work,
+        "info": info,
+        "ended": lately,
+    }
     return Groups(
-        answer=cases(of("answer")),
-        tasks=_cases(((task, task_card(task, say, name, now)) for task in tasks), known, say, name),
-        calls=cases(sorted(calls, key=_next), agency=True),
-        work=cases(of("work")),
-        info=cases(of("info")),
+        answer=cases(answer),
+        tasks=_cases(((task, task_card(task, say, name, now)) for task in orders), known, say, name),
+        calls=cases(called, agency=True),
+        work=cases(work),
+        info=cases(info),
         ended=cases(lately),
+        many={group: len(found) for group, found in rows.items()},
     )
 
 
