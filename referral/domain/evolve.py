@@ -141,7 +141,7 @@ def offer_closed(case: Case, event: e.OfferClosed) -> Changes:
 
 
 def undo_allowed(case: Case, event: e.UndoAllowed) -> Changes:
-    """Add the answer to those that may be taken back, without those whose time has passed."""
+    """Add the answer to those that may be taken back."""
     new = Undo(
         offer_id=event.offer_id,
         until=event.until,
@@ -150,8 +150,7 @@ def undo_allowed(case: Case, event: e.UndoAllowed) -> Changes:
         due_what=event.due_what,
         done_at=event.done_at,
     )
-    others = tuple(undo for undo in case.undos if undo.until >= case.at and undo.offer_id != event.offer_id)
-    return {"undos": (*others, new)}
+    return {"undos": (*case.undos, new)}
 
 
 def offer_reopened(case: Case, event: e.OfferReopened) -> Changes:

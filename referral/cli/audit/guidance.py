@@ -78,29 +78,24 @@ def shown(logged: Sequence[tuple[int, str, PolicyActivated]], at: int, pathway: 
 
     Rejected: no bundle was in force yet, or none of them has the step.
     """
-    may = [n for n, (_, _, body) in enumerate(logged) if body.at <= at + MARGIN_US]
-    until = [body.at for _, _, body in logged[1:]]
-    chosen = [n for n in may if n == may[-1] or until[n] > at - MARGIN_US]
-    if not chosen:
+    last = max((n for n, (_, _, body) in enumerate(logged) if body.at <= at + MARGIN_US), default=-1)
+    used: list[tuple[Shown, Policy]] = []
+    for index, mark, body in logged[: last + 1]:
+        try:
+            compiled = policy.compile(body.files, used[-1][1] if used else None)
+        except PolicyErrors:  # it was never used: the one before stayed in force
+            continue
+        codes = compiled.guiding(pathway, step)
+        texts = {path: body.files[path].decode() for code in codes if (path := f"guidance/{code}.{language}.md") in body.files}
+        found = Shown(bundle=body.number, digest=body.digest, activated=body.at, entry=index, mark=mark, texts=texts)
+        used.append((found, compiled))
+    if not used:
         raise Rejected("no-bundle", "--at", "the log has no policy bundle of that time or before")
-    found, before = list[Shown](), None
-    for n, (index, mark, body) in enumerate(logged[: chosen[-1] + 1]):
-        before = _compiled(body, before)
-        if n in chosen:
-            codes = before.guiding(pathway, step) if before else ()
-            texts = {path: body.files[path].decode() for code in codes if (path := f"guidance/{code}.{language}.md") in body.files}
-            found.insert(0, Shown(bundle=body.number, digest=body.digest, activated=body.at, entry=index, mark=mark, texts=texts))
-    if before is None or all(each.step(step) is None for each in (*before.current, *before.pinned.values()) if each.id == pathway):
+    newest = used[-1][1]
+    if all(each.step(step) is None for each in (*newest.current, *newest.pinned.values()) if each.id == pathway):
         raise Rejected("unknown-step", "--step", f"the policy of that time has no step {step} in {pathway}")
-    return found
-
-
-def _compiled(body: PolicyActivated, before: Policy | None) -> Policy | None:
-    """Compile a bundle. One that does not compile was never used: the one before stayed in force."""
-    try:
-        return policy.compile(body.files, before)
-    except PolicyErrors:
-        return before
+    ends = [*(later.activated for later, _ in used[1:]), at]
+    return [one for (one, _), end in reversed([*zip(used, ends, strict=True)]) if one.activated <= at + MARGIN_US and end > at - MARGIN_US]
 
 
 def _lines(found: Sequence[Shown], step: str, at: int, head: str) -> Iterator[Any]:

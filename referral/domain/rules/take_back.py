@@ -10,11 +10,15 @@ from msgspec import Struct
 
 from referral.domain.case import PLACE, RANK, find
 from referral.domain.events import AnswerWithdrawn, How, OfferClosed, OfferReopened, ResponseSubmitted, StepDone, UndoAllowed, Word
+from referral.domain.policy.limits import MINUTE
 from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.seats import LocatedOffer, locate
 
 TAKE_BACK = "TAKE_BACK"
 """Word of an answer that was taken back, in every list of answers. It is a word of no offer."""
+READ_LATE = 30 * MINUTE
+"""µs after the window in which routing still reads what was sent within it (ours). Figures are released an hour after their close, and none
+of them may change afterwards (docs/decisions/0018-measures.md)."""
 UNDO = "undo"
 """Rule of both events: the permission to take an answer back, and what follows from it."""
 
@@ -68,7 +72,8 @@ def taken_back(d: DecisionContext, body: AnswerWithdrawn) -> None:
     if f"agency:{body.agency}" in d.case.excluded or f"staff:{body.by}" in d.case.excluded:
         return d.ignore("EXCLUDED", body.offer_id)
     undo = next((undo for undo in d.case.undos if undo.offer_id == body.offer_id), None)
-    if undo is None or undo.until < min(body.received_at, d.facts.now):
+    now = d.facts.now
+    if undo is None or undo.until < min(body.received_at, now) or undo.until + READ_LATE < now:
         return d.ignore("NOTHING_TO_TAKE_BACK", body.offer_id)
     return d.emit(
         OfferReopened(

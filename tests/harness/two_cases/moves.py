@@ -131,7 +131,7 @@ class Moves(Sends):
     def helpful(self, who: str, pick: int, code: int) -> None:
         self.helpful_answer(who, pick, code)
 
-    @rule(who=st.sampled_from(CASES), pick=chosen, seconds=st.sampled_from([0, 0, 30, 121]), read=st.sampled_from([0, 0, 3600]))
+    @rule(who=st.sampled_from(CASES), pick=chosen, seconds=st.sampled_from([0, 0, 30, 121]), read=st.sampled_from([0, 0, 1200]))
     def take_back(self, who: str, pick: int, seconds: int, read: int) -> None:
         """What may be taken back, else anything; now, soon, or a second too late. read: seconds until routing reads it."""
         case = self.cases[who]

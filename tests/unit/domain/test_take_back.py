@@ -112,11 +112,11 @@ def test_a_limit_that_passed_meanwhile_is_missed_at_once() -> None:
 
 
 def test_what_was_pressed_in_time_counts_also_if_routing_reads_it_later() -> None:
-    """Nobody relies on the answer while routing stands still, and the page has promised the time."""
-    for late, says in ((0, TAKEN), (1, LATE)):
+    """Nobody relies on the answer while routing stands still, and the page has promised the time. After half an hour figures may be out."""
+    for late, minutes, says in ((0, 1, TAKEN), (1, 1, LATE), (0, 30, TAKEN), (0, 31, LATE)):
         world, _ = told(*CALM, "health: COMPLETE", "wait 2 min")
         pressed: Any = world.body("take-back health")
-        world.tell("wait 1 min")
+        world.tell(f"wait {minutes} min")
         followed = world.put(structs.replace(pressed, received_at=pressed.received_at + late))
         assert [world.short(event).partition(" +")[0] for event in followed] == [says]
 

@@ -127,7 +127,7 @@ class Walk:
 
     def take_back(self, who: str) -> None:
         may = [id for id, case in self.line.cases.items() if case is not None and case.undos]
-        seconds, read = self.one([0, 0, 30, 121]), self.one([0, 0, 3600])
+        seconds, read = self.one([0, 0, 30, 121]), self.one([0, 0, 1200])
         self.line.take_back(who=self.one(may or [who]), pick=self.dice.randint(0, 99), seconds=seconds, read=read)
 
     def rung(self, who: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from referral.cli import run
+from referral.cli.audit.guidance import shown
 from referral.domain.events import PolicyActivated
 from referral.domain.policy import compile
 from referral.runtime import i18n
@@ -64,6 +65,17 @@ def test_around_an_activation_both_bundles_are_named_and_the_newest_first(folder
     assert run(["audit", "guidance", str(folder), "--step", "trafficking-child/interview", "--at", when, "--language", "sq"]) == 0
     out = capsys.readouterr().out
     assert "one of these 2 bundles was on the page" in out and out.count("## Bëni tani") == 4 and "verified" in out
+
+
+def test_a_bundle_that_was_never_used_was_never_on_the_page() -> None:
+    """Pages pass over a bundle that does not compile, and show the texts of the one before."""
+    broken = {**NEW, "pathways/trafficking-child.yaml": b"pathway: nonsense\n"}
+    logged = [
+        (n, "verified", PolicyActivated(number=n, digest=policy_digest.digest(files), at=at, files=files))
+        for n, files, at in ((1, FILES, START), (2, broken, LATER))
+    ]
+    [one] = shown(logged, LATER + 30 * MINUTE, "trafficking-child", "interview", "en")
+    assert (one.bundle, one.texts[TEXT]) == (1, FILES[TEXT].decode())
 
 
 def test_an_unknown_step_language_or_time_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

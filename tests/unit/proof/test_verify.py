@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import structs
 
 from referral.domain.case import next_due, open_offers
-from referral.domain.decide import facts_at
-from referral.domain.events import CaseClosed, Instruction, OfferOpened, Quarantined, Word
-from referral.domain.inputs import due_input
+from referral.domain.decide import decide, facts_at
+from referral.domain.events import AnswerWithdrawn, CaseClosed, Instruction, OfferOpened, OfferReopened, Quarantined, Word
+from referral.domain.inputs import due_input, record_input
 from referral.proof.entry import INTAKE, ROUTING, Entry, Kind, digest
 from referral.proof.history.case import unseal
 from referral.proof.verify.log import verify
 from referral.proof.verify.report import Report, Weight
 from referral.wire import codec, headers, intake_key, seal
 from services.routing import engine_failure
-from tests.harness.audit_log import MINUTE, POLICY, Log, closed, erase, response, story
+from tests.harness.audit_log import MINUTE, POLICY, Log, asked, closed, erase, response, story
 from tests.harness.audit_log import named as log_keys
 from tests.harness.erased import INTAKE as OURS
 from tests.harness.erased import PLAIN, erased
@@ -362,3 +364,21 @@ def test_another_engines_decision_is_unchecked_not_bad(log: Log) -> None:
         entries.append(entry)
     report = checked(log, entries)
     assert {f.code for f in report.findings} == {"OTHER_ENGINE"} and report.exit_code() == 3
+
+
+@pytest.mark.parametrize(("minutes", "codes"), [(1, []), (5, ["DECISION_DIFFERS"])])
+def test_an_answer_that_was_taken_back_is_decided_again(log: Log, minutes: int, codes: list[str]) -> None:
+    """Routing cannot open an offer again by pretending that it was asked to sooner."""
+    case_id, police = asked(log, "slip")
+    for word in (Word.ACCEPT, Word.COMPLETE):
+        log.input(case_id, response(police, word, "slip"), f"slip {word}")
+    done = log.now
+    log.now += minutes * MINUTE
+    back = AnswerWithdrawn(offer_id=police.offer_id, agency=police.agency, by=MADE_UP, recorded_by=None, received_at=log.now)
+    meta, source = log.say(case_id, back, str(uuid.uuid5(uuid.UUID(MADE_UP), "0")), MADE_UP, "intake")
+    cause = record_input(meta, back, source)
+    case = log.cases[case_id]
+    said = decide(case, structs.replace(cause, body=structs.replace(back, received_at=done)), facts_at(case, log.now, {}, 1), POLICY)
+    assert isinstance(said[0], OfferReopened)
+    log.record(cause, list(said))
+    assert [found.code for found in checked(log).findings] == codes
