@@ -16,7 +16,9 @@ DAY_US = 24 * 3600 * 1_000_000
 OPENS, CLOSES = 8, 16
 """Hours of a working day in which exercises are loud without anybody's leave (P): offices' hours, in which nobody is woken."""
 WORKING = range(5)
-"""Days with such hours, 0 is Monday (P)."""
+"""Days with such hours, 0 is Monday (P), but for public holidays."""
+AHEAD = 31
+"""Days that are searched for the next working day (ours): longer than any run of holidays. After a longer one an exercise is loud."""
 NIGHTS_DAYS = 31
 """Most days for which a head agrees to be woken (P): leave that nobody remembers is no leave."""
 WINDOW_US = 30 * DAY_US
@@ -38,20 +40,24 @@ class Started:
     ended: bool
 
 
-def is_loud(at: int, agreed: Iterable[tuple[int, int]] = ()) -> bool:
-    """Return whether an exercise may call or text an agency at this instant. agreed: (begin, end) of its head's leave for other hours."""
+def is_loud(at: int, agreed: Iterable[tuple[int, int]] = (), holidays: Collection[int] = ()) -> bool:
+    """Return whether an exercise may call or text an agency at this instant.
+
+    agreed: (begin, end) of its head's leave for other hours. holidays: days since 1970.
+    """
     wall = local(at)
-    return _leave(at, agreed) or (wall.weekday() in WORKING and OPENS <= wall.hour < CLOSES)
+    return _leave(at, agreed) or (_works(wall.date(), holidays) and OPENS <= wall.hour < CLOSES)
 
 
-def loud_from(at: int, agreed: Iterable[tuple[int, int]] = ()) -> int:
-    """Return the instant itself if an exercise may be loud then, else the next one at which it may."""
+def loud_from(at: int, agreed: Iterable[tuple[int, int]] = (), holidays: Collection[int] = ()) -> int:
+    """Return the instant itself if an exercise may be loud then, else the next one at which it may. agreed, holidays: as for `is_loud`."""
     known = tuple(agreed)
-    if is_loud(at, known):
+    if is_loud(at, known, holidays):
         return at
-    days = (local(at).date() + timedelta(days=n) for n in range(8))
-    openings = (_opening(day) for day in days if day.weekday() in WORKING)
-    return min((next(start for start in openings if start > at), *(begin for begin, _ in known if begin > at)))
+    days = [local(at).date() + timedelta(days=n) for n in range(AHEAD)]
+    openings = (_opening(day) for day in days if _works(day, holidays))
+    next_opening = next((start for start in openings if start > at), _opening(days[-1]))
+    return min((next_opening, *(begin for begin, _ in known if begin > at)))
 
 
 def refusal(
@@ -71,7 +77,7 @@ def refusal(
     `night`: outside of the hours. `running`: one is open here. `here`, `anywhere`: the month is full.
     """
     past = tuple(started)
-    if by_day and not (_leave(now, agreed) or (is_loud(now) and (local(now).date() - EPOCH).days not in holidays)):
+    if by_day and not is_loud(now, agreed, holidays):
         return "night"
     if any(one.municipality == municipality and not one.ended for one in past):
         return "running"
@@ -83,6 +89,10 @@ def refusal(
 
 def _leave(at: int, agreed: Iterable[tuple[int, int]]) -> bool:
     return any(begin <= at < end for begin, end in agreed)
+
+
+def _works(day: date, holidays: Collection[int]) -> bool:
+    return day.weekday() in WORKING and (day - EPOCH).days not in holidays
 
 
 def _opening(day: date) -> int:

@@ -12,6 +12,7 @@ from referral.channels.gateway import Gateway
 from referral.channels.lane import Lane
 from referral.channels.voice import Voice, trunks
 from referral.errors import Rejected
+from referral.runtime import policy_feed
 from referral.runtime.keys import case_keys
 from referral.runtime.postgres import database
 from referral.runtime.process import run, start
@@ -22,6 +23,8 @@ from services.notifier.answers import Answers
 from services.notifier.canary import Canary
 from services.notifier.handle import Notifier
 from services.notifier.health import Watch
+from services.notifier.holidays import Holidays
+from services.notifier.hush import Hush
 from services.notifier.metrics import Figures
 from services.notifier.notes import daily
 from services.notifier.notes.sender import Notes
@@ -43,7 +46,7 @@ def chance() -> float:
     return secrets.randbelow(2**32) / 2**32
 
 
-def service(watch: Watch, *, hush: bool = False) -> Service:
+def service(watch: Watch, hush: Hush | None = None) -> Service:
     """Describe the notifier to the consumer loop. hush: as `Notifier`.
 
     It reads referral-intake for written sections (others who may read them are knocked) and for erasures.
@@ -75,14 +78,17 @@ async def main(settings: Settings) -> None:
     robot = canary.number(os.environ)
     if robot is not None and canary.CHANNEL not in lanes:
         raise Rejected("incomplete", "REFERRAL_CANARY", "it is called by the trunk of REFERRAL_SIP: set both")
-    hush = not settings.drill_clock  # the clock of a stack for drills alone may be moved: no hour is night there
+    bundles = policy_feed.follow(settings)
+    # The clock of a stack for drills alone may be moved: no hour is night there.
+    hush = None if settings.drill_clock else Hush(Holidays(bundles).days)
     calls_itself, loud = Canary(engine, keys, robot), frozenset(lanes).intersection(WAKES)
     background = (
+        bundles.run,
         sender.run,
         watch.run,
         calls_itself.run,
         lambda: tidy.run(engine),
-        lambda: holes.run(engine, loud, hushes=hush),
+        lambda: holes.run(engine, loud, hush),
         lambda: caps.run(engine, most),
         Notes(engine, keys, lanes, settings.inbox_url, most).run,
         lambda: daily.run(engine),
@@ -91,7 +97,7 @@ async def main(settings: Settings) -> None:
     told, signing = WhoWasTold(engine, keys), gateway.signing(os.environ)
     app = door.made(Answers(engine, keys, figures), told, keys.callback("sms"), signing, rosters).application()
     try:
-        await run(service(watch, hush=hush), app=app, background=background, settings=settings)
+        await run(service(watch, hush), app=app, background=background, settings=settings)
     finally:
         await engine.dispose()
 

@@ -21,7 +21,8 @@ from referral.domain.events import (
 )
 from referral.domain.inputs import Due, Input
 from referral.runtime.service import Batch, Outcome
-from services.notifier import crowd, hush, roster, store, wakeup
+from services.notifier import crowd, roster, store, wakeup
+from services.notifier.hush import Hush
 from services.notifier.plan import (
     NOBODY,
     Plan,
@@ -71,9 +72,9 @@ class Board:
 
 @dataclass(frozen=True, slots=True)
 class Notifier:
-    """The handler of the notifier. hush: exercises wake nobody at hours that are not agreed; False in a stack for drills alone."""
+    """The handler of the notifier. hush: when exercises wake nobody; None in a stack for drills alone."""
 
-    hush: bool = False
+    hush: Hush | None = None
 
     fallback: ClassVar[None] = None
     """No open question may be lost, so that the loop retries an input for ever."""
@@ -93,7 +94,7 @@ class Notifier:
                 heard(outcome, board, record, batch.now)
         await silence(tx, board, batch.now)
         late = {a.id for i in board.look if waits_long(a := board.asked[i], batch.now)}
-        plans = await look(tx, board, batch, hushes=self.hush)
+        plans = await look(tx, board, batch, self.hush)
         for planned in plans:
             complain(outcome, board.look[planned.asked.id], planned, batch.now)
         for id_ in await store.untold(tx, [planned.asked.id for planned in plans if planned.failed is None and planned.asked.id in late]):
@@ -165,7 +166,7 @@ async def silence(tx: AsyncConnection, board: Board, now: int) -> None:
                 board.look[id_] = board.touched.setdefault(id_, board.barring[case_id])
 
 
-async def look(tx: AsyncConnection, board: Board, batch: Batch, *, hushes: bool) -> list[Plan]:
+async def look(tx: AsyncConnection, board: Board, batch: Batch, hush: Hush | None) -> list[Plan]:
     """Return the plans of this batch: one for each selected open question, after all inputs; none for erased cases."""
     open_ = [a for i in board.look if (a := board.asked[i]).state is not State.CLOSED and a.case_id in batch.keys]
     if not open_:
@@ -176,7 +177,7 @@ async def look(tx: AsyncConnection, board: Board, batch: Batch, *, hushes: bool)
     told = await store.told(tx, [a.id for a in open_ if a.handover is not None and a.handover <= batch.now])
     lately = await crowd.load(tx, open_, batch.now)
     plans = [lately.hold(plan(a, staff, batch.now, told.get(a.id, NOBODY)), batch.now) for a in open_]
-    plans = [hush.hold(planned, staff.nights) for planned in plans] if hushes else plans
+    plans = [hush.hold(planned, staff.nights) for planned in plans] if hush else plans
     board.asked |= {planned.asked.id: planned.asked for planned in plans}
     return plans
 

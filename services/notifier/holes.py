@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from referral.runtime import observe
 from referral.runtime.postgres import clock
 from services.notifier import roster
-from services.notifier.hush import is_hushed
+from services.notifier.hush import Hush
 from services.notifier.plan import Question, unheard
 from services.notifier.steps import URGENT_US
 
@@ -34,10 +34,10 @@ _BEGIN = text(
 _COUNTED = text("UPDATE hole SET count = :count, counted_at = clock_timestamp()")
 
 
-async def run(engine: AsyncEngine, loud: frozenset[str], *, hushes: bool = False) -> None:
+async def run(engine: AsyncEngine, loud: frozenset[str], hush: Hush | None = None) -> None:
     """Count until cancelled. loud: the channels that wake somebody and are set up; without any, nothing is a hole, and this ends.
 
-    hushes: an exercise that may wake nobody now has no hole.
+    hush: an exercise that may wake nobody now has no hole; None in a stack for drills alone.
 
     It says first whether it will count, so that the watchman knows whether to expect it.
     """
@@ -46,7 +46,7 @@ async def run(engine: AsyncEngine, loud: frozenset[str], *, hushes: bool = False
         try:
             async with engine.begin() as tx:
                 if begun:
-                    await look(tx, loud, hushes=hushes)
+                    await look(tx, loud, hush=hush)
                 else:
                     await tx.execute(_BEGIN, {"loud": bool(loud)})
             begun = True
@@ -55,7 +55,7 @@ async def run(engine: AsyncEngine, loud: frozenset[str], *, hushes: bool = False
         await asyncio.sleep(EVERY_SECONDS / 4)
 
 
-async def look(tx: AsyncConnection, loud: frozenset[str], every: float = EVERY_SECONDS, *, hushes: bool = False) -> bool:
+async def look(tx: AsyncConnection, loud: frozenset[str], every: float = EVERY_SECONDS, hush: Hush | None = None) -> bool:
     """Count once. False: another instance has just done so."""
     if (await tx.execute(_TURN, {"every": every})).one_or_none() is None:
         return False
@@ -63,6 +63,6 @@ async def look(tx: AsyncConnection, loud: frozenset[str], every: float = EVERY_S
     rows = (await tx.execute(_URGENT, {"until": now + URGENT_US})).mappings().all()
     asked = [msgspec.convert(dict(row), Question) for row in rows]
     staff = await roster.load(tx, {one.agency for one in asked})
-    counted = [one for one in asked if not (hushes and is_hushed(one, staff.nights, now))]
+    counted = [one for one in asked if hush is None or not hush.hushes(one, staff.nights, now)]
     await tx.execute(_COUNTED, {"count": sum(unheard(one, staff, now, loud) for one in counted)})
     return True

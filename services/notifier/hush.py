@@ -6,8 +6,8 @@ for the time that the head of the asked agency has agreed to.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
 
 from referral.exercise.rules import is_loud, loud_from
 from services.notifier.duty import Night
@@ -15,18 +15,23 @@ from services.notifier.plan import Plan, Question
 from services.notifier.steps import WAKES
 
 
-def hold(planned: Plan, nights: Iterable[Night]) -> Plan:
-    """Return the plan, and of an exercise its loud knocks at a time at which they may be loud. nights: leave of any agency's head."""
-    if not planned.asked.drill or not planned.knocks:
-        return planned
-    agreed = _agreed(planned.asked, nights)
-    knocks = (replace(knock, at=loud_from(knock.at, agreed)) if knock.channel in WAKES else knock for knock in planned.knocks)
-    return replace(planned, knocks=tuple(knocks))
+@dataclass(frozen=True, slots=True)
+class Hush:
+    """The rule that an exercise wakes nobody at other hours. holidays: returns the public holidays, days since 1970."""
 
+    holidays: Callable[[], Collection[int]] = frozenset
 
-def is_hushed(asked: Question, nights: Iterable[Night], now: int) -> bool:
-    """Return whether a question belongs to an exercise that may wake nobody of its agency now."""
-    return asked.drill and not is_loud(now, _agreed(asked, nights))
+    def hold(self, planned: Plan, nights: Iterable[Night]) -> Plan:
+        """Return the plan, and of an exercise its loud knocks at a time at which they may be loud. nights: leave of any agency's head."""
+        if not planned.asked.drill or not planned.knocks:
+            return planned
+        agreed, days = _agreed(planned.asked, nights), self.holidays()
+        knocks = (replace(knock, at=loud_from(knock.at, agreed, days)) if knock.channel in WAKES else knock for knock in planned.knocks)
+        return replace(planned, knocks=tuple(knocks))
+
+    def hushes(self, asked: Question, nights: Iterable[Night], now: int) -> bool:
+        """Return whether a question belongs to an exercise that may wake nobody of its agency now."""
+        return asked.drill and not is_loud(now, _agreed(asked, nights), self.holidays())
 
 
 def _agreed(asked: Question, nights: Iterable[Night]) -> list[tuple[int, int]]:

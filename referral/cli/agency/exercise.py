@@ -40,8 +40,8 @@ def run_command(
 
     Your agency refers; the inboxes and alerts are those of the real agencies, and the clock is the true one. Every page, message and call
     says that it is an exercise. No figure counts it, it takes no place in a shelter, and a complaint that it raises is an exercise too.
-    From Monday to Friday, 08:00 to 16:00, people on duty are called and texted; at other hours only where the head of their agency has
-    agreed to it, and by e-mail elsewhere.
+    From Monday to Friday, 08:00 to 16:00, and on no public holiday, people on duty are called and texted; at other hours only where the
+    head of their agency has agreed to it, and by e-mail elsewhere.
 
     Exit 0 sent, 1 refused, 2 intake cannot be reached.
 

@@ -30,6 +30,7 @@ from referral.runtime.settings import Settings
 from referral.wire import codec
 from services.notifier.duty import instant, local_day
 from services.notifier.handle import Notifier
+from services.notifier.hush import Hush
 from services.notifier.metrics import Figures
 from services.notifier.send import Sender
 
@@ -53,7 +54,7 @@ class Stack:
     keys: Keys
     said: list[Struct] = field(default_factory=list)
     alarms: dict[str, int | None] = field(default_factory=dict)
-    hush: bool = False
+    hush: Hush | None = None
 
     async def case(self) -> str:
         """A new case with its key."""

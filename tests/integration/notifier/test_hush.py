@@ -14,6 +14,7 @@ from referral.domain.local_time import local
 from referral.wire import roster as wire
 from referral.wire.roster import Act, AgreeNights, Ask, Change, Done, EndNights, Refused
 from services.intake import notifier_client
+from services.notifier.hush import Hush
 from tests.harness.line.notifier_stack import MINUTE, of, opened
 from tests.harness.web.agency_line import AGENCY, DUTY, Line, line
 
@@ -25,7 +26,7 @@ HOUR = 60 * MINUTE
 async def agency(database: str, key_files: tuple[Path, Path]) -> AsyncIterator[Line]:
     """An agency at ten in the evening, with a notifier for real children and exercises beside one another."""
     async with line(database, key_files[0]) as made:
-        made.notifier.hush = True
+        made.notifier.hush = Hush()
         await made.notifier.advance(12 * HOUR)
         yield made
 

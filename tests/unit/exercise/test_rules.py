@@ -37,6 +37,17 @@ def test_an_exercise_is_loud_by_day_and_waits_for_the_next_working_day(when: str
     assert is_loud(at(when)) == (when == then)
 
 
+def test_on_a_public_holiday_an_exercise_waits_for_the_next_working_day() -> None:
+    days = [(date(2026, 12, day) - rules.EPOCH).days for day in (24, 25)]
+    for when in ("2026-12-24T09:00", "2026-12-25T12:00"):
+        assert not is_loud(at(when), holidays=days) and loud_from(at(when), holidays=days) == at("2026-12-28T08:00")
+    leave = (at("2026-12-25T12:00"), at("2026-12-25T13:00"))
+    assert is_loud(leave[0], [leave], days), "whoever has agreed to an hour has agreed to it on a holiday"
+    assert loud_from(at("2026-12-24T09:00"), [leave], days) == leave[0]
+    every = range(days[0], days[0] + rules.AHEAD)
+    assert loud_from(at("2026-12-24T09:00"), holidays=every) > at("2027-01-20T00:00"), "a calendar of nothing but holidays ends somewhere"
+
+
 def test_leave_of_the_head_makes_its_hours_loud_and_no_others() -> None:
     assert is_loud(at("2026-11-24T23:00"), [NIGHT]) and not is_loud(NIGHT[1], [NIGHT])
     assert loud_from(at("2026-11-24T18:00"), [NIGHT]) == NIGHT[0], "what waits leaves when the leave begins"

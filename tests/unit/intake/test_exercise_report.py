@@ -20,6 +20,8 @@ POLICY = compiled()
 MINUTE = 60_000_000
 DAY = round(datetime(2026, 11, 24, 10, 0, tzinfo=LOCAL).timestamp()) * 1_000_000
 NIGHT = DAY + 12 * 60 * MINUTE
+HOLIDAY = round(datetime(2027, 1, 1, 10, 0, tzinfo=LOCAL).timestamp()) * 1_000_000
+"""A Friday."""
 
 
 def asked(at: int = DAY, **more: Any) -> Asked:
@@ -85,6 +87,7 @@ def test_nobody_is_blamed_for_our_hours_nor_for_our_faults() -> None:
     assert flags(asked(NIGHT, limits=missed(NIGHT))) == (False, True, False), "nothing loud could leave at night"
     assert flags(asked(NIGHT, limits=missed(NIGHT), knocks=Knocks(sent=2, loud=1))) == (True, False, False), "its head had agreed"
     assert flags(asked(DAY, limits=missed(DAY))) == (True, False, False)
+    assert flags(asked(HOLIDAY, limits=missed(HOLIDAY))) == (False, True, False)
     assert flags(asked(DAY, limits=missed(DAY), excused=True)) == (False, False, True)
     answered = (Answer(word="ACCEPT", at=NIGHT + MINUTE),)
     assert flags(asked(NIGHT, answers=answered)) == (False, False, False), "whoever answered all the same needs no excuse"

@@ -17,6 +17,7 @@ from referral.domain.policy.reading.code_lists import as_id, code_lists, names, 
 from referral.domain.policy.reading.guidance import Texts, is_text, read_guidance
 from referral.domain.policy.reading.reader import Node, Reader, allowed
 
+CALENDAR = "calendars/XK.yaml"
 COMMON = ("codes.yaml", "municipalities.yaml", "casefile.yaml")
 
 
@@ -66,7 +67,7 @@ def read_directory(reader: Reader) -> Directory:
         if desks[name].word(agencies, "agency") in agencies and not agencies[desks[name].word()].desk:
             desks[name].error(f"{desks[name].word()} is not a desk; write desk: true in its file")
     calendars = [path for path in sorted(reader.files) if path.startswith("calendars/")]
-    if calendars != ["calendars/XK.yaml"]:
+    if calendars != [CALENDAR]:
         reader.error("calendars/", 0, "one calendar is expected here: XK.yaml")
     return Directory(
         codes={**codes, "section": tuple(sections), "municipality": ("", *municipalities), "agency": tuple(agencies)},
@@ -75,7 +76,7 @@ def read_directory(reader: Reader) -> Directory:
         municipalities=municipalities,
         agencies=agencies,
         services=services,
-        calendar=read_calendar(reader.open("calendars/XK.yaml")),
+        calendar=read_calendar(reader.open(CALENDAR)),
         country_desk=desks["country"].word(),
         oversight=desks["oversight"].word(),
         repeat=desks["repeat"].limit(),

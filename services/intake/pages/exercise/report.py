@@ -164,7 +164,8 @@ class Telling:
     def _hushed(self, one: Asked) -> bool:
         """Return whether the agency is waited for since an hour at which an exercise calls nobody, and nothing loud has left."""
         waited = any(limit.missed or not one.answers for limit in one.limits)
-        return self.by_day and waited and not is_loud(one.at) and not one.knocks.loud
+        loud = is_loud(one.at, holidays=self.policy.calendar.holidays)
+        return self.by_day and waited and not loud and not one.knocks.loud
 
     def _case(self, story: str, whole: Report) -> Case:
         return Case(
