@@ -46,7 +46,7 @@ def test_a_swap_changes_nothing_outside_its_hours(data: st.DataObject, begins: i
             continue
         absent = {a.account for a in known.absences if a.starts <= at < a.ends}
         assert giver not in now and (taker in now) == (taker in able - absent)
-        assert third not in now or third in was
+        assert third not in now or third in was or taker not in now, "others come only where whoever took the hours cannot"
 
 
 @given(st.sampled_from(NIGHTS), st.integers(0, 600), st.integers(1, 600))
