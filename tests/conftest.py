@@ -7,9 +7,11 @@ import os
 import ssl
 import uuid
 from collections.abc import AsyncIterator, Generator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import argon2
 import asyncpg
 import httpx
 import hypothesis
@@ -19,6 +21,7 @@ from sqlalchemy.engine import make_url
 
 from referral.authorities import trusted
 from referral.local import config as stack_config
+from referral.runtime import passwords
 from tests.harness import class_cache, servers, waiting
 
 if TYPE_CHECKING:
@@ -97,6 +100,13 @@ def _address(request: pytest.FixtureRequest, name: str) -> str:
     if door and hasattr(request.config, "workerinput"):
         return servers.ask(door, name)
     return request.config.referral_servers.address(name)
+
+
+@pytest.fixture(autouse=True)
+def _passwords(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash passwords cheaply in this process: people of a test sign in by the dozen. Unit tests and real processes pay the price."""
+    if "unit" not in request.path.parts:
+        monkeypatch.setattr(passwords, "hasher", partial(argon2.PasswordHasher, time_cost=1, memory_cost=64, parallelism=1))
 
 
 @pytest.fixture(scope="session")
