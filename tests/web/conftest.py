@@ -11,23 +11,28 @@ from selenium import webdriver
 
 from tests.harness.shipped import compiled
 from tests.harness.web import axe
-from tests.harness.web.browser import phone
+from tests.harness.web.browser import Phones
 from tests.harness.web.world import World
 
 
+@pytest.fixture(scope="session")
+def phones(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phones]:
+    made = Phones(tmp_path_factory.mktemp("browser"))
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
-    """A phone's browser without JavaScript: Chromium 375 px wide, with a profile of its own."""
-    with phone(tmp_path / "profile", javascript=False) as driver:
-        yield driver
+def browser(phones: Phones) -> Iterator[webdriver.Chrome]:
+    """A phone's browser without JavaScript: Chromium 375 px wide."""
+    yield phones.phone(javascript=False)
     axe.say_unjudged()
 
 
 @pytest.fixture
-def measuring(tmp_path: Path) -> Iterator[webdriver.Chrome]:
+def measuring(phones: Phones) -> Iterator[webdriver.Chrome]:
     """The same with JavaScript, for tests that measure a page with it; the pages themselves have none."""
-    with phone(tmp_path / "profile", javascript=True) as driver:
-        yield driver
+    yield phones.phone(javascript=True)
     axe.say_unjudged()
 
 
