@@ -15,7 +15,7 @@ class Offer(Struct, frozen=True, kw_only=True):
 
     state: OFFERED, ACKNOWLEDGED, ACCEPTED, ON_HOLD, or the way in which it ended.
     pathway: procedure of its track; empty while routing has not said it.
-    undo_until: until when routing lets the agency take back that its part is done, unless the case goes on before; None: it does not.
+    undo_until: until when routing lets the agency take back that its part is done; None: it does not, or the case has gone on since.
     Times: µs UTC.
     """
 

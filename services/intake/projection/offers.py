@@ -29,7 +29,7 @@ from referral.domain.events import (
     TrackState,
     UndoAllowed,
 )
-from referral.domain.evolve import ACKNOWLEDGER_EXCLUDED
+from referral.domain.evolve import ACKNOWLEDGER_EXCLUDED, GOES_ON
 from referral.domain.inputs import Input
 
 Limited = OfferEscalated | OfferAcknowledged | OfferAccepted | OfferArrived | OfferReopened
@@ -68,7 +68,8 @@ class Changes:
 
     became: referral id → its new state.
     links: (case id, other case id, kind).
-    undos: offer id → until when its agency may take its answer back; None: no longer.
+    undos: case id → offer id → until when its agency may take its answer back; None: no longer.
+    went_on: cases in which nothing can be taken back but what `undos` says: they have gone on.
     answered: id of the first event of a decision → the reason why the answer changed nothing; empty where it took effect.
     """
 
@@ -81,7 +82,8 @@ class Changes:
     ignored: list[str] = field(default_factory=list)
     links: list[tuple[str, str, str]] = field(default_factory=list)
     answered: dict[str, str] = field(default_factory=dict)
-    undos: dict[str, int | None] = field(default_factory=dict)
+    undos: dict[str, dict[str, int | None]] = field(default_factory=dict)
+    went_on: set[str] = field(default_factory=set)
 
 
 def fold(changes: Changes, record: Input) -> None:
@@ -89,6 +91,9 @@ def fold(changes: Changes, record: Input) -> None:
     head = getattr(record.body, "head", None)
     if head is not None and head.topic == ReferralSubmitted.TOPIC:
         changes.answered[record.id] = record.body.reason if isinstance(record.body, InputIgnored) else ""
+    if type(record.body) in GOES_ON:
+        changes.undos.pop(record.case_id, None)
+        changes.went_on.add(record.case_id)
     match record.body:
         case OfferOpened() as body:
             changes.offers[body.offer_id] = _opened(record, body)
@@ -112,11 +117,11 @@ def fold(changes: Changes, record: Input) -> None:
             held.state, held.due, held.due_what = ended(body.how), None, ""
             held.closed_at, held.reason = record.at, "" if body.reason in UNTOLD else body.reason
         case UndoAllowed() as body:
-            changes.undos[body.offer_id] = body.until
+            changes.undos.setdefault(record.case_id, {})[body.offer_id] = body.until
         case OfferReopened() as body:
             held = _limit(changes, record, body)
             held.state, held.arrived = "ON_HOLD" if body.due_what == "hold" else "ACCEPTED", body.arrived
-            changes.undos[body.offer_id] = None
+            changes.undos.setdefault(record.case_id, {})[body.offer_id] = None
         case _:
             _case(changes, record)
 

@@ -53,6 +53,7 @@ _CHANGE = text(
     "UPDATE intake.offer SET state = coalesce(:state, state), rung = coalesce(:rung, rung), arrived = coalesce(:arrived, arrived), "
     "due = :due, due_what = :due_what, changed_at = :at, closed_at = :closed_at, reason = :reason WHERE offer_id = :offer_id"
 )
+_WENT_ON = text("UPDATE intake.offer SET undo_until = NULL WHERE case_id = ANY(CAST(:cases AS text[])) AND undo_until IS NOT NULL")
 _UNDO = text("UPDATE intake.offer SET undo_until = :until WHERE offer_id = :id")
 _TASK = text(
     "INSERT INTO intake.task (task_id, desk, case_id, about, track_id, step, seat, rung, due, opened_at) "
@@ -85,7 +86,10 @@ async def apply(tx: AsyncConnection, changes: Changes) -> None:
     if existing:
         await tx.execute(_LOCK, {"ids": [id for id, _ in existing]})
     await _many(tx, _CHANGE, (_changed(id, change) for id, change in existing))
-    await _many(tx, _UNDO, ({"id": id, "until": until} for id, until in sorted(changes.undos.items())))
+    if changes.went_on:
+        await tx.execute(_WENT_ON, {"cases": sorted(changes.went_on)})
+    undos = {id: until for of_case in changes.undos.values() for id, until in of_case.items()}
+    await _many(tx, _UNDO, ({"id": id, "until": until} for id, until in sorted(undos.items())))
     await _many(tx, _TASK, (_task(record, body) for record, body in changes.tasks.values()))
     await _many(tx, _SETTLE, ({"id": id, "at": at} for id, at in sorted(changes.settled.items())))
     await _many(tx, _TRACK, ({"id": id, "case": case, "pathway": pathway} for id, (case, pathway) in sorted(changes.tracks.items())))

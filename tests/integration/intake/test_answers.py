@@ -77,3 +77,7 @@ async def test_an_answer_is_taken_back_once_and_only_by_who_gave_it(intake: Stac
     await intake.decided(case_id, again)
     held = (await intake.get("police", f"/v1/offers/{offer_id}")).json()
     assert (held["state"], held["arrived"], held["undo_until"], held["closed_at"]) == ("ACCEPTED", True, None, None)
+    await intake.decided(case_id, may)
+    assert (await intake.get("police", f"/v1/offers/{offer_id}")).json()["undo_until"]
+    await intake.decided(case_id, e.StepDone(why=WHY, track_id=new_id(), step="police", round=0, outcome="done"))
+    assert (await intake.get("police", f"/v1/offers/{offer_id}")).json()["undo_until"] is None, "the case has gone on"

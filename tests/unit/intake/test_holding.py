@@ -61,13 +61,29 @@ def test_a_completed_offer_that_is_taken_back_is_open_as_before_and_cannot_be_ta
     changes = offers.Changes()
     offers.fold(changes, record(e.OfferClosed(why=WHY, offer_id=OFFER, how=e.How.COMPLETED, reason=""), 1))
     offers.fold(changes, record(e.UndoAllowed(why=WHY, offer_id=OFFER, until=7, arrived=True, due=9, due_what="complete", done_at=None), 2))
-    assert changes.offers[OFFER].closed_at == 101 and changes.undos == {OFFER: 7}
+    assert changes.offers[OFFER].closed_at == 101 and changes.undos == {CASE: {OFFER: 7}}
     offers.fold(changes, record(AFTER[-1], 3))
     held = changes.offers[OFFER]
     assert (held.state, held.arrived, held.due, held.due_what, held.closed_at) == ("ACCEPTED", True, 9, "accept", None)
-    assert changes.undos == {OFFER: None}
+    assert changes.undos == {CASE: {OFFER: None}}
     offers.fold(changes, record(structs.replace(AFTER[-1], due_what="hold"), 4))
     assert changes.offers[OFFER].state == "ON_HOLD", "whoever had asked for time has it until the same moment"
+
+
+def test_as_soon_as_the_case_goes_on_nothing_of_it_can_be_taken_back() -> None:
+    """As routing forgets what it has allowed, so the page offers it no more, and the API says null."""
+    allowed = e.UndoAllowed(why=WHY, offer_id=OFFER, until=7, arrived=True, due=None, due_what="", done_at=None)
+    done = e.StepDone(why=WHY, track_id=OFFER, step="health", round=0, outcome="done")
+    for events, undos, went_on in (
+        ([allowed], {OFFER: 7}, False),
+        ([done, allowed], {OFFER: 7}, True),
+        ([allowed, done], {}, True),
+        ([allowed, e.OfferAcknowledged(**LIMIT, by=None)], {OFFER: 7}, False),
+    ):
+        changes = offers.Changes()
+        for seq, event in enumerate(events):
+            offers.fold(changes, record(event, seq))
+        assert (changes.undos.get(CASE, {}), CASE in changes.went_on) == (undos, went_on)
 
 
 def test_an_offer_whose_acknowledger_is_excluded_stands_open_again() -> None:
