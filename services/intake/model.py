@@ -84,6 +84,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     became: None until routing has decided; empty when the answer took effect; else the reason why it changed nothing.
     login: of the account that answered; empty for an agency's system, and for a person of another agency than the reader's.
     agency: of that person; empty for all others.
+    spoke_to: with whom the desk spoke at an agency on the telephone; empty for every other reader.
     """
 
     word: str
@@ -91,6 +92,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     became: str | None
     login: str
     agency: str = ""
+    spoke_to: str = ""
 
     def __repr__(self) -> str:
         return f"Answer({self.word} {self.became})"

@@ -11,6 +11,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from referral.domain.events import How, InputIgnored, OfferKind, Reach, ResponseSubmitted, SectionDisclosed, Via, Word
+from services.intake.pages.forms import SPOKE_LIMIT
+from tests.harness.markers import in_tables
 from tests.harness.web.forms import fields
 from tests.harness.web.measured import measure
 from tests.harness.web.steps import field, leaving, picture, press, send, sign_in, tab_to, text, word
@@ -195,7 +197,12 @@ def test_a_desk_records_a_telephone_answer_and_instructs(world: World, browser: 
     sign_in(browser, world, "desk")
     assert "Exercise. No real child." in text(browser)
     send(browser, f"a[href='/calls/{call}']")
+    assert not any(button.is_displayed() for button in browser.find_elements(By.CSS_SELECTOR, "button[disabled]"))
+    field(browser, "ACCEPT-spoke").send_keys("N. Made-up, 4711", Keys.ENTER)
+    assert "What the agency answers" in text(browser), "Enter in a field answers nothing"
     word(browser, "ACCEPT")
+    browser.get(f"{world.url}/calls/{call}")
+    assert "not decided yet Spoken to: N. Made-up, 4711." in text(browser, "section[aria-labelledby=said]")
     browser.get(f"{world.url}/tasks/{task}")
     press(browser, "details:has(#OFFER-target) > summary")
     send(browser, "details:has(#OFFER-target) form button")
@@ -207,6 +214,24 @@ def test_a_desk_records_a_telephone_answer_and_instructs(world: World, browser: 
     answer, instruction = world.queued()[-2:]
     assert (answer.via, answer.by, answer.recorded_by) == (Via.PHONE, None, account)
     assert (instruction.word, instruction.step, instruction.by, bool(instruction.target)) == ("OFFER", "shelter", account, True)
+
+
+def test_whom_a_desk_spoke_to_is_for_the_desk_alone(world: World) -> None:
+    who = "N. Made-up, 4711"
+    world.account("desk", DESK, desk=True)
+    world.account("shelter", "shelter-linden")
+    case = world.case("prizren")
+    call = world.offer(case, "shelter-linden", "shelter", reach=Reach.PHONE, words=("ACCEPT", "DECLINE"), reasons=("NO_CAPACITY",))
+    with signed_in(world, "desk") as desk, signed_in(world, "shelter") as shelter:
+        form = fields(desk.get(f"/calls/{call}").text)
+        long = desk.post(f"/calls/{call}/answer", data=form | {"word": "ACCEPT", "spoke": "x" * (SPOKE_LIMIT + 1)})
+        assert long.status_code == 422 and f"At most {SPOKE_LIMIT} characters." in long.text
+        refused = desk.post(f"/calls/{call}/answer", data=form | {"word": "DECLINE", "spoke": who})
+        assert refused.status_code == 422 and who in refused.text, "what was entered is kept"
+        assert desk.post(f"/calls/{call}/answer", data=form | {"word": "DECLINE", "reason": "NO_CAPACITY", "spoke": who}).status_code == 303
+        assert f"Spoken to: {who}." in desk.get(f"/calls/{call}").text
+        assert who not in shelter.get(f"/offers/{call}").text
+    assert world.run(lambda tx: in_tables(tx, who)) == [], "it is sealed"
 
 
 def test_no_page_scrolls_sideways_and_every_target_is_large(world: World, measuring: Chrome) -> None:

@@ -99,7 +99,7 @@ async def take(tx: AsyncConnection, keys: Keys, case_id: str) -> Case:
 
 
 async def known(tx: AsyncConnection, keys: Keys, case_id: str) -> Case | None:
-    """Return a case whose row this transaction has locked already; None: unknown, or being erased."""
+    """Return a case without a lock: this transaction has it already, or reads nothing that a lock keeps; None: unknown, or being erased."""
     columns = await rows(tx, _COLUMNS, {"case": case_id})
     return await _case(tx, keys, case_id, columns) if columns else None
 

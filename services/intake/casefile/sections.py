@@ -49,6 +49,10 @@ _RECORD = text(
     "VALUES (:case_id, :response_id, :need, :offer_id, :at, :sealed)"
 )
 
+SPOKE_TO = "spoke-to"
+"""Need of a recorded text: whom the desk spoke to at an agency on the telephone. No step is shown it, and no event names it."""
+_SPOKEN = text("SELECT response_id, at, sealed FROM intake.recorded WHERE case_id = :case_id AND offer_id = :offer_id AND need = :need")
+
 
 _ONE = text("SELECT sealed FROM intake.section WHERE case_id = :case_id AND section = :section AND version = :version AND version > 0")
 _HISTORY = text(
@@ -200,10 +204,16 @@ async def recorded(tx: AsyncConnection, cipher: AESGCM, case_id: str, needs: Ite
     return texts
 
 
+async def spoken(tx: AsyncConnection, cipher: AESGCM, case_id: str, offer_id: str) -> dict[int, str]:
+    """Return whom the desk spoke to about an offer: time of the answer, µs UTC → name or number. For the desk alone."""
+    rows = (await tx.execute(_SPOKEN, {"case_id": case_id, "offer_id": offer_id, "need": SPOKE_TO})).all()
+    return {at: unseal(cipher, sealed, case_id, response_id, SPOKE_TO).decode() for response_id, at, sealed in rows}
+
+
 async def record(
     tx: AsyncConnection, cipher: AESGCM, texts: Mapping[str, str], *, case_id: str, response_id: str, offer_id: str, at: int
 ) -> None:
-    """Store the texts that go with an answer, by need (reason, child-view)."""
+    """Store the texts that go with an answer, by need (reason, child-view, SPOKE_TO)."""
     rows = [
         {
             "case_id": case_id,

@@ -56,9 +56,12 @@ class Begun(Struct, frozen=True, kw_only=True):
     known: Receipt | None = None
 
 
-async def respond(tx: AsyncConnection, door: IntakeContext, post: Post, offer_id: str, body: responses.AnswerBody) -> Receipt:
+async def respond(
+    tx: AsyncConnection, door: IntakeContext, post: Post, offer_id: str, body: responses.AnswerBody, spoke_to: str = ""
+) -> Receipt:
     """Answer an offer that the agency holds or ever held, or that its desk records for an agency reached by telephone (via PHONE).
 
+    spoke_to: with whom the desk spoke there, by name or number; stays in the case file, for the desk.
     A decline ends the agency's reading in this transaction; routing decides everything else.
     """
     by_phone, offer = await _offer(tx, post, offer_id, body.via)
@@ -77,7 +80,8 @@ async def respond(tx: AsyncConnection, door: IntakeContext, post: Post, offer_id
         at=begun.receipt.received_at,
     )
     at = begun.receipt.received_at
-    await sections.record(tx, case.cipher, body.texts, case_id=case.case_id, response_id=event.response_id, offer_id=offer_id, at=at)
+    texts = {**body.texts, sections.SPOKE_TO: spoke_to} if spoke_to and by_phone else body.texts
+    await sections.record(tx, case.cipher, texts, case_id=case.case_id, response_id=event.response_id, offer_id=offer_id, at=at)
     decided = derived(begun.receipt.event_id, 0)
     await store.answered(tx, decided, case_id=case.case_id, offer_id=offer_id, account=post.account, word=event.word.value, at=at)
     if event.word == Word.DECLINE:

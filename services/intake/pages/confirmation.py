@@ -139,7 +139,8 @@ def line(answer: Answer, answers: Sequence[Answer], say: Words, name: Name, now:
     """Return one line of the offer's history of answers: time, person, word and effect."""
     told = say("sent.open") if answer.became is None else say("sent.effect")
     effect = _why(answer, answers, say, name, now) if answer.became else told
-    return f"{relative_time.clock(say, answer.at, now)} · {_who(answer, say, name)} · {say(f'word.{answer.word}')}: {effect}"
+    spoke = f" {say('sent.spoke', who=answer.spoke_to)}" if answer.spoke_to else ""
+    return f"{relative_time.clock(say, answer.at, now)} · {_who(answer, say, name)} · {say(f'word.{answer.word}')}: {effect}{spoke}"
 
 
 def _who(answer: Answer, say: Words, name: Name) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import msgspec
@@ -21,7 +21,7 @@ from referral.domain.rules.context import UNCONFIRMED
 from referral.errors import Rejected
 from referral.runtime.keys.case_keys import Keys
 from services.intake import store
-from services.intake.casefile import links, locations, sections
+from services.intake.casefile import access, links, locations, sections
 from services.intake.commands import act_on_case, idempotency
 from services.intake.commands.act_on_case import Post
 from services.intake.messages import responses
@@ -134,7 +134,11 @@ async def called(call: PageRequest) -> tuple[Offer, inbox.Beside]:
         raise store.unknown("offer", "offer_id")
     async with call.pages.door.begin() as tx:
         offer = await store.call(tx, who.agency, known_id(call, "offer"), who.id)
-        return offer, await inbox.beside(tx, call, offer)
+        known = await inbox.beside(tx, call, offer)
+        case = await access.known(tx, call.pages.door.keys, offer.case_id)
+        spoken = await sections.spoken(tx, case.cipher, offer.case_id, offer.offer_id) if case is not None else {}
+    answers = tuple(msgspec.structs.replace(answer, spoke_to=spoken.get(answer.at, "")) for answer in known.answers)
+    return offer, replace(known, answers=answers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from services.intake.pages.offer import possible
 BODY_LIMIT = 256 * 1024
 """Most bytes of a form: two texts of WORDS_LIMIT Cyrillic letters, six bytes each when encoded, and room."""
 FIELDS = 40
+SPOKE_LIMIT = 100
+"""Most characters of whom a desk spoke to (ours): a name and a service number."""
 SECTION = "f."
 """Begins the name of each field of a section of the case file, so that none collides with one of ours."""
 WRITTEN = ("need.", SECTION)
@@ -40,6 +42,7 @@ class Entered:
     code: str = ""
     target: str = ""
     how: str = ""
+    spoke: str = ""
     texts: Mapping[str, str] = field(default_factory=dict)
     errors: Mapping[str, str] = field(default_factory=dict)
     refusal: str = ""
@@ -78,7 +81,10 @@ def answer(form: Fields, offer: Offer) -> Entered:
             errors["code"] = "error.code"
         errors |= {f"need.{need}": "error.need" for need, text in texts.items() if not text}
         errors |= {f"need.{need}": "error.long" for need, text in texts.items() if len(text) > WORDS_LIMIT}
-    return Entered(word=word, reason=reason, code=code, texts=texts, errors=errors)
+    spoke = form.get("spoke", "").strip()
+    if len(spoke) > SPOKE_LIMIT:
+        errors["spoke"] = "error.long"
+    return Entered(word=word, reason=reason, code=code, spoke=spoke, texts=texts, errors=errors)
 
 
 def instruction(form: Fields, words: tuple[str, ...], choices: Mapping[str, str]) -> Entered:

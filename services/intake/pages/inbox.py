@@ -27,7 +27,7 @@ from services.intake.pages import ask_once as asking
 from services.intake.pages import offer as pages_offer
 from services.intake.pages.after import After
 from services.intake.pages.case_head import Stage
-from services.intake.pages.forms import Entered
+from services.intake.pages.forms import SPOKE_LIMIT, Entered
 from services.intake.pages.page_request import PageRequest, known_id
 from services.intake.pages.writing import view as casefile_view
 
@@ -128,7 +128,8 @@ async def send(call: PageRequest, offer: Offer, entered: Entered, *, via: str) -
         body = act_on_case.answer(entered.word, reason=entered.reason, code=entered.code, texts=dict(entered.texts), via=via)
         key = idempotency.form_digest(door.keys, who.agency, who.id, call.form.get("key", ""))
         async with door.begin() as tx:
-            receipt = await act_on_case.respond(tx, door, Post(agency=who.agency, account=who.id, key=key), offer.offer_id, body)
+            post = Post(agency=who.agency, account=who.id, key=key)
+            receipt = await act_on_case.respond(tx, door, post, offer.offer_id, body, entered.spoke)
     except Rejected as why:
         if why.status == 404:
             raise
@@ -272,11 +273,15 @@ def offer_page(
         guidance=guidance.view(render.policy(), call.pages.door.lists().number, offer.pathway, offer.step, say),
         shown=shown,
         entered=entered or Entered(),
-        errors={field: say(key, count=WORDS_LIMIT, code=entered.refusal if entered else "") for field, key in (errors or {}).items()},
+        errors={
+            field: say(key, count=SPOKE_LIMIT if field == "spoke" else WORDS_LIMIT, code=entered.refusal if entered else "")
+            for field, key in (errors or {}).items()
+        },
         sent=confirmation.became(call.request.query_params, here, visit, say, name, known.answers),
         said=[confirmation.line(answer, known.answers, say, name, visit.now) for answer in known.answers],
         after=known.after,
         key=secrets.token_hex(16),
         action_href=f"{here}/answer",
         words_limit=WORDS_LIMIT,
+        spoke_limit=SPOKE_LIMIT,
     )

@@ -15,7 +15,7 @@ def sizes(browser: Chrome) -> None:
     low = browser.execute_script(
         "return [...document.querySelectorAll("
         "'main a, header a, button, summary, select, textarea, .choice, input:not([type=hidden]):not([type=radio]):not([type=checkbox])')]"
-        ".filter(one => one.getBoundingClientRect().height < 44).map(one => one.outerHTML)"
+        ".filter(one => !one.hidden && one.getBoundingClientRect().height < 44).map(one => one.outerHTML)"
     )
     unlabelled = browser.execute_script(
         "return [...document.querySelectorAll('select, textarea, input:not([type=hidden])')]"

@@ -54,7 +54,7 @@ def leaving(browser: Chrome) -> Iterator[None]:
 
 def word(browser: Chrome, word: str) -> None:
     """The button of one answer."""
-    send(browser, f"form:has(input[name=word][value={word}]) button")
+    send(browser, f"form:has(input[name=word][value={word}]) button:not([disabled]), button[name=word][value={word}]")
 
 
 def text(browser: Chrome, css: str = "main") -> str:
