@@ -68,6 +68,11 @@ async def lookups(made: Line) -> int:
         return int((await tx.execute(LOOKUPS)).scalar_one())
 
 
+def unhurried(said: str) -> list[str]:
+    """The lines of a log without those in which Faust's timers complain of a busy machine."""
+    return [line for line in said.splitlines() if '"where": "mode.timers:' not in line]
+
+
 async def test_neither_metrics_nor_log_tell_when_something_was_said(settings: Settings, tmp_path: Path) -> None:
     real = structs.replace(settings, drill_clock=False)
     async with line(settings) as made, process(real) as oversight:
@@ -84,7 +89,7 @@ async def test_neither_metrics_nor_log_tell_when_something_was_said(settings: Se
         seen.update(await metrics(oversight))
         assert seen == set(before)
         assert all(float(row.split()[-1]) == 0 for row in before if "_created" not in row), before
-        assert oversight.said() == logged, "no line tells of an event"
+        assert unhurried(oversight.said()) == unhurried(logged), "no line tells of an event"
 
 
 def one_by_one(records: list[Record]) -> dict[str, list[Record]]:
