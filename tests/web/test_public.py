@@ -11,10 +11,13 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
+from sqlalchemy import text as sql
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain import events as e
 from referral.runtime.i18n import ENDONYMS
 from services.intake.public import limits, waiting
+from tests.harness.shipped import compiled
 from tests.harness.web import axe
 from tests.harness.web.flood import code_of
 from tests.harness.web.forms import fields, hidden
@@ -204,22 +207,45 @@ def test_staff_refer_as_their_agency_and_it_runs_at_once(world: World) -> None:
     assert (event.agency, event.door) == ("school-drita", e.Door.WEB)
 
 
-HOSTILE = ("<script>alert(1)</script>", "=HYPERLINK(1)", "\u202egnirts", "a\x00b\x1b[31m", "{{ 7*7 }}", "Ђорђе; DROP TABLE x", "ë\r\nX: y")
+PRACTICE = {"sq": "Vetëm për ushtrim.", "sr-Latn": "Samo za vežbu.", "sr-Cyrl": "Само за вежбу.", "en": "For practice only."}
 
 
-def test_what_was_typed_is_only_ever_text(world: World) -> None:
-    world.account("desk", DESK, "sr-Cyrl", desk=True)
-    pages = []
-    with world.client() as visitor, signed_in(world, "desk") as person:
-        for words in HOSTILE:
-            pages.append(visitor.post("/refer", data=opened(visitor) | GIVEN | {"at": "you", "go": "next", "need.happened": words}))
-            code_of(reported(visitor, **{"need.happened": words}))
+def test_a_stack_for_drills_says_that_nobody_comes_and_makes_exercises_alone(database: str, key_files: tuple[Path, Path]) -> None:
+    with World(database, key_files[0], compiled(), drills=True) as world:
+        world.account("teacher", "school-drita", "en")
+        world.account("desk", DESK, "en", desk=True)
+        with world.client() as visitor, signed_in(world, "teacher") as staff, signed_in(world, "desk") as desk:
+            for language, said in PRACTICE.items():
+                visitor.cookies.set("language", language)
+                for path in ("/refer", "/help", "/refer/receipt"):
+                    page = visitor.get(path).text
+                    assert page.index(said) < page.index("<h1>"), (path, language)
+            sent = reported(visitor)
+            assert PRACTICE["en"] in sent.text and code_of(sent)
             task = waits(world, case_of(world))
-            form = fields(person.get(f"/unverified/{task}").text)
-            pages.append(person.post(f"/unverified/{task}/show", data=form))
-    for answer in pages:
-        assert answer.status_code == 200
-        assert not [bad for bad in ("<script", "\u202e", "\x1b", "\x00", "<dd>49</dd>") if bad in answer.text]
+            for path in ("/unverified", f"/unverified/{task}"):
+                assert "Exercise. No real child." in desk.get(path).text, path
+            assert "your agency is its sender" in reported(staff).text
+        assert drills(world) == [True, True]
+
+
+def test_elsewhere_a_report_is_no_exercise(world: World) -> None:
+    with world.client(headers={"Accept-Language": "en"}) as visitor:
+        sent = reported(visitor)
+        assert sent.status_code == 200 and PRACTICE["en"] not in sent.text + visitor.get("/refer").text
+    assert drills(world) == [False]
+
+
+def drills(world: World) -> list[bool]:
+    """Of each case, whether it is an exercise: in the inbox and for whoever is told of it."""
+
+    async def read(tx: AsyncConnection) -> list[bool]:
+        kept = (await tx.execute(sql("SELECT drill FROM intake.casefile ORDER BY opened_at"))).scalars().all()
+        told = (await tx.execute(sql("SELECT drill FROM queue WHERE type = 'referral-submitted.v1' ORDER BY n"))).scalars().all()
+        assert kept == told
+        return list(kept)
+
+    return world.run(read)
 
 
 def test_a_teacher_on_a_phone_and_the_desk_that_confirms(world: World, browser: Chrome, pictures: Path) -> None:

@@ -32,7 +32,7 @@ class Pages:
 
     hashing: limits the passwords that are checked at once.
     patience_s: seconds that a page waits for routing's decision about an answer.
-    by_day: exercises begin by day; False in a stack for drills alone, whose clock may be moved.
+    by_day: exercises begin by day. False in a stack for drills alone, whose clock may be moved: there every page is practice.
     """
 
     door: IntakeContext

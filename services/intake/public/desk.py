@@ -155,6 +155,7 @@ async def _page(
         visit,
         here=where,
         status=status,
+        drill=not call.pages.by_day,
         task=task,
         number=case_number(task.case_id),
         facts=waiting.line(traits, name, say) if task.closed_at is None else "",

@@ -97,8 +97,9 @@ def first_wrong(given: Answers, lists: Lists) -> tuple[str, dict[str, str]]:
     return next(((step, errors) for step in STEPS if (errors := wrong(step, given, lists))), (STEPS[-1], {}))
 
 
-def submission(given: Answers, sender: str = "") -> Submission:
-    """Return the referral of a checked form. sender: name of the agency whose staff refers; empty for the public.
+def submission(given: Answers, sender: str = "", *, drill: bool = False) -> Submission:
+    """Return the referral of a checked form. sender: name of the agency whose staff refers; empty for the public. drill: an exercise, as
+    everything is that is written in a stack for drills alone.
 
     What the sender does not know is empty, or `unknown` where the policy has that word: the desk fills it in before it confirms.
     """
@@ -125,4 +126,4 @@ def submission(given: Answers, sender: str = "") -> Submission:
     }
     kept = {name: {key: value for key, value in content.items() if value} for name, content in file.items()}
     sections = tuple((name, strict_json.canonical(kept[name])) for name in sorted(kept) if kept[name])
-    return Submission(traits=traits, consent=None, case_id=None, drill=False, sections=sections)
+    return Submission(traits=traits, consent=None, case_id=None, drill=drill, sections=sections)

@@ -75,7 +75,8 @@ async def _send(site: Site, call: PageRequest, given: Answers) -> Response:
         return show(call, "full.html", status=503, closed=True, given=given)
     code = receipt.code(door.keys, given.key)
     key = receipt.digest(door.keys, code)
-    posting = Posting(agency=agency, key=key, door=Door.WEB, referral=form.submission(given, _sender(call) if who else ""))
+    referral = form.submission(given, _sender(call) if who else "", drill=not call.pages.by_day)
+    posting = Posting(agency=agency, key=key, door=Door.WEB, referral=referral)
     municipality = posting.referral.traits.found_in
     async with door.stranger() if who is None else door.begin() as tx:
         known = await idempotency.taken(tx, agency, key)

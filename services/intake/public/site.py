@@ -67,5 +67,13 @@ def numbers(call: PageRequest) -> tuple[Number, ...]:
 def show(call: PageRequest, template: str, *, status: int = 200, **values: object) -> Response:
     """Return a page of the public door."""
     return call.pages.render.page(
-        template, call.visit, here=call.request.url.path, status=status, numbers=numbers(call), leave=LEAVE, speak=SPEAK, **values
+        template,
+        call.visit,
+        here=call.request.url.path,
+        status=status,
+        numbers=numbers(call),
+        leave=LEAVE,
+        speak=SPEAK,
+        drill=not call.pages.by_day,
+        **values,
     )

@@ -191,6 +191,7 @@ def _page(
         visit,
         here="/unverified",
         status=status,
+        drill=not call.pages.by_day,
         cards=cards,
         count=sum(len(entry.tasks) for entry in entries),
         number=number,

@@ -19,8 +19,8 @@ INTRODUCTION = """# A story in pictures
 
 A teacher is worried about a girl of her class. These pictures show what every person after her sees, until the auditor proves what
 happened. A test (`tests/web/test_story.py`) walks the whole way on real servers: on a phone 375 pixels wide, in a browser without
-JavaScript. It lets axe judge each page. `make pictures` takes the pictures again. Everybody and everything in them is made up. What each
-act costs stands in [taps and typed characters](reference/taps.md).
+JavaScript. It lets axe judge each page. `make pictures` takes the pictures again. Everybody and everything in them is made up: pages and
+messages say that it is an exercise. What each act costs stands in [taps and typed characters](reference/taps.md).
 """
 TABLE = """# Taps and typed characters
 

@@ -81,9 +81,11 @@ IDENTITY = {
 
 class World:
     """One inbox on one database, served in a thread of its own. Times: µs UTC. notifier: address that it asks who was told; empty: none.
-    proxy: address whose X-Forwarded-For is believed; empty: none."""
+    proxy: address whose X-Forwarded-For is believed; empty: none. drills: its pages are those of a stack for drills alone."""
 
-    def __init__(self, database_url: str, master: Path, policy: Policy, notifier: str = "", proxy: str = "") -> None:
+    def __init__(
+        self, database_url: str, master: Path, policy: Policy, notifier: str = "", proxy: str = "", *, drills: bool = False
+    ) -> None:
         settings = Settings(kafka="", database=database_url, master_key_file=master, instance="web", drill_clock=True)
         self.policy, self.lists, self.url = policy, policy_view.of(policy, 1), ""
         self._loop = asyncio.new_event_loop()
@@ -92,7 +94,7 @@ class World:
         asks = httpx.AsyncClient(base_url=notifier) if notifier else None
         keys = case_keys.read(master)
         self.door = IntakeContext(self._engine, keys, lambda: self.lists, lambda: str(uuid.uuid4()), lambda: 0, KEY, notifier=asks)
-        self._server = http_server.server(Health(), self._app(), proxy=proxy)
+        self._server = http_server.server(Health(), self._app(by_day=not drills), proxy=proxy)
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
     def _here(self, make: Callable[[], T]) -> T:
@@ -101,8 +103,8 @@ class World:
 
         return self._loop.run_until_complete(made())
 
-    def _app(self) -> Starlette:
-        inbox = pages.made(self.door, lambda: self.policy, secure=False, patience_s=0)
+    def _app(self, *, by_day: bool) -> Starlette:
+        inbox = pages.made(self.door, lambda: self.policy, secure=False, patience_s=0, by_day=by_day)
         return self._here(lambda: pages.application([*routes.routes(self.door, None), *public_door.routes(inbox)], inbox))
 
     def _serve(self) -> None:
