@@ -162,5 +162,5 @@ async def _flood(notifier: notifier_stack.Stack, relay: smtp.Relay) -> Noticed:
     knocks, letters = len(notifier_stack.of(await notifier.drain(), KnockSent)), len(relay.letters)
     return {
         "every case": f"has its {people} knocks in the log" if knocks == people * FLOOD else "",
-        "officer": f"is woken {letters / people:.0f} times" if letters <= people * 6 else "",
+        "officer": f"is woken {letters / people:.0f} times" if people <= letters <= people * 6 else "",
     }

@@ -45,7 +45,7 @@ def changed(entries: list[Entry], dice: random.Random) -> list[Entry]:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_there_is_always_a_verdict(seed: int) -> None:
-    dice, log = random.Random(seed), base()
+    dice, log, verdicts = random.Random(seed), base(), 0
     for _ in range(ROUNDS):
         try:
             there = copy(changed(log.entries, dice))
@@ -56,6 +56,8 @@ def test_there_is_always_a_verdict(seed: int) -> None:
         lines = [line for line in selected_lines(book, lambda ids: log.keys, Selection()) if line.idx is not None]
         shown = sum(entry.kind is not Kind.HEARTBEAT for entry in there.entries)
         assert len(lines) == len({line.idx for line in lines}) == shown
+        verdicts += 1
+    assert verdicts >= ROUNDS / 2, "most logs could be read"
 
 
 def test_a_sequence_that_no_case_can_have_is_named_and_not_counted_up_to() -> None:

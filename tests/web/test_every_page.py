@@ -133,6 +133,7 @@ def judged(browser: Chrome, world: World, names: Mapping[str, str], language: st
 async def test_axe_finds_nothing_on_pages_that_nobody_else_judges(measuring: Chrome, agency: Line) -> None:
     names = await scene(agency)
     looks = {route: every[-1:] for route, every in LOOKS.items() if new(route)}
+    assert len(looks) > 15, "there is something to judge"
     assert await asyncio.to_thread(judged, measuring, agency.world, names, "sq", looks) == {}
 
 
