@@ -35,9 +35,10 @@ CROWD_IN_ALL = 120
 FOR_ONE_MUNICIPALITY = 100
 """Referrals for one municipality in an hour (P): four pages of the desk's list. A flood reaches it from dozens of places; the others stay
 open."""
+STORED = 36_000
+"""Most bytes of the database that one of them takes: 33,000 measured (tests/integration/line/test_public_flood.py), and a tenth more."""
 IN_ALL = 600
-"""Referrals in an hour (P): hundreds of places together reach it. Each takes 33 kB of the database (measured), so half a gigabyte
-a day at most."""
+"""Referrals in an hour (P): hundreds of places together reach it. With STORED that is half a gigabyte a day at most."""
 REFUSED = Counter("referral_public_refused", "Reports of the public page that were above a limit and were not stored.")
 # Worry when it grows: somebody floods the page, and whoever shares the sender's network is told to telephone.
 
