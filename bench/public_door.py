@@ -25,7 +25,8 @@ ONES, PAIRS, AT_ONCE, BUSY = 500, 200, 8, 16
 """Requests one after another; pairs of codes whose times are compared, so many at once; connections of the flood."""
 REFERRED = 60
 """Pairs of reports whose times are compared, one after another (two comparisons): no limit of the page is reached."""
-REPORTS = 3_000
+REPORTS, LOOKS = 3_000, 100
+"""Reports that wait at the desk, and looks at its pages with each number of them: of a hundred, p99 is the last but one."""
 DESK = "desk-prizren"
 Answer = tuple[float, int, bytes]
 """Seconds, status and body."""
@@ -208,20 +209,19 @@ async def _desk(made: Stack, page: Page) -> AsyncIterator[Row]:
     cookie = await asyncio.to_thread(_signed_in, made.url("intake"), people.of(DESK)[0].login, people.password)
     line = Line(made.url("intake"))
     asked = {path: f"GET {path} HTTP/1.1\r\nHost: h\r\nCookie: {cookie}\r\n\r\n".encode() for path in ("/inbox", "/unverified")}
-    few = {path: [await line.ask(request) for _ in range(50)] for path, request in asked.items()}
+    few = {path: [await line.ask(request) for _ in range(LOOKS)] for path, request in asked.items()}
     busy = [asyncio.create_task(_many(Line(made.url("intake")), (page.report("203.0.113.7") for _ in range(400)))) for _ in range(BUSY)]
-    flooded = [await line.ask(asked["/unverified"]) for _ in range(50)]
+    flooded = [await line.ask(asked["/unverified"]) for _ in range(LOOKS)]
     await asyncio.gather(*busy)
     yield _ratio(f"a desk's list while {BUSY} connections flood the page, p50", flooded, few["/unverified"], 0.5, "without a flood")
     yield _ratio(f"a desk's list while {BUSY} connections flood the page, p99", flooded, few["/unverified"], 0.99, "without a flood")
     say(f"{REPORTS} reports wait at one desk")
     await _wait(made)
-    health = [await line.ask(HEALTH) for _ in range(ONES)]
     for path, request in asked.items():
-        many = [await line.ask(request) for _ in range(30)]
+        many = [await line.ask(request) for _ in range(LOOKS)]
         assert {status for _, status, _ in many} == {200}
         yield _ratio(f"{path} of a desk with {REPORTS:,} reports, p50", many, few[path], 0.5, "with none")
-        yield _ratio(f"{path} of a desk with {REPORTS:,} reports, p99", many, health, 0.99, "GET /healthz")
+        yield _ratio(f"{path} of a desk with {REPORTS:,} reports, p99", many, few[path], 0.99, "with none")
         yield Row(
             name=f"  its size, {path}", value=len(many[0][2]) / 1000, unit="kB", reference=len(few[path][0][2]) / 1000, against="with none"
         )
