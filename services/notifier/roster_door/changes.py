@@ -187,6 +187,7 @@ async def _take_over(desk: Desk, act: TakeOver) -> Done:
     _at_rung(desk.person(act.account), act.rung)
     agency = desk.change.agency
     relieved, until = handed_over(desk.known, agency, act.rung, act.account, desk.now)
+    _is_there(desk, act.account, desk.now, until)
     for giver in relieved:
         await changes.stand_in(desk.tx, agency=agency, rung=act.rung, giver=giver, taker=act.account, starts=desk.now, ends=until)
     if not relieved:
@@ -218,6 +219,7 @@ async def _answer(desk: Desk, act: AnswerSwap) -> None:
         if row.ends <= desk.now or not holds(desk.known, desk.change.agency, row.rung, row.giver, starts, row.ends):
             raise Rejected("not-theirs", "swap", "these hours are no longer this person's")
         _at_rung(desk.person(row.taker, "taker"), row.rung)
+        _is_there(desk, row.taker, starts, row.ends)
         await changes.stand_in(
             desk.tx, agency=desk.change.agency, rung=row.rung, giver=row.giver, taker=row.taker, starts=starts, ends=row.ends
         )
@@ -229,6 +231,12 @@ def _at_rung(person: Person, rung: str) -> None:
         raise Rejected("other-rung", "rung", "this person is not registered for this rung")
     if person.disabled:
         raise Rejected("disabled", "account", "this person is switched off")
+
+
+def _is_there(desk: Desk, account: str, starts: int, ends: int) -> None:
+    """Raise Rejected where somebody would take hours of an absence: no shift counts in it, and nobody would be on duty."""
+    if any(one.account == account and one.starts < ends and starts < one.ends for one in desk.known.absences):
+        raise Rejected("absent", "account", "this person is written down as absent in these hours: end the absence first")
 
 
 def _day(written: str) -> date | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -113,8 +114,6 @@ async def test_a_swap_changes_its_hours_once_the_colleague_takes_them(agency: Li
     def offer() -> tuple[int, int]:
         with signed_in(agency.world, "giver") as person:
             page = person.get("/me/swap").text
-            import re
-
             shifts = re.findall(rf'value="({DUTY} (\d+) (\d+))"', page)
             value, starts, ends = next(one for one in shifts if local(int(one[1])).date() == tomorrow)
             done = send(person, "/me/swap", shift=value, taker=taker)
@@ -129,12 +128,15 @@ async def test_a_swap_changes_its_hours_once_the_colleague_takes_them(agency: Li
         with signed_in(agency.world, "taker") as person, signed_in(agency.world, "third") as third:
             page = person.get("/me").text
             assert "giver asks you to take this shift" in page
-            import re
-
             swap = re.findall(r'name="swap" value="([0-9a-f]+)"', page)[0]
             assert "take this shift" not in third.get("/me").text
             theirs, never = (send(third, "/me", "/me/answer", swap=id, word="TAKEN") for id in (swap, "0" * len(swap)))
             assert theirs.status_code == never.status_code == 409, "a swap of others is answered as one that never was"
+            send(person, "/agency/absence", begins=wall(starts + HOUR), ends=wall(starts + 2 * HOUR))
+            absent = send(person, "/me", "/me/answer", swap=swap, word="TAKEN")
+            assert absent.status_code == 422 and "absent in these hours" in absent.text
+            number = re.findall(r'href="/agency/end/absence/(\d+)"', person.get("/me").text)[0]
+            send(person, f"/agency/end/absence/{number}")
             assert "The shift is yours now." in send(person, "/me", "/me/answer", swap=swap, word="TAKEN").text
             late = send(person, "/me", "/me/answer", swap=swap, word="REFUSED")
             assert late.status_code == 409 and "was answered before" in late.text
@@ -142,7 +144,7 @@ async def test_a_swap_changes_its_hours_once_the_colleague_takes_them(agency: Li
     await asyncio.to_thread(answer)
     assert [await there(agency, at) for at in (starts - 1, starts, ends - 1, ends)] == [[taker]] * 4
     assert await there(agency, starts - 1 - 12 * HOUR) == [giver] == await there(agency, ends + 12 * HOUR)
-    (change,) = (await logged(agency))[before:]
+    change = (await logged(agency))[-1]
     assert {(row.part, row.account) for row in change.rows} == {("given", giver), ("single", taker)} and change.changed_by == taker
     (note,) = await agency.notifier.rows("SELECT account, kind, channel FROM notifier.note")
     assert tuple(note) == (taker, "swap", "email")
@@ -160,6 +162,12 @@ async def test_i_take_over_now_until_the_shift_ends(agency: Line) -> None:
             assert other.get(f"/me/takeover?rung={DUTY}").status_code == 404, "not registered there"
             page = person.get(f"/me/takeover?rung={DUTY}").text
             assert "On duty now: first." in page
+            away = {"begins": wall(now - HOUR), "ends": wall(now + 6 * HOUR)}
+            assert "The absence is added." in send(person, "/agency/absence", **away).text
+            refused = send(person, f"/me/takeover?rung={DUTY}", rung=DUTY)
+            assert refused.status_code == 422 and "absent in these hours" in refused.text
+            number = re.findall(r'href="/agency/end/absence/(\d+)"', person.get("/me").text)[0]
+            assert send(person, f"/agency/end/absence/{number}").status_code == 200
             assert "You are on duty now." in send(person, f"/me/takeover?rung={DUTY}", rung=DUTY).text
 
     await asyncio.to_thread(take)
