@@ -197,7 +197,8 @@ class Moves(Sends):
             assert before is not None and after is not None
             states = {o.offer_id: o.state for o in open_offers(before)}
             assert {o.state for o in open_offers(after) if o.state != states.get(o.offer_id, "OFFERED")} <= {"ACKNOWLEDGED"}
-            assert offer.how or offer.offer_id in {o.offer_id for o in open_offers(after)}
+            lapsed = {e_.why.rule for e_ in self.log[-1][3] if isinstance(e_, e.OfferClosed)} <= {"consent-withdrawn"}
+            assert offer.how or offer.offer_id in {o.offer_id for o in open_offers(after)} or lapsed, "but time has ended a consent"
 
     @rule(who=st.sampled_from(CASES), pick=chosen, kind=st.sampled_from(["AGENCY", "STAFF", "RELATION"]))
     def exclude(self, who: str, pick: int, kind: str) -> None:

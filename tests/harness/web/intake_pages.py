@@ -85,8 +85,8 @@ NO_PAGE = {
 """Routes without a page of their own, each with the reason. A GET of a path that takes a form leads back to its page."""
 
 ANSWER = "form[action$='/answer']"
-ONE = "form[action$='/answer']:has(input[value={}]) button"
-ORDER = "form[action$='/instruct']:has(input[value={}]) button"
+ONE = "form[action$='/answer']:has(input[value={}]) button:not([disabled])"
+ORDER = "form[action$='/instruct']:has(input[value={}]) button:not([disabled])"
 NEXT, SUBMIT = "button[value=next]", "main form button.first"
 CHANGES = ("consent", "keep-away", "age", "place")
 REFER: tuple[Act, ...] = (
