@@ -71,6 +71,34 @@ async def desk_offers_since(tx: AsyncConnection, desk: str, account: str, since:
     return tuple(_offer(row) for row in await rows(tx, sql, {"agency": desk, "account": account, "since": since}))
 
 
+async def notices(tx: AsyncConnection, agency: str, account: str, role: str, most: int) -> tuple[Offer, ...]:
+    """Return the newest notice in a role to an agency about each case that is open, the newest first. most: rows at most."""
+    notice = "{0}.agency = :agency AND {0}.role = :role AND {0}.kind = 'NOTIFY' AND {0}.state <> 'CANCELLED'"
+    sql = (
+        f"SELECT {_OFFER} FROM intake.offer o WHERE {notice.format('o')} AND {_MAY} AND {_THIS_ONE_MAY} "
+        "AND EXISTS (SELECT FROM intake.casefile c WHERE c.case_id = o.case_id AND c.closed_at IS NULL) "
+        f"AND NOT EXISTS (SELECT FROM intake.offer n WHERE n.case_id = o.case_id AND {notice.format('n')} "
+        "AND (n.opened_at > o.opened_at OR (n.opened_at = o.opened_at AND n.offer_id < o.offer_id))) "
+        "ORDER BY opened_at DESC, offer_id LIMIT :most"
+    )
+    return tuple(_offer(row) for row in await rows(tx, sql, {"agency": agency, "account": account, "role": role, "most": most}))
+
+
+async def offers_of(tx: AsyncConnection, agency: str, account: str, cases: Iterable[str]) -> tuple[Offer, ...]:
+    """Return all offers of an agency in some cases, the newest first."""
+    sql = (
+        f"SELECT {_OFFER} FROM intake.offer o WHERE agency = :agency AND case_id = ANY(:cases) AND {_MAY} AND {_THIS_ONE_MAY} "
+        "ORDER BY opened_at DESC, offer_id"
+    )
+    return tuple(_offer(row) for row in await rows(tx, sql, {"agency": agency, "account": account, "cases": sorted(cases)}))
+
+
+async def cases_of(tx: AsyncConnection, agency: str) -> frozenset[str]:
+    """Return every case of which an agency ever had an offer: ids alone, to find one by its number. `offers_of` says what may be seen."""
+    sql = "SELECT DISTINCT case_id FROM intake.offer WHERE agency = :agency"
+    return frozenset(row.case_id for row in await rows(tx, sql, {"agency": agency}))
+
+
 async def offer(tx: AsyncConnection, agency: str, offer_id: str, account: str | None = None) -> Offer:
     """Return an offer that the agency holds or ever held. Rejected 404: no such offer, another agency's, or the case excludes the agency
     or this person."""

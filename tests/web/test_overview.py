@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from selenium.webdriver import Chrome
+from sqlalchemy import text as sql
 
 from referral.domain.case_number import case_number
 from referral.domain.events import OfferKind, Reach, SectionDisclosed
@@ -16,6 +17,13 @@ from tests.harness.web.world import MINUTE, World, accepted, signed_in
 
 NOTICE: dict[str, Any] = {"kind": OfferKind.NOTIFY, "role": "child-rights-coordinator", "words": ("ACKNOWLEDGE",), "shows": ()}
 POLICE, DESK, COORDINATOR, ADVOCATE = "police-prizren", "desk-prizren", "coordinator-prizren", "advocate-prizren"
+
+
+def aged(world: World, offer: str) -> None:
+    """An offer that began a hundred days ago, and has ended."""
+    at = world.now() - 100 * 24 * 60 * MINUTE
+    values = {"id": offer, "at": at}
+    world.run(lambda tx: tx.execute(sql("UPDATE intake.offer SET opened_at = :at, closed_at = :at WHERE offer_id = :id"), values))
 
 
 def test_a_case_is_found_by_the_number_that_somebody_reads_out(world: World) -> None:
@@ -36,6 +44,9 @@ def test_a_case_is_found_by_the_number_that_somebody_reads_out(world: World) -> 
         hidden = stranger.post("/overview/find", data=theirs | {"number": number})
         never = stranger.post("/overview/find", data=theirs | {"number": case_number("no case")})
         assert hidden.status_code == never.status_code == 404 and "no case with this number" in hidden.text
+        aged(world, offer)
+        assert number not in person.get("/overview").text, "ended before the last 90 days"
+        assert person.post("/overview/find", data=form | {"number": number}).headers["location"] == f"/offers/{offer}", "and still found"
         second = world.offer(case, POLICE, "risk")
         both = person.post("/overview/find", data=form | {"number": number}).text
         assert all(f'href="/offers/{one}"' in both for one in (offer, second))
@@ -66,14 +77,19 @@ def test_a_coordinator_sees_how_far_each_case_is_and_each_reading_is_recorded(wo
     world.offer(case, POLICE, "duty-record", track_id=run, **NOTICE | {"role": "police-thbs"})
     support = world.offer(case, ADVOCATE, "support", track_id=run)
     world.say(case, accepted(support, world.now() + 90 * MINUTE))
+    ended = world.case("prizren")
+    aged(world, notice)  # of a case that goes on
+    aged(world, world.offer(ended, COORDINATOR, "coordinator", track_id=world.track(ended), **NOTICE))
+    world.run(lambda tx: tx.execute(sql("UPDATE intake.casefile SET closed_at = 1 WHERE case_id = :case"), {"case": ended}))
     with signed_in(world, "coordinator") as person:
         before = person.get("/overview").text
-        assert "Advocate" not in before and not [e for e in world.queued() if isinstance(e, SectionDisclosed)]
+        assert "/overview/progress" in before and "Advocate" not in before
+        assert not [e for e in world.queued() if isinstance(e, SectionDisclosed)]
         page = person.post("/overview/progress", data=fields(before)).text
     with signed_in(world, "told") as police:  # told that there is a case, not how each step of it goes
         own = police.get("/overview").text
         assert "/overview/progress" not in own and case_number(case) not in police.post("/overview/progress", data=fields(own)).text
-    assert case_number(case) in page and case_number(other) not in page
+    assert case_number(case) in page and case_number(other) not in page and case_number(ended) not in page
     assert "Advocate and social worker: accepted" in page and "(example)" not in re.sub(r"<header>.*?</header>", "", page, flags=re.S)
     [read] = [event for event in world.queued() if isinstance(event, SectionDisclosed)]
     assert (read.offer_id, read.agency, read.by, read.section, read.basis) == (notice, COORDINATOR, account, "progress", "notice")
