@@ -16,6 +16,9 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY = 24 * 60
 """Minutes of a day."""
 WEEK = 7 * DAY
+FIRST, LAST = date(2000, 1, 1), date(2099, 12, 31)
+"""First and last day that a rota may name (ours): nobody plans beyond them, so another year is a slip. Near the ends of the calendar, the
+years 1 and 9999, time zones cannot be computed: one such shift would stop whoever asks who is on duty."""
 HINT = (
     "write `mon-fri 20:00-08:00`, `mon,wed 08:00-16:00`, `daily 00:00-24:00`, `fri 16:00-mon 08:00` or `2026-12-24 20:00/2026-12-25 08:00`"
 )
@@ -73,17 +76,28 @@ def between(begin: str, end: str) -> Single:
 
 
 def moment(written: str) -> int:
-    """Parse a moment to µs UTC. Without an offset it is the wall clock in Belgrade; a time that occurs twice means the first."""
+    """Parse a moment to µs UTC. Without an offset it is the wall clock in Belgrade; a time that occurs twice means the first.
+
+    Rejected: malformed, skipped by the clocks, or too far.
+    """
     try:
         when = datetime.fromisoformat(written.strip().upper())
     except ValueError:
         raise Rejected("malformed", "moment", "write 2026-12-24 20:00 or 2026-12-24T20:00:00+01:00") from None
+    planned(when.date(), "moment")
     if when.tzinfo is None:
         local = when.replace(tzinfo=LOCAL)
         if local.astimezone(UTC).astimezone(LOCAL).replace(tzinfo=None) != when:
             raise Rejected("no-such-time", "moment", "the clocks skip this time in that night; write one hour later")
         when = local
     return round(when.timestamp()) * 1_000_000
+
+
+def planned(day: date, where: str) -> date:
+    """Return a day unchanged. Rejected: it lies outside FIRST and LAST."""
+    if not FIRST <= day <= LAST:
+        raise Rejected("too-far", where, f"name a day from {FIRST.year} to {LAST.year}; leave the last day empty for a rota without an end")
+    return day
 
 
 def _days(written: str) -> list[int]:

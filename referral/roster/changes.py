@@ -177,8 +177,11 @@ async def add_shift(
 ) -> int:
     """Put a person on duty and return the number of shifts; a repeated shift counts once.
 
-    written: a shift as `rota.parse` reads it. Rejected: no such person, or not a shift.
+    written: a shift as `rota.parse` reads it. Rejected: no such person, not a shift, or a day that is too far.
     """
+    for where, day in (("since", since), ("until", until)):
+        if day is not None:
+            rota.planned(day, where)
     who = {"account": account_id(account), "agency": await agency_of(tx, account), "rung": rung}
     shift = rota.parse(written)
     if isinstance(shift, Single):

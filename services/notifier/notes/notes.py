@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.runtime.keys.case_keys import Keys
 from services.notifier.duty import SECOND, Person
 
-MOST = {"code": 5, "test": 10}
-"""Notes of a kind to one person in an hour (P): SMS cost, and a stranger's number must not be flooded."""
+MOST = {"code": 5, "test": 10, "swap": 10}
+"""Notes of a kind to one person in an hour (P): SMS cost, and neither a stranger's number nor a colleague's mailbox must be flooded."""
 HOUR_US = 3600 * SECOND
 WRITTEN = ("email", "sms")
 """Channels for what a person reads, the quiet one first."""

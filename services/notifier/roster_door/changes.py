@@ -40,7 +40,7 @@ from services.notifier.duty import Person, Roster
 from services.notifier.notes import notes
 from services.notifier.roster_door import addresses
 from services.notifier.roster_door.hours import handed_over, holds
-from services.notifier.roster_door.overview import VERSION
+from services.notifier.roster_door.overview import LONGEST, VERSION
 from services.notifier.roster_door.permission import may
 
 _KNOWN = text("SELECT digest, answer FROM act WHERE key = :key")
@@ -123,7 +123,7 @@ async def _act(desk: Desk) -> Done | Refused:
         case AddShift() as act:
             desk.allow()
             _at_rung(desk.person(act.account), act.rung)
-            since, until = _day(act.since), _day(act.until)
+            since, until = _day(act.since, "since"), _day(act.until, "until")
             if since is not None and until is not None and until < since:
                 raise Rejected("backwards", "until", "the last day must not lie before the first")
             await changes.add_shift(tx, account=act.account, rung=act.rung, written=act.written, since=since, until=until)
@@ -200,11 +200,13 @@ async def _propose(desk: Desk, act: OfferSwap) -> None:
     _at_rung(taker, act.rung)
     if giver.account == taker.account:
         raise Rejected("same", "taker", "choose a colleague")
-    if act.ends <= desk.now or not holds(desk.known, desk.change.agency, act.rung, act.giver, max(act.starts, desk.now), act.ends):
+    near = desk.now < act.ends <= desk.now + LONGEST  # later hours have no wall clock at some point, and nobody sees them on a page
+    if not near or not holds(desk.known, desk.change.agency, act.rung, act.giver, max(act.starts, desk.now), act.ends):
         raise Rejected("not-theirs", "starts", "these hours are no longer this person's")
     values = {"id": desk.change.key, "agency": desk.change.agency, "rung": act.rung, "giver": act.giver, "taker": act.taker}
     await desk.tx.execute(_PROPOSE, {**values, "starts": act.starts, "ends": act.ends})
-    await notes.tell(desk.tx, taker, "swap")
+    if await notes.may_send(desk.tx, taker.account, "swap", desk.now):  # above that the page alone says it
+        await notes.tell(desk.tx, taker, "swap")
 
 
 async def _answer(desk: Desk, act: AnswerSwap) -> None:
@@ -239,8 +241,8 @@ def _is_there(desk: Desk, account: str, starts: int, ends: int) -> None:
         raise Rejected("absent", "account", "this person is written down as absent in these hours: end the absence first")
 
 
-def _day(written: str) -> date | None:
+def _day(written: str, where: str) -> date | None:
     try:
         return date.fromisoformat(written) if written else None
     except ValueError:
-        raise Rejected("malformed", "since", "write 2026-12-01") from None
+        raise Rejected("malformed", where, "write 2026-12-01") from None

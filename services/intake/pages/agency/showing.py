@@ -11,9 +11,18 @@ from referral.wire.roster import Overview, Refused
 from services.intake.pages.agency import asking
 from services.intake.pages.page_request import PageRequest
 
-_FIELDS = {"account": "account", "rung": "rung", "until": "until", "since": "since", "taker": "taker", "address": "address", "code": "code"}
-"""Field of the notifier → field of the form. All others are explained at the top."""
-_TIMES = ("backwards", "malformed", "no-such-time")
+_FIELDS = {
+    "account": "account",
+    "rung": "rung",
+    "until": "until",
+    "since": "since",
+    "taker": "taker",
+    "starts": "shift",
+    "address": "address",
+    "code": "code",
+}
+"""Field of the notifier → field of the form. A time without one of these is explained at `time`, all others at the top."""
+_TIMES = ("backwards", "malformed", "no-such-time", "too-far")
 """Refusals about the time that was written."""
 
 
@@ -53,7 +62,7 @@ def away(call: PageRequest, title: str) -> Response:
 
 def refused(why: Refused) -> dict[str, str]:
     """Return field → key of words.yaml for what the notifier refused."""
-    field = "time" if why.code in _TIMES else "top" if why.code in ("stale", "away") else _FIELDS.get(why.where, "top")
+    field = _FIELDS.get(why.where, "time" if why.code in _TIMES else "top")
     return {field: f"error.{why.code}"}
 
 
