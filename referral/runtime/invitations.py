@@ -1,10 +1,11 @@
-"""Codes of invitations, and the addresses of calendar feeds: random, shown once, stored as a digest. Pure but for chance."""
+"""Codes of invitations: random, read aloud, shown once, stored as a digest. Pure but for chance."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
+
+from referral.runtime import random_secret
 
 VALID_US = 72 * 3600 * 1_000_000
 """Time for which an invitation may be used (P): a weekend."""
@@ -23,19 +24,4 @@ def code() -> str:
 
 def digest(typed: str) -> bytes:
     """Return the digest of a code as a person types it: without regard to case, spaces, hyphens, and letters that are misread."""
-    return hashlib.sha256(re.sub(r"[\s-]", "", typed).upper().translate(_MISREAD).encode()).digest()
-
-
-def nobody() -> str:
-    """Return a password that nobody knows, for an account whose owner has set none yet."""
-    return secrets.token_urlsafe(32)
-
-
-def secret() -> str:
-    """Return a new secret part of an address: 256 random bits."""
-    return secrets.token_urlsafe(32)
-
-
-def secret_digest(secret: str) -> bytes:
-    """Return the digest of a secret part of an address."""
-    return hashlib.sha256(secret.encode()).digest()
+    return random_secret.digest(re.sub(r"[\s-]", "", typed).upper().translate(_MISREAD))

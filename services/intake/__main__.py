@@ -92,12 +92,12 @@ def _agencies(door: IntakeContext) -> frozenset[str] | None:
 
 
 def application(
-    door: IntakeContext, in_force: PolicyInForce, private: X25519PrivateKey | None, *, secure: bool, by_day: bool = True
+    door: IntakeContext, in_force: PolicyInForce, private: X25519PrivateKey | None, *, secure: bool, by_day: bool, inbox_url: str
 ) -> Starlette:
-    """Return the HTTP application: the agencies' API and the staff inbox. secure: people reach the pages over https. by_day: as `Pages`."""
+    """Return the HTTP application: the agencies' API and the staff inbox. secure: people reach the pages over https. Others as `Pages`."""
     public = private.public_key().public_bytes_raw() if private else None
     routes = [*api.routes(door, public), *person_routes.routes(door)]
-    inbox = pages.made(door, lambda: in_force.policy, secure=secure, by_day=by_day)
+    inbox = pages.made(door, lambda: in_force.policy, secure=secure, by_day=by_day, inbox_url=inbox_url)
     return pages.application([*routes, *public_door.routes(inbox)], inbox)
 
 
@@ -115,7 +115,7 @@ async def main(settings: Settings) -> None:
     door = IntakeContext(engine, keys, lambda: in_force.lists, new_id, seconds, own, log, authority, notifier=notifier)
     destroying = ErasureWorker(door, settings)
     secure, by_day = settings.is_secure(settings.inbox_url), not settings.drill_clock
-    app = destroying.gate(application(door, in_force, private, secure=secure, by_day=by_day))
+    app = destroying.gate(application(door, in_force, private, secure=secure, by_day=by_day, inbox_url=settings.inbox_url))
     try:
         background = (followed.run, in_force.follow, destroying.run, ReceiptCheck(door).run)
         await run(service(door, private, destroying.not_ready), app=app, background=background, settings=settings)

@@ -14,8 +14,9 @@ from referral.cli import console
 from referral.cli.admin import ladder
 from referral.cli.connection import run
 from referral.errors import Rejected
-from referral.roster import changes, log
-from referral.runtime import invitations, passwords, settings
+from referral.roster import accounts, changes, log
+from referral.roster.accounts import Made
+from referral.runtime import invitations, passwords, random_secret, settings
 from referral.runtime.keys import case_keys
 from referral.runtime.postgres import clock
 
@@ -26,10 +27,13 @@ _ADD = text(
     "INSERT INTO intake.account (id, login, password, agency, language, desk, head, disabled, created_at) "
     "VALUES (:id, :login, :password, :agency, :language, :desk, :head, false, :at) ON CONFLICT (login) DO NOTHING RETURNING 1"
 )
-_INVITE = text("INSERT INTO intake.invitation (account_id, digest, invited_by, at) VALUES (:id, :digest, :by, :at)")
+_INVITE = text("INSERT INTO intake.invitation (account_id, digest, at) VALUES (:id, :digest, :at)")
 _PASSWORD = text("UPDATE intake.account SET password = :password WHERE login = :login RETURNING id")
 _DISABLE = text("UPDATE intake.account SET disabled = :disabled WHERE login = :login RETURNING id")
+_AGENCY = text("SELECT agency FROM intake.account WHERE id = :id")
 _END = text("DELETE FROM intake.session WHERE account_id = :id")
+_END_FEED = text("DELETE FROM intake.feed WHERE account_id = :id")
+_END_CODE = text("UPDATE intake.invitation SET at = 0 WHERE account_id = :id")
 _LIST = text(
     "SELECT id, login, agency, language, desk, disabled FROM intake.account "
     "WHERE CAST(:agency AS text) IS NULL OR agency = :agency ORDER BY agency, login"
@@ -63,18 +67,20 @@ def add_command(
         raise Rejected("incomplete", "--rung", "give --email and --rung together, or neither")
     rungs = ladder.rungs(found, ladder.agency(found, agency), rung or ())
     values = {"id": str(uuid.uuid4()), "login": login, "agency": agency, "language": language, "desk": desk, "head": head}  # noqa: TID251
-    values["password"] = passwords.hashed(invitations.nobody()) if invite else _password(from_input)
+    values["password"] = passwords.hashed(random_secret.made()) if invite else _password(from_input)
     code = invitations.code() if invite else ""
 
     async def work(tx: AsyncConnection) -> bool:
         now = await clock.now(tx)
         made = (await tx.execute(_ADD, {**values, "at": now})).scalar() is not None
         if made and invite:
-            await tx.execute(_INVITE, {"id": values["id"], "digest": invitations.digest(code), "by": log.operator(), "at": now})
+            await tx.execute(_INVITE, {"id": values["id"], "digest": invitations.digest(code), "at": now})
         if made and email is not None:
             async with log.change(tx, found):
                 box = case_keys.read(found.master_key_file)
                 await changes.add_person(tx, box, account=str(values["id"]), agency=agency, rungs=rungs, email=email)
+        for word in (Made.INVITED if invite else Made.ADDED, *((Made.HEAD,) if head else ())) if made else ():
+            await _log(tx, found, str(values["id"]), agency, word)
         return made
 
     if not run(found, work):
@@ -102,6 +108,8 @@ def password_command(login: Login, from_input: FromInput = False) -> int:
 
 def disable_command(login: Login) -> int:
     """Disable an account: nobody can sign in with it, its open sessions end at once, and its owner is not knocked.
+
+    The address of its calendar and the code of its invitation are worth nothing any more, also after `enable`.
 
     Exit 0 done, 1 no such account, 2 the database is down.
 
@@ -148,14 +156,24 @@ def _changed(found: settings.Settings, sql: Any, values: dict[str, object], what
         if account is not None:
             await tx.execute(_END, {"id": account})
         if account is not None and "disabled" in values:
+            for statement in (_END_FEED, _END_CODE):
+                await tx.execute(statement, {"id": account})
             async with log.change(tx, found):
                 await changes.set_disabled(tx, str(account), bool(values["disabled"]))
+            agency = (await tx.execute(_AGENCY, {"id": account})).scalar_one()
+            await _log(tx, found, str(account), agency, Made.OFF if values["disabled"] else Made.ON)
         return account is not None
 
     if not run(found, work):
         raise Rejected("unknown-login", "login", "no account has this login; see `referral staff list`")
     console.console.print(f"{values['login']} {what}")
     return 0
+
+
+async def _log(tx: AsyncConnection, found: settings.Settings, account: str, agency: str, made: Made) -> None:
+    keys = case_keys.read(found.master_key_file)
+    by = log.pseudonym(keys, log.operator())
+    await accounts.log(tx, keys, agency=agency, account=account, made=made, by=by, drill=found.drill_clock)
 
 
 def _password(from_input: bool) -> str:

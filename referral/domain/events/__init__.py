@@ -6,6 +6,7 @@ from referral.domain.events.oversight_feed import FigureReleased
 from referral.domain.events.oversight_feed import Mark
 from referral.domain.events.oversight_feed import ReleaseMade
 from referral.domain.events.oversight_feed import Unit
+from referral.domain.events.referral_intake import AccountChanged
 from referral.domain.events.referral_intake import ActorExcluded
 from referral.domain.events.referral_intake import ActorKind
 from referral.domain.events.referral_intake import AnswerWithdrawn
@@ -82,6 +83,7 @@ from referral.domain.events.shared import Traits
 from referral.domain.events.shared import Why
 
 EVENTS = {
+    AccountChanged.TYPE: AccountChanged,
     ActorExcluded.TYPE: ActorExcluded,
     AnswerWithdrawn.TYPE: AnswerWithdrawn,
     CaseChanged.TYPE: CaseChanged,
@@ -133,6 +135,7 @@ EVENTS = {
 }
 
 __all__ = [
+    "AccountChanged",
     "ActorExcluded",
     "ActorKind",
     "AnswerWithdrawn",

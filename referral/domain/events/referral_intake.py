@@ -9,6 +9,25 @@ from referral.domain.events.shared import Claim, Consent, Signed, Traits
 from referral.domain.value import Value
 
 
+class AccountChanged(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Somebody changed who may sign in for an agency, or who is a head of it. Belongs to no case: its records stand under the id of the roster's book."""
+
+    TYPE: ClassVar[str] = "account-changed.v1"
+    TOPIC: ClassVar[str] = "referral-intake"
+    IDS: ClassVar[tuple[str, ...]] = ("account", "changed_by",)
+
+    at: int
+    """When."""
+    agency: str
+    """The agency of the account."""
+    account: str
+    """The inbox account that was changed."""
+    change: str
+    """What was done: added, invited, head, no-head, off or on."""
+    changed_by: str
+    """Account of the head who did it (version 4), or pseudonym of the operator (version 5), as in roster-changed."""
+
+
 class ActorKind(StrEnum):
     """What is excluded."""
 

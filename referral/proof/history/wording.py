@@ -229,8 +229,27 @@ def _roster(b: Any, _: Names) -> str:
         for row in b.rows
     )
     thrown = (f"{b.thrown_away} waiting knocks are thrown away",) if b.thrown_away else ()
+    return f"{_changer(b)} changes the roster: {'; '.join((*rows, *thrown))}"
+
+
+ACCOUNT = {
+    "added": "adds account {}",
+    "invited": "invites account {}",
+    "head": "makes account {} a head",
+    "no-head": "makes account {} no head any more",
+    "off": "switches account {} off",
+    "on": "switches account {} on",
+}
+"""Change of an account → its words, in English like the roster's."""
+
+
+def _account(b: Any, _: Names) -> str:
+    return f"{_changer(b)} {ACCOUNT.get(b.change, b.change + ': account {}').format(short(b.account))} at {b.agency}"
+
+
+def _changer(b: Any) -> str:
     who = "account" if UUID(b.changed_by).version == 4 else "operator"  # an operator's is a digest, version 5
-    return f"{who} {short(b.changed_by)} changes the roster: {'; '.join((*rows, *thrown))}"
+    return f"{who} {short(b.changed_by)}"
 
 
 WORDINGS: dict[type, Callable[[Any, Names], str]] = {
@@ -277,6 +296,7 @@ WORDINGS: dict[type, Callable[[Any, Names], str]] = {
     ),
     e.RungFailed: lambda b, n: n.say("event.unreached", to=_knock(b, n), reason=b.reason),
     e.RosterChanged: _roster,
+    e.AccountChanged: _account,
     e.RungReached: lambda b, n: n.say("event.reached", to=_knock(b, n)),
     e.CaseClosed: lambda b, n: n.say("event.case.closed", outcome=b.outcome),
 }

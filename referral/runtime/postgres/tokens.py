@@ -1,13 +1,11 @@
 """Registries of bearer tokens, one table for each kind of holder: agencies, auditors, readers of oversight.
 
-A table stores the SHA-256 of a token, never the token: 256 random bits need no slow hash. An ended token keeps its row.
+A table stores the digest of a token, never the token (`random_secret`). An ended token keeps its row.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
-import secrets
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
@@ -15,6 +13,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.runtime.postgres import clock
+from referral.runtime.random_secret import digest as digest
+from referral.runtime.random_secret import made as made
 
 OFFICE = re.compile(r"[a-z][a-z0-9-]{0,62}")
 """Name of an auditor or a reader, an office and no person: tables store it, and log lines contain it."""
@@ -34,16 +34,6 @@ class Token(Struct, frozen=True):
     holder: Holder
     made_at: int
     ended_at: int | None
-
-
-def made() -> str:
-    """Return a new random token of 43 characters."""
-    return secrets.token_urlsafe(32)
-
-
-def digest(token: str) -> bytes:
-    """Return the SHA-256 that a table stores of a token."""
-    return hashlib.sha256(token.encode("utf-8", "replace")).digest()
 
 
 class TokenTable:

@@ -11,6 +11,7 @@ from referral.domain import events
 from referral.wire.compiled import oversight_feed, referral_intake, referral_keys, referral_notification, referral_policy, referral_quarantine, referral_routing, shared
 
 FINGERPRINTS = {
+    "account-changed.v1": -647902953278416473,
     "actor-excluded.v1": -4421981727998345176,
     "answer-withdrawn.v1": 8516361206659388349,
     "case-changed.v1": 621906282370676571,
@@ -83,6 +84,7 @@ FINGERPRINTS = {
 }
 
 READERS: dict[str, tuple[int, Callable[[bytes, int], tuple[Struct, int]]]] = {
+    "account-changed.v1": (-647902953278416473, referral_intake.read_account_changed_v1),
     "actor-excluded.v1": (-4421981727998345176, referral_intake.read_actor_excluded_v1),
     "answer-withdrawn.v1": (8516361206659388349, referral_intake.read_answer_withdrawn_v1),
     "case-changed.v1": (621906282370676571, referral_routing.read_case_changed_v1),
@@ -141,6 +143,7 @@ READERS: dict[str, tuple[int, Callable[[bytes, int], tuple[Struct, int]]]] = {
 }
 
 WRITERS: dict[type, Callable[[Any], bytes]] = {
+    events.AccountChanged: referral_intake.write_account_changed,
     events.ActorExcluded: referral_intake.write_actor_excluded,
     events.AnswerWithdrawn: referral_intake.write_answer_withdrawn,
     events.CaseChanged: referral_routing.write_case_changed,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from referral.domain.events import ActorExcluded, ActorKind, AnswerWithdrawn, CaseErased, ConsentChanged, Door, Instruction, InstructionGiven, ReferralSubmitted, ReferralWithdrawn, ResponseSubmitted, SectionDisclosed, SectionWritten, TraitsChanged, Via, Word
+from referral.domain.events import AccountChanged, ActorExcluded, ActorKind, AnswerWithdrawn, CaseErased, ConsentChanged, Door, Instruction, InstructionGiven, ReferralSubmitted, ReferralWithdrawn, ResponseSubmitted, SectionDisclosed, SectionWritten, TraitsChanged, Via, Word
 from referral.wire import avro
 from referral.wire.compiled import shared
 
@@ -17,6 +17,27 @@ Word_V1 = {0: Word.UNKNOWN, 2: Word.ACKNOWLEDGE, 4: Word.ACCEPT, 6: Word.ARRIVE,
 Via_V1 = {0: Via.UNKNOWN, 2: Via.SYSTEM, 4: Via.WEB, 6: Via.PHONE}
 Word_BYTES = {Word.UNKNOWN: b"\x00", Word.ACKNOWLEDGE: b"\x02", Word.ACCEPT: b"\x04", Word.ARRIVE: b"\x06", Word.COMPLETE: b"\x08", Word.DECLINE: b"\x0a", Word.HOLD: b"\x0c", Word.RETURN: b"\x0e", Word.DECIDE: b"\x10"}
 Via_BYTES = {Via.UNKNOWN: b"\x00", Via.SYSTEM: b"\x02", Via.WEB: b"\x04", Via.PHONE: b"\x06"}
+
+
+def read_account_changed_v1(d: bytes, i: int) -> tuple[AccountChanged, int]:
+    """account-changed.v1"""
+    f_at, i = avro.long(d, i)
+    f_agency = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_account = avro.ident(d[i : (i := i + 37)])
+    f_change = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_changed_by = avro.ident(d[i : (i := i + 37)])
+    return AccountChanged(at=f_at, agency=f_agency, account=f_account, change=f_change, changed_by=f_changed_by), i
+
+
+def write_account_changed(x: AccountChanged) -> bytes:
+    """account-changed.v1"""
+    return b"".join((
+        avro.LONGS[x.at],
+        avro.CODES[x.agency],
+        avro.ident_bytes(x.account),
+        avro.CODES[x.change],
+        avro.ident_bytes(x.changed_by),
+    ))
 
 
 def read_actor_excluded_v1(d: bytes, i: int) -> tuple[ActorExcluded, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.runtime import invitations
+from referral.runtime import invitations, random_secret
 from services.intake.accounts.store import Account
 
 _ADD = text(
@@ -13,14 +13,15 @@ _ADD = text(
     " VALUES (:id, :login, :password, :agency, :language, false, :head, false, :now) ON CONFLICT (login) DO NOTHING RETURNING id"
 )
 _INVITE = text(
-    "INSERT INTO intake.invitation (account_id, digest, invited_by, at) VALUES (:id, :digest, :by, :now)"
-    " ON CONFLICT (account_id) DO UPDATE SET digest = excluded.digest, invited_by = excluded.invited_by, at = excluded.at"
+    "INSERT INTO intake.invitation (account_id, digest, at) VALUES (:id, :digest, :now)"
+    " ON CONFLICT (account_id) DO UPDATE SET digest = excluded.digest, at = excluded.at"
 )
 _PENDING = text("SELECT account_id FROM intake.invitation WHERE account_id = :id FOR UPDATE")
 _FIND = text(
     "SELECT a.id, a.login, a.agency, a.language, a.desk, a.head FROM intake.invitation i JOIN intake.account a ON a.id = i.account_id"
     " WHERE i.digest = :digest AND i.at > :since AND NOT a.disabled"
 )
+_VOID = text("UPDATE intake.invitation SET at = 0 WHERE account_id = :id")
 _USE = text("DELETE FROM intake.invitation WHERE account_id = :id AND digest = :digest RETURNING account_id")
 _PASSWORD = text("UPDATE intake.account SET password = :password WHERE id = :id")
 _FEED = text(
@@ -35,29 +36,35 @@ _FEED_OF = text(
 )
 
 
-async def add(tx: AsyncConnection, account: Account, hashed: str, by: str, now: int) -> str | None:
+async def add(tx: AsyncConnection, account: Account, hashed: str, now: int) -> str | None:
     """Make an account that nobody can sign in with yet, and return the code for its owner. None: the login is taken.
 
-    hashed: of a password that nobody knows. by: the account that invites.
+    hashed: of a password that nobody knows.
     """
     values = {"id": account.id, "login": account.login, "password": hashed, "agency": account.agency}
     more = {"language": account.language, "head": account.head, "now": now}
     if (await tx.execute(_ADD, {**values, **more})).one_or_none() is None:
         return None
-    return await _invite(tx, account.id, by, now)
+    return await _invite(tx, account.id, now)
 
 
-async def again(tx: AsyncConnection, account: str, by: str, now: int) -> str | None:
+async def again(tx: AsyncConnection, account: str, now: int) -> str | None:
     """Replace an invitation that was not used, and return the new code. None: its owner has a password; only an operator may replace it."""
     if (await tx.execute(_PENDING, {"id": account})).one_or_none() is None:
         return None
-    return await _invite(tx, account, by, now)
+    return await _invite(tx, account, now)
 
 
-async def _invite(tx: AsyncConnection, account: str, by: str, now: int) -> str:
+async def _invite(tx: AsyncConnection, account: str, now: int) -> str:
     code = invitations.code()
-    await tx.execute(_INVITE, {"id": account, "digest": invitations.digest(code), "by": by, "now": now})
+    await tx.execute(_INVITE, {"id": account, "digest": invitations.digest(code), "now": now})
     return code
+
+
+async def void(tx: AsyncConnection, account: str) -> None:
+    """Make the code of an invitation that was not used worthless; `again` makes a new one. End the address of the person's shifts."""
+    await tx.execute(_VOID, {"id": account})
+    await end_feed(tx, account)
 
 
 async def invited(tx: AsyncConnection, code: str, now: int) -> Account | None:
@@ -76,8 +83,8 @@ async def use(tx: AsyncConnection, account: str, code: str, hashed: str) -> bool
 
 async def make_feed(tx: AsyncConnection, account: str, now: int) -> str:
     """Make the secret address of a person's shifts, and return its secret; the one before is worth nothing from now on."""
-    secret = invitations.secret()
-    await tx.execute(_FEED, {"id": account, "digest": invitations.secret_digest(secret), "now": now})
+    secret = random_secret.made()
+    await tx.execute(_FEED, {"id": account, "digest": random_secret.digest(secret), "now": now})
     return secret
 
 
@@ -94,5 +101,5 @@ async def feed_since(tx: AsyncConnection, account: str) -> int | None:
 
 async def feed_of(tx: AsyncConnection, secret: str) -> Account | None:
     """Return whose shifts an address shows; None: nobody's."""
-    row = (await tx.execute(_FEED_OF, {"digest": invitations.secret_digest(secret)})).one_or_none()
+    row = (await tx.execute(_FEED_OF, {"digest": random_secret.digest(secret)})).one_or_none()
     return Account(*row) if row else None

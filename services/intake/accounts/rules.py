@@ -5,7 +5,6 @@ Times are microseconds UTC. Every limit below is ours (P) unless it names anothe
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -117,11 +116,6 @@ def alive(created_at: int, seen_at: int, now: int) -> bool:
 def rests(created_at: int, now: int) -> bool:
     """Return True if a session that is not alive ended by rest alone: the shift in which its owner signed in goes on."""
     return now - created_at < ABSOLUTE_US
-
-
-def token_digest(token: str) -> bytes:
-    """Return the digest of a cookie that intake.session stores; 256 random bits need no slow hash."""
-    return hashlib.sha256(token.encode()).digest()
 
 
 def form_token(token: str) -> str:

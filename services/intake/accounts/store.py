@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.errors import Rejected
-from referral.runtime import passwords
+from referral.runtime import passwords, random_secret
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.postgres import advisory_locks
 from services.intake.accounts import rules
@@ -148,11 +148,11 @@ async def forget_attempt(tx: AsyncConnection, subject: rules.Subject, at: int) -
 
 async def start_session(tx: AsyncConnection, account_id: str, now: int) -> tuple[str, bytes]:
     """Start a session. Return the token for the cookie and the seal for its marks. Sessions past their absolute end are deleted."""
-    token, seal = secrets.token_urlsafe(32), secrets.token_bytes(32)
+    token, seal = random_secret.made(), secrets.token_bytes(32)
     await tx.execute(text("DELETE FROM intake.session WHERE created_at <= :ended"), {"ended": now - rules.ABSOLUTE_US})
     await tx.execute(
         text("INSERT INTO intake.session (digest, account_id, seal, created_at) VALUES (:digest, :account_id, :seal, :now)"),
-        {"digest": rules.token_digest(token), "account_id": account_id, "seal": seal, "now": now},
+        {"digest": random_secret.digest(token), "account_id": account_id, "seal": seal, "now": now},
     )
     return token, seal
 
@@ -165,7 +165,7 @@ async def session(tx: AsyncConnection, token: str) -> Session | None:
                 "SELECT a.id, a.login, a.agency, a.language, a.desk, a.head, s.seal, s.created_at FROM intake.session s "
                 "JOIN intake.account a ON a.id = s.account_id WHERE s.digest = :digest AND NOT a.disabled"
             ),
-            {"digest": rules.token_digest(token)},
+            {"digest": random_secret.digest(token)},
         )
     ).one_or_none()
     return Session(Account(*row[:6]), row[6], row[7]) if row else None
@@ -173,7 +173,7 @@ async def session(tx: AsyncConnection, token: str) -> Session | None:
 
 async def end_session(tx: AsyncConnection, token: str) -> None:
     """End a session: its cookie is worth nothing from now on."""
-    await tx.execute(text("DELETE FROM intake.session WHERE digest = :digest"), {"digest": rules.token_digest(token)})
+    await tx.execute(text("DELETE FROM intake.session WHERE digest = :digest"), {"digest": random_secret.digest(token)})
 
 
 async def speak(tx: AsyncConnection, account_id: str, language: str) -> None:

@@ -25,6 +25,9 @@ from services.intake.store import unknown
 PAUSE_S = 2.0
 """Seconds that a form waits on purpose at most, beside its work: for routing's decision about an answer, or after guesses of a login."""
 
+SHOWN_AT = "http://localhost:8080"
+"""Address of the pages where nobody names another, as in `Settings.inbox_url`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pages:
@@ -33,6 +36,7 @@ class Pages:
     hashing: limits the passwords that are checked at once.
     patience_s: seconds that a page waits for routing's decision about an answer.
     by_day: exercises begin by day. False in a stack for drills alone, whose clock may be moved: there every page is practice.
+    inbox_url: address at which people reach the pages. What a page writes down for later has it, never the host that a request claims.
     """
 
     door: IntakeContext
@@ -41,6 +45,7 @@ class Pages:
     hashing: asyncio.Semaphore
     patience_s: float
     by_day: bool = True
+    inbox_url: str = SHOWN_AT
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from referral.domain.local_time import LOCAL
+from referral.domain.local_time import local
 from referral.runtime.i18n import Words
 
 _MINUTE_US = 60_000_000
@@ -26,7 +26,7 @@ def span(words: Words, length_us: int) -> str:
 
 def clock(words: Words, at: int, now: int) -> str:
     """Return a time of day, with its day where that is not today: "03:24", "tomorrow 08:00", "Thu 26.11. 08:00"."""
-    then, today = _local(at), _local(now)
+    then, today = local(at), local(now)
     time, days = f"{then:%H:%M}", (then.date() - today.date()).days
     if days in (-1, 0, 1):
         return words(("yesterday", "today", "tomorrow")[days + 1], time=time)
@@ -44,7 +44,7 @@ def left(words: Words, due: int | None, now: int) -> str:
 
 def _end(words: Words, due: int, now: int) -> str:
     """Return a limit's time of day. Midnight is the end of the day before: "Fri 11.12. 24:00", where "Sat 12.12. 00:00" misleads."""
-    then = _local(due)
+    then = local(due)
     if then.hour or then.minute:
         return clock(words, due, now)
     return clock(words, due - 1, now).replace("23:59", "24:00")
@@ -60,7 +60,3 @@ def limit(words: Words, due: int | None, now: int) -> str:
 def machine(at: int) -> str:
     """Return a time for programs, as the attribute of <time> requires it."""
     return datetime.fromtimestamp(at / 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _local(at: int) -> datetime:
-    return datetime.fromtimestamp(at / 1_000_000, LOCAL)

@@ -23,7 +23,7 @@ from services.intake.context import IntakeContext
 from services.intake.pages import desk, forms, inbox, overview, render, seen, signin, take_back
 from services.intake.pages.agency import routes as agency
 from services.intake.pages.exercise import routes as exercise
-from services.intake.pages.page_request import PAUSE_S, Page, PageRequest, Pages, endpoint, lost
+from services.intake.pages.page_request import PAUSE_S, SHOWN_AT, Page, PageRequest, Pages, endpoint, lost
 from services.intake.pages.session import Cookies
 from services.intake.pages.writing import changes, sections
 
@@ -35,13 +35,21 @@ HASHES_AT_ONCE = 2
 """Passwords checked at once: each takes 64 MiB and a core (two cores are our smallest machine)."""
 
 
-def made(door: IntakeContext, policy: Callable[[], Policy], *, secure: bool, patience_s: float = PAUSE_S, by_day: bool = True) -> Pages:
+def made(
+    door: IntakeContext,
+    policy: Callable[[], Policy],
+    *,
+    secure: bool,
+    patience_s: float = PAUSE_S,
+    by_day: bool = True,
+    inbox_url: str = SHOWN_AT,
+) -> Pages:
     """Return the dependencies of all pages.
 
     policy: for names; Unavailable until one is in force.
-    secure: people reach the pages over https. by_day: as in `Pages`.
+    secure: people reach the pages over https. by_day, inbox_url: as in `Pages`.
     """
-    return Pages(door, render.load(policy), Cookies(secure), asyncio.Semaphore(HASHES_AT_ONCE), patience_s, by_day)
+    return Pages(door, render.load(policy), Cookies(secure), asyncio.Semaphore(HASHES_AT_ONCE), patience_s, by_day, inbox_url)
 
 
 def routes(pages: Pages) -> list[BaseRoute]:

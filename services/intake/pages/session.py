@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
+from referral.runtime import random_secret
 from referral.runtime.http_server import PAGE_HEADERS
 from referral.runtime.i18n import spoken
 from referral.runtime.postgres import clock
@@ -101,7 +101,7 @@ async def read(tx: AsyncConnection, request: Request, cookies: Cookies) -> Visit
 
 def stranger(request: Request, cookies: Cookies, now: int, *, ended: bool = False, former: Former | None = None) -> Visit:
     """Return a visit without a session. Its token is the browser's own, or a new one."""
-    return Visit(cookies.get(request, "visit") or secrets.token_urlsafe(32), None, b"", language(request, cookies), now, ended, former)
+    return Visit(cookies.get(request, "visit") or random_secret.made(), None, b"", language(request, cookies), now, ended, former)
 
 
 def language(request: Request, cookies: Cookies) -> str:
@@ -110,8 +110,12 @@ def language(request: Request, cookies: Cookies) -> str:
 
 
 def leave(response: Response, visit: Visit, cookies: Cookies) -> Response:
-    """Return the response with its headers, and with the cookie that holds the time of the reader's last page."""
-    response.headers.update(PAGE_HEADERS)
+    """Return the response with its headers, and with the cookie that holds the time of the reader's last page.
+
+    A response that says itself how long it may be stored keeps that: the calendar feed.
+    """
+    own = response.headers.get("Cache-Control")
+    response.headers.update(PAGE_HEADERS if own is None else PAGE_HEADERS | {"Cache-Control": own})
     if cookies.secure:
         response.headers["Strict-Transport-Security"] = "max-age=31536000"
     if "set-cookie" in response.headers:  # it signs in or out, or changes the language: keep its own cookies

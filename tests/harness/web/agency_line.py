@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from services.notifier.roster_door.door import RosterDoor
 from services.notifier.told import WhoWasTold
 from tests.harness.line.notifier_stack import Stack, stack
 from tests.harness.shipped import compiled
+from tests.harness.waiting import comes
 from tests.harness.web.forms import fields
 from tests.harness.web.world import World
 
@@ -80,7 +81,21 @@ async def line(url: str, master: Path) -> AsyncIterator[Line]:
 
 
 def send(person: httpx.Client, page: str, action: str = "", **more: Any) -> httpx.Response:
-    """Fill in the form of a page and send it; a redirect is followed."""
-    found = person.get(page)
+    """Fill in the form of a page and send it; a redirect is followed. What a starved machine had no time for (503) is sent again: by its
+    key a form counts once."""
+    found = _in_time(lambda: person.get(page))
     assert found.status_code == 200, (page, found.status_code)
-    return person.post(action or page.partition("?")[0], data=fields(found.text) | more, follow_redirects=True)
+    form = fields(found.text) | more
+    return _in_time(lambda: person.post(action or page.partition("?")[0], data=form, follow_redirects=True))
+
+
+def _in_time(ask: Callable[[], httpx.Response]) -> httpx.Response:
+    """Return the first answer that is not 503, or the last one."""
+    answers: list[httpx.Response] = []
+
+    def answered() -> bool:
+        answers.append(ask())
+        return answers[-1].status_code != 503
+
+    comes(answered)
+    return answers[-1]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from referral.domain.inputs import ROSTER_BOOK
 from referral.runtime.settings import Settings
 from services.intake.accounts import rules, store
 from tests.harness.line.intake_stack import BODY, stack
@@ -64,7 +65,9 @@ async def test_an_account_signs_in_with_the_password_that_was_typed(bare: Settin
         ):
             code, said = await command(bare, *bad, typed=typed)
             assert (code, hint in said) == (1, True), said
+        assert await intake.queued(ROSTER_BOOK) == ["account-changed.v1"], "the log says who made it"
         assert (await command(bare, "staff", "disable", "agim"))[0] == 0
+        assert await intake.queued(ROSTER_BOOK) == ["account-changed.v1"] * 2
         async with intake.door.begin() as tx:
             assert await store.by_login(tx, "agim") is None
 

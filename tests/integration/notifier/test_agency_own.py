@@ -234,7 +234,7 @@ async def test_a_calendar_says_when_and_nothing_else_and_its_address_can_end(age
     def address() -> str:
         with signed_in(agency.world, "officer") as person:
             page = send(person, "/me", "/me/feed").text
-            return re.findall(r"http://[0-9.:]+(/shifts/[\w-]{43}\.ics)", page)[0]
+            return re.findall(r"http://localhost:8080(/shifts/[\w-]{43}\.ics)", page)[0]
 
     path = await asyncio.to_thread(address)
     read = await asyncio.to_thread(lambda: agency.world.client().get(path))

@@ -92,6 +92,7 @@ def test_every_event_of_the_topic_has_a_fold_and_every_input_a_handler() -> None
     routing = {kind for kind in e.EVENTS.values() if kind.TOPIC == "referral-routing"}
     assert routing == set(FOLDS)
     passive = {e.SectionDisclosed, e.SectionWritten, e.CaseErased, e.KnockSent, e.KnockDelivered, e.KnockFailed, e.RosterChanged}
+    passive.add(e.AccountChanged)
     read = {kind for kind in e.EVENTS.values() if kind.TOPIC in ("referral-intake", "referral-notification")}
     assert read - passive <= DECIDES
 

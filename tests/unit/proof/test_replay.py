@@ -11,10 +11,11 @@ import yaml
 from msgspec import Struct, structs
 
 from referral.cli.audit.timeline_text import WIDTH, render
-from referral.domain.events import Word
-from referral.proof.history import words
+from referral.domain.events import AccountChanged, Word
+from referral.proof.history import wording, words
 from referral.proof.history.reasons import BOTH, UNSAID
 from referral.proof.history.timeline import sentence, timeline
+from referral.roster.accounts import Made
 from referral.runtime import i18n
 from tests.harness.audit_log import FILES, Log, response, story
 from tests.harness.erased import PLAIN
@@ -78,6 +79,15 @@ def test_every_rule_and_every_reason_of_the_policy_has_words() -> None:
     assert set(lists["reason"]) == said("reason")
     assert set(lists["read-basis"]) == said("read") and set(lists["limit"]) == said("deadline") == said("do")
     assert set(lists["word"]) | set(lists["knock-word"]) == said("answer")
+
+
+@pytest.mark.parametrize("made", list(Made))
+def test_a_change_of_an_account_is_told_with_who_made_it(made: Made) -> None:
+    head, officer = f"{1:08}-0000-4000-8000-000000000000", f"{2:08}-0000-4000-8000-000000000000"
+    body = AccountChanged(at=0, agency="police", account=officer, change=made.value, changed_by=head)
+    what = wording.say(body, wording.names([], TEXTS["en"])).what
+    assert what.startswith("account 00000001 ") and "account 00000002" in what and what.endswith(" at police")
+    assert f"{made}:" not in what, "each has words of its own"
 
 
 @pytest.mark.parametrize("language", ["sq", "sr-Latn", "sr-Cyrl"])

@@ -92,7 +92,7 @@ async def offer_swap(call: PageRequest) -> Response:
     rung, _, hours = call.form.get("shift", "").partition(" ")
     starts, _, ends = hours.partition(" ")
     errors = showing.missing(call.form, ("shift", "taker"))
-    if not errors and not (starts.isascii() and starts.isdecimal() and ends.isascii() and ends.isdecimal() and len(hours) < 40):
+    if not errors and not _ahead(starts, ends, call.visit.now):
         errors = {"shift": "error.shift"}
     if errors:
         return await _swap(call, call.form, errors, 422)
@@ -149,9 +149,8 @@ async def make_feed(call: PageRequest) -> Response:
     """Make a new address of the reader's calendar, and show it this once."""
     async with call.pages.door.begin() as tx:
         secret = await invitations.make_feed(tx, call.visit.who.id, call.visit.now)
-    host = call.request.headers.get("host", "")
-    scheme = "https" if call.pages.cookies.secure else "http"
-    return call.pages.render.page("feed.html", call.visit, here="/me", address=f"{scheme}://{host}/shifts/{secret}.ics")
+    address = f"{call.pages.inbox_url.rstrip('/')}/shifts/{secret}.ics"
+    return call.pages.render.page("feed.html", call.visit, here="/me", address=address)
 
 
 async def end_feed(call: PageRequest) -> Response:
@@ -248,6 +247,13 @@ def _me(found: Overview | None, account: str) -> Member | None:
 def _may_take(found: Overview, rung: str, account: str, now: int) -> bool:
     """Return whether somebody else than the reader is on duty at a rung, or nobody."""
     return week.on_duty(found.spans, rung, now) != (account,)
+
+
+def _ahead(starts: str, ends: str, now: int) -> bool:
+    """Return whether two texts are instants, µs UTC, of a shift that the page can have offered: not over, and begun within AHEAD_US."""
+    if not all(text.isascii() and text.isdecimal() and len(text) < 19 for text in (starts, ends)):
+        return False
+    return now < int(ends) and int(starts) <= now + AHEAD_US and int(starts) < int(ends)
 
 
 def _channel(call: PageRequest) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from starlette.responses import Response
 
-from referral.domain.local_time import LOCAL
+from referral.domain.local_time import local
 from referral.errors import Rejected, Unavailable
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.postgres import clock
@@ -19,6 +19,9 @@ from services.intake.pages.page_request import PageRequest
 
 AHEAD_US, BEHIND_US = 90 * asking.DAY_US, 7 * asking.DAY_US
 """Time around now that a feed holds (P): what a calendar displays."""
+STORED = "private, max-age=300"
+"""Storing of the feed (RFC 9111): never by a proxy that others share, because the address alone opens it; by the reader's own program for
+five minutes (ours), which keeps the shifts anyway. An address that has ended is refused from then on."""
 MOST_OCTETS = 75
 """Octets of a line before it is folded (RFC 5545 §3.1)."""
 ZONE = """BEGIN:VTIMEZONE
@@ -57,14 +60,20 @@ async def feed(call: PageRequest) -> Response:
         raise Unavailable("the notifier")
     title = call.pages.render.words[account.language]("feed.event")
     text = written(week.by_shift(found.rows, found.spans, account.id), title, now, lambda rung, at: uid(door.keys, account.id, rung, at))
-    return Response(text, media_type="text/calendar; charset=utf-8", headers={"Cache-Control": "private, max-age=300"})
+    return Response(text, media_type="text/calendar; charset=utf-8", headers={"Cache-Control": STORED})
 
 
 def written(shifts: Iterable[tuple[str, int, int]], title: str, now: int, uid: Callable[[str, int], str]) -> bytes:
     """Return the calendar of these shifts: (rung, begin, end), µs UTC. Pure. title: summary of each event. uid: (rung, begin) → its id."""
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//referral//duty//EN", "CALSCALE:GREGORIAN", "METHOD:PUBLISH", *ZONE.split("\n")]
     for rung, begins, ends in shifts:
-        lines += ["BEGIN:VEVENT", f"UID:{uid(rung, begins)}", f"DTSTAMP:{_utc(now)}", f"DTSTART{_local(begins)}", f"DTEND{_local(ends)}"]
+        lines += [
+            "BEGIN:VEVENT",
+            f"UID:{uid(rung, begins)}",
+            f"DTSTAMP:{_utc(now)}",
+            f"DTSTART{_with_zone(begins)}",
+            f"DTEND{_with_zone(ends)}",
+        ]
         lines += [f"SUMMARY:{_escaped(title)}", "CLASS:PRIVATE", "TRANSP:TRANSPARENT", "X-MICROSOFT-CDO-BUSYSTATUS:FREE", "END:VEVENT"]
     lines.append("END:VCALENDAR")
     return b"".join(part + b"\r\n" for line in lines for part in _folded(line.encode()))
@@ -75,9 +84,9 @@ def uid(keys: Keys, account: str, rung: str, begins: int) -> str:
     return keys.hmac("shift-uid", account.encode(), rung.encode(), str(begins).encode()).hex()[:32] + "@referral"
 
 
-def _local(at: int) -> str:
+def _with_zone(at: int) -> str:
     """Return a time with its zone. The second coming of an hour in autumn has no name there, so it is written in UTC."""
-    then = datetime.fromtimestamp(at / 1_000_000, UTC).astimezone(LOCAL)
+    then = local(at)
     return f":{_utc(at)}" if then.fold else f";TZID=Europe/Belgrade:{then:%Y%m%dT%H%M%S}"
 
 

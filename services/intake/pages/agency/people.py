@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from referral.errors import Rejected
-from referral.runtime import invitations as codes
-from referral.runtime import passwords
+from referral.roster import accounts
+from referral.roster.accounts import Made
+from referral.runtime import passwords, random_secret
 from referral.runtime.observe import signed
 from referral.runtime.passwords import LANGUAGES
 from referral.wire.roster import Refused, SetDisabled, SetPerson
@@ -19,6 +21,7 @@ from services.intake.accounts.store import Account
 from services.intake.pages.agency import asking, showing
 from services.intake.pages.agency.overview import ladder_of
 from services.intake.pages.page_request import PageRequest, known_id
+from services.intake.store import unknown
 
 
 async def invite_page(call: PageRequest) -> Response:
@@ -47,9 +50,12 @@ async def invite(call: PageRequest) -> Response:
         return await _invite(call, form, errors, 422)
     made = Account(call.pages.door.new_id(), login, who.agency, language, desk=False, head=bool(form.get("head")))
     async with call.pages.hashing:
-        hashed = await run_in_threadpool(passwords.hashed, codes.nobody())
+        hashed = await run_in_threadpool(passwords.hashed, random_secret.made())
     async with call.pages.door.begin() as tx:
-        code = await invitations.add(tx, made, hashed, who.id, call.visit.now)
+        await _still_head(call, tx)
+        code = await invitations.add(tx, made, hashed, call.visit.now)
+        if code is not None:
+            await _log(call, tx, made.id, Made.INVITED, *((Made.HEAD,) if made.head else ()))
     if code is None:
         return await _invite(call, form, {"login": "error.login-taken"}, 409)
     signed("intake", "invited", made.id)
@@ -69,51 +75,86 @@ async def set_rungs(call: PageRequest) -> Response:
 
 async def set_head(call: PageRequest) -> Response:
     """Mark a colleague as head, or not. Nobody takes the mark from themselves: an agency that has a head keeps one."""
-    asking.head_only(call)
-    account, head = known_id(call, "account"), call.form.get("head") == "yes"
+    account, head = (await _colleague(call)).id, call.form.get("head") == "yes"
     if account == call.visit.who.id:
         return await _person(call, {"top": "error.self"}, 422)
-    async with call.pages.door.begin() as tx:
-        if not await colleagues.set_head(tx, call.visit.who.agency, account, head):
-            raise Rejected("unknown-account", "id", "there is no such account for your agency", status=404)
+    await _set_head(call, account, head)
     return asking.sent(call, f"/agency/person/{account}", "head")
 
 
 async def set_disabled(call: PageRequest) -> Response:
-    """Switch a colleague off or on: the roster first, so that nobody is knocked who could not sign in."""
-    asking.head_only(call)
-    account, off = known_id(call, "account"), call.form.get("off") == "yes"
-    names = await asking.staff(call)
-    if account not in names:
-        raise Rejected("unknown-account", "id", "there is no such account for your agency", status=404)
+    """Switch a colleague off or on.
+
+    Off: the mark of a head first, so that two heads who switch each other off are one after the other; then the roster; then the account.
+    On: the account before the roster. So nobody is ever knocked who could not sign in, wherever an act breaks off; the page of a person
+    whose account and roster differ says so and offers both ways.
+    """
+    account, off = (await _colleague(call)).id, call.form.get("off") == "yes"
     if account == call.visit.who.id:
         return await _person(call, {"top": "error.self"}, 422)
-    made = await asking.change(call, SetDisabled(account=account, disabled=off))
+    if off:
+        await _set_head(call, account, False)
+    else:
+        await _set_disabled(call, account, False)
+    made = await asking.change(call, SetDisabled(account=account, disabled=off), seen=False)
     if isinstance(made, Refused) and (made.code, made.where) != ("unknown", "account"):  # one who is not in the roster is switched off too
         return await _person(call, showing.refused(made), asking.status(made))
-    async with call.pages.door.begin() as tx:
-        await colleagues.set_disabled(tx, call.visit.who.agency, account, off)
+    if off:
+        await _set_disabled(call, account, True)
     return asking.sent(call, f"/agency/person/{account}", "off" if off else "on")
 
 
 async def again(call: PageRequest) -> Response:
     """Replace an invitation that was not used, and show its code once."""
-    asking.head_only(call)
-    account, names = known_id(call, "account"), await asking.staff(call)
-    if account not in names:
-        raise Rejected("unknown-account", "id", "there is no such account for your agency", status=404)
+    one = await _colleague(call)
     async with call.pages.door.begin() as tx:
-        code = await invitations.again(tx, account, call.visit.who.id, call.visit.now)
+        await _still_head(call, tx)
+        code = await invitations.again(tx, one.id, call.visit.now)
+        if code is not None:
+            await _log(call, tx, one.id, Made.INVITED)
     if code is None:
         return await _person(call, {"top": "error.has-password"}, 409)
-    signed("intake", "invited", account)
-    return _code(call, names[account].login, code, later=False)
+    signed("intake", "invited", one.id)
+    return _code(call, one.login, code, later=False)
+
+
+async def _colleague(call: PageRequest) -> Colleague:
+    """Return the colleague of the path. Rejected 404: the reader is no head, or the agency has no such account."""
+    asking.head_only(call)
+    one = (await asking.staff(call)).get(known_id(call, "account"))
+    if one is None:
+        raise unknown("account", "id")
+    return one
+
+
+async def _still_head(call: PageRequest, tx: AsyncConnection) -> None:
+    """Lock the agency's heads. Rejected 404: the reader is none any more; another head was faster."""
+    if call.visit.who.id not in await colleagues.lock_heads(tx, call.visit.who.agency):
+        raise Rejected("unknown-page", "path", "there is no such page", status=404)
+
+
+async def _set_head(call: PageRequest, account: str, head: bool) -> None:
+    async with call.pages.door.begin() as tx:
+        await _still_head(call, tx)
+        if await colleagues.set_head(tx, call.visit.who.agency, account, head):
+            await _log(call, tx, account, Made.HEAD if head else Made.NO_HEAD)
+
+
+async def _set_disabled(call: PageRequest, account: str, disabled: bool) -> None:
+    async with call.pages.door.begin() as tx:
+        await _still_head(call, tx)
+        if await colleagues.set_disabled(tx, call.visit.who.agency, account, disabled):
+            await _log(call, tx, account, Made.OFF if disabled else Made.ON)
+
+
+async def _log(call: PageRequest, tx: AsyncConnection, account: str, *made: Made) -> None:
+    who, door = call.visit.who, call.pages.door
+    for one in made:
+        await accounts.log(tx, door.keys, agency=who.agency, account=account, made=one, by=who.id, drill=not call.pages.by_day)
 
 
 async def _change(call: PageRequest, act: SetPerson, word: str) -> Response:
-    asking.head_only(call)
-    if act.account not in await asking.staff(call):
-        raise Rejected("unknown-account", "id", "there is no such account for your agency", status=404)
+    await _colleague(call)
     made = await asking.change(call, act)
     if isinstance(made, Refused):
         return await _person(call, showing.refused(made), asking.status(made))
@@ -121,12 +162,8 @@ async def _change(call: PageRequest, act: SetPerson, word: str) -> Response:
 
 
 async def _person(call: PageRequest, errors: Mapping[str, str] | None = None, status: int = 200) -> Response:
-    asking.head_only(call)
-    account = known_id(call, "account")
-    found, names = await showing.roster(call), await asking.staff(call)
-    one: Colleague | None = names.get(account)
-    if one is None:
-        raise Rejected("unknown-account", "id", "there is no such account for your agency", status=404)
+    one = await _colleague(call)
+    account, found = one.id, await showing.roster(call)
     member = next((m for m in found.people if m.account == account), None) if found is not None else None
     name = call.pages.render.name(call.visit)
     return showing.show(
@@ -141,6 +178,7 @@ async def _person(call: PageRequest, errors: Mapping[str, str] | None = None, st
         action=f"/agency/person/{account}",
         done=asking.done(call, f"/agency/person/{account}"),
         away=found is None,
+        half=member is not None and member.disabled != one.disabled,
         rungs=[(rung, name("rung", rung), member is not None and rung in member.rungs) for rung in ladder_of(call)],
         channels=[] if member is None else [(c.channel, c.tail, c.waits) for c in member.contacts],
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from referral.domain.local_time import LOCAL
+from referral.domain.local_time import LOCAL, local
 from referral.runtime.i18n import Words
 from referral.wire.roster import Hole, Row, Span
 
@@ -52,7 +52,7 @@ def midnight(day: date) -> int:
 
 def monday(at: int) -> date:
     """Return the Monday of the week of an instant."""
-    day = _local(at).date()
+    day = local(at).date()
     return day - timedelta(days=day.weekday())
 
 
@@ -62,7 +62,7 @@ def chosen(written: str, now: int) -> date:
         day = date.fromisoformat(written)
     except ValueError:
         return monday(now)
-    near = abs((day - _local(now).date()).days) <= 730
+    near = abs((day - local(now).date()).days) <= 730
     return day - timedelta(days=day.weekday()) if near else monday(now)
 
 
@@ -78,13 +78,13 @@ def week(spans: Iterable[Span], rung: str, first: date, now: int, say: Words, lo
             if span.begins < ends and begins < span.ends
         )
         name = f"{say.weekdays[day.weekday()]} {day:%d.%m.}"
-        days.append(Day(name, (day - EPOCH).days in holidays, day == _local(now).date(), parts))
+        days.append(Day(name, (day - EPOCH).days in holidays, day == local(now).date(), parts))
     return days
 
 
 def hours(begins: int, ends: int, midnight: int) -> str:
     """Return the hours of a day: "20:00–24:00". midnight: the end of the day."""
-    return f"{_local(begins):%H:%M}–{'24:00' if ends == midnight else f'{_local(ends):%H:%M}'}"
+    return f"{local(begins):%H:%M}–{'24:00' if ends == midnight else f'{local(ends):%H:%M}'}"
 
 
 def hole(one: Hole, say: Words, rung: str) -> str:
@@ -95,15 +95,15 @@ def hole(one: Hole, say: Words, rung: str) -> str:
 
 def between(begins: int, ends: int, say: Words) -> str:
     """Return two instants in words; the second with its day only if that is another."""
-    if _local(begins).date() == _local(ends - 1).date():
-        clock = "24:00" if _local(ends).date() != _local(begins).date() else f"{_local(ends):%H:%M}"
+    if local(begins).date() == local(ends - 1).date():
+        clock = "24:00" if local(ends).date() != local(begins).date() else f"{local(ends):%H:%M}"
         return f"{moment(begins, say)}–{clock}"
     return f"{moment(begins, say)} – {moment(ends, say)}"
 
 
 def moment(at: int, say: Words) -> str:
     """Return an instant in words: "Mon 30.11. 02:00"."""
-    then = _local(at)
+    then = local(at)
     return f"{say.weekdays[then.weekday()]} {then:%d.%m. %H:%M}"
 
 
@@ -144,13 +144,13 @@ def _cut(at: int, ends: int, rows: Iterable[Row], account: str, rung: str) -> in
         if row.part == "single" and row.starts <= at < row.ends:
             stops.append(row.ends)
         if row.part == "weekly":
-            day = _local(at).date()
+            day = local(at).date()
             first = day - timedelta(days=(day.weekday() - row.weekday) % 7)
             for begins in (first, first - timedelta(days=7)):
                 start, stop = _wall(begins, row.start), _wall(begins, row.end)
                 if start <= at < stop:
                     stops.append(stop)
-    after = midnight(_local(at).date() + timedelta(days=1))
+    after = midnight(local(at).date() + timedelta(days=1))
     return min((stop for stop in stops if stop > at), default=after)
 
 
@@ -189,7 +189,3 @@ def _date(written: str) -> str:
 def logins(names: Mapping[str, str]) -> Login:
     """Return the function from account to login."""
     return lambda account: names.get(account, account[:8])
-
-
-def _local(at: int) -> datetime:
-    return datetime.fromtimestamp(at / 1_000_000, UTC).astimezone(LOCAL)
