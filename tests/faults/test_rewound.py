@@ -19,7 +19,7 @@ from tests.faults.verdict import doctor
 from tests.harness.programs import command
 from tests.harness.waiting import until
 
-pytestmark = [pytest.mark.servers]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(280)]
 POLICE, STEP = "police-prishtine", "police"
 
 
