@@ -68,7 +68,7 @@ class Asking:
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """What was asked in a case since a moment. steps: (step, state of the offer), in order of time. desk: a desk has a new task."""
+    """Steps and tasks of a case that began after a moment. steps: (step, state of the offer), by time. desk: a desk has a new task."""
 
     steps: tuple[tuple[str, str], ...] = ()
     desk: bool = False

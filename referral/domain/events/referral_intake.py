@@ -23,7 +23,7 @@ class AccountChanged(Value, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     account: str
     """The inbox account that was changed."""
     change: str
-    """What was done: added, invited, head, no-head, off or on."""
+    """Change that was made: added, invited, head, no-head, off or on."""
     changed_by: str
     """Account of the head who did it (version 4), or pseudonym of the operator (version 5), as in roster-changed."""
 
@@ -70,7 +70,7 @@ class AnswerWithdrawn(Value, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     offer_id: str
     """The offer that it had completed."""
     agency: str
-    """Who takes it back."""
+    """Person who takes it back."""
     by: str | None = None
     """Account of the person who takes it back; null when a system did, or the agency by telephone."""
     recorded_by: str | None = None

@@ -228,7 +228,7 @@ class Pathway:
     seal: bool = False
     """The sections that were written are sealed for ever when the case closes."""
     take_back: Limit | None = None
-    """How long an agency may take back that its part is done, where that has asked nobody; None: never."""
+    """Time for which an agency may take back that its part is done, where that has asked nobody; None: never."""
 
     @cached_property
     def placements(self) -> tuple[Step, ...]:

@@ -22,7 +22,7 @@ _STATES = {"OFFERED": "asked", "ACKNOWLEDGED": "asked", "ACCEPTED": "taken", "ON
 
 @dataclass(frozen=True, slots=True)
 class After:
-    """What follows from an answer. lines: sentences. undo: until when it may be taken back, in words; empty where it cannot.
+    """Consequences of an answer. lines: sentences. undo: until when it may be taken back, in words; empty where it cannot.
 
     desk, telephone: whom to call about a mistake; empty where the directory has none.
     """

@@ -133,7 +133,7 @@ class Moves(Sends):
 
     @rule(who=st.sampled_from(CASES), pick=chosen, seconds=st.sampled_from([0, 0, 30, 121]), read=st.sampled_from([0, 0, 1200]))
     def take_back(self, who: str, pick: int, seconds: int, read: int) -> None:
-        """What may be taken back, else anything; now, soon, or a second too late. read: seconds until routing reads it."""
+        """Take back what may be taken back, else anything; now, soon, or a second too late. read: seconds until routing reads it."""
         case = self.cases[who]
         ended = [seat.offer for _, _, _, seat in seats(case) if seat.offer is not None] if case is not None else []
         known = {undo.offer_id for undo in case.undos} if case is not None else set()
