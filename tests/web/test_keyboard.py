@@ -22,9 +22,9 @@ from tests.harness.web.answered import ended
 from tests.harness.web.intake_pages import LOOKS
 from tests.harness.web.intake_scene import scene
 from tests.harness.web.steps import leaving, text
+from tests.harness.web.support import SHOWS
 from tests.harness.web.world import MINUTE, PASSWORD, World, accepted
 from tests.web.test_every_page import AT_WHAT_IS_WRONG, Visitor
-from tests.web.test_writing import SHOWS
 
 STOPS = """
 const all = [...document.querySelectorAll("a[href], button, summary, select, textarea, input:not([type=hidden]), [tabindex='0']")].filter(
