@@ -32,10 +32,21 @@ async def knocked(notifier: Stack) -> list[str]:
     return [k.person for k in of(await notifier.drain(), KnockSent)]
 
 
+class Busy:
+    """A relay that asks to come back later. tries: how often it was asked, which is more than once where the machine is slow."""
+
+    def __init__(self) -> None:
+        self.tries = 0
+
+    async def __call__(self, server: object, address: str) -> str:
+        self.tries += 1
+        return await smtp.later(server, address)
+
+
 async def test_a_retry_goes_to_whoever_has_come_on_and_not_to_who_has_left(notifier: Stack, relay: smtp.Relay) -> None:
     await on_duty(notifier, "leaves", -HOUR, 2 * MINUTE)
     comes = await on_duty(notifier, "comes", 2 * MINUTE, HOUR)
-    case, relay.recipient = await notifier.case(), smtp.later
+    case, relay.recipient = await notifier.case(), (busy := Busy())
     async with sending(notifier.sender(relay.port)):
         await notifier.tell(case, opened(due=await now(notifier) + 24 * HOUR))
         await until(lambda: attempts(notifier, 1))
@@ -49,7 +60,7 @@ async def test_a_retry_goes_to_whoever_has_come_on_and_not_to_who_has_left(notif
         await until(lambda: ended(notifier, 2))
     assert await knocked(notifier) == [comes]
     assert relay.recipients == ["marker.comes@police.example"]
-    assert [(e.reason, e.attempts) for e in of(notifier.said, KnockFailed)] == [("server-busy", 1)]
+    assert [(e.reason, e.attempts) for e in of(notifier.said, KnockFailed)] == [("server-busy", busy.tries)]
 
 
 async def test_whoever_comes_on_is_knocked_at_the_start_of_the_shift_and_nobody_twice(notifier: Stack, relay: smtp.Relay) -> None:
@@ -144,14 +155,14 @@ async def test_one_who_comes_back_before_the_next_round_is_knocked_after_all(not
 async def test_what_was_tried_and_is_overtaken_by_an_escalation_is_said(notifier: Stack, relay: smtp.Relay) -> None:
     await notifier.person("a")
     await notifier.person("b", rung="back-up")
-    case, offer, relay.recipient = await notifier.case(), opened(), smtp.later
+    case, offer, relay.recipient = await notifier.case(), opened(), (busy := Busy())
     async with sending(notifier.sender(relay.port)):
         await notifier.tell(case, offer)
         await until(lambda: attempts(notifier, 1))
         relay.recipient = smtp.accept
         await notifier.tell(case, OfferEscalated(why=WHY, offer_id=offer.offer_id, rung=1, due=None, due_what=""))
         await until(lambda: ended(notifier, 2))
-    assert [(e.rung, e.reason, e.attempts) for e in of(await notifier.drain(), KnockFailed)] == [(0, "server-busy", 1)]
+    assert [(e.rung, e.reason, e.attempts) for e in of(await notifier.drain(), KnockFailed)] == [(0, "server-busy", busy.tries)]
     assert await notifier.rows("SELECT 1 FROM notifier.delivery WHERE state = 'DROPPED' AND ended_at IS NULL") == []
 
 
