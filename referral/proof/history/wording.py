@@ -244,7 +244,9 @@ ACCOUNT = {
 
 
 def _account(b: Any, _: Names) -> str:
-    return f"{_changer(b)} {ACCOUNT.get(b.change, b.change + ': account {}').format(short(b.account))} at {b.agency}"
+    known, account = ACCOUNT.get(b.change), short(b.account)
+    what = known.format(account) if known else f"{b.change}: account {account}"  # a word of the event is no template
+    return f"{_changer(b)} {what} at {b.agency}"
 
 
 def _changer(b: Any) -> str:

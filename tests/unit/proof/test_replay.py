@@ -90,6 +90,15 @@ def test_a_change_of_an_account_is_told_with_who_made_it(made: Made) -> None:
     assert f"{made}:" not in what, "each has words of its own"
 
 
+@pytest.mark.parametrize("change", ["lent", "{who}", "{", "{0.__class__}"])
+def test_an_unknown_change_of_an_account_is_told_as_it_stands(change: str) -> None:
+    """Of a newer release, or of whoever has the key of the roster's book: it must not keep an auditor from the rest of the log."""
+    ids = [f"{n:08}-0000-4000-8000-000000000000" for n in (1, 2)]
+    body = AccountChanged(at=0, agency="police", account=ids[1], change=change, changed_by=ids[0])
+    what = wording.say(body, wording.names([], TEXTS["en"])).what
+    assert f" {change}: account 00000002" in what and what.endswith(" at police")
+
+
 @pytest.mark.parametrize("language", ["sq", "sr-Latn", "sr-Cyrl"])
 def test_the_same_story_is_told_in_every_language_and_only_codes_are_the_same(language: str) -> None:
     log = Log()
