@@ -1,10 +1,12 @@
-"""What tests share is no test, and every name that a test takes from another file of the tests is there.
+"""Imports among the tests: what they share is no test, and every name that one takes from another is there.
 
-The second is asked here because the quick tests collect `tests/unit` alone: a name that was moved would be missed for long."""
+The second is asked here because the quick tests collect `tests/unit` alone: a name that was moved would be missed for long.
+"""
 
 from __future__ import annotations
 
 import ast
+import symtable
 from functools import cache
 from pathlib import Path
 
@@ -28,22 +30,19 @@ def test_every_name_that_a_test_imports_from_the_tests_is_there() -> None:
 
 
 def is_there(name: str) -> bool:
-    """Whether a file of the tests with this name exists, or one that gives the last part of it a meaning."""
+    """Return whether this is a folder or file of the tests, or a name at the top of one."""
     path = ROOT / name.replace(".", "/")
     return path.is_dir() or path.with_suffix(".py").exists() or path.name in given(path.parent)
 
 
 @cache
 def given(module: Path) -> frozenset[str]:
-    """The names that a module of the tests has at its top."""
+    """Return the names that a module of the tests has at its top, which are those that another module can import."""
     file = module / "__init__.py" if module.is_dir() else module.with_suffix(".py")
     if not file.exists():
         return frozenset()
-    nodes = list(ast.walk(ast.parse(file.read_text("utf-8"))))
-    defined = {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)}
-    assigned = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    taken = {alias.asname or alias.name for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names}
-    return frozenset(defined | assigned | taken)
+    symbols = symtable.symtable(file.read_text("utf-8"), str(file), "exec").get_symbols()
+    return frozenset(symbol.get_name() for symbol in symbols if symbol.is_assigned() or symbol.is_imported())
 
 
 def imported(file: Path) -> set[str]:
