@@ -10,10 +10,7 @@ from msgspec import structs
 
 from referral.domain import local_time
 from referral.domain.case import Case
-from referral.domain.events import (
-    CaseChanged,
-    TraitsChanged,
-)
+from referral.domain.events import CaseChanged, TraitsChanged
 from referral.domain.rules.proposals import recorded
 from tests.harness.web.forms import fields
 from tests.harness.web.support import CSW, support

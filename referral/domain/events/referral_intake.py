@@ -70,7 +70,7 @@ class AnswerWithdrawn(Value, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     offer_id: str
     """The offer that it had completed."""
     agency: str
-    """Person who takes it back."""
+    """Agency that takes it back."""
     by: str | None = None
     """Account of the person who takes it back; null when a system did, or the agency by telephone."""
     recorded_by: str | None = None

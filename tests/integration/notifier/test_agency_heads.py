@@ -50,7 +50,7 @@ async def state(agency: Line, *logins: str) -> dict[str, tuple[bool, bool, bool]
 
 
 def accounts(agency: Line) -> list[tuple[str, str, str]]:
-    """What the log says about accounts: what was done, to whom, by whom."""
+    """Return the changes of accounts that the log tells: what was done, to whom, by whom."""
     return [(e.change, e.account, e.changed_by) for e in agency.world.queued() if isinstance(e, AccountChanged) and e.agency == AGENCY]
 
 
