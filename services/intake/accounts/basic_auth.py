@@ -24,7 +24,7 @@ async def person(door: IntakeContext, hashing: asyncio.Semaphore, request: Reque
     those of the sign-in page."""
     login, password = _read(request.headers.get("authorization", ""))
     subject = store.subject(door.keys, login, rules.network(request.client.host if request.client else ""))
-    async with door.begin() as tx:
+    async with door.stranger() as tx:
         now = await clock.now(tx)
         seconds, delay = await store.reserve_attempt(tx, subject, now)
         known = await store.by_login(tx, login)

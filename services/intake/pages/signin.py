@@ -43,7 +43,7 @@ async def sign_in(call: PageRequest) -> Response:
     if missing:
         return _sign_in_form(call, to, status=422, errors=missing)
     keys, login = call.pages.door.keys, login[: passwords.LOGIN_MAX]
-    async with call.pages.door.begin() as tx:
+    async with call.pages.door.stranger() as tx:
         now = await clock.now(tx)
         place, device = _place(call, login, now)
         subject = store.subject(keys, login, place)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Any
 
+import httpx
 import pytest
 from prometheus_client import REGISTRY
 
 from referral.runtime.settings import Settings
 from services.intake import context, crowd
+from services.intake.accounts import rules
 from tests.harness.line.intake_stack import BODY, Stack, new_id, stack
 from tests.harness.waiting import until
-from tests.integration.intake.test_hostile import TOKEN, request, served
+from tests.integration.intake.test_hostile import ANSWER_S, TOKEN, request, served
 
 pytestmark = pytest.mark.servers
 
@@ -71,6 +74,31 @@ async def test_strangers_hold_two_connections_of_the_pool_at_most(bare: Settings
             await until(lambda: intake.door.engine.pool.checkedout() == context.STRANGERS + 1)  # type: ignore[attr-defined]
             await held.rollback()
         assert {answer.status_code for answer in await asyncio.gather(*wrong)} == {401}
+
+
+@pytest.mark.parametrize("door", ["page", "basic"])
+async def test_sign_ins_that_hang_keep_no_known_system_waiting(bare: Settings, door: str) -> None:
+    """Whoever signs in is a stranger until the password is right."""
+    async with served(bare) as doors, httpx.AsyncClient(base_url=f"http://127.0.0.1:{doors.port}", timeout=ANSWER_S) as web:
+        intake = doors.stack
+        form = {"form": rules.form_token("browser"), "login": "nobody", "password": "a-made-up-password"}
+        visit = {"Cookie": "__Host-visit=browser"}
+
+        def attempt() -> Coroutine[Any, Any, httpx.Response]:
+            if door == "page":
+                return web.post("/signin", data=form, headers=visit)
+            return intake.http.get("/staff/erasures", auth=("nobody", "a-made-up-password"))
+
+        assert (await intake.get("school", "/v1/offers")).status_code == 200, "the school is known from now on"
+        async with intake.door.engine.connect() as held:
+            await held.exec_driver_sql("BEGIN")
+            await held.exec_driver_sql("LOCK TABLE intake.signin_failure IN ACCESS EXCLUSIVE MODE")
+            hanging = [asyncio.create_task(attempt()) for _ in range(8)]
+            await until(lambda: intake.door.engine.pool.checkedout() > context.STRANGERS)  # type: ignore[attr-defined]
+            answers = [await intake.get("school", "/v1/offers") for _ in range(3)]
+            await held.rollback()
+        assert [answer.status_code for answer in answers] == [200] * 3
+        assert {answer.status_code for answer in await asyncio.gather(*hanging)} <= {401, 429, 503}
 
 
 async def test_the_sign_in_page_asks_no_database_for_a_stranger(bare: Settings) -> None:
