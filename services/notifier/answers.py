@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from msgspec import Struct
@@ -17,7 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from referral.channels import KEYS, Word
-from referral.errors import Malformed
+from referral.errors import Malformed, Unavailable
 from referral.runtime import observe
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
@@ -33,6 +34,10 @@ TRIES = 5
 AT_ONCE = 2
 """Transactions at once (ours), of the six connections of a notifier: when a provider delivers a thousand receipts together, they wait for
 one another, and the sender goes on."""
+PAGES_AT_ONCE = 1
+"""Further transactions at once for answers from the page (ours): anybody may send such answers, and they take no turn of a provider's."""
+PAGES_WAITING = 20
+"""Answers from the page that wait for their turn (ours): each takes milliseconds. Further ones are refused, to be sent again."""
 DIGITS = re.compile(r"\d{4}", re.ASCII)
 """Digits that the page asks for."""
 REPLY = re.compile(r"\W*([12]|[^\W\d_]+)\W*([0-9]{4})\W*")
@@ -83,6 +88,7 @@ class Answers:
         self._engine, self._keys, self._figures = engine, keys, figures
         self._contacts = keys.box(CONTACT_BOX)
         self._turns = asyncio.Semaphore(AT_ONCE)
+        self._page_turns, self._pages = asyncio.Semaphore(PAGES_AT_ONCE), 0
 
     async def receipt(self, reference: str, arrived: bool) -> None:
         """Take a provider's receipt. Arrived counts more than not arrived, whichever comes first; an unknown reference changes nothing."""
@@ -101,11 +107,24 @@ class Answers:
             return await self._tell(tx, told)
 
     async def page(self, reference: str, digits: str, word: Word) -> bool:
-        """Take an answer from the page of one message. False: wrong digits, too many tries, or nothing waits for an answer."""
+        """Take an answer from the page of one message. False: wrong digits, too many tries, or nothing waits for an answer. Unavailable: so
+        many others wait that this one must be sent again."""
         if not DIGITS.fullmatch(digits):  # a scanner of links that submits an empty form costs no try
             return False
-        async with self._turns, self._engine.begin() as tx:
+        async with self._page_turn(), self._engine.begin() as tx:
             return await self._answer(tx, await _locked(tx, _BY_REFERENCE, reference=reference), digits, word)
+
+    @asynccontextmanager
+    async def _page_turn(self) -> AsyncIterator[None]:
+        """Wait for the turn of an answer from the page. Unavailable: PAGES_WAITING others wait."""
+        if self._pages >= PAGES_AT_ONCE + PAGES_WAITING:
+            raise Unavailable("the way to answer")
+        self._pages += 1
+        try:
+            async with self._page_turns:
+                yield
+        finally:
+            self._pages -= 1
 
     async def reply(self, channel: str, address: str, words: str) -> bool:
         """Take a reply. It counts for the message to this address that has these digits. False: it counts for none.

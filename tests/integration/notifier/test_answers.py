@@ -5,21 +5,25 @@ On a real database, through the door as it is served.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 from msgspec import structs
 from prometheus_client import CollectorRegistry
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from referral.domain.events import KnockAnswered, KnockDelivered, RungFailed
 from referral.local import ports
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
 from referral.runtime.postgres import database
-from services.notifier.answers import TRIES, Answers
+from services.notifier.answers import PAGES_AT_ONCE, PAGES_WAITING, TRIES, Answers
 from services.notifier.metrics import Figures
 from tests.harness.line.notifier_stack import MINUTE, of, opened, sending
 from tests.harness.line.phones import CONTACT, NUMBER, Phones, client
+from tests.harness.waiting import PATIENCE_S, until
+from tests.integration.notifier.test_receipts import waits
 
 
 @pytest.mark.parametrize("words", ["1 {}", "1{}", "Po {}.", "DA, {}", "yes {} ", "ДА {}", " 1\n{}!"])
@@ -155,6 +159,28 @@ async def test_the_page_is_the_same_for_every_reference_and_only_a_right_answer_
     thanks = await phones.http.post(here, data={"digits": phones.digits("besa"), "word": "1"})
     assert thanks.content == answers[0].content
     assert [(k.person, k.word) for k in of(await phones.notifier.drain(), KnockAnswered)] == [(besa, "LOOKS")]
+
+
+async def test_a_crowd_at_the_page_is_refused_and_takes_no_turn_of_a_provider(phones: Phones) -> None:
+    """A crowd that waits for one question. What the provider reports about another message goes on, and so does a later answer."""
+    await phones.told("besa")
+    await phones.told("agim")
+    wrong = {"digits": f"{(int(phones.digits('besa')) + 1) % 10_000:04}", "word": "1"}
+    crowd = PAGES_AT_ONCE + PAGES_WAITING + 50
+    async with phones.notifier.admin.begin() as held:
+        locked = "SELECT id FROM notifier.asked WHERE id = (SELECT asked FROM notifier.delivery WHERE reference = :one) FOR UPDATE"
+        await held.execute(text(locked), {"one": phones.reference("besa")})
+        sent = [asyncio.create_task(phones.http.post(f"/k/{phones.reference('besa')}", data=wrong)) for _ in range(crowd)]
+        await until(lambda: waits(phones.notifier, 1), what="answers wait for the question")
+        async with asyncio.timeout(PATIENCE_S):
+            await phones.receipt("agim", 1)
+            await until(lambda: sum(task.done() for task in sent) == 50, what="the crowd is refused")
+    answers = await asyncio.gather(*sent)
+    assert sorted(answer.status_code for answer in answers) == [200] * (crowd - 50) + [503] * 50
+    assert {answer.headers["retry-after"] for answer in answers if answer.status_code == 503} == {"5"}
+    assert (await phones.http.post(f"/k/{phones.reference('agim')}", data={"digits": phones.digits("agim"), "word": "1"})).status_code == 200
+    said = await phones.notifier.drain()
+    assert (len(of(said, KnockDelivered)), len(of(said, KnockAnswered))) == (1, 1)
 
 
 async def test_the_page_speaks_four_languages_and_needs_no_script(phones: Phones) -> None:
