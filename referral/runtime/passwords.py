@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import argon2
 
 from referral.errors import Rejected
@@ -21,9 +23,14 @@ def hasher() -> argon2.PasswordHasher:
     return argon2.PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=4, hash_len=32, salt_len=16)
 
 
+def composed(password: str) -> str:
+    """Return a password in Unicode's NFC: one keyboard sends ë as one character, another as two. Nothing else about it is changed."""
+    return unicodedata.normalize("NFC", password)
+
+
 def hashed(password: str) -> str:
     """Return the hash to store for a password. Takes about 50 ms of processor time."""
-    return hasher().hash(password)
+    return hasher().hash(composed(password))
 
 
 def checked(password: str) -> str:

@@ -67,7 +67,7 @@ def matches(stored: str | None, password: str) -> bool:
     try:
         if len(password) > passwords.PASSWORD_MAX:  # no account has one so long; never check a part of it
             stored, password = None, ""
-        return passwords.hasher().verify(stored or _nobody(), password) and stored is not None
+        return passwords.hasher().verify(stored or _nobody(), passwords.composed(password)) and stored is not None
     except (VerificationError, InvalidHashError):
         return False
 

@@ -18,6 +18,8 @@ SPOKE_LIMIT = 100
 """Most characters of whom a desk spoke to (ours): a name and a service number."""
 SECTION = "f."
 """Begins the name of each field of a section of the case file, so that none collides with one of ours."""
+PASSWORDS = frozenset({"password", "new", "repeat"})
+"""Fields of passwords: their values stay as typed."""
 WRITTEN = ("need.", SECTION)
 """Begin the names of fields that are shown again when a form comes after its session has ended."""
 _HERE = re.compile(
@@ -49,12 +51,12 @@ class Entered:
 
 
 def fields(body: bytes) -> dict[str, str] | None:
-    """Return the fields of a form in UTF-8, the last of each name; None when the body is no such form."""
+    """Return the fields of a form in UTF-8, the last of each name; None when the body is no such form. Passwords stay as typed."""
     try:
         pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, encoding="utf-8", errors="strict", max_num_fields=FIELDS)
     except ValueError:
         return None
-    return {name: _clean(value) for name, value in pairs}
+    return {name: value if name in PASSWORDS else _clean(value) for name, value in pairs}
 
 
 def _clean(value: str) -> str:

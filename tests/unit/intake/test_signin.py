@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,7 +89,23 @@ def test_nobody_is_led_out_by_a_link(path: str) -> None:
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_form_or_none(body: bytes) -> None:
     found = forms.fields(body)
-    assert found is None or all(c == "\n" or c.isprintable() for value in found.values() for c in value)
+    texts = [] if found is None else [value for name, value in found.items() if name not in forms.PASSWORDS]
+    assert all(c == "\n" or c.isprintable() for value in texts for c in value)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=40), st.sampled_from(sorted(forms.PASSWORDS)))
+def test_a_password_arrives_as_it_was_typed(typed: str, field: str) -> None:
+    """Spaces at its ends, a tab, a no-break space: all count, at the pages as with Basic."""
+    assert forms.fields(urlencode({field: typed, "login": "x\xa0y"}).encode()) == {field: typed, "login": "x y"}
+
+
+def test_a_password_is_one_whichever_keyboard_composes_its_letters() -> None:
+    """One keyboard sends ë as one character, another as e with a mark; nothing else is made alike."""
+    stored = passwords.hashed("Dera e Pej\u00ebs 12")
+    assert rules.matches(stored, "Dera e Peje\u0308s 12")
+    for other in ("dera e pej\u00ebs 12", "Dera e Pej\u00ebs  12", " Dera e Pej\u00ebs 12", "Dera e Pejes 12", "Dera\xa0e Pej\u00ebs 12"):
+        assert not rules.matches(stored, other)
+    assert not rules.matches(passwords.hashed("\ufb01fteen letters"), "fifteen letters"), "no compatibility forms"
 
 
 def test_a_password_that_is_longer_than_any_is_refused_not_cut() -> None:
