@@ -194,14 +194,16 @@ class _Server(uvicorn.Server):
         yield
 
 
-def server(health: observe.Health, app: ASGIApp | None, *, proxy: str = "") -> uvicorn.Server:
+def server(health: observe.Health, app: ASGIApp | None, *, proxy: str = "", secure: bool = False) -> uvicorn.Server:
     """Return the public server: the app, /healthz and /readyz. It is not started. End it by `should_exit = True`.
 
     health: the service's readiness.
     app: the service's own application, if it has one.
     proxy: the address whose X-Forwarded-For is trusted; empty: none.
+    secure: people reach it by https, and every answer says so.
     """
-    return _server(Doors({"/healthz": _alive, "/readyz": lambda: _ready(health)}, app), proxy)
+    doors = Doors({"/healthz": _alive, "/readyz": lambda: _ready(health)}, app)
+    return _server(Strict(doors) if secure else doors, proxy)
 
 
 def inner(health: observe.Health) -> uvicorn.Server:
@@ -209,7 +211,7 @@ def inner(health: observe.Health) -> uvicorn.Server:
     return _server(Doors({"/healthz": _alive, "/readyz": lambda: _why(health), "/metrics": _metrics}, None))
 
 
-def _server(doors: Doors, proxy: str = "") -> uvicorn.Server:
+def _server(doors: ASGIApp, proxy: str = "") -> uvicorn.Server:
     config = uvicorn.Config(
         doors,
         http=http_connection.Connection,

@@ -59,7 +59,8 @@ async def stand(
     end: called at SIGTERM and SIGINT; makes the work return.
     background: coroutine functions, cancelled when the work ends.
     """
-    doors, inner = http_server.server(health, app, proxy=settings.proxy), http_server.inner(health)
+    secure = settings.is_secure(settings.public_url)
+    doors, inner = http_server.server(health, app, proxy=settings.proxy, secure=secure), http_server.inner(health)
     bound, within = (
         http_connection.listen(settings.http_host, settings.http_port),
         http_connection.listen(settings.inner_host, settings.inner_port),

@@ -178,7 +178,9 @@ async def test_a_crowd_at_the_page_is_refused_and_takes_no_turn_of_a_provider(ph
     answers = await asyncio.gather(*sent)
     assert sorted(answer.status_code for answer in answers) == [200] * (crowd - 50) + [503] * 50
     assert {answer.headers["retry-after"] for answer in answers if answer.status_code == 503} == {"5"}
-    assert (await phones.http.post(f"/k/{phones.reference('agim')}", data={"digits": phones.digits("agim"), "word": "1"})).status_code == 200
+    assert (
+        await phones.http.post(f"/k/{phones.reference('agim')}", data={"digits": phones.digits("agim"), "word": "1"})
+    ).status_code == 200
     said = await phones.notifier.drain()
     assert (len(of(said, KnockDelivered)), len(of(said, KnockAnswered))) == (1, 1)
 

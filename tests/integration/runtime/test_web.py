@@ -22,7 +22,8 @@ from starlette.routing import Route
 
 from referral.domain.events import PolicyActivated
 from referral.errors import Rejected, Unavailable
-from referral.runtime import http_server, observe, policy_feed
+from referral.local import ports
+from referral.runtime import http_server, observe, policy_feed, process
 from referral.runtime.kafka import clients
 from referral.runtime.postgres import bootstrap, database
 from referral.runtime.settings import LINE, SERVICES, Settings
@@ -138,6 +139,32 @@ async def served(server: uvicorn.Server) -> AsyncIterator[httpx.AsyncClient]:
         yield client
     server.should_exit = True
     await asyncio.wait_for(task, PATIENCE_S)
+
+
+@pytest.mark.parametrize(("url", "hsts"), [("https://audit.example", ["max-age=31536000"]), ("http://127.0.0.1:1", [])])
+async def test_every_answer_of_a_service_that_people_reach_by_https_says_so(settings: Settings, url: str, hsts: list[str]) -> None:
+    """Pages, refusals and paths of the server itself; of whichever service, since all are served by the same function."""
+    port, ended = ports.free(1)[0], asyncio.Event()
+    reached = msgspec.structs.replace(settings, public_url=url, http_host="127.0.0.1", http_port=port)
+
+    async def work() -> None:
+        await ended.wait()
+
+    app = Starlette(routes=[Route("/", lambda _: PlainTextResponse("a page"))])
+    task = asyncio.create_task(process.stand("made-up", reached, observe.Health(), app, work, ended.set, []))
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+        await until(lambda: answers(client))
+        for path in ("/", "/nowhere", "/healthz"):
+            assert (await client.get(path)).headers.get_list("strict-transport-security") == hsts, path
+    ended.set()
+    await asyncio.wait_for(task, PATIENCE_S)
+
+
+async def answers(client: httpx.AsyncClient) -> bool:
+    try:
+        return (await client.get("/healthz")).status_code == 200
+    except httpx.ConnectError:
+        return False
 
 
 async def test_health_readiness_and_metrics_stand_beside_the_service_s_own_doors(doors) -> None:
