@@ -68,14 +68,19 @@ class SignIn:
 class LanguageChoice:
     """The language of one service's pages, which each browser keeps in a cookie.
 
-    cookie: its name. home: path of the pages. here: pages to return to after a change, ours and no other.
-    secure: people reach them by https.
+    plain: the cookie's name, without a prefix. home: path of the pages. here: pages to return to after a change, ours and no other.
+    secure: people reach them by https. Then the cookie is `__Host-`, as that of a visit.
     """
 
-    cookie: str
+    plain: str
     home: str
     here: re.Pattern[str]
     secure: bool
+
+    @property
+    def cookie(self) -> str:
+        """Return the cookie's name."""
+        return f"__Host-{self.plain}" if self.secure else self.plain
 
     def of(self, request: Request) -> str:
         """Return the language of a request: chosen before, else the browser's, else Albanian."""
@@ -90,9 +95,8 @@ class LanguageChoice:
         chosen = await form(request)
         answer = RedirectResponse(self.back(chosen.get("from", "")), 303, PAGE_HEADERS)
         if chosen.get("language") in ENDONYMS:
-            answer.set_cookie(
-                self.cookie, chosen["language"], LANGUAGE_S, path=self.home, secure=self.secure, httponly=True, samesite="strict"
-            )
+            path = "/" if self.secure else self.home  # a browser accepts a `__Host-` cookie for the whole host only
+            answer.set_cookie(self.cookie, chosen["language"], LANGUAGE_S, path=path, secure=self.secure, httponly=True, samesite="strict")
         return answer
 
 

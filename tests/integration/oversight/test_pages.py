@@ -194,7 +194,7 @@ async def test_four_languages_and_codes_where_no_policy_is_known(bare: Settings)
         async with httpx.AsyncClient(transport=httpx.ASGITransport(Starlette(routes=made.routes())), base_url="http://oversight") as http:
             signed = (await http.post("/oversight/signin", data={"token": "token-a"})).headers["set-cookie"]
             assert signed.startswith("__Host-oversight=") and "; secure" in signed.lower() and "path=/;" in signed.lower()
-            cookie = {"cookie": f"{signed.partition(';')[0]}; oversight-language=en"}
+            cookie = {"cookie": f"{signed.partition(';')[0]}; __Host-oversight-language=en"}
             page = await http.get("/oversight/procedures/child-labour", headers=cookie)
             assert "<h1>child labour</h1>" in page.text and "Exercise. No real child." not in page.text
         await made.engine.dispose()

@@ -1,0 +1,42 @@
+"""The language that a browser keeps for the pages of auditors and the Committee: a cookie that no other host can set."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from referral.runtime.token_pages import LanguageChoice
+
+
+def client(*, secure: bool) -> httpx.AsyncClient:
+    choice = LanguageChoice("made-up-language", "/made-up", re.compile("/made-up"), secure)
+
+    async def page(request: Request) -> Response:
+        return PlainTextResponse(choice.of(request))
+
+    app = Starlette(routes=[Route("/made-up", page), Route("/made-up/language", choice.choose, methods=["POST"])])
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://made-up")
+
+
+@pytest.mark.parametrize("secure", [True, False])
+async def test_a_language_is_kept_by_a_cookie_of_this_host_alone(secure: bool) -> None:
+    name, path = ("__Host-made-up-language", "/") if secure else ("made-up-language", "/made-up")
+    async with client(secure=secure) as browser:
+        chosen = await browser.post("/made-up/language", data={"language": "en", "from": "/made-up"})
+        [cookie] = chosen.headers.get_list("set-cookie")
+        parts = cookie.lower().split("; ")
+        assert cookie.startswith(f"{name}=en;") and f"path={path}" in parts and not [one for one in parts if one.startswith("domain")]
+        assert ("secure" in parts) is secure and {"httponly", "samesite=strict"} <= set(parts)
+        assert (await browser.get("/made-up")).text == "en"
+
+
+async def test_a_cookie_without_the_prefix_says_nothing_where_pages_are_reached_by_https() -> None:
+    async with client(secure=True) as browser:
+        planted = await browser.get("/made-up", headers={"cookie": "made-up-language=en"})
+        assert planted.text == "sq"
