@@ -50,6 +50,7 @@ class SignIn:
         async with self.engine.begin() as tx:
             reader = await self.tokens.holder(tx, digest(token))
             if reader:
+                await self.visits.end(tx, request)
                 await self.visits.begin(tx, token, answer)
         signed(self.visits.service, "in" if reader else "refused", reader.name if reader else "")
         return answer if reader else page(request, True)
@@ -59,7 +60,8 @@ class SignIn:
         answer = self.redirect()
         async with self.engine.begin() as tx:
             reader = await self.reader(tx, request)
-            await self.visits.end(tx, request, answer)
+            await self.visits.end(tx, request)
+            self.visits.drop(answer)
         signed(self.visits.service, "out", reader.name if reader else "")
         return answer
 

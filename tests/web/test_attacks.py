@@ -17,6 +17,7 @@ from referral.runtime.postgres import clock
 from services.intake.accounts import rules, store
 from tests.harness.web.forms import fields
 from tests.harness.web.world import DESK, PASSWORD, POLICE, World, signed_in
+from tests.web.test_seen import rest
 
 MARKER = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}&lt;"
 
@@ -110,6 +111,26 @@ def test_a_session_begins_anew_with_signing_in_and_knows_no_other_form(world: Wo
         with world.client(cookies={"session": token.partition(".")[0] + "." + dict(other.cookies)["session"].partition(".")[2]}) as mixed:
             assert mixed.get("/inbox").status_code == 303, "a mark of another session does not keep one alive"
     assert not [event for event in world.queued() if isinstance(event, ResponseSubmitted)]
+
+
+@pytest.mark.parametrize("rested", [False, True])
+def test_signing_in_again_ends_the_session_that_the_browser_had(world: World, rested: bool) -> None:
+    """Whoever copied its cookie has nothing; sessions of the same person in other browsers go on."""
+    world.account("duty", POLICE)
+    world.account("other", POLICE)
+    with signed_in(world, "duty") as person, signed_in(world, "duty") as elsewhere:
+        copy = dict(person.cookies)
+        if rested:
+            rest(world, person)
+        for login in ("other", "duty"):
+            form = fields(person.get("/inbox", follow_redirects=True).text)
+            entered = person.post("/signin", data=form | {"login": login, "password": PASSWORD})
+            assert entered.status_code == 303
+        left = world.run(lambda tx: tx.execute(text("SELECT count(*) FROM intake.session"))).scalar_one()
+        assert left == 2, "this browser's newest, and the other browser's"
+        with world.client(cookies={"session": copy["session"]}) as thief:
+            assert thief.get("/inbox").headers["location"] == "/signin"
+        assert elsewhere.get("/inbox").status_code == person.get("/inbox").status_code == 200
 
 
 def test_a_number_that_somebody_puts_into_a_form_takes_none_of_the_systems(world: World) -> None:

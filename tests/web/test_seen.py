@@ -10,6 +10,7 @@ from sqlalchemy import text as sql
 
 from referral.domain.case_number import case_number
 from referral.domain.events import ResponseSubmitted, Via, Word
+from referral.runtime import random_secret
 from services.intake.accounts import rules
 from tests.harness.web.forms import fields, hidden
 from tests.harness.web.world import NAMED, POLICE, World, acknowledged, signed_in
@@ -20,7 +21,8 @@ UNSEEN = "Not seen yet"
 def rest(world: World, person: httpx.Client, since: int = rules.IDLE_US) -> None:
     """The person's last page was so long ago (µs)."""
     token = person.cookies["session"].partition(".")[0]
-    seal = world.run(lambda tx: tx.execute(sql("SELECT seal FROM intake.session"))).scalar()
+    own = {"digest": random_secret.digest(token)}
+    seal = world.run(lambda tx: tx.execute(sql("SELECT seal FROM intake.session WHERE digest = :digest"), own)).scalar()
     person.cookies.set("session", f"{token}.{rules.seen_mark(bytes(seal), world.now() - since)}", domain="127.0.0.1")
 
 

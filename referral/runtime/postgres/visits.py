@@ -54,10 +54,13 @@ class Visits:
         reader = (await tx.execute(text(sql), values)).scalar_one_or_none()
         return None if reader is None else bytes(reader)
 
-    async def end(self, tx: AsyncConnection, request: Request, response: Response) -> None:
-        """Sign out: end the visit, so that a copy of the cookie is worthless."""
+    async def end(self, tx: AsyncConnection, request: Request) -> None:
+        """End the visit that a browser has, so that a copy of its cookie is worthless."""
         values = {"digest": digest(request.cookies.get(self.cookie, ""))}
         await tx.execute(text(f"DELETE FROM {self.service}.visit WHERE digest = :digest"), values)  # noqa: S608
+
+    def drop(self, response: Response) -> None:
+        """Make the browser forget its visit."""
         response.delete_cookie(self.cookie, path=self._path, secure=self.secure, httponly=True, samesite="strict")
 
     @property

@@ -75,10 +75,12 @@ def _place(call: PageRequest, login: str, now: int) -> tuple[str, bool]:
 
 
 async def _let_in(call: PageRequest, subject: rules.Subject, account: store.Account, to: str, now: int, kept: Kept) -> Response:
-    """Start a session. Return the redirect to the page that was asked for, or the page that sends the form which had to wait."""
+    """Start a session, and end the one that this browser had, whoever's it was. Return the redirect to the page that was asked for, or the
+    page that sends the form which had to wait."""
     cookies = call.pages.cookies
     async with call.pages.door.begin() as tx:
         await store.forget_attempt(tx, subject, now)
+        await store.end_session(tx, session.token_of(call.request, cookies))
         token, seal = await store.start_session(tx, account.id, now)
     signed("intake", "in", account.id, subject.place)
     response: Response = RedirectResponse(to, status_code=303)
