@@ -94,6 +94,18 @@ def lost(pages: Pages) -> Callable[[Request, Exception], Awaitable[Response]]:
     return answered
 
 
+def closed(pages: Pages) -> Callable[[Request], Awaitable[Response]]:
+    """Return the page that replaces one that was left open. It reads no session and writes no cookie: to show it is no sign of life."""
+
+    async def answered(request: Request) -> Response:
+        visit = session.stranger(request, pages.cookies, 0)
+        response = pages.render.page("closed.html", visit, to=forms.here(request.query_params.get("to", "")))
+        response.headers.update(http_server.PAGE_HEADERS)
+        return response
+
+    return answered
+
+
 def _failed(pages: Pages, request: Request, visit: Visit, error: Exception) -> Response:
     """Return the page for an error. When the policy's names are away too, it is the page of a stranger."""
     if isinstance(error, Rejected):

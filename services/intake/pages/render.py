@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from referral.domain.policy import Policy
 from referral.runtime import i18n as words
 from referral.runtime import templates
 from referral.runtime.i18n import Words
+from services.intake.accounts import rules
 from services.intake.pages import relative_time
 from services.intake.pages.forms import WRITTEN, Fields
 from services.intake.pages.labels import Name
@@ -23,6 +25,10 @@ FOLDER = Path(__file__).with_name("templates")
 WORDS = Path(__file__).with_name("words.yaml")
 MORE = (Path(__file__).with_name("words_writing.yaml"),)
 """Files with further texts: one for each larger part of the pages."""
+LEFT_OPEN_S = rules.IDLE_US // rules.SECOND_US + 5
+"""Seconds after which a page that was left open closes itself: the session has ended by rest, unless another page was used."""
+_ENTRY = re.compile(r'<textarea|<input type="(?!hidden|radio|checkbox)')
+"""A field into which somebody may be writing. A page with one stays open, and its form is kept when the session has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,9 @@ class Renderer:
             "endonyms": words.ENDONYMS,
             "asof": relative_time.clock(say, visit.now, visit.now),
         }
-        return HTMLResponse(self.templates.get_template(template).render(shared | values), status_code=status)
+        text = self.templates.get_template(template).render(shared | values)
+        closes = visit.account is not None and not _ENTRY.search(text)
+        return HTMLResponse(text, status, {"Refresh": f"{LEFT_OPEN_S}; url=/closed?to={here}"} if closes else None)
 
     def message(self, visit: Visit, status: int, **values: object) -> HTMLResponse:
         """Return a page that explains an error in plain words: 403, 404, 405, 408, 413, 500 or 503."""

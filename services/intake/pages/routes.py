@@ -23,7 +23,7 @@ from services.intake.context import IntakeContext
 from services.intake.pages import desk, forms, inbox, overview, render, seen, signin, take_back
 from services.intake.pages.agency import routes as agency
 from services.intake.pages.exercise import routes as exercise
-from services.intake.pages.page_request import PAUSE_S, SHOWN_AT, Page, PageRequest, Pages, endpoint, lost
+from services.intake.pages.page_request import PAUSE_S, SHOWN_AT, Page, PageRequest, Pages, closed, endpoint, lost
 from services.intake.pages.session import Cookies
 from services.intake.pages.writing import changes, sections
 
@@ -68,6 +68,7 @@ def routes(pages: Pages) -> list[BaseRoute]:
         get("/signin", signin.sign_in_page, strangers=True),
         Route("/signin", endpoint(pages, signin.sign_in, strangers=True), methods=["POST"]),
         *post("/signout", signin.sign_out),
+        Route("/closed", closed(pages), methods=["GET"]),
         *post("/seen", seen.acknowledge, lapsed=seen.acknowledge),
         *post("/language", signin.choose_language, strangers=True),
         get("/inbox", inbox.inbox),

@@ -188,6 +188,7 @@ PUBLIC: tuple[Row, ...] = (
         _both("/signin", "/signout", "/language", "/invitation"),
         **{**_EVERYBODY, "old": "NP+"},
     ),
+    _row("closed", "Page that replaces one that was left open", "GET /closed", **_EVERYBODY),
     _row("seen", "“I have seen it”, from the page for signing in, while a session rests", _both("/seen"), EMPTY, old="0+"),
     _row("refer", "Refer a child; a child asks for help", f"{_both('/refer', '/refer/language')}\nGET /help", **_EVERYBODY),
     _row("receipt", "Receipt, by its code alone", _both("/refer/receipt"), **_EVERYBODY),

@@ -108,6 +108,7 @@ REFER: tuple[Act, ...] = (
 """The public form from its first question to the receipt; each page is first sent empty."""
 
 LOOKS: dict[str, tuple[Look, ...]] = {
+    "GET /closed": (look(NOBODY, "/closed?to=/overview"),),
     "GET /signin": (look(NOBODY, "/signin"), look(NOBODY, "/signin?out=1")),
     "POST /signin": (look(NOBODY, "/signin", SUBMIT), look(NOBODY, "/signin", ("#login", "x"), ("#password", "y"), SUBMIT)),
     "GET /inbox": (look(DUTY, "/inbox"), look(WORKER, "/inbox"), look(DESKS, "/inbox")),
