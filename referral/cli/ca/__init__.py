@@ -1,0 +1,1 @@
+"""`referral ca`: keep the authority that signs the certificates of services, agencies and operators."""
