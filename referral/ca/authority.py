@@ -29,6 +29,9 @@ FOLDER = 0o700
 ROOT_NAME_DIGITS = 8
 """Hexadecimal digits in a root's name, so that two stacks' roots are not taken for one another."""
 
+DIGITS = 12
+"""Hexadecimal digits of a serial number that name a certificate: lists display as many, and no two of an authority share them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -37,13 +40,10 @@ class Place:
     folder: Path
     root_key: Path
 
-    def issuing(self, name: str) -> Path:
-        """Return the folder of an issuing authority, for instance agencies-1."""
-        return self.folder / name
-
 
 def place(folder: Path, root_key: Path | None = None) -> Place:
     """Return the place of an authority; without another place the root's key is in its folder."""
+    folder = folder.absolute()
     return Place(folder, root_key or folder / ROOT / KEY)
 
 
@@ -99,16 +99,18 @@ def sign(at: Place, request: bytes, name: Name, now: datetime) -> bytes:
 def revoke(at: Place, what: str, reason: ReasonFlags, now: datetime) -> list[Leaf]:
     """Revoke a certificate by its serial number, or every certificate of a holder that has not ended; return them.
 
-    what: hexadecimal digits, or service/NAME, agency/NAME, operator/NAME. Rejected: there is none that is in force.
+    what: service/NAME, agency/NAME, operator/NAME, or the first digits of a number, at least 12. Rejected: there is none in force.
     """
     name = names.parse(what) if "/" in what else None
     wanted = what.lower().replace(":", "")
+    if name is None and len(wanted) < DIGITS:
+        raise Rejected("number", "WHAT", f"give a holder, or at least the first {DIGITS} digits of a serial number")
     done = []
     with files.locked(at.folder):
         for plane in Plane:
             for folder in in_force(at, plane):
                 known = _list(folder)
-                held = [one for one in issued(folder) if name == one.name or (name is None and wanted == one.number)]
+                held = [one for one in issued(folder) if name == one.name or (name is None and one.number.startswith(wanted))]
                 hit = [one for one in held if one.not_after > now and known.get_revoked_certificate_by_serial_number(one.serial) is None]
                 if hit:
                     _relist(folder, signer(folder), (*known, *(issue.revoked(one.serial, reason, now) for one in hit)), now)

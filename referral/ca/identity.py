@@ -70,6 +70,11 @@ def lists_end(place: Path) -> datetime:
     return min(one.next_update_utc or one.last_update_utc for one in _trusted(place).lists)
 
 
+def root_fingerprint(place: Path) -> str:
+    """Return the fingerprint of the root that a folder trusts."""
+    return fingerprint(_trusted(place).root)
+
+
 def fingerprint(root: x509.Certificate) -> str:
     """Return the SHA-256 of a root's certificate, by which two people compare roots by telephone."""
     digits = root.fingerprint(SHA256()).hex()

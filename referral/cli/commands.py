@@ -236,6 +236,47 @@ OVERSIGHT = (
     ),
     Group("reader", "Tokens for the oversight pages.", OVERSIGHT_READER),
 )
+CA = (
+    Named(
+        "init",
+        "referral.cli.ca.authorities:init_command",
+        "Make a root, and an issuing authority each for services, agencies and operators.",
+    ),
+    Named(
+        "request", "referral.cli.ca.identities:request_command", "Make a new key in a folder, and print the request for its certificate."
+    ),
+    Named(
+        "sign",
+        "referral.cli.ca.authorities:sign_command",
+        "Sign a request for the holder that you name, and print what to send back: certificate, authorities, lists.",
+    ),
+    Named(
+        "install",
+        "referral.cli.ca.identities:install_command",
+        "Put what the authority handed out into a folder: a certificate, or only authorities and lists of revoked certificates.",
+    ),
+    Named(
+        "renew",
+        "referral.cli.ca.identities:renew_command",
+        "Renew the identities in folders of this machine, if half of their period is over, and bring them the newest lists.",
+    ),
+    Named("revoke", "referral.cli.ca.authorities:revoke_command", "Revoke a certificate, or all certificates of a holder."),
+    Named(
+        "replace",
+        "referral.cli.ca.authorities:replace_command",
+        "Make another issuing authority for a plane; with --end, take the older one out of trust.",
+    ),
+    Named(
+        "crl",
+        "referral.cli.ca.authorities:crl_command",
+        "Sign every list of revoked certificates anew, and print what to install everywhere: authorities and lists.",
+    ),
+    Named(
+        "list",
+        "referral.cli.ca.authorities:list_command",
+        "List authorities, lists and certificates: when each ends, and what to do about it.",
+    ),
+)
 COMMANDS = (
     Named("up", "referral.cli.stack.up:up", "Start broker, database, mail server and services, keep them running, show their state."),
     Named("demo", "referral.cli.stack.demo:demo", "Tell the story of one referral on a stack of its own."),
@@ -283,5 +324,6 @@ COMMANDS = (
     Group("prompts", "The sound files that a call plays, and a call to try them.", PROMPTS),
     Group("policy", "The written procedures, the directory and the calendars.", POLICY),
     Group("audit", "The log: who did what, when and why, and whether it can be believed.", AUDIT),
+    Group("ca", "The authority that signs the certificates of services, agencies and operators.", CA),
     Group("oversight", "The figures for the Committee and the Adviser, and who may read them.", OVERSIGHT),
 )
