@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -87,7 +88,7 @@ def sign(at: Place, request: bytes, name: Name, now: datetime) -> bytes:
     found = requests.read(request)
     if found.name is not None and found.name != name:
         raise Rejected("another-holder", "REQUEST", f"the request is for another holder than {name}")
-    with files.locked(at.folder):
+    with _changing(at):
         folder = _newest(at, name.plane)
         made = issue.certificate(signer(folder), found.key, name, found.hosts, x509.random_serial_number(), now)
         files.replace(folder / ISSUED / f"{leaf.number(made.serial_number)}.pem", bundle.joined([made]))
@@ -106,7 +107,7 @@ def revoke(at: Place, what: str, reason: ReasonFlags, now: datetime) -> list[Lea
     if name is None and len(wanted) < DIGITS:
         raise Rejected("number", "WHAT", f"give a holder, or at least the first {DIGITS} digits of a serial number")
     done = []
-    with files.locked(at.folder):
+    with _changing(at):
         for plane in Plane:
             for folder in in_force(at, plane):
                 known = _list(folder)
@@ -123,14 +124,14 @@ def revoke(at: Place, what: str, reason: ReasonFlags, now: datetime) -> list[Lea
 
 def relist(at: Place, now: datetime) -> None:
     """Sign every list anew whose key is here, and the root's if its key is."""
-    with files.locked(at.folder):
+    with _changing(at):
         for folder in _with_keys(at):
             _relist(folder, signer(folder, _key_of(at, folder)), tuple(_list(folder)), now)
 
 
 def refresh(at: Place, now: datetime) -> Bundle:
     """Sign anew the lists of which half is over, and return what every program trusts."""
-    with files.locked(at.folder):
+    with _changing(at):
         _refreshed(at, now)
         return trusted(at)
 
@@ -140,7 +141,7 @@ def replace(at: Place, plane: Plane, now: datetime) -> Certificate:
 
     Rejected: the root's key is not here.
     """
-    with files.locked(at.folder):
+    with _changing(at):
         root = signer(at.folder / ROOT, at.root_key)
         number = max(_number(folder) for folder in _all(at, plane)) + 1
         _begin(at.folder / f"{plane}-{number}", root, plane, now)
@@ -153,7 +154,7 @@ def end(at: Place, name: str, now: datetime) -> Certificate:
 
     name: for instance services-1. Rejected: it is unknown, has ended already, or is the only one of its plane.
     """
-    with files.locked(at.folder):
+    with _changing(at):
         of_plane = [folder for plane in Plane for folder in in_force(at, plane) if name.rpartition("-")[0] == plane]
         if name not in [folder.name for folder in of_plane]:
             raise Rejected("unknown-authority", "NAME", "no issuing authority in force has this name: referral ca list CA")
@@ -201,6 +202,14 @@ def signer(folder: Path, key: Path | None = None) -> Signer:
 def revocations(folder: Path) -> CertificateRevocationList:
     """Return the list of an authority."""
     return _list(folder)
+
+
+@contextmanager
+def _changing(at: Place) -> Iterator[None]:
+    """Let one process at a time change an authority. Rejected: there is none here."""
+    certificate(at.folder / ROOT)
+    with files.locked(at.folder):
+        yield
 
 
 def _begin(folder: Path, root: Signer, plane: Plane, now: datetime) -> None:

@@ -1,0 +1,55 @@
+"""Kill a process by SIGKILL before any one change that it makes to files: every way in which a crash can leave a folder."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from itertools import count
+
+CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.chmod", "os.rmdir", "shutil.rmtree")
+MOST = 200
+"""More changes than any command makes (ours)."""
+
+
+def strikes(work: Callable[[], object], after: Callable[[int], object]) -> int:
+    """Run `work` in a child that is killed before its 1st, 2nd … change of files, until it ends alive; `after` looks at each remains.
+
+    Return how often it was killed. `work` must be able to begin anew each time.
+    """
+    for number in count(1):
+        assert number < MOST, "it never ends"
+        alive = _child(work, number)
+        after(number)
+        if alive:
+            return number - 1
+    raise AssertionError
+
+
+def _child(work: Callable[[], object], number: int) -> bool:
+    """Return True if the child ended by itself. A fork: the child has what the test has made, and takes milliseconds."""
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            _strike(number)
+            work()
+            code = 0
+        finally:
+            os._exit(code)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert status in (0, -signal.SIGKILL), f"the {number}th run failed by itself"
+    return status == 0
+
+
+def _strike(number: int) -> None:
+    """Kill this process before its `number`th change of files."""
+    seen = count(1)
+
+    def hook(event: str, arguments: tuple[object, ...]) -> None:
+        writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+        if (event in CHANGES or writes) and next(seen) == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(hook)
