@@ -51,9 +51,9 @@ class Bundle:
 
 
 def write(bundle: Bundle) -> bytes:
-    """Return the bundle as PEM."""
-    leaf = [bundle.leaf] if bundle.leaf is not None else []
-    return joined([*leaf, *bundle.authorities, *bundle.lists])
+    """Return the bundle as PEM. A certificate comes first and its issuer second, as other programs want a chain."""
+    chain = [] if bundle.leaf is None else [bundle.leaf, bundle.issuer(bundle.leaf)]
+    return joined([*chain, *(one for one in bundle.authorities if one not in chain), *bundle.lists])
 
 
 def joined(parts: Iterable[Certificate | CertificateRevocationList]) -> bytes:
