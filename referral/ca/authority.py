@@ -25,7 +25,7 @@ from referral.ca.names import Name, Plane
 from referral.errors import Malformed, Rejected
 
 ROOT = "root"
-KEY, CERTIFICATE, LIST, ISSUED = "key.pem", "certificate.pem", "list.pem", "issued"
+KEY, CERTIFICATE, LIST, ISSUED, LISTS = "key.pem", "certificate.pem", "list.pem", "issued", "lists.url"
 FOLDER = 0o700
 ROOT_NAME_DIGITS = 8
 """Hexadecimal digits in a root's name, so that two stacks' roots are not taken for one another."""
@@ -48,8 +48,10 @@ def place(folder: Path, root_key: Path | None = None) -> Place:
     return Place(folder, root_key or folder / ROOT / KEY)
 
 
-def init(at: Place, now: datetime) -> Certificate:
+def init(at: Place, now: datetime, lists: str = "") -> Certificate:
     """Make a root and the three issuing authorities, all or nothing, and return the root's certificate.
+
+    lists: URL of this folder, at which programs that look for lists by themselves (Java) find them; it stands in every certificate.
 
     Rejected: the folder or the root's key exists already.
     """
@@ -63,6 +65,8 @@ def init(at: Place, now: datetime) -> Certificate:
     root = Signer(issue.root(key, f"root-{leaf.number(serial)[:ROOT_NAME_DIGITS]}", serial, now), key)
     files.replace(fresh / ROOT / CERTIFICATE, bundle.joined([root.certificate]))
     _relist(fresh / ROOT, root, (), now)
+    if lists:
+        files.replace(fresh / LISTS, lists.encode())
     for plane in Plane:
         _begin(fresh / f"{plane}-1", root, plane, now)
     inside = at.root_key == at.folder / ROOT / KEY
@@ -90,7 +94,7 @@ def sign(at: Place, request: bytes, name: Name, now: datetime) -> bytes:
         raise Rejected("another-holder", "REQUEST", f"the request is for another holder than {name}")
     with _changing(at):
         folder = _newest(at, name.plane)
-        made = issue.certificate(signer(folder), found.key, name, found.hosts, x509.random_serial_number(), now)
+        made = issue.certificate(signer(folder), found.key, name, found.hosts, x509.random_serial_number(), now, _list_at(at, folder))
         files.replace(folder / ISSUED / f"{leaf.number(made.serial_number)}.pem", bundle.joined([made]))
         _refreshed(at, now)
         whole = trusted(at)
@@ -241,6 +245,14 @@ def _refreshed(at: Place, now: datetime) -> None:
         ends = known.next_update_utc or known.last_update_utc
         if now >= known.last_update_utc + (ends - known.last_update_utc) / 2:
             _relist(folder, signer(folder, _key_of(at, folder)), tuple(known), now)
+
+
+def _list_at(at: Place, folder: Path) -> str:
+    """Return the URL of an authority's list; empty: no certificate names one."""
+    try:
+        return f"{(at.folder / LISTS).read_text()}/{folder.name}/{LIST}"
+    except FileNotFoundError:
+        return ""
 
 
 def _with_keys(at: Place) -> Iterator[Path]:

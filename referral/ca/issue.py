@@ -65,7 +65,9 @@ def issuing(root: Signer, key: EllipticCurvePublicKey, plane: Plane, name: str, 
     return _finished(builder, key, root)
 
 
-def certificate(issuer: Signer, key: EllipticCurvePublicKey, name: Name, hosts: Sequence[str], serial: int, now: datetime) -> Certificate:
+def certificate(
+    issuer: Signer, key: EllipticCurvePublicKey, name: Name, hosts: Sequence[str], serial: int, now: datetime, list_at: str = ""
+) -> Certificate:
     """Return the certificate of a service, an agency or an operator.
 
     Rejected: hosts for a plane that has none, or an issuing authority that ends before the certificate would.
@@ -81,6 +83,9 @@ def certificate(issuer: Signer, key: EllipticCurvePublicKey, name: Name, hosts: 
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(_usage(signs=False), critical=True)
     builder = builder.add_extension(x509.ExtendedKeyUsage([*uses, ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+    if list_at:
+        point = x509.DistributionPoint([UniformResourceIdentifier(list_at)], None, None, None)
+        builder = builder.add_extension(x509.CRLDistributionPoints([point]), critical=False)
     return _finished(builder.add_extension(leaf.joined(name, hosts), critical=False), key, issuer)
 
 

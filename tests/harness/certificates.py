@@ -94,7 +94,7 @@ def scene(folder: Path, now: datetime) -> Scene:
     """Make an authority, and every case beside it."""
     at, stranger = authority.place(folder / "authority"), authority.place(folder / "stranger")
     for one in (at, stranger):
-        authority.init(one, now)
+        authority.init(one, now, f"file://{one.folder}")
     made(at, folder / "of-an-ended-authority", "service/intake", now, HOST)
     ended = authority.certificate(at.folder / "services-1")
     authority.replace(at, Plane.SERVICES, now)

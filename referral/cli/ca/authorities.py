@@ -34,18 +34,29 @@ REASONS = {
 }
 
 
-def init_command(ca: FOLDER, root_key: ROOT_KEY = None, as_json: console.Json = False) -> int:
+def init_command(
+    ca: FOLDER,
+    root_key: ROOT_KEY = None,
+    lists: Annotated[
+        str,
+        typer.Option(help="URL of this folder, where the broker finds lists of revoked certificates: file:///srv/authority, or http."),
+    ] = "",
+    as_json: console.Json = False,
+) -> int:
     """Make a root, and an issuing authority each for services, agencies and operators.
 
     Bring the root's key to a medium that lies in a safe, at once by --root-key or afterwards: it is needed once a year, and to replace an
     issuing authority. Write its fingerprint down; agencies compare it by telephone.
 
+    The broker looks for a list where a certificate says it is (--lists): bring the authority's folder, without its keys, to that place
+    whenever `referral ca crl` has signed a list. Without --lists the broker refuses every certificate.
+
     Exit 0 made, 1 there is one already, 2 a folder cannot be written.
 
-    Example: referral ca init /srv/authority --root-key /media/safe/root.pem
+    Example: referral ca init /srv/authority --root-key /media/safe/root.pem --lists file:///srv/authority
     """
     at = authority.place(ca, root_key)
-    root = identity.fingerprint(authority.init(at, now()))
+    root = identity.fingerprint(authority.init(at, now(), lists.rstrip("/")))
     if as_json:
         console.document({"authority": str(ca), "root": root, "root_key": str(at.root_key)})
     else:

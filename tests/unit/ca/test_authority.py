@@ -264,3 +264,13 @@ def test_openssl_makes_a_request_as_the_page_says(tmp_path: Path, at: Place) -> 
     assert done.returncode == 0, done.stderr
     signed = bundle.read(authority.sign(at, (tmp_path / "request.pem").read_bytes(), SCHOOL, NOW)).leaf
     assert signed is not None and leaf.of(signed).name == SCHOOL
+
+
+def test_certificates_say_where_the_list_of_their_authority_is(tmp_path: Path) -> None:
+    at = authority.place(tmp_path / "ca")
+    authority.init(at, NOW, "file:///srv/authority")
+    key = keys.make()
+    made = bundle.read(authority.sign(at, requests.make(key, SCHOOL, ()), SCHOOL, NOW)).leaf
+    assert made is not None
+    points = made.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
+    assert [name.value for point in points for name in point.full_name or ()] == ["file:///srv/authority/agencies-1/list.pem"]
