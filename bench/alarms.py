@@ -55,7 +55,7 @@ async def outage(at: Ground) -> AsyncIterator[Row]:
 async def rung(made: Stack, chest: dict[str, bytes]) -> list[tuple[int, int]]:
     """Return (the broker's stamp in ms, the due time in µs) of every event that an alarm caused."""
     rings = []
-    for record in await topic.read(made.settings.kafka, made.settings.topic(OUT)):
+    for record in await topic.read(made.settings, made.settings.topic(OUT)):
         if seal.open(record.value).meta.case_id in chest:
             head = getattr(topic.body(record.value, OUT, chest), "head", None)
             if head is not None and head.due is not None:

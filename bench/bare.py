@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 
 from bench import topic
+from referral.runtime.kafka import clients
+from referral.runtime.settings import Settings
 from referral.wire import topics
 
 Out = tuple[int, bytes, bytes, list[tuple[str, bytes]]]
@@ -17,28 +19,28 @@ Said = Mapping[tuple[int, int], Sequence[Out]]
 """(partition, offset) of an input → the records to produce for it."""
 
 
-async def bare(kafka: str, source: str, sink: str, said: Said) -> float:
+async def bare(settings: Settings, source: str, sink: str, said: Said) -> float:
     """Return the events in and out per second for all inputs of `said`."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    admin = clients.admin(settings)
     await admin.start()
     config = {"message.timestamp.type": "LogAppendTime"}
     await admin.create_topics([NewTopic(sink, topics.PARTITIONS, 1, topic_configs=config)])
-    await asyncio.to_thread(_run, kafka, source, sink, said)
-    pace = topic.pace(await topic.read(kafka, sink), len(said))
+    await asyncio.to_thread(_run, settings, source, sink, said)
+    pace = topic.pace(await topic.read(settings, sink), len(said))
     await admin.delete_topics([sink])
     await admin.close()
     return pace
 
 
-def _run(kafka: str, source: str, sink: str, said: Said) -> None:
-    asyncio.run(loop(kafka, source, sink, said))
+def _run(settings: Settings, source: str, sink: str, said: Said) -> None:
+    asyncio.run(loop(settings, source, sink, said))
 
 
-async def loop(kafka: str, source: str, sink: str, said: Said) -> None:
+async def loop(settings: Settings, source: str, sink: str, said: Said) -> None:
     """Consume, produce, await: one future per record, all of a fetch awaited before the next."""
     parts = [TopicPartition(source, n) for n in range(topics.PARTITIONS)]
-    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False, auto_offset_reset="earliest")
-    producer = AIOKafkaProducer(bootstrap_servers=kafka, enable_idempotence=True, acks="all")
+    consumer = AIOKafkaConsumer(**clients.reached(settings), enable_auto_commit=False, auto_offset_reset="earliest")
+    producer = AIOKafkaProducer(**clients.reached(settings), enable_idempotence=True, acks="all")
     async with consumer, producer:
         consumer.assign(parts)
         for part in parts:

@@ -131,7 +131,7 @@ async def bare(made: Stack, chest: dict[str, bytes], count: int) -> float:
 
     async def loop() -> float:
         began, done = 0.0, 0
-        async with AIOKafkaConsumer(bootstrap_servers=made.settings.kafka, enable_auto_commit=False) as consumer:
+        async with AIOKafkaConsumer(**clients.reached(made.settings), enable_auto_commit=False) as consumer:
             places = [TopicPartition(made.settings.topic(topic), n) for topic in TOPICS for n in range(topics.PARTITIONS)]
             consumer.assign(places)
             await consumer.seek_to_beginning(*places)

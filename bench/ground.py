@@ -17,6 +17,7 @@ import asyncpg
 from sqlalchemy.engine import make_url
 
 from referral.cli.stack import up
+from referral.local import certificates
 from referral.local.config import StackConfig
 from referral.local.kafka import Kafka
 from referral.local.postgres import Postgres
@@ -40,7 +41,7 @@ class Ground:
     """The servers of a run. kafka: bootstrap address. postgres: the administrator's URL. folder: scratch, deleted at the end."""
 
     def __init__(self, kafka: str, postgres: str, folder: Path) -> None:
-        self.kafka, self.postgres, self.folder = kafka, postgres, folder
+        self.kafka, self.postgres, self.folder, self.ca = kafka, postgres, folder, folder / "ca"
 
     @contextlib.asynccontextmanager
     async def line(self, *services: str, instances: int = 1, witnesses: int = 0, handset: bool = False) -> AsyncIterator[Stack]:
@@ -54,6 +55,7 @@ class Ground:
             config = StackConfig(
                 data=data,
                 kafka=self.kafka,
+                ca=self.ca,
                 database=url,
                 prefix=f"{name}.",
                 services=services,
@@ -74,7 +76,8 @@ class Ground:
 async def ground() -> AsyncIterator[Ground]:
     """Start embedded servers, as `referral up` does, for the duration of the block."""
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
-    broker, base = Kafka(folder / "kafka"), Postgres(folder / "postgres")
+    certificates.ensure(folder / "ca", folder / "identities")
+    broker, base = Kafka(folder / "kafka", folder / "identities" / certificates.KAFKA), Postgres(folder / "postgres")
     try:
         addresses = await asyncio.gather(asyncio.to_thread(broker.start), asyncio.to_thread(base.start))
         yield Ground(*addresses, folder)

@@ -51,8 +51,8 @@ async def latency(at: Ground) -> AsyncIterator[Row]:
         await trickle(made, sealed, RATE)
         await until(lambda: reached(connection, CASES))
         used = (cpu(made["routing-1"].pid) - before) / CASES * 1000
-        inputs = await topic.read(made.settings.kafka, made.settings.topic(fill.TOPIC))
-        waited = delays(inputs, await topic.read(made.settings.kafka, made.settings.topic(OUT)))
+        inputs = await topic.read(made.settings, made.settings.topic(fill.TOPIC))
+        waited = delays(inputs, await topic.read(made.settings, made.settings.topic(OUT)))
         yield Row(name="routing, record in to decisions out, p50", value=percentile(waited, 0.5), unit="ms")
         yield at_most("routing, record in to decisions out, p99", percentile(waited, 0.99), "ms", 25)
         yield Row(name="  CPU of routing for one record", value=used, unit="ms")
@@ -72,8 +72,8 @@ async def takeover(at: Ground) -> AsyncIterator[Row]:
         await made["routing-2"].hold()
         await producing
         await until(lambda: reached(connection, len(sealed)))
-        inputs = await topic.read(made.settings.kafka, made.settings.topic(fill.TOPIC))
-        done = topic.causes(await topic.read(made.settings.kafka, made.settings.topic(OUT)))
+        inputs = await topic.read(made.settings, made.settings.topic(fill.TOPIC))
+        done = topic.causes(await topic.read(made.settings, made.settings.topic(OUT)))
         waited = [(max(r.at for r in done[seal.open(i.value).meta.event_id]), i) for i in inputs if i.at >= killed]
         slow = [end for end, record in waited if end - record.at > 1000]
         yield at_most("killed instance, until its partitions are decided by another", (max(slow) - killed) / 1000, "s", 15)

@@ -107,7 +107,7 @@ async def steady(made: Stack, connection, size: int) -> AsyncIterator[Row]:  # t
 
 async def stamped(made: Stack, connection, size: int) -> list[tuple[int, int]]:  # type: ignore[no-untyped-def]
     """Return (index, the broker's stamp in ms) of the entries from `size` on."""
-    records_read = await topic.read(made.settings.kafka, made.settings.topic(TOPIC))
+    records_read = await topic.read(made.settings, made.settings.topic(TOPIC))
     at = {(record.partition, record.offset): record.at for record in records_read}
     rows = await connection.fetch('SELECT idx, partition, "offset" FROM audit.entry WHERE idx >= $1 AND topic = $2', size, TOPIC)
     return sorted((row["idx"], at[row["partition"], row["offset"]]) for row in rows)

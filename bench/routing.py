@@ -56,7 +56,7 @@ async def run(made: Stack, cases: int, seed: int) -> Run:
     sealed = await asyncio.to_thread(fill.seal, planned, chest, now)
     process = made["routing-1"]
     await process.stop()
-    since = await topic.ends(made.settings.kafka, made.settings.topic(OUT))
+    since = await topic.ends(made.settings, made.settings.topic(OUT))
     async with admin(made) as connection:
         target = int(await connection.fetchval(READ)) + len(sealed)
         await fill.produce(made, sealed)
@@ -64,7 +64,7 @@ async def run(made: Stack, cases: int, seed: int) -> Run:
         await process.start()
         await until(lambda: reached(connection, target))
     seconds, cpu = await asyncio.to_thread(_metrics, made.inner("routing"))
-    outs = await topic.read(made.settings.kafka, made.settings.topic(OUT), since)
+    outs = await topic.read(made.settings, made.settings.topic(OUT), since)
     decided = {meta.event_id: meta.type for meta in (seal.open(record.value).meta for record in outs)}
     assert decided == planned.types, (
         f"{len(decided.items() ^ planned.types.items())} of {len(planned.types)} decisions are not those foreseen"
@@ -87,7 +87,7 @@ def _metrics(url: str) -> tuple[dict[str, float], float]:
 
 async def said(made: Stack, done: Run) -> Said:
     """Return the real outputs of a run, by the position of the input that caused them: the bare loop produces these."""
-    source = await topic.read(made.settings.kafka, made.settings.topic(fill.TOPIC))
+    source = await topic.read(made.settings, made.settings.topic(fill.TOPIC))
     wanted = {cause.id for _, cause, _ in done.plan.asked}
     by_cause = topic.causes(done.outs)
     out: dict[tuple[int, int], list[tuple[int, bytes, bytes, list[tuple[str, bytes]]]]] = {}
@@ -107,7 +107,7 @@ async def throughput(at: Ground, cases: int = CASES, repeats: int = 2) -> AsyncI
             ours.append(done.pace)
             reference = await said(made, done)
             say("the bare loop does the same")
-            theirs.append(await bare(at.kafka, made.settings.topic(fill.TOPIC), f"{made.config.prefix}sink", reference))
+            theirs.append(await bare(made.settings, made.settings.topic(fill.TOPIC), f"{made.config.prefix}sink", reference))
         parts = stages.pure(done.plan, policy(made.settings.policy))
     pace, loop = statistics.median(ours), statistics.median(theirs)
     size = statistics.mean(len(o.value) + sum(len(k) + len(v) for k, v in o.headers) for o in done.outs)

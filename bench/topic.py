@@ -7,6 +7,8 @@ from typing import NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from msgspec import Struct
 
+from referral.runtime.kafka import clients
+from referral.runtime.settings import Settings
 from referral.wire import codec, seal, topics
 
 WARM = 0.1  # share of a run that is not counted: it creates connections, statements and caches
@@ -23,18 +25,18 @@ class Read(NamedTuple):
     headers: tuple[tuple[str, bytes], ...]
 
 
-async def ends(kafka: str, topic: str) -> dict[int, int]:
+async def ends(settings: Settings, topic: str) -> dict[int, int]:
     """Return the end offset of every partition."""
-    async with AIOKafkaConsumer(bootstrap_servers=kafka) as consumer:
+    async with AIOKafkaConsumer(**clients.reached(settings)) as consumer:
         offsets = await consumer.end_offsets([TopicPartition(topic, n) for n in range(topics.PARTITIONS)])
     return {tp.partition: end for tp, end in offsets.items()}
 
 
-async def read(kafka: str, topic: str, since: dict[int, int] | None = None) -> list[Read]:
+async def read(settings: Settings, topic: str, since: dict[int, int] | None = None) -> list[Read]:
     """Return everything from these offsets (the beginning) to the end."""
     since = since or dict.fromkeys(range(topics.PARTITIONS), 0)
     out: list[Read] = []
-    async with AIOKafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False) as consumer:
+    async with AIOKafkaConsumer(**clients.reached(settings), enable_auto_commit=False) as consumer:
         parts = [TopicPartition(topic, n) for n in range(topics.PARTITIONS)]
         consumer.assign(parts)
         until = await consumer.end_offsets(parts)

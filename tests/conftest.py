@@ -16,13 +16,12 @@ import asyncpg
 import httpx
 import hypothesis
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
 from sqlalchemy.engine import make_url
 
 from referral.authorities import trusted
 from referral.local import config as stack_config
 from referral.runtime import passwords
-from tests.harness import class_cache, servers, waiting
+from tests.harness import class_cache, servers, trust, waiting
 
 if TYPE_CHECKING:
     from referral.runtime.settings import Settings
@@ -113,6 +112,34 @@ def _passwords(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 def kafka(request: pytest.FixtureRequest) -> str:
     """Bootstrap address of a real broker."""
     return _address(request, "kafka")
+
+
+@pytest.fixture(scope="session")
+def authority(request: pytest.FixtureRequest) -> Path:
+    """Folder of the run's authority and identities, see `tests.harness.trust`; the broker that tests share believes it."""
+    return Path(_address(request, "authority"))
+
+
+@pytest.fixture(scope="session")
+def identities(authority: Path) -> Path:
+    """Folder of an identity for each program of ours, by name."""
+    return trust.identities(authority)
+
+
+@pytest.fixture(scope="session")
+def ca(authority: Path) -> Path:
+    """Folder of the authority that the shared broker believes, for a stack that uses this broker."""
+    return trust.ca(authority)
+
+
+@pytest.fixture(scope="session")
+def keeper(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of an operator's identity, where nobody is reached with it."""
+    from referral.local import certificates
+
+    folder = tmp_path_factory.mktemp("keeper")
+    certificates.ensure(folder / "ca", folder, ["operator/keeper"])
+    return folder / "keeper"
 
 
 @pytest.fixture(scope="session")
@@ -215,10 +242,13 @@ def bare(database: str, key_files: tuple[Path, Path], intake_files: tuple[Path, 
 
 
 @pytest.fixture
-async def settings(kafka: str, database: str, key_files: tuple[Path, Path], intake_files: tuple[Path, Path]) -> AsyncIterator[Settings]:
+async def settings(
+    kafka: str, identities: Path, database: str, key_files: tuple[Path, Path], intake_files: tuple[Path, Path]
+) -> AsyncIterator[Settings]:
     """A stack of its own on the shared servers: fresh database, fresh topics under a prefix, keys, drill clock."""
-    from referral.runtime.kafka.clients import create_topics
+    from referral.runtime.kafka import access, clients
     from referral.runtime.settings import Settings
+    from referral.wire.topics import INGRESS
 
     made = Settings(
         kafka=kafka,
@@ -230,12 +260,15 @@ async def settings(kafka: str, database: str, key_files: tuple[Path, Path], inta
         instance=f"test-{uuid.uuid4().hex[:8]}",
         topic_prefix=servers.prefix(),
         drill_clock=True,
+        tls=identities / "keeper",
     )
-    await create_topics(made)
+    await clients.create_topics(made)
     yield made
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    admin = clients.admin(made)
     await admin.start()
     try:
-        await admin.delete_topics([name for name in await admin.list_topics() if name.startswith(made.topic_prefix)])
+        there = [name for name in await admin.list_topics() if name.startswith(made.topic_prefix)]
+        await access.forget(admin, [*there, made.topic(INGRESS)])
+        await admin.delete_topics(there)
     finally:
         await admin.close()

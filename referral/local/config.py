@@ -18,6 +18,7 @@ class StackConfig:
     instances: number of instances of each service.
     drill: a drill may pass hours in seconds.
     kafka, database: existing servers (address, administrator's URL); None: start embedded ones.
+    ca: folder of the authority that signed an existing broker's certificate; None: the stack has one of its own.
     kafka_port, http_port, smtp_port: 0: a free one, kept for the next start.
     prefix: prefix of every topic.
     services: services to start, by default without oversight.
@@ -31,6 +32,7 @@ class StackConfig:
     instances: int = 1
     drill: bool = False
     kafka: str | None = None
+    ca: Path | None = None
     database: str | None = None
     kafka_port: int = 0
     http_port: int = 0
@@ -60,6 +62,8 @@ class Addresses:
     audit: base URL of the log's HTTP.
     master_key, ingress_key, intake_key, log_key: key files.
     witness_policy: file that names the log's witnesses.
+    ca: folder of the authority that signs the stack's certificates.
+    identities: folder with an identity for each program, named like it; a person's commands have the keeper's.
     """
 
     kafka: str
@@ -72,8 +76,14 @@ class Addresses:
     intake_key: Path
     log_key: Path
     witness_policy: Path
+    ca: Path
+    identities: Path
     handset: str = ""
     notifier: str = ""
+
+
+KEEPER = "keeper"
+"""The operator who may do everything on the broker: a person's commands beside a local stack are his."""
 
 
 def environment(config: StackConfig, at: Addresses, service: str | None = None) -> dict[str, str]:
@@ -96,6 +106,7 @@ def environment(config: StackConfig, at: Addresses, service: str | None = None) 
         variables["REFERRAL_AUDIT_URL"] = at.audit
     if service == "intake":
         variables["REFERRAL_NOTIFIER_URL"] = at.notifier
+    variables["REFERRAL_TLS"] = str(at.identities / (service or KEEPER))
     variables["REFERRAL_WITNESS_POLICY"] = str(at.witness_policy)
     if service in (None, "notifier") and at.handset:
         variables["REFERRAL_HANDSET"] = at.handset
@@ -107,7 +118,7 @@ def environment(config: StackConfig, at: Addresses, service: str | None = None) 
     if service == "audit":
         variables["REFERRAL_LOG_KEY_FILE"] = str(at.log_key)
     if service is None:
-        variables["REFERRAL_URL"] = at.inbox
+        variables |= {"REFERRAL_URL": at.inbox, "REFERRAL_CA": str(at.ca)}
     if config.policy is not None:
         variables["REFERRAL_POLICY"] = str(config.policy)
     return variables

@@ -11,6 +11,7 @@ import re
 import secrets
 import shutil
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Callable
@@ -23,12 +24,15 @@ from referral.local.child import Child, Recipe
 from referral.local.data_folder import Trouble, of_os
 from referral.local.jars import Jar
 from referral.local.server import Server, disk_full
+from referral.runtime import tls
 
 READY_S = 120.0
 """Longest start in seconds (ours): it takes 2 s on two idle cores and 17 s on two that fifteen processes share (measured)."""
 TRIES = 4
 """Most starts (ours) when other programs take the chosen ports before the broker does."""
 JVM = ("-Xmx512m", "-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dlog4j2.level=WARN", "-Djava.awt.headless=true")
+REVOCATION = ("-Dcom.sun.net.ssl.checkRevocation=true", "-Dcom.sun.security.enableCRLDP=true")
+"""Make Java look for the list of revoked certificates that each certificate names; it reads a list anew after half a minute."""
 
 
 def lock_file() -> Path:
@@ -36,9 +40,10 @@ def lock_file() -> Path:
     return folders.checkout() / "deploy" / "kafka" / "jars.lock"
 
 
-def render(template: str, *, port: int, controller: int, data: Path) -> str:
-    """Return server.properties with ports and data folder filled in; a backslash is doubled, because it is special in such a file."""
-    return Template(template).substitute(port=port, controller=controller, data=str(data).replace("\\", "\\\\"))
+def render(template: str, *, port: int, controller: int, data: Path, identity: Path) -> str:
+    """Return server.properties with ports and folders filled in; a backslash is doubled, because it is special in such a file."""
+    places = {name: str(path).replace("\\", "\\\\") for name, path in (("data", data), ("identity", identity))}
+    return Template(template).substitute(port=port, controller=controller, **places)
 
 
 class Kafka(Server):
@@ -47,6 +52,7 @@ class Kafka(Server):
     def __init__(
         self,
         folder: Path,
+        identity: Path,
         *,
         port: int = 0,
         jar_cache: Path | None = None,
@@ -57,6 +63,7 @@ class Kafka(Server):
         """Prepare a broker; `start` starts it.
 
         folder: its data, created if missing.
+        identity: the folder of its certificate, which has the name `kafka`.
         port: 0 for a free one.
         jar_cache: folder of fetched jars.
         lock: the jars' lock file.
@@ -64,7 +71,7 @@ class Kafka(Server):
         told: called as told(jar, done, of) after each fetched jar.
         """
         super().__init__(folder / "broker.log")
-        self.folder = folder
+        self.folder, self.identity = folder, identity
         self._wanted, self._keep, self._told = port, keep, told
         self._cache = jar_cache or folders.default_jars()
         self._lock = lock or lock_file()
@@ -83,7 +90,7 @@ class Kafka(Server):
             port, controller = self._ports(attempt)
             properties = self._configure(command, port, controller)
             child = self._spawn(Recipe((*command, "kafka.Kafka", str(properties)), self.log, keep=self._keep, grace=15))
-            if _gets_ready(child, port):
+            if self._gets_ready(child, port):
                 self.port = port
                 (self.folder / "port").write_text(str(port))
                 return self.address
@@ -94,14 +101,14 @@ class Kafka(Server):
 
     def answers(self) -> bool:
         """Return whether it answers a request, not only listens: it does once its log is recovered and the controller has registered it."""
-        return _answers(self.port)
+        return self._asked(self.port)
 
     def _java(self) -> tuple[str, ...]:
         text = self._lock.read_text() if self._lock.exists() else ""
         path = jars.classpath(jars.parse(text, str(self._lock)), self._cache, self._fetched)
         arguments = folders.make(self.folder) / "java.args"  # a class path of 46 jars would hide everything else in `ps`
         try:
-            arguments.write_text("\n".join((*JVM, "-cp", '"' + path.replace("\\", "\\\\").replace('"', '\\"') + '"')))
+            arguments.write_text("\n".join((*JVM, *REVOCATION, "-cp", '"' + path.replace("\\", "\\\\").replace('"', '\\"') + '"')))
         except OSError as error:
             raise of_os(error, self.folder) from error
         return (str(find()), f"@{arguments}")
@@ -125,7 +132,7 @@ class Kafka(Server):
         template = (folders.checkout() / "deploy" / "kafka" / "server.properties").read_text()
         data, properties = self.folder / "data", self.folder / "server.properties"
         try:
-            properties.write_text(render(template, port=port, controller=controller, data=data))
+            properties.write_text(render(template, port=port, controller=controller, data=data, identity=self.identity))
             if (self.folder / "formatted").exists():
                 return properties
             shutil.rmtree(data, ignore_errors=True)  # left by a first start that was killed
@@ -140,6 +147,25 @@ class Kafka(Server):
         (self.folder / "formatted").touch()
         return properties
 
+    def _gets_ready(self, child: Child, port: int) -> bool:
+        deadline = time.monotonic() + READY_S
+        while time.monotonic() < deadline and child.poll() is None:
+            if self._asked(port):
+                return True
+            time.sleep(0.05)
+        return False
+
+    def _asked(self, port: int) -> bool:
+        with socket.socket() as probe:
+            probe.settimeout(2)
+            try:
+                probe.connect(("127.0.0.1", port))
+                with tls.client(self.identity).wrap_socket(probe, server_hostname="127.0.0.1") as line:
+                    line.sendall(API_VERSIONS)
+                    return len(line.recv(4)) == 4
+            except (OSError, ssl.SSLError):
+                return False
+
     def _why(self) -> str:
         tail = self._tail()
         if disk_full(tail):
@@ -153,26 +179,6 @@ class Kafka(Server):
 
 API_VERSIONS = bytes.fromhex("0000000a0012000000000001ffff")
 """A request: length, ApiVersions (key 18) version 0, correlation id 1, no client id. It is the only one that needs no state."""
-
-
-def _gets_ready(child: Child, port: int) -> bool:
-    deadline = time.monotonic() + READY_S
-    while time.monotonic() < deadline and child.poll() is None:
-        if _answers(port):
-            return True
-        time.sleep(0.05)
-    return False
-
-
-def _answers(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(2)
-        try:
-            probe.connect(("127.0.0.1", port))
-            probe.sendall(API_VERSIONS)
-            return len(probe.recv(4)) == 4
-        except OSError:
-            return False
 
 
 OLDEST = 17

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import asyncpg
 
-from referral.local import data_folder, keyfiles, ports
-from referral.local.config import Addresses, StackConfig, environment, exports
+from referral.local import certificates, data_folder, keyfiles, ports
+from referral.local.config import KEEPER, Addresses, StackConfig, environment, exports
 from referral.local.data_folder import Trouble, of_os
 from referral.local.handset import Handset
 from referral.local.jars import Jar
@@ -93,6 +93,7 @@ def settings(config: StackConfig, at: Addresses) -> Settings:
         inbox_url=at.inbox,
         audit_url=at.audit,
         witness_policy=at.witness_policy,
+        tls=at.identities / KEEPER,
         policy=config.policy or CHECKOUT / "policy",
     )
 
@@ -137,6 +138,8 @@ async def stack(config: StackConfig, *, first: First = _nothing, told: Told = la
         running = started.stack(broker.result(), base.result())
         await started.workers(running, first)
         _write_environment(running)
+        renewing = asyncio.create_task(started.renewing(running))
+        held.callback(renewing.cancel)
         yield running
 
 
@@ -150,12 +153,20 @@ class _Start:
         self.keys = keyfiles.ensure(self.folder)
         self.log_key, self.policy = keyfiles.log(self.folder), self.folder / "witness.policy"
         self.intake_key = self.folder / "intake.key"
+        self.ca, self.identities = config.ca or config.data / "ca", data_folder.make(config.data / "identities")
+        certificates.ensure(self.ca, self.identities)
 
     async def broker(self) -> str:
         """Start the broker, unless there is one, and return its address."""
         if self.config.kafka:
             return self.config.kafka
-        server = Kafka(self.config.data / "kafka", port=self.config.kafka_port, keep=(self.lock,), told=self._fetched)
+        server = Kafka(
+            self.config.data / "kafka",
+            self.identities / certificates.KAFKA,
+            port=self.config.kafka_port,
+            keep=(self.lock,),
+            told=self._fetched,
+        )
         self.processes["kafka"] = process = Process("kafka", server, self.pool)
         await process.start()
         return process.address
@@ -209,6 +220,15 @@ class _Start:
             for name, service in self.config.names():
                 group.create_task(self._worker(name, service))
 
+    async def renewing(self, running: Stack) -> None:
+        """Renew certificates while the stack runs. The programs read theirs by themselves; the broker is told."""
+
+        async def renewed() -> None:
+            if "kafka" in self.processes:
+                await certificates.shown_anew(running.settings, self.identities / certificates.KAFKA)
+
+        await certificates.renewing(self.ca, self.identities, renewed)
+
     async def _worker(self, name: str, service: str) -> None:
         """Start one instance. Trouble of a spare service is only reported."""
         try:
@@ -225,7 +245,7 @@ class _Start:
         await asyncio.gather(*(self.processes[name].stop() for name in servers if name in self.processes))
 
     def _addresses(self, broker: str, base: str, inbox: str = "", audit: str = "", notifier: str = "") -> Addresses:
-        files = (*self.keys, self.intake_key, self.log_key, self.policy)
+        files = (*self.keys, self.intake_key, self.log_key, self.policy, self.ca, self.identities)
         handset = self.handset.url if self.config.handset else ""
         return Addresses(broker, base, self.mailbox.address, inbox, audit, *files, handset, notifier)
 

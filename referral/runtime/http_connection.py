@@ -13,6 +13,8 @@ import h11
 from msgspec import json
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from referral.runtime import peer
+
 HEAD_S = 5.0
 """Seconds in which a request head must arrive, from the first byte or the connection (ours): a head is one packet or two."""
 KEEP_ALIVE_S = 5
@@ -34,6 +36,10 @@ def problem(status: int, code: str, hint: str, where: str = "") -> bytes:
     detail = f"{title} at {where}: {hint}" if where else f"{title}: {hint}"
     fields = {"type": f"urn:referral:problem:{code}", "title": title, "status": status, "detail": detail, "code": code, "where": where}
     return json.encode({**fields, "hint": hint})
+
+
+HANDSHAKE_S = 10.0
+"""Seconds in which a TLS handshake must end (ours; asyncio's 60 let idle clients hold connections six times as long)."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -60,6 +66,7 @@ class Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.app_state = {**self.app_state, peer.STATE: peer.of(transport)}
         self.since = self.loop.time()
         self._await_head()
         if len(self.connections) > CONNECTIONS:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
+from asyncio import constants
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -17,9 +19,10 @@ from msgspec import json
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from referral.errors import Unavailable
-from referral.runtime import http_connection, observe
+from referral.runtime import http_connection, observe, peer
 from referral.runtime.http_connection import PROBLEM, problem
 from referral.runtime.http_connection import listen as listen
+from referral.runtime.peer import Peer
 from referral.runtime.postgres import database
 
 Answer = tuple[int, str, bytes]
@@ -47,10 +50,13 @@ PAGE_HEADERS = {
 
 
 class Doors:
-    """ASGI application of one address. own: path → the server's own answer. The service's app answers all other paths."""
+    """ASGI application of one address. own: path → the server's own answer. The service's app answers all other paths.
 
-    def __init__(self, own: Mapping[str, Callable[[], Answer]], app: ASGIApp | None) -> None:
-        self._app, self._own = app, own
+    admits: who may ask at all; by default everybody.
+    """
+
+    def __init__(self, own: Mapping[str, Callable[[], Answer]], app: ASGIApp | None, admits: Callable[[Peer], bool] = bool) -> None:
+        self._app, self._own, self._admits = app, own, admits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -58,6 +64,9 @@ class Doors:
         send = _with(send, NOSNIFF)
         if (why := ambiguous(scope["headers"])) is not None:
             return await _send(send, (400, PROBLEM, why), [(b"connection", b"close")])
+        if not self._admits(peer.shown(scope)):
+            hint = "this address is for operators and services: show a certificate of one of them"
+            return await _send(send, (403, PROBLEM, problem(403, "not-an-operator", hint)))
         if scope["path"] in self._own:
             return await _send(send, self._own[scope["path"]]())
         if self._app is None:
@@ -194,24 +203,28 @@ class _Server(uvicorn.Server):
         yield
 
 
-def server(health: observe.Health, app: ASGIApp | None, *, proxy: str = "", secure: bool = False) -> uvicorn.Server:
+def server(
+    health: observe.Health, app: ASGIApp | None, *, proxy: str = "", secure: bool = False, tls: ssl.SSLContext | None = None
+) -> uvicorn.Server:
     """Return the public server: the app, /healthz and /readyz. It is not started. End it by `should_exit = True`.
 
     health: the service's readiness.
     app: the service's own application, if it has one.
     proxy: the address whose X-Forwarded-For is trusted; empty: none.
     secure: people reach it by https, and every answer says so.
+    tls: it speaks TLS with this context; None: plain HTTP, for a proxy before it or for this machine alone.
     """
     doors = Doors({"/healthz": _alive, "/readyz": lambda: _ready(health)}, app)
-    return _server(Strict(doors) if secure else doors, proxy)
+    return _server(Strict(doors) if secure else doors, proxy, tls)
 
 
-def inner(health: observe.Health) -> uvicorn.Server:
+def inner(health: observe.Health, *, tls: ssl.SSLContext | None = None) -> uvicorn.Server:
     """Return the server for operators: /readyz with the reasons for not being ready, and /metrics for Prometheus. It is not started."""
-    return _server(Doors({"/healthz": _alive, "/readyz": lambda: _why(health), "/metrics": _metrics}, None))
+    return _server(Doors({"/healthz": _alive, "/readyz": lambda: _why(health), "/metrics": _metrics}, None, peer.is_ours), "", tls)
 
 
-def _server(doors: ASGIApp, proxy: str = "") -> uvicorn.Server:
+def _server(doors: ASGIApp, proxy: str, tls: ssl.SSLContext | None) -> uvicorn.Server:
+    constants.SSL_HANDSHAKE_TIMEOUT = http_connection.HANDSHAKE_S  # uvicorn passes no limit on
     config = uvicorn.Config(
         doors,
         http=http_connection.Connection,
@@ -224,6 +237,7 @@ def _server(doors: ASGIApp, proxy: str = "") -> uvicorn.Server:
         timeout_graceful_shutdown=5,
         proxy_headers=bool(proxy),
         forwarded_allow_ips=proxy,
+        ssl_context_factory=(lambda _, __: tls) if tls is not None else None,
     )
     return _Server(config)
 

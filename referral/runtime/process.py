@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from starlette.types import ASGIApp
 
 from referral.errors import ReadOnly
-from referral.runtime import garbage, http_connection, http_server, observe
+from referral.runtime import garbage, http_connection, http_server, observe, tls
 from referral.runtime.keys import case_keys, erasure_tag
 from referral.runtime.loop.consumer import Loop
 from referral.runtime.postgres import database
@@ -60,13 +60,17 @@ async def stand(
     background: coroutine functions, cancelled when the work ends.
     """
     secure = settings.is_secure(settings.public_url)
-    doors, inner = http_server.server(health, app, proxy=settings.proxy, secure=secure), http_server.inner(health)
+    public = tls.listener(settings.identity(), asks=False) if settings.http_tls else None
+    asking = tls.listener(settings.identity(), asks=True) if settings.inner_tls else None
+    doors = http_server.server(health, app, proxy=settings.proxy, secure=secure, tls=public)
+    inner = http_server.inner(health, tls=asking)
     bound, within = (
         http_connection.listen(settings.http_host, settings.http_port),
         http_connection.listen(settings.inner_host, settings.inner_port),
     )
-    sys.stdout.write(f"{name} listens on http://{settings.http_host}:{bound.getsockname()[1]}\n")
-    sys.stdout.write(f"{name} shows operators /readyz and /metrics at http://{settings.inner_host}:{within.getsockname()[1]}\n")
+    schemes = [f"http{'s' if context else ''}" for context in (public, asking)]
+    sys.stdout.write(f"{name} listens on {schemes[0]}://{settings.http_host}:{bound.getsockname()[1]}\n")
+    sys.stdout.write(f"{name} shows operators /readyz and /metrics at {schemes[1]}://{settings.inner_host}:{within.getsockname()[1]}\n")
     sys.stdout.flush()
     garbage.settle()
     signalled = asyncio.Event()
@@ -81,9 +85,12 @@ async def stand(
         async with asyncio.TaskGroup() as group:
             answering = [group.create_task(http_server.serve(server, at)) for server, at in ((doors, bound), (inner, within))]
             try:
-                await _working(work, background)
+                await _working(work, [*background, tls.follow])
             except ReadOnly as error:
                 observe.log().error("only reading goes on", service=name, hint=str(error))
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():  # a group forgets a cancellation that comes while its tasks end
+                    raise asyncio.CancelledError from None
                 await signalled.wait()
             doors.should_exit = inner.should_exit = True
             await asyncio.gather(*answering)

@@ -30,12 +30,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     witness_policy: file that names the log's witnesses and intake's public key.
     audit_url: base URL of audit's HTTP.
     notifier_url: base URL of the notifier's HTTP, which intake asks who was told; empty: pages do not say it.
-    http_host, http_port: public address (port 0: any free one, printed).
-    inner_host, inner_port: address of health and metrics, for operators.
+    http_host, http_port: public address (port 0: any free one, printed). http_tls: it speaks TLS, as `tls` names us.
+    inner_host, inner_port, inner_tls: address of health and metrics, for operators.
     public_url: URL at which people reach this service's pages.
     proxy: address of a proxy in front of it, whose X-Forwarded-For is trusted.
     drill_clock: a drill may pass hours in seconds (demo, tests).
     topic_prefix: prefix of every topic, for several stacks on one broker.
+    tls: folder of this process's identity: its certificate, whom it trusts, and whom no longer (decision 0039).
     """
 
     kafka: str
@@ -50,14 +51,17 @@ class Settings(Struct, frozen=True, kw_only=True):
     instance: str
     http_host: str = "127.0.0.1"
     http_port: int = 0
+    http_tls: bool = False
     inner_host: str = "127.0.0.1"
     inner_port: int = 0
+    inner_tls: bool = False
     public_url: str = ""
     proxy: str = ""
     drill_clock: bool = False
     topic_prefix: str = ""
     smtp: str = "localhost:25"
     inbox_url: str = "http://localhost:8080"
+    tls: Path | None = None
     schemas: Path = CHECKOUT / "schemas" / "avro"
     policy: Path = CHECKOUT / "policy"
 
@@ -66,8 +70,14 @@ class Settings(Struct, frozen=True, kw_only=True):
 
         url: URL at which people reach the pages; empty: the address that the service listens on.
         """
-        reached = urlsplit(url or f"http://{self.http_host}")
+        reached = urlsplit(url or f"http{'s' if self.http_tls else ''}://{self.http_host}")
         return reached.scheme != "http" or reached.hostname not in LOOPBACK
+
+    def identity(self) -> Path:
+        """Return the folder of this process's identity. Rejected: none is set."""
+        if self.tls is None:
+            raise Rejected("missing", "REFERRAL_TLS", "set it to a folder that `referral ca install` made: the broker asks who we are")
+        return self.tls
 
     def topic(self, name: str) -> str:
         """Return a topic's name on the broker."""
@@ -89,13 +99,14 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
             raise Rejected("missing", name, "set it in the environment; beside `referral up`: . <its data folder>/environment")
         return environment[name]
 
-    def address(name: str) -> tuple[str, int]:
-        host, _, port = environment.get(name, "127.0.0.1:0").rpartition(":")
-        if not port.isdigit():
-            raise Rejected("malformed", name, "write host:port")
-        return host or "127.0.0.1", int(port)
+    def address(name: str) -> tuple[str, int, bool]:
+        scheme, separator, place = environment.get(name, "127.0.0.1:0").rpartition("://")
+        host, _, port = place.rpartition(":")
+        if not port.isdigit() or (separator and scheme not in ("http", "https")):
+            raise Rejected("malformed", name, "write host:port, or https://host:port")
+        return host or "127.0.0.1", int(port), scheme == "https"
 
-    (host, port), (inner_host, inner_port) = address("REFERRAL_HTTP"), address("REFERRAL_INNER")
+    (host, port, secure), (inner_host, inner_port, inner_secure) = address("REFERRAL_HTTP"), address("REFERRAL_INNER")
 
     def file(name: str) -> Path | None:
         return Path(environment[name]) if environment.get(name) else None
@@ -113,14 +124,17 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         instance=environment.get("REFERRAL_INSTANCE") or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
         http_host=host,
         http_port=port,
+        http_tls=secure,
         inner_host=inner_host,
         inner_port=inner_port,
+        inner_tls=inner_secure,
         public_url=environment.get("REFERRAL_PUBLIC_URL", ""),
         proxy=environment.get("REFERRAL_PROXY", ""),
         drill_clock=environment.get("REFERRAL_DRILL_CLOCK") == "1",
         topic_prefix=environment.get("REFERRAL_TOPIC_PREFIX", ""),
         smtp=environment.get("REFERRAL_SMTP", "localhost:25"),
         inbox_url=environment.get("REFERRAL_INBOX_URL", "http://localhost:8080"),
+        tls=file("REFERRAL_TLS"),
         schemas=Path(environment.get("REFERRAL_SCHEMAS", CHECKOUT / "schemas" / "avro")),
         policy=Path(environment.get("REFERRAL_POLICY", CHECKOUT / "policy")),
     )

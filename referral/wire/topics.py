@@ -13,6 +13,8 @@ from msgspec import DecodeError, Struct, ValidationError, convert, yaml
 # This number never changes: another one would move every case to another partition and break its order.
 PARTITIONS = 12
 INGRESS = "ingress."
+AGENCY = "<agency>"
+"""The writer of an agency's own topic, in its card's name and in `writers`."""
 
 
 class TopicError(Exception):
@@ -22,12 +24,14 @@ class TopicError(Exception):
 class Topic(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A contract card. The card of ingress.<agency> is a pattern for all agencies.
 
-    owner: the only service that writes the topic.
+    writers, readers: the services that may write and read the topic; the writer of `ingress.<agency>` is AGENCY, that agency.
+    ends: services that may see how long the topic is, and no record of it.
     config: topic settings exactly as the broker must have them.
     """
 
-    owner: str
+    writers: tuple[str, ...]
     readers: tuple[str, ...]
+    ends: tuple[str, ...] = ()
     key: str
     sealed: bool
     partitions: int
@@ -56,7 +60,7 @@ def load(path: Path) -> dict[str, Topic]:
 
 def ingress(cards: Mapping[str, Topic], agency: str) -> tuple[str, Topic]:
     """Return name and card of one agency's own topic."""
-    return INGRESS + agency, cards["ingress.<agency>"]
+    return INGRESS + agency, cards[INGRESS + AGENCY]
 
 
 @lru_cache(maxsize=16384)  # a case recurs with every event; a hit is fifty times faster

@@ -63,7 +63,7 @@ async def main(settings: Settings) -> None:
     secure = settings.is_secure(settings.public_url)
     shown = pages.made(doors, held, policy, erasure_tag.needed_keys(settings), drill=settings.drill_clock, secure=secure)
     app = application(doors, held, shown.routes())
-    async with witnesses.client() as client:
+    async with witnesses.client(settings.tls) as client:
         publisher = Publisher(engine, key, policy, settings.instance, client, not_ready)
         audit = Audit(alarm, [*self_entries.schemas(schema.load(settings.schemas)), self_entries.keys(policy_file)], not_ready)
         heartbeats = Heartbeats(engine, settings, audit, TOPICS)

@@ -6,11 +6,12 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
 
 import httpx
 
-from referral.authorities import trusted
 from referral.errors import Malformed, Unavailable, Unproven
+from referral.runtime import tls
 from referral.tlog import checkpoint, note, witness
 from referral.tlog.checkpoint import Checkpoint
 from referral.tlog.note import Note, Signature
@@ -28,9 +29,12 @@ Proof = Callable[[int, int], Awaitable[list[bytes]]]
 """(old size, new size) → consistency proof."""
 
 
-def client() -> httpx.AsyncClient:
-    """Return an HTTP client for the witnesses. It takes no cookies: a witness could send new ones for ever."""
-    return httpx.AsyncClient(verify=trusted(), cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())))
+def client(identity: Path | None) -> httpx.AsyncClient:
+    """Return an HTTP client for the witnesses. It takes no cookies: a witness could send new ones for ever.
+
+    identity: our folder, for a witness that asks who we are.
+    """
+    return httpx.AsyncClient(verify=tls.outward(identity), cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())))
 
 
 class Fork(Exception):

@@ -12,9 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from starlette.applications import Starlette
 
-from referral.authorities import trusted
 from referral.errors import Rejected, Unavailable
-from referral.runtime import policy_feed
+from referral.runtime import policy_feed, tls
 from referral.runtime.keys import case_keys, erasure_tag
 from referral.runtime.postgres import database
 from referral.runtime.process import run, start
@@ -106,8 +105,12 @@ async def main(settings: Settings) -> None:
     followed = policy_feed.follow(settings)
     in_force = PolicyInForce(followed)
     private = ingress_key(settings)
-    log = httpx.AsyncClient(base_url=settings.audit_url, timeout=audit_client.DOOR_S, verify=trusted())
-    notifier = httpx.AsyncClient(base_url=settings.notifier_url, verify=trusted()) if settings.notifier_url else None
+    log = httpx.AsyncClient(base_url=settings.audit_url, timeout=audit_client.DOOR_S, verify=tls.within(settings.tls, settings.audit_url))
+    notifier = (
+        httpx.AsyncClient(base_url=settings.notifier_url, verify=tls.within(settings.tls, settings.notifier_url))
+        if settings.notifier_url
+        else None
+    )
     url = httpx.URL(settings.inbox_url)
     authority = url.netloc.decode().lower() if url.scheme == "https" else ""
     own = signing_key(settings)

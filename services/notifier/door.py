@@ -24,7 +24,7 @@ from starlette.routing import Route
 
 from referral.channels import KEYS
 from referral.errors import Malformed
-from referral.runtime import i18n, templates, token_pages
+from referral.runtime import i18n, peer, templates, token_pages
 from referral.runtime.http_connection import PROBLEM, problem
 from referral.runtime.http_server import PAGE_HEADERS
 from referral.runtime.i18n import Words
@@ -127,7 +127,11 @@ class Door:
 async def _signed(request: Request, asked: WhoWasTold | RosterDoor | None, most: int) -> Response:
     """Answer a signed request. 404 as for an unknown path: a stranger's. The database is not asked before that."""
     body = await _body(request, most)
-    if asked is None or not asked.knows(request.headers.get("authorization", "").removeprefix("Bearer "), body):
+    if (
+        asked is None
+        or not peer.is_service(request, "intake")
+        or not asked.knows(request.headers.get("authorization", "").removeprefix("Bearer "), body)
+    ):
         raise HTTPException(404)
     try:
         return Response(await asked.answer(body), media_type="application/json", headers={"cache-control": "no-store"})

@@ -15,6 +15,7 @@ import faust
 from faust.types.tuples import Message
 from mode.supervisors import CrashingSupervisor
 
+from referral.runtime import tls
 from referral.runtime.kafka import fetched
 from referral.runtime.settings import Settings
 from referral.wire.topics import PARTITIONS
@@ -42,6 +43,7 @@ def worker(settings: Settings, scheduler: ReleaseScheduler) -> faust.App:
     app = faust.App(
         f"oversight-{settings.instance}",  # a new consumer group at each start: nothing is committed, everything is read
         broker=[f"kafka://{address}" for address in settings.kafka.split(",")],
+        broker_credentials=faust.SSLCredentials(tls.client(settings.identity())),
         store="memory://",
         datadir=Path(tempfile.gettempdir()) / f"referral-oversight-{os.getuid()}",  # by default it is created in the working directory
         web_enabled=False,

@@ -21,6 +21,7 @@ from aiokafka.errors import KafkaError
 
 from referral.cli.stack.cast import Cast
 from referral.client import encrypt
+from referral.runtime.kafka import clients
 from referral.runtime.kafka.clients import create_ingress
 from referral.runtime.settings import Settings
 
@@ -103,7 +104,7 @@ class Load:
             return
         self._topic = await create_ingress(self.settings, SENDER)
         self._key = bytes.fromhex((await self.ask(http, SENDER, "/v1/ingress-key")).json()["public_key"])
-        self._producer = AIOKafkaProducer(bootstrap_servers=self.settings.kafka, enable_idempotence=True)
+        self._producer = AIOKafkaProducer(**clients.reached(self.settings), enable_idempotence=True)
         await self._producer.start()
         try:
             yield

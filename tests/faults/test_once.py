@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaProducer
 
 from referral.client import encrypt
 from referral.domain.events import CaseOpened
+from referral.runtime.kafka import clients
 from referral.runtime.kafka.clients import create_ingress
 from tests.faults.line import TRAITS, Line
 from tests.faults.load import SENDER, Json
@@ -70,7 +71,7 @@ async def by_kafka(line: Line, key: str, body: Json) -> None:
     settings = line.stack.settings
     topic = await create_ingress(settings, SENDER)
     public = bytes.fromhex((await line.door.ask(line.http, SENDER, "/v1/ingress-key")).json()["public_key"])
-    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka)
+    producer = AIOKafkaProducer(**clients.reached(settings))
     await producer.start()
     try:
         value = encrypt(public, f"ingress.{SENDER}", json.dumps(body).encode())

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from referral.local import certificates
 from referral.local.kafka import Kafka, find
 
 FILE = Path(sys.prefix) / "broker.aot"
@@ -27,7 +28,8 @@ def make(file: Path) -> None:
     """Start a broker once, record the classes that it loads, and write them to the file. CalledProcessError: Java cannot do so."""
     with tempfile.TemporaryDirectory() as folder:
         recorded = Path(folder) / "classes"
-        broker = Kafka(Path(folder) / "broker")
+        certificates.ensure(Path(folder) / "ca", Path(folder))
+        broker = Kafka(Path(folder) / "broker", Path(folder) / certificates.KAFKA)
         os.environ[READ_BY] = f"-XX:AOTMode=record -XX:AOTConfiguration={recorded}"
         try:
             broker.start()

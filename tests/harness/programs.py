@@ -9,11 +9,12 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import httpx
 
 from referral.local import ports
-from referral.runtime.settings import CHECKOUT, Settings
+from referral.runtime.settings import CHECKOUT, SERVICES, Settings
 from tests.harness.waiting import PATIENCE_S, until
 
 
@@ -28,6 +29,7 @@ def environment(settings: Settings, **more: object) -> dict[str, str]:
         "witness_policy": settings.witness_policy,
         "topic_prefix": settings.topic_prefix,
         "drill_clock": int(settings.drill_clock),
+        "tls": settings.tls,
     }
     return {**os.environ, **{f"REFERRAL_{name.upper()}": str(value) for name, value in (told | more).items() if value}}
 
@@ -44,6 +46,12 @@ async def command(settings: Settings, *words: str, typed: str = "") -> tuple[int
     return process.returncode or 0, said.decode()
 
 
+def _identity(settings: Settings, module: str) -> Path | None:
+    """Return the identity of a service; of any other program that of the test itself, which stands beside it."""
+    package, _, name = module.partition(".")
+    return settings.tls and (settings.tls.parent / name if package == "services" and name in (*SERVICES, "watchman") else settings.tls)
+
+
 class Program:
     """`python -m …`, which may be started again.
 
@@ -58,7 +66,8 @@ class Program:
         """Take its ports. words: the module and its arguments. before: a command that runs it, such as strace. more: see environment."""
         port, within = ports.free(2)
         self.url, self.inner = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{within}"
-        self.settings, self._more = settings, {"http": f"127.0.0.1:{port}", "inner": f"127.0.0.1:{within}", **more}
+        own = {"http": f"127.0.0.1:{port}", "inner": f"127.0.0.1:{within}", "tls": _identity(settings, words[0])}
+        self.settings, self._more = settings, {**own, **more}
         self._command = (*before, sys.executable, "-m", *words)
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 (it ends with this value)
 

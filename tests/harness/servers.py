@@ -1,7 +1,8 @@
 """The servers that tests run against: embedded ones, or such as the environment names for tests, or Docker's. All are the real thing.
 
-REFERRAL_TEST_KAFKA and REFERRAL_TEST_DATABASE name servers; the product's own variables never do, because a running stack's may stand in
-the shell. REFERRAL_TEST_SERVERS=docker takes containers: it must be asked for, as an engine may answer where no image can be pulled.
+REFERRAL_TEST_KAFKA and REFERRAL_TEST_DATABASE name servers, and REFERRAL_TEST_AUTHORITY the authority that such a broker believes; the
+product's own variables never do, because a running stack's may stand in the shell. REFERRAL_TEST_SERVERS=docker takes containers: it must
+be asked for, as an engine may answer where no image can be pulled.
 Under pytest-xdist the servers live in the controlling process, and its workers ask it through a socket, so that all share them.
 """
 
@@ -20,8 +21,10 @@ from pathlib import Path
 from referral.local import data_folder, kafka, ports
 from referral.local.kafka import Kafka
 from referral.local.postgres import Postgres
+from tests.harness import trust
 
 DOOR = "REFERRAL_TESTS_DOOR"
+NAMED = {"postgres": "DATABASE"}
 UNSAFE = ("fsync=off", "full_page_writes=off", "autovacuum=off", "max_wal_size=256MB")
 """Of the server that a run shares: nobody kills it, and its data ends with the run. Who kills one starts his own, as the product does."""
 MEMORY, ROOM = Path("/dev/shm"), 2 << 30
@@ -43,11 +46,16 @@ class Servers:
         self._known: dict[str, tuple[str, str]] = {}
 
     def address(self, name: str) -> str:
-        """Of `kafka` (bootstrap address) or `postgres` (administrator's URL)."""
+        """Of `kafka` (bootstrap address), `postgres` (administrator's URL), or `authority` (a folder, see `trust`)."""
         with self._lock:
-            if name not in self._known:
-                self._known[name] = _start(name, self._stack)
-            return self._known[name][1]
+            if name == "kafka":
+                self._started("authority")
+            return self._started(name)
+
+    def _started(self, name: str) -> str:
+        if name not in self._known:
+            self._known[name] = _start(name, self._stack, Path(self._known["authority"][1]) if name == "kafka" else None)
+        return self._known[name][1]
 
     def said(self) -> list[str]:
         """Which servers ran, one line each."""
@@ -58,15 +66,22 @@ class Servers:
         self._stack.close()
 
 
-def _start(name: str, stack: contextlib.ExitStack) -> tuple[str, str]:
-    named = os.environ.get({"kafka": "REFERRAL_TEST_KAFKA", "postgres": "REFERRAL_TEST_DATABASE"}[name])
+def _start(name: str, stack: contextlib.ExitStack, authority: Path | None) -> tuple[str, str]:
+    """Start one of them, and return how and where. authority: that of a broker."""
+    named = os.environ.get(f"REFERRAL_TEST_{NAMED.get(name, name.upper())}")
     if named:
         return "named in the environment", named
-    if os.environ.get("REFERRAL_TEST_SERVERS") == "docker":
-        return "Docker", (_docker_kafka if name == "kafka" else _docker_postgres)(stack)
+    docker = os.environ.get("REFERRAL_TEST_SERVERS") == "docker"
+    if name == "postgres" and docker:
+        return "Docker", _docker_postgres(stack)
     folder = _folder()
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
-    server = Kafka(folder) if name == "kafka" else Postgres(folder, settings=UNSAFE)
+    if name == "authority":
+        trust.make(folder)
+        return "made", str(folder)
+    if authority is not None and docker:
+        return "Docker", _docker_kafka(stack, trust.identities(authority) / "kafka")
+    server = Postgres(folder, settings=UNSAFE) if authority is None else Kafka(folder, trust.identities(authority) / "kafka")
     stack.callback(server.stop)
     return "embedded", server.start()
 
@@ -77,16 +92,16 @@ def _folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="referral-tests-", dir=MEMORY if roomy else None))
 
 
-def _docker_kafka(stack: contextlib.ExitStack) -> str:
+def _docker_kafka(stack: contextlib.ExitStack, identity: Path) -> str:
     from testcontainers.core.container import DockerContainer
     from testcontainers.core.waiting_utils import wait_for_logs
 
     port = ports.free(1)[0]
     template = (data_folder.checkout() / "deploy" / "kafka" / "server.properties").read_text()
-    text = kafka.render(template, port=port, controller=9093, data=Path("/tmp/kafka"))
+    text = kafka.render(template, port=port, controller=9093, data=Path("/tmp/kafka"), identity=Path("/identity"))
     settings = dict(line.split("=", 1) for line in text.splitlines() if line and not line.startswith("#"))
-    settings["listeners"] = "PLAINTEXT://0.0.0.0:9092,CONTROLLER://127.0.0.1:9093"
-    container = DockerContainer("apache/kafka:4.3.1").with_bind_ports(9092, port)
+    settings["listeners"] = "TLS://0.0.0.0:9092,CONTROLLER://127.0.0.1:9093"
+    container = DockerContainer("apache/kafka:4.3.1").with_bind_ports(9092, port).with_volume_mapping(str(identity), "/identity")
     for key, value in settings.items():
         container = container.with_env("KAFKA_" + key.upper().replace(".", "_"), value)
     wait_for_logs(stack.enter_context(container), "Kafka Server started", timeout=120)

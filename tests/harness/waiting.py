@@ -53,6 +53,7 @@ def comes(look: Callable[[], Any], within: float = PATIENCE_S) -> Any:
 
 def pending() -> str:
     """Say for each asyncio task of this process that has not ended where it waits, one line for each call: for a test that hangs."""
+    gc.unfreeze()  # a service that ran in this process has hidden what was there before it (runtime/garbage.py)
     lines = []
     for task in [found for found in gc.get_objects() if isinstance(found, asyncio.Task) and not found.done()]:
         lines.append(f"{task.get_name()}" + (f", cancelled {task.cancelling()} times" if task.cancelling() else ""))

@@ -43,13 +43,14 @@ LANGUAGES = {"sq": "Raporti i një ushtrimi", "sr-Latn": "Izveštaj o vežbi", "
 async def test_every_agency_of_a_municipality_takes_part_and_the_page_reports_it(
     tmp_path_factory: pytest.TempPathFactory,
     kafka: str,
+    ca: Path,
     measuring: Chrome,
     pictures: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     data = tmp_path_factory.mktemp("exercise")
-    config = StackConfig(data=data, kafka=kafka, prefix=prefix(), drill=True, witnesses=up.WITNESSES, handset=True)
+    config = StackConfig(data=data, kafka=kafka, ca=ca, prefix=prefix(), drill=True, witnesses=up.WITNESSES, handset=True)
     async with up.running(config) as stack:
         for name, value in stack.environment.items():
             monkeypatch.setenv(name, value)

@@ -30,10 +30,10 @@ RUNGS = {"sq": ("duty-officer",), "sr-Cyrl": ("duty-officer", "back-up", "head-o
 
 
 async def test_what_a_knock_leads_to_is_accepted_by_keyboard_and_the_line_goes_on(
-    tmp_path_factory: pytest.TempPathFactory, kafka: str, browser: Chrome, pictures: Path
+    tmp_path_factory: pytest.TempPathFactory, kafka: str, ca: Path, browser: Chrome, pictures: Path
 ) -> None:
     data = tmp_path_factory.mktemp("web-line")
-    async with up.running(StackConfig(data=data, kafka=kafka, prefix=prefix(), drill=True)) as stack:
+    async with up.running(StackConfig(data=data, kafka=kafka, ca=ca, prefix=prefix(), drill=True)) as stack:
         await asyncio.to_thread(_night, stack, cast.load(data), browser, pictures)
 
 

@@ -10,6 +10,7 @@ import asyncio
 import os
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from selenium.webdriver import Chrome
@@ -37,10 +38,10 @@ SEEN_TAPS = 3
 
 
 async def test_a_child_is_helped_from_the_teachers_phone_to_the_auditors_page(
-    tmp_path_factory: pytest.TempPathFactory, kafka: str, browser: Chrome
+    tmp_path_factory: pytest.TempPathFactory, kafka: str, ca: Path, browser: Chrome
 ) -> None:
     data, token = tmp_path_factory.mktemp("story"), tokens.made()
-    async with up.running(StackConfig(data=data, kafka=kafka, prefix=prefix(), drill=True, witnesses=up.WITNESSES)) as stack:
+    async with up.running(StackConfig(data=data, kafka=kafka, ca=ca, prefix=prefix(), drill=True, witnesses=up.WITNESSES)) as stack:
         engine = database.admin(stack.settings)
         async with engine.begin() as tx:
             await AUDITORS.add(tx, {"ombudsperson": token})

@@ -10,11 +10,14 @@ from typing import Annotated
 
 import typer
 
+from referral.ca import authority
+from referral.ca.names import Name, Plane
 from referral.cli import console
 from referral.cli.admin import ladder
 from referral.cli.connection import run
 from referral.domain.local_time import moment
 from referral.errors import Malformed, Rejected
+from referral.local import certificates
 from referral.runtime import secret_file, settings
 from referral.runtime.kafka import clients
 from referral.runtime.postgres import tokens
@@ -22,6 +25,8 @@ from referral.runtime.postgres.tokens import AGENCIES, Token
 from referral.tlog import note_keys
 from referral.tlog.note_keys import ED25519, SEED, SignerKey
 
+AGENCY_IDENTITIES = "agencies"
+"""Folder of agencies' identities beside a local stack's authority: apart from our programs', whose names could be the same."""
 SHOWN = 12
 """Hex digits of a token's hash that name it in lists."""
 Agency = Annotated[str, typer.Argument(help="Id of the agency, as in the directory.")]
@@ -59,7 +64,7 @@ def token_command(
 
 
 def topic_command(agency: Agency, as_json: console.Json = False) -> int:
-    """Make the agency's own topic, ingress.<agency>. The broker's access list decides who may write to it.
+    """Make the agency's own topic, ingress.<agency>. Its system alone may write there, 64 KiB a second.
 
     Exit 0 it exists, 1 no such agency, 2 the broker is down.
 
@@ -69,6 +74,31 @@ def topic_command(agency: Agency, as_json: console.Json = False) -> int:
     ladder.agency(found, agency, "agency")
     name = asyncio.run(clients.create_ingress(found, agency))
     console.document({"topic": found.topic(name)}) if as_json else console.console.print(found.topic(name))
+    return 0
+
+
+def connect_command(agency: Agency, as_json: console.Json = False) -> int:
+    """Make an agency's certificate on this machine, for a trial.
+
+    It prints the variable that names its folder: `eval "$(referral agency connect school-drita)"`.
+
+    It needs the authority of a local stack (REFERRAL_CA). A real agency makes its key at home and sends a request: `referral ca request`.
+
+    Exit 0 done, 1 no such agency, or no authority is here.
+
+    Example: referral agency connect school-drita
+    """
+    found = settings.load()
+    ladder.agency(found, agency, "agency")
+    named = os.environ.get("REFERRAL_CA")
+    if not named:
+        raise Rejected("missing", "REFERRAL_CA", "no authority is here; `. <data>/environment` names that of a local stack")
+    at = authority.place(Path(named))
+    place = certificates.give(at, at.folder.parent / AGENCY_IDENTITIES, Name(Plane.AGENCIES, agency), certificates.now())
+    if as_json:
+        console.document({"agency": agency, "identity": str(place)})
+    else:
+        console.console.print(f"export REFERRAL_AGENCY_TLS='{place}'", soft_wrap=True)
     return 0
 
 

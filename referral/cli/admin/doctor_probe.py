@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiokafka.admin import AIOKafkaAdminClient
 from msgspec import Struct, field
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -184,7 +183,7 @@ async def _topics(vitals: Vitals, found: Settings, secrets: dict[str, bytes]) ->
     """Read the broker's records, and compare its topics with their cards."""
     intake = erasure_tag.intake_keys(found)
     cards = clients.wanted(found)
-    admin = AIOKafkaAdminClient(bootstrap_servers=found.kafka)
+    admin = clients.admin(found)
     await admin.start()
     try:
         there = set(await admin.list_topics())
@@ -192,6 +191,7 @@ async def _topics(vitals: Vitals, found: Settings, secrets: dict[str, bytes]) ->
         vitals.topics = [f"{found.topic(name)} is missing" for name in missing]
         present = {name: card for name, card in cards.items() if name not in missing}
         vitals.topics += [str(problem) for problem in await clients.differences(admin, found, present)]
+        vitals.topics += await clients.disallowed(admin, found, there)
     finally:
         await admin.close()
     ingress = [found.plain(name) for name in there if found.plain(name).startswith("ingress.")]

@@ -82,6 +82,7 @@ def up(
         instances=instances,
         drill=drill,
         kafka=os.environ.get("REFERRAL_KAFKA"),
+        ca=_authority(),
         database=os.environ.get("REFERRAL_DATABASE"),
         kafka_port=kafka_port,
         http_port=_port(folder) if port is None else port,
@@ -102,6 +103,12 @@ def up(
         console.errors.print(f"referral: {cause}", soft_wrap=True)
         return 2
     return 0
+
+
+def _authority() -> Path | None:
+    """Return the authority that the environment names: one that a broker of one's own trusts."""
+    named = os.environ.get("REFERRAL_CA")
+    return Path(named).expanduser().absolute() if named else None
 
 
 def _port(data: Path) -> int:

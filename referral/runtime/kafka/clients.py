@@ -13,7 +13,8 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, for_code
 
 from referral.errors import Rejected
-from referral.runtime.kafka import fetched
+from referral.runtime import tls
+from referral.runtime.kafka import access, fetched, quotas
 from referral.runtime.settings import Settings
 from referral.wire import topics
 
@@ -51,20 +52,36 @@ PRODUCER: Mapping[str, Any] = {
 }
 
 
+def reached(settings: Settings) -> dict[str, Any]:
+    """Return the arguments with which every client of this process reaches the broker: by TLS, with our certificate.
+
+    Rejected: REFERRAL_TLS is not set, or its folder is not complete.
+    """
+    return {
+        "bootstrap_servers": settings.kafka,
+        "client_id": f"referral-{settings.instance}",
+        "security_protocol": "SSL",
+        "ssl_context": tls.client(settings.identity()),
+    }
+
+
+def admin(settings: Settings) -> AIOKafkaAdminClient:
+    """Return a client for topics and rules; the caller starts and closes it."""
+    return AIOKafkaAdminClient(**reached(settings), request_timeout_ms=30_000)
+
+
 def consumer(settings: Settings, **more: Any) -> AIOKafkaConsumer:
     """Return a consumer for partitions that the caller assigns; the caller starts and stops it.
 
     A batch that cannot be decoded arrives as `fetched.Undecodable`.
     """
     fetched.protect()
-    return AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka, client_id=f"referral-{settings.instance}", **{**CONSUMER, "client_rack": None, **more}
-    )
+    return AIOKafkaConsumer(**reached(settings), **{**CONSUMER, "client_rack": None, **more})
 
 
 def producer(settings: Settings) -> AIOKafkaProducer:
     """Return a producer for explicit partitions; the caller starts and stops it."""
-    return AIOKafkaProducer(bootstrap_servers=settings.kafka, client_id=f"referral-{settings.instance}", **PRODUCER)
+    return AIOKafkaProducer(**reached(settings), **PRODUCER)
 
 
 async def throw_away(producer: AIOKafkaProducer) -> None:
@@ -83,29 +100,54 @@ def wanted(settings: Settings) -> dict[str, topics.Topic]:
 
 
 async def create_topics(settings: Settings, names: Mapping[str, topics.Topic] | None = None) -> None:
-    """Create missing topics and check the existing ones. names: their cards; by default the fixed topics.
+    """Create missing topics, check the existing ones, and bring the broker's access list to the cards.
 
-    Rejected: partitions or a setting differ. KafkaError: a topic cannot be created.
+    names: the cards of the topics; by default the fixed topics. Rejected: partitions or a setting differ. KafkaError: a topic cannot be
+    created, or the broker has no access list.
     """
     cards = wanted(settings) if names is None else names
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka, request_timeout_ms=30_000)
-    await admin.start()
+    reaching = admin(settings)
+    await reaching.start()
     try:
-        brokers = len((await admin.describe_cluster())["brokers"])
-        there = set(await admin.list_topics())
+        brokers = len((await reaching.describe_cluster())["brokers"])
+        there = set(await reaching.list_topics())
         new = [
             NewTopic(settings.topic(name), card.partitions, min(3, brokers), topic_configs=card.config)
             for name, card in cards.items()
             if settings.topic(name) not in there
         ]
         if new:
-            for topic, code, *_ in (await admin.create_topics(new)).topic_errors:
+            for topic, code, *_ in (await reaching.create_topics(new)).topic_errors:
                 if code not in (0, 36):  # 36: it exists, because another `prepare` was quicker
                     raise KafkaError(f"cannot create {topic}: {for_code(code).__name__}")
-        for problem in await _settled(admin, settings, cards):
+        await allow(reaching, settings, there | {settings.topic(name) for name in cards})
+        for problem in await _settled(reaching, settings, cards):
             raise problem
     finally:
-        await admin.close()
+        await reaching.close()
+
+
+async def allow(reaching: AIOKafkaAdminClient, settings: Settings, there: set[str]) -> None:
+    """Bring the broker's access list to the cards, and the limits of agencies. there: names of all its topics. KafkaError: refused."""
+    cards = topics.load(settings.schemas / "topics.yaml")
+    await access.bring(reaching, await access.compared(reaching, cards, there, settings.topic_prefix))
+    await quotas.bring(reaching, await quotas.differences(reaching, ingress_of(settings, there)))
+
+
+async def disallowed(reaching: AIOKafkaAdminClient, settings: Settings, there: set[str]) -> list[str]:
+    """Return what the broker allows otherwise than the cards, a sentence each."""
+    cards = topics.load(settings.schemas / "topics.yaml")
+    differs = await access.compared(reaching, cards, there, settings.topic_prefix)
+    said = [f"{rule} is missing on the broker" for rule in sorted(differs.missing)]
+    said += [f"{rule} on the broker, which no topic card says" for rule in sorted(differs.extra)]
+    unlimited = await quotas.differences(reaching, ingress_of(settings, there))
+    return said + [f"{who} has no limit of {quotas.BYTES_S} bytes a second on the broker" for who in unlimited]
+
+
+def ingress_of(settings: Settings, there: set[str]) -> list[str]:
+    """Return the agencies that have a topic of their own. there: names of the broker's topics."""
+    own = settings.topic(topics.INGRESS)
+    return sorted(name.removeprefix(own) for name in there if name.startswith(own))
 
 
 async def create_ingress(settings: Settings, agency: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 
 from referral.runtime.kafka import clients
 from referral.runtime.settings import Settings
@@ -51,7 +50,7 @@ async def whole(
 
 
 async def _ends(reader: AIOKafkaConsumer, settings: Settings, topics: Iterable[str]) -> dict[TopicPartition, int]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)  # a consumer knows only the topics that it reads
+    admin = clients.admin(settings)  # a consumer knows only the topics that it reads
     await admin.start()
     try:
         there = set(await admin.list_topics())

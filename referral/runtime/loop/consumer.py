@@ -112,7 +112,8 @@ class Loop:
             stack.push_async_callback(clients.halt, reading)
             await reading.start()
         stack.push_async_callback(clients.throw_away, producer)
-        await producer.start()
+        if self.service.writes:  # the broker gives a writer's number only to who may write somewhere
+            await producer.start()
         reader = Reader(consumer, probe, self.settings, self.service.name)
         stack.push_async_callback(reader.halt)
         counts = {name: card.partitions for name, card in clients.wanted(self.settings).items()}

@@ -18,10 +18,11 @@ def render(schemas: Schemas, topics: Mapping[str, Topic]) -> dict[str, str]:
 
 
 def _topics(schemas: Schemas, topics: Mapping[str, Topic]) -> str:
-    rows = ["| topic | its one writer | read by | key | partitions | body | holds |", "|---|---|---|---|---|---|---|"]
+    rows = ["| topic | written by | read by | length seen by | key | partitions | body | holds |", "|---|---|---|---|---|---|---|---|"]
     for name, card in topics.items():
         body = "sealed" if card.sealed else "clear"
-        rows.append(f"| `{name}` | {card.owner} | {', '.join(card.readers)} | {card.key} | {card.partitions} | {body} | {card.holds} |")
+        who = " | ".join(", ".join(names) for names in (card.writers, card.readers, card.ends))
+        rows.append(f"| `{name}` | {who} | {card.key} | {card.partitions} | {body} | {card.holds} |")
     settings = ["| topic | setting | value |", "|---|---|---|"]
     settings += [f"| `{name}` | `{key}` | `{value}` |" for name, card in topics.items() for key, value in card.config.items()]
     events = []

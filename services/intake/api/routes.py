@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from referral.errors import Rejected
+from referral.runtime import peer
 from services.intake import problems
 from services.intake.accounts.tokens import Tokens
 from services.intake.api import agency_request, bulk_import, commands, fhir_types, negotiate, openapi, queries, schemas
@@ -99,7 +100,7 @@ def routes(door: IntakeContext, public_key: bytes | None) -> list[Route]:
 def _endpoint(op: Op, door: IntakeContext, tokens: Tokens) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
-            agency = "" if op.open else await _agency(request.headers.get("authorization", ""), tokens)
+            agency = "" if op.open else await _agency(request, tokens)
             _known(request, [name for name, _ in op.query])
             sent = await agency_request.read(request, door, agency, op.media)
             form = _form(op, request, sent)
@@ -110,9 +111,13 @@ def _endpoint(op: Op, door: IntakeContext, tokens: Tokens) -> Callable[[Request]
     return endpoint
 
 
-async def _agency(authorization: str, tokens: Tokens) -> str:
-    """Return the calling agency. Only a token that is not cached waits for the database, within a deadline."""
-    return tokens.remembered(authorization) or await in_time(tokens.agency(authorization))
+async def _agency(request: Request, tokens: Tokens) -> str:
+    """Return the calling agency, which its token and its certificate name. Only a token that is not cached waits for the database, within
+    a deadline."""
+    authorization = request.headers.get("authorization", "")
+    agency = tokens.remembered(authorization) or await in_time(tokens.agency(authorization))
+    peer.is_agency(request, agency)
+    return agency
 
 
 def _known(request: Request, names: Collection[str]) -> None:

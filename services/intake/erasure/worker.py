@@ -13,10 +13,9 @@ import httpx
 from aiokafka.errors import KafkaError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from referral.authorities import trusted
 from referral.domain.events import CaseErased
 from referral.errors import Malformed, Unavailable
-from referral.runtime import observe
+from referral.runtime import observe, tls
 from referral.runtime.kafka import clients, scan
 from referral.runtime.keys import erasure_tag, key_topic
 from referral.runtime.postgres import database
@@ -85,7 +84,11 @@ class ErasureWorker:
         async with self._door.begin() as tx:
             waiting = await store.under_way(tx)
         if waiting:
-            async with httpx.AsyncClient(base_url=self._settings.audit_url, timeout=audit_client.ANSWER_S, verify=trusted()) as audit:
+            async with httpx.AsyncClient(
+                base_url=self._settings.audit_url,
+                timeout=audit_client.ANSWER_S,
+                verify=tls.within(self._settings.tls, self._settings.audit_url),
+            ) as audit:
                 covered = [erasure.case_id for erasure in waiting if await self._proven(audit, erasure)]
             await self.destroy(covered)
         async with self._door.begin() as tx:

@@ -117,7 +117,7 @@ class Log:
 async def log(settings: Settings, urls: list[str]) -> AsyncIterator[Log]:
     """The log of this database, asking these witnesses."""
     engine = database.engine(settings, "audit")
-    async with witnesses.client() as client:
+    async with witnesses.client(settings.tls) as client:
         try:
             yield Log(engine, policy(urls), client)
         finally:

@@ -12,7 +12,6 @@ from typing import Any
 
 import httpx
 from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient
 from msgspec import structs
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -100,7 +99,7 @@ class Line:
             await tx.execute(text("ALTER TABLE oversight.release ENABLE TRIGGER USER"))
 
     async def _empty(self, topic: str) -> None:
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.settings.kafka)
+        admin = clients.admin(self.settings)
         await admin.start()
         try:
             await admin.delete_topics([topic])

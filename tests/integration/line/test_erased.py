@@ -161,9 +161,9 @@ def dump(stack: Stack, *words: str) -> None:
 
 
 async def test_an_erased_case_is_readable_nowhere_also_after_a_restore_and_the_log_verifies(
-    tmp_path: Path, kafka: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, kafka: str, ca: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    config = StackConfig(data=tmp_path / "data", kafka=kafka, prefix=prefix(), drill=True)
+    config = StackConfig(data=tmp_path / "data", kafka=kafka, ca=ca, prefix=prefix(), drill=True)
     async with up.running(config) as stack:
         for name, value in stack.environment.items():
             monkeypatch.setenv(name, value)

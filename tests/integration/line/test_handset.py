@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import pytest
@@ -25,8 +26,8 @@ REFERRAL = {"traits": {"concern": "trafficking", "age": "child", "found_in": "pr
 
 
 @pytest.fixture
-async def stack(tmp_path_factory: pytest.TempPathFactory, kafka: str) -> AsyncIterator[Stack]:
-    config = StackConfig(data=tmp_path_factory.mktemp("line"), kafka=kafka, prefix=prefix(), drill=True, handset=True)
+async def stack(tmp_path_factory: pytest.TempPathFactory, kafka: str, ca: Path) -> AsyncIterator[Stack]:
+    config = StackConfig(data=tmp_path_factory.mktemp("line"), kafka=kafka, ca=ca, prefix=prefix(), drill=True, handset=True)
     async with up.running(config) as made:
         yield made
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 import httpx
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from referral.local.config import StackConfig
@@ -36,7 +35,7 @@ READERS: Mapping[str, tuple[str, ...]] = {
 
 async def as_they_were(settings: Settings, cards: Mapping[str, topics.Topic]) -> None:
     """The topics keep what a client has compressed: the readers are a wall of their own. All other settings stay, as the retention."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
+    admin = clients.admin(settings)
     await admin.start()
     try:
         for name, card in cards.items():

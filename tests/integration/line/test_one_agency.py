@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from referral.domain.events import Quarantined
+from referral.runtime.kafka import clients
 from referral.runtime.kafka.clients import create_ingress
 from referral.runtime.loop.assignment import AGAIN, DISCOVER
 from referral.runtime.settings import Settings
@@ -29,7 +30,7 @@ SOON = 30.0
 
 
 async def admin(settings: Settings) -> AIOKafkaAdminClient:
-    made = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
+    made = clients.admin(settings)
     await made.start()
     return made
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -100,9 +101,9 @@ OTHERS: Mapping[str, Callable[[], dict[str, bytes]]] = {
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def stage(tmp_path_factory: pytest.TempPathFactory, kafka: str) -> AsyncIterator[Stage]:
+async def stage(tmp_path_factory: pytest.TempPathFactory, kafka: str, ca: Path) -> AsyncIterator[Stage]:
     data = tmp_path_factory.mktemp("simulated")
-    async with up.running(StackConfig(data=data, kafka=kafka, prefix=prefix(), drill=True)) as stack:
+    async with up.running(StackConfig(data=data, kafka=kafka, ca=ca, prefix=prefix(), drill=True)) as stack:
         made = Stage(stack, cast.load(data))
         yield made
         made.close()

@@ -18,9 +18,13 @@ import pytest
 
 from referral.local import data_folder, jars, kafka
 from referral.local import kafka as java
+from referral.local.certificates import KAFKA
+from referral.local.config import KEEPER
 from referral.local.data_folder import Trouble
 from referral.local.kafka import Kafka
 from referral.local.postgres import Postgres
+from referral.runtime.kafka import clients
+from referral.runtime.settings import Settings
 from tests.harness.waiting import PATIENCE_S, comes, until
 
 pytestmark = pytest.mark.servers
@@ -45,7 +49,7 @@ def lock(home: Path, edit: Callable[[str], str]) -> Path:
     return changed
 
 
-def test_a_jar_that_differs_is_refused_and_nothing_is_run(home: Path, kafka: str) -> None:
+def test_a_jar_that_differs_is_refused_and_nothing_is_run(home: Path, kafka: str, identities: Path) -> None:
     cache = home / "jars"
     shutil.copytree(data_folder.default_jars(), cache)
     wanted = jars.parse(Path("deploy/kafka/jars.lock").read_text())
@@ -53,38 +57,40 @@ def test_a_jar_that_differs_is_refused_and_nothing_is_run(home: Path, kafka: str
         file.write(b"x")
     jars.classpath(wanted[:1], cache)  # a damaged copy is fetched again
     assert jars.digest(cache / wanted[0].file) == wanted[0].sha256
-    broker = Kafka(home / "kafka", jar_cache=cache, lock=lock(home, lambda text: text.replace(wanted[0].sha256, "0" * 64)))
+    broker = Kafka(
+        home / "kafka", identities / KAFKA, jar_cache=cache, lock=lock(home, lambda text: text.replace(wanted[0].sha256, "0" * 64))
+    )
     with pytest.raises(Trouble, match=rf"{wanted[0].name} .* is not the file named in jars.lock"):
         broker.start()
     assert broker.child is None
 
 
-def test_a_jar_missing_from_the_lock_is_not_used(home: Path) -> None:
+def test_a_jar_missing_from_the_lock_is_not_used(home: Path, identities: Path) -> None:
     shorter = lock(home, lambda text: "\n".join(line for line in text.splitlines() if "kafka_2.13" not in line))
-    broker = Kafka(home / "kafka", lock=shorter)
+    broker = Kafka(home / "kafka", identities / KAFKA, lock=shorter)
     with pytest.raises(Trouble, match="did not start"):
         broker.start()
     assert "kafka.Kafka" in broker.log.read_text() or "StorageTool" in broker.log.read_text()
 
 
-def test_no_network_is_said_in_one_line(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_network_is_said_in_one_line(home: Path, monkeypatch: pytest.MonkeyPatch, identities: Path) -> None:
     for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")  # discard: nobody listens
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(Trouble, match=r"no answer from the Maven repository .* check network and proxy") as caught:
-        Kafka(home / "kafka", jar_cache=home / "empty").start()
+        Kafka(home / "kafka", identities / KAFKA, jar_cache=home / "empty").start()
     assert "\n" not in str(caught.value)
     assert not [path for path in (home / "empty").iterdir() if path.suffix == ".jar"]
 
 
-def test_an_old_java_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_java_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch, identities: Path) -> None:
     old = home / "java"
     old.write_text("#!/bin/sh\necho 'openjdk version \"11.0.2\" 2019-01-15' >&2\n")
     old.chmod(0o755)
     monkeypatch.setenv("REFERRAL_JAVA", str(old))
     with pytest.raises(Trouble, match="is Java 11; 17 or newer is needed"):
-        Kafka(home / "kafka").start()
+        Kafka(home / "kafka", identities / KAFKA).start()
     monkeypatch.setenv("REFERRAL_JAVA", str(home / "nothing"))
     with pytest.raises(Trouble, match="does not run"):
         java.find()
@@ -100,14 +106,14 @@ def test_a_java_of_the_path_is_taken_where_the_wheel_is_missing(monkeypatch: pyt
         java.find()
 
 
-def test_a_named_port_that_is_taken_is_said(home: Path) -> None:
+def test_a_named_port_that_is_taken_is_said(home: Path, identities: Path) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as other:
         port = other.getsockname()[1]
         with pytest.raises(Trouble, match=f"port {port} for Kafka is taken"):
-            Kafka(home / "kafka", port=port).start()
+            Kafka(home / "kafka", identities / KAFKA, port=port).start()
 
 
-def test_a_port_taken_between_our_look_and_the_brokers_is_tried_again(home: Path) -> None:
+def test_a_port_taken_between_our_look_and_the_brokers_is_tried_again(home: Path, identities: Path) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as other:
         taken = other.getsockname()[1]
 
@@ -116,7 +122,7 @@ def test_a_port_taken_between_our_look_and_the_brokers_is_tried_again(home: Path
                 port, controller = super()._ports(attempt)
                 return (taken, controller) if attempt == 0 else (port, controller)
 
-        broker = Unlucky(home / "kafka")
+        broker = Unlucky(home / "kafka", identities / KAFKA)
         try:
             broker.start()
             assert broker.port != taken
@@ -125,8 +131,8 @@ def test_a_port_taken_between_our_look_and_the_brokers_is_tried_again(home: Path
             broker.stop()
 
 
-async def test_a_second_start_keeps_data_and_address_also_after_a_kill(home: Path) -> None:
-    base, broker = Postgres(home / "pg"), Kafka(home / "kafka")
+async def test_a_second_start_keeps_data_and_address_also_after_a_kill(home: Path, identities: Path) -> None:
+    base, broker = Postgres(home / "pg"), Kafka(home / "kafka", identities / KAFKA)
     try:
         url = base.start()
         address = broker.start()
@@ -134,7 +140,7 @@ async def test_a_second_start_keeps_data_and_address_also_after_a_kill(home: Pat
         assert await connection.fetchval("SHOW fsync") == "on", "only the tests' shared server may be faster than safe"
         await connection.execute("CREATE TABLE kept (n int); INSERT INTO kept VALUES (7)")
         await connection.close()
-        await _topic(address, create=True)
+        await _topic(address, identities, create=True)
         assert base.child is not None
         assert broker.child is not None
         base.child.signal(signal.SIGKILL)
@@ -145,16 +151,16 @@ async def test_a_second_start_keeps_data_and_address_also_after_a_kill(home: Pat
         connection = await asyncpg.connect(url.replace("+asyncpg", ""))
         assert await connection.fetchval("SELECT n FROM kept") == 7
         await connection.close()
-        await _topic(address, create=False)
+        await _topic(address, identities, create=False)
     finally:
         base.stop()
         broker.stop()
 
 
-async def _topic(address: str, create: bool) -> None:
-    from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+async def _topic(address: str, identities: Path, create: bool) -> None:
+    from aiokafka.admin import NewTopic
 
-    admin = AIOKafkaAdminClient(bootstrap_servers=address)
+    admin = clients.admin(Settings(kafka=address, database="", master_key_file=Path(), instance="test", tls=identities / KEEPER))
     await admin.start()
     try:
         if create:
@@ -172,10 +178,11 @@ async def _topic(address: str, create: bool) -> None:
 def parent(home: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, int]]]:
     """A process that started both servers and prints their pids."""
     program = (
-        "import sys, time; from pathlib import Path; from referral.local import data_folder\n"
+        "import sys, time; from pathlib import Path; from referral.local import certificates, data_folder\n"
         "from referral.local.kafka import Kafka; from referral.local.postgres import Postgres\n"
         "home = Path(sys.argv[1]); lock = data_folder.lock(home)\n"
-        "k = Kafka(home / 'k', keep=(lock,)); p = Postgres(home / 'p', keep=(lock,))\n"
+        "certificates.ensure(home / 'ca', home / 'ids')\n"
+        "k = Kafka(home / 'k', home / 'ids' / 'kafka', keep=(lock,)); p = Postgres(home / 'p', keep=(lock,))\n"
         "k.start(); p.start(); print(k.child.pid, k.child.guard, p.child.pid, p.child.guard, flush=True); time.sleep(600)"
     )
     process = subprocess.Popen([sys.executable, "-c", program, str(home)], stdout=subprocess.PIPE, text=True)
@@ -236,7 +243,7 @@ def small_disk(home: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_a_full_disk_is_said_and_a_later_start_works(small_disk: Path) -> None:
+def test_a_full_disk_is_said_and_a_later_start_works(small_disk: Path, identities: Path) -> None:
     filler = small_disk / "filler"
     filler.write_bytes(b"\0" * 22_000_000)
     with pytest.raises(Trouble, match=f"the disk that holds {small_disk}/p is full"):
@@ -245,13 +252,13 @@ def test_a_full_disk_is_said_and_a_later_start_works(small_disk: Path) -> None:
         while file.write(b"\0" * 4096):
             pass
     with pytest.raises(Trouble, match=f"the disk that holds {small_disk}.* is full"):
-        Kafka(small_disk / "k").start()
+        Kafka(small_disk / "k", identities / KAFKA).start()
     filler.unlink()
-    broker = Kafka(small_disk / "k")
+    broker = Kafka(small_disk / "k", identities / KAFKA)
     broker.start()
     broker.stop()
 
 
-def test_a_folder_that_cannot_be_written_is_said() -> None:
+def test_a_folder_that_cannot_be_written_is_said(identities: Path) -> None:
     with pytest.raises(Trouble, match=r"name another folder|Not a directory|No such file"):
-        Kafka(Path("/proc/nowhere")).start()
+        Kafka(Path("/proc/nowhere"), identities / KAFKA).start()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncpg
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
 
+from referral.runtime.kafka import clients
 from referral.runtime.settings import Settings
 from tests.harness.waiting import until
 
@@ -23,7 +23,7 @@ async def test_database_is_postgresql_18_and_prepared(database: str) -> None:
 
 
 async def test_settings_have_topics_of_their_own(settings: Settings) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
+    admin = clients.admin(settings)
     await admin.start()
     try:
         wanted = [settings.topic("referral-intake"), settings.topic("referral-policy")]

@@ -26,11 +26,11 @@ async def restarted(process: Process, pid: int | None) -> None:
     await until(lambda: process.state == "ready" and process.pid != pid, 90)
 
 
-async def test_every_fault_of_one_process_and_its_end(tmp_path_factory: pytest.TempPathFactory, kafka: str) -> None:
+async def test_every_fault_of_one_process_and_its_end(tmp_path_factory: pytest.TempPathFactory, kafka: str, ca: Path) -> None:
     """Beside the session's broker, under a prefix; its own database."""
     data = tmp_path_factory.mktemp("stack")
     lines: list[str] = []
-    config = StackConfig(data=data, kafka=kafka, prefix="stack-test.", instances=2, drill=True, services=("intake", "routing"))
+    config = StackConfig(data=data, kafka=kafka, ca=ca, prefix="stack-test.", instances=2, drill=True, services=("intake", "routing"))
     async with running(config, lines.append) as made:
         assert lines == ["policy bundle 1 is in force"]
         assert set(made.pids()) == {"postgres", "intake-1", "intake-2", "routing-1", "routing-2"}

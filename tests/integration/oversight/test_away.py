@@ -51,8 +51,8 @@ async def behind(settings: Settings) -> ReleaseScheduler:
     return made
 
 
-async def test_a_broker_that_dies_is_missed_and_come_back_from(settings: Settings, folder: Path) -> None:
-    broker = Kafka(folder)
+async def test_a_broker_that_dies_is_missed_and_come_back_from(settings: Settings, identities: Path, folder: Path) -> None:
+    broker = Kafka(folder, identities / "kafka")
     try:
         mine = structs.replace(settings, kafka=await asyncio.to_thread(broker.start))
         await clients.create_topics(mine)

@@ -215,7 +215,7 @@ async def _start(settings: Settings) -> None:
 
 async def transaction(settings: Settings, topic: str, partition: int, *, abort: bool) -> None:
     """Somebody's, who may write there; its marker stays for ever."""
-    async with AIOKafkaProducer(bootstrap_servers=settings.kafka, transactional_id=settings.topic_prefix) as writer:
+    async with AIOKafkaProducer(**clients.reached(settings), transactional_id=settings.topic_prefix) as writer:
         await writer.begin_transaction()
         await writer.send_and_wait(settings.topic(topic), b"x", key=b"k", partition=partition)
         await (writer.abort_transaction() if abort else writer.commit_transaction())

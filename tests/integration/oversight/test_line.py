@@ -7,12 +7,12 @@ import os
 from pathlib import Path
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
 from msgspec import structs
 from sqlalchemy import text
 
 from referral.domain.events import CaseErased, CaseOpened, Mark, Unit
 from referral.domain.inputs import derived
+from referral.runtime.kafka import clients
 from referral.runtime.keys import case_keys
 from referral.runtime.settings import Settings
 from referral.wire import codec, intake_key, seal, topics
@@ -32,8 +32,8 @@ HOUR = 3_600_000_000
 LOOKUPS = text("SELECT coalesce(idx_scan, 0) + seq_scan FROM pg_stat_all_tables WHERE schemaname = 'keys' AND relname = 'case_key'")
 
 
-async def everywhere(kafka: str) -> set[str]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+async def everywhere(settings: Settings) -> set[str]:
+    admin = clients.admin(settings)
     await admin.start()
     try:
         return set(await admin.list_topics())
@@ -44,13 +44,13 @@ async def everywhere(kafka: str) -> set[str]:
 async def test_a_year_is_told_and_told_alike_by_whoever_starts_anew(settings: Settings, tmp_path: Path) -> None:
     async with line(settings) as made:
         await made.write(year(CHILDREN))
-        before = await everywhere(settings.kafka)
+        before = await everywhere(settings)
         await made.at(closes("2054-12") + 2 * HOUR)
         async with process(settings) as oversight:
             await oversight.answers()
             told = await made.published("2054-12")
             assert await oversight.stop() == 0
-        made_since = {name for name in await everywhere(settings.kafka) - before if not name.endswith("oversight-feed")}
+        made_since = {name for name in await everywhere(settings) - before if not name.endswith("oversight-feed")}
         assert not [name for name in made_since if "oversight" in name], "no changelog holds a count"
         figures = [figure for release in told for figure in release.figures]
         assert [release.made.month for release in told] == [f"2054-{month:02}" for month in range(1, 13)]

@@ -46,9 +46,11 @@ async def show_another(settings: Settings) -> None:
     await engine.dispose()
 
 
-async def test_what_is_released_of_a_lived_year_is_what_its_log_says(tmp_path: Path, kafka: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_released_of_a_lived_year_is_what_its_log_says(
+    tmp_path: Path, kafka: str, ca: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data, folder = tmp_path / "data", tmp_path / "export"
-    config = StackConfig(data=data, kafka=kafka, prefix=prefix(), drill=True, witnesses=up.WITNESSES, services=SERVICES)
+    config = StackConfig(data=data, kafka=kafka, ca=ca, prefix=prefix(), drill=True, witnesses=up.WITNESSES, services=SERVICES)
     async with up.running(config) as stack:
         year = await lived(stack, data, cases=60, days=45, seed=10, tell=lambda _: None)
         assert not {word for word in LIVED if not year.lived[word]}, year.lived

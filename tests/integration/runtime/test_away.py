@@ -70,8 +70,8 @@ async def ready_again(counter: Counter, answers: float) -> None:
 
 
 @pytest.mark.long
-async def test_a_broker_that_dies_while_it_is_written_to_and_comes_back(settings: Settings, folder: Path) -> None:
-    broker = Kafka(folder)
+async def test_a_broker_that_dies_while_it_is_written_to_and_comes_back(settings: Settings, identities: Path, folder: Path) -> None:
+    broker = Kafka(folder, identities / "kafka")
     try:
         mine = structs.replace(settings, kafka=await blocking(broker.start))
         await clients.create_topics(mine)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.inputs import Raw
@@ -83,7 +82,7 @@ async def test_a_unit_without_a_topic_is_let_go_and_forgotten_after_an_hour(line
     counter = line.counter(name="intake", ingress=True, writes="referral-intake", reads=("referral-routing",))
     counter.start()
     await until(lambda: len(counter.units) == 14)
-    admin = AIOKafkaAdminClient(bootstrap_servers=line.settings.kafka)
+    admin = clients.admin(line.settings)
     await admin.start()
     try:
         await admin.delete_topics([line.settings.topic("ingress.gone")])

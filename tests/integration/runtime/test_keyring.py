@@ -6,7 +6,6 @@ import random
 import uuid
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -29,7 +28,7 @@ AT_ONCE = {"segment.ms": "200", "max.compaction.lag.ms": "200", "delete.retentio
 
 async def hasten(settings: Settings) -> None:
     """The settings of the topic's card, with fifths of seconds where it says hours."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
+    admin = clients.admin(settings)
     await admin.start()
     try:
         config = {**clients.wanted(settings)[KEYS].config, **AT_ONCE}

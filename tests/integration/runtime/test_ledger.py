@@ -13,6 +13,7 @@ from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from referral.domain.inputs import RecordLost
+from referral.runtime.kafka import clients
 from referral.wire import seal
 from tests.harness.line.runtime_stack import OUT, QUARANTINE, Counter, Stack, said
 from tests.harness.waiting import until
@@ -58,7 +59,7 @@ def asked(counter: Counter) -> list[tuple[str, int, str]]:
 @asynccontextmanager
 async def transaction(line: Stack, value: bytes, case: str) -> AsyncIterator[AIOKafkaProducer]:
     """Somebody's transaction with one record on the service's topic; still open while the block runs, unless the block ends it."""
-    stranger = AIOKafkaProducer(bootstrap_servers=line.settings.kafka, transactional_id=f"stranger-{case}", request_timeout_ms=10_000)
+    stranger = AIOKafkaProducer(**clients.reached(line.settings), transactional_id=f"stranger-{case}", request_timeout_ms=10_000)
     await stranger.start()
     try:
         await stranger.begin_transaction()

@@ -12,6 +12,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from referral.domain.events import Quarantined
+from referral.runtime.kafka import clients
 from referral.runtime.loop import attempts
 from referral.runtime.postgres import queue
 from referral.wire import codec, topics
@@ -82,7 +83,7 @@ async def test_a_batch_that_cannot_be_decoded_and_kills_is_quarantined_unread_at
     good, topic = await line.case(5), line.settings.topic(IN)
     torn = malformed.deltas(random.Random(1))
     assert await malformed.produce(line.producer, topic, 5, torn) == ""
-    async with AIOKafkaProducer(bootstrap_servers=line.settings.kafka, transactional_id=topic) as writer:
+    async with AIOKafkaProducer(**clients.reached(line.settings), transactional_id=topic) as writer:
         await writer.begin_transaction()
         await writer.send_and_wait(topic, b"x", key=b"k", partition=5)
         await writer.abort_transaction()
@@ -100,7 +101,7 @@ async def test_a_marker_at_a_topic_s_end_holds_back_no_alarm(line: Stack) -> Non
     """It is no record, so no record says that everything was read."""
     case = await line.case(5)
     await line.write(case, await line.value(case, 1))
-    async with AIOKafkaProducer(bootstrap_servers=line.settings.kafka, transactional_id=line.settings.topic(IN)) as writer:
+    async with AIOKafkaProducer(**clients.reached(line.settings), transactional_id=line.settings.topic(IN)) as writer:
         await writer.begin_transaction()
         await writer.send_and_wait(line.settings.topic(IN), b"x", key=b"k", partition=5)
         await writer.abort_transaction()

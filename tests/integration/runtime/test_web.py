@@ -11,7 +11,7 @@ import httpx
 import msgspec
 import pytest
 import uvicorn
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -43,7 +43,7 @@ async def test_preparing_again_changes_nothing(settings: Settings) -> None:
 
 async def test_a_topic_with_another_setting_is_refused_by_name(settings: Settings) -> None:
     other = msgspec.structs.replace(settings, topic_prefix=settings.topic_prefix + "bad.")
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
+    admin = clients.admin(settings)
     await admin.start()
     try:
         spoilt = {"retention.ms": "1000", "compression.type": "uncompressed"}

@@ -92,7 +92,7 @@ HEAVY = (
 
 
 @pytest.fixture
-def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, keeper: Path) -> None:
     """A complete environment in which nothing answers."""
     closed = ports.free(3)
     (tmp_path / "key").write_text("ab" * 32)
@@ -102,6 +102,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("REFERRAL_MASTER_KEY_FILE", str(tmp_path / "key"))
     monkeypatch.setenv("REFERRAL_URL", f"http://127.0.0.1:{closed[2]}")
     monkeypatch.setenv("REFERRAL_TOKEN", "token")
+    monkeypatch.setenv("REFERRAL_TLS", str(keeper))
 
 
 def test_every_command_of_the_design_is_there_and_speaks_json() -> None:

@@ -47,7 +47,7 @@ def test_the_partition_of_a_case_never_moves() -> None:
 
 def test_every_topic_has_a_card_and_case_topics_are_kept_for_ever() -> None:
     for name, card in CARDS.items():
-        assert card.owner, name
+        assert card.writers, name
         assert card.readers, name
         if card.key == "case_id":
             assert card.sealed
@@ -62,14 +62,14 @@ def test_an_agency_has_a_topic_of_its_own() -> None:
     assert card.config["retention.ms"] == str(72 * 3600 * 1000)
 
 
-CARD = "owner: a\n    readers: [b]\n    key: case_id\n    sealed: true\n    partitions: 12\n    config: {}\n    holds: x"
+CARD = "writers: [a]\n    readers: [b]\n    key: case_id\n    sealed: true\n    partitions: 12\n    config: {}\n    holds: x"
 
 
 @pytest.mark.parametrize(
     ("card", "said"),
     [
         (CARD.replace("partitions: 12", "partitions: 6"), "a case topic has 12 partitions"),
-        (CARD.replace("owner: a\n    ", ""), "missing required field `owner`"),
+        (CARD.replace("writers: [a]\n    ", ""), "missing required field `writers`"),
         (CARD + "\n    colour: red", "unknown field `colour`"),
         (CARD.replace("config: {}", "config: {retention.ms: -1}"), "Expected `str`"),
         ("[]", "Expected `object`"),

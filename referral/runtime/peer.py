@@ -1,0 +1,73 @@
+"""Know who is at the other end of an HTTP connection: the holder that its certificate names, or nobody.
+
+TLS has verified the certificate before a request is read. Each request has the peer in its state, put there by `http_connection`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+
+from referral.ca import leaf
+from referral.ca.names import Name, Plane
+from referral.errors import Malformed, Rejected
+
+STATE = "peer"
+"""Name of the peer in a request's state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The other end. secure: the connection is TLS of ours, so a holder could have been shown. holder: None: no certificate was shown."""
+
+    secure: bool
+    holder: Name | None
+
+
+NOBODY = Peer(False, None)
+
+
+def of(transport: asyncio.BaseTransport) -> Peer:
+    """Return the peer of a connection."""
+    tls = transport.get_extra_info("ssl_object")
+    if tls is None:
+        return NOBODY
+    shown = tls.getpeercert(binary_form=True)
+    try:
+        return Peer(True, leaf.read(shown).name if shown else None)
+    except Malformed:  # signed by our authority, and naming nobody: it proves nothing
+        return Peer(True, None)
+
+
+def shown(scope: Mapping[str, Any]) -> Peer:
+    """Return the peer of a request's scope; NOBODY where another server than ours has read it."""
+    found = scope.get("state", {}).get(STATE, NOBODY)
+    return found if isinstance(found, Peer) else NOBODY
+
+
+def is_agency(request: Request, agency: str) -> None:
+    """Check that an agency's system shows the certificate of the agency whose token it sends. Rejected 403: none, or another holder's.
+
+    Behind a proxy that ends TLS nobody is shown, and nothing is checked here: the proxy must ask for the certificate.
+    """
+    peer = shown(request.scope)
+    if peer.secure and peer.holder is None:
+        hint = "connect with your agency's certificate; an operator signs it: docs/agencies.md, Your certificate"
+        raise Rejected("certificate-missing", "TLS", hint, status=403)
+    if peer.secure and peer.holder != Name(Plane.AGENCIES, agency):
+        raise Rejected("certificate-of-another", "TLS", "the certificate and the token name two different holders", status=403)
+
+
+def is_ours(found: Peer) -> bool:
+    """Return whether a service or an operator is at the other end; True without TLS of ours: then the address is all that protects it."""
+    return not found.secure or (found.holder is not None and found.holder.plane in (Plane.SERVICES, Plane.OPERATORS))
+
+
+def is_service(request: Request, *names: str) -> bool:
+    """Return whether one of these services asks, by its certificate; True without TLS of ours, where another proof must do."""
+    peer = shown(request.scope)
+    return not peer.secure or peer.holder in {Name(Plane.SERVICES, name) for name in names}

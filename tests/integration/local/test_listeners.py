@@ -1,0 +1,134 @@
+"""Each listener of the line judges each kind of certificate, as a real process: the services' two addresses, and the broker."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from referral.ca import authority, identity
+from referral.local import ports
+from referral.local.kafka import API_VERSIONS, Kafka
+from referral.runtime.kafka import clients
+from referral.runtime.settings import SERVICES, Settings
+from tests.harness.certificates import BELIEVED, CASES, Case, Scene, careless, made, scene, today
+from tests.harness.programs import running
+from tests.harness.waiting import until
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(400)]
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+CORRELATION = b"\0\0\0\1"
+"""The number of the request to the broker, which stands in its answer; to what is no TLS it answers by an alert."""
+REFUSED = ""
+STRANGERS = {"agency", "no-alternative-name"}
+"""Cases that TLS believes, and that are neither an operator nor a service."""
+BY_HAND = {"client-as-server", "no-alternative-name", "rsa-1024"}
+"""Certificates that name no list of revoked ones: Java refuses what it cannot look up."""
+
+
+@dataclass(frozen=True)
+class Listener:
+    """One address. inner: for operators and services alone."""
+
+    name: str
+    port: int
+    inner: bool = False
+
+    def expected(self, case: Case) -> str:
+        """Return what it must answer to a client with this certificate."""
+        if case.as_client != BELIEVED:
+            return REFUSED
+        if self.name == "kafka":
+            return REFUSED if case.name in BY_HAND else "answers"
+        return "403" if self.inner and case.name in STRANGERS else "200"
+
+    def asked(self, context: ssl.SSLContext | None) -> str:
+        """Return its answer. context: that of the client; None: it speaks without TLS."""
+        try:
+            line = socket.create_connection(("127.0.0.1", self.port), timeout=20)
+            with line, context.wrap_socket(line, server_hostname="localhost") if context else line as spoken:
+                spoken.sendall(API_VERSIONS if self.name == "kafka" else HEALTH)
+                said = spoken.recv(64)
+        except (OSError, ssl.SSLError):
+            return REFUSED
+        if self.name == "kafka":
+            return "answers" if said[4:8] == CORRELATION else REFUSED
+        return said[9:12].decode() if said.startswith(b"HTTP/1.1 ") else REFUSED
+
+
+@dataclass(frozen=True)
+class World:
+    """The certificates, and the listeners that judge them."""
+
+    scene: Scene
+    listeners: tuple[Listener, ...]
+
+
+@pytest.fixture
+async def world(settings: Settings, tmp_path: Path) -> AsyncIterator[World]:
+    cases = await asyncio.to_thread(scene, tmp_path / "scene", today())
+    at, own = authority.place(cases.folder / "authority"), tmp_path / "own"
+    for name in ("service/kafka", "operator/keeper", *(f"service/{name}" for name in SERVICES)):
+        hosts = ("localhost", "127.0.0.1") if name.startswith("service/") else ()
+        place = made(at, own / name.partition("/")[2], name, today(), *hosts)
+        for file in (identity.AUTHORITY, identity.REVOKED):  # with the list of the authority that has ended
+            (place / file).write_bytes((cases.folder / file).read_bytes())
+    broker = Kafka(tmp_path / "kafka", own / "kafka")
+    try:
+        mine = replace(settings, kafka=await asyncio.to_thread(broker.start), tls=own / "keeper")
+        await clients.create_topics(mine)
+        async with AsyncExitStack() as stack:
+            found = [Listener("kafka", int(mine.kafka.rpartition(":")[2]))]
+            for service in SERVICES:
+                public, inner = ports.free(2)
+                more = {"http": f"https://127.0.0.1:{public}", "inner": f"https://127.0.0.1:{inner}"}
+                await stack.enter_async_context(running(mine, f"services.{service}", **more, **extra(service, tmp_path)))
+                found += [Listener(service, public), Listener(f"{service} inner", inner, inner=True)]
+            good = careless(cases.good, server=False)
+            for one in found:
+                await until(lambda one=one: one.asked(good), what=f"{one.name} answers")  # type: ignore[misc]
+            yield World(cases, tuple(found))
+    finally:
+        await asyncio.to_thread(broker.stop)
+
+
+def extra(service: str, folder: Path) -> dict[str, object]:
+    """Return what only one service needs."""
+    from referral.local import keyfiles
+    from referral.tlog import note_keys
+    from tests.harness.erased import INTAKE
+
+    if service != "audit":
+        return {}
+    key = keyfiles.log(folder)
+    policy = folder / "witness.policy"
+    policy.write_bytes(keyfiles.policy(note_keys.signer(key.read_bytes().strip()).verifier, (), INTAKE[0]))
+    return {"log_key_file": key, "witness_policy": policy}
+
+
+async def test_each_listener_judges_each_certificate(world: World) -> None:
+    wrong, asked = [], 0
+    for listener in world.listeners:
+        for case in CASES:
+            asked += 1
+            said = await asyncio.to_thread(listener.asked, careless(world.scene.folder / case.name, server=False))
+            if said != listener.expected(case):
+                wrong.append(f"{listener.name}, {case.name}: {said or 'refused'}, must be {listener.expected(case) or 'refused'}")
+    assert not wrong, wrong
+    assert asked == 11 * len(CASES) >= 84
+    for listener in world.listeners:
+        assert listener.asked(None) == REFUSED, f"{listener.name} speaks without TLS"
+        older = careless(world.scene.good, server=False)
+        older.maximum_version = ssl.TLSVersion.TLSv1_2
+        assert listener.asked(older) == REFUSED, f"{listener.name} speaks TLS 1.2"
+        bare = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        bare.check_hostname, bare.verify_mode = False, ssl.CERT_NONE
+        public = not listener.inner and listener.name != "kafka"
+        assert listener.asked(bare) == ("200" if public else REFUSED), f"{listener.name}, without a certificate"

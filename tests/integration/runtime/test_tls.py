@@ -1,0 +1,174 @@
+"""A listener of ours by TLS: who is let in, what a request knows of its peer, and what a renewal does to it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography.x509 import ReasonFlags
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from referral.ca import authority, bundle, identity, leaf, renewal
+from referral.errors import Rejected
+from referral.runtime import http_connection, http_server, peer, tls
+from referral.runtime.observe import Health
+from tests.harness import trust
+from tests.harness.certificates import careless
+
+
+async def who(request: Request) -> Response:
+    found = peer.shown(request.scope)
+    return JSONResponse([found.secure, str(found.holder)])
+
+
+async def school(request: Request) -> Response:
+    try:
+        peer.is_agency(request, "school-drita")
+    except Rejected as error:
+        return JSONResponse(error.code, error.status)
+    return JSONResponse("welcome")
+
+
+async def intake_alone(request: Request) -> Response:
+    return JSONResponse(peer.is_service(request, "intake"))
+
+
+APP = Starlette(routes=[Route("/who", who), Route("/school", school), Route("/intake", intake_alone)])
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    """An authority of this test alone, because the test revokes and renews."""
+    trust.make(tmp_path)
+    return tmp_path
+
+
+@contextlib.asynccontextmanager
+async def listening(mine: Path, *, inner: bool = False, plain: bool = False) -> AsyncIterator[str]:
+    """Serve as audit, and return the base URL."""
+    context = None if plain else tls.listener(trust.identities(mine) / "audit", asks=inner)
+    server = http_server.inner(Health(), tls=context) if inner else http_server.server(Health(), APP, tls=context)
+    bound = http_connection.listen("127.0.0.1", 0)
+    bound.listen()
+    task = asyncio.create_task(http_server.serve(server, bound))
+    try:
+        yield f"http{'' if plain else 's'}://127.0.0.1:{bound.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task
+
+
+def client(mine: Path, name: str = "") -> httpx.AsyncClient:
+    """Return a client with the certificate of this holder; empty: with none, as a browser."""
+    if name:
+        return httpx.AsyncClient(verify=tls.client(trust.identity(mine, name)))
+    return httpx.AsyncClient(verify=ssl.create_default_context(cafile=trust.identities(mine) / "audit" / identity.AUTHORITY))
+
+
+async def got(mine: Path, url: str, name: str = "") -> object:
+    async with client(mine, name) as http:
+        return (await http.get(url)).json()
+
+
+async def test_a_request_knows_the_holder_whose_certificate_was_shown(mine: Path) -> None:
+    async with listening(mine) as url:
+        assert await got(mine, f"{url}/who") == [True, "None"]
+        assert await got(mine, f"{url}/who", "agency/school-drita") == [True, "agency/school-drita"]
+        assert await got(mine, f"{url}/who", "service/intake") == [True, "service/intake"]
+    async with listening(mine, plain=True) as url, httpx.AsyncClient() as http:
+        assert (await http.get(f"{url}/who")).json() == [False, "None"]
+
+
+async def test_an_agencys_token_needs_its_certificate(mine: Path) -> None:
+    async with listening(mine) as url:
+        assert await got(mine, f"{url}/school") == "certificate-missing"
+        assert await got(mine, f"{url}/school", "agency/school-ura") == "certificate-of-another"
+        assert await got(mine, f"{url}/school", "service/intake") == "certificate-of-another"
+        assert await got(mine, f"{url}/school", "agency/school-drita") == "welcome"
+    async with listening(mine, plain=True) as url, httpx.AsyncClient() as http:
+        assert (await http.get(f"{url}/school")).json() == "welcome", "a proxy before us ends TLS"
+
+
+async def test_what_intake_alone_may_ask_is_for_its_certificate(mine: Path) -> None:
+    async with listening(mine) as url:
+        asked = [await got(mine, f"{url}/intake", name) for name in ("service/intake", "service/routing", "agency/intake", "")]
+    assert asked == [True, False, False, False]
+
+
+async def test_metrics_are_for_operators_and_services(mine: Path) -> None:
+    async with listening(mine, inner=True) as url:
+        for name in ("operator/keeper", "service/routing"):
+            async with client(mine, name) as http:
+                assert (await http.get(f"{url}/metrics")).status_code == 200
+        async with client(mine, "agency/school-drita") as http:
+            refused = await http.get(f"{url}/metrics")
+            assert (refused.status_code, refused.json()["code"]) == (403, "not-an-operator")
+        async with client(mine) as http:
+            with pytest.raises(httpx.TransportError):
+                await http.get(f"{url}/metrics")
+
+
+async def test_a_revoked_certificate_is_refused_after_the_next_look_without_a_restart(mine: Path) -> None:
+    at, school = authority.place(trust.ca(mine)), trust.identity(mine, "agency/school-drita")
+    async with listening(mine) as url:
+        assert await got(mine, f"{url}/school", "agency/school-drita") == "welcome"
+        authority.revoke(at, "agency/school-drita", ReasonFlags.key_compromise, datetime.now(UTC))
+        identity.install(trust.identities(mine) / "audit", bundle.write(authority.trusted(at)), datetime.now(UTC))
+        tls.refresh()
+        async with httpx.AsyncClient(verify=careless(school, server=False)) as http:
+            with pytest.raises(httpx.TransportError):
+                await http.get(f"{url}/school")
+        assert await got(mine, f"{url}/who") == [True, "None"], "everybody else goes on"
+
+
+async def test_a_renewal_under_load_loses_no_request(mine: Path) -> None:
+    at, place = authority.place(trust.ca(mine)), trust.identities(mine) / "audit"
+    seen, done = set[str](), asyncio.Event()
+
+    async def asking(url: str) -> int:
+        count = 0
+        while not done.is_set():
+            async with client(mine) as http, http.stream("GET", f"{url}/who") as answer:  # a connection of its own
+                shown = answer.extensions["network_stream"].get_extra_info("ssl_object").getpeercert(binary_form=True)
+                seen.add(leaf.read(shown).number)
+                assert answer.status_code == 200
+                count += 1
+        return count
+
+    async with listening(mine) as url:
+        askers = [asyncio.create_task(asking(url)) for _ in range(4)]
+        renewed = []
+        for _ in range(5):
+            made = await asyncio.to_thread(renewal.renew, at, place, datetime.now(UTC), always=True)
+            assert made is not None
+            renewed.append(made.number)
+            tls.refresh()
+            async with asyncio.timeout(30):
+                while made.number not in seen:
+                    await asyncio.sleep(0.01)
+        done.set()
+        counts = await asyncio.gather(*askers)
+    assert all(counts) and set(renewed) <= seen
+
+
+async def test_a_handshake_that_never_ends_holds_no_connection(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_connection, "HANDSHAKE_S", 0.2)
+    async with listening(mine) as url:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        async with asyncio.timeout(30):
+            assert await reader.read() == b""
+        writer.close()
+
+
+async def test_a_folder_that_is_not_whole_is_said_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(Rejected, match="referral ca install"):
+        tls.client(tmp_path)
