@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.support.wait import WebDriverWait
@@ -73,3 +75,26 @@ def test_nobody_goes_back_to_a_case_after_signing_out(world: World, browser: Chr
     for _ in range(3):
         browser.back()
         assert not any(name in browser.page_source for name in (*NAMED, "Prizren")), browser.current_url
+
+
+def test_password_fields_hide_what_is_typed_and_take_what_is_pasted(world: World) -> None:
+    """A manager of passwords finds its field, and no script keeps anybody from pasting."""
+    with world.client() as stranger:
+        for path, named in (
+            ("/signin", {"password": "current-password"}),
+            ("/invitation", {"new": "new-password", "repeat": "new-password"}),
+        ):
+            page = stranger.get(path).text
+            for name, hint in named.items():
+                [field] = re.findall(rf'<input[^>]* name="{name}"[^>]*>', page)
+                assert 'type="password"' in field and f'autocomplete="{hint}"' in field, field
+
+
+def test_every_page_of_somebody_who_is_signed_in_has_a_way_out(world: World) -> None:
+    world.account("duty", POLICE, desk=True)
+    offer = world.offer(world.case("prizren"), POLICE, "police")
+    with signed_in(world, "duty") as person:
+        pages = [person.get(path) for path in ("/inbox", f"/offers/{offer}", "/overview", "/tasks/x")]
+        pages.append(person.post(f"/offers/{offer}/show", data=fields(pages[1].text)))
+    for page in pages:
+        assert 'action="/signout"' in page.text, page.url

@@ -305,6 +305,7 @@ async def test_what_an_ordinary_client_gets_wrong_is_named(doors: Served) -> Non
             "two-lengths",
         ),
         "xml": (request("GET", b"/v1/offers", [TOKEN, (b"Accept", b"application/xml")], b""), 406, "not-acceptable"),
+        "trace": (request("TRACE", b"/v1/offers", [TOKEN], b""), 405, "method-not-allowed"),
         "double slash": (request("GET", b"//v1/offers", [TOKEN], b""), 404, "not-found"),
         "capitals": (request("GET", b"/V1/offers", [TOKEN, (b"Accept", b"text/html")], b""), 404, "not-found"),
         "metadata": (request("GET", b"/metadata", [TOKEN, (b"Accept", b"text/html")], b""), 404, "not-found"),

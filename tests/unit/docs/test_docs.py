@@ -24,7 +24,7 @@ SOURCES = {
     for file in sorted((ROOT / folder).rglob("*.py"))
     if "events" not in file.parts and "compiled" not in file.parts
 }
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def table(after: str) -> set[str]:
