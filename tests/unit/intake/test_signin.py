@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode
 from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from referral.runtime import passwords
+from referral.runtime import passwords, random_secret
 from services.intake.accounts import rules
 from services.intake.accounts.rules import ADDRESS_LIMIT, PAIR_LIMIT, SLOWEST_S, WINDOW_US, Failures
 from services.intake.pages import forms
@@ -62,6 +63,13 @@ def test_a_session_ends_by_rest_and_by_age() -> None:
     assert rules.alive(NOW, late - 2, late - 1)
     assert rules.rests(NOW, late - 1) and not rules.rests(NOW, late)
     assert not rules.alive(NOW, late - 1, late)
+
+
+def test_the_secret_of_a_session_has_256_random_bits() -> None:
+    made = {random_secret.made() for _ in range(1000)}
+    assert len(made) == 1000 and {len(urlsafe_b64decode(one + "=")) for one in made} == {32}
+    ones = [sum(byte.bit_count() for byte in urlsafe_b64decode(one + "=")) for one in made]
+    assert 120 < sum(ones) / 1000 < 136, "as many ones as zeros"
 
 
 def test_a_mark_is_ours_or_nothing() -> None:
