@@ -10,7 +10,20 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from tests.attacks import auditors, broker, channels, contents, doors, history, nobody_comes, one_agency, own_topic, promises, public_door
+from tests.attacks import (
+    auditors,
+    broker,
+    channels,
+    contents,
+    doors,
+    history,
+    nobody_comes,
+    one_agency,
+    own_topic,
+    promises,
+    public_door,
+    taken_over,
+)
 
 WIDTH, MESSAGE = 360, 160
 """Columns (ours): a terminal scrolls, a file keeps it."""
@@ -45,6 +58,7 @@ def main() -> int:
         message = next((said[who] for who in attack.must if said.get(who)), "")
         table.add_row(attack.what, attack.power, ", ".join(attack.must), ", ".join(noticed), "MISSED" if bad else "ok", message[:MESSAGE])
     Console(width=WIDTH).print(table, markup=False)
+    print(taken_over.page())
     print(f"{len(found)} attacks, {missed} missed by one who must notice")
     return 1 if missed else 0
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.attacks.taken_over import SECRET
 from tests.unit.docs.test_docs import ROOT, SOURCES
 
 THREATS, ASVS, INVENTORY = (ROOT / "docs" / name for name in ("security.md", "reference/asvs.md", "reference/inventory.md"))
@@ -18,8 +19,6 @@ ARROWS = 14
 """Arrows of the README's picture, and what stands behind it: operators, database, keys."""
 LINES = {"1": 70, "2": 183}
 """Requirements of OWASP ASVS 5.0.0 by level."""
-SECRET = re.compile(r"KEY|PASSWORD|TOKEN|SIGNING|SECRET|DATABASE")
-"""Part of the name of a setting that holds a secret, or the file of one."""
 PURPOSE = re.compile(r"""\.(?:hmac|box|_purpose)\(\s*(?:["']([a-z-]+)["']|([A-Z_]+))""")
 STRONG = {"AESGCM", "HKDF", "SHA256", "sha256", "sha1", "blake2b", "file_digest", "Ed25519PrivateKey", "Ed25519PublicKey"}
 STRONG |= {"X25519PrivateKey", "X25519PublicKey", "Suite", "KEM.X25519", "KDF.HKDF_SHA256", "AEAD.AES_256_GCM"}

@@ -1,0 +1,65 @@
+"""The table of what each could do that is taken over is read out of the tree: it is as generated, and a wall narrows its cells."""
+
+from __future__ import annotations
+
+from referral.local.config import StackConfig, environment
+from referral.runtime.settings import SERVICES
+from tests.attacks import taken_over
+from tests.attacks.taken_over import AGENCY, INTAKE, MASTER, OPERATOR, PAGE, Party, parties
+
+OUTSIDE = {
+    "the disk": "a fault, and nobody's",
+    "nobody: no token": "a stranger has nothing that could be taken over",
+}
+"""Powers of these attacks that no party has, each with the reason."""
+
+
+def given(**more: str) -> dict[str, dict[str, str]]:
+    """The variables of each process of a stack, and further ones, where `{}` is its name."""
+    found = {name: environment(StackConfig(), taken_over.addresses(), None if name == OPERATOR else name) for name in (*SERVICES, OPERATOR)}
+    return {name: own | {key: value.format(name) for key, value in more.items()} for name, own in found.items()}
+
+
+def by_name(found: list[Party]) -> dict[str, Party]:
+    return {party.name: party for party in found}
+
+
+def test_the_page_is_as_generated() -> None:
+    assert PAGE.read_text("utf-8") == taken_over.page(), "write it anew: make generate"
+
+
+def test_a_broker_that_knows_its_clients_narrows_the_topics() -> None:
+    known = by_name(parties(given(REFERRAL_KAFKA_TLS_KEY_FILE="{}.key")))
+    assert known["notifier"].writes == {"referral-notification", "referral-quarantine"}
+    assert "referral-keys" not in known["audit"].reads and not known["audit"].writes - {"referral-quarantine"}
+    assert known[AGENCY].writes == {"ingress.<agency>"} and not known[AGENCY].reads
+    assert [name for name, party in known.items() if party.policy] == ["routing", OPERATOR]
+    assert [name for name, party in known.items() if party.erases] == ["intake", OPERATOR]
+    assert "broker" not in taken_over.powers(known["notifier"])
+    assert taken_over.powers(known[AGENCY]) >= {"an agency on its own topic"} and "whoever reaches the broker" not in taken_over.powers(
+        known[AGENCY]
+    )
+
+
+def test_a_secret_for_each_role_narrows_the_database() -> None:
+    known = by_name(parties(given(REFERRAL_DATABASE_PASSWORD_FILE="passwords/{}")))
+    assert {name: party.schemas for name, party in known.items() if name in SERVICES} == {name: {name} for name in SERVICES}
+    assert [name for name, party in known.items() if party.file] == ["intake", OPERATOR]
+    assert known["notifier"].sees == {"intake.account", "keys.case_key", "runtime"}
+    assert "one SQL statement on the database's clock" not in taken_over.powers(known["audit"])
+
+
+def test_a_service_without_the_master_key_opens_nothing() -> None:
+    one = given() | {"oversight": given()["oversight"] | {MASTER: ""}}
+    known = by_name(parties(one))
+    assert not known["oversight"].opens and not known["oversight"].file
+    assert known["routing"].opens and INTAKE not in known["routing"].secrets
+
+
+def test_every_power_is_one_of_an_attack_and_every_attack_is_somebodys() -> None:
+    attacked = {attack.power for attack in taken_over.attacks()}
+    weak = Party("nobody", frozenset(), frozenset(), frozenset(), frozenset(), frozenset())
+    assert taken_over.powers(weak) == frozenset()
+    held = {power for party in parties() for power in taken_over.powers(party)}
+    assert attacked - held == set(OUTSIDE), "whose power is it?"
+    assert held - attacked == set(), "no attack needs it"
