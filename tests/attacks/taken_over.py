@@ -26,10 +26,10 @@ from tests.attacks.ground import Attack
 
 PAGE = CHECKOUT / "docs" / "reference" / "taken-over.md"
 CARDS = CHECKOUT / "schemas" / "avro" / "topics.yaml"
-SECRET = re.compile(r"KEY|PASSWORD|TOKEN|SIGNING|SECRET|DATABASE")
+SECRET = re.compile(r"KEY|PASSWORD|TOKEN|SIGNING|SECRET|DATABASE|REFERRAL_(AGENCY_)?TLS")
 """Part of the name of a setting that holds a secret, or the file of one."""
-BROKER = re.compile(r"REFERRAL_(KAFKA|TLS)_\w*(KEY|CERT)")
-"""A setting by which a broker would know its client."""
+BROKER = "REFERRAL_TLS"
+"""The setting by which a broker knows its client."""
 OPERATOR, AGENCY = "an operator", "an agency"
 GRANT = re.compile(r"GRANT SELECT(?: \([a-z, ]+\))? ON (?:ALL TABLES IN SCHEMA )?([\w., ]+) TO ([\w, {}]+)")
 GRANTS = (CHECKOUT / "referral/runtime/shared.sql", CHECKOUT / "referral/runtime/postgres/bootstrap.py")
@@ -96,10 +96,10 @@ def parties(given: Mapping[str, Mapping[str, str]] | None = None) -> list[Party]
     given = given or {name: environment(StackConfig(), addresses(), None if name == OPERATOR else name) for name in (*SERVICES, OPERATOR)}
     cards = topics.load(CARDS)
     found = [_process(name, given, cards) for name in given]
-    own = frozenset({"ingress.<agency>"})
-    open_ = not any(BROKER.search(variable) for variable in given["intake"])
+    own = frozenset({topics.INGRESS + topics.AGENCY})
+    open_ = not given["intake"].get(BROKER)
     every = frozenset(cards)
-    token = frozenset({"REFERRAL_TOKEN", "REFERRAL_SIGNING_KEY_FILE"})
+    token = frozenset({"REFERRAL_TOKEN", "REFERRAL_SIGNING_KEY_FILE", "REFERRAL_AGENCY_TLS"})
     return [*found, Party(AGENCY, token, every if open_ else own, every if open_ else frozenset(), frozenset(), frozenset())]
 
 
@@ -108,10 +108,9 @@ def _process(name: str, given: Mapping[str, Mapping[str, str]], cards: Mapping[s
     secrets = frozenset(key for key, value in variables.items() if value and SECRET.search(key))
     if name == OPERATOR:  # whoever runs the machines has what runs there
         secrets = frozenset(key for one in given.values() for key, value in one.items() if value and SECRET.search(key))
-    walled = any(BROKER.search(variable) for variable in variables) and name != OPERATOR
-    consumers = {name, "every consumer"}
-    writes = {topic for topic, card in cards.items() if not walled or card.owner in consumers}
-    reads = {topic for topic, card in cards.items() if not walled or name in card.readers or card.owner in consumers}
+    walled = bool(variables.get(BROKER)) and name != OPERATOR
+    writes = {topic for topic, card in cards.items() if not walled or name in card.writers}
+    reads = {topic for topic, card in cards.items() if not walled or name in card.readers}
     same = {other for other in SERVICES if name == OPERATOR or _credential(given[other]) == _credential(variables)}
     return Party(name, secrets, frozenset(writes), frozenset(reads), frozenset({name, *same} - {OPERATOR}), _granted(name))
 
@@ -136,9 +135,9 @@ def attacks() -> list[Attack]:
 def powers(party: Party) -> frozenset[str]:
     """Return the powers, as the attacks name them, that a party has."""
     master, cards = party.opens, topics.load(CARDS)
-    broker_ = any(cards[topic].owner not in (party.name, "that agency", "every consumer") for topic in party.writes)
+    broker_ = party.writes >= frozenset(cards)
     has = {
-        "an agency on its own topic": "ingress.<agency>" in party.writes,
+        "an agency on its own topic": topics.INGRESS + topics.AGENCY in party.writes,
         "the sender, whose token was stolen": "REFERRAL_TOKEN" in party.secrets,
         "an agency that takes part": "REFERRAL_TOKEN" in party.secrets,
         "a desk whose task is settled": "REFERRAL_TOKEN" in party.secrets,
