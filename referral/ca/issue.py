@@ -28,7 +28,8 @@ from referral.ca.names import Name, Plane
 from referral.errors import Rejected
 
 ORGANIZATION = "referral authorities"
-EVERYWHERE = (ip_network("0.0.0.0/0"), ip_network("::/0"))
+NOWHERE = ip_network("192.0.2.0/32")
+"""An address that nobody has (RFC 5737): the only one that an agency's or operator's certificate may name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,8 @@ def issuing(root: Signer, key: EllipticCurvePublicKey, plane: Plane, name: str, 
 
     Its name constraints hold it to the plane: to the organization in subjects and to the host part of URIs, and agencies and operators to
     no host of the network. They are not critical, because Go refuses a critical constraint on subjects; OpenSSL, Go and Java obey both
-    kinds. "No host" is the permitted name `PLANE.invalid`, which nobody has (RFC 2606): the excluded empty name of RFC 5280 ends a
-    handshake of Java with an internal error.
+    kinds. "No host" is a permitted name and address that nobody has, `PLANE.invalid` (RFC 2606) and `NOWHERE`. RFC 5280 would exclude the
+    empty name and every address: the first ends a handshake of Java with an internal error, with the second Java refuses everybody.
     """
     builder = _begun(_authority(name), key, serial, now, now + periods.ISSUING).issuer_name(root.certificate.subject)
     builder = _signs(builder, below=0).add_extension(_limits(plane), critical=False)
@@ -132,7 +133,7 @@ def _limits(plane: Plane) -> x509.NameConstraints:
     permitted: list[GeneralName] = [DirectoryName(organization), UniformResourceIdentifier(plane.word)]
     if plane.is_server:
         return x509.NameConstraints(permitted, None)
-    return x509.NameConstraints([*permitted, DNSName(f"{plane}.invalid")], [IPAddress(network) for network in EVERYWHERE])
+    return x509.NameConstraints([*permitted, DNSName(f"{plane}.invalid"), IPAddress(NOWHERE)], None)
 
 
 def _usage(*, signs: bool) -> x509.KeyUsage:

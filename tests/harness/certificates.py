@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509 import Certificate, ReasonFlags
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from referral.ca import authority, bundle, identity, keys, leaf, names, periods, renewal, requests
+from referral.ca import authority, bundle, identity, issue, keys, leaf, names, periods, renewal, requests
 from referral.ca.authority import Place
 from referral.ca.issue import Signer
 from referral.ca.names import Plane
@@ -67,12 +67,13 @@ CASES = (
     Case("of-another-root", UNKNOWN, UNKNOWN),
     Case("self-signed", "self-signed certificate", "self-signed certificate"),
     Case("signed-by-a-holder", "invalid CA certificate", "invalid CA certificate"),
+    Case("of-an-authority-that-an-issuing-one-made", "path length constraint exceeded", "path length constraint exceeded"),
     Case("agencies-authority-names-a-service", PURPOSE, SUBTREE),
     # Go passes over a constraint on subjects, and would refuse everybody were it critical; it obeys the one on URIs.
     Case("agencies-authority-writes-a-services-subject", PURPOSE, SUBTREE, go=(False, True)),
     Case("agencies-authority-writes-a-services-uri", PURPOSE, SUBTREE),
     Case("agencies-authority-writes-a-host", PURPOSE, SUBTREE),
-    Case("agencies-authority-writes-an-address", PURPOSE, "excluded subtree violation"),
+    Case("agencies-authority-writes-an-address", PURPOSE, SUBTREE),
     Case("operators-authority-names-an-agency", PURPOSE, SUBTREE),
     Case("client-as-server", PURPOSE, BELIEVED),
     Case("another-service", HOSTNAME, BELIEVED, named=False),
@@ -142,6 +143,9 @@ def _forged(at: Place, folder: Path, now: datetime) -> None:
     put("self-signed", None, intake, uri)
     holder = Signer(_certificate(folder / "service"), keys.read((folder / "service" / identity.IDENTITY).read_bytes()))
     put("signed-by-a-holder", holder, requests.subject(AUDIT), leaf.joined(AUDIT, [HOST]), chain=[services.certificate])
+    key = keys.make()
+    below = Signer(issue.issuing(services, key.public_key(), Plane.SERVICES, "services-9", 9, now), key)
+    put("of-an-authority-that-an-issuing-one-made", below, intake, uri, chain=[services.certificate])
     put("agencies-authority-names-a-service", agencies, intake, uri)
     put("agencies-authority-writes-a-services-subject", agencies, intake, leaf.joined(SCHOOL, []))
     put("agencies-authority-writes-a-services-uri", agencies, school, leaf.joined(INTAKE, []))
