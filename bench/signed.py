@@ -81,8 +81,8 @@ def rows() -> Iterator[Row]:
     began = time.perf_counter()
     taken = [of_request(one, AGENCY, policy.agencies[AGENCY].signing, 0) for one in sent]
     yield Row(name="signed requests looked at by the door, one core", value=SIGNED / (time.perf_counter() - began), unit="requests/s")
-    report, activated = Report(), {1: PolicyActivated(number=1, digest="", at=0, files={})}
-    judge = Signatures(bundles=Bundles(report=report, activated=activated, compiled={1: policy}, logged=[0]), report=report)
+    report, activated = Report(), {1: PolicyActivated(number=1, digest="", at=0, files={}, valid_from=0, before="")}
+    judge = Signatures(bundles=Bundles(report=report, activated=activated, compiled={1: policy}, logged=[0], published=[0]), report=report)
     reads = [read(signed, number) for number, signed in enumerate(taken, 1)]
     began = time.perf_counter()
     for one in reads:

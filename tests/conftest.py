@@ -163,14 +163,14 @@ def intake_files(key_files: tuple[Path, Path]) -> tuple[Path, Path]:
 
     from referral.runtime import secret_file
     from referral.wire import intake_key
-    from tests.harness import made_log
+    from tests.harness import made_log, policies
     from tests.harness.erased import INTAKE, KEY
 
     folder = key_files[0].parent
     key, policy = folder / "intake.key", folder / "witness.policy"
     if not key.exists():
         secret_file.write(key, KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        policy.write_bytes(made_log.policy() + intake_key.line(INTAKE[0]))
+        policy.write_bytes(made_log.policy() + intake_key.line(INTAKE[0]) + policies.LINES)
     return key, policy
 
 
@@ -229,6 +229,7 @@ async def database(postgres: str, template: str) -> AsyncIterator[str]:
 def bare(database: str, key_files: tuple[Path, Path], intake_files: tuple[Path, Path]) -> Settings:
     """A database of its own, and no broker."""
     from referral.runtime.settings import Settings
+    from tests.harness import policies
 
     return Settings(
         kafka="",
@@ -236,6 +237,7 @@ def bare(database: str, key_files: tuple[Path, Path], intake_files: tuple[Path, 
         master_key_file=key_files[0],
         intake_key_file=intake_files[0],
         witness_policy=intake_files[1],
+        policy_keys=policies.key_files(intake_files[1].parent),
         instance="test",
         drill_clock=True,
     )
@@ -249,6 +251,7 @@ async def settings(
     from referral.runtime.kafka import access, clients
     from referral.runtime.settings import Settings
     from referral.wire.topics import INGRESS
+    from tests.harness import policies
 
     made = Settings(
         kafka=kafka,
@@ -257,6 +260,7 @@ async def settings(
         ingress_key_file=key_files[1],
         intake_key_file=intake_files[0],
         witness_policy=intake_files[1],
+        policy_keys=policies.key_files(intake_files[1].parent),
         instance=f"test-{uuid.uuid4().hex[:8]}",
         topic_prefix=servers.prefix(),
         drill_clock=True,

@@ -142,7 +142,25 @@ POLICY = (
     Named(
         "activate",
         "referral.cli.policy.activate:activate_command",
-        "Put the folder into force for every decision from now on; tracks that run keep the procedure that they began with.",
+        "Put a proposal that two signers signed into force, for every decision from now on; "
+        "tracks that run keep the procedure that they began with.",
+    ),
+    Named(
+        "propose",
+        "referral.cli.policy.signing:propose_command",
+        "Write a policy folder as a proposal, and print what it changes.",
+    ),
+    Named("sign", "referral.cli.policy.signing:sign_command", "Sign a proposal as the first of two, after reading what it changes."),
+    Named("endorse", "referral.cli.policy.signing:endorse_command", "Sign a proposal as the second of two, after reading what it changes."),
+    Named(
+        "key",
+        "referral.cli.policy.signing:key_command",
+        "Show the key of a signer, made if it is not there: the line for the witness policy, which every service and auditor has.",
+    ),
+    Named(
+        "pins",
+        "referral.cli.policy.signing:pins_command",
+        "Print a line for the witness policy for each bundle in force so far, so that they are believed without signatures.",
     ),
     Named(
         "check",

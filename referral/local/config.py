@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,9 +62,10 @@ class Addresses:
     inbox: base URL of the links in knocks.
     audit: base URL of the log's HTTP.
     master_key, ingress_key, intake_key, log_key: key files.
-    witness_policy: file that names the log's witnesses.
     ca: folder of the authority that signs the stack's certificates.
     identities: folder with an identity for each program, named like it; a person's commands have the keeper's.
+    witness_policy: file that names the log's witnesses, intake's key and the policy's signers.
+    policy_keys: the two signers' key files.
     """
 
     kafka: str
@@ -80,6 +82,7 @@ class Addresses:
     identities: Path
     handset: str = ""
     notifier: str = ""
+    policy_keys: tuple[Path, ...] = ()
 
 
 KEEPER = "keeper"
@@ -119,6 +122,7 @@ def environment(config: StackConfig, at: Addresses, service: str | None = None) 
         variables["REFERRAL_LOG_KEY_FILE"] = str(at.log_key)
     if service is None:
         variables |= {"REFERRAL_URL": at.inbox, "REFERRAL_CA": str(at.ca)}
+        variables["REFERRAL_POLICY_KEYS"] = os.pathsep.join(map(str, at.policy_keys))
     if config.policy is not None:
         variables["REFERRAL_POLICY"] = str(config.policy)
     return variables

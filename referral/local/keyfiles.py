@@ -33,6 +33,18 @@ def intake(path: Path) -> bytes:
     return case_keys.signing(path).public_key().public_bytes_raw()
 
 
+SIGNERS = ("policy-keeper", "oversight-office")
+"""The two signers of a local stack's policy. In production each has the key alone, on a machine of their own."""
+
+
+def signers(folder: Path) -> dict[str, Path]:
+    """Return name → key file of the policy's two signers; create missing ones: Ed25519, PKCS 8 in PEM."""
+    files = {name: folder / f"{name}.key" for name in SIGNERS}
+    for path in files.values():
+        intake(path)
+    return files
+
+
 def log(folder: Path) -> Path:
     """Return the file of the log's key; create it if missing. Its name, the log's origin, is random and so unique."""
     path = folder / "log.key"

@@ -27,7 +27,7 @@ from referral.runtime.keys import case_keys
 from referral.runtime.postgres.bootstrap import prepare_database
 from referral.runtime.settings import CHECKOUT, Settings
 from referral.tlog import note_keys
-from referral.wire import intake_key
+from referral.wire import intake_key, policy_signature
 
 DATABASE = "referral"
 Told = Callable[[str], None]
@@ -94,6 +94,7 @@ def settings(config: StackConfig, at: Addresses) -> Settings:
         audit_url=at.audit,
         witness_policy=at.witness_policy,
         tls=at.identities / KEEPER,
+        policy_keys=at.policy_keys,
         policy=config.policy or CHECKOUT / "policy",
     )
 
@@ -135,6 +136,7 @@ async def stack(config: StackConfig, *, first: First = _nothing, told: Told = la
         async with asyncio.TaskGroup() as group:
             broker, base = group.create_task(started.broker()), group.create_task(started.database())
             group.create_task(started.witnesses())
+        await started.before_signatures(base.result())
         running = started.stack(broker.result(), base.result())
         await started.workers(running, first)
         _write_environment(running)
@@ -155,6 +157,7 @@ class _Start:
         self.intake_key = self.folder / "intake.key"
         self.ca, self.identities = config.ca or config.data / "ca", data_folder.make(config.data / "identities")
         certificates.ensure(self.ca, self.identities)
+        self.signers = keyfiles.signers(self.folder)
 
     async def broker(self) -> str:
         """Start the broker, unless there is one, and return its address."""
@@ -193,6 +196,17 @@ class _Start:
         await asyncio.gather(*(self.processes[name].start() for name in names))
         comments = _comments(self.policy)  # `referral audit renew` writes there which log this one follows
         self.policy.write_bytes(comments + policy(key, witnesses, keyfiles.intake(self.intake_key)))
+
+    async def before_signatures(self, base: str) -> None:
+        """Name the policy's two signers, once; and pin the bundles of a stack that had a policy before, so that they stay in force."""
+        data = self.policy.read_bytes()
+        if policy_signature.named(data).signers:
+            return
+        async with _connected(base) as connection:
+            rows = await connection.fetch("SELECT number, digest FROM routing.policy ORDER BY number")
+        lines = [policy_signature.signer_line(name, keyfiles.intake(path)) for name, path in self.signers.items()]
+        lines += [policy_signature.pin_line(row["number"], row["digest"]) for row in rows]
+        self.policy.write_bytes("".join(lines).encode() + data)
 
     def stack(self, broker: str, base: str) -> Stack:
         """Choose ports, and prepare the service instances."""
@@ -247,7 +261,7 @@ class _Start:
     def _addresses(self, broker: str, base: str, inbox: str = "", audit: str = "", notifier: str = "") -> Addresses:
         files = (*self.keys, self.intake_key, self.log_key, self.policy, self.ca, self.identities)
         handset = self.handset.url if self.config.handset else ""
-        return Addresses(broker, base, self.mailbox.address, inbox, audit, *files, handset, notifier)
+        return Addresses(broker, base, self.mailbox.address, inbox, audit, *files, handset, notifier, tuple(self.signers.values()))
 
     def _fetched(self, _: Jar, done: int, of: int) -> None:
         if done % 10 == 0 or done in (1, of):

@@ -79,6 +79,7 @@ class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 SPECIAL = {**dict.fromkeys(seal.UNSEALED, Kind.ERASURE), SectionDisclosed.TYPE: Kind.DISCLOSURE}
 OPEN = {
     PolicyActivated.TYPE: Kind.POLICY,
+    "policy-activated.v1": Kind.POLICY,  # logs of before there were signatures
     Quarantined.TYPE: Kind.QUARANTINE,
     "quarantined.v1": Kind.QUARANTINE,  # older logs contain this type
     FigureReleased.TYPE: Kind.FIGURE,

@@ -1,21 +1,29 @@
-"""Follow the policy bundles: every instance of every service reads the topic `referral-policy` from its start, without a lease."""
+"""Follow the policy bundles: every instance of every service reads the topic `referral-policy` from its start, without a lease.
+
+A bundle that two signers did not sign is passed over: the one before stays in force, a metric and `referral doctor` say so, and the record
+stays where it is, for everybody to see.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
+import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
+from sqlalchemy import Row
 
-from referral.domain.events import PolicyActivated
-from referral.errors import Malformed, NewerVersion
+from referral.domain.events import PolicyActivated, PolicySignature
+from referral.domain.policy.reading.signers import NEEDED
+from referral.errors import Malformed, NewerVersion, Rejected
 from referral.runtime import observe
 from referral.runtime.kafka import clients
 from referral.runtime.settings import Settings
-from referral.wire import codec, headers
-from referral.wire import policy_digest as files
+from referral.wire import codec, headers, policy_signature
+from referral.wire.policy_signature import Believed, Trusted
 
 TOPIC = "referral-policy"
 AGAIN = 1.0  # seconds before a retry when the broker is away
@@ -23,36 +31,55 @@ AGAIN = 1.0  # seconds before a retry when the broker is away
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """One activation of a policy bundle. number: dense from 1. at: time, µs UTC. files: path below policy/ → exact bytes."""
+    """One activation of a policy bundle. number: dense from 1. at: time, µs UTC. files: path below policy/ → exact bytes.
+
+    published: time at which the broker had it, µs UTC.
+    """
 
     number: int
     digest: str
     at: int
     files: Mapping[str, bytes]
+    published: int = 0
 
     def __repr__(self) -> str:
         return f"Bundle({self.number} {self.digest[:12]})"
 
 
-@dataclass(slots=True)
 class Chain:
-    """The accepted bundles of the topic: for each next number, the first bundle; it is in force from then on."""
+    """The believed bundles of the topic: for each next number, the first that two signers signed; it is in force from then on."""
 
-    known: dict[int, Bundle] = field(default_factory=dict)
+    def __init__(self, trusted: Trusted) -> None:
+        self.known: dict[int, Bundle] = {}
+        self.bodies: dict[int, PolicyActivated] = {}
+        self._believed = Believed(trusted=trusted)
 
     def take(self, record: ConsumerRecord) -> str:
         """Accept a record, or return the word for why it is skipped; empty: it is accepted, or repeats an accepted one."""
         try:
-            bundle = _bundle(record)
+            return self.add(_body(record), record.timestamp * 1000)
         except Malformed as error:
             return error.reason
         except NewerVersion:  # nothing is lost: each start reads the topic from its beginning
             return "newer-version"
-        known = self.known.get(bundle.number)
-        if known is None and bundle.number == len(self.known) + 1:
-            self.known[bundle.number] = bundle
-            return ""
-        return "" if known is not None and known.digest == bundle.digest else "policy-sequence"
+
+    def add(self, body: PolicyActivated, published: int = 0) -> str:
+        """Accept a bundle, or return the word for why it is skipped, as `take` does. published: time at which the broker had it, µs UTC."""
+        reason = self._believed.take(body)
+        if reason:
+            return "" if reason == "repeated" else reason
+        self.known[body.number] = Bundle(body.number, body.digest, body.at, body.files, published)
+        self.bodies[body.number] = body
+        return ""
+
+    @property
+    def signers(self) -> Mapping[str, bytes]:
+        """Return name → public key of those who sign the next bundle."""
+        return self._believed.signers
+
+    def signed_by(self, number: int) -> tuple[str, ...]:
+        """Return the signers of an accepted bundle; nobody where a pin vouches for it."""
+        return self._believed.signed[number]
 
     @property
     def newest(self) -> Bundle | None:
@@ -60,12 +87,48 @@ class Chain:
         return self.known.get(len(self.known))
 
 
+def trusted(settings: Settings) -> Trusted:
+    """Return the signers of the policy that the witness policy names. Rejected: the file cannot be read, or names fewer than two."""
+    found = Trusted()
+    if settings.witness_policy is not None:
+        try:
+            found = policy_signature.named(settings.witness_policy.read_bytes())
+        except (OSError, Malformed) as error:
+            raise Rejected("witness-policy", "REFERRAL_WITNESS_POLICY", f"it cannot be read: {error}") from None
+    if len(found.signers) < NEEDED:
+        hint = f"{NEEDED} lines `# policy-signer NAME ed25519 …` are needed there (`referral policy key` makes a key and prints its line)"
+        raise Rejected("policy-signers", "REFERRAL_WITNESS_POLICY", f"without the policy's signers no policy can be believed: {hint}")
+    return found
+
+
+def stored(row: Row[Any]) -> PolicyActivated:
+    """Return the event of a row of routing.policy."""
+    signatures = msgspec.msgpack.decode(row.signatures, type=tuple[PolicySignature, ...])
+    files = msgspec.msgpack.decode(row.files, type=dict[str, bytes])
+    return PolicyActivated(
+        number=row.number,
+        digest=row.digest,
+        at=row.activated,
+        files=files,
+        valid_from=row.valid_from,
+        before=row.before,
+        signatures=signatures,
+    )
+
+
+def columns(body: PolicyActivated) -> dict[str, Any]:
+    """Return the values of a row of routing.policy, by the names of the event's fields."""
+    encode = msgspec.msgpack.encode
+    fields = {name: getattr(body, name) for name in ("number", "digest", "at", "valid_from", "before")}
+    return {**fields, "files": encode(body.files), "signatures": encode(body.signatures)}
+
+
 class Bundles:
     """All bundles so far. They grow while `run` runs in the background of the service."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, trusted: Trusted) -> None:
         self._settings = settings
-        self._chain = Chain()
+        self._chain = Chain(trusted)
         self._known = self._chain.known
         self._news = asyncio.Condition()
         self._caught_up = False
@@ -128,16 +191,19 @@ class Bundles:
 
 
 def follow(settings: Settings) -> Bundles:
-    """Return the bundles to follow; pass their `run` to process.run(background=…)."""
-    return Bundles(settings)
+    """Return the bundles to follow; pass their `run` to process.run(background=…). Rejected: as `trusted`."""
+    return Bundles(settings, trusted(settings))
 
 
-def _bundle(record: ConsumerRecord) -> Bundle:
-    """Return the bundle of a record. Malformed: it holds none, or its files have another digest. NewerVersion: of the event."""
+def _body(record: ConsumerRecord) -> PolicyActivated:
+    """Return the event of a record. Malformed: it holds none. NewerVersion: of the event."""
     type_ = headers.type_of(record.headers)
-    body = codec.decode(type_, codec.fingerprint(type_) if type_ == PolicyActivated.TYPE else 0, record.value or b"")
+    known = type_.rpartition(".v")[0] == PolicyActivated.TYPE.rpartition(".v")[0]
+    try:
+        fingerprint = codec.fingerprint(type_) if known else 0
+    except KeyError:  # a version that this program does not have
+        fingerprint = 0
+    body = codec.decode(type_, fingerprint, record.value or b"")
     if not isinstance(body, PolicyActivated):
         raise Malformed("policy-type", type_)
-    if files.digest(body.files) != body.digest:
-        raise Malformed("policy-digest", type_)
-    return Bundle(body.number, body.digest, body.at, body.files)
+    return body

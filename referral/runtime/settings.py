@@ -27,7 +27,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     database: SQLAlchemy URL; a service connects as the role of its own name.
     intake_key_file: intake's signing key; no other service has it.
     log_key_file: audit's signing key.
-    witness_policy: file that names the log's witnesses and intake's public key.
+    witness_policy: file that names the log's witnesses, intake's public key and the signers of the policy.
+    policy_keys: the secret keys of a local stack's two signers; no other stack has them in one place.
     audit_url: base URL of audit's HTTP.
     notifier_url: base URL of the notifier's HTTP, which intake asks who was told; empty: pages do not say it.
     http_host, http_port: public address (port 0: any free one, printed). http_tls: it speaks TLS, as `tls` names us.
@@ -46,6 +47,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     intake_key_file: Path | None = None
     log_key_file: Path | None = None
     witness_policy: Path | None = None
+    policy_keys: tuple[Path, ...] = ()
     audit_url: str = "http://localhost:8084"
     notifier_url: str = ""
     instance: str
@@ -119,6 +121,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         intake_key_file=file("REFERRAL_INTAKE_KEY_FILE"),
         log_key_file=file("REFERRAL_LOG_KEY_FILE"),
         witness_policy=file("REFERRAL_WITNESS_POLICY"),
+        policy_keys=tuple(map(Path, filter(None, environment.get("REFERRAL_POLICY_KEYS", "").split(os.pathsep)))),
         audit_url=environment.get("REFERRAL_AUDIT_URL", "http://localhost:8084"),
         notifier_url=environment.get("REFERRAL_NOTIFIER_URL", ""),
         instance=environment.get("REFERRAL_INSTANCE") or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",

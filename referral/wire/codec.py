@@ -15,7 +15,12 @@ from referral.wire.compiled import FINGERPRINTS, READERS, WRITERS, shared
 # A body is a few hundred bytes: 32 candidates, 200 seats and every list of codes at its longest stay below this.
 BODY_LIMIT = 128 * 1024
 # A policy bundle contains files (topics.yaml: referral-policy takes 8 MiB). A quarantine record has 256 KiB of a value; in v1 all of it.
-BODY_LIMITS = {PolicyActivated.TYPE: 8 * 1024 * 1024, Quarantined.TYPE: 512 * 1024, "quarantined.v1": 2 * 1024 * 1024}
+BUNDLE_LIMIT = 8 * 1024 * 1024
+BODY_LIMITS = {
+    **dict.fromkeys((PolicyActivated.TYPE, "policy-activated.v1"), BUNDLE_LIMIT),
+    Quarantined.TYPE: 512 * 1024,
+    "quarantined.v1": 2 * 1024 * 1024,
+}
 STEMS = frozenset(type_.rpartition(".v")[0] for type_ in READERS)
 
 

@@ -17,6 +17,8 @@ from referral.domain.rules.conditions import SETTLED
 from referral.errors import Rejected, Unavailable
 from referral.runtime import garbage, observe
 from referral.runtime.policy_feed import Bundles
+from referral.wire import agency_keys
+from referral.wire.agency_keys import AgencyKeys
 
 PUBLIC = "public"
 """The agency in whose name the public page refers; the page is closed unless the directory has it, as `unverified`."""
@@ -51,8 +53,8 @@ class Lists(Struct, frozen=True, kw_only=True):
     """Agency in whose name the public page refers: nobody vouches for it. Empty: the page takes nothing."""
     writes: Mapping[tuple[str, str, int], tuple[str, ...]] = {}
     """(pathway, step, seat) → the sections that its holder writes."""
-    signing: Mapping[str, Signing] = {}
-    """Agencies whose systems sign, each with its keys."""
+    signing: Mapping[str, AgencyKeys] = {}
+    """Agencies whose systems sign, or signed before, each with its keys and the times from which they count."""
     contacts: Mapping[tuple[str, str], tuple[str, ...]] = {}
     """(pathway, step) → the steps whose holders its agency is shown."""
     telephones: Mapping[str, str] = {}
@@ -63,9 +65,9 @@ class Lists(Struct, frozen=True, kw_only=True):
         written = self.codes.get("written", ())
         return self.writes.get((pathway, step, seat), tuple(section for section in shows if section in written))
 
-    def signing_of(self, agency: str) -> Signing:
-        """Return the signing rule and keys of an agency; an agency without keys need not sign."""
-        return self.signing.get(agency, Signing())
+    def signing_of(self, agency: str, now: int) -> Signing:
+        """Return the signing rule of an agency and the keys that count. now: µs UTC; an agency that never had a key need not sign."""
+        return self.signing[agency].at(now) if agency in self.signing else Signing()
 
     def place(self, name: str) -> str:
         """Return the id of the municipality with this id or name; empty when there is none."""
@@ -114,8 +116,9 @@ def _forbidding(policy: Policy) -> Iterable[str]:
     return (actor for pathway in policy.current for step in pathway.steps for actor in step.forbid.values())
 
 
-def of(policy: Policy, number: int) -> Lists:
-    """Return the lists of a compiled policy. number: of its bundle."""
+def of(policy: Policy, number: int, keys: Mapping[str, AgencyKeys] | None = None) -> Lists:
+    """Return the lists of a compiled policy. number: of its bundle. keys: of the agencies; by default those of a first bundle, which count
+    at once."""
     codes = {
         **policy.codes,
         "municipality": tuple(policy.municipalities),
@@ -141,7 +144,7 @@ def of(policy: Policy, number: int) -> Lists:
         },
         places={name.casefold(): id for id, place in policy.municipalities.items() for name in place.names.values()},
         oversight=policy.oversight,
-        signing={id: agency.signing for id, agency in policy.agencies.items() if agency.signing.keys},
+        signing=agency_keys.after({}, agency_keys.listed(policy.agencies), 0) if keys is None else keys,
         country_desk=policy.country_desk,
         contacts={(version.id, step.id): step.contacts for version in every for step in version.steps if step.contacts},
         telephones={id: agency.telephone for id, agency in policy.agencies.items() if agency.telephone},
@@ -169,7 +172,7 @@ class PolicyInForce:
     async def follow(self) -> None:
         """Follow the policy topic until cancelled. A bundle that does not compile is logged and counted; the policy before it stays in
         force."""
-        number, before = 0, None
+        number, before, keys = 0, None, dict[str, AgencyKeys]()
         while True:
             await self._bundles.wait(number + 1)
             for bundle in self._bundles.all[number:]:
@@ -180,7 +183,8 @@ class PolicyInForce:
                     observe.POLICY_PASSED_OVER.labels("policy-errors").inc()
                     observe.log().error("policy passed over", number=number, reason="policy-errors")
                 else:
-                    self._now = before, of(before, number)
+                    keys = agency_keys.after(keys, agency_keys.listed(before.agencies), bundle.published)
+                    self._now = before, of(before, number, keys)
             garbage.settle()
 
     def _both(self) -> tuple[Policy, Lists]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from referral.runtime import policy_feed
 from referral.runtime.postgres import database
 from referral.runtime.process import run, start
 from referral.runtime.service import Service
@@ -29,7 +30,7 @@ def service(rules: CurrentPolicy, breaker: Breaker, exercises: bool = True) -> S
 async def main(settings: Settings) -> None:
     """Run the consumer loop, and the publisher of policies beside it."""
     engine = database.engine(settings, "routing", size=2)
-    routing = service(CurrentPolicy(), Breaker(), settings.drill_clock)
+    routing = service(CurrentPolicy(policy_feed.trusted(settings)), Breaker(), settings.drill_clock)
     await run(routing, background=(partial(publish, settings, engine),), settings=settings)
 
 

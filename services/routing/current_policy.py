@@ -1,21 +1,27 @@
-"""Load the policy bundle in force: the newest whose publication is confirmed.
+"""Load the policy bundle in force: the newest whose publication is confirmed, if two signers signed it.
 
-Every instance reads the same row in its own transaction.
+Every instance reads the same row in its own transaction, and checks the signatures again: whoever can write the table decides nothing.
 """
 
 from __future__ import annotations
 
-import msgspec
+from typing import Any
+
 from msgspec import Struct
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.policy import Policy, policy
 from referral.errors import Unavailable
-from referral.runtime import garbage
+from referral.runtime import garbage, observe, policy_feed
+from referral.runtime.policy_feed import Chain
+from referral.wire.policy_signature import Trusted
 
 IN_FORCE = text("SELECT max(number) FROM routing.policy WHERE confirmed IS NOT NULL")
-NEWER = text("SELECT number, files FROM routing.policy WHERE number > :known AND number <= :number ORDER BY number")
+NEWER = text(
+    "SELECT number, digest, files, activated, valid_from, before, signatures FROM routing.policy"
+    " WHERE number > :known AND number <= :number ORDER BY number"
+)
 
 
 class Bundle(Struct, frozen=True, kw_only=True):
@@ -25,22 +31,38 @@ class Bundle(Struct, frozen=True, kw_only=True):
     policy: Policy
 
 
-class CurrentPolicy(Struct, kw_only=True):
+class CurrentPolicy:
     """The policy in force, compiled once per bundle. latest: the newest compiled bundle."""
 
-    latest: Bundle | None = None
+    def __init__(self, trusted: Trusted) -> None:
+        self.latest: Bundle | None = None
+        self._chain, self._refused = Chain(trusted), (0, "")
 
     async def in_force(self, tx: AsyncConnection) -> Bundle:
         """Return the bundle for this batch. Unavailable: no bundle was ever activated; the inputs wait."""
         number = (await tx.execute(IN_FORCE)).scalar()
         if number is None:
             raise Unavailable("a policy in force (run `referral policy activate`)")
-        known = self.latest.number if self.latest else 0
-        for row in await tx.execute(NEWER, {"known": known, "number": number}) if known < number else ():
-            files = msgspec.msgpack.decode(row.files, type=dict[str, bytes])
-            before = self.latest.policy if self.latest else None
-            self.latest = Bundle(number=row.number, policy=policy.compile(files, before))
+        known = len(self._chain.known)
         if known < number:
+            for row in await tx.execute(NEWER, {"known": known, "number": number}):
+                if not self._take(row):
+                    break
+        if known < len(self._chain.known):
             garbage.settle()
-        assert self.latest is not None
+        if self.latest is None:
+            raise Unavailable("a policy in force that two signers signed (`referral doctor` names what is wrong)")
         return self.latest
+
+    def _take(self, row: Row[Any]) -> bool:
+        """Take the bundle of the next row. Return False if it is not believed: until the true one is there, the one before is in force."""
+        body = policy_feed.stored(row)
+        if reason := self._chain.add(body):
+            if self._refused != (row.number, row.digest):
+                observe.POLICY_PASSED_OVER.labels(reason).inc()
+                observe.log().error("policy passed over", number=row.number, reason=reason)
+            self._refused = row.number, row.digest
+            return False
+        before = self.latest.policy if self.latest else None
+        self.latest = Bundle(number=row.number, policy=policy.compile(body.files, before))
+        return True

@@ -6,11 +6,10 @@ The record of a bundle has the same bytes whoever publishes it, so two publisher
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import msgspec
 from aiokafka.errors import KafkaError
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from structlog import get_logger
 
@@ -18,8 +17,9 @@ from referral.domain.events import PolicyActivated
 from referral.domain.inputs import derived
 from referral.domain.policy import Policy, policy
 from referral.errors import Unavailable
+from referral.runtime import policy_feed
 from referral.runtime.kafka import clients, scan
-from referral.runtime.policy_feed import Bundle, Chain
+from referral.runtime.policy_feed import Chain
 from referral.runtime.postgres import clock, database
 from referral.runtime.settings import Settings
 from referral.wire import codec, headers
@@ -31,7 +31,7 @@ FAMILY = "6f1f3f7e-6a7c-5f0e-9d0a-0d4b4d0f5f5e"
 """Any fixed id: event ids of bundles are derived from it, so that a republished bundle is the same event."""
 
 NEXT = text(
-    "SELECT number, digest, files, activated FROM routing.policy WHERE confirmed IS NULL AND NOT EXISTS"
+    "SELECT number, digest, files, activated, valid_from, before, signatures FROM routing.policy WHERE confirmed IS NULL AND NOT EXISTS"
     " (SELECT FROM routing.lease WHERE unit = 'p0' AND owner <> :me AND lease_until > clock_timestamp()) ORDER BY number LIMIT 1"
 )
 CONFIRM = text("UPDATE routing.policy SET confirmed = :at WHERE number = :number AND confirmed IS NULL")
@@ -68,15 +68,19 @@ async def publish(settings: Settings, engine: AsyncEngine) -> None:
 async def once(settings: Settings, engine: AsyncEngine) -> bool:
     """Publish and confirm one waiting bundle unless another instance owns p0. Return whether one was published.
 
-    PolicyFork: the topic differs.
+    A bundle that its readers would pass over is not published: it waits, and `referral doctor` says so. PolicyFork: the topic differs.
     """
     async with engine.connect() as connection:
         row = (await connection.execute(NEXT, {"me": settings.instance})).one_or_none()
     if row is None:
         return False
-    published = await newest(settings)
+    body, chain = policy_feed.stored(row), await topic(settings)
+    published = chain.newest
     if published is None or published.number < row.number:
-        await _send(settings, row)
+        if reason := chain.add(body):
+            log.error("policy_refused", number=row.number, reason=reason)
+            return False
+        await _send(settings, body)
     elif published.number > row.number or published.digest != row.digest:
         raise PolicyFork(f"bundle {row.number}: the topic ends with bundle {published.number}")
     async with engine.begin() as tx:
@@ -85,24 +89,22 @@ async def once(settings: Settings, engine: AsyncEngine) -> bool:
     return True
 
 
-async def newest(settings: Settings) -> Bundle | None:
-    """Return the newest valid bundle of referral-policy, chosen as its readers do: records that are not ours are ignored."""
-    chain = Chain()
+async def topic(settings: Settings) -> Chain:
+    """Return the believed bundles of referral-policy, chosen as its readers do: records that are not ours are ignored."""
+    chain = Chain(policy_feed.trusted(settings))
     async with asyncio.timeout(READ):
         async for _, record in scan.whole(settings, [PolicyActivated.TOPIC]):
             chain.take(record)
-    return chain.newest
+    return chain
 
 
-async def _send(settings: Settings, row: Row[Any]) -> None:
-    files = msgspec.msgpack.decode(row.files, type=dict[str, bytes])
-    body = PolicyActivated(number=row.number, digest=row.digest, at=row.activated, files=files)
-    record_headers = headers.plain(PolicyActivated.TYPE, id=derived(FAMILY, row.number), source="routing", at=row.activated)
+async def _send(settings: Settings, body: PolicyActivated) -> None:
+    record_headers = headers.plain(PolicyActivated.TYPE, id=derived(FAMILY, body.number), source="routing", at=body.at)
     writer = clients.producer(settings)
     await writer.start()
     try:
-        topic = settings.topic(PolicyActivated.TOPIC)
-        await writer.send_and_wait(topic, codec.encode(body), key=str(row.number).encode(), partition=0, headers=record_headers)
+        name = settings.topic(PolicyActivated.TOPIC)
+        await writer.send_and_wait(name, codec.encode(body), key=str(body.number).encode(), partition=0, headers=record_headers)
     finally:
         await writer.stop()
 

@@ -14,10 +14,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.case import Case, next_due
-from referral.domain.events import Head, PolicyActivated
+from referral.domain.events import Head
 from referral.domain.evolve import evolve
-from referral.runtime.kafka import scan
-from referral.runtime.policy_feed import Chain
+from referral.runtime import policy_feed
 from referral.runtime.recovery import recover
 from referral.runtime.recovery.topic_snapshot import Tape, Taped
 from referral.runtime.settings import Settings, load
@@ -32,8 +31,10 @@ ALARM = text(
 NO_ALARM = text("DELETE FROM routing.alarm WHERE case_id = ANY(CAST(:cases AS text[]))")
 HELD = text("UPDATE routing.place SET held = coalesce((CAST(:held AS jsonb) ->> service_id)::int, 0)")
 POLICY = text(
-    "INSERT INTO routing.policy (number, digest, files, activated) VALUES (:number, :digest, :files, :at)"
-    " ON CONFLICT (number) DO UPDATE SET digest = excluded.digest, files = excluded.files, activated = excluded.activated"
+    "INSERT INTO routing.policy (number, digest, files, activated, valid_from, before, signatures)"
+    " VALUES (:number, :digest, :files, :at, :valid_from, :before, :signatures)"
+    " ON CONFLICT (number) DO UPDATE SET digest = excluded.digest, files = excluded.files, activated = excluded.activated,"
+    " valid_from = excluded.valid_from, before = excluded.before, signatures = excluded.signatures"
 )
 
 
@@ -79,13 +80,10 @@ async def _alarms(tx: AsyncConnection, cases: dict[str, Case], erased: set[str])
 
 
 async def _policy(tx: AsyncConnection, settings: Settings) -> int:
-    """Restore every bundle that was ever in force. A stored bundle that differs from the topic's was never in force."""
-    chain = Chain()
-    async for _, record in scan.whole(settings, [PolicyActivated.TOPIC]):
-        chain.take(record)
-    for number, bundle in chain.known.items():
-        values = {"number": number, "digest": bundle.digest, "files": msgspec.msgpack.encode(bundle.files), "at": bundle.at}
-        await tx.execute(POLICY, values)
+    """Restore every bundle that was ever in force. Of the stored ones, those that differ from the topic's never were."""
+    chain = await policy_publisher.topic(settings)
+    for number, body in chain.bodies.items():
+        await tx.execute(POLICY, policy_feed.columns(body))
         await policy_publisher.confirm(tx, number)
     return len(chain.known)
 

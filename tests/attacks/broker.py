@@ -21,6 +21,7 @@ from referral.wire import codec, headers, policy_digest
 from services.oversight import feed
 from tests.attacks.ground import Attack, Noticed
 from tests.harness import malformed
+from tests.harness.policies import TRUSTED, bundle
 
 AGENCY, READER, AUDIT = "an agency on its own topic", "reader of the topic", "audit's log"
 BROKER = "whoever reaches the broker"
@@ -57,12 +58,10 @@ def record(type_: str, key: bytes, value: bytes) -> ConsumerRecord:
 def policy(value: bytes, content: bytes = b"") -> Noticed:
     """The policy in force stays, and the reader says why it passed the record over."""
     files = {"a.yaml": b"true"}
-    chain = Chain()
-    chain.take(
-        record(PolicyActivated.TYPE, b"1", codec.encode(PolicyActivated(number=1, digest=policy_digest.digest(files), at=1, files=files)))
-    )
+    chain = Chain(TRUSTED)
+    chain.take(record(PolicyActivated.TYPE, b"1", codec.encode(bundle(1, files))))
     if content:
-        value = codec.encode(PolicyActivated(number=2, digest=policy_digest.digest(files), at=1, files={"a.yaml": content}))
+        value = codec.encode(bundle(2, {"a.yaml": content}, before=files, digest=policy_digest.digest(files)))
     said = chain.take(record(PolicyActivated.TYPE, b"2", value))
     stays = chain.newest is not None and chain.newest.files == files
     return {READER: f"passed over: {said}; bundle 1 stays in force" if stays else ""} if said else {}

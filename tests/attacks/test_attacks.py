@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from tests.attacks import auditors, broker, channels, contents, doors, history, nobody_comes, one_agency, own_topic, promises, public_door
+from tests.attacks import (
+    auditors,
+    broker,
+    channels,
+    contents,
+    doors,
+    history,
+    nobody_comes,
+    one_agency,
+    own_topic,
+    policies,
+    promises,
+    public_door,
+)
 from tests.attacks.ground import Attack, copy, verify
 
 ALL = [
@@ -15,6 +28,7 @@ ALL = [
     *auditors.attacks(),
     *auditors.watched(),
     *broker.attacks(),
+    *policies.attacks(),
     *one_agency.attacks(),
     *promises.attacks(),
     *channels.attacks(),

@@ -58,7 +58,7 @@ class Log:
     _seqs: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        body = PolicyActivated(number=1, digest=policy_digest.digest(FILES), at=START, files=FILES)
+        body = PolicyActivated(number=1, digest=policy_digest.digest(FILES), at=START, files=FILES, valid_from=0, before="")
         told = headers.plain(PolicyActivated.TYPE, id=_id("policy"), source="routing", at=START)
         self.put(PolicyActivated.TOPIC, 0, b"1", codec.encode(body), told)
 

@@ -27,6 +27,7 @@ def environment(settings: Settings, **more: object) -> dict[str, str]:
         "ingress_key_file": settings.ingress_key_file,
         "intake_key_file": settings.intake_key_file,
         "witness_policy": settings.witness_policy,
+        "policy_keys": os.pathsep.join(map(str, settings.policy_keys)),
         "topic_prefix": settings.topic_prefix,
         "drill_clock": int(settings.drill_clock),
         "tls": settings.tls,

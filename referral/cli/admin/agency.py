@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +17,7 @@ from referral.cli import console
 from referral.cli.admin import ladder
 from referral.cli.connection import run
 from referral.domain.local_time import moment
+from referral.domain.policy.reading.agencies import signing_key
 from referral.errors import Malformed, Rejected
 from referral.local import certificates
 from referral.runtime import secret_file, settings
@@ -24,6 +26,7 @@ from referral.runtime.postgres import tokens
 from referral.runtime.postgres.tokens import AGENCIES, Token
 from referral.tlog import note_keys
 from referral.tlog.note_keys import ED25519, SEED, SignerKey
+from referral.wire import agency_keys
 
 AGENCY_IDENTITIES = "agencies"
 """Folder of agencies' identities beside a local stack's authority: apart from our programs', whose names could be the same."""
@@ -135,25 +138,42 @@ def _list(known: Sequence[Token], as_json: bool) -> int:
 def key_command(
     agency: Agency,
     file: Annotated[Path, typer.Option("--file", help="File of the secret key; made if missing, readable by its owner alone.")],
+    old: Annotated[
+        Path | None, typer.Option("--old", help="File of the key used so far: it signs the new one, which then counts at once.")
+    ] = None,
     as_json: console.Json = False,
 ) -> int:
     """Show the key of a file, made if it is not there: the line for `signing: keys:` of the agency's file in the directory.
 
-    The agency runs it on its own machine: the secret key never leaves that machine, and nobody else needs it.
+    The agency runs it on its own machine: the secret key never leaves that machine, and nobody else needs it. With --old a second line
+    follows, for `signing: vouched:`; a new key without it counts a day after it was listed.
 
     Exit 0 shown, 2 the file cannot be used.
 
     Example: referral agency key school-drita --file school-drita.key
     """
+    key = _key(agency, file, make=True)
+    line = key.verifier.encode().decode()
+    vouched, new = "", signing_key(line)
+    if old is not None and new is not None:
+        vouched = b64encode(_key(agency, old).sign(agency_keys.statement(new), 0)).decode()
+    if as_json:
+        console.document({"agency": agency, "key": line, **({"vouched": vouched} if vouched else {})})
+    else:
+        for text in filter(None, (line, vouched)):
+            console.console.print(text, soft_wrap=True, markup=False)
+    return 0
+
+
+def _key(agency: str, file: Path, *, make: bool = False) -> SignerKey:
+    """Read a signing key of an agency; make it if the file is missing and `make` is set."""
     try:
         note_keys.named(agency.encode(), "key", "the agency's id")
-        if not file.exists():
+        if make and not file.exists():
             secret_file.write(file, SignerKey(agency, ED25519, os.urandom(SEED)).encode() + b"\n")
         key = note_keys.signer(file.read_bytes().removesuffix(b"\n"))
     except (OSError, Malformed) as error:
         raise typer.BadParameter(f"{file}: {error}") from None
     if (key.kind, key.name) != (ED25519, agency):
         raise typer.BadParameter(f"{file}: this is no signing key of {agency}, but {key.name}'s of type {key.kind}; name another file")
-    line = key.verifier.encode().decode()
-    console.document({"agency": agency, "key": line}) if as_json else console.console.print(line, soft_wrap=True, markup=False)
-    return 0
+    return key

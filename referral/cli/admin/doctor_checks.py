@@ -305,15 +305,19 @@ def places(vitals: Vitals) -> Check:
 
 
 def policy(vitals: Vitals) -> Check:
-    """Check that a bundle is in force, and that none waits for the broker."""
-    bad = [] if any(confirmed for _, _, confirmed in vitals.policy) else ["no policy is in force: nothing is decided"]
+    """Check that a bundle is in force, that none waits for the broker, and that nobody forged one."""
+    bad = [*vitals.unbelieved]
+    bad += [] if any(confirmed for _, _, confirmed in vitals.policy) else ["no policy is in force: nothing is decided"]
     bad += [
         f"bundle {number} waits for its publication since {(vitals.now - at) // SECOND} s"
         for number, at, confirmed in vitals.policy
         if confirmed is None and at < vitals.now - LATE
     ]
     newest = max((number for number, _, confirmed in vitals.policy if confirmed), default=0)
-    return check("policy", bad, f"bundle {newest} is in force", "`referral policy activate`; does routing run?")
+    do = "`referral policy activate`; does routing run?"
+    if vitals.unbelieved:
+        do = "nobody follows it; find out who wrote it: only routing writes that topic and that table"
+    return check("policy", bad, f"bundle {newest} is in force", do)
 
 
 def clock(vitals: Vitals) -> Check:

@@ -10,14 +10,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import connection
 from referral.domain.case import Case
-from referral.domain.events import Meta
-from referral.errors import Malformed
+from referral.domain.events import Meta, PolicyActivated
+from referral.errors import Malformed, Rejected
 from referral.proof.entry import CASE_TOPICS
+from referral.runtime import policy_feed
 from referral.runtime.kafka import clients, scan
 from referral.runtime.kafka.scan import Place
 from referral.runtime.keys import erasure_tag, key_topic
 from referral.runtime.loop import writer_mark
 from referral.runtime.loop.units import place
+from referral.runtime.policy_feed import Chain
 from referral.runtime.postgres import clock
 from referral.runtime.recovery.recover import WRITES
 from referral.runtime.settings import LINE, Settings
@@ -93,6 +95,8 @@ class Vitals(Struct, kw_only=True):
     """Service id → (capacity, held)."""
     policy: list[tuple[int, int, int | None]]
     """(number, activated, confirmed) of each bundle."""
+    unbelieved: list[str] = field(default_factory=list)
+    """Records of referral-policy, and stored bundles, that no service believes, each with the reason."""
     kept: set[str] = field(default_factory=set)
     """Cases whose wrapped key is on referral-keys."""
     erased: set[str] = field(default_factory=set)
@@ -147,6 +151,7 @@ async def gather(tx: AsyncConnection, found: Settings) -> Vitals:
         policy=[tuple(r) for r in await tx.execute(text("SELECT number, activated, confirmed FROM routing.policy ORDER BY number"))],
         kinds={r.kind: r.n for r in await tx.execute(text("SELECT kind, count(*) AS n FROM audit.entry GROUP BY kind"))},
     )
+    vitals.unbelieved = await _unbelieved(tx, found)
     vitals.erasures = [tuple(row) for row in await tx.execute(text(ERASURES))]
     vitals.promises = [tuple(row) for row in await tx.execute(text(PROMISES))]
     vitals.logged = {row.event_id for row in await tx.execute(text(LOGGED))}
@@ -158,6 +163,26 @@ async def gather(tx: AsyncConnection, found: Settings) -> Vitals:
             vitals.sealed.add(row.case_id)
     await _topics(vitals, found, {topic: await writer_mark.secret(tx, owner) for owner, topic in WRITES.items()})
     return vitals
+
+
+async def _unbelieved(tx: AsyncConnection, found: Settings) -> list[str]:
+    """Return the records of referral-policy and the rows of routing.policy that every service passes over."""
+    try:
+        trusted = policy_feed.trusted(found)
+    except Rejected as error:  # this shell names no witness policy, or one without signers: no service would start with it
+        return [str(error)]
+    topic, stored = Chain(trusted), Chain(trusted)
+    wrong = [
+        f"the record at offset {record.offset} is no bundle that two signers signed ({reason})"
+        async for _, record in scan.whole(found, [PolicyActivated.TOPIC])
+        if (reason := topic.take(record))
+    ]
+    rows = (await tx.execute(text("SELECT * FROM routing.policy ORDER BY number"))).all()
+    return wrong + [
+        f"bundle {row.number} in routing's table is none that two signers signed ({reason})"
+        for row in rows
+        if (reason := stored.add(policy_feed.stored(row)))
+    ]
 
 
 async def _service(tx: AsyncConnection, name: str) -> Service:

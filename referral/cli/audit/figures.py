@@ -126,12 +126,14 @@ def figures_command(
 def gather(book: Casebook, keys: Mapping[str, bytes], bar: Progress | None = None) -> Book:
     """Read every case of the log, decrypted as far as keys are available. Malformed: a bundle of entries is damaged."""
     bundles, events, erased, sealed = Bundles(report=Report()), list[CaseEvent](), dict[str, int](), set[str]()
-    places = book.cases(lambda _, leaf: leaf.kind is Kind.POLICY or leaf.topic in (FEED, *CASE_TOPICS))
+    places = book.cases(lambda _, leaf: leaf.kind in (Kind.POLICY, Kind.KEYS) or leaf.topic in (FEED, *CASE_TOPICS))
     read = Book(Log([], [], {}, frozenset()), bundles)
     figures: dict[int, dict[str, FigureReleased]] = {}
     made: dict[int, ReleaseMade] = {}
     for entry in book.of(places.pop("", []))[0]:
-        if entry.kind is Kind.POLICY:
+        if entry.kind is Kind.KEYS:
+            bundles.trust(entry)
+        elif entry.kind is Kind.POLICY:
             bundles.take(entry)
         elif entry.topic == FEED:
             _feed(entry, figures, made)

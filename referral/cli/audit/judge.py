@@ -28,7 +28,7 @@ from referral.proof.verify.report import Finding, Report, Weight, finding
 from referral.tlog import merkle, tiles
 from referral.tlog.merkle import Nodes
 from referral.tlog.tile_layout import FULL
-from referral.wire import intake_key
+from referral.wire import intake_key, policy_signature
 from referral.wire import leaf as wire
 
 ALWAYS = frozenset({Kind.POLICY, Kind.QUARANTINE, Kind.KEYS})
@@ -158,8 +158,8 @@ def _verify_entries(there: Archive, heads: LogHeads, options: VerifyOptions, rep
     task = bar.add_task("entries hashed", total=heads.size)
     touched = _touched(there, heads, report)
     torn, repeated = set[str](), dict[str, Entry]()
-    intake = intake_key.named(options.pinned or b"")
-    proof = Verification(options.keys, (), *heads.seen, intake=intake)
+    intake, signers = intake_key.named(options.pinned or b""), policy_signature.named(options.pinned or b"")
+    proof = Verification(options.keys, (), *heads.seen, intake=intake, signers=signers)
     try:
         for joined, proven in _entries(there, heads, touched, proof.report):
             entry = joined.entry
@@ -175,7 +175,7 @@ def _verify_entries(there: Archive, heads: LogHeads, options: VerifyOptions, rep
         bar.update(task, completed=heads.size)
         spool.close()
         if torn:
-            proof = Verification(options.keys, entries_of(spool.folder, torn), *heads.seen, intake=intake)
+            proof = Verification(options.keys, entries_of(spool.folder, torn), *heads.seen, intake=intake, signers=signers)
             for joined, proven in _entries(there, heads, touched, proof.report):
                 _take(proof, joined, proven)
         proof.taken()

@@ -22,10 +22,12 @@ from referral.domain.local_time import LOCAL, moment
 from referral.errors import Malformed, NewerVersion, Rejected
 from referral.proof import archive
 from referral.proof.archive import Archive
-from referral.proof.entry import OPEN, Entry, Kind, plain
+from referral.proof.entry import OPEN, Entry, Kind
 from referral.proof.history.case import standing
 from referral.proof.history.timeline import Line, own_line, timeline
 from referral.proof.lookup import BAD, UNVERIFIED, Casebook, ProvenTree
+from referral.proof.verify.policies import Bundles
+from referral.proof.verify.report import Report
 
 CaseId = Annotated[str, typer.Option("--case", help="Only this case, with consequences indented below their cause.")]
 Agency = Annotated[str, typer.Option("--agency", help="Only lines that name this agency.")]
@@ -182,15 +184,17 @@ def _own(book: Casebook, where: Sequence[int]) -> list[Line]:
 
 
 def bundles(book: Casebook) -> Iterator[tuple[int, str, PolicyActivated]]:
-    """Yield every policy bundle in the log that can be read, with its index and mark."""
-    for index in [index for index, said in book.leaves() if said.kind is Kind.POLICY]:
+    """Yield every policy bundle of the log that was in force, with its index and mark; those that its signers did not sign never were."""
+    believed = Bundles(report=Report())
+    for index in [index for index, said in book.leaves() if said.kind in (Kind.POLICY, Kind.KEYS)]:
         entry, mark = book.entry(index)
-        try:
-            body = plain(entry)
-        except (Malformed, NewerVersion):
+        if entry.kind is Kind.KEYS:
+            believed.trust(entry)
             continue
-        if isinstance(body, PolicyActivated):
-            yield index, mark, body
+        before = len(believed.activated)
+        believed.take(entry)
+        if len(believed.activated) > before:
+            yield index, mark, believed.activated[before + 1]
 
 
 def _mark(line: Line, proven: str) -> str:

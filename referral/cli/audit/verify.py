@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -15,11 +16,12 @@ from referral.cli import console
 from referral.cli.audit import source
 from referral.cli.audit.judge import Verdict, VerifyOptions, judge
 from referral.cli.audit.source import AuditorKey, Export, Witnesses
+from referral.domain.local_time import moment
 from referral.errors import Malformed
 from referral.proof import archive
 from referral.proof.archive import Archive, Trusted
 from referral.proof.heartbeat import STILL_S
-from referral.proof.verify.report import Weight
+from referral.proof.verify.report import Report, Weight
 
 SHOWN = 20
 """Findings printed in the table; --json lists all."""
@@ -134,6 +136,8 @@ def _print(verdict: Verdict, options: VerifyOptions) -> None:
     if verdict.published:
         say(believed(verdict.published))
     say(" · ".join(f"{number} {name}" for name, number in report.counts.items()))
+    for line in policies(report):
+        say(line)
     for what in SINCE if options.since else ():
         say(f"not looked at this time: {what}")
     first = report.first_bad()
@@ -144,6 +148,17 @@ def _print(verdict: Verdict, options: VerifyOptions) -> None:
         say(f"NOT FULLY CHECKED: nothing bad was found, {unchecked} findings could not be proven either way")
     else:
         say("GOOD: the log is whole, its bytes are the logged ones, and the rules lead to its decisions")
+
+
+def policies(report: Report) -> Iterator[str]:
+    """Yield the periods of the policies: number, from when to when, digest, signers, cases decided under it, and what it changed."""
+    for period in report.periods:
+        until = moment(period.until) if period.until is not None else "now"
+        cases = report.decided[period.number]
+        short = f"; LESS THAN A DAY{', with cases decided under it: ask both signers why' if cases else ''}" if period.short else ""
+        yield f"policy {period.number}: {moment(period.since)} to {until}{short}"
+        yield f"  digest {period.digest[:16]}, signed by {period.signed_by}, {cases} cases decided under it"
+        yield from (f"  {line}" for line in period.changes)
 
 
 def believed(published: Trusted) -> str:

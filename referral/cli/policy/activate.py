@@ -1,4 +1,4 @@
-"""`referral policy activate`: store a policy folder as the next bundle; and read and check a folder for all other commands."""
+"""`referral policy activate`: store a signed proposal as the next bundle; and read and check a folder for all other commands."""
 
 from __future__ import annotations
 
@@ -9,14 +9,21 @@ from typing import Annotated
 
 import msgspec
 import typer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from msgspec import Struct
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import console
+from referral.cli.policy import proposal
 from referral.cli.policy.calendar import run_out
+from referral.cli.policy.proposal import Proposal
 from referral.domain.policy import Policy, PolicyErrors, policy
+from referral.domain.policy.reading.signers import NEEDED
 from referral.errors import Rejected, Unavailable
-from referral.runtime import settings
+from referral.runtime import policy_feed, settings
+from referral.runtime.policy_feed import Chain
 from referral.runtime.postgres import clock, database
 from referral.runtime.settings import Settings
 from referral.wire import policy_digest
@@ -25,19 +32,33 @@ LIMIT = 7 * 1024 * 1024
 """Bytes. A bundle is one record of referral-policy, which accepts 8 MiB (topics.yaml)."""
 
 LOCK = text("LOCK TABLE routing.policy IN SHARE ROW EXCLUSIVE MODE")
-ALL = text("SELECT number, digest, files, confirmed FROM routing.policy ORDER BY number")
-STORE = text("INSERT INTO routing.policy (number, digest, files, activated) VALUES (:number, :digest, :files, :at)")
+ALL = text("SELECT number, digest, files, activated, valid_from, before, signatures, confirmed FROM routing.policy ORDER BY number")
+STORE = text(
+    "INSERT INTO routing.policy (number, digest, files, activated, valid_from, before, signatures)"
+    " VALUES (:number, :digest, :files, :at, :valid_from, :before, :signatures)"
+    " ON CONFLICT (number) DO UPDATE SET digest = excluded.digest, files = excluded.files, activated = excluded.activated,"
+    " valid_from = excluded.valid_from, before = excluded.before, signatures = excluded.signatures"
+    " WHERE policy.confirmed IS NULL"
+)
+CONFIRMED = text("SELECT number, digest FROM routing.policy WHERE confirmed IS NOT NULL ORDER BY number")
 
 Folder = Annotated[Path | None, typer.Argument(help="The policy folder; by default the one of the checkout.")]
+Source = Annotated[
+    Path | None, typer.Argument(metavar="FILE", help="A proposal with two signatures; on a local stack also a policy folder.")
+]
 
 
 class Activated(Struct, frozen=True, kw_only=True):
-    """The result. number: of the bundle. new: False if the newest bundle has the same files already. confirmed: the broker has it."""
+    """The result. number: of the bundle. new: False if the newest bundle has the same files already. confirmed: the broker has it.
+
+    signed_by: names of its signers, of a new bundle.
+    """
 
     number: int
     digest: str
     new: bool
     confirmed: bool
+    signed_by: tuple[str, ...] = ()
 
 
 def read(folder: Path) -> dict[str, bytes]:
@@ -54,31 +75,103 @@ def read(folder: Path) -> dict[str, bytes]:
 
 
 async def activate(found: Settings, files: Mapping[str, bytes]) -> Activated:
-    """Store these files as the next bundle; routing publishes it and uses it from the batch after the broker's confirmation.
+    """Propose these files, sign them with the two keys of a local stack, and activate them: one person's stack, the same way.
 
-    The same files as the newest bundle are not stored twice. Rejected, PolicyErrors: nothing was stored.
+    The same files as the newest bundle are not stored twice. Rejected: the stack has no such keys. PolicyErrors: nothing was stored.
     """
-    digest = policy_digest.digest(files)
+    if len(found.policy_keys) < NEEDED:
+        hint = "two signers must sign it: `referral policy propose`, `sign` and `endorse`, then activate the proposal"
+        raise Rejected("two-signers", "FILE", hint)
+    engine = database.admin(found)
+    try:
+        async with engine.begin() as tx:
+            made = await propose(tx, found, files, None)
+            if made is None:
+                return await _in_force(tx)
+            for file in found.policy_keys:
+                made = proposal.signed(made, proposal.key(file))
+            return await _store(tx, found, made)
+    finally:
+        await engine.dispose()
+
+
+async def publish(found: Settings, made: Proposal) -> Activated:
+    """Store a proposal that two signers signed as the next bundle; routing publishes it and uses it from the batch after the broker's
+    confirmation.
+
+    Rejected, PolicyErrors: nothing was stored.
+    """
     engine = database.admin(found)
     try:
         async with engine.begin() as tx:
             await tx.execute(LOCK)
-            before = (await tx.execute(ALL)).all()
-            if before and before[-1].digest == digest:
-                return Activated(number=before[-1].number, digest=digest, new=False, confirmed=before[-1].confirmed is not None)
-            compiled: Policy | None = None
-            for row in before:
-                compiled = policy.compile(msgspec.msgpack.decode(row.files, type=dict[str, bytes]), compiled)
-            at = await clock.now(tx)
-            new = policy.compile(files, compiled)
-            if short := (*run_out(new, at), *_unguided(new)):
-                raise PolicyErrors(short)
-            number = before[-1].number + 1 if before else 1
-            row_ = {"number": number, "digest": digest, "files": msgspec.msgpack.encode(files), "at": at}
-            await tx.execute(STORE, row_)
-            return Activated(number=number, digest=digest, new=True, confirmed=False)
+            return await _store(tx, found, made)
     finally:
         await engine.dispose()
+
+
+async def propose(tx: AsyncConnection, found: Settings, files: Mapping[str, bytes], valid_from: int | None) -> Proposal | None:
+    """Return the proposal of these files as the next bundle; None: they are those of the newest one.
+
+    valid_from: µs UTC; None: now. PolicyErrors: of the files.
+    """
+    await tx.execute(LOCK)
+    rows = (await tx.execute(ALL)).all()
+    if rows and rows[-1].digest == policy_digest.digest(files):
+        return None
+    believed, at = proposal.chain(rows, policy_feed.trusted(found)), await clock.now(tx)
+    new = policy.compile(files, _compiled(believed))
+    if short := (*run_out(new, at), *_unguided(new)):
+        raise PolicyErrors(short)
+    return proposal.proposed(believed, files, at if valid_from is None else valid_from)
+
+
+async def confirmed(tx: AsyncConnection) -> list[tuple[int, str]]:
+    """Return number and digest of every bundle that was published."""
+    return [(row.number, row.digest) for row in await tx.execute(CONFIRMED)]
+
+
+async def _in_force(tx: AsyncConnection) -> Activated:
+    newest = (await tx.execute(ALL)).all()[-1]
+    return Activated(number=newest.number, digest=newest.digest, new=False, confirmed=newest.confirmed is not None)
+
+
+async def _store(tx: AsyncConnection, found: Settings, made: Proposal) -> Activated:
+    """Store a proposal, if every reader will believe it. The lock is held."""
+    rows = (await tx.execute(ALL)).all()
+    if rows and rows[-1].digest == made.digest:
+        return await _in_force(tx)
+    believed, body = proposal.chain(rows, policy_feed.trusted(found)), made.body(await clock.now(tx))
+    before = _compiled(believed)
+    if reason := believed.add(body):
+        raise Rejected(reason, "FILE", REFUSED.get(reason, "make the proposal again with `referral policy propose`"))
+    new = policy.compile(made.files, before)
+    if short := (*run_out(new, body.at), *_unguided(new)):
+        raise PolicyErrors(short)
+    await tx.execute(STORE, policy_feed.columns(body))
+    return Activated(number=made.number, digest=made.digest, new=True, confirmed=False, signed_by=believed.signed_by(made.number))
+
+
+def _compiled(believed: Chain) -> Policy | None:
+    compiled: Policy | None = None
+    for bundle in believed.known.values():
+        compiled = policy.compile(bundle.files, compiled)
+    return compiled
+
+
+def pem(key: Ed25519PrivateKey) -> bytes:
+    """Return a signer's key as its file holds it: PKCS 8 in PEM."""
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+REFUSED = {
+    "policy-signatures": "two different signers must have signed it: `referral policy sign`, then `referral policy endorse`",
+    "policy-sequence": "another bundle came into force since it was proposed: propose it again, and have it signed again",
+    "policy-predecessor": "it was proposed after another bundle than the one in force: propose it again, and have it signed again",
+    "policy-early": "its signers want it in force later: activate it from that time on",
+    "policy-digest": "it holds other files than its digest names: somebody changed it",
+}
+"""Reason for which readers would pass a bundle over → what to do."""
 
 
 def check(files: Mapping[str, bytes]) -> tuple[Policy | None, tuple[str, ...]]:
@@ -98,17 +191,22 @@ def _unguided(found: Policy) -> tuple[str, ...]:
     return ("guidance/:0:0: no text is here; each step needs guidance: add guidance/<code>.<language>.md, and guidance/sources.yaml",)
 
 
-def activate_command(folder: Folder = None, as_json: console.Json = False) -> int:
-    """Put the folder into force for every decision from now on; tracks that run keep the procedure that they began with.
+def activate_command(source: Source = None, as_json: console.Json = False) -> int:
+    """Put a proposal that two signers signed into force, for every decision from now on; tracks that run keep the procedure that they began
+    with.
 
-    Exit 0 in force, 1 the policy has an error, 2 database or folder unavailable.
+    A local stack (`referral up`) has the keys of two signers itself: there a policy folder is proposed, signed, endorsed and activated at
+    once.
 
-    Example: referral policy activate policy
+    Exit 0 in force, 1 the policy has an error or is not signed by two, 2 database, file or folder unavailable.
+
+    Example: referral policy activate policy.proposal
     """
     found = settings.load()
-    files = read_argument(folder or found.policy)
+    path = source or found.policy
     try:
-        done = asyncio.run(activate(found, files))
+        work = publish(found, proposal.read(path)) if path.is_file() else activate(found, read_argument(path))
+        done = asyncio.run(work)
     except PolicyErrors as error:
         if as_json:
             console.document({"ok": False, "errors": error.errors})
@@ -122,7 +220,7 @@ def activate_command(folder: Folder = None, as_json: console.Json = False) -> in
     if as_json:
         console.document({"ok": True, **msgspec.to_builtins(done)})
     elif done.new:
-        saved = f"policy bundle {done.number} saved, digest {done.digest[:16]}"
+        saved = f"policy bundle {done.number} saved, digest {done.digest[:16]}, signed by {' and '.join(done.signed_by)}"
         console.console.print(f"{saved}. It takes effect within seconds; `referral doctor` shows it")
     else:
         console.console.print(f"policy bundle {done.number} has these files already; nothing to do")

@@ -76,6 +76,7 @@ from referral.domain.events.shared import Head
 from referral.domain.events.shared import Leaf
 from referral.domain.events.shared import Meta
 from referral.domain.events.shared import Passed
+from referral.domain.events.shared import PolicySignature
 from referral.domain.events.shared import RosterRow
 from referral.domain.events.shared import Scheme
 from referral.domain.events.shared import Signed
@@ -188,6 +189,7 @@ __all__ = [
     "Passed",
     "PersonNotNeeded",
     "PolicyActivated",
+    "PolicySignature",
     "Quarantined",
     "Reach",
     "ReferralAttached",

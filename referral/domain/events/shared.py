@@ -190,6 +190,15 @@ class Passed(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Why not."""
 
 
+class PolicySignature(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One signer's signature of a policy bundle."""
+
+    public: bytes
+    """The signer's Ed25519 key, as the witness policy or signers.yaml names it."""
+    signature: bytes
+    """Over number, digest, valid_from and before (referral/wire/policy_signature.py)."""
+
+
 class RosterRow(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One row of the roster that began or ended with a change. Nothing about a person but the id of an account; never an address."""
 

@@ -67,10 +67,11 @@ class SigningKey:
 @dataclass(frozen=True, slots=True)
 class Signing:
     """Signing rules of an agency. must: intake accepts records of its systems only with a signature. People in the inbox and desks on the
-    telephone sign nothing."""
+    telephone sign nothing. vouched: signatures by older keys of the agency over new ones."""
 
     must: bool = False
     keys: tuple[SigningKey, ...] = ()
+    vouched: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from referral.domain.policy.reading.directory import read_directory
 from referral.domain.policy.reading.guidance import FOLDER
 from referral.domain.policy.reading.procedure import read_procedure
 from referral.domain.policy.reading.reader import PolicyErrors, Reader
+from referral.domain.policy.reading.signers import read_signers
 
 __all__ = ["ENGINE", "Policy", "PolicyErrors", "compile"]
 
@@ -32,6 +33,7 @@ class Policy:
     directory: SHA-256 over all files but procedures and guidance, which decides nothing, hex.
     pinned: every procedure that was ever in force, by digest.
     guidance: code → language → text; empty in a bundle from before there was guidance.
+    signers: name → key of those who sign the bundles that follow; empty: this bundle does not change them.
     """
 
     current: tuple[Pathway, ...]
@@ -50,6 +52,7 @@ class Policy:
     stopped: Limit
     guidance: Mapping[str, Mapping[str, Guidance]]
     sources: Mapping[str, Source]
+    signers: Mapping[str, bytes]
     _orders: dict[tuple[tuple[str, ...], tuple[str, ...], str], Order] = field(default_factory=dict, init=False, repr=False, compare=False)
     _asked: dict[tuple[str, str, str], tuple[Service, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _placing: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -140,6 +143,7 @@ def compile(files: Mapping[str, bytes], before: Policy | None = None) -> Policy:
     pathways = tuple(read_procedure(reader, path, directory) for path in sorted(files) if path.startswith("pathways/"))
     if not pathways:
         reader.error("pathways/", 0, "no procedure; add pathways/<id>.yaml")
+    signers = read_signers(reader)
     reader.finish()
     known = {pathway.digest: pathway for pathway in pathways}
     digest = hashlib.sha256()
@@ -163,4 +167,5 @@ def compile(files: Mapping[str, bytes], before: Policy | None = None) -> Policy:
         stopped=directory.stopped,
         guidance=directory.guidance.texts,
         sources=directory.guidance.sources,
+        signers=signers,
     )

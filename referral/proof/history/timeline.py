@@ -111,6 +111,8 @@ def _activated(entry: Entry, activated: Sequence[PolicyActivated]) -> str:
         return ""
     if not isinstance(body, PolicyActivated):
         return ""
+    if activated and body not in activated:
+        return f"a record says that it is policy bundle {body.number}, and nobody follows it: it is not signed by two, or not the next one"
     before = next((bundle.files for bundle in activated if bundle.number == body.number - 1), None)
     text = f"policy bundle {body.number} is in force from here on, digest {body.digest[:16]}"
     return f"{text}: {policy_digest.changes(before, body.files)}"

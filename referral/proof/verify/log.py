@@ -21,6 +21,7 @@ from referral.proof.verify.policies import Bundles
 from referral.proof.verify.reexecute import Reexecution
 from referral.proof.verify.report import Report, Weight, finding
 from referral.proof.verify.signatures import Signatures
+from referral.wire.policy_signature import NOBODY, Trusted
 
 CLOSED, TRACK, OPENED = (type_.rpartition(".v")[0] for type_ in (CaseClosed.TYPE, TrackChanged.TYPE, CaseOpened.TYPE))
 
@@ -32,7 +33,7 @@ class Verification:
     stay unread), else as unchecked.
     torn: the entries of cases with a fork or a gap (forgeries.TORN).
     seen, size: Unix seconds at which a quorum had signed, and the number of entries that it signed.
-    intake: intake's keys in the auditor's own policy, if that names any.
+    intake: intake's keys in the auditor's own policy, if that names any. signers: the policy's signers there.
     """
 
     def __init__(
@@ -43,12 +44,13 @@ class Verification:
         size: int = 0,
         *,
         intake: tuple[bytes, ...] = (),
+        signers: Trusted = NOBODY,
     ) -> None:
         self.report, self._keys = Report(), keys
         self._judged = judge_seals(torn, keys)
         self._completeness = Completeness(report=self.report, judged=self._judged, pinned=intake)
         self._clocks = Clocks(report=self.report, seen=seen, size=size)
-        self._bundles = Bundles(report=self.report)
+        self._bundles = Bundles(report=self.report, pinned=signers)
         self._judge: Judge | None = None
 
     def take(self, entry: Entry) -> None:
@@ -56,6 +58,8 @@ class Verification:
         entry = self._judged.corrected(entry)
         self._completeness.take(entry)
         self._clocks.take(entry, own=self._judged.own(entry))
+        if entry.kind is Kind.KEYS and entry.value:
+            self._bundles.trust(entry)
         if entry.kind is Kind.POLICY and entry.value:
             self._bundles.take(entry)
 
@@ -67,6 +71,7 @@ class Verification:
         """Finish the first pass after the last entry."""
         self._completeness.finish()
         self._clocks.finish()
+        self.report.periods += self._bundles.periods()
 
     def cases(self) -> Cases:
         """Return the facts that the second pass needs, after `taken`; other processes may receive them."""
@@ -79,6 +84,7 @@ class Verification:
             disowned=frozenset(self._completeness.disowned),
             activated=self._bundles.activated,
             logged=self._bundles.logged,
+            published=self._bundles.published,
         )
 
     def case(self, case_id: str, entries: Iterable[Entry]) -> None:
@@ -103,7 +109,7 @@ class Cases(Struct, frozen=True, kw_only=True):
     lost: (topic, case, sequence) of quarantined records.
     broken: cases with a bad finding. Such a case without its key counts neither as erased nor as whole.
     disowned: (topic, partition, offset) of records that their topic's owner did not write.
-    activated: the policy bundles by number. logged: the index of each.
+    activated: the policy bundles by number. logged: the index of each. published: the time at which the broker had each, µs UTC.
     """
 
     keys: Mapping[str, bytes]
@@ -113,6 +119,7 @@ class Cases(Struct, frozen=True, kw_only=True):
     disowned: frozenset[tuple[str, int, int]]
     activated: dict[int, PolicyActivated]
     logged: list[int]
+    published: list[int]
 
 
 class Judge:
@@ -120,7 +127,7 @@ class Judge:
 
     def __init__(self, known: Cases, report: Report) -> None:
         self._known, self.report = known, report
-        self._bundles = Bundles(report=report, activated=known.activated, logged=known.logged)
+        self._bundles = Bundles(report=report, activated=known.activated, logged=known.logged, published=known.published)
         self.signatures = Signatures(bundles=self._bundles, report=report)
 
     def afresh(self, report: Report) -> None:

@@ -43,6 +43,8 @@ class Reexecution(Struct, kw_only=True):
     case: Case | None = None
     judged: set[str] = field(default_factory=set)
     """Cause ids of the decisions judged so far."""
+    under: set[int] = field(default_factory=set)
+    """Numbers of the bundles under which the case was decided so far."""
     decided: set[Position] = field(default_factory=set)
     jumps: frozenset[int] = frozenset()
     """Sequences of routing after which one is missing. The gap is the finding, not the decision that lacks its end."""
@@ -96,7 +98,7 @@ class Reexecution(Struct, kw_only=True):
         expected = self._expected(head, asked)
         own = forks.written(places, head, None if expected is None else len(expected))
         for answer in (own,) if expected is None else (own, forks.matching(places, head, expected)):
-            trial = structs.replace(self, report=Report(), judged=set(self.judged), decided=set())
+            trial = structs.replace(self, report=Report(), judged=set(self.judged), under=set(self.under), decided=set())
             try:
                 trial._judge(answer, asked)
             except Stop:
@@ -162,6 +164,9 @@ class Reexecution(Struct, kw_only=True):
         self.decided.add(place)
         self.case = fold(self.case, self._compare(answer, again, head), self.case_id)
         self.report.counts["decisions"] += 1
+        if head.facts.bundle is not None and head.facts.bundle not in self.under:
+            self.under.add(head.facts.bundle)
+            self.report.decided[head.facts.bundle] += 1
 
     def _compare(self, answer: Answer, again: Input, head: Head) -> Sequence[Struct]:
         """Return the events of the answer, proven or unchecked."""

@@ -51,8 +51,12 @@ LAYERS = {
         "INTAKE_KEY",
         "KEY_GONE",
         "NEWER_VERSION",
+        "POLICY_FORGED",
+        "POLICY_SIGNERS",
     ),
-    "signature": tuple(f"SIGNATURE_{word}" for word in ("WRONG", "KEY_UNKNOWN", "KEY_LATER", "KEY_REVOKED", "REUSED", "EARLY", "MISSING")),
+    "signature": tuple(
+        f"SIGNATURE_{word}" for word in ("WRONG", "KEY_UNKNOWN", "KEY_LATER", "KEY_REVOKED", "KEY_NEW", "REUSED", "EARLY", "MISSING")
+    ),
 }
 """The layer of each code, from the outside to the inside; every other code is about a decision."""
 LAYER = {code: layer for layer, codes in LAYERS.items() for code in codes}
@@ -88,11 +92,36 @@ def finding(weight: Weight, code: str, entry: Entry | None, what: str) -> Findin
     return Finding(weight=weight, code=code, idx=entry.idx, where=where, what=what, case_id=entry.case_id)
 
 
+SHORT_US = 86_400_000_000
+"""A policy that another one followed within a day (ours) is named: for so long a changed signing key does not count."""
+
+
+class Period(Struct, frozen=True, kw_only=True):
+    """The time in which one policy bundle was in force. since, until: µs UTC; None: it still is. changes: in words, to the one before."""
+
+    number: int
+    since: int
+    until: int | None
+    digest: str
+    signed_by: str
+    changes: tuple[str, ...]
+
+    @property
+    def short(self) -> bool:
+        """Return True if another bundle followed within a day."""
+        return self.until is not None and self.until - self.since < SHORT_US
+
+
 class Report(Struct, kw_only=True):
-    """The verdict. counts: name → number of things examined."""
+    """The verdict. counts: name → number of things examined.
+
+    periods: of the policies. decided: number of a bundle → the cases that were decided under it, of those that could be read.
+    """
 
     findings: list[Finding] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    periods: list[Period] = field(default_factory=list)
+    decided: Counter[int] = field(default_factory=Counter)
 
     def add_finding(self, finding: Finding) -> None:
         self.findings.append(finding)
@@ -101,6 +130,8 @@ class Report(Struct, kw_only=True):
         """Add the findings and counts of another report."""
         self.findings += other.findings
         self.counts += other.counts
+        self.periods += other.periods
+        self.decided += other.decided
 
     def first_bad(self) -> Finding | None:
         """Return the bad finding that comes first in the log."""
@@ -118,5 +149,6 @@ class Report(Struct, kw_only=True):
             "first_bad": first.idx if first else None,
             "layer": first.layer if first else None,
             "counts": dict(self.counts),
+            "policies": [{**structs.asdict(p), "short": p.short, "cases": self.decided[p.number]} for p in self.periods],
             "findings": [{**structs.asdict(f), "weight": f.weight.name.lower(), "layer": f.layer} for f in self.findings],
         }

@@ -75,6 +75,7 @@ class Signatures(Struct, kw_only=True):
         """Check that the key was valid at this index. A key listed only before or after it may be a race between door and log."""
         now = self.bundles.at(read.entry.idx)
         if self._has(now, signed):
+            self._counted(now, read, signed)
             return
         listed = [number for number in sorted(self.bundles.activated) if self._has(number, signed)]
         if not listed:
@@ -86,6 +87,14 @@ class Signatures(Struct, kw_only=True):
             last = max(number for number in listed if number < now)
             what = f"its key was revoked: bundle {last} is the last that listed it; taken in a race with that, or forged with an old key"
             self._say(Weight.UNCHECKED, "SIGNATURE_KEY_REVOKED", read, what)
+
+    def _counted(self, now: int, read: Read, signed: Signed) -> None:
+        """Check that the listed key counted already when the broker had the record."""
+        keys = self.bundles.signing(now, signed.agency)
+        later = keys.later(_had(read)) if keys else {}
+        if any(key.public == signed.public for key in later):
+            what = f"{signed.agency}'s key was changed less than a day before, and no key of before signed the new one: no door takes it"
+            self._say(Weight.BAD, "SIGNATURE_KEY_NEW", read, what)
 
     def _once(self, read: Read, signed: Signed) -> None:
         """Check that one signature covers one event: a message sent twice is accepted once. A file is one signature of many referrals."""
@@ -103,12 +112,16 @@ class Signatures(Struct, kw_only=True):
         if not _by_system(body):
             return
         number = self.bundles.at(read.entry.idx)
-        if not self._signing(number, body.agency).must:
+        keys = self.bundles.signing(number, body.agency)
+        if keys is None or not keys.at(_had(read)).must:
             return
         changed = number > 1 and not self._signing(number - 1, body.agency).must
         if changed and body.received_at <= self.bundles.since(number) + RACE_US:
             what = f"{body.agency} must sign since bundle {number}; this says that it came before the door heard of it"
             self._say(Weight.UNCHECKED, "SIGNATURE_EARLY", read, what)
+        elif not keys.must:
+            what = f"a bundle lifted {body.agency}'s duty to sign less than a day before, so it still had to, and this is not signed"
+            self._say(Weight.BAD, "SIGNATURE_MISSING", read, what)
         else:
             self._say(Weight.BAD, "SIGNATURE_MISSING", read, f"{body.agency} must sign what its systems send, and this is not signed")
 
@@ -121,6 +134,11 @@ class Signatures(Struct, kw_only=True):
 
     def _say(self, weight: Weight, code: str, read: Read, what: str) -> None:
         self.report.add_finding(finding(weight, code, read.entry, what))
+
+
+def _had(read: Read) -> int:
+    """Return the latest time by the broker's clock at which a door may have taken the record, µs UTC: clocks differ a little."""
+    return read.entry.kafka_time * 1000 + RACE_US
 
 
 def _by_system(body: Sent) -> bool:

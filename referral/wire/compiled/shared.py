@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from referral.domain.events import CauseKind, Claim, Consent, ConsentState, Counted, EntryKind, Facts, Head, Leaf, Meta, Passed, RosterRow, Scheme, Signed, Traits, Why
+from referral.domain.events import CauseKind, Claim, Consent, ConsentState, Counted, EntryKind, Facts, Head, Leaf, Meta, Passed, PolicySignature, RosterRow, Scheme, Signed, Traits, Why
 from referral.wire import avro
 
 ConsentState_V1 = {0: ConsentState.UNKNOWN, 2: ConsentState.GIVEN, 4: ConsentState.REFUSED, 6: ConsentState.WITHDRAWN, 8: ConsentState.NOT_ASKED}
@@ -329,6 +329,21 @@ def write_passed(x: Passed) -> bytes:
     return b"".join((
         avro.CODES[x.service],
         avro.CODES[x.reason],
+    ))
+
+
+def read_policy_signature_v1(d: bytes, i: int) -> tuple[PolicySignature, int]:
+    """policy-signature.v1"""
+    f_public, i = avro.fixed(d, i, 32)
+    f_signature, i = avro.fixed(d, i, 64)
+    return PolicySignature(public=f_public, signature=f_signature), i
+
+
+def write_policy_signature(x: PolicySignature) -> bytes:
+    """policy-signature.v1"""
+    return b"".join((
+        avro.fixed_bytes(x.public, 32),
+        avro.fixed_bytes(x.signature, 64),
     ))
 
 

@@ -73,8 +73,9 @@ async def read(request: Request, door: IntakeContext, agency: str, taken: Sequen
     key = idempotency.key_digest(door.keys, agency, sent[0], KEY) if sent else None
     signed = None
     if has_body:
-        policy = door.lists().signing_of(agency)
-        signed = signatures.of_request(_whole(request, data), agency, policy, door.seconds(), authority=door.authority)
+        now = door.seconds()
+        policy = door.lists().signing_of(agency, now * 1_000_000)
+        signed = signatures.of_request(_whole(request, data), agency, policy, now, authority=door.authority)
     return AgencyRequest(door, agency, request.path_params, request.query_params, data, key, kind or "application/json", signed)
 
 

@@ -148,7 +148,7 @@ def decode(raw: Raw, private: X25519PrivateKey, keys: Keys, lists: Lists) -> Pos
     if "content-type" in headers:
         attributes["datacontenttype"] = headers["content-type"].decode("utf-8", "replace")
     try:
-        signed = signatures.of_record(raw.agency, raw.key, raw.value, attributes, lists.signing_of(raw.agency))
+        signed = signatures.of_record(raw.agency, raw.key, raw.value, attributes, lists.signing_of(raw.agency, raw.kafka_time * 1000))
     except Rejected as why:
         return _refused(raw.agency, key, why)
     try:

@@ -168,7 +168,8 @@ def _key(policy: Signing, agency: str, keyid: str, where: str) -> SigningKey:
     if listed is None:
         known = ", ".join(key.id for key in policy.keys) or "none yet"
         hint = (
-            f"name a key that the directory lists for {agency} now: {known}; `referral agency key` makes one, the policy's keeper lists it"
+            f"name a key that counts for {agency} now: {known}; `referral agency key` makes one, the policy's keeper lists it; "
+            "it counts after a day, or at once if a key of before signed it"
         )
         raise Rejected("unknown-signing-key", where, hint, status=HTTPStatus.UNAUTHORIZED)
     return listed

@@ -25,6 +25,7 @@ from referral.wire import codec, headers, policy_digest, seal, topics
 from services.oversight import store
 from services.oversight.release import Release
 from tests.harness.oversight_log import Record
+from tests.harness.policies import bundle
 from tests.harness.programs import Program, running
 from tests.harness.waiting import until
 
@@ -46,7 +47,7 @@ class Line:
     async def policy(self) -> None:
         """The shipped one comes into force."""
         files = policy_digest.read(CHECKOUT / "policy")
-        body = PolicyActivated(number=1, digest=policy_digest.digest(files), at=1, files=files)
+        body = bundle(1, files)
         told = headers.plain(PolicyActivated.TYPE, id=policy_digest.digest(files), source="routing", at=1)
         await self.producer.send_and_wait(self.settings.topic(body.TOPIC), codec.encode(body), key=b"1", partition=0, headers=told)
 

@@ -18,7 +18,7 @@ from referral.cli.policy import activate as policy
 from referral.domain.events import CaseClosed, Door, Instruction, ReferralSubmitted, ResponseSubmitted, Via, Word
 from referral.proof.entry import ROUTING
 from referral.proof.history.case import Read, unseal
-from referral.runtime import observe
+from referral.runtime import observe, policy_feed
 from referral.runtime.kafka import clients, scan
 from referral.runtime.keys import case_keys as keys
 from referral.runtime.keys import key_topic
@@ -103,7 +103,9 @@ class Line:
     async def start(self, *, breaker: Breaker | None = None, instance: str = "r1") -> None:
         """Intake's queue, routing and audit, without a policy."""
         await self.run(INTAKE, "i1")
-        await self.run(routing_service(CurrentPolicy(), breaker or Breaker(), self.settings.drill_clock), instance)
+        await self.run(
+            routing_service(CurrentPolicy(policy_feed.trusted(self.settings)), breaker or Breaker(), self.settings.drill_clock), instance
+        )
         assert self.settings.witness_policy is not None
         await self.run(audit_service(Audit(lambda _: None, [self_entries.keys(self.settings.witness_policy.read_bytes())])), "a1")
 

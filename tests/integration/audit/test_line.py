@@ -10,6 +10,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from sqlalchemy import text
 
 from referral.cli.audit import live_log
@@ -126,9 +127,7 @@ async def test_a_reading_that_fails_gives_its_connection_back(bare: Settings) ->
 
 
 async def test_without_a_database_the_commands_say_so(settings: Settings) -> None:
-    gone = Settings(
-        kafka=settings.kafka, database="postgresql+asyncpg://postgres@127.0.0.1:9/x", master_key_file=settings.master_key_file, instance="x"
-    )
+    gone = structs.replace(settings, database="postgresql+asyncpg://postgres@127.0.0.1:9/x", topic_prefix="")
     for words in (("audit", "verify"), ("audit", "replay", "--case", "c"), ("doctor",), ("policy", "activate")):
         code, output = await command(gone, *words)
         assert code == 2 and "the database is away" in output and "Traceback" not in output, output

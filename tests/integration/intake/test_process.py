@@ -22,6 +22,7 @@ from referral.runtime.kafka.clients import create_ingress
 from referral.runtime.settings import Settings
 from referral.wire import codec, headers, hpke, policy_digest, seal
 from tests.harness.line import runtime_stack
+from tests.harness.policies import bundle
 from tests.harness.programs import Program
 from tests.harness.waiting import until
 
@@ -52,7 +53,7 @@ class Line:
     async def policy(self, files: dict[str, bytes] | None = None) -> None:
         """Put these files into force, as routing does; without them the policy of the checkout."""
         files = files or policy_digest.read(self.settings.policy)
-        body = e.PolicyActivated(number=1, digest=policy_digest.digest(files), at=1, files=files)
+        body = bundle(1, files)
         sent = headers.plain(body.TYPE, id=str(uuid.uuid4()), source="routing", at=1)
         await self.stack.producer.send_and_wait(
             self.settings.topic("referral-policy"), codec.encode(body), key=b"1", partition=0, headers=sent

@@ -21,7 +21,7 @@ from referral.domain.policy.reading.agencies import signing_key
 from referral.runtime.postgres import queue
 from referral.runtime.settings import Settings
 from referral.tlog.note_keys import ED25519, SignerKey
-from referral.wire import codec, event_signature, http_signature
+from referral.wire import agency_keys, codec, event_signature, http_signature
 from tests.harness.line.intake_stack import BODY, LISTS, Stack, offer, stack, track
 
 pytestmark = pytest.mark.servers
@@ -39,7 +39,7 @@ def policy(agency: str, *, must: bool = True) -> Signing:
 
 @pytest.fixture
 async def intake(bare: Settings) -> AsyncIterator[Stack]:
-    lists = structs.replace(LISTS, signing={"school": policy("school"), "police": policy("police", must=False)})
+    lists = structs.replace(LISTS, signing=agency_keys.after({}, {"school": policy("school"), "police": policy("police", must=False)}, 0))
     async with stack(bare, lists) as made:
         yield made
 

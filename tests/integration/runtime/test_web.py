@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
 import msgspec
@@ -27,10 +28,11 @@ from referral.runtime import http_server, observe, policy_feed, process
 from referral.runtime.kafka import clients
 from referral.runtime.postgres import bootstrap, database
 from referral.runtime.settings import LINE, SERVICES, Settings
-from referral.wire import codec, headers, policy_digest
+from referral.wire import codec, headers
 from tests.harness import malformed
 from tests.harness.engines import connecting
 from tests.harness.line.runtime_stack import Stack
+from tests.harness.policies import KEEPER, OFFICE, STRANGER, bundle
 from tests.harness.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.servers
@@ -74,13 +76,13 @@ async def test_no_service_reads_another_s_schema_but_for_two_views_and_the_keys(
 
 
 async def test_every_instance_follows_the_bundles_in_force(line: Stack) -> None:
-    """Whatever else stands on the topic is passed over: a torn byte, a bundle without its files, a number of somebody's own."""
+    """Whatever else stands on the topic is passed over: a torn byte, a bundle without its files or signers, a number of somebody's own."""
     followed = policy_feed.follow(line.settings)
     topic = line.settings.topic("referral-policy")
 
-    async def send(number: int, content: bytes, digest: str = "", type_: str = PolicyActivated.TYPE) -> None:
-        files = {"a.yaml": content}
-        body = PolicyActivated(number=number, digest=digest or policy_digest.digest(files), at=1, files=files)
+    async def send(number: int, content: bytes, digest: str = "", type_: str = PolicyActivated.TYPE, keys: Any = (KEEPER, OFFICE)) -> None:
+        files, before = {"a.yaml": content}, {2: {"a.yaml": b"x"}, 3: {"a.yaml": b"y"}}.get(number)
+        body = bundle(number, files, before=before, digest=digest, keys=keys)
         head = [(name, b"referral." + type_.encode() if name == "ce_type" else value) for name, value in _head(number)]
         await line.producer.send_and_wait(topic, codec.encode(body), partition=0, headers=head)
 
@@ -91,6 +93,8 @@ async def test_every_instance_follows_the_bundles_in_force(line: Stack) -> None:
         await send(1, b"x")
         await send(2, b"forged", digest="0" * 64)
         await send(9, b"forged")
+        for signers in ((), (KEEPER,), (KEEPER, KEEPER), (KEEPER, STRANGER)):
+            await send(2, b"forged", keys=signers)
         await send(2, b"forged", type_="policy-activated.v9")
         await line.producer.send_and_wait(topic, b"", partition=0, headers=_head(2))
         assert await malformed.produce(line.producer, topic, 0, malformed.header_name(random.Random(1))) == ""

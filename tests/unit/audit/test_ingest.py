@@ -77,7 +77,7 @@ def test_a_record_in_the_wrong_place_is_foreign_and_moves_no_sequence() -> None:
 
 def test_erasure_and_policy_have_their_kinds() -> None:
     files = {"a.yaml": b"a"}
-    body = PolicyActivated(number=1, digest=policy_digest.digest(files), at=1, files=files)
+    body = PolicyActivated(number=1, digest=policy_digest.digest(files), at=1, files=files, valid_from=0, before="")
     told = headers.plain(PolicyActivated.TYPE, id=CASE, source="routing", at=1)
     data = codec.encode(body)
     first = record(data, 0, PolicyActivated.TOPIC, b"1", told)

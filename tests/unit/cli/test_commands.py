@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -58,6 +59,8 @@ ASKS_DATABASE = (
     ("audit", "prove", "--entry", "1"),
     ("audit", "diff", "live", "live"),
     ("policy", "activate"),
+    ("policy", "propose"),
+    ("policy", "pins"),
     ("agency", "token", "school-drita"),
     ("staff", "list"),
     ("staff", "disable", "somebody"),
@@ -103,6 +106,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, keeper: Path) -> No
     monkeypatch.setenv("REFERRAL_URL", f"http://127.0.0.1:{closed[2]}")
     monkeypatch.setenv("REFERRAL_TOKEN", "token")
     monkeypatch.setenv("REFERRAL_TLS", str(keeper))
+    monkeypatch.setenv("REFERRAL_POLICY_KEYS", os.pathsep.join((str(tmp_path / "keeper"), str(tmp_path / "office"))))
 
 
 def test_every_command_of_the_design_is_there_and_speaks_json() -> None:

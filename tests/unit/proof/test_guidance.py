@@ -30,7 +30,7 @@ EN = i18n.load(render.WORDS)["en"]
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An export with two bundles, an hour apart; the second has another text for the interview."""
     place, log = tmp_path_factory.mktemp("guided"), Log()
-    body = PolicyActivated(number=2, digest=policy_digest.digest(NEW), at=LATER, files=NEW)
+    body = PolicyActivated(number=2, digest=policy_digest.digest(NEW), at=LATER, files=NEW, valid_from=0, before="")
     told = headers.plain(PolicyActivated.TYPE, id="00000000-0000-0000-0000-000000000002", source="routing", at=LATER)
     log.put(PolicyActivated.TOPIC, 0, b"2", codec.encode(body), told)
     auditor_key(place)
@@ -71,7 +71,7 @@ def test_a_bundle_that_was_never_used_was_never_on_the_page() -> None:
     """Pages pass over a bundle that does not compile, and show the texts of the one before."""
     broken = {**NEW, "pathways/trafficking-child.yaml": b"pathway: nonsense\n"}
     logged = [
-        (n, "verified", PolicyActivated(number=n, digest=policy_digest.digest(files), at=at, files=files))
+        (n, "verified", PolicyActivated(number=n, digest=policy_digest.digest(files), at=at, files=files, valid_from=0, before=""))
         for n, files, at in ((1, FILES, START), (2, broken, LATER))
     ]
     [one] = shown(logged, LATER + 30 * MINUTE, "trafficking-child", "interview", "en")

@@ -30,7 +30,7 @@ def activate(log: Log, number: int, *keys: SignerKey, must: bool = False) -> Non
     files = dict(FILES)
     if keys:
         files[PATH] += f"signing: {{must: {str(must).lower()}, keys: [{said}]}}\n".encode()
-    body = e.PolicyActivated(number=number, digest=policy_digest.digest(files), at=log.now, files=files)
+    body = e.PolicyActivated(number=number, digest=policy_digest.digest(files), at=log.now, files=files, valid_from=0, before="")
     told = headers.plain(e.PolicyActivated.TYPE, id=_id(f"policy {number}"), source="routing", at=log.now)
     log.put(e.PolicyActivated.TOPIC, 0, str(number).encode(), codec.encode(body), told)
 
@@ -178,7 +178,7 @@ def test_people_and_the_system_itself_sign_nothing() -> None:
     for agency in ("school-drita", "police-prizren"):
         key = SignerKey(agency, ED25519, bytes(32)).verifier.encode().decode()
         files[f"directory/{agency}.yaml"] += f'signing: {{must: true, keys: ["{key}"]}}\n'.encode()
-    body = e.PolicyActivated(number=2, digest=policy_digest.digest(files), at=0, files=files)
+    body = e.PolicyActivated(number=2, digest=policy_digest.digest(files), at=0, files=files, valid_from=0, before="")
     told = headers.plain(e.PolicyActivated.TYPE, id=_id("policy 2"), source="routing", at=log.now)
     log.put(e.PolicyActivated.TOPIC, 0, b"2", codec.encode(body), told)
     refer(log, None, door=e.Door.WEB)

@@ -135,7 +135,7 @@ def test_keys_of_a_map_ascend_and_stand_once() -> None:
 
 def test_equal_maps_have_equal_bytes() -> None:
     one, other = ({"a": b"1", "b": b"2"}, {"b": b"2", "a": b"1"})
-    bodies = [PolicyActivated(number=1, digest="", at=0, files=files) for files in (one, other)]
+    bodies = [PolicyActivated(number=1, digest="", at=0, files=files, valid_from=0, before="") for files in (one, other)]
     assert codec.encode(bodies[0]) == codec.encode(bodies[1])
 
 
@@ -207,8 +207,8 @@ WRONG: list[Any] = [
     RungFailed(offer_id=ID, rung="1", reason="", at=1),  # type: ignore[arg-type]
     OfferClosed(why=None, offer_id=ID, how="EXPIRED", reason=""),  # type: ignore[arg-type]
     OfferClosed(why=WHY, offer_id=ID, how="GONE", reason=""),  # type: ignore[arg-type]
-    PolicyActivated(number=1, digest="", at=0, files={"a": "text"}),  # type: ignore[dict-item]
-    PolicyActivated(number=1, digest="", at=0, files=None),  # type: ignore[arg-type]
+    PolicyActivated(number=1, digest="", at=0, files={"a": "text"}, valid_from=0, before=""),  # type: ignore[dict-item]
+    PolicyActivated(number=1, digest="", at=0, files=None, valid_from=0, before=""),  # type: ignore[arg-type]
     Why(rule="", procedure="", directory="", engine=1, passed="abc"),  # type: ignore[arg-type]
     Why(rule="", procedure="", directory="", engine=1, passed=[]),  # type: ignore[arg-type]
     Facts(now=0, engine=1, free=[1]),  # type: ignore[arg-type]
@@ -242,7 +242,7 @@ def test_an_array_of_codes_has_the_same_bytes_however_many_others_were_written()
 def test_size_is_bounded_before_decoding() -> None:
     assert "too-large" in refused(KnockSent.TYPE, bytes(codec.BODY_LIMIT + 1))
     files = {"a.yaml": bytes(1024 * 1024)}
-    bundle = PolicyActivated(number=1, digest="", at=0, files=files)
+    bundle = PolicyActivated(number=1, digest="", at=0, files=files, valid_from=0, before="")
     assert decode(PolicyActivated.TYPE, codec.encode(bundle)) == bundle
 
 

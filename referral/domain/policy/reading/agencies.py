@@ -130,15 +130,17 @@ def _of_day(node: Node) -> int:
 
 
 ED25519 = b"\x01"
+SIGNATURE = 64
+"""Bytes of an Ed25519 signature (RFC 8032)."""
 KEYS = 8
 """Keys that an agency may have at once (ours): two systems, each with an old and a new key during a change, and as many again."""
 
 
 def read_signing(node: Node, agency: str) -> Signing:
-    """Read `signing: {must: true, keys: [...]}`; errors are reported to the reader."""
+    """Read `signing: {must: true, keys: [...], vouched: [...]}`; errors are reported to the reader."""
     if not node.there():
         return Signing()
-    fields = node.fields(("keys",), ("must",))
+    fields = node.fields(("keys",), ("must", "vouched"))
     found: list[SigningKey] = []
     for item in fields["keys"].each():
         key = signing_key(word := item.word(what="key"))
@@ -154,7 +156,18 @@ def read_signing(node: Node, agency: str) -> Signing:
         fields["keys"].error(f"an agency has at most {KEYS} keys at once")
     if (must := fields["must"].yes()) and not found:
         fields["must"].error("who must sign needs a key")
-    return Signing(must=must, keys=tuple(found))
+    vouched = [_signature(item) for item in fields["vouched"].each()]
+    return Signing(must=must, keys=tuple(found), vouched=tuple(vouched))
+
+
+def _signature(node: Node) -> bytes:
+    try:
+        value = b64decode(node.word(what="signature"), validate=True)
+    except ValueError:
+        value = b""
+    if len(value) != SIGNATURE:
+        node.error("an older key's signature of a new one is base64 of 64 bytes, as `referral agency key --old` prints it")
+    return value
 
 
 def signing_key(word: str) -> SigningKey | None:
