@@ -21,6 +21,7 @@ from sqlalchemy.engine import make_url
 from referral.authorities import trusted
 from referral.local import config as stack_config
 from referral.runtime import passwords
+from referral.runtime.postgres.rights import ROLES
 from tests.harness import class_cache, servers, trust, waiting
 
 if TYPE_CHECKING:
@@ -194,7 +195,8 @@ async def _fill(postgres: str, name: str, master: Path) -> None:
         await connection.execute(f"CREATE DATABASE {name}")
         try:
             url = _named(postgres, name)
-            await prepare_database(Settings(kafka="", database=url, master_key_file=master, instance="template", drill_clock=True))
+            own = {"database_passwords": servers.passwords(url), "master_key_file": master}
+            await prepare_database(Settings(kafka="", database=url, instance="template", drill_clock=True, **own))
         except BaseException:
             await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
             raise
@@ -219,6 +221,9 @@ async def database(postgres: str, template: str) -> AsyncIterator[str]:
     connection = await asyncpg.connect(_plain(postgres))
     try:
         await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        # the rights on the database itself are no part of a template
+        roles = ", ".join(ROLES)
+        await connection.execute(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC; GRANT CONNECT ON DATABASE {name} TO {roles}")
         yield _named(postgres, name)
         await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
     finally:
@@ -234,6 +239,7 @@ def bare(database: str, key_files: tuple[Path, Path], intake_files: tuple[Path, 
     return Settings(
         kafka="",
         database=database,
+        database_passwords=servers.passwords(database),
         master_key_file=key_files[0],
         intake_key_file=intake_files[0],
         witness_policy=intake_files[1],
@@ -256,6 +262,7 @@ async def settings(
     made = Settings(
         kafka=kafka,
         database=database,
+        database_passwords=servers.passwords(database),
         master_key_file=key_files[0],
         ingress_key_file=key_files[1],
         intake_key_file=intake_files[0],

@@ -325,7 +325,8 @@ COMMANDS = (
     Named(
         "doctor",
         "referral.cli.admin.doctor:doctor",
-        "Check conservation, positions, leases, sequences, alarms, keys, topics, outbox, quarantine, places, policy, clock and rotas.",
+        "Check conservation, positions, leases, sequences, alarms, keys, topics, outbox, quarantine, places, policy, clock, rotas,"
+        " rights and passwords.",
     ),
     Named(
         "channels",

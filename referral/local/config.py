@@ -20,6 +20,7 @@ class StackConfig:
     drill: a drill may pass hours in seconds.
     kafka, database: existing servers (address, administrator's URL); None: start embedded ones.
     ca: folder of the authority that signed an existing broker's certificate; None: the stack has one of its own.
+    passwords: folder with a password for each role of the database; None: one of this stack.
     kafka_port, http_port, smtp_port: 0: a free one, kept for the next start.
     prefix: prefix of every topic.
     services: services to start, by default without oversight.
@@ -35,6 +36,7 @@ class StackConfig:
     kafka: str | None = None
     ca: Path | None = None
     database: str | None = None
+    passwords: Path | None = None
     kafka_port: int = 0
     http_port: int = 0
     smtp_port: int = 0
@@ -66,6 +68,7 @@ class Addresses:
     identities: folder with an identity for each program, named like it; a person's commands have the keeper's.
     witness_policy: file that names the log's witnesses, intake's key and the policy's signers.
     policy_keys: the two signers' key files.
+    passwords: folder with the password of each role of the database.
     """
 
     kafka: str
@@ -83,6 +86,7 @@ class Addresses:
     handset: str = ""
     notifier: str = ""
     policy_keys: tuple[Path, ...] = ()
+    passwords: Path | None = None
 
 
 KEEPER = "keeper"
@@ -97,6 +101,8 @@ def environment(config: StackConfig, at: Addresses, service: str | None = None) 
     variables = {
         "REFERRAL_KAFKA": at.kafka,
         "REFERRAL_DATABASE": as_role(at.database, service) if service else at.database,
+        "REFERRAL_DATABASE_PASSWORDS": "" if service else str(at.passwords or ""),  # "": this shell may name the folder for `prepare`
+        "REFERRAL_DATABASE_PASSWORD_FILE": str(at.passwords / service) if service and at.passwords else "",
         "REFERRAL_MASTER_KEY_FILE": str(at.master_key),
         "REFERRAL_SMTP": at.smtp,
         "REFERRAL_INBOX_URL": at.inbox,
@@ -129,10 +135,11 @@ def environment(config: StackConfig, at: Addresses, service: str | None = None) 
 
 
 def as_role(url: str, role: str) -> str:
-    """Return the URL of the same database for a service's own role, with its password."""
+    """Return the URL of the same database for a service's own role: without a password, which is in the role's file."""
     from sqlalchemy.engine import make_url
 
-    return make_url(url).set(username=role).render_as_string(hide_password=False)
+    own = make_url(url).difference_update_query(["passfile"])
+    return own._replace(username=role, password=None).render_as_string()
 
 
 STACK = "REFERRAL_STACK"

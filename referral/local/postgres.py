@@ -6,6 +6,8 @@ all users; so we use only its binaries. As root the server runs in a user namesp
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 import shutil
 import signal
 import subprocess
@@ -18,12 +20,14 @@ from referral.local import data_folder as folders
 from referral.local.child import Child, Recipe
 from referral.local.data_folder import Trouble, of_os
 from referral.local.server import Server, disk_full
+from referral.runtime import secret_file
+from referral.runtime.postgres import role_passwords
 
 READY_S = 120.0
 """Longest start in seconds (ours): recovery after a kill replays at most a checkpoint interval of log, which takes seconds in practice."""
 SOCKET = ".s.PGSQL.5432"
 INITDB = (
-    "--auth=trust",
+    "--auth=reject",
     "--username=postgres",
     "--encoding=UTF8",
     "--locale-provider=builtin",
@@ -31,7 +35,10 @@ INITDB = (
     "--locale=C",
     "--no-instructions",
 )
-"""Trust is enough: the only access is a socket in a folder that only its owner may enter. C.UTF-8 sorts the same on every machine."""
+"""The file that `initdb` writes about access lets nobody in: ACCESS takes its place. C.UTF-8 sorts the same on every machine."""
+ACCESS = "local all all scram-sha-256\n"
+"""Who may log in: each role with its own password, through a socket in a folder that only its owner may enter. This build has no TLS."""
+ADMINISTRATOR = "postgres"
 FIXED = (
     "listen_addresses=",
     "max_connections=200",
@@ -62,6 +69,7 @@ class Postgres(Server):
         """
         super().__init__(folder / "postgres.log")
         self.folder = folder
+        self.passfile = folder / "administrator.pgpass"
         self._keep, self._settings = keep, settings
         self._socket: Path | None = None
 
@@ -70,23 +78,29 @@ class Postgres(Server):
         """Return the administrator's URL."""
         return self.url()
 
-    def url(self, database: str = "postgres", user: str = "postgres") -> str:
-        """Return the SQLAlchemy URL of a database of a started server."""
-        return f"postgresql+asyncpg://{user}@/{database}?host={quote(str(self._socket))}"
+    def url(self, database: str = "postgres") -> str:
+        """Return the administrator's SQLAlchemy URL of a database of a started server. It names the file of the password."""
+        return f"postgresql+asyncpg://{ADMINISTRATOR}@/{database}?host={quote(str(self._socket))}&passfile={quote(str(self.passfile))}"
 
     def start(self) -> str:
         """Start it (again), wait until it accepts connections, return the administrator's URL. Raises Trouble."""
         where = binaries()
         folders.make(self.folder)
         data, self._socket = self.folder / "data", folders.sockets(self.folder, SOCKET)
+        access = self.folder / "pg_hba.conf"
+        fixed = (*FIXED, f"hba_file={access}", f"unix_socket_directories={self._socket}")
         self._stopping.clear()
         try:
+            access.write_text(ACCESS)
+            if not self.passfile.exists():
+                secret_file.write(self.passfile, f"*:*:*:{ADMINISTRATOR}:{secrets.token_urlsafe(24)}\n".encode())
             if not data.exists():
                 fresh = self.folder / "data.new"  # renamed when complete, so that a killed first start begins again
                 shutil.rmtree(fresh, ignore_errors=True)
                 self._run(Recipe((str(where / "initdb"), "-D", str(fresh), *INITDB), self.log, unroot=True))
                 fresh.rename(data)
-            options = [word for setting in (*FIXED, f"unix_socket_directories={self._socket}", *self._settings) for word in ("-c", setting)]
+            self._set_password(where, data)
+            options = [word for setting in (*fixed, *self._settings) for word in ("-c", setting)]
             command = (str(where / "postgres"), "-D", str(data), *options)
             recipe = Recipe(command, self.log, stop=signal.SIGINT, death=signal.SIGQUIT, grace=15, unroot=True, keep=self._keep)
             child = self._spawn(recipe)
@@ -107,6 +121,20 @@ class Postgres(Server):
         except OSError:
             return False
         return self.child is not None and len(lines) >= 8 and int(lines[0]) == self.child.pid and lines[7].strip() == "ready"
+
+    def _set_password(self, where: Path, data: Path) -> None:
+        """Give the administrator the password of the file, without a server: the data may be new, a copy, or have no passwords yet."""
+        password = self.passfile.read_text("ascii").strip().rpartition(":")[2]
+        known = data / "administrator.set"  # belongs to the data: a copy brings its own
+        if known.exists() and known.read_text() == hashlib.sha256(password.encode()).hexdigest():
+            return
+        script = self.folder / "administrator.sql"
+        script.unlink(missing_ok=True)
+        secret_file.write(script, f"ALTER ROLE {ADMINISTRATOR} PASSWORD '{role_passwords.verifier(password)}'\n".encode())
+        single = 'exec "$0" --single -D "$1" postgres < "$2"'
+        self._run(Recipe(("/bin/sh", "-c", single, str(where / "postgres"), str(data), str(script)), self.log, unroot=True))
+        script.unlink()
+        known.write_text(hashlib.sha256(password.encode()).hexdigest())
 
     def _run(self, recipe: Recipe) -> None:
         child = Child(recipe)

@@ -84,6 +84,7 @@ def settings(config: StackConfig, at: Addresses) -> Settings:
     return Settings(
         kafka=at.kafka,
         database=at.database,
+        database_passwords=at.passwords,
         master_key_file=at.master_key,
         ingress_key_file=at.ingress_key,
         instance="stack",
@@ -158,6 +159,7 @@ class _Start:
         self.ca, self.identities = config.ca or config.data / "ca", data_folder.make(config.data / "identities")
         certificates.ensure(self.ca, self.identities)
         self.signers = keyfiles.signers(self.folder)
+        self.passwords = config.passwords or self.folder / "database"
 
     async def broker(self) -> str:
         """Start the broker, unless there is one, and return its address."""
@@ -261,7 +263,8 @@ class _Start:
     def _addresses(self, broker: str, base: str, inbox: str = "", audit: str = "", notifier: str = "") -> Addresses:
         files = (*self.keys, self.intake_key, self.log_key, self.policy, self.ca, self.identities)
         handset = self.handset.url if self.config.handset else ""
-        return Addresses(broker, base, self.mailbox.address, inbox, audit, *files, handset, notifier, tuple(self.signers.values()))
+        signers = tuple(self.signers.values())
+        return Addresses(broker, base, self.mailbox.address, inbox, audit, *files, handset, notifier, signers, self.passwords)
 
     def _fetched(self, _: Jar, done: int, of: int) -> None:
         if done % 10 == 0 or done in (1, of):
@@ -288,6 +291,7 @@ async def _own_database(server: Postgres) -> str:
     async with _connected(server.url()) as connection:
         if not await connection.fetchval("SELECT count(*) FROM pg_database WHERE datname = $1", DATABASE):
             await connection.execute(f"CREATE DATABASE {DATABASE}")
+        await connection.execute("REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC")  # a service has one database
     return server.url(DATABASE)
 
 

@@ -25,6 +25,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """The settings of one process.
 
     database: SQLAlchemy URL; a service connects as the role of its own name.
+    database_password_file: file with the password of a service's own role.
+    database_passwords: folder with such a file for each role; for the commands of an administrator.
     intake_key_file: intake's signing key; no other service has it.
     log_key_file: audit's signing key.
     witness_policy: file that names the log's witnesses, intake's public key and the signers of the policy.
@@ -42,6 +44,8 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     kafka: str
     database: str
+    database_password_file: Path | None = None
+    database_passwords: Path | None = None
     master_key_file: Path
     ingress_key_file: Path | None = None
     intake_key_file: Path | None = None
@@ -116,6 +120,8 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     return Settings(
         kafka=need("REFERRAL_KAFKA"),
         database=need("REFERRAL_DATABASE"),
+        database_password_file=file("REFERRAL_DATABASE_PASSWORD_FILE"),
+        database_passwords=file("REFERRAL_DATABASE_PASSWORDS"),
         master_key_file=Path(need("REFERRAL_MASTER_KEY_FILE")),
         ingress_key_file=file("REFERRAL_INGRESS_KEY_FILE"),
         intake_key_file=file("REFERRAL_INTAKE_KEY_FILE"),

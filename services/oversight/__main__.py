@@ -11,7 +11,7 @@ from referral.runtime import policy_feed
 from referral.runtime.kafka import clients
 from referral.runtime.keys import case_keys, erasure_tag
 from referral.runtime.observe import Health
-from referral.runtime.postgres import clock, database
+from referral.runtime.postgres import clock, database, rights
 from referral.runtime.process import stand, start
 from referral.runtime.settings import Settings
 from services.oversight import faust_worker
@@ -35,6 +35,7 @@ async def main(settings: Settings) -> None:
         stack.push_async_callback(doors.dispose)
         async with engine.connect() as tx:
             await clock.check(tx, settings)
+            await rights.check(tx, "oversight")
         probe = clients.consumer(settings)
         stack.push_async_callback(clients.halt, probe)
         await probe.start()

@@ -134,7 +134,9 @@ async def _carried_out() -> dict[str, Noticed]:
     try:
         with tempfile.TemporaryDirectory() as folder:
             master, _ = keyfiles.ensure(Path(folder))
-            settings = Settings(kafka="", database=made.address("postgres"), master_key_file=master, instance="attacks", drill_clock=True)
+            url = made.address("postgres")
+            own = {"database": url, "database_passwords": servers.passwords(url), "master_key_file": master}
+            settings = Settings(kafka="", instance="attacks", drill_clock=True, **own)
             await prepare_database(settings)
             async with intake_stack.stack(settings) as intake:
                 reused = await _reused(intake)

@@ -110,7 +110,8 @@ async def _carried_out() -> dict[str, Noticed]:
         with tempfile.TemporaryDirectory() as folder:
             master, _ = keyfiles.ensure(Path(folder))
             url = made.address("postgres")
-            settings = Settings(kafka="", database=url, master_key_file=master, instance="attacks", drill_clock=True)
+            own = {"database": url, "database_passwords": servers.passwords(url), "master_key_file": master}
+            settings = Settings(kafka="", instance="attacks", drill_clock=True, **own)
             await prepare_database(settings)
             async with stack(settings) as intake:
                 written = await _writes(intake)

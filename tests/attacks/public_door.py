@@ -136,7 +136,8 @@ def _door() -> Iterator[World]:
         with tempfile.TemporaryDirectory() as folder:
             master, _ = keyfiles.ensure(Path(folder))
             url = made.address("postgres")
-            asyncio.run(prepare_database(Settings(kafka="", database=url, master_key_file=master, instance="attacks", drill_clock=True)))
+            own = {"database": url, "database_passwords": servers.passwords(url), "master_key_file": master}
+            asyncio.run(prepare_database(Settings(kafka="", instance="attacks", drill_clock=True, **own)))
             with World(url, master, compiled(), proxy="127.0.0.1") as world:
                 yield world
     finally:

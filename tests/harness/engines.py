@@ -7,6 +7,9 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from referral.runtime.postgres import database
+from referral.runtime.settings import Settings
+
 
 @asynccontextmanager
 async def connecting(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
@@ -23,3 +26,10 @@ async def beginning(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """One transaction of such an engine, committed at the end."""
     async with connecting(engine) as connection, connection.begin():
         yield connection
+
+
+@asynccontextmanager
+async def by_hand(settings: Settings) -> AsyncIterator[AsyncConnection]:
+    """One transaction of the administrator, committed at the end: somebody forges, loses or restores rows that no service may change."""
+    async with beginning(database.admin(settings)) as tx:
+        yield tx

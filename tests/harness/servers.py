@@ -9,6 +9,7 @@ Under pytest-xdist the servers live in the controlling process, and its workers 
 from __future__ import annotations
 
 import contextlib
+import hmac
 import os
 import shutil
 import socket
@@ -18,9 +19,13 @@ import threading
 import uuid
 from pathlib import Path
 
+from sqlalchemy.engine import make_url
+
 from referral.local import data_folder, kafka, ports
 from referral.local.kafka import Kafka
 from referral.local.postgres import Postgres
+from referral.runtime import secret_file
+from referral.runtime.postgres.rights import ROLES
 from tests.harness import trust
 
 DOOR = "REFERRAL_TESTS_DOOR"
@@ -66,8 +71,34 @@ class Servers:
         self._stack.close()
 
 
+def passwords(url: str) -> Path:
+    """The folder with a password for each role of a server, for `prepare`. url: the administrator's, of whichever database."""
+    return Path(str(make_url(url).query["passfile"])).parent
+
+
+def _with_passwords(url: str, stack: contextlib.ExitStack) -> str:
+    """The administrator's URL with a libpq password file that knows every role: a test is any of them, and needs no more than the URL.
+
+    Roles belong to the server, which may outlive this run and serve another one: both make the same passwords from its address.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="referral-passwords-"))
+    stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    address = make_url(url)
+    own = Path(str(address.query["passfile"])).read_text() if "passfile" in address.query else ""
+    for role in ROLES:
+        secret_file.write(folder / role, hmac.digest(f"{url}{own}".encode(), role.encode(), "sha256").hex().encode())
+    lines = [f"*:*:*:{role}:{(folder / role).read_text()}\n" for role in ROLES]
+    secret_file.write(folder / "all.pgpass", (own + "".join(lines)).encode())
+    return address.update_query_dict({"passfile": str(folder / "all.pgpass")}).render_as_string(hide_password=False)
+
+
 def _start(name: str, stack: contextlib.ExitStack, authority: Path | None) -> tuple[str, str]:
     """Start one of them, and return how and where. authority: that of a broker."""
+    how, address = _started(name, stack, authority)
+    return how, _with_passwords(address, stack) if name == "postgres" else address
+
+
+def _started(name: str, stack: contextlib.ExitStack, authority: Path | None) -> tuple[str, str]:
     named = os.environ.get(f"REFERRAL_TEST_{NAMED.get(name, name.upper())}")
     if named:
         return "named in the environment", named
@@ -111,10 +142,11 @@ def _docker_kafka(stack: contextlib.ExitStack, identity: Path) -> str:
 def _docker_postgres(stack: contextlib.ExitStack) -> str:
     from testcontainers.postgres import PostgresContainer
 
-    container = PostgresContainer("postgres:18", username="postgres", password=None, driver="asyncpg")
-    container.with_env("POSTGRES_HOST_AUTH_METHOD", "trust").with_command("postgres -c max_connections=200")
+    container = PostgresContainer("postgres:18", username="postgres", password=uuid.uuid4().hex, driver="asyncpg")
+    # the image trusts its own machine, which a container is: every role is to give its password
+    container.with_env("POSTGRES_INITDB_ARGS", "--auth=scram-sha-256").with_command("postgres -c max_connections=200")
     url: str = stack.enter_context(container).get_connection_url()
-    return url.replace(":None@", "@")
+    return url
 
 
 class Door(socketserver.ThreadingUnixStreamServer):

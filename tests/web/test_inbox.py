@@ -231,7 +231,7 @@ def test_whom_a_desk_spoke_to_is_for_the_desk_alone(world: World) -> None:
         assert desk.post(f"/calls/{call}/answer", data=form | {"word": "DECLINE", "reason": "NO_CAPACITY", "spoke": who}).status_code == 303
         assert f"Spoken to: {who}." in desk.get(f"/calls/{call}").text
         assert who not in shelter.get(f"/offers/{call}").text
-    assert world.run(lambda tx: in_tables(tx, who)) == [], "it is sealed"
+    assert world.by_hand(lambda tx: in_tables(tx, who)) == [], "it is sealed"
 
 
 def test_no_page_scrolls_sideways_and_every_target_is_large(world: World, measuring: Chrome) -> None:

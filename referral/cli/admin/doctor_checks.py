@@ -332,6 +332,21 @@ def duty(vitals: Vitals) -> Check:
     return check("duty", vitals.bare, "every rota that was begun names somebody, or has a hole on purpose", do)
 
 
+def rights(vitals: Vitals) -> Check:
+    """Check that each role of the database may do what rights.yaml says, and cannot get around it."""
+    do = "find out who changed them; then `referral prepare` applies referral/runtime/postgres/rights.yaml again"
+    return check("rights", vitals.rights, "each role has what rights.yaml gives it, and owns nothing", do)
+
+
+def passwords(vitals: Vitals) -> Check:
+    """Check that the database lets each role in with the password of its own file, and with no other."""
+    if vitals.passwords is None:
+        do = "set REFERRAL_DATABASE_PASSWORDS, as for `referral prepare`"
+        return Check(name="passwords", result=Result.UNCHECKED, said="no folder with the passwords of the roles is named", do=do)
+    do = "`referral prepare` gives each role the password of its file; the server's pg_hba.conf must ask for it: scram-sha-256"
+    return check("passwords", vitals.passwords, "each role has its own, and the server asks for it", do)
+
+
 CHECKS: tuple[Callable[[Vitals], Check], ...] = (
     conservation,
     positions,
@@ -347,4 +362,6 @@ CHECKS: tuple[Callable[[Vitals], Check], ...] = (
     policy,
     clock,
     duty,
+    rights,
+    passwords,
 )

@@ -20,7 +20,7 @@ from referral.runtime.keys import erasure_tag, key_topic
 from referral.runtime.loop import writer_mark
 from referral.runtime.loop.units import place
 from referral.runtime.policy_feed import Chain
-from referral.runtime.postgres import clock
+from referral.runtime.postgres import clock, rights, roles
 from referral.runtime.recovery.recover import WRITES
 from referral.runtime.settings import LINE, Settings
 from referral.wire import case_state, seal
@@ -115,6 +115,10 @@ class Vitals(Struct, kw_only=True):
     """Differences between the broker's topics and their cards."""
     bare: list[str] = field(default_factory=list)
     """Rungs whose rota has run out or has gaps, each with the consequence; computed by the notifier's own rules."""
+    rights: list[str] = field(default_factory=list)
+    """Differences between the rights of the database's roles and rights.yaml."""
+    passwords: list[str] | None = None
+    """Roles that the database lets in otherwise than with their own password; None: no folder of passwords is named."""
     kinds: dict[str, int] = field(default_factory=dict)
     """Kind of audit entry → number of entries."""
 
@@ -161,6 +165,8 @@ async def gather(tx: AsyncConnection, found: Settings) -> Vitals:
             vitals.cases[row.case_id] = case_state.unseal(opened[row.case_id], row.case_id, row.state)
         except Exception:  # whatever the cause, the state does not open
             vitals.sealed.add(row.case_id)
+    vitals.rights = await rights.differences(tx)
+    vitals.passwords = await _passwords(found)
     await _topics(vitals, found, {topic: await writer_mark.secret(tx, owner) for owner, topic in WRITES.items()})
     return vitals
 
@@ -183,6 +189,15 @@ async def _unbelieved(tx: AsyncConnection, found: Settings) -> list[str]:
         for row in rows
         if (reason := stored.add(policy_feed.stored(row)))
     ]
+
+
+async def _passwords(found: Settings) -> list[str] | None:
+    if found.database_passwords is None:
+        return None
+    try:
+        return await roles.differences(found, roles.passwords(found))
+    except Rejected as error:
+        return [error.hint]
 
 
 async def _service(tx: AsyncConnection, name: str) -> Service:

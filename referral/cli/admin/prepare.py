@@ -1,4 +1,4 @@
-"""`referral prepare`: make the roles, schemas, tables and topics that the services need before they start.
+"""`referral prepare`: make the roles, schemas, tables, rights and topics that the services need before they start.
 
 `referral recover`: rebuild the tables from the topics after the database was set back to an older copy and Kafka is ahead.
 """
@@ -24,9 +24,11 @@ from referral.wire import topics
 
 
 def prepare(as_json: console.Json = False) -> int:
-    """Make roles, schemas, tables and topics. Repeating it is harmless; it never removes anything.
+    """Make roles, schemas, tables and topics. Repeating it is harmless; it removes nothing but rights that nobody should have.
 
-    `referral up` does this by itself. Exit 0: everything matches. 1: a topic or the database differs. 2: one of them is down.
+    Each role gets the password of its file in REFERRAL_DATABASE_PASSWORDS; missing files are made. `referral up` does this by itself.
+
+    Exit 0: everything matches. 1: a topic or the database differs. 2: one of them is down.
 
     Example: referral prepare
     """

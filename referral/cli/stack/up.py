@@ -82,8 +82,9 @@ def up(
         instances=instances,
         drill=drill,
         kafka=os.environ.get("REFERRAL_KAFKA"),
-        ca=_authority(),
+        ca=_folder("REFERRAL_CA"),
         database=os.environ.get("REFERRAL_DATABASE"),
+        passwords=_folder("REFERRAL_DATABASE_PASSWORDS"),
         kafka_port=kafka_port,
         http_port=_port(folder) if port is None else port,
         smtp_port=smtp_port,
@@ -105,10 +106,9 @@ def up(
     return 0
 
 
-def _authority() -> Path | None:
-    """Return the authority that the environment names: one that a broker of one's own trusts."""
-    named = os.environ.get("REFERRAL_CA")
-    return Path(named).expanduser().absolute() if named else None
+def _folder(variable: str) -> Path | None:
+    """Return the folder that a variable names; None: it names none."""
+    return Path(os.environ[variable]).absolute() if os.environ.get(variable) else None
 
 
 def _port(data: Path) -> int:

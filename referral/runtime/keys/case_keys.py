@@ -27,8 +27,9 @@ from referral.wire.seal import Key
 OTHERS = 0o077
 """Permission bits that a key file must not have: a reader of the file can open every case."""
 KEY = bulk.Table("keys.case_key", {"case_id": "text", "wrapped": "bytea"})
-_KEEP = text("INSERT INTO keys.case_key (case_id, wrapped) VALUES (:id, :wrapped) ON CONFLICT (case_id) DO NOTHING")
-_LOAD = text("SELECT case_id, wrapped FROM keys.case_key WHERE case_id = ANY(CAST(:ids AS text[]))")
+_KEEP = text("INSERT INTO keys.case_key (case_id, wrapped) VALUES (:id, :wrapped) ON CONFLICT DO NOTHING")
+WRAPPED = text("SELECT case_id, wrapped FROM keys.wrapped(CAST(:ids AS text[]))")
+_ERASE = text("SELECT keys.erase(CAST(:ids AS text[]))")
 
 
 class Keys:
@@ -73,7 +74,7 @@ class Keys:
 
     async def load(self, tx: AsyncConnection, ids: Iterable[str]) -> dict[str, bytes]:
         """Return case id → key. A case without a key is erased, or never existed."""
-        rows = (await tx.execute(_LOAD, {"ids": list(ids)})).all()
+        rows = (await tx.execute(WRAPPED, {"ids": list(ids)})).all()
         return {case_id: self._unwrap(case_id, wrapped) for case_id, wrapped in rows}
 
     def unwrap(self, wrapped: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -132,9 +133,9 @@ class Keys:
         return SecretBox(purpose, self._derived(purpose))
 
 
-async def erase(tx: AsyncConnection, case_id: str) -> None:
-    """Destroy a case's key, so that none of its event bodies can be read again."""
-    await tx.execute(text("DELETE FROM keys.case_key WHERE case_id = :id"), {"id": case_id})
+async def erase(tx: AsyncConnection, ids: Iterable[str]) -> None:
+    """Destroy the keys of these cases, so that none of their event bodies can be read again."""
+    await tx.execute(_ERASE, {"ids": list(ids)})
 
 
 def read(path: Path) -> Keys:

@@ -19,14 +19,12 @@ from referral.runtime import observe
 from referral.runtime.kafka import clients, scan
 from referral.runtime.kafka.fetched import Undecodable
 from referral.runtime.kafka.publish import send
-from referral.runtime.keys.case_keys import Keys
+from referral.runtime.keys.case_keys import WRAPPED, Keys, erase
 from referral.runtime.settings import Settings
 from referral.wire import codec
 
 ROLL = b"roll"
 """Key of the null that makes the broker begin a new segment; no case has it."""
-_WRAPPED = text("SELECT case_id, wrapped FROM keys.case_key WHERE case_id = ANY(CAST(:ids AS text[]))")
-_GONE = text("DELETE FROM keys.case_key WHERE case_id = ANY(CAST(:ids AS text[]))")
 _RESTORE = text(
     "INSERT INTO keys.case_key SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:wrapped AS bytea[])) ON CONFLICT (case_id) DO NOTHING"
 )
@@ -34,7 +32,7 @@ _RESTORE = text(
 
 async def publish(tx: AsyncConnection, producer: AIOKafkaProducer, settings: Settings, new: Iterable[str]) -> None:
     """Publish the keys of new cases and wait for the broker. new: their case ids. KafkaError: the caller must not commit."""
-    rows = {row.case_id: codec.encode(CaseKey(wrapped=row.wrapped)) for row in await tx.execute(_WRAPPED, {"ids": list(new)})}
+    rows = {row.case_id: codec.encode(CaseKey(wrapped=row.wrapped)) for row in await tx.execute(WRAPPED, {"ids": list(new)})}
     await _publish(producer, settings, {case_id.encode(): value for case_id, value in rows.items()})
 
 
@@ -88,7 +86,7 @@ async def restore(tx: AsyncConnection, settings: Settings, erased: set[str], mas
     """
     on_topic = await read(settings, master)
     wanted = {case_id: wrapped for case_id, wrapped in on_topic.items() if case_id not in erased}
-    await tx.execute(_GONE, {"ids": list(erased)})
+    await erase(tx, erased)
     await tx.execute(_RESTORE, {"ids": list(wanted), "wrapped": list(wanted.values())})
     if on_topic.keys() & erased:
         async with clients.producer(settings) as producer:

@@ -24,8 +24,9 @@ from referral.runtime.loop.reader import Reader
 from referral.runtime.loop.tenure import Tenure, away
 from referral.runtime.loop.transaction import Transaction
 from referral.runtime.pause import pause
-from referral.runtime.postgres import clock
+from referral.runtime.postgres import clock, rights
 from referral.runtime.postgres.clock import FalseClock
+from referral.runtime.postgres.rights import WithoutRights
 from referral.runtime.service import Service
 from referral.runtime.settings import Settings
 
@@ -79,6 +80,8 @@ class Loop:
                 self.health.red("loop", f"{what}: {type(error).__name__}; trying again")
                 if isinstance(error, FalseClock):
                     self.health.red("clock", CLOCK)
+                if isinstance(error, WithoutRights):
+                    self.health.red("rights", str(error))
                 await pause(self._ending, seconds)
 
     async def _run_tenure(self) -> None:
@@ -139,11 +142,15 @@ class Loop:
         self.tenure = None
 
     async def _check_drill(self, tx: AsyncConnection) -> None:
-        """Check that database and process agree about the drill clock. Misconfigured: the database alone belongs to a drill."""
+        """Check that database and process agree about the drill clock, and the service's rights.
+
+        Misconfigured: the database alone belongs to a drill, or the role owns its tables.
+        """
         try:
             await clock.check(tx, self.settings)
         except Rejected as error:
             raise Misconfigured(str(error)) from None
+        await rights.check(tx, self.service.name)
         await tx.commit()
 
     def _recovered(self) -> None:
@@ -151,7 +158,7 @@ class Loop:
         not_ready = self.health.not_ready().keys()
         if self._failures or not_ready & {"loop", "start"}:
             self._failures = 0
-            for word in ("loop", "clock", "start"):
+            for word in ("loop", "clock", "rights", "start"):
                 self.health.green(word)
         if "quarantine" in not_ready and not self._ceiling.reached(monotonic()):
             self.health.green("quarantine")

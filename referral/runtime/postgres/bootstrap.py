@@ -1,4 +1,4 @@
-"""Create the roles, schemas, tables, grants and topics for `referral prepare`. Repeating it is harmless; it never removes anything."""
+"""Create the roles, schemas, tables, rights and topics for `referral prepare`. Repeating it is harmless; it removes nothing but rights."""
 
 from __future__ import annotations
 
@@ -6,20 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, event, text
-from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import quoted_name
 from sqlalchemy.util import await_only
 
 from referral.errors import Rejected
 from referral.runtime.kafka import clients
-from referral.runtime.postgres import advisory_locks, database
+from referral.runtime.postgres import advisory_locks, database, rights, roles
 from referral.runtime.settings import CHECKOUT, LINE, SERVICES, Settings
 from referral.wire import topics
 
 RUNTIME = Path(__file__).parents[1] / "migrations"
-WATCHMAN = "watchman"
-"""Role of the watchman: it has no schema, and reads one view of counters."""
 SHARED = (Path(__file__).parents[1] / "shared.sql").read_text("utf-8")
 
 
@@ -30,29 +27,29 @@ async def prepare(settings: Settings) -> None:
 
 
 async def prepare_database(settings: Settings) -> None:
-    """Create roles, schemas, tables and grants. Rejected: the database was prepared with other settings."""
+    """Create roles, schemas, tables and rights, and take away rights that rights.yaml does not give.
+
+    Rejected: the database was prepared with other settings, or a role's password is unfit, or not its own.
+    """
+    passwords = roles.passwords(settings, make=True)
     engine = database.admin(settings)
     event.listen(engine.sync_engine, "do_execute_no_params", _script)
     event.listen(engine.sync_engine, "do_execute", _script)
     try:
         async with engine.begin() as connection:
             await advisory_locks.exclusive(connection, advisory_locks.PREPARE)
-            for name in SERVICES:
-                await _role(connection, name, make_url(settings.database).password)
-                await connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {name} AUTHORIZATION {name}")
-            await _role(connection, WATCHMAN, make_url(settings.database).password)
+            await roles.create(connection)
+        await roles.set_passwords(engine, settings, passwords)
+        async with engine.begin() as connection:
+            await advisory_locks.exclusive(connection, advisory_locks.PREPARE)
             await connection.exec_driver_sql("SET LOCAL search_path = public")
             await connection.exec_driver_sql(SHARED)
+            await roles.own(connection)
             await _remember(connection, "partitions", str(topics.PARTITIONS))
             await _remember(connection, "drill", "1" if settings.drill_clock else "0")
             for name in SERVICES:
                 await connection.run_sync(_tables, name)
-            await connection.exec_driver_sql("GRANT USAGE ON SCHEMA intake, notifier TO routing")
-            await connection.exec_driver_sql("GRANT SELECT ON intake.waiting, notifier.answered TO routing")
-            # Language, agency and rank of a person are stored in one place, the inbox account: the notifier may read these columns alone.
-            account = "GRANT SELECT (id, language, agency, head, disabled) ON intake.account TO notifier"
-            await connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA intake TO notifier; {account}")
-            await connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA notifier TO {WATCHMAN}; GRANT SELECT ON notifier.watch TO {WATCHMAN}")
+            await rights.apply(connection)
     finally:
         await engine.dispose()
 
@@ -67,14 +64,6 @@ def _script(cursor: Any, statement: str, *rest: Any) -> bool | None:
     return True
 
 
-async def _role(connection: AsyncConnection, name: str, password: str | None) -> None:
-    """Create a role. It may exist: roles belong to the cluster, and another `prepare` may run now."""
-    login = f" PASSWORD '{password}'" if password and "'" not in password else ""
-    await connection.exec_driver_sql(
-        f"DO $$ BEGIN CREATE ROLE {name} LOGIN{login}; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
-    )
-
-
 async def _remember(connection: AsyncConnection, name: str, value: str) -> None:
     """Store a setting that must never change, such as the number of partitions. Rejected: another value is stored."""
     await connection.execute(
@@ -86,8 +75,8 @@ async def _remember(connection: AsyncConnection, name: str, value: str) -> None:
 
 
 def _tables(connection: Connection, service: str) -> None:
-    """Run the loop's migrations if the service has the loop, then its own, as its role and in its schema, which stores both versions."""
-    connection.exec_driver_sql(f"SET LOCAL ROLE {service}")
+    """Run the loop's migrations if the service has the loop, then its own, as the owner of its schema, which stores both versions."""
+    connection.exec_driver_sql(f"SET LOCAL ROLE {service}_owner")
     connection.exec_driver_sql(f"SET LOCAL search_path = {service}, runtime")
     if service in LINE:
         _migrate(connection, RUNTIME, service, "runtime_version")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import ssl
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -14,8 +15,9 @@ from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from referral.runtime.postgres import queue
-from referral.runtime.settings import Settings
+from referral.errors import Rejected
+from referral.runtime.postgres import queue, role_passwords
+from referral.runtime.settings import LOOPBACK, Settings
 
 CONNECT = 3.0  # seconds; together with POOL, a caller gets an error from a dead database within the 5 s that the doors promise
 POOL = 2.0
@@ -30,9 +32,42 @@ T = TypeVar("T")
 STATEMENT = 30.0  # seconds; far above any statement of ours, so that a hung connection becomes an error
 
 
+PASSFILE = "passfile"
+"""Parameter of a URL that names a libpq password file: the administrator's own affair, and no role's."""
+
+
 def url(settings: Settings, role: str) -> URL:
-    """Return the database URL for one role."""
-    return make_url(settings.database).set(username=role)
+    """Return the database URL for one role, with the password of its file. Rejected: the file is unfit."""
+    base = make_url(settings.database)
+    if settings.database_passwords is not None:
+        password = role_passwords.read(settings.database_passwords / role)
+    elif settings.database_password_file is not None:
+        password = role_passwords.read(settings.database_password_file, role_passwords.FILE)
+    else:  # no password of ours: the server asks for none, or libpq's own file has it
+        return base.set(username=role) if base.username == role else base._replace(username=role, password=None)
+    return base.set(username=role, password=password).difference_update_query([PASSFILE])
+
+
+def encrypted(address: URL) -> tuple[URL, dict[str, Any]]:
+    """Return an address as the driver accepts it, and the driver's arguments for TLS: none on one machine, TLS 1.3 to any other.
+
+    Rejected: the server is on another machine, and the address does not demand its certificate.
+    """
+    mode, authority = address.query.get("sslmode"), address.query.get("sslrootcert")
+    plain = address.difference_update_query(["sslmode", "sslrootcert"])
+    named = address.query.get("host", address.host or "")
+    hosts = [named] if isinstance(named, str) else named
+    if mode != "verify-full":
+        if all(host.startswith("/") or host.rpartition(":")[0] in LOOPBACK or host in (*LOOPBACK, "") for host in hosts):
+            return plain, {}
+        hint = "the database is on another machine: add ?sslmode=verify-full&sslrootcert=FILE, or passwords and rows travel in clear"
+        raise Rejected("not-encrypted", "REFERRAL_DATABASE", hint)
+    try:
+        context = ssl.create_default_context(cafile=authority if isinstance(authority, str) else None)
+    except OSError:
+        raise Rejected("no-authority", "REFERRAL_DATABASE", "sslrootcert must be a readable file with certificates in PEM") from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    return plain, {"ssl": context}
 
 
 def engine(settings: Settings, role: str, *, size: int = 8) -> AsyncEngine:
@@ -40,14 +75,16 @@ def engine(settings: Settings, role: str, *, size: int = 8) -> AsyncEngine:
 
     size: connections at most; further users wait POOL seconds, then get an error for which `away` is true.
     """
+    address, tls = encrypted(url(settings, role))
     pooled = create_async_engine(
-        url(settings, role),
+        address,
         pool_size=size,
         max_overflow=0,
         pool_timeout=POOL,
         pool_use_lifo=True,
         hide_parameters=True,  # an error's text never contains the parameters
         connect_args={
+            **tls,
             "timeout": CONNECT,
             "command_timeout": STATEMENT,
             "server_settings": {"search_path": f"{role},runtime", "application_name": f"{role} {settings.instance}", "timezone": "UTC"},
@@ -78,11 +115,12 @@ def _there(connection: Any, record: Any, _: Any) -> None:
 
 def admin(settings: Settings) -> AsyncEngine:
     """Return an engine for the administrator's role of the URL: for `prepare`, `doctor` and the drill clock."""
+    address, tls = encrypted(make_url(settings.database))
     return create_async_engine(
-        make_url(settings.database),
+        address,
         pool_size=2,
         hide_parameters=True,
-        connect_args={"timeout": CONNECT, "server_settings": {"timezone": "UTC"}},
+        connect_args={**tls, "timeout": CONNECT, "server_settings": {"timezone": "UTC"}},
     )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.domain.events import CaseErased
 from referral.domain.inputs import derived
 from referral.domain.rules.context import UNCONFIRMED
+from referral.runtime.keys import case_keys
 from referral.wire import topics
 from services.intake.policy_view import RAISED
 from services.intake.store import rows
@@ -124,11 +125,10 @@ _GONE = tuple(
         # Used idempotency keys stay used, so that a repeated request opens no new case; the digests of the bodies are deleted.
         "UPDATE intake.submission SET body = '' WHERE case_id = ANY(CAST(:ids AS text[]))",
         "UPDATE intake.queue SET body = '', sent = true WHERE case_id = ANY(CAST(:ids AS text[]))",
-        "DELETE FROM keys.case_key WHERE case_id = ANY(CAST(:ids AS text[]))",
     )
 )
 _THERE = (
-    "SELECT id FROM unnest(CAST(:ids AS text[])) AS asked(id) WHERE EXISTS (SELECT FROM keys.case_key WHERE case_id = id) "
+    "SELECT id FROM unnest(CAST(:ids AS text[])) AS asked(id) WHERE EXISTS (SELECT FROM keys.wrapped(ARRAY[id])) "
     "OR EXISTS (SELECT FROM intake.casefile WHERE case_id = id) OR EXISTS (SELECT FROM intake.section WHERE case_id = id) "
     "OR EXISTS (SELECT FROM intake.draft WHERE case_id = id) "
     "OR EXISTS (SELECT FROM intake.recorded WHERE case_id = id) OR EXISTS (SELECT FROM intake.happening WHERE case_id = id) "
@@ -237,6 +237,7 @@ async def destroy(tx: AsyncConnection, cases: Iterable[str]) -> None:
     await tx.execute(_DOORS, {"ids": ids})
     for sql in _GONE:
         await tx.execute(sql, {"ids": ids})
+    await case_keys.erase(tx, ids)
     await tx.execute(_DONE, {"ids": ids})
 
 

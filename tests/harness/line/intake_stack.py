@@ -26,6 +26,7 @@ from services.intake.api import person_routes, routes
 from services.intake.context import IntakeContext
 from services.intake.handle import Intake
 from services.intake.policy_view import Lists
+from tests.harness.engines import by_hand
 from tests.harness.erased import KEY
 
 LISTS = Lists(
@@ -81,6 +82,7 @@ class Stack:
     door: IntakeContext
     http: httpx.AsyncClient
     app: Starlette
+    settings: Settings
     seq: int = 0
 
     def token(self, agency: str) -> dict[str, str]:
@@ -139,6 +141,11 @@ class Stack:
         async with self.door.begin() as tx:
             return (await tx.execute(text(sql), values)).scalar()
 
+    async def by_hand(self, sql: str, **values: Any) -> Any:
+        """What intake's role may not: the administrator's statement, and the first column of its first row."""
+        async with by_hand(self.settings) as tx:
+            return (await tx.execute(text(sql), values)).scalar()
+
 
 def offer(agency: str, offer_id: str, **more: Any) -> e.OfferOpened:
     """An offer as routing opens one."""
@@ -185,11 +192,11 @@ async def stack(settings: Settings, lists: Lists = LISTS, size: int = 8, log: ht
     engine = database.engine(settings, "intake", size=size)
     door = IntakeContext(engine, case_keys.read(settings.master_key_file), lambda: lists, new_id, lambda: int(time.time()), KEY, log)
     app = Starlette(routes=[*routes.routes(door, None), *person_routes.routes(door)], exception_handlers=dict(routes.ERRORS))
-    async with engine.begin() as tx:
+    async with by_hand(settings) as tx:
         rows = [{"hash": hashlib.sha256(f"token-of-{a}".encode()).digest(), "agency": a} for a in lists.codes["agency"]]
         await tx.execute(text("INSERT INTO intake.agency_token VALUES (:hash, :agency, 'test', 0, NULL) ON CONFLICT DO NOTHING"), rows)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://intake", timeout=30) as client:
-        yield Stack(door, client, app)
+        yield Stack(door, client, app, settings)
     await engine.dispose()
 
 

@@ -63,7 +63,7 @@ class Asker:
 
 def outsiders(world: World) -> Iterator[Asker]:
     """Yield a browser without a session, and programs with the tokens of others."""
-    world.run(_tokens)
+    world.by_hand(_tokens)
     visit = uuid.uuid4().hex
     for name in ("nobody", *TOKENS):
         yield Asker(name, "", "", "", f"visit={visit}", rules.form_token(visit), TOKENS.get(name, ""), like=name)

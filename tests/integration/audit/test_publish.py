@@ -21,6 +21,7 @@ from referral.tlog.merkle import leaf_hash
 from referral.wire import leaf
 from services.audit import checkpoints
 from services.audit.api import application
+from tests.harness.engines import by_hand
 from tests.harness.line.audit_stack import KEYS, MASTER, Log, answering, honest, log, serving
 
 pytestmark = pytest.mark.servers
@@ -85,6 +86,7 @@ async def test_a_proof_tells_a_stranger_nothing_also_not_whether_an_id_that_can_
         await made.publisher().round()
         async with made.engine.begin() as tx:
             ids = (await tx.execute(text("SELECT event_id FROM audit.entry ORDER BY idx"))).scalars().all()
+        async with by_hand(bare) as tx:
             auditor = {"name": "committee", "hash": hashlib.sha256(b"auditor").digest()}
             await tx.execute(text("INSERT INTO audit.reader (name, hash, made_at) VALUES (:name, :hash, 0)"), auditor)
         strangers = ({}, {"Authorization": "Bearer x"}, {"Authorization": "Bearer \u00e9".encode("latin-1")}, shows(ids[1]))
@@ -188,7 +190,7 @@ async def test_a_damaged_tree_takes_no_further_leaf_and_names_the_tile(bare: Set
             ("SET data = set_byte(data, 40, get_byte(data, 40) # 1) WHERE number = 1", "tile/0/001.p/44 (leaves 256 to 299)"),
             ("SET data = substr(data, 1, 100) WHERE number = 1", "tile/0/001.p/44"),
         ):
-            async with made.engine.begin() as tx:
+            async with by_hand(bare) as tx:
                 await tx.execute(text("ALTER TABLE audit.tile DISABLE TRIGGER only_longer"))
                 await tx.execute(text(f"UPDATE audit.tile {damage}"))
             with pytest.raises(Malformed, match="tile") as told:
@@ -206,6 +208,10 @@ async def test_tiles_only_grow_and_a_checkpoint_stays(bare: Settings, subtests: 
             "UPDATE audit.checkpoint SET root = ''",
             "DELETE FROM audit.checkpoint",
         ):
-            with subtests.test(statement), pytest.raises(DBAPIError, match=r"only grows|append-only"):
-                async with made.engine.begin() as tx:
-                    await tx.execute(text(statement))
+            with subtests.test(statement):
+                with pytest.raises(DBAPIError, match=r"only grows|permission denied"):
+                    async with made.engine.begin() as tx:
+                        await tx.execute(text(statement))
+                with pytest.raises(DBAPIError, match=r"only grows|append-only"):
+                    async with by_hand(bare) as tx:
+                        await tx.execute(text(statement))

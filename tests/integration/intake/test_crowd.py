@@ -13,6 +13,7 @@ from prometheus_client import REGISTRY
 from referral.runtime.settings import Settings
 from services.intake import context, crowd
 from services.intake.accounts import rules
+from tests.harness.engines import by_hand
 from tests.harness.line.intake_stack import BODY, Stack, new_id, stack
 from tests.harness.waiting import until
 from tests.integration.intake.test_hostile import ANSWER_S, TOKEN, request, served
@@ -67,11 +68,10 @@ async def test_strangers_hold_two_connections_of_the_pool_at_most(bare: Settings
     """A wrong token, or a session cookie that nobody has, costs a look at the database; whoever is known goes by another way."""
     async with stack(bare, size=context.STRANGERS + 1) as intake:
         assert (await intake.get("school", "/v1/offers")).status_code == 200, "the school is known from now on"
-        async with intake.door.engine.connect() as held:
-            await held.exec_driver_sql("BEGIN")
+        async with by_hand(bare) as held:
             await held.exec_driver_sql("LOCK TABLE intake.agency_token IN ACCESS EXCLUSIVE MODE")
             wrong = [asyncio.create_task(intake.http.get("/v1/offers", headers={"Authorization": f"Bearer {n}"})) for n in range(20)]
-            await until(lambda: intake.door.engine.pool.checkedout() == context.STRANGERS + 1)  # type: ignore[attr-defined]
+            await until(lambda: intake.door.engine.pool.checkedout() == context.STRANGERS)  # type: ignore[attr-defined]
             await held.rollback()
         assert {answer.status_code for answer in await asyncio.gather(*wrong)} == {401}
 

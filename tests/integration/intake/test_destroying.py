@@ -36,6 +36,7 @@ from services.intake.erasure import store
 from services.intake.erasure.store import Erasure
 from services.intake.erasure.worker import ErasureWorker
 from services.intake.handle import Intake
+from tests.harness.engines import by_hand
 from tests.harness.erased import KEY
 from tests.harness.line.intake_stack import LISTS, new_id
 from tests.harness.made_log import WITNESSES
@@ -217,6 +218,7 @@ async def test_what_comes_back_is_destroyed_again_before_the_doors_open_and_unde
             async with line.door.begin() as tx:
                 await line.door.keys.create(tx, case_id)
                 await tx.execute(text(FILE), {"case": case_id})
+            async with by_hand(settings) as tx:
                 for table in forgotten:
                     await tx.execute(text(f"DELETE FROM intake.{table}"))
 

@@ -15,6 +15,7 @@ from services.intake import store
 from services.intake.accounts import store as accounts
 from services.intake.casefile import access
 from services.intake.erasure import store as erasures
+from tests.harness.engines import by_hand
 from tests.harness.erased import INTAKE
 from tests.harness.line.intake_stack import BODY, Stack, new_id, opened
 
@@ -181,7 +182,7 @@ async def test_destroying_leaves_no_row_no_key_and_no_body_and_may_be_repeated(s
         for row in await _rows(staffed, "SELECT table_schema, table_name FROM information_schema.columns WHERE column_name = 'case_id'")
         if row[0] in ("intake", "keys")
     ]
-    left = {f"{s}.{t}" for s, t in tables if await staffed.scalar(f"SELECT count(*) FROM {s}.{t} WHERE case_id = ANY(:ids)", ids=gone)}
+    left = {f"{s}.{t}" for s, t in tables if await staffed.by_hand(f"SELECT count(*) FROM {s}.{t} WHERE case_id = ANY(:ids)", ids=gone)}
     assert left == {"intake.erasure", "intake.submission", "intake.queue"}
     assert await staffed.scalar("SELECT bool_and(body = '') FROM queue WHERE case_id = ANY(:ids)", ids=gone)
     assert await staffed.scalar("SELECT bool_and(body = '') FROM intake.submission WHERE case_id = ANY(:ids)", ids=gone)
@@ -192,5 +193,5 @@ async def test_destroying_leaves_no_row_no_key_and_no_body_and_may_be_repeated(s
 
 
 async def _rows(intake: Stack, sql: str) -> list[Any]:
-    async with intake.door.begin() as tx:
+    async with by_hand(intake.settings) as tx:
         return list(await store.rows(tx, sql, {}))

@@ -24,6 +24,7 @@ from services.intake.api import agency_request
 from services.intake.api import routes as api
 from services.intake.pages import routes
 from services.intake.public import routes as public_door
+from tests.harness.engines import by_hand
 from tests.harness.line.intake_stack import LISTS, Stack, new_id, offer, stack, track
 from tests.harness.need_to_know.routes import intake
 from tests.harness.shipped import compiled
@@ -60,7 +61,7 @@ class Served:
     async def everything(self) -> str:
         """A digest of all rows of intake and the keys."""
         digest = hashlib.sha256()
-        async with self.stack.door.begin() as tx:
+        async with by_hand(self.stack.settings) as tx:
             names = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema IN ('intake', 'keys') ORDER BY 1, 2"
             for schema, name in (await tx.execute(text(names))).all():
                 rows = (await tx.execute(text(f'SELECT t::text FROM {schema}."{name}" t ORDER BY 1'))).scalars()

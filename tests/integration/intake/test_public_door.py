@@ -285,7 +285,7 @@ def test_what_was_typed_is_text_on_every_page_and_nowhere_else(world: World) -> 
     assert not any(form in prometheus_client.generate_latest() for form in codings(MARK)), "no metric has it"
     told = b"".join(msgspec.json.encode(event) for event in world.queued())
     assert not any(form in told for form in codings(MARK)), "no event has it: neither a message nor a topic could"
-    assert world.run(lambda tx: in_tables(tx, MARK)) == [], "no table shows it"
+    assert world.by_hand(lambda tx: in_tables(tx, MARK)) == [], "no table shows it"
 
 
 async def test_whoever_looks_through_the_tables_finds_a_text_and_its_bytes(database: str) -> None:

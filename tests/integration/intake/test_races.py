@@ -125,7 +125,7 @@ async def test_the_event_of_a_taken_thing_names_the_key_that_took_it(intake: Sta
 async def test_a_revoked_token_is_refused_within_its_second(intake: Stack) -> None:
     assert (await intake.get("police", "/v1/offers")).status_code == 200
     loop = asyncio.get_running_loop()
-    await intake.scalar("UPDATE intake.agency_token SET revoked_at = 1 WHERE agency = 'police' RETURNING 1")
+    await intake.by_hand("UPDATE intake.agency_token SET revoked_at = 1 WHERE agency = 'police' RETURNING 1")
     revoked = loop.time()
     while (await intake.get("police", "/v1/offers")).status_code != 401:
         assert loop.time() - revoked < 2, "one second, and one for a slow machine"

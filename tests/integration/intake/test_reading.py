@@ -12,6 +12,7 @@ from sqlalchemy import text
 from referral.domain import events as e
 from referral.domain.inputs import derived
 from referral.runtime.settings import Settings
+from tests.harness.engines import by_hand
 from tests.harness.line.intake_stack import BODY, LISTS, WHY, Stack, new_id, offer, opened, stack, track
 from tests.harness.waiting import until
 
@@ -122,7 +123,7 @@ async def test_no_word_of_the_case_file_stands_in_clear_in_any_table(intake: Sta
     ).status_code == 202
     assert (await intake.get("police", f"/v1/cases/{case_id}/file")).status_code == 200
     found = 0
-    async with intake.door.begin() as tx:
+    async with by_hand(bare) as tx:
         tables = [
             tuple(r) for r in await tx.execute(text("SELECT schemaname, tablename FROM pg_tables WHERE schemaname IN ('intake', 'keys')"))
         ]

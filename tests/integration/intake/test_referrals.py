@@ -115,7 +115,7 @@ async def test_who_is_not_known_is_refused_before_anything_is_read(intake: Stack
 
 async def test_a_revoked_token_is_refused(intake: Stack, bare: Settings) -> None:
     assert (await intake.get("school", "/v1/offers")).status_code == 200
-    await intake.scalar("UPDATE intake.agency_token SET revoked_at = 1 WHERE agency = 'school' RETURNING 1")
+    await intake.by_hand("UPDATE intake.agency_token SET revoked_at = 1 WHERE agency = 'school' RETURNING 1")
 
     async def refused() -> bool:
         return (await intake.get("school", "/v1/offers")).status_code == 401

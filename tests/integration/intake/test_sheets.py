@@ -16,6 +16,7 @@ from sqlalchemy import text
 from referral.runtime.postgres import queue
 from referral.runtime.settings import Settings
 from services.intake.api.bulk_import import CSV, HTCDS
+from tests.harness.engines import by_hand
 from tests.harness.htcds_values import EXAMPLE, MARKER, good, shipped, table
 from tests.harness.line.intake_stack import Stack, new_id, stack
 from tests.integration.intake.test_openapi import wrong
@@ -57,7 +58,7 @@ async def travels(intake: Stack) -> str:
 async def in_clear(intake: Stack) -> str:
     """Every row of every table that a service has, as text."""
     found = []
-    async with intake.door.begin() as tx:
+    async with by_hand(intake.settings) as tx:
         names = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema IN ('intake', 'keys')"
         for schema, name in (await tx.execute(text(names))).all():
             for row in (await tx.execute(text(f'SELECT * FROM {schema}."{name}"'))).all():

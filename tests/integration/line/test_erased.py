@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -157,7 +158,8 @@ def dump(stack: Stack, *words: str) -> None:
     """Run a program of PostgreSQL against the stack's server."""
     url = make_url(stack.settings.database)
     where = ["-h", str(url.query["host"]), "-U", str(url.username)]
-    subprocess.run([str(binaries() / words[0]), *where, *words[1:]], check=True, capture_output=True)
+    password = {**os.environ, "PGPASSFILE": str(url.query["passfile"])}
+    subprocess.run([str(binaries() / words[0]), *where, *words[1:]], check=True, capture_output=True, env=password)
 
 
 async def test_an_erased_case_is_readable_nowhere_also_after_a_restore_and_the_log_verifies(

@@ -12,6 +12,7 @@ from referral.cli.admin.doctor_checks import Result, diagnose
 from referral.cli.admin.doctor_probe import gather
 from referral.domain.events import OfferAccepted, OfferOpened, Word
 from referral.proof.verify.log import verify
+from referral.runtime.postgres import bootstrap
 from referral.runtime.recovery import recover
 from referral.runtime.settings import Settings
 from services.audit.recover import hook as audit
@@ -36,7 +37,9 @@ async def copied(settings: Settings) -> Settings:
         await connection.execute(f"CREATE DATABASE {name} TEMPLATE {url.database}")
     finally:
         await connection.close()
-    return structs.replace(settings, database=url.set(database=name).render_as_string(hide_password=False))
+    copy = structs.replace(settings, database=url.set(database=name).render_as_string(hide_password=False))
+    await bootstrap.prepare_database(copy)  # as after every restore
+    return copy
 
 
 async def test_a_database_set_back_goes_on_without_loss_or_repetition(settings: Settings) -> None:

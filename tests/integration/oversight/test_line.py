@@ -109,7 +109,7 @@ async def erased(made: Line, records: list[Record]) -> None:
     said = structs.replace(meta, type=body.TYPE, case_seq=meta.case_seq + 1)
     await made.write([(CaseErased.TOPIC, said, body)])
     async with made.admin.begin() as tx:
-        await case_keys.erase(tx, meta.case_id)
+        await case_keys.erase(tx, [meta.case_id])
 
 
 async def test_what_is_bad_is_counted_and_named_and_stops_nothing(settings: Settings, tmp_path: Path) -> None:

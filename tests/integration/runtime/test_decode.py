@@ -125,7 +125,7 @@ async def test_a_record_of_an_erased_case_is_neither_read_nor_quarantined(line: 
     case = await line.case()
     await line.write(case, await line.value(case, 1), await line.value(case, 2, erased(case)))
     async with line.admin.begin() as tx:
-        await case_keys.erase(tx, case)
+        await case_keys.erase(tx, [case])
     counter = line.counter()
     counter.start()
     await until(lambda: len(counter.inputs) == 2)

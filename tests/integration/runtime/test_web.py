@@ -13,8 +13,6 @@ import msgspec
 import pytest
 import uvicorn
 from aiokafka.admin import NewTopic
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -26,11 +24,10 @@ from referral.errors import Rejected, Unavailable
 from referral.local import ports
 from referral.runtime import http_server, observe, policy_feed, process
 from referral.runtime.kafka import clients
-from referral.runtime.postgres import bootstrap, database
-from referral.runtime.settings import LINE, SERVICES, Settings
+from referral.runtime.postgres import bootstrap
+from referral.runtime.settings import Settings
 from referral.wire import codec, headers
 from tests.harness import malformed
-from tests.harness.engines import connecting
 from tests.harness.line.runtime_stack import Stack
 from tests.harness.policies import KEEPER, OFFICE, STRANGER, bundle
 from tests.harness.waiting import PATIENCE_S, until
@@ -55,24 +52,6 @@ async def test_a_topic_with_another_setting_is_refused_by_name(settings: Setting
         await admin.delete_topics([other.topic("referral-intake")])
     finally:
         await admin.close()
-
-
-async def test_no_service_reads_another_s_schema_but_for_two_views_and_the_keys(settings: Settings) -> None:
-    for role in SERVICES:
-        async with connecting(database.engine(settings, role)) as own:
-            await own.execute(text("SELECT * FROM keys.case_key"))
-            await own.execute(text("SELECT runtime.clock()"))
-            for other in set(LINE) - {role}:
-                with pytest.raises(DBAPIError):
-                    await own.execute(text(f"SELECT * FROM {other}.lease"))
-                await own.rollback()
-            if role != "intake":
-                with pytest.raises(DBAPIError):
-                    await own.execute(text("INSERT INTO keys.case_key VALUES ('a', '')"))
-                await own.rollback()
-    async with connecting(database.engine(settings, "routing")) as own:
-        for view in ("intake.waiting", "notifier.answered"):
-            assert (await own.execute(text(f"SELECT * FROM {view}"))).all() == []
 
 
 async def test_every_instance_follows_the_bundles_in_force(line: Stack) -> None:

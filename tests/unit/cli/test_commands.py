@@ -101,6 +101,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, keeper: Path) -> No
     (tmp_path / "key").write_text("ab" * 32)
     (tmp_path / "key").chmod(0o600)
     monkeypatch.setenv("REFERRAL_DATABASE", f"postgresql+asyncpg://postgres@127.0.0.1:{closed[0]}/nowhere")
+    monkeypatch.setenv("REFERRAL_DATABASE_PASSWORDS", str(tmp_path / "passwords"))
     monkeypatch.setenv("REFERRAL_KAFKA", f"127.0.0.1:{closed[1]}")
     monkeypatch.setenv("REFERRAL_MASTER_KEY_FILE", str(tmp_path / "key"))
     monkeypatch.setenv("REFERRAL_URL", f"http://127.0.0.1:{closed[2]}")

@@ -17,6 +17,7 @@ from referral.local.config import STACK, Addresses, StackConfig, as_role, enviro
 from referral.local.data_folder import Trouble
 from referral.local.jars import Jar
 from referral.local.supervisor import CALM_S, LONGEST_S, Backoff
+from referral.runtime.settings import SERVICES
 
 GOOD = "org.yaml snakeyaml 2.5 " + "ab" * 32
 AT = Addresses(
@@ -104,8 +105,16 @@ def test_the_notifier_alone_sends_to_the_handset_of_a_stack_that_has_one() -> No
     assert not {"REFERRAL_HANDSET", "REFERRAL_SMS", "REFERRAL_PUBLIC_URL"} & set(environment(config, AT, "notifier"))
 
 
-def test_a_password_stays_with_the_role() -> None:
-    assert as_role("postgresql+asyncpg://admin:s3@db/referral", "audit") == "postgresql+asyncpg://audit:s3@db/referral"
+def test_no_password_of_the_administrator_reaches_a_service() -> None:
+    address = "postgresql+asyncpg://admin:s3@db/referral?passfile=/secret&sslmode=verify-full"
+    assert as_role(address, "audit") == "postgresql+asyncpg://audit@db/referral?sslmode=verify-full"
+    at, config = replace(AT, database=address, passwords=Path("/pw")), StackConfig(data=Path("/d"))
+    for service in SERVICES:
+        variables = environment(config, at, service)
+        assert variables["REFERRAL_DATABASE_PASSWORD_FILE"] == f"/pw/{service}"
+        assert variables["REFERRAL_DATABASE_PASSWORDS"] == "", "also where this shell names the folder"
+        assert not any("s3" in value or "/secret" in value for value in variables.values())
+    assert environment(config, at)["REFERRAL_DATABASE_PASSWORDS"] == "/pw"
 
 
 def test_exports_leave_out_what_is_empty() -> None:

@@ -1,0 +1,114 @@
+"""rights.yaml gives each role what the statements in the code need, and nothing that none of them needs."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+import yaml
+
+from referral.runtime.postgres import rights
+from referral.runtime.postgres.rights import Right
+from referral.runtime.settings import LINE, SERVICES
+from tests.harness import statements
+
+LOOP = tuple(yaml.safe_load(rights.FILE.read_text("utf-8"))["loop"])
+APPENDED = ("audit.entry", "audit.checkpoint", "audit.tile", "oversight.release", "oversight.cut")
+"""Tables of which nothing is ever taken away."""
+
+
+@cache
+def needed(role: str) -> frozenset[tuple[str, str]]:
+    """What the statements of a role use, with the schema of each table."""
+    found = statements.used(role)
+    named = {(f"{role}.{name}" if "." not in name else name, verb) for name, verb in found}
+    return frozenset(use for use in named if use[0].partition(".")[2] not in LOOP or role in LINE or use[0].partition(".")[0] != role)
+
+
+def given(role: str) -> set[tuple[str, str]]:
+    return {(right.name, right.verb) for right in rights.wanted() if right.role == role and "." in right.name}
+
+
+def own(role: str, name: str, module: str) -> bool:
+    """Whether a statement is this role's to run: of shared code, only what is about its own schema, and the clock."""
+    return module.startswith(f"services.{role}.") or name.partition(".")[0] in ((role, "runtime") if role in SERVICES else (role,))
+
+
+@pytest.mark.parametrize("role", rights.ROLES)
+def test_every_statement_has_its_right(role: str) -> None:
+    mine = {(name if "." in name else f"{role}.{name}", verb): module for (name, verb), module in statements.used(role).items()}
+    asked = {use for use, module in mine.items() if own(role, use[0], module)} & needed(role) - statements.COMMANDS_ALONE
+    assert asked <= given(role), sorted(asked - given(role))
+
+
+@pytest.mark.parametrize("role", rights.ROLES)
+def test_every_right_has_its_statement(role: str) -> None:
+    spare = given(role) - needed(role)
+    assert not spare, sorted(spare)
+
+
+def test_the_file_names_no_table_that_is_not_made() -> None:
+    named = {right.name for right in rights.wanted() if "." in right.name and right.verb != "EXECUTE"}
+    assert named <= statements.tables(), sorted(named - statements.tables())
+
+
+def test_what_is_appended_is_never_taken_away() -> None:
+    there = [right for right in rights.wanted() if right.name in APPENDED]
+    assert {right.verb for right in there} == {"SELECT", "INSERT", "UPDATE"}
+    assert {(right.name, right.column) for right in there if right.verb == "UPDATE"} == {
+        ("audit.tile", "data"),
+        ("audit.checkpoint", "collected"),
+        ("audit.checkpoint", "cosigned"),
+        ("oversight.release", "published_at"),
+    }
+    assert not [
+        right for right in rights.wanted() if right.verb not in ("SELECT", "INSERT", "UPDATE", "DELETE", "EXECUTE", "USAGE", "CONNECT")
+    ]
+
+
+def test_nobody_reads_the_keys_and_intake_alone_makes_and_erases_them() -> None:
+    keys = {(right.role, right.name, right.verb) for right in rights.wanted() if right.name.startswith("keys.")}
+    assert {each for each in keys if each[1] != "keys.wrapped"} == {
+        ("intake", "keys.case_key", "INSERT"),
+        ("intake", "keys.erase", "EXECUTE"),
+    }
+    assert {role for role, name, _ in keys if name == "keys.wrapped"} == set(SERVICES)
+
+
+def test_no_role_reaches_into_another_schema_but_where_the_file_says_why() -> None:
+    across = {
+        (r.role, r.name, r.verb) for r in rights.wanted() if "." in r.name and r.name.partition(".")[0] not in (r.role, "runtime", "keys")
+    }
+    assert across == {
+        ("routing", "intake.waiting", "SELECT"),
+        ("routing", "notifier.answered", "SELECT"),
+        ("notifier", "intake.account", "SELECT"),
+        ("watchman", "notifier.watch", "SELECT"),
+    }
+
+
+def test_a_verb_with_columns_is_a_right_for_each_of_them() -> None:
+    found = rights.parse("loop: {}\nroles:\n  audit:\n    audit.tile: SELECT UPDATE(data, level)\n")
+    assert found == {
+        Right("audit", "database", "CONNECT"),
+        Right("audit", "audit", "USAGE"),
+        Right("audit", "audit.tile", "SELECT"),
+        Right("audit", "audit.tile", "UPDATE", "data"),
+        Right("audit", "audit.tile", "UPDATE", "level"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("statement", "asked"),
+    [
+        ("SELECT a FROM x.t WHERE b", {("x.t", "SELECT")}),
+        ("SELECT 1 FROM x.t JOIN y.u ON true FOR UPDATE OF u", {("x.t", "SELECT"), ("y.u", "SELECT"), ("y.u", "UPDATE")}),
+        ("SELECT 1 FROM x.t WHERE a IN (SELECT b FROM y.u FOR UPDATE)", {("x.t", "SELECT"), ("y.u", "SELECT"), ("y.u", "UPDATE")}),
+        ("INSERT INTO x.t VALUES (1) ON CONFLICT DO NOTHING", {("x.t", "INSERT")}),
+        ("INSERT INTO x.t VALUES (1) ON CONFLICT (a) DO UPDATE SET a = 1", {("x.t", verb) for verb in ("INSERT", "UPDATE", "SELECT")}),
+        ("DELETE FROM x.t USING y.u WHERE a = b", {("x.t", "DELETE"), ("x.t", "SELECT"), ("y.u", "SELECT")}),
+        ("SELECT case_id FROM keys.wrapped(ids)", {("keys.wrapped", "EXECUTE")}),
+    ],
+)
+def test_a_statement_asks_for_what_postgresql_asks(statement: str, asked: set[tuple[str, str]]) -> None:
+    assert set(statements.uses(statement)) == asked
