@@ -117,7 +117,7 @@ def failing(agency: Line, column: str) -> Iterator[None]:
             for statement in statements:
                 await tx.execute(text(statement))
 
-        agency.world.run(ran)
+        agency.world.by_hand(ran)
 
     run(
         "CREATE FUNCTION intake.fails() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'made to fail'; END $$",
