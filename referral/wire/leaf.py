@@ -13,10 +13,10 @@ from referral.wire.compiled import shared
 MARK = b"\xc3\x01"
 READ = {
     MARK + codec.fingerprint(f"leaf.v{n}").to_bytes(8, "little", signed=True): read
-    for n, read in ((1, shared.read_leaf_v1), (2, shared.read_leaf_v2))
+    for n, read in ((1, shared.read_leaf_v1), (2, shared.read_leaf_v2), (3, shared.read_leaf_v3))
 }
 """First bytes of each version → its reader. One tree contains leaves of all versions, so no reader may be removed."""
-HEAD = MARK + codec.fingerprint("leaf.v2").to_bytes(8, "little", signed=True)
+HEAD = MARK + codec.fingerprint("leaf.v3").to_bytes(8, "little", signed=True)
 
 
 def encode(value: Leaf) -> bytes:

@@ -25,6 +25,7 @@ from services.audit.api import application
 from services.audit.handle import Audit
 from services.audit.heartbeat import Heartbeats
 from services.audit.publisher import Publisher
+from services.audit.readings import Readings
 
 ALARMS = Counter("referral_audit_alarms", "Forks and gaps among the entries.", ["kind"])
 """Worry at the first, at once: an intruder writes to a topic, or a record is missing. `referral audit verify` names the entry."""
@@ -57,7 +58,7 @@ async def main(settings: Settings) -> None:
         raise Rejected("log-key", "REFERRAL_WITNESS_POLICY", f"no line names this log: log {key.verifier.encode().decode()}")
     not_ready: dict[str, str] = {}
     engine, doors = (
-        database.engine(settings, "audit", size=size) for size in (6, 4)
+        database.engine(settings, "audit", size=size) for size in (7, 4)
     )  # separate pools, so that page traffic cannot starve signing
     held = case_keys.read(settings.master_key_file)
     secure = settings.is_secure(settings.public_url)
@@ -66,14 +67,14 @@ async def main(settings: Settings) -> None:
     async with witnesses.client(settings.tls) as client:
         publisher = Publisher(engine, key, policy, settings.instance, client, not_ready)
         audit = Audit(alarm, [*self_entries.schemas(schema.load(settings.schemas)), self_entries.keys(policy_file)], not_ready)
-        heartbeats = Heartbeats(engine, settings, audit, TOPICS)
+        heartbeats, readings = Heartbeats(engine, settings, audit, TOPICS), Readings(engine, settings, audit)
         try:
             await publisher.check()
         except ReadOnly as error:
             not_ready["fork"] = str(error)
             await reading(settings, app, not_ready, error)
         else:
-            await run(service(audit), app=app, background=[publisher.run, heartbeats.run], settings=settings)
+            await run(service(audit), app=app, background=[publisher.run, heartbeats.run, readings.run], settings=settings)
 
 
 async def reading(settings: Settings, app: ASGIApp, not_ready: dict[str, str], error: ReadOnly) -> None:

@@ -9,6 +9,8 @@ from msgspec import Struct, field, structs
 from referral.domain.inputs import Input, Raw, Source
 from referral.proof.entry import NOWHERE, SEQUENCED, Entry, Gap, Kind, digest, sort
 
+REPEATED = frozenset({Kind.SCHEMA, Kind.KEYS})
+"""Own entries that audit states with each batch; the log holds them once."""
 SeqKey = tuple[str, str, int]
 """Topic, case and sequence number."""
 
@@ -84,9 +86,9 @@ def ingest(inputs: Iterable[Input], known: Known, says: Iterable[Says] = ()) -> 
 
 
 def _own(own: Says, read: Ingested) -> None:
-    """Append one of audit's own entries: a schema once, keys whenever they changed, a heartbeat each time."""
+    """Append one of audit's own entries: a schema once, keys whenever they changed, every other kind each time."""
     logged, sha256 = read.known.own.setdefault(own.kind, []), digest(own.value)
-    if own.kind is not Kind.HEARTBEAT and sha256 in (logged if own.kind is Kind.SCHEMA else logged[-1:]):
+    if own.kind in REPEATED and sha256 in (logged if own.kind is Kind.SCHEMA else logged[-1:]):
         return
     logged.append(sha256)
     place = {"topic": "", "partition": NOWHERE, "offset": NOWHERE, "kafka_time": 0, "key": None}

@@ -1,4 +1,7 @@
-"""Serve the auditor's pages: search, and one case with its proofs. They only read, and a reader can repeat every check offline."""
+"""Serve the auditor's pages: search, one case with its proofs, and who opened cases. A reader can repeat every check offline.
+
+They change nothing, but that opening a case is an entry of the log first.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,15 @@ from starlette.routing import BaseRoute, Route
 
 from referral.domain.case_number import case_number
 from referral.domain.local_time import LOCAL, local
-from referral.errors import Malformed
+from referral.errors import Malformed, Unavailable
 from referral.proof.history import words as history
+from referral.proof.reading import How, Reading
 from referral.runtime import i18n, templates, token_pages
 from referral.runtime.http_server import PAGE_HEADERS
 from referral.runtime.i18n import ENDONYMS, Words
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.observe import log
-from referral.runtime.postgres import clock
+from referral.runtime.postgres import clock, readings
 from referral.runtime.postgres.tokens import AUDITORS
 from referral.runtime.postgres.visits import Visits
 from referral.runtime.token_pages import LanguageChoice, SignIn
@@ -31,12 +35,12 @@ from referral.tlog.witness_policy import Policy
 from services.audit import case_view, queries
 
 HOME, HERE = "/auditor", Path(__file__).parent
-RETURN = re.compile(r"/auditor(/signin|/cases/[0-9a-f-]{36}|\?[a-z0-9=&-]{1,120})?")
+RETURN = re.compile(r"/auditor(/signin|/readings|/cases/[0-9a-f-]{36}|\?[a-z0-9=&-]{1,120})?")
 """Pages to return to after a change of language: ours, and no other."""
 DAYS = 30
 """Days that a search without a time and a case covers (ours)."""
 MOST = 100
-"""Cases in a list (ours)."""
+"""Cases or readings in a list (ours)."""
 EVERY = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 CASE_ID = re.compile(r"[0-9a-f-]{0,36}")
 EXAMPLE = "2026-01-31"
@@ -112,6 +116,7 @@ class Pages:
         return [
             Route(HOME, self._visited(self._cases), methods=["GET"]),
             Route(f"{HOME}/cases/{{case_id:uuid}}", self._visited(self._case), methods=["GET"]),
+            Route(f"{HOME}/readings", self._visited(self._readings), methods=["GET"]),
             Route(f"{HOME}/signin", self._signin, methods=["GET", "POST"]),
             Route(f"{HOME}/signout", self._signout, methods=["GET", "POST"]),
             Route(f"{HOME}/language", self._choose, methods=["GET", "POST"]),
@@ -171,12 +176,24 @@ class Pages:
         status = 400 if wrong else 200
         return self._page(call, "cases.html", status, asked=asked, problem=problem, cases=cases[:MOST], more=len(cases) > MOST)
 
+    async def _readings(self, call: Call) -> Response:
+        async with self.engine.connect() as tx:
+            read = await queries.readings(tx, MOST + 1)
+        return self._page(call, "readings.html", readings=read[:MOST], more=len(read) > MOST)
+
     async def _case(self, call: Call) -> Response:
         case_id = str(call.request.path_params["case_id"])
 
         def unknown(status: int, problem: str) -> Response:
             return self._page(call, "cases.html", status, asked=SearchForm(case_id, "", ""), problem=problem, cases=[], more=False)
 
+        async with self.engine.connect() as tx:
+            if not await queries.known(tx, case_id):
+                return unknown(404, call.say("problem.none"))
+        try:
+            await readings.record(self.engine, Reading(reader=call.reader, how=How.PAGE, cases=(case_id,)).encode())
+        except Unavailable:
+            return unknown(503, call.say("problem.reading"))
         async with self.engine.connect() as tx:
             try:
                 read = await queries.case(tx, case_id)
@@ -185,8 +202,6 @@ class Pages:
             erased = any(case_view.erased(entry, self.intake) for entry in read.entries)  # the key is destroyed just after it
             key = None if erased else (await self.keys.load(tx, [case_id])).get(case_id)
         log().info("audit page", service="audit", case_id=case_id, kind=call.reader)
-        if not read.entries and not read.damaged:
-            return unknown(404, call.say("problem.none"))
         believed = case_view.accepted(self.policy, read.published.cosigned if read.published else None)
         marks = case_view.marks(read.entries, read.leaves, read.proofs, believed)
         texts = self.timeline[call.say.language]

@@ -6,7 +6,6 @@ Appending waits for none of these steps. The published checkpoint is the newest 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import httpx
 from prometheus_client import Counter, Gauge
@@ -14,14 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from referral.errors import Malformed, ReadOnly, Unavailable, Unproven
 from referral.runtime.observe import log, where
-from referral.runtime.pause import pause
 from referral.runtime.postgres import clock, database
 from referral.tlog import merkle, note
 from referral.tlog.checkpoint import Checkpoint
 from referral.tlog.note import Note
 from referral.tlog.note_keys import SignerKey
 from referral.tlog.witness_policy import Policy
-from services.audit import checkpoints
+from services.audit import checkpoints, news
 from services.audit.checkpoints import Signed
 from services.audit.witnesses import Fork, Witness
 
@@ -95,21 +93,14 @@ class Publisher:
                 await asyncio.sleep(AGAIN_S)
 
     async def _listening(self) -> None:
-        news = asyncio.Event()
-        async with self._engine.connect() as connection:
-            driver: Any = (await connection.get_raw_connection()).driver_connection
-            await driver.add_listener("audit_head", lambda *_: news.set())
-            driver.add_termination_listener(lambda *_: news.set())
-            try:
-                while not driver.is_closed():
-                    news.clear()
-                    async with self._engine.connect() as tx:
-                        ours = await checkpoints.owner(tx) == self._me
-                    done = not ours or await self.round()
-                    await asyncio.sleep(PACE_S)
-                    await pause(news, IDLE_S if done else AGAIN_S)
-            finally:
-                await connection.invalidate()  # it listens, so it must not return to the pool
+        async with news.listening(self._engine, "audit_head") as heard:
+            while heard.alive:
+                heard.clear()
+                async with self._engine.connect() as tx:
+                    ours = await checkpoints.owner(tx) == self._me
+                done = not ours or await self.round()
+                await asyncio.sleep(PACE_S)
+                await heard.wait(IDLE_S if done else AGAIN_S)
         raise Unavailable("the database")
 
     async def round(self) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import msgspec
 from msgspec import Struct
 from sqlalchemy import text
@@ -9,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.errors import Malformed, NewerVersion
 from referral.proof.entry import Entry, entry
+from referral.proof.reading import Reading, parse
+from referral.wire import leaf
 from services.audit import checkpoints
 from services.audit.checkpoints import Signed
 
@@ -18,7 +22,19 @@ CASES = text(
     " AND recorded_at >= :start AND recorded_at < :end AND starts_with(case_id, :begin))"
     " GROUP BY case_id ORDER BY max(recorded_at) DESC LIMIT :most"
 )
+KNOWN = text("SELECT EXISTS (SELECT FROM audit.entry WHERE case_id = :case_id)")
 CASE = text("SELECT idx, leaf, key, value, headers FROM audit.entry WHERE case_id = :case_id ORDER BY idx")
+
+
+READINGS = text("SELECT idx, leaf, value FROM audit.entry WHERE kind = 'READING' ORDER BY idx DESC LIMIT :most")
+
+
+class LoggedReading(Struct, frozen=True):
+    """A reading of the log. at: µs UTC."""
+
+    idx: int
+    at: int
+    reading: Reading
 
 
 class CaseSummary(Struct, frozen=True):
@@ -48,6 +64,20 @@ async def cases(tx: AsyncConnection, begin: str, start: int, end: int, most: int
     """Return cases with something recorded in [start, end) whose id begins with `begin`; the newest first."""
     rows = await tx.execute(CASES, {"begin": begin, "start": start, "end": end, "most": most})
     return [CaseSummary(**row._mapping) for row in rows]
+
+
+async def known(tx: AsyncConnection, case_id: str) -> bool:
+    """Return whether the log has an entry of this case."""
+    return bool((await tx.execute(KNOWN, {"case_id": case_id})).scalar_one())
+
+
+async def readings(tx: AsyncConnection, most: int) -> list[LoggedReading]:
+    """Return the newest readings of the log, the newest first; without those that somebody damaged, which `verify` names."""
+    found = list[LoggedReading]()
+    for row in await tx.execute(READINGS, {"most": most}):
+        with suppress(Malformed, NewerVersion):
+            found.append(LoggedReading(row.idx, leaf.decode(row.leaf).logged_at, parse(row.value)))
+    return found
 
 
 async def case(tx: AsyncConnection, case_id: str) -> CaseEntries:

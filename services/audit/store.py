@@ -28,7 +28,7 @@ POSITIONS = text(
     'SELECT topic, partition, "offset" FROM audit.entry'
     " JOIN unnest(CAST(:topics AS text[]), CAST(:partitions AS int[]), CAST(:offsets AS bigint[]))"
     ' AS k(topic, partition, "offset") USING (topic, partition, "offset")'
-    " WHERE kind NOT IN ('GAP', 'SCHEMA', 'KEYS', 'HEARTBEAT')"
+    " WHERE \"offset\" >= 0 AND kind <> 'GAP'"
 )
 OPEN = text(
     "SELECT topic, key, sha256 FROM audit.entry WHERE kind IN ('POLICY', 'QUARANTINE', 'FIGURE') AND key = ANY(CAST(:keys AS bytea[]))"

@@ -12,9 +12,11 @@ from referral.cli.admin.doctor_probe import Seen, Vitals
 from referral.domain.case import holds
 from referral.domain.events import CaseOpened, InputIgnored, NeedsPerson, ReferralAttached, ReferralSubmitted, ResponseSubmitted
 from referral.domain.inputs import derived
+from referral.domain.local_time import moment
 from referral.proof.entry import INTAKE, NOTIFICATION, ROUTING, Kind
 from referral.proof.receipt import PROMISE_S
 from referral.proof.verify.log import closes, ends
+from referral.runtime.postgres.tokens import AUDITOR_TOKEN_DAYS
 
 SECOND = 1_000_000
 LATE = 30 * SECOND
@@ -26,6 +28,8 @@ UNLOGGED = 600 * SECOND
 """µs; audit publishes within seconds, and a minute without a quorum raises its own alarm (ours)."""
 PROMISED = PROMISE_S * SECOND
 """µs; the promise in a receipt, for which `referral receipt` waits."""
+SOON = 14 * DAY
+"""µs before and after its end in which an auditor's token is reported (ours): time to ask the office."""
 OUTCOMES = (CaseOpened.TYPE, ReferralAttached.TYPE, InputIgnored.TYPE)
 SHOWN = 3
 OWNERS = {INTAKE: "intake", ROUTING: "routing", NOTIFICATION: "notifier"}
@@ -347,6 +351,17 @@ def passwords(vitals: Vitals) -> Check:
     return check("passwords", vitals.passwords, "each role has its own, and the server asks for it", do)
 
 
+def tokens(vitals: Vitals) -> Check:
+    """Check that no auditor's newest token is about to end, or has just ended."""
+    newest: dict[str, int] = {}
+    for office, made in vitals.tokens:
+        newest[office] = max(made, newest.get(office, made))
+    ends_at = {office: made + AUDITOR_TOKEN_DAYS * DAY for office, made in newest.items()}
+    bad = [f"the token of {office} ends on {moment(at)}" for office, at in sorted(ends_at.items()) if abs(at - vitals.now) < SOON]
+    good = f"{sum(at > vitals.now for at in ends_at.values())} auditors have a token"
+    return check("tokens", bad, good, "`referral audit token OFFICE` makes the next one; `--end` if the office reads no more")
+
+
 CHECKS: tuple[Callable[[Vitals], Check], ...] = (
     conservation,
     positions,
@@ -364,4 +379,5 @@ CHECKS: tuple[Callable[[Vitals], Check], ...] = (
     duty,
     rights,
     passwords,
+    tokens,
 )

@@ -21,6 +21,7 @@ from referral.runtime.loop import writer_mark
 from referral.runtime.loop.units import place
 from referral.runtime.policy_feed import Chain
 from referral.runtime.postgres import clock, rights, roles
+from referral.runtime.postgres.tokens import AUDITORS
 from referral.runtime.recovery.recover import WRITES
 from referral.runtime.settings import LINE, Settings
 from referral.wire import case_state, seal
@@ -119,6 +120,8 @@ class Vitals(Struct, kw_only=True):
     """Differences between the rights of the database's roles and rights.yaml."""
     passwords: list[str] | None = None
     """Roles that the database lets in otherwise than with their own password; None: no folder of passwords is named."""
+    tokens: list[tuple[str, int]] = field(default_factory=list)
+    """(office, made at) of each auditor's token that nobody ended."""
     kinds: dict[str, int] = field(default_factory=dict)
     """Kind of audit entry → number of entries."""
 
@@ -158,6 +161,7 @@ async def gather(tx: AsyncConnection, found: Settings) -> Vitals:
     vitals.unbelieved = await _unbelieved(tx, found)
     vitals.erasures = [tuple(row) for row in await tx.execute(text(ERASURES))]
     vitals.promises = [tuple(row) for row in await tx.execute(text(PROMISES))]
+    vitals.tokens = [(token.holder.name, token.made_at) for token in await AUDITORS.read(tx) if token.ended_at is None]
     vitals.logged = {row.event_id for row in await tx.execute(text(LOGGED))}
     vitals.rows = {row.case_id for row in await tx.execute(text(ROWS))}
     for row in await tx.execute(text("SELECT case_id, state FROM routing.case_state")):

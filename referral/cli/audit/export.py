@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from msgspec import Struct
 
 from referral.cli import console
+from referral.cli.audit import reading
 from referral.cli.audit import source as audit_folder
 from referral.cli.audit import source as audit_open
 from referral.errors import Malformed, NewerVersion, Rejected, Unproven
 from referral.proof import archive
 from referral.proof.archive import CHECKPOINT, KEYS, POLICY, Archive, Trusted
 from referral.proof.entry import Kind
+from referral.proof.reading import OPERATOR, How, Reading
+from referral.runtime import settings
 from referral.tlog import checkpoint, merkle, note, tile_layout, tiles
 from referral.tlog.tile_layout import FULL, Tile
 from referral.wire import hpke
@@ -51,10 +56,12 @@ def export_command(
 ) -> int:
     """Write the log up to its newest witnessed checkpoint into DIR: tiles, entries, payloads, schemas, witness policy, and lent keys.
 
-    The tiles are C2SP tlog-tiles: any verifier reads them. Bodies stay sealed; --case or --all-cases with --for lends their keys.
+    The tiles are C2SP tlog-tiles: any verifier reads them. Bodies stay sealed; --case or --all-cases with --for lends their keys; the
+    log first gets an entry of it.
     The checkpoint is written last, so an interrupted folder is not an export; run the command again.
 
-    Exit 0 written, 1 no checkpoint has a quorum yet, an unknown case, or DIR is of another log, 2 the database is down or the disk is full.
+    Exit 0 written, 1 no checkpoint has a quorum yet, an unknown case, or DIR is of another log, 2 the database or audit is down, or the
+    disk is full.
 
     Example: referral audit export export --all-cases --for auditor.key.pub
     """
@@ -71,6 +78,10 @@ def export_command(
             if case_id not in keys:
                 raise Rejected("unknown-case", "--case", f"{case_id} has no key: it is erased, or never was")
         wanted = Export(folder=target, there=source.archive, published=published, policy=policy, keys=keys, auditor=public)
+        if public is not None:
+            lent = hashlib.sha256(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+            cases = () if every else tuple(case or ())
+            reading.record(settings.load(), Reading(reader=OPERATOR, how=How.EXPORT, cases=cases, lent=lent))
         with console.progress(quiet=as_json) as bar:
             task = bar.add_task("files written", total=None)
             written = write(wanted, lambda: bar.advance(task))

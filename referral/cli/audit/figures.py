@@ -15,7 +15,7 @@ from rich.table import Table
 
 from referral.cli import connection as log
 from referral.cli import console
-from referral.cli.audit import source
+from referral.cli.audit import reading, source
 from referral.cli.audit.replay import casebook
 from referral.cli.audit.source import AuditorKey, Export, Witnesses
 from referral.domain.events import FigureReleased, ReleaseMade
@@ -29,6 +29,7 @@ from referral.proof.figures.recompute import CaseEvent
 from referral.proof.figures.releases import Checked, Log, Release
 from referral.proof.history import case
 from referral.proof.lookup import BAD, Casebook
+from referral.proof.reading import How
 from referral.proof.verify.policies import Bundles
 from referral.proof.verify.report import Report
 from referral.runtime.postgres.figure_releases import published
@@ -101,14 +102,14 @@ def figures_command(
     see
     them; never pass them on.
 
-    Exit 0 equal, 1 a release differs, 2 the database or a file is unavailable, 3 some cases could not be read.
+    Exit 0 equal, 1 a release differs, 2 the database, audit or a file is unavailable, 3 some cases could not be read.
 
     Example: referral audit figures export --key auditor.key --release all
     """
     months, pinned = _span(month), source.file(witnesses)
     with source.opened(export, key) as there, console.progress(quiet=as_json) as bar:
         book, head = casebook(there.archive, pinned)
-        read = gather(book, there.keys(None), bar)
+        read = gather(book, reading.recorded(there, How.FIGURES)(None), bar)
         if there.live:
             read.out = {one.number: Release(one.made, one.figures) for one in log.ask(lambda tx, _: published(tx))}
     if not release:

@@ -9,14 +9,16 @@ from typing import Annotated
 import typer
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import console
 from referral.cli.connection import run
+from referral.domain.local_time import moment
 from referral.errors import Malformed, Rejected
 from referral.local import keyfiles
 from referral.runtime import secret_file, settings
-from referral.runtime.postgres import tokens
-from referral.runtime.postgres.tokens import AUDITORS, OFFICE
+from referral.runtime.postgres import clock, tokens
+from referral.runtime.postgres.tokens import AUDITOR_TOKEN_DAYS, AUDITORS, DAY_US, OFFICE
 from referral.tlog import note_keys
 from referral.tlog.note_keys import ED25519, SEED, SignerKey
 
@@ -104,6 +106,8 @@ End = Annotated[bool, typer.Option("--end", help="End every token of this audito
 def token_command(name: TokenName, end: End = False, as_json: console.Json = False) -> int:
     """Make a token for the auditor's page and for the log's entries over HTTP. It is displayed once, and stored as a hash.
 
+    It ends after 90 days; the day is displayed on standard error. Make the next one before, and end all at any time with --end.
+
     Exit 0 done, 1 no token of this name is valid, 2 the name is malformed, or the database is down.
 
     Example: referral audit token ombudsperson
@@ -117,6 +121,15 @@ def token_command(name: TokenName, end: End = False, as_json: console.Json = Fal
         console.document({"ended": count}) if as_json else console.console.print(f"{count} ended")
         return 0
     token = tokens.made()
-    run(settings.load(), lambda tx: AUDITORS.add(tx, {name: token}))
-    console.document({"name": name, "token": token}) if as_json else console.console.print(token, soft_wrap=True)
+
+    async def add(tx: AsyncConnection) -> int:
+        await AUDITORS.add(tx, {name: token})
+        return await clock.now(tx) + AUDITOR_TOKEN_DAYS * DAY_US
+
+    until = moment(run(settings.load(), add))
+    if as_json:
+        console.document({"name": name, "token": token, "until": until})
+    else:
+        console.console.print(token, soft_wrap=True)
+        console.errors.print(f"it ends on {until}", soft_wrap=True)
     return 0

@@ -13,7 +13,7 @@ import typer
 from msgspec import Struct, structs
 
 from referral.cli import console
-from referral.cli.audit import counterfactual, source
+from referral.cli.audit import counterfactual, reading, source
 from referral.cli.audit.source import AuditorKey, Export, Keys, Witnesses
 from referral.cli.audit.timeline_text import render
 from referral.domain.case import Case, Offer, Seat
@@ -26,6 +26,7 @@ from referral.proof.entry import OPEN, Entry, Kind
 from referral.proof.history.case import standing
 from referral.proof.history.timeline import Line, own_line, timeline
 from referral.proof.lookup import BAD, UNVERIFIED, Casebook, ProvenTree
+from referral.proof.reading import How
 from referral.proof.verify.policies import Bundles
 from referral.proof.verify.report import Report
 
@@ -94,13 +95,14 @@ def replay_command(
     key: AuditorKey = None,
     as_json: console.Json = False,
 ) -> int:
-    """Display the events of the log: time, entry, verification mark, event, actor, reason. It changes nothing.
+    """Display the events of the log: time, entry, verification mark, event, actor, reason.
 
     A line is verified when this run led its entry to a witnessed checkpoint and its payload fits. It is erased when nobody can read it, and
-    sealed when you cannot. Without --case or another selection, the whole log.
+    sealed when you cannot. Without --case or another selection, the whole log. On the running system, opening a case is an entry of the log
+    first.
 
-    Exit 0 displayed, 1 no such case, a wrong policy or a bad line, 2 the database or a folder is unavailable, 3 some case could not be
-    compared.
+    Exit 0 displayed, 1 no such case, a wrong policy or a bad line, 2 the database, audit or a folder is unavailable, 3 some case could not
+    be compared.
 
     Example: referral audit replay export --case CASE --key auditor.key
     """
@@ -118,11 +120,12 @@ def replay_command(
         raise typer.BadParameter("--at needs --case: it tells how one case stood")
     with source.opened(export, key) as there:
         book, head = casebook(there.archive, pinned)
+        keys = reading.recorded(there, How.REPLAY, case)
         if policy is not None:
-            return counterfactual.run(book, there.keys, policy, case, as_json)
+            return counterfactual.run(book, keys, policy, case, as_json)
         if at:
-            return _at(book, there.keys, case, at, as_json)
-        lines = list(selected_lines(book, there.keys, selection))
+            return _at(book, keys, case, at, as_json)
+        lines = list(selected_lines(book, keys, selection))
     if case and not lines and selection.everything():
         raise Rejected("unknown-case", "--case", "the log has no entry of this case; audit may lag by a second")
     _show(lines, selection, head, as_json)
@@ -160,7 +163,7 @@ def selected_lines(book: Casebook, keys: Keys, selection: Selection) -> Iterator
         return False
 
     places, found = book.cases(choose), list[Line]()
-    held = keys(None if not selection.case else [selection.case])
+    held = keys([selection.case] if selection.case else None) if any(places) else {}
     for case_id, where in places.items():
         lines = _case(book, held.get(case_id), where) if case_id else _own(book, where)
         found += [structs.replace(line, depth=0) for line in lines if line.idx in chosen and selection.line(line)]

@@ -117,6 +117,7 @@ class EntryKind(StrEnum):
     GAP = "GAP"
     FIGURE = "FIGURE"
     HEARTBEAT = "HEARTBEAT"
+    READING = "READING"
 
 
 class Leaf(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):

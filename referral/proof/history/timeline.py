@@ -9,6 +9,7 @@ from msgspec import Struct, structs
 from referral.domain.events import CauseKind, Head, PolicyActivated
 from referral.domain.local_time import local
 from referral.errors import Malformed, NewerVersion
+from referral.proof import reading
 from referral.proof.entry import SEQUENCED, Entry, Kind, plain
 from referral.proof.forgeries import TORN, SealVerdict, judge_seals
 from referral.proof.history.case import unseal
@@ -46,6 +47,7 @@ OWN = {
     Kind.POLICY: "a policy bundle is in force from here on",
     Kind.SCHEMA: "by this schema bodies of type {type} are read",
     Kind.HEARTBEAT: "audit is alive",
+    Kind.READING: "somebody opens cases of this log",
     Kind.KEYS: "the log's key, its witnesses and their quorum, from here on",
     Kind.FIGURE: "a figure of oversight, or the end of its release",
     Kind.QUARANTINE: "a record that could not be understood is kept apart",
@@ -100,6 +102,8 @@ def own_line(entry: Entry, activated: Sequence[PolicyActivated] = ()) -> Line:
     what = OWN.get(entry.kind, marked).format(type=entry.type)
     if entry.kind is Kind.POLICY:
         what = _activated(entry, activated) or what
+    if entry.kind is Kind.READING:
+        what = _read(entry) or what
     return structs.replace(_line(entry, 0, None, names((), english()), False), what=what, mark="", at=entry.logged_at)
 
 
@@ -116,6 +120,14 @@ def _activated(entry: Entry, activated: Sequence[PolicyActivated]) -> str:
     before = next((bundle.files for bundle in activated if bundle.number == body.number - 1), None)
     text = f"policy bundle {body.number} is in force from here on, digest {body.digest[:16]}"
     return f"{text}: {policy_digest.changes(before, body.files)}"
+
+
+def _read(entry: Entry) -> str:
+    """Return who opens what; "" where it cannot be read."""
+    try:
+        return str(reading.parse(entry.value))
+    except Malformed:
+        return ""
 
 
 def _body(entry: Entry, key: bytes | None) -> Body:

@@ -18,6 +18,7 @@ from referral.proof.history.case import Read, unseal
 from referral.proof.verify.clocks import Clocks
 from referral.proof.verify.completeness import Completeness
 from referral.proof.verify.policies import Bundles
+from referral.proof.verify.readings import Readings
 from referral.proof.verify.reexecute import Reexecution
 from referral.proof.verify.report import Report, Weight, finding
 from referral.proof.verify.signatures import Signatures
@@ -51,6 +52,7 @@ class Verification:
         self._completeness = Completeness(report=self.report, judged=self._judged, pinned=intake)
         self._clocks = Clocks(report=self.report, seen=seen, size=size)
         self._bundles = Bundles(report=self.report, pinned=signers)
+        self._readings = Readings(report=self.report)
         self._judge: Judge | None = None
 
     def take(self, entry: Entry) -> None:
@@ -60,6 +62,7 @@ class Verification:
         self._clocks.take(entry, own=self._judged.own(entry))
         if entry.kind is Kind.KEYS and entry.value:
             self._bundles.trust(entry)
+        self._readings.take(entry)
         if entry.kind is Kind.POLICY and entry.value:
             self._bundles.take(entry)
 
@@ -72,6 +75,7 @@ class Verification:
         self._completeness.finish()
         self._clocks.finish()
         self.report.periods += self._bundles.periods()
+        self._readings.finish()
 
     def cases(self) -> Cases:
         """Return the facts that the second pass needs, after `taken`; other processes may receive them."""

@@ -39,6 +39,7 @@ LAYERS = {
     ),
     "record": (
         "META_DIFFERS",
+        "READ",
         "UNREADABLE",
         "FOREIGN",
         "SEAL",

@@ -27,8 +27,13 @@ class Holder(Struct, frozen=True):
     note: str
 
 
+AUDITOR_TOKEN_DAYS = 90
+"""Days until an auditor's token ends (ours): a copy that nobody misses opens cases for a quarter at most. The office asks for the next."""
+DAY_US = 24 * 60 * 60 * 1_000_000
+
+
 class Token(Struct, frozen=True):
-    """A token in a list. digest: hexadecimal. made_at, ended_at: µs UTC; ended_at is None while the token is valid."""
+    """A token in a list. digest: hexadecimal. made_at, ended_at: µs UTC; ended_at is None unless somebody ended the token."""
 
     digest: str
     holder: Holder
@@ -40,9 +45,10 @@ class TokenTable:
     """The tokens of one table.
 
     name: of the table, with its schema. holder, note, made, ended: names of its columns; note is empty where the table has none.
+    days: after which a token ends by itself; 0: never.
     """
 
-    def __init__(self, name: str, *, holder: str, note: str = "", made: str, ended: str) -> None:
+    def __init__(self, name: str, *, holder: str, note: str = "", made: str, ended: str, days: int = 0) -> None:
         # the names are constants of this file, never input
         columns, values = (f", {note}", ", :note") if note else ("", "")
         held = f"{holder} AS name, {note} AS note" if note else f"{holder} AS name, '' AS note"
@@ -57,7 +63,8 @@ class TokenTable:
         self._end = text(
             f"UPDATE {name} SET {ended} = :at WHERE {holder} = :holder AND {ended} IS NULL AND starts_with({digits}, :digits) RETURNING 1"  # noqa: S608
         )
-        self._holder = text(f"SELECT {held} FROM {name} WHERE hash = :hash AND {ended} IS NULL")  # noqa: S608
+        young = f" AND {made} > runtime.clock() - {days * DAY_US}" if days else ""
+        self._holder = text(f"SELECT {held} FROM {name} WHERE hash = :hash AND {ended} IS NULL{young}")  # noqa: S608
 
     async def add(self, tx: AsyncConnection, tokens: Mapping[str, str], note: str = "") -> None:
         """Store new tokens, by the names of their holders. A token that is stored already stays as it is."""
@@ -82,5 +89,5 @@ class TokenTable:
 
 
 AGENCIES = TokenTable("intake.agency_token", holder="agency", note="label", made="created_at", ended="revoked_at")
-AUDITORS = TokenTable("audit.reader", holder="name", made="made_at", ended="ended_at")
+AUDITORS = TokenTable("audit.reader", holder="name", made="made_at", ended="ended_at", days=AUDITOR_TOKEN_DAYS)
 OVERSIGHT = TokenTable("oversight.reader", holder="name", note="role", made="created_at", ended="ended_at")

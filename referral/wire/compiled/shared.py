@@ -11,7 +11,8 @@ CauseKind_V1 = {0: CauseKind.UNKNOWN, 2: CauseKind.RECORD, 4: CauseKind.DUE, 6: 
 CauseKind_BYTES = {CauseKind.UNKNOWN: b"\x00", CauseKind.RECORD: b"\x02", CauseKind.DUE: b"\x04", CauseKind.LOST: b"\x06"}
 EntryKind_V1 = {0: EntryKind.UNKNOWN, 2: EntryKind.EVENT, 4: EntryKind.DECISION, 6: EntryKind.DISCLOSURE, 8: EntryKind.ERASURE, 10: EntryKind.POLICY, 12: EntryKind.QUARANTINE, 14: EntryKind.KEYS, 16: EntryKind.SCHEMA, 18: EntryKind.UNREADABLE, 20: EntryKind.FOREIGN, 22: EntryKind.FORK, 24: EntryKind.GAP, 26: EntryKind.FIGURE}
 EntryKind_V2 = {0: EntryKind.UNKNOWN, 2: EntryKind.EVENT, 4: EntryKind.DECISION, 6: EntryKind.DISCLOSURE, 8: EntryKind.ERASURE, 10: EntryKind.POLICY, 12: EntryKind.QUARANTINE, 14: EntryKind.KEYS, 16: EntryKind.SCHEMA, 18: EntryKind.UNREADABLE, 20: EntryKind.FOREIGN, 22: EntryKind.FORK, 24: EntryKind.GAP, 26: EntryKind.FIGURE, 28: EntryKind.HEARTBEAT}
-EntryKind_BYTES = {EntryKind.UNKNOWN: b"\x00", EntryKind.EVENT: b"\x02", EntryKind.DECISION: b"\x04", EntryKind.DISCLOSURE: b"\x06", EntryKind.ERASURE: b"\x08", EntryKind.POLICY: b"\x0a", EntryKind.QUARANTINE: b"\x0c", EntryKind.KEYS: b"\x0e", EntryKind.SCHEMA: b"\x10", EntryKind.UNREADABLE: b"\x12", EntryKind.FOREIGN: b"\x14", EntryKind.FORK: b"\x16", EntryKind.GAP: b"\x18", EntryKind.FIGURE: b"\x1a", EntryKind.HEARTBEAT: b"\x1c"}
+EntryKind_V3 = {0: EntryKind.UNKNOWN, 2: EntryKind.EVENT, 4: EntryKind.DECISION, 6: EntryKind.DISCLOSURE, 8: EntryKind.ERASURE, 10: EntryKind.POLICY, 12: EntryKind.QUARANTINE, 14: EntryKind.KEYS, 16: EntryKind.SCHEMA, 18: EntryKind.UNREADABLE, 20: EntryKind.FOREIGN, 22: EntryKind.FORK, 24: EntryKind.GAP, 26: EntryKind.FIGURE, 28: EntryKind.HEARTBEAT, 30: EntryKind.READING}
+EntryKind_BYTES = {EntryKind.UNKNOWN: b"\x00", EntryKind.EVENT: b"\x02", EntryKind.DECISION: b"\x04", EntryKind.DISCLOSURE: b"\x06", EntryKind.ERASURE: b"\x08", EntryKind.POLICY: b"\x0a", EntryKind.QUARANTINE: b"\x0c", EntryKind.KEYS: b"\x0e", EntryKind.SCHEMA: b"\x10", EntryKind.UNREADABLE: b"\x12", EntryKind.FOREIGN: b"\x14", EntryKind.FORK: b"\x16", EntryKind.GAP: b"\x18", EntryKind.FIGURE: b"\x1a", EntryKind.HEARTBEAT: b"\x1c", EntryKind.READING: b"\x1e"}
 Scheme_V1 = {0: Scheme.UNKNOWN, 2: Scheme.HTTP, 4: Scheme.CLOUDEVENT}
 Scheme_BYTES = {Scheme.UNKNOWN: b"\x00", Scheme.HTTP: b"\x02", Scheme.CLOUDEVENT: b"\x04"}
 
@@ -266,8 +267,52 @@ def read_leaf_v2(d: bytes, i: int) -> tuple[Leaf, int]:
     return Leaf(kind=f_kind, logged_at=f_logged_at, topic=f_topic, partition=f_partition, offset=f_offset, kafka_time=f_kafka_time, sha256=f_sha256, rest=f_rest, event_id=f_event_id, type=f_type, fingerprint=f_fingerprint, case_id=f_case_id, case_seq=f_case_seq, cause_id=f_cause_id, recorded_at=f_recorded_at), i
 
 
+def read_leaf_v3(d: bytes, i: int) -> tuple[Leaf, int]:
+    """leaf.v3"""
+    f_kind = EntryKind_V3[d[i]]
+    i += 1
+    f_logged_at, i = avro.long(d, i)
+    f_topic = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    n = d[i]
+    if n > 0x7F:
+        f_partition, i = avro.int32(d, i)
+    else:
+        f_partition = (n >> 1) ^ -(n & 1)
+        i += 1
+    f_offset, i = avro.long(d, i)
+    f_kafka_time, i = avro.long(d, i)
+    f_sha256, i = avro.fixed(d, i, 32)
+    f_rest, i = avro.fixed(d, i, 32)
+    n = d[i]
+    i += 1
+    f_event_id = None
+    if n:
+        if n != 2:
+            avro.fail("union")
+        f_event_id = avro.ident(d[i : (i := i + 37)])
+    f_type = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_fingerprint, i = avro.long(d, i)
+    n = d[i]
+    i += 1
+    f_case_id = None
+    if n:
+        if n != 2:
+            avro.fail("union")
+        f_case_id = avro.ident(d[i : (i := i + 37)])
+    f_case_seq, i = avro.long(d, i)
+    n = d[i]
+    i += 1
+    f_cause_id = None
+    if n:
+        if n != 2:
+            avro.fail("union")
+        f_cause_id = avro.ident(d[i : (i := i + 37)])
+    f_recorded_at, i = avro.long(d, i)
+    return Leaf(kind=f_kind, logged_at=f_logged_at, topic=f_topic, partition=f_partition, offset=f_offset, kafka_time=f_kafka_time, sha256=f_sha256, rest=f_rest, event_id=f_event_id, type=f_type, fingerprint=f_fingerprint, case_id=f_case_id, case_seq=f_case_seq, cause_id=f_cause_id, recorded_at=f_recorded_at), i
+
+
 def write_leaf(x: Leaf) -> bytes:
-    """leaf.v2"""
+    """leaf.v3"""
     return b"".join((
         EntryKind_BYTES[x.kind],
         avro.LONGS[x.logged_at],

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import uvicorn
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -29,12 +30,20 @@ from referral.tlog.witness_policy import Accepted, Policy
 from services.audit import checkpoints, witnesses
 from services.audit.handle import Audit
 from services.audit.publisher import Publisher
+from services.audit.readings import Readings
 from tests.harness.audit_records import record, value
+from tests.harness.engines import beginning
 
 KEY = SignerKey("log.example/made-up", ED25519, bytes(32))
 MASTER = Keys(bytes(32))
 """Of audit and of whoever asks it for proofs."""
 KEYS = [SignerKey(f"witness-{n}.example", COSIGNATURE, bytes([n]) * 32) for n in (1, 2, 3)]
+
+
+OWNED = text(
+    "INSERT INTO audit.lease (unit, owner, lease_until, epoch, positions) VALUES ('all', :me, 'infinity', 1, '{}')"
+    " ON CONFLICT (unit) DO UPDATE SET owner = excluded.owner, lease_until = excluded.lease_until"
+)
 
 
 @asynccontextmanager
@@ -111,6 +120,20 @@ class Log:
         async with self.engine.connect() as tx:
             found = await checkpoints.cosigned(tx)
         return witness_policy.accept(self.policy, note.parse(found.cosigned)) if found and found.cosigned else None
+
+
+@asynccontextmanager
+async def recording(settings: Settings, engine: AsyncEngine) -> AsyncIterator[Readings]:
+    """Audit as the owner of this log, which records readings while the block runs."""
+    async with beginning(database.admin(settings)) as tx:
+        await tx.execute(OWNED, {"me": settings.instance})
+    readings = Readings(engine, settings, Audit(lambda _: None))
+    task = asyncio.create_task(readings.run())
+    try:
+        yield readings
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 @asynccontextmanager

@@ -208,7 +208,7 @@ NOTIFIER: tuple[Row, ...] = (
 """The notifier's door."""
 
 AUDIT: tuple[Row, ...] = (
-    _row("audit", "Auditor's pages", "GET /auditor\nGET /auditor/cases/{case_id:uuid}", DOOR, auditor="L"),
+    _row("audit", "Auditor's pages", "GET /auditor\nGET /auditor/readings\nGET /auditor/cases/{case_id:uuid}", DOOR, auditor="L"),
     _row(
         "audit-door",
         "Their signing in and language",

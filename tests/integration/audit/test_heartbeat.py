@@ -22,6 +22,7 @@ from services.audit.__main__ import TOPICS, alarm
 from services.audit.handle import Audit
 from services.audit.heartbeat import Heartbeats
 from services.audit.ingest import Says
+from tests.harness.line.audit_stack import OWNED
 from tests.harness.waiting import until
 from tests.unit.audit.test_ingest import PARTITION, TOPIC
 
@@ -34,10 +35,7 @@ async def owned(settings: Settings) -> AsyncIterator[Heartbeats]:
     admin, engine = database.admin(settings), database.engine(settings, "audit")
     async with admin.begin() as tx:
         await tx.execute(
-            text(
-                "INSERT INTO audit.lease (unit, owner, lease_until, epoch, positions) VALUES ('all', :me, 'infinity', 1, '{}')"
-                " ON CONFLICT (unit) DO UPDATE SET owner = excluded.owner"
-            ),
+            OWNED,
             {"me": settings.instance},
         )
     made = Heartbeats(engine, settings, Audit(alarm, (Says(Kind.KEYS, b"whom to believe"),)), TOPICS)

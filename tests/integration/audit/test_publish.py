@@ -88,7 +88,7 @@ async def test_a_proof_tells_a_stranger_nothing_also_not_whether_an_id_that_can_
             ids = (await tx.execute(text("SELECT event_id FROM audit.entry ORDER BY idx"))).scalars().all()
         async with by_hand(bare) as tx:
             auditor = {"name": "committee", "hash": hashlib.sha256(b"auditor").digest()}
-            await tx.execute(text("INSERT INTO audit.reader (name, hash, made_at) VALUES (:name, :hash, 0)"), auditor)
+            await tx.execute(text("INSERT INTO audit.reader (name, hash, made_at) VALUES (:name, :hash, runtime.clock())"), auditor)
         strangers = ({}, {"Authorization": "Bearer x"}, {"Authorization": "Bearer \u00e9".encode("latin-1")}, shows(ids[1]))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(application(made.engine, MASTER)), base_url="http://log") as door:
             for headers in strangers:

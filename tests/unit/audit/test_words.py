@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from referral.proof.history import words as history
+from referral.proof.reading import How
 from referral.runtime import i18n
 from services.audit import pages
 
@@ -31,6 +32,7 @@ def test_every_text_has_a_page_and_every_page_its_texts() -> None:
     code = "".join(path.read_text("utf-8") for path in (*HERE.glob("templates/*.html"), HERE / "pages.py"))
     named = set(re.findall(r'["(]([a-z]+(?:\.[a-z]+)*)"', code))
     built = {f"mark.{mark}" for mark in ("verified", "unverified", "erased", "sealed", "bad")} | {"unreadable.erased", "unreadable.sealed"}
+    built |= {f"opened.{how}" for how in How}
     assert set(PAGES["en"].texts) - named - built == set()
     said = set(re.findall(r'say\("([^"]+)"[,)]', code))
     assert len(said) > 40 and sorted(said - set(PAGES["en"].texts)) == []

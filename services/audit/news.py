@@ -1,0 +1,48 @@
+"""Hear of changes in audit's database by notifications, with one connection for each listener."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from referral.runtime.pause import pause
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """One listener. driver: its connection, of asyncpg."""
+
+    event: asyncio.Event
+    driver: Any
+
+    @property
+    def alive(self) -> bool:
+        """Return whether the connection still listens."""
+        return not self.driver.is_closed()
+
+    def clear(self) -> None:
+        """Forget what was heard so far: the caller looks at the tables now."""
+        self.event.clear()
+
+    async def wait(self, seconds: float) -> None:
+        """Wait for a notification, or until the connection is lost, at most so many seconds: a listener may miss one."""
+        await pause(self.event, seconds)
+
+
+@asynccontextmanager
+async def listening(engine: AsyncEngine, channel: str) -> AsyncIterator[News]:
+    """Listen to a channel while the block runs."""
+    event = asyncio.Event()
+    async with engine.connect() as connection:
+        driver: Any = (await connection.get_raw_connection()).driver_connection
+        await driver.add_listener(channel, lambda *_: event.set())
+        driver.add_termination_listener(lambda *_: event.set())
+        try:
+            yield News(event, driver)
+        finally:
+            await connection.invalidate()  # it listens, so it must not return to the pool
