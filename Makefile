@@ -34,7 +34,7 @@ check: setup ## the quick checks: style, types, layers, generated files, unit te
 	$(BIN)/pytest -q -n 2 tests/unit
 
 test: check .venv/broker.aot ## every test but the long ones, as CI runs them: check, stories, integration, web, kills
-	$(BIN)/pytest -q -n 6 --dist loadgroup -m "not long" tests/stories tests/integration tests/interop tests/attacks/test_attacks.py tests/attacks/test_rewritten.py tests/web tests/faults
+	$(BIN)/pytest -q -n 6 --dist loadgroup -m "not long" tests/stories tests/integration tests/interop tests/attacks/test_attacks.py tests/attacks/test_rewritten.py tests/attacks/test_observer.py tests/web tests/faults
 
 faults: setup ## the long tests, and every process killed in turn under load; SEED=n repeats a run
 	REFERRAL_KILL_STEP=1 $(BIN)/pytest -q $(STRUCK)
@@ -47,6 +47,7 @@ interop: setup ## let programs of other people read what we write: Go, TypeScrip
 attacks: setup ## attack the line in every known way; display what is noticed, and by whom
 	$(BIN)/python -m tests.attacks
 	$(BIN)/python -m tests.attacks.figures
+	$(BIN)/python -m tests.attacks.observer
 	$(BIN)/pytest -q -n 2 tests/attacks
 
 bench: setup ## measure and display the figures; JSON=file writes them down

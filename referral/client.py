@@ -135,10 +135,11 @@ class Client:
         """Return the state of a referral that you published."""
         return self._get(f"/v1/referrals/{_part(referral_id)}")
 
-    def proof(self, referral_id: str, *, wait: float = 60) -> bytes:
+    def proof(self, referral_id: str, *, wait: float = 360) -> bytes:
         """Return the proof that a referral that you published is in the log: a C2SP `.tlog-proof`. Keep it with the receipt.
 
-        `referral receipt` checks both offline. wait: longest wait, in seconds, for log and witnesses; a few are enough.
+        `referral receipt` checks both offline. wait: longest wait, in seconds. The log is signed every five minutes, so that nobody
+        can tell from it when you referred a child.
         Raises Problem (not-logged-yet after that wait), Away.
         """
         for left in range(int(wait), -1, -1):

@@ -246,6 +246,7 @@ def bare(database: str, key_files: tuple[Path, Path], intake_files: tuple[Path, 
         policy_keys=policies.key_files(intake_files[1].parent),
         instance="test",
         drill_clock=True,
+        log_beat_s=0,
     )
 
 
@@ -272,6 +273,7 @@ async def settings(
         topic_prefix=servers.prefix(),
         drill_clock=True,
         tls=identities / "keeper",
+        log_beat_s=0,
     )
     await clients.create_topics(made)
     yield made

@@ -28,6 +28,7 @@ class StackConfig:
     witnesses: number of the log's witnesses; a majority must cosign.
     spare: services that may fail to start while the rest runs.
     handset: start the stand-in for telephones; without it the notifier knocks by e-mail alone.
+    log_beat_s: seconds between two checkpoints of the log; 0: one for each batch, so that a receipt is proven at once.
     """
 
     data: Path = default_data()  # noqa: RUF009 (the environment's folder does not change while we run)
@@ -46,6 +47,7 @@ class StackConfig:
     witnesses: int = 0
     spare: tuple[str, ...] = ()
     handset: bool = False
+    log_beat_s: int = 0
 
     def names(self) -> tuple[tuple[str, str], ...]:
         """Return (name, service) of every service instance: intake-1, intake-2, routing-1 …"""
@@ -126,6 +128,7 @@ def environment(config: StackConfig, at: Addresses, service: str | None = None) 
         variables["REFERRAL_INTAKE_KEY_FILE"] = str(at.intake_key)
     if service == "audit":
         variables["REFERRAL_LOG_KEY_FILE"] = str(at.log_key)
+        variables["REFERRAL_LOG_BEAT_S"] = str(config.log_beat_s)
     if service is None:
         variables |= {"REFERRAL_URL": at.inbox, "REFERRAL_CA": str(at.ca)}
         variables["REFERRAL_POLICY_KEYS"] = os.pathsep.join(map(str, at.policy_keys))

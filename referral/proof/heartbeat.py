@@ -11,6 +11,8 @@ EVERY_S = 60
 """Seconds between two heartbeats (ours): 525,600 a year, some 300 bytes each beside the tree; an alarm needs no finer resolution."""
 STILL_S = 5 * EVERY_S
 """Five heartbeats (ours): a log without a newer one for so long has stopped. One may be late while audit or its database restarts."""
+FRESH_S = 2 * STILL_S
+"""Seconds within which witnesses must have signed (ours): two beats of the log, which are five minutes each. One may be late."""
 
 
 class Heartbeat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -19,11 +21,13 @@ class Heartbeat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ends: topic → the end offset of each partition, as the broker reported it; null: the broker did not answer.
     unread: `topic/partition` → the offset that audit reads next, where that is below the end.
     drill: the operators of this stack may move its clock, so its times prove nothing.
+    salt: random hexadecimal digits; without them a stranger could guess the ends, and try each guess against the public hash of the leaf.
     """
 
     ends: dict[str, list[int]] | None
     unread: dict[str, int]
     drill: bool
+    salt: str = ""
 
     def encode(self) -> bytes:
         return json.encode(self, order="sorted")

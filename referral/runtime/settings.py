@@ -19,6 +19,8 @@ LINE = ("intake", "routing", "notifier", "audit")
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 """Hosts that a browser reaches without a network, so that plain http reveals nothing."""
 SERVICES = (*LINE, "oversight")
+MOST_BEAT_S = 300
+"""Longest time between two checkpoints of the log (ours): a receipt promises to be logged within ten minutes, which is two of them."""
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -29,6 +31,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     database_passwords: folder with such a file for each role; for the commands of an administrator.
     intake_key_file: intake's signing key; no other service has it.
     log_key_file: audit's signing key.
+    log_beat_s: seconds between two checkpoints of the log; 0: one for each batch, which tells strangers when something happens.
     witness_policy: file that names the log's witnesses, intake's public key and the signers of the policy.
     policy_keys: the secret keys of a local stack's two signers; no other stack has them in one place.
     audit_url: base URL of audit's HTTP.
@@ -50,6 +53,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     ingress_key_file: Path | None = None
     intake_key_file: Path | None = None
     log_key_file: Path | None = None
+    log_beat_s: int = MOST_BEAT_S
     witness_policy: Path | None = None
     policy_keys: tuple[Path, ...] = ()
     audit_url: str = "http://localhost:8084"
@@ -126,6 +130,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         ingress_key_file=file("REFERRAL_INGRESS_KEY_FILE"),
         intake_key_file=file("REFERRAL_INTAKE_KEY_FILE"),
         log_key_file=file("REFERRAL_LOG_KEY_FILE"),
+        log_beat_s=_beat(environment.get("REFERRAL_LOG_BEAT_S", "")),
         witness_policy=file("REFERRAL_WITNESS_POLICY"),
         policy_keys=tuple(map(Path, filter(None, environment.get("REFERRAL_POLICY_KEYS", "").split(os.pathsep)))),
         audit_url=environment.get("REFERRAL_AUDIT_URL", "http://localhost:8084"),
@@ -147,3 +152,12 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         schemas=Path(environment.get("REFERRAL_SCHEMAS", CHECKOUT / "schemas" / "avro")),
         policy=Path(environment.get("REFERRAL_POLICY", CHECKOUT / "policy")),
     )
+
+
+def _beat(given: str) -> int:
+    """Return the seconds between two checkpoints. Rejected: they are no number, or too many for the promise of a receipt."""
+    if not given:
+        return MOST_BEAT_S
+    if not given.isascii() or not given.isdigit() or int(given) > MOST_BEAT_S:
+        raise Rejected("malformed", "REFERRAL_LOG_BEAT_S", f"write whole seconds, at most {MOST_BEAT_S}; 0 only for exercises")
+    return int(given)

@@ -65,8 +65,8 @@ async def main(settings: Settings) -> None:
     shown = pages.made(doors, held, policy, erasure_tag.needed_keys(settings), drill=settings.drill_clock, secure=secure)
     app = application(doors, held, shown.routes())
     async with witnesses.client(settings.tls) as client:
-        publisher = Publisher(engine, key, policy, settings.instance, client, not_ready)
         audit = Audit(alarm, [*self_entries.schemas(schema.load(settings.schemas)), self_entries.keys(policy_file)], not_ready)
+        publisher = Publisher(engine, key, policy, settings.instance, client, audit, settings.log_beat_s)
         heartbeats, readings = Heartbeats(engine, settings, audit, TOPICS), Readings(engine, settings, audit)
         try:
             await publisher.check()

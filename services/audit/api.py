@@ -57,8 +57,10 @@ def application(engine: AsyncEngine, keys: Keys, more: Sequence[BaseRoute] = ())
                     hint = "entries are for auditors: Authorization: Bearer, then a token of `referral audit token`"
                     return problem(401, "no-token", hint, {"www-authenticate": 'Bearer realm="entries of the audit log"'})
                 data = await checkpoints.bundle(tx, wanted)
-            else:
+            elif wanted.leaves[1] <= await checkpoints.signed(tx):  # what is above it would tell when something happens, and how much
                 data = (await checkpoints.fetch(tx, [wanted])).get(wanted)
+            else:
+                data = None
         if data is None:
             return problem(404, "no-such-tile", "the log is not that large yet")
         return Response(data, media_type="application/octet-stream", headers=PRIVATE if wanted.level == ENTRIES else FOR_EVER)

@@ -19,6 +19,7 @@ HEAD = text(
     "SELECT head.size, head.root, last.size AS signed, last.root AS signed_root FROM audit.head"
     " LEFT JOIN LATERAL (SELECT size, root FROM audit.checkpoint ORDER BY size DESC LIMIT 1) AS last ON true"
 )
+SIGNED = text("SELECT coalesce(max(size), 0) FROM audit.checkpoint")
 OWNER = text("SELECT owner FROM audit.lease WHERE unit = 'all'")
 INSERT = text("INSERT INTO audit.checkpoint (size, root, note, at) VALUES (:size, :root, :note, :at) ON CONFLICT (size) DO NOTHING")
 OF_SIZE = text("SELECT size, root, note, at, collected, cosigned FROM audit.checkpoint WHERE size = :size")
@@ -82,6 +83,11 @@ async def carried(tx: AsyncConnection, head: Head) -> None:
         merkle.check_consistency(head.signed, head.size, proof, head.signed_root, head.root)
     elif merkle.root(await _nodes(tx, [(0, head.size)] if head.size else [], head.size), head.size) != head.root:
         raise Unproven("tiles", "they do not make the committed root")
+
+
+async def signed(tx: AsyncConnection) -> int:
+    """Return the size of the largest signed checkpoint."""
+    return int((await tx.execute(SIGNED)).scalar_one())
 
 
 async def owner(tx: AsyncConnection) -> str | None:

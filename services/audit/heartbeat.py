@@ -1,11 +1,12 @@
 """Append a heartbeat each minute: audit is alive, and the topics reach this far. So a stalled log is visible.
 
-A heartbeat makes a new head, which is signed, cosigned and published like any other: so witnesses confirm each minute that the log is live.
+The next beat of the log (beat.py) signs it like any other entry: so witnesses confirm that the log is live.
 """
 
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -82,7 +83,7 @@ class Heartbeats:
             await clock.check(tx, self._settings)
             now = await clock.now(tx)
             if not await _young(tx, now):
-                heartbeat = told(ends, positions, drill=self._settings.drill_clock)
+                heartbeat = told(ends, positions, drill=self._settings.drill_clock, salt=secrets.token_hex(16))
                 await self._audit.append(tx, now, (), (Says(Kind.HEARTBEAT, heartbeat.encode()),))
             return True
 
@@ -107,16 +108,16 @@ class Heartbeats:
             await clients.halt(reader)
 
 
-def told(ends: Mapping[Place, int] | None, positions: Mapping[Place, Position], *, drill: bool) -> Heartbeat:
-    """Return the content of a heartbeat. positions: audit's next offsets; none for a partition that it has not begun."""
+def told(ends: Mapping[Place, int] | None, positions: Mapping[Place, Position], *, drill: bool, salt: str) -> Heartbeat:
+    """Return the content of a heartbeat. positions: audit's next offsets; none for a partition that it has not begun. salt: random."""
     if ends is None:
-        return Heartbeat(ends=None, unread={}, drill=drill)
+        return Heartbeat(ends=None, unread={}, drill=drill, salt=salt)
     by_topic: dict[str, list[int]] = {}
     for (topic, _), end in sorted(ends.items()):
         by_topic.setdefault(topic, []).append(end)
     read = {place: positions.get(place, (0, ""))[0] for place in ends}
     unread = {f"{topic}/{partition}": at for (topic, partition), at in sorted(read.items()) if at < ends[topic, partition]}
-    return Heartbeat(ends=by_topic, unread=unread, drill=drill)
+    return Heartbeat(ends=by_topic, unread=unread, drill=drill, salt=salt)
 
 
 async def _young(tx: AsyncConnection, now: int) -> bool:

@@ -1,17 +1,23 @@
-"""Sign the committed root, store the checkpoint, ask the witnesses, publish. In this order, so that a crash signs the same root again.
+"""Fill up the block, sign its root, store the checkpoint, ask the witnesses, publish: on each beat (beat.py), and no other root ever.
 
-Appending waits for none of these steps. The published checkpoint is the newest that a quorum has cosigned.
+The first three are one transaction, so a crash signs the same root again or none. Appending waits for no witness. The published
+checkpoint is the newest that a quorum has cosigned.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 
 import httpx
 from prometheus_client import Counter, Gauge
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from referral.errors import Malformed, ReadOnly, Unavailable, Unproven
+from referral.proof import cover
+from referral.proof.entry import Kind
+from referral.runtime.loop import lease
+from referral.runtime.loop.units import ALL
 from referral.runtime.observe import log, where
 from referral.runtime.postgres import clock, database
 from referral.tlog import merkle, note
@@ -19,12 +25,14 @@ from referral.tlog.checkpoint import Checkpoint
 from referral.tlog.note import Note
 from referral.tlog.note_keys import SignerKey
 from referral.tlog.witness_policy import Policy
-from services.audit import checkpoints, news
-from services.audit.checkpoints import Signed
+from services.audit import beat, checkpoints, news
+from services.audit.checkpoints import Head, Signed
+from services.audit.handle import Audit
+from services.audit.ingest import Says
 from services.audit.witnesses import Fork, Witness
 
-PACE_S = 0.2
-"""Seconds between two checkpoints (ours): a busy log signs five a second, a quiet one at once."""
+PACE_S = 0.5
+"""Seconds between two checkpoints of a log without a beat (ours): a busy one fills two blocks a second, a quiet one none."""
 AGAIN_S = 1.0
 """Seconds until witnesses that made no quorum are asked again, and until a lost database is retried (ours)."""
 IDLE_S = 5.0
@@ -44,13 +52,22 @@ REFUSED = Counter("referral_audit_witness_failures", "Checkpoints that a witness
 class Publisher:
     """Publisher of one log.
 
-    policy: its witnesses with their addresses. not_ready: reasons why audit is not ready, shared with the handler.
+    policy: its witnesses with their addresses. audit: the handler, which appends cover entries and has the reasons why audit is not ready.
+    beat_s: seconds between two checkpoints; 0: one as soon as anything is logged.
     """
 
     def __init__(
-        self, engine: AsyncEngine, key: SignerKey, policy: Policy, instance: str, client: httpx.AsyncClient, not_ready: dict[str, str]
+        self,
+        engine: AsyncEngine,
+        key: SignerKey,
+        policy: Policy,
+        instance: str,
+        client: httpx.AsyncClient,
+        audit: Audit,
+        beat_s: int,
     ) -> None:
-        self._engine, self._key, self._policy, self._me, self._not_ready = engine, key, policy, instance, not_ready
+        self._engine, self._key, self._policy, self._me = engine, key, policy, instance
+        self._audit, self._not_ready, self._beat_s = audit, audit.not_ready, beat_s
         self._witnesses = [Witness(party, client) for party in policy.witnesses if party.url]
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._claims: set[str] = set()
@@ -72,7 +89,8 @@ class Publisher:
     async def _patiently(self) -> Signed:
         while True:
             try:
-                return await self._sign()
+                async with self._engine.begin() as tx:
+                    return (await self._newest(tx))[0]
             except Exception as error:
                 if not database.away(error):
                     raise
@@ -82,7 +100,7 @@ class Publisher:
         """Publish until cancelled. ReadOnly: this log is a fork."""
         while True:
             try:
-                await self._listening()
+                await (self._beating() if self._beat_s else self._listening())
             except ReadOnly as error:
                 self._not_ready.setdefault("fork", str(error))
                 raise
@@ -92,7 +110,18 @@ class Publisher:
                 log().error("publisher", service="audit", reason="database away", kind=type(error).__name__, where=where(error))
                 await asyncio.sleep(AGAIN_S)
 
+    async def _beating(self) -> None:
+        """Publish on each beat. No notification is heard: the moment of a checkpoint must not follow from what is logged."""
+        while True:
+            async with self._engine.connect() as tx:
+                ours = await checkpoints.owner(tx) == self._me
+            done = not ours or await self.round()
+            async with self._engine.connect() as tx:
+                rest = beat.left(await clock.now(tx), self._beat_s)
+            await asyncio.sleep(min(rest, IDLE_S if done else AGAIN_S))
+
     async def _listening(self) -> None:
+        """Publish as soon as anything is logged."""
         async with news.listening(self._engine, "audit_head") as heard:
             while heard.alive:
                 heard.clear()
@@ -104,7 +133,7 @@ class Publisher:
         raise Unavailable("the database")
 
     async def round(self) -> bool:
-        """Sign the new root, and ask the witnesses that are free. Return whether the newest checkpoint is published."""
+        """Sign a new root if it is time, and ask the witnesses that are free. Return whether the newest checkpoint is published."""
         signed = await self._sign()
         self._free()
         if signed.cosigned is None:
@@ -118,26 +147,50 @@ class Publisher:
         return signed.cosigned is not None
 
     async def _sign(self) -> Signed:
-        """Return the newest checkpoint; sign the committed root, and no other, once."""
+        """Return the newest checkpoint; if it is time for another, fill up the block and sign its root."""
         async with self._engine.begin() as tx:
-            head = await checkpoints.head(tx)
-            if head.signed is not None and head.signed > head.size:
-                raise ReadOnly(f"this log has signed {head.signed} entries and holds {head.size}: its tables do not belong together")
-            checkpoint = Checkpoint(self._key.name, head.size, head.root)
-            if head.signed == head.size:
-                kept = await checkpoints.of_size(tx, head.size)
-            else:
-                try:
-                    await checkpoints.carried(tx, head)
-                except Malformed as error:
-                    raise ReadOnly(f"what would be signed for {head.size} entries is not what the log holds: {error}") from None
-                kept = await checkpoints.insert(tx, checkpoint, checkpoint.sign(self._key).encode(), await clock.now(tx))
-            if kept.root != head.root:
-                raise ReadOnly(f"another root was signed for {head.size} entries; one of the two histories is false")
-            if kept.cosigned is None and self._policy.satisfied(frozenset()):
-                await checkpoints.collect(tx, kept.size, kept.note, quorum=True)
-                kept = await checkpoints.of_size(tx, kept.size)
+            kept, head = await self._newest(tx)
+            if await self._due(tx, kept, head) and await lease.held(tx, self._me, ALL) is not None:
+                kept, head = await self._newest(tx)  # the lease is locked: nobody else appends from here on
+                if await self._due(tx, kept, head):
+                    kept = await self._seal(tx, kept, head)
         SIZE.labels("log").set(kept.size)
+        return kept
+
+    async def _due(self, tx: AsyncConnection, kept: Signed, head: Head) -> bool:
+        return beat.due(head.size, kept.size, kept.at, await clock.now(tx), self._beat_s)
+
+    async def _newest(self, tx: AsyncConnection) -> tuple[Signed, Head]:
+        """Return the newest checkpoint, at first that of the empty log, and the committed tree. ReadOnly: they do not belong together."""
+        head = await checkpoints.head(tx)
+        if head.signed is None:
+            return await self._insert(tx, 0, merkle.EMPTY), head
+        if head.signed > head.size:
+            raise ReadOnly(f"this log has signed {head.signed} entries and holds {head.size}: its tables do not belong together")
+        if head.signed == head.size and head.signed_root != head.root:
+            raise ReadOnly(f"another root was signed for {head.size} entries; one of the two histories is false")
+        return await checkpoints.of_size(tx, head.signed), head
+
+    async def _seal(self, tx: AsyncConnection, kept: Signed, head: Head) -> Signed:
+        """Append cover entries up to the end of a block, and sign its root. ReadOnly: the tables do not make the committed root."""
+        try:
+            await checkpoints.carried(tx, head)
+            now = await clock.now(tx)
+            await self._audit.append(tx, now, ())  # what audit says itself, if that is not logged yet
+            size = (await checkpoints.head(tx)).size
+            filling = [Says(Kind.COVER, os.urandom(cover.BYTES)) for _ in range(beat.cover(size, kept.size))]
+            await self._audit.append(tx, now, (), filling)
+        except Malformed as error:
+            raise ReadOnly(f"what would be signed for {head.size} entries is not what the log holds: {error}") from None
+        full = await checkpoints.head(tx)
+        return await self._insert(tx, full.size, full.root)
+
+    async def _insert(self, tx: AsyncConnection, size: int, root: bytes) -> Signed:
+        checkpoint = Checkpoint(self._key.name, size, root)
+        kept = await checkpoints.insert(tx, checkpoint, checkpoint.sign(self._key).encode(), await clock.now(tx))
+        if self._policy.satisfied(frozenset()):
+            await checkpoints.collect(tx, size, kept.note, quorum=True)
+            kept = await checkpoints.of_size(tx, size)
         return kept
 
     async def _quorum(self, signed: Signed) -> Signed:

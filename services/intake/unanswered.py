@@ -1,5 +1,5 @@
-"""Raise an alarm when a receipt has no effect after a minute: routing has not answered the referral, or the log does not prove it,
-whichever part failed."""
+"""Raise an alarm when a receipt has no effect in time: routing has not answered the referral after a minute, or the log does not prove it
+a minute after its beat, whichever part failed."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from sqlalchemy import text
 from referral.errors import Rejected, Unavailable
 from referral.runtime import observe
 from referral.runtime.postgres import database
+from referral.runtime.settings import MOST_BEAT_S
 from services.intake import audit_client
 from services.intake.context import IntakeContext
 
 EVERY = 10.0
 """Seconds between two checks (ours). Each check reads two columns of the tables; an index would slow down every receipt."""
 LATE_S = 60
-"""Seconds without an answer that raise the alarm (ours): routing and the log take one or two. A receipt promises ten times as long
-(PROMISE_S)."""
-LATE = Gauge("referral_promises_late", "Receipts that nobody has made true after a minute.", ["stage"])
+"""Seconds without an answer that raise the alarm (ours): routing takes one or two."""
+UNLOGGED_S = MOST_BEAT_S + 60
+"""Seconds without a proof that raise the alarm (ours): the log is signed on a beat. A receipt promises longer (PROMISE_S)."""
+LATE = Gauge("referral_promises_late", "Receipts that nobody has made true in time.", ["stage"])
 """Worry above 0, at once: `decided` is the number of referrals that routing has not answered; `logged` is 1 while the log does not prove
 the newest."""
 _UNANSWERED = text(
@@ -51,10 +53,9 @@ class ReceiptCheck:
 
     async def turn(self) -> None:
         """Check once, and set the metric."""
-        late = {"late": LATE_S * 1_000_000}
         async with self._door.begin() as tx:
-            unanswered = (await tx.execute(_UNANSWERED, late)).scalar_one()
-            newest = (await tx.execute(_NEWEST, late)).scalar_one_or_none()
+            unanswered = (await tx.execute(_UNANSWERED, {"late": LATE_S * 1_000_000})).scalar_one()
+            newest = (await tx.execute(_NEWEST, {"late": UNLOGGED_S * 1_000_000})).scalar_one_or_none()
         self._report("decided", unanswered)
         self._report("logged", 0 if newest is None or await self._logged(newest) else 1)
 
@@ -68,7 +69,7 @@ class ReceiptCheck:
     def _report(self, stage: str, count: int) -> None:
         """Set the metric, and log an error when the alarm begins."""
         if count and not self._late.get(stage):
-            hint = "receipts have no effect after a minute: check that routing and audit run; `referral doctor` names the receipts"
+            hint = "receipts have no effect in time: check that routing and audit run; `referral doctor` names the receipts"
             observe.log().error("promises late", service="intake", reason=stage, count=count, hint=hint)
         self._late[stage] = count
         LATE.labels(stage).set(count)

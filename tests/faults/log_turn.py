@@ -21,7 +21,7 @@ from referral.tlog import witness_policy
 from services.audit.handle import Audit
 from services.audit.publisher import Publisher
 from tests.harness.audit_records import record, value
-from tests.harness.line.audit_stack import KEY, KEYS
+from tests.harness.line.audit_stack import KEY, KEYS, OWNED
 
 
 async def turn(settings: Settings, first: int, count: int, urls: list[str]) -> None:
@@ -31,9 +31,11 @@ async def turn(settings: Settings, first: int, count: int, urls: list[str]) -> N
     told = [(f"w{n}", key.verifier, url) for n, (key, url) in enumerate(zip(KEYS, urls, strict=False), 1)]
     policy = witness_policy.parse(keyfiles.policy(KEY.verifier, told))
     async with httpx.AsyncClient(verify=False) as client:
+        audit = Audit(lambda _: None)
         async with engine.begin() as tx:
-            await Audit(lambda _: None).handle(tx, Batch(now=first, inputs=inputs, keys={}, owned=frozenset({"all"})))
-        published = await Publisher(engine, KEY, policy, "turn", client, {}).round()
+            await tx.execute(OWNED, {"me": "turn"})
+            await audit.handle(tx, Batch(now=first, inputs=inputs, keys={}, owned=frozenset({"all"})))
+        published = await Publisher(engine, KEY, policy, "turn", client, audit, 0).round()
     await engine.dispose()
     if not published:
         raise SystemExit(1)

@@ -31,6 +31,7 @@ def environment(settings: Settings, **more: object) -> dict[str, str]:
         "topic_prefix": settings.topic_prefix,
         "drill_clock": int(settings.drill_clock),
         "tls": settings.tls,
+        "log_beat_s": str(settings.log_beat_s),
     }
     return {**os.environ, **{f"REFERRAL_{name.upper()}": str(value) for name, value in (told | more).items() if value}}
 

@@ -25,7 +25,7 @@ DAY = 24 * 3600 * SECOND
 UNDECIDED = 7 * DAY
 """µs; the second person has had a week to decide (ours)."""
 UNLOGGED = 600 * SECOND
-"""µs; audit publishes within seconds, and a minute without a quorum raises its own alarm (ours)."""
+"""µs; audit publishes within five minutes, and a minute without a quorum raises its own alarm (ours)."""
 PROMISED = PROMISE_S * SECOND
 """µs; the promise in a receipt, for which `referral receipt` waits."""
 SOON = 14 * DAY

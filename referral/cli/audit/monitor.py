@@ -17,7 +17,7 @@ from referral.cli import console
 from referral.cli.audit.monitor_verdict import PATIENCE_S, MonitorRound, Unconnected, verdict
 from referral.domain.local_time import moment
 from referral.errors import Malformed, Rejected
-from referral.proof.heartbeat import STILL_S
+from referral.proof.heartbeat import FRESH_S
 from referral.tlog import merkle, note, split_view, tile_layout, tiles, witness_policy
 from referral.tlog.note_keys import VerifierKey
 from referral.tlog.split_view import View
@@ -49,7 +49,7 @@ def monitor_command(
     log: Url = "http://localhost:8084",
     every: Every = None,
     keep: Keep = None,
-    max_age: MaxAge = STILL_S / 60,
+    max_age: MaxAge = FRESH_S / 60,
     patience: Patience = PATIENCE_S,
     as_json: console.Json = False,
 ) -> int:
@@ -88,7 +88,7 @@ def monitor_command(
         time.sleep(every or min(AGAIN_S, max(0.0, patience - silent)))
 
 
-async def poll(policy: Policy, log: str, max_age: int = STILL_S) -> MonitorRound:
+async def poll(policy: Policy, log: str, max_age: int = FRESH_S) -> MonitorRound:
     """Query log and witnesses at once, and compare their answers.
 
     max_age: seconds within which a quorum must have seen the log; 0: any age.

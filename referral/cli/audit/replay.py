@@ -62,8 +62,8 @@ class Selection(Struct, frozen=True, kw_only=True):
 
     def leaf(self, index: int, said: Leaf) -> bool:
         """Return True if the leaf meets the part of the selection that a leaf can show."""
-        if said.kind is Kind.HEARTBEAT and self.type != Kind.HEARTBEAT.value:
-            return False  # one a minute: listed only on request
+        if said.kind in (Kind.HEARTBEAT, Kind.COVER) and self.type != said.kind.value:
+            return False  # one a minute, and thousands an hour: listed only on request
         types = OPEN_TYPES.get(said.kind, ("" if said.kind is Kind.SCHEMA else said.type,))
         kinds = {said.kind.value, *types, *(type_.partition(".")[0] for type_ in types)}
         inside = self.first <= index and (self.last is None or index <= self.last)

@@ -20,7 +20,7 @@ from referral.domain.local_time import moment
 from referral.errors import Malformed
 from referral.proof import archive
 from referral.proof.archive import Archive, Trusted
-from referral.proof.heartbeat import STILL_S
+from referral.proof.heartbeat import FRESH_S
 from referral.proof.verify.report import Report, Weight
 
 SHOWN = 20
@@ -42,7 +42,7 @@ MaxAge = Annotated[
     typer.Option(
         "--max-age",
         min=0,
-        help="Minutes within which a quorum of witnesses must have seen the log; of the running system 5. 0: a log of any age is judged.",
+        help="Minutes within which a quorum of witnesses must have seen the log; of the running system 10. 0: a log of any age is judged.",
     ),
 ]
 Jobs = Annotated[int, typer.Option("--jobs", min=0, help="Processes that decide again; by default one for each core when it is worth it.")]
@@ -69,7 +69,7 @@ def verify_command(
     """
     pinned, older = source.file(witnesses), source.file(since)
     with source.opened(export, key) as there:
-        age = seconds(STILL_S / 60 if max_age is None and there.live and vouched(there.archive, pinned) else max_age)
+        age = seconds(FRESH_S / 60 if max_age is None and there.live and vouched(there.archive, pinned) else max_age)
         now = int(time.time())  # noqa: TID251 - the auditor's own clock measures the age of a signature
         options = VerifyOptions(
             keys=there.keys(None), pinned=pinned, since=older, jobs=jobs or processes(there.archive), max_age=age, now=now

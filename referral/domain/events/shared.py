@@ -118,6 +118,7 @@ class EntryKind(StrEnum):
     FIGURE = "FIGURE"
     HEARTBEAT = "HEARTBEAT"
     READING = "READING"
+    COVER = "COVER"
 
 
 class Leaf(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):

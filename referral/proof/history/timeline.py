@@ -48,6 +48,7 @@ OWN = {
     Kind.SCHEMA: "by this schema bodies of type {type} are read",
     Kind.HEARTBEAT: "audit is alive",
     Kind.READING: "somebody opens cases of this log",
+    Kind.COVER: "nothing: it fills the log up, so that its size tells nothing",
     Kind.KEYS: "the log's key, its witnesses and their quorum, from here on",
     Kind.FIGURE: "a figure of oversight, or the end of its release",
     Kind.QUARANTINE: "a record that could not be understood is kept apart",

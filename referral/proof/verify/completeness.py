@@ -6,6 +6,7 @@ from msgspec import Struct, field
 
 from referral.domain.events import Quarantined
 from referral.errors import Malformed, NewerVersion
+from referral.proof import cover
 from referral.proof.entry import NOWHERE, OWN, OWNERS, SEQUENCED, Entry, Kind, digest, plain, sort
 from referral.proof.forgeries import SealVerdict
 from referral.proof.history.case import unseal
@@ -55,6 +56,9 @@ class Completeness(Struct, kw_only=True):
             self._named(entry)
         if entry.kind is Kind.ERASURE and not missing:
             self._signed(entry)
+        if entry.kind is Kind.COVER and not missing and not cover.fits(entry.value):
+            what = f"it is said to be cover, and has {len(entry.value)} bytes instead of {cover.BYTES}: something is hidden in it"
+            self._bad("BODY", entry, what)
         if entry.kind not in OWN and not missing:
             self._meta(entry)
             if entry.kind is Kind.QUARANTINE and entry.idx not in self.judged.forged:
@@ -164,6 +168,8 @@ class Completeness(Struct, kw_only=True):
             self._note("GAP_LOGGED", entry, "audit saw here that a sequence was missing")
         elif (entry.topic, entry.partition, entry.offset, entry.key, entry.headers) != ("", NOWHERE, NOWHERE, None, ()):
             self._bad("META_DIFFERS", entry, "audit itself says this, and yet it names a record")
+        elif entry.kind is Kind.COVER:
+            self.report.counts["cover entries"] += 1
 
     def _position(self, entry: Entry) -> None:
         """Check that the offsets of a partition rise. Kafka itself leaves holes between them, so holes prove nothing."""

@@ -45,6 +45,8 @@ OWNED = text(
     " ON CONFLICT (unit) DO UPDATE SET owner = excluded.owner, lease_until = excluded.lease_until"
 )
 
+RELEASED = text("UPDATE audit.lease SET owner = NULL, lease_until = '-infinity' WHERE owner = 'test'")
+
 
 @asynccontextmanager
 async def serving(app: ASGIApp) -> AsyncIterator[str]:
@@ -104,7 +106,8 @@ class Log:
     offset: int = 0
 
     def publisher(self) -> Publisher:
-        return Publisher(self.engine, KEY, self.policy, "test", self.client, self.not_ready)
+        """The publisher of a log without a beat: each round that finds something new fills up a block and signs it."""
+        return Publisher(self.engine, KEY, self.policy, "test", self.client, Audit(lambda _: None, (), self.not_ready), 0)
 
     async def append(self, count: int, make: Callable[[int], Input] | None = None) -> None:
         """One batch of records that continue one case."""
@@ -142,6 +145,10 @@ async def log(settings: Settings, urls: list[str]) -> AsyncIterator[Log]:
     engine = database.engine(settings, "audit")
     async with witnesses.client(settings.tls) as client:
         try:
+            async with engine.begin() as tx:
+                await tx.execute(OWNED, {"me": "test"})
             yield Log(engine, policy(urls), client)
+            async with engine.begin() as tx:
+                await tx.execute(RELEASED)
         finally:
             await engine.dispose()

@@ -27,7 +27,7 @@ from tests.harness.made_log import Log as Made
 from tests.integration.audit.test_fork import backup
 
 pytestmark = pytest.mark.servers
-OTHER = Made([f"other {n}".encode() for n in range(40)])
+OTHER = Made([f"other {n}".encode() for n in range(100)])
 """Another history, which this log's key could sign for somebody else."""
 
 
@@ -81,9 +81,9 @@ async def test_two_roots_of_one_size_need_no_proof_of_the_log(bare: Settings, tm
     async with honest(tmp_path, 1) as one, honest(tmp_path, 2) as two, log(bare, [one]) as made:
         await made.append(20)
         assert await made.publisher().round()
-        await shown_another(two, 20)
+        await shown_another(two, 96)
         looked = await monitor.poll(watching([one, two]), "http://127.0.0.1:9")
-        assert code(looked) == 1 and "20 entries have two roots" in looked.splits[0].why and "the log" in looked.away
+        assert code(looked) == 1 and "96 entries have two roots" in looked.splits[0].why and "the log" in looked.away
 
 
 async def test_a_log_that_was_set_back_does_not_hold_what_its_witnesses_show(bare: Settings, tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ async def test_heads_that_a_silent_log_does_not_lead_to_one_another_are_never_on
         looked = await monitor.poll(watching([one, two]), "http://127.0.0.1:9")
         exit_code, line = verdict(looked, 0, PATIENCE_S)
         assert exit_code == 3 and "one log" not in line.replace("heads of one log", "") and "GOOD" not in line
-        assert "has not shown that 21 entries (w1) continue 20 (w2): ConnectError" in line and "Nothing says" in line
+        assert "has not shown that 96 entries (w1) continue 20 (w2): ConnectError" in line and "Nothing says" in line
         exit_code, line = verdict(looked, PATIENCE_S, PATIENCE_S)
         assert exit_code == 1 and line.startswith("BAD: for 300 seconds the log has not shown") and "split view" in line
         monkeypatch.setattr(monitor, "AGAIN_S", 0.05)

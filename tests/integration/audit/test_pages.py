@@ -146,7 +146,7 @@ async def test_a_case_is_told_as_replay_tells_it_and_every_entry_has_its_mark(ba
             assert sentence(line, "01.01.2026", marked=False) in page
             assert line.why in page and all(passed in page for passed in line.passed)
         assert f"All entries of this case ({len(entries)}) are in the log" in page
-        assert f"The log has {len(door.log.entries)} entries." in page
+        assert "The log has 96 entries." in page
         assert page.count("verified") == len(entries) + 1, "each entry, and the word's meaning"
         assert f"referral audit replay copy --case {door.case_id}" in page
         assert "Nobody has read it." in page
@@ -223,7 +223,7 @@ async def test_search_by_case_and_time(bare: Settings) -> None:
 
 async def test_bundles_are_for_auditors_and_make_the_root(bare: Settings) -> None:
     async with opened(bare) as door:
-        size = len(door.log.entries)
+        size = 96
         path = tile_layout.at(tile_layout.ENTRIES, 0, size).path
         assert (await door.http.get(f"/{path}")).status_code == 401
         last = tile_layout.Tile(tile_layout.ENTRIES, 2**55 - 1).path

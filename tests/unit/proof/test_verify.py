@@ -12,11 +12,13 @@ from referral.domain.case import next_due, open_offers
 from referral.domain.decide import decide, facts_at
 from referral.domain.events import AnswerWithdrawn, CaseClosed, Instruction, OfferOpened, OfferReopened, Quarantined, Word
 from referral.domain.inputs import due_input, record_input
+from referral.proof import cover
 from referral.proof.entry import INTAKE, ROUTING, Entry, Kind, digest
 from referral.proof.history.case import unseal
 from referral.proof.verify.log import verify
 from referral.proof.verify.report import Report, Weight
 from referral.wire import codec, headers, intake_key, seal
+from services.audit.ingest import Says, ingest
 from services.routing import engine_failure
 from tests.harness.audit_log import MINUTE, POLICY, Log, asked, closed, erase, response, story
 from tests.harness.audit_log import named as log_keys
@@ -382,3 +384,11 @@ def test_an_answer_that_was_taken_back_is_decided_again(log: Log, minutes: int, 
     assert isinstance(said[0], OfferReopened)
     log.record(cause, list(said))
     assert [found.code for found in checked(log).findings] == codes
+
+
+def test_a_record_that_is_hidden_as_cover_is_bad() -> None:
+    log = Log()
+    log.entries += ingest([], log._known, [Says(Kind.COVER, bytes(cover.BYTES)), Says(Kind.COVER, b"a name and an address")]).entries
+    report = verify(log.entries, log.keys)
+    assert [(f.code, f.idx) for f in report.findings if f.weight is Weight.BAD] == [("BODY", len(log.entries) - 1)]
+    assert report.counts["cover entries"] == 2

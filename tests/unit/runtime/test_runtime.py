@@ -234,6 +234,10 @@ def test_the_environment_is_refused_with_the_name_of_what_is_wrong() -> None:
     made = settings.load({**good, "REFERRAL_TOPIC_PREFIX": "x.", "REFERRAL_DRILL_CLOCK": "yes"})
     assert made.topic("referral-intake") == "x.referral-intake" and made.plain("x.referral-intake") == "referral-intake"
     assert not made.drill_clock
+    assert made.log_beat_s == 300 and settings.load({**good, "REFERRAL_LOG_BEAT_S": "0"}).log_beat_s == 0
+    for wrong in ("301", "-1", "1.5", "often"):
+        with pytest.raises(Rejected, match="REFERRAL_LOG_BEAT_S"):
+            settings.load({**good, "REFERRAL_LOG_BEAT_S": wrong})
     assert "secret" not in repr(made)
 
 
