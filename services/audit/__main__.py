@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 from referral.errors import Malformed, ReadOnly, Rejected
 from referral.proof.entry import Entry
+from referral.runtime import authority
 from referral.runtime.keys import case_keys, erasure_tag
 from referral.runtime.observe import Health, log
 from referral.runtime.postgres import database
@@ -63,7 +64,7 @@ async def main(settings: Settings) -> None:
     held = case_keys.read(settings.master_key_file)
     secure = settings.is_secure(settings.public_url)
     shown = pages.made(doors, held, policy, erasure_tag.needed_keys(settings), drill=settings.drill_clock, secure=secure)
-    app = application(doors, held, shown.routes())
+    app = authority.checked("audit", application(doors, held, shown.routes()))
     async with witnesses.client(settings.tls) as client:
         audit = Audit(alarm, [*self_entries.schemas(schema.load(settings.schemas)), self_entries.keys(policy_file)], not_ready)
         publisher = Publisher(engine, key, policy, settings.instance, client, audit, settings.log_beat_s)

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from starlette.applications import Starlette
 
 from referral.errors import Rejected, Unavailable
-from referral.runtime import policy_feed, tls
+from referral.runtime import authority, policy_feed, tls
 from referral.runtime.keys import case_keys, erasure_tag
 from referral.runtime.postgres import database
 from referral.runtime.process import run, start
@@ -97,7 +97,7 @@ def application(
     public = private.public_key().public_bytes_raw() if private else None
     routes = [*api.routes(door, public), *person_routes.routes(door)]
     inbox = pages.made(door, lambda: in_force.policy, secure=secure, by_day=by_day, inbox_url=inbox_url)
-    return pages.application([*routes, *public_door.routes(inbox)], inbox)
+    return authority.checked("intake", pages.application([*routes, *public_door.routes(inbox)], inbox))
 
 
 async def main(settings: Settings) -> None:

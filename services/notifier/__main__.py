@@ -12,7 +12,7 @@ from referral.channels.gateway import Gateway
 from referral.channels.lane import Lane
 from referral.channels.voice import Voice, trunks
 from referral.errors import Rejected
-from referral.runtime import policy_feed
+from referral.runtime import authority, policy_feed
 from referral.runtime.keys import case_keys
 from referral.runtime.postgres import database
 from referral.runtime.process import run, start
@@ -95,7 +95,8 @@ async def main(settings: Settings) -> None:
     )
     rosters = RosterDoor(engine, keys, frozenset(lanes), drill=settings.drill_clock)
     told, signing = WhoWasTold(engine, keys), gateway.signing(os.environ)
-    app = door.made(Answers(engine, keys, figures), told, keys.callback("sms"), signing, rosters).application()
+    made = door.made(Answers(engine, keys, figures), told, keys.callback("sms"), signing, rosters)
+    app = authority.checked("notifier", made.application())
     try:
         await run(service(watch, hush), app=app, background=background, settings=settings)
     finally:

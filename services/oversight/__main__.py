@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 
 from starlette.applications import Starlette
 
-from referral.runtime import policy_feed
+from referral.runtime import authority, policy_feed
 from referral.runtime.kafka import clients
 from referral.runtime.keys import case_keys, erasure_tag
 from referral.runtime.observe import Health
@@ -45,7 +45,7 @@ async def main(settings: Settings) -> None:
         shown = routes.made(
             doors, builder.policy, measures.load(K), drill=settings.drill_clock, secure=settings.is_secure(settings.public_url)
         )
-        app, ended = Starlette(routes=shown.routes()), asyncio.Event()
+        app, ended = authority.checked("oversight", Starlette(routes=shown.routes())), asyncio.Event()
         await stand("oversight", settings, health, app, lambda: faust_worker.run(worker, ended), ended.set, [followed.run])
 
 

@@ -20,6 +20,7 @@ from referral.channels.handset import Handset
 from referral.channels.lane import Lane
 from referral.channels.voice import Voice, trunks
 from referral.errors import Rejected
+from referral.runtime import authority
 from referral.runtime.observe import Health
 from referral.runtime.process import stand, start
 from referral.runtime.settings import Settings
@@ -112,7 +113,8 @@ async def main(found: Settings) -> None:
         stack.push_async_callback(caller.close)
         ear = Ear(found.instance, own.key, time.monotonic, now)
         watchman = Watchman(found.instance, own, people, sources, caller, ear, health, figures, time.monotonic, now, name)
-        await stand("watchman", found, health, ear.application(), lambda: watchman.run(ended), ended.set, ())
+        app = authority.checked("watchman", ear.application())
+        await stand("watchman", found, health, app, lambda: watchman.run(ended), ended.set, ())
 
 
 if __name__ == "__main__":

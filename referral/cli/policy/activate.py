@@ -19,10 +19,11 @@ from referral.cli import console
 from referral.cli.policy import proposal
 from referral.cli.policy.calendar import run_out
 from referral.cli.policy.proposal import Proposal
+from referral.domain.authority import reading
 from referral.domain.policy import Policy, PolicyErrors, policy
 from referral.domain.policy.reading.signers import NEEDED
 from referral.errors import Rejected, Unavailable
-from referral.runtime import policy_feed, settings
+from referral.runtime import authority, policy_feed, settings
 from referral.runtime.policy_feed import Chain
 from referral.runtime.postgres import clock, database
 from referral.runtime.settings import Settings
@@ -121,7 +122,7 @@ async def propose(tx: AsyncConnection, found: Settings, files: Mapping[str, byte
         return None
     believed, at = proposal.chain(rows, policy_feed.trusted(found)), await clock.now(tx)
     new = policy.compile(files, _compiled(believed))
-    if short := (*run_out(new, at), *_unguided(new)):
+    if short := (*run_out(new, at), *_unguided(new), *_rights(files)):
         raise PolicyErrors(short)
     return proposal.proposed(believed, files, at if valid_from is None else valid_from)
 
@@ -146,7 +147,7 @@ async def _store(tx: AsyncConnection, found: Settings, made: Proposal) -> Activa
     if reason := believed.add(body):
         raise Rejected(reason, "FILE", REFUSED.get(reason, "make the proposal again with `referral policy propose`"))
     new = policy.compile(made.files, before)
-    if short := (*run_out(new, body.at), *_unguided(new)):
+    if short := (*run_out(new, body.at), *_unguided(new), *_rights(made.files)):
         raise PolicyErrors(short)
     await tx.execute(STORE, policy_feed.columns(body))
     return Activated(number=made.number, digest=made.digest, new=True, confirmed=False, signed_by=believed.signed_by(made.number))
@@ -180,7 +181,7 @@ def check(files: Mapping[str, bytes]) -> tuple[Policy | None, tuple[str, ...]]:
         compiled = policy.compile(files)
     except PolicyErrors as error:
         return None, error.errors
-    short = _unguided(compiled)
+    short = (*_unguided(compiled), *_rights(files))
     return (None, short) if short else (compiled, ())
 
 
@@ -189,6 +190,20 @@ def _unguided(found: Policy) -> tuple[str, ...]:
     if found.guidance:
         return ()
     return ("guidance/:0:0: no text is here; each step needs guidance: add guidance/<code>.<language>.md, and guidance/sources.yaml",)
+
+
+def _rights(files: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Return the errors of a table of rights that is missing, is wrong, or is not the one that this program has: the log would say
+    that other rights hold. A bundle that was stored before there was a table is still read without it."""
+    if policy.RIGHTS not in files:
+        return (f"{policy.RIGHTS}:0:0: the file is missing; copy the one of this version: it says who may do what",)
+    try:
+        found = reading.read(files[policy.RIGHTS])
+    except PolicyErrors as wrong:
+        return wrong.errors
+    if found == authority.declared():
+        return ()
+    return (f"{policy.RIGHTS}:0:0: it declares other rights than this program has; rights change with the program: copy its file",)
 
 
 def activate_command(source: Source = None, as_json: console.Json = False) -> int:

@@ -1,7 +1,7 @@
 """Generate the pages of docs/reference that follow from the policy: `python -m referral.cli.policy.reference [--check]`.
 
-It writes a page and a picture for each procedure, a page of the guidance, and the JSON Schema for editors. They are in the repository, so
-that an expert can read and sign them.
+It writes a page and a picture for each procedure, a page of the guidance, the page of rights, and the JSON Schema for editors. They are in
+the repository, so that an expert can read and sign them.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ import json
 import sys
 from collections.abc import Mapping
 
-from referral.cli.policy import guidance_page
+from referral.cli.policy import authority_page, guidance_page
 from referral.cli.policy.picture import picture
 from referral.cli.policy.sheet import Rows, Sheet, sheet
+from referral.domain.authority import reading
 from referral.domain.policy import Policy, PolicyErrors, compile
+from referral.domain.policy.policy import RIGHTS
 from referral.domain.policy.reading.json_schema import schema
 from referral.runtime.settings import CHECKOUT
 from referral.wire import policy_digest
@@ -95,7 +97,8 @@ def main(arguments: list[str]) -> int:
     Return 0 if every page matches the policy; 1 if not, or if the policy has errors (stderr names the remedy).
     """
     try:
-        files = render(compile(policy_digest.read(CHECKOUT / "policy")))
+        read = policy_digest.read(CHECKOUT / "policy")
+        files = render(compile(read)) | {authority_page.PAGE: authority_page.page(reading.read(read[RIGHTS]))}
     except PolicyErrors as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -22,6 +22,8 @@ ENGINE: int = 3
 """Behaviour version of decide(): increased when the same case, input, facts and policy yield other events."""
 
 
+RIGHTS = "authority.yaml"
+"""Who may do what at the doors, in every bundle for whoever reads the log. Programs have the table of their own version."""
 Order = tuple[tuple[Service, str], ...]
 """Services in the order in which they are asked, each with the role it is asked for."""
 
@@ -30,7 +32,7 @@ Order = tuple[tuple[Service, str], ...]
 class Policy:
     """The whole policy.
 
-    directory: SHA-256 over all files but procedures and guidance, which decides nothing, hex.
+    directory: SHA-256 over all files but procedures, guidance and the table of rights, which decide no way of a case, hex.
     pinned: every procedure that was ever in force, by digest.
     guidance: code → language → text; empty in a bundle from before there was guidance.
     signers: name → key of those who sign the bundles that follow; empty: this bundle does not change them.
@@ -148,7 +150,7 @@ def compile(files: Mapping[str, bytes], before: Policy | None = None) -> Policy:
     known = {pathway.digest: pathway for pathway in pathways}
     digest = hashlib.sha256()
     for path in sorted(files):
-        if not path.startswith(("pathways/", FOLDER)):
+        if not path.startswith(("pathways/", FOLDER, RIGHTS)):
             digest.update(path.encode() + b"\0" + hashlib.sha256(files[path]).digest())
     return Policy(
         current=pathways,

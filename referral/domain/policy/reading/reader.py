@@ -132,6 +132,10 @@ class Node:
         """Return True when the value is present."""
         return self.node is not None
 
+    def has(self, name: str) -> bool:
+        """Return True for a mapping with this key."""
+        return isinstance(self.node, yaml.MappingNode) and any(str(key.value) == name for key, _ in self.node.value)
+
     def is_list(self) -> bool:
         return isinstance(self.node, yaml.SequenceNode)
 

@@ -1,0 +1,45 @@
+"""A policy whose table of rights is missing, or is not the one that this program has, is not put into force."""
+
+from __future__ import annotations
+
+import pytest
+
+from referral.cli.policy import activate
+from referral.domain.policy import compile
+from referral.domain.policy.policy import RIGHTS
+from referral.runtime.settings import CHECKOUT
+from referral.wire import policy_digest
+
+FILES = policy_digest.read(CHECKOUT / "policy")
+WITHOUT = {path: data for path, data in FILES.items() if path != RIGHTS}
+ROW = b"is: [live], in: [standing], then: allow with record"
+
+
+def test_the_shipped_table_is_taken() -> None:
+    found, errors = activate.check(FILES)
+    assert found is not None and errors == ()
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        (WITHOUT, "the file is missing"),
+        ({**FILES, RIGHTS: FILES[RIGHTS].replace(ROW, ROW.replace(b" with record", b""), 1)}, "other rights than this program has"),
+        ({**FILES, RIGHTS: FILES[RIGHTS].replace(b"then: allow", b"then: alow", 1)}, "a decision is `allow`"),
+    ],
+    ids=["missing", "other", "wrong"],
+)
+def test_any_other_is_refused(files: dict[str, bytes], says: str) -> None:
+    found, errors = activate.check(files)
+    assert found is None
+    assert any(error.startswith(f"{RIGHTS}:") and says in error for error in errors), errors
+
+
+def test_words_and_comments_of_the_file_may_differ() -> None:
+    found, _ = activate.check({**FILES, RIGHTS: FILES[RIGHTS] + b"# signed\n"})
+    assert found is not None
+
+
+def test_the_table_decides_no_way_of_a_case() -> None:
+    assert compile(WITHOUT).directory == compile(FILES).directory
+    assert policy_digest.digest(WITHOUT) != policy_digest.digest(FILES)
