@@ -23,6 +23,7 @@ def environment(settings: Settings, **more: object) -> dict[str, str]:
     told = {
         "kafka": settings.kafka,
         "database": settings.database,
+        "database_passwords": settings.database_passwords,
         "master_key_file": settings.master_key_file,
         "ingress_key_file": settings.ingress_key_file,
         "intake_key_file": settings.intake_key_file,
