@@ -57,7 +57,7 @@ def issuing(root: Signer, key: EllipticCurvePublicKey, plane: Plane, name: str, 
     Its name constraints hold it to the plane: to the organization in subjects and to the host part of URIs, and agencies and operators to
     no host of the network. They are not critical, because Go refuses a critical constraint on subjects; OpenSSL, Go and Java obey both
     kinds. "No host" is a permitted name and address that nobody has, `PLANE.invalid` (RFC 2606) and `NOWHERE`. RFC 5280 would exclude the
-    empty name and every address: the first ends a handshake of Java with an internal error, with the second Java refuses everybody.
+    empty name, which ends a handshake of Java with an internal error.
     """
     builder = _begun(_authority(name), key, serial, now, now + periods.ISSUING).issuer_name(root.certificate.subject)
     builder = _signs(builder, below=0).add_extension(_limits(plane), critical=False)
@@ -133,7 +133,7 @@ def _limits(plane: Plane) -> x509.NameConstraints:
     permitted: list[GeneralName] = [DirectoryName(organization), UniformResourceIdentifier(plane.word)]
     if plane.is_server:
         return x509.NameConstraints(permitted, None)
-    return x509.NameConstraints([*permitted, DNSName(f"{plane}.invalid"), IPAddress(NOWHERE)], None)
+    return x509.NameConstraints([*permitted, DNSName(leaf.nobody(plane)), IPAddress(NOWHERE)], None)
 
 
 def _usage(*, signs: bool) -> x509.KeyUsage:

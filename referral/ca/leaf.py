@@ -12,10 +12,11 @@ from cryptography.x509 import DNSName, GeneralName, IPAddress, UniformResourceId
 from cryptography.x509.oid import NameOID
 
 from referral.ca import names
-from referral.ca.names import Name
+from referral.ca.names import Name, Plane
 from referral.errors import Malformed, Rejected
 
 PEM = b"-----BEGIN"
+NOBODY = ".invalid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def of(certificate: x509.Certificate) -> Leaf:
 
 
 def split(entries: Sequence[GeneralName]) -> tuple[list[Name], tuple[str, ...]]:
-    """Return the holders and the hosts among alternative names. Malformed: an entry of any other kind."""
+    """Return the holders and the hosts among alternative names; `nobody` is no host. Malformed: an entry of any other kind."""
     named, hosts = [], []
     for entry in entries:
         if isinstance(entry, UniformResourceIdentifier):
@@ -83,15 +84,24 @@ def split(entries: Sequence[GeneralName]) -> tuple[list[Name], tuple[str, ...]]:
             except Rejected as error:
                 raise Malformed("certificate", f"a URI in it is no holder's name: {error.hint}") from None
         elif isinstance(entry, DNSName | IPAddress):
-            hosts.append(str(entry.value))
+            hosts += [str(entry.value)] * (not str(entry.value).endswith(NOBODY))
         else:
             raise Malformed("certificate", "only a holder's URI, host names and addresses may be in it")
     return named, tuple(hosts)
 
 
 def joined(name: Name, hosts: Sequence[str]) -> x509.SubjectAlternativeName:
-    """Return the alternative names for a holder and its hosts. Rejected: a host that is none."""
-    return x509.SubjectAlternativeName([UniformResourceIdentifier(name.uri), *map(_host, hosts)])
+    """Return the alternative names for a holder and its hosts. Rejected: a host that is none.
+
+    An agency or operator also gets a host name that nobody has: without any, Java takes the common name for one and refuses it.
+    """
+    more = [] if name.plane.is_server else [DNSName(f"{name.name}.{nobody(name.plane)}")]
+    return x509.SubjectAlternativeName([UniformResourceIdentifier(name.uri), *more, *map(_host, hosts)])
+
+
+def nobody(plane: Plane) -> str:
+    """Return the domain, which nobody has (RFC 2606), of the only host names that a client's certificate may have."""
+    return f"{plane}{NOBODY}"
 
 
 def common(name: x509.Name) -> str:
