@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from referral.ca import authority, bundle, files, identity, keys, leaf, names, periods, renewal
 from referral.ca.authority import Place
 from referral.ca.names import Plane
-from referral.errors import Malformed, Rejected
+from referral.errors import Malformed, Rejected, Unproven
 from tests.harness.certificates import HOST, INTAKE, SCHOOL, made, today
 
 NOW = today()
@@ -126,6 +126,19 @@ def test_a_file_without_a_list_of_each_authority_is_refused(at: Place, intake: P
     short = bundle.joined([*whole.authorities, *whole.lists[:-1]])
     with pytest.raises(Malformed, match="no list"):
         identity.install(intake.with_name("new"), short, NOW)
+
+
+def test_what_the_trusted_root_has_not_signed_is_refused(at: Place, tmp_path: Path) -> None:
+    """A stranger's authorities have the same names as ours, and other keys."""
+    stranger = authority.place(tmp_path / "stranger")
+    authority.init(stranger, NOW)
+    ours, theirs = authority.trusted(at), authority.trusted(stranger)
+    for authorities, lists in (
+        (theirs.issuing, (ours.lists[0], *theirs.lists[1:])),
+        (ours.issuing, (*ours.lists[:2], theirs.lists[2], ours.lists[3])),
+    ):
+        with pytest.raises(Unproven):
+            bundle.read(bundle.joined([ours.root, *authorities, *lists]))
 
 
 def test_a_file_that_says_something_else_is_malformed_and_nothing_else(at: Place, tmp_path: Path) -> None:
