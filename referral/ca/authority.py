@@ -94,7 +94,9 @@ def sign(at: Place, request: bytes, name: Name, now: datetime) -> bytes:
         raise Rejected("another-holder", "REQUEST", f"the request is for another holder than {name}")
     with _changing(at):
         folder = _newest(at, name.plane)
-        made = issue.certificate(signer(folder), found.key, name, found.hosts, x509.random_serial_number(), now, _list_at(at, folder))
+        made = issue.certificate(
+            signer(folder), found.key, name, found.hosts, x509.random_serial_number(), now, _list_at(at.folder, folder.name)
+        )
         files.replace(folder / ISSUED / f"{leaf.number(made.serial_number)}.pem", bundle.joined([made]))
         _refreshed(at, now)
         whole = trusted(at)
@@ -222,8 +224,8 @@ def _begin(folder: Path, root: Signer, plane: Plane, now: datetime) -> None:
     shutil.rmtree(fresh, ignore_errors=True)
     (fresh / ISSUED).mkdir(FOLDER, parents=True)
     fresh.chmod(FOLDER)
-    key = keys.make()
-    made = Signer(issue.issuing(root, key.public_key(), plane, folder.name, x509.random_serial_number(), now), key)
+    key, list_at = keys.make(), _list_at(folder.parent, ROOT)
+    made = Signer(issue.issuing(root, key.public_key(), plane, folder.name, x509.random_serial_number(), now, list_at), key)
     files.replace(fresh / KEY, keys.pem(key), files.SECRET)
     files.replace(fresh / CERTIFICATE, bundle.joined([made.certificate]))
     _relist(fresh, made, (), now)
@@ -247,10 +249,10 @@ def _refreshed(at: Place, now: datetime) -> None:
             _relist(folder, signer(folder, _key_of(at, folder)), tuple(known), now)
 
 
-def _list_at(at: Place, folder: Path) -> str:
-    """Return the URL of an authority's list; empty: no certificate names one."""
+def _list_at(folder: Path, name: str) -> str:
+    """Return the URL of an authority's list; empty: no certificate names one. folder: of all authorities. name: for instance agencies-1."""
     try:
-        return f"{(at.folder / LISTS).read_text()}/{folder.name}/{LIST}"
+        return f"{(folder / LISTS).read_text()}/{name}/{LIST}"
     except FileNotFoundError:
         return ""
 

@@ -51,8 +51,10 @@ def root(key: EllipticCurvePrivateKey, name: str, serial: int, now: datetime) ->
     return builder.add_extension(_known(key.public_key()), critical=False).sign(key, SHA256())
 
 
-def issuing(root: Signer, key: EllipticCurvePublicKey, plane: Plane, name: str, serial: int, now: datetime) -> Certificate:
-    """Return the certificate of a plane's issuing authority. name: common name, for instance agencies-1.
+def issuing(
+    root: Signer, key: EllipticCurvePublicKey, plane: Plane, name: str, serial: int, now: datetime, list_at: str = ""
+) -> Certificate:
+    """Return the certificate of a plane's issuing authority. name: common name, for instance agencies-1. list_at: URL of the root's list.
 
     Its name constraints hold it to the plane: to the organization in subjects and to the host part of URIs, and agencies and operators to
     no host of the network. They are not critical, because Go refuses a critical constraint on subjects; OpenSSL, Go and Java obey both
@@ -63,7 +65,7 @@ def issuing(root: Signer, key: EllipticCurvePublicKey, plane: Plane, name: str, 
     builder = _signs(builder, below=0).add_extension(_limits(plane), critical=False)
     if not plane.is_server:
         builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
-    return _finished(builder, key, root)
+    return _finished(_listed(builder, list_at), key, root)
 
 
 def certificate(
@@ -84,10 +86,7 @@ def certificate(
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(_usage(signs=False), critical=True)
     builder = builder.add_extension(x509.ExtendedKeyUsage([*uses, ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
-    if list_at:
-        point = x509.DistributionPoint([UniformResourceIdentifier(list_at)], None, None, None)
-        builder = builder.add_extension(x509.CRLDistributionPoints([point]), critical=False)
-    return _finished(builder.add_extension(leaf.joined(name, hosts), critical=False), key, issuer)
+    return _finished(_listed(builder, list_at).add_extension(leaf.joined(name, hosts), critical=False), key, issuer)
 
 
 def revoked(serial: int, reason: ReasonFlags, now: datetime) -> RevokedCertificate:
@@ -122,6 +121,14 @@ def _signs(builder: x509.CertificateBuilder, below: int) -> x509.CertificateBuil
     """Add what an authority's certificate has. below: number of authorities that may stand between it and a holder."""
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=below), critical=True)
     return builder.add_extension(_usage(signs=True), critical=True)
+
+
+def _listed(builder: x509.CertificateBuilder, list_at: str) -> x509.CertificateBuilder:
+    """Name the URL of the issuer's list, for programs that look for it by themselves; none if it is empty."""
+    if not list_at:
+        return builder
+    point = x509.DistributionPoint([UniformResourceIdentifier(list_at)], None, None, None)
+    return builder.add_extension(x509.CRLDistributionPoints([point]), critical=False)
 
 
 def _finished(builder: x509.CertificateBuilder, key: EllipticCurvePublicKey, issuer: Signer) -> Certificate:

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from string import Template
 
+from referral.ca import identity
 from referral.local import data_folder as folders
 from referral.local import jars, ports
 from referral.local.child import Child, Recipe
@@ -40,9 +41,9 @@ def lock_file() -> Path:
     return folders.checkout() / "deploy" / "kafka" / "jars.lock"
 
 
-def render(template: str, *, port: int, controller: int, data: Path, identity: Path) -> str:
+def render(template: str, *, port: int, controller: int, data: Path, identity: Path, root: Path) -> str:
     """Return server.properties with ports and folders filled in; a backslash is doubled, because it is special in such a file."""
-    places = {name: str(path).replace("\\", "\\\\") for name, path in (("data", data), ("identity", identity))}
+    places = {name: str(path).replace("\\", "\\\\") for name, path in (("data", data), ("identity", identity), ("root", root))}
     return Template(template).substitute(port=port, controller=controller, **places)
 
 
@@ -130,9 +131,10 @@ class Kafka(Server):
     def _configure(self, command: tuple[str, ...], port: int, controller: int) -> Path:
         """Write server.properties and, the first time, format the data folder."""
         template = (folders.checkout() / "deploy" / "kafka" / "server.properties").read_text()
-        data, properties = self.folder / "data", self.folder / "server.properties"
+        data, properties, root = (self.folder / name for name in ("data", "server.properties", "root.pem"))
         try:
-            properties.write_text(render(template, port=port, controller=controller, data=data, identity=self.identity))
+            root.write_bytes(identity.roots(self.identity))
+            properties.write_text(render(template, port=port, controller=controller, data=data, identity=self.identity, root=root))
             if (self.folder / "formatted").exists():
                 return properties
             shutil.rmtree(data, ignore_errors=True)  # left by a first start that was killed

@@ -180,6 +180,9 @@ def _write(
         builder = builder.add_extension(alternative, critical=False)
     if by is not None:
         builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(by.key.public_key()), critical=False)
+        where = f"file://{place.parent}/authority/{leaf.common(by.certificate.subject)}/{authority.LIST}"
+        point = x509.DistributionPoint([x509.UniformResourceIdentifier(where)], None, None, None)
+        builder = builder.add_extension(x509.CRLDistributionPoints([point]), critical=False)
     signed = builder.sign(by.key if by else own, SHA256())
     place.mkdir()
     private = own.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
+from referral.ca.identity import roots
 from referral.local import data_folder, kafka, ports
 from referral.local.kafka import Kafka
 from referral.local.postgres import Postgres
@@ -128,8 +129,11 @@ def _docker_kafka(stack: contextlib.ExitStack, identity: Path) -> str:
     from testcontainers.core.waiting_utils import wait_for_logs
 
     port = ports.free(1)[0]
+    (identity / "root.pem").write_bytes(roots(identity))
     template = (data_folder.checkout() / "deploy" / "kafka" / "server.properties").read_text()
-    text = kafka.render(template, port=port, controller=9093, data=Path("/tmp/kafka"), identity=Path("/identity"))
+    text = kafka.render(
+        template, port=port, controller=9093, data=Path("/tmp/kafka"), identity=Path("/identity"), root=Path("/identity/root.pem")
+    )
     settings = dict(line.split("=", 1) for line in text.splitlines() if line and not line.startswith("#"))
     settings["listeners"] = "TLS://0.0.0.0:9092,CONTROLLER://127.0.0.1:9093"
     container = DockerContainer("apache/kafka:4.3.1").with_bind_ports(9092, port).with_volume_mapping(str(identity), "/identity")
