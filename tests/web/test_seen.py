@@ -91,7 +91,7 @@ def test_a_session_that_has_ended_says_nothing(world: World, over: str) -> None:
         world.offer(world.case("prizren"), POLICE, "police")
         rest(world, person)
         page = person.get("/signin").text
-        world.run(lambda tx: tx.execute(sql(over)))
+        world.by_hand(lambda tx: tx.execute(sql(over)))
         assert UNSEEN in page and UNSEEN not in person.get("/signin").text
         assert person.post("/seen", data=form(page)).status_code in (303, 403)
     assert answers(world) == []

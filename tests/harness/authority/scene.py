@@ -125,7 +125,7 @@ def scene(world: Intake) -> Scene:
     agencies = {one: DESKS.get(one) or next(free) for one in Relation}
     agencies[Relation.SENDER] = _sender(world)
     made = Scene(world, {}, agencies, {}, str(uuid.uuid4()))
-    world.run(lambda tx: _people(tx, made))
+    world.by_hand(lambda tx: _people(tx, made))
     for state in State:
         for plain in (True, False):
             made.cases[state, plain] = _case(made, state, plain)

@@ -31,10 +31,10 @@ async def confirmed(made: Stack) -> object:
     return await value(made, "SELECT max(number) FROM routing.policy WHERE confirmed IS NOT NULL")
 
 
-async def test_a_stack_of_before_signatures_keeps_its_policy(tmp_path_factory: pytest.TempPathFactory, kafka: str) -> None:
+async def test_a_stack_of_before_signatures_keeps_its_policy(tmp_path_factory: pytest.TempPathFactory, kafka: str, ca: Path) -> None:
     """Its keys are taken away, so that nobody believes the signatures that stand on its topic."""
     data, lines = tmp_path_factory.mktemp("stack"), list[str]()
-    config = StackConfig(data=data, kafka=kafka, prefix="before-signatures.", drill=True, services=("intake", "routing"))
+    config = StackConfig(data=data, kafka=kafka, ca=ca, prefix="before-signatures.", drill=True, services=("intake", "routing"))
     async with running(config) as made:
         await until(lambda: confirmed(made))
         await value(made, UNSIGNED)

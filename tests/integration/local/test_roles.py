@@ -57,7 +57,7 @@ async def own(tmp_path: Path) -> AsyncIterator[Settings]:
 def reached(settings: Settings, service: str) -> dict[str, list[str]]:
     """What a process reaches that has the environment of one service, as the supervisor makes it, and no other variable."""
     none = Path("/none")
-    at = Addresses("", settings.database, "", "", "", none, none, none, none, none, passwords=settings.database_passwords)
+    at = Addresses("", settings.database, "", "", "", *[none] * 7, passwords=settings.database_passwords)
     variables = environment(StackConfig(data=none), at, service)
     command = [sys.executable, "-m", "tests.harness.reached"]
     found = subprocess.run(command, env=variables, cwd=CHECKOUT, check=True, capture_output=True, text=True)
