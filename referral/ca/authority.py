@@ -235,9 +235,10 @@ def _begin(folder: Path, root: Signer, plane: Plane, now: datetime) -> None:
 def _relist(folder: Path, by: Signer, entries: Sequence[RevokedCertificate], now: datetime) -> None:
     """Sign the next list of an authority. Its number is that of the last one and 1."""
     path = folder / LIST
-    number = bundle.count(_list(folder)) + 1 if path.exists() else 1
+    before = _list(folder) if path.exists() else None
+    number, after = (1, None) if before is None else (bundle.count(before) + 1, before.last_update_utc)
     period = periods.ROOT_LIST if folder.name == ROOT else periods.LIST
-    files.replace(path, bundle.joined([issue.revocations(by, entries, number, now, period)]))
+    files.replace(path, bundle.joined([issue.revocations(by, entries, number, now, period, after)]))
 
 
 def _refreshed(at: Place, now: datetime) -> None:

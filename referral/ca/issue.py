@@ -96,11 +96,16 @@ def revoked(serial: int, reason: ReasonFlags, now: datetime) -> RevokedCertifica
 
 
 def revocations(
-    issuer: Signer, entries: Iterable[RevokedCertificate], count: int, now: datetime, period: timedelta
+    issuer: Signer, entries: Iterable[RevokedCertificate], count: int, now: datetime, period: timedelta, after: datetime | None = None
 ) -> CertificateRevocationList:
-    """Return the signed list of an authority's revoked certificates. count: number of the list, higher than that of every earlier one."""
+    """Return the signed list of an authority's revoked certificates. count: number of the list, higher than that of every earlier one.
+
+    after: begin of the list before, if there is one. Of two lists OpenSSL believes the one that begins later, and of two that begin in the
+    same second the one that it read first, so each begins at least a second after the one before.
+    """
+    begins = now - periods.SKEW if after is None else max(now - periods.SKEW, after + timedelta(seconds=1))
     builder = x509.CertificateRevocationListBuilder().issuer_name(issuer.certificate.subject)
-    builder = builder.last_update(now - periods.SKEW).next_update(now + period)
+    builder = builder.last_update(begins).next_update(now + period)
     for entry in entries:
         builder = builder.add_revoked_certificate(entry)
     builder = builder.add_extension(x509.CRLNumber(count), critical=False)

@@ -118,6 +118,7 @@ async def test_metrics_are_for_operators_and_services(mine: Path) -> None:
 
 
 async def test_a_revoked_certificate_is_refused_after_the_next_look_without_a_restart(mine: Path) -> None:
+    """The context keeps the list of before beside the new one, which may have been signed within the same second."""
     at, school = authority.place(trust.ca(mine)), trust.identity(mine, "agency/school-drita")
     async with listening(mine) as url:
         assert await got(mine, f"{url}/school", "agency/school-drita") == "welcome"

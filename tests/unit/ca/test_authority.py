@@ -274,3 +274,13 @@ def test_certificates_say_where_the_list_of_their_authority_is(tmp_path: Path) -
     assert made is not None
     points = made.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
     assert [name.value for point in points for name in point.full_name or ()] == ["file:///srv/authority/agencies-1/list.pem"]
+
+
+def test_of_two_lists_of_one_second_the_newer_begins_later(at: Place) -> None:
+    """OpenSSL compares the begins of two lists, in seconds, and keeps the first of two alike: a revocation would have no effect."""
+    folder = at.folder / "agencies-1"
+    begins = [authority.revocations(folder).last_update_utc]
+    for _ in range(3):
+        authority.relist(at, NOW)
+        begins.append(authority.revocations(folder).last_update_utc)
+    assert begins == sorted(set(begins))
