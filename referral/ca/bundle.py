@@ -22,7 +22,7 @@ LONGEST = 1 << 22
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What was handed out; `read` has verified that the root signed each issuing authority, and that each list is an authority's.
+    """Contents of a file handed out; `read` has verified that the root signed each issuing authority, and that each list is an authority's.
 
     leaf: the certificate of a service, an agency or an operator; None in a bundle that only brings authorities and lists.
     """

@@ -37,7 +37,7 @@ INITDB = (
 )
 """The file that `initdb` writes about access lets nobody in: ACCESS takes its place. C.UTF-8 sorts the same on every machine."""
 ACCESS = "local all all scram-sha-256\n"
-"""Who may log in: each role with its own password, through a socket in a folder that only its owner may enter. This build has no TLS."""
+"""Log-in rules: each role with its own password, through a socket in a folder that only its owner may enter. This build has no TLS."""
 ADMINISTRATOR = "postgres"
 FIXED = (
     "listen_addresses=",

@@ -23,7 +23,7 @@ class Kind(StrEnum):
 
 
 class Relation(StrEnum):
-    """How an agency, or one person of it, stands to a case. It may stand in several ways at once; AWAY come before all others."""
+    """Ways in which an agency, or a person of it, stands to a case. It may stand in several ways at once; AWAY come before all others."""
 
     SENDER = "sender"
     WITHDRAWN = "withdrawn"
@@ -62,7 +62,7 @@ class About(StrEnum):
 
 
 class Need(StrEnum):
-    """What an allowed act needs or causes besides."""
+    """Needs and consequences of an allowed act."""
 
     RECORD = "record"
     NOTICE = "notice"
@@ -89,7 +89,7 @@ def relations(kind: Kind) -> tuple[Relation, ...]:
 
 
 class Act(StrEnum):
-    """What is done. Each has rows in policy/authority.yaml, and each route of a door is one (`referral.runtime.authority`)."""
+    """Acts of all kinds. Each has rows in policy/authority.yaml, and each route of a door is one (`referral.runtime.authority`)."""
 
     # of a case, by agencies' systems and people
     REFER = "refer"

@@ -23,7 +23,7 @@ ENGINE: int = 3
 
 
 RIGHTS = "authority.yaml"
-"""Who may do what at the doors, in every bundle for whoever reads the log. Programs have the table of their own version."""
+"""File of who may do what at the doors, in every bundle for whoever reads the log. Programs have the table of their own version."""
 Order = tuple[tuple[Service, str], ...]
 """Services in the order in which they are asked, each with the role it is asked for."""
 

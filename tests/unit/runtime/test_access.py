@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from referral.runtime.kafka import access
+from referral.errors import Rejected
+from referral.runtime import settings
+from referral.runtime.kafka import access, clients
 from referral.runtime.kafka.access import Act, Pattern, Resource, Rule
 from referral.wire import topics
 from referral.wire.topics import AGENCY, Topic
@@ -100,3 +102,14 @@ def test_a_rule_is_said_in_words() -> None:
     assert str(Rule(TOPIC, "ingress.", Pattern.PREFIXED, "User:service.intake", Act.READ)) == "User:service.intake may READ TOPIC ingress.…"
     forbids = Rule(4, "kafka-cluster", Pattern.LITERAL, ANYBODY, 12, permission=2)
     assert str(forbids) == "User:somebody may not act 12 resource 4 kafka-cluster"
+
+
+async def test_the_clients_are_made_with_them(keeper: Path) -> None:
+    made = settings.load({"REFERRAL_KAFKA": "localhost:1", "REFERRAL_DATABASE": "x://", "REFERRAL_MASTER_KEY_FILE": "k"})
+    with pytest.raises(Rejected, match="REFERRAL_TLS"):
+        clients.consumer(made)
+    made = replace(made, tls=keeper)
+    reader, writer = clients.consumer(made), clients.producer(made)
+    told_to = (reader._enable_auto_commit, reader._auto_offset_reset, reader._isolation_level, reader._group_id)
+    assert told_to == (False, "none", "read_committed", None)
+    assert (writer._sender._acks, writer._txn_manager is not None, writer._txn_manager.transactional_id) == (-1, True, None)

@@ -60,17 +60,6 @@ def test_a_producer_has_no_dangerous_default(name: str, value: object) -> None:
     assert clients.PRODUCER[name] == value
 
 
-async def test_the_clients_are_made_with_them(keeper: Path) -> None:
-    told = {"REFERRAL_KAFKA": "localhost:1", "REFERRAL_DATABASE": "x://", "REFERRAL_MASTER_KEY_FILE": "k"}
-    with pytest.raises(Rejected, match="REFERRAL_TLS"):
-        clients.consumer(settings.load(told))
-    made = settings.load(told | {"REFERRAL_TLS": str(keeper)})
-    reader, writer = clients.consumer(made), clients.producer(made)
-    assert (reader._enable_auto_commit, reader._auto_offset_reset, reader._isolation_level) == (False, "none", "read_committed")
-    assert reader._group_id is None
-    assert (writer._sender._acks, writer._txn_manager is not None, writer._txn_manager.transactional_id) == (-1, True, None)
-
-
 @pytest.mark.parametrize(
     ("last", "seq", "digest", "verdict"),
     [
