@@ -97,7 +97,7 @@ FEATURES: dict[str, Feature] = {
     "longest pause": lambda shown: max((b[0] - a[0] for a, b in itertools.pairwise(shown)), default=0),
     **{f"jumps of {n}": jumps(n) for n in (2, 4, 6, 9, 11, 50, beat.BLOCK, beat.BLOCK + 1)},
 }
-"""What an observer may look at in a span of time; the observer takes the one that told most in the half year that is known to them."""
+"""Clues in a span of time; the observer takes the one that told most in the half year that is known to them."""
 
 
 def spans(shown: Sequence[Shown], length: int) -> list[Sequence[Shown]]:

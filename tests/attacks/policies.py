@@ -110,7 +110,7 @@ def listing(*keys: SignerKey, must: bool = True) -> dict[str, bytes]:
 
 
 def door(*bundles: tuple[int, dict[str, bytes]]) -> Lists:
-    """What the door goes by after these bundles. (time, µs; files)"""
+    """Return what the door goes by after these bundles. (time, µs; files)"""
     keys: dict[str, agency_keys.AgencyKeys] = {}
     for at, files in bundles:
         policy = compile(files)
@@ -119,7 +119,7 @@ def door(*bundles: tuple[int, dict[str, bytes]]) -> Lists:
 
 
 def refusal(lists: Lists, key: SignerKey | None, now: int) -> str:
-    """What the door says to a request that this key signed, or nobody."""
+    """Return what the door says to a request that this key signed, or nobody."""
     policy = lists.signing_of("school-drita", now)
     try:
         if key is None:

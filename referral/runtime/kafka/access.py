@@ -32,7 +32,7 @@ class Resource(IntEnum):
 
 
 class Pattern(IntEnum):
-    """Whether a rule names one thing, or all whose names begin so."""
+    """Reach of a rule: one thing, or all whose names begin so."""
 
     LITERAL = 3
     PREFIXED = 4
@@ -119,7 +119,7 @@ def concerns(rule: Rule, cards: Mapping[str, Topic], prefix: str = "") -> bool:
 
 
 class Difference(NamedTuple):
-    """What a broker's access list lacks, and what it has beside what is wanted."""
+    """Rules that a broker lacks, and rules that it has beside those that are wanted."""
 
     missing: frozenset[Rule]
     extra: frozenset[Rule]
