@@ -32,7 +32,7 @@ SIGNER, PIN, KIND = [b"#", b"policy-signer"], [b"#", b"policy-bundle"], b"ed2551
 
 
 class Trusted(Struct, frozen=True):
-    """Signers and bundles that a reader believes. signers: name → public key. pins: number of a bundle → its digest, believed without signatures."""
+    """Trust of a reader. signers: name → public key. pins: number of a bundle → its digest, believed without signatures."""
 
     signers: Mapping[str, bytes] = {}
     pins: Mapping[int, str] = {}

@@ -119,7 +119,7 @@ def door(*bundles: tuple[int, dict[str, bytes]]) -> Lists:
 
 
 def refusal(lists: Lists, key: SignerKey | None, now: int) -> str:
-    """Return what the door says to a request that this key signed, or nobody."""
+    """Return the answer to a request that this key signed, or nobody."""
     policy = lists.signing_of("school-drita", now)
     try:
         if key is None:
