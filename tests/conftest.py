@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import ssl
+import traceback
 import uuid
 from collections.abc import AsyncIterator, Generator
 from functools import partial
@@ -32,7 +34,8 @@ RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID", uuid.uuid4().hex)[:12]
 TEMPLATE_LOCK = 742_051
 ORDINARY = 200
 """Seconds (ours): a test that says it may need longer starts a whole stack, or lives through hours of it."""
-
+LOG = re.compile(r"the reason is at the end of (/\S+?\.log)")
+"""Where our errors name a log, which is gone with the machine that runs the tests."""
 
 _made = httpx.create_ssl_context
 # No property is about the speed of a busy machine. The rest stays as it was: where CI is set, that is Hypothesis' own profile `ci`.
@@ -73,11 +76,14 @@ def _seconds(item: pytest.Item) -> float:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Say where every task waits when a test has reached its limit: the stack of the event loop alone says nothing."""
-    waits = waiting.pending() if call.excinfo and "from pytest-timeout" in str(call.excinfo.value) else ""
+    """Say what a failure's own words leave out: where every task waits at the test's limit, and the end of a log that is named."""
+    said = "".join(traceback.format_exception(call.excinfo.value)) if call.excinfo else ""
+    waits = waiting.pending() if "from pytest-timeout" in said else ""
+    logs = [Path(name) for name in dict.fromkeys(LOG.findall(said))]
     report = yield
     if waits:
         report.sections.append(("tasks that have not ended", waits))
+    report.sections += [(f"the end of {log.name}", waiting.end(log)) for log in logs]
     return report
 
 

@@ -84,7 +84,7 @@ class Kafka(Server):
         return f"127.0.0.1:{self.port}"
 
     def start(self) -> str:
-        """Start it (again) and wait until it answers. The data stays, and the first start's port is kept while free. Raises Trouble."""
+        """Start it (again) and wait until it answers. The data stays, and so does the port, once told. Raises Trouble."""
         self._stopping.clear()
         command = self._java()
         for attempt in range(TRIES):
@@ -120,9 +120,12 @@ class Kafka(Server):
         self._told(jar, done, of)
 
     def _ports(self, attempt: int) -> tuple[int, int]:
-        """Return the broker's port and the controller's. The broker's earlier port is kept while it is free: clients may have it."""
-        if self._wanted:
-            return ports.insist(self._wanted, "Kafka"), ports.free(1)[0]
+        """Return the broker's port and the controller's. One of an earlier stack is kept while it is free: other programs may have it.
+
+        One that this process has told is kept in any case. Its services ask nowhere else, so a broker elsewhere is lost to them for ever.
+        """
+        if told := self._wanted or self.port:
+            return ports.insist(told, "Kafka"), ports.free(1)[0]
         earlier = self.folder / "port"
         last = int(earlier.read_text() or 0) if earlier.exists() else 0
         port, controller = ports.free(2)

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import json
+import secrets
 import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
 from referral.local.data_folder import Trouble
+
+LISTENING = range(20_000, 32_000)
+"""Ports that we choose from (ours): below those from which systems number outgoing connections (Linux from 32,768, others from 49,152).
+
+A port of those may be gone when its server starts again: given to any program that connects somewhere. A client that asks for the server
+in the meantime can even be given it itself, is connected with itself, and holds it (seen: after 14,000 tries at most).
+"""
 
 
 def is_free(port: int) -> bool:
@@ -24,12 +32,15 @@ def is_free(port: int) -> bool:
 
 
 def free(count: int) -> list[int]:
-    """Return free ports. All are held open while they are chosen, so they differ; another process may still take one afterwards."""
+    """Return free ports of LISTENING. All are held while they are chosen, so they differ; another process may still take one afterwards."""
     with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM))) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
+        found: list[int] = []
+        while len(found) < count:
+            probe = stack.enter_context(contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)))
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", secrets.choice(LISTENING)))
+                found.append(int(probe.getsockname()[1]))
+        return found
 
 
 def insist(port: int, what: str) -> int:

@@ -23,6 +23,7 @@ from referral.proof.verify.report import Report
 from referral.runtime.postgres import clock
 from referral.runtime.settings import Settings
 from tests.faults.load import SENDER, Json, Load
+from tests.harness import waiting
 from tests.harness.waiting import PATIENCE_S, until
 
 Event = TypeVar("Event", bound=Struct)
@@ -114,13 +115,19 @@ class Line:
 
     async def ready(self) -> None:
         """Until everything runs, also what a test had held or stopped."""
-        async with asyncio.timeout(2 * PATIENCE_S):
-            for process in self.stack.processes.values():
-                if process.state == "paused":
-                    await process.resume()
-            await asyncio.gather(*(process.release() for process in self.stack.processes.values() if process.state == "down"))
-            for process in self.stack.processes.values():
-                await process.ready()
+        processes = self.stack.processes.values()
+        try:
+            async with asyncio.timeout(2 * PATIENCE_S):
+                for process in processes:
+                    if process.state == "paused":
+                        await process.resume()
+                await asyncio.gather(*(process.release() for process in processes if process.state == "down"))
+                for process in processes:
+                    await process.ready()
+        except TimeoutError:
+            late = [process for process in processes if process.state != "ready"]
+            said = "\n".join(f"{p.name}: {p.state}, {p.restarts} restarts, {p.trouble}\n{waiting.end(p.server.log)}" for p in late)
+            raise AssertionError(f"not ready:\n{said}") from None
 
 
 @asynccontextmanager

@@ -7,10 +7,13 @@ import gc
 import inspect
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 PATIENCE_S = 90.0
 """Longest wait for anything that has no limit of its own: three times what a kill costs (30 s), as a machine may do much else."""
+END = 4000
+"""Characters of a log that a failed test shows: what a process said in its last start."""
 PAUSE_S = 0.02
 """Shortest pause between two looks. A longer look is followed by a pause as long: half of the time is left to what it waits for."""
 
@@ -59,6 +62,11 @@ def pending() -> str:
         lines.append(f"{task.get_name()}" + (f", cancelled {task.cancelling()} times" if task.cancelling() else ""))
         lines += [f"  {place}" for place in _places(task.get_coro())]
     return "\n".join(lines)
+
+
+def end(log: Path) -> str:
+    """Return the last END characters of a log; nothing if there is none."""
+    return log.read_text(errors="replace")[-END:] if log.exists() else ""
 
 
 def _places(waits: Any) -> Iterator[str]:

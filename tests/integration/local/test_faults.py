@@ -147,6 +147,11 @@ async def test_a_second_start_keeps_data_and_address_also_after_a_kill(home: Pat
         broker.child.signal(signal.SIGKILL)
         assert (base.child.wait(PATIENCE_S), broker.child.wait(PATIENCE_S)) == (137, 137)
         assert base.start() == url
+        with (
+            closing(socket.create_server(("127.0.0.1", broker.port))),
+            pytest.raises(Trouble, match=f"port {broker.port} for Kafka is taken"),
+        ):
+            broker.start()  # elsewhere none of its clients would find it
         assert broker.start() == address
         connection = await asyncpg.connect(url.replace("+asyncpg", ""))
         assert await connection.fetchval("SELECT n FROM kept") == 7

@@ -163,6 +163,14 @@ def test_ports_differ_are_kept_and_change_when_taken(tmp_path: Path) -> None:
     assert {n: p for n, p in second.items() if n != "p3"} == {n: p for n, p in first.items() if n != "p3"}
 
 
+def test_no_outgoing_connection_is_given_a_port_that_we_choose() -> None:
+    known = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    first = int(known.read_text().split()[0]) if known.exists() else 32_768
+    chosen = ports.free(200)
+    assert len(set(chosen)) == 200
+    assert max(chosen) < first
+
+
 def test_socket_folder_is_short_and_stable(tmp_path: Path) -> None:
     near = data_folder.sockets(tmp_path, "s")
     assert near == tmp_path / "socket"
