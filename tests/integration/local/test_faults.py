@@ -23,6 +23,7 @@ from referral.local.config import KEEPER
 from referral.local.data_folder import Trouble
 from referral.local.kafka import Kafka
 from referral.local.postgres import Postgres
+from referral.runtime import tls
 from referral.runtime.kafka import clients
 from referral.runtime.settings import Settings
 from tests.harness.waiting import PATIENCE_S, comes, until
@@ -141,6 +142,10 @@ async def test_a_second_start_keeps_data_and_address_also_after_a_kill(home: Pat
         await connection.execute("CREATE TABLE kept (n int); INSERT INTO kept VALUES (7)")
         await connection.close()
         await _topic(address, identities, create=True)
+        with socket.create_connection(("127.0.0.1", broker.port)) as line:
+            secure = tls.client(identities / KEEPER).wrap_socket(line, server_hostname="127.0.0.1")
+            assert secure.cipher()[0] == "TLS_CHACHA20_POLY1305_SHA256", "with AES a broker without C2 takes three times as long"
+            secure.close()
         assert base.child is not None
         assert broker.child is not None
         base.child.signal(signal.SIGKILL)
