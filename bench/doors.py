@@ -40,9 +40,8 @@ async def post(made: Stack, rate: float, count: int, connections: int = MOST) ->
     token, body = cast.load(made.config.data).tokens[SENDER], made.config.data / "body.json"
     body.write_text(json.dumps(referral()))
     words = ("-m", "bench.posting", made.url("intake"), str(body), str(rate), str(count), str(connections))
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, *words, cwd=CHECKOUT, env={**os.environ, "REFERRAL_TOKEN": token}, stdout=asyncio.subprocess.PIPE
-    )
+    own = {"REFERRAL_TOKEN": token, "REFERRAL_AGENCY_TLS": str(made.agency(SENDER))}
+    child = await asyncio.create_subprocess_exec(sys.executable, *words, cwd=CHECKOUT, env=os.environ | own, stdout=asyncio.subprocess.PIPE)
     answer, _ = await child.communicate()
     answers: list[Done] = json.loads(answer)
     assert [status for _, _, status, _ in answers] == [202] * count, {status for _, _, status, _ in answers}

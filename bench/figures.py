@@ -6,11 +6,11 @@ import asyncio
 import os
 import re
 import time
-import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from itertools import cycle, islice
 from typing import NamedTuple
 
+import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from bench import fill
@@ -26,6 +26,7 @@ from referral.runtime.kafka import clients
 from referral.runtime.loop import outbox
 from referral.runtime.loop.outbox import Blob, Record
 from referral.wire import codec, headers, seal, topics
+from tests.harness import callers
 
 SIZES = (100_000, 1_000_000)
 TEMPLATES = 100
@@ -104,11 +105,10 @@ async def put(made: Stack, wanted: Iterator[tuple[str, int, Record]]) -> int:
     return count
 
 
-def _metric(url: str, wanted: re.Pattern[str]) -> float:
+def _metric(made: Stack, wanted: re.Pattern[str]) -> float:
     try:
-        with urllib.request.urlopen(f"{url}/metrics") as answer:
-            return sum(float(value) for value in wanted.findall(answer.read().decode()))
-    except OSError:
+        return sum(float(value) for value in wanted.findall(callers.metrics(made, "oversight")))
+    except httpx.HTTPError:
         return 0.0
 
 
@@ -118,7 +118,7 @@ async def caught_up(made: Stack, count: int, every: float = 0.2) -> float:
 
     async def done() -> bool:
         nonlocal began
-        read = await asyncio.to_thread(_metric, made.inner("oversight"), READ)
+        read = await asyncio.to_thread(_metric, made, READ)
         began = began or (time.perf_counter() if read else 0.0)
         return read >= count
 
@@ -173,7 +173,7 @@ async def figures(at: Ground) -> AsyncIterator[Row]:
             say(f"oversight reads {count:,} events of {len(chest):,} cases")
             await process.start()
             ours = await caught_up(made, count)
-            memory = await asyncio.to_thread(_metric, made.inner("oversight"), MEMORY)
+            memory = await asyncio.to_thread(_metric, made, MEMORY)
             say("the bare loop does the same")
             theirs = await bare(made, chest, count)
             more = await fill.case_keys(made, [derived(FAMILY, f"more {n}") for n in range(ONES)])

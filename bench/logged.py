@@ -19,6 +19,7 @@ from referral.local.stack import Stack
 from referral.runtime.kafka import clients
 from referral.tlog import checkpoint, note
 from referral.wire import codec, headers, seal, topics
+from tests.harness import callers
 
 RECORDS, EACH = 40_000, 20
 """Records for the catch-up; records of a case."""
@@ -90,7 +91,7 @@ async def steady(made: Stack, connection, size: int) -> AsyncIterator[Row]:  # t
     """Measure from the broker's stamp of a record to the first checkpoint over it, signed and published."""
     seen: list[tuple[int, float]] = []
     say(f"{RATE} records a second for {SECONDS} s")
-    watching = asyncio.create_task(watch(made.addresses.audit, seen))
+    watching = asyncio.create_task(watch(made, seen))
     total = RATE * SECONDS
     await produce(made, total, RATE)
     await until(lambda: connection.fetchval("SELECT max(size) >= $1 FROM audit.checkpoint WHERE cosigned IS NOT NULL", size + total))
@@ -124,9 +125,9 @@ def waits(stamps: list[tuple[int, int]], heads: list[tuple[int, float]]) -> list
     return waited
 
 
-async def watch(url: str, seen: list[tuple[int, float]]) -> None:
+async def watch(made: Stack, seen: list[tuple[int, float]]) -> None:
     """Record the published checkpoints, as anybody sees them."""
-    async with httpx.AsyncClient(base_url=url) as client:
+    async with httpx.AsyncClient(base_url=made.addresses.audit, verify=callers.browser(made)) as client:
         while True:
             answer = await client.get("/checkpoint")
             if answer.status_code == 200:

@@ -1,7 +1,7 @@
 """Send many referrals as an agency's system, in a process of its own: `python -m bench.posting URL BODY RATE COUNT CONNECTIONS`.
 
-The agency's token is in the environment, REFERRAL_TOKEN. Prints one JSON list: [due, answered, status, case id] of each referral, in
-seconds of the machine's monotonic clock. A referral is due at its time whether or not the ones before it were answered, so that a slow
+The agency's token and its identity are in the environment, REFERRAL_TOKEN and REFERRAL_AGENCY_TLS. Prints one JSON list: [due, answered,
+status, case id] of each referral, in seconds of the machine's monotonic clock. A referral is due at its time whether or not the ones before it were answered, so that a slow
 door cannot hide behind its callers. RATE 0: all at once.
 """
 
@@ -10,11 +10,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import ssl
 import sys
 import time
 import uuid
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from referral.runtime import tls
 
 Done = tuple[float, float, int, str]
 
@@ -22,15 +25,16 @@ Done = tuple[float, float, int, str]
 class Sender:
     """One HTTP connection, kept open."""
 
-    def __init__(self, url: str, token: str, body: bytes) -> None:
+    def __init__(self, url: str, token: str, body: bytes, context: ssl.SSLContext) -> None:
         at = urlsplit(url)
-        self._at = (at.hostname or "127.0.0.1", at.port or 80)
+        self._at = (at.hostname or "127.0.0.1", at.port or 443)
         head = f"POST /v1/referrals HTTP/1.1\r\nHost: {at.netloc}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n"
+        self._context = context
         self._head, self._body = head + f"Content-Length: {len(body)}\r\nIdempotency-Key: ", body
 
     async def run(self, due: asyncio.Queue[float], done: list[Done]) -> None:
         """Send until the queue is empty."""
-        reader, writer = await asyncio.open_connection(*self._at)
+        reader, writer = await asyncio.open_connection(*self._at, ssl=self._context)
         while not due.empty():
             at = due.get_nowait()
             await asyncio.sleep(max(0.0, at - time.monotonic()))
@@ -42,19 +46,20 @@ class Sender:
         writer.close()
 
 
-async def post(url: str, token: str, body: bytes, rate: float, count: int, connections: int) -> list[Done]:
+async def post(url: str, token: str, body: bytes, rate: float, count: int, connections: int, context: ssl.SSLContext) -> list[Done]:
     """Send `count` referrals over several connections. Return what became of each."""
     due: asyncio.Queue[float] = asyncio.Queue()
     start = time.monotonic() + 0.5
     for number in range(count):
         due.put_nowait(start + (number / rate if rate else 0.0))
     done: list[Done] = []
-    await asyncio.gather(*(Sender(url, token, body).run(due, done) for _ in range(connections)))
+    await asyncio.gather(*(Sender(url, token, body, context).run(due, done) for _ in range(connections)))
     return done
 
 
 def main(url: str, body: str, rate: str, count: str, connections: str) -> None:
-    answers = asyncio.run(post(url, os.environ["REFERRAL_TOKEN"], Path(body).read_bytes(), float(rate), int(count), int(connections)))
+    token, context = os.environ["REFERRAL_TOKEN"], tls.client(Path(os.environ["REFERRAL_AGENCY_TLS"]))
+    answers = asyncio.run(post(url, token, Path(body).read_bytes(), float(rate), int(count), int(connections), context))
     sys.stdout.write(json.dumps(answers))
 
 

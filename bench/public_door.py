@@ -18,6 +18,7 @@ from bench.rows import Row, percentile
 from referral.cli.stack import cast
 from referral.local.stack import Stack
 from services.intake import policy_view
+from tests.harness import callers
 from tests.harness.line import intake_stack
 from tests.harness.web import flood, forms, reports
 
@@ -37,9 +38,9 @@ HEALTH = b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"
 class Line:
     """One connection, kept open: bytes out, an answer back."""
 
-    def __init__(self, url: str, cookie: str = "") -> None:
-        at = urlsplit(url)
-        self._at, self._cookie = (at.hostname or "", at.port or 0), cookie
+    def __init__(self, made: Stack) -> None:
+        at = urlsplit(made.url("intake"))
+        self._at, self._tls = (at.hostname or "", at.port or 0), callers.browser(made)
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(self, request: bytes) -> Answer:
@@ -52,7 +53,7 @@ class Line:
         raise AssertionError("the server closes every connection")
 
     async def _asked(self, request: bytes) -> Answer:
-        reader, writer = self._streams = self._streams or await asyncio.open_connection(*self._at)
+        reader, writer = self._streams = self._streams or await asyncio.open_connection(*self._at, ssl=self._tls)
         began = time.perf_counter()
         writer.write(request)
         head = await reader.readuntil(b"\r\n\r\n")
@@ -64,8 +65,8 @@ class Line:
 class Page:
     """The public page of a stack, as a program uses it. cookie, form: of one browser."""
 
-    def __init__(self, url: str) -> None:
-        with flood.visitor(url) as visitor:
+    def __init__(self, made: Stack) -> None:
+        with flood.visitor(made.url("intake"), callers.browser(made)) as visitor:
             self.cookie = "; ".join(f"{name}={value}" for name, value in visitor.cookies.items())
             self.form = visitor.form
 
@@ -90,7 +91,7 @@ async def door(at: Ground) -> AsyncIterator[Row]:
     try:
         async with at.line("intake") as made:
             await until(lambda: _open(made))
-            page = await asyncio.to_thread(Page, made.url("intake"))
+            page = await asyncio.to_thread(Page, made)
             async for row in _costs(made, page):
                 yield row
             async for row in _times(made, page):
@@ -103,14 +104,14 @@ async def door(at: Ground) -> AsyncIterator[Row]:
 
 async def _open(made: Stack) -> bool:
     """Return whether intake has read the policy in force."""
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, verify=callers.browser(made)) as http:
         return (await http.get(f"{made.url('intake')}/refer")).status_code == 200
 
 
 async def _costs(made: Stack, page: Page) -> AsyncIterator[Row]:
     say("one after another: /healthz, the first page, a report that is accepted, a report that is refused")
     first = f"GET /refer HTTP/1.1\r\nHost: h\r\nCookie: {page.cookie}\r\n\r\n".encode()
-    line, towns = Line(made.url("intake")), sorted(policy(made.settings.policy).municipalities)
+    line, towns = Line(made), sorted(policy(made.settings.policy).municipalities)
     health = [await line.ask(HEALTH) for _ in range(ONES)]
     opened = [await line.ask(first) for _ in range(ONES)]
     accepted = [await line.ask(page.report(f"10.{n}.1.1", found_in=towns[n % len(towns)])) for n in range(50)]
@@ -126,7 +127,7 @@ async def _costs(made: Stack, page: Page) -> AsyncIterator[Row]:
     rate = {}
     for name in ("refused", "healthz"):
         each = [page.report("203.0.113.7") if name == "refused" else HEALTH for _ in range(ONES // 4)]
-        lines = [Line(made.url("intake")) for _ in range(BUSY)]
+        lines = [Line(made) for _ in range(BUSY)]
         began = time.perf_counter()
         await asyncio.gather(*(_many(line, each) for line in lines))
         rate[name] = BUSY * (ONES // 4) / (time.perf_counter() - began)
@@ -146,7 +147,7 @@ def _ratio(name: str, found: Sequence[Answer], than: Sequence[Answer], share: fl
 
 async def _times(made: Stack, page: Page) -> AsyncIterator[Row]:
     """Compare pairs that were asked alternately: what differs is what the sender wants to know."""
-    line = Line(made.url("intake"))
+    line = Line(made)
     towns = sorted(policy(made.settings.policy).municipalities)
     _, _, body = await line.ask(page.report("10.200.1.1", found_in="peje"))
     code = _code(body)
@@ -192,7 +193,7 @@ def _code(body: bytes) -> str:
 
 async def _pairs(made: Stack, pairs: Sequence[tuple[bytes, bytes]], at_once: int) -> tuple[Answers, Answers]:
     """Ask both of each pair on one connection, in turn the one and the other first. Return the answers of each side."""
-    lines, sides = [Line(made.url("intake")) for _ in range(at_once)], ([], [])  # type: ignore[var-annotated]
+    lines, sides = [Line(made) for _ in range(at_once)], ([], [])  # type: ignore[var-annotated]
 
     async def run(line: Line, mine: Sequence[tuple[bytes, bytes]]) -> None:
         for n, pair in enumerate(mine):
@@ -206,11 +207,11 @@ async def _pairs(made: Stack, pairs: Sequence[tuple[bytes, bytes]], at_once: int
 async def _desk(made: Stack, page: Page) -> AsyncIterator[Row]:
     """Measure a desk's pages: with nothing, with 3,000 reports, and while the page is flooded."""
     people = cast.load(made.config.data)
-    cookie = await asyncio.to_thread(_signed_in, made.url("intake"), people.of(DESK)[0].login, people.password)
-    line = Line(made.url("intake"))
+    cookie = await asyncio.to_thread(_signed_in, made, people.of(DESK)[0].login, people.password)
+    line = Line(made)
     asked = {path: f"GET {path} HTTP/1.1\r\nHost: h\r\nCookie: {cookie}\r\n\r\n".encode() for path in ("/inbox", "/unverified")}
     few = {path: [await line.ask(request) for _ in range(LOOKS)] for path, request in asked.items()}
-    busy = [asyncio.create_task(_many(Line(made.url("intake")), (page.report("203.0.113.7") for _ in range(400)))) for _ in range(BUSY)]
+    busy = [asyncio.create_task(_many(Line(made), (page.report("203.0.113.7") for _ in range(400)))) for _ in range(BUSY)]
     flooded = [await line.ask(asked["/unverified"]) for _ in range(LOOKS)]
     await asyncio.gather(*busy)
     yield _ratio(f"a desk's list while {BUSY} connections flood the page, p50", flooded, few["/unverified"], 0.5, "without a flood")
@@ -227,8 +228,8 @@ async def _desk(made: Stack, page: Page) -> AsyncIterator[Row]:
         )
 
 
-def _signed_in(url: str, login: str, password: str) -> str:
-    with httpx.Client(base_url=url, trust_env=False, timeout=30) as person:
+def _signed_in(made: Stack, login: str, password: str) -> str:
+    with httpx.Client(base_url=made.url("intake"), trust_env=False, timeout=30, verify=callers.browser(made)) as person:
         forms.sign_in(person, login, password)
         return "; ".join(f"{name}={value}" for name, value in person.cookies.items())
 

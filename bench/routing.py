@@ -6,7 +6,6 @@ import asyncio
 import re
 import statistics
 import time
-import urllib.request
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ from bench.plan import Plan, plan, policy
 from bench.rows import Row
 from referral.local.stack import Stack
 from referral.wire import seal
+from tests.harness import callers
 
 OUT = "referral-routing"
 CASES = 2000
@@ -63,7 +63,7 @@ async def run(made: Stack, cases: int, seed: int) -> Run:
         say(f"routing decides {len(sealed)} inputs of {cases} cases")
         await process.start()
         await until(lambda: reached(connection, target))
-    seconds, cpu = await asyncio.to_thread(_metrics, made.inner("routing"))
+    seconds, cpu = await asyncio.to_thread(_metrics, made)
     outs = await topic.read(made.settings, made.settings.topic(OUT), since)
     decided = {meta.event_id: meta.type for meta in (seal.open(record.value).meta for record in outs)}
     assert decided == planned.types, (
@@ -77,9 +77,8 @@ async def reached(connection: asyncpg.Connection[Any], target: int) -> bool:
     return bool(await connection.fetchval(READ) >= target)
 
 
-def _metrics(url: str) -> tuple[dict[str, float], float]:
-    with urllib.request.urlopen(f"{url}/metrics") as answer:
-        text = answer.read().decode()
+def _metrics(made: Stack) -> tuple[dict[str, float], float]:
+    text = callers.metrics(made, "routing")
     stages_found = re.findall(r'^referral_batch_seconds_sum\{.*stage="(\w+)"\} ([0-9.e+-]+)$', text, re.MULTILINE)
     cpu = re.search(r"^process_cpu_seconds_total ([0-9.e+-]+)$", text, re.MULTILINE)
     return {stage: float(value) for stage, value in stages_found}, float(cpu.group(1)) if cpu else 0.0

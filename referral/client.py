@@ -1,7 +1,7 @@
 """The agencies' SDK: publish referrals, read your agency's offers and cases, answer. Needs only httpx (cryptography to sign and encrypt).
 
     from referral.client import Client
-    with Client("http://127.0.0.1:8080", token="…") as referral:
+    with Client("https://127.0.0.1:8080", token="…", identity="agencies/school-drita") as referral:
         receipt = referral.submit(body, key="our-record-4711")
 
 Every call that changes something is safe to repeat: the client retries a lost connection or a 503 with the same key, and the same
@@ -15,8 +15,10 @@ import hashlib
 import ipaddress
 import json
 import secrets
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -71,11 +73,13 @@ class Client:
 
     url: base URL of intake: https, or on this machine.
     token: the agency's bearer token.
+    identity: folder of the agency's certificate (`referral ca install`), without which intake refuses the token over TLS.
+    authority: file of the authorities that you believe (PEM); by default those in `identity`, or else the public ones.
     signing_key: the text that `referral agency key` wrote; with it, the client signs every call that changes something (RFC 9421).
     policy: the witness policy file that the operator gave you; with it, the client checks each receipt and raises Unsigned if it is not
     intake's.
 
-    ValueError: the url is neither https nor on this machine.
+    ValueError: the url is neither https nor on this machine. OSError: a file of the certificate or the authorities cannot be used.
     """
 
     def __init__(
@@ -83,6 +87,8 @@ class Client:
         url: str,
         token: str,
         *,
+        identity: Path | str | None = None,
+        authority: Path | str | None = None,
         signing_key: str | None = None,
         policy: bytes | None = None,
         transport: httpx.BaseTransport | None = None,
@@ -94,7 +100,8 @@ class Client:
         self._key = SigningKey(signing_key) if signing_key else None
         self._policy = policy
         headers = {"Authorization": f"Bearer {token}"}
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_S, transport=transport)
+        verify = _context(identity, authority)
+        self._http = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_S, transport=transport, verify=verify)
         self._sleep, self._seconds = sleep, seconds
 
     def __enter__(self) -> Self:
@@ -243,7 +250,7 @@ class Client:
                 answer = self._http.send(request)
             except httpx.TransportError as error:
                 if wait is None:
-                    raise Away(f"{method} {path.split('/')[2]}: no answer ({type(error).__name__})") from error
+                    raise Away(f"{method} {path.split('/')[2]}: no answer ({_why(error)})") from error
                 self._sleep(wait)
                 continue
             if answer.status_code not in AGAIN:
@@ -255,6 +262,23 @@ class Client:
             asked = answer.headers.get("Retry-After", "")
             self._sleep(max(wait, float(asked) if asked.isascii() and asked.isdigit() else 0))
         raise AssertionError("the last wait is None")
+
+
+def _context(identity: Path | str | None, authority: Path | str | None) -> ssl.SSLContext | bool:
+    """Return whom the connection believes and what it shows; True: the public authorities, and nothing."""
+    believed = authority or (Path(identity) / "authority.pem" if identity else None)
+    if believed is None:
+        return True
+    context = ssl.create_default_context(cafile=believed)
+    if identity:
+        context.load_cert_chain(Path(identity) / "identity.pem")
+    return context
+
+
+def _why(error: httpx.TransportError) -> str:
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return "no authority that you believe has signed its certificate; name the authority's file"
+    return type(error).__name__
 
 
 def _safe(url: str) -> bool:

@@ -22,23 +22,36 @@ Url = Annotated[str, typer.Option("--url", envvar="REFERRAL_URL", help="Address 
 Token = Annotated[str, typer.Option("--token", envvar="REFERRAL_TOKEN", help="Your agency's token; better in the environment than here.")]
 PROSE = 16
 """The smallest width in screen columns of a table column that holds sentences (ours)."""
-DEFAULT_URL = "http://127.0.0.1:8080"
+DEFAULT_URL = "https://127.0.0.1:8080"
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 
 
 def client(url: str, token: str) -> Client:
-    """Return the client of a command. It signs with the key in the file REFERRAL_SIGNING_KEY_FILE. A missing token is a usage error."""
+    """Return the client of a command. A missing token is a usage error.
+
+    It shows the certificate in the folder REFERRAL_AGENCY_TLS, and signs with the key in the file REFERRAL_SIGNING_KEY_FILE.
+    """
     from referral.client import Client  # takes a tenth of a second to load; only commands that call intake pay it
 
     if not token:
         raise typer.BadParameter("set REFERRAL_TOKEN to your agency's token (an operator makes one with `referral agency token`)")
     file = os.environ.get("REFERRAL_SIGNING_KEY_FILE")
     try:
-        return Client(url, token, signing_key=Path(file).read_text("ascii") if file else None)
+        signing_key = Path(file).read_text("ascii") if file else None
+        return Client(url, token, signing_key=signing_key, identity=os.environ.get("REFERRAL_AGENCY_TLS") or None, authority=believed())
     except ValueError as error:
         raise typer.BadParameter(f"--url, or REFERRAL_SIGNING_KEY_FILE: {error}") from None
+
+
+def believed() -> Path | None:
+    """Return the file of the authorities that a command believes: those beside the agency's certificate, or the operator's.
+
+    None: this shell names neither, and the public authorities count.
+    """
+    folder = os.environ.get("REFERRAL_AGENCY_TLS") or os.environ.get("REFERRAL_TLS")
+    return Path(folder) / "authority.pem" if folder else None
 
 
 def document(value: object) -> None:

@@ -11,7 +11,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from referral.ca import authority, bundle, identity, names, renewal
 from referral.ca.authority import Place
-from referral.ca.names import Name
+from referral.ca.names import Name, Plane
 from referral.local.config import KEEPER
 from referral.runtime import tls
 from referral.runtime.kafka import clients
@@ -20,8 +20,10 @@ from referral.runtime.settings import SERVICES, Settings
 
 HOSTS = ("localhost", "127.0.0.1", "::1")
 """Names of this machine by which its programs call one another."""
-KAFKA = "kafka"
-NAMES = (*(f"service/{name}" for name in (KAFKA, *SERVICES, "watchman")), f"operator/{KEEPER}", "operator/doctor")
+KAFKA, WITNESS = "kafka", "witness"
+NAMES = (*(f"service/{name}" for name in (KAFKA, *SERVICES, "watchman", WITNESS)), f"operator/{KEEPER}", "operator/doctor")
+AGENCIES = "agencies"
+"""Folder of agencies' identities in a stack's data: apart from our programs', whose names could be the same."""
 LISTENER = "listener.name.tls"
 """The broker's listener in its settings (deploy/kafka/server.properties)."""
 LOOK_S = 3600.0
@@ -49,6 +51,11 @@ def give(at: Place, folder: Path, name: Name, now: datetime) -> Path:
         hosts = HOSTS if name.plane.is_server else ()
         renewal.create(at, place, identity.request(place, name, hosts), now)
     return place
+
+
+def agency(ca: Path, data: Path, name: str) -> Path:
+    """Return the folder of an agency's identity in a stack's data, made at the first call. Intake takes its token only beside it."""
+    return give(authority.place(ca), data / AGENCIES, Name(Plane.AGENCIES, name), now())
 
 
 def now() -> datetime:

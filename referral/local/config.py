@@ -91,6 +91,11 @@ class Addresses:
     passwords: Path | None = None
 
 
+def root(at: Addresses) -> Path:
+    """Return the file of the one certificate from which all others of a stack follow: a browser or curl may be told to believe it."""
+    return at.ca / "root" / "certificate.pem"
+
+
 KEEPER = "keeper"
 """The operator who may do everything on the broker: a person's commands beside a local stack are his."""
 

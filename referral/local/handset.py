@@ -22,6 +22,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from referral.authorities import trusted
 from referral.local import handset_page, speech
 from referral.runtime import http_connection
 
@@ -84,6 +85,7 @@ class Handset:
     """Telephones on 127.0.0.1. entries: everything received and answered, oldest first.
 
     replies_to: URL to which a reply is sent, with Kannel's escapes %p (number) and %a (text); empty: nobody listens.
+    believed: authorities of the server behind that URL.
     names: whose telephone a number is, for display.
     refusing: answer 503 to every SMS and call, as a broken provider does.
     """
@@ -98,7 +100,7 @@ class Handset:
         self._serving: asyncio.Task[None] | None = None
         self._count = 0
         self._reports: set[asyncio.Task[str]] = set()
-        self._client = httpx.AsyncClient(timeout=CALLBACK_SECONDS, trust_env=False, verify=False)  # noqa: S501 - the notifier on this machine
+        self.believed = trusted()
         self._changed = asyncio.Condition()
 
     @property
@@ -266,7 +268,8 @@ class Handset:
         """Call a URL of the notifier with Kannel's escapes filled in. Return "taken", or why not."""
         filled = re.sub(r"%([a-zA-Z])(?![0-9a-fA-F])", lambda found: quote(values.get(found[1], ""), safe=""), url)
         try:
-            answer = await self._client.get(filled)
+            async with httpx.AsyncClient(timeout=CALLBACK_SECONDS, trust_env=False, verify=self.believed) as client:
+                answer = await client.get(filled)
         except httpx.HTTPError:
             return "not taken: the notifier does not answer"
         return "taken" if answer.is_success else f"not taken: the notifier answered {answer.status_code}"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from referral.local.child import Recipe
 from referral.local.server import Server
+from referral.runtime import tls
 
 READY_S = 120.0
 """Longest start in seconds (ours): it takes 2 s on two idle cores and 9 s on two that fifteen processes share (measured)."""
@@ -26,7 +27,16 @@ class Worker(Server):
     tries = 2
 
     def __init__(
-        self, name: str, service: str, port: int, inner: int, environment: Mapping[str, str], log: Path, *, keep: tuple[int, ...] = ()
+        self,
+        name: str,
+        service: str,
+        port: int,
+        inner: int,
+        environment: Mapping[str, str],
+        log: Path,
+        *,
+        identity: Path,
+        keep: tuple[int, ...] = (),
     ) -> None:
         """Prepare an instance; `start` starts it.
 
@@ -36,11 +46,12 @@ class Worker(Server):
         inner: port of its health and metrics.
         environment: variables besides those of this process.
         log: file for its output.
+        identity: folder of the operator's identity that asks it how it is.
         keep: descriptors that it inherits and holds.
         """
         super().__init__(log)
         self.name, self.service, self.port, self._inner = name, service, port, inner
-        self._environment, self._keep = environment, keep
+        self._environment, self._identity, self._keep = environment, identity, keep
 
     @property
     def address(self) -> str:
@@ -55,7 +66,7 @@ class Worker(Server):
     def start(self) -> str:
         """Start it (again) and wait until /readyz answers 200. Each start gets a new instance id. Raises Trouble."""
         own = {"REFERRAL_INSTANCE": f"{self.name}-{secrets.token_hex(3)}", "PYTHONUNBUFFERED": "1"}
-        own |= {"REFERRAL_HTTP": self.address, "REFERRAL_INNER": self.inner}
+        own |= {"REFERRAL_HTTP": f"https://{self.address}", "REFERRAL_INNER": f"https://{self.inner}"}
         self._stopping.clear()
         calls = self.service == "notifier" and "REFERRAL_SIP" in {**os.environ, **self._environment}
         grace = CALL_GRACE_S if calls else GRACE_S
@@ -74,7 +85,7 @@ class Worker(Server):
 
     def _asked(self, port: int) -> tuple[int, bytes]:
         """Return status and body of /readyz; 0 without an answer in 2 s: a process under SIGSTOP accepts the connection and then hangs."""
-        line = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+        line = http.client.HTTPSConnection("127.0.0.1", port, timeout=2, context=tls.client(self._identity))
         try:
             line.request("GET", "/readyz")
             answer = line.getresponse()

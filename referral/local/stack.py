@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import asyncpg
 
+from referral.ca import identity
 from referral.local import certificates, data_folder, keyfiles, ports
 from referral.local.config import KEEPER, Addresses, StackConfig, environment, exports
 from referral.local.data_folder import Trouble, of_os
@@ -64,11 +66,15 @@ class Stack:
 
     def url(self, service: str, number: int = 1) -> str:
         """Return the base URL of an instance's HTTP server."""
-        return f"http://{self.processes[f'{service}-{number}'].address}"
+        return f"https://{self.processes[f'{service}-{number}'].address}"
 
     def inner(self, service: str, number: int = 1) -> str:
         """Return the base URL of an instance's health and metrics, for operators only."""
-        return f"http://{self.processes[f'{service}-{number}'].inner}"
+        return f"https://{self.processes[f'{service}-{number}'].inner}"
+
+    def agency(self, name: str) -> Path:
+        """Return the folder of an agency's identity, made at the first call: a token counts beside it alone."""
+        return certificates.agency(self.addresses.ca, self.config.data, name)
 
     def of(self, service: str) -> tuple[Process, ...]:
         """Return every instance of a service."""
@@ -192,7 +198,8 @@ class _Start:
         names = [f"witness-{number}" for number in range(1, self.config.witnesses + 1)]
         known = ports.remembered(self.config.data / "ports.json", names)
         logs = data_folder.make(self.config.data / "log")
-        witnesses = [Witness(name, self.folder, known[name], key, logs / f"{name}.log", keep=(self.lock,)) for name in names]
+        own = self.identities / certificates.WITNESS
+        witnesses = [Witness(name, self.folder, known[name], key, logs / f"{name}.log", identity=own, keep=(self.lock,)) for name in names]
         for witness in witnesses:
             self.processes[witness.name] = Process(witness.name, witness, self.pool)
         await asyncio.gather(*(self.processes[name].start() for name in names))
@@ -215,16 +222,19 @@ class _Start:
         named = {"intake-1": self.config.http_port} if self.config.http_port else {}
         names = [name for name, _ in self.config.names()]
         known = ports.remembered(self.config.data / "ports.json", [*names, *map(inner, names)], named)
-        inbox = f"http://127.0.0.1:{known.get('intake-1', 0)}"
-        audit = f"http://127.0.0.1:{known.get('audit-1', 0)}"
-        notifier = f"http://127.0.0.1:{known['notifier-1']}" if "notifier-1" in known else ""
+        inbox = f"https://127.0.0.1:{known.get('intake-1', 0)}"
+        audit = f"https://127.0.0.1:{known.get('audit-1', 0)}"
+        notifier = f"https://127.0.0.1:{known['notifier-1']}" if "notifier-1" in known else ""
         at = self._addresses(broker, base, inbox, audit, notifier)
         running = Stack(self.config, self.mailbox, self.handset, self.processes, at)
         self.handset.replies_to = f"{notifier}/sms/{case_keys.read(at.master_key).callback('sms')}/reply?from=%p&text=%a"
-        logs = data_folder.make(self.config.data / "log")
+        self.handset.believed = ssl.create_default_context(cafile=at.identities / KEEPER / identity.AUTHORITY)
+        logs, keeper = data_folder.make(self.config.data / "log"), at.identities / KEEPER
         for name, service in self.config.names():
             variables = environment(self.config, running.addresses, service)
-            worker = Worker(name, service, known[name], known[inner(name)], variables, logs / f"{name}.log", keep=(self.lock,))
+            worker = Worker(
+                name, service, known[name], known[inner(name)], variables, logs / f"{name}.log", identity=keeper, keep=(self.lock,)
+            )
             self.processes[name] = Process(name, worker, self.pool)
         return running
 

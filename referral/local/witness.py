@@ -10,6 +10,7 @@ from pathlib import Path
 from referral.local import keyfiles
 from referral.local.child import Recipe
 from referral.local.server import Server
+from referral.runtime import tls
 from referral.tlog import note_keys
 from referral.tlog.note_keys import VerifierKey
 
@@ -22,7 +23,9 @@ class Witness(Server):
 
     tries = 2
 
-    def __init__(self, name: str, folder: Path, port: int, log_key: VerifierKey, log: Path, *, keep: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self, name: str, folder: Path, port: int, log_key: VerifierKey, log: Path, *, identity: Path, keep: tuple[int, ...] = ()
+    ) -> None:
         """Prepare a witness; `start` starts it.
 
         name: e.g. `witness-1`.
@@ -30,10 +33,11 @@ class Witness(Server):
         port: port of its HTTP.
         log_key: public key of the log that it witnesses.
         log: file for its output.
+        identity: folder of the identity with which it speaks TLS.
         keep: descriptors that it inherits and holds.
         """
         super().__init__(log)
-        self.name, self.port, self._keep = name, port, keep
+        self.name, self.port, self._identity, self._keep = name, port, identity, keep
         self._key, self._logs = folder / f"{name}.key", folder / f"{name}.logs"
         self._log = log_key
 
@@ -51,6 +55,7 @@ class Witness(Server):
         """Start it (again) and wait until it answers. Raises Trouble."""
         self._logs.write_bytes(keyfiles.policy(self._log, ()))
         words = ["audit", "witness", "--policy", str(self._logs), "--key", str(self._key), "--http", self.address, "--json"]
+        words += ["--tls", str(self._identity)]
         if not self._key.exists():
             words += ["--name", f"{self.name}.test/{self._log.id.hex()}"]
         self._stopping.clear()
@@ -59,7 +64,7 @@ class Witness(Server):
 
     def answers(self) -> bool:
         """Return whether it answers HTTP."""
-        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+        line = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=2, context=tls.client(self._identity))
         try:
             line.request("GET", f"/checkpoint/{'0' * 64}")
             return line.getresponse().status == 404
@@ -71,4 +76,4 @@ class Witness(Server):
 
 def policy(log: VerifierKey, witnesses: Sequence[Witness], intake: bytes) -> bytes:
     """Return the log's policy file with the witnesses' addresses. intake: the public half of intake's key."""
-    return keyfiles.policy(log, [(witness.name, witness.key, f"http://{witness.address}") for witness in witnesses], intake)
+    return keyfiles.policy(log, [(witness.name, witness.key, f"https://{witness.address}") for witness in witnesses], intake)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from referral.cli.stack import cast, up
+from referral.cli.stack import up
 from referral.local.config import StackConfig
 from referral.local.stack import Stack
 from tests.faults.kill import SERVERS, Done, Kill, plan, strike, works
@@ -57,7 +57,7 @@ async def on(
 ) -> Campaign:
     """The same on a stack that runs."""
     begun = time.monotonic()
-    load = Load(lambda: [stack.url("intake", 1), stack.url("intake", 2)], cast.load(stack.config.data), seed, settings=stack.settings)
+    load = Load(stack, seed, settings=stack.settings)
     running = asyncio.create_task(load.run())
     killing = Killing(stack, load, seed, kills, injected, minutes, told)
     try:

@@ -18,6 +18,7 @@ import httpx
 from referral.local.stack import Stack
 from referral.local.supervisor import Process
 from referral.runtime.settings import LINE
+from tests.harness import callers
 
 SERVERS = ("kafka", "postgres")
 TARGETS = {"intake": 5, "routing": 5, "notifier": 4, "audit": 4, "postgres": 3, "kafka": 2}
@@ -100,8 +101,8 @@ async def works(stack: Stack, name: str) -> bool:
     if name in SERVERS:
         return True
     with contextlib.suppress(httpx.HTTPError):
-        async with httpx.AsyncClient(timeout=5, trust_env=False, verify=False) as http:
-            text = (await http.get(f"http://{stack[name].inner}/metrics")).text
+        async with httpx.AsyncClient(timeout=5, trust_env=False, verify=callers.operator(stack)) as http:
+            text = (await http.get(f"https://{stack[name].inner}/metrics")).text
             counts = re.findall(r"^referral_records_in_total\{.*\} ([0-9.e+]+)$", text, re.MULTILINE)
             return sum(map(float, counts)) > 0
     return False

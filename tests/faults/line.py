@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from referral.cli import connection
-from referral.cli.stack import cast, up
+from referral.cli.stack import up
 from referral.local.config import StackConfig
 from referral.local.stack import Stack
 from referral.proof.entry import SEQUENCED
@@ -23,7 +23,7 @@ from referral.proof.verify.report import Report
 from referral.runtime.postgres import clock
 from referral.runtime.settings import Settings
 from tests.faults.load import SENDER, Json, Load
-from tests.harness import waiting
+from tests.harness import callers, waiting
 from tests.harness.waiting import PATIENCE_S, until
 
 Event = TypeVar("Event", bound=Struct)
@@ -36,8 +36,8 @@ class Line:
     """One running stack. cast: its made-up people and tokens."""
 
     def __init__(self, stack: Stack, http: httpx.AsyncClient) -> None:
-        self.stack, self.http, self.cast = stack, http, cast.load(stack.config.data)
-        self.door = Load(lambda: [stack.url("intake", n + 1) for n in range(stack.config.instances)], self.cast, seed=1)
+        self.stack, self.http, self.door = stack, http, Load(stack, seed=1)
+        self.cast = self.door.cast
         self.admin = create_async_engine(stack.settings.database, pool_pre_ping=True)  # the database is killed and comes back
 
     async def refer(self, key: str, **more: Any) -> Json:
@@ -133,7 +133,7 @@ class Line:
 @asynccontextmanager
 async def running(config: StackConfig) -> AsyncIterator[Line]:
     """A line on a stack of its own."""
-    async with up.running(config) as stack, httpx.AsyncClient(timeout=8, trust_env=False) as http:
+    async with up.running(config) as stack, callers.client(stack, timeout=8) as http:
         line = Line(stack, http)
         try:
             yield line

@@ -11,7 +11,7 @@ import contextlib
 import itertools
 import json
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,14 +19,18 @@ import httpx
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from referral.cli.stack.cast import Cast
+from referral.cli.stack import cast
 from referral.client import encrypt
+from referral.local.stack import Stack
 from referral.runtime.kafka import clients
 from referral.runtime.kafka.clients import create_ingress
 from referral.runtime.settings import Settings
+from tests.harness import callers
 
 Json = dict[str, Any]
 PLACES = ("prishtine", "prizren", "novoberde")
+ANYWHERE = ("adult-shelter-", "institution-", "ngo-", "shelter-", "small-home-", "dsw", "iom", "isf")
+"""Agencies that are asked beside those of PLACES. The others are never asked, and each that answers costs a certificate."""
 URGENCY = ("routine", "urgent", "emergency")
 SENDER = "school-drita"
 WAIT_S = 0.2
@@ -38,14 +42,13 @@ WORKERS = 4
 
 @dataclass
 class Load:
-    """urls: of every intake. rate: new cases a second. Each thing sent is kept with its receipt: that is the promise to check.
+    """stack: all its intakes are asked. rate: new cases a second. Each thing sent is kept with its receipt: that is the promise to check.
 
     receipts: Idempotency-Key → (body, receipt) of referrals. answers: the same of responses.
     published: keys of records that the broker took. settings: of the stack; without them nothing comes by Kafka.
     """
 
-    urls: Callable[[], list[str]]
-    cast: Cast
+    stack: Stack
     seed: int
     rate: float = 2.0
     settings: Settings | None = None
@@ -56,15 +59,15 @@ class Load:
     retries: int = 0
 
     def __post_init__(self) -> None:
+        self.cast = cast.load(self.stack.config.data)
+        self._urls = [self.stack.url("intake", n + 1) for n in range(self.stack.config.instances)]
         self._random = random.Random(self.seed)
         self._ended = asyncio.Event()
         self._producer: AIOKafkaProducer | None = None
 
     async def run(self) -> None:
         """Until `end`; then every request under way is still brought to its receipt."""
-        limits = httpx.Limits(max_connections=40)
-        client = httpx.AsyncClient(timeout=8, limits=limits, trust_env=False)
-        async with client as http, self._by_kafka(http), asyncio.TaskGroup() as group:
+        async with callers.client(self.stack, timeout=8) as http, self._by_kafka(http), asyncio.TaskGroup() as group:
             group.create_task(self._refer(http, group))
             for number in range(WORKERS):
                 group.create_task(self._answer(http, random.Random(self.seed * 10 + number)))
@@ -127,8 +130,8 @@ class Load:
                 return
 
     async def _answer(self, http: httpx.AsyncClient, draw: random.Random) -> None:
-        agencies = sorted(self.cast.tokens)
-        while not await self._over(0.05):
+        agencies = sorted(name for name in self.cast.tokens if name.endswith(PLACES) or name.startswith(ANYWHERE))
+        while not await self._over(WAIT_S):
             agency = draw.choice(agencies)
             found = await self._ask(http, agency)
             for offer in draw.sample(found, min(3, len(found))):
@@ -173,7 +176,7 @@ class Load:
             await asyncio.sleep(WAIT_S)
 
     def _url(self) -> str:
-        return self._random.choice(self.urls())
+        return self._random.choice(self._urls)
 
     def _token(self, agency: str) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.cast.tokens[agency]}"}

@@ -52,7 +52,7 @@ async def test_nothing_of_the_case_file_is_in_clear_anywhere(line: Line) -> None
     await quiet(line.stack)
     await line.rows("CHECKPOINT")
 
-    metrics = [(await line.http.get(f"http://{p.inner}/metrics")).text for p in line.stack.processes.values() if "-" in p.name]
+    metrics = [(await line.http.get(f"https://{p.inner}/metrics")).text for p in line.stack.processes.values() if "-" in p.name]
     assert not any(re.search("|".join(SCRIPTS), text) for text in metrics)
     assert not any(re.search("|".join(SCRIPTS), f"{m.message}{m.text}") for m in line.stack.mailbox.mails)
     assert len(metrics) > 3 and line.stack.mailbox.mails, "there was something to look at"

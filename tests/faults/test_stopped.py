@@ -24,7 +24,7 @@ OPEN = "SELECT pid FROM pg_stat_activity WHERE pid = :pid AND wait_event = 'Clie
 
 
 async def test_zombies_write_nothing_and_send_nothing_twice(line: Line) -> None:
-    load = Load(line.door.urls, line.cast, seed=77, settings=line.stack.settings)
+    load = Load(line.stack, seed=77, settings=line.stack.settings)
     running = asyncio.create_task(load.run())
     try:
         inside = await stopped_inside_a_transaction(line, "routing-1")

@@ -10,7 +10,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import httpx
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -26,6 +25,7 @@ from referral.runtime.settings import LINE, Settings
 from referral.tlog import merkle
 from tests.faults.load import SENDER, Load
 from tests.faults.quiet import quiet
+from tests.harness import callers
 
 SETTLED_S = 60.0
 """Once nothing is under way: leases of instances that were killed run out, and new ones are taken, in 10 s."""
@@ -107,7 +107,7 @@ async def doctor(stack: Stack) -> list[dict[str, str]]:
 async def _receipts(load: Load, verdict: Verdict) -> list[str]:
     """Every key still gives the receipt that it gave, and every record that the broker took has become something. Ids of all referrals."""
     changed, unknown, ids = 0, 0, [receipt["referral_id"] for _, receipt in load.receipts.values()]
-    async with httpx.AsyncClient(timeout=8, trust_env=False) as http:
+    async with callers.client(load.stack, timeout=8) as http:
         for key, (body, receipt) in load.receipts.items():
             answer = await load.send(http, SENDER, "/v1/referrals", key, body)
             changed += answer.json() != receipt

@@ -16,8 +16,8 @@ from tests.harness.web.world import World
 
 
 @pytest.fixture(scope="session")
-def phones(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phones]:
-    made = Phones(tmp_path_factory.mktemp("browser"))
+def phones(tmp_path_factory: pytest.TempPathFactory, ca: Path) -> Iterator[Phones]:
+    made = Phones(tmp_path_factory.mktemp("browser"), ca)
     yield made
     made.close()
 

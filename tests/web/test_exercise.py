@@ -25,6 +25,7 @@ from referral.exercise import coverage, stories
 from referral.local.config import StackConfig
 from referral.local.stack import Stack
 from referral.runtime.postgres import database
+from tests.harness import callers
 from tests.harness.servers import prefix
 from tests.harness.shipped import compiled
 from tests.harness.waiting import PATIENCE_S
@@ -134,7 +135,7 @@ class Exercise:
 
     @contextmanager
     def signed_in(self, login: str) -> Iterator[httpx.Client]:
-        with httpx.Client(base_url=self.url, timeout=PATIENCE_S) as person:
+        with httpx.Client(base_url=self.url, timeout=PATIENCE_S, verify=callers.browser(self.stack)) as person:
             forms.sign_in(person, login, self.people.password)
             yield person
 

@@ -11,8 +11,6 @@ from typing import Annotated
 
 import typer
 
-from referral.ca import authority
-from referral.ca.names import Name, Plane
 from referral.cli import console
 from referral.cli.admin import ladder
 from referral.cli.connection import run
@@ -28,8 +26,6 @@ from referral.tlog import note_keys
 from referral.tlog.note_keys import ED25519, SEED, SignerKey
 from referral.wire import agency_keys
 
-AGENCY_IDENTITIES = "agencies"
-"""Folder of agencies' identities beside a local stack's authority: apart from our programs', whose names could be the same."""
 SHOWN = 12
 """Hex digits of a token's hash that name it in lists."""
 Agency = Annotated[str, typer.Argument(help="Id of the agency, as in the directory.")]
@@ -96,8 +92,8 @@ def connect_command(agency: Agency, as_json: console.Json = False) -> int:
     named = os.environ.get("REFERRAL_CA")
     if not named:
         raise Rejected("missing", "REFERRAL_CA", "no authority is here; `. <data>/environment` names that of a local stack")
-    at = authority.place(Path(named))
-    place = certificates.give(at, at.folder.parent / AGENCY_IDENTITIES, Name(Plane.AGENCIES, agency), certificates.now())
+    ca = Path(named).absolute()
+    place = certificates.agency(ca, ca.parent, agency)
     if as_json:
         console.document({"agency": agency, "identity": str(place)})
     else:

@@ -79,7 +79,7 @@ class Person(Client):
             password = str(typer.prompt(f"password of {login}", hide_input=True, err=True))
         if not login or ":" in login or not password:
             raise Rejected("missing", "--login", "say who you are: your login, and your password when asked")
-        client = cls(url, "")
+        client = cls(url, "", authority=console.believed())
         del client._http.headers["Authorization"]
         client._http.auth = httpx.BasicAuth(login, password)
         return client

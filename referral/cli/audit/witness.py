@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import socket
 import sqlite3
 import sys
 import threading
@@ -29,7 +30,7 @@ from starlette.routing import Route
 
 from referral.cli import console
 from referral.errors import Malformed
-from referral.runtime import http_connection, secret_file
+from referral.runtime import http_connection, secret_file, tls
 from referral.tlog import note_keys, witness, witness_policy
 from referral.tlog.checkpoint import Checkpoint
 from referral.tlog.note_keys import COSIGNATURE, ED25519, SEED, SignerKey, VerifierKey
@@ -47,6 +48,9 @@ DataFile = Annotated[
     Path | None, typer.Option("--data", help="Database of cosigned heads (SQLite); by default beside the key, with .heads.")
 ]
 Address = Annotated[str, typer.Option("--http", help="host:port; port 0: any free one.")]
+Identity = Annotated[
+    Path | None, typer.Option("--tls", help="Folder of an identity: speak TLS. Without it: for this machine, or a proxy that ends TLS.")
+]
 
 
 def witness_command(
@@ -55,6 +59,7 @@ def witness_command(
     name: KeyName = "",
     data: DataFile = None,
     http: Address = "127.0.0.1:8091",
+    identity: Identity = None,
     as_json: console.Json = False,
 ) -> int:
     """Run a witness: cosign each checkpoint that continues the last one, and refuse every other history.
@@ -81,7 +86,8 @@ def witness_command(
     except (OSError, ValueError, OverflowError) as error:
         raise typer.BadParameter(f"--http {http}: {error}") from None
     public = [secret.verifier.as_kind(kind).encode().decode() for kind in (COSIGNATURE, ED25519)]
-    url = f"http://{host}:{bound.getsockname()[1]}"
+    context = tls.listener(identity, asks=False) if identity else None
+    url = f"http{'s' if context else ''}://{host}:{bound.getsockname()[1]}"
     if as_json:
         sys.stdout.buffer.write(msgspec.json.encode({"ready": True, "url": url, "keys": public}) + b"\n")
         sys.stdout.flush()
@@ -95,14 +101,22 @@ def witness_command(
         access_log=False,
         server_header=False,
         limit_concurrency=AT_ONCE,
+        ssl_context_factory=(lambda _, __: context) if context else None,
     )
     try:
-        uvicorn.Server(config).run(sockets=[bound])
+        asyncio.run(_serve(uvicorn.Server(config), bound))
     except KeyboardInterrupt:  # uvicorn has shut down in order
         pass
     finally:
         heads.close()
     return 0
+
+
+async def _serve(server: uvicorn.Server, bound: socket.socket) -> None:
+    """Serve until a signal; a renewed certificate counts after a few seconds."""
+    following = asyncio.create_task(tls.follow())
+    await server.serve(sockets=[bound])
+    following.cancel()
 
 
 def application(heads: Heads, logs: dict[str, list[VerifierKey]], secret: SignerKey) -> Starlette:

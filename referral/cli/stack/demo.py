@@ -24,7 +24,7 @@ from referral.cli.stack.story import tell
 from referral.domain.policy import policy as domain
 from referral.domain.policy.procedure import Pathway
 from referral.errors import Rejected
-from referral.local.config import StackConfig, forget
+from referral.local.config import StackConfig, forget, root
 from referral.local.data_folder import Trouble
 from referral.local.stack import Stack
 from referral.runtime.settings import CHECKOUT, SERVICES
@@ -96,6 +96,9 @@ async def _pages(stack: Stack, people: cast.Cast, *, stays: bool) -> None:
         console.console.print(f"{one.role:<15} {one.address:<42} {one.who}", soft_wrap=True, markup=False)
     secrets = ", ".join(f"{office} {token}" for office, token in people.readers.items())
     console.console.print(f"{'password':<15} {people.password} (every account); tokens: {secrets}", soft_wrap=True, markup=False)
+    console.console.print(
+        f"{'certificates':<15} of {root(stack.addresses)}: import it in a browser, or accept its warning once", soft_wrap=True
+    )
     if not stays:
         console.console.print("these end with the demo: `referral up` keeps a stack running, and `referral tour` walks through it")
         return

@@ -26,7 +26,7 @@ class Role(Struct, frozen=True, kw_only=True):
 
 def of_stack(stack: Stack) -> dict[str, str]:
     """Return service → base URL of what this process runs; without a service that it does not run."""
-    found = {service: f"http://{stack.of(service)[0].address}" for service in SERVERS if stack.of(service)}
+    found = {service: stack.url(service) for service in SERVERS if stack.of(service)}
     return found | ({"handset": stack.addresses.handset} if stack.addresses.handset else {})
 
 
@@ -34,7 +34,9 @@ def of_folder(data: Path) -> dict[str, str]:
     """Return service → base URL as the last start of a stack in this folder wrote it down; empty: there was none."""
     known = ports.before(data / "ports.json")
     names = {"handset": "handset", **{service: f"{service}-1" for service in SERVERS}}
-    return {service: f"http://127.0.0.1:{known[name]}" for service, name in names.items() if name in known}
+    return {
+        service: f"http{'' if service == 'handset' else 's'}://127.0.0.1:{known[name]}" for service, name in names.items() if name in known
+    }
 
 
 def roles(at: Mapping[str, str], people: Cast, municipality: str) -> tuple[Role, ...]:

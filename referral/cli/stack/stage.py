@@ -60,7 +60,7 @@ class Stage:
     def agency(self, name: str) -> Client:
         """Return the client of an agency's own system; it connects as any other client does."""
         if name not in self._clients:
-            self._clients[name] = Client(self._stack.url("intake"), self._cast.tokens[name])
+            self._clients[name] = Client(self._stack.url("intake"), self._cast.tokens[name], identity=self._stack.agency(name))
         return self._clients[name]
 
     def offered(self, agency: str, case_id: str, step: str) -> Json:

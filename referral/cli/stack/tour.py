@@ -5,6 +5,7 @@ Each stop's address is fetched once, so that the walk says which page answers. N
 
 from __future__ import annotations
 
+import ssl
 import sys
 import textwrap
 from collections.abc import Mapping
@@ -16,9 +17,11 @@ import msgspec
 import typer
 from msgspec import Struct
 
+from referral.ca import identity
 from referral.cli import console
 from referral.cli.stack import cast, roles
 from referral.cli.stack.roles import NOBODY, Role
+from referral.local.config import KEEPER
 from referral.local.data_folder import default_data
 
 MUNICIPALITY = "prizren"
@@ -104,7 +107,8 @@ def walk(folder: Path) -> list[Seen]:
     known = {one.role: one for one in roles.roles(at, cast.load(folder), MUNICIPALITY)}
     if "handset" in at:
         known["telephone"] = Role(role="telephone", address=at["handset"])
-    with httpx.Client(timeout=LIMIT_S, follow_redirects=True, trust_env=False) as browser:
+    believed = ssl.create_default_context(cafile=folder / "identities" / KEEPER / identity.AUTHORITY)
+    with httpx.Client(timeout=LIMIT_S, follow_redirects=True, trust_env=False, verify=believed) as browser:
         browser.get(f"{at['intake']}/signin")
         return [_seen(browser, number, stop, known, at, folder) for number, stop in enumerate(stops(), 1)]
 

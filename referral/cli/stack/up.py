@@ -30,7 +30,7 @@ from referral.domain.policy import policy as domain
 from referral.errors import Rejected
 from referral.local import ports
 from referral.local import stack as local
-from referral.local.config import StackConfig, forget
+from referral.local.config import StackConfig, forget, root
 from referral.local.data_folder import Trouble, default_data
 from referral.local.stack import Stack
 from referral.runtime.postgres import database
@@ -218,10 +218,11 @@ class Screen:
         print_ = partial(console.console.print, soft_wrap=True)
         print_(f"inbox and agencies' API  {stack.url('intake')}   (all instances: {', '.join(p.address for p in stack.of('intake'))})")
         print_(f"everybody's page         {stack.url('intake')}/refer   (a child's own: /help; the desk confirms at /unverified)")
-        for process in stack.of("oversight"):
-            print_(f"figures for oversight    http://{process.address}/oversight   (`referral oversight reader add` makes a token)")
-        for process in stack.of("audit"):
-            print_(f"the auditor's page       http://{process.address}/auditor   (`referral audit token` makes a token)")
+        for number, _ in enumerate(stack.of("oversight"), 1):
+            print_(f"figures for oversight    {stack.url('oversight', number)}/oversight   (`referral oversight reader add` makes a token)")
+        for number, _ in enumerate(stack.of("audit"), 1):
+            print_(f"the auditor's page       {stack.url('audit', number)}/auditor   (`referral audit token` makes a token)")
+        print_(f"the root of all https    {root(stack.addresses)}   (import it in a browser, or accept its warning once; curl: --cacert)")
         print_(f"Kafka                    {stack.addresses.kafka}")
         print_(f"mail                     {stack.addresses.smtp}, kept in {stack.config.data / 'mail'}")
         if stack.addresses.handset:
@@ -234,6 +235,9 @@ class Screen:
             some = ", ".join(member.login for agency in SHOWN for member in everyone.of(agency)[:1])
             print_(f"made-up people           {len(everyone.staff)} accounts, each <agency>.<rung>, password {everyone.password}: {some} …")
             print_(f"made-up agencies' tokens {people}   (an auditor's and a committee's too)")
+            print_(
+                'their certificates       `eval "$(referral agency connect AGENCY)"`: a token counts only beside its agency\'s certificate'
+            )
             print_("a first walk             `referral tour` in another shell: ten stops, one for each role")
         print_("what to do with it       docs/agencies.md (curl, Python, Kafka), docs/operators.md; Ctrl-C ends all of it")
         if stack.config.drill:

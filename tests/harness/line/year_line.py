@@ -20,6 +20,7 @@ from referral.runtime.kafka import clients
 from referral.runtime.keys import case_keys
 from referral.runtime.postgres import clock, database, queue
 from referral.wire import codec, seal
+from tests.harness import callers
 from tests.harness.waiting import until
 
 LOOK_S = 0.01
@@ -60,7 +61,7 @@ class Line:
 
     def __init__(self, stack: Stack, cast: Cast) -> None:
         self.stack, self.cast, self.refused = stack, cast, Counter[str]()
-        self.http = httpx.AsyncClient(base_url=stack.url("intake"), timeout=30, limits=httpx.Limits(max_connections=16))
+        self.http = callers.client(stack, base_url=stack.url("intake"), timeout=30)
         self._engine = database.admin(stack.settings)
         self._consumer = clients.consumer(stack.settings, auto_offset_reset="earliest")
         self._master = case_keys.read(stack.settings.master_key_file)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import ssl
 import threading
 from base64 import b32encode
 from collections import Counter
@@ -42,8 +43,8 @@ class Report:
 class Visitor:
     """A program that uses the public page: one browser's cookie and form, sent as often as wanted, by a connection for each thread."""
 
-    def __init__(self, url: str) -> None:
-        self._url, self._threads = url, threading.local()
+    def __init__(self, url: str, tls: ssl.SSLContext | bool = True) -> None:
+        self._url, self._tls, self._threads = url, tls, threading.local()
         self._made: list[httpx.Client] = []
         self.form = hidden(self.http.get("/refer").text)
         self.cookies = dict(self.http.cookies)
@@ -54,7 +55,9 @@ class Visitor:
         found: httpx.Client | None = getattr(self._threads, "http", None)
         if found is None:
             headers, cookies = {"Accept-Language": "en"}, getattr(self, "cookies", {})
-            found = httpx.Client(base_url=self._url, headers=headers, cookies=cookies, timeout=PATIENCE_S, trust_env=False)
+            found = httpx.Client(
+                base_url=self._url, headers=headers, cookies=cookies, timeout=PATIENCE_S, trust_env=False, verify=self._tls
+            )
             self._threads.http = found
             self._made.append(found)
         return found
@@ -75,8 +78,8 @@ class Visitor:
 
 
 @contextmanager
-def visitor(url: str) -> Iterator[Visitor]:
-    made = Visitor(url)
+def visitor(url: str, tls: ssl.SSLContext | bool = True) -> Iterator[Visitor]:
+    made = Visitor(url, tls)
     try:
         yield made
     finally:

@@ -16,6 +16,7 @@ from referral.cli.stack.stage import Stage
 from referral.local.config import StackConfig
 from referral.local.handset import Entry
 from referral.local.stack import Stack
+from tests.harness import callers
 from tests.harness.servers import prefix
 from tests.harness.waiting import PATIENCE_S
 from tests.harness.web import forms
@@ -80,7 +81,7 @@ def asked(stage: Stage, stack: Stack, key: str, login: str) -> tuple[str, Entry]
 
 def told(stack: Stack, login: str, offer: str) -> str:
     """Return the first words on the page of an offer about who was told, in Albanian."""
-    with httpx.Client(base_url=stack.url("intake"), follow_redirects=True, timeout=PATIENCE_S) as browser:
+    with httpx.Client(base_url=stack.url("intake"), follow_redirects=True, timeout=PATIENCE_S, verify=callers.browser(stack)) as browser:
         forms.sign_in(browser, login, cast.load(stack.config.data).password)
         page = browser.get(f"/offers/{offer}").text
     found = re.search(r'class="told">Të njoftuar 1: (1 \w+) ', page)

@@ -22,6 +22,7 @@ from referral.local.stack import Stack
 from referral.runtime.postgres import database
 from services.intake.public import limits
 from tests.faults.quiet import quiet
+from tests.harness import callers
 from tests.harness.markers import in_files, in_tables
 from tests.harness.waiting import PATIENCE_S, comes, until
 from tests.harness.web import flood, forms
@@ -65,8 +66,8 @@ async def test_ten_thousand_reports_in_an_hour_wake_nobody_twice_and_hide_no_tea
 
 def _attack(stack: Stack) -> tuple[int, str]:
     """The flood, and a teacher in its midst; then the guesses. Return how many were accepted, and the teacher's code."""
-    url = stack.url("intake")
-    with flood.visitor(url) as attacker, flood.visitor(url) as teacher, ThreadPoolExecutor(2) as two:
+    url, tls = stack.url("intake"), callers.browser(stack)
+    with flood.visitor(url, tls) as attacker, flood.visitor(url, tls) as teacher, ThreadPoolExecutor(2) as two:
         places = re.search(r'<select id="found_in".*?</select>', _about(attacker), re.DOTALL)
         assert places is not None
         towns = tuple(town for town in re.findall(r'value="([a-z-]+)"', places[0]) if town != "unknown")
@@ -122,8 +123,8 @@ def _cleared(stack: Stack, people: Cast, code: str, accepted: int) -> None:
     """The desk finds the teacher's report, confirms it, and refuses the rest in three presses a page."""
     person = people.of(DESK)[0]
     with (
-        httpx.Client(base_url=stack.url("intake"), timeout=PATIENCE_S, trust_env=False) as desk,
-        flood.visitor(str(desk.base_url)) as teacher,
+        httpx.Client(base_url=stack.url("intake"), timeout=PATIENCE_S, trust_env=False, verify=(tls := callers.browser(stack))) as desk,
+        flood.visitor(str(desk.base_url), tls) as teacher,
     ):
         forms.sign_in(desk, person.login, people.password)
         presses, task = 0, ""
@@ -161,8 +162,8 @@ async def _nowhere(stack: Stack, data: Path) -> None:
     """What the teacher wrote is in no message, metric, log, topic or table."""
     assert await quiet(stack) == []
     await rows(stack, "CHECKPOINT")
-    async with httpx.AsyncClient(trust_env=False) as http:
-        inner = [f"http://{process.inner}/metrics" for process in stack.processes.values() if "-" in process.name]
+    async with httpx.AsyncClient(trust_env=False, verify=callers.operator(stack)) as http:
+        inner = [f"https://{process.inner}/metrics" for process in stack.processes.values() if "-" in process.name]
         shown = [(await http.get(url)).text for url in inner]
     shown += [f"{mail.message}{mail.text}" for mail in stack.mailbox.mails]
     shown += [entry.text for entry in stack.handset.entries]

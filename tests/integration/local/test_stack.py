@@ -16,6 +16,7 @@ from referral.local.child import Child, Recipe
 from referral.local.config import StackConfig
 from referral.local.stack import Stack
 from referral.local.supervisor import Process
+from tests.harness import callers
 from tests.harness.waiting import PATIENCE_S, until
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(280)]
@@ -58,7 +59,7 @@ async def test_every_fault_of_one_process_and_its_end(tmp_path_factory: pytest.T
 
         pid = await made["postgres"].kill()
         await restarted(made["postgres"], pid)
-        async with httpx.AsyncClient(base_url=made.url("intake", 2), timeout=30) as client:
+        async with httpx.AsyncClient(base_url=made.url("intake", 2), timeout=30, verify=callers.browser(made)) as client:
 
             async def ready() -> bool:
                 return (await client.get("/readyz")).status_code == 200

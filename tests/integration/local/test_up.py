@@ -7,23 +7,37 @@ import os
 import re
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from referral.ca import identity
 from referral.cli import run
 from referral.cli.stack import cast
+from referral.client import Client
+from referral.local import certificates
 from tests.harness.waiting import PATIENCE_S, comes
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(290)]
 COMMAND = (sys.executable, "-c", "import sys; from referral.cli import main; main()", "up", "--port", "0")
-get = partial(httpx.get, timeout=PATIENCE_S)
+
+
+def get(told: dict[str, Any], url: str) -> httpx.Response:
+    """What a browser gets that believes the stack's root."""
+    believed = ssl.create_default_context(cafile=Path(told["environment"]["REFERRAL_TLS"]) / identity.AUTHORITY)
+    return httpx.get(url, verify=believed, timeout=PATIENCE_S)
+
+
+def school(told: dict[str, Any], data: Path) -> Client:
+    """The system of a school."""
+    token = cast.load(data).tokens["school-drita"]
+    return Client(told["url"], token, identity=certificates.agency(data / "ca", data, "school-drita"))
 
 
 def mentioning(folder: Path) -> list[str]:
@@ -123,13 +137,12 @@ def ready(told: dict[str, Any], data: Path) -> None:
         "oversight",
         "witness",
     }
-    assert get(told["url"] + "/readyz").status_code == 200
-    assert "no telephone rings" in get(told["handset"]).text
+    assert get(told, told["url"] + "/readyz").status_code == 200
+    assert "no telephone rings" in get(told, told["handset"]).text
     for key in ("master.key", "ingress.key", "log.key"):
         assert (data / "keys" / key).stat().st_mode & 0o077 == 0
-    token = cast.load(data).tokens["school-drita"]
-    offers = get(told["url"] + "/v1/offers?state=open", headers={"Authorization": f"Bearer {token}"})
-    assert offers.status_code == 200, offers.text
+    with school(told, data) as client:
+        assert client.offers() == []
 
 
 def toured(told: dict[str, Any], data: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -153,7 +166,7 @@ def restarted(told: dict[str, Any]) -> None:
 
     def again() -> bool:
         try:
-            return get(told["url"] + "/readyz").status_code == 200
+            return get(told, told["url"] + "/readyz").status_code == 200
         except httpx.TransportError:
             return False
 
@@ -202,11 +215,8 @@ OPERATORS = Path(__file__).parents[3] / "docs" / "operators.md"
 
 def refer(told: dict[str, Any], data: Path, key: str) -> None:
     """One made-up referral, taken."""
-    token = cast.load(data).tokens["school-drita"]
-    body = (Path(__file__).parents[3] / "examples" / "referral.json").read_bytes()
-    head = {"Authorization": f"Bearer {token}", "Idempotency-Key": key, "Content-Type": "application/json"}
-    answer = httpx.post(told["url"] + "/v1/referrals", content=body, headers=head, timeout=PATIENCE_S)
-    assert answer.status_code == 202, answer.text
+    with school(told, data) as client:
+        client.submit(json.loads((Path(__file__).parents[3] / "examples" / "referral.json").read_bytes()), key=key)
 
 
 def shell(told: dict[str, Any], data: Path, script: str) -> str:
@@ -263,7 +273,7 @@ def test_an_older_copy_of_the_database_is_no_dead_end(up: Callable[..., subproce
     states = {name: process["state"] for name, process in told["processes"].items()}
     assert told["ready"] is False and (states["audit-1"], states["intake-1"]) == ("unready", "unready"), states
     shell(told, data, recover)
-    assert comes(lambda: get(told["url"] + "/readyz").status_code == 200)
+    assert comes(lambda: get(told, told["url"] + "/readyz").status_code == 200)
     refer(told, data, "after-recover")
     shell(told, data, renew)
     ended(third)
