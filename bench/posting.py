@@ -1,8 +1,8 @@
 """Send many referrals as an agency's system, in a process of its own: `python -m bench.posting URL BODY RATE COUNT CONNECTIONS`.
 
 The agency's token and its identity are in the environment, REFERRAL_TOKEN and REFERRAL_AGENCY_TLS. Prints one JSON list: [due, answered,
-status, case id] of each referral, in seconds of the machine's monotonic clock. A referral is due at its time whether or not the ones before it were answered, so that a slow
-door cannot hide behind its callers. RATE 0: all at once.
+status, case id] of each referral, in seconds of the machine's monotonic clock. A referral is due at its time whether or not the ones
+before it were answered, so that a slow door cannot hide behind its callers. RATE 0: all at once.
 """
 
 from __future__ import annotations

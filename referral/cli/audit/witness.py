@@ -14,6 +14,7 @@ import sqlite3
 import sys
 import threading
 import time
+from asyncio import constants
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -93,6 +94,7 @@ def witness_command(
         sys.stdout.flush()
     else:
         _tell(url, public, logs, heads)
+    constants.SSL_HANDSHAKE_TIMEOUT = http_connection.HANDSHAKE_S  # uvicorn passes no limit on
     config = uvicorn.Config(
         application(heads, logs, secret),
         http=http_connection.Connection,
