@@ -53,7 +53,7 @@ async def test_every_agency_of_a_municipality_takes_part_and_the_page_reports_it
     data = tmp_path_factory.mktemp("exercise")
     config = StackConfig(data=data, kafka=kafka, ca=ca, prefix=prefix(), drill=True, witnesses=up.WITNESSES, handset=True)
     async with up.running(config) as stack:
-        for name, value in stack.environment.items():
+        for name, value in {**stack.environment, "REFERRAL_AGENCY_TLS": str(stack.agency("school-drita"))}.items():
             monkeypatch.setenv(name, value)
         people, stage = cast.load(data), Stage(stack, cast.load(data))
         try:

@@ -1,22 +1,91 @@
-"""`referral demo` from its first line to the auditor's verdict, in a process of its own."""
+"""`referral demo` from its first line to the verdict, in a process of its own, with all that it says on the loopback interface."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+from base64 import b64encode
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(290)]
+from referral.cli.stack import cast, story
+from referral.local import ports
+from tests.harness import loopback
+from tests.harness.loopback import Loopback
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(290), pytest.mark.xdist_group("demo")]
+COMMAND = (sys.executable, "-c", "import sys; from referral.cli import main; main()", "demo", "--json", "--data")
+READY, LAST = "ready after", "a page for each role"
+STAND_INS = ("mail", "handset")
+"""What a local stack has in the place of a relay and of telephones. Each says so to whoever looks: no real person is behind it."""
 
 
-def test_the_demo_is_told_to_its_end_and_its_log_is_good(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", "import sys; from referral.cli import main; main()", "demo", "--json", "--data", str(tmp_path / "d")]
-    demo = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
-    assert demo.returncode == 0, demo.stderr
-    assert json.loads(demo.stdout) == {"audit verify": 0, "doctor": 0}
+@dataclass
+class Demo:
+    """A demo that has ended. ports: on which its processes listened when it was ready. tls, plain: the answers of each port."""
+
+    data: Path
+    code: int = -1
+    out: str = ""
+    told: str = ""
+    ports: dict[int, int] = field(default_factory=dict)
+    late: dict[int, int] = field(default_factory=dict)
+    tls: dict[int, str] = field(default_factory=dict)
+    plain: dict[int, bytes] = field(default_factory=dict)
+    capture: Loopback | None = None
+    refused: str = ""
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """A whole demo, recorded where this process may do that."""
+    made = Demo(tmp_path_factory.mktemp("demo") / "d")
+    with ExitStack() as recording:
+        try:
+            made.capture = recording.enter_context(Loopback())
+        except OSError as error:
+            made.refused = f"nothing is recorded: {error.strerror}; CAP_NET_RAW is needed"
+        with (made.data.parent / "out").open("w+") as out:
+            process = subprocess.Popen([*COMMAND, str(made.data)], stdout=out, stderr=subprocess.PIPE, text=True)
+            try:
+                _follow(made, process)
+                made.code = process.wait()
+            finally:
+                process.kill()
+            out.seek(0)
+            made.out = out.read()
+    yield made
+
+
+def _follow(made: Demo, process: subprocess.Popen[str]) -> None:
+    """Read what it tells. Look at its ports once it is ready, and once more at its end."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        made.told += line
+        if READY in line:
+            made.ports = loopback.listening(_pids(made, process))
+            if made.capture is not None:
+                made.capture.only(made.ports)
+            with ThreadPoolExecutor(8) as asking:
+                made.tls = dict(zip(made.ports, asking.map(loopback.speaks_tls, made.ports), strict=True))
+                made.plain = dict(zip(made.ports, asking.map(loopback.says_plainly, made.ports), strict=True))
+        if LAST in line:
+            made.late = loopback.listening(_pids(made, process))
+
+
+def _pids(made: Demo, process: subprocess.Popen[str]) -> list[int]:
+    return [process.pid, *loopback.holding(made.data / "lock")]
+
+
+def test_the_demo_is_told_to_its_end_and_its_log_is_good(demo: Demo) -> None:
+    assert demo.code == 0, demo.told
+    assert json.loads(demo.out) == {"audit verify": 0, "doctor": 0}
     told = [
         "✉ police-prishtine.duty-officer",
         "✆ SMS to +999440101: USHTRIM.",
@@ -28,11 +97,57 @@ def test_the_demo_is_told_to_its_end_and_its_log_is_good(tmp_path: Path) -> None
         "declines",
         "now its back-up",
         "the case is closed",
-        "a page for each role",
+        LAST,
         *("/refer", "/help", "/inbox", "police-prishtine.duty-officer", "/agency", "/overview", "coordinator-prishtine.", "/unverified"),
         *("/auditor", "made-up-auditor", "/oversight", "made-up-committee"),
     ]
-    rest = demo.stderr
+    rest = demo.told
     for words in told:
-        assert words in rest, f"{words!r} is not told, or not after what comes before it:\n{demo.stderr}"
+        assert words in rest, f"{words!r} is not told, or not after what comes before it:\n{demo.told}"
         rest = rest.partition(words)[2]
+
+
+def test_every_port_speaks_tls_and_nothing_in_clear_but_the_stand_ins(demo: Demo) -> None:
+    known = ports.before(demo.data / "ports.json")
+    names = {number: name for name, number in known.items()}
+    stand_ins = {known[name] for name in STAND_INS}
+    assert len(demo.ports) >= 18, "five services by two, three witnesses, the broker by two, and the stand-ins"
+    assert demo.late == demo.ports, "no port was opened later"
+    assert {names.get(port, port) for port, version in demo.tls.items() if version != "TLSv1.3"} == set(STAND_INS)
+    assert {names.get(port, port): answer for port, answer in demo.plain.items() if answer and port not in stand_ins} == {}
+    assert demo.plain[known["mail"]].startswith(b"220 "), "the probe hears what is said in clear"
+    assert not (stand_ins - set(demo.ports))
+
+
+def markers(demo: Demo) -> dict[str, bytes]:
+    """Words that whoever listens would want: of the child, of those who ask and answer, of each protocol, and every secret that travels."""
+    people = cast.load(demo.data)
+    file = story.REFERRAL["file"]
+    assert isinstance(file, dict)
+    written = [text for section in file.values() for text in section.values()] + list(story.TEXTS.values())
+    agencies = ("school-drita", "police-prishtine", "advocate-prishtine", "advocate-gjilan", "csw-prishtine", "shelter-linden")
+    case_id = demo.told.partition("receipt: case ")[2].split()[0]
+    spoken = ["demo-referral", case_id, "NO_CAPACITY", '"found_in"', '"offer_id"', '"receipt', '"word"']
+    http = ["POST /v1/", "GET /v1/", "authorization: bearer", "Authorization: Bearer", "idempotency-key", "/told", "/add-checkpoint"]
+    kafka = [f"referral-{topic}" for topic in ("intake", "routing", "notification", "policy", "keys")] + ["ce_id", "consumer-"]
+    found = {text: text.encode() for text in (*written, *spoken, *http, *kafka)}
+    found |= {f"token of {name}": token.encode() for name, token in [*((a, people.tokens[a]) for a in agencies), *people.readers.items()]}
+    found |= {f"key {file.name}": file.read_bytes().strip() for file in (demo.data / "keys").glob("*.key")}
+    return found | {"password": people.password.encode(), "login": b64encode(f"police-prishtine.duty-officer:{people.password}".encode())}
+
+
+def test_a_recording_of_the_loopback_interface_holds_nothing_of_it(demo: Demo) -> None:
+    if demo.capture is None:
+        pytest.skip(demo.refused)
+    wanted, flows = markers(demo), demo.capture.of(demo.ports)
+    known = ports.before(demo.data / "ports.json")
+    clear = {known[name] for name in STAND_INS}
+    assert demo.capture.lost == 0, f"{demo.capture.lost} frames came too fast"
+    assert len(wanted) >= 40 and sum(map(len, flows.values())) > 1_000_000, "there was something to look for, and to look at"
+    heard = b"".join(data for flow, data in flows.items() if clear & set(flow))
+    assert b"police-prishtine.duty-officer@example.org" in heard and b"USHTRIM" in heard, "what the stand-ins are told is in clear"
+    found = {(word, flow) for flow, data in flows.items() for word, form in wanted.items() if form in data}
+    assert found == set(), {word for word, _ in found}
+    other = {flow: loopback.records(data) for flow, data in flows.items() if not clear & set(flow)}
+    broken = {flow: data for flow, data in other.items() if data and not data.startswith(b"GET /readyz")}
+    assert broken == {}, f"{len(broken)} flows of {len(other)} hold something else than records of TLS, and are not our own question"
