@@ -8,13 +8,14 @@ import socket
 import ssl
 import struct
 import threading
-from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-EVERY_PROTOCOL, TCP = 3, 6
+EVERY_PROTOCOL, TCP, SYN = 3, 6, 2
+WRAP = 1 << 32
+"""TCP counts bytes in 32 bits."""
 OUTGOING = 4
 """Linux's word for a frame that leaves; on this interface each frame is seen again as it arrives."""
 BUFFER_FORCED, PACKET_LEVEL, STATISTICS = 33, 263, 6
@@ -28,14 +29,32 @@ ANSWER_S = 5.0
 Flow = tuple[int, int]
 
 
+class Stream:
+    """What one side of a connection has sent: bytes in their order, each once, also where the network brought some twice or early."""
+
+    def __init__(self, first: int) -> None:
+        """first: number of the first byte, as TCP counts."""
+        self.data, self._first, self._early = bytearray(), first, dict[int, bytes]()
+
+    def add(self, number: int, data: bytes) -> None:
+        """Add a segment."""
+        self._early[(number - self._first) % WRAP] = data
+        while found := [at for at in self._early if at <= len(self.data) or at > WRAP // 2]:
+            for at in found:
+                held = self._early.pop(at)
+                known = len(self.data) - (at if at <= WRAP // 2 else at - WRAP)
+                self.data += held[known:] if known < len(held) else b""
+
+
 class Loopback:
-    """A recording of TCP. flows: (from port, to port) → bytes in their order. lost: frames that came too fast; known after the end."""
+    """A recording of TCP. lost: frames that came too fast; known after the end."""
 
     def __init__(self) -> None:
         """Begin to record. PermissionError: this process may not (it needs CAP_NET_RAW)."""
-        self.flows: dict[Flow, bytearray] = defaultdict(bytearray)
         self.lost = 0
         self._ports: frozenset[int] | None = None
+        self._open: dict[Flow, Stream] = {}
+        self._streams: list[tuple[Flow, Stream]] = []
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(EVERY_PROTOCOL))
         with suppress(OSError):
             self._socket.setsockopt(socket.SOL_SOCKET, BUFFER_FORCED, ROOM)
@@ -55,16 +74,15 @@ class Loopback:
         self._socket.close()
 
     def only(self, ports: Iterable[int]) -> None:
-        """Keep what goes to or comes from these ports, also of what was recorded before."""
+        """Keep what goes to or comes from these ports; what was recorded before is kept as it is."""
         self._ports = frozenset(ports)
 
-    def of(self, ports: Iterable[int]) -> dict[Flow, bytes]:
-        """Return what went to or came from these ports."""
+    def of(self, ports: Iterable[int]) -> list[tuple[Flow, bytes]]:
+        """Return each stream that went to or came from these ports, with its ports."""
         wanted = set(ports)
-        return {flow: bytes(data) for flow, data in self.flows.items() if wanted & set(flow)}
+        return [(flow, bytes(stream.data)) for flow, stream in self._streams if wanted & set(flow)]
 
     def _record(self) -> None:
-        pruned = False
         while not self._ended.is_set():
             try:
                 frame, (_, _, kind, *_) = self._socket.recvfrom(FRAME)
@@ -72,18 +90,18 @@ class Loopback:
                 continue
             if kind == OUTGOING or (found := _segment(frame)) is None:
                 continue
-            flow, data = found
-            if self._ports is not None:
-                if not pruned:
-                    self.flows = defaultdict(bytearray, {one: kept for one, kept in self.flows.items() if self._ports & set(one)})
-                    pruned = True
-                if not self._ports & set(flow):
-                    continue
-            self.flows[flow] += data
+            flow, number, begins, data = found
+            if self._ports is not None and not self._ports & set(flow):
+                continue
+            if begins or flow not in self._open:
+                self._open[flow] = Stream((number + begins) % WRAP)
+                self._streams.append((flow, self._open[flow]))
+            if data:
+                self._open[flow].add(number, data)
 
 
-def _segment(frame: bytes) -> tuple[Flow, bytes] | None:
-    """Return ports and content of a TCP segment; None: it is none, or empty."""
+def _segment(frame: bytes) -> tuple[Flow, int, bool, bytes] | None:
+    """Return ports, number of the first byte, whether a connection begins, and content of a TCP segment; None: it is another packet."""
     kind = frame[ETHERNET - 2 : ETHERNET]
     if kind == IPV4 and frame[ETHERNET + 9] == TCP:
         start = ETHERNET + (frame[ETHERNET] & 15) * 4
@@ -91,9 +109,8 @@ def _segment(frame: bytes) -> tuple[Flow, bytes] | None:
         start = ETHERNET + 40
     else:
         return None
-    ports: Flow = struct.unpack_from("!HH", frame, start)
-    data = frame[start + (frame[start + 12] >> 4) * 4 :]
-    return (ports, data) if data else None
+    source, target, number = struct.unpack_from("!HHI", frame, start)
+    return (source, target), number, bool(frame[start + 13] & SYN), frame[start + (frame[start + 12] >> 4) * 4 :]
 
 
 def listening(pids: Iterable[int]) -> dict[int, int]:
