@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from referral.ca import authority, bundle, identity, leaf, renewal
+from referral.client import Away, Client
 from referral.errors import Rejected
 from referral.runtime import http_connection, http_server, peer, tls
 from referral.runtime.observe import Health
@@ -42,7 +43,11 @@ async def intake_alone(request: Request) -> Response:
     return JSONResponse(peer.is_service(request, "intake"))
 
 
-APP = Starlette(routes=[Route("/who", who), Route("/school", school), Route("/intake", intake_alone)])
+async def case(request: Request) -> Response:
+    return JSONResponse({"holder": str(peer.shown(request.scope).holder)})
+
+
+APP = Starlette(routes=[Route("/who", who), Route("/school", school), Route("/intake", intake_alone), Route("/v1/cases/{case_id}", case)])
 
 
 @pytest.fixture
@@ -96,6 +101,20 @@ async def test_an_agencys_token_needs_its_certificate(mine: Path) -> None:
         assert await got(mine, f"{url}/school", "agency/school-drita") == "welcome"
     async with listening(mine, plain=True) as url, httpx.AsyncClient() as http:
         assert (await http.get(f"{url}/school")).json() == "welcome", "a proxy before us ends TLS"
+
+
+async def test_the_agencies_file_shows_its_certificate_and_believes_what_it_is_told(mine: Path) -> None:
+    own = trust.identity(mine, "agency/school-drita")
+
+    def asked(**more: Path) -> object:
+        with Client(url, "token", sleep=lambda _: None, **more) as school:  # type: ignore[arg-type]
+            return school.case("4711")["holder"]
+
+    async with listening(mine) as url:
+        assert await asyncio.to_thread(asked, identity=own) == "agency/school-drita"
+        assert await asyncio.to_thread(asked, authority=own / identity.AUTHORITY) == "None"
+        with pytest.raises(Away, match="name the authority's file"):
+            await asyncio.to_thread(asked)
 
 
 async def test_what_intake_alone_may_ask_is_for_its_certificate(mine: Path) -> None:
