@@ -25,7 +25,7 @@ Sealed = list[tuple[int, Record]]
 
 async def case_keys(made: Stack, ids: list[str]) -> dict[str, bytes]:
     """Create a key for each case, stored as intake stores it, and capacity for all of them."""
-    chest = keys.read(made.settings.master_key_file)
+    chest = keys.read(made.settings)
     engine = database.admin(made.settings)
     case_key: dict[str, bytes] = {}
     try:
@@ -68,7 +68,8 @@ async def produce(made: Stack, sealed: Sealed, topic: str = TOPIC) -> None:
 
 CROWD = (
     "CREATE TEMP TABLE crowd AS SELECT gen_random_uuid()::text AS id FROM generate_series(1, $1::int)",
-    "INSERT INTO keys.case_key SELECT crowd.id, k.wrapped FROM crowd, (SELECT wrapped FROM keys.case_key LIMIT 1) AS k",
+    "INSERT INTO keys.case_key SELECT crowd.id, k.reader, k.wrapped"
+    " FROM crowd, keys.case_key k WHERE k.case_id = (SELECT min(case_id) FROM keys.case_key)",
     "INSERT INTO routing.case_state"
     " SELECT crowd.id, s.state FROM crowd, (SELECT state FROM routing.case_state ORDER BY case_id LIMIT 1) AS s",
     "INSERT INTO routing.seen (topic, case_id, seq, digest) SELECT t, crowd.id, 7, '\\x00112233445566778899aabbccddeeff'"

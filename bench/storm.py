@@ -69,7 +69,7 @@ async def staff(made: Stack, connection: asyncpg.Connection[asyncpg.Record]) -> 
     engine = database.admin(made.settings)
     try:
         async with engine.begin() as tx:
-            await roster.add_people(tx, case_keys.read(made.settings.master_key_file), people)
+            await roster.add_people(tx, case_keys.read(made.settings), people)
     finally:
         await engine.dispose()
 

@@ -190,7 +190,7 @@ def template(postgres: str, key_files: tuple[Path, Path]) -> str:
 
 
 async def _fill(postgres: str, name: str, master: Path) -> None:
-    from referral.runtime.postgres.bootstrap import prepare_database
+    from referral.runtime.bootstrap import prepare_database
     from referral.runtime.settings import Settings
 
     connection = await asyncpg.connect(_plain(postgres))

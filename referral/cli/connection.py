@@ -27,7 +27,7 @@ TORN_ONES = text(
     "SELECT * FROM audit.entry WHERE case_id IN (SELECT case_id FROM audit.entry WHERE kind = ANY(CAST(:torn AS text[]))) ORDER BY idx"
 )
 SIZE = text("SELECT count(*) AS entries, count(DISTINCT case_id) FILTER (WHERE case_id <> '') AS cases FROM audit.entry")
-CASES = text("SELECT case_id FROM keys.case_key")
+CASES = text("SELECT DISTINCT case_id FROM keys.case_key")
 
 
 async def entries(tx: AsyncConnection) -> AsyncIterator[Entry]:
@@ -78,7 +78,7 @@ def entry(row: Row[tuple[object, ...]]) -> Entry:
 async def case_keys(tx: AsyncConnection, found: Settings, ids: Iterable[str] | None = None) -> dict[str, bytes]:
     """Return the keys of these cases, or of all cases; erased cases have none."""
     wanted = [row.case_id for row in await tx.execute(CASES)] if ids is None else list(ids)
-    return await keys.read(found.master_key_file).load(tx, wanted)
+    return await keys.read(found).load(tx, wanted)
 
 
 def ask(question: Callable[[AsyncConnection, Settings], Awaitable[T]], where: Settings | None = None) -> T:

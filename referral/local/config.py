@@ -71,6 +71,7 @@ class Addresses:
     witness_policy: file that names the log's witnesses, intake's key and the policy's signers.
     policy_keys: the two signers' key files.
     passwords: folder with the password of each role of the database.
+    service_keys: folder with the keys of each service.
     """
 
     kafka: str
@@ -89,6 +90,7 @@ class Addresses:
     notifier: str = ""
     policy_keys: tuple[Path, ...] = ()
     passwords: Path | None = None
+    service_keys: Path | None = None
 
 
 def root(at: Addresses) -> Path:
@@ -110,7 +112,9 @@ def environment(config: StackConfig, at: Addresses, service: str | None = None) 
         "REFERRAL_DATABASE": as_role(at.database, service) if service else at.database,
         "REFERRAL_DATABASE_PASSWORDS": "" if service else str(at.passwords or ""),  # "": this shell may name the folder for `prepare`
         "REFERRAL_DATABASE_PASSWORD_FILE": str(at.passwords / service) if service and at.passwords else "",
-        "REFERRAL_MASTER_KEY_FILE": str(at.master_key),
+        "REFERRAL_MASTER_KEY_FILE": "" if service else str(at.master_key),
+        "REFERRAL_SERVICE_KEYS": "" if service else str(at.service_keys or ""),
+        "REFERRAL_SERVICE_KEY_FILE": str(at.service_keys / service) if service and at.service_keys else "",
         "REFERRAL_SMTP": at.smtp,
         "REFERRAL_INBOX_URL": at.inbox,
         "REFERRAL_TOPIC_PREFIX": config.prefix,

@@ -24,9 +24,8 @@ from referral.local.postgres import Postgres
 from referral.local.service import Worker
 from referral.local.supervisor import Process
 from referral.local.witness import Witness, policy
-from referral.runtime.kafka import clients as topics
+from referral.runtime.bootstrap import prepare_database, prepare_topics
 from referral.runtime.keys import case_keys
-from referral.runtime.postgres.bootstrap import prepare_database
 from referral.runtime.settings import CHECKOUT, Settings
 from referral.tlog import note_keys
 from referral.wire import intake_key, policy_signature
@@ -92,6 +91,7 @@ def settings(config: StackConfig, at: Addresses) -> Settings:
         database=at.database,
         database_passwords=at.passwords,
         master_key_file=at.master_key,
+        service_keys=at.service_keys,
         ingress_key_file=at.ingress_key,
         instance="stack",
         drill_clock=config.drill,
@@ -165,7 +165,7 @@ class _Start:
         self.ca, self.identities = config.ca or config.data / "ca", data_folder.make(config.data / "identities")
         certificates.ensure(self.ca, self.identities)
         self.signers = keyfiles.signers(self.folder)
-        self.passwords = config.passwords or self.folder / "database"
+        self.passwords, self.services = config.passwords or self.folder / "database", self.folder / "services"
 
     async def broker(self) -> str:
         """Start the broker, unless there is one, and return its address."""
@@ -227,7 +227,7 @@ class _Start:
         notifier = f"https://127.0.0.1:{known['notifier-1']}" if "notifier-1" in known else ""
         at = self._addresses(broker, base, inbox, audit, notifier)
         running = Stack(self.config, self.mailbox, self.handset, self.processes, at)
-        self.handset.replies_to = f"{notifier}/sms/{case_keys.read(at.master_key).callback('sms')}/reply?from=%p&text=%a"
+        self.handset.replies_to = f"{notifier}/sms/{case_keys.read(running.settings).callback('sms')}/reply?from=%p&text=%a"
         self.handset.believed = ssl.create_default_context(cafile=at.identities / KEEPER / identity.AUTHORITY)
         logs, keeper = data_folder.make(self.config.data / "log"), at.identities / KEEPER
         for name, service in self.config.names():
@@ -240,7 +240,7 @@ class _Start:
 
     async def workers(self, running: Stack, first: First) -> None:
         """Create the topics, then start the service instances, and `first` beside them."""
-        await topics.create_topics(running.settings)
+        await prepare_topics(running.settings)
         async with asyncio.TaskGroup() as group:
             group.create_task(first(running.settings))
             for name, service in self.config.names():
@@ -274,7 +274,9 @@ class _Start:
         files = (*self.keys, self.intake_key, self.log_key, self.policy, self.ca, self.identities)
         handset = self.handset.url if self.config.handset else ""
         signers = tuple(self.signers.values())
-        return Addresses(broker, base, self.mailbox.address, inbox, audit, *files, handset, notifier, signers, self.passwords)
+        return Addresses(
+            broker, base, self.mailbox.address, inbox, audit, *files, handset, notifier, signers, self.passwords, self.folder / "services"
+        )
 
     def _fetched(self, _: Jar, done: int, of: int) -> None:
         if done % 10 == 0 or done in (1, of):

@@ -68,7 +68,7 @@ async def change(tx: AsyncConnection, found: Settings, by: str | None = None) ->
     name = operator() if by is None else by
     await begin(tx, name)
     yield
-    keys = keys_.read(found.master_key_file)
+    keys = keys_.read(found)
     await log(tx, pseudonym(keys, name), lambda: keys.book(tx, ROSTER_BOOK), drill=found.drill_clock)
 
 

@@ -10,9 +10,10 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 
 from starlette.types import ASGIApp
 
-from referral.errors import ReadOnly
+from referral.errors import ReadOnly, Rejected
 from referral.runtime import garbage, http_connection, http_server, observe, tls
-from referral.runtime.keys import case_keys, erasure_tag
+from referral.runtime.keys import case_keys, erasure_tag, service_keys
+from referral.runtime.keys.case_keys import MASTER
 from referral.runtime.loop.consumer import Loop
 from referral.runtime.postgres import database
 from referral.runtime.service import Service
@@ -22,9 +23,19 @@ Background = Callable[[], Coroutine[None, None, None]]
 
 
 def start(main: Callable[[Settings], Coroutine[None, None, None]], environment: Mapping[str, str] = os.environ) -> None:
-    """Run a service's main with the settings of the environment. What stops it is logged in one line, also a setting that is wrong."""
+    """Run a service's main with the settings of the environment. What stops it is logged in one line, also a setting that is wrong.
+
+    Rejected: the environment names the master key, with which this service could open what every other one opens, or no key of its own.
+    """
     observe.configure()
-    asyncio.run(main(load(environment)))
+    if environment.get(MASTER):
+        hint = f"a service has its own keys, in {service_keys.FILE}: take this variable from its environment, and the file from its machine"
+        raise Rejected("master-key", MASTER, hint)
+    settings = load(environment)
+    if settings.service_key_file is None:
+        hint = f"set it to this service's key file: `referral prepare` writes one for each service to {service_keys.FOLDER}"
+        raise Rejected("missing", service_keys.FILE, hint)
+    asyncio.run(main(settings))
 
 
 async def run(service: Service, settings: Settings, app: ASGIApp | None = None, background: Sequence[Background] = ()) -> None:
@@ -36,7 +47,7 @@ async def run(service: Service, settings: Settings, app: ASGIApp | None = None, 
     erasure_tag.needed_keys(settings)
     health = observe.Health(service.not_ready)
     engine = database.engine(settings, service.name, size=4)
-    loop = Loop(service, settings, engine, case_keys.read(settings.master_key_file), health)
+    loop = Loop(service, settings, engine, case_keys.read(settings, service.name), health)
     try:
         await stand(service.name, settings, health, app, loop.run, loop.end, background)
     finally:

@@ -29,6 +29,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     database: SQLAlchemy URL; a service connects as the role of its own name.
     database_password_file: file with the password of a service's own role.
     database_passwords: folder with such a file for each role; for the commands of an administrator.
+    master_key_file: the master key, for the operator's commands alone. service_key_file: the keys of a service, in its place.
+    service_keys: folder with such a file for each service; for the commands of an administrator.
     intake_key_file: intake's signing key; no other service has it.
     log_key_file: audit's signing key.
     log_beat_s: seconds between two checkpoints of the log; 0: one for each batch, which tells strangers when something happens.
@@ -49,7 +51,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     database: str
     database_password_file: Path | None = None
     database_passwords: Path | None = None
-    master_key_file: Path
+    master_key_file: Path | None = None
+    service_key_file: Path | None = None
+    service_keys: Path | None = None
     ingress_key_file: Path | None = None
     intake_key_file: Path | None = None
     log_key_file: Path | None = None
@@ -126,7 +130,9 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         database=need("REFERRAL_DATABASE"),
         database_password_file=file("REFERRAL_DATABASE_PASSWORD_FILE"),
         database_passwords=file("REFERRAL_DATABASE_PASSWORDS"),
-        master_key_file=Path(need("REFERRAL_MASTER_KEY_FILE")),
+        master_key_file=file("REFERRAL_MASTER_KEY_FILE"),
+        service_key_file=file("REFERRAL_SERVICE_KEY_FILE"),
+        service_keys=file("REFERRAL_SERVICE_KEYS"),
         ingress_key_file=file("REFERRAL_INGRESS_KEY_FILE"),
         intake_key_file=file("REFERRAL_INTAKE_KEY_FILE"),
         log_key_file=file("REFERRAL_LOG_KEY_FILE"),

@@ -12,9 +12,25 @@ CREATE OR REPLACE FUNCTION runtime.moved() RETURNS boolean LANGUAGE sql STABLE P
 GRANT USAGE ON SCHEMA runtime TO intake_owner, routing_owner, notifier_owner, audit_owner, oversight_owner;
 GRANT SELECT ON runtime.settings, runtime.clock TO intake_owner, routing_owner, notifier_owner, audit_owner, oversight_owner;
 CREATE SCHEMA IF NOT EXISTS keys AUTHORIZATION keys_owner;
-CREATE TABLE IF NOT EXISTS keys.case_key (case_id text PRIMARY KEY, wrapped bytea NOT NULL);
--- The keys of these cases. No role may read the table, so nobody lists the cases, or takes a key whose case it does not know.
-CREATE OR REPLACE FUNCTION keys.wrapped(ids text[]) RETURNS TABLE (case_id text, wrapped bytea) LANGUAGE sql STABLE
-    SECURITY DEFINER SET search_path = '' AS 'SELECT k.case_id, k.wrapped FROM keys.case_key k WHERE k.case_id = ANY(ids)';
+-- The keys of a case, once for each service that reads it, wrapped so that this one alone opens them (decision 0047).
+CREATE TABLE IF NOT EXISTS keys.case_key (case_id text, reader text, wrapped bytea NOT NULL, PRIMARY KEY (case_id, reader));
+-- Before, one form was for all who had the master key: `referral prepare` wraps it anew for each reader.
+DO $$ BEGIN
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'keys.case_key'::regclass AND attname = 'reader' AND NOT attisdropped) THEN
+        ALTER TABLE keys.case_key DROP CONSTRAINT case_key_pkey;
+        ALTER TABLE keys.case_key ADD COLUMN reader text NOT NULL DEFAULT 'master';
+        ALTER TABLE keys.case_key ALTER COLUMN reader DROP DEFAULT;
+        ALTER TABLE keys.case_key ADD PRIMARY KEY (case_id, reader);
+        DROP FUNCTION IF EXISTS keys.wrapped(text[]);
+    END IF;
+END $$;
+-- The keys of these cases, as they are wrapped for whoever asks; an administrator gets intake's. No role may read the table, so nobody
+-- lists the cases, or takes a key whose case it does not know.
+CREATE OR REPLACE FUNCTION keys.wrapped(ids text[]) RETURNS TABLE (case_id text, reader text, wrapped bytea) LANGUAGE sql STABLE
+    SECURITY DEFINER SET search_path = '' AS 'SELECT k.case_id, k.reader, k.wrapped FROM keys.case_key k WHERE k.case_id = ANY(ids)
+    AND k.reader = CASE WHEN session_user IN (''routing'', ''notifier'', ''audit'', ''oversight'') THEN session_user::text ELSE ''intake'' END';
+-- Every form of these cases, for intake, which made them and publishes them.
+CREATE OR REPLACE FUNCTION keys.forms(ids text[]) RETURNS TABLE (case_id text, reader text, wrapped bytea) LANGUAGE sql STABLE
+    SECURITY DEFINER SET search_path = '' AS 'SELECT k.case_id, k.reader, k.wrapped FROM keys.case_key k WHERE k.case_id = ANY(ids)';
 CREATE OR REPLACE FUNCTION keys.erase(ids text[]) RETURNS void LANGUAGE sql
     SECURITY DEFINER SET search_path = '' AS 'DELETE FROM keys.case_key k WHERE k.case_id = ANY(ids)';

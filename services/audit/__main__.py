@@ -61,7 +61,7 @@ async def main(settings: Settings) -> None:
     engine, doors = (
         database.engine(settings, "audit", size=size) for size in (7, 4)
     )  # separate pools, so that page traffic cannot starve signing
-    held = case_keys.read(settings.master_key_file)
+    held = case_keys.read(settings, "audit")
     secure = settings.is_secure(settings.public_url)
     shown = pages.made(doors, held, policy, erasure_tag.needed_keys(settings), drill=settings.drill_clock, secure=secure)
     app = authority.checked("audit", application(doors, held, shown.routes()))

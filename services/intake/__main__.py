@@ -114,7 +114,7 @@ async def main(settings: Settings) -> None:
     url = httpx.URL(settings.inbox_url)
     authority = url.netloc.decode().lower() if url.scheme == "https" else ""
     own = signing_key(settings)
-    keys = case_keys.read(settings.master_key_file)
+    keys = case_keys.read(settings, "intake")
     door = IntakeContext(engine, keys, lambda: in_force.lists, new_id, seconds, own, log, authority, notifier=notifier)
     destroying = ErasureWorker(door, settings)
     secure, by_day = settings.is_secure(settings.inbox_url), not settings.drill_clock

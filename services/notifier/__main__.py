@@ -58,7 +58,7 @@ def service(watch: Watch, hush: Hush | None = None) -> Service:
 async def main(settings: Settings) -> None:
     """Run the consumer loop, and the sender and the backlog watch beside it."""
     engine = database.engine(settings, "notifier", size=CONNECTIONS)
-    keys = case_keys.read(settings.master_key_file)
+    keys = case_keys.read(settings, "notifier")
     figures = Figures()
     watch = Watch(engine, figures)
     relays = {f"email-{n}": relay(address.strip(), os.environ) for n, address in enumerate(settings.smtp.split(","), 1)}

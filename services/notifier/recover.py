@@ -27,7 +27,7 @@ KNOCKS = (KnockSent.TYPE, KnockFailed.TYPE, KnockDelivered.TYPE, KnockAnswered.T
 
 async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[str, bytes]) -> dict[str, int]:
     """Write the knocks of our own topic into the table of deliveries, and restore the roster's key, which is on no topic."""
-    await keys_.read(settings.master_key_file).book(tx, ROSTER_BOOK)
+    await keys_.read(settings).book(tx, ROSTER_BOOK)
     knocks: list[tuple[str, store.Spoken]] = []
     for taped in tape.records[TOPIC]:
         meta = taped.meta

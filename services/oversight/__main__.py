@@ -27,7 +27,7 @@ async def main(settings: Settings) -> None:
     """Load the past releases before counting, so that no release is made twice with different figures."""
     engine, doors = (database.engine(settings, "oversight", size=4) for _ in range(2))  # pages must not starve counting
     health = Health()
-    master, followed = case_keys.read(settings.master_key_file), policy_feed.follow(settings)
+    master, followed = case_keys.read(settings, "oversight"), policy_feed.follow(settings)
     reading = RecordReader(Courses(), erasure_tag.needed_keys(settings))
     builder = ReleaseBuilder(reading, lambda: followed.all if followed.caught_up else ())
     async with AsyncExitStack() as stack:

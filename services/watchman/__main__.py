@@ -21,6 +21,8 @@ from referral.channels.lane import Lane
 from referral.channels.voice import Voice, trunks
 from referral.errors import Rejected
 from referral.runtime import authority
+from referral.runtime.keys import service_keys
+from referral.runtime.keys.case_keys import MASTER
 from referral.runtime.observe import Health
 from referral.runtime.process import stand, start
 from referral.runtime.settings import Settings
@@ -118,5 +120,5 @@ async def main(found: Settings) -> None:
 
 
 if __name__ == "__main__":
-    without_key = {**os.environ, "REFERRAL_MASTER_KEY_FILE": os.devnull}  # it opens nothing
+    without_key = {**os.environ, MASTER: "", service_keys.FILE: os.devnull}  # it opens nothing
     start(main, without_key)

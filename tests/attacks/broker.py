@@ -69,7 +69,7 @@ def policy(value: bytes, content: bytes = b"") -> Noticed:
 
 def a_key(key: bytes, wrapped: bytes) -> Noticed:
     """Recover puts back no key that the master key did not wrap."""
-    found: dict[str, bytes] = {}
+    found: dict[str, dict[str, bytes]] = {}
     try:
         key_topic._take(record(CaseKey.TYPE, key, codec.encode(CaseKey(wrapped=wrapped))), found, Keys(bytes(32)))
     except (Malformed, UnicodeDecodeError) as error:

@@ -19,7 +19,7 @@ from referral.domain.events import KnockSent
 from referral.errors import Rejected
 from referral.local import keyfiles
 from referral.runtime import http_connection, http_server, observe
-from referral.runtime.postgres.bootstrap import prepare_database
+from referral.runtime.bootstrap import prepare_database
 from referral.runtime.settings import Settings
 from services.intake.commands import idempotency
 from services.intake.htcds import reader as htcds_read

@@ -16,7 +16,7 @@ from typing import Any
 from referral.domain import events as e
 from referral.domain.case import open_offers
 from referral.local import keyfiles
-from referral.runtime.postgres.bootstrap import prepare_database
+from referral.runtime.bootstrap import prepare_database
 from referral.runtime.settings import Settings
 from tests.attacks.ground import Attack, Noticed
 from tests.harness import servers

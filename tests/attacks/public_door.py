@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from referral.local import keyfiles
+from referral.runtime.bootstrap import prepare_database
 from referral.runtime.keys.case_keys import Keys
-from referral.runtime.postgres.bootstrap import prepare_database
 from referral.runtime.settings import Settings
 from services.intake.public import limits, receipt
 from services.intake.public.limits import Limits

@@ -68,7 +68,7 @@ async def test_without_its_key_a_case_is_unreadable_and_its_integrity_is_still_p
     await quiet(line.stack)
     before = await line.verified()
     assert about(before, case_id) == []
-    (row,) = await line.rows("DELETE FROM keys.case_key WHERE case_id = :case RETURNING wrapped", case=case_id)
+    taken = await line.rows("DELETE FROM keys.case_key WHERE case_id = :case RETURNING reader, wrapped", case=case_id)
     try:
         without = await line.verified()
         (finding,) = about(without, case_id)
@@ -80,7 +80,8 @@ async def test_without_its_key_a_case_is_unreadable_and_its_integrity_is_still_p
         assert f"case {case_id} has no key" in keys["said"]
         assert f"the state of case {case_id} does not open" in keys["said"]
     finally:
-        await line.rows("INSERT INTO keys.case_key VALUES (:case, :wrapped)", case=case_id, wrapped=row.wrapped)
+        for row in taken:
+            await line.rows("INSERT INTO keys.case_key VALUES (:case, :to, :form)", case=case_id, to=row.reader, form=row.wrapped)
     assert about(await line.verified(), case_id) == []
 
 

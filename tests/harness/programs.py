@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 
 from referral.local import ports
+from referral.runtime.keys import case_keys, service_keys
 from referral.runtime.settings import CHECKOUT, SERVICES, Settings
 from tests.harness.waiting import PATIENCE_S, until
 
@@ -55,6 +56,16 @@ def _identity(settings: Settings, module: str) -> Path | None:
     return settings.tls and (settings.tls.parent / name if package == "services" and name in (*SERVICES, "watchman") else settings.tls)
 
 
+def _keys(settings: Settings, module: str) -> dict[str, object]:
+    """Return the keys of a program: a service has its own file, which stands beside the master key, and not that key."""
+    package, _, name = module.partition(".")
+    if package != "services" or name not in SERVICES or settings.master_key_file is None:
+        return {}
+    folder = settings.master_key_file.parent / "services"
+    service_keys.write(folder, case_keys.master(settings))
+    return {"master_key_file": "", "service_key_file": folder / name}
+
+
 class Program:
     """`python -m …`, which may be started again.
 
@@ -69,7 +80,9 @@ class Program:
         """Take its ports. words: the module and its arguments. before: a command that runs it, such as strace. more: see environment."""
         port, within = ports.free(2)
         self.url, self.inner = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{within}"
-        own = {"http": f"127.0.0.1:{port}", "inner": f"127.0.0.1:{within}", "tls": _identity(settings, words[0])}
+        own = {"http": f"127.0.0.1:{port}", "inner": f"127.0.0.1:{within}", "tls": _identity(settings, words[0])} | _keys(
+            settings, words[0]
+        )
         self.settings, self._more = settings, {**own, **more}
         self._command = (*before, sys.executable, "-m", *words)
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 (it ends with this value)

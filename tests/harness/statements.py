@@ -16,7 +16,7 @@ from types import ModuleType
 
 import grimp
 
-from referral.runtime.postgres import bootstrap
+from referral.runtime import bootstrap
 from referral.runtime.postgres.bulk import Table
 from referral.runtime.postgres.tokens import TokenTable
 from referral.runtime.settings import CHECKOUT, LINE

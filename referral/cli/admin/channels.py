@@ -48,7 +48,7 @@ def channels_command(as_json: Annotated[bool, typer.Option("--json", help="Print
 
     found, rows = settings.load(), ask(read)
     base = (os.environ.get("REFERRAL_SMS_CALLBACK") or found.public_url or "NOTIFIER-URL").rstrip("/")
-    door = f"{base}/sms/{case_keys.read(found.master_key_file).callback('sms')}"
+    door = f"{base}/sms/{case_keys.read(found).callback('sms')}"
     if as_json:
         return console.document({"providers": rows, "receipts": f"{door}/receipt", "replies": f"{door}/reply"})
     cells = [(r["channel"], r["name"], _state(r), moment(r["since"]), _at(r["succeeded_at"]), _today(r), r["waiting"]) for r in rows]

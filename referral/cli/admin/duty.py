@@ -221,7 +221,7 @@ def _run(work: Callable[[AsyncConnection, Keys], Awaitable[T]]) -> T:
 
     async def logged(tx: AsyncConnection) -> T:
         async with log.change(tx, found):
-            return await work(tx, keys_.read(found.master_key_file))
+            return await work(tx, keys_.read(found))
 
     return run(found, logged)
 

@@ -144,7 +144,7 @@ def _of_rung(rung: str, spans: Iterable[Mapping[str, Any]] | None, people: Mappi
 
 async def _people(tx: AsyncConnection, found: Settings) -> dict[str, Person]:
     """Return account → person. The numbers are opened with the master key, which only an administrator's command line has."""
-    box, numbers, logins = keys_.read(found.master_key_file).box(CONTACT_BOX), {}, {}
+    box, numbers, logins = keys_.read(found).box(CONTACT_BOX), {}, {}
     for row in await tx.execute(_PEOPLE):
         logins[row.account] = row.login or row.account[:8]
         if row.address is not None:

@@ -15,9 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.cli import connection, console
 from referral.errors import Unavailable
 from referral.proof.entry import CASE_TOPICS
+from referral.runtime import bootstrap as runtime
 from referral.runtime import settings
 from referral.runtime.kafka import scan
-from referral.runtime.postgres import bootstrap as runtime
 from referral.runtime.postgres import database
 from referral.runtime.settings import SERVICES, Settings
 from referral.wire import topics

@@ -77,7 +77,7 @@ def add_command(
             await tx.execute(_INVITE, {"id": values["id"], "digest": invitations.digest(code), "at": now})
         if made and email is not None:
             async with log.change(tx, found):
-                box = case_keys.read(found.master_key_file)
+                box = case_keys.read(found)
                 await changes.add_person(tx, box, account=str(values["id"]), agency=agency, rungs=rungs, email=email)
         for word in (Made.INVITED if invite else Made.ADDED, *((Made.HEAD,) if head else ())) if made else ():
             await _log(tx, found, str(values["id"]), agency, word)
@@ -171,7 +171,7 @@ def _changed(found: settings.Settings, sql: Any, values: dict[str, object], what
 
 
 async def _log(tx: AsyncConnection, found: settings.Settings, account: str, agency: str, made: Made) -> None:
-    keys = case_keys.read(found.master_key_file)
+    keys = case_keys.read(found)
     by = log.pseudonym(keys, log.operator())
     await accounts.log(tx, keys, agency=agency, account=account, made=made, by=by, drill=found.drill_clock)
 

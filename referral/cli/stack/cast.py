@@ -124,7 +124,7 @@ async def seed(settings: Settings, cast: Cast, *, telephones: bool) -> None:
 
     telephones: the stack has a handset, so that an SMS or a call to a made-up number arrives somewhere.
     """
-    box = case_keys.read(settings.master_key_file)
+    box = case_keys.read(settings)
     engine = database.admin(settings)
     try:
         async with engine.begin() as tx:

@@ -1,6 +1,6 @@
-"""Case keys: create, load, wrap and destroy one random key per case, and derive service keys, under a master key outside the database.
+"""Case keys: create, load, wrap and destroy two random keys per case, one for its events and one for its file.
 
-Deleting the row of a case's key erases the case.
+Each reader has a wrapped form of its own; only intake's holds the file's key. Deleting the rows of a case's keys erases the case.
 """
 
 from __future__ import annotations
@@ -9,95 +9,141 @@ import hashlib
 import hmac as hmac_
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.errors import Malformed, Rejected
 from referral.runtime import secret_file
+from referral.runtime.keys import service_keys
 from referral.runtime.keys.secret_box import SecretBox
+from referral.runtime.keys.service_keys import ALL, INTAKE, MasterKeys, ServiceKeys
 from referral.runtime.postgres import bulk
+from referral.runtime.settings import Settings
 from referral.wire.seal import Key
 
 OTHERS = 0o077
 """Permission bits that a key file must not have: a reader of the file can open every case."""
-KEY = bulk.Table("keys.case_key", {"case_id": "text", "wrapped": "bytea"})
-_KEEP = text("INSERT INTO keys.case_key (case_id, wrapped) VALUES (:id, :wrapped) ON CONFLICT DO NOTHING")
-WRAPPED = text("SELECT case_id, wrapped FROM keys.wrapped(CAST(:ids AS text[]))")
+MASTER = "REFERRAL_MASTER_KEY_FILE"
+SIZE = 32
+"""Bytes of a key."""
+KEY = bulk.Table("keys.case_key", {"case_id": "text", "reader": "text", "wrapped": "bytea"})
+_KEEP = text("INSERT INTO keys.case_key (case_id, reader, wrapped) VALUES (:case_id, :reader, :wrapped) ON CONFLICT DO NOTHING")
+_WRAPPED = text("SELECT case_id, reader, wrapped FROM keys.wrapped(CAST(:ids AS text[]))")
 _ERASE = text("SELECT keys.erase(CAST(:ids AS text[]))")
+Forms = Mapping[str, bytes]
+"""Reader → the keys of one case, wrapped for it."""
+
+
+class CaseKeys(Key):
+    """The key of a case's events, which every reader has. file: the key of its case file; None for readers other than intake."""
+
+    file: bytes | None
+
+    def __new__(cls, events: bytes, file: bytes | None = None) -> CaseKeys:
+        made = super().__new__(cls, events)
+        made.file = file
+        return made
 
 
 class Keys:
-    """The keys that the master key wraps or derives. One per process, made in wiring by `read`."""
+    """The keys of one process, made in wiring by `read`: those of its service, or for the operator's commands, all. held: where they come
+    from; bytes are the master key."""
 
-    def __init__(self, master: bytes) -> None:
-        if len(master) != 32:
-            raise ValueError("the master key has 32 bytes")
-        self._master = master
-        self._case = SecretBox("case-key", self._purpose("case-key"))
-        self._derived = cache(self._purpose)  # one entry per purpose: a handful of words in the code
-
-    def _purpose(self, purpose: str) -> bytes:
-        return HKDF(hashes.SHA256(), 32, None, b"referral/" + purpose.encode()).derive(self._master)
+    def __init__(self, held: bytes | MasterKeys | ServiceKeys) -> None:
+        self._held = MasterKeys(held) if isinstance(held, bytes) else held
+        self._boxes = {reader: SecretBox("case-key", self._held.wrapping(reader)) for reader in self._held.opens}
+        self._opening = dict(self._boxes)
+        if isinstance(self._held, MasterKeys):
+            self._opening[ALL] = SecretBox("case-key", self._held.purpose("case-key"))
+        self._derived = cache(self._held.purpose)  # one entry per purpose: a handful of words in the code
 
     async def create(self, tx: AsyncConnection, case_id: str) -> bytes:
-        """Create a new case's key and store it in the caller's transaction."""
+        """Create a new case's keys and store them in the caller's transaction. Return the key of its events."""
         return (await self.create_all(tx, [case_id]))[case_id]
 
     async def create_all(self, tx: AsyncConnection, ids: Iterable[str]) -> dict[str, bytes]:
-        """Create and store a key for each new case, in one round trip. Return case id → key."""
+        """Create and store keys for each new case, in one round trip. Return case id → key of its events."""
         keys = self.made(ids)
         await bulk.write(tx, {KEY: self.rows(keys)})
         return keys
 
     def made(self, ids: Iterable[str]) -> dict[str, bytes]:
-        """Return a random key for each case; nothing is stored until the caller writes their `rows`."""
-        return {case_id: os.urandom(32) for case_id in ids}
+        """Return random keys for each case; nothing is stored until the caller writes their `rows`."""
+        return {case_id: CaseKeys(os.urandom(SIZE), os.urandom(SIZE)) for case_id in ids}
 
     def rows(self, keys: Mapping[str, bytes]) -> list[bulk.Row]:
-        """Return the rows of KEY, each key wrapped."""
-        return [{"case_id": case_id, "wrapped": self._wrap(case_id, key)} for case_id, key in keys.items()]
+        """Return the rows of KEY: the keys of each case, wrapped for each reader."""
+        return [
+            {"case_id": case_id, "reader": reader, "wrapped": wrapped}
+            for case_id, key in keys.items()
+            for reader, wrapped in self.wrap(case_id, key).items()
+        ]
+
+    def wrap(self, case_id: str, key: bytes) -> Forms:
+        """Return the keys of a case, wrapped for each reader: for intake both, for the others the key of its events."""
+        file = key.file if isinstance(key, CaseKeys) else None
+        return {
+            reader: box.seal(key + file if file is not None and reader == INTAKE else key, _context(case_id, reader))
+            for reader, box in self._boxes.items()
+        }
 
     async def book(self, tx: AsyncConnection, book_id: str) -> bytes:
         """Return and store the key of a book, which is no case. It is derived, so that a restored database gets the same key again."""
         key = self.hmac("book", book_id.encode())
-        await tx.execute(_KEEP, {"id": book_id, "wrapped": self._wrap(book_id, key)})
+        await tx.execute(_KEEP, self.rows({book_id: key}))
         return key
 
-    def _wrap(self, case_id: str, key: bytes) -> bytes:
-        return self._case.seal(key, case_id.encode())
-
     async def load(self, tx: AsyncConnection, ids: Iterable[str]) -> dict[str, bytes]:
-        """Return case id → key. A case without a key is erased, or never existed."""
-        rows = (await tx.execute(WRAPPED, {"ids": list(ids)})).all()
-        return {case_id: self._unwrap(case_id, wrapped) for case_id, wrapped in rows}
+        """Return case id → key of its events; for intake and the operator with the key of its file. A case without a key is erased, or
+        never existed."""
+        rows = (await tx.execute(_WRAPPED, {"ids": list(ids)})).all()
+        return {case_id: self._unwrap(case_id, reader, wrapped) for case_id, reader, wrapped in rows}
 
-    def unwrap(self, wrapped: Mapping[str, bytes]) -> dict[str, bytes]:
-        """Return case id → key for wrapped keys from the key topic. A key that does not open is left out."""
-        keys = {}
-        for case_id, value in wrapped.items():
-            try:
-                keys[case_id] = self._unwrap(case_id, value)
-            except (Rejected, ValueError):
-                continue
+    def unwrap(self, wrapped: Mapping[str, Forms]) -> dict[str, bytes]:
+        """Return case id → key for wrapped keys from the key topic, with the file's key if it is there. A case of which no form opens is
+        left out."""
+        keys: dict[str, bytes] = {}
+        for case_id, forms in wrapped.items():
+            for reader in filter(forms.__contains__, self._opening):  # intake's first: it has both keys
+                with suppress(Malformed, ValueError):
+                    keys[case_id] = self._opened(case_id, reader, forms[reader])
+                    break
         return keys
 
-    def _unwrap(self, case_id: str, wrapped: bytes) -> bytes:
+    def _unwrap(self, case_id: str, reader: str, wrapped: bytes) -> bytes:
         try:
-            return Key(self._case.open(wrapped, case_id.encode()))
+            return self._opened(case_id, reader, wrapped)
+        except KeyError:
+            hint = f"it is a key of {self._held.service}, and the database's role is that of {reader}"
         except Malformed:
-            raise Rejected("master-key", "REFERRAL_MASTER_KEY_FILE", "it is not the key that this database was made with") from None
+            hint = "it was not made of the key that this database was made with"
+        name = service_keys.FILE if self._held.service else MASTER
+        raise Rejected("case-key", name, hint)
 
-    def opens(self, case_id: str, wrapped: bytes) -> bool:
-        """Return whether this is the case's key, wrapped by this master key."""
+    def _opened(self, case_id: str, reader: str, wrapped: bytes) -> CaseKeys:
+        """Return the opened form of a reader. KeyError: it is for others. Malformed: it was wrapped for another case or with other keys."""
+        plain = self._opening[reader].open(wrapped, _context(case_id, reader))
+        return CaseKeys(plain[:SIZE], plain[SIZE:] or None)
+
+    def judges(self, reader: str) -> bool:
+        """Return whether this process can tell a true form of a reader from a false one."""
+        return reader in self._opening
+
+    def opened(self, case_id: str, wrapped: bytes) -> bytes:
+        """Return the key of a case's events from a form of before decision 0047. Rejected: another master key."""
+        return self._unwrap(case_id, ALL, wrapped)
+
+    def opens(self, case_id: str, reader: str, wrapped: bytes) -> bool:
+        """Return whether these are keys of the case that this process can open."""
         try:
-            self._case.open(wrapped, case_id.encode())
-        except Malformed:
+            self._opened(case_id, reader, wrapped)
+        except (KeyError, Malformed):
             return False
         return True
 
@@ -138,15 +184,41 @@ async def erase(tx: AsyncConnection, ids: Iterable[str]) -> None:
     await tx.execute(_ERASE, {"ids": list(ids)})
 
 
-def read(path: Path) -> Keys:
+def _context(case_id: str, reader: str) -> bytes:
+    return (case_id if reader == ALL else f"{case_id}/{reader}").encode()
+
+
+def with_file(key: bytes) -> CaseKeys:
+    """Return the keys of a case with a key for its file, a new one if it has none."""
+    return key if isinstance(key, CaseKeys) and key.file is not None else CaseKeys(key, os.urandom(SIZE))
+
+
+def read(settings: Settings, service: str = "") -> Keys:
+    """Read the keys of this process: its service's, or the operator's where no file of a service is named. service: whose they must be;
+    empty: whoever's.
+
+    Rejected: a file is missing, unfit, readable by others, or another service's.
+    """
+    if settings.service_key_file is None:
+        return Keys(master(settings))
+    held = service_keys.read(settings.service_key_file)
+    if service not in ("", held.service):
+        raise Rejected("service-key", service_keys.FILE, f"the file holds the keys of {held.service}, and this is {service}")
+    return Keys(held)
+
+
+def master(settings: Settings) -> MasterKeys:
     """Read the master key: 64 hexadecimal digits. Rejected: no such file, another content, or a file that others may read too."""
+    path = settings.master_key_file
     try:
-        if path.stat().st_mode & OTHERS:
+        if path is not None and path.stat().st_mode & OTHERS:
             hint = f"others than its owner may read the file: chmod 600 {path}; if somebody may have read it, tell your security officer"
-            raise Rejected("master-key", "REFERRAL_MASTER_KEY_FILE", hint)
-        return Keys(bytes.fromhex(path.read_text("ascii").strip()))
+            raise Rejected("master-key", MASTER, hint)
+        if path is not None:
+            return MasterKeys(bytes.fromhex(path.read_text("ascii").strip()))
     except (OSError, ValueError):
-        raise Rejected("master-key", "REFERRAL_MASTER_KEY_FILE", "a readable file with 64 hexadecimal digits is needed") from None
+        pass
+    raise Rejected("master-key", MASTER, "a readable file with 64 hexadecimal digits is needed")
 
 
 def signing(path: Path | None) -> Ed25519PrivateKey:

@@ -58,7 +58,7 @@ async def recover(settings: Settings, service: str, hook: Hook) -> dict[str, int
     try:
         async with engine.begin() as tx:
             await tx.execute(text(FENCE.format(s=service)))
-            master = case_keys.read(settings.master_key_file)
+            master = case_keys.read(settings)
             secrets = {topic: await writer_mark.secret(tx, owner) for owner, topic in WRITES.items()}
             tape = await topic_snapshot.read(settings, erasure_tag.needed_keys(settings), secrets)
             await key_topic.restore(tx, settings, tape.erased, master)

@@ -1,5 +1,4 @@
-"""The case file in SQL: personal facts by section, encrypted with a key derived from the case's key. Erasing that key erases the whole
-file."""
+"""The case file in SQL: personal facts by section, encrypted with a key that intake alone opens. Erasing that key erases the whole file."""
 
 from __future__ import annotations
 
@@ -9,14 +8,13 @@ from typing import Any
 
 import msgspec
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.errors import Malformed
+from referral.runtime.keys.case_keys import CaseKeys
 from referral.runtime.postgres import bulk
 from services.intake.casefile.disclosure_rules import CaseFacts
 from services.intake.messages.timestamps import when
@@ -84,9 +82,12 @@ class Version(Struct, frozen=True, kw_only=True):
         return f"Version({self.version})"
 
 
-def box(case_key: bytes) -> AESGCM:
-    """Return the cipher of a case's file. Its key differs from that of the case's events."""
-    return AESGCM(HKDF(hashes.SHA256(), 32, None, b"referral/case-file").derive(case_key))
+def box(keys: bytes) -> AESGCM:
+    """Return the cipher of a case's file. keys: of the case, as intake loads them. ValueError: they are another reader's, without the
+    file's key."""
+    if not isinstance(keys, CaseKeys) or keys.file is None:
+        raise ValueError("these keys open the case's events alone")
+    return AESGCM(keys.file)
 
 
 def seal(cipher: AESGCM, plain: bytes, *context: str) -> bytes:

@@ -128,7 +128,7 @@ _GONE = tuple(
     )
 )
 _THERE = (
-    "SELECT id FROM unnest(CAST(:ids AS text[])) AS asked(id) WHERE EXISTS (SELECT FROM keys.wrapped(ARRAY[id])) "
+    "SELECT id FROM unnest(CAST(:ids AS text[])) AS asked(id) WHERE EXISTS (SELECT FROM keys.forms(ARRAY[id])) "
     "OR EXISTS (SELECT FROM intake.casefile WHERE case_id = id) OR EXISTS (SELECT FROM intake.section WHERE case_id = id) "
     "OR EXISTS (SELECT FROM intake.draft WHERE case_id = id) "
     "OR EXISTS (SELECT FROM intake.recorded WHERE case_id = id) OR EXISTS (SELECT FROM intake.happening WHERE case_id = id) "

@@ -190,7 +190,7 @@ def changed(*, consent: e.Consent | None = None, excluded: tuple[str, ...] = (),
 async def stack(settings: Settings, lists: Lists = LISTS, size: int = 8, log: httpx.AsyncClient | None = None) -> AsyncIterator[Stack]:
     """The application on this database, with a token for every agency. log: audit's HTTP."""
     engine = database.engine(settings, "intake", size=size)
-    door = IntakeContext(engine, case_keys.read(settings.master_key_file), lambda: lists, new_id, lambda: int(time.time()), KEY, log)
+    door = IntakeContext(engine, case_keys.read(settings), lambda: lists, new_id, lambda: int(time.time()), KEY, log)
     app = Starlette(routes=[*routes.routes(door, None), *person_routes.routes(door)], exception_handlers=dict(routes.ERRORS))
     async with by_hand(settings) as tx:
         rows = [{"hash": hashlib.sha256(f"token-of-{a}".encode()).digest(), "agency": a} for a in lists.codes["agency"]]

@@ -160,7 +160,7 @@ class Stack:
 @asynccontextmanager
 async def stack(url: str, master: Path) -> AsyncIterator[Stack]:
     settings = Settings(kafka="", database=url, master_key_file=master, instance="test", drill_clock=True)
-    made = Stack(settings, database.engine(settings, "notifier", size=20), database.admin(settings), keys_.read(master))
+    made = Stack(settings, database.engine(settings, "notifier", size=20), database.admin(settings), keys_.read(settings))
     try:
         yield made
     finally:

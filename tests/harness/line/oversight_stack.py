@@ -56,7 +56,7 @@ class Line:
         records = list(records)
         new = sorted({meta.case_id for _, meta, _ in records} - set(self.keys))
         async with self.admin.begin() as tx:
-            self.keys |= {} if not new else await keys.read(self.settings.master_key_file).create_all(tx, new)
+            self.keys |= {} if not new else await keys.read(self.settings).create_all(tx, new)
         batches: dict[tuple[str, int], list[tuple[bytes, bytes]]] = defaultdict(list)
         for topic, meta, body in records:
             meta = structs.replace(meta, fingerprint=codec.fingerprint(meta.type), recorded_at=meta.recorded_at + LATER)

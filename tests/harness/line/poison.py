@@ -59,7 +59,7 @@ async def main(poison: str, gentle: bool) -> None:
         _die_of_undecodable()
     settings = load()
     service = Service(name="routing", reads=(IN,), writes=OUT, handler=Functions(handle, fallback if gentle else None))
-    loop = Loop(service, settings, database.engine(settings, "routing"), case_keys.read(settings.master_key_file), observe.Health())
+    loop = Loop(service, settings, database.engine(settings, "routing"), case_keys.read(settings), observe.Health())
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, loop.end)
     await loop.run()
 

@@ -89,7 +89,7 @@ class Line:
         """Start one instance of a service."""
         settings = structs.replace(self.settings, instance=instance)
         engine = database.engine(settings, service.name)
-        loop = Loop(service, settings, engine, keys.read(settings.master_key_file), observe.Health(service.not_ready))
+        loop = Loop(service, settings, engine, keys.read(settings), observe.Health(service.not_ready))
         self.loops[instance] = (loop, asyncio.create_task(loop.run()))
         self.engines.append(engine)
         return loop
@@ -127,7 +127,7 @@ class Line:
         engine = database.engine(self.settings, "intake", size=1)
         try:
             async with engine.begin() as tx:
-                chest = keys.read(self.settings.master_key_file)
+                chest = keys.read(self.settings)
                 key = (await chest.load(tx, [case_id])).get(case_id) or await chest.create(tx, case_id)
                 names = iter(ids)
                 for body in bodies:
@@ -145,7 +145,7 @@ class Line:
         engine = database.engine(self.settings, "intake", size=1)
         try:
             async with engine.begin() as tx:
-                chest = keys.read(self.settings.master_key_file)
+                chest = keys.read(self.settings)
                 key = (await chest.load(tx, [case_id]))[case_id]
                 said = erased(case_id, records, approved_at=await clock.now(tx))
                 await queue.put(tx, case_id, said, new_id(), key)

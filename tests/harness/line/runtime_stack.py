@@ -204,7 +204,7 @@ async def stack(settings: Settings) -> AsyncIterator[Stack]:
     admin = database.admin(settings)
     producer = clients.producer(settings)
     await producer.start()
-    made = Stack(settings, keys.read(settings.master_key_file), admin, producer)
+    made = Stack(settings, keys.read(settings), admin, producer)
     try:
         yield made
     finally:

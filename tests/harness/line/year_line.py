@@ -64,7 +64,7 @@ class Line:
         self.http = callers.client(stack, base_url=stack.url("intake"), timeout=30)
         self._engine = database.admin(stack.settings)
         self._consumer = clients.consumer(stack.settings, auto_offset_reset="earliest")
-        self._master = case_keys.read(stack.settings.master_key_file)
+        self._master = case_keys.read(stack.settings)
         self._keys: dict[str, bytes] = {}
         self._ends: Mapping[int, int] = {}
 

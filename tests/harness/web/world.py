@@ -94,7 +94,7 @@ class World:
         self._seq = 0
         self._engine = self._here(lambda: database.engine(settings, "intake"))
         asks = httpx.AsyncClient(base_url=notifier) if notifier else None
-        keys = case_keys.read(master)
+        keys = case_keys.read(settings)
         self.door = IntakeContext(self._engine, keys, lambda: self.lists, lambda: str(uuid.uuid4()), lambda: 0, KEY, notifier=asks)
         self._server = http_server.server(Health(), self._app(by_day=not drills), proxy=proxy)
         self._thread = threading.Thread(target=self._serve, daemon=True)

@@ -68,7 +68,7 @@ class Door:
 
 @asynccontextmanager
 async def opened(settings: Settings, *, drill: bool = False) -> AsyncIterator[Door]:
-    held = case_keys.read(settings.master_key_file)
+    held = case_keys.read(settings)
     async with audit_stack.log(settings, []) as made:
         log, case_id = audit_log.Log(drill=drill), audit_log._id("case one")
         async with beginning(audit_stack.database.admin(settings)) as tx:
@@ -122,7 +122,7 @@ async def test_nobody_reads_without_a_token_that_stands(bare: Settings) -> None:
 @pytest.mark.parametrize("drill", [True, False])
 async def test_the_report_of_an_exercise_is_for_intake_alone_and_never_of_a_child(bare: Settings, drill: bool) -> None:
     async with opened(bare, drill=drill) as door:
-        path, keys = f"/exercises/{door.case_id}", case_keys.read(bare.master_key_file)
+        path, keys = f"/exercises/{door.case_id}", case_keys.read(bare)
         for token in ("", "a-token", keys.lookup(door.case_id), keys.exercise("another")):
             assert (await door.http.get(path, headers={"authorization": f"Bearer {token}"})).status_code == 401, "an auditor has a page"
         told = await audit_client.exercise(door.http, keys, door.case_id)

@@ -134,7 +134,7 @@ async def running(settings: Settings) -> AsyncIterator[Line]:
     async with served(audit) as url:
         settings = structs.replace(settings, audit_url=url, instance="i1")
         engine, own = database.engine(settings, "intake"), database.engine(settings, "intake")
-        door = IntakeContext(engine, case_keys.read(settings.master_key_file), lambda: LISTS, new_id, lambda: 0, KEY)
+        door = IntakeContext(engine, case_keys.read(settings), lambda: LISTS, new_id, lambda: 0, KEY)
         service = Service(name="intake", reads=("referral-routing",), writes="referral-intake", handler=Intake(door, None))
         loop = Loop(service, settings, own, door.keys, Health())
         task = asyncio.create_task(loop.run())

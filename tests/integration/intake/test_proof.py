@@ -53,9 +53,7 @@ async def test_a_receipt_is_proven_to_its_sender_once_witnesses_have_seen_it(bar
     async with AsyncExitStack() as opened:
         urls = [await opened.enter_async_context(honest(tmp_path, n)) for n in (1, 2, 3)]
         made = await opened.enter_async_context(log(bare, urls))
-        audit = httpx.AsyncClient(
-            transport=httpx.ASGITransport(application(made.engine, case_keys.read(bare.master_key_file))), base_url="http://log"
-        )
+        audit = httpx.AsyncClient(transport=httpx.ASGITransport(application(made.engine, case_keys.read(bare))), base_url="http://log")
         intake = await opened.enter_async_context(stack(bare, log=await opened.enter_async_context(audit)))
         receipt, other = await intake.submit(), await intake.submit()
         path = f"/v1/referrals/{receipt['referral_id']}/proof"

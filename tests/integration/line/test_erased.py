@@ -32,9 +32,8 @@ from referral.local.stack import Stack
 from referral.runtime.kafka import clients as kafka
 from referral.runtime.kafka import scan
 from referral.runtime.keys import case_keys as keys
-from referral.runtime.keys import key_topic
+from referral.runtime.keys import key_topic, service_keys
 from referral.runtime.postgres import database
-from services.intake.casefile import sections
 from tests.harness import callers
 from tests.harness.servers import prefix
 from tests.harness.waiting import PATIENCE_S, until
@@ -79,7 +78,7 @@ def contexts_of(row: dict[str, Any]) -> Iterator[bytes]:
     yield b""
     for value in row.values():
         yield str(value).encode()
-    for parts in (("section", "version"), ("response_id", "need"), ("account", "channel")):
+    for parts in (("section", "version"), ("response_id", "need"), ("account", "channel"), ("reader",)):
         if set(parts) <= row.keys():
             yield "/".join(str(row[name]) for name in ("case_id", *parts) if name in row).encode()
     yield f"{row.get('case_id')}/standing".encode()
@@ -98,8 +97,8 @@ def opens(ciphers: list[AESGCM], cell: Cell) -> bytes:
 
 
 async def found(stack: Stack, tried: list[bytes], *words: bytes) -> set[str]:
-    """Tables in which any of these words stands, in clear, under one of these keys, or under that of a case file that follows from it."""
-    ciphers = [cipher for key in tried for cipher in (AESGCM(key), sections.box(key))]
+    """Tables in which any of these words stands, in clear or under one of these keys; those of a case open its file too."""
+    ciphers = [AESGCM(key) for case in tried for key in (case, case.file if isinstance(case, keys.CaseKeys) else None) if key]
     return {c.table async for c in of_database(stack) if any(word in said for said in (c.data, opens(ciphers, c)) for word in words)}
 
 
@@ -132,8 +131,8 @@ async def case_keys(stack: Stack) -> dict[str, bytes]:
     engine = database.admin(stack.settings)
     try:
         async with engine.connect() as tx:
-            ids = list((await tx.execute(text("SELECT case_id FROM keys.case_key"))).scalars())
-            return await keys.read(stack.settings.master_key_file).load(tx, ids)
+            ids = list((await tx.execute(text("SELECT DISTINCT case_id FROM keys.case_key"))).scalars())
+            return await keys.read(stack.settings).load(tx, ids)
     finally:
         await engine.dispose()
 
@@ -176,8 +175,10 @@ async def test_an_erased_case_is_readable_nowhere_also_after_a_restore_and_the_l
         stage = Stage(stack, people)
         case_id, other = await asyncio.to_thread(begun, stage)
         key = (await case_keys(stack))[case_id]
-        wrapped = bytes(await sql(stack, "SELECT wrapped FROM keys.case_key WHERE case_id = :c", c=case_id))
+        wrapped = [bytes(form) for form in await sql(stack, "SELECT array_agg(wrapped) FROM keys.case_key WHERE case_id = :c", c=case_id)]
+        assert len(wrapped) == len(service_keys.readers())
         assert "intake.section" in await found(stack, [key], NAME.encode())  # so the search finds what is there
+        assert await found(stack, [keys.master(stack.settings).wrapping("intake")], key) == {"keys.case_key"}
 
         async def person(login: str, *words: str) -> tuple[int, str]:
             monkeypatch.setattr("sys.stdin", io.StringIO(people.password + "\n"))
@@ -269,18 +270,19 @@ def ended(stage: Stage, case_id: str) -> None:
     stage.agency("desk-prizren").instruct(case_id, {"word": "CLOSE", "reason": "error"})
 
 
-async def gone(stack: Stack, case_id: str, key: bytes, wrapped: bytes, *, rewound: bool = False) -> None:
+async def gone(stack: Stack, case_id: str, key: bytes, wrapped: list[bytes], *, rewound: bool = False) -> None:
     """Neither name nor key is anywhere, with every key that is left and even with the one that was; nor any row of the case file.
 
     rewound: the other services have not been put right yet, so their rows may be there, under the key that is not.
     """
     left = list((await case_keys(stack)).values())
-    assert key not in left
-    master = keys.read(stack.settings.master_key_file)
-    own = [master._purpose(purpose) for purpose in ("case-key", "notifier-contact", "quarantine")]
+    assert key not in left and isinstance(key, keys.CaseKeys) and key.file is not None
+    master = keys.read(stack.settings)
+    own = [keys.master(stack.settings).wrapping(reader) for reader in service_keys.readers()]
+    own += [master._derived(purpose) for purpose in ("case-key", "notifier-contact", "quarantine")]
     assert await found(stack, [*left, *own, key], NAME.encode(), NAME[:10].encode()) == set()
-    assert await found(stack, own, key, wrapped) == set()
-    assert await on_topics(stack, NAME.encode(), key) == set()
+    assert await found(stack, own, key, key.file, *wrapped) == set()
+    assert await on_topics(stack, NAME.encode(), key, key.file) == set()
     assert case_id not in await key_topic.read(stack.settings)
     rows = {cell.table async for cell in of_database(stack) if cell.data == case_id.encode()}
     others = {table for table in rows if not table.startswith("intake.")} if rewound else set()

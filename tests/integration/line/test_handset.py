@@ -16,7 +16,10 @@ from referral.cli.stack.stage import Stage
 from referral.local.config import StackConfig
 from referral.local.handset import Entry
 from referral.local.stack import Stack
+from referral.runtime.keys import case_keys
+from referral.runtime.settings import LINE, SERVICES
 from tests.harness import callers
+from tests.harness.memory import within
 from tests.harness.servers import prefix
 from tests.harness.waiting import PATIENCE_S
 from tests.harness.web import forms
@@ -40,10 +43,22 @@ async def test_replies_and_keys_acknowledge_and_nothing_more(stack: Stack) -> No
         await asyncio.to_thread(cannot_and_then_a_call, stage, stack)
     finally:
         stage.close()
+    await asyncio.to_thread(own_keys_alone, stack)
     logs = "".join(file.read_text("utf-8") for file in (stack.config.data / "log").iterdir())
     numbers = [member.phone for member in cast.load(stack.config.data).staff if member.phone]
     assert logs and not [number for number in numbers if number[1:] in logs]
     assert not [entry.text for entry in stack.handset.entries if entry.text in logs]
+
+
+def own_keys_alone(stack: Stack) -> None:
+    """The memory of each service after its work has its own keys, and neither the master key nor a secret of another service."""
+    master = case_keys.master(stack.settings)
+    secrets = {service: {keys.secret, *keys.purposes.values()} for service in SERVICES if (keys := master.of(service))}
+    for service in LINE:
+        (process,) = stack.of(service)
+        assert process.pid is not None
+        found = within(process.pid, {master._master, *set().union(*secrets.values())})
+        assert secrets[service] >= found >= {master.of(service).secret}, service
 
 
 def answered_by_sms(stage: Stage, stack: Stack) -> None:

@@ -12,7 +12,7 @@ from referral.cli.admin.doctor_checks import Result, diagnose
 from referral.cli.admin.doctor_probe import gather
 from referral.domain.events import OfferAccepted, OfferOpened, Word
 from referral.proof.verify.log import verify
-from referral.runtime.postgres import bootstrap
+from referral.runtime import bootstrap
 from referral.runtime.recovery import recover
 from referral.runtime.settings import Settings
 from services.audit.recover import hook as audit

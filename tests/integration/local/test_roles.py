@@ -20,7 +20,8 @@ from referral.errors import Misconfigured, Rejected
 from referral.local import stack as stacks
 from referral.local.config import Addresses, StackConfig, environment
 from referral.local.postgres import Postgres, binaries
-from referral.runtime.postgres import bootstrap, database, rights
+from referral.runtime import bootstrap
+from referral.runtime.postgres import database, rights
 from referral.runtime.postgres.rights import ROLES, WithoutRights
 from referral.runtime.settings import CHECKOUT, SERVICES, Settings
 from tests.harness.engines import by_hand, connecting

@@ -41,7 +41,7 @@ async def not_ready(oversight: Program) -> dict[str, str]:
 
 async def behind(settings: Settings) -> ReleaseScheduler:
     """Somebody who has read nothing yet of what is there, and knows how much that is."""
-    probe, master, health = clients.consumer(settings), case_keys.read(settings.master_key_file), Health()
+    probe, master, health = clients.consumer(settings), case_keys.read(settings), Health()
     await probe.start()
     builder = ReleaseBuilder(RecordReader(Courses(), INTAKE), lambda: ())  # without a policy no period is due
     made = ReleaseScheduler(settings, database.engine(settings, "oversight"), master, builder, health, probe)

@@ -112,7 +112,7 @@ async def _records(settings: Settings, done: dict[tuple[str, int], int]) -> Asyn
 async def started(settings: Settings) -> AsyncIterator[Teller]:
     """It has real cases: no exercise."""
     settings = structs.replace(settings, drill_clock=False)
-    master, engine, probe = case_keys.read(settings.master_key_file), database.engine(settings, "oversight"), clients.consumer(settings)
+    master, engine, probe = case_keys.read(settings), database.engine(settings, "oversight"), clients.consumer(settings)
     await probe.start()
     try:
         builder = MadeUp(RecordReader(Courses(), INTAKE), lambda: ())
@@ -157,7 +157,7 @@ async def test_a_lost_database_comes_back_with_its_correction_and_counts_what_ca
 
 
 async def test_a_feed_that_says_otherwise_is_refused_and_one_that_says_less_is_told_again(settings: Settings) -> None:
-    master, one, (read, end) = case_keys.read(settings.master_key_file), release(1, JAN), (feed.PLACES[0], 7)
+    master, one, (read, end) = case_keys.read(settings), release(1, JAN), (feed.PLACES[0], 7)
     async with beginning(database.admin(settings)) as tx:
         await store.keep(tx, one, {read: end}, published_at=5)
     async with started(settings) as told:
@@ -180,7 +180,7 @@ async def test_a_feed_that_says_otherwise_is_refused_and_one_that_says_less_is_t
 
 
 async def test_where_nobody_knows_how_far_was_read_only_what_comes_from_now_on_is_late(settings: Settings) -> None:
-    await feed.publish(settings, case_keys.read(settings.master_key_file), release(1, JAN), {})
+    await feed.publish(settings, case_keys.read(settings), release(1, JAN), {})
     async with line(settings) as made:
         await made.write([at(begins(JAN), "first")])
         async with started(settings) as told:

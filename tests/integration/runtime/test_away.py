@@ -15,8 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.local.kafka import Kafka
 from referral.local.postgres import Postgres
 from referral.local.server import Server
+from referral.runtime import bootstrap
 from referral.runtime.kafka import clients
-from referral.runtime.postgres import bootstrap, queue
+from referral.runtime.postgres import queue
 from referral.runtime.service import Batch, Outcome
 from referral.runtime.settings import Settings
 from tests.harness.line.runtime_stack import OUT, Counter, Stack, came, counting, stack

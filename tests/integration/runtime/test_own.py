@@ -11,8 +11,9 @@ from aiokafka.errors import KafkaTimeoutError
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.runtime import bootstrap
 from referral.runtime.loop import rollback_check
-from referral.runtime.postgres import bootstrap, database
+from referral.runtime.postgres import database
 from referral.runtime.service import Batch, Outcome
 from referral.wire import seal
 from tests.harness.engines import connecting

@@ -54,7 +54,7 @@ async def test_a_bell_for_the_queue_is_heard_without_a_transaction(settings: Set
 
 async def test_rows_of_several_tables_are_written_by_one_statement_or_not_at_all(settings: Settings) -> None:
     engine = database.engine(settings, "intake", size=1)
-    key = [{"case_id": "c1", "wrapped": b"w"}, {"case_id": "c2", "wrapped": b"w"}]
+    key = [{"case_id": case, "reader": "intake", "wrapped": b"w"} for case in ("c1", "c2")]
     row = {"id": "q1", "partition": 1, "case_id": "c1", "type": "t", "fingerprint": 1, "body": b"", "drill": False}
     try:
         async with engine.begin() as tx:

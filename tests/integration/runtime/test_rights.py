@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from referral.errors import Misconfigured
+from referral.runtime import bootstrap
 from referral.runtime.keys import case_keys
-from referral.runtime.postgres import bootstrap, database, rights
+from referral.runtime.postgres import database, rights
 from referral.runtime.postgres.rights import ROLES, Right
 from referral.runtime.settings import Settings
 from tests.harness.engines import by_hand, connecting
@@ -117,7 +118,7 @@ async def test_without_a_row_of_the_file_its_statement_is_refused(admin: Line) -
 
 
 async def test_a_key_comes_by_the_id_of_its_case_alone(bare: Settings) -> None:
-    master = case_keys.read(bare.master_key_file)
+    master = case_keys.read(bare)
     async with connecting(database.engine(bare, "intake")) as intake:
         keys = await master.create_all(intake, ["case-1", "case-2"])
         await intake.commit()

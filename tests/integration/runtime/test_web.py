@@ -22,9 +22,8 @@ from starlette.routing import Route
 from referral.domain.events import PolicyActivated
 from referral.errors import Rejected, Unavailable
 from referral.local import ports
-from referral.runtime import http_server, observe, policy_feed, process
+from referral.runtime import bootstrap, http_server, observe, policy_feed, process
 from referral.runtime.kafka import clients
-from referral.runtime.postgres import bootstrap
 from referral.runtime.settings import Settings
 from referral.wire import codec, headers
 from tests.harness import malformed

@@ -19,7 +19,7 @@ ARROWS = 14
 """Arrows of the README's picture, and what stands behind it: operators, database, keys."""
 LINES = {"1": 70, "2": 183}
 """Requirements of OWASP ASVS 5.0.0 by level."""
-PURPOSE = re.compile(r"""\.(?:hmac|box|_purpose)\(\s*(?:["']([a-z-]+)["']|([A-Z_]+))""")
+PURPOSE = re.compile(r"""\.(?:hmac|box|_?purpose)\(\s*(?:["']([a-z-]+)["']|([A-Z_]+))""")
 STRONG = {"AESGCM", "HKDF", "SHA256", "sha256", "sha1", "blake2b", "file_digest", "Ed25519PrivateKey", "Ed25519PublicKey"}
 STRONG |= {"pbkdf2_hmac"}  # of random passwords, for SCRAM alone
 STRONG |= {"ec", "EllipticCurvePrivateKey", "EllipticCurvePublicKey"}  # of P-256 alone: referral/ca/keys.py

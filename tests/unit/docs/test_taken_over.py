@@ -5,7 +5,7 @@ from __future__ import annotations
 from referral.local.config import StackConfig, environment
 from referral.runtime.settings import SERVICES
 from tests.attacks import taken_over
-from tests.attacks.taken_over import AGENCY, INTAKE, MASTER, OPERATOR, PAGE, Party, parties
+from tests.attacks.taken_over import AGENCY, INTAKE, MASTER, OPERATOR, OWN, PAGE, Party, parties
 
 OUTSIDE = {
     "the disk": "a fault, and nobody's",
@@ -51,11 +51,15 @@ def test_a_secret_for_each_role_narrows_the_database() -> None:
     assert "one SQL statement on the database's clock" not in taken_over.powers(known["audit"])
 
 
-def test_a_service_without_the_master_key_opens_nothing() -> None:
-    one = given() | {"oversight": given()["oversight"] | {MASTER: ""}}
-    known = by_name(parties(one))
-    assert not known["oversight"].opens and not known["oversight"].file
-    assert known["routing"].opens and INTAKE not in known["routing"].secrets
+def test_what_a_party_opens_follows_from_its_keys() -> None:
+    """Also with every right in the database: a file opens with intake's keys or the master key, and with no other."""
+    known = by_name(parties(given(REFERRAL_DATABASE_PASSWORD_FILE="one-for-all")))
+    assert all(known[name].schemas == set(SERVICES) and known[name].opens for name in SERVICES)
+    assert [name for name, party in known.items() if party.file] == ["intake", OPERATOR]
+    assert [name for name, party in known.items() if MASTER in party.secrets] == [OPERATOR]
+    for more, opens, file in ((dict[str, str](), False, False), ({MASTER: "m"}, True, True), ({OWN: "services/intake"}, True, True)):
+        one = by_name(parties(given() | {"routing": given()["routing"] | {OWN: ""} | more}))["routing"]
+        assert (one.opens, one.file) == (opens, file) and INTAKE not in one.secrets
 
 
 def test_every_power_is_one_of_an_attack_and_every_attack_is_somebodys() -> None:

@@ -38,5 +38,5 @@ def test_nothing_said_is_no_record_and_an_erased_case_says_nothing() -> None:
 
 def test_a_case_key_that_the_master_key_opens_takes_its_cipher_along() -> None:
     keys = Keys(b"m" * 32)
-    opened = keys.unwrap({CASE: keys._wrap(CASE, b"k" * 32)})[CASE]
+    opened = keys.unwrap({CASE: keys.wrap(CASE, b"k" * 32)})[CASE]
     assert opened == b"k" * 32 and isinstance(opened, seal.Key)

@@ -69,6 +69,7 @@ def test_what_is_appended_is_never_taken_away() -> None:
 def test_nobody_reads_the_keys_and_intake_alone_makes_and_erases_them() -> None:
     keys = {(right.role, right.name, right.verb) for right in rights.wanted() if right.name.startswith("keys.")}
     assert {each for each in keys if each[1] != "keys.wrapped"} == {
+        ("intake", "keys.forms", "EXECUTE"),
         ("intake", "keys.case_key", "INSERT"),
         ("intake", "keys.erase", "EXECUTE"),
     }

@@ -233,7 +233,7 @@ def test_the_environment_is_refused_with_the_name_of_what_is_wrong() -> None:
 def test_boxes_and_digests_of_one_purpose_do_not_open_another(tmp_path) -> None:
     write(tmp_path / "k")
     assert (tmp_path / "k").stat().st_mode & 0o77 == 0
-    keys = read(tmp_path / "k")
+    keys = read(settings.Settings(kafka="", database="", master_key_file=tmp_path / "k", instance="t"))
     box = keys.box("a")
     assert box.open(box.seal(b"x", b"row 1"), b"row 1") == b"x"
     for other, context in ((box, b"row 2"), (keys.box("b"), b"row 1")):
@@ -245,7 +245,7 @@ def test_boxes_and_digests_of_one_purpose_do_not_open_another(tmp_path) -> None:
     with pytest.raises(FileExistsError):
         write(tmp_path / "k")
     with pytest.raises(Rejected):
-        read(tmp_path / "none")
+        read(settings.Settings(kafka="", database="", master_key_file=tmp_path / "none", instance="t"))
     with pytest.raises(ValueError, match="32"):
         Keys(b"short")
 
@@ -364,10 +364,11 @@ def test_cookies_are_for_https_alone_but_on_loopback(host: str, url: str, secure
 def test_a_master_key_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> None:
     path = tmp_path / "master"
     write(path)
-    read(path)
+    mine = settings.Settings(kafka="", database="", master_key_file=path, instance="t")
+    read(mine)
     path.chmod(mode)
     with pytest.raises(Rejected, match="chmod 600"):
-        read(path)
+        read(mine)
 
 
 @pytest.mark.parametrize("size", [0, quarantine.KEPT, quarantine.KEPT + 1, 8 * 1024 * 1024])

@@ -12,26 +12,35 @@ from sqlalchemy.util import await_only
 
 from referral.errors import Rejected
 from referral.runtime.kafka import clients
+from referral.runtime.keys import case_keys, moved, service_keys
 from referral.runtime.postgres import advisory_locks, database, rights, roles
 from referral.runtime.settings import CHECKOUT, LINE, SERVICES, Settings
 from referral.wire import topics
 
-RUNTIME = Path(__file__).parents[1] / "migrations"
-SHARED = (Path(__file__).parents[1] / "shared.sql").read_text("utf-8")
+RUNTIME = Path(__file__).parent / "migrations"
+SHARED = (Path(__file__).parent / "shared.sql").read_text("utf-8")
 
 
 async def prepare(settings: Settings) -> None:
     """Create everything that the services need before they start. Rejected: a topic or the database differs from what is required."""
     await prepare_database(settings)
+    await prepare_topics(settings)
+
+
+async def prepare_topics(settings: Settings) -> None:
+    """Create the topics, and move the keys on them that are of an older release. Call it after `prepare_database`."""
     await clients.create_topics(settings)
+    await moved.topic(settings)
 
 
 async def prepare_database(settings: Settings) -> None:
-    """Create roles, schemas, tables and rights, and take away rights that rights.yaml does not give.
+    """Create roles, schemas, tables and rights, take away rights that rights.yaml does not give, and write the services' key files.
 
     Rejected: the database was prepared with other settings, or a role's password is unfit, or not its own.
     """
     passwords = roles.passwords(settings, make=True)
+    if settings.service_keys is not None:
+        service_keys.write(settings.service_keys, case_keys.master(settings))
     engine = database.admin(settings)
     event.listen(engine.sync_engine, "do_execute_no_params", _script)
     event.listen(engine.sync_engine, "do_execute", _script)
@@ -49,6 +58,7 @@ async def prepare_database(settings: Settings) -> None:
             await _remember(connection, "drill", "1" if settings.drill_clock else "0")
             for name in SERVICES:
                 await connection.run_sync(_tables, name)
+            await moved.rows(connection, settings)
             await rights.apply(connection)
     finally:
         await engine.dispose()
