@@ -232,6 +232,11 @@ AUDIT = (
     ),
     Named("reader", "referral.cli.audit.keys:reader_command", "Make an auditor's key pair."),
     Named(
+        "writer",
+        "referral.cli.audit.keys:writer_command",
+        "Show the key with which a service signs its records, made if it is not there: the line for the witness policy.",
+    ),
+    Named(
         "renew", "referral.cli.audit.renew:renew_command", "Begin a new log after this one was set back to an old copy, or its key is lost."
     ),
     Named(

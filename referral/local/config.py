@@ -7,8 +7,10 @@ from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from referral.local import keyfiles
 from referral.local.data_folder import default_data
 from referral.runtime.settings import LINE
+from referral.wire import writer_signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class Addresses:
     policy_keys: the two signers' key files.
     passwords: folder with the password of each role of the database.
     service_keys: folder with the keys of each service.
+    writer_keys: folder with the key of each service that signs records.
     """
 
     kafka: str
@@ -91,6 +94,7 @@ class Addresses:
     policy_keys: tuple[Path, ...] = ()
     passwords: Path | None = None
     service_keys: Path | None = None
+    writer_keys: Path | None = None
 
 
 def root(at: Addresses) -> Path:
@@ -135,6 +139,8 @@ def environment(config: StackConfig, at: Addresses, service: str | None = None) 
         variables["REFERRAL_SIP"] = ""  # this shell may name a real trunk
     if service == "intake":
         variables["REFERRAL_INTAKE_KEY_FILE"] = str(at.intake_key)
+    if service and service in writer_signature.OWNERS.values() and at.writer_keys:
+        variables["REFERRAL_WRITER_KEY_FILE"] = str(keyfiles.writer(at.writer_keys, service))
     if service == "audit":
         variables["REFERRAL_LOG_KEY_FILE"] = str(at.log_key)
         variables["REFERRAL_LOG_BEAT_S"] = str(config.log_beat_s)

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from referral.runtime import secret_file
 from referral.runtime.keys import case_keys
 from referral.tlog.note_keys import ED25519, SEED, SignerKey, VerifierKey
-from referral.wire import intake_key
+from referral.wire import intake_key, writer_signature
 
 
 def ensure(folder: Path) -> tuple[Path, Path]:
@@ -35,6 +35,16 @@ def intake(path: Path) -> bytes:
 
 SIGNERS = ("policy-keeper", "oversight-office")
 """The two signers of a local stack's policy. In production each has the key alone, on a machine of their own."""
+
+
+def writers(folder: Path) -> dict[str, bytes]:
+    """Return service → public half of the key with which it signs its records; create missing ones."""
+    return {service: intake(writer(folder, service)) for service in writer_signature.OWNERS.values()}
+
+
+def writer(folder: Path, service: str) -> Path:
+    """Return the file of a service's key for its records."""
+    return folder / f"{service}-writer.key"
 
 
 def signers(folder: Path) -> dict[str, Path]:

@@ -8,6 +8,7 @@ import os
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
@@ -28,7 +29,7 @@ from referral.runtime.bootstrap import prepare_database, prepare_topics
 from referral.runtime.keys import case_keys
 from referral.runtime.settings import CHECKOUT, Settings
 from referral.tlog import note_keys
-from referral.wire import intake_key, policy_signature
+from referral.wire import intake_key, policy_signature, writer_signature
 
 DATABASE = "referral"
 Told = Callable[[str], None]
@@ -164,7 +165,7 @@ class _Start:
         self.intake_key = self.folder / "intake.key"
         self.ca, self.identities = config.ca or config.data / "ca", data_folder.make(config.data / "identities")
         certificates.ensure(self.ca, self.identities)
-        self.signers = keyfiles.signers(self.folder)
+        self.signers, self.writers = keyfiles.signers(self.folder), keyfiles.writers(self.folder)
         self.passwords, self.services = config.passwords or self.folder / "database", self.folder / "services"
 
     async def broker(self) -> str:
@@ -207,14 +208,22 @@ class _Start:
         self.policy.write_bytes(comments + policy(key, witnesses, keyfiles.intake(self.intake_key)))
 
     async def before_signatures(self, base: str) -> None:
-        """Name the policy's two signers, once; and pin the bundles of a stack that had a policy before, so that they stay in force."""
+        """Name the policy's two signers and the writers of records, once.
+
+        A stack that had a policy before keeps what it has: its bundles are pinned, and its records of until now need no signature.
+        """
         data = self.policy.read_bytes()
-        if policy_signature.named(data).signers:
+        if policy_signature.named(data).signers and writer_signature.named(data).keys:
             return
         async with _connected(base) as connection:
             rows = await connection.fetch("SELECT number, digest FROM routing.policy ORDER BY number")
-        lines = [policy_signature.signer_line(name, keyfiles.intake(path)) for name, path in self.signers.items()]
-        lines += [policy_signature.pin_line(row["number"], row["digest"]) for row in rows]
+        lines = list[str]()
+        if not policy_signature.named(data).signers:
+            lines += [policy_signature.signer_line(name, keyfiles.intake(path)) for name, path in self.signers.items()]
+            lines += [policy_signature.pin_line(row["number"], row["digest"]) for row in rows]
+        if not writer_signature.named(data).keys:
+            lines += [writer_signature.line(service, public) for service, public in self.writers.items()]
+            lines += [writer_signature.from_line(datetime.now(UTC))] if rows else []  # noqa: TID251 - the broker's clock is this machine's
         self.policy.write_bytes("".join(lines).encode() + data)
 
     def stack(self, broker: str, base: str) -> Stack:
@@ -274,9 +283,8 @@ class _Start:
         files = (*self.keys, self.intake_key, self.log_key, self.policy, self.ca, self.identities)
         handset = self.handset.url if self.config.handset else ""
         signers = tuple(self.signers.values())
-        return Addresses(
-            broker, base, self.mailbox.address, inbox, audit, *files, handset, notifier, signers, self.passwords, self.folder / "services"
-        )
+        more = (handset, notifier, signers, self.passwords, self.services, self.folder)
+        return Addresses(broker, base, self.mailbox.address, inbox, audit, *files, *more)
 
     def _fetched(self, _: Jar, done: int, of: int) -> None:
         if done % 10 == 0 or done in (1, of):

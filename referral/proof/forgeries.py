@@ -23,7 +23,8 @@ TORN = (Kind.FORK, Kind.GAP)
 class SealVerdict(Struct, frozen=True, kw_only=True):
     """The verdict on the records of torn cases.
 
-    forged: indexes of entries whose seal does not open. kinds: index → true kind of an entry that was logged as a fork.
+    forged: indexes of entries whose seal does not open, or that their writer did not sign.
+    kinds: index → true kind of an entry that was logged as a fork.
     twins: indexes of entries that open and share topic, case and sequence with another one that opens.
     ahead: indexes of entries that open but came before an earlier sequence of their case in the topic; their owner writes in order.
     """
@@ -42,14 +43,24 @@ class SealVerdict(Struct, frozen=True, kw_only=True):
         return structs.replace(entry, kind=self.kinds[entry.idx]) if entry.idx in self.kinds else entry
 
 
-def judge_seals(entries: Iterable[Entry], keys: Mapping[str, bytes]) -> SealVerdict:
-    """Judge the records of torn cases. entries: all entries of the TORN cases, in the order of idx."""
+def judge_seals(entries: Iterable[Entry], keys: Mapping[str, bytes], unwritten: Mapping[int, str] | None = None) -> SealVerdict:
+    """Judge the records of torn cases. entries: all entries of the TORN cases, in the order of idx.
+
+    unwritten: index of a record that its one writer did not sign → its case. It is forged, whether its seal opens or not, and the others of
+    the case are signed, so no key is needed to believe them.
+    """
+    unwritten = unwritten or {}
+    signed = set(unwritten.values())
     forged, kinds, ahead = set[int](), dict[int, Kind](), set[int]()
     seen: dict[tuple[str, str], dict[int, list[int]]] = {}
     for entry in entries:
-        if entry.case_id not in keys or entry.kind not in SEQUENCED | {Kind.FORK}:
+        if entry.idx in unwritten:
+            forged.add(entry.idx)
             continue
-        if not _opens(entry, keys[entry.case_id]):
+        key = keys.get(entry.case_id)
+        if (key is None and entry.case_id not in signed) or entry.kind not in SEQUENCED | {Kind.FORK}:
+            continue
+        if key is not None and not _opens(entry, key):
             forged.add(entry.idx)
             continue
         of_case = seen.setdefault((entry.topic, entry.case_id), {})

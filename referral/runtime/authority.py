@@ -159,7 +159,7 @@ COMMANDS: Mapping[Act, str] = {
     Act.RECOVER: "recover",
     Act.ADMINISTER_PEOPLE: "staff, duty",
     Act.ADMINISTER_AGENCIES: "agency token, agency topic, agency connect",
-    Act.ADMINISTER_READERS: "audit token, audit key, audit reader, audit renew, oversight",
+    Act.ADMINISTER_READERS: "audit token, audit key, audit reader, audit writer, audit renew, oversight",
     Act.CHANGE_POLICY: "policy activate",
     Act.CHECK_LOG: "audit",
     Act.COMPUTE_OFFLINE: "policy, agency key, ca request, ca install",

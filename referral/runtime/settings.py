@@ -33,8 +33,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     service_keys: folder with such a file for each service; for the commands of an administrator.
     intake_key_file: intake's signing key; no other service has it.
     log_key_file: audit's signing key.
+    writer_key_file: the key with which a service signs the records that it writes; each service has its own.
     log_beat_s: seconds between two checkpoints of the log; 0: one for each batch, which tells strangers when something happens.
-    witness_policy: file that names the log's witnesses, intake's public key and the signers of the policy.
+    witness_policy: file that names the log's witnesses, the public keys of intake and of each writer, and the signers of the policy.
     policy_keys: the secret keys of a local stack's two signers; no other stack has them in one place.
     audit_url: base URL of audit's HTTP.
     notifier_url: base URL of the notifier's HTTP, which intake asks who was told; empty: pages do not say it.
@@ -57,6 +58,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     ingress_key_file: Path | None = None
     intake_key_file: Path | None = None
     log_key_file: Path | None = None
+    writer_key_file: Path | None = None
     log_beat_s: int = MOST_BEAT_S
     witness_policy: Path | None = None
     policy_keys: tuple[Path, ...] = ()
@@ -136,6 +138,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         ingress_key_file=file("REFERRAL_INGRESS_KEY_FILE"),
         intake_key_file=file("REFERRAL_INTAKE_KEY_FILE"),
         log_key_file=file("REFERRAL_LOG_KEY_FILE"),
+        writer_key_file=file("REFERRAL_WRITER_KEY_FILE"),
         log_beat_s=_beat(environment.get("REFERRAL_LOG_BEAT_S", "")),
         witness_policy=file("REFERRAL_WITNESS_POLICY"),
         policy_keys=tuple(map(Path, filter(None, environment.get("REFERRAL_POLICY_KEYS", "").split(os.pathsep)))),

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 
 from starlette.applications import Starlette
 
-from referral.runtime import authority, policy_feed
+from referral.runtime import authority, policy_feed, record_signing
 from referral.runtime.kafka import clients
 from referral.runtime.keys import case_keys, erasure_tag
 from referral.runtime.observe import Health
@@ -27,6 +27,7 @@ async def main(settings: Settings) -> None:
     """Load the past releases before counting, so that no release is made twice with different figures."""
     engine, doors = (database.engine(settings, "oversight", size=4) for _ in range(2))  # pages must not starve counting
     health = Health()
+    writers, _ = record_signing.writers(settings), record_signing.signer(settings, "oversight")  # without its key it does not start
     master, followed = case_keys.read(settings, "oversight"), policy_feed.follow(settings)
     reading = RecordReader(Courses(), erasure_tag.needed_keys(settings))
     builder = ReleaseBuilder(reading, lambda: followed.all if followed.caught_up else ())
@@ -39,7 +40,7 @@ async def main(settings: Settings) -> None:
         probe = clients.consumer(settings)
         stack.push_async_callback(clients.halt, probe)
         await probe.start()
-        scheduler = ReleaseScheduler(settings, engine, master, builder, health, probe)
+        scheduler = ReleaseScheduler(settings, engine, master, builder, health, probe, writers)
         await scheduler.start()
         worker = faust_worker.worker(settings, scheduler)
         shown = routes.made(

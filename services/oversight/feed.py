@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from msgspec import Struct
@@ -17,10 +17,12 @@ from msgspec import Struct
 from referral.domain.events import FigureReleased, ReleaseMade
 from referral.domain.inputs import derived
 from referral.errors import Malformed
+from referral.runtime import record_signing
 from referral.runtime.kafka import clients
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.loop.units import Place
 from referral.runtime.observe import log
+from referral.runtime.record_signing import Sign
 from referral.runtime.settings import Settings
 from referral.wire import codec, headers
 from referral.wire.topics import PARTITIONS
@@ -47,27 +49,30 @@ async def publish(settings: Settings, master: Keys, release: Release, read: Mapp
     read: offset up to which each partition was read for the release. KafkaError: the broker is away; nothing is lost.
     """
     cut = b"".join(read.get(at, 0).to_bytes(WIDTH) for at in PLACES)
+    sign = record_signing.signer(settings, "oversight")(ReleaseMade.TOPIC)
     more = [(CUT, master.box(CUT_BOX).seal(cut, place(release.made).encode()))] if read else []
     writer = clients.producer(settings)
     await writer.start()
     try:
         for start in range(0, len(release.figures), AHEAD):
-            await asyncio.gather(*[await _send(writer, settings, release, figure) for figure in release.figures[start : start + AHEAD]])
-        await (await _send(writer, settings, release, release.made, more))
+            await asyncio.gather(*await _send(writer, settings, sign, release, release.figures[start : start + AHEAD]))
+        await asyncio.gather(*await _send(writer, settings, sign, release, [release.made], more))
     finally:
         await clients.throw_away(writer)
 
 
 async def _send(
-    writer: AIOKafkaProducer, settings: Settings, release: Release, body: Body, more: headers.Headers | None = None
-) -> asyncio.Future[object]:
-    name = place(body)
-    # the time of the period, so that a release has the same bytes whenever it is published
-    record_headers = headers.plain(body.TYPE, id=derived(FAMILY, name), source="oversight", at=closes(release.made.month))
-    future: asyncio.Future[object] = await writer.send(
-        settings.topic(body.TOPIC), codec.encode(body), key=name.encode(), partition=0, headers=[*record_headers, *(more or [])]
-    )
-    return future
+    writer: AIOKafkaProducer, settings: Settings, sign: Sign, release: Release, bodies: Sequence[Body], more: headers.Headers | None = None
+) -> list[asyncio.Future[object]]:
+    """Send bodies under one signature, and return their futures."""
+    records = [(place(body).encode(), codec.encode(body)) for body in bodies]
+    futures = list[asyncio.Future[object]]()
+    for body, (name, value), signature in zip(bodies, records, sign(records), strict=True):
+        # the time of the period, so that a release has the same bytes whenever it is published
+        record_headers = headers.plain(body.TYPE, id=derived(FAMILY, name.decode()), source="oversight", at=closes(release.made.month))
+        found = [*record_headers, *(more or []), *signature]
+        futures.append(await writer.send(settings.topic(body.TOPIC), value, key=name, partition=0, headers=found))
+    return futures
 
 
 def place(body: Body) -> str:

@@ -22,6 +22,7 @@ from referral.runtime.loop.units import Place, Unit
 from referral.runtime.observe import Health, log
 from referral.runtime.postgres import clock, database
 from referral.runtime.settings import Settings
+from referral.wire.writer_signature import NOBODY, Writers
 from services.oversight import feed, store
 from services.oversight.calendar import after, closes
 from services.oversight.release import Release
@@ -61,6 +62,7 @@ class ReleaseScheduler:
     """Scheduler of releases.
 
     builder: makes the releases of what is read. probe: consumer for end offsets. done: offset of the next record of each partition.
+    writers: the services' public keys; a record without its writer's signature is not counted.
     """
 
     settings: Settings
@@ -69,6 +71,7 @@ class ReleaseScheduler:
     builder: ReleaseBuilder
     health: Health
     probe: AIOKafkaConsumer
+    writers: Writers = NOBODY
     releases: list[Release] = field(default_factory=list)
     unpublished: set[int] = field(default_factory=set)
     done: dict[Place, int] = field(default_factory=dict)
@@ -109,7 +112,8 @@ class ReleaseScheduler:
     async def take(self, messages: Sequence[Any]) -> None:
         """Read a batch of records: one query for their keys, then count each. Hole: a record is missing."""
         async with self._turn:
-            opened = decode.open_all([Taken(UNIT, place, message) for place, message in await self._new(messages)], unread=False)
+            new = [Taken(UNIT, place, message) for place, message in await self._new(messages)]
+            opened = decode.open_all(new, False, self.writers)
             keys = await self._keys({record.envelope.meta.case_id for record in opened if record.envelope is not None})
             self.builder.reading.take(opened, keys)
             for record in opened if self.settings.drill_clock else ():

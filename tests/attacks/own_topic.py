@@ -9,16 +9,20 @@ from collections.abc import Sequence
 from aiokafka import ConsumerRecord
 from msgspec import structs
 
-from referral.domain.events import Meta, RungFailed
+from referral.domain.events import Meta, RungFailed, Word
+from referral.proof.verify.log import verify
 from referral.runtime.kafka.publish import Span
 from referral.runtime.keys.case_keys import Keys
-from referral.runtime.loop import ledger, outbox, writer_mark
+from referral.runtime.loop import decode, ledger, outbox, writer_mark
 from referral.runtime.loop.reader import Taken
 from referral.runtime.loop.sequence import fingerprint
 from referral.runtime.loop.units import Unit
 from referral.runtime.recovery.topic_snapshot import Tape
 from referral.wire import codec, seal, topics
 from tests.attacks.ground import Attack, Noticed
+from tests.harness import writers
+from tests.harness.audit_log import Log, asked, named, response
+from tests.unit.proof.test_branches import write
 
 TOPIC, CASE, KEY = "referral-notification", str(uuid.UUID(int=7)), bytes(32)
 SECRETS = dict.fromkeys(("referral-intake", "referral-routing", TOPIC), b"w" * 32)
@@ -36,11 +40,12 @@ META = Meta(
 )
 
 
-def record(seq: int, *, key: bytes = KEY, by_owner: bool = False) -> ConsumerRecord:
-    """The case's record of this sequence. key: under which it is sealed."""
+def record(seq: int, *, key: bytes = KEY, by_owner: bool = False, signed: str = "") -> ConsumerRecord:
+    """The case's record of this sequence. key: under which it is sealed. signed: by which service."""
     body = codec.encode(RungFailed(offer_id=CASE, rung=0, reason="nobody-on-duty", at=1))
     value = seal.seal(key, TOPIC, structs.replace(META, case_seq=seq), body, os.urandom(12))
     head = (writer_mark.of(SECRETS[TOPIC], fingerprint(value)),) if by_owner else ()
+    head = (*head, writers.signature(TOPIC, CASE.encode(), value, signed)) if signed else head
     return ConsumerRecord(TOPIC, PARTITION, seq - 1, seq, 0, CASE.encode(), value, None, 0, 0, head)
 
 
@@ -49,6 +54,25 @@ def owner(records: Sequence[ConsumerRecord]) -> str:
     unit = Unit(f"p{PARTITION}", 1, {})
     found = ledger.strangers([Taken(unit, (TOPIC, PARTITION), r) for r in records], SECRETS[TOPIC])
     return f"foreign record at {TOPIC}[{PARTITION}]@{found[0].taken.record.offset}, and {len(found) - 1} more" if found else ""
+
+
+def reader(records: Sequence[ConsumerRecord]) -> str:
+    """What a reader of the topic does with it, when it reads it."""
+    found = decode.open_all([Taken(Unit(f"p{PARTITION}", 1, {}), (TOPIC, PARTITION), r) for r in records], False, writers.WRITERS)
+    return f"quarantined as {found[0].reason}, and no sequence taken" if all(one.envelope is None for one in found) else ""
+
+
+def judged(by: str) -> str:
+    """What `audit verify` says of a forged acceptance in front of the true one. by: the service that signs it; empty: nobody."""
+    log = Log(signed=True)
+    named(log)
+    case_id, offer = asked(log, "child")
+    forged = write(log, case_id, response(offer, Word.ACCEPT, "forged"), 2, cause=case_id, by=by)
+    log.input(case_id, response(offer, Word.DECLINE, "true"), "decline")
+    report = verify(log.entries, log.keys)
+    bad = report.first_bad()
+    whole = report.counts["decisions re-executed"] == report.counts["decisions"]
+    return str(bad) if bad and bad.idx == forged.idx and whole else ""
 
 
 def recover(records: Sequence[ConsumerRecord]) -> str:
@@ -82,6 +106,19 @@ def attacks() -> list[Attack]:
         ),
         Attack(
             what="a record under the case's own key (A3)", power="broker, master key", must=("owner", "recover"), run=lambda: both(forged)
+        ),
+        *(
+            Attack(
+                what=f"a forged acceptance under the case's own key, {how}, before the true answer (A3 i)",
+                power="broker, master key",
+                must=("every reader", "owner", "verify"),
+                run=lambda by=by: {
+                    "every reader": reader([record(2, signed=by)]),
+                    "owner": owner([record(2, signed=by)]),
+                    "verify": judged(by),
+                },
+            )
+            for how, by in (("unsigned", ""), ("signed by a service that was taken over", "oversight"))
         ),
         Attack(
             what="an ended transaction, whose marker stays (F2d)",

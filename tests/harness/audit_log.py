@@ -29,7 +29,7 @@ from referral.proof.entry import Entry, Kind
 from referral.proof.heartbeat import Heartbeat
 from referral.wire import codec, headers, intake_key, policy_digest, seal, topics
 from services.audit.ingest import Known, Says, ingest
-from tests.harness import made_log
+from tests.harness import made_log, writers
 from tests.harness.erased import INTAKE, erased
 from tests.harness.made_child import CHILD, ordered
 from tests.stories import teller
@@ -44,7 +44,7 @@ MINUTE = 60_000_000
 class Log:
     """One stack's topics, as far as audit reads them. now: of the next decision, by the database.
 
-    ahead: of the broker, by so much. drill: its cases are exercises.
+    ahead: of the broker, by so much. drill: its cases are exercises. signed: the services sign their records.
     """
 
     entries: list[Entry] = field(default_factory=list)
@@ -53,6 +53,7 @@ class Log:
     now: int = START
     ahead: int = 0
     drill: bool = False
+    signed: bool = False
     _known: Known = field(default_factory=Known)
     _offsets: dict[tuple[str, int], int] = field(default_factory=dict)
     _seqs: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -97,7 +98,10 @@ class Log:
         key = self.keys.setdefault(case_id, uuid.uuid5(uuid.UUID(case_id), "key").bytes * 2)
         nonce = uuid.uuid5(uuid.UUID(event_id), "nonce").bytes[:12]
         value = seal.seal(None if isinstance(body, CaseErased) else key, topic, meta, codec.encode(body), nonce)
-        return meta, self.put(topic, topics.partition(case_id), case_id.encode(), value, headers.of(meta))
+        told = headers.of(meta)
+        if self.signed:
+            told.append(writers.signature(topic, case_id.encode(), value))
+        return meta, self.put(topic, topics.partition(case_id), case_id.encode(), value, told)
 
     def input(self, case_id: str, body: Struct, name: str) -> list[Struct]:
         """Something comes in through a door, and routing answers it."""
@@ -168,9 +172,10 @@ def closed(log: Log, case_id: str) -> None:
     assert log.cases[case_id].closed
 
 
-def named(log: Log, *intake: bytes) -> None:
-    """Audit says whom to believe, of intake too."""
-    log.entries += ingest([], log._known, [Says(Kind.KEYS, made_log.policy() + b"".join(map(intake_key.line, intake)))]).entries
+def named(log: Log, *intake: bytes, more: bytes = b"") -> None:
+    """Audit says whom to believe, of intake too. more: lines of the policy about others."""
+    policy = made_log.policy() + b"".join(map(intake_key.line, intake)) + (writers.LINES if log.signed else b"") + more
+    log.entries += ingest([], log._known, [Says(Kind.KEYS, policy)]).entries
 
 
 def erase(log: Log, case_id: str, **other: object) -> Entry:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Hashable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -28,7 +29,7 @@ from referral.proof.verify.report import Finding, Report, Weight, finding
 from referral.tlog import merkle, tiles
 from referral.tlog.merkle import Nodes
 from referral.tlog.tile_layout import FULL
-from referral.wire import intake_key, policy_signature
+from referral.wire import intake_key, policy_signature, writer_signature
 from referral.wire import leaf as wire
 
 ALWAYS = frozenset({Kind.POLICY, Kind.QUARANTINE, Kind.KEYS})
@@ -158,8 +159,17 @@ def _verify_entries(there: Archive, heads: LogHeads, options: VerifyOptions, rep
     task = bar.add_task("entries hashed", total=heads.size)
     touched = _touched(there, heads, report)
     torn, repeated = set[str](), dict[str, Entry]()
-    intake, signers = intake_key.named(options.pinned or b""), policy_signature.named(options.pinned or b"")
-    proof = Verification(options.keys, (), *heads.seen, intake=intake, signers=signers)
+    pinned = options.pinned or b""
+    begun = partial(
+        Verification,
+        options.keys,
+        seen=heads.seen[0],
+        size=heads.seen[1],
+        intake=intake_key.named(pinned),
+        signers=policy_signature.named(pinned),
+        writers=writer_signature.named(pinned),
+    )
+    proof = begun(())
     try:
         for joined, proven in _entries(there, heads, touched, proof.report):
             entry = joined.entry
@@ -174,8 +184,8 @@ def _verify_entries(there: Archive, heads: LogHeads, options: VerifyOptions, rep
                 bar.advance(task, FULL)
         bar.update(task, completed=heads.size)
         spool.close()
-        if torn:
-            proof = Verification(options.keys, entries_of(spool.folder, torn), *heads.seen, intake=intake, signers=signers)
+        if torn := torn.union(proof.unwritten.values()) - {""}:
+            proof = begun(entries_of(spool.folder, torn), unwritten=proof.unwritten)
             for joined, proven in _entries(there, heads, touched, proof.report):
                 _take(proof, joined, proven)
         proof.taken()

@@ -1,4 +1,4 @@
-"""`referral audit key|reader|token`: make the log's signing key, an auditor's key pair, and tokens to read the log over HTTP."""
+"""`referral audit key|writer|reader|token`: make the keys of log, services and auditors, and tokens to read the log over HTTP."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from referral.runtime.postgres import clock, tokens
 from referral.runtime.postgres.tokens import AUDITOR_TOKEN_DAYS, AUDITORS, DAY_US, OFFICE
 from referral.tlog import note_keys
 from referral.tlog.note_keys import ED25519, SEED, SignerKey
+from referral.wire import writer_signature
 
 KeyFile = Annotated[Path, typer.Option("--key", help="The secret key; a new file, never overwritten.")]
 Name = Annotated[
@@ -96,6 +97,30 @@ def reader_command(path: KeyPath, as_json: console.Json = False) -> int:
         console.console.print(
             f"{path}: keep it, for yourself alone\n{public}: give it to whoever exports for you", markup=False, soft_wrap=True
         )
+    return 0
+
+
+Service = Annotated[str, typer.Argument(metavar="SERVICE", help="intake, routing, notifier or oversight.")]
+WriterFile = Annotated[Path, typer.Option("--file", help="File of the secret key; made if missing, readable by its owner alone.")]
+
+
+def writer_command(service: Service, file: WriterFile, as_json: console.Json = False) -> int:
+    """Show the key with which a service signs its records, made if it is not there: the line for the witness policy.
+
+    Run it on the service's own machine: the secret key never leaves it, and no other service may have it. Each of the four needs its line;
+    a policy file without any asks for no signatures.
+
+    Exit 0 shown, 2 no such service, or the file cannot be used.
+
+    Example: referral audit writer routing --file routing-writer.key
+    """
+    if service not in writer_signature.OWNERS.values():
+        raise typer.BadParameter("SERVICE: intake, routing, notifier or oversight; the others write no topic")
+    try:
+        line = writer_signature.line(service, keyfiles.intake(file)).removesuffix("\n")
+    except (OSError, Rejected):
+        raise typer.BadParameter(f"{file}: it cannot be written, or is no Ed25519 key") from None
+    console.document({"service": service, "line": line}) if as_json else console.console.print(line, soft_wrap=True, markup=False)
     return 0
 
 

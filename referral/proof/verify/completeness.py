@@ -11,7 +11,8 @@ from referral.proof.entry import NOWHERE, OWN, OWNERS, SEQUENCED, Entry, Kind, d
 from referral.proof.forgeries import SealVerdict
 from referral.proof.history.case import unseal
 from referral.proof.verify.report import Report, Weight, finding
-from referral.wire import intake_key
+from referral.wire import intake_key, writer_signature
+from referral.wire.writer_signature import NOBODY, Writers
 
 NAMED = 1_000
 """Missing sequences that are reported one by one before an entry (ours): a case has some hundred."""
@@ -42,6 +43,12 @@ class Completeness(Struct, kw_only=True):
     """Intake's keys in the auditor's own policy; where it names none, the keys that the log names count."""
     named: tuple[bytes, ...] = ()
     """Intake's keys in the newest policy file of the log so far."""
+    writers: Writers = NOBODY
+    """Keys of the services in the auditor's own policy; where it names none, the keys that the log names count."""
+    said: Writers = NOBODY
+    """Keys of the services in the newest policy file of the log so far."""
+    unwritten: dict[int, str] = field(default_factory=dict)
+    """Index of a record that its one writer did not sign → its case."""
     unsigned: dict[int, str] = field(default_factory=dict)
     """Index of an erasure that intake did not sign → the reason."""
 
@@ -56,12 +63,14 @@ class Completeness(Struct, kw_only=True):
             self._named(entry)
         if entry.kind is Kind.ERASURE and not missing:
             self._signed(entry)
+        if entry.kind not in OWN and not missing:
+            self._written(entry)
         if entry.kind is Kind.COVER and not missing and not cover.fits(entry.value):
             what = f"it is said to be cover, and has {len(entry.value)} bytes instead of {cover.BYTES}: something is hidden in it"
             self._bad("BODY", entry, what)
         if entry.kind not in OWN and not missing:
             self._meta(entry)
-            if entry.kind is Kind.QUARANTINE and entry.idx not in self.judged.forged:
+            if entry.kind is Kind.QUARANTINE and entry.idx not in self.judged.forged and entry.idx not in self.unwritten:
                 self._quarantined(entry)
         self.place(entry)
 
@@ -75,6 +84,8 @@ class Completeness(Struct, kw_only=True):
         self._position(entry)
         if entry.kind is Kind.ERASURE:
             self.erasures.append(entry)
+        if entry.idx in self.unwritten:  # `take` has said so
+            return
         if entry.idx in self.judged.forged:
             self._bad("SEAL", entry, "the seal does not open under the case's key: forged, or changed; the case's own records are others")
             return
@@ -130,14 +141,29 @@ class Completeness(Struct, kw_only=True):
     def _named(self, entry: Entry) -> None:
         """Take over the keys that verify erasures from here on."""
         try:
-            keys = intake_key.named(entry.value)
+            keys, writers = intake_key.named(entry.value), writer_signature.named(entry.value)
         except Malformed as error:
             self._bad("BODY", entry, f"cannot be read: {error}")
             return
         if self.named and keys != self.named:
             what = "the log names other keys of intake from here on: compare them with what you were given"
             self._note("INTAKE_KEY", entry, what)
-        self.named = keys
+        if self.said != NOBODY and writers != self.said:
+            what = "the log names other keys of the services, or another time, from here on: compare them with what you were given"
+            self._note("WRITER_KEYS", entry, what)
+        self.named, self.said = keys, writers
+
+    def _written(self, entry: Entry) -> None:
+        """Check that the record's one writer signed it, under a key that counts here."""
+        writers = self.said if self.writers == NOBODY else self.writers
+        if not writers.wrote(entry.topic, entry.key, entry.value, entry.headers, entry.kafka_time):
+            self.unwritten[entry.idx] = entry.case_id
+            who = writer_signature.writer(entry.topic, entry.key)
+            self._bad(
+                "WRITER",
+                entry,
+                f"{who}, which alone writes such records, did not sign it: somebody else wrote it, and no reader believed it",
+            )
 
     def _signed(self, entry: Entry) -> None:
         """Check that intake signed the erasure, under a key that counts here."""

@@ -23,6 +23,8 @@ from referral.proof.verify.reexecute import Reexecution
 from referral.proof.verify.report import Report, Weight, finding
 from referral.proof.verify.signatures import Signatures
 from referral.wire.policy_signature import NOBODY, Trusted
+from referral.wire.writer_signature import NOBODY as NO_WRITERS
+from referral.wire.writer_signature import Writers
 
 CLOSED, TRACK, OPENED = (type_.rpartition(".v")[0] for type_ in (CaseClosed.TYPE, TrackChanged.TYPE, CaseOpened.TYPE))
 
@@ -34,7 +36,8 @@ class Verification:
     stay unread), else as unchecked.
     torn: the entries of cases with a fork or a gap (forgeries.TORN).
     seen, size: Unix seconds at which a quorum had signed, and the number of entries that it signed.
-    intake: intake's keys in the auditor's own policy, if that names any. signers: the policy's signers there.
+    intake: intake's keys in the auditor's own policy, if that names any. signers: the policy's signers there. writers: the services' keys.
+    unwritten: as an earlier pass left it.
     """
 
     def __init__(
@@ -46,14 +49,21 @@ class Verification:
         *,
         intake: tuple[bytes, ...] = (),
         signers: Trusted = NOBODY,
+        writers: Writers = NO_WRITERS,
+        unwritten: Mapping[int, str] | None = None,
     ) -> None:
         self.report, self._keys = Report(), keys
-        self._judged = judge_seals(torn, keys)
-        self._completeness = Completeness(report=self.report, judged=self._judged, pinned=intake)
+        self._judged = judge_seals(torn, keys, unwritten)
+        self._completeness = Completeness(report=self.report, judged=self._judged, pinned=intake, writers=writers)
         self._clocks = Clocks(report=self.report, seen=seen, size=size)
         self._bundles = Bundles(report=self.report, pinned=signers)
         self._readings = Readings(report=self.report)
         self._judge: Judge | None = None
+
+    @property
+    def unwritten(self) -> Mapping[int, str]:
+        """Return index → case of each record so far that its one writer did not sign. With any, repeat the pass."""
+        return self._completeness.unwritten
 
     def take(self, entry: Entry) -> None:
         """Check the next entry, in the order of idx."""
@@ -166,17 +176,25 @@ class Judge:
             ).run(of_case)
 
 
-def verify(entries: Iterable[Entry], keys: Mapping[str, bytes], intake: tuple[bytes, ...] = ()) -> Report:
-    """Verify a log that fits in memory. entries: all of them, in the order of idx. intake: its keys in the auditor's own policy."""
+def verify(entries: Iterable[Entry], keys: Mapping[str, bytes], intake: tuple[bytes, ...] = (), writers: Writers = NO_WRITERS) -> Report:
+    """Verify a log that fits in memory. entries: all of them, in the order of idx. intake, writers: keys in the auditor's own policy."""
     cases: dict[str, list[Entry]] = {}
     held = list(entries)
     for entry in held:
         if entry.case_id:
             cases.setdefault(entry.case_id, []).append(entry)
     torn = {entry.case_id for entry in held if entry.kind in TORN}
-    proof = Verification(keys, (entry for entry in held if entry.case_id in torn), intake=intake)
-    for entry in held:
-        proof.take(entry)
+
+    def passed(unwritten: Mapping[int, str]) -> Verification:
+        found = (entry for entry in held if entry.case_id in torn | set(unwritten.values()))
+        proof = Verification(keys, found, intake=intake, writers=writers, unwritten=unwritten)
+        for entry in held:
+            proof.take(entry)
+        return proof
+
+    proof = passed({})
+    if proof.unwritten:
+        proof = passed(proof.unwritten)
     proof.taken()
     for case_id, of_case in cases.items():
         proof.case(case_id, of_case)

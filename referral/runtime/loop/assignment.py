@@ -17,6 +17,7 @@ from referral.runtime.loop import lease, outbox, rollback_check
 from referral.runtime.loop.reader import LIMIT, Reader
 from referral.runtime.loop.units import ALL, Place, Unit
 from referral.runtime.postgres import queue
+from referral.runtime.record_signing import SignerOf
 from referral.runtime.service import Service
 from referral.runtime.settings import Settings
 from referral.wire import topics
@@ -53,6 +54,7 @@ class Assignment:
 
     book: a consumer that also reads uncommitted records.
     counts: number of partitions by topic.
+    sign: returns, for a topic, what signs the records that are published there.
     units: owned units by name; shared with the heartbeat.
     stopped: units that are owned and not read.
     resting: units that are not owned because they could not begin.
@@ -68,6 +70,7 @@ class Assignment:
     book: AIOKafkaConsumer
     keys: Keys
     counts: dict[str, int]
+    sign: SignerOf
     units: dict[str, Unit] = field(default_factory=dict)
     stopped: dict[str, Stop] = field(default_factory=dict)
     resting: dict[str, Stop] = field(default_factory=dict)
@@ -264,7 +267,7 @@ class Assignment:
         blobs = await outbox.load(self.tx, list(parts))
         await self.tx.commit()
         if blobs:
-            spans = await outbox.publish(self.producer, self.settings.topic(self.service.writes), blobs)
+            spans = await outbox.publish(self.producer, self.settings.topic(self.service.writes), blobs, self.sign(self.service.writes))
             await outbox.confirm(self.tx, self.service.writes, parts, blobs, spans)
 
     async def assign(self) -> None:

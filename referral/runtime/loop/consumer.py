@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from referral.errors import Fenced, Misconfigured, NewerVersion, Rejected
-from referral.runtime import observe
+from referral.runtime import observe, record_signing
 from referral.runtime.kafka import clients
 from referral.runtime.keys import erasure_tag
 from referral.runtime.keys.case_keys import Keys
@@ -47,6 +47,8 @@ class Loop:
         self.service, self.settings, self.engine, self.keys, self.health = service, settings, engine, keys, health
         self.tenure: Tenure | None = None
         self._intake = erasure_tag.intake_keys(settings)
+        self._writers = record_signing.writers(settings)
+        self._sign = record_signing.signer(settings, service.name)
         self._ending = asyncio.Event()
         self._ceiling = Ceiling()
         self._failures = 0
@@ -134,8 +136,8 @@ class Loop:
             reader=reader,
             producer=producer,
             ledger=ledger,
-            assignment=Assignment(*of, self.health, tx, reader, producer, book, self.keys, counts),
-            transaction=Transaction(*of, self.keys, self._intake, tx, producer, secret),
+            assignment=Assignment(*of, self.health, tx, reader, producer, book, self.keys, counts, self._sign),
+            transaction=Transaction(*of, self.keys, self._intake, self._writers, self._sign, tx, producer, secret),
         )
 
     def _disconnected(self) -> None:

@@ -28,6 +28,7 @@ from referral.runtime.loop.units import ALL, Place
 from referral.runtime.postgres import queue
 from referral.runtime.service import Outcome, Service
 from referral.wire import codec, intake_key, seal, topics
+from referral.wire.writer_signature import NOBODY, Writers
 
 _POSITION = uuid.UUID("8f0c2f0e-54f7-4b1c-9d53-0c9f0f2c9a11")  # any fixed UUID: namespace of the ids of records that have no event id
 
@@ -97,13 +98,17 @@ class _Records:
     read: Seen = field(default_factory=dict)
 
 
-def open_all(taken: list[Taken], unread: bool) -> list[Opened]:
-    """Parse the envelopes; no key is needed. unread: the records have killed the process before, so refuse them without parsing."""
-    return [Opened(t, None, "kills-process") if unread else _open(t) for t in taken]
+def open_all(taken: list[Taken], unread: bool, writers: Writers = NOBODY) -> list[Opened]:
+    """Parse the envelopes; no key of a case is needed.
+
+    unread: the records have killed the process before, so refuse them without parsing.
+    writers: the services' public keys. A record that its writer did not sign is refused whole: it takes no sequence and says nothing.
+    """
+    return [Opened(t, None, "kills-process") if unread else _open(t, writers) for t in taken]
 
 
-def _open(taken: Taken) -> Opened:
-    """Parse one envelope, and check that topic, key, partition and sequence fit it."""
+def _open(taken: Taken, writers: Writers) -> Opened:
+    """Parse one envelope, and check that topic, key, partition, sequence and signature fit it."""
     _, place, record = taken
     if isinstance(record, Undecodable):
         return Opened(taken, None, record.reason)
@@ -116,6 +121,8 @@ def _open(taken: Taken) -> Opened:
     wrong_topic = struct is not None and place[0] != struct.TOPIC  # type: ignore[attr-defined]
     if wrong_topic or record.key != meta.case_id.encode() or topics.partition(meta.case_id) != place[1] or meta.case_seq < 1:
         return Opened(taken, None, "foreign")
+    if not writers.wrote(place[0], record.key, record.value, record.headers, record.timestamp):
+        return Opened(taken, None, "not-signed")
     return Opened(taken, envelope)
 
 

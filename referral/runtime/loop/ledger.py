@@ -23,6 +23,7 @@ from referral.runtime.loop.sequence import FAR, NONE, Seen, fingerprint
 from referral.runtime.loop.units import Unit
 from referral.runtime.settings import Settings
 from referral.wire import codec, intake_key, seal
+from referral.wire.writer_signature import Writers
 
 EVERY = 1.0
 """Seconds (ours) between two queries for the end offsets of the own partitions: one request to the broker, whatever their number."""
@@ -130,13 +131,14 @@ def strangers(own: list[Taken], secret: bytes) -> list[Opened]:
     return open_all([t for t in own if not writer_mark.carries(secret, t.record.value, t.record.headers)], unread=False)
 
 
-def disown(state: BatchState, foreign: list[Opened], intake: Collection[bytes], service: str) -> BatchState:
+def disown(state: BatchState, foreign: list[Opened], intake: Collection[bytes], writers: Writers, service: str) -> BatchState:
     """Log each foreign record. If its seal opens, readers accept it: then quarantine it, ask the case's desk and skip its sequence number.
 
     The next genuine record gets a higher number than the foreign one, so readers apply it and take it for no repeat and no fork.
 
     state: the batch before it is decoded; returned with the inputs for the desks and the quarantine entries.
     intake: intake's public keys; they prove an erasure.
+    writers: the services' public keys. A record without the service's signature is believed by no reader: its number stays free.
     service: the service's name.
     """
     inputs, refused, read = list[Input](), list[Refused](), Seen()
@@ -150,6 +152,8 @@ def disown(state: BatchState, foreign: list[Opened], intake: Collection[bytes], 
             continue  # readers refuse it without our help
         meta = item.envelope.meta
         refused.append(quarantine.record(item.taken, REASON, meta))
+        if not writers.wrote(place[0], record.key, record.value or b"", record.headers, record.timestamp):
+            continue
         inputs.append(_desk_input(item, meta.case_id, meta.case_seq))
         case = place[0], meta.case_id
         last = read.get(case) or state.seen.get(case, NONE)

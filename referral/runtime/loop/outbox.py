@@ -24,11 +24,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.domain.events import Meta
 from referral.domain.inputs import Input, derived
 from referral.errors import Fenced
-from referral.runtime import observe
-from referral.runtime.kafka.publish import Span, send
+from referral.runtime import observe, record_signing
+from referral.runtime.kafka.publish import Sent, Span, send
 from referral.runtime.loop import writer_mark
 from referral.runtime.loop.sequence import NONE, Seen, fingerprint
 from referral.runtime.loop.units import Unit, digest, word
+from referral.runtime.record_signing import Sign
 from referral.wire import codec, headers, seal, topics
 
 RECORD = 1_000_000  # bytes of a record's value and headers; max.message.bytes is 1 MiB, and the framing needs the rest
@@ -88,13 +89,21 @@ async def keep(tx: AsyncConnection, records: Mapping[int, list[Record]], oldest:
     return [Blob(p, i, records[p]) for p, i in (await tx.execute(_KEEP, values)).all()]
 
 
-async def publish(producer: AIOKafkaProducer, topic: str, blobs: list[Blob]) -> dict[int, list[Span]]:
-    """Publish the blobs and return partition → spans of its record batches, once the broker has acknowledged all of them.
+async def publish(producer: AIOKafkaProducer, topic: str, blobs: list[Blob], sign: Sign = record_signing.unsigned) -> dict[int, list[Span]]:
+    """Publish the blobs, signed, and return partition → spans of its record batches, once the broker has acknowledged all of them.
+
+    sign: signs records of this topic. A blob that is published again is signed again: readers compare keys and values, not headers.
 
     TimeoutError, KafkaError: discard the producer.
     """
-    sent = (send(producer, topic, b.partition, [(r.key, r.value, r.headers) for r in b.records]) for b in blobs)
+    sent = (send(producer, topic, b.partition, _signed(sign, b.records)) for b in blobs)
     return dict(zip((b.partition for b in blobs), await asyncio.gather(*sent), strict=True))
+
+
+def _signed(sign: Sign, records: list[Record]) -> list[Sent]:
+    """Return a blob's records as they are published. The outbox holds them unsigned."""
+    headers = sign([(r.key, r.value) for r in records])
+    return [(r.key, r.value, [*r.headers, *more]) for r, more in zip(records, headers, strict=True)]
 
 
 def joined(start: int, spans: Iterable[Span]) -> int | None:
@@ -140,7 +149,7 @@ async def confirm(tx: AsyncConnection, topic: str, units: Mapping[int, Unit], bl
         raise Fenced("another instance owns a partition of this batch")
 
 
-HEADERS = 1024  # bytes; ours are about 440
+HEADERS = 1024  # bytes; ours are about 440, and the signature's at most 400
 
 
 class TooLarge(Exception):

@@ -15,6 +15,7 @@ from referral.domain.events import Meta, Quarantined
 from referral.runtime.kafka.fetched import Undecodable
 from referral.runtime.loop.reader import Taken
 from referral.runtime.loop.units import Place
+from referral.runtime.record_signing import Sign
 from referral.runtime.settings import Settings
 from referral.wire import codec, headers
 
@@ -70,18 +71,24 @@ def position(place: Place, offset: int) -> str:
     return f"{place[0]}/{place[1]}/{offset}"
 
 
-async def write(producer: AIOKafkaProducer, settings: Settings, key: bytes, service: str, now: int, refused: list[Refused]) -> None:
-    """Publish the refused inputs and wait for the broker. key: the quarantine's own, 32 bytes. QuarantineAway: stop the service."""
+async def write(
+    producer: AIOKafkaProducer, settings: Settings, sign: Sign, key: bytes, service: str, now: int, refused: list[Refused]
+) -> None:
+    """Publish the refused inputs and wait for the broker. QuarantineAway: stop the service.
+
+    sign: signs this service's records here. key: the quarantine's own, 32 bytes.
+    """
     try:
         for item in refused:
             name = position(item.place, item.offset)
-            value = codec.encode(_sealed(item, key, service, now))
+            of, value = f"{service}/{name}", codec.encode(_sealed(item, key, service, now))
+            (signature,) = sign([(of.encode(), value)])
             await producer.send_and_wait(
                 settings.topic(TOPIC),
                 value,
-                key=f"{service}/{name}".encode(),
+                key=of.encode(),
                 partition=0,
-                headers=headers.plain(Quarantined.TYPE, id=f"{service}/{name}", source=service, at=now),
+                headers=[*headers.plain(Quarantined.TYPE, id=of, source=service, at=now), *signature],
             )
     except (KafkaError, TimeoutError, OSError) as error:
         raise QuarantineAway("referral-quarantine cannot be written") from error

@@ -249,7 +249,8 @@ class Tenure:
         if not done.blobs or self.service.writes is None:
             return
         started = monotonic()
-        spans = await outbox.publish(self.producer, self.settings.topic(self.service.writes), done.blobs)
+        sign = self.transaction.sign(self.service.writes)
+        spans = await outbox.publish(self.producer, self.settings.topic(self.service.writes), done.blobs, sign)
         parts = {u.partition: u for u in self.assignment.units.values() if u.partition is not None}
         await outbox.confirm(self.tx, self.service.writes, parts, done.blobs, spans)
         observe.BATCH_SECONDS.labels(self.service.name, "publish").observe(monotonic() - started)

@@ -24,9 +24,11 @@ from referral.runtime.loop.pending import Pending
 from referral.runtime.loop.quarantine import Refused
 from referral.runtime.loop.sequence import Seen
 from referral.runtime.loop.units import Unit
+from referral.runtime.record_signing import SignerOf
 from referral.runtime.service import Batch, Handle, Outcome, Service
 from referral.runtime.settings import Settings
 from referral.wire import topics
+from referral.wire.writer_signature import Writers
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ class Transaction:
     """The dependencies that every batch of one tenure shares.
 
     intake: intake's public keys; they prove an erasure.
+    writers: public keys of the services; they prove who wrote a record. sign: returns, for a topic,
+        what signs this service's records there.
     secret: the service's writer secret; it marks each record that the service writes.
     """
 
@@ -55,6 +59,8 @@ class Transaction:
     settings: Settings
     keys: Keys
     intake: Collection[bytes]
+    writers: Writers
+    sign: SignerOf
     tx: AsyncConnection
     producer: AIOKafkaProducer
     secret: bytes
@@ -80,7 +86,7 @@ class Transaction:
 
     async def _decode(self, pending: Pending, held: frozenset[str], now: int) -> BatchState:
         """Load keys and last sequences of the cases, and turn everything that waits into inputs. held, now: as `_fence` returned them."""
-        opened = decode.open_all([t for t in pending.records if t.unit.partition is not None], pending.skip)
+        opened = decode.open_all([t for t in pending.records if t.unit.partition is not None], pending.skip, self.writers)
         foreign = ledger.strangers(pending.own, self.secret)
         ids = (
             {o.envelope.meta.case_id for o in (*opened, *foreign) if o.envelope}
@@ -91,7 +97,7 @@ class Transaction:
         keys = await self.keys.load(self.tx, ids) if ids else {}
         state = BatchState(pending, held, now, keys, seen)
         if foreign:
-            state = ledger.disown(state, foreign, self.intake, self.service.name)
+            state = ledger.disown(state, foreign, self.intake, self.writers, self.service.name)
         return decode.decode(state, opened, self.intake, self.service)
 
     async def _handle(self, state: BatchState, handle: Handle) -> Outcome:
@@ -124,7 +130,7 @@ class Transaction:
         refused = [*state.refused, *refused_by_handler(pending, outcome)]
         if refused:  # published before the transaction commits the new positions, so that no refused record is lost
             key = self.keys.hmac("quarantine")
-            await quarantine.write(self.producer, self.settings, key, self.service.name, state.now, refused)
+            await quarantine.write(self.producer, self.settings, self.sign(quarantine.TOPIC), key, self.service.name, state.now, refused)
         return Done(state.held, blobs, refused)
 
     async def _load_new_cases(self, state: BatchState, outcome: Outcome) -> BatchState:

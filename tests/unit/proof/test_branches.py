@@ -19,11 +19,12 @@ from referral.proof.history.timeline import timeline
 from referral.proof.verify.log import verify
 from referral.proof.verify.report import Report, Weight
 from referral.wire import codec, headers, seal, topics
+from tests.harness import writers
 from tests.harness.audit_log import MINUTE, Log, asked, response, story
 
 
-def write(log: Log, case_id: str, body: Struct, seq: int, *, cause: str, event_id: str = "") -> Entry:
-    """A record of somebody who holds the case's key and the topic, and whose numbers nobody checks."""
+def write(log: Log, case_id: str, body: Struct, seq: int, *, cause: str, event_id: str = "", by: str = "") -> Entry:
+    """A record of somebody who holds the case's key and the topic, and whose numbers nobody checks. by: the service that signs it."""
     topic, type_ = type(body).TOPIC, type(body).TYPE  # type: ignore[attr-defined]
     meta = seal.open(next(e.value for e in log.entries if e.case_id == case_id)).meta
     meta = structs.replace(
@@ -37,7 +38,8 @@ def write(log: Log, case_id: str, body: Struct, seq: int, *, cause: str, event_i
         source=topic.removeprefix("referral-"),
     )
     value = seal.seal(log.keys[case_id], topic, meta, codec.encode(body), bytes(12))
-    log.put(topic, topics.partition(case_id), case_id.encode(), value, headers.of(meta))
+    told = [*headers.of(meta), *([writers.signature(topic, case_id.encode(), value, by)] if by else [])]
+    log.put(topic, topics.partition(case_id), case_id.encode(), value, told)
     return log.entries[-1]
 
 

@@ -1,0 +1,53 @@
+"""The key with which a service signs its records, and the writers whom it believes: both read once, from its files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from referral.errors import Malformed, Rejected
+from referral.runtime.keys import case_keys
+from referral.runtime.settings import Settings
+from referral.wire import writer_signature
+from referral.wire.writer_signature import NOBODY, OWNERS, Writers
+
+Sign = Callable[[Sequence[tuple[bytes, bytes]]], list[list[tuple[str, bytes]]]]
+"""Takes the (key, value) of each record of one publication on one topic, and returns the headers that each record gets."""
+SignerOf = Callable[[str], Sign]
+"""Takes a topic without prefix, and returns what signs records there."""
+
+
+def unsigned(records: Sequence[tuple[bytes, bytes]]) -> list[list[tuple[str, bytes]]]:
+    """Return no header for any record."""
+    return [[] for _ in records]
+
+
+def writers(settings: Settings) -> Writers:
+    """Return the writers that the witness policy names. Rejected: it cannot be read, or names them wrongly."""
+    if settings.witness_policy is None:
+        return NOBODY
+    try:
+        return writer_signature.named(settings.witness_policy.read_bytes())
+    except (OSError, Malformed) as error:
+        raise Rejected("witness-policy", "REFERRAL_WITNESS_POLICY", f"it cannot be read: {error}") from None
+
+
+def signer(settings: Settings, service: str) -> SignerOf:
+    """Return how a service signs. It adds nothing for a service that writes no topic, and while no policy names writers.
+
+    Rejected: the policy names writers, and the service has no key, or another one than is named; every reader would refuse its records.
+    """
+    known = writers(settings)
+    if not known.keys or service not in OWNERS.values():
+        return lambda _: unsigned
+    path = settings.writer_key_file
+    try:
+        key = case_keys.signing(path)
+    except Rejected:
+        raise _refused("name a readable Ed25519 private key, PKCS 8 in PEM (`referral audit writer` makes it)") from None
+    if key.public_key().public_bytes_raw() not in known.keys[service]:
+        raise _refused(f"the witness policy names another key of {service}: bring the line `# writer {service} …` and the file together")
+    return lambda topic: lambda records: [[header] for header in writer_signature.sign(key, topic, records)]
+
+
+def _refused(hint: str) -> Rejected:
+    return Rejected("writer-key", "REFERRAL_WRITER_KEY_FILE", f"readers refuse a record that its writer has not signed: {hint}")

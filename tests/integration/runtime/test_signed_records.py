@@ -1,0 +1,79 @@
+"""A record that its one writer did not sign is refused by its readers at once, takes no number, and stands in the quarantine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from referral.domain.inputs import RecordLost
+from referral.errors import Rejected
+from referral.runtime.settings import Settings
+from referral.wire import topics, writer_signature
+from tests.harness import made_log, policies, writers
+from tests.harness.line.runtime_stack import IN, OUT, QUARANTINE, Stack, said
+from tests.harness.waiting import until
+
+pytestmark = pytest.mark.servers
+
+
+def signing(settings: Settings, folder: Path, service: str) -> Settings:
+    """The settings of a service whose policy names writers; it has the key of this one."""
+    policy, key = folder / "signed.policy", folder / f"{service}.key"
+    policy.write_bytes(made_log.policy() + policies.LINES + writers.LINES)
+    key.write_bytes(writers.KEYS[service].private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return msgspec.structs.replace(settings, witness_policy=policy, writer_key_file=key)
+
+
+async def write(line: Stack, case: str, value: bytes, topic: str = IN, by: str = "") -> None:
+    """Publish a record as a service signs it. by: "": its writer."""
+    header, at = writers.signature(topic, case.encode(), value, by), topics.partition(case)
+    await line.producer.send_and_wait(line.settings.topic(topic), value, key=case.encode(), partition=at, headers=[header])
+
+
+async def test_only_the_writers_signature_makes_a_record_and_every_reader_sees_it(line: Stack, tmp_path: Path) -> None:
+    bare = line.settings
+    line.settings = signing(bare, tmp_path, "routing")
+    case = await line.case(0)
+    forged = await line.value(case, 1)
+    await line.write(case, forged)  # somebody with the master key and the broker
+    await write(line, case, forged, by="routing")  # and a service that was taken over
+    counter = line.counter()
+    counter.start()
+    await until(lambda: line.has(2, QUARANTINE))
+    assert counter.inputs == [] and not counter.not_ready
+    for seq in (1, 2):
+        await write(line, case, await line.value(case, seq))
+    await until(lambda: line.has(2))
+    assert [i.seq for i in counter.inputs] == [1, 2], "the true record has the number of the forged one"
+    forged = await line.value(case, 3, said("forged"), OUT, source="routing")
+    await line.write(case, forged, topic=OUT)
+    await write(line, case, await line.value(case, 3))
+    await until(lambda: line.has(4))
+    assert [m.case_seq for m in await line.metas()] == [1, 2, 3, 3], "the owner steps over nothing: no reader believes it"
+    line.settings = signing(bare, tmp_path, "notifier")
+    reader = line.counter("n", name="notifier", reads=(OUT,), writes="referral-notification")
+    reader.start()
+    await until(lambda: len(reader.inputs) == 3)
+    await until(lambda: line.has(4, QUARANTINE))
+    assert [i.seq for i in reader.inputs] == [1, 2, 3] and not any(
+        isinstance(i.body, RecordLost) for i in (*reader.inputs, *counter.inputs)
+    )
+    for entry in (*await line.records(QUARANTINE), *await line.records()):
+        true = entry.value != forged
+        assert writers.WRITERS.wrote(bare.plain(entry.topic), entry.key, entry.value, entry.headers, entry.timestamp) is true
+
+
+def test_a_service_without_the_key_that_the_policy_names_does_not_start(bare: Settings, tmp_path: Path) -> None:
+    from referral.runtime import record_signing
+
+    right = signing(bare, tmp_path, "routing")
+    for wrong in (msgspec.structs.replace(right, writer_key_file=None), signing(bare, tmp_path, "intake")):
+        with pytest.raises(Rejected, match="REFERRAL_WRITER_KEY_FILE"):
+            record_signing.signer(wrong, "routing")
+    for unsigned in (record_signing.signer(bare, "routing"), record_signing.signer(right, "audit")):
+        assert unsigned(OUT)([(b"", b"")]) == [[]], "nobody asks for its signature"
+    (header,) = record_signing.signer(right, "routing")(OUT)([(b"k", b"v")])[0]
+    assert header[0] == writer_signature.HEADER

@@ -1,0 +1,75 @@
+"""`verify` names each record that its one writer did not sign, and decides every case again as if it were not there."""
+
+from __future__ import annotations
+
+from msgspec import structs
+
+from referral.domain.events import Word
+from referral.proof.entry import INTAKE, ROUTING, Kind
+from referral.proof.verify.log import verify
+from referral.proof.verify.report import Weight
+from referral.wire import writer_signature
+from tests.harness import writers
+from tests.harness.audit_log import MINUTE, Log, asked, closed, erase, named, response, story
+from tests.unit.proof.test_branches import bad, write
+
+
+def signed() -> Log:
+    """A log whose services sign, as its own policy file says."""
+    log = Log(signed=True)
+    named(log)
+    return log
+
+
+def test_a_log_whose_writers_sign_is_good_and_each_record_without_its_signature_is_named() -> None:
+    log = signed()
+    case_id = story(log)
+    closed(log, case_id)
+    assert bad(verify(log.entries, log.keys)) == []
+    for entry in [e for e in log.entries if e.topic in (INTAKE, ROUTING)]:
+        others = [header for header in entry.headers if header[0] != writer_signature.HEADER]
+        of_other = "routing" if entry.topic == INTAKE else "intake"
+        for headers in (others, [*others, writers.signature(entry.topic, entry.key or b"", entry.value, of_other)]):
+            changed = [structs.replace(e, headers=tuple(headers)) if e is entry else e for e in log.entries]
+            assert ("WRITER", entry.idx) in bad(verify(changed, log.keys)), entry
+
+
+def test_a_forged_acceptance_is_named_and_the_true_answer_behind_it_counts() -> None:
+    """A3 (i): somebody with the case's key and the broker is quicker than the police. Their true answer has the same number."""
+    for keys in (True, False):
+        log = signed()
+        case_id, offer = asked(log, "child")
+        forged = write(log, case_id, response(offer, Word.ACCEPT, "forged"), 2, cause=case_id)
+        log.now += MINUTE
+        log.input(case_id, response(offer, Word.ACCEPT, "true"), "accept")
+        assert [e.kind for e in log.entries if e.topic == INTAKE and e.case_seq == 2] == [Kind.EVENT, Kind.FORK], "audit cannot tell"
+        report = verify(log.entries, log.keys if keys else {})
+        assert bad(report) == [("WRITER", forged.idx)], report.findings
+        if keys:
+            assert report.counts["decisions re-executed"] == report.counts["decisions"]
+
+
+def test_the_auditors_own_keys_go_before_those_that_the_log_names() -> None:
+    log = Log(signed=True)
+    case_id = story(log)
+    pinned = {name: (key[0][::-1],) for name, key in writers.WRITERS.keys.items()}
+    assert not bad(verify(log.entries, log.keys)), "nobody names a writer"
+    found = bad(verify(log.entries, log.keys, writers=writer_signature.Writers(pinned)))
+    assert {idx for code, idx in found if code == "WRITER"} == {e.idx for e in log.entries if e.case_id == case_id}
+
+
+def test_records_of_before_the_time_that_the_policy_names_need_none_and_other_keys_later_are_noted() -> None:
+    log = Log()
+    story(log)
+    log.now += MINUTE
+    log.signed = True
+    named(log, more=b"# signed-from 2026-01-01T00:16:30Z\n")
+    case_id = story(log, "two")
+    closed(log, case_id)
+    report = verify(log.entries, log.keys)
+    assert bad(report) == [], report.findings
+    named(log)
+    erase(log, case_id)
+    report = verify(log.entries, log.keys)
+    assert [f.code for f in report.findings if f.code == "WRITER_KEYS"] == ["WRITER_KEYS"]
+    assert all(f.weight is not Weight.BAD for f in report.findings), report.findings
