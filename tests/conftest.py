@@ -177,7 +177,7 @@ def intake_files(key_files: tuple[Path, Path]) -> tuple[Path, Path]:
     key, policy = folder / "intake.key", folder / "witness.policy"
     if not key.exists():
         secret_file.write(key, KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        policy.write_bytes(made_log.policy() + intake_key.line(INTAKE[0]) + policies.LINES)
+        policy.write_bytes(made_log.policy() + intake_key.line(INTAKE.intake[0]) + policies.LINES)
     return key, policy
 
 

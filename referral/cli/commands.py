@@ -33,6 +33,11 @@ CASE = (
         "Erase a case: one person requests it, another approves it, each with a personal account.",
     ),
     Named(
+        "key",
+        "referral.cli.agency.case:key_command",
+        "Show your key for erasures, made if it is not there: the line for the witness policy, which every service and auditor has.",
+    ),
+    Named(
         "erase-refused",
         "referral.cli.agency.case:erase_refused",
         "Erase what your desk refused to confirm, such as a flood of made-up reports: one person requests it, another approves it.",

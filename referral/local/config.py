@@ -72,6 +72,7 @@ class Addresses:
     identities: folder with an identity for each program, named like it; a person's commands have the keeper's.
     witness_policy: file that names the log's witnesses, intake's key and the policy's signers.
     policy_keys: the two signers' key files.
+    approval_keys: the key files of two persons who sign erasures.
     passwords: folder with the password of each role of the database.
     service_keys: folder with the keys of each service.
     writer_keys: folder with the key of each service that signs records.
@@ -95,6 +96,7 @@ class Addresses:
     passwords: Path | None = None
     service_keys: Path | None = None
     writer_keys: Path | None = None
+    approval_keys: tuple[Path, ...] = ()
 
 
 def root(at: Addresses) -> Path:
@@ -147,6 +149,7 @@ def environment(config: StackConfig, at: Addresses, service: str | None = None) 
     if service is None:
         variables |= {"REFERRAL_URL": at.inbox, "REFERRAL_CA": str(at.ca)}
         variables["REFERRAL_POLICY_KEYS"] = os.pathsep.join(map(str, at.policy_keys))
+        variables["REFERRAL_APPROVAL_KEYS"] = os.pathsep.join(map(str, at.approval_keys))
     if config.policy is not None:
         variables["REFERRAL_POLICY"] = str(config.policy)
     return variables

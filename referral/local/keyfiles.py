@@ -55,6 +55,18 @@ def signers(folder: Path) -> dict[str, Path]:
     return files
 
 
+APPROVERS = ("first-approver", "second-approver")
+"""The two persons of a local stack who sign erasures. In production each has the key alone, on a machine of their own."""
+
+
+def approvers(folder: Path) -> dict[str, Path]:
+    """Return name → key file of those who sign erasures; create missing ones: Ed25519, PKCS 8 in PEM."""
+    files = {name: folder / f"{name}.key" for name in APPROVERS}
+    for path in files.values():
+        intake(path)
+    return files
+
+
 def log(folder: Path) -> Path:
     """Return the file of the log's key; create it if missing. Its name, the log's origin, is random and so unique."""
     path = folder / "log.key"

@@ -29,7 +29,7 @@ from referral.runtime.bootstrap import prepare_database, prepare_topics
 from referral.runtime.keys import case_keys
 from referral.runtime.settings import CHECKOUT, Settings
 from referral.tlog import note_keys
-from referral.wire import intake_key, policy_signature, writer_signature
+from referral.wire import erasure_approval, intake_key, policy_signature, writer_signature
 
 DATABASE = "referral"
 Told = Callable[[str], None]
@@ -166,6 +166,7 @@ class _Start:
         self.ca, self.identities = config.ca or config.data / "ca", data_folder.make(config.data / "identities")
         certificates.ensure(self.ca, self.identities)
         self.signers, self.writers = keyfiles.signers(self.folder), keyfiles.writers(self.folder)
+        self.approvers = keyfiles.approvers(self.folder)
         self.passwords, self.services = config.passwords or self.folder / "database", self.folder / "services"
 
     async def broker(self) -> str:
@@ -208,12 +209,12 @@ class _Start:
         self.policy.write_bytes(comments + policy(key, witnesses, keyfiles.intake(self.intake_key)))
 
     async def before_signatures(self, base: str) -> None:
-        """Name the policy's two signers and the writers of records, once.
+        """Name the policy's two signers, the writers of records and those who sign erasures, once.
 
         A stack that had a policy before keeps what it has: its bundles are pinned, and its records of until now need no signature.
         """
         data = self.policy.read_bytes()
-        if policy_signature.named(data).signers and writer_signature.named(data).keys:
+        if policy_signature.named(data).signers and writer_signature.named(data).keys and erasure_approval.named(data):
             return
         async with _connected(base) as connection:
             rows = await connection.fetch("SELECT number, digest FROM routing.policy ORDER BY number")
@@ -224,6 +225,8 @@ class _Start:
         if not writer_signature.named(data).keys:
             lines += [writer_signature.line(service, public) for service, public in self.writers.items()]
             lines += [writer_signature.from_line(datetime.now(UTC))] if rows else []  # noqa: TID251 - the broker's clock is this machine's
+        if not erasure_approval.named(data):
+            lines += [erasure_approval.line(name, keyfiles.intake(path)) for name, path in self.approvers.items()]
         self.policy.write_bytes("".join(lines).encode() + data)
 
     def stack(self, broker: str, base: str) -> Stack:
@@ -282,9 +285,8 @@ class _Start:
     def _addresses(self, broker: str, base: str, inbox: str = "", audit: str = "", notifier: str = "") -> Addresses:
         files = (*self.keys, self.intake_key, self.log_key, self.policy, self.ca, self.identities)
         handset = self.handset.url if self.config.handset else ""
-        signers = tuple(self.signers.values())
-        more = (handset, notifier, signers, self.passwords, self.services, self.folder)
-        return Addresses(broker, base, self.mailbox.address, inbox, audit, *files, *more)
+        keys = (tuple(self.signers.values()), self.passwords, self.services, self.folder, tuple(self.approvers.values()))
+        return Addresses(broker, base, self.mailbox.address, inbox, audit, *files, handset, notifier, *keys)
 
     def _fetched(self, _: Jar, done: int, of: int) -> None:
         if done % 10 == 0 or done in (1, of):

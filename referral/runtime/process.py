@@ -44,7 +44,7 @@ async def run(service: Service, settings: Settings, app: ASGIApp | None = None, 
     app: its public HTTP application.
     background: coroutine functions that run until cancelled.
     """
-    erasure_tag.needed_keys(settings)
+    erasure_tag.needed(settings)
     health = observe.Health(service.not_ready)
     engine = database.engine(settings, service.name, size=4)
     loop = Loop(service, settings, engine, case_keys.read(settings, service.name), health)

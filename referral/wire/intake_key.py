@@ -22,8 +22,10 @@ BEGIN = [b"#", b"intake"]
 KIND = b"ed25519"
 PUBLIC = 32
 """Bytes of an Ed25519 public key (RFC 8032)."""
-ERASURE = b"referral-case-erased-v3\n"
-"""First bytes of a signed erasure, so that its signature fits no other statement."""
+ERASURE_V3, ERASURE = b"referral-case-erased-v3\n", b"referral-case-erased-v4\n"
+"""First bytes of a signed erasure, so that its signature fits no other statement. Version 3 had no signatures of the two persons."""
+NO_PERSONS = b"\x00\x00"
+"""Avro of the two signatures, the last fields, where there are none: what version 4 has behind version 3."""
 
 
 def line(public: bytes) -> bytes:
@@ -70,7 +72,10 @@ def signs(keys: Collection[bytes], signature: bytes, data: bytes) -> bool:
 
 
 def _statement(case_id: str, body: CaseErased) -> bytes:
-    return ERASURE + case_id.encode() + b"\n" + codec.encode(structs.replace(body, signature=None))
+    data = codec.encode(structs.replace(body, signature=None))
+    if body.requested_signature is None and body.approved_signature is None:
+        return ERASURE_V3 + case_id.encode() + b"\n" + data.removesuffix(NO_PERSONS)
+    return ERASURE + case_id.encode() + b"\n" + data
 
 
 def _holds(public: bytes, signature: bytes, data: bytes) -> bool:

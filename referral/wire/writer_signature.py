@@ -85,20 +85,24 @@ def from_line(at: datetime) -> str:
 
 def named(policy: bytes) -> Writers:
     """Return the writers that a witness policy names; NOBODY: it names none. Malformed: a bad line, or one writer is missing."""
-    keys, since = dict[str, tuple[bytes, ...]](), 0
+    keys = dict[str, tuple[bytes, ...]]()
     for number, text in enumerate(policy.split(b"\n"), 1):
         words = text.split()
         if words[:2] == WRITER:
             service, public = _writer(words[2:], number)
             keys[service] = (*keys.get(service, ()), public)
-        elif words[:2] == FROM:
-            since = _since(words[2:], number)
     missing = set(OWNERS.values()) - keys.keys() if keys else ()
     if missing:
         raise Malformed(
             "policy", f"it names writers, and none for {', '.join(sorted(missing))}: write `# writer SERVICE ed25519 …` for each"
         )
-    return Writers(keys, since) if keys else NOBODY
+    return Writers(keys, since(policy)) if keys else NOBODY
+
+
+def since(policy: bytes) -> int:
+    """Return the broker's time in ms from which a witness policy asks for signatures; 0: always. Malformed: a bad line."""
+    lines = ((number, text.split()) for number, text in enumerate(policy.split(b"\n"), 1))
+    return max((_since(words[2:], number) for number, words in lines if words[:2] == FROM), default=0)
 
 
 def _writer(words: list[bytes], number: int) -> tuple[str, bytes]:

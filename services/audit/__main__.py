@@ -63,7 +63,7 @@ async def main(settings: Settings) -> None:
     )  # separate pools, so that page traffic cannot starve signing
     held = case_keys.read(settings, "audit")
     secure = settings.is_secure(settings.public_url)
-    shown = pages.made(doors, held, policy, erasure_tag.needed_keys(settings), drill=settings.drill_clock, secure=secure)
+    shown = pages.made(doors, held, policy, erasure_tag.needed(settings), drill=settings.drill_clock, secure=secure)
     app = authority.checked("audit", application(doors, held, shown.routes()))
     async with witnesses.client(settings.tls) as client:
         audit = Audit(alarm, [*self_entries.schemas(schema.load(settings.schemas)), self_entries.keys(policy_file)], not_ready)

@@ -17,7 +17,8 @@ from referral.proof.history.words import Texts, coded
 from referral.tlog import merkle, note, witness_policy
 from referral.tlog.merkle import leaf_hash
 from referral.tlog.witness_policy import Accepted, Policy
-from referral.wire import intake_key, leaf
+from referral.wire import leaf
+from referral.wire.erasure_approval import Erasers
 
 
 class Row(Struct, frozen=True):
@@ -97,10 +98,10 @@ def _mark(entry: Entry, data: bytes, proof: Sequence[bytes] | None, by: Accepted
     return "verified"
 
 
-def erased(entry: Entry, intake: tuple[bytes, ...]) -> bool:
-    """Return whether this entry is an erasure with intake's valid signature. intake: its public keys."""
+def erased(entry: Entry, erasers: Erasers) -> bool:
+    """Return whether this entry is an erasure with valid signatures of intake and two persons."""
     try:
-        return entry.kind is Kind.ERASURE and intake_key.genuine(intake, entry.case_id, unseal(entry, None).body)
+        return entry.kind is Kind.ERASURE and erasers.genuine(entry.case_id, unseal(entry, None).body, entry.kafka_time)
     except (Malformed, NewerVersion):
         return False
 

@@ -32,6 +32,7 @@ from referral.runtime.postgres.tokens import AUDITORS
 from referral.runtime.postgres.visits import Visits
 from referral.runtime.token_pages import LanguageChoice, SignIn
 from referral.tlog.witness_policy import Policy
+from referral.wire.erasure_approval import Erasers
 from services.audit import case_view, queries
 
 HOME, HERE = "/auditor", Path(__file__).parent
@@ -96,14 +97,14 @@ class SearchForm:
 class Pages:
     """The pages of one process.
 
-    keys: to read the cases that are not erased. policy: decides which checkpoints are accepted. intake: public keys that sign erasures.
+    keys: to read the cases that are not erased. policy: decides which checkpoints are accepted. erasers: those whom an erasure is believed.
     words, timeline: texts of the pages and of a case's history, by language.
     """
 
     engine: AsyncEngine
     keys: Keys
     policy: Policy
-    intake: tuple[bytes, ...]
+    erasers: Erasers
     templates: Environment
     words: Mapping[str, Words]
     timeline: Mapping[str, Words]
@@ -199,7 +200,7 @@ class Pages:
                 read = await queries.case(tx, case_id)
             except Malformed as error:
                 return unknown(500, call.say("problem.tree", error=error))
-            erased = any(case_view.erased(entry, self.intake) for entry in read.entries)  # the key is destroyed just after it
+            erased = any(case_view.erased(entry, self.erasers) for entry in read.entries)  # the key is destroyed just after it
             key = None if erased else (await self.keys.load(tx, [case_id])).get(case_id)
         log().info("audit page", service="audit", case_id=case_id, kind=call.reader)
         believed = case_view.accepted(self.policy, read.published.cosigned if read.published else None)
@@ -220,13 +221,13 @@ class Pages:
         )
 
 
-def made(engine: AsyncEngine, keys: Keys, policy: Policy, intake: tuple[bytes, ...], *, drill: bool, secure: bool) -> Pages:
+def made(engine: AsyncEngine, keys: Keys, policy: Policy, erasers: Erasers, *, drill: bool, secure: bool) -> Pages:
     """Return the pages, for wiring. secure: people reach them by https."""
     return Pages(
         engine,
         keys,
         policy,
-        intake,
+        erasers,
         templates.load(HERE / "templates"),
         i18n.load(HERE / "words.yaml"),
         i18n.load(history.FILE),

@@ -61,7 +61,7 @@ def signing_key(settings: Settings) -> Ed25519PrivateKey:
     """Return intake's own signing key. Rejected: no file holds it, or the witness policy names another key, so that nobody would accept its
     signatures."""
     key = case_keys.signing(settings.intake_key_file)
-    if key.public_key().public_bytes_raw() not in erasure_tag.needed_keys(settings):
+    if key.public_key().public_bytes_raw() not in erasure_tag.needed(settings).intake:
         hint = (
             "the witness policy names another key of intake than this file holds: bring the line `# intake ed25519 …` and the file together"
         )
@@ -113,9 +113,9 @@ async def main(settings: Settings) -> None:
     )
     url = httpx.URL(settings.inbox_url)
     authority = url.netloc.decode().lower() if url.scheme == "https" else ""
-    own = signing_key(settings)
+    own, approvers = signing_key(settings), erasure_tag.needed(settings).approvers
     keys = case_keys.read(settings, "intake")
-    door = IntakeContext(engine, keys, lambda: in_force.lists, new_id, seconds, own, log, authority, notifier=notifier)
+    door = IntakeContext(engine, keys, lambda: in_force.lists, new_id, seconds, own, log, authority, notifier, approvers=approvers)
     destroying = ErasureWorker(door, settings)
     secure, by_day = settings.is_secure(settings.inbox_url), not settings.drill_clock
     app = destroying.gate(application(door, in_force, private, secure=secure, by_day=by_day, inbox_url=settings.inbox_url))

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from referral.errors import Unavailable
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.postgres import database
+from referral.wire.erasure_approval import Approvers
 from services.intake.crowd import Crowd
 from services.intake.policy_view import Lists
 
@@ -41,6 +42,7 @@ class IntakeContext:
     authority: host by which agencies reach this service over https; empty in a trial.
     notifier: HTTP client of the notifier; None where this stack does not name it.
     crowd: counts the recent referrals of each agency.
+    approvers: those whose signatures an erasure needs; none where the witness policy names none.
     lanes: limits the connections that unknown callers hold at once.
     """
 
@@ -54,6 +56,7 @@ class IntakeContext:
     authority: str = ""
     notifier: httpx.AsyncClient | None = None
     crowd: Crowd = field(default_factory=lambda: Crowd(_tick))
+    approvers: Approvers = field(default_factory=dict)
     lanes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(STRANGERS))
 
     @asynccontextmanager

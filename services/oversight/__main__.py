@@ -29,7 +29,7 @@ async def main(settings: Settings) -> None:
     health = Health()
     writers, _ = record_signing.writers(settings), record_signing.signer(settings, "oversight")  # without its key it does not start
     master, followed = case_keys.read(settings, "oversight"), policy_feed.follow(settings)
-    reading = RecordReader(Courses(), erasure_tag.needed_keys(settings))
+    reading = RecordReader(Courses(), erasure_tag.needed(settings))
     builder = ReleaseBuilder(reading, lambda: followed.all if followed.caught_up else ())
     async with AsyncExitStack() as stack:
         stack.push_async_callback(engine.dispose)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from msgspec import Struct
@@ -13,16 +13,17 @@ from referral.errors import Malformed
 from referral.runtime.loop.decode import Opened
 from referral.runtime.loop.sequence import NONE, Last, Verdict, fingerprint, judge
 from referral.runtime.loop.units import Place
-from referral.wire import codec, intake_key, seal
+from referral.wire import codec, seal
+from referral.wire.erasure_approval import Erasers
 from services.oversight.counting.projection import Courses
 
 
 @dataclass(slots=True)
 class RecordReader:
-    """State of reading. courses: all children, from what was read. intake: public keys that verify an erasure."""
+    """State of reading. courses: all children, from what was read. intake: those whom an erasure is believed."""
 
     courses: Courses
-    intake: Collection[bytes]
+    intake: Erasers
     _met: defaultdict[str, array[int]] = field(default_factory=lambda: defaultdict(lambda: array("q")))
     _seen: dict[tuple[str, str], Last] = field(default_factory=dict)
     _time: dict[Place, int] = field(default_factory=dict)
@@ -68,7 +69,7 @@ class RecordReader:
         verdict = judge(last, meta.case_seq, print_)
         if verdict in (Verdict.REPEAT, Verdict.FORK):
             return str(verdict.value)
-        body, trouble = self._body(topic, record.envelope, keys)
+        body, trouble = self._body(topic, record.envelope, keys, record.taken.record.timestamp)
         if trouble == "seal":  # its sequence is unproven: accepting it would hide the true record
             return "unreadable"
         self._seen[case] = Last(meta.case_seq, print_, meta.drill)
@@ -85,7 +86,7 @@ class RecordReader:
         _, place, message = record.taken
         return at < self._closed[0] and message.offset >= self._closed[1].get(place, 0)
 
-    def _body(self, topic: str, envelope: seal.Envelope, keys: Mapping[str, bytes]) -> tuple[Struct | None, str]:
+    def _body(self, topic: str, envelope: seal.Envelope, keys: Mapping[str, bytes], at: int) -> tuple[Struct | None, str]:
         """Return (body, "") · (None, "") if the key is gone · (None, reason) if it cannot be read."""
         meta = envelope.meta
         unsealed = meta.type in seal.UNSEALED
@@ -95,4 +96,4 @@ class RecordReader:
             body = codec.decode(meta.type, meta.fingerprint, seal.unseal(keys.get(meta.case_id), topic, envelope))
         except Malformed as error:
             return None, error.reason
-        return (None, "seal") if unsealed and not intake_key.genuine(self.intake, meta.case_id, body) else (body, "")
+        return (None, "seal") if unsealed and not self.intake.genuine(meta.case_id, body, at) else (body, "")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -21,6 +22,7 @@ from referral.runtime.keys import erasure_tag
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.service import Batch
 from referral.wire import intake_key
+from referral.wire.erasure_approval import Erasers
 from services.audit.api import application
 from services.intake.api import schemas
 from services.intake.messages.timestamps import EPOCH
@@ -29,11 +31,13 @@ from services.routing import batch_decision
 from services.routing.current_policy import Bundle
 from tests.attacks.ground import Attack, Noticed, copy, verify
 from tests.harness import made_log
-from tests.harness.audit_log import POLICY, Log, named, story
-from tests.harness.erased import INTAKE, KEY, PLAIN
+from tests.harness.audit_log import POLICY, Log, closed, named, story
+from tests.harness.erased import APPROVERS, FIRST, INTAKE, KEY, LINES, PLAIN, approved
+from tests.harness.erased import erased as erased_by_intake
 
 MASTER_KEY = "with the master key and the broker"
 NOBODY = "nobody: no token"
+INTAKES = "with intake's own key and the broker"
 STOLEN = Ed25519PrivateKey.from_private_bytes(bytes([9]) * 32)
 
 
@@ -41,11 +45,11 @@ def erased(key: Ed25519PrivateKey | None) -> Noticed:
     """Two innocent accounts have an open case erased. key: what the attacker signs with, None: nothing."""
     log = Log()
     case_id = story(log)
-    named(log, *INTAKE)
+    named(log, *INTAKE.intake)
     body = structs.replace(PLAIN, records=2, approved_at=log.now)
     said = body if key is None else intake_key.signed(key, case_id, body)
     meta, source = log.say(case_id, said, derived(case_id, 99), case_id, "intake")
-    refused = erasure_tag.signed_erasure(INTAKE, CaseErased.TOPIC, log.entries[-1].value) is None
+    refused = erasure_tag.signed_erasure(INTAKE, CaseErased.TOPIC, log.entries[-1].value, log.entries[-1].kafka_time) is None
     made = batch_decision.begin(Bundle(number=1, policy=POLICY), log.cases, {}, ())
     made.take(Batch(log.now, (record_input(meta, said, source),), log.keys, frozenset()))
     kept = case_id in made.cases and not made.erased
@@ -56,11 +60,33 @@ def erased(key: Ed25519PrivateKey | None) -> Noticed:
     }
 
 
+def alone(body: Callable[..., CaseErased], *, ends: bool = True) -> Noticed:
+    """Somebody with intake's own key erases a case, where the policy names approvers. ends: it is closed. body: what they write."""
+    log = Log()
+    named(log, *INTAKE.intake, more=LINES)
+    case_id = story(log)
+    if ends:
+        closed(log, case_id)
+    said = body(case_id, records=sum(e.topic == CaseErased.TOPIC for e in log.entries), approved_at=log.now)
+    log.say(case_id, said, derived(case_id, 99), case_id, "intake")
+    entry = log.entries[-1]
+    believed = erasure_tag.signed_erasure(Erasers(INTAKE.intake, APPROVERS), CaseErased.TOPIC, entry.value, entry.kafka_time) is not None
+    return {
+        "verify": verify(copy(log.entries), keys=log.keys),
+        "every reader": "" if believed else "quarantined as seal: two persons did not sign it",
+    }
+
+
+def another_reason(case_id: str, **said: Any) -> CaseErased:
+    """What two approvers signed for one reason, signed by intake for another."""
+    return intake_key.signed(KEY, case_id, structs.replace(approved(case_id, **said), basis="person-asked"))
+
+
 def swallowed() -> Noticed:
     """A referral is answered with 202, and its row leaves intake's queue before anything is said of it."""
     made = Receipt(kind="referral", id="r", case_id="c", event_id="e", received_at=0)
     told = structs.asdict(schemas.referral_receipt(made, KEY))
-    until = receipts.promised(told, made_log.policy() + intake_key.line(INTAKE[0]))
+    until = receipts.promised(told, made_log.policy() + intake_key.line(INTAKE.intake[0]))
     late = until - EPOCH == timedelta(seconds=receipts.PROMISE_S)
     seen = doctor_probe.Vitals(
         now=receipts.PROMISE_S * 1_000_000 + 1,
@@ -105,10 +131,29 @@ def asked(path: str, *other: str) -> Noticed:
 
 def attacks() -> Iterator[Attack]:
     event = derived("00000000-0000-4000-8000-000000000001", 0)
-    alone = (
+    each = (
         ("an open case erased by one record, unsigned", MASTER_KEY, ("verify", "every reader"), lambda: erased(None)),
         ("an open case erased by one record, signed with another key", MASTER_KEY, ("verify", "every reader"), lambda: erased(STOLEN)),
-        ("an open case erased", "with intake's own key and the broker", ("verify", "routing"), lambda: erased(KEY)),
+        ("an open case erased, where no approvers are named", INTAKES, ("verify", "routing"), lambda: erased(KEY)),
+        (
+            "a closed case erased, with two innocent accounts in it (A1)",
+            INTAKES,
+            ("verify", "every reader"),
+            lambda: alone(erased_by_intake),
+        ),
+        (
+            "a closed case erased, asked for and approved by one approver (A1)",
+            f"{INTAKES}, one approver",
+            ("verify", "every reader"),
+            lambda: alone(lambda case_id, **said: approved(case_id, FIRST, FIRST, **said)),
+        ),
+        (
+            "a case erased by an approval that was given for another reason (A1)",
+            INTAKES,
+            ("verify", "every reader"),
+            lambda: alone(another_reason),
+        ),
+        ("an open case erased by two approvers", f"{INTAKES}, two approvers", ("verify",), lambda: alone(approved, ends=False)),
         ("a referral swallowed behind the door", "writes intake's tables", ("the sender's receipt", "doctor"), swallowed),
         (
             "whether a decision was made, asked by its computed id",
@@ -118,5 +163,5 @@ def attacks() -> Iterator[Attack]:
         ),
         ("when somebody refers a child, asked of the metrics", NOBODY, ("the public address",), lambda: asked("/metrics")),
     )
-    for what, power, must, run in alone:
+    for what, power, must, run in each:
         yield Attack(what=what, power=power, must=must, run=run)

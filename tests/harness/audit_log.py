@@ -180,7 +180,7 @@ def named(log: Log, *intake: bytes, more: bytes = b"") -> None:
 
 def erase(log: Log, case_id: str, **other: object) -> Entry:
     """As intake says it of a case that is closed now. other: fields that it says otherwise. The entry of it."""
-    named(log, *INTAKE)
+    named(log, *INTAKE.intake)
     records = sum(e.case_id == case_id and e.topic == CaseErased.TOPIC for e in log.entries)
     body = erased(case_id, **{"records": records, "requested_at": log.now, "approved_at": log.now, **other})  # type: ignore[arg-type]
     log.say(case_id, body, _id(f"erased {case_id}"), case_id, "intake")

@@ -225,7 +225,7 @@ async def _service(tx: AsyncConnection, name: str) -> Service:
 
 async def _topics(vitals: Vitals, found: Settings, secrets: dict[str, bytes]) -> None:
     """Read the broker's records, and compare its topics with their cards."""
-    intake = erasure_tag.intake_keys(found)
+    erasers = erasure_tag.erasers(found)
     cards = clients.wanted(found)
     admin = clients.admin(found)
     await admin.start()
@@ -252,7 +252,7 @@ async def _topics(vitals: Vitals, found: Settings, secrets: dict[str, bytes]) ->
             meta = seal.open(record.value or b"").meta
             vitals.records.append(Seen(place=place_, offset=record.offset, meta=meta, value=record.value))
             if meta.type in seal.UNSEALED:
-                said = not intake or erasure_tag.signed_erasure(intake, place_[0], record.value) is not None
+                said = not erasers.intake or erasure_tag.signed_erasure(erasers, place_[0], record.value, record.timestamp) is not None
                 (vitals.erased if said else vitals.forged).add(meta.case_id)
         except Malformed:
             vitals.unread.append((place_, record.offset))

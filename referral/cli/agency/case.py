@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from base64 import b64decode, b64encode
+from pathlib import Path
 from typing import Annotated, Any, Self
 
 import httpx
 import typer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from referral.cli import console
 from referral.client import Client, Json
 from referral.domain.case_number import case_number
 from referral.domain.local_time import moment
+from referral.domain.policy.reading.signers import NAME
 from referral.errors import Rejected
+from referral.local import keyfiles
+from referral.runtime.keys import case_keys
+from referral.wire import erasure_approval
 
 
 def show_case(case_id: str, url: console.Url = console.DEFAULT_URL, token: console.Token = "", as_json: console.Json = False) -> int:
@@ -91,21 +99,80 @@ class Person(Client):
         return self._send("POST", path, body)
 
 
+ApproverKey = Annotated[
+    str,
+    typer.Option(
+        "--key",
+        envvar="REFERRAL_APPROVAL_KEYS",
+        help="File of your own key (`referral case key`), with which you sign. A local stack has both: the first asks, the last approves.",
+    ),
+]
+
+
+def key_command(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="An office and a number, no person's name, as desk-prizren-1.")],
+    file: Annotated[Path, typer.Option("--file", help="File of your secret key; made if missing, readable by its owner alone.")],
+    as_json: console.Json = False,
+) -> int:
+    """Show your key for erasures, made if it is not there: the line for the witness policy, which every service and auditor has.
+
+    Run it on your own machine: the secret key never leaves it, and nobody else may have it. An erasure needs two such people.
+
+    Exit 0 shown, 2 the name or the file cannot be used.
+
+    Example: referral case key desk-prizren-1 --file my-erasures.key
+    """
+    if not NAME.fullmatch(name):
+        raise typer.BadParameter("NAME: an office and a number: a to z, digits and hyphens, at most 63")
+    try:
+        line = erasure_approval.line(name, keyfiles.intake(file)).removesuffix("\n")
+    except (OSError, Rejected):
+        raise typer.BadParameter(f"{file}: it cannot be written, or is no Ed25519 key") from None
+    console.document({"approver": name, "line": line}) if as_json else console.console.print(line, soft_wrap=True, markup=False)
+    return 0
+
+
+def signing(keys: str, approving: bool) -> Ed25519PrivateKey | None:
+    """Return the key of whoever asks or approves; None: none is given. keys: files. Rejected: a file holds no key."""
+    files = keys.split(os.pathsep) if keys else []
+    return case_keys.signing(Path(files[-1 if approving else 0])) if files else None
+
+
+def request_body(key: Ed25519PrivateKey | None, state: Json, basis: str) -> Json:
+    """Return the body that asks for the erasure of a case. state: of its erasure, as intake displays it to this person."""
+    if key is None:
+        return Json(basis=basis)
+    return Json(basis=basis, signature=_written(key.sign(erasure_approval.request(state["case_id"], basis, state["you"]))))
+
+
+def approval_body(key: Ed25519PrivateKey | None, state: Json) -> Json:
+    """Return the body that approves the erasure of a case. state: as for a request."""
+    if key is None:
+        return Json()
+    of = (state["case_id"], state["basis"], state["you"], state["requested_by"], b64decode(state["requested_signature"]))
+    return Json(signature=_written(key.sign(erasure_approval.approval(*of))))
+
+
+def _written(signature: bytes) -> str:
+    return b64encode(signature).decode()
+
+
 def erase(
     case_id: str,
     login: Login,
     basis: Annotated[str, typer.Option(help="Request it on this legal basis: a word of erasure-basis in policy/codes.yaml.")] = "",
     approve: Annotated[bool, typer.Option("--approve", help="Approve another person's request. It cannot be undone.")] = False,
     refuse: Annotated[bool, typer.Option("--refuse", help="Refuse another person's request.")] = False,
+    keys: ApproverKey = "",
     url: console.Url = console.DEFAULT_URL,
     from_input: FromInput = False,
     as_json: console.Json = False,
 ) -> int:
     """Erase a case: one person requests it, another approves it, each with a personal account.
 
-    Without --basis, --approve or --refuse: show the state of its erasure. The entry in the log comes first. Once a published checkpoint
-    covers
-    it, rows and key are destroyed. An open or held case cannot be erased.
+    Without --basis, --approve or --refuse: show the state of its erasure. Each person signs with an own key (--key), on their own machine.
+    The entry in the log comes first. Once a published checkpoint covers it, rows and key are destroyed. An open or held case cannot be
+    erased.
 
     Exit 0 done or shown, 1 refused, 2 intake cannot be reached.
 
@@ -115,12 +182,14 @@ def erase(
         raise typer.BadParameter("one person asks (--basis), another approves or refuses: one at a time")
     path = f"/staff/cases/{case_id}/erasure"
     with Person.of(url, login, from_input) as person:
+        key = signing(keys, approve) if basis or approve else None
+        erasure = person.ask(path) if not refuse else Json()
         if basis:
-            erasure = person.tell(path, {"basis": basis})
-        elif approve or refuse:
-            erasure = person.tell(f"{path}/{'approval' if approve else 'refusal'}", {})
-        else:
-            erasure = person.ask(path)
+            erasure = person.tell(path, request_body(key, erasure, basis))
+        elif approve:
+            erasure = person.tell(f"{path}/approval", approval_body(key, erasure))
+        elif refuse:
+            erasure = person.tell(f"{path}/refusal", {})
     if as_json:
         console.document(erasure)
     else:
@@ -132,6 +201,7 @@ def erase_refused(
     login: Login,
     basis: Annotated[str, typer.Option(help="Request all of them on this legal basis: a word of erasure-basis in policy/codes.yaml.")] = "",
     approve: Annotated[bool, typer.Option("--approve", help="Approve what others have requested. It cannot be undone.")] = False,
+    keys: ApproverKey = "",
     url: console.Url = console.DEFAULT_URL,
     from_input: FromInput = False,
     as_json: console.Json = False,
@@ -147,11 +217,17 @@ def erase_refused(
     """
     if bool(basis) == approve:
         raise typer.BadParameter("one person asks (--basis), another approves (--approve): one at a time")
-    path, body = ("approval", Json()) if approve else ("erasure", Json(basis=basis))
-    done: list[Json] = []
+    path, body, key = "approval" if approve else "erasure", Json() if approve else Json(basis=basis), signing(keys, approve)
+    done, signatures = list[Json](), dict[str, str]()
     with Person.of(url, login, from_input) as person:
-        while some := person.tell(f"/staff/refused/{path}", body)["erasures"]:
-            done += some
+        while (said := person.tell(f"/staff/refused/{path}", body | Json(signatures=signatures)))["erasures"] or said["unsigned"]:
+            if said["unsigned"] and key is None:
+                raise Rejected("not-signed", "--key", "each erasure is signed: name the file of your own key")
+            done += said["erasures"]
+            for one in said["unsigned"]:
+                signatures[one["case_id"]] = (approval_body(key, one) if approve else request_body(key, one, basis))["signature"]
+            for one in said["erasures"]:
+                signatures.pop(one["case_id"], None)
     if as_json:
         console.document(done)
     else:

@@ -29,7 +29,7 @@ from referral.proof.verify.report import Finding, Report, Weight, finding
 from referral.tlog import merkle, tiles
 from referral.tlog.merkle import Nodes
 from referral.tlog.tile_layout import FULL
-from referral.wire import intake_key, policy_signature, writer_signature
+from referral.wire import erasure_approval, policy_signature, writer_signature
 from referral.wire import leaf as wire
 
 ALWAYS = frozenset({Kind.POLICY, Kind.QUARANTINE, Kind.KEYS})
@@ -165,7 +165,7 @@ def _verify_entries(there: Archive, heads: LogHeads, options: VerifyOptions, rep
         options.keys,
         seen=heads.seen[0],
         size=heads.seen[1],
-        intake=intake_key.named(pinned),
+        erasers=erasure_approval.erasers(pinned),
         signers=policy_signature.named(pinned),
         writers=writer_signature.named(pinned),
     )

@@ -84,9 +84,9 @@ class AnswerWithdrawn(Value, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class CaseErased(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Two persons have had the case erased: after this entry its key and rows are destroyed. Travels unsealed, because its key will be gone, and says nothing about the child. Intake signs it with a key of its own."""
+    """Two persons have had the case erased: after this entry its key and rows are destroyed. Travels unsealed, because its key will be gone, and says nothing about the child. Intake signs it with a key of its own, and each of the two persons with theirs."""
 
-    TYPE: ClassVar[str] = "case-erased.v3"
+    TYPE: ClassVar[str] = "case-erased.v4"
     TOPIC: ClassVar[str] = "referral-intake"
     IDS: ClassVar[tuple[str, ...]] = ("requested_by", "approved_by",)
 
@@ -104,6 +104,10 @@ class CaseErased(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How many records of the case stand on referral-intake before this one."""
     signature: bytes | None = None
     """Ed25519 signature of intake, under a key that no other service holds, over the case and the fields above (both persons among them): the master key and the broker erase nothing."""
+    requested_signature: bytes | None = None
+    """Ed25519 signature of the person who asked, under a key that no service holds, over the case, the basis and their account; none where the witness policy names no approvers."""
+    approved_signature: bytes | None = None
+    """Ed25519 signature of the other person, over the same case and basis, both accounts, and the request's signature."""
 
 
 class ConsentChanged(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -11,7 +11,9 @@ from referral.proof.entry import NOWHERE, OWN, OWNERS, SEQUENCED, Entry, Kind, d
 from referral.proof.forgeries import SealVerdict
 from referral.proof.history.case import unseal
 from referral.proof.verify.report import Report, Weight, finding
-from referral.wire import intake_key, writer_signature
+from referral.wire import erasure_approval, intake_key, writer_signature
+from referral.wire.erasure_approval import NOBODY as NO_ERASERS
+from referral.wire.erasure_approval import Erasers
 from referral.wire.writer_signature import NOBODY, Writers
 
 NAMED = 1_000
@@ -39,10 +41,10 @@ class Completeness(Struct, kw_only=True):
     """Entries that record the erasure of a case."""
     unsealed: set[tuple[str, int, int]] = field(default_factory=set)
     """(topic, partition, offset) of records that a reader refused for their seal; for an erasure, for intake's signature."""
-    pinned: tuple[bytes, ...] = ()
-    """Intake's keys in the auditor's own policy; where it names none, the keys that the log names count."""
-    named: tuple[bytes, ...] = ()
-    """Intake's keys in the newest policy file of the log so far."""
+    pinned: Erasers = NO_ERASERS
+    """Intake's keys and the approvers in the auditor's own policy; where it names none, those that the log names count."""
+    named: Erasers = NO_ERASERS
+    """The same of the newest policy file of the log so far."""
     writers: Writers = NOBODY
     """Keys of the services in the auditor's own policy; where it names none, the keys that the log names count."""
     said: Writers = NOBODY
@@ -51,6 +53,8 @@ class Completeness(Struct, kw_only=True):
     """Index of a record that its one writer did not sign → its case."""
     unsigned: dict[int, str] = field(default_factory=dict)
     """Index of an erasure that intake did not sign → the reason."""
+    alone: dict[int, str] = field(default_factory=dict)
+    """Index of an erasure that intake signed, and two persons did not → the reason."""
 
     def take(self, entry: Entry) -> None:
         """Check one entry against those before it, and against its value."""
@@ -109,13 +113,15 @@ class Completeness(Struct, kw_only=True):
                 self._sequence(entry)
 
     def finish(self) -> None:
-        """Report the gaps and missing values that nothing accounts for, and the erasures that intake did not sign."""
+        """Report the gaps and missing values that nothing accounts for, and the erasures that intake or two persons did not sign."""
         erased: dict[str, int] = {}
         for entry in self.erasures:
-            if (entry.topic, entry.partition, entry.offset) in self.unsealed:
-                self._bad("ERASURE_FORGED", entry, "a reader refused it: intake did not sign it")
-            elif entry.idx in self.unsigned:
+            if entry.idx in self.unsigned:
                 self._bad("ERASURE_FORGED", entry, self.unsigned[entry.idx])
+            elif entry.idx in self.alone:
+                self._bad("ERASURE_ALONE", entry, f"{self.alone[entry.idx]}: whoever has intake's key could have written it alone")
+            elif (entry.topic, entry.partition, entry.offset) in self.unsealed:
+                self._bad("ERASURE_FORGED", entry, "a reader refused it: intake did not sign it")
             else:
                 erased.setdefault(entry.case_id, entry.idx)
         for entry in self.missing:
@@ -141,17 +147,20 @@ class Completeness(Struct, kw_only=True):
     def _named(self, entry: Entry) -> None:
         """Take over the keys that verify erasures from here on."""
         try:
-            keys, writers = intake_key.named(entry.value), writer_signature.named(entry.value)
+            found, writers = erasure_approval.erasers(entry.value), writer_signature.named(entry.value)
         except Malformed as error:
             self._bad("BODY", entry, f"cannot be read: {error}")
             return
-        if self.named and keys != self.named:
+        if self.named.intake and found.intake != self.named.intake:
             what = "the log names other keys of intake from here on: compare them with what you were given"
             self._note("INTAKE_KEY", entry, what)
+        if self.named.approvers and found.approvers != self.named.approvers:
+            what = "the log names other approvers of erasures from here on: compare them with what you were given"
+            self._note("APPROVERS", entry, what)
         if self.said != NOBODY and writers != self.said:
             what = "the log names other keys of the services, or another time, from here on: compare them with what you were given"
             self._note("WRITER_KEYS", entry, what)
-        self.named, self.said = keys, writers
+        self.named, self.said = found, writers
 
     def _written(self, entry: Entry) -> None:
         """Check that the record's one writer signed it, under a key that counts here."""
@@ -166,20 +175,22 @@ class Completeness(Struct, kw_only=True):
             )
 
     def _signed(self, entry: Entry) -> None:
-        """Check that intake signed the erasure, under a key that counts here."""
+        """Check that intake signed the erasure, under a key that counts here, and two persons with it."""
         try:
             body = unseal(entry, None).body
         except (Malformed, NewerVersion) as error:
             self.unsigned[entry.idx] = f"it cannot be read, so its author is unknown: {error}"
             return
-        keys = self.pinned or self.named
+        found = self.pinned if self.pinned.intake else self.named
         if getattr(body, "signature", None) is None:
             self.unsigned[entry.idx] = "it has no signature of intake: whoever has the master key and the broker could have written it"
-        elif not keys:
+        elif not found.intake:
             what = "neither the log nor your policy names a key of intake: it cannot be checked that intake signed it"
             self.report.add_finding(finding(Weight.UNCHECKED, "ERASURE_KEY", entry, what))
-        elif not intake_key.genuine(keys, entry.case_id, body):
+        elif not intake_key.genuine(found.intake, entry.case_id, body):
             self.unsigned[entry.idx] = "it is signed with another key than intake's, or says another thing than was signed"
+        elif what := found.lacks(entry.case_id, body, entry.kafka_time):
+            self.alone[entry.idx] = what
 
     def _index(self, entry: Entry) -> None:
         if entry.idx != self.size:

@@ -22,6 +22,8 @@ from referral.proof.verify.readings import Readings
 from referral.proof.verify.reexecute import Reexecution
 from referral.proof.verify.report import Report, Weight, finding
 from referral.proof.verify.signatures import Signatures
+from referral.wire.erasure_approval import NOBODY as NO_ERASERS
+from referral.wire.erasure_approval import Erasers
 from referral.wire.policy_signature import NOBODY, Trusted
 from referral.wire.writer_signature import NOBODY as NO_WRITERS
 from referral.wire.writer_signature import Writers
@@ -36,7 +38,7 @@ class Verification:
     stay unread), else as unchecked.
     torn: the entries of cases with a fork or a gap (forgeries.TORN).
     seen, size: Unix seconds at which a quorum had signed, and the number of entries that it signed.
-    intake: intake's keys in the auditor's own policy, if that names any. signers: the policy's signers there. writers: the services' keys.
+    erasers, signers, writers: those whom the auditor's own policy names for erasures, for the policy, and for records.
     unwritten: as an earlier pass left it.
     """
 
@@ -47,14 +49,14 @@ class Verification:
         seen: int | None = None,
         size: int = 0,
         *,
-        intake: tuple[bytes, ...] = (),
+        erasers: Erasers = NO_ERASERS,
         signers: Trusted = NOBODY,
         writers: Writers = NO_WRITERS,
         unwritten: Mapping[int, str] | None = None,
     ) -> None:
         self.report, self._keys = Report(), keys
         self._judged = judge_seals(torn, keys, unwritten)
-        self._completeness = Completeness(report=self.report, judged=self._judged, pinned=intake, writers=writers)
+        self._completeness = Completeness(report=self.report, judged=self._judged, pinned=erasers, writers=writers)
         self._clocks = Clocks(report=self.report, seen=seen, size=size)
         self._bundles = Bundles(report=self.report, pinned=signers)
         self._readings = Readings(report=self.report)
@@ -176,8 +178,8 @@ class Judge:
             ).run(of_case)
 
 
-def verify(entries: Iterable[Entry], keys: Mapping[str, bytes], intake: tuple[bytes, ...] = (), writers: Writers = NO_WRITERS) -> Report:
-    """Verify a log that fits in memory. entries: all of them, in the order of idx. intake, writers: keys in the auditor's own policy."""
+def verify(entries: Iterable[Entry], keys: Mapping[str, bytes], erasers: Erasers = NO_ERASERS, writers: Writers = NO_WRITERS) -> Report:
+    """Verify a log that fits in memory. entries: all of them, in the order of idx. erasers, writers: keys in the auditor's own policy."""
     cases: dict[str, list[Entry]] = {}
     held = list(entries)
     for entry in held:
@@ -187,7 +189,7 @@ def verify(entries: Iterable[Entry], keys: Mapping[str, bytes], intake: tuple[by
 
     def passed(unwritten: Mapping[int, str]) -> Verification:
         found = (entry for entry in held if entry.case_id in torn | set(unwritten.values()))
-        proof = Verification(keys, found, intake=intake, writers=writers, unwritten=unwritten)
+        proof = Verification(keys, found, erasers=erasers, writers=writers, unwritten=unwritten)
         for entry in held:
             proof.take(entry)
         return proof
@@ -232,8 +234,8 @@ def _closed_before(entries: list[Entry], erased: Entry, report: Report) -> None:
 
     The check compares times, not indexes: audit may log an older record of another topic later.
     """
-    erasure = _erasure_in(erased)
-    at = erasure.approved_at if erasure is not None else erased.recorded_at
+    erasure = _erasure_in(erased)  # its time cannot be later than that of its record: a later one would wait for the case's end
+    at = min(erasure.approved_at, erased.recorded_at) if erasure is not None else erased.recorded_at
     deciding = [e for e in entries if e.kind is Kind.DECISION and e.recorded_at <= at and ends(e.type)]
     last = max(deciding, key=lambda entry: entry.case_seq, default=None)
     if last is None or not closes(last.type):

@@ -5,16 +5,18 @@ A writer to the topic, even with the master key, can neither have a case destroy
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from referral.domain.events import CaseErased, Meta
 from referral.errors import Malformed, NewerVersion, Rejected
 from referral.runtime.settings import Settings
-from referral.wire import codec, intake_key, seal
+from referral.wire import codec, erasure_approval, seal
+from referral.wire.erasure_approval import Erasers
 
 
-def signed_erasure(intake: Collection[bytes], topic: str, value: bytes) -> tuple[Meta, CaseErased] | None:
-    """Return the erasure in a record; None: it is another event, or intake did not sign it. intake: intake's public keys."""
+def signed_erasure(intake: Erasers, topic: str, value: bytes, at: int) -> tuple[Meta, CaseErased] | None:
+    """Return the erasure in a record; None: it is another event, or intake and two persons did not sign it.
+
+    at: LogAppendTime of the record, ms.
+    """
     try:
         envelope = seal.open(value)
         meta = envelope.meta
@@ -23,18 +25,18 @@ def signed_erasure(intake: Collection[bytes], topic: str, value: bytes) -> tuple
         body = codec.decode(meta.type, meta.fingerprint, seal.unseal(None, topic, envelope))
     except (Malformed, NewerVersion):
         return None
-    return (meta, body) if isinstance(body, CaseErased) and intake_key.genuine(intake, meta.case_id, body) else None
+    return (meta, body) if isinstance(body, CaseErased) and intake.genuine(meta.case_id, body, at) else None
 
 
-def intake_keys(settings: Settings) -> tuple[bytes, ...]:
-    """Return intake's public keys from the witness policy; none without a witness policy: then the process accepts no erasure.
+def erasers(settings: Settings) -> Erasers:
+    """Return those whom the witness policy names for erasures; nobody without a witness policy: then the process accepts no erasure.
 
     Rejected: the file cannot be read, or one of its lines names no key.
     """
     if settings.witness_policy is None:
-        return ()
+        return Erasers()
     try:
-        return intake_key.named(settings.witness_policy.read_bytes())
+        return erasure_approval.erasers(settings.witness_policy.read_bytes())
     except (OSError, Malformed) as error:
         raise Rejected("witness-policy", "REFERRAL_WITNESS_POLICY", f"it cannot be read: {error}") from None
 
@@ -51,9 +53,9 @@ def witness_policy(settings: Settings) -> bytes:
     )
 
 
-def needed_keys(settings: Settings) -> tuple[bytes, ...]:
-    """Return intake's public keys for a process that needs them. Rejected: as `intake_keys`, or there is none."""
-    if not (keys := intake_keys(settings)):
+def needed(settings: Settings) -> Erasers:
+    """Return them for a process that needs them. Rejected: as `erasers`, or no key of intake is named."""
+    if not (found := erasers(settings)).intake:
         hint = "name the witness policy; its line `# intake ed25519 …` names intake's key (`referral audit key` writes it)"
         raise Rejected("intake-key", "REFERRAL_WITNESS_POLICY", f"without intake's key no erasure can be believed: {hint}")
-    return keys
+    return found

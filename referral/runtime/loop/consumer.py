@@ -46,7 +46,7 @@ class Loop:
     def __init__(self, service: Service, settings: Settings, engine: AsyncEngine, keys: Keys, health: observe.Health) -> None:
         self.service, self.settings, self.engine, self.keys, self.health = service, settings, engine, keys, health
         self.tenure: Tenure | None = None
-        self._intake = erasure_tag.intake_keys(settings)
+        self._intake = erasure_tag.erasers(settings)
         self._writers = record_signing.writers(settings)
         self._sign = record_signing.signer(settings, service.name)
         self._ending = asyncio.Event()

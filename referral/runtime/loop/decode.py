@@ -6,7 +6,7 @@ Duplicates are dropped, gaps and forks are reported; nothing is skipped silently
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from aiokafka import ConsumerRecord
@@ -27,7 +27,8 @@ from referral.runtime.loop.tables import Row
 from referral.runtime.loop.units import ALL, Place
 from referral.runtime.postgres import queue
 from referral.runtime.service import Outcome, Service
-from referral.wire import codec, intake_key, seal, topics
+from referral.wire import codec, seal, topics
+from referral.wire.erasure_approval import Erasers
 from referral.wire.writer_signature import NOBODY, Writers
 
 _POSITION = uuid.UUID("8f0c2f0e-54f7-4b1c-9d53-0c9f0f2c9a11")  # any fixed UUID: namespace of the ids of records that have no event id
@@ -66,11 +67,11 @@ class BatchState:
     refused: tuple[Refused, ...] = ()
 
 
-def decode(state: BatchState, opened: list[Opened], intake: Collection[bytes], service: Service) -> BatchState:
+def decode(state: BatchState, opened: list[Opened], intake: Erasers, service: Service) -> BatchState:
     """Return the batch with all its inputs: records of case topics, undecoded records, queue rows and due alarms, in this order.
 
     opened: its records of case topics.
-    intake: intake's public keys; they prove an erasure.
+    intake: those whom an erasure is believed.
 
     NewerVersion: deploy this consumer first; nothing of the batch is applied.
     """
@@ -140,7 +141,7 @@ def raw(taken: Taken) -> Input:
     return Input(id=str(uuid.uuid5(_POSITION, name)), case_id="", body=body, source=_source(place, record))
 
 
-def _decode_records(opened: list[Opened], seen: Seen, keys: Mapping[str, bytes], intake: Collection[bytes], service: str) -> _Records:
+def _decode_records(opened: list[Opened], seen: Seen, keys: Mapping[str, bytes], intake: Erasers, service: str) -> _Records:
     """Decide for each record, in order: input, repeat, or quarantine. The arguments are those of `decode`; service: its name."""
     out = _Records()
     for item in opened:
@@ -156,7 +157,7 @@ def _decode_records(opened: list[Opened], seen: Seen, keys: Mapping[str, bytes],
         if verdict is Verdict.REPEAT:
             observe.REPEATS.labels(service, place[0]).inc()
             continue
-        body, reason = _body(item.envelope, place[0], keys, intake)
+        body, reason = _body(item.envelope, place[0], keys, intake, record.timestamp)
         if reason == "seal":
             # The sequence of such a record is unproven; applying it would make the genuine records look like repeats or forks.
             out.refused.append(refused(item.taken, reason))
@@ -180,14 +181,14 @@ def _decode_records(opened: list[Opened], seen: Seen, keys: Mapping[str, bytes],
     return out
 
 
-def _body(envelope: seal.Envelope, topic: str, keys: Mapping[str, bytes], intake: Collection[bytes]) -> tuple[Struct | None, str]:
-    """Return (body, "") or (None, the word of quarantine-reason)."""
+def _body(envelope: seal.Envelope, topic: str, keys: Mapping[str, bytes], intake: Erasers, at: int) -> tuple[Struct | None, str]:
+    """Return (body, "") or (None, the word of quarantine-reason). at: LogAppendTime, ms."""
     meta = envelope.meta
     if meta.type not in seal.UNSEALED and meta.case_id not in keys:
         return Erased(), ""
     try:
         body = codec.decode(meta.type, meta.fingerprint, seal.unseal(keys.get(meta.case_id), topic, envelope))
-        if meta.type in seal.UNSEALED and not intake_key.genuine(intake, meta.case_id, body):
+        if meta.type in seal.UNSEALED and not intake.genuine(meta.case_id, body, at):
             return None, "seal"
         return body, ""
     except Malformed as error:

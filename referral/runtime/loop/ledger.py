@@ -22,7 +22,8 @@ from referral.runtime.loop.reader import Taken
 from referral.runtime.loop.sequence import FAR, NONE, Seen, fingerprint
 from referral.runtime.loop.units import Unit
 from referral.runtime.settings import Settings
-from referral.wire import codec, intake_key, seal
+from referral.wire import codec, seal
+from referral.wire.erasure_approval import Erasers
 from referral.wire.writer_signature import Writers
 
 EVERY = 1.0
@@ -131,13 +132,13 @@ def strangers(own: list[Taken], secret: bytes) -> list[Opened]:
     return open_all([t for t in own if not writer_mark.carries(secret, t.record.value, t.record.headers)], unread=False)
 
 
-def disown(state: BatchState, foreign: list[Opened], intake: Collection[bytes], writers: Writers, service: str) -> BatchState:
+def disown(state: BatchState, foreign: list[Opened], intake: Erasers, writers: Writers, service: str) -> BatchState:
     """Log each foreign record. If its seal opens, readers accept it: then quarantine it, ask the case's desk and skip its sequence number.
 
     The next genuine record gets a higher number than the foreign one, so readers apply it and take it for no repeat and no fork.
 
     state: the batch before it is decoded; returned with the inputs for the desks and the quarantine entries.
-    intake: intake's public keys; they prove an erasure.
+    intake: those whom an erasure is believed.
     writers: the services' public keys. A record without the service's signature is believed by no reader: its number stays free.
     service: the service's name.
     """
@@ -148,7 +149,7 @@ def disown(state: BatchState, foreign: list[Opened], intake: Collection[bytes], 
         if count < LINES:
             at = {"topic": place[0], "partition": place[1], "offset": record.offset}
             observe.log().error("foreign record", service=service, hint=f"{service} did not write it; find out who did", **at)
-        if item.envelope is None or not opens(item.envelope, place[0], state.keys, intake):
+        if item.envelope is None or not opens(item.envelope, place[0], state.keys, intake, record.timestamp):
             continue  # readers refuse it without our help
         meta = item.envelope.meta
         refused.append(quarantine.record(item.taken, REASON, meta))
@@ -175,11 +176,11 @@ def _desk_input(item: Opened, case_id: str, seq: int) -> Input:
     return lost_input(case_id, RecordLost(topic=place[0], seq=seq, reason=REASON), source)
 
 
-def opens(envelope: seal.Envelope, topic: str, keys: Mapping[str, bytes], intake: Collection[bytes]) -> bool:
-    """Return whether readers accept this record: it opens under its case's key, or it is an erasure with intake's signature."""
+def opens(envelope: seal.Envelope, topic: str, keys: Mapping[str, bytes], intake: Erasers, at: int) -> bool:
+    """Return whether readers accept this record: it opens, or is an erasure that intake and two persons signed. at: LogAppendTime, ms."""
     meta = envelope.meta
     try:
         data = seal.unseal(keys.get(meta.case_id), topic, envelope)
-        return meta.type not in seal.UNSEALED or intake_key.genuine(intake, meta.case_id, codec.decode(meta.type, meta.fingerprint, data))
+        return meta.type not in seal.UNSEALED or intake.genuine(meta.case_id, codec.decode(meta.type, meta.fingerprint, data), at)
     except Malformed:
         return False

@@ -133,12 +133,12 @@ async def _beyond(tx: AsyncConnection, settings: Settings, keys: Keys, topic: st
         except Malformed:  # no record of ours: readers quarantine it
             continue
         if not wrote or writer_mark.carries(secret, record.value, record.headers):
-            envelopes.append(envelope)
+            envelopes.append((envelope, record.timestamp))
     if not wrote and envelopes:
-        known = await _keys(tx, settings, keys, {e.meta.case_id for e in envelopes})
-        envelopes = [e for e in envelopes if ledger.opens(e, topic, known, erasure_tag.intake_keys(settings))]
-    seen = await tables.seen(tx, {e.meta.case_id for e in envelopes})
-    return any(e.meta.case_seq > seen.get((topic, e.meta.case_id), NONE).seq for e in envelopes)
+        known, erasers = await _keys(tx, settings, keys, {e.meta.case_id for e, _ in envelopes}), erasure_tag.erasers(settings)
+        envelopes = [(e, at) for e, at in envelopes if ledger.opens(e, topic, known, erasers, at)]
+    seen = await tables.seen(tx, {e.meta.case_id for e, _ in envelopes})
+    return any(e.meta.case_seq > seen.get((topic, e.meta.case_id), NONE).seq for e, _ in envelopes)
 
 
 async def _keys(tx: AsyncConnection, settings: Settings, keys: Keys, ids: Iterable[str]) -> dict[str, bytes]:

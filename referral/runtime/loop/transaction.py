@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from aiokafka import AIOKafkaProducer
@@ -28,6 +28,7 @@ from referral.runtime.record_signing import SignerOf
 from referral.runtime.service import Batch, Handle, Outcome, Service
 from referral.runtime.settings import Settings
 from referral.wire import topics
+from referral.wire.erasure_approval import Erasers
 from referral.wire.writer_signature import Writers
 
 
@@ -49,7 +50,7 @@ class Done:
 class Transaction:
     """The dependencies that every batch of one tenure shares.
 
-    intake: intake's public keys; they prove an erasure.
+    intake: those whom an erasure is believed.
     writers: public keys of the services; they prove who wrote a record. sign: returns, for a topic,
         what signs this service's records there.
     secret: the service's writer secret; it marks each record that the service writes.
@@ -58,7 +59,7 @@ class Transaction:
     service: Service
     settings: Settings
     keys: Keys
-    intake: Collection[bytes]
+    intake: Erasers
     writers: Writers
     sign: SignerOf
     tx: AsyncConnection

@@ -60,7 +60,7 @@ async def recover(settings: Settings, service: str, hook: Hook) -> dict[str, int
             await tx.execute(text(FENCE.format(s=service)))
             master = case_keys.read(settings)
             secrets = {topic: await writer_mark.secret(tx, owner) for owner, topic in WRITES.items()}
-            tape = await topic_snapshot.read(settings, erasure_tag.needed_keys(settings), secrets)
+            tape = await topic_snapshot.read(settings, erasure_tag.needed(settings), secrets)
             await key_topic.restore(tx, settings, tape.erased, master)
             await tx.execute(text(f"SET LOCAL search_path = {service}, runtime"))
             keys = await master.load(tx, {taped.meta.case_id for taped in tape.all})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from aiokafka import ConsumerRecord
 from msgspec import Struct, field
@@ -16,6 +16,7 @@ from referral.runtime.loop.sequence import FAR
 from referral.runtime.loop.units import Place, digest
 from referral.runtime.settings import Settings
 from referral.wire import seal, topics
+from referral.wire.erasure_approval import Erasers
 
 CASE_TOPICS = ("referral-intake", "referral-routing", "referral-notification")
 
@@ -53,11 +54,11 @@ class Tape(Struct, kw_only=True):
     records: dict[str, list[Taped]] = field(default_factory=lambda: {topic: [] for topic in CASE_TOPICS})
     last: dict[tuple[str, str], Taped] = field(default_factory=dict)
 
-    def take(self, place: Place, record: ConsumerRecord, intake: Collection[bytes], secrets: Mapping[str, bytes]) -> None:
+    def take(self, place: Place, record: ConsumerRecord, intake: Erasers, secrets: Mapping[str, bytes]) -> None:
         """Add one record; skip invalid ones, as every reader does.
 
         place, record: the record and its partition.
-        intake: intake's public keys; they prove an erasure.
+        intake: those whom an erasure is believed.
         secrets: topic → its owner's writer secret.
         """
         self.ends[place] = (record.offset + 1, digest(record.key, record.value))
@@ -65,7 +66,7 @@ class Tape(Struct, kw_only=True):
             meta = seal.open(record.value or b"").meta
         except Malformed:
             return
-        if meta.type in seal.UNSEALED and erasure_tag.signed_erasure(intake, place[0], record.value) is None:
+        if meta.type in seal.UNSEALED and erasure_tag.signed_erasure(intake, place[0], record.value, record.timestamp) is None:
             return
         if record.key == meta.case_id.encode() and topics.partition(meta.case_id) == place[1]:
             marked = writer_mark.carries(secrets[place[0]], record.value, record.headers)
@@ -112,7 +113,7 @@ def _opens(taped: Taped, keys: Mapping[str, bytes]) -> bool:
     return True
 
 
-async def read(settings: Settings, intake: Collection[bytes], secrets: Mapping[str, bytes]) -> Tape:
+async def read(settings: Settings, intake: Erasers, secrets: Mapping[str, bytes]) -> Tape:
     """Read the case topics to their ends and separate foreign records.
 
     intake: intake's public keys. secrets: topic → its owner's writer secret, which identifies the owner's records.

@@ -135,7 +135,7 @@ def write_answer_withdrawn(x: AnswerWithdrawn) -> bytes:
 
 def read_case_erased_v1(d: bytes, i: int) -> tuple[CaseErased, int]:
     """case-erased.v1"""
-    return CaseErased(requested_by=None, requested_at=0, approved_by=None, approved_at=0, basis='', records=0, signature=None), i
+    return CaseErased(requested_by=None, requested_at=0, approved_by=None, approved_at=0, basis='', records=0, signature=None, requested_signature=None, approved_signature=None), i
 
 
 def read_case_erased_v2(d: bytes, i: int) -> tuple[CaseErased, int]:
@@ -165,7 +165,7 @@ def read_case_erased_v2(d: bytes, i: int) -> tuple[CaseErased, int]:
         if n != 2:
             avro.fail("union")
         f_tag, i = avro.blob(d, i)
-    return CaseErased(requested_by=f_requested_by, requested_at=f_requested_at, approved_by=f_approved_by, approved_at=f_approved_at, basis=f_basis, records=f_records, signature=None), i
+    return CaseErased(requested_by=f_requested_by, requested_at=f_requested_at, approved_by=f_approved_by, approved_at=f_approved_at, basis=f_basis, records=f_records, signature=None, requested_signature=None, approved_signature=None), i
 
 
 def read_case_erased_v3(d: bytes, i: int) -> tuple[CaseErased, int]:
@@ -195,11 +195,55 @@ def read_case_erased_v3(d: bytes, i: int) -> tuple[CaseErased, int]:
         if n != 2:
             avro.fail("union")
         f_signature, i = avro.fixed(d, i, 64)
-    return CaseErased(requested_by=f_requested_by, requested_at=f_requested_at, approved_by=f_approved_by, approved_at=f_approved_at, basis=f_basis, records=f_records, signature=f_signature), i
+    return CaseErased(requested_by=f_requested_by, requested_at=f_requested_at, approved_by=f_approved_by, approved_at=f_approved_at, basis=f_basis, records=f_records, signature=f_signature, requested_signature=None, approved_signature=None), i
+
+
+def read_case_erased_v4(d: bytes, i: int) -> tuple[CaseErased, int]:
+    """case-erased.v4"""
+    n = d[i]
+    i += 1
+    f_requested_by = None
+    if n:
+        if n != 2:
+            avro.fail("union")
+        f_requested_by = avro.ident(d[i : (i := i + 37)])
+    f_requested_at, i = avro.long(d, i)
+    n = d[i]
+    i += 1
+    f_approved_by = None
+    if n:
+        if n != 2:
+            avro.fail("union")
+        f_approved_by = avro.ident(d[i : (i := i + 37)])
+    f_approved_at, i = avro.long(d, i)
+    f_basis = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_records, i = avro.long(d, i)
+    n = d[i]
+    i += 1
+    f_signature = None
+    if n:
+        if n != 2:
+            avro.fail("union")
+        f_signature, i = avro.fixed(d, i, 64)
+    n = d[i]
+    i += 1
+    f_requested_signature = None
+    if n:
+        if n != 2:
+            avro.fail("union")
+        f_requested_signature, i = avro.fixed(d, i, 64)
+    n = d[i]
+    i += 1
+    f_approved_signature = None
+    if n:
+        if n != 2:
+            avro.fail("union")
+        f_approved_signature, i = avro.fixed(d, i, 64)
+    return CaseErased(requested_by=f_requested_by, requested_at=f_requested_at, approved_by=f_approved_by, approved_at=f_approved_at, basis=f_basis, records=f_records, signature=f_signature, requested_signature=f_requested_signature, approved_signature=f_approved_signature), i
 
 
 def write_case_erased(x: CaseErased) -> bytes:
-    """case-erased.v3"""
+    """case-erased.v4"""
     return b"".join((
         b"\x00" if (v_requested_by := x.requested_by) is None else b"\x02" + avro.ident_bytes(v_requested_by),
         avro.LONGS[x.requested_at],
@@ -208,6 +252,8 @@ def write_case_erased(x: CaseErased) -> bytes:
         avro.CODES[x.basis],
         avro.LONGS[x.records],
         b"\x00" if (v_signature := x.signature) is None else b"\x02" + avro.fixed_bytes(v_signature, 64),
+        b"\x00" if (v_requested_signature := x.requested_signature) is None else b"\x02" + avro.fixed_bytes(v_requested_signature, 64),
+        b"\x00" if (v_approved_signature := x.approved_signature) is None else b"\x02" + avro.fixed_bytes(v_approved_signature, 64),
     ))
 
 

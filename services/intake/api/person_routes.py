@@ -40,13 +40,33 @@ class BasisBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     basis: str
 
 
+class RequestBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of a request for an erasure. basis: a word of erasure-basis. signature: base64, of the person, where approvers are named."""
+
+    basis: str
+    signature: bytes = b""
+
+
+class ApprovalBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of an approval. signature: base64, as of the request."""
+
+    signature: bytes = b""
+
+
+class RefusedBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body for many cases. signatures: case → base64; a case without one is named in the answer, to be signed. basis: of requests."""
+
+    basis: str = ""
+    signatures: dict[str, bytes] = {}
+
+
 class NoBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An empty body: the Authorization header alone is the command."""
 
 
 class ErasureState(Struct, frozen=True, kw_only=True):
     """The state of an erasure. state: NONE, REQUESTED, REFUSED, APPROVED, ERASED. held: reasons that keep the case. Accounts are ids, times
-    RFC 3339."""
+    RFC 3339. you: account of the caller. requested_signature: base64; whoever approves signs it too."""
 
     case_id: str
     state: str
@@ -58,6 +78,8 @@ class ErasureState(Struct, frozen=True, kw_only=True):
     destroyed_at: str = ""
     event_id: str = ""
     held: tuple[str, ...] = ()
+    requested_signature: bytes = b""
+    you: str = ""
 
 
 class HoldState(Struct, frozen=True, kw_only=True):
@@ -68,7 +90,10 @@ class HoldState(Struct, frozen=True, kw_only=True):
 
 
 class Waiting(Struct, frozen=True, kw_only=True):
+    """Erasures. unsigned: cases for which nothing was done, because the caller has not signed them."""
+
     erasures: tuple[ErasureState, ...]
+    unsigned: tuple[ErasureState, ...] = ()
 
 
 class LiftingBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -88,12 +113,12 @@ class LiftingState(Struct, frozen=True, kw_only=True):
 Act = Callable[[AsyncConnection, IntakeContext, Account, str, Any], Awaitable[Struct]]
 
 
-async def ask(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str, body: BasisBody) -> ErasureState:
-    return _erasure_state(await commands.ask(tx, door, who, case_id, body.basis))
+async def ask(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str, body: RequestBody) -> ErasureState:
+    return _erasure_state(await commands.ask(tx, door, who, case_id, body.basis, body.signature or None))
 
 
-async def approve(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str, _: NoBody) -> ErasureState:
-    return _erasure_state(await commands.approve(tx, door, who, case_id))
+async def approve(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str, body: ApprovalBody) -> ErasureState:
+    return _erasure_state(await commands.approve(tx, door, who, case_id, body.signature or None))
 
 
 async def refuse(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str, _: NoBody) -> ErasureState:
@@ -102,7 +127,8 @@ async def refuse(tx: AsyncConnection, door: IntakeContext, who: Account, case_id
 
 async def state(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str, _: None) -> ErasureState:
     known, held = await commands.state(tx, door, who, case_id)
-    return msgspec.structs.replace(_erasure_state(known), held=held) if known else ErasureState(case_id=case_id, state="NONE", held=held)
+    found = _erasure_state(known) if known else ErasureState(case_id=case_id, state="NONE")
+    return msgspec.structs.replace(found, held=held, you=who.id)
 
 
 async def hold(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str, body: BasisBody) -> HoldState:
@@ -125,12 +151,16 @@ async def waiting(tx: AsyncConnection, door: IntakeContext, who: Account, _: str
     return Waiting(erasures=tuple(_erasure_state(erasure) for erasure in await commands.waiting(tx, door, who)))
 
 
-async def ask_for_refused(tx: AsyncConnection, door: IntakeContext, who: Account, _: str, body: BasisBody) -> Waiting:
-    return Waiting(erasures=tuple(_erasure_state(one) for one in await commands.ask_for_refused(tx, door, who, body.basis)))
+async def ask_for_refused(tx: AsyncConnection, door: IntakeContext, who: Account, _: str, body: RefusedBody) -> Waiting:
+    made, unsigned = await commands.ask_for_refused(tx, door, who, body.basis, body.signatures)
+    missing = tuple(ErasureState(case_id=case_id, state="NONE", you=who.id) for case_id in unsigned)
+    return Waiting(erasures=tuple(map(_erasure_state, made)), unsigned=missing)
 
 
-async def approve_refused(tx: AsyncConnection, door: IntakeContext, who: Account, _: str, __: NoBody) -> Waiting:
-    return Waiting(erasures=tuple(_erasure_state(one) for one in await commands.approve_refused(tx, door, who)))
+async def approve_refused(tx: AsyncConnection, door: IntakeContext, who: Account, _: str, body: RefusedBody) -> Waiting:
+    made, unsigned = await commands.approve_refused(tx, door, who, body.signatures)
+    missing = tuple(msgspec.structs.replace(_erasure_state(one), you=who.id) for one in unsigned)
+    return Waiting(erasures=tuple(map(_erasure_state, made)), unsigned=missing)
 
 
 def routes(door: IntakeContext) -> list[Route]:
@@ -142,11 +172,11 @@ def routes(door: IntakeContext) -> list[Route]:
 
     return [
         route("GET", "/staff/erasures", waiting),
-        route("POST", "/staff/refused/erasure", ask_for_refused, BasisBody),
-        route("POST", "/staff/refused/approval", approve_refused, NoBody),
+        route("POST", "/staff/refused/erasure", ask_for_refused, RefusedBody),
+        route("POST", "/staff/refused/approval", approve_refused, RefusedBody),
         route("GET", f"{case}/erasure", state),
-        route("POST", f"{case}/erasure", ask, BasisBody),
-        route("POST", f"{case}/erasure/approval", approve, NoBody),
+        route("POST", f"{case}/erasure", ask, RequestBody),
+        route("POST", f"{case}/erasure/approval", approve, ApprovalBody),
         route("POST", f"{case}/erasure/refusal", refuse, NoBody),
         route("POST", f"{case}/holds", hold, BasisBody),
         route("POST", f"{case}/holds/lifting", lift, BasisBody),
@@ -186,6 +216,7 @@ def _erasure_state(erasure: Erasure) -> ErasureState:
         approved_at=when(erasure.approved_at) if erasure.approved_at else "",
         destroyed_at=when(erasure.destroyed_at) if erasure.destroyed_at else "",
         event_id=erasure.event_id if erasure.approved_at else "",
+        requested_signature=erasure.requested_signature or b"",
     )
 
 

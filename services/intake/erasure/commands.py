@@ -5,14 +5,14 @@ A person is an account that works its desk, and sends its own password with each
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.events import CaseErased
 from referral.errors import Rejected
 from referral.runtime.postgres import clock, queue
-from referral.wire import intake_key
+from referral.wire import erasure_approval, intake_key
 from services.intake import store
 from services.intake.accounts.store import Account
 from services.intake.casefile import access
@@ -26,8 +26,11 @@ BASIS, HOLD_BASIS = "erasure-basis", "hold-basis"
 _STANDS = "SELECT 1 FROM intake.account WHERE id = :id AND NOT disabled"
 
 
-async def ask(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str, basis: str) -> Erasure:
-    """Ask for the erasure of a case. Rejected 409: the case is held, or somebody has asked before."""
+async def ask(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str, basis: str, signature: bytes | None = None) -> Erasure:
+    """Ask for the erasure of a case. signature: of the person, over `erasure_approval.request`, where approvers are named.
+
+    Rejected 403: no approver signed it. 409: the case is held, or somebody has asked before.
+    """
     basis = door.lists().word(BASIS, basis, "$.basis")
     case = await _taken(tx, door, who, case_id)
     known = await erasures.of_case(tx, case_id)
@@ -35,18 +38,30 @@ async def ask(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: s
         if (known.requested_by, known.basis) == (who.id, basis):
             return known
         raise Rejected("asked-before", "case_id", "somebody has asked before: approve or refuse that request", status=409)
+    signature = _approver(door, signature, erasure_approval.request(case_id, basis, who.id))
     await _free(tx, case_id)
     at = await clock.now(tx)
-    wanted = Erasure(id=door.new_id(), case_id=case_id, desk=case.desk, basis=basis, requested_by=who.id, requested_at=at)
+    wanted = Erasure(
+        id=door.new_id(),
+        case_id=case_id,
+        desk=case.desk,
+        basis=basis,
+        requested_by=who.id,
+        requested_at=at,
+        requested_signature=signature,
+    )
     await erasures.ask(tx, wanted)
     return wanted
 
 
-async def approve(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str) -> Erasure:
+async def approve(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str, signature: bytes | None = None) -> Erasure:
     """Approve the erasure that another person has asked for. No entry point shows the case any more, and the log entry that precedes its
     destruction is queued.
 
-    Rejected 403: the same person. 409: nobody has asked, the case is held, or the person who asked has no account any more.
+    signature: of this person, over `erasure_approval.approval`, where approvers are named.
+
+    Rejected 403: the same person, or no approver signed it. 409: nobody has asked, the case is held, or the person who asked has no account
+    any more.
     """
     known = await erasures.of_case(tx, case_id)
     if known is not None and known.approved_by == who.id:
@@ -57,6 +72,7 @@ async def approve(tx: AsyncConnection, door: IntakeContext, who: Account, case_i
         raise Rejected("same-person", "Authorization", "another person approves what you have asked for", status=403)
     if not await store.rows(tx, _STANDS, {"id": known.requested_by}):
         raise Rejected("requester-gone", "case_id", "whoever asked has no account any more: refuse it, and ask again", status=409)
+    asked, signature = (known.requested_signature, signature) if door.approvers else (None, None)
     await _free(tx, case_id)
     at = await clock.now(tx)
     body = CaseErased(
@@ -66,7 +82,10 @@ async def approve(tx: AsyncConnection, door: IntakeContext, who: Account, case_i
         approved_at=at,
         basis=known.basis,
         records=await erasures.records(tx, case_id),
+        requested_signature=asked,
+        approved_signature=signature,
     )
+    _two_persons(door, case_id, body)
     await queue.put(tx, case_id, intake_key.signed(door.key, case_id, body), known.id, case.key, drill=case.drill)
     await erasures.approve(tx, known, who.id, at)
     approved = await erasures.of_case(tx, case_id)
@@ -74,16 +93,42 @@ async def approve(tx: AsyncConnection, door: IntakeContext, who: Account, case_i
     return approved
 
 
-async def ask_for_refused(tx: AsyncConnection, door: IntakeContext, who: Account, basis: str) -> tuple[Erasure, ...]:
-    """Ask for the erasure of referrals that this person's desk refused to confirm, at most AT_ONCE; what is held is passed over."""
+Signatures = Mapping[str, bytes]
+"""Case → the person's signature."""
+
+
+async def ask_for_refused(
+    tx: AsyncConnection, door: IntakeContext, who: Account, basis: str, signatures: Signatures
+) -> tuple[list[Erasure], list[str]]:
+    """Ask for the erasure of referrals that this person's desk refused to confirm, at most AT_ONCE; what is held is passed over.
+
+    Return also the cases whose signature is missing; nothing is asked for these.
+    """
+    basis = door.lists().word(BASIS, basis, "$.basis")
     cases = await erasures.unconfirmed(tx, _desk(door, who), AT_ONCE)
-    return tuple([made for case_id in cases if (made := await _or_none(ask(tx, door, who, case_id, basis))) is not None])
+    signed, unsigned = _signed(door, cases, signatures)
+    made = [await _or_none(ask(tx, door, who, case_id, basis, signatures.get(case_id))) for case_id in signed]
+    return [one for one in made if one is not None], unsigned
 
 
-async def approve_refused(tx: AsyncConnection, door: IntakeContext, who: Account) -> tuple[Erasure, ...]:
-    """Approve the erasures of such referrals that other people have asked for, at most AT_ONCE; what is held is passed over."""
+async def approve_refused(
+    tx: AsyncConnection, door: IntakeContext, who: Account, signatures: Signatures
+) -> tuple[list[Erasure], list[Erasure]]:
+    """Approve the erasures of such referrals that other people have asked for, at most AT_ONCE; what is held is passed over.
+
+    Return also the requests whose approval is not signed yet; they stay as they are.
+    """
     cases = await erasures.unconfirmed(tx, _desk(door, who), AT_ONCE, approver=who.id)
-    return tuple([made for case_id in cases if (made := await _or_none(approve(tx, door, who, case_id))) is not None])
+    signed, unsigned = _signed(door, cases, signatures)
+    made = [await _or_none(approve(tx, door, who, case_id, signatures.get(case_id))) for case_id in signed]
+    waiting = [await erasures.of_case(tx, case_id) for case_id in unsigned]
+    return [one for one in made if one is not None], [one for one in waiting if one is not None]
+
+
+def _signed(door: IntakeContext, cases: Sequence[str], signatures: Signatures) -> tuple[list[str], list[str]]:
+    """Return the cases that this person has signed, or need not sign, and the others."""
+    signed = [case_id for case_id in cases if not door.approvers or case_id in signatures]
+    return signed, [case_id for case_id in cases if case_id not in signed]
 
 
 async def _or_none(act: Awaitable[Erasure]) -> Erasure | None:
@@ -93,6 +138,23 @@ async def _or_none(act: Awaitable[Erasure]) -> Erasure | None:
         if why.status != 409:
             raise
         return None
+
+
+def _approver(door: IntakeContext, signature: bytes | None, statement: bytes) -> bytes | None:
+    """Return the signature of an approver; None where none is named. Rejected 403: no approver signed this."""
+    if not door.approvers:
+        return None
+    if not erasure_approval.signer(door.approvers, signature, statement):
+        hint = "sign it with the key of an approver whom the witness policy names (`referral case erase … --key FILE`)"
+        raise Rejected("not-signed", "$.signature", hint, status=403)
+    return signature
+
+
+def _two_persons(door: IntakeContext, case_id: str, body: CaseErased) -> None:
+    """Check that two approvers signed this, where any is named, before intake signs it. Rejected 403."""
+    if door.approvers and (what := erasure_approval.lacks(door.approvers, case_id, body)):
+        hint = f"{what}: another approver than the one who asked signs the approval (`referral case erase … --approve --key FILE`)"
+        raise Rejected("not-signed", "$.signature", hint, status=403)
 
 
 async def refuse(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str) -> Erasure:

@@ -22,7 +22,7 @@ OPEN, COMPLAINT = "open", "complaint"
 
 
 class Erasure(Struct, frozen=True, kw_only=True):
-    """One request for an erasure. Times: µs UTC; None: not yet."""
+    """One request for an erasure. Times: µs UTC; None: not yet. requested_signature: of the person who asked."""
 
     id: str
     case_id: str
@@ -35,6 +35,7 @@ class Erasure(Struct, frozen=True, kw_only=True):
     approved_by: str | None = None
     approved_at: int | None = None
     destroyed_at: int | None = None
+    requested_signature: bytes | None = None
 
     @property
     def state(self) -> str:
@@ -62,8 +63,8 @@ class Hold(Struct, frozen=True, kw_only=True):
 _COLUMNS = ", ".join(Erasure.__struct_fields__)
 _HOLD = ", ".join(Hold.__struct_fields__)
 _ASK = text(
-    "INSERT INTO intake.erasure (id, case_id, desk, basis, requested_by, requested_at) "
-    "VALUES (:id, :case_id, :desk, :basis, :requested_by, :requested_at)"
+    "INSERT INTO intake.erasure (id, case_id, desk, basis, requested_by, requested_at, requested_signature) "
+    "VALUES (:id, :case_id, :desk, :basis, :requested_by, :requested_at, :requested_signature)"
 )
 _APPROVE = text("UPDATE intake.erasure SET approved_by = :by, approved_at = :at WHERE id = :id")
 _HIDE = text("UPDATE intake.casefile SET erasing_at = :at, changed = changed + 1 WHERE case_id = :case AND erasing_at IS NULL")
@@ -172,7 +173,9 @@ async def unconfirmed(tx: AsyncConnection, desk: str, most: int, approver: str =
 
 
 async def ask(tx: AsyncConnection, wanted: Erasure) -> None:
-    values = {name: getattr(wanted, name) for name in ("id", "case_id", "desk", "basis", "requested_by", "requested_at")}
+    values = {
+        name: getattr(wanted, name) for name in ("id", "case_id", "desk", "basis", "requested_by", "requested_at", "requested_signature")
+    }
     await tx.execute(_ASK, values)
 
 

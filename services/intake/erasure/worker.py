@@ -20,7 +20,7 @@ from referral.runtime.kafka import clients, scan
 from referral.runtime.keys import erasure_tag, key_topic
 from referral.runtime.postgres import database
 from referral.runtime.settings import Settings
-from referral.wire import intake_key
+from referral.wire import erasure_approval
 from services.intake import audit_client
 from services.intake.context import IntakeContext
 from services.intake.erasure import store
@@ -39,7 +39,7 @@ class ErasureWorker:
     def __init__(self, door: IntakeContext, settings: Settings) -> None:
         self._door, self._settings = door, settings
         self._policy = erasure_tag.witness_policy(settings)
-        self._intake = intake_key.named(self._policy)
+        self._erasers = erasure_approval.erasers(self._policy)
         self._applied = False
         self._known = 0
 
@@ -128,7 +128,7 @@ class ErasureWorker:
         begin = {(CaseErased.TOPIC, partition): offset for partition, offset in start.items()}
         async for (topic, partition), record in scan.whole(self._settings, [CaseErased.TOPIC], begin):
             ends[partition] = record.offset + 1
-            if (logged := erasure_tag.signed_erasure(self._intake, topic, record.value or b"")) is not None:
+            if (logged := erasure_tag.signed_erasure(self._erasers, topic, record.value or b"", record.timestamp)) is not None:
                 erasures[logged[0].case_id] = logged
         wrapped = await key_topic.read(self._settings) if erasures or gone else {}
         async with self._door.begin() as tx:

@@ -15,6 +15,7 @@ from typing import Any
 from msgspec import Struct
 
 from referral.analysis.simulation.reactions import Live
+from referral.cli.agency import case
 from referral.cli.audit import export as audit_export
 from referral.cli.audit import figures as audit_figures
 from referral.cli.audit import keys, source
@@ -26,6 +27,7 @@ from referral.local.config import StackConfig
 from referral.local.stack import Stack
 from referral.proof import archive
 from referral.proof.figures import recompute
+from referral.runtime.keys import case_keys
 from referral.runtime.postgres import database, figure_releases
 from referral.runtime.settings import SERVICES
 from referral.wire import policy_digest
@@ -164,7 +166,11 @@ class Year:
             return
         path, desk = f"/staff/cases/{ended[0].id}/erasure", self._desk(ended[0])
         first, second = (f"{desk}.{rung}" for rung in DESKS)
-        if await self.line.person(first, path, {"basis": "storage-ended"}) and await self.line.person(second, f"{path}/approval", {}):
+        keys = [case_keys.signing(file) for file in self.line.stack.addresses.approval_keys]
+        body = case.request_body(keys[0], await self.line.state(first, path), "storage-ended")
+        if not await self.line.person(first, path, body):
+            return
+        if await self.line.person(second, f"{path}/approval", case.approval_body(keys[1], await self.line.state(second, path))):
             self.erased.append(ended[0].id)
 
 

@@ -103,6 +103,10 @@ class Line:
         """As somebody of the cast, by login and password."""
         return self._answer(await self._sent(path, json=body, auth=httpx.BasicAuth(login, self.cast.password)))
 
+    async def state(self, login: str, path: str) -> dict[str, Any]:
+        """What somebody of the cast is shown there."""
+        return self._answer(await self.http.get(path, auth=httpx.BasicAuth(login, self.cast.password)))
+
     async def _sent(self, path: str, **more: Any) -> httpx.Response:
         """As the SDK does: a connection that was lost (one that had been idle) is tried again under the same key."""
         try:

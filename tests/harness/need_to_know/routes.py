@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Route
 
 from referral.domain.policy import Policy
 from referral.tlog.witness_policy import Policy as Witnesses
+from referral.wire.erasure_approval import Erasers
 from services.audit import api as audit
 from services.audit import pages as auditors
 from services.intake.pages import routes as inbox
@@ -48,7 +49,7 @@ def _notifier() -> list[BaseRoute]:
 
 
 def _audit() -> list[BaseRoute]:
-    shown = auditors.made(_nothing(), _nothing(), cast(Witnesses, None), (), drill=True, secure=True)
+    shown = auditors.made(_nothing(), _nothing(), cast(Witnesses, None), Erasers(), drill=True, secure=True)
     return list(audit.application(_nothing(), _nothing(), shown.routes()).routes)
 
 

@@ -194,7 +194,7 @@ async def test_a_fork_ends_the_writing_and_not_the_reading(settings: Settings, t
     policy = tmp_path / "policy"
     async with honest(tmp_path, 1) as one, honest(tmp_path, 2) as two, httpx.AsyncClient(timeout=30) as client:
         policy.write_bytes(
-            keyfiles.policy(KEY.verifier, [(f"w{n}", KEYS[n - 1].verifier, url) for n, url in ((1, one), (2, two))], INTAKE[0])
+            keyfiles.policy(KEY.verifier, [(f"w{n}", KEYS[n - 1].verifier, url) for n, url in ((1, one), (2, two))], INTAKE.intake[0])
         )
         port, inner = ports.free(2)
         url, within = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{inner}"

@@ -101,7 +101,7 @@ async def test_a_referral_that_nobody_answers_for_a_minute_is_an_alarm_and_its_r
     async with httpx.AsyncClient(transport=httpx.ASGITransport(audit), base_url="http://log") as client, stack(bare, log=client) as intake:
         key = new_id()
         receipt, other = await intake.submit(key=key), await intake.submit()
-        policy = keyfiles.policy(KEY.verifier, (), INTAKE[0])
+        policy = keyfiles.policy(KEY.verifier, (), INTAKE.intake[0])
         assert receipts.promised(receipt, policy)
         assert receipts.promised((await intake.get("school", f"/v1/submissions/{key}")).json(), policy)
         look = ReceiptCheck(intake.door)

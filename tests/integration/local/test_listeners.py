@@ -107,7 +107,7 @@ def extra(service: str, folder: Path) -> dict[str, object]:
         return {}
     key = keyfiles.log(folder)
     policy = folder / "witness.policy"
-    policy.write_bytes(keyfiles.policy(note_keys.signer(key.read_bytes().strip()).verifier, (), INTAKE[0]))
+    policy.write_bytes(keyfiles.policy(note_keys.signer(key.read_bytes().strip()).verifier, (), INTAKE.intake[0]))
     return {"log_key_file": key, "witness_policy": policy}
 
 

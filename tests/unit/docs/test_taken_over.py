@@ -36,7 +36,7 @@ def test_a_broker_that_knows_its_clients_narrows_the_topics() -> None:
     assert "referral-keys" not in known["audit"].reads and not known["audit"].writes
     assert known[AGENCY].writes == {"ingress.<agency>"} and not known[AGENCY].reads
     assert [name for name, party in known.items() if party.policy] == [OPERATOR], "a local stack's, which has both signers' keys"
-    assert [name for name, party in known.items() if party.erases] == ["intake", OPERATOR]
+    assert [name for name, party in known.items() if party.erases] == [OPERATOR], "a local stack's, which has both approvers' keys"
     assert "broker" not in taken_over.powers(known["notifier"])
     assert taken_over.powers(known[AGENCY]) >= {"an agency on its own topic"} and "whoever reaches the broker" not in taken_over.powers(
         known[AGENCY]

@@ -130,7 +130,7 @@ def signed(**other: object) -> dict[str, object]:
     return {**structs.asdict(schemas.referral_receipt(made, KEY)), **other}
 
 
-TRUSTED = made_log.policy() + intake_key.line(INTAKE[0])
+TRUSTED = made_log.policy() + intake_key.line(INTAKE.intake[0])
 
 
 def test_a_receipt_is_signed_and_says_until_when_it_must_be_logged() -> None:

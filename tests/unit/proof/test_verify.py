@@ -267,7 +267,7 @@ def test_an_erasure_that_audit_logs_before_the_older_record_of_the_closing_is_go
     assert checked(log).exit_code() == 0
 
 
-@pytest.mark.parametrize("keys", [(), OURS])
+@pytest.mark.parametrize("keys", [(), OURS.intake])
 def test_an_erasure_without_intake_s_signature_is_forged_and_accounts_for_nothing(log: Log, keys: tuple[bytes, ...]) -> None:
     """The attack: the master key, which five services hold, and the broker; two innocent accounts stand in it."""
     case_id = story(log, "erased")
@@ -289,7 +289,7 @@ def test_an_erasure_that_another_key_signed_is_forged_also_where_the_log_names_t
     closed(log, case_id)
     other = Ed25519PrivateKey.from_private_bytes(bytes([9]) * 32)
     theirs = other.public_key().public_bytes_raw()
-    log_keys(log, *OURS)
+    log_keys(log, *OURS.intake)
     records = sum(e.case_id == case_id and e.topic == INTAKE for e in log.entries)
     body = intake_key.signed(other, case_id, structs.replace(PLAIN, records=records, approved_at=log.now))
     log.say(case_id, body, MADE_UP, case_id, "intake")

@@ -37,8 +37,8 @@ VALUE = seal.seal(KEY, TOPIC, META, b"the body", NONCE)
 ERASED = replace(META, type=CaseErased.TYPE, fingerprint=codec.fingerprint(CaseErased.TYPE))
 FIRST = replace(META, type="case-erased.v1", fingerprint=codec.fingerprint("case-erased.v1"))
 SECOND = replace(META, type="case-erased.v2", fingerprint=codec.fingerprint("case-erased.v2"))
-SECOND_BODY = codec.encode(PLAIN).removesuffix(b"\x00") + b"\x02\x40" + bytes(32)
-"""As version 2 was written: a tag of 32 bytes in the place of the signature."""
+SECOND_BODY = codec.encode(PLAIN).removesuffix(bytes(3)) + b"\x02\x40" + bytes(32)
+"""As version 2 was written: a tag of 32 bytes in the place of the three signatures."""
 
 
 @given(METAS, ANY_BODY, st.binary(min_size=32, max_size=32), st.binary(min_size=12, max_size=12))
@@ -135,21 +135,21 @@ def test_the_first_version_of_case_erased_is_empty_and_read_as_one_that_nobody_s
     envelope = seal.open(seal.seal(None, "referral-intake", FIRST, b"", b""))
     body = codec.decode(FIRST.type, FIRST.fingerprint, seal.unseal(None, "referral-intake", envelope))
     assert isinstance(body, CaseErased) and (body.approved_by, body.signature) == (None, None)
-    assert not intake_key.genuine(INTAKE, META.case_id, body)
+    assert not intake_key.genuine(INTAKE.intake, META.case_id, body)
 
 
 def test_an_erasure_that_intake_did_not_say_or_said_of_another_case_is_not_genuine() -> None:
     case = META.case_id
     said = erased(case)
-    assert intake_key.genuine(INTAKE, case, said)
-    assert not intake_key.genuine(INTAKE, case, PLAIN)
-    assert not intake_key.genuine(INTAKE, META.event_id, said)
+    assert intake_key.genuine(INTAKE.intake, case, said)
+    assert not intake_key.genuine(INTAKE.intake, case, PLAIN)
+    assert not intake_key.genuine(INTAKE.intake, META.event_id, said)
     other = Ed25519PrivateKey.from_private_bytes(bytes([1]) * 32)
     assert not intake_key.genuine((other.public_key().public_bytes_raw(),), case, said)
-    assert not intake_key.genuine((), case, said) and not intake_key.genuine(INTAKE, case, intake_key.signed(other, case, PLAIN))
+    assert not intake_key.genuine((), case, said) and not intake_key.genuine(INTAKE.intake, case, intake_key.signed(other, case, PLAIN))
     changes: list[dict[str, object]] = [{"basis": "other"}, {"records": 7}, {"requested_at": 9}, {"approved_at": 9}]
     for changed in (*changes, {"approved_by": said.requested_by}, {"requested_by": said.approved_by}):
-        assert not intake_key.genuine(INTAKE, case, replace(said, **changed))
+        assert not intake_key.genuine(INTAKE.intake, case, replace(said, **changed))
 
 
 def test_a_tag_that_the_master_key_makes_erases_nothing_any_more() -> None:
@@ -158,13 +158,13 @@ def test_a_tag_that_the_master_key_makes_erases_nothing_any_more() -> None:
     envelope = seal.open(seal.seal(None, "referral-intake", SECOND, data, b""))
     body = codec.decode(SECOND.type, SECOND.fingerprint, seal.unseal(None, "referral-intake", envelope))
     assert isinstance(body, CaseErased) and body.approved_by == PLAIN.approved_by and body.signature is None
-    assert not intake_key.genuine(INTAKE, SECOND.case_id, body)
+    assert not intake_key.genuine(INTAKE.intake, SECOND.case_id, body)
 
 
 def test_the_witness_policy_names_the_keys_of_intake_in_lines_that_others_pass_over() -> None:
     more = bytes(range(32))
-    policy = b"# a remark\nlog x\n" + intake_key.line(INTAKE[0]) + b"quorum none\n  # intake  ed25519 " + b64encode(more) + b"\n"
-    assert intake_key.named(policy) == (*INTAKE, more) and intake_key.named(b"quorum none\n") == ()
+    policy = b"# a remark\nlog x\n" + intake_key.line(INTAKE.intake[0]) + b"quorum none\n  # intake  ed25519 " + b64encode(more) + b"\n"
+    assert intake_key.named(policy) == (*INTAKE.intake, more) and intake_key.named(b"quorum none\n") == ()
     for bad in (b"# intake", b"# intake ed25519 AAAA", b"# intake rsa " + b64encode(more), b"# intake ed25519 " + b64encode(more) + b" x"):
         with pytest.raises(Malformed, match="line 2 does not name a key of intake"):
             intake_key.named(b"quorum none\n" + bad)
