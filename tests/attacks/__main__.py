@@ -25,14 +25,15 @@ from tests.attacks import (
     public_door,
     taken_over,
 )
+from tests.attacks.ground import AT_ONCE, WHEN
 
-WIDTH, MESSAGE = 360, 160
+WIDTH, MESSAGE = 400, 160
 """Columns (ours): a terminal scrolls, a file keeps it."""
 
 
 def main() -> int:
     table, missed = Table(box=None, header_style="bold", pad_edge=False), 0
-    for name in ("attack", "power", "must notice", "noticed", "", "message"):
+    for name in ("attack", "power", "must notice", "noticed", "", "after", "message"):
         table.add_column(name, no_wrap=True)
     found = [
         *history.attacks(),
@@ -58,7 +59,9 @@ def main() -> int:
         bad = [who for who in attack.must if not said.get(who)]
         missed += bool(bad)
         message = next((said[who] for who in attack.must if said.get(who)), "")
-        table.add_row(attack.what, attack.power, ", ".join(attack.must), ", ".join(noticed), "MISSED" if bad else "ok", message[:MESSAGE])
+        after = ", ".join(dict.fromkeys(WHEN.get(who, AT_ONCE) for who in attack.must))
+        verdict = "MISSED" if bad else "ok"
+        table.add_row(attack.what, attack.power, ", ".join(attack.must), ", ".join(noticed), verdict, after, message[:MESSAGE])
     Console(width=WIDTH).print(table, markup=False)
     print(taken_over.page())
     print(f"{len(found)} attacks, {missed} missed by one who must notice")

@@ -24,6 +24,29 @@ Noticed = dict[str, str]
 """Who looked → what they said; empty where they had nothing to say."""
 
 
+WHEN = {
+    "verify": "when somebody runs it",
+    "verify names the forged one": "when somebody runs it",
+    "diff of two heads": "when somebody runs it",
+    "diff of two logs": "when somebody runs it",
+    "doctor": "when somebody runs it",
+    "recover": "when somebody runs it",
+    "monitor": "at its next look",
+    "witness": "at the next checkpoint",
+    "auditor's last checkpoint": "when it is compared",
+    "receipt": "when its holder checks it",
+    "the sender's receipt": "after ten minutes",
+    "owner": "within a second",
+    "ingest": "when audit reads it",
+    "audit's log": "when audit reads it",
+    "every reader": "when it reads it",
+    "reader of the topic": "when it reads it",
+    "readers of the topic": "when they read it",
+}
+"""Who notices → after how long. All others refuse the act itself, or tell it as it happens."""
+AT_ONCE = "at once"
+
+
 class Attack(Struct, frozen=True, kw_only=True):
     """what: in words. power: of the attacker. must: who has to notice. may: who looked too; `run` gives what each said."""
 

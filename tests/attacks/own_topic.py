@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from aiokafka import ConsumerRecord
 from msgspec import structs
 
-from referral.domain.events import Meta, RungFailed, Word
+from referral.domain.events import Meta, Quarantined, ReleaseMade, RungFailed, Word
+from referral.proof.entry import ROUTING
 from referral.proof.verify.log import verify
+from referral.proof.verify.report import Weight
 from referral.runtime.kafka.publish import Span
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.loop import decode, ledger, outbox, writer_mark
@@ -18,7 +20,8 @@ from referral.runtime.loop.reader import Taken
 from referral.runtime.loop.sequence import fingerprint
 from referral.runtime.loop.units import Unit
 from referral.runtime.recovery.topic_snapshot import Tape
-from referral.wire import codec, seal, topics
+from referral.wire import codec, headers, seal, topics
+from referral.wire.writer_signature import QUARANTINE
 from tests.attacks.ground import Attack, Noticed
 from tests.harness import writers
 from tests.harness.audit_log import Log, asked, named, response
@@ -75,6 +78,28 @@ def judged(by: str) -> str:
     return str(bad) if bad and bad.idx == forged.idx and whole else ""
 
 
+def decided() -> str:
+    """What `audit verify` says of a forged decision that the true one follows under the same number."""
+    log = Log(signed=True)
+    named(log)
+    case_id, offer = asked(log, "child")
+    seq = log._seqs[ROUTING, case_id] + 1
+    forged = write(log, case_id, structs.replace(offer, agency="police-prishtine"), seq, cause=case_id)
+    log.alarm(case_id)
+    report = verify(log.entries, log.keys)
+    bad = [f for f in report.findings if f.weight is Weight.BAD]
+    whole = report.counts["decisions re-executed"] == report.counts["decisions"]
+    return str(bad[0]) if [f.idx for f in bad] == [forged.idx] and whole else ""
+
+
+def beside(topic: str, type_: str, key: bytes) -> str:
+    """What `audit verify` says of a record outside the case topics that its one writer did not sign."""
+    log = Log(signed=True)
+    named(log)
+    log.put(topic, 0, key, b"whatever it says", headers.plain(type_, id="x", source="routing", at=1))
+    return next((str(f) for f in verify(log.entries, log.keys).findings if f.code == "WRITER"), "")
+
+
 def recover(records: Sequence[ConsumerRecord]) -> str:
     """What `referral recover` passes over."""
     tape = Tape()
@@ -106,6 +131,19 @@ def attacks() -> list[Attack]:
         ),
         Attack(
             what="a record under the case's own key (A3)", power="broker, master key", must=("owner", "recover"), run=lambda: both(forged)
+        ),
+        Attack(
+            what="a forged decision in front of routing's own (A3 ii)",
+            power="broker, master key",
+            must=("every reader", "owner", "verify"),
+            run=lambda: {"every reader": reader(forged), "owner": owner(forged), "verify": decided()},
+        ),
+        *(
+            Attack(what=what, power="broker", must=("verify",), run=lambda made=made: {"verify": beside(*made)})
+            for what, made in (
+                ("a quarantine entry that disowns a true record", (QUARANTINE, Quarantined.TYPE, b"routing/referral-routing/0/0")),
+                ("a release that oversight has not made", ("oversight-feed", ReleaseMade.TYPE, b"release/1")),
+            )
         ),
         *(
             Attack(

@@ -171,7 +171,7 @@ class Completeness(Struct, kw_only=True):
             self._bad(
                 "WRITER",
                 entry,
-                f"{who}, which alone writes such records, did not sign it: somebody else wrote it, and no reader believed it",
+                f"{who}, which alone writes such records, did not sign it: somebody else wrote it",
             )
 
     def _signed(self, entry: Entry) -> None:
