@@ -101,7 +101,7 @@ async def put(made: Stack, wanted: Iterator[tuple[str, int, Record]]) -> int:
                     parted.setdefault(partition, []).append(record)
                 for start in range(0, max(map(len, parted.values()), default=0), fill.CHUNK):
                     blobs = [Blob(p, 0, chunk) for p, all_ in parted.items() if (chunk := all_[start : start + fill.CHUNK])]
-                    await outbox.publish(producer, made.settings.topic(topic), blobs)
+                    await outbox.publish(producer, made.settings.topic(topic), blobs, fill.signer(made, topic))
     return count
 
 
@@ -155,7 +155,7 @@ async def delays(made: Stack, wanted: Iterator[tuple[str, int, Record]], count: 
     async with clients.producer(made.settings) as producer:
         for topic, partition, record in islice(wanted, ONES):
             began, count = time.perf_counter(), count + 1
-            await outbox.publish(producer, made.settings.topic(topic), [Blob(partition, 0, [record])])
+            await outbox.publish(producer, made.settings.topic(topic), [Blob(partition, 0, [record])], fill.signer(made, topic))
             await caught_up(made, count, 0.01)
             seconds.append(time.perf_counter() - began)
     return seconds

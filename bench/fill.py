@@ -5,16 +5,21 @@ from __future__ import annotations
 import time
 
 import asyncpg
+from msgspec import structs
 from sqlalchemy import text
 
 from bench.plan import PLENTY, Plan, plan, policy
+from referral.local import keyfiles
 from referral.local.stack import Stack
+from referral.runtime import record_signing
 from referral.runtime.kafka import clients
 from referral.runtime.keys import case_keys as keys
 from referral.runtime.loop import outbox
 from referral.runtime.loop.outbox import Blob, Record, compose
 from referral.runtime.postgres import database
+from referral.runtime.record_signing import Sign
 from referral.wire import topics
+from referral.wire.writer_signature import OWNERS
 
 TOPIC = "referral-intake"
 CHUNK = 500  # records of one produced batch; below a broker's 1 MiB
@@ -55,6 +60,14 @@ async def prepare(made: Stack, cases: int, seed: int) -> tuple[Sealed, dict[str,
     return seal(planned, chest, now), chest
 
 
+def signer(made: Stack, topic: str) -> Sign:
+    """Return what signs records as the topic's one writer."""
+    service = OWNERS[topic]
+    assert made.addresses.writer_keys is not None
+    key = keyfiles.writer(made.addresses.writer_keys, service)
+    return record_signing.signer(structs.replace(made.settings, writer_key_file=key), service)(topic)
+
+
 async def produce(made: Stack, sealed: Sealed, topic: str = TOPIC) -> None:
     """Publish the records to a topic, in order within each partition."""
     by_partition: dict[int, list[Record]] = {}
@@ -63,7 +76,7 @@ async def produce(made: Stack, sealed: Sealed, topic: str = TOPIC) -> None:
     async with clients.producer(made.settings) as producer:
         for start in range(0, max(map(len, by_partition.values())), CHUNK):
             blobs = [Blob(p, 0, some) for p, records in by_partition.items() if (some := records[start : start + CHUNK])]
-            await outbox.publish(producer, made.settings.topic(topic), blobs)
+            await outbox.publish(producer, made.settings.topic(topic), blobs, signer(made, topic))
 
 
 CROWD = (
