@@ -134,8 +134,8 @@ async def test_what_a_predecessor_published_and_could_not_confirm_is_its_own(lin
 
     before, true, failures = foreign(), outbox.publish, []
 
-    async def failing(producer, topic, blobs):
-        done = await true(producer, topic, blobs)
+    async def failing(*given):
+        done = await true(*given)
         if not failures:
             failures.append(done)
             raise KafkaError("the acknowledgement was lost")

@@ -171,8 +171,8 @@ async def test_a_failed_publication_goes_out_again_with_the_same_bytes(line: Sta
     case = await line.case()
     true, failures = outbox.publish, []
 
-    async def failing(producer, topic, blobs):
-        ends = await true(producer, topic, blobs)
+    async def failing(*given):
+        ends = await true(*given)
         if not failures:
             failures.append(ends)
             raise KafkaError("the acknowledgement was lost")

@@ -71,7 +71,7 @@ async def test_a_killed_instance_is_taken_over_and_what_it_had_not_published_goe
 
     true, stuck = outbox.publish, asyncio.Event()
 
-    async def hanging(producer, topic, blobs):
+    async def hanging(*given):
         stuck.set()
         await asyncio.Event().wait()
 
