@@ -66,6 +66,12 @@ def test_the_quarantines_record_is_its_readers_whom_its_key_names() -> None:
             assert believed(QUARANTINE, key, value, signature(QUARANTINE, key or b"", value, by)) is fits
 
 
+def test_what_a_service_signs_on_its_own_topic_is_no_entry_of_the_quarantine() -> None:
+    key, value = b"routing/referral-routing/0/1", b"disowned"
+    assert believed(QUARANTINE, key, value, signature(QUARANTINE, key, value, "routing"))
+    assert not believed(QUARANTINE, key, value, signature(TOPIC, key, value))
+
+
 def test_records_of_before_and_topics_without_one_writer_need_no_signature() -> None:
     since = datetime.fromtimestamp(AT / 1000, UTC)
     found = writer_signature.named(LINES + writer_signature.from_line(since).encode())
