@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.domain.authority.matrix import Who
+from referral.domain.authority.words import Act, Kind
 from referral.domain.events import CaseRaised
 from referral.domain.inputs import Raw, RecordLost
 from referral.errors import Rejected
 from referral.runtime.service import Batch, Outcome
+from services.intake.casefile import access
 from services.intake.commands import idempotency, ingress, raised_cases
 from services.intake.context import IntakeContext
 from services.intake.projection import cases, offers, store
@@ -30,6 +33,7 @@ class Intake:
     async def handle(self, tx: AsyncConnection, batch: Batch) -> Outcome:
         """Emit the queue rows, project routing's events, and accept the agencies' records."""
         outcome, door = Outcome(), self.door
+        leave = access.without_case(Who(Kind.SERVICE), Act.FOLLOW_ROUTING)
         decisions = [record for record in batch.inputs if record.source.topic == ROUTING and not isinstance(record.body, RecordLost)]
         changes = offers.Changes()
         for record in batch.inputs:
@@ -37,12 +41,12 @@ class Intake:
                 outcome.emit(record, record.body)
         for record in decisions:
             offers.fold(changes, record)
-        await cases.follow(tx, door.keys, door.lists(), decisions, batch.keys, changes.closed)
-        await store.apply(tx, changes)
-        await store.add_lines(tx, decisions, batch.keys)
+        await cases.follow(tx, leave, door.keys, door.lists(), decisions, batch.keys, changes.closed)
+        await store.apply(tx, leave, changes)
+        await store.add_lines(tx, leave, decisions, batch.keys)
         for record in decisions:
             if isinstance(record.body, CaseRaised):
-                await raised_cases.submit(tx, door, record, record.body)
+                await raised_cases.submit(tx, leave, door, record, record.body)
         published = [(record, record.body) for record in batch.inputs if isinstance(record.body, Raw)]
         if published:
             if self.private is None:

@@ -15,6 +15,8 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.domain.authority.matrix import Permit, Who
+from referral.domain.authority.words import Act, Kind
 from referral.domain.events import (
     ActorExcluded,
     AnswerWithdrawn,
@@ -33,7 +35,7 @@ from referral.runtime.recovery import recover
 from referral.runtime.recovery.topic_snapshot import Tape
 from referral.runtime.settings import Settings, load
 from referral.wire import codec, seal
-from services.intake.casefile import sections
+from services.intake.casefile import access, row_rights, sections
 from services.intake.casefile.disclosure_rules import CaseFacts
 from services.intake.commands import idempotency
 from services.intake.commands.idempotency import Claim
@@ -122,7 +124,9 @@ async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[s
             await tx.execute(sql, rows)
     await idempotency.restore(tx, claims)
     await idempotency.store_numbers(tx, numbers)
-    await _erased(tx, tape)
+    leave = access.without_case(Who(Kind.OPERATOR), Act.RECOVER)
+    await _erased(tx, leave, tape)
+    await row_rights.admit(tx, leave, cases)
     filled = {(row.case_id, row.section) for row in await tx.execute(FILLED, {"ids": list(cases)})}
     counts = {"cases": len(cases), "referrals": len(referrals), "receipts": len(claims), "cases erased again": len(tape.erased)}
     return {**counts, "sections to ask for again": len(promised - filled)}
@@ -143,15 +147,15 @@ def _decided(tape: Tape, keys: dict[str, bytes], facts: dict[str, CaseFacts]) ->
     return {(case_id, kind.upper(), actor) for case_id, (kind, _, actor) in pairs}
 
 
-async def _erased(tx: AsyncConnection, tape: Tape) -> None:
+async def _erased(tx: AsyncConnection, leave: Permit, tape: Tape) -> None:
     """Destroy every case whose erasure the topic contains, whatever rows the restored copy has of it."""
     for taped in tape.all:
         if taped.meta.type in seal.UNSEALED:
             body = codec.decode(taped.meta.type, taped.meta.fingerprint, seal.unseal(None, TOPIC, seal.open(taped.value)))
             assert isinstance(body, CaseErased)
-            await store.restore(tx, taped.meta.cause_id, taped.meta.case_id, body)
+            await store.restore(tx, leave, taped.meta.cause_id, taped.meta.case_id, body)
     if tape.erased:
-        await store.destroy(tx, tape.erased)
+        await store.destroy(tx, leave, tape.erased)
 
 
 def _claim(meta: Meta, body: Any) -> Claim | None:

@@ -14,6 +14,7 @@ from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.domain.authority.matrix import Permit
 from referral.domain.rules.context import UNCONFIRMED
 from referral.errors import Rejected
 from services.intake.model import Answer, Asking, Offer, Referral, Since, Task
@@ -31,47 +32,52 @@ def unknown(what: str, where: str) -> Rejected:
     return Rejected(f"unknown-{what}", where, f"there is no such {what} for your agency", status=404)
 
 
+def _reader(leave: Permit) -> dict[str, str | None]:
+    """Return the parameters of statements that find rows of the permit's agency, and pass over cases that keep its person away."""
+    return {"agency": leave.agency, "account": leave.account}
+
+
 async def rows(tx: AsyncConnection, sql: str, values: Mapping[str, object]) -> Sequence[Any]:
     return (await tx.execute(text(sql), values)).all()
 
 
-async def open_offers(tx: AsyncConnection, agency: str, account: str | None = None) -> tuple[Offer, ...]:
-    """Return the open offers of an agency, the next limit first; offers without a limit last. account: of the person who reads."""
+async def open_offers(tx: AsyncConnection, leave: Permit) -> tuple[Offer, ...]:
+    """Return the open offers of an agency, the next limit first; offers without a limit last."""
     sql = (
         f"SELECT {_OFFER} FROM intake.offer o WHERE agency = :agency AND closed_at IS NULL AND {_MAY} AND {_THIS_ONE_MAY} "
         "ORDER BY due NULLS LAST, opened_at, offer_id"
     )
-    return tuple(_offer(row) for row in await rows(tx, sql, {"agency": agency, "account": account}))
+    return tuple(_offer(row) for row in await rows(tx, sql, _reader(leave)))
 
 
-async def all_offers(tx: AsyncConnection, agency: str, account: str | None = None, limit: int = 200) -> tuple[Offer, ...]:
+async def all_offers(tx: AsyncConnection, leave: Permit, limit: int = 200) -> tuple[Offer, ...]:
     """Return open and ended offers of an agency, the newest first."""
     sql = (
         f"SELECT {_OFFER} FROM intake.offer o WHERE agency = :agency AND {_MAY} AND {_THIS_ONE_MAY} "
         "ORDER BY opened_at DESC, offer_id LIMIT :limit"
     )
-    return tuple(_offer(row) for row in await rows(tx, sql, {"agency": agency, "account": account, "limit": limit}))
+    return tuple(_offer(row) for row in await rows(tx, sql, {**_reader(leave), "limit": limit}))
 
 
-async def offers_since(tx: AsyncConnection, agency: str, account: str, since: int) -> tuple[Offer, ...]:
+async def offers_since(tx: AsyncConnection, leave: Permit, since: int) -> tuple[Offer, ...]:
     """Return the offers of an agency that are open or began after `since` (µs UTC), the newest first."""
     sql = (
         f"SELECT {_OFFER} FROM intake.offer o WHERE agency = :agency AND (closed_at IS NULL OR opened_at > :since) AND {_MAY} "
         f"AND {_THIS_ONE_MAY} ORDER BY opened_at DESC, offer_id"
     )
-    return tuple(_offer(row) for row in await rows(tx, sql, {"agency": agency, "account": account, "since": since}))
+    return tuple(_offer(row) for row in await rows(tx, sql, {**_reader(leave), "since": since}))
 
 
-async def desk_offers_since(tx: AsyncConnection, desk: str, account: str, since: int) -> tuple[Offer, ...]:
+async def desk_offers_since(tx: AsyncConnection, leave: Permit, since: int) -> tuple[Offer, ...]:
     """Return the offers, to any agency, in the cases of a desk: those that are open or began after `since` (µs UTC), the newest first."""
     sql = (
         f"SELECT {_OFFER} FROM intake.offer o WHERE case_id IN (SELECT c.case_id FROM intake.casefile c WHERE c.desk = :agency) "
         f"AND (closed_at IS NULL OR opened_at > :since) AND {_MAY} AND {_THIS_ONE_MAY} ORDER BY opened_at DESC, offer_id"
     )
-    return tuple(_offer(row) for row in await rows(tx, sql, {"agency": desk, "account": account, "since": since}))
+    return tuple(_offer(row) for row in await rows(tx, sql, {**_reader(leave), "since": since}))
 
 
-async def notices(tx: AsyncConnection, agency: str, account: str, role: str, most: int) -> tuple[Offer, ...]:
+async def notices(tx: AsyncConnection, leave: Permit, role: str, most: int) -> tuple[Offer, ...]:
     """Return the newest notice in a role to an agency about each case that is open, the newest first. most: rows at most."""
     notice = "{0}.agency = :agency AND {0}.role = :role AND {0}.kind = 'NOTIFY' AND {0}.state <> 'CANCELLED'"
     sql = (
@@ -81,45 +87,45 @@ async def notices(tx: AsyncConnection, agency: str, account: str, role: str, mos
         "AND (n.opened_at > o.opened_at OR (n.opened_at = o.opened_at AND n.offer_id < o.offer_id))) "
         "ORDER BY opened_at DESC, offer_id LIMIT :most"
     )
-    return tuple(_offer(row) for row in await rows(tx, sql, {"agency": agency, "account": account, "role": role, "most": most}))
+    return tuple(_offer(row) for row in await rows(tx, sql, {**_reader(leave), "role": role, "most": most}))
 
 
-async def offers_of(tx: AsyncConnection, agency: str, account: str, cases: Iterable[str]) -> tuple[Offer, ...]:
+async def offers_of(tx: AsyncConnection, leave: Permit, cases: Iterable[str]) -> tuple[Offer, ...]:
     """Return all offers of an agency in some cases, the newest first."""
     sql = (
         f"SELECT {_OFFER} FROM intake.offer o WHERE agency = :agency AND case_id = ANY(:cases) AND {_MAY} AND {_THIS_ONE_MAY} "
         "ORDER BY opened_at DESC, offer_id"
     )
-    return tuple(_offer(row) for row in await rows(tx, sql, {"agency": agency, "account": account, "cases": sorted(cases)}))
+    return tuple(_offer(row) for row in await rows(tx, sql, {**_reader(leave), "cases": sorted(cases)}))
 
 
-async def cases_of(tx: AsyncConnection, agency: str) -> frozenset[str]:
+async def cases_of(tx: AsyncConnection, leave: Permit) -> frozenset[str]:
     """Return every case of which an agency ever had an offer: ids alone, to find one by its number. `offers_of` says what may be seen."""
     sql = "SELECT DISTINCT case_id FROM intake.offer WHERE agency = :agency"
-    return frozenset(row.case_id for row in await rows(tx, sql, {"agency": agency}))
+    return frozenset(row.case_id for row in await rows(tx, sql, {"agency": leave.agency}))
 
 
-async def offer(tx: AsyncConnection, agency: str, offer_id: str, account: str | None = None) -> Offer:
+async def offer(tx: AsyncConnection, leave: Permit, offer_id: str) -> Offer:
     """Return an offer that the agency holds or ever held. Rejected 404: no such offer, another agency's, or the case excludes the agency
     or this person."""
-    return await _one_offer(tx, _MAY, agency, offer_id, account)
+    return await _one_offer(tx, leave, _MAY, offer_id)
 
 
-async def answerable(tx: AsyncConnection, agency: str, offer_id: str, account: str | None = None) -> Offer:
+async def answerable(tx: AsyncConnection, leave: Permit, offer_id: str) -> Offer:
     """Return an offer as `offer`, also where the case excludes the agency by now: what it says is passed on, so that the log has it, and
     routing ignores it."""
-    return await _one_offer(tx, STANDS, agency, offer_id, account)
+    return await _one_offer(tx, leave, STANDS, offer_id)
 
 
-async def _one_offer(tx: AsyncConnection, condition: str, agency: str, offer_id: str, account: str | None) -> Offer:
+async def _one_offer(tx: AsyncConnection, leave: Permit, condition: str, offer_id: str) -> Offer:
     sql = f"SELECT {_OFFER} FROM intake.offer o WHERE offer_id = :id AND agency = :agency AND {condition} AND {_THIS_ONE_MAY}"
-    matches = await rows(tx, sql, {"id": offer_id, "agency": agency, "account": account})
+    matches = await rows(tx, sql, {"id": offer_id, **_reader(leave)})
     if not matches:
         raise unknown("offer", "offer_id")
     return _offer(matches[0])
 
 
-async def calls(tx: AsyncConnection, desk: str, account: str | None = None) -> tuple[Offer, ...]:
+async def calls(tx: AsyncConnection, leave: Permit) -> tuple[Offer, ...]:
     """Return the open offers and notices, in the cases of this desk, to agencies that are reached by telephone: the desk calls, and records
     the answer."""
     sql = (
@@ -127,22 +133,22 @@ async def calls(tx: AsyncConnection, desk: str, account: str | None = None) -> t
         f"AND {_MAY} AND {_THIS_ONE_MAY} "
         "ORDER BY due NULLS LAST, opened_at, offer_id"
     )
-    return tuple(_offer(row) for row in await rows(tx, sql, {"agency": desk, "account": account}))
+    return tuple(_offer(row) for row in await rows(tx, sql, _reader(leave)))
 
 
-async def call(tx: AsyncConnection, desk: str, offer_id: str, account: str | None = None) -> Offer:
+async def call(tx: AsyncConnection, leave: Permit, offer_id: str) -> Offer:
     """Return an offer whose answer this desk may record. Rejected 404: any other offer."""
     sql = f"SELECT {_OFFER} FROM intake.offer o WHERE offer_id = :id AND reach = 'PHONE' AND {_AT_DESK} AND {_MAY} AND {_THIS_ONE_MAY}"
-    matches = await rows(tx, sql, {"agency": desk, "id": offer_id, "account": account})
+    matches = await rows(tx, sql, {"id": offer_id, **_reader(leave)})
     if not matches:
         raise unknown("offer", "offer_id")
     return _offer(matches[0])
 
 
-async def desk_tasks(tx: AsyncConnection, desk: str, account: str | None = None) -> tuple[Task, ...]:
+async def desk_tasks(tx: AsyncConnection, leave: Permit) -> tuple[Task, ...]:
     """Return the open tasks of a desk, the oldest first, without those to confirm a referral that nobody vouches for."""
     sql = f"SELECT {_TASK} FROM intake.task o WHERE {_OPEN_AT_DESK} AND about <> :about ORDER BY opened_at, task_id"
-    return tuple(Task(**row._mapping) for row in await rows(tx, sql, {"agency": desk, "account": account, "about": UNCONFIRMED}))
+    return tuple(Task(**row._mapping) for row in await rows(tx, sql, {**_reader(leave), "about": UNCONFIRMED}))
 
 
 LISTED = 5_000
@@ -150,33 +156,33 @@ LISTED = 5_000
 Others follow when these are answered."""
 
 
-async def to_confirm(tx: AsyncConnection, desk: str, account: str) -> tuple[Task, ...]:
+async def to_confirm(tx: AsyncConnection, leave: Permit) -> tuple[Task, ...]:
     """Return a desk's open tasks to confirm a referral that nobody vouches for: at most LISTED, those that climb next first."""
     sql = f"SELECT {_TASK} FROM intake.task o WHERE {_OPEN_AT_DESK} AND about = :about ORDER BY due, opened_at, task_id LIMIT :most"
-    found = await rows(tx, sql, {"agency": desk, "account": account, "about": UNCONFIRMED, "most": LISTED})
+    found = await rows(tx, sql, {**_reader(leave), "about": UNCONFIRMED, "most": LISTED})
     return tuple(Task(**row._mapping) for row in found)
 
 
-async def count_to_confirm(tx: AsyncConnection, desk: str, account: str) -> tuple[int, int]:
+async def count_to_confirm(tx: AsyncConnection, leave: Permit) -> tuple[int, int]:
     """Return how many of them there are, and since when the oldest waits, µs UTC; (0, 0) for none."""
     sql = f"SELECT count(*), coalesce(min(opened_at), 0) FROM intake.task o WHERE {_OPEN_AT_DESK} AND about = :about"
-    [(number, oldest)] = await rows(tx, sql, {"agency": desk, "account": account, "about": UNCONFIRMED})
+    [(number, oldest)] = await rows(tx, sql, {**_reader(leave), "about": UNCONFIRMED})
     return number, oldest
 
 
-async def task(tx: AsyncConnection, desk: str, task_id: str, account: str | None = None) -> Task:
+async def task(tx: AsyncConnection, leave: Permit, task_id: str) -> Task:
     """Return one task of a desk, open or settled. Rejected 404: any other task."""
     sql = f"SELECT {_TASK} FROM intake.task o WHERE task_id = :id AND desk = :agency AND {_MAY} AND {_THIS_ONE_MAY}"
-    matches = await rows(tx, sql, {"id": task_id, "agency": desk, "account": account})
+    matches = await rows(tx, sql, {"id": task_id, **_reader(leave)})
     if not matches:
         raise unknown("task", "task_id")
     return Task(**matches[0]._mapping)
 
 
-async def referral(tx: AsyncConnection, agency: str, referral_id: str) -> Referral:
+async def referral(tx: AsyncConnection, leave: Permit, referral_id: str) -> Referral:
     """Return a referral that this agency sent. Rejected 404: any other referral, or the case excludes its sender."""
     sql = f"SELECT {_REFERRAL} FROM intake.referral o WHERE referral_id = :id AND agency = :agency AND {_MAY}"
-    matches = await rows(tx, sql, {"id": referral_id, "agency": agency})
+    matches = await rows(tx, sql, {"id": referral_id, "agency": leave.agency})
     if not matches:
         raise unknown("referral", "referral_id")
     return Referral(**matches[0]._mapping)
@@ -188,20 +194,21 @@ _ANSWERED = text(
 )
 
 
-async def answered(tx: AsyncConnection, decided: str, **values: object) -> None:
+async def answered(tx: AsyncConnection, leave: Permit, decided: str, *, offer_id: str, word: str, at: int) -> None:
     """Store an answer to an offer, or the instruction of a task's page (offer_id: of the task). decided: id of the event with which routing
     will decide about it."""
+    values = {"case_id": leave.case_id, "account": leave.account, "offer_id": offer_id, "word": word, "at": at}
     await tx.execute(_ANSWERED, {"decided": decided, **values})
 
 
-async def answers(tx: AsyncConnection, offer_id: str, reader: str) -> tuple[Answer, ...]:
-    """Return every answer to an offer, the oldest first. reader: an agency; people of others are named by their agency alone."""
+async def answers(tx: AsyncConnection, leave: Permit, offer_id: str) -> tuple[Answer, ...]:
+    """Return every answer to an offer, the oldest first. People of other agencies than the reader's are named by their agency alone."""
     sql = (
         "SELECT a.word, a.at, a.became, coalesce(CASE WHEN who.agency = :reader THEN who.login END, '') AS login, "
         "coalesce(CASE WHEN who.agency <> :reader THEN who.agency END, '') AS agency FROM intake.answer a "
         "LEFT JOIN intake.account who ON who.id = a.account WHERE a.offer_id = :id ORDER BY a.at, a.decided_id"
     )
-    return tuple(Answer(**row._mapping) for row in await rows(tx, sql, {"id": offer_id, "reader": reader}))
+    return tuple(Answer(**row._mapping) for row in await rows(tx, sql, {"id": offer_id, "reader": leave.agency}))
 
 
 _HOLDER = (
@@ -211,13 +218,13 @@ _HOLDER = (
 )
 
 
-async def holders(tx: AsyncConnection, offer_ids: Iterable[str]) -> dict[str, str]:
+async def holders(tx: AsyncConnection, leave: Permit, offer_ids: Iterable[str]) -> dict[str, str]:
     """Return offer id → login of the agency's own person whose answer to it took effect last. A desk that answered for it is not named."""
     found = await rows(tx, _HOLDER, {"ids": sorted(set(offer_ids))})
     return {row[0]: row[1] for row in found}
 
 
-async def track_offers(tx: AsyncConnection, case_ids: Iterable[str]) -> dict[str, list[Asking]]:
+async def track_offers(tx: AsyncConnection, leave: Permit, case_ids: Iterable[str]) -> dict[str, list[Asking]]:
     """Return, for these cases, track id → its offers, of all agencies, as far as the line of steps shows them."""
     sql = "SELECT track_id, step, kind, state, closed_at IS NULL, agency FROM intake.offer WHERE case_id = ANY(CAST(:ids AS text[]))"
     found: dict[str, list[Asking]] = {}
@@ -226,9 +233,10 @@ async def track_offers(tx: AsyncConnection, case_ids: Iterable[str]) -> dict[str
     return found
 
 
-async def since(tx: AsyncConnection, case_id: str, first: int, last: int) -> Since:
-    """Return what was asked in a case from `first` to `last` (µs UTC): the offers to any agency, and whether a desk has a new task."""
-    at = {"case": case_id, "first": first, "last": last}
+async def since(tx: AsyncConnection, leave: Permit, first: int, last: int) -> Since:
+    """Return what was asked in the permit's case from `first` to `last` (µs UTC): offers to any agency, and whether a desk has a new
+    task."""
+    at = {"case": leave.case_id, "first": first, "last": last}
     offers = (
         "SELECT step, state FROM intake.offer WHERE case_id = :case AND opened_at BETWEEN :first AND :last ORDER BY opened_at, offer_id"
     )
@@ -236,27 +244,27 @@ async def since(tx: AsyncConnection, case_id: str, first: int, last: int) -> Sin
     return Since(tuple((step, state) for step, state in await rows(tx, offers, at)), bool(await rows(tx, tasks, at)))
 
 
-async def case_offers(tx: AsyncConnection, case_id: str) -> tuple[Offer, ...]:
-    """Return every offer of a case, of all agencies: to derive the state of the case, and for its desk."""
+async def case_offers(tx: AsyncConnection, leave: Permit) -> tuple[Offer, ...]:
+    """Return every offer of the permit's case, of all agencies: to derive the state of the case, and for its desk."""
     sql = f"SELECT {_OFFER} FROM intake.offer o WHERE case_id = :case ORDER BY opened_at, offer_id"
-    return tuple(_offer(row) for row in await rows(tx, sql, {"case": case_id}))
+    return tuple(_offer(row) for row in await rows(tx, sql, {"case": leave.case_id}))
 
 
-async def case_referrals(tx: AsyncConnection, case_id: str) -> tuple[Referral, ...]:
+async def case_referrals(tx: AsyncConnection, leave: Permit) -> tuple[Referral, ...]:
     sql = f"SELECT {_REFERRAL} FROM intake.referral WHERE case_id = :case ORDER BY received_at, referral_id"
-    return tuple(Referral(**row._mapping) for row in await rows(tx, sql, {"case": case_id}))
+    return tuple(Referral(**row._mapping) for row in await rows(tx, sql, {"case": leave.case_id}))
 
 
-async def case_tasks(tx: AsyncConnection, desk: str, case_id: str) -> tuple[Task, ...]:
-    """Return the open and settled tasks of this desk for a case."""
+async def case_tasks(tx: AsyncConnection, leave: Permit) -> tuple[Task, ...]:
+    """Return the open and settled tasks of the reader's desk for the permit's case."""
     sql = f"SELECT {_TASK} FROM intake.task o WHERE case_id = :case AND desk = :desk ORDER BY opened_at, task_id"
-    return tuple(Task(**row._mapping) for row in await rows(tx, sql, {"case": case_id, "desk": desk}))
+    return tuple(Task(**row._mapping) for row in await rows(tx, sql, {"case": leave.case_id, "desk": leave.agency}))
 
 
-async def open_about(tx: AsyncConnection, case_id: str) -> tuple[str, ...]:
+async def open_about(tx: AsyncConnection, leave: Permit) -> tuple[str, ...]:
     """Return the subjects (`about`) of the open tasks of a case, at any desk."""
     sql = "SELECT DISTINCT about FROM intake.task WHERE case_id = :case AND closed_at IS NULL ORDER BY about"
-    return tuple(row[0] for row in await rows(tx, sql, {"case": case_id}))
+    return tuple(row[0] for row in await rows(tx, sql, {"case": leave.case_id}))
 
 
 class DrillCase(Struct, frozen=True, kw_only=True):
@@ -274,7 +282,7 @@ class DrillCase(Struct, frozen=True, kw_only=True):
 
 
 async def drill_cases(
-    tx: AsyncConnection, agency: str, account: str, desks: Iterable[str], since: int, most: int, exercise: str | None = None
+    tx: AsyncConnection, leave: Permit, desks: Iterable[str], since: int, most: int, exercise: str | None = None
 ) -> tuple[DrillCase, ...]:
     """Return the cases of exercises that an agency has sent or was asked in, and of those of these desks.
 
@@ -296,19 +304,21 @@ async def drill_cases(
         "ORDER BY open DESC, newest DESC, exercise LIMIT :most) "
         "SELECT seen.* FROM seen JOIN first USING (exercise) ORDER BY open DESC, newest DESC, exercise, opened_at DESC, case_id"
     )
-    values = {"agency": agency, "account": account, "desks": sorted(desks), "since": since, "most": most, "exercise": exercise}
+    values = {**_reader(leave), "desks": sorted(desks), "since": since, "most": most, "exercise": exercise}
     return tuple(DrillCase(**row._mapping) for row in await rows(tx, sql, values))
 
 
-async def pathways(tx: AsyncConnection, case_id: str) -> tuple[str, ...]:
+async def pathways(tx: AsyncConnection, leave: Permit) -> tuple[str, ...]:
     """Return the pathways that run or have run for a case."""
-    return tuple(row[0] for row in await rows(tx, "SELECT DISTINCT pathway FROM intake.track WHERE case_id = :case", {"case": case_id}))
+    return tuple(
+        row[0] for row in await rows(tx, "SELECT DISTINCT pathway FROM intake.track WHERE case_id = :case", {"case": leave.case_id})
+    )
 
 
-async def happenings(tx: AsyncConnection, case_id: str) -> tuple[tuple[int, int, bytes], ...]:
+async def happenings(tx: AsyncConnection, leave: Permit) -> tuple[tuple[int, int, bytes], ...]:
     """Return (seq, at, sealed line) of a case's timeline, in order."""
     sql = "SELECT seq, at, sealed FROM intake.happening WHERE case_id = :case ORDER BY seq"
-    return tuple((seq, at, bytes(sealed)) for seq, at, sealed in await rows(tx, sql, {"case": case_id}))
+    return tuple((seq, at, bytes(sealed)) for seq, at, sealed in await rows(tx, sql, {"case": leave.case_id}))
 
 
 # True for a reader whom the case does not exclude, by agency and by account (NULL: an agency's system, which has no account).

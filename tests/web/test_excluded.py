@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from referral.domain import events as e
 from services.intake.casefile import access
+from tests.harness import permits
 from tests.harness.web.forms import fields
 from tests.harness.web.world import DESK, POLICE, WHY, World, signed_in
 
 
 def excluded(world: World, case_id: str, account: str) -> None:
     """As a door does it, in its own transaction."""
-    world.run(lambda tx: access.exclude(tx, {case_id: [f"staff:{account}"]}))
+    world.run(lambda tx: access.exclude(tx, permits.ROUTING, {case_id: [f"staff:{account}"]}))
 
 
 def test_an_offer_is_not_there_for_the_excluded_one_and_stays_for_a_colleague(world: World) -> None:
@@ -67,7 +68,7 @@ def test_an_agency_that_is_excluded_finds_no_offer_before_routing_has_closed_it_
     nothing = "00000000-0000-4000-8000-000000000000"
     with signed_in(world, "duty") as person:
         form = fields(person.get(f"/offers/{offer}").text) | {"word": "ACKNOWLEDGE"}
-        world.run(lambda tx: access.exclude(tx, {case: [f"agency:{POLICE}"]}))
+        world.run(lambda tx: access.exclude(tx, permits.ROUTING, {case: [f"agency:{POLICE}"]}))
 
         def everything(id: str) -> list[tuple[int, str]]:
             answers = [

@@ -65,6 +65,13 @@ _ABOVE = text(
 )
 
 
+_ROWS = text(
+    "SELECT n.nspname || '.' || c.relname AS name, c.relrowsecurity AS on, ARRAY(SELECT CAST(p.polname AS text) FROM pg_policy p"
+    " WHERE p.polrelid = c.oid ORDER BY 1) AS policies FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE n.nspname = ANY(:schemas) AND (n.nspname || '.' || c.relname = ANY(:tables) OR c.relrowsecurity)"
+)
+
+
 class WithoutRights(Unavailable):
     """A service's role lacks rights in this database: it was restored, or this release has not prepared it. The service does nothing there.
 
@@ -124,11 +131,28 @@ async def above(tx: AsyncConnection, roles: Iterable[str] = ROLES) -> list[str]:
     return found + [f"{row.role} may act as {row[1]}" for row in await tx.execute(_ABOVE, {"roles": list(roles), "owners": list(OWNERS)})]
 
 
+@cache
+def guarded() -> dict[str, list[str]]:
+    """Return each table whose rows are seen by permit alone → the names of its policies."""
+    return {table: sorted(policies.split()) for table, policies in yaml.safe_load(FILE.read_text("utf-8"))["rows"].items()}
+
+
+async def unguarded(tx: AsyncConnection, schemas: Iterable[str] = SCHEMAS) -> list[str]:
+    """Return in words where the row rights of these schemas differ from the file: switched off, or with other policies."""
+    found = []
+    for row in await tx.execute(_ROWS, {"schemas": list(schemas), "tables": list(guarded())}):
+        if not row.on:
+            found.append(f"{row.name} shows every row")
+        if sorted(row.policies) != guarded().get(row.name, []):
+            found.append(f"{row.name} has the row policies: {', '.join(row.policies) or 'none'}")
+    return found
+
+
 async def differences(tx: AsyncConnection) -> list[str]:
     """Return in words where the database differs from the file, the worst first."""
     there, right = await held(tx), wanted()
     more = [f"{each}: a right too many" for each in sorted(there - right)]
-    return [*await above(tx), *more, *(f"{each}: a right that is missing" for each in sorted(right - there))]
+    return [*await above(tx), *await unguarded(tx), *more, *(f"{each}: a right that is missing" for each in sorted(right - there))]
 
 
 async def apply(tx: AsyncConnection) -> None:
@@ -139,6 +163,11 @@ async def apply(tx: AsyncConnection) -> None:
         await tx.exec_driver_sql(_statement("REVOKE", each, "FROM", database))
     for each in sorted(right - there):
         await tx.exec_driver_sql(_statement("GRANT", each, "TO", database))
+    for row in await tx.execute(_ROWS, {"schemas": list(SCHEMAS), "tables": list(guarded())}):
+        if not row.on:
+            await tx.exec_driver_sql(f"ALTER TABLE {row.name} ENABLE ROW LEVEL SECURITY")
+        for policy in set(row.policies) - set(guarded().get(row.name, ())):
+            await tx.exec_driver_sql(f'DROP POLICY "{policy}" ON {row.name}')
 
 
 def _statement(verb: str, right: Right, towards: str, database: str) -> str:
@@ -158,11 +187,13 @@ def _statement(verb: str, right: Right, towards: str, database: str) -> str:
 async def check(tx: AsyncConnection, role: str) -> None:
     """Check at start that a service's role has its rights and no way around them. A dump that another role restored stops here.
 
-    Misconfigured: it owns tables, or may act as their owner. WithoutRights: it lacks some.
+    Misconfigured: it owns tables, may act as their owner, or sees rows without a permit. WithoutRights: it lacks some.
     """
     if found := await above(tx, [role]):
         remedy = "stop the services and run `referral prepare`, which gives every table to its owner"
         raise Misconfigured(f"the role {role} could switch off what protects its tables ({_few(found)}): {remedy}")
+    if found := await unguarded(tx, [role]):
+        raise Misconfigured(f"the role {role} could see rows without a permit ({_few(found)}): run `referral prepare`")
     there = await held(tx)
     if missing := sorted(right for right in wanted() - there if right.role == role and right.name != DATABASE):
         raise WithoutRights(role, _few(missing))

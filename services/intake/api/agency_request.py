@@ -8,9 +8,12 @@ from typing import TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
+from referral.domain.authority.matrix import Permit, Who
+from referral.domain.authority.words import Kind
 from referral.domain.events import Signed
 from referral.errors import Rejected
 from referral.runtime import http_server
+from services.intake.casefile import access
 from services.intake.commands import idempotency
 from services.intake.commands.act_on_case import Post
 from services.intake.context import IntakeContext
@@ -52,8 +55,17 @@ class AgencyRequest:
         """Return the body as a struct. Rejected names the field."""
         return strict_json.parse(self.data, kind)
 
+    @property
+    def who(self) -> Who:
+        return Who(Kind.SYSTEM, self.agency)
+
+    @property
+    def own(self) -> Permit:
+        """Return the permit to find what is the agency's own."""
+        return access.own(self.who)
+
     def post(self) -> Post:
-        return Post(agency=self.agency, key=self.key, signed=self.signed)
+        return Post(kind=Kind.SYSTEM, agency=self.agency, key=self.key, signed=self.signed)
 
     def __repr__(self) -> str:
         return f"AgencyRequest({self.agency})"

@@ -9,13 +9,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from msgspec import structs
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.domain.authority.words import Act
 from referral.domain.events import ConsentState, Door
 from referral.errors import Rejected
 from referral.runtime.postgres.group_commit import Together
 from services.intake import store
 from services.intake.api import schemas
 from services.intake.api.agency_request import KEY, AgencyRequest, known_id
+from services.intake.casefile import access
 from services.intake.commands import accept_referrals, act_on_case
 from services.intake.commands.accept_referrals import Posting
 from services.intake.context import IntakeContext
@@ -99,9 +102,18 @@ async def consent(call: AgencyRequest) -> schemas.ConsentReceipt:
     case_id, body, lists = known_id(call, "case_id", "case"), call.body(submit.ConsentBody), call.door.lists()
     async with call.door.begin() as tx:
         receipt = await act_on_case.consent(tx, call.door, call.post(), case_id, body)
-        running = await store.pathways(tx, case_id) if body.state in (ConsentState.WITHDRAWN, ConsentState.REFUSED) else ()
+        running = await _running(tx, call, case_id) if body.state in (ConsentState.WITHDRAWN, ConsentState.REFUSED) else ()
     follows = tuple(sorted({lists.withdrawal.get(pathway, "stop") for pathway in running}))
     return schemas.ConsentReceipt(**structs.asdict(schemas.act_receipt(receipt, call.door.key)), follows=follows)
+
+
+async def _running(tx: AsyncConnection, call: AgencyRequest, case_id: str) -> tuple[str, ...]:
+    """Return the procedures of a case; none where a repeated request comes from an agency that has no part in it any more."""
+    try:
+        leave = await access.permitted(tx, call.who, Act.RECORD_CONSENT, case_id)
+    except Rejected:
+        return ()
+    return await store.pathways(tx, leave)
 
 
 async def write(call: AgencyRequest) -> schemas.Written:

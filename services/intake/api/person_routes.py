@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from referral.domain.authority.words import Kind
 from referral.domain.events import Instruction
 from services.intake import problems
 from services.intake.accounts.basic_auth import person
@@ -142,8 +143,9 @@ async def lift(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: 
 async def lift_exclusion(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str, body: LiftingBody) -> LiftingState:
     if not who.desk:
         raise access.forbidden("an account that works its desk is needed (`referral staff add … --desk`)")
+    kind = Kind.OVERSIGHT if who.agency == door.lists().oversight else Kind.DESK
     order = responses.InstructionBody(word=Instruction.LIFT.value, reason=body.reason, target=body.actor)
-    receipt = await act_on_case.instruct(tx, door, act_on_case.Post(agency=who.agency, account=who.id), case_id, order)
+    receipt = await act_on_case.instruct(tx, door, act_on_case.Post(kind=kind, agency=who.agency, account=who.id), case_id, order)
     return LiftingState(case_id=case_id, event_id=receipt.event_id)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from referral.domain.authority.words import Act
 from referral.domain.case_number import case_number
 from referral.errors import Rejected
 from referral.wire import hpke
@@ -37,9 +38,10 @@ async def submission(call: AgencyRequest) -> schemas.SubmissionState:
 async def referral(call: AgencyRequest) -> schemas.ReferralState:
     """Show the state of a referral that you sent."""
     async with call.door.begin() as tx:
-        sent = await store.referral(tx, call.agency, known_id(call, "referral_id", "referral"))
-        offers = await store.case_offers(tx, sent.case_id)
-        about = await store.open_about(tx, sent.case_id)
+        sent = await store.referral(tx, call.own, known_id(call, "referral_id", "referral"))
+        leave = await access.permitted(tx, call.who, Act.SEE_REFERRAL, sent.case_id)
+        offers = await store.case_offers(tx, leave)
+        about = await store.open_about(tx, leave)
         case = await access.hold(tx, call.door.keys, sent.case_id)
     return schemas.referral(sent, _state(sent, schemas.state(offers, closed=case.closed, tasks=about)), schemas.waits_for(about))
 
@@ -47,7 +49,8 @@ async def referral(call: AgencyRequest) -> schemas.ReferralState:
 async def proof(call: AgencyRequest) -> str:
     """The proof that a referral that you sent is in the log, and that a quorum of witnesses has seen it (C2SP tlog-proof)."""
     async with call.door.begin() as tx:
-        sent = await store.referral(tx, call.agency, known_id(call, "referral_id", "referral"))
+        sent = await store.referral(tx, call.own, known_id(call, "referral_id", "referral"))
+        await access.permitted(tx, call.who, Act.PROVE_RECEIPT, sent.case_id)
     return await audit_client.proof(call.door.log, call.door.keys, sent.event_id)
 
 
@@ -83,9 +86,9 @@ async def offers(call: AgencyRequest) -> schemas.Offers:
         raise Rejected("unknown-code", "state", "use one of: open, all", status=400)
     async with call.door.begin() as tx:
         if state == "open":
-            rows = await store.open_offers(tx, call.agency)
+            rows = await store.open_offers(tx, call.own)
         else:
-            rows = await store.all_offers(tx, call.agency, limit=SHOWN + 1)
+            rows = await store.all_offers(tx, call.own, limit=SHOWN + 1)
     shown = rows if state == "open" else rows[:SHOWN]
     return schemas.Offers(offers=tuple(schemas.offer(row) for row in shown), more=len(rows) > len(shown))
 
@@ -93,9 +96,10 @@ async def offers(call: AgencyRequest) -> schemas.Offers:
 async def offer(call: AgencyRequest) -> schemas.OfferState:
     """One offer that your agency holds or held, and whom you may telephone about it."""
     async with call.door.begin() as tx:
-        row = await store.offer(tx, call.agency, known_id(call, "offer_id", "offer"))
-        track = (await store.track_offers(tx, [row.case_id])).get(row.track_id, ())
-        desk = (await locations.spots(tx, call.door.keys, [row.case_id])).get(row.case_id, Spot()).desk
+        row = await store.offer(tx, call.own, known_id(call, "offer_id", "offer"))
+        leave = await access.permitted(tx, call.who, Act.SEE_OFFER, row.case_id)
+        track = (await store.track_offers(tx, leave, [row.case_id])).get(row.track_id, ())
+        desk = (await locations.spots(tx, leave, call.door.keys, [row.case_id])).get(row.case_id, Spot()).desk
     return schemas.offer(row, contacts.contacts(call.door.lists(), row, track, desk))
 
 
@@ -104,15 +108,14 @@ async def case(call: AgencyRequest) -> schemas.CaseState:
     case_id, agency = known_id(call, "case_id", "case"), call.agency
     async with call.door.begin() as tx:
         locked = await access.hold(tx, call.door.keys, case_id)
+        leave = await access.permitted(tx, call.who, Act.SEE_CASE, case_id)
         involved = await access.involvement(tx, agency, case_id)
-        if involved.barred(agency) or not (involved.sender or involved.held or involved.desk):
-            raise store.unknown("case", "case_id")
-        every = await store.case_offers(tx, case_id)
-        sent = [referral for referral in await store.case_referrals(tx, case_id) if referral.agency == agency]
-        tasks = await store.case_tasks(tx, agency, case_id) if involved.desk else ()
-        about = await store.open_about(tx, case_id)
-        happenings = await store.happenings(tx, case_id)
-        linked = await links.links(tx, case_id, agency)
+        every = await store.case_offers(tx, leave)
+        sent = [referral for referral in await store.case_referrals(tx, leave) if referral.agency == agency]
+        tasks = await store.case_tasks(tx, leave) if involved.desk else ()
+        about = await store.open_about(tx, leave)
+        happenings = await store.happenings(tx, leave)
+        linked = await links.links(tx, leave)
     lines = [
         (at, msgspec.msgpack.decode(sections.unseal(locked.cipher, sealed, case_id, "timeline", str(seq)), type=Line))
         for seq, at, sealed in happenings

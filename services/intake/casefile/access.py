@@ -4,14 +4,17 @@ take turns."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.domain.authority.matrix import Permit, Who, permit
+from referral.domain.authority.words import Act, Kind, Relation, State
 from referral.errors import Rejected
+from referral.runtime import authority
 from referral.runtime.keys.case_keys import Keys
 from services.intake.casefile import sections
 from services.intake.casefile.disclosure_rules import CaseFacts
@@ -44,20 +47,43 @@ class Case:
 class Involvement:
     """The relation of an agency to a case.
 
-    sender: of a referral that is not withdrawn.
-    holder: of an open offer; held: of any offer.
-    desk: the case belongs to this desk, or the desk has an open task of it.
+    relations: all that hold; without those of whom the case keeps away.
     excluded: (kind, actor).
     """
 
-    sender: bool
-    holder: bool
-    held: bool
-    desk: bool
+    relations: frozenset[Relation]
+    state: State
     excluded: frozenset[tuple[str, str]]
+
+    @property
+    def sender(self) -> bool:
+        """Return True for the sender of a referral that is not withdrawn."""
+        return Relation.SENDER in self.relations
+
+    @property
+    def holder(self) -> bool:
+        """Return True for the holder of an open offer."""
+        return not self.relations.isdisjoint(LIVE)
+
+    @property
+    def held(self) -> bool:
+        """Return True for whoever holds or held an offer."""
+        return not self.relations.isdisjoint(OFFERED)
+
+    @property
+    def desk(self) -> bool:
+        """Return True if the case belongs to this desk, or the desk has an open task of it."""
+        return not self.relations.isdisjoint(DESKS)
 
     def barred(self, agency: str, account: str | None = None) -> bool:
         return ("AGENCY", agency) in self.excluded or (account is not None and ("STAFF", account) in self.excluded)
+
+    def standing(self, who: Who) -> frozenset[Relation]:
+        """Return every relation of a person or system of this agency."""
+        away = Relation.EXCLUDED if self.held else Relation.EXCLUDED_UNASKED
+        agency = {away} if self.barred(who.agency) else set[Relation]()
+        person = {Relation.EXCLUDED_PERSON} if ("STAFF", who.account) in self.excluded else set[Relation]()
+        return self.relations | agency | person
 
     @property
     def agencies(self) -> frozenset[str]:
@@ -65,14 +91,22 @@ class Involvement:
         return frozenset(actor for kind, actor in self.excluded if kind == "AGENCY")
 
 
+LIVE = frozenset((Relation.HOLDER, Relation.TELEPHONED))
+OFFERED = LIVE | {Relation.DECLINED, Relation.HELD}
+DESKS = frozenset((Relation.DESK_NOW, Relation.DESK_TASK))
 _PLACE = (
-    "SELECT EXISTS (SELECT FROM intake.referral WHERE case_id = :case AND agency = :agency AND withdrawn_at IS NULL), "
-    "EXISTS (SELECT FROM intake.offer WHERE case_id = :case AND agency = :agency AND closed_at IS NULL AND declined_by IS NULL), "
-    "EXISTS (SELECT FROM intake.offer WHERE case_id = :case AND agency = :agency), "
-    "EXISTS (SELECT FROM intake.casefile WHERE case_id = :case AND desk = :agency) "
-    "OR EXISTS (SELECT FROM intake.task WHERE case_id = :case AND desk = :agency AND closed_at IS NULL), "
+    "SELECT ARRAY(SELECT CASE WHEN withdrawn_at IS NULL THEN 'sender' ELSE 'withdrawn' END FROM intake.referral "
+    "WHERE case_id = :case AND agency = :agency) "
+    "|| ARRAY(SELECT CASE WHEN closed_at IS NOT NULL THEN 'held' WHEN declined_by IS NOT NULL THEN 'declined' "
+    "WHEN reach = 'PHONE' THEN 'telephoned' ELSE 'holder' END FROM intake.offer WHERE case_id = :case AND agency = :agency) "
+    "|| ARRAY(SELECT CASE WHEN closed_at IS NULL THEN 'desk-task' ELSE 'desk-before' END FROM intake.task "
+    "WHERE case_id = :case AND desk = :agency) "
+    "|| ARRAY(SELECT CAST('desk-now' AS text) FROM intake.casefile WHERE case_id = :case AND desk = :agency), "
     "ARRAY(SELECT kind || ':' || actor FROM intake.exclusion WHERE case_id = :case), "
-    "EXISTS (SELECT FROM intake.erasure WHERE case_id = :case AND approved_at IS NOT NULL)"
+    "EXISTS (SELECT FROM intake.erasure WHERE case_id = :case AND approved_at IS NOT NULL), "
+    "coalesce((SELECT CASE WHEN closed_at IS NULL THEN 'open' WHEN EXISTS (SELECT FROM intake.erasure WHERE case_id = :case "
+    "AND refused_at IS NULL) THEN 'asked' WHEN sealed_at IS NOT NULL THEN 'sealed' ELSE 'closed' END "
+    "FROM intake.casefile WHERE case_id = :case), 'erased')"
 )
 _EXCLUDE = text("INSERT INTO intake.exclusion (case_id, kind, actor) VALUES (:case, :kind, :actor) ON CONFLICT DO NOTHING")
 _LIFT = text("DELETE FROM intake.exclusion WHERE case_id = :case AND kind = :kind AND actor = :actor")
@@ -104,7 +138,7 @@ async def known(tx: AsyncConnection, keys: Keys, case_id: str) -> Case | None:
     return await _case(tx, keys, case_id, columns) if columns else None
 
 
-async def kept_away(tx: AsyncConnection, case_id: str) -> frozenset[str]:
+async def kept_away(tx: AsyncConnection, leave: Permit, case_id: str) -> frozenset[str]:
     """Return the agencies that a case excludes."""
     sql = "SELECT actor FROM intake.exclusion WHERE case_id = :case AND kind = 'AGENCY'"
     return frozenset(row[0] for row in await rows(tx, sql, {"case": case_id}))
@@ -120,12 +154,50 @@ async def _case(tx: AsyncConnection, keys: Keys, case_id: str, columns: Sequence
 
 
 async def involvement(tx: AsyncConnection, agency: str, case_id: str) -> Involvement:
-    """Return the relation of an agency to a case. Call it after `hold` or `take`, so that it sees the changes that they waited for."""
-    sender, holder, held, desk, excluded, gone = (await rows(tx, _PLACE, {"case": case_id, "agency": agency}))[0]
+    """Return the relation of an agency to a case. Call it after `hold` or `take`, so that it sees the changes that they waited for.
+
+    A case whose erasure is approved has no relations any more; whom it kept away stays away until it is destroyed.
+    """
+    relations, excluded, gone, state = (await rows(tx, _PLACE, {"case": case_id, "agency": agency}))[0]
+    away = frozenset((kind, actor) for kind, _, actor in (pair.partition(":") for pair in excluded))
     if gone:
-        return Involvement(False, False, False, False, frozenset())
-    pairs = (tuple(actor.split(":", 1)) for actor in excluded)
-    return Involvement(sender, holder, held, desk, frozenset((kind, actor) for kind, actor in pairs))
+        return Involvement(frozenset(), State.ERASED if state == State.ERASED else State.ERASING, away)
+    return Involvement(frozenset(map(Relation, relations)), State(state), away)
+
+
+async def permitted(tx: AsyncConnection, who: Who, act: Act, case_id: str) -> Permit:
+    """Return the permit for an act of somebody about a case, as the authority table declares it. Rejected: the refusal of the table.
+
+    Call it after `hold` or `take`, as `involvement`.
+    """
+    involved = await involvement(tx, who.agency, case_id)
+    return granted(permit(authority.declared(), who, act, involved.standing(who), involved.state, case_id))
+
+
+def without_case(who: Who, act: Act) -> Permit:
+    """Return the permit for an act about no case: a list of one's own, or the work of a service. Rejected: the refusal of the table."""
+    return granted(permit(authority.declared(), who, act))
+
+
+def by_receipt(agency: str, case_id: str) -> Permit:
+    """Return the permit of a stranger with the code of a receipt, which names its case. agency: in whose name the referral was sent."""
+    return granted(permit(authority.declared(), Who(Kind.STRANGER, agency), Act.READ_RECEIPT, case_id=case_id))
+
+
+def own(who: Who) -> Permit:
+    """Return the permit to find what is one's own: offers, tasks and referrals under the agency's name. SQL shows no others.
+
+    What is found names its case; to show or change it needs a permit for this case. Rejected: the refusal of the table.
+    """
+    system = who.kind is Kind.SYSTEM
+    return without_case(who if system else replace(who, kind=Kind.STAFF), Act.LIST_OFFERS if system else Act.SEE_INBOX)
+
+
+def granted(found: Permit | Rejected) -> Permit:
+    """Return the permit. Raises the refusal."""
+    if isinstance(found, Rejected):
+        raise found
+    return found
 
 
 async def may_name(tx: AsyncConnection, agency: str, case_id: str) -> bool:
@@ -134,21 +206,21 @@ async def may_name(tx: AsyncConnection, agency: str, case_id: str) -> bool:
     return (involved.sender or involved.holder) and not involved.barred(agency)
 
 
-async def store_facts(tx: AsyncConnection, case: Case, facts: CaseFacts, desk: str) -> None:
-    """Store the traits and consent that hold from now on, and the desk of the case."""
+async def store_facts(tx: AsyncConnection, leave: Permit, case: Case, facts: CaseFacts, desk: str) -> None:
+    """Store the traits and consent that hold from now on, and the desk of the case. leave: for an act that changes the case."""
     sealed = sections.seal_facts(case.cipher, case.case_id, facts)
     sql = "UPDATE intake.casefile SET sealed = :sealed, desk = :desk, changed = changed + 1 WHERE case_id = :case"
     await tx.execute(text(sql), {"sealed": sealed, "desk": desk, "case": case.case_id})
 
 
-async def lift(tx: AsyncConnection, case_id: str, actors: Iterable[str]) -> None:
+async def lift(tx: AsyncConnection, leave: Permit, case_id: str, actors: Iterable[str]) -> None:
     """Lift the exclusions of actors (kind:id)."""
     pairs = [actor.split(":", 1) for actor in actors]
     if pairs:
         await tx.execute(_LIFT, [{"case": case_id, "kind": kind.upper(), "actor": actor} for kind, actor in pairs])
 
 
-async def exclude(tx: AsyncConnection, kept_away: Mapping[str, Iterable[str]]) -> None:
+async def exclude(tx: AsyncConnection, leave: Permit, kept_away: Mapping[str, Iterable[str]]) -> None:
     """Exclude actors (kind:id) from cases, by case id: after this transaction they read and see nothing."""
     pairs = [(case, *actor.split(":", 1)) for case, actors in sorted(kept_away.items()) for actor in actors]
     if pairs:

@@ -10,6 +10,8 @@ from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.domain.authority.matrix import Permit, Who
+from referral.domain.authority.words import Act, Kind
 from referral.domain.events import SectionDisclosed
 from referral.errors import Rejected
 from referral.runtime.postgres import clock, queue
@@ -46,8 +48,9 @@ async def disclose(tx: AsyncConnection, door: IntakeContext, reader: Reader, cas
     Rejected 404: the agency never held an offer of this case. Rejected 403 (reading-ended): none of its offers lets it read now.
     """
     case = await access.hold(tx, door.keys, case_id)
+    leave = await access.permitted(tx, _who(reader), Act.READ_FILE, case_id)
     lists = door.lists()
-    rules = await grants(tx, lists, case_id, reader.agency, offer_id)
+    rules = await grants(tx, leave, lists, reader.agency, offer_id)
     if not rules:
         raise store.unknown("offer" if offer_id else "case", "offer_id" if offer_id else "case_id")
     excluded = (await access.involvement(tx, reader.agency, case_id)).excluded
@@ -61,7 +64,7 @@ async def disclose(tx: AsyncConnection, door: IntakeContext, reader: Reader, cas
         only or disclosure_rules.barred(reader, excluded) or all(not g.open or g.declined or g.shows for g in rules.values())
     ):
         raise _ended()
-    contents = await _contents(tx, case, allowed, lists)
+    contents = await _contents(tx, leave, case, allowed, lists)
     rows = [_row(door, case, reader, section, allowed[section], now) for section in contents]
     await queue.put_all(tx, rows)
     return Shown(sections=contents, empty=tuple(section for section in allowed if section not in contents))
@@ -74,12 +77,9 @@ async def versions(tx: AsyncConnection, door: IntakeContext, reader: Reader, cas
     Rejected 404: the agency has nothing to do with the case. Rejected 403: it is not a desk of the case.
     """
     case = await access.hold(tx, door.keys, case_id)
-    involved = await access.involvement(tx, reader.agency, case_id)
-    if involved.barred(reader.agency, reader.account) or not (involved.desk or involved.sender or involved.held):
-        raise store.unknown("case", "case_id")
-    if not involved.desk:
-        raise access.forbidden("only a desk of this case reads older versions")
-    written = await casefile.versions(tx, case.cipher, case_id, section, case.sealed_at)
+    act = Act.READ_VERSIONS if reader.account is None else Act.OPEN_REPORT
+    leave = await access.permitted(tx, _who(reader, Kind.DESK), act, case_id)
+    written = await casefile.versions(tx, leave, case.cipher, section, case.sealed_at)
     if written:
         event = SectionDisclosed(
             offer_id=None, agency=reader.agency, by=reader.account, section=section, basis="desk", at=await clock.now(tx)
@@ -88,9 +88,14 @@ async def versions(tx: AsyncConnection, door: IntakeContext, reader: Reader, cas
     return written
 
 
-async def grants(tx: AsyncConnection, lists: Lists, case_id: str, agency: str = "", offer_id: str = "") -> dict[str, Grant]:
-    """Return offer id → its grant: of one agency, of all (empty), or of one offer."""
-    rows = (await tx.execute(_GRANTS, {"case": case_id, "agency": agency, "offer": offer_id})).all()
+def _who(reader: Reader, person: Kind = Kind.STAFF) -> Who:
+    """Return who reads: the agency's system, or a person in the capacity of the page."""
+    return Who(Kind.SYSTEM if reader.account is None else person, reader.agency, reader.account)
+
+
+async def grants(tx: AsyncConnection, leave: Permit, lists: Lists, agency: str = "", offer_id: str = "") -> dict[str, Grant]:
+    """Return offer id → its grant, in the permit's case: of one agency, of all (empty), or of one offer."""
+    rows = (await tx.execute(_GRANTS, {"case": leave.case_id, "agency": agency, "offer": offer_id})).all()
     return {
         offer: Grant(
             agency=agency,
@@ -106,12 +111,12 @@ async def grants(tx: AsyncConnection, lists: Lists, case_id: str, agency: str = 
     }
 
 
-async def _contents(tx: AsyncConnection, case: access.Case, allowed: Iterable[str], lists: Lists) -> dict[str, Any]:
+async def _contents(tx: AsyncConnection, leave: Permit, case: access.Case, allowed: Iterable[str], lists: Lists) -> dict[str, Any]:
     """Return the content of these sections: sections that agencies wrote, texts recorded with answers, and facts derived from the
     traits."""
     needs = lists.codes.get("need", ())
-    written = await casefile.newest(tx, case.cipher, case.case_id, (s for s in allowed if s not in needs), case.sealed_at)
-    recorded = await casefile.recorded(tx, case.cipher, case.case_id, (s for s in allowed if s in needs), case.sealed_at)
+    written = await casefile.newest(tx, leave, case.cipher, (s for s in allowed if s not in needs), case.sealed_at)
+    recorded = await casefile.recorded(tx, leave, case.cipher, (s for s in allowed if s in needs), case.sealed_at)
     traits = case.facts.traits
     derived = {"age-band": {"age_band": traits.age_band}, "sex": {"sex": traits.sex}, "language": {"languages": list(traits.languages)}}
     contents = {**derived, **written, **recorded}

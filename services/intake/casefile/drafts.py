@@ -14,6 +14,7 @@ from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.domain.authority.matrix import Permit
 from services.intake.casefile.sections import seal, unseal
 
 _KEEP = text(
@@ -41,26 +42,33 @@ class Draft(Struct, frozen=True, kw_only=True):
         return f"Draft({self.since})"
 
 
-async def keep(tx: AsyncConnection, cipher: AESGCM, case_id: str, account: str, offer_id: str, section: str, draft: Draft) -> None:
+def _author(leave: Permit) -> str:
+    """Return the account whose drafts the permit is about; empty, which nobody has, for a system."""
+    return leave.account or ""
+
+
+async def keep(tx: AsyncConnection, leave: Permit, cipher: AESGCM, offer_id: str, section: str, draft: Draft) -> None:
     """Store a draft in place of the one before. The author's drafts of offers that have ended are deleted."""
+    account, case_id = _author(leave), leave.case_id
     await tx.execute(_ENDED, {"account": account})
     sealed = seal(cipher, msgspec.json.encode(draft.entries), case_id, "draft", account, offer_id, section)
     values = {"account": account, "offer_id": offer_id, "section": section, "case_id": case_id, "since": draft.since, "at": draft.at}
     await tx.execute(_KEEP, {**values, "sealed": sealed})
 
 
-async def one(tx: AsyncConnection, cipher: AESGCM, account: str, offer_id: str, section: str) -> Draft | None:
+async def one(tx: AsyncConnection, leave: Permit, cipher: AESGCM, offer_id: str, section: str) -> Draft | None:
     """Return the author's draft of a section; None where there is none."""
+    account = _author(leave)
     for case_id, since, at, sealed in (await tx.execute(_ONE, {"account": account, "offer_id": offer_id, "section": section})).all():
         plain = unseal(cipher, bytes(sealed), case_id, "draft", account, offer_id, section)
         return Draft(since=since, at=at, entries=msgspec.json.decode(plain, type=dict[str, str]))
     return None
 
 
-async def times(tx: AsyncConnection, account: str, offer_id: str) -> dict[str, int]:
+async def times(tx: AsyncConnection, leave: Permit, offer_id: str) -> dict[str, int]:
     """Return section → time of the author's draft, µs UTC."""
-    return {row[0]: row[1] for row in (await tx.execute(_TIMES, {"account": account, "offer_id": offer_id})).all()}
+    return {row[0]: row[1] for row in (await tx.execute(_TIMES, {"account": _author(leave), "offer_id": offer_id})).all()}
 
 
-async def drop(tx: AsyncConnection, account: str, offer_id: str, section: str) -> None:
-    await tx.execute(_DROP, {"account": account, "offer_id": offer_id, "section": section})
+async def drop(tx: AsyncConnection, leave: Permit, offer_id: str, section: str) -> None:
+    await tx.execute(_DROP, {"account": _author(leave), "offer_id": offer_id, "section": section})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.domain.authority.matrix import Permit
 from services.intake.casefile import access
 from services.intake.model import Link
 from services.intake.policy_view import RAISED
@@ -22,16 +23,16 @@ _AT_DESK = (
 )
 
 
-async def links(tx: AsyncConnection, case_id: str, agency: str, account: str | None = None) -> tuple[Link, ...]:
-    """Return the links of a case to other cases that this reader may see as well. A complaint is linked one way: from itself."""
+async def links(tx: AsyncConnection, leave: Permit) -> tuple[Link, ...]:
+    """Return the links of the permit's case to other cases that this reader may see as well. A complaint is linked one way: from itself."""
     visible = []
-    for other, how in await rows(tx, _LINKS, {"case": case_id, "raised": RAISED, "most": MOST}):
-        involved = await access.involvement(tx, agency, other)
-        if not involved.barred(agency, account) and (involved.sender or involved.held or involved.desk):
+    for other, how in await rows(tx, _LINKS, {"case": leave.case_id, "raised": RAISED, "most": MOST}):
+        involved = await access.involvement(tx, leave.agency, other)
+        if not involved.barred(leave.agency, leave.account) and (involved.sender or involved.held or involved.desk):
             visible.append(Link(case_id=other, how=how))
     return tuple(visible)
 
 
-async def others(tx: AsyncConnection, case_id: str, desk: str) -> tuple[tuple[str, int], ...]:
-    """Return (case id, opened at) of the newest other cases of a desk that exclude nobody: the desk may link a case with them."""
-    return tuple((row[0], row[1]) for row in await rows(tx, _AT_DESK, {"case": case_id, "desk": desk, "most": MOST}))
+async def others(tx: AsyncConnection, leave: Permit) -> tuple[tuple[str, int], ...]:
+    """Return (case id, opened at) of the newest other cases of the reader's desk that exclude nobody: it may link a case with them."""
+    return tuple((row[0], row[1]) for row in await rows(tx, _AT_DESK, {"case": leave.case_id, "desk": leave.agency, "most": MOST}))

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.domain.authority.matrix import Permit
 from referral.runtime.keys.case_keys import Keys
 from services.intake import crowd
 from services.intake.casefile import sections
@@ -13,7 +14,7 @@ from services.intake.model import Spot
 from services.intake.store import rows
 
 
-async def spots(tx: AsyncConnection, keys: Keys, case_ids: Iterable[str]) -> dict[str, Spot]:
+async def spots(tx: AsyncConnection, leave: Permit, keys: Keys, case_ids: Iterable[str]) -> dict[str, Spot]:
     """Return case id → its facts. An erased case is missing. The caller has checked that the reader may see these cases."""
     ids = sorted(set(case_ids))
     if not ids:
@@ -39,7 +40,7 @@ _CROWDS = (
 )
 
 
-async def crowds(tx: AsyncConnection, desk: str, now: int) -> tuple[tuple[str, int], ...]:
-    """Return the agencies that have sent this desk at least MANY referrals within WINDOW_S, with their number."""
-    values = {"desk": desk, "since": now - int(crowd.WINDOW_S * 1_000_000), "many": crowd.MANY}
+async def crowds(tx: AsyncConnection, leave: Permit, now: int) -> tuple[tuple[str, int], ...]:
+    """Return the agencies that have sent the reader's desk at least MANY referrals within WINDOW_S, with their number."""
+    values = {"desk": leave.agency, "since": now - int(crowd.WINDOW_S * 1_000_000), "many": crowd.MANY}
     return tuple((row[0], row[1]) for row in await rows(tx, _CROWDS, values))

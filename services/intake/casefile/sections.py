@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import Struct
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.domain.authority.matrix import Permit
 from referral.errors import Malformed
 from referral.runtime.keys.case_keys import CaseKeys
 from referral.runtime.postgres import bulk
+from services.intake.casefile import row_rights
 from services.intake.casefile.disclosure_rules import CaseFacts
 from services.intake.messages.timestamps import when
 
@@ -49,6 +51,7 @@ _RECORD = text(
 
 SPOKE_TO = "spoke-to"
 """Need of a recorded text: whom the desk spoke to at an agency on the telephone. No step is shown it, and no event names it."""
+_WRITTEN = text("SELECT count(*) FROM intake.section WHERE case_id = :case_id AND section = :section AND agency = :agency AND by IS NULL")
 _SPOKEN = text("SELECT response_id, at, sealed FROM intake.recorded WHERE case_id = :case_id AND offer_id = :offer_id AND need = :need")
 
 
@@ -121,110 +124,120 @@ def row(
     return {"case_id": case_id, "section": section, "version": version, "agency": agency, "by": by, "at": at, "sealed": sealed}
 
 
-async def write(tx: AsyncConnection, rows: list[dict[str, Any]]) -> None:
-    """Store rows made by `row`."""
-    if rows:
-        await bulk.write(tx, {SECTION: rows})
+async def _rows(tx: AsyncConnection, leave: Permit, sql: TextClause, **values: object) -> Sequence[Any]:
+    """Return the rows of a statement about the permit's case. PostgreSQL shows it no row of another one."""
+    await row_rights.admit(tx, leave)
+    return (await tx.execute(sql, {"case_id": leave.case_id, **values})).all()
 
 
-async def next_version(tx: AsyncConnection, case_id: str, section: str) -> int:
+async def write(tx: AsyncConnection, leave: Permit, row: dict[str, Any]) -> None:
+    """Store a row made by `row`."""
+    assert row["case_id"] == leave.case_id
+    await row_rights.admit(tx, leave)
+    await bulk.write(tx, {SECTION: [row]})
+
+
+async def next_version(tx: AsyncConnection, leave: Permit, section: str) -> int:
     """Return the next version of this section, for a writer that has locked the case."""
-    return int((await tx.execute(_NEXT, {"case_id": case_id, "section": section})).scalar_one())
+    return int((await _rows(tx, leave, _NEXT, section=section))[0][0])
 
 
-async def aside_version(tx: AsyncConnection, case_id: str, section: str) -> int:
+async def aside_version(tx: AsyncConnection, leave: Permit, section: str) -> int:
     """Return the version number for content put aside, which never becomes the newest: -1, -2 and so on."""
-    return int((await tx.execute(_ASIDE, {"case_id": case_id, "section": section})).scalar_one())
+    return int((await _rows(tx, leave, _ASIDE, section=section))[0][0])
 
 
-async def others_wrote(tx: AsyncConnection, case_id: str, section: str, agency: str, after: int) -> bool:
-    """Return True if another agency has written a section that is not sealed."""
-    values = {"case_id": case_id, "section": section, "agency": agency, "after": after}
-    return bool((await tx.execute(_OTHERS, values)).scalar_one())
+async def others_wrote(tx: AsyncConnection, leave: Permit, section: str, after: int) -> bool:
+    """Return True if another agency than the permit's has written a section that is not sealed."""
+    return bool((await _rows(tx, leave, _OTHERS, section=section, agency=leave.agency, after=after))[0][0])
 
 
-async def versions(tx: AsyncConnection, cipher: AESGCM, case_id: str, section: str, after: int) -> tuple[Version, ...]:
+async def written(tx: AsyncConnection, leave: Permit, section: str) -> int:
+    """Return how many versions of a section the permit's agency has written without a person's account, also those put aside."""
+    return int((await _rows(tx, leave, _WRITTEN, section=section, agency=leave.agency))[0][0])
+
+
+async def versions(tx: AsyncConnection, leave: Permit, cipher: AESGCM, section: str, after: int) -> tuple[Version, ...]:
     """Return every version of a section, decrypted. As with `newest`, the caller records the reading."""
-    rows = (await tx.execute(_EVERY, {"case_id": case_id, "section": section, "after": after})).all()
+    rows = await _rows(tx, leave, _EVERY, section=section, after=after)
     return tuple(
         Version(
             version=version,
             agency=agency,
             by=by,
             at=at,
-            content=msgspec.json.decode(unseal(cipher, bytes(sealed), case_id, section, str(version))),
+            content=msgspec.json.decode(unseal(cipher, bytes(sealed), leave.case_id, section, str(version))),
         )
         for version, agency, by, at, sealed in rows
     )
 
 
-async def newest(tx: AsyncConnection, cipher: AESGCM, case_id: str, sections: Iterable[str], after: int) -> dict[str, Any]:
+async def newest(tx: AsyncConnection, leave: Permit, cipher: AESGCM, sections: Iterable[str], after: int) -> dict[str, Any]:
     """Return the decrypted content of each of these sections that was filled. The caller records the reading in the same transaction.
 
     after: sections written until then are sealed, µs UTC.
     """
-    rows = (await tx.execute(_NEWEST, {"case_id": case_id, "sections": list(sections), "after": after})).all()
-    return {name: msgspec.json.decode(unseal(cipher, sealed, case_id, name, str(version))) for name, version, sealed in rows}
+    rows = await _rows(tx, leave, _NEWEST, sections=list(sections), after=after)
+    return {name: msgspec.json.decode(unseal(cipher, sealed, leave.case_id, name, str(version))) for name, version, sealed in rows}
 
 
-async def latest(tx: AsyncConnection, cipher: AESGCM, case_id: str, section: str, after: int) -> tuple[int, dict[str, Any]]:
+async def latest(tx: AsyncConnection, leave: Permit, cipher: AESGCM, section: str, after: int) -> tuple[int, dict[str, Any]]:
     """Return number and content of the newest version of a section; (0, {}) for none. The caller has locked the case, and records a reading
     if it shows the content."""
-    rows = (await tx.execute(_NEWEST, {"case_id": case_id, "sections": [section], "after": after})).all()
+    rows = await _rows(tx, leave, _NEWEST, sections=[section], after=after)
     for _, number, sealed in rows:
-        return int(number), msgspec.json.decode(unseal(cipher, sealed, case_id, section, str(number)), type=dict[str, Any])
+        return int(number), msgspec.json.decode(unseal(cipher, sealed, leave.case_id, section, str(number)), type=dict[str, Any])
     return 0, {}
 
 
-async def earlier(tx: AsyncConnection, cipher: AESGCM, case_id: str, section: str, number: int) -> dict[str, Any]:
+async def earlier(tx: AsyncConnection, leave: Permit, cipher: AESGCM, section: str, number: int) -> dict[str, Any]:
     """Return the content of one version; {} for version 0."""
-    rows = (await tx.execute(_ONE, {"case_id": case_id, "section": section, "version": number})).all()
+    rows = await _rows(tx, leave, _ONE, section=section, version=number)
     for (sealed,) in rows:
-        return msgspec.json.decode(unseal(cipher, bytes(sealed), case_id, section, str(number)), type=dict[str, Any])
+        return msgspec.json.decode(unseal(cipher, bytes(sealed), leave.case_id, section, str(number)), type=dict[str, Any])
     return {}
 
 
-async def history(tx: AsyncConnection, case_id: str, sections: Iterable[str], after: int) -> dict[str, tuple[Writing, ...]]:
+async def history(tx: AsyncConnection, leave: Permit, sections: Iterable[str], after: int) -> dict[str, tuple[Writing, ...]]:
     """Return who wrote each of these sections and when, the newest version first, without any content. Versions put aside are left out."""
-    rows = (await tx.execute(_HISTORY, {"case_id": case_id, "sections": list(sections), "after": after})).all()
+    rows = await _rows(tx, leave, _HISTORY, sections=list(sections), after=after)
     found: dict[str, list[Writing]] = {}
     for section, version, agency, login, at in rows:
         found.setdefault(section, []).append(Writing(version=version, agency=agency, login=login, at=at))
     return {section: tuple(writings) for section, writings in found.items()}
 
 
-async def recorded(tx: AsyncConnection, cipher: AESGCM, case_id: str, needs: Iterable[str], after: int) -> dict[str, dict[str, Any]]:
+async def recorded(tx: AsyncConnection, leave: Permit, cipher: AESGCM, needs: Iterable[str], after: int) -> dict[str, dict[str, Any]]:
     """Return the decrypted texts recorded with answers, in order: need → (time and step → text). As with `newest`, the caller records the
     reading."""
     texts: dict[str, dict[str, Any]] = {}
-    for response_id, need, step, at, sealed in (
-        await tx.execute(_RECORDED, {"case_id": case_id, "needs": list(needs), "after": after})
-    ).all():
-        content = unseal(cipher, sealed, case_id, response_id, need).decode()
+    for response_id, need, step, at, sealed in await _rows(tx, leave, _RECORDED, needs=list(needs), after=after):
+        content = unseal(cipher, sealed, leave.case_id, response_id, need).decode()
         texts.setdefault(need, {})[f"{when(at)} {step}"] = content
     return texts
 
 
-async def spoken(tx: AsyncConnection, cipher: AESGCM, case_id: str, offer_id: str) -> dict[int, str]:
+async def spoken(tx: AsyncConnection, leave: Permit, cipher: AESGCM, offer_id: str) -> dict[int, str]:
     """Return whom the desk spoke to about an offer: time of the answer, µs UTC → name or number. For the desk alone."""
-    rows = (await tx.execute(_SPOKEN, {"case_id": case_id, "offer_id": offer_id, "need": SPOKE_TO})).all()
-    return {at: unseal(cipher, sealed, case_id, response_id, SPOKE_TO).decode() for response_id, at, sealed in rows}
+    rows = await _rows(tx, leave, _SPOKEN, offer_id=offer_id, need=SPOKE_TO)
+    return {at: unseal(cipher, sealed, leave.case_id, response_id, SPOKE_TO).decode() for response_id, at, sealed in rows}
 
 
 async def record(
-    tx: AsyncConnection, cipher: AESGCM, texts: Mapping[str, str], *, case_id: str, response_id: str, offer_id: str, at: int
+    tx: AsyncConnection, leave: Permit, cipher: AESGCM, texts: Mapping[str, str], *, response_id: str, offer_id: str, at: int
 ) -> None:
     """Store the texts that go with an answer, by need (reason, child-view, SPOKE_TO)."""
     rows = [
         {
-            "case_id": case_id,
+            "case_id": leave.case_id,
             "response_id": response_id,
             "need": need,
             "offer_id": offer_id,
             "at": at,
-            "sealed": seal(cipher, content.encode(), case_id, response_id, need),
+            "sealed": seal(cipher, content.encode(), leave.case_id, response_id, need),
         }
         for need, content in texts.items()
     ]
     if rows:
+        await row_rights.admit(tx, leave)
         await tx.execute(_RECORD, rows)

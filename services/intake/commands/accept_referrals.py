@@ -9,6 +9,8 @@ from msgspec import Struct, structs
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.domain.authority.matrix import Who
+from referral.domain.authority.words import Act, Kind
 from referral.domain.events import Door, Signed
 from referral.domain.inputs import derived
 from referral.errors import Rejected
@@ -151,7 +153,8 @@ async def _open_cases(tx: AsyncConnection, door: IntakeContext, lists: Lists, ne
             casefile.row(cipher, case_id, name, content, version=1, agency=entry.posting.agency, by=None, at=entry.receipt.received_at)
             for name, content in submitted.sections
         )
-    await access.exclude(tx, {entry.receipt.case_id: entry.posting.referral.excludes for entry in new})
+    leave = access.without_case(Who(Kind.SYSTEM), Act.REFER)
+    await access.exclude(tx, leave, {entry.receipt.case_id: entry.posting.referral.excludes for entry in new})
     queued = [_queued(entry, keys[entry.receipt.case_id], entry.posting.referral.drill) for entry in new]
     referrals = [_referral(entry) for entry in new]
     await bulk.write(tx, {KEY: door.keys.rows(keys), CASE: cases, casefile.SECTION: sections, REFERRAL: referrals, queue.QUEUE: queued})
@@ -166,14 +169,14 @@ async def _attach(tx: AsyncConnection, door: IntakeContext, entry: _Entry) -> No
     """
     submitted, case_id, at = entry.posting.referral, entry.receipt.case_id, entry.receipt.received_at
     case = await access.take(tx, door.keys, case_id)
-    writer = write.Writer(agency=entry.posting.agency)
+    leave = await access.permitted(tx, Who(Kind.SYSTEM, entry.posting.agency), Act.ATTACH_REFERRAL, case_id)
     for name, content in submitted.sections:
-        await write.put(tx, door, case, writer, name, content, at, aside=not await write.may(tx, door, case, writer, name, at))
+        await write.put(tx, door, case, leave, name, content, at, aside=not await write.may(tx, door, case, leave, name, at))
     if submitted.consent is not None:
         capped = disclosure_rules.capped(case.facts, submitted.consent, entry.posting.agency, entry.receipt.event_id)
-        await access.store_facts(tx, case, capped, case.desk)
-    away = await access.kept_away(tx, case_id)
-    await access.exclude(tx, {case_id: door.lists().keepable(case.facts.traits.found_in, away, submitted.excludes)})
+        await access.store_facts(tx, leave, case, capped, case.desk)
+    away = await access.kept_away(tx, leave, case_id)
+    await access.exclude(tx, leave, {case_id: door.lists().keepable(case.facts.traits.found_in, away, submitted.excludes)})
     await bulk.write(tx, {REFERRAL: [_referral(entry)]})
     await queue.put_all(tx, [_queued(entry, case.key, case.drill)])
 

@@ -13,17 +13,19 @@ from msgspec import Struct, structs
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.domain.authority.matrix import Permit, Who, permit
+from referral.domain.authority.words import Act, Kind
 from referral.domain.events import ActorKind, Instruction, Signed, Via, Word
 from referral.domain.inputs import derived
 from referral.domain.policy.directory import Section
 from referral.domain.rules.take_back import TAKE_BACK
 from referral.errors import Rejected
+from referral.runtime import authority
 from referral.runtime.postgres import clock, queue
 from services.intake import store
 from services.intake.casefile import access, disclosure_rules, drafts, fields, sections
 from services.intake.casefile import write as writing
 from services.intake.casefile.access import Case, Involvement, forbidden
-from services.intake.casefile.write import Writer
 from services.intake.commands import idempotency
 from services.intake.commands.idempotency import Claim
 from services.intake.context import IntakeContext
@@ -34,15 +36,21 @@ from services.intake.model import Offer, Receipt
 class Post(Struct, frozen=True, kw_only=True):
     """The sender of a command.
 
+    kind: the capacity in which they act: a page of the desk is sent as DESK.
     account: of the person; None for the agency's system.
     key: the digest of the Idempotency-Key; None when none was sent.
     signed: the system's signature; None where it did not sign.
     """
 
+    kind: Kind
     agency: str
     account: str | None = None
     key: bytes | None = None
     signed: Signed | None = None
+
+    @property
+    def who(self) -> Who:
+        return Who(self.kind, self.agency, self.account)
 
 
 class Begun(Struct, frozen=True, kw_only=True):
@@ -69,6 +77,7 @@ async def respond(
     if begun.known:
         return begun.known
     case = await access.take(tx, door.keys, offer.case_id)
+    leave = await access.permitted(tx, post.who, Act.ANSWER_CALL if by_phone else Act.ANSWER, offer.case_id)
     event = responses.response(
         body,
         offer,
@@ -81,9 +90,9 @@ async def respond(
     )
     at = begun.receipt.received_at
     texts = {**body.texts, sections.SPOKE_TO: spoke_to} if spoke_to and by_phone else body.texts
-    await sections.record(tx, case.cipher, texts, case_id=case.case_id, response_id=event.response_id, offer_id=offer_id, at=at)
+    await sections.record(tx, leave, case.cipher, texts, response_id=event.response_id, offer_id=offer_id, at=at)
     decided = derived(begun.receipt.event_id, 0)
-    await store.answered(tx, decided, case_id=case.case_id, offer_id=offer_id, account=post.account, word=event.word.value, at=at)
+    await store.answered(tx, leave, decided, offer_id=offer_id, word=event.word.value, at=at)
     if event.word == Word.DECLINE:
         sql = "UPDATE intake.offer SET declined_by = :ignored WHERE offer_id = :id AND closed_at IS NULL"
         await tx.execute(text(sql), {"ignored": decided, "id": offer_id})
@@ -105,10 +114,11 @@ async def take_back(tx: AsyncConnection, door: IntakeContext, post: Post, offer_
     if begun.known:
         return begun.known
     case, at = await access.take(tx, door.keys, offer.case_id), begun.receipt.received_at
+    leave = await access.permitted(tx, post.who, Act.TAKE_BACK_CALL if by_phone else Act.TAKE_BACK, offer.case_id)
     by, desk = (None, post.account) if by_phone else (post.account, None)
     event = responses.withdrawn(body, offer, by=by, recorded_by=desk, at=at)
     decided = derived(begun.receipt.event_id, 0)
-    await store.answered(tx, decided, case_id=case.case_id, offer_id=offer_id, account=post.account, word=TAKE_BACK, at=at)
+    await store.answered(tx, leave, decided, offer_id=offer_id, word=TAKE_BACK, at=at)
     return await _emit(tx, case, begun, event)
 
 
@@ -118,7 +128,7 @@ async def _offer(tx: AsyncConnection, post: Post, offer_id: str, via: str) -> tu
     own = Via.SYSTEM if post.account is None else Via.WEB
     if via not in (own, Via.PHONE):
         raise Rejected("unknown-code", "$.via", f"use one of: {own}, PHONE")
-    return by_phone, await (store.call if by_phone else store.answerable)(tx, post.agency, offer_id, post.account)
+    return by_phone, await (store.call if by_phone else store.answerable)(tx, access.own(post.who), offer_id)
 
 
 async def consent(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: str, body: submission.ConsentBody) -> Receipt:
@@ -130,10 +140,10 @@ async def consent(tx: AsyncConnection, door: IntakeContext, post: Post, case_id:
     begun = await begin(tx, door, post, "consent", case_id, strict_json.canonical(body))
     if begun.known:
         return begun.known
-    case, involved = await _involved(tx, door, post, case_id)
+    case, involved, leave = await _involved(tx, door, post, Act.RECORD_CONSENT, case_id)
     event = responses.consent(body, door.lists(), agency=post.agency, at=begun.receipt.received_at)
     capped = disclosure_rules.capped(case.facts, event.consent, post.agency, begun.receipt.event_id, desk=involved.desk)
-    await access.store_facts(tx, case, capped, case.desk)
+    await access.store_facts(tx, leave, case, capped, case.desk)
     return await _emit(tx, case, begun, event)
 
 
@@ -145,7 +155,7 @@ async def traits(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: 
     begun = await begin(tx, door, post, "traits", case_id, strict_json.canonical(body))
     if begun.known:
         return begun.known
-    case, _ = await _involved(tx, door, post, case_id)
+    case, _, _ = await _involved(tx, door, post, Act.RECORD_TRAITS, case_id)
     event = responses.traits(body, door.lists(), agency=post.agency, by=post.account, at=begun.receipt.received_at)
     return await _emit(tx, case, begun, event)
 
@@ -156,7 +166,7 @@ async def some_traits(tx: AsyncConnection, door: IntakeContext, post: Post, case
     begun = await begin(tx, door, post, "traits", case_id, strict_json.canonical(dict(changed)))
     if begun.known:
         return begun.known
-    case, _ = await _involved(tx, door, post, case_id)
+    case, _, _ = await _involved(tx, door, post, Act.RECORD_TRAITS, case_id)
     at = begun.receipt.received_at
     event = responses.some_traits(case.facts.traits, changed, door.lists(), agency=post.agency, by=post.account, at=at)
     return await _emit(tx, case, begun, event)
@@ -170,14 +180,14 @@ async def exclude(tx: AsyncConnection, door: IntakeContext, post: Post, case_id:
     begun = await begin(tx, door, post, "exclusion", case_id, strict_json.canonical(body))
     if begun.known:
         return begun.known
-    case, involved = await _involved(tx, door, post, case_id)
+    case, involved, leave = await _involved(tx, door, post, Act.EXCLUDE, case_id)
     event = responses.exclusion(body, door.lists(), agency=post.agency, by=post.account, at=begun.receipt.received_at)
     if event.kind is ActorKind.AGENCY and door.lists().is_last_desk(case.facts.traits.found_in, involved.agencies, event.actor):
         raise Rejected("last-desk", "$.actor", "no other desk is left for this case: exclude the member of staff instead", status=409)
-    await access.exclude(tx, {case_id: [f"{event.kind}:{event.actor}"]})
+    await access.exclude(tx, leave, {case_id: [f"{event.kind}:{event.actor}"]})
     if event.actor == case.desk:
         desk = door.lists().desk(case.facts.traits.found_in, {*involved.agencies, event.actor})
-        await access.store_facts(tx, case, case.facts, desk)
+        await access.store_facts(tx, leave, case, case.facts, desk)
     return await _emit(tx, case, begun, event)
 
 
@@ -188,33 +198,30 @@ async def instruct(
     begun = await begin(tx, door, post, "instruction", case_id, strict_json.canonical(body))
     if begun.known:
         return begun.known
-    case = await access.take(tx, door.keys, case_id)
-    involved = await access.involvement(tx, post.agency, case_id)
-    if involved.barred(post.agency, post.account) or not (involved.desk or involved.sender or involved.held):
-        raise store.unknown("case", "case_id")
-    if not involved.desk:
-        raise forbidden("only a desk of this case gives instructions")
+    lifts = body.word == Instruction.LIFT and post.account is not None
+    case, involved, leave = await _involved(tx, door, post, Act.LIFT_EXCLUSION if lifts else Act.INSTRUCT, case_id)
     event = responses.instruction(
         body, door.lists(), id=begun.receipt.id, agency=post.agency, by=post.account, at=begun.receipt.received_at
     )
     if event.word is Instruction.LIFT:
         _liftable(post, involved, event.target)
     if event.other is not None:
-        await _other(tx, post, case_id, involved, event.other)
+        await _other(tx, leave, involved, event.other)
     if about:
         decided = derived(begun.receipt.event_id, 0)
-        said = {"word": event.word.value, "at": event.received_at, "account": post.account}
-        await store.answered(tx, decided, case_id=case.case_id, offer_id=about, **said)
+        await store.answered(tx, leave, decided, offer_id=about, word=event.word.value, at=event.received_at)
     return await _emit(tx, case, begun, event)
 
 
 async def withdraw(tx: AsyncConnection, door: IntakeContext, post: Post, referral_id: str, body: responses.WithdrawalBody) -> Receipt:
     """The sender takes its referral back: it sees no more of the case through it. What becomes of the child a desk decides."""
-    referral = await store.referral(tx, post.agency, referral_id)
+    referral = await store.referral(tx, access.own(post.who), referral_id)
     begun = await begin(tx, door, post, "withdrawal", referral.case_id, referral_id.encode(), strict_json.canonical(body))
     if begun.known:
         return begun.known
     case = await access.take(tx, door.keys, referral.case_id)
+    if post.account is None:  # a person ends an exercise by it, which is an act of its own
+        await access.permitted(tx, post.who, Act.WITHDRAW_REFERRAL, referral.case_id)
     at = begun.receipt.received_at
     event = responses.withdrawal(body, door.lists(), referral_id=referral_id, agency=post.agency, at=at)
     sql = "UPDATE intake.referral SET withdrawn_at = :at WHERE referral_id = :id AND withdrawn_at IS NULL"
@@ -227,11 +234,11 @@ async def write(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: s
 
     Returns the version. Rejected 403: the agency may see the case but not write this section.
     """
-    case, _ = await _involved(tx, door, post, case_id)
-    writer, at = Writer(agency=post.agency, account=post.account), await clock.now(tx)
-    if not await writing.may(tx, door, case, writer, section, at):
+    case, _, leave = await _involved(tx, door, post, Act.WRITE_SECTION, case_id)
+    at = await clock.now(tx)
+    if not await writing.may(tx, door, case, leave, section, at):
         raise forbidden("none of your steps writes this section now, and another agency has written it: tell them, or the desk")
-    return await writing.put(tx, door, case, writer, section, content, at)
+    return await writing.put(tx, door, case, leave, section, content, at)
 
 
 async def revise(
@@ -248,36 +255,30 @@ async def revise(
     begun = await begin(tx, door, post, "section", offer.case_id, offer.offer_id.encode(), section.id.encode(), said)
     if begun.known:
         return begun.known
-    case, _ = await _involved(tx, door, post, offer.case_id)
-    writer, at = Writer(agency=post.agency, account=post.account), begun.receipt.received_at
-    if section.id not in await writing.writable(tx, door, case, writer, at, offer.offer_id):
+    case, _, leave = await _involved(tx, door, post, Act.WRITE_SECTION, offer.case_id)
+    at = begun.receipt.received_at
+    if section.id not in await writing.writable(tx, door, case, leave, at, offer.offer_id):
         raise forbidden("this step does not write this section now")
-    version, stored = await sections.latest(tx, case.cipher, case.case_id, section.id, case.sealed_at)
+    version, stored = await sections.latest(tx, leave, case.cipher, section.id, case.sealed_at)
     if version != since:
         raise Rejected("written-meanwhile", "since", f"version {version} is the newest now: look at it first", status=409)
     content = fields.revised(section, stored, entries, door.lists().codes)
     if not content:
         raise Rejected("empty-section", "$", "leave an empty section out")
-    await writing.put(tx, door, case, writer, section.id, strict_json.canonical(content), at, queue_id=begun.queue_id)
-    await drafts.drop(tx, post.account or "", offer.offer_id, section.id)
+    await writing.put(tx, door, case, leave, section.id, strict_json.canonical(content), at, queue_id=begun.queue_id)
+    await drafts.drop(tx, leave, offer.offer_id, section.id)
     return begun.receipt
 
 
 _EXISTS = "SELECT 1 FROM intake.casefile WHERE case_id = :case"
 
 
-async def _involved(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: str) -> tuple[Case, Involvement]:
-    """Lock and return the case, for an agency involved in it now: its sender, holder of an open offer, or desk.
-
-    Rejected 403: the agency only held an offer, and may still see the case. 404: any other agency.
-    """
+async def _involved(tx: AsyncConnection, door: IntakeContext, post: Post, act: Act, case_id: str) -> tuple[Case, Involvement, Permit]:
+    """Lock and return the case, the sender's relation to it, and the permit for the act. Rejected: as the authority table declares."""
     case = await access.take(tx, door.keys, case_id)
     involved = await access.involvement(tx, post.agency, case_id)
-    if involved.barred(post.agency, post.account) or not (involved.sender or involved.held or involved.desk):
-        raise store.unknown("case", "case_id")
-    if not (involved.sender or involved.holder or involved.desk):
-        raise forbidden("your offers of this case have ended: tell an agency that holds one, or the desk")
-    return case, involved
+    found = permit(authority.declared(), post.who, act, involved.standing(post.who), involved.state, case_id)
+    return case, involved, access.granted(found)
 
 
 def _liftable(post: Post, involved: Involvement, target: str) -> None:
@@ -291,13 +292,13 @@ def _liftable(post: Post, involved: Involvement, target: str) -> None:
         raise Rejected("not-excluded", "$.target", "this case keeps no such actor away; send kind:id, as in agency:csw-prizren", status=409)
 
 
-async def _other(tx: AsyncConnection, post: Post, case_id: str, involved: Involvement, other: str) -> None:
+async def _other(tx: AsyncConnection, leave: Permit, involved: Involvement, other: str) -> None:
     """Check the case that a link names: it exists, and excludes nobody who may see this one. So a complaint is linked from itself alone.
 
     The other case may belong to another desk: its id is random, so the sender must have been told it.
     """
-    there = await access.involvement(tx, post.agency, other)
-    if other == case_id or there.barred(post.agency, post.account) or not await store.rows(tx, _EXISTS, {"case": other}):
+    there = await access.involvement(tx, leave.agency, other)
+    if other == leave.case_id or there.barred(leave.agency, leave.account) or not await store.rows(tx, _EXISTS, {"case": other}):
         raise Rejected("unknown-case", "$.other", "name another case that exists")
     if not there.excluded <= involved.excluded:
         raise Rejected("one-way", "$.other", "that case keeps somebody away who may see this one: link from it to this one")

@@ -9,6 +9,8 @@ from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.domain.authority.matrix import Permit, Who
+from referral.domain.authority.words import Act, Kind
 from referral.domain.events import Door
 from referral.errors import Rejected
 from referral.exercise import stories
@@ -16,6 +18,7 @@ from referral.exercise.rules import DAY_US, WINDOW_US, Started
 from referral.runtime.postgres import clock
 from services.intake import store
 from services.intake.accounts.store import Account
+from services.intake.casefile import access
 from services.intake.commands import accept_referrals, act_on_case, idempotency
 from services.intake.commands.accept_referrals import Posting
 from services.intake.commands.act_on_case import Post
@@ -83,12 +86,13 @@ async def start(
 
     name: of a story, or EVERY. key: of the form; a repeated one starts nothing, and returns the same id. refusal: the rules.
     """
+    leave = _leave(who, Act.START_EXERCISE)
     await tx.execute(_ALONE)  # two heads at once: the second sees the exercise of the first
     digests = [idempotency.form_digest(door.keys, who.agency, who.id, f"{key}-{story}") for story in stories.chosen(name)]
     known = await idempotency.taken(tx, who.agency, digests[0])
     if known is not None:
         return known.case_id, ""
-    if reason := refusal(await started(tx)):
+    if reason := refusal(await started(tx, leave)):
         return "", reason
     lists, names = door.lists(), stories.chosen(name)
     bodies = [msgspec.json.encode(stories.body(story, municipality)) for story in names]
@@ -112,15 +116,26 @@ async def end(tx: AsyncConnection, door: IntakeContext, who: Account, exercise: 
 
     key: of the form; a repeated one changes nothing. A case that a desk has reopened since is ended by the next form.
     """
+    _leave(who, Act.END_EXERCISE)
     for case in sorted(exercise.cases, key=lambda case: case.case_id):  # every transaction locks cases in this order
         sent = await store.rows(tx, _OURS, {"case": case.case_id, "agency": who.agency})
         if sent and case.closed_at is None:
             digest = idempotency.form_digest(door.keys, who.agency, who.id, f"{key} {case.case_id}")
-            post = Post(agency=who.agency, account=who.id, key=digest)
+            post = Post(kind=Kind.STAFF, agency=who.agency, account=who.id, key=digest)
             await act_on_case.withdraw(tx, door, post, sent[0][0], WithdrawalBody(reason=stories.EXERCISE_OVER))
 
 
-async def started(tx: AsyncConnection) -> Sequence[Started]:
+def _leave(who: Account, act: Act) -> Permit:
+    """Return the permit of a head, or of a person of a coordinator, as whom the pages of exercises know every reader."""
+    return access.without_case(Who(Kind.HEAD if who.head else Kind.COORDINATOR, who.agency, who.id), act)
+
+
+async def past(tx: AsyncConnection, who: Account) -> Sequence[Started]:
+    """Return the exercises that people have started lately, and those that are open, for the page that lists them."""
+    return await started(tx, _leave(who, Act.SEE_EXERCISES))
+
+
+async def started(tx: AsyncConnection, leave: Permit) -> Sequence[Started]:
     """Return the exercises that people have started lately, and those that are open."""
     rows = await tx.execute(_STARTED, {"since": await clock.now(tx) - WINDOW_US})
     return [Started(row.municipality, row.at, row.ended) for row in rows]
@@ -129,12 +144,12 @@ async def started(tx: AsyncConnection) -> Sequence[Started]:
 async def visible(tx: AsyncConnection, who: Account, desks: Iterable[str], now: int) -> tuple[Exercise, ...]:
     """Return the exercises that an agency has sent or was asked in, and those of the municipalities of these desks: at most SHOWN, open
     ones first, then the newest. Each has all of its cases that the reader may see."""
-    return _exercises(who, await store.drill_cases(tx, who.agency, who.id, desks, now - KEPT_US, SHOWN))
+    return _exercises(who, await store.drill_cases(tx, _leave(who, Act.SEE_EXERCISES), desks, now - KEPT_US, SHOWN))
 
 
 async def one(tx: AsyncConnection, who: Account, desks: Iterable[str], now: int, id: str) -> Exercise | None:
     """Return an exercise that the reader may see, however many are newer. None: there is none."""
-    return next(iter(_exercises(who, await store.drill_cases(tx, who.agency, who.id, desks, now - KEPT_US, 1, id))), None)
+    return next(iter(_exercises(who, await store.drill_cases(tx, _leave(who, Act.SEE_EXERCISES), desks, now - KEPT_US, 1, id))), None)
 
 
 def _exercises(who: Account, cases: Iterable[store.DrillCase]) -> tuple[Exercise, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.domain.authority.matrix import Permit
 from referral.domain.events import CaseRaised, Door, ReferralSubmitted
 from referral.domain.inputs import Input, derived
 from referral.runtime.postgres import queue
@@ -26,7 +27,7 @@ _REFERRAL = text(
 _LINK = text("INSERT INTO intake.link (case_id, other, how) VALUES (:case_id, :other, :how) ON CONFLICT DO NOTHING")
 
 
-async def submit(tx: AsyncConnection, door: IntakeContext, record: Input, raised: CaseRaised) -> None:
+async def submit(tx: AsyncConnection, leave: Permit, door: IntakeContext, record: Input, raised: CaseRaised) -> None:
     """Store the new case's key, case file and referral, and queue its event. All ids are derived from routing's event, so that a repeat
     changes nothing."""
     lists, case_id = door.lists(), raised.new_case_id
@@ -36,7 +37,7 @@ async def submit(tx: AsyncConnection, door: IntakeContext, record: Input, raised
     desk = lists.desk(raised.traits.found_in, {actor.removeprefix("agency:") for actor in raised.excluded})
     values = {"case_id": case_id, "desk": desk, "drill": record.drill, "at": record.at, "sealed": sealed}
     await tx.execute(_CASE, values)
-    await access.exclude(tx, {case_id: raised.excluded})
+    await access.exclude(tx, leave, {case_id: raised.excluded})
     event = ReferralSubmitted(
         referral_id=referral_id,
         agency=lists.oversight,

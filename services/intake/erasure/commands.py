@@ -9,8 +9,11 @@ from collections.abc import Awaitable, Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.domain.authority.matrix import Permit, Who, permit
+from referral.domain.authority.words import Act, Kind, Relation
 from referral.domain.events import CaseErased
 from referral.errors import Rejected
+from referral.runtime import authority
 from referral.runtime.postgres import clock, queue
 from referral.wire import erasure_approval, intake_key
 from services.intake import store
@@ -32,14 +35,14 @@ async def ask(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: s
     Rejected 403: no approver signed it. 409: the case is held, or somebody has asked before.
     """
     basis = door.lists().word(BASIS, basis, "$.basis")
-    case = await _taken(tx, door, who, case_id)
-    known = await erasures.of_case(tx, case_id)
+    case, leave = await _taken(tx, door, who, Act.ASK_ERASURE, case_id)
+    known = await erasures.of_case(tx, leave, case_id)
     if known is not None:
         if (known.requested_by, known.basis) == (who.id, basis):
             return known
         raise Rejected("asked-before", "case_id", "somebody has asked before: approve or refuse that request", status=409)
     signature = _approver(door, signature, erasure_approval.request(case_id, basis, who.id))
-    await _free(tx, case_id)
+    await _free(tx, leave)
     at = await clock.now(tx)
     wanted = Erasure(
         id=door.new_id(),
@@ -50,7 +53,7 @@ async def ask(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: s
         requested_at=at,
         requested_signature=signature,
     )
-    await erasures.ask(tx, wanted)
+    await erasures.ask(tx, leave, wanted)
     return wanted
 
 
@@ -63,17 +66,17 @@ async def approve(tx: AsyncConnection, door: IntakeContext, who: Account, case_i
     Rejected 403: the same person, or no approver signed it. 409: nobody has asked, the case is held, or the person who asked has no account
     any more.
     """
-    known = await erasures.of_case(tx, case_id)
+    known = await erasures.of_case(tx, _own(door, who), case_id)
     if known is not None and known.approved_by == who.id:
         return known
-    case = await _taken(tx, door, who, case_id)
-    known = await _asked(tx, case_id)
+    case, leave = await _taken(tx, door, who, Act.APPROVE_ERASURE, case_id)
+    known = await _asked(tx, leave)
     if known.requested_by == who.id:
         raise Rejected("same-person", "Authorization", "another person approves what you have asked for", status=403)
     if not await store.rows(tx, _STANDS, {"id": known.requested_by}):
         raise Rejected("requester-gone", "case_id", "whoever asked has no account any more: refuse it, and ask again", status=409)
     asked, signature = (known.requested_signature, signature) if door.approvers else (None, None)
-    await _free(tx, case_id)
+    await _free(tx, leave)
     at = await clock.now(tx)
     body = CaseErased(
         requested_by=known.requested_by,
@@ -81,14 +84,14 @@ async def approve(tx: AsyncConnection, door: IntakeContext, who: Account, case_i
         approved_by=who.id,
         approved_at=at,
         basis=known.basis,
-        records=await erasures.records(tx, case_id),
+        records=await erasures.records(tx, leave),
         requested_signature=asked,
         approved_signature=signature,
     )
     _two_persons(door, case_id, body)
     await queue.put(tx, case_id, intake_key.signed(door.key, case_id, body), known.id, case.key, drill=case.drill)
-    await erasures.approve(tx, known, who.id, at)
-    approved = await erasures.of_case(tx, case_id)
+    await erasures.approve(tx, leave, known, at)
+    approved = await erasures.of_case(tx, leave, case_id)
     assert approved is not None
     return approved
 
@@ -105,7 +108,8 @@ async def ask_for_refused(
     Return also the cases whose signature is missing; nothing is asked for these.
     """
     basis = door.lists().word(BASIS, basis, "$.basis")
-    cases = await erasures.unconfirmed(tx, _desk(door, who), AT_ONCE)
+    leave = access.without_case(_who(door, who), Act.ASK_ERASURE_REFUSED)
+    cases = await erasures.unconfirmed(tx, leave, _desk(door, who), AT_ONCE)
     signed, unsigned = _signed(door, cases, signatures)
     made = [await _or_none(ask(tx, door, who, case_id, basis, signatures.get(case_id))) for case_id in signed]
     return [one for one in made if one is not None], unsigned
@@ -118,10 +122,11 @@ async def approve_refused(
 
     Return also the requests whose approval is not signed yet; they stay as they are.
     """
-    cases = await erasures.unconfirmed(tx, _desk(door, who), AT_ONCE, approver=who.id)
+    leave = access.without_case(_who(door, who), Act.APPROVE_ERASURE_REFUSED)
+    cases = await erasures.unconfirmed(tx, leave, _desk(door, who), AT_ONCE, approver=who.id)
     signed, unsigned = _signed(door, cases, signatures)
     made = [await _or_none(approve(tx, door, who, case_id, signatures.get(case_id))) for case_id in signed]
-    waiting = [await erasures.of_case(tx, case_id) for case_id in unsigned]
+    waiting = [await erasures.of_case(tx, _own(door, who), case_id) for case_id in unsigned]
     return [one for one in made if one is not None], [one for one in waiting if one is not None]
 
 
@@ -159,84 +164,85 @@ def _two_persons(door: IntakeContext, case_id: str, body: CaseErased) -> None:
 
 async def refuse(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str) -> Erasure:
     """Refuse an erasure that was asked for, also one's own. Rejected 409: nobody has asked."""
-    await _taken(tx, door, who, case_id)
-    known = await _asked(tx, case_id)
-    await erasures.refuse(tx, known.id, who.id, await clock.now(tx))
+    _, leave = await _taken(tx, door, who, Act.REFUSE_ERASURE, case_id)
+    known = await _asked(tx, leave)
+    await erasures.refuse(tx, leave, known.id, await clock.now(tx))
     return known
 
 
 async def hold(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str, basis: str) -> Hold:
     """Place a hold: the case must be kept. The same basis twice is one hold."""
     basis = door.lists().word(HOLD_BASIS, basis, "$.basis")
-    await _taken(tx, door, who, case_id)
-    known = next((active for active in await erasures.holds(tx, case_id) if active.basis == basis), None)
+    _, leave = await _taken(tx, door, who, Act.HOLD, case_id)
+    known = next((active for active in await erasures.holds(tx, leave) if active.basis == basis), None)
     if known is not None:
         return known
     placed = Hold(id=door.new_id(), case_id=case_id, basis=basis, placed_by=who.id, placed_at=await clock.now(tx))
-    await erasures.place(tx, placed)
+    await erasures.place(tx, leave, placed)
     return placed
 
 
 async def lift(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str, basis: str) -> Hold:
     """Lift a hold. Rejected 403: the person who placed it cannot lift it. 409: there is no such hold."""
-    await _taken(tx, door, who, case_id)
-    known = next((active for active in await erasures.holds(tx, case_id) if active.basis == basis), None)
+    _, leave = await _taken(tx, door, who, Act.LIFT_HOLD, case_id)
+    known = next((active for active in await erasures.holds(tx, leave) if active.basis == basis), None)
     if known is None:
         raise Rejected("not-held", "$.basis", "no hold with this basis stands", status=409)
     if known.placed_by == who.id:
         raise Rejected("same-person", "Authorization", "another person lifts the hold that you have placed", status=403)
-    await erasures.lift(tx, known.id, who.id, await clock.now(tx))
+    await erasures.lift(tx, leave, known.id, await clock.now(tx))
     return known
 
 
 async def state(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str) -> tuple[Erasure | None, tuple[str, ...]]:
     """Return the erasure of a case, if it has one that was not refused, and the reasons that hold the case. Rejected 404: this person may
     see neither."""
-    known = await erasures.of_case(tx, case_id)
-    if known is not None and known.approved_at is not None and _theirs(door, who, known.desk):
+    known = await erasures.of_case(tx, _own(door, who), case_id)
+    if known is not None and known.approved_at is not None:
+        actor, involved = _who(door, who), await access.involvement(tx, who.agency, case_id)
+        desk = {Relation.DESK_NOW} if who.agency == known.desk else set[Relation]()
+        stands = involved.standing(actor) | desk
+        access.granted(permit(authority.declared(), actor, Act.SEE_ERASURE, stands, involved.state, case_id))
         return known, ()
-    await _taken(tx, door, who, case_id)
-    return known, await erasures.held(tx, case_id)
+    _, leave = await _taken(tx, door, who, Act.SEE_ERASURE, case_id)
+    return known, await erasures.held(tx, leave)
 
 
 async def waiting(tx: AsyncConnection, door: IntakeContext, who: Account) -> tuple[Erasure, ...]:
     """Return the erasures that wait for approval or destruction at this person's desk; for oversight those of all desks."""
-    return await erasures.at_desk(tx, _desk(door, who))
+    return await erasures.at_desk(tx, _own(door, who), _desk(door, who))
 
 
-async def _taken(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str) -> access.Case:
-    """Lock and return the case, for a person who may decide about it. Rejected 404: any other person."""
-    _desk_staff(who)
+async def _taken(tx: AsyncConnection, door: IntakeContext, who: Account, act: Act, case_id: str) -> tuple[access.Case, Permit]:
+    """Lock and return the case, with the permit of a person who may do this. Rejected: as the authority table declares."""
+    _own(door, who)
     case = await access.take(tx, door.keys, case_id)
-    involved = await access.involvement(tx, who.agency, case_id)
-    if involved.barred(who.agency, who.id) or not (involved.desk or who.agency == door.lists().oversight):
-        raise store.unknown("case", "case_id")
-    return case
+    return case, await access.permitted(tx, _who(door, who), act, case_id)
 
 
-def _theirs(door: IntakeContext, who: Account, desk: str) -> bool:
-    return who.desk and who.agency in (desk, door.lists().oversight)
+def _who(door: IntakeContext, who: Account) -> Who:
+    kind = Kind.STAFF if not who.desk else Kind.OVERSIGHT if who.agency == door.lists().oversight else Kind.DESK
+    return Who(kind, who.agency, who.id)
 
 
 def _desk(door: IntakeContext, who: Account) -> str:
     """Return the desk whose cases this person may act on; empty for oversight: of all desks."""
-    _desk_staff(who)
     return "" if who.agency == door.lists().oversight else who.agency
 
 
-def _desk_staff(who: Account) -> None:
-    if not who.desk:
-        raise Rejected("not-yours", "Authorization", "an account that works its desk is needed (`referral staff add … --desk`)", status=403)
+def _own(door: IntakeContext, who: Account) -> Permit:
+    """Return the permit to look for erasures. Rejected 403: this account does not work its desk."""
+    return access.without_case(_who(door, who), Act.LIST_ERASURES)
 
 
-async def _asked(tx: AsyncConnection, case_id: str) -> Erasure:
-    known = await erasures.of_case(tx, case_id)
+async def _asked(tx: AsyncConnection, leave: Permit) -> Erasure:
+    known = await erasures.of_case(tx, leave, leave.case_id)
     if known is None:
         raise Rejected("not-asked", "case_id", "nobody has asked for the erasure of this case", status=409)
     return known
 
 
-async def _free(tx: AsyncConnection, case_id: str) -> None:
-    if kept_by := await erasures.held(tx, case_id):
+async def _free(tx: AsyncConnection, leave: Permit) -> None:
+    if kept_by := await erasures.held(tx, leave):
         hint = f"it must be kept ({', '.join(kept_by)}): close the case and its complaints, and have another person lift the holds"
         raise Rejected("held", "case_id", hint, status=409)

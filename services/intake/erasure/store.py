@@ -8,11 +8,13 @@ from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.domain.authority.matrix import Permit
 from referral.domain.events import CaseErased
 from referral.domain.inputs import derived
 from referral.domain.rules.context import UNCONFIRMED
 from referral.runtime.keys import case_keys
 from referral.wire import topics
+from services.intake.casefile import row_rights
 from services.intake.policy_view import RAISED
 from services.intake.store import rows
 
@@ -141,85 +143,100 @@ _READ = text(
 )
 
 
-async def of_case(tx: AsyncConnection, case_id: str) -> Erasure | None:
+async def of_case(tx: AsyncConnection, leave: Permit, case_id: str) -> Erasure | None:
     """Return the erasure of a case, unless it was refused."""
     matches = await rows(tx, f"SELECT {_COLUMNS} FROM intake.erasure WHERE case_id = :case AND refused_at IS NULL", {"case": case_id})  # noqa: S608
     return Erasure(**matches[0]._mapping) if matches else None
 
 
-async def at_desk(tx: AsyncConnection, desk: str) -> tuple[Erasure, ...]:
-    """Return the erasures that a desk's staff may approve, refuse or watch; desk empty: those of all desks."""
-    live = "(:desk = '' OR desk = :desk) AND refused_at IS NULL AND destroyed_at IS NULL"
-    sql = f"SELECT {_COLUMNS} FROM intake.erasure WHERE {live} ORDER BY requested_at"  # noqa: S608
-    return tuple(Erasure(**row._mapping) for row in await rows(tx, sql, {"desk": desk}))
+_AWAY = (
+    "EXISTS (SELECT FROM intake.exclusion x WHERE x.case_id = o.case_id AND ((x.kind = 'AGENCY' AND x.actor = :agency) "
+    "OR (x.kind = 'STAFF' AND x.actor = :account)))"
+)
 
 
-async def under_way(tx: AsyncConnection) -> tuple[Erasure, ...]:
+async def at_desk(tx: AsyncConnection, leave: Permit, desk: str) -> tuple[Erasure, ...]:
+    """Return the erasures that a desk's staff may approve, refuse or watch, without those of cases that keep this person away.
+
+    desk: empty: those of all desks.
+    """
+    live = f"(:desk = '' OR desk = :desk) AND refused_at IS NULL AND destroyed_at IS NULL AND NOT {_AWAY}"
+    sql = f"SELECT {_COLUMNS} FROM intake.erasure o WHERE {live} ORDER BY requested_at"  # noqa: S608
+    values = {"desk": desk, "agency": leave.agency, "account": leave.account}
+    return tuple(Erasure(**row._mapping) for row in await rows(tx, sql, values))
+
+
+async def under_way(tx: AsyncConnection, leave: Permit) -> tuple[Erasure, ...]:
     """Return the erasures that are approved and not destroyed, the oldest first."""
     sql = f"SELECT {_COLUMNS} FROM intake.erasure WHERE approved_at IS NOT NULL AND destroyed_at IS NULL ORDER BY approved_at"  # noqa: S608
     return tuple(Erasure(**row._mapping) for row in await rows(tx, sql, {}))
 
 
-async def destroyed(tx: AsyncConnection) -> set[str]:
+async def destroyed(tx: AsyncConnection, leave: Permit) -> set[str]:
     """Return the cases whose destruction this database records."""
     return {row[0] for row in await rows(tx, "SELECT case_id FROM intake.erasure WHERE destroyed_at IS NOT NULL", {})}
 
 
-async def unconfirmed(tx: AsyncConnection, desk: str, most: int, approver: str = "") -> tuple[str, ...]:
+async def unconfirmed(tx: AsyncConnection, leave: Permit, desk: str, most: int, approver: str = "") -> tuple[str, ...]:
     """Return cases of a desk (empty: of any) that it refused to confirm, at most so many, the longest closed first: those whose erasure
     nobody has asked for; with an approver, those for which somebody else has."""
     values = {"desk": desk, "asked": approver, "about": UNCONFIRMED, "most": most}
     return tuple(row[0] for row in await rows(tx, _UNCONFIRMED, values))
 
 
-async def ask(tx: AsyncConnection, wanted: Erasure) -> None:
+async def ask(tx: AsyncConnection, leave: Permit, wanted: Erasure) -> None:
+    """Store a request. leave: of the person who asks."""
+    assert leave.case_id == wanted.case_id
     values = {
         name: getattr(wanted, name) for name in ("id", "case_id", "desk", "basis", "requested_by", "requested_at", "requested_signature")
     }
     await tx.execute(_ASK, values)
 
 
-async def approve(tx: AsyncConnection, wanted: Erasure, by: str, at: int) -> None:
-    """Approve an erasure: after this transaction no entry point shows the case. The caller has locked it."""
-    await tx.execute(_APPROVE, {"id": wanted.id, "by": by, "at": at})
-    await tx.execute(_HIDE, {"case": wanted.case_id, "at": at})
+async def approve(tx: AsyncConnection, leave: Permit, wanted: Erasure, at: int) -> None:
+    """Approve an erasure: after this transaction no entry point shows the case. The caller has locked it. leave: of the second person."""
+    await tx.execute(_APPROVE, {"id": wanted.id, "by": leave.account, "at": at})
+    await tx.execute(_HIDE, {"case": leave.case_id, "at": at})
 
 
-async def refuse(tx: AsyncConnection, id: str, by: str, at: int) -> None:
-    await tx.execute(_REFUSE, {"id": id, "by": by, "at": at})
+async def refuse(tx: AsyncConnection, leave: Permit, id: str, at: int) -> None:
+    await tx.execute(_REFUSE, {"id": id, "by": leave.account, "at": at})
 
 
-async def held(tx: AsyncConnection, case_id: str) -> tuple[str, ...]:
-    """Return the reasons that keep a case from being erased: open, complaint, or the bases of its holds. The caller has locked the case."""
+async def held(tx: AsyncConnection, leave: Permit) -> tuple[str, ...]:
+    """Return the reasons that keep the permit's case from being erased: open, complaint, or the bases of its holds. The caller has
+    locked it."""
     sql = (
         "SELECT closed_at IS NULL, EXISTS (SELECT FROM intake.link l JOIN intake.casefile c ON c.case_id = l.case_id "
         "WHERE l.other = :case AND l.how = :raised AND c.closed_at IS NULL) FROM intake.casefile WHERE case_id = :case"
     )
-    states = await rows(tx, sql, {"case": case_id, "raised": RAISED})
+    states = await rows(tx, sql, {"case": leave.case_id, "raised": RAISED})
     by_itself = [word for word, true in zip((OPEN, COMPLAINT), states[0] if states else (), strict=False) if true]
-    return (*by_itself, *(hold.basis for hold in await holds(tx, case_id)))
+    return (*by_itself, *(hold.basis for hold in await holds(tx, leave)))
 
 
-async def holds(tx: AsyncConnection, case_id: str) -> tuple[Hold, ...]:
-    """Return the holds on a case that nobody has lifted."""
+async def holds(tx: AsyncConnection, leave: Permit) -> tuple[Hold, ...]:
+    """Return the holds on the permit's case that nobody has lifted."""
     sql = f"SELECT {_HOLD} FROM intake.hold WHERE case_id = :case AND lifted_at IS NULL ORDER BY placed_at"  # noqa: S608
-    return tuple(Hold(**row._mapping) for row in await rows(tx, sql, {"case": case_id}))
+    return tuple(Hold(**row._mapping) for row in await rows(tx, sql, {"case": leave.case_id}))
 
 
-async def place(tx: AsyncConnection, hold: Hold) -> None:
+async def place(tx: AsyncConnection, leave: Permit, hold: Hold) -> None:
+    assert leave.case_id == hold.case_id
     await tx.execute(_PLACE, {name: getattr(hold, name) for name in Hold.__struct_fields__})
 
 
-async def lift(tx: AsyncConnection, id: str, by: str, at: int) -> None:
-    await tx.execute(_LIFT, {"id": id, "by": by, "at": at})
+async def lift(tx: AsyncConnection, leave: Permit, id: str, at: int) -> None:
+    await tx.execute(_LIFT, {"id": id, "by": leave.account, "at": at})
 
 
-async def records(tx: AsyncConnection, case_id: str) -> int:
-    """Return the number of records that the topic will hold of a case once its queue is published. The caller has locked the case."""
-    return int((await rows(tx, _RECORDS, {"case": case_id, "topic": TOPIC}))[0][0])
+async def records(tx: AsyncConnection, leave: Permit) -> int:
+    """Return the number of records that the topic will hold of the permit's case once its queue is published. The caller has
+    locked it."""
+    return int((await rows(tx, _RECORDS, {"case": leave.case_id, "topic": TOPIC}))[0][0])
 
 
-async def restore(tx: AsyncConnection, id: str, case_id: str, body: CaseErased) -> None:
+async def restore(tx: AsyncConnection, leave: Permit, id: str, case_id: str, body: CaseErased) -> None:
     """Store an erasure that the topic contains and this database lacks, wholly or in part, because an older copy was restored."""
     values = {name: getattr(body, name) for name in ("basis", "requested_by", "requested_at", "approved_by", "approved_at")}
     await tx.execute(_SETTLED, {**values, "id": id})
@@ -227,17 +244,19 @@ async def restore(tx: AsyncConnection, id: str, case_id: str, body: CaseErased) 
     await tx.execute(_HIDE, {"case": case_id, "at": body.approved_at})
 
 
-async def again(tx: AsyncConnection, cases: Collection[str]) -> set[str]:
+async def again(tx: AsyncConnection, leave: Permit, cases: Collection[str]) -> set[str]:
     """Return those of these erased cases that have a key or rows."""
+    await row_rights.admit(tx, leave, cases)
     return {row[0] for row in await rows(tx, _THERE, {"ids": list(cases)})} if cases else set()
 
 
-async def destroy(tx: AsyncConnection, cases: Iterable[str]) -> None:
+async def destroy(tx: AsyncConnection, leave: Permit, cases: Iterable[str]) -> None:
     """Destroy the rows and keys of these cases. Waits for batches and HTTP requests that have begun to work on one of them, and later ones
     wait for it."""
     ids = sorted(cases)
     await tx.execute(_BATCHES, {"units": sorted({f"p{topics.partition(case_id)}" for case_id in ids})})
     await tx.execute(_DOORS, {"ids": ids})
+    await row_rights.admit(tx, leave, ids)
     for sql in _GONE:
         await tx.execute(sql, {"ids": ids})
     await case_keys.erase(tx, ids)

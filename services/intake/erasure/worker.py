@@ -13,6 +13,8 @@ import httpx
 from aiokafka.errors import KafkaError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from referral.domain.authority.matrix import Permit, Who
+from referral.domain.authority.words import Act, Kind
 from referral.domain.events import CaseErased
 from referral.errors import Malformed, Unavailable
 from referral.runtime import observe, tls
@@ -22,6 +24,7 @@ from referral.runtime.postgres import database
 from referral.runtime.settings import Settings
 from referral.wire import erasure_approval
 from services.intake import audit_client
+from services.intake.casefile import access
 from services.intake.context import IntakeContext
 from services.intake.erasure import store
 from services.intake.erasure.store import Erasure
@@ -30,6 +33,10 @@ EVERY = 1.0
 """Seconds between two turns (ours): audit publishes a checkpoint within seconds."""
 NEW = ("POST", "/v1/referrals")
 """The one request that is accepted while erasures are applied again: a new referral shows nothing."""
+
+
+def _leave() -> Permit:
+    return access.without_case(Who(Kind.SERVICE), Act.DESTROY_CASE)
 
 
 class ErasureWorker:
@@ -75,14 +82,14 @@ class ErasureWorker:
     async def turn(self) -> None:
         """Run one turn: apply erasures again if an older database was restored, then destroy every case that is approved and logged."""
         async with self._door.begin() as tx:
-            done = await store.destroyed(tx)
+            done = await store.destroyed(tx, _leave())
         if len(done) < self._known:  # rows of erasures are never deleted, so this is an older copy
             self._applied = False
         if not self._applied:
             await self._again()
             self._applied = True
         async with self._door.begin() as tx:
-            waiting = await store.under_way(tx)
+            waiting = await store.under_way(tx, _leave())
         if waiting:
             async with httpx.AsyncClient(
                 base_url=self._settings.audit_url,
@@ -92,7 +99,7 @@ class ErasureWorker:
                 covered = [erasure.case_id for erasure in waiting if await self._proven(audit, erasure)]
             await self.destroy(covered)
         async with self._door.begin() as tx:
-            self._known = len(await store.destroyed(tx))
+            self._known = len(await store.destroyed(tx, _leave()))
 
     async def _proven(self, audit: httpx.AsyncClient, erasure: Erasure) -> bool:
         """Return True if the log contains this erasure, by a proof that satisfies the witness policy. After a false proof nothing is
@@ -112,7 +119,7 @@ class ErasureWorker:
         async with clients.producer(self._settings) as producer:
             await key_topic.publish_tombstones(producer, self._settings, cases)
         async with self._door.begin() as tx:
-            await store.destroy(tx, cases)
+            await store.destroy(tx, _leave(), cases)
         for case_id in cases:
             observe.log().info("erased", service="intake", case_id=case_id)
 
@@ -122,7 +129,7 @@ class ErasureWorker:
         Only an erasure under way still waits for the log: its wrapped key is still on `referral-keys`, because that key is deleted first.
         """
         async with self._door.begin() as tx:
-            start, gone = await store.read_up_to(tx), await store.destroyed(tx)
+            start, gone = await store.read_up_to(tx), await store.destroyed(tx, _leave())
         ends: dict[int, int] = {}
         erasures = {}
         begin = {(CaseErased.TOPIC, partition): offset for partition, offset in start.items()}
@@ -133,8 +140,8 @@ class ErasureWorker:
         wrapped = await key_topic.read(self._settings) if erasures or gone else {}
         async with self._door.begin() as tx:
             for meta, body in erasures.values():
-                await store.restore(tx, meta.cause_id, meta.case_id, body)
-            returned = await store.again(tx, gone | (erasures.keys() - wrapped.keys())) | (gone & wrapped.keys())
+                await store.restore(tx, _leave(), meta.cause_id, meta.case_id, body)
+            returned = await store.again(tx, _leave(), gone | (erasures.keys() - wrapped.keys())) | (gone & wrapped.keys())
         await self.destroy(returned)
         async with self._door.begin() as tx:
             await store.have_read(tx, ends)

@@ -14,6 +14,8 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import RedirectResponse, Response
 
+from referral.domain.authority.matrix import Permit
+from referral.domain.authority.words import Act, Kind
 from referral.domain.events import Decided
 from referral.domain.policy import Policy
 from referral.domain.rules.conditions import SETTLED
@@ -39,7 +41,7 @@ async def call(call: PageRequest) -> Response:
     offer, known = await called(call)
     here = f"/calls/{offer.offer_id}"
     async with call.pages.door.begin() as tx:
-        task = told.task_of(offer, await store.desk_tasks(tx, call.visit.who.agency, call.visit.who.id))
+        task = told.task_of(offer, await store.desk_tasks(tx, call.own))
     lines = await inbox.told_lines(call, {here: told.asked_of(task, _own(call))} if task is not None else {})
     return inbox.offer_page(call, offer, known, here=here, by_phone=True, line=lines.get(here))
 
@@ -96,7 +98,7 @@ async def instruct(call: PageRequest) -> Response:
     try:
         key = idempotency.form_digest(door.keys, who.agency, who.id, call.form.get("key", ""))
         async with door.begin() as tx:
-            post = Post(agency=who.agency, account=who.id, key=key)
+            post = Post(kind=Kind.DESK, agency=who.agency, account=who.id, key=key)
             receipt = await act_on_case.instruct(tx, door, post, task.case_id, body, about=task.task_id)
     except Rejected as why:
         if why.status == 404:
@@ -114,7 +116,7 @@ STOPPED = "stopped"
 
 async def _ways_on(tx: AsyncConnection, call: PageRequest, task: Task) -> list[Task]:
     """Return the open tasks of the same case by which the desk lets a stopped procedure go on."""
-    every = await store.desk_tasks(tx, call.visit.who.agency, call.visit.who.id)
+    every = await store.desk_tasks(tx, call.own)
     return [one for one in every if one.case_id == task.case_id and one.about == STOPPED and one.task_id != task.task_id]
 
 
@@ -133,10 +135,11 @@ async def called(call: PageRequest) -> tuple[Offer, inbox.Beside]:
     if not who.desk:
         raise store.unknown("offer", "offer_id")
     async with call.pages.door.begin() as tx:
-        offer = await store.call(tx, who.agency, known_id(call, "offer"), who.id)
-        known = await inbox.beside(tx, call, offer)
+        offer = await store.call(tx, call.own, known_id(call, "offer"))
+        leave = await access.permitted(tx, call.who(Kind.DESK), Act.SEE_CALL, offer.case_id)
+        known = await inbox.beside(tx, leave, call, offer)
         case = await access.known(tx, call.pages.door.keys, offer.case_id)
-        spoken = await sections.spoken(tx, case.cipher, offer.case_id, offer.offer_id) if case is not None else {}
+        spoken = await sections.spoken(tx, leave, case.cipher, offer.offer_id) if case is not None else {}
     answers = tuple(msgspec.structs.replace(answer, spoke_to=spoken.get(answer.at, "")) for answer in known.answers)
     return offer, replace(known, answers=answers)
 
@@ -160,13 +163,14 @@ async def _tasked(call: PageRequest) -> TaskData:
     if not who.desk:
         raise store.unknown("task", "task_id")
     async with call.pages.door.begin() as tx:
-        task = await store.task(tx, who.agency, known_id(call, "task"), who.id)
-        spots = await locations.spots(tx, call.pages.door.keys, [task.case_id])
-        now = await situation(tx, call.pages.door.keys, task, who.agency, who.id)
-        offers = told.at_step(task, await store.case_offers(tx, task.case_id))
+        task = await store.task(tx, call.own, known_id(call, "task"))
+        leave = await access.permitted(tx, call.who(Kind.DESK), Act.SEE_TASK, task.case_id)
+        spots = await locations.spots(tx, leave, call.pages.door.keys, [task.case_id])
+        now = await situation(tx, leave, call.pages.door.keys, task)
+        offers = told.at_step(task, await store.case_offers(tx, leave))
         stages = await inbox.where(tx, call, [task])
         ways_on = await _ways_on(tx, call, task)
-        answers = await store.answers(tx, task.task_id, who.agency)
+        answers = await store.answers(tx, leave, task.task_id)
     policy: Policy = call.pages.render.policy()
     choices = pages_task.choices(policy, call.pages.door.lists(), now.pathway, task.step, task.seat)
     return TaskData(
@@ -221,11 +225,11 @@ _STANDS = (
 )
 
 
-async def situation(tx: AsyncConnection, keys: Keys, task: Task, agency: str, account: str | None) -> Situation:
-    """Return the state of the case of a task. The caller has checked that the reader may see the task."""
+async def situation(tx: AsyncConnection, leave: Permit, keys: Keys, task: Task) -> Situation:
+    """Return the state of the case of a task. leave: to see the task."""
     at = {"case": task.case_id, "track": task.track_id or "", "step": task.step, "seat": task.seat}
     [(closed, pathway, states)] = await store.rows(tx, _STANDS, at)
-    lines = await _lines(tx, keys, task.case_id) if task.about in ("confirm-default", "confirm-change") else []
+    lines = await _lines(tx, leave, keys) if task.about in ("confirm-default", "confirm-change") else []
     defaults = map(partial(_default, task.step), reversed(lines)) if task.about == "confirm-default" else iter(())
     proposal = next((line for line in lines if line.task_id == task.task_id), None)
     return Situation(
@@ -236,20 +240,21 @@ async def situation(tx: AsyncConnection, keys: Keys, task: Task, agency: str, ac
         default=next((code for code in defaults if code is not None), ""),
         proposed=proposal.detail if proposal else "",
         proposer=proposal.agency if proposal else "",
-        links=await links.links(tx, task.case_id, agency, account),
-        others=await links.others(tx, task.case_id, agency),
+        links=await links.links(tx, leave),
+        others=await links.others(tx, leave),
     )
 
 
-async def _lines(tx: AsyncConnection, keys: Keys, case_id: str) -> list[Line]:
+async def _lines(tx: AsyncConnection, leave: Permit, keys: Keys) -> list[Line]:
     """Return the timeline of a case, in order; empty for an erased case."""
+    case_id = leave.case_id
     key = (await keys.load(tx, [case_id])).get(case_id)
     if key is None:
         return []
     cipher = sections.box(key)
     return [
         msgspec.msgpack.decode(sections.unseal(cipher, sealed, case_id, "timeline", str(seq)), type=Line)
-        for seq, _, sealed in await store.happenings(tx, case_id)
+        for seq, _, sealed in await store.happenings(tx, leave)
     ]
 
 

@@ -12,10 +12,13 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import RedirectResponse, Response
 
+from referral.domain.authority.matrix import Permit
+from referral.domain.authority.words import Act, Kind
+from referral.domain.events import Via
 from referral.domain.rules.telephone import CALLS
 from referral.errors import Rejected
 from services.intake import contacts, notifier_client, store
-from services.intake.casefile import disclose, locations
+from services.intake.casefile import access, disclose, locations
 from services.intake.casefile.disclosure_rules import Reader
 from services.intake.commands import act_on_case, idempotency
 from services.intake.commands.act_on_case import Post
@@ -38,18 +41,18 @@ LOOK_S = 0.1
 async def inbox(call: PageRequest) -> Response:
     """Return the inbox: the agency's offers, most urgent first; for a desk also its tasks and telephone calls. A task to call an agency is
     shown as the call."""
-    who = call.visit.who
+    who, own = call.visit.who, call.own
     async with call.pages.door.begin() as tx:
-        offers = {offer.offer_id: offer for offer in await store.all_offers(tx, who.agency, who.id)}
-        offers |= {offer.offer_id: offer for offer in await store.open_offers(tx, who.agency, who.id)}
-        calls = await store.calls(tx, who.agency, who.id) if who.desk else ()
-        every = await store.desk_tasks(tx, who.agency, who.id) if who.desk else ()
+        offers = {offer.offer_id: offer for offer in await store.all_offers(tx, own)}
+        offers |= {offer.offer_id: offer for offer in await store.open_offers(tx, own)}
+        calls = await store.calls(tx, own) if who.desk else ()
+        every = await store.desk_tasks(tx, own) if who.desk else ()
         tasks = [task for task in every if task.about not in CALLS]
-        unverified = await store.count_to_confirm(tx, who.agency, who.id) if who.desk else (0, 0)
+        unverified = await store.count_to_confirm(tx, own) if who.desk else (0, 0)
         cases = [offer.case_id for offer in (*offers.values(), *calls)] + [task.case_id for task in tasks]
-        spots = await locations.spots(tx, call.pages.door.keys, cases)
-        crowds = await locations.crowds(tx, who.agency, call.visit.now) if who.desk else ()
-        held = await store.holders(tx, offers)
+        spots = await locations.spots(tx, own, call.pages.door.keys, cases)
+        crowds = await locations.crowds(tx, own, call.visit.now) if who.desk else ()
+        held = await store.holders(tx, own, offers)
         stages = await where(tx, call, [*(offer for offer in offers.values() if offer.closed_at is None), *calls, *tasks])
     render = call.pages.render
     say, name = render.say(call.visit), render.name(call.visit)
@@ -71,8 +74,7 @@ async def inbox(call: PageRequest) -> Response:
 async def offer(call: PageRequest) -> Response:
     """Return the page of one offer that the agency holds or held. The case file stays closed until the person opens it with the form."""
     async with call.pages.door.begin() as tx:
-        offer = await store.offer(tx, call.visit.who.agency, known_id(call, "offer"), call.visit.who.id)
-        known = await beside(tx, call, offer)
+        offer, known = await seen(tx, call)
     href = f"/offers/{offer.offer_id}"
     lines = await told_lines(call, {href: told.asked_of(offer)} if told.awaited(offer) else {})
     return _page(call, offer, known, line=lines.get(href))
@@ -82,8 +84,7 @@ async def show(call: PageRequest) -> Response:
     """Return the page with the case file. The reading is committed before this function returns, so before any of the file leaves."""
     who = call.visit.who
     async with call.pages.door.begin() as tx:
-        offer = await store.offer(tx, who.agency, known_id(call, "offer"), who.id)
-        known = await beside(tx, call, offer)
+        offer, known = await seen(tx, call)
         try:
             shown = await disclose.disclose(tx, call.pages.door, Reader(agency=who.agency, account=who.id), offer.case_id, offer.offer_id)
         except Rejected as why:
@@ -96,8 +97,7 @@ async def show(call: PageRequest) -> Response:
 async def answer(call: PageRequest) -> Response:
     """Send an answer, once for each form. On an error the page shows it beside the field, and keeps the entered values."""
     async with call.pages.door.begin() as tx:
-        offer = await store.offer(tx, call.visit.who.agency, known_id(call, "offer"), call.visit.who.id)
-        known = await beside(tx, call, offer)
+        offer, known = await seen(tx, call)
     entered = forms.answer(call.form, offer)
     if not entered.errors and (asked := ask_once(call, offer, known, entered.word, f"/offers/{offer.offer_id}")) is not None:
         return asked
@@ -128,7 +128,7 @@ async def send(call: PageRequest, offer: Offer, entered: Entered, *, via: str) -
         body = act_on_case.answer(entered.word, reason=entered.reason, code=entered.code, texts=dict(entered.texts), via=via)
         key = idempotency.form_digest(door.keys, who.agency, who.id, call.form.get("key", ""))
         async with door.begin() as tx:
-            post = Post(agency=who.agency, account=who.id, key=key)
+            post = Post(kind=Kind.DESK if via == Via.PHONE else Kind.STAFF, agency=who.agency, account=who.id, key=key)
             receipt = await act_on_case.respond(tx, door, post, offer.offer_id, body, entered.spoke)
     except Rejected as why:
         if why.status == 404:
@@ -144,7 +144,7 @@ async def decided(call: PageRequest, offer_id: str, word: str, at: int) -> None:
     until = time.monotonic() + call.pages.patience_s
     while time.monotonic() < until:
         async with call.pages.door.begin() as tx:
-            answers = await store.answers(tx, offer_id, call.visit.who.agency)
+            answers = await store.answers(tx, call.own, offer_id)
         if any(answer.became is not None for answer in answers if (answer.word, answer.at) == (word, at)):
             return
         await asyncio.sleep(LOOK_S)
@@ -166,22 +166,29 @@ class Beside:
     after: After | None
 
 
-async def beside(tx: AsyncConnection, call: PageRequest, offer: Offer) -> Beside:
-    """Return what the page of an offer shows beside the offer. The caller has checked that the reader may see the offer."""
+async def seen(tx: AsyncConnection, call: PageRequest) -> tuple[Offer, Beside]:
+    """Return the offer of the path, and what its page shows beside it. Rejected: the person may not see it."""
+    offer = await store.offer(tx, call.own, known_id(call, "offer"))
+    leave = await access.permitted(tx, call.who(), Act.SEE_OFFER, offer.case_id)
+    return offer, await beside(tx, leave, call, offer)
+
+
+async def beside(tx: AsyncConnection, leave: Permit, call: PageRequest, offer: Offer) -> Beside:
+    """Return what the page of an offer shows beside the offer. leave: to see the offer, or the call about it."""
     render, agency = call.pages.render, call.visit.who.agency
     policy, say, name = render.policy(), render.say(call.visit), render.name(call.visit)
-    spot = (await locations.spots(tx, call.pages.door.keys, [offer.case_id])).get(offer.case_id, Spot())
-    track = (await store.track_offers(tx, [offer.case_id])).get(offer.track_id, [])
+    spot = (await locations.spots(tx, leave, call.pages.door.keys, [offer.case_id])).get(offer.case_id, Spot())
+    track = (await store.track_offers(tx, leave, [offer.case_id])).get(offer.track_id, [])
     live = offer.closed_at is None and offer.declined_by is None
-    answers, lists = await store.answers(tx, offer.offer_id, agency), call.pages.door.lists()
+    answers, lists = await store.answers(tx, leave, offer.offer_id), call.pages.door.lists()
     follows = None
     if (last := after.ending(answers, call.visit.now)) is not None:
-        since = await store.since(tx, offer.case_id, last.at, last.at + after.AFTER_US)
+        since = await store.since(tx, leave, last.at, last.at + after.AFTER_US)
         follows = after.view(offer, since, spot.desk, lists.telephones.get(spot.desk, ""), say, name, call.visit.now)
     return Beside(
         spot=spot,
         answers=answers,
-        who=(await store.holders(tx, [offer.offer_id])).get(offer.offer_id, "") if agency == offer.agency else "",
+        who=(await store.holders(tx, leave, [offer.offer_id])).get(offer.offer_id, "") if agency == offer.agency else "",
         stages=case_head.stages(case_head.steps(policy, offer.pathway), track, agency, say, name) if live else (),
         contacts=contacts.contacts(lists, offer, track, spot.desk) if agency == offer.agency else (),
         after=follows,
@@ -193,7 +200,7 @@ async def where(tx: AsyncConnection, call: PageRequest, rows: Sequence[Offer | T
     render, agency = call.pages.render, call.visit.who.agency
     policy, say, name = render.policy(), render.say(call.visit), render.name(call.visit)
     pathways = {row.track_id: row.pathway for row in rows if row.track_id and row.pathway}
-    offers = await store.track_offers(tx, {row.case_id for row in rows if row.track_id in pathways})
+    offers = await store.track_offers(tx, call.own, {row.case_id for row in rows if row.track_id in pathways})
     return {
         track: case_head.stages(case_head.steps(policy, pathway), offers.get(track, ()), agency, say, name)
         for track, pathway in pathways.items()

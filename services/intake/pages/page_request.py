@@ -10,10 +10,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
+from referral.domain.authority.matrix import Permit, Who
+from referral.domain.authority.words import Kind
 from referral.errors import Rejected, Unavailable
 from referral.runtime import http_server
 from services.intake import problems
 from services.intake.accounts import rules
+from services.intake.casefile import access
 from services.intake.context import ANSWER_S, IntakeContext, in_time
 from services.intake.messages.submission import is_id
 from services.intake.pages import forms, resume, session
@@ -56,6 +59,15 @@ class PageRequest:
     request: Request
     visit: Visit
     form: Fields
+
+    def who(self, kind: Kind = Kind.STAFF) -> Who:
+        """Return the person of the session, in the capacity of the page."""
+        return Who(kind, self.visit.who.agency, self.visit.who.id)
+
+    @property
+    def own(self) -> Permit:
+        """Return the permit to find what is this person's agency's own. Rejected: the refusal of the table."""
+        return access.own(self.who())
 
 
 Page = Callable[[PageRequest], Awaitable[Response]]

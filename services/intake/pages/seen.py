@@ -10,10 +10,14 @@ from dataclasses import dataclass
 
 from starlette.responses import RedirectResponse, Response
 
+from referral.domain.authority.matrix import Permit, Who
+from referral.domain.authority.words import Kind
 from referral.domain.case_number import case_number
 from referral.domain.events import Via, Word
 from referral.errors import Rejected
 from services.intake import store
+from services.intake.accounts.store import Account
+from services.intake.casefile import access
 from services.intake.commands import act_on_case, idempotency
 from services.intake.commands.act_on_case import Post
 from services.intake.model import Offer
@@ -33,13 +37,17 @@ class Waits:
     time: Time | None
 
 
+def _own(account: Account) -> Permit:
+    return access.own(Who(Kind.STAFF, account.agency, account.id))
+
+
 async def waiting(call: PageRequest) -> tuple[Offer, ...]:
     """Return the offers that the owner of the resting session may acknowledge, the next limit first; none without such a session."""
     former = call.visit.former
     if former is None or not former.rests:
         return ()
     async with call.pages.door.begin() as tx:
-        offers = await store.open_offers(tx, former.account.agency, former.account.id)
+        offers = await store.open_offers(tx, _own(former.account))
     return tuple(offer for offer in offers if offer.kind != "NOTIFY" and SEEN in possible(offer))
 
 
@@ -48,8 +56,10 @@ async def cases(call: PageRequest) -> tuple[Waits, ...]:
     say, now = call.pages.render.say(call.visit), call.visit.now
     first: dict[str, Offer] = {}
     for offer in await waiting(call):
+        assert call.visit.former is not None
+        own = _own(call.visit.former.account)
         async with call.pages.door.begin() as tx:
-            answers = await store.answers(tx, offer.offer_id, offer.agency)
+            answers = await store.answers(tx, own, offer.offer_id)
         if not any(answer.word == SEEN and answer.became is None for answer in answers):
             first.setdefault(case_number(offer.case_id), offer)
     return tuple(Waits(number, labels.time(say, offer.due, offer.due_what, now)) for number, offer in first.items())
@@ -69,7 +79,7 @@ async def acknowledge(call: PageRequest) -> Response:
         try:
             async with door.begin() as tx:
                 body = act_on_case.answer(SEEN, via=Via.WEB)
-                post = Post(agency=who.agency, account=who.id, key=once)
+                post = Post(kind=Kind.STAFF, agency=who.agency, account=who.id, key=once)
                 at = (await act_on_case.respond(tx, door, post, offer.offer_id, body)).received_at
         except Rejected:  # meanwhile it ended, or a colleague was quicker: the others still count
             continue

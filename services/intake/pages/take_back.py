@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from starlette.responses import RedirectResponse, Response
 
+from referral.domain.authority.words import Kind
 from referral.domain.events import Via
 from referral.domain.rules.take_back import TAKE_BACK
 from referral.errors import Rejected
-from services.intake import store
 from services.intake.commands import act_on_case, idempotency
 from services.intake.commands.act_on_case import Post
 from services.intake.messages.responses import TakeBackBody
 from services.intake.model import Offer
 from services.intake.pages import confirmation, desk, inbox
 from services.intake.pages.forms import Entered
-from services.intake.pages.page_request import PageRequest, known_id
+from services.intake.pages.page_request import PageRequest
 
 
 async def own(call: PageRequest) -> Response:
     """Take back an answer of the person's agency."""
-    who = call.visit.who
     async with call.pages.door.begin() as tx:
-        offer = await store.offer(tx, who.agency, known_id(call, "offer"), who.id)
-        known = await inbox.beside(tx, call, offer)
+        offer, known = await inbox.seen(tx, call)
     return await _taken(call, offer, known, f"/offers/{offer.offer_id}", Via.WEB)
 
 
@@ -39,7 +37,13 @@ async def _taken(call: PageRequest, offer: Offer, known: inbox.Beside, here: str
         key = idempotency.form_digest(door.keys, who.agency, who.id, call.form.get("key", ""))
         body = TakeBackBody(word="COMPLETE", via=via)
         async with door.begin() as tx:
-            receipt = await act_on_case.take_back(tx, door, Post(agency=who.agency, account=who.id, key=key), offer.offer_id, body)
+            receipt = await act_on_case.take_back(
+                tx,
+                door,
+                Post(kind=Kind.DESK if via is Via.PHONE else Kind.STAFF, agency=who.agency, account=who.id, key=key),
+                offer.offer_id,
+                body,
+            )
     except Rejected as why:
         if why.status == 404:
             raise

@@ -8,6 +8,7 @@ from msgspec import structs
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.domain.authority.matrix import Permit
 from referral.domain.events import CaseChanged, ChangeProposed, InputIgnored
 from referral.domain.inputs import Input, derived
 from referral.runtime.keys.case_keys import Keys
@@ -21,7 +22,7 @@ _LOCK = text("SELECT 1 FROM intake.casefile WHERE case_id = ANY(CAST(:ids AS tex
 
 
 async def follow(
-    tx: AsyncConnection, keys: Keys, lists: Lists, records: Iterable[Input], opened: Mapping[str, bytes], also: Iterable[str]
+    tx: AsyncConnection, leave: Permit, keys: Keys, lists: Lists, records: Iterable[Input], opened: Mapping[str, bytes], also: Iterable[str]
 ) -> None:
     """Apply the changes of a batch, case by case.
 
@@ -43,12 +44,12 @@ async def follow(
         for record in answers:
             now = after(now, record)
             if isinstance(record.body, CaseChanged):
-                await access.exclude(tx, {case_id: record.body.excluded})
-                await access.lift(tx, case_id, record.body.lifted)
-        away = await access.kept_away(tx, case_id)
+                await access.exclude(tx, leave, {case_id: record.body.excluded})
+                await access.lift(tx, leave, case_id, record.body.lifted)
+        away = await access.kept_away(tx, leave, case_id)
         desk = lists.desk(now.traits.found_in, away)
         if now != case.facts or desk != case.desk:
-            await access.store_facts(tx, case, now, desk)
+            await access.store_facts(tx, leave, case, now, desk)
 
 
 def after(now: CaseFacts, record: Input) -> CaseFacts:

@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.domain.authority.matrix import Permit
 from referral.domain.inputs import Input
 from services.intake.casefile import sections
 from services.intake.projection.offers import Changes, Held
@@ -75,7 +76,7 @@ _ANSWERED = text(
 _LINE = text("INSERT INTO intake.happening (case_id, seq, at, sealed) VALUES (:case, :seq, :at, :sealed) ON CONFLICT DO NOTHING")
 
 
-async def apply(tx: AsyncConnection, changes: Changes) -> None:
+async def apply(tx: AsyncConnection, leave: Permit, changes: Changes) -> None:
     """Store the changes of a batch. Rows are locked in the same order as by the HTTP requests: cases before offers, offers by id."""
     await _many(
         tx, _CLOSED, ({"id": case, "at": change.at, "sealed_at": change.sealed_at} for case, change in sorted(changes.closed.items()))
@@ -98,10 +99,10 @@ async def apply(tx: AsyncConnection, changes: Changes) -> None:
     if changes.answered:
         await tx.execute(_ANSWERED, {"ids": list(changes.answered), "became": list(changes.answered.values())})
     if changes.ignored:
-        await _undecline(tx, changes.ignored)
+        await _undecline(tx, leave, changes.ignored)
 
 
-async def add_lines(tx: AsyncConnection, records: Iterable[Input], keys: Mapping[str, bytes]) -> None:
+async def add_lines(tx: AsyncConnection, leave: Permit, records: Iterable[Input], keys: Mapping[str, bytes]) -> None:
     """Store the sealed lines of the timeline. A case without a key is erased and gets none."""
     ciphers: dict[str, Any] = {}
     lines = []
@@ -114,7 +115,7 @@ async def add_lines(tx: AsyncConnection, records: Iterable[Input], keys: Mapping
     await _many(tx, _LINE, lines)
 
 
-async def _undecline(tx: AsyncConnection, causes: list[str]) -> None:
+async def _undecline(tx: AsyncConnection, leave: Permit, causes: list[str]) -> None:
     """Let an agency read again whose decline routing ignored."""
     sql = text("UPDATE intake.offer SET declined_by = NULL WHERE declined_by = ANY(CAST(:causes AS text[]))")
     await tx.execute(sql, {"causes": causes})

@@ -9,15 +9,15 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import text
 from starlette.responses import RedirectResponse, Response
 
+from referral.domain.authority.words import Act, Kind
 from referral.domain.case_number import case_number
 from referral.domain.events import Traits
 from referral.domain.rules.context import UNCONFIRMED
 from referral.errors import Rejected
 from services.intake import store
-from services.intake.casefile import disclose
+from services.intake.casefile import access, disclose
 from services.intake.casefile.disclosure_rules import Reader
 from services.intake.commands import act_on_case, idempotency
 from services.intake.commands.act_on_case import Post
@@ -57,7 +57,7 @@ async def show(site: Site, call: PageRequest) -> Response:
         for section in WRITTEN:
             if versions := await disclose.versions(tx, door, reader, task.case_id, section):
                 read[section] = [version.content for version in versions if version.version == versions[-1].version or version.version < 0]
-        await tx.execute(text(waiting.READ), {"case": task.case_id})
+        await waiting.mark_read(tx, await access.permitted(tx, call.who(Kind.DESK), Act.OPEN_REPORT, task.case_id))
     return await _page(call, task, traits, read=read)
 
 
@@ -89,10 +89,10 @@ async def answer(site: Site, call: PageRequest) -> Response:
 
 async def _settled(call: PageRequest, task_id: str) -> None:
     """Wait until routing has settled the task, at most `patience_s`."""
-    who, until = call.visit.who, time.monotonic() + call.pages.patience_s
+    until = time.monotonic() + call.pages.patience_s
     while time.monotonic() < until:
         async with call.pages.door.begin() as tx:
-            task = await store.task(tx, who.agency, task_id, who.id)
+            task = await store.task(tx, call.own, task_id)
         if task.closed_at is not None:
             return
         await asyncio.sleep(LOOK_S)
@@ -103,9 +103,10 @@ async def _ordered(call: PageRequest, task: Task, word: str, reason: str, correc
     door, who, key = call.pages.door, call.visit.who, call.form.get("key", "")
 
     def post(name: str) -> Post:
-        return Post(agency=who.agency, account=who.id, key=idempotency.form_digest(door.keys, who.agency, who.id, name))
+        return Post(kind=Kind.DESK, agency=who.agency, account=who.id, key=idempotency.form_digest(door.keys, who.agency, who.id, name))
 
     async with door.begin() as tx:
+        await access.permitted(tx, call.who(Kind.DESK), Act.ANSWER_REPORT, task.case_id)
         if corrected:
             await act_on_case.some_traits(tx, door, post(f"{key} traits"), task.case_id, corrected)
         order = responses.InstructionBody(word=word, reason=reason or CALLED, task_id=task.task_id)
@@ -120,8 +121,9 @@ async def _task(call: PageRequest) -> tuple[Task, Traits]:
     if not who.desk:
         raise store.unknown("task", "task_id")
     async with door.begin() as tx:
-        task = await store.task(tx, who.agency, id, who.id)
-        traits = await waiting.traits_of(tx, door.keys, [task.case_id])
+        task = await store.task(tx, call.own, id)
+        leave = await access.permitted(tx, call.who(Kind.DESK), Act.SEE_REPORT, task.case_id)
+        traits = await waiting.traits_of(tx, leave, door.keys, [task.case_id])
     if task.about != UNCONFIRMED or task.case_id not in traits:
         raise store.unknown("task", "task_id")
     return task, traits[task.case_id]

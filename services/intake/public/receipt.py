@@ -13,6 +13,8 @@ from enum import StrEnum
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.domain.authority.matrix import Who
+from referral.domain.authority.words import Act, Kind
 from referral.domain.rules.context import UNCONFIRMED
 from referral.runtime.keys.case_keys import Keys
 from services.intake.casefile import access, sections, write
@@ -99,6 +101,7 @@ _STATE = (
 
 async def find(tx: AsyncConnection, door: IntakeContext, typed: str) -> Found:
     """Return what a code of ours says."""
+    access.without_case(Who(Kind.STRANGER), Act.READ_RECEIPT)
     values = {"key": digest(door.keys, typed), "agencies": list(door.lists().codes.get("agency", ())), "about": UNCONFIRMED}
     found = await rows(tx, _STATE, values)
     if not found:
@@ -115,9 +118,6 @@ def _said(closed: bool, read: bool, begun: bool, asked: bool, waits: bool) -> Sa
     return Said.CALLING if read else Said.RECEIVED
 
 
-_WRITTEN = "SELECT count(*) FROM intake.section WHERE case_id = :case AND section = 'narrative' AND agency = :agency AND by IS NULL"
-
-
 class Full(Exception):
     """A receipt takes no more notes. Roll the transaction back, so that nothing of this note is stored."""
 
@@ -132,16 +132,18 @@ async def add(tx: AsyncConnection, door: IntakeContext, found: Found, note: str,
     """
     secret = (await door.keys.load(tx, [found.case_id])).get(found.case_id, b"")  # without it nobody can check what an erased note said
     digest = door.keys.hmac("public-note", secret, key.encode(), note.encode())
-    begun = await act_on_case.begin(tx, door, Post(agency=found.agency, key=digest), "section", found.case_id, note.encode())
+    begun = await act_on_case.begin(
+        tx, door, Post(kind=Kind.SYSTEM, agency=found.agency, key=digest), "section", found.case_id, note.encode()
+    )
     if begun.known:
         return
     case = await access.take(tx, door.keys, found.case_id)
-    [(written,)] = await rows(tx, _WRITTEN, {"case": case.case_id, "agency": found.agency})
-    if written > NOTES:  # the first is the report itself
+    leave = access.by_receipt(found.agency, found.case_id)
+    if await sections.written(tx, leave, "narrative") > NOTES:  # the first is the report itself
         raise Full
-    at, writer = begun.receipt.received_at, write.Writer(agency=found.agency)
-    before = (await sections.newest(tx, case.cipher, case.case_id, ["narrative"], case.sealed_at)).get("narrative", {})
+    at = begun.receipt.received_at
+    before = (await sections.newest(tx, leave, case.cipher, ["narrative"], case.sealed_at)).get("narrative", {})
     text = f"{before.get('text', '')}\n\n+ {note}"
-    mine = len(text) <= WORDS_LIMIT and await write.may(tx, door, case, writer, "narrative", at)
+    mine = len(text) <= WORDS_LIMIT and await write.may(tx, door, case, leave, "narrative", at)
     content = strict_json.canonical({**before, "text": text} if mine else {"text": f"+ {note}"})
-    await write.put(tx, door, case, writer, "narrative", content, at, aside=not mine, queue_id=begun.queue_id)
+    await write.put(tx, door, case, leave, "narrative", content, at, aside=not mine, queue_id=begun.queue_id)

@@ -13,11 +13,13 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import RedirectResponse, Response
 
+from referral.domain.authority.matrix import Permit
+from referral.domain.authority.words import Act, Kind
 from referral.domain.case_number import case_number
 from referral.domain.events import Traits
 from referral.runtime.keys.case_keys import Keys
 from services.intake import store
-from services.intake.casefile import disclose, sections
+from services.intake.casefile import access, disclose, sections
 from services.intake.casefile.disclosure_rules import Reader
 from services.intake.commands import act_on_case, idempotency
 from services.intake.commands.act_on_case import Post
@@ -67,7 +69,7 @@ async def read(site: Site, call: PageRequest) -> Response:
             if versions := await disclose.versions(tx, door, reader, task.case_id, "narrative"):
                 newest = versions[-1].content
                 told[task.task_id] = str(newest.get("text", "")) if isinstance(newest, dict) else ""
-            await tx.execute(text(READ), {"case": task.case_id})
+            await mark_read(tx, await access.permitted(tx, call.who(Kind.DESK), Act.OPEN_REPORT, task.case_id))
     return _page(call, entries, call.form.get("page", ""), told=told)
 
 
@@ -98,7 +100,9 @@ async def _refuse(call: PageRequest, task: Task, reason: str) -> int:
     key = idempotency.form_digest(door.keys, who.agency, who.id, f"{call.form.get('key', '')} {task.task_id}")
     order = responses.InstructionBody(word="REFUSE", reason=reason, task_id=task.task_id)
     async with door.begin() as tx:
-        receipt = await act_on_case.instruct(tx, door, Post(agency=who.agency, account=who.id, key=key), task.case_id, order)
+        receipt = await act_on_case.instruct(
+            tx, door, Post(kind=Kind.DESK, agency=who.agency, account=who.id, key=key), task.case_id, order
+        )
     return receipt.received_at
 
 
@@ -106,6 +110,7 @@ async def _ask(call: PageRequest, firsts: Sequence[Task], number: int) -> Respon
     """Return the page that asks whether so many are to be refused. It says of how many entries nobody has opened the first."""
     unread = "SELECT count(*) FROM intake.casefile WHERE case_id = ANY(CAST(:cases AS text[])) AND read_at IS NULL"
     async with call.pages.door.begin() as tx:
+        access.without_case(call.who(), Act.REFUSE_REPORTS)
         [(count,)] = await store.rows(tx, unread, {"cases": [task.case_id for task in firsts]})
     entered = {name: value for name, value in call.form.items() if name not in ("form", ask_once.SURE)}
     sure = (ask_once.SURE, ask_once.YES)
@@ -117,9 +122,10 @@ async def _entries(call: PageRequest) -> list[Entry]:
     """Return what waits at this desk, in the order of the list."""
     who, door = call.visit.who, call.pages.door
     async with door.begin() as tx:
-        tasks = await store.to_confirm(tx, who.agency, who.id) if who.desk else ()
+        leave = access.without_case(call.who(), Act.LIST_REPORTS)
+        tasks = await store.to_confirm(tx, leave) if who.desk else ()
         cases = [task.case_id for task in tasks]
-        traits, words = await traits_of(tx, door.keys, cases), await _words(tx, cases)
+        traits, words = await traits_of(tx, leave, door.keys, cases), await _words(tx, cases)
     gathered: dict[bytes | str, list[Task]] = {}
     for task in sorted(tasks, key=lambda task: (task.opened_at, task.task_id)):
         if task.case_id in traits:
@@ -139,7 +145,12 @@ async def _words(tx: AsyncConnection, cases: Iterable[str]) -> dict[str, bytes]:
     return {case: bytes(body) for case, body in await store.rows(tx, sql, {"ids": list(cases)})}
 
 
-async def traits_of(tx: AsyncConnection, keys: Keys, cases: Sequence[str]) -> dict[str, Traits]:
+async def mark_read(tx: AsyncConnection, leave: Permit) -> None:
+    """Store that somebody of the desk has opened the permit's referral."""
+    await tx.execute(text(READ), {"case": leave.case_id})
+
+
+async def traits_of(tx: AsyncConnection, leave: Permit, keys: Keys, cases: Sequence[str]) -> dict[str, Traits]:
     """Return case id → traits, for cases that the reader may see; an erased case is missing."""
     sql = "SELECT case_id, sealed FROM intake.casefile WHERE case_id = ANY(CAST(:ids AS text[])) AND erasing_at IS NULL"
     opened = await keys.load(tx, sorted(set(cases)))

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.applications import Starlette
 
 from referral.domain import events as e
-from referral.domain.authority.words import Kind, Relation, State
+from referral.domain.authority.words import Act, Kind, Relation, State
 from referral.runtime import passwords
 from referral.runtime.postgres import clock
 from services.intake.accounts import rules, store
@@ -25,6 +25,7 @@ from services.intake.erasure import store as erasures
 from services.intake.erasure.store import Erasure, Hold
 from services.intake.pages import routes as pages
 from services.intake.public import routes as public_door
+from tests.harness import permits
 from tests.harness.web.world import MINUTE, PASSWORD, WHY, World, closed, opened
 
 DESKS: Mapping[Relation, str] = {Relation.DESK_NOW: "desk-prizren", Relation.DESK_TASK: "desk-gjilan", Relation.DESK_BEFORE: "desk-peje"}
@@ -186,18 +187,22 @@ async def _relations(tx: AsyncConnection, made: Scene, case: Case) -> None:
         await tx.execute(_REFERRAL, {"id": id, "case": case.case_id, "agency": made.agencies[relation], "at": at})
     people = (f"staff:{made.people[Relation.EXCLUDED_PERSON, kind].id}" for kind in (Kind.STAFF, Kind.DESK))
     away = (f"agency:{made.agencies[one]}" for one in (Relation.EXCLUDED, Relation.EXCLUDED_UNASKED))
-    await access.exclude(tx, {case.case_id: [*people, *away]})
-    await erasures.place(tx, Hold(id=str(uuid.uuid4()), case_id=case.case_id, basis="court-order", placed_by=made.other, placed_at=1))
+    await access.exclude(tx, permits.ROUTING, {case.case_id: [*people, *away]})
+    await erasures.place(
+        tx,
+        permits.desk(Act.HOLD, case.case_id, made.other),
+        Hold(id=str(uuid.uuid4()), case_id=case.case_id, basis="court-order", placed_by=made.other, placed_at=1),
+    )
 
 
 async def _erasure(tx: AsyncConnection, made: Scene, case: Case) -> None:
     desk = made.agencies[Relation.DESK_NOW]
     asked = Erasure(id=str(uuid.uuid4()), case_id=case.case_id, desk=desk, basis="storage-ended", requested_by=made.other, requested_at=1)
-    await erasures.ask(tx, asked)
+    await erasures.ask(tx, permits.desk(Act.ASK_ERASURE, case.case_id, made.other), asked)
     if case.state is not State.ASKED:
-        await erasures.approve(tx, asked, str(uuid.uuid4()), 2)
+        await erasures.approve(tx, permits.desk(Act.APPROVE_ERASURE, case.case_id, str(uuid.uuid4())), asked, 2)
     if case.state is State.ERASED:
-        await erasures.destroy(tx, [case.case_id])
+        await erasures.destroy(tx, permits.WORKER, [case.case_id])
 
 
 def body(case: Case, world: World) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from referral.analysis.reachability.walk import Walker, Way, inputs
 from referral.analysis.reachability.world import SENDER, START, Given
 from referral.analysis.reachability.world import World as Walked
 from referral.domain import events as e
+from referral.domain.authority.words import Act, Kind
 from referral.domain.policy import Policy
 from referral.domain.policy.procedure import Pathway
 from referral.runtime.postgres import clock
@@ -27,6 +28,7 @@ from services.intake import store
 from services.intake.casefile import access, sections
 from services.intake.commands import accept_referrals
 from services.intake.messages import submission
+from tests.harness import permits
 from tests.harness.web.world import MINUTE, WHY, World, opened
 
 STEM = "Zqxmarkova"
@@ -172,7 +174,7 @@ def _case(world: World, pathway: Pathway, number: int, place: str, other: str) -
     desk, former = policy.municipalities[place].desk, policy.municipalities[other].desk
     task, settled = (world.task(case_id, at, "no-candidate", asked.step, track) for at in (desk, former))
     world.say(case_id, e.PersonNotNeeded(why=WHY, task_id=settled, how="settled"))
-    world.run(lambda tx: access.exclude(tx, {case_id: [f"agency:{away.agency}"]}))
+    world.run(lambda tx: access.exclude(tx, permits.ROUTING, {case_id: [f"agency:{away.agency}"]}))
     over = middle.alone()
     return Case(
         number=number,
@@ -233,8 +235,8 @@ def ended(world: World, case: Case, account: str) -> None:
 
     async def answer(tx: AsyncConnection) -> None:
         decided, at = str(uuid.uuid4()), await clock.now(tx)
-        place: dict[str, Any] = {"case_id": case.case_id, "offer_id": case.asked.offer_id, "at": at}
-        await store.answered(tx, decided, account=account, word="COMPLETE", **place)
+        leave = permits.leave(Act.ANSWER, case.case_id, case.asked.agency, account, kind=Kind.STAFF)
+        await store.answered(tx, leave, decided, offer_id=case.asked.offer_id, word="COMPLETE", at=at)
         await tx.execute(text("UPDATE intake.answer SET became = '' WHERE decided_id = :id"), {"id": decided})
 
     world.run(answer)
@@ -247,15 +249,16 @@ def recorded(world: World, case: Case, colleague: str, other: str) -> None:
     async def record(tx: AsyncConnection) -> None:
         cipher, at = sections.box((await world.door.keys.load(tx, [case.case_id]))[case.case_id]), await clock.now(tx)
         for offer, account in ((case.asked, colleague), (case.beside, other)):
-            place: dict[str, Any] = {"case_id": case.case_id, "offer_id": offer.offer_id, "at": at}
             decided = str(uuid.uuid4())
-            await sections.record(tx, cipher, {need: case.text(need) for need in world.lists.codes["need"]}, response_id=decided, **place)
-            await store.answered(tx, decided, account=account, word="ACCEPT", **place)
+            texts = {need: case.text(need) for need in world.lists.codes["need"]}
+            leave = permits.leave(Act.ANSWER, case.case_id, offer.agency, account, kind=Kind.STAFF)
+            await sections.record(tx, leave, cipher, texts, response_id=decided, offer_id=offer.offer_id, at=at)
+            await store.answered(tx, leave, decided, offer_id=offer.offer_id, word="ACCEPT", at=at)
             await tx.execute(text("UPDATE intake.answer SET became = '' WHERE decided_id = :id"), {"id": decided})
             for section in world.lists.codes["written"]:
-                version = await sections.next_version(tx, case.case_id, section)
+                version = await sections.next_version(tx, leave, section)
                 content = msgspec.json.encode({"text": case.text(section)})
                 by: dict[str, Any] = {"version": version, "agency": offer.agency, "by": account, "at": at}
-                await sections.write(tx, [sections.row(cipher, case.case_id, section, content, **by)])
+                await sections.write(tx, leave, sections.row(cipher, case.case_id, section, content, **by))
 
     world.run(record)

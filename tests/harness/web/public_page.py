@@ -10,10 +10,12 @@ from sqlalchemy import text as sql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain import events as e
+from referral.domain.authority.words import Act
 from referral.runtime.postgres import clock
 from services.intake.casefile import access
 from services.intake.casefile import write as writing
 from services.intake.messages import strict_json
+from tests.harness import permits
 from tests.harness.web.forms import fields, hidden
 from tests.harness.web.world import DESK, WHY, World
 
@@ -95,7 +97,8 @@ def rewritten(world: World, case_id: str, agency: str) -> None:
 
     async def write(tx: AsyncConnection) -> None:
         case = await access.take(tx, world.door.keys, case_id)
+        leave = permits.leave(Act.WRITE_SECTION, case_id, agency)
         story = strict_json.canonical({"text": "What we found."})
-        await writing.put(tx, world.door, case, writing.Writer(agency=agency), "narrative", story, await clock.now(tx))
+        await writing.put(tx, world.door, case, leave, "narrative", story, await clock.now(tx))
 
     world.run(write)

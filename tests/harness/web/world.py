@@ -265,7 +265,7 @@ class World:
                 digest.update(f"{name} {list(rows)}".encode())
             return digest.hexdigest()
 
-        return self.run(read)
+        return self.by_hand(read)
 
     @contextmanager
     def statements(self) -> Iterator[list[str]]:

@@ -51,7 +51,7 @@ async def test_a_decision_needs_its_words_which_stay_in_the_case_file(intake: St
     assert (bare.json()["code"], bare.json()["where"]) == ("not-recorded", "$.texts.child-view")
     good = await intake.post("csw", path, {"word": "DECIDE", "code": "csw-guardian", "texts": {"reason": "Arsye", "child-view": "Pamja"}})
     assert good.status_code == 202
-    assert await intake.scalar("SELECT count(*) FROM intake.recorded WHERE case_id = :case", case=case_id) == 2
+    assert await intake.by_hand("SELECT count(*) FROM intake.recorded WHERE case_id = :case", case=case_id) == 2
 
 
 async def test_an_answer_is_taken_back_once_and_only_by_who_gave_it(intake: Stack) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from referral.domain import events as e
 from services.intake import store
+from tests.harness import permits
 from tests.harness.line.intake_stack import BODY, WHY, Stack, changed, new_id, offer, opened, track
 
 pytestmark = pytest.mark.servers
@@ -23,13 +24,13 @@ async def test_a_desk_records_what_was_said_on_the_telephone(intake: Stack) -> N
 async def test_a_notice_by_telephone_stands_in_the_list_of_its_desk_until_it_is_told(intake: Stack) -> None:
     case_id, notice = await opened(intake, reach=e.Reach.PHONE, kind=e.OfferKind.NOTIFY, words=("ACKNOWLEDGE",), due=None, due_what="")
     async with intake.door.begin() as tx:
-        assert [call.offer_id for call in await store.calls(tx, "desk-prizren")] == [notice]
+        assert [call.offer_id for call in await store.calls(tx, permits.own("desk-prizren"))] == [notice]
     told = await intake.post("desk-prizren", f"/v1/offers/{notice}/responses", {"word": "ACKNOWLEDGE", "via": "PHONE"})
     assert told.status_code == 202
     done = e.OfferClosed(why=WHY, offer_id=notice, how=e.How.COMPLETED, reason="")
     await intake.decided(case_id, e.OfferAcknowledged(why=WHY, offer_id=notice, by=None, due=None, due_what=""), done)
     async with intake.door.begin() as tx:
-        assert await store.calls(tx, "desk-prizren") == ()
+        assert await store.calls(tx, permits.own("desk-prizren")) == ()
 
 
 async def test_a_desk_instructs_and_nobody_else(intake: Stack) -> None:
@@ -104,7 +105,7 @@ async def test_a_decision_by_telephone_stands_at_the_desk_once_on_every_rung_and
     for rung in (1, 2):
         await intake.decided(case_id, e.OfferEscalated(why=WHY, offer_id=offer_id, rung=rung, due=9_000_000, due_what="decide"))
     async with intake.door.begin() as tx:
-        calls = await store.calls(tx, "desk-prizren")
+        calls = await store.calls(tx, permits.own("desk-prizren"))
     assert [(call.offer_id, call.rung) for call in calls] == [(offer_id, 2)]
     path = f"/v1/offers/{offer_id}/responses"
     texts = {"reason": "Marker-Arsye", "child-view": "Marker-Pamja"}
@@ -112,10 +113,10 @@ async def test_a_decision_by_telephone_stands_at_the_desk_once_on_every_rung_and
     assert (bare.status_code, bare.json()["code"]) == (422, "not-recorded")
     said = {"word": "DECIDE", "code": "csw-guardian", "texts": texts, "via": "PHONE"}
     assert (await intake.post("desk-prizren", path, said)).status_code == 202
-    assert await intake.scalar("SELECT count(*) FROM intake.recorded WHERE case_id = :case", case=case_id) == 2
+    assert await intake.by_hand("SELECT count(*) FROM intake.recorded WHERE case_id = :case", case=case_id) == 2
     await intake.decided(case_id, e.OfferClosed(why=WHY, offer_id=offer_id, how=e.How.COMPLETED, reason=""))
     async with intake.door.begin() as tx:
-        assert await store.calls(tx, "desk-prizren") == ()
+        assert await store.calls(tx, permits.own("desk-prizren")) == ()
 
 
 async def test_siblings_are_linked_for_who_may_see_both_and_never_merged(intake: Stack) -> None:

@@ -18,6 +18,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from structlog.testing import capture_logs
 
+from referral.domain.authority.words import Act
 from referral.domain.events import CaseErased, EntryKind
 from referral.errors import Rejected, Unavailable
 from referral.runtime.kafka import clients
@@ -36,6 +37,7 @@ from services.intake.erasure import store
 from services.intake.erasure.store import Erasure
 from services.intake.erasure.worker import ErasureWorker
 from services.intake.handle import Intake
+from tests.harness import permits
 from tests.harness.engines import by_hand
 from tests.harness.erased import KEY
 from tests.harness.line.intake_stack import LISTS, new_id
@@ -104,19 +106,19 @@ class Line:
         wanted = Erasure(id=new_id(), case_id=case_id, desk="desk-prizren", basis="storage-ended", requested_by=ANA, requested_at=1)
         said = CaseErased(requested_by=ANA, requested_at=1, approved_by=BEN, approved_at=2, basis="storage-ended", records=0)
         async with self.door.begin() as tx:
-            await store.ask(tx, wanted)
+            await store.ask(tx, permits.desk(Act.ASK_ERASURE, case_id, ANA), wanted)
             key = (await self.door.keys.load(tx, [case_id]))[case_id]
             await queue.put(tx, case_id, intake_key.signed(self.door.key, case_id, said), wanted.id, key)
-            await store.approve(tx, wanted, BEN, 2)
+            await store.approve(tx, permits.desk(Act.APPROVE_ERASURE, case_id, BEN), wanted, 2)
         return wanted
 
     async def there(self, case_id: str) -> bool:
         async with self.door.begin() as tx:
-            return bool(await store.again(tx, [case_id]))
+            return bool(await store.again(tx, permits.WORKER, [case_id]))
 
     async def destroyed(self) -> set[str]:
         async with self.door.begin() as tx:
-            return await store.destroyed(tx)
+            return await store.destroyed(tx, permits.WORKER)
 
     async def said(self, case_id: str) -> bool:
         """Whether the loop has published it."""

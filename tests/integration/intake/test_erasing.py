@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from referral.domain import events as e
+from referral.domain.authority.words import Act, Relation
 from referral.domain.inputs import derived
 from referral.runtime.postgres import queue
 from referral.wire import codec, intake_key
@@ -15,6 +16,7 @@ from services.intake import store
 from services.intake.accounts import store as accounts
 from services.intake.casefile import access
 from services.intake.erasure import store as erasures
+from tests.harness import permits
 from tests.harness.engines import by_hand
 from tests.harness.erased import INTAKE
 from tests.harness.line.intake_stack import BODY, Stack, new_id, opened
@@ -87,9 +89,10 @@ async def test_one_asks_another_approves_and_no_door_shows_the_case_any_more(sta
         assert (await staffed.get(agency, asked_for)).status_code == 404, asked_for
     assert (await staffed.get("police", "/v1/offers?state=all")).json()["offers"] == []
     assert (await staffed.post("school", "/v1/referrals", {**BODY, "case_id": case_id}, new_id())).status_code == 404
+    seen = permits.leave(Act.SEE_REFERRAL, case_id, "school", is_=Relation.SENDER)
     async with staffed.door.begin() as tx:
         with pytest.raises(Exception, match="unknown-referral"):
-            await store.referral(tx, "school", (await store.case_referrals(tx, case_id))[0].referral_id)
+            await store.referral(tx, permits.own("school"), (await store.case_referrals(tx, seen))[0].referral_id)
         row = (await store.rows(tx, "SELECT * FROM queue WHERE type = 'case-erased.v4'", {}))[0]
         key = (await staffed.door.keys.load(tx, [case_id]))[case_id]
     read = codec.decode(e.CaseErased.TYPE, row.fingerprint, queue.unseal(row.body, row.id, key))
@@ -176,7 +179,7 @@ async def test_destroying_leaves_no_row_no_key_and_no_body_and_may_be_repeated(s
     gone = [case_id, receipt["case_id"]]
     for _ in range(2):
         async with staffed.door.begin() as tx:
-            await erasures.destroy(tx, gone)
+            await erasures.destroy(tx, permits.WORKER, gone)
     tables = [
         row
         for row in await _rows(staffed, "SELECT table_schema, table_name FROM information_schema.columns WHERE column_name = 'case_id'")
@@ -190,6 +193,27 @@ async def test_destroying_leaves_no_row_no_key_and_no_body_and_may_be_repeated(s
     assert (await does(staffed, "ana", f"/staff/cases/{case_id}/erasure")).json()["state"] == "ERASED"
     assert await refused(staffed, "gent", f"/staff/cases/{case_id}/erasure") == (404, "unknown-case")
     assert (await staffed.get("police", f"/v1/offers/{kept_offer}")).status_code == 200 and stays not in gone
+
+
+async def test_whom_the_case_keeps_away_sees_nothing_of_its_erasure_until_it_is_gone(staffed: Stack) -> None:
+    case_id, _ = await closed(staffed)
+    path = f"/staff/cases/{case_id}/erasure"
+    [ola] = [row[0] for row in await _rows(staffed, "SELECT id FROM intake.account WHERE login = 'ola'")]
+    async with staffed.door.begin() as tx:
+        await access.exclude(tx, permits.ROUTING, {case_id: [f"staff:{ola}"]})
+
+    async def seen(who: str) -> tuple[int, int]:
+        listed = (await does(staffed, who, "/staff/erasures")).json()["erasures"]
+        return (await does(staffed, who, path)).status_code, len(listed)
+
+    await does(staffed, "ana", path, {"basis": "storage-ended"})
+    assert [await seen("ola"), await seen("ben")] == [(404, 0), (200, 1)], "asked for"
+    assert await refused(staffed, "ola", f"{path}/approval", {}) == (404, "unknown-case")
+    await does(staffed, "ben", f"{path}/approval", {})
+    assert [await seen("ola"), await seen("ben")] == [(404, 0), (200, 1)], "approved"
+    async with staffed.door.begin() as tx:
+        await erasures.destroy(tx, permits.WORKER, [case_id])
+    assert [await seen("ola"), await seen("ben")] == [(200, 0), (200, 0)], "whom it kept away is erased with it"
 
 
 async def _rows(intake: Stack, sql: str) -> list[Any]:

@@ -158,7 +158,7 @@ async def test_a_further_referral_joins_a_case_that_its_sender_may_see(intake: S
     assert more["case_id"] == receipt["case_id"]
     assert more["referral_id"] != receipt["referral_id"]
     assert await intake.queued(receipt["case_id"]) == ["referral-submitted.v1", "section-written.v1", "referral-submitted.v1"]
-    assert await intake.scalar("SELECT max(version) FROM intake.section WHERE section = 'identity'") == 2
+    assert await intake.by_hand("SELECT max(version) FROM intake.section WHERE section = 'identity'") == 2
 
 
 async def test_the_database_away_is_said_within_five_seconds_and_nothing_is_lost(intake: Stack, bare: Settings) -> None:

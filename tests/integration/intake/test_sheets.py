@@ -104,7 +104,7 @@ async def test_no_personal_column_is_in_clear_in_any_table_answer_or_log(intake:
             assert value not in everything, name
     assert MARKER not in everything
     case = answer.json()["rows"][0]["case_id"]
-    assert await intake.scalar("SELECT count(DISTINCT section) FROM intake.section WHERE case_id = :c", c=case) == 7
+    assert await intake.by_hand("SELECT count(DISTINCT section) FROM intake.section WHERE case_id = :c", c=case) == 7
 
 
 async def test_two_equal_rows_are_two_persons_and_the_file_again_is_still_two(intake: Stack) -> None:

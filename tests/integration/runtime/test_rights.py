@@ -64,8 +64,10 @@ async def allows(line: Line, statement: str) -> bool:
     await change.start()
     try:
         await line.execute(statement)
-    except (asyncpg.InsufficientPrivilegeError, asyncpg.ObjectNotInPrerequisiteStateError, asyncpg.WrongObjectTypeError):
-        return False  # no right, or a view that nobody can change
+    except asyncpg.InsufficientPrivilegeError as error:
+        return "row-level security" in str(error)  # else no right; with it, a permit is missing
+    except (asyncpg.ObjectNotInPrerequisiteStateError, asyncpg.WrongObjectTypeError):
+        return False  # a view that nobody can change
     except asyncpg.IntegrityConstraintViolationError:
         return True
     else:

@@ -83,7 +83,7 @@ async def list_page(call: PageRequest, errors: Mapping[str, str] | None = None, 
     say, name = call.pages.render.say(call.visit), call.pages.render.name(call.visit)
     async with call.pages.door.begin() as tx:
         known = await exercises.visible(tx, who, may.desks, now)
-        past = await exercises.started(tx)
+        past = await exercises.past(tx, who)
     first = f"{say(before)} " if before else ""
     found = await asking.roster(call, now, now + 1) if who.head else None
     agreed = found.nights if found is not None else ()

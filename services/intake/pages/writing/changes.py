@@ -11,6 +11,7 @@ from typing import Any
 
 from starlette.responses import RedirectResponse, Response
 
+from referral.domain.authority.words import Kind
 from referral.errors import Rejected, Unavailable
 from services.intake import store
 from services.intake.accounts import colleagues
@@ -47,7 +48,13 @@ async def change(call: PageRequest) -> Response:
     who, door = call.visit.who, call.pages.door
     try:
         key = idempotency.form_digest(door.keys, who.agency, who.id, call.form.get("key", ""))
-        receipt = await in_time(_send(here, kind, Post(agency=who.agency, account=who.id, key=key)))
+        receipt = await in_time(
+            _send(
+                here,
+                kind,
+                Post(kind=_capacity(call), agency=who.agency, account=who.id, key=key),
+            )
+        )
     except Unavailable:
         return _form(here, errors={"top": "write.away"}, status=503, effects=kind.follows(here), key=call.form.get("key", ""))
     except Rejected as why:
@@ -68,19 +75,18 @@ async def _begun(call: PageRequest) -> Here | Response:
     """Return what the page is about. An offer or task that has ended leads back to its page, which says so. Rejected 404: not this
     person's, or the case excludes them."""
     who, door = call.visit.who, call.pages.door
-    _kind(call)
+    kind = _kind(call)
     tasks = call.request.url.path.startswith("/tasks/")
     if tasks and not who.desk:
         raise store.unknown("task", "task_id")
     async with door.begin() as tx:
-        about = await (store.task if tasks else store.offer)(tx, who.agency, known_id(call, "task" if tasks else "offer"), who.id)
+        about = await (store.task if tasks else store.offer)(tx, call.own, known_id(call, "task" if tasks else "offer"))
         back = call.request.url.path.partition("/change/")[0]
         if about.closed_at is not None or (isinstance(about, Offer) and about.declined_by is not None):
             return _gone(call, back)
         await access.hold(tx, door.keys, about.case_id)
-        if (await access.involvement(tx, who.agency, about.case_id)).barred(who.agency, who.id):
-            raise store.unknown("case", "case_id")
-        head = await headed(tx, call, about)
+        leave = await access.permitted(tx, call.who(_capacity(call)), kind.act, about.case_id)
+        head = await headed(tx, leave, call, about)
         working = tuple((one.id, one.login) for one in (await colleagues.of_agency(tx, who.agency)).values() if not one.disabled)
     policy = call.pages.render.policy()
     pathway = next((one for one in (*policy.current, *policy.pinned.values()) if one.id == about.pathway), None)
@@ -95,6 +101,11 @@ def _gone(call: PageRequest, back: str) -> Response:
         return RedirectResponse(back, status_code=303)
     title = say(f"change.{call.request.path_params['what']}")
     return call.pages.render.page("change.html", call.visit, here=back, title=title, sent=sent, offer=back, gone=True)
+
+
+def _capacity(call: PageRequest) -> Kind:
+    """Return the capacity of the page: a person of a desk acts as it on the page of a task alone."""
+    return Kind.DESK if call.request.url.path.startswith("/tasks/") else Kind.STAFF
 
 
 def _kind(call: PageRequest) -> Change:

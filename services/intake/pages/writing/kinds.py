@@ -9,6 +9,7 @@ from datetime import date, datetime, time
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain import local_time
+from referral.domain.authority.words import Act
 from referral.domain.events import ConsentState
 from referral.domain.policy.procedure import Pathway
 from services.intake.commands import act_on_case
@@ -67,6 +68,7 @@ class Question:
 class Change:
     """One kind of change: its form, the check of what was entered, what follows, and the command."""
 
+    act: Act
     ask: Callable[[Here], tuple[Question, ...]]
     wrong: Callable[[Here], Mapping[str, str]]
     follows: Callable[[Here], tuple[Follow, ...]]
@@ -215,12 +217,14 @@ async def _send_place(tx: AsyncConnection, here: Here, post: Post) -> Receipt:
 
 CHANGES: Mapping[str, Change] = {
     "consent": Change(
+        Act.RECORD_CONSENT,
         _ask_consent,
         _wrong_consent,
         lambda here: follows.consent(here.pathway, ConsentState(here.call.form["state"]), _scope(here)) if here.pathway else NOTHING,
         _send_consent,
     ),
     "keep-away": Change(
+        Act.EXCLUDE,
         _ask_away,
         _wrong_away,
         lambda here: (
@@ -230,11 +234,12 @@ CHANGES: Mapping[str, Change] = {
         {"$.actor": "kind"},
     ),
     "age": Change(
+        Act.RECORD_TRAITS,
         _ask_age,
         _missing,
         lambda here: follows.age(here.pathway, here.call.form["age"]) if here.pathway else NOTHING,
         _send_age,
         {"$.age": "age"},
     ),
-    "place": Change(_ask_place, _missing, lambda here: follows.place(), _send_place, {"$.found_in": "found_in"}),
+    "place": Change(Act.RECORD_TRAITS, _ask_place, _missing, lambda here: follows.place(), _send_place, {"$.found_in": "found_in"}),
 }

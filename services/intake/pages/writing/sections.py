@@ -13,6 +13,8 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import RedirectResponse, Response
 
+from referral.domain.authority.matrix import Permit, Who
+from referral.domain.authority.words import Act, Kind
 from referral.domain.policy.directory import Section
 from referral.errors import Rejected, Unavailable
 from referral.runtime.postgres import clock
@@ -24,7 +26,6 @@ from services.intake.casefile.access import Case
 from services.intake.casefile.disclosure_rules import Reader
 from services.intake.casefile.drafts import Draft
 from services.intake.casefile.fields import Merged
-from services.intake.casefile.write import Writer
 from services.intake.commands import act_on_case, idempotency
 from services.intake.commands.act_on_case import Post
 from services.intake.context import in_time
@@ -42,14 +43,15 @@ async def overview(call: PageRequest) -> Response:
     """Return the list of sections that this offer lets the person read or write, with who wrote them. Shows nothing of their content."""
     who = call.visit.who
     async with call.pages.door.begin() as tx:
-        offer = await store.offer(tx, who.agency, known_id(call, "offer"), who.id)
+        offer = await store.offer(tx, call.own, known_id(call, "offer"))
         case = await access.hold(tx, call.pages.door.keys, offer.case_id)
-        readable, writable = await _may(tx, call, who, case, offer)
+        leave = await access.permitted(tx, call.who(), Act.LIST_SECTIONS, offer.case_id)
+        readable, writable = await _may(tx, call, leave, case, offer)
         personal = [section for section in readable if section in call.pages.door.lists().codes["written"]]
-        history = await sections.history(tx, case.case_id, personal, case.sealed_at)
-        kept = await drafts.times(tx, who.id, offer.offer_id)
-        hidden = await _hidden(tx, case.case_id, readable)
-        head = await headed(tx, call, offer)
+        history = await sections.history(tx, leave, personal, case.sealed_at)
+        kept = await drafts.times(tx, leave, offer.offer_id)
+        hidden = await _hidden(tx, leave, readable)
+        head = await headed(tx, leave, call, offer)
     render, visit = call.pages.render, call.visit
     say, name = render.say(visit), render.name(visit)
     where = f"/offers/{offer.offer_id}/write"
@@ -100,6 +102,10 @@ class Here:
     head: CaseHead
 
     @property
+    def author(self) -> Who:
+        return Who(Kind.STAFF, self.who.agency, self.who.id)
+
+    @property
     def where(self) -> str:
         return f"/offers/{self.offer.offer_id}/write"
 
@@ -112,13 +118,14 @@ async def _begun(call: PageRequest, who: Account | None = None) -> Here:
     if found is None or name not in call.pages.door.lists().codes["written"]:
         raise store.unknown("section", "section")
     async with call.pages.door.begin() as tx:
-        offer = await store.offer(tx, who.agency, known_id(call, "offer"), who.id)
-        return Here(call, who, offer, found, await headed(tx, call, offer))
+        leave = access.own(Who(Kind.STAFF, who.agency, who.id))
+        offer = await store.offer(tx, leave, known_id(call, "offer"))
+        return Here(call, who, offer, found, await headed(tx, leave, call, offer))
 
 
-async def headed(tx: AsyncConnection, call: PageRequest, about: Offer | Task) -> CaseHead:
+async def headed(tx: AsyncConnection, leave: Permit, call: PageRequest, about: Offer | Task) -> CaseHead:
     """Return the head of a page about the case of an offer or task that the person may see."""
-    spots = await locations.spots(tx, call.pages.door.keys, [about.case_id])
+    spots = await locations.spots(tx, leave, call.pages.door.keys, [about.case_id])
     say, visit = call.pages.render.say(call.visit), call.visit
     spot, ended = spots.get(about.case_id, Spot()), about.closed_at is not None or getattr(about, "declined_by", None) is not None
     return case_head.head(about.case_id, spot, about.pathway, say, call.pages.render.name(visit), ended=ended)
@@ -134,22 +141,19 @@ async def _open(here: Here, *, mine: Mapping[str, str] | None = None, since: int
     try:
         async with door.begin() as tx:
             case = await access.hold(tx, door.keys, here.offer.case_id)
-            readable, writable = await _may(tx, call, here.who, case, here.offer)
+            leave = await access.permitted(tx, here.author, Act.WRITE_SECTION, case.case_id)
+            readable, writable = await _may(tx, call, leave, case, here.offer)
             if here.section.id not in writable:
                 raise Rejected("reading-ended", "section", "this step does not write this section now", status=403)
             reader = Reader(agency=here.who.agency, account=here.who.id)
             await disclose.disclose(tx, door, reader, here.offer.case_id, here.offer.offer_id, only=here.section.id)
-            number, stored = await sections.latest(tx, case.cipher, case.case_id, here.section.id, case.sealed_at)
-            draft = await drafts.one(tx, case.cipher, here.who.id, here.offer.offer_id, here.section.id) if mine is None else None
+            number, stored = await sections.latest(tx, leave, case.cipher, here.section.id, case.sealed_at)
+            draft = await drafts.one(tx, leave, case.cipher, here.offer.offer_id, here.section.id) if mine is None else None
             if draft is not None:
                 mine, since = draft.entries, draft.since
-            base = (
-                await sections.earlier(tx, case.cipher, case.case_id, here.section.id, since)
-                if mine is not None and since != number
-                else {}
-            )
-            history = await sections.history(tx, case.case_id, [here.section.id], case.sealed_at)
-            hidden = await _hidden(tx, case.case_id, readable)
+            base = await sections.earlier(tx, leave, case.cipher, here.section.id, since) if mine is not None and since != number else {}
+            history = await sections.history(tx, leave, [here.section.id], case.sealed_at)
+            hidden = await _hidden(tx, leave, readable)
     except Rejected as why:
         if why.code != "reading-ended":
             raise
@@ -203,7 +207,7 @@ async def _revised(here: Here, entries: Mapping[str, Any], since: int) -> int:
     call, door, who = here.call, here.call.pages.door, here.who
     key = idempotency.form_digest(door.keys, who.agency, who.id, call.form.get("key", ""))
     async with door.begin() as tx:
-        post = Post(agency=who.agency, account=who.id, key=key)
+        post = Post(kind=Kind.STAFF, agency=who.agency, account=who.id, key=key)
         receipt = await act_on_case.revise(tx, door, post, here.offer, here.section, entries, since)
     return receipt.received_at
 
@@ -222,7 +226,8 @@ async def _draft(here: Here) -> Response:
 
 async def _discard(here: Here) -> Response:
     async with here.call.pages.door.begin() as tx:
-        await drafts.drop(tx, here.who.id, here.offer.offer_id, here.section.id)
+        leave = await access.permitted(tx, here.author, Act.DISCARD_DRAFT, here.offer.case_id)
+        await drafts.drop(tx, leave, here.offer.offer_id, here.section.id)
     return RedirectResponse(confirmation.link(here.where, "discard", here.call.visit.now, here.call.visit.token), status_code=303)
 
 
@@ -232,36 +237,37 @@ _DO: Mapping[str, Callable[[Here], Awaitable[Response]]] = {"open": _open, "save
 async def _keep(here: Here, entered: Mapping[str, str], since: int) -> bool:
     """Keep a draft; False where the person may not write the section now."""
     door = here.call.pages.door
-    async with door.begin() as tx:
-        case = await access.hold(tx, door.keys, here.offer.case_id)
-        _, writable = await _may(tx, here.call, here.who, case, here.offer)
-        if here.section.id not in writable:
-            return False
-        draft = Draft(since=since, at=await clock.now(tx), entries=entered)
-        await drafts.keep(tx, case.cipher, case.case_id, here.who.id, here.offer.offer_id, here.section.id, draft)
+    try:
+        async with door.begin() as tx:
+            case = await access.hold(tx, door.keys, here.offer.case_id)
+            leave = await access.permitted(tx, here.author, Act.WRITE_SECTION, case.case_id)
+            _, writable = await _may(tx, here.call, leave, case, here.offer)
+            if here.section.id not in writable:
+                return False
+            draft = Draft(since=since, at=await clock.now(tx), entries=entered)
+            await drafts.keep(tx, leave, case.cipher, here.offer.offer_id, here.section.id, draft)
+    except Rejected as why:
+        if why.code != "reading-ended":
+            raise
+        return False
     return True
 
 
-async def _may(tx: AsyncConnection, call: PageRequest, who: Account, case: Case, offer: Offer) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the sections that this offer lets the person read now, and those that it lets them write. Rejected 404: the case excludes
-    them."""
+async def _may(tx: AsyncConnection, call: PageRequest, leave: Permit, case: Case, offer: Offer) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the sections that this offer lets the person read now, and those that it lets them write."""
     door, now = call.pages.door, await clock.now(tx)
-    involved = await access.involvement(tx, who.agency, case.case_id)
-    if involved.barred(who.agency, who.id):
-        raise store.unknown("offer", "offer_id")
-    excluded = involved.excluded
-    reader = Reader(agency=who.agency, account=who.id)
-    grants = await disclose.grants(tx, door.lists(), case.case_id, who.agency, offer.offer_id)
+    excluded = (await access.involvement(tx, leave.agency, case.case_id)).excluded
+    reader = Reader(agency=leave.agency, account=leave.account)
+    grants = await disclose.grants(tx, leave, door.lists(), leave.agency, offer.offer_id)
     readable = [disclosure_rules.allowed(reader, grant, case.facts, excluded, now) for grant in grants.values()]
-    writer = Writer(agency=who.agency, account=who.id)
-    return next(iter(readable), ()), await writing.writable(tx, door, case, writer, now, offer.offer_id)
+    return next(iter(readable), ()), await writing.writable(tx, door, case, leave, now, offer.offer_id)
 
 
-async def _hidden(tx: AsyncConnection, case_id: str, readable: tuple[str, ...]) -> frozenset[str]:
+async def _hidden(tx: AsyncConnection, leave: Permit, readable: tuple[str, ...]) -> frozenset[str]:
     """Return the agencies that referred the case, unless the person may read who reported it: the reporter is protected."""
     if "reporter" in readable:
         return frozenset()
-    return frozenset(referral.agency for referral in await store.case_referrals(tx, case_id))
+    return frozenset(referral.agency for referral in await store.case_referrals(tx, leave))
 
 
 def _entered(here: Here) -> dict[str, str]:

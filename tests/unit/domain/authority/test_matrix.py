@@ -1,4 +1,4 @@
-"""The table decides: what one relation allows holds, and whom the case keeps away stands in no other way."""
+"""The table decides: what one relation allows holds, whom the case keeps away stands in no other way, and nobody else makes a permit."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from referral.domain.authority.matrix import Cell, Matrix, decide
+from referral.domain.authority.matrix import Cell, Matrix, Permit, Who, decide, permit
 from referral.domain.authority.words import AWAY, STATUS, About, Act, Kind, Need, Relation, State, relations
+from referral.errors import Rejected
 from referral.runtime.authority import declared
 
 TABLE = declared()
@@ -83,8 +84,29 @@ def test_what_needs_two_says_so() -> None:
         assert Need.RECORD in needs(act)
 
 
-def test_a_kind_without_a_way_to_ask_is_answered_as_if_there_were_nothing() -> None:
-    assert answer(Kind.AUDITOR, Act.SEE_CASE, Relation.HOLDER) == "unknown"
+def test_a_permit_names_what_it_is_for() -> None:
+    made = permit(TABLE, Who(Kind.SYSTEM, "police-x"), Act.READ_FILE, {Relation.HOLDER}, State.OPEN, "a-case")
+    assert isinstance(made, Permit)
+    assert (made.act, made.agency, made.account, made.case_id) == (Act.READ_FILE, "police-x", None, "a-case")
+    assert "a-case" not in repr(made) and "police-x" not in repr(made)
+
+
+def test_nobody_else_makes_a_permit() -> None:
+    with pytest.raises(TypeError):
+        Permit(Act.READ_FILE, Who(Kind.STRANGER), "a-case", (), object())
+
+
+def test_a_refusal_is_in_the_words_of_the_doors() -> None:
+    def said(kind: Kind, act: Act, *standing: Relation) -> tuple[str, int]:
+        found = permit(TABLE, Who(kind), act, standing, State.OPEN)
+        assert isinstance(found, Rejected)
+        return found.code, found.status
+
+    assert said(Kind.SYSTEM, Act.SEE_CASE) == ("unknown-case", 404)
+    assert said(Kind.SYSTEM, Act.SEE_OFFER) == ("unknown-offer", 404)
+    assert said(Kind.SYSTEM, Act.READ_FILE, Relation.HELD) == ("reading-ended", 403)
+    assert said(Kind.SYSTEM, Act.INSTRUCT, Relation.SENDER) == ("not-yours", 403)
+    assert said(Kind.AUDITOR, Act.SEE_CASE) == ("unknown-case", 404), "a kind without a way to ask"
 
 
 def test_an_act_about_a_case_needs_its_state() -> None:
