@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy import Row, text
@@ -106,18 +106,26 @@ def ask(question: Callable[[AsyncConnection, Settings], Awaitable[T]], where: Se
 
 
 def run(found: Settings, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-    """Run one transaction as the administrator. Unavailable: the database is down."""
+    """Run one transaction as the administrator that can only read. Unavailable: the database is down."""
+    return asyncio.run(_whole(found, work, {"postgresql_readonly": True}))
 
-    async def whole() -> T:
-        engine = database.admin(found)
-        try:
-            async with engine.begin() as tx:
+
+def write(found: Settings, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    """Run one transaction as the administrator. Only `administration` calls it, which records the change. Unavailable: the database is
+    down."""
+    return asyncio.run(_whole(found, work, {}))
+
+
+async def _whole(found: Settings, work: Callable[[AsyncConnection], Awaitable[T]], options: dict[str, Any]) -> T:
+    engine = database.admin(found)
+    try:
+        async with engine.connect() as connection:
+            tx = await connection.execution_options(**options)
+            async with tx.begin():
                 return await work(tx)
-        except Exception as error:
-            if database.away(error):
-                raise Unavailable("the database") from error
-            raise
-        finally:
-            await engine.dispose()
-
-    return asyncio.run(whole())
+    except Exception as error:
+        if database.away(error):
+            raise Unavailable("the database") from error
+        raise
+    finally:
+        await engine.dispose()

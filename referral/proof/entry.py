@@ -35,11 +35,12 @@ has another key, or is in a partition or topic that does not belong to it.
 FORK: its sequence number exists already, with other bytes. Audit itself writes GAP (a sequence is missing here), SCHEMA (a schema that
 bodies are decoded with), KEYS (the log's own key, its witnesses and their quorum from here on, as a C2SP policy file), HEARTBEAT
 (audit is alive, with the end offsets of the topics; referral/proof/heartbeat.py), READING (somebody is about to open cases of this log;
-referral/proof/reading.py) and COVER (nothing, so that the log's size tells nothing; referral/proof/cover.py).
+referral/proof/reading.py), ADMINISTRATION (an operator's command changed something; referral/proof/act.py) and COVER (nothing, so that the
+log's size tells nothing; referral/proof/cover.py).
 """
 
 SEQUENCED = frozenset({Kind.EVENT, Kind.DECISION, Kind.DISCLOSURE, Kind.ERASURE})
-OWN = frozenset({Kind.GAP, Kind.SCHEMA, Kind.KEYS, Kind.HEARTBEAT, Kind.READING, Kind.COVER})
+OWN = frozenset({Kind.GAP, Kind.SCHEMA, Kind.KEYS, Kind.HEARTBEAT, Kind.READING, Kind.ADMINISTRATION, Kind.COVER})
 """Kinds that audit itself writes. A GAP has the position of the record that reveals it."""
 MOST_KEY = 1000
 """Bytes of the key of a record without a case (ours have below 200). A longer key is not ours, and no database index accepts it."""

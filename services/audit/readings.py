@@ -1,4 +1,7 @@
-"""Append an entry for each reading of the log, before it happens. A reader asks in `audit.reading` and waits for the entry's index."""
+"""Append an entry for each reading of the log, before it happens, and for each act of an administrator, after it was committed.
+
+A reader asks in `audit.reading` and waits for the entry's index. A command leaves its act in `audit.act`, in the transaction of the change.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from referral.errors import Malformed, Rejected, Unavailable
-from referral.proof import reading
+from referral.proof import act, reading
 from referral.proof.entry import Kind
 from referral.runtime.loop import lease
 from referral.runtime.loop.units import ALL
@@ -24,17 +27,21 @@ IDLE_S = 1.0
 AGAIN_S = 1.0
 """Seconds until a lost database is tried again (ours)."""
 MOST = 100
-"""Readings of one transaction (ours); a person opens one."""
+"""Readings, and acts, of one transaction (ours); a person opens one."""
 WAITING = text("SELECT id, value FROM audit.reading WHERE idx IS NULL ORDER BY id LIMIT :most FOR UPDATE SKIP LOCKED")
 DONE = text("UPDATE audit.reading SET idx = :idx WHERE id = :id")
+ACTS = text("SELECT id, value FROM audit.act WHERE idx IS NULL AND NOT id = ANY(CAST(:bad AS bigint[])) ORDER BY id LIMIT :most FOR UPDATE")
+KEPT = text("UPDATE audit.act SET idx = :idx WHERE id = :id")
 DROP = text("DELETE FROM audit.reading WHERE id = :id")
 
 
 class Readings:
-    """Readings of one process. Only the owner of the log appends them."""
+    """Readings and acts of one process. Only the owner of the log appends them."""
 
     def __init__(self, engine: AsyncEngine, settings: Settings, audit: Audit) -> None:
         self._engine, self._settings, self._audit = engine, settings, audit
+        self._bad: list[int] = []
+        """Rows of acts that no command has written: they stay, `referral doctor` counts them, and no entry holds them."""
 
     async def run(self) -> None:
         """Run until cancelled."""
@@ -54,20 +61,33 @@ class Readings:
             await asyncio.sleep(AGAIN_S)
 
     async def turn(self) -> None:
-        """Append the readings that wait. Malformed, Rejected: nothing may be appended."""
+        """Append the readings and acts that wait. Malformed, Rejected: nothing may be appended."""
         async with self._engine.begin() as tx:
             if await lease.held(tx, self._settings.instance, ALL) is None:
                 return
-            waiting = [
-                (row.id, value) for row in await tx.execute(WAITING, {"most": MOST}) if (value := await _valid(tx, row.id, row.value))
+            read = [(row.id, value) for row in await tx.execute(WAITING, {"most": MOST}) if (value := await _valid(tx, row.id, row.value))]
+            acts = [
+                (row.id, row.value) for row in await tx.execute(ACTS, {"most": MOST, "bad": self._bad}) if self._wanted(row.id, row.value)
             ]
-            if not waiting:
+            if not read and not acts:
                 return
             await clock.check(tx, self._settings)
-            read = await self._audit.append(tx, await clock.now(tx), (), [Says(Kind.READING, value) for _, value in waiting])
-            logged = [entry.idx for entry in read.entries if entry.kind is Kind.READING]
-            for (id_, _), idx in zip(waiting, logged, strict=True):
-                await tx.execute(DONE, {"id": id_, "idx": idx})
+            says = [Says(Kind.READING, value) for _, value in read] + [Says(Kind.ADMINISTRATION, value) for _, value in acts]
+            grown = await self._audit.append(tx, await clock.now(tx), (), says)
+            for rows, kind, done in ((read, Kind.READING, DONE), (acts, Kind.ADMINISTRATION, KEPT)):
+                logged = [entry.idx for entry in grown.entries if entry.kind is kind]
+                for (id_, _), idx in zip(rows, logged, strict=True):
+                    await tx.execute(done, {"id": id_, "idx": idx})
+
+    def _wanted(self, id_: int, value: bytes) -> bool:
+        """Return whether the log may hold an act for ever; say so once of another."""
+        try:
+            act.parse(value)
+        except Malformed as error:
+            log().error("no act", service="audit", reason="malformed", hint=str(error))
+            self._bad.append(id_)
+            return False
+        return True
 
 
 async def _valid(tx: AsyncConnection, id_: int, value: bytes) -> bytes | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 
-from referral.local import ports
+from referral.local import certificates, ports
 from referral.runtime.keys import case_keys, service_keys
 from referral.runtime.settings import CHECKOUT, SERVICES, Settings
 from tests.harness.waiting import PATIENCE_S, until
@@ -41,13 +41,22 @@ def environment(settings: Settings, **more: object) -> dict[str, str]:
 async def command(settings: Settings, *words: str, typed: str = "") -> tuple[int, str]:
     """Run `referral …` and return its exit code and output, which shows no traceback. typed: its input."""
     program = "import sys; from referral.cli import run; sys.exit(run(sys.argv[1:]))"
-    pipe, variables = asyncio.subprocess.PIPE, environment(settings) | {"COLUMNS": "200"}
+    pipe, variables = asyncio.subprocess.PIPE, environment(settings, tls=operator(settings)) | {"COLUMNS": "200"}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", program, *words, cwd=CHECKOUT, env=variables, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.STDOUT
     )
     said, _ = await asyncio.wait_for(process.communicate(typed.encode()), PATIENCE_S)
     assert b"Traceback" not in said, said.decode()
     return process.returncode or 0, said.decode()
+
+
+def operator(settings: Settings) -> Path:
+    """Return the identity of the operator who types commands: the one of the settings, else one beside the master key."""
+    if settings.tls is not None:
+        return settings.tls
+    folder = settings.master_key_file.parent
+    certificates.ensure(folder / "ca", folder / "operators", ["operator/keeper"])
+    return folder / "operators" / "keeper"
 
 
 def _identity(settings: Settings, module: str) -> Path | None:

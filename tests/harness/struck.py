@@ -1,4 +1,5 @@
-"""Kill a process by SIGKILL before any one change that it makes to files: every way in which a crash can leave a folder."""
+"""Kill a process by SIGKILL before any one change that it makes to files, or any one step in a database: every way in which a crash can
+leave them."""
 
 from __future__ import annotations
 
@@ -8,32 +9,36 @@ import sys
 from collections.abc import Callable
 from itertools import count
 
+from sqlalchemy import Engine, Pool, event
+
 CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.chmod", "os.rmdir", "shutil.rmtree")
 MOST = 200
 """More changes than any command makes (ours)."""
 
 
-def strikes(work: Callable[[], object], after: Callable[[int], object]) -> int:
+def strikes(work: Callable[[], object], after: Callable[[int], object], *, database: bool = False) -> int:
     """Run `work` in a child that is killed before its 1st, 2nd … change of files, until it ends alive; `after` looks at each remains.
+
+    database: also before each statement and each commit, and after each commit.
 
     Return how often it was killed. `work` must be able to begin anew each time.
     """
     for number in count(1):
         assert number < MOST, "it never ends"
-        alive = _child(work, number)
+        alive = _child(work, number, database)
         after(number)
         if alive:
             return number - 1
     raise AssertionError
 
 
-def _child(work: Callable[[], object], number: int) -> bool:
+def _child(work: Callable[[], object], number: int, database: bool) -> bool:
     """Return True if the child ended by itself. A fork: the child has what the test has made, and takes milliseconds."""
     child = os.fork()
     if not child:
         code = 1
         try:
-            _strike(number)
+            _strike(number, database)
             work()
             code = 0
         finally:
@@ -43,13 +48,22 @@ def _child(work: Callable[[], object], number: int) -> bool:
     return status == 0
 
 
-def _strike(number: int) -> None:
-    """Kill this process before its `number`th change of files."""
+def _strike(number: int, database: bool) -> None:
+    """Kill this process before its `number`th change of files, or step in a database."""
     seen = count(1)
 
-    def hook(event: str, arguments: tuple[object, ...]) -> None:
-        writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
-        if (event in CHANGES or writes) and next(seen) == number:
+    def step(*_: object) -> None:
+        if next(seen) == number:
             os.kill(os.getpid(), signal.SIGKILL)
+
+    if database:
+        for name in ("before_cursor_execute", "commit"):
+            event.listen(Engine, name, step)
+        event.listen(Pool, "reset", step)  # after a commit, when the connection goes back
+
+    def hook(change: str, arguments: tuple[object, ...]) -> None:
+        writes = change == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+        if change in CHANGES or writes:
+            step()
 
     sys.addaudithook(hook)

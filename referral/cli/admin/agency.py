@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.cli import console
+from referral.cli import administration, console
 from referral.cli.admin import ladder
 from referral.cli.connection import run
 from referral.domain.local_time import moment
 from referral.domain.policy.reading.agencies import signing_key
 from referral.errors import Malformed, Rejected
 from referral.local import certificates
+from referral.proof import act
 from referral.runtime import secret_file, settings
 from referral.runtime.kafka import clients
 from referral.runtime.postgres import tokens
@@ -51,13 +53,20 @@ def token_command(
     if revoke:
         if revoke != "all" and len(revoke) < SHOWN:
             raise Rejected("name", "--revoke", f"give the {SHOWN} digits that --list shows, or all")
-        count = run(found, lambda tx: AGENCIES.end(tx, agency, "" if revoke == "all" else revoke))
-        if not count:
-            raise Rejected("unknown-token", "--revoke", "no valid token of this agency has this name")
+
+        async def end(tx: AsyncConnection, about: list[str]) -> int:
+            ended = await AGENCIES.end(tx, agency, "" if revoke == "all" else revoke)
+            if not ended:
+                raise Rejected("unknown-token", "--revoke", "no valid token of this agency has this name")
+            about += map(act.token, ended)
+            return len(ended)
+
+        count = administration.change(found, "agency token", end, f"agency:{agency}")
         console.document({"revoked": count}) if as_json else console.console.print(f"{count} revoked")
         return 0
     token = tokens.made()
-    run(found, lambda tx: AGENCIES.add(tx, {agency: token}, note=label))
+    about = (f"agency:{agency}", act.token(tokens.digest(token)))
+    administration.change(found, "agency token", lambda tx, _: AGENCIES.add(tx, {agency: token}, note=label), *about)
     console.document({"agency": agency, "token": token}) if as_json else console.console.print(token, soft_wrap=True)
     return 0
 
@@ -71,7 +80,8 @@ def topic_command(agency: Agency, as_json: console.Json = False) -> int:
     """
     found = settings.load()
     ladder.agency(found, agency, "agency")
-    name = asyncio.run(clients.create_ingress(found, agency))
+    with administration.begun(found, "agency topic", f"agency:{agency}"):
+        name = asyncio.run(clients.create_ingress(found, agency))
     console.document({"topic": found.topic(name)}) if as_json else console.console.print(found.topic(name))
     return 0
 
@@ -93,7 +103,8 @@ def connect_command(agency: Agency, as_json: console.Json = False) -> int:
     if not named:
         raise Rejected("missing", "REFERRAL_CA", "no authority is here; `. <data>/environment` names that of a local stack")
     ca = Path(named).absolute()
-    place = certificates.agency(ca, ca.parent, agency)
+    with administration.begun(found, "agency connect", f"agency:{agency}"):
+        place = certificates.agency(ca, ca.parent, agency)
     if as_json:
         console.document({"agency": agency, "identity": str(place)})
     else:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.cli import console
+from referral.cli import administration, console
 from referral.cli.admin import ladder, roster
 from referral.cli.connection import run
 from referral.domain import rota
@@ -48,7 +48,7 @@ def person_command(
         await roster.owner(tx, account, agency)
         await changes.add_person(tx, keys, account=account, agency=agency, rungs=names, email=email, sms=sms, voice=voice)
 
-    _run(work)
+    _change("duty person", work, account, f"agency:{agency}")
     console.console.print(f"{account} may be knocked for {agency}: {', '.join(names)}")
 
 
@@ -66,7 +66,7 @@ def rule_command(
 
     Example: referral duty rule ACCOUNT urgent voice 60
     """
-    _run(lambda tx, _: changes.set_rule(tx, account=account, loudness=loudness, channel=channel, after=after))
+    _change("duty rule", lambda tx, _: changes.set_rule(tx, account=account, loudness=loudness, channel=channel, after=after), account)
 
 
 def shift_command(
@@ -91,7 +91,7 @@ def shift_command(
         ladder.rungs(found, await changes.agency_of(tx, account), [rung])
         return await changes.add_shift(tx, account=account, rung=rung, written=shift, since=first, until=last)
 
-    console.console.print(f"{_run(work)} shifts")
+    console.console.print(f"{_change('duty shift', work, account)} shifts")
 
 
 def absence_command(account: Account, begin: str, end: str) -> None:
@@ -105,7 +105,7 @@ def absence_command(account: Account, begin: str, end: str) -> None:
     async def work(tx: AsyncConnection, _: Keys) -> None:
         await changes.add_absence(tx, account=account, begin=begin, end=end)
 
-    _run(work)
+    _change("duty absence", work, account)
 
 
 def remove_command(kind: Annotated[str, typer.Argument(help="weekly, single or absence.")], number: int) -> None:
@@ -117,7 +117,7 @@ def remove_command(kind: Annotated[str, typer.Argument(help="weekly, single or a
     """
     if kind not in changes.PARTS:
         raise Rejected("unknown-kind", "kind", allowed(kind, changes.PARTS))
-    _run(lambda tx, _: changes.end(tx, kind, number))
+    _change("duty remove", lambda tx, _: changes.end(tx, kind, number), "", f"{kind}:{number}")
 
 
 def disable_command(account: Account) -> None:
@@ -127,7 +127,7 @@ def disable_command(account: Account) -> None:
 
     Example: referral duty disable ACCOUNT
     """
-    _run(lambda tx, _: _disabled(tx, account, True))
+    _change("duty disable", lambda tx, _: _disabled(tx, account, True), account)
 
 
 def enable_command(account: Account) -> None:
@@ -137,7 +137,7 @@ def enable_command(account: Account) -> None:
 
     Example: referral duty enable ACCOUNT
     """
-    _run(lambda tx, _: _disabled(tx, account, False))
+    _change("duty enable", lambda tx, _: _disabled(tx, account, False), account)
 
 
 def pause_command(reason: Annotated[str, typer.Option(help="Reason for other operators; nothing about a case.")]) -> None:
@@ -147,7 +147,7 @@ def pause_command(reason: Annotated[str, typer.Option(help="Reason for other ope
 
     Example: referral duty pause --reason 'the relay sends everything twice'
     """
-    _run(lambda tx, _: changes.pause(tx, reason))
+    _change("duty pause", lambda tx, _: changes.pause(tx, reason))
     console.console.print("paused; a message that is under way ends by itself. `referral duty resume` goes on")
 
 
@@ -166,7 +166,7 @@ def resume_command(
         if drop:
             await changes.drop(tx)
 
-    _run(work)
+    _change("duty resume", work)
 
 
 def show_command(agency: Annotated[str | None, typer.Option(help="Only of this agency.")] = None, as_json: console.Json = False) -> None:
@@ -178,7 +178,7 @@ def show_command(agency: Annotated[str | None, typer.Option(help="Only of this a
     """
     if agency is not None:
         ladder.agency(settings.load(), agency)
-    tables = _run(lambda tx, _: roster.read(tx, agency))
+    tables = run(settings.load(), lambda tx: roster.read(tx, agency))
     tables["bare"] = roster.uncovered(roster.notifier_history(*([] if agency is None else [agency]))["rungs"])
     if as_json:
         return console.document(tables)
@@ -215,15 +215,18 @@ async def _disabled(tx: AsyncConnection, account: str, disabled: bool) -> None:
     await changes.set_disabled(tx, account, disabled)
 
 
-def _run(work: Callable[[AsyncConnection, Keys], Awaitable[T]]) -> T:
-    """Run one transaction as the database's administrator, and log what it changes of the roster. Unavailable: the database is down."""
+def _change(command: str, work: Callable[[AsyncConnection, Keys], Awaitable[T]], account: str = "", *about: str) -> T:
+    """Change the roster as the database's administrator, and record the act; the notifier's topic gets what has changed of the roster.
+
+    account, about: subjects of the act. Unavailable: the database is down.
+    """
     found = settings.load()
 
-    async def logged(tx: AsyncConnection) -> T:
+    async def logged(tx: AsyncConnection, _: list[str]) -> T:
         async with log.change(tx, found):
             return await work(tx, keys_.read(found))
 
-    return run(found, logged)
+    return administration.change(found, command, logged, *((f"account:{changes.account_id(account)}",) if account else ()), *about)
 
 
 def _date(written: str | None) -> date | None:

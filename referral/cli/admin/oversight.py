@@ -11,11 +11,12 @@ import typer
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.cli import console
+from referral.cli import administration, console
 from referral.cli.connection import run
 from referral.domain.events import FigureReleased, Mark
 from referral.domain.local_time import moment
 from referral.errors import Rejected
+from referral.proof import act
 from referral.runtime import settings
 from referral.runtime.postgres import tokens
 from referral.runtime.postgres.figure_releases import BEGINS, published
@@ -48,7 +49,8 @@ def add_command(name: Name, role: RoleOf, as_json: console.Json = False) -> int:
     if not OFFICE.fullmatch(name):  # no person's name may be stored there
         raise typer.BadParameter("NAME: an office as one word, e.g. committee-secretariat: a to z, digits and hyphens, at most 63")
     token = tokens.made()
-    run(settings.load(), lambda tx: OVERSIGHT.add(tx, {name: token}, note=role.value))
+    about = (f"office:{name}", act.token(tokens.digest(token)))
+    administration.change(settings.load(), "oversight reader add", lambda tx, _: OVERSIGHT.add(tx, {name: token}, note=role.value), *about)
     console.document({"name": name, "role": role.value, "token": token}) if as_json else console.console.print(token, soft_wrap=True)
     return 0
 
@@ -76,9 +78,15 @@ def end_command(name: Name, as_json: console.Json = False) -> int:
 
     Example: referral oversight reader end committee-secretariat
     """
-    count = run(settings.load(), lambda tx: OVERSIGHT.end(tx, name))
-    if not count:
-        raise Rejected("unknown-reader", "NAME", "this office has no valid token")
+
+    async def end(tx: AsyncConnection, about: list[str]) -> int:
+        ended = await OVERSIGHT.end(tx, name)
+        if not ended:
+            raise Rejected("unknown-reader", "NAME", "this office has no valid token")
+        about += map(act.token, ended)
+        return len(ended)
+
+    count = administration.change(settings.load(), "oversight reader end", end, f"office:{name}")
     console.document({"ended": count}) if as_json else console.console.print(f"{count} ended")
     return 0
 
@@ -93,7 +101,7 @@ def begin_command(as_json: console.Json = False) -> int:
 
     Example: referral oversight begin
     """
-    run(settings.load(), begin)
+    administration.change(settings.load(), "oversight begin", lambda tx, _: begin(tx))
     console.document({"begins": True}) if as_json else console.console.print(
         "oversight may begin: it does so at its next start", soft_wrap=True
     )

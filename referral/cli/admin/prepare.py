@@ -12,7 +12,7 @@ import sys
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.cli import connection, console
+from referral.cli import administration, connection, console
 from referral.errors import Unavailable
 from referral.proof.entry import CASE_TOPICS
 from referral.runtime import bootstrap as runtime
@@ -34,7 +34,8 @@ def prepare(as_json: console.Json = False) -> int:
     """
     found = settings.load()
     try:
-        asyncio.run(runtime.prepare(found))
+        with administration.preparing(found):
+            asyncio.run(runtime.prepare(found))
     except Exception as error:
         if not database.away(error):
             raise
@@ -59,18 +60,25 @@ def recover(as_json: console.Json = False) -> int:
     Example: referral recover
     """
     connection.ask(_answer)
-    done: dict[str, dict[str, int]] = {}
-    for service in ORDER:
-        result = subprocess.run([sys.executable, "-m", f"services.{service}.recover"], stdout=subprocess.PIPE, check=False)
-        if result.returncode:
-            raise Unavailable(f"what `recover` of {service} needs (its own message is above; {', '.join(done) or 'nothing'} is done)")
-        done[service] = json.loads(result.stdout)
+    with administration.begun(settings.load(), "recover"):
+        done = _recovered()
     if as_json:
         console.document(done)
     else:
         console.table(("service", "what", "number"), [(s, what, n) for s, counts in done.items() for what, n in counts.items()])
         console.console.print("now: `referral doctor`, then `referral audit verify`")
     return 0
+
+
+def _recovered() -> dict[str, dict[str, int]]:
+    """Recover each service in turn, and return what it restored."""
+    done: dict[str, dict[str, int]] = {}
+    for service in ORDER:
+        result = subprocess.run([sys.executable, "-m", f"services.{service}.recover"], stdout=subprocess.PIPE, check=False)
+        if result.returncode:
+            raise Unavailable(f"what `recover` of {service} needs (its own message is above; {', '.join(done) or 'nothing'} is done)")
+        done[service] = json.loads(result.stdout)
+    return done
 
 
 async def _answer(_: AsyncConnection, found: Settings) -> None:

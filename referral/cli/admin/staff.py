@@ -10,7 +10,7 @@ import typer
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.cli import console
+from referral.cli import administration, console
 from referral.cli.admin import ladder
 from referral.cli.connection import run
 from referral.errors import Rejected
@@ -70,21 +70,20 @@ def add_command(
     values["password"] = passwords.hashed(random_secret.made()) if invite else _password(from_input)
     code = invitations.code() if invite else ""
 
-    async def work(tx: AsyncConnection) -> bool:
+    async def work(tx: AsyncConnection, _: list[str]) -> None:
         now = await clock.now(tx)
-        made = (await tx.execute(_ADD, {**values, "at": now})).scalar() is not None
-        if made and invite:
+        if (await tx.execute(_ADD, {**values, "at": now})).scalar() is None:
+            raise Rejected("login-taken", "login", "choose another login, or enable the account that has it")
+        if invite:
             await tx.execute(_INVITE, {"id": values["id"], "digest": invitations.digest(code), "at": now})
-        if made and email is not None:
+        if email is not None:
             async with log.change(tx, found):
                 box = case_keys.read(found)
                 await changes.add_person(tx, box, account=str(values["id"]), agency=agency, rungs=rungs, email=email)
-        for word in (Made.INVITED if invite else Made.ADDED, *((Made.HEAD,) if head else ())) if made else ():
+        for word in (Made.INVITED if invite else Made.ADDED, *((Made.HEAD,) if head else ())):
             await _log(tx, found, str(values["id"]), agency, word)
-        return made
 
-    if not run(found, work):
-        raise Rejected("login-taken", "login", "choose another login, or enable the account that has it")
+    administration.change(found, "staff add", work, f"account:{values['id']}", f"agency:{agency}")
     account = {name: values[name] for name in ("id", "login", "agency", "language", "desk", "head")} | ({"code": code} if invite else {})
     if as_json:
         console.document(account)
@@ -103,7 +102,7 @@ def password_command(login: Login, from_input: FromInput = False) -> int:
     Example: referral staff password besa.k
     """
     found, login = settings.load(), passwords.login(login)
-    return _changed(found, _PASSWORD, {"login": login, "password": _password(from_input)}, "has another password")
+    return _changed(found, "staff password", _PASSWORD, {"login": login, "password": _password(from_input)}, "has another password")
 
 
 def disable_command(login: Login) -> int:
@@ -115,7 +114,7 @@ def disable_command(login: Login) -> int:
 
     Example: referral staff disable besa.k
     """
-    return _changed(settings.load(), _DISABLE, {"login": passwords.login(login), "disabled": True}, "is disabled")
+    return _changed(settings.load(), "staff disable", _DISABLE, {"login": passwords.login(login), "disabled": True}, "is disabled")
 
 
 def enable_command(login: Login) -> int:
@@ -125,7 +124,7 @@ def enable_command(login: Login) -> int:
 
     Example: referral staff enable besa.k
     """
-    return _changed(settings.load(), _DISABLE, {"login": passwords.login(login), "disabled": False}, "is enabled")
+    return _changed(settings.load(), "staff enable", _DISABLE, {"login": passwords.login(login), "disabled": False}, "is enabled")
 
 
 def list_command(agency: Annotated[str | None, typer.Option(help="Only of this agency.")] = None, as_json: console.Json = False) -> int:
@@ -150,22 +149,22 @@ def list_command(agency: Annotated[str | None, typer.Option(help="Only of this a
     return 0
 
 
-def _changed(found: settings.Settings, sql: Any, values: dict[str, object], what: str) -> int:
-    async def work(tx: AsyncConnection) -> bool:
+def _changed(found: settings.Settings, command: str, sql: Any, values: dict[str, object], what: str) -> int:
+    async def work(tx: AsyncConnection, about: list[str]) -> None:
         account = (await tx.execute(sql, values)).scalar()
-        if account is not None:
-            await tx.execute(_END, {"id": account})
-        if account is not None and "disabled" in values:
+        if account is None:
+            raise Rejected("unknown-login", "login", "no account has this login; see `referral staff list`")
+        agency = (await tx.execute(_AGENCY, {"id": account})).scalar_one()
+        about += (f"account:{account}", f"agency:{agency}")
+        await tx.execute(_END, {"id": account})
+        if "disabled" in values:
             for statement in (_END_FEED, _END_CODE):
                 await tx.execute(statement, {"id": account})
             async with log.change(tx, found):
                 await changes.set_disabled(tx, str(account), bool(values["disabled"]))
-            agency = (await tx.execute(_AGENCY, {"id": account})).scalar_one()
             await _log(tx, found, str(account), agency, Made.OFF if values["disabled"] else Made.ON)
-        return account is not None
 
-    if not run(found, work):
-        raise Rejected("unknown-login", "login", "no account has this login; see `referral staff list`")
+    administration.change(found, command, work)
     console.console.print(f"{values['login']} {what}")
     return 0
 

@@ -11,11 +11,11 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.cli import console
-from referral.cli.connection import run
+from referral.cli import administration, console
 from referral.domain.local_time import moment
 from referral.errors import Malformed, Rejected
 from referral.local import keyfiles
+from referral.proof import act
 from referral.runtime import secret_file, settings
 from referral.runtime.postgres import clock, tokens
 from referral.runtime.postgres.tokens import AUDITOR_TOKEN_DAYS, AUDITORS, DAY_US, OFFICE
@@ -140,18 +140,25 @@ def token_command(name: TokenName, end: End = False, as_json: console.Json = Fal
     if not OFFICE.fullmatch(name):  # log lines contain it, and no person's name may appear there
         raise typer.BadParameter("NAME: an office as one word, e.g. ombudsperson or court-prizren: a to z, digits and hyphens, at most 63")
     if end:
-        count = run(settings.load(), lambda tx: AUDITORS.end(tx, name))
-        if not count:
-            raise Rejected("unknown-token", "NAME", "this auditor has no valid token")
+
+        async def ended(tx: AsyncConnection, about: list[str]) -> int:
+            hashes = await AUDITORS.end(tx, name)
+            if not hashes:
+                raise Rejected("unknown-token", "NAME", "this auditor has no valid token")
+            about += map(act.token, hashes)
+            return len(hashes)
+
+        count = administration.change(settings.load(), "audit token", ended, f"office:{name}")
         console.document({"ended": count}) if as_json else console.console.print(f"{count} ended")
         return 0
     token = tokens.made()
 
-    async def add(tx: AsyncConnection) -> int:
+    async def add(tx: AsyncConnection, _: list[str]) -> int:
         await AUDITORS.add(tx, {name: token})
         return await clock.now(tx) + AUDITOR_TOKEN_DAYS * DAY_US
 
-    until = moment(run(settings.load(), add))
+    about = (f"office:{name}", act.token(tokens.digest(token)))
+    until = moment(administration.change(settings.load(), "audit token", add, *about))
     if as_json:
         console.document({"name": name, "token": token, "until": until})
     else:

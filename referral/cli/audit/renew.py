@@ -9,9 +9,8 @@ import typer
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.cli import console
+from referral.cli import administration, console
 from referral.cli.audit import source
-from referral.cli.connection import run
 from referral.errors import Malformed, Rejected
 from referral.proof import archive
 from referral.runtime import settings
@@ -22,6 +21,8 @@ OWNED = text("SELECT count(*) FROM audit.lease WHERE owner IS NOT NULL AND lease
 TABLES = ("entry", "tile", "checkpoint")
 EMPTY = text("UPDATE audit.head SET size = 0, root = sha256(''), at = 0")
 AGAIN = text("UPDATE audit.lease SET epoch = epoch + 1, owner = NULL, lease_until = '-infinity', positions = '{}', clean = true")
+ACTS = text("UPDATE audit.act SET idx = NULL")
+"""The new log gets every act again: no topic has them."""
 
 Export = Annotated[Path, typer.Option("--export", help="An export of the log as it is now: its tables are emptied.")]
 PolicyFile = Annotated[Path, typer.Option("--policy", help="The policy file of the new log, as `referral audit key` began it.")]
@@ -51,7 +52,7 @@ def renew_command(export: Export, policy: PolicyFile, last: Shown = None, as_jso
         raise Rejected("file", "--last or --policy", str(error)) from None
     if quoted.origin == own:
         raise Rejected("same-log", "--policy", f"the new log must have another name than {own}: `referral audit key --name …`")
-    count = run(settings.load(), lambda tx: _renew(tx, kept))
+    count = administration.change(settings.load(), "audit renew", lambda tx, _: _renew(tx, kept))
     lines = [f"# follows {quoted.origin}, which had {quoted.size} entries; its last known checkpoint:"]
     lines += [f"#   {line}" for line in shown.decode("utf-8", "replace").removesuffix("\n").split("\n")]
     quotation = "\n".join(lines)
@@ -85,6 +86,9 @@ async def _renew(tx: AsyncConnection, kept: bytes) -> int:
         await tx.execute(text(f"ALTER TABLE audit.{table} DISABLE TRIGGER append_only"))
         await tx.execute(text(f"TRUNCATE audit.{table}"))
         await tx.execute(text(f"ALTER TABLE audit.{table} ENABLE TRIGGER append_only"))
+    await tx.execute(text("ALTER TABLE audit.act DISABLE TRIGGER append_only"))
+    await tx.execute(ACTS)
+    await tx.execute(text("ALTER TABLE audit.act ENABLE TRIGGER append_only"))
     await tx.execute(EMPTY)
     await tx.execute(AGAIN)
     return count

@@ -14,7 +14,7 @@ from referral.ca import authority, bundle, identity, leaf, names, register
 from referral.ca.names import Plane
 from referral.ca.register import Row
 from referral.cli import console
-from referral.cli.ca.group import FOLDER, OUT, ROOT_KEY, incoming, now, outgoing
+from referral.cli.ca.group import FOLDER, OUT, ROOT_KEY, incoming, now, outgoing, recorded
 from referral.domain.local_time import moment
 from referral.errors import Rejected
 
@@ -56,7 +56,8 @@ def init_command(
     Example: referral ca init /srv/authority --root-key /media/safe/root.pem --lists file:///srv/authority
     """
     at = authority.place(ca, root_key)
-    root = identity.fingerprint(authority.init(at, now(), lists.rstrip("/")))
+    with recorded("ca init"):
+        root = identity.fingerprint(authority.init(at, now(), lists.rstrip("/")))
     if as_json:
         console.document({"authority": str(ca), "root": root, "root_key": str(at.root_key)})
     else:
@@ -79,7 +80,9 @@ def sign_command(
 
     Example: referral ca sign /srv/authority agency/school-drita request.pem --out answer.pem
     """
-    outgoing(authority.sign(authority.place(ca, root_key), incoming(request), names.parse(name), now()), out)
+    at, wanted, holder = authority.place(ca, root_key), incoming(request), names.parse(name)
+    with recorded("ca sign", f"certificate:{holder}"):
+        outgoing(authority.sign(at, wanted, holder, now()), out)
     return 0
 
 
@@ -100,7 +103,8 @@ def revoke_command(
     Example: referral ca revoke /srv/authority agency/school-drita --reason stolen
     """
     at = authority.place(ca, root_key)
-    done = authority.revoke(at, what, REASONS[reason], now())
+    with recorded("ca revoke", f"certificate:{what}"):
+        done = authority.revoke(at, what, REASONS[reason], now())
     if as_json:
         console.document([{"name": str(one.name), "serial": one.number} for one in done])
         return 0
@@ -126,14 +130,16 @@ def replace_command(
     """
     at = authority.place(ca, root_key)
     if end:
-        authority.end(at, what, now())
+        with recorded("ca replace", f"authority:{what}"):
+            authority.end(at, what, now())
         console.console.print(f"{what} has ended; now install the lists everywhere", soft_wrap=True, markup=False)
         return 0
     try:
         plane = Plane(what)
     except ValueError:
         raise Rejected("plane", "WHAT", f"one of {', '.join(Plane)}; an authority's name only with --end") from None
-    made = authority.replace(at, plane, now())
+    with recorded("ca replace", f"authority:{plane}"):
+        made = authority.replace(at, plane, now())
     console.console.print(f"{leaf.common(made.subject)} signs from now on; install it everywhere", soft_wrap=True, markup=False)
     return 0
 
@@ -148,7 +154,8 @@ def crl_command(ca: FOLDER, out: OUT = None, root_key: ROOT_KEY = None) -> int:
     Example: referral ca crl /srv/authority --out lists.pem
     """
     at = authority.place(ca, root_key)
-    authority.relist(at, now())
+    with recorded("ca crl"):
+        authority.relist(at, now())
     outgoing(bundle.write(authority.trusted(at)), out)
     return 0
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -21,6 +23,19 @@ STANDARD = Path("-")
 def now() -> datetime:
     """Return the time of this machine: an authority signs its own."""
     return datetime.fromtimestamp(time.time_ns() // 10**9, UTC)
+
+
+def recorded(command: str, *about: str) -> AbstractContextManager[None]:
+    """Record the block, a change of the authority, as an operator's act in the log, where this machine's environment names a database.
+
+    An authority that is kept off the network reaches no log: its register alone has what it signed.
+    """
+    if not os.environ.get("REFERRAL_DATABASE"):
+        return nullcontext()
+    from referral.cli import administration  # imported here: an authority of its own needs no driver of a database
+    from referral.runtime import settings
+
+    return administration.begun(settings.load(), command, *about)
 
 
 def incoming(path: Path) -> bytes:

@@ -11,7 +11,7 @@ import typer
 from referral.ca import authority, identity, names, renewal
 from referral.ca.leaf import Leaf
 from referral.cli import console
-from referral.cli.ca.group import FOLDER, ROOT_KEY, incoming, now, outgoing
+from referral.cli.ca.group import FOLDER, ROOT_KEY, incoming, now, outgoing, recorded
 from referral.domain.local_time import moment
 from referral.errors import Malformed, Rejected
 
@@ -79,14 +79,15 @@ def renew_command(
     Example: referral ca renew /srv/authority /etc/referral/tls/intake /etc/referral/tls/audit
     """
     failed, at = 0, authority.place(ca, root_key)
-    for place in places:
-        try:
-            made = renewal.renew(at, place, now(), always=always)
-        except (Rejected, Malformed) as error:
-            failed += 1
-            sys.stderr.write(f"referral: {error}\n")
-        else:
-            console.console.print(f"{place}: {_said(made) if made else 'not due'}", soft_wrap=True, markup=False)
+    with recorded("ca renew"):
+        for place in places:
+            try:
+                made = renewal.renew(at, place, now(), always=always)
+            except (Rejected, Malformed) as error:
+                failed += 1
+                sys.stderr.write(f"referral: {error}\n")
+            else:
+                console.console.print(f"{place}: {_said(made) if made else 'not due'}", soft_wrap=True, markup=False)
     return 1 if failed else 0
 
 

@@ -15,7 +15,7 @@ from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.cli import console
+from referral.cli import administration, console
 from referral.cli.policy import proposal
 from referral.cli.policy.calendar import run_out
 from referral.cli.policy.proposal import Proposal
@@ -23,6 +23,7 @@ from referral.domain.authority import reading
 from referral.domain.policy import Policy, PolicyErrors, policy
 from referral.domain.policy.reading.signers import NEEDED
 from referral.errors import Rejected, Unavailable
+from referral.proof.act import DIGITS
 from referral.runtime import authority, policy_feed, settings
 from referral.runtime.policy_feed import Chain
 from referral.runtime.postgres import clock, database
@@ -149,7 +150,8 @@ async def _store(tx: AsyncConnection, found: Settings, made: Proposal) -> Activa
     new = policy.compile(made.files, before)
     if short := (*run_out(new, body.at), *_unguided(new), *_rights(made.files)):
         raise PolicyErrors(short)
-    await tx.execute(STORE, policy_feed.columns(body))
+    async with administration.recorded(tx, found, "policy activate", f"policy:{made.number}", f"digest:{made.digest[:DIGITS]}"):
+        await tx.execute(STORE, policy_feed.columns(body))
     return Activated(number=made.number, digest=made.digest, new=True, confirmed=False, signed_by=believed.signed_by(made.number))
 
 

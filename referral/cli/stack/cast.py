@@ -12,14 +12,17 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.cli import administration
 from referral.domain.policy.directory import Agency
+from referral.proof import act
 from referral.roster import changes as roster
 from referral.roster import log as roster_log
 from referral.runtime import passwords
 from referral.runtime.keys import case_keys
 from referral.runtime.postgres import clock, database
-from referral.runtime.postgres.tokens import AGENCIES, AUDITORS, OVERSIGHT
+from referral.runtime.postgres.tokens import AGENCIES, AUDITORS, OVERSIGHT, digest
 from referral.runtime.settings import Settings
 
 MADE_UP = uuid.UUID("6ba7b812-9dad-11d1-80b4-00c04fd430c8")
@@ -138,11 +141,23 @@ async def seed(settings: Settings, cast: Cast, *, telephones: bool) -> None:
             async with roster_log.change(tx, settings):
                 await roster.add_people(tx, box, people)
                 await roster.add_weekly(tx, people, ALWAYS)
-            await AGENCIES.add(tx, cast.tokens, note=LABEL)
-            await AUDITORS.add(tx, {AUDITOR: cast.readers[AUDITOR]})
-            await OVERSIGHT.add(tx, {COMMITTEE: cast.readers[COMMITTEE]}, note="committee")
+            await _add_tokens(tx, settings, cast, new=bool(new))
     finally:
         await engine.dispose()
+
+
+async def _add_tokens(tx: AsyncConnection, settings: Settings, cast: Cast, *, new: bool) -> None:
+    """Add the missing tokens, and record the act if anything was missing. new: accounts were."""
+    auditor, committee = {AUDITOR: cast.readers[AUDITOR]}, {COMMITTEE: cast.readers[COMMITTEE]}
+    known = {token.digest for table in (AGENCIES, AUDITORS, OVERSIGHT) for token in await table.read(tx)}
+    digests = [digest(token) for tokens in (cast.tokens, auditor, committee) for token in tokens.values()]
+    missing = [one for one in digests if one.hex() not in known]
+    if not new and not missing:
+        return
+    async with administration.recorded(tx, settings, "up", *map(act.token, missing)):
+        await AGENCIES.add(tx, cast.tokens, note=LABEL)
+        await AUDITORS.add(tx, auditor)
+        await OVERSIGHT.add(tx, committee, note="committee")
 
 
 def _row(member: Member, password: str, at: int) -> dict[str, object]:

@@ -119,6 +119,7 @@ class EntryKind(StrEnum):
     HEARTBEAT = "HEARTBEAT"
     READING = "READING"
     COVER = "COVER"
+    ADMINISTRATION = "ADMINISTRATION"
 
 
 class Leaf(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):

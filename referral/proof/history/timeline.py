@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct, structs
 
 from referral.domain.events import CauseKind, Head, PolicyActivated
 from referral.domain.local_time import local
 from referral.errors import Malformed, NewerVersion
-from referral.proof import reading
+from referral.proof import act, reading
 from referral.proof.entry import SEQUENCED, Entry, Kind, plain
 from referral.proof.forgeries import TORN, SealVerdict, judge_seals
 from referral.proof.history.case import unseal
@@ -48,6 +48,7 @@ OWN = {
     Kind.SCHEMA: "by this schema bodies of type {type} are read",
     Kind.HEARTBEAT: "audit is alive",
     Kind.READING: "somebody opens cases of this log",
+    Kind.ADMINISTRATION: "an operator changed something",
     Kind.COVER: "nothing: it fills the log up, so that its size tells nothing",
     Kind.KEYS: "the log's key, its witnesses and their quorum, from here on",
     Kind.FIGURE: "a figure of oversight, or the end of its release",
@@ -104,7 +105,9 @@ def own_line(entry: Entry, activated: Sequence[PolicyActivated] = ()) -> Line:
     if entry.kind is Kind.POLICY:
         what = _activated(entry, activated) or what
     if entry.kind is Kind.READING:
-        what = _read(entry) or what
+        what = _value(reading.parse, entry) or what
+    if entry.kind is Kind.ADMINISTRATION:
+        what = _value(act.parse, entry) or what
     return structs.replace(_line(entry, 0, None, names((), english()), False), what=what, mark="", at=entry.logged_at)
 
 
@@ -123,10 +126,10 @@ def _activated(entry: Entry, activated: Sequence[PolicyActivated]) -> str:
     return f"{text}: {policy_digest.changes(before, body.files)}"
 
 
-def _read(entry: Entry) -> str:
-    """Return who opens what; "" where it cannot be read."""
+def _value(parse: Callable[[bytes], object], entry: Entry) -> str:
+    """Return the value of an entry in words; "" where it cannot be read."""
     try:
-        return str(reading.parse(entry.value))
+        return str(parse(entry.value))
     except Malformed:
         return ""
 

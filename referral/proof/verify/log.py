@@ -15,6 +15,7 @@ from referral.errors import Malformed, NewerVersion
 from referral.proof.entry import OWNERS, SEQUENCED, Entry, Kind
 from referral.proof.forgeries import TORN, SealVerdict, judge_seals
 from referral.proof.history.case import Read, unseal
+from referral.proof.verify.acts import Acts
 from referral.proof.verify.clocks import Clocks
 from referral.proof.verify.completeness import Completeness
 from referral.proof.verify.policies import Bundles
@@ -59,7 +60,7 @@ class Verification:
         self._completeness = Completeness(report=self.report, judged=self._judged, pinned=erasers, writers=writers)
         self._clocks = Clocks(report=self.report, seen=seen, size=size)
         self._bundles = Bundles(report=self.report, pinned=signers)
-        self._readings = Readings(report=self.report)
+        self._readings, self._acts = Readings(report=self.report), Acts(report=self.report)
         self._judge: Judge | None = None
 
     @property
@@ -75,6 +76,7 @@ class Verification:
         if entry.kind is Kind.KEYS and entry.value:
             self._bundles.trust(entry)
         self._readings.take(entry)
+        self._acts.take(entry)
         if entry.kind is Kind.POLICY and entry.value:
             self._bundles.take(entry)
 
@@ -88,6 +90,7 @@ class Verification:
         self._clocks.finish()
         self.report.periods += self._bundles.periods()
         self._readings.finish()
+        self._acts.finish()
 
     def cases(self) -> Cases:
         """Return the facts that the second pass needs, after `taken`; other processes may receive them."""

@@ -40,6 +40,8 @@ LAYERS = {
     "record": (
         "META_DIFFERS",
         "READ",
+        "ACT",
+        "ACT_OPEN",
         "UNREADABLE",
         "FOREIGN",
         "SEAL",

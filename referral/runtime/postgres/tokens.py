@@ -61,7 +61,8 @@ class TokenTable:
             f" WHERE CAST(:holder AS text) IS NULL OR {holder} = :holder ORDER BY {holder}, {made}, hash"
         )
         self._end = text(
-            f"UPDATE {name} SET {ended} = :at WHERE {holder} = :holder AND {ended} IS NULL AND starts_with({digits}, :digits) RETURNING 1"  # noqa: S608
+            f"UPDATE {name} SET {ended} = :at WHERE {holder} = :holder AND {ended} IS NULL"  # noqa: S608
+            f" AND starts_with({digits}, :digits) RETURNING hash"
         )
         young = f" AND {made} > runtime.clock() - {days * DAY_US}" if days else ""
         self._holder = text(f"SELECT {held} FROM {name} WHERE hash = :hash AND {ended} IS NULL{young}")  # noqa: S608
@@ -78,9 +79,10 @@ class TokenTable:
         rows = await tx.execute(self._list, {"holder": holder})
         return [Token(row.digest, Holder(row.name, row.note), row.made_at, row.ended_at) for row in rows]
 
-    async def end(self, tx: AsyncConnection, holder: str, digits: str = "") -> int:
-        """End the valid tokens of a holder whose digest begins with these hexadecimal digits; return their number."""
-        return len((await tx.execute(self._end, {"holder": holder, "digits": digits, "at": await clock.now(tx)})).all())
+    async def end(self, tx: AsyncConnection, holder: str, digits: str = "") -> list[bytes]:
+        """End the valid tokens of a holder whose digest begins with these hexadecimal digits; return their digests."""
+        rows = await tx.execute(self._end, {"holder": holder, "digits": digits, "at": await clock.now(tx)})
+        return [bytes(row.hash) for row in rows]
 
     async def holder(self, tx: AsyncConnection, hash_: bytes | None) -> Holder | None:
         """Return the holder of a token by its digest; None: the token is unknown, or it has ended."""

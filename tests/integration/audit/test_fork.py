@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 from referral.cli.audit import witness
 from referral.errors import Misconfigured
 from referral.local import keyfiles, ports
+from referral.proof.act import parse
 from referral.runtime.kafka import clients
 from referral.runtime.settings import Settings
 from referral.tlog import checkpoint, merkle, note, tile_layout, witness_policy
@@ -29,6 +30,7 @@ from referral.tlog.checkpoint import Checkpoint
 from referral.tlog.note import Note
 from services.audit import checkpoints
 from services.audit.__main__ import main
+from tests.harness.engines import by_hand
 from tests.harness.erased import INTAKE
 from tests.harness.line.audit_stack import KEY, KEYS, Log, answering, honest, log, serving
 from tests.harness.programs import command
@@ -157,6 +159,9 @@ async def test_after_a_restore_a_new_log_begins_that_says_which_one_it_follows(b
             assert witness_policy.parse(policy.read_bytes()).logs[0].name == "log.example/after"
             quoted = [line.removeprefix("#   ") for line in policy.read_text().splitlines() if line.startswith("#   ")]
             assert quoted == note_file.read_text().splitlines(), "whoever reads the first entries can check the old log's signature"
+            async with by_hand(copy) as tx:
+                acts = (await tx.execute(text("SELECT value, idx FROM audit.act"))).all()
+                assert [(parse(row.value).command, row.idx) for row in acts] == [("audit renew", None)], "the new log gets it"
             async with log(copy, []) as fresh:
                 await fresh.append(3)
                 async with fresh.engine.connect() as tx:

@@ -10,19 +10,24 @@ import httpx
 import pytest
 from msgspec import structs
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from referral.cli import connection
 from referral.errors import Unavailable
 from referral.local import keyfiles
+from referral.proof import act
+from referral.proof.act import Act
 from referral.proof.entry import Entry, Kind
 from referral.proof.reading import How, Reading, parse
 from referral.proof.verify.log import verify
+from referral.runtime.postgres import acts as act_rows
 from referral.runtime.postgres import readings
 from referral.runtime.postgres.tokens import AUDITOR_TOKEN_DAYS, AUDITORS, DAY_US
 from referral.runtime.settings import Settings
 from tests.harness.engines import beginning, connecting
 from tests.harness.line import audit_stack
 from tests.harness.programs import command
+from tests.harness.waiting import until
 from tests.integration.audit.test_pages import Door, opened
 
 pytestmark = pytest.mark.servers
@@ -109,6 +114,39 @@ async def test_the_commands_that_open_cases_of_the_running_system_are_entries_fi
         code, said = await referral("replay", str(tmp_path / "export"), "--case", door.case_id, "--key", str(tmp_path / "auditor.key"))
         assert code == 0 and "is asked (police)" in said, "whoever has an export reads it without us"
         assert len(await logged(bare)) == 2
+
+
+async def test_an_act_is_an_entry_once_also_when_audit_was_away(bare: Settings) -> None:
+    async with opened(bare), connecting(audit_stack.database.admin(bare)) as tx:
+        here = structs.replace(bare, kafka="127.0.0.1:9")
+
+        async def acts() -> list[Act]:
+            return [act.parse(e.value) for e in [e async for e in connection.entries(tx)] if e.kind is Kind.ADMINISTRATION]
+
+        async def told(count: int) -> bool:
+            return len(await acts()) == count
+
+        assert (await command(here, "audit", "token", "court-prizren"))[0] == 0
+        await until(lambda: told(1))
+        await stopped(bare)
+        assert (await command(here, "audit", "token", "court-prizren", "--end"))[0] == 0
+        await act_rows.put(tx, b'{"command":"by hand"}')
+        await tx.commit()
+        assert await told(1), "it waits in its table"
+        async with beginning(audit_stack.database.admin(bare)) as again:
+            await again.execute(audit_stack.OWNED, {"me": bare.instance})
+        await until(lambda: told(2))
+        made, ended = await acts()
+        assert [made.command, ended.command] == ["audit token"] * 2 and made.about == ended.about
+        assert made.by == "operator/keeper" and made.about[0] == "office:court-prizren" and made.arguments != ended.arguments
+        waiting = (await tx.execute(text("SELECT value FROM audit.act WHERE idx IS NULL"))).scalars().all()
+        assert waiting == [b'{"command":"by hand"}'], "what no command has written gets into no log, and stays"
+        for change in ("DELETE FROM audit.act", "UPDATE audit.act SET idx = 0", "UPDATE audit.act SET value = ''", "TRUNCATE audit.act"):
+            with pytest.raises(DBAPIError, match="append-only"):
+                async with beginning(audit_stack.database.admin(bare)) as other:
+                    await other.execute(text(change))
+        code, said = await command(here, "audit", "replay", "--type", "ADMINISTRATION")
+        assert code == 0 and said.count("operator/keeper: `referral audit token`, about office:court-prizren") == 2, said
 
 
 async def test_what_is_no_reading_gets_into_no_log_for_ever(bare: Settings) -> None:

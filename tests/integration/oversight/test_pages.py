@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 from unittest.mock import ANY
 
@@ -283,16 +284,16 @@ async def test_a_reader_is_an_office_and_a_token_is_kept_as_a_hash(bare: Setting
 
 
 def test_an_operator_gives_tokens_and_sees_releases_in_the_terminal(
-    bare: Settings, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    bare: Settings, keeper: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    for name, value in (("DATABASE", bare.database), ("KAFKA", "nowhere:1"), ("MASTER_KEY_FILE", str(bare.master_key_file))):
-        monkeypatch.setenv(f"REFERRAL_{name}", value)
+    for name, value in (("DATABASE", bare.database), ("KAFKA", "nowhere:1"), ("MASTER_KEY_FILE", bare.master_key_file), ("TLS", keeper)):
+        monkeypatch.setenv(f"REFERRAL_{name}", str(value))
 
     def told(*arguments: str, code: int = 0) -> str:
         assert run(["oversight", *arguments]) == code
         return capfd.readouterr().out
 
-    connection.run(bare, lambda tx: made_releases.store(tx, YEAR))
+    connection.write(bare, lambda tx: made_releases.store(tx, YEAR))
     made = json.loads(told("reader", "add", "committee-secretariat", "committee", "--json"))
     assert json.loads(told("reader", "list", "--json"))[0] == {
         "name": "committee-secretariat",

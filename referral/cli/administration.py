@@ -1,0 +1,140 @@
+"""Leave exactly one entry in the log for each changing command of an operator, or change nothing.
+
+A change in the database and its act are one transaction (`change`, `recorded`). A change elsewhere, in Kafka or in files, is an act that is
+begun first and gets an outcome (`begun`). `connection.run` reads only, so no command changes the database past this module.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
+from typing import TypeVar
+
+from msgspec import json, structs
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.ca import identity
+from referral.cli import connection
+from referral.cli.call import ARGUMENTS
+from referral.errors import Unavailable
+from referral.proof.act import Act, State, parse
+from referral.runtime.keys import case_keys
+from referral.runtime.postgres import acts, clock
+from referral.runtime.settings import Settings
+
+T = TypeVar("T")
+IN_DATABASE = frozenset(
+    {
+        "agency token",
+        "audit renew",
+        "audit token",
+        "duty absence",
+        "duty disable",
+        "duty enable",
+        "duty pause",
+        "duty person",
+        "duty remove",
+        "duty resume",
+        "duty rule",
+        "duty shift",
+        "oversight begin",
+        "oversight reader add",
+        "oversight reader end",
+        "policy activate",
+        "staff add",
+        "staff disable",
+        "staff enable",
+        "staff password",
+        "up",
+    }
+)
+"""Commands whose change and act are one transaction. `up` adds the made-up people and tokens of a local stack."""
+ELSEWHERE = frozenset(
+    {"agency connect", "agency topic", "ca crl", "ca init", "ca renew", "ca replace", "ca revoke", "ca sign", "prepare", "recover"}
+)
+"""Commands that change Kafka, the roles of the database, or files of the authority: the act is begun first."""
+PURPOSE = "administration"
+
+
+def change(found: Settings, command: str, work: Callable[[AsyncConnection, list[str]], Awaitable[T]], *about: str) -> T:
+    """Run one transaction as the administrator that changes something and records it.
+
+    work: gets the transaction, and the subjects of the act, to which it may add; an error in it leaves neither change nor entry.
+    about: subjects that are known before. Rejected: nobody's certificate is here. Unavailable: the database is down.
+    """
+
+    async def whole(tx: AsyncConnection) -> T:
+        async with recorded(tx, found, command, *about) as subjects:
+            return await work(tx, subjects)
+
+    return connection.write(found, whole)
+
+
+@asynccontextmanager
+async def recorded(tx: AsyncConnection, found: Settings, command: str, *about: str) -> AsyncIterator[list[str]]:
+    """Record the block, a change in the caller's transaction, as an act. It yields its subjects, to which the block may add."""
+    assert command in IN_DATABASE, command
+    subjects, by = list(about), holder(found)
+    yield subjects
+    await _put(tx, found, _act(found, command, by, subjects))
+
+
+@contextmanager
+def begun(found: Settings, command: str, *about: str) -> Iterator[None]:
+    """Record the block, a change outside the database: the act is in the database before, and its outcome after.
+
+    Unavailable: the database is down, and nothing was changed.
+    """
+    assert command in ELSEWHERE, command
+    act = structs.replace(_act(found, command, holder(found), about), state=State.BEGUN)
+    connection.write(found, lambda tx: _put(tx, found, act))
+    try:
+        yield
+    except BaseException:
+        with suppress(Unavailable):  # the entry then says that no outcome is known, and the error says why
+            connection.write(found, lambda tx: _put(tx, found, structs.replace(act, state=State.FAILED)))
+        raise
+    connection.write(found, lambda tx: _put(tx, found, structs.replace(act, state=State.DONE)))
+
+
+def preparing(found: Settings) -> AbstractContextManager[None]:
+    """Record the block, `prepare`. The first one makes the table of acts itself, so its act follows it."""
+    if connection.run(found, acts.kept):
+        return begun(found, "prepare")
+    return _first(found)
+
+
+@contextmanager
+def _first(found: Settings) -> Iterator[None]:
+    act = _act(found, "prepare", holder(found), ())
+    yield
+    connection.write(found, lambda tx: _put(tx, found, act))
+
+
+def holder(found: Settings) -> str:
+    """Return the holder of the operator's certificate, operator/NAME. Rejected: REFERRAL_TLS names no identity."""
+    return str(identity.read(found.identity()).leaf.name)
+
+
+def digest(found: Settings, arguments: tuple[str, ...]) -> str:
+    """Return the keyed digest of a command's arguments, hexadecimal."""
+    return case_keys.read(found.master_key_file).hmac(PURPOSE, json.encode(arguments)).hex()
+
+
+def _act(found: Settings, command: str, by: str, about: tuple[str, ...] | list[str]) -> Act:
+    return Act(
+        id=uuid.uuid4().hex,  # noqa: TID251 - an act begins here
+        command=command,
+        state=State.DONE,
+        by=by,
+        at=0,
+        arguments=digest(found, ARGUMENTS.get()),
+        about=tuple(about),
+    )
+
+
+async def _put(tx: AsyncConnection, found: Settings, act: Act) -> None:
+    value = structs.replace(act, at=await clock.now(tx)).encode()
+    parse(value)  # what audit would refuse must not be committed
+    await acts.put(tx, value)

@@ -1,0 +1,78 @@
+"""The entry of an administrator's act: which command, by whom, about what. The commands write it in the transaction of the change."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+from msgspec import DecodeError, Struct, json
+
+from referral.errors import Malformed
+
+FORM = {
+    "id": re.compile(r"[0-9a-f]{32}"),
+    "command": re.compile(r"[a-z]+( [a-z-]+){0,3}"),
+    "by": re.compile(r"operator/[a-z0-9-]{1,63}"),
+    "arguments": re.compile(r"[0-9a-f]{64}"),
+}
+SUBJECT = re.compile(r"[a-z]+:[A-Za-z0-9/._-]{1,80}")
+"""What an act is about: a word and an id of ours, such as agency:police-prizren. No address, no name of a person, no case."""
+DIGITS = 16
+"""Hexadecimal digits of a digest in a subject: enough that nobody finds another token with the same ones."""
+
+
+class State(StrEnum):
+    """State of an act.
+
+    DONE: it is done; of a change in the database, it was committed with this entry. BEGUN: it is about to change what is not in the
+    database; a second entry with the same id says the outcome. FAILED: it broke off, so part of it may be done.
+    """
+
+    DONE = "DONE"
+    BEGUN = "BEGUN"
+    FAILED = "FAILED"
+
+
+class Act(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The value of an ADMINISTRATION entry (JSON). The entry's `logged_at` follows the act within seconds.
+
+    id: of the act, 32 hexadecimal digits. command: its words, as in `referral staff add`. by: the holder of the operator's certificate.
+    at: µs UTC, by the database's clock. arguments: SHA-256 of the exact arguments, keyed, because they may name a person: only the holder
+    of the master key can show that a command is the one. about: subjects.
+    """
+
+    id: str
+    command: str
+    state: State
+    by: str
+    at: int
+    arguments: str
+    about: tuple[str, ...] = ()
+
+    def encode(self) -> bytes:
+        return json.encode(self, order="sorted")
+
+    def __str__(self) -> str:
+        ends = {State.DONE: "", State.BEGUN: " (begun)", State.FAILED: " (broke off)"}
+        about = f", about {self.about[0]}" if self.about else ""
+        more = f" and {len(self.about) - 1} more" if len(self.about) > 1 else ""
+        return f"{self.by}: `referral {self.command}`{ends[self.state]}{about}{more}"
+
+
+def parse(value: bytes) -> Act:
+    """Parse the value of an entry. Malformed: it is none, or holds more than the log may keep for ever."""
+    try:
+        act = json.decode(value, type=Act)
+    except DecodeError as error:
+        raise Malformed("act", str(error)) from None
+    for name, form in FORM.items():
+        if not form.fullmatch(getattr(act, name)):
+            raise Malformed("act", f"its {name} has another form")
+    if not all(SUBJECT.fullmatch(subject) for subject in act.about):
+        raise Malformed("act", "a subject has another form")
+    return act
+
+
+def token(digest: bytes) -> str:
+    """Return the subject of a token, by its digest."""
+    return f"token:{digest.hex()[:DIGITS]}"

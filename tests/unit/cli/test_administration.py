@@ -1,0 +1,101 @@
+"""No command changes a stack without an act: each is in one list, and none but `administration` writes to the database."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import referral.cli
+from referral.cli.administration import ELSEWHERE, IN_DATABASE
+from tests.unit.cli.test_commands import LISTED
+
+ENTRIES_OF_THEIR_OWN = {
+    **dict.fromkeys(
+        (
+            "submit",
+            "respond",
+            "agency exclude",
+            "case erase",
+            "case erase-refused",
+            "case hold",
+            "case instruct",
+            "case lift",
+            "drill run",
+            "drill end",
+        ),
+        "intake's door takes it, and writes its event",
+    ),
+    **dict.fromkeys(("audit export", "audit figures", "audit replay", "case show", "drill report"), "what opens a case is a reading"),
+}
+HERE_ALONE = {
+    **dict.fromkeys(("demo", "tour", "handset", "drill pass"), "a stack of exercises, whose clock and people are made up"),
+    **dict.fromkeys(
+        (
+            "agency key",
+            "audit key",
+            "audit reader",
+            "audit witness",
+            "ca install",
+            "ca request",
+            "policy calendar refresh",
+            "policy directory export",
+            "policy directory import",
+            "policy endorse",
+            "policy key",
+            "policy propose",
+            "policy sign",
+            "prompts make",
+            "prompts call",
+        ),
+        "files of whoever types it: nothing of a stack changes before somebody else takes them",
+    ),
+}
+READ_ONLY = {
+    *("doctor", "channels", "offers", "submission", "receipt", "case erasures", "ca list", "desk sheet", "drill list", "staff list"),
+    *("duty gaps", "duty history", "duty sheet", "duty show", "oversight reader list", "oversight releases", "oversight show"),
+    *("audit diff", "audit guidance", "audit monitor", "audit prove", "audit verify"),
+    *("policy check", "policy pins", "policy schema", "policy show", "policy simulate"),
+}
+WRITERS = {
+    "administration": "connection.write",
+    "audit/reading": "database.admin",  # asks audit for an entry
+    "audit/live_log": "database.admin",  # reads a snapshot
+    "connection": "database.admin",
+    "policy/activate": "database.admin",  # its act is in the same transaction
+    "stack/cast": "database.admin",  # likewise
+    "stack/drill": "database.admin",  # the clock of a drill
+    "stack/every_pathway": "database.admin",  # reads
+    "stack/stage": "database.admin",  # the clock of a drill
+    "stack/up": "database.admin",  # reads
+}
+"""Module of the command line → the call by which it may write, and why."""
+
+
+def calls(wanted: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    folder = Path(referral.cli.__file__).parent
+    for file in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and (name := ast.unparse(node.func)) in wanted:
+                yield file.relative_to(folder).with_suffix("").as_posix(), name
+
+
+def test_every_command_says_how_its_change_gets_into_the_log() -> None:
+    lists = (IN_DATABASE, ELSEWHERE, ENTRIES_OF_THEIR_OWN, HERE_ALONE, READ_ONLY)
+    assert sorted(command for one in lists for command in one) == sorted(LISTED), "each stands in one of the lists"
+
+
+def test_no_command_writes_to_the_database_past_the_acts() -> None:
+    assert dict(calls(("connection.write", "database.admin"))) == WRITERS
+    for file in Path(referral.cli.__file__).parent.rglob("*.py"):
+        assert "connection import write" not in file.read_text("utf-8"), f"{file} may not write under another name"
+
+
+def test_each_changing_command_names_itself_where_it_changes_something() -> None:
+    folder, named = Path(referral.cli.__file__).parent, set[str]()
+    recording = ("administration.change", "administration.recorded", "administration.begun", "recorded", "_change", "_changed", "begun")
+    for file in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in recording:
+                named |= {one.value for one in node.args if isinstance(one, ast.Constant) and one.value in IN_DATABASE | ELSEWHERE}
+    assert named == IN_DATABASE | ELSEWHERE
