@@ -60,8 +60,9 @@ async def notifier(database: str, key_files: tuple[Path, Path]) -> AsyncIterator
 
 
 @pytest.fixture
-def told(database: str, key_files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def told(database: str, key_files: tuple[Path, Path], keeper: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The environment of an operator's command line."""
+    monkeypatch.setenv("REFERRAL_TLS", str(keeper))
     monkeypatch.setenv("REFERRAL_KAFKA", "unused:1")
     monkeypatch.setenv("REFERRAL_DATABASE", database)
     monkeypatch.setenv("REFERRAL_MASTER_KEY_FILE", str(key_files[0]))
