@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import uuid
 from typing import Annotated, Any
 
 import typer
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import administration, console
@@ -21,13 +20,15 @@ from referral.runtime.keys import case_keys
 from referral.runtime.postgres import clock
 
 Login = Annotated[str, typer.Argument(help="Name with which the person signs in; not their e-mail address.")]
-FromInput = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input instead of asking.")]
 
 _ADD = text(
     "INSERT INTO intake.account (id, login, password, agency, language, desk, head, disabled, created_at) "
     "VALUES (:id, :login, :password, :agency, :language, :desk, :head, false, :at) ON CONFLICT (login) DO NOTHING RETURNING 1"
 )
-_INVITE = text("INSERT INTO intake.invitation (account_id, digest, at) VALUES (:id, :digest, :at)")
+_INVITE = text(
+    "INSERT INTO intake.invitation (account_id, digest, at) VALUES (:id, :digest, :at)"
+    " ON CONFLICT (account_id) DO UPDATE SET digest = excluded.digest, at = excluded.at"
+)
 _PASSWORD = text("UPDATE intake.account SET password = :password WHERE login = :login RETURNING id")
 _DISABLE = text("UPDATE intake.account SET disabled = :disabled WHERE login = :login RETURNING id")
 _AGENCY = text("SELECT agency FROM intake.account WHERE id = :id")
@@ -48,17 +49,16 @@ def add_command(
     email: Annotated[str | None, typer.Option(help="Address for the owner's knocks; stored sealed. Needs --rung.")] = None,
     rung: Annotated[list[str] | None, typer.Option(help="The owner's rung in the agency's ladder; may be given several times.")] = None,
     head: Annotated[bool, typer.Option("--head", help="Manages the agency's people and rota in the inbox.")] = False,
-    invite: Annotated[bool, typer.Option("--invite", help="Print a code instead of asking for a password: its owner sets it.")] = False,
-    from_input: FromInput = False,
     as_json: console.Json = False,
 ) -> int:
     """Make an account and print its id. With --email and --rung its owner is knocked too; `referral duty` changes that later.
 
-    With --invite nobody but its owner ever knows the password: the code is good for 72 hours, once, at /invitation of the inbox.
+    It prints a code as well. Read it to its owner on the telephone: with it they set a password that nobody else knows, at /invitation of
+    the inbox, within 15 minutes, once. `referral staff password` makes the next code.
 
     Exit 0 made, 1 refused, 2 the database is down.
 
-    Example: referral staff add besa.k --agency police-prizren --email besa@example.org --rung duty-officer --head --invite
+    Example: referral staff add besa.k --agency police-prizren --email besa@example.org --rung duty-officer --head
     """
     found = settings.load()
     login = passwords.login(login)
@@ -67,42 +67,54 @@ def add_command(
         raise Rejected("incomplete", "--rung", "give --email and --rung together, or neither")
     rungs = ladder.rungs(found, ladder.agency(found, agency), rung or ())
     values = {"id": str(uuid.uuid4()), "login": login, "agency": agency, "language": language, "desk": desk, "head": head}  # noqa: TID251
-    values["password"] = passwords.hashed(random_secret.made()) if invite else _password(from_input)
-    code = invitations.code() if invite else ""
+    values["password"] = passwords.hashed(random_secret.made())
+    code = invitations.code()
 
     async def work(tx: AsyncConnection, _: list[str]) -> None:
         now = await clock.now(tx)
         if (await tx.execute(_ADD, {**values, "at": now})).scalar() is None:
             raise Rejected("login-taken", "login", "choose another login, or enable the account that has it")
-        if invite:
-            await tx.execute(_INVITE, {"id": values["id"], "digest": invitations.digest(code), "at": now})
+        await _invite(tx, str(values["id"]), code)
         if email is not None:
             async with log.change(tx, found):
                 box = case_keys.read(found)
                 await changes.add_person(tx, box, account=str(values["id"]), agency=agency, rungs=rungs, email=email)
-        for word in (Made.INVITED if invite else Made.ADDED, *((Made.HEAD,) if head else ())):
+        for word in (Made.INVITED, *((Made.HEAD,) if head else ())):
             await _log(tx, found, str(values["id"]), agency, word)
 
     administration.change(found, "staff add", work, f"account:{values['id']}", f"agency:{agency}")
-    account = {name: values[name] for name in ("id", "login", "agency", "language", "desk", "head")} | ({"code": code} if invite else {})
+    account = {name: values[name] for name in ("id", "login", "agency", "language", "desk", "head")} | {"code": code}
     if as_json:
         console.document(account)
     else:
         console.console.print(f"{values['id']} is the account of {login} at {agency}")
-        if invite:
-            print(f"{code} is the code with which its owner sets the password at /invitation, within 72 hours, once")
+        print(f"{code} is the code with which its owner sets the password at /invitation, within 15 minutes, once")
     return 0
 
 
-def password_command(login: Login, from_input: FromInput = False) -> int:
-    """Give an account another password; its owner is signed out everywhere.
+def password_command(login: Login, as_json: console.Json = False) -> int:
+    """Take an account's password away, and print a code with which its owner sets another; its owner is signed out everywhere.
+
+    Call the owner at a number that you have from elsewhere, and read the code to them. It is good for 15 minutes, once, at /invitation of
+    the inbox. Nobody can sign in with the old password any more, and the log says who had it taken away.
 
     Exit 0 done, 1 no such account, 2 the database is down.
 
     Example: referral staff password besa.k
     """
-    found, login = settings.load(), passwords.login(login)
-    return _changed(found, "staff password", _PASSWORD, {"login": login, "password": _password(from_input)}, "has another password")
+    found, login, code = settings.load(), passwords.login(login), invitations.code()
+
+    async def work(tx: AsyncConnection, about: list[str]) -> None:
+        account, agency = await _ended(tx, _PASSWORD, {"login": login, "password": passwords.hashed(random_secret.made())}, about)
+        await _invite(tx, account, code)
+        await _log(tx, found, account, agency, Made.INVITED)
+
+    administration.change(found, "staff password", work)
+    if as_json:
+        console.document({"login": login, "code": code})
+    else:
+        print(f"{code} is the code with which the owner of {login} sets another password at /invitation, within 15 minutes, once")
+    return 0
 
 
 def disable_command(login: Login) -> int:
@@ -114,7 +126,7 @@ def disable_command(login: Login) -> int:
 
     Example: referral staff disable besa.k
     """
-    return _changed(settings.load(), "staff disable", _DISABLE, {"login": passwords.login(login), "disabled": True}, "is disabled")
+    return _switched("staff disable", login, disabled=True)
 
 
 def enable_command(login: Login) -> int:
@@ -124,7 +136,7 @@ def enable_command(login: Login) -> int:
 
     Example: referral staff enable besa.k
     """
-    return _changed(settings.load(), "staff enable", _DISABLE, {"login": passwords.login(login), "disabled": False}, "is enabled")
+    return _switched("staff enable", login, disabled=False)
 
 
 def list_command(agency: Annotated[str | None, typer.Option(help="Only of this agency.")] = None, as_json: console.Json = False) -> int:
@@ -149,38 +161,40 @@ def list_command(agency: Annotated[str | None, typer.Option(help="Only of this a
     return 0
 
 
-def _changed(found: settings.Settings, command: str, sql: Any, values: dict[str, object], what: str) -> int:
+def _switched(command: str, login: str, *, disabled: bool) -> int:
+    found, login = settings.load(), passwords.login(login)
+
     async def work(tx: AsyncConnection, about: list[str]) -> None:
-        account = (await tx.execute(sql, values)).scalar()
-        if account is None:
-            raise Rejected("unknown-login", "login", "no account has this login; see `referral staff list`")
-        agency = (await tx.execute(_AGENCY, {"id": account})).scalar_one()
-        about += (f"account:{account}", f"agency:{agency}")
-        await tx.execute(_END, {"id": account})
-        if "disabled" in values:
-            for statement in (_END_FEED, _END_CODE):
-                await tx.execute(statement, {"id": account})
-            async with log.change(tx, found):
-                await changes.set_disabled(tx, str(account), bool(values["disabled"]))
-            await _log(tx, found, str(account), agency, Made.OFF if values["disabled"] else Made.ON)
+        account, agency = await _ended(tx, _DISABLE, {"login": login, "disabled": disabled}, about)
+        for statement in (_END_FEED, _END_CODE):
+            await tx.execute(statement, {"id": account})
+        async with log.change(tx, found):
+            await changes.set_disabled(tx, account, disabled)
+        await _log(tx, found, account, agency, Made.OFF if disabled else Made.ON)
 
     administration.change(found, command, work)
-    console.console.print(f"{values['login']} {what}")
+    console.console.print(f"{login} is {'disabled' if disabled else 'enabled'}")
     return 0
+
+
+async def _ended(tx: AsyncConnection, statement: TextClause, values: dict[str, object], about: list[str]) -> tuple[str, str]:
+    """Change an account, end its sessions, and return its id and agency. Rejected: nobody has this login."""
+    account = (await tx.execute(statement, values)).scalar()
+    if account is None:
+        raise Rejected("unknown-login", "login", "no account has this login; see `referral staff list`")
+    agency = str((await tx.execute(_AGENCY, {"id": account})).scalar_one())
+    about += (f"account:{account}", f"agency:{agency}")
+    await tx.execute(_END, {"id": account})
+    return str(account), agency
+
+
+async def _invite(tx: AsyncConnection, account: str, code: str) -> None:
+    """Store the code with which the owner of an account sets the password."""
+    at = invitations.by_operator(await clock.now(tx))
+    await tx.execute(_INVITE, {"id": account, "digest": invitations.digest(code), "at": at})
 
 
 async def _log(tx: AsyncConnection, found: settings.Settings, account: str, agency: str, made: Made) -> None:
     keys = case_keys.read(found)
     by = log.pseudonym(keys, log.operator())
     await accounts.log(tx, keys, agency=agency, account=account, made=made, by=by, drill=found.drill_clock)
-
-
-def _password(from_input: bool) -> str:
-    """Return the argon2id hash of a password, typed twice or read from one line of standard input.
-
-    It is never an argument, which others can see.
-    """
-    password = (
-        sys.stdin.readline().rstrip("\r\n") if from_input else str(typer.prompt("password", hide_input=True, confirmation_prompt=True))
-    )
-    return passwords.hashed(passwords.checked(password))

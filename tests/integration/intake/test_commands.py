@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from referral.domain.inputs import ROSTER_BOOK
+from referral.runtime import invitations, passwords
+from referral.runtime.postgres import clock
 from referral.runtime.settings import Settings
+from services.intake.accounts import invitations as invited
 from services.intake.accounts import rules, store
 from tests.harness.line.intake_stack import BODY, stack
 from tests.harness.programs import command
@@ -45,29 +48,54 @@ async def test_a_token_is_shown_once_and_can_be_revoked(bare: Settings) -> None:
     assert (code, "did you mean school-drita?" in said) == (1, True)
 
 
-async def test_an_account_signs_in_with_the_password_that_was_typed(bare: Settings) -> None:
-    add = ("staff", "add", "Agim", "--agency", "police-prizren", "--language", "sr-Cyrl", "--password-stdin", "--json")
-    code, said = await command(bare, *add, typed="correct horse battery\n")
+async def test_nobody_but_its_owner_sets_the_password_of_an_account(bare: Settings) -> None:
+    """An operator prints a code, good for a quarter of an hour and once; also to take a password away."""
+    add = ("staff", "add", "Agim", "--agency", "police-prizren", "--language", "sr-Cyrl", "--json")
+    code, said = await command(bare, *add)
     assert code == 0, said
+    made = json.loads(said)
     async with stack(bare) as intake:
-        async with intake.door.begin() as tx:
-            found = await store.by_login(tx, "agim")
-        assert found is not None
-        account, stored = found
-        assert (account.id, account.language, account.desk) == (json.loads(said)["id"], "sr-Cyrl", False)
-        assert rules.matches(stored, "correct horse battery")
-        assert not rules.matches(stored, "correct horse")
-        for bad, typed, hint in (
-            (add, "correct horse battery\n", "login-taken"),
-            (("staff", "add", "beni", "--agency", "police-prizren", "--password-stdin"), "short\n", "bad-password"),
-            (("staff", "add", "beni", "--agency", "nobody", "--password-stdin"), "", "unknown-agency"),
-            (("staff", "disable", "beni"), "", "unknown-login"),
+
+        async def owner_sets(code: str, password: str, *, after: int = 0) -> str | None:
+            async with intake.door.begin() as tx:
+                now = await clock.now(tx) + after
+                account = await invited.invited(tx, code, now)
+                if account is None or not await invited.use(tx, account.id, code, passwords.hashed(password)):
+                    return None
+                return account.id
+
+        async def stored() -> str:
+            async with intake.door.begin() as tx:
+                found = await store.by_login(tx, "agim")
+            assert found is not None and (found[0].id, found[0].language, found[0].desk) == (made["id"], "sr-Cyrl", False)
+            return found[1]
+
+        late = invitations.BY_OPERATOR_US + 1
+        assert await owner_sets(made["code"], "correct horse battery", after=late) is None, "a quarter of an hour is over"
+        assert await owner_sets(made["code"], "correct horse battery") == made["id"]
+        assert await owner_sets(made["code"], "another horse battery") is None, "it was used"
+        assert rules.matches(await stored(), "correct horse battery") and not rules.matches(await stored(), "correct horse")
+        for bad, hint in (
+            (add, "login-taken"),
+            (("staff", "add", "beni", "--agency", "nobody"), "unknown-agency"),
+            (("staff", "disable", "beni"), "unknown-login"),
+            (("staff", "password", "beni"), "unknown-login"),
         ):
-            code, said = await command(bare, *bad, typed=typed)
+            code, said = await command(bare, *bad)
             assert (code, hint in said) == (1, True), said
+        code, said = await command(
+            bare, "staff", "add", "beni", "--agency", "police-prizren", "--password-stdin", typed="long enough words\n"
+        )
+        assert code == 2 and "No such option" in said, "no operator types another's password"
         assert await intake.queued(ROSTER_BOOK) == ["account-changed.v1"], "the log says who made it"
+        code, said = await command(bare, "staff", "password", "agim", "--json")
+        assert code == 0 and not rules.matches(await stored(), "correct horse battery"), "the old one is worth nothing"
+        again = json.loads(said)["code"]
+        assert await owner_sets(again, "a third horse battery", after=late) is None
+        assert await owner_sets(again, "a third horse battery") == made["id"]
+        assert rules.matches(await stored(), "a third horse battery")
         assert (await command(bare, "staff", "disable", "agim"))[0] == 0
-        assert await intake.queued(ROSTER_BOOK) == ["account-changed.v1"] * 2
+        assert await intake.queued(ROSTER_BOOK) == ["account-changed.v1"] * 3
         async with intake.door.begin() as tx:
             assert await store.by_login(tx, "agim") is None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import uuid
 from collections import Counter
@@ -127,14 +126,11 @@ async def test_somebody_may_have_a_telephone_alone_and_a_number_can_end(
     assert "38000001" not in repr(rows)
 
 
-async def test_one_command_makes_the_account_and_its_contact_and_another_silences_both(
-    notifier: Stack, told: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_one_command_makes_the_account_and_its_contact_and_another_silences_both(notifier: Stack, told: None) -> None:
     async def staff(*arguments: str) -> int:
-        monkeypatch.setattr("sys.stdin", io.StringIO("a long enough password\n"))
         return await asyncio.to_thread(cli.run, ["staff", *arguments])
 
-    add = ("add", "officer", "--agency", "police-prishtine", "--password-stdin", "--email", "marker.o@police.example")
+    add = ("add", "officer", "--agency", "police-prishtine", "--email", "marker.o@police.example")
     assert await staff(*add) == 1  # no rung: nobody would ever knock there
     assert await notifier.rows("SELECT 1 FROM intake.account") == []
     assert await staff(*add, "--rung", "duty-officer") == 0
@@ -182,10 +178,9 @@ async def test_a_typing_error_is_named_and_changes_nothing(notifier: Stack, told
 
 
 async def test_an_account_for_a_rung_that_does_not_exist_is_refused(
-    notifier: Stack, told: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    notifier: Stack, told: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO("a long enough password\n"))
-    add = ("add", "officer", "--agency", POLICE, "--password-stdin", "--email", "marker.o@police.example", "--rung", "duty-oficer")
+    add = ("add", "officer", "--agency", POLICE, "--email", "marker.o@police.example", "--rung", "duty-oficer")
     assert await asyncio.to_thread(cli.run, ["staff", *add]) == 1
     assert "did you mean duty-officer?" in " ".join(capsys.readouterr().err.split())
     assert await notifier.rows("SELECT 1 FROM intake.account") == []

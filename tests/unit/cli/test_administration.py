@@ -93,7 +93,7 @@ def test_no_command_writes_to_the_database_past_the_acts() -> None:
 
 def test_each_changing_command_names_itself_where_it_changes_something() -> None:
     folder, named = Path(referral.cli.__file__).parent, set[str]()
-    recording = ("administration.change", "administration.recorded", "administration.begun", "recorded", "_change", "_changed", "begun")
+    recording = ("administration.change", "administration.recorded", "administration.begun", "recorded", "_change", "_switched", "begun")
     for file in folder.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in recording:
