@@ -119,7 +119,7 @@ def holder(found: Settings) -> str:
 
 def digest(found: Settings, arguments: tuple[str, ...]) -> str:
     """Return the keyed digest of a command's arguments, hexadecimal."""
-    return case_keys.read(found.master_key_file).hmac(PURPOSE, json.encode(arguments)).hex()
+    return case_keys.Keys(case_keys.master(found)).hmac(PURPOSE, json.encode(arguments)).hex()
 
 
 def _act(found: Settings, command: str, by: str, about: tuple[str, ...] | list[str]) -> Act:

@@ -54,6 +54,7 @@ def operator(settings: Settings) -> Path:
     """Return the identity of the operator who types commands: the one of the settings, else one beside the master key."""
     if settings.tls is not None:
         return settings.tls
+    assert settings.master_key_file is not None
     folder = settings.master_key_file.parent
     certificates.ensure(folder / "ca", folder / "operators", ["operator/keeper"])
     return folder / "operators" / "keeper"
