@@ -91,7 +91,7 @@ class Machines:
         return {**kept, "PATH": path, "HOME": str(self._place / host), "CHECKOUT": str(data_folder.checkout())}
 
     def _logs(self) -> str:
-        logs = [path for host in HOSTS for path in sorted((self._place / host).rglob("*.log"))]
+        logs = [path for host in HOSTS for path in sorted((self._place / host).glob("*.log"))]
         return "\n".join(f"{path.name}: {path.read_text(errors='replace')[-1500:]}" for path in logs)
 
     def make(self, held: ExitStack) -> None:

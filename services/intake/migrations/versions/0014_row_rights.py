@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0013"
-down_revision = "0012"
+revision = "0014"
+down_revision = "0013"
 PERMIT = "case_id = ANY (string_to_array(current_setting('referral.permit', true), ','))"
 
 
