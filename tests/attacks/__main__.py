@@ -27,7 +27,7 @@ from tests.attacks import (
 )
 from tests.attacks.ground import AT_ONCE, WHEN
 
-WIDTH, MESSAGE = 400, 160
+WIDTH, MESSAGE = 560, 160
 """Columns (ours): a terminal scrolls, a file keeps it."""
 
 
