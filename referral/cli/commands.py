@@ -67,7 +67,11 @@ AGENCY = (
 )
 STAFF = (
     Named("add", "referral.cli.admin.staff:add_command", "Make an account and print its id."),
-    Named("password", "referral.cli.admin.staff:password_command", "Give an account another password; its owner is signed out everywhere."),
+    Named(
+        "password",
+        "referral.cli.admin.staff:password_command",
+        "Take an account's password away, and print a code with which its owner sets another; its owner is signed out everywhere.",
+    ),
     Named(
         "disable",
         "referral.cli.admin.staff:disable_command",
