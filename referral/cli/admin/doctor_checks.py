@@ -267,7 +267,7 @@ def topics(vitals: Vitals) -> Check:
 
 
 def outbox(vitals: Vitals) -> Check:
-    """Check that no committed record waits long for its publication, and no queue row for its owner."""
+    """Check that no committed record waits long for its publication, no queue row for its owner, and no operator's act for the log."""
     bad = []
     for service in vitals.services.values():
         for partition, records, since in service.outbox:
@@ -276,6 +276,8 @@ def outbox(vitals: Vitals) -> Check:
         rows, oldest = service.queue
         if oldest is not None and oldest < vitals.now - LATE:
             bad.append(f"{rows} rows of {service.name}'s queue wait, the oldest for {(vitals.now - oldest) // SECOND} s")
+    if late := sum(at < vitals.now - LATE for at in vitals.acts):
+        bad.append(f"{late} acts of operators are not in the log")
     return check("outbox", bad, "nothing waits", "is the broker up? is the service? its `/readyz` says what it waits for")
 
 

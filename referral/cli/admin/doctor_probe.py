@@ -12,6 +12,7 @@ from referral.cli import connection
 from referral.domain.case import Case
 from referral.domain.events import Meta, PolicyActivated
 from referral.errors import Malformed, Rejected
+from referral.proof import act
 from referral.proof.entry import CASE_TOPICS
 from referral.runtime import policy_feed
 from referral.runtime.kafka import clients, scan
@@ -34,6 +35,7 @@ ERASURES = "SELECT case_id, requested_at, approved_at, destroyed_at FROM intake.
 ROWS = "SELECT case_id FROM intake.casefile"
 PROMISES = "SELECT event_id, case_id, received_at FROM intake.submission"
 LOGGED = "SELECT event_id FROM audit.entry WHERE topic = 'referral-intake' AND event_id <> ''"
+ACTS = "SELECT value FROM audit.act WHERE idx IS NULL"
 SEEN = "SELECT topic, case_id, seq FROM {s}.seen"
 
 
@@ -122,6 +124,8 @@ class Vitals(Struct, kw_only=True):
     """Roles that the database lets in otherwise than with their own password; None: no folder of passwords is named."""
     tokens: list[tuple[str, int]] = field(default_factory=list)
     """(office, made at) of each auditor's token that nobody ended."""
+    acts: list[int] = field(default_factory=list)
+    """Time of each operator's act that is not in the log yet; 0: no command has written it, and the log never takes it."""
     kinds: dict[str, int] = field(default_factory=dict)
     """Kind of audit entry → number of entries."""
 
@@ -162,6 +166,7 @@ async def gather(tx: AsyncConnection, found: Settings) -> Vitals:
     vitals.erasures = [tuple(row) for row in await tx.execute(text(ERASURES))]
     vitals.promises = [tuple(row) for row in await tx.execute(text(PROMISES))]
     vitals.tokens = [(token.holder.name, token.made_at) for token in await AUDITORS.read(tx) if token.ended_at is None]
+    vitals.acts = [_acted(row.value) for row in await tx.execute(text(ACTS))]
     vitals.logged = {row.event_id for row in await tx.execute(text(LOGGED))}
     vitals.rows = {row.case_id for row in await tx.execute(text(ROWS))}
     for row in await tx.execute(text("SELECT case_id, state FROM routing.case_state")):
@@ -173,6 +178,13 @@ async def gather(tx: AsyncConnection, found: Settings) -> Vitals:
     vitals.passwords = await _passwords(found)
     await _topics(vitals, found, {topic: await writer_mark.secret(tx, owner) for owner, topic in WRITES.items()})
     return vitals
+
+
+def _acted(value: bytes) -> int:
+    try:
+        return act.parse(value).at
+    except Malformed:
+        return 0
 
 
 async def _unbelieved(tx: AsyncConnection, found: Settings) -> list[str]:

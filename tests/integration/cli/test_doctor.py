@@ -79,8 +79,9 @@ SQL = {
         "somebody moved it by +7200 s",
     ),
     "outbox": (
-        "INSERT INTO routing.queue (id, partition, case_id, type, fingerprint, body, at) VALUES ('x', 99, 'c', 't', 0, '', 1)",
-        "1 rows of routing's queue wait",
+        "INSERT INTO routing.queue (id, partition, case_id, type, fingerprint, body, at) VALUES ('x', 99, 'c', 't', 0, '', 1);"
+        "INSERT INTO audit.act (value) VALUES ('no command has written this')",
+        "1 acts of operators are not in the log",
     ),
     "sequences": ("UPDATE routing.seen SET seq = seq + 1 WHERE topic = 'referral-routing'", "routing wrote up to"),
     "positions": (
