@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 from collections.abc import AsyncIterator, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -85,21 +86,27 @@ def contexts_of(row: dict[str, Any]) -> Iterator[bytes]:
     yield f"{row.get('case_id')}/timeline/{row.get('seq')}".encode()
 
 
-def opens(ciphers: list[AESGCM], cell: Cell) -> bytes:
-    """What a value says under any of these; empty when it does not open."""
-    for cipher in ciphers if len(cell.data) > 28 else ():
-        for context in cell.contexts:
-            try:
-                return cipher.decrypt(cell.data[:12], cell.data[12:], context)
-            except InvalidTag:
-                continue
+@cache
+def opens(key: bytes, data: bytes, contexts: tuple[bytes, ...]) -> bytes:
+    """What a value says under a key; empty when it does not open. Each is tried once: the same rows are looked at again and again."""
+    cipher = AESGCM(key)
+    for context in contexts if len(data) > 28 else ():
+        try:
+            return cipher.decrypt(data[:12], data[12:], context)
+        except InvalidTag:
+            continue
     return b""
 
 
 async def found(stack: Stack, tried: list[bytes], *words: bytes) -> set[str]:
     """Tables in which any of these words stands, in clear or under one of these keys; those of a case open its file too."""
-    ciphers = [AESGCM(key) for case in tried for key in (case, case.file if isinstance(case, keys.CaseKeys) else None) if key]
-    return {c.table async for c in of_database(stack) if any(word in said for said in (c.data, opens(ciphers, c)) for word in words)}
+    every = {key for case in tried for key in (bytes(case), case.file if isinstance(case, keys.CaseKeys) else None) if key}
+
+    def says(cell: Cell) -> bool:
+        said = (cell.data, *(opens(key, cell.data, cell.contexts) for key in every))
+        return any(word in one for one in said for word in words)
+
+    return {cell.table async for cell in of_database(stack) if says(cell)}
 
 
 async def of_database(stack: Stack) -> AsyncIterator[Cell]:

@@ -16,6 +16,8 @@ from msgspec.structs import replace
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.domain.authority.matrix import Permit
+from referral.domain.authority.words import Act, Kind
 from referral.domain.events import CaseKey
 from referral.local.config import Addresses, StackConfig, environment
 from referral.runtime import bootstrap
@@ -28,6 +30,7 @@ from referral.runtime.postgres import database
 from referral.runtime.settings import CHECKOUT, SERVICES, Settings
 from referral.wire import codec, seal
 from services.intake.casefile import access, drafts, sections
+from tests.harness import permits
 from tests.harness.engines import beginning, by_hand, connecting
 from tests.harness.line import intake_stack
 from tests.harness.line.intake_stack import Stack, changed, offer, track
@@ -63,15 +66,20 @@ def of(settings: Settings, service: str) -> Settings:
     return replace(settings, master_key_file=None, service_keys=None, service_key_file=settings.service_keys / service)
 
 
+def officer(act: Act, case_id: str) -> Permit:
+    """The permit of a person of the agency that holds the offer."""
+    return permits.leave(act, case_id, "police", "an-account", kind=Kind.STAFF)
+
+
 async def filled(intake: Stack) -> str:
     """A case with a row in every table of its file."""
     case_id = str((await intake.submit())["case_id"])
     await intake.decided(case_id, changed(), track(), offer("police", OFFER))
     async with intake.door.begin() as tx:
         case = await access.take(tx, intake.door.keys, case_id)
-        await sections.record(tx, case.cipher, {"reason": "why"}, case_id=case_id, response_id=ANSWER, offer_id=OFFER, at=1)
+        await sections.record(tx, officer(Act.ANSWER, case_id), case.cipher, {"reason": "why"}, response_id=ANSWER, offer_id=OFFER, at=1)
         draft = drafts.Draft(since=0, at=1, entries={"name": "half"})
-        await drafts.keep(tx, case.cipher, case_id, "an-account", OFFER, "identity", draft)
+        await drafts.keep(tx, officer(Act.WRITE_SECTION, case_id), case.cipher, OFFER, "identity", draft)
     return case_id
 
 
@@ -79,9 +87,9 @@ async def read(intake: Stack, case_id: str) -> dict[str, Any]:
     """The plain text of every row of a case's file."""
     async with intake.door.begin() as tx:
         case = await access.take(tx, intake.door.keys, case_id)
-        written = await sections.newest(tx, case.cipher, case_id, ["identity", "narrative"], 0)
-        spoken = await sections.recorded(tx, case.cipher, case_id, ["reason"], 0)
-        draft = await drafts.one(tx, case.cipher, "an-account", OFFER, "identity")
+        written = await sections.newest(tx, officer(Act.READ_FILE, case_id), case.cipher, ["identity", "narrative"], 0)
+        spoken = await sections.recorded(tx, officer(Act.READ_FILE, case_id), case.cipher, ["reason"], 0)
+        draft = await drafts.one(tx, officer(Act.WRITE_SECTION, case_id), case.cipher, OFFER, "identity")
         rows = await tx.execute(text("SELECT seq, sealed FROM intake.happening WHERE case_id = :case ORDER BY seq"), {"case": case_id})
         lines = [sections.unseal(case.cipher, bytes(sealed), case_id, "timeline", str(seq)) for seq, sealed in rows]
     assert written and spoken and draft is not None and lines
