@@ -11,7 +11,7 @@ from sqlalchemy import text
 from tests.faults.line import Line
 from tests.faults.load import Load
 from tests.faults.verdict import judge
-from tests.harness.waiting import until
+from tests.harness.waiting import PATIENCE_S, until
 
 pytestmark = [pytest.mark.servers, pytest.mark.asyncio(loop_scope="session")]
 OWNERS = "SELECT owner, pid FROM {s}.lease WHERE owner LIKE :like"
@@ -31,7 +31,7 @@ async def test_zombies_write_nothing_and_send_nothing_twice(line: Line) -> None:
         for name in ("intake-2", "notifier-1", "audit-1"):
             await line.stack[name].pause()
         stopped = ("routing-1", "intake-2", "notifier-1", "audit-1")
-        await until(lambda: nobody(line, stopped), what="others own what they owned")
+        await until(lambda: nobody(line, stopped), within=2 * PATIENCE_S, what="others own what they owned")
         assert not await line.rows("SELECT pid FROM pg_stat_activity WHERE pid = :pid", pid=inside), "its backend was ended"
         taken = load.done
         await until(lambda: beyond(load, taken + 20), what="the line goes on without them")
