@@ -340,7 +340,7 @@ COMMANDS = (
         "doctor",
         "referral.cli.admin.doctor:doctor",
         "Check conservation, positions, leases, sequences, alarms, keys, topics, outbox, quarantine, places, policy, clock, rotas,"
-        " rights and passwords.",
+        " rights, passwords, tokens and commands.",
     ),
     Named(
         "channels",

@@ -13,8 +13,8 @@ from referral.errors import Unavailable
 
 
 def doctor(as_json: console.Json = False) -> int:
-    """Check conservation, positions, leases, sequences, alarms, keys, topics, outbox, quarantine, places, policy, clock, rotas, rights
-    and passwords.
+    """Check conservation, positions, leases, sequences, alarms, keys, topics, outbox, quarantine, places, policy, clock, rotas, rights,
+    passwords, tokens and commands.
 
     Exit 0 all good, 1 something is bad, 2 database or broker down, 3 something could not be checked.
 

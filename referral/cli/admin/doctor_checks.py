@@ -13,6 +13,7 @@ from referral.domain.case import holds
 from referral.domain.events import CaseOpened, InputIgnored, NeedsPerson, ReferralAttached, ReferralSubmitted, ResponseSubmitted
 from referral.domain.inputs import derived
 from referral.domain.local_time import moment
+from referral.proof.act import DIGITS
 from referral.proof.entry import INTAKE, NOTIFICATION, ROUTING, Kind
 from referral.proof.receipt import PROMISE_S
 from referral.proof.verify.log import closes, ends
@@ -276,7 +277,7 @@ def outbox(vitals: Vitals) -> Check:
         rows, oldest = service.queue
         if oldest is not None and oldest < vitals.now - LATE:
             bad.append(f"{rows} rows of {service.name}'s queue wait, the oldest for {(vitals.now - oldest) // SECOND} s")
-    if late := sum(at < vitals.now - LATE for at in vitals.acts):
+    if late := sum(at < vitals.now - LATE for at in vitals.unlogged):
         bad.append(f"{late} acts of operators are not in the log")
     return check("outbox", bad, "nothing waits", "is the broker up? is the service? its `/readyz` says what it waits for")
 
@@ -364,6 +365,19 @@ def tokens(vitals: Vitals) -> Check:
     return check("tokens", bad, good, "`referral audit token OFFICE` makes the next one; `--end` if the office reads no more")
 
 
+def commands(vitals: Vitals) -> Check:
+    """Check that a command made each token in force: whoever writes into the database by hand leaves no act."""
+    since = min((act.at for act in vitals.commands), default=vitals.now)
+    named = {subject for act in vitals.commands for subject in act.about}
+    bad = [
+        f"the token {digest[:DIGITS]} of {name} was made on {moment(made)}, and not by a command"
+        for name, digest, made in vitals.held
+        if made >= since and f"token:{digest[:DIGITS]}" not in named
+    ]
+    do = "find out who writes into the database by hand; end the token: `referral agency token`, `audit token`, `oversight reader end`"
+    return check("commands", bad, f"{len(vitals.commands)} acts of operators, each token among them", do)
+
+
 CHECKS: tuple[Callable[[Vitals], Check], ...] = (
     conservation,
     positions,
@@ -382,4 +396,5 @@ CHECKS: tuple[Callable[[Vitals], Check], ...] = (
     rights,
     passwords,
     tokens,
+    commands,
 )

@@ -12,6 +12,7 @@ from referral.cli.admin.doctor import exit_code
 from referral.cli.admin.doctor_checks import PROMISED, UNDECIDED, UNLOGGED, Check, Result, diagnose
 from referral.cli.admin.doctor_probe import Vitals, gather
 from referral.domain.events import CaseOpened, OfferAccepted, OfferOpened, Word
+from referral.proof.act import Act, State
 from referral.proof.entry import INTAKE, ROUTING
 from referral.runtime.kafka import clients
 from referral.runtime.postgres import database
@@ -69,6 +70,7 @@ async def test_a_record_that_its_owner_did_not_write_is_named(line: Line) -> Non
     assert "no `recover`" in found["sequences"].do
 
 
+ACT = Act(id="a" * 32, command="prepare", state=State.DONE, by="operator/keeper", at=1, arguments="b" * 64).encode().decode()
 SQL = {
     "alarms": ("DELETE FROM routing.alarm", "has no alarm"),
     "keys": ("DELETE FROM keys.case_key", "no erasure says why"),
@@ -82,6 +84,10 @@ SQL = {
         "INSERT INTO routing.queue (id, partition, case_id, type, fingerprint, body, at) VALUES ('x', 99, 'c', 't', 0, '', 1);"
         "INSERT INTO audit.act (value) VALUES ('no command has written this')",
         "1 acts of operators are not in the log",
+    ),
+    "commands": (
+        f"INSERT INTO audit.act (value) VALUES ('{ACT}'); INSERT INTO intake.agency_token VALUES ('abcdefgh', 'school', 'x', 2, NULL)",
+        "the token 6162636465666768 of school",
     ),
     "sequences": ("UPDATE routing.seen SET seq = seq + 1 WHERE topic = 'referral-routing'", "routing wrote up to"),
     "positions": (
