@@ -14,6 +14,8 @@ from bench.rows import Row, at_most, percentile
 from bench.weight import cpu
 from referral.local.stack import Stack
 from referral.runtime.kafka import clients
+from referral.runtime.loop import outbox
+from referral.runtime.loop.outbox import Blob
 from referral.wire import seal
 
 RATE = 50
@@ -26,14 +28,13 @@ SHARE = (
 
 
 async def trickle(made: Stack, sealed: Sealed, rate: int) -> None:
-    """Produce one record at a time, at this rate per second."""
-    name = made.settings.topic(fill.TOPIC)
+    """Publish one record at a time, at this rate per second, signed by intake."""
+    name, sign = made.settings.topic(fill.TOPIC), fill.signer(made, fill.TOPIC)
     async with clients.producer(made.settings) as producer:
         start = time.monotonic()
         for number, (partition, record) in enumerate(sealed):
             await asyncio.sleep(max(0.0, start + number / rate - time.monotonic()))
-            await producer.send(name, record.value, key=record.key, partition=partition, headers=record.headers)
-        await producer.flush()
+            await outbox.publish(producer, name, [Blob(partition, 0, [record])], sign)
 
 
 def delays(inputs: list[topic.Read], outs: list[topic.Read]) -> list[float]:
