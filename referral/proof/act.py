@@ -16,7 +16,7 @@ FORM = {
     "arguments": re.compile(r"[0-9a-f]{64}"),
 }
 SUBJECT = re.compile(r"[a-z]+:[A-Za-z0-9/._-]{1,80}")
-"""What an act is about: a word and an id of ours, such as agency:police-prizren. No address, no name of a person, no case."""
+"""Subject of an act: a word and an id of ours, such as agency:police-prizren. No address, no name of a person, no case."""
 DIGITS = 16
 """Hexadecimal digits of a digest in a subject: enough that nobody finds another token with the same ones."""
 

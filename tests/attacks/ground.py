@@ -43,7 +43,7 @@ WHEN = {
     "reader of the topic": "when it reads it",
     "readers of the topic": "when they read it",
 }
-"""Who notices → after how long. All others refuse the act itself, or tell it as it happens."""
+"""Witness of an attack → after how long it notices. All others refuse the act itself, or tell it as it happens."""
 AT_ONCE = "at once"
 
 

@@ -60,13 +60,13 @@ def owner(records: Sequence[ConsumerRecord]) -> str:
 
 
 def reader(records: Sequence[ConsumerRecord]) -> str:
-    """What a reader of the topic does with it, when it reads it."""
+    """Return what a reader of the topic does with it, when it reads it."""
     found = decode.open_all([Taken(Unit(f"p{PARTITION}", 1, {}), (TOPIC, PARTITION), r) for r in records], False, writers.WRITERS)
     return f"quarantined as {found[0].reason}, and no sequence taken" if all(one.envelope is None for one in found) else ""
 
 
 def judged(by: str) -> str:
-    """What `audit verify` says of a forged acceptance in front of the true one. by: the service that signs it; empty: nobody."""
+    """Return what `audit verify` says of a forged acceptance in front of the true one. by: the service that signs it; empty: nobody."""
     log = Log(signed=True)
     named(log)
     case_id, offer = asked(log, "child")
@@ -79,7 +79,7 @@ def judged(by: str) -> str:
 
 
 def decided() -> str:
-    """What `audit verify` says of a forged decision that the true one follows under the same number."""
+    """Return what `audit verify` says of a forged decision that the true one follows under the same number."""
     log = Log(signed=True)
     named(log)
     case_id, offer = asked(log, "child")

@@ -48,7 +48,7 @@ FILES = (
     Sealed("intake.happening", ("case_id", "seq"), ("=timeline", "seq")),
     Sealed("intake.draft", ("account", "offer_id", "section"), ("=draft", "account", "offer_id", "section")),
 )
-"""What a case file consists of."""
+"""Tables of a case file."""
 
 
 async def rows(tx: AsyncConnection, settings: Settings) -> int:
