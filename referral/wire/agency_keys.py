@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Struct
 
 from referral.domain.policy.directory import Agency, Signing, SigningKey
 from referral.domain.policy.limits import DAY
+from referral.wire import ed25519
 
 DELAY_US = DAY
 """Time (ours) after which a changed key counts: by then somebody at the agency, a desk or an auditor has been at work, and can object."""
@@ -74,12 +73,4 @@ def _after(before: AgencyKeys | None, listed: Signing, at: int) -> AgencyKeys:
 
 
 def _vouched(key: SigningKey, older: tuple[SigningKey, ...], signatures: tuple[bytes, ...]) -> bool:
-    return any(_holds(old.public, signature, statement(key)) for old in older for signature in signatures)
-
-
-def _holds(public: bytes, signature: bytes, text: bytes) -> bool:
-    try:
-        Ed25519PublicKey.from_public_bytes(public).verify(signature, text)
-    except InvalidSignature:
-        return False
-    return True
+    return any(ed25519.holds(old.public, signature, statement(key)) for old in older for signature in signatures)

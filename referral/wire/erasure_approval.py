@@ -12,14 +12,13 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Mapping
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Struct
 
 from referral.domain.events import CaseErased
 from referral.domain.policy.reading.signers import NAME, public_key
 from referral.errors import Malformed
-from referral.wire import intake_key, writer_signature
+from referral.wire import ed25519, intake_key, writer_signature
 
 APPROVER, KIND = [b"#", b"approver"], b"ed25519"
 REQUEST, APPROVAL = b"referral-erasure-request-v1\n", b"referral-erasure-approval-v1\n"
@@ -96,7 +95,7 @@ def approval(case_id: str, basis: str, account: str, asked_by: str, asked: bytes
 
 def signer(approvers: Approvers, signature: bytes | None, statement: bytes) -> str:
     """Return the name of the approver who signed this; empty: none."""
-    return next((name for name, public in approvers.items() if signature is not None and _holds(public, signature, statement)), "")
+    return next((name for name, public in approvers.items() if signature is not None and ed25519.holds(public, signature, statement)), "")
 
 
 def lacks(approvers: Approvers, case_id: str, body: CaseErased) -> str:
@@ -114,11 +113,3 @@ def lacks(approvers: Approvers, case_id: str, body: CaseErased) -> str:
 def sign(key: Ed25519PrivateKey, statement: bytes) -> bytes:
     """Return a person's signature of `request` or `approval`."""
     return key.sign(statement)
-
-
-def _holds(public: bytes, signature: bytes, statement: bytes) -> bool:
-    try:
-        Ed25519PublicKey.from_public_bytes(public).verify(signature, statement)
-    except InvalidSignature:
-        return False
-    return True

@@ -11,8 +11,6 @@ from base64 import b64decode
 from binascii import Error
 from collections.abc import Mapping
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Struct
 
 from referral.errors import Malformed
@@ -119,15 +117,6 @@ def read(data: bytes) -> dict[str, str]:
     if listed is None or [f'"{name}"' for name in values][:-1] != (listed[1].split(" ") if listed[1] else []):
         raise Malformed("base", "its components are not those in @signature-params")
     return values
-
-
-def holds(public: bytes, signature: bytes, data: bytes) -> bool:
-    """Return whether this is the key's signature of these bytes."""
-    try:
-        Ed25519PublicKey.from_public_bytes(public).verify(signature, data)
-    except (InvalidSignature, ValueError):
-        return False
-    return True
 
 
 def sha256(content_digest: str) -> bytes:

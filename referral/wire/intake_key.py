@@ -10,13 +10,12 @@ from base64 import b64decode, b64encode
 from binascii import Error
 from collections.abc import Collection
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Struct, structs
 
 from referral.domain.events import CaseErased
 from referral.errors import Malformed
-from referral.wire import codec
+from referral.wire import codec, ed25519
 
 BEGIN = [b"#", b"intake"]
 KIND = b"ed25519"
@@ -68,7 +67,7 @@ def genuine(keys: Collection[bytes], case_id: str, body: Struct) -> bool:
 
 def signs(keys: Collection[bytes], signature: bytes, data: bytes) -> bool:
     """Return whether one of these public keys signed these bytes."""
-    return any(_holds(key, signature, data) for key in keys)
+    return any(ed25519.holds(key, signature, data) for key in keys)
 
 
 def _statement(case_id: str, body: CaseErased) -> bytes:
@@ -76,11 +75,3 @@ def _statement(case_id: str, body: CaseErased) -> bytes:
     if body.requested_signature is None and body.approved_signature is None:
         return ERASURE_V3 + case_id.encode() + b"\n" + data.removesuffix(NO_PERSONS)
     return ERASURE + case_id.encode() + b"\n" + data
-
-
-def _holds(public: bytes, signature: bytes, data: bytes) -> bool:
-    try:
-        Ed25519PublicKey.from_public_bytes(public).verify(signature, data)
-    except InvalidSignature:
-        return False
-    return True

@@ -14,15 +14,14 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Mapping
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Struct, field
 
 from referral.domain.events import PolicyActivated, PolicySignature
 from referral.domain.policy.reading.reader import PolicyErrors, Reader
 from referral.domain.policy.reading.signers import NAME, NEEDED, public_key, read_signers
 from referral.errors import Malformed
-from referral.wire import policy_digest
+from referral.wire import ed25519, policy_digest
 
 BEGIN = b"referral-policy-bundle-v1\n"
 """First bytes of what a signer signs, so that the signature fits no other statement."""
@@ -95,15 +94,8 @@ def sign(key: Ed25519PrivateKey, number: int, digest: str, valid_from: int, befo
 def signed_by(body: PolicyActivated, signers: Mapping[str, bytes]) -> tuple[str, ...]:
     """Return the names of those signers who signed this bundle, each once."""
     text = statement(body.number, body.digest, body.valid_from, body.before)
-    return tuple(name for name, public in signers.items() if any(one.public == public and _holds(one, text) for one in body.signatures))
-
-
-def _holds(one: PolicySignature, text: bytes) -> bool:
-    try:
-        Ed25519PublicKey.from_public_bytes(one.public).verify(one.signature, text)
-    except InvalidSignature:
-        return False
-    return True
+    holding = {one.public for one in body.signatures if ed25519.holds(one.public, one.signature, text)}
+    return tuple(name for name, public in signers.items() if public in holding)
 
 
 class Believed(Struct, kw_only=True):

@@ -20,11 +20,11 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Struct
 
 from referral.errors import Malformed
+from referral.wire import ed25519
 
 HEADER = "referral-signature"
 BEGIN = b"referral-records-v1\n"
@@ -175,10 +175,4 @@ def _statement(topic: str, count: int, root: bytes) -> bytes:
     return BEGIN + topic.encode() + b"\n" + count.to_bytes(NUMBER) + root
 
 
-@lru_cache(ROOTS)
-def _holds(public: bytes, signature: bytes, statement: bytes) -> bool:
-    try:
-        Ed25519PublicKey.from_public_bytes(public).verify(signature, statement)
-    except InvalidSignature:
-        return False
-    return True
+_holds = lru_cache(ROOTS)(ed25519.holds)

@@ -12,7 +12,7 @@ from msgspec import Struct
 from referral.domain.events import Scheme, Signed
 from referral.domain.policy.directory import Signing, SigningKey
 from referral.errors import Malformed, Rejected
-from referral.wire import event_signature, http_signature
+from referral.wire import ed25519, event_signature, http_signature
 from referral.wire.http_signature import Said
 
 CLOCKS_S = 300
@@ -60,7 +60,7 @@ def of_request(request: Request, agency: str, policy: Signing, now: int, *, auth
         base = http_signature.base(parsed, _values(request, parsed))
     except Malformed as error:
         raise _bad(INPUT, _detail(error)) from None
-    if not http_signature.holds(key.public, parsed.signature, base):
+    if not ed25519.holds(key.public, parsed.signature, base):
         raise _wrong(
             SIGNATURE.title(),
             "it is not the key's signature of this base, whose lines end in one newline but the last: " + _base_names(parsed),
@@ -96,7 +96,7 @@ def of_record(agency: str, key: bytes | None, value: bytes, attributes: Mapping[
     listed = _key(policy, agency, keyid, "ce_dssematerial")
     if hashlib.sha256(base).digest() != payload:
         raise _wrong("ce_dssematerial", "its payload is not the digest of these attributes and this value, in the extension's order")
-    if not http_signature.holds(listed.public, signature, event_signature.encoding(payload)):
+    if not ed25519.holds(listed.public, signature, event_signature.encoding(payload)):
         raise _wrong("ce_dssematerial", "it is not the key's signature of the payload in DSSE's encoding")
     for name, expected in (("topic", f"ingress.{agency}"), ("key", (key or b"").decode("utf-8", "replace")), ("specversion", "1.0")):
         if attributes.get(name, "") != expected:
