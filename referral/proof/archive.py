@@ -155,9 +155,9 @@ def joined(archive: Archive, size: int, indexes: Iterator[int] | list[int]) -> I
 
 
 def find(archive: Archive, size: int, column: str, word: str) -> list[int]:
-    """Return the indexes of the entries of a case (`case_id`) or of an event (`event_id`). A database answers from its index (not trusted).
+    """Return the indexes of the entries of a case (`case_id`), an event (`event_id`) or a kind (`kind`: KEYS).
 
-    Any other archive is searched leaf by leaf. Malformed.
+    A database answers from its index (not trusted). Any other archive is searched leaf by leaf. Malformed.
     """
     indexed = archive.read(f"{column}/{word}")
     if indexed is not None:
@@ -168,7 +168,7 @@ def find(archive: Archive, size: int, column: str, word: str) -> list[int]:
     indexes = []
     for number in range(-(-size // FULL)):
         for place, leaf in enumerate(bundle(archive, number, size)):
-            if word.encode() in leaf and _says(leaf, column) == word:
+            if (column == "kind" or word.encode() in leaf) and _says(leaf, column) == word:
                 indexes.append(number * FULL + place)
     return indexes
 

@@ -8,16 +8,37 @@ the case, the two cannot be told apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct, field, structs
 
 from referral.errors import Malformed
-from referral.proof.entry import SEQUENCED, Entry, Kind, sort
+from referral.proof.entry import OWN, SEQUENCED, Entry, Kind, digest, sort
 from referral.wire import seal
+from referral.wire.writer_signature import NOBODY, Writers
 
 TORN = (Kind.FORK, Kind.GAP)
 """Kinds that audit logs where a sequence was not the next one. Cases with such entries are examined here."""
+
+
+class Believed(Struct, frozen=True):
+    """The services whose signature a record of the log needs.
+
+    pinned: their keys in the reader's own policy. said: (index, keys) of each policy file of the log, in order; where the reader's own
+    names no writer, the newest of them before a record counts.
+    """
+
+    pinned: Writers = NOBODY
+    said: tuple[tuple[int, Writers], ...] = ()
+
+    def unwritten(self, entry: Entry) -> bool:
+        """Return whether the one writer of this record did not sign it."""
+        newest = next((writers for idx, writers in reversed(self.said) if idx < entry.idx), NOBODY)
+        return unwritten(entry, newest if self.pinned == NOBODY else self.pinned)
+
+
+ANYBODY = Believed()
+"""Believed where no policy names writers: no record needs a signature."""
 
 
 class SealVerdict(Struct, frozen=True, kw_only=True):
@@ -38,9 +59,28 @@ class SealVerdict(Struct, frozen=True, kw_only=True):
         """Return True if nothing shows that the entry is not the case's own."""
         return not (entry.idx in self.forged or entry.idx in self.twins or entry.idx in self.ahead)
 
+    def genuine(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Return the entries without the forged ones, each with its true kind."""
+        return [self.corrected(entry) for entry in entries if entry.idx not in self.forged]
+
     def corrected(self, entry: Entry) -> Entry:
         """Return the entry with its true kind."""
         return structs.replace(entry, kind=self.kinds[entry.idx]) if entry.idx in self.kinds else entry
+
+
+def unwritten(entry: Entry, writers: Writers) -> bool:
+    """Return whether the one writer of this record did not sign it. Audit's own entries, and a value that is gone, show no signature."""
+    gone = not entry.value and digest(b"") != entry.sha256
+    asked = entry.kind not in OWN and not gone
+    return asked and not writers.wrote(entry.topic, entry.key, entry.value, entry.headers, entry.kafka_time)
+
+
+def judge(entries: Sequence[Entry], key: bytes | None, believed: Believed) -> SealVerdict:
+    """Judge the records of one case as `verify` does. entries: all of the case, in the order of idx. key: None where it is not there."""
+    found = {entry.idx: entry.case_id for entry in entries if believed.unwritten(entry)}
+    if not found and not any(entry.kind in TORN for entry in entries):
+        return SealVerdict()
+    return judge_seals(entries, {entry.case_id: key for entry in entries if key}, found)
 
 
 def judge_seals(entries: Iterable[Entry], keys: Mapping[str, bytes], unwritten: Mapping[int, str] | None = None) -> SealVerdict:

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from functools import cached_property
 
 from referral.domain.events import Leaf
 from referral.errors import Malformed, NewerVersion
 from referral.proof import archive
 from referral.proof.archive import Archive, Kept
-from referral.proof.entry import Entry, digest
+from referral.proof.entry import Entry, Kind, digest
+from referral.proof.forgeries import Believed
 from referral.tlog import tile_layout, tiles
 from referral.tlog.merkle import HASH, leaf_hash
 from referral.tlog.tile_layout import FULL, Tile
 from referral.wire import leaf as wire
+from referral.wire import writer_signature
 
 HELD = 128
 """Bundles with their payloads that are cached (ours): some 20 MB."""
@@ -24,11 +28,23 @@ VERIFIED, UNVERIFIED, BAD = "verified", "unverified", "bad"
 
 
 class Casebook:
-    """Random access to an archive of this size. proven: verifies entries; None where no checkpoint is accepted."""
+    """Random access to an archive of this size.
 
-    def __init__(self, there: Archive, size: int, proven: ProvenTree | None) -> None:
-        self._there, self.size, self._proven = there, size, proven
+    proven: verifies entries; None where no checkpoint is accepted. pinned: the reader's own policy file; None without.
+    """
+
+    def __init__(self, there: Archive, size: int, proven: ProvenTree | None, pinned: bytes | None = None) -> None:
+        self._there, self.size, self._proven, self._pinned = there, size, proven, pinned or b""
         self._held: OrderedDict[int, tuple[list[bytes], list[Kept]]] = OrderedDict()
+
+    @cached_property
+    def believed(self) -> Believed:
+        """Return the services whose signature a record needs, as `verify` takes them. Malformed: the reader's own policy file."""
+        pinned, said = writer_signature.named(self._pinned), list[tuple[int, writer_signature.Writers]]()
+        for index in archive.find(self._there, self.size, "kind", Kind.KEYS) if pinned == writer_signature.NOBODY else ():
+            with suppress(Malformed, NewerVersion):  # `verify` names it
+                said.append((index, writer_signature.named(self.entry(index)[0].value)))
+        return Believed(pinned, tuple(said))
 
     def entry(self, index: int) -> tuple[Entry, str]:
         """Return an entry and its mark.

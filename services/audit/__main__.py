@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 
 from referral.errors import Malformed, ReadOnly, Rejected
 from referral.proof.entry import Entry
-from referral.runtime import authority
+from referral.runtime import authority, record_signing
 from referral.runtime.keys import case_keys, erasure_tag
 from referral.runtime.observe import Health, log
 from referral.runtime.postgres import database
@@ -63,7 +63,8 @@ async def main(settings: Settings) -> None:
     )  # separate pools, so that page traffic cannot starve signing
     held = case_keys.read(settings, "audit")
     secure = settings.is_secure(settings.public_url)
-    shown = pages.made(doors, held, policy, erasure_tag.needed(settings), drill=settings.drill_clock, secure=secure)
+    believed = erasure_tag.needed(settings), record_signing.writers(settings)
+    shown = pages.made(doors, held, policy, *believed, drill=settings.drill_clock, secure=secure)
     app = authority.checked("audit", application(doors, held, shown.routes()))
     async with witnesses.client(settings.tls) as client:
         audit = Audit(alarm, [*self_entries.schemas(schema.load(settings.schemas)), self_entries.keys(policy_file)], not_ready)

@@ -11,6 +11,7 @@ from referral.domain.events import SectionDisclosed
 from referral.domain.local_time import local
 from referral.errors import Malformed, NewerVersion, Unproven
 from referral.proof.entry import Entry, Kind, digest, rest
+from referral.proof.forgeries import ANYBODY, Believed
 from referral.proof.history.case import unseal
 from referral.proof.history.timeline import Line, sentence, timeline
 from referral.proof.history.words import Texts, coded
@@ -106,13 +107,15 @@ def erased(entry: Entry, erasers: Erasers) -> bool:
         return False
 
 
-def rows(entries: Sequence[Entry], key: bytes | None, marks_by_index: Mapping[int, str], texts: Texts) -> list[Row]:
+def rows(
+    entries: Sequence[Entry], key: bytes | None, marks_by_index: Mapping[int, str], texts: Texts, believed: Believed = ANYBODY
+) -> list[Row]:
     """Return the timeline. marks_by_index: from `marks`. texts: of the reader's language.
 
-    An unreadable entry is shown as unreadable; a bad entry shows nothing else.
+    believed: those whose signature a record needs. An unreadable entry is shown as unreadable; a bad entry shows nothing else.
     """
     lines, day = [], ""
-    for line in timeline(entries, key, texts):
+    for line in timeline(entries, key, texts, believed):
         today = local(line.at).strftime("%d.%m.%Y")
         lines.append(_row(line, today, today != day, marks_by_index, texts))
         day = today

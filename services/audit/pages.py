@@ -20,6 +20,7 @@ from starlette.routing import BaseRoute, Route
 from referral.domain.case_number import case_number
 from referral.domain.local_time import LOCAL, local
 from referral.errors import Malformed, Unavailable
+from referral.proof.forgeries import Believed, judge
 from referral.proof.history import words as history
 from referral.proof.reading import How, Reading
 from referral.runtime import i18n, templates, token_pages
@@ -33,6 +34,7 @@ from referral.runtime.postgres.visits import Visits
 from referral.runtime.token_pages import LanguageChoice, SignIn
 from referral.tlog.witness_policy import Policy
 from referral.wire.erasure_approval import Erasers
+from referral.wire.writer_signature import NOBODY, Writers
 from services.audit import case_view, queries
 
 HOME, HERE = "/auditor", Path(__file__).parent
@@ -98,6 +100,7 @@ class Pages:
     """The pages of one process.
 
     keys: to read the cases that are not erased. policy: decides which checkpoints are accepted. erasers: those whom an erasure is believed.
+    writers: those whose signature a record needs.
     words, timeline: texts of the pages and of a case's history, by language.
     """
 
@@ -105,6 +108,7 @@ class Pages:
     keys: Keys
     policy: Policy
     erasers: Erasers
+    writers: Believed
     templates: Environment
     words: Mapping[str, Words]
     timeline: Mapping[str, Words]
@@ -202,6 +206,7 @@ class Pages:
                 return unknown(500, call.say("problem.tree", error=error))
             erased = any(case_view.erased(entry, self.erasers) for entry in read.entries)  # the key is destroyed just after it
             key = None if erased else (await self.keys.load(tx, [case_id])).get(case_id)
+        genuine = judge(read.entries, key, self.writers).genuine(read.entries)
         log().info("audit page", service="audit", case_id=case_id, kind=call.reader)
         believed = case_view.accepted(self.policy, read.published.cosigned if read.published else None)
         marks = case_view.marks(read.entries, read.leaves, read.proofs, believed)
@@ -212,8 +217,8 @@ class Pages:
             case_id=case_id,
             number=case_number(case_id),
             entries=len(read.entries),
-            rows=case_view.rows(read.entries, key, marks, texts),
-            readings=case_view.readings(read.entries, key, texts),
+            rows=case_view.rows(read.entries, key, marks, texts, self.writers),
+            readings=case_view.readings(genuine, key, texts),
             unreadable="erased" if erased else "" if key else "sealed",
             vouched=case_view.vouched(believed, marks),
             damaged=read.damaged,
@@ -221,13 +226,16 @@ class Pages:
         )
 
 
-def made(engine: AsyncEngine, keys: Keys, policy: Policy, erasers: Erasers, *, drill: bool, secure: bool) -> Pages:
+def made(
+    engine: AsyncEngine, keys: Keys, policy: Policy, erasers: Erasers, writers: Writers = NOBODY, *, drill: bool, secure: bool
+) -> Pages:
     """Return the pages, for wiring. secure: people reach them by https."""
     return Pages(
         engine,
         keys,
         policy,
         erasers,
+        Believed(writers),
         templates.load(HERE / "templates"),
         i18n.load(HERE / "words.yaml"),
         i18n.load(history.FILE),

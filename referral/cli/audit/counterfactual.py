@@ -16,6 +16,7 @@ from referral.domain.policy import policy as domain
 from referral.errors import Rejected
 from referral.proof.counterfactual import Counterfactual
 from referral.proof.entry import Kind
+from referral.proof.forgeries import judge
 from referral.proof.lookup import Casebook
 from referral.proof.verify.policies import Bundles
 from referral.proof.verify.report import Report
@@ -51,7 +52,8 @@ def compare(book: Casebook, keys: Mapping[str, bytes], other: Policy, case: str 
     task = bar.add_task("cases decided again", total=len(places)) if bar else None
     result = Counterfactual()
     for case_id, where in sorted(places.items()):
-        result.take(case_id, book.of(where)[0], keys.get(case_id), bundles.policy, other)
+        key, entries = keys.get(case_id), book.of(where)[0]
+        result.take(case_id, judge(entries, key, book.believed).genuine(entries), key, bundles.policy, other)
         if bar and task is not None:
             bar.advance(task)
     return result

@@ -27,6 +27,7 @@ from referral.proof.figures import recompute as plain
 from referral.proof.figures import releases as released
 from referral.proof.figures.recompute import CaseEvent
 from referral.proof.figures.releases import Checked, Log, Release
+from referral.proof.forgeries import judge
 from referral.proof.history import case
 from referral.proof.lookup import BAD, Casebook
 from referral.proof.reading import How
@@ -136,13 +137,14 @@ def gather(book: Casebook, keys: Mapping[str, bytes], bar: Progress | None = Non
             bundles.trust(entry)
         elif entry.kind is Kind.POLICY:
             bundles.take(entry)
-        elif entry.topic == FEED:
+        elif entry.topic == FEED and not book.believed.unwritten(entry):
             _feed(entry, figures, made)
     read.logged = {n: Release(one, tuple(figures.get(n, {}).values())) for n, one in sorted(made.items())}
     task = bar.add_task("cases read", total=len(places)) if bar else None
     for case_id, where in sorted(places.items()):
         entries, marks = book.of(where)
-        genuine = [entry for entry in entries if entry.kind in SEQUENCED and marks[entry.idx] != BAD]
+        whole = judge(entries, keys.get(case_id), book.believed).genuine(entries)
+        genuine = [entry for entry in whole if entry.kind in SEQUENCED and marks[entry.idx] != BAD]
         gone = [entry.recorded_at for entry in genuine if entry.kind is Kind.ERASURE]
         if case_id in keys:
             events += _opened(genuine, keys[case_id])

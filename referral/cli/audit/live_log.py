@@ -35,6 +35,7 @@ KEYS = text(
 )
 FIND = {
     "case_id": text("SELECT idx FROM audit.entry WHERE case_id = :word ORDER BY idx"),
+    "kind": text("SELECT idx FROM audit.entry WHERE kind IN ('SCHEMA', 'KEYS') AND kind = :word ORDER BY idx"),  # as its index
     "event_id": text("SELECT idx FROM audit.entry WHERE event_id = :word ORDER BY idx"),
 }
 _BESIDE = re.compile("(payload|columns)/(.*)")

@@ -23,6 +23,7 @@ from referral.errors import Malformed, NewerVersion, Rejected
 from referral.proof import archive
 from referral.proof.archive import Archive
 from referral.proof.entry import OPEN, Entry, Kind
+from referral.proof.forgeries import judge
 from referral.proof.history.case import standing
 from referral.proof.history.timeline import Line, own_line, timeline
 from referral.proof.lookup import BAD, UNVERIFIED, Casebook, ProvenTree
@@ -137,16 +138,16 @@ def casebook(there: Archive, pinned: bytes | None) -> tuple[Casebook, str]:
     try:
         published = archive.trusted(there, pinned)
     except Malformed as error:
-        return Casebook(there, archive.claimed(there), None), f"nothing is verified: {error}"
+        return Casebook(there, archive.claimed(there), None, pinned), f"nothing is verified: {error}"
     size, _ = archive.head(there, published)
     if published is None:
-        return Casebook(there, size, None), "nothing is verified: no checkpoint with its witnesses' quorum is there"
+        return Casebook(there, size, None, pinned), "nothing is verified: no checkpoint with its witnesses' quorum is there"
     try:
         proven = ProvenTree(there, published.size, published.root, size)
     except Malformed as error:
-        return Casebook(there, size, None), f"nothing is verified: {error}"
+        return Casebook(there, size, None, pinned), f"nothing is verified: {error}"
     whose = "your policy" if published.pinned else "the log's own policy"
-    return Casebook(there, size, proven), f"verified against the checkpoint of {published.size} entries, believed by {whose}"
+    return Casebook(there, size, proven, pinned), f"verified against the checkpoint of {published.size} entries, believed by {whose}"
 
 
 def selected_lines(book: Casebook, keys: Keys, selection: Selection) -> Iterator[Line]:
@@ -172,7 +173,7 @@ def selected_lines(book: Casebook, keys: Keys, selection: Selection) -> Iterator
 
 def _case(book: Casebook, key: bytes | None, where: Sequence[int]) -> list[Line]:
     entries, marks = book.of(where)
-    lines = timeline(entries, key)
+    lines = timeline(entries, key, believed=book.believed)
     for place in range(len(lines) - 1, -1, -1):
         line = lines[place]
         mark = lines[place + 1].mark if line.idx is None else _mark(line, marks[line.idx])
@@ -215,7 +216,7 @@ def _at(book: Casebook, keys: Keys, case: str, at: str, as_json: bool) -> int:
     if key is None:
         raise Rejected("sealed", "--case", "the key of this case is not there: it is erased, or was not lent")
     try:
-        state = standing(there, key, case)
+        state = standing(judge(there, key, book.believed).genuine(there), key, case)
     except (Malformed, NewerVersion) as error:
         raise Rejected("unreadable", "--case", str(error)) from None
     last = there[-1]

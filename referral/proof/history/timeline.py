@@ -11,7 +11,7 @@ from referral.domain.local_time import local
 from referral.errors import Malformed, NewerVersion
 from referral.proof import act, reading
 from referral.proof.entry import SEQUENCED, Entry, Kind, plain
-from referral.proof.forgeries import TORN, SealVerdict, judge_seals
+from referral.proof.forgeries import ANYBODY, Believed, judge
 from referral.proof.history.case import unseal
 from referral.proof.history.wording import Names, Wording, names, say
 from referral.proof.history.words import Texts, coded, english
@@ -60,20 +60,20 @@ Body = Struct | Malformed | NewerVersion
 """The decoded body of an entry, or the error that prevents it."""
 
 
-def timeline(entries: Sequence[Entry], key: bytes | None, texts: Texts | None = None) -> list[Line]:
+def timeline(entries: Sequence[Entry], key: bytes | None, texts: Texts | None = None, believed: Believed = ANYBODY) -> list[Line]:
     """Return the lines of one case in the order of the log, consequences below their cause.
 
     entries: all of the case, in the order of idx. texts: of the reader's language; English without.
+    believed: those whose signature a record needs; a record without it is named as forged, and the true one behind it is the case's.
     """
     texts = texts or english()
-    right = (
-        judge_seals(entries, {entry.case_id: key for entry in entries if key}) if any(e.kind in TORN for e in entries) else SealVerdict()
-    )
+    right = judge(entries, key, believed)
     entries = [right.corrected(entry) for entry in entries]
-    erased = any(entry.kind is Kind.ERASURE for entry in entries)
+    genuine = [entry for entry in entries if entry.idx not in right.forged]
+    erased = any(entry.kind is Kind.ERASURE for entry in genuine)
     bodies = {entry.idx: _body(entry, key) for entry in entries if entry.kind not in MARKED and (key or entry.kind is Kind.ERASURE)}
-    known = names((body for body in bodies.values() if isinstance(body, Struct)), texts)
-    own = {entry.event_id: entry for entry in entries if entry.kind in SEQUENCED}
+    known = names((body for entry in genuine if isinstance(body := bodies.get(entry.idx), Struct)), texts)
+    own = {entry.event_id: entry for entry in genuine if entry.kind in SEQUENCED}
     children: dict[str, list[Entry]] = {}
     for entry in entries:
         cause = entry.cause_id if entry.cause_id in own and entry.cause_id != entry.event_id else ""
@@ -88,6 +88,10 @@ def timeline(entries: Sequence[Entry], key: bytes | None, texts: Texts | None = 
             continue
         done.add(entry.idx)
         line = _line(entry, depth, bodies.get(entry.idx), known, erased)
+        if believed.unwritten(entry):  # it says nothing of the case: no limit starts, nothing follows from it
+            claims = entry.type if entry.kind in MARKED else line.what
+            lines.append(structs.replace(line, mark="bad", what=texts("mark.unsigned", what=claims), due=0, due_what="", offer_id=""))
+            continue
         if entry.idx in right.twins:
             line = structs.replace(line, mark="bad", what=texts("mark.twin", what=line.what))
         if alarm := _alarm(entry, bodies.get(entry.idx), line, alarms, texts):

@@ -8,7 +8,7 @@ from referral.domain.events import Quarantined
 from referral.errors import Malformed, NewerVersion
 from referral.proof import cover
 from referral.proof.entry import NOWHERE, OWN, OWNERS, SEQUENCED, Entry, Kind, digest, plain, sort
-from referral.proof.forgeries import SealVerdict
+from referral.proof.forgeries import SealVerdict, unwritten
 from referral.proof.history.case import unseal
 from referral.proof.verify.report import Report, Weight, finding
 from referral.wire import erasure_approval, intake_key, writer_signature
@@ -67,8 +67,7 @@ class Completeness(Struct, kw_only=True):
             self._named(entry)
         if entry.kind is Kind.ERASURE and not missing:
             self._signed(entry)
-        if entry.kind not in OWN and not missing:
-            self._written(entry)
+        self._written(entry)
         if entry.kind is Kind.COVER and not missing and not cover.fits(entry.value):
             what = f"it is said to be cover, and has {len(entry.value)} bytes instead of {cover.BYTES}: something is hidden in it"
             self._bad("BODY", entry, what)
@@ -165,7 +164,7 @@ class Completeness(Struct, kw_only=True):
     def _written(self, entry: Entry) -> None:
         """Check that the record's one writer signed it, under a key that counts here."""
         writers = self.said if self.writers == NOBODY else self.writers
-        if not writers.wrote(entry.topic, entry.key, entry.value, entry.headers, entry.kafka_time):
+        if unwritten(entry, writers):
             self.unwritten[entry.idx] = entry.case_id
             who = writer_signature.writer(entry.topic, entry.key)
             self._bad(

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from referral.domain.events import Word
+from referral.cli.audit import figures
+from referral.cli.audit.replay import Selection, casebook, selected_lines
+from referral.domain.events import ResponseSubmitted, Word
 from referral.proof.entry import INTAKE, ROUTING, Kind
+from referral.proof.forgeries import judge
+from referral.proof.history.case import standing
+from referral.proof.history.words import english
 from referral.proof.verify.log import verify
 from referral.proof.verify.report import Weight
 from referral.wire import writer_signature
-from tests.harness import writers
+from services.audit import case_view
+from tests.harness import made_log, writers
+from tests.harness.audit_archive import Rows
 from tests.harness.audit_log import MINUTE, Log, asked, closed, erase, named, response, story
 from tests.unit.proof.test_branches import bad, write
 
@@ -73,3 +80,32 @@ def test_records_of_before_the_time_that_the_policy_names_need_none_and_other_ke
     report = verify(log.entries, log.keys)
     assert [f.code for f in report.findings if f.code == "WRITER_KEYS"] == ["WRITER_KEYS"]
     assert all(f.weight is not Weight.BAD for f in report.findings), report.findings
+
+
+def test_a_replay_the_page_and_the_figures_name_the_forged_record_and_take_the_true_one_as_verify_does() -> None:
+    log = signed()
+    case_id, offer = asked(log, "child")
+    forged = write(log, case_id, response(offer, Word.ACCEPT, "forged"), 2, cause=case_id)
+    fork = write(log, case_id, response(offer, Word.DECLINE, "another"), 2, cause=case_id)
+    log.now += MINUTE
+    log.input(case_id, response(offer, Word.ACCEPT, "true"), "accept")
+    true = next(e for e in log.entries if e.topic == INTAKE and e.idx > fork.idx)
+    assert [e.kind for e in (forged, fork, true)] == [Kind.EVENT, Kind.FORK, Kind.FORK], "audit cannot tell"
+    entries, pinned = [e for e in log.entries if e.case_id == case_id], made_log.policy() + writers.LINES
+    for key, by in ((log.keys[case_id], None), (log.keys[case_id], pinned), (None, None)):
+        book, _ = casebook(Rows(log.entries), by)
+        lines = {line.idx: line for line in selected_lines(book, lambda _, key=key: {case_id: key} if key else {}, Selection(case=case_id))}
+        for one in (forged, fork):
+            assert (lines[one.idx].mark, lines[one.idx].offer_id) == ("bad", "") and "did not sign it" in lines[one.idx].what
+        assert lines[true.idx].mark == ("verified" if key else "sealed"), lines[true.idx]
+        assert "did not sign" not in lines[true.idx].what and "fork" not in lines[true.idx].what
+        rows = {row.idx: row for row in case_view.rows(entries, key, {}, english(), book.believed)}
+        assert {idx for idx, row in rows.items() if "bad" in row.marks} == {forged.idx, fork.idx}
+        own = judge(entries, key, book.believed).genuine(entries)
+        assert {e.idx for e in entries} - {e.idx for e in own} == {forged.idx, fork.idx}
+        assert [e.kind for e in own if e.idx == true.idx] == [Kind.EVENT]
+    book, _ = casebook(Rows(log.entries), None)
+    state = standing(judge(entries, log.keys[case_id], book.believed).genuine(entries), log.keys[case_id], case_id)
+    assert state == log.cases[case_id]
+    answers = [event.body for event in figures.gather(book, log.keys).log.said if isinstance(event.body, ResponseSubmitted)]
+    assert answers == [response(offer, Word.ACCEPT, "true")]
