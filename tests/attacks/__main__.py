@@ -23,6 +23,7 @@ from tests.attacks import (
     policies,
     promises,
     public_door,
+    readings,
     taken_over,
 )
 from tests.attacks.ground import AT_ONCE, WHEN
@@ -42,6 +43,8 @@ def main() -> int:
         *own_topic.attacks(),
         *auditors.attacks(),
         *auditors.watched(),
+        *readings.attacks(),
+        *readings.served(),
         *broker.attacks(),
         *policies.attacks(),
         *one_agency.attacks(),

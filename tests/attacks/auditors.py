@@ -15,14 +15,18 @@ from referral.cli.audit import monitor
 from referral.cli.audit.judge import VerifyOptions
 from referral.cli.audit.judge import judge as judged
 from referral.cli.audit.monitor_verdict import PATIENCE_S, verdict
+from referral.cli.audit.replay import Selection, casebook, selected_lines
 from referral.domain.events import Word
 from referral.local import keyfiles
 from referral.proof.heartbeat import STILL_S
+from referral.proof.history.words import english
+from referral.proof.lookup import BAD
 from referral.tlog import note, witness_policy
 from referral.tlog.checkpoint import Checkpoint
 from referral.tlog.note import Note
+from services.audit import case_view
 from tests.attacks.ground import Attack, Noticed, copy, honest, verify
-from tests.harness.audit_log import MINUTE, Log, asked, response, story
+from tests.harness.audit_log import MINUTE, Log, asked, named, response, story
 from tests.harness.line.audit_stack import answering, serving
 from tests.harness.made_log import LOG, NOW, ORIGIN, WITNESSES
 from tests.unit.proof.test_branches import forged_answer, write
@@ -49,6 +53,26 @@ def forged_acceptance() -> Noticed:
     log.input(case_id, response(offer, Word.ACCEPT, "forged"), "forged")
     write(log, case_id, response(offer, Word.DECLINE, "true"), 2, cause=str(uuid.UUID(int=9)))
     return {"verify": verify(copy(log.entries), keys=log.keys)}
+
+
+def unsigned_acceptance() -> Noticed:
+    """The same, where the policy names writers: whoever looks sees which one is forged, and what the agency truly said."""
+    log = Log(signed=True)
+    named(log)
+    case_id, offer = asked(log, "child")
+    forged = write(log, case_id, response(offer, Word.ACCEPT, "forged"), 2, cause=case_id)
+    log.now += MINUTE
+    log.input(case_id, response(offer, Word.DECLINE, "true"), "decline")
+    entries, key = [e for e in log.entries if e.case_id == case_id], log.keys[case_id]
+    book, _ = casebook(copy(log.entries), None)
+    told = {line.idx: line for line in selected_lines(book, lambda _: log.keys, Selection(case=case_id))}
+    rows = {row.idx: row for row in case_view.rows(entries, key, {}, english(), book.believed)}
+    true = any("declines" in line.what and line.mark != BAD for line in told.values())
+    return {
+        "verify": verify(copy(log.entries), keys=log.keys),
+        "replay": f"entry {forged.idx}: {told[forged.idx].what}" if told[forged.idx].mark == BAD and true else "",
+        "auditor's page": rows[forged.idx].what if rows[forged.idx].marks == (BAD,) else "",
+    }
 
 
 def forged_decision() -> Noticed:
@@ -98,6 +122,8 @@ def attacks() -> Iterator[Attack]:
     for what, ahead in (("set the clock two hours ahead", 120 * MINUTE), ("set the clock back by a month", -30 * DAY)):
         yield Attack(what=what, power=SQL, must=("verify",), run=partial(clock, ahead))
     yield Attack(what="forge an acceptance before the true answer", power=CASE_KEY, must=("verify",), run=forged_acceptance)
+    must = ("verify", "replay", "auditor's page")
+    yield Attack(what="forge an acceptance that intake has not signed", power=CASE_KEY, must=must, run=unsigned_acceptance)
     must = ("verify", "verify names the forged one")
     yield Attack(what="forge a decision, which the true one forks", power=CASE_KEY, must=must, run=forged_decision)
 

@@ -128,6 +128,14 @@ def damaged(path: str, change: Callable[[bytes], bytes]) -> Noticed:
     return said
 
 
+def lost_end() -> Noticed:
+    """The last entries of a bundle are gone, while the tiles and the checkpoint stay."""
+    there = copy()
+    for held in (there.entries, there.leaves, there.payloads, there.columns):
+        del held[-8:]
+    return {"verify": verify(there)}
+
+
 def dropped() -> Noticed:
     """A record is lost before audit reads it: it sees the gap itself, and so does verify."""
     log, lost = Log(), Log()
@@ -193,6 +201,7 @@ def attacks() -> Iterator[Attack]:
         ("edit a payload only: a header", TABLE, ("verify",), partial(payload, lambda p: structs.replace(p, headers=p.headers[1:]))),
         ("steal a payload", TABLE, ("verify",), partial(payload, lambda _: None)),
         ("steal a payload beside an erased one", TABLE, ("verify",), stolen_after_erasure),
+        ("lose the last entries, while the tiles stay", TABLE, ("verify",), lost_end),
         ("hide a row from searches", TABLE, ("verify",), columns),
         ("an event dropped before the log", "writes the topic", ("verify", "ingest"), dropped),
         ("an event repeated with other bytes", "writes the topic, with the case's key", ("verify", "ingest"), repeated),

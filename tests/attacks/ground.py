@@ -42,6 +42,10 @@ WHEN = {
     "every reader": "when it reads it",
     "reader of the topic": "when it reads it",
     "readers of the topic": "when they read it",
+    "verify lists it": "when somebody runs it",
+    "replay": "when somebody runs it",
+    "auditor's page": "when somebody looks",
+    "nobody": "never",
 }
 """Witness of an attack → after how long it notices. All others refuse the act itself, or tell it as it happens."""
 AT_ONCE = "at once"
@@ -99,9 +103,12 @@ def verify(there: Archive, *, keys: dict[str, bytes] | None = None, since: bytes
     return "" if worst is None else str(report.first_bad() or worst)
 
 
-def witnesses(there: Rows, seen: int = WITNESSED, old: int | None = None) -> str:
-    """What a witness answers to this log that has seen `seen` entries of the honest one; empty: it signs. old: what it is told to know."""
-    last, now, old = copy().tree.checkpoint(seen), there.tree, seen if old is None else old
+def witnesses(there: Rows, seen: int = WITNESSED, old: int | None = None, base: Rows | None = None) -> str:
+    """What a witness answers to this log that has seen `seen` entries of the honest one; empty: it signs. old: what it is told to know.
+
+    base: another honest log.
+    """
+    last, now, old = (base or copy()).tree.checkpoint(seen), there.tree, seen if old is None else old
     size = len(now.entries)
     hashes = merkle.consistency(now.nodes, old, size) if 0 < old <= size else []
     body = witness.body(old, hashes, now.signed(witnesses=()))

@@ -24,7 +24,7 @@ from referral.runtime.keys.service_keys import MasterKeys
 from referral.runtime.postgres import rights
 from referral.runtime.settings import CHECKOUT, SERVICES
 from referral.wire import topics
-from tests.attacks import auditors, broker, contents, history, one_agency, own_topic, promises
+from tests.attacks import auditors, broker, contents, history, one_agency, own_topic, promises, readings
 from tests.attacks.ground import Attack
 
 PAGE = CHECKOUT / "docs" / "reference" / "taken-over.md"
@@ -150,8 +150,8 @@ def _granted(role: str) -> frozenset[str]:
 
 def attacks() -> list[Attack]:
     """Return the attacks of parties inside; those of strangers and outages are no party's here."""
-    several = (history, contents, own_topic, auditors, broker, one_agency, promises)
-    return [attack for module in several for attack in module.attacks()] + [*auditors.watched(), *one_agency.doors()]
+    several = (history, contents, own_topic, auditors, readings, broker, one_agency, promises)
+    return [attack for module in several for attack in module.attacks()] + [*auditors.watched(), *readings.served(), *one_agency.doors()]
 
 
 def powers(party: Party) -> frozenset[str]:
@@ -181,6 +181,8 @@ def powers(party: Party) -> frozenset[str]:
         "above the witnessed size, with the log's key": LOG in party.secrets,
         "with the log's key": LOG in party.secrets,
         "with the keys of the log and of the case, above the witnessed size": LOG in party.secrets and master,
+        readings.PAST: party.name == OPERATOR and MASTER in party.secrets,
+        readings.SQL: "audit" in party.schemas,
         "stops audit": "audit" in party.schemas,
         "operator": party.name == OPERATOR,
     }

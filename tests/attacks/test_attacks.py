@@ -17,6 +17,7 @@ from tests.attacks import (
     policies,
     promises,
     public_door,
+    readings,
 )
 from tests.attacks.ground import Attack, copy, verify
 
@@ -27,6 +28,7 @@ ALL = [
     *own_topic.attacks(),
     *auditors.attacks(),
     *auditors.watched(),
+    *readings.attacks(),
     *broker.attacks(),
     *policies.attacks(),
     *one_agency.attacks(),
