@@ -6,6 +6,7 @@ uvicorn waits for a head for ever and accepts any number of connections, so idle
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from typing import Any
 
@@ -42,9 +43,55 @@ HANDSHAKE_S = 10.0
 """Seconds in which a TLS handshake must end (ours; asyncio's 60 let idle clients hold connections six times as long)."""
 
 
-def listen(host: str, port: int) -> socket.socket:
+HTTPS_ONLY = problem(
+    400, "https-only", "this port speaks https: write https:// instead of http://, and trust this line's authority (curl: --cacert FILE)"
+)
+IN_CLEAR = (
+    b"HTTP/1.1 400 Bad Request\r\ncontent-type: %b\r\ncontent-length: %d\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n%b"
+    % (PROBLEM.encode(), len(HTTPS_ONLY), HTTPS_ONLY)
+)
+"""The whole answer to a request in clear at a port that speaks TLS: made before anybody asks, so it holds no data."""
+METHOD = range(ord("A"), ord("Z") + 1)
+"""First bytes of a request in clear; a record of TLS begins with 20 to 23."""
+UNREAD = 1 << 16
+"""Bytes that are thrown away after that answer (ours): a connection that is closed with bytes unread is reset, and the answer lost."""
+
+
+class Listener(socket.socket):
+    """A listening socket. speaks_tls: what it accepts is handed to TLS, which a request in clear never reaches."""
+
+    speaks_tls = False
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """Accept a connection."""
+        made, address = super().accept()
+        return (_Accepted(fileno=made.detach()) if self.speaks_tls else made), address
+
+
+class _Accepted(socket.socket):
+    """A connection to a port that speaks TLS. Its first byte is looked at as TLS reads it."""
+
+    _known = False
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        """Read. A request in clear is refused in words, and its connection looks ended to TLS."""
+        size = super().recv_into(buffer, nbytes, flags)
+        if self._known or not size or memoryview(buffer)[0] not in METHOD:
+            self._known = self._known or size > 0
+            return size
+        self._known = True
+        left = UNREAD
+        with contextlib.suppress(OSError):  # the client is gone, or has sent no more
+            self.send(IN_CLEAR)
+            self.shutdown(socket.SHUT_WR)
+            while left > 0 and (gone := len(self.recv(min(left, 4096)))):
+                left -= gone
+        return 0
+
+
+def listen(host: str, port: int) -> Listener:
     """Bind a socket before anything starts, so that a taken port fails at once and a free one can be printed. OSError: taken."""
-    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    bound = Listener(socket.AF_INET6 if ":" in host else socket.AF_INET)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.bind((host, port))
     return bound

@@ -243,5 +243,7 @@ def _server(doors: ASGIApp, proxy: str, tls: ssl.SSLContext | None) -> uvicorn.S
 
 
 async def serve(http: uvicorn.Server, bound: socket.socket) -> None:
-    """Serve on a bound socket until should_exit."""
+    """Serve on a bound socket until should_exit. With TLS, a request in clear is refused in words where `listen` bound the socket."""
+    if isinstance(bound, http_connection.Listener):
+        bound.speaks_tls = http.config.ssl_context_factory is not None
     await http.serve(sockets=[bound])

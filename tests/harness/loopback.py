@@ -153,12 +153,15 @@ def speaks_tls(port: int) -> str:
 
 
 def says_plainly(port: int) -> bytes:
-    """Return what a port answers to words in clear; empty: nothing, or an alert of TLS."""
+    """Return what a port answers to words in clear, a refusal whole; empty: nothing, or an alert of TLS."""
+    answer = b""
     with suppress(OSError), socket.create_connection(("127.0.0.1", port), ANSWER_S) as line:
         line.sendall(b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-        answer = line.recv(256)
-        return b"" if re.match(rb"\x15\x03", answer) else answer
-    return b""
+        while not answer or answer.startswith(b"HTTP/1.1 400"):
+            if not (more := line.recv(1024)):
+                break
+            answer += more
+    return b"" if re.match(rb"\x15\x03", answer) else answer
 
 
 def records(data: bytes) -> bytes:

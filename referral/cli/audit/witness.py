@@ -83,6 +83,7 @@ def witness_command(
     host, _, port = http.rpartition(":")
     try:
         bound = http_connection.listen(host, int(port))
+        bound.speaks_tls = identity is not None
         bound.listen(AT_ONCE)  # connections are queued from now on
     except (OSError, ValueError, OverflowError) as error:
         raise typer.BadParameter(f"--http {http}: {error}") from None

@@ -95,7 +95,7 @@ async def test_the_pages_for_agencies_and_auditors_do_what_they_say(tmp_path_fac
 def test_every_problem_has_a_row_and_every_row_a_problem() -> None:
     rows = AGENCIES.read_text("utf-8").partition("| code | status |")[2]
     told = set(re.findall(r"`([a-z0-9-]+)`", "".join(row.split("|")[1] for row in rows.splitlines()[1:] if row.startswith("| `"))))
-    by_router_or_wire = {"not-found", "method-not-allowed", "seal", "body", "no-http", "two-lengths"}
+    by_router_or_wire = {"not-found", "method-not-allowed", "seal", "body", "no-http", "https-only", "two-lengths"}
     by_router_or_wire |= {"certificate-missing", "certificate-of-another"}  # of referral/runtime/peer.py
     assert told - by_router_or_wire == _problems()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import ssl
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -187,6 +188,35 @@ async def test_a_handshake_that_never_ends_holds_no_connection(mine: Path, monke
         async with asyncio.timeout(30):
             assert await reader.read() == b""
         writer.close()
+
+
+async def test_a_request_in_clear_is_told_that_the_port_speaks_https_and_reaches_nothing(mine: Path) -> None:
+    requests = (
+        b"GET /who HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"P",
+        b"POST /v1/referrals HTTP/1.1\r\nContent-Length: 50000\r\n\r\n" + bytes(50_000),
+    )
+    for inner in (False, True):
+        async with listening(mine, inner=inner) as url:
+            for request in requests:
+                reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+                writer.write(request)
+                async with asyncio.timeout(30):
+                    said = await reader.read()
+                writer.close()
+                assert said == http_connection.IN_CLEAR
+            assert await got(mine, f"{url}/healthz", "service/routing") == {}, "who speaks TLS is answered as before"
+    head, _, body = said.partition(b"\r\n\r\n")
+    told = json.loads(body)
+    assert head.startswith(b"HTTP/1.1 400 ") and f"content-length: {len(body)}".encode() in head and b"connection: close" in head
+    assert (told["status"], told["code"]) == (400, "https-only") and "https://" in told["detail"]
+    async with listening(mine) as url:
+        for other in (b"\x80\x2e\x01\x00\x02", b"\0" * 40, b"{}", b"get / HTTP/1.1\r\n\r\n"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+            writer.write(other)
+            async with asyncio.timeout(30):
+                assert not (await reader.read()).startswith(b"HTTP"), "whatever is no HTTP gets what TLS says to it"
+            writer.close()
 
 
 async def test_a_folder_that_is_not_whole_is_said_in_one_line(tmp_path: Path) -> None:
