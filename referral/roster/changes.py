@@ -68,8 +68,8 @@ _DISABLE = text(
     f"WITH was AS (UPDATE notifier.person {_END} WHERE account = :account AND ended_at IS NULL AND disabled <> :disabled RETURNING *)"  # noqa: S608 - the words above
     " INSERT INTO notifier.person (account, agency, rungs, disabled) SELECT account, agency, rungs, :disabled FROM was"
 )
-_PAUSE = text("INSERT INTO notifier.pause (reason) VALUES (:reason) ON CONFLICT DO NOTHING")
-_RESUME = text(f"UPDATE notifier.pause {_END} WHERE ended_at IS NULL")
+_PAUSE = text("INSERT INTO notifier.pause (reason) VALUES (:reason) ON CONFLICT DO NOTHING RETURNING id")
+_RESUME = text(f"UPDATE notifier.pause {_END} WHERE ended_at IS NULL RETURNING id")
 _DROP = text("UPDATE notifier.delivery SET thrown = true WHERE state = 'WAITING' AND NOT thrown")
 PARTS = ("weekly", "single", "absence", "given")
 LOUDNESS = ("urgent", "normal", "quiet")
@@ -263,13 +263,15 @@ async def end(tx: AsyncConnection, part: str, number: int) -> None:
 
 
 async def pause(tx: AsyncConnection, reason: str) -> None:
-    """Hold back everything that has not been sent."""
-    await tx.execute(_PAUSE, {"reason": reason})
+    """Hold back everything that has not been sent. Rejected: it is held back already, for the reason of before."""
+    if (await tx.execute(_PAUSE, {"reason": reason})).one_or_none() is None:
+        raise Rejected("paused", "duty", "sending is paused already: `referral duty show` displays since when and why")
 
 
 async def resume(tx: AsyncConnection) -> None:
-    """Resume sending: what waits and is still wanted."""
-    await tx.execute(_RESUME)
+    """Resume sending: what waits and is still wanted. Rejected: nothing is paused."""
+    if (await tx.execute(_RESUME)).one_or_none() is None:
+        raise Rejected("not-paused", "duty", "sending is not paused: what waits is sent as soon as its channel takes it")
 
 
 async def drop(tx: AsyncConnection) -> None:

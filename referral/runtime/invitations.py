@@ -9,8 +9,8 @@ from referral.runtime import random_secret
 
 VALID_US = 72 * 3600 * 1_000_000
 """Time for which an invitation may be used (P): a weekend."""
-BY_OPERATOR_US = 15 * 60 * 1_000_000
-"""Time for which a code of an operator may be used (P): as long as one telephone call to whoever it is for."""
+IN_A_CALL_US = 15 * 60 * 1_000_000
+"""Time for which a code of an operator, or one that replaces another, may be used (P): as long as one call to whoever it is for."""
 LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's alphabet: none of I, L, O and U, which are misread or misheard."""
 LENGTH, GROUP = 16, 4
@@ -18,9 +18,9 @@ LENGTH, GROUP = 16, 4
 _MISREAD = str.maketrans("ILO", "110")
 
 
-def by_operator(now: int) -> int:
-    """Return the time under which an operator's code is stored, so that it ends after BY_OPERATOR_US. now: µs UTC."""
-    return now - VALID_US + BY_OPERATOR_US
+def in_a_call(now: int) -> int:
+    """Return the time under which a code is stored that ends after IN_A_CALL_US. now: µs UTC."""
+    return now - VALID_US + IN_A_CALL_US
 
 
 def code() -> str:

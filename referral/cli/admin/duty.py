@@ -143,7 +143,7 @@ def enable_command(account: Account) -> None:
 def pause_command(reason: Annotated[str, typer.Option(help="Reason for other operators; nothing about a case.")]) -> None:
     """Send nothing at all from now on, for instance in a storm of messages. Offers go on: they escalate and expire by their limits.
 
-    Exit 0 done, 2 the database is down.
+    Exit 0 done, 1 it is paused already, 2 the database is down.
 
     Example: referral duty pause --reason 'the relay sends everything twice'
     """
@@ -156,7 +156,7 @@ def resume_command(
 ) -> None:
     """Send again: what waits and is still wanted, once.
 
-    Exit 0 done, 2 the database is down.
+    Exit 0 done, 1 nothing is paused, 2 the database is down.
 
     Example: referral duty resume
     """

@@ -190,7 +190,7 @@ async def _ended(tx: AsyncConnection, statement: TextClause, values: dict[str, o
 
 async def _invite(tx: AsyncConnection, account: str, code: str) -> None:
     """Store the code with which the owner of an account sets the password."""
-    at = invitations.by_operator(await clock.now(tx))
+    at = invitations.in_a_call(await clock.now(tx))
     await tx.execute(_INVITE, {"id": account, "digest": invitations.digest(code), "at": at})
 
 

@@ -49,15 +49,18 @@ async def add(tx: AsyncConnection, account: Account, hashed: str, now: int) -> s
 
 
 async def again(tx: AsyncConnection, account: str, now: int) -> str | None:
-    """Replace an invitation that was not used, and return the new code. None: its owner has a password; only an operator may replace it."""
+    """Replace an invitation that was not used, and return the new code. None: its owner has a password; only an operator may replace it.
+
+    It is read out in a call, and ends as an operator's does: it may replace the code for an account whose password was taken away.
+    """
     if (await tx.execute(_PENDING, {"id": account})).one_or_none() is None:
         return None
-    return await _invite(tx, account, now)
+    return await _invite(tx, account, invitations.in_a_call(now))
 
 
-async def _invite(tx: AsyncConnection, account: str, now: int) -> str:
+async def _invite(tx: AsyncConnection, account: str, at: int) -> str:
     code = invitations.code()
-    await tx.execute(_INVITE, {"id": account, "digest": invitations.digest(code), "now": now})
+    await tx.execute(_INVITE, {"id": account, "digest": invitations.digest(code), "now": at})
     return code
 
 

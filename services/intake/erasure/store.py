@@ -88,6 +88,8 @@ _UNCONFIRMED = (
     "AND NOT EXISTS (SELECT FROM intake.track t WHERE t.case_id = c.case_id) "
     "AND NOT EXISTS (SELECT FROM intake.task t WHERE t.case_id = c.case_id AND t.about = 'no-pathway') "
     "AND NOT EXISTS (SELECT FROM intake.erasure kept WHERE kept.case_id = c.case_id AND kept.refused_at IS NOT NULL) "
+    "AND NOT EXISTS (SELECT FROM intake.exclusion x WHERE x.case_id = c.case_id AND ((x.kind = 'AGENCY' AND x.actor = :agency) "
+    "OR (x.kind = 'STAFF' AND x.actor = :account))) "
     "ORDER BY c.closed_at, c.case_id LIMIT :most"
 )
 _RECORDS = (
@@ -179,8 +181,10 @@ async def destroyed(tx: AsyncConnection, leave: Permit) -> set[str]:
 
 async def unconfirmed(tx: AsyncConnection, leave: Permit, desk: str, most: int, approver: str = "") -> tuple[str, ...]:
     """Return cases of a desk (empty: of any) that it refused to confirm, at most so many, the longest closed first: those whose erasure
-    nobody has asked for; with an approver, those for which somebody else has."""
-    values = {"desk": desk, "asked": approver, "about": UNCONFIRMED, "most": most}
+    nobody has asked for; with an approver, those for which somebody else has. A case that keeps this person away is not among them, and
+    nothing tells of it."""
+    who = {"agency": leave.agency, "account": leave.account}
+    values = {"desk": desk, "asked": approver, "about": UNCONFIRMED, "most": most, **who}
     return tuple(row[0] for row in await rows(tx, _UNCONFIRMED, values))
 
 

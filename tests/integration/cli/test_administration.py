@@ -67,6 +67,7 @@ REFUSED = (
     ("audit", "token", "nobody", "--end"),
     ("oversight", "reader", "end", "nobody"),
     ("duty", "remove", "weekly", "999999"),
+    ("duty", "resume"),
     ("staff", "add", "agim", "--agency", "police-prizren"),
     ("policy", "activate"),
 )

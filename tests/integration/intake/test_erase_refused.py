@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import text
 
 from referral.domain import events as e
+from services.intake.casefile import access
 from services.intake.erasure import commands
+from tests.harness import permits
+from tests.harness.engines import by_hand
 from tests.harness.line.intake_stack import WHY, Stack, new_id, offer, track
 from tests.integration.intake.test_erasing import closed, does, refused, staffed
 
@@ -70,6 +74,23 @@ async def test_what_a_desk_confirmed_is_never_thrown_away_with_what_it_refused(s
     over = e.PersonNotNeeded(why=WHY, task_id=alone, how="closed")
     await staffed.decided(case_id, over, e.CaseClosed(why=WHY, outcome="closed", sealed=False))
     assert await erasures(staffed, "ana", ASK, basis="storage-ended") == []
+
+
+async def test_a_case_that_keeps_a_person_away_keeps_nobody_from_the_others_and_tells_that_person_nothing(staffed: Stack) -> None:
+    away, made_up = await turned_away(staffed), await turned_away(staffed)
+    async with by_hand(staffed.settings) as tx:
+        ana, ben = [
+            str(row[0]) for row in await tx.execute(text("SELECT id FROM intake.account WHERE login IN ('ana', 'ben') ORDER BY login"))
+        ]
+    async with staffed.door.begin() as tx:
+        await access.exclude(tx, permits.ROUTING, {away: [f"staff:{ana}"]})
+    answer = await does(staffed, "ana", ASK, {"basis": "storage-ended"})
+    assert [one["case_id"] for one in answer.json()["erasures"]] == [made_up] and away not in answer.text
+    assert [one["case_id"] for one in await erasures(staffed, "ben", ASK, basis="storage-ended")] == [away]
+    async with staffed.door.begin() as tx:
+        await access.exclude(tx, permits.ROUTING, {made_up: [f"staff:{ben}"]})
+    answer = await does(staffed, "ben", APPROVE, {})
+    assert answer.json()["erasures"] == [] and made_up not in answer.text
 
 
 async def test_one_request_takes_as_many_as_it_can_and_the_next_goes_on(staffed: Stack, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -216,8 +216,12 @@ async def test_a_code_is_worth_nothing_after_three_days(agency: Line) -> None:
             assert send(stranger, "/invitation", code=given, new=NEW, repeat=NEW).status_code == 422
         with signed_in(agency.world, "head") as head:
             path = re.findall(r'href="(/agency/person/[0-9a-f-]+)">late', head.get("/agency").text)[0]
-            return re.findall(r'class="code">([0-9A-Z-]{19})<', send(head, path, f"{path}/again").text)[0]
+            page = send(head, path, f"{path}/again").text
+            assert "It is good for 15 minutes and once" in page, "also where an operator took a password away: for one call"
+            return re.findall(r'class="code">([0-9A-Z-]{19})<', page)[0]
 
+    given = await asyncio.to_thread(late)
+    await agency.notifier.advance(DAY // (24 * 4) + 1_000_000)
     fresh = await asyncio.to_thread(late)
 
     def accept() -> None:

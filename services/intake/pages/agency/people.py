@@ -115,7 +115,7 @@ async def again(call: PageRequest) -> Response:
     if code is None:
         return await _person(call, {"top": "error.has-password"}, 409)
     signed("intake", "invited", one.id)
-    return _code(call, one.login, code, later=False)
+    return _code(call, one.login, code, later=False, call_now=True)
 
 
 async def _colleague(call: PageRequest) -> Colleague:
@@ -190,9 +190,9 @@ async def _invite(call: PageRequest, values: Mapping[str, str], errors: Mapping[
     return showing.show(call, "invite.html", None, values, errors, status, rungs=rungs)
 
 
-def _code(call: PageRequest, login: str, code: str, *, later: bool) -> Response:
-    """Return the page that shows a code, this once. later: the rungs could not be registered."""
-    return call.pages.render.page("code.html", call.visit, here="/agency", login=login, code=code, later=later)
+def _code(call: PageRequest, login: str, code: str, *, later: bool, call_now: bool = False) -> Response:
+    """Return the page that shows a code, this once. later: the rungs could not be registered. call_now: it ends within a call."""
+    return call.pages.render.page("code.html", call.visit, here="/agency", login=login, code=code, later=later, call_now=call_now)
 
 
 def _rungs(call: PageRequest) -> tuple[str, ...]:
