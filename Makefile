@@ -22,7 +22,7 @@ setup: .venv/ready ## make .venv from requirements.lock; every other target does
 	@touch $@
 
 .venv/broker.aot: .venv/ready deploy/kafka/jars.lock
-	@$(BIN)/python -m tests.harness.class_cache || echo "brokers will start without a cache of their classes, which takes longer"
+	@$(BIN)/python -m referral.local.class_cache || echo "brokers will start without a cache of their classes, which takes longer"
 
 check: setup ## the quick checks: style, types, layers, generated files, unit tests
 	$(BIN)/ruff check .
@@ -62,10 +62,10 @@ stories: setup ## run the stories, and write anew what follows from each
 pictures: setup ## take the pictures of docs/story.md again, and count taps and typed characters anew
 	REFERRAL_STORY=write $(BIN)/pytest -q tests/web/test_story.py
 
-up: setup ## start the whole line here, with addresses and demo accounts; Ctrl-C ends it
+up: .venv/broker.aot ## start the whole line here, with addresses and demo accounts; Ctrl-C ends it
 	$(BIN)/referral up
 
-demo: setup ## one made-up referral from the first call to the audit; PATHWAYS=all: each procedure
+demo: .venv/broker.aot ## one made-up referral from the first call to the audit; PATHWAYS=all: each procedure
 	$(BIN)/referral demo$(if $(PATHWAYS), --pathways $(PATHWAYS))
 
 generate: setup ## write generated files anew: events, codecs, reference pages, map of the code

@@ -24,7 +24,7 @@ from referral.authorities import trusted
 from referral.local import config as stack_config
 from referral.runtime import passwords
 from referral.runtime.postgres.rights import ROLES
-from tests.harness import class_cache, servers, trust, waiting
+from tests.harness import servers, trust, waiting
 
 if TYPE_CHECKING:
     from referral.runtime.settings import Settings
@@ -46,9 +46,8 @@ hypothesis.settings.load_profile("patient")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Forget a running stack that the shell has sourced, and start brokers fast. In the process that controls the run: hold the servers."""
+    """Forget a running stack that the shell has sourced. In the process that controls the run: hold the servers."""
     stack_config.forget(os.environ)
-    class_cache.use(os.environ)
     httpx._transports.default.create_ssl_context = _tls
     if not hasattr(config, "workerinput"):
         config.referral_servers = servers.Servers()

@@ -116,8 +116,9 @@ def install(place: Path, data: bytes, now: datetime, key: EllipticCurvePrivateKe
     with files.locked(place):
         trusted = _merged(place, found)
         chain = _identity(place, trusted, key, now) if trusted.leaf is not None else None
-        files.replace(place / REVOKED, bundle.joined(trusted.lists))
-        files.replace(place / AUTHORITY, bundle.joined(trusted.authorities))
+        for name, held in ((REVOKED, bundle.joined(trusted.lists)), (AUTHORITY, bundle.joined(trusted.authorities))):
+            if not (place / name).exists() or (place / name).read_bytes() != held:
+                files.replace(place / name, held)  # each is two writes to the disk, and a stack has eleven folders
         if chain is None or trusted.leaf is None:
             return None
         files.replace(place / IDENTITY, chain, files.SECRET)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 
+from referral.runtime import garbage
+
 INTERRUPTED = 130
 
 
 def main() -> None:
     """Run the command that the shell passed."""
+    garbage.loading()
     sys.exit(run(sys.argv[1:]))
 
 

@@ -13,6 +13,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +38,8 @@ JVM = (
     *("-Xmx512m", "-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dlog4j2.level=WARN", "-Djava.awt.headless=true"),
     *(f"-Djdk.tls.{side}.cipherSuites={CIPHERS}" for side in ("server", "client")),
 )
+CLASSES = Path(sys.prefix) / "broker.aot"
+"""The broker's classes, parsed and linked (`python -m referral.local.class_cache`). A Java that they do not fit reads the jars instead."""
 REVOCATION = ("-Dcom.sun.net.ssl.checkRevocation=true", "-Dcom.sun.security.enableCRLDP=true")
 """Make Java look for the list of revoked certificates that each certificate names; it reads a list anew after half a minute."""
 
@@ -113,8 +116,9 @@ class Kafka(Server):
         text = self._lock.read_text() if self._lock.exists() else ""
         path = jars.classpath(jars.parse(text, str(self._lock)), self._cache, self._fetched)
         arguments = folders.make(self.folder) / "java.args"  # a class path of 46 jars would hide everything else in `ps`
+        cache = ("-XX:+IgnoreUnrecognizedVMOptions", f'"-XX:AOTCache={_quoted(str(CLASSES))}"') if CLASSES.is_file() else ()
         try:
-            arguments.write_text("\n".join((*JVM, *REVOCATION, "-cp", '"' + path.replace("\\", "\\\\").replace('"', '\\"') + '"')))
+            arguments.write_text("\n".join((*JVM, *REVOCATION, *cache, "-cp", f'"{_quoted(path)}"')))
         except OSError as error:
             raise of_os(error, self.folder) from error
         return (str(find()), f"@{arguments}")
@@ -185,6 +189,11 @@ class Kafka(Server):
         if "OutOfMemoryError" in tail or "Cannot allocate memory" in tail:
             return "not enough memory for the broker (it needs 512 MB)"
         return f"the broker did not start; the reason is at the end of {self.log}"
+
+
+def _quoted(word: str) -> str:
+    """Return a word as it stands between quotes in a file of Java's arguments."""
+    return word.replace("\\", "\\\\").replace('"', '\\"')
 
 
 API_VERSIONS = bytes.fromhex("0000000a0012000000000001ffff")

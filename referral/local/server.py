@@ -10,6 +10,9 @@ from pathlib import Path
 from referral.local.child import Child, Recipe
 from referral.local.data_folder import Trouble, of_os
 
+POLL_S = 0.1
+"""Seconds (ours) between two questions whether a server is ready: each is a TLS handshake or two on both sides."""
+
 
 class Server(ABC):
     """A server as a child process: Kafka, Postgres, Worker or Witness. Its methods block: with an event loop, call them from a thread.
@@ -70,7 +73,7 @@ class Server(ABC):
             if child.poll() is not None or time.monotonic() > deadline:
                 child.stop()
                 raise Trouble(f"{name} did not become ready; the reason is at the end of {self.log}")
-            time.sleep(0.05)
+            time.sleep(POLL_S)
         return self.address
 
     def _tail(self) -> str:

@@ -12,9 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-import httpx
-
-from referral.authorities import trusted
+from referral.authorities import public, trusted
 from referral.errors import Rejected
 from referral.runtime.observe import log
 
@@ -89,8 +87,7 @@ def outward(folder: Path | None) -> ssl.SSLContext:
     """
     if folder is None:
         return trusted()
-    context = httpx.create_ssl_context()
-    return _followed_in(folder, context, revoked=False)
+    return _followed_in(folder, public(), revoked=False)
 
 
 def within(folder: Path | None, url: str) -> ssl.SSLContext:

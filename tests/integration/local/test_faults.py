@@ -85,6 +85,17 @@ def test_no_network_is_said_in_one_line(home: Path, monkeypatch: pytest.MonkeyPa
     assert not [path for path in (home / "empty").iterdir() if path.suffix == ".jar"]
 
 
+def test_a_broker_maps_the_classes_of_an_earlier_one_where_they_are(home: Path, monkeypatch: pytest.MonkeyPatch, identities: Path) -> None:
+    """Without them each start spends more than a second of two on reading the jars."""
+    broker, classes = Kafka(home / "kafka", identities / KAFKA), home / "the classes"
+    monkeypatch.setattr(java, "CLASSES", classes)
+    broker._java()
+    assert "AOTCache" not in (home / "kafka" / "java.args").read_text()
+    classes.touch()
+    broker._java()
+    assert f'"-XX:AOTCache={classes}"' in (home / "kafka" / "java.args").read_text().splitlines()
+
+
 def test_an_old_java_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch, identities: Path) -> None:
     old = home / "java"
     old.write_text("#!/bin/sh\necho 'openjdk version \"11.0.2\" 2019-01-15' >&2\n")

@@ -56,6 +56,15 @@ def test_a_folder_holds_three_files_and_only_the_owner_reads_the_key(intake: Pat
     assert bundle.parts((intake / identity.AUTHORITY).read_bytes())[0][0] == bundle.parts(identity.roots(intake))[0][0], "the root first"
 
 
+def test_what_a_folder_has_already_is_not_written_again(at: Place, intake: Path) -> None:
+    before = {path.name: path.stat().st_ino for path in intake.iterdir()}
+    identity.install(intake, bundle.write(authority.refresh(at, NOW)), NOW)
+    assert {path.name: path.stat().st_ino for path in intake.iterdir()} == before
+    authority.relist(at, NOW)
+    identity.install(intake, bundle.write(authority.trusted(at)), NOW)
+    assert [path.name for path in intake.iterdir() if path.stat().st_ino != before[path.name]] == [identity.REVOKED]
+
+
 def test_it_is_due_at_half_of_its_period_and_wherever_none_is(intake: Path, tmp_path: Path) -> None:
     half = periods.LEAF[Plane.SERVICES] / 2
     assert not identity.due(intake, NOW + half - periods.SKEW)
