@@ -28,10 +28,11 @@ def service(rules: CurrentPolicy, breaker: Breaker, exercises: bool = True) -> S
 
 
 async def main(settings: Settings) -> None:
-    """Run the consumer loop, and the publisher of policies beside it."""
+    """Run the consumer loop, and beside it the publisher of policies and the compiler of the one in force."""
     engine = database.engine(settings, "routing", size=2)
-    routing = service(CurrentPolicy(policy_feed.trusted(settings)), Breaker(), settings.drill_clock)
-    await run(routing, background=(partial(publish, settings, engine),), settings=settings)
+    rules = CurrentPolicy(policy_feed.trusted(settings))
+    routing = service(rules, Breaker(), settings.drill_clock)
+    await run(routing, background=(partial(publish, settings, engine), partial(rules.follow, engine)), settings=settings)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from referral.cli.policy import proposal
 from referral.domain.events import CaseOpened, PolicyActivated
 from referral.runtime import policy_feed
 from referral.runtime.kafka import clients, scan
+from referral.runtime.postgres import database
 from referral.runtime.recovery import recover
 from referral.runtime.settings import Settings
 from referral.wire import codec, headers, policy_digest
@@ -134,6 +136,21 @@ async def test_a_proposal_that_somebody_changed_or_overtook_is_refused(line: Lin
     assert await line.activate(changed(line.settings, b"two")) == 2
     code, said = await command(line.settings, "policy", "activate", str(files["overtaken"]))
     assert code and "another bundle came into force" in said, said
+
+
+async def test_a_bundle_is_compiled_before_the_first_record_needs_it(line: Line) -> None:
+    current, engine = CurrentPolicy(policy_feed.trusted(line.settings)), database.engine(line.settings, "routing", size=2)
+    following = asyncio.create_task(current.follow(engine))
+    try:
+        for number in (1, 2):
+            assert await line.activate(changed(line.settings, b"%d" % number)) == number
+            await until(lambda at=number: current.latest and current.latest.number == at, 20)
+            compiled = current.latest
+            async with engine.connect() as tx:
+                assert await current.in_force(tx) is compiled, "a batch takes it as it is"
+    finally:
+        following.cancel()
+        await engine.dispose()
 
 
 async def test_a_forged_bundle_on_the_topic_is_followed_by_nobody_and_by_no_recover(line: Line) -> None:
