@@ -14,9 +14,9 @@ from referral.errors import Unavailable
 
 def doctor(as_json: console.Json = False) -> int:
     """Check conservation, positions, leases, sequences, alarms, keys, topics, outbox, quarantine, places, policy, clock, rotas, rights,
-    passwords, tokens and commands.
+    passwords, tokens, commands, walls, certificates and older faults. A warning names what an operator must do within weeks.
 
-    Exit 0 all good, 1 something is bad, 2 database or broker down, 3 something could not be checked.
+    Exit 0 all good, or warnings alone, 1 something is bad, 2 database or broker down, 3 something could not be checked.
 
     Example: referral doctor
     """

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from enum import StrEnum
-
-from msgspec import Struct
 
 from referral.cli.admin.doctor_probe import Seen, Vitals
+from referral.cli.admin.doctor_result import Check as Check
+from referral.cli.admin.doctor_result import Result as Result
+from referral.cli.admin.doctor_result import check, warned
+from referral.cli.admin.doctor_wall_checks import certificates, older, walls
 from referral.domain.case import holds
 from referral.domain.events import CaseOpened, InputIgnored, NeedsPerson, ReferralAttached, ReferralSubmitted, ResponseSubmitted
 from referral.domain.inputs import derived
@@ -29,36 +30,13 @@ UNLOGGED = 600 * SECOND
 """µs; audit publishes within five minutes, and a minute without a quorum raises its own alarm (ours)."""
 PROMISED = PROMISE_S * SECOND
 """µs; the promise in a receipt, for which `referral receipt` waits."""
-SOON = 14 * DAY
-"""µs before and after its end in which an auditor's token is reported (ours): time to ask the office."""
+SOON = 30 * DAY
+"""µs before its end in which an auditor's token is a warning (ours): an office answers within weeks."""
+ENDED = 14 * DAY
+"""µs after its end in which it is red (ours); an office that has not asked for another by then reads no more."""
 OUTCOMES = (CaseOpened.TYPE, ReferralAttached.TYPE, InputIgnored.TYPE)
-SHOWN = 3
 OWNERS = {INTAKE: "intake", ROUTING: "routing", NOTIFICATION: "notifier"}
 """Topic → the one service that writes it."""
-
-
-class Result(StrEnum):
-    GOOD = "good"
-    BAD = "BAD"
-    UNCHECKED = "not checked"
-
-
-class Check(Struct, frozen=True, kw_only=True):
-    """The result of one check. do: the operator's remedy; empty where none is needed."""
-
-    name: str
-    result: Result
-    said: str
-    do: str = ""
-
-
-def check(name: str, bad: Iterable[str], good: str, do: str) -> Check:
-    """Return a check that is bad if `bad` yields anything; it lists the first SHOWN."""
-    faults = list(bad)
-    if not faults:
-        return Check(name=name, result=Result.GOOD, said=good)
-    more = f" … and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
-    return Check(name=name, result=Result.BAD, said="; ".join(faults[:SHOWN]) + more, do=do)
 
 
 def diagnose(vitals: Vitals) -> list[Check]:
@@ -355,14 +333,15 @@ def passwords(vitals: Vitals) -> Check:
 
 
 def tokens(vitals: Vitals) -> Check:
-    """Check that no auditor's newest token is about to end, or has just ended."""
+    """Check that no auditor's newest token has just ended; warn of one that ends soon."""
     newest: dict[str, int] = {}
     for office, made in vitals.tokens:
         newest[office] = max(made, newest.get(office, made))
     ends_at = {office: made + AUDITOR_TOKEN_DAYS * DAY for office, made in newest.items()}
-    bad = [f"the token of {office} ends on {moment(at)}" for office, at in sorted(ends_at.items()) if abs(at - vitals.now) < SOON]
+    bad = [f"the token of {office} has ended on {moment(at)}" for office, at in sorted(ends_at.items()) if 0 <= vitals.now - at < ENDED]
+    warn = [f"the token of {office} ends on {moment(at)}" for office, at in sorted(ends_at.items()) if 0 < at - vitals.now < SOON]
     good = f"{sum(at > vitals.now for at in ends_at.values())} auditors have a token"
-    return check("tokens", bad, good, "`referral audit token OFFICE` makes the next one; `--end` if the office reads no more")
+    return warned("tokens", bad, warn, good, "`referral audit token OFFICE` makes the next one; `--end` if the office reads no more")
 
 
 def commands(vitals: Vitals) -> Check:
@@ -397,4 +376,7 @@ CHECKS: tuple[Callable[[Vitals], Check], ...] = (
     passwords,
     tokens,
     commands,
+    walls,
+    certificates,
+    older,
 )

@@ -9,6 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import connection
+from referral.cli.admin import doctor_walls
+from referral.cli.admin.doctor_walls import DEALT, US, Walls
 from referral.domain.case import Case
 from referral.domain.events import Meta, PolicyActivated
 from referral.errors import Malformed, Rejected
@@ -132,7 +134,10 @@ class Vitals(Struct, kw_only=True):
     unlogged: list[int] = field(default_factory=list)
     """Time of each operator's act that is not in the log yet; 0: no command has written it, and the log never takes it."""
     kinds: dict[str, int] = field(default_factory=dict)
-    """Kind of audit entry → number of entries."""
+    """Kind of audit entry, FORK and GAP alone → number of entries."""
+    older: dict[str, int] = field(default_factory=dict)
+    """What is wrong with records that the broker took longer ago than DEALT → their number; nothing above holds these."""
+    walls: Walls = field(default_factory=Walls)
 
 
 async def gather(tx: AsyncConnection, found: Settings) -> Vitals:
@@ -165,9 +170,12 @@ async def gather(tx: AsyncConnection, found: Settings) -> Vitals:
         wrong_keys=wrong,
         places={r.service_id: (r.capacity, r.held) for r in await tx.execute(text("SELECT * FROM routing.place"))},
         policy=[tuple(r) for r in await tx.execute(text("SELECT number, activated, confirmed FROM routing.policy ORDER BY number"))],
-        kinds={r.kind: r.n for r in await tx.execute(text("SELECT kind, count(*) AS n FROM audit.entry GROUP BY kind"))},
     )
-    vitals.unbelieved = await _unbelieved(tx, found)
+    true_now = at - vitals.ahead
+    since = true_now - DEALT // US
+    vitals.kinds, vitals.older["forks and gaps"] = await doctor_walls.torn(tx, since)
+    vitals.walls = await doctor_walls.walls(tx, found, true_now, not vitals.exercises)
+    vitals.unbelieved, vitals.older["forged policy bundles"] = await _unbelieved(tx, found, since)
     vitals.erasures = [tuple(row) for row in await tx.execute(text(ERASURES))]
     vitals.promises = [tuple(row) for row in await tx.execute(text(PROMISES))]
     vitals.tokens = [(token.holder.name, token.made_at) for token in await AUDITORS.read(tx) if token.ended_at is None]
@@ -185,7 +193,7 @@ async def gather(tx: AsyncConnection, found: Settings) -> Vitals:
             vitals.sealed.add(row.case_id)
     vitals.rights = await rights.differences(tx)
     vitals.passwords = await _passwords(found)
-    await _topics(vitals, found, {topic: await writer_mark.secret(tx, owner) for owner, topic in WRITES.items()})
+    await _topics(vitals, found, since, {topic: await writer_mark.secret(tx, owner) for owner, topic in WRITES.items()})
     return vitals
 
 
@@ -196,24 +204,27 @@ def _act(value: bytes) -> Act | None:
         return None
 
 
-async def _unbelieved(tx: AsyncConnection, found: Settings) -> list[str]:
-    """Return the records of referral-policy and the rows of routing.policy that every service passes over."""
+async def _unbelieved(tx: AsyncConnection, found: Settings, since: int) -> tuple[list[str], int]:
+    """Return the records of referral-policy and the rows of routing.policy that every service passes over; and the number of records
+    that the broker took before `since` (µs UTC). A row can be deleted, so it counts however old it says to be."""
     try:
         trusted = policy_feed.trusted(found)
     except Rejected as error:  # this shell names no witness policy, or one without signers: no service would start with it
-        return [str(error)]
+        return [str(error)], 0
     topic, stored = Chain(trusted), Chain(trusted)
-    wrong = [
-        f"the record at offset {record.offset} is no bundle that two signers signed ({reason})"
+    refused = [
+        (record.timestamp, f"the record at offset {record.offset} is no bundle that two signers signed ({reason})")
         async for _, record in scan.whole(found, [PolicyActivated.TOPIC])
         if (reason := topic.take(record))
     ]
+    wrong = [what for taken, what in refused if taken * 1000 >= since]
     rows = (await tx.execute(text("SELECT * FROM routing.policy ORDER BY number"))).all()
-    return wrong + [
+    wrong += [
         f"bundle {row.number} in routing's table is none that two signers signed ({reason})"
         for row in rows
         if (reason := stored.add(policy_feed.stored(row)))
     ]
+    return wrong, sum(taken * 1000 < since for taken, _ in refused)
 
 
 async def _passwords(found: Settings) -> list[str] | None:
@@ -244,8 +255,8 @@ async def _service(tx: AsyncConnection, name: str) -> Service:
     )
 
 
-async def _topics(vitals: Vitals, found: Settings, secrets: dict[str, bytes]) -> None:
-    """Read the broker's records, and compare its topics with their cards."""
+async def _topics(vitals: Vitals, found: Settings, since: int, secrets: dict[str, bytes]) -> None:
+    """Read the broker's records, and compare its topics with their cards. since: µs UTC; what is wrong with older records is counted."""
     erasers = erasure_tag.erasers(found)
     cards = clients.wanted(found)
     admin = clients.admin(found)
@@ -262,8 +273,10 @@ async def _topics(vitals: Vitals, found: Settings, secrets: dict[str, bytes]) ->
     ingress = [found.plain(name) for name in there if found.plain(name).startswith("ingress.")]
     vitals.ends = await scan.ends(found, [*cards, *ingress])
     vitals.kept = set(await key_topic.read(found))
-    vitals.quarantined = vitals.ends.get(("referral-quarantine", 0), 0)
-    marked, unmarked = [], []
+    kept = [record.timestamp * 1000 async for _, record in scan.whole(found, ["referral-quarantine"])]
+    vitals.quarantined = sum(at >= since for at in kept)
+    vitals.older["records in quarantine"] = len(kept) - vitals.quarantined
+    marked, unmarked, seen = [], [], list[Seen]()
     async for place_, record in scan.whole(found, CASE_TOPICS):
         if writer_mark.carries(secrets[place_[0]], record.value, record.headers):
             marked.append((place_[0], record.timestamp))
@@ -271,11 +284,19 @@ async def _topics(vitals: Vitals, found: Settings, secrets: dict[str, bytes]) ->
             unmarked.append((place_, record.offset, record.timestamp))
         try:
             meta = seal.open(record.value or b"").meta
-            vitals.records.append(Seen(place=place_, offset=record.offset, meta=meta, value=record.value))
+            seen.append(Seen(place=place_, offset=record.offset, meta=meta, value=record.value))
             if meta.type in seal.UNSEALED:
                 said = not erasers.intake or erasure_tag.signed_erasure(erasers, place_[0], record.value, record.timestamp) is not None
-                (vitals.erased if said else vitals.forged).add(meta.case_id)
+                if said:
+                    vitals.erased.add(meta.case_id)
+                elif record.timestamp * 1000 >= since:
+                    vitals.forged.add(meta.case_id)
         except Malformed:
             vitals.unread.append((place_, record.offset))
     began = writer_mark.since(marked)
-    vitals.foreign = [(place_, offset) for place_, offset, at in unmarked if at >= began.get(place_[0], at + 1)]
+    foreign = {(place_, offset): at for place_, offset, at in unmarked if at >= began.get(place_[0], at + 1)}
+    vitals.foreign = [where for where, at in foreign.items() if at * 1000 >= since]
+    others = foreign.keys() - set(vitals.foreign)
+    vitals.older["records that their topic's owner did not write"] = len(others)
+    vitals.records = [one for one in seen if (one.place, one.offset) not in others]
+    vitals.unread = [where for where in vitals.unread if where not in others]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 from msgspec import structs
 from sqlalchemy import text
 
+from referral.cli.admin import doctor_probe
 from referral.cli.admin.doctor import exit_code
 from referral.cli.admin.doctor_checks import PROMISED, UNDECIDED, UNLOGGED, Check, Result, diagnose
 from referral.cli.admin.doctor_probe import Vitals, gather
-from referral.domain.events import CaseOpened, OfferAccepted, OfferOpened, Word
+from referral.domain.events import CaseOpened, OfferAccepted, OfferOpened, PolicyActivated, Word
 from referral.proof.act import Act, State
 from referral.proof.entry import INTAKE, ROUTING
 from referral.runtime.kafka import clients
@@ -50,13 +52,17 @@ def checks(vitals: Vitals) -> dict[str, Check]:
 
 async def test_a_healthy_line_is_good_but_for_the_service_that_does_not_run(line: Line) -> None:
     _, found = await look(line)
-    bad = {name: check.said for name, check in found.items() if check.result is not Result.GOOD}
+    bad = {name: check.said for name, check in found.items() if check.result is Result.BAD}
     assert bad == {"leases": "no instance of notifier runs"}
+    warned = {name: check.said for name, check in found.items() if check.result is Result.WARN}
+    missing = "the witness policy names no writers: a record needs no signature of its service (A3); "
+    assert warned == {"walls": f"{missing}the witness policy names no approvers: intake alone erases (A1)"}, "this line is a drill"
+    assert exit_code([check for check in found.values() if check.result is not Result.BAD]) == 0
     assert exit_code(list(found.values())) == 1
     assert "2 submissions and responses" in found["conservation"].said
 
 
-async def test_a_record_that_its_owner_did_not_write_is_named(line: Line) -> None:
+async def test_a_record_that_its_owner_did_not_write_is_named_for_a_week(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sealed under the case's key, so that every reader believes it; only the owner's mark is missing."""
     case_id = await line.scalar("SELECT case_id FROM routing.case_state")
     key, last = (await line.keys([case_id]))[case_id], (await line.reads(case_id, INTAKE))[-1]
@@ -68,6 +74,16 @@ async def test_a_record_that_its_owner_did_not_write_is_named(line: Line) -> Non
     _, found = await look(line)
     assert f"{INTAKE}[{place}]@{done.offset}: intake did not write it" in found["sequences"].said
     assert "no `recover`" in found["sequences"].do
+    async with clients.producer(line.settings) as producer:
+        await producer.send_and_wait(line.settings.topic(PolicyActivated.TOPIC), b"none of ours", key=b"2", partition=0)
+    _, found = await look(line)
+    assert found["policy"].result is Result.BAD and "no bundle that two signers signed" in found["policy"].said
+    monkeypatch.setattr(doctor_probe, "DEALT", timedelta(seconds=-60))
+    _, found = await look(line)
+    bad = {name for name, check in found.items() if check.result is Result.BAD}
+    assert bad == {"leases"}, "what somebody has seen for a week is not red for ever"
+    assert found["older"].result is Result.WARN and "1 records that their topic's owner did not write" in found["older"].said
+    assert "1 forged policy bundles" in found["older"].said and "audit verify" in found["older"].do
 
 
 ACT = Act(id="a" * 32, command="prepare", state=State.DONE, by="operator/keeper", at=1, arguments="b" * 64).encode().decode()

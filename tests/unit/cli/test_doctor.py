@@ -1,0 +1,51 @@
+"""The checks of `referral doctor` that may warn: a wall that is not up, what ends soon, and a log that is signed at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from referral.cli.admin.doctor import exit_code
+from referral.cli.admin.doctor_checks import AUDITOR_TOKEN_DAYS, DAY, Result, tokens
+from referral.cli.admin.doctor_probe import Vitals
+from referral.cli.admin.doctor_wall_checks import certificates, walls
+from referral.cli.admin.doctor_walls import Walls
+
+NOW = 1_000 * DAY
+MISSING = ("no writers: a record needs no signature of its service (A3)", "no approvers: intake alone erases (A1)")
+
+
+def vitals(**more: object) -> Vitals:
+    """A line of which these checks read nothing else."""
+    empty: dict[str, object] = dict.fromkeys(Vitals.__struct_fields__)
+    return Vitals(**{**empty, "now": NOW, "ahead": 0, "tokens": [], "walls": Walls(), **more})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("facts", "result", "said"),
+    [
+        (Walls(real=True), Result.GOOD, ""),
+        (Walls(real=True, unnamed=MISSING), Result.BAD, "names no writers: a record needs no signature of its service (A3); "),
+        (Walls(unnamed=MISSING[1:]), Result.WARN, "names no approvers"),
+        (Walls(real=True, pause=1.2), Result.WARN, "as soon as anything is logged (1.2 s apart)"),
+        (Walls(real=True, pause=300.0), Result.GOOD, ""),
+        (Walls(pause=1.2), Result.GOOD, "drills tell nothing of a child"[:0]),
+    ],
+)
+def test_a_wall_that_is_not_up_is_red_beside_real_cases_and_a_beat_of_nought_is_named(facts: Walls, result: Result, said: str) -> None:
+    found = walls(vitals(walls=facts))
+    assert found.result is result and said in found.said
+    assert bool(found.do) == (result is not Result.GOOD)
+
+
+@pytest.mark.parametrize(
+    ("days", "result"), [(-1, Result.BAD), (0, Result.BAD), (1, Result.WARN), (29, Result.WARN), (30, Result.GOOD), (90, Result.GOOD)]
+)
+def test_what_ends_within_a_month_is_a_warning_and_red_once_it_has_ended(days: int, result: Result) -> None:
+    found = certificates(vitals(walls=Walls(ends={"a list of revoked certificates": NOW + days * DAY})))
+    assert found.result is result and ("a list of revoked certificates" in found.said) == (result is not Result.GOOD)
+    assert exit_code([found]) == (1 if result is Result.BAD else 0)
+    made = NOW + days * DAY - AUDITOR_TOKEN_DAYS * DAY
+    assert tokens(vitals(tokens=[("ombudsperson", made)])).result is result
+    newer = [("ombudsperson", made), ("ombudsperson", NOW - DAY)]
+    assert tokens(vitals(tokens=newer)).result is Result.GOOD, "the newest token counts"
+    assert tokens(vitals(tokens=[("ombudsperson", NOW - (AUDITOR_TOKEN_DAYS + 14) * DAY)])).result is Result.GOOD, "it reads no more"
