@@ -30,8 +30,8 @@ BODY_S = 20.0
 """Seconds in which a request body must arrive (ours): the largest body that a door accepts, at 400 kbit/s. A slower sender is refused."""
 NOSNIFF = (b"x-content-type-options", b"nosniff")
 """Makes a browser use the content type that we declare."""
-HSTS = (b"strict-transport-security", b"max-age=31536000")
-"""One year, as on the pages."""
+HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+"""One year, for hosts below ours too: a stranger who answers for one of them in clear could set a cookie for ours."""
 ONCE = (b"authorization", b"content-type", b"content-encoding", b"content-length", b"host", b"transfer-encoding")
 """Headers that a request has at most once: of two values, a proxy and this server might each use another one."""
 PAGE_HEADERS = {

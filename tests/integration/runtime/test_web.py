@@ -123,7 +123,7 @@ async def served(server: uvicorn.Server) -> AsyncIterator[httpx.AsyncClient]:
     await asyncio.wait_for(task, PATIENCE_S)
 
 
-@pytest.mark.parametrize(("url", "hsts"), [("https://audit.example", ["max-age=31536000"]), ("http://127.0.0.1:1", [])])
+@pytest.mark.parametrize(("url", "hsts"), [("https://audit.example", ["max-age=31536000; includeSubDomains"]), ("http://127.0.0.1:1", [])])
 async def test_every_answer_of_a_service_that_people_reach_by_https_says_so(settings: Settings, url: str, hsts: list[str]) -> None:
     """Pages, refusals and paths of the server itself; of whichever service, since all are served by the same function."""
     port, ended = ports.free(1)[0], asyncio.Event()
