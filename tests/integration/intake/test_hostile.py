@@ -322,7 +322,10 @@ async def test_what_an_ordinary_client_gets_wrong_is_named(doors: Served) -> Non
         assert answer.status == 202, (charset, answer)
     assert (await doors.raw(request("GET", b"/v1/offers", [TOKEN, (b"Accept", b"text/html, */*;q=0.1")], b""))).status == 200
     api = await doors.raw(request("GET", b"/v1/offers", [TOKEN], b""))
-    assert (api.headers["x-content-type-options"], api.headers["strict-transport-security"]) == ("nosniff", "max-age=31536000; includeSubDomains")
+    assert (api.headers["x-content-type-options"], api.headers["strict-transport-security"]) == (
+        "nosniff",
+        "max-age=31536000; includeSubDomains",
+    )
     lost = await doors.raw(request("GET", b"/nowhere", [(b"Accept", b"text/html")], b""))
     assert (lost.status, lost.headers["content-type"]) == (404, "text/html; charset=utf-8"), "a person who lost their way"
 

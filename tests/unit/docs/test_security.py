@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.attacks.taken_over import SECRET
 from tests.unit.docs.test_docs import ROOT, SOURCES
@@ -156,3 +157,17 @@ def test_no_program_of_a_service_follows_a_redirect() -> None:
     """httpx follows none unless it is told to; urllib, which does, is not used."""
     services = {path: text for path, text in SOURCES.items() if path.startswith(("services/", "referral/channels/", "referral/runtime/"))}
     assert [path for path, text in services.items() if "follow_redirects" in text or "urllib.request" in text] == []
+
+
+def test_each_topic_and_each_table_stands_in_one_class_of_data() -> None:
+    page = (ROOT / "docs" / "reference" / "data.md").read_text("utf-8")
+    classes = {row[0][0] for row in rows(page.partition("## Topics")[0])}
+    _, topics_, tables = re.split(r"^## (?:Topics|Tables)$", page, flags=re.M)
+    given = yaml.safe_load((ROOT / "referral" / "runtime" / "postgres" / "rights.yaml").read_text("utf-8"))
+    cards = yaml.safe_load((ROOT / "schemas" / "avro" / "topics.yaml").read_text("utf-8"))["topics"]
+    for part, wanted in ((topics_, set(cards)), (tables, {table for role in given["roles"].values() for table in role})):
+        named = [name for row in rows(part) for name in re.findall(r"`([^`]+)`", row[1])]
+        assert sorted(named) == sorted(wanted), "each in one class: docs/reference/data.md"
+        assert {row[0] for row in rows(part)} <= classes
+    loop = re.findall(r"`(\w+)`", tables.rpartition("of the loop:")[2])
+    assert sorted(loop) == sorted(given["loop"])
