@@ -269,9 +269,13 @@ def _context(identity: Path | str | None, authority: Path | str | None) -> ssl.S
     believed = authority or (Path(identity) / "authority.pem" if identity else None)
     if believed is None:
         return True
+    own = Path(identity) / "identity.pem" if identity else None
+    for file in (believed, own):
+        if file is not None and not Path(file).is_file():
+            raise FileNotFoundError(f"{file} is not there: name the folder that `referral ca install` or `agency connect` has made")
     context = ssl.create_default_context(cafile=believed)
-    if identity:
-        context.load_cert_chain(Path(identity) / "identity.pem")
+    if own:
+        context.load_cert_chain(own)
     return context
 
 

@@ -97,7 +97,7 @@ async def _pages(stack: Stack, people: cast.Cast, *, stays: bool) -> None:
     secrets = ", ".join(f"{office} {token}" for office, token in people.readers.items())
     console.console.print(f"{'password':<15} {people.password} (every account); tokens: {secrets}", soft_wrap=True, markup=False)
     console.console.print(
-        f"{'certificates':<15} of {root(stack.addresses)}: import it in a browser, or accept its warning once", soft_wrap=True
+        f"{'certificates':<15} of {root(stack.addresses)}: import it in a browser, or accept its warning at each address", soft_wrap=True
     )
     if not stays:
         console.console.print("these end with the demo: `referral up` keeps a stack running, and `referral tour` walks through it")

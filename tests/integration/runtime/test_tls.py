@@ -116,6 +116,9 @@ async def test_the_agencies_file_shows_its_certificate_and_believes_what_it_is_t
         assert await asyncio.to_thread(asked, authority=own / identity.AUTHORITY) == "None"
         with pytest.raises(Away, match="name the authority's file"):
             await asyncio.to_thread(asked)
+        for wrong in ({"identity": mine / "nowhere"}, {"authority": mine / "nowhere"}):
+            with pytest.raises(FileNotFoundError, match="is not there: name the folder"):
+                await asyncio.to_thread(asked, **wrong)
 
 
 async def test_what_intake_alone_may_ask_is_for_its_certificate(mine: Path) -> None:
