@@ -222,9 +222,7 @@ class Screen:
             print_(f"figures for oversight    {stack.url('oversight', number)}/oversight   (`referral oversight reader add` makes a token)")
         for number, _ in enumerate(stack.of("audit"), 1):
             print_(f"the auditor's page       {stack.url('audit', number)}/auditor   (`referral audit token` makes a token)")
-        print_(
-            f"the root of all https    {root(stack.addresses)}   (import it in a browser, or accept each warning; curl: --cacert)"
-        )
+        print_(f"the root of all https    {root(stack.addresses)}   (import it in a browser, or accept each warning; curl: --cacert)")
         print_(f"Kafka                    {stack.addresses.kafka}")
         print_(f"mail                     {stack.addresses.smtp}, kept in {stack.config.data / 'mail'}")
         if stack.addresses.handset:
