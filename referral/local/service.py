@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import secrets
@@ -9,16 +10,18 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
+
 from referral.local.child import Recipe
 from referral.local.server import Server
-from referral.runtime import tls
+from referral.runtime import process, tls
 
 READY_S = 120.0
 """Longest start in seconds (ours): it takes 2 s on two idle cores and 9 s on two that fifteen processes share (measured)."""
 GRACE_S = 10.0
 """Seconds (ours) from SIGTERM to SIGKILL: a service finishes its batch."""
 CALL_GRACE_S = 90.0
-"""The same for a notifier with a trunk, as in operators.md, "stop a service": a call that runs ends by itself."""
+"""The same for a notifier, which may have a trunk, as in operators.md, "stop a service": a call that runs ends by itself."""
 
 
 class Worker(Server):
@@ -32,7 +35,6 @@ class Worker(Server):
         service: str,
         port: int,
         inner: int,
-        environment: Mapping[str, str],
         log: Path,
         *,
         identity: Path,
@@ -44,14 +46,17 @@ class Worker(Server):
         service: e.g. `routing`.
         port: port of its public HTTP.
         inner: port of its health and metrics.
-        environment: variables besides those of this process.
         log: file for its output.
         identity: folder of the operator's identity that asks it how it is.
         keep: descriptors that it inherits and holds.
+
+        Set `environment`, its variables besides those of this process, before `start`.
         """
         super().__init__(log)
         self.name, self.service, self.port, self._inner = name, service, port, inner
-        self._environment, self._identity, self._keep = environment, identity, keep
+        self._identity, self._keep = identity, keep
+        self.environment: Mapping[str, str] = {}
+        self._waits: int | None = None
 
     @property
     def address(self) -> str:
@@ -63,16 +68,41 @@ class Worker(Server):
         """Return host:port of its health and metrics."""
         return f"127.0.0.1:{self._inner}"
 
+    def load(self) -> None:
+        """Start the process ahead: it loads its modules, and waits for the environment that `start` gives it. Raises Trouble."""
+        self._forget()
+        reader, self._waits = os.pipe()
+        variables = {"PYTHONUNBUFFERED": "1", process.REST: str(reader)}
+        grace = CALL_GRACE_S if self.service == "notifier" else GRACE_S
+        command = (sys.executable, "-m", f"services.{self.service}")
+        try:
+            self._spawn(Recipe(command, self.log, env=variables, grace=grace, keep=(*self._keep, reader)))
+        finally:
+            os.close(reader)
+
     def start(self) -> str:
         """Start it (again) and wait until /readyz answers 200. Each start gets a new instance id. Raises Trouble."""
-        own = {"REFERRAL_INSTANCE": f"{self.name}-{secrets.token_hex(3)}", "PYTHONUNBUFFERED": "1"}
+        own = {"REFERRAL_INSTANCE": f"{self.name}-{secrets.token_hex(3)}"}
         own |= {"REFERRAL_HTTP": f"https://{self.address}", "REFERRAL_INNER": f"https://{self.inner}"}
         self._stopping.clear()
-        calls = self.service == "notifier" and "REFERRAL_SIP" in {**os.environ, **self._environment}
-        grace = CALL_GRACE_S if calls else GRACE_S
-        command = (sys.executable, "-m", f"services.{self.service}")
-        child = self._spawn(Recipe(command, self.log, env={**self._environment, **own}, grace=grace, keep=self._keep))
+        if self._waits is None:
+            self.load()
+        child, waits, self._waits = self.child, self._waits, None
+        assert child is not None and waits is not None
+        with contextlib.suppress(BrokenPipeError), os.fdopen(waits, "wb") as rest:  # broken: it has died, and is not ready
+            rest.write(msgspec.json.encode({**self.environment, **own}))
         return self._ready(child, self.name, READY_S)
+
+    def stop(self) -> None:
+        """Stop it in an orderly way; one that waits for its environment ends at once."""
+        super().stop()
+        self._forget()
+
+    def _forget(self) -> None:
+        """Close the line to a process that still waits, and will not be told."""
+        if self._waits is not None:
+            os.close(self._waits)
+            self._waits = None
 
     def answers(self) -> bool:
         """Return whether it is ready."""

@@ -143,6 +143,7 @@ async def stack(config: StackConfig, *, first: First = _nothing, told: Told = la
         held.push_async_callback(started.stop)
         async with asyncio.TaskGroup() as group:
             broker, base = group.create_task(started.broker()), group.create_task(started.database())
+            group.create_task(started.load())
             group.create_task(started.witnesses())
         await started.before_signatures(base.result())
         running = started.stack(broker.result(), base.result())
@@ -154,11 +155,12 @@ async def stack(config: StackConfig, *, first: First = _nothing, told: Told = la
 
 
 class _Start:
-    """The steps of a start. Every process that they start is in `processes`, and `stop` stops it."""
+    """The steps of a start. Every process that they start is in `processes` or `loading`, and `stop` stops it."""
 
     def __init__(self, config: StackConfig, pool: ThreadPoolExecutor, lock: int, told: Told, mailbox: Mailbox, handset: Handset) -> None:
         self.config, self.pool, self.lock, self.told, self.mailbox, self.handset = config, pool, lock, told, mailbox, handset
         self.processes: dict[str, Process] = {}
+        self.loading: dict[str, Process] = {}
         self.folder = data_folder.make(config.data / "keys")
         self.keys = keyfiles.ensure(self.folder)
         self.log_key, self.policy = keyfiles.log(self.folder), self.folder / "witness.policy"
@@ -168,6 +170,9 @@ class _Start:
         self.signers, self.writers = keyfiles.signers(self.folder), keyfiles.writers(self.folder)
         self.approvers = keyfiles.approvers(self.folder)
         self.passwords, self.services = config.passwords or self.folder / "database", self.folder / "services"
+        named = {"intake-1": config.http_port} if config.http_port else {}
+        names = [name for name, _ in config.names()]
+        self.ports = ports.remembered(config.data / "ports.json", [*names, *map(inner, names)], named)
 
     async def broker(self) -> str:
         """Start the broker, unless there is one, and return its address."""
@@ -229,11 +234,18 @@ class _Start:
             lines += [erasure_approval.line(name, keyfiles.intake(path)) for name, path in self.approvers.items()]
         self.policy.write_bytes("".join(lines).encode() + data)
 
+    async def load(self) -> None:
+        """Start the service instances ahead: they load their modules while broker and database start."""
+        logs, own = data_folder.make(self.config.data / "log"), self.identities / KEEPER
+        for name, service in self.config.names():
+            at = self.ports[name], self.ports[inner(name)]
+            worker = Worker(name, service, *at, logs / f"{name}.log", identity=own, keep=(self.lock,))
+            self.loading[name] = Process(name, worker, self.pool)
+            await asyncio.get_running_loop().run_in_executor(self.pool, worker.load)
+
     def stack(self, broker: str, base: str) -> Stack:
-        """Choose ports, and prepare the service instances."""
-        named = {"intake-1": self.config.http_port} if self.config.http_port else {}
-        names = [name for name, _ in self.config.names()]
-        known = ports.remembered(self.config.data / "ports.json", [*names, *map(inner, names)], named)
+        """Return the stack on these servers, with the environment of each service."""
+        known = self.ports
         inbox = f"https://127.0.0.1:{known.get('intake-1', 0)}"
         audit = f"https://127.0.0.1:{known.get('audit-1', 0)}"
         notifier = f"https://127.0.0.1:{known['notifier-1']}" if "notifier-1" in known else ""
@@ -241,13 +253,11 @@ class _Start:
         running = Stack(self.config, self.mailbox, self.handset, self.processes, at)
         self.handset.replies_to = f"{notifier}/sms/{case_keys.read(running.settings).callback('sms')}/reply?from=%p&text=%a"
         self.handset.believed = ssl.create_default_context(cafile=at.identities / KEEPER / identity.AUTHORITY)
-        logs, keeper = data_folder.make(self.config.data / "log"), at.identities / KEEPER
         for name, service in self.config.names():
-            variables = environment(self.config, running.addresses, service)
-            worker = Worker(
-                name, service, known[name], known[inner(name)], variables, logs / f"{name}.log", identity=keeper, keep=(self.lock,)
-            )
-            self.processes[name] = Process(name, worker, self.pool)
+            worker = self.loading[name].server
+            assert isinstance(worker, Worker)
+            worker.environment = environment(self.config, running.addresses, service)
+        self.processes |= self.loading
         return running
 
     async def workers(self, running: Stack, first: First) -> None:
@@ -279,7 +289,8 @@ class _Start:
     async def stop(self) -> None:
         """Stop everything, the services first, so that they release their leases while broker and database still answer."""
         servers = ("kafka", "postgres")
-        await asyncio.gather(*(process.stop() for name, process in self.processes.items() if name not in servers))
+        every = {**self.loading, **self.processes}
+        await asyncio.gather(*(process.stop() for name, process in every.items() if name not in servers))
         await asyncio.gather(*(self.processes[name].stop() for name in servers if name in self.processes))
 
     def _addresses(self, broker: str, base: str, inbox: str = "", audit: str = "", notifier: str = "") -> Addresses:

@@ -6,8 +6,9 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, MutableMapping, Sequence
 
+import msgspec
 from starlette.types import ASGIApp
 
 from referral.errors import ReadOnly, Rejected
@@ -20,14 +21,20 @@ from referral.runtime.service import Service
 from referral.runtime.settings import Settings, load
 
 Background = Callable[[], Coroutine[None, None, None]]
+REST = "ENVIRONMENT_FROM"
+"""Variable with the number of a descriptor from which a service reads the rest of its environment (JSON) once its modules are loaded. A
+local stack starts its services while its broker starts, and has their settings later."""
 
 
-def start(main: Callable[[Settings], Coroutine[None, None, None]], environment: Mapping[str, str] = os.environ) -> None:
+def start(main: Callable[[Settings], Coroutine[None, None, None]], environment: MutableMapping[str, str] = os.environ) -> None:
     """Run a service's main with the settings of the environment. What stops it is logged in one line, also a setting that is wrong.
 
     Rejected: the environment names the master key, with which this service could open what every other one opens, or no key of its own.
     """
     observe.configure()
+    if descriptor := environment.pop(REST, ""):
+        with os.fdopen(int(descriptor), "rb") as rest:
+            environment.update(msgspec.json.decode(rest.read() or b"{}", type=dict[str, str]))
     if environment.get(MASTER):
         hint = f"a service has its own keys, in {service_keys.FILE}: take this variable from its environment, and the file from its machine"
         raise Rejected("master-key", MASTER, hint)
@@ -83,7 +90,7 @@ async def stand(
     sys.stdout.write(f"{name} listens on {schemes[0]}://{settings.http_host}:{bound.getsockname()[1]}\n")
     sys.stdout.write(f"{name} shows operators /readyz and /metrics at {schemes[1]}://{settings.inner_host}:{within.getsockname()[1]}\n")
     sys.stdout.flush()
-    garbage.settle()
+    garbage.keep()
     signalled = asyncio.Event()
 
     def ending() -> None:

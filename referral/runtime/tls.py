@@ -14,7 +14,6 @@ from pathlib import Path
 
 from referral.authorities import public, trusted
 from referral.errors import Rejected
-from referral.runtime.observe import log
 
 REFRESH_S = 10.0
 """Seconds (ours) between two looks at the folder: a renewed or revoked certificate counts after that."""
@@ -124,6 +123,8 @@ def refresh() -> None:
         try:
             one.load()
         except (OSError, ssl.SSLError) as error:
+            from referral.runtime.observe import log  # takes a tenth of a second to load, which a witness need not wait for
+
             log().error("identity cannot be read", reason=type(error).__name__, hint="`referral ca list` shows what is wrong with it")
 
 

@@ -175,6 +175,7 @@ class PolicyInForce:
         number, before, keys = 0, None, dict[str, AgencyKeys]()
         while True:
             await self._bundles.wait(number + 1)
+            replaced = before is not None
             for bundle in self._bundles.all[number:]:
                 number = bundle.number
                 try:
@@ -185,7 +186,7 @@ class PolicyInForce:
                 else:
                     keys = agency_keys.after(keys, agency_keys.listed(before.agencies), bundle.published)
                     self._now = before, of(before, number, keys)
-            garbage.settle()
+            garbage.settle() if replaced else garbage.keep()
 
     def _both(self) -> tuple[Policy, Lists]:
         if self._now is None:

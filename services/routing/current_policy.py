@@ -61,13 +61,13 @@ class CurrentPolicy:
         if number is None:
             raise Unavailable("a policy in force (run `referral policy activate`)")
         async with self._taking:
-            known = len(self._chain.known)
+            known, replaced = len(self._chain.known), self.latest is not None
             if known < number:
                 for row in await tx.execute(NEWER, {"known": known, "number": number}):
                     if not self._take(row):
                         break
             if known < len(self._chain.known):
-                garbage.settle()
+                garbage.settle() if replaced else garbage.keep()
         if self.latest is None:
             raise Unavailable("a policy in force that two signers signed (`referral doctor` names what is wrong)")
         return self.latest
