@@ -14,7 +14,8 @@ import msgspec
 
 from referral.local.child import Recipe
 from referral.local.server import Server
-from referral.runtime import process, tls
+from referral.runtime import tls
+from referral.runtime.settings import REST
 
 READY_S = 120.0
 """Longest start in seconds (ours): it takes 2 s on two idle cores and 9 s on two that fifteen processes share (measured)."""
@@ -72,7 +73,7 @@ class Worker(Server):
         """Start the process ahead: it loads its modules, and waits for the environment that `start` gives it. Raises Trouble."""
         self._forget()
         reader, self._waits = os.pipe()
-        variables = {"PYTHONUNBUFFERED": "1", process.REST: str(reader)}
+        variables = {"PYTHONUNBUFFERED": "1", REST: str(reader)}
         grace = CALL_GRACE_S if self.service == "notifier" else GRACE_S
         command = (sys.executable, "-m", f"services.{self.service}")
         try:

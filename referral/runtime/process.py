@@ -18,12 +18,9 @@ from referral.runtime.keys.case_keys import MASTER
 from referral.runtime.loop.consumer import Loop
 from referral.runtime.postgres import database
 from referral.runtime.service import Service
-from referral.runtime.settings import Settings, load
+from referral.runtime.settings import REST, Settings, load
 
 Background = Callable[[], Coroutine[None, None, None]]
-REST = "ENVIRONMENT_FROM"
-"""Variable with the number of a descriptor from which a service reads the rest of its environment (JSON) once its modules are loaded. A
-local stack starts its services while its broker starts, and has their settings later."""
 
 
 def start(main: Callable[[Settings], Coroutine[None, None, None]], environment: MutableMapping[str, str] = os.environ) -> None:

@@ -19,6 +19,9 @@ LINE = ("intake", "routing", "notifier", "audit")
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 """Hosts that a browser reaches without a network, so that plain http reveals nothing."""
 SERVICES = (*LINE, "oversight")
+REST = "ENVIRONMENT_FROM"
+"""Variable with the number of a descriptor from which a service reads the rest of its environment (JSON) once its modules are loaded. A
+local stack starts its services while its broker starts, and has their settings later."""
 MOST_BEAT_S = 300
 """Longest time between two checkpoints of the log (ours): a receipt promises to be logged within ten minutes, which is two of them."""
 

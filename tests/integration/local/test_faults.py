@@ -16,13 +16,14 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from referral.local import data_folder, jars, kafka
+from referral.local import data_folder, jars, kafka, ports
 from referral.local import kafka as java
 from referral.local.certificates import KAFKA
 from referral.local.config import KEEPER
 from referral.local.data_folder import Trouble
 from referral.local.kafka import Kafka
 from referral.local.postgres import Postgres
+from referral.local.service import Worker
 from referral.runtime import tls
 from referral.runtime.kafka import clients
 from referral.runtime.settings import Settings
@@ -94,6 +95,21 @@ def test_a_broker_maps_the_classes_of_an_earlier_one_where_they_are(home: Path, 
     classes.touch()
     broker._java()
     assert f'"-XX:AOTCache={classes}"' in (home / "kafka" / "java.args").read_text().splitlines()
+
+
+def test_a_service_that_waits_for_its_environment_ends_with_its_stack(home: Path, identities: Path) -> None:
+    port, inner = ports.free(2)
+    worker = Worker("routing-1", "routing", port, inner, home / "routing-1.log", identity=identities / KEEPER)
+    worker.load()
+    child, before = worker.child, len(os.listdir("/proc/self/fd"))
+    assert child is not None and child.poll() is None and not worker.answers()
+    worker.stop()
+    assert child.poll() is not None and len(os.listdir("/proc/self/fd")) <= before
+    assert (home / "routing-1.log").read_text() == "", "it never ran without its settings"
+    worker.environment = {"REFERRAL_KAFKA": "nowhere"}
+    with pytest.raises(Trouble, match="routing-1 did not become ready"):
+        worker.start()
+    assert "REFERRAL_" in (home / "routing-1.log").read_text(), "it was told them, and they were wrong"
 
 
 def test_an_old_java_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch, identities: Path) -> None:
