@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import re
 import ssl
@@ -22,7 +23,7 @@ from sqlalchemy.engine import make_url
 
 from referral.authorities import trusted
 from referral.local import config as stack_config
-from referral.runtime import passwords
+from referral.runtime import garbage, passwords
 from referral.runtime.postgres.rights import ROLES
 from tests.harness import servers, trust, waiting
 
@@ -59,6 +60,17 @@ def pytest_configure(config: pytest.Config) -> None:
 def _tls(verify: ssl.SSLContext | str | bool = True, cert: None = None, trust_env: bool = True) -> ssl.SSLContext:
     """Give the clients of one process one TLS context: each reads the authorities for 0.03 s, and a test that waits makes hundreds."""
     return trusted() if verify is True else _made(verify, cert, trust_env)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for no cyclic garbage while tests are collected, and never again among what was: it is as large as all tests, and stays."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -108,10 +120,12 @@ def _address(request: pytest.FixtureRequest, name: str) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _passwords(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hash passwords cheaply in this process: people of a test sign in by the dozen. Unit tests and real processes pay the price."""
+def _cheap(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash passwords cheaply in this process: people of a test sign in by the dozen. And do not look through the whole memory for each
+    service that starts in this process: it holds all tests. Unit tests and real processes pay the price."""
     if "unit" not in request.path.parts:
         monkeypatch.setattr(passwords, "hasher", partial(argon2.PasswordHasher, time_cost=1, memory_cost=64, parallelism=1))
+        monkeypatch.setattr(garbage, "settle", lambda: None)
 
 
 @pytest.fixture(scope="session")
