@@ -25,7 +25,7 @@ from referral.authorities import trusted
 from referral.local import config as stack_config
 from referral.runtime import garbage, passwords
 from referral.runtime.postgres.rights import ROLES
-from tests.harness import servers, trust, waiting
+from tests.harness import compiled_once, servers, trust, waiting
 
 if TYPE_CHECKING:
     from referral.runtime.settings import Settings
@@ -71,6 +71,7 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.freeze()
         gc.enable()
+        compiled_once.use()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
