@@ -12,16 +12,18 @@ import uuid
 from collections.abc import AsyncIterator, Generator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import argon2
 import asyncpg
 import httpx
 import hypothesis
 import pytest
+import yaml
 from sqlalchemy.engine import make_url
 
 from referral.authorities import trusted
+from referral.domain.policy.reading.yaml_tree import LOADER
 from referral.local import config as stack_config
 from referral.runtime import garbage, passwords
 from referral.runtime.postgres.rights import ROLES
@@ -50,6 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Forget a running stack that the shell has sourced. In the process that controls the run: hold the servers."""
     stack_config.forget(os.environ)
     httpx._transports.default.create_ssl_context = _tls
+    yaml.safe_load = _yaml
     if not hasattr(config, "workerinput"):
         config.referral_servers = servers.Servers()
         if config.getoption("numprocesses", None):
@@ -72,6 +75,11 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.freeze()
         gc.enable()
         compiled_once.use()
+
+
+def _yaml(stream: Any) -> Any:
+    """Read stories and lists of words by the parser in C, where PyYAML has it, as policies are read: ten times faster, to equal values."""
+    return yaml.load(stream, LOADER)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
