@@ -27,11 +27,12 @@ setup: .venv/ready ## make .venv from requirements.lock; every other target does
 check: setup ## the quick checks: style, types, layers, generated files, unit tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m referral.wire.schema.generate --check
 	$(BIN)/python -m referral.cli.policy.reference --check
-	$(BIN)/pytest -q -n 2 tests/unit
+	@# mypy takes one of two processors for 20 s when it has no cache: it runs beside the tests, and speaks after them.
+	$(BIN)/mypy >.venv/types 2>&1 & types=$$!; $(BIN)/pytest -q -n 2 tests/unit; units=$$?; \
+	wait $$types; types=$$?; cat .venv/types; exit $$((units || types))
 
 test: check .venv/broker.aot ## every test but the long ones, as CI runs them: check, stories, integration, web, kills
 	$(BIN)/pytest -q -n 6 --dist loadgroup -m "not long" tests/stories tests/integration tests/interop tests/attacks/test_attacks.py tests/attacks/test_rewritten.py tests/attacks/test_observer.py tests/web tests/faults
