@@ -224,7 +224,8 @@ async def _fill(postgres: str, name: str, master: Path) -> None:
         try:
             url = _named(postgres, name)
             own = {"database_passwords": servers.passwords(url), "master_key_file": master}
-            await prepare_database(Settings(kafka="", database=url, instance="template", drill_clock=True, **own))
+            with servers.hashed_once():
+                await prepare_database(Settings(kafka="", database=url, instance="template", drill_clock=True, **own))
         except BaseException:
             await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
             raise

@@ -17,6 +17,7 @@ import socketserver
 import tempfile
 import threading
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
@@ -26,6 +27,7 @@ from referral.local import data_folder, kafka, ports
 from referral.local.kafka import Kafka
 from referral.local.postgres import Postgres
 from referral.runtime import secret_file
+from referral.runtime.postgres import role_passwords
 from referral.runtime.postgres.rights import ROLES
 from tests.harness import trust
 
@@ -72,6 +74,17 @@ class Servers:
         self._stack.close()
 
 
+@contextlib.contextmanager
+def hashed_once() -> Iterator[None]:
+    """Let PostgreSQL's clients hash a password once, not 4,096 times, at each of the thousands of connections of a run: for the passwords
+    that are set in this block."""
+    rounds, role_passwords.ROUNDS = role_passwords.ROUNDS, 1
+    try:
+        yield
+    finally:
+        role_passwords.ROUNDS = rounds
+
+
 def passwords(url: str) -> Path:
     """The folder with a password for each role of a server, for `prepare`. url: the administrator's, of whichever database."""
     return Path(str(make_url(url).query["passfile"])).parent
@@ -95,7 +108,8 @@ def _with_passwords(url: str, stack: contextlib.ExitStack) -> str:
 
 def _start(name: str, stack: contextlib.ExitStack, authority: Path | None) -> tuple[str, str]:
     """Start one of them, and return how and where. authority: that of a broker."""
-    how, address = _started(name, stack, authority)
+    with hashed_once():
+        how, address = _started(name, stack, authority)
     return how, _with_passwords(address, stack) if name == "postgres" else address
 
 
