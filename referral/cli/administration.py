@@ -15,7 +15,7 @@ from msgspec import json, structs
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.ca import identity
-from referral.cli import connection
+from referral.cli import connection, standing
 from referral.cli.call import ARGUMENTS
 from referral.errors import Unavailable
 from referral.proof.act import Act, State, parse
@@ -135,6 +135,9 @@ def _act(found: Settings, command: str, by: str, about: tuple[str, ...] | list[s
 
 
 async def _put(tx: AsyncConnection, found: Settings, act: Act) -> None:
+    if not await acts.any_(tx):  # the first act of a log accounts for all that stood before it
+        about = dict.fromkeys((*act.about, *(await standing.read(tx)).subjects()))
+        act = structs.replace(act, about=tuple(about))
     value = structs.replace(act, at=await clock.now(tx)).encode()
     parse(value)  # what audit would refuse must not be committed
     await acts.put(tx, value)

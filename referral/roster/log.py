@@ -23,6 +23,8 @@ from referral.wire import topics
 
 MOST = 500
 """Rows in one event: about 75 KB of the megabyte that a record may have (ours)."""
+CANARY = "canary"
+"""Account of the row by which the notifier tries its channels; no change of it is logged."""
 _BY = text("SELECT set_config('referral.by', :by, true)")
 _MINE = "xmin = pg_current_xact_id()::xid"
 _AGENCY = "coalesce((SELECT p.agency FROM notifier.person p WHERE p.account = r.account ORDER BY p.id DESC LIMIT 1), '') AS agency"
@@ -96,10 +98,20 @@ async def log(tx: AsyncConnection, by: str, book: Callable[[], Awaitable[bytes]]
     await _replan(tx, sorted({row.agency for row in rows} - {""}), now)
 
 
+async def in_force(tx: AsyncConnection) -> Sequence[RosterRow]:
+    """Return the rows that have not ended, but the canary's, which is no person."""
+    rows = [row for part in _ROWS for row in await _rows(tx, part, "r.ended_at IS NULL")]
+    return [row for row in rows if row.account != CANARY]
+
+
 async def _changed(tx: AsyncConnection, part: str) -> Sequence[RosterRow]:
     """Return the rows that this transaction has begun or ended."""
+    return await _rows(tx, part, f"r.{_MINE}")
+
+
+async def _rows(tx: AsyncConnection, part: str, where: str) -> Sequence[RosterRow]:
     columns = f"id AS number, ended_at IS NOT NULL AS ended, {_ROWS[part]}"
-    statement = text(f"SELECT {columns} FROM notifier.{part} r WHERE r.{_MINE} ORDER BY id")  # noqa: S608 - the words above
+    statement = text(f"SELECT {columns} FROM notifier.{part} r WHERE {where} ORDER BY id")  # noqa: S608 - the words above
     found = [{**_EMPTY, **row} for row in (await tx.execute(statement)).mappings()]
     return [RosterRow(part=part, **{**row, "rungs": tuple(row["rungs"])}) for row in found]
 

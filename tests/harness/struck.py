@@ -1,5 +1,5 @@
-"""Kill a process by SIGKILL before any one change that it makes to files, or any one step in a database: every way in which a crash can
-leave them."""
+"""Kill a process by SIGKILL before any one change that it makes to files, or any one step in a database or at a broker: every way in
+which a crash can leave them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import signal
 import sys
 from collections.abc import Callable
 from itertools import count
+from typing import Any
 
+from aiokafka.conn import AIOKafkaConnection
 from sqlalchemy import Engine, Pool, event
 
-CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.chmod", "os.rmdir", "shutil.rmtree")
+CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.chmod", "os.rmdir", "shutil.rmtree", "subprocess.Popen")
 MOST = 200
 """More changes than any command makes (ours)."""
 
@@ -19,7 +21,7 @@ MOST = 200
 def strikes(work: Callable[[], object], after: Callable[[int], object], *, database: bool = False) -> int:
     """Run `work` in a child that is killed before its 1st, 2nd … change of files, until it ends alive; `after` looks at each remains.
 
-    database: also before each statement and each commit, and after each commit.
+    database: also before each statement and each commit, after each commit, and before each request to a broker.
 
     Return how often it was killed. `work` must be able to begin anew each time.
     """
@@ -60,6 +62,13 @@ def _strike(number: int, database: bool) -> None:
         for name in ("before_cursor_execute", "commit"):
             event.listen(Engine, name, step)
         event.listen(Pool, "reset", step)  # after a commit, when the connection goes back
+        sends = AIOKafkaConnection.send
+
+        def send(*given: Any, **more: Any) -> Any:
+            step()
+            return sends(*given, **more)
+
+        AIOKafkaConnection.send = send  # in the child alone
 
     def hook(change: str, arguments: tuple[object, ...]) -> None:
         writes = change == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)

@@ -8,14 +8,14 @@ from msgspec import Struct, field
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.cli import connection
+from referral.cli import connection, standing
 from referral.cli.admin import doctor_walls
 from referral.cli.admin.doctor_walls import DEALT, US, Walls
 from referral.domain.case import Case
 from referral.domain.events import Meta, PolicyActivated
+from referral.domain.inputs import ROSTER_BOOK
 from referral.errors import Malformed, Rejected
 from referral.proof import act
-from referral.proof.act import Act
 from referral.proof.entry import CASE_TOPICS
 from referral.runtime import policy_feed
 from referral.runtime.kafka import clients, scan
@@ -25,7 +25,7 @@ from referral.runtime.loop import writer_mark
 from referral.runtime.loop.units import place
 from referral.runtime.policy_feed import Chain
 from referral.runtime.postgres import clock, rights, roles
-from referral.runtime.postgres.tokens import AGENCIES, AUDITORS, OVERSIGHT
+from referral.runtime.postgres.tokens import AUDITORS
 from referral.runtime.recovery.recover import WRITES
 from referral.runtime.settings import LINE, Settings
 from referral.wire import case_state, seal
@@ -38,7 +38,7 @@ ERASURES = "SELECT case_id, requested_at, approved_at, destroyed_at FROM intake.
 ROWS = "SELECT case_id FROM intake.casefile"
 PROMISES = "SELECT event_id, case_id, received_at FROM intake.submission"
 LOGGED = "SELECT event_id FROM audit.entry WHERE topic = 'referral-intake' AND event_id <> ''"
-ACTS = "SELECT value, idx FROM audit.act ORDER BY id"
+ACTS = "SELECT value FROM audit.act WHERE idx IS NULL"
 SEEN = "SELECT topic, case_id, seq FROM {s}.seen"
 
 
@@ -127,10 +127,10 @@ class Vitals(Struct, kw_only=True):
     """Roles that the database lets in otherwise than with their own password; None: no folder of passwords is named."""
     tokens: list[tuple[str, int]] = field(default_factory=list)
     """(office, made at) of each auditor's token that nobody ended."""
-    held: list[tuple[str, str, int]] = field(default_factory=list)
-    """(holder, digest, made at) of each token of an agency, an auditor or a reader of oversight that nobody ended."""
-    commands: list[Act] = field(default_factory=list)
-    """Acts of operators, in the log or about to be."""
+    acts: int = 0
+    """Number of acts of operators in the log."""
+    by_hand: list[str] = field(default_factory=list)
+    """What stands in the tables and no entry of the log accounts for."""
     unlogged: list[int] = field(default_factory=list)
     """Time of each operator's act that is not in the log yet; 0: no command has written it, and the log never takes it."""
     kinds: dict[str, int] = field(default_factory=dict)
@@ -179,11 +179,8 @@ async def gather(tx: AsyncConnection, found: Settings) -> Vitals:
     vitals.erasures = [tuple(row) for row in await tx.execute(text(ERASURES))]
     vitals.promises = [tuple(row) for row in await tx.execute(text(PROMISES))]
     vitals.tokens = [(token.holder.name, token.made_at) for token in await AUDITORS.read(tx) if token.ended_at is None]
-    acts = [(_act(row.value), row.idx) for row in await tx.execute(text(ACTS))]
-    vitals.commands = [one for one, _ in acts if one is not None]
-    vitals.unlogged = [one.at if one is not None else 0 for one, idx in acts if idx is None]
-    every = [token for table in (AGENCIES, AUDITORS, OVERSIGHT) for token in await table.read(tx) if token.ended_at is None]
-    vitals.held = [(token.holder.name, token.digest, token.made_at) for token in every]
+    vitals.unlogged = [_acted(row.value) for row in await tx.execute(text(ACTS))]
+    vitals.acts, vitals.by_hand = await standing.by_hand(tx, opened.get(ROSTER_BOOK))
     vitals.logged = {row.event_id for row in await tx.execute(text(LOGGED))}
     vitals.rows = {row.case_id for row in await tx.execute(text(ROWS))}
     for row in await tx.execute(text("SELECT case_id, state FROM routing.case_state")):
@@ -197,11 +194,11 @@ async def gather(tx: AsyncConnection, found: Settings) -> Vitals:
     return vitals
 
 
-def _act(value: bytes) -> Act | None:
+def _acted(value: bytes) -> int:
     try:
-        return act.parse(value)
+        return act.parse(value).at
     except Malformed:
-        return None
+        return 0
 
 
 async def _unbelieved(tx: AsyncConnection, found: Settings, since: int) -> tuple[list[str], int]:

@@ -13,6 +13,7 @@ from referral.cli import administration, console
 from referral.cli.admin import ladder
 from referral.cli.connection import run
 from referral.errors import Rejected
+from referral.proof.unlogged import Account
 from referral.roster import accounts, changes, log
 from referral.roster.accounts import Made
 from referral.runtime import invitations, passwords, random_secret, settings
@@ -82,7 +83,8 @@ def add_command(
         for word in (Made.INVITED, *((Made.HEAD,) if head else ())):
             await _log(tx, found, str(values["id"]), agency, word)
 
-    administration.change(found, "staff add", work, f"account:{values['id']}", f"agency:{agency}")
+    made = Account(str(values["id"]), agency, desk, head, False)
+    administration.change(found, "staff add", work, *made.subjects(), f"agency:{agency}")
     account = {name: values[name] for name in ("id", "login", "agency", "language", "desk", "head")} | {"code": code}
     if as_json:
         console.document(account)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -17,13 +17,17 @@ from msgspec import Struct, msgpack
 from rich.progress import Progress
 
 from referral.domain.events import Leaf
+from referral.domain.inputs import ROSTER_BOOK
 from referral.errors import Malformed, NewerVersion
 from referral.parallel import Advance, shared
 from referral.proof import archive
+from referral.proof.act import Act
 from referral.proof.archive import Archive, Joined, Trusted
 from referral.proof.entry import Entry, Kind, digest
 from referral.proof.forgeries import TORN
+from referral.proof.history.case import Read
 from referral.proof.scan import START, Ended, before, walk
+from referral.proof.unlogged import read_book
 from referral.proof.verify.log import Cases, Judge, Verification
 from referral.proof.verify.report import Finding, Report, Weight, finding
 from referral.tlog import merkle, tiles
@@ -52,11 +56,16 @@ class VerifyOptions(Struct, frozen=True, kw_only=True):
 
 
 class Verdict(Struct, frozen=True):
-    """The result. published: the accepted checkpoint, if any. size: number of entries examined."""
+    """The result. published: the accepted checkpoint, if any. size: number of entries examined.
+
+    acts, book: of the operators, and the records of the roster's book that its key opens; None: not all entries were read.
+    """
 
     report: Report
     published: Trusted | None
     size: int = 0
+    acts: Sequence[Act] = ()
+    book: Sequence[Read] | None = None
 
 
 class LogHeads(Struct, frozen=True):
@@ -93,7 +102,7 @@ def judge(there: Archive, options: VerifyOptions, bar: Progress) -> Verdict:
     try:
         heads = _log_heads(there, published, options, report)
         with Spool() as spool:
-            _verify_entries(there, heads, options, report, spool, bar)
+            acts, book = _verify_entries(there, heads, options, report, spool, bar)
     except Ended:
         return Verdict(report, published)
     # After the walk, which has compared these hashes with the entries.
@@ -101,7 +110,7 @@ def judge(there: Archive, options: VerifyOptions, bar: Progress) -> Verdict:
         report.add_finding(
             _about_log(Weight.BAD, "FORKED", f"the first {published.size} entries make another root than the published checkpoint")
         )
-    return Verdict(report, published, heads.size)
+    return Verdict(report, published, heads.size, acts, None if options.since else book)
 
 
 def _log_heads(there: Archive, published: Trusted | None, options: VerifyOptions, report: Report) -> LogHeads:
@@ -154,8 +163,13 @@ def _since(there: Archive, options: VerifyOptions, published: Trusted | None, si
     return edge
 
 
-def _verify_entries(there: Archive, heads: LogHeads, options: VerifyOptions, report: Report, spool: Spool, bar: Progress) -> None:
-    """Run both passes. If sequences are torn, repeat the first pass with the verdict on the genuine records. Ended."""
+def _verify_entries(
+    there: Archive, heads: LogHeads, options: VerifyOptions, report: Report, spool: Spool, bar: Progress
+) -> tuple[Sequence[Act], list[Read]]:
+    """Run both passes, and return the operators' acts and the roster's book.
+
+    If sequences are torn, repeat the first pass with the verdict on the genuine records. Ended.
+    """
     task = bar.add_task("entries hashed", total=heads.size)
     touched = _touched(there, heads, report)
     torn, repeated = set[str](), dict[str, Entry]()
@@ -199,6 +213,8 @@ def _verify_entries(there: Archive, heads: LogHeads, options: VerifyOptions, rep
     for part in _parts(spool.folder, known, options.jobs, lambda steps: bar.advance(task, steps)):
         report.add(part.report)
     bar.update(task, completed=BUCKETS)  # in a small log most buckets are empty
+    book = (known.judged.corrected(entry) for entry in entries_of(spool.folder, {ROSTER_BOOK}))
+    return proof.acts, read_book((entry for entry in book if entry.idx not in known.judged.forged), options.keys.get(ROSTER_BOOK))
 
 
 def _check_repeated_files(there: Archive, repeated: Mapping[str, Entry], report: Report) -> None:

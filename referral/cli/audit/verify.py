@@ -12,16 +12,18 @@ from typing import Annotated, Any
 
 import typer
 
-from referral.cli import console
+from referral.cli import console, standing
 from referral.cli.audit import source
 from referral.cli.audit.judge import Verdict, VerifyOptions, judge
+from referral.cli.audit.live_log import Rows
 from referral.cli.audit.source import AuditorKey, Export, Witnesses
 from referral.domain.local_time import moment
 from referral.errors import Malformed
 from referral.proof import archive
 from referral.proof.archive import Archive, Trusted
 from referral.proof.heartbeat import FRESH_S
-from referral.proof.verify.report import Report, Weight
+from referral.proof.unlogged import Standing, unlogged
+from referral.proof.verify.report import Finding, Report, Weight
 
 SHOWN = 20
 """Findings printed in the table; --json lists all."""
@@ -31,6 +33,7 @@ SINCE = (
     "the payloads below the older checkpoint, but those of the cases that have a new entry",
     "the tiles and leaves below it: they were judged when it was made, and only the hashes on its right edge are compared",
     "decisions of cases without a new entry",
+    "accounts, roster, tokens and policies that no entry accounts for",
 )
 
 Since = Annotated[
@@ -76,11 +79,21 @@ def verify_command(
         )
         with console.progress(quiet=as_json) as bar:
             verdict = judge(there.archive, options, bar)
+        if isinstance(there.archive, Rows) and verdict.book is not None:
+            by_hand(verdict, there.archive.ask(standing.read))
     if as_json:
         console.document(document(verdict, options))
     else:
         _print(verdict, options)
     return verdict.report.exit_code()
+
+
+def by_hand(verdict: Verdict, tables: Standing) -> None:
+    """Report what stands in the tables of the running installation without an entry. The tables are of the log's own snapshot."""
+    for found in unlogged(tables, verdict.acts, verdict.book or ()):
+        weight = Weight.BAD if found.sure else Weight.UNCHECKED
+        what = found.what if found.sure else f"{found.what}; or its entry is on its way: verify again in a minute"
+        verdict.report.add_finding(Finding(weight=weight, code="UNLOGGED", idx=None, where="tables", what=what))
 
 
 def seconds(minutes: float | None) -> int | None:

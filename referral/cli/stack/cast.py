@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.cli import administration
 from referral.domain.policy.directory import Agency
 from referral.proof import act
+from referral.proof.unlogged import Account
 from referral.roster import changes as roster
 from referral.roster import log as roster_log
 from referral.runtime import passwords
@@ -141,20 +142,24 @@ async def seed(settings: Settings, cast: Cast, *, telephones: bool) -> None:
             async with roster_log.change(tx, settings):
                 await roster.add_people(tx, box, people)
                 await roster.add_weekly(tx, people, ALWAYS)
-            await _add_tokens(tx, settings, cast, new=bool(new))
+            await _add_tokens(tx, settings, cast, new)
     finally:
         await engine.dispose()
 
 
-async def _add_tokens(tx: AsyncConnection, settings: Settings, cast: Cast, *, new: bool) -> None:
-    """Add the missing tokens, and record the act if anything was missing. new: accounts were."""
+async def _add_tokens(tx: AsyncConnection, settings: Settings, cast: Cast, new: Iterable[Member]) -> None:
+    """Add the missing tokens, and record the act if anything was missing. new: whose accounts were."""
     auditor, committee = {AUDITOR: cast.readers[AUDITOR]}, {COMMITTEE: cast.readers[COMMITTEE]}
     known = {token.digest for table in (AGENCIES, AUDITORS, OVERSIGHT) for token in await table.read(tx)}
     digests = [digest(token) for tokens in (cast.tokens, auditor, committee) for token in tokens.values()]
     missing = [one for one in digests if one.hex() not in known]
-    if not new and not missing:
+    about = (
+        *(subject for one in new for subject in Account(one.account, one.agency, one.desk, one.head, False).subjects()),
+        *map(act.token, missing),
+    )
+    if not about:
         return
-    async with administration.recorded(tx, settings, "up", *map(act.token, missing)):
+    async with administration.recorded(tx, settings, "up", *about):
         await AGENCIES.add(tx, cast.tokens, note=LABEL)
         await AUDITORS.add(tx, auditor)
         await OVERSIGHT.add(tx, committee, note="committee")

@@ -18,6 +18,7 @@ class Acts(Struct, kw_only=True):
     """Operator, command and state → its entries; acts that were begun have left it once their outcome is there."""
     begun: dict[str, tuple[Act, Entry]] = field(default_factory=dict)
     """Id → an act without an outcome so far."""
+    every: list[Act] = field(default_factory=list)
 
     def take(self, entry: Entry) -> None:
         """Add an entry of kind ADMINISTRATION; pass over every other."""
@@ -28,6 +29,7 @@ class Acts(Struct, kw_only=True):
         except Malformed as error:
             self.report.add_finding(finding(Weight.BAD, "BODY", entry, f"it is said to be an administrator's act: {error}"))
             return
+        self.every.append(act)
         if act.state is State.BEGUN:
             self.report.counts["acts"] += 1
             self.begun[act.id] = act, entry

@@ -5,13 +5,15 @@ Pure and offline: entries and keys in, a report out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
 from referral.domain.events import CaseClosed, CaseErased, CaseOpened, PolicyActivated, TrackChanged
 from referral.domain.inputs import ROSTER_BOOK
 from referral.errors import Malformed, NewerVersion
+from referral.proof import unlogged
+from referral.proof.act import Act
 from referral.proof.entry import OWNERS, SEQUENCED, Entry, Kind
 from referral.proof.forgeries import TORN, SealVerdict, judge_seals
 from referral.proof.history.case import Read, unseal
@@ -21,7 +23,7 @@ from referral.proof.verify.completeness import Completeness
 from referral.proof.verify.policies import Bundles
 from referral.proof.verify.readings import Readings
 from referral.proof.verify.reexecute import Reexecution
-from referral.proof.verify.report import Report, Weight, finding
+from referral.proof.verify.report import Finding, Report, Weight, finding
 from referral.proof.verify.signatures import Signatures
 from referral.wire.erasure_approval import NOBODY as NO_ERASERS
 from referral.wire.erasure_approval import Erasers
@@ -62,6 +64,8 @@ class Verification:
         self._bundles = Bundles(report=self.report, pinned=signers)
         self._readings, self._acts = Readings(report=self.report), Acts(report=self.report)
         self._judge: Judge | None = None
+        self._since = False
+        """Entries before an older checkpoint are not read again, so an act may be among them."""
 
     @property
     def unwritten(self) -> Mapping[int, str]:
@@ -82,6 +86,7 @@ class Verification:
 
     def passed(self, entry: Entry) -> None:
         """Check only the position of the next entry, whose bytes an earlier run has proven."""
+        self._since = True
         self._completeness.place(self._judged.corrected(entry))
 
     def taken(self) -> None:
@@ -91,6 +96,20 @@ class Verification:
         self.report.periods += self._bundles.periods()
         self._readings.finish()
         self._acts.finish()
+        if not self._since:
+            self._by_hand()
+
+    def _by_hand(self) -> None:
+        """Report each bundle of the policy that no operator's act put in force."""
+        bundles = self._bundles
+        for number, what in unlogged.bundles({n: body.digest for n, body in bundles.activated.items()}, self.acts).items():
+            idx = bundles.logged[number - 1]
+            self.report.add_finding(Finding(weight=Weight.BAD, code="UNLOGGED", idx=idx, where=f"bundle {number}", what=what))
+
+    @property
+    def acts(self) -> Sequence[Act]:
+        """Return the operators' acts so far, in the order of the log."""
+        return self._acts.every
 
     def cases(self) -> Cases:
         """Return the facts that the second pass needs, after `taken`; other processes may receive them."""

@@ -42,6 +42,7 @@ LAYERS = {
         "READ",
         "ACT",
         "ACT_OPEN",
+        "UNLOGGED",
         "UNREADABLE",
         "FOREIGN",
         "SEAL",

@@ -8,6 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 PUT = text("INSERT INTO audit.act (value) VALUES (:value) RETURNING pg_notify('audit_reading', '')")
 THERE = text("SELECT to_regclass('audit.act') IS NOT NULL")
 
+ANY = text("SELECT EXISTS (SELECT FROM audit.act)")
+
 
 async def put(tx: AsyncConnection, value: bytes) -> None:
     """Store an act. value: of the ADMINISTRATION entry (referral/proof/act.py)."""
@@ -17,3 +19,8 @@ async def put(tx: AsyncConnection, value: bytes) -> None:
 async def kept(tx: AsyncConnection) -> bool:
     """Return whether this database keeps acts: False before `prepare` has made it, or of an older version."""
     return bool((await tx.execute(THERE)).scalar_one())
+
+
+async def any_(tx: AsyncConnection) -> bool:
+    """Return whether there is an act."""
+    return bool((await tx.execute(ANY)).scalar_one())

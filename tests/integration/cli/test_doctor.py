@@ -9,6 +9,7 @@ import pytest
 from msgspec import structs
 from sqlalchemy import text
 
+from referral.cli import standing
 from referral.cli.admin import doctor_probe
 from referral.cli.admin.doctor import exit_code
 from referral.cli.admin.doctor_checks import PROMISED, UNDECIDED, UNLOGGED, Check, Result, diagnose
@@ -86,7 +87,7 @@ async def test_a_record_that_its_owner_did_not_write_is_named_for_a_week(line: L
     assert "1 forged policy bundles" in found["older"].said and "audit verify" in found["older"].do
 
 
-ACT = Act(id="a" * 32, command="prepare", state=State.DONE, by="operator/keeper", at=1, arguments="b" * 64).encode().decode()
+ACT = Act(id="a" * 32, command="prepare", state=State.DONE, by="operator/keeper", at=1, arguments="b" * 64)
 SQL = {
     "alarms": ("DELETE FROM routing.alarm", "has no alarm"),
     "keys": ("DELETE FROM keys.case_key", "no erasure says why"),
@@ -102,8 +103,8 @@ SQL = {
         "1 acts of operators are not in the log",
     ),
     "commands": (
-        f"INSERT INTO audit.act (value) VALUES ('{ACT}'); INSERT INTO intake.agency_token VALUES ('abcdefgh', 'school', 'x', 2, NULL)",
-        "the token 6162636465666768 of school",
+        "INSERT INTO audit.act (value) VALUES ('FIRST'); INSERT INTO intake.agency_token VALUES ('abcdefgh', 'school', 'x', 2, NULL)",
+        "the token 6162636465666768 of school was made by hand",
     ),
     "sequences": ("UPDATE routing.seen SET seq = seq + 1 WHERE topic = 'referral-routing'", "routing wrote up to"),
     "positions": (
@@ -120,10 +121,12 @@ async def test_a_fault_planted_in_the_database_is_found_by_its_check(line: Line)
     for task in line.work:
         task.cancel()
     _, before = await look(line)
+    async with line.admin() as tx:
+        first = structs.replace(ACT, about=(await standing.read(tx)).subjects()).encode().decode()
     for name, (statement, said) in SQL.items():
         async with connecting(database.admin(line.settings)) as tx:
             await tx.execute(text("SELECT 1"))  # begins the transaction that the driver's own call then stands in
-            await (await tx.get_raw_connection()).driver_connection.execute(statement)  # type: ignore[union-attr]
+            await (await tx.get_raw_connection()).driver_connection.execute(statement.replace("FIRST", first))  # type: ignore[union-attr]
             found = checks(await gather(tx, line.settings))
             await tx.rollback()
         assert found[name].result is Result.BAD and said in found[name].said, found[name]

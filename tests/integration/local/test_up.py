@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -16,12 +17,18 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.ca import identity
-from referral.cli import run
+from referral.cli import connection, run, standing
 from referral.cli.stack import cast
 from referral.client import Client
+from referral.domain.inputs import ROSTER_BOOK
 from referral.local import certificates
+from referral.runtime import settings
+from referral.runtime.random_secret import digest
+from tests.harness import engines
 from tests.harness.waiting import PATIENCE_S, comes
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(290)]
@@ -94,7 +101,7 @@ def first_line(process: subprocess.Popen[str]) -> dict[str, Any]:
 
 @pytest.mark.timeout(570)  # two starts of everything
 def test_up_is_ready_restarts_what_dies_starts_again_after_a_kill_and_ends_with_ctrl_c(
-    up: Callable[..., subprocess.Popen[str]], data: Path, capsys: pytest.CaptureFixture[str]
+    up: Callable[..., subprocess.Popen[str]], data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two starts on one folder: the first is killed, and the next one works in a shell that has sourced the first."""
     process = up("--json", "--drill")
@@ -116,6 +123,10 @@ def test_up_is_ready_restarts_what_dies_starts_again_after_a_kill_and_ends_with_
     assert again["kafka"] == told["kafka"]
     assert again["environment"] == told["environment"]
     assert not [pid for name, p in told["processes"].items() if Path(f"/proc/{(pid := p['pid'])}").exists() and name]
+    with monkeypatch.context() as shell:
+        for name, value in again["environment"].items():
+            shell.setenv(name, value)
+        administered(capsys)
 
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 0
@@ -172,6 +183,62 @@ def restarted(told: dict[str, Any]) -> None:
 
     assert comes(lambda: not Path(f"/proc/{killed}").exists())
     assert comes(again)
+
+
+STRANGER = "00000000-0000-4000-8000-000000000009"
+BY_HAND = {
+    "INSERT INTO intake.agency_token VALUES (decode('abcd', 'hex'), 'school-drita', '', 1, NULL)": "abcd of school-drita was made",
+    "UPDATE intake.agency_token SET revoked_at = NULL WHERE revoked_at IS NOT NULL": "in force by hand: `referral agency token` has",
+    "UPDATE audit.reader SET made_at = made_at + 100000000 WHERE name = 'ombudsperson'": "of ombudsperson was prolonged by hand",
+    f"INSERT INTO intake.account SELECT '{STRANGER}', 'x', password, 'police-prizren', 'sq', true, false, created_at, true"
+    " FROM intake.account WHERE login = 'agim'": f"the account {STRANGER} of police-prizren was made by hand",
+    "UPDATE intake.account SET head = false WHERE login = 'agim'": "of police-prizren is no head any more by hand",
+    "UPDATE intake.account SET disabled = true WHERE login = 'police-prizren.duty-officer'": "of police-prizren was disabled by hand",
+    "UPDATE notifier.person SET rungs = '{commander}' WHERE id = 1": "the roster's row person 1 was changed by hand",
+    "UPDATE notifier.weekly SET ended_at = 1 WHERE id = 2": "the roster's row weekly 2 was ended by hand",
+}
+"""A statement with the administrator's password → what it is named."""
+
+
+def administered(capsys: pytest.CaptureFixture[str]) -> None:
+    """What commands have changed is named nowhere; what somebody wrote by hand is, by `doctor` and by `audit verify`."""
+
+    def said(*words: str) -> Any:
+        run([*words, "--json"])
+        return json.loads(capsys.readouterr().out)
+
+    def unlogged() -> list[str]:
+        return [each["what"] for each in said("audit", "verify")["findings"] if each["code"] == "UNLOGGED"]
+
+    def commands() -> str:
+        return str(next(check for check in said("doctor")["checks"] if check["name"] == "commands"))
+
+    async def quiet(tx: AsyncConnection, found: settings.Settings) -> bool:
+        there = await standing.read(tx)
+        key = (await connection.case_keys(tx, found, [ROSTER_BOOK]))[ROSTER_BOOK]
+        return not there.waiting and not there.queued and (await standing.by_hand(tx, key))[1] == []
+
+    def by_hand(*statements: str) -> None:
+        async def whole() -> None:
+            async with engines.by_hand(settings.load()) as tx:
+                for statement in statements:
+                    await tx.execute(text(statement))
+
+        asyncio.run(whole())
+
+    person = ("--email", "a@example.org", "--rung", "duty-officer", "--head")
+    said("staff", "add", "agim", "--agency", "police-prizren", *person)
+    assert run(["staff", "disable", "agim"]) == run(["staff", "enable", "agim"]) == run(["duty", "pause", "--reason", "a test"]) == 0
+    capsys.readouterr()
+    made = digest(said("agency", "token", "school-drita")["token"]).hex()
+    said("agency", "token", "school-drita", "--revoke", made[:12])
+    said("audit", "token", "ombudsperson")
+    assert comes(lambda: connection.ask(quiet)), "what commands did is in the log, and named nowhere"
+    assert unlogged() == [] and "7 acts of operators" in commands()
+    by_hand(*BY_HAND)
+    found = unlogged()
+    assert [what for what in BY_HAND.values() if not any(what in each for each in found)] == [] and len(found) == len(BY_HAND), found
+    assert "by hand" in commands() and "bad" in commands().lower()
 
 
 def test_ctrl_c_during_the_start_ends_everything(up: Callable[..., subprocess.Popen[str]], data: Path) -> None:
