@@ -13,6 +13,7 @@ from rich.table import Table
 from tests.attacks import (
     auditors,
     broker,
+    by_hand,
     channels,
     contents,
     doors,
@@ -46,6 +47,7 @@ def main() -> int:
         *readings.attacks(),
         *readings.served(),
         *broker.attacks(),
+        *by_hand.attacks(),
         *policies.attacks(),
         *one_agency.attacks(),
         *one_agency.doors(),

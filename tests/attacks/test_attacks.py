@@ -7,6 +7,7 @@ import pytest
 from tests.attacks import (
     auditors,
     broker,
+    by_hand,
     channels,
     contents,
     doors,
@@ -30,6 +31,7 @@ ALL = [
     *auditors.watched(),
     *readings.attacks(),
     *broker.attacks(),
+    *by_hand.attacks(),
     *policies.attacks(),
     *one_agency.attacks(),
     *promises.attacks(),

@@ -234,7 +234,7 @@ def administered(capsys: pytest.CaptureFixture[str]) -> None:
     said("agency", "token", "school-drita", "--revoke", made[:12])
     said("audit", "token", "ombudsperson")
     assert comes(lambda: connection.ask(quiet)), "what commands did is in the log, and named nowhere"
-    assert unlogged() == [] and "7 acts of operators" in commands()
+    assert unlogged() == [] and "9 acts of operators" in commands()
     by_hand(*BY_HAND)
     found = unlogged()
     assert [what for what in BY_HAND.values() if not any(what in each for each in found)] == [] and len(found) == len(BY_HAND), found
