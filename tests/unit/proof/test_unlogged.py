@@ -16,6 +16,7 @@ from referral.proof.unlogged import Account, Standing, Token, bundles, unlogged
 from referral.wire import codec
 
 BESA, AGIM, OLD, HEAD = ("00000000-0000-4000-8000-00000000000" + digit for digit in "1234")
+NEW = "00000000-0000-4000-8000-000000000009"
 DIGEST = "d" * 64
 
 
@@ -31,6 +32,7 @@ ACTS = (
     act(5, "agency token", "agency:police", "token:ended"),
     act(6, "policy activate", "policy:2", f"digest:{DIGEST[:16]}"),
     act(7, "duty shift", f"account:{AGIM}"),
+    act(8, "duty shift", f"account:{NEW}", "token:mine", "policy:3"),  # names what it does not make
 )
 
 
@@ -88,7 +90,6 @@ def test_what_commands_and_people_have_done_is_named_nowhere() -> None:
     assert unlogged(structs.replace(TRUE, tokens=()), (), BOOK) == [], "a log of before there were acts"
 
 
-NEW = "00000000-0000-4000-8000-000000000009"
 BY_HAND: tuple[tuple[str, Sequence[object], str], ...] = (
     ("tokens", (Token("token:mine", "agency:police", 1),), "the token mine of police was made by hand"),
     ("tokens", (Token("token:ended", "agency:police", 4),), "the token ended of police is in force by hand"),
