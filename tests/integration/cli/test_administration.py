@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from referral.ca import authority, identity, names
-from referral.cli import administration, run
+from referral.cli import administration, connection, run, standing
 from referral.cli.admin import prepare
 from referral.cli.administration import ELSEWHERE, IN_DATABASE
 from referral.cli.policy import activate
@@ -24,6 +24,7 @@ from referral.domain.policy import policy
 from referral.local import keyfiles
 from referral.proof.act import Act, State, parse, token
 from referral.proof.archive import CHECKPOINT, POLICY
+from referral.proof.unlogged import unlogged
 from referral.proof.verify.acts import Acts
 from referral.proof.verify.report import Report
 from referral.runtime.kafka import clients
@@ -202,6 +203,10 @@ def _what_stands_in_the_tables_is_named(desk: Desk) -> None:
     named = {subject for act in desk.acts() for subject in act.about}
     for table in ("intake.agency_token", "audit.reader", "oversight.reader"):
         assert {token(row["hash"]) for row in desk.ask(f"SELECT hash FROM {table}")} <= named
+    first, second, *_ = desk.acts()
+    assert f"account:{SOMEBODY}" in first.about and f"account:{SOMEBODY}" not in second.about, "the first act names what stood before it"
+    tables = connection.run(desk.settings, standing.read)
+    assert tables.queued and [one.what for one in unlogged(tables, (), ()) if one.sure] == [], "the acts account for all but what is queued"
     account = desk.ask("SELECT id FROM intake.account WHERE login = 'agim'")[0]["id"]
     assert f"account:{account}" in named and "policy:1" in named
 
