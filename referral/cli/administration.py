@@ -42,6 +42,7 @@ IN_DATABASE = frozenset(
         "oversight reader add",
         "oversight reader end",
         "policy activate",
+        "security honey",
         "staff add",
         "staff disable",
         "staff enable",

@@ -314,6 +314,14 @@ CA = (
         "List authorities, lists and certificates: when each ends, and what to do about it.",
     ),
 )
+SECURITY = (
+    Named("events", "referral.cli.admin.security:events_command", "List the security events: sign-ins, refusals, readings."),
+    Named(
+        "honey",
+        "referral.cli.admin.security:honey_command",
+        "Make a token, or the number of a case, that nobody has a use for, and print it once: whoever uses it raises an alarm.",
+    ),
+)
 COMMANDS = (
     Named("up", "referral.cli.stack.up:up", "Start broker, database, mail server and services, keep them running, show their state."),
     Named("demo", "referral.cli.stack.demo:demo", "Tell the story of one referral on a stack of its own."),
@@ -363,5 +371,6 @@ COMMANDS = (
     Group("policy", "The written procedures, the directory and the calendars.", POLICY),
     Group("audit", "The log: who did what, when and why, and whether it can be believed.", AUDIT),
     Group("ca", "The authority that signs the certificates of services, agencies and operators.", CA),
+    Group("security", "Who signed in, was refused or read, and what only a thief uses.", SECURITY),
     Group("oversight", "The figures for the Committee and the Adviser, and who may read them.", OVERSIGHT),
 )

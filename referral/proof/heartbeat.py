@@ -21,12 +21,15 @@ class Heartbeat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ends: topic → the end offset of each partition, as the broker reported it; null: the broker did not answer.
     unread: `topic/partition` → the offset that audit reads next, where that is below the end.
     drill: the operators of this stack may move its clock, so its times prove nothing.
+    events, seal: number and Merkle root of the security events since the heartbeat before (referral/proof/security.py); empty for none.
     salt: random hexadecimal digits; without them a stranger could guess the ends, and try each guess against the public hash of the leaf.
     """
 
     ends: dict[str, list[int]] | None
     unread: dict[str, int]
     drill: bool
+    events: int = 0
+    seal: str = ""
     salt: str = ""
 
     def encode(self) -> bytes:

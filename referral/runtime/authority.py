@@ -159,9 +159,9 @@ COMMANDS: Mapping[Act, str] = {
     Act.RECOVER: "recover",
     Act.ADMINISTER_PEOPLE: "staff, duty",
     Act.ADMINISTER_AGENCIES: "agency token, agency topic, agency connect",
-    Act.ADMINISTER_READERS: "audit token, audit key, audit reader, audit writer, audit renew, oversight",
+    Act.ADMINISTER_READERS: "audit token, audit key, audit reader, audit writer, audit renew, oversight, security honey",
     Act.CHANGE_POLICY: "policy activate",
-    Act.CHECK_LOG: "audit",
+    Act.CHECK_LOG: "audit, security events",
     Act.COMPUTE_OFFLINE: "policy, agency key, case key, ca request, ca install",
 }
 """Act → commands. A group of commands stands for those of it that are not named alone."""

@@ -16,8 +16,12 @@ from starlette.routing import Route
 from referral.runtime.http_server import PAGE_HEADERS
 from referral.runtime.i18n import ENDONYMS, spoken
 from referral.runtime.observe import signed
+from referral.runtime.postgres import security_events
 from referral.runtime.postgres.tokens import Holder, TokenTable, digest
 from referral.runtime.postgres.visits import Visits
+from referral.runtime.security_journal import Journal
+from referral.wire import security_event
+from referral.wire.security_event import Event, Kind
 
 MOST_BYTES = 2000
 """Largest body of a form (ours): a token has 43 bytes."""
@@ -27,11 +31,12 @@ LANGUAGE_S = 365 * 24 * 60 * 60
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """The sign-in of one service's pages. tokens: of the offices that may read. visits: the sessions that follow."""
+    """The sign-in of one service's pages. tokens: of the offices that may read. visits: the sessions that follow. journal: of refusals."""
 
     engine: AsyncEngine
     tokens: TokenTable
     visits: Visits
+    journal: Journal
 
     async def reader(self, tx: AsyncConnection, request: Request) -> Holder | None:
         """Return the office that makes this request; None: it has no visit, or its token has ended."""
@@ -52,8 +57,20 @@ class SignIn:
             if reader:
                 await self.visits.end(tx, request)
                 await self.visits.begin(tx, token, answer)
-        signed(self.visits.service, "in" if reader else "refused", reader.name if reader else "")
-        return answer if reader else page(request, True)
+                await security_events.put(tx, Event(kind=Kind.SIGNED_IN, who=security_event.office(reader.name), detail="token"))
+        if reader is None:
+            await self.refused(token)
+            return page(request, True)
+        signed(self.visits.service, "in", reader.name)
+        return answer
+
+    async def refused(self, token: str) -> None:
+        """Record a token that nobody has, or no longer."""
+        signed(self.visits.service, "refused", "")
+        async with self.engine.begin() as tx:
+            honey = await security_events.touched(tx, token)
+        if not honey:
+            self.journal.note(Kind.REFUSED, security_event.UNKNOWN, "token")
 
     async def end(self, request: Request) -> Response:
         """Sign out (POST) and return the way to the sign-in page."""
@@ -62,6 +79,8 @@ class SignIn:
             reader = await self.reader(tx, request)
             await self.visits.end(tx, request)
             self.visits.drop(answer)
+            if reader:
+                await security_events.put(tx, Event(kind=Kind.SIGNED_OUT, who=security_event.office(reader.name)))
         signed(self.visits.service, "out", reader.name if reader else "")
         return answer
 

@@ -27,6 +27,7 @@ from services.audit.handle import Audit
 from services.audit.heartbeat import Heartbeats
 from services.audit.publisher import Publisher
 from services.audit.readings import Readings
+from services.audit.security import SecurityWatch
 
 ALARMS = Counter("referral_audit_alarms", "Forks and gaps among the entries.", ["kind"])
 """Worry at the first, at once: an intruder writes to a topic, or a record is missing. `referral audit verify` names the entry."""
@@ -76,7 +77,9 @@ async def main(settings: Settings) -> None:
             not_ready["fork"] = str(error)
             await reading(settings, app, not_ready, error)
         else:
-            await run(service(audit), app=app, background=[publisher.run, heartbeats.run, readings.run], settings=settings)
+            watch, journal = SecurityWatch(engine), shown.sign_in.journal
+            background = [publisher.run, heartbeats.run, readings.run, watch.run, lambda: journal.run(doors)]
+            await run(service(audit), app=app, background=background, settings=settings)
 
 
 async def reading(settings: Settings, app: ASGIApp, not_ready: dict[str, str], error: ReadOnly) -> None:

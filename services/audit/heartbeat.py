@@ -24,6 +24,7 @@ from referral.runtime.observe import log, where
 from referral.runtime.postgres import clock, database
 from referral.runtime.settings import Settings
 from referral.wire import leaf
+from services.audit import security
 from services.audit.handle import Audit
 from services.audit.ingest import Says
 
@@ -83,8 +84,10 @@ class Heartbeats:
             await clock.check(tx, self._settings)
             now = await clock.now(tx)
             if not await _young(tx, now):
-                heartbeat = told(ends, positions, drill=self._settings.drill_clock, salt=secrets.token_hex(16))
-                await self._audit.append(tx, now, (), (Says(Kind.HEARTBEAT, heartbeat.encode()),))
+                rows = await security.waiting(tx)
+                heartbeat = told(ends, positions, security.seal(rows), drill=self._settings.drill_clock, salt=secrets.token_hex(16))
+                grown = await self._audit.append(tx, now, (), (Says(Kind.HEARTBEAT, heartbeat.encode()),))
+                await security.sealed(tx, rows, next(entry.idx for entry in grown.entries if entry.kind is Kind.HEARTBEAT))
             return True
 
     async def ends(self) -> dict[Place, int] | None:
@@ -108,16 +111,22 @@ class Heartbeats:
             await clients.halt(reader)
 
 
-def told(ends: Mapping[Place, int] | None, positions: Mapping[Place, Position], *, drill: bool, salt: str) -> Heartbeat:
-    """Return the content of a heartbeat. positions: audit's next offsets; none for a partition that it has not begun. salt: random."""
+def told(
+    ends: Mapping[Place, int] | None, positions: Mapping[Place, Position], sealed: tuple[int, str] = (0, ""), *, drill: bool, salt: str
+) -> Heartbeat:
+    """Return the content of a heartbeat.
+
+    positions: audit's next offsets; none for a partition that it has not begun. sealed: number and root of security events. salt: random.
+    """
+    events, seal = sealed
     if ends is None:
-        return Heartbeat(ends=None, unread={}, drill=drill, salt=salt)
+        return Heartbeat(ends=None, unread={}, drill=drill, events=events, seal=seal, salt=salt)
     by_topic: dict[str, list[int]] = {}
     for (topic, _), end in sorted(ends.items()):
         by_topic.setdefault(topic, []).append(end)
     read = {place: positions.get(place, (0, ""))[0] for place in ends}
     unread = {f"{topic}/{partition}": at for (topic, partition), at in sorted(read.items()) if at < ends[topic, partition]}
-    return Heartbeat(ends=by_topic, unread=unread, drill=drill, salt=salt)
+    return Heartbeat(ends=by_topic, unread=unread, drill=drill, events=events, seal=seal, salt=salt)
 
 
 async def _young(tx: AsyncConnection, now: int) -> bool:

@@ -31,6 +31,7 @@ from referral.runtime.observe import log
 from referral.runtime.postgres import clock, readings
 from referral.runtime.postgres.tokens import AUDITORS
 from referral.runtime.postgres.visits import Visits
+from referral.runtime.security_journal import Journal
 from referral.runtime.token_pages import LanguageChoice, SignIn
 from referral.tlog.witness_policy import Policy
 from referral.wire.erasure_approval import Erasers
@@ -240,7 +241,7 @@ def made(
         i18n.load(HERE / "words.yaml"),
         i18n.load(history.FILE),
         drill,
-        SignIn(engine, AUDITORS, Visits("audit", "auditor", HOME, secure)),
+        SignIn(engine, AUDITORS, Visits("audit", "auditor", HOME, secure), Journal("audit")),
         LanguageChoice("auditor-language", HOME, RETURN, secure),
     )
 

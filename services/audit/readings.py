@@ -16,8 +16,11 @@ from referral.proof.entry import Kind
 from referral.runtime.loop import lease
 from referral.runtime.loop.units import ALL
 from referral.runtime.observe import log, where
-from referral.runtime.postgres import clock, database
+from referral.runtime.postgres import clock, database, security_events
 from referral.runtime.settings import Settings
+from referral.wire import security_event
+from referral.wire.security_event import Event
+from referral.wire.security_event import Kind as EventKind
 from services.audit import news
 from services.audit.handle import Audit
 from services.audit.ingest import Says
@@ -74,6 +77,7 @@ class Readings:
             await clock.check(tx, self._settings)
             says = [Says(Kind.READING, value) for _, value in read] + [Says(Kind.ADMINISTRATION, value) for _, value in acts]
             grown = await self._audit.append(tx, await clock.now(tx), (), says)
+            await security_events.put(tx, *(_event(value) for _, value in read))
             for rows, kind, done in ((read, Kind.READING, DONE), (acts, Kind.ADMINISTRATION, KEPT)):
                 logged = [entry.idx for entry in grown.entries if entry.kind is kind]
                 for (id_, _), idx in zip(rows, logged, strict=True):
@@ -88,6 +92,12 @@ class Readings:
             self._bad.append(id_)
             return False
         return True
+
+
+def _event(value: bytes) -> Event:
+    """Return the security event of a reading."""
+    told = reading.parse(value)
+    return Event(kind=EventKind.LOG_READ, who=security_event.office(told.reader), detail=told.how.lower())
 
 
 async def _valid(tx: AsyncConnection, id_: int, value: bytes) -> bytes | None:

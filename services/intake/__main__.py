@@ -120,7 +120,7 @@ async def main(settings: Settings) -> None:
     secure, by_day = settings.is_secure(settings.inbox_url), not settings.drill_clock
     app = destroying.gate(application(door, in_force, private, secure=secure, by_day=by_day, inbox_url=settings.inbox_url))
     try:
-        background = (followed.run, in_force.follow, destroying.run, ReceiptCheck(door).run)
+        background = (followed.run, in_force.follow, destroying.run, ReceiptCheck(door).run, lambda: door.journal.run(engine))
         await run(service(door, private, destroying.not_ready), app=app, background=background, settings=settings)
     finally:
         await log.aclose()

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from referral.errors import Unavailable
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.postgres import database
+from referral.runtime.security_journal import Journal
 from referral.wire.erasure_approval import Approvers
 from services.intake.crowd import Crowd
 from services.intake.policy_view import Lists
@@ -44,6 +45,7 @@ class IntakeContext:
     crowd: counts the recent referrals of each agency.
     approvers: those whose signatures an erasure needs; none where the witness policy names none.
     lanes: limits the connections that unknown callers hold at once.
+    journal: collects security events.
     """
 
     engine: AsyncEngine
@@ -58,6 +60,7 @@ class IntakeContext:
     crowd: Crowd = field(default_factory=lambda: Crowd(_tick))
     approvers: Approvers = field(default_factory=dict)
     lanes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(STRANGERS))
+    journal: Journal = field(default_factory=lambda: Journal("intake"))
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:

@@ -47,7 +47,8 @@ async def main(settings: Settings) -> None:
             doors, builder.policy, measures.load(K), drill=settings.drill_clock, secure=settings.is_secure(settings.public_url)
         )
         app, ended = authority.checked("oversight", Starlette(routes=shown.routes())), asyncio.Event()
-        await stand("oversight", settings, health, app, lambda: faust_worker.run(worker, ended), ended.set, [followed.run])
+        background = [followed.run, lambda: shown.sign_in.journal.run(doors)]
+        await stand("oversight", settings, health, app, lambda: faust_worker.run(worker, ended), ended.set, background)
 
 
 if __name__ == "__main__":

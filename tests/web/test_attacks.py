@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import httpx
 import pytest
@@ -252,3 +253,46 @@ def test_signing_in_leaves_a_trace_without_what_was_typed(world: World) -> None:
     told = [(line["reason"], line["account"]) for line in said if line["event"] == "sign-in"]
     assert told == [("refused", account), ("refused", ""), ("in", account), ("out", account)]
     assert not [line for line in said for typed in ("zorica", "wrong-password", PASSWORD, "127.0.0.1") if typed in str(line)]
+
+
+def test_each_way_to_sign_in_or_to_fail_is_a_security_event_without_what_was_typed(world: World) -> None:
+    account = world.account("duty", POLICE)
+    with world.client() as person:
+        form = fields(person.get("/signin").text)
+        for login, password in (("duty", "wrong-password"), ("zorica.made-up", "x"), ("duty", PASSWORD)):
+            person.post("/signin", data=form | {"login": login, "password": password})
+        person.post("/inbox-is-no-form", data={})
+        person.post("/seen", data={"form": "made on another page"})
+        person.get("/offers/zorica")
+        mine = fields(person.get("/inbox").text)
+        changed = {"password": PASSWORD, "new": f"{PASSWORD} again", "repeat": f"{PASSWORD} again"}
+        person.post("/me/password", data=mine | changed | {"password": "not-it"})
+        assert person.post("/me/password", data=mine | changed).status_code == 303
+        person.post("/signout", data={"form": fields(person.get("/inbox").text)["form"]})
+        form = fields(person.get("/signin").text)
+        person.post("/signin", data=form | {"login": "duty", "password": f"{PASSWORD} again"})
+    with world.client() as stranger:
+        form = fields(stranger.get("/signin").text)
+        for _ in range(6):
+            stranger.post("/signin", data=form | {"login": "duty", "password": "wrong-password"})
+        code = {"code": "K7QM-2F9D-XH3T-0R5W", "new": PASSWORD, "repeat": PASSWORD}
+        assert stranger.post("/invitation", data=fields(stranger.get("/invitation").text) | code).status_code == 422
+    world.run(lambda tx: world.door.journal.flush(tx.engine, 1000.0))
+    world.run(lambda tx: world.door.journal.flush(tx.engine, 2000.0))
+
+    async def rows(tx: AsyncConnection) -> list[tuple[Any, ...]]:
+        kept = await tx.execute(text("SELECT kind, who, detail, sum(times) FROM audit.security GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"))
+        return [(kind, who.replace(account, "duty"), detail, int(times)) for kind, who, detail, times in kept]
+
+    assert world.by_hand(rows) == [
+        ("denied", "account:duty", "foreign-form", 1),
+        ("denied", "account:duty", "unknown-offer", 1),
+        ("password-set", "account:duty", "own", 1),
+        ("refused", "account:duty", "password", 7),
+        ("refused", "unknown", "code", 1),
+        ("refused", "unknown", "password", 1),
+        ("signed-in", "account:duty", "new-device", 1),
+        ("signed-in", "account:duty", "page", 1),
+        ("signed-out", "account:duty", "", 1),
+        ("throttled", "account:duty", "page", 1),
+    ]

@@ -22,6 +22,7 @@ TABLES = ("entry", "tile", "checkpoint")
 EMPTY = text("UPDATE audit.head SET size = 0, root = sha256(''), at = 0")
 AGAIN = text("UPDATE audit.lease SET epoch = epoch + 1, owner = NULL, lease_until = '-infinity', positions = '{}', clean = true")
 ACTS = text("UPDATE audit.act SET idx = NULL")
+EVENTS = text("UPDATE audit.security SET idx = NULL")
 """The new log gets every act again: no topic has them."""
 
 Export = Annotated[Path, typer.Option("--export", help="An export of the log as it is now: its tables are emptied.")]
@@ -86,9 +87,10 @@ async def _renew(tx: AsyncConnection, kept: bytes) -> int:
         await tx.execute(text(f"ALTER TABLE audit.{table} DISABLE TRIGGER append_only"))
         await tx.execute(text(f"TRUNCATE audit.{table}"))
         await tx.execute(text(f"ALTER TABLE audit.{table} ENABLE TRIGGER append_only"))
-    await tx.execute(text("ALTER TABLE audit.act DISABLE TRIGGER append_only"))
-    await tx.execute(ACTS)
-    await tx.execute(text("ALTER TABLE audit.act ENABLE TRIGGER append_only"))
+    for table, again in (("act", ACTS), ("security", EVENTS)):
+        await tx.execute(text(f"ALTER TABLE audit.{table} DISABLE TRIGGER append_only"))
+        await tx.execute(again)
+        await tx.execute(text(f"ALTER TABLE audit.{table} ENABLE TRIGGER append_only"))
     await tx.execute(EMPTY)
     await tx.execute(AGAIN)
     return count

@@ -65,6 +65,7 @@ class TokenTable:
             f" AND starts_with({digits}, :digits) RETURNING hash"
         )
         young = f" AND {made} > runtime.clock() - {days * DAY_US}" if days else ""
+        self._former = text(f"SELECT {holder} FROM {name} WHERE hash = :hash")  # noqa: S608
         self._holder = text(f"SELECT {held} FROM {name} WHERE hash = :hash AND {ended} IS NULL{young}")  # noqa: S608
 
     async def add(self, tx: AsyncConnection, tokens: Mapping[str, str], note: str = "") -> None:
@@ -88,6 +89,10 @@ class TokenTable:
         """Return the holder of a token by its digest; None: the token is unknown, or it has ended."""
         row = (await tx.execute(self._holder, {"hash": hash_})).one_or_none()
         return Holder(row.name, row.note) if row else None
+
+    async def former(self, tx: AsyncConnection, hash_: bytes | None) -> str:
+        """Return who holds or held a token, also one that has ended; empty: nobody."""
+        return str((await tx.execute(self._former, {"hash": hash_})).scalar_one_or_none() or "")
 
 
 AGENCIES = TokenTable("intake.agency_token", holder="agency", note="label", made="created_at", ended="revoked_at")

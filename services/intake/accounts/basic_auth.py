@@ -13,7 +13,9 @@ from starlette.requests import Request
 from referral.errors import Rejected
 from referral.runtime import passwords
 from referral.runtime.observe import signed
-from referral.runtime.postgres import clock
+from referral.runtime.postgres import clock, security_events
+from referral.wire import security_event
+from referral.wire.security_event import Event, Kind
 from services.intake.accounts import rules, store
 from services.intake.accounts.store import Account
 from services.intake.context import IntakeContext
@@ -30,16 +32,18 @@ async def person(door: IntakeContext, hashing: asyncio.Semaphore, request: Reque
         known = await store.by_login(tx, login)
     seen = known[0].id if known else ""
     if seconds:
-        signed("intake", "throttled", seen, subject.place)
+        door.journal.refused(seen, "basic", subject.place, throttled=True)
         raise Rejected("throttled", "Authorization", f"too many wrong passwords; try again in {seconds} s", status=429)
     await asyncio.sleep(delay)
     async with hashing:
         right = await run_in_threadpool(rules.matches, known[1] if known else None, password)
     if known is None or not right:
-        signed("intake", "refused", seen, subject.place)
+        door.journal.refused(seen, "basic", subject.place)
         raise Rejected("wrong-password", "Authorization", "no account has this login and password", status=401)
     async with door.begin() as tx:
         await store.forget_attempt(tx, subject, now)
+        event = Event(kind=Kind.SIGNED_IN, who=security_event.account(seen), detail="basic", place=subject.place)
+        await security_events.put(tx, event)
     signed("intake", "in", seen, subject.place)
     return known[0]
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.requests import Request
 
 from referral.errors import Rejected
 from referral.runtime import passwords, random_secret
@@ -91,6 +92,12 @@ def subject(keys: Keys, login: str, address: str) -> rules.Subject:
         login=keys.hmac("signin", b"login", login.encode()),
         address=keys.hmac("signin", b"address", address.encode()),
     )
+
+
+def place(keys: Keys, request: Request) -> str:
+    """Return the part of the keyed digest of a caller's network that events hold: the same as of its sign-ins."""
+    host = request.client.host if request.client else ""
+    return subject(keys, "", rules.network(host)).place
 
 
 async def by_login(tx: AsyncConnection, login: str) -> tuple[Account, str] | None:

@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import Callable
 
 from referral.errors import Rejected
-from referral.runtime.postgres import tokens
+from referral.runtime.postgres import security_events, tokens
 from referral.runtime.postgres.tokens import AGENCIES
+from referral.wire import security_event
+from referral.wire.security_event import UNKNOWN, Kind
 from services.intake.context import IntakeContext
 
 REMEMBERED_S = 1.0
@@ -29,12 +31,15 @@ class Tokens:
         agency, until = self._known.get(_digest(authorization), ("", 0.0))
         return agency if self._tick() < until else ""
 
-    async def agency(self, authorization: str) -> str:
-        """Return the agency of an Authorization header. Rejected 401: any other header."""
+    async def agency(self, authorization: str, who: str = UNKNOWN, place: str = "") -> str:
+        """Return the agency of an Authorization header. Rejected 401: any other header.
+
+        who: whose certificate was shown. place: a digest of the address. Both are for the security event of a token that is refused.
+        """
         digest = _digest(authorization)
         asking = self._asking.get(digest)
         if asking is None:  # concurrent requests with the same token share one query
-            asking = self._asking[digest] = asyncio.create_task(self._ask(digest))
+            asking = self._asking[digest] = asyncio.create_task(self._ask(digest, who, place))
             asking.add_done_callback(lambda task: self._asked(digest, task))
         return await asyncio.shield(asking)
 
@@ -43,12 +48,18 @@ class Tokens:
         if not task.cancelled():
             task.exception()  # no request may be left to read it; Python would log an unread error
 
-    async def _ask(self, digest: bytes) -> str:
+    async def _ask(self, digest: bytes, who: str, place: str) -> str:
         """Query the agency of a token. A token that was valid before does not wait among those of unknown callers."""
         async with (self._door.begin if digest in self._known else self._door.stranger)() as tx:
             holder = await AGENCIES.holder(tx, digest)
+            former = "" if holder else await AGENCIES.former(tx, digest)
+            honey = holder is None and not former and await security_events.touched(tx, digest, who, place)
         if holder is None:
             self._known.pop(digest, None)
+            if former:  # of an agency's, which an operator has ended: somebody kept a copy
+                self._door.journal.note(Kind.REFUSED, security_event.agency(former), "ended-token", place)
+            elif not honey:
+                self._door.journal.note(Kind.REFUSED, who, "token", place)
             raise Rejected("wrong-token", "Authorization", "this token is unknown or revoked; ask an operator for another", status=401)
         if len(self._known) >= CROWD:
             self._known.clear()

@@ -18,7 +18,8 @@ from starlette.routing import Route
 
 from referral.domain.authority.words import Kind
 from referral.domain.events import Instruction
-from services.intake import problems
+from referral.wire import security_event
+from services.intake import problems, refusals
 from services.intake.accounts.basic_auth import person
 from services.intake.accounts.store import Account
 from services.intake.api import agency_request
@@ -197,11 +198,15 @@ def _endpoint(
 
     async def answered(request: Request) -> Response:
         who = await person(door, hashing, request)
-        sent = await agency_request.read(request, door, who.agency, (JSON,))
-        case_id = agency_request.known_id(sent, "case_id", "case") if "case_id" in sent.path else ""
-        parsed = strict_json.parse(sent.data, body) if body else None
-        async with door.begin() as tx:
-            state = await act(tx, door, who, case_id, parsed)
+        try:
+            sent = await agency_request.read(request, door, who.agency, (JSON,))
+            case_id = agency_request.known_id(sent, "case_id", "case") if "case_id" in sent.path else ""
+            parsed = strict_json.parse(sent.data, body) if body else None
+            async with door.begin() as tx:
+                state = await act(tx, door, who, case_id, parsed)
+        except Exception as error:
+            await refusals.noted(door, request, security_event.account(who.id), error)
+            raise
         return Response(msgspec.json.encode(state), 200, {"Cache-Control": "no-store"}, media_type=JSON)
 
     return endpoint

@@ -15,7 +15,10 @@ from starlette.routing import Route
 
 from referral.errors import Rejected
 from referral.runtime import peer
-from services.intake import problems
+from referral.wire import security_event
+from referral.wire.security_event import Kind
+from services.intake import problems, refusals
+from services.intake.accounts import store
 from services.intake.accounts.tokens import Tokens
 from services.intake.api import agency_request, bulk_import, commands, fhir_types, negotiate, openapi, queries, schemas
 from services.intake.api.openapi import Form, Op
@@ -99,24 +102,32 @@ def routes(door: IntakeContext, public_key: bytes | None) -> list[Route]:
 
 def _endpoint(op: Op, door: IntakeContext, tokens: Tokens) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
+        agency = ""
         try:
-            agency = "" if op.open else await _agency(request, tokens)
+            agency = "" if op.open else await _agency(request, door, tokens)
             _known(request, [name for name, _ in op.query])
             sent = await agency_request.read(request, door, agency, op.media)
             form = _form(op, request, sent)
             return _encoded(await in_time(form.act(sent)), form.status, openapi.JSON if op.method != HTTPMethod.GET else form.media)
         except Exception as error:
+            await refusals.noted(door, request, security_event.agency(agency) if agency else refusals.holder(request), error)
             return problems.answer(error)
 
     return endpoint
 
 
-async def _agency(request: Request, tokens: Tokens) -> str:
+async def _agency(request: Request, door: IntakeContext, tokens: Tokens) -> str:
     """Return the calling agency, which its token and its certificate name. Only a token that is not cached waits for the database, within
     a deadline."""
-    authorization = request.headers.get("authorization", "")
-    agency = tokens.remembered(authorization) or await in_time(tokens.agency(authorization))
-    peer.is_agency(request, agency)
+    authorization, place = request.headers.get("authorization", ""), store.place(door.keys, request)
+    agency = tokens.remembered(authorization)
+    if not agency:
+        agency = await in_time(tokens.agency(authorization, refusals.holder(request), place))
+    try:
+        peer.is_agency(request, agency)
+    except Rejected as error:  # of the token's holder here; the endpoint records the certificate's
+        door.journal.note(Kind.DENIED, security_event.agency(agency), error.code, place)
+        raise
     return agency
 
 

@@ -14,13 +14,19 @@ from referral.domain.authority.matrix import Permit, Who
 from referral.domain.authority.words import Act, Kind
 from referral.domain.events import SectionDisclosed
 from referral.errors import Rejected
-from referral.runtime.postgres import clock, queue
+from referral.runtime.postgres import clock, queue, security_events
+from referral.wire import security_event
+from referral.wire.security_event import Event
+from referral.wire.security_event import Kind as EventKind
 from services.intake import store
 from services.intake.casefile import access, disclosure_rules
 from services.intake.casefile import sections as casefile
 from services.intake.casefile.disclosure_rules import Grant, Reader
 from services.intake.context import IntakeContext
 from services.intake.policy_view import Lists
+
+NEW_US = 24 * 60 * 60 * 1_000_000
+"""Time after a question in which reading by night is the duty of whoever was asked (P): somebody was woken for it."""
 
 
 class Shown(Struct, frozen=True, kw_only=True):
@@ -39,6 +45,7 @@ _GRANTS = text(
     "FROM intake.offer o WHERE o.case_id = :case AND (:agency = '' OR o.agency = :agency) AND (:offer = '' OR o.offer_id = :offer) "
     "ORDER BY o.offer_id FOR SHARE OF o"
 )
+_ASKED = text("SELECT max(opened_at) FROM intake.offer WHERE case_id = :case AND agency = :agency")
 
 
 async def disclose(tx: AsyncConnection, door: IntakeContext, reader: Reader, case_id: str, offer_id: str = "", *, only: str = "") -> Shown:
@@ -67,6 +74,7 @@ async def disclose(tx: AsyncConnection, door: IntakeContext, reader: Reader, cas
     contents = await _contents(tx, leave, case, allowed, lists)
     rows = [_row(door, case, reader, section, allowed[section], now) for section in contents]
     await queue.put_all(tx, rows)
+    await _noted(tx, door, case, reader, now)
     return Shown(sections=contents, empty=tuple(section for section in allowed if section not in contents))
 
 
@@ -85,7 +93,21 @@ async def versions(tx: AsyncConnection, door: IntakeContext, reader: Reader, cas
             offer_id=None, agency=reader.agency, by=reader.account, section=section, basis="desk", at=await clock.now(tx)
         )
         await queue.put_all(tx, [queue.row(case_id, event, door.new_id(), case.key, case.drill)])
+        await _noted(tx, door, case, reader, event.at)
     return written
+
+
+async def _noted(tx: AsyncConnection, door: IntakeContext, case: access.Case, reader: Reader, now: int) -> None:
+    """Record the reading as a security event too, unless the child is made up."""
+    if case.drill:
+        return
+    who = security_event.account(reader.account) if reader.account else security_event.agency(reader.agency)
+    kind = EventKind.FILE_READ
+    if reader.account and security_event.by_night(now):
+        asked = (await tx.execute(_ASKED, {"case": case.case_id, "agency": reader.agency})).scalar_one()
+        kind = EventKind.READ_OFF_DUTY if asked is None or now - asked > NEW_US else kind
+    counted = door.keys.hmac("signin", b"case", case.case_id.encode()).hex()[: security_event.DIGITS]
+    await security_events.put(tx, Event(kind=kind, who=who, detail=counted))
 
 
 def _who(reader: Reader, person: Kind = Kind.STAFF) -> Who:

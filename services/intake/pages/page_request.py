@@ -14,8 +14,10 @@ from referral.domain.authority.matrix import Permit, Who
 from referral.domain.authority.words import Kind
 from referral.errors import Rejected, Unavailable
 from referral.runtime import http_server
-from services.intake import problems
-from services.intake.accounts import rules
+from referral.wire import security_event
+from referral.wire.security_event import Kind as EventKind
+from services.intake import problems, refusals
+from services.intake.accounts import rules, store
 from services.intake.casefile import access
 from services.intake.context import ANSWER_S, IntakeContext, in_time
 from services.intake.messages.submission import is_id
@@ -84,6 +86,7 @@ def endpoint(pages: Pages, page: Page, *, strangers: bool, lapsed: Page | None =
             within = ANSWER_S + (PAUSE_S if request.method == "POST" else 0)
             response = await in_time(_page(PageRequest(pages, request, visit, forms.fields(body) or {}), page, strangers, lapsed), within)
         except Exception as error:
+            await refusals.noted(pages.door, request, _who(visit), error)
             response = _failed(pages, request, visit, error)
         return session.leave(response, visit, pages.cookies)
 
@@ -134,6 +137,11 @@ def _failed(pages: Pages, request: Request, visit: Visit, error: Exception) -> R
     return pages.render.message(nobody, 500)
 
 
+def _who(visit: Visit) -> str:
+    """Return who visits, as a security event names them."""
+    return security_event.account(visit.account.id) if visit.account is not None else security_event.UNKNOWN
+
+
 async def _visit(pages: Pages, request: Request) -> Visit:
     """Return the visit of a request. One without a session cookie needs no database, so that a flood of strangers does not reach it; a page
     for strangers that needs the time reads it itself."""
@@ -170,6 +178,8 @@ async def _body(request: Request) -> bytes:
 def _not_ours(call: PageRequest) -> Response:
     """Return the page for a form without the visit's token: the session may have ended while the person was writing."""
     if not call.visit.ended:
+        place = store.place(call.pages.door.keys, call.request)
+        call.pages.door.journal.note(EventKind.DENIED, _who(call.visit), "foreign-form", place)
         return call.pages.render.message(call.visit, 403)
     path = call.request.url.path
     return call.pages.render.ended(call.visit, forms.here(path.rpartition("/")[0]), call.form, resume.ended(path, call.form))

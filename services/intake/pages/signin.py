@@ -12,7 +12,9 @@ from starlette.responses import RedirectResponse, Response
 from referral.runtime import passwords
 from referral.runtime.observe import signed
 from referral.runtime.passwords import LANGUAGES
-from referral.runtime.postgres import clock
+from referral.runtime.postgres import clock, security_events
+from referral.wire import security_event
+from referral.wire.security_event import Event, Kind
 from services.intake.accounts import rules, store
 from services.intake.pages import confirmation, forms, relative_time, resume, seen, session
 from services.intake.pages.confirmation import Sent
@@ -51,7 +53,7 @@ async def sign_in(call: PageRequest) -> Response:
         known = await store.by_login(tx, login)
     seen = known[0].id if known else ""
     if seconds:
-        signed("intake", "throttled", seen, subject.place)
+        call.pages.door.journal.refused(seen, "page", subject.place, throttled=True)
         problem = say("signin.throttled", time=relative_time.span(say, (seconds + 59) // 60 * 60 * rules.SECOND_US))
         response = _sign_in_form(call, to, status=429, problem=problem)
         response.headers["Retry-After"] = str(seconds)
@@ -61,9 +63,11 @@ async def sign_in(call: PageRequest) -> Response:
     async with call.pages.hashing:
         right = await run_in_threadpool(rules.matches, known[1] if known else None, password)
     if known is None or not right:
-        signed("intake", "refused", seen, subject.place)
+        call.pages.door.journal.refused(seen, "password", subject.place)
         return _sign_in_form(call, to, status=401, problem=say("signin.wrong"))
-    return await _let_in(call, subject, known[0], to, now, kept)
+    how = "page" if device else "new-device"
+    event = Event(kind=Kind.SIGNED_IN, who=security_event.account(seen), detail=how, place=subject.place)
+    return await _let_in(call, event, subject, known[0], to, now, kept)
 
 
 def _place(call: PageRequest, login: str, now: int) -> tuple[str, bool]:
@@ -74,7 +78,9 @@ def _place(call: PageRequest, login: str, now: int) -> tuple[str, bool]:
     return rules.network(call.request.client.host if call.request.client else ""), False
 
 
-async def _let_in(call: PageRequest, subject: rules.Subject, account: store.Account, to: str, now: int, kept: Kept) -> Response:
+async def _let_in(
+    call: PageRequest, event: Event, subject: rules.Subject, account: store.Account, to: str, now: int, kept: Kept
+) -> Response:
     """Start a session, and end the one that this browser had, whoever's it was. Return the redirect to the page that was asked for, or the
     page that sends the form which had to wait."""
     cookies = call.pages.cookies
@@ -82,6 +88,7 @@ async def _let_in(call: PageRequest, subject: rules.Subject, account: store.Acco
         await store.forget_attempt(tx, subject, now)
         await store.end_session(tx, session.token_of(call.request, cookies))
         token, seal = await store.start_session(tx, account.id, now)
+        await security_events.put(tx, event)
     signed("intake", "in", account.id, subject.place)
     response: Response = RedirectResponse(to, status_code=303)
     if kept.again:
@@ -137,6 +144,8 @@ async def sign_out(call: PageRequest) -> Response:
     it still holds."""
     async with call.pages.door.begin() as tx:
         await store.end_session(tx, call.visit.token)
+        if call.visit.account is not None:
+            await security_events.put(tx, Event(kind=Kind.SIGNED_OUT, who=security_event.account(call.visit.account.id)))
     if call.visit.account is not None:
         signed("intake", "out", call.visit.account.id)
     response = RedirectResponse("/signin?out=1", 303, {"Clear-Site-Data": '"cache"'})

@@ -23,6 +23,7 @@ from referral.runtime.i18n import ENDONYMS, Words
 from referral.runtime.observe import log
 from referral.runtime.postgres.tokens import OVERSIGHT, Holder, digest
 from referral.runtime.postgres.visits import Visits
+from referral.runtime.security_journal import Journal
 from referral.runtime.token_pages import LanguageChoice, SignIn
 from referral.wire.figure_release import Published
 from services.oversight.disclosure.blocks import GATHER
@@ -115,6 +116,7 @@ class Pages:
             async with self.engine.connect() as tx:
                 reader = await (OVERSIGHT.holder(tx, digest(bearer)) if bearer else self.sign_in.reader(tx, request))
                 if reader is None and bearer:
+                    await self.sign_in.refused(bearer)
                     return Response(status_code=401, headers=PAGE_HEADERS | {"WWW-Authenticate": "Bearer"})
                 if reader is None:
                     return self.sign_in.redirect()
@@ -237,7 +239,7 @@ class Pages:
 
 def made(engine: AsyncEngine, policy: Callable[[], Policy], defined: Measures, *, drill: bool, secure: bool) -> Pages:
     """Return the pages, for wiring."""
-    sign_in = SignIn(engine, OVERSIGHT, Visits("oversight", "oversight", HOME, secure))
+    sign_in = SignIn(engine, OVERSIGHT, Visits("oversight", "oversight", HOME, secure), Journal("oversight"))
     language = LanguageChoice(LANGUAGE, HOME, HERE, secure)
     return Pages(
         engine,

@@ -22,6 +22,7 @@ from referral.proof.history import exercise
 from referral.proof.history.timeline import sentence, timeline
 from referral.runtime.keys import case_keys
 from referral.runtime.postgres.tokens import AUDITORS
+from referral.runtime.security_journal import Journal
 from referral.runtime.settings import Settings
 from referral.tlog import tile_layout, tiles
 from referral.tlog.merkle import leaf_hash
@@ -49,13 +50,14 @@ SAID = {
 
 @dataclass
 class Door:
-    """http: a browser without a token. app: what it talks to. log: what the database was filled from."""
+    """http: a browser without a token. app: what it talks to, and its journal. log: what the database was filled from."""
 
     http: httpx.AsyncClient
     log: audit_log.Log
     case_id: str
     made: audit_stack.Log
     app: Starlette
+    journal: Journal
     token: str = "a-token"
 
     async def get(self, path: str) -> str:
@@ -90,7 +92,7 @@ async def opened(settings: Settings, *, drill: bool = False) -> AsyncIterator[Do
         app = application(made.engine, held, shown.routes())
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://audit") as http, audit_stack.recording(settings, made.engine):
-            yield Door(http, log, case_id, made, app)
+            yield Door(http, log, case_id, made, app, shown.sign_in.journal)
 
 
 async def test_nobody_reads_without_a_token_that_stands(bare: Settings) -> None:

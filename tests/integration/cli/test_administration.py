@@ -59,6 +59,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "oversight reader add": ("committee", "committee"),
     "oversight reader end": ("committee",),
     "policy activate": (),
+    "security honey": ("token", "--label", "a vault"),
     "staff add": ("agim", "--agency", "police-prizren", "--email", "a@example.org", "--rung", "duty-officer", "--head"),
     "staff password": ("agim",),
     "staff disable": ("agim",),

@@ -63,6 +63,7 @@ ASKS_DATABASE = (
     ("policy", "pins"),
     ("agency", "token", "school-drita"),
     ("staff", "list"),
+    ("security", "events"),
     ("staff", "disable", "somebody"),
     ("duty", "show"),
     ("oversight", "releases"),

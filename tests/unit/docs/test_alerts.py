@@ -12,7 +12,9 @@ import pytest
 import yaml
 from prometheus_client import REGISTRY, CollectorRegistry
 
+from referral.proof.security import Alarm as SecurityAlarm
 from referral.runtime import observe
+from services.audit import security
 from services.notifier import metrics as notifier
 from services.watchman import metrics as watchman
 from services.watchman.alarms import Alarm
@@ -46,7 +48,12 @@ def test_each_alarm_of_the_watchman_has_its_line() -> None:
 
 def test_rules_ask_for_metrics_and_labels_that_exist() -> None:
     registry = CollectorRegistry()
-    made = [*vars(notifier.Figures(registry)).values(), *vars(watchman.Figures(registry)).values(), *vars(observe).values()]
+    made = [
+        *vars(notifier.Figures(registry)).values(),
+        *vars(watchman.Figures(registry)).values(),
+        *vars(observe).values(),
+        security.STANDING,
+    ]
     labels = {name: {*metric._labelnames} for metric in made if hasattr(metric, "_labelnames") for name in REGISTRY._get_names(metric)}
     for rule in RULES:
         for name, matched in re.findall(r"(referral_[a-z_]+)(?:\{([^}]*)\})?", rule["expr"]):
@@ -59,4 +66,41 @@ def test_prometheus_reads_the_rules() -> None:
     if shutil.which("promtool") is None:
         pytest.skip("no promtool on this machine (apt-get install prometheus)")
     told = subprocess.run(["promtool", "check", "rules", str(FILE)], capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stdout + told.stderr
+
+
+def test_each_security_alarm_has_one_rule_that_fires_for_it_alone(tmp_path: Path) -> None:
+    """Prometheus itself evaluates each alarm alone, none of them, and an audit process that is away."""
+    group = next(group for group in yaml.safe_load(FILE.read_text("utf-8"))["groups"] if group["name"] == "security")
+    named = {alarm: [rule for rule in group["rules"] if f'alarm="{alarm}"' in rule["expr"]] for alarm in SecurityAlarm}
+    assert {alarm: len(found) for alarm, found in named.items()} == dict.fromkeys(SecurityAlarm, 1)
+    if shutil.which("promtool") is None:
+        pytest.skip("no promtool on this machine (apt-get install prometheus)")
+    rules = [rule["alert"] for rule in group["rules"]]
+    tests = []
+    for stands in (*SecurityAlarm, None):
+        series = [{"series": f'referral_security_alarms{{alarm="{one}"}}', "values": f"{int(one == stands)}x10"} for one in SecurityAlarm]
+        tests.append((series, {rule["alert"]: rule for rule in (named[stands] if stands else ())}))
+    tests.append(([], {rule["alert"]: rule for rule in group["rules"] if rule["alert"] == "SecurityUnwatched"}))
+    whole = {
+        "rule_files": [str(FILE)],
+        "evaluation_interval": "1m",
+        "tests": [
+            {
+                "interval": "1m",
+                "input_series": series,
+                "alert_rule_test": [
+                    {
+                        "eval_time": "6m",
+                        "alertname": rule,
+                        "exp_alerts": [{"exp_labels": fires[rule]["labels"]}] if rule in fires else [],
+                    }
+                    for rule in rules
+                ],
+            }
+            for series, fires in tests
+        ],
+    }
+    (tmp_path / "tests.yaml").write_text(yaml.safe_dump(whole), "utf-8")
+    told = subprocess.run(["promtool", "test", "rules", str(tmp_path / "tests.yaml")], capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stdout + told.stderr

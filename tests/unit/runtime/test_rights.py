@@ -15,6 +15,8 @@ from tests.harness import statements
 LOOP = tuple(yaml.safe_load(rights.FILE.read_text("utf-8"))["loop"])
 APPENDED = ("audit.entry", "audit.checkpoint", "audit.tile", "oversight.release", "oversight.cut")
 """Tables of which nothing is ever taken away."""
+EVENTS = (("audit.security", "INSERT"), ("audit.honey", "SELECT"))
+"""What a door may do outside of its schema: add to the security events, and look whether a refused token is honey."""
 
 
 @cache
@@ -85,6 +87,7 @@ def test_no_role_reaches_into_another_schema_but_where_the_file_says_why() -> No
         ("routing", "notifier.answered", "SELECT"),
         ("notifier", "intake.account", "SELECT"),
         ("watchman", "notifier.watch", "SELECT"),
+        *((door, table, verb) for door in ("intake", "oversight") for table, verb in EVENTS),
     }
 
 

@@ -11,6 +11,8 @@ from referral.errors import Rejected
 from referral.runtime import passwords
 from referral.runtime.i18n import Words
 from referral.runtime.observe import signed
+from referral.runtime.postgres import security_events
+from referral.wire import security_event
 from referral.wire.roster import (
     Act,
     AnswerSwap,
@@ -25,6 +27,7 @@ from referral.wire.roster import (
     TakeOver,
     Try,
 )
+from referral.wire.security_event import Event, Kind
 from services.intake.accounts import colleagues, invitations, rules, store
 from services.intake.pages import relative_time
 from services.intake.pages.agency import asking, showing, week
@@ -124,16 +127,18 @@ async def change_password(call: PageRequest) -> Response:
         seconds, _ = await store.reserve_attempt(tx, subject, now)
         known = await store.by_login(tx, who.login)
     if seconds:
+        door.journal.refused(who.id, "page", subject.place, throttled=True)
         return await _page(call, {"password": "error.throttled"}, 429)
     async with call.pages.hashing:
         right = await run_in_threadpool(rules.matches, known[1] if known else None, form["password"])
         hashed = await run_in_threadpool(passwords.hashed, form["new"]) if right else ""
     if not right:
-        signed("intake", "refused", who.id, subject.place)
+        door.journal.refused(who.id, "password", subject.place)
         return await _page(call, {"password": "error.wrong-password"}, 422)
     async with door.begin() as tx:
         await store.forget_attempt(tx, subject, now)
         await colleagues.set_password(tx, who.id, hashed, call.visit.token)
+        await security_events.put(tx, Event(kind=Kind.PASSWORD_SET, who=security_event.account(who.id), detail="own"))
     signed("intake", "password", who.id, subject.place)
     return asking.sent(call, "/me", "password")
 

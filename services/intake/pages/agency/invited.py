@@ -9,8 +9,10 @@ from starlette.responses import RedirectResponse, Response
 
 from referral.runtime import passwords
 from referral.runtime.observe import signed
-from referral.runtime.postgres import clock
-from services.intake.accounts import invitations
+from referral.runtime.postgres import clock, security_events
+from referral.wire import security_event
+from referral.wire.security_event import Event, Kind
+from services.intake.accounts import invitations, store
 from services.intake.pages.agency import showing
 from services.intake.pages.page_request import PageRequest
 
@@ -34,11 +36,14 @@ async def accept(call: PageRequest) -> Response:
     async with door.stranger() as tx:
         account = await invitations.invited(tx, code, await clock.now(tx))
     if account is None:
+        door.journal.note(Kind.REFUSED, security_event.UNKNOWN, "code", store.place(door.keys, call.request))
         return _form(call, {"code": "error.invitation"}, 422)
     async with call.pages.hashing:
         hashed = await run_in_threadpool(passwords.hashed, form["new"])
     async with door.begin() as tx:
         used = await invitations.use(tx, account.id, code, hashed)
+        if used:
+            await security_events.put(tx, Event(kind=Kind.PASSWORD_SET, who=security_event.account(account.id), detail="invitation"))
     if not used:
         return _form(call, {"code": "error.invitation"}, 422)
     signed("intake", "password", account.id)

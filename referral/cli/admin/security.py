@@ -1,0 +1,157 @@
+"""`referral security`: show the security events with the alarms that stand, and plant honey that nobody has a use for."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from msgspec import to_builtins
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.cli import administration, connection, console
+from referral.domain.local_time import moment
+from referral.errors import Rejected
+from referral.proof import act, heartbeat
+from referral.proof.security import WINDOW_US, Alarm, Sum, alarms, altered
+from referral.runtime import settings
+from referral.runtime.postgres import clock, tokens
+from referral.runtime.settings import Settings
+from referral.wire.security_event import DIGITS, KEPT_DAYS, Kind, Row
+
+HOUR_US = 60 * 60 * 1_000_000
+HOURS = 24
+"""Hours that are shown (ours): a day, as the office asks in the morning."""
+MOST_HOURS = KEPT_DAYS * 24
+EVENTS = text("SELECT id, at, service, kind, who, detail, place, times, idx FROM audit.security ORDER BY id")
+HEARTBEATS = text("SELECT * FROM audit.entry WHERE kind = 'HEARTBEAT' ORDER BY idx")
+PLANTED = text("SELECT encode(digest, 'hex') AS digest, kind, label, made_at, ended_at FROM audit.honey ORDER BY made_at, digest")
+PLANT = text("INSERT INTO audit.honey (digest, kind, label, made_at) VALUES (:digest, :kind, :label, :now)")
+END = text(
+    "UPDATE audit.honey SET ended_at = :now WHERE ended_at IS NULL AND starts_with(encode(digest, 'hex'), :digits) RETURNING kind, digest"
+)
+
+
+class Bait(StrEnum):
+    """Kind of honey."""
+
+    TOKEN = "token"  # noqa: S105 - a word, no secret
+    CASE = "case"
+
+
+def events_command(
+    hours: Annotated[int, typer.Option(min=1, max=MOST_HOURS, help="Hours until now.")] = HOURS,
+    kind: Annotated[Kind | None, typer.Option(help="Only of this kind.")] = None,
+    who: Annotated[str, typer.Option(help="Only of this account, agency or office, as the column `who` shows it.")] = "",
+    as_json: console.Json = False,
+) -> int:
+    """List the security events: sign-ins, refusals, readings. First come the alarms that stand, then whether the log still seals all of it.
+
+    Every event of the last year is compared with the seals in the log, whatever is shown.
+
+    Exit 0 no alarm stands and nothing was altered, 1 an alarm stands or something was altered, 2 the database is down.
+
+    Example: referral security events --hours 8 --kind refused
+    """
+    rows, changed, now = connection.ask(_read)
+    recent = [row for row in rows if row.at > now - WINDOW_US]
+    standing = {alarm: sorted(about) for alarm, about in alarms(Sum(row.kind, row.who, row.detail, row.times) for row in recent).items()}
+    shown = [row for row in rows if row.at > now - hours * HOUR_US and kind in (None, row.kind) and who in ("", row.who)]
+    if as_json:
+        found = {alarm: about for alarm, about in standing.items() if about}
+        console.document({"alarms": found, "altered": changed, "events": [to_builtins(row) for row in shown]})
+    else:
+        _print(standing, changed, sum(row.idx is None for row in rows), shown)
+    return int(bool(changed) or any(standing.values()))
+
+
+def _print(standing: dict[Alarm, list[str]], changed: list[str], waiting: int, shown: Iterable[Row]) -> None:
+    for alarm, about in standing.items():
+        if about:
+            console.console.print(f"ALARM {alarm}: {', '.join(about)}", soft_wrap=True, markup=False)
+    for line in changed:
+        console.console.print(f"ALTERED {line}: somebody wrote past the services. Who has the administrator's password?", soft_wrap=True)
+    if not changed:
+        console.console.print(f"the log seals every event of a year but the newest {waiting}", soft_wrap=True)
+    lines = [
+        (moment(row.at), row.service, row.kind, row.who, row.detail, row.place, "" if row.times == 1 else f"{row.times} times")
+        for row in shown
+    ]
+    console.table(("time", "service", "event", "who", "detail", "from", "how often"), lines)
+
+
+async def _read(tx: AsyncConnection, _: Settings) -> tuple[list[Row], list[str], int]:
+    rows = [Row(**{**row._mapping, "kind": Kind(row.kind)}) for row in await tx.execute(EVENTS)]
+    seals = dict[int, tuple[int, str, int]]()
+    for found in await tx.execute(HEARTBEATS):
+        entry = connection.entry(found)
+        beat = heartbeat.read(entry)
+        if beat.events:
+            seals[entry.idx] = (beat.events, beat.seal, entry.logged_at)
+    now = await clock.now(tx)
+    return rows, altered(rows, seals, now), now
+
+
+def honey_command(
+    kind: Annotated[Bait, typer.Argument(help="token: of a system. case: the number of a case that does not exist.")] = Bait.TOKEN,
+    label: Annotated[str, typer.Option(help="Where you put it, so that an alarm says which place was read.")] = "",
+    end: Annotated[str, typer.Option(help="End the honey of this name (see --list); makes none.")] = "",
+    list_: Annotated[bool, typer.Option("--list", help="List the honey; makes none.")] = False,
+    as_json: console.Json = False,
+) -> int:
+    """Make a token, or the number of a case, that nobody has a use for, and print it once: whoever uses it raises an alarm.
+
+    Put it where only a thief looks: beside the true tokens, in a note, in a copy of the files. Doors refuse it as any wrong one.
+
+    Exit 0 done, 1 no honey has this name, 2 the database is down.
+
+    Example: referral security honey token --label 'the vault of the operators'
+    """
+    found = settings.load()
+    if list_:
+        return _list(found, as_json)
+    if end:
+        if len(end) < DIGITS:
+            raise Rejected("name", "--end", f"give the {DIGITS} digits that --list shows")
+
+        async def ended(tx: AsyncConnection, about: list[str]) -> int:
+            rows = (await tx.execute(END, {"digits": end, "now": await clock.now(tx)})).all()
+            if not rows:
+                raise Rejected("unknown-honey", "--end", "nothing that is planted has this name")
+            about += [_subject(row.kind, row.digest) for row in rows]
+            return len(rows)
+
+        count = administration.change(found, "security honey", ended)
+        console.document({"ended": count}) if as_json else console.console.print(f"{count} ended")
+        return 0
+    bait = tokens.made() if kind is Bait.TOKEN else str(uuid.uuid4())  # noqa: TID251 - no case has this number
+    hash_ = tokens.digest(bait)
+
+    async def plant(tx: AsyncConnection, _: list[str]) -> None:
+        await tx.execute(PLANT, {"digest": hash_, "kind": kind, "label": label, "now": await clock.now(tx)})
+
+    administration.change(found, "security honey", plant, _subject(kind, hash_))
+    console.document({"kind": kind, "honey": bait}) if as_json else console.console.print(bait, soft_wrap=True)
+    return 0
+
+
+def _subject(kind: str, digest: bytes) -> str:
+    return f"honey:{kind}-{digest.hex()[: act.DIGITS]}"
+
+
+def _list(found: Settings, as_json: bool) -> int:
+    async def read(tx: AsyncConnection) -> list[tuple[str, str, str, int, int | None]]:
+        rows = await tx.execute(PLANTED)
+        return [(row.digest[:DIGITS], row.kind, row.label, row.made_at, row.ended_at) for row in rows]
+
+    names = ("name", "kind", "label", "made_at", "ended_at")
+    planted = connection.run(found, read)
+    if as_json:
+        console.document([dict(zip(names, row, strict=True)) for row in planted])
+        return 0
+    lines = [(name, kind, label, moment(made), moment(ended)) for name, kind, label, made, ended in planted]
+    console.table(("honey", "kind", "where it is", "made", "ended"), lines)
+    return 0

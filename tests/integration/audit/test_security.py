@@ -1,0 +1,85 @@
+"""Security events of auditors, the alarms that stand, the seals in the log, and what an operator reads of it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from msgspec import structs
+from sqlalchemy import text
+
+from referral.proof.security import FILES
+from referral.runtime.postgres import database, security_events
+from referral.runtime.postgres.tokens import digest
+from referral.runtime.settings import Settings
+from referral.wire.security_event import Event, Kind
+from services.audit.__main__ import TOPICS, alarm
+from services.audit.handle import Audit
+from services.audit.heartbeat import Heartbeats
+from services.audit.security import STANDING, SecurityWatch
+from tests.harness.engines import by_hand
+from tests.harness.programs import command, operator
+from tests.integration.audit.test_pages import opened
+
+pytestmark = pytest.mark.servers
+TAKEN = (
+    ("DELETE FROM audit.security WHERE kind = 'honey'", "seals 5 events, and 4 are there"),
+    ("UPDATE audit.security SET who = 'office:another' WHERE who = 'office:ombudsperson'", "are not the ones that it seals"),
+    ("UPDATE audit.security SET idx = 0", "which seals none"),
+)
+"""What an operator with the administrator's password does past the trigger, and what is said of it."""
+
+
+async def test_an_auditors_events_are_sealed_and_whoever_takes_one_away_is_named(bare: Settings) -> None:
+    here = structs.replace(bare, kafka="127.0.0.1:9")
+    async with opened(bare) as door:
+        code, honey = await command(here, "security", "honey", "token", "--label", "a vault")
+        assert code == 0 and len(honey.strip()) == 43, honey
+        for token in ("wrong", honey.strip(), door.token):
+            await door.http.post("/auditor/signin", data={"token": token})
+        await door.get(f"/auditor/cases/{door.case_id}")
+        await door.http.post("/auditor/signout")
+        audit = database.engine(bare, "audit")
+        await door.journal.flush(audit, 1.0)
+        watch = SecurityWatch(audit)
+        name = digest(honey.strip()).hex()[:12]
+        stands = {one: about for one, about in (await watch.look()).items() if about}
+        assert stands == {"honey": {f"token-{name}"}}
+        assert [STANDING.labels(one)._value.get() for one in ("honey", "off-duty", "refused")] == [1, 0, 0]
+        code, said = await command(here, "security", "events")
+        assert code == 1 and "ALARM honey" in said and "but the newest 5" in said, said
+        heartbeats = Heartbeats(audit, structs.replace(here, tls=operator(here)), Audit(alarm), TOPICS)
+        assert await heartbeats.beat()
+        code, said = await command(here, "security", "events", "--json")
+        told = json.loads(said)
+        assert code == 1 and told["altered"] == [] and len({event["idx"] for event in told["events"]}) == 1
+        assert [(event["service"], event["kind"], event["who"], event["detail"].partition("-")[0]) for event in told["events"]] == [
+            ("audit", "honey", "unknown", "token"),
+            ("audit", "signed-in", "office:ombudsperson", "token"),
+            ("audit", "log-read", "office:ombudsperson", "page"),
+            ("audit", "signed-out", "office:ombudsperson", ""),
+            ("audit", "refused", "unknown", "token"),
+        ]
+        for change, what in TAKEN:
+            async with by_hand(bare) as tx:
+                kept = (await tx.execute(text("CREATE TEMP TABLE kept AS SELECT * FROM audit.security"))).rowcount
+                await tx.execute(text("ALTER TABLE audit.security DISABLE TRIGGER append_only"))
+                await tx.execute(text(change))
+            code, said = await command(here, "security", "events")
+            assert kept == 5 and code == 1 and f"{what}: somebody wrote past the services" in said, said
+            async with by_hand(bare) as tx:
+                await tx.execute(text("DELETE FROM audit.security"))
+                for event in told["events"]:
+                    columns = ", ".join(event)
+                    values = ", ".join(f":{name}" for name in event)
+                    await tx.execute(text(f"INSERT INTO audit.security ({columns}) OVERRIDING SYSTEM VALUE VALUES ({values})"), event)
+            code, said = await command(here, "security", "events")
+            assert "ALTERED" not in said and "ALARM honey" in said, said
+        async with by_hand(bare) as tx:
+            await security_events.put(tx, *(Event(kind=Kind.FILE_READ, who="account:a", detail=f"{n:012x}") for n in range(FILES)))
+        assert len((await watch.look())["many-files"]) == 1
+        await audit.dispose()
+        listed = await command(here, "security", "honey", "--list")
+        assert name in listed[1] and "a vault" in listed[1] and honey.strip() not in listed[1]
+        assert (await command(here, "security", "honey", "--end", name))[0] == 0
+        assert (await command(here, "security", "honey", "--end", name))[0] == 1
