@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -9,11 +10,14 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from referral.domain.local_time import LOCAL
 from referral.runtime import peer
 from referral.runtime.postgres import database, security_events
 from referral.runtime.postgres.tokens import digest
 from referral.wire.security_event import Event, Kind
 from services.audit.security import SecurityWatch, remove
+from services.intake.casefile import disclose
+from services.intake.casefile.disclosure_rules import Reader
 from tests.harness.engines import beginning, by_hand, connecting
 from tests.harness.line.intake_stack import Stack, new_id, opened
 
@@ -28,7 +32,7 @@ async def events(intake: Stack) -> list[tuple[str, str, str, int]]:
         rows = await tx.execute(text("SELECT service, kind, who, detail, times, place FROM audit.security ORDER BY id"))
         found = [tuple(row) for row in rows]
     assert {row[0] for row in found} == {"intake"}
-    assert all(len(row[5]) == 12 for row in found if row[1] != "file-read" and row[2] != "others"), "from where, as a digest"
+    assert all(len(row[5]) == 12 for row in found if "read" not in row[1] and row[2] != "others"), "from where, as a digest"
     return [row[1:5] for row in found]
 
 
@@ -126,3 +130,23 @@ async def test_services_may_only_add_and_nobody_removes_a_row_of_this_year(intak
         async with by_hand(intake.settings) as other:
             await other.execute(text("UPDATE runtime.clock SET offset_us = :year"), {"year": 366 * 86_400_000_000})
         assert await remove(tx.engine) == 1, "after a year it is removed"
+
+
+async def test_reading_by_night_is_an_alarm_unless_somebody_was_woken_for_it(intake: Stack) -> None:
+    (case_id, offer_id), reader = await opened(intake), Reader(agency="police", account=new_id())
+    for hour, days, kind in ((12, 2, Kind.FILE_READ), (1, 0, Kind.FILE_READ), (1, 2, Kind.READ_OFF_DUTY)):
+        at = local_us(hour)
+        async with by_hand(intake.settings) as tx:
+            moved = text("UPDATE runtime.clock SET offset_us = :at - (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+            await tx.execute(moved, {"at": at})
+            await tx.execute(text("UPDATE intake.offer SET opened_at = :at"), {"at": at - days * 86_400_000_000})
+        async with intake.door.begin() as tx:
+            await disclose.disclose(tx, intake.door, reader, case_id, offer_id)
+        assert (await events(intake))[-1][:2] == (kind, f"account:{reader.account}"), (hour, days)
+    watch = SecurityWatch(database.engine(intake.settings, "audit"))
+    assert (await watch.look())["off-duty"] == {f"account:{reader.account}"}
+
+
+def local_us(hour: int) -> int:
+    """An hour of a day in Kosovo, µs UTC."""
+    return int(datetime(2026, 3, 5, hour, tzinfo=LOCAL).timestamp() * 1_000_000)

@@ -46,14 +46,14 @@ def test_each_alarm_of_the_watchman_has_its_line() -> None:
     assert rows("A watchman").keys() == {*Alarm}
 
 
+def test_each_security_alarm_has_its_line() -> None:
+    assert rows("Security events").keys() == {*SecurityAlarm}
+
+
 def test_rules_ask_for_metrics_and_labels_that_exist() -> None:
     registry = CollectorRegistry()
-    made = [
-        *vars(notifier.Figures(registry)).values(),
-        *vars(watchman.Figures(registry)).values(),
-        *vars(observe).values(),
-        security.STANDING,
-    ]
+    made = [*vars(notifier.Figures(registry)).values(), *vars(watchman.Figures(registry)).values(), *vars(observe).values()]
+    made.append(security.STANDING)
     labels = {name: {*metric._labelnames} for metric in made if hasattr(metric, "_labelnames") for name in REGISTRY._get_names(metric)}
     for rule in RULES:
         for name, matched in re.findall(r"(referral_[a-z_]+)(?:\{([^}]*)\})?", rule["expr"]):

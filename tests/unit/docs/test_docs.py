@@ -12,6 +12,7 @@ from referral.cli.admin.doctor_checks import CHECKS
 from referral.runtime import observe
 from services.audit.__main__ import ALARMS
 from services.audit.publisher import REFUSED, SIZE, UNWITNESSED
+from services.audit.security import STANDING
 from services.intake.unanswered import LATE
 from services.oversight.scheduler import BEHIND, READ, RELEASES
 from services.routing.engine_failure import ENGINE_FAILURES, ERASURES_REFUSED
@@ -22,7 +23,7 @@ SOURCES = {
     file.relative_to(ROOT).as_posix(): file.read_text("utf-8")
     for folder in ("referral", "services")
     for file in sorted((ROOT / folder).rglob("*.py"))
-    if "events" not in file.parts and "compiled" not in file.parts
+    if not {"events", "compiled"} & {*file.relative_to(ROOT).parts}
 }
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
@@ -43,7 +44,7 @@ def test_every_metric_is_told_with_when_to_worry() -> None:
     made = [one for one in vars(observe).values() if isinstance(one, Counter | Gauge | Histogram)]
     names = {
         next(iter(metric.describe())).name
-        for metric in (*made, ENGINE_FAILURES, ERASURES_REFUSED, LATE, ALARMS, SIZE, UNWITNESSED, REFUSED, BEHIND, READ, RELEASES)
+        for metric in (*made, ENGINE_FAILURES, ERASURES_REFUSED, LATE, ALARMS, SIZE, UNWITNESSED, REFUSED, STANDING, BEHIND, READ, RELEASES)
     }
     names |= set(re.findall(r'Counter\("(referral_many_[a-z]+)"', SOURCES["services/intake/crowd.py"]))
     names |= set(re.findall(r'Counter\("(referral_public_[a-z]+)"', SOURCES["services/intake/public/limits.py"]))
