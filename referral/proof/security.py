@@ -9,7 +9,7 @@ from enum import StrEnum
 from msgspec import Struct, json
 
 from referral.tlog import merkle
-from referral.wire.security_event import DAY_US, KEPT_DAYS, UNKNOWN, Kind, Row
+from referral.wire.security_event import DAY_US, KEPT_DAYS, OTHERS, UNKNOWN, Kind, Row
 
 HOUR_US = 60 * 60 * 1_000_000
 WINDOW_US = HOUR_US
@@ -73,7 +73,7 @@ def alarms(sums: Iterable[Sum]) -> dict[Alarm, frozenset[str]]:
             found[Alarm.STOLEN_TOKEN].add(one.who)
     found[Alarm.MANY_FILES] |= {who for who, cases in files.items() if len(cases) >= FILES}
     found[Alarm.MANY_FILES] |= {who for who, times in readings.items() if times >= FILES}
-    found[Alarm.DENIED] |= {who for who, times in denials.items() if times >= DENIALS}
+    found[Alarm.DENIED] |= {who for who, times in denials.items() if times >= DENIALS and who not in (UNKNOWN, OTHERS)}
     found[Alarm.REFUSED] |= {"sign-ins"} if refused >= REFUSALS else set()
     return {alarm: frozenset(about) for alarm, about in found.items()}
 

@@ -7,14 +7,16 @@ The first of its kind is in the table within a second. The rest of WINDOW_S is o
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from msgspec import structs
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from referral.runtime import observe
-from referral.runtime.postgres import database, security_events
+from referral.runtime.postgres import security_events
 from referral.wire import security_event
 from referral.wire.security_event import OTHERS, Event, Kind
 
@@ -25,6 +27,8 @@ MOST = 20
 that never ends adds a gigabyte a year for each service."""
 FLUSH_S = 1.0
 """Seconds until an event is in the table (ours): that much is lost if the process is killed."""
+LAST_S = 2.0
+"""Seconds that the end of a process waits for its last events (ours): nobody waits longer for a restart."""
 
 
 @dataclass(slots=True)
@@ -60,7 +64,7 @@ class Journal:
         return found
 
     async def flush(self, engine: AsyncEngine, now: float) -> None:
-        """Write what is due. An event is counted again if the database does not take it."""
+        """Write what is due. What the database does not take waits for the next time: no service stops for its journal."""
         rows = self.due(now)
         try:
             if rows:
@@ -71,11 +75,15 @@ class Journal:
                 once = structs.replace(row, times=1)
                 self._waiting[once] += row.times
                 self._written.discard(once)
-            if not database.away(error):
-                raise
+            observe.log().error("security events wait", service=self.service, count=len(rows), kind=type(error).__name__)
 
     async def run(self, engine: AsyncEngine) -> None:
-        """Write until cancelled."""
-        while True:
-            await self.flush(engine, asyncio.get_running_loop().time())
-            await asyncio.sleep(FLUSH_S)
+        """Write until cancelled, and then what still waits."""
+        try:
+            while True:
+                await self.flush(engine, asyncio.get_running_loop().time())
+                await asyncio.sleep(FLUSH_S)
+        finally:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LAST_S):
+                    await self.flush(engine, math.inf)

@@ -66,7 +66,7 @@ async def main(settings: Settings) -> None:
     secure = settings.is_secure(settings.public_url)
     believed = erasure_tag.needed(settings), record_signing.writers(settings)
     shown = pages.made(doors, held, policy, *believed, drill=settings.drill_clock, secure=secure)
-    app = authority.checked("audit", application(doors, held, shown.routes()))
+    app = authority.checked("audit", application(doors, held, shown.routes(), shown.sign_in.refused))
     async with witnesses.client(settings.tls) as client:
         audit = Audit(alarm, [*self_entries.schemas(schema.load(settings.schemas)), self_entries.keys(policy_file)], not_ready)
         publisher = Publisher(engine, key, policy, settings.instance, client, audit, settings.log_beat_s)

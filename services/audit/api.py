@@ -8,7 +8,7 @@ decision was made. Intake gives an agency the proofs of its own receipts, and se
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import json
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -36,8 +36,16 @@ ASK = {"www-authenticate": "Bearer"}
 PRIVATE = {"cache-control": "private, no-store"}
 
 
-def application(engine: AsyncEngine, keys: Keys, more: Sequence[BaseRoute] = ()) -> Starlette:
-    """Return the ASGI application. keys: derive the token of each proof. more: routes of the pages."""
+Refused = Callable[[str], Awaitable[None]]
+"""Records a token that nobody has."""
+
+
+async def _unrecorded(_: str) -> None:
+    pass
+
+
+def application(engine: AsyncEngine, keys: Keys, more: Sequence[BaseRoute] = (), refused: Refused = _unrecorded) -> Starlette:
+    """Return the ASGI application. keys: derive the token of each proof. more: routes of the pages. refused: records wrong tokens."""
 
     async def checkpoint(_: Request) -> Response:
         async with engine.connect() as tx:
@@ -54,6 +62,8 @@ def application(engine: AsyncEngine, keys: Keys, more: Sequence[BaseRoute] = ())
         async with engine.connect() as tx:
             if wanted.level == ENTRIES:
                 if not await AUDITORS.holder(tx, digest(_token(request))):
+                    if _token(request):
+                        await refused(_token(request))
                     hint = "entries are for auditors: Authorization: Bearer, then a token of `referral audit token`"
                     return problem(401, "no-token", hint, {"www-authenticate": 'Bearer realm="entries of the audit log"'})
                 data = await checkpoints.bundle(tx, wanted)

@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from referral.proof.security import WINDOW_US, Alarm, Sum, alarms, root
 from referral.runtime.observe import log, where
-from referral.runtime.postgres import database
 from referral.wire.security_event import DAY_US, KEPT_DAYS, Kind, Row
 
 LOOK_S = 10.0
@@ -53,8 +52,7 @@ class SecurityWatch:
                     await remove(self._engine)
                     self._tidied = now
             except Exception as error:
-                if not database.away(error):
-                    raise
+                STANDING.clear()  # so that `SecurityUnwatched` says it
                 log().error("no look at security events", service="audit", kind=type(error).__name__, where=where(error))
             await asyncio.sleep(LOOK_S)
 

@@ -26,8 +26,13 @@ HOUR_US = 60 * 60 * 1_000_000
 HOURS = 24
 """Hours that are shown (ours): a day, as the office asks in the morning."""
 MOST_HOURS = KEPT_DAYS * 24
-EVENTS = text("SELECT id, at, service, kind, who, detail, place, times, idx FROM audit.security ORDER BY id")
-HEARTBEATS = text("SELECT * FROM audit.entry WHERE kind = 'HEARTBEAT' ORDER BY idx")
+NONE = 2**63 - 1
+"""An entry that no log reaches."""
+EVENTS = text(
+    "SELECT id, at, service, kind, who, detail, place, times, idx FROM audit.security WHERE at > :since OR idx IS NULL OR idx >= :first"
+    " ORDER BY id"
+)
+HEARTBEATS = text("SELECT * FROM audit.entry WHERE kind = 'HEARTBEAT' ORDER BY idx DESC")
 PLANTED = text("SELECT encode(digest, 'hex') AS digest, kind, label, made_at, ended_at FROM audit.honey ORDER BY made_at, digest")
 PLANT = text("INSERT INTO audit.honey (digest, kind, label, made_at) VALUES (:digest, :kind, :label, :now)")
 END = text(
@@ -50,13 +55,13 @@ def events_command(
 ) -> int:
     """List the security events: sign-ins, refusals, readings. First come the alarms that stand, then whether the log still seals all of it.
 
-    Every event of the last year is compared with the seals in the log, whatever is shown.
+    The events of these hours are compared with their seals in the log, whatever is shown of them: --hours 8760 compares a year.
 
     Exit 0 no alarm stands and nothing was altered, 1 an alarm stands or something was altered, 2 the database is down.
 
     Example: referral security events --hours 8 --kind refused
     """
-    rows, changed, now = connection.ask(_read)
+    rows, changed, now = connection.ask(lambda tx, _: _read(tx, hours * HOUR_US))
     recent = [row for row in rows if row.at > now - WINDOW_US]
     standing = {alarm: sorted(about) for alarm, about in alarms(Sum(row.kind, row.who, row.detail, row.times) for row in recent).items()}
     shown = [row for row in rows if row.at > now - hours * HOUR_US and kind in (None, row.kind) and who in ("", row.who)]
@@ -75,7 +80,7 @@ def _print(standing: dict[Alarm, list[str]], changed: list[str], waiting: int, s
     for line in changed:
         console.console.print(f"ALTERED {line}: somebody wrote past the services. Who has the administrator's password?", soft_wrap=True)
     if not changed:
-        console.console.print(f"the log seals every event of a year but the newest {waiting}", soft_wrap=True)
+        console.console.print(f"the log seals all of these but the newest {waiting}", soft_wrap=True)
     lines = [
         (moment(row.at), row.service, row.kind, row.who, row.detail, row.place, "" if row.times == 1 else f"{row.times} times")
         for row in shown
@@ -83,15 +88,20 @@ def _print(standing: dict[Alarm, list[str]], changed: list[str], waiting: int, s
     console.table(("time", "service", "event", "who", "detail", "from", "how often"), lines)
 
 
-async def _read(tx: AsyncConnection, _: Settings) -> tuple[list[Row], list[str], int]:
-    rows = [Row(**{**row._mapping, "kind": Kind(row.kind)}) for row in await tx.execute(EVENTS)]
-    seals = dict[int, tuple[int, str, int]]()
-    for found in await tx.execute(HEARTBEATS):
-        entry = connection.entry(found)
-        beat = heartbeat.read(entry)
-        if beat.events:
-            seals[entry.idx] = (beat.events, beat.seal, entry.logged_at)
-    now = await clock.now(tx)
+async def _read(tx: AsyncConnection, span: int) -> tuple[list[Row], list[str], int]:
+    """Return the events of a time until now (µs), what is wrong with them, and now."""
+    now, seals = await clock.now(tx), dict[int, tuple[int, str, int]]()
+    since = now - max(span, WINDOW_US)
+    async with tx.stream(HEARTBEATS) as found:
+        async for row in found:
+            entry = connection.entry(row)
+            if entry.logged_at <= since:
+                break
+            beat = heartbeat.read(entry)
+            if beat.events:
+                seals[entry.idx] = (beat.events, beat.seal, entry.logged_at)
+    asked = {"since": since, "first": min(seals, default=NONE)}
+    rows = [Row(**{**row._mapping, "kind": Kind(row.kind)}) for row in await tx.execute(EVENTS, asked)]
     return rows, altered(rows, seals, now), now
 
 

@@ -89,7 +89,7 @@ async def opened(settings: Settings, *, drill: bool = False) -> AsyncIterator[Do
         await made.append(len(inputs), lambda n: inputs[n - 1])
         assert await made.publisher().round()
         shown = pages.made(made.engine, held, made.policy, INTAKE, drill=True, secure=False)
-        app = application(made.engine, held, shown.routes())
+        app = application(made.engine, held, shown.routes(), shown.sign_in.refused)
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://audit") as http, audit_stack.recording(settings, made.engine):
             yield Door(http, log, case_id, made, app, shown.sign_in.journal)

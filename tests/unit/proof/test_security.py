@@ -34,6 +34,7 @@ def test_each_alarm_stands_from_its_limit_on_and_not_below() -> None:
     denied = Sum(Kind.DENIED, "agency:x", "not-yours", DENIALS - 1)
     assert stands(denied) == {}
     assert stands(denied, Sum(Kind.DENIED, "agency:y", "not-yours", 1)) == {}, "of one holder"
+    assert stands(Sum(Kind.DENIED, "unknown", "no-token", 1000)) == {}, "whoever scans the network is refused, and no more"
     assert stands(denied, Sum(Kind.DENIED, "agency:x", "unknown-case", 1)) == {Alarm.DENIED: {"agency:x"}}
 
 
