@@ -44,16 +44,20 @@ async def columns(admin: Line) -> Columns:
 
 
 def probes(tables: Columns) -> dict[Right, str]:
-    """One statement for each verb, table and column, without a role. None of them finds a row."""
-    found = {}
+    """One statement for each verb, table and column, without a role. None of them finds a row. A table of which some role may fill in some
+    columns is probed by each of them."""
+    found, parted = {}, {right.name for right in rights.wanted() if right.verb == "INSERT" and right.column}
     for name, names in tables.items():
-        found[Right("", name, "INSERT")] = f"INSERT INTO {name} DEFAULT VALUES"
+        if name not in parted:
+            found[Right("", name, "INSERT")] = f"INSERT INTO {name} DEFAULT VALUES"
         found[Right("", name, "DELETE")] = f"DELETE FROM {name} WHERE false"
         found[Right("", name, "TRUNCATE")] = f"TRUNCATE {name}"
         found[Right("", name, "TRIGGER")] = f"ALTER TABLE {name} DISABLE TRIGGER ALL"
         found[Right("", name, "DROP")] = f"DROP TABLE {name} CASCADE"
         for column in names:
             found[Right("", name, "SELECT", column)] = f'SELECT "{column}" FROM {name} WHERE false'
+            if name in parted:
+                found[Right("", name, "INSERT", column)] = f'INSERT INTO {name} ("{column}") VALUES (DEFAULT)'
             found[Right("", name, "UPDATE", column)] = f'UPDATE {name} SET "{column}" = DEFAULT WHERE false'
     return found
 
@@ -107,7 +111,7 @@ async def test_without_a_row_of_the_file_its_statement_is_refused(admin: Line) -
     for right in sorted(rights.wanted()):
         if right.verb in ("USAGE", "CONNECT", "EXECUTE"):
             continue
-        on = ([right.column] if right.column else tables[right.name]) if right.verb in ("SELECT", "UPDATE") else [""]
+        on = [right.column] if right.column else tables[right.name] if right.verb in ("SELECT", "UPDATE") else [""]
         keys = [right._replace(role="", column=column) for column in on]
         held = admin.transaction()
         await held.start()
