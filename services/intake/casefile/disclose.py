@@ -74,7 +74,7 @@ async def disclose(tx: AsyncConnection, door: IntakeContext, reader: Reader, cas
     contents = await _contents(tx, leave, case, allowed, lists)
     rows = [_row(door, case, reader, section, allowed[section], now) for section in contents]
     await queue.put_all(tx, rows)
-    await _noted(tx, door, case, reader, now)
+    await _noted(tx, leave, door, case, reader, now)
     return Shown(sections=contents, empty=tuple(section for section in allowed if section not in contents))
 
 
@@ -93,20 +93,20 @@ async def versions(tx: AsyncConnection, door: IntakeContext, reader: Reader, cas
             offer_id=None, agency=reader.agency, by=reader.account, section=section, basis="desk", at=await clock.now(tx)
         )
         await queue.put_all(tx, [queue.row(case_id, event, door.new_id(), case.key, case.drill)])
-        await _noted(tx, door, case, reader, event.at)
+        await _noted(tx, leave, door, case, reader, event.at)
     return written
 
 
-async def _noted(tx: AsyncConnection, door: IntakeContext, case: access.Case, reader: Reader, now: int) -> None:
+async def _noted(tx: AsyncConnection, leave: Permit, door: IntakeContext, case: access.Case, reader: Reader, now: int) -> None:
     """Record the reading as a security event too, unless the child is made up."""
     if case.drill:
         return
     who = security_event.account(reader.account) if reader.account else security_event.agency(reader.agency)
     kind = EventKind.FILE_READ
     if reader.account and security_event.by_night(now):
-        asked = (await tx.execute(_ASKED, {"case": case.case_id, "agency": reader.agency})).scalar_one()
+        asked = (await tx.execute(_ASKED, {"case": leave.case_id, "agency": reader.agency})).scalar_one()
         kind = EventKind.READ_OFF_DUTY if asked is None or now - asked > NEW_US else kind
-    counted = door.keys.hmac("signin", b"case", case.case_id.encode()).hex()[: security_event.DIGITS]
+    counted = door.keys.hmac("signin", b"case", leave.case_id.encode()).hex()[: security_event.DIGITS]
     await security_events.put(tx, Event(kind=kind, who=who, detail=counted))
 
 
