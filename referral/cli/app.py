@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from referral.cli.call import ARGUMENTS
+from referral.cli.call import ARGUMENTS, INPUT
 from referral.cli.commands import COMMANDS
 from referral.cli.lazy import Group
 from referral.errors import Malformed, NewerVersion, Rejected, Unavailable
@@ -21,6 +21,7 @@ BAD, USAGE, UNCHECKED, INTERRUPTED = 1, 2, 3, 130
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code. Every expected failure is one line on standard error, never a traceback."""
     ARGUMENTS.set(tuple(arguments))
+    INPUT.set(None)
     try:
         code = app.main(arguments, standalone_mode=False)
     except typer.TyperException as error:

@@ -322,6 +322,18 @@ SECURITY = (
         "Make a token, or the number of a case, that nobody has a use for, and print it once: whoever uses it raises an alarm.",
     ),
 )
+OPERATOR = (
+    Named(
+        "key",
+        "referral.cli.admin.operator:key_command",
+        "Show your key for what takes two operators, made if it is not there: the line for the witness policy, which every auditor has.",
+    ),
+    Named(
+        "word",
+        "referral.cli.admin.operator:word_command",
+        "Give your word, as the second operator, for one command of another: it is good for an hour, once, for exactly that command.",
+    ),
+)
 COMMANDS = (
     Named("up", "referral.cli.stack.up:up", "Start broker, database, mail server and services, keep them running, show their state."),
     Named("demo", "referral.cli.stack.demo:demo", "Tell the story of one referral on a stack of its own."),
@@ -372,5 +384,6 @@ COMMANDS = (
     Group("audit", "The log: who did what, when and why, and whether it can be believed.", AUDIT),
     Group("ca", "The authority that signs the certificates of services, agencies and operators.", CA),
     Group("security", "Who signed in, was refused or read, and what only a thief uses.", SECURITY),
+    Group("operator", "What takes two operators: your key, and your word.", OPERATOR),
     Group("oversight", "The figures for the Committee and the Adviser, and who may read them.", OVERSIGHT),
 )

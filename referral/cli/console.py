@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of a table.")]
 Url = Annotated[str, typer.Option("--url", envvar="REFERRAL_URL", help="Address of intake.")]
 Token = Annotated[str, typer.Option("--token", envvar="REFERRAL_TOKEN", help="Your agency's token; better in the environment than here.")]
+Word = Annotated[str, typer.Option("--word", help="A second operator's word for exactly this, as `referral operator word` prints it.")]
 PROSE = 16
 """The smallest width in screen columns of a table column that holds sentences (ours)."""
 DEFAULT_URL = "https://127.0.0.1:8080"

@@ -9,6 +9,16 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from referral.cli.call import PARAMETERS
+
+
+class Called(TyperCommand):
+    """A command that leaves its parameters where its act finds them."""
+
+    def invoke(self, ctx: Any) -> Any:
+        PARAMETERS.set(dict(ctx.params))
+        return super().invoke(ctx)
+
 
 class Named(TyperCommand):
     """One command by name. place: `module:function`. line: the first sentence of its help."""
@@ -23,7 +33,7 @@ class Named(TyperCommand):
         This is the only import by name in this program; a test loads every command.
         """
         one = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-        one.command(self.name)(pkgutil.resolve_name(self._place))
+        one.command(self.name, cls=Called)(pkgutil.resolve_name(self._place))
         return typer.main.get_command(one)
 
 

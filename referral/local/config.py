@@ -73,6 +73,7 @@ class Addresses:
     witness_policy: file that names the log's witnesses, intake's key and the policy's signers.
     policy_keys: the two signers' key files.
     approval_keys: the key files of two persons who sign erasures.
+    operator_keys: the key files of two operators.
     passwords: folder with the password of each role of the database.
     service_keys: folder with the keys of each service.
     writer_keys: folder with the key of each service that signs records.
@@ -97,6 +98,7 @@ class Addresses:
     service_keys: Path | None = None
     writer_keys: Path | None = None
     approval_keys: tuple[Path, ...] = ()
+    operator_keys: tuple[Path, ...] = ()
 
 
 def root(at: Addresses) -> Path:
@@ -150,6 +152,7 @@ def environment(config: StackConfig, at: Addresses, service: str | None = None) 
         variables |= {"REFERRAL_URL": at.inbox, "REFERRAL_CA": str(at.ca)}
         variables["REFERRAL_POLICY_KEYS"] = os.pathsep.join(map(str, at.policy_keys))
         variables["REFERRAL_APPROVAL_KEYS"] = os.pathsep.join(map(str, at.approval_keys))
+        variables["REFERRAL_OPERATOR_KEYS"] = os.pathsep.join(map(str, at.operator_keys))
     if config.policy is not None:
         variables["REFERRAL_POLICY"] = str(config.policy)
     return variables

@@ -48,8 +48,13 @@ def writer(folder: Path, service: str) -> Path:
 
 
 def signers(folder: Path) -> dict[str, Path]:
-    """Return name → key file of the policy's two signers; create missing ones: Ed25519, PKCS 8 in PEM."""
-    files = {name: folder / f"{name}.key" for name in SIGNERS}
+    """Return name → key file of the policy's two signers; create missing ones."""
+    return _pair(folder, SIGNERS, "")
+
+
+def _pair(folder: Path, names: Sequence[str], begins: str) -> dict[str, Path]:
+    """Return name → key file, Ed25519 in PKCS 8 and PEM; create missing ones. begins: first letters of each file's name."""
+    files = {name: folder / f"{begins}{name}.key" for name in names}
     for path in files.values():
         intake(path)
     return files
@@ -59,12 +64,18 @@ APPROVERS = ("first-approver", "second-approver")
 """The two persons of a local stack who sign erasures. In production each has the key alone, on a machine of their own."""
 
 
+OPERATORS = ("keeper", "second-keeper")
+"""The two operators of a local stack; the first has the certificate. In production each has a key alone, on a machine of their own."""
+
+
 def approvers(folder: Path) -> dict[str, Path]:
-    """Return name → key file of those who sign erasures; create missing ones: Ed25519, PKCS 8 in PEM."""
-    files = {name: folder / f"{name}.key" for name in APPROVERS}
-    for path in files.values():
-        intake(path)
-    return files
+    """Return name → key file of those who sign erasures; create missing ones."""
+    return _pair(folder, APPROVERS, "")
+
+
+def operators(folder: Path) -> dict[str, Path]:
+    """Return name → key file of the two operators; create missing ones."""
+    return _pair(folder, OPERATORS, "operator-")
 
 
 def log(folder: Path) -> Path:

@@ -29,7 +29,7 @@ from referral.runtime.bootstrap import prepare_database, prepare_topics
 from referral.runtime.keys import case_keys
 from referral.runtime.settings import CHECKOUT, Settings
 from referral.tlog import note_keys
-from referral.wire import erasure_approval, intake_key, policy_signature, writer_signature
+from referral.wire import erasure_approval, intake_key, operator_word, policy_signature, writer_signature
 
 DATABASE = "referral"
 Told = Callable[[str], None]
@@ -103,6 +103,7 @@ def settings(config: StackConfig, at: Addresses) -> Settings:
         witness_policy=at.witness_policy,
         tls=at.identities / KEEPER,
         policy_keys=at.policy_keys,
+        operator_keys=at.operator_keys,
         policy=config.policy or CHECKOUT / "policy",
     )
 
@@ -168,7 +169,7 @@ class _Start:
         self.ca, self.identities = config.ca or config.data / "ca", data_folder.make(config.data / "identities")
         certificates.ensure(self.ca, self.identities)
         self.signers, self.writers = keyfiles.signers(self.folder), keyfiles.writers(self.folder)
-        self.approvers = keyfiles.approvers(self.folder)
+        self.approvers, self.operators = keyfiles.approvers(self.folder), keyfiles.operators(self.folder)
         self.passwords, self.services = config.passwords or self.folder / "database", self.folder / "services"
         named = {"intake-1": config.http_port} if config.http_port else {}
         names = [name for name, _ in config.names()]
@@ -214,15 +215,17 @@ class _Start:
         self.policy.write_bytes(comments + policy(key, witnesses, keyfiles.intake(self.intake_key)))
 
     async def before_signatures(self, base: str) -> None:
-        """Name the policy's two signers, the writers of records and those who sign erasures, once.
+        """Name the policy's two signers, the writers of records, those who sign erasures and the two operators, once.
 
-        A stack that had a policy before keeps what it has: its bundles are pinned, and its records of until now need no signature.
+        A stack that had a policy before keeps what it has: its bundles are pinned, and its records and acts of until now need no signature.
         """
         data = self.policy.read_bytes()
-        if policy_signature.named(data).signers and writer_signature.named(data).keys and erasure_approval.named(data):
+        operators = operator_word.named(data).keys
+        if policy_signature.named(data).signers and writer_signature.named(data).keys and erasure_approval.named(data) and operators:
             return
         async with _connected(base) as connection:
             rows = await connection.fetch("SELECT number, digest FROM routing.policy ORDER BY number")
+            now = await connection.fetchval("SELECT runtime.clock()")
         lines = list[str]()
         if not policy_signature.named(data).signers:
             lines += [policy_signature.signer_line(name, keyfiles.intake(path)) for name, path in self.signers.items()]
@@ -232,6 +235,9 @@ class _Start:
             lines += [writer_signature.from_line(datetime.now(UTC))] if rows else []  # noqa: TID251 - the broker's clock is this machine's
         if not erasure_approval.named(data):
             lines += [erasure_approval.line(name, keyfiles.intake(path)) for name, path in self.approvers.items()]
+        if not operators:
+            lines += [operator_word.line(name, keyfiles.intake(path)) for name, path in self.operators.items()]
+            lines += [operator_word.from_line(now)] if rows else []
         self.policy.write_bytes("".join(lines).encode() + data)
 
     async def load(self) -> None:
@@ -296,7 +302,8 @@ class _Start:
     def _addresses(self, broker: str, base: str, inbox: str = "", audit: str = "", notifier: str = "") -> Addresses:
         files = (*self.keys, self.intake_key, self.log_key, self.policy, self.ca, self.identities)
         handset = self.handset.url if self.config.handset else ""
-        keys = (tuple(self.signers.values()), self.passwords, self.services, self.folder, tuple(self.approvers.values()))
+        persons = (tuple(self.approvers.values()), tuple(self.operators.values()))
+        keys = (tuple(self.signers.values()), self.passwords, self.services, self.folder, *persons)
         return Addresses(broker, base, self.mailbox.address, inbox, audit, *files, handset, notifier, *keys)
 
     def _fetched(self, _: Jar, done: int, of: int) -> None:

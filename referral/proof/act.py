@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
-from msgspec import DecodeError, Struct, json
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec import UNSET, DecodeError, Struct, UnsetType, json, structs
 
 from referral.errors import Malformed
+from referral.wire import ed25519, operator_word
+from referral.wire.operator_word import Operators, Word
 
 FORM = {
     "id": re.compile(r"[0-9a-f]{32}"),
@@ -39,6 +42,7 @@ class Act(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     id: of the act, 32 hexadecimal digits. command: its words, as in `referral staff add`. by: the holder of the operator's certificate.
     at: µs UTC, by the database's clock. arguments: SHA-256 of the exact arguments, keyed, because they may name a person: only the holder
     of the master key can show that a command is the one. about: subjects.
+    second: the word of a second operator, where the command takes two. signature: of the first one over all of this but itself.
     """
 
     id: str
@@ -48,15 +52,42 @@ class Act(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     at: int
     arguments: str
     about: tuple[str, ...] = ()
+    second: Word | UnsetType = UNSET
+    signature: bytes | UnsetType = UNSET
 
     def encode(self) -> bytes:
         return json.encode(self, order="sorted")
+
+    def signed(self, key: Ed25519PrivateKey) -> Act:
+        """Return the act with the signature of the operator who did it. key: their own."""
+        return structs.replace(self, signature=key.sign(self._statement()))
+
+    def lacks(self, operators: Operators) -> str:
+        """Return in words what the act lacks to be that of two operators; empty: nothing, or it takes one."""
+        if not operators.keys or not operator_word.by_two(self.command, self.about):
+            return ""
+        if self.second is UNSET or self.signature is UNSET:
+            return "it lacks a second operator's word"
+        public = operators.keys.get(self.by)
+        if public is None or not ed25519.holds(public, self.signature, self._statement()):
+            return f"{self.by} did not sign it" if public else f"{self.by} is no operator whom the policy names"
+        if what := operator_word.given(operators, self.by, self.command, self.second):
+            return what
+        return "" if operator_word.in_time(self.second, self.at // 1_000_000) else "the word was not good at that time"
+
+    @property
+    def who(self) -> str:
+        """Return who did it, and on whose word."""
+        return self.by if self.second is UNSET else f"{self.by} with {self.second.by}"
+
+    def _statement(self) -> bytes:
+        return operator_word.ACT + structs.replace(self, signature=UNSET).encode()
 
     def __str__(self) -> str:
         ends = {State.DONE: "", State.BEGUN: " (begun)", State.FAILED: " (broke off)"}
         about = f", about {self.about[0]}" if self.about else ""
         more = f" and {len(self.about) - 1} more" if len(self.about) > 1 else ""
-        return f"{self.by}: `referral {self.command}`{ends[self.state]}{about}{more}"
+        return f"{self.who}: `referral {self.command}`{ends[self.state]}{about}{more}"
 
 
 def parse(value: bytes) -> Act:
@@ -68,6 +99,8 @@ def parse(value: bytes) -> Act:
     for name, form in FORM.items():
         if not form.fullmatch(getattr(act, name)):
             raise Malformed("act", f"its {name} has another form")
+    if act.second is not UNSET and not (FORM["by"].fullmatch(act.second.by) and operator_word.HEX.fullmatch(act.second.digest)):
+        raise Malformed("act", "its second operator's word has another form")
     if not all(SUBJECT.fullmatch(subject) for subject in act.about):
         raise Malformed("act", "a subject has another form")
     return act

@@ -162,7 +162,7 @@ COMMANDS: Mapping[Act, str] = {
     Act.ADMINISTER_READERS: "audit token, audit key, audit reader, audit writer, audit renew, oversight, security honey",
     Act.CHANGE_POLICY: "policy activate",
     Act.CHECK_LOG: "audit, security events",
-    Act.COMPUTE_OFFLINE: "policy, agency key, case key, ca request, ca install",
+    Act.COMPUTE_OFFLINE: "policy, agency key, case key, ca request, ca install, operator",
 }
 """Act → commands. A group of commands stands for those of it that are not named alone."""
 

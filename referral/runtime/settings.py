@@ -40,6 +40,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     log_beat_s: seconds between two checkpoints of the log; 0: one for each batch, which tells strangers when something happens.
     witness_policy: file that names the log's witnesses, the public keys of intake and of each writer, and the signers of the policy.
     policy_keys: the secret keys of a local stack's two signers; no other stack has them in one place.
+    operator_keys: the secret key of the operator who types a command; a local stack has those of both.
     audit_url: base URL of audit's HTTP.
     notifier_url: base URL of the notifier's HTTP, which intake asks who was told; empty: pages do not say it.
     http_host, http_port: public address (port 0: any free one, printed). http_tls: it speaks TLS, as `tls` names us.
@@ -65,6 +66,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     log_beat_s: int = MOST_BEAT_S
     witness_policy: Path | None = None
     policy_keys: tuple[Path, ...] = ()
+    operator_keys: tuple[Path, ...] = ()
     audit_url: str = "http://localhost:8084"
     notifier_url: str = ""
     instance: str
@@ -130,6 +132,9 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     def file(name: str) -> Path | None:
         return Path(environment[name]) if environment.get(name) else None
 
+    def files(name: str) -> tuple[Path, ...]:
+        return tuple(map(Path, filter(None, environment.get(name, "").split(os.pathsep))))
+
     return Settings(
         kafka=need("REFERRAL_KAFKA"),
         database=need("REFERRAL_DATABASE"),
@@ -144,7 +149,8 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         writer_key_file=file("REFERRAL_WRITER_KEY_FILE"),
         log_beat_s=_beat(environment.get("REFERRAL_LOG_BEAT_S", "")),
         witness_policy=file("REFERRAL_WITNESS_POLICY"),
-        policy_keys=tuple(map(Path, filter(None, environment.get("REFERRAL_POLICY_KEYS", "").split(os.pathsep)))),
+        policy_keys=files("REFERRAL_POLICY_KEYS"),
+        operator_keys=files("REFERRAL_OPERATOR_KEYS"),
         audit_url=environment.get("REFERRAL_AUDIT_URL", "http://localhost:8084"),
         notifier_url=environment.get("REFERRAL_NOTIFIER_URL", ""),
         instance=environment.get("REFERRAL_INSTANCE") or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",

@@ -101,10 +101,10 @@ def named(policy: bytes) -> Writers:
     return Writers(keys, since(policy)) if keys else NOBODY
 
 
-def since(policy: bytes) -> int:
-    """Return the broker's time in ms from which a witness policy asks for signatures; 0: always. Malformed: a bad line."""
+def since(policy: bytes, begins: list[bytes] = FROM) -> int:
+    """Return the time in ms from which a witness policy asks for signatures; 0: always. begins: first words of the line. Malformed."""
     lines = ((number, text.split()) for number, text in enumerate(policy.split(b"\n"), 1))
-    return max((_since(words[2:], number) for number, words in lines if words[:2] == FROM), default=0)
+    return max((_since(words, number) for number, words in lines if words[:2] == begins), default=0)
 
 
 def _writer(words: list[bytes], number: int) -> tuple[str, bytes]:
@@ -122,10 +122,10 @@ def _writer(words: list[bytes], number: int) -> tuple[str, bytes]:
 
 def _since(words: list[bytes], number: int) -> int:
     try:
-        at = datetime.fromisoformat(b" ".join(words).decode())
+        at = datetime.fromisoformat(b" ".join(words[2:]).decode())
         return (at - EPOCH) // MS
     except (ValueError, TypeError):
-        raise Malformed("policy", f"line {number} names no time: write `# signed-from 2026-12-01T00:00:00Z`") from None
+        raise Malformed("policy", f"line {number} names no time: write `# {words[1].decode()} 2026-12-01T00:00:00Z`") from None
 
 
 def sign(key: Ed25519PrivateKey, topic: str, records: Sequence[tuple[bytes, bytes]]) -> list[tuple[str, bytes]]:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.attacks import (
+    administrators,
     auditors,
     broker,
     by_hand,
@@ -42,6 +43,7 @@ def main() -> int:
         *contents.attacks(),
         *nobody_comes.attacks(),
         *own_topic.attacks(),
+        *administrators.attacks(),
         *auditors.attacks(),
         *auditors.watched(),
         *readings.attacks(),

@@ -24,7 +24,7 @@ from referral.runtime.keys.service_keys import MasterKeys
 from referral.runtime.postgres import rights
 from referral.runtime.settings import CHECKOUT, SERVICES
 from referral.wire import topics
-from tests.attacks import auditors, broker, contents, history, one_agency, own_topic, promises, readings
+from tests.attacks import administrators, auditors, broker, contents, history, one_agency, own_topic, promises, readings
 from tests.attacks.ground import Attack
 
 PAGE = CHECKOUT / "docs" / "reference" / "taken-over.md"
@@ -150,7 +150,7 @@ def _granted(role: str) -> frozenset[str]:
 
 def attacks() -> list[Attack]:
     """Return the attacks of parties inside; those of strangers and outages are no party's here."""
-    several = (history, contents, own_topic, auditors, readings, broker, one_agency, promises)
+    several = (history, contents, own_topic, administrators, auditors, readings, broker, one_agency, promises)
     return [attack for module in several for attack in module.attacks()] + [*auditors.watched(), *readings.served(), *one_agency.doors()]
 
 
@@ -185,6 +185,7 @@ def powers(party: Party) -> frozenset[str]:
         readings.SQL: "audit" in party.schemas,
         "stops audit": "audit" in party.schemas,
         "operator": party.name == OPERATOR,
+        administrators.PAST: party.name == OPERATOR,
     }
     return frozenset(power for power, held in has.items() if held)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.attacks import (
+    administrators,
     auditors,
     broker,
     by_hand,
@@ -27,6 +28,7 @@ ALL = [
     *contents.attacks(),
     *nobody_comes.attacks(),
     *own_topic.attacks(),
+    *administrators.attacks(),
     *auditors.attacks(),
     *auditors.watched(),
     *readings.attacks(),

@@ -30,6 +30,7 @@ def environment(settings: Settings, **more: object) -> dict[str, str]:
         "intake_key_file": settings.intake_key_file,
         "witness_policy": settings.witness_policy,
         "policy_keys": os.pathsep.join(map(str, settings.policy_keys)),
+        "operator_keys": os.pathsep.join(map(str, settings.operator_keys)),
         "topic_prefix": settings.topic_prefix,
         "drill_clock": int(settings.drill_clock),
         "tls": settings.tls,

@@ -86,7 +86,7 @@ def topic_command(agency: Agency, as_json: console.Json = False) -> int:
     return 0
 
 
-def connect_command(agency: Agency, as_json: console.Json = False) -> int:
+def connect_command(agency: Agency, word: console.Word = "", as_json: console.Json = False) -> int:
     """Make an agency's certificate on this machine, for a trial.
 
     It prints the variable that names its folder: `eval "$(referral agency connect school-drita)"`.
@@ -103,7 +103,7 @@ def connect_command(agency: Agency, as_json: console.Json = False) -> int:
     if not named:
         raise Rejected("missing", "REFERRAL_CA", "no authority is here; `. <data>/environment` names that of a local stack")
     ca = Path(named).absolute()
-    with administration.begun(found, "agency connect", f"agency:{agency}"):
+    with administration.begun(found, "agency connect", f"agency:{agency}", word=word):
         place = certificates.agency(ca, ca.parent, agency)
     if as_json:
         console.document({"agency": agency, "identity": str(place)})

@@ -52,7 +52,7 @@ ORDER = ("routing", "intake", "notifier", "audit")
 """Routing is first, because intake needs the policy in force. Each is one transaction that fences its service and restores the keys."""
 
 
-def recover(as_json: console.Json = False) -> int:
+def recover(word: console.Word = "", as_json: console.Json = False) -> int:
     """Rebuild the services' tables from the topics, after their units stopped as `rewound-sql`. Repeating it is harmless.
 
     Exit 0: done; the units resume by themselves. 2: database or broker down; the service that the message names is unchanged.
@@ -60,7 +60,7 @@ def recover(as_json: console.Json = False) -> int:
     Example: referral recover
     """
     connection.ask(_answer)
-    with administration.begun(settings.load(), "recover"):
+    with administration.begun(settings.load(), "recover", word=word):
         done = _recovered()
     if as_json:
         console.document(done)

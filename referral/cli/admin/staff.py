@@ -50,6 +50,7 @@ def add_command(
     email: Annotated[str | None, typer.Option(help="Address for the owner's knocks; stored sealed. Needs --rung.")] = None,
     rung: Annotated[list[str] | None, typer.Option(help="The owner's rung in the agency's ladder; may be given several times.")] = None,
     head: Annotated[bool, typer.Option("--head", help="Manages the agency's people and rota in the inbox.")] = False,
+    word: console.Word = "",
     as_json: console.Json = False,
 ) -> int:
     """Make an account and print its id. With --email and --rung its owner is knocked too; `referral duty` changes that later.
@@ -84,7 +85,7 @@ def add_command(
             await _log(tx, found, str(values["id"]), agency, word)
 
     made = Account(str(values["id"]), agency, desk, head, False)
-    administration.change(found, "staff add", work, *made.subjects(), f"agency:{agency}")
+    administration.change(found, "staff add", work, *made.subjects(), f"agency:{agency}", word=word)
     account = {name: values[name] for name in ("id", "login", "agency", "language", "desk", "head")} | {"code": code}
     if as_json:
         console.document(account)
@@ -94,7 +95,7 @@ def add_command(
     return 0
 
 
-def password_command(login: Login, as_json: console.Json = False) -> int:
+def password_command(login: Login, word: console.Word = "", as_json: console.Json = False) -> int:
     """Take an account's password away, and print a code with which its owner sets another; its owner is signed out everywhere.
 
     Call the owner at a number that you have from elsewhere, and read the code to them. It is good for 15 minutes, once, at /invitation of
@@ -111,7 +112,7 @@ def password_command(login: Login, as_json: console.Json = False) -> int:
         await _invite(tx, account, code)
         await _log(tx, found, account, agency, Made.INVITED)
 
-    administration.change(found, "staff password", work)
+    administration.change(found, "staff password", work, word=word)
     if as_json:
         console.document({"login": login, "code": code})
     else:
@@ -131,14 +132,14 @@ def disable_command(login: Login) -> int:
     return _switched("staff disable", login, disabled=True)
 
 
-def enable_command(login: Login) -> int:
+def enable_command(login: Login, word: console.Word = "") -> int:
     """Undo disable.
 
     Exit 0 done, 1 no such account, 2 the database is down.
 
     Example: referral staff enable besa.k
     """
-    return _switched("staff enable", login, disabled=False)
+    return _switched("staff enable", login, disabled=False, word=word)
 
 
 def list_command(agency: Annotated[str | None, typer.Option(help="Only of this agency.")] = None, as_json: console.Json = False) -> int:
@@ -163,7 +164,7 @@ def list_command(agency: Annotated[str | None, typer.Option(help="Only of this a
     return 0
 
 
-def _switched(command: str, login: str, *, disabled: bool) -> int:
+def _switched(command: str, login: str, *, disabled: bool, word: str = "") -> int:
     found, login = settings.load(), passwords.login(login)
 
     async def work(tx: AsyncConnection, about: list[str]) -> None:
@@ -174,7 +175,7 @@ def _switched(command: str, login: str, *, disabled: bool) -> int:
             await changes.set_disabled(tx, account, disabled)
         await _log(tx, found, account, agency, Made.OFF if disabled else Made.ON)
 
-    administration.change(found, command, work)
+    administration.change(found, command, work, word=word)
     console.console.print(f"{login} is {'disabled' if disabled else 'enabled'}")
     return 0
 

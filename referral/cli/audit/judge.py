@@ -33,7 +33,7 @@ from referral.proof.verify.report import Finding, Report, Weight, finding
 from referral.tlog import merkle, tiles
 from referral.tlog.merkle import Nodes
 from referral.tlog.tile_layout import FULL
-from referral.wire import erasure_approval, policy_signature, writer_signature
+from referral.wire import erasure_approval, operator_word, policy_signature, writer_signature
 from referral.wire import leaf as wire
 
 ALWAYS = frozenset({Kind.POLICY, Kind.QUARANTINE, Kind.KEYS})
@@ -182,6 +182,7 @@ def _verify_entries(
         erasers=erasure_approval.erasers(pinned),
         signers=policy_signature.named(pinned),
         writers=writer_signature.named(pinned),
+        operators=operator_word.named(pinned),
     )
     proof = begun(())
     try:

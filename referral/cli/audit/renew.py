@@ -32,7 +32,7 @@ Shown = Annotated[
 ]
 
 
-def renew_command(export: Export, policy: PolicyFile, last: Shown = None, as_json: console.Json = False) -> int:
+def renew_command(export: Export, policy: PolicyFile, last: Shown = None, word: console.Word = "", as_json: console.Json = False) -> int:
     """Begin a new log after this one was set back to an old copy, or its key is lost. Audit must be stopped.
 
     Every record stays in the topics, so audit reads them again from the start, into the new log. Its first entries name the old log's last
@@ -53,7 +53,7 @@ def renew_command(export: Export, policy: PolicyFile, last: Shown = None, as_jso
         raise Rejected("file", "--last or --policy", str(error)) from None
     if quoted.origin == own:
         raise Rejected("same-log", "--policy", f"the new log must have another name than {own}: `referral audit key --name …`")
-    count = administration.change(settings.load(), "audit renew", lambda tx, _: _renew(tx, kept))
+    count = administration.change(settings.load(), "audit renew", lambda tx, _: _renew(tx, kept), word=word)
     lines = [f"# follows {quoted.origin}, which had {quoted.size} entries; its last known checkpoint:"]
     lines += [f"#   {line}" for line in shown.decode("utf-8", "replace").removesuffix("\n").split("\n")]
     quotation = "\n".join(lines)

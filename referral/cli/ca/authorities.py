@@ -17,6 +17,7 @@ from referral.cli import console
 from referral.cli.ca.group import FOLDER, OUT, ROOT_KEY, incoming, now, outgoing, recorded
 from referral.domain.local_time import moment
 from referral.errors import Rejected
+from referral.wire.operator_word import ENDED
 
 
 class Reason(StrEnum):
@@ -41,6 +42,7 @@ def init_command(
         str,
         typer.Option(help="URL of this folder, where the broker finds lists of revoked certificates: file:///srv/authority, or http."),
     ] = "",
+    word: console.Word = "",
     as_json: console.Json = False,
 ) -> int:
     """Make a root, and an issuing authority each for services, agencies and operators.
@@ -56,7 +58,7 @@ def init_command(
     Example: referral ca init /srv/authority --root-key /media/safe/root.pem --lists file:///srv/authority
     """
     at = authority.place(ca, root_key)
-    with recorded("ca init"):
+    with recorded("ca init", word=word):
         root = identity.fingerprint(authority.init(at, now(), lists.rstrip("/")))
     if as_json:
         console.document({"authority": str(ca), "root": root, "root_key": str(at.root_key)})
@@ -71,6 +73,7 @@ def sign_command(
     request: Annotated[Path, typer.Argument(help="The request; - for standard input.")] = Path("-"),
     out: OUT = None,
     root_key: ROOT_KEY = None,
+    word: console.Word = "",
 ) -> int:
     """Sign a request for the holder that you name, and print what to send back: certificate, authorities, lists.
 
@@ -81,7 +84,7 @@ def sign_command(
     Example: referral ca sign /srv/authority agency/school-drita request.pem --out answer.pem
     """
     at, wanted, holder = authority.place(ca, root_key), incoming(request), names.parse(name)
-    with recorded("ca sign", f"certificate:{holder}"):
+    with recorded("ca sign", f"certificate:{holder}", word=word):
         outgoing(authority.sign(at, wanted, holder, now()), out)
     return 0
 
@@ -118,6 +121,7 @@ def replace_command(
     what: Annotated[str, typer.Argument(help="services, agencies or operators; with --end an authority, for instance services-1.")],
     end: Annotated[bool, typer.Option("--end", help="Take the older authority out of trust, and destroy its key.")] = False,
     root_key: ROOT_KEY = None,
+    word: console.Word = "",
 ) -> int:
     """Make another issuing authority for a plane; with --end, take the older one out of trust.
 
@@ -130,7 +134,7 @@ def replace_command(
     """
     at = authority.place(ca, root_key)
     if end:
-        with recorded("ca replace", f"authority:{what}"):
+        with recorded("ca replace", f"{ENDED}{what}"):
             authority.end(at, what, now())
         console.console.print(f"{what} has ended; now install the lists everywhere", soft_wrap=True, markup=False)
         return 0
@@ -138,7 +142,7 @@ def replace_command(
         plane = Plane(what)
     except ValueError:
         raise Rejected("plane", "WHAT", f"one of {', '.join(Plane)}; an authority's name only with --end") from None
-    with recorded("ca replace", f"authority:{plane}"):
+    with recorded("ca replace", f"authority:{plane}", word=word):
         made = authority.replace(at, plane, now())
     console.console.print(f"{leaf.common(made.subject)} signs from now on; install it everywhere", soft_wrap=True, markup=False)
     return 0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -13,11 +15,15 @@ from typing import Annotated
 import typer
 
 from referral.ca import bundle, files
+from referral.cli.call import PARAMETERS, standard_input
 
 FOLDER = Annotated[Path, typer.Argument(metavar="CA", help="Folder of the authority.")]
 ROOT_KEY = Annotated[Path | None, typer.Option("--root-key", help="File of the root's key, if it is not in the folder.")]
 OUT = Annotated[Path | None, typer.Option("--out", help="File to write; by default standard output.")]
 STANDARD = Path("-")
+WORDS = "words"
+"""File of an authority's folder: a line for each change that took two operators, where no log is in reach."""
+POLICY = "REFERRAL_WITNESS_POLICY"
 
 
 def now() -> datetime:
@@ -25,22 +31,39 @@ def now() -> datetime:
     return datetime.fromtimestamp(time.time_ns() // 10**9, UTC)
 
 
-def recorded(command: str, *about: str) -> AbstractContextManager[None]:
+def recorded(command: str, *about: str, word: str = "") -> AbstractContextManager[None]:
     """Record the block, a change of the authority, as an operator's act in the log, where this machine's environment names a database.
 
-    An authority that is kept off the network reaches no log: its register alone has what it signed.
+    An authority that is kept off the network reaches no log: its register has what it signed, and its file WORDS on whose word.
+    word: a second operator's, for a command that takes two.
     """
     if not os.environ.get("REFERRAL_DATABASE"):
-        return nullcontext()
+        return _kept_here(command, about, word) if os.environ.get(POLICY) else nullcontext()
     from referral.cli import administration  # imported here: an authority of its own needs no driver of a database
     from referral.runtime import settings
 
-    return administration.begun(settings.load(), command, *about)
+    return administration.begun(settings.load(), command, *about, word=word)
+
+
+@contextmanager
+def _kept_here(command: str, about: tuple[str, ...], word: str) -> Iterator[None]:
+    from referral.cli import second_operator
+
+    at, file = int(now().timestamp()), Path(PARAMETERS.get()["ca"]) / WORDS
+    keys = tuple(map(Path, filter(None, os.environ.get(second_operator.KEYS, "").split(os.pathsep))))
+    two = second_operator.pair(Path(os.environ[POLICY]), keys, command, about, by="", text=word, now=at)
+    if two is not None and file.exists() and two.word.digest in file.read_text("ascii"):
+        raise second_operator.used(two.by)
+    yield
+    if two is not None:
+        file.touch(0o600)
+        with file.open("a", encoding="ascii") as out:
+            out.write(json.dumps({"at": at, "by": two.by, "command": command, "about": about, **two.told()}, sort_keys=True) + "\n")
 
 
 def incoming(path: Path) -> bytes:
     """Return the content of a file or of standard input."""
-    return sys.stdin.buffer.read(bundle.LONGEST + 1) if path == STANDARD else path.read_bytes()
+    return standard_input(bundle.LONGEST + 1) if path == STANDARD else path.read_bytes()
 
 
 def outgoing(data: bytes, path: Path | None) -> None:

@@ -1,27 +1,44 @@
-"""List the administrators' acts, as the entries of the log say. Pure."""
+"""List the administrators' acts, as the entries of the log say, and name those of one operator that take two. Pure."""
 
 from __future__ import annotations
 
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, field
 
 from referral.errors import Malformed
 from referral.proof.act import Act, State, parse
 from referral.proof.entry import Entry, Kind
 from referral.proof.verify.report import Report, Weight, finding
+from referral.wire import operator_word
+from referral.wire.operator_word import NOBODY, Operators
+
+FOLLOWS = b"# follows "
+"""First letters of the line by which the policy file of a log names the one before (`referral audit renew`)."""
 
 
 class Acts(Struct, kw_only=True):
     """The administrators' acts of one log. It takes the entries in the order of idx."""
 
     report: Report
+    pinned: Operators = NOBODY
+    """The operators in the auditor's own policy; where it names none, those that the log names count."""
+    named: Operators = NOBODY
+    """Those in the newest policy file of the log so far."""
+    renewed: bool = False
+    """The log follows another one, whose acts it has again."""
+    newest: int = 0
+    """Time of the newest act so far, µs UTC."""
+    words: dict[str, int] = field(default_factory=dict)
+    """Digest of a second operator's word → the entry of the act that used it."""
     seen: dict[tuple[str, str, State], list[Entry]] = field(default_factory=dict)
-    """Operator, command and state → its entries; acts that were begun have left it once their outcome is there."""
+    """Operators, command and state → its entries; acts that were begun have left it once their outcome is there."""
     begun: dict[str, tuple[Act, Entry]] = field(default_factory=dict)
     """Id → an act without an outcome so far."""
     every: list[Act] = field(default_factory=list)
 
     def take(self, entry: Entry) -> None:
-        """Add an entry of kind ADMINISTRATION; pass over every other."""
+        """Add an entry of kind ADMINISTRATION, or take over the operators of one of kind KEYS; pass over every other."""
+        if entry.kind is Kind.KEYS and entry.value:
+            self._name(entry)
         if entry.kind is not Kind.ADMINISTRATION or not entry.value:
             return
         try:
@@ -30,13 +47,41 @@ class Acts(Struct, kw_only=True):
             self.report.add_finding(finding(Weight.BAD, "BODY", entry, f"it is said to be an administrator's act: {error}"))
             return
         self.every.append(act)
+        began = self.begun[act.id][0] if act.id in self.begun else act
+        if began is act or (began.by, began.command, began.about, began.second) != (act.by, act.command, act.about, act.second):
+            self._judge(act, entry)
         if act.state is State.BEGUN:
             self.report.counts["acts"] += 1
             self.begun[act.id] = act, entry
             return
         if self.begun.pop(act.id, None) is None:
             self.report.counts["acts"] += 1
-        self.seen.setdefault((act.by, act.command, act.state), []).append(entry)
+        self.seen.setdefault((act.who, act.command, act.state), []).append(entry)
+
+    def _name(self, entry: Entry) -> None:
+        """Take over the operators whom the log names from here on."""
+        try:
+            found = operator_word.named(entry.value)
+        except Malformed as error:
+            self.report.add_finding(finding(Weight.BAD, "BODY", entry, f"cannot be read: {error}"))
+            return
+        if self.named != NOBODY and found != self.named:
+            what = "the log names other operators, or another time, from here on: compare them with what you were given"
+            self.report.add_finding(finding(Weight.NOTE, "OPERATORS", entry, what))
+        self.named, self.renewed = found, self.renewed or FOLLOWS in entry.value
+
+    def _judge(self, act: Act, entry: Entry) -> None:
+        """Name an act that takes two operators, and is not that of two."""
+        operators = self.named if self.pinned == NOBODY else self.pinned
+        self.newest = max(self.newest, act.at)  # acts come in the order of their transactions, so none is dated back behind another
+        if (self.newest if self.renewed else entry.logged_at) // 1_000 < operators.since:
+            return
+        what = act.lacks(operators)
+        if act.second is not UNSET and (used := self.words.setdefault(act.second.digest, entry.idx)) != entry.idx:
+            what = what or f"the word was used before, in entry {used}"
+        if what:
+            what = f"{act}: {what}; whoever has the administrator's password could have done it alone"
+            self.report.add_finding(finding(Weight.BAD, "ACT_ALONE", entry, what))
 
     def finish(self) -> None:
         """Note each operator's acts, each command once, and each act without an outcome."""

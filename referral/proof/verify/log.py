@@ -27,6 +27,8 @@ from referral.proof.verify.report import Finding, Report, Weight, finding
 from referral.proof.verify.signatures import Signatures
 from referral.wire.erasure_approval import NOBODY as NO_ERASERS
 from referral.wire.erasure_approval import Erasers
+from referral.wire.operator_word import NOBODY as NO_OPERATORS
+from referral.wire.operator_word import Operators
 from referral.wire.policy_signature import NOBODY, Trusted
 from referral.wire.writer_signature import NOBODY as NO_WRITERS
 from referral.wire.writer_signature import Writers
@@ -41,7 +43,8 @@ class Verification:
     stay unread), else as unchecked.
     torn: the entries of cases with a fork or a gap (forgeries.TORN).
     seen, size: Unix seconds at which a quorum had signed, and the number of entries that it signed.
-    erasers, signers, writers: those whom the auditor's own policy names for erasures, for the policy, and for records.
+    erasers, signers, writers, operators: those whom the auditor's own policy names for erasures, for the policy, for records, and for
+    administrators' acts.
     unwritten: as an earlier pass left it.
     """
 
@@ -55,6 +58,7 @@ class Verification:
         erasers: Erasers = NO_ERASERS,
         signers: Trusted = NOBODY,
         writers: Writers = NO_WRITERS,
+        operators: Operators = NO_OPERATORS,
         unwritten: Mapping[int, str] | None = None,
     ) -> None:
         self.report, self._keys = Report(), keys
@@ -62,7 +66,7 @@ class Verification:
         self._completeness = Completeness(report=self.report, judged=self._judged, pinned=erasers, writers=writers)
         self._clocks = Clocks(report=self.report, seen=seen, size=size)
         self._bundles = Bundles(report=self.report, pinned=signers)
-        self._readings, self._acts = Readings(report=self.report), Acts(report=self.report)
+        self._readings, self._acts = Readings(report=self.report), Acts(report=self.report, pinned=operators)
         self._judge: Judge | None = None
         self._since = False
         """Entries before an older checkpoint are not read again, so an act may be among them."""
@@ -200,8 +204,14 @@ class Judge:
             ).run(of_case)
 
 
-def verify(entries: Iterable[Entry], keys: Mapping[str, bytes], erasers: Erasers = NO_ERASERS, writers: Writers = NO_WRITERS) -> Report:
-    """Verify a log that fits in memory. entries: all of them, in the order of idx. erasers, writers: keys in the auditor's own policy."""
+def verify(
+    entries: Iterable[Entry],
+    keys: Mapping[str, bytes],
+    erasers: Erasers = NO_ERASERS,
+    writers: Writers = NO_WRITERS,
+    operators: Operators = NO_OPERATORS,
+) -> Report:
+    """Verify a log that fits in memory. entries: all of them, in the order of idx. The others: keys in the auditor's own policy."""
     cases: dict[str, list[Entry]] = {}
     held = list(entries)
     for entry in held:
@@ -211,7 +221,7 @@ def verify(entries: Iterable[Entry], keys: Mapping[str, bytes], erasers: Erasers
 
     def passed(unwritten: Mapping[int, str]) -> Verification:
         found = (entry for entry in held if entry.case_id in torn | set(unwritten.values()))
-        proof = Verification(keys, found, erasers=erasers, writers=writers, unwritten=unwritten)
+        proof = Verification(keys, found, erasers=erasers, writers=writers, operators=operators, unwritten=unwritten)
         for entry in held:
             proof.take(entry)
         return proof

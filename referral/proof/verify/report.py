@@ -43,6 +43,8 @@ LAYERS = {
         "ACT",
         "ACT_OPEN",
         "UNLOGGED",
+        "ACT_ALONE",
+        "OPERATORS",
         "UNREADABLE",
         "FOREIGN",
         "SEAL",

@@ -5,9 +5,11 @@ from __future__ import annotations
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.runtime.postgres import advisory_locks
+
 PUT = text("INSERT INTO audit.act (value) VALUES (:value) RETURNING pg_notify('audit_reading', '')")
 THERE = text("SELECT to_regclass('audit.act') IS NOT NULL")
-
+USED = text("SELECT EXISTS (SELECT FROM audit.act WHERE position(CAST(:digest AS bytea) IN value) > 0)")
 ANY = text("SELECT EXISTS (SELECT FROM audit.act)")
 
 
@@ -24,3 +26,9 @@ async def kept(tx: AsyncConnection) -> bool:
 async def any_(tx: AsyncConnection) -> bool:
     """Return whether there is an act."""
     return bool((await tx.execute(ANY)).scalar_one())
+
+
+async def used(tx: AsyncConnection, digest: str) -> bool:
+    """Return whether an act has used a second operator's word. Until this transaction ends, no other asks. digest: the word's."""
+    await advisory_locks.exclusive(tx, advisory_locks.ACT)
+    return bool((await tx.execute(USED, {"digest": digest.encode()})).scalar_one())

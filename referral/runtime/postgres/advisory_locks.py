@@ -9,6 +9,8 @@ PREPARE = 7_236_541
 """Keeps two runs of `referral prepare` apart (arbitrary, ours)."""
 ROSTER = 7_236_542
 """A batch of the notifier takes it shared, a change of the roster exclusively, so that neither misses the other (arbitrary, ours)."""
+ACT = 7_236_543
+"""Keeps two acts on one second operator's word apart (arbitrary, ours)."""
 SIGN_IN_SEED = 7
 """Seed of the hash that makes a login the number of its lock: attempts to sign in with one login are counted one by one (ours)."""
 _EXCLUSIVE = text("SELECT pg_advisory_xact_lock(:lock)")

@@ -30,6 +30,7 @@ from referral.tlog.checkpoint import Checkpoint
 from referral.tlog.note import Note
 from services.audit import checkpoints
 from services.audit.__main__ import main
+from tests.harness import two_operators
 from tests.harness.engines import by_hand
 from tests.harness.erased import INTAKE
 from tests.harness.line.audit_stack import KEY, KEYS, Log, answering, honest, log, serving
@@ -141,8 +142,12 @@ async def test_after_a_restore_a_new_log_begins_that_says_which_one_it_follows(b
                 note_file.write_bytes(answer.content)
             (tmp_path / "policy").write_bytes(keyfiles.policy(KEY.verifier, [("w1", KEYS[0].verifier, one)]))
 
-            async def referral(*words: str) -> tuple[int, str]:
-                return await command(structs.replace(copy, kafka="127.0.0.1:9"), "audit", *words)
+            both = structs.replace(copy, kafka="127.0.0.1:9", operator_keys=two_operators.key_files(tmp_path)[:2])
+            both = structs.replace(both, witness_policy=tmp_path / "two.policy")
+            (tmp_path / "two.policy").write_bytes(two_operators.LINES + copy.witness_policy.read_bytes())  # type: ignore[union-attr]
+
+            async def referral(*words: str, stack: Settings = both) -> tuple[int, str]:
+                return await command(stack, "audit", *words)
 
             code, said = await referral("export", str(old), "--witnesses", str(tmp_path / "policy"))
             assert code == 0, said
@@ -154,6 +159,8 @@ async def test_after_a_restore_a_new_log_begins_that_says_which_one_it_follows(b
             code, said = await referral(*renew)
             assert code == 1 and "same-log" in said
             policy.write_bytes(before)
+            code, said = await referral(*renew, stack=structs.replace(both, operator_keys=both.operator_keys[:1]))
+            assert code == 1 and "Ask another operator to run `referral operator word keeper --key FILE -- audit renew" in said, said
             code, said = await referral(*renew, "--json")
             assert code == 0 and json.loads(said)["size"] == 192 and json.loads(said)["deleted"] == 96, said
             assert witness_policy.parse(policy.read_bytes()).logs[0].name == "log.example/after"
@@ -162,6 +169,7 @@ async def test_after_a_restore_a_new_log_begins_that_says_which_one_it_follows(b
             async with by_hand(copy) as tx:
                 acts = (await tx.execute(text("SELECT value, idx FROM audit.act"))).all()
                 assert [(parse(row.value).command, row.idx) for row in acts] == [("audit renew", None)], "the new log gets it"
+                assert parse(acts[0].value).lacks(two_operators.OPERATORS) == ""
             async with log(copy, []) as fresh:
                 await fresh.append(3)
                 async with fresh.engine.connect() as tx:

@@ -12,12 +12,12 @@ from referral.cli.stack.up import running
 from referral.local import keyfiles
 from referral.local.config import StackConfig
 from referral.local.stack import Stack
-from referral.wire import erasure_approval, policy_digest, policy_signature, writer_signature
+from referral.wire import erasure_approval, operator_word, policy_digest, policy_signature, writer_signature
 from referral.wire.writer_signature import OWNERS
 from tests.harness.waiting import until
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(280)]
-OURS = (b"# policy-", b"# writer", b"# approver")
+OURS = (b"# policy-", b"# writer", b"# approver", b"# operator", b"# two-operators")
 UNSIGNED = r"UPDATE routing.policy SET valid_from = 0, before = '', signatures = '\x90'"
 
 
@@ -48,6 +48,8 @@ async def test_a_stack_of_before_signatures_keeps_its_policy(tmp_path_factory: p
         assert found.pins == {1: digest} and [*found.signers] == [*keyfiles.SIGNERS]
         writers, erasers = (read(made.addresses.witness_policy.read_bytes()) for read in (writer_signature.named, erasure_approval.erasers))
         assert 0 < writers.since == erasers.since and [*erasers.approvers] == [*keyfiles.APPROVERS], "what was there needs no signature"
+        operators = operator_word.named(made.addresses.witness_policy.read_bytes())
+        assert len(operators.keys) == 2 and abs(operators.since - writers.since) < 86_400_000, "and its acts need no second operator"
         assert all(path.stat().st_mode & 0o077 == 0 for path in made.addresses.policy_keys)
         files = policy_digest.read(made.settings.policy)
         done = await activate.activate(made.settings, {**files, "codes.yaml": files["codes.yaml"] + b"\n# a remark\n"})
@@ -66,7 +68,12 @@ async def test_a_stack_of_before_signatures_keeps_its_policy(tmp_path_factory: p
 
 def forget(keys: Path) -> None:
     """What a stack of before does not have: signers, writers and approvers, and lines that name them."""
-    for name in (*keyfiles.SIGNERS, *keyfiles.APPROVERS, *(f"{service}-writer" for service in OWNERS.values())):
+    for name in (
+        *keyfiles.SIGNERS,
+        *keyfiles.APPROVERS,
+        *(f"operator-{name}" for name in keyfiles.OPERATORS),
+        *(f"{service}-writer" for service in OWNERS.values()),
+    ):
         (keys / f"{name}.key").unlink()
     policy = keys / "witness.policy"
     policy.write_bytes(b"".join(line for line in policy.read_bytes().splitlines(keepends=True) if not line.startswith(OURS)))

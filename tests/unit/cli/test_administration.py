@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import referral.cli
 from referral.cli.administration import ELSEWHERE, IN_DATABASE
+from referral.wire.operator_word import BY_TWO
 from tests.unit.cli.test_commands import LISTED
 
 ENTRIES_OF_THEIR_OWN = {
@@ -39,6 +41,8 @@ HERE_ALONE = {
             "audit writer",
             "ca install",
             "case key",
+            "operator key",
+            "operator word",
             "ca request",
             "policy calendar refresh",
             "policy directory export",
@@ -101,3 +105,18 @@ def test_each_changing_command_names_itself_where_it_changes_something() -> None
             if isinstance(node, ast.Call) and ast.unparse(node.func) in recording:
                 named |= {one.value for one in node.args if isinstance(one, ast.Constant) and one.value in IN_DATABASE | ELSEWHERE}
     assert named == IN_DATABASE | ELSEWHERE
+
+
+def test_the_decision_says_of_each_changing_command_whether_it_takes_two_operators() -> None:
+    page = (Path(referral.cli.__file__).parents[2] / "docs" / "decisions" / "0049-two-operators.md").read_text("utf-8")
+    table = page.partition("| command | persons | why |")[2].partition("\n\n")[0]
+    told = dict[str, set[str]]()
+    for commands, persons in re.findall(r"^\| (`.*?) \| (one|two) \|", table, re.M):
+        for command, option in re.findall(r"`([a-z -]+?)( --[a-z]+)?`", commands):
+            told.setdefault(command, set()).add(f"{persons}, to end" if option else persons)
+    assert told.keys() == IN_DATABASE | ELSEWHERE
+    assert {command for command, persons in told.items() if "two" in persons} == BY_TWO
+    both = {command: persons for command, persons in told.items() if len(persons) > 1}
+    assert both["ca replace"] == {"two", "one, to end"} and all("one" in one for name, one in both.items() if name != "ca replace")
+    for command in BY_TWO:
+        assert any("--word" in option.opts for option in LISTED[command].load().params), command

@@ -1,0 +1,51 @@
+"""Two operators and a stranger, for tests of what takes two."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from referral.proof.act import Act, State
+from referral.runtime import secret_file
+from referral.wire import operator_word
+from referral.wire.operator_word import Operators, Word
+
+KEEPER, BESA, STRANGER = (Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32) for n in (31, 32, 33))
+"""The keys of two operators, and of somebody whom no policy names."""
+KEYS = {name: key.public_key().public_bytes_raw() for name, key in (("keeper", KEEPER), ("besa", BESA))}
+LINES = "".join(operator_word.line(name, public) for name, public in KEYS.items()).encode()
+OPERATORS: Operators = operator_word.named(LINES)
+FIRST, SECOND = "operator/keeper", "operator/besa"
+TERMS, SALT, AT = b'["staff password",[["login","arta.m"]]]', bytes(16), 1_800_000_000
+
+
+def act(
+    *,
+    command: str = "staff password",
+    by: str = FIRST,
+    key: Ed25519PrivateKey = KEEPER,
+    second: str = SECOND,
+    other: Ed25519PrivateKey = BESA,
+    to: str = "",
+    given: str = "",
+    salt: bytes = SALT,
+    at: int = AT,
+    said: int = AT,
+    state: State = State.DONE,
+    about: tuple[str, ...] = ("account:a1",),
+) -> Act:
+    """An act that two operators signed. to, given: operator and command of the word, if others. said: when it was given, seconds."""
+    said_ = operator_word.give(other, to or by, given or command, TERMS, salt, said)
+    word = Word(by=second, digest=said_.digest, until=said_.until, signature=said_.signature)
+    plain = Act(id=salt.hex(), command=command, state=state, by=by, at=at * 1_000_000, arguments="0" * 64, about=about, second=word)
+    return plain.signed(key)
+
+
+def key_files(folder: Path) -> tuple[Path, Path, Path]:
+    """Write the files of both operators' keys, and of the stranger's."""
+    files = {name: folder / f"{name}.key" for name in ("keeper", "besa", "stranger")}
+    for path, key in zip(files.values(), (KEEPER, BESA, STRANGER), strict=True):
+        secret_file.write(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return files["keeper"], files["besa"], files["stranger"]
