@@ -28,8 +28,8 @@ BY_TWO = frozenset(
 )
 """Commands that one operator may not run alone: each opens a door to somebody, or makes another truth of the line's records. What closes a
 door, or must be done at once or every hour, takes one (docs/decisions/0049 has the whole table)."""
-ENDED = "ended:"
-"""First letters of the subject of an act that only ends something, such as an issuing authority whose key was stolen: one may do it."""
+REPLACE, ENDED = "ca replace", "ended:"
+"""The command, and the first letters of its act's subject, that only ends an issuing authority whose key was stolen: one may do it."""
 LASTS_S = 3600
 """Longest validity of a word (ours): long enough to read a message and type a command, too short to keep one for a night alone."""
 SKEW_S = 60
@@ -111,7 +111,7 @@ def _operator(words: list[bytes], number: int) -> tuple[str, bytes]:
 
 def by_two(command: str, about: tuple[str, ...] = ()) -> bool:
     """Return whether an act takes two operators. about: its subjects."""
-    return command in BY_TWO and not any(subject.startswith(ENDED) for subject in about)
+    return command in BY_TWO and not (command == REPLACE and any(subject.startswith(ENDED) for subject in about))
 
 
 def digest(salt: bytes, terms: bytes) -> str:
