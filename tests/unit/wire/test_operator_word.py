@@ -54,6 +54,7 @@ def test_a_word_travels_as_one_line_and_its_digest_cannot_be_tried_without_the_s
 
 def test_what_only_ends_something_takes_one() -> None:
     assert by_two("ca replace", ("authority:services",)) and not by_two("ca replace", ("ended:services-1",))
+    assert by_two("staff password", ("ended:services-1",)), "what ends nothing takes two, whatever it says"
     assert by_two("staff password") and not by_two("staff disable") and not by_two("ca revoke")
 
 
