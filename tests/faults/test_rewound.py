@@ -15,7 +15,7 @@ from referral.local.config import StackConfig
 from referral.proof.entry import CASE_TOPICS
 from tests.faults.line import Line, running
 from tests.faults.quiet import quiet
-from tests.faults.verdict import doctor
+from tests.faults.verdict import FINE, doctor
 from tests.harness.programs import command
 from tests.harness.waiting import until
 
@@ -52,7 +52,7 @@ async def test_a_database_set_back_five_minutes_goes_on_from_the_log(tmp_path: P
         await line.stack["postgres"].release()
         services = [name for name in line.stack.processes if "-" in name]
         await until(lambda: red(line), what="every writer says that it is stopped")
-        said = {row["name"]: row for row in await doctor(line.stack) if row["result"] != "good"}
+        said = {row["name"]: row for row in await doctor(line.stack) if row["result"] not in FINE}
         assert said, "the doctor sees it"
         assert "recover" in " ".join(row["do"] for row in said.values())
         assert await line.rows("SELECT count(*) FROM routing.case_state") == [(1,)], "nothing was decided meanwhile"
@@ -80,7 +80,7 @@ async def test_a_database_set_back_five_minutes_goes_on_from_the_log(tmp_path: P
         assert responses == Counter(r["id"] for r in answered)
         report = await line.verified()
         assert report.exit_code() == 0, report.findings
-        assert [row for row in await doctor(line.stack) if row["result"] != "good"] == []
+        assert [row for row in await doctor(line.stack) if row["result"] not in FINE] == []
 
 
 async def by_topic(line: Line, case_id: str) -> dict[str, list[Struct]]:

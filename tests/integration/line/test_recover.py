@@ -75,7 +75,7 @@ async def test_a_database_set_back_goes_on_without_loss_or_repetition(settings: 
             report = verify([e async for e in log.entries(tx)], await log.case_keys(tx, copy))
             checks = {c.name: c for c in diagnose(await gather(tx, copy))}
         assert report.exit_code() == 0, report.findings
-        bad = {name: c.said for name, c in checks.items() if c.result is not Result.GOOD and name != "leases"}
+        bad = {name: c.said for name, c in checks.items() if c.result not in (Result.GOOD, Result.WARN) and name != "leases"}
         assert not bad
 
 
