@@ -10,10 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from msgspec import structs
 from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 
+from referral.cli import standing
+from referral.domain.events import AccountChanged, RosterChanged
 from referral.local import ports
+from referral.proof.act import Act, State
+from referral.proof.unlogged import Standing, unlogged
 from referral.roster import changes as roster
 from referral.runtime import http_server
 from referral.runtime.observe import Health
@@ -23,6 +28,7 @@ from services.notifier.metrics import Figures
 from services.notifier.roster_door.door import RosterDoor
 from services.notifier.told import WhoWasTold
 from tests.harness.line.notifier_stack import Stack, stack
+from tests.harness.roster_book import logged
 from tests.harness.shipped import compiled
 from tests.harness.waiting import comes
 from tests.harness.web.forms import fields
@@ -57,6 +63,21 @@ class Line:
         """A shift, by the operator."""
         async with self.notifier.change() as tx:
             await roster.add_shift(tx, account=account, rung=rung, written=written)
+
+
+async def tables(line: Line) -> Standing:
+    """What stands in the tables."""
+    async with line.notifier.admin.begin() as tx:
+        return await standing.read(tx)
+
+
+async def by_hand(line: Line, before: Standing) -> list[str]:
+    """What `audit verify` would name, once all that is queued is logged. before: the tables when the log began."""
+    there = structs.replace(await tables(line), written={}, queued=False)
+    acts = [Act(id="0" * 32, command="prepare", state=State.DONE, by="operator/besa", at=1, arguments="0" * 64, about=before.subjects())]
+    said = [*await asyncio.to_thread(line.world.queued), *await line.notifier.drain()]
+    book = [logged(number, event) for number, event in enumerate(said) if isinstance(event, AccountChanged | RosterChanged)]
+    return [one.what for one in unlogged(there, acts, book)]
 
 
 @asynccontextmanager

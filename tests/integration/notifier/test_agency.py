@@ -18,7 +18,7 @@ from referral.wire.roster import AddShift, Change, Done, Refused, SetDisabled
 from services.notifier import roster as reading
 from services.notifier.duty import on_duty
 from tests.harness.line.notifier_stack import MINUTE, of, opened
-from tests.harness.web.agency_line import AGENCY, DUTY, Line, line, send
+from tests.harness.web.agency_line import AGENCY, DUTY, Line, by_hand, line, send, tables
 from tests.harness.web.forms import fields
 from tests.harness.web.world import signed_in
 
@@ -109,6 +109,7 @@ async def test_a_swap_changes_its_hours_once_the_colleague_takes_them(agency: Li
     tomorrow = local(now).date() + timedelta(days=1)
     await agency.shift(giver, "daily 08:00-20:00")
     await agency.shift(taker, "daily 20:00-08:00")
+    began = await tables(agency)
     before = len(await logged(agency))
 
     def offer() -> tuple[int, int]:
@@ -148,6 +149,7 @@ async def test_a_swap_changes_its_hours_once_the_colleague_takes_them(agency: Li
     assert {(row.part, row.account) for row in change.rows} == {("given", giver), ("single", taker)} and change.changed_by == taker
     (note,) = await agency.notifier.rows("SELECT account, kind, channel FROM notifier.note")
     assert tuple(note) == (taker, "swap", "email")
+    assert await by_hand(agency, began) == [], "no page is taken for a hand in the database"
 
 
 async def test_i_take_over_now_until_the_shift_ends(agency: Line) -> None:

@@ -20,7 +20,7 @@ from services.intake.pages.page_request import SHOWN_AT
 from services.notifier.notes.notes import MOST
 from tests.harness.line.notifier_stack import MINUTE
 from tests.harness.waiting import until
-from tests.harness.web.agency_line import AGENCY, DUTY, Line, line, send
+from tests.harness.web.agency_line import AGENCY, DUTY, Line, by_hand, line, send, tables
 from tests.harness.web.forms import fields
 from tests.harness.web.world import signed_in
 
@@ -162,6 +162,7 @@ async def test_an_act_that_breaks_off_knocks_nobody_who_could_not_sign_in_and_th
 
 async def test_the_log_says_who_invited_whom_and_who_may_do_what(agency: Line) -> None:
     head = await agency.person("head", head=True)
+    before = await tables(agency)
 
     def work() -> str:
         with signed_in(agency.world, "head") as person:
@@ -176,6 +177,10 @@ async def test_the_log_says_who_invited_whom_and_who_may_do_what(agency: Line) -
     done = await asyncio.to_thread(accounts, agency)
     assert [what for what, _, _ in done] == ["invited", "head", "invited", "no-head", "off", "on"], "a mark that was there is no change"
     assert {(whom, by) for _, whom, by in done} == {(deputy, head)}
+    assert await by_hand(agency, before) == [], "no page is taken for a hand in the database"
+    async with agency.notifier.admin.begin() as tx:
+        await tx.execute(text("UPDATE intake.account SET head = true WHERE login = 'deputy'"))
+    assert await by_hand(agency, before) == [f"the account {deputy} of {AGENCY} was made a head by hand"]
 
 
 async def test_whoever_is_switched_off_keeps_no_session_calendar_or_code_also_when_switched_on_again(agency: Line) -> None:

@@ -7,13 +7,11 @@ from collections.abc import Sequence
 import pytest
 from msgspec import structs
 
-from referral.domain.events import AccountChanged, Meta, RosterChanged, RosterRow
-from referral.domain.inputs import ROSTER_BOOK
+from referral.domain.events import AccountChanged, RosterChanged, RosterRow
 from referral.proof.act import Act, State
-from referral.proof.entry import INTAKE, NOTIFICATION, Entry, Kind
-from referral.proof.history.case import Read
+from referral.proof.entry import INTAKE, NOTIFICATION
 from referral.proof.unlogged import Account, Standing, Token, bundles, unlogged
-from referral.wire import codec
+from tests.harness.roster_book import logged
 
 BESA, AGIM, OLD, HEAD = ("00000000-0000-4000-8000-00000000000" + digit for digit in "1234")
 NEW = "00000000-0000-4000-8000-000000000009"
@@ -36,24 +34,6 @@ ACTS = (
 )
 
 
-def read(number: int, event: AccountChanged | RosterChanged) -> Read:
-    topic = INTAKE if isinstance(event, AccountChanged) else NOTIFICATION
-    kind = Kind.EVENT
-    entry = Entry(idx=number, kind=kind, topic=topic, partition=0, offset=number, kafka_time=0, key=None, value=b"", sha256=b"")
-    meta = Meta(
-        event_id=BESA,
-        type=event.TYPE,
-        fingerprint=codec.fingerprint(event.TYPE),
-        case_id=ROSTER_BOOK,
-        case_seq=number,
-        cause_id=BESA,
-        recorded_at=0,
-        source="intake",
-        drill=False,
-    )
-    return Read(entry=entry, meta=meta, body_bytes=codec.encode(event))
-
-
 def changed(account: str, change: str) -> AccountChanged:
     return AccountChanged(at=1, agency="police", account=account, change=change, changed_by=HEAD)
 
@@ -64,15 +44,15 @@ def row(part: str, number: int, *, ended: bool = False, agency: str = "police") 
 
 
 BOOK = (
-    read(1, changed(BESA, "invited")),
-    read(2, changed(BESA, "head")),
-    read(3, changed(AGIM, "invited")),  # by a head, at a door
-    read(4, changed(AGIM, "off")),
-    read(
+    logged(1, changed(BESA, "invited")),
+    logged(2, changed(BESA, "head")),
+    logged(3, changed(AGIM, "invited")),  # by a head, at a door
+    logged(4, changed(AGIM, "off")),
+    logged(
         5,
         RosterChanged(at=1, changed_by=HEAD, rows=(row("person", 1), row("weekly", 1), row("weekly", 2), row("absence", 1)), thrown_away=0),
     ),
-    read(6, RosterChanged(at=1, changed_by=HEAD, rows=(row("weekly", 2, ended=True),), thrown_away=0)),
+    logged(6, RosterChanged(at=1, changed_by=HEAD, rows=(row("weekly", 2, ended=True),), thrown_away=0)),
 )
 BESAS = Account(BESA, "police", False, True, False)
 TRUE = Standing(
