@@ -22,6 +22,7 @@ setup: .venv/ready ## make .venv from requirements.lock; every other target does
 	@touch $@
 
 .venv/broker.aot: .venv/ready deploy/kafka/jars.lock
+	@echo "preparing the broker (once: it fetches 44 MB of jars, and reads them)"
 	@$(BIN)/python -m referral.local.class_cache || echo "brokers will start without a cache of their classes, which takes longer"
 
 check: setup ## the quick checks: style, types, layers, generated files, unit tests

@@ -4,11 +4,14 @@ ready instead of 5.7 (measured). `make up`, `make demo` and `make test` make the
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 from referral.local import certificates
+from referral.local.data_folder import Trouble
 from referral.local.kafka import CLASSES, Kafka, find
 
 READ_BY = "JDK_JAVA_OPTIONS"
@@ -16,7 +19,10 @@ READ_BY = "JDK_JAVA_OPTIONS"
 
 
 def make(file: Path) -> None:
-    """Start a broker once, record the classes that it loads, and write them to the file. CalledProcessError: Java cannot do so."""
+    """Start a broker once, record the classes that it loads, and write them to the file. CalledProcessError: Java cannot do so.
+
+    Trouble: the broker does not start, or was killed before it had written them.
+    """
     file.unlink(missing_ok=True)  # what is in use is not recorded
     with tempfile.TemporaryDirectory() as folder:
         recorded = Path(folder) / "classes"
@@ -28,10 +34,17 @@ def make(file: Path) -> None:
             broker.stop()
         finally:
             del os.environ[READ_BY]
+        if broker.child is not None and broker.child.poll() == 128 + signal.SIGKILL:  # seen beside twenty busy processes
+            raise Trouble("the broker took longer to write down its classes than it may take to end; run this again")
         arguments = f"@{broker.folder / 'java.args'}"
-        words = [str(find()), "-XX:AOTMode=create", f"-XX:AOTConfiguration={recorded}", f"-XX:AOTCache={file}", arguments]
+        fresh = file.with_name(f"{file.name}.new")  # no broker maps a part of it
+        words = [str(find()), "-XX:AOTMode=create", f"-XX:AOTConfiguration={recorded}", f"-XX:AOTCache={fresh}", arguments]
         subprocess.run(words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        fresh.replace(file)
 
 
 if __name__ == "__main__":
-    make(CLASSES)
+    try:
+        make(CLASSES)
+    except (Trouble, subprocess.CalledProcessError) as error:
+        sys.exit(f"referral: {error}")
