@@ -163,8 +163,9 @@ async def _flush(send: Send, held: list[Any]) -> None:
         await send(message)
 
 
-def _alive() -> Answer:
-    return 200, "application/json", b"{}"
+def _alive(health: observe.Health) -> Answer:
+    """Answer whether the process is worth keeping; for whoever restarts it. A server that is away is no reason."""
+    return (503 if health.stands() else 200), "application/json", b"{}"
 
 
 def _ready(health: observe.Health) -> Answer:
@@ -214,13 +215,14 @@ def server(
     secure: people reach it by https, and every answer says so.
     tls: it speaks TLS with this context; None: plain HTTP, for a proxy before it or for this machine alone.
     """
-    doors = Doors({"/healthz": _alive, "/readyz": lambda: _ready(health)}, app)
+    doors = Doors({"/healthz": lambda: _alive(health), "/readyz": lambda: _ready(health)}, app)
     return _server(Strict(doors) if secure else doors, proxy, tls)
 
 
 def inner(health: observe.Health, *, tls: ssl.SSLContext | None = None) -> uvicorn.Server:
     """Return the server for operators: /readyz with the reasons for not being ready, and /metrics for Prometheus. It is not started."""
-    return _server(Doors({"/healthz": _alive, "/readyz": lambda: _why(health), "/metrics": _metrics}, None, peer.is_ours), "", tls)
+    own = {"/healthz": lambda: _alive(health), "/readyz": lambda: _why(health), "/metrics": _metrics}
+    return _server(Doors(own, None, peer.is_ours), "", tls)
 
 
 def _server(doors: ASGIApp, proxy: str, tls: ssl.SSLContext | None) -> uvicorn.Server:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import time
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
@@ -157,12 +158,25 @@ def log() -> Any:
     return structlog.get_logger()
 
 
+STANDS_S = 120.0
+"""Seconds without a turn of the loop after which the process counts as stuck (ours): more than twice the longest turn, 45 s."""
+
+
 class Health:
     """Readiness: the service is ready when there is no reason why not. also: returns the service's own reasons."""
 
-    def __init__(self, also: Callable[[], Mapping[str, str]] = dict) -> None:
+    def __init__(self, also: Callable[[], Mapping[str, str]] = dict, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._not_ready: dict[str, str] = {"start": "starting"}
-        self._also = also
+        self._also, self._monotonic = also, monotonic
+        self._turned: float | None = None
+
+    def turned(self) -> None:
+        """Note that the loop has come round, also if only to find a server away."""
+        self._turned = self._monotonic()
+
+    def stands(self) -> bool:
+        """Return whether the loop has not come round for STANDS_S: a restart is the way out. A process without a loop never stands."""
+        return self._turned is not None and self._monotonic() - self._turned > STANDS_S
 
     def red(self, what: str, why: str) -> None:
         """Add a reason for not being ready. what: its word; why: what an operator can do."""

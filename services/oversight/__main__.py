@@ -11,7 +11,7 @@ from referral.runtime import authority, policy_feed, record_signing
 from referral.runtime.kafka import clients
 from referral.runtime.keys import case_keys, erasure_tag
 from referral.runtime.observe import Health
-from referral.runtime.postgres import clock, database, rights
+from referral.runtime.postgres import clock, database, rights, schema
 from referral.runtime.process import stand, start
 from referral.runtime.settings import Settings
 from services.oversight import faust_worker
@@ -36,6 +36,7 @@ async def main(settings: Settings) -> None:
         stack.push_async_callback(doors.dispose)
         async with engine.connect() as tx:
             await clock.check(tx, settings)
+            await schema.check(tx, "oversight")
             await rights.check(tx, "oversight")
         probe = clients.consumer(settings)
         stack.push_async_callback(clients.halt, probe)

@@ -151,8 +151,8 @@ def modules(service: str) -> list[ModuleType]:
 
 @cache
 def tables() -> set[str]:
-    """Every table and view that the migrations make, with its schema; those of the loop without one."""
-    made = set()
+    """Every table and view that the migrations make, and those of their versions, with the schema; those of the loop without one."""
+    made = {"runtime_version", *(f"{service}.version" for service in SERVICES if service != "watchman")}
     for path in [*CHECKOUT.glob("services/*/migrations/versions/*"), *CHECKOUT.glob("referral/runtime/migrations/versions/*.py")]:
         if path.suffix in (".sql", ".py"):
             made |= set(re.findall(r"CREATE (?:OR REPLACE )?(?:TABLE|VIEW) (?:IF NOT EXISTS )?([a-z_.]+)", path.read_text("utf-8")))

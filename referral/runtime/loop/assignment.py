@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.runtime import observe
@@ -28,11 +28,12 @@ TIDY = 3600.0  # seconds between two clean-ups of old queue rows and key-topic s
 FOREVER = float("inf")
 GONE = 3600.0
 """Seconds (ours) for which an agency's unit outlives its topic: time to notice a topic that was deleted by mistake and recreate it."""
+UNREADABLE = "unreadable"
 AT_ONCE = 3.0
 """Seconds (ours) for all units of the case topics to begin together. When they cannot, each begins alone, which finds the faulty one."""
 BEGIN = 10.0
 """Seconds (ours) for one unit to begin: a working broker has answered by then, and the other units wait meanwhile."""
-CAUSES = ("rewound-sql", "rewound-kafka", "newer-version", "quarantine", "topic-gone", "unreadable")
+CAUSES = ("rewound-sql", "rewound-kafka", "newer-version", "quarantine", "topic-gone", "no-topic", UNREADABLE)
 TOGETHER = 20.0
 """Seconds (ours) for all units of one take-over, because the heartbeat renews no lease after a turn of 45 s. The rest waits for the next
 turn."""
@@ -208,22 +209,22 @@ class Assignment:
             self.units[unit.name] = unit  # the heartbeat renews it from now on
         started, failed, late = monotonic(), list[Unit](), list[Unit]()
         cases = [unit for unit in taken if unit.partition is not None]  # apart from ingress units: a broken agency topic delays no case
-        begun = {unit.name for unit in cases} if len(cases) > 1 and await self._try_begin(cases, AT_ONCE) else set()
-        for unit in [unit for unit in taken if unit.name not in begun]:
-            if monotonic() - started >= TOGETHER:
+        together = await self._try_begin(cases, AT_ONCE) if len(cases) > 1 else UNREADABLE
+        causes = {unit.name: together for unit in cases if together != UNREADABLE}  # one topic for all of them: none begins alone either
+        for unit in taken:
+            if unit.name not in causes and monotonic() - started >= TOGETHER:
                 late.append(unit)
-            elif not await self._try_begin([unit], BEGIN):
-                observe.log().error("unit cannot begin", service=self.service.name, unit=unit.name)
+            elif cause := causes[unit.name] if unit.name in causes else await self._try_begin([unit], BEGIN):
+                observe.log().error("unit cannot begin", service=self.service.name, unit=unit.name, reason=cause)
+                self.resting[unit.name] = Stop(cause, mono + AGAIN)
                 failed.append(unit)
-        for unit in failed:
-            self.resting[unit.name] = Stop("unreadable", mono + AGAIN)
         await self._release([*failed, *late])
         self._report()
         observe.log().info("took over", service=self.service.name, count=len(taken) - len(failed) - len(late))
         await self.publish({u.name for u in taken} - self.stopped.keys())
 
-    async def _try_begin(self, units: list[Unit], seconds: float) -> bool:
-        """Run the take-over checks. Return False when a unit cannot begin although the broker answers, so that others may begin.
+    async def _try_begin(self, units: list[Unit], seconds: float) -> str:
+        """Run the take-over checks. Return why a unit cannot begin although the broker answers, so that others may; empty: all have begun.
 
         KafkaError: the broker is away.
         """
@@ -235,9 +236,12 @@ class Assignment:
                     await self._set_records_alone(unit)
         except (KafkaError, TimeoutError) as error:
             await self.tx.rollback()
-            await self.reader.probe.topics()  # raises when the broker is away
-            observe.log().warning("cannot begin", service=self.service.name, count=len(units), kind=type(error).__name__)
-            return False
+            shown = await self.reader.probe.topics()  # raises when the broker is away
+            hidden = sorted({place[0] for _, found in wanted.values() for place in found if self.settings.topic(place[0]) not in shown})
+            where = ",".join(hidden)
+            kind = type(error).__name__
+            observe.log().warning("cannot begin", service=self.service.name, count=len(units), kind=kind, topic=where)
+            return "no-topic" if hidden or isinstance(error, TopicAuthorizationFailedError) else UNREADABLE
         await self.tx.commit()
         for rollback in rewound:
             unit, _ = wanted[rollback.unit]
@@ -248,7 +252,7 @@ class Assignment:
                 await self.tx.commit()
             else:
                 self.stop(rollback.unit, f"rewound-{rollback.cause}")
-        return True
+        return ""
 
     async def _set_records_alone(self, unit: Unit) -> None:
         """Set the offsets up to which each record is read alone, when the previous owner died in its first batch."""

@@ -24,9 +24,10 @@ from referral.runtime.loop.reader import Reader
 from referral.runtime.loop.tenure import Tenure, away
 from referral.runtime.loop.transaction import Transaction
 from referral.runtime.pause import pause
-from referral.runtime.postgres import clock, rights
+from referral.runtime.postgres import clock, rights, schema
 from referral.runtime.postgres.clock import FalseClock
 from referral.runtime.postgres.rights import WithoutRights
+from referral.runtime.postgres.schema import OlderSchema
 from referral.runtime.service import Service
 from referral.runtime.settings import Settings
 
@@ -70,6 +71,7 @@ class Loop:
     async def _tenures(self) -> None:
         """Run tenures until `end`, with a back-off after each failure."""
         while not self._ending.is_set():
+            self.health.turned()
             try:
                 await self._run_tenure()
             except (NewerVersion, QuarantineAway, Misconfigured):
@@ -82,6 +84,8 @@ class Loop:
                 self.health.red("loop", f"{what}: {type(error).__name__}; trying again")
                 if isinstance(error, FalseClock):
                     self.health.red("clock", CLOCK)
+                if isinstance(error, OlderSchema):
+                    self.health.red("schema", str(error))
                 if isinstance(error, WithoutRights):
                     self.health.red("rights", str(error))
                 await pause(self._ending, seconds)
@@ -105,6 +109,7 @@ class Loop:
                 if renewing.done():
                     raise Fenced("the heartbeat connection is lost, so the leases are no longer renewed")
                 await self.tenure.step()
+                self.health.turned()
                 self._recovered()
 
     async def _connect(self, stack: AsyncExitStack) -> Tenure:
@@ -144,7 +149,7 @@ class Loop:
         self.tenure = None
 
     async def _check_drill(self, tx: AsyncConnection) -> None:
-        """Check that database and process agree about the drill clock, and the service's rights.
+        """Check that database and process agree about the drill clock, the tables and the service's rights.
 
         Misconfigured: the database alone belongs to a drill, or the role owns its tables.
         """
@@ -152,6 +157,7 @@ class Loop:
             await clock.check(tx, self.settings)
         except Rejected as error:
             raise Misconfigured(str(error)) from None
+        await schema.check(tx, self.service.name)
         await rights.check(tx, self.service.name)
         await tx.commit()
 
@@ -160,7 +166,7 @@ class Loop:
         not_ready = self.health.not_ready().keys()
         if self._failures or not_ready & {"loop", "start"}:
             self._failures = 0
-            for word in ("loop", "clock", "rights", "start"):
+            for word in ("loop", "clock", "schema", "rights", "start"):
                 self.health.green(word)
         if "quarantine" in not_ready and not self._ceiling.reached(monotonic()):
             self.health.green("quarantine")

@@ -1,0 +1,33 @@
+"""A process whose loop stands is worth a restart; one whose servers are away is not."""
+
+from __future__ import annotations
+
+from referral.runtime.http_server import _alive
+from referral.runtime.observe import STANDS_S, Health
+
+
+class Clock:
+    now = 5.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_loop_that_does_not_come_round_is_stuck() -> None:
+    clock = Clock()
+    health = Health(monotonic=clock)
+    health.turned()
+    health.red("loop", "database or broker away")
+    clock.now += STANDS_S
+    assert not health.stands() and _alive(health)[0] == 200
+    clock.now += 0.1
+    assert health.stands() and _alive(health)[0] == 503
+    health.turned()
+    assert _alive(health)[0] == 200
+
+
+def test_a_process_without_a_loop_never_counts_as_stuck() -> None:
+    clock = Clock()
+    health = Health(monotonic=clock)
+    clock.now += 10 * STANDS_S
+    assert _alive(health)[0] == 200
