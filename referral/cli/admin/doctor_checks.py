@@ -17,6 +17,7 @@ from referral.domain.local_time import moment
 from referral.proof.entry import INTAKE, NOTIFICATION, ROUTING, Kind
 from referral.proof.receipt import PROMISE_S
 from referral.proof.verify.log import closes, ends
+from referral.runtime.kafka.replication import COPIES, IN_STEP
 from referral.runtime.postgres.tokens import AUDITOR_TOKEN_DAYS
 
 SECOND = 1_000_000
@@ -244,6 +245,15 @@ def topics(vitals: Vitals) -> Check:
     )
 
 
+def copies(vitals: Vitals) -> Check:
+    """Check that each topic has the copies that a lost machine takes. One broker is a warning: some lines have one machine."""
+    found = vitals.replication
+    few = f"{found.brokers} of {COPIES} brokers: the topics are lost with a disk, and nothing is written while one machine is away"
+    warn = [few] if found.brokers < COPIES and not vitals.exercises else []
+    good = "one broker, for exercises" if found.brokers < COPIES else f"{COPIES} of each record, {IN_STEP} before it counts"
+    return warned("copies", found.short, warn, good, "start the broker that is away; docs/operators.md, `copies`, says how to add copies")
+
+
 def outbox(vitals: Vitals) -> Check:
     """Check that no committed record waits long for its publication, no queue row for its owner, and no operator's act for the log."""
     bad = []
@@ -358,6 +368,7 @@ CHECKS: tuple[Callable[[Vitals], Check], ...] = (
     keys,
     erasures,
     topics,
+    copies,
     outbox,
     quarantine,
     places,

@@ -18,7 +18,8 @@ from referral.errors import Malformed, Rejected
 from referral.proof import act
 from referral.proof.entry import CASE_TOPICS
 from referral.runtime import policy_feed
-from referral.runtime.kafka import clients, scan
+from referral.runtime.kafka import clients, replication, scan
+from referral.runtime.kafka.replication import Replication
 from referral.runtime.kafka.scan import Place
 from referral.runtime.keys import erasure_tag, key_topic
 from referral.runtime.loop import writer_mark
@@ -119,6 +120,7 @@ class Vitals(Struct, kw_only=True):
     """Events of intake that are in the log."""
     topics: list[str] = field(default_factory=list)
     """Differences between the broker's topics and their cards."""
+    replication: Replication = Replication()
     bare: list[str] = field(default_factory=list)
     """Rungs whose rota has run out or has gaps, each with the consequence; computed by the notifier's own rules."""
     rights: list[str] = field(default_factory=list)
@@ -265,6 +267,7 @@ async def _topics(vitals: Vitals, found: Settings, since: int, secrets: dict[str
         present = {name: card for name, card in cards.items() if name not in missing}
         vitals.topics += [str(problem) for problem in await clients.differences(admin, found, present)]
         vitals.topics += await clients.disallowed(admin, found, there)
+        vitals.replication = await replication.read(admin, [found.topic(name) for name in present])
     finally:
         await admin.close()
     ingress = [found.plain(name) for name in there if found.plain(name).startswith("ingress.")]

@@ -14,7 +14,7 @@ from referral.domain.local_time import moment
 from referral.errors import Malformed, Rejected, Unproven
 from referral.proof.entry import Kind
 from referral.runtime.settings import Settings
-from referral.wire import erasure_approval, leaf, writer_signature
+from referral.wire import erasure_approval, leaf, operator_word, writer_signature
 from referral.wire.writer_signature import NOBODY
 
 DEALT = timedelta(days=7)
@@ -58,9 +58,10 @@ def _unnamed(found: Settings) -> tuple[str, ...]:
             return ()
         writers = () if writer_signature.named(data) != NOBODY else ("no writers: a record needs no signature of its service (A3)",)
         approvers = () if erasure_approval.erasers(data).approvers else ("no approvers: intake alone erases (A1)",)
+        operators = () if operator_word.named(data) != operator_word.NOBODY else ("no operators: one alone opens doors (0049)",)
     except (OSError, Malformed):
         return ()
-    return writers + approvers
+    return writers + approvers + operators
 
 
 def _ends(found: Settings) -> dict[str, int]:

@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError, for_code
 
 from referral.errors import Rejected
 from referral.runtime import tls
-from referral.runtime.kafka import access, fetched, quotas
+from referral.runtime.kafka import access, fetched, quotas, replication
 from referral.runtime.settings import Settings
 from referral.wire import topics
 
@@ -112,7 +112,12 @@ async def create_topics(settings: Settings, names: Mapping[str, topics.Topic] | 
         brokers = len((await reaching.describe_cluster())["brokers"])
         there = set(await reaching.list_topics())
         new = [
-            NewTopic(settings.topic(name), card.partitions, min(3, brokers), topic_configs=card.config)
+            NewTopic(
+                settings.topic(name),
+                card.partitions,
+                replication.copies(brokers),
+                topic_configs={**card.config, **replication.settings(brokers)},
+            )
             for name, card in cards.items()
             if settings.topic(name) not in there
         ]

@@ -28,12 +28,12 @@ TIDY = 3600.0  # seconds between two clean-ups of old queue rows and key-topic s
 FOREVER = float("inf")
 GONE = 3600.0
 """Seconds (ours) for which an agency's unit outlives its topic: time to notice a topic that was deleted by mistake and recreate it."""
-UNREADABLE = "unreadable"
 AT_ONCE = 3.0
 """Seconds (ours) for all units of the case topics to begin together. When they cannot, each begins alone, which finds the faulty one."""
 BEGIN = 10.0
 """Seconds (ours) for one unit to begin: a working broker has answered by then, and the other units wait meanwhile."""
-CAUSES = ("rewound-sql", "rewound-kafka", "newer-version", "quarantine", "topic-gone", "no-topic", UNREADABLE)
+CAUSES = ("rewound-sql", "rewound-kafka", "newer-version", "quarantine", "topic-gone", "no-topic", "unreadable")
+UNREADABLE = CAUSES[-1]
 TOGETHER = 20.0
 """Seconds (ours) for all units of one take-over, because the heartbeat renews no lease after a turn of 45 s. The rest waits for the next
 turn."""

@@ -58,7 +58,9 @@ async def test_a_healthy_line_is_good_but_for_the_service_that_does_not_run(line
     assert bad == {"leases": "no instance of notifier runs"}
     warned = {name: check.said for name, check in found.items() if check.result is Result.WARN}
     missing = "the witness policy names no writers: a record needs no signature of its service (A3); "
-    assert warned == {"walls": f"{missing}the witness policy names no approvers: intake alone erases (A1)"}, "this line is a drill"
+    missing += "the witness policy names no approvers: intake alone erases (A1); "
+    assert warned == {"walls": f"{missing}the witness policy names no operators: one alone opens doors (0049)"}, "this line is a drill"
+    assert found["copies"].said == "one broker, for exercises"
     assert exit_code([check for check in found.values() if check.result is not Result.BAD]) == 0
     assert exit_code(list(found.values())) == 1
     assert "2 submissions and responses" in found["conservation"].said
