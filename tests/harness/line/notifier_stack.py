@@ -158,8 +158,9 @@ class Stack:
 
 
 @asynccontextmanager
-async def stack(url: str, master: Path) -> AsyncIterator[Stack]:
-    settings = Settings(kafka="", database=url, master_key_file=master, instance="test", drill_clock=True)
+async def stack(url: str, master: Path, passwords: Path | None = None) -> AsyncIterator[Stack]:
+    """passwords: folder of the roles' passwords, where the URL does not lead to them."""
+    settings = Settings(kafka="", database=url, database_passwords=passwords, master_key_file=master, instance="test", drill_clock=True)
     made = Stack(settings, database.engine(settings, "notifier", size=20), database.admin(settings), keys_.read(settings))
     try:
         yield made

@@ -179,7 +179,9 @@ async def test_the_notifiers_trunk_is_cut(line: Stack, sounds: Path, tmp_path: P
 @pytest.mark.long
 async def test_a_queue_that_does_not_empty(line: Stack, sounds: Path, tmp_path: Path) -> None:
     """The mail relay is away, and a hundred offers wait."""
-    async with posted(line, sounds, tmp_path) as post, notifier_of(line.settings.database, line.settings.master_key_file) as made:
+    own = line.settings
+    notifier = notifier_of(own.database, own.master_key_file, own.database_passwords)
+    async with posted(line, sounds, tmp_path) as post, notifier as made:
         await line.mailbox.stop()
         try:
             took = await post.answers("nobody-knocked", lambda: _offers(made, 100))
