@@ -38,7 +38,7 @@ class Kind(StrEnum):
 
 
 UNKNOWN, OTHERS = "unknown", "others"
-"""Who it was where we know nobody, and where a row counts several."""
+"""Names for somebody whom we do not know, and for several whom a row counts."""
 KEPT_DAYS = 365
 """Days until an event is removed (P8: one year): who asks later than that has the log, which is for ever."""
 DAY_US = 24 * 60 * 60 * 1_000_000
@@ -47,7 +47,7 @@ FORMS = {
     "detail": re.compile(r"[a-z0-9-]{0,60}"),
     "place": re.compile(r"[0-9a-f]{0,12}"),
 }
-"""What a row may hold: the table refuses another form."""
+"""Forms that a row may hold; the table refuses others."""
 DIGITS = 12
 """Hexadecimal digits of a digest in an event: enough to tell two apart."""
 NIGHT_FROM, NIGHT_TO = 22, 6
@@ -56,7 +56,7 @@ worker who reads by day has no shift."""
 
 
 class Event(Struct, frozen=True, kw_only=True):
-    """What happened. who: kind:id, or UNKNOWN. detail: a word. place: begin of a keyed digest of the address. times: how often."""
+    """Event of security. who: kind:id, or UNKNOWN. detail: a word. place: begin of a keyed digest of the address. times: how often."""
 
     kind: Kind
     who: str = UNKNOWN

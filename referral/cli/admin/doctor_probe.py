@@ -132,13 +132,13 @@ class Vitals(Struct, kw_only=True):
     acts: int = 0
     """Number of acts of operators in the log."""
     by_hand: list[str] = field(default_factory=list)
-    """What stands in the tables and no entry of the log accounts for."""
+    """Changes in the tables for which no entry of the log accounts."""
     unlogged: list[int] = field(default_factory=list)
     """Time of each operator's act that is not in the log yet; 0: no command has written it, and the log never takes it."""
     kinds: dict[str, int] = field(default_factory=dict)
     """Kind of audit entry, FORK and GAP alone → number of entries."""
     older: dict[str, int] = field(default_factory=dict)
-    """What is wrong with records that the broker took longer ago than DEALT → their number; nothing above holds these."""
+    """Fault of records that the broker took longer ago than DEALT → their number; nothing above holds these."""
     walls: Walls = field(default_factory=Walls)
 
 
