@@ -6,10 +6,10 @@ unexport PYTHONDONTWRITEBYTECODE
 # Each of these kills every system call of a process in turn when `make faults` asks for it.
 STRUCK := tests/faults/test_log_kills.py tests/faults/test_witness_kills.py tests/faults/test_oversight_kills.py tests/faults/test_rewound.py tests/integration/notifier/test_channel_kills.py
 
-.PHONY: help setup check test faults interop attacks bench year generate stories pictures up demo lock
+.PHONY: help setup check test deploy-test faults interop attacks bench year generate stories pictures up demo lock
 
 help: ## this table
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
 
 setup: .venv/ready ## make .venv from requirements.lock; every other target does this first
 
@@ -37,6 +37,9 @@ check: setup ## the quick checks: style, types, layers, generated files, unit te
 
 test: check .venv/broker.aot ## every test but the long ones, as CI runs them: check, stories, integration, web, kills
 	$(BIN)/pytest -q -n 6 --dist loadgroup -m "not long" tests/stories tests/integration tests/interop tests/attacks/test_attacks.py tests/attacks/test_rewritten.py tests/attacks/test_observer.py tests/web tests/faults
+
+deploy-test: .venv/broker.aot ## what needs containers, clusters or root: images, compose, Kubernetes, lost servers, restore
+	$(BIN)/python -m tests.deploy
 
 faults: setup ## the long tests, and every process killed in turn under load; SEED=n repeats a run
 	REFERRAL_KILL_STEP=1 $(BIN)/pytest -q $(STRUCK)
