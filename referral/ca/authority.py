@@ -7,6 +7,7 @@ the root's own list, once a year; between them it lies in a safe.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,7 +27,9 @@ from referral.errors import Malformed, Rejected
 
 ROOT = "root"
 KEY, CERTIFICATE, LIST, ISSUED, LISTS = "key.pem", "certificate.pem", "list.pem", "issued", "lists.url"
-FOLDER = 0o700
+PUBLISHED = "published"
+"""Link to the folder in which everybody may read the lists, where they are published on this machine."""
+FOLDER, READABLE = 0o700, 0o755
 ROOT_NAME_DIGITS = 8
 """Hexadecimal digits in a root's name, so that two stacks' roots are not taken for one another."""
 
@@ -126,6 +129,18 @@ def revoke(at: Place, what: str, reason: ReasonFlags, now: datetime) -> list[Lea
             raise Rejected("unknown-certificate", "WHAT", "no certificate of this number or holder is in force: referral ca list CA --all")
         _refreshed(at, now)
     return done
+
+
+def publish(at: Place, folder: Path) -> None:
+    """Make a folder beside the authority that everybody may read, with its lists alone, and keep it up to date from now on.
+
+    A broker finds the lists there without a right to see the authority's folder, which holds keys.
+    """
+    with _changing(at):
+        _readable(folder)
+        (at.folder / PUBLISHED).symlink_to(os.path.relpath(folder, at.folder))
+        for one in (at.folder / ROOT, *(one for plane in Plane for one in in_force(at, plane))):
+            _published(one)
 
 
 def relist(at: Place, now: datetime) -> None:
@@ -239,6 +254,22 @@ def _relist(folder: Path, by: Signer, entries: Sequence[RevokedCertificate], now
     number, after = (1, None) if before is None else (bundle.count(before) + 1, before.last_update_utc)
     period = periods.ROOT_LIST if folder.name == ROOT else periods.LIST
     files.replace(path, bundle.joined([issue.revocations(by, entries, number, now, period, after)]))
+    _published(folder)
+
+
+def _published(folder: Path) -> None:
+    """Copy the list of an authority to where everybody may read it, if there is such a folder."""
+    if (folder.parent / PUBLISHED).is_dir():
+        place = folder.parent / PUBLISHED / folder.name.removesuffix(files.NEW)
+        _readable(place)
+        files.replace(place / LIST, (folder / LIST).read_bytes())
+
+
+def _readable(folder: Path) -> None:
+    """Make a folder, if it is not there, that everybody may read whatever this process's mask is."""
+    if not folder.is_dir():
+        folder.mkdir()
+        folder.chmod(READABLE)
 
 
 def _refreshed(at: Place, now: datetime) -> None:

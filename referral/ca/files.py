@@ -8,25 +8,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from referral import file_rights
 from referral.errors import Rejected
 
 SECRET, PUBLIC = 0o600, 0o644
-OTHERS = 0o077
-"""Every right of others than the owner."""
 NEW = ".new"
 """End of the name of a file that is being written. The name is fixed, so what a crash left there is overwritten by the next write."""
 
 
 def replace(path: Path, data: bytes, mode: int = PUBLIC) -> None:
     """Write a file beside the old one, bring it to the disk, and rename it over the old one. The caller holds `locked` on the folder."""
-    fresh = path.with_name(path.name + NEW)
+    fresh, owner = path.with_name(path.name + NEW), path.parent.stat()
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, SECRET), "wb") as file:
+        if owner.st_uid and not os.geteuid():  # root renews what belongs to a service, which must be able to read it
+            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
         os.fchmod(file.fileno(), mode)
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)
-    _synced(path.parent)
+    synced(path.parent)
 
 
 @contextmanager
@@ -43,7 +44,7 @@ def locked(folder: Path) -> Iterator[None]:
 def secret(path: Path) -> bytes:
     """Read the file of a private key. Rejected: others than its owner may read it, or it cannot be read."""
     try:
-        if path.stat().st_mode & OTHERS:
+        if file_rights.exposed(path):
             hint = f"others than its owner may read this private key: chmod 600 {path}; if somebody may have, revoke its certificate"
             raise Rejected("key-readable", str(path), hint)
         return path.read_bytes()
@@ -51,7 +52,8 @@ def secret(path: Path) -> bytes:
         raise Rejected("no-key", str(path), f"the file of a private key cannot be read: {error.strerror}") from None
 
 
-def _synced(folder: Path) -> None:
+def synced(folder: Path) -> None:
+    """Bring the names in a folder to the disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

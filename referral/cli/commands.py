@@ -367,6 +367,11 @@ COMMANDS = (
         "referral.cli.admin.channels:channels_command",
         "Show each provider of each channel: its state, since when, its last success, and how many messages wait for the channel.",
     ),
+    Named(
+        "init",
+        "referral.cli.stack.init:init_command",
+        "Make all that a line needs before its servers run: authority, certificates, keys, passwords, and the environment of each program.",
+    ),
     Named("prepare", "referral.cli.admin.prepare:prepare", "Make roles, schemas, tables and topics."),
     Named(
         "recover",

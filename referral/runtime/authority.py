@@ -155,7 +155,7 @@ COMMANDS: Mapping[Act, str] = {
     Act.HOLD: "case hold",
     Act.LIFT_HOLD: "case lift",
     Act.LIST_ERASURES: "case erasures",
-    Act.OPERATE: "ca, up, demo, tour, handset, doctor, channels, prepare, drill list, drill report, drill pass, desk, prompts",
+    Act.OPERATE: "ca, init, up, demo, tour, handset, doctor, channels, prepare, drill list, drill report, drill pass, desk, prompts",
     Act.RECOVER: "recover",
     Act.ADMINISTER_PEOPLE: "staff, duty",
     Act.ADMINISTER_AGENCIES: "agency token, agency topic, agency connect",

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from referral import file_rights
 from referral.errors import Rejected
 
 EVERY_S = 20.0
@@ -24,7 +25,6 @@ HEADER = "x-referral-beat"
 MOST = 512
 """Bytes of a body at most (ours); a beat has about eighty."""
 KEY_BYTES = 32
-OTHERS = 0o077
 
 
 class Beat(Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,7 +39,7 @@ def key(path: Path) -> bytes:
     """Read the shared key: 64 hexadecimal digits. Rejected: no such file, another content, or a file that others may read too."""
     where = "REFERRAL_WATCHMAN_BEAT_KEY_FILE"
     try:
-        if path.stat().st_mode & OTHERS:
+        if file_rights.exposed(path):
             raise Rejected("readable", where, f"others than its owner may read the file: chmod 600 {path}")
         found = bytes.fromhex(path.read_text("ascii").strip())
     except (OSError, ValueError):

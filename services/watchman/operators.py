@@ -9,10 +9,9 @@ import msgspec
 import yaml
 from msgspec import Struct
 
+from referral import file_rights
 from referral.errors import Rejected
 
-OTHERS = 0o077
-"""Permission bits that the file must not have: it holds private numbers."""
 LEAST = 2
 """Operators at least (the issue): one person sleeps too deeply, or is on a plane."""
 REPEAT_MINUTES = 3.0
@@ -50,7 +49,7 @@ def read(path: Path, loud: str) -> Operators:
     Rejected: no such file, others may read it, another form, or too few people who can be woken. The text quotes nothing of the file.
     """
     try:
-        if path.stat().st_mode & OTHERS:
+        if file_rights.exposed(path):
             raise Rejected("readable", WHERE, f"it holds private numbers, and others than its owner may read it: chmod 600 {path}")
         written = yaml.safe_load(path.read_text("utf-8"))
     except OSError:

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral import file_rights
 from referral.errors import Malformed, Rejected
 from referral.runtime import secret_file
 from referral.runtime.keys import service_keys
@@ -27,8 +28,6 @@ from referral.runtime.postgres import bulk
 from referral.runtime.settings import Settings
 from referral.wire.seal import Key
 
-OTHERS = 0o077
-"""Permission bits that a key file must not have: a reader of the file can open every case."""
 MASTER = "REFERRAL_MASTER_KEY_FILE"
 SIZE = 32
 """Bytes of a key."""
@@ -211,7 +210,7 @@ def master(settings: Settings) -> MasterKeys:
     """Read the master key: 64 hexadecimal digits. Rejected: no such file, another content, or a file that others may read too."""
     path = settings.master_key_file
     try:
-        if path is not None and path.stat().st_mode & OTHERS:
+        if path is not None and file_rights.exposed(path):
             hint = f"others than its owner may read the file: chmod 600 {path}; if somebody may have read it, tell your security officer"
             raise Rejected("master-key", MASTER, hint)
         if path is not None:

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from msgspec import Struct
 
+from referral import file_rights
 from referral.errors import Rejected
 from referral.runtime import secret_file
 from referral.runtime.settings import CHECKOUT, SERVICES
@@ -28,8 +29,6 @@ INTAKE = "intake"
 ALL = "master"
 """Reader of a form of before decision 0047, which the master key wrapped for all services alike."""
 FILE, FOLDER = "REFERRAL_SERVICE_KEY_FILE", "REFERRAL_SERVICE_KEYS"
-OTHERS = 0o077
-"""Permission bits that a key file must not have: a reader of the file could open what the service opens."""
 PURPOSES: Mapping[str, str] = {
     "book": INTAKE,
     "signin": INTAKE,
@@ -162,7 +161,7 @@ class MasterKeys:
 def read(path: Path) -> ServiceKeys:
     """Read a service's keys. Rejected: no such file, another content, or a file that others may read too."""
     try:
-        if path.stat().st_mode & OTHERS:
+        if file_rights.exposed(path):
             hint = f"others than its owner may read the file: chmod 600 {path}; if somebody may have read it, tell your security officer"
             raise Rejected("service-key", FILE, hint)
         keys = msgspec.json.decode(path.read_bytes(), type=ServiceKeys)

@@ -7,6 +7,7 @@ import math
 import ssl
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import event
@@ -48,20 +49,37 @@ def url(settings: Settings, role: str) -> URL:
     return base.set(username=role, password=password).difference_update_query([PASSFILE])
 
 
-def encrypted(address: URL) -> tuple[URL, dict[str, Any]]:
+def administrator(settings: Settings) -> URL:
+    """Return the administrator's URL, with the password of REFERRAL_DATABASE_PASSWORD_FILE if that is set. Rejected: the file is unfit."""
+    address = make_url(settings.database)
+    if settings.database_password_file is None:
+        return address
+    return address.set(password=role_passwords.read(settings.database_password_file, role_passwords.FILE))
+
+
+def encrypted(address: URL, tls: Path | None = None) -> tuple[URL, dict[str, Any]]:
     """Return an address as the driver accepts it, and the driver's arguments for TLS: none on one machine, TLS 1.3 to any other.
 
-    Rejected: the server is on another machine, and the address does not demand its certificate.
+    tls: folder of this program's identity, whose authorities count for the server unless the address names others.
+    Of several hosts (`?host=a:5432,b:5432`) the one that takes writes is meant: the others are its standbys.
+
+    Rejected: the server is on another machine, and nothing says whose certificates count.
     """
     mode, authority = address.query.get("sslmode"), address.query.get("sslrootcert")
     plain = address.difference_update_query(["sslmode", "sslrootcert"])
     named = address.query.get("host", address.host or "")
-    hosts = [named] if isinstance(named, str) else named
+    hosts = named.split(",") if isinstance(named, str) else list(named)
+    if len(hosts) > 1:
+        attributes = address.query.get("target_session_attrs", "read-write")
+        listed = {} if "port" in address.query else {"host": hosts}
+        plain = plain.update_query_dict({**listed, "target_session_attrs": attributes})
     if mode != "verify-full":
         if all(host.startswith("/") or host.rpartition(":")[0] in LOOPBACK or host in (*LOOPBACK, "") for host in hosts):
             return plain, {}
-        hint = "the database is on another machine: add ?sslmode=verify-full&sslrootcert=FILE, or passwords and rows travel in clear"
-        raise Rejected("not-encrypted", "REFERRAL_DATABASE", hint)
+        if mode is not None or tls is None:
+            hint = "the database is on another machine: set REFERRAL_TLS, or add ?sslmode=verify-full&sslrootcert=FILE; never in clear"
+            raise Rejected("not-encrypted", "REFERRAL_DATABASE", hint)
+        authority = str(tls / "authority.pem")
     try:
         context = ssl.create_default_context(cafile=authority if isinstance(authority, str) else None)
     except OSError:
@@ -75,7 +93,7 @@ def engine(settings: Settings, role: str, *, size: int = 8) -> AsyncEngine:
 
     size: connections at most; further users wait POOL seconds, then get an error for which `away` is true.
     """
-    address, tls = encrypted(url(settings, role))
+    address, tls = encrypted(url(settings, role), settings.tls)
     pooled = create_async_engine(
         address,
         pool_size=size,
@@ -115,7 +133,7 @@ def _there(connection: Any, record: Any, _: Any) -> None:
 
 def admin(settings: Settings) -> AsyncEngine:
     """Return an engine for the administrator's role of the URL: for `prepare`, `doctor` and the drill clock."""
-    address, tls = encrypted(make_url(settings.database))
+    address, tls = encrypted(administrator(settings), settings.tls)
     return create_async_engine(
         address,
         pool_size=2,

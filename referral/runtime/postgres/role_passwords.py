@@ -10,12 +10,11 @@ import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
+from referral import file_rights
 from referral.errors import Rejected
 from referral.runtime import secret_file
 
 FOLDER, FILE = "REFERRAL_DATABASE_PASSWORDS", "REFERRAL_DATABASE_PASSWORD_FILE"
-OTHERS = 0o077
-"""Permission bits that a password's file must not have."""
 SIZE = 24
 """Random bytes of a password that we make (ours): 192 bits, which nobody guesses."""
 ROUNDS = 4096
@@ -25,7 +24,7 @@ ROUNDS = 4096
 def read(path: Path, setting: str = FOLDER) -> str:
     """Return the password in a file. Rejected: no such file, an empty one, one that others may read, or not printable ASCII."""
     try:
-        if path.stat().st_mode & OTHERS:
+        if file_rights.exposed(path):
             raise Rejected("open-password", setting, f"others than its owner may read the file: chmod 600 {path}, and change the password")
         password = path.read_text("ascii").strip()
     except (OSError, UnicodeDecodeError):

@@ -45,8 +45,9 @@ def passwords(settings: Settings, *, make: bool = False) -> dict[str, str]:
         hint = "name a folder for the passwords of the services' roles, one file each; `referral prepare` makes missing ones"
         raise Rejected("missing", role_passwords.FOLDER, hint)
     found = role_passwords.ensure(folder, ROLES) if make else role_passwords.known(folder, ROLES)
+    administrator = database.administrator(settings).password
     for role, password in found.items():
-        if password == make_url(settings.database).password:
+        if password == administrator:
             hint = f"{role} has the administrator's password: remove its file and prepare again"
             raise Rejected("shared-password", role_passwords.FOLDER, hint)
     return found
@@ -97,7 +98,7 @@ async def differences(settings: Settings, passwords: Mapping[str, str]) -> list[
 
 async def _logs_in(settings: Settings, role: str, password: str) -> bool:
     """Return whether the server lets a role in with a password. OSError: the server is away."""
-    address, tls = database.encrypted(make_url(settings.database))
+    address, tls = database.encrypted(make_url(settings.database), settings.tls)
     try:
         connection = await asyncpg.connect(**_arguments(address), **tls, user=role, password=password, timeout=database.CONNECT)
     except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError):
@@ -110,6 +111,5 @@ async def _logs_in(settings: Settings, role: str, password: str) -> bool:
 
 def _arguments(address: URL) -> dict[str, Any]:
     """Return the driver's own words for an address, without its user."""
-    query = {name: value for name, value in address.query.items() if name != database.PASSFILE}
-    at = {"host": address.host, "port": address.port, "database": address.database}
-    return {name: value for name, value in (at | query).items() if value}
+    _, arguments = address.get_dialect()().create_connect_args(address)
+    return {name: value for name, value in arguments.items() if name not in ("user", "password", database.PASSFILE)}

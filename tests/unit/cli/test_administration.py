@@ -41,6 +41,7 @@ HERE_ALONE = {
             "audit writer",
             "ca install",
             "case key",
+            "init",
             "operator key",
             "operator word",
             "ca request",

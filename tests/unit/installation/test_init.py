@@ -1,0 +1,190 @@
+"""`referral init`: everything is there once, nobody reads another's, all who read an environment read the same, a kill leaves nothing."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.x509 import ReasonFlags
+
+from referral.ca import authority, identity, renewal
+from referral.cli import run
+from referral.errors import Rejected
+from referral.installation import folder, layout
+from referral.installation.layout import Line
+from referral.runtime import settings
+from referral.runtime.keys import case_keys, service_keys
+from referral.runtime.postgres import rights, role_passwords
+from referral.runtime.settings import SERVICES
+from referral.wire import erasure_approval, intake_key, operator_word, policy_signature, writer_signature
+from tests.harness.certificates import context, shake, today
+from tests.harness.struck import strikes
+
+NOW = today()
+AT = Path("/etc/referral")
+LINE = Line(
+    at=AT,
+    brokers=("kafka-1.example:9092", "kafka-2.example:9092"),
+    databases=("db.example:5432",),
+    inbox="https://inbox.example",
+    audit="https://audit.example:8444",
+    notifier="https://notifier.example:8445",
+    oversight="https://figures.example",
+    name="audit.example/referral",
+    smtp="localhost:25",
+    smtp_from="line@inbox.example",
+    lists="file:///etc/referral/lists",
+    hosts={"intake": ("intake.referral.svc",)},
+    exercise=True,
+)
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("init") / "referral"
+    folder.make(place, LINE, b"", NOW)
+    return place
+
+
+def read(file: Path) -> dict[str, str]:
+    """Return the variables of an environment file, as an engine without quotes reads them."""
+    lines = (line for line in file.read_text("ascii").splitlines() if not line.startswith("#"))
+    return dict(line.split("=", 1) for line in lines)
+
+
+def test_every_environment_names_files_that_are_there_and_nobody_elses(made: Path) -> None:
+    for name in (*SERVICES, "keeper"):
+        found = read(made / name / f"{name}.env")
+        named = {Path(value) for values in found.values() for value in values.split(":") if value.startswith(str(AT))}
+        assert named and all((made / path.relative_to(AT)).exists() for path in named), name
+        assert {path.relative_to(AT).parts[0] for path in named} == {name}
+        assert ("REFERRAL_MASTER_KEY_FILE" in found) == (name == "keeper")
+    assert (made / Path(read(made / "line.env")["REFERRAL_WITNESS_POLICY"]).relative_to(AT)).exists()
+
+
+def test_each_service_starts_with_settings_that_it_understands_and_keys_of_its_own(made: Path) -> None:
+    for name in SERVICES:
+        variables = read(made / "line.env") | read(made / name / f"{name}.env")
+        found = settings.load({key: value.replace(str(AT), str(made)) for key, value in variables.items()})
+        assert case_keys.read(found, name) and found.master_key_file is None and found.service_keys is None
+        assert found.database_password_file is not None and role_passwords.read(found.database_password_file)
+        assert found.http_tls and found.inner_tls and str(identity.read(found.identity()).leaf.name) == f"service/{name}"
+        public = writer_signature.named((made / "witness.policy").read_bytes()).keys.get(name)
+        assert (public is None) == (name == "audit")
+        if found.writer_key_file is not None:
+            assert public is not None and case_keys.signing(found.writer_key_file).public_key().public_bytes_raw() in public
+
+
+def test_prepare_takes_the_passwords_and_keys_that_are_there(made: Path) -> None:
+    keeper = made / "keeper"
+    before = {path: path.read_bytes() for path in keeper.rglob("*") if path.is_file()}
+    assert role_passwords.ensure(keeper / "passwords", rights.ROLES).keys() == set(rights.ROLES)
+    service_keys.write(keeper / "services", service_keys.MasterKeys(bytes.fromhex((keeper / "master.key").read_text())))
+    assert {path: path.read_bytes() for path in keeper.rglob("*") if path.is_file()} == before
+    for name in SERVICES:
+        assert (made / name / "password").read_bytes() == (keeper / "passwords" / name).read_bytes()
+
+
+def test_what_is_secret_is_its_owners_alone(made: Path) -> None:
+    public = ("witness.policy", "line.env", "root.pem", "authority.pem", "revoked.pem", "certificate.pem", "list.pem", "lists.url")
+    open_ = {path.relative_to(made) for path in made.rglob("*") if path.is_file() and path.stat().st_mode & 0o077}
+    assert {path.name for path in open_ if "issued" not in path.parts} == set(public) and not list(made.rglob("*.new"))
+    top = {path.name: path.stat().st_mode & 0o777 for path in made.iterdir() if path.is_dir()}
+    assert {name for name, mode in top.items() if mode != 0o700} == {"lists"}
+
+
+def test_programs_believe_one_another_by_the_names_under_which_they_are_reached(made: Path) -> None:
+    hosts = {name: identity.read(made / name / ("tls" if name in SERVICES else "")).leaf for name in layout.programs(LINE)}
+    assert str(hosts["kafka-2"].name) == "service/kafka" and {"kafka-2.example", "kafka-2", "localhost"} <= set(hosts["kafka-2"].hosts)
+    assert {"inbox.example", "intake", "intake.referral.svc", "127.0.0.1"} <= set(hosts["intake"].hosts)
+    broker, intake = made / "kafka-1", made / "intake" / "tls"
+    met = shake(context(broker, broker, server=True), context(intake, intake, server=False))
+    assert all(isinstance(one, bytes) for one in met.values()), met
+    (root,) = x509.load_pem_x509_certificates((broker / "root.pem").read_bytes())
+    assert root.issuer == root.subject
+
+
+def test_the_witness_policy_names_everybody(made: Path) -> None:
+    policy = (made / "witness.policy").read_bytes()
+    assert len(policy_signature.named(policy).signers) == len(erasure_approval.named(policy)) == len(operator_word.named(policy).keys) == 2
+    assert intake_key.named(policy) == (case_keys.signing(made / "intake" / "intake.key").public_key().public_bytes_raw(),)
+    assert "operator/keeper" in operator_word.named(policy).keys
+
+
+def test_a_shell_reads_what_an_engine_reads(made: Path) -> None:
+    for file in ("line.env", "keeper/keeper.env", "intake/intake.env"):
+        script = f"set -a; . {made / file}; exec env -0"
+        done = subprocess.run(["env", "-i", "sh", "-eu", "-c", script], capture_output=True, text=True, check=True).stdout
+        variables = dict(one.split("=", 1) for one in done.split("\0") if one.startswith("REFERRAL_"))
+        assert variables == read(made / file)
+
+
+def test_the_published_lists_follow_the_authority_at_once(made: Path) -> None:
+    at = authority.place(made / "authority", made / "safe" / "root.pem")
+    for one in ("root", "services-1", "agencies-1", "operators-1"):
+        assert (made / "lists" / one / "list.pem").read_bytes() == (at.folder / one / "list.pem").read_bytes()
+    gone = authority.revoke(at, "service/oversight", ReasonFlags.superseded, NOW)
+    known = x509.load_pem_x509_crl((made / "lists" / "services-1" / "list.pem").read_bytes())
+    assert known.get_revoked_certificate_by_serial_number(gone[0].serial) is not None
+    assert renewal.renew(at, made / "audit" / "tls", NOW, always=True) is not None
+
+
+def test_several_databases_are_one_address_without_a_sign_that_a_shell_takes() -> None:
+    line = replace(LINE, databases=("a.example:5432", "b.example:5433"), by_name=True)
+    assert layout.shared(line)["REFERRAL_DATABASE"] == "postgresql+asyncpg://keeper@/referral?host=a.example:5432,b.example:5433"
+    assert layout.service(line, "intake")["REFERRAL_AUDIT_URL"] == "https://audit:8444"
+    assert {"postgres-1", "postgres-2", "kafka-1"} <= layout.programs(line).keys()
+    with pytest.raises(Rejected, match="know no quotes"):
+        layout.written({"REFERRAL_SMTP": "a&b"}, "of a test")
+
+
+def test_a_kill_leaves_nothing_that_a_second_run_takes_for_whole(tmp_path: Path) -> None:
+    place = tmp_path / "referral"
+    whole = []
+
+    def after(_: int) -> None:
+        whole.append(place.exists())
+        if place.exists():
+            assert (place / "oversight" / "oversight.env").exists() and not (tmp_path / ".referral.new").exists()
+
+    assert strikes(lambda: folder.make(place, LINE, b"", NOW), after, every=97) >= 3
+    assert whole == [False] * (len(whole) - 1) + [True]
+
+
+def test_a_folder_with_anything_in_it_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "x").write_text("mine")
+    assert run(["init", str(tmp_path), "--exercise"]) == 1
+    assert "no key is ever overwritten" in capsys.readouterr().err and [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+def test_an_empty_folder_is_filled_and_the_table_names_what_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = tmp_path / "etc"
+    place.mkdir()
+    assert run(["init", str(place), "--exercise", "--host", "line.example"]) == 0
+    said = capsys.readouterr().out
+    for path in place.iterdir():
+        assert path.name in said, path.name
+    assert "referral prepare" in said and "take away" in said
+
+
+def test_people_send_their_lines_and_no_key_of_theirs_is_here(tmp_path: Path, made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    people = tmp_path / "people.txt"
+    lines = re.findall(r"^# (?:policy-signer|approver|operator) .*\n", (made / "witness.policy").read_text(), re.M)
+    people.write_text(lines[0])
+    assert run(["init", str(tmp_path / "few"), "--people", str(people)]) == 1
+    assert "policy-signer" in capsys.readouterr().err and not (tmp_path / "few").exists()
+    people.write_text("".join(lines))
+    assert run(["init", str(tmp_path / "real"), "--people", str(people)]) == 0
+    assert set(lines) <= set((tmp_path / "real" / "witness.policy").read_text().splitlines(keepends=True))
+    assert not (tmp_path / "real" / "keeper" / "people").exists()
+    assert not {"REFERRAL_OPERATOR_KEYS", "REFERRAL_POLICY_KEYS"} & read(tmp_path / "real" / "keeper" / "keeper.env").keys()
+
+
+@pytest.mark.parametrize("more", [[], ["--exercise", "--people", "x"]])
+def test_nobody_gets_made_up_people_without_asking(tmp_path: Path, more: list[str]) -> None:
+    assert run(["init", str(tmp_path / "x"), *more]) == 1
+    assert not (tmp_path / "x").exists()
