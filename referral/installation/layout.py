@@ -107,6 +107,7 @@ def keeper(line: Line, people: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
         "REFERRAL_INGRESS_KEY_FILE": str(own / "ingress.key"),
         "REFERRAL_AUDIT_URL": line.audit,
         "REFERRAL_URL": line.inbox,
+        **({"REFERRAL_CA": str(line.at / "authority")} if line.exercise else {}),
         **{name: os.pathsep.join(str(own / file) for file in files) for name, files in people.items()},
     }
 

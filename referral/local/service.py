@@ -69,15 +69,18 @@ class Worker(Server):
         """Return host:port of its health and metrics."""
         return f"127.0.0.1:{self._inner}"
 
+    def command(self) -> tuple[str, ...]:
+        """Return program and arguments."""
+        return (sys.executable, "-m", f"services.{self.service}")
+
     def load(self) -> None:
         """Start the process ahead: it loads its modules, and waits for the environment that `start` gives it. Raises Trouble."""
         self._forget()
         reader, self._waits = os.pipe()
         variables = {"PYTHONUNBUFFERED": "1", REST: str(reader)}
         grace = CALL_GRACE_S if self.service == "notifier" else GRACE_S
-        command = (sys.executable, "-m", f"services.{self.service}")
         try:
-            self._spawn(Recipe(command, self.log, env=variables, grace=grace, keep=(*self._keep, reader)))
+            self._spawn(Recipe(self.command(), self.log, env=variables, grace=grace, keep=(*self._keep, reader)))
         finally:
             os.close(reader)
 

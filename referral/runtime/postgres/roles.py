@@ -19,6 +19,9 @@ from referral.runtime.settings import SERVICES, Settings
 
 # Roles belong to the cluster, and another `prepare` may run now.
 _CREATE = "DO $$ BEGIN CREATE ROLE {role} {login}; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
+INHERITS = 160000
+"""First version of PostgreSQL in which whoever makes a role is not its member with all that this means (ours begin with 15)."""
+_VERSION = text("SELECT current_setting('server_version_num')::int")
 _SUPERUSER = text("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
 # Everything in the schemas that another role owns. A sequence goes with its table.
 _MOVES = text(
@@ -60,8 +63,9 @@ async def create(tx: AsyncConnection) -> None:
     for role in ROLES:
         await tx.exec_driver_sql(_CREATE.format(role=role, login="LOGIN"))
     if not (await tx.execute(_SUPERUSER)).scalar_one():
+        options = " WITH INHERIT TRUE, SET TRUE" if (await tx.execute(_VERSION)).scalar_one() >= INHERITS else ""
         for role in (*OWNERS, *ROLES):
-            await tx.exec_driver_sql(f"GRANT {role} TO CURRENT_USER WITH INHERIT TRUE, SET TRUE")
+            await tx.exec_driver_sql(f"GRANT {role} TO CURRENT_USER{options}")
 
 
 async def own(tx: AsyncConnection) -> None:

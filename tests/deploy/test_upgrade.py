@@ -1,0 +1,128 @@
+"""The release before this one is brought to this one under load, and back, one instance after another: every promise holds both ways."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from referral.local import stack as local
+from referral.local.config import StackConfig
+from referral.local.service import Worker
+from referral.runtime import bootstrap
+from referral.runtime.settings import Settings
+from tests.faults.line import Line, running
+from tests.faults.load import Load
+from tests.faults.verdict import judge
+from tests.harness import previous_release
+from tests.harness.previous_release import ROOT
+from tests.harness.waiting import PATIENCE_S, until
+
+ORDER = ("audit", "notifier", "routing", "intake")
+"""Readers before writers: who reads a new record knows it before somebody writes one (docs/operators.md)."""
+TOGETHER = 12
+"""Things that the line acknowledges (ours) while an instance of each release runs."""
+
+
+def missing() -> str:
+    """Return why there is no release before this one here; empty: there is one."""
+    commit = previous_release.read(previous_release.FILE.read_text("utf-8")).commit
+    try:
+        previous_release.git("cat-file", "-e", f"{commit}^{{commit}}")
+    except (OSError, subprocess.CalledProcessError):
+        return "a shallow clone has not got the release before: git fetch --unshallow"
+    return ""
+
+
+@contextmanager
+def checkout(place: Path) -> Iterator[Path]:
+    """Yield a checkout of the release before this one."""
+    commit = previous_release.read(previous_release.FILE.read_text("utf-8")).commit
+    previous_release.git("worktree", "add", "--detach", str(place), commit)
+    try:
+        yield place
+    finally:
+        previous_release.git("worktree", "remove", "--force", str(place))
+
+
+class Releases:
+    """Which release each instance runs, from its next start on."""
+
+    def __init__(self, older: Path) -> None:
+        self.older, self._newer = older, set[str]()
+
+    def command(self, worker: Worker) -> tuple[str, ...]:
+        """Return the command of an instance: the folder that it begins in decides what it imports."""
+        place = ROOT if worker.name in self._newer else self.older
+        return ("env", "-C", str(place), sys.executable, "-m", f"services.{worker.service}")
+
+    async def change(self, line: Line, service: str, load: Load, *, newer: bool) -> float:
+        """Restart each instance of a service as the other release, while the other instance serves; return the longest restart."""
+        longest = 0.0
+        for process in line.stack.of(service):
+            (self._newer.add if newer else self._newer.discard)(process.name)
+            began = time.monotonic()
+            await process.kill(signal.SIGTERM)
+            async with asyncio.timeout(2 * PATIENCE_S):
+                await process.ready()
+            longest = max(longest, time.monotonic() - began)
+            assert os.readlink(f"/proc/{process.pid}/cwd") == str(ROOT if newer else self.older)
+            seen = load.done
+            await until(lambda seen=seen: load.done >= seen + TOGETHER, within=2 * PATIENCE_S, what="both releases serve side by side")
+        return longest
+
+
+def _older(older: Path, step: str) -> Callable[[Settings], Awaitable[None]]:
+    """Return a step of `referral prepare` as the release before this one takes it."""
+
+    async def taken(found: Settings) -> None:
+        variables = {
+            "REFERRAL_KAFKA": found.kafka or "none:1",  # not known yet where the database is prepared, and not needed
+            "REFERRAL_DATABASE": found.database,
+            "REFERRAL_DATABASE_PASSWORDS": str(found.database_passwords),
+            "REFERRAL_MASTER_KEY_FILE": str(found.master_key_file),
+            "REFERRAL_SERVICE_KEYS": str(found.service_keys),
+            "REFERRAL_TLS": str(found.tls),
+            "REFERRAL_DRILL_CLOCK": "1",
+        }
+        words = f"import asyncio; from referral.runtime import bootstrap, settings; asyncio.run(bootstrap.{step}(settings.load()))"
+        done = await asyncio.create_subprocess_exec(sys.executable, "-c", words, cwd=older, env={**os.environ, **variables})
+        assert await done.wait() == 0, f"the release before this one could not {step}"
+
+    return taken
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.skipif(bool(missing()), reason=missing())
+async def test_an_upgrade_and_a_way_back_lose_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
+) -> None:
+    with checkout(tmp_path / "older") as older:
+        releases, config = Releases(older), StackConfig(data=tmp_path / "data", instances=2, drill=True)
+        monkeypatch.setattr(Worker, "command", lambda worker: releases.command(worker))
+        for step in ("prepare_database", "prepare_topics"):
+            monkeypatch.setattr(local, step, _older(older, step))
+        async with running(config) as line:
+            for newer, order in ((True, ORDER), (False, ORDER[::-1])):
+                load = Load(line.stack, seed=1 + newer, settings=line.stack.settings)
+                under = asyncio.create_task(load.run())
+                await until(lambda load=load: load.done >= TOGETHER, within=2 * PATIENCE_S, what="the line is under load")
+                if newer:
+                    await bootstrap.prepare(line.stack.settings)
+                took = {service: await releases.change(line, service, load, newer=newer) for service in order}
+                load.end()
+                await under
+                verdict = await judge(line.stack, load)
+                way = "to this release" if newer else "and back"
+                longest = ", ".join(f"{service} {seconds:.0f} s" for service, seconds in took.items())
+                record_property("figure", f"{way}: {load.done} acknowledged, {load.retries} tried again; longest restart {longest}")
+                assert verdict.good, (way, verdict)
