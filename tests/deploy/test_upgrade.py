@@ -28,7 +28,9 @@ from tests.harness.waiting import PATIENCE_S, until
 
 ORDER = ("audit", "notifier", "routing", "intake")
 """Readers before writers: who reads a new record knows it before somebody writes one (docs/operators.md)."""
-TOGETHER = 12
+RATE = 0.7
+"""New cases a second (ours): the two ways together take minutes, and what they bring must be read and knocked before the verdict."""
+TOGETHER = 8
 """Things that the line acknowledges (ours) while an instance of each release runs."""
 
 
@@ -113,7 +115,7 @@ async def test_an_upgrade_and_a_way_back_lose_nothing(
             monkeypatch.setattr(local, step, _older(older, step))
         async with running(config) as line:
             for newer, order in ((True, ORDER), (False, ORDER[::-1])):
-                load = Load(line.stack, seed=1 + newer, settings=line.stack.settings)
+                load = Load(line.stack, seed=1 + newer, rate=RATE, settings=line.stack.settings)
                 under = asyncio.create_task(load.run())
                 await until(lambda load=load: load.done >= TOGETHER, within=2 * PATIENCE_S, what="the line is under load")
                 if newer:
