@@ -6,7 +6,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Each of these kills every system call of a process in turn when `make faults` asks for it.
 STRUCK := tests/faults/test_log_kills.py tests/faults/test_witness_kills.py tests/faults/test_oversight_kills.py tests/faults/test_rewound.py tests/integration/notifier/test_channel_kills.py
 
-.PHONY: help setup check test deploy-test faults interop attacks bench year generate stories pictures up demo lock
+.PHONY: help setup check test image release deploy-test faults interop attacks bench year generate stories pictures up demo lock
 
 help: ## this table
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -37,6 +37,13 @@ check: setup ## the quick checks: style, types, layers, generated files, unit te
 
 test: check .venv/broker.aot ## every test but the long ones, as CI runs them: check, stories, integration, web, kills
 	$(BIN)/pytest -q -n 6 --dist loadgroup -m "not long" tests/stories tests/integration tests/interop tests/attacks/test_attacks.py tests/attacks/test_rewritten.py tests/attacks/test_observer.py tests/web tests/faults
+
+image: setup ## build the images of this commit (services, oversight, broker, database) into dist/, and print their digests; as root
+	@mkdir -p dist; for name in $(or $(IMAGES),services oversight broker database); do \
+	  echo "$$name $$(bash deploy/image/build.sh $$name dist/referral-$$name.tar)"; done
+
+release: setup ## write a release of this commit into dist/: wheel, images, what they are made of, sums; as root
+	bash deploy/release.sh
 
 deploy-test: .venv/broker.aot ## what needs containers, clusters or root: images, compose, Kubernetes, lost servers, restore
 	$(BIN)/python -m tests.deploy

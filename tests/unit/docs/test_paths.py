@@ -13,8 +13,6 @@ from tests.unit.docs.test_docs import PAGES, ROOT
 TOP = ("referral", "services", "tests", "bench", "policy", "schemas", "examples", "deploy", "docs")
 NAMED = re.compile(rf"(?<![\w./<-])(?:(?:{'|'.join(TOP)})/[\w./<>*-]+|(?:{'|'.join(TOP[:4])})(?:\.[a-z_]\w*)+(?![\w-])|\w+\.py\b)")
 """A path from the root, a module with dots, or a file of Python that a page has named before with its folder."""
-LATER = {"schemas/avro/released.lock"}
-"""Made with the first release (`python -m referral.wire.schema.release_lock`)."""
 BLANK = re.compile(r"<\w+>|\b[A-Z]{2,}\b")
 """Part of a name that the reader fills in."""
 
@@ -23,7 +21,7 @@ BLANK = re.compile(r"<\w+>|\b[A-Z]{2,}\b")
 def test_what_a_page_names_exists(page: Path) -> None:
     text = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.M | re.S)
     named = {name.rstrip(".") for span in re.findall(r"`([^`\n]+)`", text) for name in NAMED.findall(span)}
-    assert sorted(name for name in named if name not in LATER and not exists(name)) == []
+    assert sorted(name for name in named if not exists(name)) == []
 
 
 def test_a_name_that_leads_nowhere_is_found() -> None:

@@ -1,0 +1,60 @@
+"""The images of this commit, built once for each content: `archive("services")` is a file for `docker load` or `ctr images import`.
+
+They are kept in ~/.cache/referral/images by the digest of what they are made of, so that a second run builds none.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from referral.local import data_folder
+
+ROOT = data_folder.checkout()
+CODE = ("deploy/image", "referral", "services", "schemas", "policy", "LICENSE")
+MADE_OF = {"services": CODE, "oversight": CODE, "broker": ("deploy/image", "deploy/kafka", "referral/local"), "database": ("deploy/image",)}
+"""Name → what its content depends on, as in deploy/image/build.sh. Each image's name in an engine is `referral-NAME`."""
+NEEDS = {"buildah": "buildah", "dpkg-deb": "dpkg", "apt-get": "apt"}
+"""Program → the Debian package that has it."""
+
+
+def archive(name: str) -> Path:
+    """Return the archive of an image of this commit, building it if there is none. Skips the test where images cannot be built."""
+    folder = data_folder.default_jars().parent / "images"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{name}-{_inputs(name)}.tar"
+    with (folder / f"{name}.lock").open("w") as lock:  # two runs that want the same one build it once
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not file.exists():
+            build(name, file.with_suffix(".new"))
+            for older in folder.glob(f"{name}-*.tar"):
+                older.unlink()
+            file.with_suffix(".new").rename(file)
+    return file
+
+
+def build(name: str, file: Path) -> str:
+    """Build an image into a file and return its digest. Skips the test where images cannot be built."""
+    missing = sorted({package for program, package in NEEDS.items() if shutil.which(program) is None})
+    if missing:
+        pytest.skip(f"no {', '.join(missing)}, which builds images: apt-get install {' '.join(missing)}")
+    if os.geteuid() != 0:
+        pytest.skip("images are built by root here: run `make deploy-test` as root")
+    done = subprocess.run(["bash", "deploy/image/build.sh", name, str(file)], cwd=ROOT, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, f"deploy/image/build.sh {name} failed:\n{done.stdout}{done.stderr}"
+    return done.stdout.split()[-1]
+
+
+def _inputs(name: str) -> str:
+    """Return a digest of what an image is made of: the commit that last changed it, and how to build it, be that committed or not."""
+    last = subprocess.run(["git", "log", "-1", "--format=%H", "--", *MADE_OF[name]], cwd=ROOT, capture_output=True, check=True).stdout
+    whole = hashlib.sha256(last)
+    for path in sorted(path for path in (ROOT / "deploy" / "image").rglob("*") if path.is_file()):
+        whole.update(path.read_bytes())
+    return whole.hexdigest()[:16]
