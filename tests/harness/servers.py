@@ -1,8 +1,8 @@
 """The servers that tests run against: embedded ones, or such as the environment names for tests, or Docker's. All are the real thing.
 
 REFERRAL_TEST_KAFKA and REFERRAL_TEST_DATABASE name servers, and REFERRAL_TEST_AUTHORITY the authority that such a broker believes; the
-product's own variables never do, because a running stack's may stand in the shell. REFERRAL_TEST_SERVERS=docker takes containers: it must
-be asked for, as an engine may answer where no image can be pulled.
+product's own variables never do, because a running stack's may stand in the shell. REFERRAL_TEST_SERVERS=docker takes containers of
+the images that `make image` builds and `docker load` loads: nothing is ever pulled.
 Under pytest-xdist the servers live in the controlling process, and its workers ask it through a socket, so that all share them.
 """
 
@@ -19,22 +19,26 @@ import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.engine import make_url
 
 from referral.ca.identity import roots
-from referral.local import data_folder, kafka, ports
+from referral.local import data_folder, kafka, ports, postgres
+from referral.local.data_folder import Trouble
 from referral.local.kafka import Kafka
 from referral.local.postgres import Postgres
 from referral.runtime import secret_file
 from referral.runtime.postgres import role_passwords
 from referral.runtime.postgres.rights import ROLES
-from tests.harness import trust
+from tests.harness import trust, waiting
 
 DOOR = "REFERRAL_TESTS_DOOR"
 NAMED = {"postgres": "DATABASE"}
 UNSAFE = ("fsync=off", "full_page_writes=off", "autovacuum=off", "max_wal_size=256MB")
 """Of the server that a run shares: nobody kills it, and its data ends with the run. Who kills one starts his own, as the product does."""
+CLUSTER = "MkU3OEVBNTcwNTJENDM2Qk"
+"""Of a broker in a container, for as long as a run."""
 MEMORY, ROOM = Path("/dev/shm"), 2 << 30
 """A file system in memory, and the free bytes (ours) that it must have: one database of a test is 900 small files, which take 0.05 s
 of CPU there and 0.3 s on a disk (measured)."""
@@ -126,7 +130,7 @@ def _started(name: str, stack: contextlib.ExitStack, authority: Path | None) -> 
         trust.make(folder)
         return "made", str(folder)
     if authority is not None and docker:
-        return "Docker", _docker_kafka(stack, trust.identities(authority) / "kafka")
+        return "Docker", _docker_kafka(stack, authority)
     server = Postgres(folder, settings=UNSAFE) if authority is None else Kafka(folder, trust.identities(authority) / "kafka")
     stack.callback(server.stop)
     return "embedded", server.start()
@@ -138,33 +142,60 @@ def _folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="referral-tests-", dir=MEMORY if roomy else None))
 
 
-def _docker_kafka(stack: contextlib.ExitStack, identity: Path) -> str:
-    from testcontainers.core.container import DockerContainer
-    from testcontainers.core.waiting_utils import wait_for_logs
-
-    port = ports.free(1)[0]
-    (identity / "root.pem").write_bytes(roots(identity))
+def _docker_kafka(stack: contextlib.ExitStack, authority: Path) -> str:
+    port, identity = ports.free(1)[0], trust.identities(authority) / "kafka"
+    root = identity / "root.pem"
+    root.write_bytes(roots(identity))
     template = (data_folder.checkout() / "deploy" / "kafka" / "server.properties").read_text()
-    text = kafka.render(
-        template, port=port, controller=9093, data=Path("/tmp/kafka"), identity=Path("/identity"), root=Path("/identity/root.pem")
-    )
-    settings = dict(line.split("=", 1) for line in text.splitlines() if line and not line.startswith("#"))
-    settings["listeners"] = "TLS://0.0.0.0:9092,CONTROLLER://127.0.0.1:9093"
-    container = DockerContainer("apache/kafka:4.3.1").with_bind_ports(9092, port).with_volume_mapping(str(identity), "/identity")
-    for key, value in settings.items():
-        container = container.with_env("KAFKA_" + key.upper().replace(".", "_"), value)
-    wait_for_logs(stack.enter_context(container), "Kafka Server started", timeout=120)
-    return f"127.0.0.1:{port}"
+    text = kafka.render(template, port=port, controller=9093, data=Path("/var/lib/kafka/log"), identity=identity, root=root)
+    folder = _for_containers(stack, "server.properties", text)
+    # The same paths inside, because certificates name that of their lists; and our own user, whose files these are.
+    container = _container("broker", folder, "/etc/kafka").with_volume_mapping(str(authority), str(authority))
+    container.with_kwargs(user=f"{os.getuid()}:{os.getgid()}").with_tmpfs_mount("/var/lib/kafka", "mode=1777")
+    container.with_env("CLUSTER", CLUSTER).with_env("BROKER", f"listeners=TLS://0.0.0.0:{port},CONTROLLER://127.0.0.1:9093")
+    stack.enter_context(container.with_bind_ports(port, port))
+    probe = Kafka(folder, identity)
+    probe.port = port
+    if not waiting.comes(probe.answers, within=kafka.READY_S):
+        raise Trouble(f"the broker in a container did not start: {_end(container)}")
+    return probe.address
 
 
 def _docker_postgres(stack: contextlib.ExitStack) -> str:
-    from testcontainers.postgres import PostgresContainer
+    port, password = ports.free(1)[0], uuid.uuid4().hex
+    container = _container("database", _for_containers(stack, "password", password), "/etc/postgres")
+    container.with_env("DATABASE_PASSWORD_FILE", "/etc/postgres/password").with_env("DATABASE_KEEPER", "postgres")
+    container.with_command(["-c", "max_connections=200", *(word for setting in UNSAFE for word in ("-c", setting))])
+    stack.enter_context(container.with_bind_ports(5432, port))
+    if not waiting.comes(lambda: "database system is ready to accept connections" in _end(container), within=postgres.READY_S):
+        raise Trouble(f"the database in a container did not start: {_end(container)}")
+    return f"postgresql+asyncpg://postgres:{password}@127.0.0.1:{port}/postgres"
 
-    container = PostgresContainer("postgres:18", username="postgres", password=uuid.uuid4().hex, driver="asyncpg")
-    # the image trusts its own machine, which a container is: every role is to give its password
-    container.with_env("POSTGRES_INITDB_ARGS", "--auth=scram-sha-256").with_command("postgres -c max_connections=200")
-    url: str = stack.enter_context(container).get_connection_url()
-    return url
+
+def _container(image: str, folder: Path, place: str) -> Any:
+    """Return a container of an image that `make image` built. folder: files that it reads at `place`."""
+    from testcontainers.core.config import testcontainers_config
+    from testcontainers.core.container import DockerContainer
+
+    testcontainers_config.ryuk_disabled = True  # it would be pulled; we stop what we start
+    return DockerContainer(f"referral-{image}").with_volume_mapping(str(folder), place)
+
+
+def _end(container: Any) -> str:
+    """Return the end of what a container has written."""
+    return b"".join(container.get_logs()).decode(errors="replace")[-3000:]
+
+
+def _for_containers(stack: contextlib.ExitStack, name: str, text: str) -> Path:
+    """Return a folder with one file that the user of a container can read, in a folder that nobody else on this machine can enter."""
+    folder = Path(tempfile.mkdtemp(prefix="referral-containers-"))
+    stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    inner = folder / "files"
+    inner.mkdir()
+    inner.chmod(0o755)
+    (inner / name).write_text(text)
+    (inner / name).chmod(0o644)
+    return inner
 
 
 class Door(socketserver.ThreadingUnixStreamServer):
