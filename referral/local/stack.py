@@ -14,7 +14,8 @@ from pathlib import Path
 import asyncpg
 
 from referral.ca import identity
-from referral.local import certificates, data_folder, keyfiles, ports
+from referral.local import certificates, cluster, data_folder, keyfiles, ports
+from referral.local.cluster import Databases
 from referral.local.config import KEEPER, Addresses, StackConfig, environment, exports
 from referral.local.data_folder import Trouble, of_os
 from referral.local.handset import Handset
@@ -131,7 +132,9 @@ async def stack(config: StackConfig, *, first: First = _nothing, told: Told = la
     async with contextlib.AsyncExitStack() as held:
         lock = data_folder.lock(data)
         held.callback(os.close, lock)
-        pool = held.enter_context(ThreadPoolExecutor(len(config.names()) + config.witnesses + 4, thread_name_prefix="stack"))
+        pool = held.enter_context(
+            ThreadPoolExecutor(len(config.names()) + config.witnesses + config.brokers + config.standbys + 3, thread_name_prefix="stack")
+        )
         smtp = ports.insist(config.smtp_port, "mail") if config.smtp_port else ports.remembered(data / "ports.json", ["mail"])["mail"]
         mailbox = Mailbox(data / "mail", smtp)
         await mailbox.start()
@@ -173,32 +176,47 @@ class _Start:
         self.passwords, self.services = config.passwords or self.folder / "database", self.folder / "services"
         named = {"intake-1": config.http_port} if config.http_port else {}
         names = [name for name, _ in config.names()]
-        self.ports = ports.remembered(config.data / "ports.json", [*names, *map(inner, names)], named)
+        every = [*names, *map(inner, names), *cluster.port_names(config.brokers)]
+        self.ports = ports.remembered(config.data / "ports.json", every, named)
 
     async def broker(self) -> str:
-        """Start the broker, unless there is one, and return its address."""
+        """Start the brokers, unless there are some, and return their addresses."""
         if self.config.kafka:
             return self.config.kafka
-        server = Kafka(
-            self.config.data / "kafka",
-            self.identities / certificates.KAFKA,
-            port=self.config.kafka_port,
-            keep=(self.lock,),
-            told=self._fetched,
-        )
-        self.processes["kafka"] = process = Process("kafka", server, self.pool)
-        await process.start()
-        return process.address
+        members = cluster.brokers(self.config.data, self.config.brokers, self.ports)
+        for member in members:
+            name = cluster.name(member.node, len(members))
+            server = Kafka(
+                self.config.data / name,
+                self.identities / certificates.KAFKA,
+                port=self.config.kafka_port,
+                keep=(self.lock,),
+                told=self._fetched if member.node == 1 else lambda *_: None,
+                member=member,
+            )
+            self.processes[name] = Process(name, server, self.pool)
+        started = [self.processes[cluster.name(member.node, len(members))] for member in members]
+        await asyncio.gather(*(process.start() for process in started))  # two of three must run before any of them answers
+        return ",".join(process.address for process in started)
 
     async def database(self) -> str:
         """Start the database server, unless there is one, prepare the database, and return its URL."""
-        if not self.config.database:
-            server = Postgres(self.config.data / "postgres", keep=(self.lock,))
-            self.processes["postgres"] = process = Process("postgres", server, self.pool)
-            await process.start()
-        url = self.config.database or await _own_database(server)
+        url = self.config.database or await _own_database(await self._databases())
         await prepare_database(settings(self.config, self._addresses("", url)))
         return url
+
+    async def _databases(self) -> Postgres:
+        """Start the database server, and its standbys if it has any. A standby that a promotion made the primary starts as that again."""
+        first = self.config.data / "postgres"
+        folders = (first, *(self.config.data / f"postgres-{number}" for number in range(2, self.config.standbys + 2)))
+        among = Databases(folders, data_folder.make(first) / "administrator.pgpass") if self.config.standbys else None
+        if among:
+            among.check()
+        servers = [Postgres(folder, keep=(self.lock,), among=among) for folder in folders]
+        for server in servers:
+            self.processes[server.folder.name] = process = Process(server.folder.name, server, self.pool)
+            await process.start()
+        return servers[0]
 
     async def witnesses(self) -> None:
         """Start the witnesses, each with its own key, and write the policy file that names them."""
@@ -278,7 +296,7 @@ class _Start:
         """Renew certificates while the stack runs. The programs read theirs by themselves; the broker is told."""
 
         async def renewed() -> None:
-            if "kafka" in self.processes:
+            if not self.config.kafka:
                 await certificates.shown_anew(running.settings, self.identities / certificates.KAFKA)
 
         await certificates.renewing(self.ca, self.identities, renewed)
@@ -294,10 +312,10 @@ class _Start:
 
     async def stop(self) -> None:
         """Stop everything, the services first, so that they release their leases while broker and database still answer."""
-        servers = ("kafka", "postgres")
         every = {**self.loading, **self.processes}
-        await asyncio.gather(*(process.stop() for name, process in every.items() if name not in servers))
-        await asyncio.gather(*(self.processes[name].stop() for name in servers if name in self.processes))
+        servers = [process for process in every.values() if isinstance(process.server, Kafka | Postgres)]
+        await asyncio.gather(*(process.stop() for process in every.values() if process not in servers))
+        await asyncio.gather(*(process.stop() for process in servers))
 
     def _addresses(self, broker: str, base: str, inbox: str = "", audit: str = "", notifier: str = "") -> Addresses:
         files = (*self.keys, self.intake_key, self.log_key, self.policy, self.ca, self.identities)

@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-PLACES = ("tests/deploy",)
+PLACES = ("tests/deploy", "tests/faults/test_servers_ha.py")
 """Where such tests stand; those of tests/faults that kill servers come with their files."""
 WIDTH = 160
 """Columns (ours): a terminal scrolls, a file keeps it."""

@@ -39,14 +39,14 @@ def environment(settings: Settings, **more: object) -> dict[str, str]:
     return {**os.environ, **{f"REFERRAL_{name.upper()}": str(value) for name, value in (told | more).items() if value}}
 
 
-async def command(settings: Settings, *words: str, typed: str = "") -> tuple[int, str]:
-    """Run `referral …` and return its exit code and output, which shows no traceback. typed: its input."""
+async def command(settings: Settings, *words: str, typed: str = "", within: float = PATIENCE_S) -> tuple[int, str]:
+    """Run `referral …` and return its exit code and output, which shows no traceback. typed: its input. within: seconds."""
     program = "import sys; from referral.cli import run; sys.exit(run(sys.argv[1:]))"
     pipe, variables = asyncio.subprocess.PIPE, environment(settings, tls=operator(settings)) | {"COLUMNS": "200"}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", program, *words, cwd=CHECKOUT, env=variables, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.STDOUT
     )
-    said, _ = await asyncio.wait_for(process.communicate(typed.encode()), PATIENCE_S)
+    said, _ = await asyncio.wait_for(process.communicate(typed.encode()), within)
     assert b"Traceback" not in said, said.decode()
     return process.returncode or 0, said.decode()
 

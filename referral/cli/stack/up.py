@@ -58,6 +58,10 @@ def up(
     kafka_port: Annotated[int, Port] = 0,
     smtp_port: Annotated[int, Port] = 0,
     drill: Annotated[bool, typer.Option("--drill", help="A drill: hours may be passed in seconds. Never with real cases.")] = False,
+    brokers: Annotated[int, typer.Option(min=1, max=3, help="1, or 3 that hold three copies of each topic.")] = 1,
+    standby: Annotated[
+        int, typer.Option(min=0, max=4, help="Databases that follow the first; with two or more, one of them must have each commit.")
+    ] = 0,
     policy_folder: Annotated[
         Path | None, typer.Option("--policy", help="Policy folder to activate if none is in force; by default the checkout's.")
     ] = None,
@@ -74,6 +78,9 @@ def up(
     Example: referral up --data /tmp/trial --drill
     """
     screen = Screen(as_json)
+    if brokers == 2:
+        console.errors.print("referral: --brokers is 1 or 3: of two, either one's death stops both")
+        return 2
     if forget(os.environ):
         screen.told("this shell has a local stack's addresses (`. <data>/environment`); they are not used to start one")
     folder = (data or default_data()).expanduser().absolute()
@@ -94,6 +101,8 @@ def up(
         services=SERVICES,
         spare=SPARE,
         handset=not any(os.environ.get(name) for name in TELEPHONES),
+        brokers=brokers,
+        standbys=standby,
     )
     try:
         asyncio.run(_until_told(config, screen))
@@ -268,7 +277,7 @@ def table(stack: Stack) -> Table:
     """Return a table with one row per process."""
     grid = Table("process", "state", "pid", "address", "restarts", box=None, pad_edge=False, header_style="bold")
     for name, process in stack.processes.items():
-        address = "Unix socket" if name == "postgres" else process.address
+        address = "Unix socket" if name.startswith("postgres") else process.address
         state = Text(process.state, style=COLOURS.get(process.state, ""))
         grid.add_row(name, state, str(process.pid or ""), address, str(process.restarts))
     return grid

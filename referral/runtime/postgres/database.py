@@ -33,6 +33,8 @@ T = TypeVar("T")
 STATEMENT = 30.0  # seconds; far above any statement of ours, so that a hung connection becomes an error
 
 
+STANDBY = "25006"
+"""SQLSTATE of a write to a server that only follows the primary: another one has become that, or will."""
 PASSFILE = "passfile"
 """Parameter of a URL that names a libpq password file: the administrator's own affair, and no role's."""
 
@@ -68,7 +70,7 @@ def encrypted(address: URL, tls: Path | None = None) -> tuple[URL, dict[str, Any
     mode, authority = address.query.get("sslmode"), address.query.get("sslrootcert")
     plain = address.difference_update_query(["sslmode", "sslrootcert"])
     named = address.query.get("host", address.host or "")
-    hosts = named.split(",") if isinstance(named, str) else list(named)
+    hosts = [host for one in ([named] if isinstance(named, str) else named) for host in one.split(",")]
     if len(hosts) > 1:
         attributes = address.query.get("target_session_attrs", "read-write")
         listed = {} if "port" in address.query else {"host": hosts}
@@ -117,7 +119,14 @@ def engine(settings: Settings, role: str, *, size: int = 8) -> AsyncEngine:
 
     event.listen(pooled.sync_engine, "checkin", returned)
     event.listen(pooled.sync_engine, "checkout", _there)
+    event.listen(pooled.sync_engine, "handle_error", _follows)
     return pooled
+
+
+def _follows(context: Any) -> None:
+    """Drop every connection to a server that refused a write because it is a standby: the next ones look for the primary."""
+    if getattr(getattr(context.original_exception, "orig", context.original_exception), "sqlstate", None) == STANDBY:
+        context.is_disconnect = True
 
 
 def _there(connection: Any, record: Any, _: Any) -> None:
@@ -149,8 +158,8 @@ def away(error: BaseException) -> bool:
     if not isinstance(error, DBAPIError):
         return False
     state: Any = getattr(error.orig, "sqlstate", None)
-    # 08 connection, 57P shutdown or terminated, 53 out of resources, 25P03 idle transaction ended by the server
-    gone = str(state).startswith(("08", "57P", "53")) or state == "25P03" or "InterfaceError" in type(error.orig).__name__
+    # 08 connection, 57P shutdown or terminated, 53 out of resources, 25P03 idle transaction ended by the server, 25006 a standby
+    gone = str(state).startswith(("08", "57P", "53")) or state in ("25P03", STANDBY) or "InterfaceError" in type(error.orig).__name__
     return error.connection_invalidated or gone
 
 

@@ -114,6 +114,6 @@ async def _logs_in(settings: Settings, role: str, password: str) -> bool:
 
 
 def _arguments(address: URL) -> dict[str, Any]:
-    """Return the driver's own words for an address, without its user."""
+    """Return the driver's own words for an address, which may name several servers, without its user."""
     _, arguments = address.get_dialect()().create_connect_args(address)
-    return {name: value for name, value in arguments.items() if name not in ("user", "password", database.PASSFILE)}
+    return {name: value for name, value in arguments.items() if value and name not in ("user", "password", database.PASSFILE)}

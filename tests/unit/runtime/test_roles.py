@@ -7,11 +7,13 @@ import datetime
 import ssl
 from pathlib import Path
 
+import asyncpg
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 
 from referral.errors import Rejected
 from referral.runtime.postgres import database, role_passwords, roles
@@ -78,7 +80,14 @@ def test_what_the_server_stores_is_no_password() -> None:
 
 
 @pytest.mark.parametrize(
-    "address", [AWAY, f"{AWAY}?sslmode=require", f"{AWAY}?sslmode=verify-ca", "postgresql+asyncpg://x@/r?host=/run&host=db.example.org"]
+    "address",
+    [
+        AWAY,
+        f"{AWAY}?sslmode=require",
+        f"{AWAY}?sslmode=verify-ca",
+        "postgresql+asyncpg://x@/r?host=/run&host=db.example.org",
+        "postgresql+asyncpg://x@/r?host=/run,db.example.org&port=5432,5432",
+    ],
 )
 def test_a_server_on_another_machine_must_show_a_certificate(address: str) -> None:
     for make in (lambda: database.admin(settings(address)), lambda: database.engine(settings(address), "intake")):
@@ -91,6 +100,22 @@ def test_a_server_on_another_machine_must_show_a_certificate(address: str) -> No
 )
 def test_on_one_machine_no_certificate_is_asked_for(address: str) -> None:
     assert database.encrypted(make_url(address)) == (make_url(address), {})
+
+
+@pytest.mark.parametrize(
+    ("query", "hosts"),
+    [("host=a:5432&host=b:5433", ["a", "b"]), ("host=/run/one,/run/two&port=5432,5432", ["/run/one", "/run/two"]), ("host=/run", "/run")],
+)
+def test_the_driver_is_told_every_server_that_an_address_names(query: str, hosts: object) -> None:
+    found = roles._arguments(make_url(f"postgresql+asyncpg://x@/r?{query}&target_session_attrs=read-write&passfile=/p"))
+    assert (found["host"], found["database"], found["target_session_attrs"]) == (hosts, "r", "read-write")
+    assert not {"user", "password", "passfile"} & found.keys()
+
+
+def test_a_server_that_only_follows_counts_as_away() -> None:
+    refused = asyncpg.ReadOnlySQLTransactionError("cannot execute INSERT in a read-only transaction")
+    assert database.away(DBAPIError("INSERT", None, refused))
+    assert not database.away(DBAPIError("INSERT", None, asyncpg.UniqueViolationError("twice")))
 
 
 def test_the_context_checks_name_and_authority_and_takes_nothing_older_than_tls_1_3(tmp_path: Path) -> None:
