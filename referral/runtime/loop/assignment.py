@@ -270,9 +270,10 @@ class Assignment:
         parts = {u.partition: u for n, u in self.units.items() if n in owned and u.partition is not None}
         blobs = await outbox.load(self.tx, list(parts))
         await self.tx.commit()
-        if blobs:
-            spans = await outbox.publish(self.producer, self.settings.topic(self.service.writes), blobs, self.sign(self.service.writes))
-            await outbox.confirm(self.tx, self.service.writes, parts, blobs, spans)
+        topic, sign = self.service.writes, self.sign(self.service.writes)
+        for turn in outbox.rounds(blobs):
+            spans = await outbox.publish(self.producer, self.settings.topic(topic), turn, sign)
+            await outbox.confirm(self.tx, topic, parts, turn, spans)
 
     async def assign(self) -> None:
         """Make the reader read exactly the active units, from their committed positions."""

@@ -2,7 +2,8 @@
 
 Each record is numbered per case, sealed under the case's key, and of a size that the broker accepts. A batch stores one blob per
 partition. Go-back-N: after a failed publication the producer is discarded and the oldest blob is published again with the same bytes;
-readers drop the repeats.
+readers drop the repeats. A published blob is kept until the log has read it, so that topics can be made again after a lost broker
+(docs/decisions/0054). The view `outbox` shows only what waits for publication, the table `outgoing` has both.
 """
 
 from __future__ import annotations
@@ -61,8 +62,9 @@ _KEEP = text(
 )
 # Confirmations do not wait for the disk: if a database crash loses one, the same bytes are published once more.
 _CONFIRM = text(
-    "WITH gone AS (DELETE FROM outbox USING unnest(CAST(:parts AS int[]), CAST(:ids AS bigint[])) AS d(p, i)"
-    " WHERE outbox.partition = d.p AND outbox.id = d.i)"
+    "WITH kept AS (UPDATE outgoing SET published = d.e FROM"
+    " unnest(CAST(:parts AS int[]), CAST(:ids AS bigint[]), CAST(:ends AS bigint[])) AS d(p, i, e)"
+    " WHERE outgoing.partition = d.p AND outgoing.id = d.i)"
     " UPDATE lease SET positions = lease.positions || CAST(c.position AS jsonb)"
     " FROM unnest(CAST(:units AS text[]), CAST(:epochs AS bigint[]), CAST(:positions AS text[])) AS c(unit, epoch, position)"
     " WHERE lease.unit = c.unit AND lease.epoch = c.epoch"
@@ -70,9 +72,27 @@ _CONFIRM = text(
 )
 
 
+_FORGET = text(
+    "DELETE FROM outgoing USING audit.logged WHERE logged.place = :topic || '/' || outgoing.partition"
+    " AND outgoing.published <= logged.\"offset\" RETURNING (SELECT set_config('synchronous_commit', 'off', true))"
+)
+
+
 async def load(tx: AsyncConnection, partitions: list[int]) -> list[Blob]:
     """Return the blobs that a previous owner committed and did not confirm."""
     return [Blob(p, i, _decoder.decode(blob)) for p, i, blob in (await tx.execute(_LOAD, {"parts": partitions})).all()]
+
+
+def rounds(blobs: Iterable[Blob]) -> list[list[Blob]]:
+    """Return blobs in the turns in which they are published: one of each partition at a time, in their order."""
+    turns: list[list[Blob]] = []
+    count: defaultdict[int, int] = defaultdict(int)
+    for blob in blobs:
+        if count[blob.partition] == len(turns):
+            turns.append([])
+        turns[count[blob.partition]].append(blob)
+        count[blob.partition] += 1
+    return turns
 
 
 async def keep(tx: AsyncConnection, records: Mapping[int, list[Record]], oldest: Mapping[int, int]) -> list[Blob]:
@@ -121,7 +141,7 @@ def joined(start: int, spans: Iterable[Span]) -> int | None:
 
 
 async def confirm(tx: AsyncConnection, topic: str, units: Mapping[int, Unit], blobs: list[Blob], spans: Mapping[int, list[Span]]) -> None:
-    """Delete published blobs and commit the confirmed positions.
+    """Mark blobs as published and commit the confirmed positions.
 
     A position moves over this service's own records only. Before a gap it stays, the unit becomes suspect, and the ledger reads the gap.
     Fenced: another instance took over meanwhile (it publishes the same bytes again).
@@ -137,6 +157,7 @@ async def confirm(tx: AsyncConnection, topic: str, units: Mapping[int, Unit], bl
     values = {
         "parts": [b.partition for b in blobs],
         "ids": [b.id for b in blobs],
+        "ends": [spans[b.partition][-1][1] for b in blobs],
         "units": [u.name for u in owned],
         "epochs": [u.epoch for u in owned],
         "positions": [json.dumps({word((topic, b.partition)): u.positions[topic, b.partition]}) for b, u in zip(blobs, owned, strict=True)],
@@ -147,6 +168,11 @@ async def confirm(tx: AsyncConnection, topic: str, units: Mapping[int, Unit], bl
         unit.committed[topic, blob.partition] = unit.positions[topic, blob.partition]
     if len(confirmed) < len(blobs):
         raise Fenced("another instance owns a partition of this batch")
+
+
+async def forget(tx: AsyncConnection, topic: str) -> None:
+    """Delete published blobs that the log has read. topic: the service's own. The caller commits."""
+    await tx.execute(_FORGET, {"topic": topic})
 
 
 HEADERS = 1024  # bytes; ours are about 440, and the signature's at most 400

@@ -1,4 +1,5 @@
-"""Measure the age of the oldest queue row or outbox blob that a service has not published yet, also while its loop is blocked."""
+"""Measure the age of the oldest queue row or outbox blob that a service has not published yet, also while its loop is blocked, and drop
+the published ones that the log has."""
 
 from __future__ import annotations
 
@@ -9,6 +10,8 @@ import time
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from referral.runtime.loop import outbox
+
 EVERY = 3.0
 """Seconds between two measurements (ours): the alert is at thirty."""
 _OLDEST = text("SELECT coalesce(runtime.clock() - min(oldest), 0) FROM waiting")
@@ -17,8 +20,9 @@ _OLDEST = text("SELECT coalesce(runtime.clock() - min(oldest), 0) FROM waiting")
 class OutboxAge:
     """The age of unsent queue rows and unconfirmed blobs, over all instances of the service."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, engine: AsyncEngine, writes: str | None) -> None:
+        """writes: the service's own topic, if it has one."""
+        self._engine, self._writes = engine, writes
         self._age, self._asked = 0.0, time.monotonic()
 
     async def follow(self) -> None:
@@ -28,6 +32,9 @@ class OutboxAge:
                 async with self._engine.connect() as tx:
                     age = float((await tx.execute(_OLDEST)).scalar_one()) / 1_000_000
                 self._age, self._asked = age, time.monotonic()
+                if self._writes:
+                    async with self._engine.begin() as tx:
+                        await outbox.forget(tx, self._writes)
             await asyncio.sleep(EVERY)
 
     def seconds(self) -> float:

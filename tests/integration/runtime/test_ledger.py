@@ -178,7 +178,7 @@ async def test_a_transaction_on_the_own_topic_keeps_nobody_from_taking_over(line
         assert last.tenure.assignment.stopped == {}
 
 
-TABLES = ("lease", "seen", "outbox", "alarm", "attempt")
+TABLES = ("lease", "seen", "outgoing", "alarm", "attempt")
 
 
 async def test_a_dump_restored_under_a_running_service_is_noticed_before_anything_is_said(line: Stack) -> None:
@@ -191,7 +191,7 @@ async def test_a_dump_restored_under_a_running_service_is_noticed_before_anythin
     async with line.admin.begin() as tx:  # owner and epoch of the copy are those of the instance that runs
         await tx.execute(text("TRUNCATE " + ", ".join(f"routing.{table}" for table in TABLES)))
         for table in TABLES:
-            always = " OVERRIDING SYSTEM VALUE" if table == "outbox" else ""
+            always = " OVERRIDING SYSTEM VALUE" if table == "outgoing" else ""
             await tx.execute(text(f"INSERT INTO routing.{table}{always} SELECT * FROM copy_{table}"))
     await line.write(case, await line.value(case, 3))
     await until(lambda: "rewound-sql" in counter.not_ready.get("stopped", ""))

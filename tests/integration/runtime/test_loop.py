@@ -197,6 +197,32 @@ async def test_a_failed_publication_goes_out_again_with_the_same_bytes(line: Sta
     assert await line.sql("SELECT * FROM routing.outbox") == []
 
 
+async def test_what_was_published_is_kept_until_the_log_has_read_it(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("referral.runtime.loop.outbox_age.EVERY", 0.1)
+    case, counter = await line.case(), line.counter()
+    await line.write(case, await line.value(case, 1), await line.value(case, 2))
+    counter.start()
+    published = "SELECT partition, published FROM routing.outgoing WHERE published IS NOT NULL ORDER BY published"
+    await until(lambda: len(counter.inputs) == 2)
+    kept = await until(lambda: line.sql(published))
+    assert await line.sql("SELECT * FROM routing.outbox") == [], "nothing waits"
+    partition, first = kept[0]
+    read = "INSERT INTO audit.lease (unit, positions) VALUES ('all', jsonb_build_object('referral-routing/{}', jsonb_build_array({}, '')))"
+    await line.sql(read.format(partition, first))
+
+    async def gone() -> bool:
+        return all(end > first for _, end in await line.sql(published))
+
+    await until(gone)
+    await line.sql(f"UPDATE audit.lease SET positions = jsonb_build_object('referral-routing/{partition}', jsonb_build_array(999, ''))")
+    await until(lambda: nothing(line, published))
+    await counter.end()
+
+
+async def nothing(line: Stack, statement: str) -> bool:
+    return await line.sql(statement) == []
+
+
 async def test_an_alarm_comes_back_as_an_input_and_only_once(line: Stack) -> None:
     case = await line.case()
 

@@ -172,7 +172,7 @@ async def test_sql_that_went_back_is_noticed_before_anything_is_said_and_the_oth
 
 async def test_an_empty_database_beside_a_topic_with_records_is_a_rewind(line: Stack, postgres: str) -> None:
     await _processed(line)
-    await line.sql("TRUNCATE routing.lease, routing.seen, routing.outbox, routing.alarm")
+    await line.sql("TRUNCATE routing.lease, routing.seen, routing.outgoing, routing.alarm")
     await _stops(line, "rewound-sql")
 
 

@@ -47,7 +47,7 @@ def test_a_secret_for_each_role_narrows_the_database() -> None:
     known = by_name(parties(given(REFERRAL_DATABASE_PASSWORD_FILE="passwords/{}")))
     assert {name: party.schemas for name, party in known.items() if name in SERVICES} == {name: {name} for name in SERVICES}
     assert [name for name, party in known.items() if party.file] == ["intake", OPERATOR]
-    assert known["notifier"].sees == {"intake.account", "keys.wrapped"}
+    assert known["notifier"].sees == {"audit.logged", "intake.account", "keys.wrapped"}
     assert "one SQL statement on the database's clock" not in taken_over.powers(known["audit"])
 
 
