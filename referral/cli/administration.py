@@ -53,7 +53,19 @@ IN_DATABASE = frozenset(
 )
 """Commands whose change and act are one transaction. `up` adds the made-up people and tokens of a local stack."""
 ELSEWHERE = frozenset(
-    {"agency connect", "agency topic", "ca crl", "ca init", "ca renew", "ca replace", "ca revoke", "ca sign", "prepare", "recover"}
+    {
+        "agency connect",
+        "agency topic",
+        "ca crl",
+        "ca init",
+        "ca renew",
+        "ca replace",
+        "ca revoke",
+        "ca sign",
+        "prepare",
+        "recover",
+        "topics rebuild",
+    }
 )
 """Commands that change Kafka, the roles of the database, or files of the authority: the act is begun first."""
 PURPOSE = "administration"

@@ -130,6 +130,13 @@ PROMPTS = (
         "Call a telephone through every trunk of REFERRAL_SIP, one after another, as a drill, and print which key was pressed.",
     ),
 )
+TOPICS = (
+    Named(
+        "rebuild",
+        "referral.cli.admin.prepare:rebuild_command",
+        "Make lost topics again from the log: each record at the offset and with the time that it had.",
+    ),
+)
 DRILL = (
     Named("list", "referral.cli.agency.exercise:list_command", "List the made-up referrals that an exercise can send."),
     Named(
@@ -378,6 +385,7 @@ COMMANDS = (
         "referral.cli.admin.prepare:recover",
         "Rebuild the services' tables from the topics, after their units stopped as `rewound-sql`.",
     ),
+    Group("topics", "The topics on the broker.", TOPICS),
     Group("drill", "Exercises on the real line, and the clock of a stack that is for drills alone.", DRILL),
     Group("case", "One case.", CASE),
     Group("agency", "An agency's tokens, its topic, and whom a case excludes.", AGENCY),

@@ -156,7 +156,7 @@ COMMANDS: Mapping[Act, str] = {
     Act.LIFT_HOLD: "case lift",
     Act.LIST_ERASURES: "case erasures",
     Act.OPERATE: "ca, init, up, demo, tour, handset, doctor, channels, prepare, drill list, drill report, drill pass, desk, prompts",
-    Act.RECOVER: "recover",
+    Act.RECOVER: "recover, topics",
     Act.ADMINISTER_PEOPLE: "staff, duty",
     Act.ADMINISTER_AGENCIES: "agency token, agency topic, agency connect",
     Act.ADMINISTER_READERS: "audit token, audit key, audit reader, audit writer, audit renew, oversight, security honey",

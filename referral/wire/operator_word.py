@@ -24,7 +24,18 @@ from referral.errors import Malformed
 from referral.wire import ed25519, writer_signature
 
 BY_TWO = frozenset(
-    {"agency connect", "audit renew", "ca init", "ca replace", "ca sign", "recover", "staff add", "staff enable", "staff password"}
+    {
+        "agency connect",
+        "audit renew",
+        "ca init",
+        "ca replace",
+        "ca sign",
+        "recover",
+        "staff add",
+        "staff enable",
+        "staff password",
+        "topics rebuild",
+    }
 )
 """Commands that one operator may not run alone: each opens a door to somebody, or makes another truth of the line's records. What closes a
 door, or must be done at once or every hour, takes one (docs/decisions/0049 has the whole table)."""

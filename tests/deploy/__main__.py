@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-PLACES = ("tests/deploy", "tests/faults/test_servers_ha.py")
+PLACES = ("tests/deploy", "tests/faults/test_servers_ha.py", "tests/faults/test_site_lost.py")
 """Where such tests stand; those of tests/faults that kill servers come with their files."""
 WIDTH = 160
 """Columns (ours): a terminal scrolls, a file keeps it."""

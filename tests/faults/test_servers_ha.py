@@ -21,10 +21,10 @@ from tests.faults.verdict import Verdict, judge
 from tests.harness.programs import command
 from tests.harness.waiting import PATIENCE_S, until
 
-pytestmark = [pytest.mark.servers, pytest.mark.long, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.servers, pytest.mark.long, pytest.mark.timeout(1800)]
 WANTED_S = {"kafka": 12.0, "postgres": 5.0}
 """Longest silence that a lost server may cost on a quiet machine (ours); printed beside what was measured, which is a busy one's."""
-LIMIT_S = 90.0
+LIMIT_S = 300.0
 """Longest silence on any machine: what waits for longer does not come back by itself."""
 TAIL = (
     "receipts changed",
@@ -117,10 +117,15 @@ async def test_an_asynchronous_standby_without_the_tail_is_promoted(tmp_path: Pa
             await servers.rejoin(stack, stack["postgres"])
         verdict = await judge(stack, load)
         lost = {name: verdict.counts.pop(name) for name in TAIL}
-        record_property("figure", f"of {len(tail)} acknowledged in the lost tail: " + ", ".join(f"{n} {name}" for name, n in lost.items()))
+        record_property("figure", f"of {len(tail)} things with a receipt in the lost tail: {named(lost)}")
         record_property("figure", facts(verdict))
         assert verdict.good, verdict
         assert sum(lost.values()) <= 2 * len(tail), lost
+
+
+def named(lost: dict[str, int]) -> str:
+    """Return the promises that were broken, with their numbers."""
+    return ", ".join(f"{count} {name}" for name, count in lost.items() if count) or "none lost"
 
 
 def facts(verdict: Verdict) -> str:

@@ -1,6 +1,7 @@
 """`referral prepare`: make the roles, schemas, tables, rights and topics that the services need before they start.
 
 `referral recover`: rebuild the tables from the topics after the database was set back to an older copy and Kafka is ahead.
+`referral topics rebuild`: make the topics again from the log after the brokers were lost and the database is whole.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ import asyncio
 import json
 import subprocess
 import sys
+from typing import Annotated
 
+import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import administration, connection, console
@@ -19,6 +22,7 @@ from referral.runtime import bootstrap as runtime
 from referral.runtime import settings
 from referral.runtime.kafka import scan
 from referral.runtime.postgres import database
+from referral.runtime.recovery import rebuild
 from referral.runtime.settings import SERVICES, Settings
 from referral.wire import topics
 
@@ -84,3 +88,34 @@ def _recovered() -> dict[str, dict[str, int]]:
 async def _answer(_: AsyncConnection, found: Settings) -> None:
     """Check that database and broker answer, before any service begins."""
     await scan.ends(found, CASE_TOPICS)
+
+
+Topics = Annotated[list[str] | None, typer.Argument(help="Topics, as in schemas/avro/topics.yaml; by default all that the log has.")]
+
+
+def rebuild_command(names: Topics = None, word: console.Word = "", as_json: console.Json = False) -> int:
+    """Make lost topics again from the log: each record at the offset and with the time that it had. They must be there, and empty.
+
+    No service may run meanwhile. What was published and is not in the log yet, the services publish again when they start. What agencies
+    had published themselves and nobody had read is lost with the brokers: they send it again.
+
+    Exit 0: done; start the services. 1: a topic is not empty or missing, or a service runs. 2: database or broker down.
+
+    Example: referral topics rebuild
+    """
+    found = settings.load()
+    connection.ask(_answer)
+    with administration.begun(found, "topics rebuild", *(names or ()), word=word):
+        done = asyncio.run(rebuild.rebuild(found, names or (), _progress))
+    if as_json:
+        console.document(done)
+    else:
+        console.table(("topic", "what", "number"), [(topic, what, n) for topic, counts in done.items() for what, n in counts.items()])
+        console.console.print("now: start the services, then `referral doctor` and `referral audit verify`")
+    return 0
+
+
+def _progress(topic: str, records: int) -> None:
+    """Print to a terminal how far it is, as a million records take minutes."""
+    if console.errors.is_terminal:
+        console.errors.print(f"{topic}: {records}", end="\r")

@@ -68,6 +68,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "agency connect": ("school-drita",),
     "prepare": (),
     "recover": (),
+    "topics rebuild": ("referral-notification",),
     "ca crl": ("CA",),
     "ca replace": ("CA", "agencies"),
     "ca revoke": ("CA", "agency/school-drita"),
@@ -80,7 +81,7 @@ RUNS: dict[str, tuple[str, ...]] = {
 SHARE = ("agency token", "agency topic", "ca sign")
 """Commands that are killed in each run of the tests; all others with the long ones."""
 KAFKA = ("agency topic", "prepare")
-AS_IT_WAS = ("recover",)
+AS_IT_WAS = ("recover", "topics rebuild")
 """Commands that change nothing here: what each service restores is tested elsewhere."""
 REFUSED = (
     ("staff", "disable", "nobody"),

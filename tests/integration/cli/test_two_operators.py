@@ -37,6 +37,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "ca replace": ("CA", "services"),
     "ca init": ("NEW",),
     "recover": (),
+    "topics rebuild": ("referral-notification",),
 }
 """Command → arguments, in an order in which each can be done."""
 OTHERWISE: dict[str, tuple[str, ...]] = {
@@ -47,6 +48,7 @@ OTHERWISE: dict[str, tuple[str, ...]] = {
     "ca sign": ("CA", "operator/arta", "ANOTHER"),
     "ca replace": ("CA", "operators"),
     "ca init": ("NEW", "--lists", "http://elsewhere.example"),
+    "topics rebuild": ("referral-policy",),
 }
 """The same command about something else."""
 ONE = (("staff", "disable", "agim"), ("ca", "revoke", "CA", "operator/arta"), ("ca", "replace", "CA", "services-1", "--end"))

@@ -43,6 +43,7 @@ DESIGNED = (
     "staff add",
     "prepare",
     "recover",
+    "topics rebuild",
     "doctor",
     "oversight show",
 )
@@ -51,6 +52,7 @@ ASKS_DATABASE = (
     ("channels",),
     ("prepare",),
     ("recover",),
+    ("topics", "rebuild"),
     ("drill", "pass", "1"),
     ("drill", "report", "c"),
     ("audit", "verify"),
