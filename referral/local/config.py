@@ -28,7 +28,7 @@ class StackConfig:
     services: services to start, by default without oversight.
     policy: policy folder; None: the one of the checkout.
     witnesses: number of the log's witnesses; a majority must cosign.
-    spare: services that may fail to start while the rest runs.
+    spare: services that may fail to start while the rest runs; they are tried again until they do.
     handset: start the stand-in for telephones; without it the notifier knocks by e-mail alone.
     log_beat_s: seconds between two checkpoints of the log; 0: one for each batch, so that a receipt is proven at once.
     brokers: 1, or 3 that hold three copies of each topic.

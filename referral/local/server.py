@@ -50,6 +50,10 @@ class Server(ABC):
         """Return whether it runs and waits for an operator: it is not ready, and another start would not make it ready."""
         return False
 
+    def why(self) -> str:
+        """Return in one line why it is not ready, or has died; empty: it does not say."""
+        return ""
+
     def stop(self) -> None:
         """Stop it in an orderly way; a start under way ends with Trouble."""
         self._stopping.set()
@@ -71,8 +75,9 @@ class Server(ABC):
         deadline = time.monotonic() + seconds
         while not (self.answers() or self.stands()):
             if child.poll() is not None or time.monotonic() > deadline:
+                why = self.why()
                 child.stop()
-                raise Trouble(f"{name} did not become ready; the reason is at the end of {self.log}")
+                raise Trouble(f"{name} did not become ready{why and ': '}{why}; its last words are in {self.log}")
             time.sleep(POLL_S)
         return self.address
 

@@ -9,6 +9,7 @@ import secrets
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -23,6 +24,19 @@ GRACE_S = 10.0
 """Seconds (ours) from SIGTERM to SIGKILL: a service finishes its batch."""
 CALL_GRACE_S = 90.0
 """The same for a notifier, which may have a trunk, as in operators.md, "stop a service": a call that runs ends by itself."""
+
+
+class _Readiness(msgspec.Struct):
+    not_ready: dict[str, str]
+
+
+class _LastWords(msgspec.Struct):
+    """The log line of a process that dies (observe.died)."""
+
+    event: Literal["died"]
+    kind: str = ""
+    where: str = ""
+    hint: str = ""
 
 
 class Worker(Server):
@@ -58,6 +72,7 @@ class Worker(Server):
         self._identity, self._keep = identity, keep
         self.environment: Mapping[str, str] = {}
         self._waits: int | None = None
+        self._began = 0
 
     @property
     def address(self) -> str:
@@ -76,6 +91,7 @@ class Worker(Server):
     def load(self) -> None:
         """Start the process ahead: it loads its modules, and waits for the environment that `start` gives it. Raises Trouble."""
         self._forget()
+        self._began = self.log.stat().st_size if self.log.exists() else 0
         reader, self._waits = os.pipe()
         variables = {"PYTHONUNBUFFERED": "1", REST: str(reader)}
         grace = CALL_GRACE_S if self.service == "notifier" else GRACE_S
@@ -116,6 +132,21 @@ class Worker(Server):
         """Return whether it waits for an operator, e.g. after a restored database: units have stopped, or the log is read-only."""
         status, body = self._asked(self._inner)
         return status == 503 and (b'"stopped"' in body or b'"fork"' in body)
+
+    def why(self) -> str:
+        """Return the words of /readyz with what to do; of a dead one its last words in the log."""
+        status, body = self._asked(self._inner)
+        with contextlib.suppress(msgspec.MsgspecError):
+            if status:
+                return "; ".join(f"{word}: {do}" for word, do in msgspec.json.decode(body, type=_Readiness).not_ready.items())
+        with contextlib.suppress(OSError), self.log.open("rb") as log:
+            log.seek(self._began)
+            for line in reversed(log.readlines()):
+                with contextlib.suppress(msgspec.MsgspecError):
+                    last = msgspec.json.decode(line, type=_LastWords)
+                    return last.hint or f"{last.kind} at {last.where}"
+        code = self.child.poll() if self.child is not None else None
+        return "" if code is None else f"it ended with status {code}"
 
     def _asked(self, port: int) -> tuple[int, bytes]:
         """Return status and body of /readyz; 0 without an answer in 2 s: a process under SIGSTOP accepts the connection and then hangs."""

@@ -302,13 +302,17 @@ class _Start:
         await certificates.renewing(self.ca, self.identities, renewed)
 
     async def _worker(self, name: str, service: str) -> None:
-        """Start one instance. Trouble of a spare service is only reported."""
+        """Start one instance. Trouble of a spare service is only reported: the rest runs, and an operator repairs it beside that."""
+        process, spare = self.processes[name], service in self.config.spare
         try:
-            await self.processes[name].start()
+            await process.start(patient=spare)
         except Trouble as error:
-            if service not in self.config.spare:
+            if not spare:
                 raise
-            self.told(f"{error}\n{name} does not run, the rest does. What to do: docs/operators.md, Recover, and quarantine")
+            self.told(f"{error}. The rest runs; {name} is tried again every half minute")
+        else:
+            if process.state == "unready":
+                self.told(f"{name} runs and is not ready: {process.trouble}")
 
     async def stop(self) -> None:
         """Stop everything, the services first, so that they release their leases while broker and database still answer."""

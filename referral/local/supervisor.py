@@ -23,7 +23,7 @@ State = Literal["starting", "ready", "unready", "waiting", "paused", "down", "fa
 
 
 class Process:
-    """A supervised process. state: its current state; restarts: starts after the first; trouble: why the last start failed."""
+    """A supervised process. state: its current state; restarts: starts after the first; trouble: why it is not ready, or does not run."""
 
     def __init__(self, name: str, server: Server, pool: Executor) -> None:
         self.name, self.server, self._pool = name, server, pool
@@ -51,13 +51,15 @@ class Process:
         """Return the address at which it answers operators."""
         return self.server.inner
 
-    async def start(self) -> None:
+    async def start(self, *, patient: bool = False) -> None:
         """Start it, wait until it is ready, and keep it running from then on. Raises Trouble when the first starts fail.
+
+        patient: go on trying after that, at most LONGEST_S apart: an operator repairs what stops it beside the rest, which runs.
 
         A process that waits for an operator counts as started: its /readyz says what to do, so it must keep running.
         """
         if self._task is None:
-            self._task = asyncio.create_task(self._keep(), name=self.name)
+            self._task = asyncio.create_task(self._keep(patient), name=self.name)
         async with self._changed:
             await self._changed.wait_for(lambda: self.state in ("ready", "unready", "failed"))
         if self.state == "failed":
@@ -115,7 +117,7 @@ class Process:
             self._changed.notify_all()
         await self.ready()
 
-    async def _keep(self) -> None:
+    async def _keep(self, patient: bool) -> None:
         started = False
         while True:
             try:
@@ -124,15 +126,18 @@ class Process:
             except Trouble as error:
                 self.trouble = str(error)
                 self._backoff = self._backoff.died(0)
-                if not started and self._backoff.deaths >= self.server.tries:
-                    await self._enter("failed")
-                    return
             else:
                 started, began = True, time.monotonic()
-                await self._enter("ready" if await self._blocking(self.server.answers) else "unready")
+                await self._look()
                 await self._watch()
+                self.trouble = await self._blocking(self.server.why)
                 self._backoff = self._backoff.died(time.monotonic() - began)
-            await self._enter("waiting" if self._wanted else "down")
+            if not started and self._backoff.deaths >= self.server.tries:
+                await self._enter("failed")
+                if not patient:
+                    return
+            else:
+                await self._enter("waiting" if self._wanted else "down")
             await asyncio.sleep(self._backoff.wait_s if self._wanted else 0)
             async with self._changed:
                 await self._changed.wait_for(lambda: self._wanted)
@@ -144,10 +149,16 @@ class Process:
         while self.pid is not None:
             await asyncio.sleep(WATCH_S)
             if self.state != "paused" and time.monotonic() - polled >= HEALTH_S:
-                answers = await self._blocking(self.server.answers)
+                await self._look()
                 polled = time.monotonic()
-                if self.state in ("ready", "unready") and self.pid is not None:
-                    await self._enter("ready" if answers else "unready")
+
+    async def _look(self) -> None:
+        """Ask it whether it is ready, and if not, why."""
+        answers = await self._blocking(self.server.answers)
+        why = "" if answers else await self._blocking(self.server.why)
+        if self.state in ("starting", "ready", "unready") and self.pid is not None:
+            self.trouble = why
+            await self._enter("ready" if answers else "unready")
 
     async def _enter(self, state: State) -> None:
         async with self._changed:

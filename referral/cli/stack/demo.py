@@ -72,7 +72,7 @@ async def _play(data: Path, toured: tuple[Pathway, ...], *, stays: bool) -> list
     console.console.rule("[bold]a drill: every person, agency and place is made up")
     console.console.print("Starting Kafka, PostgreSQL, a mail server and five services on this machine …")
     begun = time.monotonic()
-    config = StackConfig(data=data, drill=True, witnesses=up.WITNESSES, services=SERVICES, spare=up.SPARE, handset=True)
+    config = StackConfig(data=data, drill=True, witnesses=up.WITNESSES, services=SERVICES, handset=True)
     async with up.running(config, told=console.console.print) as stack:
         console.console.print(f"ready after {time.monotonic() - begun:.1f} s; agencies and staff would use {stack.url('intake')}\n")
         stage = Stage(stack, cast.load(data))

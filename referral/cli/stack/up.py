@@ -41,8 +41,6 @@ WITNESSES = 3
 """Witnesses of the local log (ours): any two must have cosigned a checkpoint, so that one may be down."""
 TELEPHONES = ("REFERRAL_SMS", "REFERRAL_SIP")
 """Settings of a real gateway and trunk: with one of them in the environment the stack uses them, and has no stand-in."""
-SPARE = ("audit", "oversight")
-"""Services that end by themselves where the database is an older copy. Nothing waits for them; `referral recover` needs the others."""
 ACTIVE = text("SELECT count(*) FROM routing.policy")
 
 Data = Annotated[Path | None, typer.Option("--data", help="Folder for all data; by default below the user's data folder.")]
@@ -99,7 +97,7 @@ def up(
         policy=policy_folder,
         witnesses=WITNESSES,
         services=SERVICES,
-        spare=SPARE,
+        spare=SERVICES,
         handset=not any(os.environ.get(name) for name in TELEPHONES),
         brokers=brokers,
         standbys=standby,
@@ -259,12 +257,14 @@ class Screen:
                 while True:
                     live.update(table(stack))
                     await asyncio.sleep(REFRESH_S)
-        known: dict[str, tuple[str, int]] = {}
+        known: dict[str, tuple[str, int, str]] = {}
         while True:
             for name, process in stack.processes.items():
-                now = (process.state, process.restarts)
+                now = (process.state, process.restarts, process.trouble)
                 if known.get(name, now) != now:
-                    console.errors.print(f"{name}: {process.state}, pid {process.pid}, {process.restarts} restarts")
+                    why = process.trouble and f": {process.trouble}"
+                    line = f"{name}: {process.state}, pid {process.pid}, {process.restarts} restarts{why}"
+                    console.errors.print(line, soft_wrap=True, markup=False)
                 known[name] = now
             await asyncio.sleep(REFRESH_S)
 
@@ -275,11 +275,11 @@ class Screen:
 
 def table(stack: Stack) -> Table:
     """Return a table with one row per process."""
-    grid = Table("process", "state", "pid", "address", "restarts", box=None, pad_edge=False, header_style="bold")
+    grid = Table("process", "state", "pid", "address", "restarts", "why not", box=None, pad_edge=False, header_style="bold")
     for name, process in stack.processes.items():
         address = "Unix socket" if name.startswith("postgres") else process.address
         state = Text(process.state, style=COLOURS.get(process.state, ""))
-        grid.add_row(name, state, str(process.pid or ""), address, str(process.restarts))
+        grid.add_row(name, state, str(process.pid or ""), address, str(process.restarts), Text(process.trouble))
     return grid
 
 
@@ -296,6 +296,7 @@ def report(stack: Stack) -> dict[str, object]:
         "environment": stack.environment,
         "people": str(stack.config.data / cast.FILE) if (stack.config.data / cast.FILE).exists() else None,
         "processes": {
-            name: {"state": p.state, "pid": p.pid, "address": p.address, "restarts": p.restarts} for name, p in stack.processes.items()
+            name: {"state": p.state, "pid": p.pid, "address": p.address, "restarts": p.restarts, "trouble": p.trouble}
+            for name, p in stack.processes.items()
         },
     }
