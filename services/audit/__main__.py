@@ -23,6 +23,7 @@ from referral.tlog.witness_policy import Policy
 from referral.wire.schema import load as schema
 from services.audit import pages, self_entries, witnesses
 from services.audit.api import application
+from services.audit.backups import BackupWatch
 from services.audit.handle import Audit
 from services.audit.heartbeat import Heartbeats
 from services.audit.publisher import Publisher
@@ -79,6 +80,7 @@ async def main(settings: Settings) -> None:
         else:
             watch, journal = SecurityWatch(engine), shown.sign_in.journal
             background = [publisher.run, heartbeats.run, readings.run, watch.run, lambda: journal.run(doors)]
+            background.append(BackupWatch(engine, drill=settings.drill_clock).run)
             await run(service(audit), app=app, background=background, settings=settings)
 
 

@@ -9,7 +9,7 @@ from referral.cli.admin.doctor_probe import Seen, Vitals
 from referral.cli.admin.doctor_result import Check as Check
 from referral.cli.admin.doctor_result import Result as Result
 from referral.cli.admin.doctor_result import check, warned
-from referral.cli.admin.doctor_wall_checks import certificates, older, walls
+from referral.cli.admin.doctor_wall_checks import backup, certificates, older, walls
 from referral.domain.case import holds
 from referral.domain.events import CaseOpened, InputIgnored, NeedsPerson, ReferralAttached, ReferralSubmitted, ResponseSubmitted
 from referral.domain.inputs import derived
@@ -380,6 +380,7 @@ CHECKS: tuple[Callable[[Vitals], Check], ...] = (
     tokens,
     commands,
     walls,
+    backup,
     certificates,
     older,
 )

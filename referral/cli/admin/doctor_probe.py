@@ -25,7 +25,8 @@ from referral.runtime.keys import erasure_tag, key_topic
 from referral.runtime.loop import writer_mark
 from referral.runtime.loop.units import place
 from referral.runtime.policy_feed import Chain
-from referral.runtime.postgres import clock, rights, roles
+from referral.runtime.postgres import backups, clock, rights, roles
+from referral.runtime.postgres.backups import Backups
 from referral.runtime.postgres.tokens import AUDITORS
 from referral.runtime.recovery.recover import WRITES
 from referral.runtime.settings import LINE, Settings
@@ -140,6 +141,7 @@ class Vitals(Struct, kw_only=True):
     older: dict[str, int] = field(default_factory=dict)
     """Fault of records that the broker took longer ago than DEALT → their number; nothing above holds these."""
     walls: Walls = field(default_factory=Walls)
+    backups: Backups = Backups()
 
 
 async def gather(tx: AsyncConnection, found: Settings) -> Vitals:
@@ -192,6 +194,7 @@ async def gather(tx: AsyncConnection, found: Settings) -> Vitals:
             vitals.sealed.add(row.case_id)
     vitals.rights = await rights.differences(tx)
     vitals.passwords = await _passwords(found)
+    vitals.backups = await backups.read(tx)
     await _topics(vitals, found, since, {topic: await writer_mark.secret(tx, owner) for owner, topic in WRITES.items()})
     return vitals
 

@@ -1,10 +1,15 @@
-"""The checks of `referral doctor` that may warn: the walls, what ends soon, and what was wrong long ago. Pure."""
+"""The checks of `referral doctor` that may warn: the walls, the backups, what ends soon, and what was wrong long ago. Pure."""
 
 from __future__ import annotations
+
+import math
 
 from referral.cli.admin import doctor_walls
 from referral.cli.admin.doctor_probe import Vitals
 from referral.cli.admin.doctor_result import Check, warned
+from referral.runtime.postgres.backups import ARCHIVE, BEHIND, OLD_S
+
+MB = 1_000_000
 
 
 def walls(vitals: Vitals) -> Check:
@@ -14,6 +19,19 @@ def walls(vitals: Vitals) -> Check:
     do = "name them (docs/operators.md, signed records); REFERRAL_LOG_BEAT_S=300 for audit, and a day later the warning ends"
     warn = [*([] if real else missing), *doctor_walls.beats(vitals.walls)]
     return warned("walls", missing if real else [], warn, "records need their writer, erasures two persons; the log has its beat", do)
+
+
+def backup(vitals: Vitals) -> Check:
+    """Check that the last backup is young, and that nobody who receives the write-ahead log lacks much of it."""
+    age, waiting = vitals.backups.age_s, vitals.backups.waiting
+    bad = [f"the last good backup is {age / 3600:.0f} hours old"] if age is not None and age > OLD_S else []
+    bad += [f"{slot} lacks {lacks / MB:.0f} MB of the log" for slot, lacks in waiting.items() if BEHIND < lacks < math.inf]
+    bad += [f"{slot} lacks a part of the log that the server keeps no longer" for slot, lacks in waiting.items() if lacks == math.inf]
+    warn = [] if vitals.exercises or age is not None else ["no backup was ever taken"]
+    if ARCHIVE not in waiting and not vitals.exercises:
+        warn.append("nothing receives the log: what comes after a backup is lost with the disk")
+    good = "none, for exercises" if age is None else f"{age / 3600:.0f} hours old; {len(waiting)} receive the log"
+    return warned("backup", bad, warn, good, "docs/operators.md, Backup and restore; a standby that is away: start it")
 
 
 def certificates(vitals: Vitals) -> Check:

@@ -47,6 +47,7 @@ def test_every_metric_is_told_with_when_to_worry() -> None:
         for metric in (*made, ENGINE_FAILURES, ERASURES_REFUSED, LATE, ALARMS, SIZE, UNWITNESSED, REFUSED, STANDING, BEHIND, READ, RELEASES)
     }
     names |= set(re.findall(r'Counter\("(referral_many_[a-z]+)"', SOURCES["services/intake/crowd.py"]))
+    names |= set(re.findall(r'Gauge\("(referral_[a-z_]+)"', SOURCES["services/audit/backups.py"]))
     names |= set(re.findall(r'Counter\("(referral_public_[a-z]+)"', SOURCES["services/intake/public/limits.py"]))
     names |= set(re.findall(r'"(referral_knocks?_[a-z_]+)"', SOURCES["services/notifier/metrics.py"]))
     names |= set(re.findall(r'"(referral_watchman_[a-z_]+)"', SOURCES["services/watchman/metrics.py"]))
