@@ -1,0 +1,54 @@
+#!/bin/bash
+# Restore the database as it was at a moment, or as far as the archive goes, into a new folder.
+#   restore.sh FOLDER DATA [TIME]          restore.sh /backup /var/lib/postgresql/18/new 2026-11-29T02:03:04Z
+# It checks every byte first, and it replaces nothing: DATA is empty or does not exist. Put it in the old folder's place yourself.
+# Run it as the user of the server, with the programs of the server's version in PATH. TIME is by the database's clock.
+set -euo pipefail
+folder=$(realpath "${1:?the folder of the backups}") data=${2:?a new folder for the data} until=${3:-}
+here=$(cd "$(dirname "$0")" && pwd)
+umask 077
+if [ -e "$data/postmaster.pid" ]; then
+    echo "restore: a server runs on $data, or did: restore into another folder" >&2
+    exit 1
+elif [ -n "$(ls -A "$data" 2>/dev/null)" ]; then
+    echo "restore: $data is not empty: restore into another folder" >&2
+    exit 1
+fi
+stage=$(mktemp -d)
+trap 'rm -rf "$stage"' EXIT
+mkdir "$stage/wal"
+if ! python3 "$here/check_backup.py" "$folder" --stage "$stage/wal" ${until:+--until "$until"} >"$stage/chain"; then
+    echo "restore: refused, and nothing was written" >&2
+    exit 1
+fi
+mapfile -t chain <"$stage/chain"
+echo "restore: checked ${#chain[@]} backups and the log behind them; combining" >&2
+if [ "${#chain[@]}" = 1 ]; then
+    mkdir -p "$data"
+    cp -a "${chain[0]}/." "$data"
+else
+    pg_combinebackup --output "$data" --no-manifest "${chain[@]}"
+fi
+chmod 700 "$data"
+
+# Replay the log here, with a server that nobody can reach, so that a fault is found before anything is replaced.
+echo "restore: replaying the log${until:+ up to $until}" >&2
+: >"$stage/empty.conf"
+touch "$data/recovery.signal"
+target=()
+if [ -n "$until" ]; then target=(-c "recovery_target_time=$until" -c recovery_target_inclusive=off -c recovery_target_action=promote); fi
+printf -v options '%q ' -c "config_file=$stage/empty.conf" -c "restore_command=cp $stage/wal/%f %p" -c hot_standby=off -c listen_addresses= \
+    -c "unix_socket_directories=$stage" -c synchronous_standby_names= -c summarize_wal=off "${target[@]}"
+useless() {
+    grep -E 'FATAL|PANIC' "$stage/log" | tail -n 1 >&2 || true
+    echo "restore: $data is of no use, remove it; nothing else was touched" >&2
+    exit 1
+}
+pg_ctl start --pgdata "$data" --log "$stage/log" --wait --timeout 600 --silent --options "$options" || useless
+until LC_ALL=C pg_controldata "$data" | grep -q '^Database cluster state: *in production$'; do
+    pg_ctl status --pgdata "$data" >/dev/null || useless
+    sleep 0.2
+done
+pg_ctl stop --pgdata "$data" --wait --timeout 86400 --silent --mode fast
+grep -E 'last completed transaction|recovery stopping' "$stage/log" | sed 's/^.*LOG: */restore: /' >&2 || true
+echo "restore: $data is the database as it was; now docs/operators.md, Backup and restore" >&2

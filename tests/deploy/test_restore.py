@@ -1,0 +1,313 @@
+"""The database as it was a second before an accident: backups under load, a restore, `recover`, a new log; and nothing erased comes back.
+
+The scripts and settings are those of deploy/postgres, the steps those of docs/operators.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from referral.cli.stack import up
+from referral.cli.stack.stage import Stage
+from referral.local.config import StackConfig
+from referral.local.postgres import Postgres, binaries
+from referral.local.stack import Stack
+from referral.runtime.settings import LINE
+from tests.faults.line import Line
+from tests.faults.load import Load
+from tests.faults.verdict import judge
+from tests.harness import callers
+from tests.harness.servers import prefix
+from tests.harness.waiting import until
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(1500)]
+ROOT = Path(__file__).parents[2]
+POSTGRES = ROOT / "deploy" / "postgres"
+STEPS = re.compile(r"^ *```sh restore\n(.*?)^ *```$", re.M | re.S)
+SETTING = re.compile(
+    r"^(wal_level|summarize_wal|wal_summary_keep_time|max_slot_wal_keep_size|synchronous_commit|log_\w+) = '?([^'\n]*)'?$", re.M
+)
+ANA, BEN = "desk-prizren.focal-point", "desk-prizren.back-up"
+UNROOT = ("unshare", "--user", "--map-user=65534") if os.geteuid() == 0 else ()
+"""PostgreSQL's server does not run as root."""
+ACCIDENT = ("intake.section", "intake.happening")
+"""What somebody deletes by hand: case files, which stand nowhere else."""
+RATE = 0.7
+"""New cases a second (ours)."""
+LOAD_S = 4.0
+"""Seconds of load between two acts (ours)."""
+
+
+@dataclass
+class Backups:
+    """The backups of a stack's database. folder: as archive.sh and backup.sh make it."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def run(self, script: str, *words: str, unroot: bool = False) -> subprocess.CompletedProcess[str]:
+        """Run one of deploy/postgres."""
+        command = [*(UNROOT if unroot else ()), str(POSTGRES / script), *words]
+        return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
+
+    async def take(self, kind: str) -> Path:
+        """Take a backup, which is checked, and return its folder."""
+        done = await asyncio.to_thread(self.run, "backup.sh", kind, str(self.folder))
+        assert done.returncode == 0, done.stderr
+        return Path(done.stdout.strip())
+
+    async def restore(self, data: Path, until: str) -> subprocess.CompletedProcess[str]:
+        return await asyncio.to_thread(self.run, "restore.sh", str(self.folder), str(data), until, unroot=True)
+
+    async def refused(self, data: Path, until: str, why: str) -> None:
+        """A restore is refused with these words before anything is written."""
+        there = sorted(data.iterdir()) if data.exists() else None
+        done = await self.restore(data, until)
+        assert done.returncode == 1 and why in done.stderr, done.stderr
+        assert (sorted(data.iterdir()) if data.exists() else None) == there
+
+
+@asynccontextmanager
+async def archived(line: Line, folder: Path) -> AsyncIterator[Backups]:
+    """The settings of deploy/postgres on the stack's server, and its log received as it is written: each commit waits for that."""
+    server = line.stack["postgres"].server
+    assert isinstance(server, Postgres)
+    access, passfile = server.folder / "pg_hba.conf", folder.with_name("archive.pgpass")
+    access.write_text(f"{access.read_text()}local replication archive scram-sha-256\n")
+    passfile.write_text("*:*:*:archive:made-up\n")
+    passfile.chmod(0o600)
+    await line.rows("CREATE ROLE archive LOGIN REPLICATION PASSWORD 'made-up'")
+    await line.rows("GRANT SET ON PARAMETER referral.backup TO archive")
+    await line.rows("GRANT CONNECT ON DATABASE postgres TO archive")  # a server of your own lets everybody in there
+    where = {"PGHOST": str(server._socket), "PGUSER": "archive", "PGPASSFILE": str(passfile), "PGDATABASE": "postgres"}
+    path = f"{binaries()}:{os.environ['PATH']}"
+    backups = Backups(folder, {**os.environ, **where, "PATH": path})
+    again = 'while true; do "$0" "$1"; sleep 1; done'  # as systemd does
+    receiver = subprocess.Popen(
+        ["bash", "-c", again, str(POSTGRES / "archive.sh"), str(folder)],
+        env=backups.environment,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        settings = dict(SETTING.findall((POSTGRES / "postgresql.conf").read_text()))
+        assert settings["summarize_wal"] == "on"
+        for name, value in {**settings, "synchronous_standby_names": "ANY 1 (archive)"}.items():
+            await altered(line, name, value)
+        counts = "SELECT 1 FROM pg_stat_replication WHERE application_name = 'archive' AND sync_state = 'quorum'"
+        await until(lambda: line.rows(counts), what="the archive counts for each commit")
+        yield backups
+    finally:
+        os.killpg(receiver.pid, signal.SIGTERM)
+        receiver.wait()
+
+
+async def altered(line: Line, name: str, value: str) -> None:
+    async with line.admin.connect() as connection:
+        alone = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await alone.exec_driver_sql(f"ALTER SYSTEM SET {name} = '{value}'")
+        await alone.exec_driver_sql("SELECT pg_reload_conf()")
+
+
+async def referral(stack: Stack, *words: str, said: str = "") -> Any:
+    """What a command prints as JSON. said: what it reads."""
+    command = (sys.executable, "-m", "referral.cli", *words, "--json")
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe, env={**os.environ, **stack.environment})
+    out, err = await process.communicate(said.encode())
+    assert process.returncode == 0, (words, out, err)
+    return json.loads(out)
+
+
+async def erase(line: Line, case_id: str) -> None:
+    """Two persons have a case erased, and it is gone."""
+    password = line.cast.password + "\n"
+    as_ = ("--password-stdin", "--login")
+    await referral(line.stack, "case", "erase", case_id, "--basis", "storage-ended", *as_, ANA, said=password)
+    await referral(line.stack, "case", "erase", case_id, "--approve", *as_, BEN, said=password)
+    gone = "SELECT 1 FROM intake.erasure WHERE case_id = :c AND destroyed_at IS NOT NULL"
+    await until(lambda: line.rows(gone, c=case_id), what="rows and key are destroyed")
+
+
+def closed(stage: Stage, count: int) -> list[str]:
+    """Cases that their desk has closed."""
+    cases = list[str]()
+    for _ in range(count):
+        case_id = stage.agency("school-drita").submit(json.loads((ROOT / "examples" / "referral.json").read_text("utf-8")))["case_id"]
+        stage.offered("police-prizren", case_id, "police")
+        stage.agency("desk-prizren").instruct(case_id, {"word": "CLOSE", "reason": "error"})
+        cases.append(case_id)
+    return cases
+
+
+async def left(line: Line, case_id: str) -> int:
+    """Keys and sections of a case."""
+    counts = (
+        "SELECT (SELECT count(*) FROM keys.case_key WHERE case_id = :c) + (SELECT count(*) FROM intake.section WHERE case_id = :c) AS n"
+    )
+    return int((await line.rows(counts, c=case_id))[0].n)
+
+
+async def now(line: Line) -> str:
+    """The database's time, as restore.sh takes it."""
+    (row,) = await line.rows("SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US+00:00') AS now")
+    return str(row.now)
+
+
+@contextmanager
+def flipped(path: Path, at: int) -> Iterator[None]:
+    """One bit of a file is another one, within a block."""
+    for _ in range(2):
+        with path.open("r+b") as file:
+            file.seek(at)
+            byte = file.read(1)[0]
+            file.seek(at)
+            file.write(bytes([byte ^ 1]))
+        if _ == 0:
+            yield
+
+
+@contextmanager
+def away(path: Path) -> Iterator[None]:
+    """A file is not there, within a block."""
+    elsewhere = path.rename(path.with_name("away"))
+    yield
+    elsewhere.rename(path)
+
+
+def shell(stack: Stack, script: str) -> str:
+    """What an operator types, as docs/operators.md has it."""
+    data = stack.config.data
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("REFERRAL_")}
+    environment |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DATA": str(data)}
+    script = f'. "$DATA/environment"\n{script}'
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=data.parent, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@asynccontextmanager
+async def running(config: StackConfig) -> AsyncIterator[Line]:
+    async with up.running(config) as stack, callers.client(stack, timeout=8) as http:
+        line = Line(stack, http)
+        try:
+            yield line
+        finally:
+            await line.admin.dispose()
+
+
+@asynccontextmanager
+async def busy(load: Load) -> AsyncIterator[None]:
+    """Load beside a block, and every request of it brought to its receipt."""
+    task = asyncio.create_task(load.run())
+    try:
+        yield
+    finally:
+        load.end()
+        await task
+
+
+def size(*folders: Path) -> int:
+    """MB of all files."""
+    return sum(path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file()) // 1_000_000
+
+
+async def test_a_second_before_the_accident(tmp_path: Path, kafka: str, ca: Path, record_property: Callable[[str, object], None]) -> None:
+    folder, steps = tmp_path / "backups", STEPS.findall((ROOT / "docs" / "operators.md").read_text("utf-8"))
+    recover, renew, swap = steps
+    config = StackConfig(data=tmp_path / "data", kafka=kafka, ca=ca, prefix=prefix(), drill=True, witnesses=1, spare=LINE)
+    data, new = config.data / "postgres" / "data", tmp_path / "new"
+    async with running(config) as line, archived(line, folder) as backups:
+        before, after, other = await asyncio.to_thread(closed, Stage(line.stack, line.cast), 3)
+        load = Load(line.stack, seed=1, rate=RATE)
+        async with busy(load):
+            full = await backups.take("full")
+            await asyncio.sleep(LOAD_S)
+            await erase(line, before)
+            part = await backups.take("incremental")
+            await asyncio.sleep(LOAD_S)
+            moment, known = await now(line), receipts(load)
+            await asyncio.sleep(1.0)
+            for table in ACCIDENT:
+                await line.rows(f"DELETE FROM {table}")
+            await erase(line, after)
+        shown = await asyncio.to_thread(callers.metrics, line.stack, "audit")
+        assert re.search(r"^referral_backup_age_seconds [1-9]", shown, re.M), shown
+        assert 'referral_wal_waiting_bytes{slot="archive"}' in shown
+        await line.stack["postgres"].stop()  # nobody gives a unit back, as when a machine is taken off
+    await damaged(backups, part, new, moment)
+
+    began = time.monotonic()
+    restored = await backups.restore(new, moment)
+    assert restored.returncode == 0, restored.stderr
+    took = time.monotonic() - began
+    data.rename(tmp_path / "lost")
+    new.rename(data)
+    (data / "postgresql.auto.conf").unlink()  # no commit waits for the archive of before
+    async with running(config) as line:
+        assert [line.stack[name].state for name in ("intake-1", "routing-1", "audit-1")] == ["unready"] * 3
+        assert "rewound-sql" in line.stack["routing-1"].trouble and "fork" in line.stack["audit-1"].trouble
+        await asyncio.to_thread(shell, line.stack, recover)
+        for name in ("intake-1", "routing-1", "notifier-1"):
+            await line.stack[name].ready()
+        ready = time.monotonic() - began
+        assert await left(line, before) == await left(line, after) == 0 < await left(line, other)
+        taken = {row.id for row in await line.rows("SELECT id FROM intake.submission")}
+        assert known <= taken, "what was acknowledged before that moment is there"
+        late = receipts(load) - known
+        load.receipts = {key: kept for key, kept in load.receipts.items() if kept[1]["referral_id"] in taken}
+        load.answers = {key: kept for key, kept in load.answers.items() if kept[1]["id"] in taken}
+        more = Load(line.stack, seed=2, rate=RATE, receipts=load.receipts, answers=load.answers)
+        async with busy(more):
+            await asyncio.sleep(LOAD_S)
+        await asyncio.to_thread(shell, line.stack, renew)
+    await asyncio.to_thread(shell, line.stack, swap)
+    async with running(config) as line:
+        load.stack = line.stack
+        verdict = await judge(line.stack, load)
+        assert verdict.good, verdict
+        await asyncio.to_thread(shell, line.stack, "referral audit verify")
+        assert await left(line, before) == await left(line, after) == 0 < await left(line, other)
+    again = time.monotonic() - began
+    lost = len(late - taken)
+    record_property("figure", f"{size(full)} MB full, {size(part)} MB incremental, {size(folder / 'wal')} MB of log, {len(known)} receipts")
+    record_property("figure", f"RPO: {lost} lost of {len(late)} receipts given after that moment, none of {len(known)} before it")
+    record_property("figure", f"RTO: restored in {took:.0f} s, doors open after {ready:.0f} s, a new log, all judged after {again:.0f} s")
+
+
+def receipts(load: Load) -> set[str]:
+    """Ids of what was acknowledged."""
+    return {kept["referral_id"] for _, kept in load.receipts.values()} | {kept["id"] for _, kept in load.answers.values()}
+
+
+async def damaged(backups: Backups, part: Path, new: Path, moment: str) -> None:
+    """Whatever is wrong with a backup is said before anything is written."""
+    ranges = json.loads((part / "backup_manifest").read_bytes())["WAL-Ranges"][0]
+    start = int(ranges["Start-LSN"].partition("/")[2], 16)
+    segment = re.search(r"\(file (\w+)\)", (part / "backup_label").read_text())
+    assert segment
+    wal, largest = backups.folder / "wal" / segment[1], max(part.rglob("*"), key=lambda path: path.stat().st_size)
+    with flipped(largest, largest.stat().st_size // 2):
+        await backups.refused(new, moment, f"{largest}: damaged")
+    with away(wal):
+        await backups.refused(new, moment, f"wal/{wal.name}: missing")
+    with flipped(wal, start % wal.stat().st_size + 40):
+        await backups.refused(new, moment, "wal: damaged")
+    await backups.refused(backups.folder, moment, "is not empty")
+    await backups.refused(new, "2026-11-01T00:00:00Z", "no full backup had ended by then")
