@@ -34,10 +34,12 @@ chmod 700 "$data"
 # Replay the log here, with a server that nobody can reach, so that a fault is found before anything is replaced.
 echo "restore: replaying the log${until:+ up to $until}" >&2
 : >"$stage/empty.conf"
+echo 'local all all reject' >"$stage/hba.conf"
 touch "$data/recovery.signal"
 target=()
 if [ -n "$until" ]; then target=(-c "recovery_target_time=$until" -c recovery_target_inclusive=off -c recovery_target_action=promote); fi
-printf -v options '%q ' -c "config_file=$stage/empty.conf" -c "restore_command=cp $stage/wal/%f %p" -c hot_standby=off -c listen_addresses= \
+printf -v options '%q ' -c "config_file=$stage/empty.conf" -c "hba_file=$stage/hba.conf" -c "ident_file=$stage/empty.conf" \
+    -c "restore_command=cp $stage/wal/%f %p" -c hot_standby=off -c listen_addresses= \
     -c "unix_socket_directories=$stage" -c synchronous_standby_names= -c summarize_wal=off "${target[@]}"
 useless() {
     grep -E 'FATAL|PANIC' "$stage/log" | tail -n 1 >&2 || true
@@ -45,7 +47,7 @@ useless() {
     exit 1
 }
 pg_ctl start --pgdata "$data" --log "$stage/log" --wait --timeout 600 --silent --options "$options" || useless
-until LC_ALL=C pg_controldata "$data" | grep -q '^Database cluster state: *in production$'; do
+until LC_ALL=C pg_controldata "$data" | grep '^Database cluster state: *in production$' >/dev/null; do
     pg_ctl status --pgdata "$data" >/dev/null || useless
     sleep 0.2
 done

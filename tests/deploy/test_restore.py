@@ -46,9 +46,9 @@ UNROOT = ("unshare", "--user", "--map-user=65534") if os.geteuid() == 0 else ()
 """PostgreSQL's server does not run as root."""
 ACCIDENT = ("intake.section", "intake.happening")
 """What somebody deletes by hand: case files, which stand nowhere else."""
-RATE = 0.7
+RATE = 0.5
 """New cases a second (ours)."""
-LOAD_S = 4.0
+LOAD_S = 3.0
 """Seconds of load between two acts (ours)."""
 
 
