@@ -85,6 +85,7 @@ generate: setup ## write generated files anew: events, codecs, reference pages, 
 	$(BIN)/python -m referral.cli.policy.reference
 	$(BIN)/python -m tests.harness.architecture
 	$(BIN)/python -m tests.harness.need_to_know
+	$(BIN)/python -m tests.harness.dashboards
 	$(BIN)/python -m tests.attacks.taken_over
 
 lock: setup ## resolve the dependencies of pyproject.toml into requirements.lock

@@ -26,7 +26,7 @@ STOLEN = ("certificate-of-another", "ended-token")
 
 
 class Alarm(StrEnum):
-    """An alarm. Each has its rule in deploy/prometheus, and its line in docs/operators.md, Security events."""
+    """An alarm. Each has its rule in deploy/monitoring, and its line in docs/operators.md, Security events."""
 
     HONEY = "honey"
     STOLEN_TOKEN = "stolen-token"  # noqa: S105 - a word, no secret

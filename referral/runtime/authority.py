@@ -134,7 +134,7 @@ DOORS: Mapping[str, Mapping[Act, str]] = {
     "notifier": NOTIFIER,
     "audit": AUDIT,
     "oversight": OVERSIGHT,
-    "watchman": {Act.BEAT: "POST /beat"},
+    "watchman": {Act.BEAT: "POST /beat", Act.ALERT: "POST /alerts"},
 }
 """Service → act → its routes, one a line. A route of several acts stands at each; its body says which of them it is."""
 COMMANDS: Mapping[Act, str] = {

@@ -180,7 +180,11 @@ def _why(health: observe.Health) -> Answer:
     return (503 if reasons else 200), "application/json", json.encode({"ready": not reasons, "not_ready": reasons})
 
 
-def _metrics() -> Answer:
+def _metrics(health: observe.Health, service: str) -> Answer:
+    """Answer with all metrics, and each word of /readyz among them."""
+    observe.NOT_READY.clear()
+    for word in health.not_ready():
+        observe.NOT_READY.labels(service, word).set(1)
     return 200, prometheus_client.CONTENT_TYPE_LATEST, prometheus_client.generate_latest()
 
 
@@ -219,10 +223,13 @@ def server(
     return _server(Strict(doors) if secure else doors, proxy, tls)
 
 
-def inner(health: observe.Health, *, tls: ssl.SSLContext | None = None) -> uvicorn.Server:
-    """Return the server for operators: /readyz with the reasons for not being ready, and /metrics for Prometheus. It is not started."""
-    own = {"/healthz": lambda: _alive(health), "/readyz": lambda: _why(health), "/metrics": _metrics}
-    return _server(Doors(own, None, peer.is_ours), "", tls)
+def inner(health: observe.Health, service: str = "", app: ASGIApp | None = None, *, tls: ssl.SSLContext | None = None) -> uvicorn.Server:
+    """Return the server for operators: /readyz with the reasons for not being ready, and /metrics for Prometheus. It is not started.
+
+    service: its name, as the metrics have it. app: what else the service answers here.
+    """
+    own = {"/healthz": lambda: _alive(health), "/readyz": lambda: _why(health), "/metrics": lambda: _metrics(health, service)}
+    return _server(Doors(own, app, peer.is_ours), "", tls)
 
 
 def _server(doors: ASGIApp, proxy: str, tls: ssl.SSLContext | None) -> uvicorn.Server:

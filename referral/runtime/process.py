@@ -7,11 +7,16 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine, MutableMapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 
 import msgspec
 from starlette.types import ASGIApp
 
-from referral.errors import ReadOnly, Rejected
+from referral.ca import identity
+from referral.errors import Malformed, ReadOnly, Rejected, Unproven
 from referral.runtime import garbage, http_connection, http_server, observe, tls
 from referral.runtime.keys import case_keys, erasure_tag, service_keys
 from referral.runtime.keys.case_keys import MASTER
@@ -66,6 +71,7 @@ async def stand(
     work: Background,
     end: Callable[[], None],
     background: Sequence[Background],
+    inner_app: ASGIApp | None = None,
 ) -> None:
     """Run the work, the HTTP servers and the background tasks until the work ends. Raises the error that stopped one of them.
 
@@ -73,12 +79,13 @@ async def stand(
     work: the service's main task. After ReadOnly only the HTTP servers go on, until a signal.
     end: called at SIGTERM and SIGINT; makes the work return.
     background: coroutine functions, cancelled when the work ends.
+    inner_app: what the inner address answers besides; for operators and services alone.
     """
     secure = settings.is_secure(settings.public_url)
     public = tls.listener(settings.identity(), asks=False) if settings.http_tls else None
     asking = tls.listener(settings.identity(), asks=True) if settings.inner_tls else None
     doors = http_server.server(health, app, proxy=settings.proxy, secure=secure, tls=public)
-    inner = http_server.inner(health, tls=asking)
+    inner = http_server.inner(health, name, inner_app, tls=asking)
     bound, within = (
         http_connection.listen(settings.http_host, settings.http_port),
         http_connection.listen(settings.inner_host, settings.inner_port),
@@ -100,7 +107,7 @@ async def stand(
         async with asyncio.TaskGroup() as group:
             answering = [group.create_task(http_server.serve(server, at)) for server, at in ((doors, bound), (inner, within))]
             try:
-                await _working(work, [*background, tls.follow])
+                await _working(work, [*background, tls.follow, lambda: _certificate_ends(settings.tls, name)])
             except ReadOnly as error:
                 observe.log().error("only reading goes on", service=name, hint=str(error))
                 task = asyncio.current_task()
@@ -111,6 +118,21 @@ async def stand(
             await asyncio.gather(*answering)
     except BaseExceptionGroup as several:
         raise several.exceptions[0] from None
+
+
+async def _certificate_ends(folder: Path | None, service: str) -> None:
+    """Set the gauge of what ends in our identity, until cancelled. An identity that cannot be read keeps the last values, and they fall."""
+    while folder is not None:
+        with suppress(Malformed, Rejected, Unproven):
+            ends = {identity.IDENTITY: identity.read(folder).leaf.not_after, identity.REVOKED: identity.lists_end(folder)}
+            for file, at in ends.items():
+                observe.CERTIFICATE_ENDS.labels(service, file).set_function(partial(_until, at))
+        await asyncio.sleep(tls.REFRESH_S)
+
+
+def _until(at: datetime) -> float:
+    """Return the seconds until a time."""
+    return (at - datetime.now(UTC)).total_seconds()  # noqa: TID251 - certificates end by the clock of each machine
 
 
 async def _working(work: Background, background: Sequence[Background]) -> None:

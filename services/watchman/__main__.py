@@ -28,7 +28,7 @@ from referral.runtime.process import stand, start
 from referral.runtime.settings import Settings
 from services.watchman import operators, settings
 from services.watchman.caller import OURS, Caller
-from services.watchman.door import Ear
+from services.watchman.door import Desk, Ear
 from services.watchman.look import Sources
 from services.watchman.metrics import Figures
 from services.watchman.reach import Server
@@ -114,9 +114,10 @@ async def main(found: Settings) -> None:
         caller = Caller(lanes, loud, servers, found.drill_clock, name, now, figures)
         stack.push_async_callback(caller.close)
         ear = Ear(found.instance, own.key, time.monotonic, now)
-        watchman = Watchman(found.instance, own, people, sources, caller, ear, health, figures, time.monotonic, now, name)
-        app = authority.checked("watchman", ear.application())
-        await stand("watchman", found, health, app, lambda: watchman.run(ended), ended.set, ())
+        desk = Desk(time.monotonic)
+        watchman = Watchman(found.instance, own, people, sources, caller, ear, desk, health, figures, time.monotonic, now, name)
+        app, inner = (authority.checked("watchman", one.application()) for one in (ear, desk))
+        await stand("watchman", found, health, app, lambda: watchman.run(ended), ended.set, (), inner)
 
 
 if __name__ == "__main__":

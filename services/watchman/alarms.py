@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from services.watchman.alerts import LASTS_S, Alert
+
 
 class Alarm(StrEnum):
     """A fault that an operator must look at. The words are metric labels and the words of operators.md, "A watchman"."""
@@ -24,6 +26,11 @@ class Alarm(StrEnum):
     BROKER = "broker-away"
     WATCHMAN = "watchman-silent"
     MUTE = "watchman-mute"
+    ALERTS = "alerts-silent"
+
+
+Cause = Alarm | Alert
+"""A reason to call somebody."""
 
 
 LOOK_S = 5.0
@@ -42,6 +49,7 @@ LIMITS: Mapping[Alarm, float] = {
     Alarm.BROKER: 60.0,
     Alarm.WATCHMAN: 60.0,
     Alarm.MUTE: 30.0,
+    Alarm.ALERTS: LASTS_S,
 }
 """Seconds since the thing was last in order (ours). A restarted notifier takes over in 15 s; a database or a broker that fails over is back
 within a minute; a beat comes three times a minute, and an alarm needs three that are missing. A rung with a hole is passed over
@@ -102,6 +110,7 @@ class Look:
     ends: `topic/partition` → end offset; None if the broker did not answer.
     heard: each watchman that is expected → its newest beat; None if it was never heard.
     cut: the notifier's trunks are known, and none of them answers.
+    alerted: when Alertmanager last showed that it is alive; None: never, so it is not connected.
     """
 
     at: float
@@ -109,6 +118,7 @@ class Look:
     ends: Mapping[str, int] | None
     heard: Mapping[str, Heard | None] = field(default_factory=dict)
     cut: bool = False
+    alerted: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +152,7 @@ def look(watch: Watch, seen: Look) -> Watch:
     late = JOIN_S - LIMITS[Alarm.WATCHMAN]
     heard = (watch.began + late if beat is None else max(watch.began, beat.at) for beat in seen.heard.values())
     fine[Alarm.WATCHMAN] = min(heard, default=seen.at)
+    fine[Alarm.ALERTS] = seen.at if seen.alerted is None else max(watch.began, seen.alerted)
     return replace(watch, looked=seen.at, fine=fine, moved=moved)
 
 
@@ -177,7 +188,7 @@ def _fine(alarm: Alarm, seen: Look, moved: Mapping[str, tuple[int, float]]) -> b
             return _called(seen, seen.counters)
         case Alarm.BEHIND:
             return seen.ends is None or not _behind(seen, seen.counters, seen.ends, moved)
-    return False  # WATCHMAN: `look` takes the time of its beat
+    return False  # WATCHMAN, ALERTS: `look` takes the time of the last sign of life
 
 
 def _silent(beat: Heard, now: float) -> bool:

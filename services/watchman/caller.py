@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from referral.channels import Handed, Outgoing, Refused, Unreached, Word
 from referral.channels.lane import Lane, Line
 from referral.runtime.observe import log
-from services.watchman.alarms import Alarm
+from services.watchman.alarms import Cause
 from services.watchman.metrics import Figures
 from services.watchman.operators import Operator
 from services.watchman.reach import Server, answers
@@ -43,7 +43,7 @@ class Caller:
         self.able = True
         figures.able(True)
 
-    async def call(self, place: int, operator: Operator, about: Sequence[Alarm], new: bool) -> Word | None:
+    async def call(self, place: int, operator: Operator, about: Sequence[Cause], new: bool) -> Word | None:
         """Call an operator and return the key that was pressed; None: none, or nobody was reached.
 
         place: in the list, from 0. new: this operator has not been told of one of the alarms in writing.
@@ -56,7 +56,7 @@ class Caller:
                     task.add_done_callback(self._writing.discard)
         if not operator.address(self._loud):
             return None
-        log().warning("calling", service="watchman", number=place + 1, reason=" ".join(about), channel=self._loud)
+        log().warning("calling", service="watchman", number=place + 1, reason=" ".join(map(str, about)), channel=self._loud)
         result, word = "no-key", None
         try:
             word = (await self._sent(self._line, self._loud, operator, about)).word
@@ -84,7 +84,7 @@ class Caller:
         self.able = able
         self._figures.able(able)
 
-    async def _write(self, channel: str, operator: Operator, about: Sequence[Alarm]) -> None:
+    async def _write(self, channel: str, operator: Operator, about: Sequence[Cause]) -> None:
         line = Line(self._lanes[channel])
         try:
             await self._sent(line, channel, operator, about)
@@ -93,7 +93,7 @@ class Caller:
         finally:
             await line.close()
 
-    async def _sent(self, line: Line, channel: str, operator: Operator, about: Sequence[Alarm]) -> Handed:
+    async def _sent(self, line: Line, channel: str, operator: Operator, about: Sequence[Cause]) -> Handed:
         await line.open()
         return await line.send(
             Outgoing(

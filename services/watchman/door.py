@@ -1,4 +1,4 @@
-"""Take the beats of other watchmen: POST /beat."""
+"""Take the beats of other watchmen, POST /beat, and at the inner address the alerts of Prometheus, POST /alerts."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from starlette.routing import Route
 from referral.errors import Rejected
 from referral.runtime.http_connection import PROBLEM, problem
 from referral.runtime.observe import log
-from services.watchman import beat
+from services.watchman import alerts, beat
 from services.watchman.alarms import Heard
+from services.watchman.alerts import Alerts
 
 
 class Ear:
@@ -46,13 +47,40 @@ class Ear:
     async def _take(self, request: Request) -> None:
         if self._key is None:
             raise Rejected("no-key", "REFERRAL_WATCHMAN_BEAT_KEY_FILE", "this watchman hears no other", status=404)
-        body = b""
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > beat.MOST:
-                raise Rejected("too-long", "body", f"a beat has at most {beat.MOST} bytes", status=413)
+        body = await _body(request, beat.MOST)
         taken = beat.read(self._key, body, request.headers.get(beat.HEADER, ""), self._now(), self._newest)
         if taken.watchman == self._me:
             raise Rejected("own-beat", "watchman", "this is our own beat, or two watchmen have one name: set REFERRAL_INSTANCE", status=409)
         self._newest[taken.watchman] = taken.at
         self._heard[taken.watchman] = Heard(self._clock(), taken.able)
+
+
+class Desk:
+    """The alerts of Prometheus that arrived. The inner address admits operators and services alone. clock: as for Ear."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self.alerts: Alerts = alerts.NONE
+
+    def application(self) -> Starlette:
+        """Return the ASGI application."""
+        return Starlette(routes=[Route("/alerts", self._alerts, methods=["POST"])])
+
+    async def _alerts(self, request: Request) -> Response:
+        try:
+            posted = alerts.read(await _body(request, alerts.MOST_BYTES))
+        except Rejected as error:
+            log().warning("alerts refused", service="watchman", reason=error.code)
+            return Response(problem(error.status, error.code, error.hint, error.where), error.status, media_type=PROBLEM)
+        self.alerts = alerts.take(self.alerts, posted, self._clock())
+        return Response(status_code=204)
+
+
+async def _body(request: Request, most: int) -> bytes:
+    """Return the body of a request. Rejected: it has more than so many bytes."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most:
+            raise Rejected("too-long", "body", f"send at most {most} bytes", status=413)
+    return body

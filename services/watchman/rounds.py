@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from referral.channels import Word
-from services.watchman.alarms import Alarm
+from services.watchman.alarms import Cause
 
 SILENCE_S = 1800.0
 """Seconds (ours) for which key 1 silences the alarms that stood: half an hour to mend it; if it stands after
@@ -23,16 +23,16 @@ class Round:
 
     next: int = 0
     after: float = 0.0
-    quiet: Mapping[Alarm, float] = field(default_factory=dict)
-    told: Mapping[int, frozenset[Alarm]] = field(default_factory=dict)
+    quiet: Mapping[Cause, float] = field(default_factory=dict)
+    told: Mapping[int, frozenset[Cause]] = field(default_factory=dict)
 
 
-def loud(state: Round, standing: Sequence[Alarm], now: float) -> tuple[Alarm, ...]:
+def loud(state: Round, standing: Sequence[Cause], now: float) -> tuple[Cause, ...]:
     """Return the alarms for which somebody must be called: those that stand and that nobody has taken."""
     return tuple(alarm for alarm in standing if state.quiet.get(alarm, now) <= now)
 
 
-def settle(state: Round, standing: Sequence[Alarm], now: float) -> Round:
+def settle(state: Round, standing: Sequence[Cause], now: float) -> Round:
     """Forget what has ended: an alarm that comes back later is told and called again, from the first operator."""
     quiet = {alarm: until for alarm, until in state.quiet.items() if alarm in standing and until > now}
     told = {who: known & frozenset(standing) for who, known in state.told.items()}
@@ -41,12 +41,12 @@ def settle(state: Round, standing: Sequence[Alarm], now: float) -> Round:
     return replace(state, quiet=quiet, told=told)
 
 
-def turn(state: Round, standing: Sequence[Alarm], now: float) -> int | None:
+def turn(state: Round, standing: Sequence[Cause], now: float) -> int | None:
     """Return the place of the operator to call now; None: nobody yet."""
     return state.next if loud(state, standing, now) and now >= state.after else None
 
 
-def called(state: Round, about: Sequence[Alarm], word: Word | None, now: float, operators: int, repeat_s: float) -> Round:
+def called(state: Round, about: Sequence[Cause], word: Word | None, now: float, operators: int, repeat_s: float) -> Round:
     """Return the round after a call has ended.
 
     about: the alarms that stood when it began. word: the key that was pressed; None: no key, or nobody was reached.

@@ -9,11 +9,11 @@ import httpx
 
 from referral.authorities import trusted
 from referral.runtime.observe import Health, log
-from services.watchman import alarms, beat, rounds
-from services.watchman.alarms import Alarm, Look
+from services.watchman import alarms, alerts, beat, rounds
+from services.watchman.alarms import Cause, Look
 from services.watchman.beat import Beat
 from services.watchman.caller import Caller
-from services.watchman.door import Ear
+from services.watchman.door import Desk, Ear
 from services.watchman.look import Sources
 from services.watchman.metrics import Figures
 from services.watchman.operators import Operators
@@ -39,6 +39,7 @@ class Watchman:
         sources: Sources,
         caller: Caller,
         ear: Ear,
+        desk: Desk,
         health: Health,
         figures: Figures,
         clock: Callable[[], float],
@@ -46,7 +47,7 @@ class Watchman:
         ids: Callable[[], str],
     ) -> None:
         self._me, self._own, self._people = me, own, people
-        self._sources, self._caller, self._ear = sources, caller, ear
+        self._sources, self._caller, self._ear, self._desk = sources, caller, ear, desk
         self._health, self._figures, self._clock, self._now, self._ids = health, figures, clock, now, ids
         self._watch, self._round = alarms.begin(clock()), rounds.Round()
         self._probed = -PROBE_S
@@ -70,7 +71,8 @@ class Watchman:
             began = loop.time()
             at = self._clock()
             (counters, ends), there = await asyncio.gather(self._sources.look(), self._trunks())
-            self._watch = alarms.look(self._watch, Look(at, counters, ends, self._ear.heard(self._own.expects), not there))
+            heard = self._ear.heard(self._own.expects)
+            self._watch = alarms.look(self._watch, Look(at, counters, ends, heard, not there, self._desk.alerts.watched))
             self._health.green("start")
             await asyncio.sleep(max(0.0, began + alarms.LOOK_S - loop.time()))
 
@@ -82,7 +84,9 @@ class Watchman:
     async def _calling(self) -> None:
         while True:
             now = self._clock()
-            standing = alarms.standing(self._watch, now)
+            own = alarms.standing(self._watch, now)
+            standing: tuple[Cause, ...] = (*own, *alerts.standing(self._desk.alerts, now))
+            self._figures.standing(own)
             self._show(standing, now)
             self._round = rounds.settle(self._round, standing, now)
             place = rounds.turn(self._round, standing, now)
@@ -94,19 +98,18 @@ class Watchman:
                 self._probed = self._clock()
             await asyncio.sleep(TICK_S)
 
-    async def _call(self, place: int, about: Sequence[Alarm]) -> None:
+    async def _call(self, place: int, about: Sequence[Cause]) -> None:
         people, new = self._people.operators, not self._round.told.get(place, frozenset()) >= set(about)
         word = await self._caller.call(place, people[place], about, new)
         repeat = self._people.repeat_minutes * 60
         self._round = rounds.called(self._round, about, word, self._clock(), len(people), repeat)
 
-    def _show(self, standing: Sequence[Alarm], now: float) -> None:
+    def _show(self, standing: Sequence[Cause], now: float) -> None:
         """Set metrics and readiness."""
-        self._figures.standing(standing)
         beats = self._ear.heard(self._own.expects)
         self._figures.silence({name: now - heard.at for name, heard in beats.items() if heard is not None})
         if standing:
-            self._health.red("watch-alarm", f"{', '.join(standing)}: docs/operators.md, A watchman")
+            self._health.red("watch-alarm", f"{', '.join(map(str, standing))}: docs/operators.md, A watchman")
         else:
             self._health.green("watch-alarm")
         if self._caller.able:

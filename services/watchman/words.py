@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from services.watchman.alarms import Alarm
+from services.watchman.alarms import Cause
 
 OTHERWISE = "en"
 # Unread by a native reader: Albanian and Serbian were written without one. Whoever corrects a text keeps the terms of docs/glossary.md.
@@ -17,9 +17,10 @@ WORDS: Mapping[str, str] = {
 """In letters of the GSM 7-bit alphabet, as an SMS is."""
 
 
-def written(alarms: Sequence[Alarm], language: str) -> str:
-    """Return the text of an SMS or an e-mail. The alarms are named by the words that operators.md explains: the first three, and how many
-    more."""
+def written(alarms: Sequence[Cause], language: str) -> str:
+    """Return the text of an SMS or an e-mail. The alarms are named by the words that operators.md explains, an alert of Prometheus with
+    its place there: the first three, and how many more."""
     most = 3
-    names = ", ".join(alarms[:most]) + (f" +{len(alarms) - most}" if len(alarms) > most else "")
+    words = list(dict.fromkeys(map(str, alarms)))
+    names = ", ".join(words[:most]) + (f" +{len(words) - most}" if len(words) > most else "")
     return WORDS.get(language, WORDS[OTHERWISE]).format(alarms=names)

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import msgspec
+import typer
 from aiokafka.errors import KafkaError
 
 from referral.cli import connection, console
-from referral.cli.admin import roster
+from referral.cli.admin import doctor_textfile, roster
 from referral.cli.admin.doctor_checks import Check, Result, diagnose
 from referral.cli.admin.doctor_probe import Vitals, gather
 from referral.errors import Unavailable
 
+Textfile = Annotated[
+    Path | None, typer.Option(metavar="FILE.prom", help="Write the results there for Prometheus' node_exporter too, also when it fails.")
+]
 
-def doctor(as_json: console.Json = False) -> int:
+
+def doctor(as_json: console.Json = False, textfile: Textfile = None) -> int:
     """Check conservation, positions, leases, sequences, alarms, keys, topics, outbox, quarantine, places, policy, clock, rotas, rights,
     passwords, tokens, commands, walls, backup, certificates and older faults. A warning names what an operator must do within weeks.
 
@@ -20,12 +28,13 @@ def doctor(as_json: console.Json = False) -> int:
 
     Example: referral doctor
     """
+    checks = [doctor_textfile.BLIND]
     try:
-        vitals: Vitals = connection.ask(gather)
-    except (KafkaError, OSError) as error:
-        raise Unavailable("the broker") from error
-    vitals.bare = [f"{r['rung']} of {r['agency']}: {r['said']}" for r in roster.notifier_history()["rungs"] if r["ran_out"]]
-    checks = diagnose(vitals)
+        vitals = _facts()
+        checks = diagnose(vitals)
+    finally:
+        if textfile:
+            doctor_textfile.write(textfile, checks)
     if as_json:
         console.document({"now": vitals.now, "clock_ahead_us": vitals.ahead, "checks": [msgspec.to_builtins(c) for c in checks]})
     else:
@@ -33,6 +42,15 @@ def doctor(as_json: console.Json = False) -> int:
         if vitals.ahead:
             console.console.print(f"drill: the clock of this stack is {vitals.ahead // 1_000_000} s ahead")
     return exit_code(checks)
+
+
+def _facts() -> Vitals:
+    try:
+        vitals: Vitals = connection.ask(gather)
+    except (KafkaError, OSError) as error:
+        raise Unavailable("the broker") from error
+    vitals.bare = [f"{r['rung']} of {r['agency']}: {r['said']}" for r in roster.notifier_history()["rungs"] if r["ran_out"]]
+    return vitals
 
 
 def exit_code(checks: list[Check]) -> int:

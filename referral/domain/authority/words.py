@@ -166,6 +166,7 @@ class Act(StrEnum):
     CHANGE_ROSTER = "change-roster"
     CALL_BACK = "call-back"
     BEAT = "beat"
+    ALERT = "alert"
     FOLLOW_ROUTING = "follow-routing"
     DESTROY_CASE = "destroy-case"
     OPERATE = "operate"

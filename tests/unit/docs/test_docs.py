@@ -6,16 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from prometheus_client import Counter, Gauge, Histogram
 
 from referral.cli.admin.doctor_checks import CHECKS
-from referral.runtime import observe
-from services.audit.__main__ import ALARMS
-from services.audit.publisher import REFUSED, SIZE, UNWITNESSED
-from services.audit.security import STANDING
-from services.intake.unanswered import LATE
-from services.oversight.scheduler import BEHIND, READ, RELEASES
-from services.routing.engine_failure import ENGINE_FAILURES, ERASURES_REFUSED
 
 ROOT = Path(__file__).parents[3]
 OPERATORS = (ROOT / "docs" / "operators.md").read_text("utf-8")
@@ -38,20 +30,6 @@ def test_every_setting_that_the_code_reads_is_told() -> None:
     read = {name for text in SOURCES.values() for name in re.findall(r"\b(REFERRAL_[A-Z]+(?:_[A-Z]+)*)\b", text)}
     events = {"REFERRAL_ATTACHED", "REFERRAL_WITHDRAWN", "REFERRAL_SUBMITTED"}
     assert table("## Settings") - {"SSL_CERT_FILE", "referral up"} == read - events
-
-
-def test_every_metric_is_told_with_when_to_worry() -> None:
-    made = [one for one in vars(observe).values() if isinstance(one, Counter | Gauge | Histogram)]
-    names = {
-        next(iter(metric.describe())).name
-        for metric in (*made, ENGINE_FAILURES, ERASURES_REFUSED, LATE, ALARMS, SIZE, UNWITNESSED, REFUSED, STANDING, BEHIND, READ, RELEASES)
-    }
-    names |= set(re.findall(r'Counter\("(referral_many_[a-z]+)"', SOURCES["services/intake/crowd.py"]))
-    names |= set(re.findall(r'Gauge\("(referral_[a-z_]+)"', SOURCES["services/audit/backups.py"]))
-    names |= set(re.findall(r'Counter\("(referral_public_[a-z]+)"', SOURCES["services/intake/public/limits.py"]))
-    names |= set(re.findall(r'"(referral_knocks?_[a-z_]+)"', SOURCES["services/notifier/metrics.py"]))
-    names |= set(re.findall(r'"(referral_watchman_[a-z_]+)"', SOURCES["services/watchman/metrics.py"]))
-    assert table("## Metrics") == names
 
 
 def test_every_reason_for_not_being_ready_is_told() -> None:

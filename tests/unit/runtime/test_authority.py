@@ -13,7 +13,7 @@ from referral.domain.authority.words import Act
 from referral.errors import Misconfigured
 from referral.runtime import authority
 from services.intake.api import person_routes, routes
-from services.watchman.door import Ear
+from services.watchman.door import Desk, Ear
 from tests.harness.need_to_know import routes as pages
 from tests.harness.shipped import compiled
 
@@ -25,13 +25,13 @@ NOWHERE: Any = None
 async def served() -> dict[str, list[BaseRoute]]:
     """Return service → its routes. Nothing is asked: the programs are built without a database."""
     intake = [*routes.routes(NOWHERE, b"k" * 32), *person_routes.routes(NOWHERE), *pages.intake(compiled())]
-    ear = Ear("me", None, lambda: 0.0, lambda: 0).application()
+    watchman = (Ear("me", None, lambda: 0.0, lambda: 0), Desk(lambda: 0.0))
     return {
         "intake": intake,
         "notifier": pages._notifier(),
         "audit": pages._audit(),
         "oversight": pages._oversight(compiled()),
-        "watchman": list(ear.routes),
+        "watchman": [route for one in watchman for route in one.application().routes],
     }
 
 

@@ -1,0 +1,102 @@
+"""Take alerts of Prometheus, as Alertmanager posts them. Only a rule's name and its place in docs/operators.md are kept: a label may name
+anything, so none of it is said, logged or stored.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+from msgspec import Struct
+
+from referral.errors import Rejected
+
+MOST_BYTES = 1 << 18
+"""Bytes of a body at most (ours): fifty alerts, which `max_alerts` of deploy/monitoring/alertmanager.yml allows, have a tenth of it."""
+MOST = 200
+"""Alerts that are remembered at most (ours): about three for each rule. Whoever is called about these needs no other one to get up."""
+LASTS_S = 900.0
+"""Seconds (ours) for which an alert stands without being repeated: Alertmanager repeats each five minutes, and three are missing."""
+WATCHING = "Watching"
+"""Name of the rule that always fires: Prometheus and Alertmanager are alive, and reach this watchman."""
+OTHER = "Alert"
+"""Word for a rule whose name is not fit to be said. Somebody is called all the same."""
+_NAME = re.compile(r"[A-Z][A-Za-z0-9]{0,39}")
+_ANCHOR = re.compile(r"#([a-z0-9-]{1,60})\Z")
+FIRING = "firing"
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """An alert that fires. fingerprint: of its labels, and all that tells it from others. anchor: where operators.md explains its rule."""
+
+    fingerprint: str
+    name: str = field(compare=False)
+    anchor: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.name}#{self.anchor}" if self.anchor else self.name
+
+
+class _Posted(Struct, frozen=True):
+    """One alert of a webhook (version 4), as far as it is read."""
+
+    status: str
+    fingerprint: str
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+
+
+class _Webhook(Struct, frozen=True):
+    alerts: list[_Posted]
+    version: str = "4"
+
+
+def read(body: bytes) -> list[tuple[Alert, bool]]:
+    """Return the alerts of a webhook, and whether each fires; otherwise it has ended. Rejected: it is no webhook of Alertmanager."""
+    try:
+        posted = msgspec.json.decode(body, type=_Webhook)
+    except msgspec.DecodeError:
+        raise Rejected("malformed", "body", "send a webhook of Alertmanager, version 4", status=400) from None
+    if posted.version != "4":
+        raise Rejected("version", "version", "this watchman reads version 4 of Alertmanager's webhook", status=400)
+    return [(_alert(one), one.status == FIRING) for one in posted.alerts]
+
+
+def _alert(posted: _Posted) -> Alert:
+    name, anchor = posted.labels.get("alertname", ""), _ANCHOR.search(posted.annotations.get("runbook_url", ""))
+    return Alert(posted.fingerprint[:64], name if _NAME.fullmatch(name) else OTHER, anchor[1] if anchor else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Alerts:
+    """The alerts that stand. heard: alert → when it last came, seconds by our own clock, in the order in which they first came.
+
+    watched: when `Watching` last came; None: never, so Prometheus is not connected.
+    """
+
+    heard: Mapping[Alert, float]
+    watched: float | None = None
+
+
+NONE = Alerts({})
+
+
+def take(known: Alerts, posted: Sequence[tuple[Alert, bool]], now: float) -> Alerts:
+    """Return the alerts after a webhook has come. An alert that was there is the same one, by its fingerprint."""
+    heard, watched = {alert: at for alert, at in known.heard.items() if now - at <= LASTS_S}, known.watched
+    for alert, fires in posted:
+        if alert.name == WATCHING:
+            watched = now if fires else watched
+        elif not fires:
+            heard.pop(alert, None)
+        elif alert in heard or len(heard) < MOST:
+            heard[alert] = now
+    return Alerts(heard, watched)
+
+
+def standing(known: Alerts, now: float) -> tuple[Alert, ...]:
+    """Return the alerts that stand."""
+    return tuple(alert for alert, at in known.heard.items() if now - at <= LASTS_S)
