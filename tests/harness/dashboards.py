@@ -61,7 +61,7 @@ OPERATOR = (
             "sum by (service) (rate(referral_records_out_total[5m]))": "{{service}} out",
         },
     ),
-    Panel("Units that stand", {"sum by (service, cause) (referral_units_stopped)": "{{service}} {{cause}}"}, limit=1),
+    Panel("Units that stand", {"sum by (service, cause) (referral_units_stopped) > 0": "{{service}} {{cause}}"}, limit=1),
     Panel("Units owned", {"sum by (service) (referral_units_owned)": "{{service}}"}),
     Panel(
         "Taken over, repeated",
@@ -138,15 +138,16 @@ HEAD = (
         },
     ),
     Panel("Watchman's calls in an hour", {"sum by (result) (increase(referral_watchman_calls_total[1h]))": "{{result}}"}),
+    Panel("Watchman's alarms", {"max by (alarm) (referral_watchman_alarm) > 0": "{{alarm}}"}, limit=1),
     Panel(
-        "Watchmen",
+        "Watchmen that can call, and beats not taken in an hour",
         {
-            "min by (instance) (referral_watchman_able)": "{{instance}} can call",
-            "max by (alarm) (referral_watchman_alarm)": "{{alarm}}",
-            "max by (watchman) (referral_watchman_silence_seconds)": "{{watchman}} unheard for, s",
+            "min by (instance) (referral_watchman_able)": "{{instance}}",
             "sum by (instance) (increase(referral_watchman_beats_unheard_total[1h]))": "{{instance}} not taken",
         },
+        stat=True,
     ),
+    Panel("Watchman not heard for", {"max by (watchman) (referral_watchman_silence_seconds)": "{{watchman}}"}, "s", 60),
 )
 AUDITOR = (
     Panel("Entries", {"max by (by) (referral_audit_size)": "{{by}}"}, stat=True),

@@ -359,6 +359,12 @@ def commands(vitals: Vitals) -> Check:
     return check("commands", vitals.by_hand, good, "find out who writes into the database by hand: docs/operators.md, By hand")
 
 
+def events(vitals: Vitals) -> Check:
+    """Check that the log still seals the security events of the last day as they are: nobody may change or remove one."""
+    do = "somebody wrote past the services: who has the administrator's password? `referral security events --hours 8760` compares a year"
+    return check("events", vitals.altered, "the log seals each security event of the last day", do)
+
+
 CHECKS: tuple[Callable[[Vitals], Check], ...] = (
     conservation,
     positions,
@@ -379,6 +385,7 @@ CHECKS: tuple[Callable[[Vitals], Check], ...] = (
     passwords,
     tokens,
     commands,
+    events,
     walls,
     backup,
     certificates,

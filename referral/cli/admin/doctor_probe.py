@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import connection, standing
-from referral.cli.admin import doctor_walls
+from referral.cli.admin import doctor_walls, security
 from referral.cli.admin.doctor_walls import DEALT, US, Walls
 from referral.domain.case import Case
 from referral.domain.events import Meta, PolicyActivated
@@ -134,6 +134,8 @@ class Vitals(Struct, kw_only=True):
     """Number of acts of operators in the log."""
     by_hand: list[str] = field(default_factory=list)
     """Changes in the tables for which no entry of the log accounts."""
+    altered: list[str] = field(default_factory=list)
+    """Security events of the last day that are not as the log sealed them."""
     unlogged: list[int] = field(default_factory=list)
     """Time of each operator's act that is not in the log yet; 0: no command has written it, and the log never takes it."""
     kinds: dict[str, int] = field(default_factory=dict)
@@ -185,6 +187,7 @@ async def gather(tx: AsyncConnection, found: Settings) -> Vitals:
     vitals.tokens = [(token.holder.name, token.made_at) for token in await AUDITORS.read(tx) if token.ended_at is None]
     vitals.unlogged = [_acted(row.value) for row in await tx.execute(text(ACTS))]
     vitals.acts, vitals.by_hand = await standing.by_hand(tx, opened.get(ROSTER_BOOK))
+    _, vitals.altered, _ = await security.read(tx, security.HOURS * security.HOUR_US)
     vitals.logged = {row.event_id for row in await tx.execute(text(LOGGED))}
     vitals.rows = {row.case_id for row in await tx.execute(text(ROWS))}
     for row in await tx.execute(text("SELECT case_id, state FROM routing.case_state")):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from referral.cli.admin.doctor import exit_code
-from referral.cli.admin.doctor_checks import AUDITOR_TOKEN_DAYS, DAY, Result, tokens
+from referral.cli.admin.doctor_checks import AUDITOR_TOKEN_DAYS, DAY, Result, events, tokens
 from referral.cli.admin.doctor_probe import Vitals
 from referral.cli.admin.doctor_wall_checks import certificates, walls
 from referral.cli.admin.doctor_walls import Walls
@@ -49,3 +49,9 @@ def test_what_ends_within_a_month_is_a_warning_and_red_once_it_has_ended(days: i
     newer = [("ombudsperson", made), ("ombudsperson", NOW - DAY)]
     assert tokens(vitals(tokens=newer)).result is Result.GOOD, "the newest token counts"
     assert tokens(vitals(tokens=[("ombudsperson", NOW - (AUDITOR_TOKEN_DAYS + 14) * DAY)])).result is Result.GOOD, "it reads no more"
+
+
+def test_an_altered_security_event_is_bad() -> None:
+    assert events(vitals(altered=[])).result is Result.GOOD
+    found = events(vitals(altered=["event 17 is not as entry 9 sealed it"]))
+    assert found.result is Result.BAD and "event 17" in found.said
