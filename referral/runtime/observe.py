@@ -54,8 +54,6 @@ CERTIFICATE_ENDS = Gauge("referral_certificate_ends_seconds", "Time until the fi
 """Worry below two days for identity.pem, and below thirty for revoked.pem: nobody is believed after its end."""
 CLOCK_AHEAD = Gauge("referral_clock_ahead_seconds", "How far this machine's clock is ahead of the database's.", ["service"])
 """Worry above 5 or below -5: one of the two machines has a wrong clock."""
-STANDBY_BEHIND = Gauge("referral_standby_behind_bytes", "WAL that the reader of a replication slot has not got.", ["service", "slot"])
-"""Worry above 16 MiB for five minutes: a standby or an archive is away, and a second fault would lose that much."""
 
 # The only fields that a log line may have; any other is dropped, so that no fact about a person gets into the log by mistake.
 # fmt: off

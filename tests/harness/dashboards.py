@@ -89,7 +89,8 @@ OPERATOR = (
         86400,
         True,
     ),
-    Panel("Standbys are behind by", {"max by (slot) (referral_standby_behind_bytes)": "{{slot}}"}, "bytes", 16777216),
+    Panel("Standbys are behind by", {"max by (slot) (referral_wal_waiting_bytes)": "{{slot}}"}, "bytes", 67108864),
+    Panel("Last good backup", {"min(referral_backup_age_seconds)": "age"}, "s", 93600),
     Panel("Doctor", {"count by (result) (referral_doctor_check)": "{{result}}"}, stat=True),
 )
 HEAD = (

@@ -15,7 +15,7 @@ from referral.runtime import observe, record_signing
 from referral.runtime.kafka import clients
 from referral.runtime.keys import erasure_tag
 from referral.runtime.keys.case_keys import Keys
-from referral.runtime.loop import database_view, heartbeat, writer_mark
+from referral.runtime.loop import clock_ahead, heartbeat, writer_mark
 from referral.runtime.loop.assignment import Assignment, monotonic
 from referral.runtime.loop.ledger import Ledger
 from referral.runtime.loop.outbox_age import OutboxAge
@@ -62,7 +62,7 @@ class Loop:
 
     async def run(self) -> None:
         """Run until `end`. Raises the errors that must stop the service: NewerVersion of a case topic, QuarantineAway, Misconfigured."""
-        follow = (self._outbox_age.follow(), database_view.follow(self.engine, self.service.name))
+        follow = (self._outbox_age.follow(), clock_ahead.follow(self.engine, self.service.name))
         watching = [asyncio.create_task(one) for one in follow]
         try:
             await self._tenures()

@@ -1,0 +1,36 @@
+"""Measure how far the clock of this process's machine is ahead of the database's, by which everything is decided."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from referral.runtime import observe
+
+EVERY_S = 15.0
+"""Seconds between two questions (ours): the alert waits for minutes."""
+SURE_S = 1.0
+"""Longest answer (ours) from which a difference of clocks is taken: it is uncertain by half of that, and the alert is at five seconds."""
+_NOW = text("SELECT extract(epoch FROM clock_timestamp())::float8")
+
+
+async def follow(engine: AsyncEngine, service: str, clock: Callable[[], float] = time.time) -> None:  # noqa: TID251 - this measures it
+    """Measure until cancelled. While the database is away the last value stays: the loop reports that.
+
+    clock: seconds UTC by this machine's clock.
+    """
+    while True:
+        with contextlib.suppress(Exception):
+            async with engine.connect() as tx:
+                await tx.execute(text("SELECT 1"))  # a new connection takes its time now, and not in the measurement
+                asked = clock()
+                there = (await tx.execute(_NOW)).scalar_one()
+                answered = clock()
+            if abs(answered - asked) <= SURE_S:
+                observe.CLOCK_AHEAD.labels(service).set((asked + answered) / 2 - there)
+        await asyncio.sleep(EVERY_S)
