@@ -103,9 +103,9 @@ def rebuild_command(names: Topics = None, word: console.Word = "", as_json: cons
 
     Example: referral topics rebuild
     """
-    found = settings.load()
+    found, subjects = settings.load(), [f"topic:{name}" for name in names or () if rebuild.chosen([name])]
     connection.ask(_answer)
-    with administration.begun(found, "topics rebuild", *(names or ()), word=word):
+    with administration.begun(found, "topics rebuild", *subjects, word=word):
         done = asyncio.run(rebuild.rebuild(found, names or (), _progress))
     if as_json:
         console.document(done)

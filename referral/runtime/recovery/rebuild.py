@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,15 +81,21 @@ class Topic:
     digests: dict[Place, dict[int, str]] = field(default_factory=dict)
 
 
-async def rebuild(settings: Settings, names: Iterable[str] = (), said: Said = lambda *_: None) -> dict[str, dict[str, int]]:
+def chosen(names: Sequence[str]) -> tuple[str, ...]:
+    """Return these topics, or all that can be made again. Rejected: one cannot."""
+    every = (*LOGGED, CaseKey.TOPIC)
+    for name in names:
+        if name not in every:
+            raise Rejected("not-in-the-log", name, f"these can be made again: {', '.join(every)}")
+    return tuple(names) or every
+
+
+async def rebuild(settings: Settings, names: Sequence[str] = (), said: Said = lambda *_: None) -> dict[str, dict[str, int]]:
     """Fill these topics, by default all; they exist and are empty. Return for each what was written, and what is set back.
 
     Rejected: a topic is not empty, or a service runs. KafkaError: the broker went away; delete the topics that are begun, and repeat.
     """
-    wanted = tuple(names) or (*LOGGED, CaseKey.TOPIC)
-    if unknown := [name for name in wanted if name not in (*LOGGED, CaseKey.TOPIC)]:
-        hint = f"the log has these: {', '.join((*LOGGED, CaseKey.TOPIC))}"
-        raise Rejected("not-in-the-log", unknown[0], hint)
+    wanted = chosen(names)
     engine = database.admin(settings)
     try:
         await _empty(settings, wanted)
