@@ -110,6 +110,22 @@ def test_a_renewed_certificate_is_the_only_secret_that_keeps_its_name() -> None:
     assert renewed == kept | {"kafka-tls", "postgres-tls"}
 
 
+def test_the_administrators_pod_finds_what_it_is_given() -> None:
+    """Follow each name of the pod: what another kustomization makes must have it without a tail."""
+    made = {"keeper-people"}  # by hand, in an exercise
+    for folder in ("", "keeper"):
+        found = yaml.safe_load((PLACE / "secrets" / folder / "kustomization.yaml").read_text())
+        kept = found.get("generatorOptions", {}).get("disableNameSuffixHash", False)
+        for one in (*found["configMapGenerator"], *found["secretGenerator"]):
+            if one.get("options", {}).get("disableNameSuffixHash", kept):
+                made.add(one["name"])
+    spec = named("Pod")["keeper"]["spec"]
+    wanted = {source["configMapRef"]["name"] for source in spec["containers"][0]["envFrom"]}
+    wanted |= {volume["secret"]["secretName"] for volume in spec["volumes"] if "secret" in volume}
+    wanted |= {volume["configMap"]["name"] for volume in spec["volumes"] if "configMap" in volume}
+    assert {"line", "witness-policy", "keeper"} <= wanted <= made
+
+
 def test_what_people_read_names_what_is_there() -> None:
     page = (PLACE / "README.md").read_text()
     for path in re.findall(r"`((?:base|overlays|secrets|keeper|servers|kafka|postgres|admission)/[\w./-]*)`", page):
