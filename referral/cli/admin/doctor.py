@@ -22,7 +22,7 @@ Textfile = Annotated[
 
 def doctor(as_json: console.Json = False, textfile: Textfile = None) -> int:
     """Check conservation, positions, leases, sequences, alarms, keys, topics, outbox, quarantine, places, policy, clock, rotas, rights,
-    passwords, tokens, commands, events, walls, backup, certificates and older faults. A warning names what an operator must do within weeks.
+    passwords, tokens, commands, events, walls, backup, certificates and older faults. A warning names what an operator must do in weeks.
 
     Exit 0 all good, or warnings alone, 1 something is bad, 2 database or broker down, 3 something could not be checked.
 
