@@ -367,7 +367,7 @@ COMMANDS = (
         "doctor",
         "referral.cli.admin.doctor:doctor",
         "Check conservation, positions, leases, sequences, alarms, keys, topics, outbox, quarantine, places, policy, clock, rotas,"
-        " rights, passwords, tokens, commands, walls, backup, certificates and older faults.",
+        " rights, passwords, tokens, commands, events, walls, backup, certificates and older faults.",
     ),
     Named(
         "channels",
