@@ -187,7 +187,7 @@ async def gather(tx: AsyncConnection, found: Settings) -> Vitals:
     vitals.tokens = [(token.holder.name, token.made_at) for token in await AUDITORS.read(tx) if token.ended_at is None]
     vitals.unlogged = [_acted(row.value) for row in await tx.execute(text(ACTS))]
     vitals.acts, vitals.by_hand = await standing.by_hand(tx, opened.get(ROSTER_BOOK))
-    _, vitals.altered, _ = await security.read(tx, security.HOURS * security.HOUR_US)
+    _, vitals.altered = await security.read(tx, security.HOURS * security.HOUR_US, at)
     vitals.logged = {row.event_id for row in await tx.execute(text(LOGGED))}
     vitals.rows = {row.case_id for row in await tx.execute(text(ROWS))}
     for row in await tx.execute(text("SELECT case_id, state FROM routing.case_state")):

@@ -61,7 +61,7 @@ def events_command(
 
     Example: referral security events --hours 8 --kind refused
     """
-    rows, changed, now = connection.ask(lambda tx, _: read(tx, hours * HOUR_US))
+    rows, changed, now = connection.ask(lambda tx, _: _read(tx, hours * HOUR_US))
     recent = [row for row in rows if row.at > now - WINDOW_US]
     standing = {alarm: sorted(about) for alarm, about in alarms(Sum(row.kind, row.who, row.detail, row.times) for row in recent).items()}
     shown = [row for row in rows if row.at > now - hours * HOUR_US and kind in (None, row.kind) and who in ("", row.who)]
@@ -88,9 +88,15 @@ def _print(standing: dict[Alarm, list[str]], changed: list[str], waiting: int, s
     console.table(("time", "service", "event", "who", "detail", "from", "how often"), lines)
 
 
-async def read(tx: AsyncConnection, span: int) -> tuple[list[Row], list[str], int]:
+async def _read(tx: AsyncConnection, span: int) -> tuple[list[Row], list[str], int]:
     """Return the events of a time until now (µs), what is wrong with them, and now."""
-    now, seals = await clock.now(tx), dict[int, tuple[int, str, int]]()
+    now = await clock.now(tx)
+    return *await read(tx, span, now), now
+
+
+async def read(tx: AsyncConnection, span: int, now: int) -> tuple[list[Row], list[str]]:
+    """Return the events of a time until `now` (both µs), and what is wrong with them."""
+    seals = dict[int, tuple[int, str, int]]()
     since = now - max(span, WINDOW_US)
     async with tx.stream(HEARTBEATS) as found:
         async for row in found:
@@ -102,7 +108,7 @@ async def read(tx: AsyncConnection, span: int) -> tuple[list[Row], list[str], in
                 seals[entry.idx] = (beat.events, beat.seal, entry.logged_at)
     asked = {"since": since, "first": min(seals, default=NONE)}
     rows = [Row(**{**row._mapping, "kind": Kind(row.kind)}) for row in await tx.execute(EVENTS, asked)]
-    return rows, altered(rows, seals, now), now
+    return rows, altered(rows, seals, now)
 
 
 def honey_command(
