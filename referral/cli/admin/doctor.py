@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -15,14 +16,16 @@ from referral.cli.admin.doctor_checks import Check, Result, diagnose
 from referral.cli.admin.doctor_probe import Vitals, gather
 from referral.errors import Unavailable
 
+Everything = Annotated[bool, typer.Option("--all", help="Read the topics from their beginning, not the last week alone.")]
 Textfile = Annotated[
     Path | None, typer.Option(metavar="FILE.prom", help="Write the results there for Prometheus' node_exporter too, also when it fails.")
 ]
 
 
-def doctor(as_json: console.Json = False, textfile: Textfile = None) -> int:
+def doctor(everything: Everything = False, as_json: console.Json = False, textfile: Textfile = None) -> int:
     """Check conservation, positions, leases, sequences, alarms, keys, topics, outbox, quarantine, places, policy, clock, rotas, rights,
     passwords, tokens, commands, events, walls, backup, certificates and older faults. A warning names what an operator must do in weeks.
+    Of the case topics it reads the last week; with --all everything, for instance after a restore.
 
     Exit 0 all good, or warnings alone, 1 something is bad, 2 database or broker down, 3 something could not be checked.
 
@@ -30,7 +33,7 @@ def doctor(as_json: console.Json = False, textfile: Textfile = None) -> int:
     """
     checks = [doctor_textfile.BLIND]
     try:
-        vitals = _facts()
+        vitals = _facts(everything)
         checks = diagnose(vitals)
     finally:
         if textfile:
@@ -44,9 +47,9 @@ def doctor(as_json: console.Json = False, textfile: Textfile = None) -> int:
     return exit_code(checks)
 
 
-def _facts() -> Vitals:
+def _facts(everything: bool) -> Vitals:
     try:
-        vitals: Vitals = connection.ask(gather)
+        vitals: Vitals = connection.ask(partial(gather, whole=everything))
     except (KafkaError, OSError) as error:
         raise Unavailable("the broker") from error
     vitals.bare = [f"{r['rung']} of {r['agency']}: {r['said']}" for r in roster.notifier_history()["rungs"] if r["ran_out"]]

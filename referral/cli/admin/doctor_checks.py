@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 
-from referral.cli.admin.doctor_probe import Seen, Vitals
+from referral.cli.admin.doctor_probe import Vitals
 from referral.cli.admin.doctor_result import Check as Check
 from referral.cli.admin.doctor_result import Result as Result
 from referral.cli.admin.doctor_result import check, warned
 from referral.cli.admin.doctor_wall_checks import backup, certificates, older, walls
-from referral.domain.case import holds
-from referral.domain.events import CaseOpened, InputIgnored, NeedsPerson, ReferralAttached, ReferralSubmitted, ResponseSubmitted
-from referral.domain.inputs import derived
 from referral.domain.local_time import moment
 from referral.proof.entry import INTAKE, NOTIFICATION, ROUTING, Kind
 from referral.proof.receipt import PROMISE_S
-from referral.proof.verify.log import closes, ends
 from referral.runtime.kafka.replication import COPIES, IN_STEP
 from referral.runtime.postgres.tokens import AUDITOR_TOKEN_DAYS
 
@@ -34,7 +29,6 @@ SOON = 30 * DAY
 """µs before its end in which an auditor's token is a warning (ours): an office answers within weeks."""
 ENDED = 14 * DAY
 """µs after its end in which it is red (ours); an office that has not asked for another by then reads no more."""
-OUTCOMES = (CaseOpened.TYPE, ReferralAttached.TYPE, InputIgnored.TYPE)
 OWNERS = {INTAKE: "intake", ROUTING: "routing", NOTIFICATION: "notifier"}
 """Topic → the one service that writes it."""
 
@@ -49,102 +43,39 @@ def _position(vitals: Vitals, service: str, place: tuple[str, int]) -> int:
     return max(found, default=0)
 
 
-def _destroyed(vitals: Vitals) -> set[str]:
-    """Return the erased cases whose rows and key must be gone, without those that still wait for the log's proof of the erasure."""
-    return vitals.erased - {case_id for case_id, _, approved, done in vitals.erasures if approved and not done}
-
-
-def _answered(vitals: Vitals) -> dict[str, list[Seen]]:
-    """Return cause id → routing's events for it."""
-    by_cause: dict[str, list[Seen]] = {}
-    for record in vitals.records:
-        if record.place[0] == ROUTING:
-            by_cause.setdefault(record.meta.cause_id, []).append(record)
-    return by_cause
-
-
 def conservation(vitals: Vitals) -> Check:
-    """Check that every submission and response below routing's position has exactly one outcome.
-
-    Ids and types are readable without a key.
-    """
-    by_cause, erased, count = _answered(vitals), vitals.erased, 0
-    waiting = {partition for partition, _, _ in vitals.services["routing"].outbox}
-    bad = []
-    for record in _once(r for r in vitals.records if r.place[0] == INTAKE):
-        meta = record.meta
-        if meta.type not in (ReferralSubmitted.TYPE, ResponseSubmitted.TYPE) or meta.case_id in erased:
-            continue
-        if record.offset >= _position(vitals, "routing", record.place):
-            continue
-        answers = list({a.meta.event_id: a for a in by_cause.get(meta.event_id, ())}.values())
-        if not answers and record.place[1] in waiting:
-            continue
-        count += 1
-        if problem := _outcome(meta.type, meta.event_id, answers):
-            bad.append(f"{meta.type} {meta.event_id} of case {meta.case_id}: {problem}")
-    bad += _broken(vitals)
-    good = f"{count} submissions and responses, each with one outcome; {len(vitals.promises)} receipts"
+    """Check that every submission and response below routing's position has exactly one outcome, and that intake kept its promises."""
+    found = vitals.judged
+    bad = [*found.outcomes, *_broken(vitals)]
+    good = f"{found.count} submissions and responses{_of(vitals)}, each with one outcome; {vitals.receipts} receipts"
     do = "`referral audit verify` names the entry; then `referral recover`, if the database went back. A receipt: telephone its desk now"
     return check("conservation", bad, good, do)
 
 
+def _of(vitals: Vitals) -> str:
+    """Return of which time the records are that were judged."""
+    return "" if vitals.whole else " of the last week"
+
+
 def _broken(vitals: Vitals) -> Iterable[str]:
     """Yield the receipts whose promise intake has not kept in time. An erased case is owed none."""
-    published = {record.meta.event_id for record in vitals.records if record.place[0] == INTAKE}
-    for event, case, at in vitals.promises:
-        if at >= vitals.now - PROMISED or case in vitals.erased:
+    for event, case, at in vitals.owed:
+        if at >= vitals.now - PROMISED or case in vitals.judged.erased:
             continue
-        if event not in published:
+        if event not in vitals.judged.published:
             yield f"intake gave a receipt for event {event} of case {case}, and never published it: somebody swallowed it"
-        elif event not in vitals.logged:
+        else:
             yield f"event {event} of case {case} has a receipt, and is not in the log"
-
-
-def _once(records: Iterable[Seen]) -> Iterable[Seen]:
-    """Drop republished records."""
-    return {(r.place[0], r.meta.case_id, r.meta.case_seq): r for r in reversed(list(records))}.values()
-
-
-def _outcome(type_: str, cause: str, answers: list[Seen]) -> str:
-    if not answers:
-        return "no outcome"
-    if sorted(a.meta.event_id for a in answers) != sorted(derived(cause, n) for n in range(len(answers))):
-        return "its events are not those of one decision"
-    if len({(a.meta.case_id, a.meta.case_seq) for a in answers}) != len(answers):
-        return "two events with one sequence"
-    kinds = Counter(a.meta.type for a in answers)
-    outcomes = sum(kinds[o] for o in OUTCOMES)
-    if type_ == ReferralSubmitted.TYPE and outcomes != 1 and not (outcomes == 0 and kinds[NeedsPerson.TYPE]):
-        return f"{outcomes} outcomes"
-    return ""
 
 
 def sequences(vitals: Vitals) -> Check:
     """Check that each case's sequence in each topic is dense, and that the writer's own count ends where the topic does."""
-    last: dict[tuple[str, str], int] = {}
-    values: dict[tuple[str, str, int], bytes] = {}
-    bad = []
-    for record in vitals.records:
-        place = (record.place[0], record.meta.case_id)
-        seq, expected = record.meta.case_seq, last.get(place, 0) + 1
-        if seq > expected:
-            bad.append(f"{place[0]} case {place[1]}: {expected} is missing before {seq}")
-        elif seq < expected and values.get((*place, seq), record.value) != record.value:
-            bad.append(f"{place[0]} case {place[1]}: sequence {seq} exists twice with other bytes (fork)")
-        last[place] = max(seq, last.get(place, 0))
-        values[*place, seq] = record.value
-    for topic, name in OWNERS.items():
-        if vitals.services[name].outbox:  # a record that is committed but not yet published is not a gap
-            continue
-        for (of, case_id), seq in vitals.services[name].seen.items():
-            if of == topic and last.get((topic, case_id), 0) < seq:
-                bad.append(f"{topic} case {case_id}: {name} wrote up to {seq}, the topic ends at {last.get((topic, case_id), 0)}")
-    bad += [f"{topic}[{partition}]@{offset} is no record of ours" for (topic, partition), offset in vitals.unread]
-    foreign = [at for at in vitals.foreign if at not in vitals.unread]
-    bad = [f"{topic}[{partition}]@{offset}: {OWNERS[topic]} did not write it" for (topic, partition), offset in foreign] + bad
+    found = vitals.judged
+    foreign = [at for at in found.foreign if at not in found.unread]
+    bad = [f"{topic}[{partition}]@{offset}: {OWNERS[topic]} did not write it" for (topic, partition), offset in foreign] + found.torn
+    bad += [f"{topic}[{partition}]@{offset} is no record of ours" for (topic, partition), offset in found.unread]
     do = "find out who else writes that topic; tell the case's desk; it needs no `recover`. `referral audit verify` names forks and gaps"
-    return check("sequences", bad, f"{len(last)} sequences, all dense and by their owners", do)
+    return check("sequences", bad, f"{found.sequences} sequences{_of(vitals)}, all dense and by their owners", do)
 
 
 def positions(vitals: Vitals) -> Check:
@@ -181,43 +112,35 @@ def leases(vitals: Vitals) -> Check:
 
 def alarms(vitals: Vitals) -> Check:
     """Check that every open case has an alarm or a desk task, and that no alarm is overdue."""
-    bad = []
-    for case in vitals.cases.values():
-        if not case.closed and case.case_id not in vitals.alarms and not case.tasks:
-            bad.append(f"case {case.case_id} is open, has no alarm and no desk task")
-    late = [case_id for case_id, at in vitals.alarms.items() if at < vitals.now - 2 * LATE]
-    bad += [f"alarm of case {case_id} is overdue by {(vitals.now - vitals.alarms[case_id]) // SECOND} s" for case_id in late]
-    good = f"{len(vitals.alarms)} alarms for {sum(not c.closed for c in vitals.cases.values())} open cases"
+    bad = [f"case {case_id} is open, has no alarm and no desk task" for case_id in vitals.states.stuck]
+    late = {case_id: vitals.now - at for case_id, at in vitals.late.items() if at < vitals.now - 2 * LATE}
+    bad += [f"alarm of case {case_id} is overdue by {by // SECOND} s" for case_id, by in late.items()]
+    good = f"{vitals.alarms} alarms for {vitals.states.open} open cases"
     return check("alarms", bad, good, "`referral case instruct` by its desk; overdue alarms: see leases and `/readyz` of routing")
 
 
 def keys(vitals: Vitals) -> Check:
     """Check that every case has a key that opens, or an erasure on record."""
-    erased = vitals.erased
-    bad = [vitals.wrong_keys] if vitals.wrong_keys else []
-    ends = [at for service in vitals.services.values() for lease in service.leases for at in lease.positions.items()]
-    read = {place: max(offset for at, offset in ends if at == place) for place, _ in ends}
-    # The topics are read after the tables: a record that nobody had read by then may be of a case that is younger than both.
-    known = {r.meta.case_id for r in vitals.records if r.offset < read.get(r.place, 0)}
-    bad += [f"case {case_id} has no key, and no erasure says why" for case_id in sorted(known - vitals.keys - erased)]
-    bad += [
-        f"the key of case {case_id} is still on referral-keys, though it is erased" for case_id in sorted(vitals.kept & _destroyed(vitals))
-    ]
-    if not vitals.wrong_keys:
-        bad += [f"the state of case {case_id} does not open under its key" for case_id in sorted(vitals.sealed - erased)]
-    good = f"{len(vitals.keys)} keys, {len(erased)} cases erased"
+    wrong, erased = vitals.states.wrong, vitals.erased
+    bad = [wrong] if wrong else []
+    bad += [f"case {case_id} has no key, and no erasure says why" for case_id in sorted(vitals.judged.unkeyed)]
+    left = sorted(vitals.kept & vitals.destroyed)
+    bad += [f"the key of case {case_id} is still on referral-keys, though it is erased" for case_id in left]
+    if not wrong:
+        bad += [f"the state of case {case_id} does not open under its key" for case_id in sorted(vitals.states.sealed - erased)]
+    good = f"{vitals.keys} keys, {len(erased)} cases erased"
     do = "check REFERRAL_MASTER_KEY_FILE; `referral recover` puts lost keys back and takes erased ones off"
     return check("keys", bad, good, do)
 
 
 def erasures(vitals: Vitals) -> Check:
     """Check that no erasure is stuck, and that nothing erased has come back."""
-    running = sorted((vitals.erased & vitals.cases.keys()) - _ended(vitals))
+    running = sorted({case_id for what, case_id in vitals.back if what == "state"} - vitals.ended)
     bad = [
         f"case {case_id} is open, and an erasure of it is signed: routing keeps it; do not recover: it would be lost" for case_id in running
     ]
-    bad += [f"case {case_id} is erased, and its {what} is there again" for what, case_id in _back(vitals) if case_id not in running]
-    bad += [f"somebody who is not intake has said that case {case_id} is erased" for case_id in sorted(vitals.forged)]
+    bad += [f"case {case_id} is erased, and its {what} is there again" for what, case_id in _again(vitals) if case_id not in running]
+    bad += [f"somebody who is not intake has said that case {case_id} is erased" for case_id in sorted(vitals.judged.forged)]
     for case_id, asked, approved, done in vitals.erasures:
         if approved is None and asked < vitals.now - UNDECIDED:
             bad.append(f"case {case_id}: erasure asked for {(vitals.now - asked) // DAY} days ago, and nobody has approved or refused it")
@@ -228,17 +151,8 @@ def erasures(vitals: Vitals) -> Check:
     return check("erasures", bad, f"{done_ones} cases erased, {len(vitals.erasures) - done_ones} under way", do)
 
 
-def _ended(vitals: Vitals) -> set[str]:
-    """Return the cases that their topic shows as closed, whatever the database holds."""
-    told = (r for r in vitals.records if r.place[0] == ROUTING and ends(r.meta.type))
-    last = {r.meta.case_id: r for r in sorted(told, key=lambda r: r.meta.case_seq)}
-    return {case_id for case_id, record in last.items() if closes(record.meta.type)}
-
-
-def _back(vitals: Vitals) -> list[tuple[str, str]]:
-    gone = _destroyed(vitals)
-    there = {"key": vitals.keys, "case file": vitals.rows, "state": vitals.cases.keys() | vitals.sealed}
-    return sorted((what, case_id) for what, found in there.items() for case_id in found & gone)
+def _again(vitals: Vitals) -> list[tuple[str, str]]:
+    return [(what, case_id) for what, case_id in vitals.back if case_id in vitals.destroyed]
 
 
 def topics(vitals: Vitals) -> Check:
@@ -284,18 +198,15 @@ def quarantine(vitals: Vitals) -> Check:
 
 def places(vitals: Vitals) -> Check:
     """Check that the place rows count the places that the cases hold."""
-    held: Counter[str] = Counter()
-    for case in vitals.cases.values():
-        if vitals.exercises or not case.drill:
-            held.update(holds(case))
+    held = vitals.states.held
     bad = [
         f"{service}: {row} held by the row, {held[service]} by the cases"
         for service, (_, row) in vitals.places.items()
         if row != held[service]
     ]
     bad += [f"{service}: {row} held of {capacity}" for service, (capacity, row) in vitals.places.items() if row > capacity > 0]
-    if vitals.sealed:
-        return Check(name="places", result=Result.UNCHECKED, said=f"{len(vitals.sealed)} case states do not open", do="see keys")
+    if sealed := vitals.states.sealed:
+        return Check(name="places", result=Result.UNCHECKED, said=f"{len(sealed)} case states do not open", do="see keys")
     return check(
         "places", bad, f"{sum(held.values())} of {sum(c for c, _ in vitals.places.values())} places held", "`referral recover` counts again"
     )

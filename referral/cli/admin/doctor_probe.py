@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec import Struct, field
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.cli import connection, standing
+from referral.cli import standing
 from referral.cli.admin import doctor_walls, security
 from referral.cli.admin.doctor_walls import DEALT, US, Walls
-from referral.domain.case import Case
-from referral.domain.events import Meta, PolicyActivated
+from referral.cli.vitals import reading
+from referral.cli.vitals.reading import States
+from referral.cli.vitals.topics import Judged, Line
+from referral.domain.events import PolicyActivated
 from referral.domain.inputs import ROSTER_BOOK
 from referral.errors import Malformed, Rejected
 from referral.proof import act
-from referral.proof.entry import CASE_TOPICS
 from referral.runtime import policy_feed
 from referral.runtime.kafka import clients, replication, scan
 from referral.runtime.kafka.replication import Replication
 from referral.runtime.kafka.scan import Place
-from referral.runtime.keys import erasure_tag, key_topic
+from referral.runtime.keys import case_keys, erasure_tag
+from referral.runtime.keys.case_keys import Keys
 from referral.runtime.loop import writer_mark
 from referral.runtime.loop.units import place
 from referral.runtime.policy_feed import Chain
@@ -30,18 +33,19 @@ from referral.runtime.postgres.backups import Backups
 from referral.runtime.postgres.tokens import AUDITORS
 from referral.runtime.recovery.recover import WRITES
 from referral.runtime.settings import LINE, Settings
-from referral.wire import case_state, seal
 
 LEASES = "SELECT unit, owner, lease_until > clock_timestamp() AS held, positions FROM {s}.lease ORDER BY unit"
 ALIVE = "SELECT count(*) FROM {s}.instance WHERE alive_until > clock_timestamp()"
 OUTBOX = "SELECT partition, records, oldest FROM {s}.outbox"
 QUEUE = "SELECT count(*) AS rows, min(at) AS oldest FROM {s}.queue WHERE NOT sent"
 ERASURES = "SELECT case_id, requested_at, approved_at, destroyed_at FROM intake.erasure WHERE refused_at IS NULL ORDER BY requested_at"
-ROWS = "SELECT case_id FROM intake.casefile"
-PROMISES = "SELECT event_id, case_id, received_at FROM intake.submission"
-LOGGED = "SELECT event_id FROM audit.entry WHERE topic = 'referral-intake' AND event_id <> ''"
+RECEIPTS = "SELECT count(*) FROM intake.submission"
+OWED = (
+    "SELECT event_id, case_id, received_at FROM intake.submission AS s WHERE received_at >= :since AND NOT EXISTS"
+    " (SELECT FROM audit.entry AS e WHERE e.event_id = s.event_id AND e.event_id <> '' AND e.topic = 'referral-intake')"
+)
 ACTS = "SELECT value FROM audit.act WHERE idx IS NULL"
-SEEN = "SELECT topic, case_id, seq FROM {s}.seen"
+KEYED = "SELECT count(DISTINCT case_id) FROM keys.case_key"
 
 
 class Lease(Struct, frozen=True, kw_only=True):
@@ -61,22 +65,12 @@ class Service(Struct, frozen=True, kw_only=True):
     leases: tuple[Lease, ...]
     outbox: tuple[tuple[int, int, int], ...]
     queue: tuple[int, int | None]
-    seen: dict[tuple[str, str], int]
-
-
-class Seen(Struct, frozen=True, kw_only=True):
-    """A record of a case topic, by its part that is readable without a key."""
-
-    place: Place
-    offset: int
-    meta: Meta
-    value: bytes
 
 
 class Vitals(Struct, kw_only=True):
-    """The facts. now: µs by the stack's clock. ahead: µs by which a drill moved it.
+    """The facts. now: µs by the stack's clock. ahead: µs by which a drill moved it. since: µs UTC, from when on records are judged.
 
-    unread: records of case topics whose clear part cannot be read.
+    whole: they are judged from the beginning of their topics.
     """
 
     now: int
@@ -86,19 +80,15 @@ class Vitals(Struct, kw_only=True):
     exercises: bool = True
     """True if the database is for drills alone: there an exercise takes a place, on the real line none."""
     services: dict[str, Service]
-    ends: dict[Place, int]
-    records: list[Seen]
-    unread: list[tuple[Place, int]]
-    foreign: list[tuple[Place, int]]
-    """Records of case topics that the topic's owner did not write."""
-    quarantined: int
-    cases: dict[str, Case]
-    sealed: set[str]
-    """Cases whose state does not open."""
-    alarms: dict[str, int]
-    keys: set[str]
-    wrong_keys: str
-    """The reason that the keys cannot be unwrapped; empty where they can."""
+    ends: dict[Place, int] = field(default_factory=dict)
+    judged: Judged = field(default_factory=Judged)
+    quarantined: int = 0
+    states: States = field(default_factory=States)
+    alarms: int = 0
+    late: dict[str, int] = field(default_factory=dict)
+    """Case → when its alarm should have rung, of those that have not."""
+    keys: int = 0
+    """Number of cases with a key."""
     places: dict[str, tuple[int, int]]
     """Service id → (capacity, held)."""
     policy: list[tuple[int, int, int | None]]
@@ -106,19 +96,17 @@ class Vitals(Struct, kw_only=True):
     unbelieved: list[str] = field(default_factory=list)
     """Records of referral-policy, and stored bundles, that no service believes, each with the reason."""
     kept: set[str] = field(default_factory=set)
-    """Cases whose wrapped key is on referral-keys."""
-    erased: set[str] = field(default_factory=set)
-    """Cases that intake has recorded as erased."""
-    forged: set[str] = field(default_factory=set)
-    """Cases that another writer has recorded as erased."""
+    """Destroyed cases whose wrapped key is on referral-keys."""
+    back: list[tuple[str, str]] = field(default_factory=list)
+    """(what, case) of erased cases that is still there, or there again."""
+    ended: set[str] = field(default_factory=set)
+    """Erased cases with a state that their topic shows as closed."""
     erasures: list[tuple[str, int, int | None, int | None]] = field(default_factory=list)
     """(case, requested, approved, destroyed) of every erasure that was not refused."""
-    rows: set[str] = field(default_factory=set)
-    """Cases with a case file."""
-    promises: list[tuple[str, str, int]] = field(default_factory=list)
-    """(event, case, received) of every receipt that intake has given."""
-    logged: set[str] = field(default_factory=set)
-    """Events of intake that are in the log."""
+    receipts: int = 0
+    """Number of receipts that intake has given."""
+    owed: list[tuple[str, str, int]] = field(default_factory=list)
+    """(event, case, received) of every receipt that the log does not have."""
     topics: list[str] = field(default_factory=list)
     """Differences between the broker's topics and their cards."""
     replication: Replication = Replication()
@@ -144,62 +132,77 @@ class Vitals(Struct, kw_only=True):
     """Fault of records that the broker took longer ago than DEALT → their number; nothing above holds these."""
     walls: Walls = field(default_factory=Walls)
     backups: Backups = Backups()
+    since: int = 0
+    whole: bool = True
+
+    @property
+    def erased(self) -> set[str]:
+        """Return the cases that intake has recorded as erased."""
+        return self.judged.erased | {case_id for case_id, *_, done in self.erasures if done}
+
+    @property
+    def destroyed(self) -> set[str]:
+        """Return the erased cases whose rows and key must be gone, without those that still wait for the log's proof of the erasure."""
+        return self.erased - {case_id for case_id, _, approved, done in self.erasures if approved and not done}
 
 
-async def gather(tx: AsyncConnection, found: Settings) -> Vitals:
+async def gather(tx: AsyncConnection, found: Settings, whole: bool = False) -> Vitals:
     """Read all facts. The topics come after the database, so that every record below a position exists.
 
-    OSError, KafkaError: broker down.
+    whole: from the beginning of the topics, instead of the last week. OSError, KafkaError: broker down.
     """
     services = {name: await _service(tx, name) for name in LINE}
-    wrong, opened = "", {}
-    try:
-        opened = await connection.case_keys(tx, found)
-    except Exception as error:  # any error of the key file or a key is a finding, not a failure
-        wrong = str(error)
     at, moved = await clock.shown(tx)
+    keys, wrong = _keys(found)
     vitals = Vitals(
         now=at,
         moved=moved,
         exercises=await clock.drills(tx),
         ahead=await clock.offset(tx),
+        whole=whole,
         services=services,
-        ends={},
-        records=[],
-        unread=[],
-        foreign=[],
-        quarantined=0,
-        cases={},
-        sealed=set(),
-        alarms={r.case_id: r.at for r in await tx.execute(text("SELECT case_id, at FROM routing.alarm"))},
-        keys={r.case_id for r in await tx.execute(connection.CASES)},
-        wrong_keys=wrong,
+        states=await reading.states(tx, keys),
+        alarms=(await tx.execute(text("SELECT count(*) FROM routing.alarm"))).scalar_one(),
+        late={r.case_id: r.at for r in await tx.execute(text("SELECT case_id, at FROM routing.alarm WHERE at < :now"), {"now": at})},
+        keys=(await tx.execute(text(KEYED))).scalar_one(),
         places={r.service_id: (r.capacity, r.held) for r in await tx.execute(text("SELECT * FROM routing.place"))},
         policy=[tuple(r) for r in await tx.execute(text("SELECT number, activated, confirmed FROM routing.policy ORDER BY number"))],
     )
     true_now = at - vitals.ahead
-    since = true_now - DEALT // US
+    vitals.since = since = true_now - DEALT // US
+    vitals.states.wrong = wrong or vitals.states.wrong
     vitals.kinds, vitals.older["forks and gaps"] = await doctor_walls.torn(tx, since)
     vitals.walls = await doctor_walls.walls(tx, found, true_now, not vitals.exercises)
     vitals.unbelieved, vitals.older["forged policy bundles"] = await _unbelieved(tx, found, since)
     vitals.erasures = [tuple(row) for row in await tx.execute(text(ERASURES))]
-    vitals.promises = [tuple(row) for row in await tx.execute(text(PROMISES))]
+    vitals.receipts = (await tx.execute(text(RECEIPTS))).scalar_one()
+    vitals.owed = [tuple(row) for row in await tx.execute(text(OWED), {"since": 0 if whole else since + vitals.ahead})]
     vitals.tokens = [(token.holder.name, token.made_at) for token in await AUDITORS.read(tx) if token.ended_at is None]
     vitals.unlogged = [_acted(row.value) for row in await tx.execute(text(ACTS))]
-    vitals.acts, vitals.by_hand = await standing.by_hand(tx, opened.get(ROSTER_BOOK))
+    vitals.acts, vitals.by_hand = await standing.by_hand(tx, await _book(tx, keys))
     _, vitals.altered = await security.read(tx, security.HOURS * security.HOUR_US, at)
-    vitals.logged = {row.event_id for row in await tx.execute(text(LOGGED))}
-    vitals.rows = {row.case_id for row in await tx.execute(text(ROWS))}
-    for row in await tx.execute(text("SELECT case_id, state FROM routing.case_state")):
-        try:
-            vitals.cases[row.case_id] = case_state.unseal(opened[row.case_id], row.case_id, row.state)
-        except Exception:  # whatever the cause, the state does not open
-            vitals.sealed.add(row.case_id)
     vitals.rights = await rights.differences(tx)
     vitals.passwords = await _passwords(found)
     vitals.backups = await backups.read(tx)
-    await _topics(vitals, found, since, {topic: await writer_mark.secret(tx, owner) for owner, topic in WRITES.items()})
+    await _cards(vitals, found)
+    await _records(vitals, tx, found)
     return vitals
+
+
+def _keys(found: Settings) -> tuple[Keys | None, str]:
+    """Return the operator's keys; without them the reason."""
+    try:
+        return case_keys.read(found), ""
+    except Rejected as error:
+        return None, str(error)
+
+
+async def _book(tx: AsyncConnection, keys: Keys | None) -> bytes | None:
+    """Return the key of the roster's book; None: it does not open, which is a finding of `states`."""
+    try:
+        return (await keys.load(tx, [ROSTER_BOOK])).get(ROSTER_BOOK) if keys else None
+    except Rejected:
+        return None
 
 
 def _acted(value: bytes) -> int:
@@ -256,13 +259,11 @@ async def _service(tx: AsyncConnection, name: str) -> Service:
         leases=leases,
         outbox=tuple((r.partition, r.records, r.oldest) for r in await rows(OUTBOX)),
         queue=(waiting.rows, waiting.oldest),
-        seen={(r.topic, r.case_id): r.seq for r in await rows(SEEN)},
     )
 
 
-async def _topics(vitals: Vitals, found: Settings, since: int, secrets: dict[str, bytes]) -> None:
-    """Read the broker's records, and compare its topics with their cards. since: µs UTC; what is wrong with older records is counted."""
-    erasers = erasure_tag.erasers(found)
+async def _cards(vitals: Vitals, found: Settings) -> None:
+    """Compare the broker's topics with their cards."""
     cards = clients.wanted(found)
     admin = clients.admin(found)
     await admin.start()
@@ -278,31 +279,37 @@ async def _topics(vitals: Vitals, found: Settings, since: int, secrets: dict[str
         await admin.close()
     ingress = [found.plain(name) for name in there if found.plain(name).startswith("ingress.")]
     vitals.ends = await scan.ends(found, [*cards, *ingress])
-    vitals.kept = set(await key_topic.read(found))
-    kept = [record.timestamp * 1000 async for _, record in scan.whole(found, ["referral-quarantine"])]
-    vitals.quarantined = sum(at >= since for at in kept)
-    vitals.older["records in quarantine"] = len(kept) - vitals.quarantined
-    marked, unmarked, seen = [], [], list[Seen]()
-    async for place_, record in scan.whole(found, CASE_TOPICS):
-        if writer_mark.carries(secrets[place_[0]], record.value, record.headers):
-            marked.append((place_[0], record.timestamp))
-        else:
-            unmarked.append((place_, record.offset, record.timestamp))
-        try:
-            meta = seal.open(record.value or b"").meta
-            seen.append(Seen(place=place_, offset=record.offset, meta=meta, value=record.value))
-            if meta.type in seal.UNSEALED:
-                said = not erasers.intake or erasure_tag.signed_erasure(erasers, place_[0], record.value, record.timestamp) is not None
-                if said:
-                    vitals.erased.add(meta.case_id)
-                elif record.timestamp * 1000 >= since:
-                    vitals.forged.add(meta.case_id)
-        except Malformed:
-            vitals.unread.append((place_, record.offset))
-    began = writer_mark.since(marked)
-    foreign = {(place_, offset): at for place_, offset, at in unmarked if at >= began.get(place_[0], at + 1)}
-    vitals.foreign = [where for where, at in foreign.items() if at * 1000 >= since]
-    others = foreign.keys() - set(vitals.foreign)
-    vitals.older["records that their topic's owner did not write"] = len(others)
-    vitals.records = [one for one in seen if (one.place, one.offset) not in others]
-    vitals.unread = [where for where in vitals.unread if where not in others]
+
+
+async def _records(vitals: Vitals, tx: AsyncConnection, found: Settings) -> None:
+    """Judge the broker's records, and look for what of an erased case is there again."""
+    older, vitals.quarantined = await reading.quarantine(found, vitals.since)
+    vitals.older["records in quarantine"] = older
+    line = Line(
+        erasers=erasure_tag.erasers(found),
+        secrets={topic: await writer_mark.secret(tx, owner) for owner, topic in WRITES.items()},
+        since=vitals.since,
+        whole=vitals.whole,
+        decided=_positions(vitals.services["routing"]),
+        known=_furthest(_positions(service) for service in vitals.services.values()),
+        waiting=frozenset(partition for partition, _, _ in vitals.services["routing"].outbox),
+        owed=frozenset(event for event, _, _ in vitals.owed),
+    )
+    # a service with a record that is committed and not yet published has written further than its topic
+    vitals.judged = await reading.judged(tx, found, line, [name for name in WRITES if not vitals.services[name].outbox])
+    vitals.older["records that their topic's owner did not write"] = vitals.judged.older
+    vitals.back = await reading.back(tx, vitals.erased)
+    vitals.kept = await reading.keys_left(found, vitals.destroyed, vitals.since, vitals.whole)
+    vitals.ended = await reading.ended(found, {case_id for what, case_id in vitals.back if what == "state"})
+
+
+def _positions(service: Service) -> dict[Place, int]:
+    return _furthest(lease.positions for lease in service.leases)
+
+
+def _furthest(many: Iterable[Mapping[Place, int]]) -> dict[Place, int]:
+    found = dict[Place, int]()
+    for positions in many:
+        for place_, offset in positions.items():
+            found[place_] = max(offset, found.get(place_, 0))
+    return found

@@ -42,7 +42,11 @@ def certificates(vitals: Vitals) -> Check:
 
 
 def older(vitals: Vitals) -> Check:
-    """Warn of what was wrong with records of more than a week ago: they stay on their topics, and somebody has seen them since."""
+    """Warn of what was wrong with records of more than a week ago: they stay on their topics, and somebody has seen them since.
+
+    Without --all nobody looks at old records of the case topics.
+    """
     warn = [f"{count} {what}" for what, count in vitals.older.items() if count]
     do = "nothing, if you know of them; `referral audit verify` names each, for ever"
-    return warned("older", [], warn, "nothing was wrong with records of more than a week ago", do)
+    good = "nothing was wrong with records of more than a week ago" + ("" if vitals.whole else "; `--all` looks at the case topics too")
+    return warned("older", [], warn, good, do)

@@ -8,7 +8,7 @@ A broker never compacts the segment that it writes to, and begins a new one only
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from aiokafka import AIOKafkaProducer, ConsumerRecord
 from sqlalchemy import text
@@ -64,25 +64,32 @@ async def _publish(producer: AIOKafkaProducer, settings: Settings, values: Mappi
         await send(producer, settings.topic(CaseKey.TOPIC), 0, [(key, value, []) for key, value in values.items()])
 
 
-async def read(settings: Settings, keys: Keys | None = None) -> dict[str, dict[str, bytes]]:
+async def read(
+    settings: Settings, keys: Keys | None = None, cases: Container[str] | None = None, start: Mapping[scan.Place, int] | None = None
+) -> dict[str, dict[str, bytes]]:
     """Return the keys on the topic: case id → reader → wrapped. Log and skip invalid records, and with keys, forms of theirs that do not
-    open."""
+    open.
+
+    cases: which are wanted; by default all, which memory must hold. start: offset to begin at, by partition.
+    """
     wrapped: dict[str, dict[str, bytes]] = {}
-    async for _, record in scan.whole(settings, [CaseKey.TOPIC]):
+    async for _, record in scan.whole(settings, [CaseKey.TOPIC], start):
         try:
-            _take(record, wrapped, keys)
+            _take(record, wrapped, keys, cases)
         except (Malformed, UnicodeDecodeError) as error:
             reason = error.reason if isinstance(error, Malformed) else "key"
             observe.log().error("key passed over", topic=CaseKey.TOPIC, offset=record.offset, reason=reason)
     return wrapped
 
 
-def _take(record: ConsumerRecord, wrapped: dict[str, dict[str, bytes]], keys: Keys | None) -> None:
+def _take(record: ConsumerRecord, wrapped: dict[str, dict[str, bytes]], keys: Keys | None, cases: Container[str] | None = None) -> None:
     """Apply one record of the topic. Malformed, UnicodeDecodeError: it is no record of ours."""
     if isinstance(record, Undecodable):
         raise Malformed(record.reason)
     case_id, _, reader = (record.key or b"").decode().partition("/")
     reader = reader or ALL
+    if cases is not None and case_id not in cases:
+        return
     if record.value is None:
         forms = wrapped.get(case_id, {})
         forms.pop(reader, None)

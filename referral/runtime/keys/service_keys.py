@@ -52,8 +52,8 @@ PURPOSES: Mapping[str, str] = {
 """Purpose of a key → the one service that has it. What is stored under these keys outlives the files, so the master key yields them."""
 BETWEEN: Mapping[str, str] = {"proof-of-event": "audit", "exercise-report": "audit", "who-was-told": "notifier", "roster-door": "notifier"}
 """Purpose of a token → the service that intake asks with it."""
-OWN = frozenset({"quarantine"})
-"""Purposes for which each service has a key of its own."""
+OWN = frozenset({"quarantine", "oversight-progress"})
+"""Purposes for which each service has a key of its own, from its secret."""
 
 
 def derived(secret: bytes, purpose: str) -> bytes:

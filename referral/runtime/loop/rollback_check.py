@@ -145,5 +145,5 @@ async def _keys(tx: AsyncConnection, settings: Settings, keys: Keys, ids: Iterab
     """Return the keys of these cases: from the database, or from the key topic for cases that are newer than a restored database."""
     loaded, wanted = await keys.load(tx, ids), set(ids)
     if missing := wanted - loaded.keys():
-        loaded |= keys.unwrap({case: key for case, key in (await key_topic.read(settings, keys)).items() if case in missing})
+        loaded |= keys.unwrap(await key_topic.read(settings, keys, missing))
     return loaded

@@ -137,7 +137,7 @@ class ErasureWorker:
             ends[partition] = record.offset + 1
             if (logged := erasure_tag.signed_erasure(self._erasers, topic, record.value or b"", record.timestamp)) is not None:
                 erasures[logged[0].case_id] = logged
-        wrapped = await key_topic.read(self._settings) if erasures or gone else {}
+        wrapped = await key_topic.read(self._settings, cases=gone | erasures.keys()) if erasures or gone else {}
         async with self._door.begin() as tx:
             for meta, body in erasures.values():
                 await store.restore(tx, _leave(), meta.cause_id, meta.case_id, body)

@@ -5,17 +5,13 @@ from __future__ import annotations
 import pytest
 
 from referral.cli.admin.doctor import exit_code
-from referral.cli.admin.doctor_checks import AUDITOR_TOKEN_DAYS, DAY, Result, events, keys, tokens
-from referral.cli.admin.doctor_probe import Lease, Seen, Service, Vitals
+from referral.cli.admin.doctor_checks import AUDITOR_TOKEN_DAYS, DAY, Result, events, tokens
+from referral.cli.admin.doctor_probe import Vitals
 from referral.cli.admin.doctor_wall_checks import certificates, walls
 from referral.cli.admin.doctor_walls import Walls
-from referral.domain.events import Meta
 
 NOW = 1_000 * DAY
 MISSING = ("no writers: a record needs no signature of its service (A3)", "no approvers: intake alone erases (A1)")
-
-
-META = Meta(event_id="e", case_id="c", case_seq=1, type="t.v1", fingerprint=0, cause_id="", recorded_at=0, source="intake", drill=True)
 
 
 def vitals(**more: object) -> Vitals:
@@ -59,17 +55,3 @@ def test_an_altered_security_event_is_bad() -> None:
     assert events(vitals(altered=[])).result is Result.GOOD
     found = events(vitals(altered=["event 17 is not as entry 9 sealed it"]))
     assert found.result is Result.BAD and "event 17" in found.said
-
-
-def test_a_case_that_is_younger_than_the_tables_that_were_read_has_a_key_that_was_not_seen() -> None:
-    place, meta = ("referral-intake", 3), META
-    lease = Lease(unit="3", owner="a", held=True, positions={place: 7})
-    service = Service(name="routing", alive=1, leases=(lease,), outbox=(), queue=(0, None), seen={})
-
-    def found(offset: int) -> Result:
-        record = Seen(place=place, offset=offset, meta=meta, value=b"")
-        empty: dict[str, object] = {"keys": set(), "erased": set(), "kept": set(), "erasures": [], "wrong_keys": "", "sealed": set()}
-        return keys(vitals(services={"routing": service}, records=[record], **empty)).result
-
-    assert found(6) is Result.BAD
-    assert found(7) is Result.GOOD
