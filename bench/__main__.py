@@ -23,6 +23,7 @@ from bench import (
     logged,
     proof,
     public_door,
+    readers,
     routing,
     signed,
     simulate,
@@ -52,6 +53,8 @@ FIGURES: dict[str, Callable[[Ground], AsyncIterator[Row]]] = {
     "storm": storm.storm,
     "failover": failover.failover,
     "oversight": figures.figures,
+    "progress": readers.progress,
+    "doctor": readers.doctor,
     "up": start.up,
 }
 

@@ -43,6 +43,7 @@ async def main(settings: Settings) -> None:
         await probe.start()
         scheduler = ReleaseScheduler(settings, engine, master, builder, health, probe, writers)
         await scheduler.start()
+        await faust_worker.begin(settings, scheduler.done)
         worker = faust_worker.worker(settings, scheduler)
         shown = routes.made(
             doors, builder.policy, measures.load(K), drill=settings.drill_clock, secure=settings.is_secure(settings.public_url)

@@ -18,13 +18,14 @@ from referral.errors import Rejected, Unavailable
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.loop import decode
 from referral.runtime.loop.reader import Taken
-from referral.runtime.loop.units import Place, Unit
+from referral.runtime.loop.units import Place, Unit, digest, place, word
 from referral.runtime.observe import Health, log
 from referral.runtime.postgres import clock, database
 from referral.runtime.settings import Settings
 from referral.wire.writer_signature import NOBODY, Writers
 from services.oversight import feed, store
 from services.oversight.calendar import after, closes
+from services.oversight.progress import Progress, Stood
 from services.oversight.release import Release
 from services.oversight.release_builder import ReleaseBuilder
 
@@ -49,19 +50,23 @@ ASK = 500
 """Milliseconds after which an empty poll means that there is no record (ours): a broker waits for 250."""
 PATIENCE = 30.0
 """Seconds until an expected record counts as missing (ours): a slow broker is no hole."""
+SAVE = 5.0
+"""Seconds between two savings of what was counted (ours): a start reads at most so much again, and a saving takes milliseconds."""
+NOWHERE: Stood = (0, -1, "")
 BACK_OFF = (0.1, 0.5, 1.0, 2.0, 5.0)
 """Seconds between retries while the database is away; the last one repeats."""
 
 
 class Hole(Exception):
-    """A record between two others did not arrive: the process restarts and reads everything again."""
+    """A record between two others did not arrive: the process restarts and goes on from what was stored."""
 
 
 @dataclass(slots=True)
 class ReleaseScheduler:
     """Scheduler of releases.
 
-    builder: makes the releases of what is read. probe: consumer for end offsets. done: offset of the next record of each partition.
+    builder: makes the releases of what is read. probe: consumer for end offsets.
+    done: offset of the next record of each partition.
     writers: the services' public keys; a record without its writer's signature is not counted.
     """
 
@@ -75,10 +80,19 @@ class ReleaseScheduler:
     releases: list[Release] = field(default_factory=list)
     unpublished: set[int] = field(default_factory=set)
     done: dict[Place, int] = field(default_factory=dict)
+    progress: Progress = field(init=False)
+    _last: dict[Place, tuple[int, str]] = field(default_factory=dict)
+    _saved: dict[Place, Stood] = field(default_factory=dict)
+    _saved_at: float = 0.0
+    _torn: bool = False
+    """A batch was begun and not counted to its end: the process is about to die, and nothing of it may be stored."""
     _target: dict[Place, int] | None = None
     _behind: int = 0
     _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def __post_init__(self) -> None:
+        self.progress = Progress(self.engine, self.keys, self.builder.reading)
 
     async def start(self) -> None:
         """Load the releases. Publish those that the feed lacks; take those that the database lacks from the feed, with their cuts.
@@ -101,43 +115,91 @@ class ReleaseScheduler:
                     self.releases.append(release)
                 elif self.releases[number - 1].made != release.made:
                     raise Rejected("release", str(number), "it is another one on the feed than in the database: find out who writes there")
-            # without a stored cut, treat everything on the topics now as on time; otherwise every record would be late
-            self._remember(await store.cut(tx, len(self.releases)) or await self._ends())
+            cut = await store.cut(tx, len(self.releases))
+        await self._take_up()
+        late = self.progress.head.late if cut and self.progress.head.released == len(self.releases) else 0
+        # without a stored cut, treat everything on the topics now as on time; otherwise every record would be late
+        self._remember(cut or await self._ends(), late)
 
-    def _remember(self, cut: Mapping[Place, int]) -> None:
+    async def _take_up(self) -> None:
+        """Go on where the stored progress ends, if it is one of these topics and this program; else from the beginning."""
+        stored = {place(name): at for name, at in (await self.progress.positions()).items()}
+        if stored and await self._there(stored) and await self.progress.load():
+            self.done, self._saved = {at: further for at, (further, *_) in stored.items()}, stored
+            return
+        if self.progress.forget():
+            log().warning("counting from the beginning", service="oversight")
+
+    async def _there(self, stored: Mapping[Place, Stood]) -> bool:
+        """Return whether each topic still has the record that was read last, at its place."""
+        wanted = {TopicPartition(self.settings.topic(topic), n): stored[topic, n] for topic, n in stored if stored[topic, n][1] >= 0}
+        ends = await self.probe.end_offsets(list(wanted)) if wanted else {}
+        if any(ends[tp] < further for tp, (further, *_) in wanted.items()):
+            return False
+        found = dict[TopicPartition, str]()
+        self.probe.assign(list(wanted))
+        try:
+            for tp, (_, at, _) in wanted.items():
+                self.probe.seek(tp, at)
+            until = time.monotonic() + PATIENCE
+            while len(found) < len(wanted) and time.monotonic() < until:
+                for tp, records in (await self.probe.getmany(timeout_ms=ASK)).items():
+                    found[tp] = next((digest(one.key, one.value) for one in records if one.offset == wanted[tp][1]), "")
+                    self.probe.pause(tp)
+        finally:
+            self.probe.unsubscribe()
+        return all(found.get(tp) == read for tp, (*_, read) in wanted.items())
+
+    async def _save(self) -> None:
+        """Store what was counted, if it is time and something is new."""
+        if time.monotonic() < self._saved_at + SAVE:
+            return
+        async with self._turn:
+            stood = {at: (further, *self._last.get(at, self._saved.get(at, NOWHERE)[1:])) for at, further in self.done.items()}
+            if stood != self._saved and not self._torn:
+                await self.progress.save({word(at): one for at, one in stood.items()}, len(self.releases))
+                self._saved = stood
+        self._saved_at = time.monotonic()
+
+    def _remember(self, cut: Mapping[Place, int], late: int = 0) -> None:
         RELEASES.set(len(self.releases))
         if self.releases:  # the last releases may be corrections of earlier months
-            self.builder.reading.told(closes(max(release.made.month for release in self.releases)), cut)
+            self.builder.reading.told(closes(max(release.made.month for release in self.releases)), cut, late)
 
     async def take(self, messages: Sequence[Any]) -> None:
         """Read a batch of records: one query for their keys, then count each. Hole: a record is missing."""
         async with self._turn:
-            new = [Taken(UNIT, place, message) for place, message in await self._new(messages)]
+            self._torn = True
+            new = [Taken(UNIT, at, message) for at, message in await self._new(messages)]
             opened = decode.open_all(new, False, self.writers)
             keys = await self._keys({record.envelope.meta.case_id for record in opened if record.envelope is not None})
             self.builder.reading.take(opened, keys)
-            for record in opened if self.settings.drill_clock else ():
-                READ.labels(record.taken.place[0]).inc()
+            self._last |= {
+                at: (record.offset, digest(record.key, record.value)) for at, record in {one.place: one.record for one in new}.items()
+            }
+            self._torn = False
+            for message in messages if self.settings.drill_clock else ():
+                READ.labels(self.settings.plain(message.topic)).inc()
 
     async def _new(self, messages: Sequence[Any]) -> list[tuple[Place, Any]]:
-        """Return each offset once: nothing is committed, so a rebalanced group begins at the beginning."""
+        """Return each offset once: nothing is committed, so a rebalanced group begins again where the process did."""
         new = []
         for message in messages:
-            place = self.settings.plain(message.topic), message.partition
-            expected = self.done.get(place, 0)
-            if message.offset > expected and await self._next(place, expected, PATIENCE) < message.offset:
-                raise Hole(f"{place[0]}/{place[1]}: expected offset {expected}, received {message.offset}; oversight starts again")
+            at = self.settings.plain(message.topic), message.partition
+            expected = self.done.get(at, 0)
+            if message.offset > expected and await self._next(at, expected, PATIENCE) < message.offset:
+                raise Hole(f"{word(at)}: expected offset {expected}, received {message.offset}; oversight starts again")
             if message.offset >= expected:
-                self.done[place] = message.offset + 1
-                new.append((place, message))
+                self.done[at] = message.offset + 1
+                new.append((at, message))
         return new
 
-    async def _next(self, place: Place, offset: int, seconds: float = 0.0) -> int:
+    async def _next(self, at: Place, offset: int, seconds: float = 0.0) -> int:
         """Return the offset of the first record from an offset on, or the readable end: transaction markers in between are skipped.
 
         seconds: how long to wait for a broker that returns nothing.
         """
-        where = TopicPartition(self.settings.topic(place[0]), place[1])
+        where = TopicPartition(self.settings.topic(at[0]), at[1])
         async with self._asking:
             self.probe.assign([where])
             try:
@@ -145,20 +207,20 @@ class ReleaseScheduler:
                 until = time.monotonic() + seconds
                 while True:
                     records = (await self.probe.getmany(where, timeout_ms=ASK, max_records=1)).get(where)
-                    at = int(records[0].offset if records else await self.probe.position(where))
-                    if records or at > offset or time.monotonic() >= until:
-                        return at
+                    found = int(records[0].offset if records else await self.probe.position(where))
+                    if records or found > offset or time.monotonic() >= until:
+                        return found
             finally:
                 self.probe.unsubscribe()
 
     async def _pass_markers(self, ends: Mapping[Place, int]) -> None:
         """Skip transaction markers at the end of a partition: no record follows that would reveal them, so ask the broker."""
-        for place in [place for place, end in ends.items() if self.done.get(place, 0) < end]:
-            at = self.done.get(place, 0)
-            further = await self._next(place, at)
+        for there in [there for there, end in ends.items() if self.done.get(there, 0) < end]:
+            at = self.done.get(there, 0)
+            further = await self._next(there, at)
             async with self._turn:
-                if self.done.get(place, 0) == at:
-                    self.done[place] = further
+                if self.done.get(there, 0) == at:
+                    self.done[there] = further
 
     async def _keys(self, ids: set[str]) -> dict[str, bytes]:
         """Return the keys of these cases; wait while the database is away."""
@@ -186,6 +248,7 @@ class ReleaseScheduler:
             self.health.red("away", _away(error))
 
     async def _look(self) -> None:
+        await self._save()
         for release in [r for r in self.releases if r.made.release in self.unpublished]:
             async with self.engine.connect() as tx:
                 cut = await store.cut(tx, release.made.release)
@@ -199,7 +262,7 @@ class ReleaseScheduler:
         month = self.builder.due(self.releases)
         now_there = await self._ends()  # asked each time, to notice a lost broker also during catch-up
         ends = self._target or now_there
-        behind = sum(max(end - self.done.get(place, 0), 0) for place, end in ends.items())
+        behind = sum(max(end - self.done.get(at, 0), 0) for at, end in ends.items())
         BEHIND.set(behind // COARSE * COARSE)
         if behind and behind == self._behind:  # nothing has arrived since the last check
             await self._pass_markers(ends)

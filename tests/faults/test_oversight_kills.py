@@ -1,7 +1,7 @@
 """Oversight is killed wherever it speaks to broker or database: the releases are byte for byte those of a run that nobody disturbed.
 
-`make faults` kills twenty times, `make test` fewer (REFERRAL_KILL_STEP). Each time it starts anew, reads the topics from their beginning,
-and goes on with the release that it was at: half stored is not stored, and half published is published again with the same bytes.
+`make faults` kills twenty times, `make test` fewer (REFERRAL_KILL_STEP). Each time it starts anew, goes on where it had last stored what
+it counted, and with the release that it was at: half stored is not stored, and half published is published again with the same bytes.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ topic or case is compared with another before a figure is requested.
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
@@ -15,7 +14,8 @@ from typing import Any
 from referral.domain import events as e
 from referral.domain.local_time import LOCAL
 from referral.domain.policy import Policy
-from services.oversight.calendar import after, begins, month
+from services.oversight.calendar import HOUR, after, begins, month
+from services.oversight.counting import saved
 from services.oversight.counting.model import Course, Full
 from services.oversight.counting.rules import MEANING
 from services.oversight.counting.state import NEVER, Case, Run
@@ -40,7 +40,8 @@ class Courses:
         self._runs: dict[str, list[Run]] = {}
         self._raisers: set[str] = set()
         self._erased: dict[str, int] = {}
-        self._drills = array("q")
+        self.drills: Counter[int] = Counter()
+        """Hour → records of exercises; a period ends at a full hour."""
         self._met: dict[str, list[tuple[str, int]]] = {}
 
     def note(self, topic: str, meta: e.Meta, body: Any) -> bool:
@@ -50,7 +51,7 @@ class Courses:
         """
         at, id, kind = meta.recorded_at, meta.case_id, type(body)
         if meta.drill:
-            self._drills.append(at)
+            self.drills[at // HOUR] += 1
         elif body is None or kind is e.CaseErased:
             self._erase(id, NEVER if body is None else at)
         elif id in self._erased:
@@ -122,8 +123,33 @@ class Courses:
         met["out-of-period"] += sum(at < min(start, until) for at in self._begun())
         met["erased"] = sum(NEVER != at < until for at in self._erased.values())
         met["key-gone"] = sum(at == NEVER for at in self._erased.values())
-        met["drill"] = sum(at < until for at in self._drills)
+        met["drill"] = sum(count for hour, count in self.drills.items() if hour < until // HOUR)
         return +met
+
+    def dump(self, id: str) -> bytes | None:
+        """Return the state of a case as bytes; None: nothing of it is held, but that it is erased."""
+        case = self._cases.get(id)
+        met = self._met.get(id, [])
+        return saved.dump(case or Case(id), met) if case is not None or met else None
+
+    def load(self, id: str, state: bytes) -> None:
+        """Take the state of a case that was dumped. Each case once, and before its next record."""
+        case, met = saved.load(id, state)
+        self._cases[id] = case
+        for run in case.runs:
+            self._runs.setdefault(run.pathway, []).append(run)
+        if case.raised:
+            self._raisers.add(id)
+        if met:
+            self._met[id] = met
+
+    def erased(self, id: str) -> int | None:
+        """Return when the case was erased, µs UTC, NEVER if only its key is gone; None: it is not."""
+        return self._erased.get(id)
+
+    def erase(self, id: str, at: int) -> None:
+        """Take it that a case is erased. at: as `erased` returns it."""
+        self._erase(id, at)
 
     def _begun(self) -> Iterator[int]:
         """Yield the begin of each child on each procedure."""

@@ -91,13 +91,14 @@ class Line:
         return await until(look)  # type: ignore[no-any-return]
 
     async def forget(self, *, feed_too: bool = False) -> None:
-        """Its releases, as if none had been made: in the database, and (feed_too) on the feed."""
+        """Its releases, as if none had been made: in the database, and (feed_too) on the feed; and what it has counted."""
         if feed_too:
             await self._empty(self.settings.topic("oversight-feed"))
         async with self.admin.begin() as tx:
             await tx.execute(text("ALTER TABLE oversight.release DISABLE TRIGGER USER"))
             await tx.execute(text("TRUNCATE oversight.cut, oversight.release"))
             await tx.execute(text("ALTER TABLE oversight.release ENABLE TRIGGER USER"))
+            await tx.execute(text("TRUNCATE oversight.progress, oversight.counted"))
 
     async def _empty(self, topic: str) -> None:
         admin = clients.admin(self.settings)

@@ -15,14 +15,14 @@ from prometheus_client import REGISTRY
 from referral.cli.admin import oversight
 from referral.domain.events import Counted, ReleaseMade
 from referral.domain.inputs import derived
-from referral.errors import Rejected
+from referral.errors import NewerVersion, Rejected
 from referral.runtime.kafka import clients
 from referral.runtime.keys import case_keys
 from referral.runtime.observe import Health
 from referral.runtime.postgres import database
 from referral.runtime.settings import Settings
 from referral.wire.topics import partition
-from services.oversight import feed, store
+from services.oversight import feed, scheduler, store
 from services.oversight.calendar import after, begins, closes
 from services.oversight.counting.projection import Courses
 from services.oversight.record_reader import RecordReader
@@ -154,6 +154,27 @@ async def test_a_lost_database_comes_back_with_its_correction_and_counts_what_ca
             await made.at(closes(MAR) + GRACE)
             await other.look()
             assert other.releases == undisturbed
+
+
+async def test_nothing_is_stored_of_a_batch_that_was_not_counted(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record of a newer release ends the process; one more look, before it is ended, must not store that it was read."""
+    async with line(settings) as made, started(settings) as told:
+        await made.write([at(begins(JAN), "first")])
+        await told.read()
+        await told.look()
+        stored = await told.closing.progress.positions()
+        assert sum(further for further, *_ in stored.values()) == 1
+        monkeypatch.setattr(scheduler, "SAVE", 0.0)
+        monkeypatch.setattr(RecordReader, "take", _newer)
+        await made.write([at(begins(JAN), "second")])
+        with pytest.raises(NewerVersion):
+            await told.read()
+        await told.look()
+        assert await told.closing.progress.positions() == stored
+
+
+def _newer(reader: RecordReader, records: object, keys: object) -> None:
+    raise NewerVersion("case-opened.v99")
 
 
 async def test_a_feed_that_says_otherwise_is_refused_and_one_that_says_less_is_told_again(settings: Settings) -> None:
