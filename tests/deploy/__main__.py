@@ -12,6 +12,7 @@ import time
 
 import pytest
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 PLACES = ("tests/deploy", "tests/faults/test_servers_ha.py", "tests/faults/test_site_lost.py")
@@ -47,9 +48,9 @@ def main(arguments: list[str]) -> int:
     for name in ("what", "seconds", "verdict"):
         table.add_column(name, no_wrap=True, justify="right" if name == "seconds" else "left")
     for name, seconds, verdict, notes in verdicts.rows:
-        table.add_row(name, f"{seconds:.0f}", verdict)
+        table.add_row(escape(name), f"{seconds:.0f}", verdict)
         for note in notes:
-            table.add_row(f"    {note}", "", "")
+            table.add_row(escape(f"    {note}"), "", "")
     console = Console(width=WIDTH)
     console.print(table)
     skipped = sum(verdict == "skipped" for _, _, verdict, _ in verdicts.rows)
