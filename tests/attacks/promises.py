@@ -92,20 +92,10 @@ def swallowed() -> Noticed:
         now=receipts.PROMISE_S * 1_000_000 + 1,
         ahead=0,
         moved=False,
-        services={"routing": doctor_probe.Service(name="routing", alive=1, leases=(), outbox=(), queue=(0, None), seen={})},
-        ends={},
-        records=[],
-        unread=[],
-        quarantined=0,
-        cases={},
-        sealed=set(),
-        alarms={},
-        keys=set(),
-        wrong_keys="",
+        services={"routing": doctor_probe.Service(name="routing", alive=1, leases=(), outbox=(), queue=(0, None))},
         places={},
         policy=[],
-        promises=[("e", "c", 0)],
-        foreign=[],
+        owed=[("e", "c", 0)],
     )
     found = doctor_checks.conservation(seen)
     return {

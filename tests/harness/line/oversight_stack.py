@@ -130,9 +130,10 @@ async def line(settings: Settings) -> AsyncIterator[Line]:
 
 
 async def metrics(oversight: Program) -> list[str]:
-    """Metrics that describe oversight itself, not Python."""
+    """Metrics that describe oversight itself, not Python, and not how long its certificate is good, which runs by itself."""
     async with httpx.AsyncClient(timeout=30) as client:
-        return [row for row in (await client.get(f"{oversight.inner}/metrics")).text.splitlines() if row.startswith("referral_")]
+        rows = (await client.get(f"{oversight.inner}/metrics")).text.splitlines()
+    return [row for row in rows if row.startswith("referral_") and not row.startswith("referral_certificate_ends_seconds")]
 
 
 def process(settings: Settings, *before: str) -> contextlib.AbstractAsyncContextManager[Program]:

@@ -70,8 +70,8 @@ async def allows(line: Line, statement: str) -> bool:
         await line.execute(statement)
     except asyncpg.InsufficientPrivilegeError as error:
         return "row-level security" in str(error)  # else no right; with it, a permit is missing
-    except (asyncpg.ObjectNotInPrerequisiteStateError, asyncpg.WrongObjectTypeError):
-        return False  # a view that nobody can change
+    except (asyncpg.ObjectNotInPrerequisiteStateError, asyncpg.WrongObjectTypeError, asyncpg.GeneratedAlwaysError):
+        return False  # a view, or a column of one, that nobody can change
     except asyncpg.IntegrityConstraintViolationError:
         return True
     else:
