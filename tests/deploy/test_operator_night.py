@@ -125,7 +125,7 @@ async def a_certificate_has_ended(night: Night) -> None:
 async def a_standby_is_behind(night: Night) -> None:
     """A slot stands for a standby that is away: the database keeps its WAL for it."""
     await night.line.rows("SELECT pg_create_physical_replication_slot('standby', true)")
-    for _ in range(2):
+    for _ in range(5):  # 16 MiB each, and the alert is above 64
         await night.line.rows("CREATE TABLE public.filler AS SELECT 1")
         await night.line.rows("SELECT pg_switch_wal()")
         await night.line.rows("DROP TABLE public.filler")
