@@ -93,7 +93,7 @@ async def archived(line: Line, folder: Path) -> AsyncIterator[Backups]:
     await line.rows("CREATE ROLE archive LOGIN REPLICATION PASSWORD 'made-up'")
     await line.rows("GRANT SET ON PARAMETER referral.backup TO archive")
     await line.rows("GRANT CONNECT ON DATABASE postgres TO archive")  # a server of your own lets everybody in there
-    where = {"PGHOST": str(server._socket), "PGUSER": "archive", "PGPASSFILE": str(passfile), "PGDATABASE": "postgres"}
+    where = {"PGHOST": str(server.socket), "PGUSER": "archive", "PGPASSFILE": str(passfile), "PGDATABASE": "postgres"}
     path = f"{binaries()}:{os.environ['PATH']}"
     backups = Backups(folder, {**os.environ, **where, "PATH": path})
     again = 'while true; do "$0" "$1"; sleep 1; done'  # as systemd does
