@@ -1,4 +1,4 @@
-"""How long `referral topics rebuild` takes: a made-up log, written into a database, back onto empty topics of a real broker.
+"""Measure `referral topics rebuild`: a made-up log, written into a database, back onto empty topics of a real broker.
 
 `python -m bench.rebuild [RECORDS]`, by default a million. It prints seconds on the clock and of this program's processor.
 """

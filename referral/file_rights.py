@@ -8,7 +8,7 @@ from pathlib import Path
 OTHERS = 0o077
 """Every right of others than the owner."""
 HANDED = 0o027
-"""What must not stand on a file that root hands to a program: a right to change it, or any right of everybody."""
+"""Rights that must not stand on a file that root hands to a program: to change it, or any of everybody."""
 
 
 def exposed(path: Path) -> bool:

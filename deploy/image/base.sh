@@ -12,10 +12,13 @@ trap 'rm -rf "$root"' EXIT
 chmod 755 "$root"
 mkdir -p "$state/lists/partial" "$state/archives/partial" "$state/debs"
 
-# Debian 12, whatever this machine's own sources are; its proxies and mirrors' keys hold.
-mirror=${DEBIAN:-http://deb.debian.org}
-for suite in 'debian bookworm' 'debian bookworm-updates' 'debian-security bookworm-security'; do
-    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror/$suite main"
+# Debian 12 from where this machine's apt gets it, or from DEBIAN, a mirror's URL. Which packages these are, apt verifies.
+for suite in bookworm bookworm-updates bookworm-security; do
+    case $suite in *-security) place=debian-security ;; *) place=debian ;; esac
+    from=${DEBIAN:+$DEBIAN/$place}
+    from=${from:-$(apt-get indextargets --format '$(REPO_URI)' "Created-By: Packages" "Codename: $suite" | sort -u | head -n 1)}
+    [ -n "$from" ] || { echo "$0: this machine's apt has no $suite: set DEBIAN to the URL of a mirror of Debian" >&2; exit 1; }
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $from $suite main"
 done >"$state/sources.list"
 apt=(apt-get -qq -o "Dir::Etc::SourceList=$state/sources.list" -o Dir::Etc::SourceParts=- -o "Dir::State::Lists=$state/lists"
     -o "Dir::Cache=$state" -o APT::Sandbox::User= -o Acquire::Languages=none -o Acquire::Retries=3)

@@ -52,11 +52,7 @@ CASE = (
 )
 AGENCY = (
     Named("token", "referral.cli.admin.agency:token_command", "Make a token, which is shown once and never again."),
-    Named(
-        "topic",
-        "referral.cli.admin.agency:topic_command",
-        "Make the agency's own topic, ingress.<agency>.",
-    ),
+    Named("topic", "referral.cli.admin.agency:topic_command", "Make the agency's own topic, ingress.<agency>."),
     Named("connect", "referral.cli.admin.agency:connect_command", "Make an agency's certificate on this machine, for a trial."),
     Named("exclude", "referral.cli.admin.agency:exclude_command", "Exclude somebody from a case in which your agency takes part."),
     Named(

@@ -31,7 +31,7 @@ SIGNERS = 2
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What a person must know of a new line. root: fingerprint of its root. log: public key of its log, for witnesses and auditors."""
+    """Facts of a new line that a person writes down. root: fingerprint of its root. log: public key of its log, for auditors."""
 
     root: str
     log: str

@@ -18,7 +18,7 @@ from referral.local import certificates, cluster, data_folder, keyfiles, ports
 from referral.local.cluster import Databases
 from referral.local.config import KEEPER, Addresses, StackConfig, environment, exports
 from referral.local.data_folder import Trouble, of_os
-from referral.local.handset import Handset
+from referral.local.handset.telephones import Handset
 from referral.local.jars import Jar
 from referral.local.kafka import Kafka
 from referral.local.mailbox import Mailbox

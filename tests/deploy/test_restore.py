@@ -21,13 +21,12 @@ from typing import Any
 
 import pytest
 
-from referral.cli.stack import up
 from referral.cli.stack.stage import Stage
 from referral.local.config import StackConfig
 from referral.local.postgres import Postgres, binaries
 from referral.local.stack import Stack
 from referral.runtime.settings import LINE
-from tests.faults.line import Line
+from tests.faults.line import Line, running
 from tests.faults.load import Load
 from tests.faults.verdict import judge
 from tests.harness import callers
@@ -200,16 +199,6 @@ def shell(stack: Stack, script: str) -> str:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
-
-
-@asynccontextmanager
-async def running(config: StackConfig) -> AsyncIterator[Line]:
-    async with up.running(config) as stack, callers.client(stack, timeout=8) as http:
-        line = Line(stack, http)
-        try:
-            yield line
-        finally:
-            await line.admin.dispose()
 
 
 @asynccontextmanager

@@ -20,7 +20,7 @@ from prometheus_client import CollectorRegistry
 from referral.channels import prompts
 from referral.channels.baresip import absent
 from referral.channels.gateway import receipts
-from referral.local.handset import Handset, Problem
+from referral.local.handset.telephones import Handset, Problem
 from services.notifier import door
 from services.notifier.answers import Answers
 from services.notifier.metrics import Figures

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from referral.local.handset import Entry, Handset
+from referral.local.handset.telephones import Entry, Handset
 from referral.runtime.settings import Settings
 from tests.harness.programs import Program
 from tests.harness.waiting import until

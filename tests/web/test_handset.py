@@ -16,7 +16,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from referral.channels.prompts import SPEECHES, Part, speech
-from referral.local.handset import Handset
+from referral.local.handset.telephones import Handset
 from tests.harness.waiting import PATIENCE_S, comes
 from tests.harness.web.measured import sizes
 from tests.harness.web.steps import leaving, picture, send, tab_to, text

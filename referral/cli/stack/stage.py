@@ -18,7 +18,7 @@ from referral.cli.audit.timeline_text import day_of, render
 from referral.cli.stack.cast import Cast
 from referral.client import Client, Json
 from referral.domain.local_time import local, moment
-from referral.local.handset import Entry
+from referral.local.handset.telephones import Entry
 from referral.local.mailbox import Mail
 from referral.local.stack import Stack
 from referral.proof.entry import NOTIFICATION

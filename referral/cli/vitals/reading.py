@@ -52,7 +52,7 @@ _BACK = {
 
 
 class States(Struct, kw_only=True):
-    """What routing's case states say.
+    """Findings about routing's case states.
 
     open: number of open cases. stuck: those without an alarm and without a desk task. held: service → places that cases hold.
     sealed: cases whose state does not open. wrong: the reason that keys cannot be unwrapped; empty where they can.

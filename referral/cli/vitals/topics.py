@@ -26,7 +26,7 @@ ASKS = (ReferralSubmitted.TYPE, ResponseSubmitted.TYPE)
 
 
 class Line(Struct, frozen=True, kw_only=True):
-    """What must be known of the line to judge a record.
+    """Facts of the line by which a record is judged.
 
     erasers, secrets: who is believed an erasure; the owner's writer secret of each topic.
     since: what is wrong with older records is counted, not named; µs UTC.
@@ -52,7 +52,7 @@ class Line(Struct, frozen=True, kw_only=True):
 
 
 class Judged(Struct, kw_only=True):
-    """What was found.
+    """Findings about the records.
 
     fetched: records that were read. count: submissions and responses that were judged. outcomes: what is wrong with them.
     sequences: number of (topic, case). torn: what is wrong with them. unread: records whose clear part cannot be read.

@@ -27,7 +27,7 @@ from referral.channels.gateway import Gateway, Provider
 from referral.channels.handset import Handset as HandsetChannel
 from referral.channels.voice import Patience, Trunk, Voice
 from referral.local import ports
-from referral.local.handset import Handset
+from referral.local.handset.telephones import Handset
 from services.notifier.blame import OURS
 from services.notifier.providers import Providers
 from tests.harness import smtp

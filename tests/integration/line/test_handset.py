@@ -14,7 +14,7 @@ import pytest
 from referral.cli.stack import cast, up
 from referral.cli.stack.stage import Stage
 from referral.local.config import StackConfig
-from referral.local.handset import Entry
+from referral.local.handset.telephones import Entry
 from referral.local.stack import Stack
 from referral.runtime.keys import case_keys
 from referral.runtime.settings import LINE, SERVICES

@@ -19,9 +19,9 @@ from referral.channels import Handed, Outgoing, Unreached, Word
 from referral.channels.handset import Handset as Channel
 from referral.channels.prompts import SPEECHES, Part
 from referral.cli import run
-from referral.local import handset as local
-from referral.local import speech
-from referral.local.handset import Handset, Problem
+from referral.local.handset import speech
+from referral.local.handset import telephones as local
+from referral.local.handset.telephones import Handset, Problem
 from tests.harness.served import served
 from tests.harness.waiting import until
 

@@ -26,7 +26,7 @@ from referral.channels.lane import Lane
 from referral.channels.voice import Trunk
 from referral.domain.events import KnockAnswered, KnockDelivered, KnockFailed, KnockSent
 from referral.local import ports
-from referral.local.handset import Handset
+from referral.local.handset.telephones import Handset
 from referral.runtime import http_server
 from referral.runtime.observe import Health
 from services.notifier import door

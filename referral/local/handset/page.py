@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from starlette.responses import HTMLResponse, Response
 
 from referral.domain.local_time import local
-from referral.local import speech
+from referral.local.handset import speech
 from referral.runtime import templates
 from referral.runtime.http_server import PAGE_HEADERS
 
 if TYPE_CHECKING:
-    from referral.local.handset import Entry
+    from referral.local.handset.telephones import Entry
 
 REFRESH_SECONDS, RINGING_SECONDS = 5, 30
 """Gaps between two loads of the page by itself (ours): while a telephone rings, long enough to hear the call and press a button."""

@@ -23,7 +23,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from referral.authorities import trusted
-from referral.local import handset_page, speech
+from referral.local.handset import page, speech
 from referral.runtime import http_connection
 
 NUMBER = re.compile(r"\+999\d{5,12}")
@@ -174,7 +174,7 @@ class Handset:
             Route("/entries", self._entries),
             Route("/press", self._press, methods=["POST"]),
             Route("/reply", self._reply, methods=["POST"]),
-            Route("/handset.css", lambda _: handset_page.stylesheet()),
+            Route("/handset.css", lambda _: page.stylesheet()),
             Route("/", self._page),
         ]
         return Starlette(routes=routes)
@@ -238,11 +238,11 @@ class Handset:
             entry = await do(form)
         except Problem as problem:
             words = str(problem)
-            return handset_page.page(self.entries, self.names, problem=words, status=409) if browser else PlainTextResponse(words, 409)
+            return page.page(self.entries, self.names, problem=words, status=409) if browser else PlainTextResponse(words, 409)
         return RedirectResponse("/", 303) if browser else JSONResponse(entry.facts())
 
     async def _page(self, request: Request) -> Response:
-        return handset_page.page(self.entries, self.names, replying=request.query_params.get("reply", ""))
+        return page.page(self.entries, self.names, replying=request.query_params.get("reply", ""))
 
     # ---- entries
     async def _add(self, kind: Kind, number: str, text: str, language: str = "") -> Entry:
