@@ -9,6 +9,8 @@ set -euo pipefail
 kind=${1:?full or incremental} folder=${2:?the folder of the backups}
 here=$(cd "$(dirname "$0")" && pwd)
 umask 077
+exec 9>"$folder/lock"
+flock --nonblock 9 || { echo "backup: another backup is being taken: let it end" >&2; exit 1; } # they would write into one folder
 part=$folder/new.part
 rm -rf "$part" # of a backup that was interrupted
 below=()
