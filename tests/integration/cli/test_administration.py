@@ -134,7 +134,7 @@ class Desk:
         return [parse(row["value"]) for row in self.ask("SELECT value FROM audit.act ORDER BY id")]
 
     def state(self, *, kafka: bool) -> set[str]:
-        """Return a digest of each table but the acts, with its rights, and of each file. kafka: also all topics."""
+        """Return a digest of each table but the acts, with its rights, and of each file. kafka: also its topics, and no other test's."""
         found = {row["found"] for row in self.ask(self._everything)}
         found |= {f"{path} {hashlib.md5(path.read_bytes()).hexdigest()}" for path in self.folder.rglob("*") if path.is_file()}
         return found | (asyncio.run(self._topics()) if kafka else set())
@@ -143,7 +143,7 @@ class Desk:
         admin = clients.admin(self.settings)
         await admin.start()
         try:
-            return set(await admin.list_topics())
+            return {name for name in await admin.list_topics() if name.startswith(self.settings.topic_prefix)}
         finally:
             await admin.close()
 
