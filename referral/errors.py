@@ -5,6 +5,10 @@ Operators read these docstrings.
 
 from __future__ import annotations
 
+RETRY_AFTER_S = 2
+"""Seconds until what was not kept may be sent again (ours): another database server or broker takes over within 3 to 5 s, and a sender
+that is told to wait as long as that adds its own wait to theirs."""
+
 
 class Rejected(Exception):
     """The input is wrong and sending it again will not help: correct it at `where`, as `hint` says.
@@ -27,7 +31,7 @@ class Rejected(Exception):
 class Unavailable(Exception):
     """A server or service that we need is away; nothing was stored. Send the same again after `retry_after` seconds."""
 
-    def __init__(self, what: str, retry_after: int = 5) -> None:
+    def __init__(self, what: str, retry_after: int = RETRY_AFTER_S) -> None:
         super().__init__(f"{what} is away; try again in {retry_after} s")
         self.what = what
         self.retry_after = retry_after

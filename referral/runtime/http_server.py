@@ -18,7 +18,7 @@ import uvicorn
 from msgspec import json
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from referral.errors import Unavailable
+from referral.errors import RETRY_AFTER_S, Unavailable
 from referral.runtime import http_connection, observe, peer
 from referral.runtime.http_connection import PROBLEM, problem
 from referral.runtime.http_connection import listen as listen
@@ -151,7 +151,7 @@ async def _guarded(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> 
         if isinstance(error, TooSlow):
             why = problem(408, "too-slow", str(error))
             return await _send(send, (408, PROBLEM, why), [(b"connection", b"close")])
-        after = error.retry_after if isinstance(error, Unavailable) else 5
+        after = error.retry_after if isinstance(error, Unavailable) else RETRY_AFTER_S
         why = problem(503, "unavailable", f"nothing was kept; send the same again after {after} s")
         await _send(send, (503, PROBLEM, why), [(b"retry-after", str(after).encode())])
     else:
