@@ -111,7 +111,7 @@ def figures_command(
     with source.opened(export, key) as there, console.progress(quiet=as_json) as bar:
         book, head = casebook(there.archive, pinned)
         read = gather(book, reading.recorded(there, How.FIGURES)(None), bar)
-        if there.live:
+        if there.tables:
             read.out = {one.number: Release(one.made, one.figures) for one in log.ask(lambda tx, _: published(tx))}
     if not release:
         return _raw(read, months, as_json)

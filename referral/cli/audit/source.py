@@ -17,10 +17,9 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 from msgspec import Struct
 
-from referral.cli import connection
-from referral.cli.audit import live_log
 from referral.errors import Malformed, Rejected
 from referral.proof.archive import CHECKPOINT, KEYS, Archive
+from referral.proof.unlogged import Standing
 from referral.runtime.settings import Settings
 from referral.wire import hpke
 
@@ -35,11 +34,14 @@ Keys = Callable[[Iterable[str] | None], Mapping[str, bytes]]
 
 
 class Opened(Struct, frozen=True):
-    """An open log. keys: returns the keys of these cases, or of all, as far as the reader may have them. live: the running system."""
+    """An open log. keys: returns the keys of these cases, or of all, as far as the reader may have them.
+
+    tables: reads what the tables of the running system say, in the log's own snapshot; None: an export, which has none.
+    """
 
     archive: Archive
     keys: Keys
-    live: bool
+    tables: Callable[[], Standing] | None = None
 
 
 @contextmanager
@@ -48,10 +50,13 @@ def opened(folder: Path | None, key: Path | None = None, where: Settings | None 
     if folder is not None:
         found = opened_export(folder)
         held = lent_keys(found, key)
-        yield Opened(found, lambda ids: held if ids is None else {one: held[one] for one in ids if one in held}, False)
+        yield Opened(found, lambda ids: held if ids is None else {one: held[one] for one in ids if one in held})
         return
+    from referral.cli import connection, standing  # here, for an export needs no database: loading it takes longer than a small log
+    from referral.cli.audit import live_log
+
     with live_log.opened(where) as rows:
-        yield Opened(rows, lambda ids: rows.ask(lambda tx: connection.case_keys(tx, rows.settings, ids)), True)
+        yield Opened(rows, lambda ids: rows.ask(lambda tx: connection.case_keys(tx, rows.settings, ids)), lambda: rows.ask(standing.read))
 
 
 def lent_keys(there: Archive, key: Path | None) -> dict[str, bytes]:

@@ -12,10 +12,9 @@ from typing import Annotated, Any
 
 import typer
 
-from referral.cli import console, standing
+from referral.cli import console
 from referral.cli.audit import source
 from referral.cli.audit.judge import Verdict, VerifyOptions, judge
-from referral.cli.audit.live_log import Rows
 from referral.cli.audit.source import AuditorKey, Export, Witnesses
 from referral.domain.local_time import moment
 from referral.errors import Malformed
@@ -72,15 +71,15 @@ def verify_command(
     """
     pinned, older = source.file(witnesses), source.file(since)
     with source.opened(export, key) as there:
-        age = seconds(FRESH_S / 60 if max_age is None and there.live and vouched(there.archive, pinned) else max_age)
+        age = seconds(FRESH_S / 60 if max_age is None and there.tables and vouched(there.archive, pinned) else max_age)
         now = int(time.time())  # noqa: TID251 - the auditor's own clock measures the age of a signature
         options = VerifyOptions(
             keys=there.keys(None), pinned=pinned, since=older, jobs=jobs or processes(there.archive), max_age=age, now=now
         )
         with console.progress(quiet=as_json) as bar:
             verdict = judge(there.archive, options, bar)
-        if isinstance(there.archive, Rows) and verdict.book is not None:
-            by_hand(verdict, there.archive.ask(standing.read))
+        if there.tables and verdict.book is not None:
+            by_hand(verdict, there.tables())
     if as_json:
         console.document(document(verdict, options))
     else:

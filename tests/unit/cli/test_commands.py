@@ -155,6 +155,14 @@ def test_the_list_of_commands_loads_none_of_what_they_need() -> None:
     assert sorted(loaded.intersection(HEAVY)) == []
 
 
+def test_an_auditor_who_has_an_export_loads_no_database() -> None:
+    script = "import sys; from referral.cli import run; run(['audit', 'verify', 'no-such-export']); print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = set(done.stderr.split())
+    assert "referral.cli.audit.verify" in loaded
+    assert sorted(loaded.intersection(("sqlalchemy", "asyncpg", "aiokafka"))) == []
+
+
 @pytest.mark.parametrize("words", ALL)
 def test_help_says_what_it_does_its_exit_codes_and_an_example(words: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([*words.split(), "--help"]) == 0
