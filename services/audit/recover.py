@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator
 
 import msgspec
 from sqlalchemy import text
@@ -17,7 +18,7 @@ from referral.runtime.recovery.topic_snapshot import Tape
 from referral.runtime.settings import Settings, load
 
 
-async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[str, bytes]) -> dict[str, int]:
+async def hook(tx: AsyncConnection, settings: Settings, tapes: AsyncIterator[Tape]) -> dict[str, int]:
     """Restore nothing: entries follow from the topics alone. Return the number of entries in the copy."""
     return {"entries in the copy": (await tx.execute(text("SELECT count(*) FROM audit.entry"))).scalar_one()}
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections import Counter
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -41,7 +43,7 @@ from services.intake.commands import idempotency
 from services.intake.commands.idempotency import Claim
 from services.intake.erasure import store
 from services.intake.model import Receipt
-from services.intake.policy_view import of
+from services.intake.policy_view import Lists, of
 
 TOPIC, ROUTING = "referral-intake", "referral-routing"
 CHANGES = ("case-changed.v1", "case-changed.v2")
@@ -71,8 +73,17 @@ KINDS: dict[type[Any], str] = {
 FILLED = text("SELECT case_id, section FROM intake.section WHERE case_id = ANY(CAST(:ids AS text[]))")
 
 
-async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[str, bytes]) -> dict[str, int]:
+async def hook(tx: AsyncConnection, settings: Settings, tapes: AsyncIterator[Tape]) -> dict[str, int]:
     """Restore each case as routing has decided it: its traits and consent, referrals, exclusions, and the receipts of idempotency keys."""
+    lists, counts = of(await _policy(tx), 1), Counter[str]()
+    async for tape in tapes:
+        counts.update(await _restored(tx, tape, lists))
+    return dict(counts)
+
+
+async def _restored(tx: AsyncConnection, tape: Tape, lists: Lists) -> dict[str, int]:
+    """Restore the cases of one tape, and return how many items of each kind there were."""
+    keys = tape.keys
     cases: dict[str, dict[str, Any]] = {}
     facts: dict[str, CaseFacts] = {}
     referrals: list[dict[str, Any]] = []
@@ -106,9 +117,8 @@ async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[s
                 exclusions.append({"case_id": meta.case_id, "kind": body.kind, "actor": body.actor})
             case ReferralWithdrawn():
                 withdrawn.append({"id": body.referral_id, "at": body.received_at})
-    lifted = _decided(tape, keys, facts)
+    lifted = _decided(tape, facts)
     exclusions = [exclusion for exclusion in exclusions if (exclusion["case_id"], exclusion["kind"], exclusion["actor"]) not in lifted]
-    lists = of(await _policy(tx), 1)
     kept_away: dict[str, set[str]] = {}
     for exclusion in exclusions:
         kept_away.setdefault(exclusion["case_id"], set()).add(exclusion["actor"])
@@ -132,14 +142,14 @@ async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[s
     return {**counts, "sections to ask for again": len(promised - filled)}
 
 
-def _decided(tape: Tape, keys: dict[str, bytes], facts: dict[str, CaseFacts]) -> set[tuple[str, str, str]]:
+def _decided(tape: Tape, facts: dict[str, CaseFacts]) -> set[tuple[str, str, str]]:
     """Apply routing's last decision to the state of each case. Return the exclusions that were lifted: (case, kind, actor)."""
     gone: dict[str, set[str]] = {}
     for taped in tape.records[ROUTING]:
         meta = taped.meta
-        if meta.type not in CHANGES or meta.case_id not in keys or meta.case_id not in facts:
+        if meta.type not in CHANGES or meta.case_id not in tape.keys or meta.case_id not in facts:
             continue
-        body = codec.decode(meta.type, meta.fingerprint, seal.unseal(keys[meta.case_id], ROUTING, seal.open(taped.value)))
+        body = codec.decode(meta.type, meta.fingerprint, seal.unseal(tape.keys[meta.case_id], ROUTING, seal.open(taped.value)))
         assert isinstance(body, CaseChanged)
         facts[meta.case_id] = CaseFacts(traits=body.traits, consent=body.consent, consent_by=body.consent_by)
         gone[meta.case_id] = (gone.get(meta.case_id, set()) | set(body.lifted)) - set(body.excluded)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator, Iterator
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -25,18 +26,25 @@ TOPIC = "referral-notification"
 KNOCKS = (KnockSent.TYPE, KnockFailed.TYPE, KnockDelivered.TYPE, KnockAnswered.TYPE)
 
 
-async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[str, bytes]) -> dict[str, int]:
+async def hook(tx: AsyncConnection, settings: Settings, tapes: AsyncIterator[Tape]) -> dict[str, int]:
     """Write the knocks of our own topic into the table of deliveries, and restore the roster's key, which is on no topic."""
     await keys_.read(settings).book(tx, ROSTER_BOOK)
-    knocks: list[tuple[str, store.Spoken]] = []
+    count = 0
+    async for tape in tapes:
+        knocks = list(_knocks(tape))
+        await store.said(tx, knocks)
+        count += len(knocks)
+    return {"knocks written down": count}
+
+
+def _knocks(tape: Tape) -> Iterator[tuple[str, store.Spoken]]:
+    """Yield case and knock of each record about one, in order."""
     for taped in tape.records[TOPIC]:
         meta = taped.meta
-        if meta.type in KNOCKS and meta.case_id in keys:
-            body = codec.decode(meta.type, meta.fingerprint, seal.unseal(keys[meta.case_id], TOPIC, seal.open(taped.value)))
+        if meta.type in KNOCKS and meta.case_id in tape.keys:
+            body = codec.decode(meta.type, meta.fingerprint, seal.unseal(tape.keys[meta.case_id], TOPIC, seal.open(taped.value)))
             assert isinstance(body, store.Spoken)
-            knocks.append((meta.case_id, body))
-    await store.said(tx, knocks)
-    return {"knocks written down": len(knocks)}
+            yield meta.case_id, body
 
 
 if __name__ == "__main__":

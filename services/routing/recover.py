@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import Counter
+from collections.abc import AsyncIterator
 
 import msgspec
 from sqlalchemy import text
@@ -38,14 +39,31 @@ POLICY = text(
 )
 
 
-async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[str, bytes]) -> dict[str, int]:
+async def hook(tx: AsyncConnection, settings: Settings, tapes: AsyncIterator[Tape]) -> dict[str, int]:
     """Fold every case from referral-routing alone; the heads of its events name the answered inputs. Return counts for the report."""
+    counts, held = Counter[str](), Counter[str]()
     bundles = await _policy(tx, settings)
+    async for tape in tapes:
+        cases, answered = _folded(tape)
+        await recover.seen(tx, "routing", answered.values())
+        await store.save(tx, cases.values(), tape.keys)
+        await store.remove(tx, sorted(tape.erased))
+        await _alarms(tx, cases, tape.erased)
+        for case in cases.values():
+            held.update(capacity.held(case, settings.drill_clock))
+        unread = {t.meta.case_id for t in tape.records[ROUTING]} - tape.keys.keys() - tape.erased
+        counts.update({"cases": len(cases), "inputs answered": len(answered), "cases without a key": len(unread)})
+    await tx.execute(HELD, {"held": msgspec.json.encode(held).decode()})
+    return {**counts, "places held": sum(held.values()), "bundles": bundles}
+
+
+def _folded(tape: Tape) -> tuple[dict[str, Case], dict[tuple[str, str], Taped]]:
+    """Return the cases, without those that were erased, and the last answered input of each case and topic."""
     by_place = {(t.place, t.offset): t for topic in tape.records if topic != ROUTING for t in tape.records[topic]}
     cases: dict[str, Case] = {}
     answered: dict[tuple[str, str], Taped] = {}
     for taped in tape.records[ROUTING]:
-        key = keys.get(taped.meta.case_id)
+        key = tape.keys.get(taped.meta.case_id)
         if key is None:
             continue
         body = codec.decode(taped.meta.type, taped.meta.fingerprint, seal.unseal(key, ROUTING, seal.open(taped.value)))
@@ -56,20 +74,7 @@ async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[s
             answered[asked.place[0], asked.meta.case_id] = asked
     for case_id in tape.erased:
         cases.pop(case_id, None)
-    await recover.seen(tx, "routing", answered.values())
-    await store.save(tx, cases.values(), keys)
-    await store.remove(tx, sorted(tape.erased))
-    await _alarms(tx, cases, tape.erased)
-    held = sum((Counter(capacity.held(case, settings.drill_clock)) for case in cases.values()), Counter[str]())
-    await tx.execute(HELD, {"held": msgspec.json.encode(held).decode()})
-    unread = {t.meta.case_id for t in tape.records[ROUTING]} - keys.keys() - tape.erased
-    return {
-        "cases": len(cases),
-        "inputs answered": len(answered),
-        "places held": sum(held.values()),
-        "bundles": bundles,
-        "cases without a key": len(unread),
-    }
+    return cases, answered
 
 
 async def _alarms(tx: AsyncConnection, cases: dict[str, Case], erased: set[str]) -> None:

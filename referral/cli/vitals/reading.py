@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import aclosing
 from datetime import timedelta
 from typing import Any
 
@@ -22,12 +21,11 @@ from referral.errors import Malformed
 from referral.proof.entry import CASE_TOPICS, ROUTING
 from referral.proof.verify.log import closes, ends
 from referral.runtime.kafka import scan
-from referral.runtime.kafka.scan import Reader
 from referral.runtime.keys import key_topic
 from referral.runtime.keys.case_keys import Keys
-from referral.runtime.loop import writer_mark
 from referral.runtime.loop.units import Place
 from referral.runtime.postgres import clock
+from referral.runtime.recovery import topic_snapshot
 from referral.runtime.recovery.recover import WRITES
 from referral.runtime.settings import Settings
 from referral.wire import case_state, seal
@@ -96,7 +94,8 @@ async def judged(tx: AsyncConnection, found: Settings, line: Line, written: Coll
     done = Judged()
     async with scan.opened(found, CASE_TOPICS) as reader:
         start = {} if line.whole else await reader.since((line.since - MARGIN // timedelta(microseconds=1)) // 1000)
-        line = structs.replace(line, start=start, began=await _began(reader, start, line.secrets))
+        began = await topic_snapshot.began(reader, line.secrets, {place: _before(start, place) for place in reader.places})
+        line = structs.replace(line, start=start, began=began)
         for number in sorted({n for _, n in reader.places}):
             lane = Lane(line, done)
             for topic in CASE_TOPICS:
@@ -110,18 +109,6 @@ async def judged(tx: AsyncConnection, found: Settings, line: Line, written: Coll
 def _before(start: Mapping[Place, int], place: Place) -> int:
     """Return the offset of the record before a place: its mark shows that marks existed."""
     return max(start.get(place, 0) - 1, 0)
-
-
-async def _began(reader: Reader, start: Mapping[Place, int], secrets: Mapping[str, bytes]) -> dict[str, int]:
-    """Return the time of each topic's first marked record, ms. Earlier ones are of before marks, or of a lost database's secret."""
-    first = list[tuple[str, int]]()
-    for place in reader.places:
-        async with aclosing(reader.records(place, _before(start, place))) as records:
-            async for record in records:
-                if writer_mark.carries(secrets[place[0]], record.value, record.headers):
-                    first.append((place[0], record.timestamp))
-                    break
-    return writer_mark.since(first)
 
 
 async def _written(tx: AsyncConnection, services: Iterable[str], cases: list[str]) -> Any:

@@ -9,12 +9,14 @@ docs/decisions/0007-recover.md explains why this is enough.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Iterable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
 from msgspec import msgpack
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.runtime.kafka import scan
 from referral.runtime.keys import case_keys, erasure_tag, key_topic
 from referral.runtime.loop import outbox, writer_mark
 from referral.runtime.loop.sequence import fingerprint
@@ -45,8 +47,8 @@ OUTBOX = "SELECT partition, blob FROM {s}.outbox"
 PUBLISHED = "DELETE FROM {s}.outbox WHERE partition = ANY(CAST(:parts AS int[]))"
 
 
-Hook = Callable[[AsyncConnection, Settings, Tape, dict[str, bytes]], Awaitable[dict[str, int]]]
-"""A service's own part of the repair: (transaction, settings, tape, case keys) → number of restored items, by name."""
+Hook = Callable[[AsyncConnection, Settings, AsyncIterator[Tape]], Awaitable[dict[str, int]]]
+"""A service's own part of the repair: (transaction, settings, tapes) → number of restored items, by name. Each tape is settled."""
 
 
 async def recover(settings: Settings, service: str, hook: Hook) -> dict[str, int]:
@@ -60,27 +62,35 @@ async def recover(settings: Settings, service: str, hook: Hook) -> dict[str, int
             await tx.execute(text(FENCE.format(s=service)))
             master = case_keys.read(settings)
             secrets = {topic: await writer_mark.secret(tx, owner) for owner, topic in WRITES.items()}
-            tape = await topic_snapshot.read(settings, erasure_tag.needed(settings), secrets)
-            await key_topic.restore(tx, settings, tape.erased, master)
-            await tx.execute(text(f"SET LOCAL search_path = {service}, runtime"))
-            keys = await master.load(tx, {taped.meta.case_id for taped in tape.all})
-            tape.settle(keys)
-            counts = await _published(tx, service, tape, keys) if service in WRITES else {}
-            if tape.foreign:
-                counts["records of others passed over"] = len(tape.foreign)
-            return {**counts, **await hook(tx, settings, tape, keys)}
+            intake, counts = erasure_tag.needed(settings), Counter[str]()
+            async with scan.opened(settings, topic_snapshot.CASE_TOPICS) as reader:
+                began = await topic_snapshot.began(reader, secrets)
+                await key_topic.restore(tx, settings, await topic_snapshot.erased(reader, intake, secrets, began), master)
+                await tx.execute(text(f"SET LOCAL search_path = {service}, runtime"))
+
+                async def tapes() -> AsyncIterator[Tape]:
+                    async for tape in topic_snapshot.tapes(reader, intake, secrets, began):
+                        tape.settle(await master.load(tx, {taped.meta.case_id for taped in tape.all}))
+                        if service in WRITES:
+                            counts.update(await _published(tx, service, tape))
+                        if tape.foreign:
+                            counts["records of others passed over"] += len(tape.foreign)
+                        yield tape
+
+                restored = await hook(tx, settings, tapes())
+            return {**counts, **restored}
     finally:
         await engine.dispose()
 
 
-async def _published(tx: AsyncConnection, service: str, tape: Tape, keys: dict[str, bytes]) -> dict[str, int]:
+async def _published(tx: AsyncConnection, service: str, tape: Tape) -> dict[str, int]:
     """Restore how far the service had published: sequences, the end of its topic, queue rows and blobs that are on the topic already."""
     topic = WRITES[service]
     for place, (offset, before) in tape.ends.items():
         if place[0] == topic:
             values = {"unit": f"p{place[1]}", "position": json.dumps({word(place): [offset, before]})}
             await tx.execute(text(POSITION.format(s=service)), values)
-    await seen(tx, service, tape.numbered(topic, keys))
+    await seen(tx, service, tape.numbered(topic))
     queued = await _queued(tx, service, tape.records[topic]) if service != "routing" else 0
     waiting = msgpack.Decoder(list[outbox.Record])
     gone = []

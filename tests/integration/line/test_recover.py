@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from functools import partial
+
 import asyncpg
 import pytest
 from msgspec import structs
 from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import connection as log
 from referral.cli.admin.doctor_checks import Result, diagnose
@@ -14,7 +18,10 @@ from referral.domain.events import OfferAccepted, OfferOpened, Word
 from referral.proof.verify.log import verify
 from referral.runtime import bootstrap
 from referral.runtime.recovery import recover
+from referral.runtime.recovery.recover import Hook
+from referral.runtime.recovery.topic_snapshot import Tape
 from referral.runtime.settings import Settings
+from referral.wire import topics
 from services.audit.recover import hook as audit
 from services.intake.recover import hook as intake
 from services.notifier.recover import hook as notifier
@@ -63,7 +70,9 @@ async def test_a_database_set_back_goes_on_without_loss_or_repetition(settings: 
     async with running(copy, "r3") as line:
         await until(lambda: stopped(line))
         for service, hook in (("routing", routing), ("intake", intake), ("notifier", notifier), ("audit", audit)):
-            counts = await recover.recover(copy, service, hook)
+            held = list[set[int]]()
+            counts = await recover.recover(copy, service, partial(watched, hook, held))
+            assert len(held) == (0 if service == "audit" else topics.PARTITIONS) and all(len(numbers) <= 1 for numbers in held)
             if service == "routing":
                 assert (counts["cases"], counts["cases without a key"], counts["bundles"]) == (2, 0, 1)
         await until(lambda: going(line))
@@ -79,6 +88,17 @@ async def test_a_database_set_back_goes_on_without_loss_or_repetition(settings: 
         assert report.exit_code() == 0, report.findings
         bad = {name: c.said for name, c in checks.items() if c.result not in (Result.GOOD, Result.WARN) and name != "leases"}
         assert not bad
+
+
+async def watched(hook: Hook, held: list[set[int]], tx: AsyncConnection, settings: Settings, tapes: AsyncIterator[Tape]) -> dict[str, int]:
+    """A service's hook; `held` gets the partition numbers of each tape."""
+
+    async def each() -> AsyncIterator[Tape]:
+        async for tape in tapes:
+            held.append({taped.place[1] for taped in tape.all})
+            yield tape
+
+    return await hook(tx, settings, each())
 
 
 async def stopped(line: Line) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -139,11 +140,16 @@ async def test_the_hook_reads_every_word_of_our_topic(notifier: Stack) -> None:
     async with notifier.admin.begin() as tx:
         await tx.execute(text("SET LOCAL search_path = notifier, runtime"))
         keys = await notifier.keys.load(tx, [case])
-        tape = Tape()
+        tape = Tape(keys=keys)
         tape.records[TOPIC] = [taped(case, keys[case], event, number) for number, event in enumerate(events, 1)]
-        assert await hook(tx, notifier.settings, tape, keys) == {"knocks written down": 4}
+        assert await hook(tx, notifier.settings, each(tape)) == {"knocks written down": 4}
     rows = await notifier.rows("SELECT person, state, reason, word, delivered_at FROM notifier.delivery")
     assert {tuple(row) for row in rows} == {(besa, "FAILED", "cannot", "CANNOT", 2), (agim, "SENT", None, None, None)}
+
+
+async def each(*tapes: Tape) -> AsyncIterator[Tape]:
+    for tape in tapes:
+        yield tape
 
 
 def taped(case: str, key: bytes, event: Any, number: int) -> Taped:

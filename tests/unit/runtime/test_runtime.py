@@ -286,7 +286,7 @@ def taped(*records: tuple[int, bytes, bool]) -> Tape:
         head = (writer_mark.of(SECRETS[TAPED], fingerprint(value)),) if marked else ()
         record = ConsumerRecord(TAPED, partition_, offset, offset, 0, case.encode(), value, None, 0, 0, head)
         tape.take((TAPED, partition_), record, (), SECRETS)
-    tape.believe()
+    tape.believe(writer_mark.since((taped.place[0], taped.at) for taped in tape.all if taped.marked))
     tape.settle({case: bytes(32)})
     return tape
 
@@ -303,11 +303,11 @@ def test_recover_believes_no_sequence_whose_seal_does_not_open() -> None:
 
 
 def test_recover_adopts_nothing_that_the_owner_did_not_write() -> None:
-    key, case = bytes(32), str(uuid.UUID(int=7))
+    key = bytes(32)
     tape = taped((1, key, False), (2, key, True), (3, key, False), (3, key, True), (4, key, False))
     assert offsets(tape) == [0, 1, 3], "what stands before the first mark is believed by its seal"
     assert [t.offset for t in tape.foreign] == [2, 4]
-    (behind,) = tape.numbered(TAPED, {case: key})
+    (behind,) = tape.numbered(TAPED)
     assert behind.meta.case_seq == 4, "readers believed the last foreign one: the next true record gets a number behind it"
 
 
