@@ -2,7 +2,7 @@
 """Find the backups that a restore needs, and check each byte of them before anything is written. Standard library alone.
 
 check_backup.py FOLDER [--until TIME]   print the backups to combine, the full one first; make FOLDER/wal readable under --stage
-check_backup.py --one BACKUP            check one backup
+check_backup.py --one BACKUP            check one backup, and that FOLDER/wal beside it has the log from its begin to its end
 
 Exit 0 good, 1 refused: one line for each fault says what it means. A manifest finds damage, not a forger, who writes it anew: the log's
 witnesses find that (`referral audit verify`).
@@ -16,6 +16,8 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +28,8 @@ NAME = re.compile(r"\d{8}T\d{6}Z-(full|incremental)")
 STAMP = "%Y%m%dT%H%M%SZ"
 SEGMENT = re.compile(r"([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})(\.partial)?")
 BLOCK = 1 << 20
+ARRIVES_S = 60.0
+"""Longest wait (ours) for the end of a backup's own log, which the archive gets within a second where it runs."""
 
 
 class Refused(Exception):
@@ -157,22 +161,53 @@ def lsn(at: int) -> str:
     return f"{at >> 32:X}/{at & 0xFFFFFFFF:X}"
 
 
-def checked(folder: Path, until: datetime | None, at: Path) -> list[Path]:
-    """Return the backups to combine, checked, with the write-ahead log behind them under `at`. Raises Refused."""
-    backups = chain(folder, until)
-    found = [fault for backup in backups for fault in faults(backup)]
-    ranges = manifest(backups[-1])["WAL-Ranges"]
+def own_log(backup: Path) -> list[Span]:
+    """Return the piece of the log from a backup's begin to its end, as its manifest says it."""
+    ranges = manifest(backup)["WAL-Ranges"]
     assert isinstance(ranges, list)
-    begin, needed = ranges[0], position(ranges[-1]["End-LSN"])
-    segments = stage(folder / "wal", at)
-    spans = path_of(folder / "wal", begin["Timeline"], position(begin["Start-LSN"]))
+    return [Span(each["Timeline"], position(each["Start-LSN"]), position(each["End-LSN"])) for each in ranges]
+
+
+def of_another_version(backup: Path) -> list[str]:
+    """Return one line if the programs in PATH cannot read this backup's log."""
+    made, bin = (backup / "PG_VERSION").read_text().strip(), "such as /usr/lib/postgresql/18/bin"
+    try:
+        said = subprocess.run(("pg_waldump", "--version"), capture_output=True, text=True, check=True).stdout
+    except OSError:
+        return [f"PATH has no pg_waldump: add the folder with the programs of PostgreSQL {made}, {bin}"]
+    ours = re.search(r"\d+", said)
+    if ours and ours[0] == made:
+        return []
+    return [f"{backup} is of PostgreSQL {made}, PATH has the programs of {ours and ours[0]}: put the right ones first, {bin}"]
+
+
+def unlogged(spans: list[Span], needed: int, wal: Path, at: Path) -> list[str]:
+    """Return one line for each fault of these pieces of the log, which are made readable under `at`. needed: the backup's own last byte."""
+    segments = stage(wal, at)
     size = next((path.stat().st_size for path in segments.values()), 0)
     if not size:
-        raise Refused(f"{folder / 'wal'}: there is no write-ahead log; a backup without it is no database")
-    found += missing(spans, segments, size, needed)
-    if not found:
-        newest = max((first for timeline, first in segments if timeline == spans[-1].timeline), default=0)
-        found += readable(spans, at, newest, needed)
+        return [f"{wal}: there is no write-ahead log; a backup without it is no database"]
+    newest = max((first for timeline, first in segments if timeline == spans[-1].timeline), default=0)
+    return list(missing(spans, segments, size, needed)) or list(readable(spans, at, newest, needed))
+
+
+def arrived(backup: Path, wal: Path) -> list[str]:
+    """Wait until the archive has the log that a new backup needs. Return the faults that are left."""
+    spans, until = own_log(backup), time.monotonic() + ARRIVES_S
+    while True:
+        with tempfile.TemporaryDirectory() as at:
+            found = unlogged(spans, spans[-1].end, wal, Path(at))
+        if not found or time.monotonic() > until:
+            return found
+        time.sleep(0.5)
+
+
+def checked(folder: Path, until: datetime | None, at: Path) -> list[Path]:
+    """Return the backups to combine, checked, with the write-ahead log behind them under `at`. Raises Refused."""
+    backups, wal = chain(folder, until), folder / "wal"
+    found = [fault for backup in backups for fault in faults(backup)]
+    own = own_log(backups[-1])
+    found = found or of_another_version(backups[-1]) or unlogged(path_of(wal, own[0].timeline, own[0].start), own[-1].end, wal, at)
     if found:
         raise Refused("\n".join(found))
     return backups
@@ -195,7 +230,8 @@ def main() -> int:
     asked = reader.parse_args()
     try:
         if asked.one:
-            if found := list(faults(asked.folder)):
+            one, wal = asked.folder, asked.folder.parent / "wal"
+            if found := list(faults(one)) or of_another_version(one) or arrived(one, wal):
                 raise Refused("\n".join(found))
         else:
             for backup in checked(asked.folder, asked.until, asked.stage):

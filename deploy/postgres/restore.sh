@@ -7,20 +7,14 @@ set -euo pipefail
 folder=$(realpath "${1:?the folder of the backups}") data=${2:?a new folder for the data} until=${3:-}
 here=$(cd "$(dirname "$0")" && pwd)
 umask 077
-if [ -e "$data/postmaster.pid" ]; then
-    echo "restore: a server runs on $data, or did: restore into another folder" >&2
-    exit 1
-elif [ -n "$(ls -A "$data" 2>/dev/null)" ]; then
-    echo "restore: $data is not empty: restore into another folder" >&2
-    exit 1
-fi
+refuse() { echo "restore: $1" >&2; exit 1; }
+[ ! -e "$data/postmaster.pid" ] || refuse "a server runs on $data, or did: restore into another folder"
+[ -z "$(ls -A "$data" 2>/dev/null)" ] || refuse "$data is not empty: restore into another folder"
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 mkdir "$stage/wal"
-if ! python3 "$here/check_backup.py" "$folder" --stage "$stage/wal" ${until:+--until "$until"} >"$stage/chain"; then
-    echo "restore: refused, and nothing was written" >&2
-    exit 1
-fi
+python3 "$here/check_backup.py" "$folder" --stage "$stage/wal" ${until:+--until "$until"} >"$stage/chain" ||
+    refuse "refused, and nothing was written"
 mapfile -t chain <"$stage/chain"
 echo "restore: checked ${#chain[@]} backups and the log behind them; combining" >&2
 if [ "${#chain[@]}" = 1 ]; then
@@ -37,10 +31,11 @@ echo "restore: replaying the log${until:+ up to $until}" >&2
 echo 'local all all reject' >"$stage/hba.conf"
 touch "$data/recovery.signal"
 target=()
-if [ -n "$until" ]; then target=(-c "recovery_target_time=$until" -c recovery_target_inclusive=off -c recovery_target_action=promote); fi
+if [ "$(cat "$data/PG_VERSION")" -ge 17 ]; then target+=(-c summarize_wal=off); fi
+if [ -n "$until" ]; then target+=(-c "recovery_target_time=$until" -c recovery_target_inclusive=off -c recovery_target_action=promote); fi
 printf -v options '%q ' -c "config_file=$stage/empty.conf" -c "hba_file=$stage/hba.conf" -c "ident_file=$stage/empty.conf" \
     -c "restore_command=cp $stage/wal/%f %p" -c hot_standby=off -c listen_addresses= \
-    -c "unix_socket_directories=$stage" -c synchronous_standby_names= -c summarize_wal=off "${target[@]}"
+    -c "unix_socket_directories=$stage" -c synchronous_standby_names= "${target[@]}"
 useless() {
     grep -E 'FATAL|PANIC' "$stage/log" | tail -n 1 >&2 || true
     echo "restore: $data is of no use, remove it; nothing else was touched" >&2

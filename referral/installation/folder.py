@@ -13,7 +13,7 @@ from referral.ca import authority, files, identity, names, renewal
 from referral.ca.authority import Place
 from referral.errors import Malformed, Rejected
 from referral.installation import layout
-from referral.installation.layout import KEEPER, PEOPLE, POSTGRES, Line
+from referral.installation.layout import ARCHIVE, KEEPER, PEOPLE, POSTGRES, Line
 from referral.local import keyfiles
 from referral.runtime import secret_file
 from referral.runtime.keys import service_keys
@@ -76,9 +76,20 @@ def _filled(fresh: Path, line: Line, people: bytes, now: datetime) -> Made:
     settings = {variable: tuple(str(path.relative_to(keeper)) for path in paths) for variable, paths in theirs.items()}
     environment = layout.keeper(line, settings)
     secret_file.write(keeper / f"{KEEPER}.env", layout.written(environment, "of the administrator's commands, beside line.env"))
+    _backups(_folder(fresh / ARCHIVE), line, identity.roots(keeper / "tls"))
     for name in SERVICES:
         secret_file.write(fresh / name / f"{name}.env", layout.written(layout.service(line, name), f"of {name}, beside line.env"))
     return Made(identity.root_fingerprint(keeper / "tls"), log)
+
+
+def _backups(place: Path, line: Line, roots: bytes) -> None:
+    """Give the backup machine its role's password, the root by which it believes the database's server, and its environment."""
+    password = secrets.token_urlsafe(role_passwords.SIZE)
+    secret_file.write(place / "pgpass", f"*:*:*:{ARCHIVE}:{password}\n".encode())
+    for server in sorted(place.parent.glob(f"{POSTGRES}*")):
+        secret_file.write(server / f"{ARCHIVE}.password", f"{password}\n".encode())
+    files.replace(place / "root.pem", roots)
+    secret_file.write(place / f"{ARCHIVE}.env", layout.written(layout.archive(line), "of the programs that take backups, and of psql"))
 
 
 def _certified(at: Place, place: Path, program: str, hosts: tuple[str, ...], now: datetime) -> None:

@@ -16,11 +16,13 @@ from referral.errors import Rejected
 from referral.runtime.settings import SERVICES
 from referral.wire import writer_signature
 
-KAFKA, POSTGRES, KEEPER = "kafka", "postgres", "keeper"
+KAFKA, POSTGRES, KEEPER, ARCHIVE = "kafka", "postgres", "keeper", "archive"
 DATABASE = "referral"
 PORTS: Mapping[str, int] = {"intake": 8443, "audit": 8444, "notifier": 8445, "routing": 8446, "oversight": 8447}
 """Service → port of its doors (those of docs/two-machines.md). Health and metrics are at INNER more."""
 INNER = 10_000
+BACKUPS = "/var/lib/referral-archive/1"
+"""Folder of the backups, on a machine of its own. After a restore the next one begins, as the database's log does."""
 BROKER_PORT, DATABASE_PORT = 9092, 5432
 HERE = ("localhost", "127.0.0.1")
 """Names of this machine, under which a program is reached on it."""
@@ -135,6 +137,22 @@ def service(line: Line, name: str) -> dict[str, str]:
     return found
 
 
+def archive(line: Line) -> dict[str, str]:
+    """Return the environment of the programs that take backups (deploy/postgres): libpq's, and the folder of the backups."""
+    own, servers = line.at / ARCHIVE, [server.rpartition(":") for server in line.databases]
+    return {
+        "PGHOST": ",".join(host.strip("[]") for host, _, _ in servers),
+        "PGPORT": ",".join(port for _, _, port in servers),
+        "PGTARGETSESSIONATTRS": "read-write",
+        "PGUSER": ARCHIVE,
+        "PGPASSFILE": str(own / "pgpass"),
+        "PGDATABASE": "postgres",
+        "PGSSLMODE": "verify-full",
+        "PGSSLROOTCERT": str(own / "root.pem"),
+        "BACKUPS": BACKUPS,
+    }
+
+
 def written(variables: Mapping[str, str], about: str) -> bytes:
     """Return an environment file. about: its first line, a comment. Rejected: a value that some reader would take for something else."""
     for name, value in variables.items():
@@ -169,6 +187,7 @@ def inventory(line: Line) -> list[tuple[str, str, str]]:
         ("lists/", "lists of revoked certificates", "every broker; they are public"),
         ("authority/, safe/", "the authority of all certificates, and the key of its root", "its keeper; the root's key a safe"),
         *((f"{name}/", _SERVER[name.partition("-")[0]], f"{name}'s machine alone") for name in servers),
+        (f"{ARCHIVE}/", "password and environment of the role that takes backups", "the backup machine alone, never the database's"),
         (f"{KEEPER}/", "certificate, password, master key, every role's password, every service's keys", "the administrator"),
         *((f"{name}/", "certificate, password, keys, environment", f"{name}'s machine alone") for name in SERVICES),
     ]
@@ -177,7 +196,10 @@ def inventory(line: Line) -> list[tuple[str, str, str]]:
     return rows
 
 
-_SERVER = {KAFKA: "certificate; root.pem is all that a broker may trust", POSTGRES: "certificate, and the administrator's password"}
+_SERVER = {
+    KAFKA: "certificate; root.pem is all that a broker may trust",
+    POSTGRES: "certificate, and two passwords to begin with: the administrator's, and of the role that takes backups",
+}
 
 
 def taken_away(line: Line) -> list[str]:
@@ -186,6 +208,7 @@ def taken_away(line: Line) -> list[str]:
     return [
         "safe/ (into a safe)",
         "authority/ (to its own machine)",
+        f"{ARCHIVE}/ (to the backup machine)",
         f"{KEEPER}/ (to the administrator's; the master key also on paper)",
         *people,
     ]

@@ -9,13 +9,11 @@ import asyncio
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +24,7 @@ from referral.local.config import StackConfig
 from referral.local.postgres import Postgres, binaries
 from referral.local.stack import Stack
 from referral.runtime.settings import LINE
+from tests.deploy.backups import POSTGRES, SETTING, Backups
 from tests.faults.line import Line, running
 from tests.faults.load import Load
 from tests.faults.verdict import judge
@@ -35,49 +34,14 @@ from tests.harness.waiting import until
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(1500)]
 ROOT = Path(__file__).parents[2]
-POSTGRES = ROOT / "deploy" / "postgres"
 STEPS = re.compile(r"^ *```sh restore\n(.*?)^ *```$", re.M | re.S)
-SETTING = re.compile(
-    r"^(wal_level|summarize_wal|wal_summary_keep_time|max_slot_wal_keep_size|synchronous_commit|log_\w+) = '?([^'\n]*)'?$", re.M
-)
 ANA, BEN = "desk-prizren.focal-point", "desk-prizren.back-up"
-UNROOT = ("unshare", "--user", "--map-user=65534") if os.geteuid() == 0 else ()
-"""PostgreSQL's server does not run as root."""
 ACCIDENT = ("intake.section", "intake.happening")
 """What somebody deletes by hand: case files, which stand nowhere else."""
 RATE = 0.5
 """New cases a second (ours)."""
 LOAD_S = 3.0
 """Seconds of load between two acts (ours)."""
-
-
-@dataclass
-class Backups:
-    """The backups of a stack's database. folder: as archive.sh and backup.sh make it."""
-
-    folder: Path
-    environment: dict[str, str]
-
-    def run(self, script: str, *words: str, unroot: bool = False) -> subprocess.CompletedProcess[str]:
-        """Run one of deploy/postgres."""
-        command = [*(UNROOT if unroot else ()), str(POSTGRES / script), *words]
-        return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
-
-    async def take(self, kind: str) -> Path:
-        """Take a backup, which is checked, and return its folder."""
-        done = await asyncio.to_thread(self.run, "backup.sh", kind, str(self.folder))
-        assert done.returncode == 0, done.stderr
-        return Path(done.stdout.strip())
-
-    async def restore(self, data: Path, until: str) -> subprocess.CompletedProcess[str]:
-        return await asyncio.to_thread(self.run, "restore.sh", str(self.folder), str(data), until, unroot=True)
-
-    async def refused(self, data: Path, until: str, why: str) -> None:
-        """A restore is refused with these words before anything is written."""
-        there = sorted(data.iterdir()) if data.exists() else None
-        done = await self.restore(data, until)
-        assert done.returncode == 1 and why in done.stderr, done.stderr
-        assert (sorted(data.iterdir()) if data.exists() else None) == there
 
 
 @asynccontextmanager
@@ -95,14 +59,7 @@ async def archived(line: Line, folder: Path) -> AsyncIterator[Backups]:
     where = {"PGHOST": str(server.socket), "PGUSER": "archive", "PGPASSFILE": str(passfile), "PGDATABASE": "postgres"}
     path = f"{binaries()}:{os.environ['PATH']}"
     backups = Backups(folder, {**os.environ, **where, "PATH": path})
-    again = 'while true; do "$0" "$1"; sleep 1; done'  # as systemd does
-    receiver = subprocess.Popen(
-        ["bash", "-c", again, str(POSTGRES / "archive.sh"), str(folder)],
-        env=backups.environment,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
+    with backups.received():
         settings = dict(SETTING.findall((POSTGRES / "postgresql.conf").read_text()))
         assert settings["summarize_wal"] == "on"
         for name, value in {**settings, "synchronous_standby_names": "ANY 1 (archive)"}.items():
@@ -110,9 +67,6 @@ async def archived(line: Line, folder: Path) -> AsyncIterator[Backups]:
         counts = "SELECT 1 FROM pg_stat_replication WHERE application_name = 'archive' AND sync_state = 'quorum'"
         await until(lambda: line.rows(counts), what="the archive counts for each commit")
         yield backups
-    finally:
-        os.killpg(receiver.pid, signal.SIGTERM)
-        receiver.wait()
 
 
 async def altered(line: Line, name: str, value: str) -> None:
@@ -226,10 +180,10 @@ async def test_a_second_before_the_accident(tmp_path: Path, kafka: str, ca: Path
         before, after, other = await asyncio.to_thread(closed, Stage(line.stack, line.cast), 3)
         load = Load(line.stack, seed=1, rate=RATE)
         async with busy(load):
-            full = await backups.take("full")
+            full = await asyncio.to_thread(backups.take, "full")
             await asyncio.sleep(LOAD_S)
             await erase(line, before)
-            part = await backups.take("incremental")
+            part = await asyncio.to_thread(backups.take, "incremental")
             await asyncio.sleep(LOAD_S)
             moment, known = await now(line), receipts(load)
             await asyncio.sleep(1.0)
@@ -240,10 +194,10 @@ async def test_a_second_before_the_accident(tmp_path: Path, kafka: str, ca: Path
         assert re.search(r"^referral_backup_age_seconds [1-9]", shown, re.M), shown
         assert 'referral_wal_waiting_bytes{slot="archive"}' in shown
         await line.stack["postgres"].stop()  # nobody gives a unit back, as when a machine is taken off
-    await damaged(backups, part, new, moment)
+    damaged(backups, part, new, moment)
 
     began = time.monotonic()
-    restored = await backups.restore(new, moment)
+    restored = await asyncio.to_thread(backups.restore, new, moment)
     assert restored.returncode == 0, restored.stderr
     took = time.monotonic() - began
     data.rename(tmp_path / "lost")
@@ -286,7 +240,7 @@ def receipts(load: Load) -> set[str]:
     return {kept["referral_id"] for _, kept in load.receipts.values()} | {kept["id"] for _, kept in load.answers.values()}
 
 
-async def damaged(backups: Backups, part: Path, new: Path, moment: str) -> None:
+def damaged(backups: Backups, part: Path, new: Path, moment: str) -> None:
     """Whatever is wrong with a backup is said before anything is written."""
     ranges = json.loads((part / "backup_manifest").read_bytes())["WAL-Ranges"][0]
     start = int(ranges["Start-LSN"].partition("/")[2], 16)
@@ -295,10 +249,10 @@ async def damaged(backups: Backups, part: Path, new: Path, moment: str) -> None:
     files = [path for path in part.rglob("*") if path.is_file() and path.name != "backup_manifest"]
     wal, largest = backups.folder / "wal" / segment[1], max(files, key=lambda path: path.stat().st_size)
     with flipped(largest, largest.stat().st_size // 2):
-        await backups.refused(new, moment, f"{largest}: damaged")
+        backups.not_restored(new, moment, f"{largest}: damaged")
     with away(wal):
-        await backups.refused(new, moment, f"wal/{wal.name}: missing")
+        backups.not_restored(new, moment, f"wal/{wal.name}: missing")
     with flipped(wal, start % wal.stat().st_size + 40):
-        await backups.refused(new, moment, "wal: damaged")
-    await backups.refused(backups.folder, moment, "is not empty")
-    await backups.refused(new, "2026-11-01T00:00:00Z", "no full backup had ended by then")
+        backups.not_restored(new, moment, "wal: damaged")
+    backups.not_restored(backups.folder, moment, "is not empty")
+    backups.not_restored(new, "2026-11-01T00:00:00Z", "no full backup had ended by then")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from referral.installation.layout import KAFKA, KEEPER
+from referral.installation.layout import ARCHIVE, KAFKA, KEEPER
 from referral.local import data_folder
 from referral.runtime.settings import SERVICES
 
@@ -43,5 +43,5 @@ def test_a_unit_is_hardened(name: str) -> None:
 def test_each_program_has_a_user_of_its_own_and_its_folder() -> None:
     users = re.findall(r"^u referral-(\w+) ", (FOLDER / "sysusers.conf").read_text("utf-8"), re.M)
     owners = re.findall(r"^Z /etc/referral/(\w+) - referral-(\w+) referral-(\w+) -$", (FOLDER / "tmpfiles.conf").read_text("utf-8"), re.M)
-    assert sorted(users) == sorted((*SERVICES, KEEPER, KAFKA)) == sorted(owner for owner, *_ in owners)
+    assert sorted(users) == sorted((*SERVICES, KEEPER, KAFKA, ARCHIVE)) == sorted(owner for owner, *_ in owners)
     assert all(len(set(row)) == 1 for row in owners)

@@ -126,6 +126,28 @@ def test_a_missing_segment_is_named(tmp_path: Path, there: tuple[int, ...], miss
     assert holes(tmp_path) == [f"wal/{segment(number)}" for number in missing]
 
 
+def test_a_backup_whose_own_log_the_archive_has_not_got_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "ARRIVES_S", 0.0)
+    made = backup(tmp_path)
+    log = wal(tmp_path)
+    assert check.arrived(made, log) == [f"{log}: there is no write-ahead log; a backup without it is no database"]
+    wal(tmp_path, segment(1))
+    (said,) = check.arrived(made, log)
+    assert said.startswith(f"wal/{segment(2)}: missing")
+
+
+def test_programs_of_another_version_or_none_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    programs, made = tmp_path / "bin", backup(tmp_path)
+    programs.mkdir()
+    monkeypatch.setenv("PATH", str(programs))
+    assert "PATH has no pg_waldump" in check.of_another_version(made)[0]
+    for version, said in (("18.4", []), ("15.18 (Debian 15.18-0+deb12u1)", ["PATH has the programs of 15"])):
+        (programs / "pg_waldump").write_text(f"#!/bin/sh\necho 'pg_waldump (PostgreSQL) {version}'\n")
+        (programs / "pg_waldump").chmod(0o755)
+        found = check.of_another_version(made)
+        assert len(found) == len(said) and all(words in line for words, line in zip(said, found, strict=True))
+
+
 def test_the_log_goes_on_on_the_timeline_of_a_standby_that_was_promoted(tmp_path: Path) -> None:
     made = wal(tmp_path, segment(2), segment(3, more=".partial"), segment(3, 2), segment(4, 2))
     (made / "00000002.history").write_text("1\t0/D00\tno recovery target specified\n")

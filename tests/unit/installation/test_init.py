@@ -123,6 +123,20 @@ def test_a_shell_reads_what_an_engine_reads(made: Path) -> None:
         assert variables == read(made / file)
 
 
+def test_the_backup_machine_gets_one_role_and_the_root_by_which_it_believes_the_server(made: Path) -> None:
+    found, role = read(made / "archive" / "archive.env"), made / "archive"
+    assert {path.name for path in role.iterdir()} == {"archive.env", "pgpass", "root.pem"}
+    assert {found["PGPASSFILE"], found["PGSSLROOTCERT"]} == {str(AT / "archive" / name) for name in ("pgpass", "root.pem")}
+    assert (found["PGHOST"], found["PGPORT"], found["PGUSER"], found["PGSSLMODE"]) == ("db.example", "5432", "archive", "verify-full")
+    password = (made / "postgres" / "archive.password").read_text().strip()
+    assert (role / "pgpass").read_text() == f"*:*:*:archive:{password}\n" and password not in (
+        made / "postgres" / "keeper.password"
+    ).read_text()
+    assert (role / "root.pem").read_bytes() == (made / "postgres" / "root.pem").read_bytes()
+    several = layout.archive(replace(LINE, databases=("a.example:5432", "[fd00::1]:5433")))
+    assert (several["PGHOST"], several["PGPORT"]) == ("a.example,fd00::1", "5432,5433")
+
+
 def test_the_published_lists_follow_the_authority_at_once(made: Path) -> None:
     at = authority.place(made / "authority", made / "safe" / "root.pem")
     for one in ("root", "services-1", "agencies-1", "operators-1"):
