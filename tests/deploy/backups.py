@@ -37,7 +37,7 @@ class Backups:
     def take(self, kind: str, **more: str) -> Path:
         """Take a backup, which is checked, and return its folder."""
         done = self.run("backup.sh", kind, str(self.folder), **more)
-        assert (done.returncode, done.stderr) == (0, "")
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr
         return Path(done.stdout.strip())
 
     def refused(self, why: str, kind: str, **more: str) -> None:

@@ -30,6 +30,7 @@ CLUSTER = ("--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C
 """Segments of 1 MB: a test fills many."""
 SETTINGS = dict(SETTING.findall((POSTGRES / "postgresql.conf").read_text("utf-8")))
 ROLE = ("CREATE ROLE archive LOGIN REPLICATION PASSWORD 'made-up'", "GRANT SET ON PARAMETER referral.backup TO archive")
+LOCAL = "local replication,postgres archive trust\n"
 TLS = dict(re.findall(r"^(ssl\w*) = '?([^'\n]*)'?$", (POSTGRES / "postgresql.conf").read_text("utf-8"), re.M))
 HOSTSSL = re.findall(r"^hostssl.*\n", (POSTGRES / "pg_hba.conf").read_text("utf-8"), re.M)
 LINE = Line(
@@ -110,9 +111,9 @@ class Server:
         (self.place / "data").rename(self.place / "lost")
 
     @contextmanager
-    def archived(self, environment: dict[str, str]) -> Iterator[Backups]:
+    def archived(self, environment: dict[str, str], folder: str = "1") -> Iterator[Backups]:
         """Its log is received as it is written, and each commit waits for that, within a block. environment: who receives, and how."""
-        backups = Backups(self.place / "backups", {"PATH": self.path, **environment})
+        backups = Backups(self.place / folder, {"PATH": self.path, **environment})
         with backups.received():
             self.sql("ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (archive)'")
             self.sql("SELECT pg_reload_conf()")
@@ -133,16 +134,21 @@ def place() -> Iterator[Path]:
     shutil.rmtree(made, ignore_errors=True)
 
 
+def local(place: Path) -> dict[str, str]:
+    """Return the variables of whoever takes backups, in the role that can do nothing else."""
+    return {"PGHOST": str(place), "PGUSER": "archive", "PGDATABASE": "postgres"}
+
+
 @pytest.fixture
 def server(place: Path) -> Server:
     """A server of PostgreSQL 18 with the settings of deploy/postgres."""
-    return Server.made(place, binaries(), "local replication,postgres archive trust\n", SETTINGS)
+    return Server.made(place, binaries(), LOCAL, SETTINGS)
 
 
 @pytest.fixture
 def backups(server: Server) -> Iterator[Backups]:
-    """Whoever takes backups of it, in the role that can do nothing else."""
-    with server.archived({"PGHOST": str(server.place), "PGUSER": "archive", "PGDATABASE": "postgres"}) as made:
+    """Its backups."""
+    with server.archived(local(server.place)) as made:
         yield made
 
 
@@ -220,6 +226,25 @@ def test_only_what_is_whole_and_alone_counts(server: Server, backups: Backups) -
     assert int(server.sql("SELECT split_part(rolconfig[1], '=', 2) FROM pg_roles WHERE rolname = 'archive'")) > 0
     full.rename(full.with_name("20260101T010000Z-full"))
     assert backups.take("due").name.endswith("-full"), "a week later"
+
+
+def test_an_archive_that_was_away_too_long_says_so_and_goes_on_in_a_new_folder(place: Path) -> None:
+    server = Server.made(
+        place, binaries(), LOCAL, {**SETTINGS, "max_slot_wal_keep_size": "1MB", "max_wal_size": "2MB", "min_wal_size": "2MB"}
+    )
+    with server.archived(local(place)) as backups:
+        server.put(1)
+        server.sql("ALTER SYSTEM RESET synchronous_standby_names")
+        server.sql("SELECT pg_reload_conf()")
+    for number in range(2, 8):
+        server.put(number)
+    server.sql("CHECKPOINT")
+    assert server.sql("SELECT wal_status FROM pg_replication_slots") == "lost"
+    said = backups.run("archive.sh", str(backups.folder)).stderr
+    assert "can no longer access replication slot" in said, said
+    server.sql("SELECT pg_drop_replication_slot('archive')")
+    with server.archived(local(place), "2") as again:
+        again.take("full")
 
 
 @pytest.mark.skipif(machines.servers() is None, reason="needs a PostgreSQL with TLS: apt-get install postgresql")
