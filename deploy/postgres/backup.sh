@@ -39,7 +39,7 @@ python3 "$here/check_backup.py" --one "$part"
 at=$(asked "SELECT ceil(extract(epoch FROM clock_timestamp()))::bigint") # a restore's time is by the database's clock too
 now=$(date -u --date "@$at" +%Y%m%dT%H%M%SZ)
 mv --no-target-directory "$part" "$folder/$now-$kind"
-sync
+sync "$folder" # its files are on the disk already
 
 # What is older than the oldest kept full backup goes, and so do the keys of cases that were erased since.
 oldest=$(newest full "$keep")
