@@ -4,12 +4,6 @@
 set -euo pipefail
 cd "$1"
 referral ca renew authority ./*/tls kafka postgres
-# Secret, namespace, then the files of it.
-give() {
-    kubectl create secret "$3" "$1" --namespace "$2" "${@:4}" --dry-run=client --output=json | kubectl apply --server-side --filename=-
-}
-for service in intake routing notifier audit oversight; do
-    give "$service-tls" referral generic --from-file="$service/tls/identity.pem" --from-file="$service/tls/authority.pem" --from-file="$service/tls/revoked.pem"
+for part in . kafka postgres; do
+    kubectl kustomize "$part" | kubectl apply --server-side --selector=referral.example/renewed --filename=-
 done
-give kafka-tls referral-servers generic --from-file=tls.crt=kafka/identity.pem --from-file=tls.key=kafka/identity.pem --from-file=kafka/root.pem
-give postgres-tls referral-servers tls --cert=postgres/identity.pem --key=postgres/identity.pem

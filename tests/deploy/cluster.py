@@ -9,10 +9,12 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import re
 import secrets
 import shutil
 import ssl
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -27,13 +29,17 @@ from referral.local import data_folder, ports
 from referral.local.child import Child, Recipe
 from tests.harness import waiting
 
+BLOCK = re.compile(r"^```sh (cluster|node)\n(.*?)^```", re.M | re.S)
+"""A block of docs/deploy.md: `cluster` asks the API server alone, `node` needs pods that run."""
 MODULE = Path(__file__).with_name("control_plane")
-PROGRAMS = {
-    "etcd": "go.etcd.io/etcd/server/v3",
-    "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
-    "kubectl": "k8s.io/kubernetes/cmd/kubectl",
-}
-"""Program → its package. kubectl is built too: Debian's is of 2021 and knows no strict validation."""
+SERVER = ("etcd", "kube-apiserver", "kubectl")
+"""What judges manifests. kubectl is built too: Debian's is of 2021 and knows no strict validation."""
+NODE = ("kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "pause")
+"""What runs them."""
+PACKAGES = {"etcd": "go.etcd.io/etcd/server/v3", "pause": "./pause"}
+"""Program → its package, where that is not Kubernetes' own of its name."""
+RESOURCES = Path(__file__).parents[3] / "shared" / "vectors" / "crds"
+"""The resource definitions of Strimzi and CloudNativePG, which are theirs: they lie beside this project."""
 BUILD_S = 3000
 """Longest build in seconds (ours): eight minutes on two idle cores, many times that on busy ones."""
 CALL_S = 240
@@ -43,16 +49,28 @@ STARTS_S = 300
 
 
 class Cluster:
-    """A running API server. folder: where its kubeconfig is."""
+    """A running API server. folder: where its kubeconfig is. binaries: of its programs."""
 
-    def __init__(self, folder: Path, kubectl: Path) -> None:
-        self._folder, self._kubectl = folder, kubectl
+    def __init__(self, folder: Path, binaries: Path) -> None:
+        self.folder, self.binaries = folder, binaries
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return the variables with which a shell finds this cluster and no other, and its kubectl first."""
+        path = os.pathsep.join((str(self.binaries), str(Path(sys.executable).parent), os.environ["PATH"]))
+        return {**os.environ, "HOME": str(self.folder), "KUBECONFIG": str(self.folder / "kubeconfig"), "PATH": path}
 
     def kubectl(self, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
         """Run kubectl; its failure is the caller's. given: its input."""
-        command = [str(self._kubectl), "--kubeconfig", str(self._folder / "kubeconfig"), *words]
-        variables = {**os.environ, "HOME": str(self._folder)}
-        return subprocess.run(command, input=given, env=variables, capture_output=True, text=True, timeout=CALL_S)
+        command = [str(self.binaries / "kubectl"), *words]
+        return subprocess.run(command, input=given, env=self.environment, capture_output=True, text=True, timeout=CALL_S)
+
+    def run(self, block: str, place: Path, within: float) -> str:
+        """Run a block of shell in a folder and return what it printed. AssertionError: it failed."""
+        words = ["timeout", str(within), "bash", "-euo", "pipefail", "-c", block]
+        done = subprocess.run(words, cwd=place, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert done.returncode == 0, f"exit {done.returncode} (124: not within {within} s)\n{block}\n{done.stdout}"
+        return done.stdout
 
     def does(self, *words: str, given: str = "") -> str:
         """Run kubectl and return what it prints. AssertionError with its words: it failed."""
@@ -61,31 +79,31 @@ class Cluster:
         return done.stdout
 
 
-def programs() -> Path:
-    """Return the folder of the programs, building them if there is none. Skips the test where they cannot be built."""
+def programs(*names: str) -> Path:
+    """Return the folder of the programs, building those that are missing. Skips the test where they cannot be built."""
     named = hashlib.sha256(b"".join((MODULE / name).read_bytes() for name in ("go.mod", "go.sum"))).hexdigest()[:16]
     place = data_folder.default_jars().parent / "control-plane"
     place.mkdir(parents=True, exist_ok=True)
     made = place / named
     with (place / "lock").open("w") as lock:  # two runs that want them build them once
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not made.exists():
-            if shutil.which("go") is None:
-                pytest.skip("no Go, which builds Kubernetes' API server: install golang 1.26 or newer")
-            fresh = made.with_suffix(".new")
-            for name, package in PROGRAMS.items():
-                _run(["go", "build", "-trimpath", "-ldflags=-s -w", "-o", str(fresh / name), package])
-            for older in place.glob("*/kubectl"):
-                if older.parent != fresh:
-                    shutil.rmtree(older.parent)
-            fresh.rename(made)
+        for name in names:
+            if not (made / name).exists():
+                if shutil.which("go") is None:
+                    pytest.skip("no Go, which builds Kubernetes: install golang 1.26 or newer")
+                package = PACKAGES.get(name, f"k8s.io/kubernetes/cmd/{name}")
+                _run(["go", "build", "-trimpath", "-ldflags=-s -w", "-o", str(made / "new"), package])
+                (made / "new").rename(made / name)
+        for older in place.glob("*/kubectl"):
+            if older.parent != made:
+                shutil.rmtree(older.parent)
     return made
 
 
 @contextlib.contextmanager
 def running(folder: Path) -> Iterator[Cluster]:
     """Run an API server whose data lie in a folder. Skips the test where it cannot be built."""
-    binaries = programs()
+    binaries = programs(*SERVER)
     store, peer, port = ports.free(3)
     key = generate_private_key(65537, 2048).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     (folder / "accounts.key").write_bytes(key)
@@ -99,7 +117,7 @@ def running(folder: Path) -> Iterator[Cluster]:
     server += [f"--service-account-{kind}={folder}/accounts.key" for kind in ("signing-key-file", "key-file")]
     server += [f"--token-auth-file={folder}/tokens.csv", "--authorization-mode=RBAC"]
     server += ["--allow-privileged"]  # so that Pod Security is what refuses such a pod, as in most clusters
-    with _child(etcd, folder / "etcd.log"), _child(server, folder / "apiserver.log") as process:
+    with child(etcd, folder / "etcd.log"), child(server, folder / "apiserver.log") as process:
         authority = folder / "tls" / "apiserver.crt"
         address = f"https://127.0.0.1:{port}"
         waiting.comes(lambda: not process.runs() or (authority.exists() and _ready(address, authority, token)), STARTS_S)
@@ -113,7 +131,15 @@ def running(folder: Path) -> Iterator[Cluster]:
             "current-context": "x",
         }
         (folder / "kubeconfig").write_text(yaml.safe_dump(configuration))
-        yield Cluster(folder, binaries / "kubectl")
+        yield Cluster(folder, binaries)
+
+
+def operators_resources(cluster: Cluster) -> None:
+    """Let a cluster know the resources of Strimzi and CloudNativePG. Skips the test where their definitions are not."""
+    if not RESOURCES.exists():
+        pytest.skip("the definitions of Strimzi's and CloudNativePG's resources are not beside this project (../shared/vectors/crds)")
+    cluster.does("apply", "--server-side", *(f"--filename={file}" for file in sorted(RESOURCES.glob("*.yaml"))))
+    cluster.does("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
 
 
 def _ready(address: str, authority: Path, token: str) -> bool:
@@ -126,12 +152,13 @@ def _ready(address: str, authority: Path, token: str) -> bool:
 
 
 @contextlib.contextmanager
-def _child(command: Sequence[object], log: Path) -> Iterator[Child]:
-    child = Child(Recipe([str(word) for word in command], log))
+def child(command: Sequence[object], log: Path) -> Iterator[Child]:
+    """Run a program for the length of a block."""
+    made = Child(Recipe([str(word) for word in command], log))
     try:
-        yield child
+        yield made
     finally:
-        child.stop()
+        made.stop()
 
 
 def _run(command: Sequence[str]) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
+import time
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -12,12 +15,19 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from tests.deploy.cluster import BUILD_S, Cluster, running
+from tests.deploy.cluster import BLOCK, BUILD_S, Cluster, operators_resources, running
 from tests.harness import waiting
 
 ROOT = Path(__file__).parents[2]
-RESOURCES = Path(__file__).parents[3] / "shared" / "vectors" / "crds"
-"""The resource definitions of Strimzi and CloudNativePG, which are theirs: they lie beside this project."""
+BLOCKS = [block for kind, block in BLOCK.findall((ROOT / "docs" / "deploy.md").read_text("utf-8")) if kind == "cluster"]
+BLOCK_S = 300
+"""Longest run of one block in seconds (ours): it takes 5 s on idle cores."""
+RENEWED = (
+    ("referral", "intake-tls", "identity.pem", "intake/tls/identity.pem"),
+    ("referral-servers", "kafka-tls", "tls.key", "kafka/identity.pem"),
+    ("referral-servers", "postgres-tls", "tls.crt", "postgres/identity.pem"),
+)
+"""Namespace, Secret, its key, the file of it: three that the page's last block renews."""
 OVERLAYS = sorted(path.name for path in (ROOT / "deploy" / "kubernetes" / "overlays").iterdir())
 APPLY = ("apply", "--server-side", "--validate=strict")
 ACTIVE_S = 60
@@ -32,30 +42,20 @@ Document = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def laid_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a copy of deploy/kubernetes with the folder `line` in it, whose files have made-up content."""
-    place = tmp_path_factory.mktemp("kubernetes") / "kubernetes"
-    shutil.copytree(ROOT / "deploy" / "kubernetes", place, ignore=shutil.ignore_patterns("line"))
-    shutil.copytree(place / "secrets", place / "line")
-    for file in sorted((place / "line").rglob("kustomization.yaml")):
-        found = yaml.safe_load(file.read_text())
-        for generator in (*found.get("configMapGenerator", ()), *found.get("secretGenerator", ())):
-            for named in (*generator.get("files", ()), *generator.get("envs", ())):
-                made = file.parent / named.rpartition("=")[2]
-                made.parent.mkdir(parents=True, exist_ok=True)
-                made.write_text("REFERRAL_MADE_UP=1\n")
-    return place
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Return a running API server that knows the operators' resources."""
+    with running(tmp_path_factory.mktemp("cluster")) as one:
+        operators_resources(one)
+        yield one
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """Return a running API server that knows the operators' resources."""
-    if not RESOURCES.exists():
-        pytest.skip("the definitions of Strimzi's and CloudNativePG's resources are not beside this project (../shared/vectors/crds)")
-    with running(tmp_path_factory.mktemp("cluster")) as one:
-        one.does("apply", "--server-side", *(f"--filename={file}" for file in sorted(RESOURCES.glob("*.yaml"))))
-        one.does("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
-        yield one
+def laid_out(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of deploy/kubernetes in which the page's first block has made the folder `line`."""
+    place = tmp_path_factory.mktemp("kubernetes") / "kubernetes"
+    shutil.copytree(ROOT / "deploy" / "kubernetes", place, ignore=shutil.ignore_patterns("line"))
+    cluster.run(BLOCKS[0], place, BLOCK_S)
+    return place
 
 
 @pytest.fixture(scope="module")
@@ -95,13 +95,13 @@ def test_every_overlay_is_taken_whole(
     cluster.does(*APPLY, "--dry-run=server", "-f", "-", given=yaml.safe_dump_all(pods))
 
 
-def test_the_administrators_pod_is_taken(cluster: Cluster, laid_out: Path, ministry: object) -> None:
-    cluster.does(*APPLY, "-k", str(laid_out / "keeper"))
-    cluster.does("delete", "--wait=false", "-k", str(laid_out / "keeper"))
-
-
-def test_whoever_renews_certificates_can_do_nothing_else(cluster: Cluster, ministry: object) -> None:
-    cluster.does("create", "rolebinding", "renewal", "--role=certificates", "--user=renewal", "--namespace=referral")
+def test_the_page_is_taken_block_by_block(
+    cluster: Cluster, laid_out: Path, ministry: object, record_property: Callable[[str, object], None]
+) -> None:
+    """Run what the API server alone can answer; the last block as the machine that renews certificates, which can do nothing else."""
+    began = time.monotonic()
+    for block in BLOCKS[1:-1]:
+        cluster.run(block, laid_out, BLOCK_S)
 
     def may(verb: str, what: str) -> bool:
         return cluster.kubectl("auth", "can-i", verb, what, "--namespace=referral", "--as=renewal").stdout.strip() == "yes"
@@ -110,6 +110,17 @@ def test_whoever_renews_certificates_can_do_nothing_else(cluster: Cluster, minis
     assert not any(
         may(*asked) for asked in (("get", "secrets/intake"), ("list", "secrets"), ("delete", "secrets/intake-tls"), ("get", "pods"))
     )
+
+    cluster.run("referral ca renew line/authority line/*/tls line/kafka line/postgres --always", laid_out, BLOCK_S)
+    known = yaml.safe_load((cluster.folder / "kubeconfig").read_text())
+    known["users"][0]["user"]["as"] = "renewal"
+    (cluster.folder / "renewal").write_text(yaml.safe_dump(known))
+    cluster.run(f"export KUBECONFIG={cluster.folder}/renewal\n{BLOCKS[-1]}", laid_out, BLOCK_S)
+    record_property("figure", f"{len(BLOCKS)} blocks of docs/deploy.md: {time.monotonic() - began:.0f} s")
+    for namespace, name, key, file in RENEWED:
+        secret = json.loads(cluster.does("get", "secret", name, f"--namespace={namespace}", "--output=json"))
+        assert b64decode(secret["data"][key]) == (laid_out / "line" / file).read_bytes(), name
+        assert ("cnpg.io/reload" in secret["metadata"]["labels"]) == (name == "postgres-tls"), name
 
 
 class Mutant(NamedTuple):

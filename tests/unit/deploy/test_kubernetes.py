@@ -102,12 +102,22 @@ def test_the_brokers_call_everybody_as_our_own_do() -> None:
 
 
 def test_a_renewed_certificate_is_the_only_secret_that_keeps_its_name() -> None:
-    found = yaml.safe_load((PLACE / "secrets" / "kustomization.yaml").read_text())["secretGenerator"]
-    kept = {one["name"] for one in found if one.get("options", {}).get("disableNameSuffixHash")}
+    found = {
+        folder: yaml.safe_load((PLACE / "secrets" / folder / "kustomization.yaml").read_text()) for folder in ("", "kafka", "postgres")
+    }
+    ours = found[""]["secretGenerator"]
+    kept = {one["name"] for one in ours if one.get("options", {}).get("disableNameSuffixHash")}
     assert kept == {f"{service}-tls" for service in SERVICES}
-    assert {one["name"] for one in found} - kept == set(SERVICES)
-    renewed = {name for one in DOCUMENTS if one["kind"] == "Role" for name in one["rules"][0]["resourceNames"]}
-    assert renewed == kept | {"kafka-tls", "postgres-tls"}
+    assert {one["name"] for one in ours} - kept == set(SERVICES)
+    allowed = {name for one in DOCUMENTS if one["kind"] == "Role" for name in one["rules"][0]["resourceNames"]}
+    assert allowed == kept | {"kafka-tls", "postgres-tls"}
+    given = {
+        one["name"]
+        for file in found.values()
+        for one in file["secretGenerator"]
+        if "referral.example/renewed" in {**file.get("generatorOptions", {}).get("labels", {}), **one.get("options", {}).get("labels", {})}
+    }
+    assert given == allowed
 
 
 def test_the_administrators_pod_finds_what_it_is_given() -> None:
