@@ -11,7 +11,7 @@ umask 022
 wheel() {
     local source
     source=$(mktemp -d)
-    git archive HEAD | tar -x -C "$source"
+    git -c tar.umask=0022 archive HEAD | tar -x -C "$source"
     .venv/bin/python -m pip wheel --disable-pip-version-check -q --no-deps --no-index --no-build-isolation -w "$1" "$source"
     rm -rf "$source"
 }

@@ -4,6 +4,7 @@
 # would set up. /var/lib/dpkg/status.d says which versions, for whoever looks for known weaknesses. Needs apt and dpkg, not root.
 # Whoever has an official slim Python image pinned by its digest gives build.sh that one as BASE, and needs none of this.
 set -euo pipefail
+umask 022
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:?seconds; build.sh sets it} LC_ALL=C
 packages=$(grep -v '^#' "$1") file=$(realpath "$2")
 state=${XDG_CACHE_HOME:-$HOME/.cache}/referral/apt
@@ -13,33 +14,39 @@ chmod 755 "$root"
 mkdir -p "$state/lists/partial" "$state/archives/partial" "$state/debs"
 
 # Debian 12 from where this machine's apt gets it, or from DEBIAN, a mirror's URL. Which packages these are, apt verifies.
-for suite in bookworm bookworm-updates bookworm-security; do
+sources=$(for suite in bookworm bookworm-updates bookworm-security; do
     case $suite in *-security) place=debian-security ;; *) place=debian ;; esac
     from=${DEBIAN:+$DEBIAN/$place}
     from=${from:-$(apt-get indextargets --format '$(REPO_URI)' "Created-By: Packages" "Codename: $suite" | sort -u | head -n 1)}
     [ -n "$from" ] || { echo "$0: this machine's apt has no $suite: set DEBIAN to the URL of a mirror of Debian" >&2; exit 1; }
     echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $from $suite main"
-done >"$state/sources.list"
+done)
 apt=(apt-get -qq -o "Dir::Etc::SourceList=$state/sources.list" -o Dir::Etc::SourceParts=- -o "Dir::State::Lists=$state/lists"
     -o "Dir::Cache=$state" -o APT::Sandbox::User= -o Acquire::Languages=none -o Acquire::Retries=3)
 
-(
-    # One build at a time: they share what was fetched.
-    flock 9
+# One build at a time: they share what was fetched, and for an hour also the lists, so that the images of a release are of one day.
+exec 9>"$state/lock"
+flock 9
+if [ "$sources" != "$(cat "$state/sources.list" 2>/dev/null)" ] ||
+    [ -z "$(find "$state" -maxdepth 1 -name updated -mmin -60 ! -newermt now)" ]; then
+    rm -f "$state/updated"
+    echo "$sources" >"$state/sources.list"
     "${apt[@]}" update
-    # Which files these are today (it lists what the folder lacks: all), then fetch those that are not here yet.
-    # shellcheck disable=SC2086 # a list of words
-    files=$(cd "$root" && "${apt[@]}" download --print-uris $packages | awk '{print $2}')
-    cd "$state/debs"
-    # shellcheck disable=SC2086
-    "${apt[@]}" download $packages
-    mkdir -p "$root"/usr/{bin,sbin,lib,lib64} "$root/var/lib/dpkg/status.d" "$root/etc/ssl/certs"
-    for name in bin sbin lib lib64; do ln -s "usr/$name" "$root/$name"; done
-    for deb in $files; do
-        dpkg-deb --fsys-tarfile "$deb" | tar -x --keep-directory-symlink -C "$root"
-        dpkg-deb -f "$deb" Package Version Architecture Source Maintainer >"$root/var/lib/dpkg/status.d/${deb%%_*}"
-    done
-) 9>"$state/lock"
+    touch "$state/updated"
+fi
+# Which files these are today (it lists what the folder lacks: all), then fetch those that are not here yet.
+# shellcheck disable=SC2086 # a list of words
+files=$(cd "$root" && "${apt[@]}" download --print-uris $packages | awk '{print $2}')
+# shellcheck disable=SC2086
+(cd "$state/debs" && "${apt[@]}" download $packages)
+exec 9>&-
+
+mkdir -p "$root"/usr/{bin,sbin,lib,lib64} "$root/var/lib/dpkg/status.d" "$root/etc/ssl/certs"
+for name in bin sbin lib lib64; do ln -s "usr/$name" "$root/$name"; done
+for deb in $files; do
+    dpkg-deb --fsys-tarfile "$state/debs/$deb" | tar -x --keep-directory-symlink -C "$root"
+    dpkg-deb -f "$state/debs/$deb" Package Version Architecture Source Maintainer >"$root/var/lib/dpkg/status.d/${deb%%_*}"
+done
 
 cd "$root"
 # What documents, translates, tests and draws; copyrights stay.

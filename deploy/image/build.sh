@@ -4,6 +4,7 @@
 #   oversight  the same with scipy and Faust           database   Debian's PostgreSQL 15
 # Two builds of one content have one digest, while Debian's packages stay the same. BASE=name: another base image than Debian's, pinned by its digest. Nothing of it stays on this machine.
 set -euo pipefail
+umask 022
 name=$1 file=$(realpath "$2")
 cd "$(dirname "$0")/../.."
 case $name in
@@ -68,6 +69,8 @@ database)
     cp deploy/image/database.sh "$work/context"
     ;;
 esac
+# Whatever rights these files have here: everybody reads them, root alone writes.
+chmod -R u=rwX,go=rX "$work/context"
 
 if [ -z "${BASE:-}" ]; then
     BASE=referral-base

@@ -35,7 +35,6 @@ class Engine:
 
     def __init__(self, folder: Path, child: Child) -> None:
         self.folder, self.socket, self._child = folder, folder / "docker.sock", child
-        self._loaded: dict[str, str] = {}
 
     @property
     def environment(self) -> dict[str, str]:
@@ -52,18 +51,21 @@ class Engine:
         """Run `docker WORDS`. AssertionError with its output: it failed and `check` is set."""
         return _run(["docker", *words], self.environment, within, check)
 
-    def inside(self, words: Sequence[str], within: float = 300, **variables: str) -> subprocess.CompletedProcess[str]:
+    def inside(
+        self, words: Sequence[str], within: float = 300, folder: Path | None = None, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run a program of this machine in the engine's network, where published ports answer at 127.0.0.1. Its failure is the caller's."""
         command = ["nsenter", f"--net=/proc/{self._child.pid}/ns/net", "--", *words]
-        return _run(command, {**self.environment, **variables}, within, check=False)
+        return _run(command, {**self.environment, **variables}, within, check=False, folder=folder)
 
     def load(self, *names: str) -> None:
-        """Give the engine images of this commit, as `referral-NAME`."""
+        """Give the engine images of this commit, as `referral-NAME`, unless it has them."""
         for name in names:
-            file = str(images.archive(name))
-            if self._loaded.get(name) != file:
-                self.docker("load", "--quiet", "--input", file, within=300)
-                self._loaded[name] = file
+            file = images.archive(name)
+            if self.docker("image", "inspect", "--format", "{{.Id}}", f"referral-{name}", check=False).stdout.strip() != images.digest(
+                file
+            ):
+                self.docker("load", "--quiet", "--input", str(file), within=300)
 
 
 @contextlib.contextmanager
@@ -110,7 +112,9 @@ def _end(child: Child) -> None:
                 os.kill(int(process.name), signal.SIGKILL)
 
 
-def _run(words: Sequence[str], environment: dict[str, str], within: float, check: bool) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=within, check=False)
+def _run(
+    words: Sequence[str], environment: dict[str, str], within: float, check: bool, folder: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(words, env=environment, cwd=folder, capture_output=True, text=True, timeout=within, check=False)
     assert not check or done.returncode == 0, f"{' '.join(words)} ended with {done.returncode}:\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
     return done

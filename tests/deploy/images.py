@@ -1,15 +1,18 @@
 """The images of this commit, built once for each content: `archive("services")` is a file for `docker load` or `ctr images import`.
 
-They are kept in ~/.cache/referral/images by the digest of what they are made of, so that a second run builds none.
+They are kept in ~/.cache/referral/images by the digest of what they are made of, so that a second run builds none. `elsewhere` builds one
+again, as another person would on another machine.
 """
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -39,14 +42,48 @@ def archive(name: str) -> Path:
     return file
 
 
+def digest(archive: Path) -> str:
+    """Return the number by which an engine lists an image."""
+    with tarfile.open(archive) as whole:
+        manifest = whole.extractfile("manifest.json")
+        assert manifest is not None
+        return "sha256:" + str(json.load(manifest)[0]["Config"]).removesuffix(".json")
+
+
 def build(name: str, file: Path) -> str:
     """Build an image into a file and return its digest. Skips the test where images cannot be built."""
+    return _built(name, file, ROOT, [])
+
+
+class Elsewhere:
+    """A checkout of this commit in another folder, where it is tomorrow, in another time zone, and files are private at first."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make the checkout. folder: a new one. Skips the test where there is no other clock."""
+        if shutil.which("faketime") is None:
+            pytest.skip("no faketime, for a second build on another day: apt-get install faketime")
+        self._checkout, self._temporary = folder / "a checkout", folder / "temporary"
+        self._temporary.mkdir(parents=True)
+        subprocess.run(["git", "clone", "-q", "--shared", str(ROOT), str(self._checkout)], check=True, timeout=120)
+        # How to build is taken as it stands here, be it committed or not; so is the first build's.
+        shutil.copytree(ROOT / "deploy" / "image", self._checkout / "deploy" / "image", dirs_exist_ok=True)
+        (self._checkout / ".venv").symlink_to(ROOT / ".venv")
+
+    def build(self, name: str, file: Path) -> str:
+        """Build an image there into a file and return its digest."""
+        words = ["sh", "-c", 'umask 077; exec "$@"', "sh", "faketime", "-f", "+25h"]
+        return _built(name, file, self._checkout, words, TZ="Pacific/Kiritimati", TMPDIR=str(self._temporary))
+
+
+def _built(name: str, file: Path, checkout: Path, within: list[str], **variables: str) -> str:
     missing = sorted({package for program, package in NEEDS.items() if shutil.which(program) is None})
     if missing:
         pytest.skip(f"no {', '.join(missing)}, which builds images: apt-get install {' '.join(missing)}")
     if os.geteuid() != 0:
         pytest.skip("images are built by root here: run `make deploy-test` as root")
-    done = subprocess.run(["bash", "deploy/image/build.sh", name, str(file)], cwd=ROOT, capture_output=True, text=True, timeout=900)
+    words = [*within, "bash", "deploy/image/build.sh", name, str(file)]
+    environment = {**os.environ, **variables}
+    done = subprocess.run(words, cwd=checkout, env=environment, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, f"deploy/image/build.sh {name} failed:\n{done.stdout}{done.stderr}"
     return done.stdout.split()[-1]
 
