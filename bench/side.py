@@ -1,0 +1,132 @@
+"""Measure the routing of one checkout again and again, as `bench.pairs` asks: one line of words on stdin, one of JSON on stdout.
+
+`bench.pairs` runs this file with another checkout on the path, so it may import only what that checkout has too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import asyncpg
+
+from bench import fill, ground, latency, plan, routing, topic
+from bench.rows import percentile
+from bench.weight import cpu
+from referral.local.stack import Stack
+from referral.wire import seal
+
+LOOK_S = 0.1  # seconds between two looks at how far routing has come: a look costs what is measured
+Figures = dict[str, float]
+
+
+class Spent(NamedTuple):
+    """Processor seconds so far. inputs: inputs decided so far."""
+
+    inputs: int
+    process: float
+    postgres: float
+    broker: float
+
+
+class Servers(NamedTuple):
+    """Processes of both servers: of PostgreSQL the first one, whose children serve the connections."""
+
+    postgres: int
+    broker: int
+
+
+def family(parent: int) -> float:
+    """Return the processor seconds of a process and its children, those that have ended too."""
+    tick, total = os.sysconf("SC_CLK_TCK"), 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            words = stat.read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended meanwhile
+            continue
+        if int(stat.parent.name) == parent:
+            total += sum(map(int, words[11:15]))
+        elif int(words[1]) == parent:
+            total += sum(map(int, words[11:13]))
+    return total / tick
+
+
+async def spent(made: Stack, servers: Servers, connection: asyncpg.Connection[Any]) -> Spent:
+    """Return what the line has spent until now."""
+    inputs = int(await connection.fetchval(routing.READ))
+    return Spent(inputs, cpu(made["routing-1"].pid), family(servers.postgres), cpu(servers.broker))
+
+
+async def full(made: Stack, servers: Servers, cases: int, seed: int) -> Figures:
+    """Let routing decide a log that is there before it starts. Microseconds of processor time per event, without the first tenth.
+
+    AssertionError: its decisions differ from the plan.
+    """
+    now = time.time_ns() // 1000
+    planned = await asyncio.to_thread(plan.plan, plan.policy(made.settings.policy), cases, now, seed)
+    chest = await fill.case_keys(made, planned.cases)
+    sealed = await asyncio.to_thread(fill.seal, planned, chest, now)
+    process = made["routing-1"]
+    await process.stop()
+    since = await topic.ends(made.settings, made.settings.topic(routing.OUT))
+    async with ground.admin(made) as connection:
+        begin = int(await connection.fetchval(routing.READ))
+        await fill.produce(made, sealed)
+        await process.start()
+        await ground.until(lambda: routing.reached(connection, begin + int(len(sealed) * topic.WARM)), LOOK_S)
+        warm = await spent(made, servers, connection)
+        await ground.until(lambda: routing.reached(connection, begin + len(sealed)), LOOK_S)
+        done = await spent(made, servers, connection)
+    await process.stop()
+    outs = await topic.read(made.settings, made.settings.topic(routing.OUT), since)
+    assert {meta.event_id: meta.type for meta in (seal.open(r.value).meta for r in outs)} == planned.types, "other decisions than foreseen"
+    events = (done.inputs - warm.inputs) * (1 + len(outs) / len(sealed))
+    used = {name: (getattr(done, name) - getattr(warm, name)) / events * 1e6 for name in ("process", "postgres", "broker")}
+    return {"pace": topic.pace(outs, len(sealed)), **used}
+
+
+async def steady(made: Stack, servers: Servers, cases: int, seed: int) -> Figures:
+    """Send first referrals at `latency.RATE` a second. Milliseconds until decided, and of processor time for each."""
+    process = made["routing-1"]
+    await process.start()
+    sealed, _ = await fill.prepare(made, cases, seed)
+    begun, since = await topic.ends(made.settings, made.settings.topic(fill.TOPIC)), time.monotonic()
+    outs = await topic.ends(made.settings, made.settings.topic(routing.OUT))
+    async with ground.admin(made) as connection:
+        before = await spent(made, servers, connection)
+        await latency.trickle(made, sealed, latency.RATE)
+        await ground.until(lambda: routing.reached(connection, before.inputs + len(sealed)), LOOK_S)
+        after = await spent(made, servers, connection)
+    assert time.monotonic() - since < 2 * cases / latency.RATE, "the line did not keep pace"
+    inputs = await topic.read(made.settings, made.settings.topic(fill.TOPIC), begun)
+    waited = latency.delays(inputs, await topic.read(made.settings, made.settings.topic(routing.OUT), outs))
+    await process.stop()
+    used = {name: (getattr(after, name) - getattr(before, name)) / len(sealed) * 1000 for name in ("process", "postgres", "broker")}
+    return {"p50": percentile(waited, 0.5), "p99": percentile(waited, 0.99), **used}
+
+
+async def main(kafka: str, postgres: str, folder: str, number: str, *pids: str) -> None:
+    """Hold one line, and answer until stdin ends. number: of the line, so that two checkouts share the servers."""
+    ground._numbers = itertools.count(int(number))
+    servers = Servers(*map(int, pids))
+    async with ground.Ground(kafka, postgres, Path(folder)).line("routing") as made:
+        await made["routing-1"].stop()
+        say({})
+        while words := (await asyncio.to_thread(sys.stdin.readline)).split():
+            what, cases, seed = words
+            say(await {"full": full, "steady": steady}[what](made, servers, int(cases), int(seed)))
+
+
+def say(figures: Figures) -> None:
+    sys.stdout.write("FIGURES " + json.dumps(figures) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
