@@ -189,6 +189,14 @@ def ident_bytes(text: str) -> bytes:
     return b"\x48" + text.encode("ascii")
 
 
+class Idents(dict[str, bytes]):
+    """A cache for one batch, in which ids recur: id → its bytes, checked once."""
+
+    def __missing__(self, text: str) -> bytes:
+        coded = self[text] = ident_bytes(text)
+        return coded
+
+
 def blob(data: bytes, i: int) -> tuple[bytes, int]:
     """Read bytes of any length."""
     n, i = size(data, i)

@@ -14,6 +14,7 @@ from referral.errors import Malformed
 from referral.wire import codec
 
 PREFIX = "referral."
+SPECIFICATION = ("ce_specversion", b"1.0")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Headers = list[tuple[str, bytes]]
@@ -26,18 +27,22 @@ def of(meta: Meta, schema_id: str = "sealed.v1", traceparent: str | None = None)
 
 def plain(type_: str, *, id: str, source: str, at: int, schema_id: str | None = None, traceparent: str | None = None) -> Headers:
     """Return the headers of an unsealed record (policy-activated, quarantined). at: µs UTC; schema_id: by default the type itself."""
-    headers = [
-        ("ce_specversion", b"1.0"),
-        ("ce_id", id.encode()),
-        ("ce_type", f"{PREFIX}{type_}".encode()),
-        ("ce_source", f"/referral/{source}".encode()),
-        ("ce_time", rfc3339(at)),
-        ("ce_dataschema", dataschema(schema_id or type_)),
-        ("content-type", b"application/avro"),
-    ]
+    headers = [SPECIFICATION, ("ce_id", id.encode()), *_shared(type_, source, at, schema_id or type_)]
     if traceparent:
         headers.append(("traceparent", traceparent.encode()))
     return headers
+
+
+@lru_cache(maxsize=256)  # records of one batch share a time and a source, and repeat a few types
+def _shared(type_: str, source: str, at: int, schema_id: str) -> Headers:
+    """Return the headers that follow the id."""
+    return [
+        ("ce_type", f"{PREFIX}{type_}".encode()),
+        ("ce_source", f"/referral/{source}".encode()),
+        ("ce_time", rfc3339(at)),
+        ("ce_dataschema", dataschema(schema_id)),
+        ("content-type", b"application/avro"),
+    ]
 
 
 def type_of(headers: Iterable[tuple[str, bytes | None]]) -> str:

@@ -22,7 +22,6 @@ from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.domain.events import Meta
 from referral.domain.inputs import Input, derived
 from referral.errors import Fenced
 from referral.runtime import observe, record_signing
@@ -199,6 +198,7 @@ def compose(
     out: defaultdict[int, list[Record]] = defaultdict(list)
     last: Seen = {}
     index: defaultdict[str, int] = defaultdict(int)
+    metas, place = seal.Metas(service, now), topic.encode()
     random = os.urandom(seal.NONCE * len(emitted))  # one call for all nonces: the system call takes longer than the sealing
     for at, (cause, event) in zip(range(0, len(random), seal.NONCE), emitted, strict=True):
         case_id = cause.case_id
@@ -208,23 +208,14 @@ def compose(
         if type_ not in seal.UNSEALED and case_id not in keys:
             observe.ERASED.labels(service).inc()
             continue
-        meta = Meta(
-            event_id=derived(cause.id, number),
-            case_id=case_id,
-            case_seq=before.seq + 1,
-            type=type_,
-            fingerprint=codec.fingerprint(type_),
-            cause_id=cause.id,
-            recorded_at=now,
-            source=service,
-            drill=cause.drill or before.drill,
-        )
-        value = seal.seal(keys.get(case_id), topic, meta, codec.encode(event), random[at : at + seal.NONCE])
+        event_id, seq, drill = derived(cause.id, number), before.seq + 1, cause.drill or before.drill
+        meta = metas.encode(event_id, case_id, seq, type_, cause.id, drill)
+        value = seal.seal_encoded(keys.get(case_id), place, type_, meta, codec.encode(event), random[at : at + seal.NONCE])
         print_ = fingerprint(value)
-        head = headers.of(meta)
+        head = headers.plain(type_, id=event_id, source=service, at=now, schema_id=seal.SCHEMA)
         head.append(writer_mark.of(secret, print_))
         if len(value) + HEADERS > RECORD:
             raise TooLarge(type_)
-        last[topic, case_id] = before.after(meta.case_seq, print_, meta.drill)
+        last[topic, case_id] = before.after(seq, print_, drill)
         out[topics.partition(case_id)].append(Record(case_id.encode(), value, head))
     return dict(out), last
