@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from msgspec import Struct, field
 
 from referral.domain.case import Case
-from referral.domain.decide import DECIDES, decided, facts_for
+from referral.domain.decide import DECIDES, decided, facts_at, places_wanted
 from referral.domain.events import CaseErased
 from referral.domain.evolve import fold
 from referral.domain.inputs import Input
@@ -20,6 +21,7 @@ from services.routing.current_policy import Bundle
 class BatchDecision(Struct, kw_only=True):
     """One batch while it is decided.
 
+    before: case id → state before the batch. asked: input id → `places_wanted` of that state.
     cases: case id → state after the inputs so far. places: free places after the inputs so far.
     decided: each decided input and its events. erased: cases to forget. refused: erasures of open cases. failed: inputs for which the rules
     raised.
@@ -27,6 +29,8 @@ class BatchDecision(Struct, kw_only=True):
     """
 
     bundle: Bundle
+    before: Mapping[str, Case]
+    asked: Mapping[str, tuple[str, ...]]
     cases: dict[str, Case]
     places: FreePlaces
     decided: list[tuple[Input, tuple[Struct, ...]]] = field(default_factory=list)
@@ -55,7 +59,9 @@ class BatchDecision(Struct, kw_only=True):
     def answer(self, cause: Input, now: int) -> None:
         """Decide one input, then update its case and the free places."""
         case = self.cases.get(cause.case_id)
-        facts = facts_for(case, cause, self.bundle.policy, now, self._free, self.bundle.number)
+        wanted = self.asked.get(cause.id) if case is self.before.get(cause.case_id) else None
+        wanted = places_wanted(case, cause, self.bundle.policy) if wanted is None else wanted
+        facts = facts_at(case, now, self._free(wanted) if wanted else {}, self.bundle.number)
         try:
             decision = decided(case, cause, facts, self.bundle.policy)
             events, after = decision.events, decision.case
@@ -74,11 +80,16 @@ class BatchDecision(Struct, kw_only=True):
 
 
 def begin(
-    bundle: Bundle, cases: Mapping[str, Case], free: Mapping[str, int], locked: Iterable[str], exercises: bool = True
+    bundle: Bundle,
+    cases: Mapping[str, Case],
+    free: Mapping[str, int],
+    locked: Iterable[str],
+    exercises: bool = True,
+    asked: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
 ) -> BatchDecision:
     """Return a turn that the caller may discard: it works on copies and changes none of its arguments.
 
-    exercises: as for `capacity.held`.
+    exercises: as for `capacity.held`. asked: what `places_wanted` has answered for `cases`, by input id, so that it is not asked again.
     """
     places = FreePlaces(free=dict(free), locked=frozenset(locked), exercises=exercises)
-    return BatchDecision(bundle=bundle, cases=dict(cases), places=places)
+    return BatchDecision(bundle=bundle, before=cases, asked=asked, cases=dict(cases), places=places)

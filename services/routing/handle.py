@@ -77,12 +77,11 @@ async def decide_all(tx: AsyncConnection, batch: Batch, bundle: Bundle, before: 
     Only deciding shows which rows these are, and rows are locked in one order or not at all. So when a decision needs one more row,
     roll back the savepoint (it releases the locks) and decide the batch again; deciding is pure.
     """
-    wanted = {service for case in before.values() for service in held(case, exercises)}
-    for cause in batch.inputs:
-        wanted |= set(places_wanted(before.get(cause.case_id), cause, bundle.policy))
+    asked = {cause.id: places_wanted(before.get(cause.case_id), cause, bundle.policy) for cause in batch.inputs}
+    wanted = {service for case in before.values() for service in held(case, exercises)}.union(*asked.values())
     while True:
         savepoint = await tx.begin_nested() if wanted else None
-        turn = begin(bundle, before, await store.lock_places(tx, wanted), wanted, exercises)
+        turn = begin(bundle, before, await store.lock_places(tx, wanted), wanted, exercises, asked)
         turn.take(batch)
         if not turn.unlocked:
             if savepoint:

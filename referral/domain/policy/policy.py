@@ -58,6 +58,7 @@ class Policy:
     _orders: dict[tuple[tuple[str, ...], tuple[str, ...], str], Order] = field(default_factory=dict, init=False, repr=False, compare=False)
     _asked: dict[tuple[str, str, str], tuple[Service, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _placing: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _placing_after: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def names(self, kind: str, id: str, language: str) -> str:
         """Return the name of an agency, municipality, section or code (kind: its list) in sq, sr-Latn, sr-Cyrl or en; else
@@ -102,6 +103,16 @@ class Policy:
                     found |= {s for role in step.places_asked for area in rule.areas for s in self.serving(role, area, place)}
             self._placing[key] = frozenset(service.id for service in found if service.places is not None)
         return self._placing[key]
+
+    def placing_after(self, pathway: Pathway, place: str) -> frozenset[str]:
+        """Return the same for a procedure and all in force that it may begin, directly or through one another."""
+        key = (pathway.digest, place)
+        if key not in self._placing_after:
+            reached = [pathway]
+            for each in reached:
+                reached += [other for other in self.current if other.id in each.leads_to and other not in reached]
+            self._placing_after[key] = frozenset[str]().union(*(self.placing(each, place) for each in reached))
+        return self._placing_after[key]
 
     def serving(self, role: str, area: str, place: str) -> tuple[Service, ...]:
         """Return the services of a role in one area word, relative to a municipality, in order of id (neighbours in the

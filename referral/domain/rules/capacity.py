@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from referral.domain.case import NOTIFY, PLACE, Case, find, seats
+from referral.domain.case import NOTIFY, PLACE, Case, find
 from referral.domain.events import (
     CaseRaised,
     Instruction,
@@ -32,6 +32,7 @@ def places_wanted(case: Case | None, cause: Input, policy: Policy) -> tuple[str,
     found_in = "" if case is None else case.traits.found_in
     if (traits := _traits(case, body)) is not None:
         found_in = traits.found_in
+    placing = policy.placing
     if begins:
         pathways = [p for p in policy.current if p.places_at_once]
     elif case is None or not _may_ask(case, body, policy):
@@ -39,11 +40,13 @@ def places_wanted(case: Case | None, cause: Input, policy: Policy) -> tuple[str,
     elif isinstance(body, TraitsChanged) or (isinstance(body, InstructionGiven) and body.word in (Instruction.REOPEN, Instruction.CONFIRM)):
         pathways = [*_pathways(case, policy), *policy.current]
     else:
-        pathways = _reached(_pathways(case, policy), policy)
+        pathways, placing = _pathways(case, policy), policy.placing_after
     named = {body.target} if isinstance(body, InstructionGiven) else set()
-    named |= {o.service for _, _, run, seat in seats(case) if run.kind is PLACE for o in seat.past} if case else set()
+    if case is not None:
+        placements = (run for track in case.tracks for run in track.runs if run.kind is PLACE)
+        named |= {offer.service for run in placements for seat in run.seats for offer in seat.past}
     named = {id for id in named if id in policy.services and policy.services[id].places is not None}
-    return tuple(sorted(named.union(*(policy.placing(pathway, found_in) for pathway in pathways))))
+    return tuple(sorted(named.union(*(placing(pathway, found_in) for pathway in pathways))))
 
 
 def _traits(case: Case | None, body: object) -> Traits | None:
@@ -60,14 +63,6 @@ def _traits(case: Case | None, body: object) -> Traits | None:
 def _pathways(case: Case, policy: Policy) -> list[Pathway]:
     """Return the procedures of the running tracks."""
     return [policy.pinned[t.digest] for t in case.tracks if not t.outcome and t.digest in policy.pinned]
-
-
-def _reached(pathways: list[Pathway], policy: Policy) -> list[Pathway]:
-    """Return these procedures and all in force that they may begin, directly or through one another."""
-    found = list(pathways)
-    for pathway in found:
-        found += [other for other in policy.current if other.id in pathway.leads_to and other not in found]
-    return found
 
 
 def _may_ask(case: Case, body: object, policy: Policy) -> bool:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Struct
 
 from referral.cli import run
 from referral.cli.policy import activate as command
 from referral.domain.case import holds
-from referral.domain.decide import facts_at
-from referral.domain.inputs import due_input
+from referral.domain.decide import facts_at, places_wanted
+from referral.domain.inputs import Input, due_input
+from referral.runtime.service import Batch
 from services.routing import engine_failure
+from services.routing.batch_decision import begin
 from services.routing.capacity import FreePlaces, difference, held
+from services.routing.current_policy import Bundle
 from services.routing.engine_failure import LIMIT, WINDOW, Breaker
 from tests.harness.audit_log import FILES, POLICY, Log, story
 
@@ -31,6 +37,30 @@ def test_what_is_not_locked_is_not_known_and_nothing_below_zero_is_free() -> Non
     places = FreePlaces(free={"a": 2, "b": -1}, locked=frozenset("ab"))
     assert places.unlocked("ac") == {"c"}
     assert places.seen("ab") == {"a": 2, "b": 0}
+
+
+@dataclass
+class Heard(Log):
+    """A log that remembers each input and what was decided."""
+
+    heard: list[tuple[Input, list[Struct]]] = field(default_factory=list)
+
+    def answer(self, cause: Input) -> list[Struct]:
+        said = super().answer(cause)
+        self.heard.append((cause, said))
+        return said
+
+
+def test_each_input_of_a_batch_is_decided_on_the_places_that_its_own_state_needs() -> None:
+    """What was asked before the batch holds for the first input of a case alone."""
+    log = Heard()
+    story(log)
+    free = {service.id: service.places or 0 for service in POLICY.services.values()}
+    asked = {cause.id: places_wanted(None, cause, POLICY) for cause, _ in log.heard}
+    turn = begin(Bundle(number=1, policy=POLICY), {}, free, free, asked=asked)
+    for cause, said in log.heard:
+        turn.take(Batch(cause.at, (cause,), log.keys, frozenset()))
+        assert turn.decided[-1] == (cause, tuple(said)), "the places that a decision used stand in its first event"
 
 
 def test_a_failure_names_the_desk_of_the_place_and_the_input() -> None:
