@@ -75,12 +75,14 @@ async def decide_all(tx: AsyncConnection, batch: Batch, bundle: Bundle, before: 
     """Decide the batch with exactly the place rows locked that its decisions need.
 
     Only deciding shows which rows these are, and rows are locked in one order or not at all. So when a decision needs one more row,
-    roll back the savepoint (it releases the locks) and decide the batch again; deciding is pure.
+    roll back the savepoint (it releases the locks) and decide the batch again; deciding is pure. Where each case has one input, its
+    decision needs what was asked for, and no savepoint is set.
     """
     asked = {cause.id: places_wanted(before.get(cause.case_id), cause, bundle.policy) for cause in batch.inputs}
     wanted = {service for case in before.values() for service in held(case, exercises)}.union(*asked.values())
+    recurs = len({cause.case_id for cause in batch.inputs}) < len(batch.inputs)
     while True:
-        savepoint = await tx.begin_nested() if wanted else None
+        savepoint = await tx.begin_nested() if wanted and recurs else None
         turn = begin(bundle, before, await store.lock_places(tx, wanted), wanted, exercises, asked)
         turn.take(batch)
         if not turn.unlocked:

@@ -29,6 +29,7 @@ from referral.runtime.kafka.publish import Sent, Span, send
 from referral.runtime.loop import writer_mark
 from referral.runtime.loop.sequence import NONE, Seen, fingerprint
 from referral.runtime.loop.units import Unit, digest, word
+from referral.runtime.postgres import database
 from referral.runtime.record_signing import Sign
 from referral.wire import codec, headers, seal, topics
 
@@ -54,11 +55,6 @@ class Blob(NamedTuple):
 _decoder = msgspec.msgpack.Decoder(list[Record])
 _encode = msgspec.msgpack.Encoder().encode
 _LOAD = text("SELECT partition, id, blob FROM outbox WHERE partition = ANY(CAST(:parts AS int[])) ORDER BY id")
-_KEEP = text(
-    "INSERT INTO outbox (partition, records, oldest, blob)"
-    " SELECT * FROM unnest(CAST(:parts AS int[]), CAST(:counts AS int[]), CAST(:oldest AS bigint[]), CAST(:blobs AS bytea[]))"
-    " RETURNING partition, id"
-)
 # Confirmations do not wait for the disk: if a database crash loses one, the same bytes are published once more.
 _CONFIRM = text(
     "WITH kept AS (UPDATE outgoing SET published = d.e FROM"
@@ -94,18 +90,9 @@ def rounds(blobs: Iterable[Blob]) -> list[list[Blob]]:
     return turns
 
 
-async def keep(tx: AsyncConnection, records: Mapping[int, list[Record]], oldest: Mapping[int, int]) -> list[Blob]:
-    """Store each partition's records in the batch's transaction. oldest: partition → when its oldest cause arrived, µs UTC."""
-    if not records:
-        return []
-    parts = list(records)
-    values = {
-        "parts": parts,
-        "counts": [len(records[p]) for p in parts],
-        "oldest": [oldest[p] for p in parts],
-        "blobs": [_encode(records[p]) for p in parts],
-    }
-    return [Blob(p, i, records[p]) for p, i in (await tx.execute(_KEEP, values)).all()]
+def encoded(records: Mapping[int, list[Record]], oldest: Mapping[int, int]) -> dict[int, tuple[int, int, bytes]]:
+    """Return partition → its blob for `tables.store`. oldest: partition → when the oldest cause of its records arrived, µs UTC."""
+    return {partition: (len(some), oldest[partition], _encode(some)) for partition, some in records.items()}
 
 
 async def publish(producer: AIOKafkaProducer, topic: str, blobs: list[Blob], sign: Sign = record_signing.unsigned) -> dict[int, list[Span]]:
@@ -161,7 +148,8 @@ async def confirm(tx: AsyncConnection, topic: str, units: Mapping[int, Unit], bl
         "epochs": [u.epoch for u in owned],
         "positions": [json.dumps({word((topic, b.partition)): u.positions[topic, b.partition]}) for b, u in zip(blobs, owned, strict=True)],
     }
-    confirmed = (await tx.execute(_CONFIRM, values)).all()
+    async with database.singly(tx):
+        confirmed = (await tx.execute(_CONFIRM, values)).all()
     await tx.commit()
     for unit, blob in zip(owned, blobs, strict=True):
         unit.committed[topic, blob.partition] = unit.positions[topic, blob.partition]

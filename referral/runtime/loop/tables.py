@@ -16,24 +16,23 @@ from referral.runtime.postgres import bulk, queue
 from referral.wire import topics
 
 _SEEN = text("SELECT topic, case_id, seq, digest, drill FROM seen WHERE case_id = ANY(CAST(:ids AS text[]))")
-_KEEP_SEEN = text(
-    "INSERT INTO seen (topic, case_id, seq, digest, drill) SELECT * FROM unnest(CAST(:topics AS text[]), CAST(:ids AS text[]),"
-    " CAST(:seqs AS bigint[]), CAST(:digests AS bytea[]), CAST(:drills AS boolean[]))"
-    " ON CONFLICT (case_id, topic) DO UPDATE SET seq = excluded.seq, digest = excluded.digest, drill = seen.drill OR excluded.drill"
-)
 _ROWS = text(
     "SELECT q.n, id, case_id, type, fingerprint, body, drill, at FROM unnest(CAST(:parts AS int[])) AS p(n) CROSS JOIN LATERAL"
     " (SELECT * FROM queue WHERE partition = p.n AND NOT sent ORDER BY queue.n LIMIT :each) AS q ORDER BY q.n"
 )
 _SENT = text("UPDATE queue SET sent = true WHERE id = ANY(CAST(:ids AS text[]))")
-_CLEAR = text("DELETE FROM alarm WHERE case_id = ANY(CAST(:ids AS text[]))")
-_WAKE = text(
-    "INSERT INTO alarm (case_id, partition, at) SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:parts AS int[]), CAST(:ats AS bigint[]))"
-    " ON CONFLICT (case_id) DO UPDATE SET at = excluded.at"
-)
-_POSITIONS = text(
-    "UPDATE lease SET positions = lease.positions || CAST(c.positions AS jsonb)"
-    " FROM unnest(CAST(:units AS text[]), CAST(:positions AS text[])) AS c(unit, positions) WHERE lease.unit = c.unit"
+_STORE = text(  # one statement, hence one round trip, for all that every batch changes
+    "WITH read AS (INSERT INTO seen (topic, case_id, seq, digest, drill) SELECT * FROM unnest(CAST(:topics AS text[]),"
+    " CAST(:cases AS text[]), CAST(:seqs AS bigint[]), CAST(:digests AS bytea[]), CAST(:drills AS boolean[])) ON CONFLICT (case_id, topic)"
+    " DO UPDATE SET seq = excluded.seq, digest = excluded.digest, drill = seen.drill OR excluded.drill),"
+    " cleared AS (DELETE FROM alarm WHERE case_id = ANY(CAST(:cleared AS text[]))),"
+    " woken AS (INSERT INTO alarm (case_id, partition, at) SELECT * FROM"
+    " unnest(CAST(:woken AS text[]), CAST(:places AS int[]), CAST(:ats AS bigint[])) ON CONFLICT (case_id) DO UPDATE SET at = excluded.at),"
+    " moved AS (UPDATE lease SET positions = lease.positions || CAST(c.positions AS jsonb)"
+    " FROM unnest(CAST(:units AS text[]), CAST(:positions AS text[])) AS c(unit, positions) WHERE lease.unit = c.unit)"
+    " INSERT INTO outbox (partition, records, oldest, blob)"
+    " SELECT * FROM unnest(CAST(:parts AS int[]), CAST(:counts AS int[]), CAST(:oldest AS bigint[]), CAST(:blobs AS bytea[]))"
+    " RETURNING partition, id"
 )
 
 
@@ -56,17 +55,39 @@ async def seen(tx: AsyncConnection, ids: Iterable[str]) -> Seen:
     return {(topic, case_id): Last(seq, digest, drill) for topic, case_id, seq, digest, drill in rows}
 
 
-async def keep_seen(tx: AsyncConnection, changed: Seen) -> None:
-    """Store the last sequences that the batch read or wrote."""
-    if changed:
-        values = {
-            "topics": [topic for topic, _ in changed],
-            "ids": [case_id for _, case_id in changed],
-            "seqs": [last.seq for last in changed.values()],
-            "digests": [last.digest for last in changed.values()],
-            "drills": [last.drill for last in changed.values()],
-        }
-        await tx.execute(_KEEP_SEEN, values)
+async def store(
+    tx: AsyncConnection,
+    read: Seen,
+    alarms: Mapping[str, int | None],
+    moved: Mapping[str, dict[Place, Position]],
+    blobs: Mapping[int, tuple[int, int, bytes]],
+) -> dict[int, int]:
+    """Store what a batch changes in the loop's own tables. Return partition → number of its outbox blob.
+
+    read: last sequences that the batch read or wrote.
+    alarms: case → its one alarm, µs UTC; None clears it.
+    moved: unit → its positions. Only the fence proves that these units are ours, so it comes first.
+    blobs: partition → (records, when their oldest cause arrived, µs UTC, the encoded records).
+    """
+    wake = {case_id: at for case_id, at in alarms.items() if at is not None}
+    values = {
+        "topics": [topic for topic, _ in read],
+        "cases": [case_id for _, case_id in read],
+        "seqs": [last.seq for last in read.values()],
+        "digests": [last.digest for last in read.values()],
+        "drills": [last.drill for last in read.values()],
+        "cleared": [case_id for case_id, at in alarms.items() if at is None],
+        "woken": list(wake),
+        "places": [topics.partition(case_id) for case_id in wake],
+        "ats": list(wake.values()),
+        "units": list(moved),
+        "positions": [lease.dumped(positions) for positions in moved.values()],
+        "parts": list(blobs),
+        "counts": [count for count, _, _ in blobs.values()],
+        "oldest": [oldest for _, oldest, _ in blobs.values()],
+        "blobs": [blob for _, _, blob in blobs.values()],
+    }
+    return {row.partition: row.id for row in await tx.execute(_STORE, values)}
 
 
 async def rows(tx: AsyncConnection, partitions: list[int], limit: int) -> list[Row]:
@@ -83,24 +104,8 @@ async def sent(tx: AsyncConnection, ids: list[str]) -> None:
         await tx.execute(_SENT, {"ids": ids})
 
 
-async def alarms(tx: AsyncConnection, changed: Mapping[str, int | None]) -> None:
-    """Set each case's one alarm, µs UTC; None clears it."""
-    clear = [case_id for case_id, at in changed.items() if at is None]
-    wake = {case_id: at for case_id, at in changed.items() if at is not None}
-    if clear:
-        await tx.execute(_CLEAR, {"ids": clear})
-    if wake:
-        await tx.execute(_WAKE, {"ids": list(wake), "parts": [topics.partition(c) for c in wake], "ats": list(wake.values())})
-
-
 async def enqueue(tx: AsyncConnection, queued: list[tuple[str, Struct, str, bool]], keys: Mapping[str, bytes]) -> None:
     """Insert rows into the service's own queue, none for an erased case. queued: (case, body, id, drill)."""
     new: list[dict[str, Any]] = [queue.row(case, body, id_, keys[case], drill) for case, body, id_, drill in queued if case in keys]
     if new:
         await bulk.write(tx, {queue.QUEUE: new})
-
-
-async def positions(tx: AsyncConnection, moved: Mapping[str, dict[Place, Position]]) -> None:
-    """Store the position of each unit. Call only after the fence, which proves that these units are ours."""
-    if moved:
-        await tx.execute(_POSITIONS, {"units": list(moved), "positions": [lease.dumped(p) for p in moved.values()]})

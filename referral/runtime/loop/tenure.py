@@ -97,8 +97,9 @@ class Tenure:
         self.reader.wake.clear()
         self._next_poll = monotonic() + POLL
         parts = [u.partition for u in self.assignment.active().values() if u.partition is not None]
-        rows = await tables.rows(self.tx, parts, max(1, LIMIT - len(records)))
-        now, dues = await timers.due(self.tx, parts, self.service.waits_for, LIMIT) if parts else (0, [])
+        async with database.singly(self.tx):
+            rows = await tables.rows(self.tx, parts, max(1, LIMIT - len(records)))
+            now, dues = await timers.due(self.tx, parts, self.service.waits_for, LIMIT) if parts else (0, [])
         await self.tx.commit()
         self._end_alone(Pending(rows=rows, dues=dues))
         fire = await self._fire(now, dues, frozenset(place for _, place, _ in records))

@@ -115,19 +115,18 @@ class Transaction:
         state = await self._load_new_cases(state, outcome)
         records, last = await self._compose(state, outcome)
         pending = state.pending
-        await tables.keep_seen(self.tx, state.read | last)
-        await tables.alarms(self.tx, self._alarms(state, outcome))
         await tables.sent(self.tx, [r.id for r in pending.rows])
         drills = {i.case_id for i in state.inputs if i.drill} | {case for (_, case), before in state.seen.items() if before.drill}
         await tables.enqueue(self.tx, [(*row, row[0] in drills) for row in outcome.queued], state.keys)
-        await tables.positions(self.tx, pending.moved())
         if pending.attempt:
             await attempts.end(self.tx, pending.key().unit)
         oldest = dict.fromkeys(records, state.now)
         for row in pending.rows:
             number = topics.partition(row.case_id)
             oldest[number] = min(oldest.get(number, state.now), row.at)
-        blobs = await outbox.keep(self.tx, records, oldest)
+        encoded = outbox.encoded(records, oldest)
+        stored = await tables.store(self.tx, state.read | last, self._alarms(state, outcome), pending.moved(), encoded)
+        blobs = [Blob(partition, stored[partition], some) for partition, some in records.items()]
         refused = [*state.refused, *refused_by_handler(pending, outcome)]
         if refused:  # published before the transaction commits the new positions, so that no refused record is lost
             key = self.keys.hmac("quarantine")

@@ -6,15 +6,17 @@ import asyncio
 import math
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import event
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_connection
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from referral.errors import Rejected
 from referral.runtime.postgres import queue, role_passwords
@@ -138,6 +140,17 @@ def _there(connection: Any, record: Any, _: Any) -> None:
             connection.ping()
         except Exception as error:
             raise InvalidatePoolError from error
+
+
+@asynccontextmanager
+async def singly(tx: AsyncConnection) -> AsyncIterator[None]:
+    """Let each statement of the block be a transaction of its own, which is one round trip where begin and commit make it three."""
+    driver = cast(AsyncAdapt_asyncpg_connection, (await tx.get_raw_connection()).dbapi_connection)
+    driver.autocommit = True
+    try:
+        yield
+    finally:
+        driver.autocommit = False
 
 
 def admin(settings: Settings) -> AsyncEngine:
