@@ -1,6 +1,8 @@
 """Leases: one database row per service and unit, which one instance owns at a time.
 
 A take-over raises the row's epoch; the fence of an instance with an older epoch finds no row, so that instance commits nothing.
+A lease ends after ten seconds without a renewal, or as soon as the connection on which its owner took it is gone: nothing can be committed
+under it any more, whether the process is dead, was started again, or has connected anew.
 """
 
 from __future__ import annotations
@@ -25,23 +27,29 @@ ALIVE_SQL = (  # asyncpg, on the heartbeat's connection
     "INSERT INTO instance VALUES ($1, clock_timestamp() + interval '10 s')"
     " ON CONFLICT (id) DO UPDATE SET alive_until = excluded.alive_until"
 )
-_ALIVE = text(ALIVE_SQL.replace("$1", ":me"))
+_ALIVE = text(  # on the loop's connection, which the row names
+    "INSERT INTO instance VALUES (:me, clock_timestamp() + interval '10 s', pg_backend_pid())"
+    " ON CONFLICT (id) DO UPDATE SET alive_until = excluded.alive_until, pid = excluded.pid"
+)
 _GONE = text("DELETE FROM instance WHERE id = :me")
 _DEAD = text("DELETE FROM instance WHERE alive_until < clock_timestamp() - interval '1 hour'")
 _UNITS = text(  # ON CONFLICT alone would wait for a row that a stopped process has locked
     "INSERT INTO lease (unit) SELECT u FROM unnest(CAST(:units AS text[])) AS u"
     " WHERE NOT EXISTS (SELECT FROM lease WHERE unit = u) ON CONFLICT DO NOTHING"
 )
+_LOST = (  # asked first: the own connection, so that an instance alone does not list all sessions every second
+    "(pid <> pg_backend_pid() AND pid NOT IN (SELECT a.pid FROM pg_stat_activity AS a WHERE a.usename = current_user))"
+)
 _SURVEY = text(
-    "SELECT (SELECT count(*) FROM instance WHERE alive_until > clock_timestamp()),"
+    "SELECT (SELECT count(*) FROM instance WHERE alive_until > clock_timestamp() AND LOST IS NOT TRUE),"
     " ARRAY(SELECT unit FROM lease ORDER BY unit),"
-    " ARRAY(SELECT unit FROM lease WHERE lease_until < clock_timestamp() ORDER BY md5(unit || :me))"
+    " ARRAY(SELECT unit FROM lease WHERE lease_until < clock_timestamp() OR LOST ORDER BY md5(unit || :me))".replace("LOST", _LOST)
 )
 _TAKE = text(
     "UPDATE lease SET owner = :me, pid = pg_backend_pid(), lease_until = clock_timestamp() + interval '10 s',"
     " epoch = epoch + 1, clean = true, careful = NOT clean AND taken = positions AND epoch > 0, taken = positions"
-    " WHERE unit = :unit AND lease_until < clock_timestamp() RETURNING epoch, positions::text,"
-    " CASE WHEN careful THEN runtime.clock() END"
+    " WHERE unit = :unit AND (lease_until < clock_timestamp() OR LOST) RETURNING epoch, positions::text,"
+    " CASE WHEN careful THEN runtime.clock() END".replace("LOST", _LOST)
 )
 _STOPPED = text(
     "SELECT pg_terminate_backend(lease.pid) FROM lease JOIN pg_stat_activity AS a ON a.pid = lease.pid"
@@ -49,7 +57,7 @@ _STOPPED = text(
     " AND a.xact_start < clock_timestamp() - interval '10 s'"
 )
 _FENCE = text(
-    "UPDATE lease SET lease_until = clock_timestamp() + interval '10 s', clean = true FROM"
+    "UPDATE lease SET lease_until = clock_timestamp() + interval '10 s', pid = pg_backend_pid(), clean = true FROM"
     " unnest(CAST(:units AS text[]), CAST(:epochs AS bigint[])) AS held(unit, epoch)"
     " WHERE lease.unit = held.unit AND lease.epoch = held.epoch RETURNING lease.unit, runtime.clock(), lease.positions::text,"
     " runtime.moved()"
@@ -80,7 +88,7 @@ RENEW_SQL = (  # asyncpg, on the heartbeat's connection; a batch that has locked
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The leases of a service at one moment. alive: number of live instances. units: all units. free: units whose lease has expired."""
+    """The leases of a service at one moment. alive: number of live instances. units: all units. free: units whose lease has ended."""
 
     alive: int
     units: tuple[str, ...]
@@ -114,7 +122,7 @@ async def survey(tx: AsyncConnection, me: str, units: list[str]) -> Survey:
 
 
 async def take(tx: AsyncConnection, me: str, unit: str) -> Claim | None:
-    """Take over an expired lease. None: another instance was quicker.
+    """Take over a lease that has ended. None: another instance was quicker.
 
     A row that stays locked past its lease belongs to a stopped process: its backend is terminated, and the retry gets the row.
     """

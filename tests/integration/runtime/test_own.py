@@ -29,6 +29,43 @@ async def expire(line: Stack, schema: str = "routing") -> None:
     await line.sql(f"UPDATE {schema}.instance SET alive_until = '-infinity'")
 
 
+async def _last_an_hour(line: Stack) -> None:
+    """As if no lease ended by its time: only the proof that its owner's connection is gone ends it."""
+    await line.sql("UPDATE routing.lease SET lease_until = clock_timestamp() + interval '1 hour'")
+    await line.sql("UPDATE routing.instance SET alive_until = clock_timestamp() + interval '1 hour'")
+
+
+async def test_an_instance_that_died_is_taken_over_although_its_leases_have_not_ended(line: Stack) -> None:
+    a, b = line.counter("a"), line.counter("b")
+    a.start()
+    await until(lambda: len(a.units) == 12)
+    await a.kill()
+    await _last_an_hour(line)
+    b.start()
+    await until(lambda: len(b.units) == 12)
+
+
+async def test_an_instance_that_lost_its_connection_takes_its_own_units_back_although_they_have_not_ended(line: Stack) -> None:
+    a = line.counter("a")
+    a.start()
+    await until(lambda: len(a.units) == 12)
+    await line.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'routing' AND datname = current_database()")
+    await _last_an_hour(line)
+    await until(lambda: line.sql("SELECT 1 FROM routing.lease HAVING min(epoch) = 2"))
+    await until(lambda: len(a.units) == 12)
+
+
+async def test_units_of_instances_that_live_are_left_to_them(line: Stack) -> None:
+    a, b = line.counter("a"), line.counter("b")
+    a.start()
+    b.start()
+    await until(lambda: len(a.units) == 6 and len(b.units) == 6)
+    epochs, looked = "SELECT unit, owner, epoch FROM routing.lease ORDER BY unit", "SELECT min(alive_until) AS at FROM routing.instance"
+    owned, ((before,),) = await line.sql(epochs), await line.sql(looked)
+    await until(lambda: line.sql(f"SELECT 1 FROM ({looked}) AS seen WHERE at > CAST(:before AS timestamptz) + interval '3 s'", before=before))
+    assert await line.sql(epochs) == owned
+
+
 async def test_two_instances_share_and_one_gives_back_when_the_other_comes(line: Stack) -> None:
     a, b = line.counter("a"), line.counter("b")
     a.start()
