@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from bench import alarms, fill, topic
 from bench.fill import Sealed
@@ -62,19 +62,34 @@ async def latency(at: Ground) -> AsyncIterator[Row]:
 
 
 async def takeover(at: Ground) -> AsyncIterator[Row]:
-    """Kill one of two instances while referrals come in for every partition."""
+    """Kill one of two instances, and an instance alone that is started again, while referrals come in for every partition."""
     async with at.line("routing", instances=2) as made, admin(made) as connection:
-        sealed, _ = await fill.prepare(made, 600, 32)
         await until(lambda: connection.fetchval(SHARE, 2, UNITS // 2))
         say("killing one of two instances")
+        seconds = await _outage(made, 32, made["routing-2"].hold)
+        yield at_most("killed instance, until its partitions are decided by another", seconds, "s", 8)
+    async with at.line("routing") as made, admin(made) as connection:
+        await until(lambda: connection.fetchval(SHARE, 1, UNITS))
+
+        async def again() -> None:
+            await made["routing-1"].hold()
+            await made["routing-1"].release()
+
+        say("killing the only instance, and starting it again")
+        yield at_most("killed instance, until it has decided everything after its next start", await _outage(made, 33, again), "s", 5)
+
+
+async def _outage(made: Stack, seed: int, kill: Callable[[], Awaitable[None]]) -> float:
+    """Return the seconds from a kill under load until every record that had to wait for more than a second is decided."""
+    sealed, _ = await fill.prepare(made, 600, seed)
+    async with admin(made) as connection:
         producing = asyncio.create_task(trickle(made, sealed, RATE))
         await asyncio.sleep(1)
         killed = time.time() * 1000
-        await made["routing-2"].hold()
+        await kill()
         await producing
         await until(lambda: reached(connection, len(sealed)))
-        inputs = await topic.read(made.settings, made.settings.topic(fill.TOPIC))
-        done = topic.causes(await topic.read(made.settings, made.settings.topic(OUT)))
-        waited = [(max(r.at for r in done[seal.open(i.value).meta.event_id]), i) for i in inputs if i.at >= killed]
-        slow = [end for end, record in waited if end - record.at > 1000]
-        yield at_most("killed instance, until its partitions are decided by another", (max(slow) - killed) / 1000, "s", 15)
+    inputs = await topic.read(made.settings, made.settings.topic(fill.TOPIC))
+    done = topic.causes(await topic.read(made.settings, made.settings.topic(OUT)))
+    waited = [(max(r.at for r in done[seal.open(i.value).meta.event_id]), i) for i in inputs if i.at >= killed]
+    return (max((end for end, record in waited if end - record.at > 1000), default=killed) - killed) / 1000
