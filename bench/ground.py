@@ -38,13 +38,10 @@ def say(text: str) -> None:
 
 
 class Ground:
-    """The servers of a run. kafka: bootstrap address. postgres: the administrator's URL. folder: scratch, deleted at the end.
+    """The servers of a run. kafka: bootstrap address. postgres: the administrator's URL. folder: scratch, deleted at the end."""
 
-    pids: processes of PostgreSQL and the broker.
-    """
-
-    def __init__(self, kafka: str, postgres: str, folder: Path, pids: tuple[int, ...] = ()) -> None:
-        self.kafka, self.postgres, self.folder, self.ca, self.pids = kafka, postgres, folder, folder / "ca", pids
+    def __init__(self, kafka: str, postgres: str, folder: Path) -> None:
+        self.kafka, self.postgres, self.folder, self.ca = kafka, postgres, folder, folder / "ca"
 
     @contextlib.asynccontextmanager
     async def line(self, *services: str, instances: int = 1, witnesses: int = 0, handset: bool = False) -> AsyncIterator[Stack]:
@@ -83,7 +80,7 @@ async def ground() -> AsyncIterator[Ground]:
     broker, base = Kafka(folder / "kafka", folder / "identities" / certificates.KAFKA), Postgres(folder / "postgres")
     try:
         addresses = await asyncio.gather(asyncio.to_thread(broker.start), asyncio.to_thread(base.start))
-        yield Ground(*addresses, folder, tuple(server.child.pid for server in (base, broker) if server.child))
+        yield Ground(*addresses, folder)
     finally:
         await asyncio.gather(asyncio.to_thread(broker.stop), asyncio.to_thread(base.stop))
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Compare routing with that of another commit, in alternated pairs on the same servers: `python -m bench.pairs COMMIT`.
+"""Compare routing with that of another commit, in alternated pairs: `python -m bench.pairs COMMIT`.
 
 Each side keeps a line of its own; only the one that is measured runs. On a busy machine trust the processor time and the ratios.
 """
@@ -12,12 +12,13 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bench import side
-from bench.ground import Ground, ground, say
+from bench.ground import say
 from bench.rows import Row, show
 from referral.runtime.settings import CHECKOUT
 
@@ -58,11 +59,10 @@ class Side:
 
 
 @asynccontextmanager
-async def standing(at: Ground, checkout: Path, number: int) -> AsyncIterator[Side]:
-    """Let a checkout stand ready on these servers. number: of its line."""
-    words = (at.kafka, at.postgres, str(at.folder), str(number), *map(str, at.pids))
+async def standing(checkout: Path) -> AsyncIterator[Side]:
+    """Let a checkout stand ready, on servers of its own."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", side.__file__, *words),
+        *(sys.executable, "-P", side.__file__),
         cwd=checkout,
         env={**os.environ, "PYTHONPATH": str(checkout)},
         stdin=asyncio.subprocess.PIPE,
@@ -92,14 +92,13 @@ async def _tree(commit: str, folder: Path) -> AsyncIterator[Path]:
 async def compare(commit: str, what: str, pairs: int, cases: int) -> list[Row]:
     """Measure both sides so many times, each side first in every second pair."""
     ours, theirs = list[side.Figures](), list[side.Figures]()
-    async with ground() as at, _tree(commit, at.folder / "before") as before, AsyncExitStack() as stack:
-        old = await stack.enter_async_context(standing(at, before, 100))
-        new = await stack.enter_async_context(standing(at, CHECKOUT, 200))
-        for seed in range(pairs):
-            for one, into in [(old, theirs), (new, ours)][:: -1 if seed % 2 else 1]:
-                into.append(await one.figures(what, cases, seed))
-            found = " · ".join(f"{name} {theirs[-1][name]:,.4g} → {ours[-1][name]:,.4g}" for name in NAMES[what])
-            say(f"pair {seed + 1}, load average {os.getloadavg()[0]:.1f}: {found}")
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        async with _tree(commit, Path(folder) / "before") as before, standing(before) as old, standing(CHECKOUT) as new:
+            for seed in range(pairs):
+                for one, into in [(old, theirs), (new, ours)][:: -1 if seed % 2 else 1]:
+                    into.append(await one.figures(what, cases, seed))
+                found = " · ".join(f"{name} {theirs[-1][name]:,.4g} → {ours[-1][name]:,.4g}" for name in NAMES[what])
+                say(f"pair {seed + 1}, load average {os.getloadavg()[0]:.1f}: {found}")
     return [_row(name, unit, [o[key] for o in ours], [t[key] for t in theirs]) for key, (name, unit) in NAMES[what].items()]
 
 

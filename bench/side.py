@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +19,9 @@ import asyncpg
 from bench import fill, ground, latency, plan, routing, topic
 from bench.rows import percentile
 from bench.weight import cpu
+from referral.local import certificates
+from referral.local.kafka import Kafka
+from referral.local.postgres import Postgres
 from referral.local.stack import Stack
 from referral.wire import seal
 
@@ -111,16 +114,24 @@ async def steady(made: Stack, servers: Servers, cases: int, seed: int) -> Figure
     return {"p50": percentile(waited, 0.5), "p99": percentile(waited, 0.99), **used}
 
 
-async def main(kafka: str, postgres: str, folder: str, number: str, *pids: str) -> None:
-    """Hold one line, and answer until stdin ends. number: of the line, so that two checkouts share the servers."""
-    ground._numbers = itertools.count(int(number))
-    servers = Servers(*map(int, pids))
-    async with ground.Ground(kafka, postgres, Path(folder)).line("routing") as made:
-        await made["routing-1"].stop()
-        say({})
-        while words := (await asyncio.to_thread(sys.stdin.readline)).split():
-            what, cases, seed = words
-            say(await {"full": full, "steady": steady}[what](made, servers, int(cases), int(seed)))
+async def main() -> None:
+    """Hold one line on servers of its own (lines of one database server share their roles), and answer until stdin ends."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as made_here:
+        folder = Path(made_here)
+        certificates.ensure(folder / "ca", folder / "identities")
+        broker, base = Kafka(folder / "kafka", folder / "identities" / certificates.KAFKA), Postgres(folder / "postgres")
+        try:
+            kafka, postgres = await asyncio.gather(asyncio.to_thread(broker.start), asyncio.to_thread(base.start))
+            assert broker.child and base.child
+            servers = Servers(base.child.pid, broker.child.pid)
+            async with ground.Ground(kafka, postgres, folder).line("routing") as line:
+                await line["routing-1"].stop()
+                say({})
+                while words := (await asyncio.to_thread(sys.stdin.readline)).split():
+                    what, cases, seed = words
+                    say(await {"full": full, "steady": steady}[what](line, servers, int(cases), int(seed)))
+        finally:
+            await asyncio.gather(asyncio.to_thread(broker.stop), asyncio.to_thread(base.stop))
 
 
 def say(figures: Figures) -> None:
@@ -129,4 +140,4 @@ def say(figures: Figures) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    asyncio.run(main())
