@@ -62,7 +62,9 @@ async def test_units_of_instances_that_live_are_left_to_them(line: Stack) -> Non
     await until(lambda: len(a.units) == 6 and len(b.units) == 6)
     epochs, looked = "SELECT unit, owner, epoch FROM routing.lease ORDER BY unit", "SELECT min(alive_until) AS at FROM routing.instance"
     owned, ((before,),) = await line.sql(epochs), await line.sql(looked)
-    await until(lambda: line.sql(f"SELECT 1 FROM ({looked}) AS seen WHERE at > CAST(:before AS timestamptz) + interval '3 s'", before=before))
+    await until(
+        lambda: line.sql(f"SELECT 1 FROM ({looked}) AS seen WHERE at > CAST(:before AS timestamptz) + interval '3 s'", before=before)
+    )
     assert await line.sql(epochs) == owned
 
 
