@@ -14,10 +14,11 @@ chmod 755 "$root"
 mkdir -p "$state/lists/partial" "$state/archives/partial" "$state/debs"
 
 # Debian 12 from where this machine's apt gets it, or from DEBIAN, a mirror's URL. Which packages these are, apt verifies.
+known=$([ -n "${DEBIAN:-}" ] || apt-get indextargets --format '$(CODENAME) $(REPO_URI)' "Created-By: Packages" | sort -u)
 sources=$(for suite in bookworm bookworm-updates bookworm-security; do
     case $suite in *-security) place=debian-security ;; *) place=debian ;; esac
     from=${DEBIAN:+$DEBIAN/$place}
-    from=${from:-$(apt-get indextargets --format '$(REPO_URI)' "Created-By: Packages" "Codename: $suite" | sort -u | head -n 1)}
+    from=${from:-$(awk -v suite="$suite" '$1 == suite { print $2; exit }' <<<"$known")}
     [ -n "$from" ] || { echo "$0: this machine's apt has no $suite: set DEBIAN to the URL of a mirror of Debian" >&2; exit 1; }
     echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $from $suite main"
 done)
