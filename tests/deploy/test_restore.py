@@ -115,6 +115,13 @@ async def left(line: Line, case_id: str) -> int:
     return int((await line.rows(counts, c=case_id))[0].n)
 
 
+async def file(line: Line, case_id: str) -> list[tuple[Any, ...]]:
+    """The case's rows in the tables of the accident."""
+    return [
+        tuple(row) for table in ACCIDENT for row in await line.rows(f"SELECT * FROM {table} WHERE case_id = :c ORDER BY 1, 2", c=case_id)
+    ]
+
+
 async def now(line: Line) -> str:
     """The database's time, as restore.sh takes it."""
     (row,) = await line.rows("SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US+00:00') AS now")
@@ -185,7 +192,7 @@ async def test_a_second_before_the_accident(tmp_path: Path, kafka: str, ca: Path
             await erase(line, before)
             part = await asyncio.to_thread(backups.take, "incremental")
             await asyncio.sleep(LOAD_S)
-            moment, known = await now(line), receipts(load)
+            moment, known, whole = await now(line), receipts(load), await file(line, other)
             await asyncio.sleep(1.0)
             for table in ACCIDENT:
                 await line.rows(f"DELETE FROM {table}")
@@ -228,6 +235,7 @@ async def test_a_second_before_the_accident(tmp_path: Path, kafka: str, ca: Path
         assert verdict.good, verdict
         await asyncio.to_thread(shell, line.stack, "referral audit verify")
         assert await left(line, before) == await left(line, after) == 0 < await left(line, other)
+        assert set() < whole <= await file(line, other), "what the accident took is there again"
     again = time.monotonic() - began
     lost = len(late - taken)
     record_property("figure", f"{size(full)} MB full, {size(part)} MB incremental, {size(folder / 'wal')} MB of log, {len(known)} receipts")
