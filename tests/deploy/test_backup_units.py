@@ -50,8 +50,10 @@ def test_the_units_take_backups_of_a_server_that_is_verified(tmp_path: Path, rec
         server.run("rm -r /etc/referral/archive/root.pem", BLOCK_S)
         server.run("! systemctl start referral-backup 2> /dev/null", BLOCK_S)
         assert "the server does not answer; nothing was taken" in server.run("journalctl --no-pager --unit referral-backup", BLOCK_S)
-        tries = server.run("runuser -u referral-archive -- ls -d /etc/referral/keeper/. /etc/referral/postgres/. 2>&1 || true", BLOCK_S)
-        assert tries.count("Permission denied") == 2
+        for user, folders in (("archive", ("keeper", "postgres", "intake")), ("intake", ("archive",))):
+            tries = " ".join(f"/etc/referral/{folder}/." for folder in folders)
+            said = server.run(f"runuser -u referral-{user} -- ls -d {tries} 2>&1 || true", BLOCK_S)
+            assert said.count("Permission denied") == len(folders), said
         exposed = server.run("systemd-analyze security --no-pager referral-backup | tail -n 1", BLOCK_S)
         record_property("figure", exposed.strip().lstrip("→ "))
 

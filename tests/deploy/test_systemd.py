@@ -74,7 +74,7 @@ def _gives_back(server: Server) -> None:
 def _is_apart(server: Server) -> None:
     """No service's user reads another's folder, or the administrator's."""
     for name in LINE:
-        others = [other for other in (*LINE, "keeper", "archive", "authority", "safe") if other != name]
+        others = [other for other in (*LINE, "keeper", "authority", "safe") if other != name]
         tries = " ".join(f"/etc/referral/{other}/." for other in others)
         said = server.run(f"runuser -u referral-{name} -- ls -d {tries} 2>&1 || true", BLOCK_S)
         assert said.count("Permission denied") == len(others), said
