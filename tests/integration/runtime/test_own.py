@@ -45,16 +45,6 @@ async def test_an_instance_that_died_is_taken_over_although_its_leases_have_not_
     await until(lambda: len(b.units) == 12)
 
 
-async def test_an_instance_that_lost_its_connection_takes_its_own_units_back_although_they_have_not_ended(line: Stack) -> None:
-    a = line.counter("a")
-    a.start()
-    await until(lambda: len(a.units) == 12)
-    await line.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'routing' AND datname = current_database()")
-    await _last_an_hour(line)
-    await until(lambda: line.sql("SELECT 1 FROM routing.lease HAVING min(epoch) = 2"))
-    await until(lambda: len(a.units) == 12)
-
-
 async def test_units_of_instances_that_live_are_left_to_them(line: Stack) -> None:
     a, b = line.counter("a"), line.counter("b")
     a.start()
