@@ -59,8 +59,8 @@ _STOPPED = text(
 _FENCE = text(
     "UPDATE lease SET lease_until = clock_timestamp() + interval '10 s', pid = pg_backend_pid(), clean = true FROM"
     " unnest(CAST(:units AS text[]), CAST(:epochs AS bigint[])) AS held(unit, epoch)"
-    " WHERE lease.unit = held.unit AND lease.epoch = held.epoch RETURNING lease.unit, runtime.clock(), lease.positions::text,"
-    " runtime.moved()"
+    " WHERE lease.unit = held.unit AND lease.epoch = held.epoch RETURNING lease.unit, (SELECT runtime.clock()), lease.positions::text,"
+    " (SELECT runtime.moved())"  # as subqueries: once, and not for each unit
 )
 _STORED = text(
     "SELECT lease.unit, lease.positions::text FROM lease"
