@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from referral.cli import run
 from referral.cli.policy import activate as command
-from referral.domain.case import holds
+from referral.domain.case import Case, holds
 from referral.domain.decide import facts_at, places_wanted
 from referral.domain.inputs import Input, due_input
 from referral.runtime.service import Batch
@@ -61,6 +61,20 @@ def test_each_input_of_a_batch_is_decided_on_the_places_that_its_own_state_needs
     for cause, said in log.heard:
         turn.take(Batch(cause.at, (cause,), log.keys, frozenset()))
         assert turn.decided[-1] == (cause, tuple(said)), "the places that a decision used stand in its first event"
+
+
+def test_an_input_alone_of_its_case_wants_no_other_places_than_were_asked_for() -> None:
+    """So such a batch sets no savepoint."""
+    log = Heard()
+    story(log)
+    free = {service.id: service.places or 0 for service in POLICY.services.values()}
+    cases: dict[str, Case] = {}
+    for cause, _ in log.heard:
+        asked = places_wanted(cases.get(cause.case_id), cause, POLICY)
+        turn = begin(Bundle(number=1, policy=POLICY), cases, free, asked, asked={cause.id: asked})
+        turn.take(Batch(cause.at, (cause,), log.keys, frozenset()))
+        assert not turn.unlocked
+        cases = turn.cases
 
 
 def test_a_failure_names_the_desk_of_the_place_and_the_input() -> None:
