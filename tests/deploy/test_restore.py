@@ -115,11 +115,9 @@ async def left(line: Line, case_id: str) -> int:
     return int((await line.rows(counts, c=case_id))[0].n)
 
 
-async def file(line: Line, case_id: str) -> list[tuple[Any, ...]]:
+async def file(line: Line, case_id: str) -> set[tuple[Any, ...]]:
     """The case's rows in the tables of the accident."""
-    return [
-        tuple(row) for table in ACCIDENT for row in await line.rows(f"SELECT * FROM {table} WHERE case_id = :c ORDER BY 1, 2", c=case_id)
-    ]
+    return {tuple(row) for table in ACCIDENT for row in await line.rows(f"SELECT * FROM {table} WHERE case_id = :c", c=case_id)}
 
 
 async def now(line: Line) -> str:
