@@ -23,7 +23,7 @@ from referral.runtime.settings import Settings
 from referral.wire import topics
 
 EVERY = 1.0  # seconds between two surveys of live instances and free units
-DISCOVER = 10.0  # seconds between two listings of ingress topics
+DISCOVER = 10.0  # seconds between two listings of topics
 TIDY = 3600.0  # seconds between two clean-ups of old queue rows and key-topic segments
 FOREVER = float("inf")
 GONE = 3600.0
@@ -83,6 +83,7 @@ class Assignment:
     _stale: bool = False
     _known: bool = False
     _existing: frozenset[str] = frozenset()
+    _hidden: set[str] = field(default_factory=set)
 
     def active(self) -> dict[str, Unit]:
         """Return the owned units that are not stopped."""
@@ -107,18 +108,19 @@ class Assignment:
         if mono >= self._next_survey:
             self._next_survey = mono + EVERY
             await self._discover(mono)
-            self._retry(mono)
             await lease.check_positions(self.tx, list(self.units.values()))
             survey = await lease.survey(self.tx, self.settings.instance, names(self.service, self._ingress))
             await self.tx.commit()
             await self._release_orphans(survey, mono)
+            self._retry(mono)
             await self._balance(survey, mono)
+            self._report()  # not between the two: what is tried again still stands, and an alert about it must not begin anew
             await self._tidy(mono)
         if self._stale:
             await self.assign()
 
     async def _discover(self, mono: float) -> None:
-        """List the ingress topics, every DISCOVER seconds, or every EVERY seconds until the service knows its agencies."""
+        """List the topics, every DISCOVER seconds, or every EVERY seconds until the service knows its agencies."""
         if mono < self._next_discovery:
             return
         there = {self.settings.plain(t) for t in await self.reader.probe.topics() if t.startswith(self.settings.topic_prefix)}
@@ -127,6 +129,21 @@ class Assignment:
         self._known = listed is not None
         self._next_discovery = mono + (DISCOVER if self._known else EVERY)
         self._ingress = sorted(t for t in self._existing if t.removeprefix(topics.INGRESS) in (listed or ()))
+        hidden, self._hidden = self._hidden, self._needed() - there
+        if hidden & self._hidden:
+            await self._rest(mono)
+
+    def _needed(self) -> set[str]:
+        """Return the topics of the line without which no case unit of this service works."""
+        return {topic for topic in (*self.service.reads, self.service.writes) if topic}
+
+    async def _rest(self, mono: float) -> None:
+        """Release the case units: one of their topics was missing twice in a row. Its reader would wait for records without a word."""
+        units = [unit for name, unit in self.active().items() if not name.startswith(topics.INGRESS)]
+        for unit in units:
+            observe.log().error("unit without a topic", service=self.service.name, unit=unit.name, topic=",".join(sorted(self._hidden)))
+            self.resting[unit.name] = Stop("no-topic", mono + AGAIN)
+        await self._release(units)
 
     async def _release_orphans(self, survey: lease.Survey, mono: float) -> None:
         """Release units whose ingress topic is gone or whose agency is not in the directory; delete their rows once that is certain."""
@@ -156,13 +173,10 @@ class Assignment:
 
     def _retry(self, mono: float) -> None:
         """End the rest of units that may be claimed again, and the stop of units whose time is over or that are no longer ours."""
-        if any(mono >= rest.until for rest in self.resting.values()):
-            self.resting = {name: rest for name, rest in self.resting.items() if mono < rest.until}
-            self._report()
+        self.resting = {name: rest for name, rest in self.resting.items() if mono < rest.until}
         for name in [n for n, stop in self.stopped.items() if mono >= stop.until or n not in self.units]:
             del self.stopped[name]
             self._stale = True
-            self._report()
 
     async def _balance(self, survey: lease.Survey, mono: float) -> None:
         """Release units beyond the fair share, or claim free ones up to it."""
@@ -237,7 +251,8 @@ class Assignment:
         except (KafkaError, TimeoutError) as error:
             await self.tx.rollback()
             shown = await self.reader.probe.topics()  # raises when the broker is away
-            hidden = sorted({place[0] for _, found in wanted.values() for place in found if self.settings.topic(place[0]) not in shown})
+            asked = {*self._needed(), *(place[0] for _, found in wanted.values() for place in found)}
+            hidden = sorted(topic for topic in asked if self.settings.topic(topic) not in shown)
             where = ",".join(hidden)
             kind = type(error).__name__
             observe.log().warning("cannot begin", service=self.service.name, count=len(units), kind=kind, topic=where)

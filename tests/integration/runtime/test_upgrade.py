@@ -11,7 +11,7 @@ from referral.runtime.kafka import access, clients
 from referral.runtime.postgres import schema
 from referral.wire import topics
 from tests.harness import trust
-from tests.harness.line.runtime_stack import IN, Stack
+from tests.harness.line.runtime_stack import IN, OUT, Stack
 from tests.harness.waiting import until
 
 pytestmark = pytest.mark.servers
@@ -65,6 +65,26 @@ async def test_a_topic_that_is_not_there_is_an_answer(line: Stack, monkeypatch: 
         await admin.delete_topics([line.settings.topic(IN)])
         counter = line.counter()
         counter.start()
+        await until(lambda: "no-topic: p0 p1" in counter.not_ready.get("stopped", ""), what="it says that it sees no topic")
+        await clients.create_topics(line.settings)
+        await until(lambda: len(counter.units) == 12 and not counter.not_ready, what="it goes on by itself")
+    finally:
+        await admin.close()
+
+
+@pytest.mark.parametrize("topic", [IN, OUT])
+async def test_a_topic_that_is_deleted_under_a_running_service_is_an_answer(
+    line: Stack, monkeypatch: pytest.MonkeyPatch, topic: str
+) -> None:
+    """Kafka's client waits for records of a topic that is not there, and logs a warning: nobody would know."""
+    monkeypatch.setattr("referral.runtime.loop.assignment.AGAIN", 0.5)
+    monkeypatch.setattr("referral.runtime.loop.assignment.DISCOVER", 0.2)
+    counter, admin = line.counter(), clients.admin(line.settings)
+    counter.start()
+    await until(lambda: len(counter.units) == 12 and not counter.not_ready)
+    await admin.start()
+    try:
+        await admin.delete_topics([line.settings.topic(topic)])
         await until(lambda: "no-topic: p0 p1" in counter.not_ready.get("stopped", ""), what="it says that it sees no topic")
         await clients.create_topics(line.settings)
         await until(lambda: len(counter.units) == 12 and not counter.not_ready, what="it goes on by itself")
