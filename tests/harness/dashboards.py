@@ -100,7 +100,7 @@ HEAD = (
         stat=True,
     ),
     Panel("Nobody can be reached", {"max(referral_knocks_holes)": "urgent questions"}, limit=1, stat=True),
-    Panel("Paused", {"max(referral_knocks_paused)": "1: `duty pause` is on"}, limit=1, stat=True),
+    Panel("Paused", {"max(referral_knocks_paused)": "1 is paused, 0 is not"}, limit=1, stat=True),
     Panel("Waiting to leave", {"sum by (channel) (referral_knocks_waiting)": "{{channel}}"}),
     Panel("The oldest waits for", {"max by (channel) (referral_knocks_oldest_seconds)": "{{channel}}"}, "s", 90),
     Panel(
@@ -219,6 +219,7 @@ def _panel(number: int, panel: Panel) -> dict[str, Any]:
         "fieldConfig": {"defaults": defaults, "overrides": []},
         "targets": [
             {"refId": chr(ord("A") + at), "datasource": SOURCE, "expr": asked, "legendFormat": legend}
+            | ({"instant": True, "range": False} if panel.stat else {})  # else it shows what has ended as if it still stood
             for at, (asked, legend) in enumerate(panel.asks.items())
         ],
     }
