@@ -10,12 +10,13 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import yaml
 
 from referral.local import certificates, ports
+from referral.local.mailbox import Mailbox
 from referral.local.stack import Stack
 from referral.runtime.settings import CHECKOUT, SERVICES
 from tests.harness.waiting import PATIENCE_S, until
@@ -24,9 +25,12 @@ from tests.harness.watchmen import Post, watchmen
 FOLDER = CHECKOUT / "deploy" / "monitoring"
 PROGRAMS = ("prometheus", "prometheus-alertmanager", "prometheus-node-exporter")
 ABSENT = [program for program in PROGRAMS if shutil.which(program) is None]
-WHY = f"no {', '.join(ABSENT)} on this machine: .ci/run unpacks Debian's packages of these names"
-SCRAPE = "6s"
-"""Instead of a quarter of a minute, because the tests wait for it; longer than a server keeps an idle connection (5 s), as that is."""
+SCRAPE, MACHINES, TURN = "6s", "2s", "1s"
+"""How often it reads our processes and the machine, and evaluates and sends, instead of each quarter of a minute, because the test waits
+for it. Our processes less often than a server closes an idle connection (5 s): so each time Prometheus shows its certificate anew."""
+MINUTE_MS = 3000
+"""Length of a minute for which a rule waits, its `for`, because the test waits too. promtool tests each rule with its own minutes."""
+UNITS = {"s": 1 / 60, "m": 1, "h": 60}
 
 
 @dataclass
@@ -47,9 +51,17 @@ class Prometheus:
             answer = (await http.get(f"{self.url}/api/v1/query", params={"query": query})).raise_for_status()
         return list(answer.json()["data"]["result"])
 
-    async def firing(self) -> set[str]:
-        """Return the names of the alerts that fire."""
-        return {one["metric"]["alertname"] for one in await self.ask('ALERTS{alertstate="firing",severity!="heartbeat"}')}
+    async def over(self, query: str, begin: float, until: float) -> list[dict[str, Any]]:
+        """Return the result of a query at 200 moments. begin, until: seconds UTC."""
+        asked = {"query": query, "start": begin, "end": until, "step": (until - begin) / 200}
+        async with httpx.AsyncClient(timeout=30, trust_env=False) as http:
+            answer = (await http.get(f"{self.url}/api/v1/query_range", params=asked)).raise_for_status()
+        return list(answer.json()["data"]["result"])
+
+    async def firing(self, **labels: str) -> set[str]:
+        """Return the names of the alerts that fire. labels: only alerts that have them."""
+        matched = "".join(f',{name}="{value}"' for name, value in labels.items())
+        return {one["metric"]["alertname"] for one in await self.ask(f'ALERTS{{alertstate="firing",severity!="heartbeat"{matched}}}')}
 
     @contextmanager
     def also(self, address: str) -> Iterator[None]:
@@ -65,25 +77,32 @@ class Prometheus:
                 yield
 
 
-@asynccontextmanager
-async def prometheus(
-    stack: Stack, folder: Path, *, more: tuple[str, ...] = (), alertmanager: str = "127.0.0.1:9", hasty: bool = False
-) -> AsyncIterator[Prometheus]:
-    """Run it with node_exporter, until it reads everything.
+class Watch(NamedTuple):
+    """All that watches a line. mailbox: of the people to whom Alertmanager writes."""
 
-    more: inner addresses besides those of the services. hasty: no rule waits, and a limit that is passed is an alert at once.
-    """
+    prometheus: Prometheus
+    watchman: Post
+    mailbox: Mailbox
+
+
+def hasty(rules: str) -> str:
+    """Return the rules with short minutes."""
+    return re.sub(r"^( +for: )(\d+)([smh])$", lambda m: f"{m[1]}{int(m[2]) * UNITS[m[3]] * MINUTE_MS:.0f}ms", rules, flags=re.M)
+
+
+@asynccontextmanager
+async def prometheus(stack: Stack, folder: Path, *, watchman: str, alertmanager: str) -> AsyncIterator[Prometheus]:
+    """Run it with node_exporter, until it reads everything. watchman: inner address of a process besides the services."""
     (folder / "text").mkdir(parents=True, exist_ok=True)
     own, machine = ports.free(2)
-    rules = (FOLDER / "rules.yaml").read_text("utf-8")
-    (folder / "rules.yaml").write_text(re.sub(r"^ +for: .*\n", "", rules, flags=re.M) if hasty else rules, "utf-8")
+    (folder / "rules.yaml").write_text(hasty((FOLDER / "rules.yaml").read_text("utf-8")), "utf-8")
     written = yaml.safe_load((FOLDER / "prometheus.yml").read_text("utf-8"))
-    written["global"] = {"scrape_interval": SCRAPE, "scrape_timeout": SCRAPE, "evaluation_interval": SCRAPE}
+    written["global"] = {"scrape_interval": SCRAPE, "scrape_timeout": SCRAPE, "evaluation_interval": TURN}
     written["alerting"]["alertmanagers"] = [{"static_configs": [{"targets": [alertmanager]}]}]
-    inner = [*more, *(process.inner for service in SERVICES for process in stack.of(service))]
+    inner = [watchman, *(process.inner for service in SERVICES for process in stack.of(service))]
     ours, machines = written["scrape_configs"]
     ours |= {"tls_config": identity(stack), "static_configs": [{"targets": inner}]}
-    machines["static_configs"] = [{"targets": [f"127.0.0.1:{machine}"]}]
+    machines |= {"static_configs": [{"targets": [f"127.0.0.1:{machine}"]}], "scrape_interval": MACHINES, "scrape_timeout": MACHINES}
     (folder / "prometheus.yml").write_text(yaml.safe_dump(written), "utf-8")
     node = (f"--web.listen-address=127.0.0.1:{machine}", f"--collector.textfile.directory={folder / 'text'}")
     files = (
@@ -105,22 +124,25 @@ def identity(stack: Stack) -> Mapping[str, str]:
 
 
 @asynccontextmanager
-async def telephoned(stack: Stack, folder: Path) -> AsyncIterator[tuple[Prometheus, Post]]:
+async def telephoned(stack: Stack, folder: Path) -> AsyncIterator[Watch]:
     """Run all of it as the page says, with a watchman that Alertmanager reaches by TLS, and its telephone."""
-    within, own = ports.free(2)
+    within, own, smtp = ports.free(3)
     async with AsyncExitStack() as held:
         folder.mkdir(parents=True)
+        mailbox = Mailbox(folder / "mail", smtp)
+        await mailbox.start()
+        held.push_async_callback(mailbox.stop)
         (post,) = await held.enter_async_context(watchmen(stack.settings, folder, inner=f"https://127.0.0.1:{within}"))
         written = yaml.safe_load((FOLDER / "alertmanager.yml").read_text("utf-8"))
-        written["global"]["smtp_smarthost"] = stack.mailbox.address
-        written["route"] |= {"group_wait": SCRAPE, "group_interval": SCRAPE}
+        written["global"]["smtp_smarthost"] = mailbox.address
+        written["route"] |= {"group_wait": TURN, "group_interval": TURN}
         (hook,) = written["receivers"][1]["webhook_configs"]
         hook |= {"url": f"https://127.0.0.1:{within}/alerts", "http_config": {"tls_config": dict(identity(stack))}}
         (folder / "alertmanager.yml").write_text(yaml.safe_dump(written), "utf-8")
         files = (f"--config.file={folder / 'alertmanager.yml'}", f"--storage.path={folder / 'am'}", "--cluster.listen-address=")
         held.enter_context(_run("prometheus-alertmanager", *files, f"--web.listen-address=127.0.0.1:{own}", folder=folder))
-        running = prometheus(stack, folder, more=(f"127.0.0.1:{within}",), alertmanager=f"127.0.0.1:{own}")
-        yield await held.enter_async_context(running), post
+        running = prometheus(stack, folder, watchman=f"127.0.0.1:{within}", alertmanager=f"127.0.0.1:{own}")
+        yield Watch(await held.enter_async_context(running), post, mailbox)
 
 
 @contextmanager

@@ -1,156 +1,131 @@
-"""An operator's night, played from docs/operators.md, A night: the alert that fires, the line's own words, the way back; nothing lost."""
+"""An operator's night, played from docs/operators.md, A night: an alert calls, the page's commands are run, nothing is lost."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 
-import httpx
 import pytest
 
 from referral.local import ports
 from referral.local.config import StackConfig, environment
+from referral.local.supervisor import Process
 from referral.runtime.kafka import clients
-from referral.runtime.settings import CHECKOUT
-from tests.deploy.monitored import ABSENT, Prometheus, prometheus
-from tests.faults.line import Line, running
+from referral.runtime.settings import CHECKOUT, LINE
+from tests.deploy.monitored import ABSENT, Prometheus, telephoned
+from tests.deploy.night import LONG_S, Night, answering, asked, filled, frozen, small_disks
+from tests.faults import servers
+from tests.faults.line import running
 from tests.faults.load import Load
 from tests.faults.verdict import judge
-from tests.harness import callers
-from tests.harness.waiting import PATIENCE_S, until
+from tests.harness.waiting import end, until
 
-LONG_S = 3 * PATIENCE_S
-"""A server starts, or a client of a broker gives up: seconds on a quiet machine."""
-SMALL = "256m"
-"""Size of the broker's disk (ours): its files are about 20 MB here, and a few seconds fill the rest."""
+SEGMENT = "SELECT pg_logical_emit_message(true, 'filler', repeat('.', 16000000))"
+"""Fills about one file of the database's log; five are above the limit of StandbyBehind."""
 LACKS = [*ABSENT, *(program for program in ("faketime",) if shutil.which(program) is None)]
 pytestmark = [
     pytest.mark.servers,
     pytest.mark.timeout(1800),
     pytest.mark.skipif(bool(LACKS), reason=f"no {', '.join(LACKS)} on this machine: .ci/run unpacks Debian's packages of these names"),
-    pytest.mark.skipif(os.geteuid() != 0, reason="the broker gets a small disk of its own (mount): run it as root"),
+    pytest.mark.skipif(os.geteuid() != 0, reason="the servers get small disks of their own (mount): run it as root"),
 ]
 
 
-class Night:
-    """One line under load, and what watches it."""
-
-    def __init__(self, line: Line, watched: Prometheus) -> None:
-        self.line, self.stack, self.watched = line, line.stack, watched
-        self.data = line.stack.config.data
-
-    async def fires(self, alert: str) -> None:
-        await until(lambda: self._fires(alert), LONG_S, what=f"{alert} fires")
-
-    async def ends(self, alert: str) -> None:
-        await until(lambda: self._ended(alert), LONG_S, what=f"{alert} ends")
-
-    async def says(self, service: str, word: str) -> None:
-        """Return once the service's /readyz says the word."""
-        await until(lambda: self._says(service, word), LONG_S, what=f"{service} says {word}")
-
-    async def types(self, *words: str, before: tuple[str, ...] = ()) -> tuple[int, str]:
-        """Run a command as the operator types it. before: a program that runs it."""
-        process = await asyncio.create_subprocess_exec(
-            *(*before, sys.executable, "-m", "referral.cli", *words),
-            cwd=CHECKOUT,
-            env={**os.environ, **self.stack.environment, "COLUMNS": "200"},
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        said, _ = await process.communicate()
-        return process.returncode or 0, said.decode()
-
-    async def doctor(self) -> tuple[int, str]:
-        return await self.types("doctor", "--textfile", str(self.watched.text / "doctor.prom"))
-
-    async def _fires(self, alert: str) -> bool:
-        return alert in await self.watched.firing()
-
-    async def _ended(self, alert: str) -> bool:
-        return alert not in await self.watched.firing()
-
-    async def _says(self, service: str, word: str) -> bool:
-        async with httpx.AsyncClient(verify=callers.operator(self.stack), trust_env=False, timeout=30) as http:
-            return word in (await http.get(f"{self.stack.inner(service)}/readyz")).json()["not_ready"]
-
-
-@contextmanager
-def small_disk(folder: Path) -> Iterator[None]:
-    """Give a folder a disk of its own for the length of a block."""
-    folder.mkdir(parents=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SMALL}", "tmpfs", str(folder)], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-async def a_disk_is_full(night: Night) -> None:
-    filler = night.data / "kafka" / "filler"
-    with filler.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(filler.parent).free - 8192)
-    await night.fires("DiskFull")
-    await night.says("routing", "loop")
-    code, said = await night.doctor()
-    assert code == 2 and "the broker is away" in said, said
-    filler.unlink()
-    await night.line.ready()
-    await night.ends("DiskFull")
-    await night.ends("NotReady")
-
-
-async def a_certificate_has_ended(night: Night) -> None:
-    place, old, ca = night.data / "identities" / "audit", night.data / "old", str(night.stack.addresses.ca)
-    shutil.copytree(place, old)
-    for ago, alert in (("-156h", "CertificateEnds"), ("-192h", "ServiceDown")):  # a service's certificate lasts a week
-        code, said = await night.types("ca", "renew", ca, str(old), "--always", before=("faketime", "-f", ago))
-        assert code == 0, said
-        shutil.copy(old / "identity.pem", place / "identity.new")
-        (place / "identity.new").rename(place / "identity.pem")
-        await night.fires(alert)
-    code, said = await night.types("ca", "renew", ca, str(place), "--always")
-    assert code == 0, said
+async def a_service_lacks_its_key(night: Night) -> None:
+    """The first call: about nothing else, answered by a key, and ended by Alertmanager."""
+    audit, key = night.stack["audit-1"], night.data / "keys" / "services" / "audit"
+    before = key.read_bytes()
+    key.unlink()
+    await audit.kill()
+    await until(lambda: "REFERRAL_SERVICE_KEY_FILE" in end(audit.server.log), what="audit dies with the name of its setting")
+    await audit.hold()
+    await night.fires("ServiceDown")
+    assert '"ServiceDown#servicedown"' in night.called()[0], "the first call is about this alone"
+    assert (await night.follows("A key file is missing", 1)).code == 0 and key.read_bytes() == before
+    await audit.release()
     await night.ends("ServiceDown")
-    await night.ends("CertificateEnds")
+    await until(lambda: '"ready again"' in night.watchman.program.said(), what="the watchman hears that it is over")
+    mails = [str(mail.message["Subject"]) for mail in night.mailbox.mails]
+    assert any("ServiceDown" in subject for subject in mails), "and it is written to people"
+
+
+async def the_master_key_is_missing(night: Night) -> None:
+    key = night.stack.addresses.master_key
+    key.rename(key.with_suffix(".away"))
+    code, said = await night.doctor()
+    assert code == 1 and "REFERRAL_MASTER_KEY_FILE" in said, said
+    await night.fires("DoctorRed", check="keys")
+    key.with_suffix(".away").rename(key)
+    await night.doctor()
+    await night.ends("DoctorRed", check="keys")
 
 
 async def a_standby_is_behind(night: Night) -> None:
-    """A slot stands for a standby that is away: the database keeps its WAL for it."""
-    await night.line.rows("SELECT pg_create_physical_replication_slot('standby', true)")
-    for _ in range(5):  # 16 MiB each, and the alert is above 64
-        await night.line.rows("CREATE TABLE public.filler AS SELECT 1")
-        await night.line.rows("SELECT pg_switch_wal()")
-        await night.line.rows("DROP TABLE public.filler")
-    await night.fires("StandbyBehind")
-    ((_, is_active, _),) = await night.line.rows(
-        "SELECT slot_name, active, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn) FROM pg_replication_slots"
-    )
-    assert not is_active, "the page's question says that the standby is away"
-    await night.line.rows("SELECT pg_drop_replication_slot('standby')")
+    """A standby's machine is frozen for a while, and goes on; then it is lost, and a new one is made."""
+    name, page, standby = "postgres_2", "A standby is behind", night.stack["postgres-2"]
+    await _gets_its_slot(night, standby, name)
+    with frozen(standby):
+        for _ in range(5):
+            await night.line.rows(SEGMENT)
+        await night.fires("StandbyBehind", slot=name)
+        assert name in (await night.follows(page, 1)).text
     await night.ends("StandbyBehind")
+    await servers.follows(night.stack, standby)
+
+    await standby.hold()
+    shutil.rmtree(night.data / standby.name / "data")
+    await night.follows(page, 3, NAME=name)
+    await standby.release()
+    await _gets_its_slot(night, standby, name)
+
+
+async def _gets_its_slot(night: Night, standby: Process, name: str) -> None:
+    await night.follows("A standby is behind", 4, NAME=name)
+    await night.follows("A standby is behind", 5, on=standby, NAME=name)
+    active = f"SELECT 1 FROM pg_replication_slots WHERE active AND slot_name = '{name}'"
+    await until(lambda: night.line.rows(active), what="the standby reads by its slot")
 
 
 async def an_agencys_topic_is_gone(night: Night) -> None:
-    code, said = await night.types("agency", "topic", "iom")
-    assert code == 0, said
+    page = "A topic is gone"
+    await night.follows(page, 2, AGENCY="iom")
     leased = "SELECT 1 FROM intake.lease WHERE unit LIKE 'ingress.iom%'"
     await until(lambda: night.line.rows(leased), LONG_S, what="intake reads the topic")
-    admin = clients.admin(night.stack.settings)
-    await admin.start()
-    await admin.delete_topics([night.stack.settings.topic("ingress.iom")])
-    await admin.close()
+    await _deleted(night, "ingress.iom")
     await night.fires("AgencyStopped")
-    code, said = await night.types("agency", "topic", "iom")
+    code, said = await night.follows(page, 2, AGENCY="iom")
     assert code == 0, said
     await night.ends("AgencyStopped")
+
+
+async def a_topic_of_the_line_is_gone(night: Night) -> None:
+    page, topic = "A topic is gone", "referral-notification"
+    await _deleted(night, topic)
+    await night.fires("UnitsStopped", cause="no-topic")
+    code, said = await night.follows(page, 1)
+    assert code == 1 and topic in said, said
+    services = [process for service in LINE for process in night.stack.of(service)]
+    await asyncio.gather(*(process.stop() for process in services))
+    code, said = await night.follows(page, 4, TOPIC=topic)
+    assert code == 0, said
+    await asyncio.gather(*(process.start() for process in services))
+    await night.line.ready()
+    await night.ends("UnitsStopped")
+
+
+async def _deleted(night: Night, topic: str) -> None:
+    admin = clients.admin(night.stack.settings)
+    await admin.start()
+    await admin.delete_topics([night.stack.settings.topic(topic)])
+    await admin.close()
 
 
 async def a_clock_is_wrong(night: Night) -> None:
@@ -161,57 +136,147 @@ async def a_clock_is_wrong(night: Night) -> None:
     told = {**os.environ, **environment(night.stack.config, night.stack.addresses, "audit"), **more}
     with (
         (night.watched.folder / "ahead.log").open("wb") as log,
-        subprocess.Popen(command, cwd=CHECKOUT, env=told, stdout=log, stderr=log) as ahead,
+        subprocess.Popen(command, cwd=CHECKOUT, env=told, stdout=log, stderr=log, start_new_session=True) as ahead,
         night.watched.also(f"127.0.0.1:{within}"),
     ):
         try:
-            await night.fires("ClockOff")
+            await night.fires("ClockOff", instance=f"127.0.0.1:{within}")
             (seen,) = await night.watched.ask("referral_clock_ahead_seconds > 5")
             assert seen["metric"]["instance"] == f"127.0.0.1:{within}" and 119 < float(seen["value"][1]) < 121
         finally:
-            ahead.terminate()
-            ahead.wait(LONG_S)
+            os.killpg(ahead.pid, signal.SIGTERM)  # faketime runs it as a child, and ends before it
+            await until(lambda: not alive(ahead), what="the instance with the wrong clock has ended")
     await night.ends("ClockOff")
 
 
-async def a_key_file_is_missing(night: Night) -> None:
-    key, own = night.stack.addresses.master_key, night.data / "keys" / "services" / "audit"
-    key.rename(key.with_suffix(".away"))
-    code, said = await night.doctor()
-    assert code == 1 and "REFERRAL_MASTER_KEY_FILE" in said, said
-    await night.fires("DoctorRed")
-    key.with_suffix(".away").rename(key)
-    await night.doctor()
-    await night.ends("DoctorRed")
-    before = own.read_bytes()
-    own.unlink()
-    code, said = await night.types("prepare")
-    assert code == 0 and own.read_bytes() == before, said
+async def a_certificate_has_ended(night: Night) -> None:
+    place, old, ca = night.data / "identities" / "audit", night.data / "old", str(night.stack.addresses.ca)
+    shutil.copytree(place, old)
+    for ago, alert in (("-156h", "CertificateEnds"), ("-192h", "ServiceDown")):  # a service's certificate lasts a week
+        code, said = await night.types("referral", "ca", "renew", ca, str(old), "--always", before=("faketime", "-f", ago))
+        assert code == 0, said
+        shutil.copy(old / "identity.pem", place / "identity.new")
+        (place / "identity.new").rename(place / "identity.pem")
+        await night.fires(alert)
+    page = "A certificate has ended"
+    code, said = await night.follows(page, 1, authority=ca)
+    assert code in (0, 1) and "service/audit" in said, said  # it names the newest certificate, and this one was made older
+    code, said = await night.follows(page, 2, authority=ca, FOLDER=str(place))
+    assert code == 0, said
+    await night.ends("ServiceDown")
+    await night.ends("CertificateEnds")
 
 
-NIGHTS = (
-    a_key_file_is_missing,
-    a_standby_is_behind,
-    an_agencys_topic_is_gone,
-    a_clock_is_wrong,
-    a_certificate_has_ended,
-    a_disk_is_full,
+async def the_brokers_disk_is_full(night: Night) -> None:
+    broker, taken = night.stack["kafka"], night.load.done
+    with filled(night.data / "kafka"):
+        await until(lambda: broker.pid is None, LONG_S, what="the broker ends")
+        await broker.hold()
+        await _is_seen(night, night.data / "kafka")
+        await until(lambda: night.load.done > taken, what="the doors take what comes")
+        code, said = await night.follows("A disk is full", 4)
+        assert code == 2 and "the broker is away" in said, said
+    await broker.release()
+    await _is_over(night, night.data / "kafka")
+
+
+async def the_databases_disk_is_full(night: Night) -> None:
+    database = night.stack["postgres"]
+    with filled(night.data / "postgres"):
+        await until(lambda: _filling(night, database), LONG_S, what="the database ends")
+        await database.hold()
+        taken, retries = night.load.done, night.load.retries
+        await _is_seen(night, night.data / "postgres")
+        await until(lambda: night.load.retries > retries, what="the doors refuse")
+        assert night.load.done == taken, "nothing is taken that is not stored"
+        code, said = await night.follows("A disk is full", 4)
+        assert code == 2 and "the database is away" in said, said
+    await database.release()
+    await _is_over(night, night.data / "postgres")
+
+
+async def _filling(night: Night, database: Process) -> bool:
+    with contextlib.suppress(Exception):  # it refuses, or ends
+        await asyncio.wait_for(night.line.rows(SEGMENT), 10)
+    return database.pid is None
+
+
+async def _is_seen(night: Night, disk: Path) -> None:
+    await night.fires("DiskFull", mountpoint=str(disk))
+    assert any("100%" in line and str(disk) in line for line in (await night.follows("A disk is full", 1)).text.splitlines())
+    await night.says("routing", "loop")
+
+
+async def _is_over(night: Night, disk: Path) -> None:
+    await night.line.ready()
+    await night.ends("DiskFull", mountpoint=str(disk))
+    await night.ends("NotReady")
+
+
+def alive(group: subprocess.Popen[bytes]) -> bool:
+    """Return whether a process of the group runs; whoever began it is waited for."""
+    group.poll()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group.pid, 0)
+        return True
+    return False
+
+
+Incident = Callable[[Night], Coroutine[None, None, None]]
+TONIGHT: tuple[tuple[Incident, ...], ...] = (
+    (a_service_lacks_its_key,),
+    (the_master_key_is_missing, a_standby_is_behind, a_clock_is_wrong),
+    (an_agencys_topic_is_gone, a_certificate_has_ended),
+    (a_topic_of_the_line_is_gone,),
+    (the_brokers_disk_is_full,),
+    (the_databases_disk_is_full,),
 )
+"""Incidents, one after another; those that do not touch one another's servers, and mostly wait, at once."""
+
+
+@contextlib.asynccontextmanager
+async def beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Do something until the end of the block."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 async def test_each_fault_of_a_night_is_called_and_mended_by_the_page(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    with small_disk(tmp_path / "line" / "kafka"):
-        async with running(StackConfig(data=tmp_path / "line")) as line, prometheus(line.stack, tmp_path / "own", hasty=True) as watched:
+    began = time.monotonic()
+
+    def told(what: str) -> None:
+        nonlocal began
+        record_property("figure", f"{what}: {time.monotonic() - began:.0f} s")
+        began = time.monotonic()
+
+    with small_disks(tmp_path / "line"):
+        config = StackConfig(data=tmp_path / "line", drill=True, standbys=1)
+        async with running(config) as line, telephoned(line.stack, tmp_path / "own") as watch, beside(answering(watch.watchman)):
             load = Load(line.stack, seed=16, rate=0.3)
+            await Night(line, load, watch).doctor()
+            await until(lambda: _silent(watch.prometheus), LONG_S, what="a line that works is silent")
             working = asyncio.create_task(load.run())
-            for fault in NIGHTS:
-                began = time.monotonic()
-                await fault(Night(line, watched))
-                record_property("figure", f"{fault.__name__.replace('_', ' ')}: {time.monotonic() - began:.0f} s")
+            told("a line, and what watches it")
+            evening = time.time()
+            for incidents in TONIGHT:
+                async with asyncio.TaskGroup() as group:
+                    for incident in incidents:
+                        group.create_task(incident(Night(line, load, watch)))
+                told(", ".join(incident.__name__.replace("_", " ") for incident in incidents))
+            await asked(Night(line, load, watch), evening)
             load.end()
             await working
             verdict = await judge(line.stack, load)
             assert verdict.good, verdict
-            record_property("figure", f"{load.done} things acknowledged meanwhile, nothing lost")
+            told(f"{load.done} things acknowledged meanwhile, nothing lost: the verdict")
+
+
+async def _silent(watched: Prometheus) -> bool:
+    return await watched.firing() <= {"ClockFree"}  # this machine's own, after a minute and a half

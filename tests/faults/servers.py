@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import asyncpg
@@ -164,11 +165,17 @@ async def follows(stack: Stack, standby: Process) -> None:
 
 async def _received(process: Process) -> int:
     """Return how much of the log a standby has, in bytes."""
+    async with connected(process) as connection:
+        return int(await connection.fetchval(REPLAYED) or 0)
+
+
+@contextlib.asynccontextmanager
+async def connected(process: Process) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    """Connect to one database server, whether it takes writes or not."""
     node = _of(process)
-    assert node.among is not None and node.socket is not None
     connection = await asyncpg.connect(host=str(node.socket), user=ADMINISTRATOR, passfile=node.passfile, database=DATABASE, timeout=5)
     try:
-        return int(await connection.fetchval(REPLAYED) or 0)
+        yield connection
     finally:
         await connection.close()
 
