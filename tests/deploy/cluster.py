@@ -87,14 +87,14 @@ def programs(*names: str) -> Path:
     made = place / named
     with (place / "lock").open("w") as lock:  # two runs that want them build them once
         fcntl.flock(lock, fcntl.LOCK_EX)
-        for name in names:
-            if not (made / name).exists():
-                if shutil.which("go") is None:
-                    pytest.skip("no Go, which builds Kubernetes: install golang 1.26 or newer")
-                package = PACKAGES.get(name, f"k8s.io/kubernetes/cmd/{name}")
-                _run(["go", "build", "-trimpath", "-ldflags=-s -w", "-o", str(made / "new"), package])
-                (made / "new").rename(made / name)
-        for older in place.glob("*/kubectl"):
+        absent = [name for name in names if not (made / name).exists()]
+        if absent and shutil.which("go") is None:
+            pytest.skip("no Go, which builds Kubernetes: install golang 1.26 or newer")
+        for name in absent:
+            package = PACKAGES.get(name, f"k8s.io/kubernetes/cmd/{name}")
+            _run(["go", "build", "-trimpath", "-ldflags=-s -w", "-o", str(made / "new"), package])
+            (made / "new").rename(made / name)
+        for older in place.glob("*/kubectl") if absent else ():
             if older.parent != made:
                 shutil.rmtree(older.parent)
     return made
