@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from tests.deploy.cluster import BLOCK, BUILD_S, Cluster, operators_resources, running
+from tests.deploy.kubernetes.cluster import BLOCK, BUILD_S, Cluster, operators_resources, running
 from tests.harness import waiting
 
 ROOT = Path(__file__).parents[2]

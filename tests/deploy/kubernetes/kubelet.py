@@ -1,7 +1,8 @@
-"""Play the Kubernetes part of docs/deploy.md on a node of our own, then roll every service under load: python -m tests.deploy.kubelet
+"""Play the Kubernetes part of docs/deploy.md on a node of our own, then roll every service under load.
 
-As root; Debian's containerd, runc and containernetworking-plugins. It takes a quarter of an hour once it has built Kubernetes, and nothing
-of it is left: it runs in namespaces of its own, and what a kubelet writes outside of them is put back. It is no part of `make deploy-test`.
+python -m tests.deploy.kubernetes.kubelet, as root, with Debian's containerd, runc and containernetworking-plugins. It takes a quarter of an
+hour once it has built Kubernetes, and nothing of it is left: it runs in namespaces of its own, and what a kubelet writes outside of them is
+put back. It is no part of `make deploy-test`.
 """
 
 from __future__ import annotations
@@ -31,10 +32,11 @@ from referral.local.mailbox import Mailbox
 from referral.local.stack import Stack
 from referral.runtime import settings
 from referral.runtime.settings import Settings
-from tests.deploy import cluster as clusters
-from tests.deploy import images, node
-from tests.deploy.cluster import BLOCK, Cluster, operators_resources
+from tests.deploy import images
 from tests.deploy.engine import CGROUPS, SHARES
+from tests.deploy.kubernetes import cluster as clusters
+from tests.deploy.kubernetes import node
+from tests.deploy.kubernetes.cluster import BLOCK, Cluster, operators_resources
 from tests.faults.load import Load
 from tests.faults.verdict import judge
 from tests.harness.waiting import until
@@ -87,7 +89,7 @@ def main() -> int:
     with _folder() as folder, _groups(folder.name), _settings_kept():
         (folder / "hosts").write_text(HOSTS)
         apart = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
-        inside = [sys.executable, "-m", "tests.deploy.kubelet", str(folder)]
+        inside = [sys.executable, "-m", "tests.deploy.kubernetes.kubelet", str(folder)]
         boot = subprocess.Popen([*apart, "sh", "-c", BOOT, "boot", str(folder), node.ADDRESS, *inside], cwd=ROOT, stdin=subprocess.DEVNULL)
         try:
             return boot.wait()

@@ -35,10 +35,10 @@ MODULE = Path(__file__).with_name("control_plane")
 SERVER = ("etcd", "kube-apiserver", "kubectl")
 """What judges manifests. kubectl is built too: Debian's is of 2021 and knows no strict validation."""
 NODE = ("kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "pause")
-"""What runs them (tests/deploy/node.py)."""
+"""What runs them (tests/deploy/kubernetes/node.py)."""
 PACKAGES = {"etcd": "go.etcd.io/etcd/server/v3", "pause": "./pause"}
 """Program → its package, where that is not Kubernetes' own of its name."""
-RESOURCES = Path(__file__).parents[3] / "shared" / "vectors" / "crds"
+RESOURCES = Path(__file__).parents[4] / "shared" / "vectors" / "crds"
 """The resource definitions of Strimzi and CloudNativePG, which are theirs: they lie beside this project."""
 BUILD_S = 3000
 """Longest build in seconds (ours): eight minutes on two idle cores, many times that on busy ones."""

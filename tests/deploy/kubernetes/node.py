@@ -1,6 +1,6 @@
 """A Kubernetes node beside the API server of `cluster.running`: Kubernetes' controllers, scheduler, proxy and kubelet, Debian's containerd.
 
-For a process that is alone in namespaces of its own (tests/deploy/kubelet.py): addresses, firewall, mounts and programs end with them.
+For a process that is alone in namespaces of its own (kubelet.py): addresses, firewall, mounts and programs end with them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import cast
 
 import yaml
 
-from tests.deploy.cluster import NODE, Cluster, child, programs
+from tests.deploy.kubernetes.cluster import NODE, Cluster, child, programs
 from tests.harness import waiting
 
 ADDRESS, PODS = "192.0.2.10", "10.88.0.0/16"

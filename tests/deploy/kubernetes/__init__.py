@@ -1,0 +1,1 @@
+"""Run Kubernetes here: an API server for the tests, and by hand a whole node."""
