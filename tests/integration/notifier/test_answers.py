@@ -15,6 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from referral.domain.events import KnockAnswered, KnockDelivered, RungFailed
+from referral.errors import RETRY_AFTER_S
 from referral.local import ports
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
 from referral.runtime.postgres import database
@@ -177,7 +178,7 @@ async def test_a_crowd_at_the_page_is_refused_and_takes_no_turn_of_a_provider(ph
             await until(lambda: sum(task.done() for task in sent) == 50, what="the crowd is refused")
     answers = await asyncio.gather(*sent)
     assert sorted(answer.status_code for answer in answers) == [200] * (crowd - 50) + [503] * 50
-    assert {answer.headers["retry-after"] for answer in answers if answer.status_code == 503} == {"5"}
+    assert {answer.headers["retry-after"] for answer in answers if answer.status_code == 503} == {str(RETRY_AFTER_S)}
     assert (
         await phones.http.post(f"/k/{phones.reference('agim')}", data={"digits": phones.digits("agim"), "word": "1"})
     ).status_code == 200
@@ -202,7 +203,7 @@ async def test_nothing_is_confirmed_while_the_database_is_away(phones: Phones) -
     async with client(phones.notifier, Answers(engine, phones.notifier.keys, Figures(CollectorRegistry()))) as away:
         for path in (f"receipt/{phones.reference('besa')}?status=1", f"reply?from=38344000001&text=1+{phones.digits('besa')}"):
             answer = await away.get(f"/sms/{phones.secret}/{path}")
-            assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, str(RETRY_AFTER_S))
     await engine.dispose()
 
 

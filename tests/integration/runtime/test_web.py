@@ -20,7 +20,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from referral.domain.events import PolicyActivated
-from referral.errors import Rejected, Unavailable
+from referral.errors import RETRY_AFTER_S, Rejected, Unavailable
 from referral.local import ports
 from referral.runtime import bootstrap, http_server, observe, policy_feed, process
 from referral.runtime.kafka import clients
@@ -177,7 +177,7 @@ async def test_a_stranger_learns_at_the_public_address_whether_it_is_ready_and_n
 
 async def test_what_is_away_is_a_503_that_says_when_to_try_again(doors) -> None:
     client, *_ = doors
-    for path, after in (("/away", "5"), ("/unavailable", "7")):
+    for path, after in (("/away", str(RETRY_AFTER_S)), ("/unavailable", "7")):
         answer = await client.get(path)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, after)
         assert answer.headers["content-type"] == "application/problem+json"
