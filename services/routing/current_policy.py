@@ -57,7 +57,10 @@ class CurrentPolicy:
 
     async def in_force(self, tx: AsyncConnection) -> Bundle:
         """Return the bundle for this batch. Unavailable: no bundle was ever activated; the inputs wait."""
-        number = (await tx.execute(IN_FORCE)).scalar()
+        return await self.compiled(tx, (await tx.execute(IN_FORCE)).scalar())
+
+    async def compiled(self, tx: AsyncConnection, number: int | None) -> Bundle:
+        """Return the bundle of `in_force` for a caller who has read the number already."""
         if number is None:
             raise Unavailable("a policy in force (run `referral policy activate`)")
         async with self._taking:

@@ -28,8 +28,8 @@ class Routing:
 
     async def handle(self, tx: AsyncConnection, batch: Batch) -> Outcome:
         """Decide the batch, save its states and places, and emit its events."""
-        bundle = await self.rules.in_force(tx)
-        before = await store.load(tx, {cause.case_id for cause in batch.inputs}, batch.keys)
+        number, before = await store.load(tx, {cause.case_id for cause in batch.inputs}, batch.keys)
+        bundle = await self.rules.compiled(tx, number)
         turn = await decide_all(tx, batch, bundle, before, self.exercises)
 
         outcome = Outcome()
@@ -57,7 +57,7 @@ class Routing:
             if cause.case_id not in batch.keys:
                 continue
             try:
-                case = (await store.load(tx, {cause.case_id}, batch.keys)).get(cause.case_id)
+                case = (await store.load(tx, {cause.case_id}, batch.keys))[1].get(cause.case_id)
             except Exception as error:
                 self.breaker.note(batch.now, [(cause, error)])
                 outcome.emit(cause, *engine_failure.events(None, cause, facts_at(None, batch.now, {}, bundle.number), bundle.policy))

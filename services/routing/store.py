@@ -11,7 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.domain.case import Case
 from referral.wire import case_state
 
-LOAD = text("SELECT case_id, state FROM routing.case_state WHERE case_id = ANY(:ids)")
+LOAD = text(  # with the number of the bundle in force, which every batch needs too
+    "SELECT p.number, s.case_id, s.state FROM (SELECT max(number) AS number FROM routing.policy WHERE confirmed IS NOT NULL) AS p"
+    " LEFT JOIN routing.case_state AS s ON s.case_id = ANY(CAST(:ids AS text[]))"
+)
 SAVE = text(
     "INSERT INTO routing.case_state (case_id, state) SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:states AS bytea[]))"
     " ON CONFLICT (case_id) DO UPDATE SET state = excluded.state"
@@ -24,10 +27,12 @@ MOVE = text(
 )
 
 
-async def load(tx: AsyncConnection, ids: Iterable[str], keys: Mapping[str, bytes]) -> dict[str, Case]:
-    """Return the states of these cases: those that exist and have a key."""
-    rows = await tx.execute(LOAD, {"ids": list(ids)})
-    return {row.case_id: case_state.unseal(keys[row.case_id], row.case_id, row.state) for row in rows if row.case_id in keys}
+async def load(tx: AsyncConnection, ids: Iterable[str], keys: Mapping[str, bytes]) -> tuple[int | None, dict[str, Case]]:
+    """Return the number of the policy bundle in force, and the states of these cases: those that exist and have a key."""
+    rows = (await tx.execute(LOAD, {"ids": list(ids)})).all()
+    return rows[0].number, {
+        row.case_id: case_state.unseal(keys[row.case_id], row.case_id, row.state) for row in rows if row.case_id in keys
+    }
 
 
 async def save(tx: AsyncConnection, cases: Iterable[Case], keys: Mapping[str, bytes]) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import hashlib
 import hmac as hmac_
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -101,7 +102,10 @@ class Keys:
     async def load(self, tx: AsyncConnection, ids: Iterable[str]) -> dict[str, bytes]:
         """Return case id → key of its events; for intake and the operator with the key of its file. A case without a key is erased, or
         never existed."""
-        rows = (await tx.execute(_WRAPPED, {"ids": list(ids)})).all()
+        return self.opened_all((await tx.execute(_WRAPPED, {"ids": list(ids)})).all())
+
+    def opened_all(self, rows: Iterable[Sequence[Any]]) -> dict[str, bytes]:
+        """Return what `load` returns. rows: (case id, reader, wrapped) as `keys.wrapped` yields them."""
         return {case_id: self._unwrap(case_id, reader, wrapped) for case_id, reader, wrapped in rows}
 
     def unwrap(self, wrapped: Mapping[str, Forms]) -> dict[str, bytes]:

@@ -137,7 +137,7 @@ async def _beyond(tx: AsyncConnection, settings: Settings, keys: Keys, topic: st
     if not wrote and envelopes:
         known, erasers = await _keys(tx, settings, keys, {e.meta.case_id for e, _ in envelopes}), erasure_tag.erasers(settings)
         envelopes = [(e, at) for e, at in envelopes if ledger.opens(e, topic, known, erasers, at)]
-    seen = await tables.seen(tx, {e.meta.case_id for e, _ in envelopes})
+    seen, _ = await tables.known(tx, {e.meta.case_id for e, _ in envelopes})
     return any(e.meta.case_seq > seen.get((topic, e.meta.case_id), NONE).seq for e, _ in envelopes)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -15,7 +15,10 @@ from referral.runtime.loop.units import Place, Position
 from referral.runtime.postgres import bulk, queue
 from referral.wire import topics
 
-_SEEN = text("SELECT topic, case_id, seq, digest, drill FROM seen WHERE case_id = ANY(CAST(:ids AS text[]))")
+_KNOWN = text(  # one statement for both: every batch needs both
+    "SELECT case_id, topic, seq, digest, drill, NULL AS reader, NULL AS wrapped FROM seen WHERE case_id = ANY(CAST(:ids AS text[]))"
+    " UNION ALL SELECT case_id, NULL, NULL, NULL, NULL, reader, wrapped FROM keys.wrapped(CAST(:ids AS text[]))"
+)
 _ROWS = text(
     "SELECT q.n, id, case_id, type, fingerprint, body, drill, at FROM unnest(CAST(:parts AS int[])) AS p(n) CROSS JOIN LATERAL"
     " (SELECT * FROM queue WHERE partition = p.n AND NOT sent ORDER BY queue.n LIMIT :each) AS q ORDER BY q.n"
@@ -49,10 +52,15 @@ class Row(NamedTuple):
     at: int
 
 
-async def seen(tx: AsyncConnection, ids: Iterable[str]) -> Seen:
-    """Return the last sequences of these cases, in every topic."""
-    rows = (await tx.execute(_SEEN, {"ids": list(ids)})).all()
-    return {(topic, case_id): Last(seq, digest, drill) for topic, case_id, seq, digest, drill in rows}
+async def known(tx: AsyncConnection, ids: Collection[str]) -> tuple[Seen, list[tuple[str, str, bytes]]]:
+    """Return the last sequences of these cases in every topic, and the rows of their wrapped keys for `Keys.opened_all`."""
+    seen, wrapped = Seen(), list[tuple[str, str, bytes]]()
+    for case_id, topic, seq, digest, drill, reader, key in (await tx.execute(_KNOWN, {"ids": list(ids)})) if ids else ():
+        if topic is None:
+            wrapped.append((case_id, reader, key))
+        else:
+            seen[topic, case_id] = Last(seq, digest, drill)
+    return seen, wrapped
 
 
 async def store(

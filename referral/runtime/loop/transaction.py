@@ -94,9 +94,8 @@ class Transaction:
             | {r.case_id for r in pending.rows}
             | {d.case_id for d in pending.dues}
         )
-        seen = await tables.seen(self.tx, ids) if ids else {}
-        keys = await self.keys.load(self.tx, ids) if ids else {}
-        state = BatchState(pending, held, now, keys, seen)
+        seen, wrapped = await tables.known(self.tx, ids)
+        state = BatchState(pending, held, now, self.keys.opened_all(wrapped), seen)
         if foreign:
             state = ledger.disown(state, foreign, self.intake, self.writers, self.service.name)
         return decode.decode(state, opened, self.intake, self.service)
@@ -139,8 +138,8 @@ class Transaction:
         fresh = cases - {case for _, case in state.seen} - state.keys.keys()
         if not fresh:
             return state
-        keys = {**state.keys, **await self.keys.load(self.tx, fresh)}
-        return replace(state, keys=keys, seen=state.seen | await tables.seen(self.tx, fresh))
+        seen, wrapped = await tables.known(self.tx, fresh)
+        return replace(state, keys={**state.keys, **self.keys.opened_all(wrapped)}, seen=state.seen | seen)
 
     async def _compose(self, state: BatchState, outcome: Outcome) -> tuple[dict[int, list[Record]], Seen]:
         """Return (partition → records to publish, last sequences) of the emitted events. ValueError: a unit of theirs is not ours."""
