@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from bench import side
+from bench import latency, side
 from bench.ground import say
 from bench.rows import Row, show
 from referral.runtime.settings import CHECKOUT
@@ -46,11 +46,14 @@ class Side:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
-    async def figures(self, what: str = "", cases: int = 0, seed: int = 0) -> side.Figures:
-        """Return what one run measures; without arguments, wait until the line is there. RuntimeError: the run failed."""
+    async def figures(self, what: str = "", *numbers: int) -> side.Figures:
+        """Return what one run measures; without arguments, wait until the line is there. RuntimeError: the run failed.
+
+        numbers: cases, seed, records a second.
+        """
         assert self._process.stdin and self._process.stdout
         if what:
-            self._process.stdin.write(f"{what} {cases} {seed}\n".encode())
+            self._process.stdin.write(f"{what} {' '.join(map(str, numbers))}\n".encode())
         while line := (await self._process.stdout.readline()).decode():
             if line.startswith("FIGURES "):
                 found: side.Figures = json.loads(line.removeprefix("FIGURES "))
@@ -89,14 +92,14 @@ async def _tree(commit: str, folder: Path) -> AsyncIterator[Path]:
         subprocess.run([*git, "remove", "--force", str(folder)], check=True)
 
 
-async def compare(commit: str, what: str, pairs: int, cases: int) -> list[Row]:
+async def compare(commit: str, what: str, pairs: int, cases: int, rate: int) -> list[Row]:
     """Measure both sides so many times, each side first in every second pair."""
     ours, theirs = list[side.Figures](), list[side.Figures]()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         async with _tree(commit, Path(folder) / "before") as before, standing(before) as old, standing(CHECKOUT) as new:
             for seed in range(pairs):
                 for one, into in [(old, theirs), (new, ours)][:: -1 if seed % 2 else 1]:
-                    into.append(await one.figures(what, cases, seed))
+                    into.append(await one.figures(what, cases, seed, rate))
                 found = " · ".join(f"{name} {theirs[-1][name]:,.4g} → {ours[-1][name]:,.4g}" for name in NAMES[what])
                 say(f"pair {seed + 1}, load average {os.getloadavg()[0]:.1f}: {found}")
     return [_row(name, unit, [o[key] for o in ours], [t[key] for t in theirs]) for key, (name, unit) in NAMES[what].items()]
@@ -115,9 +118,10 @@ def main() -> int:
     parser.add_argument("--what", choices=NAMES, default="full", help="a full log that is decided, or records at a steady rate")
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--cases", type=int, help="cases of one run: 1000 of a full log, 400 records at a steady rate")
+    parser.add_argument("--rate", type=int, default=latency.RATE, help="records a second; where it is low, each is a batch of its own")
     asked = parser.parse_args()
     cases = asked.cases or {"full": 1000, "steady": 400}[asked.what]
-    show(asyncio.run(compare(asked.commit, asked.what, asked.pairs, cases)))
+    show(asyncio.run(compare(asked.commit, asked.what, asked.pairs, cases, asked.rate)))
     return 0
 
 

@@ -66,7 +66,7 @@ async def spent(made: Stack, servers: Servers, connection: asyncpg.Connection[An
     return Spent(inputs, cpu(made["routing-1"].pid), family(servers.postgres), cpu(servers.broker))
 
 
-async def full(made: Stack, servers: Servers, cases: int, seed: int) -> Figures:
+async def full(made: Stack, servers: Servers, cases: int, seed: int, _: int) -> Figures:
     """Let routing decide a log that is there before it starts. Microseconds of processor time per event, without the first tenth.
 
     AssertionError: its decisions differ from the plan.
@@ -94,8 +94,8 @@ async def full(made: Stack, servers: Servers, cases: int, seed: int) -> Figures:
     return {"pace": topic.pace(outs, len(sealed)), **used}
 
 
-async def steady(made: Stack, servers: Servers, cases: int, seed: int) -> Figures:
-    """Send first referrals at `latency.RATE` a second. Milliseconds until decided, and of processor time for each."""
+async def steady(made: Stack, servers: Servers, cases: int, seed: int, rate: int) -> Figures:
+    """Send first referrals at so many a second. Milliseconds until decided, and of processor time for each."""
     process = made["routing-1"]
     await process.start()
     sealed, _ = await fill.prepare(made, cases, seed)
@@ -103,10 +103,10 @@ async def steady(made: Stack, servers: Servers, cases: int, seed: int) -> Figure
     outs = await topic.ends(made.settings, made.settings.topic(routing.OUT))
     async with ground.admin(made) as connection:
         before = await spent(made, servers, connection)
-        await latency.trickle(made, sealed, latency.RATE)
+        await latency.trickle(made, sealed, rate)
         await ground.until(lambda: routing.reached(connection, before.inputs + len(sealed)), LOOK_S)
         after = await spent(made, servers, connection)
-    assert time.monotonic() - since < 2 * cases / latency.RATE, "the line did not keep pace"
+    assert time.monotonic() - since < 2 * cases / rate, "the line did not keep pace"
     inputs = await topic.read(made.settings, made.settings.topic(fill.TOPIC), begun)
     waited = latency.delays(inputs, await topic.read(made.settings, made.settings.topic(routing.OUT), outs))
     await process.stop()
@@ -128,8 +128,8 @@ async def main() -> None:
                 await line["routing-1"].stop()
                 say({})
                 while words := (await asyncio.to_thread(sys.stdin.readline)).split():
-                    what, cases, seed = words
-                    say(await {"full": full, "steady": steady}[what](line, servers, int(cases), int(seed)))
+                    what, *numbers = words  # cases, seed, rate
+                    say(await {"full": full, "steady": steady}[what](line, servers, *map(int, numbers)))
         finally:
             await asyncio.gather(asyncio.to_thread(broker.stop), asyncio.to_thread(base.stop))
 
