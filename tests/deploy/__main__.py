@@ -28,6 +28,7 @@ TOGETHER = (
     ("tests/deploy/test_operator_night.py",),
     ("tests/faults/test_servers_ha.py::test_every_server_dies_and_nothing_is_lost",),
     ("tests/deploy/test_upgrade.py",),
+    ("tests/deploy/test_kubernetes.py",),  # the first time, it builds Kubernetes
     ("tests/deploy/test_compose.py", "tests/deploy/test_image.py", "tests/deploy/test_sbom.py", "tests/deploy/test_testcontainers.py"),
     ("tests/faults/test_servers_ha.py::test_an_asynchronous_standby_without_the_tail_is_promoted",),
     ("tests/faults/test_site_lost.py",),
