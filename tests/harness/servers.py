@@ -165,7 +165,6 @@ def _docker_postgres(stack: contextlib.ExitStack) -> str:
     port, password = ports.free(1)[0], uuid.uuid4().hex
     container = _container("database", _for_containers(stack, "password", password), "/etc/postgres")
     container.with_env("DATABASE_PASSWORD_FILE", "/etc/postgres/password").with_env("DATABASE_KEEPER", "postgres")
-    container.with_tmpfs_mount("/var/lib/postgresql/main", "mode=1777")
     container.with_command(["-c", "max_connections=200", *(word for setting in UNSAFE for word in ("-c", setting))])
     stack.enter_context(container.with_bind_ports(5432, port))
     if not waiting.comes(lambda: "database system is ready to accept connections" in _end(container), within=postgres.READY_S):
