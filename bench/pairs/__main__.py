@@ -17,8 +17,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from bench import latency, side
+from bench import latency
 from bench.ground import say
+from bench.pairs import side
 from bench.rows import Row, show
 from referral.runtime.settings import CHECKOUT
 
@@ -37,7 +38,7 @@ NAMES = {
         "broker": ("processor time of the broker for a record", "ms"),
     },
 }
-"""What `bench.side` measures → its figures, for the table."""
+"""Measure of `bench.pairs.side` → its figures, for the table."""
 
 
 class Side:

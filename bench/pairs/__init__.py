@@ -1,0 +1,1 @@
+"""Compare routing with that of another commit, in alternated pairs."""
