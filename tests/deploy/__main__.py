@@ -33,7 +33,7 @@ TOGETHER = (
     ("tests/faults/test_servers_ha.py::test_an_asynchronous_standby_without_the_tail_is_promoted",),
     ("tests/faults/test_site_lost.py",),
 )
-"""What runs one after another in one program, the longest first: files of one row share a Docker engine. All other files follow."""
+"""Rows of files that run one after another in one program, which shares a Docker engine; the longest row first. All other files follow."""
 LANES = 2
 """Programs at a time (ours): each waits for servers that start or are away during most of its time."""
 WIDTH = 160

@@ -26,8 +26,8 @@ FOLDER = CHECKOUT / "deploy" / "monitoring"
 PROGRAMS = ("prometheus", "prometheus-alertmanager", "prometheus-node-exporter")
 ABSENT = [program for program in PROGRAMS if shutil.which(program) is None]
 SCRAPE, MACHINES, TURN = "6s", "2s", "1s"
-"""How often it reads our processes and the machine, and evaluates and sends, instead of each quarter of a minute, because the test waits
-for it. Our processes less often than a server closes an idle connection (5 s): so each time Prometheus shows its certificate anew."""
+"""Pauses between two readings of our processes, of the machine, and two evaluations: a quarter of a minute in service, but the test waits
+for them. Our processes less often than a server closes an idle connection (5 s): so each time Prometheus shows its certificate anew."""
 MINUTE_MS = 3000
 """Length of a minute for which a rule waits, its `for`, because the test waits too. promtool tests each rule with its own minutes."""
 UNITS = {"s": 1 / 60, "m": 1, "h": 60}

@@ -23,7 +23,7 @@ from tests.deploy.contents import Entry
 from tests.deploy.engine import Engine
 
 DEBIAN = data_folder.default_jars().parent / "apt" / "debs"
-"""Where deploy/image/base.sh keeps what apt has verified: also what earlier images were made of."""
+"""Folder in which deploy/image/base.sh keeps what apt has verified: also what earlier images were made of."""
 SITE, APP, JAVA, JARS = "opt/referral/site/", "opt/referral/app/", "opt/java/", "opt/kafka/jars/"
 OURS = re.compile(
     r"var/lib/dpkg/status\.d/|etc/(passwd|group|nsswitch\.conf|hosts|hostname|resolv\.conf|ssl/certs/ca-certificates\.crt)$|opt/(database\.sh|kafka/(broker\.sh|java\.args))$"

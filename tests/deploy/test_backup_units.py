@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from tests.harness import booted
 from tests.harness.booted import Server
+from tests.harness.page_blocks import blocks
 from tests.harness.waiting import comes
 
 PAGE = Path(__file__).parents[2] / "docs" / "operators.md"
@@ -21,17 +21,13 @@ ASK = "cd / && runuser -u postgres -- psql --quiet --tuples-only --no-align --co
 HOW = "SELECT version FROM pg_stat_replication JOIN pg_stat_ssl USING (pid) WHERE application_name = 'archive' AND sync_state = 'quorum'"
 
 
-def blocks(machine: str) -> list[str]:
-    return re.findall(rf"^```sh {machine}\n(.*?)^```", PAGE.read_text("utf-8"), re.M | re.S)
-
-
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(bool(booted.missing()), reason=booted.missing())
 def test_the_units_take_backups_of_a_server_that_is_verified(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     place = tmp_path / "server"
     place.mkdir()
     with booted.server(place) as server:
-        for block in (INIT, *blocks("database"), *blocks("backup")):
+        for _, block in (("", INIT), *blocks(PAGE, "sh database", "sh backup")):
             server.run(block, BLOCK_S)
         assert server.run(f'{ASK} "{HOW}"', BLOCK_S).strip() == "TLSv1.3", "each commit waits for what is received over TLS"
         taken = _taken(server)

@@ -15,11 +15,13 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from tests.deploy.kubernetes.cluster import BLOCK, BUILD_S, Cluster, operators_resources, running
+from tests.deploy.kubernetes.cluster import BUILD_S, Cluster, operators_resources, running
 from tests.harness import waiting
+from tests.harness.page_blocks import blocks
 
 ROOT = Path(__file__).parents[2]
-BLOCKS = [block for kind, block in BLOCK.findall((ROOT / "docs" / "deploy.md").read_text("utf-8")) if kind == "cluster"]
+BLOCKS = [block for _, block in blocks(ROOT / "docs" / "deploy.md", "sh cluster")]
+"""The blocks that ask the API server alone; those of `sh node` need pods that run."""
 BLOCK_S = 300
 """Longest run of one block in seconds (ours): it takes 5 s on idle cores."""
 RENEWED = (

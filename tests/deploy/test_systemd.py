@@ -3,7 +3,6 @@ in order, and what root renews stays its owner's."""
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,10 +12,10 @@ import pytest
 from referral.runtime.settings import LINE
 from tests.harness import booted
 from tests.harness.booted import Server
+from tests.harness.page_blocks import blocks
 from tests.harness.waiting import comes
 
 PAGE = Path(__file__).parents[2] / "docs" / "deploy.md"
-BLOCK = re.compile(r"^```sh server\n(.*?)^```", re.M | re.S)
 BLOCK_S = 300
 """Longest run of one block: on an idle machine the longest takes 15 s."""
 COMMANDS = "set -a; . /etc/referral/line.env; . /etc/referral/keeper/keeper.env; set +a; "
@@ -30,8 +29,8 @@ def test_one_server_runs_a_line_from_nothing(tmp_path: Path, record_property: Ca
     place.mkdir()
     with booted.server(place) as server:
         began = time.monotonic()
-        *blocks, again = BLOCK.findall(PAGE.read_text("utf-8"))
-        for block in blocks:
+        *first, (_, again) = blocks(PAGE, "sh server")
+        for _, block in first:
             server.run(block, BLOCK_S)
         record_property("figure", f"from nothing to an exercise: {time.monotonic() - began:.0f} s")
         _comes_back(server, record_property)

@@ -9,7 +9,6 @@ import contextlib
 import fcntl
 import hashlib
 import os
-import re
 import secrets
 import shutil
 import ssl
@@ -29,13 +28,11 @@ from referral.local import data_folder, ports
 from referral.local.child import Child, Recipe
 from tests.harness import waiting
 
-BLOCK = re.compile(r"^```sh (cluster|node)\n(.*?)^```", re.M | re.S)
-"""A block of docs/deploy.md: `cluster` asks the API server alone, `node` needs pods that run."""
 MODULE = Path(__file__).with_name("control_plane")
 SERVER = ("etcd", "kube-apiserver", "kubectl")
-"""What judges manifests. kubectl is built too: Debian's is of 2021 and knows no strict validation."""
+"""Programs that judge manifests. kubectl is built too: Debian's is of 2021 and knows no strict validation."""
 NODE = ("kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "pause")
-"""What runs them (tests/deploy/kubernetes/node.py)."""
+"""Programs that run them (tests/deploy/kubernetes/node.py)."""
 PACKAGES = {"etcd": "go.etcd.io/etcd/server/v3", "pause": "./pause"}
 """Program → its package, where that is not Kubernetes' own of its name."""
 RESOURCES = Path(__file__).parents[4] / "shared" / "vectors" / "crds"

@@ -36,9 +36,10 @@ from tests.deploy import images
 from tests.deploy.engine import CGROUPS, SHARES
 from tests.deploy.kubernetes import cluster as clusters
 from tests.deploy.kubernetes import node
-from tests.deploy.kubernetes.cluster import BLOCK, Cluster, operators_resources
+from tests.deploy.kubernetes.cluster import Cluster, operators_resources
 from tests.faults.load import Load
 from tests.faults.verdict import judge
+from tests.harness.page_blocks import blocks
 from tests.harness.waiting import until
 
 ROOT = images.ROOT
@@ -207,7 +208,7 @@ async def inside(folder: Path) -> int:
         shutil.copytree(ROOT / "deploy" / "kubernetes", place, ignore=shutil.ignore_patterns("line"))
         known: dict[str, str] = {"mail.example": node.ADDRESS}
         async with node.names(known), _mailbox(folder) as mailbox:
-            for number, (_, block) in enumerate(BLOCK.findall(PAGE.read_text("utf-8")), start=1):
+            for number, (_, block) in enumerate(blocks(PAGE, "sh cluster", "sh node"), start=1):
                 since = time.monotonic()
                 print(await asyncio.to_thread(cluster.run, block, place, STEP_S), end="", flush=True)
                 told(f"block {number} of docs/deploy.md: {time.monotonic() - since:.0f} s")

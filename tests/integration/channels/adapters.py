@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable
@@ -31,6 +30,7 @@ from referral.local.handset.telephones import Handset
 from services.notifier.blame import OURS
 from services.notifier.providers import Providers
 from tests.harness import smtp
+from tests.harness.page_blocks import blocks
 from tests.harness.served import served
 from tests.harness.switchboard import Switchboard, switchboard
 from tests.harness.waiting import until
@@ -337,8 +337,8 @@ def document_channel() -> Callable[[str], Channel]:
 
 def document_source() -> str:
     """Return the channel of docs/channels.md as it is written there."""
-    [source] = re.findall(r"^```python channel\n(.*?)^```$", DOCUMENT.read_text("utf-8"), re.M | re.S)
-    return str(source)
+    [(_, source)] = blocks(DOCUMENT, "python channel")
+    return source
 
 
 @asynccontextmanager

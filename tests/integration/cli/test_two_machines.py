@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import pytest
 
 from tests.harness import machines, markers
+from tests.harness.page_blocks import blocks
 from tests.harness.waiting import comes
 
 PAGE = Path(__file__).parents[3] / "docs" / "two-machines.md"
-BLOCK = re.compile(r"^```sh (east|west)\n(.*?)^```", re.M | re.S)
 BLOCK_S = 300
 """Longest run of one block: on an idle machine the longest takes 20 s."""
 CHILD = "Testa Shembull"
@@ -28,8 +27,8 @@ LISTENING = "ss -Htln | awk '{print $4}'"
 @pytest.mark.skipif(bool(machines.missing()), reason=machines.missing())
 def test_two_machines_run_a_line_and_nothing_crosses_their_cable_in_clear(tmp_path: Path) -> None:
     with machines.two(tmp_path) as made:
-        for where, block in BLOCK.findall(PAGE.read_text("utf-8")):
-            made.run(where, block, BLOCK_S)
+        for where, block in blocks(PAGE, "sh east", "sh west"):
+            made.run(where.removeprefix("sh "), block, BLOCK_S)
         receipt = json.loads((tmp_path / "east" / "school" / "receipt.json").read_text())
 
         def state() -> str:

@@ -8,15 +8,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.harness.page_blocks import blocks
+
 PAGE = Path(__file__).parents[3] / "docs" / "operators.md"
 
 
 def test_the_commands_that_begin_an_authority_are_run_as_they_stand(tmp_path: Path) -> None:
-    block = re.search(r"^```sh authority\n(.*?)^```", PAGE.read_text("utf-8"), re.M | re.S)
-    assert block is not None
+    [(_, block)] = blocks(PAGE, "sh authority")
     (tmp_path / "safe").mkdir()
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    done = subprocess.run(["sh", "-eu", "-c", block[1]], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(["sh", "-eu", "-c", block], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     roots = re.findall(r"^root ((?:[0-9a-f]{4} ?){16})", done.stdout, re.M)
     assert len(roots) == 2 and roots[0] == roots[1].strip(": "), done.stdout
