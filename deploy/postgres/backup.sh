@@ -36,8 +36,14 @@ part=$folder/new.part
 rm -rf "$part" # of a backup that was interrupted
 pg_basebackup --pgdata "$part" --checkpoint fast --wal-method none --manifest-checksums SHA256 --no-password "${below[@]}"
 python3 "$here/check_backup.py" --one "$part"
-at=$(asked "SELECT ceil(extract(epoch FROM clock_timestamp()))::bigint") # a restore's time is by the database's clock too
-now=$(date -u --date "@$at" +%Y%m%dT%H%M%SZ)
+last=$(basename "$(newest '*')")
+while true; do
+    at=$(asked "SELECT ceil(extract(epoch FROM clock_timestamp()))::bigint") # a restore's time is by the database's clock too
+    now=$(date -u --date "@$at" +%Y%m%dT%H%M%SZ)
+    [[ $now > $last ]] && break
+    [ "$now" = "${last%%-*}" ] || refuse "the last backup is $last, and the database's clock says $now: set the clock right"
+    sleep 0.2 # names are in the order of the backups, and a name is a second
+done
 mv --no-target-directory "$part" "$folder/$now-$kind"
 sync "$folder" # its files are on the disk already
 

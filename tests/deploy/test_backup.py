@@ -230,6 +230,8 @@ def test_only_what_is_whole_and_alone_counts(server: Server, backups: Backups) -
     assert int(server.sql("SELECT split_part(rolconfig[1], '=', 2) FROM pg_roles WHERE rolname = 'archive'")) > 0
     full.rename(full.with_name("20260101T010000Z-full"))
     assert backups.take("due").name.endswith("-full"), "a week later"
+    (backups.folder / "20991231T000000Z-full").mkdir()
+    backups.refused("and the database's clock says", "full")
 
 
 def test_an_archive_that_was_away_too_long_says_so_and_goes_on_in_a_new_folder(place: Path) -> None:
