@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Mapping
 
 from msgspec import Struct, field
 
@@ -21,23 +20,18 @@ from services.routing.current_policy import Bundle
 class BatchDecision(Struct, kw_only=True):
     """One batch while it is decided.
 
-    before: case id → state before the batch. asked: input id → `places_wanted` of that state.
     cases: case id → state after the inputs so far. places: free places after the inputs so far.
     decided: each decided input and its events. erased: cases to forget. refused: erasures of open cases. failed: inputs for which the rules
     raised.
-    unlocked: services whose free places a decision wanted although their rows were not locked; if there is one, discard the turn.
     """
 
     bundle: Bundle
-    before: Mapping[str, Case]
-    asked: Mapping[str, tuple[str, ...]]
     cases: dict[str, Case]
     places: FreePlaces
     decided: list[tuple[Input, tuple[Struct, ...]]] = field(default_factory=list)
     erased: set[str] = field(default_factory=set)
     refused: list[Input] = field(default_factory=list)
     failed: list[tuple[Input, Exception]] = field(default_factory=list)
-    unlocked: set[str] = field(default_factory=set)
 
     def take(self, batch: Batch) -> None:
         """Decide every input that the rules handle. Skip inputs of erased cases: a case without a key was erased."""
@@ -59,9 +53,8 @@ class BatchDecision(Struct, kw_only=True):
     def answer(self, cause: Input, now: int) -> None:
         """Decide one input, then update its case and the free places."""
         case = self.cases.get(cause.case_id)
-        wanted = self.asked.get(cause.id) if case is self.before.get(cause.case_id) else None
-        wanted = places_wanted(case, cause, self.bundle.policy) if wanted is None else wanted
-        facts = facts_at(case, now, self._free(wanted) if wanted else {}, self.bundle.number)
+        wanted = places_wanted(case, cause, self.bundle.policy)
+        facts = facts_at(case, now, self.places.seen(wanted) if wanted else {}, self.bundle.number)
         try:
             decision = decided(case, cause, facts, self.bundle.policy)
             events, after = decision.events, decision.case
@@ -73,23 +66,7 @@ class BatchDecision(Struct, kw_only=True):
         self.cases[cause.case_id] = after
         self.decided.append((cause, events))
 
-    def _free(self, wanted: tuple[str, ...]) -> dict[str, int]:
-        """Return the free places of these services, and note those whose rows are not locked."""
-        self.unlocked |= self.places.unlocked(wanted)
-        return self.places.seen(wanted)
 
-
-def begin(
-    bundle: Bundle,
-    cases: Mapping[str, Case],
-    free: Mapping[str, int],
-    locked: Iterable[str],
-    exercises: bool = True,
-    asked: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
-) -> BatchDecision:
-    """Return a turn that the caller may discard: it works on copies and changes none of its arguments.
-
-    exercises: as for `capacity.held`. asked: what `places_wanted` has answered for `cases`, by input id, so that it is not asked again.
-    """
-    places = FreePlaces(free=dict(free), locked=frozenset(locked), exercises=exercises)
-    return BatchDecision(bundle=bundle, before=cases, asked=asked, cases=dict(cases), places=places)
+def begin(bundle: Bundle, cases: Mapping[str, Case], free: Mapping[str, int], exercises: bool = True) -> BatchDecision:
+    """Return a turn that the caller may discard: it works on copies of its arguments. exercises: as for `capacity.held`."""
+    return BatchDecision(bundle=bundle, cases=dict(cases), places=FreePlaces(free=dict(free), exercises=exercises))

@@ -1,4 +1,4 @@
-"""Count free places in memory while their rows are locked, so that no bed is promised twice. Pure."""
+"""Count free places in memory while a batch is decided; `store.move_places` takes what was decided, if it is still free. Pure."""
 
 from __future__ import annotations
 
@@ -12,18 +12,13 @@ from referral.domain.case import Case, holds
 class FreePlaces(Struct, kw_only=True):
     """Free places during one batch.
 
-    free: service id → places not held, of the rows that exist. locked: service ids whose rows the batch asked to lock.
+    free: service id → places not held, of the rows that exist.
     moved: service id → change of `held` since the batch began. exercises: as for `held`.
     """
 
     free: dict[str, int] = field(default_factory=dict)
-    locked: frozenset[str] = frozenset()
     moved: dict[str, int] = field(default_factory=dict)
     exercises: bool = True
-
-    def unlocked(self, wanted: Iterable[str]) -> set[str]:
-        """Return the services among these whose rows are not locked: another instance may be changing their counts."""
-        return set(wanted) - self.locked
 
     def seen(self, wanted: Iterable[str]) -> dict[str, int]:
         """Return the free places that a decision may use; a service without a row has none."""

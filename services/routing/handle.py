@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.domain.case import Case, next_due
-from referral.domain.decide import facts_at, places_wanted
+from referral.domain.case import next_due
+from referral.domain.decide import facts_at
 from referral.domain.evolve import fold
 from referral.runtime.service import Batch, Outcome
 from services.routing import engine_failure, store
 from services.routing.batch_decision import BatchDecision, begin
-from services.routing.capacity import held
-from services.routing.current_policy import Bundle, CurrentPolicy
+from services.routing.current_policy import CurrentPolicy
 from services.routing.engine_failure import Breaker
 
 
@@ -28,9 +26,14 @@ class Routing:
 
     async def handle(self, tx: AsyncConnection, batch: Batch) -> Outcome:
         """Decide the batch, save its states and places, and emit its events."""
-        number, before = await store.load(tx, {cause.case_id for cause in batch.inputs}, batch.keys)
+        number, free, before = await store.load(tx, {cause.case_id for cause in batch.inputs}, batch.keys)
         bundle = await self.rules.compiled(tx, number)
-        turn = await decide_all(tx, batch, bundle, before, self.exercises)
+        turn = begin(bundle, before, free, self.exercises)
+        turn.take(batch)
+        if not await taken(tx, turn):
+            turn = begin(bundle, before, await store.lock_places(tx), self.exercises)
+            turn.take(batch)
+            await store.move_places(tx, turn.places.moved)
 
         outcome = Outcome()
         for cause, events in turn.decided:
@@ -43,7 +46,6 @@ class Routing:
             engine_failure.erasure_refused(cause)
         await store.save(tx, [case for case_id, case in turn.cases.items() if case is not before.get(case_id)], batch.keys)
         await store.remove(tx, sorted(turn.erased))
-        await store.move_places(tx, turn.places.moved)
         self.breaker.note(batch.now, turn.failed)
         return outcome
 
@@ -57,7 +59,7 @@ class Routing:
             if cause.case_id not in batch.keys:
                 continue
             try:
-                case = (await store.load(tx, {cause.case_id}, batch.keys))[1].get(cause.case_id)
+                case = (await store.load(tx, {cause.case_id}, batch.keys))[2].get(cause.case_id)
             except Exception as error:
                 self.breaker.note(batch.now, [(cause, error)])
                 outcome.emit(cause, *engine_failure.events(None, cause, facts_at(None, batch.now, {}, bundle.number), bundle.policy))
@@ -71,24 +73,18 @@ class Routing:
         return outcome
 
 
-async def decide_all(tx: AsyncConnection, batch: Batch, bundle: Bundle, before: Mapping[str, Case], exercises: bool) -> BatchDecision:
-    """Decide the batch with exactly the place rows locked that its decisions need.
+async def taken(tx: AsyncConnection, turn: BatchDecision) -> bool:
+    """Take and give back the places that a turn decided upon; False: others took one of them meanwhile, and nothing is changed.
 
-    Only deciding shows which rows these are, and rows are locked in one order or not at all. So when a decision needs one more row,
-    roll back the savepoint (it releases the locks) and decide the batch again; deciding is pure. Where each case has one input, its
-    decision needs what was asked for, and no savepoint is set.
+    No row is locked while a batch is decided: instances would wait for one another all the time, for beds that hardly ever run out in
+    the same moment. The caller who is told False decides again with every row locked. Deciding is pure, so only the second turn counts.
     """
-    asked = {cause.id: places_wanted(before.get(cause.case_id), cause, bundle.policy) for cause in batch.inputs}
-    wanted = {service for case in before.values() for service in held(case, exercises)}.union(*asked.values())
-    recurs = len({cause.case_id for cause in batch.inputs}) < len(batch.inputs)
-    while True:
-        savepoint = await tx.begin_nested() if wanted and recurs else None
-        turn = begin(bundle, before, await store.lock_places(tx, wanted), wanted, exercises, asked)
-        turn.take(batch)
-        if not turn.unlocked:
-            if savepoint:
-                await savepoint.commit()
-            return turn
-        if savepoint:
-            await savepoint.rollback()
-        wanted |= turn.unlocked
+    if not any(turn.places.moved.values()):
+        return True
+    savepoint = await tx.begin_nested()  # its rollback releases the locks, so that the caller may lock all rows in their order
+    left = await store.move_places(tx, turn.places.moved)
+    if any(left.get(service, 0) < 0 for service, change in turn.places.moved.items() if change > 0):
+        await savepoint.rollback()
+        return False
+    await savepoint.commit()
+    return True

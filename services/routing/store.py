@@ -11,28 +11,40 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.domain.case import Case
 from referral.wire import case_state
 
-LOAD = text(  # with the number of the bundle in force, which every batch needs too
-    "SELECT p.number, s.case_id, s.state FROM (SELECT max(number) AS number FROM routing.policy WHERE confirmed IS NOT NULL) AS p"
-    " LEFT JOIN routing.case_state AS s ON s.case_id = ANY(CAST(:ids AS text[]))"
+LOAD = text(  # one statement: every batch needs the bundle in force, the free places and its cases' states
+    "SELECT NULL::text AS case_id, NULL::bytea AS state, NULL::text AS service_id, max(number) AS number FROM routing.policy"
+    " WHERE confirmed IS NOT NULL"
+    " UNION ALL SELECT NULL, NULL, service_id, capacity - held FROM routing.place"
+    " UNION ALL SELECT case_id, state, NULL, NULL FROM routing.case_state WHERE case_id = ANY(CAST(:ids AS text[]))"
 )
 SAVE = text(
     "INSERT INTO routing.case_state (case_id, state) SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:states AS bytea[]))"
     " ON CONFLICT (case_id) DO UPDATE SET state = excluded.state"
 )
 REMOVE = text("DELETE FROM routing.case_state WHERE case_id = ANY(:ids)")
-LOCK = text("SELECT service_id, capacity - held AS free FROM routing.place WHERE service_id = ANY(:ids) ORDER BY service_id FOR UPDATE")
-MOVE = text(
-    "UPDATE routing.place AS p SET held = p.held + m.change"
-    " FROM unnest(CAST(:ids AS text[]), CAST(:changes AS int[])) AS m(service_id, change) WHERE p.service_id = m.service_id"
+LOCK = text("SELECT service_id, capacity - held AS free FROM routing.place ORDER BY service_id FOR UPDATE")
+MOVE = text(  # rows are locked in the order of their ids, so that two instances cannot deadlock
+    "UPDATE routing.place AS p SET held = p.held + m.change FROM"
+    " (SELECT service_id, change FROM routing.place JOIN unnest(CAST(:ids AS text[]), CAST(:changes AS int[])) AS c(service_id, change)"
+    " USING (service_id) ORDER BY service_id FOR UPDATE OF place) AS m"
+    " WHERE p.service_id = m.service_id RETURNING p.service_id, p.capacity - p.held AS free"
 )
 
 
-async def load(tx: AsyncConnection, ids: Iterable[str], keys: Mapping[str, bytes]) -> tuple[int | None, dict[str, Case]]:
-    """Return the number of the policy bundle in force, and the states of these cases: those that exist and have a key."""
-    rows = (await tx.execute(LOAD, {"ids": list(ids)})).all()
-    return rows[0].number, {
-        row.case_id: case_state.unseal(keys[row.case_id], row.case_id, row.state) for row in rows if row.case_id in keys
-    }
+async def load(tx: AsyncConnection, ids: Iterable[str], keys: Mapping[str, bytes]) -> tuple[int | None, dict[str, int], dict[str, Case]]:
+    """Return the number of the policy bundle in force, service id → free places, and the states of these cases.
+
+    Of the states those that exist and have a key. Nothing is locked: another instance may take a place meanwhile.
+    """
+    number, free, cases = None, dict[str, int](), dict[str, Case]()
+    for case_id, state, service_id, count in await tx.execute(LOAD, {"ids": list(ids)}):
+        if service_id is not None:
+            free[service_id] = count
+        elif case_id is None:
+            number = count
+        elif case_id in keys:
+            cases[case_id] = case_state.unseal(keys[case_id], case_id, state)
+    return number, free, cases
 
 
 async def save(tx: AsyncConnection, cases: Iterable[Case], keys: Mapping[str, bytes]) -> None:
@@ -49,17 +61,15 @@ async def remove(tx: AsyncConnection, ids: Sequence[str]) -> None:
         await tx.execute(REMOVE, {"ids": list(ids)})
 
 
-async def lock_places(tx: AsyncConnection, services: Iterable[str]) -> dict[str, int]:
-    """Lock these rows in the order of their ids, so that two instances cannot deadlock. Return service id → free places."""
-    ids = sorted(set(services))
-    if not ids:
-        return {}
-    rows = await tx.execute(LOCK, {"ids": ids})
-    return {row.service_id: row.free for row in rows}
+async def lock_places(tx: AsyncConnection) -> dict[str, int]:
+    """Lock the row of every place until the transaction ends. Return service id → free places."""
+    return {row.service_id: row.free for row in await tx.execute(LOCK)}
 
 
-async def move_places(tx: AsyncConnection, moved: Mapping[str, int]) -> None:
-    """Add these changes to the held places."""
+async def move_places(tx: AsyncConnection, moved: Mapping[str, int]) -> dict[str, int]:
+    """Add these changes to the held places. Return service id → places that are left, less than none where others were quicker."""
     changes = {service: change for service, change in sorted(moved.items()) if change}
-    if changes:
-        await tx.execute(MOVE, {"ids": list(changes), "changes": list(changes.values())})
+    if not changes:
+        return {}
+    rows = await tx.execute(MOVE, {"ids": list(changes), "changes": list(changes.values())})
+    return {row.service_id: row.free for row in rows}

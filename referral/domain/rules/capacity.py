@@ -1,4 +1,4 @@
-"""Name the services whose free places a decision may need: routing locks exactly these rows before it decides."""
+"""Name the services whose free places a decision may need: these and no others stand in its facts."""
 
 from __future__ import annotations
 

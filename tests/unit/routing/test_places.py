@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from referral.cli import run
 from referral.cli.policy import activate as command
-from referral.domain.case import Case, holds
-from referral.domain.decide import facts_at, places_wanted
+from referral.domain.case import holds
+from referral.domain.decide import facts_at
 from referral.domain.inputs import Input, due_input
 from referral.runtime.service import Batch
 from services.routing import engine_failure
@@ -33,10 +33,8 @@ def test_the_difference_leads_from_one_to_the_other(before: dict[str, int], afte
     assert 0 not in moved.values()
 
 
-def test_what_is_not_locked_is_not_known_and_nothing_below_zero_is_free() -> None:
-    places = FreePlaces(free={"a": 2, "b": -1}, locked=frozenset("ab"))
-    assert places.unlocked("ac") == {"c"}
-    assert places.seen("ab") == {"a": 2, "b": 0}
+def test_nothing_below_zero_is_free_and_a_service_without_a_row_has_none() -> None:
+    assert FreePlaces(free={"a": 2, "b": -1}).seen("abc") == {"a": 2, "b": 0, "c": 0}
 
 
 @dataclass
@@ -52,29 +50,12 @@ class Heard(Log):
 
 
 def test_each_input_of_a_batch_is_decided_on_the_places_that_its_own_state_needs() -> None:
-    """What was asked before the batch holds for the first input of a case alone."""
     log = Heard()
     story(log)
-    free = {service.id: service.places or 0 for service in POLICY.services.values()}
-    asked = {cause.id: places_wanted(None, cause, POLICY) for cause, _ in log.heard}
-    turn = begin(Bundle(number=1, policy=POLICY), {}, free, free, asked=asked)
+    turn = begin(Bundle(number=1, policy=POLICY), {}, {service.id: service.places or 0 for service in POLICY.services.values()})
     for cause, said in log.heard:
         turn.take(Batch(cause.at, (cause,), log.keys, frozenset()))
         assert turn.decided[-1] == (cause, tuple(said)), "the places that a decision used stand in its first event"
-
-
-def test_an_input_alone_of_its_case_wants_no_other_places_than_were_asked_for() -> None:
-    """So such a batch sets no savepoint."""
-    log = Heard()
-    story(log)
-    free = {service.id: service.places or 0 for service in POLICY.services.values()}
-    cases: dict[str, Case] = {}
-    for cause, _ in log.heard:
-        asked = places_wanted(cases.get(cause.case_id), cause, POLICY)
-        turn = begin(Bundle(number=1, policy=POLICY), cases, free, asked, asked={cause.id: asked})
-        turn.take(Batch(cause.at, (cause,), log.keys, frozenset()))
-        assert not turn.unlocked
-        cases = turn.cases
 
 
 def test_a_failure_names_the_desk_of_the_place_and_the_input() -> None:
