@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
+from time import monotonic
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -16,6 +17,13 @@ from referral.runtime.settings import Settings
 
 LIMIT = 1000  # inputs of one transaction
 POLL = 0.2  # seconds between two polls of queue and alarms without a notification
+FRESH_S, SHARE = 0.02, 0.25
+"""Longest wait (ours, seconds) for what arrived during the turn before, where that turn has left records waiting: a fetch on a busy machine
+takes ten milliseconds. After a short turn it is this share of that turn, so that a single record hardly waits for nothing."""
+AHEAD_S = 1.0
+"""Seconds (ours; aiokafka: 0.1) after which the client fetches partitions of which it holds no record, while others wait for us. Such a
+fetch waits at the broker for up to `fetch_max_wait_ms`, and no other is sent meanwhile: after each turn of more than 0.1 s all partitions
+stood still for as long. A turn is shorter than this; behind a long queue the others have their turn."""
 
 
 class Taken(NamedTuple):
@@ -44,9 +52,11 @@ class Reader:
 
     def __init__(self, consumer: AIOKafkaConsumer, probe: AIOKafkaConsumer, settings: Settings, service: str) -> None:
         self.consumer, self.probe, self._settings, self._service = consumer, probe, settings, service
+        consumer._fetcher._prefetch_backoff = AHEAD_S
         self.wake = asyncio.Event()
         self._at: dict[TopicPartition, _Cursor] = {}
         self._fetch: asyncio.Task[dict[TopicPartition, list[ConsumerRecord]]] | None = None
+        self._taken = 0.0  # when records were returned last
 
     def tp(self, place: Place) -> TopicPartition:
         """Return a place as aiokafka names it."""
@@ -71,10 +81,20 @@ class Reader:
             self._fetch = None
 
     async def take(self, wait: float) -> list[Taken]:
-        """Return the records that have arrived, at most LIMIT, in offset order per partition. Wait up to `wait` seconds, or until wake."""
+        """Return the records that have arrived, at most LIMIT, in offset order per partition. Wait up to `wait` seconds, or until wake.
+
+        The client fetches once ahead and then waits for us. So what it holds arrived before the turn that is over, and what has arrived
+        since would wait for one turn more: where it holds something, it is asked once again.
+        """
         if not self._at:
             await pause(self.wake, wait)
             return []
+        if self._fetch is None and (held := await self._now(0, LIMIT)):
+            fresh = min(FRESH_S, SHARE * (monotonic() - self._taken))
+            if len(held) < LIMIT:
+                held += await self._now(fresh, LIMIT - len(held))
+            self._taken = monotonic()
+            return held
         if self._fetch is None:
             self._fetch = asyncio.ensure_future(self.consumer.getmany(timeout_ms=1000, max_records=LIMIT))
         if not self._fetch.done() and wait > 0:
@@ -83,8 +103,12 @@ class Reader:
             bell.cancel()
         if not self._fetch.done():
             return []
-        fetched, self._fetch = self._fetch.result(), None
+        fetched, self._fetch, self._taken = self._fetch.result(), None, monotonic()
         return self._fresh(fetched)
+
+    async def _now(self, wait: float, most: int) -> list[Taken]:
+        """Return the records that the client holds; if it holds none, those that come within so many seconds."""
+        return self._fresh(await self.consumer.getmany(timeout_ms=int(wait * 1000), max_records=most))
 
     async def take_one(self, places: Iterable[Place]) -> list[Taken]:
         """Return a single record of these places, or none."""
