@@ -32,7 +32,7 @@ from referral.runtime.service import Service
 from referral.runtime.settings import Settings
 
 BACK_OFF = (0.1, 0.5, 1.0, 2.0, 5.0)  # seconds before each retry; the last value repeats
-AWAY = 2.0
+AWAY = 1.0
 """Longest back-off (ours, seconds) while a server is away: a failed connection costs little, and every case waits for the next retry."""
 CLOCK = "somebody moved runtime.clock, and this is no drill: find out who; then UPDATE runtime.clock SET offset_us = 0"
 
