@@ -6,7 +6,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Each of these kills every system call of a process in turn when `make faults` asks for it.
 STRUCK := tests/faults/test_log_kills.py tests/faults/test_witness_kills.py tests/faults/test_oversight_kills.py tests/faults/test_rewound.py tests/integration/notifier/test_channel_kills.py
 
-.PHONY: help setup check test image release deploy-test faults interop attacks bench year generate stories pictures up demo lock
+.PHONY: help setup check test image release deploy-test faults interop attacks bench peers year generate stories pictures up demo lock
 
 help: ## this table
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -88,5 +88,15 @@ generate: setup ## write generated files anew: events, codecs, reference pages, 
 	$(BIN)/python -m tests.harness.dashboards
 	$(BIN)/python -m tests.attacks.taken_over
 
-lock: setup ## resolve the dependencies of pyproject.toml into requirements.lock
+peers: .venv/broker.aot .venv/peers/ready ## measure our loop beside others on the same records, on a quiet machine; ARGS passes options
+	$(BIN)/python -m bench.peers $(ARGS)
+
+.venv/peers/ready: bench/peers/requirements.lock
+	@echo "installing what bench/peers/requirements.lock names"
+	@$(PYTHON) -m venv .venv/peers
+	@.venv/peers/bin/python -m pip install --disable-pip-version-check -q --require-hashes -r $<
+	@touch $@
+
+lock: setup ## resolve the dependencies of pyproject.toml into requirements.lock, and those of the peers
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --all-extras pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --group peers pyproject.toml -o bench/peers/requirements.lock

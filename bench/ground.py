@@ -38,10 +38,14 @@ def say(text: str) -> None:
 
 
 class Ground:
-    """The servers of a run. kafka: bootstrap address. postgres: the administrator's URL. folder: scratch, deleted at the end."""
+    """The servers of a run. kafka: bootstrap address. postgres: the administrator's URL. folder: scratch, deleted at the end.
 
-    def __init__(self, kafka: str, postgres: str, folder: Path) -> None:
+    broker, base: their processes, where a measurement asks for them.
+    """
+
+    def __init__(self, kafka: str, postgres: str, folder: Path, broker: int = 0, base: int = 0) -> None:
         self.kafka, self.postgres, self.folder, self.ca = kafka, postgres, folder, folder / "ca"
+        self.broker, self.base = broker, base
 
     @contextlib.asynccontextmanager
     async def line(self, *services: str, instances: int = 1, witnesses: int = 0, handset: bool = False) -> AsyncIterator[Stack]:
@@ -80,7 +84,8 @@ async def ground() -> AsyncIterator[Ground]:
     broker, base = Kafka(folder / "kafka", folder / "identities" / certificates.KAFKA), Postgres(folder / "postgres")
     try:
         addresses = await asyncio.gather(asyncio.to_thread(broker.start), asyncio.to_thread(base.start))
-        yield Ground(*addresses, folder)
+        pids = (server.child.pid if server.child else 0 for server in (broker, base))
+        yield Ground(*addresses, folder, *pids)
     finally:
         await asyncio.gather(asyncio.to_thread(broker.stop), asyncio.to_thread(base.stop))
         shutil.rmtree(folder, ignore_errors=True)
