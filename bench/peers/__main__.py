@@ -1,7 +1,7 @@
 """Measure our routing beside its peers on the same records: `python -m bench.peers` (`make peers`).
 
-In each round every system decides the same load, one after another, in another order than in the round before; a bare loop that produces
-the same bytes goes first and last. Only figures of one round are divided by one another. A busy machine is refused.
+In each round every system decides the same load, one after another, in another order than in the round before; at the end a bare loop
+produces the same bytes. Only figures of one round are divided by one another. A busy machine is refused.
 """
 
 from __future__ import annotations

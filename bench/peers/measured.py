@@ -148,6 +148,7 @@ async def steady(of: Load, name: str, rate: float) -> Figures:
                 first, rest = sealed[:SETTLED], sealed[SETTLED:]
                 await _send(producer, source, first, rate, sign)
                 await follower.answered(_ids(first))  # now the system is there
+                await one.settled()
                 reading = asyncio.create_task(follower.arrivals(len(of.planned.types)))
                 await _send(producer, source, rest, rate, sign)
                 came = await reading

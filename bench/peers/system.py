@@ -13,6 +13,8 @@ import msgspec
 from aiokafka.admin import NewTopic
 from msgspec import structs
 
+from bench.ground import admin, until
+from bench.latency import SHARE
 from bench.peers.work import Task
 from referral.local.child import Child, Recipe
 from referral.local.stack import Stack
@@ -56,6 +58,9 @@ class System(Protocol):
     async def begin(self) -> None:
         """Start it."""
 
+    async def settled(self) -> None:
+        """Wait until its processes have divided the work."""
+
     async def again(self) -> None:
         """Kill it and start it again at once."""
 
@@ -84,6 +89,10 @@ class Ours:
 
     async def begin(self) -> None:
         await asyncio.gather(*(process.start() for process in self._processes))
+
+    async def settled(self) -> None:
+        async with admin(self.made) as connection:
+            await until(lambda: connection.fetchval(SHARE, self.instances, topics.PARTITIONS // self.instances))
 
     async def again(self) -> None:
         await asyncio.gather(*(process.hold() for process in self._processes))
@@ -117,6 +126,9 @@ class Peer:
             command = (str(PYTHON), "-P", "-m", f"bench.peers.{self.module}", str(file))
             environment = {"PYTHONPATH": str(CHECKOUT), "PYTHONDONTWRITEBYTECODE": ""}
             self.children.append(Child(Recipe(command, file.with_suffix(".log"), environment, stop=signal.SIGKILL, grace=1.0)))
+
+    async def settled(self) -> None:
+        """Do nothing: its partitions are divided by the task."""
 
     async def again(self) -> None:
         await self.end()
