@@ -9,7 +9,7 @@ from rich.progress import Progress
 
 from referral.cli import console
 from referral.cli.audit.source import Keys
-from referral.cli.policy import activate
+from referral.cli.policy import policy_folder
 from referral.cli.policy.simulate_report import print_differences
 from referral.domain.policy import Policy, PolicyErrors
 from referral.domain.policy import policy as domain
@@ -25,7 +25,7 @@ from referral.proof.verify.report import Report
 def run(book: Casebook, keys: Keys, folder: Path, case: str, as_json: bool) -> int:
     """Compare the cases and print the result; return the exit code. case: only this one; empty for all."""
     try:
-        other = domain.compile(activate.read(folder))
+        other = domain.compile(policy_folder.read(folder))
     except PolicyErrors as error:
         console.wrong(error.errors)
         return 1

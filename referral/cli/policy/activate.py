@@ -1,4 +1,4 @@
-"""`referral policy activate`: store a signed proposal as the next bundle; and read and check a folder for all other commands."""
+"""`referral policy activate`: store a signed proposal as the next bundle."""
 
 from __future__ import annotations
 
@@ -16,22 +16,18 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import administration, console
-from referral.cli.policy import proposal
+from referral.cli.policy import policy_folder, proposal
 from referral.cli.policy.calendar import run_out
 from referral.cli.policy.proposal import Proposal
-from referral.domain.authority import reading
 from referral.domain.policy import Policy, PolicyErrors, policy
 from referral.domain.policy.reading.signers import NEEDED
 from referral.errors import Rejected, Unavailable
 from referral.proof.act import DIGITS
-from referral.runtime import authority, policy_feed, settings
+from referral.runtime import policy_feed, settings
 from referral.runtime.policy_feed import Chain
 from referral.runtime.postgres import clock, database
 from referral.runtime.settings import Settings
 from referral.wire import policy_digest
-
-LIMIT = 7 * 1024 * 1024
-"""Bytes. A bundle is one record of referral-policy, which accepts 8 MiB (topics.yaml)."""
 
 LOCK = text("LOCK TABLE routing.policy IN SHARE ROW EXCLUSIVE MODE")
 ALL = text("SELECT number, digest, files, activated, valid_from, before, signatures, confirmed FROM routing.policy ORDER BY number")
@@ -44,7 +40,6 @@ STORE = text(
 )
 CONFIRMED = text("SELECT number, digest FROM routing.policy WHERE confirmed IS NOT NULL ORDER BY number")
 
-Folder = Annotated[Path | None, typer.Argument(help="The policy folder; by default the one of the checkout.")]
 Source = Annotated[
     Path | None, typer.Argument(metavar="FILE", help="A proposal with two signatures; on a local stack also a policy folder.")
 ]
@@ -61,19 +56,6 @@ class Activated(Struct, frozen=True, kw_only=True):
     new: bool
     confirmed: bool
     signed_by: tuple[str, ...] = ()
-
-
-def read(folder: Path) -> dict[str, bytes]:
-    """Read the files of a policy folder. Rejected: it does not exist, is empty, or is too large."""
-    if not folder.is_dir():
-        raise Rejected("no-folder", str(folder), "name a folder with pathways/, directory/ and calendars/")
-    files = policy_digest.read(folder)
-    if not files:
-        raise Rejected("empty", str(folder), "it holds no .yaml file")
-    if sum(map(len, files.values())) > LIMIT:
-        largest = max(files, key=lambda path: len(files[path]))
-        raise Rejected("too-large", str(folder / largest), f"it has {len(files[largest])} bytes; a whole policy has at most {LIMIT}")
-    return files
 
 
 async def activate(found: Settings, files: Mapping[str, bytes]) -> Activated:
@@ -123,7 +105,7 @@ async def propose(tx: AsyncConnection, found: Settings, files: Mapping[str, byte
         return None
     believed, at = proposal.chain(rows, policy_feed.trusted(found)), await clock.now(tx)
     new = policy.compile(files, _compiled(believed))
-    if short := (*run_out(new, at), *_unguided(new), *_rights(files)):
+    if short := (*run_out(new, at), *policy_folder.missing(new, files)):
         raise PolicyErrors(short)
     return proposal.proposed(believed, files, at if valid_from is None else valid_from)
 
@@ -148,7 +130,7 @@ async def _store(tx: AsyncConnection, found: Settings, made: Proposal) -> Activa
     if reason := believed.add(body):
         raise Rejected(reason, "FILE", REFUSED.get(reason, "make the proposal again with `referral policy propose`"))
     new = policy.compile(made.files, before)
-    if short := (*run_out(new, body.at), *_unguided(new), *_rights(made.files)):
+    if short := (*run_out(new, body.at), *policy_folder.missing(new, made.files)):
         raise PolicyErrors(short)
     async with administration.recorded(tx, found, "policy activate", f"policy:{made.number}", f"digest:{made.digest[:DIGITS]}"):
         await tx.execute(STORE, policy_feed.columns(body))
@@ -177,37 +159,6 @@ REFUSED = {
 """Reason for which readers would pass a bundle over → what to do."""
 
 
-def check(files: Mapping[str, bytes]) -> tuple[Policy | None, tuple[str, ...]]:
-    """Return the compiled policy, or every error in its files, one line each: file:line: the error, and the allowed values."""
-    try:
-        compiled = policy.compile(files)
-    except PolicyErrors as error:
-        return None, error.errors
-    short = (*_unguided(compiled), *_rights(files))
-    return (None, short) if short else (compiled, ())
-
-
-def _unguided(found: Policy) -> tuple[str, ...]:
-    """Return the error of a policy without any guidance. A bundle that was stored before there was guidance is still read without it."""
-    if found.guidance:
-        return ()
-    return ("guidance/:0:0: no text is here; each step needs guidance: add guidance/<code>.<language>.md, and guidance/sources.yaml",)
-
-
-def _rights(files: Mapping[str, bytes]) -> tuple[str, ...]:
-    """Return the errors of a table of rights that is missing, is wrong, or is not the one that this program has: the log would say
-    that other rights hold. A bundle that was stored before there was a table is still read without it."""
-    if policy.RIGHTS not in files:
-        return (f"{policy.RIGHTS}:0:0: the file is missing; copy the one of this version: it says who may do what",)
-    try:
-        found = reading.read(files[policy.RIGHTS])
-    except PolicyErrors as wrong:
-        return wrong.errors
-    if found == authority.declared():
-        return ()
-    return (f"{policy.RIGHTS}:0:0: it declares other rights than this program has; rights change with the program: copy its file",)
-
-
 def activate_command(source: Source = None, as_json: console.Json = False) -> int:
     """Put a proposal that two signers signed into force, for every decision from now on; tracks that run keep the procedure that they began
     with.
@@ -222,7 +173,7 @@ def activate_command(source: Source = None, as_json: console.Json = False) -> in
     found = settings.load()
     path = source or found.policy
     try:
-        work = publish(found, proposal.read(path)) if path.is_file() else activate(found, read_argument(path))
+        work = publish(found, proposal.read(path)) if path.is_file() else activate(found, policy_folder.read_argument(path))
         done = asyncio.run(work)
     except PolicyErrors as error:
         if as_json:
@@ -242,11 +193,3 @@ def activate_command(source: Source = None, as_json: console.Json = False) -> in
     else:
         console.console.print(f"policy bundle {done.number} has these files already; nothing to do")
     return 0
-
-
-def read_argument(folder: Path) -> dict[str, bytes]:
-    """Read the files of a folder that a command was given. An unreadable folder is a usage error."""
-    try:
-        return read(folder)
-    except Rejected as error:
-        raise typer.BadParameter(str(error)) from None

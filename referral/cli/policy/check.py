@@ -12,7 +12,7 @@ import typer
 
 from referral.analysis.reachability.run import CheckOptions, Result, classes, run
 from referral.cli import console
-from referral.cli.policy import activate
+from referral.cli.policy import policy_folder
 from referral.cli.policy.check_picture import draw
 from referral.cli.policy.check_report import document, print_found, print_sums, print_times, write
 from referral.domain.policy import Policy
@@ -33,7 +33,7 @@ Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Processes; the result 
 
 
 def check(
-    folder: activate.Folder = None,
+    folder: policy_folder.Folder = None,
     quick: Quick = False,
     every: Whole = False,
     pathway: Only = None,
@@ -51,8 +51,8 @@ def check(
 
     Example: referral policy check policy
     """
-    files = activate.read_argument(folder or settings.CHECKOUT / "policy")
-    digest, (compiled, errors) = policy_digest.digest(files), activate.check(files)
+    files = policy_folder.read_argument(folder or settings.CHECKOUT / "policy")
+    digest, (compiled, errors) = policy_digest.digest(files), policy_folder.check(files)
     if compiled is None or quick:
         if as_json:
             console.document({"ok": not errors, "digest": digest, "files": len(files), "errors": errors})

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from referral.cli import console
-from referral.cli.policy import activate
+from referral.cli.policy import policy_folder
 from referral.cli.policy.picture import picture
 from referral.cli.policy.sheet import Rows, Sheet, sheet
 from referral.domain.policy import Policy, PolicyErrors, compile
@@ -90,7 +90,7 @@ Folder = Annotated[Path | None, typer.Option("--policy", help="The policy folder
 def compiled(folder: Path | None) -> Policy | None:
     """Compile a policy folder. None: it has errors, all printed to standard error. BadParameter: there is no such folder."""
     try:
-        return compile(activate.read(folder or CHECKOUT / "policy"))
+        return compile(policy_folder.read(folder or CHECKOUT / "policy"))
     except Rejected as error:
         raise typer.BadParameter(str(error)) from None
     except PolicyErrors as wrong:

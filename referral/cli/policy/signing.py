@@ -10,7 +10,7 @@ import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from referral.cli import connection, console
-from referral.cli.policy import activate, proposal
+from referral.cli.policy import activate, policy_folder, proposal
 from referral.cli.policy.proposal import Proposal
 from referral.domain.policy import PolicyErrors
 from referral.domain.policy.reading.signers import NAME
@@ -55,7 +55,7 @@ def make(file: Path) -> bytes:
 
 
 def propose_command(
-    folder: activate.Folder = None,
+    folder: policy_folder.Folder = None,
     out: Annotated[Path, typer.Option("--out", help="The proposal to write.")] = Path("policy.proposal"),
     valid_from: Annotated[
         datetime | None, typer.Option("--from", formats=["%Y-%m-%dT%H:%M"], help="Earliest time at which it may come into force, UTC.")
@@ -68,7 +68,7 @@ def propose_command(
     Example: referral policy propose policy --out policy.proposal
     """
     found = settings.load()
-    files = activate.read_argument(folder or found.policy)
+    files = policy_folder.read_argument(folder or found.policy)
     at = int(valid_from.replace(tzinfo=UTC).timestamp()) * 1_000_000 if valid_from else None
     try:
         made = connection.run(found, lambda tx: activate.propose(tx, found, files, at))

@@ -12,7 +12,7 @@ import typer
 
 from referral.analysis.simulation.run import Result, SimulationOptions, policies, run
 from referral.cli import console
-from referral.cli.policy import activate
+from referral.cli.policy import policy_folder
 from referral.cli.policy.simulate_picture import draw
 from referral.cli.policy.simulate_report import print_differences, print_tables, rows, write
 from referral.domain.policy import Policy, PolicyErrors
@@ -32,7 +32,7 @@ Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Processes; the result 
 
 
 def simulate(
-    folder: activate.Folder = None,
+    folder: policy_folder.Folder = None,
     cases: Cases = 1000,
     seed: Seed = 1,
     against: Other = None,
@@ -48,8 +48,10 @@ def simulate(
 
     Example: referral policy simulate --cases 1000 --seed 7
     """
-    files = activate.read_argument(folder or settings.CHECKOUT / "policy")
-    options = SimulationOptions(files=files, other=activate.read_argument(against) if against else None, cases=cases, seed=seed, year=year)
+    files = policy_folder.read_argument(folder or settings.CHECKOUT / "policy")
+    options = SimulationOptions(
+        files=files, other=policy_folder.read_argument(against) if against else None, cases=cases, seed=seed, year=year
+    )
     for path in filter(None, (csv, svg)):
         if not path.absolute().parent.is_dir():
             raise typer.BadParameter(f"{path}: there is no such folder")

@@ -17,7 +17,7 @@ import typer
 from referral.cli import console
 from referral.cli.admin import doctor
 from referral.cli.audit import verify
-from referral.cli.policy import activate
+from referral.cli.policy import policy_folder
 from referral.cli.stack import cast, every_pathway, roles, up
 from referral.cli.stack.stage import Late, Stage
 from referral.cli.stack.story import tell
@@ -56,7 +56,7 @@ def demo(data: Data = None, pathways: Named = "", as_json: console.Json = False)
             data = Path(kept.enter_context(tempfile.TemporaryDirectory(prefix="referral-", ignore_cleanup_errors=True)))
         forget(os.environ)
         try:
-            rules = domain.compile(activate.read(CHECKOUT / "policy"))
+            rules = domain.compile(policy_folder.read(CHECKOUT / "policy"))
             toured = every_pathway.chosen(rules, pathways) if pathways else ()
             codes = asyncio.run(_play(data.expanduser().absolute(), toured, stays=not as_json and sys.stdin.isatty()))
         except (Trouble, Rejected) as trouble:

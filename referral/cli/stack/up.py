@@ -24,7 +24,7 @@ from rich.text import Text
 from sqlalchemy import text
 
 from referral.cli import console
-from referral.cli.policy import activate
+from referral.cli.policy import activate, policy_folder
 from referral.cli.stack import cast
 from referral.domain.policy import policy as domain
 from referral.errors import Rejected
@@ -143,7 +143,7 @@ async def running(config: StackConfig, told: Callable[[str], None] = lambda _: N
     """
 
     async def first(settings: Settings) -> None:
-        files = activate.read(settings.policy)
+        files = policy_folder.read(settings.policy)
         await database.patiently(lambda: _activate(settings, files, told))
         if config.database is None or config.drill:
             people = cast.gather(config.data, domain.compile(files).agencies.values())

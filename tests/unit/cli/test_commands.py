@@ -155,11 +155,20 @@ def test_the_list_of_commands_loads_none_of_what_they_need() -> None:
     assert sorted(loaded.intersection(HEAVY)) == []
 
 
-def test_an_auditor_who_has_an_export_loads_no_database() -> None:
-    script = "import sys; from referral.cli import run; run(['audit', 'verify', 'no-such-export']); print(*sys.modules, file=sys.stderr)"
+@pytest.mark.parametrize(
+    ("words", "module"),
+    [
+        ("audit verify no-such-export", "audit.verify"),
+        ("policy check no-such-folder", "policy.check"),
+        ("policy show no-such-procedure", "policy.show"),
+        ("policy simulate no-such-folder", "policy.simulate"),
+    ],
+)
+def test_whoever_has_an_export_or_a_policy_folder_loads_no_database(words: str, module: str) -> None:
+    script = f"import sys; from referral.cli import run; run({words.split()}); print(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     loaded = set(done.stderr.split())
-    assert "referral.cli.audit.verify" in loaded
+    assert f"referral.cli.{module}" in loaded
     assert sorted(loaded.intersection(("sqlalchemy", "asyncpg", "aiokafka"))) == []
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from referral.cli.policy import activate
+from referral.cli.policy import policy_folder
 from referral.domain.policy import compile
 from referral.domain.policy.policy import RIGHTS
 from referral.runtime.settings import CHECKOUT
@@ -16,7 +16,7 @@ ROW = b"is: [live], in: [standing], then: allow with record"
 
 
 def test_the_shipped_table_is_taken() -> None:
-    found, errors = activate.check(FILES)
+    found, errors = policy_folder.check(FILES)
     assert found is not None and errors == ()
 
 
@@ -30,13 +30,13 @@ def test_the_shipped_table_is_taken() -> None:
     ids=["missing", "other", "wrong"],
 )
 def test_any_other_is_refused(files: dict[str, bytes], says: str) -> None:
-    found, errors = activate.check(files)
+    found, errors = policy_folder.check(files)
     assert found is None
     assert any(error.startswith(f"{RIGHTS}:") and says in error for error in errors), errors
 
 
 def test_words_and_comments_of_the_file_may_differ() -> None:
-    found, _ = activate.check({**FILES, RIGHTS: FILES[RIGHTS] + b"# signed\n"})
+    found, _ = policy_folder.check({**FILES, RIGHTS: FILES[RIGHTS] + b"# signed\n"})
     assert found is not None
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from referral.cli import run
-from referral.cli.policy import activate as command
+from referral.cli.policy import policy_folder
 from referral.domain.case import holds
 from referral.domain.decide import facts_at
 from referral.domain.inputs import Input, due_input
@@ -82,9 +82,9 @@ def test_four_failures_in_ten_minutes_are_red_and_four_in_more_are_not() -> None
 
 
 def test_the_policy_of_the_checkout_is_good_and_an_error_names_file_line_and_what_is_allowed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.check(FILES)[1] == ()
+    assert policy_folder.check(FILES)[1] == ()
     bad = {**FILES, "directory/isf.yaml": FILES["directory/isf.yaml"].replace(b"state-secure-facility", b"state-secure-facilty")}
-    _, (error,) = command.check(bad)
+    _, (error,) = policy_folder.check(bad)
     assert error.startswith("directory/isf.yaml:9:") and "state-secure-facilty" in error and "state-secure-facility" in error
     assert run(["policy", "check", "--quick"]) == 0
     assert run(["policy", "check", "/no/such/folder"]) == 2

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from referral.cli.policy import activate
+from referral.cli.policy import policy_folder
 from referral.domain.events import StepKind
 from referral.domain.policy import Policy, PolicyErrors, compile
 from referral.domain.policy.guidance import HEADINGS, WRITTEN
@@ -163,8 +163,8 @@ def test_guidance_decides_nothing() -> None:
 
 def test_a_policy_without_any_guidance_is_read_but_never_put_in_force() -> None:
     old = {path: data for path, data in FILES.items() if not path.endswith(".md")}
-    assert compile(old).current and activate.check(old) == (
+    assert compile(old).current and policy_folder.check(old) == (
         None,
         ("guidance/:0:0: no text is here; each step needs guidance: add guidance/<code>.<language>.md, and guidance/sources.yaml",),
     )
-    assert activate.check(FILES)[1] == ()
+    assert policy_folder.check(FILES)[1] == ()

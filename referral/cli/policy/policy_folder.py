@@ -1,0 +1,77 @@
+"""Read and check a policy folder, for every command that is given one. It loads no database, so that such a command starts at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from referral.domain.authority import reading
+from referral.domain.policy import Policy, PolicyErrors, policy
+from referral.errors import Rejected
+from referral.runtime import authority
+from referral.wire import policy_digest
+
+LIMIT = 7 * 1024 * 1024
+"""Bytes. A bundle is one record of referral-policy, which accepts 8 MiB (topics.yaml)."""
+
+Folder = Annotated[Path | None, typer.Argument(help="The policy folder; by default the one of the checkout.")]
+
+
+def read(folder: Path) -> dict[str, bytes]:
+    """Read the files of a policy folder. Rejected: it does not exist, is empty, or is too large."""
+    if not folder.is_dir():
+        raise Rejected("no-folder", str(folder), "name a folder with pathways/, directory/ and calendars/")
+    files = policy_digest.read(folder)
+    if not files:
+        raise Rejected("empty", str(folder), "it holds no .yaml file")
+    if sum(map(len, files.values())) > LIMIT:
+        largest = max(files, key=lambda path: len(files[path]))
+        raise Rejected("too-large", str(folder / largest), f"it has {len(files[largest])} bytes; a whole policy has at most {LIMIT}")
+    return files
+
+
+def check(files: Mapping[str, bytes]) -> tuple[Policy | None, tuple[str, ...]]:
+    """Return the compiled policy, or every error in its files, one line each: file:line: the error, and the allowed values."""
+    try:
+        compiled = policy.compile(files)
+    except PolicyErrors as error:
+        return None, error.errors
+    short = missing(compiled, files)
+    return (None, short) if short else (compiled, ())
+
+
+def missing(found: Policy, files: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Return the errors of what a policy needs beside its procedures before it may come into force: guidance, and the table of rights."""
+    return (*_unguided(found), *_rights(files))
+
+
+def _unguided(found: Policy) -> tuple[str, ...]:
+    """Return the error of a policy without any guidance. A bundle that was stored before there was guidance is still read without it."""
+    if found.guidance:
+        return ()
+    return ("guidance/:0:0: no text is here; each step needs guidance: add guidance/<code>.<language>.md, and guidance/sources.yaml",)
+
+
+def _rights(files: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Return the errors of a table of rights that is missing, is wrong, or is not the one that this program has: the log would say
+    that other rights hold. A bundle that was stored before there was a table is still read without it."""
+    if policy.RIGHTS not in files:
+        return (f"{policy.RIGHTS}:0:0: the file is missing; copy the one of this version: it says who may do what",)
+    try:
+        found = reading.read(files[policy.RIGHTS])
+    except PolicyErrors as wrong:
+        return wrong.errors
+    if found == authority.declared():
+        return ()
+    return (f"{policy.RIGHTS}:0:0: it declares other rights than this program has; rights change with the program: copy its file",)
+
+
+def read_argument(folder: Path) -> dict[str, bytes]:
+    """Read the files of a folder that a command was given. An unreadable folder is a usage error."""
+    try:
+        return read(folder)
+    except Rejected as error:
+        raise typer.BadParameter(str(error)) from None
