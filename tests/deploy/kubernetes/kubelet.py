@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from referral.ca import authority, identity, names, renewal
-from referral.cli.policy import activate
+from referral.cli.policy import policy_folder
 from referral.cli.stack import cast
 from referral.domain.policy import policy
 from referral.local.config import Addresses, StackConfig
@@ -250,7 +250,7 @@ def _act_as_the_operators(cluster: Cluster, place: Path, folder: Path, known: di
 
 async def _rolled(cluster: Cluster, stack: Reached) -> int:
     stack.config.data.mkdir()
-    people = cast.gather(stack.config.data, policy.compile(activate.read(ROOT / "policy")).agencies.values())
+    people = cast.gather(stack.config.data, policy.compile(policy_folder.read(ROOT / "policy")).agencies.values())
     await cast.seed(stack.settings, people, telephones=False)
     cluster.does("scale", "deployment", *ORDER, "--replicas=2", "--namespace=referral")
     for service in ORDER:

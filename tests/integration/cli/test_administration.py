@@ -18,7 +18,7 @@ from referral.ca import authority, identity, names
 from referral.cli import administration, connection, run, standing
 from referral.cli.admin import prepare
 from referral.cli.administration import ELSEWHERE, IN_DATABASE
-from referral.cli.policy import activate
+from referral.cli.policy import policy_folder
 from referral.cli.stack import cast
 from referral.domain.policy import policy
 from referral.local import keyfiles
@@ -238,7 +238,7 @@ def test_killed_at_any_step_a_change_and_its_entry_are_there_or_neither(
             killed[command] = _killed(desk, command, lambda words=words: run([*words]))
     if commands == tuple(RUNS):
         assert run(["ca", "crl", desk.words("ca init")[-1]]) == 0, "an authority that was killed at each step of its making works"
-        people = cast.gather(desk.folder, policy.compile(activate.read(desk.settings.policy)).agencies.values())
+        people = cast.gather(desk.folder, policy.compile(policy_folder.read(desk.settings.policy)).agencies.values())
         killed["up"] = _killed(desk, "up", lambda: asyncio.run(cast.seed(desk.settings, people, telephones=False)))
     capfd.readouterr()
     with capfd.disabled():
