@@ -68,15 +68,15 @@ def signer(made: Stack, topic: str) -> Sign:
     return record_signing.signer(structs.replace(made.settings, writer_key_file=key), service)(topic)
 
 
-async def produce(made: Stack, sealed: Sealed, topic: str = TOPIC) -> None:
-    """Publish the records to a topic, in order within each partition."""
+async def produce(made: Stack, sealed: Sealed, topic: str = TOPIC, sign: Sign | None = None) -> None:
+    """Publish the records to a topic, in order within each partition. sign: by default as the topic's one writer."""
     by_partition: dict[int, list[Record]] = {}
     for partition, record in sealed:
         by_partition.setdefault(partition, []).append(record)
     async with clients.producer(made.settings) as producer:
         for start in range(0, max(map(len, by_partition.values())), CHUNK):
             blobs = [Blob(p, 0, some) for p, records in by_partition.items() if (some := records[start : start + CHUNK])]
-            await outbox.publish(producer, made.settings.topic(topic), blobs, signer(made, topic))
+            await outbox.publish(producer, made.settings.topic(topic), blobs, sign or signer(made, topic))
 
 
 CROWD = (

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench import topic
@@ -22,7 +23,8 @@ from bench.ground import Ground, ground, say
 from bench.peers import measured, quiet, report
 from bench.peers.measured import Load
 from bench.peers.report import Run
-from bench.peers.system import NAMES, OURS, PYTHON, TWICE
+from bench.peers.system import NAMES, OURS, PYTHON, TWICE, TWO
+from bench.plan import LENGTH
 from bench.routing import OUT
 from referral.local.stack import Stack
 from referral.wire import seal
@@ -30,7 +32,7 @@ from referral.wire import seal
 WHATS = ("full", "steady", "half", "crash")
 RATE = 50
 """Records a second of `steady` (DESIGN §12)."""
-EXIT_BUSY = 2
+EXIT_USAGE = 2
 END = 12
 """Lines of a peer's log that a failed run shows."""
 
@@ -52,50 +54,70 @@ async def said(of: Load) -> Said:
     return out
 
 
+@dataclass
+class Round:
+    """One order of systems, on a line of its own. halves: inputs a second at half of our full load, of the rounds so far."""
+
+    at: Ground
+    made: Stack
+    number: int
+    order: list[str]
+    cases: int
+    folder: Path
+    halves: list[float]
+
+    async def runs(self, what: str) -> AsyncIterator[Run]:
+        """Measure every system."""
+        seed = 10 * self.number + WHATS.index(what)
+        async for run in self._whole(what, seed) if what in ("full", "crash") else self._rates(what, seed):
+            yield run
+
+    async def _whole(self, what: str, seed: int) -> AsyncIterator[Run]:
+        """Let each decide a load that is there before it starts."""
+        of = await measured.load(self.at, self.made, self.cases, seed, self.folder)
+        await measured.publish(of)
+        for name in self.order:
+            if what == "crash" and name == "fast_stream":
+                continue  # it forgets every state
+            mine = of
+            if name == TWICE:  # our topic holds what the one process has decided already: the two get as many other records
+                await measured.publish(mine := await measured.load(self.at, self.made, self.cases, seed + 5, self.folder))
+            run = await _one(mine, what, self.number, name)
+            if (what, name) == ("full", OURS[0]) and run.figures:
+                self.halves.append(run.figures["pace"] * of.share / 2)
+            yield run
+        if what == "full" and OURS[0] in self.order:
+            yield await _one(of, what, self.number, "bare")
+
+    async def _rates(self, what: str, seed: int) -> AsyncIterator[Run]:
+        """Send each as many records a second."""
+        rate = RATE if what == "steady" or not self.halves else statistics.median(self.halves)
+        cases, length = (RATE * 10, 1) if what == "steady" else (max(50, int(rate * 5 / LENGTH)), LENGTH)
+        for place, name in enumerate(self.order):
+            of = await measured.load(self.at, self.made, cases, 1000 * (place + 1) + seed, self.folder, length)
+            yield await _one(of, what, self.number, name, rate)
+
+
 async def rounds(at: Ground, asked: argparse.Namespace, folder: Path) -> AsyncIterator[Run]:
     """Measure every system in every order."""
-    halves: list[float] = []
+    halves = list[float]()
     for number, order in enumerate(orders(asked.only, asked.rounds)):
         say(f"round {number + 1}: {', '.join(order)}")
         async with at.line("routing", instances=2) as made:
             await asyncio.gather(made["routing-1"].stop(), made["routing-2"].stop())
             for what in asked.what:
-                async for run in _round(at, made, what, number, order, asked, folder, halves):
+                async for run in Round(at, made, number, order, asked.cases, folder, halves).runs(what):
                     yield run
-
-
-async def _round(
-    at: Ground, made: Stack, what: str, number: int, order: list[str], asked: argparse.Namespace, folder: Path, halves: list[float]
-) -> AsyncIterator[Run]:
-    seed = 10 * number + WHATS.index(what)
-    if what in ("full", "crash"):
-        of = await measured.load(at, made, asked.cases, seed, folder)
-        await measured.publish(of)
-        for name in order:
-            if what == "crash" and name == "fast_stream":
-                continue  # it forgets every state
-            mine = of
-            if name == TWICE:  # our topic holds what the one process has decided already: the two get as many other records
-                await measured.publish(mine := await measured.load(at, made, asked.cases, seed + 5, folder))
-            run = await _one(mine, what, number, name)
-            halves += [run.figures["pace"] * of.share / 2] if what == "full" and name == OURS[0] and "pace" in run.figures else []
-            yield run
-        if what == "full" and OURS[0] in order:
-            pace = await bare(made.settings, of.source, f"{made.config.prefix}sink", await said(of))
-            yield Run(name="bare", round=number, what=what, figures={"pace": pace, "others": 0.0})
-        return
-    rate = RATE if what == "steady" or not halves else statistics.median(halves)
-    for place, name in enumerate(order):
-        cases, length = (RATE * 10, 1) if what == "steady" else (max(50, int(rate * 5 / 14)), 14)
-        of = await measured.load(at, made, cases, 1000 * (place + 1) + seed, folder, length)
-        yield await _one(of, what, number, name, rate)
 
 
 async def _one(of: Load, what: str, number: int, name: str, rate: float = 0.0) -> Run:
     """Measure once. What fails becomes a run without figures, and the others are measured all the same."""
     before = quiet.spent()
     try:
-        if what == "full":
+        if name == "bare":
+            settings = of.made.settings
+            figures = {"pace": await bare(settings, of.source, f"{of.made.config.prefix}sink", await said(of))}
+        elif what == "full":
             figures = await measured.full(of, name)
         elif what == "crash":
             figures = await measured.crash(of, name)
@@ -103,7 +125,7 @@ async def _one(of: Load, what: str, number: int, name: str, rate: float = 0.0) -
             figures = {**await measured.steady(of, name, rate), "rate": rate}
     except Exception:
         traceback.print_exc(limit=-3)
-        for log in of.folder.glob(f"*{name.replace('_', '-')}-*.log"):
+        for log in of.folder.glob(f"*{name.removesuffix(TWO).replace('_', '-')}-*.log"):
             print("\n".join(log.read_text(errors="replace").splitlines()[-END:]), file=sys.stderr)
         return Run(name=name, round=number, what=what, figures={})
     figures.setdefault("others", quiet.spent().others(before))
@@ -131,10 +153,10 @@ def main() -> int:
     asked = parser.parse_args()
     if not PYTHON.exists():
         print("bench.peers: the peers' packages are not there; `make peers` installs them", file=sys.stderr)
-        return EXIT_BUSY
+        return EXIT_USAGE
     if (others := quiet.others()) > quiet.QUIET and not asked.busy:
         print(f"bench.peers: other programs take {others:.2f} cores, which spoils a comparison: close them, or say --busy", file=sys.stderr)
-        return EXIT_BUSY
+        return EXIT_USAGE
     runs = asyncio.run(measure(asked))
     report.show(runs)
     if asked.json:

@@ -26,7 +26,7 @@ PATIENCE_S = 180.0
 
 
 class Found(NamedTuple):
-    """What a system wrote. missing: foreseen events that it did not write. grown: wall clock, ms, when the topic grew for the last time."""
+    """The output of a system. missing: foreseen events that are not in it. grown: wall clock, ms, when the topic grew for the last time."""
 
     records: list[Read]
     missing: int

@@ -28,7 +28,7 @@ _NUMBER = 8
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """What a peer is told.
+    """The task of one process of a peer.
 
     kafka, identity: the broker's address, and the folder with our certificate. source, sink: topics.
     name: of its consumer group, its transactions and its changelog; unique to a run. folder: where it may keep state.
@@ -71,7 +71,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Standing(NamedTuple):
-    """How a case stands. read: last sequence of its inputs. last: last record that was written for it."""
+    """The standing of a case. read: last sequence of its inputs. last: last record that was written for it."""
 
     case: Case | None = None
     read: int = 0
@@ -92,7 +92,7 @@ class Work:
     def answer(self, records: Iterable[tuple[int, int, bytes]], standing: Standings) -> dict[int, list[Record]]:
         """Decide (partition, offset, value) of records in order. Return partition → records to write, and bring `standing` up to date.
 
-        A record that was decided before is left out. KeyError: `standing` must know each case or the caller's mapping must make it.
+        A record that was decided before is left out. KeyError: `standing` neither knows a case nor makes one.
         """
         emitted: list[tuple[Input, msgspec.Struct]] = []
         before = {}
