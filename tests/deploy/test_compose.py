@@ -136,7 +136,7 @@ def test_a_line_comes_up_from_nothing_and_comes_back(line: Composed, record_prop
 
 
 def _takes_up(line: Composed) -> None:
-    """What a renewal that was killed has left undone is done by the next one: the broker that has not read its certificate starts again."""
+    """Finish what a renewal that was killed has left undone: the broker that has not read its certificate starts again."""
     before = line.started()
     line.run("touch files/line/kafka-2/identity.pem && ./renew")
     assert [name for name, at in line.started().items() if at != before[name]] == ["kafka-2"]
