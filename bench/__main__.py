@@ -19,6 +19,7 @@ from bench import (
     doors,
     failover,
     figures,
+    idle,
     latency,
     logged,
     proof,
@@ -56,6 +57,7 @@ FIGURES: dict[str, Callable[[Ground], AsyncIterator[Row]]] = {
     "progress": readers.progress,
     "doctor": readers.doctor,
     "up": start.up,
+    "idle": idle.idle,
 }
 
 

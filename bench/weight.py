@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from pathlib import Path
@@ -14,7 +15,15 @@ def peak(pid: int | None) -> float:
     return int(found.group(1)) / 1000
 
 
-def cpu(pid: int | None) -> float:
-    """Return the seconds of processor time that a process has used."""
+def proportional(pid: int) -> float:
+    """Return the resident memory of a process, MiB; a page that n processes share counts as one n-th. 0: it has ended."""
+    with contextlib.suppress(OSError):
+        found = re.search(r"^Pss:\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
+        return int(found.group(1)) / 1024 if found else 0.0
+    return 0.0
+
+
+def cpu(pid: int | None, *, children: bool = False) -> float:
+    """Return the seconds of processor time that a process has used. children: with those of its children that have ended."""
     words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+    return sum(map(int, words[11 : 15 if children else 13])) / os.sysconf("SC_CLK_TCK")

@@ -62,8 +62,8 @@ class Child:
             )
         os.close(lifeline)
         os.close(reporter)
-        with os.fdopen(report) as pipe:
-            self.pid = int(pipe.readline() or 0)
+        self._report = os.fdopen(report)
+        self.pid = int(self._report.readline() or 0)
 
     @property
     def guard(self) -> int:
@@ -72,7 +72,12 @@ class Child:
 
     def poll(self) -> int | None:
         """Return the exit status of the child (128 + signal); None while it runs."""
-        return self._guard.poll()
+        return self._reaped(self._guard.poll())
+
+    def end(self) -> int | None:
+        """Return a descriptor that becomes readable when the guard ends, for the caller to close; None: it has ended."""
+        with self._once:
+            return None if self._report.closed else os.dup(self._report.fileno())
 
     def signal(self, number: signal.Signals) -> None:
         """Send the child a signal, if it still runs."""
@@ -97,8 +102,17 @@ class Child:
     def stop(self) -> int:
         """End the child, wait for it, and return its exit status. It takes at most the grace and a second."""
         self.let_go()
-        return self._guard.wait(self.recipe.grace + 5)
+        return self.wait(self.recipe.grace + 5)
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait for the exit status and return it. Raises subprocess.TimeoutExpired."""
-        return self._guard.wait(timeout)
+        code = self._guard.wait(timeout)
+        self._reaped(code)
+        return code
+
+    def _reaped(self, code: int | None) -> int | None:
+        """Close the report of a guard that has ended, and return its status."""
+        if code is not None:
+            with self._once:
+                self._report.close()
+        return code

@@ -3,7 +3,8 @@
 The parent runs this file by path, without the rest of the package (`python -I -S guard.py …`), so it starts in milliseconds and uses little
 memory. `lifeline` is the read end of a pipe that only the parent holds open for writing: when the parent is gone, the kernel closes it,
 and the guard asks the server to stop (`stop`), then kills it after `grace` seconds. If the guard itself is killed, the kernel kills the
-server (PR_SET_PDEATHSIG, Linux). `report` receives the server's pid; the guard's exit status is the server's (128 + signal, as in a shell).
+server (PR_SET_PDEATHSIG, Linux). `report` receives the server's pid, and ends with the guard, whose exit status is the server's (128 +
+signal, as in a shell).
 """
 
 from __future__ import annotations
@@ -86,6 +87,7 @@ def main(argv: list[str]) -> int:
     for number in HANDLED:  # only the lifeline ends the guard
         signal.signal(number, lambda *_: None)
     guard = os.getpid()
+    os.set_inheritable(report, False)  # it stays open while the guard lives: its end is the end that the parent waits for
     signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)  # else the empty handlers above would swallow the child's first signal
     child = os.fork()
     if child == 0:
@@ -96,7 +98,6 @@ def main(argv: list[str]) -> int:
         os._exit(127)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
     os.write(report, f"{child}\n".encode())
-    os.close(report)
     code = watch(child, lifeline, stop, grace)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child, signal.SIGKILL)

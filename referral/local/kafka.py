@@ -57,6 +57,8 @@ def render(template: str, *, port: int, controller: int, data: Path, identity: P
 class Kafka(Server):
     """A Kafka broker."""
 
+    every_s = 20.0  # each question is a handshake: no connection is kept
+
     def __init__(
         self,
         folder: Path,

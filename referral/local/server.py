@@ -18,9 +18,11 @@ class Server(ABC):
     """A server as a child process: Kafka, Postgres, Worker or Witness. Its methods block: with an event loop, call them from a thread.
 
     tries: failed starts, before the first success, after which the supervisor gives up.
+    every_s: seconds between two readiness polls while it is ready; below the five for which our servers keep a connection.
     """
 
     tries = 1
+    every_s = 4.0
 
     def __init__(self, log: Path) -> None:
         """Prepare a server. log: file to which every start appends the child's output."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import os
 import secrets
 import sys
@@ -13,9 +12,9 @@ from typing import Literal
 
 import msgspec
 
+from referral.local.asking import Asking
 from referral.local.child import Recipe
 from referral.local.server import Server
-from referral.runtime import tls
 from referral.runtime.settings import REST
 
 READY_S = 120.0
@@ -24,6 +23,7 @@ GRACE_S = 10.0
 """Seconds (ours) from SIGTERM to SIGKILL: a service finishes its batch."""
 CALL_GRACE_S = 90.0
 """The same for a notifier, which may have a trunk, as in operators.md, "stop a service": a call that runs ends by itself."""
+READY = "/readyz"
 
 
 class _Readiness(msgspec.Struct):
@@ -69,7 +69,8 @@ class Worker(Server):
         """
         super().__init__(log)
         self.name, self.service, self.port, self._inner = name, service, port, inner
-        self._identity, self._keep = identity, keep
+        self._keep = keep
+        self._outer, self._operators = Asking(port, identity), Asking(inner, identity)
         self.environment: Mapping[str, str] = {}
         self._waits: int | None = None
         self._began = 0
@@ -115,6 +116,8 @@ class Worker(Server):
 
     def stop(self) -> None:
         """Stop it in an orderly way; one that waits for its environment ends at once."""
+        self._outer.close()
+        self._operators.close()
         super().stop()
         self._forget()
 
@@ -126,16 +129,16 @@ class Worker(Server):
 
     def answers(self) -> bool:
         """Return whether it is ready."""
-        return self._asked(self.port)[0] == 200
+        return self._outer.get(READY)[0] == 200
 
     def stands(self) -> bool:
         """Return whether it waits for an operator, e.g. after a restored database: units have stopped, or the log is read-only."""
-        status, body = self._asked(self._inner)
+        status, body = self._operators.get(READY)
         return status == 503 and (b'"stopped"' in body or b'"fork"' in body)
 
     def why(self) -> str:
         """Return the words of /readyz with what to do; of a dead one its last words in the log."""
-        status, body = self._asked(self._inner)
+        status, body = self._operators.get(READY)
         with contextlib.suppress(msgspec.MsgspecError):
             if status:
                 return "; ".join(f"{word}: {do}" for word, do in msgspec.json.decode(body, type=_Readiness).not_ready.items())
@@ -147,15 +150,3 @@ class Worker(Server):
                     return last.hint or f"{last.kind} at {last.where}"
         code = self.child.poll() if self.child is not None else None
         return "" if code is None else f"it ended with status {code}"
-
-    def _asked(self, port: int) -> tuple[int, bytes]:
-        """Return status and body of /readyz; 0 without an answer in 2 s: a process under SIGSTOP accepts the connection and then hangs."""
-        line = http.client.HTTPSConnection("127.0.0.1", port, timeout=2, context=tls.client(self._identity))
-        try:
-            line.request("GET", "/readyz")
-            answer = line.getresponse()
-            return answer.status, answer.read()
-        except (OSError, http.client.HTTPException):
-            return 0, b""
-        finally:
-            line.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -13,11 +14,10 @@ from typing import Literal, TypeVar
 
 from referral.local.data_folder import Trouble
 from referral.local.server import Server
+from referral.runtime.pause import pause
 
-WATCH_S = 0.05
-"""Seconds between two checks whether the process is alive (ours)."""
-HEALTH_S = 2.0
-"""Seconds between two readiness polls of a running process (ours)."""
+UNREADY_S = 1.0
+"""Seconds between two readiness polls of a running process that was not ready (ours)."""
 T = TypeVar("T")
 State = Literal["starting", "ready", "unready", "waiting", "paused", "down", "failed"]
 
@@ -145,12 +145,20 @@ class Process:
 
     async def _watch(self) -> None:
         """Poll readiness until the process dies."""
-        polled = time.monotonic()
-        while self.pid is not None:
-            await asyncio.sleep(WATCH_S)
-            if self.state != "paused" and time.monotonic() - polled >= HEALTH_S:
-                await self._look()
-                polled = time.monotonic()
+        child, loop, ended = self.server.child, asyncio.get_running_loop(), asyncio.Event()
+        line = child.end() if child is not None else None
+        if child is None or line is None:
+            return
+        loop.add_reader(line, ended.set)
+        try:
+            while not ended.is_set():
+                await pause(ended, self.server.every_s if self.state == "ready" else UNREADY_S)
+                if self.state != "paused" and not ended.is_set():
+                    await self._look()
+        finally:
+            loop.remove_reader(line)
+            os.close(line)
+        await self._blocking(child.wait)
 
     async def _look(self) -> None:
         """Ask it whether it is ready, and if not, why."""

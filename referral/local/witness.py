@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import http.client
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from referral.local import keyfiles
+from referral.local.asking import Asking
 from referral.local.child import Recipe
 from referral.local.server import Server
-from referral.runtime import tls
 from referral.tlog import note_keys
 from referral.tlog.note_keys import VerifierKey
 
 READY_S = 60.0
+NO_LOG = f"/checkpoint/{'0' * 64}"
+"""Path of a log that no witness knows: it answers 404."""
 PROGRAM = "from referral.cli import main; main()"
 
 
@@ -40,6 +41,7 @@ class Witness(Server):
         self.name, self.port, self._identity, self._keep = name, port, identity, keep
         self._key, self._logs = folder / f"{name}.key", folder / f"{name}.logs"
         self._log = log_key
+        self._asking = Asking(port, identity)
 
     @property
     def address(self) -> str:
@@ -64,14 +66,12 @@ class Witness(Server):
 
     def answers(self) -> bool:
         """Return whether it answers HTTP."""
-        line = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=2, context=tls.client(self._identity))
-        try:
-            line.request("GET", f"/checkpoint/{'0' * 64}")
-            return line.getresponse().status == 404
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            line.close()
+        return self._asking.get(NO_LOG)[0] == 404
+
+    def stop(self) -> None:
+        """Stop it in an orderly way."""
+        self._asking.close()
+        super().stop()
 
 
 def policy(log: VerifierKey, witnesses: Sequence[Witness], intake: bytes) -> bytes:

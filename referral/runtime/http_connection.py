@@ -1,4 +1,4 @@
-"""Harden one HTTP connection of uvicorn: a deadline for every request head, a limit of connections, and refusals that say why.
+"""Harden uvicorn: a deadline for every request head, a limit of connections, refusals that say why, and a server that rests.
 
 uvicorn waits for a head for ever and accepts any number of connections, so idle clients could use up all of them at no cost.
 """
@@ -8,16 +8,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from asyncio import constants
+from collections.abc import Iterator
 from typing import Any
 
 import h11
+import uvicorn
 from msgspec import json
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from referral.runtime import peer
+from referral.runtime.pause import pause
 
 HEAD_S = 5.0
 """Seconds in which a request head must arrive, from the first byte or the connection (ours): a head is one packet or two."""
+RESTED_S = 1.0
+"""Seconds (ours) after which the answer of an idle connection has left: at the end of the server such a one is cut. In order, its client
+would have to answer, and one that blocks reads nothing between two requests."""
 KEEP_ALIVE_S = 5
 """Seconds for which an idle connection is kept between two requests (uvicorn's default): a client must expect its end."""
 CONNECTIONS = 512
@@ -41,6 +48,11 @@ def problem(status: int, code: str, hint: str, where: str = "") -> bytes:
 
 HANDSHAKE_S = 10.0
 """Seconds in which a TLS handshake must end (ours; asyncio's 60 let idle clients hold connections six times as long)."""
+
+
+def limit_handshakes() -> None:
+    """Set this limit for this process: uvicorn passes none on."""
+    constants.SSL_HANDSHAKE_TIMEOUT = HANDSHAKE_S
 
 
 HTTPS_ONLY = problem(
@@ -119,6 +131,13 @@ class Connection(H11Protocol):
         if len(self.connections) > CONNECTIONS:
             self._make_room()
 
+    def shutdown(self) -> None:
+        """End the connection because the server ends: at once where it has rested, else in order."""
+        if self.idle and self.loop.time() - self.since > RESTED_S:
+            self.transport.abort()
+        else:
+            super().shutdown()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop()
         super().connection_lost(exc)
@@ -173,3 +192,34 @@ class Connection(H11Protocol):
         for event in events:
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
+
+
+DATE_S = 1.0
+"""Seconds between two looks at the clock for the Date of answers, which counts in seconds."""
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which wakes once a second and at its end, not ten times a second: thirteen of them wait beside one another."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        self._end = asyncio.Event()
+        super().__init__(config)
+
+    @property
+    def should_exit(self) -> bool:
+        """Return whether it is asked to end. Setting it asks."""
+        return self._end.is_set()
+
+    @should_exit.setter
+    def should_exit(self, asked: bool) -> None:
+        self._end.set() if asked else self._end.clear()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture no signals: whoever runs the server handles them."""
+        yield
+
+    async def main_loop(self) -> None:
+        """Keep the Date of answers, until it is asked to end."""
+        while not await self.on_tick(0):
+            await pause(self._end, DATE_S)

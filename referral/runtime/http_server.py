@@ -6,11 +6,9 @@ The public address shows whether the service is ready, and no more: a counter of
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import ssl
-from asyncio import constants
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import prometheus_client
@@ -201,13 +199,6 @@ async def _lifespan(_: Scope, receive: Receive, send: Send) -> None:
         await send({"type": f"lifespan.{kind}.complete"})
 
 
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Capture no signals: `process.stand` handles them."""
-        yield
-
-
 def server(
     health: observe.Health, app: ASGIApp | None, *, proxy: str = "", secure: bool = False, tls: ssl.SSLContext | None = None
 ) -> uvicorn.Server:
@@ -233,7 +224,7 @@ def inner(health: observe.Health, service: str = "", app: ASGIApp | None = None,
 
 
 def _server(doors: ASGIApp, proxy: str, tls: ssl.SSLContext | None) -> uvicorn.Server:
-    constants.SSL_HANDSHAKE_TIMEOUT = http_connection.HANDSHAKE_S  # uvicorn passes no limit on
+    http_connection.limit_handshakes()
     config = uvicorn.Config(
         doors,
         http=http_connection.Connection,
@@ -248,7 +239,7 @@ def _server(doors: ASGIApp, proxy: str, tls: ssl.SSLContext | None) -> uvicorn.S
         forwarded_allow_ips=proxy,
         ssl_context_factory=(lambda _, __: tls) if tls is not None else None,
     )
-    return _Server(config)
+    return http_connection.Server(config)
 
 
 async def serve(http: uvicorn.Server, bound: socket.socket) -> None:

@@ -26,7 +26,11 @@ from referral.wire import codec, headers, policy_signature
 from referral.wire.policy_signature import Believed, Trusted
 
 TOPIC = "referral-policy"
+CHANNEL = "routing_policy"
+"""Channel of PostgreSQL on which routing hears that a bundle waits for its publication."""
 AGAIN = 1.0  # seconds before a retry when the broker is away
+REST = 1000
+"""Milliseconds (ours) for which a fetch waits at the broker, which answers at once when a bundle comes. A connection ends no sooner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +169,7 @@ class Bundles:
                 await asyncio.sleep(AGAIN)
 
     async def _follow(self) -> None:
-        consumer = clients.consumer(self._settings, max_partition_fetch_bytes=clients.POLICY_FETCH)
+        consumer = clients.consumer(self._settings, max_partition_fetch_bytes=clients.POLICY_FETCH, fetch_max_wait_ms=REST)
         await consumer.start()
         try:
             tp = TopicPartition(self._settings.topic(TOPIC), 0)
@@ -178,7 +182,7 @@ class Bundles:
             await clients.halt(consumer)
 
     async def _take(self, consumer: AIOKafkaConsumer, tp: TopicPartition, end: int) -> None:
-        records = (await consumer.getmany(tp, timeout_ms=1000 if self._caught_up else 50)).get(tp, [])
+        records = (await consumer.getmany(tp, timeout_ms=REST if self._caught_up else 50)).get(tp, [])
         for record in records:
             if reason := self._chain.take(record):
                 observe.POLICY_PASSED_OVER.labels(reason).inc()

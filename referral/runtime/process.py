@@ -122,12 +122,20 @@ async def stand(
 
 async def _certificate_ends(folder: Path | None, service: str) -> None:
     """Set the gauge of what ends in our identity, until cancelled. An identity that cannot be read keeps the last values, and they fall."""
+    known: list[tuple[str, int]] = []
     while folder is not None:
-        with suppress(Malformed, Rejected, Unproven):
-            ends = {identity.IDENTITY: identity.read(folder).leaf.not_after, identity.REVOKED: identity.lists_end(folder)}
-            for file, at in ends.items():
-                observe.CERTIFICATE_ENDS.labels(service, file).set_function(partial(_until, at))
+        with suppress(Malformed, Rejected, Unproven, OSError):
+            if (there := _written(folder)) != known:  # reading takes eight milliseconds
+                ends = {identity.IDENTITY: identity.read(folder).leaf.not_after, identity.REVOKED: identity.lists_end(folder)}
+                for file, at in ends.items():
+                    observe.CERTIFICATE_ENDS.labels(service, file).set_function(partial(_until, at))
+                known = there
         await asyncio.sleep(tls.REFRESH_S)
+
+
+def _written(folder: Path) -> list[tuple[str, int]]:
+    """Return the names of a folder's files, and when each was written."""
+    return sorted((file.name, file.stat().st_mtime_ns) for file in folder.iterdir())
 
 
 def _until(at: datetime) -> float:

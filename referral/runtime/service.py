@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Protocol
 
 from msgspec import Struct
@@ -79,6 +80,7 @@ class Service:
     agencies: returns the agencies whose `ingress.<agency>` it reads; None: not known yet. Without it, it reads all of them.
     one_unit: it reads everything in one order (audit).
     waits_for: views (partition, oldest) of inputs inside other services that must be read before a later alarm may fire.
+    hears: channel of PostgreSQL → called at each notification there, and when the connection is made: one may have been missed.
     not_ready: returns further reasons why the service is not ready: reason → what an operator can do.
     """
 
@@ -90,4 +92,5 @@ class Service:
     agencies: Callable[[], Collection[str] | None] | None = None
     one_unit: bool = False
     waits_for: tuple[str, ...] = ()
+    hears: Mapping[str, Callable[[], None]] = field(default_factory=lambda: MappingProxyType({}))
     not_ready: Callable[[], Mapping[str, str]] = dict

@@ -25,13 +25,14 @@ from services.audit import news
 from services.audit.handle import Audit
 from services.audit.ingest import Says
 
-IDLE_S = 1.0
+IDLE_S = 2.0
 """Seconds between two looks without a notification (ours): a listener may miss one, and a reader waits five."""
 AGAIN_S = 1.0
 """Seconds until a lost database is tried again (ours)."""
 MOST = 100
 """Readings, and acts, of one transaction (ours); a person opens one."""
 WAITING = text("SELECT id, value FROM audit.reading WHERE idx IS NULL ORDER BY id LIMIT :most FOR UPDATE SKIP LOCKED")
+WAITS = text("SELECT EXISTS (SELECT FROM audit.reading WHERE idx IS NULL) OR EXISTS (SELECT FROM audit.act WHERE idx IS NULL)")
 DONE = text("UPDATE audit.reading SET idx = :idx WHERE id = :id")
 ACTS = text("SELECT id, value FROM audit.act WHERE idx IS NULL AND NOT id = ANY(CAST(:bad AS bigint[])) ORDER BY id LIMIT :most FOR UPDATE")
 KEPT = text("UPDATE audit.act SET idx = :idx WHERE id = :id")
@@ -43,6 +44,7 @@ class Readings:
 
     def __init__(self, engine: AsyncEngine, settings: Settings, audit: Audit) -> None:
         self._engine, self._settings, self._audit = engine, settings, audit
+        self._looking = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._bad: list[int] = []
         """Rows of acts that no command has written: they stay, `referral doctor` counts them, and no entry holds them."""
 
@@ -65,6 +67,9 @@ class Readings:
 
     async def turn(self) -> None:
         """Append the readings and acts that wait. Malformed, Rejected: nothing may be appended."""
+        async with self._looking.connect() as tx:  # before the lease, which is locked in a write
+            if not (await tx.execute(WAITS)).scalar_one():
+                return
         async with self._engine.begin() as tx:
             if await lease.held(tx, self._settings.instance, ALL) is None:
                 return

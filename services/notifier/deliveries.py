@@ -13,8 +13,9 @@ import msgspec
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.runtime.postgres import queue
 from referral.wire import topics
-from services.notifier import roster
+from services.notifier import roster, wakeup
 from services.notifier.blame import OURS
 from services.notifier.caps import HELD
 from services.notifier.pace import pace
@@ -58,6 +59,10 @@ _CLAIM = text(
     " m.planned_at, m.lapsed, m.thrown, m.reason, c.address FROM mine m"
     " LEFT JOIN contact c ON (c.account, c.channel) = (m.person, m.channel) AND c.ended_at IS NULL"
     " LEFT JOIN intake.account l ON l.id = m.person ORDER BY m.id"
+)
+_RIPE = text(
+    "SELECT EXISTS (SELECT FROM delivery WHERE state = 'WAITING'"
+    " AND (lease_until < clock_timestamp() OR (lease_until IS NULL AND (thrown OR due_at <= runtime.clock()))))"
 )
 LOOKED = (  # an answer counts for what waits beside it as soon as it is stored, also while the handler does not read it
     "EXISTS (SELECT FROM delivery w WHERE (w.asked, w.rung) = (d.asked, d.rung) AND w.again >= d.again AND w.word = 'LOOKS'"
@@ -200,6 +205,11 @@ async def claim(tx: AsyncConnection, channel: str, most: int, lease: int, known:
     return [Claimed(*row) for row in await tx.execute(_CLAIM, values)]
 
 
+async def ripe(tx: AsyncConnection) -> bool:
+    """Return whether a delivery may be claimed, by whichever lane: it is due, or its sender has died."""
+    return bool((await tx.execute(_RIPE)).scalar_one())
+
+
 async def check(tx: AsyncConnection, claimed: Sequence[Claimed]) -> list[DeliveryCheck | None]:
     """Return the state of each delivery by the present roster; None if another sender has claimed or ended it."""
     values = {"ids": [c.id for c in claimed], "attempts": [c.attempt for c in claimed]}
@@ -253,6 +263,7 @@ async def look_again(tx: AsyncConnection, claimed: Claimed, now: int) -> None:
 async def alarm(tx: AsyncConnection, case_id: str, at: int) -> None:
     """Have the handler look at the open questions of a case at this time, µs UTC, or earlier."""
     await tx.execute(_ALARM, {"case": case_id, "partition": topics.partition(case_id), "now": at})
+    queue.wake(tx)
 
 
 async def end(tx: AsyncConnection, claimed: Claimed, state: str, now: int, reason: str | None = None) -> bool:
@@ -264,6 +275,7 @@ async def end(tx: AsyncConnection, claimed: Claimed, state: str, now: int, reaso
 async def next_channel(tx: AsyncConnection, claimed: Claimed, now: int) -> None:
     """Make the next delivery to the same person for the same question due now: this one ended in vain. Call lock() first."""
     await tx.execute(_NEXT, {"asked": claimed.asked, "rung": claimed.rung, "person": claimed.person, "now": now})
+    await wakeup.ring(tx)
 
 
 async def lock(tx: AsyncConnection, asked: Iterable[str]) -> None:

@@ -14,7 +14,8 @@ from services.notifier.deliveries import Backlog, Waiting
 from services.notifier.metrics import Figures
 from services.notifier.pace import pace
 
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 5.0
+"""Seconds between two looks (ours): what it notices lasts for half a minute."""
 SECOND = 1_000_000
 LATE_SECONDS = 30
 """Limit for a delivery that failed an attempt, since it was first due: beyond it the notifier is not ready, because its channel is away.
@@ -28,7 +29,7 @@ class Watch:
     """Poller of the backlog; runs beside the sender."""
 
     def __init__(self, engine: AsyncEngine, figures: Figures) -> None:
-        self._engine, self._figures = engine, figures
+        self._reading, self._figures = engine.execution_options(isolation_level="AUTOCOMMIT"), figures
         self._now = Backlog()
         self._away: Mapping[tuple[str, str], bool] = {}
         self._today: Mapping[str, tuple[int, int | None]] = {}
@@ -42,7 +43,7 @@ class Watch:
     async def look(self) -> None:
         """Poll once. If the database is away, keep the last value; the loop reports the outage."""
         try:
-            async with self._engine.connect() as tx:
+            async with self._reading.connect() as tx:
                 self._now, self._away = await deliveries.backlog(tx), await providers.states(tx)
                 watched = (await tx.execute(_WATCHED)).one()
                 self._today = await caps.today(tx)

@@ -20,6 +20,7 @@ from services.notifier.steps import URGENT_US
 
 EVERY_SECONDS = 8.0
 """Seconds between two counts (ours), by whichever instance comes first: with the watchman's minute and a call, a hole is told in 90 s."""
+_DUE = text("SELECT EXISTS (SELECT FROM hole WHERE counted_at <= clock_timestamp() - make_interval(secs => :every))")
 _TURN = text(
     "SELECT count FROM hole WHERE counted_at <= clock_timestamp() - make_interval(secs => :every)"
     " FOR UPDATE SKIP LOCKED"  # an instance that was stopped in the middle of its count must not stop the others
@@ -41,14 +42,14 @@ async def run(engine: AsyncEngine, loud: frozenset[str], hush: Hush | None = Non
 
     It says first whether it will count, so that the watchman knows whether to expect it.
     """
-    begun = False
+    begun, reading = False, engine.execution_options(isolation_level="AUTOCOMMIT")
     while loud or not begun:
         try:
-            async with engine.begin() as tx:
-                if begun:
-                    await look(tx, loud, hush=hush)
-                else:
-                    await tx.execute(_BEGIN, {"loud": bool(loud)})
+            async with reading.connect() as tx:
+                due = not begun or (await tx.execute(_DUE, {"every": EVERY_SECONDS})).scalar_one()
+            if due:
+                async with engine.begin() as tx:
+                    await (look(tx, loud, hush=hush) if begun else tx.execute(_BEGIN, {"loud": bool(loud)}))
             begun = True
         except Exception as error:
             observe.log().warning("holes not counted", kind=type(error).__name__)

@@ -30,8 +30,10 @@ from services.notifier.wakeup import Bell
 
 GIVE_UP = 5
 """Attempts (ours) after which a message is abandoned if its sender has died in the last one: the message may be what kills senders."""
-POLL_SECONDS = 0.2
-"""Polling interval without a notification: retries fall due, leases expire, a drill advances the clock."""
+POLL_SECONDS = 1.0
+"""Seconds (ours) between two looks, for all lanes together, at what no notification tells: retries fall due and leases expire."""
+REST_SECONDS = 60.0
+"""Longest wait of a lane (ours), should a look and a notification both have failed."""
 NOTHING = Handed()
 """Of an attempt whose message nobody took."""
 RECORD_SECONDS = (0.2, 1.0, 3.0, 10.0)
@@ -65,18 +67,30 @@ class Sender:
 
     async def run(self) -> None:
         """Run every lane by itself, so that none waits for another."""
-        listening = asyncio.create_task(self._bell.listen())
+        beside = [asyncio.create_task(self._bell.listen()), asyncio.create_task(self._look())]
         lanes = [asyncio.create_task(self._run(name, lane, self._bell.ear())) for name, lane in self._lanes.items()]
         try:
             await asyncio.gather(*lanes)
         finally:
-            listening.cancel()
-            for lane in lanes:
-                lane.cancel()
+            for task in (*beside, *lanes):
+                task.cancel()
             await asyncio.gather(*lanes, return_exceptions=True)
 
+    async def _look(self) -> None:
+        """Ring when something has fallen due, until cancelled."""
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            try:
+                async with self._reading.connect() as tx:
+                    ripe = await deliveries.ripe(tx)
+            except Exception as error:
+                observe.log().warning("deliveries not looked at", kind=type(error).__name__)
+            else:
+                if ripe:
+                    self._bell.ring()
+
     async def _run(self, name: str, lane: Lane, ear: asyncio.Event) -> None:
-        """Claim as many deliveries as there are free lines, on each notification and each poll."""
+        """Claim as many deliveries as there are free lines, each time the bell rings."""
         lines = [Line(lane) for _ in range(lane.lines)]
         idle: asyncio.Queue[Line] = asyncio.Queue()
         for line in lines:
@@ -94,7 +108,7 @@ class Sender:
                 for line in free:
                     idle.put_nowait(line)
                 if free:
-                    await wakeup.heard(ear, POLL_SECONDS)
+                    await wakeup.heard(ear, REST_SECONDS)
         finally:
             if under_way:  # a sent message without a written result would be sent again
                 await asyncio.wait(under_way, timeout=lane.stop)
@@ -102,7 +116,7 @@ class Sender:
 
     async def _claim(self, channel: str, most: int) -> list[Claimed]:
         try:
-            async with self._engine.begin() as tx:
+            async with self._reading.connect() as tx:  # one statement, which is a transaction of its own
                 strays = [*self._lanes] if channel == next(iter(self._lanes)) else None  # the first lane ends deliveries without a lane
                 return await deliveries.claim(tx, channel, most, self._lanes[channel].lease, strays)
         except Exception as error:

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from referral.runtime.pause import pause
+from referral.runtime.postgres import clock
 
 CHANNEL = "notifier_delivery"
 LISTEN_AGAIN_SECONDS = 1.0
@@ -41,7 +42,8 @@ class Bell:
         self._ears.append(asyncio.Event())
         return self._ears[-1]
 
-    def _ring(self) -> None:
+    def ring(self) -> None:
+        """Ring now."""
         for ear in self._ears:
             ear.set()
 
@@ -59,8 +61,9 @@ class Bell:
             lost = asyncio.Event()
             line.add_termination_listener(lambda _: lost.set())
             try:
-                await line.add_listener(CHANNEL, lambda *_: self._ring())
-                self._ring()
+                for channel in (CHANNEL, clock.MOVED):
+                    await line.add_listener(channel, lambda *_: self.ring())
+                self.ring()
                 await lost.wait()
             finally:
                 await connection.invalidate()

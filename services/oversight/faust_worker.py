@@ -33,7 +33,7 @@ FETCH = 128 * 1024
 (KIP-74)."""
 EVERY = 0.2
 """Seconds until a smaller batch is taken too."""
-LOOK = 1.0
+LOOK = 2.0
 """Seconds between two checks whether a period is closed."""
 
 
@@ -61,7 +61,7 @@ def worker(settings: Settings, scheduler: ReleaseScheduler) -> faust.App:
         loghandlers=[],
     )
     waiting: list[Message] = []
-    turn = asyncio.Lock()
+    turn, come = asyncio.Lock(), asyncio.Event()
 
     async def take_some() -> None:
         """Take one batch. Only one call at a time."""
@@ -73,6 +73,7 @@ def worker(settings: Settings, scheduler: ReleaseScheduler) -> faust.App:
     async def count(stream: faust.Stream[bytes]) -> None:
         async for event in stream.noack().events():
             waiting.append(event.message)
+            come.set()
             if len(waiting) >= BATCH:
                 await take_some()
 
@@ -82,7 +83,17 @@ def worker(settings: Settings, scheduler: ReleaseScheduler) -> faust.App:
         concurrency=1,
         supervisor_strategy=CrashingSupervisor,
     )(count)
-    app.timer(interval=EVERY)(take_some)
+
+    async def take_rest() -> None:
+        """Take what has made no batch, for ever."""
+        while True:
+            await come.wait()
+            come.clear()
+            await asyncio.sleep(EVERY)
+            while waiting:
+                await take_some()
+
+    app.task(take_rest)
     app.timer(interval=LOOK)(scheduler.look)
     return app
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 
 from referral.runtime import policy_feed
@@ -15,14 +16,18 @@ from services.routing.handle import Routing
 from services.routing.policy_publisher import publish
 
 
-def service(rules: CurrentPolicy, breaker: Breaker, exercises: bool = True) -> Service:
-    """Describe routing to the consumer loop: topics, handler, readiness. exercises: the database is for drills alone."""
+def service(rules: CurrentPolicy, breaker: Breaker, news: asyncio.Event, exercises: bool = True) -> Service:
+    """Describe routing to the consumer loop: topics, handler, readiness.
+
+    news: set when a bundle may wait for its publication. exercises: the database is for drills alone.
+    """
     return Service(
         name="routing",
         reads=("referral-intake", "referral-notification"),
         writes="referral-routing",
         handler=Routing(rules, breaker, exercises),
         waits_for=("intake.waiting", "notifier.answered"),
+        hears={policy_feed.CHANNEL: news.set},
         not_ready=breaker.not_ready,
     )
 
@@ -31,8 +36,9 @@ async def main(settings: Settings) -> None:
     """Run the consumer loop, and beside it the publisher of policies and the compiler of the one in force."""
     engine = database.engine(settings, "routing", size=2)
     rules = CurrentPolicy(policy_feed.trusted(settings))
-    routing = service(rules, Breaker(), settings.drill_clock)
-    await run(routing, background=(partial(publish, settings, engine), partial(rules.follow, engine)), settings=settings)
+    news = asyncio.Event()
+    routing = service(rules, Breaker(), news, settings.drill_clock)
+    await run(routing, background=(partial(publish, settings, engine, news), partial(rules.follow, engine)), settings=settings)
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ from referral.runtime.policy_feed import Chain
 from referral.runtime.postgres import database
 from referral.wire.policy_signature import Trusted
 
-LOOK_S = 0.5
-"""Seconds (ours) between two looks for a bundle that came into force: an activation is rare and manual."""
+LOOK_S = 5.0
+"""Seconds (ours) between two looks for a bundle that came into force: a batch that comes sooner compiles it itself."""
 IN_FORCE = text("SELECT max(number) FROM routing.policy WHERE confirmed IS NOT NULL")
 NEWER = text(
     "SELECT number, digest, files, activated, valid_from, before, signatures FROM routing.policy"

@@ -19,13 +19,15 @@ from referral.domain.policy import Policy, policy
 from referral.errors import Unavailable
 from referral.runtime import policy_feed
 from referral.runtime.kafka import clients, scan
+from referral.runtime.pause import pause
 from referral.runtime.policy_feed import Chain
 from referral.runtime.postgres import clock, database
 from referral.runtime.settings import Settings
 from referral.wire import codec, headers
 
 log = get_logger("routing")
-EVERY = 0.5  # seconds between polls; an activation is rare and manual
+EVERY = 5.0
+"""Seconds (ours) between two looks without a notification: one may be missed, and p0 may come to this instance."""
 READ = 30.0  # seconds to read the topic
 FAMILY = "6f1f3f7e-6a7c-5f0e-9d0a-0d4b4d0f5f5e"
 """Any fixed id: event ids of bundles are derived from it, so that a republished bundle is the same event."""
@@ -48,9 +50,10 @@ class PolicyFork(Exception):
     """Topic referral-policy holds another bundle under this number: an older database was restored. Run `referral recover`."""
 
 
-async def publish(settings: Settings, engine: AsyncEngine) -> None:
-    """Publish waiting bundles in the order of their numbers, for ever, beside the loop."""
+async def publish(settings: Settings, engine: AsyncEngine, news: asyncio.Event) -> None:
+    """Publish waiting bundles in the order of their numbers, for ever, beside the loop. news: set when one may wait."""
     while True:
+        news.clear()
         try:
             while await once(settings, engine):
                 pass
@@ -62,7 +65,7 @@ async def publish(settings: Settings, engine: AsyncEngine) -> None:
             if not (database.away(error) or isinstance(error, Unavailable)):
                 raise
             log.warning("policy_publish_failed", reason=type(error).__name__)
-        await asyncio.sleep(EVERY)
+        await pause(news, EVERY)
 
 
 async def once(settings: Settings, engine: AsyncEngine) -> bool:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import signal
 import socket
 import sqlite3
 import sys
 import threading
 import time
-from asyncio import constants
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -95,7 +95,7 @@ def witness_command(
         sys.stdout.flush()
     else:
         _tell(url, public, logs, heads)
-    constants.SSL_HANDSHAKE_TIMEOUT = http_connection.HANDSHAKE_S  # uvicorn passes no limit on
+    http_connection.limit_handshakes()
     config = uvicorn.Config(
         application(heads, logs, secret),
         http=http_connection.Connection,
@@ -107,16 +107,17 @@ def witness_command(
         ssl_context_factory=(lambda _, __: context) if context else None,
     )
     try:
-        asyncio.run(_serve(uvicorn.Server(config), bound))
-    except KeyboardInterrupt:  # uvicorn has shut down in order
-        pass
+        asyncio.run(_serve(config, bound))
     finally:
         heads.close()
     return 0
 
 
-async def _serve(server: uvicorn.Server, bound: socket.socket) -> None:
+async def _serve(config: uvicorn.Config, bound: socket.socket) -> None:
     """Serve until a signal; a renewed certificate counts after a few seconds."""
+    server = http_connection.Server(config)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, setattr, server, "should_exit", True)
     following = asyncio.create_task(tls.follow())
     await server.serve(sockets=[bound])
     following.cancel()

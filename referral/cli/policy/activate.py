@@ -134,6 +134,7 @@ async def _store(tx: AsyncConnection, found: Settings, made: Proposal) -> Activa
         raise PolicyErrors(short)
     async with administration.recorded(tx, found, "policy activate", f"policy:{made.number}", f"digest:{made.digest[:DIGITS]}"):
         await tx.execute(STORE, policy_feed.columns(body))
+        await tx.execute(text(f"NOTIFY {policy_feed.CHANNEL}"))
     return Activated(number=made.number, digest=made.digest, new=True, confirmed=False, signed_by=believed.signed_by(made.number))
 
 

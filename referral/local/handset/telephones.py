@@ -7,9 +7,8 @@ rings, and only the made-up numbers of a local stack exist.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
@@ -96,7 +95,7 @@ class Handset:
         self.replies_to = ""
         self.refusing = False
         self._port = port
-        self._server: _Server | None = None
+        self._server: http_connection.Server | None = None
         self._serving: asyncio.Task[None] | None = None
         self._count = 0
         self._reports: set[asyncio.Task[str]] = set()
@@ -121,7 +120,7 @@ class Handset:
         config = uvicorn.Config(
             self._application(), ws="none", log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=STOP_SECONDS
         )
-        self._server = _Server(config)
+        self._server = http_connection.Server(config)
         self._serving = asyncio.create_task(self._server.serve(sockets=[bound]))
         return self.url
 
@@ -273,13 +272,6 @@ class Handset:
         except httpx.HTTPError:
             return "not taken: the notifier does not answer"
         return "taken" if answer.is_success else f"not taken: the notifier answered {answer.status_code}"
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Capture no signals: the stack handles them."""
-        yield
 
 
 async def _gone(request: Request) -> None:

@@ -38,6 +38,7 @@ CONSUMER: Mapping[str, Any] = {
     "check_crcs": True,
     "request_timeout_ms": REQUEST,
     "fetch_max_wait_ms": 250,
+    "consumer_timeout_ms": 1000,  # [200] how often a waiting consumer looks by itself whether there is something to ask for
     "max_partition_fetch_bytes": FETCH,
     "metadata_max_age_ms": 60_000,
 }
@@ -204,12 +205,13 @@ async def halt(reader: AIOKafkaConsumer) -> None:
 
     aiokafka lets the cancellation of its own fetch, and of a connection that a first attempt was waiting for, escape from both.
     """
+    task = asyncio.current_task()
+    before = task.cancelling() if task is not None else 0  # a cancellation that goes on when we return
     for end in (reader.stop, reader._client.close):
         try:
             async with asyncio.timeout(HALT):
                 await end()
             break
         except (Exception, asyncio.CancelledError):
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
+            if task is not None and task.cancelling() > before:
                 raise  # the caller's own cancellation

@@ -16,7 +16,7 @@ from referral.runtime.keys.case_keys import Keys
 from referral.runtime.loop import lease, outbox, rollback_check
 from referral.runtime.loop.reader import LIMIT, Reader
 from referral.runtime.loop.units import ALL, Place, Unit
-from referral.runtime.postgres import queue
+from referral.runtime.postgres import database, queue
 from referral.runtime.record_signing import SignerOf
 from referral.runtime.service import Service
 from referral.runtime.settings import Settings
@@ -103,21 +103,24 @@ class Assignment:
         observe.log().error("unit stopped", service=self.service.name, unit=name, reason=cause)
         self._report()
 
-    async def update(self, mono: float) -> None:
-        """Once a second, claim free units and release the excess. mono: monotonic seconds."""
+    async def update(self, mono: float) -> bool:
+        """Once a second, claim free units and release the excess. Return whether the reader reads others now. mono: monotonic seconds."""
         if mono >= self._next_survey:
             self._next_survey = mono + EVERY
             await self._discover(mono)
-            await lease.check_positions(self.tx, list(self.units.values()))
-            survey = await lease.survey(self.tx, self.settings.instance, names(self.service, self._ingress))
+            async with database.singly(self.tx):
+                held = list(self.units.values())
+                survey = await lease.survey(self.tx, self.settings.instance, held, names(self.service, self._ingress))
             await self.tx.commit()
             await self._release_orphans(survey, mono)
             self._retry(mono)
             await self._balance(survey, mono)
             self._report()  # not between the two: what is tried again still stands, and an alert about it must not begin anew
             await self._tidy(mono)
-        if self._stale:
-            await self.assign()
+        if not self._stale:
+            return False
+        await self.assign()
+        return True
 
     async def _discover(self, mono: float) -> None:
         """List the topics, every DISCOVER seconds, or every EVERY seconds until the service knows its agencies."""

@@ -34,6 +34,9 @@ from referral.runtime.settings import Settings
 BACK_OFF = (0.1, 0.5, 1.0, 2.0, 5.0)  # seconds before each retry; the last value repeats
 AWAY = 1.0
 """Longest back-off (ours, seconds) while a server is away: a failed connection costs little, and every case waits for the next retry."""
+QUIET_MS = 1000
+"""Milliseconds (ours) for which a fetch of a quiet line waits at the broker, which answers at once when a record comes. A take-over may
+wait so long for the fetch that was sent before it."""
 CLOCK = "somebody moved runtime.clock, and this is no drill: find out who; then UPDATE runtime.clock SET offset_us = 0"
 
 
@@ -99,7 +102,7 @@ class Loop:
             stack.callback(self._disconnected)
             beating = heartbeat.beating(
                 self.engine,
-                self.service.name,
+                self.service,
                 self.settings.instance,
                 self.tenure.assignment.units,
                 self.tenure.reader.wake.set,
@@ -118,7 +121,8 @@ class Loop:
         """Connect to database and broker, and return the tenure on these connections. stack: closes them."""
         tx = await stack.enter_async_context(self.engine.connect())
         await self._check_drill(tx)
-        consumer, probe, producer = clients.consumer(self.settings), clients.consumer(self.settings), clients.producer(self.settings)
+        consumer = clients.consumer(self.settings, fetch_max_wait_ms=QUIET_MS)
+        probe, producer = clients.consumer(self.settings), clients.producer(self.settings)
         book = clients.consumer(self.settings, isolation_level="read_uncommitted")
         for reading in (consumer, probe, book):
             stack.push_async_callback(clients.halt, reading)

@@ -5,22 +5,29 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from referral.runtime.loop import lease
 from referral.runtime.loop.units import Unit
-from referral.runtime.postgres import queue
+from referral.runtime.postgres import clock, queue
+from referral.runtime.service import Service
 
 
 @asynccontextmanager
 async def beating(
-    engine: AsyncEngine, role: str, me: str, units: Mapping[str, Unit], wake: Callable[[], None], moves: Callable[[], bool]
+    engine: AsyncEngine,
+    service: Service,
+    me: str,
+    units: Mapping[str, Unit],
+    wake: Callable[[], None],
+    moves: Callable[[], bool],
 ) -> AsyncIterator[asyncio.Task[None]]:
     """Renew leases and listen for notifications while the block runs. Yields the renewing task: when it is done, the connection is lost.
 
-    role: the service's name.
+    service: hears of its queue, and of what it asks for.
     me: the instance's id.
     units: the owned units, as the loop changes them.
     wake: called at each notification.
@@ -29,10 +36,9 @@ async def beating(
     async with engine.connect() as connection:
         driver: Any = (await connection.get_raw_connection()).driver_connection
 
-        def rung(*_: object) -> None:
-            wake()
-
-        await driver.add_listener(queue.channel(role), rung)
+        for channel, told in {queue.channel(service.name): wake, clock.MOVED: wake, **service.hears}.items():
+            await driver.add_listener(channel, partial(_told, told))
+            told()
         task = asyncio.get_running_loop().create_task(_renew(driver, me, units, moves))
         try:
             yield task
@@ -42,6 +48,11 @@ async def beating(
             await connection.invalidate()  # it still listens, so it must not go back to the pool
 
 
+def _told(call: Callable[[], None], *_: object) -> None:
+    """Take a notification."""
+    call()
+
+
 async def _renew(driver: Any, me: str, units: Mapping[str, Unit], moves: Callable[[], bool]) -> None:
     """Renew until the connection breaks; then the loop's own connection breaks too, or its leases expire: both end in Fenced."""
     while True:
@@ -49,6 +60,4 @@ async def _renew(driver: Any, me: str, units: Mapping[str, Unit], moves: Callabl
         if not moves():
             continue
         held = list(units.values())
-        await driver.execute(lease.ALIVE_SQL, me)
-        if held:
-            await driver.execute(lease.RENEW_SQL, [u.name for u in held], [u.epoch for u in held])
+        await driver.execute(lease.RENEW_SQL, me, [u.name for u in held], [u.epoch for u in held])

@@ -23,10 +23,6 @@ SECONDS = 10  # duration of a lease (written out in the statements below)
 RENEW = 3.0  # seconds between two renewals by the heartbeat; each batch renews the leases too
 LOCK_MS = 1000  # wait of a take-over for a locked row, before it checks whether the process that holds the lock is stopped
 
-ALIVE_SQL = (  # asyncpg, on the heartbeat's connection
-    "INSERT INTO instance VALUES ($1, clock_timestamp() + interval '10 s')"
-    " ON CONFLICT (id) DO UPDATE SET alive_until = excluded.alive_until"
-)
 _ALIVE = text(  # on the loop's connection, which the row names
     "INSERT INTO instance VALUES (:me, clock_timestamp() + interval '10 s', pg_backend_pid())"
     " ON CONFLICT (id) DO UPDATE SET alive_until = excluded.alive_until, pid = excluded.pid"
@@ -41,8 +37,11 @@ _LOST = (  # asked first: the own connection, so that an instance alone does not
     "(pid <> pg_backend_pid() AND pid NOT IN (SELECT a.pid FROM pg_stat_activity AS a WHERE a.usename = current_user))"
 )
 _SURVEY = text(
-    "SELECT (SELECT count(*) FROM instance WHERE alive_until > clock_timestamp() AND LOST IS NOT TRUE),"
+    "SELECT EXISTS (SELECT FROM instance WHERE id = :me AND pid = pg_backend_pid() AND alive_until > clock_timestamp() + interval '5 s'),"
+    " (SELECT count(*) FROM instance WHERE alive_until > clock_timestamp() AND LOST IS NOT TRUE),"
     " ARRAY(SELECT unit FROM lease ORDER BY unit),"
+    " ARRAY(SELECT jsonb_build_array(lease.unit, lease.positions::text)::text FROM lease JOIN unnest(CAST(:units AS text[]),"
+    " CAST(:epochs AS bigint[])) AS held(unit, epoch) ON lease.unit = held.unit AND lease.epoch = held.epoch),"
     " ARRAY(SELECT unit FROM lease WHERE lease_until < clock_timestamp() OR LOST ORDER BY md5(unit || :me))".replace("LOST", _LOST)
 )
 _TAKE = text(
@@ -62,11 +61,6 @@ _FENCE = text(
     " WHERE lease.unit = held.unit AND lease.epoch = held.epoch RETURNING lease.unit, (SELECT runtime.clock()), lease.positions::text,"
     " (SELECT runtime.moved())"  # as subqueries: once, and not for each unit
 )
-_STORED = text(
-    "SELECT lease.unit, lease.positions::text FROM lease"
-    " JOIN unnest(CAST(:units AS text[]), CAST(:epochs AS bigint[])) AS held(unit, epoch)"
-    " ON lease.unit = held.unit AND lease.epoch = held.epoch"
-)
 _MARK = text(  # the fence of that batch sets clean again, so false remains only if the process dies in it
     "UPDATE lease SET clean = false FROM unnest(CAST(:units AS text[]), CAST(:epochs AS bigint[])) AS held(unit, epoch)"
     " WHERE lease.unit = held.unit AND lease.epoch = held.epoch"
@@ -80,8 +74,10 @@ _RELEASE = text(
 _FORGET = text("DELETE FROM lease WHERE unit = ANY(CAST(:units AS text[])) AND lease_until < clock_timestamp()")
 _RESET = text("UPDATE lease SET positions = '{}' WHERE unit = :unit AND lease_until < clock_timestamp()")
 RENEW_SQL = (  # asyncpg, on the heartbeat's connection; a batch that has locked a row renews it itself
-    "UPDATE lease SET lease_until = clock_timestamp() + interval '10 s' WHERE unit IN"
-    " (SELECT lease.unit FROM lease JOIN unnest($1::text[], $2::bigint[]) AS held(unit, epoch)"
+    "WITH alive AS (INSERT INTO instance VALUES ($1, clock_timestamp() + interval '10 s')"
+    " ON CONFLICT (id) DO UPDATE SET alive_until = excluded.alive_until)"
+    " UPDATE lease SET lease_until = clock_timestamp() + interval '10 s' WHERE unit IN"
+    " (SELECT lease.unit FROM lease JOIN unnest($2::text[], $3::bigint[]) AS held(unit, epoch)"
     " ON lease.unit = held.unit AND lease.epoch = held.epoch FOR UPDATE OF lease SKIP LOCKED)"
 )
 
@@ -112,12 +108,21 @@ class Claim:
     suspect_until: int | None
 
 
-async def survey(tx: AsyncConnection, me: str, units: list[str]) -> Survey:
-    """Record that this instance is alive, insert rows for new units, and return the survey. me: the instance's id."""
-    await tx.execute(_ALIVE, {"me": me})
-    await tx.execute(_DEAD)
-    await tx.execute(_UNITS, {"units": units})
-    alive, every, free = (await tx.execute(_SURVEY, {"me": me})).one()
+async def survey(tx: AsyncConnection, me: str, held: list[Unit], units: list[str]) -> Survey:
+    """Return the survey, in which this instance is alive and every unit has a row. me: the instance's id. held: what it owns.
+
+    It writes only what is missing. The heartbeat renews the instance's row, so a survey is one look, and no flush of the log each second.
+    Fenced: the stored positions are not the ones that these units committed last. A restored older copy of the database may show the same
+    owner and epoch, so positions are compared too.
+    """
+    values = {"me": me, **_held(held)}
+    is_shown, alive, every, stored, free = (await tx.execute(_SURVEY, values)).one()
+    _compare(held, [tuple(json.loads(one)) for one in stored])
+    if not is_shown or not set(units).issubset(every):
+        await tx.execute(_ALIVE, {"me": me})
+        await tx.execute(_DEAD)
+        await tx.execute(_UNITS, {"units": units})
+        _, alive, every, _, free = (await tx.execute(_SURVEY, values)).one()
     return Survey(alive, tuple(every), tuple(free))
 
 
@@ -157,15 +162,6 @@ async def held(tx: AsyncConnection, me: str, unit: str) -> dict[Place, Position]
     """
     stored = (await tx.execute(_HELD, {"me": me, "unit": unit})).scalar_one_or_none()
     return None if stored is None else _positions(stored)
-
-
-async def check_positions(tx: AsyncConnection, units: list[Unit]) -> None:
-    """Check that the stored positions are the ones that these units committed last.
-
-    Fenced: they differ. A restored older copy of the database may show the same owner and epoch, so positions are compared too.
-    """
-    if units:
-        _compare(units, [(r[0], r[1]) for r in (await tx.execute(_STORED, _held(units))).all()])
 
 
 def _compare(units: list[Unit], rows: list[tuple[str, str]]) -> None:

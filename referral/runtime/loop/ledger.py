@@ -26,7 +26,7 @@ from referral.wire import codec, seal
 from referral.wire.erasure_approval import Erasers
 from referral.wire.writer_signature import Writers
 
-EVERY = 1.0
+EVERY = 2.0
 """Seconds (ours) between two queries for the end offsets of the own partitions: one request to the broker, whatever their number."""
 LIMIT = 60.0
 """Seconds for one read; a broker that needs longer is away."""
@@ -89,7 +89,8 @@ class Ledger:
         try:
             records_of, read_to = await read(self._book, ranges, MOST)
         finally:
-            self._book.unsubscribe()
+            if ranges:  # an empty account leaves the client as it was, which asks for the topics of each other one
+                self._book.unsubscribe()
         for tp, unit in places.items():
             unit.explained = max(unit.explained, read_to.get(tp, 0))
             unit.suspect = tp in ranges and unit.explained < ranges[tp][1]

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from referral.runtime.loop import outbox
 
-EVERY = 3.0
+EVERY = 5.0
 """Seconds between two measurements (ours): the alert is at thirty."""
 _OLDEST = text("SELECT coalesce(runtime.clock() - min(oldest), 0) FROM waiting")
 
@@ -22,7 +22,7 @@ class OutboxAge:
 
     def __init__(self, engine: AsyncEngine, writes: str | None) -> None:
         """writes: the service's own topic, if it has one."""
-        self._engine, self._writes = engine, writes
+        self._engine, self._writes = engine.execution_options(isolation_level="AUTOCOMMIT"), writes
         self._age, self._asked = 0.0, time.monotonic()
 
     async def follow(self) -> None:
@@ -31,9 +31,8 @@ class OutboxAge:
             with contextlib.suppress(Exception):  # the loop reports that the database is away
                 async with self._engine.connect() as tx:
                     age = float((await tx.execute(_OLDEST)).scalar_one()) / 1_000_000
-                self._age, self._asked = age, time.monotonic()
-                if self._writes:
-                    async with self._engine.begin() as tx:
+                    self._age, self._asked = age, time.monotonic()
+                    if self._writes:
                         await outbox.forget(tx, self._writes)
             await asyncio.sleep(EVERY)
 

@@ -16,10 +16,13 @@ from referral.runtime.pause import pause
 from referral.runtime.settings import Settings
 
 LIMIT = 1000  # inputs of one transaction
-POLL = 0.2  # seconds between two polls of queue and alarms without a notification
+POLL = 0.2
+"""Seconds (ours) between two polls of queue and alarms while inputs come, or while an alarm waits for them."""
 FRESH_S, SHARE = 0.02, 0.25
 """Longest wait (ours, seconds) for what arrived during the turn before, where that turn has left records waiting: a fetch on a busy machine
 takes ten milliseconds. After a short turn it is this share of that turn, so that a single record hardly waits for nothing."""
+REST_MS = 5000
+"""Milliseconds (ours) after which a fetch without a record is begun anew: nothing waits for it."""
 AHEAD_S = 1.0
 """Seconds (ours; aiokafka: 0.1) after which the client fetches partitions of which it holds no record, while others wait for us. Such a
 fetch waits at the broker for up to `fetch_max_wait_ms`, and no other is sent meanwhile: after each turn of more than 0.1 s all partitions
@@ -96,7 +99,7 @@ class Reader:
             self._taken = monotonic()
             return held
         if self._fetch is None:
-            self._fetch = asyncio.ensure_future(self.consumer.getmany(timeout_ms=1000, max_records=LIMIT))
+            self._fetch = asyncio.ensure_future(self.consumer.getmany(timeout_ms=REST_MS, max_records=LIMIT))
         if not self._fetch.done() and wait > 0:
             bell = asyncio.ensure_future(self.wake.wait())
             await asyncio.wait({self._fetch, bell}, timeout=wait, return_when=asyncio.FIRST_COMPLETED)

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.errors import Fenced, NewerVersion, Unavailable
 from referral.runtime import observe
-from referral.runtime.loop import attempts, lease, outbox, tables, timers
+from referral.runtime.loop import assignment, attempts, lease, outbox, tables, timers
 from referral.runtime.loop.assignment import Assignment, monotonic
 from referral.runtime.loop.ledger import Ledger
 from referral.runtime.loop.pending import Pending
@@ -76,7 +76,8 @@ class Tenure:
     async def step(self) -> None:
         """Run one turn: own, read, then handle, commit and publish."""
         self._progress_at = monotonic()
-        await self.assignment.update(monotonic())
+        if await self.assignment.update(monotonic()):
+            self._next_poll = 0.0  # what waits in new units
         if self.ledger and (own := await self.ledger.check(self.assignment.active().values(), monotonic())):
             await self.turn(Pending(own=own))
         pending = await self.read()
@@ -86,21 +87,21 @@ class Tenure:
             await self.turn(pending)
 
     async def read(self) -> Pending:
-        """Return the inputs that have arrived, at most LIMIT; empty after POLL seconds without any."""
+        """Return the inputs that have arrived, at most LIMIT; empty when the time of the next poll has come without any."""
         for name, unit in self.assignment.active().items():
             if unit.records_alone_until:
                 return await self._read_alone(name, unit)
-        wait = max(0.0, self._next_poll - monotonic())
+        wait = min(assignment.EVERY, max(0.0, self._next_poll - monotonic()))  # a dead instance's units wait for the next survey
         records = await self.reader.take(wait)
         if not (self.reader.wake.is_set() or monotonic() >= self._next_poll):
             return Pending(records)
         self.reader.wake.clear()
-        self._next_poll = monotonic() + POLL
         parts = [u.partition for u in self.assignment.active().values() if u.partition is not None]
         async with database.singly(self.tx):
             rows = await tables.rows(self.tx, parts, max(1, LIMIT - len(records)))
-            now, dues = await timers.due(self.tx, parts, self.service.waits_for, LIMIT) if parts else (0, [])
+            now, after, dues = await timers.due(self.tx, parts, self.service.waits_for, LIMIT) if parts else (0, None, [])
         await self.tx.commit()
+        self._next_poll = monotonic() + (POLL if dues else timers.rest(now, after))
         self._end_alone(Pending(rows=rows, dues=dues))
         fire = await self._fire(now, dues, frozenset(place for _, place, _ in records))
         if rows or fire:
@@ -182,6 +183,7 @@ class Tenure:
 
     async def turn(self, pending: Pending) -> None:
         """Handle, commit, publish. When the handler raises, repeat with one input at a time, so that only the faulty input fails."""
+        self._next_poll = min(self._next_poll, monotonic() + POLL)  # the turn may set an alarm
         await self._mark_first_batch(pending)
         try:
             done = await self._commit(pending, self._handle(pending))

@@ -19,12 +19,17 @@ from referral.runtime.loop.units import Place
 NOTHING = "SELECT 0 AS partition, NULL::bigint AS oldest WHERE false"
 DUE = (
     "WITH t AS MATERIALIZED (SELECT runtime.clock() AS now)"
-    " SELECT t.now, a.case_id, a.partition, a.at, w.oldest FROM t LEFT JOIN LATERAL"
+    " SELECT t.now, n.at, a.case_id, a.partition, a.at, w.oldest FROM t LEFT JOIN LATERAL"
+    " (SELECT min(f.at) AS at FROM unnest(CAST(:parts AS int[])) AS p(n) CROSS JOIN LATERAL"
+    "  (SELECT at FROM alarm WHERE partition = p.n AND at > t.now ORDER BY at LIMIT 1) AS f) AS n ON true LEFT JOIN LATERAL"
     " (SELECT alarm.* FROM unnest(CAST(:parts AS int[])) AS p(n) CROSS JOIN LATERAL"
     "  (SELECT * FROM alarm WHERE partition = p.n AND at <= t.now ORDER BY at LIMIT :each) AS alarm) AS a ON true"
     " LEFT JOIN (WAITING) AS w ON w.partition = a.partition ORDER BY a.at"
 )
 CAP = 30.0  # monotonic seconds for which an alarm is held back at most
+REST = 2.0
+"""Longest time (ours, seconds) between two polls of queue and alarms while nothing happens. What comes is notified, and the next alarm is
+known; a notification is lost when its sender dies between commit and NOTIFY, and its row waits for this poll."""
 
 
 class Due(NamedTuple):
@@ -71,8 +76,13 @@ class Gate:
         return fire
 
 
-async def due(tx: AsyncConnection, partitions: list[int], views: tuple[str, ...], limit: int) -> tuple[int, list[Due]]:
-    """Return (batch clock, due alarms by due time): at most limit, the same number for each partition.
+def rest(now: int, after: int | None) -> float:
+    """Return the seconds until the next poll. now, after: the batch clock, and the time of the first alarm after it, µs; None: no alarm."""
+    return REST if after is None else min(REST, (after - now) / 1_000_000)
+
+
+async def due(tx: AsyncConnection, partitions: list[int], views: tuple[str, ...], limit: int) -> tuple[int, int | None, list[Due]]:
+    """Return (batch clock, time of the first alarm after it, due alarms by due time): at most limit, the same number for each partition.
 
     views: those of unpublished inputs that alarms wait for; empty: no such wait.
     """
@@ -80,4 +90,4 @@ async def due(tx: AsyncConnection, partitions: list[int], views: tuple[str, ...]
     doors = " UNION ALL ".join(f"SELECT partition, oldest FROM {view}" for view in views)  # noqa: S608 (constants of the code)
     waiting = f"SELECT partition, min(oldest) AS oldest FROM ({doors}) AS door GROUP BY partition" if views else NOTHING  # noqa: S608
     rows = (await tx.execute(text(DUE.replace("WAITING", waiting)), values)).all()
-    return rows[0][0], [Due(*row[1:]) for row in rows if row[1] is not None]
+    return rows[0][0], rows[0][1], [Due(*row[2:]) for row in rows if row[2] is not None]

@@ -8,6 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.errors import Rejected, Unavailable
 from referral.runtime.settings import Settings
 
+MOVED = "runtime_clock"
+"""Channel on which the processes of a drill hear that its clock was moved: alarms are due that they expected later."""
 _NOW = text("SELECT runtime.clock(), runtime.moved()")
 _MOVED = text("SELECT runtime.moved()")
 _DRILLS = text("SELECT EXISTS (SELECT FROM runtime.settings WHERE name = 'drill' AND value = '1')")
@@ -66,6 +68,7 @@ async def advance(tx: AsyncConnection, settings: Settings, by: int) -> int:
     if by < 0:
         raise Rejected("backwards", "by", "time only goes forward")
     await tx.execute(text("UPDATE runtime.clock SET offset_us = offset_us + :by"), {"by": by})
+    await tx.execute(text(f"NOTIFY {MOVED}"))
     return await now(tx)
 
 

@@ -1,7 +1,7 @@
 """Queue of a service: a door inserts rows in its own transaction, and the loop of the partition's owner handles them.
 
 Rows are selected by their unsent flag, never by `id > last`: a lower number may commit later. One coalesced NOTIFY after the commit wakes
-the owner (inside the transaction, NOTIFY would make all commits wait for one another); the owner also polls every 200 ms.
+the owner (inside the transaction, NOTIFY would make all commits wait for one another); the owner also polls every two seconds.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class Doorbell:
             try:
                 async with self._engine.connect() as connection:
                     await connection.execute(self._notify)
-            except Exception:  # the owner polls every 200 ms, so a lost notification loses nothing
+            except Exception:  # the owner polls, so a lost notification loses nothing
                 return
 
 

@@ -168,6 +168,16 @@ async def at_desk(tx: AsyncConnection, leave: Permit, desk: str) -> tuple[Erasur
     return tuple(Erasure(**row._mapping) for row in await rows(tx, sql, values))
 
 
+async def state(tx: AsyncConnection, leave: Permit) -> tuple[int, bool]:
+    """Return the number of erasures that are done, and whether one is approved and not destroyed: one look a second at the whole table."""
+    sql = (
+        "SELECT count(*) FILTER (WHERE destroyed_at IS NOT NULL) AS done, "
+        "coalesce(bool_or(approved_at IS NOT NULL AND destroyed_at IS NULL), false) AS waits FROM intake.erasure"
+    )
+    found = (await rows(tx, sql, {}))[0]
+    return found[0], found[1]
+
+
 async def under_way(tx: AsyncConnection, leave: Permit) -> tuple[Erasure, ...]:
     """Return the erasures that are approved and not destroyed, the oldest first."""
     sql = f"SELECT {_COLUMNS} FROM intake.erasure WHERE approved_at IS NOT NULL AND destroyed_at IS NULL ORDER BY approved_at"  # noqa: S608

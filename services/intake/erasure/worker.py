@@ -29,7 +29,7 @@ from services.intake.context import IntakeContext
 from services.intake.erasure import store
 from services.intake.erasure.store import Erasure
 
-EVERY = 1.0
+EVERY = 2.0
 """Seconds between two turns (ours): audit publishes a checkpoint within seconds."""
 NEW = ("POST", "/v1/referrals")
 """The one request that is accepted while erasures are applied again: a new referral shows nothing."""
@@ -81,10 +81,13 @@ class ErasureWorker:
 
     async def turn(self) -> None:
         """Run one turn: apply erasures again if an older database was restored, then destroy every case that is approved and logged."""
-        async with self._door.begin() as tx:
-            done = await store.destroyed(tx, _leave())
-        if len(done) < self._known:  # rows of erasures are never deleted, so this is an older copy
+        async with self._door.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as tx:
+            done, waits = await store.state(tx, _leave())
+        if done < self._known:  # rows of erasures are never deleted, so this is an older copy
             self._applied = False
+        if self._applied and not waits:
+            self._known = done
+            return
         if not self._applied:
             await self._again()
             self._applied = True
@@ -99,7 +102,7 @@ class ErasureWorker:
                 covered = [erasure.case_id for erasure in waiting if await self._proven(audit, erasure)]
             await self.destroy(covered)
         async with self._door.begin() as tx:
-            self._known = len(await store.destroyed(tx, _leave()))
+            self._known, _ = await store.state(tx, _leave())
 
     async def _proven(self, audit: httpx.AsyncClient, erasure: Erasure) -> bool:
         """Return True if the log contains this erasure, by a proof that satisfies the witness policy. After a false proof nothing is

@@ -25,7 +25,7 @@ from services.notifier import caps
 from services.notifier.blame import OURS, SECOND
 from services.notifier.notes import notes
 
-POLL_SECONDS = 1.0
+POLL_SECONDS = 2.0
 """Seconds between two looks (ours): somebody waits for a code before the screen."""
 GAP_SECONDS = 20
 """Gap before a second attempt, doubled with each (ours)."""
@@ -41,6 +41,10 @@ _CLAIM = text(
     " ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING *,"
     " (SELECT language FROM intake.account a WHERE a.id = note.account) AS language,"
     " (SELECT c.address FROM contact c WHERE (c.account, c.channel) = (note.account, note.channel) AND c.ended_at IS NULL) AS contact"
+)
+_WAITING = text(
+    "SELECT DISTINCT channel FROM note WHERE state = 'WAITING' AND due_at <= runtime.clock()"
+    " AND (lease_until IS NULL OR lease_until < clock_timestamp())"
 )
 _END = text(
     "UPDATE note SET state = :state, reason = :reason, lease_until = NULL, ended_at = runtime.clock(), code = NULL, address = NULL"
@@ -63,22 +67,35 @@ class Notes:
     most: Mapping[str, int] = field(default_factory=dict)
 
     async def run(self) -> None:
-        """Send by every channel until cancelled."""
-        await asyncio.gather(*(self._run(channel, lane) for channel, lane in self.lanes.items()))
-
-    async def _run(self, channel: str, lane: Lane) -> None:
-        line = Line(lane)
+        """Send by every channel until cancelled. One look serves them all; a slow channel delays no other."""
+        looking = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        lines = {channel: Line(lane) for channel, lane in self.lanes.items()}
+        busy: dict[str, asyncio.Task[None]] = {}
         try:
             while True:
                 try:
-                    busy = await self.send(channel, line, lane.lease)
+                    async with looking.connect() as tx:
+                        waiting = set((await tx.execute(_WAITING)).scalars())
                 except Exception as error:
-                    busy = False
-                    observe.log().warning("note not sent", channel=channel, kind=type(error).__name__)
-                if not busy:
-                    await asyncio.sleep(POLL_SECONDS)
+                    observe.log().warning("notes not looked for", kind=type(error).__name__)
+                    waiting = set()
+                for channel in waiting & lines.keys():
+                    if channel not in busy or busy[channel].done():
+                        busy[channel] = asyncio.create_task(self._empty(channel, lines[channel]))
+                await asyncio.sleep(POLL_SECONDS)
         finally:
-            await line.close()
+            for task in busy.values():
+                task.cancel()
+            await asyncio.gather(*busy.values(), return_exceptions=True)
+            await asyncio.gather(*(line.close() for line in lines.values()))
+
+    async def _empty(self, channel: str, line: Line) -> None:
+        """Send what waits on one channel."""
+        try:
+            while await self.send(channel, line, self.lanes[channel].lease):
+                pass
+        except Exception as error:
+            observe.log().warning("note not sent", channel=channel, kind=type(error).__name__)
 
     async def send(self, channel: str, line: Line, lease: int) -> bool:
         """Send one note. False: none waits."""

@@ -84,6 +84,7 @@ class Line:
     loops: dict[str, tuple[Loop, asyncio.Task[None]]] = field(default_factory=dict)
     work: list[asyncio.Task[None]] = field(default_factory=list)
     engines: list[Any] = field(default_factory=list)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self, service: Service, instance: str) -> Loop:
         """Start one instance of a service."""
@@ -103,9 +104,8 @@ class Line:
     async def start(self, *, breaker: Breaker | None = None, instance: str = "r1") -> None:
         """Intake's queue, routing and audit, without a policy."""
         await self.run(INTAKE, "i1")
-        await self.run(
-            routing_service(CurrentPolicy(policy_feed.trusted(self.settings)), breaker or Breaker(), self.settings.drill_clock), instance
-        )
+        current = CurrentPolicy(policy_feed.trusted(self.settings))
+        await self.run(routing_service(current, breaker or Breaker(), self.news, self.settings.drill_clock), instance)
         assert self.settings.witness_policy is not None
         await self.run(audit_service(Audit(lambda _: None, [self_entries.keys(self.settings.witness_policy.read_bytes())])), "a1")
 
@@ -114,7 +114,7 @@ class Line:
         settings = structs.replace(self.settings, instance=instance)
         engine = database.engine(settings, "routing", size=2)
         self.engines.append(engine)
-        self.work.append(asyncio.create_task(publish(settings, engine)))
+        self.work.append(asyncio.create_task(publish(settings, engine, self.news)))
 
     async def activate(self, files: dict[str, bytes] | None = None) -> int:
         """Put a policy into force and wait until it is."""

@@ -71,7 +71,7 @@ async def until_support_accepts(line: Line, case_id: str) -> OfferOpened:
 async def test_one_bed_is_never_promised_twice_by_two_instances(line: Line) -> None:
     """Linden has one place. Cases on partitions of both instances ask for it at the same moment."""
     await line.activate()
-    await line.run(routing_service(CurrentPolicy(policy_feed.trusted(line.settings)), Breaker()), "r2")
+    await line.run(routing_service(CurrentPolicy(policy_feed.trusted(line.settings)), Breaker(), line.news), "r2")
     await until(lambda: line.scalar("SELECT count(DISTINCT owner) = 2 FROM routing.lease WHERE lease_until > clock_timestamp()"))
     owner = {n: await line.scalar("SELECT owner FROM routing.lease WHERE unit = :u", u=f"p{n}") for n in range(topics.PARTITIONS)}
     cases = [c for name in ("r1", "r2") for c in islice((c for c in iter(new_id, "") if owner[topics.partition(c)] == name), 2)]

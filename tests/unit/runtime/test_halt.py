@@ -1,0 +1,50 @@
+"""A consumer that does not stop in time hides no cancellation of the task that stops it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from referral.runtime.kafka import clients
+
+
+class Stuck:
+    """A client whose broker does not answer."""
+
+    def __init__(self) -> None:
+        self._client, self.closed = self, False
+
+    async def stop(self) -> None:
+        await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+@pytest.mark.parametrize("when", ["before", "during"])
+async def test_a_task_that_is_cancelled_ends_although_its_consumer_does_not_stop(monkeypatch: pytest.MonkeyPatch, when: str) -> None:
+    monkeypatch.setattr(clients, "HALT", 0.05 if when == "before" else 600.0)
+    reader: Any = Stuck()
+    reading, halting = asyncio.Event(), asyncio.Event()
+
+    async def follow() -> None:
+        while True:
+            try:
+                reading.set()
+                if when == "before":
+                    await asyncio.Event().wait()
+            except TimeoutError:
+                continue
+            finally:
+                halting.set()
+                await clients.halt(reader)
+
+    task = asyncio.create_task(follow())
+    await (reading if when == "before" else halting).wait()
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(task, 30)
+    assert reader.closed or when == "during"
