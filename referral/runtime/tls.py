@@ -75,6 +75,7 @@ def listener(folder: Path, *, asks: bool) -> ssl.SSLContext:
     """
     context = _made(folder, ssl.PROTOCOL_TLS_SERVER, verify=ssl.CERT_REQUIRED if asks else ssl.CERT_OPTIONAL)
     context.set_alpn_protocols(["http/1.1"])
+    context.num_tickets = 0  # a resumed session shows no certificate again: one that was revoked would open the door for two more hours
     return context
 
 

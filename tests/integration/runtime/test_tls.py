@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from starlette.routing import Route
 from referral.ca import authority, bundle, identity, leaf, renewal
 from referral.client import Away, Client
 from referral.errors import Rejected
+from referral.local.asking import Asking
 from referral.runtime import http_connection, http_server, peer, tls
 from referral.runtime.observe import Health
 from tests.harness import trust
@@ -152,6 +154,49 @@ async def test_a_revoked_certificate_is_refused_after_the_next_look_without_a_re
             with pytest.raises(httpx.TransportError):
                 await http.get(f"{url}/school")
         assert await got(mine, f"{url}/who") == [True, "None"], "everybody else goes on"
+
+
+async def test_a_session_of_before_opens_no_door_after_the_revocation(mine: Path) -> None:
+    """A client may keep what the server gave it to resume its session, and a resumed handshake shows no certificate to verify."""
+    at, school = authority.place(trust.ca(mine)), trust.identity(mine, "agency/school-drita")
+    careless_context = careless(school, server=False)
+
+    def asked(port: int, session: ssl.SSLSession | None) -> ssl.SSLSession | None:
+        with socket.create_connection(("127.0.0.1", port)) as plain, careless_context.wrap_socket(plain, session=session) as line:
+            line.sendall(b"GET /school HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+            said = b""
+            while part := line.recv(4096):
+                said += part
+            assert b"welcome" in said
+            return line.session
+
+    async with listening(mine) as url:
+        port = int(url.rpartition(":")[2])
+        kept = await asyncio.to_thread(asked, port, None)
+        authority.revoke(at, "agency/school-drita", ReasonFlags.key_compromise, datetime.now(UTC))
+        identity.install(trust.identities(mine) / "audit", bundle.write(authority.trusted(at)), datetime.now(UTC))
+        tls.refresh()
+        with pytest.raises((OSError, AssertionError)):
+            await asyncio.to_thread(asked, port, kept)
+
+
+async def test_the_end_of_a_server_waits_for_no_client_that_reads_nothing_between_two_requests(
+    mine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such a client would answer the end of TLS with its next request alone, and asyncio waits half a minute for it."""
+    monkeypatch.setattr(http_connection, "RESTED_S", 0.0)
+    at = trust.identities(mine) / "audit"
+    server = http_server.inner(Health(), tls=tls.listener(at, asks=True))
+    server.config.timeout_graceful_shutdown = None
+    bound = http_connection.listen("127.0.0.1", 0)
+    bound.listen()
+    task = asyncio.create_task(http_server.serve(server, bound))
+    asking = Asking(bound.getsockname()[1], trust.identities(mine) / "keeper")
+    assert [(await asyncio.to_thread(asking.get, "/healthz"))[0] for _ in range(2)] == [200, 200]
+    assert len(server.server_state.connections) == 1, "the second question went over the connection of the first"
+    server.should_exit = True
+    await asyncio.wait_for(task, 20)
+    assert await asyncio.to_thread(asking.get, "/healthz") == (0, b"")
 
 
 async def test_a_renewal_under_load_loses_no_request(mine: Path) -> None:
