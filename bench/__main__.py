@@ -57,6 +57,7 @@ FIGURES: dict[str, Callable[[Ground], AsyncIterator[Row]]] = {
     "progress": readers.progress,
     "doctor": readers.doctor,
     "up": start.up,
+    "commands": lambda _: start.commands(),
     "idle": idle.idle,
 }
 

@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError
 from sqlalchemy import Row
 
 from referral.domain.events import PolicyActivated, PolicySignature
-from referral.domain.policy.reading.signers import NEEDED
+from referral.domain.signers import NEEDED
 from referral.errors import Malformed, NewerVersion, Rejected
 from referral.runtime import observe
 from referral.runtime.kafka import clients
@@ -29,8 +29,8 @@ TOPIC = "referral-policy"
 CHANNEL = "routing_policy"
 """Channel of PostgreSQL on which routing hears that a bundle waits for its publication."""
 AGAIN = 1.0  # seconds before a retry when the broker is away
-REST = 1000
-"""Milliseconds (ours) for which a fetch waits at the broker, which answers at once when a bundle comes. A connection ends no sooner."""
+REST = 5000
+"""Milliseconds (ours) for which a fetch waits at the broker, which answers at once when a bundle comes; half of a request's limit."""
 
 
 @dataclass(frozen=True, slots=True)

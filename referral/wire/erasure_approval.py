@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Struct
 
 from referral.domain.events import CaseErased
-from referral.domain.policy.reading.signers import NAME, public_key
+from referral.domain.signers import NAME, public_key
 from referral.errors import Malformed
 from referral.wire import ed25519, intake_key, writer_signature
 

@@ -19,7 +19,7 @@ from hashlib import sha256
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import DecodeError, Struct, json
 
-from referral.domain.policy.reading.signers import NAME, public_key
+from referral.domain.signers import NAME, public_key
 from referral.errors import Malformed
 from referral.wire import ed25519, writer_signature
 

@@ -19,7 +19,8 @@ from msgspec import Struct, field
 
 from referral.domain.events import PolicyActivated, PolicySignature
 from referral.domain.policy.reading.reader import PolicyErrors, Reader
-from referral.domain.policy.reading.signers import NAME, NEEDED, public_key, read_signers
+from referral.domain.policy.reading.signers import read_signers
+from referral.domain.signers import NAME, NEEDED, public_key
 from referral.errors import Malformed
 from referral.wire import ed25519, policy_digest
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from referral.cli import console, second_operator
-from referral.domain.policy.reading.signers import NAME
+from referral.domain.signers import NAME
 from referral.errors import Rejected
 from referral.local import keyfiles
 from referral.runtime.keys import case_keys

@@ -16,7 +16,7 @@ from referral.cli import console
 from referral.client import Client, Json
 from referral.domain.case_number import case_number
 from referral.domain.local_time import moment
-from referral.domain.policy.reading.signers import NAME
+from referral.domain.signers import NAME
 from referral.errors import Rejected
 from referral.local import keyfiles
 from referral.runtime.keys import case_keys

@@ -20,7 +20,7 @@ from referral.cli.policy import policy_folder, proposal
 from referral.cli.policy.calendar import run_out
 from referral.cli.policy.proposal import Proposal
 from referral.domain.policy import Policy, PolicyErrors, policy
-from referral.domain.policy.reading.signers import NEEDED
+from referral.domain.signers import NEEDED
 from referral.errors import Rejected, Unavailable
 from referral.proof.act import DIGITS
 from referral.runtime import policy_feed, settings

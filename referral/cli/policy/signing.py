@@ -13,7 +13,7 @@ from referral.cli import connection, console
 from referral.cli.policy import activate, policy_folder, proposal
 from referral.cli.policy.proposal import Proposal
 from referral.domain.policy import PolicyErrors
-from referral.domain.policy.reading.signers import NAME
+from referral.domain.signers import NAME
 from referral.errors import Rejected
 from referral.runtime import secret_file, settings
 from referral.wire import policy_signature

@@ -22,6 +22,8 @@ SETTLE = 3.0  # seconds until a broker reports a topic's settings correctly
 APPEAR = 30.0
 """Seconds (ours) until a busy broker lists a topic that it has created; until then the topic has no partitions."""
 HALT = 2.0  # seconds for a consumer to stop, before its connections are closed by force
+GOODBYE = 0.05
+"""Seconds (ours) for brokers to answer the end of a consumer's connections: a broker answers in order, first the fetch that waits there."""
 REQUEST = 10_000  # ms; a broker that has not answered by then counts as away
 BATCH = 900_000  # bytes of a prebuilt record batch, below max.message.bytes of the case topics (1 MiB)
 FETCH = 1024 * 1024
@@ -205,6 +207,8 @@ async def halt(reader: AIOKafkaConsumer) -> None:
 
     aiokafka lets the cancellation of its own fetch, and of a connection that a first attempt was waiting for, escape from both.
     """
+    lines = [line._writer.transport for line in reader._client._conns.values() if line._writer is not None]
+    asyncio.get_running_loop().call_later(GOODBYE, lambda: [line.abort() for line in lines])
     task = asyncio.current_task()
     before = task.cancelling() if task is not None else 0  # a cancellation that goes on when we return
     for end in (reader.stop, reader._client.close):

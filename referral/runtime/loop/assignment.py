@@ -22,7 +22,9 @@ from referral.runtime.service import Service
 from referral.runtime.settings import Settings
 from referral.wire import topics
 
-EVERY = 1.0  # seconds between two surveys of live instances and free units
+EVERY, ALONE = 1.0, 2.0
+"""Seconds (ours) between two surveys of live instances and free units; and where this instance owns every unit, so that none can become
+free: then a survey can only notice another instance, or a database that was set back."""
 DISCOVER = 10.0  # seconds between two listings of topics
 TIDY = 3600.0  # seconds between two clean-ups of old queue rows and key-topic segments
 FOREVER = float("inf")
@@ -112,6 +114,8 @@ class Assignment:
                 held = list(self.units.values())
                 survey = await lease.survey(self.tx, self.settings.instance, held, names(self.service, self._ingress))
             await self.tx.commit()
+            if len(self.units) == len(survey.units):
+                self._next_survey = mono + ALONE
             await self._release_orphans(survey, mono)
             self._retry(mono)
             await self._balance(survey, mono)

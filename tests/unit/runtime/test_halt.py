@@ -14,7 +14,7 @@ class Stuck:
     """A client whose broker does not answer."""
 
     def __init__(self) -> None:
-        self._client, self.closed = self, False
+        self._client, self._conns, self.closed = self, dict[str, object](), False
 
     async def stop(self) -> None:
         await asyncio.Event().wait()

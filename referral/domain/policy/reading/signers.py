@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from base64 import b64decode
-from binascii import Error
 from collections.abc import Mapping
 
 from referral.domain.policy.reading.reader import Reader
+from referral.domain.signers import NAME, NEEDED, public_key
 
 FILE = "signers.yaml"
-NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
-"""Name of a signer: an office, not a person."""
-NEEDED = 2
-"""Signers that must sign a bundle: nobody changes the rules alone."""
-PUBLIC = 32
-"""Bytes of an Ed25519 public key (RFC 8032)."""
 
 
 def read_signers(reader: Reader) -> Mapping[str, bytes]:
@@ -36,12 +28,3 @@ def read_signers(reader: Reader) -> Mapping[str, bytes]:
     if len(found) < NEEDED:
         root.error(f"name at least {NEEDED} signers; a third, in reserve, lets the others replace a lost key")
     return found
-
-
-def public_key(word: str) -> bytes | None:
-    """Return the 32 bytes of a key in base64; None: it is none."""
-    try:
-        public = b64decode(word, validate=True)
-    except (ValueError, Error):
-        return None
-    return public if len(public) == PUBLIC else None
