@@ -29,7 +29,7 @@ class Watch:
     """Poller of the backlog; runs beside the sender."""
 
     def __init__(self, engine: AsyncEngine, figures: Figures) -> None:
-        self._reading, self._figures = engine.execution_options(isolation_level="AUTOCOMMIT"), figures
+        self._engine, self._figures = engine, figures
         self._now = Backlog()
         self._away: Mapping[tuple[str, str], bool] = {}
         self._today: Mapping[str, tuple[int, int | None]] = {}
@@ -43,7 +43,7 @@ class Watch:
     async def look(self) -> None:
         """Poll once. If the database is away, keep the last value; the loop reports the outage."""
         try:
-            async with self._reading.connect() as tx:
+            async with self._engine.execution_options(isolation_level="AUTOCOMMIT").connect() as tx:
                 self._now, self._away = await deliveries.backlog(tx), await providers.states(tx)
                 watched = (await tx.execute(_WATCHED)).one()
                 self._today = await caps.today(tx)
