@@ -37,6 +37,20 @@ async def test_a_connection_that_the_server_has_closed_is_given_to_nobody(
         await admin.dispose()
 
 
+async def test_a_connection_that_has_rested_is_asked_and_given_again(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A question that fails for another reason than a dead server would make the pool connect anew each time, without a word."""
+    monkeypatch.setattr(database, "RESTED", 0.0)
+    engine = database.engine(settings, "intake", size=1)
+    try:
+        pids = set()
+        for _ in range(3):
+            async with engine.connect() as tx:
+                pids.add((await tx.execute(text("SELECT pg_backend_pid()"))).scalar_one())
+        assert len(pids) == 1
+    finally:
+        await engine.dispose()
+
+
 async def test_a_bell_for_the_queue_is_heard_without_a_transaction(settings: Settings) -> None:
     engine = database.engine(settings, "intake", size=2)
     heard = asyncio.Event()
