@@ -44,7 +44,7 @@ class Readings:
 
     def __init__(self, engine: AsyncEngine, settings: Settings, audit: Audit) -> None:
         self._engine, self._settings, self._audit = engine, settings, audit
-        self._looking = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._looking = database.single(engine)
         self._bad: list[int] = []
         """Rows of acts that no command has written: they stay, `referral doctor` counts them, and no entry holds them."""
 

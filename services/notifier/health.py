@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from referral.runtime import observe
+from referral.runtime.postgres import database
 from services.notifier import caps, deliveries, providers
 from services.notifier.deliveries import Backlog, Waiting
 from services.notifier.metrics import Figures
@@ -43,7 +44,7 @@ class Watch:
     async def look(self) -> None:
         """Poll once. If the database is away, keep the last value; the loop reports the outage."""
         try:
-            async with self._engine.execution_options(isolation_level="AUTOCOMMIT").connect() as tx:
+            async with database.single(self._engine).connect() as tx:
                 self._now, self._away = await deliveries.backlog(tx), await providers.states(tx)
                 watched = (await tx.execute(_WATCHED)).one()
                 self._today = await caps.today(tx)

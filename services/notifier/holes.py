@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from referral.runtime import observe
-from referral.runtime.postgres import clock
+from referral.runtime.postgres import clock, database
 from services.notifier import roster
 from services.notifier.hush import Hush
 from services.notifier.plan import Question, unheard
@@ -42,7 +42,7 @@ async def run(engine: AsyncEngine, loud: frozenset[str], hush: Hush | None = Non
 
     It says first whether it will count, so that the watchman knows whether to expect it.
     """
-    begun, reading = False, engine.execution_options(isolation_level="AUTOCOMMIT")
+    begun, reading = False, database.single(engine)
     while loud or not begun:
         try:
             async with reading.connect() as tx:

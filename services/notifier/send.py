@@ -20,6 +20,7 @@ from referral.errors import Malformed
 from referral.runtime import observe
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
+from referral.runtime.postgres import database
 from referral.runtime.postgres.group_commit import Together
 from services.notifier import deliveries, wakeup
 from services.notifier.answers import code
@@ -59,7 +60,7 @@ class Sender:
     ) -> None:
         self._engine, self._keys, self._inbox, self._answer = engine, keys, inbox, answer
         self._contacts = keys.box(CONTACT_BOX)
-        self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._reading = database.single(engine)
         self._check_batched = Together(self._check_now)
         self._write_batched = Together(Results(engine, keys, figures, most).write)
         self._lanes = lanes

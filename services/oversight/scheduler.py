@@ -257,7 +257,7 @@ class ReleaseScheduler:
                 await store.published(tx, release.made.release, await clock.now(tx))
             self.unpublished.discard(release.made.release)
             log().info("release published", service="oversight", number=release.made.release, count=len(release.figures))
-        async with self.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as tx:
+        async with database.single(self.engine).connect() as tx:
             now = await clock.now(tx)
         month = self.builder.due(self.releases)
         now_there = await self._ends()  # asked each time, to notice a lost broker also during catch-up

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from referral.runtime.loop import outbox
+from referral.runtime.postgres import database
 
 EVERY = 5.0
 """Seconds between two measurements (ours): the alert is at thirty."""
@@ -22,7 +23,7 @@ class OutboxAge:
 
     def __init__(self, engine: AsyncEngine, writes: str | None) -> None:
         """writes: the service's own topic, if it has one."""
-        self._engine, self._writes = engine.execution_options(isolation_level="AUTOCOMMIT"), writes
+        self._engine, self._writes = database.single(engine), writes
         self._age, self._asked = 0.0, time.monotonic()
 
     async def follow(self) -> None:

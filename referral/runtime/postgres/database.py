@@ -143,6 +143,11 @@ def _there(connection: Any, record: Any, _: Any) -> None:
             raise InvalidatePoolError from error
 
 
+def single(engine: AsyncEngine) -> AsyncEngine:
+    """Return the same pool for statements that are a transaction each: one round trip, where begin and commit make it three."""
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
 @asynccontextmanager
 async def singly(tx: AsyncConnection) -> AsyncIterator[None]:
     """Let each statement of the block be a transaction of its own, which is one round trip where begin and commit make it three."""

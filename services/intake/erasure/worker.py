@@ -81,7 +81,7 @@ class ErasureWorker:
 
     async def turn(self) -> None:
         """Run one turn: apply erasures again if an older database was restored, then destroy every case that is approved and logged."""
-        async with self._door.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as tx:
+        async with database.single(self._door.engine).connect() as tx:
             done, waits = await store.state(tx, _leave())
         if done < self._known:  # rows of erasures are never deleted, so this is an older copy
             self._applied = False

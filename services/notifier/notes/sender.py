@@ -20,7 +20,7 @@ from referral.runtime import i18n, observe
 from referral.runtime.i18n import Words
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
-from referral.runtime.postgres import clock
+from referral.runtime.postgres import clock, database
 from services.notifier import caps
 from services.notifier.blame import OURS, SECOND
 from services.notifier.notes import notes
@@ -68,7 +68,7 @@ class Notes:
 
     async def run(self) -> None:
         """Send by every channel until cancelled. One look serves them all; a slow channel delays no other."""
-        looking = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        looking = database.single(self.engine)
         lines = {channel: Line(lane) for channel, lane in self.lanes.items()}
         busy: dict[str, asyncio.Task[None]] = {}
         try:

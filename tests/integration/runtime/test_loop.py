@@ -10,14 +10,13 @@ import pytest
 from aiokafka.errors import KafkaError
 from msgspec import Struct, structs
 from prometheus_client import REGISTRY
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.events import KnockAnswered, KnockSent
 from referral.domain.inputs import Due, derived
 from referral.runtime.kafka import clients
-from referral.runtime.loop import lease, outbox
-from referral.runtime.postgres import clock, queue
+from referral.runtime.loop import outbox
+from referral.runtime.postgres import queue
 from referral.runtime.service import Batch, Outcome
 from referral.runtime.settings import Settings
 from referral.wire import seal, topics
@@ -25,9 +24,6 @@ from tests.harness.line.runtime_stack import IN, Stack, came, counting, said
 from tests.harness.waiting import until
 
 pytestmark = pytest.mark.servers
-
-HOUR = 3_600_000_000
-"""Microseconds of an hour."""
 
 
 async def test_what_comes_in_is_handled_in_order_and_said_once(line: Stack) -> None:
@@ -109,48 +105,6 @@ async def test_the_doorbell_wakes_the_owner_before_its_poll(line: Stack, monkeyp
         key = (await line.keys.load(tx, [case]))[case]
         await queue.put(tx, case, came(), str(uuid.uuid4()), key)
     await until(lambda: counter.inputs)
-
-
-async def test_a_resting_loop_knows_when_the_next_alarm_is_due(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also the one that its own turn has set; and it hears that a drill has moved the clock, so that an alarm is due that was not."""
-    monkeypatch.setattr("referral.runtime.loop.timers.REST", 600.0)
-    soon, late = await line.case(), await line.case()
-
-    async def setting(tx: AsyncConnection, batch: Batch) -> Outcome:
-        outcome = await counting(tx, batch)
-        for i in batch.inputs:
-            if not isinstance(i.body, Due):
-                outcome.wake(i.case_id, batch.now + (1_500_000 if i.case_id == soon else HOUR))
-        return outcome
-
-    counter = line.counter(handle=setting)
-    counter.start()
-    await until(lambda: len(counter.units) == 12 and not counter.not_ready)
-    await line.write(soon, await line.value(soon, 1))
-    await line.write(late, await line.value(late, 1))
-    await until(lambda: len(counter.inputs) == 3)
-    assert [type(i.body) for i in counter.inputs if i.case_id == soon][1:] == [Due]
-    async with line.admin.begin() as tx:
-        await clock.advance(tx, line.settings, HOUR)
-    await until(lambda: len(counter.inputs) == 4)
-    assert [type(i.body) for i in counter.inputs if i.case_id == late][1:] == [Due]
-
-
-async def test_a_survey_writes_nothing_while_the_heartbeat_renews(line: Stack) -> None:
-    """Each write is a flush of the database's log, every second and for every instance."""
-    counter = line.counter()
-    counter.start()
-    await until(lambda: len(counter.units) == 12 and not counter.not_ready)
-    async with line.admin.connect() as tx:
-        before = (await tx.execute(text("SELECT xmin::text FROM routing.instance"))).scalars().all()
-    engine = counter.engine.execution_options(isolation_level="AUTOCOMMIT")
-    async with engine.connect() as own:  # another connection than the loop's: the row names that one, so this writes
-        shown = await lease.survey(own, "b", [], [f"p{n}" for n in range(12)])
-        again = await lease.survey(own, "b", [], [f"p{n}" for n in range(12)])
-        wrote = (await own.execute(text("SELECT xmin::text, id FROM routing.instance WHERE id = 'b'"))).one()
-        await lease.survey(own, "b", [], [f"p{n}" for n in range(12)])
-        assert (await own.execute(text("SELECT xmin::text, id FROM routing.instance WHERE id = 'b'"))).one() == wrote
-    assert (shown.alive, again.alive, len(before)) == (2, 2, 1)
 
 
 async def test_what_a_handler_enqueues_reaches_another_partition(line: Stack) -> None:
