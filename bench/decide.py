@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from enum import Enum
 from typing import Any, NamedTuple
 
 import yaml
@@ -98,7 +99,8 @@ def caseload() -> list[DecideCall]:
 
 
 def _kind(body: Any) -> str:
-    return f"{body.word.value}" if hasattr(body, "word") else type(body).__name__
+    word = getattr(body, "word", None)
+    return str(word.value) if isinstance(word, Enum) else type(body).__name__
 
 
 @contextmanager
