@@ -97,6 +97,12 @@ peers: .venv/broker.aot .venv/peers/ready ## measure our loop beside others on t
 	@.venv/peers/bin/python -m pip install --disable-pip-version-check -q --require-hashes -r $<
 	@touch $@
 
-lock: setup ## resolve the dependencies of pyproject.toml into requirements.lock, and those of the peers
-	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --all-extras pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --group peers pyproject.toml -o bench/peers/requirements.lock
+COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url pyproject.toml
+# The files that go into images say nothing of how they were made.
+INSIDE := --no-annotate --no-header -c requirements.lock
+
+lock: setup ## resolve the dependencies of pyproject.toml into requirements.lock, those of the images, and those of the peers
+	$(COMPILE) --all-extras -o requirements.lock
+	$(COMPILE) $(INSIDE) -o deploy/image/services.lock
+	$(COMPILE) $(INSIDE) --extra oversight -o deploy/image/oversight.lock
+	$(COMPILE) --group peers -o bench/peers/requirements.lock

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from msgspec import Struct
 from msgspec.structs import replace
+from nacl.exceptions import BadSignatureError
+from nacl.signing import SigningKey, VerifyKey
 
 from referral.errors import Malformed
 from referral.tlog.strict_text import base64, unbase64, utf8
@@ -49,8 +49,8 @@ class VerifierKey(Struct, frozen=True):
             if self.kind == COSIGNATURE:
                 seconds, value = unpack(value)
                 text = message(text, seconds)
-            Ed25519PublicKey.from_public_bytes(self.public).verify(value, text)
-        except (InvalidSignature, Malformed):
+            VerifyKey(self.public).verify(text, value)
+        except (BadSignatureError, ValueError, Malformed):
             return False
         return True
 
@@ -67,7 +67,7 @@ class SignerKey(Struct, frozen=True):
 
     @property
     def verifier(self) -> VerifierKey:
-        return VerifierKey(self.name, self.kind, self._key().public_key().public_bytes_raw())
+        return VerifierKey(self.name, self.kind, bytes(self._key().verify_key))
 
     def encode(self) -> bytes:
         """Return the form in which a file stores the secret key."""
@@ -76,11 +76,11 @@ class SignerKey(Struct, frozen=True):
     def sign(self, text: bytes, seconds: int) -> bytes:
         """Return the bytes that follow the key's id in a note. seconds: Unix time, included only by a COSIGNATURE key."""
         if self.kind == COSIGNATURE:
-            return pack(seconds, self._key().sign(message(text, seconds)))
-        return self._key().sign(text)
+            return pack(seconds, self._key().sign(message(text, seconds)).signature)
+        return self._key().sign(text).signature
 
-    def _key(self) -> Ed25519PrivateKey:
-        return Ed25519PrivateKey.from_private_bytes(self.seed)
+    def _key(self) -> SigningKey:
+        return SigningKey(self.seed)
 
 
 def verifier(word: bytes) -> VerifierKey:

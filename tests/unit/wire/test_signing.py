@@ -10,7 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
@@ -20,7 +21,7 @@ from referral.domain.events import Scheme
 from referral.domain.policy.directory import Signing
 from referral.domain.policy.reading.agencies import signing_key
 from referral.errors import Malformed, Rejected
-from referral.tlog.note_keys import ED25519, SignerKey
+from referral.tlog.note_keys import ED25519, SignerKey, VerifierKey
 from referral.wire import ed25519, event_signature, http_signature
 from services.intake.messages import signatures
 from services.intake.messages.signatures import Request
@@ -297,3 +298,30 @@ def test_numbers_are_dense() -> None:
 def test_any_bytes_are_no_base(data: bytes) -> None:
     with pytest.raises(Malformed):
         http_signature.read(data)
+
+
+@given(st.binary(max_size=200), st.integers(0, 63), st.integers(1, 255))
+def test_libsodium_and_openssl_say_the_same_of_what_a_key_signed(text: bytes, at: int, flip: int) -> None:
+    """Our auditor has one of them, Go's and an agency's programs have others: nobody may believe what another refuses."""
+    other = Ed25519PrivateKey.from_private_bytes(KEY.seed)
+    signature = KEY.sign(text, 0)
+    assert signature == other.sign(text)
+    changed = signature[:at] + bytes([signature[at] ^ flip]) + signature[at + 1 :]
+    with pytest.raises(InvalidSignature):
+        other.public_key().verify(changed, text)
+    assert not ed25519.holds(KEY.verifier.public, changed, text)
+    assert ed25519.holds(KEY.verifier.public, signature, text)
+
+
+@pytest.mark.parametrize("text", [b"", b"anything", b"anything else"])
+def test_a_key_of_small_order_signs_nothing(text: bytes) -> None:
+    """One signature would hold for every text: R is the neutral point, S is 0. OpenSSL takes it."""
+    neutral = bytes([1]) + bytes(31)
+    Ed25519PublicKey.from_public_bytes(neutral).verify(neutral + bytes(32), text)
+    assert not ed25519.holds(neutral, neutral + bytes(32), text)
+    assert not VerifierKey("agency", ED25519, neutral).holds(text, neutral + bytes(32))
+
+
+@pytest.mark.parametrize(("key", "signature"), [(31, 64), (33, 64), (0, 64), (32, 63), (32, 65), (32, 0)])
+def test_a_key_or_a_signature_of_another_length_signs_nothing(key: int, signature: int) -> None:
+    assert not ed25519.holds(bytes(key), bytes(signature), b"text")
