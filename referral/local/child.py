@@ -1,10 +1,18 @@
-"""Start a child process behind a guard, so that it never outlives this process; its output goes to a file."""
+"""Start a child process behind a guard, so that it never outlives this process; its output goes to a file.
+
+A guard is a process that has all children of this process: one has those that are programs of their own, the other has our Python programs,
+which it forks with the packages loaded that they share (docs/decisions/0062).
+"""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
+import json
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -14,13 +22,15 @@ from pathlib import Path
 from types import MappingProxyType
 
 GUARD = Path(__file__).with_name("guard.py")
+KILLED = 128 + signal.SIGKILL
+"""The exit status of a child whose guard was killed: then the kernel kills the child, and nobody is left to report how it ended."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """Instructions to start a child.
 
-    command: program and arguments.
+    command: program and arguments; `python -m module` of this interpreter runs in a fork of the guard (Linux).
     log: file to which its output is appended.
     env: variables besides those of this process.
     stop: signal that asks it to end.
@@ -39,6 +49,77 @@ class Recipe:
     unroot: bool = False
     keep: tuple[int, ...] = ()
 
+    @property
+    def forks(self) -> bool:
+        """Return whether it is a Python program that a guard may fork."""
+        return sys.platform == "linux" and tuple(self.command[:2]) == (sys.executable, "-m")
+
+
+class Guard:
+    """A guard of this process's children. pid: its own."""
+
+    def __init__(self, forks: bool) -> None:
+        """Start it. OSError: it does not start. forks: it has our Python programs."""
+        self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        run = ("-m", "referral.local.fork_guard") if forks else ("-I", "-S", str(GUARD))
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, *run, str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,  # Ctrl-C reaches this process only, which stops the children in order
+            )
+        self.pid = self._process.pid
+
+    def start(self, number: int, recipe: Recipe, log: int, report: int) -> None:
+        """Ask it to start a child. ConnectionError: it has ended."""
+        asked = {
+            "number": number,
+            "command": list(recipe.command),
+            "cwd": str(Path.cwd()),
+            "env": {**os.environ, **recipe.env},
+            "stop": int(recipe.stop),
+            "death": int(recipe.death),
+            "grace": recipe.grace,
+            "unroot": recipe.unroot,
+            "fork": recipe.forks,
+            "keep": list(recipe.keep),
+        }
+        socket.send_fds(self._line, [json.dumps(asked).encode()], [log, report, *recipe.keep])
+
+    def end(self, number: int) -> None:
+        """Ask it to end a child: by its `stop`, and after its grace by SIGKILL."""
+        with contextlib.suppress(OSError):  # it has ended, and the child with it
+            self._line.send(json.dumps({"end": number}).encode())
+
+    def close(self) -> None:
+        """Leave a guard that has been killed."""
+        self._line.close()
+        self._process.wait()
+
+
+_guards: dict[bool, Guard] = {}
+_one = threading.Lock()
+_numbers = itertools.count(1)
+
+
+def _started(number: int, recipe: Recipe, log: int, report: int) -> Guard:
+    """Ask the guard that has such children to start one, and return it. A killed guard gets a successor. OSError: it does not start."""
+    with _one:
+        for again in (True, False):
+            guard = _guards.get(recipe.forks) or _guards.setdefault(recipe.forks, Guard(recipe.forks))
+            try:
+                guard.start(number, recipe, log, report)
+            except ConnectionError:
+                _guards.pop(recipe.forks).close()
+                if not again:
+                    raise
+            else:
+                break
+        return guard
+
 
 class Child:
     """A running child. pid: of the process itself, not of its guard."""
@@ -47,23 +128,18 @@ class Child:
         """Start it. OSError: not even the guard starts."""
         self.recipe = recipe
         self._once = threading.Lock()
-        lifeline, self._line = os.pipe()
-        report, reporter = os.pipe()
-        words = (str(int(word)) for word in (lifeline, reporter, recipe.stop, recipe.death))
-        with recipe.log.open("ab") as log:
-            self._guard = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(GUARD), *words, str(recipe.grace), str(int(recipe.unroot)), *recipe.command],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={**os.environ, **recipe.env},
-                pass_fds=(lifeline, reporter, *recipe.keep),
-                start_new_session=True,  # Ctrl-C reaches this process only, which stops the children in order
-            )
-        os.close(lifeline)
-        os.close(reporter)
-        self._report = os.fdopen(report)
-        self.pid = int(self._report.readline() or 0)
+        self._number = next(_numbers)
+        self._code: int | None = None
+        self._report, reporter = os.pipe()
+        try:
+            with recipe.log.open("ab") as log:
+                self._guard = _started(self._number, recipe, log.fileno(), reporter)
+        except OSError:
+            os.close(self._report)
+            raise
+        finally:
+            os.close(reporter)
+        self.pid = int(_line(self._report) or 0)
 
     @property
     def guard(self) -> int:
@@ -72,12 +148,16 @@ class Child:
 
     def poll(self) -> int | None:
         """Return the exit status of the child (128 + signal); None while it runs."""
-        return self._reaped(self._guard.poll())
+        with self._once:
+            if self._code is None and _readable(self._report, 0):
+                self._code = int(_line(self._report) or KILLED)
+                os.close(self._report)
+            return self._code
 
     def end(self) -> int | None:
-        """Return a descriptor that becomes readable when the guard ends, for the caller to close; None: it has ended."""
+        """Return a descriptor that becomes readable when the child has ended, for the caller to close; None: it has ended."""
         with self._once:
-            return None if self._report.closed else os.dup(self._report.fileno())
+            return None if self._code is not None else os.dup(self._report)
 
     def signal(self, number: signal.Signals) -> None:
         """Send the child a signal, if it still runs."""
@@ -94,10 +174,7 @@ class Child:
 
     def let_go(self) -> None:
         """Ask the child to end, without waiting; the guard kills it after its grace."""
-        with self._once:
-            if self._line >= 0:
-                os.close(self._line)
-            self._line = -1
+        self._guard.end(self._number)
 
     def stop(self) -> int:
         """End the child, wait for it, and return its exit status. It takes at most the grace and a second."""
@@ -105,14 +182,29 @@ class Child:
         return self.wait(self.recipe.grace + 5)
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait for the exit status and return it. Raises subprocess.TimeoutExpired."""
-        code = self._guard.wait(timeout)
-        self._reaped(code)
+        """Wait for the exit status and return it. Raises TimeoutError. timeout: seconds; None: as long as it takes."""
+        line = self.end()
+        if line is not None:
+            try:
+                if not _readable(line, timeout):
+                    raise TimeoutError(f"{self.recipe.command[0]} has not ended within {timeout} s")
+            finally:
+                os.close(line)
+        code = self.poll()
+        assert code is not None
         return code
 
-    def _reaped(self, code: int | None) -> int | None:
-        """Close the report of a guard that has ended, and return its status."""
-        if code is not None:
-            with self._once:
-                self._report.close()
-        return code
+
+def _readable(report: int, seconds: float | None) -> bool:
+    """Wait until a report has a line or has ended, and return whether it has. None: as long as it takes."""
+    looking = select.poll()  # select() takes no descriptor from 1024 on
+    looking.register(report, select.POLLIN)
+    return bool(looking.poll(None if seconds is None else seconds * 1000))
+
+
+def _line(report: int) -> bytes:
+    """Read one line of a report; empty: it has ended."""
+    line = b""
+    while not line.endswith(b"\n") and (more := os.read(report, 1)):
+        line += more
+    return line

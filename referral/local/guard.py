@@ -1,26 +1,174 @@
-"""Guard a server process: end it when the parent process ends, also after a SIGKILL of the parent.
+"""Guard the children of one process: start them, report how each ended, end them all when that process ends, also after its SIGKILL.
+
+The parent asks over a socket, a message each, with the descriptors of a child's output and report. The report receives the child's pid, and
+later its exit status (128 + signal, as in a shell). When the parent is gone the kernel closes the socket, and the guard asks every child to
+stop (`stop`), then kills it after `grace` seconds. If the guard itself is killed, the kernel kills the children (PR_SET_PDEATHSIG, Linux).
 
 The parent runs this file by path, without the rest of the package (`python -I -S guard.py …`), so it starts in milliseconds and uses little
-memory. `lifeline` is the read end of a pipe that only the parent holds open for writing: when the parent is gone, the kernel closes it,
-and the guard asks the server to stop (`stop`), then kills it after `grace` seconds. If the guard itself is killed, the kernel kills the
-server (PR_SET_PDEATHSIG, Linux). `report` receives the server's pid, and ends with the guard, whose exit status is the server's (128 +
-signal, as in a shell).
+memory; or `fork_guard`, for programs of our own.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
+import json
 import os
 import pwd
 import select
 import signal
+import socket
 import sys
 import time
 
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15
 CLONE_NEWUSER = 0x10000000
 HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGCHLD)
+MESSAGE = 1 << 20
+"""Bytes of a message, at most (ours); Linux takes 200 kB, and an environment has a few."""
+DESCRIPTORS = 16
+"""Descriptors of a message, at most (ours); a child has its output, its report, and one or two that it holds."""
+NEEDS_S = 1.0
+"""Seconds (ours) between two SIGKILLs of a group that does not end: its processes wait for a disk."""
+
+
+class Asked:
+    """A child as the parent wants it. Fields of the message: see `child.Guard.start`."""
+
+    def __init__(self, message: dict[str, object], descriptors: list[int]) -> None:
+        self.command = [str(word) for word in _list(message["command"])]
+        self.env = {str(name): str(value) for name, value in _pairs(message["env"])}
+        self.cwd, self.fork, self.unroot = str(message["cwd"]), bool(message["fork"]), bool(message["unroot"])
+        self.stop, self.death, self.number = (int(str(message[name])) for name in ("stop", "death", "number"))
+        self.grace = float(str(message["grace"]))
+        self.log, self.report, *self.held = descriptors
+        self.keep = [int(str(number)) for number in _list(message["keep"])]
+
+
+class Child:
+    """A child that runs. deadline: monotonic second of its next SIGKILL; None: nobody has asked it to end."""
+
+    def __init__(self, asked: Asked) -> None:
+        self.number, self.report, self.stop, self.grace = asked.number, asked.report, asked.stop, asked.grace
+        self.deadline: float | None = None
+
+
+class Guard:
+    """The children of the parent at the other end of `line`."""
+
+    def __init__(self, line: socket.socket) -> None:
+        self.line, self.children = line, dict[int, Child]()
+        self.alone = False
+        self._pid = os.getpid()
+        self._wake, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        for number in HANDLED:  # only the parent's end ends the guard
+            signal.signal(number, lambda *_: None)
+        signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+
+    def serve(self) -> list[str]:
+        """Guard until the parent is gone and every child has ended: return []. In a child that begins as a fork, return its command."""
+        while self.children or not self.alone:
+            self._reap()
+            now = time.monotonic()
+            self._kill(now)
+            deadlines = [child.deadline for child in self.children.values() if child.deadline is not None]
+            left = max(0.0, min(deadlines) - now) if deadlines else None
+            if not self.children and self.alone:
+                break
+            ready, _, _ = select.select([self._wake] if self.alone else [self._wake, self.line.fileno()], [], [], left)
+            if self._wake in ready:
+                os.read(self._wake, 512)
+            if not self.alone and self.line.fileno() in ready and (command := self._hear()):
+                return command
+        return []
+
+    def _hear(self) -> list[str]:
+        """Do what the next message asks for."""
+        data, descriptors, _, _ = socket.recv_fds(self.line, MESSAGE, DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
+        message = json.loads(data) if data else {}
+        if not data:
+            self.alone = True
+            for pid in self.children:
+                self._stop(pid)
+        elif "command" in message:
+            return self._start(Asked(message, descriptors))
+        else:
+            for pid in [pid for pid, child in self.children.items() if child.number == message["end"]]:
+                self._stop(pid)
+        return []
+
+    def _start(self, asked: Asked) -> list[str]:
+        """Start a child. Return its command in the child, if it begins as a fork."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)  # else the empty handlers would swallow the child's first signal
+        pid = os.fork()
+        if pid == 0:
+            try:
+                self._become(asked)
+                if asked.fork:
+                    return asked.command
+                os.execvp(asked.command[0], asked.command)  # noqa: S606
+            except OSError as error:
+                os.write(2, f"cannot start {asked.command[0]}: {error.strerror}\n".encode())
+            os._exit(127)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
+        self.children[pid] = Child(asked)
+        with contextlib.suppress(BrokenPipeError):
+            os.write(asked.report, f"{pid}\n".encode())
+        for number in (asked.log, *asked.held):
+            os.close(number)
+        return []
+
+    def _become(self, asked: Asked) -> None:
+        """Turn a fork into the child: its own process group, no descriptors but its own, no blocked signals, ended with the guard."""
+        os.setpgid(0, 0)
+        signal.set_wakeup_fd(-1)
+        for number in HANDLED:
+            signal.signal(number, signal.SIG_DFL)
+        os.dup2(asked.log, 1)
+        os.dup2(asked.log, 2)
+        self.line.detach()  # its number is closed below, and may belong to another file when the object ends
+        _hold(dict(zip(asked.keep, asked.held, strict=True)))
+        os.chdir(asked.cwd)
+        os.environ.clear()
+        os.environ.update(asked.env)
+        signal.pthread_sigmask(signal.SIG_SETMASK, [])  # a stop that arrived in the meantime ends the child here
+        if asked.unroot and os.geteuid() == 0:
+            drop_root()
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, asked.death)  # after the change of user, which clears it
+        if os.getppid() != self._pid:
+            os._exit(1)
+
+    def _reap(self) -> None:
+        """Report every child that has ended, and kill what is left of its group."""
+        for pid in list(self.children):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                child = self.children.pop(pid)
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(pid, signal.SIGKILL)
+                code = os.waitstatus_to_exitcode(status)
+                with contextlib.suppress(BrokenPipeError):
+                    os.write(child.report, f"{code if code >= 0 else 128 - code}\n".encode())
+                os.close(child.report)
+
+    def _stop(self, pid: int) -> None:
+        """Ask a child to end, once."""
+        child = self.children[pid]
+        if child.deadline is None:
+            child.deadline = time.monotonic() + child.grace
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)  # a process under SIGSTOP would not receive the next signal
+                os.kill(pid, child.stop)
+
+    def _kill(self, now: float) -> None:
+        """Kill every child whose grace is over."""
+        for pid, child in self.children.items():
+            if child.deadline is not None and now >= child.deadline:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(pid, signal.SIGKILL)
+                child.deadline = now + NEEDS_S
 
 
 def drop_root() -> None:
@@ -34,75 +182,39 @@ def drop_root() -> None:
             file.write(line)
 
 
-def become(command: list[str], guard: int, death: int, unroot: bool) -> None:
-    """Turn the child into the server: its own process group, no blocked signals, ended with the guard."""
-    os.setpgid(0, 0)
-    for number in HANDLED:
-        signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, [])  # a stop that arrived in the meantime ends the child here
-    if unroot and os.geteuid() == 0:
-        drop_root()
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, death)  # after the change of user, which clears it
-    if os.getppid() != guard:
-        os._exit(1)
-    os.execvp(command[0], command)  # noqa: S606
+def _hold(kept: dict[int, int]) -> None:
+    """Close every descriptor from 3 on but these. kept: the number that a descriptor shall have → the one that it has."""
+    above = max([2, *kept, *kept.values()]) + 1
+    moved = {number: fcntl.fcntl(at, fcntl.F_DUPFD, above) for number, at in kept.items()}
+    os.closerange(3, above)
+    for number, at in moved.items():
+        os.dup2(at, number)
+    os.closerange(above, os.sysconf("SC_OPEN_MAX"))
 
 
-def watch(child: int, lifeline: int, stop: int, grace: float) -> int:
-    """Wait until the child ends, and return its exit code; when the parent ends, end the child.
-
-    child: pid.
-    lifeline: descriptor that becomes readable when the parent is gone.
-    stop: signal that asks the child to end.
-    grace: seconds before SIGKILL.
-    """
-    wake, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe()
-    os.set_blocking(waker, False)
-    signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
-    deadline: float | None = None
-    while True:
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            return os.waitstatus_to_exitcode(status)
-        left = None if deadline is None else max(0.0, deadline - time.monotonic())
-        ready, _, _ = select.select([wake] if deadline is not None else [wake, lifeline], [], [], left)
-        if wake in ready:
-            os.read(wake, 512)
-        if deadline is None and lifeline in ready:
-            deadline = time.monotonic() + grace
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(child, signal.SIGCONT)  # a process under SIGSTOP would not receive the next signal
-                os.kill(child, stop)
-        elif deadline is not None and time.monotonic() >= deadline:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child, signal.SIGKILL)
-            deadline += 1
+def rename(command: list[str]) -> None:
+    """Let `ps` and `top` show this command, `python -m module …`, for this process (Linux), as far as its own left room."""
+    ctypes.CDLL(None).prctl(PR_SET_NAME, command[2].removeprefix("services.").encode()[:15])
+    with open("/proc/self/stat", "rb") as file:  # noqa: PTH123
+        fields = file.read().rpartition(b")")[2].split()
+    start, end = int(fields[45]), int(fields[46])  # arg_start and arg_end, fields 48 and 49 of proc_pid_stat(5)
+    ctypes.memmove(start, b"\0".join(word.encode() for word in command)[: end - start - 1].ljust(end - start, b"\0"), end - start)
 
 
-def main(argv: list[str]) -> int:
-    """Run the guard. argv: lifeline fd, report fd, stop signal, death signal, grace seconds, 0 or 1 for leaving root, then the command."""
-    lifeline, report, stop, death = (int(word) for word in argv[:4])
-    grace, unroot, command = float(argv[4]), argv[5] == "1", argv[6:]
-    for number in HANDLED:  # only the lifeline ends the guard
-        signal.signal(number, lambda *_: None)
-    guard = os.getpid()
-    os.set_inheritable(report, False)  # it stays open while the guard lives: its end is the end that the parent waits for
-    signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)  # else the empty handlers above would swallow the child's first signal
-    child = os.fork()
-    if child == 0:
-        try:
-            become(command, guard, death, unroot)
-        except OSError as error:
-            os.write(2, f"cannot start {command[0]}: {error.strerror}\n".encode())
-        os._exit(127)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
-    os.write(report, f"{child}\n".encode())
-    code = watch(child, lifeline, stop, grace)
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child, signal.SIGKILL)
-    return code if code >= 0 else 128 - code
+def _list(value: object) -> list[object]:
+    assert isinstance(value, list)
+    return value
+
+
+def _pairs(value: object) -> list[tuple[object, object]]:
+    assert isinstance(value, dict)
+    return list(value.items())
+
+
+def serve(argv: list[str]) -> list[str]:
+    """Run the guard. In a child that begins as a fork, return its command. argv: the socket's descriptor."""
+    return Guard(socket.socket(fileno=int(argv[0]))).serve()
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    serve(sys.argv[1:])

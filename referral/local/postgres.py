@@ -10,7 +10,6 @@ import hashlib
 import secrets
 import shutil
 import signal
-import subprocess
 import time
 from importlib.util import find_spec  # noqa: TID251 (finds the wheel's files, imports nothing)
 from pathlib import Path
@@ -180,7 +179,7 @@ class Postgres(Server):
         child = Child(recipe)
         try:
             code = child.wait(READY_S)
-        except subprocess.TimeoutExpired:
+        except TimeoutError:
             code = child.stop()
         if code != 0:
             raise Trouble(self._why())

@@ -16,7 +16,6 @@ from referral.tlog.note_keys import VerifierKey
 READY_S = 60.0
 NO_LOG = f"/checkpoint/{'0' * 64}"
 """Path of a log that no witness knows: it answers 404."""
-PROGRAM = "from referral.cli import main; main()"
 
 
 class Witness(Server):
@@ -61,7 +60,7 @@ class Witness(Server):
         if not self._key.exists():
             words += ["--name", f"{self.name}.test/{self._log.id.hex()}"]
         self._stopping.clear()
-        child = self._spawn(Recipe((sys.executable, "-c", PROGRAM, *words), self.log, keep=self._keep))
+        child = self._spawn(Recipe((sys.executable, "-m", "referral.cli", *words), self.log, keep=self._keep))
         return self._ready(child, self.name, READY_S)
 
     def answers(self) -> bool:
