@@ -67,10 +67,7 @@ async def _stack(data: Path) -> AsyncIterator[tuple[int, Mapping[str, int]]]:
 
 def family(up: int, named: Mapping[str, int]) -> dict[str, list[int]]:
     """Return every process below `referral up`, by the nearest named one above it; what belongs to none is `up` itself."""
-    parents = dict[int, int]()
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+    parents = weight.parents()
     names, found = {pid: name for name, pid in named.items()} | {up: "up"}, dict[str, list[int]]()
     for pid in parents:
         above = pid

@@ -17,7 +17,7 @@ from bench.peers import quiet, system
 from bench.peers.follower import Found, following
 from bench.peers.system import Ours, System
 from bench.rows import percentile
-from bench.weight import cpu, peak
+from bench.weight import cpu, peak, tree
 from referral.local.stack import Stack
 from referral.runtime import record_signing
 from referral.runtime.kafka import clients
@@ -175,7 +175,7 @@ async def _send(producer: AIOKafkaProducer, source: str, sealed: fill.Sealed, ra
 
 def _spent(of: Load, one: System) -> Figures:
     """Return the processor seconds of the system, the broker and PostgreSQL."""
-    return {"process": sum(map(cpu, one.pids)), "broker": cpu(of.at.broker), "postgres": quiet.tree(of.at.base)}
+    return {"process": sum(map(cpu, one.pids)), "broker": cpu(of.at.broker), "postgres": tree(of.at.base)}
 
 
 def _check(of: Load, found: Found) -> None:

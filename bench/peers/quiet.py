@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from bench.weight import tree
+
 NOT_BUSY = (3, 4)
 """Positions of idle and iowait in the first line of /proc/stat (Linux, proc(5))."""
 COUNTED = 8
@@ -35,23 +37,6 @@ def spent() -> Spent:
     numbers = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1 : 1 + COUNTED]]
     busy = sum(number for position, number in enumerate(numbers) if position not in NOT_BUSY)
     return Spent(busy / TICK, tree(os.getpid()), time.monotonic())
-
-
-def tree(root: int) -> float:
-    """Return the processor seconds of a process and all its descendants, those that have ended too."""
-    parents, own = dict[int, int](), dict[int, int]()
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            words = stat.read_text().rpartition(")")[2].split()
-        except OSError:  # it has ended meanwhile
-            continue
-        pid = int(stat.parent.name)
-        parents[pid], own[pid] = int(words[1]), sum(map(int, words[11:15]))
-    wanted, total = {root}, own.get(root, 0)
-    while grown := {pid for pid, parent in parents.items() if parent in wanted and pid not in wanted}:
-        wanted |= grown
-        total += sum(own[pid] for pid in grown)
-    return total / TICK
 
 
 def others() -> float:
