@@ -23,14 +23,17 @@ from types import MappingProxyType
 
 GUARD = Path(__file__).with_name("guard.py")
 KILLED = 128 + signal.SIGKILL
-"""The exit status of a child whose guard was killed: then the kernel kills the child, and nobody is left to report how it ended."""
+"""Exit status of a child whose guard was killed: then the kernel kills the child, and nobody is left to report how it ended."""
+
+ENDS_S = 1.0
+"""Seconds (ours) for a process that the kernel ends to close its last descriptor after its first: a thousand times what it takes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """Instructions to start a child.
 
-    command: program and arguments; `python -m module` of this interpreter runs in a fork of the guard (Linux).
+    command: program and arguments; `python -m module` of this interpreter runs in a fork of the guard.
     log: file to which its output is appended.
     env: variables besides those of this process.
     stop: signal that asks it to end.
@@ -52,22 +55,22 @@ class Recipe:
     @property
     def forks(self) -> bool:
         """Return whether it is a Python program that a guard may fork."""
-        return sys.platform == "linux" and tuple(self.command[:2]) == (sys.executable, "-m")
+        return tuple(self.command[:2]) == (sys.executable, "-m")
 
 
 class Guard:
     """A guard of this process's children. pid: its own."""
 
-    def __init__(self, forks: bool) -> None:
-        """Start it. OSError: it does not start. forks: it has our Python programs."""
+    def __init__(self, forks: bool, log: int) -> None:
+        """Start it. OSError: it does not start. forks: it has our Python programs. log: receives what it says before it serves."""
         self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        run = ("-m", "referral.local.fork_guard") if forks else ("-I", "-S", str(GUARD))
+        run = ("-u", "-m", "referral.local.fork_guard") if forks else ("-I", "-S", str(GUARD))
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, *run, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
+                stderr=log,
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,  # Ctrl-C reaches this process only, which stops the children in order
             )
@@ -78,7 +81,7 @@ class Guard:
         asked = {
             "number": number,
             "command": list(recipe.command),
-            "cwd": str(Path.cwd()),
+            "cwd": _folder(),
             "env": {**os.environ, **recipe.env},
             "stop": int(recipe.stop),
             "death": int(recipe.death),
@@ -94,6 +97,12 @@ class Guard:
         with contextlib.suppress(OSError):  # it has ended, and the child with it
             self._line.send(json.dumps({"end": number}).encode())
 
+    def ended(self) -> bool:
+        """Return whether it ends within ENDS_S. If not, it could not even receive the descriptors of a child."""
+        looking = select.poll()
+        looking.register(self._line, 0)  # POLLHUP is told without being asked for
+        return bool(looking.poll(ENDS_S * 1000))
+
     def close(self) -> None:
         """Leave a guard that has been killed."""
         self._line.close()
@@ -105,20 +114,25 @@ _one = threading.Lock()
 _numbers = itertools.count(1)
 
 
-def _started(number: int, recipe: Recipe, log: int, report: int) -> Guard:
-    """Ask the guard that has such children to start one, and return it. A killed guard gets a successor. OSError: it does not start."""
+def _guard(recipe: Recipe, log: int) -> Guard:
+    """Return the guard that has such children; start it, if there is none. OSError: it does not start."""
     with _one:
-        for again in (True, False):
-            guard = _guards.get(recipe.forks) or _guards.setdefault(recipe.forks, Guard(recipe.forks))
-            try:
-                guard.start(number, recipe, log, report)
-            except ConnectionError:
-                _guards.pop(recipe.forks).close()
-                if not again:
-                    raise
-            else:
-                break
-        return guard
+        return _guards.get(recipe.forks) or _guards.setdefault(recipe.forks, Guard(recipe.forks, log))
+
+
+def _drop(guard: Guard) -> None:
+    """Forget a guard that has ended: the next child gets another."""
+    with _one:
+        for forks in [forks for forks, known in _guards.items() if known is guard]:
+            _guards.pop(forks).close()
+
+
+def _folder() -> str:
+    """Return the current folder; empty: it was deleted."""
+    try:
+        return str(Path.cwd())
+    except FileNotFoundError:
+        return ""
 
 
 class Child:
@@ -130,16 +144,28 @@ class Child:
         self._once = threading.Lock()
         self._number = next(_numbers)
         self._code: int | None = None
-        self._report, reporter = os.pipe()
+        with recipe.log.open("ab") as log:
+            self._report, said = self._begun(log.fileno())
+            if not said and self._guard.ended():  # it was killed since it started another, or could not begin
+                os.close(self._report)
+                _drop(self._guard)
+                self._report, said = self._begun(log.fileno())
+        self.pid = int(said or 0)
+
+    def _begun(self, log: int) -> tuple[int, bytes]:
+        """Ask a guard to start it; return its report, and the first line of that: its pid, or nothing where the guard has ended."""
+        self._guard = _guard(self.recipe, log)
+        report, reporter = os.pipe()
         try:
-            with recipe.log.open("ab") as log:
-                self._guard = _started(self._number, recipe, log.fileno(), reporter)
+            self._guard.start(self._number, self.recipe, log, reporter)
+        except ConnectionError:
+            pass
         except OSError:
-            os.close(self._report)
+            os.close(report)
             raise
         finally:
             os.close(reporter)
-        self.pid = int(_line(self._report) or 0)
+        return report, _line(report)
 
     @property
     def guard(self) -> int:

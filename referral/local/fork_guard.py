@@ -32,7 +32,6 @@ def main(argv: list[str]) -> None:
         guard.rename(command)
         gc.enable()
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        sys.stdout.reconfigure(write_through=True)  # type: ignore[union-attr]
         sys.argv = command[2:]
         runpy.run_module(command[2], run_name="__main__", alter_sys=True)
 

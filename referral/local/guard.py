@@ -1,8 +1,9 @@
 """Guard the children of one process: start them, report how each ended, end them all when that process ends, also after its SIGKILL.
 
-The parent asks over a socket, a message each, with the descriptors of a child's output and report. The report receives the child's pid, and
-later its exit status (128 + signal, as in a shell). When the parent is gone the kernel closes the socket, and the guard asks every child to
-stop (`stop`), then kills it after `grace` seconds. If the guard itself is killed, the kernel kills the children (PR_SET_PDEATHSIG, Linux).
+The parent asks over a socket, a message each, with the descriptors of a child's output and report. The report receives the child's pid (0:
+it could not be started, and its output says why), and later its exit status (128 + signal, as in a shell). When the parent is gone the
+kernel closes the socket, and the guard asks every child to stop (`stop`), then kills it after `grace` seconds. If the guard itself is
+killed, the kernel kills the children (PR_SET_PDEATHSIG). Linux only.
 
 The parent runs this file by path, without the rest of the package (`python -I -S guard.py …`), so it starts in milliseconds and uses little
 memory; or `fork_guard`, for programs of our own.
@@ -65,6 +66,9 @@ class Guard:
         for number in HANDLED:  # only the parent's end ends the guard
             signal.signal(number, lambda *_: None)
         signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+        self._looking = select.poll()  # select() takes no descriptor from 1024 on, and the line has the parent's number
+        self._looking.register(self._wake, select.POLLIN)
+        self._looking.register(line, select.POLLIN)
 
     def serve(self) -> list[str]:
         """Guard until the parent is gone and every child has ended: return []. In a child that begins as a fork, return its command."""
@@ -73,35 +77,44 @@ class Guard:
             now = time.monotonic()
             self._kill(now)
             deadlines = [child.deadline for child in self.children.values() if child.deadline is not None]
-            left = max(0.0, min(deadlines) - now) if deadlines else None
+            left = max(0.0, min(deadlines) - now) * 1000 if deadlines else None
             if not self.children and self.alone:
                 break
-            ready, _, _ = select.select([self._wake] if self.alone else [self._wake, self.line.fileno()], [], [], left)
+            ready = [number for number, _ in self._looking.poll(left)]
             if self._wake in ready:
                 os.read(self._wake, 512)
-            if not self.alone and self.line.fileno() in ready and (command := self._hear()):
+            if self.line.fileno() in ready and (command := self._hear()):
                 return command
         return []
 
     def _hear(self) -> list[str]:
         """Do what the next message asks for."""
         data, descriptors, _, _ = socket.recv_fds(self.line, MESSAGE, DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
-        message = json.loads(data) if data else {}
         if not data:
             self.alone = True
+            self._looking.unregister(self.line)
             for pid in self.children:
                 self._stop(pid)
-        elif "command" in message:
-            return self._start(Asked(message, descriptors))
-        else:
-            for pid in [pid for pid, child in self.children.items() if child.number == message["end"]]:
-                self._stop(pid)
-        return []
+            return []
+        message = json.loads(data)
+        for pid in [pid for pid, child in self.children.items() if child.number == message.get("end")]:
+            self._stop(pid)
+        return [] if "end" in message else self._start(message, descriptors)
 
-    def _start(self, asked: Asked) -> list[str]:
+    def _start(self, message: dict[str, object], descriptors: list[int]) -> list[str]:
         """Start a child. Return its command in the child, if it begins as a fork."""
         signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)  # else the empty handlers would swallow the child's first signal
-        pid = os.fork()
+        try:
+            asked = Asked(message, descriptors)
+            pid = os.fork()
+        except (OSError, ValueError) as error:  # no memory, processes or descriptors are left: the others go on
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
+            for number, said in zip(descriptors, (f"cannot start a child: {error}\n", "0\n127\n"), strict=False):
+                with contextlib.suppress(OSError):
+                    os.write(number, said.encode())
+            for number in descriptors:
+                os.close(number)
+            return []
         if pid == 0:
             try:
                 self._become(asked)
@@ -113,10 +126,10 @@ class Guard:
             os._exit(127)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
         self.children[pid] = Child(asked)
-        with contextlib.suppress(BrokenPipeError):
-            os.write(asked.report, f"{pid}\n".encode())
         for number in (asked.log, *asked.held):
             os.close(number)
+        with contextlib.suppress(BrokenPipeError):
+            os.write(asked.report, f"{pid}\n".encode())
         return []
 
     def _become(self, asked: Asked) -> None:
@@ -129,14 +142,14 @@ class Guard:
         os.dup2(asked.log, 2)
         self.line.detach()  # its number is closed below, and may belong to another file when the object ends
         _hold(dict(zip(asked.keep, asked.held, strict=True)))
-        os.chdir(asked.cwd)
+        if asked.cwd:
+            os.chdir(asked.cwd)
         os.environ.clear()
         os.environ.update(asked.env)
         signal.pthread_sigmask(signal.SIG_SETMASK, [])  # a stop that arrived in the meantime ends the child here
         if asked.unroot and os.geteuid() == 0:
             drop_root()
-        if sys.platform == "linux":
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, asked.death)  # after the change of user, which clears it
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, asked.death)  # after the change of user, which clears it
         if os.getppid() != self._pid:
             os._exit(1)
 
@@ -158,7 +171,7 @@ class Guard:
         child = self.children[pid]
         if child.deadline is None:
             child.deadline = time.monotonic() + child.grace
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGCONT)  # a process under SIGSTOP would not receive the next signal
                 os.kill(pid, child.stop)
 
@@ -166,7 +179,7 @@ class Guard:
         """Kill every child whose grace is over."""
         for pid, child in self.children.items():
             if child.deadline is not None and now >= child.deadline:
-                with contextlib.suppress(ProcessLookupError):
+                with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(pid, signal.SIGKILL)
                 child.deadline = now + NEEDS_S
 
@@ -175,7 +188,7 @@ def drop_root() -> None:
     """Leave root, which PostgreSQL refuses, for a user namespace in which root appears as nobody, so that files keep their owner."""
     nobody = pwd.getpwnam("nobody")
     libc = ctypes.CDLL(None, use_errno=True)
-    if sys.platform != "linux" or libc.unshare(CLONE_NEWUSER) != 0:
+    if libc.unshare(CLONE_NEWUSER) != 0:
         raise OSError(ctypes.get_errno(), "run as root, and user namespaces are off")
     for name, line in (("setgroups", "deny"), ("uid_map", f"{nobody.pw_uid} 0 1"), ("gid_map", f"{nobody.pw_gid} 0 1")):
         with open(f"/proc/self/{name}", "w") as file:  # noqa: PTH123 (pathlib costs half of the start)
@@ -193,7 +206,7 @@ def _hold(kept: dict[int, int]) -> None:
 
 
 def rename(command: list[str]) -> None:
-    """Let `ps` and `top` show this command, `python -m module …`, for this process (Linux), as far as its own left room."""
+    """Let `ps` and `top` show this command, `python -m module …`, for this process, as far as its own left room."""
     ctypes.CDLL(None).prctl(PR_SET_NAME, command[2].removeprefix("services.").encode()[:15])
     with open("/proc/self/stat", "rb") as file:  # noqa: PTH123
         fields = file.read().rpartition(b")")[2].split()
@@ -213,7 +226,9 @@ def _pairs(value: object) -> list[tuple[object, object]]:
 
 def serve(argv: list[str]) -> list[str]:
     """Run the guard. In a child that begins as a fork, return its command. argv: the socket's descriptor."""
-    return Guard(socket.socket(fileno=int(argv[0]))).serve()
+    guard = Guard(socket.socket(fileno=int(argv[0])))
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # until here it is the first child's output, where somebody looks for what went wrong
+    return guard.serve()
 
 
 if __name__ == "__main__":

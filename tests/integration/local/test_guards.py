@@ -14,10 +14,7 @@ import pytest
 from referral.local.child import KILLED, Child, Recipe
 from tests.harness.waiting import PATIENCE_S, comes
 
-pytestmark = [
-    pytest.mark.timeout(120),
-    pytest.mark.skipif(sys.platform != "linux", reason="elsewhere than on Linux every child is a program of its own"),
-]
+pytestmark = pytest.mark.timeout(120)
 SAYS = (
     "import json, os, sys, signal; "
     "print(json.dumps({'argv': sys.argv[1:3], 'there': sorted(n for n in os.environ if n.startswith(('REFERRAL_', 'SAID'))), "
@@ -67,7 +64,10 @@ def test_a_fork_that_fails_says_so_in_its_log_and_ends_as_it_would_alone(tmp_pat
     assert "No module named" in log.read_text()
 
 
-@pytest.mark.parametrize("command", [("sleep", "60"), ours("http.server", "0", "--bind", "127.0.0.1")], ids=["program", "fork"])
+BOTH = pytest.mark.parametrize("command", [("sleep", "60"), ours("http.server", "0", "--bind", "127.0.0.1")], ids=["program", "fork"])
+
+
+@BOTH
 def test_when_a_guard_is_killed_its_children_end_and_the_next_child_has_another(command: tuple[str, ...], tmp_path: Path) -> None:
     """In a process of its own: the guards of this one have servers that other tests need."""
     program = (
@@ -93,7 +93,7 @@ def alive(pid: str) -> bool:
         return False
 
 
-@pytest.mark.parametrize("command", [("sleep", "60"), ours("http.server", "0", "--bind", "127.0.0.1")], ids=["program", "fork"])
+@BOTH
 def test_no_child_outlives_a_parent_that_is_killed(command: tuple[str, ...], tmp_path: Path) -> None:
     program = (
         "import sys, time; from pathlib import Path; from referral.local.child import Child, Recipe\n"
@@ -107,3 +107,51 @@ def test_no_child_outlives_a_parent_that_is_killed(command: tuple[str, ...], tmp
         assert len(pids) == 2 and all(map(alive, pids))
         parent.kill()
     assert comes(lambda: not any(map(alive, pids)), within=PATIENCE_S)
+
+
+@BOTH
+@pytest.mark.parametrize("received", [0, 1])
+def test_a_child_whose_descriptors_do_not_arrive_is_refused_and_the_others_go_on(
+    command: tuple[str, ...], received: int, tmp_path: Path
+) -> None:
+    """The guard may open none, or one more: the child's output, which says so."""
+    program = (
+        "import os, resource, sys; from pathlib import Path; from referral.local.child import Child, Recipe\n"
+        "recipe = Recipe(tuple(sys.argv[3:]), Path(sys.argv[1]))\n"
+        "first = Child(recipe)\n"
+        "taken = {int(name) for name in os.listdir(f'/proc/{first.guard}/fd')}\n"
+        "most = [number for number in range(100) if number not in taken][int(sys.argv[2])]\n"
+        "before = resource.prlimit(first.guard, resource.RLIMIT_NOFILE)\n"
+        "resource.prlimit(first.guard, resource.RLIMIT_NOFILE, (most, before[1]))\n"
+        "refused = Child(recipe)\n"
+        "print(refused.pid, refused.wait(30), first.runs())\n"
+        "resource.prlimit(first.guard, resource.RLIMIT_NOFILE, before)\n"
+        "after = Child(recipe)\n"
+        "print(after.guard == first.guard, after.runs(), after.stop(), first.stop())"
+    )
+    words = [sys.executable, "-c", program, str(tmp_path / "log"), str(received), *command]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=100)
+    ended = str(128 + signal.SIGTERM)
+    assert done.stdout.split() == ["0", str(KILLED), "True", "True", "True", ended, ended], (done.stdout, done.stderr)
+    assert ("cannot start a child" in (tmp_path / "log").read_text()) == (received == 1)
+
+
+def test_a_guard_that_cannot_begin_says_why_in_the_log_of_its_child(tmp_path: Path) -> None:
+    (tmp_path / "jinja2.py").write_text("raise ImportError('broken on purpose')")
+    program = (
+        "import sys; from pathlib import Path; from referral.local.child import Child, Recipe\n"
+        "child = Child(Recipe((sys.executable, '-m', 'calendar'), Path(sys.argv[1])))\n"
+        "print(child.pid, child.wait(30))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    words = [sys.executable, "-c", program, str(tmp_path / "log")]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=100, env=environment)
+    assert done.stdout.split() == ["0", str(KILLED)], done.stderr
+    assert "broken on purpose" in (tmp_path / "log").read_text()
+
+
+def test_what_a_fork_has_printed_is_there_when_it_is_killed(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    words = "print('kept', flush=False); import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    assert Child(Recipe(ours("timeit", "-n1", "-r1", words), log)).wait(PATIENCE_S) == 128 + signal.SIGKILL
+    assert log.read_text() == "kept\n"
