@@ -184,7 +184,10 @@ class Exercise:
         self.capsys.readouterr()
         assert run(["drill", "report", *cases, "--agency", "csw-dragash", "--json"]) == 0
         reports = json.decode(self.capsys.readouterr().out)
-        requests = len(self.browser.find_elements(By.CSS_SELECTOR, "li.card h3"))
+        requests = self.stage.wait(
+            "the requests of the page",  # on a busy machine the log does not answer for a moment, and the page says so
+            lambda: len(self.browser.find_elements(By.CSS_SELECTOR, "li.card h3")) or self.browser.refresh(),
+        )
         assert sum(len(report["asked"]) for report in reports) == requests
         assert OFFICER in json.encode(reports).decode()
 
