@@ -22,6 +22,7 @@ import signal
 import socket
 import sys
 import time
+from typing import Any
 
 PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15
 CLONE_NEWUSER = 0x10000000
@@ -37,14 +38,12 @@ NEEDS_S = 1.0
 class Asked:
     """A child as the parent wants it. Fields of the message: see `child.Guard.start`."""
 
-    def __init__(self, message: dict[str, object], descriptors: list[int]) -> None:
-        self.command = [str(word) for word in _list(message["command"])]
-        self.env = {str(name): str(value) for name, value in _pairs(message["env"])}
-        self.cwd, self.fork, self.unroot = str(message["cwd"]), bool(message["fork"]), bool(message["unroot"])
-        self.stop, self.death, self.number = (int(str(message[name])) for name in ("stop", "death", "number"))
-        self.grace = float(str(message["grace"]))
+    def __init__(self, message: Any, descriptors: list[int]) -> None:
+        self.command: list[str] = message["command"]
+        self.number, self.env, self.cwd = message["number"], message["env"], message["cwd"]
+        self.stop, self.death, self.grace = message["stop"], message["death"], message["grace"]
+        self.fork, self.unroot, self.keep = message["fork"], message["unroot"], message["keep"]
         self.log, self.report, *self.held = descriptors
-        self.keep = [int(str(number)) for number in _list(message["keep"])]
 
 
 class Child:
@@ -72,20 +71,19 @@ class Guard:
 
     def serve(self) -> list[str]:
         """Guard until the parent is gone and every child has ended: return []. In a child that begins as a fork, return its command."""
-        while self.children or not self.alone:
+        while True:
             self._reap()
+            if self.alone and not self.children:
+                return []
             now = time.monotonic()
             self._kill(now)
             deadlines = [child.deadline for child in self.children.values() if child.deadline is not None]
             left = max(0.0, min(deadlines) - now) * 1000 if deadlines else None
-            if not self.children and self.alone:
-                break
             ready = [number for number, _ in self._looking.poll(left)]
             if self._wake in ready:
                 os.read(self._wake, 512)
             if self.line.fileno() in ready and (command := self._hear()):
                 return command
-        return []
 
     def _hear(self) -> list[str]:
         """Do what the next message asks for."""
@@ -101,7 +99,7 @@ class Guard:
             self._stop(pid)
         return [] if "end" in message else self._start(message, descriptors)
 
-    def _start(self, message: dict[str, object], descriptors: list[int]) -> list[str]:
+    def _start(self, message: Any, descriptors: list[int]) -> list[str]:
         """Start a child. Return its command in the child, if it begins as a fork."""
         signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)  # else the empty handlers would swallow the child's first signal
         try:
@@ -212,16 +210,6 @@ def rename(command: list[str]) -> None:
         fields = file.read().rpartition(b")")[2].split()
     start, end = int(fields[45]), int(fields[46])  # arg_start and arg_end, fields 48 and 49 of proc_pid_stat(5)
     ctypes.memmove(start, b"\0".join(word.encode() for word in command)[: end - start - 1].ljust(end - start, b"\0"), end - start)
-
-
-def _list(value: object) -> list[object]:
-    assert isinstance(value, list)
-    return value
-
-
-def _pairs(value: object) -> list[tuple[object, object]]:
-    assert isinstance(value, dict)
-    return list(value.items())
 
 
 def serve(argv: list[str]) -> list[str]:

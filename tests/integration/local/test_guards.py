@@ -15,6 +15,7 @@ from referral.local.child import KILLED, Child, Recipe
 from tests.harness.waiting import PATIENCE_S, comes
 
 pytestmark = pytest.mark.timeout(120)
+ENDED = str(128 + signal.SIGTERM)
 SAYS = (
     "import json, os, sys, signal; "
     "print(json.dumps({'argv': sys.argv[1:3], 'there': sorted(n for n in os.environ if n.startswith(('REFERRAL_', 'SAID'))), "
@@ -65,24 +66,19 @@ def test_a_fork_that_fails_says_so_in_its_log_and_ends_as_it_would_alone(tmp_pat
 
 
 BOTH = pytest.mark.parametrize("command", [("sleep", "60"), ours("http.server", "0", "--bind", "127.0.0.1")], ids=["program", "fork"])
+BEGIN = (
+    "import os, resource, signal, sys; from pathlib import Path; from referral.local.child import Child, Recipe\n"
+    "recipe = Recipe(tuple(sys.argv[2:]), Path(sys.argv[1]))\n"
+)
+"""Begin a process of its own, for what happens to guards: those of this one have servers that other tests need."""
 
 
-@BOTH
-def test_when_a_guard_is_killed_its_children_end_and_the_next_child_has_another(command: tuple[str, ...], tmp_path: Path) -> None:
-    """In a process of its own: the guards of this one have servers that other tests need."""
-    program = (
-        "import os, signal, sys; from pathlib import Path; from referral.local.child import Child, Recipe\n"
-        "recipe = Recipe(tuple(sys.argv[2:]), Path(sys.argv[1]))\n"
-        "child, beside = Child(recipe), Child(recipe)\n"
-        "os.kill(child.guard, signal.SIGKILL)\n"
-        "print(child.pid, beside.pid, child.wait(30), beside.wait(30), child.stop())\n"
-        "after = Child(recipe)\n"
-        "print(after.guard != child.guard, after.runs(), after.stop())"
-    )
-    done = subprocess.run([sys.executable, "-c", program, str(tmp_path / "log"), *command], capture_output=True, text=True, timeout=100)
-    one, two, *said = done.stdout.split()
-    assert said == [str(KILLED)] * 3 + ["True", "True", str(128 + signal.SIGTERM)], done.stderr
-    assert comes(lambda: not alive(one) and not alive(two)), "the guard is gone, and they are not"
+def printed(program: str, log: Path, *command: str, **environment: str) -> list[str]:
+    """Run a program in a process of its own, and return the words that it prints. It has a `recipe` with this log and this command."""
+    words = [sys.executable, "-c", BEGIN + program, str(log), *command]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=100, env={**os.environ, **environment})
+    assert not done.returncode, done.stderr
+    return done.stdout.split()
 
 
 def alive(pid: str) -> bool:
@@ -94,13 +90,23 @@ def alive(pid: str) -> bool:
 
 
 @BOTH
-def test_no_child_outlives_a_parent_that_is_killed(command: tuple[str, ...], tmp_path: Path) -> None:
+def test_when_a_guard_is_killed_its_children_end_and_the_next_child_has_another(command: tuple[str, ...], tmp_path: Path) -> None:
     program = (
-        "import sys, time; from pathlib import Path; from referral.local.child import Child, Recipe\n"
-        "child = Child(Recipe(tuple(sys.argv[2:]), Path(sys.argv[1])))\n"
-        "print(child.pid, child.guard, flush=True); time.sleep(600)"
+        "child, beside = Child(recipe), Child(recipe)\n"
+        "os.kill(child.guard, signal.SIGKILL)\n"
+        "print(child.pid, beside.pid, child.wait(30), beside.wait(30), child.stop())\n"
+        "after = Child(recipe)\n"
+        "print(after.guard != child.guard, after.runs(), after.stop())"
     )
-    words = [sys.executable, "-c", program, str(tmp_path / "log"), *command]
+    one, two, *said = printed(program, tmp_path / "log", *command)
+    assert said == [str(KILLED)] * 3 + ["True", "True", ENDED]
+    assert comes(lambda: not alive(one) and not alive(two)), "the guard is gone, and they are not"
+
+
+@BOTH
+def test_no_child_outlives_a_parent_that_is_killed(command: tuple[str, ...], tmp_path: Path) -> None:
+    program = "child = Child(recipe); print(child.pid, child.guard, flush=True); os.kill(os.getpid(), signal.SIGSTOP)"
+    words = [sys.executable, "-c", BEGIN + program, str(tmp_path / "log"), *command]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         pids = parent.stdout.readline().split()
@@ -116,11 +122,9 @@ def test_a_child_whose_descriptors_do_not_arrive_is_refused_and_the_others_go_on
 ) -> None:
     """The guard may open none, or one more: the child's output, which says so."""
     program = (
-        "import os, resource, sys; from pathlib import Path; from referral.local.child import Child, Recipe\n"
-        "recipe = Recipe(tuple(sys.argv[3:]), Path(sys.argv[1]))\n"
         "first = Child(recipe)\n"
         "taken = {int(name) for name in os.listdir(f'/proc/{first.guard}/fd')}\n"
-        "most = [number for number in range(100) if number not in taken][int(sys.argv[2])]\n"
+        f"most = [number for number in range(100) if number not in taken][{received}]\n"
         "before = resource.prlimit(first.guard, resource.RLIMIT_NOFILE)\n"
         "resource.prlimit(first.guard, resource.RLIMIT_NOFILE, (most, before[1]))\n"
         "refused = Child(recipe)\n"
@@ -129,25 +133,17 @@ def test_a_child_whose_descriptors_do_not_arrive_is_refused_and_the_others_go_on
         "after = Child(recipe)\n"
         "print(after.guard == first.guard, after.runs(), after.stop(), first.stop())"
     )
-    words = [sys.executable, "-c", program, str(tmp_path / "log"), str(received), *command]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=100)
-    ended = str(128 + signal.SIGTERM)
-    assert done.stdout.split() == ["0", str(KILLED), "True", "True", "True", ended, ended], (done.stdout, done.stderr)
-    assert ("cannot start a child" in (tmp_path / "log").read_text()) == (received == 1)
+    log = tmp_path / "log"
+    assert printed(program, log, *command) == ["0", str(KILLED), "True", "True", "True", ENDED, ENDED]
+    assert ("cannot start a child" in log.read_text()) == (received == 1)
 
 
 def test_a_guard_that_cannot_begin_says_why_in_the_log_of_its_child(tmp_path: Path) -> None:
     (tmp_path / "jinja2.py").write_text("raise ImportError('broken on purpose')")
-    program = (
-        "import sys; from pathlib import Path; from referral.local.child import Child, Recipe\n"
-        "child = Child(Recipe((sys.executable, '-m', 'calendar'), Path(sys.argv[1])))\n"
-        "print(child.pid, child.wait(30))"
-    )
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    words = [sys.executable, "-c", program, str(tmp_path / "log")]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=100, env=environment)
-    assert done.stdout.split() == ["0", str(KILLED)], done.stderr
-    assert "broken on purpose" in (tmp_path / "log").read_text()
+    log = tmp_path / "log"
+    program = "child = Child(recipe); print(child.pid, child.wait(30))"
+    assert printed(program, log, *ours("calendar"), PYTHONPATH=str(tmp_path)) == ["0", str(KILLED)]
+    assert "broken on purpose" in log.read_text()
 
 
 def test_what_a_fork_has_printed_is_there_when_it_is_killed(tmp_path: Path) -> None:

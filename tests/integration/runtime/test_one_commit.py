@@ -1,4 +1,4 @@
-"""What a batch has read and what it has to say are one commit: a failure between the two would lose a decision without a trace."""
+"""Positions and outbox of a batch are one commit: a failure between the two would lose a decision without a trace."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an image holds is what the tests ran with: its lock pins no other version than requirements.lock, by no other hash."""
+"""Packages of an image are those that the tests ran with: its lock pins no other version than requirements.lock, by no other hash."""
 
 from __future__ import annotations
 
