@@ -16,7 +16,7 @@ import time
 from collections.abc import AsyncIterator
 
 from bench.rows import Row, at_most
-from referral.analysis.reachability.run import CheckOptions, Result, classes, run
+from referral.analysis.reachability.run import CheckOptions, Result, families, run
 from referral.domain.policy import compile
 from referral.runtime.settings import CHECKOUT
 from referral.wire import policy_digest
@@ -33,7 +33,7 @@ def measure(*, depth: int = 1, deep: bool = False, pathways: tuple[str, ...] = (
     files = policy_digest.read(CHECKOUT / "policy")
     policy = compile(files)
     options = CheckOptions(files=files, depth=depth, deep=deep, pathways=pathways, places=places)
-    result = run(policy, options, classes(policy, options), os.cpu_count() or 1, lambda done: None)
+    result = run(policy, options, families(policy, options), os.cpu_count() or 1, lambda done: None)
     assert not result.found, "the policy of the checkout is wrong; ask `referral policy check`"
     return time.perf_counter() - began, result
 
@@ -62,7 +62,7 @@ async def figures() -> AsyncIterator[Row]:
 
 def _size(result: Result) -> str:
     tally = result.tally
-    return f"{tally.classes:,} kinds of cases, {tally.ways:,} ways, {tally.decisions:,} decisions"
+    return f"{tally.kinds:,} kinds of cases, {tally.walked:,} of {tally.ways:,} ways walked, {tally.decisions:,} decisions"
 
 
 async def _print() -> None:

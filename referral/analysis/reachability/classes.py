@@ -1,28 +1,21 @@
-"""Group circumstances and municipalities that a procedure cannot tell apart into classes, so that the model check walks one example of
-each.
+"""Group circumstances that a procedure cannot tell apart into classes, so that the model check walks one example of each.
 
-Circumstances: the procedure is evaluated with the traits and consent put in; what they decide falls away, and so do steps that they make
-impossible. The rest is the *residue*; circumstances with the same residue, and the same agencies to ask, are one class.
-
-Municipalities: the *look* is the list of services that the steps may ask there, in order, with all names removed. Two municipalities with
-the same look have the same cases, because `decide` compares agencies only with one another. The look leaves out services that are not for
-this person, which are passed over everywhere, and services so far down the list that the failing agencies can never make them the next.
+The procedure is evaluated with the traits and consent put in; what they decide falls away, and so do steps that they make impossible. The
+rest is the *residue*: circumstances with the same residue are one class. Whom a person finds in the municipality is for `look`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 from typing import NamedTuple
 
 from msgspec import structs
 
 from referral.domain.contradictions import fits
-from referral.domain.events import Consent, ConsentState, Reach, Traits
+from referral.domain.events import Consent, ConsentState, Traits
 from referral.domain.policy import Policy
-from referral.domain.policy.directory import Service
-from referral.domain.policy.procedure import Marks, Pathway, SeatRule, Step
-from referral.domain.rules.candidates import unsuitable
+from referral.domain.policy.procedure import Marks, Pathway, Step
 from referral.domain.rules.conditions import consent_mark, trait_marks
 
 USUAL = Traits(
@@ -208,71 +201,3 @@ def _languages(tested: Mapping[str, set[str]], pathway: Pathway) -> list[tuple[s
     marks = {*tested, *(mark for group in pathway.applies for mark in group)}
     words = sorted(mark.partition("=")[2] for mark in marks if mark.startswith("languages="))
     return [("sq",), *((word,) for word in words if word != "sq")]
-
-
-Look = tuple[object, ...]
-Begun = Sequence[tuple[Pathway, tuple[Step, ...]]]
-MOVES = 2
-"""Places that a person may hold or have left before the next one is searched (ours): the look contains this many services more."""
-
-
-def look(pathways: Iterable[Pathway], policy: Policy, given: Circumstance, failing: int) -> Look:
-    """Return the look of the municipality where the person was found, for the steps that can begin at all. failing: agencies that fail at
-    most."""
-    marks = {*trait_marks(given.traits), consent_mark(given.consent, 0)}
-    return look_of([(pathway, tuple(possible(pathway, marks).values())) for pathway in pathways], policy, given, marks, failing)
-
-
-def look_of(begun: Begun, policy: Policy, given: Circumstance, marks: Marks, failing: int) -> Look:
-    """Return the look, for procedures whose possible steps are already known."""
-    names: dict[str, int] = {}
-    parts: list[object] = []
-    for pathway, steps in begun:
-        bans = {tag for tag, mark in pathway.never if tag and (not mark or mark in marks)}
-        for step in steps:
-            for rule in step.seats:
-                parts.append(step.id)
-                for roles in asked(step, rule):
-                    for service, role in _first(policy, given, step, rule, roles, bans, failing):
-                        parts.append((role, _service(service, rule, step, policy, names)))
-                    parts.append(len(roles))
-    place = policy.municipalities.get(given.traits.found_in)
-    desk = place.desk if place else policy.country_desk
-    return (*parts, names.get(desk, -1), bool(policy.agencies[desk].above))
-
-
-def asked(step: Step, rule: SeatRule) -> list[tuple[str, ...]]:
-    """Return the lists of roles that a seat may be offered to, each in order."""
-    if step.placement is None:
-        return [rule.roles]
-    tables = dict.fromkeys([step.placement.until_known, *step.placement.roles.values()])
-    return [*tables, rule.last_resort]
-
-
-def _first(
-    policy: Policy, given: Circumstance, step: Step, rule: SeatRule, roles: tuple[str, ...], bans: set[str], failing: int
-) -> Iterator[tuple[Service, str]]:
-    """Return the first services of one list, as many as can ever be asked: one agency more than may fail, and for a place MOVES more."""
-    left = failing + 1 + (MOVES if step.placement is not None else 0)
-    seen: set[str] = set()
-    for service, role in policy.order(roles, rule.areas, given.traits.found_in):
-        if unsuitable(given.traits, rule, service) or not bans.isdisjoint(service.tags) or service.places == 0:
-            continue
-        yield service, role
-        seen.add(service.agency)
-        if not (step.is_urgent and policy.agencies[service.agency].hours):
-            left -= 1
-            if len(seen) > failing and left <= 0:
-                return
-
-
-def _service(service: Service, rule: SeatRule, step: Step, policy: Policy, names: dict[str, int]) -> object:
-    """Return everything about a service that affects how it is asked. names: a number for every agency and service, in
-    order of appearance."""
-    agency = policy.agencies[service.agency]
-    rungs = sum(1 for rung in rule.ladder if rung in agency.ladder) or len(agency.ladder)
-    locks = step.placement is not None and bool(service.roles & step.placement.secure)
-    places = service.places if service.places is None else min(service.places, 2)
-    hours = agency.hours if step.is_urgent else None
-    by_phone = agency.reach is Reach.PHONE
-    return names.setdefault(service.id, len(names)), names.setdefault(agency.id, len(names)), locks, places, rungs, hours, by_phone

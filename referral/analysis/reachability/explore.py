@@ -1,11 +1,14 @@
-"""Walk every way of every class of cases through the running `decide`, to check that every case reaches somebody. No rule is written a
+"""Walk every way of every kind of case through the running `decide`, to check that every case reaches somebody. No rule is written a
 second time.
 
-Read it in this order. `tasks` lists the classes of cases (`classes`: circumstances and municipalities that a procedure cannot tell apart).
-`world` takes one case through `decide` with the agencies of `agents`. `walk` follows one way and finds its forks. This module walks them
-all: the calm way, one for every code that can be decided, and from each of these one for every agency that is asked and every way in which
-it can fail. An agency that is never asked cannot change a way. A way that reaches a state of the way without the failure (`state_key`) goes
-on as that one did. `invariants` checks every offer.
+Read it in this order. `tasks` lists the kinds of cases (`classes`: circumstances that a procedure cannot tell apart; `look`: whom a person
+finds). `world` takes one case through `decide` with the agencies of `agents`. `walk` follows one way and finds its forks. This module walks
+them all: the calm way, one for every code that can be decided, and from each of these one for every agency that is asked and every way in
+which it can fail. An agency that is never asked cannot change a way. A way that reaches a state of the way without the failure
+(`state_key`) goes on as that one did. `invariants` checks every offer.
+
+A way is walked once for all kinds of a family that it cannot tell apart: those whose municipality agrees on all that `decide` has read of
+it. So what happens when the police are silent is not walked again for every list of shelters.
 
 Two agencies fail, one after the other: a second failure matters while the first still has an effect. Once a way is back in a state of its
 parent, a further failing agency leads to the result of its failure alone, unless that way asks the first agency; only then both are tried.
@@ -13,13 +16,15 @@ parent, a further failing agency leads to the result of its failure alone, unles
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from msgspec import structs
 
 from referral.analysis.reachability.agents import Fault, Pace
-from referral.analysis.reachability.tasks import Task
+from referral.analysis.reachability.look import Directory, Look, WatchedPolicy, watched
+from referral.analysis.reachability.tasks import Family, Task, look_of
 from referral.analysis.reachability.walk import Fork, Walker, Way, begun
 from referral.analysis.reachability.world import START, Given, World
 from referral.domain.policy import Policy
@@ -30,52 +35,123 @@ NIGHT = START + 64 * HOUR
 """The second start: the night of the Saturday after, 02:00, when offices are closed."""
 
 
-def ways(policy: Policy, task: Task, depth: int) -> Iterator[Way]:
-    """Yield every way of one class. depth: how many agencies fail at most: 0, 1, or 2 one after the other.
+class Shared(NamedTuple):
+    """Ways that are the same in some kinds of cases. example: the one that was walked.
 
-    The ways on which no agency fails are walked twice, with late and with prompt answers, and once with the referral at night.
+    begins: these ways come first in these kinds. bed: a bed is found there when nobody fails.
     """
-    pathway = next(one for one in policy.current if one.id == task.pathway)
-    given = Given(START, Pace.LATE, task.traits, task.consent)
-    calm, forks = calm_ways(policy, pathway, given)
-    yield from calm
-    yield from calm_ways(policy, pathway, structs.replace(given, pace=Pace.PROMPT))[0]
-    night = structs.replace(given, start=NIGHT)
-    yield Walker(pathway).go(World(policy, night), Way(night), branches=False)
-    if depth < 1:
-        return
-    for agency in sorted({agency for agency, _ in calm[0].asked}):
-        apart = structs.replace(given, excluded=(f"agency:{agency}",))
-        way = Way(apart, calm[0], failing=((agency, "", Fault.SILENT),))
-        yield Walker(pathway).go(World(policy, apart), way, branches=False)
-    singles = []
-    for fork in forks:
-        single = alone(pathway, fork, branches=depth > 1)
-        yield single.way
-        singles.append(single)
-    if depth > 1:
-        yield from pairs(pathway, singles)
+
+    example: Task
+    kinds: Sequence[Task]
+    ways: Sequence[Way]
+    begins: bool
+    bed: bool
 
 
-def calm_ways(policy: Policy, pathway: Pathway, given: Given) -> tuple[list[Way], list[Fork]]:
+Seen = tuple[Task, Look]
+
+
+def explore(copy: WatchedPolicy, directory: Directory, family: Family) -> Iterator[Shared]:
+    """Yield every way of every kind of case of a family once, with the kinds that have it."""
+    waiting: Sequence[Seen] = [(task, look_of(task, copy, directory)) for task in family]
+    while waiting:
+        calm = {waiting[0][0]: Calm(copy, waiting[0][0])}
+        first = calm[waiting[0][0]]
+        same, waiting = _alike(copy, waiting)
+        bed = any(way.bed >= 0 for way in first.ways)
+        yield Shared(same[0][0], [task for task, _ in same], first.ways, True, bed)
+        for number in range(len(first.parts)):
+            left = same
+            while left:
+                left.sort(key=lambda kind: kind[0] not in calm)  # one whose calm ways are known need not walk them again
+                example = left[0][0]
+                if example not in calm:
+                    calm[example] = Calm(copy, example)
+                copy.watch(calm[example].lists)
+                found = calm[example].parts[number]()
+                together, left = _alike(copy, left)
+                yield Shared(example, [task for task, _ in together], found, False, bed)
+
+
+def _alike(policy: WatchedPolicy, kinds: Sequence[Seen]) -> tuple[list[Seen], list[Seen]]:
+    """Divide kinds of cases: those that agree with the first on all that was read, and the others."""
+    read = kinds[0][1].read(policy.lists)
+    key = kinds[0][1].key(read)
+    same: list[Seen] = []
+    others: list[Seen] = []
+    for kind in kinds:
+        (same if kind[1].key(read) == key else others).append(kind)
+    return same, others
+
+
+class Calm:
+    """The ways of one kind of case on which nobody fails and all answer late, and what else there is to walk.
+
+    lists: what they read of the directory.
+    parts: further ways, in the same order for every kind that reads the same.
+    """
+
+    def __init__(self, policy: WatchedPolicy, task: Task) -> None:
+        self._policy, self._pathway = policy, next(one for one in policy.current if one.id == task.pathway)
+        self._given = Given(START, Pace.LATE, task.traits, task.consent)
+        policy.watch({})
+        self.ways, self._forks = calm_ways(policy, self._pathway, self._given)
+        self.lists = policy.lists
+        self.parts: list[Callable[[], Sequence[Way]]] = [self._prompt, self._night]
+        if task.depth:
+            agencies = dict.fromkeys(fork.agency for fork in self._forks if fork.parent is self.ways[0])
+            self.parts += [partial(self._apart, agency) for agency in agencies]
+        if task.depth == 1:
+            self.parts += [partial(self._alone, fork) for fork in self._forks]
+        if task.depth > 1:
+            self.parts.append(self._pairs)
+
+    def _prompt(self) -> Sequence[Way]:
+        """Walk the same with prompt answers."""
+        return calm_ways(self._policy, self._pathway, structs.replace(self._given, pace=Pace.PROMPT), failures=False)[0]
+
+    def _night(self) -> Sequence[Way]:
+        """Walk it once with the referral at night."""
+        night = structs.replace(self._given, start=NIGHT)
+        return [Walker(self._pathway).go(World(self._policy, night), Way(night), branches=False)]
+
+    def _apart(self, agency: str) -> Sequence[Way]:
+        """Walk the way on which the referral excludes an agency."""
+        apart = structs.replace(self._given, excluded=(f"agency:{agency}",))
+        way = Way(apart, self.ways[0], failing=((agency, "", Fault.SILENT),))
+        return [Walker(self._pathway).go(World(self._policy, apart), way, branches=False)]
+
+    def _alone(self, fork: Fork) -> Sequence[Way]:
+        """Walk the way on which one agency fails."""
+        return [alone(self._pathway, fork, branches=False).way]
+
+    def _pairs(self) -> Sequence[Way]:
+        """Walk all ways on which one agency fails or two do."""
+        singles = [alone(self._pathway, fork, branches=True) for fork in self._forks]
+        return [*(single.way for single in singles), *pairs(self._pathway, singles)]
+
+
+def ways(policy: Policy, task: Task, depth: int) -> Iterator[Way]:
+    """Yield every way of one kind of case. depth: how many agencies fail at most: 0, 1, or 2 one after the other."""
+    for shared in explore(watched(policy), Directory(policy), (structs.replace(task, depth=depth),)):
+        yield from shared.ways
+
+
+def calm_ways(policy: Policy, pathway: Pathway, given: Given, *, failures: bool = True) -> tuple[list[Way], list[Fork]]:
     """Return the ways on which no agency fails (one for each code of each decision, from the way that first asked for it),
     and their forks."""
     found: list[Way] = []
     broken: list[Fork] = []
-    codes: set[tuple[str, str]] = set()
-    faults: set[tuple[str, str, Fault]] = set()
+    met: set[object] = set()
     waiting = [(World(policy, given), Way(given))]
     while waiting:
         world, way = waiting.pop(0)
-        walker = Walker(pathway)
+        walker = Walker(pathway, met, failures=failures)
         found.append(walker.go(world, way, branches=True))
         for fork in walker.forks:
             if fork.fault is None:
-                if (fork.step, fork.code) not in codes:
-                    codes.add((fork.step, fork.code))
-                    waiting.append((fork.world, begun(fork)))
-            elif (fork.agency, fork.step, fork.fault) not in faults:
-                faults.add((fork.agency, fork.step, fork.fault))
+                waiting.append((fork.world, begun(fork)))
+            else:
                 broken.append(fork)
     return found, broken
 

@@ -87,7 +87,7 @@ def findings(policy: Policy, task: Task, way: Way) -> Iterator[Finding]:
 
 
 def described(task: Task) -> str:
-    """Describe an example child of a class: age, sex, and every trait that is not as usual."""
+    """Describe the example child of a task: age, sex, and every trait that is not as usual."""
     traits = task.traits
     said = [traits.age if traits.age_band == "unknown" else f"{traits.age} of {traits.age_band}", traits.sex]
     for name in ("urgency", "origin", "asylum", "home"):
@@ -189,13 +189,14 @@ def _ladders(policy: Policy, task: Task, way: Way) -> Iterator[Finding]:
             if isinstance(event, OfferOpened) and (step := pathway.step(event.step)) is not None:
                 named = step.seats[event.seat].ladder if event.seat < len(step.seats) else ()
                 if named and not set(named) & set(event.ladder):
-                    said = f"{event.agency} has none of the rungs {', '.join(named)}; its own rungs are knocked: {', '.join(event.ladder)}"
-                    yield Finding("ladder", task.pathway, event.step, event.agency, said)
+                    own = ", ".join(event.ladder)
+                    said = f"an agency has none of the rungs {', '.join(named)}; its own rungs are knocked: {own}; such as {event.agency}"
+                    yield Finding("ladder", task.pathway, event.step, own, said)
         last = last.earlier
 
 
 def whole(policy: Policy, tally: Tally) -> Iterator[Finding]:
-    """Yield the faults of the whole policy. tally: of every class of every pathway that it contains."""
+    """Yield the faults of the whole policy. tally: of every kind of case of every pathway that it contains."""
     yield from rivals(policy)
     for pathway in policy.current:
         if pathway.id not in tally.opened:

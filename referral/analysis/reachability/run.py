@@ -1,4 +1,4 @@
-"""Run the model check on all cores: class n goes to process n modulo their number, and the results are added up in order of class."""
+"""Run the model check on all cores: family n goes to process n modulo their number, and the results are added up."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import Struct, field, structs
 
+from referral.analysis.reachability import tasks
 from referral.analysis.reachability.counterexample import Story, story
-from referral.analysis.reachability.explore import ways
+from referral.analysis.reachability.explore import Shared, explore
 from referral.analysis.reachability.findings import Finding, findings, notes, whole
+from referral.analysis.reachability.look import Directory, watched
 from referral.analysis.reachability.tally import Tally
-from referral.analysis.reachability.tasks import Task, tasks
+from referral.analysis.reachability.tasks import Family
 from referral.domain.policy import Policy
 from referral.domain.policy import policy as domain
 from referral.parallel import Advance, shared
 
 ABOUT = {"nobody": "no-candidate", "stands": "standing-still"}
 """The desk task with which the story of a finding ends, by kind of finding."""
-OFTEN = 4
-"""Classes between two reports of progress."""
 
 
 class CheckOptions(Struct, frozen=True, kw_only=True):
@@ -55,16 +55,16 @@ class Result(Struct):
     found: dict[Key, LocatedFinding] = field(default_factory=dict)
     weak: dict[Key, LocatedFinding] = field(default_factory=dict)
 
-    def take(self, policy: Policy, task: Task) -> None:
-        """Check one more class."""
-        every = list(ways(policy, task, task.depth))
-        self.tally.take(task, every)
-        for way in every:
-            for one in findings(policy, task, way):
+    def take(self, policy: Policy, shared: Shared) -> None:
+        """Take the ways that are the same in some kinds of cases."""
+        self.tally.take(shared)
+        places = tuple(dict.fromkeys(place for kind in shared.kinds for place in kind.places))
+        for way in shared.ways:
+            for one in findings(policy, shared.example, way):
                 example = None if one.key in self.found else story(f"{one.pathway}: {one.said}", way, policy, ABOUT.get(one.kind, ""))
-                _note(self.found, LocatedFinding(one, task.places, example))
-            for one in notes(policy, task, way):
-                _note(self.weak, LocatedFinding(one, task.places))
+                _note(self.found, LocatedFinding(one, places, example))
+            for one in notes(policy, shared.example, way):
+                _note(self.weak, LocatedFinding(one, places))
 
     def add(self, other: Result) -> None:
         """Add the result of another process."""
@@ -75,7 +75,7 @@ class Result(Struct):
             _note(self.weak, found)
 
     def finish(self, policy: Policy) -> None:
-        """Check the whole policy, once all classes of the requested pathways are in the tally."""
+        """Check the whole policy, once all families of the requested pathways are in the tally."""
         for one in whole(policy, self.tally):
             _note(self.found, LocatedFinding(one, ()))
 
@@ -88,31 +88,34 @@ def _note(known: dict[Key, LocatedFinding], found: LocatedFinding) -> None:
     known[key] = found
 
 
-def classes(policy: Policy, options: CheckOptions) -> tuple[Task, ...]:
-    """Return all classes, those of one pathway spread among those of others, so that each process gets a similar share."""
-    return tasks(policy, options.depth, deep=options.deep, pathways=options.pathways, places=options.places)
+def families(policy: Policy, options: CheckOptions) -> tuple[Family, ...]:
+    """Return all families. Each process gets every n-th, and so a similar share of each pathway."""
+    return tasks.families(policy, options.depth, deep=options.deep, pathways=options.pathways, places=options.places)
 
 
-def run(policy: Policy, options: CheckOptions, made: tuple[Task, ...], jobs: int, advance: Advance) -> Result:
-    """Check all classes. advance: called with the number of further classes done."""
+def run(policy: Policy, options: CheckOptions, made: tuple[Family, ...], jobs: int, advance: Advance) -> Result:
+    """Check all families. advance: called with the number of further kinds of cases done."""
     result = Result()
     if jobs < 2 or len(made) < 2:
-        for task in made:
-            result.take(policy, task)
-            advance(1)
+        for found in _check(policy, made, advance):
+            result.take(policy, found)
         return result
     jobs = min(jobs, len(made))
-    for found in shared(share, [(options, made[number::jobs]) for number in range(jobs)], jobs, advance):
-        result.add(found)
+    for other in shared(share, [(options, made[number::jobs]) for number in range(jobs)], jobs, advance):
+        result.add(other)
     return result
 
 
-def share(options: CheckOptions, made: tuple[Task, ...], advance: Advance) -> Iterator[Result]:
-    """Check the classes of one process, and yield its result."""
+def share(options: CheckOptions, made: tuple[Family, ...], advance: Advance) -> Iterator[Result]:
+    """Check the families of one process, and yield its result."""
     policy, result = domain.compile(options.files), Result()
-    for number, task in enumerate(made, 1):
-        result.take(policy, task)
-        if number % OFTEN == 0:
-            advance(OFTEN)
-    advance(len(made) % OFTEN)
+    for found in _check(policy, made, advance):
+        result.take(policy, found)
     yield result
+
+
+def _check(policy: Policy, made: tuple[Family, ...], advance: Advance) -> Iterator[Shared]:
+    copy, directory = watched(policy), Directory(policy)
+    for family in made:
+        yield from explore(copy, directory, family)
+        advance(len(family))

@@ -15,14 +15,32 @@ ROUNDS = 3
 """Rounds of a step that are told apart (ours): the fourth review goes on as the third does."""
 
 
-def view(case: Case, policy: Policy) -> View:
-    """Return the key: everything but times, ids and the holders of taken seats. An agency tried before counts only while it may be asked
-    again.
+class Views:
+    """Makes keys. It keeps those of rounds, because few rounds change in one decision."""
 
-    A telephone call at a desk is part of its offer, and not counted separately.
-    """
-    tasks = frozenset((task.about, task.step, task.seat) for task in case.tasks if task.about not in CALLS)
-    return (tuple(_track(track, policy) for track in case.tracks), tasks, case.closed)
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._rounds: dict[int, tuple[Run, View]] = {}
+
+    def of(self, case: Case) -> View:
+        """Return the key: everything but times, ids and the holders of taken seats. An agency tried before counts only while it may be
+        asked again.
+
+        A telephone call at a desk is part of its offer, and not counted separately.
+        """
+        tasks = frozenset((task.about, task.step, task.seat) for task in case.tasks if task.about not in CALLS)
+        return (tuple([self._track(track) for track in case.tracks]), tasks, case.closed)
+
+    def _track(self, track: Track) -> View:
+        pathway = self._policy.pinned[track.digest]
+        named, rounds = _mentioned(pathway), self._rounds
+        found = []
+        for run in track.runs:
+            known = rounds.get(id(run))
+            if known is None:
+                known = rounds[id(run)] = (run, _run(run, named))
+            found.append(known[1])
+        return pathway.id, track.outcome, track.paused_by, tuple(found)
 
 
 def mentioned(pathway: Pathway) -> frozenset[str]:
@@ -31,13 +49,6 @@ def mentioned(pathway: Pathway) -> frozenset[str]:
     for step in pathway.steps:
         groups += [step.after, step.at_once, step.again, step.unless, step.until, *step.when]
     return frozenset(mark for group in groups for mark in group if mark.endswith("-missed"))
-
-
-def _track(track: Track, policy: Policy) -> View:
-    pathway = policy.pinned[track.digest]
-    looked_at = _mentioned(pathway)
-    runs = tuple(_run(run, looked_at) for run in track.runs)
-    return pathway.id, track.outcome, track.paused_by, runs
 
 
 _known: dict[str, frozenset[str]] = {}

@@ -3,12 +3,11 @@ add up."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from msgspec import Struct, field
 
-from referral.analysis.reachability.tasks import Task
+from referral.analysis.reachability.explore import Shared
 from referral.analysis.reachability.walk import Way
+from referral.analysis.reachability.world import START
 
 
 class Row(Struct):
@@ -48,37 +47,41 @@ class Row(Struct):
 
 class Tally(Struct):
     """All totals. rows: by pathway and municipality. opened, decided: by pathway, the steps that begin and the codes that are decided on
-    any way."""
+    any way.
+
+    ways: of all kinds of cases. walked: of these, how many were walked: the others are the same as one of them.
+    decisions, offers: of the ways that were walked.
+    """
 
     rows: dict[tuple[str, str], Row] = field(default_factory=dict)
     opened: dict[str, set[str]] = field(default_factory=dict)
     decided: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
-    classes: int = 0
+    kinds: int = 0
     ways: int = 0
+    walked: int = 0
     decisions: int = 0
     offers: int = 0
     excluded: int = 0
     """Ways on which an agency is excluded."""
 
-    def take(self, task: Task, ways: Iterable[Way]) -> None:
-        """Count all ways of one class."""
-        row = Row()
-        opened = self.opened.setdefault(task.pathway, set())
-        decided = self.decided.setdefault(task.pathway, set())
-        beds, start = False, 0
-        self.classes += 1
-        for way in ways:
+    def take(self, shared: Shared) -> None:
+        """Count ways that are the same in some kinds of cases."""
+        row, pathway = Row(), shared.example.pathway
+        opened = self.opened.setdefault(pathway, set())
+        decided = self.decided.setdefault(pathway, set())
+        for way in shared.ways:
             opened |= way.opened
             decided |= way.decided
-            self.ways += 1
+            self.walked += 1
             self.decisions += way.steps
             self.offers += way.offers
             self.excluded += bool(way.given.excluded)
-            beds = beds or (not way.failing and way.bed >= 0)
-            start = start or way.given.start
-            _count(row, way, beds, start)
-        for place in task.places:
-            self.rows.setdefault((task.pathway, place), Row()).add(row)
+            _count(row, way, shared.bed)
+        self.ways += len(shared.ways) * len(shared.kinds)
+        self.kinds += len(shared.kinds) * shared.begins
+        for kind in shared.kinds:
+            for place in kind.places:
+                self.rows.setdefault((pathway, place), Row()).add(row)
 
     def add(self, other: Tally) -> None:
         """Add the tally of another process."""
@@ -88,12 +91,12 @@ class Tally(Struct):
             self.opened.setdefault(pathway, set()).update(steps)
         for pathway, codes in other.decided.items():
             self.decided.setdefault(pathway, set()).update(codes)
-        for name in ("classes", "ways", "decisions", "offers", "excluded"):
+        for name in ("kinds", "ways", "walked", "decisions", "offers", "excluded"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
-def _count(row: Row, way: Way, beds: bool, start: int) -> None:
-    if not way.failing and way.given.start != start:
+def _count(row: Row, way: Way, beds: bool) -> None:
+    if not way.failing and way.given.start != START:
         return  # the length of a weekend is no property of the procedure
     if not way.failing:
         row.calm_first, row.calm_bed = max(row.calm_first, way.first), max(row.calm_bed, way.bed)

@@ -1,4 +1,8 @@
-"""List the tasks of the model check: for every procedure, the classes of circumstances and municipalities that it cannot tell apart."""
+"""List the tasks of the model check: for every procedure, the kinds of cases that it can tell apart.
+
+Tasks with the same residue are a *family*: they differ only in whom the person finds in the municipality (`look`), and most ways read so
+little of that that the whole family shares them (`explore`).
+"""
 
 from __future__ import annotations
 
@@ -6,26 +10,15 @@ from collections.abc import Iterator
 
 from msgspec import Struct, structs
 
-from referral.analysis.reachability.classes import (
-    Circumstance,
-    Look,
-    applies,
-    circumstances,
-    look,
-    look_of,
-    opened,
-    possible,
-    residue,
-    tested_marks,
-)
+from referral.analysis.reachability.classes import Circumstance, Residue, applies, circumstances, opened, residue, tested_marks
+from referral.analysis.reachability.look import Directory, Look, Person
 from referral.domain.events import Consent, Traits
 from referral.domain.policy import Policy
 from referral.domain.policy.procedure import Pathway
-from referral.domain.rules.conditions import consent_mark, trait_marks
 
 
 class Task(Struct, frozen=True):
-    """One class of one pathway. traits and consent: of its example. places: municipalities that have children of this class.
+    """One kind of case of one pathway. traits and consent: of its example. places: municipalities that have children of this kind.
 
     depth: how many agencies fail at most.
     """
@@ -37,28 +30,31 @@ class Task(Struct, frozen=True):
     depth: int = 1
 
 
+Family = tuple[Task, ...]
+
 PAIRS = "concern=trafficking"
 """Procedures of this concern are checked with two failures when the check is deep."""
 
 
-def tasks(
+def families(
     policy: Policy, failing: int, *, deep: bool = False, pathways: tuple[str, ...] = (), places: tuple[str, ...] = ()
-) -> tuple[Task, ...]:
-    """Return all tasks. failing: how many agencies fail; deep: two in trafficking.
+) -> tuple[Family, ...]:
+    """Return all families. failing: how many agencies fail; deep: two in trafficking.
 
     pathways, places: only these, where any are named.
     """
     where = [id for id in policy.municipalities if not places or id in places]
-    found: list[Task] = []
+    found: list[Family] = []
+    directory = Directory(policy)
     for pathway in policy.current:
         if not pathways or pathway.id in pathways:
             pairs = deep and any(PAIRS in group for group in pathway.applies)
-            found += _of(pathway, policy, where, 2 if pairs else failing)
+            found += _of(pathway, policy, where, 2 if pairs else failing, directory)
     return tuple(found)
 
 
 def every(pathway: Pathway, policy: Policy, places: tuple[str, ...]) -> Iterator[Task]:
-    """Yield every circumstance in every municipality as a task, without merging them into classes. For tests of the merging."""
+    """Yield every circumstance in every municipality as a task, without merging them into kinds. For tests of the merging."""
     for given in circumstances(pathway, policy):
         for place in places:
             traits = structs.replace(given.traits, found_in=place)
@@ -66,42 +62,31 @@ def every(pathway: Pathway, policy: Policy, places: tuple[str, ...]) -> Iterator
                 yield Task(pathway.id, traits, given.consent, (place,))
 
 
-def alike(pathway: Pathway, policy: Policy, given: Circumstance, place: str, failing: int) -> object:
-    """Return everything that a procedure can tell of a circumstance in a municipality: equal values lead to equal ways."""
-    here = given._replace(traits=structs.replace(given.traits, found_in=place))
-    begun = opened(policy, here.traits)
-    return residue(begun, here), look(begun, policy, here, failing)
+def look_of(task: Task, policy: Policy, directory: Directory) -> Look:
+    """Return what the person of a task finds."""
+    _, person = alike(policy, directory, task.pathway, Circumstance(task.traits, task.consent))
+    return person.look(task.traits.found_in)
 
 
-def _of(pathway: Pathway, policy: Policy, places: list[str], failing: int) -> Iterator[Task]:
-    """Yield the tasks of one pathway. Circumstances with the same possible steps, age, sex and bans have the same look everywhere."""
-    members: dict[object, dict[str, Circumstance]] = {}
-    looks: dict[object, Look] = {}
-    seen: set[object] = set()
+def alike(policy: Policy, directory: Directory, pathway: str, given: Circumstance) -> tuple[Residue, Person]:
+    """Return everything that a procedure can tell of a circumstance: with equal values, cases in one municipality go alike."""
+    begun = opened(policy, given.traits) or tuple(one for one in policy.current if one.id == pathway)
+    return residue(begun, given), directory.person(begun, given)
+
+
+def _of(pathway: Pathway, policy: Policy, places: list[str], failing: int, directory: Directory) -> Iterator[Family]:
+    """Yield the families of one pathway."""
     named = {*tested_marks(pathway), *(mark for group in pathway.applies for mark in group)}
     by_place = any(mark.startswith("found_in=") for mark in named)
+    members: dict[Residue, dict[tuple[Person, str], Task]] = {}
     for given in circumstances(pathway, policy):
-        begun = opened(policy, given.traits) or (pathway,)
-        marks = trait_marks(given.traits) | {consent_mark(given.consent, 0)}
-        bans = tuple(mark in marks for one in begun for _, mark in one.never if mark)
-        left = residue(begun, given)
-        person = (given.traits.age, given.traits.age_band, given.traits.sex, bans)
-        if (left, person) in seen and not by_place:
-            continue
-        seen.add((left, person))
-        opening = [(one, tuple(possible(one, marks).values())) for one in begun]
-        steps = tuple(step.id for _, some in opening for step in some)
-        for place in places:
-            here = given._replace(traits=structs.replace(given.traits, found_in=place))
-            if by_place and not applies(pathway, here.traits):
+        for some in [[place] for place in places] if by_place else [places]:
+            traits = structs.replace(given.traits, found_in=some[0])
+            if by_place and not applies(pathway, traits):
                 continue
-            if by_place:
-                key = alike(pathway, policy, here, place, max(failing, 1))
-            else:
-                if (steps, person, place) not in looks:
-                    looks[steps, person, place] = look_of(opening, policy, here, marks, max(failing, 1))
-                key = (left, looks[steps, person, place])
-            members.setdefault(key, {}).setdefault(place, here)
-    for found in members.values():
-        example = next(iter(found.values()))
-        yield Task(pathway.id, example.traits, example.consent, tuple(found), failing)
+            left, person = alike(policy, directory, pathway.id, given._replace(traits=traits))
+            family = members.setdefault(left, {})
+            for place in some if (person, some[0]) not in family else ():
+                family[person, place] = Task(pathway.id, structs.replace(traits, found_in=place), given.consent, (place,), failing)
+    for family in members.values():
+        yield tuple(family.values())

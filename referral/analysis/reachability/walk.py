@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 
 from referral.analysis.reachability.agents import Fault, faults
 from referral.analysis.reachability.invariants import wrongs
-from referral.analysis.reachability.state_key import View, view
+from referral.analysis.reachability.state_key import View, Views
 from referral.analysis.reachability.world import Decided, Given, World
 from referral.domain import events as e
 from referral.domain.case import Case, open_offers, seats
@@ -120,17 +120,23 @@ class Way(Struct, eq=False):
 
 
 class Walker:
-    """Walks ways of one pathway. forks: those found on the current way."""
+    """Walks one way of a pathway. forks: those found on it.
 
-    def __init__(self, pathway: Pathway) -> None:
+    met: failures and codes whose forks are known; a further one is no fork.
+    failures: collect forks at which an agency fails, and not only those at which another code is decided.
+    """
+
+    def __init__(self, pathway: Pathway, met: set[object] | None = None, *, failures: bool = True) -> None:
         self.pathway = pathway
         self.forks: list[Fork] = []
+        self._met, self._failures = met, failures
         self._at = 0
 
     def go(self, world: World, way: Way, *, branches: bool) -> Way:
         """Walk to the end of the way, or to a state from which its continuation is known. branches: collect forks, and the agencies asked
         after each state."""
         held: list[Asks] = []
+        views = Views(world.policy)
         before_it = world.steps
         done = world.begin() if world.case is None else None
         before: Case | None = None
@@ -138,10 +144,10 @@ class Walker:
             if done is not None:
                 self._at = len(held) + 1
                 held.append(self._note(world, way, done, before, branches))
-                if self._ends(world, way):
+                if self._ends(world, way, views):
                     break
-                if branches:
-                    way.views.setdefault(view(done.case, world.policy), len(held))
+                if branches and self._failures:
+                    way.views.setdefault(views.of(done.case), len(held))
             if world.steps >= INPUTS or world.now > way.given.start + HORIZON:
                 way.end = "endless"
                 break
@@ -152,7 +158,7 @@ class Walker:
                 break
             done = world.decide(body)
         way.last, way.steps = world.last, world.steps - before_it
-        if branches:
+        if branches and self._failures:
             later = way.merged[0].asks[way.merged[1]] if way.merged else Asks()
             way.asks = [later]
             for one in reversed(held):
@@ -197,14 +203,24 @@ class Walker:
             return False
         way.asked.add((event.agency, event.step))
         if branches:
-            for fault in faults(event, "acknowledge" in step.limits):
-                self.forks.append(Fork(self._forked(world, event, fault), event.step, event.agency, fault, "", way, _known(way), self._at))
+            for fault in faults(event, "acknowledge" in step.limits) if self._failures else ():
+                if self._is_new(event.agency, event.step, fault):
+                    forked = self._forked(world, event, fault)
+                    self.forks.append(Fork(forked, event.step, event.agency, fault, "", way, _known(way), self._at))
             if event.kind is e.OfferKind.DECIDE and event.round == 0 and event.seat == 0:
                 for code in step.codes:
-                    if code != way.given.codes.get(step.id, step.codes[0]):
+                    if code != way.given.codes.get(step.id, step.codes[0]) and self._is_new(event.step, code):
                         given = structs.replace(way.given, codes={**way.given.codes, step.id: code})
                         self.forks.append(Fork(world.fork(given), event.step, "", None, code, way, _known(way), self._at))
         return step.seats[event.seat].holder is not None
+
+    def _is_new(self, *fork: object) -> bool:
+        """Return True when no way before this one has found the fork."""
+        if self._met is None:
+            return True
+        known = len(self._met)
+        self._met.add(fork)
+        return len(self._met) > known
 
     def _forked(self, world: World, event: e.OfferOpened, fault: Fault) -> World:
         """Return the world at this offer with its agency failing from now on. A full agency fails from the start, because it is not even
@@ -227,7 +243,7 @@ class Walker:
         if way.bed < 0 and step is not None and opened.kind is e.OfferKind.PLACE and (arrived or step.there == "ACCEPTED"):
             way.bed = since
 
-    def _ends(self, world: World, way: Way) -> bool:
+    def _ends(self, world: World, way: Way, views: Views) -> bool:
         """Return True when the way has ended: the track is over, a desk is asked, or the continuation is known from a parent way."""
         case = world.case
         assert case is not None
@@ -243,7 +259,7 @@ class Walker:
             return True
         if any(world.asked[offer.offer_id][1] is not None for offer in open_offers(case)):
             return False  # an agency that fails still has an open offer
-        now = view(case, world.policy)
+        now = views.of(case)
         for parent in way.parents:
             index = parent.views.get(now)
             if index is not None and not parent.asks[index].concern(way.agencies - parent.agencies, case):

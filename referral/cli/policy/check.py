@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from referral.analysis.reachability.run import CheckOptions, Result, classes, run
+from referral.analysis.reachability.run import CheckOptions, Result, families, run
 from referral.cli import console
 from referral.cli.policy import policy_folder
 from referral.cli.policy.check_picture import draw
@@ -68,7 +68,7 @@ def check(
             raise typer.BadParameter(f"{path.parent}: there is no such folder")
     options = CheckOptions(files=files, depth=failing, deep=deep, pathways=tuple(pathway or ()), places=tuple(where or ()))
     began = time.perf_counter()
-    result = _check_classes(compiled, options, jobs, as_json)
+    result = _check_families(compiled, options, jobs, as_json)
     seconds = time.perf_counter() - began
     wrong = bool(result.found)
     if stories is not None:
@@ -90,11 +90,11 @@ def _verdict(errors: int, files: int, digest: str) -> str:
     return f"{errors} error{'s' if errors > 1 else ''}" if errors else f"good: {files} files, digest {digest[:16]}"
 
 
-def _check_classes(compiled: Policy, options: CheckOptions, jobs: int, quiet: bool) -> Result:
+def _check_families(compiled: Policy, options: CheckOptions, jobs: int, quiet: bool) -> Result:
     with console.progress(quiet=quiet) as bar:
         task = bar.add_task("kinds of cases", total=None)
-        made = classes(compiled, options)
-        bar.update(task, total=len(made))
+        made = families(compiled, options)
+        bar.update(task, total=sum(map(len, made)))
         result = run(compiled, options, made, jobs, lambda done: bar.advance(task, done))
     result.finish(compiled)
     return result

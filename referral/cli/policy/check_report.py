@@ -119,8 +119,9 @@ def lines(fault: LocatedFinding, policy: Policy) -> Iterator[str]:
 def print_sums(result: Result, seconds: float) -> None:
     """Print how much was checked, and the violations that never occurred."""
     tally = result.tally
-    apart = f" ({tally.excluded} with somebody excluded)" if tally.excluded else ""
-    looked = f"{tally.classes} kinds of cases on {tally.ways} ways{apart}, {tally.decisions} decisions; {seconds:.0f} s"
+    apart = f", {tally.excluded} with somebody excluded" if tally.excluded else ""
+    walked = f"{tally.walked} of these walked{apart}, the others go alike"
+    looked = f"{tally.kinds} kinds of cases on {tally.ways} ways; {walked}; {tally.decisions} decisions; {seconds:.0f} s"
     console.console.print(looked, soft_wrap=True)
     if not any(found.finding.kind == "forbidden" for found in result.found.values()):
         said = "no one of them went to somebody banned or excluded, or showed a section that its step does not show"
@@ -150,7 +151,7 @@ def document(result: Result) -> dict[str, object]:
         ],
         "wrong": [_found(found) for found in result.found.values()],
         "weak": [_found(found) for found in result.weak.values()],
-        "looked_at": {"classes": tally.classes, "ways": tally.ways, "decisions": tally.decisions, "offers": tally.offers},
+        "looked_at": {name: getattr(tally, name) for name in ("kinds", "ways", "walked", "decisions", "offers")},
     }
 
 

@@ -7,10 +7,11 @@ reasons against a service, first the bans that nobody may override, then what is
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 
 from referral.domain.case import PLACE, RANK, Case, Run, Seat, Track, offers_of
 from referral.domain.events import Passed, Traits
-from referral.domain.policy import Order, Policy
+from referral.domain.policy import Policy
 from referral.domain.policy.directory import Hours, Service, years
 from referral.domain.policy.limits import DAY, Calendar
 from referral.domain.policy.procedure import Marks, Pathway, SeatRule, Step
@@ -22,6 +23,8 @@ LISTED = 32
 """Candidates listed in one event; when this many are passed over, the search stops and a desk gets the seat (DESIGN 11)."""
 
 
+Asked = Iterable[tuple[Service, str]]
+"""Services in the order in which they are asked, each with the role it is asked for; read once, and no further than needed."""
 Choice = tuple[Service | None, str, tuple[Passed, ...]]
 
 
@@ -43,7 +46,7 @@ def choose(d: DecisionContext, track: Track, pathway: Pathway, step: Step, run: 
     return (None, rule.roles[0] if rule.roles else rule.name, tuple(passed))
 
 
-def candidates(policy: Policy, case: Case, track: Track, step: Step, run: Run, rule: SeatRule, marks: Marks) -> Order | None:
+def candidates(policy: Policy, case: Case, track: Track, step: Step, run: Run, rule: SeatRule, marks: Marks) -> Asked | None:
     """Return the services in the order of the procedure; None while the seat whose holder is to be asked is vacant."""
     if rule.holder is not None:
         return _holder(policy, case, track, step, rule)
@@ -58,7 +61,7 @@ def roles_asked(step: Step, run: Run, rule: SeatRule, marks: Marks) -> tuple[str
     return wanted if run.round else (*wanted, *rule.last_resort)
 
 
-def _holder(policy: Policy, case: Case, track: Track, step: Step, rule: SeatRule) -> Order | None:
+def _holder(policy: Policy, case: Case, track: Track, step: Step, rule: SeatRule) -> Asked | None:
     """Return the service that holds the named seat; after it, unless silence keeps the place (`keep-place`), others that could hold it.
 
     None while that seat is not yet taken; a step that was settled without a holder leaves only the others.
@@ -75,13 +78,13 @@ def _holder(policy: Policy, case: Case, track: Track, step: Step, rule: SeatRule
     if step.on_silence == "keep-place":
         return (first,)
     others = policy.order(rule.roles, rule.areas, case.traits.found_in)
-    return (first, *(other for other in others if other[0] is not held))
+    return chain((first,), (other for other in others if other[0] is not held))
 
 
 def fitting(policy: Policy, case: Case, track: Track, step: Step, run: Run, rule: SeatRule, marks: Marks, asked: str) -> bool:
     """Return True when the order contains this service and it suits this person. Ignores bans, earlier offers and free places."""
-    order = candidates(policy, case, track, step, run, rule, marks) or ()
-    return any(service.id == asked and not unsuitable(case.traits, rule, service) for service, _ in order)
+    order = candidates(policy, case, track, step, run, rule, marks)
+    return order is not None and any(service.id == asked and not unsuitable(case.traits, rule, service) for service, _ in order)
 
 
 DAYS = 62
@@ -171,6 +174,11 @@ def unsuitable(traits: Traits, rule: SeatRule, service: Service) -> str:
     """Return the reason why a service does not suit this person; empty when it does."""
     if not rule.skills <= service.tags:
         return "NOT_SKILLED"
+    return ineligible(traits, service)
+
+
+def ineligible(traits: Traits, service: Service) -> str:
+    """Return the reason why a service is not for this age or sex; empty when it is."""
     low, high = years(traits.age, traits.age_band)
     known = "-" in traits.age_band
     if (low < service.ages[0] or high > service.ages[1]) if known else (low > service.ages[1] or high < service.ages[0]):
