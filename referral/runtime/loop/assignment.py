@@ -222,7 +222,9 @@ class Assignment:
         if claim is None:
             return None
         self.stopped.pop(name, None)
-        return Unit(name, claim.epoch, claim.positions, rows_alone_until=claim.suspect_until, committed=dict(claim.positions))
+        unit = Unit(name, claim.epoch, claim.positions, rows_alone_until=claim.suspect_until, committed=dict(claim.positions))
+        unit.singly = claim.counted
+        return unit
 
     async def _begin(self, taken: list[Unit], mono: float) -> None:
         """Run the take-over checks before reading, then publish what the previous owner committed and did not publish."""
@@ -277,7 +279,7 @@ class Assignment:
         return ""
 
     async def _set_records_alone(self, unit: Unit) -> None:
-        """Set the offsets up to which each record is read alone, when the previous owner died in its first batch."""
+        """Set the offsets up to which few records are read at a time, when one of them may have killed the previous owner."""
         if unit.rows_alone_until is None:
             return
         ends = await self.reader.ends(self.places(unit.name))

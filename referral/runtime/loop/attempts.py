@@ -1,8 +1,9 @@
 """Count the attempts of inputs that may kill the process (poison inputs), so that the third attempt avoids them.
 
-Counting begins after a process died in the first batch of a tenure, and happens before decoding. A record is quarantined undecoded at its
-third attempt. A queue row or an alarm goes to the service's fallback at its third attempt, if there is one, and is set aside undecoded
-after that: a row into the quarantine, an alarm for PUT_OFF, because a case must not lose its alarm.
+Counting begins after a process died in the first batch of a tenure, and happens before decoding. A few records count as the first of them;
+whoever finds an attempt takes them one by one. A record is quarantined undecoded at its third attempt. A queue row or an alarm goes to the
+service's fallback at its third attempt, if there is one, and is set aside undecoded after that: a row into the quarantine, an alarm for
+PUT_OFF, because a case must not lose its alarm.
 """
 
 from __future__ import annotations

@@ -46,9 +46,10 @@ _SURVEY = text(
 )
 _TAKE = text(
     "UPDATE lease SET owner = :me, pid = pg_backend_pid(), lease_until = clock_timestamp() + interval '10 s',"
-    " epoch = epoch + 1, clean = true, careful = NOT clean AND taken = positions AND epoch > 0, taken = positions"
+    " epoch = epoch + 1, clean = true, taken = positions,"
+    " careful = (NOT clean AND taken = positions AND epoch > 0) OR EXISTS (SELECT FROM attempt WHERE unit = :unit)"
     " WHERE unit = :unit AND (lease_until < clock_timestamp() OR LOST) RETURNING epoch, positions::text,"
-    " CASE WHEN careful THEN runtime.clock() END".replace("LOST", _LOST)
+    " CASE WHEN careful THEN runtime.clock() END, EXISTS (SELECT FROM attempt WHERE unit = :unit)".replace("LOST", _LOST)
 )
 _STOPPED = text(
     "SELECT pg_terminate_backend(lease.pid) FROM lease JOIN pg_stat_activity AS a ON a.pid = lease.pid"
@@ -100,12 +101,15 @@ class Survey:
 class Claim:
     """A lease as it was taken over.
 
-    suspect_until: the batch clock, µs, if the previous owner died in its first batch with these positions; else None.
+    suspect_until: the batch clock, µs, if the previous owner died in its first batch with these positions, or of an input that it
+        counted; else None.
+    counted: it died of an input that it counted.
     """
 
     epoch: int
     positions: dict[Place, Position]
     suspect_until: int | None
+    counted: bool
 
 
 async def survey(tx: AsyncConnection, me: str, held: list[Unit], units: list[str]) -> Survey:
@@ -140,7 +144,7 @@ async def take(tx: AsyncConnection, me: str, unit: str) -> Claim | None:
         await tx.rollback()
         await tx.execute(_STOPPED, {"unit": unit})
         return None
-    return None if row is None else Claim(row[0], _positions(row[1]), row[2])
+    return None if row is None else Claim(row[0], _positions(row[1]), row[2], row[3])
 
 
 async def fence(tx: AsyncConnection, units: list[Unit]) -> tuple[frozenset[str], int]:

@@ -26,7 +26,7 @@ class Pending:
     """Records, queue rows and due alarms, in the order of handling.
 
     own: records of the service's own topic that no acknowledgement covers; their writer must be checked.
-    attempt: attempt number of the single input here; 0 when attempts are not counted.
+    attempt: attempt number of the single input here, or 1 for a few; 0 when attempts are not counted.
     skip: the single input here has killed the process too often, so it is set aside undecoded.
     """
 
@@ -41,7 +41,7 @@ class Pending:
         return bool(self.records or self.rows or self.dues or self.own)
 
     def key(self) -> InputKey:
-        """Return the key of the single input here."""
+        """Return the key of the first input here."""
         if self.records:
             unit, place, record = self.records[0]
             return InputKey(unit.name, place, record.offset)

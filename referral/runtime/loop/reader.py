@@ -113,10 +113,10 @@ class Reader:
         """Return the records that the client holds; if it holds none, those that come within so many seconds."""
         return self._fresh(await self.consumer.getmany(timeout_ms=int(wait * 1000), max_records=most))
 
-    async def take_one(self, places: Iterable[Place]) -> list[Taken]:
-        """Return a single record of these places, or none."""
+    async def take_few(self, places: Iterable[Place], most: int) -> list[Taken]:
+        """Return at most so many records of these places, or none."""
         await self.halt()
-        return self._fresh(await self.consumer.getmany(*map(self.tp, places), timeout_ms=int(POLL * 1000), max_records=1))
+        return self._fresh(await self.consumer.getmany(*map(self.tp, places), timeout_ms=int(POLL * 1000), max_records=most))
 
     def _fresh(self, fetched: dict[TopicPartition, list[ConsumerRecord]]) -> list[Taken]:
         """Return the fetched records that are not returned yet, and update the lag metric."""

@@ -102,24 +102,27 @@ class Tenure:
             now, after, dues = await timers.due(self.tx, parts, self.service.waits_for, LIMIT) if parts else (0, None, [])
         await self.tx.commit()
         self._next_poll = monotonic() + (POLL if dues else timers.rest(now, after))
-        self._end_alone(Pending(rows=rows, dues=dues))
+        await self._end_alone(Pending(rows=rows, dues=dues))
         fire = await self._fire(now, dues, frozenset(place for _, place, _ in records))
         if rows or fire:
             self._next_poll = 0.0  # there may be more
         return Pending(records, rows, fire)
 
     async def _read_alone(self, name: str, unit: Unit) -> Pending:
-        """Return one record of a unit whose previous owner died, its attempt counted before decoding.
+        """Return a few records of a unit whose previous owner died, the attempt counted before decoding.
 
+        One, then twice as many each time: mostly none of them killed that owner, and then all are read in ten turns. If this process dies
+        of a few, the next one finds the attempt, and takes them one by one.
         A record that does not arrive within QUIET seconds cannot have killed that owner, so the unit is read normally from then on.
         """
         at = {p: position[0] for p, position in unit.positions.items()} | await self.reader.reached()
         unit.records_alone_until = {p: end for p, end in unit.records_alone_until.items() if at.get(p, 0) < end}
         if unit.records_alone_until and monotonic() - self._waiting_since.setdefault(name, monotonic()) < QUIET:
-            taken = await self.reader.take_one(unit.records_alone_until)
+            taken = await self.reader.take_few(unit.records_alone_until, unit.few)
             if not taken:
                 return Pending()
             self._waiting_since.pop(name)
+            unit.few = 1 if unit.singly else min(2 * unit.few, LIMIT)
             return await self._count_attempt(Pending(taken))
         unit.records_alone_until = {}
         self._waiting_since.pop(name, None)
@@ -140,7 +143,7 @@ class Tenure:
             if item:
                 await self.turn(item)
 
-    def _end_alone(self, waiting: Pending) -> None:
+    async def _end_alone(self, waiting: Pending) -> None:
         """Handle rows and alarms of a unit normally again, once all from before the take-over are handled and none killed the process."""
         for name, unit in self.assignment.active().items():
             ours = waiting.of(frozenset({name}))
@@ -149,10 +152,14 @@ class Tenure:
                 and min([*(r.at for r in ours.rows), *(d.at for d in ours.dues), unit.rows_alone_until + 1]) > unit.rows_alone_until
             ):
                 unit.rows_alone_until = None
+                await attempts.end(self.tx, name)  # of an alarm that is no longer due
+                await self.tx.commit()
 
     async def _count_attempt(self, pending: Pending) -> Pending:
-        """Count an attempt of the single input, and mark it to be skipped when its attempts are exhausted."""
+        """Count an attempt of the first input, and mark it to be skipped when it is alone and its attempts are exhausted."""
         number = await attempts.begin(self.tx, *pending.key())
+        if len(pending.records) > 1:
+            return replace(pending, attempt=1)
         fallback = self.service.handler.fallback is not None
         return replace(pending, attempt=number, skip=attempts.exhausted(number, bool(pending.records), fallback))
 

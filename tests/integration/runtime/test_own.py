@@ -253,6 +253,37 @@ async def test_a_record_that_kills_the_process_is_quarantined_unread_at_its_thir
     assert await line.sql("SELECT * FROM routing.attempt") == []
 
 
+async def test_what_waits_behind_a_process_killed_from_outside_is_read_in_growing_batches(line: Stack) -> None:
+    """None of the records killed it, so that a thousand of them need not be read one by one."""
+    case, waiting = await line.case(5), 200
+    for number in range(1, waiting + 1):
+        await line.write(case, await line.value(case, number))
+    inside = asyncio.Event()
+
+    async def hanging(tx: AsyncConnection, batch: Batch) -> Outcome:
+        inside.set()
+        await asyncio.Event().wait()
+        return Outcome()
+
+    victim = line.counter("a", handle=hanging)
+    victim.start()
+    await until(inside.is_set)
+    await victim.kill()
+    await expire(line)
+    sizes: list[int] = []
+
+    async def sized(tx: AsyncConnection, batch: Batch) -> Outcome:
+        sizes.append(len(batch.inputs))
+        return await counting(tx, batch)
+
+    last = line.counter("b", handle=sized)
+    last.start()
+    await until(lambda: len(last.inputs) == waiting)
+    assert sizes[0] == 1 and all(size <= 2**number for number, size in enumerate(sizes))
+    assert len(sizes) < 2 * waiting.bit_length(), sizes
+    assert await line.sql("SELECT * FROM routing.attempt") == []
+
+
 async def test_a_unit_that_cannot_begin_rests_and_the_others_begin(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     """The broker answers, and not for one partition."""
     check, ill = rollback_check.check, {"p3"}

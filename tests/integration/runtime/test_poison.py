@@ -78,6 +78,21 @@ async def test_a_record_is_quarantined_unread_at_its_third_attempt(line: Stack) 
     assert {m.case_id for m in await line.metas()} == {good}
 
 
+async def test_a_record_among_many_is_found_and_quarantined(line: Stack) -> None:
+    """The first death leaves 41 suspects; the second one comes in a batch of 16; then they are taken one by one."""
+    bad, good = await line.case(5), await line.case(5)
+    for number in range(1, 21):
+        await line.write(good, await line.value(good, number))
+    await line.write(bad, await line.value(bad, 1))
+    for number in range(21, 41):
+        await line.write(good, await line.value(good, number))
+    async with survivor(line, bad, deaths=1 + 1 + attempts.LAST - 1):
+        await until(lambda: _count(line, good, 40))
+        await until(lambda: cleared(line))
+    assert [r.key for r in await line.distinct(QUARANTINE)] == [b"routing/referral-intake/5/20"]
+    assert {m.case_id for m in await line.metas()} == {good}
+
+
 async def test_a_batch_that_cannot_be_decoded_and_kills_is_quarantined_unread_at_its_third_attempt(line: Stack) -> None:
     """Behind it stands a transaction's marker, which no reading one at a time may wait for."""
     good, topic = await line.case(5), line.settings.topic(IN)
