@@ -105,6 +105,10 @@ class Assignment:
         observe.log().error("unit stopped", service=self.service.name, unit=name, reason=cause)
         self._report()
 
+    def is_due(self, mono: float) -> bool:
+        """Return True when `update` would do something."""
+        return self._stale or mono >= self._next_survey
+
     async def update(self, mono: float) -> bool:
         """Once a second, claim free units and release the excess. Return whether the reader reads others now. mono: monotonic seconds."""
         if mono >= self._next_survey:

@@ -19,6 +19,7 @@ from referral.runtime.loop import clock_ahead, heartbeat, writer_mark
 from referral.runtime.loop.assignment import Assignment, monotonic
 from referral.runtime.loop.ledger import Ledger
 from referral.runtime.loop.outbox_age import OutboxAge
+from referral.runtime.loop.publication import Publication
 from referral.runtime.loop.quarantine import Ceiling, QuarantineAway
 from referral.runtime.loop.reader import Reader
 from referral.runtime.loop.tenure import Tenure, away
@@ -136,16 +137,18 @@ class Loop:
         secret = await writer_mark.secret(tx)
         await tx.commit()
         of = (self.service, self.settings)
-        ledger = Ledger(book, self.settings, self.service.writes) if self.service.writes else None
-        if ledger:
+        ledger, publication = None, None
+        if writes := self.service.writes:
+            ledger = Ledger(book, self.settings, writes)
             stack.push_async_callback(ledger.halt)
+            publication = Publication(self.service.name, writes, self.settings.topic(writes), tx, producer, self._sign(writes))
         return Tenure(
             *of,
             health=self.health,
             ceiling=self._ceiling,
             tx=tx,
             reader=reader,
-            producer=producer,
+            publication=publication,
             ledger=ledger,
             assignment=Assignment(*of, self.health, tx, reader, producer, book, self.keys, counts, self._sign),
             transaction=Transaction(*of, self.keys, self._intake, self._writers, self._sign, tx, producer, secret),

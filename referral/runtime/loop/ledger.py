@@ -50,6 +50,12 @@ class Ledger:
         self._next = 0.0
         self._query: asyncio.Task[dict[TopicPartition, int]] | None = None
 
+    def is_due(self, units: Collection[Unit], mono: float) -> bool:
+        """Return True when `check` would look. Records under way have no acknowledgement yet, so none may be."""
+        if any(unit.suspect for unit in units):
+            return True
+        return mono >= self._next if self._query is None else self._query.done()
+
     async def check(self, units: Collection[Unit], mono: float) -> list[Taken]:
         """Return the records that no acknowledgement covers, at most MOST. units: the active ones. mono: monotonic seconds.
 

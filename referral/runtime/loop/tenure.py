@@ -1,4 +1,7 @@
-"""Take the turns of one tenure, the life of one set of connections: own units, read, handle, commit one transaction, publish the outbox."""
+"""Take the turns of one tenure, the life of one set of connections: own units, read, handle, commit one transaction, publish the outbox.
+
+What a turn committed is published while the next one is taken, as long as inputs wait; else before anything more is read.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,16 @@ import asyncio
 from dataclasses import dataclass, field, replace
 
 import asyncpg
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.errors import Fenced, NewerVersion, Unavailable
 from referral.runtime import observe
-from referral.runtime.loop import assignment, attempts, lease, outbox, tables, timers
+from referral.runtime.loop import assignment, attempts, lease, tables, timers
 from referral.runtime.loop.assignment import Assignment, monotonic
 from referral.runtime.loop.ledger import Ledger
 from referral.runtime.loop.pending import Pending
+from referral.runtime.loop.publication import Publication
 from referral.runtime.loop.quarantine import WINDOW, Ceiling, QuarantineAway
 from referral.runtime.loop.reader import LIMIT, POLL, Reader
 from referral.runtime.loop.transaction import Done, Transaction
@@ -38,7 +41,7 @@ class Tenure:
 
     health: receives the reasons why the instance is not ready.
     ceiling: counts refused records, over all tenures.
-    ledger: None for a service that writes no topic.
+    publication, ledger: None for a service that writes no topic.
     gate: holds back alarms.
     """
 
@@ -48,7 +51,7 @@ class Tenure:
     ceiling: Ceiling
     tx: AsyncConnection
     reader: Reader
-    producer: AIOKafkaProducer
+    publication: Publication | None
     ledger: Ledger | None
     assignment: Assignment
     transaction: Transaction
@@ -62,7 +65,15 @@ class Tenure:
         return monotonic() - self._progress_at < STALL
 
     async def leave(self) -> None:
-        """Release the leases if the database answers within 2 s; otherwise they expire."""
+        """Confirm what was published and release the leases, if broker and database answer within 2 s each; otherwise the leases expire."""
+        try:
+            async with asyncio.timeout(2):
+                await self.tx.rollback()
+                await self.settle()
+        except Exception as error:
+            observe.log().info("left unconfirmed", service=self.service.name, kind=type(error).__name__)
+        finally:
+            await self._halt()
         try:
             async with asyncio.timeout(2):
                 await self.tx.rollback()
@@ -76,6 +87,8 @@ class Tenure:
     async def step(self) -> None:
         """Run one turn: own, read, then handle, commit and publish."""
         self._progress_at = monotonic()
+        if self._needs_calm(self._progress_at):
+            await self.settle()
         if await self.assignment.update(monotonic()):
             self._next_poll = 0.0  # what waits in new units
         if self.ledger and (own := await self.ledger.check(self.assignment.active().values(), monotonic())):
@@ -85,6 +98,24 @@ class Tenure:
             await self._handle_alone(pending)
         elif pending:
             await self.turn(pending)
+        else:
+            await self.settle()
+
+    def _needs_calm(self, mono: float) -> bool:
+        """Return True when nothing may be under way to the broker: units are divided, the own topic is accounted for, or one may kill."""
+        active = self.assignment.active().values()
+        due = self.assignment.is_due(mono) or (self.ledger is not None and self.ledger.is_due(active, mono))
+        return due or any(unit.records_alone_until or unit.rows_alone_until is not None for unit in active)
+
+    async def settle(self) -> None:
+        """Confirm what is being published. TimeoutError, KafkaError, Fenced: as from `Publication.settle`."""
+        if self.publication is not None:
+            self._progress_at = monotonic()
+            await self.publication.settle(self.assignment.units)
+
+    async def _halt(self) -> None:
+        if self.publication is not None:
+            await self.publication.halt()
 
     async def read(self) -> Pending:
         """Return the inputs that have arrived, at most LIMIT; empty when the time of the next poll has come without any."""
@@ -92,6 +123,8 @@ class Tenure:
             if unit.records_alone_until:
                 return await self._read_alone(name, unit)
         wait = min(assignment.EVERY, max(0.0, self._next_poll - monotonic()))  # a dead instance's units wait for the next survey
+        if self.publication is not None and self.publication.is_open:
+            wait = 0.0
         records = await self.reader.take(wait)
         if not (self.reader.wake.is_set() or monotonic() >= self._next_poll):
             return Pending(records)
@@ -255,16 +288,10 @@ class Tenure:
                 self.health.red("quarantine", "too many records cannot be understood: is this deploy older than the writers?")
 
     async def publish(self, done: Done) -> None:
-        """Publish the outbox blobs of this batch and confirm them, before the next batch begins."""
-        if not done.blobs or self.service.writes is None:
-            return
-        started = monotonic()
-        sign = self.transaction.sign(self.service.writes)
-        spans = await outbox.publish(self.producer, self.settings.topic(self.service.writes), done.blobs, sign)
-        parts = {u.partition: u for u in self.assignment.units.values() if u.partition is not None}
-        await outbox.confirm(self.tx, self.service.writes, parts, done.blobs, spans)
-        observe.BATCH_SECONDS.labels(self.service.name, "publish").observe(monotonic() - started)
-        observe.RECORDS_OUT.labels(self.service.name).inc(sum(len(b.records) for b in done.blobs))
+        """Confirm the batch before this one, and begin to publish the outbox blobs of this one."""
+        await self.settle()
+        if done.blobs and self.publication is not None:
+            self.publication.begin(done.blobs, self.assignment.units)
 
 
 def away(error: BaseException) -> bool:

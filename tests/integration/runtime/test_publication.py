@@ -1,0 +1,104 @@
+"""A batch is handled while the one before it is published: nobody waits for the broker, and order, ends and deaths are as they were."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from referral.runtime.kafka.publish import send
+from referral.runtime.loop import outbox, reader
+from referral.runtime.loop.tenure import Tenure
+from tests.harness.line.runtime_stack import IN, Counter, Stack
+from tests.harness.waiting import until
+
+pytestmark = pytest.mark.servers
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """The broker acknowledges while this is set. Each turn has one input."""
+    answers, publish = asyncio.Event(), outbox.publish
+    answers.set()
+
+    async def publishing(*more: Any) -> Any:
+        spans = await publish(*more)
+        await answers.wait()
+        return spans
+
+    monkeypatch.setattr(outbox, "publish", publishing)
+    monkeypatch.setattr(reader, "LIMIT", 1)
+    return answers
+
+
+async def waits(line: Stack, batches: int) -> bool:
+    """Whether so many batches are committed and not confirmed."""
+    return len(await line.sql("SELECT partition FROM routing.outbox")) == batches
+
+
+async def holding_two(line: Stack, answers: asyncio.Event, monkeypatch: pytest.MonkeyPatch) -> Counter:
+    """An instance with two batches that are committed and not confirmed, of three records that wait. It surveys nothing meanwhile."""
+    case = await line.case(5)
+    counter = line.counter("a")
+    counter.start()
+    await line.write(case, await line.value(case, 1))
+    await until(lambda: line.has(1))
+    await until(lambda: waits(line, 0))
+    monkeypatch.setattr(Tenure, "_needs_calm", lambda *_: False)
+    answers.clear()
+    records = [(case.encode(), await line.value(case, number), list[tuple[str, bytes]]()) for number in (2, 3, 4)]
+    await send(line.producer, line.settings.topic(IN), 5, records)  # together, so that the client holds all three
+    await until(lambda: waits(line, 2))
+    return counter
+
+
+async def test_the_next_batch_is_handled_before_the_broker_has_acknowledged(
+    line: Stack, answers: asyncio.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counter = await holding_two(line, answers, monkeypatch)
+    assert len(counter.inputs) == 3
+    answers.set()
+    await until(lambda: line.has(4))
+    await counter.end()
+    assert [meta.case_seq for meta in await line.metas()] == [1, 2, 3, 4] and await waits(line, 0)
+    assert len(await line.records()) == 4, "each was published once"
+
+
+async def test_two_batches_of_a_process_that_dies_are_published_in_order(
+    line: Stack, answers: asyncio.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    victim = await holding_two(line, answers, monkeypatch)
+    await victim.kill()
+    answers.set()
+    other = line.counter("b")
+    other.start()
+    await until(lambda: line.has(4))
+    await until(lambda: waits(line, 0))
+    assert [meta.case_seq for meta in await line.metas()] == [1, 2, 3, 4] and len(other.inputs) == 1
+
+
+async def test_a_service_that_ends_confirms_what_is_under_way(line: Stack, answers: asyncio.Event, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = await holding_two(line, answers, monkeypatch)
+    first.loop.end()
+    answers.set()
+    await first.end()
+    assert await waits(line, 0)
+    records = await line.records()
+    assert len({r.value for r in records}) == len(records) == len(first.inputs)
+
+
+async def test_units_change_hands_when_nothing_of_theirs_is_under_way(line: Stack, answers: asyncio.Event) -> None:
+    """Else the next owner would publish it too, and perhaps something newer before it."""
+    cases, each = [await line.case(number) for number in range(12)], 20
+    for case in cases:
+        await line.write(case, *[await line.value(case, number) for number in range(1, each + 1)])
+    first, second = line.counter("a"), line.counter("b")
+    first.start()
+    await until(lambda: len(first.inputs) > each)
+    second.start()
+    await until(lambda: len(first.units) == len(second.units) == 6)
+    await until(lambda: line.has(len(cases) * each))
+    assert second.inputs, "some were left when the second one came"
+    records = await line.records()
+    assert len({r.value for r in records}) == len(records)
