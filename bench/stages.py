@@ -67,7 +67,7 @@ def rows(seconds: Mapping[str, float], cpu: float, parts: Mapping[str, float], i
         "handle (decide, states)": handle,
         "commit without handle": commit - handle,
         "publish": publish,
-        "read, alarms, ownership": max(0.0, whole - commit - publish),
+        "read, alarms, ownership, signing": max(0.0, whole - commit - publish),
         "CPU of the process": cpu / events * 1e6,
     }
     for name, value in named.items():

@@ -1,9 +1,9 @@
 """Count the attempts of inputs that may kill the process (poison inputs), so that the third attempt avoids them.
 
-Counting begins after a process died in the first batch of a tenure, and happens before decoding. A few records count as the first of them;
-whoever finds an attempt takes them one by one. A record is quarantined undecoded at its third attempt. A queue row or an alarm goes to the
-service's fallback at its third attempt, if there is one, and is set aside undecoded after that: a row into the quarantine, an alarm for
-PUT_OFF, because a case must not lose its alarm.
+Counting begins after a process died in the first batch of a tenure, and happens before decoding. A few records leave a mark at the first of
+them; whoever finds one takes them one by one. A process that ends in an orderly way has not died of anything. A record is quarantined
+undecoded at its third attempt. A queue row or an alarm goes to the service's fallback at its third attempt, if there is one, and is set
+aside undecoded after that: a row into the quarantine, an alarm for PUT_OFF, because a case must not lose its alarm.
 """
 
 from __future__ import annotations
@@ -18,20 +18,23 @@ LAST = 3
 PUT_OFF = 3600 * 1_000_000
 """Delay of an alarm that kills the process (ours, µs): an hour leaves time to work, and a repaired deploy still meets the alarm soon."""
 _BEGIN = text(
-    "INSERT INTO attempt VALUES (:unit, :topic, :partition, :offset, 1) ON CONFLICT (unit) DO UPDATE SET attempts = CASE WHEN"
+    "INSERT INTO attempt VALUES (:unit, :topic, :partition, :offset, :one) ON CONFLICT (unit) DO UPDATE SET attempts = CASE WHEN"
     ' (attempt.topic, attempt.partition, attempt."offset") = (excluded.topic, excluded.partition, excluded."offset")'
-    ' THEN attempt.attempts + 1 ELSE 1 END, topic = excluded.topic, partition = excluded.partition, "offset" = excluded."offset"'
-    " RETURNING attempts"
+    " THEN attempt.attempts + excluded.attempts ELSE excluded.attempts END,"
+    ' topic = excluded.topic, partition = excluded.partition, "offset" = excluded."offset" RETURNING attempts'
 )
 _END = text("DELETE FROM attempt WHERE unit = :unit")
+_END_ROWS = text("DELETE FROM attempt WHERE unit = :unit AND (topic = 'queue' OR topic LIKE 'alarm %')")
 
 
-async def begin(tx: AsyncConnection, unit: str, place: Place, offset: int) -> int:
+async def begin(tx: AsyncConnection, unit: str, place: Place, offset: int, *, alone: bool = True) -> int:
     """Record and return the attempt number of this input. Commits before decoding, so that the count survives a crash.
 
     unit, place, offset: identify the input, as `Pending.key` returns them.
+    alone: False for the first of a few; if they kill, the next owner is careful, and it counts against none of them.
     """
-    number = (await tx.execute(_BEGIN, {"unit": unit, "topic": place[0], "partition": place[1], "offset": offset})).scalar_one()
+    values = {"unit": unit, "topic": place[0], "partition": place[1], "offset": offset, "one": int(alone)}
+    number = (await tx.execute(_BEGIN, values)).scalar_one()
     await tx.commit()
     return int(number)
 
@@ -49,3 +52,8 @@ def exhausted(number: int, record: bool, fallback: bool) -> bool:
 async def end(tx: AsyncConnection, unit: str) -> None:
     """Clear the count in the batch's transaction: the input did not kill the process."""
     await tx.execute(_END, {"unit": unit})
+
+
+async def end_rows(tx: AsyncConnection, unit: str) -> None:
+    """Clear the count of a queue row or an alarm that is no longer there. The caller commits."""
+    await tx.execute(_END_ROWS, {"unit": unit})

@@ -117,6 +117,7 @@ class Loop:
                 await self.tenure.step()
                 self.health.turned()
                 self._recovered()
+            await self.tenure.settle()
 
     async def _connect(self, stack: AsyncExitStack) -> Tenure:
         """Connect to database and broker, and return the tenure on these connections. stack: closes them."""

@@ -67,10 +67,11 @@ _MARK = text(  # the fence of that batch sets clean again, so false remains only
     " WHERE lease.unit = held.unit AND lease.epoch = held.epoch"
 )
 _HELD = text("SELECT positions::text FROM lease WHERE unit = :unit AND owner = :me AND lease_until > clock_timestamp() FOR UPDATE")
-_RELEASE = text(
-    "UPDATE lease SET owner = NULL, lease_until = '-infinity', clean = true FROM"
+_RELEASE = text(  # whoever can say goodbye has not died of an input: its attempts do not count
+    "WITH let AS (UPDATE lease SET owner = NULL, lease_until = '-infinity', clean = true FROM"
     " unnest(CAST(:units AS text[]), CAST(:epochs AS bigint[])) AS held(unit, epoch)"
-    " WHERE lease.unit = held.unit AND lease.epoch = held.epoch"
+    " WHERE lease.unit = held.unit AND lease.epoch = held.epoch RETURNING lease.unit)"
+    " DELETE FROM attempt USING let WHERE attempt.unit = let.unit"
 )
 _FORGET = text("DELETE FROM lease WHERE unit = ANY(CAST(:units AS text[])) AND lease_until < clock_timestamp()")
 _RESET = text("UPDATE lease SET positions = '{}' WHERE unit = :unit AND lease_until < clock_timestamp()")

@@ -50,13 +50,7 @@ class Publication:
         assert self._task is None
         self._blobs = blobs
         self._units = {blob.partition: units[f"p{blob.partition}"] for blob in blobs}
-        self._task = asyncio.create_task(self._publish())
-
-    async def _publish(self) -> dict[int, list[Span]]:
-        started = time.monotonic()
-        spans = await outbox.publish(self.producer, self.topic, self._blobs, self.sign)
-        observe.BATCH_SECONDS.labels(self.service, "publish").observe(time.monotonic() - started)
-        return spans
+        self._task = asyncio.create_task(outbox.publish(self.producer, self.topic, blobs, self.sign))
 
     async def settle(self, units: Mapping[str, Unit]) -> None:
         """Wait until the broker has acknowledged the blobs, and confirm them. units: the owned ones; another owner confirms its own.
@@ -66,10 +60,12 @@ class Publication:
         if self._task is None:
             return
         task, self._task = self._task, None
+        started = time.monotonic()
         spans = await task
         blobs = [blob for blob in self._blobs if units.get(f"p{blob.partition}") is self._units[blob.partition]]
         if blobs:
             await outbox.confirm(self.tx, self.writes, self._units, blobs, spans)
+        observe.BATCH_SECONDS.labels(self.service, "publish").observe(time.monotonic() - started)
         observe.RECORDS_OUT.labels(self.service).inc(sum(len(blob.records) for blob in self._blobs))
 
     async def halt(self) -> None:

@@ -65,13 +65,19 @@ class Tenure:
         return monotonic() - self._progress_at < STALL
 
     async def leave(self) -> None:
-        """Confirm what was published and release the leases, if broker and database answer within 2 s each; otherwise the leases expire."""
+        """Confirm what was published and release the leases, if broker and database answer within 2 s each; otherwise the leases expire.
+
+        While records may still arrive at the broker nobody else should publish them: then no lease is released.
+        """
         try:
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(2) as limit:
                 await self.tx.rollback()
                 await self.settle()
         except Exception as error:
             observe.log().info("left unconfirmed", service=self.service.name, kind=type(error).__name__)
+            if limit.expired():
+                self.assignment.units.clear()
+                return
         finally:
             await self._halt()
         try:
@@ -86,12 +92,13 @@ class Tenure:
 
     async def step(self) -> None:
         """Run one turn: own, read, then handle, commit and publish."""
-        self._progress_at = monotonic()
-        if self._needs_calm(self._progress_at):
+        mono = monotonic()
+        if self._needs_calm(mono):
             await self.settle()
-        if await self.assignment.update(monotonic()):
+        self._progress_at = monotonic()
+        if await self.assignment.update(mono):
             self._next_poll = 0.0  # what waits in new units
-        if self.ledger and (own := await self.ledger.check(self.assignment.active().values(), monotonic())):
+        if self.ledger and not self._is_publishing and (own := await self.ledger.check(self.assignment.active().values(), mono)):
             await self.turn(Pending(own=own))
         pending = await self.read()
         if any(unit.rows_alone_until is not None for unit in self.assignment.units.values()) and (pending.rows or pending.dues):
@@ -106,6 +113,10 @@ class Tenure:
         active = self.assignment.active().values()
         due = self.assignment.is_due(mono) or (self.ledger is not None and self.ledger.is_due(active, mono))
         return due or any(unit.records_alone_until or unit.rows_alone_until is not None for unit in active)
+
+    @property
+    def _is_publishing(self) -> bool:
+        return self.publication is not None and self.publication.is_open
 
     async def settle(self) -> None:
         """Confirm what is being published. TimeoutError, KafkaError, Fenced: as from `Publication.settle`."""
@@ -123,7 +134,7 @@ class Tenure:
             if unit.records_alone_until:
                 return await self._read_alone(name, unit)
         wait = min(assignment.EVERY, max(0.0, self._next_poll - monotonic()))  # a dead instance's units wait for the next survey
-        if self.publication is not None and self.publication.is_open:
+        if self._is_publishing:
             wait = 0.0
         records = await self.reader.take(wait)
         if not (self.reader.wake.is_set() or monotonic() >= self._next_poll):
@@ -185,13 +196,14 @@ class Tenure:
                 and min([*(r.at for r in ours.rows), *(d.at for d in ours.dues), unit.rows_alone_until + 1]) > unit.rows_alone_until
             ):
                 unit.rows_alone_until = None
-                await attempts.end(self.tx, name)  # of an alarm that is no longer due
+                await attempts.end_rows(self.tx, name)  # of an alarm that is no longer due
                 await self.tx.commit()
 
     async def _count_attempt(self, pending: Pending) -> Pending:
         """Count an attempt of the first input, and mark it to be skipped when it is alone and its attempts are exhausted."""
-        number = await attempts.begin(self.tx, *pending.key())
-        if len(pending.records) > 1:
+        alone = len(pending.records) <= 1
+        number = await attempts.begin(self.tx, *pending.key(), alone=alone)
+        if not alone:
             return replace(pending, attempt=1)
         fallback = self.service.handler.fallback is not None
         return replace(pending, attempt=number, skip=attempts.exhausted(number, bool(pending.records), fallback))

@@ -117,7 +117,7 @@ class Transaction:
         await tables.sent(self.tx, [r.id for r in pending.rows])
         drills = {i.case_id for i in state.inputs if i.drill} | {case for (_, case), before in state.seen.items() if before.drill}
         await tables.enqueue(self.tx, [(*row, row[0] in drills) for row in outcome.queued], state.keys)
-        if pending.attempt:
+        if pending and pending.attempt:
             await attempts.end(self.tx, pending.key().unit)
         oldest = dict.fromkeys(records, state.now)
         for row in pending.rows:

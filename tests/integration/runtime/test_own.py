@@ -253,6 +253,36 @@ async def test_a_record_that_kills_the_process_is_quarantined_unread_at_its_thir
     assert await line.sql("SELECT * FROM routing.attempt") == []
 
 
+async def test_an_input_that_raises_while_it_is_read_carefully_is_not_taken_for_one_that_kills(line: Stack) -> None:
+    """Whoever can say goodbye has not died: five orderly failures count against nobody, and nothing is skipped."""
+    case, inside, failures = await line.case(5), asyncio.Event(), 5
+    await line.write(case, await line.value(case, 1))
+
+    async def hanging(tx: AsyncConnection, batch: Batch) -> Outcome:
+        inside.set()
+        await asyncio.Event().wait()
+        return Outcome()
+
+    victim = line.counter("a", handle=hanging)
+    victim.start()
+    await until(inside.is_set)
+    await victim.kill()
+    await expire(line)
+    tried: list[int] = []
+
+    async def failing(tx: AsyncConnection, batch: Batch) -> Outcome:
+        tried.append(len(batch.inputs))
+        if len(tried) <= 2 * failures:  # each failure is tried together and alone
+            raise RuntimeError("it will be better soon")
+        return await counting(tx, batch)
+
+    last = line.counter("b", handle=failing)
+    last.start()
+    await until(lambda: last.inputs)
+    assert await line.distinct(QUARANTINE) == []
+    await until(lambda: line.has(1))
+
+
 async def test_what_waits_behind_a_process_killed_from_outside_is_read_in_growing_batches(line: Stack) -> None:
     """None of the records killed it, so that a thousand of them need not be read one by one."""
     case, waiting = await line.case(5), 200
