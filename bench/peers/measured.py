@@ -91,13 +91,13 @@ async def full(of: Load, name: str) -> Figures:
         await one.begin()
         try:
             await follower.until(int(expected * topic.WARM))
-            warm, at, began = _spent(of, one), await follower.grown(), quiet.spent()
+            warm, at, began = spent(of, one), await follower.grown(), quiet.spent()
             await follower.until(expected)
-            done, end, over = _spent(of, one), await follower.grown(), quiet.spent()
+            done, end, over = spent(of, one), await follower.grown(), quiet.spent()
             found, most = await follower.complete(set(of.planned.types)), sum(map(peak, one.pids))
         finally:
             await one.end()
-    _check(of, found)
+    check(of, found)
     # Transactions leave marks among the records: events are counted by the share of the topic that was written meanwhile.
     events = max(1, end - at) / max(end, len(found.records)) * len(found.records) * of.each
     used = {key: (after - warm[key]) / events * 1e6 for key, after in done.items()}
@@ -173,12 +173,12 @@ async def _send(producer: AIOKafkaProducer, source: str, sealed: fill.Sealed, ra
         await asyncio.sleep(max(TICK_S, start + done / rate - time.monotonic()) if done < len(sealed) else 0)
 
 
-def _spent(of: Load, one: System) -> Figures:
+def spent(of: Load, one: System) -> Figures:
     """Return the processor seconds of the system, the broker and PostgreSQL."""
     return {"process": sum(map(cpu, one.pids)), "broker": cpu(of.at.broker), "postgres": tree(of.at.base)}
 
 
-def _check(of: Load, found: Found) -> None:
+def check(of: Load, found: Found) -> None:
     """AssertionError: what was written is not what was foreseen, or not in the order of its case."""
     assert not found.missing, f"{found.missing} of {len(of.planned.types)} events are missing"
     assert not _wrong(of, found), f"{_wrong(of, found)} of {len(of.planned.types)} events are not those foreseen, or out of order"
