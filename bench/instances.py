@@ -100,7 +100,8 @@ def rows(runs: Sequence[Run], cores: int) -> Iterator[Row]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bench.instances", description=__doc__)
-    parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)), help="cores of this machine to run on")
+    here = len(os.sched_getaffinity(0))
+    parser.add_argument("--cores", type=int, choices=range(1, here + 1), default=here, help="cores of this machine to run on")
     cores = parser.parse_args().cores
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     show(rows(asyncio.run(measure(INSTANCES)), cores))

@@ -23,7 +23,7 @@ from typing import NamedTuple
 from msgspec import structs
 
 from referral.analysis.reachability.agents import Fault, Pace
-from referral.analysis.reachability.look import Directory, Look, WatchedPolicy, watched
+from referral.analysis.reachability.look import Look, People, WatchedPolicy, watched
 from referral.analysis.reachability.tasks import Family, Task, look_of
 from referral.analysis.reachability.walk import Fork, Walker, Way, begun
 from referral.analysis.reachability.world import START, Given, World
@@ -51,9 +51,9 @@ class Shared(NamedTuple):
 Seen = tuple[Task, Look]
 
 
-def explore(copy: WatchedPolicy, directory: Directory, family: Family) -> Iterator[Shared]:
+def explore(copy: WatchedPolicy, people: People, family: Family) -> Iterator[Shared]:
     """Yield every way of every kind of case of a family once, with the kinds that have it."""
-    waiting: Sequence[Seen] = [(task, look_of(task, copy, directory)) for task in family]
+    waiting: Sequence[Seen] = [(task, look_of(task, copy, people)) for task in family]
     while waiting:
         calm = {waiting[0][0]: Calm(copy, waiting[0][0])}
         first = calm[waiting[0][0]]
@@ -63,7 +63,7 @@ def explore(copy: WatchedPolicy, directory: Directory, family: Family) -> Iterat
         for number in range(len(first.parts)):
             left = same
             while left:
-                left.sort(key=lambda kind: kind[0] not in calm)  # one whose calm ways are known need not walk them again
+                left = sorted(left, key=lambda kind: kind[0] not in calm)  # one whose calm ways are known need not walk them again
                 example = left[0][0]
                 if example not in calm:
                     calm[example] = Calm(copy, example)
@@ -133,7 +133,7 @@ class Calm:
 
 def ways(policy: Policy, task: Task, depth: int) -> Iterator[Way]:
     """Yield every way of one kind of case. depth: how many agencies fail at most: 0, 1, or 2 one after the other."""
-    for shared in explore(watched(policy), Directory(policy), (structs.replace(task, depth=depth),)):
+    for shared in explore(watched(policy), People(policy), (structs.replace(task, depth=depth),)):
         yield from shared.ways
 
 

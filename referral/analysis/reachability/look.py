@@ -30,7 +30,7 @@ ENOUGH = 2
 
 
 class Read:
-    """How far each list was read: number of services that this person can get, or END. Equal ones are the same object."""
+    """Depths to which lists were read: number of services that this person can get, or END. Equal ones are the same object."""
 
     __slots__ = ("lists",)
 
@@ -108,7 +108,7 @@ class Named:
 
 
 class Look:
-    """What one kind of person finds in one municipality."""
+    """Services that one kind of person finds in one municipality."""
 
     def __init__(self, policy: Policy, place: str, person: Person, known: Known) -> None:
         self._policy, self._place, self._person, self._known = policy, place, person, known
@@ -196,7 +196,7 @@ class Person:
         return self._looks[place]
 
 
-class Directory:
+class People:
     """The kinds of persons of a policy, each made once."""
 
     def __init__(self, policy: Policy) -> None:

@@ -10,7 +10,7 @@ from referral.analysis.reachability import tasks
 from referral.analysis.reachability.counterexample import Story, story
 from referral.analysis.reachability.explore import Shared, explore
 from referral.analysis.reachability.findings import Finding, findings, notes, whole
-from referral.analysis.reachability.look import Directory, watched
+from referral.analysis.reachability.look import People, watched
 from referral.analysis.reachability.tally import Tally
 from referral.analysis.reachability.tasks import Family
 from referral.domain.policy import Policy
@@ -115,7 +115,7 @@ def share(options: CheckOptions, made: tuple[Family, ...], advance: Advance) -> 
 
 
 def _check(policy: Policy, made: tuple[Family, ...], advance: Advance) -> Iterator[Shared]:
-    copy, directory = watched(policy), Directory(policy)
+    copy, people = watched(policy), People(policy)
     for family in made:
-        yield from explore(copy, directory, family)
+        yield from explore(copy, people, family)
         advance(len(family))

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from msgspec import Struct, structs
 
 from referral.analysis.reachability.classes import Circumstance, Residue, applies, circumstances, opened, residue, tested_marks
-from referral.analysis.reachability.look import Directory, Look, Person
+from referral.analysis.reachability.look import Look, People, Person
 from referral.domain.events import Consent, Traits
 from referral.domain.policy import Policy
 from referral.domain.policy.procedure import Pathway
@@ -44,12 +44,14 @@ def families(
     pathways, places: only these, where any are named.
     """
     where = [id for id in policy.municipalities if not places or id in places]
+    if not where:
+        return ()
     found: list[Family] = []
-    directory = Directory(policy)
+    people = People(policy)
     for pathway in policy.current:
         if not pathways or pathway.id in pathways:
             pairs = deep and any(PAIRS in group for group in pathway.applies)
-            found += _of(pathway, policy, where, 2 if pairs else failing, directory)
+            found += _of(pathway, policy, where, 2 if pairs else failing, people)
     return tuple(found)
 
 
@@ -62,19 +64,19 @@ def every(pathway: Pathway, policy: Policy, places: tuple[str, ...]) -> Iterator
                 yield Task(pathway.id, traits, given.consent, (place,))
 
 
-def look_of(task: Task, policy: Policy, directory: Directory) -> Look:
+def look_of(task: Task, policy: Policy, people: People) -> Look:
     """Return what the person of a task finds."""
-    _, person = alike(policy, directory, task.pathway, Circumstance(task.traits, task.consent))
+    _, person = alike(policy, people, task.pathway, Circumstance(task.traits, task.consent))
     return person.look(task.traits.found_in)
 
 
-def alike(policy: Policy, directory: Directory, pathway: str, given: Circumstance) -> tuple[Residue, Person]:
+def alike(policy: Policy, people: People, pathway: str, given: Circumstance) -> tuple[Residue, Person]:
     """Return everything that a procedure can tell of a circumstance: with equal values, cases in one municipality go alike."""
     begun = opened(policy, given.traits) or tuple(one for one in policy.current if one.id == pathway)
-    return residue(begun, given), directory.person(begun, given)
+    return residue(begun, given), people.person(begun, given)
 
 
-def _of(pathway: Pathway, policy: Policy, places: list[str], failing: int, directory: Directory) -> Iterator[Family]:
+def _of(pathway: Pathway, policy: Policy, places: list[str], failing: int, people: People) -> Iterator[Family]:
     """Yield the families of one pathway."""
     named = {*tested_marks(pathway), *(mark for group in pathway.applies for mark in group)}
     by_place = any(mark.startswith("found_in=") for mark in named)
@@ -84,7 +86,7 @@ def _of(pathway: Pathway, policy: Policy, places: list[str], failing: int, direc
             traits = structs.replace(given.traits, found_in=some[0])
             if by_place and not applies(pathway, traits):
                 continue
-            left, person = alike(policy, directory, pathway.id, given._replace(traits=traits))
+            left, person = alike(policy, people, pathway.id, given._replace(traits=traits))
             family = members.setdefault(left, {})
             for place in some if (person, some[0]) not in family else ():
                 family[person, place] = Task(pathway.id, structs.replace(traits, found_in=place), given.consent, (place,), failing)

@@ -29,6 +29,22 @@ async def expire(line: Stack, schema: str = "routing") -> None:
     await line.sql(f"UPDATE {schema}.instance SET alive_until = '-infinity'")
 
 
+async def die_in_the_first_batch(line: Stack) -> None:
+    """Let an instance die in its first batch, of whatever waits."""
+    inside = asyncio.Event()
+
+    async def hanging(tx: AsyncConnection, batch: Batch) -> Outcome:
+        inside.set()
+        await asyncio.Event().wait()
+        return Outcome()
+
+    victim = line.counter("a", handle=hanging)
+    victim.start()
+    await until(inside.is_set)
+    await victim.kill()
+    await expire(line)
+
+
 async def _last_an_hour(line: Stack) -> None:
     """As if no lease ended by its time: only the proof that its owner's connection is gone ends it."""
     await line.sql("UPDATE routing.lease SET lease_until = clock_timestamp() + interval '1 hour'")
@@ -254,20 +270,10 @@ async def test_a_record_that_kills_the_process_is_quarantined_unread_at_its_thir
 
 
 async def test_an_input_that_raises_while_it_is_read_carefully_is_not_taken_for_one_that_kills(line: Stack) -> None:
-    """Whoever can say goodbye has not died: five orderly failures count against nobody, and nothing is skipped."""
-    case, inside, failures = await line.case(5), asyncio.Event(), 5
+    """An orderly end is no death: five failures count against nobody, and nothing is skipped."""
+    case, failures = await line.case(5), 5
     await line.write(case, await line.value(case, 1))
-
-    async def hanging(tx: AsyncConnection, batch: Batch) -> Outcome:
-        inside.set()
-        await asyncio.Event().wait()
-        return Outcome()
-
-    victim = line.counter("a", handle=hanging)
-    victim.start()
-    await until(inside.is_set)
-    await victim.kill()
-    await expire(line)
+    await die_in_the_first_batch(line)
     tried: list[int] = []
 
     async def failing(tx: AsyncConnection, batch: Batch) -> Outcome:
@@ -288,18 +294,7 @@ async def test_what_waits_behind_a_process_killed_from_outside_is_read_in_growin
     case, waiting = await line.case(5), 200
     for number in range(1, waiting + 1):
         await line.write(case, await line.value(case, number))
-    inside = asyncio.Event()
-
-    async def hanging(tx: AsyncConnection, batch: Batch) -> Outcome:
-        inside.set()
-        await asyncio.Event().wait()
-        return Outcome()
-
-    victim = line.counter("a", handle=hanging)
-    victim.start()
-    await until(inside.is_set)
-    await victim.kill()
-    await expire(line)
+    await die_in_the_first_batch(line)
     sizes: list[int] = []
 
     async def sized(tx: AsyncConnection, batch: Batch) -> Outcome:

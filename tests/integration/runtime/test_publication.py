@@ -33,7 +33,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
 
 
 async def waits(line: Stack, batches: int) -> bool:
-    """Whether so many batches are committed and not confirmed."""
+    """Return True when so many batches are committed and not confirmed."""
     return len(await line.sql("SELECT partition FROM routing.outbox")) == batches
 
 

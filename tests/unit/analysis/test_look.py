@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from referral.analysis.reachability.classes import USUAL, Circumstance
-from referral.analysis.reachability.look import END, Directory, Look, watched
+from referral.analysis.reachability.look import END, Look, People, watched
 from referral.domain.events import Reach
 from referral.domain.policy import Policy
 from referral.domain.policy.directory import Hours, Service
@@ -42,13 +42,13 @@ def with_two(agency: dict[str, object], changed: dict[str, object]) -> Policy:
 
 
 def looks(policy: Policy) -> tuple[Look, Look]:
-    """What a girl finds in the two municipalities."""
-    person = Directory(policy).person((CHILD,), Circumstance(structs.replace(USUAL, age_band="12-14"), None))
+    """Return what a girl finds in the two municipalities."""
+    person = People(policy).person((CHILD,), Circumstance(structs.replace(USUAL, age_band="12-14"), None))
     return person.look(ONE), person.look(OTHER)
 
 
 def agree(policy: Policy, *lists: tuple[tuple[tuple[str, ...], tuple[str, ...]], int]) -> bool:
-    """Whether the two municipalities look the same to a way that has read these lists so far."""
+    """Return True when the two municipalities look the same to a way that has read these lists so far."""
     one, other = looks(policy)
     read = one.read(dict(lists))
     return one.key(read) == other.key(read)

@@ -14,7 +14,7 @@ from referral.analysis.reachability.counterexample import story
 from referral.analysis.reachability.explore import PAIRED, alone, calm_ways, explore, ways
 from referral.analysis.reachability.findings import findings, notes
 from referral.analysis.reachability.invariants import wrongs
-from referral.analysis.reachability.look import Directory, watched
+from referral.analysis.reachability.look import People, watched
 from referral.analysis.reachability.tally import who
 from referral.analysis.reachability.tasks import Task, alike, every, families
 from referral.analysis.reachability.walk import Walker, Way, inputs
@@ -36,9 +36,9 @@ def summary(every: list[Way]) -> Counter[tuple[object, ...]]:
 
 def cases(pathway: Pathway) -> list[list[Task]]:
     """Every circumstance in three municipalities, those with the same residue together."""
-    directory, found = Directory(SHIPPED), defaultdict[object, list[Task]](list)
+    people, found = People(SHIPPED), defaultdict[object, list[Task]](list)
     for task in every(pathway, SHIPPED, PLACES):
-        found[alike(SHIPPED, directory, pathway.id, Circumstance(task.traits, task.consent))[0]].append(task)
+        found[alike(SHIPPED, people, pathway.id, Circumstance(task.traits, task.consent))[0]].append(task)
     return list(found.values())
 
 
@@ -48,7 +48,7 @@ def differing(pathway: Pathway, depth: int, sample: int, most: int = 6) -> tuple
     for family in cases(pathway)[::sample]:
         some = [structs.replace(task, depth=depth) for task in family[:: max(1, len(family) // most)]]
         found: dict[Task, Counter[tuple[object, ...]]] = {task: Counter() for task in some}
-        for shared in explore(watched(SHIPPED), Directory(SHIPPED), tuple(some)):
+        for shared in explore(watched(SHIPPED), People(SHIPPED), tuple(some)):
             shares += len(shared.kinds) > 1
             for task in shared.kinds:
                 found[task] += summary(shared.ways)
@@ -70,10 +70,10 @@ def test_shared_and_unshared_agree_where_one_fails(pathway: Pathway) -> None:
 
 def test_every_case_is_of_a_kind() -> None:
     made = [task for family in families(SHIPPED, 1, pathways=(CHILD.id,), places=PLACES) for task in family]
-    directory = Directory(SHIPPED)
+    people = People(SHIPPED)
 
     def kind(task: Task) -> object:
-        return alike(SHIPPED, directory, CHILD.id, Circumstance(task.traits, task.consent)), task.places
+        return alike(SHIPPED, people, CHILD.id, Circumstance(task.traits, task.consent)), task.places
 
     kinds = {kind(task) for task in made}
     assert len(kinds) == len(made) < len(list(every(CHILD, SHIPPED, PLACES))) / 3
