@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -14,7 +15,7 @@ from tests.faults.verdict import judge
 from tests.harness.waiting import PATIENCE_S, until
 
 pytestmark = [pytest.mark.servers, pytest.mark.asyncio(loop_scope="session")]
-OWNERS = "SELECT owner, pid FROM {s}.lease WHERE owner LIKE :like"
+OWNERS = "SELECT unit, owner, pid FROM {s}.lease WHERE owner LIKE :like"
 # One transaction of the test holds every batch up where it stores its cases, or where it waits for places that such a batch has locked:
 # it has locked its leases by then.
 HOLD = "LOCK TABLE routing.case_state IN SHARE MODE"
@@ -31,7 +32,7 @@ async def test_zombies_write_nothing_and_send_nothing_twice(line: Line) -> None:
         for name in ("intake-2", "notifier-1", "audit-1"):
             await line.stack[name].pause()
         stopped = ("routing-1", "intake-2", "notifier-1", "audit-1")
-        await until(lambda: nobody(line, stopped), within=2 * PATIENCE_S, what="others own what they owned")
+        await nobody_owns(line, stopped)
         assert not await line.rows("SELECT pid FROM pg_stat_activity WHERE pid = :pid", pid=inside), "its backend was ended"
         taken = load.done
         await until(lambda: beyond(load, taken + 20), what="the line goes on without them")
@@ -60,9 +61,15 @@ async def stopped_inside_a_transaction(line: Line, name: str) -> int:
     return int(pid)
 
 
-async def nobody(line: Line, names: tuple[str, ...]) -> bool:
-    """Whether no unit is owned by one of them."""
-    return not [row for name in names for row in await line.rows(OWNERS.format(s=name.partition("-")[0]), like=f"{name}-%")]
+async def nobody_owns(line: Line, names: tuple[str, ...]) -> None:
+    """Wait until no unit is owned by one of them."""
+    left: list[Any] = []
+
+    async def look() -> bool:
+        left[:] = [row for name in names for row in await line.rows(OWNERS.format(s=name.partition("-")[0]), like=f"{name}-%")]
+        return not left
+
+    await until(look, within=2 * PATIENCE_S, what=lambda: f"others own what they owned, but for {left}")
 
 
 async def beyond(load: Load, count: int) -> bool:

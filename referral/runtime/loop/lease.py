@@ -51,8 +51,8 @@ _TAKE = text(
     " WHERE unit = :unit AND (lease_until < clock_timestamp() OR LOST) RETURNING epoch, positions::text,"
     " CASE WHEN careful THEN runtime.clock() END, EXISTS (SELECT FROM attempt WHERE unit = :unit)".replace("LOST", _LOST)
 )
-_STOPPED = text(
-    "SELECT pg_terminate_backend(lease.pid) FROM lease JOIN pg_stat_activity AS a ON a.pid = lease.pid"
+_STOPPED = text(  # xmax: whoever has locked the row; beside the loop an erasure does so, and audit's heartbeat, readings and checkpoints
+    "SELECT pg_terminate_backend(a.pid) FROM lease JOIN pg_stat_activity AS a ON a.backend_xid = lease.xmax"
     " WHERE unit = :unit AND lease_until < clock_timestamp() AND a.usename = current_user"
     " AND a.xact_start < clock_timestamp() - interval '10 s'"
 )

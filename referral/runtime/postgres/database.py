@@ -34,6 +34,9 @@ START_S, PAUSE_S = 30.0, 0.2
 machine, a first connection was seen to take longer than CONNECT."""
 T = TypeVar("T")
 STATEMENT = 30.0  # seconds; far above any statement of ours, so that a hung connection becomes an error
+SILENT = 45.0
+"""Seconds (ours) after which the server ends a transaction whose process says nothing: the process is stopped or its machine lost, and
+others wait for its locks. A turn of a loop that lasts so long hangs (tenure.STALL); every other transaction of ours is far shorter."""
 
 
 STANDBY = "25006"
@@ -110,7 +113,12 @@ def engine(settings: Settings, role: str, *, size: int = 8) -> AsyncEngine:
             **tls,
             "timeout": CONNECT,
             "command_timeout": STATEMENT,
-            "server_settings": {"search_path": f"{role},runtime", "application_name": f"{role} {settings.instance}", "timezone": "UTC"},
+            "server_settings": {
+                "search_path": f"{role},runtime",
+                "application_name": f"{role} {settings.instance}",
+                "timezone": "UTC",
+                "idle_in_transaction_session_timeout": f"{SILENT * 1000:.0f}",
+            },
         },
     )
     bell = queue.Doorbell(pooled, role)

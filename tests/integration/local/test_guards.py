@@ -51,8 +51,8 @@ def test_a_fork_has_its_own_name_and_both_guards_are_others(tmp_path: Path) -> N
     try:
         assert one.guard == two.guard != program.guard and one.pid != two.pid
         place = Path(f"/proc/{one.pid}")
-        assert comes(lambda: (place / "comm").read_text() == "http.server\n")
-        assert (place / "cmdline").read_bytes().startswith(b"\0".join(word.encode() for word in ours("http.server", "0")))
+        named = b"\0".join(word.encode() for word in ours("http.server", "0"))
+        assert comes(lambda: (place / "comm").read_text() == "http.server\n" and (place / "cmdline").read_bytes().startswith(named))
         assert f"\nPPid:\t{one.guard}\n" in (place / "status").read_text()
     finally:
         assert one.stop() == 128 + signal.SIGTERM

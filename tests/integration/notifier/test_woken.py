@@ -209,7 +209,7 @@ async def test_a_shift_that_ends_before_the_telephone_rings_takes_the_call_to_th
     async with sending(lanes(notifier, sms=sms, voice=voice)):
         await notifier.tell(case, opened(due=await soon(notifier)))
         await until(lambda: sms.calls("besa") == 1)
-        await notifier.advance(2 * MINUTE)
+        await notifier.advance(MINUTE + MINUTE // 2)  # her shift has ended, and no call is due that the sender would look at meanwhile
         await notifier.due(case)
         await notifier.advance(2 * MINUTE)
         await until(lambda: voice.calls("agim") == 1)

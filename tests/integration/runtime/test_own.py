@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.runtime import bootstrap
-from referral.runtime.loop import rollback_check
+from referral.runtime.loop import lease, rollback_check
 from referral.runtime.postgres import database
 from referral.runtime.service import Batch, Outcome
 from referral.wire import seal
@@ -183,6 +183,21 @@ async def test_a_process_stopped_in_the_middle_of_a_transaction_is_terminated_an
     await until(lambda: len(a.units) + len(b.units) == 12)
     await until(lambda: line.has(1))
     assert [m.case_seq for m in await line.metas()] == [1]
+
+
+async def test_a_unit_is_taken_over_that_a_stopped_process_locks_with_another_connection_than_its_loop_s(line: Stack) -> None:
+    """Audit's heartbeat, its readings and checkpoints lock the lease beside the loop, and so does an erasure."""
+    a, b = line.counter("a"), line.counter("b")
+    a.start()
+    await until(lambda: len(a.units) == 12)
+    beside = database.engine(line.settings, "routing", size=1)
+    async with beside.connect() as tx:
+        assert await lease.held(tx, "a", "p0") is not None
+        await a.kill()
+        b.start()
+        await until(lambda: len(b.units) == 12)
+        await tx.invalidate()  # its backend was ended
+    await beside.dispose()
 
 
 async def _processed(line: Stack) -> str:

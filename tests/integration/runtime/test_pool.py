@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from referral.runtime.keys.case_keys import KEY
 from referral.runtime.postgres import bulk, database, queue
@@ -35,6 +36,25 @@ async def test_a_connection_that_the_server_has_closed_is_given_to_nobody(
     finally:
         await engine.dispose()
         await admin.dispose()
+
+
+async def test_what_a_stopped_process_has_locked_is_free_again(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server ends a transaction whose process says nothing; until then another one waits for the row."""
+    monkeypatch.setattr(database, "SILENT", 0.5)
+    stopped, other = database.engine(settings, "intake", size=1), database.admin(settings)
+    try:
+        async with stopped.connect() as silent:
+            await silent.execute(text("SELECT pg_advisory_xact_lock(1)"))
+            async with other.begin() as tx:
+                assert (await tx.execute(text("SELECT pg_try_advisory_xact_lock(1)"))).scalar_one() is False
+                await tx.execute(text("SELECT pg_advisory_xact_lock(1)"))
+            with pytest.raises(DBAPIError) as ended:
+                await silent.execute(text("SELECT"))
+            assert database.away(ended.value)
+            await silent.invalidate()
+    finally:
+        await stopped.dispose()
+        await other.dispose()
 
 
 async def test_a_connection_that_has_rested_is_asked_and_given_again(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
