@@ -18,13 +18,11 @@ LAST = 3
 PUT_OFF = 3600 * 1_000_000
 """Delay of an alarm that kills the process (ours, µs): an hour leaves time to work, and a repaired deploy still meets the alarm soon."""
 _BEGIN = text(
-    "INSERT INTO attempt VALUES (:unit, :topic, :partition, :offset, :one) ON CONFLICT (unit) DO UPDATE SET attempts = CASE WHEN"
-    ' (attempt.topic, attempt.partition, attempt."offset") = (excluded.topic, excluded.partition, excluded."offset")'
-    " THEN attempt.attempts + excluded.attempts ELSE excluded.attempts END,"
-    ' topic = excluded.topic, partition = excluded.partition, "offset" = excluded."offset" RETURNING attempts'
+    'INSERT INTO suspect VALUES (:unit, :topic, :partition, :offset, :one) ON CONFLICT (unit, topic, partition, "offset")'
+    " DO UPDATE SET attempts = suspect.attempts + excluded.attempts RETURNING attempts"
 )
-_END = text("DELETE FROM attempt WHERE unit = :unit")
-_END_ROWS = text("DELETE FROM attempt WHERE unit = :unit AND (topic = 'queue' OR topic LIKE 'alarm %')")
+_END = text('DELETE FROM suspect WHERE (unit, topic, partition, "offset") = (:unit, :topic, :partition, :offset)')
+_CLEAR = text("DELETE FROM suspect WHERE unit = :unit")
 
 
 async def begin(tx: AsyncConnection, unit: str, place: Place, offset: int, *, alone: bool = True) -> int:
@@ -33,8 +31,7 @@ async def begin(tx: AsyncConnection, unit: str, place: Place, offset: int, *, al
     unit, place, offset: identify the input, as `Pending.key` returns them.
     alone: False for the first of a few; if they kill, the next owner is careful, and it counts against none of them.
     """
-    values = {"unit": unit, "topic": place[0], "partition": place[1], "offset": offset, "one": int(alone)}
-    number = (await tx.execute(_BEGIN, values)).scalar_one()
+    number = (await tx.execute(_BEGIN, {**_values(unit, place, offset), "one": int(alone)})).scalar_one()
     await tx.commit()
     return int(number)
 
@@ -49,11 +46,15 @@ def exhausted(number: int, record: bool, fallback: bool) -> bool:
     return number >= LAST + (fallback and not record)
 
 
-async def end(tx: AsyncConnection, unit: str) -> None:
-    """Clear the count in the batch's transaction: the input did not kill the process."""
-    await tx.execute(_END, {"unit": unit})
+async def end(tx: AsyncConnection, unit: str, place: Place, offset: int) -> None:
+    """Clear the count of this input in the batch's transaction: it did not kill the process."""
+    await tx.execute(_END, _values(unit, place, offset))
 
 
-async def end_rows(tx: AsyncConnection, unit: str) -> None:
-    """Clear the count of a queue row or an alarm that is no longer there. The caller commits."""
-    await tx.execute(_END_ROWS, {"unit": unit})
+async def clear(tx: AsyncConnection, unit: str) -> None:
+    """Clear what was counted of inputs that never came again, once a unit is read normally. The caller commits."""
+    await tx.execute(_CLEAR, {"unit": unit})
+
+
+def _values(unit: str, place: Place, offset: int) -> dict[str, str | int]:
+    return {"unit": unit, "topic": place[0], "partition": place[1], "offset": offset}

@@ -47,9 +47,9 @@ _SURVEY = text(
 _TAKE = text(
     "UPDATE lease SET owner = :me, pid = pg_backend_pid(), lease_until = clock_timestamp() + interval '10 s',"
     " epoch = epoch + 1, clean = true, taken = positions,"
-    " careful = (NOT clean AND taken = positions AND epoch > 0) OR EXISTS (SELECT FROM attempt WHERE unit = :unit)"
+    " careful = (NOT clean AND taken = positions AND epoch > 0) OR EXISTS (SELECT FROM suspect WHERE unit = :unit)"
     " WHERE unit = :unit AND (lease_until < clock_timestamp() OR LOST) RETURNING epoch, positions::text,"
-    " CASE WHEN careful THEN runtime.clock() END, EXISTS (SELECT FROM attempt WHERE unit = :unit)".replace("LOST", _LOST)
+    " CASE WHEN careful THEN runtime.clock() END, EXISTS (SELECT FROM suspect WHERE unit = :unit)".replace("LOST", _LOST)
 )
 _STOPPED = text(  # xmax: whoever has locked the row; beside the loop an erasure does so, and audit's heartbeat, readings and checkpoints
     "SELECT pg_terminate_backend(a.pid) FROM lease JOIN pg_stat_activity AS a ON a.backend_xid = lease.xmax"
@@ -71,10 +71,16 @@ _RELEASE = text(  # whoever can say goodbye has not died of an input: its attemp
     "WITH let AS (UPDATE lease SET owner = NULL, lease_until = '-infinity', clean = true FROM"
     " unnest(CAST(:units AS text[]), CAST(:epochs AS bigint[])) AS held(unit, epoch)"
     " WHERE lease.unit = held.unit AND lease.epoch = held.epoch RETURNING lease.unit)"
-    " DELETE FROM attempt USING let WHERE attempt.unit = let.unit"
+    " DELETE FROM suspect USING let WHERE suspect.unit = let.unit"
 )
-_FORGET = text("DELETE FROM lease WHERE unit = ANY(CAST(:units AS text[])) AND lease_until < clock_timestamp()")
-_RESET = text("UPDATE lease SET positions = '{}' WHERE unit = :unit AND lease_until < clock_timestamp()")
+_FORGET = text(
+    "WITH gone AS (DELETE FROM lease WHERE unit = ANY(CAST(:units AS text[])) AND lease_until < clock_timestamp() RETURNING unit)"
+    " DELETE FROM suspect USING gone WHERE suspect.unit = gone.unit"
+)
+_RESET = text(
+    "WITH anew AS (UPDATE lease SET positions = '{}' WHERE unit = :unit AND lease_until < clock_timestamp() RETURNING unit)"
+    " DELETE FROM suspect USING anew WHERE suspect.unit = anew.unit"
+)
 RENEW_SQL = (  # asyncpg, on the heartbeat's connection; a batch that has locked a row renews it itself
     "WITH alive AS (INSERT INTO instance VALUES ($1, clock_timestamp() + interval '10 s')"
     " ON CONFLICT (id) DO UPDATE SET alive_until = excluded.alive_until)"

@@ -196,7 +196,7 @@ class Tenure:
                 and min([*(r.at for r in ours.rows), *(d.at for d in ours.dues), unit.rows_alone_until + 1]) > unit.rows_alone_until
             ):
                 unit.rows_alone_until = None
-                await attempts.end_rows(self.tx, name)  # of an alarm that is no longer due
+                await attempts.clear(self.tx, name)  # of an alarm that is no longer due, say
                 await self.tx.commit()
 
     async def _count_attempt(self, pending: Pending) -> Pending:

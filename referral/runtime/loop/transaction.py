@@ -118,7 +118,7 @@ class Transaction:
         drills = {i.case_id for i in state.inputs if i.drill} | {case for (_, case), before in state.seen.items() if before.drill}
         await tables.enqueue(self.tx, [(*row, row[0] in drills) for row in outcome.queued], state.keys)
         if pending and pending.attempt:
-            await attempts.end(self.tx, pending.key().unit)
+            await attempts.end(self.tx, *pending.key())
         oldest = dict.fromkeys(records, state.now)
         for row in pending.rows:
             number = topics.partition(row.case_id)

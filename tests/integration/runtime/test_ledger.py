@@ -178,7 +178,7 @@ async def test_a_transaction_on_the_own_topic_keeps_nobody_from_taking_over(line
         assert last.tenure.assignment.stopped == {}
 
 
-TABLES = ("lease", "seen", "outgoing", "alarm", "attempt")
+TABLES = ("lease", "seen", "outgoing", "alarm", "suspect")
 
 
 async def test_a_dump_restored_under_a_running_service_is_noticed_before_anything_is_said(line: Stack) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.runtime import bootstrap
-from referral.runtime.loop import lease, rollback_check
+from referral.runtime.loop import attempts, lease, rollback_check
 from referral.runtime.postgres import database
 from referral.runtime.service import Batch, Outcome
 from referral.wire import seal
@@ -281,7 +281,31 @@ async def test_a_record_that_kills_the_process_is_quarantined_unread_at_its_thir
     kept = await line.distinct(QUARANTINE)
     assert [r.key for r in kept] == [b"routing/referral-intake/5/0"]
     await until(lambda: len(last.units) == 12 and not last.tenure.assignment.units["p5"].records_alone_until)
-    assert await line.sql("SELECT * FROM routing.attempt") == []
+    assert await line.sql("SELECT * FROM routing.suspect") == []
+
+
+async def test_an_input_that_kills_is_counted_whatever_is_handled_between(line: Stack) -> None:
+    """A unit reads several places, and their order is nobody's promise: what others write meanwhile must not begin the count anew."""
+    kills, fine = (IN, 5), ("referral-notification", 5)
+    engine = database.engine(line.settings, "routing", size=1)
+    async with engine.connect() as tx:
+        for deaths in range(attempts.LAST):
+            assert await attempts.begin(tx, "p5", fine, deaths) == 1
+            await attempts.end(tx, "p5", fine, deaths)
+            await tx.commit()
+            assert await attempts.begin(tx, "p5", kills, 7) == deaths + 1
+    await engine.dispose()
+
+
+async def test_what_was_counted_of_an_input_that_is_not_there_is_forgotten(line: Stack) -> None:
+    await line.sql("INSERT INTO routing.suspect VALUES ('p5', :topic, 5, 99, 2)", topic=IN)
+    counter = line.counter()
+    counter.start()
+
+    async def forgotten() -> bool:
+        return await line.sql("SELECT * FROM routing.suspect") == []
+
+    await until(forgotten)
 
 
 async def test_an_input_that_raises_while_it_is_read_carefully_is_not_taken_for_one_that_kills(line: Stack) -> None:
@@ -321,7 +345,7 @@ async def test_what_waits_behind_a_process_killed_from_outside_is_read_in_growin
     await until(lambda: len(last.inputs) == waiting)
     assert sizes[0] == 1 and all(size <= 2**number for number, size in enumerate(sizes))
     assert len(sizes) < 2 * waiting.bit_length(), sizes
-    assert await line.sql("SELECT * FROM routing.attempt") == []
+    assert await line.sql("SELECT * FROM routing.suspect") == []
 
 
 async def test_a_unit_that_cannot_begin_rests_and_the_others_begin(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:

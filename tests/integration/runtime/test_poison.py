@@ -65,7 +65,7 @@ async def put(line: Stack, case: str, id_: str) -> None:
 
 
 async def cleared(line: Stack) -> bool:
-    return not await line.sql("SELECT * FROM routing.attempt")
+    return not await line.sql("SELECT * FROM routing.suspect")
 
 
 async def test_a_record_is_quarantined_unread_at_its_third_attempt(line: Stack) -> None:

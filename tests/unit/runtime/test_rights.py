@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import product
 
 import pytest
 import yaml
@@ -18,9 +19,10 @@ APPENDED = ("audit.entry", "audit.checkpoint", "audit.tile", "oversight.release"
 EVENTS = (("audit.security", "INSERT"), ("audit.honey", "SELECT"))
 """What a door may do outside of its schema: add to the security events, and look whether a refused token is honey."""
 
-
-BEFORE = {(f"{role}.outbox", "DELETE") for role in LINE}
-"""Rights that only the release before needs, which runs beside this one while it is deployed: it deletes what it has published."""
+EVERY_VERB = ("SELECT", "INSERT", "UPDATE", "DELETE")
+BEFORE = {(f"{role}.{use[0]}", use[1]) for role in LINE for use in (("outbox", "DELETE"), *product(("attempt",), EVERY_VERB))}
+"""Rights that only the release before needs, which runs beside this one while it is deployed: it deletes what it has published, and counts
+attempts in another table."""
 
 
 @cache
