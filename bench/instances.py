@@ -20,7 +20,6 @@ from typing import NamedTuple
 
 from bench.ground import ground, say
 from bench.peers import measured, system
-from bench.peers.follower import following
 from bench.rows import Row, show
 from referral.wire import topics
 
@@ -54,7 +53,7 @@ def model(alone: float, micros: float, instances: int, cores: int) -> float:
 
 
 async def measure(instances: Sequence[int]) -> list[Run]:
-    """Return a run of each number of instances, all on one line."""
+    """Return a run of each number of instances, all on one line. AssertionError: other events than foreseen."""
     runs = []
     with tempfile.TemporaryDirectory(prefix="bench-instances-") as folder:
         async with ground() as at, at.line("routing", instances=max(instances)) as made:
@@ -62,28 +61,10 @@ async def measure(instances: Sequence[int]) -> list[Run]:
             for number in instances:
                 of = await measured.load(at, made, CASES, number, Path(folder))
                 await measured.publish(of)
-                runs.append(await _one(of, number))
+                figures = await measured.full(of, system.Ours(of.made, number), WARM)
+                runs.append(Run(number, *(figures[name] for name in Run._fields[1:])))
                 say(f"{number}: " + " · ".join(f"{name} {value:,.4g}" for name, value in runs[-1]._asdict().items()))
     return runs
-
-
-async def _one(of: measured.Load, instances: int) -> Run:
-    """Let so many processes decide a load that is there before they start. AssertionError: other events than foreseen."""
-    ours, expected = system.Ours(of.made, instances), len(of.planned.types)
-    async with following(of.made.settings, ours.sink) as follower:
-        await ours.begin()
-        try:
-            await follower.until(int(expected * WARM))
-            before, at = measured.spent(of, ours), await follower.grown()
-            await follower.until(expected)
-            after, end = measured.spent(of, ours), await follower.grown()
-            found = await follower.complete(set(of.planned.types))
-        finally:
-            await ours.end()
-    measured.check(of, found)
-    late = sorted(record.at for record in found.records)[at:]
-    events = (end - at) * of.each
-    return Run(instances, events / (late[-1] - late[0]) * 1000, **{key: (after[key] - before[key]) / events * 1e6 for key in before})
 
 
 def rows(runs: Sequence[Run], cores: int) -> Iterator[Row]:

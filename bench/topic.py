@@ -57,13 +57,14 @@ def causes(records: list[Read]) -> dict[str, list[Read]]:
     return by_cause
 
 
-def pace(records: list[Read], inputs: int) -> float:
+def pace(records: list[Read], inputs: int, warm: float = WARM) -> float:
     """Return the events in and out per second, by the broker's stamps, without the warm-up.
 
     inputs: number of inputs that caused these records.
+    warm: share of the run that is the warm-up.
     """
     stamps = sorted(record.at for record in records)
-    start = stamps[0] + (stamps[-1] - stamps[0]) * WARM
+    start = stamps[0] + (stamps[-1] - stamps[0]) * warm
     counted = sum(1 for stamp in stamps if stamp > start)
     return counted * (1 + inputs / len(records)) / max(0.001, (stamps[-1] - start) / 1000)
 

@@ -118,7 +118,7 @@ async def _one(of: Load, what: str, number: int, name: str, rate: float = 0.0) -
             settings = of.made.settings
             figures = {"pace": await bare(settings, of.source, f"{of.made.config.prefix}sink", await said(of))}
         elif what == "full":
-            figures = await measured.full(of, name)
+            figures = await measured.full(of, await of.system(name))
         elif what == "crash":
             figures = await measured.crash(of, name)
         else:

@@ -84,14 +84,17 @@ def _text(sealed: fill.Sealed) -> fill.Sealed:
     return [(p, structs.replace(r, headers=[(name, value) for name, value in r.headers if value.isascii()])) for p, r in sealed]
 
 
-async def full(of: Load, name: str) -> Figures:
-    """Let a system decide the load, which is there before it starts. AssertionError: other events than foreseen."""
-    one, expected = await of.system(name), len(of.planned.types)
+async def full(of: Load, one: System, warm: float = topic.WARM) -> Figures:
+    """Let a system decide the load, which is there before it starts. AssertionError: other events than foreseen.
+
+    warm: share of the run that is not counted.
+    """
+    expected = len(of.planned.types)
     async with following(of.made.settings, one.sink) as follower:
         await one.begin()
         try:
-            await follower.until(int(expected * topic.WARM))
-            warm, at, began = spent(of, one), await follower.grown(), quiet.spent()
+            await follower.until(int(expected * warm))
+            before, at, began = spent(of, one), await follower.grown(), quiet.spent()
             await follower.until(expected)
             done, end, over = spent(of, one), await follower.grown(), quiet.spent()
             found, most = await follower.complete(set(of.planned.types)), sum(map(peak, one.pids))
@@ -100,8 +103,8 @@ async def full(of: Load, name: str) -> Figures:
     check(of, found)
     # Transactions leave marks among the records: events are counted by the share of the topic that was written meanwhile.
     events = max(1, end - at) / max(end, len(found.records)) * len(found.records) * of.each
-    used = {key: (after - warm[key]) / events * 1e6 for key, after in done.items()}
-    return {"pace": topic.pace(found.records, len(of.sealed)), **used, "memory": most, "others": over.others(began)}
+    used = {key: (after - before[key]) / events * 1e6 for key, after in done.items()}
+    return {"pace": topic.pace(found.records, len(of.sealed), warm), **used, "memory": most, "others": over.others(began)}
 
 
 async def crash(of: Load, name: str) -> Figures:

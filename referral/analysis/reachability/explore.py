@@ -23,9 +23,10 @@ from typing import NamedTuple
 from msgspec import structs
 
 from referral.analysis.reachability.agents import Fault, Pace
-from referral.analysis.reachability.look import Look, People, WatchedPolicy, watched
+from referral.analysis.reachability.look import Look, People
 from referral.analysis.reachability.tasks import Family, Task, look_of
 from referral.analysis.reachability.walk import Fork, Walker, Way, begun
+from referral.analysis.reachability.watched_policy import WatchedPolicy, watched
 from referral.analysis.reachability.world import START, Given, World
 from referral.domain.policy import Policy
 from referral.domain.policy.limits import HOUR
@@ -35,7 +36,7 @@ NIGHT = START + 64 * HOUR
 """The second start: the night of the Saturday after, 02:00, when offices are closed."""
 
 
-class Shared(NamedTuple):
+class SharedWays(NamedTuple):
     """Ways that are the same in some kinds of cases. example: the one that was walked.
 
     begins: these ways come first in these kinds. bed: a bed is found there when nobody fails.
@@ -51,7 +52,7 @@ class Shared(NamedTuple):
 Seen = tuple[Task, Look]
 
 
-def explore(copy: WatchedPolicy, people: People, family: Family) -> Iterator[Shared]:
+def explore(copy: WatchedPolicy, people: People, family: Family) -> Iterator[SharedWays]:
     """Yield every way of every kind of case of a family once, with the kinds that have it."""
     waiting: Sequence[Seen] = [(task, look_of(task, copy, people)) for task in family]
     while waiting:
@@ -59,7 +60,7 @@ def explore(copy: WatchedPolicy, people: People, family: Family) -> Iterator[Sha
         first = calm[waiting[0][0]]
         same, waiting = _alike(copy, waiting)
         bed = any(way.bed >= 0 for way in first.ways)
-        yield Shared(same[0][0], [task for task, _ in same], first.ways, True, bed)
+        yield SharedWays(same[0][0], [task for task, _ in same], first.ways, True, bed)
         for number in range(len(first.parts)):
             left = same
             while left:
@@ -70,7 +71,7 @@ def explore(copy: WatchedPolicy, people: People, family: Family) -> Iterator[Sha
                 copy.watch(calm[example].lists)
                 found = calm[example].parts[number]()
                 together, left = _alike(copy, left)
-                yield Shared(example, [task for task, _ in together], found, False, bed)
+                yield SharedWays(example, [task for task, _ in together], found, False, bed)
 
 
 def _alike(policy: WatchedPolicy, kinds: Sequence[Seen]) -> tuple[list[Seen], list[Seen]]:

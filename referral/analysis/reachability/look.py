@@ -1,30 +1,23 @@
-"""Record what a way reads of the directory, and compare municipalities by that alone.
+"""Compare municipalities by what a way has read of the directory, and by nothing else.
 
-`decide` reads the services of a municipality through `Policy.order`, one after the other until one can be asked. `WatchedPolicy` records
-how far it reads each list. A `Look` is what one kind of person finds in one municipality. Two looks that agree on what a way has read have
-the same way, because `decide` compares agencies only with one another: so names become numbers, and services that no such person can get
-are left out, since `decide` passes them over.
+A `Look` is what one kind of person finds in one municipality. Two looks that agree on what a way has read have the same way, because
+`decide` compares agencies only with one another: so names become numbers, and services that no such person can get are left out, since
+`decide` passes them over.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
-from typing import cast
+from collections.abc import Mapping, Sequence
 
 from referral.analysis.reachability.classes import Circumstance, possible
+from referral.analysis.reachability.watched_policy import END, Wanted
 from referral.domain.events import Reach, Traits
-from referral.domain.policy import Order, Policy
+from referral.domain.policy import Policy
 from referral.domain.policy.directory import Service
 from referral.domain.policy.procedure import Marks, Pathway, Step
 from referral.domain.rules.candidates import ineligible
 from referral.domain.rules.conditions import consent_mark, trait_marks
 
-Wanted = tuple[tuple[str, ...], tuple[str, ...]]
-"""Roles and area words. With a municipality they name a list of services."""
-END = sys.maxsize
-"""Depth of a list that was read to its end."""
 ENOUGH = 2
 """Places of a service that are told apart: one person takes one, and a second where it moves within the house (ours)."""
 
@@ -36,53 +29,6 @@ class Read:
 
     def __init__(self, lists: tuple[tuple[Wanted, int], ...]) -> None:
         self.lists = lists
-
-
-class WatchedPolicy(Policy):
-    """A policy that records how far its lists of services are read.
-
-    lists: what was read since `watch`, in services of the directory.
-    """
-
-    __slots__ = ("lists",)
-    lists: dict[Wanted, int]
-
-    def watch(self, lists: Mapping[Wanted, int]) -> None:
-        """Begin to record; so much counts as read."""
-        object.__setattr__(self, "lists", dict(lists))
-
-    def order(self, roles: tuple[str, ...], areas: tuple[str, ...], place: str) -> Order:
-        """Return the services that may be asked, and record how far they are read."""
-        return cast(Order, _WatchedOrder(super().order(roles, areas, place), self.lists, (roles, areas)))
-
-
-def watched(policy: Policy) -> WatchedPolicy:
-    """Return a copy of a policy that records what is read of it."""
-    copy = WatchedPolicy(**{field.name: getattr(policy, field.name) for field in fields(policy) if field.init})
-    copy.watch({})
-    return copy
-
-
-class _WatchedOrder:
-    """A list of services that records how far it is read. It can be read in no other way than from its beginning."""
-
-    def __init__(self, services: Order, lists: dict[Wanted, int], wanted: Wanted) -> None:
-        self._services, self._lists, self._wanted = services, lists, wanted
-        lists.setdefault(wanted, 0)
-
-    def __iter__(self) -> Iterator[tuple[Service, str]]:
-        """Yield the services, and record each; whoever asks for one more has read to the end."""
-        lists, wanted = self._lists, self._wanted
-        for number, found in enumerate(self._services, 1):
-            if lists[wanted] < number:
-                lists[wanted] = number
-            yield found
-        lists[wanted] = END
-
-    def __len__(self) -> int:
-        """Return the number of services: whoever asks, even whether there is one, has read to the end."""
-        self._lists[self._wanted] = END
-        return len(self._services)
 
 
 class Named:

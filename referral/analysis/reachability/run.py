@@ -8,11 +8,12 @@ from msgspec import Struct, field, structs
 
 from referral.analysis.reachability import tasks
 from referral.analysis.reachability.counterexample import Story, story
-from referral.analysis.reachability.explore import Shared, explore
+from referral.analysis.reachability.explore import SharedWays, explore
 from referral.analysis.reachability.findings import Finding, findings, notes, whole
-from referral.analysis.reachability.look import People, watched
+from referral.analysis.reachability.look import People
 from referral.analysis.reachability.tally import Tally
 from referral.analysis.reachability.tasks import Family
+from referral.analysis.reachability.watched_policy import watched
 from referral.domain.policy import Policy
 from referral.domain.policy import policy as domain
 from referral.parallel import Advance, shared
@@ -55,7 +56,7 @@ class Result(Struct):
     found: dict[Key, LocatedFinding] = field(default_factory=dict)
     weak: dict[Key, LocatedFinding] = field(default_factory=dict)
 
-    def take(self, policy: Policy, shared: Shared) -> None:
+    def take(self, policy: Policy, shared: SharedWays) -> None:
         """Take the ways that are the same in some kinds of cases."""
         self.tally.take(shared)
         places = tuple(dict.fromkeys(place for kind in shared.kinds for place in kind.places))
@@ -114,7 +115,7 @@ def share(options: CheckOptions, made: tuple[Family, ...], advance: Advance) -> 
     yield result
 
 
-def _check(policy: Policy, made: tuple[Family, ...], advance: Advance) -> Iterator[Shared]:
+def _check(policy: Policy, made: tuple[Family, ...], advance: Advance) -> Iterator[SharedWays]:
     copy, people = watched(policy), People(policy)
     for family in made:
         yield from explore(copy, people, family)

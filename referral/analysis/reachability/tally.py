@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
-from referral.analysis.reachability.explore import Shared
+from referral.analysis.reachability.explore import SharedWays
 from referral.analysis.reachability.walk import Way
 from referral.analysis.reachability.world import START
 
@@ -64,7 +64,7 @@ class Tally(Struct):
     excluded: int = 0
     """Ways on which an agency is excluded."""
 
-    def take(self, shared: Shared) -> None:
+    def take(self, shared: SharedWays) -> None:
         """Count ways that are the same in some kinds of cases."""
         row, pathway = Row(), shared.example.pathway
         opened = self.opened.setdefault(pathway, set())
