@@ -177,9 +177,10 @@ class Process:
         return await asyncio.get_running_loop().run_in_executor(self._pool, call)
 
 
-FIRST_S = 0.5
+SECOND_S = 0.5
 LONGEST_S = 30.0
-"""First and longest wait in seconds (ours): a process that always dies at once costs one start every half minute."""
+"""Second and longest wait in seconds (ours): whoever dies once is started again at once, because a case waits for it; a process that
+always dies at once costs one start every half minute."""
 CALM_S = 10.0
 """Seconds of readiness (ours, as long as a lease) after which the next death begins a new series."""
 
@@ -196,5 +197,5 @@ class Backoff:
 
     @property
     def wait_s(self) -> float:
-        """Return the seconds before the next start: 0.5, 1, 2, 4 … 30."""
-        return 0.0 if self.deaths == 0 else float(min(LONGEST_S, FIRST_S * 2 ** min(self.deaths - 1, 10)))
+        """Return the seconds before the next start: 0, 0.5, 1, 2, 4 … 30."""
+        return 0.0 if self.deaths < 2 else float(min(LONGEST_S, SECOND_S * 2 ** min(self.deaths - 2, 10)))

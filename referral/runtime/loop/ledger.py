@@ -7,6 +7,7 @@ above acknowledged ones: a mark under the writer's secret proves that a predeces
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
@@ -113,22 +114,28 @@ async def read(
 ) -> tuple[dict[TopicPartition, list[ConsumerRecord]], dict[TopicPartition, int]]:
     """Return (the records of each range [start, stop), the offset up to which each was read). Transaction markers are skipped.
 
+    The broker sends along what stands behind a range, which can be all that waits: of that no record is made.
+
     most: number of records after which reading ends early. TimeoutError: the broker is away.
     """
     records_of: dict[TopicPartition, list[ConsumerRecord]] = {tp: [] for tp in ranges}
     read_to = {tp: start for tp, (start, _) in ranges.items()}
-    left = set(ranges)
+    left, room = set(ranges), math.inf if most is None else most
     if left:
         book.assign(list(left))
         for tp in left:
             book.seek(tp, ranges[tp][0])
     async with asyncio.timeout(LIMIT):
-        while left and (most is None or sum(map(len, records_of.values())) < most):
-            for tp, records in (await book.getmany(*left, timeout_ms=200, max_records=most)).items():
-                records_of[tp] += [r for r in records if r.offset < ranges[tp][1]]
+        while left and room > 0:
+            found = await book.getmany(*left, timeout_ms=200, max_records=1)
             for tp in list(left):
-                read_to[tp] = min(await book.position(tp), ranges[tp][1])
-                if read_to[tp] == ranges[tp][1]:
+                stop, records = ranges[tp][1], found.get(tp, [])
+                if (wanted := min(stop - await book.position(tp), room - len(records))) > 0:
+                    records += (await book.getmany(tp, timeout_ms=0, max_records=int(wanted))).get(tp, [])
+                records_of[tp] += [r for r in records if r.offset < stop]
+                room -= len(records)
+                read_to[tp] = min(await book.position(tp), stop)
+                if read_to[tp] == stop:
                     left.discard(tp)
                     book.pause(tp)
     return records_of, read_to

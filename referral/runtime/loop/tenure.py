@@ -28,6 +28,8 @@ from referral.runtime.service import Handle, Service
 from referral.runtime.settings import Settings
 from referral.wire import topics
 
+GROWTH = 4
+"""Records of one careful turn for one in the turn before (ours). A second death leads to single records whatever it is."""
 QUIET = 5.0
 """Longest wait (ours, seconds) for a record that is handled alone: behind an open transaction none arrives, and other units wait."""
 STALL = 45.0
@@ -155,8 +157,8 @@ class Tenure:
     async def _read_alone(self, name: str, unit: Unit) -> Pending:
         """Return a few records of a unit whose previous owner died, the attempt counted before decoding.
 
-        One, then twice as many each time: mostly none of them killed that owner, and then all are read in ten turns. If this process dies
-        of a few, the next one finds the attempt, and takes them one by one.
+        One, then GROWTH times as many each time: mostly none of them killed that owner, and then all are read in six turns. If this process
+        dies of a few, the next one finds the attempt, and takes them one by one.
         A record that does not arrive within QUIET seconds cannot have killed that owner, so the unit is read normally from then on.
         """
         at = {p: position[0] for p, position in unit.positions.items()} | await self.reader.reached()
@@ -166,7 +168,7 @@ class Tenure:
             if not taken:
                 return Pending()
             self._waiting_since.pop(name)
-            unit.few = 1 if unit.singly else min(2 * unit.few, LIMIT)
+            unit.few = 1 if unit.singly else min(GROWTH * unit.few, LIMIT)
             return await self._count_attempt(Pending(taken))
         unit.records_alone_until = {}
         self._waiting_since.pop(name, None)

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.runtime import bootstrap
 from referral.runtime.loop import attempts, lease, rollback_check
+from referral.runtime.loop.tenure import GROWTH
 from referral.runtime.postgres import database
 from referral.runtime.service import Batch, Outcome
 from referral.wire import seal
@@ -343,8 +344,8 @@ async def test_what_waits_behind_a_process_killed_from_outside_is_read_in_growin
     last = line.counter("b", handle=sized)
     last.start()
     await until(lambda: len(last.inputs) == waiting)
-    assert sizes[0] == 1 and all(size <= 2**number for number, size in enumerate(sizes))
-    assert len(sizes) < 2 * waiting.bit_length(), sizes
+    assert sizes[0] == 1 and all(size <= GROWTH**number for number, size in enumerate(sizes))
+    assert len(sizes) < waiting.bit_length(), sizes
     assert await line.sql("SELECT * FROM routing.suspect") == []
 
 

@@ -76,11 +76,9 @@ def test_backoff_is_bounded_and_begins_anew_after_calm(lives: list[float]) -> No
     assert backoff.wait_s == 0
     for ready_s in lives:
         before, backoff = backoff, backoff.died(ready_s)
-        assert 0 < backoff.wait_s <= LONGEST_S
-        if ready_s >= CALM_S:
-            assert backoff.wait_s == Backoff(1).wait_s
-        else:
-            assert backoff.wait_s == min(LONGEST_S, before.wait_s * 2) or before.deaths == 0
+        assert (backoff.wait_s == 0) == (ready_s >= CALM_S or before.deaths == 0)
+        assert backoff.wait_s <= LONGEST_S
+        assert before.wait_s == 0 or backoff.wait_s in (0, min(LONGEST_S, before.wait_s * 2))
 
 
 def test_only_intake_is_told_the_key_of_the_ingress_topics() -> None:
