@@ -82,6 +82,11 @@ def consumer(settings: Settings, **more: Any) -> AIOKafkaConsumer:
     return AIOKafkaConsumer(**reached(settings), **{**CONSUMER, "client_rack": None, **more})
 
 
+async def find(topics: list[str], *readers: AIOKafkaConsumer) -> None:
+    """Let consumers find out where topics are. Whoever is asked before knowing waits for a tenth of a second, and then asks the broker."""
+    await asyncio.gather(*(reader._client.set_topics(topics) for reader in readers))
+
+
 def producer(settings: Settings) -> AIOKafkaProducer:
     """Return a producer for explicit partitions; the caller starts and stops it."""
     return AIOKafkaProducer(**reached(settings), **PRODUCER)

@@ -129,6 +129,7 @@ class Loop:
         for reading in (consumer, probe, book):
             stack.push_async_callback(clients.halt, reading)
             await reading.start()
+        await clients.find(self._topics(), consumer, probe, book)
         stack.push_async_callback(clients.throw_away, producer)
         if self.service.writes:  # the broker gives a writer's number only to who may write somewhere
             await producer.start()
@@ -154,6 +155,10 @@ class Loop:
             assignment=Assignment(*of, self.health, tx, reader, producer, book, self.keys, counts, self._sign),
             transaction=Transaction(*of, self.keys, self._intake, self._writers, self._sign, tx, producer, secret),
         )
+
+    def _topics(self) -> list[str]:
+        """Return the topics of the line that this service reads and writes, as the broker names them."""
+        return [self.settings.topic(name) for name in (*self.service.reads, self.service.writes) if name]
 
     def _disconnected(self) -> None:
         self.tenure = None

@@ -49,6 +49,8 @@ async def check(
 ) -> list[Rewound]:
     """Return the units that must stop. For a topic that a unit never read, move its position to the beginning that is retained.
 
+    Of the service's own topic the records behind the position are explained, where all of them are the service's.
+
     book: a consumer that reads uncommitted records too: a record of ours may be behind an open transaction.
     keys: opens the case keys.
     writes: the service's own topic, if it has one.
@@ -79,6 +81,7 @@ async def _check(
     asked = [(unit, tps, _ranges(unit, _own(writes, unit), tps, begins, ends)) for unit, tps in units]
     wanted = {tp: r for _, _, ranges in asked if not isinstance(ranges, Rewound) for tp, r in ranges.items() if r[0] < r[1]}
     records, _ = await ledger.read(book, wanted)
+    secret = await writer_mark.secret(tx) if writes else b""
     rewound = list[Rewound]()
     for unit, tps, ranges in asked:
         if isinstance(ranges, Rewound):
@@ -86,9 +89,13 @@ async def _check(
         elif (place := _moved(unit, tps, records)) is not None:
             rewound.append(Rewound(unit.name, "kafka", place))
         elif own := _own(writes, unit):
-            beyond = [r for tp in tps if tps[tp] == own for r in records.get(tp, []) if r.offset >= unit.positions.get(own, (0, ""))[0]]
-            if beyond and await _beyond(tx, settings, keys, own[0], beyond):
+            mine = next(tp for tp in tps if tps[tp] == own)
+            behind = [r for r in records.get(mine, []) if r.offset >= unit.positions.get(own, (0, ""))[0]]
+            marked = [r for r in behind if writer_mark.carries(secret, r.value, r.headers)]
+            if behind and await _beyond(tx, settings, keys, own[0], behind, marked):
                 rewound.append(Rewound(unit.name, "sql", own))
+            elif len(marked) == len(behind):
+                unit.explained = ends[mine]
     return rewound
 
 
@@ -119,21 +126,21 @@ def _moved(unit: Unit, tps: Tps, records: Mapping[TopicPartition, list[ConsumerR
     return None
 
 
-async def _beyond(tx: AsyncConnection, settings: Settings, keys: Keys, topic: str, records: list[ConsumerRecord]) -> bool:
-    """Return whether this service wrote a record that its database does not contain.
+async def _beyond(
+    tx: AsyncConnection, settings: Settings, keys: Keys, topic: str, records: list[ConsumerRecord], marked: list[ConsumerRecord]
+) -> bool:
+    """Return whether this service wrote a record that its database does not contain. marked: the records with its mark.
 
     A database that never wrote to the topic was emptied or recreated, together with the writer secret: then an opening seal counts in place
     of the mark.
     """
-    secret, wrote = await writer_mark.secret(tx), (await tx.execute(_WROTE, {"topic": topic})).scalar_one()
+    wrote = (await tx.execute(_WROTE, {"topic": topic})).scalar_one()
     envelopes = []
-    for record in records:
+    for record in marked if wrote else records:
         try:
-            envelope = seal.open(record.value or b"")
+            envelopes.append((seal.open(record.value or b""), record.timestamp))
         except Malformed:  # no record of ours: readers quarantine it
             continue
-        if not wrote or writer_mark.carries(secret, record.value, record.headers):
-            envelopes.append((envelope, record.timestamp))
     if not wrote and envelopes:
         known, erasers = await _keys(tx, settings, keys, {e.meta.case_id for e, _ in envelopes}), erasure_tag.erasers(settings)
         envelopes = [(e, at) for e, at in envelopes if ledger.opens(e, topic, known, erasers, at)]

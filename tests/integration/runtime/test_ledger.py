@@ -14,6 +14,9 @@ from sqlalchemy import text
 
 from referral.domain.inputs import RecordLost
 from referral.runtime.kafka import clients
+from referral.runtime.loop import ledger
+from referral.runtime.loop.decode import Opened
+from referral.runtime.loop.reader import Taken
 from referral.wire import seal
 from tests.harness.line.runtime_stack import OUT, QUARANTINE, Counter, Stack, said
 from tests.harness.waiting import until
@@ -102,6 +105,33 @@ async def test_one_that_came_before_the_true_one_is_named_by_the_acknowledgement
     reader.start()
     await until(lambda: len(reader.inputs) == 6)
     assert asked(reader) == [(OUT, 2, "fork")], "the true record is not dropped in silence"
+
+
+@pytest.mark.parametrize("strange", [False, True])
+async def test_what_a_dead_process_published_and_did_not_confirm_is_explained_by_the_take_over(
+    line: Stack, strange: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody reads it a second time, unless a stranger's record is among them."""
+    looked, strangers, before = [0], ledger.strangers, foreign()
+
+    def counted(own: list[Taken], secret: bytes) -> list[Opened]:
+        looked.append(len(own))
+        return strangers(own, secret)
+
+    counter, case = await working(line)
+    await until(lambda: confirmed(counter) == 1)
+    await counter.end()
+    await line.sql("UPDATE routing.lease SET positions = positions - CAST(:own AS text) WHERE unit = 'p0'", own=f"{OUT}/0")
+    if strange:
+        await line.write(case, garbage(await forged(line, case, 7)), topic=OUT)
+    monkeypatch.setattr("referral.runtime.loop.ledger.strangers", counted)
+    again = line.counter("b")
+    again.start()
+    await until(lambda: "p0" in again.units and not again.not_ready)
+    await line.write(case, await line.value(case, 2))
+    await until(lambda: confirmed(again) == 2 + strange)
+    assert foreign() == before + strange
+    assert (sum(looked) > 0) == strange
 
 
 async def test_a_jump_that_no_writer_makes_takes_no_sequence(line: Stack) -> None:
