@@ -83,8 +83,12 @@ def consumer(settings: Settings, **more: Any) -> AIOKafkaConsumer:
 
 
 async def find(topics: list[str], *readers: AIOKafkaConsumer) -> None:
-    """Let consumers find out where topics are. Whoever is asked before knowing waits for a tenth of a second, and then asks the broker."""
-    await asyncio.gather(*(reader._client.set_topics(topics) for reader in readers))
+    """Let consumers find out where topics are. Whoever is asked before knowing waits for a tenth of a second, and then asks the broker.
+
+    TimeoutError: the broker is away.
+    """
+    async with asyncio.timeout(REQUEST / 1000):
+        await asyncio.gather(*(reader._client.set_topics(topics) for reader in readers))
 
 
 def producer(settings: Settings) -> AIOKafkaProducer:

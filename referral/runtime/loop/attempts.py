@@ -22,7 +22,10 @@ _BEGIN = text(
     " DO UPDATE SET attempts = suspect.attempts + excluded.attempts RETURNING attempts"
 )
 _END = text('DELETE FROM suspect WHERE (unit, topic, partition, "offset") = (:unit, :topic, :partition, :offset)')
-_CLEAR = text("DELETE FROM suspect WHERE unit = :unit")
+_CLEAR = text(  # a record that the broker has not sent yet may still kill
+    "DELETE FROM suspect USING lease WHERE suspect.unit = :unit AND lease.unit = suspect.unit AND (topic = 'queue' OR topic LIKE 'alarm %'"
+    " OR \"offset\" < CAST(lease.positions -> (topic || '/' || partition) ->> 0 AS bigint))"
+)
 
 
 async def begin(tx: AsyncConnection, unit: str, place: Place, offset: int, *, alone: bool = True) -> int:
@@ -52,7 +55,7 @@ async def end(tx: AsyncConnection, unit: str, place: Place, offset: int) -> None
 
 
 async def clear(tx: AsyncConnection, unit: str) -> None:
-    """Clear what was counted of inputs that never came again, once a unit is read normally. The caller commits."""
+    """Clear what was counted of rows and alarms that are gone and of records that were passed over. The caller commits."""
     await tx.execute(_CLEAR, {"unit": unit})
 
 

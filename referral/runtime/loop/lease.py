@@ -51,10 +51,13 @@ _TAKE = text(
     " WHERE unit = :unit AND (lease_until < clock_timestamp() OR LOST) RETURNING epoch, positions::text,"
     " CASE WHEN careful THEN runtime.clock() END, EXISTS (SELECT FROM suspect WHERE unit = :unit)".replace("LOST", _LOST)
 )
-_STOPPED = text(  # xmax: whoever has locked the row; beside the loop an erasure does so, and audit's heartbeat, readings and checkpoints
-    "SELECT pg_terminate_backend(a.pid) FROM lease JOIN pg_stat_activity AS a ON a.backend_xid = lease.xmax"
+_STOPPED = text(
+    # The owner's loop, and whoever has locked the row beside it (xmax): an erasure, or audit's heartbeat, readings and checkpoints. Such a
+    # one may be at work for long, so it is only taken for stopped if the server has waited for it for ten seconds.
+    "SELECT pg_terminate_backend(a.pid) FROM lease JOIN pg_stat_activity AS a ON a.pid = lease.pid OR a.backend_xid = lease.xmax"
     " WHERE unit = :unit AND lease_until < clock_timestamp() AND a.usename = current_user"
     " AND a.xact_start < clock_timestamp() - interval '10 s'"
+    " AND (a.pid = lease.pid OR (a.wait_event_type = 'Client' AND a.state_change < clock_timestamp() - interval '10 s'))"
 )
 _FENCE = text(
     "UPDATE lease SET lease_until = clock_timestamp() + interval '10 s', pid = pg_backend_pid(), clean = true FROM"

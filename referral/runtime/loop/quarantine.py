@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 from collections import deque
@@ -78,18 +79,15 @@ async def write(
 
     sign: signs this service's records here. key: the quarantine's own, 32 bytes.
     """
+    stored = []
     try:
         for item in refused:
             name = position(item.place, item.offset)
             of, value = f"{service}/{name}", codec.encode(_sealed(item, key, service, now))
             (signature,) = sign([(of.encode(), value)])
-            await producer.send_and_wait(
-                settings.topic(TOPIC),
-                value,
-                key=of.encode(),
-                partition=0,
-                headers=[*headers.plain(Quarantined.TYPE, id=of, source=service, at=now), *signature],
-            )
+            told = [*headers.plain(Quarantined.TYPE, id=of, source=service, at=now), *signature]
+            stored.append(await producer.send(settings.topic(TOPIC), value, key=of.encode(), partition=0, headers=told))
+        await asyncio.gather(*stored)  # all at once: the batch's transaction waits, and the server ends one that waits for long
     except (KafkaError, TimeoutError, OSError) as error:
         raise QuarantineAway("referral-quarantine cannot be written") from error
 

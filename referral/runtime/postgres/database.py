@@ -36,7 +36,8 @@ T = TypeVar("T")
 STATEMENT = 30.0  # seconds; far above any statement of ours, so that a hung connection becomes an error
 SILENT = 45.0
 """Seconds (ours) after which the server ends a transaction whose process says nothing: the process is stopped or its machine lost, and
-others wait for its locks. A turn of a loop that lasts so long hangs (tenure.STALL); every other transaction of ours is far shorter."""
+others wait for its locks. A turn of a loop that lasts so long hangs (tenure.STALL); whatever else is done between two statements takes
+seconds."""
 
 
 STANDBY = "25006"

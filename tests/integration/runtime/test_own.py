@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 from aiokafka.errors import KafkaTimeoutError
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -201,6 +202,23 @@ async def test_a_unit_is_taken_over_that_a_stopped_process_locks_with_another_co
     await beside.dispose()
 
 
+async def test_whoever_locks_a_unit_for_long_and_is_at_work_is_not_ended(line: Stack) -> None:
+    """A long erasure, say: the units are taken over when it has committed."""
+    a, b = line.counter("a"), line.counter("b")
+    a.start()
+    await until(lambda: len(a.units) == 12)
+    beside = database.engine(line.settings, "routing", size=1)
+    async with beside.connect() as tx:
+        assert await lease.held(tx, "a", "p0") is not None
+        await a.kill()
+        b.start()
+        await tx.execute(text("SELECT pg_sleep(15)"))
+        assert len(b.units) < 12
+        await tx.commit()
+    await until(lambda: len(b.units) == 12)
+    await beside.dispose()
+
+
 async def _processed(line: Stack) -> str:
     case = await line.case(0)
     await line.write(case, await line.value(case, 1), await line.value(case, 2))
@@ -299,12 +317,20 @@ async def test_an_input_that_kills_is_counted_whatever_is_handled_between(line: 
 
 
 async def test_what_was_counted_of_an_input_that_is_not_there_is_forgotten(line: Stack) -> None:
-    await line.sql("INSERT INTO routing.suspect VALUES ('p5', :topic, 5, 99, 2)", topic=IN)
-    counter = line.counter()
+    """A record that comes late keeps its count: it may still kill."""
+    case = await line.case(5)
+    first = line.counter("a")
+    first.start()
+    await line.write(case, await line.value(case, 1))
+    await until(lambda: first.inputs)
+    await first.end()
+    for topic, offset in ((IN, 0), (IN, 99), ("queue", 7)):
+        await line.sql("INSERT INTO routing.suspect VALUES ('p5', :topic, 5, :offset, 2)", topic=topic, offset=offset)
+    counter = line.counter("b")
     counter.start()
 
     async def forgotten() -> bool:
-        return await line.sql("SELECT * FROM routing.suspect") == []
+        return await line.sql('SELECT topic, "offset" FROM routing.suspect') == [(IN, 99)]
 
     await until(forgotten)
 
