@@ -19,7 +19,7 @@ class Unit:
     epoch: the lease's epoch at take-over.
     positions: committed positions; for the service's own topic, the confirmed one.
     records_alone_until: place → offset up to which records are handled a few at a time, because one of them may kill the process.
-    few: number of records that are handled together then: one, and twice as many each time, unless `singly`.
+    few: number of records that are handled together then: one, and tenure.GROWTH times as many each time, unless `singly`.
     singly: a process died while it was careful, so its few are handled one at a time.
     rows_alone_until: batch clock, µs, up to which queue rows and alarms are handled one at a time for the same reason; None: not.
     first_batch_started: the first batch of this tenure was started.

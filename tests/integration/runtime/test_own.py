@@ -8,12 +8,11 @@ from typing import Any
 import msgspec
 import pytest
 from aiokafka.errors import KafkaTimeoutError
-from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.runtime import bootstrap
-from referral.runtime.loop import attempts, lease, rollback_check
+from referral.runtime.loop import rollback_check
 from referral.runtime.loop.tenure import GROWTH
 from referral.runtime.postgres import database
 from referral.runtime.service import Batch, Outcome
@@ -161,64 +160,6 @@ async def test_a_zombie_with_an_old_epoch_commits_and_publishes_nothing(line: St
     assert {m.case_id for m in await line.metas()} == {other}
 
 
-async def test_a_process_stopped_in_the_middle_of_a_transaction_is_terminated_and_its_work_is_done_once(
-    line: Stack, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("referral.runtime.loop.tenure.STALL", 2.0)
-    case = await line.case(0)
-    inside, go_on = asyncio.Event(), asyncio.Event()
-
-    async def stopping(tx: AsyncConnection, batch: Batch) -> Outcome:
-        inside.set()
-        await go_on.wait()
-        return await counting(tx, batch)
-
-    a = line.counter("a", handle=stopping)
-    a.start()
-    await until(lambda: len(a.units) == 12)
-    await line.write(case, await line.value(case, 1))
-    await until(inside.is_set)
-    b = line.counter("b")
-    b.start()
-    await until(lambda: b.inputs)
-    go_on.set()
-    await until(lambda: len(a.units) + len(b.units) == 12)
-    await until(lambda: line.has(1))
-    assert [m.case_seq for m in await line.metas()] == [1]
-
-
-async def test_a_unit_is_taken_over_that_a_stopped_process_locks_with_another_connection_than_its_loop_s(line: Stack) -> None:
-    """Audit's heartbeat, its readings and checkpoints lock the lease beside the loop, and so does an erasure."""
-    a, b = line.counter("a"), line.counter("b")
-    a.start()
-    await until(lambda: len(a.units) == 12)
-    beside = database.engine(line.settings, "routing", size=1)
-    async with beside.connect() as tx:
-        assert await lease.held(tx, "a", "p0") is not None
-        await a.kill()
-        b.start()
-        await until(lambda: len(b.units) == 12)
-        await tx.invalidate()  # its backend was ended
-    await beside.dispose()
-
-
-async def test_whoever_locks_a_unit_for_long_and_is_at_work_is_not_ended(line: Stack) -> None:
-    """A long erasure, say: the units are taken over when it has committed."""
-    a, b = line.counter("a"), line.counter("b")
-    a.start()
-    await until(lambda: len(a.units) == 12)
-    beside = database.engine(line.settings, "routing", size=1)
-    async with beside.connect() as tx:
-        assert await lease.held(tx, "a", "p0") is not None
-        await a.kill()
-        b.start()
-        await tx.execute(text("SELECT pg_sleep(15)"))
-        assert len(b.units) < 12
-        await tx.commit()
-    await until(lambda: len(b.units) == 12)
-    await beside.dispose()
-
-
 async def _processed(line: Stack) -> str:
     case = await line.case(0)
     await line.write(case, await line.value(case, 1), await line.value(case, 2))
@@ -301,38 +242,6 @@ async def test_a_record_that_kills_the_process_is_quarantined_unread_at_its_thir
     assert [r.key for r in kept] == [b"routing/referral-intake/5/0"]
     await until(lambda: len(last.units) == 12 and not last.tenure.assignment.units["p5"].records_alone_until)
     assert await line.sql("SELECT * FROM routing.suspect") == []
-
-
-async def test_an_input_that_kills_is_counted_whatever_is_handled_between(line: Stack) -> None:
-    """A unit reads several places, and their order is nobody's promise: what others write meanwhile must not begin the count anew."""
-    kills, fine = (IN, 5), ("referral-notification", 5)
-    engine = database.engine(line.settings, "routing", size=1)
-    async with engine.connect() as tx:
-        for deaths in range(attempts.LAST):
-            assert await attempts.begin(tx, "p5", fine, deaths) == 1
-            await attempts.end(tx, "p5", fine, deaths)
-            await tx.commit()
-            assert await attempts.begin(tx, "p5", kills, 7) == deaths + 1
-    await engine.dispose()
-
-
-async def test_what_was_counted_of_an_input_that_is_not_there_is_forgotten(line: Stack) -> None:
-    """A record that comes late keeps its count: it may still kill."""
-    case = await line.case(5)
-    first = line.counter("a")
-    first.start()
-    await line.write(case, await line.value(case, 1))
-    await until(lambda: first.inputs)
-    await first.end()
-    for topic, offset in ((IN, 0), (IN, 99), ("queue", 7)):
-        await line.sql("INSERT INTO routing.suspect VALUES ('p5', :topic, 5, :offset, 2)", topic=topic, offset=offset)
-    counter = line.counter("b")
-    counter.start()
-
-    async def forgotten() -> bool:
-        return await line.sql('SELECT topic, "offset" FROM routing.suspect') == [(IN, 99)]
-
-    await until(forgotten)
 
 
 async def test_an_input_that_raises_while_it_is_read_carefully_is_not_taken_for_one_that_kills(line: Stack) -> None:

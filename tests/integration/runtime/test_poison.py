@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaProducer
 from referral.domain.events import Quarantined
 from referral.runtime.kafka import clients
 from referral.runtime.loop import attempts
-from referral.runtime.postgres import queue
+from referral.runtime.postgres import database, queue
 from referral.wire import codec, topics
 from tests.harness import malformed
 from tests.harness.line import poison
@@ -91,6 +91,38 @@ async def test_a_record_among_many_is_found_and_quarantined(line: Stack) -> None
         await until(lambda: cleared(line))
     assert [r.key for r in await line.distinct(QUARANTINE)] == [b"routing/referral-intake/5/20"]
     assert {m.case_id for m in await line.metas()} == {good}
+
+
+async def test_an_input_that_kills_is_counted_whatever_is_handled_between(line: Stack) -> None:
+    """A unit reads several places, and their order is nobody's promise: what others write meanwhile must not begin the count anew."""
+    kills, fine = (IN, 5), ("referral-notification", 5)
+    engine = database.engine(line.settings, "routing", size=1)
+    async with engine.connect() as tx:
+        for deaths in range(attempts.LAST):
+            assert await attempts.begin(tx, "p5", fine, deaths) == 1
+            await attempts.end(tx, "p5", fine, deaths)
+            await tx.commit()
+            assert await attempts.begin(tx, "p5", kills, 7) == deaths + 1
+    await engine.dispose()
+
+
+async def test_what_was_counted_of_an_input_that_is_not_there_is_forgotten(line: Stack) -> None:
+    """A record that comes late keeps its count: it may still kill."""
+    case = await line.case(5)
+    first = line.counter("a")
+    first.start()
+    await line.write(case, await line.value(case, 1))
+    await until(lambda: first.inputs)
+    await first.end()
+    for topic, offset in ((IN, 0), (IN, 99), ("queue", 7)):
+        await line.sql("INSERT INTO routing.suspect VALUES ('p5', :topic, 5, :offset, 2)", topic=topic, offset=offset)
+    counter = line.counter("b")
+    counter.start()
+
+    async def forgotten() -> bool:
+        return await line.sql('SELECT topic, "offset" FROM routing.suspect') == [(IN, 99)]
+
+    await until(forgotten)
 
 
 async def test_a_batch_that_cannot_be_decoded_and_kills_is_quarantined_unread_at_its_third_attempt(line: Stack) -> None:
