@@ -85,10 +85,11 @@ class Process:
         child = self.server.child
         pid = self.pid
         if child is not None and pid is not None:
+            if number in (signal.SIGKILL, signal.SIGTERM):
+                self.state = "waiting"  # before it dies: it is started again at once, perhaps before this call goes on
             child.signal(number)
             if number in (signal.SIGKILL, signal.SIGTERM):
                 await self._blocking(child.wait)
-                await self._enter("waiting")
         return pid
 
     async def pause(self) -> None:
@@ -114,6 +115,7 @@ class Process:
         """Start it again after `hold`, and wait until it is ready."""
         self._wanted = True
         async with self._changed:
+            self.state = "starting"
             self._changed.notify_all()
         await self.ready()
 
@@ -128,6 +130,8 @@ class Process:
                 self._backoff = self._backoff.died(0)
             else:
                 started, began = True, time.monotonic()
+                if not self._wanted and self.server.child is not None:  # it was starting when `hold` came
+                    self.server.child.signal(signal.SIGKILL)
                 await self._look()
                 await self._watch()
                 self.trouble = await self._blocking(self.server.why)
