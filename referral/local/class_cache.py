@@ -14,6 +14,9 @@ from referral.local import certificates
 from referral.local.data_folder import Trouble
 from referral.local.kafka import CLASSES, Kafka, find
 
+WRITE_S = 180.0
+"""Longest time in seconds (ours) for a broker to write down its classes at its end: it took 5 to 7 on two idle cores at half their speed,
+and more than 15 beside other work (measured)."""
 READ_BY = "JDK_JAVA_OPTIONS"
 """The variable whose words the launcher `java` reads before its own arguments."""
 
@@ -27,15 +30,15 @@ def make(file: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         recorded = Path(folder) / "classes"
         certificates.ensure(Path(folder) / "ca", Path(folder))
-        broker = Kafka(Path(folder) / "broker", Path(folder) / certificates.KAFKA)
+        broker = Kafka(Path(folder) / "broker", Path(folder) / certificates.KAFKA, grace=WRITE_S)
         os.environ[READ_BY] = f"-XX:AOTMode=record -XX:AOTConfiguration={recorded}"
         try:
             broker.start()
             broker.stop()
         finally:
             del os.environ[READ_BY]
-        if broker.child is not None and broker.child.poll() == 128 + signal.SIGKILL:  # seen beside twenty busy processes
-            raise Trouble("the broker took longer to write down its classes than it may take to end; run this again")
+        if broker.child is not None and broker.child.poll() == 128 + signal.SIGKILL:
+            raise Trouble(f"the broker has not written down its classes within {WRITE_S:.0f} s; run this again")
         arguments = f"@{broker.folder / 'java.args'}"
         fresh = file.with_name(f"{file.name}.new")  # no broker maps a part of it
         words = [str(find()), "-XX:AOTMode=create", f"-XX:AOTConfiguration={recorded}", f"-XX:AOTCache={fresh}", arguments]

@@ -29,6 +29,8 @@ from referral.runtime import tls
 
 READY_S = 120.0
 """Longest start in seconds (ours): it takes 2 s on two idle cores and 17 s on two that fifteen processes share (measured)."""
+GRACE_S = 15.0
+"""Seconds (ours) until a broker that is asked to end is killed: it hands its log over in one."""
 TRIES = 4
 """Most starts (ours) when other programs take the chosen ports before the broker does."""
 CIPHERS = "TLS_CHACHA20_POLY1305_SHA256,TLS_AES_128_GCM_SHA256,TLS_AES_256_GCM_SHA384"
@@ -70,6 +72,7 @@ class Kafka(Server):
         keep: tuple[int, ...] = (),
         told: Callable[[Jar, int, int], None] = lambda *_: None,
         member: Broker = ALONE,
+        grace: float = GRACE_S,
     ) -> None:
         """Prepare a broker; `start` starts it.
 
@@ -81,10 +84,11 @@ class Kafka(Server):
         keep: descriptors that it inherits and holds.
         told: called as told(jar, done, of) after each fetched jar.
         member: its place among several brokers, which gives the port too.
+        grace: seconds until a broker that is asked to end is killed.
         """
         super().__init__(folder / "broker.log")
         self.folder, self.identity = folder, identity
-        self._wanted, self._keep, self._told, self._member = member.port or port, keep, told, member
+        self._wanted, self._keep, self._told, self._member, self._grace = member.port or port, keep, told, member, grace
         self._cache = jar_cache or folders.default_jars()
         self._lock = lock or lock_file()
         self.port = 0
@@ -101,7 +105,7 @@ class Kafka(Server):
         for attempt in range(TRIES):
             port, controller = self._ports(attempt)
             properties = self._configure(command, port, controller)
-            child = self._spawn(Recipe((*command, "kafka.Kafka", str(properties)), self.log, keep=self._keep, grace=15))
+            child = self._spawn(Recipe((*command, "kafka.Kafka", str(properties)), self.log, keep=self._keep, grace=self._grace))
             if self._gets_ready(child, port):
                 self.port = port
                 (self.folder / "port").write_text(str(port))
