@@ -192,6 +192,10 @@ class Stack:
         """Those of the distinct records: two with one sequence and other bytes, a fork, both count."""
         return [seal.open(r.value).meta for r in await self.distinct(topic)]
 
+    async def cleared(self) -> bool:
+        """Whether no input is suspected any more of having killed a process."""
+        return not await self.sql("SELECT * FROM routing.suspect")
+
     async def sql(self, statement: str, **values: Any) -> list[Any]:
         async with self.admin.begin() as tx:
             done = await tx.execute(text(statement), values)

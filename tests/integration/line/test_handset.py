@@ -24,7 +24,7 @@ from tests.harness.servers import prefix
 from tests.harness.waiting import PATIENCE_S
 from tests.harness.web import forms
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(280)]
+pytestmark = pytest.mark.servers
 POLICE = "police-prizren"
 REFERRAL = {"traits": {"concern": "trafficking", "age": "child", "found_in": "prizren", "urgency": "urgent"}, "drill": True}
 
@@ -70,7 +70,8 @@ def answered_by_sms(stage: Stage, stack: Stack) -> None:
     assert stage.offered(POLICE, case_id, "police")["state"] == "OFFERED"
     assert replied(stack, sms, f"po {code}") == "taken"
     stage.log(case_id, f"{POLICE} (police) has seen it")
-    assert stage.offered(POLICE, case_id, "police")["state"] == "ACKNOWLEDGED"
+    seen = lambda: stage.offered(POLICE, case_id, "police")["state"] == "ACKNOWLEDGED" or None  # noqa: E731
+    assert stage.wait("the agency reads so", seen)
 
 
 def cannot_and_then_a_call(stage: Stage, stack: Stack) -> None:

@@ -241,7 +241,7 @@ async def test_a_record_that_kills_the_process_is_quarantined_unread_at_its_thir
     kept = await line.distinct(QUARANTINE)
     assert [r.key for r in kept] == [b"routing/referral-intake/5/0"]
     await until(lambda: len(last.units) == 12 and not last.tenure.assignment.units["p5"].records_alone_until)
-    assert await line.sql("SELECT * FROM routing.suspect") == []
+    await until(line.cleared)
 
 
 async def test_an_input_that_raises_while_it_is_read_carefully_is_not_taken_for_one_that_kills(line: Stack) -> None:
@@ -281,7 +281,7 @@ async def test_what_waits_behind_a_process_killed_from_outside_is_read_in_growin
     await until(lambda: len(last.inputs) == waiting)
     assert sizes[0] == 1 and all(size <= GROWTH**number for number, size in enumerate(sizes))
     assert len(sizes) < waiting.bit_length(), sizes
-    assert await line.sql("SELECT * FROM routing.suspect") == []
+    await until(line.cleared)  # the handler has seen the last batch, its transaction has not ended yet
 
 
 async def test_a_unit_that_cannot_begin_rests_and_the_others_begin(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,10 +64,6 @@ async def put(line: Stack, case: str, id_: str) -> None:
         await queue.put(tx, case, came(), id_, key)
 
 
-async def cleared(line: Stack) -> bool:
-    return not await line.sql("SELECT * FROM routing.suspect")
-
-
 async def test_a_record_is_quarantined_unread_at_its_third_attempt(line: Stack) -> None:
     bad, good = await line.case(5), await line.case(5)
     await line.write(bad, await line.value(bad, 1))
@@ -88,7 +84,7 @@ async def test_a_record_among_many_is_found_and_quarantined(line: Stack) -> None
         await line.write(good, await line.value(good, number))
     async with survivor(line, bad, deaths=1 + 1 + attempts.LAST - 1):
         await until(lambda: _count(line, good, 40))
-        await until(lambda: cleared(line))
+        await until(line.cleared)
     assert [r.key for r in await line.distinct(QUARANTINE)] == [b"routing/referral-intake/5/20"]
     assert {m.case_id for m in await line.metas()} == {good}
 
@@ -170,7 +166,7 @@ async def test_a_queue_row_goes_to_the_fallback_or_into_the_quarantine(line: Sta
     await put(line, good, str(uuid.uuid4()))
     async with survivor(line, bad, *words, deaths=deaths):
         await until(said_by(line, good))
-        await until(lambda: cleared(line))
+        await until(line.cleared)
         await line.write(good, await line.value(good, 1))
         await until(lambda: _count(line, good, 2))
     quarantined = await line.distinct(QUARANTINE)
@@ -190,7 +186,7 @@ async def test_an_alarm_goes_to_the_fallback_or_is_put_off_and_never_lost(line: 
         await line.sql("INSERT INTO routing.alarm VALUES (:c, :p, runtime.clock())", c=case, p=topics.partition(case))
     async with survivor(line, bad, *words, deaths=attempts.LAST):
         await until(said_by(line, good))
-        await until(lambda: cleared(line))
+        await until(line.cleared)
     left = await line.sql("SELECT case_id, at - runtime.clock() FROM routing.alarm")
     if words:  # the fallback answered for the case, and set no other
         assert any(m.case_id == bad for m in await line.metas()) and left == []
