@@ -36,7 +36,7 @@ check: setup ## the quick checks: style, types, layers, generated files, unit te
 	wait $$types; types=$$?; cat .venv/types; exit $$((units || types))
 
 test: check .venv/broker.aot ## every test but the long ones, as CI runs them: check, stories, integration, web, kills
-	$(BIN)/pytest -q -n 6 --dist loadgroup -m "not long" tests/stories tests/integration tests/interop tests/attacks/test_attacks.py tests/attacks/test_rewritten.py tests/attacks/test_observer.py tests/web tests/faults
+	$(BIN)/pytest -q -n 4 --dist loadgroup -m "not long" tests/stories tests/integration tests/interop tests/attacks/test_attacks.py tests/attacks/test_rewritten.py tests/attacks/test_observer.py tests/web tests/faults
 
 image: setup ## build the images of this commit (services, oversight, broker, database) into dist/, and print their digests; as root
 	@mkdir -p dist; for name in $(or $(IMAGES),services oversight broker database); do \

@@ -21,7 +21,6 @@ ASK = "cd / && runuser -u postgres -- psql --quiet --tuples-only --no-align --co
 HOW = "SELECT version FROM pg_stat_replication JOIN pg_stat_ssl USING (pid) WHERE application_name = 'archive' AND sync_state = 'quorum'"
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.skipif(bool(booted.missing()), reason=booted.missing())
 def test_the_units_take_backups_of_a_server_that_is_verified(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     place = tmp_path / "server"

@@ -8,7 +8,7 @@ from tests.faults import campaign
 from tests.faults.kill import injects
 from tests.faults.line import Line
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.servers, pytest.mark.asyncio(loop_scope="session")]
 SEED, KILLS = 3, 10
 
 

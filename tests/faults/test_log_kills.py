@@ -36,7 +36,7 @@ from tests.harness.line.audit_stack import KEY, Log, honest, log
 from tests.harness.waiting import PATIENCE_S
 from tests.unit.audit.test_ingest import record, value
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.servers
 STEP = int(os.environ.get("REFERRAL_KILL_STEP", "32"))
 COUNT = 3
 """Records of a turn; with it the tree passes no full tile and passes one, in different turns."""

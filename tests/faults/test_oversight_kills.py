@@ -23,7 +23,7 @@ from tests.harness.oversight_log import year
 from tests.harness.programs import Program
 from tests.harness.waiting import until
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.servers
 SEED = 7
 KILLS = max(20 // int(os.environ.get("REFERRAL_KILL_STEP", "10")), 2)
 CHILDREN = 60

@@ -16,7 +16,7 @@ from tests.harness.made_log import LOG, Log
 from tests.harness.waiting import PATIENCE_S
 from tests.integration.audit.test_witness import NAME, Process
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.servers
 STEP = int(os.environ.get("REFERRAL_KILL_STEP", "16"))
 CALLS = ("pwrite64", "fdatasync", "fsync", "unlink", "sendto")
 """SQLite writes, makes it last and ends its journal, then the answer leaves."""

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-PATIENCE_S = 90.0
-"""Longest wait for anything that has no limit of its own: three times what a kill costs (30 s), as a machine may do much else."""
+PATIENCE_S = 180.0
+"""Longest wait for anything that has no limit of its own: six times what a kill costs (30 s). On a machine at a third of its speed three
+times were not enough."""
 END = 4000
 """Characters of a log that a failed test shows: what a process said in its last start."""
 PAUSE_S = 0.02

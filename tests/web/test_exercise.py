@@ -33,7 +33,7 @@ from tests.harness.web import forms
 from tests.harness.web.measured import measure
 from tests.harness.web.steps import field, picture, send, text
 
-pytestmark = [pytest.mark.servers, pytest.mark.long, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.servers, pytest.mark.long]
 PLACE, SHY = "dragash", frozenset({"school-dragash"})
 """The municipality, and who declines: else the directorate would never be asked."""
 HEAD, OFFICER = "csw-dragash.head-of-unit", "csw-dragash.focal-point"

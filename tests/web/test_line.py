@@ -22,7 +22,7 @@ from referral.local.stack import Stack
 from tests.harness.servers import prefix
 from tests.harness.web.steps import leaving, picture, tab_to, text
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(280)]
+pytestmark = pytest.mark.servers
 TRAITS = {"concern": "trafficking", "age": "child", "found_in": "prishtine", "urgency": "urgent", "languages": ["sq"]}
 POLICE, ADVOCATE = "police-prishtine", "advocate-prishtine"
 RUNGS = {"sq": ("duty-officer",), "sr-Cyrl": ("duty-officer", "back-up", "head-of-section")}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from selenium.common.exceptions import WebDriverException
+from selenium.common.exceptions import NoSuchElementException, WebDriverException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -33,8 +33,11 @@ def field(browser: Chrome, id: str) -> WebElement:
 
 
 def press(browser: Chrome, css: str) -> None:
-    """Something that stays on the page."""
-    browser.find_element(By.CSS_SELECTOR, css).click()
+    """Something that stays on the page. AssertionError: the page has no such thing; it says what the page has."""
+    try:
+        browser.find_element(By.CSS_SELECTOR, css).click()
+    except NoSuchElementException:
+        raise AssertionError(f"no {css} on {browser.current_url}: {text(browser, 'body')}") from None
 
 
 def send(browser: Chrome, css: str) -> None:

@@ -84,7 +84,6 @@ async def run_page(page: Path, stack: Stack, folder: Path) -> None:
 
 
 @pytest.mark.servers
-@pytest.mark.timeout(570)
 async def test_the_pages_for_agencies_and_auditors_do_what_they_say(tmp_path_factory: pytest.TempPathFactory) -> None:
     assert sum(1 for _ in blocks(AGENCIES)) >= 12 and sum(1 for _ in blocks(AUDITORS)) >= 3
     async with up.running(StackConfig(data=tmp_path_factory.mktemp("docs"), drill=True, witnesses=3)) as stack:

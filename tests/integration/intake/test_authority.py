@@ -69,7 +69,6 @@ def test_some_cells_answer_as_the_table_says_and_turned_round_they_do_not(line: 
 
 
 @pytest.mark.long
-@pytest.mark.timeout(900)
 def test_every_cell_answers_as_the_table_says(line: Scene) -> None:
     before = line.world.everything()
     assert wrong(line, EVERY) == []
@@ -122,7 +121,6 @@ def noticed(line: Scene, cells: Sequence[Cell], monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.long
-@pytest.mark.timeout(900)
 def test_every_flipped_cell_turns_a_probe_red_or_is_refused_twice(line: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     cells = [cell for cell in TABLE.cells if cell.state is not None]
     red = noticed(line, cells, monkeypatch)

@@ -40,7 +40,7 @@ from tests.harness.servers import prefix
 from tests.harness.waiting import PATIENCE_S, until
 from tests.harness.web import forms
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(280)]
+pytestmark = pytest.mark.servers
 ROOT = Path(__file__).parents[3]
 NAME = "Zymbylije Markerović-Ëmbël"
 ANA, BEN = "desk-prizren.focal-point", "desk-prizren.back-up"

@@ -18,7 +18,7 @@ from tests.faults.line import Line, running
 from tests.harness import malformed
 from tests.harness.waiting import until
 
-pytestmark = [pytest.mark.servers, pytest.mark.long, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.servers, pytest.mark.long]
 EACH = 520
 """Batches for each topic; the broker refuses about half of them."""
 TOGETHER = 20

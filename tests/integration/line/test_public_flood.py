@@ -28,7 +28,7 @@ from tests.harness.waiting import PATIENCE_S, comes, until
 from tests.harness.web import flood, forms
 from tests.harness.web.flood import Report, Visitor
 
-pytestmark = [pytest.mark.servers, pytest.mark.long, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.servers, pytest.mark.long]
 COUNT = 10_000
 TOWN, DESK = "prizren", "desk-prizren"
 TEACHER = "Marker-Mësuesja-Зорица"

@@ -35,7 +35,6 @@ from tests.stories.teller import POLICY
 pytestmark = [
     pytest.mark.servers,
     pytest.mark.long,
-    pytest.mark.timeout(900),
     pytest.mark.asyncio(loop_scope="session"),
 ]
 FILES = policy_digest.read(POLICY)

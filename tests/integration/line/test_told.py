@@ -24,7 +24,6 @@ from tests.stories.test_stories import TOLD, read
 pytestmark = [
     pytest.mark.servers,
     pytest.mark.xdist_group("told"),  # one line for all of them
-    pytest.mark.timeout(280),
     pytest.mark.asyncio(loop_scope="module"),
 ]
 FAILURES = ("rung-failed", "knock", "lost", "taken", "policy", "raised", "refer-again", "engine-fails", "unheard", "repeat")

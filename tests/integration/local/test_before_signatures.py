@@ -16,7 +16,7 @@ from referral.wire import erasure_approval, operator_word, policy_digest, policy
 from referral.wire.writer_signature import OWNERS
 from tests.harness.waiting import until
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(280)]
+pytestmark = pytest.mark.servers
 OURS = (b"# policy-", b"# writer", b"# approver", b"# operator", b"# two-operators")
 UNSIGNED = r"UPDATE routing.policy SET valid_from = 0, before = '', signatures = '\x90'"
 

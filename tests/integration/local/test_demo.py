@@ -20,7 +20,7 @@ from referral.runtime import http_connection
 from tests.harness import loopback
 from tests.harness.loopback import Loopback
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(570), pytest.mark.xdist_group("demo")]
+pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("demo")]
 COMMAND = (sys.executable, "-c", "import sys; from referral.cli import main; main()", "demo", "--json", "--data")
 READY, JUDGED, LAST = "ready after", "referral doctor", "a page for each role"
 STAND_INS = ("mail", "handset")

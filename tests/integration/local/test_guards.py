@@ -14,7 +14,6 @@ import pytest
 from referral.local.child import KILLED, Child, Recipe
 from tests.harness.waiting import PATIENCE_S, comes
 
-pytestmark = pytest.mark.timeout(120)
 ENDED = str(128 + signal.SIGTERM)
 SAYS = (
     "import json, os, sys, signal; "

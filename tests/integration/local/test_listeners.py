@@ -23,7 +23,7 @@ from tests.harness.certificates import BELIEVED, CASES, Case, Scene, careless, m
 from tests.harness.programs import running
 from tests.harness.waiting import until
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.servers
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 CORRELATION = b"\0\0\0\1"
 """The number of the request to the broker, which stands in its answer; to what is no TLS it answers by an alert."""

@@ -25,8 +25,9 @@ from referral.runtime.postgres import database, rights
 from referral.runtime.postgres.rights import ROLES, WithoutRights
 from referral.runtime.settings import CHECKOUT, SERVICES, Settings
 from tests.harness.engines import by_hand, connecting
+from tests.harness.waiting import PATIENCE_S
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.servers
 
 KEYS = "SELECT case_id FROM keys.case_key"
 UNDONE = {
@@ -198,7 +199,7 @@ async def test_a_server_that_asks_for_no_password_is_refused(own: Settings, tmp_
             return error.hint
         return ""
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while not (hint := await refused()):  # the server reads the file a moment later
             await asyncio.sleep(0.05)
     assert hint == "audit: the server lets the role in with any password: write `scram-sha-256` for it into pg_hba.conf"

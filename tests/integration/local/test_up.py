@@ -31,7 +31,7 @@ from referral.runtime.random_secret import digest
 from tests.harness import engines
 from tests.harness.waiting import PATIENCE_S, comes
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(290)]
+pytestmark = pytest.mark.servers
 COMMAND = (sys.executable, "-c", "import sys; from referral.cli import main; main()", "up", "--port", "0")
 
 
@@ -99,7 +99,6 @@ def first_line(process: subprocess.Popen[str]) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.timeout(570)  # two starts of everything
 def test_up_is_ready_restarts_what_dies_starts_again_after_a_kill_and_ends_with_ctrl_c(
     up: Callable[..., subprocess.Popen[str]], data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

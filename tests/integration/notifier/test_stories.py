@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from referral.domain.events import NeedsPerson, OfferOpened, Reach
 from tests.harness.line.notifier_stack import Stack
 from tests.stories.reached import told
 from tests.stories.test_stories import TOLD
 
-pytestmark = pytest.mark.timeout(280)
 CALLS = {"call", "tell", "not-told"}
 """What a desk's task with an offer is about: to telephone its agency."""
 

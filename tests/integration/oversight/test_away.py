@@ -27,7 +27,7 @@ from tests.harness.programs import Program
 from tests.harness.waiting import until
 from tests.integration.runtime.test_away import kill
 
-pytestmark = [pytest.mark.servers, pytest.mark.long, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.servers, pytest.mark.long]
 FEW = 6
 HOUR = 3_600_000_000
 

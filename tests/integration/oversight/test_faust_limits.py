@@ -18,7 +18,7 @@ from referral.runtime.kafka import clients
 from referral.runtime.settings import Settings
 from tests.harness.waiting import PATIENCE_S, until
 
-pytestmark = [pytest.mark.servers, pytest.mark.long, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.servers, pytest.mark.long]
 
 
 @pytest.fixture

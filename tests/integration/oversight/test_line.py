@@ -24,7 +24,7 @@ from tests.harness.line.oversight_stack import Line, line, metrics, process
 from tests.harness.oversight_log import Record, year
 from tests.harness.waiting import until
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.servers
 CHILDREN = 120
 """Enough for some of the procedures to be told."""
 FEW = 6

@@ -19,7 +19,7 @@ from tests.harness.oversight_log import CALM, told, year
 from tests.harness.programs import Program
 from tests.harness.waiting import until
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.servers
 READ = re.compile(r"^referral_oversight_records_total\{.*\} ([0-9.e+-]+)$")
 
 

@@ -22,7 +22,7 @@ from tests.harness import made_releases
 from tests.harness.line.year import export, lived, releases
 from tests.harness.servers import prefix
 
-pytestmark = [pytest.mark.servers, pytest.mark.long, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.servers, pytest.mark.long]
 LIVED = ("CaseOpened", "OfferAcknowledged", "OfferAccepted", "OfferArrived", "OfferEscalated", "DeadlinePassed", "CaseRaised")
 LIVED += ("CaseLinked", "DecisionRecorded", "NeedsPerson", "CaseClosed", "did Besides", "did ConsentChanged", "did InstructionGiven")
 

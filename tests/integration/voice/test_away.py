@@ -33,7 +33,6 @@ DUE = (
 
 
 @pytest.mark.long
-@pytest.mark.timeout(280)
 @pytest.mark.parametrize(("limit", "says"), [(90, []), (45, [AWAY])])
 async def test_relay_and_trunk_away_for_twenty_minutes(limit: int, says: list[str], notifier: Stack, tmp_path: Path) -> None:
     """limit: to acknowledge, min; a third of it is the first repeat, which notices that nobody was told."""

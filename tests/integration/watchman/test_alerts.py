@@ -27,7 +27,6 @@ WEBHOOK = (  # as Alertmanager 0.25 of Debian sent it; `instance` as if somebody
 ALIVE = "INSERT INTO notifier.instance VALUES ('made-up', clock_timestamp() + interval '1 hour')"
 
 
-@pytest.mark.timeout(400)
 async def test_an_alert_rings_the_telephone_once_until_it_ends(settings: Settings, tmp_path: Path) -> None:
     sql = await asyncpg.connect(settings.database.replace("postgresql+asyncpg://", "postgresql://", 1))
     await sql.execute(ALIVE)

@@ -27,14 +27,13 @@ from tests.harness.line.notifier_stack import opened
 from tests.harness.line.notifier_stack import stack as notifier_of
 from tests.harness.programs import Program, running
 from tests.harness.telephone import NUMBER, Telephone, telephone
-from tests.harness.waiting import until
+from tests.harness.waiting import PATIENCE_S, until
 from tests.harness.watchmen import IN_TIME_S
 
 PROGRAMS = ("baresip", "espeak-ng", "sox")
 ABSENT = [program for program in PROGRAMS if shutil.which(program) is None]
 pytestmark = [
     pytest.mark.servers,
-    pytest.mark.timeout(400),
     pytest.mark.xdist_group("watched line"),
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.skipif(bool(ABSENT), reason=f"no {', '.join(ABSENT)} on this machine"),
@@ -108,7 +107,7 @@ async def posted(line: Stack, sounds: Path, folder: Path, **more: object) -> Asy
                         await process.resume()
                     if process.state == "down":
                         await process.release()
-                async with asyncio.timeout(120):
+                async with asyncio.timeout(PATIENCE_S):
                     for process in line.processes.values():
                         await process.ready()
 

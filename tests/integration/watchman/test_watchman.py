@@ -42,7 +42,6 @@ def evening(folder: Path) -> tuple[str, ...]:
     return ("bash", "-euc", place + script)
 
 
-@pytest.mark.timeout(400)
 async def test_a_dead_notifier_is_called_about_until_a_key_is_pressed(
     settings: Settings, sql: Any, tmp_path: Path, relay: smtp.Relay
 ) -> None:
@@ -68,7 +67,6 @@ async def test_a_dead_notifier_is_called_about_until_a_key_is_pressed(
         assert "99944" not in said and "second@" not in said and "Traceback" not in said
 
 
-@pytest.mark.timeout(400)
 @pytest.mark.parametrize("number", (signal.SIGKILL, signal.SIGSTOP), ids=("killed", "stopped"))
 async def test_the_other_watchman_calls_when_one_dies(settings: Settings, sql: Any, tmp_path: Path, number: signal.Signals) -> None:
     await sql.execute(ALIVE)
@@ -84,7 +82,6 @@ async def test_the_other_watchman_calls_when_one_dies(settings: Settings, sql: A
         assert not east.calls()
 
 
-@pytest.mark.timeout(400)
 async def test_the_other_watchman_calls_when_ones_trunk_is_cut(settings: Settings, sql: Any, tmp_path: Path) -> None:
     await sql.execute(ALIVE)
     async with watchmen(settings, tmp_path, 2) as (east, west):
