@@ -14,12 +14,14 @@ class Wire:
 
     carries: forwards both ways. away: nobody listens. swallows: takes everything, forwards nothing, answers nothing. dies: forwards what
     the channel sends, and breaks the connection instead of the answer.
+
+    swallowed: connections that wait for the answer to what was swallowed.
     """
 
     def __init__(self, target: int) -> None:
         self.mode: Mode = "carries"
         self.port = 0
-        self.open = 0
+        self.swallowed = 0
         self._target = target
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -46,18 +48,22 @@ class Wire:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        self.open += 1
         try:
             with contextlib.suppress(OSError, asyncio.CancelledError):
                 await (self._swallow(reader) if self.mode == "swallows" else self._forward(reader, writer))
         finally:
-            self.open -= 1
             self._tasks.discard(task)
             writer.transport.abort()
 
     async def _swallow(self, reader: asyncio.StreamReader) -> None:
-        while await reader.read(65536):
-            pass
+        if not await reader.read(65536):
+            return
+        self.swallowed += 1  # a connection without a message is one that a client keeps for the next
+        try:
+            while await reader.read(65536):
+                pass
+        finally:
+            self.swallowed -= 1
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         back, forth = await asyncio.open_connection("127.0.0.1", self._target)

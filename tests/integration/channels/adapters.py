@@ -149,7 +149,7 @@ class GatewayAdapter(Adapter):
         return len(self._handset.entries)
 
     def under_way(self) -> int:
-        return self._wire.open if self._wire.mode == "swallows" else 0
+        return self._wire.swallowed
 
     async def accept(self) -> None:
         self.address = GatewayAdapter.address

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import Any
 
 import pytest
 
 from referral.runtime.kafka.publish import send
-from referral.runtime.loop import outbox, reader
+from referral.runtime.loop import assignment, outbox, reader
 from referral.runtime.loop.tenure import Tenure
 from tests.harness.line.runtime_stack import IN, Counter, Stack
 from tests.harness.waiting import until
@@ -88,17 +89,27 @@ async def test_a_service_that_ends_confirms_what_is_under_way(line: Stack, answe
     assert len({r.value for r in records}) == len(records) == len(first.inputs)
 
 
-async def test_units_change_hands_when_nothing_of_theirs_is_under_way(line: Stack, answers: asyncio.Event) -> None:
+async def test_units_change_hands_when_nothing_of_theirs_is_under_way(
+    line: Stack, answers: asyncio.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Else the next owner would publish it too, and perhaps something newer before it."""
-    cases, each = [await line.case(number) for number in range(12)], 20
-    for case in cases:
-        await line.write(case, *[await line.value(case, number) for number in range(1, each + 1)])
+    monkeypatch.setattr(assignment, "ALONE", 0.0)  # every turn may give units away
+    cases, numbers = [await line.case(number) for number in range(12)], itertools.count(1)
     first, second = line.counter("a"), line.counter("b")
+
+    async def works(counter: Counter) -> bool:
+        """Whether it has handled something, of a line that always has something to do."""
+        more = [next(numbers) for _ in range(5)]
+        for case in cases:
+            await line.write(case, *[await line.value(case, number) for number in more])
+        return bool(counter.inputs)
+
     first.start()
-    await until(lambda: len(first.inputs) > each)
+    await until(lambda: works(first))
     second.start()
-    await until(lambda: len(first.units) == len(second.units) == 6)
-    await until(lambda: line.has(len(cases) * each))
-    assert second.inputs, "some were left when the second one came"
+    await until(lambda: works(second))
+    written = len(cases) * (next(numbers) - 1)
+    await until(lambda: line.has(written))
+    assert len(first.units) == len(second.units) == 6
     records = await line.records()
     assert len({r.value for r in records}) == len(records)
