@@ -100,12 +100,13 @@ class ReleaseScheduler:
         Rejected: the feed differs from the database, which was restored to an earlier state or changed.
         """
         on_feed = await feed.read(self.settings)
-        async with self.engine.begin() as tx:
+        async with self.engine.connect() as tx:
             self.releases, self.unpublished = await store.releases(tx)
-            complete = {release.made.release for release in on_feed if feed.whole(release)}
-            self.unpublished |= {release.made.release for release in self.releases} - complete
-            lacking = any(release.made.release > len(self.releases) for release in on_feed)
-            cuts = await feed.cuts(self.settings, self.keys) if lacking else {}
+        complete = {release.made.release for release in on_feed if feed.whole(release)}
+        self.unpublished |= {release.made.release for release in self.releases} - complete
+        lacking = any(release.made.release > len(self.releases) for release in on_feed)
+        cuts = await feed.cuts(self.settings, self.keys) if lacking else {}
+        async with self.engine.begin() as tx:
             for release in on_feed:
                 number = release.made.release
                 if number > len(self.releases):
