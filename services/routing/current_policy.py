@@ -12,7 +12,7 @@ from msgspec import Struct
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from referral.domain.policy import Policy, policy
+from referral.domain.policy import Policy, PolicyErrors, policy
 from referral.errors import Unavailable
 from referral.runtime import garbage, observe, policy_feed
 from referral.runtime.policy_feed import Chain
@@ -40,7 +40,7 @@ class CurrentPolicy:
 
     def __init__(self, trusted: Trusted) -> None:
         self.latest: Bundle | None = None
-        self._chain, self._refused = Chain(trusted), (0, "")
+        self._chain, self._refused, self._tried = Chain(trusted), (0, ""), 0
         self._taking = asyncio.Lock()
 
     async def follow(self, engine: AsyncEngine) -> None:
@@ -64,13 +64,11 @@ class CurrentPolicy:
         if number is None:
             raise Unavailable("a policy in force (run `referral policy activate`)")
         async with self._taking:
-            known, replaced = len(self._chain.known), self.latest is not None
-            if known < number:
+            if (known := len(self._chain.known)) < number:
                 for row in await tx.execute(NEWER, {"known": known, "number": number}):
                     if not self._take(row):
                         break
-            if known < len(self._chain.known):
-                garbage.settle() if replaced else garbage.keep()
+            await self._compile()
         if self.latest is None:
             raise Unavailable("a policy in force that two signers signed (`referral doctor` names what is wrong)")
         return self.latest
@@ -84,6 +82,18 @@ class CurrentPolicy:
                 observe.log().error("policy passed over", number=row.number, reason=reason)
             self._refused = row.number, row.digest
             return False
-        before = self.latest.policy if self.latest else None
-        self.latest = Bundle(number=row.number, policy=policy.compile(body.files, before))
         return True
+
+    async def _compile(self) -> None:
+        """Compile what was taken, in a thread: leases are renewed meanwhile, however many bundles there are. PolicyErrors: one is unfit."""
+        tried, replaced = self._tried, self.latest is not None
+        for number in range(tried + 1, len(self._chain.known) + 1):
+            before = self.latest.policy if self.latest else None
+            try:
+                compiled = await asyncio.to_thread(policy.compile, self._chain.known[number].files, before)
+            except PolicyErrors:
+                self._tried = number
+                raise
+            self._tried, self.latest = number, Bundle(number=number, policy=compiled)
+        if tried < self._tried:
+            garbage.settle() if replaced else garbage.keep()

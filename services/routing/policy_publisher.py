@@ -15,7 +15,7 @@ from structlog import get_logger
 
 from referral.domain.events import PolicyActivated
 from referral.domain.inputs import derived
-from referral.domain.policy import Policy, policy
+from referral.domain.policy import policy
 from referral.errors import Unavailable
 from referral.runtime import policy_feed
 from referral.runtime.kafka import clients, scan
@@ -37,7 +37,7 @@ NEXT = text(
     " (SELECT FROM routing.lease WHERE unit = 'p0' AND owner <> :me AND lease_until > clock_timestamp()) ORDER BY number LIMIT 1"
 )
 CONFIRM = text("UPDATE routing.policy SET confirmed = :at WHERE number = :number AND confirmed IS NULL")
-UP_TO = text("SELECT files FROM routing.policy WHERE number <= :number ORDER BY number")
+FILES = text("SELECT files FROM routing.policy WHERE number = :number")
 LOCK = text("SELECT FROM routing.place ORDER BY service_id FOR UPDATE")
 CAPACITY = text(
     "INSERT INTO routing.place (service_id, capacity) SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:places AS int[]))"
@@ -114,10 +114,8 @@ async def _send(settings: Settings, body: PolicyActivated) -> None:
 
 async def confirm(tx: AsyncConnection, number: int) -> None:
     """Mark a bundle as published. From the next batch it is in force, with the capacities of its directory."""
-    compiled: Policy | None = None
-    for row in await tx.execute(UP_TO, {"number": number}):
-        compiled = policy.compile(msgspec.msgpack.decode(row.files, type=dict[str, bytes]), compiled)
-    assert compiled is not None
+    files = (await tx.execute(FILES, {"number": number})).scalar_one()
+    compiled = policy.compile(msgspec.msgpack.decode(files, type=dict[str, bytes]))  # the procedures before it have no capacities
     places = {id_: service.places for id_, service in sorted(compiled.services.items()) if service.places is not None}
     await tx.execute(LOCK)
     await tx.execute(CAPACITY, {"ids": list(places), "places": list(places.values())})

@@ -3,6 +3,7 @@ who says so. (F2a, F2a+ and A6 of the reviews.)"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from functools import partial
 from types import SimpleNamespace
@@ -77,6 +78,7 @@ def in_the_table(body: e.PolicyActivated) -> Noticed:
     current = CurrentPolicy(TRUSTED)
     for one in (bundle(1, FILES), body):
         current._take(row(one))
+    asyncio.run(current._compile())
     assert current.latest is not None
     return {RULES: "passed over; bundle 1 stays in force" if current.latest.number == 1 else ""}
 
