@@ -14,7 +14,7 @@ from referral.domain.local_time import local
 from tests.harness.waiting import comes
 from tests.harness.web.agency_line import DUTY, Line, line
 from tests.harness.web.measured import measure
-from tests.harness.web.steps import field, picture, press, send, sign_in, tab_to, text
+from tests.harness.web.steps import arrive, field, picture, press, send, sign_in, tab_to, text
 from tests.harness.web.world import signed_in
 
 HOUR = 3_600_000_000
@@ -47,6 +47,7 @@ async def test_a_head_adds_a_shift_by_keyboard_and_an_officer_gives_it_away(brow
     def work() -> None:
         enter(browser, agency, "head")
         send(browser, "header a[href='/agency']")
+        arrive(browser, "a[href='/agency/shift']:not([href*='?'])")
         assert "nobody at Duty officer" not in text(browser, "#content"), "without a rota everybody of the rung is told"
         send(browser, "a[href='/agency/shift']:not([href*='?'])")
         field(browser, "account").send_keys("officer")
@@ -71,6 +72,7 @@ async def test_a_head_adds_a_shift_by_keyboard_and_an_officer_gives_it_away(brow
         send(browser, "footer form[action='/signout'] button")
         enter(browser, agency, "officer")
         send(browser, "header a[href='/me']")
+        arrive(browser, "a[href='/me/swap']")
         assert "ends in 01" in text(browser) and "+999" not in browser.page_source
         picture(browser, pictures / "account-en.png")
         send(browser, "a[href='/me/swap']")

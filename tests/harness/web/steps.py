@@ -13,7 +13,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
-from tests.harness.waiting import PATIENCE_S
+from tests.harness.waiting import PATIENCE_S, comes
 from tests.harness.web.browser import PHONE
 from tests.harness.web.world import PASSWORD, World
 
@@ -44,6 +44,17 @@ def send(browser: Chrome, css: str) -> None:
     """A button or link that leads to another page."""
     with leaving(browser):
         press(browser, css)
+
+
+def arrive(browser: Chrome, css: str) -> None:
+    """Look at the page until it has something: what a starved machine had no time for (503) is asked for again, as a person does."""
+
+    def found() -> list[WebElement]:
+        if not (here := browser.find_elements(By.CSS_SELECTOR, css)):
+            browser.refresh()
+        return here
+
+    assert comes(found), f"no {css} on {browser.current_url}: {text(browser, 'body')}"
 
 
 @contextmanager
