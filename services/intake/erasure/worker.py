@@ -31,6 +31,8 @@ from services.intake.erasure.store import Erasure
 
 EVERY = 2.0
 """Seconds between two turns (ours): audit publishes a checkpoint within seconds."""
+PART = 200
+"""Cases (ours) that one transaction destroys: the loop and the doors wait for it, and a flood that is thrown away may be thousands."""
 NEW = ("POST", "/v1/referrals")
 """The one request that is accepted while erasures are applied again: a new referral shows nothing."""
 
@@ -121,10 +123,13 @@ class ErasureWorker:
             return
         async with clients.producer(self._settings) as producer:
             await key_topic.publish_tombstones(producer, self._settings, cases)
-        async with self._door.begin() as tx:
-            await store.destroy(tx, _leave(), cases)
-        for case_id in cases:
-            observe.log().info("erased", service="intake", case_id=case_id)
+        ordered = sorted(cases)
+        for begin in range(0, len(ordered), PART):
+            part = ordered[begin : begin + PART]
+            async with self._door.begin() as tx:
+                await store.destroy(tx, _leave(), part)
+            for case_id in part:
+                observe.log().info("erased", service="intake", case_id=case_id)
 
     async def _again(self) -> None:
         """Destroy again every case that the topic or this database records as erased and that has come back.

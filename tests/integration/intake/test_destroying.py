@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -12,12 +12,14 @@ import pytest
 import uvicorn
 from msgspec import structs
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from structlog.testing import capture_logs
 
+from referral.domain.authority.matrix import Permit
 from referral.domain.authority.words import Act
 from referral.domain.events import CaseErased, EntryKind
 from referral.errors import Rejected, Unavailable
@@ -33,7 +35,7 @@ from referral.wire import intake_key
 from referral.wire import leaf as wire
 from services.intake.casefile import access
 from services.intake.context import IntakeContext
-from services.intake.erasure import store
+from services.intake.erasure import store, worker
 from services.intake.erasure.store import Erasure
 from services.intake.erasure.worker import ErasureWorker
 from services.intake.handle import Intake
@@ -172,6 +174,31 @@ async def test_nothing_is_destroyed_before_the_log_proves_it_and_a_kill_between_
         asked = len(line.audit.asked)
         await ErasureWorker(line.door, line.settings).turn()
         assert len(line.audit.asked) == asked
+
+
+async def test_many_are_destroyed_in_parts_and_a_kill_between_two_goes_on(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop and the doors wait for one part, not for a flood that is thrown away."""
+    destroy, parts = store.destroy, list[list[str]]()
+
+    async def killed(tx: AsyncConnection, leave: Permit, cases: Iterable[str]) -> None:
+        parts.append(list(cases))
+        if len(parts) == 2:
+            raise ConnectionResetError
+        await destroy(tx, leave, cases)
+
+    monkeypatch.setattr(worker, "PART", 2)
+    monkeypatch.setattr(store, "destroy", killed)
+    async with running(settings) as line:
+        cases = [await line.case() for _ in range(5)]
+        for case_id in cases:
+            line.audit.proven[(await line.approved(case_id)).event_id] = case_id
+            await until(lambda case_id=case_id: line.said(case_id))
+        with pytest.raises(Unavailable):
+            await ErasureWorker(line.door, line.settings).turn()
+        assert await line.destroyed() == set(parts[0])
+        await ErasureWorker(line.door, line.settings).turn()
+        assert await line.destroyed() == set(cases)
+        assert [len(part) for part in parts] == [2, 2, 2, 1] and not await key_topic.read(line.settings)
 
 
 async def test_an_audit_that_lies_destroys_nothing_and_the_log_line_says_whom_to_look_for(settings: Settings) -> None:
