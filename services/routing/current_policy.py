@@ -85,15 +85,18 @@ class CurrentPolicy:
         return True
 
     async def _compile(self) -> None:
-        """Compile what was taken, in a thread: leases are renewed meanwhile, however many bundles there are. PolicyErrors: one is unfit."""
+        """Compile what was taken, in a thread: leases are renewed meanwhile, however many bundles there are. Pass over an unfit one, as
+        intake does."""
         tried, replaced = self._tried, self.latest is not None
         for number in range(tried + 1, len(self._chain.known) + 1):
             before = self.latest.policy if self.latest else None
             try:
                 compiled = await asyncio.to_thread(policy.compile, self._chain.known[number].files, before)
             except PolicyErrors:
-                self._tried = number
-                raise
-            self._tried, self.latest = number, Bundle(number=number, policy=compiled)
+                observe.POLICY_PASSED_OVER.labels("policy-errors").inc()
+                observe.log().error("policy passed over", number=number, reason="policy-errors")
+            else:
+                self.latest = Bundle(number=number, policy=compiled)
+            self._tried = number
         if tried < self._tried:
             garbage.settle() if replaced else garbage.keep()
