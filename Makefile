@@ -35,6 +35,7 @@ check: setup ## the quick checks: style, types, layers, generated files, unit te
 	$(BIN)/mypy >.venv/types 2>&1 & types=$$!; $(BIN)/pytest -q -n 2 tests/unit; units=$$?; \
 	wait $$types; types=$$?; cat .venv/types; exit $$((units || types))
 
+# Four at a time keep two processors busy; of six each takes twice the time, as every one is a whole line (measured).
 test: check .venv/broker.aot ## every test but the long ones, as CI runs them: check, stories, integration, web, kills
 	$(BIN)/pytest -q -n 4 --dist loadgroup -m "not long" tests/stories tests/integration tests/interop tests/attacks/test_attacks.py tests/attacks/test_rewritten.py tests/attacks/test_observer.py tests/web tests/faults
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tests.harness.waiting import PATIENCE_S, until
+from tests.harness.waiting import until
 
 SAME = "[last_Via:]\n[last_From:]\n[last_To:];tag=[call_number]\n[last_Call-ID:]\n"
 """Headers of an answer to the last request."""
@@ -91,7 +91,7 @@ class Sipp:
 
     async def satisfied(self) -> None:
         """Return when every call went as the scenario says. AssertionError: one did not."""
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(60):
             code = await self.process.wait()
         errors = "".join(file.read_text(errors="replace")[-2000:] for file in self._folder.glob("*_errors.log"))
         assert code == 0, f"SIPp ended with {code}: {errors}"

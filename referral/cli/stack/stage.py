@@ -27,9 +27,8 @@ from referral.runtime.postgres import clock, database
 from referral.runtime.settings import Settings
 
 T = TypeVar("T")
-PATIENCE_S = 90.0
-"""Longest wait for any expected change (ours): a kill costs up to 30 s, and a machine may be slow; on an idle one each takes well under a
-second."""
+PATIENCE_S = 30.0
+"""Longest wait for any expected change (ours); on an idle machine each takes well under a second."""
 LOOK_S = 0.05
 DAY_MIN = 24 * 60
 _CALLS = text("SELECT count(*) FROM notifier.delivery WHERE channel = 'voice' AND lease_until IS NOT NULL")

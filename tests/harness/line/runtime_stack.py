@@ -193,7 +193,7 @@ class Stack:
         return [seal.open(r.value).meta for r in await self.distinct(topic)]
 
     async def cleared(self) -> bool:
-        """Whether no input is suspected any more of having killed a process."""
+        """Return whether no input is suspected any more of having killed a process."""
         return not await self.sql("SELECT * FROM routing.suspect")
 
     async def sql(self, statement: str, **values: Any) -> list[Any]:

@@ -35,7 +35,7 @@ from tests.harness.engines import by_hand
 from tests.harness.erased import INTAKE
 from tests.harness.line.audit_stack import KEY, KEYS, Log, answering, honest, log, serving
 from tests.harness.programs import command
-from tests.harness.waiting import PATIENCE_S, until
+from tests.harness.waiting import until
 from tests.unit.audit.test_ingest import record, value
 
 pytestmark = pytest.mark.servers
@@ -81,7 +81,7 @@ async def test_an_old_copy_is_refused_and_so_is_another_continuation_of_it(bare:
                     await old.publisher().check()
                 old.not_ready.clear()
                 await old.append(100, lambda n: record(value(n, rung=9), n))  # a longer one, with other entries
-                async with asyncio.timeout(PATIENCE_S):
+                async with asyncio.timeout(60):
                     with pytest.raises(Misconfigured, match="288 entries do not continue the 192 that it has cosigned, and shows it"):
                         while True:  # a witness that answers too late is asked again
                             await old.publisher().round()

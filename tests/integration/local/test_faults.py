@@ -240,7 +240,7 @@ def test_no_orphan_when_the_parent_is_killed(home: Path, parent: tuple[subproces
     process.wait()
     held = data_folder.lock(home)  # waits for what is still ending
     os.close(held)
-    assert comes(lambda: not any(map(alive, pids.values()))), {n: p for n, p in pids.items() if alive(p)}
+    assert comes(lambda: not any(map(alive, pids.values())), within=10), {n: p for n, p in pids.items() if alive(p)}
     assert not _backends(pids["postgres"])
     assert "database system is shut down" in (home / "p" / "postgres.log").read_text()[-400:], "ended in order, not killed"
 

@@ -144,7 +144,7 @@ async def test_a_bundle_is_compiled_before_the_first_record_needs_it(line: Line)
     try:
         for number in (1, 2):
             assert await line.activate(changed(line.settings, b"%d" % number)) == number
-            await until(lambda at=number: current.latest and current.latest.number == at)
+            await until(lambda at=number: current.latest and current.latest.number == at, 20)
             compiled = current.latest
             async with engine.connect() as tx:
                 assert await current.in_force(tx) is compiled, "a batch takes it as it is"

@@ -98,7 +98,7 @@ async def test_units_change_hands_when_nothing_of_theirs_is_under_way(
     first, second = line.counter("a"), line.counter("b")
 
     async def works(counter: Counter) -> bool:
-        """Whether it has handled something, of a line that always has something to do."""
+        """Write more, so that the line always has something to do, and return whether it has handled something."""
         more = [next(numbers) for _ in range(5)]
         for case in cases:
             await line.write(case, *[await line.value(case, number) for number in more])

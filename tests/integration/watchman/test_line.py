@@ -27,7 +27,7 @@ from tests.harness.line.notifier_stack import opened
 from tests.harness.line.notifier_stack import stack as notifier_of
 from tests.harness.programs import Program, running
 from tests.harness.telephone import NUMBER, Telephone, telephone
-from tests.harness.waiting import PATIENCE_S, until
+from tests.harness.waiting import until
 from tests.harness.watchmen import IN_TIME_S
 
 PROGRAMS = ("baresip", "espeak-ng", "sox")
@@ -107,7 +107,7 @@ async def posted(line: Stack, sounds: Path, folder: Path, **more: object) -> Asy
                         await process.resume()
                     if process.state == "down":
                         await process.release()
-                async with asyncio.timeout(PATIENCE_S):
+                async with asyncio.timeout(120):
                     for process in line.processes.values():
                         await process.ready()
 
