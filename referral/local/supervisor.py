@@ -185,9 +185,9 @@ SECOND_S = 0.5
 LONGEST_S = 30.0
 """Second and longest wait in seconds (ours): whoever dies once is started again at once, because a case waits for it; a process that
 always dies at once costs one start every half minute."""
-HURRIED_S = 4.0
-"""Longest wait in seconds (ours) of a process that was ready before it died: work waits for it, and DESIGN §8 promises that it is back
-within 30 s."""
+HURRIED = 5
+"""Deaths (ours) as which the latest one of a process that was ready counts at most, so that it waits four seconds: work waits for it, and
+DESIGN §8 promises that it is back within 30."""
 CALM_S = 3.0
 """Seconds of readiness (ours) after which the next death begins a new series: in three seconds a process has taken its work over and done
 some. One that an input kills dies sooner."""
@@ -195,21 +195,17 @@ some. One that an input kills dies sooner."""
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """The back-off of restarts.
-
-    deaths: consecutive deaths, each before the process had been ready for CALM_S.
-    was_ready: the process had been ready before the last one.
-    """
+    """The back-off of restarts. deaths: consecutive deaths, each before the process had been ready for CALM_S."""
 
     deaths: int = 0
-    was_ready: bool = False
 
     def died(self, ready_s: float) -> Backoff:
-        """Return the back-off after a death. ready_s: seconds for which the process had been ready."""
-        return Backoff(1 if ready_s >= CALM_S else self.deaths + 1, ready_s > 0)
+        """Return the back-off after a death. ready_s: seconds for which the process had been ready; 0: it never was."""
+        if ready_s >= CALM_S:
+            return Backoff(1)
+        return Backoff(min(self.deaths + 1, HURRIED) if ready_s else self.deaths + 1)
 
     @property
     def wait_s(self) -> float:
-        """Return the seconds before the next start: 0, 0.5, 1, 2, 4, and up to 30 for a process that was not ready."""
-        longest = HURRIED_S if self.was_ready else LONGEST_S
-        return 0.0 if self.deaths < 2 else float(min(longest, SECOND_S * 2 ** min(self.deaths - 2, 10)))
+        """Return the seconds before the next start: 0, 0.5, 1, 2, 4 … 30."""
+        return 0.0 if self.deaths < 2 else float(min(LONGEST_S, SECOND_S * 2 ** min(self.deaths - 2, 10)))

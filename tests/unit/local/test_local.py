@@ -16,7 +16,7 @@ from referral.local import data_folder, jars, kafka, ports
 from referral.local.config import STACK, Addresses, StackConfig, as_role, environment, exports, forget
 from referral.local.data_folder import Trouble
 from referral.local.jars import Jar
-from referral.local.supervisor import CALM_S, HURRIED_S, LONGEST_S, Backoff
+from referral.local.supervisor import CALM_S, HURRIED, LONGEST_S, Backoff
 from referral.runtime.settings import SERVICES
 
 GOOD = "org.yaml snakeyaml 2.5 " + "ab" * 32
@@ -77,9 +77,16 @@ def test_backoff_is_bounded_and_begins_anew_after_calm(lives: list[float]) -> No
     for ready_s in lives:
         before, backoff = backoff, backoff.died(ready_s)
         assert (backoff.wait_s == 0) == (ready_s >= CALM_S or before.deaths == 0)
-        longest = HURRIED_S if ready_s else LONGEST_S
+        longest = Backoff(HURRIED).wait_s if ready_s else LONGEST_S
         assert backoff.wait_s <= longest
         assert ready_s >= CALM_S or backoff.wait_s >= min(longest, 2 * before.wait_s)
+
+
+def test_a_process_that_was_ready_each_time_is_soon_back_also_when_it_is_killed_once_while_it_starts() -> None:
+    backoff = Backoff()
+    for _ in range(20):
+        backoff = backoff.died(0.1)
+    assert (backoff.wait_s, backoff.died(0).wait_s, backoff.died(0).died(0.1).wait_s) == (4.0, 8.0, 4.0)
 
 
 def test_only_intake_is_told_the_key_of_the_ingress_topics() -> None:
