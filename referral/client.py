@@ -210,7 +210,7 @@ class Client:
         return self._get(f"/v1/offers/{_part(offer_id)}")
 
     def respond(self, offer_id: str, word: str, *, key: str | None = None, **more: object) -> Json:
-        """Answer an offer: a word of its `words`, with reason=… or code=… as it needs."""
+        """Answer an offer: a word of its `words`, with reason=… or code=… as it needs. `submission(key)["became"]`: whether it counted."""
         return self._send("POST", f"/v1/offers/{_part(offer_id)}/responses", {"word": word, **more}, key=key or secrets.token_hex(16))
 
     def take_back(self, offer_id: str, *, key: str | None = None) -> Json:

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import re
+import signal
 import ssl
 import traceback
 import uuid
@@ -51,6 +52,8 @@ hypothesis.settings.load_profile("patient")
 def pytest_configure(config: pytest.Config) -> None:
     """Forget a running stack that the shell has sourced. In the process that controls the run: hold the servers."""
     stack_config.forget(os.environ)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background a shell has it ignored, and with us every program of a test
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     httpx._transports.default.create_ssl_context = _tls
     yaml.safe_load = _yaml
     if not hasattr(config, "workerinput"):

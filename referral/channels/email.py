@@ -31,7 +31,7 @@ CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 10.0
 """Limit for one answer of the server. RFC 5321 §4.5.3.2 allows minutes; so late a knock is better retried or sent elsewhere."""
 WHOLE_SECONDS = 20.0
-"""Limit for one message from first to last byte; far below the lease of a delivery (deliveries.LEASE_SECONDS)."""
+"""Limit for one message from first to last byte (ours): so late a knock is better retried or sent elsewhere."""
 ASK_AFTER_SECONDS = 5.0
 """Idle time after which a connection is probed (NOOP) before it gets a message; servers hang up after minutes."""
 ADDRESS = re.compile(r"[!-?A-~]{1,64}@[A-Za-z0-9.-]{1,255}")

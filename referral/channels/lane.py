@@ -13,9 +13,9 @@ LINES = 8
 """Messages under way at once by one channel: enough for 50 a second at 100 ms each with room, few enough for any relay."""
 CALL_SECONDS = 25.0
 """Limit of one call of a channel, whatever its own limits are (ours)."""
-WRITE_SECONDS = 10
-"""Part of a lease that is left for the database: a check before the message, and its result (ours)."""
-
+LEASE_SECONDS = 20.0
+"""Time without a renewal after which a claim on a message ends (ours): if its sender was killed, the message is sent again then. A sender
+that misses a few renewals, because the machine or the database is slow, keeps its messages."""
 STOP_SECONDS = 8.0
 """Time for messages under way to end when the process is asked to stop (ours): a message takes milliseconds."""
 
@@ -28,18 +28,14 @@ class Lane:
 
     make: makes the channel of a new line. lines: open at once. seconds: longest duration of one call.
     stop: seconds for messages under way when the process is asked to stop; then they are cut.
+    lease: seconds that a claim lasts without a renewal; longer than a message can go on by itself when its sender's machine is gone.
     """
 
     make: Callable[[], Channel]
     lines: int = LINES
     seconds: float = CALL_SECONDS
     stop: float = STOP_SECONDS
-
-    @property
-    def lease(self) -> int:
-        """Return the duration of a claim, s: `open` and `send`, each at its limit, and the database's own time. Whoever dies in a call is
-        not replaced before it has ended."""
-        return round(2 * self.seconds) + WRITE_SECONDS
+    lease: float = LEASE_SECONDS
 
 
 class Line:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 
@@ -22,6 +23,7 @@ def run(arguments: list[str]) -> int:
     """Run one command and return its exit code. Every expected failure is one line on standard error, never a traceback."""
     ARGUMENTS.set(tuple(arguments))
     INPUT.set(None)
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # the command itself says that the broker is away
     try:
         code = app.main(arguments, standalone_mode=False)
     except typer.TyperException as error:

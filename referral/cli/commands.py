@@ -358,7 +358,7 @@ COMMANDS = (
         "Prove a referral from its receipt: intake has signed it, it is in the log, and a quorum of witnesses has seen that.",
     ),
     Named("offers", "referral.cli.agency.offers:offers", "List the offers that your agency holds, most urgent first."),
-    Named("respond", "referral.cli.agency.offers:respond", "Answer one offer."),
+    Named("respond", "referral.cli.agency.offers:respond", "Answer one offer, and show whether the answer counted."),
     Named(
         "doctor",
         "referral.cli.admin.doctor:doctor",

@@ -12,6 +12,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from referral.ca import authority, bundle, identity, names, renewal
 from referral.ca.authority import Place
 from referral.ca.names import Name, Plane
+from referral.errors import Rejected
 from referral.local.config import KEEPER
 from referral.runtime import tls
 from referral.runtime.kafka import clients
@@ -54,8 +55,14 @@ def give(at: Place, folder: Path, name: Name, now: datetime) -> Path:
 
 
 def agency(ca: Path, data: Path, name: str) -> Path:
-    """Return the folder of an agency's identity in a stack's data, made at the first call. Intake takes its token only beside it."""
-    return give(authority.place(ca), data / AGENCIES, Name(Plane.AGENCIES, name), now())
+    """Return the folder of an agency's identity in a stack's data, made at the first call. Intake takes its token only beside it.
+
+    Rejected: its certificate was revoked, and only a person gives the agency another.
+    """
+    place = give(authority.place(ca), data / AGENCIES, Name(Plane.AGENCIES, name), now())
+    if identity.is_revoked(place):
+        raise Rejected("revoked", str(place), f"the certificate of {name} was revoked: delete this folder, and the agency gets another")
+    return place
 
 
 def now() -> datetime:

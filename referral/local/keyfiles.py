@@ -103,3 +103,14 @@ def policy(log: VerifierKey, witnesses: Sequence[tuple[str, VerifierKey, str]], 
     else:
         lines.append(b"quorum none")
     return b"\n".join(lines) + b"\n"
+
+
+def renewed(before: bytes, current: bytes) -> bytes:
+    """Return a policy file with the comments of the one before it: which log it follows, signers, writers, and intake's older keys.
+
+    An older key stands below the current one: what intake has signed with it stays good, receipts and erasures.
+    """
+    comments = [line + b"\n" for line in before.splitlines() if line.startswith(b"#")]
+    keys = set(intake_key.named(current))
+    older = [line for line in comments if (named := intake_key.named(line)) and not keys.intersection(named)]
+    return b"".join(line for line in comments if not intake_key.named(line)) + current + b"".join(older)

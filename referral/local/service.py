@@ -24,6 +24,9 @@ GRACE_S = 10.0
 CALL_GRACE_S = 90.0
 """The same for a notifier, which may have a trunk, as in operators.md, "stop a service": a call that runs ends by itself."""
 READY = "/readyz"
+STOPPED, STARTING = {"stopped", "fork"}, {"start", "loop"}
+KNOCKS = {"knocks-late", "knocks-paused", "cap-reached", "channel-away"}
+"""Words of the notifier's /readyz about what is outside it: another start would change nothing, and would cut calls that ring."""
 
 
 class _Readiness(msgspec.Struct):
@@ -132,16 +135,17 @@ class Worker(Server):
         return self._outer.get(READY)[0] == 200
 
     def stands(self) -> bool:
-        """Return whether it waits for an operator, e.g. after a restored database: units have stopped, or the log is read-only."""
+        """Return whether it waits for an operator: units have stopped, or the log is read-only, as after a restored database; or it runs,
+        and only its knocks do not get through."""
         status, body = self._operators.get(READY)
-        return status == 503 and (b'"stopped"' in body or b'"fork"' in body)
+        words = set(_words(body) or ()) if status == 503 else set()
+        return bool(words & STOPPED) or (bool(words & KNOCKS) and not words & STARTING)
 
     def why(self) -> str:
         """Return the words of /readyz with what to do; of a dead one its last words in the log."""
         status, body = self._operators.get(READY)
-        with contextlib.suppress(msgspec.MsgspecError):
-            if status:
-                return "; ".join(f"{word}: {do}" for word, do in msgspec.json.decode(body, type=_Readiness).not_ready.items())
+        if status and (words := _words(body)) is not None:
+            return "; ".join(f"{word}: {do}" for word, do in words.items())
         with contextlib.suppress(OSError), self.log.open("rb") as log:
             log.seek(self._began)
             for line in reversed(log.readlines()):
@@ -150,3 +154,11 @@ class Worker(Server):
                     return last.hint or f"{last.kind} at {last.where}"
         code = self.child.poll() if self.child is not None else None
         return "" if code is None else f"it ended with status {code}"
+
+
+def _words(body: bytes) -> dict[str, str] | None:
+    """Return the words in an answer of /readyz; None: it is none."""
+    try:
+        return msgspec.json.decode(body, type=_Readiness).not_ready
+    except msgspec.MsgspecError:
+        return None

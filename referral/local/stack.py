@@ -30,7 +30,7 @@ from referral.runtime.bootstrap import prepare_database, prepare_topics
 from referral.runtime.keys import case_keys
 from referral.runtime.settings import CHECKOUT, Settings
 from referral.tlog import note_keys
-from referral.wire import erasure_approval, intake_key, operator_word, policy_signature, writer_signature
+from referral.wire import erasure_approval, operator_word, policy_signature, writer_signature
 
 DATABASE = "referral"
 Told = Callable[[str], None]
@@ -229,8 +229,8 @@ class _Start:
         for witness in witnesses:
             self.processes[witness.name] = Process(witness.name, witness, self.pool)
         await asyncio.gather(*(self.processes[name].start() for name in names))
-        comments = _comments(self.policy)  # `referral audit renew` writes there which log this one follows
-        self.policy.write_bytes(comments + policy(key, witnesses, keyfiles.intake(self.intake_key)))
+        before = self.policy.read_bytes() if self.policy.exists() else b""
+        self.policy.write_bytes(keyfiles.renewed(before, policy(key, witnesses, keyfiles.intake(self.intake_key))))
 
     async def before_signatures(self, base: str) -> None:
         """Name the policy's two signers, the writers of records, those who sign erasures and the two operators, once.
@@ -311,7 +311,7 @@ class _Start:
                 raise
             self.told(f"{error}. The rest runs; {name} is tried again every half minute")
         else:
-            if process.state == "unready":
+            if process.state == "unready" and process.trouble:  # without a word it was late for one look, and waits for nobody
                 self.told(f"{name} runs and is not ready: {process.trouble}")
 
     async def stop(self) -> None:
@@ -331,12 +331,6 @@ class _Start:
     def _fetched(self, _: Jar, done: int, of: int) -> None:
         if done % 10 == 0 or done in (1, of):
             self.told(f"fetched {done} of the broker's {of} jars (44 MB, once)")
-
-
-def _comments(path: Path) -> bytes:
-    """Return the comment lines of a policy file, except those that name intake's key; none without a file."""
-    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
-    return b"".join(line for line in lines if line.startswith(b"#") and not intake_key.named(line))
 
 
 @contextlib.asynccontextmanager

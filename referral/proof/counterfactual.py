@@ -20,7 +20,7 @@ from referral.domain.decide import decided, facts_for
 from referral.domain.events import CauseKind, Facts, InputIgnored
 from referral.domain.evolve import fold
 from referral.domain.inputs import Input, due_input
-from referral.domain.policy import ENGINE, Policy
+from referral.domain.policy import ENGINE, OLDEST_ENGINE, Policy
 from referral.errors import Malformed, NewerVersion
 from referral.proof.entry import Entry
 from referral.proof.history.case import Answer, answers, cause, decisions, inputs, unseal
@@ -94,7 +94,7 @@ class CaseRerun(Struct):
     def run(self) -> None:
         """Compare input by input until the first difference or the end of the record."""
         for number, answer in enumerate(self.found):
-            if answer.head is None or answer.head.facts.engine != ENGINE:
+            if answer.head is None or not OLDEST_ENGINE <= answer.head.facts.engine <= ENGINE:
                 self.wrong = "decided by another engine"
                 return
             recorded = tuple(read.body for read in answer.events)
@@ -139,9 +139,9 @@ class CaseRerun(Struct):
         return self._decide(due_input(self.case_id, at, self.now.seq), structs.replace(facts, now=max(at, self.now.at)))
 
     def _decide(self, again: Input, facts: Facts) -> Moment:
-        facts = facts_for(self.now, again, self.other, facts.now, partial(self._free, facts), facts.bundle)
-        decision = decided(self.now, again, facts, self.other)
-        return Moment(facts.now, decision.case, decision.events)
+        made = facts_for(self.now, again, self.other, facts.now, partial(self._free, facts), facts.bundle)
+        decision = decided(self.now, again, structs.replace(made, engine=facts.engine), self.other)
+        return Moment(made.now, decision.case, decision.events)
 
     def _free(self, facts: Facts, wanted: tuple[str, ...]) -> dict[str, int]:
         """Return the recorded free places of these services, plus or minus the places that the other policy adds or removes."""

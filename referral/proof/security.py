@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
@@ -21,6 +22,8 @@ REFUSALS = 20
 """Refused sign-ins of all in WINDOW_US, from which on it is an alarm (P): people mistype, guessers do not stop."""
 DENIALS = 20
 """Refusals by the table of rights to one holder in WINDOW_US, from which on it is an alarm (P): a stale link is one."""
+QUIET = (Kind.SIGNED_IN, Kind.SIGNED_OUT, Kind.PASSWORD_SET)
+"""Kinds that raise no alarm."""
 STOLEN = ("certificate-of-another", "ended-token")
 """Details that somebody's copy of a token leaves."""
 
@@ -76,6 +79,19 @@ def alarms(sums: Iterable[Sum]) -> dict[Alarm, frozenset[str]]:
     found[Alarm.DENIED] |= {who for who, times in denials.items() if times >= DENIALS and who not in (UNKNOWN, OTHERS)}
     found[Alarm.REFUSED] |= {"sign-ins"} if refused >= REFUSALS else set()
     return {alarm: frozenset(about) for alarm, about in found.items()}
+
+
+def raised(rows: Iterable[Row]) -> dict[Alarm, dict[str, int]]:
+    """Return each alarm that stood at any time → about whom → when it first stood, µs UTC; empty where it did not."""
+    found: dict[Alarm, dict[str, int]] = {alarm: {} for alarm in Alarm}
+    window = deque[Row]()
+    for row in sorted((row for row in rows if row.kind not in QUIET), key=lambda row: row.at):
+        window.append(row)
+        while window[0].at <= row.at - WINDOW_US:
+            window.popleft()
+        for alarm, about in alarms(Sum(one.kind, one.who, one.detail, one.times) for one in window).items():
+            found[alarm] = {**dict.fromkeys(about, row.at), **found[alarm]}
+    return found
 
 
 def root(rows: Iterable[Row]) -> str:

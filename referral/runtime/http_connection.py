@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from asyncio import constants
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import h11
 import uvicorn
 from msgspec import json
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from referral.runtime import peer
@@ -22,11 +24,14 @@ from referral.runtime.pause import pause
 
 HEAD_S = 5.0
 """Seconds in which a request head must arrive, from the first byte or the connection (ours): a head is one packet or two."""
+TAKEN_S = 20.0
+"""Seconds (ours) in which a client must take what waits for it, some 48 KB: 20 kbit/s, as slow as a telephone far from its mast."""
 RESTED_S = 1.0
 """Seconds (ours) after which the answer of an idle connection has left: at the end of the server such a one is cut. In order, its client
 would have to answer, and one that blocks reads nothing between two requests."""
-KEEP_ALIVE_S = 5
-"""Seconds for which an idle connection is kept between two requests (uvicorn's default): a client must expect its end."""
+KEEP_ALIVE_S = 75
+"""Seconds for which an idle connection is kept between two requests (nginx's default). Pools of clients keep one for less (httpx 5, Java's
+HttpClient 30, .NET 60): where both have one limit, as httpx and uvicorn have, a request meets the end of its connection."""
 CONNECTIONS = 512
 """Connections of one server (ours): half of the 1,024 files that a process may open by default. Each agency uses a few."""
 PROBLEM = "application/problem+json"
@@ -48,11 +53,6 @@ def problem(status: int, code: str, hint: str, where: str = "") -> bytes:
 
 HANDSHAKE_S = 10.0
 """Seconds in which a TLS handshake must end (ours; asyncio's 60 let idle clients hold connections six times as long)."""
-
-
-def limit_handshakes() -> None:
-    """Set this limit for this process: uvicorn passes none on."""
-    constants.SSL_HANDSHAKE_TIMEOUT = HANDSHAKE_S
 
 
 HTTPS_ONLY = problem(
@@ -117,6 +117,7 @@ class Connection(H11Protocol):
         self.since = 0.0
         self._heard = False
         self._deadline: asyncio.TimerHandle | None = None
+        self._untaken: asyncio.TimerHandle | None = None
 
     @property
     def idle(self) -> bool:
@@ -131,6 +132,16 @@ class Connection(H11Protocol):
         if len(self.connections) > CONNECTIONS:
             self._make_room()
 
+    def pause_writing(self) -> None:
+        """Give a client that takes no more of its answer TAKEN_S: while it holds a connection, nobody else has it."""
+        super().pause_writing()
+        self._untaken = self.loop.call_later(TAKEN_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        if self._untaken is not None:
+            self._untaken.cancel()
+        super().resume_writing()
+
     def shutdown(self) -> None:
         """End the connection because the server ends: at once where it has rested, else in order."""
         if self.idle and self.loop.time() - self.since > RESTED_S:
@@ -140,6 +151,8 @@ class Connection(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop()
+        if self._untaken is not None:
+            self._untaken.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -154,6 +167,10 @@ class Connection(H11Protocol):
     def on_response_complete(self) -> None:
         self.since = self.loop.time()
         super().on_response_complete()
+        if self.idle and self.conn.trailing_data[0]:  # a part of the next head has come with this request
+            self._unset_keepalive_if_required()
+            self._heard = True
+            self._await_head()
 
     def _await_head(self) -> None:
         if not self.transport.is_closing():
@@ -196,6 +213,26 @@ class Connection(H11Protocol):
 
 DATE_S = 1.0
 """Seconds between two looks at the clock for the Date of answers, which counts in seconds."""
+
+
+def config(app: ASGIApp, tls: ssl.SSLContext | None, **more: Any) -> uvicorn.Config:
+    """Return how each of our servers is run.
+
+    tls: it speaks TLS with this context; None: plain HTTP.
+    more: uvicorn's own settings.
+    """
+    constants.SSL_HANDSHAKE_TIMEOUT = HANDSHAKE_S  # for the whole process: uvicorn passes none on
+    return uvicorn.Config(
+        app,
+        http=Connection,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        ssl_context_factory=(lambda _, __: tls) if tls is not None else None,
+        **more,
+    )
 
 
 class Server(uvicorn.Server):

@@ -224,22 +224,8 @@ def inner(health: observe.Health, service: str = "", app: ASGIApp | None = None,
 
 
 def _server(doors: ASGIApp, proxy: str, tls: ssl.SSLContext | None) -> uvicorn.Server:
-    http_connection.limit_handshakes()
-    config = uvicorn.Config(
-        doors,
-        http=http_connection.Connection,
-        ws="none",
-        log_config=None,
-        access_log=False,
-        lifespan="on",
-        server_header=False,
-        timeout_keep_alive=http_connection.KEEP_ALIVE_S,
-        timeout_graceful_shutdown=5,
-        proxy_headers=bool(proxy),
-        forwarded_allow_ips=proxy,
-        ssl_context_factory=(lambda _, __: tls) if tls is not None else None,
-    )
-    return http_connection.Server(config)
+    trusted = {"proxy_headers": bool(proxy), "forwarded_allow_ips": proxy}
+    return http_connection.Server(http_connection.config(doors, tls, lifespan="on", timeout_graceful_shutdown=5, **trusted))
 
 
 async def serve(http: uvicorn.Server, bound: socket.socket) -> None:

@@ -175,6 +175,7 @@ class Health:
         self._not_ready: dict[str, str] = {"start": "starting"}
         self._also, self._monotonic = also, monotonic
         self._turned: float | None = None
+        self._told: frozenset[str] = frozenset()
 
     def turned(self) -> None:
         """Note that the loop has come round, also if only to find a server away."""
@@ -196,5 +197,11 @@ class Health:
             log().info("ready again", reason=what)
 
     def not_ready(self) -> dict[str, str]:
-        """Return the reasons for not being ready: word → what an operator can do."""
-        return {**self._not_ready, **self._also()}
+        """Return the reasons for not being ready: word → what an operator can do. The service's own are logged as they come and go."""
+        also = self._also()
+        for word in sorted(also.keys() - self._told):
+            log().warning("not ready", reason=word, hint=also[word])
+        for word in sorted(self._told - also.keys()):
+            log().info("ready again", reason=word)
+        self._told = frozenset(also)
+        return {**self._not_ready, **also}

@@ -169,17 +169,14 @@ class Bundles:
                 await asyncio.sleep(AGAIN)
 
     async def _follow(self) -> None:
-        consumer = clients.consumer(self._settings, max_partition_fetch_bytes=clients.POLICY_FETCH, fetch_max_wait_ms=REST)
-        await consumer.start()
-        try:
+        wanted = {"max_partition_fetch_bytes": clients.POLICY_FETCH, "fetch_max_wait_ms": REST}
+        async with clients.reading(self._settings, **wanted) as consumer:
             tp = TopicPartition(self._settings.topic(TOPIC), 0)
             consumer.assign([tp])
             consumer.seek(tp, (await consumer.beginning_offsets([tp]))[tp])
             end = (await consumer.end_offsets([tp]))[tp]
             while True:
                 await self._take(consumer, tp, end)
-        finally:
-            await clients.halt(consumer)
 
     async def _take(self, consumer: AIOKafkaConsumer, tp: TopicPartition, end: int) -> None:
         records = (await consumer.getmany(tp, timeout_ms=REST if self._caught_up else 50)).get(tp, [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import sys
@@ -16,7 +17,7 @@ import msgspec
 from starlette.types import ASGIApp
 
 from referral.ca import identity
-from referral.errors import Malformed, ReadOnly, Rejected, Unproven
+from referral.errors import Malformed, Misconfigured, ReadOnly, Rejected, Unproven
 from referral.runtime import garbage, http_connection, http_server, observe, tls
 from referral.runtime.keys import case_keys, erasure_tag, service_keys
 from referral.runtime.keys.case_keys import MASTER
@@ -60,7 +61,7 @@ async def run(service: Service, settings: Settings, app: ASGIApp | None = None, 
     try:
         await stand(service.name, settings, health, app, loop.run, loop.end, background)
     finally:
-        await engine.dispose()
+        await database.close(engine)
 
 
 async def stand(
@@ -86,10 +87,7 @@ async def stand(
     asking = tls.listener(settings.identity(), asks=True) if settings.inner_tls else None
     doors = http_server.server(health, app, proxy=settings.proxy, secure=secure, tls=public)
     inner = http_server.inner(health, name, inner_app, tls=asking)
-    bound, within = (
-        http_connection.listen(settings.http_host, settings.http_port),
-        http_connection.listen(settings.inner_host, settings.inner_port),
-    )
+    bound, within = _listen(settings.http_host, settings.http_port), _listen(settings.inner_host, settings.inner_port)
     schemes = [f"http{'s' if context else ''}" for context in (public, asking)]
     sys.stdout.write(f"{name} listens on {schemes[0]}://{settings.http_host}:{bound.getsockname()[1]}\n")
     sys.stdout.write(f"{name} shows operators /readyz and /metrics at {schemes[1]}://{settings.inner_host}:{within.getsockname()[1]}\n")
@@ -118,6 +116,15 @@ async def stand(
             await asyncio.gather(*answering)
     except BaseExceptionGroup as several:
         raise several.exceptions[0] from None
+
+
+def _listen(host: str, port: int) -> http_connection.Listener:
+    """Bind a socket. Misconfigured: another program has the port, or this machine has no such address."""
+    try:
+        return http_connection.listen(host, port)
+    except OSError as error:
+        why = "another program has it: end that one, or choose another port" if error.errno == errno.EADDRINUSE else error.strerror
+        raise Misconfigured(f"cannot listen on port {port} of {host}: {why}") from None
 
 
 async def _certificate_ends(folder: Path | None, service: str) -> None:

@@ -44,7 +44,7 @@ class Erasers(Struct, frozen=True):
 
     def lacks(self, case_id: str, body: Struct, at: int) -> str:
         """Return in words what an erasure lacks of its two persons; empty: nothing."""
-        if not self.approvers or at < self.since or not isinstance(body, CaseErased):
+        if not self.approvers or 0 < at < self.since or not isinstance(body, CaseErased):
             return ""
         return lacks(self.approvers, case_id, body)
 

@@ -56,10 +56,10 @@ class Writers(Struct, frozen=True):
     def wrote(self, topic: str, key: bytes | None, value: bytes, headers: Headers, at: int) -> bool:
         """Return whether the record's one writer signed it, or no signature is asked of it.
 
-        topic: without prefix. at: LogAppendTime, ms.
+        topic: without prefix. at: LogAppendTime, ms. A record without a time, which its producer may leave out, needs a signature.
         """
         service = writer(topic, key) if self.keys else None
-        if service is None or at < self.since:
+        if service is None or 0 < at < self.since:
             return True
         found = next((data for name, data in headers if name == HEADER), None)
         return found is not None and _signed(self.keys.get(service, ()), topic, key or b"", value, found)

@@ -126,7 +126,7 @@ async def main(settings: Settings) -> None:
         await log.aclose()
         if notifier is not None:
             await notifier.aclose()
-        await engine.dispose()
+        await database.close(engine)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ class Offer(Struct, frozen=True, kw_only=True):
     state: OFFERED, ACKNOWLEDGED, ACCEPTED, ON_HOLD, or the way in which it ended.
     pathway: procedure of its track; empty while routing has not said it.
     undo_until: until when routing lets the agency take back that its part is done; None: it does not, or the case has gone on since.
+    drill: its case is an exercise.
     Times: µs UTC.
     """
 
@@ -50,6 +51,7 @@ class Offer(Struct, frozen=True, kw_only=True):
     declined_by: str | None
     pathway: str = ""
     undo_until: int | None = None
+    drill: bool = False
 
     def __repr__(self) -> str:
         return f"Offer({self.offer_id} {self.state})"

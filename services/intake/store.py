@@ -20,7 +20,8 @@ from referral.errors import Rejected
 from services.intake.model import Answer, Asking, Offer, Referral, Since, Task
 
 _PATHWAY = "coalesce((SELECT t.pathway FROM intake.track t WHERE t.track_id = o.track_id), '') AS pathway"
-_OFFER = ", ".join(_PATHWAY if name == "pathway" else name for name in Offer.__struct_fields__)
+_DRILL = "(SELECT c.drill FROM intake.casefile c WHERE c.case_id = o.case_id) AS drill"
+_OFFER = ", ".join({"pathway": _PATHWAY, "drill": _DRILL}.get(name, name) for name in Offer.__struct_fields__)
 _TASK = ", ".join(_PATHWAY if name == "pathway" else name for name in Task.__struct_fields__)
 _REFERRAL = ", ".join(Referral.__struct_fields__)
 STANDS = "NOT EXISTS (SELECT FROM intake.erasure gone WHERE gone.case_id = o.case_id AND gone.approved_at IS NOT NULL)"
@@ -199,6 +200,17 @@ async def answered(tx: AsyncConnection, leave: Permit, decided: str, *, offer_id
     will decide about it."""
     values = {"case_id": leave.case_id, "account": leave.account, "offer_id": offer_id, "word": word, "at": at}
     await tx.execute(_ANSWERED, {"decided": decided, **values})
+
+
+async def became(tx: AsyncConnection, leave: Permit, decided: str) -> tuple[str, str]:
+    """Return what became of the answer that is decided by this event, RECEIVED, COUNTED or IGNORED, and why it was ignored.
+
+    Both empty: there is no such answer.
+    """
+    sql = "SELECT became FROM intake.answer WHERE decided_id = :id AND case_id = :case"
+    for row in await rows(tx, sql, {"id": decided, "case": leave.case_id}):
+        return ("RECEIVED" if row.became is None else "IGNORED" if row.became else "COUNTED"), row.became or ""
+    return "", ""
 
 
 async def answers(tx: AsyncConnection, leave: Permit, offer_id: str) -> tuple[Answer, ...]:

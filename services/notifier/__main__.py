@@ -74,13 +74,13 @@ async def main(settings: Settings) -> None:
     if sms := {found.name: partial(Gateway, found) for found in gateways}:
         lanes["sms"] = providers.lane(sms, Providers(engine, "sms", [*sms], chance), SMS_SECONDS)
     most = caps.read(os.environ)
-    sender = Sender(engine, keys, lanes, settings.inbox_url, figures, settings.public_url, most)
     robot = canary.number(os.environ)
     if robot is not None and canary.CHANNEL not in lanes:
         raise Rejected("incomplete", "REFERRAL_CANARY", "it is called by the trunk of REFERRAL_SIP: set both")
     bundles = policy_feed.follow(settings)
     # The clock of a stack for drills alone may be moved: no hour is night there.
     hush = None if settings.drill_clock else Hush(Holidays(bundles).days)
+    sender = Sender(engine, keys, lanes, settings.inbox_url, figures, settings.public_url, most, hush)
     calls_itself, loud = Canary(engine, keys, robot), frozenset(lanes).intersection(WAKES)
     background = (
         bundles.run,
@@ -100,7 +100,7 @@ async def main(settings: Settings) -> None:
     try:
         await run(service(watch, hush), app=app, background=background, settings=settings)
     finally:
-        await engine.dispose()
+        await database.close(engine)
 
 
 if __name__ == "__main__":

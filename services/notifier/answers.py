@@ -52,7 +52,9 @@ UNDELIVERED = "undelivered"
 """Word of knock-reason: the provider reports that the message did not arrive."""
 
 _BY_REFERENCE = "d.reference = :reference"
-_BY_PERSON = "d.channel = :channel AND d.person = ANY(:people) AND a.state = 'OPEN'"
+_BY_PERSON = "d.channel = :channel AND d.person = ANY(:people) AND (a.state = 'OPEN' OR d.ended_at > runtime.clock() - :late)"
+LATE_US = 24 * 60 * 60 * SECOND
+"""µs for which the digits of a message whose question has been answered are known as such (ours): they are late, and no guess."""
 _FIND = (
     "SELECT d.id, d.asked, d.case_id, d.task, d.rung, d.again, d.person, d.channel, NULL AS language, d.drill, d.reference, d.attempt,"
     " d.planned_at, false AS lapsed, d.thrown, d.reason, NULL AS address, d.state, d.delivered_at, d.ended_at, d.provider, d.tries,"
@@ -90,21 +92,27 @@ class Answers:
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._page_turns, self._pages = asyncio.Semaphore(PAGES_AT_ONCE), 0
 
-    async def receipt(self, reference: str, arrived: bool) -> None:
-        """Take a provider's receipt. Arrived counts more than not arrived, whichever comes first; an unknown reference changes nothing."""
+    async def receipt(self, reference: str, arrived: bool, *, refused: bool = False) -> None:
+        """Take a provider's receipt. Arrived counts more than not arrived, whichever comes first; an unknown reference changes nothing.
+
+        refused: it did not arrive because the provider's network takes it from nobody, or not from us: that counts against the provider.
+        """
         async with self._turns, self._engine.begin() as tx:
             found = await _locked(tx, _BY_REFERENCE, reference=reference)
             now = await clock.now(tx)
             if arrived:
                 await self._tell(tx, await _arrive(tx, found, now))
-                return await _measured(tx, found, now)
+                await _measured(tx, found, now)
+                return
             lost = [r for r in found if r.delivered_at is None and _left(r) and r.state != "FAILED"]
             await tx.execute(_FAIL, {"ids": [r.id for r in lost], "now": now, "reason": UNDELIVERED})
             told: list[Told] = []
             for claimed in map(_claimed, lost):
                 told.append((claimed, UNDELIVERED, failed(claimed, now, UNDELIVERED)))
                 told += [(claimed, name, event) for name, event in await in_vain(tx, claimed, now)]
-            return await self._tell(tx, told)
+            await self._tell(tx, told)
+            for channel, provider in sorted({(r.channel, r.provider) for r in lost if refused and r.provider}):
+                await providers.refused(tx, channel, provider)
 
     async def page(self, reference: str, digits: str, word: Word) -> bool:
         """Take an answer from the page of one message. False: wrong digits, too many tries, or nothing waits for an answer. Unavailable: so
@@ -138,15 +146,19 @@ class Answers:
         async with self._turns, self._engine.begin() as tx:
             contacts = await tx.execute(_ADDRESSES, {"channel": channel})
             people = [c.account for c in contacts if self._is(c, channel, address)]
-            theirs = await _locked(tx, _BY_PERSON, channel=channel, people=people) if people else ()
+            theirs = await _locked(tx, _BY_PERSON, channel=channel, people=people, late=LATE_US) if people else ()
             return await self._answer(tx, theirs, parsed[2], word)
 
     async def _answer(self, tx: AsyncConnection, rows: Sequence[Any], digits: str, word: Word) -> bool:
-        """Take an answer to the messages in these rows whose digits are these; count a wrong try. It proves that the message arrived."""
+        """Take an answer to the messages in these rows whose digits are these. It proves that the message arrived.
+
+        Digits of none of them are a wrong try; those of a message that was answered before are late, or a gateway's repeat.
+        """
         waiting = [r for r in rows if r.able and r.asked_state == "OPEN" and _left(r) and r.tries < TRIES]
-        right = [r for r in waiting if hmac.compare_digest(code(self._keys, r.reference), digits)]
+        named = [r for r in rows if hmac.compare_digest(code(self._keys, r.reference), digits)]
+        right = [r for r in waiting if r in named]
         if not right:
-            await tx.execute(_TRY, {"references": [r.reference for r in waiting]})
+            await tx.execute(_TRY, {"references": [r.reference for r in waiting if not named]})
             observe.log().info("answer not taken", channel=rows[0].channel if rows else "")
             return False
         now = await clock.now(tx)

@@ -1,11 +1,11 @@
 """Claim, check and end deliveries in PostgreSQL, for the sender.
 
-A claim is a lease on a row; no transaction is open while a message travels.
+A claim is a lease on a row, which its sender renews while the message travels; no transaction is open meanwhile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,13 +18,16 @@ from referral.wire import topics
 from services.notifier import roster, wakeup
 from services.notifier.blame import OURS
 from services.notifier.caps import HELD
+from services.notifier.hush import Hush
 from services.notifier.pace import pace
 from services.notifier.plan import Question, State, wanted
-from services.notifier.steps import URGENT_US
+from services.notifier.steps import URGENT_US, by_day, loudness
 
 LOOK = 200
 """Oldest deliveries that one claim considers (ours): far more than lines are free, few enough that no plan of the database is slow. Without
 it, a claim took 20 s in a storm, until the database had counted the rows that the storm had brought."""
+RENEW_AT = 0.8
+"""Part of its lease that is left when a claim is renewed (ours): most messages are sent before; a slow sender may miss some renewals."""
 _CLAIM = text(
     # Claim a delivery whose sender died even if its question is closed: the message may have been sent, and the log must record that.
     # Claim a delivery that an operator discarded for the same reason.
@@ -40,7 +43,7 @@ _CLAIM = text(
     " OR (:gap > 0 AND latest > (SELECT now FROM clock) - :gap)),"
     " oldest AS MATERIALIZED (SELECT d.id, d.due_at, d.lease_until IS NOT NULL AS lapsed, d.thrown, d.person, d.channel, d.drill"
     " FROM delivery d JOIN asked a ON a.id = d.asked WHERE d.state = 'WAITING' AND (d.channel = :channel OR d.channel <> ALL(:strays))"
-    " AND (d.lease_until < clock_timestamp() OR (d.lease_until IS NULL"
+    " AND ((:ended AND d.lease_until < clock_timestamp() AND d.id <> ALL(:held)) OR (d.lease_until IS NULL"
     " AND (d.thrown OR (d.due_at <= (SELECT now FROM clock) AND a.state = 'OPEN' AND a.rung = d.rung"
     " AND (d.person, d.drill) NOT IN (SELECT person, drill FROM had)"
     # Above the cap of the day only first knocks for what is urgent leave.
@@ -59,6 +62,14 @@ _CLAIM = text(
     " m.planned_at, m.lapsed, m.thrown, m.reason, c.address FROM mine m"
     " LEFT JOIN contact c ON (c.account, c.channel) = (m.person, m.channel) AND c.ended_at IS NULL"
     " LEFT JOIN intake.account l ON l.id = m.person ORDER BY m.id"
+)
+_RENEW = text(
+    "UPDATE delivery d SET lease_until = clock_timestamp() + make_interval(secs => w.lease)"
+    " FROM unnest(CAST(:ids AS bigint[]), CAST(:attempts AS integer[]), CAST(:leases AS float8[])) AS w (id, attempt, lease)"
+    # A row that is locked has its result written, or its sender is stuck in that: one such row must not stop the renewal of all others.
+    " WHERE (d.id, d.attempt) = (w.id, w.attempt) AND d.id IN (SELECT id FROM delivery WHERE id = ANY(CAST(:ids AS bigint[]))"
+    " AND state = 'WAITING' AND lease_until IS NOT NULL ORDER BY id FOR UPDATE SKIP LOCKED)"
+    " AND d.lease_until < clock_timestamp() + make_interval(secs => w.lease * :part)"
 )
 _RIPE = text(
     "SELECT EXISTS (SELECT FROM delivery WHERE state = 'WAITING'"
@@ -94,12 +105,16 @@ _SENT = text(
 _ANSWERED = text(
     "UPDATE delivery d SET word = w.word FROM unnest(CAST(:ids AS bigint[]), CAST(:words AS text[])) AS w (id, word) WHERE d.id = w.id"
 )
-_RELEASE = text("UPDATE delivery SET lease_until = NULL, attempt = attempt - 1 WHERE id = :id AND attempt = :attempt AND state = 'WAITING'")
-_AGAIN = text(
-    "UPDATE delivery d SET lease_until = NULL, due_at = :due, reason = :reason,"
-    " state = CASE WHEN a.state = 'OPEN' AND a.rung = d.rung THEN 'WAITING' ELSE 'DROPPED' END"
-    ", ended_at = CASE WHEN a.state = 'OPEN' AND a.rung = d.rung THEN NULL ELSE CAST(:now AS bigint) END FROM asked a"
+_STANDING = "a.state = 'OPEN' AND NOT a.stopped AND a.rung = d.rung"
+_GOES_ON = (
+    f"state = CASE WHEN {_STANDING} THEN 'WAITING' ELSE 'DROPPED' END,"
+    f" ended_at = CASE WHEN {_STANDING} THEN NULL ELSE CAST(:now AS bigint) END FROM asked a"
     " WHERE a.id = d.asked AND d.id = :id AND d.attempt = :attempt AND d.state = 'WAITING' RETURNING d.state"
+)
+_RELEASE = text("UPDATE delivery SET lease_until = NULL, attempt = attempt - 1 WHERE id = :id AND attempt = :attempt AND state = 'WAITING'")
+_AGAIN = text(f"UPDATE delivery d SET lease_until = NULL, due_at = :due, reason = :reason, {_GOES_ON}")  # noqa: S608 - fixed words
+_PUT_OFF = text(  # as if it had been planned for then: nothing is late before
+    f"UPDATE delivery d SET lease_until = NULL, attempt = attempt - 1, due_at = :due, planned_at = :due, {_GOES_ON}"  # noqa: S608
 )
 _END = text(
     "UPDATE delivery SET lease_until = NULL, state = :state, ended_at = :now, reason = :reason"
@@ -119,14 +134,15 @@ _ALARM = text(
 )
 _GAUGES = text(
     "SELECT d.channel, count(*) AS waiting, runtime.clock() - min(d.planned_at) AS oldest,"
-    " coalesce(runtime.clock() - min(d.planned_at) FILTER (WHERE d.attempt > 0), 0) AS tried"
+    # Not what is in its first attempt: a telephone rings, or the message has waited for its person's pace. What hangs fails by its limit.
+    " coalesce(runtime.clock() - min(d.planned_at) FILTER (WHERE d.reason IS NOT NULL), 0) AS tried"
     " FROM delivery d JOIN asked a ON a.id = d.asked AND a.state = 'OPEN' AND a.rung = d.rung"
     " WHERE d.state = 'WAITING' AND d.planned_at <= runtime.clock() AND (d.reason IS NULL OR d.reason = ANY(:ours)) GROUP BY d.channel"
 )
 _PAUSED = text("SELECT max(added_at) FROM pause WHERE ended_at IS NULL")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # a claim that was given back and taken again has the same values, and is another one
 class Claimed:
     """One delivery that this sender holds until its lease ends.
 
@@ -161,6 +177,7 @@ class DeliveryCheck:
 
     held: this sender still holds the lease. open: its question is open, at the delivery's rung, and nobody has answered its round.
     wanted: its recipient is on duty for the question and may be knocked. paused: sending is switched off. now: µs by the one clock.
+    leaves: when it may leave, µs: now, or by day, where it would wake somebody for what can wait.
     """
 
     held: bool
@@ -168,6 +185,7 @@ class DeliveryCheck:
     wanted: bool
     paused: bool
     now: int
+    leaves: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +193,7 @@ class Waiting:
     """Waiting deliveries of one channel that are due: not those for which a person, and not our side, is the reason to wait.
 
     oldest: µs since the oldest was first due; retries do not make it younger.
-    tried: the same for the oldest that failed an attempt or is in one; 0 if there is none.
+    tried: the same for the oldest that failed an attempt; 0 if there is none.
     """
 
     count: int
@@ -191,18 +209,35 @@ class Backlog:
     paused: int | None = None
 
 
-async def claim(tx: AsyncConnection, channel: str, most: int, lease: int, known: Sequence[str] | None = None) -> list[Claimed]:
+async def claim(
+    tx: AsyncConnection,
+    channel: str,
+    most: int,
+    lease: float,
+    known: Sequence[str] | None = None,
+    held: Collection[int] = (),
+    *,
+    ended: bool = True,
+) -> list[Claimed]:
     """Lease up to `most` deliveries of a channel that are due, wanted and not leased by another sender.
 
-    lease: duration of the claim by the database's true clock, s.
+    lease: duration of the claim without a renewal, by the database's true clock, s.
     known: the channels that have a lane; deliveries of all other channels are claimed too. None: claim this channel only.
+    held: ids of what this sender has under way; their claims may have ended while the database was away.
+    ended: also those whose claim has ended.
     For a person who was told often, claim only the oldest delivery, at the channel's pace: its message carries the others (`grouping`).
     """
     limits = pace(channel)
-    values = {"channel": channel, "strays": None if known is None else list(known), "most": most, "lease": lease, "many": limits.many}
-    values |= {"look": LOOK, "urgent": URGENT_US}
+    values: dict[str, Any] = {"channel": channel, "strays": None if known is None else list(known), "most": most, "many": limits.many}
+    values |= {"ended": ended, "held": list(held), "lease": lease, "look": LOOK, "urgent": URGENT_US}
     values |= {name: getattr(limits, name) * 1_000_000 for name in ("window", "gather", "gap")}
     return [Claimed(*row) for row in await tx.execute(_CLAIM, values)]
+
+
+async def renew(tx: AsyncConnection, held: Mapping[Claimed, float]) -> None:
+    """Renew the claims that are old enough and that no other sender has taken over. held: each with its lane's lease, s."""
+    values = {"ids": [c.id for c in held], "attempts": [c.attempt for c in held], "leases": [*held.values()]}
+    await tx.execute(_RENEW, values | {"part": RENEW_AT})
 
 
 async def ripe(tx: AsyncConnection) -> bool:
@@ -210,17 +245,19 @@ async def ripe(tx: AsyncConnection) -> bool:
     return bool((await tx.execute(_RIPE)).scalar_one())
 
 
-async def check(tx: AsyncConnection, claimed: Sequence[Claimed]) -> list[DeliveryCheck | None]:
-    """Return the state of each delivery by the present roster; None if another sender has claimed or ended it."""
+async def check(tx: AsyncConnection, claimed: Sequence[Claimed], hush: Hush | None = None) -> list[DeliveryCheck | None]:
+    """Return the state of each delivery by the present roster; None if another sender has claimed or ended it. hush: as `Sender`."""
     values = {"ids": [c.id for c in claimed], "attempts": [c.attempt for c in claimed]}
     rows = (await tx.execute(_CHECK, values)).all()
     staff = await roster.load(tx, {row.agency for row in rows if row.state == State.OPEN})
-    checks = {}
+    checks, channels = {}, {c.id: c.channel for c in claimed}
     for row in rows:
-        asked = question(row)
-        open_ = asked.state is State.OPEN and asked.rung == row.at_rung and not row.looked
+        asked, channel = question(row), channels[row.delivery]
+        open_ = asked.state is State.OPEN and asked.rung == row.at_rung and not row.looked and not asked.stopped
         held = open_ and not row.declined and wanted(asked, row.at_rung, row.person, staff, row.now)
-        checks[row.delivery] = DeliveryCheck(row.held, open_, held, row.paused, row.now)
+        leaves = by_day(channel, loudness(asked.due, row.now, asked.once), asked.due, row.now)
+        leaves = hush.leaves(asked, channel, staff.nights, leaves) if hush else leaves
+        checks[row.delivery] = DeliveryCheck(row.held, open_, held, row.paused, row.now, leaves)
     return [checks.get(c.id) for c in claimed]
 
 
@@ -252,6 +289,12 @@ async def again(tx: AsyncConnection, claimed: Claimed, now: int, due: int, reaso
     """Retry at `due`. False: its question is no longer open at this rung, so it has ended, and it was tried in vain."""
     values = {"id": claimed.id, "attempt": claimed.attempt, "now": now, "due": due, "reason": reason}
     return (await tx.execute(_AGAIN, values)).scalar_one_or_none() != "DROPPED"
+
+
+async def put_off(tx: AsyncConnection, claimed: Claimed, now: int, due: int) -> bool:
+    """Return a delivery to the queue until `due`, without counting the attempt: nothing was tried. False: as `again`."""
+    values = {"id": claimed.id, "attempt": claimed.attempt, "now": now, "due": due}
+    return (await tx.execute(_PUT_OFF, values)).scalar_one_or_none() != "DROPPED"
 
 
 async def look_again(tx: AsyncConnection, claimed: Claimed, now: int) -> None:

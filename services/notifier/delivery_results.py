@@ -31,7 +31,7 @@ class Kind(Enum):
     """Result of an attempt.
 
     SENT: a server, or a person, took it. FAILED: a retry will not help. LATER: a retry may help. UNSURE: it may have left; retry later.
-    HELD: nothing was tried.
+    HELD: nothing was tried. EARLY: nothing was tried; it would wake somebody now for what can wait.
     UNWANTED: its question is no longer open. LEFT: its recipient is no longer on duty or may not be knocked; the handler must look for
     another.
     THROWN: an operator discarded it.
@@ -45,17 +45,22 @@ class Kind(Enum):
     LEFT = 6
     THROWN = 7
     UNSURE = 8
+    EARLY = 9
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The result of one attempt. reason: a word of knock-reason. word: what the person answered at once. provider: which one took it."""
+    """The result of one attempt. reason: a word of knock-reason. word: what the person answered at once. provider: which one took it.
+
+    leaves: when it may leave, µs, of EARLY.
+    """
 
     claimed: Claimed
     kind: Kind
     reason: str = ""
     word: Word | None = None
     provider: str = ""
+    leaves: int = 0
 
 
 class Results:
@@ -102,6 +107,9 @@ class Results:
         match result.kind:
             case Kind.HELD:
                 await deliveries.release(tx, claimed)
+            case Kind.EARLY:
+                if not await deliveries.put_off(tx, claimed, now, result.leaves):
+                    return _tried(claimed, now)
             case Kind.LATER | Kind.UNSURE if (gap := _gap(result)) is not None:
                 if not await deliveries.again(tx, claimed, now, now + gap, result.reason):
                     return [("failed", failed(claimed, now, result.reason))]

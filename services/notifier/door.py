@@ -22,12 +22,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from referral.channels import KEYS
-from referral.errors import Malformed
+from referral.channels import KEYS, Word
+from referral.errors import RETRY_AFTER_S, Malformed, Unavailable
 from referral.runtime import i18n, peer, templates, token_pages
 from referral.runtime.http_connection import PROBLEM, problem
 from referral.runtime.http_server import PAGE_HEADERS
 from referral.runtime.i18n import Words
+from referral.runtime.postgres import database
 from referral.wire import roster as wire_roster
 from referral.wire import told as wire_told
 from services.notifier.answers import Answers
@@ -41,6 +42,8 @@ ARRIVED = frozenset({"1", "DELIVRD", "DELIVERED"})
 """States of a message that has arrived: Kannel's %d, SMPP 3.4's (§5.2.28) and the usual word of aggregators."""
 LOST = frozenset({"2", "16", "EXPIRED", "DELETED", "UNDELIV", "UNDELIVERED", "UNDELIVERABLE", "REJECTD", "REJECTED", "FAILED"})
 """States of a message that will not arrive. All other states, as Kannel's 4 and 8, change nothing."""
+REFUSED = frozenset({"16", "REJECTD", "REJECTED"})
+"""Those of them by which the provider's network says that it will not carry the message."""
 SIGNATURE = "x-signature"
 """Header of a provider that signs its callbacks: HMAC-SHA-256 of the body, hexadecimal."""
 REFERENCE = re.compile(r"[0-9a-f-]{36}", re.ASCII)
@@ -81,7 +84,7 @@ class Door:
         state = told.get("status", "").upper()
         reference = request.path_params["reference"]
         if request.method != "HEAD" and state in ARRIVED | LOST and REFERENCE.fullmatch(reference):
-            await self.answers.receipt(reference, state in ARRIVED)
+            await self.answers.receipt(reference, state in ARRIVED, refused=state in REFUSED)
         return Response(media_type="text/plain")
 
     async def _reply(self, request: Request) -> Response:
@@ -113,15 +116,22 @@ class Door:
 
     async def _page(self, request: Request) -> Response:
         """Show the page; it is the same for every reference. POST takes an answer, and shows the same thanks whether or not it counts."""
+        word, away = None, 0
         if thanks := request.method == "POST":
             form = dict(_fields(await _body(request, MOST_BYTES)))
             word = KEYS.get(form.get("word", ""))
             reference = request.path_params["reference"]
             if word is not None and REFERENCE.fullmatch(reference):
-                await self.answers.page(reference, form.get("digits", "").strip(), word)
+                try:
+                    await self.answers.page(reference, form.get("digits", "").strip(), word)
+                except Exception as error:
+                    if not (isinstance(error, Unavailable) or database.away(error)):
+                        raise
+                    thanks, away = False, error.retry_after if isinstance(error, Unavailable) else RETRY_AFTER_S
         words = self.words[i18n.spoken("", request.headers.get("accept-language", ""))]
-        text = self.templates.get_template("k.html").render(w=words, thanks=thanks)
-        return HTMLResponse(text, headers={**PAGE_HEADERS, "Vary": "Accept-Language"})
+        text = self.templates.get_template("k.html").render(w=words, thanks=thanks, cannot=word is Word.CANNOT, away=away)
+        again = {"Retry-After": str(away)} if away else {}
+        return HTMLResponse(text, 503 if away else 200, headers={**PAGE_HEADERS, **again, "Vary": "Accept-Language"})
 
 
 async def _signed(request: Request, asked: WhoWasTold | RosterDoor | None, most: int) -> Response:

@@ -21,7 +21,8 @@ _RIDERS = text(
     " AND drill = :drill AND state = 'SENT' AND ended_at > CAST(:now AS bigint) - :window)"
     f" SELECT d.id AS delivery, d.reference AS own, d.again, d.rung AS at_rung, {ASKED} FROM delivery d JOIN asked a ON a.id = d.asked"
     " WHERE d.person = :person AND d.channel = :channel AND d.drill = :drill AND d.state = 'WAITING' AND d.lease_until IS NULL"
-    " AND NOT d.thrown AND d.due_at <= :now AND a.state = 'OPEN' AND a.rung = d.rung AND (:apart OR (SELECT messages FROM told) >= :many)"
+    " AND NOT d.thrown AND d.due_at <= :now AND a.state = 'OPEN' AND NOT a.stopped AND a.rung = d.rung"
+    " AND (:apart OR (SELECT messages FROM told) >= :many)"
     f" AND NOT {LOOKED} AND NOT {DECLINED}"
     " AND NOT EXISTS (SELECT FROM pause WHERE ended_at IS NULL) ORDER BY d.id FOR UPDATE OF d SKIP LOCKED"
 )

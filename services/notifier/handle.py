@@ -18,10 +18,11 @@ from referral.domain.events import (
     RungFailed,
     RungReached,
     SectionWritten,
+    TrackChanged,
 )
 from referral.domain.inputs import Due, Input
 from referral.runtime.service import Batch, Outcome
-from services.notifier import crowd, roster, store, wakeup
+from services.notifier import crowd, leaving, roster, stopping, store, wakeup
 from services.notifier.hush import Hush
 from services.notifier.plan import (
     NOBODY,
@@ -119,14 +120,25 @@ def fold(board: Board, record: Input, now: int) -> None:
             board.erased.add(record.case_id)
         case SectionWritten():
             for offer_id in record.body.offers:
-                if offer_id in board.asked and now - record.at <= FRESH:
+                if offer_id in board.asked:
                     touch(board, written(board.asked[offer_id], now), record)
-                    board.look[offer_id] = record
+                    if now - record.at <= FRESH:
+                        board.look[offer_id] = record
         case CaseChanged() | CaseOpened():
             if accounts := excluded_staff(record.body.excluded):
                 board.bar[record.case_id], board.barring[record.case_id] = accounts, record
                 for asked in board.of(record.case_id):
-                    touch(board, exclude(asked, accounts), record)
+                    touch(board, excluded := exclude(asked, accounts), record)
+                    if (told := leaving.left(excluded, accounts, now)) is not excluded:
+                        touch(board, told, record)
+                        if now - record.at <= FRESH:
+                            board.look[asked.id] = record
+        case TrackChanged():
+            for asked in board.of(record.case_id):
+                if (on := stopping.follow(asked, record.body, now)) is not asked:
+                    touch(board, on, record)
+                    if now - record.at <= FRESH:
+                        board.look[asked.id] = record
         case event if (id_ := subject(event)) is not None:
             known = board.asked.get(id_)
             after = follow(known, event, case_id=record.case_id, at=now, drill=record.drill)
@@ -157,12 +169,15 @@ def touch(board: Board, asked: Question, record: Input) -> None:
 
 
 async def silence(tx: AsyncConnection, board: Board, now: int) -> None:
-    """Drop waiting messages to people who were just excluded. Plan their open questions at once, so that others are knocked."""
+    """Drop waiting messages to people who were just excluded. Plan their questions at once, so that others are knocked.
+
+    These are the open ones, and those that such a person alone has ended by "I look".
+    """
     for case_id, accounts in board.bar.items():
         new = sorted(set(accounts) - set(board.barred.get(case_id, ())))
         for id_ in await store.silence(tx, case_id, new, now) if new else ():
-            if (asked := board.asked.get(id_)) is not None and asked.state is State.OPEN:
-                board.asked[id_] = replace(asked, next_at=now)
+            if (asked := board.asked.get(id_)) is not None and asked.state is not State.CLOSED:
+                board.asked[id_] = replace(asked, state=State.OPEN, next_at=now)
                 board.look[id_] = board.touched.setdefault(id_, board.barring[case_id])
 
 

@@ -23,11 +23,13 @@ class Hush:
 
     def hold(self, planned: Plan, nights: Iterable[Night]) -> Plan:
         """Return the plan, and of an exercise its loud knocks at a time at which they may be loud. nights: leave of any agency's head."""
-        if not planned.asked.drill or not planned.knocks:
-            return planned
-        agreed, days = _agreed(planned.asked, nights), self.holidays()
-        knocks = (replace(knock, at=loud_from(knock.at, agreed, days)) if knock.channel in WAKES else knock for knock in planned.knocks)
+        known = tuple(nights)
+        knocks = (replace(knock, at=self.leaves(planned.asked, knock.channel, known, knock.at)) for knock in planned.knocks)
         return replace(planned, knocks=tuple(knocks))
+
+    def leaves(self, asked: Question, channel: str, nights: Iterable[Night], at: int) -> int:
+        """Return when a message may leave that would leave at this instant."""
+        return loud_from(at, _agreed(asked, nights), self.holidays()) if asked.drill and channel in WAKES else at
 
     def hushes(self, asked: Question, nights: Iterable[Night], now: int) -> bool:
         """Return whether a question belongs to an exercise that may wake nobody of its agency now."""

@@ -62,6 +62,8 @@ class Question:
     taken: somebody has acknowledged or accepted; a knock now only reminds.
     cannot: accounts that have answered "I cannot": to an offer at this rung, to a desk's task in this round.
     crowd: many of its kind at one desk are one knock (`crowd`).
+    holder: account of whoever has taken it last; None for a system. track: of an offer, the procedure's.
+    stopped: that procedure is paused, and nobody is notified for it (`stopping`).
     """
 
     id: str
@@ -84,11 +86,14 @@ class Question:
     taken: bool = False
     cannot: tuple[str, ...] = ()
     crowd: bool = False
+    holder: str | None = None
+    track: str | None = None
+    stopped: bool = False
 
     @property
     def look_at(self) -> int | None:
         """Time of its one alarm: the next knock or the next handover."""
-        return min((at for at in (self.next_at, self.handover) if at is not None), default=None)
+        return None if self.stopped else min((at for at in (self.next_at, self.handover) if at is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +170,7 @@ def follow(asked: Question | None, event: Struct, *, case_id: str, at: int, dril
             return replace(asked, away=event.away)
         case OfferAcknowledged() | OfferAccepted() | OfferArrived() | OfferHeld() | OfferReopened():
             weak = isinstance(event, OfferAcknowledged) and event.why.rule == BY_HANDSET
-            after = replace(asked, state=State.ANSWERED, due=event.due, taken=True, handover=None)
+            after = replace(asked, state=State.ANSWERED, due=event.due, taken=True, handover=None, holder=event.by)
             return replace(after, next_at=_reminder(event.due, at, weak))
         case SectionDisclosed() if asked.taken:
             return replace(asked, state=State.ANSWERED, next_at=_last_call(asked, at), handover=None)
@@ -182,19 +187,20 @@ def follow(asked: Question | None, event: Struct, *, case_id: str, at: int, dril
 def written(asked: Question, at: int) -> Question:
     """Reopen an answered offer after another agency wrote a section that its agency may read: knock once more, until it has read.
 
-    An unanswered offer is knocked anyway. No limit runs, and nothing follows if nobody is on duty.
+    An unanswered offer is knocked anyway. A limit that runs goes on, with its reminders; no rung fails if nobody is on duty.
     """
     if asked.task or asked.state is not State.ANSWERED:
         return asked
-    return replace(asked, state=State.OPEN, next_at=at, due=None, failed=asked.rung, taken=False)
+    return replace(asked, state=State.OPEN, next_at=at, failed=asked.rung)
 
 
 def answer(asked: Question, person: str, looks: bool, at: int) -> Question:
     """Return the question after an answer from a handset. "I look" ends the knocking; after "I cannot" others are looked for at once.
 
-    Routing decides what an answer of the first kind means for the offer, and its event follows.
+    Routing decides what an answer of the first kind means for the offer, and its event follows. Who is excluded from the case answers for
+    nobody.
     """
-    if asked.state is not State.OPEN or asked.taken:
+    if asked.state is not State.OPEN or asked.taken or person in asked.skip:
         return asked
     if looks:
         return replace(asked, state=State.ANSWERED, next_at=None, handover=None)
@@ -227,6 +233,8 @@ def plan(asked: Question, roster: Roster, now: int, told: Told = NOBODY) -> Plan
 
     told: the people of this rung so far. Nothing is due for a question that is answered, closed, or early.
     """
+    if asked.stopped:
+        return Plan(asked)
     if asked.next_at is not None and asked.next_at <= now and asked.state is not State.CLOSED:
         return _round(replace(asked, state=State.OPEN), roster, now)
     if asked.state is State.OPEN and asked.handover is not None and asked.handover <= now:
@@ -244,7 +252,7 @@ def unheard(asked: Question, roster: Roster, now: int, loud: frozenset[str]) -> 
 
     loud: channels that wake somebody. What can wait for the day is no hole, and nobody is needed where a system reads the offer.
     """
-    if asked.state is not State.OPEN or asked.taken or loudness(asked.due, now, asked.once) is not Loudness.URGENT:
+    if asked.state is not State.OPEN or asked.taken or asked.stopped or loudness(asked.due, now, asked.once) is not Loudness.URGENT:
         return False
     if asked.system and not any(person.agency == asked.agency for person in roster.people):
         return False
@@ -259,7 +267,7 @@ def _round(asked: Question, roster: Roster, now: int) -> Plan:
     number = again(asked)
     knocks, mute = _knocks(asked, number, duty.people, now)
     if not knocks:
-        return Plan(replace(asked, next_at=None)) if asked.taken else _fails(asked, duty, mute)
+        return Plan(_reminded(asked, roster, now)) if asked.taken else _fails(asked, duty, mute, roster, now)
     after = asked if asked.task else replace(asked, rounds=_bump(asked.rounds, asked.rung))
     after = replace(after, next_at=_repeat(asked, number, now))
     return Plan(replace(after, handover=_handover(after, roster, now)), knocks, None, mute)
@@ -270,15 +278,21 @@ def _relief(asked: Question, roster: Roster, now: int, told: Told) -> Plan:
 
     The rung fails when no knocked person is left who may answer: the end of a shift takes nobody's answer away, an absence does.
     """
-    if _done(asked) == 0:  # this rung was never knocked: it failed, or has no people
-        return Plan(replace(asked, handover=None))
+    if _done(asked) == 0:  # this rung was never knocked
+        failed = asked.failed == asked.rung and not asked.task  # routing has kept it: whoever comes on duty is told
+        return _round(asked, roster, now) if failed else Plan(replace(asked, handover=None))
     duty = _duty(asked, roster, now)
     knocks, mute = _knocks(asked, _done(asked) - 1, tuple(p for p in duty.people if p.account not in told.people), now)
     knocks = tuple(k for k in knocks if (k.person, k.channel) not in told.lost)
     after = replace(asked, handover=_handover(asked, roster, now))
     if knocks or told.people & able(roster, asked.agency, now) - {*asked.skip, *asked.cannot}:
         return Plan(after, knocks, None, mute)
-    return _fails(after, duty, mute)
+    return Plan(after) if asked.taken else _fails(after, duty, mute, roster, now)
+
+
+def _reminded(asked: Question, roster: Roster, now: int) -> Question:
+    """Return what somebody has taken, after a reminder that reached nobody: the last one is left, or whoever comes on duty before it."""
+    return replace(asked, next_at=_last_call(asked, now), handover=_handover(asked, roster, now))
 
 
 def _knocks(asked: Question, again: int, people: tuple[Person, ...], now: int) -> tuple[tuple[Knock, ...], tuple[Person, ...]]:
@@ -291,11 +305,12 @@ def _knocks(asked: Question, again: int, people: tuple[Person, ...], now: int) -
     return tuple(knocks), tuple(p for p in people if not p.channels)
 
 
-def _fails(asked: Question, duty: Duty, mute: tuple[Person, ...]) -> Plan:
+def _fails(asked: Question, duty: Duty, mute: tuple[Person, ...], roster: Roster, now: int) -> Plan:
     """Mark the rung as failed: nobody can be knocked. Reported once for an offer, each time for a task."""
     reason = duty.why.value if duty.why else "all-channels-failed"
     reported = asked.failed == asked.rung and not asked.task
-    return Plan(replace(asked, next_at=None, failed=asked.rung, handover=None), (), None if reported else reason, mute)
+    later = None if asked.task else _handover(asked, roster, now)
+    return Plan(replace(asked, next_at=None, failed=asked.rung, handover=later), (), None if reported else reason, mute)
 
 
 def _handover(asked: Question, roster: Roster, now: int) -> int | None:
@@ -313,7 +328,7 @@ def again(asked: Question) -> int:
 
 def waits_long(asked: Question, now: int) -> bool:
     """Return whether an offer with a running limit is due for a repeat: by now somebody must have been reached, or the fault is ours."""
-    again = not (asked.task or asked.once or asked.away or asked.taken) and asked.state is State.OPEN and _done(asked) > 0
+    again = not (asked.task or asked.once or asked.away or asked.taken or asked.stopped) and asked.state is State.OPEN and _done(asked) > 0
     return again and asked.due is not None and asked.next_at is not None and asked.next_at <= now
 
 
@@ -328,6 +343,7 @@ def _opened(event: OfferOpened, case_id: str, at: int, drill: bool) -> Question:
         ladder=event.ladder,
         rung=event.rung,
         drill=drill,
+        track=event.track_id,
         once=event.kind is OfferKind.NOTIFY,
         system=event.reach is Reach.SYSTEM,
         skip=excluded_staff(event.skip),

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from referral.channels import Channel, voice
 from referral.channels.failover import Failover
-from referral.channels.lane import LINES, Lane
+from referral.channels.lane import LEASE_SECONDS, LINES, Lane
 from referral.runtime import observe
 from services.notifier.blame import OURS
 from services.notifier.breaker import PROBE_SECONDS, SECOND, TRY_SLOW_SECONDS, Breaker, after, delivered, order
@@ -117,9 +117,13 @@ def lane(made: Mapping[str, Callable[[], Channel]], breakers: Providers, seconds
 
 
 def calls(made: Mapping[str, Callable[[], Channel]], breakers: Providers) -> Lane:
-    """Return the lane of telephone calls. At a stop each ends properly: somebody listens, and would be called again."""
+    """Return the lane of telephone calls.
+
+    At a stop each ends properly: somebody listens, and would be called again. The lease is longer than a call: when the machine that called
+    it has vanished, a telephone rings on for a while, and would be busy for another sender.
+    """
     one = lane(made, breakers, voice.SECONDS, voice.LINES)
-    return replace(one, stop=one.seconds)
+    return replace(one, stop=one.seconds, lease=voice.SECONDS + LEASE_SECONDS)
 
 
 async def states(tx: AsyncConnection) -> dict[tuple[str, str], bool]:
@@ -137,6 +141,18 @@ async def receipt(tx: AsyncConnection, channel: str, name: str, seconds: float) 
     await tx.execute(_WRITE, values | _columns(made))
     if made.slow is not before.slow:
         observe.log().warning("provider", channel=channel, where=name, reason="slow" if made.slow else "quick")
+
+
+async def refused(tx: AsyncConnection, channel: str, name: str) -> None:
+    """Take a receipt by which a provider's network refuses a message that it had taken: for want of credit, say, it refuses all of them."""
+    values = {"channel": channel, "name": name}
+    row = (await tx.execute(_LOCKED, values)).one_or_none()
+    if row is None:
+        return
+    made = after(before := _breaker(row), False, row.now, 0.0)
+    await tx.execute(_WRITE, values | _columns(made))
+    if before.open_until is None and made.open_until is not None:
+        observe.log().warning("provider", channel=channel, where=name, reason="away")
 
 
 def _breaker(row: Any) -> Breaker:

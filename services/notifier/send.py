@@ -1,13 +1,15 @@
 """Send planned deliveries: claim one, check that it is still wanted, hand it to a channel, write its result.
 
-At most one message per delivery, plus one that was under way when a process died: the lease keeps other senders away, the attempt number
-rejects a late result, and no transaction is open during network calls.
+At most one message per delivery, plus one that was under way when a process died: its claim, renewed meanwhile, keeps other senders away,
+the attempt number rejects a late result, and no transaction is open during network calls.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from itertools import chain, repeat
+from time import monotonic
 from types import MappingProxyType
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -26,6 +28,7 @@ from services.notifier import deliveries, wakeup
 from services.notifier.answers import code
 from services.notifier.deliveries import Claimed, DeliveryCheck
 from services.notifier.delivery_results import Kind, Result, Results
+from services.notifier.hush import Hush
 from services.notifier.metrics import Figures
 from services.notifier.wakeup import Bell
 
@@ -37,15 +40,20 @@ REST_SECONDS = 60.0
 """Longest wait of a lane (ours), should a look and a notification both have failed."""
 NOTHING = Handed()
 """Of an attempt whose message nobody took."""
+LOOK_SECONDS = 5.0
+"""Limit of one look (ours): a connection that died silently must not keep claims from being renewed; the next look takes another one."""
+CALM_SECONDS = 5.0
+"""Time after a look that failed (ours) in which ended claims are left alone: the database was away, for other senders too, and each renews
+its own first."""
 RECORD_SECONDS = (0.2, 1.0, 3.0, 10.0)
-"""Gaps between attempts to write a result while the database is away; far inside the lease."""
+"""Gaps between attempts to write a result while the database is away; the last one repeats."""
 
 
 class Sender:
     """Sender of all channels; runs until cancelled.
 
     lanes: by channel, each with lines of its own. inbox: address of the sign-in page. answer: address of the page for answers, or empty.
-    most: messages a day, by channel that has a cap.
+    most: messages a day, by channel that has a cap. hush: when exercises wake nobody; None in a stack for drills alone.
     """
 
     def __init__(
@@ -57,14 +65,18 @@ class Sender:
         figures: Figures,
         answer: str = "",
         most: Mapping[str, int] = MappingProxyType({}),
+        hush: Hush | None = None,
     ) -> None:
         self._engine, self._keys, self._inbox, self._answer = engine, keys, inbox, answer
+        self._hush = hush
         self._contacts = keys.box(CONTACT_BOX)
         self._reading = database.single(engine)
         self._check_batched = Together(self._check_now)
         self._write_batched = Together(Results(engine, keys, figures, most).write)
         self._lanes = lanes
         self._bell = Bell(engine)
+        self._held: dict[Claimed, float] = {}
+        self._calm_from = float("-inf")
 
     async def run(self) -> None:
         """Run every lane by itself, so that none waits for another."""
@@ -73,18 +85,23 @@ class Sender:
         try:
             await asyncio.gather(*lanes)
         finally:
-            for task in (*beside, *lanes):
+            for task in lanes:
                 task.cancel()
-            await asyncio.gather(*lanes, return_exceptions=True)
+            await asyncio.gather(*lanes, return_exceptions=True)  # what is under way needs its claim until it has ended
+            for task in beside:
+                task.cancel()
 
     async def _look(self) -> None:
-        """Ring when something has fallen due, until cancelled."""
+        """Renew what is under way, and ring when something has fallen due, until cancelled."""
         while True:
             await asyncio.sleep(POLL_SECONDS)
             try:
-                async with self._reading.connect() as tx:
+                async with asyncio.timeout(LOOK_SECONDS), self._reading.connect() as tx:
+                    if self._held:
+                        await deliveries.renew(tx, self._held)
                     ripe = await deliveries.ripe(tx)
             except Exception as error:
+                self._calm_from = monotonic() + CALM_SECONDS
                 observe.log().warning("deliveries not looked at", kind=type(error).__name__)
             else:
                 if ripe:
@@ -103,7 +120,7 @@ class Sender:
                 while not idle.empty():
                     free.append(idle.get_nowait())
                 for delivery in await self._claim(name, len(free)):
-                    work = asyncio.create_task(self._work(delivery, free.pop(), idle))
+                    work = asyncio.create_task(self._work(delivery, lane.lease, free.pop(), idle))
                     under_way.add(work)
                     work.add_done_callback(under_way.discard)
                 for line in free:
@@ -119,22 +136,25 @@ class Sender:
         try:
             async with self._reading.connect() as tx:  # one statement, which is a transaction of its own
                 strays = [*self._lanes] if channel == next(iter(self._lanes)) else None  # the first lane ends deliveries without a lane
-                return await deliveries.claim(tx, channel, most, self._lanes[channel].lease, strays)
+                held, lease = [c.id for c in self._held], self._lanes[channel].lease
+                return await deliveries.claim(tx, channel, most, lease, strays, held, ended=monotonic() >= self._calm_from)
         except Exception as error:
             observe.log().warning("claim failed", kind=type(error).__name__)
             await asyncio.sleep(1)
             return []
 
-    async def _work(self, claimed: Claimed, line: Line, idle: asyncio.Queue[Line]) -> None:
+    async def _work(self, claimed: Claimed, lease: float, line: Line, idle: asyncio.Queue[Line]) -> None:
         """Process one delivery from claim to result. Never raises.
 
-        A delivery without a written result is repeated when its lease expires.
+        A delivery without a written result is repeated when its claim ends.
         """
+        self._held[claimed] = lease
         try:
             await self._deliver(claimed, line)
         except Exception as error:
             observe.log().error("delivery failed", case_id=claimed.case_id, kind=type(error).__name__)
         finally:
+            del self._held[claimed]
             idle.put_nowait(line)
 
     async def _deliver(self, claimed: Claimed, line: Line) -> None:
@@ -153,13 +173,13 @@ class Sender:
                 and check.held
                 and (end := _end(check)) not in (None, Kind.HELD)
             ):
-                return await self._record(claimed, end)  # even if the channel's server is away
+                return await self._record(claimed, end, leaves=check.leaves)  # even if the channel's server is away
             await line.open()
             check = await self._check_batched(claimed)
             if check is None or not check.held:
                 return None
             if (end := _end(check)) is not None:
-                return await self._record(claimed, end)
+                return await self._record(claimed, end, leaves=check.leaves)
             handed = await line.send(self._outgoing(claimed, address, check.now))
         except Refused as refused:
             return await self._record(claimed, Kind.FAILED, str(refused))
@@ -190,16 +210,20 @@ class Sender:
 
     async def _check_now(self, claimed: Sequence[Claimed]) -> list[DeliveryCheck | None]:
         async with self._reading.connect() as tx:
-            return await deliveries.check(tx, claimed)
+            checks = await deliveries.check(tx, claimed, self._hush)
+            if any(check is not None and not check.held for check in checks):  # the database was away, and nobody has taken over
+                await deliveries.renew(tx, self._held)
+                checks = await deliveries.check(tx, claimed, self._hush)
+            return checks
 
-    async def _record(self, claimed: Claimed, kind: Kind, reason: str = "", handed: Handed = NOTHING) -> None:
-        """Write the result, across short absences of the database: without it, a sent message would be sent once more."""
-        for pause in (*RECORD_SECONDS, None):
+    async def _record(self, claimed: Claimed, kind: Kind, reason: str = "", handed: Handed = NOTHING, leaves: int = 0) -> None:
+        """Write the result, however long the database is away: without it, a sent message would be sent once more."""
+        for pause in chain(RECORD_SECONDS, repeat(RECORD_SECONDS[-1])):
             try:
-                await self._write_batched(Result(claimed, kind, reason, handed.word, handed.provider))
+                await self._write_batched(Result(claimed, kind, reason, handed.word, handed.provider, leaves))
                 return
             except Exception as error:
-                if pause is None:
+                if pause == RECORD_SECONDS[-1] and not database.away(error):
                     raise
                 observe.log().warning("result not written", kind=type(error).__name__)
                 await asyncio.sleep(pause)
@@ -211,4 +235,6 @@ def _end(check: DeliveryCheck) -> Kind | None:
         return Kind.HELD
     if not check.open:
         return Kind.UNWANTED
-    return None if check.wanted else Kind.LEFT
+    if not check.wanted:
+        return Kind.LEFT
+    return Kind.EARLY if check.leaves > check.now else None

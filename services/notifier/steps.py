@@ -62,6 +62,11 @@ def _time(channel: str, after: int, loud: Loudness, due: int | None, now: int) -
     at = now + after * SECOND
     if due is not None and due > now:
         at = min(at, now + (due - now) // 3)
+    return by_day(channel, loud, due, at)
+
+
+def by_day(channel: str, loud: Loudness, due: int | None, at: int) -> int:
+    """Return the instant itself, or the next morning if the channel would wake somebody for what can wait. due: limit for an answer."""
     if loud is Loudness.URGENT or channel not in WAKES:
         return at
     morning = _morning(at)

@@ -28,10 +28,11 @@ _SAVE = text(
     " FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (id text, case_id text, task boolean, agency text, ladder text[], rung integer,"
     " drill boolean, once boolean, system boolean, skip text[], state text, rounds integer[], next_at bigint, due bigint, failed integer,"
     " handover bigint, away boolean,"
-    " taken boolean, cannot text[], crowd boolean)"
+    " taken boolean, cannot text[], crowd boolean, holder text, track text, stopped boolean)"
     " ON CONFLICT (id) DO UPDATE SET agency = excluded.agency, rung = excluded.rung, skip = excluded.skip, state = excluded.state,"
     " rounds = excluded.rounds, next_at = excluded.next_at, due = excluded.due, failed = excluded.failed,"
     " handover = excluded.handover, away = excluded.away, taken = excluded.taken, cannot = excluded.cannot,"
+    " holder = excluded.holder, stopped = excluded.stopped,"
     " closed_at = excluded.closed_at WHERE asked.state <> 'CLOSED'"
 )
 _KNOCKS = (
@@ -84,14 +85,15 @@ _WORDS = text("SELECT asked, rung, again, person, word FROM delivery WHERE asked
 _DROP = text(
     "UPDATE delivery d SET state = 'DROPPED', ended_at = :now FROM asked a"
     " WHERE a.id = d.asked AND d.asked = ANY(:ids) AND d.state = 'WAITING' AND d.lease_until IS NULL"
-    " AND (a.state <> 'OPEN' OR a.rung <> d.rung)"
+    " AND (a.state <> 'OPEN' OR a.rung <> d.rung OR a.stopped)"
     " RETURNING d.asked, d.task, d.rung, d.again, d.person, d.channel, d.attempt, d.reason"
 )
 _SILENCE = text(
     "WITH dropped AS (UPDATE delivery SET state = 'DROPPED', ended_at = :now"
     " WHERE case_id = :case AND person = ANY(:accounts) AND state = 'WAITING' AND lease_until IS NULL)"
-    " SELECT DISTINCT d.asked FROM delivery d JOIN asked a ON a.id = d.asked AND a.rung = d.rung AND a.state = 'OPEN'"
-    " WHERE d.case_id = :case AND d.person = ANY(:accounts) AND d.state IN ('WAITING', 'SENT') ORDER BY d.asked"
+    " SELECT DISTINCT d.asked FROM delivery d JOIN asked a ON a.id = d.asked AND a.rung = d.rung"
+    " WHERE d.case_id = :case AND d.person = ANY(:accounts) AND (a.state = 'OPEN' AND d.state IN ('WAITING', 'SENT')"
+    " OR a.state = 'ANSWERED' AND NOT a.taken AND d.word = 'LOOKS') ORDER BY d.asked"
 )
 _BARRED = text("SELECT case_id, accounts FROM barred WHERE case_id = ANY(:cases)")
 _BAR = text(

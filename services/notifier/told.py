@@ -22,7 +22,8 @@ from services.notifier.blame import CALLS, OURS
 from services.notifier.plan import State
 
 _READ = text(
-    "SELECT a.id, a.state AS asked_state, a.rung, a.task, a.next_at, a.due, a.cannot, runtime.clock() AS now,"
+    "SELECT a.id, a.state AS asked_state, a.rung, a.task, CASE WHEN NOT a.stopped THEN a.next_at END AS next_at, a.due, a.cannot,"
+    " runtime.clock() AS now,"
     " EXISTS (SELECT FROM pause WHERE ended_at IS NULL) AS paused, d.person, d.channel, d.state, d.attempt, d.reason, d.ended_at,"
     " d.delivered_at, d.due_at, d.word, coalesce(d.lease_until > clock_timestamp(), false) AS leased"
     " FROM asked a LEFT JOIN delivery d ON d.asked = a.id AND d.rung = a.rung AND d.person <> ALL (a.skip)"

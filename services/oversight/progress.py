@@ -185,6 +185,13 @@ class Progress:
         self._number, self._anew, self.head = self._number + 1, False, head
         self._reading.changed.clear()
 
+    async def stands(self) -> None:
+        """Check that what is stored is this process's own. Rejected: another one has stored its own, or `recover` has thrown it away."""
+        async with self._engine.connect() as tx:
+            row = (await tx.execute(_HEAD)).one_or_none()
+        if (row.number if row is not None else 0) != self._number:
+            raise Rejected("progress", str(self._number), "what was counted is not the newest any more: oversight starts again")
+
     async def _step(self, tx: AsyncConnection, head: bytes) -> bool:
         statement, values = (_STEP, {"head": head, "number": self._number}) if self._number else (_BEGIN, {"head": head})
         return bool((await tx.execute(statement, values)).rowcount)

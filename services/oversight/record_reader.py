@@ -103,7 +103,7 @@ class RecordReader:
         case, print_ = (topic, meta.case_id), fingerprint(record.taken.record.value)
         last = self._seen.get(case, NONE)
         verdict = judge(last, meta.case_seq, print_)
-        if verdict in (Verdict.REPEAT, Verdict.FORK):
+        if verdict in (Verdict.REPEAT, Verdict.FORK, Verdict.FAR):
             return str(verdict.value)
         body, trouble = self._body(topic, record.envelope, keys, record.taken.record.timestamp)
         if trouble == "seal":  # its sequence is unproven: accepting it would hide the true record

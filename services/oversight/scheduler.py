@@ -86,7 +86,7 @@ class ReleaseScheduler:
     _saved_at: float = 0.0
     _torn: bool = False
     """A batch was begun and not counted to its end: the process is about to die, and nothing of it may be stored."""
-    _target: dict[Place, int] | None = None
+    _target: tuple[dict[Place, int], int] | None = None
     _behind: int = 0
     _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -262,20 +262,29 @@ class ReleaseScheduler:
             now = await clock.now(tx)
         month = self.builder.due(self.releases)
         now_there = await self._ends()  # asked each time, to notice a lost broker also during catch-up
-        ends = self._target or now_there
-        behind = sum(max(end - self.done.get(at, 0), 0) for at, end in ends.items())
+        ends, asked = self._target or (now_there, now)
+        behind = self._left(ends)
+        if not behind and month is not None and not is_whole(month, 0, asked):  # reached, and asked for too early: go on from here
+            ends, asked = now_there, now
+            behind = self._left(ends)
         BEHIND.set(behind // COARSE * COARSE)
         if behind and behind == self._behind:  # nothing has arrived since the last check
             await self._pass_markers(ends)
         self._behind = behind
-        self._target = ends if behind else None  # read up to this end, whatever is written meanwhile
+        self._target = (ends, asked) if behind else None  # read up to this end, whatever is written meanwhile
         self.health.green("start")
-        if behind or month is None or now < closes(month) + GRACE:
+        if month is None or not is_whole(month, behind, asked):
             return
         if not self.releases and now >= closes(after(month, LONG)):
             await self._may_begin(month)
+        await self.progress.stands()
         async with self._turn:
-            await self._close(month)
+            if not self._torn:  # else a batch has died half counted, and this process ends
+                await self._close(month)
+
+    def _left(self, ends: Mapping[Place, int]) -> int:
+        """Return the number of records up to these ends that are not counted yet."""
+        return sum(max(end - self.done.get(at, 0), 0) for at, end in ends.items())
 
     async def _may_begin(self, month: str) -> None:
         """Refuse a first release long after its period. Rejected: the earlier releases are probably lost.
@@ -307,6 +316,14 @@ class ReleaseScheduler:
     async def _ends(self) -> dict[Place, int]:
         places = {TopicPartition(self.settings.topic(topic), n): (topic, n) for topic, n in feed.PLACES}
         return {places[tp]: end for tp, end in (await self.probe.end_offsets(list(places))).items()}
+
+
+def is_whole(month: str, behind: int, asked: int) -> bool:
+    """Return whether all of a month has been counted. behind: records up to an end of the topics that are not counted yet.
+
+    asked: when that end was asked for, µs UTC. One from before the close lacks what came until then, however late it is reached.
+    """
+    return not behind and asked >= closes(month) + GRACE
 
 
 def _away(error: Exception) -> str:

@@ -143,12 +143,14 @@ def begin(at: float) -> Watch:
 def look(watch: Watch, seen: Look) -> Watch:
     """Fold one look into the watch.
 
-    What could not be read is unknown, and only its own alarm follows: one outage is one alarm. After a sleep of our own, begin anew.
+    What could not be read is unknown: its time stands still, and only its own alarm follows, so one outage is one alarm. After a sleep of
+    our own, begin anew.
     """
     if seen.at - watch.looked > ASLEEP_S:
         watch = begin(seen.at)
-    moved = _moved(watch, seen)
-    fine = {alarm: seen.at if _fine(alarm, seen, moved) else at for alarm, at in watch.fine.items()}
+    moved, since = _moved(watch, seen), seen.at - watch.looked
+    shown = {alarm: _fine(alarm, seen, moved) for alarm in watch.fine}
+    fine = {alarm: at + since if shown[alarm] is None else seen.at if shown[alarm] else at for alarm, at in watch.fine.items()}
     late = JOIN_S - LIMITS[Alarm.WATCHMAN]
     heard = (watch.began + late if beat is None else max(watch.began, beat.at) for beat in seen.heard.values())
     fine[Alarm.WATCHMAN] = min(heard, default=seen.at)
@@ -163,19 +165,21 @@ def standing(watch: Watch, now: float) -> tuple[Alarm, ...]:
     return tuple(alarm for alarm in Alarm if now - watch.fine[alarm] > LIMITS[alarm])
 
 
-def _fine(alarm: Alarm, seen: Look, moved: Mapping[str, tuple[int, float]]) -> bool:
-    """Return whether a look shows this thing in order, or does not show it at all."""
+def _fine(alarm: Alarm, seen: Look, moved: Mapping[str, tuple[int, float]]) -> bool | None:
+    """Return whether a look shows this thing in order; None: it does not show it at all."""
     if alarm is Alarm.DATABASE:
         return seen.counters is not None
     if alarm is Alarm.BROKER:
         return seen.ends is not None
     if alarm is Alarm.MUTE:
         return all(beat is None or beat.able or _silent(beat, seen.at) for beat in seen.heard.values())
-    if alarm is Alarm.CHANNEL:
-        return not seen.cut and (seen.counters is None or not seen.counters.away)
+    if alarm is Alarm.CHANNEL and seen.cut:
+        return False
     if seen.counters is None:
-        return True
+        return None
     match alarm:
+        case Alarm.CHANNEL:
+            return not seen.counters.away
         case Alarm.NOTIFIER:
             return seen.counters.alive > 0
         case Alarm.UNKNOCKED:
@@ -187,7 +191,7 @@ def _fine(alarm: Alarm, seen: Look, moved: Mapping[str, tuple[int, float]]) -> b
         case Alarm.CANARY:
             return _called(seen, seen.counters)
         case Alarm.BEHIND:
-            return seen.ends is None or not _behind(seen, seen.counters, seen.ends, moved)
+            return None if seen.ends is None else not _behind(seen, seen.counters, seen.ends, moved)
     return False  # WATCHMAN, ALERTS: `look` takes the time of the last sign of life
 
 
@@ -211,9 +215,9 @@ def _behind(seen: Look, counters: Counters, ends: Mapping[str, int], moved: Mapp
 
 
 def _moved(watch: Watch, seen: Look) -> Mapping[str, tuple[int, float]]:
-    """Return when each partition last moved, or had nothing to read. A look that lacks one side moves all of them on: it shows nothing."""
+    """Return when each partition last moved, or had nothing to read. While a look lacks one side, time stands still."""
     if seen.counters is None or seen.ends is None:
-        return {place: (position, seen.at) for place, (position, _) in watch.moved.items()}
+        return {place: (position, since + seen.at - watch.looked) for place, (position, since) in watch.moved.items()}
     moved = {}
     for place, end in seen.ends.items():
         position = seen.counters.positions.get(place, 0)

@@ -53,7 +53,7 @@ class Sources:
         """Close both connections."""
         if self._reader is not None:
             await clients.halt(self._reader)
-        await self._engine.dispose()
+        await database.close(self._engine)
 
     async def _counters(self) -> Counters:
         async with self._engine.connect() as tx:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import typer
 from msgspec import structs
 from rich.progress import Progress
 
@@ -50,7 +51,7 @@ def says(there: Archive, key: Path) -> int:
     """The exit code of `verify`."""
     try:
         keys = source.lent_keys(there, key)
-    except Rejected:
+    except (Rejected, typer.BadParameter):
         return 1
     return judge(there, VerifyOptions(keys=keys), Progress(disable=True)).report.exit_code()
 

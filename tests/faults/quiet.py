@@ -1,10 +1,16 @@
-"""When nothing is under way any more: everything taken is read, decided, said and logged, and no knock waits to be sent."""
+"""When nothing is under way any more: everything taken is read, decided, said and logged, and no knock of it waits to be sent.
+
+Offers that nobody answers are knocked for again and again, to each person once a minute: where hundreds stand open, some knock is always
+due. So the knocks that count are those that were due when all else was done.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.local.stack import Stack
@@ -15,49 +21,69 @@ from referral.runtime.settings import LINE
 from referral.wire import topics
 
 QUIET_S = 420.0
-"""Longest wait, after the load has ended, for all of it; a lost claim on a knock alone holds 60 s (deliveries.LEASE_SECONDS)."""
+"""Longest wait, after the load has ended, for all of it; a knock that failed waits minutes for its next attempt (blame.RETRY_SECONDS)."""
 CASES = ("referral-intake", "referral-routing", "referral-notification")
 KNOCKS = text(
     "SELECT count(*) FROM notifier.delivery d JOIN notifier.asked a ON a.id = d.asked WHERE d.state = 'WAITING'"
-    " AND a.state = 'OPEN' AND a.rung = d.rung AND d.due_at <= runtime.clock()"
+    " AND a.state = 'OPEN' AND a.rung = d.rung AND d.due_at <= :by"
 )
+NOW = text("SELECT runtime.clock()")
 
 
 async def quiet(stack: Stack, seconds: float = QUIET_S) -> list[str]:
     """Wait until nothing is under way; what still is when the time is over, in words (empty: nothing)."""
+    by = 0
     try:
         async with asyncio.timeout(seconds):
             for process in stack.processes.values():
                 await process.ready()
-            while await _seen(stack):
-                await asyncio.sleep(0.3)
+            await _ended(lambda: waiting(stack))
+            by = await _asked(stack, NOW)
+            await _ended(lambda: due(stack, by))
+            await _ended(lambda: waiting(stack))
     except TimeoutError:
-        return await waiting(stack) or [f"{name} is {p.state}" for name, p in stack.processes.items() if p.state != "ready"]
+        left = await waiting(stack) + await due(stack, by)
+        return left or [f"{name} is {p.state}" for name, p in stack.processes.items() if p.state != "ready"]
     return []
 
 
-async def _seen(stack: Stack) -> list[str]:
-    """What is under way now. A server that does not answer in its own time on a busy machine is asked again: our limit is not over."""
+async def _ended(look: Callable[[], Awaitable[list[str]]]) -> None:
+    """Wait until a look finds nothing. A server that does not answer in its own time on a busy machine is asked again."""
+    while True:
+        with contextlib.suppress(TimeoutError):
+            if not await look():
+                return
+        await asyncio.sleep(0.3)
+
+
+async def due(stack: Stack, by: int) -> list[str]:
+    """The knocks that were due at a time, and wait. by: µs UTC of the line's clock."""
+    knocks = await _asked(stack, KNOCKS, by=by)
+    return [f"{knocks} knocks are due"] if knocks else []
+
+
+async def _asked(stack: Stack, sql: TextClause, **values: int) -> int:
+    engine = database.admin(stack.settings)
     try:
-        return await waiting(stack)
-    except TimeoutError:
-        return ["no answer"]
+        async with engine.connect() as tx:
+            return int((await tx.execute(sql, values)).scalar_one())
+    finally:
+        await engine.dispose()
 
 
 async def waiting(stack: Stack) -> list[str]:
-    """What is under way now. The ends of the topics are asked for after the positions: what is said meanwhile counts as waiting.
+    """List what is under way now, but for knocks.
 
-    The broker is asked only when the database shows nothing: a question to it takes a consumer of its own.
+    The ends of the topics are asked for after the positions: what is said meanwhile counts as waiting. The broker is asked
+    only when the database shows nothing: a question to it takes a consumer of its own.
     """
     engine = database.admin(stack.settings)
     try:
         async with engine.connect() as tx:
             found = [line for service in LINE for line in await _kept(tx, service)]
             positions = {service: await _positions(tx, service) for service in LINE}
-            knocks = (await tx.execute(KNOCKS)).scalar_one()
     finally:
         await engine.dispose()
-    found += [f"{knocks} knocks are due"] if knocks else []
     if found:
         return found
     ingress = {name for at in positions.values() for name, _ in at if name.startswith(topics.INGRESS)}

@@ -10,11 +10,13 @@ from contextlib import asynccontextmanager
 import uvicorn
 from starlette.applications import Starlette
 
+from referral.runtime import http_connection
+
 
 @asynccontextmanager
 async def served(app: Starlette) -> AsyncIterator[int]:
     """Serve an application in this loop; its port."""
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=1))
+    server = uvicorn.Server(http_connection.config(app, None, lifespan="off", timeout_graceful_shutdown=1))
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
     bound = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
     listening = bound.sockets[0].dup()

@@ -44,6 +44,18 @@ async def hang_up(server: SMTP, address: str) -> str:
     return "421 gone"
 
 
+class Slow:
+    """An answer that waits until a test lets it `go`. taken: the message is with the server."""
+
+    def __init__(self, answer: str) -> None:
+        self.taken, self.go, self._answer = asyncio.Event(), asyncio.Event(), answer
+
+    async def __call__(self, server: SMTP, address: str) -> str:
+        self.taken.set()
+        await self.go.wait()
+        return self._answer
+
+
 class Relay:
     """Keeps what it accepted. recipient, data: answer to RCPT and to the whole message; a test may change them at any time."""
 

@@ -59,6 +59,8 @@ class World:
         self.case_id = CASE
         self.now, self.count = START, 0
         self.log: list[tuple[Case | None, Input, e.Facts, tuple[Struct, ...]]] = []
+        self.engine = ENGINE
+        """Version of the rules that decides."""
         self.bundle: int | None = None
         """Number of the policy, counted from its first change."""
         self.policies: list[Policy] = []
@@ -74,7 +76,7 @@ class World:
         """Decide upon one body and keep what follows. failing: the rules themselves break on it."""
         self.count += 1
         cause = self.cause(body)
-        facts = facts_for(self.case, cause, self.policy, self.now, self.free, self.bundle)
+        facts = replace(facts_for(self.case, cause, self.policy, self.now, self.free, self.bundle), engine=self.engine)
         if failing:
             events: tuple[Struct, ...] = engine_failure.events(self.case, cause, facts, self.policy)
         else:
@@ -210,7 +212,8 @@ class World:
         )
 
     def order(self, words: list[str]) -> e.InstructionGiven:
-        """`desk WORD [step[.seat]] [target] [in=pathway] [as=agency] [how=link] [person=N]`; CONFIRM, REFUSE: as `confirmed`."""
+        """`desk WORD [step[.seat]] [target] [in=pathway] [as=agency] [how=link] [person=N]
+        [task=about]`; CONFIRM, REFUSE: as `confirmed`."""
         named, plain = options(words), [word for word in words if "=" not in word]
         step, _, seat = (plain[1] if len(plain) > 1 else "").partition(".")
         linked = str(uuid.UUID(int=0xFF)) if plain[0] == "LINK" else None
@@ -226,8 +229,12 @@ class World:
             target=named.get("how", plain[2] if len(plain) > 2 else ""),
             other=linked,
             received_at=self.now,
-            task_id=self.confirmed() if plain[0] in ("CONFIRM", "REFUSE") else None,
+            task_id=self.confirmed() if plain[0] in ("CONFIRM", "REFUSE") else self.task_about(named.get("task", "")),
         )
+
+    def task_about(self, about: str) -> str | None:
+        """The open task about this; None without a word."""
+        return next(task.task_id for task in self.case.tasks if task.about == about) if about and self.case else None
 
     def confirmed(self) -> str | None:
         """The task that a CONFIRM or REFUSE answers: of the newest proposal, else of the referral that nobody vouches for."""

@@ -157,6 +157,28 @@ def test_a_number_that_somebody_puts_into_a_form_takes_none_of_the_systems(world
 ELSEWHERE = ("//evil.example", "https://evil.example/inbox", "/\\evil.example", "javascript:alert(1)", "/inbox\r\nX: y", "/signout")
 
 
+@pytest.mark.parametrize("door", ["signin", "password"])
+def test_a_password_that_is_changed_while_it_is_checked_opens_nothing(world: World, door: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thief with the old one kept a sign-in under way: its session began after all others had been ended."""
+    world.account("duty", POLICE)
+    right = rules.matches
+
+    def slowly(known: str | None, typed: str) -> bool:
+        world.by_hand(lambda tx: tx.execute(text("UPDATE intake.account SET password = 'another' WHERE login = 'duty'")))
+        return right(known, typed)
+
+    with signed_in(world, "duty") as owner, world.client() as thief:
+        monkeypatch.setattr(rules, "matches", slowly)
+        if door == "signin":
+            answer = thief.post("/signin", data=fields(thief.get("/signin").text) | {"login": "duty", "password": PASSWORD})
+            assert answer.status_code == 401 and thief.get("/inbox").headers["location"] == "/signin"
+        else:
+            form = fields(owner.get("/me").text) | {"password": PASSWORD, "new": "another password 7", "repeat": "another password 7"}
+            assert owner.post("/me/password", data=form).status_code == 422
+            counted = world.by_hand(lambda tx: tx.execute(text("SELECT password FROM intake.account WHERE login = 'duty'")))
+            assert counted.scalar() == "another"
+
+
 def test_signing_in_leads_nowhere_else(world: World) -> None:
     world.account("duty", POLICE)
     for to in ELSEWHERE:

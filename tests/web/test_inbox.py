@@ -19,7 +19,7 @@ from tests.harness.web.steps import field, leaving, picture, press, send, sign_i
 from tests.harness.web.world import MINUTE, NAMED, PASSWORD, WHY, World, accepted, acknowledged, closed, signed_in
 
 POLICE, DESK = "police-prizren", "desk-prizren"
-MENTIONED = {"sq": "Kanë mbetur 11 minuta", "sr-Cyrl": "Преостало: 11 минута"}
+MENTIONED = {"sq": "Koha e mbetur: 11 minuta", "sr-Cyrl": "Преостало: 11 минута"}
 
 
 @pytest.mark.parametrize("language", ["sq", "sr-Cyrl"])

@@ -207,6 +207,22 @@ def test_staff_refer_as_their_agency_and_it_runs_at_once(world: World) -> None:
     assert (event.agency, event.door) == ("school-drita", e.Door.WEB)
 
 
+@pytest.mark.parametrize("away", ["excluded", "withdrawn"])
+def test_the_code_of_a_sender_who_has_no_part_any_more_opens_nothing(world: World, away: str) -> None:
+    """Staff keep the code of what they referred: it went on answering, and writing, after their agency was excluded as implicated."""
+    world.account("teacher", "school-drita", "en")
+    with signed_in(world, "teacher") as person, world.client(headers={"Accept-Language": "en"}) as visitor:
+        code = code_of(reported(person))
+        assert "We do not know this code" not in asked(visitor, code).text
+        statement = {
+            "excluded": "INSERT INTO intake.exclusion (case_id, kind, actor) SELECT case_id, 'AGENCY', agency FROM intake.referral",
+            "withdrawn": "UPDATE intake.referral SET withdrawn_at = received_at + 1",
+        }[away]
+        world.by_hand(lambda tx: tx.execute(sql(statement)))
+        before = world.everything()
+        assert "We do not know this code" in asked(visitor, code, "A note.").text and world.everything() == before
+
+
 PRACTICE = {"sq": "Vetëm për ushtrim.", "sr-Latn": "Samo za vežbu.", "sr-Cyrl": "Само за вежбу.", "en": "For practice only."}
 
 

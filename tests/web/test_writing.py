@@ -15,6 +15,8 @@ from sqlalchemy import text as sql
 from referral.domain.events import (
     ActorExcluded,
     ActorKind,
+    CaseClosed,
+    How,
     SectionDisclosed,
     SectionWritten,
 )
@@ -24,7 +26,7 @@ from tests.harness import permits
 from tests.harness.web.forms import fields, hidden
 from tests.harness.web.steps import field, leaving, picture, press, send, sign_in, tab_to, text
 from tests.harness.web.support import CSW, began, support
-from tests.harness.web.world import NAMED, World, signed_in
+from tests.harness.web.world import NAMED, WHY, World, closed, signed_in
 
 POLICE, SHELTER = "police-prizren", "shelter-linden"
 SECRET = "Marker-Qershia"
@@ -140,6 +142,26 @@ def test_two_people_at_once_lose_nothing_and_the_second_chooses(world: World) ->
         assert [event.version for event in written(world)] == [1, 2, 3]
     counted = world.by_hand(lambda tx: tx.execute(sql("SELECT count(*) FROM intake.section WHERE section = 'safety-plan'")))
     assert counted.scalar() == 3, "no version is ever overwritten"
+
+
+def test_a_guess_at_a_sealed_section_learns_nothing(world: World) -> None:
+    """The form shows which of my entries differ from what was there when I began: from a version that is sealed it told a right guess."""
+    account, case = world.account("worker", CSW), world.case("prizren")
+    offer = support(world, case)
+    with signed_in(world, "worker") as person:
+        form = Desk(person, offer, "note")
+        form.open()
+        assert form.send(text=SECRET).status_code == 303
+        world.say(case, closed(offer, How.CANCELLED), CaseClosed(why=WHY, outcome="done", sealed=True))
+        again = Desk(person, support(world, case), "note")
+        again.open()
+        shown = set()
+        for guess in (SECRET, "Marker-Dardha1"):
+            data = again.form | {"since": "1", "do": "save", "f.text": guess}
+            answer = person.post(again.path, data=data)
+            assert answer.status_code == 409, answer.text
+            shown.add(re.sub(r'value="[^"]*"', "", answer.text).replace(guess, "GUESS"))
+    assert len(shown) == 1 and account
 
 
 def test_a_form_sent_twice_is_one_version(world: World) -> None:

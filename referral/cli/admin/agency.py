@@ -36,7 +36,7 @@ Agency = Annotated[str, typer.Argument(help="Id of the agency, as in the directo
 def token_command(
     agency: Agency,
     label: Annotated[str, typer.Option(help="The system that will use it, in the agency's words.")] = "",
-    revoke: Annotated[str, typer.Option(help="Revoke the token of this name (see --list), or all; makes none.")] = "",
+    revoke: Annotated[str | None, typer.Option(help="Revoke the token of this name (see --list), or all; makes none.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="List the agency's tokens; makes none.")] = False,
     as_json: console.Json = False,
 ) -> int:
@@ -50,7 +50,7 @@ def token_command(
     ladder.agency(found, agency, "agency")
     if list_:
         return _list(run(found, lambda tx: AGENCIES.read(tx, agency)), as_json)
-    if revoke:
+    if revoke is not None:  # an empty word, as of a variable that is not set, is refused
         if revoke != "all" and len(revoke) < SHOWN:
             raise Rejected("name", "--revoke", f"give the {SHOWN} digits that --list shows, or all")
 

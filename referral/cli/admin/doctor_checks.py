@@ -148,6 +148,8 @@ def erasures(vitals: Vitals) -> Check:
             bad.append(f"case {case_id}: erasure approved {(vitals.now - approved) // SECOND} s ago, rows and key are still there")
     done_ones = sum(1 for *_, done in vitals.erasures if done)
     do = "asked for: `referral case erasures`. Approved: intake waits for audit's proof, look there. There again: `referral recover`"
+    if running:
+        do = "never `referral recover`, which would lose that open case: find out who has intake's key, and replace it"
     return check("erasures", bad, f"{done_ones} cases erased, {len(vitals.erasures) - done_ones} under way", do)
 
 
@@ -240,6 +242,12 @@ def duty(vitals: Vitals) -> Check:
     return check("duty", vitals.bare, "every rota that was begun names somebody, or has a hole on purpose", do)
 
 
+def knocks(vitals: Vitals) -> Check:
+    """Check that sending is not paused: nobody is woken meanwhile, and no agency is charged with its silence."""
+    warn = [] if vitals.paused is None else [f"no knock is sent since {moment(vitals.paused)}: nobody is woken"]
+    return warned("knocks", [], warn, "knocks are sent", "`referral duty show` displays why, `referral duty resume` resumes sending")
+
+
 def rights(vitals: Vitals) -> Check:
     """Check that each role of the database may do what rights.yaml says, and cannot get around it."""
     do = "find out who changed them; then `referral prepare` applies referral/runtime/postgres/rights.yaml again"
@@ -295,6 +303,7 @@ CHECKS: tuple[Callable[[Vitals], Check], ...] = (
     policy,
     clock,
     duty,
+    knocks,
     rights,
     passwords,
     tokens,

@@ -33,6 +33,7 @@ from referral.runtime.postgres.backups import Backups
 from referral.runtime.postgres.tokens import AUDITORS
 from referral.runtime.recovery.recover import WRITES
 from referral.runtime.settings import LINE, Settings
+from referral.wire import security_event
 
 LEASES = "SELECT unit, owner, lease_until > clock_timestamp() AS held, positions FROM {s}.lease ORDER BY unit"
 ALIVE = "SELECT count(*) FROM {s}.instance WHERE alive_until > clock_timestamp()"
@@ -110,6 +111,8 @@ class Vitals(Struct, kw_only=True):
     topics: list[str] = field(default_factory=list)
     """Differences between the broker's topics and their cards."""
     replication: Replication = Replication()
+    paused: int | None = None
+    """Time since which no knock is sent; None: they are."""
     bare: list[str] = field(default_factory=list)
     """Rungs whose rota has run out or has gaps, each with the consequence; computed by the notifier's own rules."""
     rights: list[str] = field(default_factory=list)
@@ -168,6 +171,7 @@ async def gather(tx: AsyncConnection, found: Settings, whole: bool = False) -> V
         places={r.service_id: (r.capacity, r.held) for r in await tx.execute(text("SELECT * FROM routing.place"))},
         policy=[tuple(r) for r in await tx.execute(text("SELECT number, activated, confirmed FROM routing.policy ORDER BY number"))],
     )
+    vitals.paused = (await tx.execute(text("SELECT min(added_at) FROM notifier.pause WHERE ended_at IS NULL"))).scalar_one()
     true_now = at - vitals.ahead
     vitals.since = since = true_now - DEALT // US
     vitals.states.wrong = wrong or vitals.states.wrong
@@ -180,7 +184,7 @@ async def gather(tx: AsyncConnection, found: Settings, whole: bool = False) -> V
     vitals.tokens = [(token.holder.name, token.made_at) for token in await AUDITORS.read(tx) if token.ended_at is None]
     vitals.unlogged = [_acted(row.value) for row in await tx.execute(text(ACTS))]
     vitals.acts, vitals.by_hand = await standing.by_hand(tx, await _book(tx, keys))
-    _, vitals.altered = await security.read(tx, security.HOURS * security.HOUR_US, at)
+    _, vitals.altered = await security.read(tx, security_event.DAY_US, at)
     vitals.rights = await rights.differences(tx)
     vitals.passwords = await _passwords(found)
     vitals.backups = await backups.read(tx)

@@ -31,14 +31,14 @@ def person_command(
     agency: Annotated[str, typer.Option(help="Id of the agency, as in the directory.")],
     rung: Annotated[list[str], typer.Option(help="A rung of its ladder, e.g. duty-officer; may be given several times.")],
     email: Annotated[str | None, typer.Option(help="Address for knocks; stored sealed. - ends the stored one.")] = None,
-    sms: Annotated[str | None, typer.Option(help="Number for SMS, +38344000001; stored sealed. - ends the stored one.")] = None,
+    sms: Annotated[str | None, typer.Option(help="Number for SMS, +99944000001; stored sealed. - ends the stored one.")] = None,
     voice: Annotated[str | None, typer.Option(help="Number to be called, also a landline; stored sealed. - ends the stored one.")] = None,
 ) -> None:
     """Add a person who can be knocked, or change one. Knocks are in the language of the inbox account.
 
     Exit 0 done, 1 refused, 2 the database is down.
 
-    Example: referral duty person ACCOUNT --agency police-prizren --rung duty-officer --email besa@example.org --voice +38344000001
+    Example: referral duty person ACCOUNT --agency police-prizren --rung duty-officer --email besa@example.org --voice +99944000001
     """
 
     found = settings.load()

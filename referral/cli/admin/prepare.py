@@ -13,6 +13,7 @@ import sys
 from typing import Annotated
 
 import typer
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import administration, connection, console
@@ -66,6 +67,7 @@ def recover(word: console.Word = "", as_json: console.Json = False) -> int:
     connection.ask(_answer)
     with administration.begun(settings.load(), "recover", word=word):
         done = _recovered()
+        done["oversight"] = {"cases to count again": asyncio.run(_count_again(settings.load()))}
     if as_json:
         console.document(done)
     else:
@@ -83,6 +85,17 @@ def _recovered() -> dict[str, dict[str, int]]:
             raise Unavailable(f"what `recover` of {service} needs (its own message is above; {', '.join(done) or 'nothing'} is done)")
         done[service] = json.loads(result.stdout)
     return done
+
+
+async def _count_again(found: Settings) -> int:
+    """Throw away what oversight has counted: while keys were missing it took cases for erased. It ends, and reads the topics again."""
+    engine = database.admin(found)
+    try:
+        async with engine.begin() as tx:
+            await tx.execute(text("DELETE FROM oversight.progress"))
+            return int((await tx.execute(text("DELETE FROM oversight.counted"))).rowcount)
+    finally:
+        await engine.dispose()
 
 
 async def _answer(_: AsyncConnection, found: Settings) -> None:

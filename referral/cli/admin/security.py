@@ -1,4 +1,4 @@
-"""`referral security`: show the security events with the alarms that stand, and plant honey that nobody has a use for."""
+"""`referral security`: show the security events with the alarms that they raised, and plant honey that nobody has a use for."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ from referral.cli import administration, connection, console
 from referral.domain.local_time import moment
 from referral.errors import Rejected
 from referral.proof import act, heartbeat
-from referral.proof.security import WINDOW_US, Alarm, Sum, alarms, altered
+from referral.proof.security import HOUR_US, Alarm, altered, raised
 from referral.runtime import settings
 from referral.runtime.postgres import clock, tokens
 from referral.runtime.settings import Settings
 from referral.wire.security_event import DIGITS, KEPT_DAYS, Kind, Row
 
-HOUR_US = 60 * 60 * 1_000_000
 HOURS = 24
 """Hours that are shown (ours): a day, as the office asks in the morning."""
 MOST_HOURS = KEPT_DAYS * 24
@@ -53,30 +52,30 @@ def events_command(
     who: Annotated[str, typer.Option(help="Only of this account, agency or office, as the column `who` shows it.")] = "",
     as_json: console.Json = False,
 ) -> int:
-    """List the security events: sign-ins, refusals, readings. First come the alarms that stand, then whether the log still seals all of it.
+    """List the security events: sign-ins, refusals, readings. First come the alarms of these hours, then whether the log still seals all
+    of it.
 
-    The events of these hours are compared with their seals in the log, whatever is shown of them: --hours 8760 compares a year.
+    An alarm stands for an hour, and is listed with the time from which on it stood. The events of these hours are compared with their seals
+    in the log, whatever is shown of them: --hours 8760 compares a year.
 
-    Exit 0 no alarm stands and nothing was altered, 1 an alarm stands or something was altered, 2 the database is down.
+    Exit 0 no alarm stood and nothing was altered, 1 an alarm stood or something was altered, 2 the database is down.
 
     Example: referral security events --hours 8 --kind refused
     """
     rows, changed, now = connection.ask(lambda tx, _: _read(tx, hours * HOUR_US))
-    recent = [row for row in rows if row.at > now - WINDOW_US]
-    standing = {alarm: sorted(about) for alarm, about in alarms(Sum(row.kind, row.who, row.detail, row.times) for row in recent).items()}
+    stood = {alarm: about for alarm, about in raised(row for row in rows if row.at > now - hours * HOUR_US).items() if about}
     shown = [row for row in rows if row.at > now - hours * HOUR_US and kind in (None, row.kind) and who in ("", row.who)]
     if as_json:
-        found = {alarm: about for alarm, about in standing.items() if about}
+        found = {alarm: dict(sorted(about.items())) for alarm, about in stood.items()}
         console.document({"alarms": found, "altered": changed, "events": [to_builtins(row) for row in shown]})
     else:
-        _print(standing, changed, sum(row.idx is None for row in rows), shown)
-    return int(bool(changed) or any(standing.values()))
+        _print(stood, changed, sum(row.idx is None for row in rows), shown)
+    return int(bool(changed or stood))
 
 
-def _print(standing: dict[Alarm, list[str]], changed: list[str], waiting: int, shown: Iterable[Row]) -> None:
-    for alarm, about in standing.items():
-        if about:
-            console.console.print(f"ALARM {alarm}: {', '.join(about)}", soft_wrap=True, markup=False)
+def _print(stood: dict[Alarm, dict[str, int]], changed: list[str], waiting: int, shown: Iterable[Row]) -> None:
+    for at, alarm, who in sorted((at, alarm, who) for alarm, about in stood.items() for who, at in about.items()):
+        console.console.print(f"ALARM {moment(at)} {alarm}: {who}", soft_wrap=True, markup=False)
     for line in changed:
         console.console.print(f"ALTERED {line}: somebody wrote past the services. Who has the administrator's password?", soft_wrap=True)
     if not changed:
@@ -97,7 +96,7 @@ async def _read(tx: AsyncConnection, span: int) -> tuple[list[Row], list[str], i
 async def read(tx: AsyncConnection, span: int, now: int) -> tuple[list[Row], list[str]]:
     """Return the events of a time until `now` (both µs), and what is wrong with them."""
     seals = dict[int, tuple[int, str, int]]()
-    since = now - max(span, WINDOW_US)
+    since = now - span
     async with tx.stream(HEARTBEATS) as found:
         async for row in found:
             entry = connection.entry(row)
@@ -114,7 +113,7 @@ async def read(tx: AsyncConnection, span: int, now: int) -> tuple[list[Row], lis
 def honey_command(
     kind: Annotated[Bait, typer.Argument(help="token: of a system. case: the number of a case that does not exist.")] = Bait.TOKEN,
     label: Annotated[str, typer.Option(help="Where you put it, so that an alarm says which place was read.")] = "",
-    end: Annotated[str, typer.Option(help="End the honey of this name (see --list); makes none.")] = "",
+    end: Annotated[str | None, typer.Option(help="End the honey of this name (see --list); makes none.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="List the honey; makes none.")] = False,
     as_json: console.Json = False,
 ) -> int:
@@ -129,7 +128,7 @@ def honey_command(
     found = settings.load()
     if list_:
         return _list(found, as_json)
-    if end:
+    if end is not None:
         if len(end) < DIGITS:
             raise Rejected("name", "--end", f"give the {DIGITS} digits that --list shows")
 

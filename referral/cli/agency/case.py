@@ -43,7 +43,9 @@ def show_case(case_id: str, url: console.Url = console.DEFAULT_URL, token: conso
 
 def instruct(
     case_id: str,
-    word: Annotated[str, typer.Argument(help="OFFER, LINK, CLOSE, RELEASE, STOP, RESUME or SETTLE.")],
+    word: Annotated[
+        str, typer.Argument(help="OFFER, TRANSFER, RELEASE, SETTLE, OVERTAKEN, STOP, RESUME, CLOSE, REOPEN, LINK, CONFIRM or REFUSE.")
+    ],
     reason: Annotated[str, typer.Option(help="Coded reason.")],
     url: console.Url = console.DEFAULT_URL,
     token: console.Token = "",
@@ -52,6 +54,7 @@ def instruct(
     seat: Annotated[int, typer.Option(help="Seat of the step.")] = 0,
     target: Annotated[str, typer.Option(help="Service to ask, or code to settle.")] = "",
     other: Annotated[str, typer.Option(help="The other case of a link.")] = "",
+    task: Annotated[str, typer.Option(help="Id of the task that a CONFIRM or REFUSE answers, or that a RESUME settles alone.")] = "",
     as_json: console.Json = False,
 ) -> int:
     """Decide, as the case's desk, what no rule could.
@@ -61,6 +64,7 @@ def instruct(
     Example: referral case instruct CASE OFFER --reason best-interest --step shelter --target shelter-linden.beds
     """
     given = {"word": word.upper(), "reason": reason, "track_id": track, "step": step, "seat": seat, "target": target, "other": other}
+    given |= {"task_id": task}
     with console.client(url, token) as client:
         receipt = client.instruct(case_id, {name: value for name, value in given.items() if value != ""})
     if as_json:
@@ -87,7 +91,16 @@ class Person(Client):
             password = str(typer.prompt(f"password of {login}", hide_input=True, err=True))
         if not login or ":" in login or not password:
             raise Rejected("missing", "--login", "say who you are: your login, and your password when asked")
-        client = cls(url, "", authority=console.believed())
+        try:
+            (login + password).encode()
+        except UnicodeEncodeError:  # a byte that is no text of this shell
+            raise Rejected(
+                "malformed", "--login", "login or password is no UTF-8: look at the settings of this shell, or of the pipe"
+            ) from None
+        try:
+            client = cls(url, "", authority=console.believed())
+        except ValueError as error:
+            raise typer.BadParameter(f"--url: {error}") from None
         del client._http.headers["Authorization"]
         client._http.auth = httpx.BasicAuth(login, password)
         return client

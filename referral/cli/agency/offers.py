@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 from typing import Annotated
 
 import typer
 
 from referral.cli import console
-from referral.client import Json
+from referral.client import Away, Client, Json, Problem
 from referral.domain.local_time import moment
+
+DECIDED_S, AGAIN_S = 3.0, 0.1
+"""Longest wait for routing's decision about an answer, and the gap between two looks, seconds (ours): it takes some hundredths."""
 
 Word = Annotated[str, typer.Argument(help="ACKNOWLEDGE, ACCEPT, ARRIVE, COMPLETE, DECLINE, HOLD, RETURN or DECIDE.")]
 
@@ -50,17 +55,42 @@ def respond(
     key: Annotated[str, typer.Option(help="Idempotency-Key; the same key is one answer.")] = "",
     as_json: console.Json = False,
 ) -> int:
-    """Answer one offer.
+    """Answer one offer, and show whether the answer counted.
 
-    Exit 0 received, 1 refused, 2 intake cannot be reached.
+    Exit 0 received, 1 refused or ignored, 2 intake cannot be reached.
 
     Example: referral respond OFFER DECLINE --reason NO_CAPACITY
     """
     more = {name: value for name, value in (("reason", reason), ("code", code)) if value}
+    key = key or secrets.token_hex(16)
     with console.client(url, token) as client:
-        receipt = client.respond(offer_id, word.upper(), key=key or None, **more)
+        receipt = client.respond(offer_id, word.upper(), key=key, **more)
+        decided = _decided(client, key)
     if as_json:
-        console.document(receipt)
+        console.document(receipt | {name: decided.get(name, "") for name in ("became", "reason")})
     else:
-        console.console.print(f"{word.upper()} received {moment(receipt.get('received_at'))}; `referral offers` shows what it led to")
-    return 0
+        console.console.print(f"{word.upper()} received {moment(receipt.get('received_at'))}: {_became(decided, key)}", soft_wrap=True)
+    return 1 if decided.get("became") == "IGNORED" else 0
+
+
+def _decided(client: Client, key: str) -> Json:
+    """Return the state of an answer once it is decided, or after DECIDED_S; empty: intake does not say, and yet it has the answer."""
+    until = time.monotonic() + DECIDED_S
+    try:
+        while (state := client.submission(key)).get("became") == "RECEIVED" and time.monotonic() < until:
+            time.sleep(AGAIN_S)
+    except (Problem, Away):  # the answer is taken: whoever is told otherwise would send it again
+        return {}
+    return state
+
+
+def _became(state: Json, key: str) -> str:
+    """Return in words what became of an answer."""
+    match state.get("became"):
+        case "COUNTED":
+            return "it counted"
+        case "IGNORED":
+            why = state.get("reason") or "without a reason that you may know"
+            return f"ignored, {why}: it changed nothing; `referral offers --state all` shows what stands"
+        case _:
+            return f"no decision is known yet; `referral submission {key}` shows it"

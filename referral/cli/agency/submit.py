@@ -134,7 +134,8 @@ def submission(key: str, url: console.Url = console.DEFAULT_URL, token: console.
             (moment(refusal["at"]), "REFUSED", "", f"{refusal['code']} at {refusal['where']}: {refusal['hint']}") for refusal in refusals
         ]
         if status["state"] == "TAKEN":
-            rows.append((moment(status["received_at"]), "TAKEN", status["case_id"], status["kind"]))
+            what = " ".join(filter(None, (status["kind"], status.get("became"), status.get("reason"))))
+            rows.append((moment(status["received_at"]), "TAKEN", status["case_id"], what))
         console.table(("when", "state", "case", "what"), rows)
     return 1 if refusals else 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,28 +22,32 @@ from referral.tlog.tile_layout import FULL
 from referral.wire import leaf as wire
 
 LIVE = "live"
+FOLLOWS = re.compile(rb"^# follows (.+), which had \d+ entries;", re.MULTILINE)
+"""The line by which a log says which one it follows."""
 One = Annotated[str, typer.Argument(metavar="A", help="An export's folder, a checkpoint's file, or `live`: the running system.")]
 Other = Annotated[str, typer.Argument(metavar="B", help="The other one.")]
 Rules = Annotated[Path | None, typer.Option("--witnesses", help="A C2SP policy file for both; by default each one's own.")]
 
 
 class Side(Struct, frozen=True):
-    """One of the two. there: None for a checkpoint alone. size, root: from its head."""
+    """One of the two. there: None for a checkpoint alone. size, root: from its head. origin: the log's name, if it is signed."""
 
     name: str
     there: Archive | None
     size: int
     root: bytes
+    origin: str = ""
 
 
 def diff_command(one: One, other: Other, witnesses: Rules = None, as_json: console.Json = False) -> int:
     """Compare two logs by a few tiles of each: the same history, one that continues the other, or the first entry at which they part.
 
-    Exit 0 one history, 1 two histories (the first entry that differs is named), 2 a file is away, 3 two heads of two sizes and no log.
+    Exit 0 one history, 1 two histories (the first entry that differs is named), 2 a file is away, 3 not comparable: two heads of two sizes
+    and no log, or logs of two names (after a restore one follows the other).
 
     Example: referral audit diff export live
     """
-    pinned = source.file(witnesses)
+    pinned = source.policy(witnesses)
     with ExitStack() as stack:
         verdict = compare(*(_side(stack, word, pinned) for word in (one, other)))
     if as_json:
@@ -53,12 +58,14 @@ def diff_command(one: One, other: Other, witnesses: Rules = None, as_json: conso
 
 
 def compare(one: Side, other: Side) -> dict[str, Any]:
-    """The verdict: same, continues, parts, or unknown. Malformed: the tiles of a side do not make its own head."""
+    """The verdict: same, continues, parts, other-log or unknown. Malformed: the tiles of a side do not make its own head."""
     for side in (one, other):
         if side.there is not None and merkle.root(archive.nodes(side.there, side.size), side.size) != side.root:
             raise Malformed("tile", f"{side.name}: its tiles do not make its own root; `referral audit verify` says where")
     short, long = sorted((one, other), key=lambda side: side.size)
     sizes = {"sizes": {one.name: one.size, other.name: other.size}}
+    if one.origin != other.origin and one.origin and other.origin:
+        return {**sizes, **_two_logs(one, other)}
     if short.there is None or long.there is None:
         return {**sizes, **_heads(short, long)}
     nodes = [archive.nodes(side.there, side.size) for side in (short, long) if side.there]
@@ -68,6 +75,25 @@ def compare(one: Side, other: Side) -> dict[str, Any]:
         says = "\n".join([f"TWO HISTORIES: they part at entry {index}", *(f"{name}: {leaf}" for name, leaf in leaves.items())])
         return {**sizes, "verdict": "parts", "first": index, "leaves": leaves, "says": says}
     return {**sizes, **_one_history(short, long)}
+
+
+def _two_logs(one: Side, other: Side) -> dict[str, Any]:
+    """Compare logs of two names. One may say that it follows the other: then it has the same records, in an order of its own."""
+    follows = {side.name: at.origin for side, at in ((one, other), (other, one)) if at.origin in _followed(side)}
+    says = [f"TWO LOGS: {side.name} is {side.origin}, {side.size} entries" for side in (one, other)]
+    says += [
+        f"{name} says that it follows {origin}. It has the same records in another order: verify each by the policy of its time"
+        for name, origin in follows.items()
+    ]
+    if not follows:
+        says.append("neither says that it follows the other: ask its operator which one is in use, and why there are two")
+    return {"verdict": "other-log", "follows": follows, "says": "\n".join(says)}
+
+
+def _followed(side: Side) -> set[str]:
+    """Return the names of the logs that this one says it follows (`referral audit renew` writes it into its policy file)."""
+    rules = side.there.read(archive.POLICY) if side.there is not None else None
+    return {name.decode("utf-8", "replace") for name in FOLLOWS.findall(rules or b"")}
 
 
 def _heads(short: Side, long: Side) -> dict[str, Any]:
@@ -95,9 +121,10 @@ def _side(stack: ExitStack, word: str, pinned: bytes | None) -> Side:
     path = Path(word)
     if path.is_file():
         head = _head(path.read_bytes(), pinned)
-        return Side(word, None, head.size, head.root)
+        return Side(word, None, head.size, head.root, head.origin)
     there = stack.enter_context(source.opened(None if word == LIVE else path)).archive
-    return Side(word, there, *archive.head(there, archive.trusted(there, pinned)))
+    published = archive.trusted(there, pinned)
+    return Side(word, there, *archive.head(there, published), published.accepted.checkpoint.origin if published else "")
 
 
 def _head(signed: bytes, pinned: bytes | None) -> Checkpoint:

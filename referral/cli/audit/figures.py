@@ -16,7 +16,7 @@ from rich.table import Table
 from referral.cli import connection as log
 from referral.cli import console
 from referral.cli.audit import reading, source
-from referral.cli.audit.replay import casebook
+from referral.cli.audit.replay import Against, casebook
 from referral.cli.audit.source import AuditorKey, Export, Witnesses
 from referral.domain.events import FigureReleased, ReleaseMade
 from referral.domain.policy import Policy
@@ -103,18 +103,21 @@ def figures_command(
     see
     them; never pass them on.
 
-    Exit 0 equal, 1 a release differs, 2 the database, audit or a file is unavailable, 3 some cases could not be read.
+    Exit 0 equal, 1 a release differs or the checkpoint is not believed, 2 the database, audit or a file is unavailable, 3 some cases could
+    not be read.
 
     Example: referral audit figures export --key auditor.key --release all
     """
-    months, pinned = _span(month), source.file(witnesses)
+    months, pinned = _span(month), source.policy(witnesses)
     with source.opened(export, key) as there, console.progress(quiet=as_json) as bar:
-        book, head = casebook(there.archive, pinned)
+        book, against = casebook(there.archive, pinned)
         read = gather(book, reading.recorded(there, How.FIGURES)(None), bar)
         if there.tables:
             read.out = {one.number: Release(one.made, one.figures) for one in log.ask(lambda tx, _: published(tx))}
     if not release:
-        return _raw(read, months, as_json)
+        if against.refused:
+            console.errors.print(against.says, soft_wrap=True, markup=False)
+        return 1 if against.refused else _raw(read, months, as_json)
     wanted = _wanted(read, release)
     known = dict(read.releases) | {one.made.release: one for one in wanted}
     checked = []
@@ -122,7 +125,7 @@ def figures_command(
         before = [other for number, other in sorted(known.items()) if number < one.made.release]
         policy = read.policy(plain.close_of(one.made.month))
         checked.append(released.check(one, before, read.log, policy, read.logged.get(one.made.release)))
-    return _tell(checked, read.log, head, as_json)
+    return _tell(checked, read.log, against, as_json)
 
 
 def gather(book: Casebook, keys: Mapping[str, bytes], bar: Progress | None = None) -> Book:
@@ -243,12 +246,12 @@ def _span(months: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _tell(checked: list[Checked], log: Log, head: str, as_json: bool) -> int:
+def _tell(checked: list[Checked], log: Log, against: Against, as_json: bool) -> int:
     unsure = bool(log.sealed) or any(one.differs and one.later for one in checked) or any(one.alone for one in checked)
     if as_json:
         console.document(
             {
-                "checkpoint": head,
+                "checkpoint": against.says,
                 "children": len(log.children),
                 "erased": len(log.erased),
                 "sealed": len(log.sealed),
@@ -256,13 +259,13 @@ def _tell(checked: list[Checked], log: Log, head: str, as_json: bool) -> int:
             }
         )
     else:
-        _print(checked, log, head)
+        _print(checked, log, against.says)
     certain = any(one.differs and not one.later for one in checked) and not log.sealed
-    return 1 if certain else 3 if unsure else 0
+    return 1 if certain or against.refused else 3 if unsure else 0
 
 
-def _print(checked: list[Checked], log: Log, head: str) -> None:
-    console.console.print(f"{len(log.said)} events of the log, {len(log.children)} children on procedures; {head}", soft_wrap=True)
+def _print(checked: list[Checked], log: Log, against: str) -> None:
+    console.console.print(f"{len(log.said)} events of the log, {len(log.children)} children on procedures; {against}", soft_wrap=True)
     table = Table("release", "month", "compared", "hidden", "waiting", "different")
     for result in checked:
         counts = (result.release, result.month, result.same, result.hidden, result.waiting, len(result.differs))

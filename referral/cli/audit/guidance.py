@@ -51,7 +51,8 @@ def guidance_command(
 
     Around an activation it prints both bundles, the newest first: one of them was on the page.
 
-    Exit 0 printed, 1 no bundle or no such step then, or a bad entry, 2 the database or a folder is unavailable.
+    Exit 0 printed, 1 no bundle or no such step then, a bad entry or a checkpoint that is not believed, 2 the database or a folder is
+    unavailable.
 
     Example: referral audit guidance export --step trafficking-child/interview --at 2026-01-31T08:15
     """
@@ -61,16 +62,16 @@ def guidance_command(
     if language not in WRITTEN:
         raise typer.BadParameter(f"--language: {allowed(language, WRITTEN)}")
     when = read_time(at, "--at") or time.time_ns() // 1000
-    pinned = source.file(witnesses)
+    pinned = source.policy(witnesses)
     with source.opened(export) as there:
-        book, head = casebook(there.archive, pinned)
+        book, against = casebook(there.archive, pinned)
         found = shown(list(bundles(book)), when, pathway, name, language)
     if as_json:
-        console.document({"step": step, "at": when, "language": language, "checkpoint": head, "shown": found})
+        console.document({"step": step, "at": when, "language": language, "checkpoint": against.says, "shown": found})
     else:
-        for line in _lines(found, step, when, head):
+        for line in _lines(found, step, when, against.says):
             console.console.print(line, soft_wrap=True, markup=False, highlight=False)
-    return 1 if any(each.mark == BAD for each in found) else 0
+    return 1 if against.refused or any(each.mark == BAD for each in found) else 0
 
 
 def shown(logged: Sequence[tuple[int, str, PolicyActivated]], at: int, pathway: str, step: str, language: str) -> list[Shown]:
@@ -98,10 +99,10 @@ def shown(logged: Sequence[tuple[int, str, PolicyActivated]], at: int, pathway: 
     return [one for (one, _), end in reversed([*zip(used, ends, strict=True)]) if one.activated <= at + MARGIN_US and end > at - MARGIN_US]
 
 
-def _lines(found: Sequence[Shown], step: str, at: int, head: str) -> Iterator[Any]:
+def _lines(found: Sequence[Shown], step: str, at: int, against: str) -> Iterator[Any]:
     either = "" if len(found) == 1 else f"; an activation is near: one of these {len(found)} bundles was on the page"
     yield f"{step} at {moment(at)}{either}"
-    yield head
+    yield against
     for each in found:
         yield f"policy bundle {each.bundle}, activated {moment(each.activated)}, entry {each.entry}, {each.mark}, digest {each.digest[:16]}"
         if not each.texts:

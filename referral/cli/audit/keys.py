@@ -57,11 +57,15 @@ def key_command(
         known = keyfiles.intake(intake)
     except OSError as error:
         raise typer.BadParameter(f"{intake}: {error.strerror}") from None
-    for path, data in ((policy, keyfiles.policy(made.verifier, (), known)), (key, made.encode() + b"\n")):
+    written = list[Path]()
+    for path, data in ((key, made.encode() + b"\n"), (policy, keyfiles.policy(made.verifier, (), known))):
         try:
             secret_file.write(path, data)
         except OSError as error:
+            for half in written if isinstance(error, FileExistsError) else (*written, path):  # one without the other is of no use
+                half.unlink(missing_ok=True)
             raise typer.BadParameter(f"{path}: {error.strerror}") from None
+        written.append(path)
     public = made.verifier.encode().decode()
     if as_json:
         console.document({"origin": name, "key": public, "key_file": str(key), "policy_file": str(policy), "intake_key_file": str(intake)})
@@ -87,9 +91,12 @@ def reader_command(path: KeyPath, as_json: console.Json = False) -> int:
     """
     secret, public = X25519PrivateKey.generate(), path.with_name(f"{path.name}.pub")
     try:
+        with public.open("xb") as file:  # of an older pair it stays: exports may be lent to it
+            file.write(secret.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
         secret_file.write(path, secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        public.write_bytes(secret.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     except OSError as error:
+        if error.filename == str(path):
+            public.unlink()
         raise typer.BadParameter(f"{error.filename}: {error.strerror}") from None
     if as_json:
         console.document({"secret": str(path), "public": str(public)})

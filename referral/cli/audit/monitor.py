@@ -148,7 +148,7 @@ def _fresh(policy: Policy, looked: MonitorRound, max_age: int) -> None:
             break
     else:
         seen = {view.who: view.seconds for view in looked.views if view.seconds is not None}
-        if not policy.satisfied(seen.keys()):
+        if not looked.views or not policy.satisfied(seen.keys()):
             return  # too few have answered; `away` names the others
         accepted = Accepted(looked.views[0].said, seen, witness_policy.quorum_at(policy, seen))
     if max_age and accepted.seen is not None:

@@ -19,7 +19,7 @@ from referral.cli.audit.timeline_text import render
 from referral.domain.case import Case, Offer, Seat
 from referral.domain.events import Leaf, PolicyActivated
 from referral.domain.local_time import LOCAL, moment
-from referral.errors import Malformed, NewerVersion, Rejected
+from referral.errors import Malformed, NewerVersion, Rejected, Unproven
 from referral.proof import archive
 from referral.proof.archive import Archive
 from referral.proof.entry import OPEN, Entry, Kind
@@ -102,12 +102,12 @@ def replay_command(
     sealed when you cannot. Without --case or another selection, the whole log. On the running system, opening a case is an entry of the log
     first.
 
-    Exit 0 displayed, 1 no such case, a wrong policy or a bad line, 2 the database, audit or a folder is unavailable, 3 some case could not
-    be compared.
+    Exit 0 displayed, 1 no such case, a wrong policy, a bad line or a checkpoint that is not believed, 2 the database, audit or a folder is
+    unavailable, 3 some case could not be compared.
 
     Example: referral audit replay export --case CASE --key auditor.key
     """
-    pinned = source.file(witnesses)
+    pinned = source.policy(witnesses)
     selection = Selection(
         case=case,
         agency=agency,
@@ -120,34 +120,59 @@ def replay_command(
     if at and not case:
         raise typer.BadParameter("--at needs --case: it tells how one case stood")
     with source.opened(export, key) as there:
-        book, head = casebook(there.archive, pinned)
+        book, against = casebook(there.archive, pinned)
         keys = reading.recorded(there, How.REPLAY, case)
-        if policy is not None:
-            return counterfactual.run(book, keys, policy, case, as_json)
-        if at:
-            return _at(book, keys, case, at, as_json)
+        if policy is not None or at:
+            if against.refused:
+                console.errors.print(against.says, soft_wrap=True, markup=False)
+            code = _at(book, keys, case, at, against, as_json) if policy is None else counterfactual.run(book, keys, policy, case, as_json)
+            return 1 if against.refused else code
         lines = list(selected_lines(book, keys, selection))
     if case and not lines and selection.everything():
         raise Rejected("unknown-case", "--case", "the log has no entry of this case; audit may lag by a second")
-    _show(lines, selection, head, as_json)
-    return 1 if any(line.mark == BAD for line in lines) else 0
+    _show(lines, selection, against.says, as_json)
+    return 1 if against.refused or any(map(against.bad, lines)) else 0
 
 
-def casebook(there: Archive, pinned: bytes | None) -> tuple[Casebook, str]:
-    """Return the entries, and in words the checkpoint by which they are verified. Malformed."""
+class Against(Struct, frozen=True):
+    """The checkpoint against which entries are verified.
+
+    says: in words. refused: one is there, and it is not believed or not of this tree. size: entries that it covers. One of them that is not
+    verified is damaged.
+    """
+
+    says: str
+    refused: bool = False
+    size: int = 0
+
+    def bad(self, line: Line) -> bool:
+        """Return True if the line is no true one of this log."""
+        return line.mark == BAD or (line.mark == UNVERIFIED and line.idx is not None and line.idx < self.size)
+
+
+def casebook(there: Archive, pinned: bytes | None) -> tuple[Casebook, Against]:
+    """Return the entries, and the checkpoint by which they are verified. Malformed."""
     try:
         published = archive.trusted(there, pinned)
     except Malformed as error:
-        return Casebook(there, archive.claimed(there), None, pinned), f"nothing is verified: {error}"
+        # Of the running system alone: its operator has named no witnesses.
+        nobody_named = isinstance(error, Unproven) and error.reason == "policy" and there.read(archive.HEAD) is not None
+        against = Against(f"nothing is verified: {error}") if nobody_named else _refused(error)
+        return Casebook(there, archive.claimed(there), None, pinned), against
     size, _ = archive.head(there, published)
     if published is None:
-        return Casebook(there, size, None, pinned), "nothing is verified: no checkpoint with its witnesses' quorum is there"
+        return Casebook(there, size, None, pinned), Against("nothing is verified: no checkpoint with its witnesses' quorum is there")
     try:
         proven = ProvenTree(there, published.size, published.root, size)
     except Malformed as error:
-        return Casebook(there, size, None, pinned), f"nothing is verified: {error}"
+        return Casebook(there, size, None, pinned), _refused(error)
     whose = "your policy" if published.pinned else "the log's own policy"
-    return Casebook(there, size, proven, pinned), f"verified against the checkpoint of {published.size} entries, believed by {whose}"
+    says = f"verified against the checkpoint of {published.size} entries, believed by {whose}"
+    return Casebook(there, size, proven, pinned), Against(says, size=published.size)
+
+
+def _refused(error: Malformed) -> Against:
+    return Against(f"NOTHING IS VERIFIED: {error}", refused=True)
 
 
 def selected_lines(book: Casebook, keys: Keys, selection: Selection) -> Iterator[Line]:
@@ -205,7 +230,7 @@ def _mark(line: Line, proven: str) -> str:
     return BAD if BAD in (proven, line.mark) else line.mark or proven
 
 
-def _at(book: Casebook, keys: Keys, case: str, at: str, as_json: bool) -> int:
+def _at(book: Casebook, keys: Keys, case: str, at: str, against: Against, as_json: bool) -> int:
     """Print the state of one case at an entry or time."""
     entries, marks = book.of(book.case(case))
     moment = None if at.isdigit() else read_time(at, "--at")
@@ -226,7 +251,8 @@ def _at(book: Casebook, keys: Keys, case: str, at: str, as_json: bool) -> int:
     else:
         for text in lines(state, last.idx, _when(last), mark):
             console.console.print(text, soft_wrap=True, markup=False)
-    return 1 if mark == BAD else 0
+    damaged = any(marks[entry.idx] == UNVERIFIED and entry.idx < against.size for entry in there)
+    return 1 if mark == BAD or damaged else 0
 
 
 def _when(entry: Entry) -> int:
@@ -244,13 +270,17 @@ def read_time(word: str, option: str) -> int | None:
     return int((at if at.tzinfo else at.replace(tzinfo=LOCAL)).timestamp() * 1e6)
 
 
-def _show(lines: list[Line], selection: Selection, head: str, as_json: bool) -> None:
+def _show(lines: list[Line], selection: Selection, against: str, as_json: bool) -> None:
     if as_json:
-        document: dict[str, Any] = {"case_id": selection.case, "checkpoint": head, "lines": [msgspec.to_builtins(line) for line in lines]}
+        document: dict[str, Any] = {
+            "case_id": selection.case,
+            "checkpoint": against,
+            "lines": [msgspec.to_builtins(line) for line in lines],
+        }
         console.document(document)
         return
     of = f"case {selection.case}" if selection.case else "the log"
-    console.console.print(f"{of}: {len(lines)} lines from the log; {head}", soft_wrap=True, markup=False)
+    console.console.print(f"{of}: {len(lines)} lines from the log; {against}", soft_wrap=True, markup=False)
     for line in render(lines, marks=[line.mark for line in lines]):
         console.console.print(line.text, style=line.style, soft_wrap=True, markup=False)
 

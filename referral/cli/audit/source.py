@@ -5,7 +5,9 @@ An export is written so that an interrupted one is never mistaken for a complete
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,10 +19,11 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 from msgspec import Struct
 
-from referral.errors import Malformed, Rejected
-from referral.proof.archive import CHECKPOINT, KEYS, Archive
+from referral.errors import Malformed
+from referral.proof.archive import CHECKPOINT, KEYS, POLICY, Archive
 from referral.proof.unlogged import Standing
 from referral.runtime.settings import Settings
+from referral.tlog import witness_policy
 from referral.wire import hpke
 
 Export = Annotated[Path | None, typer.Argument(metavar="[DIR]", help="An export; without it the running system of the environment.")]
@@ -65,7 +68,7 @@ def lent_keys(there: Archive, key: Path | None) -> dict[str, bytes]:
         return {}
     data = there.read(KEYS)
     if data is None:
-        raise Rejected("no-keys", "--key", "this export lends no keys: ask for one with `audit export --for`")
+        raise typer.BadParameter("--key: this export lends no keys; ask for one that does (`referral audit export --for`)")
     try:
         secret = load_pem_private_key(key.read_bytes(), None)
         if not isinstance(secret, X25519PrivateKey):
@@ -75,8 +78,11 @@ def lent_keys(there: Archive, key: Path | None) -> dict[str, bytes]:
     origin = (there.read(CHECKPOINT) or b"").partition(b"\n")[0].decode("utf-8", "replace")
     try:
         return hpke.take(secret, origin, data)
-    except Malformed as error:
-        raise Rejected("keys", KEYS, str(error)) from None
+    except Malformed:
+        raise typer.BadParameter(
+            f"{key} opens nothing here: the keys were lent to another auditor, or `{KEYS}` or the first line of `{CHECKPOINT}` was changed;"
+            " ask for the export again"
+        ) from None
 
 
 def public_key(path: Path) -> X25519PublicKey:
@@ -100,8 +106,25 @@ def file(path: Path | None) -> bytes | None:
         raise typer.BadParameter(f"{path}: {error.strerror}") from None
 
 
+def policy(path: Path | None) -> bytes | None:
+    """Return an auditor's own policy file; None where the option is absent. typer.BadParameter: it is none."""
+    data = file(path)
+    if data is not None:
+        try:
+            witness_policy.parse(data)
+        except Malformed as error:
+            raise typer.BadParameter(f"{path}, your policy file: {error}") from None
+    return data
+
+
+FILES, FOLDERS = (CHECKPOINT, POLICY, KEYS), ("tile/", "payload/", "schemas/")
+"""Files and folders of which an export is made. An index beside them is a database's alone: of an export every leaf is read."""
+LARGEST = 1 << 30
+"""Most bytes of one file (ours): 256 records of the broker's 1 MiB, four times over."""
+
+
 class Folder:
-    """An exported log. It ends at its checkpoint."""
+    """An exported log. It ends at its checkpoint. Whoever carried it may have put anything into it."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -110,11 +133,23 @@ class Folder:
         return str(self.root)
 
     def read(self, path: str) -> bytes | None:
-        """Return the bytes of a file; None where it does not exist."""
-        try:
-            return (self.root / path).read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
+        """Return the bytes of a file; None where there is no such file, or something else stands in its place. Malformed: too large."""
+        if path not in FILES and not path.startswith(FOLDERS):
             return None
+        try:
+            handle = os.open(self.root / path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO):
+                return None
+            raise
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            os.close(handle)
+            return None
+        with os.fdopen(handle, "rb") as file:
+            if status.st_size > LARGEST:
+                raise Malformed("file", f"{path} has {status.st_size} bytes; no file of an export has more than {LARGEST}")
+            return file.read()
 
 
 def opened_export(root: Path) -> Folder:

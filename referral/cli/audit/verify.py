@@ -69,7 +69,7 @@ def verify_command(
 
     Example: referral audit verify export --witnesses ombudsperson.policy --key auditor.key
     """
-    pinned, older = source.file(witnesses), source.file(since)
+    pinned, older = source.policy(witnesses), source.file(since)
     with source.opened(export, key) as there:
         age = seconds(FRESH_S / 60 if max_age is None and there.tables and vouched(there.archive, pinned) else max_age)
         now = int(time.time())  # noqa: TID251 - the auditor's own clock measures the age of a signature

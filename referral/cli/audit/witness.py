@@ -39,8 +39,6 @@ from referral.tlog.witness import MOST_BYTES, Answer
 
 SLOW_S = 20.0
 """Limit for receiving a body (ours); a body has at most some 60 KB."""
-AT_ONCE = 64
-"""Connections (ours): a log opens one at a time."""
 
 PolicyFile = Annotated[Path, typer.Option("--policy", help="A C2SP policy file: its `log` lines are the logs that are witnessed.")]
 KeyFile = Annotated[Path, typer.Option("--key", help="File of the secret key; made if missing and --name is given.")]
@@ -84,7 +82,7 @@ def witness_command(
     try:
         bound = http_connection.listen(host, int(port))
         bound.speaks_tls = identity is not None
-        bound.listen(AT_ONCE)  # connections are queued from now on
+        bound.listen(http_connection.CONNECTIONS)  # connections are queued from now on
     except (OSError, ValueError, OverflowError) as error:
         raise typer.BadParameter(f"--http {http}: {error}") from None
     public = [secret.verifier.as_kind(kind).encode().decode() for kind in (COSIGNATURE, ED25519)]
@@ -95,19 +93,8 @@ def witness_command(
         sys.stdout.flush()
     else:
         _tell(url, public, logs, heads)
-    http_connection.limit_handshakes()
-    config = uvicorn.Config(
-        application(heads, logs, secret),
-        http=http_connection.Connection,
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        limit_concurrency=AT_ONCE,
-        ssl_context_factory=(lambda _, __: context) if context else None,
-    )
     try:
-        asyncio.run(_serve(config, bound))
+        asyncio.run(_serve(http_connection.config(application(heads, logs, secret), context), bound))
     finally:
         heads.close()
     return 0

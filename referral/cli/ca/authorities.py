@@ -85,7 +85,8 @@ def sign_command(
     """
     at, wanted, holder = authority.place(ca, root_key), incoming(request), names.parse(name)
     with recorded("ca sign", f"certificate:{holder}", word=word):
-        outgoing(authority.sign(at, wanted, holder, now()), out)
+        signed = authority.sign(at, wanted, holder, now())
+    outgoing(signed, out)  # afterwards: it is signed, whatever becomes of the file
     return 0
 
 

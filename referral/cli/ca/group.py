@@ -54,11 +54,13 @@ def _kept_here(command: str, about: tuple[str, ...], word: str) -> Iterator[None
     two = second_operator.pair(Path(os.environ[POLICY]), keys, command, about, by="", text=word, now=at)
     if two is not None and file.exists() and two.word.digest in file.read_text("ascii"):
         raise second_operator.used(two.by)
-    yield
-    if two is not None:
+    if two is not None:  # first, so that no word signs twice: what breaks off after it needs another word
         file.touch(0o600)
         with file.open("a", encoding="ascii") as out:
             out.write(json.dumps({"at": at, "by": two.by, "command": command, "about": about, **two.told()}, sort_keys=True) + "\n")
+            out.flush()
+            os.fsync(out.fileno())
+    yield
 
 
 def incoming(path: Path) -> bytes:

@@ -1,6 +1,6 @@
 """`referral tour`: walk a newcomer through a running local stack, in ten stops of one screen each.
 
-Each stop's address is fetched once, so that the walk says which page answers. Nothing is changed: the newcomer does that.
+Each stop's address is fetched, so that the walk says which page answers. Nothing is changed: the newcomer does that.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import ssl
 import sys
 import textwrap
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -28,6 +29,12 @@ MUNICIPALITY = "prizren"
 """Municipality of the walk: its agencies are those of docs/agencies.md, and have made-up telephones."""
 LIMIT_S = 10.0
 """Seconds that a page may take (ours): a starved machine needs some to render the first one."""
+BACK_S = 30.0
+"""Seconds (DESIGN §8) after which a process that died is back: that long a page is asked for again while it does not answer."""
+AGAIN_S = 0.5
+"""Seconds between two such questions (ours)."""
+AWAY = (0, httpx.codes.SERVICE_UNAVAILABLE)
+"""No answer, and the one of a service whose database does not answer: both pass by themselves."""
 WIDTH, INDENT = 96, 12
 FILE = Path(__file__).with_name("tour.yaml")
 
@@ -100,7 +107,7 @@ def stops() -> tuple[Stop, ...]:
 
 
 def walk(folder: Path) -> list[Seen]:
-    """Return every stop, each address fetched once. OSError, HTTPError: no stack runs in this folder."""
+    """Return every stop, each address fetched. OSError, HTTPError: no stack runs in this folder."""
     at = roles.of_folder(folder)
     if "intake" not in at:
         raise FileNotFoundError(folder)
@@ -110,13 +117,14 @@ def walk(folder: Path) -> list[Seen]:
     believed = ssl.create_default_context(cafile=folder / "identities" / KEEPER / identity.AUTHORITY)
     with httpx.Client(timeout=LIMIT_S, follow_redirects=True, trust_env=False, verify=believed) as browser:
         browser.get(f"{at['intake']}/signin")
-        return [_seen(browser, number, stop, known, at, folder) for number, stop in enumerate(stops(), 1)]
+        walking = _Walk(browser, folder)
+        return [_seen(walking, number, stop, known, at) for number, stop in enumerate(stops(), 1)]
 
 
-def _seen(browser: httpx.Client, number: int, stop: Stop, known: Mapping[str, Role], at: Mapping[str, str], folder: Path) -> Seen:
+def _seen(walking: _Walk, number: int, stop: Stop, known: Mapping[str, Role], at: Mapping[str, str]) -> Seen:
     role = known.get(stop.role, Role(role=stop.role, address=""))
     address = f"{at['intake']}{stop.path}" if stop.path else role.address
-    problem = _problem(browser, address, folder) if address else "this stack was started without it: `referral up` starts everything"
+    problem = walking.problem(address) if address else "this stack was started without it: `referral up` starts everything"
     return Seen(
         number=number,
         title=stop.title,
@@ -124,21 +132,43 @@ def _seen(browser: httpx.Client, number: int, stop: Stop, known: Mapping[str, Ro
         who=role.who,
         secret=role.secret,
         look=stop.look,
-        do=stop.do.replace("DATA", str(folder)),
+        do=stop.do.replace("DATA", str(walking.folder)),
         proves=stop.proves,
         problem=problem,
     )
 
 
-def _problem(browser: httpx.Client, address: str, folder: Path) -> str:
-    """Return why an address does not answer with a page, and what to do; empty: it does."""
-    try:
-        status = browser.get(address).status_code
-    except httpx.HTTPError:
-        status = 0
-    if status == httpx.codes.OK:
-        return ""
-    return f"{f'it answers {status}' if status else 'it does not answer'}: look into {folder / 'log'}, or restart `referral up`"
+class _Walk:
+    """The requests of one walk. A server that was waited for in vain is not waited for at its next page."""
+
+    def __init__(self, browser: httpx.Client, folder: Path) -> None:
+        self.folder, self._browser, self._gone = folder, browser, set[bytes]()
+
+    def problem(self, address: str) -> str:
+        """Return why an address does not answer with a page, and what to do; empty: it does."""
+        status, server = self._status(address), httpx.URL(address).netloc
+        if status in AWAY and server not in self._gone:
+            status = self._again(address)
+        if status in AWAY:
+            self._gone.add(server)
+        if status == httpx.codes.OK:
+            return ""
+        return f"{f'it answers {status}' if status else 'it does not answer'}: look into {self.folder / 'log'}, or restart `referral up`"
+
+    def _again(self, address: str) -> int:
+        console.errors.print(f"{address} does not answer; it is asked again for {BACK_S:g} s", soft_wrap=True)
+        until, status = time.monotonic() + BACK_S, 0
+        while status in AWAY and time.monotonic() < until:
+            time.sleep(AGAIN_S)
+            status = self._status(address)
+        return status
+
+    def _status(self, address: str) -> int:
+        """Return the status of a page; 0: it does not answer."""
+        try:
+            return self._browser.get(address).status_code
+        except httpx.HTTPError:
+            return 0
 
 
 def _print(one: Seen, of: int) -> None:

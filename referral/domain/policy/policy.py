@@ -16,10 +16,12 @@ from referral.domain.policy.reading.procedure import read_procedure
 from referral.domain.policy.reading.reader import PolicyErrors, Reader
 from referral.domain.policy.reading.signers import read_signers
 
-__all__ = ["ENGINE", "Policy", "PolicyErrors", "compile"]
+__all__ = ["ENGINE", "OLDEST_ENGINE", "Policy", "PolicyErrors", "compile"]
 
-ENGINE: int = 3
+ENGINE: int = 4
 """Behaviour version of decide(): increased when the same case, input, facts and policy yield other events."""
+OLDEST_ENGINE: int = 3
+"""Oldest version whose decisions are still made byte for byte: a rule that has changed asks which version decides (docs/decisions/0066)."""
 
 
 RIGHTS = "authority.yaml"

@@ -34,13 +34,13 @@ def is_barred(pathway: Pathway, step: Step, consent: Consent | None, service: Se
 
 def shown(d: DecisionContext, pathway: Pathway, step: Step, sections: tuple[str, ...]) -> tuple[str, ...]:
     """Return the sections that an offer may name: those in the scope of the consent, and without consent none that reveals who the person
-    is."""
+    is. One that the policy in force no longer names may reveal it."""
     if not pathway.consent.needed:
         return sections
     consent = d.case.consent
     if consent_mark(consent, d.facts.now) != GIVEN:
         anonymous = pathway.consent.on_withdrawal == "anonymous"
-        return tuple(s for s in sections if not d.policy.sections[s].personal) if anonymous else sections
+        return tuple(s for s in sections if s in d.policy.sections and not d.policy.sections[s].personal) if anonymous else sections
     if consent is None or not consent.scope or step.without_consent:
         return sections
     return tuple(section for section in sections if section in consent.scope)

@@ -15,7 +15,7 @@ from referral.domain.rules.context import UNCONFIRMED, DecisionContext
 from referral.domain.rules.desk_seats import overtaken, seat_of, service_ordered, settle, step_ordered, transfer
 from referral.domain.rules.offers import offer
 from referral.domain.rules.referrals import TRACKS, open_track, open_tracks
-from referral.domain.rules.seats import recall_decisions, transfer_settled
+from referral.domain.rules.seats import HANDED_OVER, recall_decisions, transfer_settled
 from referral.domain.rules.tracks import DESK, end_track, go_on, pause, seals
 
 ABOUT_CLOSED = ("referral-for-closed-case", "no-pathway", "consent-again")
@@ -74,11 +74,23 @@ def stop(d: DecisionContext, body: InstructionGiven) -> None:
 
 def resume(d: DecisionContext, body: InstructionGiven) -> None:
     """Resume stopped tracks with fresh limits, and settle the tasks that name no seat. A track that ended while it was stopped stays
-    ended."""
-    for track in [t for t in d.case.tracks if t.paused_by and not t.outcome and body.track_id in (None, t.track_id)]:
+    ended.
+
+    An order that names its task settles that one alone; only of the task `stopped` a track goes on by it. Without a track, what waits for
+    another procedure goes on waiting.
+    """
+    named = body.task_id if d.since(4) else None
+    stopped = [t for t in d.case.tracks if t.paused_by and not t.outcome and body.track_id in (None, t.track_id)]
+    if named is not None:
+        about = {t.track_id for t in d.case.tasks if t.task_id == named and t.about == "stopped"}
+        stopped = [t for t in stopped if t.track_id in about]
+    elif body.track_id is None and d.since(4):
+        stopped = [t for t in stopped if t.paused_by == DESK]
+    for track in stopped:
         go_on(d, track, "instruction")
     for task in d.case.tasks:
-        if task.seat < 0 and task.about not in STAYS and body.track_id in (None, task.track_id):
+        meant = task.task_id == named if named else body.track_id in (None, task.track_id)
+        if meant and task.seat < 0 and task.about not in STAYS:
             d.settle(task, "resumed")
     if not d.events:
         d.ignore("NOTHING_TO_RESUME")
@@ -144,7 +156,7 @@ def _release(d: DecisionContext, body: InstructionGiven) -> None:
     for left in open_:
         d.close(left, How.RELEASED, "DESK", "instruction", track)
         recall_decisions(d, track.track_id, step.id, number, left.service)
-    transfer_settled(d, track.track_id, step.id, "released")
+    transfer_settled(d, track.track_id, step.id, "released", HANDED_OVER)
     return None
 
 

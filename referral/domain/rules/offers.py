@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from referral.domain.case import NOTIFY, Run, Task, Track
+from referral.domain.case import NOTIFY, Offer, Run, Task, Track
 from referral.domain.events import How, OfferOpened, Passed, Reach
 from referral.domain.policy.directory import Service
 from referral.domain.policy.procedure import Marks, Pathway, Step
@@ -34,6 +34,13 @@ def limit_after(d: DecisionContext, step: Step, state: str) -> tuple[int | None,
         if what in step.limits:
             return d.due(step.limits[what]), what
     return None, ""
+
+
+def limit_on(d: DecisionContext, step: Step, asked: Offer, state: str) -> tuple[int | None, str]:
+    """Return the limit of an offer that enters this state: one that ran under the same name runs on, so that nobody gains time."""
+    due, what = limit_after(d, step, state)
+    runs_on = what == asked.due_what and asked.due is not None and d.since(4)
+    return (asked.due, what) if runs_on else (due, what)
 
 
 def offer(

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from referral.domain.case import RANK, Run, Seat, Task, Track, awaits, comes_due, unbegun
-from referral.domain.events import CaseClosed, ResponseSubmitted, StepOpened
+from referral.domain.case import RANK, Run, Seat, Task, Track, awaits, comes_due, offers_of, unbegun
+from referral.domain.events import CaseClosed, How, ResponseSubmitted, StepOpened
 from referral.domain.inputs import Due
 from referral.domain.policy.procedure import Marks, Pathway, Step
-from referral.domain.rules.conditions import NOT_NEEDED, is_vacant, latest, newest, rank, run_marks, track_marks
+from referral.domain.rules.conditions import NOT_NEEDED, is_vacant, latest, newest, rank, run_marks, secure_allowed, track_marks
 from referral.domain.rules.consent import MISSING, agrees, is_withdrawn
 from referral.domain.rules.consent_withdrawal import honour, settle_missing
 from referral.domain.rules.context import DecisionContext
@@ -91,6 +91,8 @@ def _is_settled(d: DecisionContext, task: Task) -> bool:
     """Return True when the reason of a seat's task no longer exists."""
     track = next((t for t in d.case.tracks if t.track_id == task.track_id), None)
     run = latest(track, task.step) if track else None
+    if d.since(4) and track is not None and task.about == "complete-missed" and _holds(track, task):
+        return False
     if run is None or run.outcome or task.seat >= len(run.seats):
         return True
     seat: Seat = run.seats[task.seat]
@@ -99,6 +101,12 @@ def _is_settled(d: DecisionContext, task: Task) -> bool:
     if seat.offer is None or seat.code:
         return True
     return task.about in ("arrive-missed", "present-missed") and RANK[seat.offer.state] >= RANK["ARRIVED"]
+
+
+def _holds(track: Track, task: Task) -> bool:
+    """Return True while an offer of an earlier round of the seat is open: a child lives on in a place where no other is needed."""
+    earlier = [run for run in track.runs if run.step == task.step and task.seat < len(run.seats)][:-1]
+    return any(True for run in earlier for _ in offers_of(run.seats[task.seat]))
 
 
 SEATS = 200
@@ -152,15 +160,34 @@ def _steps(d: DecisionContext, index: int, pathway: Pathway, concerned: Collecti
             if not step.until.isdisjoint(marks):
                 drop(d, track.track_id, step.id, "NOT_NEEDED", "repetition-ended")
         elif not run.outcome or run.verdict:
+            if step.placement is not None and d.since(4):
+                run = _unlock(d, index, step, run, marks)
             if not run.verdict and (keeps or step.without_consent) and is_vacant(run):
                 run = fill(d, index, pathway, step, marks)
             finish(d, index, step, run)
 
 
+def _unlock(d: DecisionContext, index: int, step: Step, run: Run, marks: Marks) -> Run:
+    """Cancel what was asked of a facility that locks a child up, where the decisions that allow it no longer stand and the child is not
+    there yet. Return the round as it is then."""
+    placement = step.placement
+    if placement is None or not placement.secure or secure_allowed(placement, marks):
+        return run
+    track = d.case.tracks[index]
+    for seat in run.seats:
+        for asked in offers_of(seat):
+            service = d.policy.services.get(asked.service)
+            if service is not None and service.roles & placement.secure and RANK[asked.state] < RANK[step.there]:
+                d.close(asked, How.CANCELLED, "TRAITS_CHANGED", "other-place", track)
+                if asked is seat.next:
+                    d.needs_person("transfer-failed", track, step.id)
+    return latest(d.case.tracks[index], step.id) or run
+
+
 def _close(d: DecisionContext, track: Track, pathway: Pathway, marks: Marks) -> None:
     """End the track when its procedure says so: not while consent is missing, and not while a desk has a default by silence to confirm."""
     withdrawn = is_withdrawn(pathway, marks)
-    if not pathway.is_settled(marks, withdrawn) or not is_over(track) or not (withdrawn or agrees(pathway, marks)):
+    if not pathway.is_settled(marks, withdrawn) or not is_over(d, track, pathway) or not (withdrawn or agrees(pathway, marks)):
         return
     if not any(task.about == CONFIRM and task.track_id == track.track_id for task in d.case.tasks):
         end_track(d, track, "done", "close-when")

@@ -5,19 +5,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from referral.domain.case import DECIDE, PLACE, RANK, FoundOffer, find, offers_of
 from referral.domain.events import How, OfferAccepted, OfferHeld, ResponseSubmitted
 from referral.domain.policy.procedure import Pathway, SeatRule, Step
 from referral.domain.rules.context import DecisionContext
-from referral.domain.rules.offers import limit_after
+from referral.domain.rules.offers import limit_on
 
 HANDING_OVER = ("transfer-failed", "arrive-missed", "present-missed", "complete-missed", "hold-missed")
 """Desk tasks about a seat that is being handed over."""
+HANDED_OVER = (*HANDING_OVER, "place-forbidden")
+"""Desk tasks that are over once its holder has left."""
 
 
 def accept(d: DecisionContext, at: LocatedOffer, body: ResponseSubmitted, *, late: bool) -> None:
     """Take the seat; release the agencies that kept it by duty."""
-    due, what = limit_after(d, at.step, "ACCEPTED")
+    due, what = limit_on(d, at.step, at.offer, "ACCEPTED")
     d.emit(
         OfferAccepted(
             why=d.why("late-accept" if late else "answer", at.track), offer_id=body.offer_id, by=body.by, late=late, due=due, due_what=what
@@ -36,7 +40,7 @@ def hand_over(d: DecisionContext, at: LocatedOffer) -> None:
     assert old is not None
     d.close(old, How.RELEASED, "TRANSFERRED", "transferred", at.track)
     recall_decisions(d, at.track.track_id, at.run.step, at.ref[2], old.service)
-    transfer_settled(d, at.track.track_id, at.run.step, "transferred")
+    transfer_settled(d, at.track.track_id, at.run.step, "transferred", HANDED_OVER)
 
 
 def transfer_failed(d: DecisionContext, at: LocatedOffer, how: How, reason: str, rule: str) -> None:
@@ -46,10 +50,11 @@ def transfer_failed(d: DecisionContext, at: LocatedOffer, how: How, reason: str,
     d.needs_person("transfer-failed", at.track, at.run.step)
 
 
-def transfer_settled(d: DecisionContext, track_id: str, step: str, how: str) -> None:
-    """Settle the desk tasks about an earlier attempt to transfer."""
+def transfer_settled(d: DecisionContext, track_id: str, step: str, how: str, about: Collection[str] = HANDING_OVER) -> None:
+    """Settle the desk tasks about an earlier attempt to transfer, or about the holder who has left (HANDED_OVER)."""
+    settled = about if d.since(4) else HANDING_OVER
     for task in d.case.tasks:
-        if task.track_id == track_id and task.step == step and task.seat < 0 and task.about in HANDING_OVER:
+        if task.track_id == track_id and task.step == step and task.seat < 0 and task.about in settled:
             d.settle(task, how)
 
 

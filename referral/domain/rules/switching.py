@@ -34,7 +34,7 @@ def follow_changes(d: DecisionContext, index: int, pathway: Pathway, marks: Mark
         elif change.switch_to:
             if _switch(d, track, pathway, other):
                 return True
-        elif _open_beside(d, track, other, pause=change.pause):
+        elif _open_beside(d, track, other, pause=change.pause, stood=_stood(d, track, pathway, change)):
             return True
     return False
 
@@ -54,17 +54,22 @@ def _switch(d: DecisionContext, track: Track, pathway: Pathway, other: Pathway) 
         return False
     carry_over(d, track, pathway, new.track_id, other)
     unsure = [t for t in d.case.tasks if t.about == "confirm-default" and t.track_id == track.track_id and other.step(t.step) is None]
+    for other_track in d.case.tracks:
+        waits = other_track.paused_by == pathway.id and not other_track.outcome and other_track.track_id != new.track_id
+        if waits and d.since(4):
+            wait_for(d, other_track, "waits-for", other.id)
     end_track(d, track, "switched", "switched", TrackState.SWITCHED, taken=How.RELEASED)
     if unsure:  # silence has decided that another procedure applies: a person must confirm it
         d.needs_person("other-pathway", new)
     return True
 
 
-def _open_beside(d: DecisionContext, track: Track, other: Pathway, *, pause: bool) -> bool:
-    """Open the other procedure unless it has run since this one began. pause: this track waits for it, once."""
+def _open_beside(d: DecisionContext, track: Track, other: Pathway, *, pause: bool, stood: bool) -> bool:
+    """Open the other procedure unless it runs, or has run since it was called for. pause: this track waits for it, once. stood: it was
+    called for before this input."""
     if pause and other.id in track.waited:
         return False
-    known = any(t.pathway == other.id and (not t.outcome or t.ended > track.began) for t in d.case.tracks)
+    known = any(t.pathway == other.id and (not t.outcome or ((stood or not d.since(4)) and t.ended > track.began)) for t in d.case.tracks)
     if not known and _begin(d, other, "also-opens", track.track_id) is None:
         return False
     if pause and _running(d, other.id) is not None:

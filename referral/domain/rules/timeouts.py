@@ -131,10 +131,12 @@ def climb(d: DecisionContext, at: LocatedOffer, reason: str) -> None:
     if reason == "all-excluded" and offer.skipped + 1 >= offer.rungs:
         d.needs_person("all-excluded", at.track, at.run.step, rung=2)
         expire(d, at, "all-excluded")
-    elif at.step.kind is DECIDE:
-        undecided(d, at)
-    else:
+    elif at.step.kind is not DECIDE:
         expire(d, at, "ladder-exhausted")
+    elif offer.due is None or offer.due <= d.facts.now or at.step.on_silence == "next-candidate" or not d.since(4):
+        undecided(d, at)
+    else:  # nobody is on duty: silence decides when the limit passes, not before
+        d.needs_person("decide-missed", at.track, at.run.step, at.ref[2])
     return None
 
 

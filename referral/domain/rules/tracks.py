@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from referral.domain.case import DECIDE, NOTIFY, PLACE, RANK, Run, Seat, Track, offers_of
 from referral.domain.events import Decided, DecisionRecorded, How, OfferEscalated, StepDone, TrackChanged, TrackState
-from referral.domain.policy.procedure import Step
+from referral.domain.policy.procedure import Pathway, Step
 from referral.domain.rules.conditions import NOT_NEEDED, newest, rank
 from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.offers import limit_after
@@ -69,9 +69,11 @@ def _finish_decision(d: DecisionContext, track: Track, step: Step, run: Run) -> 
         d.emit(StepDone(why=d.why("decided", track), track_id=track.track_id, step=step.id, round=run.round, outcome=code))
 
 
-def is_over(track: Track) -> bool:
-    """Return True when no round is under way, and nobody lives in a place that the track has asked for."""
-    return all(run.outcome for run in newest(track).values())
+def is_over(d: DecisionContext, track: Track, pathway: Pathway) -> bool:
+    """Return True when no round is under way, and nobody lives in a place that the track has asked for, in whichever round."""
+    places = {step.id for step in pathway.placements if step.final == "completed"} if d.since(4) else set()
+    lives = any(True for run in track.runs if run.step in places for seat in run.seats for _ in offers_of(seat))
+    return not lives and all(run.outcome for run in newest(track).values())
 
 
 def seals(d: DecisionContext) -> bool:

@@ -15,7 +15,6 @@ from typing import Literal
 from urllib.parse import parse_qsl, quote
 
 import httpx
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
@@ -117,9 +116,7 @@ class Handset:
         bound = http_connection.listen("127.0.0.1", self._port)
         self._port = int(bound.getsockname()[1])
         bound.listen(128)
-        config = uvicorn.Config(
-            self._application(), ws="none", log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=STOP_SECONDS
-        )
+        config = http_connection.config(self._application(), None, lifespan="off", timeout_graceful_shutdown=STOP_SECONDS)
         self._server = http_connection.Server(config)
         self._serving = asyncio.create_task(self._server.serve(sockets=[bound]))
         return self.url

@@ -87,8 +87,9 @@ def children(events: Iterable[CaseEvent], erased: frozenset[str], first_policy: 
     by_root: dict[tuple[str, str], Child] = {}
     began = [child for case_id, of_case in cases.items() for child in _of_case(case_id, of_case)]
     for child in sorted(began, key=lambda c: (c.began, c.case_id)):
-        root = child.case_id
-        while root in raiser:
+        root, seen = child.case_id, set[str]()
+        while root in raiser and root not in seen:  # in a circle, which no honest routing makes, any of it will do
+            seen.add(root)
             root = raiser[root]
         known = by_root.setdefault((root, child.pathway), child)
         for fact, at in child.first.items():

@@ -7,10 +7,13 @@ from msgspec import UNSET, Struct, field
 from referral.errors import Malformed
 from referral.proof.act import Act, State, parse
 from referral.proof.entry import Entry, Kind
+from referral.proof.heartbeat import STILL_S
 from referral.proof.verify.report import Report, Weight, finding
 from referral.wire import operator_word
 from referral.wire.operator_word import NOBODY, Operators
 
+ALIVE_US = STILL_S * 1_000_000
+"""µs (ours) for which audit has been alive before an act that it should have logged by then counts as dated back."""
 FOLLOWS = b"# follows "
 """First letters of the line by which the policy file of a log names the one before (`referral audit renew`)."""
 
@@ -25,6 +28,8 @@ class Acts(Struct, kw_only=True):
     """Those in the newest policy file of the log so far."""
     renewed: bool = False
     """The log follows another one, whose acts it has again."""
+    beats: list[int] = field(default_factory=list)
+    """Times of the heartbeats of the last ALIVE_US, µs UTC, and the one before them."""
     newest: int = 0
     """Time of the newest act so far, µs UTC."""
     words: dict[str, int] = field(default_factory=dict)
@@ -39,6 +44,10 @@ class Acts(Struct, kw_only=True):
         """Add an entry of kind ADMINISTRATION, or take over the operators of one of kind KEYS; pass over every other."""
         if entry.kind is Kind.KEYS and entry.value:
             self._name(entry)
+        if entry.kind is Kind.HEARTBEAT:
+            self.beats.append(entry.logged_at)
+            while len(self.beats) > 2 and self.beats[1] <= entry.logged_at - ALIVE_US:
+                self.beats.pop(0)
         if entry.kind is not Kind.ADMINISTRATION or not entry.value:
             return
         try:
@@ -79,6 +88,9 @@ class Acts(Struct, kw_only=True):
         what = act.lacks(operators)
         if act.second is not UNSET and (used := self.words.setdefault(act.second.digest, entry.idx)) != entry.idx:
             what = what or f"the word was used before, in entry {used}"
+        if not self.renewed and self.beats and act.at < self.beats[0] and self.beats[-1] - self.beats[0] >= ALIVE_US:
+            late = "it is dated minutes before heartbeats that stand before it, and audit logs one within seconds: a word may have ended"
+            self.report.add_finding(finding(Weight.UNCHECKED, "ACT_DATED", entry, f"{act}: {late}"))
         if what:
             what = f"{act}: {what}; whoever has the administrator's password could have done it alone"
             self.report.add_finding(finding(Weight.BAD, "ACT_ALONE", entry, what))

@@ -42,7 +42,10 @@ class Clocks(Struct, kw_only=True):
     report: Report
     seen: int | None = None
     size: int = 0
-    drill: bool = False
+    drill: bool | None = None
+    """The word of the first heartbeat; None before it."""
+    changed: bool = False
+    """A later one has said otherwise."""
     said: list[Finding] = field(default_factory=list)
     """Findings that are held back until the end of the log shows that no drill clock is judged."""
     recorded: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -64,6 +67,11 @@ class Clocks(Struct, kw_only=True):
             self._broker(entry, entry.kafka_time * 1000)
             if own and entry.kind in SEQUENCED and entry.recorded_at:
                 self._writer(entry, entry.kafka_time * 1000)
+
+    @property
+    def beaten(self) -> int:
+        """Return when the last heartbeat was logged, µs UTC; 0: none was, or a drill's clock is judged by nobody."""
+        return self.beats[-1][0].logged_at if self.beats and not self.drill else 0
 
     def finish(self) -> None:
         """Report the findings; for a drill, report that the clocks were not compared."""
@@ -132,7 +140,13 @@ class Clocks(Struct, kw_only=True):
         except Malformed as error:
             self.report.add_finding(finding(Weight.BAD, "BODY", entry, f"it is said to be a heartbeat, and cannot be read: {error}"))
             return
-        self.drill = self.drill or beat.drill
+        if self.drill is None:
+            self.drill = beat.drill
+        elif self.drill != beat.drill and not self.changed:
+            self.changed = True
+            was, now = ("a drill", "real cases") if self.drill else ("real cases", "a drill")
+            what = f"the heartbeats before it were of {was}, this one is of {now}: a log is of one kind for ever"
+            self.report.add_finding(finding(Weight.BAD, "DRILL_CHANGED", entry, what))
         if self.beats and entry.logged_at - self.beats[-1][0].logged_at > STILL_S * SECOND_US:
             pause = _long(entry.logged_at - self.beats[-1][0].logged_at)
             self.said.append(

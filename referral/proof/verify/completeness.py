@@ -248,6 +248,11 @@ class Completeness(Struct, kw_only=True):
         except (Malformed, NewerVersion) as error:
             self._bad("BODY", entry, f"cannot be read: {error}")
             return
+        if isinstance(body, Quarantined) and entry.key != f"{body.reader}/{body.topic}/{body.partition}/{body.offset}".encode():
+            self._bad(
+                "META_DIFFERS", entry, "it speaks for another reader, or of another record, than its key names: it accounts for nothing"
+            )
+            return
         if isinstance(body, Quarantined) and body.reason == "seal":
             self.unsealed.add((body.topic, body.partition, body.offset))
         if isinstance(body, Quarantined) and body.reason == "foreign" and body.reader == OWNERS.get(body.topic):

@@ -127,6 +127,7 @@ class Verification:
             activated=self._bundles.activated,
             logged=self._bundles.logged,
             published=self._bundles.published,
+            beaten=self._clocks.beaten,
         )
 
     def case(self, case_id: str, entries: Iterable[Entry]) -> None:
@@ -152,6 +153,7 @@ class Cases(Struct, frozen=True, kw_only=True):
     broken: cases with a bad finding. Such a case without its key counts neither as erased nor as whole.
     disowned: (topic, partition, offset) of records that their topic's owner did not write.
     activated: the policy bundles by number. logged: the index of each. published: the time at which the broker had each, µs UTC.
+    beaten: the time of the last heartbeat, µs UTC; 0: none tells until when the log should have its decisions.
     """
 
     keys: Mapping[str, bytes]
@@ -162,6 +164,7 @@ class Cases(Struct, frozen=True, kw_only=True):
     activated: dict[int, PolicyActivated]
     logged: list[int]
     published: list[int]
+    beaten: int = 0
 
 
 class Judge:
@@ -200,7 +203,13 @@ class Judge:
             for read in _readable([e for e in of_case if (e.topic, case_id, e.case_seq) not in known.lost], key, report):
                 self.signatures.look(read)
             Reexecution(
-                case_id=case_id, key=key, bundles=self._bundles, report=report, known=right.ahead | disowned, disowned=disowned
+                case_id=case_id,
+                key=key,
+                bundles=self._bundles,
+                report=report,
+                known=right.ahead | disowned,
+                disowned=disowned,
+                beaten=known.beaten,
             ).run(of_case)
 
 

@@ -142,14 +142,25 @@ class Bundles(Struct, kw_only=True):
         found, numbers = list[Period](), sorted(self.activated)
         for number in numbers:
             body, rules = self.activated[number], self.policy(number)
-            until = self.activated[number + 1].at if number + 1 in self.activated else None
+            until = self._begins(number + 1) if number + 1 in self.activated else None
             said = differences(self.policy(number - 1), rules) if rules else ("it cannot be read by these rules",)
             before = self.activated[number - 1].files if number - 1 in self.activated else None
             words = (*said, f"files: {policy_digest.changes(before, body.files)}")
             found.append(
-                Period(number=number, since=body.at, until=until, digest=body.digest, signed_by=self.signers(number), changes=words)
+                Period(
+                    number=number,
+                    since=self._begins(number),
+                    until=until,
+                    digest=body.digest,
+                    signed_by=self.signers(number),
+                    changes=words,
+                )
             )
         return found
+
+    def _begins(self, number: int) -> int:
+        """Return the time at which the broker had a bundle, µs UTC: nobody signs its own, which counts where the log lacks the other."""
+        return self.published[number - 1] or self.activated[number].at
 
     def _bad(self, code: str, entry: Entry, what: str) -> None:
         self.report.add_finding(finding(Weight.BAD, code, entry, what))

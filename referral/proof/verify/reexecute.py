@@ -6,14 +6,15 @@ from collections.abc import Sequence
 
 from msgspec import Struct, field, structs
 
-from referral.domain.case import Case
+from referral.domain.case import Case, next_due
 from referral.domain.decide import decide
 from referral.domain.events import EVENTS, CauseKind, Head, Why
 from referral.domain.evolve import fold
 from referral.domain.inputs import Input, derived, due_input
-from referral.domain.policy import ENGINE
+from referral.domain.policy import ENGINE, OLDEST_ENGINE
 from referral.errors import Malformed, NewerVersion
 from referral.proof.entry import ROUTING, Entry
+from referral.proof.heartbeat import STILL_S
 from referral.proof.history.case import Answer, Read, answers, cause, decisions, inputs, opened
 from referral.proof.verify import forks
 from referral.proof.verify.forks import Branch
@@ -21,6 +22,7 @@ from referral.proof.verify.policies import Bundles
 from referral.proof.verify.report import Report, Weight, finding
 from referral.wire import codec
 
+SECOND_US, MINUTE_US = 1_000_000, 60_000_000
 ENGINE_FAILED = ("engine-failed", "ENGINE_FAILED")
 """The rule of a decision that the engine-failure path made instead of the rules; the first logs spelled it differently."""
 Position = tuple[str, int, int]
@@ -52,6 +54,8 @@ class Reexecution(Struct, kw_only=True):
     """Indexes of inputs with a finding already. That no decision answers them is not reported again."""
     disowned: frozenset[int] = frozenset()
     """Indexes of records that their topic's owner did not write. As inputs routing may have decided them; as decisions they are void."""
+    beaten: int = 0
+    """Time of the last heartbeat, µs UTC: minutes before it every input has been decided, and every limit acted upon. 0: not known."""
 
     def run(self, entries: Sequence[Entry]) -> None:
         """Judge every decision. Stop at the first bad one, because the state before any later decision is then unknown.
@@ -65,6 +69,7 @@ class Reexecution(Struct, kw_only=True):
             self.jumps = forks.jumps(decisions(entries))
             self._decisions([self._read(entry) for entry in decisions(own)], asked)
             self._undecided(asked, self.known.union(entry.idx for place in twins for entry in place))
+            self._overdue(entries)
         except Stop:
             pass
         for place in twins:
@@ -110,12 +115,17 @@ class Reexecution(Struct, kw_only=True):
         """Return the events that the rules lead to for the input that this event names; None where they cannot be asked."""
         try:
             head: Head | None = getattr(first.body, "head", None)
-            if head is None or head.facts.engine != ENGINE or (rules := self.bundles.policy(head.facts.bundle)) is None:
+            if head is None or not OLDEST_ENGINE <= head.facts.engine <= ENGINE:
+                return None
+            if (rules := self.bundles.policy(head.facts.bundle)) is None:
                 return None
             again = self._cause(first, head, asked.get((head.topic, head.partition, head.offset)))
         except (Malformed, NewerVersion):
             return None
-        return decide(self.case, again, head.facts, rules)
+        try:
+            return decide(self.case, again, head.facts, rules)
+        except Exception:  # the trial of this branch says why
+            return None
 
     def _cause(self, first: Read, head: Head, found: Entry | None) -> Input:
         """Rebuild the input. An alarm carries the sequence before its answer; routing skips a number that somebody else took."""
@@ -160,6 +170,7 @@ class Reexecution(Struct, kw_only=True):
             raise self._stop("CAUSE_DIFFERS", first.entry, "the input at that position is not the one that this decision names")
         if again.id in self.judged:
             raise self._stop("DECIDED_TWICE", first.entry, "this input was decided before")
+        self._in_time(first.entry, head)
         self.judged.add(again.id)
         self.decided.add(place)
         self.case = fold(self.case, self._compare(answer, again, head), self.case_id)
@@ -168,6 +179,16 @@ class Reexecution(Struct, kw_only=True):
             self.under.add(head.facts.bundle)
             self.report.decided[head.facts.bundle] += 1
 
+    def _in_time(self, entry: Entry, head: Head) -> None:
+        """Report a decision that judged limits by another time than that at which it was recorded. The case's own time never decreases."""
+        ahead = head.facts.now - max(entry.recorded_at, self.case.at if self.case is not None else 0)
+        apart = max(ahead, entry.recorded_at - head.facts.now)
+        if self.beaten and apart > MINUTE_US:
+            what = (
+                f"it judged limits as of a time {apart // SECOND_US} seconds from that at which it was recorded: they passed early, or late"
+            )
+            self.report.add_finding(finding(Weight.BAD, "DECIDED_AT", entry, what))
+
     def _compare(self, answer: Answer, again: Input, head: Head) -> Sequence[Struct]:
         """Return the events of the answer, proven or unchecked."""
         first = answer.events[0]
@@ -175,14 +196,23 @@ class Reexecution(Struct, kw_only=True):
         why: Why | None = getattr(first.body, "why", None)
         if why is not None and why.rule in ENGINE_FAILED:
             self._unchecked("ENGINE_FAILED", first.entry, "decided by the path for a failed engine; a person was asked")
-        elif head.facts.engine != ENGINE:
-            self._unchecked("OTHER_ENGINE", first.entry, f"decided by engine {head.facts.engine}, this program has {ENGINE}")
+        elif not OLDEST_ENGINE <= head.facts.engine <= ENGINE:
+            has = f"this program has {OLDEST_ENGINE} to {ENGINE}"
+            self._unchecked("OTHER_ENGINE", first.entry, f"decided by engine {head.facts.engine}, {has}")
         elif rules is None:
             raise self._stop("POLICY_MISSING", first.entry, f"the log does not hold policy bundle {head.facts.bundle}")
         else:
-            expected = decide(self.case, again, head.facts, rules)
-            self._same(answer, expected)
+            try:
+                expected = decide(self.case, again, head.facts, rules)
+                self._same(answer, expected)
+            except Stop:
+                raise
+            except Exception as error:  # routing would have taken its way for failed rules: nobody decided this
+                what = f"the rules fail on what this decision says that it was made upon ({type(error).__name__})"
+                raise self._stop("DECISION_DIFFERS", first.entry, what) from error
             self.report.counts["decisions re-executed"] += 1
+            if head.facts.engine != ENGINE:
+                self.report.counts[f"decisions by engine {head.facts.engine}"] += 1
             return expected
         return [self._body(read) for read in answer.events]
 
@@ -217,8 +247,20 @@ class Reexecution(Struct, kw_only=True):
                 self.report.add_finding(
                     finding(Weight.BAD, "NOT_DECIDED", entry, "routing answered later inputs of this case, but not this one")
                 )
+            elif self.beaten - entry.logged_at > STILL_S * SECOND_US:
+                what = "routing has not answered it, minutes after it was logged: it stood still, or has passed over it"
+                self._unchecked("NOT_DECIDED", entry, what)
             else:
                 self.report.counts["inputs in flight"] += 1
+
+    def _overdue(self, entries: Sequence[Entry]) -> None:
+        """Report a limit that had passed minutes before the last heartbeat, and on which routing has not acted."""
+        due = next_due(self.case) if self.case is not None else None
+        if due is not None and self.beaten - due > STILL_S * SECOND_US and max(e.logged_at for e in entries) <= self.beaten:
+            what = (
+                "a limit of the case passed minutes before the last heartbeat, and routing has not acted: it stood still, or has no alarm"
+            )
+            self._unchecked("OVERDUE", entries[-1], what)
 
     def _unchecked(self, code: str, entry: Entry, what: str) -> None:
         self.report.add_finding(finding(Weight.UNCHECKED, code, entry, what))

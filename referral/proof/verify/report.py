@@ -36,6 +36,7 @@ LAYERS = {
         "PAUSED",
         "BROKER_AWAY",
         "NOT_READ",
+        "DRILL_CHANGED",
     ),
     "record": (
         "META_DIFFERS",
@@ -44,6 +45,7 @@ LAYERS = {
         "ACT_OPEN",
         "UNLOGGED",
         "ACT_ALONE",
+        "ACT_DATED",
         "OPERATORS",
         "UNREADABLE",
         "FOREIGN",
@@ -59,6 +61,10 @@ LAYERS = {
         "NEWER_VERSION",
         "POLICY_FORGED",
         "POLICY_SIGNERS",
+        "WRITER",
+        "WRITER_KEYS",
+        "ERASURE_ALONE",
+        "APPROVERS",
     ),
     "signature": tuple(
         f"SIGNATURE_{word}" for word in ("WRONG", "KEY_UNKNOWN", "KEY_LATER", "KEY_REVOKED", "KEY_NEW", "REUSED", "EARLY", "MISSING")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -21,7 +22,7 @@ from referral.wire import topics
 SETTLE = 3.0  # seconds until a broker reports a topic's settings correctly
 APPEAR = 30.0
 """Seconds (ours) until a busy broker lists a topic that it has created; until then the topic has no partitions."""
-HALT = 2.0  # seconds for a consumer to stop, before its connections are closed by force
+HALT = 2.0  # seconds for a client to stop, before its connections are closed by force
 GOODBYE = 0.05
 """Seconds (ours) for brokers to answer the end of a consumer's connections: a broker answers in order, first the fetch that waits there."""
 REQUEST = 10_000  # ms; a broker that has not answered by then counts as away
@@ -82,6 +83,17 @@ def consumer(settings: Settings, **more: Any) -> AIOKafkaConsumer:
     return AIOKafkaConsumer(**reached(settings), **{**CONSUMER, "client_rack": None, **more})
 
 
+@asynccontextmanager
+async def reading(settings: Settings, **more: Any) -> AsyncIterator[AIOKafkaConsumer]:
+    """Yield a consumer that has started. It is ended with the block, and where it could not start. KafkaError: the broker is away."""
+    reader = consumer(settings, **more)
+    try:
+        await reader.start()
+        yield reader
+    finally:
+        await halt(reader)
+
+
 async def find(topics: list[str], *readers: AIOKafkaConsumer) -> None:
     """Let consumers find out where topics are. Whoever is asked before knowing waits for a tenth of a second, and then asks the broker.
 
@@ -97,13 +109,17 @@ def producer(settings: Settings) -> AIOKafkaProducer:
 
 
 async def throw_away(producer: AIOKafkaProducer) -> None:
-    """Discard a producer at once, also when its broker is away: every record that it still holds is in the outbox."""
-    try:
-        async with asyncio.timeout(2):
-            await producer.stop()
-    except Exception:  # the broker is away; the sender would wait for its requests, which end with the connections
-        producer._sender.sender_task.cancel()
+    """Discard a producer at once, also when its broker is away: every record that it still holds is in the outbox.
+
+    As `halt`, it never raises but for the caller's own cancellation.
+    """
+
+    async def cut() -> None:  # the sender would wait for its requests, which end with the connections
+        if producer._sender is not None and producer._sender.sender_task is not None:
+            producer._sender.sender_task.cancel()
         await producer.client.close()
+
+    await _end(producer.stop, cut)
 
 
 def wanted(settings: Settings) -> dict[str, topics.Topic]:
@@ -218,9 +234,17 @@ async def halt(reader: AIOKafkaConsumer) -> None:
     """
     lines = [line._writer.transport for line in reader._client._conns.values() if line._writer is not None]
     asyncio.get_running_loop().call_later(GOODBYE, lambda: [line.abort() for line in lines])
+    await _end(reader.stop, reader._client.close)
+
+
+async def _end(*ends: Callable[[], Awaitable[object]]) -> None:
+    """Try one way to end a client after the other, each for HALT, until one works.
+
+    It never raises but for the caller's own cancellation.
+    """
     task = asyncio.current_task()
     before = task.cancelling() if task is not None else 0  # a cancellation that goes on when we return
-    for end in (reader.stop, reader._client.close):
+    for end in ends:
         try:
             async with asyncio.timeout(HALT):
                 await end()

@@ -17,21 +17,15 @@ WAIT = 1000  # ms; longest wait of one fetch
 
 async def ends(settings: Settings, topics: Iterable[str]) -> dict[Place, int]:
     """Return the current end offset of every partition, from the broker. A topic that does not exist has none."""
-    reader = clients.consumer(settings)
-    await reader.start()
-    try:
+    async with clients.reading(settings) as reader:
         return {(settings.plain(tp.topic), tp.partition): end for tp, end in (await _ends(reader, settings, topics)).items()}
-    finally:
-        await clients.halt(reader)
 
 
 async def whole(
     settings: Settings, topics: Iterable[str], start: Mapping[Place, int] | None = None
 ) -> AsyncIterator[tuple[Place, ConsumerRecord]]:
     """Yield every record, in offset order per partition. start: offsets to begin at; else the first that is retained."""
-    reader = clients.consumer(settings, max_partition_fetch_bytes=clients.POLICY_FETCH)
-    await reader.start()
-    try:
+    async with clients.reading(settings, max_partition_fetch_bytes=clients.POLICY_FETCH) as reader:
         stop = {tp: end for tp, end in (await _ends(reader, settings, topics)).items() if end}
         first = await reader.beginning_offsets(list(stop)) if stop else {}
         begin = {tp: max(first[tp], (start or {}).get((settings.plain(tp.topic), tp.partition), 0)) for tp in stop}
@@ -46,8 +40,6 @@ async def whole(
                     if record.offset < stop[tp]:
                         yield (settings.plain(tp.topic), tp.partition), record
             left = {tp for tp in left if await reader.position(tp) < stop[tp]}
-    finally:
-        await clients.halt(reader)
 
 
 async def _ends(reader: AIOKafkaConsumer, settings: Settings, topics: Iterable[str]) -> dict[TopicPartition, int]:
@@ -108,9 +100,5 @@ class Reader:
 @asynccontextmanager
 async def opened(settings: Settings, topics: Iterable[str]) -> AsyncIterator[Reader]:
     """Yield a reader of these topics."""
-    consumer = clients.consumer(settings)
-    await consumer.start()
-    try:
+    async with clients.reading(settings) as consumer:
         yield Reader(consumer, settings, await _ends(consumer, settings, topics))
-    finally:
-        await clients.halt(consumer)

@@ -20,7 +20,7 @@ from referral.runtime.loop.assignment import Assignment, monotonic
 from referral.runtime.loop.ledger import Ledger
 from referral.runtime.loop.outbox_age import OutboxAge
 from referral.runtime.loop.publication import Publication
-from referral.runtime.loop.quarantine import Ceiling, QuarantineAway
+from referral.runtime.loop.quarantine import Ceiling
 from referral.runtime.loop.reader import Reader
 from referral.runtime.loop.tenure import Tenure, away
 from referral.runtime.loop.transaction import Transaction
@@ -65,7 +65,7 @@ class Loop:
         self._ending.set()
 
     async def run(self) -> None:
-        """Run until `end`. Raises the errors that must stop the service: NewerVersion of a case topic, QuarantineAway, Misconfigured."""
+        """Run until `end`. Raises the errors that must stop the service: NewerVersion of a case topic, Misconfigured."""
         follow = (self._outbox_age.follow(), clock_ahead.follow(self.engine, self.service.name))
         watching = [asyncio.create_task(one) for one in follow]
         try:
@@ -80,7 +80,7 @@ class Loop:
             self.health.turned()
             try:
                 await self._run_tenure()
-            except (NewerVersion, QuarantineAway, Misconfigured):
+            except (NewerVersion, Misconfigured):
                 raise
             except Exception as error:
                 seconds = min(BACK_OFF[min(self._failures, len(BACK_OFF) - 1)], AWAY if away(error) else BACK_OFF[-1])
@@ -132,7 +132,8 @@ class Loop:
         await clients.find(self._topics(), consumer, probe, book)
         stack.push_async_callback(clients.throw_away, producer)
         if self.service.writes:  # the broker gives a writer's number only to who may write somewhere
-            await producer.start()
+            async with asyncio.timeout(clients.REQUEST / 1000):  # it asks for its number without an end
+                await producer.start()
         reader = Reader(consumer, probe, self.settings, self.service.name)
         stack.push_async_callback(reader.halt)
         counts = {name: card.partitions for name, card in clients.wanted(self.settings).items()}

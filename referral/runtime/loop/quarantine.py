@@ -64,7 +64,7 @@ def record(taken: Taken, reason: str, meta: Meta | None = None) -> Refused:
 
 
 class QuarantineAway(Exception):
-    """The quarantine cannot be written. The service stops, because continuing would lose the record."""
+    """The quarantine cannot be written. Nothing is committed, for that would lose the record: the batch is read again."""
 
 
 def position(place: Place, offset: int) -> str:
@@ -75,7 +75,7 @@ def position(place: Place, offset: int) -> str:
 async def write(
     producer: AIOKafkaProducer, settings: Settings, sign: Sign, key: bytes, service: str, now: int, refused: list[Refused]
 ) -> None:
-    """Publish the refused inputs and wait for the broker. QuarantineAway: stop the service.
+    """Publish the refused inputs and wait for the broker. QuarantineAway: nothing may be committed.
 
     sign: signs this service's records here. key: the quarantine's own, 32 bytes.
     """

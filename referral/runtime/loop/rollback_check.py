@@ -90,11 +90,12 @@ async def _check(
             rewound.append(Rewound(unit.name, "kafka", place))
         elif own := _own(writes, unit):
             mine = next(tp for tp in tps if tps[tp] == own)
-            behind = [r for r in records.get(mine, []) if r.offset >= unit.positions.get(own, (0, ""))[0]]
-            marked = [r for r in behind if writer_mark.carries(secret, r.value, r.headers)]
-            if behind and await _beyond(tx, settings, keys, own[0], behind, marked):
+            at = unit.positions.get(own, (0, ""))[0]
+            read = records.get(mine, [])  # with the one before the position: a confirmation moves it, on an older copy too
+            marked = [r for r in read if writer_mark.carries(secret, r.value, r.headers)]
+            if read and await _beyond(tx, settings, keys, own[0], read, marked):
                 rewound.append(Rewound(unit.name, "sql", own))
-            elif len(marked) == len(behind):
+            elif {r.offset for r in read if r.offset >= at} <= {r.offset for r in marked}:
                 unit.explained = ends[mine]
     return rewound
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field, replace
 
-import asyncpg
 from aiokafka.errors import KafkaError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -69,12 +68,15 @@ class Tenure:
     async def leave(self) -> None:
         """Confirm what was published and release the leases, if broker and database answer within 2 s each; otherwise the leases expire.
 
-        While records may still arrive at the broker nobody else should publish them: then no lease is released.
+        While records may still arrive at the broker nobody else should publish them: then no lease is released. A connection that was lost
+        confirms nothing: the next one may lead to an older copy of the database.
         """
         try:
             async with asyncio.timeout(2) as limit:
+                lost = self.tx.invalidated
                 await self.tx.rollback()
-                await self.settle()
+                if not lost:
+                    await self.settle()
         except Exception as error:
             observe.log().info("left unconfirmed", service=self.service.name, kind=type(error).__name__)
             if limit.expired():
@@ -226,7 +228,8 @@ class Tenure:
         if unasked:
             ends = await self.reader.ends([p for n in unasked for p in self.assignment.places(f"p{n}")])
             for n in unasked:
-                self.gate.barriers[n] = timers.Barrier(now, {p: end for p, end in ends.items() if p[1] == n})
+                asked = self.gate.vouches(n, dues, now)
+                self.gate.barriers[n] = timers.Barrier(asked, {p: end for p, end in ends.items() if p[1] == n})
         read = {p: position[0] for u in self.assignment.active().values() for p, position in u.positions.items()}
         if dues:
             read |= {p: at for p, at in (await self.reader.reached()).items() if p not in busy and at > read.get(p, 0)}
@@ -310,6 +313,4 @@ class Tenure:
 
 def away(error: BaseException) -> bool:
     """Return whether an error means that the database or broker is away, or another instance owns the unit: no single input caused it."""
-    return isinstance(
-        error, KafkaError | Fenced | Unavailable | QuarantineAway | asyncpg.InterfaceError | asyncpg.PostgresConnectionError
-    ) or database.away(error)
+    return isinstance(error, KafkaError | Fenced | Unavailable | QuarantineAway) or database.away(error)

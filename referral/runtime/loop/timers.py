@@ -51,17 +51,27 @@ class Barrier:
 
 @dataclass(slots=True)
 class Gate:
-    """The gate that holds back alarms, by partition. Pure: times and offsets are arguments."""
+    """The gate that holds back alarms, by partition. Pure: times and offsets are arguments. late: held back for CAP."""
 
     held_since: dict[int, float] = field(default_factory=dict)
+    late: set[int] = field(default_factory=set)
     barriers: dict[int, Barrier] = field(default_factory=dict)
 
     def unheld(self, due: list[Due], mono: float) -> list[Due]:
         """Return the alarms for which nothing older waits at the door, or has waited longer than CAP. mono: monotonic seconds."""
         held = {d.partition for d in due if d.oldest is not None and d.oldest <= d.at}
         self.held_since = {p: self.held_since.get(p, mono) for p in held}
-        late = {p for p, since in self.held_since.items() if mono - since >= CAP}
-        return [d for d in due if d.oldest is None or d.oldest > d.at or d.partition in late]
+        self.late = {p for p, since in self.held_since.items() if mono - since >= CAP}
+        return [d for d in due if d.oldest is None or d.oldest > d.at or d.partition in self.late]
+
+    def vouches(self, partition: int, due: list[Due], now: int) -> int:
+        """Return up to which due time end offsets that are asked for now vouch, µs. now: batch clock.
+
+        An alarm that is held back now waits for an input that is not in those ends yet: it needs others.
+        """
+        waits = [d.oldest for d in due if d.partition == partition and d.oldest is not None and d.oldest <= d.at]
+        capped = partition in self.late
+        return now if capped else min([now, *(oldest - 1 for oldest in waits)])
 
     def unasked(self, due: list[Due]) -> set[int]:
         """Return the partitions whose end offsets must be queried now."""

@@ -7,10 +7,11 @@ import math
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+import asyncpg
 from sqlalchemy import event
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_connection
 from sqlalchemy.engine import URL, make_url
@@ -19,7 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from referral.errors import Rejected
-from referral.runtime.postgres import queue, role_passwords
+from referral.runtime.postgres import hosts, queue, role_passwords
 from referral.runtime.settings import LOOPBACK, Settings
 
 CONNECT = 3.0  # seconds; together with POOL, a caller gets an error from a dead database within the 5 s that the doors promise
@@ -34,6 +35,8 @@ START_S, PAUSE_S = 30.0, 0.2
 machine, a first connection was seen to take longer than CONNECT."""
 T = TypeVar("T")
 STATEMENT = 30.0  # seconds; far above any statement of ours, so that a hung connection becomes an error
+GOODBYE_S = 2.0
+"""Seconds (ours) for the servers of all connections to end them in order, which takes milliseconds."""
 SILENT = 45.0
 """Seconds (ours) after which the server ends a transaction whose process says nothing: the process is stopped or its machine lost, and
 others wait for its locks. A turn of a loop that lasts so long hangs (tenure.STALL); whatever else is done between two statements takes
@@ -112,6 +115,7 @@ def engine(settings: Settings, role: str, *, size: int = 8) -> AsyncEngine:
         hide_parameters=True,  # an error's text never contains the parameters
         connect_args={
             **tls,
+            "async_creator_fn": hosts.connector(CONNECT),
             "timeout": CONNECT,
             "command_timeout": STATEMENT,
             "server_settings": {
@@ -175,20 +179,33 @@ def admin(settings: Settings) -> AsyncEngine:
         address,
         pool_size=2,
         hide_parameters=True,
-        connect_args={**tls, "timeout": CONNECT, "server_settings": {"timezone": "UTC"}},
+        connect_args={**tls, "async_creator_fn": hosts.connector(CONNECT), "timeout": CONNECT, "server_settings": {"timezone": "UTC"}},
     )
+
+
+DRIVERS = asyncpg.InterfaceError | asyncpg.PostgresConnectionError | asyncpg.TargetServerAttributeNotMatched
+"""The driver's own errors of a server that is away: its connection has ended, or none of several servers takes writes now."""
 
 
 def away(error: BaseException) -> bool:
     """Return whether an error means that the database is unreachable or closed the connection, not that the statement was wrong."""
-    if isinstance(error, OSError | PoolTimeout | TimeoutError):
-        return True
+    if isinstance(error, OSError | PoolTimeout | TimeoutError | DRIVERS):
+        return not isinstance(error, asyncpg.DataError)
     if not isinstance(error, DBAPIError):
         return False
+    if error.orig is not None and isinstance(error.orig.__cause__, asyncpg.TargetServerAttributeNotMatched):
+        return True
     state: Any = getattr(error.orig, "sqlstate", None)
     # 08 connection, 57P shutdown or terminated, 53 out of resources, 25P03 idle transaction ended by the server, 25006 a standby
     gone = str(state).startswith(("08", "57P", "53")) or state in ("25P03", STANDBY) or "InterfaceError" in type(error.orig).__name__
     return error.connection_invalidated or gone
+
+
+async def close(engine: AsyncEngine) -> None:
+    """End every connection of an engine, or leave them to the end of the process: a server that hangs says no goodbye."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(GOODBYE_S):
+            await engine.dispose()
 
 
 async def patiently(work: Callable[[], Awaitable[T]], seconds: float = START_S) -> T:

@@ -43,8 +43,11 @@ SENT = (
     " unnest(CAST(:ids AS text[]), CAST(:parts AS int[]), CAST(:cases AS text[]), CAST(:types AS text[])) AS q(i, p, c, t)"
     " ON CONFLICT (id) DO UPDATE SET sent = true"
 )
-OUTBOX = "SELECT partition, blob FROM {s}.outbox"
-PUBLISHED = "DELETE FROM {s}.outbox WHERE partition = ANY(CAST(:parts AS int[]))"
+OUTBOX = "SELECT partition, id, blob FROM {s}.outbox"
+PUBLISHED = (
+    "DELETE FROM {s}.outbox USING unnest(CAST(:parts AS int[]), CAST(:ids AS bigint[])) AS gone(p, i)"
+    " WHERE outbox.partition = gone.p AND outbox.id = gone.i"
+)
 
 
 Hook = Callable[[AsyncConnection, Settings, AsyncIterator[Tape]], Awaitable[dict[str, int]]]
@@ -98,8 +101,9 @@ async def _published(tx: AsyncConnection, service: str, tape: Tape) -> dict[str,
         meta = seal.open(waiting.decode(row.blob)[-1].value).meta
         published = tape.last.get((topic, meta.case_id))
         if published is not None and published.meta.case_seq >= meta.case_seq:
-            gone.append(row.partition)
-    await tx.execute(text(PUBLISHED.format(s=service)), {"parts": gone})
+            gone.append((row.partition, row.id))
+    done = {"parts": [partition for partition, _ in gone], "ids": [id_ for _, id_ in gone]}
+    await tx.execute(text(PUBLISHED.format(s=service)), done)
     return {"sequences": sum(1 for of, _ in tape.last if of == topic), "queue rows marked as sent": queued, "blobs dropped": len(gone)}
 
 

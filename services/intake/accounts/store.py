@@ -111,6 +111,12 @@ async def by_login(tx: AsyncConnection, login: str) -> tuple[Account, str] | Non
     return (Account(*row[:6]), row[6]) if row else None
 
 
+async def still_opens(tx: AsyncConnection, account: str, hashed: str) -> bool:
+    """Lock an account, and return whether the password that was checked is still its own: it may have changed during the check."""
+    sql = text("SELECT id FROM intake.account WHERE id = :id AND password = :hashed AND NOT disabled FOR UPDATE")
+    return (await tx.execute(sql, {"id": account, "hashed": hashed})).one_or_none() is not None
+
+
 async def reserve_attempt(tx: AsyncConnection, subject: rules.Subject, now: int) -> tuple[int, float]:
     """Count one more attempt as failed before its password is checked, so that many attempts at once gain nothing.
 

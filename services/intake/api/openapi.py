@@ -23,6 +23,11 @@ TAGS = {
     "submissions": "What became of what was sent, by the sender's own number.",
 }
 """Group of operations (the first word of their paths) → its description."""
+SCHEMES = {
+    "token": {"type": "http", "scheme": "bearer", "description": "Counts only beside the certificate of its agency."},
+    "certificate": {"type": "mutualTLS", "description": "Your agency's own, of this line's authority."},
+}
+"""Both are needed, but where an operation says otherwise."""
 TIMES = ("at", "due", "until", "signature_expires")
 """Fields that hold a time, besides those whose names end with _at."""
 SIGNED = ("Content-Digest", "Signature-Input", "Signature")
@@ -109,9 +114,9 @@ def document(ops: Iterable[Op], version: str) -> dict[str, Any]:
         },
         "servers": [{"url": "/", "description": "The host that this document comes from."}],
         "tags": [{"name": name, "description": TAGS[name]} for name in sorted({_tag(op) for op in ops})],
-        "security": [{"token": []}],
+        "security": [{"token": [], "certificate": []}],
         "paths": paths,
-        "components": {"schemas": components, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+        "components": {"schemas": components, "securitySchemes": SCHEMES},
     }
 
 
@@ -120,8 +125,7 @@ def _operation(op: Op, refs: dict[type[Any], Any]) -> dict[str, Any]:
     parameters += [_parameter(name, "query", {"type": "string", "enum": list(words)}, needed=False) for name, words in op.query]
     if op.method == "POST":
         key = _parameter(KEY, "header", {"type": "string", "maxLength": 200}, needed=op.key and not op.forms)
-        needed = "Your own number for this. Needed with JSON; each row of a file has its own." if op.forms else "Your own number for this."
-        parameters.append(key | {"description": needed})
+        parameters.append(key | {"description": _about_key(op)})
     if op.method != "GET":
         parameters += [_parameter(name, "header", {"type": "string"}, needed=False) for name in SIGNED]
     problem = {"description": "Refused, or away.", "content": {"application/problem+json": {"schema": refs[Problem]}}}
@@ -142,6 +146,15 @@ def _operation(op: Op, refs: dict[type[Any], Any]) -> dict[str, Any]:
         }
         operation["requestBody"] = {"required": True, "content": content}
     return operation
+
+
+def _about_key(op: Op) -> str:
+    """Return the description of the Idempotency-Key of an operation."""
+    if op.forms:
+        return "Your own number for this. Needed with JSON; each row of a file has its own."
+    if op.key:
+        return "Your own number for this."
+    return "Your own number for this. Without it, what is sent twice is taken twice. Needed where you sign."
 
 
 def _tag(op: Op) -> str:

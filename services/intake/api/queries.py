@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.authority.words import Act
 from referral.domain.case_number import case_number
+from referral.domain.inputs import derived
 from referral.errors import Rejected
 from referral.wire import hpke
 from services.intake import audit_client, contacts, store
@@ -17,7 +19,7 @@ from services.intake.casefile import access, disclose, links, locations, section
 from services.intake.casefile.disclosure_rules import Reader
 from services.intake.commands import idempotency
 from services.intake.messages.timestamps import when
-from services.intake.model import Referral, Spot
+from services.intake.model import Receipt, Referral, Spot
 from services.intake.projection.timeline import Line
 
 SHOWN = 200
@@ -30,9 +32,19 @@ async def submission(call: AgencyRequest) -> schemas.SubmissionState:
     async with call.door.begin() as tx:
         receipt = await idempotency.taken(tx, call.agency, key)
         refused = await idempotency.refusals(tx, call.agency, key)
+        became = await _became(tx, call, receipt) if receipt else ("", "")
     if receipt is None and not refused:
         raise store.unknown("submission", "key")
-    return schemas.submission(receipt, refused, call.door.key)
+    return schemas.submission(receipt, refused, call.door.key, became)
+
+
+async def _became(tx: AsyncConnection, call: AgencyRequest, receipt: Receipt) -> tuple[str, str]:
+    """Return what became of an answer to an offer, as `store.became`. Who may not see the case any more is told nothing."""
+    try:
+        leave = await access.permitted(tx, call.who, Act.SEE_CASE, receipt.case_id)
+    except Rejected:
+        return "", ""
+    return await store.became(tx, leave, derived(receipt.event_id, 0))
 
 
 async def referral(call: AgencyRequest) -> schemas.ReferralState:

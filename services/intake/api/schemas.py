@@ -70,6 +70,9 @@ class SubmissionState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The state of a key. state: TAKEN or REFUSED. kind: referral, response … id: of it. code, where, hint: why the newest was refused.
     logged_by, signature: as of a receipt, for what came by Kafka too.
 
+    became: of an answer to an offer, or of its withdrawal: RECEIVED for the second or two until it is decided upon, then COUNTED or
+    IGNORED. reason: why it was ignored, a word of the list ignored-reason; empty where it is not told.
+
     refusals: the newest first; beside what was TAKEN those that came after it, such as another child under the same number. HTTP answers
     at once, so that they are Kafka's.
     """
@@ -82,6 +85,8 @@ class SubmissionState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     received_at: str = ""
     logged_by: str = ""
     signature: str = ""
+    became: str = ""
+    reason: str = ""
     code: str = ""
     where: str = ""
     hint: str = ""
@@ -113,10 +118,11 @@ class ContactState(Struct, frozen=True, kw_only=True):
 
 
 class OfferState(Struct, frozen=True, kw_only=True):
-    """An offer that your agency holds or held. words: answers that are possible now or later; none once it has ended, but a late ACCEPT of
-    one that expired, which counts while nobody else has accepted. due: the next limit, which due_what names. case_number: as the inbox
-    and every message to staff show it. pathway: the procedure. contacts: of one offer alone, those that the procedure names. undo_until:
-    until when you may take back that your part is done, as long as nobody else was asked; null: you cannot."""
+    """An offer that your agency holds or held. drill: an exercise, about nobody. words: answers that are possible now or later; none once
+    it has ended, but a late ACCEPT of one that expired, which counts while nobody else has accepted. due: the next limit, which due_what
+    names. case_number: as the inbox and every message to staff show it. pathway: the procedure. contacts: of one offer alone, those that
+    the procedure names. undo_until: until when you may take back that your part is done, as long as nobody else was asked; null: you
+    cannot."""
 
     offer_id: str
     case_id: str
@@ -145,6 +151,7 @@ class OfferState(Struct, frozen=True, kw_only=True):
     pathway: str = ""
     contacts: tuple[ContactState, ...] = ()
     undo_until: str | None = None
+    drill: bool = False
 
 
 class Offers(Struct, frozen=True, kw_only=True):
@@ -274,8 +281,13 @@ def act_receipt(receipt: Receipt, key: Ed25519PrivateKey) -> ActReceipt:
     return ActReceipt(id=receipt.id, **signed(receipt, key))
 
 
-def submission(receipt: Receipt | None, refused: Sequence[Refusal], key: Ed25519PrivateKey) -> SubmissionState:
-    """Return the state of a key: its receipt with the refusals that came after it, or the refusals alone. One of both exists."""
+def submission(
+    receipt: Receipt | None, refused: Sequence[Refusal], key: Ed25519PrivateKey, became: tuple[str, str] = ("", "")
+) -> SubmissionState:
+    """Return the state of a key: its receipt with the refusals that came after it, or the refusals alone. One of both exists.
+
+    became: of an answer to an offer, as `store.became` returns it.
+    """
     if receipt is None:
         newest, refusals = refused[0], tuple(map(_refusal, refused))
         why = {"code": newest.code, "where": newest.place, "hint": newest.hint}
@@ -285,6 +297,8 @@ def submission(receipt: Receipt | None, refused: Sequence[Refusal], key: Ed25519
         kind=receipt.kind,
         id=receipt.id,
         **signed(receipt, key),
+        became=became[0],
+        reason="" if became[1] in UNTOLD else became[1],
         refusals=tuple(_refusal(refusal) for refusal in refused if refusal.code == REUSED or refusal.at >= receipt.received_at),
     )
 
@@ -316,10 +330,15 @@ def offer(row: Offer, contacts: Iterable[Contact] = ()) -> OfferState:
     return OfferState(**same, **times, **made)
 
 
+_SPENT = {"ACKNOWLEDGED": ("ACKNOWLEDGE",), "ON_HOLD": ("HOLD",), "ACCEPTED": ("ACKNOWLEDGE", "ACCEPT", "DECLINE")}
+"""State of an open offer → the answers that routing takes no more (referral/domain/rules/answers.py)."""
+
+
 def possible(row: Offer) -> tuple[str, ...]:
     """Return the answers that can still count."""
     if row.closed_at is None:
-        return row.words
+        spent = (*_SPENT.get(row.state, ()), *(("ARRIVE",) if row.arrived else ()))
+        return tuple(word for word in row.words if word not in spent)
     late = row.state == "EXPIRED" and "DECIDE" not in row.words
     return tuple(word for word in row.words if late and word == "ACCEPT")
 

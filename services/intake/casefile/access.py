@@ -227,6 +227,20 @@ async def exclude(tx: AsyncConnection, leave: Permit, kept_away: Mapping[str, It
         await tx.execute(_EXCLUDE, [{"case": case, "kind": kind.upper(), "actor": actor} for case, kind, actor in pairs])
 
 
+EXCLUSIONS = 64
+"""Actors that one case excludes, as long as no desk of it excludes more (ours). Each change of a case repeats all of them in one record:
+with thousands it would be too large for the broker, and routing would hear of no further one."""
+
+
+async def room(tx: AsyncConnection, leave: Permit, actors: Iterable[str]) -> None:
+    """Refuse actors (kind:id) with which the permit's case would exclude more than EXCLUSIONS. The caller has locked it. Rejected."""
+    sql = "SELECT lower(kind) || ':' || actor AS who FROM intake.exclusion WHERE case_id = :case"
+    there, new = {row.who for row in await rows(tx, sql, {"case": leave.case_id})}, set(actors)
+    if not new <= there and len(there | new) > EXCLUSIONS:
+        hint = f"a case excludes at most {EXCLUSIONS}: name an agency instead of its people, or ask the case's desk"
+        raise Rejected("out-of-range", "excludes", hint)
+
+
 def forbidden(what: str) -> Rejected:
     """Return the refusal for an agency that may see the case but not do this."""
     return Rejected("not-yours", "case_id", what, status=403)

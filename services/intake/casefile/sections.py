@@ -55,7 +55,10 @@ _WRITTEN = text("SELECT count(*) FROM intake.section WHERE case_id = :case_id AN
 _SPOKEN = text("SELECT response_id, at, sealed FROM intake.recorded WHERE case_id = :case_id AND offer_id = :offer_id AND need = :need")
 
 
-_ONE = text("SELECT sealed FROM intake.section WHERE case_id = :case_id AND section = :section AND version = :version AND version > 0")
+_ONE = text(
+    "SELECT sealed FROM intake.section WHERE case_id = :case_id AND section = :section AND version = :version AND version > 0"
+    " AND at > :after"
+)
 _HISTORY = text(
     "SELECT s.section, s.version, s.agency, coalesce(a.login, ''), s.at FROM intake.section s LEFT JOIN intake.account a ON a.id = s.by "
     "WHERE s.case_id = :case_id AND s.section = ANY(CAST(:sections AS text[])) AND s.at > :after AND s.version > 0 "
@@ -190,9 +193,9 @@ async def latest(tx: AsyncConnection, leave: Permit, cipher: AESGCM, section: st
     return 0, {}
 
 
-async def earlier(tx: AsyncConnection, leave: Permit, cipher: AESGCM, section: str, number: int) -> dict[str, Any]:
-    """Return the content of one version; {} for version 0."""
-    rows = await _rows(tx, leave, _ONE, section=section, version=number)
+async def earlier(tx: AsyncConnection, leave: Permit, cipher: AESGCM, section: str, number: int, after: int) -> dict[str, Any]:
+    """Return the content of one version; {} for version 0, and for one that is sealed (`after`, as of `newest`)."""
+    rows = await _rows(tx, leave, _ONE, section=section, version=number, after=after)
     for (sealed,) in rows:
         return msgspec.json.decode(unseal(cipher, bytes(sealed), leave.case_id, section, str(number)), type=dict[str, Any])
     return {}

@@ -82,8 +82,8 @@ async def accept(tx: AsyncConnection, door: IntakeContext, lists: Lists, posting
         if not entry.opens and entry.refused is None:
             try:
                 await _attach(tx, door, entry)
-            except Rejected:  # the case's erasure was approved meanwhile; only this posting is refused
-                await _refuse(tx, entry, _unknown_case())
+            except Rejected as why:  # only this posting is refused; else the case's erasure was approved meanwhile
+                await _refuse(tx, entry, why if why.code == "out-of-range" else _unknown_case())
     for entry in new:
         if entry.refused is None:
             door.crowd.took(entry.posting.agency)
@@ -170,6 +170,7 @@ async def _attach(tx: AsyncConnection, door: IntakeContext, entry: _Entry) -> No
     submitted, case_id, at = entry.posting.referral, entry.receipt.case_id, entry.receipt.received_at
     case = await access.take(tx, door.keys, case_id)
     leave = await access.permitted(tx, Who(Kind.SYSTEM, entry.posting.agency), Act.ATTACH_REFERRAL, case_id)
+    await access.room(tx, leave, submitted.excludes)  # before anything is written: a refusal leaves nothing
     for name, content in submitted.sections:
         await write.put(tx, door, case, leave, name, content, at, aside=not await write.may(tx, door, case, leave, name, at))
     if submitted.consent is not None:

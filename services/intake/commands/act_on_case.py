@@ -89,7 +89,10 @@ async def respond(
         at=begun.receipt.received_at,
     )
     at = begun.receipt.received_at
-    texts = {**body.texts, sections.SPOKE_TO: spoke_to} if spoke_to and by_phone else body.texts
+    involved = await access.involvement(tx, offer.agency, offer.case_id)
+    counts = offer.closed_at is None and offer.declined_by is None and involved.holder and not involved.barred(offer.agency, post.account)
+    texts = dict(body.texts) if counts else {}  # nobody reads what is said by somebody who has no part in the case any more
+    texts |= {sections.SPOKE_TO: spoke_to} if spoke_to and by_phone else {}
     await sections.record(tx, leave, case.cipher, texts, response_id=event.response_id, offer_id=offer_id, at=at)
     decided = derived(begun.receipt.event_id, 0)
     await store.answered(tx, leave, decided, offer_id=offer_id, word=event.word.value, at=at)
@@ -184,6 +187,8 @@ async def exclude(tx: AsyncConnection, door: IntakeContext, post: Post, case_id:
     event = responses.exclusion(body, door.lists(), agency=post.agency, by=post.account, at=begun.receipt.received_at)
     if event.kind is ActorKind.AGENCY and door.lists().is_last_desk(case.facts.traits.found_in, involved.agencies, event.actor):
         raise Rejected("last-desk", "$.actor", "no other desk is left for this case: exclude the member of staff instead", status=409)
+    if not involved.desk:
+        await access.room(tx, leave, [f"{event.kind.lower()}:{event.actor}"])
     await access.exclude(tx, leave, {case_id: [f"{event.kind}:{event.actor}"]})
     if event.actor == case.desk:
         desk = door.lists().desk(case.facts.traits.found_in, {*involved.agencies, event.actor})

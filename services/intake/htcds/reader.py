@@ -69,6 +69,10 @@ def from_csv(data: bytes, table: Fields) -> Sheet:
         raise Rejected("duplicate-key", "row 1", "a field stands twice in the first row; which one is meant?", status=400)
     kept = [bool(name) and not table.fields[name].left for name in known]
     records = [_row(number, cells, known, kept) for number, cells in enumerate(rows, 2) if any(cell.strip() for cell in cells)]
+    if not records:
+        raise Rejected(
+            "no-rows", "row 2", "no row follows the names: are the line breaks gone (curl needs --data-binary), or is nobody in it?"
+        )
     ignored = []
     for i, name in enumerate(names):
         filled = sum(1 for cells in rows if i < len(cells) and cells[i].strip())
@@ -81,6 +85,8 @@ def from_json(data: bytes, table: Fields) -> Sheet:
     """Return the sheet of a JSON array of records, or of one record. Rejected: as every JSON body; a record that is no object; too many."""
     value = strict_json.read(data)
     items = value if isinstance(value, list) else [value]
+    if not items:
+        raise Rejected("no-rows", "$", "the list is empty: nobody is referred")
     if len(items) > ROWS:
         raise _too_many("$")
     records: list[Record] = []

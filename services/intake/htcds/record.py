@@ -144,7 +144,11 @@ class _Reading:
 
     def _excludes(self) -> tuple[str, ...]:
         actors = self._values.get("ref_Excludes")
-        return tuple(actors) if isinstance(actors, list) else ()
+        try:  # together: each alone was looked at as its cell was read
+            return submit.excludes(tuple(actors), self._lists, "ref_Excludes") if isinstance(actors, list) else ()
+        except Rejected as fault:
+            self._fault(fault.code, "ref_Excludes", fault.hint)
+            return ()
 
     def _words(self, trait: str) -> Iterable[str]:
         """Yield the words of a trait's fields, in our codes."""

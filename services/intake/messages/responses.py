@@ -69,7 +69,8 @@ class ExclusionBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class InstructionBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A decision of a desk. seat -1: of the step as a whole, or its only one. target: service to ask or to hand over to (OFFER, TRANSFER),
     code to settle or to confirm, or `settled` (SETTLE), procedure to begin anew (REOPEN; none: those that apply), sibling or same-person
-    (LINK). other: the case of a link. task_id: the task confirm-change or confirm-referral that a CONFIRM or REFUSE answers."""
+    (LINK). other: the case of a link. task_id: the task confirm-change or confirm-referral that a CONFIRM or REFUSE answers; the one that a
+    RESUME settles, and no other."""
 
     word: str
     reason: str
@@ -106,6 +107,8 @@ def response(
         raise Rejected("not-asked", "$.code", f"{word} takes no code; leave it out")
     for need, text in body.texts.items():
         lists.word("need", need, "$.texts")
+        if word != Word.DECIDE:
+            raise Rejected("not-asked", f"$.texts.{need}", f"{word} puts no text on record; leave it out")
         if not text.strip():
             raise Rejected("not-recorded", f"$.texts.{need}", "write this text; it is empty")
     return ResponseSubmitted(

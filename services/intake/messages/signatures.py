@@ -56,6 +56,10 @@ def of_request(request: Request, agency: str, policy: Signing, now: int, *, auth
     key = _key(policy, agency, parsed.keyid, f"{INPUT.title()}: keyid")
     if parsed.algorithm not in ("", "ed25519"):
         raise _bad(INPUT, "sign with Ed25519; alg is ed25519, or left out")
+    if authority and _authority(request) != authority:
+        raise _wrong(
+            "@authority", f"the request names another host than {authority}, which it is signed for: sign that, and send it as Host"
+        )
     try:
         base = http_signature.base(parsed, _values(request, parsed))
     except Malformed as error:
@@ -65,8 +69,6 @@ def of_request(request: Request, agency: str, policy: Signing, now: int, *, auth
             SIGNATURE.title(),
             "it is not the key's signature of this base, whose lines end in one newline but the last: " + _base_names(parsed),
         )
-    if authority and _authority(request) != authority:
-        raise _wrong("@authority", "it was signed for another host than this one")
     _digest(request)
     if not now - CLOCKS_S <= parsed.created <= now + CLOCKS_S or 0 < parsed.expires < now:
         hint = f"sign each request when you send it: created is Unix time in seconds, within {CLOCKS_S} s of our clock, which says {now}"

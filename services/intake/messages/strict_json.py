@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+from difflib import get_close_matches
 from typing import Any, NoReturn, TypeVar
 
 import msgspec
@@ -12,12 +13,15 @@ import msgspec
 from referral.errors import Rejected
 
 T = TypeVar("T")
+NEAR = 0.7
+"""Likeness of an unknown name to one of ours from which it is taken for a slip (ours): `agee` is `age`, and a person's name is nothing."""
 DEPTH = 12
 """Deepest nesting of a body (ours); a referral needs four levels."""
 _UNSOUND = re.compile("[\x00\ud800-\udfff]")
 _MISSING = re.compile(r"missing required field `([^`]*)`")
 _PLACE = re.compile(r" - at `(?P<place>(?:key in )?[^`]*)`$")
 _EXPECTED = re.compile(r"^Expected `([^`]*)`(?:, got `([^`]*)`)?")
+_UNKNOWN = re.compile(r"unknown field `([^`]*)`")
 
 
 WORDS = {
@@ -115,8 +119,13 @@ def _refuse(message: str, kind: type[Any], where: str) -> NoReturn:
     place = place.replace("$", where, 1)
     if missing := _MISSING.search(message):
         raise Rejected("missing-field", f"{place}.{missing[1]}", "this field is needed")
-    if "unknown field" in message:
-        raise Rejected("unknown-field", place, f"an unknown field; allowed: {_allowed(kind, place, where)}")
+    if unknown := _UNKNOWN.search(message):
+        allowed = _allowed(kind, place, where)
+        near = get_close_matches(unknown[1], allowed, 1, NEAR)
+        meant = f" (did you mean {near[0]}?)" if near else ""
+        raise Rejected("unknown-field", place, f"an unknown field{meant}; allowed: {', '.join(allowed) or 'none'}")
+    if "matching regex" in message:  # an id is the one text that has a form
+        raise Rejected("wrong-type", place, "send an id that this service gave, in lower case")
     if expected := _EXPECTED.match(message):
         got = f", not {WORDS.get(expected[2], expected[2])}" if expected[2] else ""
         raise Rejected("wrong-type", place, f"send {WORDS.get(expected[1], expected[1])}{got}")
@@ -125,10 +134,10 @@ def _refuse(message: str, kind: type[Any], where: str) -> NoReturn:
     raise Rejected("wrong-type", place, "this value does not have the required form (see /openapi.json)")
 
 
-def _allowed(kind: Any, place: str, where: str) -> str:
+def _allowed(kind: Any, place: str, where: str) -> tuple[str, ...]:
     """Return the field names of the struct at a place such as $.traits."""
     for name in place.removeprefix(where).strip(".").split("."):
         if name:
             kind = next((field.type for field in msgspec.structs.fields(kind) if field.encode_name == name), kind)
             kind = next((option for option in getattr(kind, "__args__", ()) if hasattr(option, "__struct_fields__")), kind)
-    return ", ".join(field.encode_name for field in msgspec.structs.fields(kind)) if hasattr(kind, "__struct_fields__") else "none"
+    return tuple(field.encode_name for field in msgspec.structs.fields(kind)) if hasattr(kind, "__struct_fields__") else ()

@@ -93,7 +93,7 @@ async def instruct(call: PageRequest) -> Response:
         seat=task.seat,
         target=entered.how if linking else SETTLED if entered.word == "SETTLE" and not data.choices.codes else entered.target,
         other=entered.target if linking else None,
-        task_id=task.task_id if entered.word in ("CONFIRM", "REFUSE") else None,
+        task_id=task.task_id if entered.word in ("CONFIRM", "REFUSE", "RESUME") else None,
     )
     try:
         key = idempotency.form_digest(door.keys, who.agency, who.id, call.form.get("key", ""))

@@ -270,7 +270,18 @@ def offer_page(
         visit,
         here=here,
         status=status,
-        view=pages_offer.view(offer, known.spot, say, name, reasons, visit.now, call=by_phone, who=known.who, stages=known.stages),
+        view=pages_offer.view(
+            offer,
+            known.spot,
+            say,
+            name,
+            reasons,
+            visit.now,
+            call=by_phone,
+            who=known.who,
+            stages=known.stages,
+            duty=pages_offer.keeps(render.policy(), offer),
+        ),
         telephone=call.pages.door.lists().telephones.get(offer.agency, "") if by_phone else "",
         contacts=[
             (name("step", one.step) if one.step else say("contact.desk"), name("agency", one.agency), one.telephone)

@@ -105,7 +105,7 @@ def time(say: Words, due: int | None, what: str, now: int) -> Time | None:
         left=relative_time.left(say, due, now),
         limit=relative_time.limit(say, due, now),
         machine=relative_time.machine(due),
-        what=text(say, "limit", what, "other") if what else "",
+        what=text(say, "limit.late" if tone == "late" and say.has(f"limit.late.{what}") else "limit", what, "other") if what else "",
         tone=tone,
     )
 
@@ -123,6 +123,8 @@ def state(offer: Offer) -> str:
 
 def ended(offer: Offer, say: Words) -> str:
     """Return the text for the end of an offer. Silence that was ours or the desk's is not shown as the agency's."""
+    if offer.state == "EXPIRED" and "DECIDE" in offer.words:
+        return say("ended.undecided")
     return say(f"ended.{offer.reason}") if offer.reason in UNTOLD else text(say, "ended", offer.state, "UNKNOWN")
 
 
@@ -177,8 +179,7 @@ def _cases(cards: Iterable[tuple[Offer | Task, Card]], known: Known, say: Words,
 
 def _head(rows: Sequence[Offer | Task], known: Known, say: Words, name: Name) -> CaseHead:
     first = rows[0]
-    over = all(row.closed_at is not None for row in rows)
-    stages = () if over else known.stages.get(first.track_id or "", ())
+    stages = () if not _live(rows) else known.stages.get(first.track_id or "", ())
     return case_head.head(
         first.case_id, known.spots.get(first.case_id, Spot()), first.pathway, say, name, ended=not _live(rows), stages=stages
     )

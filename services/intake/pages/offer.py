@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from referral.domain.events import StepKind
+from referral.domain.policy import Policy
 from referral.runtime.i18n import Words
 from services.intake.model import Offer, Spot
 from services.intake.pages import case_head, relative_time
@@ -19,7 +21,7 @@ _NOW = {
     "ARRIVED": ("COMPLETE", "DECIDE", "HOLD", "RETURN"),
     "ON_HOLD": ("ACCEPT", "ARRIVE", "COMPLETE", "DECIDE", "RETURN", "DECLINE"),
     "DECLINED": ("ACCEPT", "DECIDE"),
-    "EXPIRED": ("ACCEPT", "DECIDE"),
+    "EXPIRED": ("ACCEPT",),  # silence has decided, or others were asked to: only an acceptance counts afterwards
 }
 _FIRST = ("ACCEPT", "DECIDE", "ARRIVE", "COMPLETE")
 _FOLDED = ("DECLINE", "HOLD", "RETURN")
@@ -94,6 +96,7 @@ def view(
     call: bool = False,
     who: str = "",
     stages: tuple[Stage, ...] = (),
+    duty: bool = False,
 ) -> OfferView:
     """Return the view of an offer.
 
@@ -101,6 +104,7 @@ def view(
     call: a desk reads it, for an agency on the telephone.
     who: login of the colleague who has it.
     stages: where the case stands.
+    duty: the agency keeps what it declines until another one accepts.
     """
     over = offer.closed_at is not None
     live = not over and offer.declined_by is None
@@ -120,7 +124,7 @@ def view(
         time=None if over else time(say, offer.due, "call" if call else offer.due_what, now),
         facts=_facts(offer, who, say, name, now, call=call),
         sections=tuple(name("section", section) for section in offer.shows) if readable else (),
-        actions=tuple(_action(word, offer, say, name, reasons, call=call) for word in possible(offer)),
+        actions=tuple(_action(word, offer, say, name, reasons, call=call, duty=duty) for word in possible(offer)),
     )
 
 
@@ -145,17 +149,17 @@ def _facts(offer: Offer, who: str, say: Words, name: Name, now: int, *, call: bo
     return tuple((say(term), value) for term, value in known if value)
 
 
-def _action(word: str, offer: Offer, say: Words, name: Name, reasons: tuple[str, ...], *, call: bool) -> Action:
+def _action(word: str, offer: Offer, say: Words, name: Name, reasons: tuple[str, ...], *, call: bool, duty: bool) -> Action:
     """Return one answer. call: without the texts that address the agency itself."""
     late = offer.closed_at is not None
-    allowed = offer.reasons if word == "DECLINE" else reasons if word in ("HOLD", "RETURN") else ()
+    allowed = offer.reasons if word in ("DECLINE", "RETURN") else reasons if word == "HOLD" else ()
     deciding = word == "DECIDE"
     notified = call and word == "ACKNOWLEDGE" and offer.kind == "NOTIFY"
     label = "ended.late" if late and word == "ACCEPT" else "word.ACKNOWLEDGE.told" if notified else f"word.{word}"
     return Action(
         word=word,
         label=say(label),
-        means="" if call else say("ended.late.means" if late else f"word.{word}.{_means(word, offer)}"),
+        means="" if call else say("ended.late.means" if late else f"word.{word}.{_means(word, offer, duty)}"),
         first=word in _FIRST or notified,
         stop=word in ("DECLINE", "RETURN"),
         folded=word in _FOLDED,
@@ -166,12 +170,19 @@ def _action(word: str, offer: Offer, say: Words, name: Name, reasons: tuple[str,
     )
 
 
-def _means(word: str, offer: Offer) -> str:
+def _means(word: str, offer: Offer, duty: bool) -> str:
     """Return the last part of the key of the text that explains a word. A notice, a decision and the decline of a duty have texts of their
     own."""
     if word == "ACKNOWLEDGE" and offer.kind in ("NOTIFY", "DECIDE"):
         return "notice" if offer.kind == "NOTIFY" else "decide"
-    return "duty" if word == "DECLINE" and set(offer.reasons) <= {"OUT_OF_AREA", "CONFLICT_OF_INTEREST"} else "means"
+    return "duty" if word == "DECLINE" and duty else "means"
+
+
+def keeps(policy: Policy, offer: Offer) -> bool:
+    """Return whether the agency keeps a seat that it declines until another one accepts, as `seats.give_up` decides by the procedure in
+    force."""
+    step = next((one.step(offer.step) for one in policy.current if one.id == offer.pathway), None)
+    return step is not None and step.kind is not StepKind.DECIDE and offer.seat < len(step.seats) and step.seats[offer.seat].statutory
 
 
 def need(code: str, say: Words, name: Name) -> Need:

@@ -33,11 +33,15 @@ _ENTRY = re.compile(r'<textarea|<input type="(?!hidden|radio|checkbox)')
 
 @dataclass(frozen=True, slots=True)
 class Renderer:
-    """The renderer of all pages. policy: returns the compiled policy in force, for names; raises Unavailable where there is none yet."""
+    """The renderer of all pages. policy: returns the compiled policy in force, for names; raises Unavailable where there is none yet.
+
+    beside: further values of each page.
+    """
 
     policy: Callable[[], Policy]
     words: Mapping[str, Words]
     templates: Environment
+    beside: Callable[[Renderer, Visit], Mapping[str, object]] = lambda _, __: {}
 
     def say(self, visit: Visit) -> Words:
         """Return the texts in the reader's language."""
@@ -70,7 +74,7 @@ class Renderer:
             "endonyms": words.ENDONYMS,
             "asof": relative_time.clock(say, visit.now, visit.now),
         }
-        text = self.templates.get_template(template).render(shared | values)
+        text = self.templates.get_template(template).render({**shared, **self.beside(self, visit), **values})
         closes = visit.account is not None and not _ENTRY.search(text)
         return HTMLResponse(text, status, {"Refresh": f"{LEFT_OPEN_S}; url=/closed?to={here}"} if closes else None)
 
@@ -78,7 +82,7 @@ class Renderer:
         """Return a page that explains an error in plain words: 403, 404, 405, 408, 413, 500 or 503."""
         say = self.say(visit)
         heading, explanation = say(f"page.{status}.title"), say(f"page.{status}", **values)
-        return self.page("message.html", visit, status=status, heading=heading, text=explanation)
+        return self.page("message.html", visit, status=status, heading=heading, text=explanation, refused=status)
 
     def ended(self, visit: Visit, to: str, form: Fields, carried: Kept) -> HTMLResponse:
         """Return the page for a session that ended while the person was writing: nothing was sent. The page shows the texts; where the form

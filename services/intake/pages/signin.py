@@ -67,7 +67,8 @@ async def sign_in(call: PageRequest) -> Response:
         return _sign_in_form(call, to, status=401, problem=say("signin.wrong"))
     how = "page" if device else "new-device"
     event = Event(kind=Kind.SIGNED_IN, who=security_event.account(seen), detail=how, place=subject.place)
-    return await _let_in(call, event, subject, known[0], to, now, kept)
+    opened = await _let_in(call, event, subject, known, to, now, kept)
+    return opened or _sign_in_form(call, to, status=401, problem=say("signin.wrong"))
 
 
 def _place(call: PageRequest, login: str, now: int) -> tuple[str, bool]:
@@ -79,12 +80,14 @@ def _place(call: PageRequest, login: str, now: int) -> tuple[str, bool]:
 
 
 async def _let_in(
-    call: PageRequest, event: Event, subject: rules.Subject, account: store.Account, to: str, now: int, kept: Kept
-) -> Response:
+    call: PageRequest, event: Event, subject: rules.Subject, known: tuple[store.Account, str], to: str, now: int, kept: Kept
+) -> Response | None:
     """Start a session, and end the one that this browser had, whoever's it was. Return the redirect to the page that was asked for, or the
-    page that sends the form which had to wait."""
-    cookies = call.pages.cookies
+    page that sends the form which had to wait; None: the password was changed meanwhile. known: the account, and the hash that matched."""
+    cookies, (account, hashed) = call.pages.cookies, known
     async with call.pages.door.begin() as tx:
+        if not await store.still_opens(tx, account.id, hashed):
+            return None
         await store.forget_attempt(tx, subject, now)
         await store.end_session(tx, session.token_of(call.request, cookies))
         token, seal = await store.start_session(tx, account.id, now)

@@ -113,19 +113,23 @@ def _shown(task: Task, choices: Choices, now: Situation) -> tuple[str, ...]:
 def view(
     task: Task, spot: Spot, choices: Choices, now: Situation, say: Words, name: Name, at: int, *, stages: tuple[Stage, ...] = ()
 ) -> TaskView:
-    """Return the view of a task. at: now, µs UTC. stages: where the case stands; not shown once the task is settled."""
+    """Return the view of a task. at: now, µs UTC. stages: where the case stands.
+
+    A settled task shows nothing of where the case stands, is linked to, or what is proposed for it: its desk may have no part any more.
+    """
     settled = task.closed_at is not None
+    default = say("task.default", code=name("decision", now.default)) if now.default else _proposed(now, say, name)
     known = (
         ("offer.step", name("step", task.step) if task.step else ""),
         ("offer.asked", relative_time.clock(say, task.opened_at, at)),
         ("task.repeat", relative_time.clock(say, task.due, at) if task.due is not None and not settled else ""),
-        ("task.linked", ", ".join(f"{case_number(link.case_id)} ({say('link.' + link.how)})" for link in now.links)),
+        ("task.linked", ", ".join(f"{case_number(link.case_id)} ({say('link.' + link.how)})" for link in now.links if not settled)),
     )
     return TaskView(
         title=name("about", task.about),
         head=case_head.head(task.case_id, spot, task.pathway or now.pathway, say, name, ended=settled, stages=() if settled else stages),
         settled=settled,
-        default=say("task.default", code=name("decision", now.default)) if now.default else _proposed(now, say, name),
+        default="" if settled else default,
         facts=tuple((say(term), value) for term, value in known if value),
         orders=tuple(_order(word, task, choices, now, say, name, at) for word in _shown(task, choices, now)),
         reasons=tuple((code, name("instruction-reason", code)) for code in choices.reasons),

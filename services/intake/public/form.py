@@ -25,6 +25,8 @@ LINE, PLACE, STORY = 200, 1000, 4000
 TEXTS = {"need.happened": STORY, "need.where": PLACE, "need.child": LINE, "who": LINE, "role": 100, "telephone": 60, "when": LINE}
 """Fields that are written → most characters. Fields that begin with `need.` are shown again to staff whose session ended meanwhile."""
 KEY = re.compile(r"[0-9a-f]{32}")
+THE_CHILD = "fëmija · dete · the child"
+"""Name of whoever tells what happened, where a child writes about itself: the desk may read any of the languages."""
 ADULT_BAND = "18-120"
 TURNING = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """Characters that turn the direction of writing, with which a text could show something else than it says."""
@@ -117,7 +119,7 @@ def submission(given: Answers, sender: str = "", *, drill: bool = False) -> Subm
         languages=(),
         flags=(),
     )
-    said = "the child" if given.voice else given.role or sender
+    said = THE_CHILD if given.voice else given.role or sender
     file = {
         "identity": {"name": given.child},
         "location": {"where": given.where, "municipality": traits.found_in},

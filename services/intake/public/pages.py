@@ -10,10 +10,11 @@ from dataclasses import replace
 from starlette.responses import Response
 
 from referral.domain.events import Door
-from referral.errors import Rejected
+from referral.errors import Rejected, Unavailable
 from referral.runtime.i18n import ENDONYMS
 from services.intake.commands import accept_referrals, idempotency
 from services.intake.commands.accept_referrals import Posting
+from services.intake.context import in_time
 from services.intake.model import REUSED
 from services.intake.pages import session
 from services.intake.pages.page_request import PageRequest
@@ -63,7 +64,12 @@ async def go_on(site: Site, call: PageRequest) -> Response:
     if go != "send":
         return _step(call, STEPS[min(number + 1, len(STEPS) - 1)], given)
     step, errors = form.first_wrong(given, lists)
-    return _step(call, step, given, errors=errors, status=422) if errors else await _send(site, call, given)
+    if errors:
+        return _step(call, step, given, errors=errors, status=422)
+    try:
+        return await in_time(_send(site, call, given))
+    except Unavailable:
+        return _full(call, given, 503, away=True)
 
 
 async def _send(site: Site, call: PageRequest, given: Answers) -> Response:
@@ -72,7 +78,7 @@ async def _send(site: Site, call: PageRequest, given: Answers) -> Response:
     lists, address = door.lists(), _address(call)
     agency = who.agency if who else lists.public
     if not agency:
-        return show(call, "full.html", status=503, closed=True, given=given)
+        return _full(call, given, 503, closed=True)
     code = receipt.code(door.keys, given.key)
     key = receipt.digest(door.keys, code)
     referral = form.submission(given, _sender(call) if who else "", drill=not call.pages.by_day)
@@ -81,15 +87,23 @@ async def _send(site: Site, call: PageRequest, given: Answers) -> Response:
     async with door.stranger() if who is None else door.begin() as tx:
         known = await idempotency.taken(tx, agency, key)
         if who is None and known is None and site.limits.refuses(address, municipality):
-            return show(call, "full.html", status=429, closed=False, given=given)
+            return _full(call, given, 429)
         [answer] = await accept_referrals.accept(tx, door, lists, [posting])
     if isinstance(answer, Rejected) and answer.status == 429:
-        return show(call, "full.html", status=429, closed=False, given=given)
+        return _full(call, given, 429)
     if isinstance(answer, Rejected) and answer.code != REUSED:
         raise answer
     if known is None and who is None and not isinstance(answer, Rejected):
         site.limits.took(address, municipality)
     return show(call, "sent.html", code=code, again=isinstance(answer, Rejected), given=given, staff=who is not None)
+
+
+def _full(call: PageRequest, given: Answers, status: int, *, closed: bool = False, away: bool = False) -> Response:
+    """Return the page for a referral that was not taken: the numbers to call, and what was typed, to be read out or sent again.
+
+    closed: no agency takes what the public sends. away: the database does not answer.
+    """
+    return show(call, "full.html", status=status, closed=closed, away=away, given=given)
 
 
 async def ask_code(site: Site, call: PageRequest) -> Response:

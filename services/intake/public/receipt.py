@@ -95,12 +95,14 @@ _STATE = (
     "EXISTS (SELECT FROM intake.task t WHERE t.case_id = s.case_id AND t.about = :about) AS asked, "
     "EXISTS (SELECT FROM intake.task t WHERE t.case_id = s.case_id AND t.about = :about AND t.closed_at IS NULL) AS waits "
     "FROM intake.submission s JOIN intake.casefile o ON o.case_id = s.case_id "
-    f"WHERE s.agency = ANY(CAST(:agencies AS text[])) AND s.key = :key AND s.kind = 'referral' AND o.erasing_at IS NULL AND {STANDS}"
+    f"WHERE s.agency = ANY(CAST(:agencies AS text[])) AND s.key = :key AND s.kind = 'referral' AND o.erasing_at IS NULL AND {STANDS} "
+    "AND NOT EXISTS (SELECT FROM intake.exclusion x WHERE x.case_id = s.case_id AND x.kind = 'AGENCY' AND x.actor = s.agency) "
+    "AND NOT EXISTS (SELECT FROM intake.referral r WHERE r.referral_id = s.id AND r.withdrawn_at IS NOT NULL)"
 )
 
 
 async def find(tx: AsyncConnection, door: IntakeContext, typed: str) -> Found:
-    """Return what a code of ours says."""
+    """Return what a code of ours says: nothing where its sender is excluded from the case, or has taken the referral back."""
     access.without_case(Who(Kind.STRANGER), Act.READ_RECEIPT)
     values = {"key": digest(door.keys, typed), "agencies": list(door.lists().codes.get("agency", ())), "about": UNCONFIRMED}
     found = await rows(tx, _STATE, values)

@@ -10,8 +10,11 @@ from pathlib import Path
 
 from starlette.responses import Response
 
+from referral.errors import Unavailable
 from services.intake.pages import render
 from services.intake.pages.page_request import Page, PageRequest, Pages
+from services.intake.pages.render import Renderer
+from services.intake.pages.session import Visit
 from services.intake.public.limits import Limits
 
 HERE = Path(__file__).parent
@@ -44,7 +47,12 @@ PublicPage = Callable[[Site, PageRequest], Awaitable[Response]]
 def made(pages: Pages) -> Site:
     """Return the public door beside these pages."""
     limits = Limits(lambda: asyncio.get_running_loop().time(), lambda: secrets.randbelow(1_000) / 1_000)
-    return Site(replace(pages, render=render.load(pages.render.policy, HERE)), limits)
+    drill = not pages.by_day
+
+    def beside(renderer: Renderer, visit: Visit) -> dict[str, object]:
+        return {"numbers": numbers(renderer, visit), "leave": LEAVE, "speak": SPEAK, "drill": drill}
+
+    return Site(replace(pages, render=replace(render.load(pages.render.policy, HERE), beside=beside)), limits)
 
 
 def page(site: Site, handler: PublicPage) -> Page:
@@ -56,24 +64,15 @@ def page(site: Site, handler: PublicPage) -> Page:
     return answered
 
 
-def numbers(call: PageRequest) -> tuple[Number, ...]:
-    """Return the numbers to call that the policy names, the first for danger now."""
-    render = call.pages.render
-    codes = render.policy().codes.get("number-to-call", ())
-    name = render.name(call.visit)
+def numbers(renderer: Renderer, visit: Visit) -> tuple[Number, ...]:
+    """Return the numbers to call that the policy names, the first for danger now; none before a policy was read."""
+    try:
+        codes, name = renderer.policy().codes.get("number-to-call", ()), renderer.name(visit)
+    except Unavailable:
+        return ()
     return tuple(Number(code.replace("-", " "), code.replace("-", ""), name("number-to-call", code)) for code in codes)
 
 
 def show(call: PageRequest, template: str, *, status: int = 200, **values: object) -> Response:
     """Return a page of the public door."""
-    return call.pages.render.page(
-        template,
-        call.visit,
-        here=call.request.url.path,
-        status=status,
-        numbers=numbers(call),
-        leave=LEAVE,
-        speak=SPEAK,
-        drill=not call.pages.by_day,
-        **values,
-    )
+    return call.pages.render.page(template, call.visit, here=call.request.url.path, status=status, **values)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from referral.channels import Outgoing, Refused, Unreached
 from referral.channels.lane import Lane, Line
@@ -36,11 +36,17 @@ SPOKEN = "voice"
 WORDS = i18n.load(Path(__file__).with_name("words.yaml"))
 _CLAIM = text(
     "UPDATE note SET attempt = attempt + 1, lease_until = clock_timestamp() + make_interval(secs => :lease) WHERE id = ("
-    " SELECT id FROM note WHERE state = 'WAITING' AND channel = :channel AND due_at <= runtime.clock()"
+    " SELECT id FROM note WHERE state = 'WAITING' AND channel = :channel AND due_at <= runtime.clock() AND id <> ALL(:held)"
     " AND (lease_until IS NULL OR lease_until < clock_timestamp()) AND NOT EXISTS (SELECT FROM pause WHERE ended_at IS NULL)"
     " ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING *,"
     " (SELECT language FROM intake.account a WHERE a.id = note.account) AS language,"
     " (SELECT c.address FROM contact c WHERE (c.account, c.channel) = (note.account, note.channel) AND c.ended_at IS NULL) AS contact"
+)
+_RENEW = text(
+    "UPDATE note SET lease_until = clock_timestamp() + make_interval(secs => w.lease)"
+    " FROM unnest(CAST(:ids AS bigint[]), CAST(:attempts AS integer[]), CAST(:leases AS float8[])) AS w (id, attempt, lease)"
+    " WHERE (note.id, note.attempt) = (w.id, w.attempt) AND note.id IN (SELECT id FROM note WHERE id = ANY(CAST(:ids AS bigint[]))"
+    " AND state = 'WAITING' AND lease_until IS NOT NULL ORDER BY id FOR UPDATE SKIP LOCKED)"
 )
 _WAITING = text(
     "SELECT DISTINCT channel FROM note WHERE state = 'WAITING' AND due_at <= runtime.clock()"
@@ -58,13 +64,17 @@ _AGAIN = text(
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """The sender of notes. lanes: by channel. inbox: address of the sign-in page. most: caps of the day, by channel."""
+    """The sender of notes. lanes: by channel. inbox: address of the sign-in page. most: caps of the day, by channel.
+
+    held: the rows of the notes that are under way, by id; their claims are renewed, as those of deliveries.
+    """
 
     engine: AsyncEngine
     keys: Keys
     lanes: Mapping[str, Lane]
     inbox: str
     most: Mapping[str, int] = field(default_factory=dict)
+    held: dict[int, Any] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Send by every channel until cancelled. One look serves them all; a slow channel delays no other."""
@@ -75,6 +85,8 @@ class Notes:
             while True:
                 try:
                     async with looking.connect() as tx:
+                        if self.held:
+                            await self._renew(tx)
                         waiting = set((await tx.execute(_WAITING)).scalars())
                 except Exception as error:
                     observe.log().warning("notes not looked for", kind=type(error).__name__)
@@ -89,21 +101,37 @@ class Notes:
             await asyncio.gather(*busy.values(), return_exceptions=True)
             await asyncio.gather(*(line.close() for line in lines.values()))
 
+    async def _renew(self, tx: AsyncConnection) -> None:
+        """Renew the claims of what is under way."""
+        rows = [*self.held.values()]
+        leases = [self.lanes[row.channel].lease for row in rows]
+        await tx.execute(_RENEW, {"ids": [row.id for row in rows], "attempts": [row.attempt for row in rows], "leases": leases})
+
     async def _empty(self, channel: str, line: Line) -> None:
         """Send what waits on one channel."""
         try:
-            while await self.send(channel, line, self.lanes[channel].lease):
+            while await self.send(channel, line):
                 pass
         except Exception as error:
             observe.log().warning("note not sent", channel=channel, kind=type(error).__name__)
 
-    async def send(self, channel: str, line: Line, lease: int) -> bool:
+    async def send(self, channel: str, line: Line) -> bool:
         """Send one note. False: none waits."""
+        values = {"channel": channel, "held": list(self.held), "lease": self.lanes[channel].lease}
         async with self.engine.begin() as tx:
-            row = (await tx.execute(_CLAIM, {"channel": channel, "lease": lease})).one_or_none()
+            row = (await tx.execute(_CLAIM, values)).one_or_none()
             now = await clock.now(tx)
         if row is None:
             return False
+        self.held[row.id] = row
+        try:
+            await self._send(row, now, line)
+        finally:
+            del self.held[row.id]
+        return True
+
+    async def _send(self, row: Any, now: int, line: Line) -> None:
+        """Send a claimed note and write its result."""
         out = self._outgoing(row, now)
         state, reason = "SENT", None
         if out is None:
@@ -124,8 +152,7 @@ class Notes:
             else:
                 await tx.execute(_END, {**values, "state": state})
             if state == "SENT":
-                await caps.count(tx, Counter([channel]), self.most, now)
-        return True
+                await caps.count(tx, Counter([row.channel]), self.most, now)
 
     def _outgoing(self, row: Any, now: int) -> Outgoing | None:
         """Return the message of a row; None: there is no address to send it to."""

@@ -19,7 +19,7 @@ from referral.cli.audit import witness
 from referral.cli.audit.witness import Heads
 from referral.domain.inputs import Input
 from referral.local import keyfiles
-from referral.runtime import http_server
+from referral.runtime import http_connection, http_server
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.postgres import database
 from referral.runtime.service import Batch
@@ -52,7 +52,7 @@ RELEASED = text("UPDATE audit.lease SET owner = NULL, lease_until = '-infinity' 
 async def serving(app: ASGIApp) -> AsyncIterator[str]:
     """The address of an application while the block runs."""
     bound = http_server.listen("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=0))
+    server = uvicorn.Server(http_connection.config(app, None, lifespan="off", timeout_graceful_shutdown=0))
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
     task = asyncio.create_task(server.serve(sockets=[bound]))
     try:

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from referral.channels.email import Email, Relay
-from referral.channels.lane import Lane
+from referral.channels.lane import LEASE_SECONDS, Lane
 from referral.domain.events import EVENTS, OfferKind, OfferOpened, Reach, Why
 from referral.domain.inputs import Due, Input, Source
 from referral.roster import changes as roster
@@ -46,7 +46,7 @@ WHY = Why(**{name: _FIELDS.get(name, "") for name in Why.__struct_fields__})
 
 @dataclass
 class Stack:
-    """One database. said: what the loop would have published. hush: as the handler's."""
+    """One database. said: what the loop would have published. hush: as the handler's and the sender's."""
 
     settings: Settings
     engine: AsyncEngine
@@ -149,12 +149,12 @@ class Stack:
         today = local_day(now)
         await self.advance(instant(today + timedelta(days=7 - (today.weekday() - 1) % 7), 10 * 60) - now)
 
-    def sender(self, port: int, lines: int = 4) -> Sender:
+    def sender(self, port: int, lines: int = 4, lease: float = LEASE_SECONDS) -> Sender:
         relay = Relay("127.0.0.1", port, "inbox@referral.example")
-        return self.sender_of({"email": Lane(lambda: Email(relay), lines)})
+        return self.sender_of({"email": Lane(lambda: Email(relay), lines, lease=lease)})
 
     def sender_of(self, lanes: Mapping[str, Lane]) -> Sender:
-        return Sender(self.engine, self.keys, lanes, INBOX, Figures(CollectorRegistry()))
+        return Sender(self.engine, self.keys, lanes, INBOX, Figures(CollectorRegistry()), hush=self.hush)
 
 
 @asynccontextmanager

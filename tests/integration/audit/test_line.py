@@ -151,3 +151,8 @@ async def test_without_a_database_the_commands_say_so(settings: Settings) -> Non
     for words in (("audit", "verify"), ("audit", "replay", "--case", "c"), ("doctor",), ("policy", "activate")):
         code, output = await command(gone, *words)
         assert code == 2 and "the database is away" in output and "Traceback" not in output, output
+
+
+async def test_without_a_broker_doctor_says_so_in_one_line(settings: Settings) -> None:
+    code, output = await command(structs.replace(settings, kafka="127.0.0.1:9", topic_prefix=""), "doctor")
+    assert code == 2 and output == "referral: the broker is away; try again in 2 s\n", output

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -23,6 +24,8 @@ from tests.harness.waiting import PATIENCE_S
 NAME = "ombudsperson.example/witness"
 FIRST, OTHER = (Log([f"{word} {n}".encode() for n in range(40)]) for word in ("entry", "other"))
 """Two logs of one key: the second is what a log would be that shows somebody else another history."""
+STRANGERS = 100
+"""Connections of somebody who would silence a witness; a log has one at a time."""
 
 
 class Process:
@@ -109,6 +112,14 @@ def test_what_it_does_not_know_or_cannot_read_it_refuses_as_the_standard_says(st
     assert process.send(b"old 0\n" + b"A" * 10_000_000).status_code == 400
     assert httpx.get(f"{process.url}/add-checkpoint", timeout=PATIENCE_S).status_code == 405
     assert process.post(FIRST, 0, 5).status_code == 200, "none of it was kept"
+
+
+def test_who_asks_once_and_stays_keeps_no_log_out(start: Callable[[], Process]) -> None:
+    process = start()
+    with httpx.Client(base_url=process.url, timeout=PATIENCE_S, limits=httpx.Limits()) as client, ExitStack() as held:
+        for _ in range(STRANGERS):
+            held.enter_context(client.stream("GET", "/checkpoint/none"))
+        assert process.post(FIRST, 0, 5).status_code == 200
 
 
 @pytest.mark.parametrize("broken", ["policy", "key", "heads", "no-log", "forgotten", "port"])

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from referral.domain import events as e
+from services.intake.casefile.access import EXCLUSIONS
 from tests.harness.line.intake_stack import BODY, LISTS, WHY, Stack, new_id, offer, track
 
 pytestmark = pytest.mark.servers
@@ -120,3 +121,16 @@ async def test_a_desk_that_is_excluded_hands_the_case_to_the_next(intake: Stack)
     assert (await intake.post("school", f"{path}/exclusions", {"kind": "AGENCY", "actor": "desk-prizren"})).status_code == 202
     assert (await intake.post("desk-prizren", f"{path}/instructions", STOP)).status_code == 404
     assert (await intake.post(LISTS.country_desk, f"{path}/instructions", STOP)).status_code == 202
+
+
+async def test_a_case_excludes_only_so_many_until_its_desk_excludes_more(intake: Stack) -> None:
+    """One sender filled a case with thousands: routing could not say them in one record, and never heard of those that followed."""
+    case_id = (await intake.submit({**BODY, "excludes": [f"staff:{new_id()}" for _ in range(32)]}))["case_id"]
+    more = {**BODY, "case_id": case_id, "excludes": [f"staff:{new_id()}" for _ in range(EXCLUSIONS - 32)]}
+    assert (await intake.post("school", "/v1/referrals", more, new_id())).status_code == 202
+    one_more = {**more, "excludes": [f"staff:{new_id()}"]}
+    refused = await intake.post("school", "/v1/referrals", one_more, new_id())
+    assert (refused.status_code, refused.json()["code"]) == (422, "out-of-range")
+    actor = {"kind": "STAFF", "actor": new_id()}
+    assert (await intake.post("school", f"/v1/cases/{case_id}/exclusions", actor)).status_code == 422
+    assert (await intake.post("desk-prizren", f"/v1/cases/{case_id}/exclusions", actor)).status_code == 202

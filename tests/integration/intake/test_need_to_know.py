@@ -228,7 +228,9 @@ def exercises(line: Probe) -> None:
         for asker in line.people[case.number].values():
             cell, answer = matrix.row("exercises").cells[asker.name], line.send(asker, "", Request("/exercises"))
             status = {NOTHING: 404, DOOR: 303}.get(cell, 200)
-            if answer.status_code != status or probe.seen(answer, case, asker) or case.case_id in answer.text:
+            # In office hours a form beside the list names the asker's own municipality.
+            named = probe.seen(answer, case, asker, part="known")
+            if answer.status_code != status or named or case.case_id in answer.text or case_number(case.case_id) in answer.text:
                 line.wrong.append(f"exercises: {asker.name} of {case.pathway}: {answer.status_code}")
 
 

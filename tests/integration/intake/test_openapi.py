@@ -62,7 +62,12 @@ async def test_the_document_is_whole(intake: Stack) -> None:
             assert all(p["required"] for p in operation["parameters"] if p["in"] == "path")
     refs = set(references(document))
     assert refs == {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
-    assert document["components"]["securitySchemes"]["token"] == {"type": "http", "scheme": "bearer"}
+    schemes = document["components"]["securitySchemes"]
+    assert {name: (one["type"], one.get("scheme")) for name, one in schemes.items()} == {
+        "token": ("http", "bearer"),
+        "certificate": ("mutualTLS", None),
+    }
+    assert document["security"] == [{name: [] for name in schemes}], "both are needed"
 
 
 def references(node: Any) -> Iterator[str]:

@@ -114,6 +114,18 @@ async def test_who_may_write_a_section(intake: Stack) -> None:
     assert (await put("police", "narrative", ["x"]))[1]["code"] == "wrong-type"
 
 
+async def test_what_is_said_after_an_offer_has_ended_is_put_on_no_record(intake: Stack, bare: Settings) -> None:
+    """Routing ignores such an answer, and its words stood in the file, where the next officer read them as the child's view."""
+    more = {"kind": e.OfferKind.DECIDE, "words": ("DECIDE",), "codes": ("LOW",), "needs": ("reason", "child-view")}
+    case_id, offer_id = await opened(intake, **more)
+    await intake.decided(case_id, e.OfferClosed(why=WHY, offer_id=offer_id, how=e.How.CANCELLED, reason="TRACK_ENDED"))
+    texts = {"reason": "Marker-Arsye", "child-view": "Marker-Pamja"}
+    answer = await intake.post("police", f"/v1/offers/{offer_id}/responses", {"word": "DECIDE", "code": "LOW", "texts": texts})
+    assert answer.status_code == 202
+    async with by_hand(bare) as tx:
+        assert (await tx.execute(text("SELECT count(*) FROM intake.recorded"))).scalar_one() == 0
+
+
 async def test_no_word_of_the_case_file_stands_in_clear_in_any_table(intake: Stack, bare: Settings) -> None:
     more = {"kind": e.OfferKind.DECIDE, "words": ("DECIDE",), "codes": ("LOW",), "needs": ("reason", "child-view")}
     case_id, offer_id = await opened(intake, **more)

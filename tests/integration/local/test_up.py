@@ -156,10 +156,12 @@ def ready(told: dict[str, Any], data: Path) -> None:
 
 
 def toured(told: dict[str, Any], data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The walk of a newcomer: ten stops, and each answers; nobody is named whom the stack does not know."""
-    assert run(["tour", "--json", "--data", str(data)]) == 0
+    """The walk of a newcomer: ten stops, and each answers, also one that has just died; nobody is named whom the stack does not know."""
+    os.kill(told["processes"]["audit-1"]["pid"], signal.SIGKILL)
+    code = run(["tour", "--json", "--data", str(data)])
     stops = json.loads(capsys.readouterr().out)
-    assert len(stops) == 10 and {stop["problem"] for stop in stops} == {""}
+    assert [(stop["address"], stop["problem"]) for stop in stops if stop["problem"]] == [], told["processes"]
+    assert code == 0 and len(stops) == 10
     assert {stop["address"].removeprefix(told["url"]) for stop in stops} >= {"/refer", "/help", "/unverified", "/inbox", "/exercises"}
     logins = {member.login for member in cast.load(data).staff}
     assert all(stop["who"] in logins or not stop["secret"] or stop["who"].startswith("the token of") for stop in stops)

@@ -31,6 +31,9 @@ from tests.harness.web.world import PASSWORD, World, signed_in
 pytestmark = pytest.mark.servers
 HOUR, DAY = 60 * MINUTE, 24 * 60 * MINUTE
 NEW = "correct horse battery staple"
+LEASE_S = 5.0
+"""A lease that outlasts two looks of the sender of notes, and that a test can wait for."""
+NOTE = "SELECT attempt, extract(epoch FROM lease_until)::float8 AS ends FROM notifier.note"
 
 
 @pytest.fixture
@@ -143,6 +146,40 @@ async def test_codes_and_tests_arrive_by_a_sender_of_their_own_and_the_page_says
             await asyncio.gather(sending, return_exceptions=True)
     left = await agency.notifier.rows("SELECT code, address FROM notifier.note")
     assert {tuple(row) for row in left} == {(None, None)}, "neither code nor address is kept"
+
+
+async def test_a_note_that_takes_longer_than_its_lease_stays_with_its_sender(agency: Line) -> None:
+    await agency.person("officer", DUTY, email="marker.officer@x.example")
+    async with smtp.relay() as relay:
+        relay.data = slow = smtp.Slow("250 OK")
+        lane = Lane(lambda: Email(Relay("127.0.0.1", relay.port, "inbox@referral.example")), 1, lease=LEASE_S)
+
+        def sender() -> asyncio.Task[None]:
+            return asyncio.create_task(Notes(agency.notifier.engine, agency.notifier.keys, {"email": lane}, INBOX).run())
+
+        def ask() -> None:
+            with signed_in(agency.world, "officer") as person:
+                send(person, "/me", "/me/test", channel="email")
+
+        senders = [sender()]
+        try:
+            await asyncio.to_thread(ask)
+            await until(slow.taken.is_set)
+            senders.append(sender())
+            (began,) = await agency.notifier.rows(NOTE)
+
+            async def renewed() -> bool:
+                return (await agency.notifier.rows(NOTE))[0].ends > began.ends + LEASE_S
+
+            await until(renewed, what="the claim is renewed")
+            slow.go.set()
+            await until(lambda: _ended(agency, 1))
+        finally:
+            for one in senders:
+                one.cancel()
+            await asyncio.gather(*senders, return_exceptions=True)
+    assert [row.attempt for row in await agency.notifier.rows(NOTE)] == [1]
+    assert len(relay.letters) == 1
 
 
 async def _ended(agency: Line, count: int) -> bool:

@@ -143,6 +143,20 @@ async def test_an_old_code_and_a_closed_question_take_no_answer(phones: Phones) 
     assert [k.offer_id for k in of(await phones.notifier.drain(), KnockAnswered)] == [second.offer_id] != [first.offer_id]
 
 
+async def test_a_late_reply_and_a_repeated_one_take_no_try_from_another_message(phones: Phones) -> None:
+    """Two officers reply to each offer and one is always second: after five of them she could answer nothing any more."""
+    await phones.told("besa")
+    old = phones.digits("besa")
+    await phones.notifier.rows("UPDATE notifier.asked SET state = 'ANSWERED'")
+    await phones.notifier.advance(MINUTE)
+    second = opened()
+    await phones.knock(second, 1)
+    for _ in range(TRIES):
+        await phones.reply(NUMBER["besa"], f"1 {old}")
+    await phones.reply(NUMBER["besa"], f"1 {phones.digits('besa')}")
+    assert [k.offer_id for k in of(await phones.notifier.drain(), KnockAnswered)][-1:] == [second.offer_id]
+
+
 async def test_the_page_is_the_same_for_every_reference_and_only_a_right_answer_changes_anything(phones: Phones) -> None:
     (besa,), _ = await phones.told("besa")
     here, nowhere = f"/k/{phones.reference('besa')}", "/k/00000000-0000-4000-8000-000000000000"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from referral.domain.events import CaseChanged, CaseOpened, KnockSent, NeedsPerson, RungFailed
+from referral.domain.events import CaseChanged, CaseOpened, KnockSent, NeedsPerson, OfferAccepted, RungFailed, SectionWritten
 from referral.domain.events import Traits as Traits_
 from referral.roster import changes as roster
 from tests.harness import smtp
@@ -57,6 +57,37 @@ async def test_where_only_the_excluded_one_was_told_the_rung_fails_at_once(notif
         await notifier.tell(case, excluding(excluded))
     assert [(e.rung, e.reason) for e in of(await notifier.drain(), RungFailed)] == [(0, "all-excluded")]
     assert len(relay.letters) == 1
+
+
+async def test_who_ended_the_knocking_and_is_then_excluded_leaves_it_to_the_others(notifier: Stack, relay: smtp.Relay) -> None:
+    """Routing ignores that answer, and nobody was reminded until the limit."""
+    excluded, other = await notifier.person("a"), await notifier.person("b")
+    case, offer = await notifier.case(), opened()
+    async with sending(notifier.sender(relay.port)):
+        await notifier.tell(case, offer)
+        await until(lambda: ended(notifier, 2))
+        await notifier.rows("UPDATE notifier.delivery SET word = 'LOOKS' WHERE person = :who", who=excluded)
+        await notifier.rows("UPDATE notifier.asked SET state = 'ANSWERED', next_at = NULL, handover = NULL")
+        await notifier.drain()
+        await notifier.tell(case, excluding(excluded))
+        await until(lambda: ended(notifier, 3))
+    heard = [k.person for k in of(await notifier.drain(), KnockSent)]
+    assert (heard.count(excluded), heard.count(other)) == (1, 2)
+
+
+async def test_a_section_that_is_read_late_is_knocked_for_all_the_same(notifier: Stack, relay: smtp.Relay) -> None:
+    """The notifier had been away for ten minutes, and whoever had accepted was never told what another agency had written meanwhile."""
+    await notifier.person("a")
+    case, offer = await notifier.case(), opened()
+    accepted = OfferAccepted(why=WHY, offer_id=offer.offer_id, by=None, late=False, due=None, due_what="")
+    written = SectionWritten(section="location", version=2, agency="school", by=None, content=bytes(32), offers=(offer.offer_id,), at=0)
+    async with sending(notifier.sender(relay.port)):
+        await notifier.tell(case, offer)
+        await until(lambda: ended(notifier, 1))
+        await notifier.tell(case, accepted)
+        await notifier.tell(case, written, age=600 * 1_000_000)
+        await notifier.due(case)
+        await until(lambda: ended(notifier, 2))
 
 
 async def test_one_excluded_from_the_beginning_hears_of_no_offer_and_of_no_task(notifier: Stack, relay: smtp.Relay) -> None:

@@ -20,7 +20,7 @@ from referral.channels.gateway import Gateway
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
 from services.notifier.answers import Answers
 from services.notifier.blame import OURS, UNSURE_SECONDS
-from services.notifier.breaker import IN_A_ROW, QUICK, SECOND
+from services.notifier.breaker import IN_A_ROW, MOST_FAILED, QUICK, SECOND
 from services.notifier.health import Watch
 from services.notifier.metrics import Figures
 from services.notifier.providers import Providers, lane, receipt, states
@@ -53,6 +53,17 @@ class Two:
     async def send(self, line: Failover) -> Handed:
         await line.open()
         return await line.send(OUT)
+
+    async def knock(self, breakers: Providers) -> None:
+        """Knock one officer, and wait until the message was handed over."""
+        notifier = self.notifier
+        account = await notifier.person("officer", email=False)
+        address = notifier.keys.box(CONTACT_BOX).seal(OUT.address.encode(), contact_context(account, "sms"))
+        await notifier.rows(CONTACT, account=account, address=address)
+        await notifier.tell(await notifier.case(), opened(due=await notifier.now() + 900 * SECOND))
+        made = {name: partial(Gateway, server.provider(name=name)) for name, server in zip(NAMES, self.servers, strict=True)}
+        async with sending(notifier.sender_of({"sms": lane(made, breakers, 4.0)})):
+            await until(lambda: left(notifier, 1, unclear=False))
 
     def counts(self) -> tuple[int, int]:
         return len(self.servers[0].requests), len(self.servers[1].requests)
@@ -156,13 +167,7 @@ async def test_an_operator_sees_which_provider_is_away(two: Two) -> None:
 async def test_one_that_delivers_late_is_tried_last_until_it_is_quick_again(two: Two) -> None:
     """The twentieth receipt is the one of a real message, and comes a minute after it was handed over."""
     notifier, breakers = two.notifier, two.providers()
-    account = await notifier.person("officer", email=False)
-    address = notifier.keys.box(CONTACT_BOX).seal(OUT.address.encode(), contact_context(account, "sms"))
-    await notifier.rows(CONTACT, account=account, address=address)
-    await notifier.tell(await notifier.case(), opened(due=await notifier.now() + 900 * SECOND))
-    made = {name: partial(Gateway, server.provider(name=name)) for name, server in zip(NAMES, two.servers, strict=True)}
-    async with sending(notifier.sender_of({"sms": lane(made, breakers, 4.0)})):
-        await until(lambda: left(notifier, 1, unclear=False))
+    await two.knock(breakers)
     (row,) = await notifier.rows("SELECT reference, provider FROM notifier.delivery")
     assert row.provider == "sms-1"
     await notifier.rows("UPDATE notifier.provider SET took = array_fill(90.0, ARRAY[1]) || array_fill(1.0, ARRAY[18]) WHERE name = 'sms-1'")
@@ -189,6 +194,19 @@ async def test_one_that_delivers_late_is_tried_last_until_it_is_quick_again(two:
     breakers._known.clear()
     await two.send(two.failover(breakers))
     assert two.counts() == (4, 4), "it is preferred again"
+
+
+async def test_one_whose_network_refuses_what_it_took_is_left_for_the_next(two: Two) -> None:
+    """Its credit was used up: it took each message and reported it as refused, and the other gateway was never used."""
+    notifier, breakers = two.notifier, two.providers()
+    await two.knock(breakers)
+    (row,) = await notifier.rows("SELECT reference FROM notifier.delivery")
+    before = [False, True] * (MOST_FAILED - 1)
+    await notifier.rows("UPDATE notifier.provider SET recent = :recent WHERE name = 'sms-1'", recent=before)
+    await Answers(notifier.engine, notifier.keys, Figures(CollectorRegistry())).receipt(row.reference, False, refused=True)
+    breakers._known.clear()
+    await two.send(two.failover(breakers))
+    assert two.counts() == (1, 1)
 
 
 async def test_without_the_database_messages_still_leave(two: Two) -> None:

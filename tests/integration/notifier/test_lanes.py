@@ -12,13 +12,14 @@ from referral.channels import Handed, Outgoing, Unreached, lane, voice
 from referral.channels.email import Email, Relay
 from referral.channels.lane import Lane, Line
 from referral.domain.events import KnockSent
+from referral.roster import changes as roster
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
 from services.notifier import providers
-from services.notifier.health import LOOK_SECONDS, Watch
+from services.notifier.health import LATE_SECONDS, LOOK_SECONDS, Watch
 from services.notifier.metrics import Figures
 from services.notifier.providers import Providers
 from tests.harness import smtp
-from tests.harness.line.notifier_stack import Stack, ended, of, opened, sending
+from tests.harness.line.notifier_stack import MINUTE, Stack, ended, of, opened, sending
 from tests.harness.waiting import until
 from tests.integration.notifier.test_fails import attempts
 
@@ -95,10 +96,8 @@ def test_calls_may_end_by_their_own_limit_when_the_process_stops_and_messages_so
     calls = providers.calls(made, nobody)
     assert calls.stop == calls.seconds == 2 * voice.SECONDS
     assert providers.lane(made, nobody, 15.0).stop == lane.STOP_SECONDS
-
-
-def test_a_lease_covers_two_calls_of_every_channel() -> None:
-    assert Lane(lambda: Hanging("open"), 1, 75).lease >= 2 * 75 + lane.WRITE_SECONDS
+    assert calls.lease > voice.SECONDS, "a telephone may ring so long when the machine that called it has vanished"
+    assert providers.lane(made, nobody, 15.0).lease == lane.LEASE_SECONDS
 
 
 async def test_a_channel_without_a_lane_fails_at_once(notifier: Stack, relay: smtp.Relay) -> None:
@@ -134,3 +133,43 @@ async def test_a_dead_relay_is_red_in_a_minute_and_stays_red_while_it_is_tried_a
     assert 'referral_knocks_waiting{channel="email"} 1.0' in metrics
     (age,) = [line.split()[1] for line in metrics.splitlines() if line.startswith('referral_knocks_oldest_seconds{channel="email"}')]
     assert float(age) >= 59
+
+
+class Rings:
+    """A channel whose call goes on until its line is closed."""
+
+    def __init__(self) -> None:
+        self.rings = asyncio.Event()
+
+    async def open(self) -> None:
+        pass
+
+    async def send(self, out: Outgoing) -> Handed:
+        self.rings.set()
+        await asyncio.Event().wait()
+        return Handed()
+
+    async def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("channel", "delay"), [("voice", 2 * MINUTE), ("email", 0)])
+async def test_a_message_under_way_is_no_channel_that_is_away_and_one_that_hung_is(notifier: Stack, channel: str, delay: int) -> None:
+    watch = Watch(notifier.engine, Figures(CollectorRegistry()))
+    account = await notifier.person("a", email=False)
+    async with notifier.admin.begin() as tx:
+        address = {"voice": "+99944000001", "email": "a@police.example"}[channel]
+        await roster.add_person(tx, notifier.keys, account=account, agency="police", rungs=["duty"], **{channel: address})
+    call = Rings()
+    async with sending(notifier.sender_of({channel: Lane(lambda: call, 1, seconds=600.0, stop=0.1)})):
+        await notifier.tell(await notifier.case(), opened(due=await notifier.now() + 30 * MINUTE))
+        await notifier.advance(delay)
+        await until(call.rings.is_set)
+        await notifier.advance((LATE_SECONDS + 1) * 1_000_000)
+        await watch.look()
+        assert "knocks-late" not in watch.not_ready()
+    await notifier.rows("UPDATE notifier.delivery SET lease_until = NULL, attempt = 0")  # as if nobody had begun
+    async with sending(notifier.sender_of({channel: Lane(Rings, 1, seconds=BRIEF, stop=0.1)})):
+        await until(lambda: attempts(notifier, 1))
+        await watch.look()
+        assert "knocks-late" in watch.not_ready()

@@ -63,10 +63,10 @@ async def test_pausing_holds_everything_back_and_resuming_sends_what_is_still_wa
     claim = deliveries.claim
 
     async def counted(
-        tx: AsyncConnection, channel: str, most: int, lease: int, known: Sequence[str] | None = None
+        tx: AsyncConnection, channel: str, most: int, lease: float, known: Sequence[str] | None, held: Sequence[int], *, ended: bool
     ) -> list[deliveries.Claimed]:
         looks.append(most)
-        return await claim(tx, channel, most, lease, known)
+        return await claim(tx, channel, most, lease, known, held, ended=ended)
 
     async def looked() -> bool:
         return len(looks) > planned_at + 3

@@ -9,6 +9,7 @@ from referral.domain.inputs import Erased, RecordLost
 from referral.runtime import observe
 from referral.runtime.kafka import clients
 from referral.runtime.keys import case_keys
+from referral.runtime.loop import quarantine
 from referral.runtime.loop.quarantine import MANY
 from referral.wire import topics
 from tests.harness.erased import PLAIN, erased
@@ -148,17 +149,22 @@ async def test_a_newer_version_stops_the_service_and_passes_nothing(line: Stack)
     ] == "{}"
 
 
-async def test_a_quarantine_that_cannot_be_written_stops_the_service(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("referral.runtime.loop.quarantine.TOPIC", "no-such-topic")
+async def test_while_the_quarantine_cannot_be_written_nothing_is_passed_and_no_service_ends(
+    line: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = quarantine.TOPIC
+    monkeypatch.setattr(quarantine, "TOPIC", "no-such-topic")
     monkeypatch.setitem(clients.PRODUCER, "request_timeout_ms", 1000)  # type: ignore[index]
     case = await line.case()
     await line.write(case, b"garbage")
     counter = line.counter()
     counter.start()
-    await until(lambda: counter.task and counter.task.done())
-    assert type(counter.task.exception()).__name__ == "QuarantineAway"
+    await until(lambda: "QuarantineAway" in counter.not_ready.get("loop", ""))
     positions = await line.sql("SELECT positions::text FROM routing.lease WHERE unit = :u", u=f"p{topics.partition(case)}")
     assert positions[0][0] == "{}"
+    monkeypatch.setattr(quarantine, "TOPIC", there)
+    await until(lambda: line.has(1, QUARANTINE))
+    await until(lambda: not counter.not_ready)
 
 
 async def test_too_many_that_cannot_be_understood_turn_readiness_red_for_a_while_and_stop_nothing(

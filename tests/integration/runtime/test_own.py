@@ -190,6 +190,24 @@ async def test_sql_that_went_back_is_noticed_before_anything_is_said_and_the_oth
     assert len([m for m in await line.metas() if m.case_id == case]) == 2
 
 
+async def test_an_older_copy_on_which_a_batch_was_confirmed_is_a_rewind(line: Stack) -> None:
+    """The confirmation had moved the position behind a record that the copy does not know, so nothing stood behind it."""
+    case = await line.case(0)
+    await line.write(case, await line.value(case, 1))
+    a = line.counter("a")
+    a.start()
+    await until(lambda: line.has(1))
+    await until(line.cleared)
+    await line.sql("CREATE TABLE copy AS SELECT * FROM routing.seen")
+    await line.write(case, await line.value(case, 2))
+    await until(lambda: line.has(2))
+    await until(line.cleared)
+    await a.end()
+    await line.sql("TRUNCATE routing.seen")
+    await line.sql("INSERT INTO routing.seen SELECT * FROM copy")
+    await _stops(line, "rewound-sql")
+
+
 async def test_an_empty_database_beside_a_topic_with_records_is_a_rewind(line: Stack, postgres: str) -> None:
     await _processed(line)
     await line.sql("TRUNCATE routing.lease, routing.seen, routing.outgoing, routing.alarm")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
+from msgspec import structs
 from sqlalchemy import text
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from referral.runtime.keys.case_keys import KEY
@@ -36,6 +39,39 @@ async def test_a_connection_that_the_server_has_closed_is_given_to_nobody(
     finally:
         await engine.dispose()
         await admin.dispose()
+
+
+async def test_a_server_that_hangs_keeps_nobody_from_the_one_that_takes_writes(settings: Settings, tmp_path: Path) -> None:
+    """It is listed first, as the one is that was lost: the driver gave it all of the time, at every attempt."""
+    asked = asyncio.Event()
+    silent = await asyncio.start_unix_server(lambda *_: asked.set(), tmp_path / ".s.PGSQL.5432")
+    here = make_url(settings.database)
+    both = here.update_query_dict({"host": f"{tmp_path},{here.query['host']}", "port": "5432,5432"})
+    engine = database.engine(structs.replace(settings, database=both.render_as_string(hide_password=False)), "intake", size=2)
+    try:
+        async with engine.connect() as one:
+            assert asked.is_set() and (await one.execute(text("SELECT 1"))).scalar_one() == 1
+            asked.clear()
+            async with engine.connect() as two:
+                assert not asked.is_set() and (await two.execute(text("SELECT 1"))).scalar_one() == 1
+    finally:
+        await engine.dispose()
+        silent.close()
+
+
+async def test_no_server_that_takes_writes_is_a_database_that_is_away(settings: Settings) -> None:
+    """Between two primaries there is none: that ended every service that asked beside its loop."""
+    here = make_url(settings.database)
+    both = here.update_query_dict({"host": f"{here.query['host']},{here.query['host']}", "port": "5432,5432"})
+    nobody = both.update_query_dict({"target_session_attrs": "standby"})
+    engine = database.engine(structs.replace(settings, database=nobody.render_as_string(hide_password=False)), "intake", size=2)
+    try:
+        with pytest.raises(DBAPIError) as told:
+            async with engine.connect():
+                pass
+        assert database.away(told.value)
+    finally:
+        await engine.dispose()
 
 
 async def test_what_a_stopped_process_has_locked_is_free_again(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

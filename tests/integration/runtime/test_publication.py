@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.runtime.kafka.publish import send
 from referral.runtime.loop import assignment, outbox, reader
 from referral.runtime.loop.tenure import Tenure
+from referral.runtime.recovery import recover
+from referral.runtime.recovery.topic_snapshot import Tape
+from referral.runtime.settings import Settings
 from tests.harness.line.runtime_stack import IN, Counter, Stack
 from tests.harness.waiting import until
 
@@ -77,6 +82,22 @@ async def test_two_batches_of_a_process_that_dies_are_published_in_order(
     await until(lambda: line.has(4))
     await until(lambda: waits(line, 0))
     assert [meta.case_seq for meta in await line.metas()] == [1, 2, 3, 4] and len(other.inputs) == 1
+
+
+async def test_of_two_batches_in_a_restored_copy_recover_takes_away_only_the_one_that_the_topic_has(
+    line: Stack, answers: asyncio.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It took both: what the second one says was lost, and nobody would have said it again."""
+    victim = await holding_two(line, answers, monkeypatch)
+    await victim.kill()
+    await until(lambda: line.has(2))
+    _, second = await line.sql("SELECT id FROM routing.outbox ORDER BY id")
+
+    async def nothing_more(tx: AsyncConnection, settings: Settings, tapes: AsyncIterator[Tape]) -> dict[str, int]:
+        return {"tapes": len([tape async for tape in tapes])}
+
+    assert (await recover.recover(line.settings, "routing", nothing_more))["blobs dropped"] == 1
+    assert [row.id for row in await line.sql("SELECT id FROM routing.outbox")] == [second.id]
 
 
 async def test_a_service_that_ends_confirms_what_is_under_way(line: Stack, answers: asyncio.Event, monkeypatch: pytest.MonkeyPatch) -> None:

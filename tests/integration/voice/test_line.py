@@ -34,7 +34,7 @@ from referral.channels.voice import Trunk, Voice
 from tests.harness.line.notifier_stack import stack
 async def main(url, master, port, sounds):
     async with stack(url, Path(master)) as made:
-        await made.sender_of({"voice": Lane(lambda: Voice(Trunk("127.0.0.1", int(port), Path(sounds))), 2, 75)}).run()
+        await made.sender_of({"voice": Lane(lambda: Voice(Trunk("127.0.0.1", int(port), Path(sounds))), 2, 75, lease=95)}).run()
 asyncio.run(main(*sys.argv[1:]))
 """
 LEASED = "SELECT 1 FROM notifier.delivery WHERE lease_until IS NOT NULL"

@@ -67,6 +67,7 @@ READ_ONLY = {
 WRITERS = {
     "administration": "connection.write",
     "audit/reading": "database.admin",  # asks audit for an entry
+    "admin/prepare": "database.admin",  # within the act of `recover`
     "audit/live_log": "database.admin",  # reads a snapshot
     "connection": "database.admin",
     "policy/activate": "database.admin",  # its act is in the same transaction

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from referral.cli.admin.doctor import exit_code
-from referral.cli.admin.doctor_checks import AUDITOR_TOKEN_DAYS, DAY, Result, events, tokens
+from referral.cli.admin.doctor_checks import AUDITOR_TOKEN_DAYS, DAY, Result, events, knocks, tokens
 from referral.cli.admin.doctor_probe import Vitals
 from referral.cli.admin.doctor_wall_checks import certificates, walls
 from referral.cli.admin.doctor_walls import Walls
@@ -55,3 +55,9 @@ def test_an_altered_security_event_is_bad() -> None:
     assert events(vitals(altered=[])).result is Result.GOOD
     found = events(vitals(altered=["event 17 is not as entry 9 sealed it"]))
     assert found.result is Result.BAD and "event 17" in found.said
+
+
+def test_a_pause_of_sending_is_a_warning() -> None:
+    assert knocks(vitals(paused=None)).result is Result.GOOD
+    found = knocks(vitals(paused=NOW))
+    assert found.result is Result.WARN and "nobody is woken" in found.said and "referral duty resume" in found.do

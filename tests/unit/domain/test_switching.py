@@ -114,6 +114,8 @@ def test_what_a_desk_lets_go_on_does_not_wait_again() -> None:
     change = Change(when=(frozenset({"health.accepted"}),), also_open="trafficking-adult", pause=True)
     world = World(two(changes=(change,)))
     told(world, "refer", "health: ACCEPT", "desk RESUME")
+    assert world.case is not None and world.case.tracks[0].paused_by, "an order that names no procedure lets nothing go on that waits"
+    told(world, "desk RESUME . in=trafficking-child")
     assert world.case is not None and not world.case.tracks[0].paused_by
 
 

@@ -74,7 +74,7 @@ def test_what_was_refused_is_said() -> None:
 
 def test_what_was_taken_back_is_said_in_words() -> None:
     slip = (Answer(word="COMPLETE", at=DAY + 2 * MINUTE), Answer(word="TAKE_BACK", at=DAY + 3 * MINUTE))
-    said = {"en": "“Take it back” after 3 minutes", "sr-Cyrl": "„Повуци“ после 3 минута"}
+    said = {"en": "“Take it back” after 3 minutes", "sr-Cyrl": "„Повуци“, 3 минута после захтева"}
     for language, line in said.items():
         assert shown(asked(answers=slip), language=language).cases[0].requests[0].answers[1] == line
 

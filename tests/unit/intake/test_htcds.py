@@ -93,6 +93,8 @@ def test_who_is_implicated_is_kept_away_from_the_first_moment() -> None:
     event = submit.event(submission, referral_id=submit.NIL, agency="school-drita", door=Door.HTTP, received_at=7)
     assert event.excludes == ("agency:csw-prizren", "relation:parent")
     assert faults({"ref_Excludes": "relation:parent;relation:parent"}) == [("repeated-code", "row 7, ref_Excludes")]
+    alone = {"ref_Excludes": "agency:dsw;agency:ombudsperson"}
+    assert faults(alone) == [("last-desk", "row 7, ref_Excludes")], "each was looked at alone, and nobody was left who could lift it"
 
 
 def test_a_way_to_the_person_is_never_taken_as_confirmed_safe() -> None:

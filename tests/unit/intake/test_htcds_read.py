@@ -83,6 +83,8 @@ def test_columns_of_which_nothing_is_kept_are_named_unless_the_name_may_be_a_per
         (b"", "not-htcds", "row 1"),
         (f"{MARKER},2012-01-01\n".encode(), "not-htcds", "row 1"),
         (b"ref_FoundIn,ref_FoundIn\n", "duplicate-key", "row 1"),
+        (b"ref_FoundIn,ref_Urgency\n", "no-rows", "row 2"),
+        (f"ref_FoundIn,ref_Urgencyprizren,{MARKER}".encode(), "no-rows", "row 2"),
         ("ref_FoundIn\nPejë\n".encode("latin-1"), "not-utf-8", "$"),
         (b'ref_FoundIn\n"prizren\n', "not-csv", "line 2"),
         (b'ref_FoundIn\n"a"b\n', "not-csv", "line 2"),
@@ -101,6 +103,7 @@ def test_what_is_no_csv_is_refused_whole(data: bytes, code: str, where: str) -> 
     ("value", "code", "where"),
     [
         ("x", "wrong-type", "$[0]"),
+        ([], "no-rows", "$"),
         ([{}, [MARKER]], "wrong-type", "$[1]"),
         ([{"ref_FoundIn": "prizren"}] * (ROWS + 1), "too-large", "$"),
     ],

@@ -9,6 +9,7 @@ from starlette.datastructures import QueryParams
 
 from referral.domain.case_number import case_number
 from referral.domain.events import StepKind
+from referral.domain.policy.procedure import Pathway
 from referral.errors import Rejected
 from referral.runtime import i18n
 from services.intake import policy_view
@@ -216,6 +217,7 @@ def test_the_head_counts_the_steps() -> None:
         ({"state": "ACCEPTED", "arrived": True}, ("COMPLETE", "HOLD", "RETURN")),
         ({"declined_by": "e"}, ("ACCEPT",)),
         ({"state": "EXPIRED", "closed_at": NOW}, ("ACCEPT",)),
+        ({"state": "EXPIRED", "closed_at": NOW, "words": ("ACKNOWLEDGE", "DECIDE", "DECLINE")}, ()),
         ({"state": "CANCELLED", "closed_at": NOW}, ()),
         ({"words": ("ACKNOWLEDGE", "ACCEPT", "DECIDE", "DECLINE")}, ("ACKNOWLEDGE", "DECIDE", "DECLINE")),
     ],
@@ -286,6 +288,41 @@ def test_a_limit_at_midnight_ends_the_day_before() -> None:
     midnight = NOW - 3 * 60 * MINUTE + 18 * 24 * 60 * MINUTE
     assert relative_time.limit(SAY, midnight, NOW) == "until Fri 12.12. 24:00"
     assert relative_time.limit(SAY, midnight + MINUTE, NOW) == "until Sat 13.12. 00:01"
+
+
+@pytest.mark.parametrize("duty", [False, True])
+def test_whoever_declines_reads_whether_the_step_stays_theirs(duty: bool) -> None:
+    asked = offer(words=("DECLINE",), reasons=("OUT_OF_AREA",))
+    [action] = pages_offer.view(asked, Spot(), SAY, name, (), NOW, duty=duty).actions
+    assert action.means == SAY("word.DECLINE.duty" if duty else "word.DECLINE.means")
+
+
+@pytest.mark.parametrize("pathway", SHIPPED.current, ids=lambda one: one.id)
+def test_a_duty_is_what_routing_keeps(pathway: Pathway) -> None:
+    """As `seats.give_up`: a statutory seat is kept, a decision is not."""
+    for step in pathway.steps:
+        for number, seat in enumerate(step.seats):
+            asked = offer(pathway=pathway.id, step=step.id, seat=number, kind=step.kind.value)
+            assert pages_offer.keeps(SHIPPED, asked) == (seat.statutory and step.kind is not StepKind.DECIDE)
+
+
+def test_what_is_given_back_has_the_reasons_of_its_step() -> None:
+    held = offer(state="ACCEPTED", words=("RETURN", "HOLD"), reasons=("CONFLICT_OF_INTEREST",))
+    every = ("CONFLICT_OF_INTEREST", "NO_CAPACITY")
+    reasons = {
+        action.word: [code for code, _ in action.reasons] for action in pages_offer.view(held, Spot(), SAY, name, every, NOW).actions
+    }
+    assert reasons == {"RETURN": ["CONFLICT_OF_INTEREST"], "HOLD": ["CONFLICT_OF_INTEREST", "NO_CAPACITY"]}
+
+
+def test_a_decision_that_silence_has_taken_is_not_asked_for_again() -> None:
+    view = pages_offer.view(offer(state="EXPIRED", closed_at=NOW, words=("DECIDE",), reason="decide"), Spot(), SAY, name, (), NOW)
+    assert view.ended == SAY("ended.undecided") and view.actions == ()
+
+
+def test_after_the_limit_nothing_says_by_then() -> None:
+    late = labels.time(SAY, NOW - MINUTE, "complete", NOW)
+    assert late is not None and late.what == SAY("limit.late.complete")
 
 
 def test_nobody_waits_for_an_answer_to_a_notice() -> None:

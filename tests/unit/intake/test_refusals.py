@@ -64,6 +64,7 @@ REFERRALS: dict[str, dict[str, Any]] = {
     "repeated code": changed(flags=["unaccompanied", "unaccompanied"]),
     "unknown field": changed(name=MARKER),
     "unknown field above": {**BODY, MARKER: 1},
+    "unknown field like one of ours": changed(agee="child"),
     "unknown section": {**BODY, "file": {MARKER: {"a": 1}}},
     "empty section": {**BODY, "file": {"identity": {}}},
     "section of a wrong type": {**BODY, "file": {"identity": MARKER}},
@@ -88,12 +89,13 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "a reason that is not asked": {"word": "ACCEPT", "reason": "OUT_OF_AREA"},
     "a code that is not asked": {"word": "ACCEPT", "code": "LOW"},
     "a text of no kind": {"word": "ACCEPT", "texts": {"poem": MARKER}},
-    "an empty text": {"word": "ACCEPT", "texts": {"reason": "  "}},
+    "a text that is not asked": {"word": "ACCEPT", "texts": {"reason": MARKER}},
     "too long a text": {"word": "ACCEPT", "texts": {"reason": "x" * 10_001}},
     "no word": {"reason": "OUT_OF_AREA"},
 }
 DECISIONS: dict[str, dict[str, Any]] = {
     "without its words": {"word": "DECIDE", "code": "LOW", "texts": {"reason": MARKER}},
+    "with an empty text": {"word": "DECIDE", "code": "LOW", "texts": {"reason": "  ", "child-view": MARKER}},
     "of another code": {"word": "DECIDE", "code": "HIGH", "texts": {"reason": MARKER, "child-view": MARKER}},
 }
 ORDERS: dict[str, dict[str, Any]] = {

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from referral.runtime import i18n
-from services.intake.model import Situation, Spot, Task
+from services.intake.model import Link, Situation, Spot, Task
 from services.intake.pages import forms, render
 from services.intake.pages import task as pages_task
 from services.intake.pages.task import FIELDS, Choices, offered
@@ -93,3 +93,16 @@ def test_a_default_is_named_and_stands_chosen_so_that_one_press_confirms_it() ->
 )
 def test_what_is_missing_is_named(form: dict[str, str], errors: set[str]) -> None:
     assert set(forms.instruction(form, ("STOP", *FIELDS), FIELDS).errors) == errors
+
+
+def test_a_settled_task_shows_nothing_of_where_its_case_stands() -> None:
+    """Its desk may have no part in the case any more: links that were made later, and what is proposed, are nothing for it."""
+    now = Situation(default="HIGH", proposed="LIFT agency:csw", proposer="csw", links=(Link(case_id="c" * 36, how="sibling"),))
+
+    def shown(at: int | None) -> str:
+        asked = task(closed_at=at, about="confirm-change", step="", seat=-1)
+        view = pages_task.view(asked, Spot(), DECISION, now, ALL["en"], lambda kind, code: f"{kind}:{code}", NOW)
+        return f"{view.facts} {view.default}"
+
+    assert "HIGH" in shown(None) and "sibling" in shown(None).lower()
+    assert "HIGH" not in shown(NOW) and "sibling" not in shown(NOW).lower()

@@ -94,7 +94,7 @@ def test_the_clock_is_belgrades_and_names_the_day() -> None:
     assert relative_time.clock(ALL["en"], NIGHT, NIGHT) == "03:00"
     assert relative_time.clock(ALL["en"], NIGHT + DAY, NIGHT) == "tomorrow 03:00"
     assert relative_time.clock(ALL["sq"], NIGHT - 4 * HOUR, NIGHT) == "dje 23:00"
-    assert relative_time.clock(ALL["sr-Cyrl"], NIGHT + 3 * DAY, NIGHT) == "петак 28.11. у 03:00"
+    assert relative_time.clock(ALL["sr-Cyrl"], NIGHT + 3 * DAY, NIGHT) == "пет. 28.11. у 03:00"
     summer = NIGHT - 150 * DAY
     assert relative_time.clock(ALL["en"], summer, summer) == "04:00"
 

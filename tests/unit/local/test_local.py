@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import socket
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography.x509 import ReasonFlags
 from hypothesis import given
 from hypothesis import strategies as st
 
+from referral.ca import authority
 from referral.cli.stack import up
-from referral.local import data_folder, jars, kafka, ports
-from referral.local.config import STACK, Addresses, StackConfig, as_role, environment, exports, forget
+from referral.errors import Rejected
+from referral.local import certificates, data_folder, jars, kafka, keyfiles, ports
+from referral.local.config import KEEPER, STACK, Addresses, StackConfig, as_role, environment, exports, forget
 from referral.local.data_folder import Trouble
 from referral.local.jars import Jar
+from referral.local.service import Worker
 from referral.local.supervisor import CALM_S, HURRIED, LONGEST_S, Backoff
 from referral.runtime.settings import SERVICES
+from referral.wire import intake_key
 
 GOOD = "org.yaml snakeyaml 2.5 " + "ab" * 32
 AT = Addresses(
@@ -189,3 +196,45 @@ def test_socket_folder_is_short_and_stable(tmp_path: Path) -> None:
         assert far.stat().st_mode & 0o077 == 0
     finally:
         far.rmdir()
+
+
+OLD, NEW = (intake_key.line(bytes([number]) * 32) for number in (1, 2))
+
+
+def test_a_policy_that_is_written_anew_keeps_what_intake_has_signed_with_an_older_key() -> None:
+    before = b"# follows x\nlog y\n" + NEW + b"witness z\n" + OLD.rstrip(b"\n")
+    assert keyfiles.renewed(before, b"log y\n" + NEW) == b"# follows x\nlog y\n" + NEW + OLD
+    assert keyfiles.renewed(b"", b"log y\n" + NEW) == b"log y\n" + NEW
+
+
+def test_an_agency_whose_certificate_was_revoked_is_not_handed_it_again(tmp_path: Path) -> None:
+    certificates.ensure(tmp_path / "ca", tmp_path / "identities")
+    folder = certificates.agency(tmp_path / "ca", tmp_path, "school-drita")
+    assert certificates.agency(tmp_path / "ca", tmp_path, "school-drita") == folder
+    authority.revoke(authority.place(tmp_path / "ca"), "agency/school-drita", ReasonFlags.key_compromise, certificates.now())
+    with pytest.raises(Rejected, match="was revoked: delete this folder"):
+        certificates.agency(tmp_path / "ca", tmp_path, "school-drita")
+    shutil.rmtree(folder)
+    assert certificates.agency(tmp_path / "ca", tmp_path, "school-drita") == folder
+
+
+@pytest.mark.parametrize(
+    ("words", "stands"),
+    [
+        (("knocks-late",), True),
+        (("knocks-paused", "cap-reached"), True),
+        (("knocks-late", "loop"), False),
+        (("start",), False),
+        (("stopped", "loop"), True),
+        ((), False),
+    ],
+)
+def test_a_service_that_waits_for_somebody_outside_is_not_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], stands: bool
+) -> None:
+    certificates.ensure(tmp_path / "ca", tmp_path / "identities")
+    worker = Worker("notifier-1", "notifier", 1, 2, tmp_path / "log", identity=tmp_path / "identities" / KEEPER)
+    answer = 503 if words else 200, json.dumps({"ready": not words, "not_ready": dict.fromkeys(words, "do")}).encode()
+    monkeypatch.setattr(worker._operators, "get", lambda path: answer)
+    assert worker.stands() is stands
+    assert worker.why() == "; ".join(f"{word}: do" for word in words)

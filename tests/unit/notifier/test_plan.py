@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from referral.domain.events import (
 from referral.domain.rules.answers import BY_HANDSET
 from services.notifier.duty import Person, Roster
 from services.notifier.plan import (
+    LAST_CALL,
     REPEAT_GAP,
     REPEATS,
     Plan,
@@ -282,6 +284,38 @@ def test_who_has_answered_is_knocked_once_for_what_another_wrote_until_it_is_rea
     assert known(read, made.asked).state is State.ANSWERED
     again = plan(written(known(read, made.asked), 2 * MINUTE), STAFF, 2 * MINUTE)
     assert {k.again for k in again.knocks}.isdisjoint(k.again for k in made.knocks), "another knock, not the same one"
+
+
+def test_a_section_that_another_writes_takes_no_reminder_away() -> None:
+    """The limit of what somebody had taken ran out in silence."""
+    acknowledged = OfferAcknowledged(why=WHY, offer_id="offer", due=63 * MINUTE, due_what="accept")
+    read = SectionDisclosed(offer_id="offer", agency="police", by=None, section="location", basis="offer", at=0)
+    asked = follow(plan(known(opened()), STAFF, 0).asked, acknowledged, case_id="case", at=3 * MINUTE, drill=False)
+    assert asked is not None
+    news = plan(written(asked, 8 * MINUTE), STAFF, 8 * MINUTE)
+    assert people(news) == ["duty-0", "duty-1"] and news.asked.taken and news.asked.due == asked.due
+    assert news.asked.next_at is not None and news.asked.next_at < 63 * MINUTE
+    after = follow(news.asked, read, case_id="case", at=9 * MINUTE, drill=False)
+    assert after is not None and after.next_at == 63 * MINUTE - LAST_CALL
+
+
+def test_a_reminder_that_falls_into_a_hole_of_the_rota_leaves_the_last_one() -> None:
+    accepted = OfferAccepted(why=WHY, offer_id="offer", by=None, late=False, due=12 * 60 * MINUTE, due_what="arrive")
+    asked = known(accepted, plan(known(opened()), STAFF, 0).asked)
+    assert asked.next_at is not None
+    hole = plan(asked, Roster(()), asked.next_at)
+    assert not hole.knocks and hole.failed is None and hole.asked.next_at == 12 * 60 * MINUTE - LAST_CALL
+    last = plan(hole.asked, STAFF, hole.asked.next_at)
+    assert people(last) == ["duty-0", "duty-1"]
+    nobody = replace(plan(asked, STAFF, asked.next_at).asked, handover=asked.next_at + MINUTE)
+    relieved = plan(nobody, Roster(()), asked.next_at + MINUTE)
+    assert relieved.failed is None and relieved.asked.next_at == nobody.next_at, "whoever has taken it is no rung that failed"
+
+
+def test_who_is_excluded_from_the_case_ends_no_knocking() -> None:
+    asked = plan(exclude(known(opened()), ("duty-0",)), STAFF, 0).asked
+    assert answer(asked, "duty-0", True, MINUTE) == asked == answer(asked, "duty-0", False, MINUTE)
+    assert answer(asked, "duty-1", True, MINUTE).state is State.ANSWERED
 
 
 def test_events_of_an_unknown_offer_say_nothing() -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from referral.cli import run
+from referral.cli.audit.diff import Side, compare
 from referral.cli.audit.prove import inclusion
 from referral.errors import Malformed, NewerVersion
 from referral.proof import adjacency, archive
@@ -144,6 +146,18 @@ def test_two_exports_are_compared_down_to_the_leaf(folder: Path, log: Log, tmp_p
     assert said(capsys, "diff", folder / "checkpoint", other / "checkpoint")[0] == 1
     assert said(capsys, "diff", folder.parent / "old", other)[0] == 1
     assert run(["audit", "diff", str(folder), str(other)]) == 1 and "part at entry 262" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("quoted", [True, False])
+def test_a_log_that_begins_after_a_restore_is_no_second_history_of_the_old_one(quoted: bool, log: Log) -> None:
+    """It has another name and another order. `renew` writes the line into its policy file."""
+    old, new = Rows(log.entries[:290]), Rows(log.entries[5:])
+    new.policy = (b"# follows log.example/old, which had 290 entries; its last known checkpoint:\n" if quoted else b"") + new.policy
+    sides = [Side(name, rows, *archive.head(rows, None), f"log.example/{name}") for name, rows in (("old", old), ("new", new))]
+    for found in (compare(*sides), compare(*reversed(sides))):
+        assert found["verdict"] == "other-log" and found["follows"] == ({"new": "log.example/old"} if quoted else {})
+        assert ("new says that it follows log.example/old" in found["says"]) is quoted
+    assert compare(*(structs.replace(side, origin="") for side in sides))["verdict"] == "parts"
 
 
 def test_the_root_of_a_damaged_export_is_not_compared(folder: Path, log: Log, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

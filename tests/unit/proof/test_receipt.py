@@ -159,6 +159,17 @@ def test_a_receipt_that_was_changed_or_that_intake_did_not_sign_is_nobodys_promi
         receipts.promised(signed(), made_log.policy())
 
 
+def test_the_command_proves_no_receipt_whose_signature_was_taken_away(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    receipt, policy = tmp_path / "receipt.json", tmp_path / "log.policy"
+    policy.write_bytes(TRUSTED)
+    (tmp_path / "receipt.json.tlog-proof").write_bytes(proof())
+    older = signed(signature=None, received_at="2020-01-01T00:00:00Z")
+    for told, code in ((signed(), 0), (signed(signature=""), 1), (older, 1), (RECEIPT, 1)):
+        receipt.write_bytes(msgspec.json.encode(told))
+        assert run(["receipt", str(receipt), "--policy", str(policy), "--url", "http://127.0.0.1:9"]) == code, told
+        assert ("PROVEN" in capsys.readouterr().out) is (code == 0)
+
+
 def test_the_command_says_bad_when_the_promised_time_is_over_and_no_proof_is_there(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

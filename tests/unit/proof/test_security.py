@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from msgspec import structs
 
-from referral.proof.security import DENIALS, FILES, REFUSALS, Alarm, Sum, alarms, altered, root
+from referral.proof.security import DENIALS, FILES, REFUSALS, WINDOW_US, Alarm, Sum, alarms, altered, raised, root
 from referral.runtime.security_journal import MOST, WINDOW_S, Journal
 from referral.wire import security_event
 from referral.wire.security_event import DAY_US, KEPT_DAYS, OTHERS, Event, Kind, Row
@@ -45,6 +45,21 @@ def test_one_is_enough_of_what_nobody_does_by_mistake() -> None:
     two = (Sum(Kind.DENIED, who, "certificate-of-another", 1) for who in ("agency:x", "unknown"))
     assert stands(*two) == {Alarm.STOLEN_TOKEN: {"agency:x"}}
     assert stands(*(Sum(kind, ME, "page", 1000) for kind in (Kind.SIGNED_IN, Kind.SIGNED_OUT, Kind.PASSWORD_SET))) == {}
+
+
+def test_an_alarm_of_the_night_is_still_named_in_the_morning_with_its_time() -> None:
+    """The last hour alone was looked at, whatever had been touched before midnight."""
+    hour, step = WINDOW_US, WINDOW_US // FILES
+    honey = Row(kind=Kind.HONEY, detail="token-0", id=1, at=hour, service="intake", idx=7)
+    read = [
+        Row(kind=Kind.FILE_READ, who=ME, detail=f"{n:012x}", id=2 + n, at=5 * hour + n * step, service="intake", idx=7)
+        for n in range(FILES)
+    ]
+    signed = Row(kind=Kind.SIGNED_IN, who=ME, detail="page", id=99, at=9 * hour, service="intake", idx=7)
+    stood = {alarm: about for alarm, about in raised([signed, *read, honey]).items() if about}
+    assert stood == {Alarm.HONEY: {"token-0": hour}, Alarm.MANY_FILES: {ME: read[-1].at}}
+    slowly = [structs.replace(row, at=5 * hour + n * (hour // (FILES - 1) + 1)) for n, row in enumerate(read)]
+    assert not any(raised(slowly).values()), "as many in more than an hour"
 
 
 def test_the_night_is_that_of_kosovo_in_summer_and_winter() -> None:

@@ -49,9 +49,9 @@ def test_a_case_is_told_as_a_tree_with_every_line_verified(folder: Path, log: Lo
 
 def test_above_the_published_size_nothing_is_verified(log: Log) -> None:
     published = 300
-    book, head = casebook(Rows(log.entries, published), None)
+    book, against = casebook(Rows(log.entries, published), None)
     lines = list(selected_lines(book, lambda ids: log.keys, Selection(first=280)))
-    assert lines and f"checkpoint of {published} entries" in head
+    assert lines and f"checkpoint of {published} entries" in against.says and not any(map(against.bad, lines))
     assert {line.mark for line in lines if line.idx is not None and line.idx < published} == {"verified"}
     assert {line.mark for line in lines if line.idx is not None and line.idx >= published} == {"unverified"}
 
@@ -85,8 +85,34 @@ def test_a_changed_payload_is_bad_and_a_changed_leaf_is_not_verified(
     leaves = bytearray((place / "log/tile/entries/000").read_bytes())
     leaves[leaves.index(there.leaves[31]) + len(there.leaves[31]) - 1] ^= 2
     (place / "log/tile/entries/000").write_bytes(leaves)
-    _, said = replay(capsys, place / "log", "--case", log.entries[30].case_id)
-    assert [line["idx"] for line in said["lines"] if line["mark"] == "unverified"] == [31]
+    code, said = replay(capsys, place / "log", "--case", log.entries[30].case_id)
+    assert code == 1 and [line["idx"] for line in said["lines"] if line["mark"] == "unverified"] == [31]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["replay"],
+        ["replay", "--at", "2030-01-01", "--case", "CASE"],
+        ["replay", "--policy", "policy"],
+        ["guidance", "--step", "trafficking-child/police"],
+        ["figures"],
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_a_checkpoint_that_is_not_believed_is_said_and_no_success(
+    words: list[str], folder: Path, log: Log, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A script that asks for the exit code alone took an export with a forged checkpoint for a good one."""
+    place = Path(shutil.copytree(folder, tmp_path / "log"))
+    origin, size, root, *rest = (place / "checkpoint").read_bytes().split(b"\n")
+    (place / "checkpoint").write_bytes(b"\n".join([origin, size, root[:-2] + (b"A=" if root[-2:] != b"A=" else b"E="), *rest]))
+    named = ["audit", words[0], str(place), *(log.entries[30].case_id if word == "CASE" else word for word in words[1:])]
+    key = [] if words[0] == "guidance" else ["--key", str(folder.parent / "auditor.key")]
+    assert run([*named, *key]) == 1
+    told = capsys.readouterr()
+    assert "NOTHING IS VERIFIED: " in told.out + told.err
+    assert run([*named[:2], str(folder), *named[3:], *key]) in (0, 3)
 
 
 def test_lines_are_chosen_by_agency_type_entry_and_time(folder: Path, log: Log, capsys: pytest.CaptureFixture[str]) -> None:

@@ -223,8 +223,9 @@ def test_an_erasure_that_the_readers_refused_is_forged_and_accounts_for_nothing(
         sealed=bytes(20),
         length=4,
     )
-    told = headers.plain(Quarantined.TYPE, id="routing/x", source="routing", at=1)
-    log.put(Quarantined.TOPIC, 0, b"routing/x", codec.encode(body), told)
+    key = f"routing/{INTAKE}/{said.partition}/{said.offset}"
+    told = headers.plain(Quarantined.TYPE, id=key, source="routing", at=1)
+    log.put(Quarantined.TOPIC, 0, key.encode(), codec.encode(body), told)
     del log.keys[case_id]
     report = checked(log)
     bad = [(f.code, f.idx) for f in report.findings if f.weight is Weight.BAD]

@@ -1,4 +1,4 @@
-"""A consumer that does not stop in time hides no cancellation of the task that stops it."""
+"""A client that does not stop in time hides no cancellation of the task that stops it, and invents none."""
 
 from __future__ import annotations
 
@@ -48,3 +48,23 @@ async def test_a_task_that_is_cancelled_ends_although_its_consumer_does_not_stop
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(task, 30)
     assert reader.closed or when == "during"
+
+
+class Frozen:
+    """A producer whose broker is frozen: the first attempt to close it is given up, and the second one meets what that has cancelled."""
+
+    def __init__(self) -> None:
+        self.client, self._sender, self._closed = self, None, asyncio.get_running_loop().create_future()
+
+    async def stop(self) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await asyncio.gather(self._closed)
+
+
+async def test_a_producer_of_a_frozen_broker_is_thrown_away_and_nothing_dies_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clients, "HALT", 0.05)
+    producer: Any = Frozen()
+    await clients.throw_away(producer)
+    assert producer._closed.cancelled()

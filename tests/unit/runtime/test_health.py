@@ -1,6 +1,8 @@
-"""A process whose loop stands is worth a restart; one whose servers are away is not."""
+"""A process whose loop stands is worth a restart; one whose servers are away is not. Why it was not ready stands in the log."""
 
 from __future__ import annotations
+
+from structlog.testing import capture_logs
 
 from referral.runtime.http_server import _alive
 from referral.runtime.observe import STANDS_S, Health
@@ -31,3 +33,18 @@ def test_a_process_without_a_loop_never_counts_as_stuck() -> None:
     health = Health(monotonic=clock)
     clock.now += 10 * STANDS_S
     assert _alive(health)[0] == 200
+
+
+def test_reasons_that_are_computed_are_logged_once_as_they_come_and_go() -> None:
+    late: dict[str, str] = {}
+    health = Health(lambda: late)
+    with capture_logs() as said:
+        health.not_ready()
+        for late["knocks-late"] in ("31 s", "32 s"):
+            health.not_ready()
+        late.clear()
+        health.not_ready()
+        late["knocks-late"] = "33 s"
+        health.not_ready()
+    told = [(line["event"], line["reason"], line.get("hint")) for line in said]
+    assert told == [("not ready", "knocks-late", "31 s"), ("ready again", "knocks-late", None), ("not ready", "knocks-late", "33 s")]

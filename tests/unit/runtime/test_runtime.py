@@ -28,7 +28,6 @@ from referral.runtime.loop import quarantine, units, writer_mark
 from referral.runtime.loop.assignment import names, places
 from referral.runtime.loop.quarantine import MANY, WINDOW, Ceiling
 from referral.runtime.loop.sequence import DEPTH, FAR, FULL, NONE, SHORT, Last, Verdict, fingerprint, judge
-from referral.runtime.loop.timers import Barrier, Due, Gate
 from referral.runtime.postgres.queue import seal, unseal
 from referral.runtime.recovery.topic_snapshot import Tape
 from referral.runtime.service import Service
@@ -76,32 +75,6 @@ def test_a_producer_has_no_dangerous_default(name: str, value: object) -> None:
 )
 def test_a_sequence_proves(last: Last, seq: int, digest: bytes, verdict: Verdict) -> None:
     assert judge(last, seq, digest) is verdict
-
-
-def test_an_alarm_waits_for_what_is_older_at_the_door_and_for_nothing_newer() -> None:
-    gate = Gate()
-    assert gate.unheld([Due("a", 1, 100, 90), Due("b", 2, 100, 110), Due("c", 3, 100, None)], 0.0) == [
-        Due("b", 2, 100, 110),
-        Due("c", 3, 100, None),
-    ]
-
-
-def test_an_alarm_waits_thirty_seconds_at_most_counted_from_when_it_was_first_held() -> None:
-    gate, due = Gate(), [Due("a", 1, 100, 90)]
-    assert gate.unheld(due, 1000.0) == []
-    assert gate.unheld(due, 1029.9) == []
-    assert gate.unheld(due, 1030.0) == due
-    assert gate.unheld([Due("a", 1, 100, None)], 1031.0) == [Due("a", 1, 100, None)]
-    assert gate.unheld(due, 1032.0) == []
-
-
-def test_an_alarm_fires_once_its_inputs_were_read_to_the_end_that_was_asked_for_after_it_was_due() -> None:
-    gate, due = Gate(), [Due("a", 1, 100, None)]
-    assert gate.unasked(due) == {1}
-    gate.barriers[1] = Barrier(100, {("t", 1): 7})
-    assert gate.ready(due, {("t", 1): 6}) == []
-    assert gate.ready([*due, Due("b", 1, 101, None)], {("t", 1): 7}) == due
-    assert gate.unasked(due) == {1}
 
 
 def test_many_quarantined_of_one_unit_in_a_while_reach_the_ceiling() -> None:

@@ -136,9 +136,12 @@ async def change_password(call: PageRequest) -> Response:
         door.journal.refused(who.id, "password", subject.place)
         return await _page(call, {"password": "error.wrong-password"}, 422)
     async with door.begin() as tx:
-        await store.forget_attempt(tx, subject, now)
-        await colleagues.set_password(tx, who.id, hashed, call.visit.token)
-        await security_events.put(tx, Event(kind=Kind.PASSWORD_SET, who=security_event.account(who.id), detail="own"))
+        if still := known is not None and await store.still_opens(tx, who.id, known[1]):
+            await store.forget_attempt(tx, subject, now)
+            await colleagues.set_password(tx, who.id, hashed, call.visit.token)
+            await security_events.put(tx, Event(kind=Kind.PASSWORD_SET, who=security_event.account(who.id), detail="own"))
+    if not still:  # somebody else was quicker, and ended this session with it
+        return await _page(call, {"password": "error.wrong-password"}, 422)
     signed("intake", "password", who.id, subject.place)
     return asking.sent(call, "/me", "password")
 

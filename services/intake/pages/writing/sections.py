@@ -151,7 +151,8 @@ async def _open(here: Here, *, mine: Mapping[str, str] | None = None, since: int
             draft = await drafts.one(tx, leave, case.cipher, here.offer.offer_id, here.section.id) if mine is None else None
             if draft is not None:
                 mine, since = draft.entries, draft.since
-            base = await sections.earlier(tx, leave, case.cipher, here.section.id, since) if mine is not None and since != number else {}
+            clashes = mine is not None and since != number
+            base = await sections.earlier(tx, leave, case.cipher, here.section.id, since, case.sealed_at) if clashes else {}
             history = await sections.history(tx, leave, [here.section.id], case.sealed_at)
             hidden = await _hidden(tx, leave, readable)
     except Rejected as why:

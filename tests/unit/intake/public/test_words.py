@@ -24,6 +24,7 @@ def test_every_text_is_named_and_every_name_is_a_text() -> None:
                 named.add(node.value)
     templates = {"parts.html", "frame.html", "public.html", "call.html"}
     assert sorted(named - set(ALL["en"].texts) - templates - {"need.child", "need.happened", "need.where", "need.note"}) == []
-    form = re.compile(r"\.(needed|means)$|^refer\.[a-z]+$|^receipt\.[a-z]+$")
-    built = {key for key in OWN if key.startswith(("refer.", "receipt.")) and form.search(key)}
+    form = re.compile(r"\.(needed|means)$|^refer\.[a-z]+$|^receipt\.[a-z]+$|^public\.lost\.")
+    built = {key for key in OWN if key.startswith(("refer.", "receipt.", "public.lost.")) and form.search(key)}
+    built |= {key for key in OWN if key.removesuffix(".child") in OWN}
     assert sorted(OWN - named - built) == [], "no page shows these"
