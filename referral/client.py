@@ -249,6 +249,8 @@ class Client:
             try:
                 answer = self._http.send(request)
             except httpx.TransportError as error:
+                if ALERT in str(error):
+                    raise Problem(403, {"code": "certificate-refused", "where": "TLS", "hint": f"{_alert(error)}; {RENEW}"}) from error
                 if wait is None:
                     raise Away(f"{method} {path.split('/')[2]}: no answer ({_why(error)})") from error
                 self._sleep(wait)
@@ -277,6 +279,17 @@ def _context(identity: Path | str | None, authority: Path | str | None) -> ssl.S
     if own:
         context.load_cert_chain(own)
     return context
+
+
+ALERT = "_ALERT_"
+"""Stands in OpenSSL's name of an alert: the server ended the handshake, and said why. Sending again does not help."""
+RENEW = "ask the operator for another certificate, or use one that has not ended; this line speaks TLS 1.3 alone"
+
+
+def _alert(error: httpx.TransportError) -> str:
+    """Return the alert's words, such as "certificate revoked"."""
+    name = str(error).partition(ALERT)[2].partition("]")[0].split()
+    return f"the pipeline's TLS says: {' '.join(name[:1]).replace('_', ' ').lower()}"
 
 
 def _why(error: httpx.TransportError) -> str:

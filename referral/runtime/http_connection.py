@@ -1,25 +1,28 @@
-"""Harden uvicorn: a deadline for every request head, a limit of connections, refusals that say why, and a server that rests.
+"""Harden uvicorn: a deadline for every request head, refusals that say why, and a server that rests.
 
-uvicorn waits for a head for ever and accepts any number of connections, so idle clients could use up all of them at no cost.
+uvicorn waits for a head for ever, so idle clients could use up all connections at no cost; `http_listener` counts them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import socket
 import ssl
-from asyncio import constants
+import sys
+from asyncio import constants, sslproto
 from collections.abc import Iterator
 from typing import Any
 
 import h11
 import uvicorn
-from msgspec import json
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from referral.runtime import peer
+from referral.runtime.http_listener import PROBLEM, Listener, Slot, problem
+from referral.runtime.http_listener import listen as listen
 from referral.runtime.pause import pause
 
 HEAD_S = 5.0
@@ -32,89 +35,31 @@ would have to answer, and one that blocks reads nothing between two requests."""
 KEEP_ALIVE_S = 75
 """Seconds for which an idle connection is kept between two requests (nginx's default). Pools of clients keep one for less (httpx 5, Java's
 HttpClient 30, .NET 60): where both have one limit, as httpx and uvicorn have, a request meets the end of its connection."""
-CONNECTIONS = 512
-"""Connections of one server (ours): half of the 1,024 files that a process may open by default. Each agency uses a few."""
-PROBLEM = "application/problem+json"
+HANDSHAKE_S = 5.0
+"""Seconds in which a TLS handshake must end (ours, as for a head: two round trips; asyncio's 60 let idle clients hold connections)."""
 
 
-def problem(status: int, code: str, hint: str, where: str = "") -> bytes:
-    """Return the JSON body of a refusal, the same at every door (RFC 9457).
-
-    status: HTTP status.
-    code: a stable word.
-    hint: what the sender must do.
-    where: header, field or path that is wrong.
-    """
-    title = code.replace("-", " ")
-    detail = f"{title} at {where}: {hint}" if where else f"{title}: {hint}"
-    fields = {"type": f"urn:referral:problem:{code}", "title": title, "status": status, "detail": detail, "code": code, "where": where}
-    return json.encode({**fields, "hint": hint})
+SHUTDOWN_S = 1.0
+"""Seconds in which the other side must say goodbye by TLS (ours; asyncio's 30 let whoever was ended keep the connection for them)."""
+MENDED = (3, 15)
+"""The version of Python in which a failed handshake tells the other side why (python/cpython#98078)."""
 
 
-HANDSHAKE_S = 10.0
-"""Seconds in which a TLS handshake must end (ours; asyncio's 60 let idle clients hold connections six times as long)."""
+class _Alerting(sslproto.SSLProtocol):
+    """asyncio's TLS, which sends the alert of a handshake that failed: else a revoked certificate looks like a broken network."""
 
-
-HTTPS_ONLY = problem(
-    400, "https-only", "this port speaks https: write https:// instead of http://, and trust this line's authority (curl: --cacert FILE)"
-)
-IN_CLEAR = (
-    b"HTTP/1.1 400 Bad Request\r\ncontent-type: %b\r\ncontent-length: %d\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n%b"
-    % (PROBLEM.encode(), len(HTTPS_ONLY), HTTPS_ONLY)
-)
-"""The whole answer to a request in clear at a port that speaks TLS: made before anybody asks, so it holds no data."""
-METHOD = range(ord("A"), ord("Z") + 1)
-"""First bytes of a request in clear; a record of TLS begins with 20 to 23."""
-UNREAD = 1 << 16
-"""Bytes that are thrown away after that answer (ours): a connection that is closed with bytes unread is reset, and the answer lost."""
-
-
-class Listener(socket.socket):
-    """A listening socket. speaks_tls: what it accepts is handed to TLS, which a request in clear never reaches."""
-
-    speaks_tls = False
-
-    def accept(self) -> tuple[socket.socket, Any]:
-        """Accept a connection."""
-        made, address = super().accept()
-        return (_Accepted(fileno=made.detach()) if self.speaks_tls else made), address
-
-
-class _Accepted(socket.socket):
-    """A connection to a port that speaks TLS. Its first byte is looked at as TLS reads it."""
-
-    _known = False
-
-    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
-        """Read. A request in clear is refused in words, and its connection looks ended to TLS."""
-        size = super().recv_into(buffer, nbytes, flags)
-        if self._known or not size or memoryview(buffer)[0] not in METHOD:
-            self._known = self._known or size > 0
-            return size
-        self._known = True
-        left = UNREAD
-        with contextlib.suppress(OSError):  # the client is gone, or has sent no more
-            self.send(IN_CLEAR)
-            self.shutdown(socket.SHUT_WR)
-            while left > 0 and (gone := len(self.recv(min(left, 4096)))):
-                left -= gone
-        return 0
-
-
-def listen(host: str, port: int) -> Listener:
-    """Bind a socket before anything starts, so that a taken port fails at once and a free one can be printed. OSError: taken."""
-    bound = Listener(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    bound.bind((host, port))
-    return bound
+    def _on_handshake_complete(self, handshake_exc: Any) -> None:
+        if handshake_exc is not None:
+            self._process_outgoing()  # type: ignore[attr-defined]
+        super()._on_handshake_complete(handshake_exc)
 
 
 class Connection(H11Protocol):
-    """uvicorn's connection with the limits above. since: when it last became idle, by the event loop's clock."""
+    """uvicorn's connection with the limits above."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        self.since = 0.0
+        self._slot = Slot("", "", 0.0, lambda: None)
         self._heard = False
         self._deadline: asyncio.TimerHandle | None = None
         self._untaken: asyncio.TimerHandle | None = None
@@ -126,11 +71,18 @@ class Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.app_state = {**self.app_state, peer.STATE: peer.of(transport)}
-        self.since = self.loop.time()
+        found = peer.of(transport)
+        self.app_state = {**self.app_state, peer.STATE: found}
+        listener = self.config.listener if isinstance(self.config, Config) else None
+        slot = listener.slot(transport.get_extra_info("peername")) if listener is not None else None
+        if listener is not None and slot is not None:
+            self._slot, move = slot, listener.slots.move
+            slot.abort = transport.abort
+            self.app_state[peer.COUNTED] = lambda holder: move(slot, holder)
+            if found.holder is not None:
+                move(slot, f"{found.holder.plane.value}/{found.holder.name}")
+        self._slot.idle_since = self.loop.time()
         self._await_head()
-        if len(self.connections) > CONNECTIONS:
-            self._make_room()
 
     def pause_writing(self) -> None:
         """Give a client that takes no more of its answer TAKEN_S: while it holds a connection, nobody else has it."""
@@ -144,7 +96,7 @@ class Connection(H11Protocol):
 
     def shutdown(self) -> None:
         """End the connection because the server ends: at once where it has rested, else in order."""
-        if self.idle and self.loop.time() - self.since > RESTED_S:
+        if self.idle and self.loop.time() - self._slot.idle_since > RESTED_S:
             self.transport.abort()
         else:
             super().shutdown()
@@ -159,13 +111,14 @@ class Connection(H11Protocol):
         self._heard = True
         super().data_received(data)
         if not self.idle:
+            self._slot.idle_since = math.inf
             self._stop()
             self._heard = False
         elif self._deadline is None and self.timeout_keep_alive_task is None:
             self._await_head()
 
     def on_response_complete(self) -> None:
-        self.since = self.loop.time()
+        self._slot.idle_since = self.loop.time()
         super().on_response_complete()
         if self.idle and self.conn.trailing_data[0]:  # a part of the next head has come with this request
             self._unset_keepalive_if_required()
@@ -190,11 +143,6 @@ class Connection(H11Protocol):
         else:
             self.transport.close()
 
-    def _make_room(self) -> None:
-        """Close the connection that has been idle the longest; this one, when every other answers a request."""
-        others = [other for other in self.connections if isinstance(other, Connection) and other is not self and other.idle]
-        min(others, key=lambda other: other.since, default=self).transport.close()
-
     def _unsupported_upgrade_warning(self) -> None:
         """Log nothing: a server may ignore an upgrade (RFC 9110 §7.8), and the Java client offers one with each connection."""
 
@@ -215,14 +163,23 @@ DATE_S = 1.0
 """Seconds between two looks at the clock for the Date of answers, which counts in seconds."""
 
 
-def config(app: ASGIApp, tls: ssl.SSLContext | None, **more: Any) -> uvicorn.Config:
+class Config(uvicorn.Config):
+    """uvicorn's settings of one server. listener: it counts the server's connections; None: nobody does."""
+
+    listener: Listener | None = None
+
+
+def config(app: ASGIApp, tls: ssl.SSLContext | None, **more: Any) -> Config:
     """Return how each of our servers is run.
 
     tls: it speaks TLS with this context; None: plain HTTP.
     more: uvicorn's own settings.
     """
-    constants.SSL_HANDSHAKE_TIMEOUT = HANDSHAKE_S  # for the whole process: uvicorn passes none on
-    return uvicorn.Config(
+    # These hold for the whole process: uvicorn passes none on.
+    constants.SSL_HANDSHAKE_TIMEOUT, constants.SSL_SHUTDOWN_TIMEOUT = HANDSHAKE_S, SHUTDOWN_S
+    if sys.version_info < MENDED:
+        sslproto.SSLProtocol = _Alerting  # type: ignore[misc]
+    return Config(
         app,
         http=Connection,
         ws="none",
@@ -238,9 +195,18 @@ def config(app: ASGIApp, tls: ssl.SSLContext | None, **more: Any) -> uvicorn.Con
 class Server(uvicorn.Server):
     """uvicorn's server, which wakes once a second and at its end, not ten times a second: thirteen of them wait beside one another."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: Config) -> None:
         self._end = asyncio.Event()
         super().__init__(config)
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve on bound sockets until should_exit. Those that `listen` bound are counted, and refuse in words a request in clear."""
+        for bound in sockets or []:
+            if isinstance(bound, Listener) and isinstance(self.config, Config):
+                self.config.listener = bound
+                bound.speaks_tls = self.config.ssl_context_factory is not None
+                bound.proxy = str(self.config.forwarded_allow_ips or "") if self.config.proxy_headers else ""
+        await super().serve(sockets)
 
     @property
     def should_exit(self) -> bool:

@@ -18,8 +18,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from referral.errors import RETRY_AFTER_S, Unavailable
 from referral.runtime import http_connection, observe, peer
-from referral.runtime.http_connection import PROBLEM, problem
-from referral.runtime.http_connection import listen as listen
+from referral.runtime.http_listener import PROBLEM, problem
+from referral.runtime.http_listener import listen as listen
 from referral.runtime.peer import Peer
 from referral.runtime.postgres import database
 
@@ -229,7 +229,5 @@ def _server(doors: ASGIApp, proxy: str, tls: ssl.SSLContext | None) -> uvicorn.S
 
 
 async def serve(http: uvicorn.Server, bound: socket.socket) -> None:
-    """Serve on a bound socket until should_exit. With TLS, a request in clear is refused in words where `listen` bound the socket."""
-    if isinstance(bound, http_connection.Listener):
-        bound.speaks_tls = http.config.ssl_context_factory is not None
+    """Serve on a bound socket until should_exit."""
     await http.serve(sockets=[bound])

@@ -18,6 +18,8 @@ from referral.errors import Malformed, Rejected
 
 STATE = "peer"
 """Name of the peer in a request's state."""
+COUNTED = "counted"
+"""Name of the function in a request's state by which its connection is counted for a holder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,13 @@ def shown(scope: Mapping[str, Any]) -> Peer:
     """Return the peer of a request's scope; NOBODY where another server than ours has read it."""
     found = scope.get("state", {}).get(STATE, NOBODY)
     return found if isinstance(found, Peer) else NOBODY
+
+
+def count_for(scope: Mapping[str, Any], holder: str) -> None:
+    """Count a request's connection for whoever has shown a session, no longer among the strangers of its network."""
+    counted = scope.get("state", {}).get(COUNTED)
+    if counted is not None:
+        counted(holder)
 
 
 def is_agency(request: Request, agency: str) -> None:

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 
 from referral.ca import identity
 from referral.errors import Malformed, Misconfigured, ReadOnly, Rejected, Unproven
-from referral.runtime import garbage, http_connection, http_server, observe, tls
+from referral.runtime import garbage, http_listener, http_server, observe, tls
 from referral.runtime.keys import case_keys, erasure_tag, service_keys
 from referral.runtime.keys.case_keys import MASTER
 from referral.runtime.loop.consumer import Loop
@@ -118,10 +118,10 @@ async def stand(
         raise several.exceptions[0] from None
 
 
-def _listen(host: str, port: int) -> http_connection.Listener:
+def _listen(host: str, port: int) -> http_listener.Listener:
     """Bind a socket. Misconfigured: another program has the port, or this machine has no such address."""
     try:
-        return http_connection.listen(host, port)
+        return http_listener.listen(host, port)
     except OSError as error:
         why = "another program has it: end that one, or choose another port" if error.errno == errno.EADDRINUSE else error.strerror
         raise Misconfigured(f"cannot listen on port {port} of {host}: {why}") from None

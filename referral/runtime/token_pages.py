@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from referral.runtime import peer
 from referral.runtime.http_server import PAGE_HEADERS
 from referral.runtime.i18n import ENDONYMS, spoken
 from referral.runtime.observe import signed
@@ -40,7 +41,10 @@ class SignIn:
 
     async def reader(self, tx: AsyncConnection, request: Request) -> Holder | None:
         """Return the office that makes this request; None: it has no visit, or its token has ended."""
-        return await self.tokens.holder(tx, await self.visits.reader(tx, request))
+        found = await self.tokens.holder(tx, await self.visits.reader(tx, request))
+        if found:
+            peer.count_for(request.scope, f"office/{found.name}")
+        return found
 
     def redirect(self) -> Response:
         """Return the answer to a visitor without a valid token: the way to the sign-in page."""

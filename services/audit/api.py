@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute, Route
 
 from referral.errors import Malformed, Rejected
 from referral.proof.history import exercise
-from referral.runtime.http_connection import PROBLEM
+from referral.runtime.http_listener import PROBLEM
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.postgres.tokens import AUDITORS, digest
 from referral.tlog import tile_layout

@@ -97,5 +97,5 @@ class Witness:
                     if len(received) > MOST_BYTES:
                         raise Unproven("witness", f"{self.name} answers without end")
                 return answer.status_code, received
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise Unavailable(f"witness {self.name} ({type(error).__name__})", 1) from None

@@ -28,7 +28,7 @@ async def proof(log: httpx.AsyncClient | None, keys: Keys, event_id: str) -> str
     """
     try:
         answer = await log.get(f"/proofs/{event_id}", headers={"authorization": f"Bearer {keys.lookup(event_id)}"}) if log else None
-    except httpx.HTTPError:
+    except (httpx.HTTPError, OSError):  # httpx passes on an alert of TLS as it is
         answer = None
     if answer is not None and answer.status_code == httpx.codes.NOT_FOUND:
         raise Rejected("not-logged-yet", "", "ask again after Retry-After seconds: witnesses are cosigning the log", status=404)
@@ -48,7 +48,7 @@ async def exercise(log: httpx.AsyncClient | None, keys: Keys, case_id: str) -> R
             return None
         if answer is not None and answer.status_code == httpx.codes.OK and len(answer.content) <= REPORT_LIMIT:
             return msgspec.json.decode(answer.content, type=Report)
-    except (httpx.HTTPError, msgspec.DecodeError):
+    except (httpx.HTTPError, OSError, msgspec.DecodeError):
         pass
     raise Unavailable("the log")
 

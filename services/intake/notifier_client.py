@@ -38,7 +38,7 @@ async def told(notifier: httpx.AsyncClient, keys: Keys, ids: Iterable[str]) -> M
         if reply.status_code != httpx.codes.OK or len(reply.content) > wire.MOST_ANSWER:
             return None
         return wire.answered(reply.content)
-    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, Malformed):
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, Malformed):
         return None
 
 
@@ -61,5 +61,5 @@ async def _roster(notifier: httpx.AsyncClient, keys: Keys, body: bytes) -> Overv
         if reply.status_code != httpx.codes.OK or len(reply.content) > wire_roster.MOST_ANSWER:
             return None
         return wire_roster.answered(reply.content)
-    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, Malformed):
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, Malformed):
         return None

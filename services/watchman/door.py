@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from referral.errors import Rejected
-from referral.runtime.http_connection import PROBLEM, problem
+from referral.runtime.http_listener import PROBLEM, problem
 from referral.runtime.observe import log
 from services.watchman import alerts, beat
 from services.watchman.alarms import Heard

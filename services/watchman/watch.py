@@ -130,6 +130,6 @@ class Watchman:
         try:
             answer = await http.post(url, content=body, headers={beat.HEADER: signature, "content-type": "application/json"})
             answer.raise_for_status()
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, OSError) as error:
             self._figures.unheard()
             log().warning("beat not taken", service="watchman", kind=type(error).__name__)

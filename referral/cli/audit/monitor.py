@@ -187,7 +187,7 @@ async def _get(client: httpx.AsyncClient, url: str) -> bytes | str:
                 if len(data) > MOST_BYTES:
                     return "its answer has no end"
             return data if answer.status_code == 200 else f"it answers {answer.status_code}"
-    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         return f"{type(error).__name__}"
 
 

@@ -22,7 +22,6 @@ from typing import Annotated
 
 import msgspec
 import typer
-import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -31,7 +30,7 @@ from starlette.routing import Route
 
 from referral.cli import console
 from referral.errors import Malformed
-from referral.runtime import http_connection, secret_file, tls
+from referral.runtime import http_connection, http_listener, secret_file, tls
 from referral.tlog import note_keys, witness, witness_policy
 from referral.tlog.checkpoint import Checkpoint
 from referral.tlog.note_keys import COSIGNATURE, ED25519, SEED, SignerKey, VerifierKey
@@ -80,9 +79,8 @@ def witness_command(
     secret = _key(key, name)
     host, _, port = http.rpartition(":")
     try:
-        bound = http_connection.listen(host, int(port))
-        bound.speaks_tls = identity is not None
-        bound.listen(http_connection.CONNECTIONS)  # connections are queued from now on
+        bound = http_listener.listen(host, int(port))
+        bound.listen(http_listener.CONNECTIONS)  # connections are queued from now on
     except (OSError, ValueError, OverflowError) as error:
         raise typer.BadParameter(f"--http {http}: {error}") from None
     public = [secret.verifier.as_kind(kind).encode().decode() for kind in (COSIGNATURE, ED25519)]
@@ -100,7 +98,7 @@ def witness_command(
     return 0
 
 
-async def _serve(config: uvicorn.Config, bound: socket.socket) -> None:
+async def _serve(config: http_connection.Config, bound: socket.socket) -> None:
     """Serve until a signal; a renewed certificate counts after a few seconds."""
     server = http_connection.Server(config)
     for number in (signal.SIGTERM, signal.SIGINT):

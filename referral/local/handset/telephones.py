@@ -22,7 +22,7 @@ from starlette.routing import Route
 
 from referral.authorities import trusted
 from referral.local.handset import page, speech
-from referral.runtime import http_connection
+from referral.runtime import http_connection, http_listener
 
 NUMBER = re.compile(r"\+999\d{5,12}")
 """Made-up numbers. ITU-T assigns the country code 999 to nobody, so none of them reaches a telephone, whatever it is dialled on."""
@@ -113,7 +113,7 @@ class Handset:
 
     async def start(self) -> str:
         """Listen, after a stop on the same port, and return the URL. OSError: the port is taken."""
-        bound = http_connection.listen("127.0.0.1", self._port)
+        bound = http_listener.listen("127.0.0.1", self._port)
         self._port = int(bound.getsockname()[1])
         bound.listen(128)
         config = http_connection.config(self._application(), None, lifespan="off", timeout_graceful_shutdown=STOP_SECONDS)

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from referral.runtime import random_secret
+from referral.runtime import peer, random_secret
 from referral.runtime.http_server import PAGE_HEADERS
 from referral.runtime.i18n import spoken
 from referral.runtime.postgres import clock
@@ -92,6 +92,7 @@ async def read(tx: AsyncConnection, request: Request, cookies: Cookies) -> Visit
     if session is not None:
         seen = rules.seen_at(session.seal, mark)
         if seen is not None and rules.alive(session.created_at, seen, now):
+            peer.count_for(request.scope, f"account/{session.account.id}")
             return Visit(token, session.account, session.seal, session.account.language, now)
         if seen is not None:
             former = Former(session.account, rules.form_token(token), rules.rests(session.created_at, now))

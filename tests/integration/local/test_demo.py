@@ -16,7 +16,7 @@ import pytest
 
 from referral.cli.stack import cast, story
 from referral.local import ports
-from referral.runtime import http_connection
+from referral.runtime import http_listener
 from tests.harness import loopback
 from tests.harness.loopback import Loopback
 
@@ -116,7 +116,7 @@ def test_every_port_speaks_tls_and_nothing_in_clear_but_the_stand_ins(demo: Demo
     assert demo.late == demo.ports, "no port was opened later"
     assert {names.get(port, port) for port, version in demo.tls.items() if version != "TLSv1.3"} == set(STAND_INS)
     answers = {answer for port, answer in demo.plain.items() if answer and port not in stand_ins}
-    assert answers == {http_connection.IN_CLEAR}, "in clear a port says one thing alone, the same to everybody: that it speaks https"
+    assert answers == {http_listener.IN_CLEAR}, "in clear a port says one thing alone, the same to everybody: that it speaks https"
     assert demo.plain[known["mail"]].startswith(b"220 "), "the probe hears what is said in clear"
     assert not (stand_ins - set(demo.ports))
 
@@ -151,6 +151,6 @@ def test_a_recording_of_the_loopback_interface_holds_nothing_of_it(demo: Demo) -
     found = {(word, flow) for flow, data in flows for word, form in wanted.items() if form in data}
     assert found == set(), {word for word, _ in found}
     other = [(flow, loopback.records(data)) for flow, data in flows if not clear & set(flow)]
-    ours = (b"GET /readyz", http_connection.IN_CLEAR[:40])
+    ours = (b"GET /readyz", http_listener.IN_CLEAR[:40])
     broken = [(flow, data) for flow, data in other if data and not data.startswith(ours)]
     assert broken == [], f"{len(broken)} streams of {len(other)} hold something else than records of TLS, and are not our own question"

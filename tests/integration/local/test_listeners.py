@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from referral.ca import authority, identity
 from referral.local import ports
 from referral.local.kafka import API_VERSIONS, Kafka
-from referral.runtime import http_connection
+from referral.runtime import http_listener
 from referral.runtime.kafka import clients
 from referral.runtime.settings import SERVICES, Settings
 from tests.harness.certificates import BELIEVED, CASES, Case, Scene, careless, made, scene, today
@@ -134,7 +134,7 @@ async def test_each_listener_judges_each_certificate(world: World) -> None:
     assert asked == 11 * len(CASES) >= 84
     for listener in world.listeners:
         said = await asyncio.to_thread(in_clear, listener.port)
-        assert said == (b"" if listener.name == "kafka" else http_connection.IN_CLEAR), f"{listener.name} speaks without TLS"
+        assert said == (b"" if listener.name == "kafka" else http_listener.IN_CLEAR), f"{listener.name} speaks without TLS"
         older = careless(world.scene.good, server=False)
         older.maximum_version = ssl.TLSVersion.TLSv1_2
         assert listener.asked(older) == REFUSED, f"{listener.name} speaks TLS 1.2"

@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,7 +21,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from referral.runtime import http_connection, http_server, observe
+from referral.runtime import http_connection, http_listener, http_server, observe, tls
+from tests.harness import trust
 from tests.harness.waiting import until
 
 HEAD = 0.6
@@ -157,7 +162,7 @@ async def ended(reader: asyncio.StreamReader) -> None:
 
 async def test_above_the_limit_the_longest_idle_one_makes_room(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_connection, "HEAD_S", WAIT_S)
-    monkeypatch.setattr(http_connection, "CONNECTIONS", 8)
+    monkeypatch.setattr(http_listener, "CONNECTIONS", 8)
     idle = [await door.open() for _ in range(20)]
     assert (await door.head(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")))[0] == 200
     async with asyncio.timeout(WAIT_S):
@@ -218,3 +223,68 @@ async def test_an_upgrade_that_nobody_takes_is_an_ordinary_request(door: Door, c
         assert (await reader.readuntil(b"fine")).startswith(b"HTTP/1.1 200")
     writer.close()
     assert "upgrade" not in caplog.text.lower()
+
+
+SILENT = """
+import socket, sys
+port, count = int(sys.argv[1]), int(sys.argv[2])
+held = []
+for n in range(count):
+    one = socket.socket()
+    one.setblocking(False)
+    one.bind((f"127.0.{n % 4}.{2 + n % 250}", 0))
+    one.connect_ex(("127.0.0.1", port))
+    held.append(one)
+print("held", flush=True)
+sys.stdin.read()
+"""
+"""Holds connections that say nothing, from a thousand addresses of four networks."""
+SERVES = """
+import asyncio, sys
+from pathlib import Path
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from referral.runtime import http_listener, http_server, observe, tls
+
+app = Starlette(routes=[Route("/fine", lambda _: PlainTextResponse("fine"))])
+async def main():
+    server = http_server.server(observe.Health(), app, tls=tls.listener(Path(sys.argv[1]), asks=False))
+    bound = http_listener.listen("127.0.0.1", 0)
+    bound.listen(2048)
+    print(bound.getsockname()[1], flush=True)
+    await http_server.serve(server, bound)
+asyncio.run(main())
+"""
+FILES, CROWD = 1024, 5000
+"""Files that the server may have open (systemd's default), and connections that say nothing (the second trial by attackers had 3,051)."""
+
+
+async def test_five_thousand_silent_connections_keep_nobody_waiting_and_use_up_no_files(tmp_path: Path) -> None:
+    """They held the server's last file until their handshake ended: a referral took half a minute, where it did not fail."""
+    trust.make(tmp_path)
+    audit, school = trust.identities(tmp_path) / "audit", trust.identity(tmp_path, "agency/school-drita")
+    serving = await asyncio.create_subprocess_exec(
+        "prlimit", f"--nofile={FILES}:{FILES}", sys.executable, "-c", SERVES, str(audit), stdout=subprocess.PIPE
+    )
+    silent = None
+    try:
+        assert serving.stdout is not None
+        port = int(await asyncio.wait_for(serving.stdout.readline(), WAIT_S))
+        raised = ["prlimit", f"--nofile={CROWD + 100}:{CROWD + 100}", sys.executable, "-c", SILENT, str(port), str(CROWD)]
+        silent = await asyncio.create_subprocess_exec(*raised, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        browser = ssl.create_default_context(cafile=audit / "authority.pem")
+        url, files, answers = f"https://127.0.0.1:{port}/fine", Path(f"/proc/{serving.pid}/fd"), 0
+        assert silent.stdout is not None
+        held = asyncio.create_task(silent.stdout.readline())
+        while not held.done() or answers < 20:
+            for context in (browser, tls.client(school)):
+                async with httpx.AsyncClient(verify=context, timeout=WAIT_S / 10) as http:
+                    answers += (await http.get(url)).text == "fine"
+            assert len(list(files.iterdir())) < 800
+        assert held.result() == b"held\n" and answers >= 20
+    finally:
+        for process in (silent, serving):
+            if process is not None:
+                process.kill()
+                await process.wait()

@@ -7,8 +7,9 @@ import contextlib
 import json
 import socket
 import ssl
+import subprocess
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -20,13 +21,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from referral.ca import authority, bundle, identity, leaf, renewal
-from referral.client import Away, Client
+from referral.client import Away, Client, Problem
 from referral.errors import Rejected
 from referral.local.asking import Asking
-from referral.runtime import http_connection, http_server, peer, tls
+from referral.runtime import http_connection, http_listener, http_server, peer, tls
 from referral.runtime.observe import Health
 from tests.harness import trust
-from tests.harness.certificates import careless
+from tests.harness.certificates import careless, made
+
+REFUSED = (httpx.TransportError, ssl.SSLError)
+"""httpx passes on an alert that comes after the handshake as it is."""
 
 
 async def who(request: Request) -> Response:
@@ -65,7 +69,7 @@ async def listening(mine: Path, *, inner: bool = False, plain: bool = False) -> 
     """Serve as audit, and return the base URL."""
     context = None if plain else tls.listener(trust.identities(mine) / "audit", asks=inner)
     server = http_server.inner(Health(), tls=context) if inner else http_server.server(Health(), APP, tls=context)
-    bound = http_connection.listen("127.0.0.1", 0)
+    bound = http_listener.listen("127.0.0.1", 0)
     bound.listen()
     task = asyncio.create_task(http_server.serve(server, bound))
     try:
@@ -123,6 +127,21 @@ async def test_the_agencies_file_shows_its_certificate_and_believes_what_it_is_t
                 await asyncio.to_thread(asked, **wrong)
 
 
+async def test_a_system_behind_a_crowded_address_keeps_its_connection(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ministry has one address for everybody: whoever has shown a certificate is counted apart from strangers there."""
+    monkeypatch.setattr(http_listener, "NETWORK", 2)
+    async with listening(mine) as url, client(mine, "agency/school-drita") as http:
+        first = (await http.get(f"{url}/who")).extensions["network_stream"]
+        where = ("127.0.0.1", int(url.rpartition(":")[2]))
+        silent = [await asyncio.open_connection(*where) for _ in range(8)]
+        async with asyncio.timeout(30):
+            await asyncio.gather(*(reader.read() for reader, _ in silent[:6]))  # the others hold what strangers may hold
+        again = await http.get(f"{url}/who")
+        assert again.json() == [True, "agency/school-drita"] and again.extensions["network_stream"] is first
+        for _, writer in silent:
+            writer.close()
+
+
 async def test_what_intake_alone_may_ask_is_for_its_certificate(mine: Path) -> None:
     async with listening(mine) as url:
         asked = [await got(mine, f"{url}/intake", name) for name in ("service/intake", "service/routing", "agency/intake", "")]
@@ -138,7 +157,7 @@ async def test_metrics_are_for_operators_and_services(mine: Path) -> None:
             refused = await http.get(f"{url}/metrics")
             assert (refused.status_code, refused.json()["code"]) == (403, "not-an-operator")
         async with client(mine) as http:
-            with pytest.raises(httpx.TransportError):
+            with pytest.raises(REFUSED):
                 await http.get(f"{url}/metrics")
 
 
@@ -151,9 +170,39 @@ async def test_a_revoked_certificate_is_refused_after_the_next_look_without_a_re
         identity.install(trust.identities(mine) / "audit", bundle.write(authority.trusted(at)), datetime.now(UTC))
         tls.refresh()
         async with httpx.AsyncClient(verify=careless(school, server=False)) as http:
-            with pytest.raises(httpx.TransportError):
+            with pytest.raises(REFUSED):
                 await http.get(f"{url}/school")
         assert await got(mine, f"{url}/who") == [True, "None"], "everybody else goes on"
+
+
+def curl(url: str, own: Path, *more: str) -> str:
+    """Return what curl says, whatever the server's own certificate is."""
+    asked = ["curl", "-sSk", "--cert", str(own / identity.IDENTITY), *more, url]
+    return subprocess.run(asked, capture_output=True, text=True, check=False, timeout=60).stderr
+
+
+async def test_a_certificate_that_is_refused_is_told_why_and_is_not_tried_again(mine: Path) -> None:
+    """An agency whose certificate had ended read `Empty reply from server`, and its program repeated for ever: python/cpython#98078."""
+    at, school = authority.place(trust.ca(mine)), trust.identity(mine, "agency/school-drita")
+    stranger, now = authority.place(mine / "stranger"), datetime.now(UTC)
+    authority.init(stranger, now, f"file://{stranger.folder}")
+    foreign = made(stranger, mine / "foreign", "agency/school-drita", now)
+    late = made(at, mine / "late", "agency/school-ura", now - timedelta(days=800))
+    authority.revoke(at, "agency/school-drita", ReasonFlags.key_compromise, now)
+    identity.install(trust.identities(mine) / "audit", bundle.write(authority.trusted(at)), now)
+    waits: list[float] = []
+
+    def sent(url: str) -> Problem:
+        with Client(url, "token", identity=school, sleep=waits.append) as agency, pytest.raises(Problem) as refused:
+            agency.case("4711")
+        return refused.value
+
+    async with listening(mine) as url:
+        for own, word in ((school, "certificate revoked"), (foreign, "unknown ca"), (late, "certificate expired")):
+            assert f"alert {word}" in await asyncio.to_thread(curl, url, own), word
+        assert "alert protocol version" in await asyncio.to_thread(curl, url, foreign, "--tls-max", "1.2")
+        refused = await asyncio.to_thread(sent, url)
+    assert (refused.status, refused.code, waits) == (403, "certificate-refused", []) and "certificate revoked" in refused.hint
 
 
 async def test_a_session_of_before_opens_no_door_after_the_revocation(mine: Path) -> None:
@@ -188,7 +237,7 @@ async def test_the_end_of_a_server_waits_for_no_client_that_reads_nothing_betwee
     at = trust.identities(mine) / "audit"
     server = http_server.inner(Health(), tls=tls.listener(at, asks=True))
     server.config.timeout_graceful_shutdown = None
-    bound = http_connection.listen("127.0.0.1", 0)
+    bound = http_listener.listen("127.0.0.1", 0)
     bound.listen()
     task = asyncio.create_task(http_server.serve(server, bound))
     asking = Asking(bound.getsockname()[1], trust.identities(mine) / "keeper")
@@ -252,7 +301,7 @@ async def test_a_request_in_clear_is_told_that_the_port_speaks_https_and_reaches
                 async with asyncio.timeout(30):
                     said = await reader.read()
                 writer.close()
-                assert said == http_connection.IN_CLEAR
+                assert said == http_listener.IN_CLEAR
             assert await got(mine, f"{url}/healthz", "service/routing") == {}, "who speaks TLS is answered as before"
     head, _, body = said.partition(b"\r\n\r\n")
     told = json.loads(body)

@@ -1,0 +1,224 @@
+"""Accept connections within limits: count them from the first packet on, and end those of whoever holds the most.
+
+A connection that has said nothing costs its client nothing, and a server one of its files. So strangers are counted by network, and
+whoever has shown a certificate or a session is counted apart: a ministry behind one address is not locked out by its neighbour.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import math
+import socket
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+from msgspec import json
+
+CONNECTIONS = 512
+"""Connections of one server, from their first packet on (ours): half of the 1,024 files that a process may open by default, and the inner
+server of the same process has few. Each agency uses a few."""
+NETWORK = 64
+"""Connections that strangers of one network may hold (ours): an office behind one address that reads a public page at once."""
+HOLDER = 64
+"""Connections that one holder of a certificate, or one account, may hold (ours): one system's pool; httpx and Java keep fewer."""
+IPV4_NETWORK, IPV6_NETWORK = 24, 48
+"""Prefixes that count as one network: the smallest that are routed between providers; whoever rents one has all of its addresses."""
+TURN = 32
+"""Connections that are accepted before the event loop turns (ours): those that were ended meanwhile give their files back then."""
+STRANGERS = "network "
+"""Begins the group of whoever has shown nothing; no holder's name has a space."""
+PROBLEM = "application/problem+json"
+
+
+def problem(status: int, code: str, hint: str, where: str = "") -> bytes:
+    """Return the JSON body of a refusal, the same at every door (RFC 9457).
+
+    status: HTTP status.
+    code: a stable word.
+    hint: what the sender must do.
+    where: header, field or path that is wrong.
+    """
+    title = code.replace("-", " ")
+    detail = f"{title} at {where}: {hint}" if where else f"{title}: {hint}"
+    fields = {"type": f"urn:referral:problem:{code}", "title": title, "status": status, "detail": detail, "code": code, "where": where}
+    return json.encode({**fields, "hint": hint})
+
+
+HTTPS_ONLY = problem(
+    400, "https-only", "this port speaks https: write https:// instead of http://, and trust this line's authority (curl: --cacert FILE)"
+)
+IN_CLEAR = (
+    b"HTTP/1.1 400 Bad Request\r\ncontent-type: %b\r\ncontent-length: %d\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n%b"
+    % (PROBLEM.encode(), len(HTTPS_ONLY), HTTPS_ONLY)
+)
+"""The whole answer to a request in clear at a port that speaks TLS: made before anybody asks, so it holds no data."""
+METHOD = range(ord("A"), ord("Z") + 1)
+"""First bytes of a request in clear; a record of TLS begins with 20 to 23."""
+UNREAD = 1 << 16
+"""Bytes that are thrown away after that answer (ours): a connection that is closed with bytes unread is reset, and the answer lost."""
+
+
+class Slot:
+    """The place of one open connection among those of its server.
+
+    address: of its client. group: who is counted: a network of strangers, or a holder. abort: ends it at once.
+    idle_since: when it last became idle; infinite while a request is answered.
+    """
+
+    def __init__(self, address: str, group: str, at: float, abort: Callable[[], None]) -> None:
+        self.address, self.group, self.idle_since, self.abort = address, group, at, abort
+
+
+class Slots:
+    """The open connections of one server."""
+
+    def __init__(self) -> None:
+        self._groups: dict[str, dict[Slot, None]] = defaultdict(dict)
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def take(self, slot: Slot) -> None:
+        """Count a connection, and end those that are too many: of its own group first, then of the group that holds the most."""
+        self._groups[slot.group][slot] = None
+        self._count += 1
+        self._settle(slot.group)
+        if self._count > CONNECTIONS:
+            self._end_one(max(self._groups, key=lambda group: len(self._groups[group])))
+
+    def give_back(self, slot: Slot) -> None:
+        """Count a connection no longer. One that was ended is not counted already."""
+        members = self._groups.get(slot.group, {})
+        if slot in members:
+            del members[slot]
+            self._count -= 1
+        if not members:
+            self._groups.pop(slot.group, None)
+
+    def move(self, slot: Slot, holder: str) -> None:
+        """Count a connection for whoever it has shown: a certificate's holder or an account."""
+        if slot.group != holder and slot in self._groups.get(slot.group, {}):
+            self.give_back(slot)
+            slot.group = holder
+            self._groups[holder][slot] = None
+            self._count += 1
+            self._settle(holder)
+
+    def _settle(self, group: str) -> None:
+        if len(self._groups[group]) > (NETWORK if group.startswith(STRANGERS) else HOLDER):
+            self._end_one(group)
+
+    def _end_one(self, group: str) -> None:
+        """End the connection that has been idle the longest, of the address that holds the most."""
+        members = self._groups[group]
+        held = Counter(slot.address for slot in members)
+        gone = min(members, key=lambda slot: (math.isinf(slot.idle_since), -held[slot.address], slot.idle_since))
+        self.give_back(gone)
+        gone.abort()
+
+
+def network(address: str) -> str:
+    """Return the group of a stranger's address. One that is none, as of a socket of this machine, is a network by itself."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return STRANGERS + address
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped
+    prefix = IPV4_NETWORK if found.version == 4 else IPV6_NETWORK
+    return f"{STRANGERS}{ipaddress.ip_network((found, prefix), strict=False)}"
+
+
+class Listener(socket.socket):
+    """A listening socket that counts what it accepts.
+
+    speaks_tls: what it accepts is handed to TLS, which a request in clear never reaches.
+    proxy: the address of a proxy, behind which everybody is: its connections are limited all together alone.
+    """
+
+    speaks_tls = False
+    proxy = ""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.slots = Slots()
+        self._by_peer: dict[Any, Slot] = {}
+        self._accepted_in_turn = 0
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """Accept a connection. BlockingIOError: none waits, or the event loop must turn first."""
+        if self._accepted_in_turn >= TURN:
+            self._accepted_in_turn = 0
+            raise BlockingIOError
+        try:
+            made, peer = super().accept()
+        except BlockingIOError:
+            self._accepted_in_turn = 0
+            raise
+        self._accepted_in_turn += 1
+        accepted = _Accepted(fileno=made.detach())
+        accepted.speaks_tls = self.speaks_tls
+        address = str(peer[0]) if isinstance(peer, tuple) else ""
+        # Without TLS of ours only this machine or a proxy connects, and speaks for many.
+        group = network(address) if self.speaks_tls and address != self.proxy else "proxy"
+        slot = Slot(address, group, monotonic(), accepted.cut)
+        self._by_peer[peer] = slot
+        accepted.on_close = lambda: self._forget(peer, slot)
+        self.slots.take(slot)
+        return accepted, peer
+
+    def slot(self, peer: Any) -> Slot | None:
+        """Return the slot of a connection by the address and port of its client; None: it was not accepted here."""
+        return self._by_peer.get(peer)
+
+    def _forget(self, peer: Any, slot: Slot) -> None:
+        self.slots.give_back(slot)
+        if self._by_peer.get(peer) is slot:
+            del self._by_peer[peer]
+
+
+class _Accepted(socket.socket):
+    """An accepted connection. At a port that speaks TLS, its first byte is looked at as TLS reads it."""
+
+    speaks_tls = False
+    on_close: Callable[[], None] | None = None
+    _known = False
+
+    def cut(self) -> None:
+        """End the connection before anybody speaks for it: whoever reads next finds its end."""
+        with contextlib.suppress(OSError):
+            self.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close, and give the slot back."""
+        if self.on_close is not None:
+            self.on_close()
+            self.on_close = None
+        super().close()
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        """Read. A request in clear is refused in words, and its connection looks ended to TLS."""
+        size = super().recv_into(buffer, nbytes, flags)
+        if not self.speaks_tls or self._known or not size or memoryview(buffer)[0] not in METHOD:
+            self._known = self._known or size > 0
+            return size
+        self._known = True
+        left = UNREAD
+        with contextlib.suppress(OSError):  # the client is gone, or has sent no more
+            self.send(IN_CLEAR)
+            self.shutdown(socket.SHUT_WR)
+            while left > 0 and (gone := len(self.recv(min(left, 4096)))):
+                left -= gone
+        return 0
+
+
+def listen(host: str, port: int) -> Listener:
+    """Bind a socket before anything starts, so that a taken port fails at once and a free one can be printed. OSError: taken."""
+    bound = Listener(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind((host, port))
+    return bound
