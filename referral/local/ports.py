@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
+import os
 import secrets
 import socket
-from collections.abc import Mapping, Sequence
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
+from typing import IO
 
 from referral.local.data_folder import Trouble
 
@@ -18,6 +26,10 @@ LISTENING = range(20_000, 32_000)
 A port of those may be gone when its server starts again: given to any program that connects somewhere. A client that asks for the server
 in the meantime can even be given it itself, is connected with itself, and holds it (seen: after 14,000 tries at most).
 """
+
+BLOCK = 100
+"""Ports that a process owns as long as it lives (ours): a stack of three instances needs forty. Between the look at a port and its server's
+start lies a second, in which two stacks chose the same one."""
 
 
 def is_free(port: int) -> bool:
@@ -31,16 +43,56 @@ def is_free(port: int) -> bool:
         return True
 
 
+class _Blocks:
+    """The blocks of ports that this process owns, each by a locked file. The system gives them back when the process ends."""
+
+    def __init__(self) -> None:
+        self._files: list[IO[bytes]] = []
+        self._ports = deque[int]()
+        self._lock = threading.Lock()
+
+    def free(self, count: int) -> list[int]:
+        with self._lock:
+            while len(found := list(islice(self._once_around(), count))) < count:
+                self._own_another()
+            return found
+
+    def _once_around(self) -> Iterator[int]:
+        """Yield the free ports, the one that was returned longest ago first."""
+        for _ in range(len(self._ports)):
+            self._ports.rotate(-1)
+            if is_free(self._ports[-1]):
+                yield self._ports[-1]
+
+    def _own_another(self) -> None:
+        folder = Path(tempfile.gettempdir()) / f"referral-ports-{os.getuid()}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        for first in sorted(LISTENING[::BLOCK], key=lambda _: secrets.randbits(32)):
+            file = (folder / str(first)).open("ab")
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:  # another process owns it, or this one does
+                file.close()
+                continue
+            self._files.append(file)
+            self._ports.extendleft(range(first, first + BLOCK))
+            return
+        raise Trouble(
+            f"every block of ports from {LISTENING.start} to {LISTENING.stop} has an owner: end the stacks or tests that run here"
+        )
+
+
+@cache
+def _blocks() -> _Blocks:
+    return _Blocks()
+
+
+os.register_at_fork(after_in_child=_blocks.cache_clear)  # the blocks are the parent's
+
+
 def free(count: int) -> list[int]:
-    """Return free ports of LISTENING. All are held while they are chosen, so they differ; another process may still take one afterwards."""
-    with contextlib.ExitStack() as stack:
-        found: list[int] = []
-        while len(found) < count:
-            probe = stack.enter_context(contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)))
-            with contextlib.suppress(OSError):
-                probe.bind(("127.0.0.1", secrets.choice(LISTENING)))
-                found.append(int(probe.getsockname()[1]))
-        return found
+    """Return free ports that no other process of ours is given, those that were returned longest ago. Trouble: every block has an owner."""
+    return _blocks().free(count)
 
 
 def insist(port: int, what: str) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+import subprocess
+import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -174,6 +176,25 @@ def test_ports_differ_are_kept_and_change_when_taken(tmp_path: Path) -> None:
             ports.insist(first["p3"], "HTTP")
     assert second["p3"] != first["p3"]
     assert {n: p for n, p in second.items() if n != "p3"} == {n: p for n, p in first.items() if n != "p3"}
+
+
+def test_no_two_processes_are_given_the_same_port_however_often_they_ask() -> None:
+    """Two stacks chose one port between the look at it and the start of its server: `audit-1 did not become ready`."""
+    program = "from referral.local import ports; print([ports.free(3) for _ in range(150)], flush=True); input()"
+    command = [sys.executable, "-c", program]
+    beside = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(4)]
+    try:
+        told = [{port for three in json.loads(one.stdout.readline()) for port in three} for one in beside if one.stdout]
+    finally:
+        for one in beside:
+            one.communicate(b"\n")
+    assert len(told) == 4 and all(len(chosen) >= 90 for chosen in told)
+    assert sum(map(len, told)) == len(set.union(*told))
+
+
+def test_a_port_comes_round_again_after_all_others_of_the_block() -> None:
+    seen = [ports.free(1)[0] for _ in range(60)]
+    assert len(set(seen)) == 60
 
 
 def test_no_outgoing_connection_is_given_a_port_that_we_choose() -> None:
