@@ -6,7 +6,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Each of these kills every system call of a process in turn when `make faults` asks for it.
 STRUCK := tests/faults/test_log_kills.py tests/faults/test_witness_kills.py tests/faults/test_oversight_kills.py tests/faults/test_rewound.py tests/integration/notifier/test_channel_kills.py
 
-.PHONY: help setup check test image release deploy-test faults interop attacks bench peers year generate stories pictures up demo lock
+.PHONY: help setup tools check test image release deploy-test faults interop attacks bench peers year generate stories pictures up demo lock
 
 help: ## this table
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -25,6 +25,9 @@ setup: .venv/ready ## make .venv from requirements.lock; every other target does
 	@echo "preparing the broker (once: it fetches 44 MB of jars, and reads them)"
 	@$(BIN)/python -m referral.local.class_cache || echo "brokers will start without a cache of their classes, which takes longer"
 
+tools: ## install what only some tests need (browser, telephones, Prometheus ...) from Debian, as root; else name it
+	@bash tests/tools.sh
+
 check: setup ## the quick checks: style, types, layers, generated files, unit tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -36,7 +39,7 @@ check: setup ## the quick checks: style, types, layers, generated files, unit te
 	wait $$types; types=$$?; cat .venv/types; exit $$((units || types))
 
 # Four at a time keep two processors busy; of six each takes twice the time, as every one is a whole line (measured).
-test: check .venv/broker.aot ## every test but the long ones, as CI runs them: check, stories, integration, web, kills
+test: tools check .venv/broker.aot ## every test but the long ones, as CI runs them: check, stories, integration, web, kills
 	$(BIN)/pytest -q -n 4 --dist loadgroup -m "not long" tests/stories tests/integration tests/interop tests/attacks/test_attacks.py tests/attacks/test_rewritten.py tests/attacks/test_observer.py tests/web tests/faults
 
 image: setup ## build the images of this commit (services, oversight, broker, database) into dist/, and print their digests; as root
@@ -46,7 +49,7 @@ image: setup ## build the images of this commit (services, oversight, broker, da
 release: setup ## write a release of this commit into dist/: wheel, images, what they are made of, sums; as root
 	bash deploy/release.sh
 
-deploy-test: .venv/broker.aot ## what needs containers, clusters or root: images, compose, Kubernetes, lost servers, restore
+deploy-test: tools .venv/broker.aot ## what needs containers, clusters or root: images, compose, Kubernetes, lost servers, restore
 	$(BIN)/python -m tests.deploy
 
 faults: setup ## the long tests, and every process killed in turn under load; SEED=n repeats a run

@@ -34,7 +34,7 @@ LACKS = [*ABSENT, *(program for program in ("faketime",) if shutil.which(program
 pytestmark = [
     pytest.mark.servers,
     pytest.mark.timeout(1800),
-    pytest.mark.skipif(bool(LACKS), reason=f"no {', '.join(LACKS)} on this machine: .ci/run unpacks Debian's packages of these names"),
+    pytest.mark.skipif(bool(LACKS), reason=f"no {', '.join(LACKS)} on this machine: `make tools` unpacks Debian's packages of these names"),
     pytest.mark.skipif(os.geteuid() != 0, reason="the servers get small disks of their own (mount): run it as root"),
 ]
 

@@ -49,7 +49,15 @@ export container=referral PATH=/usr/sbin:/usr/bin:/sbin:/bin
 exec /lib/systemd/systemd --unit=basic.target --log-target=null --show-status=false
 """
 """Boot this machine's Debian once more. Units of this machine's own are not started: only what a test asks for."""
-SCRIPT = "#!/opt/referral/.venv/bin/python\nimport sys\nsys.path.insert(0, '/opt/referral')\nfrom referral.cli import main\nmain()\n"
+SCRIPT = """#!/opt/referral/.venv/bin/python
+import os, sys
+sys.path.insert(0, '/opt/referral')
+os.environ['PYTHONPATH'] = '/opt/referral'
+from referral.cli import main
+main()
+"""
+"""The command there. The packages are this checkout's, whose own folder may be hidden there, as one below the temporary folder is: a
+program that the command starts finds ours by the path."""
 
 
 def missing() -> str:
