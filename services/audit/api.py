@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute, Route
 
 from referral.errors import Malformed, Rejected
 from referral.proof.history import exercise
-from referral.runtime.http_listener import PROBLEM
+from referral.runtime import http_listener
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.postgres.tokens import AUDITORS, digest
 from referral.tlog import tile_layout
@@ -120,8 +120,6 @@ def soon(detail: str) -> Response:
     return problem(404, "not-logged-yet", detail, {"retry-after": str(SOON_S)})
 
 
-def problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> Response:
-    """Return a problem document (RFC 9457)."""
-    title = code.replace("-", " ").capitalize()
-    body = json.encode({"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail})
-    return Response(body, status, headers, PROBLEM)
+def problem(status: int, code: str, hint: str, headers: dict[str, str] | None = None) -> Response:
+    """Return a problem document, the same as at every other door."""
+    return Response(http_listener.problem(status, code, hint), status, headers, http_listener.PROBLEM)

@@ -94,6 +94,7 @@ class Publisher:
             except Exception as error:
                 if not database.away(error):
                     raise
+                log().error("publisher", service="audit", reason="database away", kind=type(error).__name__, where=where(error))
                 await asyncio.sleep(AGAIN_S)
 
     async def run(self) -> None:

@@ -53,6 +53,8 @@ class CurrentPolicy:
             except Exception as error:
                 if not (database.away(error) or isinstance(error, Unavailable)):
                     raise
+                if database.away(error):  # without any policy /readyz says so
+                    observe.log().warning("policy not looked at", service="routing", kind=type(error).__name__, where=observe.where(error))
             await asyncio.sleep(LOOK_S)
 
     async def in_force(self, tx: AsyncConnection) -> Bundle:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable
 
@@ -20,12 +19,12 @@ _NOW = text("SELECT extract(epoch FROM clock_timestamp())::float8")
 
 
 async def follow(engine: AsyncEngine, service: str, clock: Callable[[], float] = time.time) -> None:  # noqa: TID251 - this measures it
-    """Measure until cancelled. While the database is away the last value stays: the loop reports that.
+    """Measure until cancelled. What fails is logged, and the last value stays.
 
     clock: seconds UTC by this machine's clock.
     """
     while True:
-        with contextlib.suppress(Exception):
+        try:
             async with engine.connect() as tx:
                 await tx.execute(text("SELECT 1"))  # a new connection takes its time now, and not in the measurement
                 asked = clock()
@@ -33,4 +32,6 @@ async def follow(engine: AsyncEngine, service: str, clock: Callable[[], float] =
                 answered = clock()
             if abs(answered - asked) <= SURE_S:
                 observe.CLOCK_AHEAD.labels(service).set((asked + answered) / 2 - there)
+        except Exception as error:
+            observe.log().warning("clock not measured", service=service, kind=type(error).__name__, where=observe.where(error))
         await asyncio.sleep(EVERY_S)

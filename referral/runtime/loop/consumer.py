@@ -57,7 +57,7 @@ class Loop:
         self._ending = asyncio.Event()
         self._ceiling = Ceiling()
         self._failures = 0
-        self._outbox_age = OutboxAge(engine, service.writes)
+        self._outbox_age = OutboxAge(engine, service.name, service.writes)
         observe.OUTBOX_AGE.labels(service.name).set_function(self._outbox_age.seconds)
 
     def end(self) -> None:

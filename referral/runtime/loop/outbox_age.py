@@ -4,12 +4,12 @@ the published ones that the log has."""
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from referral.runtime import observe
 from referral.runtime.loop import outbox
 from referral.runtime.postgres import database
 
@@ -21,20 +21,22 @@ _OLDEST = text("SELECT coalesce(runtime.clock() - min(oldest), 0) FROM waiting")
 class OutboxAge:
     """The age of unsent queue rows and unconfirmed blobs, over all instances of the service."""
 
-    def __init__(self, engine: AsyncEngine, writes: str | None) -> None:
-        """writes: the service's own topic, if it has one."""
-        self._engine, self._writes = database.single(engine), writes
+    def __init__(self, engine: AsyncEngine, service: str, writes: str | None) -> None:
+        """service: its name, for the log. writes: the service's own topic, if it has one."""
+        self._engine, self._service, self._writes = database.single(engine), service, writes
         self._age, self._asked = 0.0, time.monotonic()
 
     async def follow(self) -> None:
-        """Measure until cancelled. While the database is away, the last age goes on growing."""
+        """Measure until cancelled. What fails is logged, and the last age goes on growing."""
         while True:
-            with contextlib.suppress(Exception):  # the loop reports that the database is away
+            try:
                 async with self._engine.connect() as tx:
                     age = float((await tx.execute(_OLDEST)).scalar_one()) / 1_000_000
                     self._age, self._asked = age, time.monotonic()
                     if self._writes:
                         await outbox.forget(tx, self._writes)
+            except Exception as error:
+                observe.log().warning("outbox not measured", service=self._service, kind=type(error).__name__, where=observe.where(error))
             await asyncio.sleep(EVERY)
 
     def seconds(self) -> float:
