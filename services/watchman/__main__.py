@@ -61,7 +61,17 @@ class Way(NamedTuple):
 
 
 def ways(environment: Mapping[str, str]) -> dict[str, Way]:
-    """Return the channels that are set up. environment: without the notifier's own settings. Rejected: none, or one is malformed."""
+    """Return the channels that are set up by the watchman's own settings. Rejected: there is none, or one is malformed."""
+    try:
+        found = _ways(settings.channels(environment))
+    except Rejected as error:
+        raise settings.named(error) from None
+    if not found:
+        raise Rejected("missing", "REFERRAL_WATCHMAN_SIP", "a trunk of the watchman's own; see docs/operators.md, A watchman")
+    return found
+
+
+def _ways(environment: Mapping[str, str]) -> dict[str, Way]:
     found = {}
     if address := environment.get("REFERRAL_SMTP"):
         mail = relay(address, environment)
@@ -76,8 +86,6 @@ def ways(environment: Mapping[str, str]) -> dict[str, Way]:
         found["voice"] = Way(lane, tuple(servers))
     elif stand_in := handset.address(environment):
         found["voice"] = Way(Lane(lambda: Handset(stand_in), lines=1, seconds=handset.CALL_SECONDS), (_server(stand_in),))
-    if not found:
-        raise Rejected("missing", "REFERRAL_WATCHMAN_SIP", "a trunk of the watchman's own; see docs/operators.md, A watchman")
     return found
 
 
@@ -104,7 +112,7 @@ def name() -> str:
 async def main(found: Settings) -> None:
     """Run until SIGTERM or SIGINT."""
     own = settings.load(os.environ)
-    set_up = ways(settings.channels(os.environ))
+    set_up = ways(os.environ)
     loud = max(set_up, key=LOUDNESS.index)
     people, figures, health, ended = operators.read(own.operators, loud), Figures(), Health(), asyncio.Event()
     async with AsyncExitStack() as stack:

@@ -15,15 +15,26 @@ from referral.errors import Rejected
 
 MOST_BYTES = 1 << 18
 """Bytes of a body at most (ours): fifty alerts, which `max_alerts` of deploy/monitoring/alertmanager.yml allows, have a tenth of it."""
-MOST = 200
-"""Alerts that are remembered at most (ours): about three for each rule. Whoever is called about these needs no other one to get up."""
+EACH = 3
+"""Alerts of a rule that are remembered at most (ours), the newest: a flood of one rule takes no other rule's place."""
+ENDS_S = 60.0
+"""Seconds (ours) for which an alert stands after Alertmanager has said that it has ended: one that comes back meanwhile has not."""
 LASTS_S = 900.0
 """Seconds (ours) for which an alert stands without being repeated: Alertmanager repeats each five minutes, and three are missing."""
 WATCHING = "Watching"
 """Name of the rule that always fires: Prometheus and Alertmanager are alive, and reach this watchman."""
-OTHER = "Alert"
-"""Word for a rule whose name is not fit to be said. Somebody is called all the same."""
-_NAME = re.compile(r"[A-Z][A-Za-z0-9]{0,39}")
+_NAMES = (
+    "AccessDenied AgencyStopped AlarmsOverdue BackupOld BatchSlow Behind CanaryMissing CapNear CapReached CertificateEnds "
+    "CertificateOld ChannelAway ClockFree ClockOff DiskFull DoctorBlind DoctorRed DoctorSilent DroppedErased ErasureRefused Fenced "
+    "Foreign Forked HoleBegun HoneyTouched KnocksGrouped KnocksLate KnocksPaused KnocksRefused KnocksSlow KnocksStand LogTorn "
+    "MachineSilent ManyFilesRead ManyReferrals ManySignInsFail NoRelease NobodyAnswers NotOnTopic NotReady NothingHandled "
+    "NothingPublished NotifierBehind NotifierDown OversightBehind PolicyPassedOver PromiseLate ProviderAway PublicFlood Quarantined "
+    "ReadOffDuty RecordLost RulesFailed SecurityUnwatched ServiceDown SignInThrottled SignInsRefused StandbyBehind TokenStolen "
+    "UnitsFree UnitsStopped Unwitnessed Watching WatchmanAlarm WatchmanDown WatchmanMute WatchmanSilent WatchmanUnheard WitnessAway "
+    "WitnessFork"
+)
+RULES = frozenset(_NAMES.split())
+"""The rules of deploy/monitoring/rules.yaml: a watchman's machine has not got that file. No other name is taken, said or logged."""
 _ANCHOR = re.compile(r"#([a-z0-9-]{1,60})\Z")
 FIRING = "firing"
 
@@ -58,7 +69,7 @@ def read(body: bytes) -> list[tuple[Alert, bool]]:
     """Return the alerts of a webhook, and whether each fires; otherwise it has ended. Rejected: it is no webhook of Alertmanager."""
     try:
         posted = msgspec.json.decode(body, type=_Webhook)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Rejected("malformed", "body", "send a webhook of Alertmanager, version 4", status=400) from None
     if posted.version != "4":
         raise Rejected("version", "version", "this watchman reads version 4 of Alertmanager's webhook", status=400)
@@ -66,8 +77,8 @@ def read(body: bytes) -> list[tuple[Alert, bool]]:
 
 
 def _alert(posted: _Posted) -> Alert:
-    name, anchor = posted.labels.get("alertname", ""), _ANCHOR.search(posted.annotations.get("runbook_url", ""))
-    return Alert(posted.fingerprint[:64], name if _NAME.fullmatch(name) else OTHER, anchor[1] if anchor else "")
+    anchor = _ANCHOR.search(posted.annotations.get("runbook_url", ""))
+    return Alert(posted.fingerprint[:64], posted.labels.get("alertname", ""), anchor[1] if anchor else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +86,12 @@ class Alerts:
     """The alerts that stand. heard: alert → when it last came, seconds by our own clock, in the order in which they first came.
 
     watched: when `Watching` last came; None: never, so Prometheus is not connected.
+    ended: when Alertmanager said that an alert has ended, unless it came again.
     """
 
     heard: Mapping[Alert, float]
     watched: float | None = None
+    ended: Mapping[Alert, float] = field(default_factory=dict)
 
 
 NONE = Alerts({})
@@ -86,17 +99,22 @@ NONE = Alerts({})
 
 def take(known: Alerts, posted: Sequence[tuple[Alert, bool]], now: float) -> Alerts:
     """Return the alerts after a webhook has come. An alert that was there is the same one, by its fingerprint."""
-    heard, watched = {alert: at for alert, at in known.heard.items() if now - at <= LASTS_S}, known.watched
+    heard, watched, ended = {alert: known.heard[alert] for alert in standing(known, now)}, known.watched, dict(known.ended)
     for alert, fires in posted:
         if alert.name == WATCHING:
             watched = now if fires else watched
         elif not fires:
-            heard.pop(alert, None)
-        elif alert in heard or len(heard) < MOST:
+            ended.setdefault(alert, now)
+        else:
+            ended.pop(alert, None)
             heard[alert] = now
-    return Alerts(heard, watched)
+            same = [one for one in heard if one.name == alert.name]
+            for one in same[:-EACH]:
+                del heard[one]
+    return Alerts(heard, watched, {alert: at for alert, at in ended.items() if alert in heard})
 
 
 def standing(known: Alerts, now: float) -> tuple[Alert, ...]:
     """Return the alerts that stand."""
-    return tuple(alert for alert, at in known.heard.items() if now - at <= LASTS_S)
+    lasting = (alert for alert, at in known.heard.items() if now - at <= LASTS_S)
+    return tuple(alert for alert in lasting if now - known.ended.get(alert, now) < ENDS_S)

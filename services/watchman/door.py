@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from referral.errors import Rejected
+from referral.runtime import peer
 from referral.runtime.http_listener import PROBLEM, problem
 from referral.runtime.observe import log
 from services.watchman import alerts, beat
@@ -56,7 +57,7 @@ class Ear:
 
 
 class Desk:
-    """The alerts of Prometheus that arrived. The inner address admits operators and services alone. clock: as for Ear."""
+    """The alerts of Prometheus that arrived, from Alertmanager alone. clock: as for Ear."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -68,11 +69,16 @@ class Desk:
 
     async def _alerts(self, request: Request) -> Response:
         try:
+            if not peer.is_service(request, peer.ALERTMANAGER):
+                hint = f"alerts come from Alertmanager alone: show the certificate of service/{peer.ALERTMANAGER}"
+                raise Rejected("not-alertmanager", "TLS", hint, status=403)
             posted = alerts.read(await _body(request, alerts.MOST_BYTES))
+            self.alerts = alerts.take(self.alerts, [one for one in posted if one[0].name in alerts.RULES], self._clock())
+            if any(one.name not in alerts.RULES for one, _ in posted):
+                raise Rejected("unknown-rule", "alerts", "the watchman calls about the rules of deploy/monitoring/rules.yaml alone")
         except Rejected as error:
             log().warning("alerts refused", service="watchman", reason=error.code)
             return Response(problem(error.status, error.code, error.hint, error.where), error.status, media_type=PROBLEM)
-        self.alerts = alerts.take(self.alerts, posted, self._clock())
         return Response(status_code=204)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -57,6 +58,12 @@ def channels(environment: Mapping[str, str]) -> dict[str, str]:
     The notifier's own settings are left out, so that the watchman never calls through the trunk whose failure it reports."""
     kept = {name: value for name, value in environment.items() if not name.startswith(SHARED)}
     return kept | {SHARED + name.removeprefix(OWN): value for name, value in environment.items() if name.startswith(OWN)}
+
+
+def named(error: Rejected) -> Rejected:
+    """Return the error of a channel's setting with the names by which a watchman reads it."""
+    own = re.compile(rf"\b{SHARED}(?!{OWN.removeprefix(SHARED)})")
+    return Rejected(error.code, own.sub(OWN, error.where), own.sub(OWN, error.hint), status=error.status)
 
 
 def _trunk(written: str) -> Server:

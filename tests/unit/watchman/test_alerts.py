@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+import yaml
 
+from referral.ca.names import parse
 from referral.channels import Word
 from referral.errors import Rejected
+from referral.runtime import peer
+from referral.runtime.peer import Peer
 from services.watchman import alarms, rounds, words
 from services.watchman.alarms import Alarm, Look
-from services.watchman.alerts import LASTS_S, MOST, NONE, Alert, read, standing, take
+from services.watchman.alerts import EACH, ENDS_S, LASTS_S, NONE, RULES, Alert, read, standing, take
+from services.watchman.door import Desk
 
 DISK = {
     "status": "firing",
@@ -34,13 +41,43 @@ def test_nothing_is_said_but_the_rule_and_its_place() -> None:
     assert "Arta" not in repr(alert) and "10.0.0.7" not in repr(alert)
 
 
-@pytest.mark.parametrize("name", ("the child Arta K. of Prizren", "disk", "", "A" * 41))
-def test_a_name_that_is_none_of_a_rule_is_not_said_and_somebody_is_woken(name: str) -> None:
-    ((alert, _),) = posted({"labels": {"alertname": name}, "annotations": {"runbook_url": "https://example.org/#Arta K."}})
-    assert str(alert) == "Alert"
+def test_the_rules_that_a_watchman_knows_are_those_of_the_file() -> None:
+    groups = yaml.safe_load((Path(__file__).parents[3] / "deploy" / "monitoring" / "rules.yaml").read_text("utf-8"))["groups"]
+    assert {rule["alert"] for group in groups for rule in group["rules"]} == RULES
 
 
-@pytest.mark.parametrize("body", (b"", b"[]", b"{}", b'{"alerts": [{}]}', b'{"alerts": "x"}', b'{"version": "5", "alerts": []}'))
+@pytest.mark.parametrize("name", ("the child Arta K. of Prizren", "diskFull", "", "A" * 41))
+async def test_a_name_that_is_none_of_a_rule_is_refused_in_words_and_the_others_are_taken(name: str) -> None:
+    desk = Desk(lambda: 0.0)
+    answer = await post(desk, "service/alertmanager", {}, {"labels": {"alertname": name}, "fingerprint": "9"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "unknown-rule")
+    assert "rules.yaml" in answer.text and (not name or name not in answer.text)
+    assert [str(alert) for alert in standing(desk.alerts, 0.0)] == ["DiskFull#a-disk-is-full"]
+
+
+@pytest.mark.parametrize("who", ("service/prometheus", "service/oversight", "operator/keeper", None))
+async def test_alerts_come_from_alertmanager_alone(who: str | None) -> None:
+    desk = Desk(lambda: 0.0)
+    answer = await post(desk, who, {})
+    assert (answer.status_code, answer.json()["code"], desk.alerts) == (403, "not-alertmanager", NONE)
+    assert (await post(desk, "service/alertmanager", {})).status_code == 204 and standing(desk.alerts, 0.0) != ()
+
+
+async def post(desk: Desk, who: str | None, *changes: dict[str, Any]) -> httpx.Response:
+    """Post alerts as somebody with this certificate."""
+
+    async def shown(scope: Any, receive: Any, send: Any) -> None:
+        scope["state"] = {peer.STATE: Peer(True, who and parse(who))}
+        await desk.application()(scope, receive, send)
+
+    body = json.dumps({"version": "4", "alerts": [DISK | change for change in changes]})
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(shown), base_url="https://watchman.test") as http:
+        return await http.post("/alerts", content=body)
+
+
+@pytest.mark.parametrize(
+    "body", (b"", b"[]", b"{}", b'{"alerts": [{}]}', b'{"alerts": "x"}', b'{"version": "5", "alerts": []}', b'{"x": ' + b"[" * 4096, b"\xff")
+)
 def test_what_is_no_webhook_is_refused(body: bytes) -> None:
     with pytest.raises(Rejected):
         read(body)
@@ -52,7 +89,15 @@ def test_an_alert_stands_until_it_ends_or_is_not_repeated() -> None:
     assert standing(known, LASTS_S + 1) == ()
     known = take(known, posted({}), 300.0)
     assert standing(known, 300.0 + LASTS_S) != ()
-    assert standing(take(known, posted({"status": "resolved"}), 301.0), 301.0) == ()
+
+
+def test_an_alert_ends_a_minute_after_it_is_said_to_have_ended_unless_it_comes_back() -> None:
+    ended = take(take(NONE, posted({}), 300.0), posted({"status": "resolved"}), 301.0)
+    again = take(ended, posted({"status": "resolved"}), 340.0)
+    assert standing(again, 300.0 + ENDS_S) != () and standing(again, 301.0 + ENDS_S) == (), "said twice is said once"
+    back = take(again, posted({}), 350.0)
+    assert standing(back, 300.0 + LASTS_S) != ()
+    assert take(ended, posted(), 301.0 + ENDS_S).heard == {}, "and it is forgotten"
 
 
 def test_the_same_fingerprint_is_the_same_alert_and_another_one_is_called_about() -> None:
@@ -65,9 +110,11 @@ def test_the_same_fingerprint_is_the_same_alert_and_another_one_is_called_about(
     assert words.written(standing(known, 301.0), "en").count("DiskFull") == 1, "one rule is one word"
 
 
-def test_a_flood_is_remembered_up_to_a_limit() -> None:
-    known = take(NONE, posted(*({"fingerprint": str(number)} for number in range(MOST + 9))), 0.0)
-    assert len(standing(known, 0.0)) == MOST
+def test_a_flood_of_one_rule_takes_no_other_rules_place() -> None:
+    known = take(NONE, posted({}, *({"fingerprint": str(number)} for number in range(999))), 0.0)
+    assert [alert.fingerprint for alert in standing(known, 0.0)] == ["996", "997", "998"], "the newest displace the oldest"
+    known = take(known, posted({"labels": {"alertname": "ServiceDown"}, "fingerprint": "real"}), 1.0)
+    assert [alert.name for alert in standing(known, 1.0)] == ["DiskFull"] * EACH + ["ServiceDown"]
 
 
 def test_silence_of_prometheus_is_an_alarm_once_it_was_heard() -> None:

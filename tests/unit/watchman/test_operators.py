@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from referral.channels import voice
 from referral.errors import Rejected
 from services.watchman import operators, words
+from services.watchman.__main__ import ways
 from services.watchman.alarms import Alarm
 from services.watchman.reach import Server
 from services.watchman.settings import channels, load
@@ -83,3 +85,19 @@ def test_an_alarm_fits_into_one_sms_in_every_language(language: str) -> None:
     for drill in ("", "USHTRIM. "):
         text = drill + words.written(tuple(Alarm), language)
         assert len(text) <= 160 and text.isascii()
+
+
+@pytest.mark.parametrize(
+    ("told", "where"),
+    [
+        ({"REFERRAL_WATCHMAN_SIP": "inbox@127.0.0.1"}, "REFERRAL_WATCHMAN_PROMPTS"),
+        ({"REFERRAL_WATCHMAN_SIP": "a b@host"}, "REFERRAL_WATCHMAN_SIP"),
+        ({}, "REFERRAL_WATCHMAN_SIP"),
+    ],
+)
+def test_an_error_names_the_watchmans_own_setting(monkeypatch: pytest.MonkeyPatch, told: dict[str, str], where: str) -> None:
+    """The notifier's setting of that name is there, and is not meant."""
+    monkeypatch.setattr(voice, "absent", list)
+    with pytest.raises(Rejected) as caught:
+        ways({"REFERRAL_PROMPTS": "/there", "REFERRAL_WATCHMAN_SIP_TLS": "never"} | told)
+    assert caught.value.where == where and f"at {where}: " in str(caught.value)
