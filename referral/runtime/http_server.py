@@ -32,6 +32,8 @@ HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 """One year, for hosts below ours too: a stranger who answers for one of them in clear could set a cookie for ours."""
 ONCE = (b"authorization", b"content-type", b"content-encoding", b"content-length", b"host", b"transfer-encoding")
 """Headers that a request has at most once: of two values, a proxy and this server might each use another one."""
+METRICS = "/metrics"
+"""Path of the metrics, at the inner address."""
 PAGE_HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": (
@@ -50,10 +52,12 @@ PAGE_HEADERS = {
 class Doors:
     """ASGI application of one address. own: path → the server's own answer. The service's app answers all other paths.
 
-    admits: who may ask at all; by default everybody.
+    admits: who may ask at all, by peer and path; by default everybody.
     """
 
-    def __init__(self, own: Mapping[str, Callable[[], Answer]], app: ASGIApp | None, admits: Callable[[Peer], bool] = bool) -> None:
+    def __init__(
+        self, own: Mapping[str, Callable[[], Answer]], app: ASGIApp | None, admits: Callable[[Peer, str], bool] = lambda *_: True
+    ) -> None:
         self._app, self._own, self._admits = app, own, admits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,8 +66,8 @@ class Doors:
         send = _with(send, NOSNIFF)
         if (why := ambiguous(scope["headers"])) is not None:
             return await _send(send, (400, PROBLEM, why), [(b"connection", b"close")])
-        if not self._admits(peer.shown(scope)):
-            hint = "this address is for operators and services: show a certificate of one of them"
+        if not self._admits(peer.shown(scope), scope["path"]):
+            hint = f"show the certificate of an operator or a service; at {METRICS}, of an operator or service/{peer.PROMETHEUS}"
             return await _send(send, (403, PROBLEM, problem(403, "not-an-operator", hint)))
         if scope["path"] in self._own:
             return await _send(send, self._own[scope["path"]]())
@@ -219,8 +223,13 @@ def inner(health: observe.Health, service: str = "", app: ASGIApp | None = None,
 
     service: its name, as the metrics have it. app: what else the service answers here.
     """
-    own = {"/healthz": lambda: _alive(health), "/readyz": lambda: _why(health), "/metrics": lambda: _metrics(health, service)}
-    return _server(Doors(own, app, peer.is_ours), "", tls)
+    own = {"/healthz": lambda: _alive(health), "/readyz": lambda: _why(health), METRICS: lambda: _metrics(health, service)}
+    return _server(Doors(own, app, _within), "", tls)
+
+
+def _within(found: Peer, path: str) -> bool:
+    """Return whether somebody may ask at the inner address. Counters show each moment at which a child is referred."""
+    return peer.reads_metrics(found) if path.strip("/") == METRICS.strip("/") else peer.is_ours(found)
 
 
 def _server(doors: ASGIApp, proxy: str, tls: ssl.SSLContext | None) -> uvicorn.Server:

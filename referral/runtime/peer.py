@@ -31,6 +31,9 @@ class Peer:
 
 
 NOBODY = Peer(False, None)
+PROMETHEUS, ALERTMANAGER = "prometheus", "alertmanager"
+"""Names of services that are not of the line: whose program reads metrics, and whose posts alerts."""
+_PROMETHEUS = Name(Plane.SERVICES, PROMETHEUS)
 
 
 def of(transport: asyncio.BaseTransport) -> Peer:
@@ -74,6 +77,11 @@ def is_agency(request: Request, agency: str) -> None:
 def is_ours(found: Peer) -> bool:
     """Return whether a service or an operator is at the other end; True without TLS of ours: then the address is all that protects it."""
     return not found.secure or (found.holder is not None and found.holder.plane in (Plane.SERVICES, Plane.OPERATORS))
+
+
+def reads_metrics(found: Peer) -> bool:
+    """Return whether an operator or Prometheus is at the other end; True without TLS of ours, as `is_ours`."""
+    return not found.secure or (found.holder is not None and (found.holder.plane is Plane.OPERATORS or found.holder == _PROMETHEUS))
 
 
 def is_service(request: Request, *names: str) -> bool:

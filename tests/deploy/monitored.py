@@ -116,10 +116,10 @@ async def prometheus(stack: Stack, folder: Path, *, watchman: str, alertmanager:
         yield made
 
 
-def identity(stack: Stack) -> Mapping[str, str]:
-    """Make the identity of Prometheus and Alertmanager, and return it as their files name it."""
-    certificates.ensure(stack.addresses.ca, stack.config.data / "identities", ["service/prometheus"])
-    own = stack.config.data / "identities" / "prometheus"
+def identity(stack: Stack, name: str = "prometheus") -> Mapping[str, str]:
+    """Make the identity of Prometheus or Alertmanager, and return it as their files name it."""
+    certificates.ensure(stack.addresses.ca, stack.config.data / "identities", [f"service/{name}"])
+    own = stack.config.data / "identities" / name
     return {"ca_file": f"{own}/authority.pem", "cert_file": f"{own}/identity.pem", "key_file": f"{own}/identity.pem"}
 
 
@@ -137,7 +137,7 @@ async def telephoned(stack: Stack, folder: Path) -> AsyncIterator[Watch]:
         written["global"]["smtp_smarthost"] = mailbox.address
         written["route"] |= {"group_wait": TURN, "group_interval": TURN}
         (hook,) = written["receivers"][1]["webhook_configs"]
-        hook |= {"url": f"https://127.0.0.1:{within}/alerts", "http_config": {"tls_config": dict(identity(stack))}}
+        hook |= {"url": f"https://127.0.0.1:{within}/alerts", "http_config": {"tls_config": dict(identity(stack, "alertmanager"))}}
         (folder / "alertmanager.yml").write_text(yaml.safe_dump(written), "utf-8")
         files = (f"--config.file={folder / 'alertmanager.yml'}", f"--storage.path={folder / 'am'}", "--cluster.listen-address=")
         held.enter_context(_run("prometheus-alertmanager", *files, f"--web.listen-address=127.0.0.1:{own}", folder=folder))

@@ -148,14 +148,17 @@ async def test_what_intake_alone_may_ask_is_for_its_certificate(mine: Path) -> N
     assert asked == [True, False, False, False]
 
 
-async def test_metrics_are_for_operators_and_services(mine: Path) -> None:
+async def test_metrics_are_for_operators_and_prometheus_alone(mine: Path) -> None:
     async with listening(mine, inner=True) as url:
-        for name in ("operator/keeper", "service/routing"):
+        for name in ("operator/keeper", "service/prometheus"):
             async with client(mine, name) as http:
                 assert (await http.get(f"{url}/metrics")).status_code == 200
-        async with client(mine, "agency/school-drita") as http:
-            refused = await http.get(f"{url}/metrics")
-            assert (refused.status_code, refused.json()["code"]) == (403, "not-an-operator")
+        for name in ("agency/school-drita", "service/routing", "service/alertmanager"):
+            async with client(mine, name) as http:
+                for path in ("/metrics", "//metrics/"):
+                    refused = await http.get(f"{url}{path}")
+                    assert (refused.status_code, refused.json()["code"]) == (403, "not-an-operator")
+                assert (await http.get(f"{url}/healthz")).status_code == (403 if name.startswith("agency") else 200)
         async with client(mine) as http:
             with pytest.raises(REFUSED):
                 await http.get(f"{url}/metrics")
