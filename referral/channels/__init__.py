@@ -43,6 +43,7 @@ class Outgoing:
     answer: address of the page that takes an answer with the code; empty without such a page.
     at: its date, µs UTC.
     case: number of the case (domain.case_number), by which people name it on the telephone; empty: about no case.
+    waiting: how many things the message stands for; an answer counts for all of them. urgent: what waits is.
     text: the watchman's words in place of those of a knock, to an operator; a call then speaks the watchman's prompt.
     """
 
@@ -55,6 +56,8 @@ class Outgoing:
     answer: str = ""
     at: int = 0
     case: str = ""
+    waiting: int = 1
+    urgent: bool = False
     text: str = ""
 
 

@@ -27,6 +27,7 @@ class Wording:
 
     answer: paragraph of an e-mail about the page that takes an answer. sms: in letters of the GSM 7-bit alphabet that every handset shows,
     so ë, ç, š, č, ć, ž and đ lose their marks, and Serbian is Latin.
+    looks, cannot: the two answers that an SMS proposes; people write them instead of the key.
     """
 
     subject: str
@@ -36,6 +37,8 @@ class Wording:
     drill_text: str
     sms: str
     drill_sms: str
+    looks: str
+    cannot: str
 
 
 # Unread by a native reader: Albanian and Serbian were written without one. Whoever corrects a text keeps the terms of docs/glossary.md.
@@ -50,8 +53,10 @@ WORDINGS = {
         answer="Nëse po e shikoni, ose nuk mundeni, thuajeni këtu, pa hyrë: {page}\nShifrat tuaja: {code}\n\n",
         drill_subject="USHTRIM: ",
         drill_text="Ky është ushtrim.\n\n",
-        sms="Kutia juaj hyrese pret ({case}). Pergjigjuni: 1 {code} = po e shikoj, 2 {code} = nuk mundem.",
+        sms="Kutia juaj hyrese pret ({case}). Pergjigjuni: 1 {code} = {looks}, 2 {code} = {cannot}.",
         drill_sms="USHTRIM. ",
+        looks="po e shikoj",
+        cannot="nuk mundem",
     ),
     "sr-Latn": Wording(
         subject="Molimo pogledajte svoje prijemno sanduče ({case})",
@@ -63,8 +68,10 @@ WORDINGS = {
         answer="Ako gledate, ili ne možete, recite to ovde, bez prijave: {page}\nVaše cifre: {code}\n\n",
         drill_subject="VEŽBA: ",
         drill_text="Ovo je vežba.\n\n",
-        sms="Vase prijemno sanduce ceka ({case}). Odgovorite: 1 {code} = gledam, 2 {code} = ne mogu.",
+        sms="Vase prijemno sanduce ceka ({case}). Odgovorite: 1 {code} = {looks}, 2 {code} = {cannot}.",
         drill_sms="VEZBA. ",
+        looks="pogledacu",
+        cannot="ne mogu",
     ),
     "sr-Cyrl": Wording(
         subject="Молимо погледајте своје пријемно сандуче ({case})",
@@ -76,8 +83,10 @@ WORDINGS = {
         answer="Ако гледате, или не можете, реците то овде, без пријаве: {page}\nВаше цифре: {code}\n\n",
         drill_subject="ВЕЖБА: ",
         drill_text="Ово је вежба.\n\n",
-        sms="Vase prijemno sanduce ceka ({case}). Odgovorite: 1 {code} = gledam, 2 {code} = ne mogu.",
+        sms="Vase prijemno sanduce ceka ({case}). Odgovorite: 1 {code} = {looks}, 2 {code} = {cannot}.",
         drill_sms="VEZBA. ",
+        looks="pogledacu",
+        cannot="ne mogu",
     ),
     "en": Wording(
         subject="Please look at your inbox ({case})",
@@ -89,8 +98,10 @@ WORDINGS = {
         answer="If you are looking, or cannot, say so here, without signing in: {page}\nYour digits: {code}\n\n",
         drill_subject="EXERCISE: ",
         drill_text="This is an exercise.\n\n",
-        sms="Your inbox is waiting ({case}). Reply: 1 {code} = I am looking, 2 {code} = I cannot.",
+        sms="Your inbox is waiting ({case}). Reply: 1 {code} = {looks}, 2 {code} = {cannot}.",
         drill_sms="EXERCISE. ",
+        looks="I am looking",
+        cannot="I cannot",
     ),
 }
 OTHERWISE = "en"
@@ -115,11 +126,13 @@ def compose(out: Outgoing) -> Message:
 
 
 def short(out: Outgoing) -> str:
-    """Return the words of an SMS: at most PART characters of the GSM 7-bit alphabet, with the inbox address if it fits."""
+    """Return the words of an SMS: at most PART characters of the GSM 7-bit alphabet, with the inbox address if it fits. How many
+    cases wait besides the one that it names is no fact about any."""
     words = WORDINGS.get(out.language, WORDINGS[OTHERWISE])
     if out.text:
         return ((words.drill_sms if out.drill else "") + out.text)[:PART]
-    text = (words.drill_sms if out.drill else "") + words.sms.format(case=named(out), code=out.code)
+    case = named(out) + (f" +{out.waiting - 1}" if out.waiting > 1 else "")
+    text = (words.drill_sms if out.drill else "") + words.sms.format(case=case, code=out.code, looks=words.looks, cannot=words.cannot)
     whole = f"{text} {out.inbox}"
     return whole if len(whole) <= PART and out.inbox.isascii() else text
 

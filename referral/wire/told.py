@@ -17,8 +17,8 @@ MOST_ASKED = 150
 """Offers and tasks of one question (ours): three groups of the inbox, of 50 cards each."""
 MOST_BYTES = 40 * MOST_ASKED + 2
 """Most bytes of a question: an id has 36 characters, beside quotes and a comma."""
-MOST_ANSWER = 350 * MOST_ASKED
-"""Most bytes of an answer (ours): all fields of one take 320 bytes, with the largest numbers that JSON carries exactly."""
+MOST_ANSWER = 380 * MOST_ASKED
+"""Most bytes of an answer (ours): all fields of one take 350 bytes, with the largest numbers that JSON carries exactly."""
 
 
 class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -33,6 +33,7 @@ class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
     waits: no message to them was sent yet: it is not due, or our channels are away.
     next_at: when the next message is due, µs UTC; None: none is planned.
     paused: an operator has switched sending off.
+    blocked: their answers by SMS do not count just now: too many wrong digits came from their number, or from who forges it.
     """
 
     rung: int = 0
@@ -46,6 +47,7 @@ class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
     waits: int = 0
     next_at: int | None = None
     paused: bool = False
+    blocked: int = 0
 
     @property
     def people(self) -> int:

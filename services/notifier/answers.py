@@ -2,6 +2,7 @@
 confirmed to whoever reports it; a repeat changes nothing.
 
 An answer only acknowledges, and only with the four digits of a message to that person, while its question is open and the person enabled.
+What does not count is answered: a reply by one message for each knock, an answer of the page on the page.
 """
 
 from __future__ import annotations
@@ -11,26 +12,29 @@ import hmac
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from referral.channels import KEYS, Word
+from referral.channels import Word
+from referral.domain.local_time import local
 from referral.errors import Malformed, Unavailable
 from referral.runtime import observe
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
 from referral.runtime.postgres import clock, queue
-from services.notifier import deliveries, providers
+from services.notifier import deliveries, guesses, providers, replies
 from services.notifier.blame import SECOND
 from services.notifier.deliveries import Claimed
 from services.notifier.delivery_results import answered, delivered, failed, in_vain, row, sent
+from services.notifier.guesses import TRIES
 from services.notifier.metrics import Figures
+from services.notifier.notes import notes
 
-TRIES = 5
-"""Wrong digits after which a message takes no answer any more (P): one guess in two thousand is right."""
 AT_ONCE = 2
 """Transactions at once (ours), of the six connections of a notifier: when a provider delivers a thousand receipts together, they wait for
 one another, and the sender goes on."""
@@ -40,14 +44,6 @@ PAGES_WAITING = 20
 """Answers from the page that wait for their turn (ours): each takes milliseconds. Further ones are refused, to be sent again."""
 DIGITS = re.compile(r"\d{4}", re.ASCII)
 """Digits that the page asks for."""
-REPLY = re.compile(r"\W*([12]|[^\W\d_]+)\W*([0-9]{4})\W*")
-"""A reply: a word and the digits, with or without a space ("1 4711", "14711", "Po, 4711!")."""
-SAYS = {
-    **KEYS,
-    **dict.fromkeys(("PO", "DA", "YES", "ДА"), Word.LOOKS),
-    **dict.fromkeys(("JO", "NE", "NO", "НЕ"), Word.CANNOT),
-}
-"""First words of a reply. The digits are what the message names; the words are what people write."""
 UNDELIVERED = "undelivered"
 """Word of knock-reason: the provider reports that the message did not arrive."""
 
@@ -57,7 +53,7 @@ LATE_US = 24 * 60 * 60 * SECOND
 """µs for which the digits of a message whose question has been answered are known as such (ours): they are late, and no guess."""
 _FIND = (
     "SELECT d.id, d.asked, d.case_id, d.task, d.rung, d.again, d.person, d.channel, NULL AS language, d.drill, d.reference, d.attempt,"
-    " d.planned_at, false AS lapsed, d.thrown, d.reason, NULL AS address, d.state, d.delivered_at, d.ended_at, d.provider, d.tries,"
+    " d.planned_at, false AS lapsed, d.thrown, d.reason, NULL AS address, d.state, d.delivered_at, d.ended_at, d.provider, d.tries, d.word,"
     " a.state AS asked_state,"
     " EXISTS (SELECT FROM person p WHERE p.account = d.person AND p.ended_at IS NULL AND NOT p.disabled) AS able"
     " FROM delivery d JOIN asked a ON a.id = d.asked WHERE {which} ORDER BY d.id"
@@ -72,10 +68,33 @@ _CANNOT = text(
     "UPDATE delivery SET state = 'FAILED', reason = 'cannot' WHERE asked = :asked AND rung = :rung AND person = :person AND state = 'SENT'"
 )
 _WORD = text("UPDATE delivery SET word = :word WHERE id = ANY(:ids)")
-_TRY = text("UPDATE delivery SET tries = tries + 1 WHERE reference = ANY(:references)")
+_TRY = text("UPDATE delivery SET tries = tries + 1 WHERE reference = :reference")
+_EXPLAIN = text("UPDATE delivery SET explained = true WHERE reference = :reference AND NOT explained RETURNING id")
 Told = tuple[Claimed, str, Struct]
 """An event about a delivery, with the name from which its id is derived."""
 CLAIMED = tuple(Claimed.__dataclass_fields__)
+
+
+class Outcome(Enum):
+    """What an answer on the page came to.
+
+    COUNTED: it counts. WRONG: other digits. LOCKED: too many wrong ones; the page of this message takes none any more.
+    OVER: nothing waits for an answer to this message. EMPTY: no four digits, as a scanner of links sends; it costs no try.
+    """
+
+    COUNTED = 1
+    WRONG = 2
+    LOCKED = 3
+    OVER = 4
+    EMPTY = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """left: tries that are left, of WRONG."""
+
+    outcome: Outcome
+    left: int = 0
 
 
 def code(keys: Keys, reference: str) -> str:
@@ -114,13 +133,29 @@ class Answers:
             for channel, provider in sorted({(r.channel, r.provider) for r in lost if refused and r.provider}):
                 await providers.refused(tx, channel, provider)
 
-    async def page(self, reference: str, digits: str, word: Word) -> bool:
-        """Take an answer from the page of one message. False: wrong digits, too many tries, or nothing waits for an answer. Unavailable: so
-        many others wait that this one must be sent again."""
-        if not DIGITS.fullmatch(digits):  # a scanner of links that submits an empty form costs no try
-            return False
+    async def page(self, reference: str, digits: str, word: Word) -> Answered:
+        """Take an answer from the page of one message. Unavailable: so many others wait that this one must be sent again.
+
+        Whoever has a link has the page alone: wrong digits there cost neither replies nor calls anything.
+        """
+        if not DIGITS.fullmatch(digits):
+            return Answered(Outcome.EMPTY)
         async with self._page_turn(), self._engine.begin() as tx:
-            return await self._answer(tx, await _locked(tx, _BY_REFERENCE, reference=reference), digits, word)
+            rows = await _locked(tx, _BY_REFERENCE, reference=reference)
+            tries = max((r.tries for r in rows), default=0)
+            if not rows or tries >= TRIES:
+                return Answered(Outcome.LOCKED if rows else Outcome.OVER)
+            named = self._named(rows, digits)
+            if not named:
+                await tx.execute(_TRY, {"reference": reference})
+                observe.log().info("answer not taken", channel=rows[0].channel)
+                left = TRIES - tries - 1
+                return Answered(Outcome.WRONG if left else Outcome.LOCKED, left)
+            right = _waiting(rows)
+            if right:
+                await self._answer(tx, right, word)
+            repeated = any(r.word == word.value for r in named)  # the page was sent twice
+            return Answered(Outcome.COUNTED if right or repeated else Outcome.OVER)
 
     @asynccontextmanager
     async def _page_turn(self) -> AsyncIterator[None]:
@@ -138,29 +173,46 @@ class Answers:
         """Take a reply. It counts for the message to this address that has these digits. False: it counts for none.
 
         address: of the sender, as the channel writes it; compared with the sealed ones, and not stored.
+        Whoever has an open message and writes what does not count is told how to answer: once for each message.
         """
-        parsed = REPLY.fullmatch(words)
-        word = SAYS.get(parsed[1].upper()) if parsed else None
-        if parsed is None or word is None:
-            return False
+        said = replies.read(words)
         async with self._turns, self._engine.begin() as tx:
             contacts = await tx.execute(_ADDRESSES, {"channel": channel})
             people = [c.account for c in contacts if self._is(c, channel, address)]
             theirs = await _locked(tx, _BY_PERSON, channel=channel, people=people, late=LATE_US) if people else ()
-            return await self._answer(tx, theirs, parsed[2], word)
-
-    async def _answer(self, tx: AsyncConnection, rows: Sequence[Any], digits: str, word: Word) -> bool:
-        """Take an answer to the messages in these rows whose digits are these. It proves that the message arrived.
-
-        Digits of none of them are a wrong try; those of a message that was answered before are late, or a gateway's repeat.
-        """
-        waiting = [r for r in rows if r.able and r.asked_state == "OPEN" and _left(r) and r.tries < TRIES]
-        named = [r for r in rows if hmac.compare_digest(code(self._keys, r.reference), digits)]
-        right = [r for r in waiting if r in named]
-        if not right:
-            await tx.execute(_TRY, {"references": [r.reference for r in waiting if not named]})
-            observe.log().info("answer not taken", channel=rows[0].channel if rows else "")
+            if not (waiting := _waiting(theirs)):
+                return False
+            if (blocked := await guesses.until(tx, people, channel)) is not None:
+                observe.log().info("answer not taken", channel=channel)
+                await self._say(tx, waiting[-1], "blocked", _clock(blocked))
+                return False
+            named = self._named(theirs, said.digits) if said.digits else []
+            right = [r for r in waiting if r in named][-1:]  # two messages may have the same digits: it answers the newer one
+            if right and said.word is not None:
+                await self._answer(tx, [r for r in waiting if r.reference == right[0].reference], said.word)
+                return True
+            if said.digits and not named:
+                await guesses.count(tx, people, channel, await clock.now(tx))
+            if right or not named:  # else it is late, or a gateway's repeat
+                await self._explain(tx, (right or waiting)[-1])
+            observe.log().info("answer not taken", channel=channel)
             return False
+
+    async def _explain(self, tx: AsyncConnection, row: Any) -> None:
+        """Write back how to answer a message, once: unless whoever forges replies has made us write too often already."""
+        if (await tx.execute(_EXPLAIN, {"reference": row.reference})).all():
+            await self._say(tx, row, "unclear", code(self._keys, row.reference))
+
+    async def _say(self, tx: AsyncConnection, row: Any, words: str, what: str) -> None:
+        if await notes.may_send(tx, row.person, words, await clock.now(tx)):
+            await notes.plan(tx, row.person, row.channel, "code", code=notes.seal(self._keys, what), words=words)
+
+    def _named(self, rows: Sequence[Any], digits: str) -> list[Any]:
+        """Return the rows of the messages that have these digits."""
+        return [r for r in rows if hmac.compare_digest(code(self._keys, r.reference), digits)]
+
+    async def _answer(self, tx: AsyncConnection, right: Sequence[Any], word: Word) -> None:
+        """Take an answer to one message, which may stand for several questions. It proves that the message arrived."""
         now = await clock.now(tx)
         told = await _arrive(tx, right, now)
         await tx.execute(_WORD, {"ids": [r.id for r in right], "word": word.value})
@@ -168,7 +220,6 @@ class Answers:
             await tx.execute(_CANNOT, {"asked": r.asked, "rung": r.rung, "person": r.person})
         await self._tell(tx, [*told, *((_claimed(r), f"answered-{word}", answered(_claimed(r), word, now)) for r in right)])
         self._figures.answered(right[0].channel, word)
-        return True
 
     def _is(self, contact: Any, channel: str, address: str) -> bool:
         try:
@@ -204,6 +255,16 @@ async def _measured(tx: AsyncConnection, rows: Sequence[Any], now: int) -> None:
     for r in rows:
         if r.provider and r.delivered_at is None and r.state == "SENT":
             await providers.receipt(tx, r.channel, r.provider, (now - r.ended_at) / SECOND)
+
+
+def _waiting(rows: Sequence[Any]) -> list[Any]:
+    """Return those of these messages that take an answer, the newest last."""
+    return [r for r in rows if r.able and r.asked_state == "OPEN" and _left(r)]
+
+
+def _clock(at: int) -> str:
+    """Return a time of day. at: µs UTC."""
+    return f"{local(at):%H:%M}"
 
 
 def _left(r: Any) -> bool:

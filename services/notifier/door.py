@@ -31,7 +31,7 @@ from referral.runtime.i18n import Words
 from referral.runtime.postgres import database
 from referral.wire import roster as wire_roster
 from referral.wire import told as wire_told
-from services.notifier.answers import Answers
+from services.notifier.answers import Answered, Answers, Outcome
 from services.notifier.roster_door.door import RosterDoor
 from services.notifier.told import WhoWasTold
 
@@ -88,7 +88,7 @@ class Door:
         return Response(media_type="text/plain")
 
     async def _reply(self, request: Request) -> Response:
-        """Take a reply. The answer is empty, also to nonsense: a message back would tell a stranger that somebody listens."""
+        """Take a reply. The answer is empty, also to nonsense; who has an open message is answered by a message of its own."""
         told = await self._told(request)
         number = ABROAD.fullmatch(told.get("from", "").replace(" ", ""))
         if request.method != "HEAD" and number is not None:
@@ -115,23 +115,42 @@ class Door:
         return await _signed(request, self.roster, wire_roster.MOST_BYTES)
 
     async def _page(self, request: Request) -> Response:
-        """Show the page; it is the same for every reference. POST takes an answer, and shows the same thanks whether or not it counts."""
-        word, away = None, 0
-        if thanks := request.method == "POST":
+        """Show the page; it is the same for every reference. POST takes an answer, and says whether it counts: a reference is no guess."""
+        word, answered, away = None, None, 0
+        if request.method == "POST":
             form = dict(_fields(await _body(request, MOST_BYTES)))
             word = KEYS.get(form.get("word", ""))
-            reference = request.path_params["reference"]
-            if word is not None and REFERENCE.fullmatch(reference):
-                try:
-                    await self.answers.page(reference, form.get("digits", "").strip(), word)
-                except Exception as error:
-                    if not (isinstance(error, Unavailable) or database.away(error)):
-                        raise
-                    thanks, away = False, error.retry_after if isinstance(error, Unavailable) else RETRY_AFTER_S
+            try:
+                answered = await self._taken(request.path_params["reference"], form.get("digits", "").strip(), word)
+            except Exception as error:
+                if not (isinstance(error, Unavailable) or database.away(error)):
+                    raise
+                away = error.retry_after if isinstance(error, Unavailable) else RETRY_AFTER_S
         words = self.words[i18n.spoken("", request.headers.get("accept-language", ""))]
-        text = self.templates.get_template("k.html").render(w=words, thanks=thanks, cannot=word is Word.CANNOT, away=away)
+        text = self.templates.get_template("k.html").render(w=words, end=_ending(answered, word), wrong=_wrong(words, answered), away=away)
         again = {"Retry-After": str(away)} if away else {}
         return HTMLResponse(text, 503 if away else 200, headers={**PAGE_HEADERS, **again, "Vary": "Accept-Language"})
+
+    async def _taken(self, reference: str, digits: str, word: Word | None) -> Answered:
+        if word is None:
+            return Answered(Outcome.EMPTY)
+        return await self.answers.page(reference, digits, word) if REFERENCE.fullmatch(reference) else Answered(Outcome.OVER)
+
+
+def _ending(answered: Answered | None, word: Word | None) -> str:
+    """Return the key of the text in place of the form; empty: the form is shown."""
+    if answered is None or answered.outcome in (Outcome.WRONG, Outcome.EMPTY):
+        return ""
+    if answered.outcome is Outcome.COUNTED:
+        return "thanks.cannot" if word is Word.CANNOT else "thanks"
+    return "locked" if answered.outcome is Outcome.LOCKED else "over"
+
+
+def _wrong(words: Words, answered: Answered | None) -> str:
+    """Return what is wrong with an answer, in words; empty: nothing, or there was none."""
+    if answered is None or answered.outcome not in (Outcome.WRONG, Outcome.EMPTY):
+        return ""
+    return words("wrong", tries=words.count("try", answered.left)) if answered.outcome is Outcome.WRONG else words("empty")
 
 
 async def _signed(request: Request, asked: WhoWasTold | RosterDoor | None, most: int) -> Response:
@@ -183,7 +202,7 @@ def _fields(body: bytes) -> list[tuple[str, str]]:
     if body.lstrip()[:1] == b"{":
         try:
             found = msgspec.json.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return []
         return [(name, str(value)) for name, value in found.items() if isinstance(value, str | int)]
     return parse_qsl(body.decode("utf-8", "replace"), max_num_fields=50) if body else []

@@ -19,13 +19,15 @@ from referral.runtime.keys.case_keys import Keys
 from referral.wire import told as wire
 from referral.wire.told import Told
 from services.notifier.blame import CALLS, OURS
+from services.notifier.guesses import BLOCKED
 from services.notifier.plan import State
 
 _READ = text(
-    "SELECT a.id, a.state AS asked_state, a.rung, a.task, CASE WHEN NOT a.stopped THEN a.next_at END AS next_at, a.due, a.cannot,"
+    "SELECT a.id, a.state AS asked_state, a.rung, a.task, CASE WHEN NOT a.stopped THEN a.next_at END AS next_at, a.due, a.cannot,"  # noqa: S608 - numbers
     " runtime.clock() AS now,"
     " EXISTS (SELECT FROM pause WHERE ended_at IS NULL) AS paused, d.person, d.channel, d.state, d.attempt, d.reason, d.ended_at,"
-    " d.delivered_at, d.due_at, d.word, coalesce(d.lease_until > clock_timestamp(), false) AS leased"
+    " d.delivered_at, d.due_at, d.word, coalesce(d.lease_until > clock_timestamp(), false) AS leased,"
+    f" EXISTS (SELECT FROM guess g WHERE (g.account, g.channel) = (d.person, d.channel) AND {BLOCKED}) AS blocked"
     " FROM asked a LEFT JOIN delivery d ON d.asked = a.id AND d.rung = a.rung AND d.person <> ALL (a.skip)"
     " WHERE a.id = ANY(:ids) ORDER BY a.id, d.person, d.id"
 )
@@ -49,7 +51,10 @@ class Stage(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One delivery of the present rung. leased: an attempt is under way. word: answered by its recipient. Times: µs UTC."""
+    """One delivery of the present rung.
+
+    leased: an attempt is under way. word: answered by its recipient. blocked: a reply to it waits. Times: µs UTC.
+    """
 
     person: str
     channel: str
@@ -61,6 +66,7 @@ class Message:
     due_at: int
     leased: bool
     word: str | None = None
+    blocked: bool = False
 
     @property
     def stage(self) -> Stage:
@@ -120,6 +126,7 @@ def count(asked: Progress, messages: Iterable[Message]) -> Told:
         waits=_number(stages, (Stage.WAITS,)),
         next_at=_next(asked, rows),
         paused=asked.paused,
+        blocked=len({m.person for m in rows if m.blocked}) if asked.state is State.OPEN else 0,
     )
 
 

@@ -155,10 +155,9 @@ def _action(word: str, offer: Offer, say: Words, name: Name, reasons: tuple[str,
     allowed = offer.reasons if word in ("DECLINE", "RETURN") else reasons if word == "HOLD" else ()
     deciding = word == "DECIDE"
     notified = call and word == "ACKNOWLEDGE" and offer.kind == "NOTIFY"
-    label = "ended.late" if late and word == "ACCEPT" else "word.ACKNOWLEDGE.told" if notified else f"word.{word}"
     return Action(
         word=word,
-        label=say(label),
+        label=say(_label(word, offer, late=late, notified=notified)),
         means="" if call else say("ended.late.means" if late else f"word.{word}.{_means(word, offer, duty)}"),
         first=word in _FIRST or notified,
         stop=word in ("DECLINE", "RETURN"),
@@ -168,6 +167,15 @@ def _action(word: str, offer: Offer, say: Words, name: Name, reasons: tuple[str,
         codes=tuple((code, name("decision", code)) for code in offer.codes) if deciding else (),
         needs=tuple(need(code, say, name) for code in offer.needs) if deciding else (),
     )
+
+
+def _label(word: str, offer: Offer, *, late: bool, notified: bool) -> str:
+    """Return the key of a button's text. At a step that goes to the person nobody has arrived: the officer is there."""
+    if late and word == "ACCEPT":
+        return "ended.late"
+    if word == "ARRIVE" and offer.due_what == "present":
+        return "word.ARRIVE.present"
+    return "word.ACKNOWLEDGE.told" if notified else f"word.{word}"
 
 
 def _means(word: str, offer: Offer, duty: bool) -> str:

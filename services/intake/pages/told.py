@@ -80,8 +80,9 @@ def line(answer: Mapping[str, Told] | None, asked: Asked, say: Words, now: int) 
         return None
     parts = [say("told", count=told.people, ends=", ".join(_told(told, say, now)))] if told.people else [say("told.nobody")]
     parts += [say("told.not", ends=", ".join(not_))] if (not_ := tuple(_not(told, say))) else []
+    parts += [say("told.blocked", count=told.blocked)] if told.blocked else []
     after, stuck = _next(told, say, now)
-    return Line(" ".join((*parts, after)), asked.who, bad=stuck or not told.people)
+    return Line(" ".join((*parts, after)), asked.who, bad=stuck or not told.people or bool(told.blocked))
 
 
 def once(lines: Iterable[Line]) -> tuple[Line, ...]:

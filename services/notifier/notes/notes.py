@@ -14,22 +14,36 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.runtime.keys.case_keys import Keys
 from services.notifier.duty import SECOND, Person
 
-MOST = {"code": 5, "test": 10, "swap": 10}
-"""Notes of a kind to one person in an hour (P): SMS cost, and neither a stranger's number nor a colleague's mailbox must be flooded."""
+MOST = {"code": 5, "test": 10, "swap": 10, "unclear": 20, "blocked": 2}
+"""Notes of a kind to one person in an hour (P): SMS cost, and neither a stranger's number nor a colleague's mailbox must be flooded. The
+last two are words of answers to replies, which anybody may forge; of `unclear` there is one for each message besides."""
 HOUR_US = 3600 * SECOND
 WRITTEN = ("email", "sms")
 """Channels for what a person reads, the quiet one first."""
 BOX = "notifier-note"
 """Purpose of the key that seals codes until they are sent."""
-_PLAN = text("INSERT INTO note (account, channel, kind, address, code) VALUES (:account, :channel, :kind, :address, :code)")
-_COUNT = text("SELECT count(*) FROM note WHERE (account, kind) = (:account, :kind) AND planned_at > :since")
+_PLAN = text("INSERT INTO note (account, channel, kind, address, code, words) VALUES (:account, :channel, :kind, :address, :code, :words)")
+_COUNT = text("SELECT count(*) FROM note WHERE account = :account AND coalesce(words, kind) = :kind AND planned_at > :since")
 
 
 async def plan(
-    tx: AsyncConnection, account: str, channel: str, kind: str, *, address: bytes | None = None, code: bytes | None = None
+    tx: AsyncConnection,
+    account: str,
+    channel: str,
+    kind: str,
+    *,
+    address: bytes | None = None,
+    code: bytes | None = None,
+    words: str | None = None,
 ) -> None:
-    """Plan a note. address: sealed; None: the person's own at the time of sending. code: sealed."""
-    await tx.execute(_PLAN, {"account": account, "channel": channel, "kind": kind, "address": address, "code": code})
+    """Plan a note.
+
+    address: sealed; None: the person's own at the time of sending.
+    code: sealed.
+    words: of a `code` that is no code: `unclear`, with the digits of a message, or `blocked`, with a time of day.
+    """
+    values = {"account": account, "channel": channel, "kind": kind, "address": address, "code": code, "words": words}
+    await tx.execute(_PLAN, values)
 
 
 async def tell(tx: AsyncConnection, person: Person, kind: str) -> bool:

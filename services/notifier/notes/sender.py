@@ -167,7 +167,7 @@ class Notes:
         language = row.language if row.language in WORDS else OTHERWISE
         if (language, row.channel) == ("sr-Cyrl", "sms"):
             language = "sr-Latn"  # of the GSM alphabet
-        words = "" if row.channel == SPOKEN else worded(WORDS[language], row.kind, row.channel, code, self.inbox)
+        words = "" if row.channel == SPOKEN else worded(WORDS[language], row.words or row.kind, row.channel, code, self.inbox)
         drill = row.kind == "test" and row.channel == SPOKEN  # a written test says so in its own words
         return Outgoing(
             address=address, reference=row.reference, code="", language=language, drill=drill, inbox=self.inbox, at=now, text=words

@@ -19,7 +19,8 @@ from referral.errors import RETRY_AFTER_S
 from referral.local import ports
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
 from referral.runtime.postgres import database
-from services.notifier.answers import PAGES_AT_ONCE, PAGES_WAITING, TRIES, Answers
+from services.notifier.answers import PAGES_AT_ONCE, PAGES_WAITING, Answers
+from services.notifier.guesses import TRIES
 from services.notifier.metrics import Figures
 from tests.harness.line.notifier_stack import MINUTE, of, opened, sending
 from tests.harness.line.phones import CONTACT, NUMBER, Phones, client
@@ -106,25 +107,6 @@ async def test_whoever_is_disabled_after_the_message_answers_no_more(phones: Pho
     assert len(of(await phones.notifier.drain(), KnockDelivered)) == 1, "what the provider reports counts all the same"
 
 
-async def test_five_wrong_digits_and_the_right_ones_count_no_more(phones: Phones) -> None:
-    await phones.told("besa")
-    right = phones.digits("besa")
-    wrong = f"{(int(right) + 1) % 10_000:04}"
-    page = f"/k/{phones.reference('besa')}"
-    for n in range(TRIES):  # by both ways together
-        if n % 2:
-            await phones.reply(NUMBER["besa"], f"1 {wrong}")
-        else:
-            await phones.http.post(page, data={"digits": wrong, "word": "1"})
-    before = await phones.everything()
-    await phones.reply(NUMBER["besa"], f"1 {right}")
-    await phones.http.post(page, data={"digits": right, "word": "1"})
-    assert await phones.everything() == before
-    await phones.notifier.rows("UPDATE notifier.delivery SET tries = :most", most=TRIES - 1)
-    await phones.reply(NUMBER["besa"], f"1 {right}")
-    assert len(of(await phones.notifier.drain(), KnockAnswered)) == 1
-
-
 async def test_an_old_code_and_a_closed_question_take_no_answer(phones: Phones) -> None:
     _, first = await phones.told("besa")
     old = phones.digits("besa")
@@ -165,14 +147,27 @@ async def test_the_page_is_the_same_for_every_reference_and_only_a_right_answer_
         shown = [await phones.http.request(method, path, headers={"Sec-Purpose": "prefetch"}) for path in (here, nowhere, "/k/x", "/k/%00")]
         assert {(page.status_code, page.content) for page in shown} == {(200, shown[0].content)}
         assert {page.headers["cache-control"] for page in shown} == {"no-store"}
-    wrong = f"{(int(phones.digits('besa')) + 1) % 10_000:04}"
-    scanners = [{}, {"digits": "", "word": "1"}, {"digits": "١٢٣٤", "word": "1"}, {"digits": phones.digits("besa")}, {"word": "1"}]
-    for form in [*scanners * 2, {"digits": phones.digits("besa"), "word": "3"}, {"digits": wrong, "word": "1"}]:
-        answers = [await phones.http.post(path, data=form) for path in (here, nowhere)]
-        assert {(page.status_code, page.content) for page in answers} == {(200, answers[0].content)}
+    digits = phones.digits("besa")
+    scanners = [
+        {},
+        {"digits": "", "word": "1"},
+        {"digits": "١٢٣٤", "word": "1"},
+        {"digits": digits},
+        {"word": "1"},
+        {"digits": digits, "word": "3"},
+    ]
+    for form in scanners * 2:
+        page = await phones.http.post(here, data=form, headers={"Accept-Language": "en"})
+        assert "Type the four digits of the message." in page.text
+    assert (await phones.notifier.rows("SELECT tries FROM notifier.delivery"))[0].tries == 0, "none of these costs a try"
+    for path in (nowhere, "/k/x"):
+        page = await phones.http.post(path, data={"digits": digits, "word": "1"}, headers={"Accept-Language": "en"})
+        assert "Nothing waits for an answer to this message" in page.text
     assert await phones.everything() == before
-    thanks = await phones.http.post(here, data={"digits": phones.digits("besa"), "word": "1"})
-    assert thanks.content == answers[0].content
+    for word, says in (("1", "Thank you. Your answer counts."), ("1", "Thank you. Your answer counts."), ("2", "Nothing waits")):
+        page = await phones.http.post(here, data={"digits": digits, "word": word}, headers={"Accept-Language": "en"})
+        assert says in page.text, "sent twice is sent once, and whoever changes their mind opens the inbox"
+        await phones.notifier.drain()
     assert [(k.person, k.word) for k in of(await phones.notifier.drain(), KnockAnswered)] == [(besa, "LOOKS")]
 
 

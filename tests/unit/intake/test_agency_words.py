@@ -47,7 +47,9 @@ def test_every_refusal_of_the_notifier_has_its_words() -> None:
 def test_every_note_that_code_plans_has_its_words() -> None:
     folder = routes.HERE.parents[2] / "notifier"
     planned = {
-        kind for path in folder.rglob("*.py") for kind in re.findall(r'notes\.(?:tell|plan)\([^"]*"([a-z]+)"', path.read_text("utf-8"))
+        kind
+        for path in folder.rglob("*.py")
+        for kind in re.findall(r'(?:notes\.(?:tell|plan)|self\._say)\([^"]*"([a-z]+)"', path.read_text("utf-8"))
     }
     assert sorted(planned) == KINDS
 

@@ -226,6 +226,13 @@ def test_the_answers_that_are_offered(more: dict[str, Any], expected: tuple[str,
     assert pages_offer.possible(offer(**more)) == expected
 
 
+@pytest.mark.parametrize(("due_what", "label"), [("present", "I am with the person"), ("arrive", "Arrived")])
+def test_where_somebody_goes_to_the_person_nobody_arrives(due_what: str, label: str) -> None:
+    """A social worker who is with a child read a button that says that the child has arrived."""
+    found = pages_offer.view(offer(state="ACCEPTED", due_what=due_what), Spot(), SAY, name, (), NOW)
+    assert {action.word: action.label for action in found.actions}["ARRIVE"] == label
+
+
 def test_an_ended_offer_says_why_and_opens_no_file() -> None:
     view = pages_offer.view(offer(state="CANCELLED", closed_at=NOW), Spot(), SAY, name, (), NOW)
     assert "no longer" in view.ended and not view.sections and not view.actions and view.time is None
