@@ -84,11 +84,11 @@ class Ear(threading.Thread):
 
 
 def sounds(folder: Path) -> Path:
-    """Fill a folder with noise of eight seconds, and confirmations of a second."""
+    """Fill a folder with noise: six seconds of each call, and a second of each confirmation."""
     noise = random.Random(1)
     for language in prompts.SPEECHES:
         for part in prompts.Part:
-            length = prompts.RATE * (1 if part is prompts.Part.NOTED else 8)
+            length = prompts.RATE * (4 if part is prompts.Part.KEYS else 1)
             prompts.write(prompts.path(folder, language, part), noise.randbytes(2 * length))
     return folder
 

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tempfile
 import wave
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -20,69 +21,125 @@ RATE = 8000
 """Samples per second of a telephone (ITU-T G.711); one channel of 16 bits."""
 LEAD_SECONDS, GAP_SECONDS = 0.6, 1.5
 """Silence before the first word, while a person lifts the handset, and after each prompt, in which a key is pressed (ours)."""
-TIMES = 3
-"""The prompt is spoken so often (P): once for whoever was asleep, once to understand, once to decide."""
-MOST_SECONDS = 10.0
-"""Longest prompt. Three of them with their gaps fit into the time that a call listens (voice.Patience)."""
+TIMES = 2
+"""The prompt is spoken so often (P): once for whoever was asleep, once to decide."""
+MOST_SECONDS = 8.0
+"""Longest recording of one part (ours)."""
+PROMPT_SECONDS = 15.0
+"""Longest prompt, of all its parts. Two of them with their gaps fit into the time that a call listens (voice.Patience)."""
+NOTED_SECONDS = 5.0
+"""Longest confirmation, of all its parts: voice.Patience.noted."""
 WORDS_A_MINUTE = "155"
-"""Speed of speech, by ear: espeak-ng's own 175 is too fast for a bad line. The longest prompt then takes less than MOST_SECONDS."""
+"""Speed of speech, by ear: espeak-ng's own 175 is too fast for a bad line. The longest prompt then takes less than PROMPT_SECONDS."""
 PROGRAMS = ("espeak-ng", "sox")
 MAKE_SECONDS = 30.0
 """Limit for one run of a program that makes a file; it takes a tenth of a second."""
 
 
 class Part(StrEnum):
-    """A sound file. ASK: something waits, press a key. DRILL: the same, and says first that it is a drill. NOTED: the key has counted.
+    """A sound file; a call plays several, one after another.
 
-    WATCH, WATCH_DRILL: the same of the watchman, to an operator.
+    EXERCISE: it is one. LINE: who calls, and why this person. URGENT, REQUEST: one thing waits. The next nine: so many wait.
+    KEYS: what each key does. NOTED, NOTED_ALL: the key has counted, for one thing or for all that wait. WATCHMAN: who calls an operator.
     """
 
-    ASK = "ask"
-    DRILL = "drill"
-    WATCH = "watch"
-    WATCH_DRILL = "watch-drill"
+    EXERCISE = "exercise"
+    LINE = "line"
+    URGENT = "urgent"
+    REQUEST = "request"
+    TWO = "requests-2"
+    THREE = "requests-3"
+    FOUR = "requests-4"
+    FIVE = "requests-5"
+    SIX = "requests-6"
+    SEVEN = "requests-7"
+    EIGHT = "requests-8"
+    NINE = "requests-9"
+    MANY = "requests-many"
+    KEYS = "keys"
     NOTED = "noted"
+    NOTED_ALL = "noted-all"
+    WATCHMAN = "watchman"
+
+
+NUMBERS = (Part.TWO, Part.THREE, Part.FOUR, Part.FIVE, Part.SIX, Part.SEVEN, Part.EIGHT, Part.NINE, Part.MANY)
+"""How many wait, from two on; the last one for ten and more (ours): whoever has so many opens the inbox whatever the number is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """The spoken words of one language. voice: name of the voice in espeak-ng."""
+    """The spoken words of one language. voice: name of the voice in espeak-ng. requests: of NUMBERS."""
 
     voice: str
-    ask: str
-    drill: str
-    watch: str
+    exercise: str
+    line: str
+    urgent: str
+    request: str
+    requests: tuple[str, ...]
+    keys: str
     noted: str
+    noted_all: str
+    watchman: str
 
-    def words(self, part: Part) -> str:
+    def words(self, *parts: Part) -> str:
         """Return what is spoken."""
-        drill = self.drill if part in (Part.DRILL, Part.WATCH_DRILL) else ""
-        says = {Part.ASK: self.ask, Part.DRILL: self.ask, Part.WATCH: self.watch, Part.WATCH_DRILL: self.watch, Part.NOTED: self.noted}
-        return f"{drill} {says[part]}".lstrip()
+        return " ".join(map(self._part, parts))
+
+    def _part(self, part: Part) -> str:
+        if part in NUMBERS:
+            return self.requests[NUMBERS.index(part)]
+        return str(getattr(self, part.value.replace("-", "_")))
 
 
 # Unread by a native reader: Albanian and Serbian were written without one. Whoever corrects a text keeps the terms of docs/glossary.md.
 SPEECHES = {
     "sq": Speech(
         voice="sq",
-        ask="Diçka në kutinë tuaj hyrëse pret. Nëse po e shikoni, shtypni një. Nëse nuk mundeni, shtypni dy.",
-        drill="Ky është ushtrim.",
-        watch="Linja e referimit nuk punon. Nëse po e shikoni, shtypni një. Nëse nuk mundeni, shtypni dy.",
-        noted="U shënua. Faleminderit.",
+        exercise="Ky është ushtrim.",
+        line="Linja e kujdestarisë. Jeni në kujdestari.",
+        urgent="Një kërkesë urgjente pret.",
+        request="Një kërkesë pret.",
+        requests=(
+            *(f"{n} kërkesa presin." for n in ("Dy", "Tri", "Katër", "Pesë", "Gjashtë", "Shtatë", "Tetë", "Nëntë")),
+            "Më shumë se nëntë kërkesa presin.",
+        ),
+        keys="Do të shikoni tani? Shtypni një. Nuk mundeni? Shtypni dy, dhe thërrasim tjetrin.",
+        noted="U shënua. Tani hapni kutinë hyrëse.",
+        noted_all="U shënua për të gjitha.",
+        watchman="Linja e referimit ka nevojë për ju.",
     ),
     "sr": Speech(
         voice="sr",
-        ask="Nešto u vašem prijemnom sandučetu čeka. Ako gledate, pritisnite jedan. Ako ne možete, pritisnite dva.",
-        drill="Ovo je vežba.",
-        watch="Linija za upućivanje ne radi. Ako gledate, pritisnite jedan. Ako ne možete, pritisnite dva.",
-        noted="Zabeleženo. Hvala.",
+        exercise="Ovo je vežba.",
+        line="Dežurna linija. Vi ste dežurni.",
+        urgent="Čeka hitan zahtev.",
+        request="Čeka zahtev.",
+        requests=(
+            "Čekaju dva zahteva.",
+            "Čekaju tri zahteva.",
+            "Čekaju četiri zahteva.",
+            *(f"Čeka {n} zahteva." for n in ("pet", "šest", "sedam", "osam", "devet")),
+            "Čeka više od devet zahteva.",
+        ),
+        keys="Pogledaćete odmah? Pritisnite jedan. Ne možete? Pritisnite dva, zvaćemo sledećeg.",
+        noted="Zabeleženo. Sada otvorite prijemno sanduče.",
+        noted_all="Zabeleženo za sve.",
+        watchman="Liniji za upućivanje ste potrebni.",
     ),
     "en": Speech(
         voice="en-gb",
-        ask="Something in your inbox is waiting. If you are looking at it, press one. If you cannot, press two.",
-        drill="This is an exercise.",
-        watch="The referral line does not work. If you are looking at it, press one. If you cannot, press two.",
-        noted="Noted. Thank you.",
+        exercise="This is an exercise.",
+        line="Duty line. You are on duty.",
+        urgent="An urgent request is waiting.",
+        request="A request is waiting.",
+        requests=(
+            *(f"{n} requests are waiting." for n in ("Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")),
+            "More than nine requests are waiting.",
+        ),
+        keys="Will you look now? Press one. You cannot? Press two, and we call the next person.",
+        noted="Noted. Now open your inbox.",
+        noted_all="Noted for all of them.",
+        watchman="The referral line needs you.",
     ),
 }
 """By language of speech. Serbian is one speech in two scripts."""
@@ -95,20 +152,37 @@ def speech(language: str) -> str:
     return spoken if spoken in SPEECHES else OTHERWISE
 
 
-def part(out: Outgoing) -> Part:
-    """Return what a call asks."""
+def parts(out: Outgoing) -> tuple[Part, ...]:
+    """Return what a call says before a key is pressed."""
+    drill = (Part.EXERCISE,) if out.drill else ()
     if out.text:
-        return Part.WATCH_DRILL if out.drill else Part.WATCH
-    return Part.DRILL if out.drill else Part.ASK
+        return (*drill, Part.WATCHMAN, Part.KEYS)
+    return (*drill, Part.LINE, _waiting(out), Part.KEYS)
+
+
+def confirmation(out: Outgoing) -> tuple[Part, ...]:
+    """Return what a call says after a key: for how many things it counts."""
+    return (Part.NOTED,) if out.text or out.waiting == 1 else (Part.NOTED_ALL, _waiting(out))
+
+
+def _waiting(out: Outgoing) -> Part:
+    if out.waiting == 1:
+        return Part.URGENT if out.urgent else Part.REQUEST
+    return NUMBERS[min(out.waiting - 2, len(NUMBERS) - 1)]
 
 
 def spoken(out: Outgoing) -> str:
     """Return the words of a call."""
-    return SPEECHES[speech(out.language)].words(part(out))
+    return SPEECHES[speech(out.language)].words(*parts(out))
+
+
+def recorded(folder: Path, out: Outgoing, what: Sequence[Part]) -> bytes:
+    """Return the samples of some parts of a call, one after another. Rejected: one is absent, or not what a telephone plays."""
+    return b"".join(read(path(folder, out.language, part)) for part in what)
 
 
 def path(folder: Path, language: str, part: Part) -> Path:
-    """Return the file of a part, e.g. `sq-ask.wav`."""
+    """Return the file of a part, e.g. `sq-keys.wav`."""
     return folder / f"{speech(language)}-{part}.wav"
 
 
@@ -152,10 +226,18 @@ def _run(*words: str) -> None:
 
 
 def complete(folder: Path) -> None:
-    """Check that a folder holds every file, each fit for a telephone. Rejected: it does not."""
+    """Check that a folder holds every file, each fit for a telephone, and all of a call short enough. Rejected: it does not."""
     for language in SPEECHES:
-        for part in Part:
-            read(path(folder, language, part))
+        took = {part: seconds(read(path(folder, language, part))) for part in Part}
+        number = max(took[part] for part in (Part.URGENT, Part.REQUEST, *NUMBERS))
+        asks = took[Part.EXERCISE] + max(took[Part.LINE] + number, took[Part.WATCHMAN]) + took[Part.KEYS]
+        for name, length, most in (
+            ("exercise, line, requests and keys", asks, PROMPT_SECONDS),
+            ("noted, or noted-all and requests", max(took[Part.NOTED], took[Part.NOTED_ALL] + number), NOTED_SECONDS),
+        ):
+            if length > most:
+                hint = f"{length:.1f} s together, and a call has {most:g} s for them: record them shorter"
+                raise Rejected("too-long", f"{language}: {name}", hint)
 
 
 def read(file: Path) -> bytes:
@@ -172,7 +254,7 @@ def read(file: Path) -> bytes:
         hint = f"a WAV file of {RATE} Hz, one channel, 16 bits: sox yours.wav -r {RATE} -c 1 -b 16 {file.name}"
         raise Rejected("not-for-a-telephone", file.name, hint)
     if seconds(samples) > MOST_SECONDS:
-        raise Rejected("too-long", file.name, f"at most {MOST_SECONDS:g} s: it is spoken {TIMES} times, and a call has a limit")
+        raise Rejected("too-long", file.name, f"at most {MOST_SECONDS:g} s: it is a part of what a call says {TIMES} times")
     return samples
 
 

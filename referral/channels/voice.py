@@ -16,7 +16,6 @@ from pathlib import Path
 from referral.channels import KEYS, NUMBER, Handed, Outgoing, Refused, Unreached, Unsure
 from referral.channels import prompts as spoken
 from referral.channels.baresip import Call, Ended, Event, Setup, absent
-from referral.channels.prompts import Part
 from referral.errors import Rejected
 
 URI = re.compile(r"(?:sip:)?(?:(?P<user>[A-Za-z0-9+._-]{1,64})@)?(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::(?P<port>\d{1,5}))?")
@@ -42,14 +41,14 @@ class Patience:
 
     dialled: until it rings. The other network needs up to 6 s to find a mobile telephone; a trunk that is silent for longer is away.
     rings: until somebody answers. A mailbox takes over after 20 to 30 s in most networks.
-    listens: from the answer to a key: the prompt three times.
+    listens: from the answer to a key: the prompt twice.
     noted: longest confirmation.
     """
 
     dialled: float = 8.0
     rings: float = 25.0
-    listens: float = 35.2
-    noted: float = 3.0
+    listens: float = 33.7
+    noted: float = spoken.NOTED_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +218,8 @@ class Voice:
     def _ready(self, out: Outgoing) -> tuple[Call, bytes, bytes] | None:
         """Return a call, what it plays, and its confirmation; None: a prompt is gone, or the disk is full. Ours to repair."""
         try:
-            prompt, noted = (spoken.read(spoken.path(self._trunk.prompts, out.language, part)) for part in (spoken.part(out), Part.NOTED))
+            said = (spoken.parts(out), spoken.confirmation(out))
+            prompt, noted = (spoken.recorded(self._trunk.prompts, out, parts) for parts in said)
             return Call(), spoken.tape(prompt), noted
         except (Rejected, OSError):
             return None

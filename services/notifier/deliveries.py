@@ -18,6 +18,7 @@ from referral.wire import topics
 from services.notifier import roster, wakeup
 from services.notifier.blame import OURS
 from services.notifier.caps import HELD
+from services.notifier.duty import Loudness
 from services.notifier.hush import Hush
 from services.notifier.pace import pace
 from services.notifier.plan import Question, State, wanted
@@ -177,7 +178,7 @@ class DeliveryCheck:
 
     held: this sender still holds the lease. open: its question is open, at the delivery's rung, and nobody has answered its round.
     wanted: its recipient is on duty for the question and may be knocked. paused: sending is switched off. now: µs by the one clock.
-    leaves: when it may leave, µs: now, or by day, where it would wake somebody for what can wait.
+    leaves: when it may leave, µs: now, or by day, where it would wake somebody for what can wait. urgent: its question is.
     """
 
     held: bool
@@ -186,6 +187,7 @@ class DeliveryCheck:
     paused: bool
     now: int
     leaves: int
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,9 +257,10 @@ async def check(tx: AsyncConnection, claimed: Sequence[Claimed], hush: Hush | No
         asked, channel = question(row), channels[row.delivery]
         open_ = asked.state is State.OPEN and asked.rung == row.at_rung and not row.looked and not asked.stopped
         held = open_ and not row.declined and wanted(asked, row.at_rung, row.person, staff, row.now)
-        leaves = by_day(channel, loudness(asked.due, row.now, asked.once), asked.due, row.now)
+        loud = loudness(asked.due, row.now, asked.once)
+        leaves = by_day(channel, loud, asked.due, row.now)
         leaves = hush.leaves(asked, channel, staff.nights, leaves) if hush else leaves
-        checks[row.delivery] = DeliveryCheck(row.held, open_, held, row.paused, row.now, leaves)
+        checks[row.delivery] = DeliveryCheck(row.held, open_, held, row.paused, row.now, leaves, loud is Loudness.URGENT)
     return [checks.get(c.id) for c in claimed]
 
 

@@ -52,7 +52,7 @@ class Kind(Enum):
 class Result:
     """The result of one attempt. reason: a word of knock-reason. word: what the person answered at once. provider: which one took it.
 
-    leaves: when it may leave, µs, of EARLY.
+    leaves: when it may leave, µs, of EARLY. carried: what it said that it stands for besides, by id; None: it said no number.
     """
 
     claimed: Claimed
@@ -61,6 +61,7 @@ class Result:
     word: Word | None = None
     provider: str = ""
     leaves: int = 0
+    carried: tuple[int, ...] | None = None
 
 
 class Results:
@@ -78,7 +79,7 @@ class Results:
             await deliveries.lock(tx, {r.claimed.asked for r in results if r.kind not in (Kind.SENT, Kind.HELD)})
             done = await deliveries.sent(tx, {r.claimed: r.provider for r in results if r.kind is Kind.SENT}, now)
             rows = [row(r.claimed, "sent", sent(r.claimed, now), keys) for r in results if r.claimed.id in done]
-            carried = [c for r in results if r.claimed.id in done for c in await grouping.ride(tx, r.claimed, now)]
+            carried = [c for r in results if r.claimed.id in done for c in await grouping.ride(tx, r.claimed, now, r.carried)]
             keys |= await self._keys.load(tx, {c.claimed.case_id for c in carried} - set(keys)) if carried else {}
             rows += [row(c.claimed, "sent", sent(c.claimed, now), keys, c.own) for c in carried]
             words = {r.claimed.reference: r.word for r in results if r.claimed.id in done and r.word is not None}

@@ -24,12 +24,13 @@ from referral.runtime.keys.case_keys import Keys
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
 from referral.runtime.postgres import database
 from referral.runtime.postgres.group_commit import Together
-from services.notifier import deliveries, wakeup
+from services.notifier import deliveries, grouping, wakeup
 from services.notifier.answers import code
 from services.notifier.deliveries import Claimed, DeliveryCheck
 from services.notifier.delivery_results import Kind, Result, Results
 from services.notifier.hush import Hush
 from services.notifier.metrics import Figures
+from services.notifier.steps import WAKES
 from services.notifier.wakeup import Bell
 
 GIVE_UP = 5
@@ -180,14 +181,22 @@ class Sender:
                 return None
             if (end := _end(check)) is not None:
                 return await self._record(claimed, end, leaves=check.leaves)
-            handed = await line.send(self._outgoing(claimed, address, check.now))
+            carried = await self._ahead(claimed, check.now)
+            handed = await line.send(self._outgoing(claimed, address, check, len(carried or ())))
         except Refused as refused:
             return await self._record(claimed, Kind.FAILED, str(refused))
         except Unreached as away:
             return await self._record(claimed, Kind.UNSURE if isinstance(away, Unsure) else Kind.LATER, str(away))
-        return await self._record(claimed, Kind.SENT, handed=handed)
+        return await self._record(claimed, Kind.SENT, handed=handed, carried=carried)
 
-    def _outgoing(self, claimed: Claimed, address: str, now: int) -> Outgoing:
+    async def _ahead(self, claimed: Claimed, now: int) -> tuple[int, ...] | None:
+        """Return what an SMS or a call will stand for besides, which it says; None: a message that says no number."""
+        if claimed.channel not in WAKES:
+            return None
+        async with self._reading.connect() as tx:
+            return await grouping.ahead(tx, claimed, now)
+
+    def _outgoing(self, claimed: Claimed, address: str, check: DeliveryCheck, carried: int) -> Outgoing:
         return Outgoing(
             address=address,
             reference=claimed.reference,
@@ -196,8 +205,10 @@ class Sender:
             drill=claimed.drill,
             inbox=self._inbox,
             answer=self._answer,
-            at=now,
+            at=check.now,
             case=case_number(claimed.case_id),
+            waiting=1 + carried,
+            urgent=check.urgent,
         )
 
     def _address(self, claimed: Claimed) -> str | None:
@@ -216,11 +227,19 @@ class Sender:
                 checks = await deliveries.check(tx, claimed, self._hush)
             return checks
 
-    async def _record(self, claimed: Claimed, kind: Kind, reason: str = "", handed: Handed = NOTHING, leaves: int = 0) -> None:
+    async def _record(
+        self,
+        claimed: Claimed,
+        kind: Kind,
+        reason: str = "",
+        handed: Handed = NOTHING,
+        leaves: int = 0,
+        carried: tuple[int, ...] | None = None,
+    ) -> None:
         """Write the result, however long the database is away: without it, a sent message would be sent once more."""
         for pause in chain(RECORD_SECONDS, repeat(RECORD_SECONDS[-1])):
             try:
-                await self._write_batched(Result(claimed, kind, reason, handed.word, handed.provider, leaves))
+                await self._write_batched(Result(claimed, kind, reason, handed.word, handed.provider, leaves, carried))
                 return
             except Exception as error:
                 if pause == RECORD_SECONDS[-1] and not database.away(error):

@@ -48,7 +48,7 @@ def handset() -> Iterator[Handset]:
 
 def words(language: str) -> str:
     """What a call of a drill says."""
-    return SPEECHES[speech(language)].words(Part.DRILL)
+    return SPEECHES[speech(language)].words(Part.EXERCISE, Part.LINE, Part.URGENT, Part.KEYS)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from referral.channels import Outgoing, Refused, Unreached, prompts
+from referral.channels import Outgoing, Refused, Unreached, message, prompts
 from referral.channels.voice import Trunk, Voice, trunks
 from referral.cli import console
 from referral.errors import Rejected
@@ -54,6 +54,8 @@ def call_command(
 
     Example: referral prompts call +38344000001
     """
+    if language not in message.WORDINGS:
+        raise Rejected("language", "--language", f"one of {', '.join(message.WORDINGS)}: in another one nothing is recorded")
     found = trunks(os.environ)
     if not found:
         raise Rejected("missing", "REFERRAL_SIP", "there is no trunk to call through: see docs/operators.md, Connect a telephone")

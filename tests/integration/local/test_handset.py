@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from referral.channels import Handed, Outgoing, Unreached, Word
 from referral.channels.handset import Handset as Channel
-from referral.channels.prompts import SPEECHES, Part
+from referral.channels.prompts import SPEECHES, parts
 from referral.cli import run
 from referral.local.handset import speech
 from referral.local.handset import telephones as local
@@ -99,7 +99,7 @@ async def test_the_channel_has_the_words_of_the_voice_channel(end: str, result: 
     await line.open()
     ringing = asyncio.create_task(line.send(replace(OUT, address=NUMBER)))
     await handset.wait(lambda: bool(handset.ringing))
-    assert handset.ringing[0].text == SPEECHES["sr"].words(Part.DRILL)
+    assert handset.ringing[0].text == SPEECHES["sr"].words(*parts(OUT))
     with pytest.raises(Unreached, match="busy"):
         await line.send(replace(OUT, address=NUMBER))
     await handset.press(end)

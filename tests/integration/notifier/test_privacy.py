@@ -192,13 +192,13 @@ def counts(out: Outside) -> str:
 
 def calls(given: Sequence[Outgoing], folder: Path) -> None:
     """The same for real calls, at the point where they are made: a message holds a marker in its address alone, and of a message a call
-    takes its language, its drill and its address (voice.Voice), for a prompt and for the number that is dialled."""
+    takes its language, drill, urgency, how many wait, and its address (voice.Voice), for a prompt and for the number that is dialled."""
     assert given
     trunk = Trunk("trunk.example", 5060, folder)
     for out in given:
         assert markers(repr(asdict(out) | {"address": ""}).encode()) == []
-        name = prompts.path(folder, out.language, prompts.part(out)).name
-        assert name == f"{out.language[:2]}-{'drill' if out.drill else 'ask'}.wav"
+        parts = [part for part in (*prompts.parts(out), *prompts.confirmation(out)) if part not in prompts.NUMBERS]
+        assert set(parts) <= {*prompts.Part} - {prompts.Part.WATCHMAN} and (prompts.Part.EXERCISE in parts) == out.drill
         assert trunk.uri(out.address) == f"sip:{out.address}@trunk.example:5060"
     assert markers(trunk.account().encode()) == []
 

@@ -38,7 +38,7 @@ async def test_an_operator_makes_prompts_and_calls_himself(place: Place) -> None
     assert code == 1 and "en-noted.wav" in said and (folder / "en-noted.wav").read_bytes() == own
     (folder / "en-noted.wav").unlink()
     code, said = await run("prompts", "make", str(folder))
-    assert code == 0 and "made en-noted.wav" in said and "kept sq-ask.wav" in said
+    assert code == 0 and "made en-noted.wav" in said and "kept sq-keys.wav" in said
     async with telephone(place("callee")) as callee:
         told = {"REFERRAL_SIP": f"127.0.0.1:{callee.port}", "REFERRAL_SIP_TLS": "never", "REFERRAL_PROMPTS": folder}
         calling = asyncio.create_task(run("prompts", "call", NUMBER, **told))

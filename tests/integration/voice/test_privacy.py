@@ -18,7 +18,7 @@ import numpy
 import pytest
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 
-from referral.channels import prompts
+from referral.channels import Outgoing, prompts
 from referral.channels.lane import Lane
 from referral.channels.prompts import Part
 from referral.channels.voice import Trunk, Voice
@@ -156,8 +156,9 @@ def is_the_prompt(case: Case, packets: list[bytes], folder: Path) -> None:
     payloads = [packet[12:] for packet in packets if packet[1] & 0x7F == 8]  # PCMA (RFC 3551 §6)
     assert len(payloads) == len(packets), "there is sound only"
     spoken = [payload for payload in payloads if not SILENT.issuperset(payload)]
-    asks = frames(prompts.tape(prompts.read(prompts.path(folder, case.language, Part.DRILL if case.drill else Part.ASK))))
-    noted = frames(prompts.read(prompts.path(folder, case.language, Part.NOTED)))
+    out = Outgoing("", "", "", case.language, case.drill, "", urgent=True)
+    asks = frames(prompts.tape(prompts.recorded(folder, out, prompts.parts(out))))
+    noted = frames(prompts.recorded(folder, out, prompts.confirmation(out)))
     asked = next((n for n, (one, other) in enumerate(zip(spoken, asks, strict=False)) if not same(one, other)), min(len(spoken), len(asks)))
     assert asked >= SPOKEN, "the prompt was heard whole"
     rest = spoken[asked:]

@@ -15,7 +15,6 @@ import pytest
 
 from referral.channels import Handed, Unreached, Unsure, Word, baresip, prompts
 from referral.channels.message import WORDINGS
-from referral.channels.prompts import Part
 from referral.channels.voice import Patience
 from referral.runtime.settings import CHECKOUT
 from tests.harness.telephone import NUMBER, telephone
@@ -54,10 +53,15 @@ async def test_each_hears_the_own_language(caller: Caller, sounds: Path, place: 
     async def hear(language: str, drill: bool) -> tuple[str, bytes]:
         async with telephone(place(f"{language}-{drill}")) as callee:
             await caller.call(callee.port, replace(OUT, language=language, drill=drill))
-            return prompts.path(sounds, language, Part.DRILL if drill else Part.ASK).name, await callee.heard()
+            return f"{prompts.speech(language)}{'-exercise' if drill else ''}", await callee.heard()
 
     heard = await asyncio.gather(*(hear(language, drill) for language in WORDINGS for drill in (False, True)))
-    tapes = {file.name: prompts.tape(prompts.read(file)) for file in sounds.glob("*.wav")}
+    tapes = {
+        f"{language}{'-exercise' if drill else ''}": prompts.tape(prompts.recorded(sounds, out, prompts.parts(out)))
+        for language in prompts.SPEECHES
+        for drill in (False, True)
+        for out in (replace(OUT, language=language, drill=drill),)
+    }
     for name, samples in heard:
         like = {other: likeness(samples, sent) for other, sent in tapes.items()}
         assert max(like, key=lambda other: like[other]) == name and like[name] >= 0.95, like
@@ -71,7 +75,7 @@ async def test_silence_is_nobody(caller: Caller, place: Place) -> None:
 
 async def test_a_mailbox_is_nobody(caller: Caller, sounds: Path, place: Place) -> None:
     """It answers, speaks for long, and presses nothing."""
-    speaks = f"aufile,{sounds / 'en-drill.wav'}"
+    speaks = f"aufile,{sounds / 'en-keys.wav'}"
     async with telephone(place("callee"), source=speaks) as callee:
         assert str(await caller.call(callee.port)) == "no-key"
         await callee.sees("CALL_RTPESTAB")

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from referral.channels import Outgoing, Refused, prompts, voice
 from referral.channels.message import WORDINGS
-from referral.channels.prompts import Part, spoken, tape
+from referral.channels.prompts import SPEECHES, Part, spoken, tape
 from referral.channels.voice import NUMBER, Patience, Phase, Trunk, failure, trunk, trunks
 from referral.errors import Rejected
 
+OUT = Outgoing("+38344000111", "3f0a91bc", "4711", "sq", False, "https://inbox.example/")
 WORDS = frozenset(yaml.safe_load((Path(__file__).parents[3] / "policy" / "codes.yaml").read_text("utf-8"))["knock-reason"])
 
 
@@ -59,7 +60,7 @@ def test_settings_of_a_trunk(folder: Path) -> None:
         ("REFERRAL_SIP_USER", {"REFERRAL_SIP_USER": "a;b"}),
         ("REFERRAL_SIP_PASSWORD_FILE", {"REFERRAL_SIP_PASSWORD_FILE": "/nonexistent"}),
         ("REFERRAL_PROMPTS", {"REFERRAL_PROMPTS": ""}),
-        ("sq-ask.wav", {"REFERRAL_PROMPTS": "/nonexistent"}),
+        ("sq-exercise.wav", {"REFERRAL_PROMPTS": "/nonexistent"}),
     ],
 )
 def test_a_setting_that_is_wrong_is_named(where: str, change: dict[str, str], folder: Path) -> None:
@@ -127,7 +128,7 @@ def test_only_numbers_of_the_world_are_called(address: str) -> None:
 
 def test_a_call_fits_into_its_lane() -> None:
     most = Patience()
-    longest = prompts.LEAD_SECONDS + prompts.TIMES * (prompts.MOST_SECONDS + prompts.GAP_SECONDS)
+    longest = prompts.LEAD_SECONDS + prompts.TIMES * (prompts.PROMPT_SECONDS + prompts.GAP_SECONDS)
     assert longest <= most.listens
     assert most.dialled + most.rings + most.listens + most.noted + 3 <= voice.SECONDS
 
@@ -140,17 +141,68 @@ def test_the_spoken_words_name_both_keys_and_a_drill_says_so_first() -> None:
         for text in ("", "the watchman's"):
             out = Outgoing("+38344000111", "3f0a91bc", "4711", language, False, "https://inbox.example/", text=text)
             words = spoken(out)
-            assert f" {one}." in words and f" {two}." in words and words.index(one) < words.index(two)
+            assert 0 < words.find(f" {one}.") < words.find(f" {two},")
             assert spoken(replace(out, drill=True)) == f"{drills[language]} {words}"
     assert spoken(replace(out, language="sr-Latn")) == spoken(replace(out, language="sr-Cyrl"))
     assert spoken(replace(out, language="xx")) == spoken(replace(out, language="en"))
 
 
-def test_what_is_played_is_the_prompt_three_times(folder: Path) -> None:
+SAID = {
+    "sq": "Linja e kujdestarisë. Jeni në kujdestari. {} Do të shikoni tani? Shtypni një. Nuk mundeni? Shtypni dy, dhe thërrasim tjetrin.",
+    "sr-Latn": "Dežurna linija. Vi ste dežurni. {} Pogledaćete odmah? Pritisnite jedan. Ne možete? Pritisnite dva, zvaćemo sledećeg.",
+    "en": "Duty line. You are on duty. {} Will you look now? Press one. You cannot? Press two, and we call the next person.",
+}
+
+
+@pytest.mark.parametrize("language", SAID)
+def test_a_call_says_who_calls_how_much_waits_and_what_each_key_does(language: str) -> None:
+    """One thing is urgent only where it is; from two on the number is said, up to nine."""
+    waits = {
+        "sq": ("Një kërkesë pret.", "Një kërkesë urgjente pret.", "Tri kërkesa presin.", "Më shumë se nëntë kërkesa presin."),
+        "sr-Latn": ("Čeka zahtev.", "Čeka hitan zahtev.", "Čekaju tri zahteva.", "Čeka više od devet zahteva."),
+        "en": (
+            "A request is waiting.",
+            "An urgent request is waiting.",
+            "Three requests are waiting.",
+            "More than nine requests are waiting.",
+        ),
+    }[language]
+    for one, out in zip(waits, ({}, {"urgent": True}, {"waiting": 3}, {"waiting": 26, "urgent": True}), strict=True):
+        assert spoken(replace(OUT, language=language, **out)) == SAID[language].format(one)  # type: ignore[arg-type]
+
+
+def test_a_press_is_confirmed_for_as_many_as_were_said() -> None:
+    said = {n: SPEECHES["en"].words(*prompts.confirmation(replace(OUT, waiting=n))) for n in (1, 2, 9, 10, 26)}
+    assert said == {
+        1: "Noted. Now open your inbox.",
+        2: "Noted for all of them. Two requests are waiting.",
+        9: "Noted for all of them. Nine requests are waiting.",
+        10: "Noted for all of them. More than nine requests are waiting.",
+        26: "Noted for all of them. More than nine requests are waiting.",
+    }
+
+
+def test_the_watchman_says_that_the_line_needs_somebody_whatever_is_wrong() -> None:
+    said = [spoken(replace(OUT, text="hole-begun", language=language)) for language in SAID]
+    assert [words.partition(".")[0] for words in said] == [
+        "Linja e referimit ka nevojë për ju",
+        "Liniji za upućivanje ste potrebni",
+        "The referral line needs you",
+    ]
+
+
+def test_recordings_that_are_too_long_together_are_named(folder: Path) -> None:
+    prompts.write(folder / "sr-keys.wav", prompts.silence(7.9))
+    prompts.write(folder / "sr-requests-many.wav", prompts.silence(7.9))
+    with pytest.raises(Rejected, match="sr: exercise, line, requests and keys"):
+        prompts.complete(folder)
+
+
+def test_what_is_played_is_the_prompt_twice(folder: Path) -> None:
     prompt = b"\1\0" * prompts.RATE
     played = tape(prompt)
-    assert played.count(prompt) == 3 and played.startswith(bytes(2)) and played.endswith(bytes(2))
-    assert prompts.seconds(played) == pytest.approx(prompts.LEAD_SECONDS + 3 * (1 + prompts.GAP_SECONDS))
+    assert played.count(prompt) == 2 and played.startswith(bytes(2)) and played.endswith(bytes(2))
+    assert prompts.seconds(played) == pytest.approx(prompts.LEAD_SECONDS + 2 * (1 + prompts.GAP_SECONDS))
 
 
 def test_a_recording_of_ones_own_is_kept_and_needs_no_program(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,16 +211,16 @@ def test_a_recording_of_ones_own_is_kept_and_needs_no_program(folder: Path, monk
     made, kept = prompts.make(folder)
     assert made == [] and sorted(kept) == sorted(before)
     assert {file.name: file.read_bytes() for file in folder.glob("*.wav")} == before
-    (folder / "sr-drill.wav").unlink()
-    with pytest.raises(Rejected, match=r"install espeak-ng and sox .*sr-drill\.wav"):
+    (folder / "sr-exercise.wav").unlink()
+    with pytest.raises(Rejected, match=r"install espeak-ng and sox .*sr-exercise\.wav"):
         prompts.make(folder)
 
 
 def test_a_recording_that_no_telephone_plays_is_named(folder: Path) -> None:
-    file = folder / "sq-ask.wav"
+    file = folder / "sq-keys.wav"
     for samples in (b"", prompts.silence(prompts.MOST_SECONDS + 1)):
         prompts.write(file, samples)
-        with pytest.raises(Rejected, match=r"sq-ask\.wav"):
+        with pytest.raises(Rejected, match=r"sq-keys\.wav"):
             prompts.complete(folder)
     file.write_bytes(b"RIFF, not really")
     with pytest.raises(Rejected, match=r"8000 Hz, one channel, 16 bits"):
