@@ -76,7 +76,8 @@ async def post(desk: Desk, who: str | None, *changes: dict[str, Any]) -> httpx.R
 
 
 @pytest.mark.parametrize(
-    "body", (b"", b"[]", b"{}", b'{"alerts": [{}]}', b'{"alerts": "x"}', b'{"version": "5", "alerts": []}', b'{"x": ' + b"[" * 4096, b"\xff")
+    "body",
+    (b"", b"[]", b"{}", b'{"alerts": [{}]}', b'{"alerts": "x"}', b'{"version": "5", "alerts": []}', b'{"x": ' + b"[" * 4096, b"\xff"),
 )
 def test_what_is_no_webhook_is_refused(body: bytes) -> None:
     with pytest.raises(Rejected):
