@@ -15,6 +15,7 @@ import msgspec
 from referral.local.asking import Asking
 from referral.local.child import Recipe
 from referral.local.server import Server
+from referral.runtime.observe import OUTSIDE
 from referral.runtime.settings import REST
 
 READY_S = 120.0
@@ -25,8 +26,6 @@ CALL_GRACE_S = 90.0
 """The same for a notifier, which may have a trunk, as in operators.md, "stop a service": a call that runs ends by itself."""
 READY = "/readyz"
 STOPPED, STARTING = {"stopped", "fork"}, {"start", "loop"}
-KNOCKS = {"knocks-late", "knocks-paused", "cap-reached", "channel-away"}
-"""Words of the notifier's /readyz about what is outside it: another start would change nothing, and would cut calls that ring."""
 
 
 class _Readiness(msgspec.Struct):
@@ -73,7 +72,7 @@ class Worker(Server):
         super().__init__(log)
         self.name, self.service, self.port, self._inner = name, service, port, inner
         self._keep = keep
-        self._outer, self._operators = Asking(port, identity), Asking(inner, identity)
+        self._operators = Asking(inner, identity)
         self.environment: Mapping[str, str] = {}
         self._waits: int | None = None
         self._began = 0
@@ -119,7 +118,6 @@ class Worker(Server):
 
     def stop(self) -> None:
         """Stop it in an orderly way; one that waits for its environment ends at once."""
-        self._outer.close()
         self._operators.close()
         super().stop()
         self._forget()
@@ -131,15 +129,15 @@ class Worker(Server):
             self._waits = None
 
     def answers(self) -> bool:
-        """Return whether it is ready."""
-        return self._outer.get(READY)[0] == 200
+        """Return whether it is ready, and nothing is late."""
+        return self._operators.get(READY)[0] == 200
 
     def stands(self) -> bool:
         """Return whether it waits for an operator: units have stopped, or the log is read-only, as after a restored database; or it runs,
         and only its knocks do not get through."""
         status, body = self._operators.get(READY)
         words = set(_words(body) or ()) if status == 503 else set()
-        return bool(words & STOPPED) or (bool(words & KNOCKS) and not words & STARTING)
+        return bool(words & STOPPED) or (bool(words & OUTSIDE) and not words & STARTING)
 
     def why(self) -> str:
         """Return the words of /readyz with what to do; of a dead one its last words in the log."""

@@ -168,6 +168,11 @@ STANDS_S = 120.0
 """Seconds without a turn of the loop after which the process counts as stuck (ours): more than twice the longest turn, 45 s."""
 
 
+OUTSIDE = frozenset({"knocks-late", "knocks-paused", "cap-reached", "channel-away"})
+"""Words of /readyz about what is outside the process: it has started, its doors take replies, receipts and answers as before, and another
+start would cut calls that ring. An operator reads them; no supervisor and no load balancer acts on them."""
+
+
 class Health:
     """Readiness: the service is ready when there is no reason why not. also: returns the service's own reasons."""
 

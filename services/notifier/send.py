@@ -84,9 +84,11 @@ class Sender:
         beside = [asyncio.create_task(self._bell.listen()), asyncio.create_task(self._look())]
         lanes = [asyncio.create_task(self._run(name, lane, self._bell.ear())) for name, lane in self._lanes.items()]
         try:
-            await asyncio.gather(*lanes)
+            done, _ = await asyncio.wait(lanes, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()  # a lane ends by an error alone
         finally:
-            for task in lanes:
+            for task in lanes:  # once: a second time cuts the calls that the first one lets end
                 task.cancel()
             await asyncio.gather(*lanes, return_exceptions=True)  # what is under way needs its claim until it has ended
             for task in beside:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from structlog.testing import capture_logs
 
-from referral.runtime.http_server import _alive
-from referral.runtime.observe import STANDS_S, Health
+from referral.runtime.http_server import _alive, _ready, _why
+from referral.runtime.observe import OUTSIDE, STANDS_S, Health
 
 
 class Clock:
@@ -48,3 +48,14 @@ def test_reasons_that_are_computed_are_logged_once_as_they_come_and_go() -> None
         health.not_ready()
     told = [(line["event"], line["reason"], line.get("hint")) for line in said]
     assert told == [("not ready", "knocks-late", "31 s"), ("ready again", "knocks-late", None), ("not ready", "knocks-late", "33 s")]
+
+
+def test_what_is_late_outside_closes_no_door_and_is_no_reason_for_a_restart() -> None:
+    """Kubernetes took a notifier whose trunk was away from its Service: nobody could answer an SMS, or by the page."""
+    words = dict.fromkeys(OUTSIDE, "look at the channel's server")
+    health = Health(lambda: words)
+    assert _ready(health)[0] == 503, "it has not started"
+    health.green("start")
+    assert (_alive(health)[0], _ready(health)[0], _why(health)[0]) == (200, 200, 503)
+    health.red("loop", "database or broker away")
+    assert (_alive(health)[0], _ready(health)[0]) == (200, 503)
