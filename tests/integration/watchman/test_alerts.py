@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from referral.runtime.settings import Settings
-from tests.harness.waiting import until
+from services.watchman.alerts import ENDS_S
+from tests.harness.waiting import PATIENCE_S, until
 from tests.harness.watchmen import FIRST, SECOND, watchmen
 
 pytestmark = pytest.mark.servers
@@ -43,7 +44,7 @@ async def test_an_alert_rings_the_telephone_once_until_it_ends(settings: Setting
         assert "DiskFull#a-disk-is-full" in told.json()["not_ready"]["watch-alarm"]
         ended = await http.post("/alerts", content=WEBHOOK.replace('"status":"firing"', '"status":"resolved"'))
         assert ended.status_code == 204
-        await until(lambda: _ready(http), what="the alert has ended")
+        await until(lambda: _ready(http), within=ENDS_S + PATIENCE_S, what="the alert has ended")
         assert len(post.calls()) == 2, "a repeated alert is the same one"
         written = [entry.text for entry in post.phone.entries if entry.kind == "sms"]
         assert all("DiskFull#a-disk-is-full" in text for text in written), written

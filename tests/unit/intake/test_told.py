@@ -37,6 +37,11 @@ def test_three_were_told_in_four_languages(language: str, expected: str) -> None
     assert said({"o": THREE}, language=language) == expected
 
 
+def test_whose_replies_wait_is_said_and_is_bad() -> None:
+    line = said({"o": Told(delivered=1, delivered_at=AT, blocked=1)})
+    assert line.startswith("! Told 1: 1 delivered 02:01. 1: answers by SMS do not count just now.") and "Telephone." in line
+
+
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
