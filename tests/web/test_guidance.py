@@ -44,7 +44,7 @@ def test_the_page_of_a_step_shows_the_guidance_of_its_procedure(world: World, pa
     titles = [world.policy.guidance[code]["en"].title for code in codes]
     assert re.findall(r"<h3>(.*)</h3>", shown) == titles and title in titles
     assert shown.index('id="answer"') < shown.index('id="guidance"'), "below the answers"
-    assert "Version 1, policy 1" in shown
+    assert "Version 2, policy 1" in shown
 
 
 def test_the_desk_reads_first_what_to_say_word_for_word(world: World) -> None:

@@ -16,6 +16,9 @@ HEADINGS: Mapping[str, Mapping[str, str]] = {
 }
 """The sections of every text, in their order, each with its heading."""
 
+REACHES = ("system", "phone")
+"""Offices to which a line of *Say on the telephone* is said: those that use the system, and those that only a telephone reaches."""
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -29,11 +32,15 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """One line. mark: S stated by our source page, D read in a public document, P our default. source: id of the document, for D only."""
+    """One line. mark: S stated by our source page, D read in a public document, P our default. source: id of the document, for D only.
+
+    reach: of REACHES, for a line to say to offices of that reach alone; empty: to every office.
+    """
 
     text: str
     mark: str
     source: str = ""
+    reach: str = ""
 
 
 @dataclass(frozen=True, slots=True)

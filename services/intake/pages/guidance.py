@@ -44,14 +44,17 @@ class GuidanceView:
     spoken: Part
 
 
-def view(policy: Policy, bundle: int, pathway: str, step: str, say: Words) -> GuidanceView | None:
-    """Return the guidance of a step in the reader's language; None where the policy has none. bundle: number of the policy's bundle."""
+def view(policy: Policy, bundle: int, pathway: str, step: str, say: Words, reach: str = "system") -> GuidanceView | None:
+    """Return the guidance of a step in the reader's language; None where the policy has none.
+
+    bundle: number of the policy's bundle. reach: one of REACHES, of the office to which the reader speaks on the telephone.
+    """
     texts = [policy.guidance[code][written(say.language)] for code in policy.guiding(pathway, step)]
     if not texts:
         return None
     return GuidanceView(
-        texts=tuple(_text(text, policy, bundle, say) for text in texts),
-        spoken=_part(texts[0], "say", say),
+        texts=tuple(_text(text, policy, bundle, say, reach) for text in texts),
+        spoken=_part(texts[0], "say", say, reach),
     )
 
 
@@ -60,13 +63,13 @@ def written(language: str) -> str:
     return language if language in WRITTEN else "sr-Latn"
 
 
-def _text(text: Guidance, policy: Policy, bundle: int, say: Words) -> Text:
+def _text(text: Guidance, policy: Policy, bundle: int, say: Words, reach: str) -> Text:
     title = _script(text.title, say)
     documents = dict.fromkeys(advice.source for lines in text.sections.values() for advice in lines if advice.source)
     return Text(
         title=title,
-        do=_part(text, "do", say),
-        more=tuple(_part(text, section, say) for section in _FOLDED),
+        do=_part(text, "do", say, reach),
+        more=tuple(_part(text, section, say, reach) for section in _FOLDED),
         more_label=say("guidance.more", title=title),
         read_in=tuple(_named(policy.sources[id]) for id in documents),
         version=say("guidance.version", version=text.version, bundle=bundle),
@@ -74,8 +77,8 @@ def _text(text: Guidance, policy: Policy, bundle: int, say: Words) -> Text:
     )
 
 
-def _part(text: Guidance, section: str, say: Words) -> Part:
-    lines = (advice.text for advice in text.sections[section])
+def _part(text: Guidance, section: str, say: Words, reach: str) -> Part:
+    lines = (advice.text for advice in text.sections[section] if advice.reach in ("", reach))
     return Part(_script(HEADINGS[section][text.language], say), tuple(_script(line, say) for line in lines))
 
 

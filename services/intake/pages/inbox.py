@@ -288,7 +288,9 @@ def offer_page(
             for one in known.contacts
         ],
         told=line,
-        guidance=guidance.view(render.policy(), call.pages.door.lists().number, offer.pathway, offer.step, say),
+        guidance=guidance.view(
+            render.policy(), call.pages.door.lists().number, offer.pathway, offer.step, say, "phone" if by_phone else "system"
+        ),
         shown=shown,
         entered=entered or Entered(),
         errors={

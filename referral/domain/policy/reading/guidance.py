@@ -7,11 +7,11 @@ before there was guidance, and is read without it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from referral.domain.policy.directory import Names
-from referral.domain.policy.guidance import HEADINGS, WRITTEN, Advice, Guidance, Source
+from referral.domain.policy.guidance import HEADINGS, REACHES, WRITTEN, Advice, Guidance, Source
 from referral.domain.policy.reading.code_lists import as_id
 from referral.domain.policy.reading.reader import MARKS, Reader, allowed
 
@@ -20,12 +20,12 @@ SOURCES = FOLDER + "sources.yaml"
 MOST_CODES = 3
 """Texts of one step (ours, P): more than three screens of a phone nobody reads at night."""
 MOST_LINES = 4
-"""Lines of one section (ours, P): as many as a person keeps in mind."""
+"""Lines of one section that one reader is shown (ours, P): as many as a person keeps in mind."""
 LONGEST_LINE = 180
 """Characters of one line (ours, P): five lines on a screen of 375 px."""
 LARGEST_TEXT = 4096
 """Bytes of one file (ours, P): five full sections need less. A hundred texts stay far below what a bundle may hold."""
-_LINE = re.compile(r"- (?P<text>\S.*\S) \[(?P<mark>[SDP])(?: (?P<source>[a-z0-9-]+))?\]")
+_LINE = re.compile(r"- (?:(?P<reach>system|phone): )?(?P<text>\S.*\S) \[(?P<mark>[SDP])(?: (?P<source>[a-z0-9-]+))?\]")
 _FORM = "a line is written `- Sit down beside the child. [P]`, or with [S], with [D source], or with [P source]"
 _VERSION = re.compile(r"version: ([1-9][0-9]{0,3})")
 _READER = "native reader: "
@@ -136,12 +136,15 @@ class _Text:
             elif not section:
                 self.error(number, f"a section begins with its heading: ## {next(iter(known))}")
             elif (advice := self._advice(number, line)) is not None:
+                if advice.reach and section != "say":
+                    self.error(number, f"{advice.reach}: stands only before a line of {HEADINGS['say'][language]}")
                 found.setdefault(section, []).append(advice)
         for heading, name in known.items():
+            shown = _shown(found.get(name, ()))
             if name not in began:
                 self.error(0, f"the section ## {heading} is missing; the sections are: {', '.join(known)}")
-            elif not 1 <= len(found.get(name, ())) <= MOST_LINES:
-                self.error(began[name], f"{heading} has {len(found.get(name, ()))} lines; 1 to {MOST_LINES} are expected")
+            elif min(shown) < 1 or max(shown) > MOST_LINES:
+                self.error(began[name], f"{heading} has {min(shown) and max(shown)} lines; 1 to {MOST_LINES} are expected")
         return {name: tuple(found.get(name, ())) for name in HEADINGS}
 
     def _heading(self, number: int, heading: str, known: Mapping[str, str], found: Mapping[str, object]) -> str:
@@ -166,4 +169,9 @@ class _Text:
             self.error(number, f"source {source} is not known; {allowed(source, self.sources)}; add it to {SOURCES}")
         if len(match["text"]) > LONGEST_LINE:
             self.error(number, f"the line has {len(match['text'])} characters; at most {LONGEST_LINE}, so that a phone shows it whole")
-        return Advice(match["text"], mark, source)
+        return Advice(match["text"], mark, source, match["reach"] or "")
+
+
+def _shown(lines: Sequence[Advice]) -> list[int]:
+    """Return how many of these lines each kind of office is told."""
+    return [sum(line.reach in ("", reach) for line in lines) for reach in REACHES]

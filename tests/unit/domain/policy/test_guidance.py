@@ -67,6 +67,16 @@ def test_no_text_names_a_number_without_a_source_or_calls_a_locked_place_safe() 
             assert not re.search(r"objekt i sigurt|bezbedna ustanova|secure home", " ".join(advice.text for advice in lines)), code
 
 
+def test_nobody_tells_an_office_without_the_system_that_it_is_in_the_system() -> None:
+    for code, written in SHIPPED.guidance.items():
+        for one in written.values():
+            for advice in one.sections["say"]:
+                assert advice.reach == "system" or not re.search(r"system|sistem|inbox|kuti|sanduč", advice.text), (code, advice)
+    said = SHIPPED.guidance["first-contact"]["en"].sections["say"]
+    assert [advice.reach for advice in said] == ["", "system", "phone", ""]
+    assert "call your office’s own number" in said[2].text
+
+
 def test_every_source_is_used() -> None:
     used = {
         advice.source
@@ -86,7 +96,7 @@ def test_every_source_is_used() -> None:
             lambda t: t.replace("# First contact", "# First talk"),
             rf"{TEXT}:1:0: the title is the code's name in codes.yaml: # First contact",
         ),
-        (lambda t: t.replace("version: 1", "version: one"), rf"{TEXT}:2:0: the second line is the version"),
+        (lambda t: t.replace("version: 2", "version: one"), rf"{TEXT}:2:0: the second line is the version"),
         (lambda t: t.replace("not yet", "somebody"), rf"{TEXT}:3:0: the third line says when a native reader read it"),
         (lambda t: t.replace("## Never", "## Ever"), rf"{TEXT}:11:0: section Ever is not known; did you mean Never\?"),
         (lambda t: t[: t.index("## Call")], rf"{TEXT}:0:0: the section ## Call is missing"),
@@ -100,7 +110,9 @@ def test_every_source_is_used() -> None:
             rf"{TEXT}:6:0: the line has \d+ characters; at most 180",
         ),
         (lambda t: t.replace("## Never\n", "## Never\n" + "- No. [P]\n" * MOST_LINES), rf"{TEXT}:11:0: Never has 8 lines; 1 to 4"),
-        (lambda t: re.sub(r"## Call\n.*", "## Call\n", t, flags=re.S), rf"{TEXT}:26:0: Call has 0 lines"),
+        (lambda t: re.sub(r"## Call\n.*", "## Call\n", t, flags=re.S), rf"{TEXT}:28:0: Call has 0 lines"),
+        (lambda t: t.replace("## Never\n", "## Never\n- phone: No. [P]\n"), rf"{TEXT}:12:0: phone: stands only before a line of Say on"),
+        (lambda t: re.sub(r"- “.*\n|- system: .*\n", "", t), rf"{TEXT}:\d+:0: Say on the telephone has 0 lines"),
         (lambda t: t + "\n" * LARGEST_TEXT, rf"{TEXT}:0:0: the file has \d+ bytes; at most 4096"),
         (lambda t: t.replace("## Do now\n", ""), rf"{TEXT}:5:0: a section begins with its heading: ## Do now"),
     ],
