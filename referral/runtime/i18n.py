@@ -47,6 +47,12 @@ class Words:
         """Return whether there is such a text."""
         return key in self.texts
 
+    def voiced(self, voice: str) -> Words:
+        """Return the texts as they are said to one kind of reader: each text for which there is a `KEY.VOICE` is replaced by that one."""
+        end = f".{voice}"
+        own = {key.removesuffix(end): text for key, text in self.texts.items() if key.endswith(end)} if voice else {}
+        return replace(self, texts={**self.texts, **own}) if own else self
+
     def first(self, *keys: str) -> str:
         """Return the first of these texts that exists."""
         return next(self.texts[key] for key in keys if key in self.texts)

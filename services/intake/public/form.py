@@ -26,7 +26,14 @@ TEXTS = {"need.happened": STORY, "need.where": PLACE, "need.child": LINE, "who":
 """Fields that are written → most characters. Fields that begin with `need.` are shown again to staff whose session ended meanwhile."""
 KEY = re.compile(r"[0-9a-f]{32}")
 THE_CHILD = "fëmija · dete · the child"
-"""Name of whoever tells what happened, where a child writes about itself: the desk may read any of the languages."""
+"""Name of whoever tells what happened, where a child writes about itself: those who read it may read any of the languages."""
+RELATIONS = {
+    "family": "familja · porodica · family",
+    "professional": "dikush që punon me fëmijë · neko ko radi s decom · somebody who works with children",
+    "neighbour": "fqinj a i njohur · komšija ili poznanik · a neighbour or somebody who knows them",
+    "other": "dikush tjetër · neko drugi · somebody else",
+}
+"""Who tells what happened, as everybody reads it who judges the case. The exact role is a name in a small place: the desk alone reads it."""
 ADULT_BAND = "18-120"
 TURNING = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """Characters that turn the direction of writing, with which a text could show something else than it says."""
@@ -37,7 +44,8 @@ class Answers:
     """What was typed so far; empty where nothing was.
 
     danger: yes, no or unsure. found_in, concern, age_band: a code of the policy, or `unknown`. happened, where, child: of the child.
-    who, role, telephone, when: of the sender, all optional. voice: `child` where a child writes about itself. key: names this form.
+    who, relation, role, telephone, when: of the sender, all optional; relation: one of RELATIONS. voice: `child` where a child writes about
+    itself. key: names this form.
     """
 
     danger: str = ""
@@ -48,6 +56,7 @@ class Answers:
     where: str = ""
     child: str = ""
     who: str = ""
+    relation: str = ""
     role: str = ""
     telephone: str = ""
     when: str = ""
@@ -69,6 +78,7 @@ def answers(form: Mapping[str, str]) -> Answers:
     """Return the answers in a form. A form without a key of ours gets a new one."""
     typed = {one.name: _plain(form.get(written(one.name), "")) for one in fields(Answers)}
     typed["voice"] = "child" if typed["voice"] == "child" else ""
+    typed["relation"] = typed["relation"] if typed["relation"] in RELATIONS else ""
     if not KEY.fullmatch(typed["key"]):
         typed["key"] = secrets.token_hex(16)
     return Answers(**typed)
@@ -119,7 +129,7 @@ def submission(given: Answers, sender: str = "", *, drill: bool = False) -> Subm
         languages=(),
         flags=(),
     )
-    said = THE_CHILD if given.voice else given.role or sender
+    said = THE_CHILD if given.voice else RELATIONS.get(given.relation or ("professional" if sender else ""), "")
     file = {
         "identity": {"name": given.child},
         "location": {"where": given.where, "municipality": traits.found_in},

@@ -34,13 +34,14 @@ async def begin(site: Site, call: PageRequest) -> Response:
     if (who := call.visit.account) is not None:
         agency = call.pages.render.policy().agencies.get(who.agency)
         place = agency.municipality if agency else ""
-        given = replace(given, found_in=place, who=who.login, role=_sender(call)[: form.TEXTS["role"]])
+        given = replace(given, found_in=place, who=who.login, relation="professional", role=_sender(call)[: form.TEXTS["role"]])
     return _step(call, STEPS[0], given)
 
 
 async def child(site: Site, call: PageRequest) -> Response:
     """Return the page for a child who needs help: the number to call, and the same form in plain words."""
-    return show(call, "help.html", given=form.answers({"voice": "child"}))
+    given = form.answers({"voice": "child"})
+    return show(call, "help.html", voice=given.voice, given=given)
 
 
 async def go_on(site: Site, call: PageRequest) -> Response:
@@ -95,7 +96,8 @@ async def _send(site: Site, call: PageRequest, given: Answers) -> Response:
         raise answer
     if known is None and who is None and not isinstance(answer, Rejected):
         site.limits.took(address, municipality)
-    return show(call, "sent.html", code=code, again=isinstance(answer, Rejected), given=given, staff=who is not None)
+    again = isinstance(answer, Rejected)
+    return show(call, "sent.html", voice=given.voice, code=code, again=again, given=given, staff=who is not None)
 
 
 def _full(call: PageRequest, given: Answers, status: int, *, closed: bool = False, away: bool = False) -> Response:
@@ -103,7 +105,7 @@ def _full(call: PageRequest, given: Answers, status: int, *, closed: bool = Fals
 
     closed: no agency takes what the public sends. away: the database does not answer.
     """
-    return show(call, "full.html", status=status, closed=closed, away=away, given=given)
+    return show(call, "full.html", status=status, voice=given.voice, closed=closed, away=away, given=given)
 
 
 async def ask_code(site: Site, call: PageRequest) -> Response:
@@ -116,9 +118,11 @@ async def read_code(site: Site, call: PageRequest) -> Response:
     codes keeps anybody from asking about a right one."""
     loop = asyncio.get_running_loop()
     even = loop.time() + EVEN_S
-    typed, note = call.form.get("code", "")[:100], form.answers({"need.happened": call.form.get("need.note", "")}).happened
+    typed, given = call.form.get("code", "")[:100], form.answers({**call.form, "need.happened": call.form.get("need.note", "")})
+    note, voice = given.happened, given.voice
     if not typed.strip():
-        return show(call, "receipt.html", status=422, said=None, code="", note=note, error="receipt.needed", kept="", most=NOTE)
+        error = "receipt.needed"
+        return show(call, "receipt.html", status=422, voice=voice, said=None, code="", note=note, error=error, kept="", most=NOTE)
     kept, error, found = "", "receipt.long" if len(note) > NOTE else "", Found(said=Said.UNKNOWN)
     if receipt.ours(call.pages.door.keys, typed):
         try:
@@ -133,21 +137,29 @@ async def read_code(site: Site, call: PageRequest) -> Response:
     status = 404 if found.said is Said.UNKNOWN else 422 if error else 200
     note = "" if kept == "receipt.kept" else note
     key = secrets.token_hex(16)
-    return show(call, "receipt.html", status=status, said=found.said, code=typed, note=note, error=error, kept=kept, most=NOTE, key=key)
+    shown = {"said": found.said, "code": typed, "note": note, "error": error, "kept": kept, "most": NOTE, "key": key}
+    return show(call, "receipt.html", status=status, voice=voice, **shown)
 
 
 def _step(call: PageRequest, step: str, given: Answers, *, errors: Mapping[str, str] | None = None, status: int = 200) -> Response:
     render, lists = call.pages.render, call.pages.door.lists()
-    say, name = render.say(call.visit), render.name(call.visit)
+    say, names = render.say(call.visit).voiced(given.voice), render.name(call.visit)
+
+    def name(kind: str, code: str) -> str:
+        """Return our own text for a code, where the reader's voice has one, else the policy's name."""
+        own = f"refer.{kind}.{code}"
+        return say(own) if say.has(own) else names(kind, code)
 
     def named(kind: str, codes: tuple[str, ...], word: str) -> list[tuple[str, str]]:
-        return [(code, name(kind, code)) for code in codes if code != UNKNOWN] + [(UNKNOWN, say(word))]
+        own = f"refer.{kind}.{UNKNOWN}"
+        return [(code, name(kind, code)) for code in codes if code != UNKNOWN] + [(UNKNOWN, say.first(own, word))]
 
     places = sorted(named("municipality", lists.codes["municipality"], "refer.unknown")[:-1], key=lambda place: place[1])
     return show(
         call,
         "refer.html",
         status=status,
+        voice=given.voice,
         step=step,
         given=given,
         hidden=[(field, value) for field, value in given.hidden if field not in SHOWN.get(step, ())],
@@ -156,9 +168,9 @@ def _step(call: PageRequest, step: str, given: Answers, *, errors: Mapping[str, 
         places=[*places, (UNKNOWN, say("refer.unknown"))],
         concerns=named("concern", lists.codes["concern"], "refer.unsure"),
         bands=named("age-band", lists.codes["age-band"], "refer.unknown"),
+        relations=[(code, say(f"refer.relation.{code}")) for code in form.RELATIONS],
         label=name,
         limits=form.TEXTS,
-        child=bool(given.voice),
         number=STEPS.index(step) + 1,
         steps=len(STEPS),
         staff=_sender(call) if call.visit.account else "",
@@ -169,7 +181,7 @@ SHOWN: Mapping[str, tuple[str, ...]] = {
     "danger": ("danger",),
     "about": ("found_in", "concern", "age_band"),
     "words": ("need.happened", "need.where", "need.child"),
-    "you": ("who", "role", "telephone", "when"),
+    "you": ("who", "relation", "role", "telephone", "when"),
 }
 """Page → the fields that it shows; all others it carries hidden."""
 

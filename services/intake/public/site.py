@@ -73,6 +73,7 @@ def numbers(renderer: Renderer, visit: Visit) -> tuple[Number, ...]:
     return tuple(Number(code.replace("-", " "), code.replace("-", ""), name("number-to-call", code)) for code in codes)
 
 
-def show(call: PageRequest, template: str, *, status: int = 200, **values: object) -> Response:
-    """Return a page of the public door."""
-    return call.pages.render.page(template, call.visit, here=call.request.url.path, status=status, **values)
+def show(call: PageRequest, template: str, *, status: int = 200, voice: str = "", **values: object) -> Response:
+    """Return a page of the public door. voice: `child` where a child reads it: every text speaks to the child then."""
+    say = call.pages.render.say(call.visit).voiced(voice)
+    return call.pages.render.page(template, call.visit, here=call.request.url.path, status=status, say=say, voice=voice, **values)

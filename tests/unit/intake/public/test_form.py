@@ -42,6 +42,7 @@ def test_no_age_contradicts_its_band(band: str) -> None:
 def test_everything_typed_is_carried_and_nothing_else() -> None:
     typed = {form.written(name): f"x{number}" for number, name in enumerate(Answers.__dataclass_fields__)} | {
         "voice": "child",
+        "relation": "family",
         "key": "a" * 32,
     }
     assert dict(form.answers(typed | {"agency": "police", "case_id": "x"}).hidden) == typed
@@ -61,6 +62,23 @@ def test_a_text_may_be_as_long_as_it_says() -> None:
         step = "words" if field.startswith("need.") else "you"
         assert form.wrong(step, form.answers(GIVEN | {field: "ж" * most}), LISTS) == {}
         assert form.wrong(step, form.answers(GIVEN | {field: "ж" * (most + 1)}), LISTS) == {field.removeprefix("need."): "refer.long"}
+
+
+@pytest.mark.parametrize(
+    ("relation", "sender"), [("", ""), ("neighbour", ""), ("professional", ""), ("other", "School Drita"), ("", "School Drita")]
+)
+def test_who_reports_cannot_be_recognised_by_those_who_judge(relation: str, sender: str) -> None:
+    """In a village with one school “the teacher” is a name: the exact role is in the section of the reporter, which no step shows but the
+    Ombudsperson's."""
+    made = form.submission(form.answers(GIVEN | {"relation": relation, "role": "teacher of class 5b", "who": "Made Up"}), sender)
+    sections = {name: msgspec.json.decode(content) for name, content in made.sections}
+    assert sections["reporter"]["role"] == "teacher of class 5b" and sections["reporter"]["who"] == "Made Up"
+    coarse = form.RELATIONS.get(relation or ("professional" if sender else ""))
+    assert sections["narrative"].get("who_said") == coarse
+    apart = msgspec.json.encode({name: content for name, content in sections.items() if name != "reporter"}).decode()
+    assert "5b" not in apart and "Made Up" not in apart and "Drita" not in apart
+    shown = {step.id for one in shipped.compiled().current for step in one.steps for seat in step.seats if "reporter" in seat.shows}
+    assert shown == {"team"}
 
 
 def test_the_fields_are_those_of_the_case_file() -> None:
