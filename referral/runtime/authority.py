@@ -56,6 +56,7 @@ INTAKE: Mapping[Act, str] = {
     Act.ANSWER: f"POST {OFFER}/responses\nPOST {STEP}/answer",
     Act.TAKE_BACK: f"POST {OFFER}/withdrawal\nPOST {STEP}/take-back",
     Act.SEE_CALL: f"GET {CALL}",
+    Act.READ_CALL: f"POST {CALL}/show",
     Act.ANSWER_CALL: f"POST {OFFER}/responses\nPOST {CALL}/answer",
     Act.TAKE_BACK_CALL: f"POST {CALL}/take-back",
     Act.SEE_TASK: f"GET {TASK}",
@@ -96,7 +97,7 @@ INTAKE: Mapping[Act, str] = {
     + "\n"
     + _back(*(f"{STEP}/{form}" for form in ("show", "answer", "take-back", "write/{section}")), f"{TASK}/instruct")
     + "\n"
-    + _back(*(f"{CALL}/{form}" for form in ("answer", "take-back")), *(f"{REPORT}/{form}" for form in ("show", "answer")))
+    + _back(*(f"{CALL}/{form}" for form in ("show", "answer", "take-back")), *(f"{REPORT}/{form}" for form in ("show", "answer")))
     + "\n"
     + _back("/exercises/start", "/exercises/nights", "/exercises/nights/end", f"{DRILL}/end"),
     Act.SIGN_IN: _form("/signin", "/signout", "/language"),

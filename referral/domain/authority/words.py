@@ -111,6 +111,7 @@ class Act(StrEnum):
     TAKE_BACK = "take-back"
     # of a case, at its desk
     SEE_CALL = "see-call"
+    READ_CALL = "read-call"
     ANSWER_CALL = "answer-call"
     TAKE_BACK_CALL = "take-back-call"
     SEE_TASK = "see-task"

@@ -29,6 +29,12 @@ NEW_US = 24 * 60 * 60 * 1_000_000
 """Time after a question in which reading by night is the duty of whoever was asked (P): somebody was woken for it."""
 
 
+ALOUD = "location"
+"""The section that a desk reads out to an office which only a telephone reaches: where the child is and the way there, nothing else."""
+ACCEPTED = ("ACCEPTED", "ARRIVED")
+"""States of an offer in which the office goes, or has gone, to the child."""
+
+
 class Shown(Struct, frozen=True, kw_only=True):
     """Sections disclosed to a reader. sections: name → content. empty: names that the reader may read and nobody has filled."""
 
@@ -74,8 +80,29 @@ async def disclose(tx: AsyncConnection, door: IntakeContext, reader: Reader, cas
     contents = await _contents(tx, leave, case, allowed, lists)
     rows = [_row(door, case, reader, section, allowed[section], now) for section in contents]
     await queue.put_all(tx, rows)
-    await _noted(tx, leave, door, case, reader, now)
+    await _noted(tx, leave, door, case, reader, now, reader.agency)
     return Shown(sections=contents, empty=tuple(section for section in allowed if section not in contents))
+
+
+async def read_out(tx: AsyncConnection, door: IntakeContext, reader: Reader, case_id: str, offer_id: str) -> Shown:
+    """Return the place of the child, for a desk to read out to the office that has accepted this offer on the telephone: as far as that
+    office could read it itself. The reading is queued in the same transaction: the caller commits before it shows anything.
+
+    Rejected 404: no call of this desk. Rejected 403 (reading-ended): the office has not accepted, or may not read it now.
+    """
+    case = await access.hold(tx, door.keys, case_id)
+    leave = await access.permitted(tx, _who(reader, Kind.DESK), Act.READ_CALL, case_id)
+    offer, lists = await store.call(tx, leave, offer_id), door.lists()
+    rules = await grants(tx, leave, lists, offer.agency, offer_id)
+    excluded, now = (await access.involvement(tx, reader.agency, case_id)).excluded, await clock.now(tx)
+    office = Reader(agency=offer.agency)
+    readable = {section for one in rules.values() for section in disclosure_rules.allowed(office, one, case.facts, excluded, now)}
+    if offer.state not in ACCEPTED or ALOUD not in readable:
+        raise _ended()
+    contents = await _contents(tx, leave, case, (ALOUD,), lists)
+    await queue.put_all(tx, [_row(door, case, reader, section, offer_id, now, "by-telephone") for section in contents])
+    await _noted(tx, leave, door, case, reader, now, offer.agency)
+    return Shown(sections=contents, empty=() if contents else (ALOUD,))
 
 
 async def versions(tx: AsyncConnection, door: IntakeContext, reader: Reader, case_id: str, section: str) -> tuple[casefile.Version, ...]:
@@ -93,18 +120,18 @@ async def versions(tx: AsyncConnection, door: IntakeContext, reader: Reader, cas
             offer_id=None, agency=reader.agency, by=reader.account, section=section, basis="desk", at=await clock.now(tx)
         )
         await queue.put_all(tx, [queue.row(case_id, event, door.new_id(), case.key, case.drill)])
-        await _noted(tx, leave, door, case, reader, event.at)
+        await _noted(tx, leave, door, case, reader, event.at, reader.agency)
     return written
 
 
-async def _noted(tx: AsyncConnection, leave: Permit, door: IntakeContext, case: access.Case, reader: Reader, now: int) -> None:
-    """Record the reading as a security event too, unless the child is made up."""
+async def _noted(tx: AsyncConnection, leave: Permit, door: IntakeContext, case: access.Case, reader: Reader, now: int, agency: str) -> None:
+    """Record the reading as a security event too, unless the child is made up. agency: for whose step it is read."""
     if case.drill:
         return
     who = security_event.account(reader.account) if reader.account else security_event.agency(reader.agency)
     kind = EventKind.FILE_READ
     if reader.account and security_event.by_night(now):
-        asked = (await tx.execute(_ASKED, {"case": leave.case_id, "agency": reader.agency})).scalar_one()
+        asked = (await tx.execute(_ASKED, {"case": leave.case_id, "agency": agency})).scalar_one()
         kind = EventKind.READ_OFF_DUTY if asked is None or now - asked > NEW_US else kind
     counted = door.keys.hmac("signin", b"case", leave.case_id.encode()).hex()[: security_event.DIGITS]
     await security_events.put(tx, Event(kind=kind, who=who, detail=counted))
@@ -145,8 +172,10 @@ async def _contents(tx: AsyncConnection, leave: Permit, case: access.Case, allow
     return {section: contents[section] for section in allowed if section in contents}
 
 
-def _row(door: IntakeContext, case: access.Case, reader: Reader, section: str, offer_id: str, now: int) -> dict[str, Any]:
-    event = SectionDisclosed(offer_id=offer_id, agency=reader.agency, by=reader.account, section=section, basis="offer", at=now)
+def _row(
+    door: IntakeContext, case: access.Case, reader: Reader, section: str, offer_id: str, now: int, basis: str = "offer"
+) -> dict[str, Any]:
+    event = SectionDisclosed(offer_id=offer_id, agency=reader.agency, by=reader.account, section=section, basis=basis, at=now)
     return queue.row(case.case_id, event, door.new_id(), case.key, case.drill)
 
 

@@ -23,7 +23,8 @@ from referral.domain.rules.context import UNCONFIRMED
 from referral.errors import Rejected
 from referral.runtime.keys.case_keys import Keys
 from services.intake import store
-from services.intake.casefile import access, links, locations, sections
+from services.intake.casefile import access, disclose, links, locations, sections
+from services.intake.casefile.disclosure_rules import Reader
 from services.intake.commands import act_on_case, idempotency
 from services.intake.commands.act_on_case import Post
 from services.intake.messages import responses
@@ -44,6 +45,25 @@ async def call(call: PageRequest) -> Response:
         task = told.task_of(offer, await store.desk_tasks(tx, call.own))
     lines = await inbox.told_lines(call, {here: told.asked_of(task, _own(call))} if task is not None else {})
     return inbox.offer_page(call, offer, known, here=here, by_phone=True, line=lines.get(here))
+
+
+async def read_out(call: PageRequest) -> Response:
+    """Show where the child is, to be read out to an office that has accepted on the telephone and was called back on its own number. The
+    reading is committed before this function returns."""
+    offer, known = await called(call)
+    who, here = call.visit.who, f"/calls/{offer.offer_id}"
+    if call.form.get("called") != "yes":
+        return inbox.offer_page(call, offer, known, here=here, by_phone=True, errors={"top": "aloud.needed"}, status=422)
+    async with call.pages.door.begin() as tx:
+        try:
+            reader = Reader(agency=who.agency, account=who.id)
+            shown = await disclose.read_out(tx, call.pages.door, reader, offer.case_id, offer.offer_id)
+        except Rejected as why:
+            if why.code != "reading-ended":
+                raise
+            return inbox.offer_page(call, offer, known, here=here, by_phone=True, errors={"top": "aloud.not"}, status=403)
+    sections = inbox.readable(call, {**shown.sections, **dict.fromkeys(shown.empty)})
+    return inbox.offer_page(call, offer, known, here=here, by_phone=True, shown=sections)
 
 
 async def answer_call(call: PageRequest) -> Response:

@@ -232,12 +232,15 @@ def _page(
     errors: Mapping[str, str] | None = None,
     status: int = 200,
 ) -> Response:
-    name = call.pages.render.name(call.visit)
-    sections = (
-        None if shown is None else [(name("section", section), _content(call, section, content)) for section, content in shown.items()]
-    )
+    sections = None if shown is None else readable(call, shown)
     here = f"/offers/{offer.offer_id}"
     return offer_page(call, offer, known, here=here, line=line, shown=sections, entered=entered, errors=errors, status=status)
+
+
+def readable(call: PageRequest, shown: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return (name, content) of sections as a page shows them. shown: section → what is stored, None where nothing is."""
+    name = call.pages.render.name(call.visit)
+    return [(name("section", section), _content(call, section, content)) for section, content in shown.items()]
 
 
 def _content(call: PageRequest, section: str, stored: Any) -> Any:

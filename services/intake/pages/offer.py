@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from referral.domain.events import StepKind
 from referral.domain.policy import Policy
 from referral.runtime.i18n import Words
+from services.intake.casefile.disclose import ACCEPTED, ALOUD
 from services.intake.model import Offer, Spot
 from services.intake.pages import case_head, relative_time
 from services.intake.pages.case_head import CaseHead, Stage
@@ -58,7 +59,10 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class OfferView:
-    """The values that the page shows before the case file is opened. line: the role, or the agency that a desk calls."""
+    """The values that the page shows before the case file is opened. line: the role, or the agency that a desk calls.
+
+    aloud: the place of the child may be read out: `now`, or `later`, after the office has accepted; empty: never.
+    """
 
     title: str
     head: CaseHead
@@ -70,6 +74,7 @@ class OfferView:
     ended: str
     ended_reason: str
     call: str
+    aloud: str
     notice: bool
     time: Time | None
     facts: tuple[tuple[str, str], ...]
@@ -120,6 +125,7 @@ def view(
         ended=ended(offer, say) if over else "",
         ended_reason=_ended_reason(offer, say, name, reasons) if over and offer.reason not in UNTOLD else "",
         call=say("offer.call.means", agency=name("agency", offer.agency)) if call else "",
+        aloud=("now" if offer.state in ACCEPTED else "later") if call and live and ALOUD in offer.shows else "",
         notice=offer.kind == "NOTIFY",
         time=None if over else time(say, offer.due, "call" if call else offer.due_what, now),
         facts=_facts(offer, who, say, name, now, call=call),

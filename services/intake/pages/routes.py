@@ -90,6 +90,7 @@ def routes(pages: Pages) -> list[BaseRoute]:
             )
         ),
         get("/calls/{id}", desk.call),
+        *post("/calls/{id}/show", desk.read_out),
         *post("/calls/{id}/answer", desk.answer_call),
         *post("/calls/{id}/take-back", take_back.by_phone),
         get("/tasks/{id}", desk.task),

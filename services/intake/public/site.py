@@ -50,7 +50,7 @@ def made(pages: Pages) -> Site:
     drill = not pages.by_day
 
     def beside(renderer: Renderer, visit: Visit) -> dict[str, object]:
-        return {"numbers": numbers(renderer, visit), "leave": LEAVE, "speak": SPEAK, "drill": drill}
+        return {"numbers": numbers(renderer, visit), "leave": LEAVE, "speak": SPEAK, "drill": drill, "voice": ""}
 
     return Site(replace(pages, render=replace(render.load(pages.render.policy, HERE), beside=beside)), limits)
 

@@ -96,6 +96,7 @@ ASKS: Mapping[tuple[Act, Kind], tuple[Ask, ...]] = {
         for kind in (Kind.STAFF, Kind.DESK)
         for act, asks in {
             Act.SEE_CALL: (_page(CALL),),
+            Act.READ_CALL: (_page(f"{CALL}/show", {"called": "yes"}),),
             Act.ANSWER_CALL: (_page(f"{CALL}/answer", {"word": "COMPLETE", "sure": "yes"}),),
             Act.TAKE_BACK_CALL: (_page(f"{CALL}/take-back", {}),),
             Act.SEE_TASK: (_page(TASK),),

@@ -167,7 +167,11 @@ def _case(world: World, pathway: Pathway, number: int, place: str, other: str) -
 
     beside = next((one for one in reading if one.agency != asked.agency), None) or further(next(strangers))
     world.say(case_id, e.OfferHeld(why=WHY, offer_id=beside.offer_id, by=None, reason="NO_CAPACITY", due=due))
-    away, call = further(next(strangers)), further(next(strangers), reach=e.Reach.PHONE)
+    away, call = (
+        further(next(strangers)),
+        further(next(strangers), reach=e.Reach.PHONE, shows=tuple(dict.fromkeys((*asked.shows, "location")))),
+    )
+    world.say(case_id, e.OfferAccepted(why=WHY, offer_id=call.offer_id, late=False, due=due, due_what="present"))
     coordinator = policy.municipalities[place].coordinator
     notices = (one for one in live.values() if one.kind is e.OfferKind.NOTIFY and one.agency == coordinator)
     notice = next(notices, None) or further(coordinator, "coordinator", **NOTICE)

@@ -108,6 +108,12 @@ CASES: tuple[Row, ...] = (
     ),
     _row("notice", "A notice", f"GET {OFFER}\nPOST {OFFER}/answer", coordinator="NMSO+"),
     _row("call", "A call to an agency on the telephone", f"GET {CALL}\n{_both(f'{CALL}/answer', f'{CALL}/take-back')}", desk="NMSO+"),
+    _row(
+        "call-file",
+        "The same, after the office has accepted and was called back: where the child is, to be read out",
+        _both(f"{CALL}/show"),
+        desk="NMSOF+",
+    ),
     _row("task", "A task of a desk", f"GET {TASK}\n{_both(f'{TASK}/instruct')}\n{_both(f'{TASK}/change/{{what}}')}", desk="NMSO+"),
     _row("settled", "A task that is settled", f"GET {TASK}", desk2="N"),
     _row("report", "A referral that nobody vouches for", f"GET {REPORT}\n{_both(f'{REPORT}/answer')}", desk="NM+"),

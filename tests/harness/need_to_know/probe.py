@@ -60,6 +60,7 @@ REQUESTS: Mapping[str, tuple[Request, ...]] = {
     ),
     "/calls": (
         Request(""),
+        Request("/show", {"called": "yes"}),
         *(Request("/answer", {"word": word, "key": KEY}) for word in ("ACCEPT", "COMPLETE")),
         BACK,
     ),
@@ -86,6 +87,7 @@ OWNED: Mapping[str, tuple[Request, ...]] = {
     "slip": (Request(""), BACK),
     "notice": (Request(""),),
     "call": (Request(""),),
+    "call-file": (Request("/show", {"called": "yes"}),),
     "task": (Request(""), Request("/change/age"), Request("/instruct", {"word": "CLOSE", "reason": "other", "key": KEY})),
     "settled": (Request(""),),
 }

@@ -148,6 +148,7 @@ LOOKS: dict[str, tuple[Look, ...]] = {
     "GET /tasks/{id}/change/{what}": (look(DESKS, "/tasks/{task}/change/keep-away"),),
     "POST /tasks/{id}/change/{what}": (look(DESKS, "/tasks/{task}/change/age", SUBMIT),),
     "GET /calls/{id}": (look(DESKS, "/calls/{call}"),),
+    "POST /calls/{id}/show": (look(DESKS, "/calls/{called}", "form[action$='/show'] button"),),
     "POST /calls/{id}/answer": (look(DESKS, "/calls/{call}", ONE.format("DECLINE")),),
     "GET /tasks/{id}": (look(DESKS, "/tasks/{task}"), look(DESKS, "/tasks/{stopped}"), look(DESKS, "/tasks/{settled}")),
     "POST /tasks/{id}/instruct": (look(DESKS, "/tasks/{task}", ORDER.format("CLOSE")),),

@@ -15,7 +15,7 @@ from tests.harness.web.agency_line import DUTY as RUNG
 from tests.harness.web.agency_line import Line
 from tests.harness.web.answered import ended, sent, taken
 from tests.harness.web.intake_pages import COORDINATES, DESKS, DUTY, WORKER
-from tests.harness.web.world import COORDINATOR, DESK, NOTICE, POLICE, WHY, World, closed, signed_in
+from tests.harness.web.world import COORDINATOR, DESK, NOTICE, POLICE, WHY, World, accepted, closed, signed_in
 
 WORKS = "csw-prizren"
 
@@ -45,10 +45,12 @@ def _cases(world: World) -> dict[str, str]:
         "support": world.offer(case, WORKS, "support", track_id=run, seat=1, shows=("identity", "contact", "safety-plan", "note")),
         "decide": _decide(world, case, run),
         "call": world.offer(case, "shelter-linden", "shelter", track_id=run, reach=Reach.PHONE, kind=OfferKind.PLACE),
+        "called": world.offer(case, "foster-network", "care-place", track_id=run, reach=Reach.PHONE, shows=("location",)),
         "task": world.task(case, DESK, "no-candidate", "shelter", run),
         "unverified": str(uuid.uuid4()),
     }
     world.say(case, closed(found["over"], How.CANCELLED), closed(found["expired"], How.EXPIRED))
+    world.say(case, accepted(found["called"], world.now() + 60 * 60_000_000))
     world.offer(case, COORDINATOR, "coordinator", track_id=run, **NOTICE)
     other = world.case("prizren", drill=True)
     ends = world.track(other)

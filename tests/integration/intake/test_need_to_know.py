@@ -91,7 +91,7 @@ class Probe:
 
 
 OF_OFFERS = ("offer", "file", "write", "change")
-ROWS: Mapping[str, tuple[str, ...]] = {"offer": OF_OFFERS, "held": OF_OFFERS, "away": OF_OFFERS}
+ROWS: Mapping[str, tuple[str, ...]] = {"offer": OF_OFFERS, "held": OF_OFFERS, "away": OF_OFFERS, "call": ("call", "call-file")}
 """Thing of a case → its rows; all others have the row of their own name."""
 OTHERS = dict.fromkeys(("asked", "colleague", "head"), "beside")
 COLUMNS: Mapping[str, Mapping[str, str]] = {"held": OTHERS | {"beside": "held"}, "away": OTHERS}
