@@ -330,30 +330,38 @@ def go_on(browser: Chrome, css: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_child_writes_by_keyboard_alone(world: World, browser: Chrome, pictures: Path, language: str) -> None:
+    def seen(name: str) -> None:
+        narrow(browser, language)
+        picture(browser, pictures / f"public-child-{name}-{language}.png")
+
     browser.get(f"{world.url}/help")
     browser.add_cookie({"name": "language", "value": language})
     browser.get(f"{world.url}/help")
-    narrow(browser, language)
-    picture(browser, pictures / f"public-help-{language}.png")
+    seen("0-help")
     go_on(browser, "form[action='/refer'] button")
-    narrow(browser, language)
+    seen("1-danger")
+    go_on(browser, "button[value=next]")
+    seen("1-danger-missed")
     key(browser, "input[name=danger]", Keys.SPACE)
     go_on(browser, "button[value=next]")
-    narrow(browser, language)
+    seen("2-about")
     for id in ("found_in", "concern", "age_band"):
         key(browser, f"#{id}", Keys.ARROW_DOWN)
     go_on(browser, "button[value=next]")
-    narrow(browser, language)
+    seen("3-words")
     key(browser, "#happened", "Made up: he hits me.")
     go_on(browser, "button[value=next]")
-    narrow(browser, language)
+    seen("4-you")
     go_on(browser, "button[value=next]")
-    narrow(browser, language)
+    seen("5-check")
     go_on(browser, "button[value=send]")
-    narrow(browser, language)
+    seen("6-sent")
     assert browser.find_elements(By.CSS_SELECTOR, ".code code") and f"tel:{NUMBER}" in browser.page_source
     [event] = submitted(world)
     assert (event.agency, event.traits.urgency) == ("public", "emergency")
+    go_on(browser, "form[action='/refer/receipt'] button")
+    seen("7-receipt")
+    assert browser.find_elements(By.CSS_SELECTOR, "input[name=voice][value=child]"), "the receipt speaks to a child too"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -1,4 +1,4 @@
-"""An office that only a telephone reaches learns where the child is: after it has accepted, by a call back, and with the reading on record."""
+"""An office that only a telephone reaches learns where the child is: after it has accepted and was called back, and on record."""
 
 from __future__ import annotations
 
