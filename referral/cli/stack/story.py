@@ -148,9 +148,11 @@ def _decisions(stage: Stage, case_id: str) -> None:
 def _help(stage: Stage, case_id: str) -> None:
     _head(
         "6 · Health check, one interview by a trained person, a plan",
-        "Each begins when its conditions are met, each is accepted and completed by somebody with a name.",
+        "Each begins when its conditions are met, each is accepted and completed by somebody with a name. No prosecutor is asked before "
+        "the child wishes to speak: it has 90 days.",
     )
     stage.answers("health-prishtine", case_id, "health", "COMPLETE")
+    stage.answers("advocate-gjilan", case_id, "reflection", "DECIDE", code="cooperates", texts={"child-view": TEXTS["child-view"]})
     for agency, step in (("prosecutor-prishtine", "interview"), ("csw-prishtine", "plan")):
         stage.answers(agency, case_id, step, "ACCEPT")
         stage.answers(agency, case_id, step, "COMPLETE")

@@ -94,7 +94,7 @@ def test_who_reads_what_is_complete() -> None:
     readers = next(pathway for pathway in POLICY.current if pathway.id == "trafficking-child").readers
     assert readers["risk"] == {"risk", "secure", "shelter", "move", "review", "plan"}
     assert readers["police"] == {"police", "support", "risk", "coordinator"}
-    assert {"guardian", "risk", "health", "interview", "plan", "shelter", "move"} <= readers["support"]
+    assert {"guardian", "risk", "health", "reflection", "plan", "shelter", "move"} <= readers["support"]
     assert {"review", "move", "plan"} <= readers["shelter"] and readers["secure"] >= {"secure", "shelter", "move", "review"}
 
 
