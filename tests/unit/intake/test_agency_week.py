@@ -81,7 +81,7 @@ def test_an_independent_reader_finds_the_same_instants_in_the_calendar() -> None
         ("duty", wall("2027-03-27 20:00"), wall("2027-03-28 08:00")),  # eleven hours
         ("duty", wall("2026-10-25 02:30", fold=1), wall("2026-10-25 08:00")),  # begins in the hour that comes twice
     ]
-    text = calendar.written(shifts, "Në kujdestari; " + "ë" * 60, wall("2026-11-28 03:00"), lambda rung, at: f"{at}@x")
+    text = calendar.written(shifts, "Në detyrë; " + "ë" * 60, wall("2026-11-28 03:00"), lambda rung, at: f"{at}@x")
     assert max(map(len, text.split(b"\r\n"))) <= 75 and b"\n" not in text.replace(b"\r\n", b"")
     read = icalendar.Calendar.from_ical(text)
     events = list(read.walk("VEVENT"))
@@ -89,7 +89,7 @@ def test_an_independent_reader_finds_the_same_instants_in_the_calendar() -> None
         tuple(datetime.fromtimestamp(at / 1e6, UTC) for at in times) for _, *times in shifts
     ]
     assert events[0].decoded("DTSTART").tzinfo.key == "Europe/Belgrade"
-    assert {str(e["SUMMARY"]) for e in events} == {"Në kujdestari; " + "ë" * 60} and {str(e["TRANSP"]) for e in events} == {"TRANSPARENT"}
+    assert {str(e["SUMMARY"]) for e in events} == {"Në detyrë; " + "ë" * 60} and {str(e["TRANSP"]) for e in events} == {"TRANSPARENT"}
     assert len({str(e["UID"]) for e in events}) == 3
     (zone,) = read.walk("VTIMEZONE")
     assert str(zone["TZID"]) == "Europe/Belgrade" and read.errors == []
