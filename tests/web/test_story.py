@@ -167,9 +167,10 @@ class Story(People):
                 )
                 self.read()
                 assert phone.shows("Një burrë me veturë", "Shkolla pranë lumit") and not phone.shows("044 000 000")
+                assert not phone.shows("mësuese"), "in a place with one school that is a name"
                 self.book.picture(
                     "file",
-                    "The case file, as far as her step needs it. Neither the name nor the number of whoever reported is in it.",
+                    "The case file, as far as her step needs it. Neither the name, the role nor the number of whoever reported is in it.",
                     end="[aria-labelledby=file]",
                 )
                 self.answer("ACCEPT")
