@@ -37,6 +37,7 @@ class Outcome:
     alarms: dict[str, int | None] = field(default_factory=dict)
     queued: list[tuple[str, Struct, str]] = field(default_factory=list)
     refused: list[tuple[Input, str]] = field(default_factory=list)
+    rests: dict[str, float] = field(default_factory=dict)
 
     def emit(self, cause: Input, *events: Struct) -> None:
         """Emit events on the service's topic. Their ids are derived from the cause and their order."""
@@ -53,6 +54,10 @@ class Outcome:
     def quarantine(self, record: Input, reason: str) -> None:
         """Quarantine a record of `ingress.<agency>` that cannot be understood. reason: a word of the list quarantine-reason."""
         self.refused.append((record, reason))
+
+    def rest(self, topic: str, seconds: float) -> None:
+        """Let a topic `ingress.<agency>` rest after this batch: its agency sends more than it may, and nothing of it is refused."""
+        self.rests[topic] = seconds
 
 
 Handle = Callable[[AsyncConnection, Batch], Awaitable[Outcome]]

@@ -34,7 +34,7 @@ AT_ONCE = 3.0
 """Seconds (ours) for all units of the case topics to begin together. When they cannot, each begins alone, which finds the faulty one."""
 BEGIN = 10.0
 """Seconds (ours) for one unit to begin: a working broker has answered by then, and the other units wait meanwhile."""
-CAUSES = ("rewound-sql", "rewound-kafka", "newer-version", "quarantine", "topic-gone", "no-topic", "unreadable")
+CAUSES = ("rewound-sql", "rewound-kafka", "newer-version", "many", "topic-gone", "no-topic", "unreadable")
 UNREADABLE = CAUSES[-1]
 TOGETHER = 20.0
 """Seconds (ours) for all units of one take-over, because the heartbeat renews no lease after a turn of 45 s. The rest waits for the next
@@ -99,7 +99,7 @@ class Assignment:
             observe.FENCED.labels(self.service.name).inc()
 
     def stop(self, name: str, cause: str, until: float = FOREVER) -> None:
-        """Stop reading a unit until the monotonic second `until`; an operator must look. cause: one of CAUSES."""
+        """Stop reading a unit until the monotonic second `until`; an operator should look. cause: one of CAUSES."""
         self.stopped[name] = Stop(cause, until)
         self._stale = True
         observe.log().error("unit stopped", service=self.service.name, unit=name, reason=cause)

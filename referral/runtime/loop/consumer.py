@@ -154,7 +154,7 @@ class Loop:
             publication=publication,
             ledger=ledger,
             assignment=Assignment(*of, self.health, tx, reader, producer, book, self.keys, counts, self._sign),
-            transaction=Transaction(*of, self.keys, self._intake, self._writers, self._sign, tx, producer, secret),
+            transaction=Transaction(*of, self.keys, self._intake, self._writers, self._sign, tx, producer, secret, self._ceiling),
         )
 
     def _topics(self) -> list[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
@@ -19,9 +20,14 @@ from referral.runtime.loop.units import Place
 from referral.runtime.record_signing import Sign
 from referral.runtime.settings import Settings
 from referral.wire import codec, headers
+from referral.wire.topics import INGRESS
 
 TOPIC = "referral-quarantine"
-MANY = 20  # refused records of one unit within WINDOW (ours): more than a mistake, so a bad deploy or an attack
+MANY = 20
+"""Refused records of one unit within WINDOW (ours): more than a mistake, so a bad deploy or an attack. Of an agency's topic that many are
+stored whole, and the rest of each batch as one entry: a flood of refusals is read to its end and costs little (decision 0070)."""
+MANY_REFUSED = "many-refused"
+"""Reason of such an entry."""
 WINDOW = 600.0  # seconds
 KEPT = 256 * 1024
 """Bytes of a value that the quarantine stores (ours): a case's record fits whole; the topic accepts 2 MiB, so no entry is too large."""
@@ -33,6 +39,7 @@ class Refused(NamedTuple):
     reason: a word of the list quarantine-reason.
     case_id, case_seq: as far as they could be read.
     length, sha256: of a whole record batch, when value holds only its beginning.
+    number: how many records this entry stands for.
     """
 
     unit: str
@@ -44,6 +51,7 @@ class Refused(NamedTuple):
     case_seq: int = 0
     length: int = -1
     sha256: bytes = b""
+    number: int = 1
 
     @property
     def ours(self) -> bool:
@@ -112,6 +120,16 @@ def _sealed(item: Refused, key: bytes, service: str, now: int) -> Quarantined:
     )
 
 
+def _together(items: list[Refused]) -> Refused:
+    """Return one entry for the refused records of one unit: their number, length and digest, at the position of the first."""
+    digest = hashlib.sha256()
+    for item in items:
+        digest.update(item.whole()[1])
+    last, length = items[-1].offset, sum(item.whole()[0] for item in items)
+    value = f"{len(items)} records to offset {last}, {length} bytes, SHA-256 of their SHA-256: {digest.hexdigest()}"
+    return Refused(items[0].unit, items[0].place, items[0].offset, value.encode(), MANY_REFUSED, number=len(items))
+
+
 class Ceiling:
     """The ceiling of refused records per unit. Pure: monotonic seconds are an argument."""
 
@@ -122,6 +140,21 @@ class Ceiling:
         """Count one refused record of a unit."""
         self._at.setdefault(unit, deque(maxlen=MANY)).append(mono)
 
+    def bounded(self, refused: Iterable[Refused], mono: float) -> list[Refused]:
+        """Return the entries for refused records: of each agency's topic those below the ceiling, and one for all that are above it."""
+        kept: list[Refused] = []
+        above: dict[str, list[Refused]] = {}
+        number = Counter({unit: sum(mono - one < WINDOW for one in at) for unit, at in self._at.items()})
+        for item in refused:
+            number[item.unit] += 1
+            if item.unit.startswith(INGRESS) and number[item.unit] > MANY:
+                above.setdefault(item.unit, []).append(item)
+            else:
+                kept.append(item)
+        return [*kept, *map(_together, above.values())]
+
     def reached(self, mono: float) -> frozenset[str]:
-        """Return the units with MANY refused records in the last WINDOW seconds."""
-        return frozenset(u for u, at in self._at.items() if len(at) == MANY and mono - at[0] < WINDOW)
+        """Return the units of case topics with MANY refused records in the last WINDOW seconds. An agency's topic is never among them: its
+        fault shuts no door."""
+        many = (unit for unit, at in self._at.items() if len(at) == MANY and mono - at[0] < WINDOW)
+        return frozenset(unit for unit in many if not unit.startswith(INGRESS))

@@ -18,7 +18,7 @@ from referral.runtime.loop.assignment import Assignment, monotonic
 from referral.runtime.loop.ledger import Ledger
 from referral.runtime.loop.pending import Pending
 from referral.runtime.loop.publication import Publication
-from referral.runtime.loop.quarantine import WINDOW, Ceiling, QuarantineAway
+from referral.runtime.loop.quarantine import Ceiling, QuarantineAway
 from referral.runtime.loop.reader import LIMIT, POLL, Reader
 from referral.runtime.loop.transaction import Done, Transaction
 from referral.runtime.loop.units import Place, Unit
@@ -287,22 +287,16 @@ class Tenure:
         self.assignment.drop(done.held)
         observe.BATCH_SECONDS.labels(self.service.name, "commit").observe(monotonic() - started)
         for item in done.refused:
-            observe.QUARANTINED.labels(self.service.name, item.reason).inc()
+            observe.QUARANTINED.labels(self.service.name, item.reason).inc(item.number)
             at = {"topic": item.place[0], "partition": item.place[1], "offset": item.offset}
-            observe.log().error("quarantined", service=self.service.name, reason=item.reason, **at)
+            observe.log().error("quarantined", service=self.service.name, reason=item.reason, count=item.number, **at)
             if item.ours or item.unit.startswith(topics.INGRESS):
                 self.ceiling.count(item.unit, monotonic())
-        if done.refused:
-            self._check_ceiling()
+        for unit, seconds in done.rests.items():
+            self.assignment.stop(unit, "many", monotonic() + seconds)
+        if self.ceiling.reached(monotonic()):
+            self.health.red("quarantine", "too many records cannot be understood: is this deploy older than the writers?")
         return done
-
-    def _check_ceiling(self) -> None:
-        """React to many quarantined records: stop an agency's unit for WINDOW seconds, or report not ready because a deploy may be bad."""
-        for unit in self.ceiling.reached(monotonic()):
-            if unit.startswith(topics.INGRESS):
-                self.assignment.stop(unit, "quarantine", monotonic() + WINDOW)
-            else:
-                self.health.red("quarantine", "too many records cannot be understood: is this deploy older than the writers?")
 
     async def publish(self, done: Done) -> None:
         """Confirm the batch before this one, and begin to publish the outbox blobs of this one."""

@@ -39,11 +39,13 @@ class Done:
     held: units that this instance still owned.
     blobs: outbox blobs to publish before the next batch.
     refused: inputs that went to the quarantine.
+    rests: unit → seconds for which it is not read.
     """
 
     held: frozenset[str]
     blobs: list[Blob]
     refused: list[Refused]
+    rests: Mapping[str, float]
 
 
 @dataclass(slots=True)
@@ -54,6 +56,7 @@ class Transaction:
     writers: public keys of the services; they prove who wrote a record. sign: returns, for a topic,
         what signs this service's records there.
     secret: the service's writer secret; it marks each record that the service writes.
+    ceiling: counts refused records, over all tenures.
     """
 
     service: Service
@@ -65,6 +68,7 @@ class Transaction:
     tx: AsyncConnection
     producer: AIOKafkaProducer
     secret: bytes
+    ceiling: quarantine.Ceiling
 
     async def run(self, pending: Pending, units: Mapping[str, Unit], handle: Handle) -> Done:
         """Handle and commit one batch of inputs. Fenced: this instance owns none of the units any more."""
@@ -127,10 +131,11 @@ class Transaction:
         stored = await tables.store(self.tx, state.read | last, self._alarms(state, outcome), pending.moved(), encoded)
         blobs = [Blob(partition, stored[partition], some) for partition, some in records.items()]
         refused = [*state.refused, *refused_by_handler(pending, outcome)]
+        refused = self.ceiling.bounded(refused, time.monotonic())
         if refused:  # published before the transaction commits the new positions, so that no refused record is lost
             key = self.keys.hmac("quarantine")
             await quarantine.write(self.producer, self.settings, self.sign(quarantine.TOPIC), key, self.service.name, state.now, refused)
-        return Done(state.held, blobs, refused)
+        return Done(state.held, blobs, refused, outcome.rests)
 
     async def _load_new_cases(self, state: BatchState, outcome: Outcome) -> BatchState:
         """Return the batch with the keys and sequences of the cases that the handler opened in this transaction too."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from time import monotonic
+
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.domain.events import Quarantined
 from referral.domain.inputs import Raw
 from referral.errors import NewerVersion
 from referral.runtime.kafka import clients
-from referral.runtime.loop.quarantine import MANY
+from referral.runtime.loop.quarantine import MANY, MANY_REFUSED
 from referral.runtime.service import Batch, Outcome
+from referral.wire import codec
 from tests.harness.line.runtime_stack import QUARANTINE, Stack
 from tests.harness.waiting import until
 
@@ -45,35 +50,52 @@ async def test_an_agency_s_topic_is_found_read_as_it_came_and_its_bad_records_qu
     assert [r.key for r in await line.distinct(QUARANTINE)] == [b"intake/ingress.ks-pris-ngo/0/1"]
 
 
-async def test_too_many_of_an_agency_pause_its_topic_and_no_other(line: Stack) -> None:
+async def test_an_emergency_behind_hundreds_that_are_refused_is_read_within_five_seconds(line: Stack) -> None:
+    """Twenty refused records closed an agency's door for ten minutes. What is refused beyond MANY is one entry, without its bytes."""
     await _ingress(line, "broken", "well")
-
-    async def picky(tx: AsyncConnection, batch: Batch) -> Outcome:
-        outcome = Outcome()
-        for i in batch.inputs:
-            if i.body.value == b"bad":
-                outcome.quarantine(i, "body")
-        return outcome
-
-    async def send(agency: str, value: bytes) -> None:
-        await line.producer.send_and_wait(line.settings.topic(f"ingress.{agency}"), value, partition=0)
-
-    counter = line.counter(handle=picky, name="intake", ingress=True, writes="referral-intake", reads=("referral-routing",))
+    counter = line.counter(handle=_picky, name="intake", ingress=True, writes="referral-intake", reads=("referral-routing",))
     counter.start()
     await until(lambda: len(counter.units) == 14)
-    for _ in range(MANY):
-        await send("broken", b"bad")
-    await until(lambda: counter.tenure.assignment.stopped)
-    assert counter.tenure.assignment.stopped["ingress.broken"].cause == "quarantine"
-    assert not counter.not_ready, "that agency's topic waits; the doors stay open for all others"
-    await send("broken", b"after")
-    await send("well", b"meanwhile")
-    await until(lambda: len(counter.inputs) == MANY + 1)
-    assert counter.inputs[-1].body.value == b"meanwhile" and counter.tenure.assignment.stopped
-    counter.tenure.assignment.stop("ingress.broken", "quarantine", until=0.0)  # as if its window were over
-    await until(lambda: len(counter.inputs) == MANY + 2)
-    assert counter.inputs[-1].body.value == b"after"
-    assert not counter.not_ready
+    await _send(line, "broken", *[b"bad"] * 300)
+    await until(lambda: len(counter.inputs) >= MANY)
+    started = monotonic()
+    await _send(line, "broken", b"emergency")
+    await until(lambda: any(i.body.value == b"emergency" for i in counter.inputs), 5)
+    assert monotonic() - started < 5
+    assert not counter.tenure.assignment.stopped and not counter.not_ready
+    stored = [codec.decode(Quarantined.TYPE, codec.fingerprint(Quarantined.TYPE), r.value) for r in await line.distinct(QUARANTINE)]
+    assert [q.reason for q in stored[:MANY]] == ["body"] * MANY  # type: ignore[attr-defined]
+    assert {q.reason for q in stored[MANY:]} == {MANY_REFUSED} and len(stored) < 2 * MANY, "bounded"  # type: ignore[attr-defined]
+
+
+async def test_a_refusal_of_one_agency_prolongs_no_pause_of_another(line: Stack) -> None:
+    await _ingress(line, "first", "second")
+    counter = line.counter(handle=_picky, name="intake", ingress=True, writes="referral-intake", reads=("referral-routing",))
+    counter.start()
+    await until(lambda: len(counter.units) == 14)
+    await _send(line, "first", *[b"bad"] * MANY)
+    await until(lambda: len(counter.inputs) == MANY)
+    counter.tenure.assignment.stop("ingress.first", "newer-version", until=monotonic() + 300)
+    until_ = counter.tenure.assignment.stopped["ingress.first"].until
+    await _send(line, "second", b"bad")
+    await until(lambda: counter.inputs[-1].body.agency == "second")
+    await _send(line, "second", b"after")
+    await until(lambda: counter.inputs[-1].body.value == b"after")
+    assert counter.tenure.assignment.stopped["ingress.first"].until == until_
+
+
+async def _picky(tx: AsyncConnection, batch: Batch) -> Outcome:
+    """Refuse what is bad."""
+    outcome = Outcome()
+    for i in batch.inputs:
+        if isinstance(i.body, Raw) and i.body.value == b"bad":
+            outcome.quarantine(i, "body")
+    return outcome
+
+
+async def _send(line: Stack, agency: str, *values: bytes) -> None:
+    sent = [await line.producer.send(line.settings.topic(f"ingress.{agency}"), value, partition=0) for value in values]
+    await asyncio.gather(*sent)
 
 
 async def test_a_unit_without_a_topic_is_let_go_and_forgotten_after_an_hour(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,6 +88,20 @@ def test_many_quarantined_of_one_unit_in_a_while_reach_the_ceiling() -> None:
     assert ceiling.reached(20.0 + WINDOW) == set()
 
 
+def test_of_an_agency_s_refused_records_those_above_the_ceiling_are_one_entry() -> None:
+    ceiling = Ceiling()
+    bad = [quarantine.Refused("ingress.x", ("ingress.x", 0), n, b"bad", "seal") for n in range(MANY + 5)]
+    ours = [quarantine.Refused("p1", ("referral-intake", 1), n, b"bad", "seal") for n in range(MANY + 5)]
+    kept = ceiling.bounded([*bad, *ours], 0.0)
+    assert kept[:-1] == [*bad[:MANY], *ours], "of our own topics every record is stored"
+    assert (kept[-1].reason, kept[-1].number, kept[-1].offset) == (quarantine.MANY_REFUSED, 5, MANY)
+    for item in kept:
+        ceiling.count(item.unit, 0.0)
+    assert ceiling.reached(1.0) == {"p1"}, "an agency's fault shuts no door"
+    assert [one.number for one in ceiling.bounded(bad[:2], WINDOW - 1)] == [2]
+    assert [one.number for one in ceiling.bounded(bad[:2], WINDOW + 1)] == [1, 1]
+
+
 def test_a_field_that_is_not_allow_listed_is_dropped_and_of_an_error_only_its_class_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
     try:
         observe.configure()
