@@ -20,7 +20,7 @@ from referral.runtime.bootstrap import prepare_database
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.settings import Settings
 from services.intake.public import limits, receipt
-from services.intake.public.limits import Limits
+from services.intake.public.limits import Limits, Verdict
 from tests.attacks.ground import Attack, Noticed
 from tests.harness import servers
 from tests.harness.shipped import compiled
@@ -39,7 +39,12 @@ def attacks() -> list[Attack]:
     return [
         Attack(what=f"{COUNT:,} reports, from one network", power=STRANGER, must=("page", "teacher"), run=lambda: _flooded(1)),
         Attack(what=f"{COUNT:,} reports for one desk, so that it hears nobody", power=PERPETRATOR, must=("page", "teacher"), run=_shut),
-        Attack(what=f"{COUNT:,} reports, each from another network", power=NETWORKS, must=("page", "teacher elsewhere"), run=_everywhere),
+        Attack(
+            what=f"{COUNT:,} reports, each from another network",
+            power=NETWORKS,
+            must=("page", "teacher elsewhere", "teacher in Prizren"),
+            run=_everywhere,
+        ),
         Attack(what="codes of receipts, guessed", power=STRANGER, must=("intake",), run=_guessed),
     ]
 
@@ -55,7 +60,7 @@ def served() -> list[Attack]:
 def _taken(made: Limits, reports: list[tuple[str, str]]) -> int:
     taken = 0
     for address, town in reports:
-        if not made.refuses(address, town):
+        if made.verdict(address, town) is not Verdict.REFUSED:
             made.took(address, town)
             taken += 1
     return taken
@@ -66,7 +71,7 @@ def _flooded(networks: int) -> Noticed:
     taken = _taken(made, [(f"203.0.{n % networks}.{n % 250}", f"town-{n % 38}") for n in range(COUNT)])
     free = _taken(made, [(f"198.51.100.{n}", f"town-{n}") for n in range(1)])
     return {
-        "page": f"takes {taken}, and shows the others whom to call" if taken == limits.FROM_ONE_PLACE else "",
+        "page": f"takes {taken}, and shows the others whom to call" if taken == limits.SHORT_TIMES * limits.FROM_ONE_PLACE else "",
         "teacher": "is heard" if free else "",
     }
 
@@ -75,19 +80,19 @@ def _shut() -> Noticed:
     made = Limits(lambda: 0.0, lambda: 0.0)
     taken = _taken(made, [(f"203.0.{n % 8}.7", "prizren") for n in range(COUNT)])
     return {
-        "page": f"takes {taken}, and shows the others whom to call" if taken <= limits.CROWD_FOR_ONE + 8 * limits.IN_A_CROWD else "",
+        "page": f"takes {taken}, and shows the others whom to call" if taken <= 8 * limits.SHORT_TIMES * limits.IN_A_CROWD else "",
         "teacher": "is heard in Prizren too" if _taken(made, [("198.51.100.1", "prizren")]) else "",
     }
 
 
 def _everywhere() -> Noticed:
-    """The honest end: hundreds of networks together do shut a desk's page for an hour, and its sender reads whom to call."""
+    """The honest end: whoever holds thousands of networks is heard once from each in a day, as a teacher is."""
     made = Limits(lambda: 0.0, lambda: 0.0)
     taken = _taken(made, [(f"10.{n // 250}.{n % 250}.1", "prizren") for n in range(COUNT)])
     return {
-        "page": f"takes {taken} an hour, and stores no more" if taken == limits.FOR_ONE_MUNICIPALITY else "",
+        "page": "hears each network, and none of them twice" if taken == COUNT and not _taken(made, [("10.0.0.1", "prizren")] * 9) else "",
         "teacher elsewhere": "is heard" if _taken(made, [("198.51.100.1", "peje")]) else "",
-        "teacher in Prizren": "is heard" if _taken(made, [("198.51.100.2", "prizren")]) else "",
+        "teacher in Prizren": "is heard" if _taken(made, [("198.51.101.2", "prizren")]) else "",
     }
 
 

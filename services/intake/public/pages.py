@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 
+from msgspec import structs
 from starlette.responses import Response
 
 from referral.domain.events import Door
@@ -15,11 +16,13 @@ from referral.runtime.i18n import ENDONYMS
 from services.intake.commands import accept_referrals, idempotency
 from services.intake.commands.accept_referrals import Posting
 from services.intake.context import in_time
-from services.intake.model import REUSED
+from services.intake.messages.submission import beginning, sameness
+from services.intake.model import REUSED, Receipt
 from services.intake.pages import session
 from services.intake.pages.page_request import PageRequest
 from services.intake.public import form, receipt
 from services.intake.public.form import STEPS, UNKNOWN, Answers
+from services.intake.public.limits import SHORT_BYTES, Verdict
 from services.intake.public.receipt import NOTE, Found, Said
 from services.intake.public.site import Site, show
 
@@ -83,12 +86,16 @@ async def _send(site: Site, call: PageRequest, given: Answers) -> Response:
     code = receipt.code(door.keys, given.key)
     key = receipt.digest(door.keys, code)
     referral = form.submission(given, _sender(call) if who else "", drill=not call.pages.by_day)
-    posting = Posting(agency=agency, key=key, door=Door.WEB, referral=referral)
-    municipality = posting.referral.traits.found_in
+    posting = Posting(agency=agency, key=key, door=Door.WEB, referral=referral, same=sameness(referral, agency))
+    municipality, verdict = referral.traits.found_in, Verdict.WHOLE
     async with door.stranger() if who is None else door.begin() as tx:
         known = await idempotency.taken(tx, agency, key)
-        if who is None and known is None and site.limits.refuses(address, municipality):
+        if who is None and known is None:
+            verdict = site.limits.verdict(address, municipality)
+        if verdict is Verdict.REFUSED:
             return _full(call, given, 429)
+        if verdict is Verdict.SHORT:
+            posting = structs.replace(posting, referral=beginning(referral, SHORT_BYTES), short=True)
         [answer] = await accept_referrals.accept(tx, door, lists, [posting])
     if isinstance(answer, Rejected) and answer.status == 429:
         return _full(call, given, 429)
@@ -96,8 +103,8 @@ async def _send(site: Site, call: PageRequest, given: Answers) -> Response:
         raise answer
     if known is None and who is None and not isinstance(answer, Rejected):
         site.limits.took(address, municipality)
-    again = isinstance(answer, Rejected)
-    return show(call, "sent.html", voice=given.voice, code=code, again=again, given=given, staff=who is not None)
+    again, short = isinstance(answer, Rejected), isinstance(answer, Receipt) and answer.later
+    return show(call, "sent.html", voice=given.voice, code=code, again=again, given=given, staff=who is not None, short=short)
 
 
 def _full(call: PageRequest, given: Answers, status: int, *, closed: bool = False, away: bool = False) -> Response:

@@ -42,10 +42,14 @@ READ = "UPDATE intake.casefile SET read_at = coalesce(read_at, runtime.clock()) 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Referrals with the same words, which wait to be confirmed: the oldest, and how many there are."""
+    """Referrals with the same words, which wait to be confirmed: the oldest, and how many there are.
+
+    short: it came in a crowd, and only its beginning was stored.
+    """
 
     tasks: tuple[Task, ...]
     traits: Traits
+    short: bool = False
 
     @property
     def first(self) -> Task:
@@ -125,12 +129,12 @@ async def _entries(call: PageRequest) -> list[Entry]:
         leave = access.without_case(call.who(), Act.LIST_REPORTS)
         tasks = await store.to_confirm(tx, leave) if who.desk else ()
         cases = [task.case_id for task in tasks]
-        traits, words = await traits_of(tx, leave, door.keys, cases), await _words(tx, cases)
+        traits, words, short = await traits_of(tx, leave, door.keys, cases), await _words(tx, cases), await _short(tx, cases)
     gathered: dict[bytes | str, list[Task]] = {}
     for task in sorted(tasks, key=lambda task: (task.opened_at, task.task_id)):
         if task.case_id in traits:
             gathered.setdefault(words.get(task.case_id, task.case_id), []).append(task)
-    return sorted((Entry(tuple(same), traits[same[0].case_id]) for same in gathered.values()), key=_order)
+    return sorted((Entry(tuple(same), traits[same[0].case_id], same[0].case_id in short) for same in gathered.values()), key=_order)
 
 
 def _shown(call: PageRequest, entries: Iterable[Entry]) -> list[Entry]:
@@ -143,6 +147,12 @@ async def _words(tx: AsyncConnection, cases: Iterable[str]) -> dict[str, bytes]:
     """Return case id → digest of the whole referral: equal for two that say the same."""
     sql = "SELECT case_id, body FROM intake.submission WHERE case_id = ANY(CAST(:ids AS text[])) AND kind = 'referral'"
     return {case: bytes(body) for case, body in await store.rows(tx, sql, {"ids": list(cases)})}
+
+
+async def _short(tx: AsyncConnection, cases: Iterable[str]) -> frozenset[str]:
+    """Return the cases of which only the beginning of the report was stored."""
+    sql = "SELECT case_id FROM intake.submission WHERE case_id = ANY(CAST(:ids AS text[])) AND kind = 'referral' AND later"
+    return frozenset(case for (case,) in await store.rows(tx, sql, {"ids": list(cases)}))
 
 
 async def mark_read(tx: AsyncConnection, leave: Permit) -> None:
@@ -164,9 +174,11 @@ def line(traits: Traits, name: Any, say: Any) -> str:
     return " · ".join(name(kind, code) for kind, code in known if code not in ("", UNKNOWN)) or str(say("refer.unknown"))
 
 
-def _order(entry: Entry) -> tuple[int, int, str]:
+def _order(entry: Entry) -> tuple[bool, int, int, str]:
+    """Return the place in the list: what came in a crowd is last, so that it hides nobody else."""
     urgency = entry.traits.urgency
-    return URGENCIES.index(urgency) if urgency in URGENCIES else len(URGENCIES), entry.first.opened_at, entry.first.task_id
+    place = URGENCIES.index(urgency) if urgency in URGENCIES else len(URGENCIES)
+    return entry.short, place, entry.first.opened_at, entry.first.task_id
 
 
 def _page(
@@ -191,6 +203,7 @@ def _page(
             "line": line(entry.traits, name, say),
             "since": relative_time.clock(say, entry.first.opened_at, visit.now),
             "urgency": entry.traits.urgency,
+            "short": entry.short,
             "same": len(entry.tasks),
             "told": _beginning(told[entry.first.task_id]) if told and entry.first.task_id in told else "",
             "marked": entry.first.task_id in set(marked),
