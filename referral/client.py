@@ -127,7 +127,7 @@ class Client:
         """Publish one referral. key: your own number for it (Idempotency-Key); without one, a random key protects this call only.
 
         Returns {referral_id, case_id, event_id, received_at, logged_by, signature}: a promise, signed by intake, that it is in the log at
-        `logged_by`. Keep it. Raises Problem, Away; with the policy file, Unsigned.
+        `logged_by`. Keep it; with `"file": "later"` in it, `write` each section later. Raises Problem, Away; with the policy file Unsigned.
         """
         return self._send("POST", "/v1/referrals", referral, key=key or secrets.token_hex(16))
 
@@ -164,6 +164,10 @@ class Client:
         Read `refusals` even if `state` is TAKEN: a record of another child under a used number is refused, and no agency receives it.
         """
         return self._checked(self._get(f"/v1/submissions/{_part(key)}"))
+
+    def status(self) -> Json:
+        """Return the state of your agency's doors: `doors.kafka` says how far your topic was read, and whether it is read late."""
+        return self._get("/v1/status")
 
     def withdraw(self, referral_id: str, reason: str, *, key: str | None = None) -> Json:
         """Withdraw a referral. For a child this alone ends nothing: a desk decides."""
@@ -255,9 +259,9 @@ class Client:
                     raise Away(f"{method} {path.split('/')[2]}: no answer ({_why(error)})") from error
                 self._sleep(wait)
                 continue
-            if answer.status_code not in AGAIN:
-                if answer.is_success:
-                    return answer
+            if answer.is_success:
+                return answer
+            if answer.status_code not in AGAIN and (wait is None or _body(answer).get("code") != "wait-your-turn"):
                 raise Problem(answer.status_code, _body(answer))
             if wait is None:
                 raise Away(f"{method} {path.split('/')[2]}: the pipeline is away; send the same again later", answered=True)

@@ -42,7 +42,7 @@ INTAKE: Mapping[Act, str] = {
     Act.SEE_REFERRAL: f"GET {SENT}",
     Act.PROVE_RECEIPT: f"GET {SENT}/proof",
     Act.WITHDRAW_REFERRAL: f"POST {SENT}/withdrawal",
-    Act.SEE_SUBMISSION: "GET /v1/submissions/{key:path}",
+    Act.SEE_SUBMISSION: "GET /v1/submissions/{key:path}\nGET /v1/status",
     Act.SEE_CASE: f"GET {CASE}",
     Act.READ_FILE: f"GET {CASE}/file\nPOST {STEP}/show",
     Act.READ_VERSIONS: f"GET {CASE}/file/{{section}}/versions",

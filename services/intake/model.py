@@ -182,6 +182,7 @@ class Receipt(Struct, frozen=True, kw_only=True):
     id: of that thing.
     event_id: id of the event that intake emits for it.
     received_at: µs UTC.
+    later: only the beginning of its file was stored: its sender delivers the file later.
     """
 
     kind: str
@@ -189,6 +190,7 @@ class Receipt(Struct, frozen=True, kw_only=True):
     case_id: str
     event_id: str
     received_at: int
+    later: bool = False
 
 
 class Refusal(Struct, frozen=True, kw_only=True):

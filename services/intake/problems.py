@@ -14,7 +14,7 @@ from referral.errors import Rejected, Unavailable
 from referral.runtime import observe
 from services.intake import crowd
 
-LATER = {"not-logged-yet": 1, "too-many": crowd.LATER_S}
+LATER = {"not-logged-yet": 1, "too-many": crowd.LATER_S, "too-many-bytes": crowd.LATER_S, crowd.EARLY: crowd.EARLY_S}
 """Code of a refusal that ends by itself → seconds after which the caller may send again (ours)."""
 
 

@@ -136,6 +136,7 @@ HEAD = (
         {
             "sum(increase(referral_many_referrals_total[1h]))": "agencies that send much",
             "sum(increase(referral_public_refused_total[1h]))": "public page",
+            "sum(increase(referral_files_later_total[1h]))": "files later",
         },
     ),
     Panel("Watchman's calls in an hour", {"sum by (result) (increase(referral_watchman_calls_total[1h]))": "{{result}}"}),

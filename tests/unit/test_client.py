@@ -50,6 +50,23 @@ def test_to_this_machine_it_may(url: str) -> None:
     Client(url, "token").close()
 
 
+def test_above_its_budget_it_waits_for_its_turn_and_another_refusal_for_much_is_told() -> None:
+    slept: list[float] = []
+    codes = ["wait-your-turn", "wait-your-turn", "", "too-many"]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        code = codes.pop(0)
+        return (
+            httpx.Response(429, json={"code": code}, headers={"Retry-After": "2"}) if code else httpx.Response(202, json={"case_id": "c"})
+        )
+
+    with client(answer, slept) as door:
+        assert door.submit({}, key="k")["case_id"] == "c"
+        assert min(slept) >= 2
+        with pytest.raises(Problem, match="too-many"):
+            door.submit({}, key="k")
+
+
 def test_it_ends_after_some_attempts_and_says_that_the_same_may_be_sent_later() -> None:
     slept: list[float] = []
     with client(lambda _: httpx.Response(503), slept) as school, pytest.raises(Away, match="send the same again later"):

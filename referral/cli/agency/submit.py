@@ -112,7 +112,9 @@ def _send(client: Client, line: Line) -> SendResult:
     if line.error:
         return SendResult(line.where, {"key": ""}, line.error, True)
     try:
-        return SendResult(line.where, {"key": line.key, **client.submit(line.body, key=line.key)}, "received", False)
+        receipt = client.submit(line.body, key=line.key)
+        result = "received; deliver its file later" if receipt.get("file") else "received"
+        return SendResult(line.where, {"key": line.key, **receipt}, result, False)
     except Problem as problem:
         return SendResult(line.where, {"key": line.key}, str(problem), True)
 

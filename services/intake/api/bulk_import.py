@@ -35,7 +35,8 @@ TOGETHER = 50
 
 
 class RowReceipt(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One record. state: TAKEN, REPEATED (it had come before: the receipt that it had), or REFUSED, with every problem that it has."""
+    """One record. state: TAKEN, REPEATED (it had come before: the receipt that it had), or REFUSED, with every problem that it has.
+    file: as of a referral's receipt."""
 
     row: int
     state: str
@@ -45,6 +46,7 @@ class RowReceipt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     received_at: str = ""
     logged_by: str = ""
     signature: str = ""
+    file: str = ""
     problems: tuple[Problem, ...] = ()
 
 
@@ -129,7 +131,7 @@ def _once(rows: Iterable[RowReceipt]) -> Iterator[RowReceipt]:
 
 def _answer(row: int, receipt: Receipt | Rejected, now: int, key: Ed25519PrivateKey) -> RowReceipt:
     if isinstance(receipt, Rejected):  # its key has another body, or the agency has sent very many
-        where = "ref_Key" if receipt.code == REUSED else "ref_Urgency"
+        where = {REUSED: "ref_Key", "too-many": "ref_Urgency"}.get(receipt.code, "")
         return _refused(row, (Rejected(receipt.code, where, receipt.hint, status=receipt.status),))
     signed = schemas.signed(receipt, key)
     return RowReceipt(
@@ -141,6 +143,7 @@ def _answer(row: int, receipt: Receipt | Rejected, now: int, key: Ed25519Private
         received_at=when(receipt.received_at),
         logged_by=signed["logged_by"],
         signature=signed["signature"],
+        file=schemas.LATER if receipt.later else "",
     )
 
 

@@ -39,7 +39,8 @@ class Referrals:
         if call.key is None:
             raise Rejected("missing-key", KEY, "send your own number for this referral, so that it is safe to send again", status=400)
         referral = submit.submission(call.data, self._door.lists())
-        answer = await self._together(Posting(agency=call.agency, key=call.key, door=Door.HTTP, referral=referral, signed=call.signed))
+        async with self._door.crowd.turn(call.agency, referral.drill):
+            answer = await self._together(Posting(agency=call.agency, key=call.key, door=Door.HTTP, referral=referral, signed=call.signed))
         if isinstance(answer, Rejected):
             raise answer
         return schemas.referral_receipt(answer, self._door.key)
@@ -120,6 +121,8 @@ async def write(call: AgencyRequest) -> schemas.Written:
     """A new version of one section of the case file."""
     case_id, section = known_id(call, "case_id", "case"), call.path["section"]
     content = submit.section(section, call.body(dict[str, Any]), call.door.lists(), "$")
+    if (why := call.door.crowd.refuses_section(call.agency, len(content))) is not None:
+        raise why
     async with call.door.begin() as tx:
         version = await act_on_case.write(tx, call.door, call.post(), case_id, section, content)
     return schemas.Written(case_id=case_id, section=section, version=version)

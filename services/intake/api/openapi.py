@@ -20,6 +20,7 @@ TAGS = {
     "ingress-key": "The key for publishing on Kafka.",
     "offers": "What an agency is asked, and its answers.",
     "referrals": "Referrals that an agency sends.",
+    "status": "Whether your agency's doors are open, and how far they have read.",
     "submissions": "What became of what was sent, by the sender's own number.",
 }
 """Group of operations (the first word of their paths) → its description."""
@@ -28,7 +29,7 @@ SCHEMES = {
     "certificate": {"type": "mutualTLS", "description": "Your agency's own, of this line's authority."},
 }
 """Both are needed, but where an operation says otherwise."""
-TIMES = ("at", "due", "until", "signature_expires")
+TIMES = ("at", "due", "since", "until", "signature_expires")
 """Fields that hold a time, besides those whose names end with _at."""
 SIGNED = ("Content-Digest", "Signature-Input", "Signature")
 """Headers of a signed request (RFC 9421)."""

@@ -13,11 +13,11 @@ from referral.domain.inputs import derived
 from referral.errors import Rejected
 from referral.wire import hpke
 from services.intake import audit_client, contacts, store
-from services.intake.api import fhir, fhir_types, schemas
+from services.intake.api import fhir, fhir_types, schemas, status
 from services.intake.api.agency_request import AgencyRequest, known_id
 from services.intake.casefile import access, disclose, links, locations, sections
 from services.intake.casefile.disclosure_rules import Reader
-from services.intake.commands import idempotency
+from services.intake.commands import idempotency, late_topics
 from services.intake.messages.timestamps import when
 from services.intake.model import Receipt, Referral, Spot
 from services.intake.projection.timeline import Line
@@ -33,8 +33,9 @@ async def submission(call: AgencyRequest) -> schemas.SubmissionState:
         receipt = await idempotency.taken(tx, call.agency, key)
         refused = await idempotency.refusals(tx, call.agency, key)
         became = await _became(tx, call, receipt) if receipt else ("", "")
+        topic = await late_topics.state(tx, call.agency)
     if receipt is None and not refused:
-        raise store.unknown("submission", "key")
+        raise status.unknown_submission(topic)
     return schemas.submission(receipt, refused, call.door.key, became)
 
 

@@ -20,7 +20,7 @@ from referral.wire.security_event import Kind
 from services.intake import problems, refusals
 from services.intake.accounts import store
 from services.intake.accounts.tokens import Tokens
-from services.intake.api import agency_request, bulk_import, commands, fhir_types, negotiate, openapi, queries, schemas
+from services.intake.api import agency_request, bulk_import, commands, fhir_types, negotiate, openapi, queries, schemas, status
 from services.intake.api.openapi import Form, Op
 from services.intake.context import IntakeContext, in_time
 from services.intake.messages import responses, submission
@@ -81,6 +81,7 @@ def operations(door: IntakeContext, public_key: bytes | None = None) -> tuple[Op
         Op("listOffers", get, "/v1/offers", queries.offers, schemas.Offers, query=(("state", ("open", "all")),)),
         Op("getOffer", get, offer, queries.offer, schemas.OfferState),
         Op("listCodes", get, "/v1/codes", queries.codes, schemas.Codes),
+        Op("getStatus", get, "/v1/status", status.status, status.Status),
         Op("getIngressKey", get, "/v1/ingress-key", queries.IngressKeys(public_key).published, schemas.IngressKey, open=True),
         Op("respondToOffer", post, f"{offer}/responses", commands.respond, receipt, responses.AnswerBody, 202),
         Op("takeBackAnswer", post, f"{offer}/withdrawal", commands.take_back, receipt, responses.TakeBackBody, 202),

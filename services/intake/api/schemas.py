@@ -22,9 +22,14 @@ SECOND = 1_000_000
 """Microseconds in a second."""
 
 
-class ReferralReceipt(Struct, frozen=True, kw_only=True):
+LATER = "later"
+"""Word of a receipt: only the beginning of the file was stored."""
+
+
+class ReferralReceipt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A referral is taken and durable. The same key and body always give the same receipt. logged_by: until when it is in the log; from
-    then on a receipt without a proof proves that a promise was broken. signature: intake's, base64 (docs/agencies.md says over what)."""
+    then on a receipt without a proof proves that a promise was broken. signature: intake's, base64 (docs/agencies.md says over what).
+    file: "later" where only the beginning of the file was stored: deliver each section with PUT /v1/cases/{case_id}/file/{section}."""
 
     referral_id: str
     case_id: str
@@ -32,6 +37,7 @@ class ReferralReceipt(Struct, frozen=True, kw_only=True):
     received_at: str
     logged_by: str
     signature: str
+    file: str = ""
 
 
 class ActReceipt(Struct, frozen=True, kw_only=True):
@@ -68,7 +74,7 @@ class RefusalState(Struct, frozen=True, kw_only=True):
 
 class SubmissionState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The state of a key. state: TAKEN or REFUSED. kind: referral, response … id: of it. code, where, hint: why the newest was refused.
-    logged_by, signature: as of a receipt, for what came by Kafka too.
+    logged_by, signature, file: as of a receipt, for what came by Kafka too.
 
     became: of an answer to an offer, or of its withdrawal: RECEIVED for the second or two until it is decided upon, then COUNTED or
     IGNORED. reason: why it was ignored, a word of the list ignored-reason; empty where it is not told.
@@ -85,6 +91,7 @@ class SubmissionState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     received_at: str = ""
     logged_by: str = ""
     signature: str = ""
+    file: str = ""
     became: str = ""
     reason: str = ""
     code: str = ""
@@ -274,7 +281,7 @@ def signed(receipt: Receipt, key: Ed25519PrivateKey) -> dict[str, str]:
 
 
 def referral_receipt(receipt: Receipt, key: Ed25519PrivateKey) -> ReferralReceipt:
-    return ReferralReceipt(referral_id=receipt.id, **signed(receipt, key))
+    return ReferralReceipt(referral_id=receipt.id, file=LATER if receipt.later else "", **signed(receipt, key))
 
 
 def act_receipt(receipt: Receipt, key: Ed25519PrivateKey) -> ActReceipt:
@@ -297,6 +304,7 @@ def submission(
         kind=receipt.kind,
         id=receipt.id,
         **signed(receipt, key),
+        file=LATER if receipt.later else "",
         became=became[0],
         reason="" if became[1] in UNTOLD else became[1],
         refusals=tuple(_refusal(refusal) for refusal in refused if refusal.code == REUSED or refusal.at >= receipt.received_at),

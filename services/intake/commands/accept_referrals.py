@@ -16,12 +16,14 @@ from referral.domain.inputs import derived
 from referral.errors import Rejected
 from referral.runtime.keys.case_keys import KEY
 from referral.runtime.postgres import bulk, clock, queue
+from services.intake import crowd
 from services.intake.casefile import access, disclosure_rules, write
 from services.intake.casefile import sections as casefile
 from services.intake.casefile.disclosure_rules import CaseFacts
 from services.intake.commands import idempotency
 from services.intake.commands.idempotency import Claim
 from services.intake.context import IntakeContext
+from services.intake.crowd import Asked
 from services.intake.messages import submission
 from services.intake.model import Receipt
 from services.intake.policy_view import Lists
@@ -33,6 +35,7 @@ class Posting(Struct, frozen=True, kw_only=True):
     key: the digest of its Idempotency-Key or ce_id.
     same: bytes that are equal for two equal submissions; empty: the submission's own. A file's record whose age is counted on the day of
     receipt brings them.
+    short: its file is cut already, because it came in a crowd.
     """
 
     agency: str
@@ -41,6 +44,14 @@ class Posting(Struct, frozen=True, kw_only=True):
     referral: submission.Submission
     same: tuple[bytes, ...] = ()
     signed: Signed | None = None
+    short: bool = False
+
+    @property
+    def asked(self) -> Asked:
+        """Return what the limits look at. A posting from Kafka is never refused for its number: its sender cannot be asked to wait."""
+        referral = self.referral
+        size = sum(len(content) for _, content in referral.sections)
+        return Asked(self.agency, referral.drill, referral.traits.urgency, size, can_wait=self.door in (Door.HTTP, Door.WEB))
 
 
 CASE = bulk.Table("intake.casefile", {"case_id": "text", "desk": "text", "drill": "boolean", "opened_at": "bigint", "sealed": "bytea"})
@@ -56,6 +67,7 @@ class _Entry(Struct):
     receipt: Receipt
     queue_id: str
     claim: Claim
+    asked: Asked
     refused: Rejected | None = None
 
     @property
@@ -75,8 +87,12 @@ async def accept(tx: AsyncConnection, door: IntakeContext, lists: Lists, posting
     answers = await idempotency.claim(tx, [entry.claim for entry in fresh])
     new = [entry for entry, answer in zip(fresh, answers, strict=True) if answer is None]
     for entry in new:
-        if (why := await _refusal(tx, door, entry)) is not None:
-            await _refuse(tx, entry, why)
+        if not entry.opens and not await access.may_name(tx, entry.posting.agency, entry.receipt.case_id):
+            await _refuse(tx, entry, _unknown_case())
+    await _limit(tx, door, [entry for entry in new if entry.refused is None and entry.posting.agency != lists.public])
+    for entry in new:
+        if entry.posting.short and entry.refused is None:
+            await _mark_later(tx, entry)
     await _open_cases(tx, door, lists, [entry for entry in new if entry.opens and entry.refused is None])
     for entry in sorted(new, key=lambda entry: entry.receipt.case_id):  # every transaction locks cases in this order
         if not entry.opens and entry.refused is None:
@@ -86,7 +102,7 @@ async def accept(tx: AsyncConnection, door: IntakeContext, lists: Lists, posting
                 await _refuse(tx, entry, why if why.code == "out-of-range" else _unknown_case())
     for entry in new:
         if entry.refused is None:
-            door.crowd.took(entry.posting.agency)
+            door.crowd.took(entry.asked, whole=not entry.posting.short)
     refused = {entry.receipt.id: entry.refused for entry in new if entry.refused is not None}
     first = [answer or entry.receipt for entry, answer in zip(fresh, answers, strict=True)]
     return [refused.get(one.id, one) if isinstance(one, Receipt) else one for one in first]  # a repeat of a refused one is refused too
@@ -102,20 +118,25 @@ def _fresh(door: IntakeContext, posting: Posting, now: int) -> _Entry:
         received_at=now,
     )
     body = door.keys.hmac("submission", *(posting.same or submission.sameness(posting.referral, posting.agency)))
-    return _Entry(posting, receipt, queue_id, Claim(agency=posting.agency, key=posting.key, body=body, receipt=receipt))
+    return _Entry(posting, receipt, queue_id, Claim(agency=posting.agency, key=posting.key, body=body, receipt=receipt), posting.asked)
 
 
-async def _refusal(tx: AsyncConnection, door: IntakeContext, entry: _Entry) -> Rejected | None:
-    """Return the refusal of a posting that names a case which its sender may not see, or that is routine from an agency that has sent very
-    many.
+async def _limit(tx: AsyncConnection, door: IntakeContext, new: Sequence[_Entry]) -> None:
+    """Refuse what comes too early, and keep only the beginning of a file that is too long or for which there is no room."""
+    for entry, verdict in zip(new, door.crowd.verdicts([entry.asked for entry in new]), strict=True):
+        if isinstance(verdict, Rejected):
+            await _refuse(tx, entry, verdict)
+        elif entry.asked.size > (crowd.FILE_BYTES if verdict else crowd.SHORT_BYTES):
+            crowd.FILES_LATER.inc()
+            short = submission.beginning(entry.posting.referral, crowd.SHORT_BYTES)
+            entry.posting = structs.replace(entry.posting, referral=short, short=True)
 
-    A posting from Kafka is never refused for the second: its sender cannot be asked to wait.
-    """
-    posting = entry.posting
-    if not entry.opens and not await access.may_name(tx, posting.agency, entry.receipt.case_id):
-        return _unknown_case()
-    asks = posting.door in (Door.HTTP, Door.WEB)
-    return door.crowd.refuses(posting.agency, posting.referral.traits.urgency) if asks else None
+
+async def _mark_later(tx: AsyncConnection, entry: _Entry) -> None:
+    """Store that only the beginning of the file came in, so that every repeat is answered alike."""
+    entry.receipt = structs.replace(entry.receipt, later=True)
+    sql = "UPDATE intake.submission SET later = true WHERE agency = :agency AND key = :key"
+    await tx.execute(text(sql), {"agency": entry.posting.agency, "key": entry.posting.key})
 
 
 def _unknown_case() -> Rejected:

@@ -39,13 +39,13 @@ class Claim(Struct, frozen=True, kw_only=True):
 
 
 _CLAIM = text(
-    "INSERT INTO intake.submission (agency, key, body, kind, id, case_id, event_id, received_at) "
+    "INSERT INTO intake.submission (agency, key, body, kind, id, case_id, event_id, received_at, later) "
     "SELECT * FROM unnest(CAST(:agency AS text[]), CAST(:key AS bytea[]), CAST(:body AS bytea[]), CAST(:kind AS text[]), "
-    "CAST(:id AS text[]), CAST(:case_id AS text[]), CAST(:event_id AS text[]), CAST(:received_at AS bigint[])) "
+    "CAST(:id AS text[]), CAST(:case_id AS text[]), CAST(:event_id AS text[]), CAST(:received_at AS bigint[]), CAST(:later AS boolean[])) "
     "ON CONFLICT DO NOTHING RETURNING agency, key"
 )
 _TAKEN = (
-    "SELECT s.agency, s.key, s.body, s.kind, s.id, s.case_id, s.event_id, s.received_at FROM intake.submission s "
+    "SELECT s.agency, s.key, s.body, s.kind, s.id, s.case_id, s.event_id, s.received_at, s.later FROM intake.submission s "
     "JOIN unnest(CAST(:agency AS text[]), CAST(:key AS bytea[])) AS asked(agency, key) ON s.agency = asked.agency AND s.key = asked.key"
 )
 

@@ -21,9 +21,10 @@ from referral.runtime.kafka.fetched import NAMELESS
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.postgres import clock
 from referral.runtime.service import Outcome
-from referral.wire import codec
+from referral.wire import codec, topics
 from referral.wire import hpke as envelope
-from services.intake.commands import accept_referrals, idempotency
+from services.intake import crowd
+from services.intake.commands import accept_referrals, idempotency, late_topics
 from services.intake.commands.accept_referrals import Posting
 from services.intake.context import IntakeContext
 from services.intake.messages import signatures, strict_json, submission
@@ -71,6 +72,10 @@ async def accept(
     lists = door.lists()
     decoded = [(record, decode(raw, private, door.keys, lists)) for record, raw in records]
     await _accept(tx, door, lists, now, await _numbered(tx, decoded), outcome)
+    for agency in sorted({raw.agency for _, raw in records}):
+        if (rest := door.crowd.rest_s(agency)) > 0:
+            outcome.rest(f"{topics.INGRESS}{agency}", rest)
+            await late_topics.note(tx, agency, late_topics.MANY_BYTES, now, now + int(rest * 1_000_000))
 
 
 async def _numbered(tx: AsyncConnection, decoded: Sequence[Checked]) -> list[Checked]:
@@ -97,6 +102,7 @@ async def _numbered(tx: AsyncConnection, decoded: Sequence[Checked]) -> list[Che
 
 async def _accept(tx: AsyncConnection, door: IntakeContext, lists: Lists, now: int, checked: Sequence[Checked], outcome: Outcome) -> None:
     """Store the refusals, and accept the postings together."""
+    untold: set[str] = set()
     postings: list[tuple[Input, Posting]] = []
     late: list[tuple[Input, Unreadable]] = []
     for record, one in checked:
@@ -106,16 +112,28 @@ async def _accept(tx: AsyncConnection, door: IntakeContext, lists: Lists, now: i
         outcome.quarantine(record, one.reason)
         if any((earlier.agency, earlier.key) == (one.agency, one.key) for _, earlier in postings):
             late.append((record, one))
-        elif one.key is not None:
-            await idempotency.refuse(tx, one.agency, one.key, one.why, now, record.id)
+        elif one.key is not None and not await _tell(tx, door, one.agency, one.key, one.why, now, record):
+            untold.add(one.agency)
     answers = await accept_referrals.accept(tx, door, lists, [posting for _, posting in postings]) if postings else []
     for (record, posting), answer in zip(postings, answers, strict=True):
         if isinstance(answer, Rejected):
             outcome.quarantine(record, answer.code)
-            await idempotency.refuse(tx, posting.agency, posting.key, _for_kafka(answer), now, record.id)
+            if not await _tell(tx, door, posting.agency, posting.key, _for_kafka(answer), now, record):
+                untold.add(posting.agency)
     for record, one in late:  # their key was accepted earlier in this batch: store the refusal with a later time
         assert one.key is not None
-        await idempotency.refuse(tx, one.agency, one.key, one.why, await clock.now(tx), record.id)
+        if not await _tell(tx, door, one.agency, one.key, one.why, await clock.now(tx), record):
+            untold.add(one.agency)
+    for agency in sorted(untold):
+        await late_topics.note(tx, agency, late_topics.MANY_REFUSED, now, now + int(crowd.HOUR_S * 1_000_000))
+
+
+async def _tell(tx: AsyncConnection, door: IntakeContext, agency: str, key: bytes, why: Rejected, at: int, record: Input) -> bool:
+    """Store the reason of a refusal for its sender. Return False where so many were refused that no further reason is stored."""
+    told = door.crowd.tells(agency)
+    if told:
+        await idempotency.refuse(tx, agency, key, why, at, record.id)
+    return told
 
 
 def _for_kafka(why: Rejected) -> Rejected:

@@ -7,6 +7,7 @@ import re
 from datetime import datetime
 from typing import Annotated, Any
 
+import msgspec
 from msgspec import Meta, Struct, structs
 
 from referral.domain.contradictions import contradictions
@@ -21,6 +22,8 @@ NIL = "00000000-0000-0000-0000-000000000000"
 UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 EXCLUDES = 32
 """Actors that one referral may exclude (ours): as many as one event lists candidates."""
+LATER = " … [vijon më vonë · nastavak sledi kasnije · наставак следи касније · the rest comes later]"
+"""Words that stand where only the beginning of a text was stored. The reader may know any of the languages."""
 Id = Annotated[str, Meta(pattern=UUID, description="An id that this service gave, in lower case.")]
 
 
@@ -204,6 +207,35 @@ def event(
         received_at=received_at,
         claim=claim,
     )
+
+
+def beginning(submitted: Submission, most: int) -> Submission:
+    """Return the submission with the first `most` bytes of its file: whole sections, the shortest first, then as much of each text as there
+    is room for. LATER stands where something is left out, so that every reader knows it."""
+    left = most
+    kept: list[tuple[str, bytes]] = []
+    for name, content in sorted(submitted.sections, key=lambda one: (len(one[1]), one[0])):
+        if len(content) <= left:
+            left -= len(content)
+        else:
+            content, left = _shortened(msgspec.json.decode(content, type=dict[str, Any]), left), 0
+        kept.append((name, content))
+    return structs.replace(submitted, sections=tuple(sorted(kept)))
+
+
+def _shortened(content: dict[str, Any], most: int) -> bytes:
+    """Return the canonical bytes of a section: the beginning of its texts, the shortest first, and LATER."""
+    texts = sorted(((name, text) for name, text in content.items() if isinstance(text, str)), key=lambda one: len(one[1]))
+    kept: dict[str, Any] = {}
+    for name, text in texts:
+        whole, room = text.encode(), most - len(name.encode())
+        if room <= 0:
+            continue
+        kept[name] = text if len(whole) <= room else whole[:room].decode("utf-8", "ignore") + LATER
+        most = room - len(whole)
+    if not any(text.endswith(LATER) for text in kept.values()):
+        kept["text"] = kept.get("text", "") + LATER
+    return strict_json.canonical(kept)
 
 
 def sameness(submitted: Submission, agency: str) -> tuple[bytes, ...]:

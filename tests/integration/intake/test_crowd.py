@@ -10,6 +10,7 @@ import httpx
 import pytest
 from prometheus_client import REGISTRY
 
+from referral.errors import Rejected
 from referral.runtime.settings import Settings
 from services.intake import context, crowd
 from services.intake.accounts import rules
@@ -57,11 +58,12 @@ def test_a_crowd_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crowd, "ORDINARY", 2)
     now = [0.0]
     counted = crowd.Crowd(lambda: now[0])
+    one = crowd.Asked("school", False, "routine", 0, can_wait=True)
     for _ in range(2):
-        counted.took("school")
-    assert counted.refuses("school", "routine") is not None
+        counted.took(one, whole=True)
+    assert isinstance(counted.verdicts([one])[0], Rejected)
     now[0] = crowd.WINDOW_S
-    assert counted.refuses("school", "routine") is None
+    assert counted.verdicts([one]) == [True]
 
 
 async def test_strangers_hold_two_connections_of_the_pool_at_most(bare: Settings) -> None:

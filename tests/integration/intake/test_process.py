@@ -15,11 +15,12 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from sqlalchemy import text
 
-from referral.client import encrypt
+from referral.client import SigningKey, encrypt, sign_record
 from referral.domain import events as e
 from referral.domain.inputs import derived
 from referral.runtime.kafka.clients import create_ingress
 from referral.runtime.settings import Settings
+from referral.tlog.note_keys import ED25519, SignerKey
 from referral.wire import codec, headers, hpke, policy_digest, seal
 from tests.harness.line import runtime_stack
 from tests.harness.policies import bundle
@@ -94,6 +95,11 @@ class Line:
             return answer.json() if answer.status_code == 200 else None
 
         return dict(await until(known))
+
+    async def has(self, key: str) -> bool:
+        """Return whether a key is taken."""
+        answer = await self.http.get(f"/v1/submissions/{key}")
+        return answer.status_code == 200 and answer.json()["state"] == "TAKEN"
 
 
 @asynccontextmanager
@@ -194,6 +200,47 @@ async def test_what_cannot_be_understood_on_kafka_is_quarantined_and_its_sender_
         await until(stands)
         said = intake.process.said()
         assert "Marker" not in said and "Traceback" not in said
+
+
+CONTRADICTION: dict[str, Any] = {"traits": {**BODY["traits"], "age_band": "18-120"}}
+
+
+@pytest.mark.parametrize("count", [40, 300])
+@pytest.mark.parametrize("kind", ["contradiction", "seal"])
+async def test_an_emergency_behind_refused_records_is_taken_within_five_seconds(settings: Settings, kind: str, count: int) -> None:
+    """Twenty refused records closed an agency's topic for ten minutes, and an emergency behind them waited for 19."""
+    async with line(settings) as intake:
+        await intake.policy()
+        await intake.taken(BODY, "first")
+        await intake.publish(encoded(BODY), "read")
+        await intake.state("read")
+        if kind == "seal":
+            await asyncio.gather(*(intake.put(b"x" * 100, f"bad-{n}") for n in range(count)))
+        else:
+            await asyncio.gather(*(intake.publish(encoded(CONTRADICTION), f"bad-{n}") for n in range(count)))
+        await intake.publish(encoded({**BODY, "drill": True}), "emergency")
+        await until(lambda: intake.has("emergency"), 5, "the emergency is taken")
+        assert {(await intake.state(f"bad-{n}"))["code"] for n in (0, count - 1)} == {kind}
+        door = (await intake.http.get("/v1/status")).json()["doors"]["kafka"]
+        assert (door["topic"], door["state"], door["cause"]) == (f"ingress.{AGENCY}", "READING", "")
+        assert door["read_to"] == count + 2
+
+
+async def test_whoever_has_a_certificate_and_no_key_holds_no_door_shut(settings: Settings) -> None:
+    """Twenty records in ten minutes, each refused `must-sign`, closed the door of an agency for ever."""
+    async with line(settings) as intake:
+        key = SignerKey(AGENCY, ED25519, bytes([7]) * 32)
+        files = policy_digest.read(intake.settings.policy)
+        listed = f'\nsigning: {{must: true, keys: ["{key.verifier.encode().decode()}"]}}\n'.encode()
+        await intake.policy({**files, f"directory/{AGENCY}.yaml": files[f"directory/{AGENCY}.yaml"] + listed})
+        public = bytes.fromhex((await intake.http.get("/v1/ingress-key")).json()["public_key"])
+        await asyncio.gather(*(intake.publish(encoded(BODY), f"thief-{n}") for n in range(40)))
+        assert (await intake.state("thief-39"))["code"] == "must-sign"
+        value = encrypt(public, f"ingress.{AGENCY}", encoded(BODY))
+        topic = intake.settings.topic(f"ingress.{AGENCY}")
+        signed = sign_record(SigningKey(key.encode().decode()), f"ingress.{AGENCY}", value, id="ours", sequence=1)
+        await intake.stack.producer.send_and_wait(topic, value, headers=signed)
+        await until(lambda: intake.has("ours"), 5, "the agency's own record is taken")
 
 
 async def test_killed_again_and_again_every_receipt_has_its_event_once(settings: Settings) -> None:
