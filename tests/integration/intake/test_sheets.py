@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from referral.runtime.postgres import queue
 from referral.runtime.settings import Settings
+from services.intake import crowd
 from services.intake.api.bulk_import import CSV, HTCDS
 from tests.harness.engines import by_hand
 from tests.harness.htcds_values import EXAMPLE, MARKER, good, shipped, table
@@ -114,6 +115,27 @@ async def test_two_equal_rows_are_two_persons_and_the_file_again_is_still_two(in
     assert await states(intake, rows, key="another-file") == ["TAKEN", "TAKEN"], "a file's own key tells two files apart"
     assert await states(intake, rows, key="another-file") == ["REPEATED", "REPEATED"]
     assert await cases(intake) == 4
+
+
+async def test_rows_of_an_agency_above_its_budget_are_taken_one_a_second_and_a_long_file_is_begun(
+    intake: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    intake.door.crowd._tick = lambda: now[0]
+    for name, number in (("BURST", 1), ("BYTES_FOR_ONE", crowd.EACH_BYTES + 1), ("FILE_BYTES", 3000)):
+        monkeypatch.setattr(crowd, name, number)
+    head = "ref_Key,ref_FoundIn,ref_Urgency,cco_CaseComment\n"
+    [first] = (await send(intake, f"{head}a,prizren,emergency,{'x' * 4000}\n")).json()["rows"]
+    assert (first["state"], first["file"]) == ("TAKEN", "later")
+    rows = f"{head}b,prizren,emergency,\nc,prizren,emergency,\n"
+    answer = (await send(intake, rows)).json()["rows"]
+    assert [row["state"] for row in answer] == ["TAKEN", "REFUSED"]
+    assert answer[1]["problems"][0]["code"] == crowd.EARLY
+    now[0] += 2
+    assert await states(intake, rows) == ["REPEATED", "TAKEN"], "sent again, every row is taken"
+    assert await cases(intake) == 3
+    again = (await send(intake, f"{head}a,prizren,emergency,{'x' * 4000}\n")).json()["rows"][0]
+    assert (again["state"], again["file"], again["case_id"]) == ("REPEATED", "later", first["case_id"])
 
 
 async def test_a_rows_own_key_stands_for_one_record(intake: Stack) -> None:
