@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from msgspec import Struct
 
+LATER = "later"
+"""Word of a receipt: only the beginning of the file was stored."""
 REUSED = "key-reused"
 """Code of a refusal: the idempotency key was accepted before with another body."""
 

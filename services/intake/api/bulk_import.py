@@ -26,7 +26,7 @@ from services.intake.htcds import record as htcds
 from services.intake.htcds.fields import Fields
 from services.intake.htcds.reader import Note, Record, Sheet
 from services.intake.messages.timestamps import EPOCH, when
-from services.intake.model import REUSED, Receipt
+from services.intake.model import LATER, REUSED, Receipt
 from services.intake.problems import Problem
 
 CSV, HTCDS = "text/csv", "application/vnd.htcds+json"
@@ -143,7 +143,7 @@ def _answer(row: int, receipt: Receipt | Rejected, now: int, key: Ed25519Private
         received_at=when(receipt.received_at),
         logged_by=signed["logged_by"],
         signature=signed["signature"],
-        file=schemas.LATER if receipt.later else "",
+        file=LATER if receipt.later else "",
     )
 
 

@@ -14,16 +14,12 @@ from referral.domain.events import Door
 from referral.proof.receipt import PROMISE_S, statement
 from services.intake.contacts import Contact
 from services.intake.messages.timestamps import when
-from services.intake.model import REUSED, Offer, Receipt, Referral, Refusal, Task
+from services.intake.model import LATER, REUSED, Offer, Receipt, Referral, Refusal, Task
 from services.intake.projection.offers import UNTOLD
 from services.intake.projection.timeline import Line
 
 SECOND = 1_000_000
 """Microseconds in a second."""
-
-
-LATER = "later"
-"""Word of a receipt: only the beginning of the file was stored."""
 
 
 class ReferralReceipt(Struct, frozen=True, kw_only=True, omit_defaults=True):
