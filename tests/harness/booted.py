@@ -44,6 +44,8 @@ mkdir dev/pts dev/shm && mount -t devpts -o newinstance,ptmxmode=666 devpts dev/
 for folder in dev/shm run tmp etc/systemd/system; do mount -t tmpfs -o mode=755 tmpfs $folder; done
 chmod 1777 tmp dev/shm
 site=opt/referral/.venv/lib/python3.11/site-packages && mkdir -p $site && mount --bind -o ro "$packages" $site
+mkdir -p etc/systemd/system.conf.d
+printf '[Manager]\nDefaultEnvironment=PYTHONPATH=/opt/referral\n' > etc/systemd/system.conf.d/ours.conf
 echo line > etc/hostname && ip link set lo up && mkdir -p old && pivot_root . old && umount -l /old
 export container=referral PATH=/usr/sbin:/usr/bin:/sbin:/bin
 exec /lib/systemd/systemd --unit=basic.target --log-target=null --show-status=false
