@@ -189,6 +189,16 @@ async def referral(tx: AsyncConnection, leave: Permit, referral_id: str) -> Refe
     return Referral(**matches[0]._mapping)
 
 
+async def sent(tx: AsyncConnection, leave: Permit, referral_id: str) -> tuple[str, str]:
+    """Return the ids of the case and of the event of a referral that this agency sent, also where the case excludes it: its receipt names
+    both. Rejected 404: any other referral."""
+    sql = f"SELECT case_id, event_id FROM intake.referral o WHERE referral_id = :id AND agency = :agency AND {STANDS}"
+    matches = await rows(tx, sql, {"id": referral_id, "agency": leave.agency})
+    if not matches:
+        raise unknown("referral", "referral_id")
+    return str(matches[0].case_id), str(matches[0].event_id)
+
+
 _ANSWERED = text(
     "INSERT INTO intake.answer (decided_id, case_id, offer_id, account, word, at) "
     "VALUES (:decided, :case_id, :offer_id, :account, :word, :at) ON CONFLICT DO NOTHING"

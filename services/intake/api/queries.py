@@ -62,9 +62,9 @@ async def referral(call: AgencyRequest) -> schemas.ReferralState:
 async def proof(call: AgencyRequest) -> str:
     """The proof that a referral that you sent is in the log, and that a quorum of witnesses has seen it (C2SP tlog-proof)."""
     async with call.door.begin() as tx:
-        sent = await store.referral(tx, call.own, known_id(call, "referral_id", "referral"))
-        await access.permitted(tx, call.who, Act.PROVE_RECEIPT, sent.case_id)
-    return await audit_client.proof(call.door.log, call.door.keys, sent.event_id)
+        case_id, event_id = await store.sent(tx, call.own, known_id(call, "referral_id", "referral"))
+        await access.permitted(tx, call.who, Act.PROVE_RECEIPT, case_id)
+    return await audit_client.proof(call.door.log, call.door.keys, event_id)
 
 
 async def codes(call: AgencyRequest) -> schemas.Codes:

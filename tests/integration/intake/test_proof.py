@@ -24,7 +24,7 @@ from services.audit.api import application
 from services.intake.unanswered import ReceiptCheck
 from tests.harness.erased import INTAKE
 from tests.harness.line.audit_stack import KEY, KEYS, honest, log
-from tests.harness.line.intake_stack import WHY, new_id, stack
+from tests.harness.line.intake_stack import BODY, WHY, new_id, stack
 from tests.harness.made_child import CHILD
 
 pytestmark = pytest.mark.servers
@@ -56,6 +56,7 @@ async def test_a_receipt_is_proven_to_its_sender_once_witnesses_have_seen_it(bar
         audit = httpx.AsyncClient(transport=httpx.ASGITransport(application(made.engine, case_keys.read(bare))), base_url="http://log")
         intake = await opened.enter_async_context(stack(bare, log=await opened.enter_async_context(audit)))
         receipt, other = await intake.submit(), await intake.submit()
+        own = await intake.submit({**BODY, "excludes": ["agency:school"]})
         path = f"/v1/referrals/{receipt['referral_id']}/proof"
         publisher = made.publisher()
         await publisher.check()
@@ -64,6 +65,7 @@ async def test_a_receipt_is_proven_to_its_sender_once_witnesses_have_seen_it(bar
         early = await intake.get("school", path)
         assert (early.status_code, early.json()["code"], early.headers["Retry-After"]) == (404, "not-logged-yet", "1")
         await made.append(1, lambda _: logged(receipt))
+        await made.append(1, lambda _: logged(own))
         assert (await intake.get("school", path)).status_code == 404, "committed is not published"
         await publisher.round()
         await made.append(300)
@@ -79,6 +81,10 @@ async def test_a_receipt_is_proven_to_its_sender_once_witnesses_have_seen_it(bar
         with pytest.raises(Unproven, match="another event"):
             receipts.check(other, answer.content, policy)
 
+        shown = await intake.get("school", f"/v1/referrals/{own['referral_id']}")
+        proven = await intake.get("school", f"/v1/referrals/{own['referral_id']}/proof")
+        assert (shown.status_code, proven.status_code) == (404, 200), "a complaint about one's own house is proven to whoever has its receipt"
+        assert receipts.check(own, proven.content, policy).index == 97
         foreign, unknown = await intake.get("police", path), await intake.get("police", f"/v1/referrals/{new_id()}/proof")
         assert (foreign.status_code, foreign.content) == (404, unknown.content)
         assert foreign.json()["code"] == "unknown-referral"
