@@ -10,7 +10,7 @@ from enum import StrEnum
 from msgspec import Struct, json
 
 from referral.tlog import merkle
-from referral.wire.security_event import DAY_US, KEPT_DAYS, OTHERS, UNKNOWN, Kind, Row
+from referral.wire.security_event import DAY_US, KEPT_DAYS, OTHERS, SPRAYED, UNKNOWN, Kind, Row
 
 HOUR_US = 60 * 60 * 1_000_000
 WINDOW_US = HOUR_US
@@ -38,6 +38,7 @@ class Alarm(StrEnum):
     REFUSED = "refused"
     THROTTLED = "throttled"
     DENIED = "denied"
+    SPRAYED = "sprayed"
 
 
 class Sum(Struct, frozen=True):
@@ -62,6 +63,8 @@ def alarms(sums: Iterable[Sum]) -> dict[Alarm, frozenset[str]]:
                 files.setdefault(one.who, set()).add(one.detail)
             case Kind.LOG_READ:
                 readings[one.who] = readings.get(one.who, 0) + one.times
+            case Kind.REFUSED if one.detail == SPRAYED:
+                found[Alarm.SPRAYED].add("logins")
             case Kind.REFUSED:
                 refused += one.times
             case Kind.THROTTLED:

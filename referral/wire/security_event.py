@@ -37,6 +37,8 @@ class Kind(StrEnum):
     HONEY = "honey"
 
 
+SPRAYED = "sprayed"
+"""Detail of a REFUSED that counts no single sign-in: somebody tries one password at many logins."""
 UNKNOWN, OTHERS = "unknown", "others"
 """Names for somebody whom we do not know, and for several whom a row counts."""
 KEPT_DAYS = 365

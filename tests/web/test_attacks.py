@@ -14,7 +14,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.events import OfferKind, ResponseSubmitted
+from referral.proof.security import Alarm, Sum, alarms
 from referral.runtime.postgres import clock
+from referral.wire.security_event import Kind
 from services.intake.accounts import rules, store
 from tests.harness.web.forms import fields
 from tests.harness.web.world import DESK, PASSWORD, POLICE, World, signed_in
@@ -235,19 +237,21 @@ def test_an_account_that_is_disabled_is_out_at_once_and_its_agencys_offers_stay(
 
 def test_thirty_guesses_from_six_addresses_lock_no_officer_out_and_a_known_browser_is_not_even_slowed(world: World) -> None:
     world.account("duty", POLICE)
+    ahead = rules.LINE_MOST - 2
 
     async def guessed(tx: AsyncConnection) -> list[tuple[int, float]]:
-        now = await clock.now(tx)
-        subjects = [store.subject(world.door.keys, "duty", f"192.0.2.{n % 6}") for n in range(30)]
+        now = await clock.now(tx) - ahead * rules.GAP_US
+        subjects = [store.subject(world.door.keys, "duty", f"192.0.2.{n % 6}") for n in range(5 + ahead)]
         return [await store.reserve_attempt(tx, one, now) for one in subjects]
+
+    waits = world.run(guessed)
+    assert {seconds for seconds, _ in waits} == {0} and waits[-1][1] == ahead * 2, "each guess waits in line, none of these is refused"
 
     async def crowded(tx: AsyncConnection) -> None:
         now = await clock.now(tx)
         for n in range(rules.ADDRESS_LIMIT):
             await store.reserve_attempt(tx, store.subject(world.door.keys, f"somebody-{n}", "127.0.0.1"), now)
 
-    waits = world.run(guessed)
-    assert {seconds for seconds, _ in waits} == {0} and waits[-1][1] == rules.SLOWEST_S, "each guess waits, none is refused"
     with world.client() as officer:
         form = fields(officer.get("/signin").text)
         entered = officer.post("/signin", data=form | {"login": "duty", "password": PASSWORD})
@@ -263,6 +267,77 @@ def test_thirty_guesses_from_six_addresses_lock_no_officer_out_and_a_known_brows
     for wrong in (device.replace("-", "-0"), "1-" + device.partition("-")[2], "", "x"):
         assert not store.is_known(world.door.keys, "duty", wrong, world.now())
     assert not store.is_known(world.door.keys, "other", device, world.now()), "another login is not known there"
+
+
+def networks(count: int) -> list[str]:
+    """200 addresses of 50 networks, say."""
+    return [f"198.51.{n % (count // 4)}.{n // (count // 4)}" for n in range(count)]
+
+
+def test_two_hundred_addresses_have_thirty_five_passwords_of_a_login_checked_in_a_minute(world: World) -> None:
+    """Each address tries again each second, for a minute of the line's time; what is refused is never checked."""
+
+    async def guessed(tx: AsyncConnection) -> tuple[list[float], int]:
+        begun, turns, refused = await clock.now(tx), list[float](), 0
+        for second in range(60):
+            for address in networks(200)[second % 5 :: 5]:
+                now = begun + second * rules.SECOND_US
+                seconds, wait_s = await store.reserve_attempt(tx, store.subject(world.door.keys, "duty", address), now)
+                refused += bool(seconds)
+                turns += [] if seconds else [second + wait_s]
+        return turns, refused
+
+    turns, refused = world.run(guessed)
+    assert len([at for at in turns if at < 60]) in range(30, 36) and max(turns) <= 60 + rules.LINE_MOST * 2 and refused > 2000
+
+
+def test_a_known_browser_signs_in_while_strangers_hold_every_slot_and_the_whole_line(world: World) -> None:
+    """The line of its login is full, both slots of strangers are held, and so are the connections of strangers."""
+    world.account("duty", POLICE)
+    with world.client() as officer:
+        device = officer.post("/signin", data=fields(officer.get("/signin").text) | {"login": "duty", "password": PASSWORD}).cookies[
+            "device"
+        ]
+
+    async def crowded(tx: AsyncConnection) -> set[int]:
+        now, keys = await clock.now(tx), world.door.keys
+        later = now + rules.LINE_US * 3 // 4  # so that the line stays full while a slow machine goes on
+        return {
+            bool((await store.reserve_attempt(tx, store.subject(keys, "duty", one), at))[0]) for at in (now, later) for one in networks(200)
+        }
+
+    assert world.run(crowded) == {True, False}
+    with world.client(cookies={"device": device}) as officer, world.held_by_strangers():
+        entered = officer.post("/signin", data=fields(officer.get("/signin").text) | {"login": "duty", "password": PASSWORD})
+        assert entered.status_code == 303, "the known browser waits for nobody"
+    with world.client() as stranger:
+        answer = stranger.post("/signin", data=fields(stranger.get("/signin").text) | {"login": "duty", "password": PASSWORD})
+    assert answer.status_code == 429 and int(answer.headers["Retry-After"]) > 0
+
+
+def test_one_password_at_fifty_logins_is_an_event_and_an_alarm(world: World) -> None:
+    """From whatever addresses, each of them once: no limit of an address or a login is reached."""
+
+    def guess(login: str) -> int:
+        with world.client() as guesser:
+            return guesser.post(
+                "/signin", data=fields(guesser.get("/signin").text) | {"login": login, "password": "Summer2026Summer"}
+            ).status_code
+
+    async def others(tx: AsyncConnection) -> None:
+        now, keys = await clock.now(tx), world.door.keys
+        for n, address in enumerate(networks(rules.SPRAYED - 2)):
+            await store.reserve_attempt(tx, store.subject(keys, f"officer-{n}", address), now)
+
+    async def events(tx: AsyncConnection) -> list[Sum]:
+        rows = await tx.execute(text("SELECT kind, who, detail, times FROM audit.security WHERE detail = 'sprayed'"))
+        return [Sum(Kind(row.kind), row.who, row.detail, row.times) for row in rows]
+
+    world.run(others)
+    assert guess("officer-a") == 401 and world.by_hand(events) == [], "49 logins are no alarm"
+    assert guess("officer-b") == 401
+    assert alarms(world.by_hand(events))[Alarm.SPRAYED] == {"logins"}
+    assert guess("officer-c") == 401 and len(world.by_hand(events)) == 1, "said once in a quarter of an hour"
 
 
 def test_signing_in_leaves_a_trace_without_what_was_typed(world: World) -> None:

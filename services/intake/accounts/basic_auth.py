@@ -15,29 +15,47 @@ from referral.runtime import passwords
 from referral.runtime.observe import signed
 from referral.runtime.postgres import clock, security_events
 from referral.wire import security_event
-from referral.wire.security_event import Event, Kind
+from referral.wire.security_event import SPRAYED, Event, Kind
 from services.intake.accounts import rules, store
 from services.intake.accounts.store import Account
-from services.intake.context import IntakeContext
+from services.intake.context import IntakeContext, in_time
 
 
 async def person(door: IntakeContext, hashing: asyncio.Semaphore, request: Request) -> Account:
-    """Return the account of a Basic Authorization header. Rejected 401: no header, or a wrong one. 429: too many attempts; the limits are
-    those of the sign-in page."""
+    """Return the account of a Basic Authorization header. Rejected 401: no header, or a wrong one. 429: too many attempts; the limits and
+    the line of a login are those of the sign-in page."""
     login, password = _read(request.headers.get("authorization", ""))
-    subject = store.subject(door.keys, login, rules.network(request.client.host if request.client else ""))
+    subject = store.subject(door.keys, login, request.client.host if request.client else "")
+    now, known, wait_s = await in_time(_reserve(door, subject, login))
+    await asyncio.sleep(wait_s)
+    return await in_time(_checked(door, hashing, subject, now, known, password))
+
+
+Known = tuple[Account, str] | None
+"""An account, and its password's hash; None: nobody has this login."""
+
+
+async def _reserve(door: IntakeContext, subject: rules.Subject, login: str) -> tuple[int, Known, float]:
+    """Return when an attempt was counted, whose it is, and the seconds until its turn."""
     async with door.stranger() as tx:
         now = await clock.now(tx)
-        seconds, delay = await store.reserve_attempt(tx, subject, now)
+        seconds, wait_s = await store.reserve_attempt(tx, subject, now)
         known = await store.by_login(tx, login)
-    seen = known[0].id if known else ""
     if seconds:
-        door.journal.refused(seen, "basic", subject.place, throttled=True)
+        door.journal.refused(known[0].id if known else "", "basic", subject.place, throttled=True)
         raise Rejected("throttled", "Authorization", f"too many wrong passwords; try again in {seconds} s", status=429)
-    await asyncio.sleep(delay)
+    return now, known, wait_s
+
+
+async def _checked(
+    door: IntakeContext, hashing: asyncio.Semaphore, subject: rules.Subject, now: int, known: Known, password: str
+) -> Account:
+    """Check the password of an attempt whose turn it is."""
+    seen = known[0].id if known else ""
     async with hashing:
         right = await run_in_threadpool(rules.matches, known[1] if known else None, password)
     if known is None or not right:
+        await sprayed(door, now)
         door.journal.refused(seen, "basic", subject.place)
         raise Rejected("wrong-password", "Authorization", "no account has this login and password", status=401)
     async with door.begin() as tx:
@@ -46,6 +64,13 @@ async def person(door: IntakeContext, hashing: asyncio.Semaphore, request: Reque
         await security_events.put(tx, event)
     signed("intake", "in", seen, subject.place)
     return known[0]
+
+
+async def sprayed(door: IntakeContext, now: int) -> None:
+    """Record that one password is tried at many logins, once in a quarter of an hour. The journal would count it among other refusals."""
+    async with door.stranger() as tx:
+        if await store.sprayed(tx, now):
+            await security_events.put(tx, Event(kind=Kind.REFUSED, detail=SPRAYED))
 
 
 def _read(header: str) -> tuple[str, str]:

@@ -28,37 +28,60 @@ an officer out by guessing."""
 ADDRESS_LIMIT = 50
 """Failures from one address, after which it is refused. An agency's staff often share one address, so the limit is wide."""
 SLOW_AFTER = 5
-"""Failures of one login from all addresses, after which each further attempt of it waits."""
-SLOWEST_S = 2.0
-"""Seconds of the longest such wait: a guesser with many addresses has 1,800 attempts an hour, against twelve characters; an officer is
-never refused."""
+"""Failures of one login from all addresses, after which its attempts wait in one line."""
+GAP_US = 2 * SECOND_US
+"""Time between two passwords of one line: however many addresses a guesser has, 1,800 attempts an hour are checked, against twelve
+characters."""
+LINE_MOST = 20
+"""Attempts of one login that wait in its line. One more from a browser that we do not know is refused, so that no page waits longer than a
+proxy does (nginx: 60 s)."""
+LINE_US = LINE_MOST * GAP_US
+SPRAYED = 50
+"""Logins that were refused within WINDOW_US, from whatever addresses, from which on somebody tries one password at many of them."""
 DEVICE_US = 90 * 24 * 60 * 60 * SECOND_US
 """Time for which a browser stays known after a person signed in with it: guesses from elsewhere neither slow nor refuse that browser."""
-PREFIX_V6 = 64
-"""Bits of an IPv6 address that one subscriber holds (RFC 6177): the subscriber controls all addresses behind them."""
+PREFIX_V6, SITE_V6 = 64, 48
+"""Bits of an IPv6 address that one subscriber holds, and one site (RFC 6177): whoever has a site has 65,536 subscribers' networks."""
+SITE_TIMES = 4
+"""Failures from one site, as a multiple of those from one address: a provider's homes may share it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The keys under which failures are counted. All are digests: the table holds neither a name nor an address."""
+    """The keys under which failures are counted. All are digests: the table holds neither a name nor an address.
+
+    site_pair, site: of the IPv6 site around the address; empty for other addresses.
+    known: the caller is known already (a browser or a session of the login): it does not wait in the login's line.
+    """
 
     pair: bytes
     login: bytes
     address: bytes
+    site_pair: bytes = b""
+    site: bytes = b""
+    known: bool = False
 
     @property
     def place(self) -> str:
         """Return the part of the address's keyed digest that is logged: enough to tell two addresses apart."""
         return self.address.hex()[:12]
 
+    @property
+    def counted(self) -> dict[str, bytes]:
+        """Return the kinds of failures, and the digest under which each is counted."""
+        kinds = {"pair": self.pair, "login": self.login, "address": self.address, "site-pair": self.site_pair, "site": self.site}
+        return {kind: digest for kind, digest in kinds.items() if digest}
+
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """Times of the failures inside the window, each in any order. login: from all addresses; these slow an attempt and never refuse it."""
+    """Times of the failures inside the window, each in any order. login: from all addresses; these make a line and never refuse."""
 
     pair: tuple[int, ...] = ()
     login: tuple[int, ...] = ()
     address: tuple[int, ...] = ()
+    site_pair: tuple[int, ...] = ()
+    site: tuple[int, ...] = ()
 
 
 def matches(stored: str | None, password: str) -> bool:
@@ -79,25 +102,54 @@ def _nobody() -> str:
 
 def wait(failures: Failures, now: int) -> int:
     """Return the seconds until this attempt is allowed; 0 when it is allowed at once."""
-    return max(_wait(failures.pair, PAIR_LIMIT, now), _wait(failures.address, ADDRESS_LIMIT, now))
+    limits = (
+        (failures.pair, PAIR_LIMIT),
+        (failures.address, ADDRESS_LIMIT),
+        (failures.site_pair, PAIR_LIMIT * SITE_TIMES),
+        (failures.site, ADDRESS_LIMIT * SITE_TIMES),
+    )
+    return max(_wait(times, limit, now) for times, limit in limits)
 
 
-def delay(failures: Failures, now: int) -> float:
-    """Return the seconds that an attempt waits before its password is checked: they double with each failure of the login, up to
-    SLOWEST_S."""
-    recent = sum(at > now - WINDOW_US for at in failures.login)
-    return 0.0 if recent < SLOW_AFTER else min(SLOWEST_S, 0.125 * 2 ** min(recent - SLOW_AFTER, 10))
+def turn(failures: Failures, free_at: int, now: int) -> tuple[int, int]:
+    """Return when the password of this attempt is checked, and from when on that of the next one. free_at: the latter, of the attempt
+    before."""
+    recent = 1 + sum(at > now - WINDOW_US for at in failures.login)
+    at = max(now, free_at)
+    return at, at + GAP_US if recent >= SLOW_AFTER or at > now else at
+
+
+def refused(at: int, now: int) -> int:
+    """Return the seconds for which an attempt with this turn is refused, because the line before it is full; 0: it may wait."""
+    return max(0, -((now + LINE_US - at) // SECOND_US))
 
 
 def network(address: str) -> str:
     """Return the part of an address that counts as one: the whole of IPv4, the subscriber's part of IPv6."""
+    return _within(address, PREFIX_V6) or _plain(address)
+
+
+def site(address: str) -> str:
+    """Return the site of an IPv6 address; empty for another."""
+    return _within(address, SITE_V6)
+
+
+def _within(address: str, prefix: int) -> str:
+    """Return the network of an IPv6 address; empty for another."""
     try:
         parsed = ip_address(address)
     except ValueError:
-        return address
+        return ""
     if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is None:
-        return str(ip_network((parsed, PREFIX_V6), strict=False))
-    return str(parsed)
+        return str(ip_network((parsed, prefix), strict=False))
+    return ""
+
+
+def _plain(address: str) -> str:
+    try:
+        return str(ip_address(address))
+    except ValueError:
+        return address
 
 
 def _wait(times: Iterable[int], limit: int, now: int) -> int:

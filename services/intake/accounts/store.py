@@ -6,7 +6,7 @@ Tables: migrations/versions/accounts.sql.
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -78,15 +78,32 @@ def device(keys: Keys, login: str, at: int) -> str:
 
 def is_known(keys: Keys, login: str, mark: str, now: int) -> bool:
     """Return True if a mark is ours, of this login, and young enough."""
+    return is_ours(keys, login, mark) and now - int(mark.partition("-")[0]) < rules.DEVICE_US
+
+
+def is_ours(keys: Keys, login: str, mark: str) -> bool:
+    """Return True if a mark is ours and of this login, however old."""
     text_, _, _ = mark.partition("-")
     if not (text_.isascii() and text_.isdecimal() and len(text_) <= 18):
         return False
-    return now - int(text_) < rules.DEVICE_US and rules.same(device(keys, login, int(text_)), mark)
+    return rules.same(device(keys, login, int(text_)), mark)
 
 
 def subject(keys: Keys, login: str, address: str) -> rules.Subject:
-    """Return the digests of an attempt: of login and address, of the login, of the address. address: a network, or the mark of a known
-    browser."""
+    """Return the digests of an attempt by somebody whom we do not know. address: as the connection names it."""
+    found, site = _subject(keys, login, rules.network(address)), rules.site(address)
+    if not site:
+        return found
+    around = _subject(keys, login, f"site {site}")
+    return replace(found, site_pair=around.pair, site=around.address)
+
+
+def known_subject(keys: Keys, login: str, what: str) -> rules.Subject:
+    """Return the digests of an attempt from a browser in which this login has signed in, or in a session. what: its mark."""
+    return replace(_subject(keys, login, what), known=True)
+
+
+def _subject(keys: Keys, login: str, address: str) -> rules.Subject:
     return rules.Subject(
         pair=keys.hmac("signin", b"pair", login.encode(), address.encode()),
         login=keys.hmac("signin", b"login", login.encode()),
@@ -97,7 +114,7 @@ def subject(keys: Keys, login: str, address: str) -> rules.Subject:
 def place(keys: Keys, request: Request) -> str:
     """Return the part of the keyed digest of a caller's network that events hold: the same as of its sign-ins."""
     host = request.client.host if request.client else ""
-    return subject(keys, "", rules.network(host)).place
+    return subject(keys, "", host).place
 
 
 async def by_login(tx: AsyncConnection, login: str) -> tuple[Account, str] | None:
@@ -117,34 +134,62 @@ async def still_opens(tx: AsyncConnection, account: str, hashed: str) -> bool:
     return (await tx.execute(sql, {"id": account, "hashed": hashed})).one_or_none() is not None
 
 
-async def reserve_attempt(tx: AsyncConnection, subject: rules.Subject, now: int) -> tuple[int, float]:
-    """Count one more attempt as failed before its password is checked, so that many attempts at once gain nothing.
+_FAILED = text(
+    "SELECT f.kind, f.at FROM intake.signin_failure f JOIN unnest(CAST(:kinds AS text[]), CAST(:subjects AS bytea[])) AS s (kind, subject)"
+    " USING (kind, subject) WHERE f.at > :since"
+)
+_FAIL = text(
+    "INSERT INTO intake.signin_failure (kind, subject, at)"
+    " SELECT kind, subject, :now FROM unnest(CAST(:kinds AS text[]), CAST(:subjects AS bytea[])) AS s (kind, subject)"
+)
+_FREE_AT = text("SELECT free_at FROM intake.signin_line WHERE login = :login")
+_IN_LINE = text(
+    "INSERT INTO intake.signin_line (login, free_at) VALUES (:login, :free_at) ON CONFLICT (login) DO UPDATE SET free_at = excluded.free_at"
+)
+_OLD = (
+    text("DELETE FROM intake.signin_failure WHERE at <= :since"),
+    text("DELETE FROM intake.signin_line WHERE free_at <= :since"),
+)
+_LOGINS = text("SELECT count(DISTINCT subject) FROM intake.signin_failure WHERE kind = 'login' AND at > :since")
+_SPRAYED = text(
+    "INSERT INTO intake.signin_failure (kind, subject, at) SELECT 'sprayed', '', :now WHERE NOT EXISTS"
+    " (SELECT FROM intake.signin_failure WHERE kind = 'sprayed' AND at > :since) RETURNING at"
+)
 
-    Returns `rules.wait` and `rules.delay`; with a wait above 0 the attempt was not counted and its password must not be checked.
+
+async def reserve_attempt(tx: AsyncConnection, subject: rules.Subject, now: int) -> tuple[int, float]:
+    """Count one more attempt as failed, and give it a place in its login's line, before its password is checked: so many attempts at once
+    gain nothing, wherever they come from.
+
+    Returns seconds for which it is refused, and seconds until its turn. Refused, it was not counted and its password must not be checked.
     """
     await advisory_locks.sign_in(tx, subject.login)
-    rows = await tx.execute(
-        text(
-            "SELECT kind, at FROM intake.signin_failure WHERE at > :since AND ((kind = 'pair' AND subject = :pair) "
-            "OR (kind = 'login' AND subject = :login) OR (kind = 'address' AND subject = :address))"
-        ),
-        {"since": now - rules.WINDOW_US, "pair": subject.pair, "login": subject.login, "address": subject.address},
-    )
-    times: dict[str, list[int]] = {"pair": [], "login": [], "address": []}
-    for kind, at in rows:
+    since, counted = now - rules.WINDOW_US, subject.counted
+    values = {"kinds": list(counted), "subjects": list(counted.values())}
+    times: dict[str, list[int]] = {kind: [] for kind in counted}
+    for kind, at in await tx.execute(_FAILED, {**values, "since": since}):
         times[kind].append(at)
-    failures = rules.Failures(pair=tuple(times["pair"]), login=tuple(times["login"]), address=tuple(times["address"]))
-    seconds = rules.wait(failures, now)
-    if seconds == 0:
-        await tx.execute(
-            text(
-                "INSERT INTO intake.signin_failure (kind, subject, at) "
-                "VALUES ('pair', :pair, :now), ('login', :login, :now), ('address', :address, :now)"
-            ),
-            {"pair": subject.pair, "login": subject.login, "address": subject.address, "now": now},
-        )
-    await tx.execute(text("DELETE FROM intake.signin_failure WHERE at <= :since"), {"since": now - rules.WINDOW_US})
-    return seconds, rules.delay(failures, now)
+    failures = rules.Failures(**{kind.replace("-", "_"): tuple(found) for kind, found in times.items()})
+    seconds, turn = rules.wait(failures, now), now
+    if not subject.known and not seconds:
+        free_at = (await tx.execute(_FREE_AT, {"login": subject.login})).scalar_one_or_none() or 0
+        turn, next_at = rules.turn(failures, free_at, now)
+        seconds = rules.refused(turn, now)
+        if not seconds and next_at > now:
+            await tx.execute(_IN_LINE, {"login": subject.login, "free_at": next_at})
+    if not seconds:
+        await tx.execute(_FAIL, {**values, "now": now})
+    for statement in _OLD:
+        await tx.execute(statement, {"since": since})
+    return seconds, (turn - now) / rules.SECOND_US
+
+
+async def sprayed(tx: AsyncConnection, now: int) -> bool:
+    """Return whether so many logins were refused lately that somebody tries one password at many; true once in WINDOW_US."""
+    since = now - rules.WINDOW_US
+    if (await tx.execute(_LOGINS, {"since": since})).scalar_one() < rules.SPRAYED:
+        return False
+    return (await tx.execute(_SPRAYED, {"since": since, "now": now})).one_or_none() is not None
 
 
 async def forget_attempt(tx: AsyncConnection, subject: rules.Subject, at: int) -> None:
@@ -153,9 +198,17 @@ async def forget_attempt(tx: AsyncConnection, subject: rules.Subject, at: int) -
     await tx.execute(
         text(
             "DELETE FROM intake.signin_failure WHERE (kind = 'pair' AND subject = :pair) OR (kind = 'login' AND subject = :login) "
-            "OR (at = :at AND kind = 'address' AND subject = :address)"
+            "OR (kind = 'site-pair' AND subject = :site_pair) "
+            "OR (at = :at AND ((kind = 'address' AND subject = :address) OR (kind = 'site' AND subject = :site)))"
         ),
-        {"pair": subject.pair, "login": subject.login, "address": subject.address, "at": at},
+        {
+            "pair": subject.pair,
+            "login": subject.login,
+            "address": subject.address,
+            "site_pair": subject.site_pair,
+            "site": subject.site,
+            "at": at,
+        },
     )
 
 

@@ -192,21 +192,23 @@ def _endpoint(
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
-            return await in_time(answered(request))
+            return await answered(request, await person(door, hashing, request))
         except Exception as error:
             return problems.answer(error)
 
-    async def answered(request: Request) -> Response:
-        who = await person(door, hashing, request)
+    async def answered(request: Request, who: Account) -> Response:
         try:
-            sent = await agency_request.read(request, door, who.agency, (JSON,))
-            case_id = agency_request.known_id(sent, "case_id", "case") if "case_id" in sent.path else ""
-            parsed = strict_json.parse(sent.data, body) if body else None
-            async with door.begin() as tx:
-                state = await act(tx, door, who, case_id, parsed)
+            return await in_time(acted(request, who))
         except Exception as error:
             await refusals.noted(door, request, security_event.account(who.id), error)
             raise
+
+    async def acted(request: Request, who: Account) -> Response:
+        sent = await agency_request.read(request, door, who.agency, (JSON,))
+        case_id = agency_request.known_id(sent, "case_id", "case") if "case_id" in sent.path else ""
+        parsed = strict_json.parse(sent.data, body) if body else None
+        async with door.begin() as tx:
+            state = await act(tx, door, who, case_id, parsed)
         return Response(msgspec.json.encode(state), 200, {"Cache-Control": "no-store"}, media_type=JSON)
 
     return endpoint

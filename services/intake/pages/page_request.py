@@ -28,7 +28,7 @@ from services.intake.pages.session import Cookies, Visit
 from services.intake.store import unknown
 
 PAUSE_S = 2.0
-"""Seconds that a form waits on purpose at most, beside its work: for routing's decision about an answer, or after guesses of a login."""
+"""Seconds that a form waits on purpose at most, beside its work: for routing's decision about an answer."""
 
 SHOWN_AT = "http://localhost:8080"
 """Address of the pages where nobody names another, as in `Settings.inbox_url`."""
@@ -38,7 +38,8 @@ SHOWN_AT = "http://localhost:8080"
 class Pages:
     """The dependencies of every page, made by `pages.routes`.
 
-    hashing: limits the passwords that are checked at once.
+    hashing, known_hashing: limit the passwords that are checked at once, of strangers and of browsers and sessions that we know: so
+    guesses keep no officer waiting.
     patience_s: seconds that a page waits for routing's decision about an answer.
     by_day: exercises begin by day. False in a stack for drills alone, whose clock may be moved: there every page is practice.
     inbox_url: address at which people reach the pages. What a page writes down for later has it, never the host that a request claims.
@@ -48,6 +49,7 @@ class Pages:
     render: Renderer
     cookies: Cookies
     hashing: asyncio.Semaphore
+    known_hashing: asyncio.Semaphore
     patience_s: float
     by_day: bool = True
     inbox_url: str = SHOWN_AT
@@ -75,15 +77,18 @@ class PageRequest:
 Page = Callable[[PageRequest], Awaitable[Response]]
 
 
-def endpoint(pages: Pages, page: Page, *, strangers: bool, lapsed: Page | None = None) -> Callable[[Request], Awaitable[Response]]:
-    """Return the endpoint of a page. lapsed: answers a form that comes after its session has ended by time."""
+def endpoint(
+    pages: Pages, page: Page, *, strangers: bool, lapsed: Page | None = None, pause_s: float = PAUSE_S
+) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint of a page. lapsed: answers a form that comes after its session has ended by time. pause_s: seconds that a form
+    waits on purpose at most, beside its work."""
 
     async def answered(request: Request) -> Response:
         visit = session.stranger(request, pages.cookies, 0)
         try:
             body = await _body(request) if request.method == "POST" else b""
             visit = await in_time(_visit(pages, request))
-            within = ANSWER_S + (PAUSE_S if request.method == "POST" else 0)
+            within = ANSWER_S + (pause_s if request.method == "POST" else 0)
             response = await in_time(_page(PageRequest(pages, request, visit, forms.fields(body) or {}), page, strangers, lapsed), within)
         except Exception as error:
             await refusals.noted(pages.door, request, _who(visit), error)

@@ -32,7 +32,8 @@ _TYPES = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 PROGRAMS = ("v1", "openapi.json", "staff", "metadata")
 """First words of paths that only programs request, also when misspelt: //v1, /V1, FHIR's /metadata."""
 HASHES_AT_ONCE = 2
-"""Passwords checked at once: each takes 64 MiB and a core (two cores are our smallest machine)."""
+"""Passwords checked at once for strangers, and as many for those whom we know: each takes 64 MiB and a core (two cores are our smallest
+machine)."""
 
 
 def made(
@@ -49,7 +50,8 @@ def made(
     policy: for names; Unavailable until one is in force.
     secure: people reach the pages over https. by_day, inbox_url: as in `Pages`.
     """
-    return Pages(door, render.load(policy), Cookies(secure), asyncio.Semaphore(HASHES_AT_ONCE), patience_s, by_day, inbox_url)
+    strangers, known = asyncio.Semaphore(HASHES_AT_ONCE), asyncio.Semaphore(HASHES_AT_ONCE)
+    return Pages(door, render.load(policy), Cookies(secure), strangers, known, patience_s, by_day, inbox_url)
 
 
 def routes(pages: Pages) -> list[BaseRoute]:
@@ -66,7 +68,7 @@ def routes(pages: Pages) -> list[BaseRoute]:
     return [
         get("/", _home),
         get("/signin", signin.sign_in_page, strangers=True),
-        Route("/signin", endpoint(pages, signin.sign_in, strangers=True), methods=["POST"]),
+        Route("/signin", endpoint(pages, signin.sign_in, strangers=True, pause_s=signin.LONGEST_S), methods=["POST"]),
         *post("/signout", signin.sign_out),
         Route("/closed", closed(pages), methods=["GET"]),
         *post("/seen", seen.acknowledge, lapsed=seen.acknowledge),

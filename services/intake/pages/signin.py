@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
@@ -16,12 +17,17 @@ from referral.runtime.postgres import clock, security_events
 from referral.wire import security_event
 from referral.wire.security_event import Event, Kind
 from services.intake.accounts import rules, store
+from services.intake.accounts.basic_auth import sprayed
+from services.intake.context import ANSWER_S, in_time
 from services.intake.pages import confirmation, forms, relative_time, resume, seen, session
 from services.intake.pages.confirmation import Sent
 from services.intake.pages.page_request import PageRequest
 from services.intake.pages.resume import Kept
 from services.intake.pages.seen import Waits
 from services.intake.pages.session import Visit
+
+LONGEST_S = ANSWER_S + rules.LINE_US / rules.SECOND_US
+"""Seconds that an attempt waits at most: for its turn, and for the second half of its work."""
 
 
 async def sign_in_page(call: PageRequest) -> Response:
@@ -37,46 +43,67 @@ async def sign_in_page(call: PageRequest) -> Response:
 
 
 async def sign_in(call: PageRequest) -> Response:
-    """Check login and password: the same work and the same words whether the login exists or not, slowed by `rules.delay` and bounded by
-    `rules.wait`."""
-    to, say, kept = forms.here(call.form.get("to", "")), call.pages.render.say(call.visit), resume.carried(call.form)
+    """Check login and password: the same work and the same words whether the login exists or not. An attempt from a browser that we do not
+    know waits for its turn in the login's line."""
+    say = call.pages.render.say(call.visit)
     login, password = call.form.get("login", "").strip().lower(), call.form.get("password", "")
     missing = {field: say("signin.missing") for field, value in (("login", login), ("password", password)) if not value}
     if missing:
-        return _sign_in_form(call, to, status=422, errors=missing)
-    keys, login = call.pages.door.keys, login[: passwords.LOGIN_MAX]
-    async with call.pages.door.stranger() as tx:
+        return _sign_in_form(call, forms.here(call.form.get("to", "")), status=422, errors=missing)
+    attempt = await in_time(_reserve(call, login[: passwords.LOGIN_MAX]))
+    if isinstance(attempt, Response):
+        return attempt
+    await asyncio.sleep(attempt.wait_s)
+    return await in_time(_check(call, attempt, password))
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """An attempt that may check its password. known: the account, and its hash. now: when it was counted, µs UTC."""
+
+    subject: rules.Subject
+    known: tuple[store.Account, str] | None
+    now: int
+    wait_s: float
+
+
+async def _reserve(call: PageRequest, login: str) -> _Attempt | Response:
+    """Count an attempt and give it its turn, or return the page that refuses it."""
+    door, mark = call.pages.door, call.pages.cookies.get(call.request, "device")
+    ours = store.is_ours(door.keys, login, mark)
+    async with (door.begin if ours else door.stranger)() as tx:  # a browser of ours does not wait among strangers
         now = await clock.now(tx)
-        place, device = _place(call, login, now)
-        subject = store.subject(keys, login, place)
-        seconds, delay = await store.reserve_attempt(tx, subject, now)
+        if store.is_known(door.keys, login, mark, now):
+            subject = store.known_subject(door.keys, login, f"device {mark}")
+        else:
+            subject = store.subject(door.keys, login, call.request.client.host if call.request.client else "")
+        seconds, wait_s = await store.reserve_attempt(tx, subject, now)
         known = await store.by_login(tx, login)
+    if not seconds:
+        return _Attempt(subject, known, now, wait_s)
+    door.journal.refused(known[0].id if known else "", "page", subject.place, throttled=True)
+    say = call.pages.render.say(call.visit)
+    problem = say("signin.throttled", time=relative_time.span(say, (seconds + 59) // 60 * 60 * rules.SECOND_US))
+    response = _sign_in_form(call, forms.here(call.form.get("to", "")), status=429, problem=problem)
+    response.headers["Retry-After"] = str(seconds)
+    return response
+
+
+async def _check(call: PageRequest, attempt: _Attempt, password: str) -> Response:
+    """Check the password of an attempt whose turn it is."""
+    to, say, kept = forms.here(call.form.get("to", "")), call.pages.render.say(call.visit), resume.carried(call.form)
+    door, known, subject = call.pages.door, attempt.known, attempt.subject
     seen = known[0].id if known else ""
-    if seconds:
-        call.pages.door.journal.refused(seen, "page", subject.place, throttled=True)
-        problem = say("signin.throttled", time=relative_time.span(say, (seconds + 59) // 60 * 60 * rules.SECOND_US))
-        response = _sign_in_form(call, to, status=429, problem=problem)
-        response.headers["Retry-After"] = str(seconds)
-        return response
-    if not device:
-        await asyncio.sleep(delay)
-    async with call.pages.hashing:
+    async with call.pages.known_hashing if subject.known else call.pages.hashing:
         right = await run_in_threadpool(rules.matches, known[1] if known else None, password)
     if known is None or not right:
-        call.pages.door.journal.refused(seen, "password", subject.place)
+        await sprayed(door, attempt.now)
+        door.journal.refused(seen, "password", subject.place)
         return _sign_in_form(call, to, status=401, problem=say("signin.wrong"))
-    how = "page" if device else "new-device"
+    how = "page" if subject.known else "new-device"
     event = Event(kind=Kind.SIGNED_IN, who=security_event.account(seen), detail=how, place=subject.place)
-    opened = await _let_in(call, event, subject, known, to, now, kept)
+    opened = await _let_in(call, event, subject, known, to, attempt.now, kept)
     return opened or _sign_in_form(call, to, status=401, problem=say("signin.wrong"))
-
-
-def _place(call: PageRequest, login: str, now: int) -> tuple[str, bool]:
-    """Return the origin of an attempt, and True if it is a browser in which this login has signed in before."""
-    mark = call.pages.cookies.get(call.request, "device")
-    if store.is_known(call.pages.door.keys, login, mark, now):
-        return f"device {mark}", True
-    return rules.network(call.request.client.host if call.request.client else ""), False
 
 
 async def _let_in(

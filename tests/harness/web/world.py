@@ -106,7 +106,7 @@ class World:
         return self._loop.run_until_complete(made())
 
     def _app(self, *, by_day: bool) -> Starlette:
-        inbox = pages.made(self.door, lambda: self.policy, secure=False, patience_s=0, by_day=by_day)
+        inbox = self._inbox = pages.made(self.door, lambda: self.policy, secure=False, patience_s=0, by_day=by_day)
         return self._here(lambda: pages.application([*routes.routes(self.door, None), *public_door.routes(inbox)], inbox))
 
     def _serve(self) -> None:
@@ -139,6 +139,25 @@ class World:
                 return await client.request(method, path, **more)
 
         return asyncio.run_coroutine_threadsafe(asked(), self._loop).result(PATIENCE_S)
+
+    @contextmanager
+    def held_by_strangers(self) -> Iterator[None]:
+        """Hold every slot and every connection that strangers may have, as long as the block lasts."""
+        slots = [self._inbox.hashing, self._inbox.hashing, self.door.lanes, self.door.lanes]
+
+        async def taken() -> None:
+            for slot in slots:
+                await slot.acquire()
+
+        async def left() -> None:
+            for slot in slots:
+                slot.release()
+
+        asyncio.run_coroutine_threadsafe(taken(), self._loop).result(PATIENCE_S)
+        try:
+            yield
+        finally:
+            asyncio.run_coroutine_threadsafe(left(), self._loop).result(PATIENCE_S)
 
     # ---- SQL, in the server's loop
     def run(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:

@@ -11,9 +11,10 @@ import pytest
 from prometheus_client import REGISTRY
 
 from referral.errors import Rejected
+from referral.runtime.postgres import clock
 from referral.runtime.settings import Settings
 from services.intake import context, crowd
-from services.intake.accounts import rules
+from services.intake.accounts import rules, store
 from tests.harness.engines import by_hand
 from tests.harness.line.intake_stack import BODY, Stack, new_id, stack
 from tests.harness.waiting import until
@@ -101,6 +102,18 @@ async def test_sign_ins_that_hang_keep_no_known_system_waiting(bare: Settings, d
             await held.rollback()
         assert [answer.status_code for answer in answers] == [200] * 3
         assert {answer.status_code for answer in await asyncio.gather(*hanging)} <= {401, 429, 503}
+
+
+async def test_the_door_for_programs_has_the_line_of_the_page(bare: Settings) -> None:
+    """A login whose line is full is refused by Basic too, unread."""
+    async with stack(bare) as intake:
+        async with intake.door.begin() as tx:
+            now = await clock.now(tx)
+            for at in (now, now + rules.LINE_US * 3 // 4):  # so that the line stays full while a slow machine goes on
+                for n in range(60):
+                    await store.reserve_attempt(tx, store.subject(intake.door.keys, "nobody", f"192.0.2.{n}"), at)
+        answer = await intake.http.get("/staff/erasures", auth=("nobody", "a-made-up-password"))
+        assert (answer.status_code, answer.json()["code"]) == (429, "throttled")
 
 
 async def test_the_sign_in_page_asks_no_database_for_a_stranger(bare: Settings) -> None:

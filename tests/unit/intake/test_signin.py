@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from referral.runtime import passwords, random_secret
 from services.intake.accounts import rules
-from services.intake.accounts.rules import ADDRESS_LIMIT, PAIR_LIMIT, SLOWEST_S, WINDOW_US, Failures
+from services.intake.accounts.rules import ADDRESS_LIMIT, GAP_US, LINE_MOST, PAIR_LIMIT, SITE_TIMES, SLOW_AFTER, WINDOW_US, Failures
 from services.intake.pages import forms
 
 NOW = 1_764_036_000_000_000
@@ -32,30 +32,48 @@ def test_a_throttled_sign_in_is_free_when_its_wait_is_over_and_not_before(
     assert seconds <= 1 or rules.wait(failures, NOW + (seconds - 1) * S) > 0
 
 
-@pytest.mark.parametrize(("kind", "limit"), [("pair", PAIR_LIMIT), ("address", ADDRESS_LIMIT)])
+@pytest.mark.parametrize(
+    ("kind", "limit"),
+    [
+        ("pair", PAIR_LIMIT),
+        ("address", ADDRESS_LIMIT),
+        ("site_pair", PAIR_LIMIT * SITE_TIMES),
+        ("site", ADDRESS_LIMIT * SITE_TIMES),
+    ],
+)
 def test_each_limit_stops_at_its_number(kind: str, limit: int) -> None:
     assert rules.wait(Failures(**{kind: (NOW - S,) * (limit - 1)}), NOW) == 0
     assert rules.wait(Failures(**{kind: (NOW - S,) * limit}), NOW) == WINDOW_US // S - 1
 
 
-@given(times)
-def test_guesses_from_elsewhere_slow_a_login_and_never_refuse_it(login: tuple[int, ...]) -> None:
-    failures = Failures(login=login)
-    assert rules.wait(failures, NOW) == 0
-    assert 0 <= rules.delay(failures, NOW) <= SLOWEST_S
-    assert rules.delay(Failures(login=(*login, NOW)), NOW) >= rules.delay(failures, NOW)
+@given(st.lists(st.integers(0, 3 * S), min_size=1, max_size=300))
+def test_a_login_has_one_line_wherever_its_attempts_come_from(gaps: list[int]) -> None:
+    """However they arrive, in any minute at most 35 passwords of a login are checked, and nobody waits behind more than LINE_MOST."""
+    now, free_at, failed, checked = NOW, 0, list[int](), list[int]()
+    for gap in gaps:
+        now += gap
+        at, next_at = rules.turn(Failures(login=tuple(failed)), free_at, now)
+        if rules.refused(at, now):
+            assert at - now > LINE_MOST * GAP_US
+            continue
+        free_at = next_at
+        failed.append(now)
+        checked.append(at)
+    assert all(sum(first <= at < first + 60 * S for at in checked) <= SLOW_AFTER + 60 * S // GAP_US for first in checked)
 
 
-def test_the_delay_of_a_login_grows_to_its_limit() -> None:
-    assert rules.delay(Failures(login=(NOW,) * 4), NOW) == 0
-    assert rules.delay(Failures(login=(NOW,) * 30), NOW) == SLOWEST_S
+def test_an_attempt_that_is_refused_is_told_when_the_line_is_shorter() -> None:
+    at = NOW + (LINE_MOST + 3) * GAP_US
+    assert rules.refused(at, NOW) == 3 * GAP_US // S and rules.refused(at, NOW + 3 * GAP_US) == 0
 
 
-def test_a_subscriber_of_ipv6_is_one_address() -> None:
+def test_a_subscriber_of_ipv6_is_one_address_and_a_site_is_counted_too() -> None:
     assert rules.network("2001:db8:1:2::7") == rules.network("2001:db8:1:2:ffff::9") != rules.network("2001:db8:1:3::7")
+    assert rules.site("2001:db8:1:2::7") == rules.site("2001:db8:1:3::7") != rules.site("2001:db8:2:2::7")
     assert rules.network("192.0.2.7") != rules.network("192.0.2.8")
     assert rules.network("::ffff:192.0.2.7") != rules.network("::ffff:192.0.2.8")
     assert rules.network("no address") == "no address"
+    assert {rules.site(other) for other in ("192.0.2.7", "::ffff:192.0.2.7", "no address")} == {""}
 
 
 def test_a_session_ends_by_rest_and_by_age() -> None:

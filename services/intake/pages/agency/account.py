@@ -122,14 +122,14 @@ async def change_password(call: PageRequest) -> Response:
         errors = {"new": "error.bad-password"}
     if errors:
         return await _page(call, errors, 422)
-    subject = store.subject(door.keys, who.login, f"session {who.id}")
+    subject = store.known_subject(door.keys, who.login, f"session {who.id}")
     async with door.begin() as tx:
         seconds, _ = await store.reserve_attempt(tx, subject, now)
         known = await store.by_login(tx, who.login)
     if seconds:
         door.journal.refused(who.id, "page", subject.place, throttled=True)
         return await _page(call, {"password": "error.throttled"}, 429)
-    async with call.pages.hashing:
+    async with call.pages.known_hashing:
         right = await run_in_threadpool(rules.matches, known[1] if known else None, form["password"])
         hashed = await run_in_threadpool(passwords.hashed, form["new"]) if right else ""
     if not right:

@@ -38,7 +38,7 @@ async def accept(call: PageRequest) -> Response:
     if account is None:
         door.journal.note(Kind.REFUSED, security_event.UNKNOWN, "code", store.place(door.keys, call.request))
         return _form(call, {"code": "error.invitation"}, 422)
-    async with call.pages.hashing:
+    async with call.pages.known_hashing:
         hashed = await run_in_threadpool(passwords.hashed, form["new"])
     async with door.begin() as tx:
         used = await invitations.use(tx, account.id, code, hashed)

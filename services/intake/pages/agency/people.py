@@ -49,7 +49,7 @@ async def invite(call: PageRequest) -> Response:
     if errors:
         return await _invite(call, form, errors, 422)
     made = Account(call.pages.door.new_id(), login, who.agency, language, desk=False, head=bool(form.get("head")))
-    async with call.pages.hashing:
+    async with call.pages.known_hashing:
         hashed = await run_in_threadpool(passwords.hashed, random_secret.made())
     async with call.pages.door.begin() as tx:
         await _still_head(call, tx)

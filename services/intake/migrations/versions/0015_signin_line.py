@@ -1,0 +1,11 @@
+"""Let the attempts of one login wait in line, wherever they come from."""
+
+from alembic import op
+
+revision = "0015"
+down_revision = "0014"
+
+
+def upgrade() -> None:
+    """Add the line. login: keyed digest. free_at: when the next password of the login may be checked, µs UTC."""
+    op.execute("CREATE TABLE intake.signin_line (login bytea PRIMARY KEY, free_at bigint NOT NULL)")
