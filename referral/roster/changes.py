@@ -29,6 +29,10 @@ ADDRESSES = {
 ENDS = "-"
 """Written instead of an address: the stored one ends."""
 
+RETIRES_US = DAY_US
+"""Time for which an address that its owner changes or ends gets messages all the same (P): a day and a night on duty, in which the owner
+hears of it."""
+
 _BY = "coalesce(current_setting('referral.by', true), '')"
 _END = f"SET ended_at = runtime.clock(), ended_by = {_BY}"
 _PERSON_ENDS = text(
@@ -39,8 +43,19 @@ _PERSON = text(
     " notifier.person WHERE account = :account AND ended_at IS NOT NULL ORDER BY id DESC LIMIT 1), false) ON CONFLICT DO NOTHING"
 )
 _ADDRESS = text("SELECT account, channel, address FROM notifier.contact WHERE account = ANY(:accounts) AND ended_at IS NULL")
-_CONTACT_ENDS = text(f"UPDATE notifier.contact {_END}, address = NULL WHERE account = :account AND channel = :channel AND ended_at IS NULL")
+_CONTACT_ENDS = text(
+    f"UPDATE notifier.contact {_END}, address = NULL, former = NULL WHERE account = :account AND channel = :channel AND ended_at IS NULL"
+)
 _CONTACT = text("INSERT INTO notifier.contact (account, channel, address) VALUES (:account, :channel, :address)")
+_HELD = text("SELECT address, former FROM notifier.contact WHERE (account, channel) = (:account, :channel) AND ended_at IS NULL")
+_BESIDE = text(
+    "UPDATE notifier.contact SET former = :former, until = :until, ends = false"
+    " WHERE (account, channel) = (:account, :channel) AND ended_at IS NULL"
+)
+_RETIRE = text(
+    "UPDATE notifier.contact SET until = runtime.clock() + :day, ends = true"
+    " WHERE (account, channel) = (:account, :channel) AND ended_at IS NULL AND NOT ends"
+)
 _RULE_ENDS = text(
     f"UPDATE notifier.rule {_END} WHERE account = :account AND loudness = :loudness AND channel = :channel AND ended_at IS NULL"
 )
@@ -111,6 +126,24 @@ async def add_people(tx: AsyncConnection, keys: Keys, people: Iterable[Person]) 
 async def set_contact(tx: AsyncConnection, keys: Keys, account: str, channel: str, written: str) -> None:
     """Give a person an address, or end it with ENDS. Rejected: it is none."""
     await _set_contacts(tx, keys, {(account_id(account), channel): address(channel, written)})
+
+
+async def replace_contact(tx: AsyncConnection, keys: Keys, account: str, channel: str, written: str, until: int) -> None:
+    """Give a person another address; the one before gets messages beside it, until then (µs UTC). Rejected: it is none.
+
+    Of two changes within that time the first address stays: nobody gets rid of it by changing twice.
+    """
+    box, context, where = keys.box(CONTACT_BOX), contact_context(account_id(account), channel), {"account": account, "channel": channel}
+    held = (await tx.execute(_HELD, where)).one_or_none()
+    await set_contact(tx, keys, account, channel, written)
+    before = [] if held is None else [sealed for sealed in (held.former, held.address) if sealed is not None]
+    former = next((sealed for sealed in before if box.open(sealed, context) != address(channel, written)), None)
+    await tx.execute(_BESIDE, {**where, "former": former, "until": None if former is None else until})
+
+
+async def retire_contact(tx: AsyncConnection, account: str, channel: str) -> None:
+    """Let an address of a person end in a day; `retired` ends it then."""
+    await tx.execute(_RETIRE, {"account": account_id(account), "channel": channel, "day": RETIRES_US})
 
 
 async def _set_contacts(tx: AsyncConnection, keys: Keys, addresses: Mapping[tuple[str, str], bytes | None]) -> None:

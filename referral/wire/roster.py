@@ -174,6 +174,7 @@ class Contact(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     tail: last two digits of a number, or an address's part after the @. waits: its code has not come back, so it is not used yet.
     tested_at: when the last test was planned, µs UTC. outcome: its state: WAITING, SENT or FAILED. reason: why it failed.
+    until: until when the address before it gets messages too, µs UTC; ends: until when this one does, and no other follows.
     """
 
     channel: str
@@ -182,6 +183,8 @@ class Contact(Struct, frozen=True, kw_only=True, omit_defaults=True):
     tested_at: int | None = None
     outcome: str = ""
     reason: str = ""
+    until: int | None = None
+    ends: bool = False
 
 
 class Member(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -29,6 +29,7 @@ from services.notifier.metrics import Figures
 from services.notifier.notes import daily
 from services.notifier.notes.sender import Notes
 from services.notifier.providers import Providers
+from services.notifier.roster_door import addresses
 from services.notifier.roster_door.door import RosterDoor
 from services.notifier.send import Sender
 from services.notifier.steps import WAKES
@@ -88,6 +89,7 @@ async def main(settings: Settings) -> None:
         watch.run,
         calls_itself.run,
         lambda: tidy.run(engine),
+        lambda: addresses.run(engine, keys, drill=settings.drill_clock),
         lambda: holes.run(engine, loud, hush),
         lambda: caps.run(engine, most),
         Notes(engine, keys, lanes, settings.inbox_url, most).run,

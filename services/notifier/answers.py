@@ -53,12 +53,17 @@ LATE_US = 24 * 60 * 60 * SECOND
 """µs for which the digits of a message whose question has been answered are known as such (ours): they are late, and no guess."""
 _FIND = (
     "SELECT d.id, d.asked, d.case_id, d.task, d.rung, d.again, d.person, d.channel, NULL AS language, d.drill, d.reference, d.attempt,"
-    " d.planned_at, false AS lapsed, d.thrown, d.reason, NULL AS address, d.state, d.delivered_at, d.ended_at, d.provider, d.tries, d.word,"
+    " d.planned_at, false AS lapsed, d.thrown, d.reason, NULL AS address, NULL AS former, d.state, d.delivered_at, d.ended_at,"
+    " d.provider, d.tries, d.word,"
     " a.state AS asked_state,"
     " EXISTS (SELECT FROM person p WHERE p.account = d.person AND p.ended_at IS NULL AND NOT p.disabled) AS able"
     " FROM delivery d JOIN asked a ON a.id = d.asked WHERE {which} ORDER BY d.id"
 )
-_ADDRESSES = text("SELECT account, address FROM contact WHERE channel = :channel AND ended_at IS NULL AND address IS NOT NULL")
+_ADDRESSES = text(
+    "SELECT account, address FROM contact WHERE channel = :channel AND ended_at IS NULL AND address IS NOT NULL"
+    " UNION ALL SELECT account, former FROM contact WHERE channel = :channel AND ended_at IS NULL AND former IS NOT NULL"
+    " AND until > runtime.clock()"
+)
 _ARRIVED = text(
     "UPDATE delivery SET delivered_at = :now, state = 'SENT', lease_until = NULL, reason = NULL, ended_at = coalesce(ended_at, :now)"
     " WHERE id = ANY(:ids)"

@@ -60,7 +60,7 @@ _CLAIM = text(
     " mine AS (UPDATE delivery d SET attempt = attempt + 1, lease_until = clock_timestamp() + make_interval(secs => :lease)"
     " FROM free WHERE d.id = free.id RETURNING d.*, free.lapsed)"
     " SELECT m.id, m.asked, m.case_id, m.task, m.rung, m.again, m.person, m.channel, l.language, m.drill, m.reference, m.attempt,"
-    " m.planned_at, m.lapsed, m.thrown, m.reason, c.address FROM mine m"
+    " m.planned_at, m.lapsed, m.thrown, m.reason, c.address, CASE WHEN c.until > runtime.clock() THEN c.former END FROM mine m"
     " LEFT JOIN contact c ON (c.account, c.channel) = (m.person, m.channel) AND c.ended_at IS NULL"
     " LEFT JOIN intake.account l ON l.id = m.person ORDER BY m.id"
 )
@@ -150,7 +150,7 @@ class Claimed:
     attempt: from 1; also the fence, because only the newest attempt may write a result. address: sealed; None after its removal.
     language: of the inbox account; None without an account. reason: of the last failed attempt; None before the first.
     lapsed: the previous attempt has no result, because its sender died or the database was away too long; the message may have been sent.
-    thrown: an operator discarded it; nothing is sent.
+    thrown: an operator discarded it; nothing is sent. former: the sealed address before this one, which still counts; None: there is none.
     """
 
     id: int
@@ -170,6 +170,7 @@ class Claimed:
     thrown: bool
     reason: str | None
     address: bytes | None = field(repr=False)
+    former: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

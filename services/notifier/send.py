@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import chain, repeat
 from time import monotonic
 from types import MappingProxyType
@@ -163,8 +164,8 @@ class Sender:
     async def _deliver(self, claimed: Claimed, line: Line) -> None:
         if claimed.thrown:
             return await self._record(claimed, Kind.THROWN)
-        address = self._address(claimed)
-        if claimed.channel not in self._lanes or address is None:
+        addresses = self._addresses(claimed)
+        if claimed.channel not in self._lanes or not addresses:
             here = claimed.channel in self._lanes
             return await self._record(claimed, Kind.FAILED, "no-address" if here else "no-channel")
         if claimed.lapsed and claimed.attempt > GIVE_UP:  # claimed again and again without a result
@@ -184,7 +185,7 @@ class Sender:
             if (end := _end(check)) is not None:
                 return await self._record(claimed, end, leaves=check.leaves)
             carried = await self._ahead(claimed, check.now)
-            handed = await line.send(self._outgoing(claimed, address, check, len(carried or ())))
+            handed = await self._hand_over(claimed, addresses, line, check, len(carried or ()))
         except Refused as refused:
             return await self._record(claimed, Kind.FAILED, str(refused))
         except Unreached as away:
@@ -197,6 +198,26 @@ class Sender:
             return None
         async with self._reading.connect() as tx:
             return await grouping.ahead(tx, claimed, now)
+
+    async def _hand_over(self, claimed: Claimed, addresses: Sequence[str], line: Line, check: DeliveryCheck, carried: int) -> Handed:
+        """Send one message to each address, the former one first, until somebody presses a key. It is enough that one takes it."""
+        handed: list[Handed] = []
+        failed: list[Refused | Unreached] = []
+        for number, address in enumerate(addresses):
+            try:
+                if number:
+                    later = await self._check_batched(claimed)  # a call took its time
+                    if handed and (later is None or not later.held or _end(later) is not None):
+                        break
+                    await line.open()
+                handed.append(await line.send(self._outgoing(claimed, address, check, carried)))
+                if handed[-1].word is not None:
+                    break
+            except (Refused, Unreached) as error:
+                failed.append(error)
+        if not handed:
+            raise next((error for error in failed if isinstance(error, Unreached)), failed[0])
+        return handed[-1]
 
     def _outgoing(self, claimed: Claimed, address: str, check: DeliveryCheck, carried: int) -> Outgoing:
         return Outgoing(
@@ -213,13 +234,14 @@ class Sender:
             urgent=check.urgent,
         )
 
-    def _address(self, claimed: Claimed) -> str | None:
-        if claimed.address is None:
-            return None
-        try:
-            return self._contacts.open(claimed.address, contact_context(claimed.person, claimed.channel)).decode()
-        except Malformed:
-            return None
+    def _addresses(self, claimed: Claimed) -> list[str]:
+        """Return where a message goes: the address before a change, while it counts, and the present one."""
+        found = []
+        for sealed in (claimed.former, claimed.address):
+            with suppress(Malformed):
+                if sealed is not None:
+                    found.append(self._contacts.open(sealed, contact_context(claimed.person, claimed.channel)).decode())
+        return found
 
     async def _check_now(self, claimed: Sequence[Claimed]) -> list[DeliveryCheck | None]:
         async with self._reading.connect() as tx:

@@ -172,7 +172,8 @@ async def _act(desk: Desk) -> Done | Refused:
             return await addresses.confirm(tx, desk.keys, act, desk.now)
         case EndAddress() as act:
             desk.allow()
-            await addresses.end(tx, desk.keys, act, desk.person(act.account))
+            desk.person(act.account)
+            await addresses.end(tx, desk.keys, act)
         case Try() as act:
             desk.allow()
             if act.channel not in desk.person(act.account).channels or act.channel not in desk.channels:

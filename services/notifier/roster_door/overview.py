@@ -42,9 +42,9 @@ _ROWS = text(
     ") AS once WHERE ended_at IS NULL AND ends > :since ORDER BY part, rung, weekday, start, starts, number"
 )
 _CONTACTS = text(
-    "SELECT c.account, c.channel, c.address, false AS waits FROM contact c JOIN person p USING (account)"
+    "SELECT c.account, c.channel, c.address, false AS waits, c.until, c.ends FROM contact c JOIN person p USING (account)"
     " WHERE p.agency = :agency AND p.ended_at IS NULL AND c.ended_at IS NULL AND c.address IS NOT NULL"
-    " UNION ALL SELECT u.account, u.channel, u.address, true FROM unconfirmed u JOIN person p USING (account)"
+    " UNION ALL SELECT u.account, u.channel, u.address, true, NULL, false FROM unconfirmed u JOIN person p USING (account)"
     " WHERE p.agency = :agency AND p.ended_at IS NULL AND u.at > :fresh ORDER BY account, channel, waits"
 )
 _TESTS = text(
@@ -90,7 +90,9 @@ async def _people(tx: AsyncConnection, keys: Keys, agency: str, known: Roster, n
             continue
         test = None if row.waits else tests.get((row.account, row.channel))
         outcome = {} if test is None else {"tested_at": test.planned_at, "outcome": test.state, "reason": test.reason or ""}
-        contacts.setdefault(row.account, []).append(Contact(channel=row.channel, tail=tail, waits=row.waits, **outcome))
+        contacts.setdefault(row.account, []).append(
+            Contact(channel=row.channel, tail=tail, waits=row.waits, until=row.until, ends=row.ends, **outcome)
+        )
     return [
         Member(account=p.account, rungs=p.rungs, disabled=p.disabled, contacts=tuple(contacts.get(p.account, ()))) for p in known.people
     ]

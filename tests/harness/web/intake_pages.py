@@ -44,7 +44,7 @@ def look(who: str, path: str, *acts: Act) -> Look:
 def routes() -> list[str]:
     """Return every route of the pages as METHOD path."""
     nothing: Any = _Nothing()
-    pages = Pages(nothing, nothing, nothing, nothing, 0)
+    pages = Pages(nothing, nothing, nothing, nothing, nothing, 0)
     found = [route for route in (*inbox.routes(pages), *public.routes(pages)) if isinstance(route, Route)]
     return sorted(f"{method} {route.path}" for route in found for method in (route.methods or ()) if method != "HEAD")
 

@@ -20,7 +20,7 @@ from services.notifier.duty import on_duty
 from tests.harness.line.notifier_stack import MINUTE, of, opened
 from tests.harness.web.agency_line import AGENCY, DUTY, Line, by_hand, line, send, tables
 from tests.harness.web.forms import fields
-from tests.harness.web.world import signed_in
+from tests.harness.web.world import PASSWORD, signed_in
 
 pytestmark = pytest.mark.servers
 HOUR = 60 * MINUTE
@@ -133,7 +133,7 @@ async def test_a_swap_changes_its_hours_once_the_colleague_takes_them(agency: Li
             assert "take this shift" not in third.get("/me").text
             theirs, never = (send(third, "/me", "/me/answer", swap=id, word="TAKEN") for id in (swap, "0" * len(swap)))
             assert theirs.status_code == never.status_code == 409, "a swap of others is answered as one that never was"
-            send(person, "/agency/absence", begins=wall(starts + HOUR), ends=wall(starts + 2 * HOUR))
+            send(person, "/agency/absence", begins=wall(starts + HOUR), ends=wall(starts + 2 * HOUR), password=PASSWORD)
             absent = send(person, "/me", "/me/answer", swap=swap, word="TAKEN")
             assert absent.status_code == 422 and "absent in these hours" in absent.text
             number = re.findall(r'href="/agency/end/absence/(\d+)"', person.get("/me").text)[0]
@@ -165,7 +165,7 @@ async def test_i_take_over_now_until_the_shift_ends(agency: Line) -> None:
             page = person.get(f"/me/takeover?rung={DUTY}").text
             assert "On duty now: first." in page
             away = {"begins": wall(now - HOUR), "ends": wall(now + 6 * HOUR)}
-            assert "The absence is added." in send(person, "/agency/absence", **away).text
+            assert "The absence is added." in send(person, "/agency/absence", **away, password=PASSWORD).text
             refused = send(person, f"/me/takeover?rung={DUTY}", rung=DUTY)
             assert refused.status_code == 422 and "absent in these hours" in refused.text
             number = re.findall(r'href="/agency/end/absence/(\d+)"', person.get("/me").text)[0]

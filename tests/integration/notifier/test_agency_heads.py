@@ -22,7 +22,7 @@ from tests.harness.line.notifier_stack import MINUTE
 from tests.harness.waiting import until
 from tests.harness.web.agency_line import AGENCY, DUTY, Line, by_hand, line, send, tables
 from tests.harness.web.forms import fields
-from tests.harness.web.world import signed_in
+from tests.harness.web.world import PASSWORD, signed_in
 
 pytestmark = pytest.mark.servers
 HOUR = 60 * MINUTE
@@ -228,7 +228,7 @@ async def test_times_at_the_ends_of_the_calendar_are_refused_at_their_field_and_
                 assert answer.status_code == 422 and f'id="{field}-error"' in answer.text and "too far away" in answer.text
             for begins, ends in (("0001-01-01T00:00", "2030-01-01T10:00"), ("2030-01-01T10:00", "9999-12-31T23:59")):
                 for page, more in (("/agency/shift", {"how": "once", "rung": DUTY}), ("/agency/absence", {})):
-                    answer = send(person, page, account=head, begins=begins, ends=ends, **more)
+                    answer = send(person, page, account=head, begins=begins, ends=ends, **more, password=PASSWORD)
                     assert answer.status_code == 422 and "too far away" in answer.text, (page, begins)
             for at in ("0001-01-01T00:00", "9999-12-31T23:59"):
                 assert person.get(f"/agency?at={at}&week={at[:10]}").status_code == 200
@@ -268,7 +268,7 @@ async def test_a_head_touches_nothing_of_another_agency_by_any_id_or_field(agenc
         with signed_in(agency.world, "mine") as head, signed_in(agency.world, "officer") as person:
             send(head, "/agency/invite", login="newcomer", language="en")
             newcomer = re.findall(r'href="/agency/person/([0-9a-f-]+)">newcomer', head.get("/agency").text)[0]
-            send(person, "/agency/absence", begins="2030-01-01T10:00", ends="2030-01-02T10:00")
+            send(person, "/agency/absence", begins="2030-01-01T10:00", ends="2030-01-02T10:00", password=PASSWORD)
             value = re.findall(rf'value="({DUTY} \d+ \d+)"', person.get("/me/swap").text)[1]
             send(person, "/me/swap", shift=value, taker=colleague)
             send(person, "/me", "/me/feed")
@@ -292,7 +292,7 @@ async def test_a_head_touches_nothing_of_another_agency_by_any_id_or_field(agenc
                         found = send(head, "/me", f"/agency/person/{account}/{what}", id=account, account=account, agency=AGENCY, **more)
                         assert found.status_code == 404, (what, more)
                 assert send(head, "/agency/shift", account=account, rung=DUTY, agency=AGENCY, **once).status_code == 422
-                found = send(head, "/agency/absence", account=account, **once)
+                found = send(head, "/agency/absence", account=account, **once, password=PASSWORD)
                 assert found.status_code == 422 and "officer" not in re.sub(r"<[^>]*>|Duty officer", "", found.text)
                 assert send(head, "/me/swap", shift=f"{DUTY} {now} {now + HOUR}", taker=account, giver=officer).status_code in (409, 422)
             for part, number in rows:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import icalendar
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.channels.email import Email, Relay
 from referral.channels.lane import Lane
@@ -18,13 +20,14 @@ from referral.domain.local_time import local
 from referral.local import ports
 from services.notifier.notes import daily, notes
 from services.notifier.notes.sender import Notes
+from services.notifier.roster_door import addresses
 from services.notifier.roster_door.addresses import TRIES
 from services.notifier.roster_door.overview import CODE_US
 from tests.harness import smtp
-from tests.harness.line.notifier_stack import INBOX, MINUTE
+from tests.harness.line.notifier_stack import INBOX, MINUTE, Stack, opened, sending
 from tests.harness.shipped import compiled
 from tests.harness.waiting import until
-from tests.harness.web.agency_line import AGENCY, DUTY, Line, line, send
+from tests.harness.web.agency_line import AGENCY, DUTY, Line, by_hand, line, send, tables
 from tests.harness.web.forms import fields
 from tests.harness.web.world import PASSWORD, World, signed_in
 
@@ -57,7 +60,7 @@ async def test_a_new_address_is_used_once_its_code_came_back_and_the_old_one_hea
     person = await asyncio.to_thread(visit.enter_context, signed_in(agency.world, "officer"))
 
     def ask(channel: str, address: str) -> str:
-        return send(person, "/me", "/me/address", channel=channel, address=address).text
+        return send(person, "/me", "/me/address", channel=channel, address=address, password=PASSWORD).text
 
     def confirm(channel: str, digits: str) -> tuple[int, str]:
         answer = send(person, "/me", "/me/code", channel=channel, code=digits)
@@ -83,8 +86,10 @@ async def test_a_new_address_is_used_once_its_code_came_back_and_the_old_one_hea
         ("sms", False, True),
         ("email", True, True),
     ]
-    (told,) = await agency.notifier.rows("SELECT channel, address FROM notifier.note WHERE kind = 'changed'")
-    assert told.channel == "email" and told.address is not None
+    told = await agency.notifier.rows(
+        "SELECT kind, channel, address IS NOT NULL AS copied FROM notifier.note WHERE kind LIKE 'chang%' ORDER BY id"
+    )
+    assert [tuple(one) for one in told] == [("changing", "email", True)] * 2 + [("changed", "email", True)]
     # a telephone's code goes by SMS; an old code is worth nothing; a sixth message in an hour is refused
     assert "ends in 02" in await asyncio.to_thread(ask, "voice", "+999 44 000-002")
     digits = await code(agency, "sms")
@@ -100,6 +105,103 @@ async def test_a_new_address_is_used_once_its_code_came_back_and_the_old_one_hea
         assert "marker" not in str(await agency.notifier.rows(f"SELECT * FROM notifier.{table}"))
 
 
+async def test_with_a_cookie_alone_no_address_no_session_and_no_absence_changes(agency: Line) -> None:
+    account = await agency.person("officer", DUTY, email="marker.old@x.example", sms="+99944000001", voice="+99944000001")
+    mine = "SELECT * FROM notifier.contact ORDER BY id"
+    before = [tuple(row) for row in await agency.notifier.rows(mine)]
+    starts = {"begins": "2030-01-01T10:00", "ends": "2030-01-02T10:00"}
+    posts: dict[str, dict[str, str]] = {
+        "/me/end": {"channel": "sms"},
+        "/me/address": {"channel": "email", "address": "thief@example.org"},
+        "/me/sessions": {},
+        "/agency/absence": starts,
+    }
+
+    def thief() -> None:
+        with (
+            signed_in(agency.world, "officer") as owner,
+            agency.world.client(cookies=dict(owner.cookies)) as person,
+            signed_in(agency.world, "officer") as telephone,
+        ):
+            for path, form in posts.items():
+                page = "/agency/absence" if path == "/agency/absence" else "/me"
+                asked = send(person, page, path, **form)
+                assert asked.status_code == 403 and "Your password, please" in asked.text, path
+                carried = {name: value for name, value in fields(asked.text).items() if name != "form"}
+                assert form.items() <= carried.items(), "what was entered is not lost"
+                wrong = send(person, page, path, **form, password="not the password")
+                assert wrong.status_code == 422 and "not your present password" in wrong.text
+                assert telephone.get("/me").status_code == 200
+            assert send(person, "/me", "/me/end", channel="voice", password="wrong again").status_code == 422
+            assert send(person, "/me", "/me/end", channel="voice", password=PASSWORD).status_code == 429, "five tries in all"
+
+    await asyncio.to_thread(thief)
+    assert [tuple(row) for row in await agency.notifier.rows(mine)] == before
+    assert await agency.notifier.rows("SELECT id FROM notifier.note") == await agency.notifier.rows("SELECT id FROM notifier.absence") == []
+    await asyncio.to_thread(lambda: agency.world.run(lambda tx: agency.world.door.journal.flush(tx.engine, 1000.0)))
+    async with agency.notifier.admin.begin() as tx:
+        events = (await tx.execute(text("SELECT who, detail FROM audit.security WHERE kind = 'denied'"))).all()
+    assert {tuple(row) for row in events} == {(f"account:{account}", "step-up")}
+
+
+async def test_the_address_before_gets_messages_for_a_day_beside_the_new_one(agency: Line) -> None:
+    """Also after a second change within the day, and after any restart: the day is a column, and the clock the line's."""
+    account = await agency.person("officer", DUTY, email="marker.old@x.example", sms="+99944000001")
+
+    def change(address: str) -> None:
+        with signed_in(agency.world, "officer") as person:
+            send(person, "/me", "/me/address", channel="email", address=address, password=PASSWORD)
+            right = asyncio.run_coroutine_threadsafe(code(agency), loop).result()
+            page = send(person, "/me", "/me/code", channel="email", code=right).text
+            assert "The address before gets messages too, until" in page
+
+    loop = asyncio.get_running_loop()
+    await asyncio.to_thread(change, "marker.new@y.example")
+    await asyncio.to_thread(change, "marker.third@z.example")
+    notifier = agency.notifier
+    async with smtp.relay() as relay, sending(notifier.sender(relay.port)):
+        await notifier.tell(await notifier.case(), opened(agency=AGENCY, ladder=(DUTY,)))
+        await relay.got(2)
+        assert sorted(relay.recipients) == ["marker.old@x.example", "marker.third@z.example"], "the first of the day stays"
+        await notifier.advance(DAY)
+        assert await addresses.retire(notifier.engine, notifier.keys, drill=True) == 1
+        assert await addresses.retire(notifier.engine, notifier.keys, drill=True) == 0
+        await notifier.tell(await notifier.case(), opened(agency=AGENCY, ladder=(DUTY,)))
+        await relay.got(3)
+        await until(lambda: sent(notifier, 2))
+    assert sorted(relay.recipients) == ["marker.old@x.example", *["marker.third@z.example"] * 2]
+    rows = await notifier.rows("SELECT former, until, address IS NOT NULL AS held FROM notifier.contact WHERE account = :id", id=account)
+    assert {(row.former, row.until) for row in rows if row.held} == {(None, None)} and {row.former for row in rows} == {None}
+
+
+async def test_an_address_ends_a_day_after_its_owner_says_so_and_the_last_that_wakes_never(agency: Line) -> None:
+    before = await tables(agency)
+    account = await agency.person("officer", DUTY, email="marker.old@x.example", sms="+99944000001", voice="+99944000002")
+    held = "SELECT channel FROM notifier.contact WHERE account = :id AND ended_at IS NULL ORDER BY channel"
+
+    def end(channel: str) -> tuple[int, str]:
+        with signed_in(agency.world, "officer") as person:
+            answer = send(person, "/me", "/me/end", channel=channel, password=PASSWORD)
+            return answer.status_code, answer.text
+
+    status, page = await asyncio.to_thread(end, "voice")
+    assert status == 200 and "Is used until" in page
+    (told,) = await agency.notifier.rows("SELECT channel, kind, address IS NOT NULL AS copied FROM notifier.note")
+    assert tuple(told) == ("sms", "changed", True), "the number that is called hears of it by SMS"
+    status, page = await asyncio.to_thread(end, "sms")
+    assert status == 422 and "This is the last way to wake you" in page
+    assert [row.channel for row in await agency.notifier.rows(held, id=account)] == ["email", "sms", "voice"]
+    await agency.notifier.advance(DAY)
+    assert await addresses.retire(agency.notifier.engine, agency.notifier.keys, drill=True) == 1
+    assert [row.channel for row in await agency.notifier.rows(held, id=account)] == ["email", "sms"]
+    assert await agency.notifier.rows("SELECT 1 FROM notifier.contact WHERE ended_at IS NOT NULL AND address IS NOT NULL") == []
+    assert await by_hand(agency, before) == [], "the log tells of each row"
+
+
+async def sent(notifier: Stack, count: int) -> bool:
+    return len(await notifier.rows("SELECT id FROM notifier.delivery WHERE state = 'SENT'")) == count
+
+
 async def test_codes_and_tests_arrive_by_a_sender_of_their_own_and_the_page_says_what_became_of_them(agency: Line) -> None:
     await agency.person("officer", DUTY, email="marker.officer@x.example")
     async with smtp.relay() as relay:
@@ -111,15 +213,16 @@ async def test_codes_and_tests_arrive_by_a_sender_of_their_own_and_the_page_says
                 with signed_in(agency.world, "officer") as person:
                     assert "on its way" in send(person, "/me", "/me/test", channel="email").text
                     assert send(person, "/me", "/me/test", channel="sms").status_code == 422, "no such address"
-                    send(person, "/me", "/me/address", channel="email", address="marker.new@x.example")
+                    send(person, "/me", "/me/address", channel="email", address="marker.new@x.example", password=PASSWORD)
 
             await asyncio.to_thread(ask)
-            await until(lambda: len(relay.letters) == 2)
-            said = {letter["To"]: letter["Subject"] for letter in relay.letters}
-            assert said["marker.officer@x.example"].startswith("TEST. You asked for this message")
+            await until(lambda: len(relay.letters) == 3)
+            said = {letter["To"]: letter["Subject"] for letter in relay.letters if letter["To"] != "marker.officer@x.example"}
+            old = [letter["Subject"][:20] for letter in relay.letters if letter["To"] == "marker.officer@x.example"]
+            assert sorted(old) == ["Somebody asked on th", "TEST. You asked for "], "the old address hears of it before the new one counts"
             found = re.search(r"Your code is (\d{6})\.", said["marker.new@x.example"])
             assert found is not None
-            await until(lambda: _ended(agency, 2))
+            await until(lambda: _ended(agency, 3))
 
             def read() -> None:
                 with signed_in(agency.world, "officer") as person:
@@ -134,7 +237,7 @@ async def test_codes_and_tests_arrive_by_a_sender_of_their_own_and_the_page_says
                     send(person, "/me", "/me/test", channel="email")
 
             await asyncio.to_thread(again)
-            await until(lambda: _ended(agency, 4))  # the old address was told, and refused it too
+            await until(lambda: _ended(agency, 5))  # the old address was told, and refused it too
 
             def failed() -> None:
                 with signed_in(agency.world, "officer") as person:
@@ -195,6 +298,7 @@ async def test_who_is_invited_sets_a_password_that_nobody_else_knows(agency: Lin
             page = send(head, "/agency/invite", login="New.Officer", language="en", **{f"rung.{DUTY}": "yes"}).text
             given = re.search(r'class="code">([0-9A-Z-]{19})<', page)
             assert given is not None
+            assert "http://localhost:8080/invitation" in page and "<svg" in page and 'style="' not in page
             assert "This login name exists" in send(head, "/agency/invite", login="new.officer", language="en").text
             assert "invited, no password yet" in head.get("/agency").text
             return given[1]
@@ -214,18 +318,24 @@ async def test_who_is_invited_sets_a_password_that_nobody_else_knows(agency: Lin
             ):
                 answer = send(stranger, "/invitation", code=typed, new=new, repeat=repeat)
                 assert answer.status_code == 422 and words in answer.text
-            assert send(stranger, "/invitation", code=given.lower().replace("-", " "), new=NEW, repeat=NEW).url.path == "/signin"
+            done = send(stranger, "/invitation", code=given.lower().replace("-", " "), new=NEW, repeat=NEW)
+            assert done.status_code == 200 and "Your password is set, new.officer" in done.text and 'value="new.officer"' in done.text
             assert send(stranger, "/invitation", code=given, new=PASSWORD, repeat=PASSWORD).status_code == 422, "once"
         with signed_in(agency.world, "new.officer", NEW) as person, signed_in(agency.world, "new.officer", NEW) as phone:
+            assert "No message can reach you" in person.get("/inbox").text
             assert person.get("/me").text.count("since ") == 2
             other = send(person, "/me", "/me/password", password="wrong", new=PASSWORD, repeat=PASSWORD)
             assert other.status_code == 422 and "not your present password" in other.text
             assert "The password is changed" in send(person, "/me", "/me/password", password=NEW, new=PASSWORD, repeat=PASSWORD).text
             assert phone.get("/me").status_code == 303, "signed out everywhere else"
         with signed_in(agency.world, "new.officer") as person, signed_in(agency.world, "new.officer") as phone:
-            assert "You are signed out everywhere else" in send(person, "/me", "/me/sessions").text
+            assert "You are signed out everywhere else" in send(person, "/me", "/me/sessions", password=PASSWORD).text
             assert phone.get("/me").status_code == 303 and person.get("/me").status_code == 200
         with signed_in(agency.world, "head") as head:
+            assert "No message can reach you" not in head.get("/inbox").text, "a head at no rung is told of no case"
+            asked = send(head, f"/agency/person/{row.id}", f"/agency/person/{row.id}/head", head="yes")
+            assert "Yes, new.officer becomes a head" in asked.text, "asked once"
+            assert "is no head" not in asked.text and not agency.world.run(heads(row.id))
             answer = send(head, f"/agency/person/{row.id}", f"/agency/person/{row.id}/again")
             assert answer.status_code == 409 and "has set a password already" in answer.text, "no head takes over an account"
             done = send(head, f"/agency/person/{row.id}", f"/agency/person/{row.id}/off", off="yes")
@@ -235,6 +345,15 @@ async def test_who_is_invited_sets_a_password_that_nobody_else_knows(agency: Lin
     (person,) = await agency.notifier.rows("SELECT disabled FROM notifier.person WHERE account = :id AND ended_at IS NULL", id=row.id)
     (account,) = await agency.notifier.rows("SELECT disabled FROM intake.account WHERE id = :id", id=row.id)
     assert person.disabled and account.disabled
+
+
+def heads(account: str) -> Callable[[AsyncConnection], Awaitable[bool]]:
+    """Whether an account is a head's."""
+
+    async def asked(tx: AsyncConnection) -> bool:
+        return bool((await tx.execute(text("SELECT head FROM intake.account WHERE id = :id"), {"id": account})).scalar_one())
+
+    return asked
 
 
 async def test_a_code_is_worth_nothing_after_three_days(agency: Line) -> None:
@@ -263,7 +382,7 @@ async def test_a_code_is_worth_nothing_after_three_days(agency: Line) -> None:
 
     def accept() -> None:
         with agency.world.client() as stranger:
-            assert send(stranger, "/invitation", code=fresh, new=NEW, repeat=NEW).url.path == "/signin"
+            assert "Your password is set, late" in send(stranger, "/invitation", code=fresh, new=NEW, repeat=NEW).text
 
     await asyncio.to_thread(accept)
 
@@ -325,8 +444,6 @@ def alone(database: str, key_files: tuple[Path, Path]) -> AsyncIterator[World]:
 
 def test_while_the_notifier_is_away_pages_say_so_and_a_form_can_be_sent_again(alone: World) -> None:
     account = alone.account("head", AGENCY)
-    from sqlalchemy import text
-
     alone.run(lambda tx: tx.execute(text("UPDATE intake.account SET head = true WHERE id = :id"), {"id": account}))
     with signed_in(alone, "head") as head:
         for page in ("/agency", "/agency/shift", "/me/swap"):

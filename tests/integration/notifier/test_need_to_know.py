@@ -19,7 +19,7 @@ from tests.harness.need_to_know.askers import Asker
 from tests.harness.need_to_know.matrix import NOTHING
 from tests.harness.need_to_know.probe import Request
 from tests.harness.web.agency_line import AGENCY, DUTY, Line, line
-from tests.harness.web.world import World
+from tests.harness.web.world import PASSWORD, World
 
 pytestmark = pytest.mark.servers
 ELSEWHERE = "csw-prizren"
@@ -83,7 +83,8 @@ async def test_the_agencys_own_pages(agency: Line) -> None:
     await agency.shift(officer.account, "daily 08:00-20:00")
     now = await agency.notifier.now()
     hours = Request(
-        "/agency/absence", {"begins": "2027-01-02 08:00", "ends": "2027-01-02 20:00", "key": "1" * 32, "seen": await seen(agency)}
+        "/agency/absence",
+        {"begins": "2027-01-02 08:00", "ends": "2027-01-02 20:00", "key": "1" * 32, "seen": await seen(agency)} | {"password": PASSWORD},
     )
     assert (await asyncio.to_thread(officer.ask, agency.world, "POST", hours.path, hours.form)).status_code == 303
     [shift, *_] = [row.id for row in await agency.notifier.rows("SELECT id FROM notifier.weekly ORDER BY id")]

@@ -28,9 +28,9 @@ from referral.wire.roster import (
     Try,
 )
 from referral.wire.security_event import Event, Kind
-from services.intake.accounts import colleagues, invitations, rules, store
+from services.intake.accounts import colleagues, invitations, store
 from services.intake.pages import relative_time
-from services.intake.pages.agency import asking, showing, week
+from services.intake.pages.agency import asking, showing, step_up, week
 from services.intake.pages.page_request import PageRequest
 
 AHEAD_US = 90 * asking.DAY_US
@@ -50,6 +50,8 @@ async def ask_address(call: PageRequest) -> Response:
     channel = _channel(call)
     if errors := showing.missing(call.form, ("address",)):
         return await _page(call, {f"{channel}-{field}": text for field, text in errors.items()}, 422)
+    if (asks := await step_up.question(call, "/me")) is not None:
+        return asks
     return await _act(call, SetAddress(account=call.visit.who.id, channel=channel, address=call.form["address"]), "code", channel)
 
 
@@ -61,8 +63,10 @@ async def confirm_address(call: PageRequest) -> Response:
 
 
 async def end_address(call: PageRequest) -> Response:
-    """End an address."""
+    """End an address, a day from now."""
     channel = _channel(call)
+    if (asks := await step_up.question(call, "/me")) is not None:
+        return asks
     return await _act(call, EndAddress(account=call.visit.who.id, channel=channel), "address-ended", channel)
 
 
@@ -122,32 +126,26 @@ async def change_password(call: PageRequest) -> Response:
         errors = {"new": "error.bad-password"}
     if errors:
         return await _page(call, errors, 422)
-    subject = store.known_subject(door.keys, who.login, f"session {who.id}")
-    async with door.begin() as tx:
-        seconds, _ = await store.reserve_attempt(tx, subject, now)
-        known = await store.by_login(tx, who.login)
-    if seconds:
-        door.journal.refused(who.id, "page", subject.place, throttled=True)
-        return await _page(call, {"password": "error.throttled"}, 429)
+    found = await step_up.proof(call)
+    if isinstance(found, str):
+        return await _page(call, {"password": found}, 429 if found == "error.throttled" else 422)
     async with call.pages.known_hashing:
-        right = await run_in_threadpool(rules.matches, known[1] if known else None, form["password"])
-        hashed = await run_in_threadpool(passwords.hashed, form["new"]) if right else ""
-    if not right:
-        door.journal.refused(who.id, "password", subject.place)
-        return await _page(call, {"password": "error.wrong-password"}, 422)
+        hashed = await run_in_threadpool(passwords.hashed, form["new"])
     async with door.begin() as tx:
-        if still := known is not None and await store.still_opens(tx, who.id, known[1]):
-            await store.forget_attempt(tx, subject, now)
+        if still := await store.still_opens(tx, who.id, found.hashed):
+            await store.forget_attempt(tx, found.subject, now)
             await colleagues.set_password(tx, who.id, hashed, call.visit.token)
             await security_events.put(tx, Event(kind=Kind.PASSWORD_SET, who=security_event.account(who.id), detail="own"))
     if not still:  # somebody else was quicker, and ended this session with it
         return await _page(call, {"password": "error.wrong-password"}, 422)
-    signed("intake", "password", who.id, subject.place)
+    signed("intake", "password", who.id, found.subject.place)
     return asking.sent(call, "/me", "password")
 
 
 async def end_sessions(call: PageRequest) -> Response:
     """End all sessions of the reader but this one."""
+    if (asks := await step_up.question(call, "/me")) is not None:
+        return asks
     async with call.pages.door.begin() as tx:
         await colleagues.end_others(tx, call.visit.who.id, call.visit.token)
     return asking.sent(call, "/me", "sessions")
@@ -209,6 +207,7 @@ async def _page(call: PageRequest, errors: Mapping[str, str] | None = None, stat
                 "tail": there[channel].tail if channel in there else "",
                 "waits": waits[channel].tail if channel in waits else "",
                 "last": len(there) == 1,
+                "until": "" if channel not in there or there[channel].until is None else _until(there[channel], say, now),
                 "usable": found is not None and ("sms" if channel == "voice" else channel) in found.channels,
                 "tested": _tested(there, channel, say, now),
             }
@@ -238,6 +237,12 @@ async def _page(call: PageRequest, errors: Mapping[str, str] | None = None, stat
         feed="" if feed is None else relative_time.clock(say, feed, now),
         least=passwords.PASSWORD_MIN,
     )
+
+
+def _until(contact: Contact, say: Words, now: int) -> str:
+    """Return in words until when the address before it gets messages too, or until when this one does."""
+    assert contact.until is not None
+    return say("address.ends" if contact.ends else "address.former", time=relative_time.clock(say, contact.until, now))
 
 
 def _tested(there: Mapping[str, Contact], channel: str, say: Words, now: int) -> str:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from referral.domain.rota import DAYS
 from referral.errors import Rejected
 from referral.wire.roster import AddAbsence, AddShift, End, Refused
-from services.intake.pages.agency import asking, showing, week
+from services.intake.pages.agency import asking, showing, step_up, week
 from services.intake.pages.page_request import PageRequest
 
 PARTS = ("weekly", "single", "absence", "given")
@@ -61,6 +61,8 @@ async def add_absence(call: PageRequest) -> Response:
     if errors := showing.missing(form, ("begins", "ends")):
         return await _form(call, "absence.html", form, errors, 422)
     account = form.get("account", "") if who.head else who.id
+    if (asks := await step_up.question(call, "/agency/absence")) is not None:
+        return asks
     made = await asking.change(call, AddAbsence(account=account, begin=form["begins"], end=form["ends"]))
     if isinstance(made, Refused):
         return await _form(call, "absence.html", form, showing.refused(made), asking.status(made))
