@@ -344,7 +344,10 @@ async def happenings(tx: AsyncConnection, leave: Permit) -> tuple[tuple[int, int
 
 
 # True for a reader whom the case does not exclude, by agency and by account (NULL: an agency's system, which has no account).
-_MAY = f"NOT EXISTS (SELECT FROM intake.exclusion x WHERE x.case_id = o.case_id AND x.kind = 'AGENCY' AND x.actor = :agency) AND {STANDS}"
+_MAY = (
+    "NOT EXISTS (SELECT FROM intake.exclusion x WHERE x.case_id = o.case_id AND x.kind = 'AGENCY' AND x.actor = :agency "
+    f"AND x.proposal IS NULL) AND {STANDS}"  # one party alone does not blind the holder of a duty
+)
 _THIS_ONE_MAY = (
     "NOT EXISTS (SELECT FROM intake.exclusion x WHERE x.case_id = o.case_id AND x.kind = 'STAFF' AND x.actor = CAST(:account AS text)) "
     f"AND {STANDS}"

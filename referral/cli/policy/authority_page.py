@@ -45,7 +45,7 @@ RELATIONS: Mapping[Relation, str] = {
     Relation.DESK_NOW: "the case stands at this desk",
     Relation.DESK_TASK: "another desk, with an open task of the case",
     Relation.DESK_BEFORE: "a desk whose tasks of the case are all settled",
-    Relation.EXCLUDED: "its agency is kept away, and was asked",
+    Relation.EXCLUDED: "its agency is kept away, and was asked; from reading, if it has accepted a step by law, by two parties (0071)",
     Relation.EXCLUDED_UNASKED: "its agency is kept away, and was never asked",
     Relation.EXCLUDED_PERSON: "this person is kept away, not the agency",
     Relation.NONE: "none of these",

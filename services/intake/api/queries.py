@@ -120,6 +120,7 @@ async def case(call: AgencyRequest) -> schemas.CaseState:
     """A case as far as your agency may see it."""
     case_id, agency = known_id(call, "case_id", "case"), call.agency
     async with call.door.begin() as tx:
+        await access.near(tx, call.who, Act.SEE_CASE, case_id)
         locked = await access.hold(tx, call.door.keys, case_id)
         leave = await access.permitted(tx, call.who, Act.SEE_CASE, case_id)
         involved = await access.involvement(tx, agency, case_id)

@@ -49,11 +49,13 @@ class Involvement:
 
     relations: all that hold; without those of whom the case keeps away.
     excluded: (kind, actor).
+    alone_at: when one party alone has excluded this agency, which holds a duty, µs UTC; None: nobody has, or a second party says so too.
     """
 
     relations: frozenset[Relation]
     state: State
     excluded: frozenset[tuple[str, str]]
+    alone_at: int | None = None
 
     @property
     def sender(self) -> bool:
@@ -85,12 +87,25 @@ class Involvement:
         person = {Relation.EXCLUDED_PERSON} if ("STAFF", who.account) in self.excluded else set[Relation]()
         return self.relations | agency | person
 
+    def reading(self, agency: str) -> Involvement:
+        """Return the relation as far as it matters for reading: one party alone does not blind an agency that has taken a duty."""
+        return self if self.alone_at is None else replace(self, excluded=self.excluded - {("AGENCY", agency)})
+
+    def reads_until(self, now: int) -> int:
+        """Return until when sections were written that this agency may read, µs UTC."""
+        return self.alone_at if self.alone_at is not None and now < self.alone_at + ALONE_US else now
+
     @property
     def agencies(self) -> frozenset[str]:
         """Return the excluded agencies."""
         return frozenset(actor for kind, actor in self.excluded if kind == "AGENCY")
 
 
+ALONE_US = 30 * 60 * 1_000_000
+"""Time for which an exclusion by one party hides what is written from then on from the holder of a duty (P): a desk is asked at once, again
+after 15 minutes, and oversight after 30."""
+READING = frozenset((Act.READ_FILE, Act.SEE_CASE, Act.SEE_OFFER))
+"""Acts that such an exclusion does not end."""
 LIVE = frozenset((Relation.HOLDER, Relation.TELEPHONED))
 OFFERED = LIVE | {Relation.DECLINED, Relation.HELD}
 DESKS = frozenset((Relation.DESK_NOW, Relation.DESK_TASK))
@@ -106,10 +121,19 @@ _PLACE = (
     "EXISTS (SELECT FROM intake.erasure WHERE case_id = :case AND approved_at IS NOT NULL), "
     "coalesce((SELECT CASE WHEN closed_at IS NULL THEN 'open' WHEN EXISTS (SELECT FROM intake.erasure WHERE case_id = :case "
     "AND refused_at IS NULL) THEN 'asked' WHEN sealed_at IS NOT NULL THEN 'sealed' ELSE 'closed' END "
-    "FROM intake.casefile WHERE case_id = :case), 'erased')"
+    "FROM intake.casefile WHERE case_id = :case), 'erased'), "
+    "(SELECT at FROM intake.exclusion "
+    "WHERE case_id = :case AND kind = 'AGENCY' AND actor = :agency AND proposal IS NOT NULL)"
 )
 _EXCLUDE = text("INSERT INTO intake.exclusion (case_id, kind, actor) VALUES (:case, :kind, :actor) ON CONFLICT DO NOTHING")
 _LIFT = text("DELETE FROM intake.exclusion WHERE case_id = :case AND kind = :kind AND actor = :actor")
+_ALONE = text(
+    "UPDATE intake.exclusion x SET proposal = :proposal WHERE case_id = :case AND kind = 'AGENCY' AND actor = :actor AND EXISTS (SELECT"
+    " FROM intake.offer o WHERE o.case_id = x.case_id AND o.agency = x.actor AND o.closed_at IS NULL"
+    " AND o.state IN ('ACCEPTED', 'ON_HOLD'))"
+)
+_WHOLLY = text("UPDATE intake.exclusion SET proposal = NULL WHERE case_id = :case AND proposal = :proposal")
+_WHOLLY_OF = text("UPDATE intake.exclusion SET proposal = NULL WHERE case_id = :case AND lower(kind) || ':' || actor = :actor")
 _COLUMNS = (
     "SELECT case_id, desk, drill, closed_at IS NOT NULL, coalesce(sealed_at, 0), sealed "
     "FROM intake.casefile WHERE case_id = :case AND erasing_at IS NULL"
@@ -158,11 +182,11 @@ async def involvement(tx: AsyncConnection, agency: str, case_id: str) -> Involve
 
     A case whose erasure is approved has no relations any more; whom it kept away stays away until it is destroyed.
     """
-    relations, excluded, gone, state = (await rows(tx, _PLACE, {"case": case_id, "agency": agency}))[0]
+    relations, excluded, gone, state, alone_at = (await rows(tx, _PLACE, {"case": case_id, "agency": agency}))[0]
     away = frozenset((kind, actor) for kind, _, actor in (pair.partition(":") for pair in excluded))
     if gone:
         return Involvement(frozenset(), State.ERASED if state == State.ERASED else State.ERASING, away)
-    return Involvement(frozenset(map(Relation, relations)), State(state), away)
+    return Involvement(frozenset(map(Relation, relations)), State(state), away, alone_at)
 
 
 async def permitted(tx: AsyncConnection, who: Who, act: Act, case_id: str) -> Permit:
@@ -171,7 +195,20 @@ async def permitted(tx: AsyncConnection, who: Who, act: Act, case_id: str) -> Pe
     Call it after `hold` or `take`, as `involvement`.
     """
     involved = await involvement(tx, who.agency, case_id)
+    if act in READING:
+        involved = involved.reading(who.agency)
     return granted(permit(authority.declared(), who, act, involved.standing(who), involved.state, case_id))
+
+
+async def near(tx: AsyncConnection, who: Who, act: Act, case_id: str) -> None:
+    """Refuse an act about a case that the sender must not know, before anything else is read: one statement, as for a case that does not
+    exist, so that the time tells nothing. Rejected 404."""
+    involved = await involvement(tx, who.agency, case_id)
+    if act in READING:
+        involved = involved.reading(who.agency)
+    found = permit(authority.declared(), who, act, involved.standing(who), involved.state, case_id)
+    if isinstance(found, Rejected) and found.status == 404:
+        raise found
 
 
 def without_case(who: Who, act: Act) -> Permit:
@@ -225,6 +262,22 @@ async def exclude(tx: AsyncConnection, leave: Permit, kept_away: Mapping[str, It
     pairs = [(case, *actor.split(":", 1)) for case, actors in sorted(kept_away.items()) for actor in actors]
     if pairs:
         await tx.execute(_EXCLUDE, [{"case": case, "kind": kind.upper(), "actor": actor} for case, kind, actor in pairs])
+
+
+async def alone(tx: AsyncConnection, leave: Permit, case_id: str, actor: str, proposal: str) -> None:
+    """Note that one party alone excludes an agency (kind:id) that holds a duty; a second one is asked by this task (proposal). Where the
+    agency has accepted nothing, the exclusion holds wholly."""
+    await tx.execute(_ALONE, {"case": case_id, "actor": actor.removeprefix("agency:"), "proposal": proposal})
+
+
+async def seconded(tx: AsyncConnection, leave: Permit, case_id: str, proposal: str) -> None:
+    """Let an exclusion hold wholly: a second party was asked by this task (proposal), and it is settled."""
+    await tx.execute(_WHOLLY, {"case": case_id, "proposal": proposal})
+
+
+async def said_by_desk(tx: AsyncConnection, leave: Permit, actor: str) -> None:
+    """Let an exclusion (kind:id) of the permit's case hold wholly at once: its desk says it."""
+    await tx.execute(_WHOLLY_OF, {"case": leave.case_id, "actor": actor})
 
 
 EXCLUSIONS = 64

@@ -60,14 +60,15 @@ async def disclose(tx: AsyncConnection, door: IntakeContext, reader: Reader, cas
 
     Rejected 404: the agency never held an offer of this case. Rejected 403 (reading-ended): none of its offers lets it read now.
     """
+    await access.near(tx, _who(reader), Act.READ_FILE, case_id)
     case = await access.hold(tx, door.keys, case_id)
     leave = await access.permitted(tx, _who(reader), Act.READ_FILE, case_id)
     lists = door.lists()
     rules = await grants(tx, leave, lists, reader.agency, offer_id)
     if not rules:
         raise store.unknown("offer" if offer_id else "case", "offer_id" if offer_id else "case_id")
-    excluded = (await access.involvement(tx, reader.agency, case_id)).excluded
-    now = await clock.now(tx)
+    involved, now = await access.involvement(tx, reader.agency, case_id), await clock.now(tx)
+    excluded, until = involved.reading(reader.agency).excluded, involved.reads_until(now)
     allowed: dict[str, str] = {}
     for offer, grant in rules.items():
         for section in disclosure_rules.allowed(reader, grant, case.facts, excluded, now):
@@ -77,7 +78,7 @@ async def disclose(tx: AsyncConnection, door: IntakeContext, reader: Reader, cas
         only or disclosure_rules.barred(reader, excluded) or all(not g.open or g.declined or g.shows for g in rules.values())
     ):
         raise _ended()
-    contents = await _contents(tx, leave, case, allowed, lists)
+    contents = await _contents(tx, leave, case, allowed, lists, until)
     rows = [_row(door, case, reader, section, allowed[section], now) for section in contents]
     await queue.put_all(tx, rows)
     await _noted(tx, leave, door, case, reader, now, reader.agency)
@@ -160,12 +161,14 @@ async def grants(tx: AsyncConnection, leave: Permit, lists: Lists, agency: str =
     }
 
 
-async def _contents(tx: AsyncConnection, leave: Permit, case: access.Case, allowed: Iterable[str], lists: Lists) -> dict[str, Any]:
-    """Return the content of these sections: sections that agencies wrote, texts recorded with answers, and facts derived from the
-    traits."""
+async def _contents(
+    tx: AsyncConnection, leave: Permit, case: access.Case, allowed: Iterable[str], lists: Lists, until: int
+) -> dict[str, Any]:
+    """Return the content of these sections as of then (µs UTC): sections that agencies wrote, texts recorded with answers, and facts
+    derived from the traits."""
     needs = lists.codes.get("need", ())
-    written = await casefile.newest(tx, leave, case.cipher, (s for s in allowed if s not in needs), case.sealed_at)
-    recorded = await casefile.recorded(tx, leave, case.cipher, (s for s in allowed if s in needs), case.sealed_at)
+    written = await casefile.newest(tx, leave, case.cipher, (s for s in allowed if s not in needs), case.sealed_at, until)
+    recorded = await casefile.recorded(tx, leave, case.cipher, (s for s in allowed if s in needs), case.sealed_at, until)
     traits = case.facts.traits
     derived = {"age-band": {"age_band": traits.age_band}, "sex": {"sex": traits.sex}, "language": {"languages": list(traits.languages)}}
     contents = {**derived, **written, **recorded}

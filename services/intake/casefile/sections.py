@@ -28,7 +28,8 @@ SECTION = bulk.Table(
 )
 _NEWEST = text(
     "SELECT DISTINCT ON (section) section, version, sealed FROM intake.section "
-    "WHERE version > 0 AND case_id = :case_id AND section = ANY(CAST(:sections AS text[])) AND at > :after ORDER BY section, version DESC"
+    "WHERE version > 0 AND case_id = :case_id AND section = ANY(CAST(:sections AS text[])) AND at > :after AND at <= :until "
+    "ORDER BY section, version DESC"
 )
 _NEXT = text("SELECT greatest(coalesce(max(version), 0), 0) + 1 FROM intake.section WHERE case_id = :case_id AND section = :section")
 _ASIDE = text("SELECT least(min(version), 0) - 1 FROM intake.section WHERE case_id = :case_id AND section = :section")
@@ -42,7 +43,7 @@ _OTHERS = text(
 )
 _RECORDED = text(
     "SELECT r.response_id, r.need, o.step, r.at, r.sealed FROM intake.recorded r JOIN intake.offer o ON o.offer_id = r.offer_id "
-    "WHERE r.case_id = :case_id AND r.need = ANY(CAST(:needs AS text[])) AND r.at > :after ORDER BY r.at, r.response_id"
+    "WHERE r.case_id = :case_id AND r.need = ANY(CAST(:needs AS text[])) AND r.at > :after AND r.at <= :until ORDER BY r.at, r.response_id"
 )
 _RECORD = text(
     "INSERT INTO intake.recorded (case_id, response_id, need, offer_id, at, sealed) "
@@ -175,19 +176,25 @@ async def versions(tx: AsyncConnection, leave: Permit, cipher: AESGCM, section: 
     )
 
 
-async def newest(tx: AsyncConnection, leave: Permit, cipher: AESGCM, sections: Iterable[str], after: int) -> dict[str, Any]:
+NEVER = 2**63 - 1
+"""A time after every writing, µs UTC."""
+
+
+async def newest(
+    tx: AsyncConnection, leave: Permit, cipher: AESGCM, sections: Iterable[str], after: int, until: int = NEVER
+) -> dict[str, Any]:
     """Return the decrypted content of each of these sections that was filled. The caller records the reading in the same transaction.
 
-    after: sections written until then are sealed, µs UTC.
+    after: sections written until then are sealed, µs UTC. until: those written later are not shown.
     """
-    rows = await _rows(tx, leave, _NEWEST, sections=list(sections), after=after)
+    rows = await _rows(tx, leave, _NEWEST, sections=list(sections), after=after, until=until)
     return {name: msgspec.json.decode(unseal(cipher, sealed, leave.case_id, name, str(version))) for name, version, sealed in rows}
 
 
 async def latest(tx: AsyncConnection, leave: Permit, cipher: AESGCM, section: str, after: int) -> tuple[int, dict[str, Any]]:
     """Return number and content of the newest version of a section; (0, {}) for none. The caller has locked the case, and records a reading
     if it shows the content."""
-    rows = await _rows(tx, leave, _NEWEST, sections=[section], after=after)
+    rows = await _rows(tx, leave, _NEWEST, sections=[section], after=after, until=NEVER)
     for _, number, sealed in rows:
         return int(number), msgspec.json.decode(unseal(cipher, sealed, leave.case_id, section, str(number)), type=dict[str, Any])
     return 0, {}
@@ -210,11 +217,13 @@ async def history(tx: AsyncConnection, leave: Permit, sections: Iterable[str], a
     return {section: tuple(writings) for section, writings in found.items()}
 
 
-async def recorded(tx: AsyncConnection, leave: Permit, cipher: AESGCM, needs: Iterable[str], after: int) -> dict[str, dict[str, Any]]:
+async def recorded(
+    tx: AsyncConnection, leave: Permit, cipher: AESGCM, needs: Iterable[str], after: int, until: int = NEVER
+) -> dict[str, dict[str, Any]]:
     """Return the decrypted texts recorded with answers, in order: need → (time and step → text). As with `newest`, the caller records the
     reading."""
     texts: dict[str, dict[str, Any]] = {}
-    for response_id, need, step, at, sealed in await _rows(tx, leave, _RECORDED, needs=list(needs), after=after):
+    for response_id, need, step, at, sealed in await _rows(tx, leave, _RECORDED, needs=list(needs), after=after, until=until):
         content = unseal(cipher, sealed, leave.case_id, response_id, need).decode()
         texts.setdefault(need, {})[f"{when(at)} {step}"] = content
     return texts

@@ -178,7 +178,8 @@ async def some_traits(tx: AsyncConnection, door: IntakeContext, post: Post, case
 async def exclude(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: str, body: responses.ExclusionBody) -> Receipt:
     """Exclude an agency, a member of staff or a relation: after this transaction it reads nothing more.
 
-    A duty that it has taken ends when a second party says so too. Rejected 409: it is the last desk that could look at the case.
+    A duty that it has taken ends when a second party says so too, and so does its reading of what was written before (decision 0071).
+    Rejected 409: it is the last desk that could look at the case.
     """
     begun = await begin(tx, door, post, "exclusion", case_id, strict_json.canonical(body))
     if begun.known:
@@ -190,6 +191,8 @@ async def exclude(tx: AsyncConnection, door: IntakeContext, post: Post, case_id:
     if not involved.desk:
         await access.room(tx, leave, [f"{event.kind.lower()}:{event.actor}"])
     await access.exclude(tx, leave, {case_id: [f"{event.kind}:{event.actor}"]})
+    if involved.desk:
+        await access.said_by_desk(tx, leave, f"{event.kind.lower()}:{event.actor}")
     if event.actor == case.desk:
         desk = door.lists().desk(case.facts.traits.found_in, {*involved.agencies, event.actor})
         await access.store_facts(tx, leave, case, case.facts, desk)
@@ -280,6 +283,7 @@ _EXISTS = "SELECT 1 FROM intake.casefile WHERE case_id = :case"
 
 async def _involved(tx: AsyncConnection, door: IntakeContext, post: Post, act: Act, case_id: str) -> tuple[Case, Involvement, Permit]:
     """Lock and return the case, the sender's relation to it, and the permit for the act. Rejected: as the authority table declares."""
+    await access.near(tx, post.who, act, case_id)
     case = await access.take(tx, door.keys, case_id)
     involved = await access.involvement(tx, post.agency, case_id)
     found = permit(authority.declared(), post.who, act, involved.standing(post.who), involved.state, case_id)

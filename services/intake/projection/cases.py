@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.authority.matrix import Permit
-from referral.domain.events import CaseChanged, ChangeProposed, InputIgnored
+from referral.domain.events import CaseChanged, ChangeKind, ChangeProposed, InputIgnored, PersonNotNeeded
 from referral.domain.inputs import Input, derived
 from referral.runtime.keys.case_keys import Keys
 from services.intake.casefile import access
@@ -31,7 +31,7 @@ async def follow(
     """
     by_case: dict[str, list[Input]] = {}
     for record in records:
-        if isinstance(record.body, CaseChanged | ChangeProposed | InputIgnored) and record.case_id in opened:
+        if isinstance(record.body, CaseChanged | ChangeProposed | InputIgnored | PersonNotNeeded) and record.case_id in opened:
             by_case.setdefault(record.case_id, []).append(record)
     if not by_case:
         return
@@ -46,6 +46,10 @@ async def follow(
             if isinstance(record.body, CaseChanged):
                 await access.exclude(tx, leave, {case_id: record.body.excluded})
                 await access.lift(tx, leave, case_id, record.body.lifted)
+            elif isinstance(record.body, ChangeProposed) and record.body.kind is ChangeKind.EXCLUSION:
+                await access.alone(tx, leave, case_id, record.body.actor, record.body.task_id)
+            elif isinstance(record.body, PersonNotNeeded):
+                await access.seconded(tx, leave, case_id, record.body.task_id)
         away = await access.kept_away(tx, leave, case_id)
         desk = lists.desk(now.traits.found_in, away)
         if now != case.facts or desk != case.desk:

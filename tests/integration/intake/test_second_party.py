@@ -7,10 +7,12 @@ from typing import Any
 import httpx
 import pytest
 from msgspec import structs
+from sqlalchemy import event
 
 from referral.domain import events as e
 from referral.domain.inputs import derived
 from referral.runtime.settings import Settings
+from services.intake.casefile import access
 from tests.harness.line.intake_stack import BODY, LISTS, WHY, Stack, changed, new_id, offer, opened, stack, track
 
 pytestmark = pytest.mark.servers
@@ -120,6 +122,90 @@ async def test_who_is_kept_away_no_longer_reads_again_and_the_last_desk_stays(in
     order = {"word": "LIFT", "reason": "OTHER", "target": "agency:police"}
     alone = await intake.post("desk-prizren", f"/v1/cases/{case_id}/instructions", order)
     assert (alone.status_code, alone.json()["code"]) == (403, "person-needed"), "a system is nobody"
+
+
+async def excluded_alone(intake: Stack, state: str) -> tuple[str, str]:
+    """A case of which one party alone, the school, keeps police away, whose offer is in this state; and the task that asks a second one."""
+    case_id, offer_id = await opened(intake)
+    if state == "ACCEPTED":
+        accepted = e.OfferAccepted(why=WHY, offer_id=offer_id, by=None, due=None, due_what="", late=False)
+        await intake.decided(case_id, accepted)
+    answer = await intake.post("school", f"/v1/cases/{case_id}/exclusions", {"kind": "AGENCY", "actor": "police"})
+    assert answer.status_code == 202
+    task, kind = new_id(), e.ChangeKind.EXCLUSION
+    proposed = e.ChangeProposed(
+        why=WHY, task_id=task, kind=kind, agency="school", by=None, traits=None, consent=None, actor="agency:police"
+    )
+    await intake.decided(case_id, changed(excluded=("agency:police",)), proposed)
+    assert (await put(intake, "school", case_id, "Marker-after")).status_code == 200
+    return case_id, task
+
+
+async def narrative(intake: Stack, agency: str, case_id: str) -> tuple[int, str]:
+    answer = await intake.get(agency, f"/v1/cases/{case_id}/file")
+    return answer.status_code, answer.json().get("sections", {}).get("narrative", {}).get("text", "")
+
+
+async def test_one_party_does_not_blind_whoever_drives_to_the_child(intake: Stack) -> None:
+    """Police has accepted: it reads on what it was shown, not what is written from then on; after half an hour without a second party it
+    reads that too. It writes nothing until then."""
+    case_id, task = await excluded_alone(intake, "ACCEPTED")
+    assert await narrative(intake, "police", case_id) == (200, "Marker-Tregimi")
+    assert [(await intake.get("police", f"/v1/{what}")).status_code for what in (f"cases/{case_id}", "offers")] == [200, 200]
+    assert len((await intake.get("police", "/v1/offers")).json()["offers"]) == 1
+    assert (await put(intake, "police", case_id, "Marker-mine")).status_code in (403, 404), "who is suspected writes nothing"
+    await intake.by_hand("UPDATE runtime.clock SET offset_us = offset_us + :late RETURNING offset_us", late=access.ALONE_US - 60_000_000)
+    assert await narrative(intake, "police", case_id) == (200, "Marker-Tregimi")
+    await intake.by_hand("UPDATE runtime.clock SET offset_us = offset_us + :late RETURNING offset_us", late=61_000_000)
+    assert await narrative(intake, "police", case_id) == (200, "Marker-after")
+    await intake.decided(case_id, e.PersonNotNeeded(why=WHY, task_id=task, how="confirmed"))
+    assert (await narrative(intake, "police", case_id))[0] == 403, "the second party ends it, whenever it says so"
+    assert (await intake.get("police", "/v1/offers")).json()["offers"] == []
+
+
+async def test_a_desk_keeps_the_suspect_out_at_once_although_it_has_accepted(intake: Stack) -> None:
+    case_id, _ = await excluded_alone(intake, "ACCEPTED")
+    answer = await intake.post("desk-prizren", f"/v1/cases/{case_id}/exclusions", {"kind": "AGENCY", "actor": "police"})
+    assert answer.status_code == 202
+    assert (await narrative(intake, "police", case_id))[0] == 403
+    assert (await intake.get("police", f"/v1/cases/{case_id}")).status_code == 404
+
+
+async def test_an_exclusion_hides_everything_from_who_has_accepted_nothing(intake: Stack) -> None:
+    case_id, _ = await excluded_alone(intake, "OFFERED")
+    assert (await narrative(intake, "police", case_id))[0] == 403
+    assert (await intake.get("police", "/v1/offers")).json()["offers"] == []
+
+
+async def test_a_foreign_case_costs_the_same_statements_as_none(intake: Stack) -> None:
+    """So the time of an answer does not tell that a case lives: neither to whoever was never asked, nor to whom it keeps away."""
+    case_id, _ = await opened(intake)
+    assert (await intake.post("school", f"/v1/cases/{case_id}/exclusions", {"kind": "AGENCY", "actor": "csw"})).status_code == 202
+    exclusion = {"kind": "AGENCY", "actor": "police"}
+
+    async def statements(agency: str, id: str) -> list[list[str]]:
+        found = []
+        for ask in (
+            lambda: intake.get(agency, f"/v1/cases/{id}"),
+            lambda: intake.get(agency, f"/v1/cases/{id}/file"),
+            lambda: intake.post(agency, f"/v1/cases/{id}/exclusions", exclusion),
+        ):
+            seen: list[str] = []
+
+            def heard(_: Any, __: Any, statement: str, *___: Any, seen: list[str] = seen) -> None:
+                seen.append(statement)
+
+            event.listen(intake.door.engine.sync_engine, "before_cursor_execute", heard)
+            try:
+                assert (await ask()).status_code == 404
+            finally:
+                event.remove(intake.door.engine.sync_engine, "before_cursor_execute", heard)
+            found.append(seen)
+        return found
+
+    for agency in ("shelter", "csw"):
+        await intake.get(agency, "/v1/offers")  # its token is known from now on
+        assert await statements(agency, case_id) == await statements(agency, new_id())
 
 
 async def test_a_case_of_which_nobody_is_asked_says_what_it_waits_for(intake: Stack) -> None:
