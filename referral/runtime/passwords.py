@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 import argon2
@@ -14,6 +15,8 @@ PASSWORD_MAX = 256
 """Longest password in characters, so that a long one costs no extra work to hash (ours)."""
 LOGIN_MAX = 100
 """Longest login in characters (ours)."""
+NEW_LOGIN = re.compile(r"[a-z0-9.-]+")
+"""Form of a new login: another script has letters that look like these, as the Cyrillic р and о."""
 LANGUAGES = ("sq", "sr-Latn", "sr-Cyrl", "en")
 """Languages of accounts, pages and knocks, as BCP 47 writes them."""
 
@@ -38,6 +41,15 @@ def checked(password: str) -> str:
     if not PASSWORD_MIN <= len(password) <= PASSWORD_MAX:
         raise Rejected("bad-password", "password", f"{PASSWORD_MIN} to {PASSWORD_MAX} characters")
     return password
+
+
+def new_login(typed: str) -> str:
+    """Return the login of a new account as it is stored. Rejected: anything but small Latin letters, digits, dots and hyphens, so that no
+    login looks like another one. Accounts that were made before keep theirs, and sign in with it."""
+    name = login(unicodedata.normalize("NFKC", typed))
+    if not NEW_LOGIN.fullmatch(name):
+        raise Rejected("bad-login", "login", "small letters from a to z without marks, digits, dots and hyphens: besa.k")
+    return name
 
 
 def login(typed: str) -> str:

@@ -49,6 +49,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     proxy: address of a proxy in front of it, whose X-Forwarded-For is trusted.
     drill_clock: a drill may pass hours in seconds (demo, tests).
     topic_prefix: prefix of every topic, for several stacks on one broker.
+    help_number: number that the sign-in page names to whoever cannot sign in; empty: it says whom to call.
     tls: folder of this process's identity: its certificate, whom it trusts, and whom no longer (decision 0039).
     """
 
@@ -82,6 +83,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     topic_prefix: str = ""
     smtp: str = "localhost:25"
     inbox_url: str = "http://localhost:8080"
+    help_number: str = ""
     tls: Path | None = None
     schemas: Path = CHECKOUT / "schemas" / "avro"
     policy: Path = CHECKOUT / "policy"
@@ -166,6 +168,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         topic_prefix=environment.get("REFERRAL_TOPIC_PREFIX", ""),
         smtp=environment.get("REFERRAL_SMTP", "localhost:25"),
         inbox_url=environment.get("REFERRAL_INBOX_URL", "http://localhost:8080"),
+        help_number=environment.get("REFERRAL_HELP_NUMBER", ""),
         tls=file("REFERRAL_TLS"),
         schemas=Path(environment.get("REFERRAL_SCHEMAS", CHECKOUT / "schemas" / "avro")),
         policy=Path(environment.get("REFERRAL_POLICY", CHECKOUT / "policy")),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from starlette.requests import Request
@@ -28,6 +28,18 @@ MOST_BYTES = 2000
 """Largest body of a form (ours): a token has 43 bytes."""
 LANGUAGE_S = 365 * 24 * 60 * 60
 """Seconds that a browser keeps the language (ours)."""
+
+
+def foreign(request: Request) -> bool:
+    """Return whether a browser says that another site sends this form: it would sign its reader in as somebody else. A program says
+    nothing.
+
+    Browsers of today send Sec-Fetch-Site; older ones Origin, whose host is compared with the one that they asked for.
+    """
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    if site is not None:
+        return site not in ("same-origin", "none")
+    return origin is not None and urlsplit(origin).netloc != request.headers.get("host", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +66,9 @@ class SignIn:
         """Answer a request for the sign-in page (GET), or sign in (POST). page: renders it; its flag: the token was refused."""
         if request.method == "GET":
             return page(request, False)
+        if foreign(request):
+            self.journal.note(Kind.DENIED, security_event.UNKNOWN, "foreign-form")
+            return self.redirect()
         token = (await form(request)).get("token", "").strip()
         answer = RedirectResponse(self.visits.home, 303, PAGE_HEADERS)
         async with self.engine.begin() as tx:

@@ -91,12 +91,13 @@ def _agencies(door: IntakeContext) -> frozenset[str] | None:
 
 
 def application(
-    door: IntakeContext, in_force: PolicyInForce, private: X25519PrivateKey | None, *, secure: bool, by_day: bool, inbox_url: str
+    door: IntakeContext, in_force: PolicyInForce, private: X25519PrivateKey | None, *, secure: bool, by_day: bool, settings: Settings
 ) -> Starlette:
     """Return the HTTP application: the agencies' API and the staff inbox. secure: people reach the pages over https. Others as `Pages`."""
     public = private.public_key().public_bytes_raw() if private else None
     routes = [*api.routes(door, public), *person_routes.routes(door)]
-    inbox = pages.made(door, lambda: in_force.policy, secure=secure, by_day=by_day, inbox_url=inbox_url)
+    policy, url, number = (lambda: in_force.policy), settings.inbox_url, settings.help_number
+    inbox = pages.made(door, policy, secure=secure, by_day=by_day, inbox_url=url, help_number=number)
     return authority.checked("intake", pages.application([*routes, *public_door.routes(inbox)], inbox))
 
 
@@ -118,7 +119,7 @@ async def main(settings: Settings) -> None:
     door = IntakeContext(engine, keys, lambda: in_force.lists, new_id, seconds, own, log, authority, notifier, approvers=approvers)
     destroying = ErasureWorker(door, settings)
     secure, by_day = settings.is_secure(settings.inbox_url), not settings.drill_clock
-    app = destroying.gate(application(door, in_force, private, secure=secure, by_day=by_day, inbox_url=settings.inbox_url))
+    app = destroying.gate(application(door, in_force, private, secure=secure, by_day=by_day, settings=settings))
     try:
         background = (followed.run, in_force.follow, destroying.run, ReceiptCheck(door).run, lambda: door.journal.run(engine))
         await run(service(door, private, destroying.not_ready), app=app, background=background, settings=settings)

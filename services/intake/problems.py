@@ -31,6 +31,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def response(status: int, code: str, where: str, hint: str, headers: dict[str, str] | None = None) -> Response:
+    headers = {"Cache-Control": "no-store", **(headers or {})}
     return Response(msgspec.json.encode(_problem(status, code, where, hint)), status, headers, media_type="application/problem+json")
 
 

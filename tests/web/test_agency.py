@@ -15,10 +15,13 @@ from tests.harness.waiting import comes
 from tests.harness.web.agency_line import DUTY, Line, line
 from tests.harness.web.measured import measure
 from tests.harness.web.steps import arrive, field, picture, press, send, sign_in, tab_to, text
-from tests.harness.web.world import signed_in
+from tests.harness.web.world import HELP, signed_in
 
 HOUR = 3_600_000_000
 PAGES = ("/agency", "/agency/shift", "/agency/absence", "/agency/invite", "/me", "/me/swap")
+
+
+NEW = "correct horse battery staple"
 
 
 @pytest.fixture
@@ -112,3 +115,56 @@ async def test_no_page_is_wider_than_a_phone_and_axe_finds_nothing(measuring: Ch
             measure(measuring)
 
     await asyncio.to_thread(look)
+
+
+async def test_the_first_day_of_somebody_who_was_invited_on_a_phone(measuring: Chrome, pictures: Path, agency: Line) -> None:
+    """Code page, password, first inbox, and an address that asks for the password: nothing to mend for axe on any of them."""
+    await agency.person("head", "back-up", head=True)
+    browser = measuring
+
+    def work() -> None:
+        def judged(name: str) -> None:
+            picture(browser, pictures / f"first-day-{name}.png")
+            measure(browser)
+
+        browser.get(agency.world.url + "/signin")
+        assert HELP in text(browser) and browser.find_elements(By.CSS_SELECTOR, "a[href='/invitation']")
+        judged("signin")
+        enter(browser, agency, "head")
+        browser.get(agency.world.url + "/agency/invite")
+        field(browser, "login").send_keys("arta.m")
+        press(browser, f"input[name='rung.{DUTY}']")
+        field(browser, "invite-language").send_keys("English")
+        send(browser, "main form button.first")
+        given = browser.find_element(By.CSS_SELECTOR, ".code").text
+        assert "/invitation" in text(browser) and browser.find_elements(By.CSS_SELECTOR, ".square svg")
+        judged("code")
+        browser.get(agency.world.url + "/agency")
+        browser.find_element(By.LINK_TEXT, "arta.m").click()
+        send(browser, "form[action$='/head'] button")
+        assert "Yes, arta.m becomes a head" in text(browser)
+        judged("head")
+        send(browser, "footer form[action='/signout'] button")
+        browser.get(agency.world.url + "/invitation")
+        for name, typed in (("code", given), ("new", NEW), ("repeat", NEW)):
+            field(browser, name).send_keys(typed)
+        send(browser, "main form button.first")
+        assert "arta.m" in text(browser, "main h1") and field(browser, "login").get_attribute("value") == "arta.m"
+        judged("set")
+        field(browser, "password").send_keys(NEW)
+        send(browser, "main form button.first")
+        browser.get(agency.world.url + "/inbox")
+        assert browser.find_elements(By.CSS_SELECTOR, "main .notice.bad a[href='/me']"), text(browser)
+        judged("inbox")
+        browser.get(agency.world.url + "/me")
+        browser.find_element(By.CSS_SELECTOR, "#addresses ~ ul li:nth-of-type(2) summary").click()
+        field(browser, "sms-address").send_keys("+38344000001")
+        browser.find_element(By.CSS_SELECTOR, "#addresses ~ ul li:nth-of-type(2) form[action='/me/address'] button").click()
+        assert browser.switch_to.active_element.get_attribute("id") == "password", "the field has the focus"
+        judged("step-up")
+        field(browser, "password").send_keys(NEW)
+        send(browser, "main form button.first")
+        assert browser.find_elements(By.CSS_SELECTOR, "input[name='code']"), "the code is asked for, and nothing typed was lost"
+        judged("account")
+
+    await asyncio.to_thread(work)

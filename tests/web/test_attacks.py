@@ -340,6 +340,34 @@ def test_one_password_at_fifty_logins_is_an_event_and_an_alarm(world: World) -> 
     assert guess("officer-c") == 401 and len(world.by_hand(events)) == 1, "said once in a quarter of an hour"
 
 
+def test_only_its_own_browser_is_told_that_an_account_is_switched_off(world: World) -> None:
+    account = world.account("duty", POLICE)
+
+    async def disabled(tx: AsyncConnection) -> None:
+        await tx.execute(text("UPDATE intake.account SET disabled = true WHERE id = :id"), {"id": account})
+
+    def tries(**cookies: str) -> tuple[int, bool]:
+        with world.client(cookies=cookies, headers={"Accept-Language": "en"}) as person:
+            answer = person.post("/signin", data=fields(person.get("/signin").text) | {"login": "duty", "password": PASSWORD})
+            return answer.status_code, "Your account is switched off. Ask your head." in answer.text
+
+    with world.client() as person:
+        device = person.post("/signin", data=fields(person.get("/signin").text) | {"login": "duty", "password": PASSWORD}).cookies["device"]
+    world.run(disabled)
+    assert tries(device=device) == (401, True) and tries() == (401, False), "a stranger learns nothing of a login"
+
+
+def test_whoever_cannot_sign_in_is_told_whom_to_call_and_where_a_code_goes(world: World) -> None:
+    world.account("duty", POLICE)
+    with world.client(headers={"Accept-Language": "en"}) as person:
+        page = person.get("/signin").text
+        assert "+383 38 000 111" in page and 'href="tel:+38338000111"' in page
+        assert 'href="/invitation"' in page and 'href="/refer"' in page
+        for _ in range(6):
+            answer = person.post("/signin", data=fields(page) | {"login": "duty", "password": "wrong-password"})
+    assert answer.status_code == 429 and "In an emergency call +383 38 000 111 now." in answer.text
+
+
 def test_signing_in_leaves_a_trace_without_what_was_typed(world: World) -> None:
     account = world.account("duty", POLICE)
     with structlog.testing.capture_logs() as said, world.client() as person:

@@ -63,7 +63,7 @@ def add_command(
     Example: referral staff add besa.k --agency police-prizren --email besa@example.org --rung duty-officer --head
     """
     found = settings.load()
-    login = passwords.login(login)
+    login = passwords.new_login(login)
     passwords.language(language)
     if (email is None) != (not rung):
         raise Rejected("incomplete", "--rung", "give --email and --rung together, or neither")

@@ -49,7 +49,7 @@ class Session:
 
 async def add(tx: AsyncConnection, *, id: str, login: str, password: str, agency: str, language: str, desk: bool, now: int) -> Account:
     """Add an account. Takes 50 ms of processor time for the password's hash. Rejected: the login exists, or a value is out of range."""
-    login, language = passwords.login(login), passwords.language(language)
+    login, language = passwords.new_login(login), passwords.language(language)
     values = {
         "id": id,
         "login": login,
@@ -126,6 +126,12 @@ async def by_login(tx: AsyncConnection, login: str) -> tuple[Account, str] | Non
         )
     ).one_or_none()
     return (Account(*row[:6]), row[6]) if row else None
+
+
+async def is_off(tx: AsyncConnection, login: str) -> bool:
+    """Return True if there is an account of this login that is switched off."""
+    sql = text("SELECT id FROM intake.account WHERE login = :login AND disabled")
+    return (await tx.execute(sql, {"login": login.strip().lower()})).one_or_none() is not None
 
 
 async def still_opens(tx: AsyncConnection, account: str, hashed: str) -> bool:

@@ -17,6 +17,7 @@ from referral.domain.authority.words import Act, Kind
 from referral.domain.events import Via
 from referral.domain.rules.telephone import CALLS
 from referral.errors import Rejected
+from referral.wire.roster import Ask
 from services.intake import contacts, notifier_client, store
 from services.intake.casefile import access, disclose, locations
 from services.intake.casefile.disclosure_rules import Reader
@@ -64,11 +65,38 @@ async def inbox(call: PageRequest) -> Response:
     asked = {f"/offers/{offer.offer_id}": told.asked_of(offer) for offer in offers.values() if told.awaited(offer)}
     asked |= {f"/calls/{offer.offer_id}": told.asked_of(task, desk) for offer in calls if (task := told.task_of(offer, every)) is not None}
     asked |= {f"/tasks/{task.task_id}": told.asked_of(task, desk) for task in tasks}
-    lines = await told_lines(call, {href: what for href, what in asked.items() if href in groups.shown()})
+    shown = {href: what for href, what in asked.items() if href in groups.shown()}
+    lines, unreachable = await asyncio.gather(told_lines(call, shown), _unreachable(call))
     away = [line for line in told.once(lines.values()) if line.away]  # said once, not on every card
     told_of = {} if away else lines
     waits = unconfirmed.line(*unverified, say, call.visit.now)
-    return render.page("inbox.html", call.visit, groups=groups, empty=empty, crowds=many, told=told_of, away=away, unverified=waits)
+    return render.page(
+        "inbox.html",
+        call.visit,
+        groups=groups,
+        empty=empty,
+        crowds=many,
+        told=told_of,
+        away=away,
+        unverified=waits,
+        unreachable=unreachable,
+    )
+
+
+async def _unreachable(call: PageRequest) -> bool:
+    """Return True if the reader is to be told of cases, and no address is there by which a message could come. A notifier that does not
+    answer says nothing."""
+    if call.pages.door.notifier is None:
+        return False
+    ask = Ask(agency=call.visit.who.agency, begins=call.visit.now, ends=call.visit.now + 1)
+    try:
+        async with asyncio.timeout(notifier_client.ANSWER_S):
+            found = await notifier_client.roster(call.pages.door.notifier, call.pages.door.keys, ask)
+    except TimeoutError:
+        return False
+    people = () if found is None else found.people
+    me = next((one for one in people if one.account == call.visit.who.id and one.rungs), None)
+    return me is not None and all(contact.waits for contact in me.contacts)
 
 
 async def offer(call: PageRequest) -> Response:

@@ -43,6 +43,7 @@ class Pages:
     patience_s: seconds that a page waits for routing's decision about an answer.
     by_day: exercises begin by day. False in a stack for drills alone, whose clock may be moved: there every page is practice.
     inbox_url: address at which people reach the pages. What a page writes down for later has it, never the host that a request claims.
+    help_number: telephone of the operator, for whoever cannot sign in; empty: none is named.
     """
 
     door: IntakeContext
@@ -53,6 +54,7 @@ class Pages:
     patience_s: float
     by_day: bool = True
     inbox_url: str = SHOWN_AT
+    help_number: str = ""
 
 
 @dataclass(frozen=True, slots=True)

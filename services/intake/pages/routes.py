@@ -44,14 +44,15 @@ def made(
     patience_s: float = PAUSE_S,
     by_day: bool = True,
     inbox_url: str = SHOWN_AT,
+    help_number: str = "",
 ) -> Pages:
     """Return the dependencies of all pages.
 
     policy: for names; Unavailable until one is in force.
-    secure: people reach the pages over https. by_day, inbox_url: as in `Pages`.
+    secure: people reach the pages over https. by_day, inbox_url, help_number: as in `Pages`.
     """
     strangers, known = asyncio.Semaphore(HASHES_AT_ONCE), asyncio.Semaphore(HASHES_AT_ONCE)
-    return Pages(door, render.load(policy), Cookies(secure), strangers, known, patience_s, by_day, inbox_url)
+    return Pages(door, render.load(policy), Cookies(secure), strangers, known, patience_s, by_day, inbox_url, help_number)
 
 
 def routes(pages: Pages) -> list[BaseRoute]:

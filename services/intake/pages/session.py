@@ -122,8 +122,6 @@ def leave(response: Response, visit: Visit, cookies: Cookies) -> Response:
     """
     own = response.headers.get("Cache-Control")
     response.headers.update(PAGE_HEADERS if own is None else PAGE_HEADERS | {"Cache-Control": own})
-    if cookies.secure:
-        response.headers["Strict-Transport-Security"] = "max-age=31536000"
     if "set-cookie" in response.headers:  # it signs in or out, or changes the language: keep its own cookies
         return response
     if visit.account is not None:

@@ -61,6 +61,7 @@ async def sign_in(call: PageRequest) -> Response:
 class _Attempt:
     """An attempt that may check its password. known: the account, and its hash. now: when it was counted, µs UTC."""
 
+    login: str
     subject: rules.Subject
     known: tuple[store.Account, str] | None
     now: int
@@ -80,10 +81,11 @@ async def _reserve(call: PageRequest, login: str) -> _Attempt | Response:
         seconds, wait_s = await store.reserve_attempt(tx, subject, now)
         known = await store.by_login(tx, login)
     if not seconds:
-        return _Attempt(subject, known, now, wait_s)
+        return _Attempt(login, subject, known, now, wait_s)
     door.journal.refused(known[0].id if known else "", "page", subject.place, throttled=True)
     say = call.pages.render.say(call.visit)
-    problem = say("signin.throttled", time=relative_time.span(say, (seconds + 59) // 60 * 60 * rules.SECOND_US))
+    time, number = relative_time.span(say, (seconds + 59) // 60 * 60 * rules.SECOND_US), call.pages.help_number
+    problem = say("signin.throttled.number", time=time, number=number) if number else say("signin.throttled", time=time)
     response = _sign_in_form(call, forms.here(call.form.get("to", "")), status=429, problem=problem)
     response.headers["Retry-After"] = str(seconds)
     return response
@@ -99,11 +101,18 @@ async def _check(call: PageRequest, attempt: _Attempt, password: str) -> Respons
     if known is None or not right:
         await sprayed(door, attempt.now)
         door.journal.refused(seen, "password", subject.place)
-        return _sign_in_form(call, to, status=401, problem=say("signin.wrong"))
+        off = subject.known and known is None and await _is_off(call, attempt.login)
+        return _sign_in_form(call, to, status=401, problem=say("signin.off" if off else "signin.wrong"))
     how = "page" if subject.known else "new-device"
     event = Event(kind=Kind.SIGNED_IN, who=security_event.account(seen), detail=how, place=subject.place)
     opened = await _let_in(call, event, subject, known, to, attempt.now, kept)
     return opened or _sign_in_form(call, to, status=401, problem=say("signin.wrong"))
+
+
+async def _is_off(call: PageRequest, login: str) -> bool:
+    """Return True if the account of this login is switched off. Only its own browser is told: others learn nothing about a login."""
+    async with call.pages.door.begin() as tx:
+        return await store.is_off(tx, login)
 
 
 async def _let_in(
@@ -166,6 +175,7 @@ def _sign_in_form(
         shown=call.visit.now,
         key=secrets.token_hex(16),
         carried=resume.carried(call.form).hidden,
+        number=call.pages.help_number,
     )
 
 

@@ -65,6 +65,8 @@ from tests.harness.web import forms, reports
 T = TypeVar("T")
 PASSWORD = "correct horse battery"
 MINUTE = 60_000_000
+HELP = "+383 38 000 111"
+"""Made-up number of the operator, on the sign-in page."""
 POLICE, DESK, COORDINATOR = "police-prizren", "desk-prizren", "coordinator-prizren"
 WHY = Why(rule="test", procedure="", directory="", engine=1, passed=())
 NOTICE: dict[str, Any] = {"kind": OfferKind.NOTIFY, "role": "child-rights-coordinator", "words": ("ACKNOWLEDGE",), "shows": ()}
@@ -106,7 +108,7 @@ class World:
         return self._loop.run_until_complete(made())
 
     def _app(self, *, by_day: bool) -> Starlette:
-        inbox = self._inbox = pages.made(self.door, lambda: self.policy, secure=False, patience_s=0, by_day=by_day)
+        inbox = self._inbox = pages.made(self.door, lambda: self.policy, secure=False, patience_s=0, by_day=by_day, help_number=HELP)
         return self._here(lambda: pages.application([*routes.routes(self.door, None), *public_door.routes(inbox)], inbox))
 
     def _serve(self) -> None:

@@ -115,7 +115,7 @@ def test_what_needs_an_answer_is_on_top_and_the_nearest_limit_first() -> None:
 def test_a_group_that_is_cut_says_how_many_there_are() -> None:
     offers = [offer(offer_id=f"o{n}", due=NOW + n * MINUTE) for n in range(labels.SHOWN + 1)]
     found = labels.groups(offers, offers[:1], [], labels.Known({}), SAY, name, NOW)
-    shown: dict[str, Any] = {"empty": False, "crowds": (), "told": {}, "away": (), "unverified": ""}
+    shown: dict[str, Any] = {"empty": False, "crowds": (), "told": {}, "away": (), "unverified": "", "unreachable": False}
     page = render.load(lambda: SHIPPED).page("inbox.html", Visit("t", None, b"", "en", NOW), groups=found, **shown).body
     assert b"(51)" in page and b"The first 50 of 51 are shown." in page and bytes(page).count(b'href="/offers/') == labels.SHOWN
     assert b"(1)" in page and bytes(page).count(b"The first") == 1, "a group that is whole says nothing"

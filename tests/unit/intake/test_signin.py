@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode
+from collections import Counter
 from functools import partial
 from urllib.parse import urlencode
 
@@ -11,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from referral.runtime import passwords, random_secret
+from referral.errors import Rejected
+from referral.runtime import invitations, passwords, random_secret
 from services.intake.accounts import rules
 from services.intake.accounts.rules import ADDRESS_LIMIT, GAP_US, LINE_MOST, PAIR_LIMIT, SITE_TIMES, SLOW_AFTER, WINDOW_US, Failures
 from services.intake.pages import forms
@@ -92,6 +94,13 @@ def test_the_secret_of_a_session_has_256_random_bits() -> None:
     assert 120 < sum(ones) / 1000 < 136, "as many ones as zeros"
 
 
+def test_a_code_of_an_invitation_has_eighty_random_bits() -> None:
+    made = {invitations.code() for _ in range(1000)}
+    letters = Counter("".join(made).replace("-", ""))
+    assert len(made) == 1000 and len(letters) == 32 and {len(code) for code in made} == {19}
+    assert all(350 < times < 650 for times in letters.values()), "each letter as often as another: five bits each, sixteen of them"
+
+
 def test_a_mark_is_ours_or_nothing() -> None:
     mark = rules.seen_mark(b"s" * 32, NOW)
     assert rules.seen_at(b"s" * 32, mark) == NOW
@@ -135,6 +144,18 @@ def test_a_password_is_one_whichever_keyboard_composes_its_letters(monkeypatch: 
     for other in ("dera e pej\u00ebs 12", "Dera e Pej\u00ebs  12", " Dera e Pej\u00ebs 12", "Dera e Pejes 12", "Dera\xa0e Pej\u00ebs 12"):
         assert not rules.matches(stored, other)
     assert not rules.matches(passwords.hashed("\ufb01fteen letters"), "fifteen letters"), "no compatibility forms"
+
+
+@pytest.mark.parametrize("typed", ["рolice-prizren.duty", "police\u200b", "polic\u202ee", "besa k", "", "besa@x", "besä", "p" * 101])
+def test_a_new_login_looks_like_no_other(typed: str) -> None:
+    """The first has a Cyrillic letter, the next two have one that nobody sees."""
+    with pytest.raises(Rejected, match="login"):
+        passwords.new_login(typed)
+
+
+def test_a_new_login_is_one_whichever_keyboard_wrote_it_and_an_old_one_still_signs_in() -> None:
+    assert passwords.new_login(" Ｂesa.K-2 ") == "besa.k-2", "letters of another width are the same letters"
+    assert passwords.login("Бесa") == "бесa", "who has such a login keeps it"
 
 
 def test_a_password_that_is_longer_than_any_is_refused_not_cut() -> None:

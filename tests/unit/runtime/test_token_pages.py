@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from referral.runtime.token_pages import LanguageChoice
+from referral.runtime.token_pages import LanguageChoice, foreign
 
 
 def client(*, secure: bool) -> httpx.AsyncClient:
@@ -40,3 +40,22 @@ async def test_a_cookie_without_the_prefix_says_nothing_where_pages_are_reached_
     async with client(secure=True) as browser:
         planted = await browser.get("/made-up", headers={"cookie": "made-up-language=en"})
         assert planted.text == "sq"
+
+
+@pytest.mark.parametrize(
+    ("headers", "refused"),
+    [
+        ({"sec-fetch-site": "same-origin", "origin": "https://made-up"}, False),
+        ({"sec-fetch-site": "none"}, False),
+        ({"sec-fetch-site": "cross-site", "origin": "https://evil.example"}, True),
+        ({"sec-fetch-site": "same-site", "origin": "https://other.made-up"}, True),
+        ({"origin": "https://made-up"}, False),
+        ({"origin": "https://evil.example"}, True),
+        ({"origin": "null"}, True),
+        ({}, False),
+    ],
+)
+def test_a_form_that_another_site_sends_signs_nobody_in(headers: dict[str, str], refused: bool) -> None:
+    """Nobody is signed in as the office of an attacker, whose pages they would then read as their own."""
+    raw = [(name.encode(), value.encode()) for name, value in ({"host": "made-up"} | headers).items()]
+    assert foreign(Request({"type": "http", "method": "POST", "path": "/auditor/signin", "headers": raw})) is refused

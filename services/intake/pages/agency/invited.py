@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from referral.runtime import passwords
 from referral.runtime.observe import signed
@@ -47,7 +47,7 @@ async def accept(call: PageRequest) -> Response:
     if not used:
         return _form(call, {"code": "error.invitation"}, 422)
     signed("intake", "password", account.id)
-    return RedirectResponse("/signin", status_code=303)
+    return call.pages.render.page("set.html", call.visit, here="/signin", login=account.login)
 
 
 def _form(call: PageRequest, errors: Mapping[str, str] | None = None, status: int = 200) -> Response:

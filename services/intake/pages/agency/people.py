@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import segno
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -20,6 +21,7 @@ from services.intake.accounts.colleagues import Colleague
 from services.intake.accounts.store import Account
 from services.intake.pages.agency import asking, showing
 from services.intake.pages.agency.overview import ladder_of
+from services.intake.pages.ask_once import SURE, YES
 from services.intake.pages.page_request import PageRequest, known_id
 from services.intake.store import unknown
 
@@ -75,9 +77,13 @@ async def set_rungs(call: PageRequest) -> Response:
 
 async def set_head(call: PageRequest) -> Response:
     """Mark a colleague as head, or not. Nobody takes the mark from themselves: an agency that has a head keeps one."""
-    account, head = (await _colleague(call)).id, call.form.get("head") == "yes"
+    one, head = await _colleague(call), call.form.get("head") == "yes"
+    account = one.id
     if account == call.visit.who.id:
         return await _person(call, {"top": "error.self"}, 422)
+    if head and call.form.get(SURE) != YES:
+        key, back = call.form.get("key", ""), f"/agency/person/{account}"
+        return call.pages.render.page("head.html", call.visit, here=back, login=one.login, action=f"{back}/head", key=key, back_to=back)
     await _set_head(call, account, head)
     return asking.sent(call, f"/agency/person/{account}", "head")
 
@@ -192,7 +198,19 @@ async def _invite(call: PageRequest, values: Mapping[str, str], errors: Mapping[
 
 def _code(call: PageRequest, login: str, code: str, *, later: bool, call_now: bool = False) -> Response:
     """Return the page that shows a code, this once. later: the rungs could not be registered. call_now: it ends within a call."""
-    return call.pages.render.page("code.html", call.visit, here="/agency", login=login, code=code, later=later, call_now=call_now)
+    where = f"{call.pages.inbox_url.rstrip('/')}/invitation"
+    picture = segno.make(where, micro=False).svg_inline(scale=4, border=4, dark="#000", light="#fff", omitsize=False)
+    return call.pages.render.page(
+        "code.html",
+        call.visit,
+        here="/agency",
+        login=login,
+        code=code,
+        later=later,
+        call_now=call_now,
+        where=where,
+        picture=picture,
+    )
 
 
 def _rungs(call: PageRequest) -> tuple[str, ...]:
