@@ -207,7 +207,7 @@ class Sender:
             try:
                 if number:
                     later = await self._check_batched(claimed)  # a call took its time
-                    if handed and (later is None or not later.held or _end(later) is not None):
+                    if later is None or not later.held or _end(later) is not None:
                         break
                     await line.open()
                 handed.append(await line.send(self._outgoing(claimed, address, check, carried)))
