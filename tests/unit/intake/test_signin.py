@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import argon2
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from referral.errors import Rejected
@@ -49,6 +49,8 @@ def test_each_limit_stops_at_its_number(kind: str, limit: int) -> None:
 
 
 @given(st.lists(st.integers(0, 3 * S), min_size=1, max_size=300))
+@example([0] * 200)
+@example([S] * 200)
 def test_a_login_has_one_line_wherever_its_attempts_come_from(gaps: list[int]) -> None:
     """However they arrive, in any minute at most 35 passwords of a login are checked, and nobody waits behind more than LINE_MOST."""
     now, free_at, failed, checked = NOW, 0, list[int](), list[int]()
