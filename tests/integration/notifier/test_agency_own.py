@@ -28,7 +28,7 @@ from tests.harness.line.notifier_stack import INBOX, MINUTE, Stack, opened, send
 from tests.harness.shipped import compiled
 from tests.harness.waiting import until
 from tests.harness.web.agency_line import AGENCY, DUTY, Line, by_hand, line, send, tables
-from tests.harness.web.forms import fields
+from tests.harness.web.forms import fields, hidden
 from tests.harness.web.world import PASSWORD, World, signed_in
 
 pytestmark = pytest.mark.servers
@@ -127,7 +127,7 @@ async def test_with_a_cookie_alone_no_address_no_session_and_no_absence_changes(
                 page = "/agency/absence" if path == "/agency/absence" else "/me"
                 asked = send(person, page, path, **form)
                 assert asked.status_code == 403 and "Your password, please" in asked.text, path
-                carried = {name: value for name, value in fields(asked.text).items() if name != "form"}
+                carried = hidden(asked.text, *form)
                 assert form.items() <= carried.items(), "what was entered is not lost"
                 wrong = send(person, page, path, **form, password="not the password")
                 assert wrong.status_code == 422 and "not your present password" in wrong.text
