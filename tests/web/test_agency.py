@@ -14,7 +14,7 @@ from referral.domain.local_time import local
 from tests.harness.waiting import comes
 from tests.harness.web.agency_line import DUTY, Line, line
 from tests.harness.web.measured import measure
-from tests.harness.web.steps import arrive, field, picture, press, send, sign_in, tab_to, text
+from tests.harness.web.steps import arrive, field, leaving, picture, press, send, sign_in, tab_to, text
 from tests.harness.web.world import HELP, signed_in
 
 HOUR = 3_600_000_000
@@ -140,7 +140,8 @@ async def test_the_first_day_of_somebody_who_was_invited_on_a_phone(measuring: C
         assert "/invitation" in text(browser) and browser.find_elements(By.CSS_SELECTOR, ".square svg")
         judged("code")
         browser.get(agency.world.url + "/agency")
-        browser.find_element(By.LINK_TEXT, "arta.m").click()
+        with leaving(browser):
+            browser.find_element(By.LINK_TEXT, "arta.m").click()
         send(browser, "form[action$='/head'] button")
         assert "Yes, arta.m becomes a head" in text(browser)
         judged("head")
@@ -159,7 +160,7 @@ async def test_the_first_day_of_somebody_who_was_invited_on_a_phone(measuring: C
         browser.get(agency.world.url + "/me")
         browser.find_element(By.CSS_SELECTOR, "#addresses ~ ul li:nth-of-type(2) summary").click()
         field(browser, "sms-address").send_keys("+38344000001")
-        browser.find_element(By.CSS_SELECTOR, "#addresses ~ ul li:nth-of-type(2) form[action='/me/address'] button").click()
+        send(browser, "#addresses ~ ul li:nth-of-type(2) form[action='/me/address'] button")
         assert browser.switch_to.active_element.get_attribute("id") == "password", "the field has the focus"
         judged("step-up")
         field(browser, "password").send_keys(NEW)

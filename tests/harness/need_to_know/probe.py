@@ -13,6 +13,10 @@ from tests.harness.markers import codings
 from tests.harness.need_to_know.askers import Asker
 from tests.harness.need_to_know.cases import BAND, LOGIN, OFFICE, PLACE, STEM, Case
 from tests.harness.need_to_know.matrix import SEEN
+from tests.harness.web.world import HELP
+
+OPERATOR = f"tel:{HELP.replace(' ', '')}"
+"""The operator's number on the sign-in page, which is no office's."""
 
 FORMS = codings(STEM)
 CHOICES = re.compile(r'<select.*?</select>|<label class="choice">.*?</label>|<input type="hidden"[^>]*>', re.S)
@@ -123,7 +127,7 @@ def seen(answer: httpx.Response, case: Case, asker: Asker, *, listed: bool = Fal
         "N": number in whole,
         "M": PLACE in main or BAND in main,
         "S": 'class="stages"' in main or 'class="after"' in main,
-        "O": OFFICE in main.replace(own, "") or "tel:" in main,
+        "O": OFFICE in main.replace(own, "") or "tel:" in main.replace(OPERATOR, ""),
         "P": LOGIN in main,
         "F": STEM in whole,
         "V": re.search(r"Version \d+ · ", main) is not None,

@@ -68,5 +68,5 @@ def _ask(call: PageRequest, back: str, errors: dict[str, str], status: int) -> R
         errors={field: say(key) for field, key in errors.items()},
         action=call.request.url.path,
         entered={name: value for name, value in call.form.items() if name not in ("form", PASSWORD)},
-        back=back,
+        back_to=back,
     )
