@@ -175,8 +175,8 @@ async def test_the_address_before_gets_messages_for_a_day_beside_the_new_one(age
 
 
 async def test_an_address_ends_a_day_after_its_owner_says_so_and_the_last_that_wakes_never(agency: Line) -> None:
-    before = await tables(agency)
     account = await agency.person("officer", DUTY, email="marker.old@x.example", sms="+99944000001", voice="+99944000002")
+    before = await tables(agency)
     held = "SELECT channel FROM notifier.contact WHERE account = :id AND ended_at IS NULL ORDER BY channel"
 
     def end(channel: str) -> tuple[int, str]:
@@ -382,7 +382,7 @@ async def test_a_code_is_worth_nothing_after_three_days(agency: Line) -> None:
 
     def accept() -> None:
         with agency.world.client() as stranger:
-            assert "Your password is set, late" in send(stranger, "/invitation", code=fresh, new=NEW, repeat=NEW).text
+            assert 'value="late"' in send(stranger, "/invitation", code=fresh, new=NEW, repeat=NEW).text
 
     await asyncio.to_thread(accept)
 
