@@ -18,7 +18,7 @@ from referral.runtime.keys.case_keys import Keys
 from referral.runtime.postgres import database
 from referral.runtime.security_journal import Journal
 from referral.wire.erasure_approval import Approvers
-from services.intake.crowd import Crowd
+from services.intake.crowd import Crowd, FullLines
 from services.intake.policy_view import Lists
 
 T = TypeVar("T")
@@ -45,6 +45,7 @@ class IntakeContext:
     crowd: counts the recent referrals of each agency.
     approvers: those whose signatures an erasure needs; none where the witness policy names none.
     lanes: limits the connections that unknown callers hold at once.
+    full_lines: logins whose line was full a moment ago.
     journal: collects security events.
     """
 
@@ -57,9 +58,10 @@ class IntakeContext:
     log: httpx.AsyncClient | None = None
     authority: str = ""
     notifier: httpx.AsyncClient | None = None
-    crowd: Crowd = field(default_factory=lambda: Crowd(_tick))
+    crowd: Crowd = field(default_factory=lambda: Crowd(tick))
     approvers: Approvers = field(default_factory=dict)
     lanes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(STRANGERS))
+    full_lines: FullLines = field(default_factory=FullLines)
     journal: Journal = field(default_factory=lambda: Journal("intake"))
 
     @asynccontextmanager
@@ -80,7 +82,8 @@ class IntakeContext:
             yield tx
 
 
-def _tick() -> float:
+def tick() -> float:
+    """Return seconds of a monotonic clock."""
     return asyncio.get_running_loop().time()
 
 

@@ -205,3 +205,27 @@ def stored_bytes(size: int, whole: bool) -> int:
 def _most(budget: tuple[str, bool]) -> int:
     agency, drill = budget
     return (BYTES_FOR_ONE if agency else BYTES_IN_ALL) // (EXERCISES if drill else 1)
+
+
+FULL_S, FULL_MOST = 1.0, 1000
+"""Seconds for which a process remembers that a login's line is full, half of the 2 s after which it is shorter by one; and the logins that it
+remembers (ours)."""
+
+
+class FullLines:
+    """The logins whose line was full a moment ago, so that a flood of attempts at one asks no database. tick: seconds of a monotonic
+    clock."""
+
+    def __init__(self) -> None:
+        self._full: dict[bytes, tuple[float, int, str]] = {}
+
+    def note(self, login: bytes, seconds: int, account: str, tick: float) -> None:
+        """Remember that an attempt was refused for so many seconds, because its login's line is full. account: of the login, if any."""
+        if len(self._full) >= FULL_MOST:
+            self._full.clear()
+        self._full[login] = tick + FULL_S, seconds, account
+
+    def refused(self, login: bytes, tick: float) -> tuple[int, str]:
+        """Return for how many seconds an attempt is refused unread, and the account of its login; 0: the database must be asked."""
+        until, seconds, account = self._full.get(login, (0.0, 0, ""))
+        return (seconds, account) if tick < until else (0, "")

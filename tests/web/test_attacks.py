@@ -18,6 +18,7 @@ from referral.proof.security import Alarm, Sum, alarms
 from referral.runtime.postgres import clock
 from referral.wire.security_event import Kind
 from services.intake.accounts import rules, store
+from tests.harness.waiting import comes
 from tests.harness.web.forms import fields
 from tests.harness.web.world import DESK, PASSWORD, POLICE, World, signed_in
 from tests.web.test_seen import rest
@@ -313,6 +314,34 @@ def test_a_known_browser_signs_in_while_strangers_hold_every_slot_and_the_whole_
     with world.client() as stranger:
         answer = stranger.post("/signin", data=fields(stranger.get("/signin").text) | {"login": "duty", "password": PASSWORD})
     assert answer.status_code == 429 and int(answer.headers["Retry-After"]) > 0
+
+
+def test_a_flood_of_attempts_at_a_full_line_asks_no_database(world: World) -> None:
+    """So guesses at one officer's login cost nobody a connection. Another login is asked about as before."""
+    world.account("duty", POLICE)
+
+    def tries(login: str) -> int:
+        with world.client() as person:
+            return person.post(
+                "/signin", data=fields(person.get("/signin").text) | {"login": login, "password": "wrong-password"}
+            ).status_code
+
+    async def crowded(tx: AsyncConnection) -> None:
+        now, keys = await clock.now(tx), world.door.keys
+        for at in (now, now + rules.LINE_US * 3 // 4):
+            for one in networks(200):
+                await store.reserve_attempt(tx, store.subject(keys, "duty", one), at)
+
+    world.run(crowded)
+    subject = store.subject(world.door.keys, "duty", "127.0.0.1")
+
+    def remembered() -> bool:
+        return tries("duty") == 429 and world.door.full_lines.refused(subject.login, 0.0)[0] > 0
+
+    assert comes(remembered), "a refusal is remembered for a moment"
+    world.door.full_lines.note(subject.login, 7, "", float("inf"))
+    with world.held_by_strangers():
+        assert tries("duty") == 429, "no connection of strangers is needed"
 
 
 def test_one_password_at_fifty_logins_is_an_event_and_an_alarm(world: World) -> None:

@@ -18,7 +18,7 @@ from referral.wire import security_event
 from referral.wire.security_event import SPRAYED, Event, Kind
 from services.intake.accounts import rules, store
 from services.intake.accounts.store import Account
-from services.intake.context import IntakeContext, in_time
+from services.intake.context import IntakeContext, in_time, tick
 
 
 async def person(door: IntakeContext, hashing: asyncio.Semaphore, request: Request) -> Account:
@@ -37,14 +37,25 @@ Known = tuple[Account, str] | None
 
 async def _reserve(door: IntakeContext, subject: rules.Subject, login: str) -> tuple[int, Known, float]:
     """Return when an attempt was counted, whose it is, and the seconds until its turn."""
+    seconds, account = door.full_lines.refused(subject.login, tick())
+    if seconds:
+        raise _throttled(door, account, subject, seconds)
     async with door.stranger() as tx:
         now = await clock.now(tx)
         seconds, wait_s = await store.reserve_attempt(tx, subject, now)
         known = await store.by_login(tx, login)
+    account = known[0].id if known else ""
+    if seconds and wait_s > rules.LINE_US / rules.SECOND_US:
+        door.full_lines.note(subject.login, seconds, account, tick())
     if seconds:
-        door.journal.refused(known[0].id if known else "", "basic", subject.place, throttled=True)
-        raise Rejected("throttled", "Authorization", f"too many wrong passwords; try again in {seconds} s", status=429)
+        raise _throttled(door, account, subject, seconds)
     return now, known, wait_s
+
+
+def _throttled(door: IntakeContext, account: str, subject: rules.Subject, seconds: int) -> Rejected:
+    """Return the refusal of an attempt whose password is not checked. account: of the login; empty for none."""
+    door.journal.refused(account, "basic", subject.place, throttled=True)
+    return Rejected("throttled", "Authorization", f"too many wrong passwords; try again in {seconds} s", status=429)
 
 
 async def _checked(

@@ -167,9 +167,10 @@ async def reserve_attempt(tx: AsyncConnection, subject: rules.Subject, now: int)
     """Count one more attempt as failed, and give it a place in its login's line, before its password is checked: so many attempts at once
     gain nothing, wherever they come from.
 
-    Returns seconds for which it is refused, and seconds until its turn. Refused, it was not counted and its password must not be checked.
+    Returns seconds for which it is refused, and seconds until its turn; above LINE_US it is the line that is full. Refused, it was not
+    counted and its password must not be checked.
     """
-    await advisory_locks.sign_in(tx, subject.login)
+    await advisory_locks.sign_in(tx, subject.pair if subject.known else subject.login)  # whoever is known waits for no stranger
     since, counted = now - rules.WINDOW_US, subject.counted
     values = {"kinds": list(counted), "subjects": list(counted.values())}
     times: dict[str, list[int]] = {kind: [] for kind in counted}

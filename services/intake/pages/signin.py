@@ -18,7 +18,7 @@ from referral.wire import security_event
 from referral.wire.security_event import Event, Kind
 from services.intake.accounts import rules, store
 from services.intake.accounts.basic_auth import sprayed
-from services.intake.context import ANSWER_S, in_time
+from services.intake.context import ANSWER_S, in_time, tick
 from services.intake.pages import confirmation, forms, relative_time, resume, seen, session
 from services.intake.pages.confirmation import Sent
 from services.intake.pages.page_request import PageRequest
@@ -72,17 +72,27 @@ async def _reserve(call: PageRequest, login: str) -> _Attempt | Response:
     """Count an attempt and give it its turn, or return the page that refuses it."""
     door, mark = call.pages.door, call.pages.cookies.get(call.request, "device")
     ours = store.is_ours(door.keys, login, mark)
+    stranger = store.subject(door.keys, login, call.request.client.host if call.request.client else "")
+    seconds, account = (0, "") if ours else door.full_lines.refused(stranger.login, tick())
+    if seconds:
+        return _throttled(call, account, stranger, seconds)
     async with (door.begin if ours else door.stranger)() as tx:  # a browser of ours does not wait among strangers
         now = await clock.now(tx)
-        if store.is_known(door.keys, login, mark, now):
-            subject = store.known_subject(door.keys, login, f"device {mark}")
-        else:
-            subject = store.subject(door.keys, login, call.request.client.host if call.request.client else "")
+        known_here = store.is_known(door.keys, login, mark, now)
+        subject = store.known_subject(door.keys, login, f"device {mark}") if known_here else stranger
         seconds, wait_s = await store.reserve_attempt(tx, subject, now)
         known = await store.by_login(tx, login)
     if not seconds:
         return _Attempt(login, subject, known, now, wait_s)
-    door.journal.refused(known[0].id if known else "", "page", subject.place, throttled=True)
+    account = known[0].id if known else ""
+    if wait_s > rules.LINE_US / rules.SECOND_US:
+        door.full_lines.note(subject.login, seconds, account, tick())
+    return _throttled(call, account, subject, seconds)
+
+
+def _throttled(call: PageRequest, account: str, subject: rules.Subject, seconds: int) -> Response:
+    """Return the page that refuses an attempt unread. account: of the login; empty for none."""
+    call.pages.door.journal.refused(account, "page", subject.place, throttled=True)
     say = call.pages.render.say(call.visit)
     time, number = relative_time.span(say, (seconds + 59) // 60 * 60 * rules.SECOND_US), call.pages.help_number
     problem = say("signin.throttled.number", time=time, number=number) if number else say("signin.throttled", time=time)
