@@ -1,5 +1,6 @@
 """Limit what one agency stores: warn the operator of many referrals, take only the beginning of a file above a budget of bytes, and slow
-down an agency that goes on. No emergency is lost: it is taken, or its sender is asked for it again within seconds.
+down an agency that goes on. No emergency is lost: it is taken, or its sender is asked for it again within seconds. Remember too whose
+attempts to sign in are so many that they are refused unread.
 
 The counts are in the memory of one instance and begin anew after a restart. The notifier groups the knocks (decision 0023). Decision 0070
 has the reasons.
@@ -208,8 +209,8 @@ def _most(budget: tuple[str, bool]) -> int:
 
 
 FULL_S, FULL_MOST = 1.0, 1000
-"""Seconds for which a process remembers that a login's line is full, half of the 2 s after which it is shorter by one; and the logins that it
-remembers (ours)."""
+"""Seconds for which a process remembers that a login's line is full, half of the 2 s after which it is shorter by one; and the logins that
+it remembers (ours)."""
 
 
 class FullLines:
