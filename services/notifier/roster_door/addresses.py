@@ -62,7 +62,7 @@ async def ask(tx: AsyncConnection, keys: Keys, act: SetAddress, channels: frozen
     await notes.plan(
         tx, act.account, by, "code", address=box.seal(address, contact_context(act.account, by)), code=notes.seal(keys, digits)
     )
-    await _tell_old(tx, keys, act.account, act.channel, "changing")
+    await _tell_old(tx, keys, act.account, act.channel)
     return Done()
 
 
@@ -76,7 +76,7 @@ async def confirm(tx: AsyncConnection, keys: Keys, act: ConfirmAddress, now: int
         await tx.execute(_TRY, values)
         return Refused(code="wrong-code", where="code")
     new = keys.box(CONTACT_BOX).open(row.address, contact_context(act.account, act.channel)).decode()
-    await _tell_old(tx, keys, act.account, act.channel, "changed")
+    await _tell_old(tx, keys, act.account, act.channel)
     await changes.replace_contact(tx, keys, act.account, act.channel, new, now + changes.RETIRES_US)
     await tx.execute(_CONFIRMED, {**values, "now": now})
     await tx.execute(_DONE, values)
@@ -93,7 +93,7 @@ async def end(tx: AsyncConnection, keys: Keys, act: EndAddress) -> None:
         raise Rejected("last-address", "channel", "add another one first: without any nobody can reach this person")
     if act.channel in WAKES and not others & set(WAKES):
         raise Rejected("last-waking", "channel", "add another number first: by night nothing else wakes this person")
-    await _tell_old(tx, keys, act.account, act.channel, "changed")
+    await _tell_old(tx, keys, act.account, act.channel)
     await changes.retire_contact(tx, act.account, act.channel)
 
 
@@ -131,14 +131,14 @@ def _written(channel: str) -> str:
     return "sms" if channel == "voice" else channel
 
 
-async def _tell_old(tx: AsyncConnection, keys: Keys, account: str, channel: str, kind: str) -> None:
+async def _tell_old(tx: AsyncConnection, keys: Keys, account: str, channel: str) -> None:
     """Tell every address that this channel has now. A copy of it is kept with the note: it may end before the note is sent."""
     box, by = keys.box(CONTACT_BOX), _written(channel)
     row = (await tx.execute(_OLD, {"account": account, "channel": channel})).one_or_none()
     for sealed in (None, None) if row is None else (row.former, row.address):
         if sealed is not None:
             address = box.open(sealed, contact_context(account, channel))
-            await notes.plan(tx, account, by, kind, address=box.seal(address, contact_context(account, by)))
+            await notes.plan(tx, account, by, "changed", address=box.seal(address, contact_context(account, by)))
 
 
 def _digest(keys: Keys, account: str, channel: str, digits: str) -> bytes:

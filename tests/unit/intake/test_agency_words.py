@@ -49,7 +49,7 @@ def test_every_note_that_code_plans_has_its_words() -> None:
     planned = {
         kind
         for path in folder.rglob("*.py")
-        for kind in re.findall(r'(?:notes\.(?:tell|plan)|self\._say|_tell_old)\([^"]*"([a-z]+)"', path.read_text("utf-8"))
+        for kind in re.findall(r'(?:notes\.(?:tell|plan)|self\._say)\([^"]*"([a-z]+)"', path.read_text("utf-8"))
     }
     assert sorted(planned) == KINDS
 

@@ -6,15 +6,13 @@ from alembic import op
 
 revision = "0018"
 down_revision = "0017"
-KINDS = "'code', 'test', 'changed', 'gaps', 'swap', 'changing'"
 
 
 def upgrade() -> None:
-    """Add the columns, and a kind of note.
+    """Add the columns.
 
     former: sealed as address. until: when it stops to count, µs UTC. ends: the address itself ends then.
     """
     op.execute(
         "ALTER TABLE notifier.contact ADD COLUMN former bytea, ADD COLUMN until bigint, ADD COLUMN ends boolean NOT NULL DEFAULT false"
     )
-    op.execute(f"ALTER TABLE notifier.note DROP CONSTRAINT note_kind_check, ADD CONSTRAINT note_kind_check CHECK (kind IN ({KINDS}))")
