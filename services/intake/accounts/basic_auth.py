@@ -37,16 +37,17 @@ Known = tuple[Account, str] | None
 
 async def _reserve(door: IntakeContext, subject: rules.Subject, login: str) -> tuple[int, Known, float]:
     """Return when an attempt was counted, whose it is, and the seconds until its turn."""
-    seconds, account = door.full_lines.refused(subject.login, tick())
-    if seconds:
-        raise _throttled(door, account, subject, seconds)
-    async with door.stranger() as tx:
-        now = await clock.now(tx)
-        seconds, wait_s = await store.reserve_attempt(tx, subject, now)
-        known = await store.by_login(tx, login)
-    account = known[0].id if known else ""
-    if seconds and wait_s > rules.LINE_US / rules.SECOND_US:
-        door.full_lines.note(subject.login, seconds, account, tick())
+    async with door.lanes:
+        seconds, account = door.full_lines.refused(subject.login, tick())  # whoever waited behind the first one needs no database
+        if seconds:
+            raise _throttled(door, account, subject, seconds)
+        async with door.begin() as tx:
+            now = await clock.now(tx)
+            seconds, wait_s = await store.reserve_attempt(tx, subject, now)
+            known = await store.by_login(tx, login)
+        account = known[0].id if known else ""
+        if seconds and wait_s > rules.LINE_US / rules.SECOND_US:
+            door.full_lines.note(subject.login, seconds, account, tick())
     if seconds:
         raise _throttled(door, account, subject, seconds)
     return now, known, wait_s

@@ -73,10 +73,17 @@ async def _reserve(call: PageRequest, login: str) -> _Attempt | Response:
     door, mark = call.pages.door, call.pages.cookies.get(call.request, "device")
     ours = store.is_ours(door.keys, login, mark)
     stranger = store.subject(door.keys, login, call.request.client.host if call.request.client else "")
-    seconds, account = (0, "") if ours else door.full_lines.refused(stranger.login, tick())
-    if seconds:
-        return _throttled(call, account, stranger, seconds)
-    async with (door.begin if ours else door.stranger)() as tx:  # a browser of ours does not wait among strangers
+    if ours:  # it does not wait among strangers
+        return await _count(call, login, stranger)
+    async with door.lanes:
+        seconds, account = door.full_lines.refused(stranger.login, tick())  # whoever waited behind the first one needs no database
+        return _throttled(call, account, stranger, seconds) if seconds else await _count(call, login, stranger)
+
+
+async def _count(call: PageRequest, login: str, stranger: rules.Subject) -> _Attempt | Response:
+    """Count an attempt in the database. stranger: its digests, unless this browser is known."""
+    door, mark = call.pages.door, call.pages.cookies.get(call.request, "device")
+    async with door.begin() as tx:
         now = await clock.now(tx)
         known_here = store.is_known(door.keys, login, mark, now)
         subject = store.known_subject(door.keys, login, f"device {mark}") if known_here else stranger
