@@ -95,12 +95,12 @@ async def read_out(tx: AsyncConnection, door: IntakeContext, reader: Reader, cas
     leave = await access.permitted(tx, _who(reader, Kind.DESK), Act.READ_CALL, case_id)
     offer, lists = await store.call(tx, leave, offer_id), door.lists()
     rules = await grants(tx, leave, lists, offer.agency, offer_id)
-    excluded, now = (await access.involvement(tx, reader.agency, case_id)).excluded, await clock.now(tx)
-    office = Reader(agency=offer.agency)
+    involved, now, office = await access.involvement(tx, offer.agency, case_id), await clock.now(tx), Reader(agency=offer.agency)
+    excluded = involved.reading(offer.agency).excluded
     readable = {section for one in rules.values() for section in disclosure_rules.allowed(office, one, case.facts, excluded, now)}
     if offer.state not in ACCEPTED or ALOUD not in readable:
         raise _ended()
-    contents = await _contents(tx, leave, case, (ALOUD,), lists)
+    contents = await _contents(tx, leave, case, (ALOUD,), lists, involved.reads_until(now))
     await queue.put_all(tx, [_row(door, case, reader, section, offer_id, now, "by-telephone") for section in contents])
     await _noted(tx, leave, door, case, reader, now, offer.agency)
     return Shown(sections=contents, empty=() if contents else (ALOUD,))
