@@ -161,10 +161,10 @@ async def create_topics(settings: Settings, names: Mapping[str, topics.Topic] | 
 
 
 async def allow(reaching: AIOKafkaAdminClient, settings: Settings, there: set[str]) -> None:
-    """Bring the broker's access list to the cards, and the limits of agencies. there: names of all its topics. KafkaError: refused."""
+    """Bring the broker's access list to the cards, and the limits of writers. there: names of all its topics. KafkaError: refused."""
     cards = topics.load(settings.schemas / "topics.yaml")
     await access.bring(reaching, await access.compared(reaching, cards, there, settings.topic_prefix))
-    await quotas.bring(reaching, await quotas.differences(reaching, ingress_of(settings, there)))
+    await quotas.bring(reaching, await quotas.differences(reaching, quotas.wanted(cards.values(), ingress_of(settings, there))))
 
 
 async def disallowed(reaching: AIOKafkaAdminClient, settings: Settings, there: set[str]) -> list[str]:
@@ -173,8 +173,8 @@ async def disallowed(reaching: AIOKafkaAdminClient, settings: Settings, there: s
     differs = await access.compared(reaching, cards, there, settings.topic_prefix)
     said = [f"{rule} is missing on the broker" for rule in sorted(differs.missing)]
     said += [f"{rule} on the broker, which no topic card says" for rule in sorted(differs.extra)]
-    unlimited = await quotas.differences(reaching, ingress_of(settings, there))
-    return said + [f"{who} has no limit of {quotas.BYTES_S} bytes a second on the broker" for who in unlimited]
+    unlimited = await quotas.differences(reaching, quotas.wanted(cards.values(), ingress_of(settings, there)))
+    return said + [f"{who} has no limit of {limit} bytes a second on the broker" for who, limit in unlimited.items()]
 
 
 def ingress_of(settings: Settings, there: set[str]) -> list[str]:
