@@ -58,11 +58,11 @@ context = Path(sys.argv[1])
 paths = jars.classpath(jars.parse(kafka.lock_file().read_text()), data_folder.default_jars()).split(":")
 for path in paths:
     shutil.copy(path, context / "jars")
-options = [option for option in (*kafka.JVM, *kafka.REVOCATION) if not option.startswith("-Xmx")]
+options = [option for option in (*kafka.JVM, *kafka.REVOCATION) if not option.startswith("-Xmx")]  # HEAP says it
 (context / "java.args").write_text("\n".join([*options, "-cp", ":".join(f"/opt/kafka/jars/{Path(path).name}" for path in paths), ""]))
 shutil.copytree(JAVA_HOME, context / "java")
 END
-    cp deploy/image/broker.sh "$work/context"
+    cp deploy/image/broker.sh deploy/image/asked.sh "$work/context"
     ;;
 database)
     packages=postgres containerfile=database
