@@ -147,6 +147,12 @@ def kafka(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
+def agencies(request: pytest.FixtureRequest) -> str:
+    """Address at which the same broker answers agencies' systems."""
+    return _address(request, "agencies")
+
+
+@pytest.fixture(scope="session")
 def authority(request: pytest.FixtureRequest) -> Path:
     """Folder of the run's authority and identities, see `tests.harness.trust`; the broker that tests share believes it."""
     return Path(_address(request, "authority"))

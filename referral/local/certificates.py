@@ -25,8 +25,8 @@ KAFKA, WITNESS = "kafka", "witness"
 NAMES = (*(f"service/{name}" for name in (KAFKA, *SERVICES, "watchman", WITNESS)), f"operator/{KEEPER}", "operator/doctor")
 AGENCIES = "agencies"
 """Folder of agencies' identities in a stack's data: apart from our programs', whose names could be the same."""
-LISTENER = "listener.name.tls"
-"""The broker's listener in its settings (deploy/kafka/server.properties)."""
+LISTENERS = ("listener.name.tls", "listener.name.agencies")
+"""The broker's listeners in its settings (deploy/kafka/server.properties)."""
 LOOK_S = 3600.0
 """Seconds (ours) between two looks whether a certificate is due: a service's is due three days before its end."""
 
@@ -90,7 +90,8 @@ async def shown_anew(settings: Settings, broker: Path) -> None:
     A broker reads the file again when its setting is made anew. The setting is then taken back, so that the file server.properties names
     it alone. settings: the keeper's. broker: folder of the broker's identity. KafkaError: the broker refused.
     """
-    place = {f"{LISTENER}.ssl.keystore.location": str(broker / identity.IDENTITY), f"{LISTENER}.ssl.keystore.type": "PEM"}
+    keystore = {"location": str(broker / identity.IDENTITY), "type": "PEM"}
+    place = {f"{listener}.ssl.keystore.{name}": value for listener in LISTENERS for name, value in keystore.items()}
     admin = clients.admin(settings)
     await admin.start()
     try:

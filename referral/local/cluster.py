@@ -28,16 +28,18 @@ KEPT_WAL = "512MB"
 class Broker:
     """One broker of several.
 
-    node: its number, from 1. port: at which it answers. controllers: node → port of its controller. cluster: identifier of the cluster.
+    node: its number, from 1. port: at which it answers. agencies: at which it answers agencies' systems. controllers: node → port of its
+    controller. cluster: identifier of the cluster.
     """
 
     node: int
     port: int
+    agencies: int
     controllers: Mapping[int, int]
     cluster: str
 
 
-ALONE = Broker(1, 0, {}, "")
+ALONE = Broker(1, 0, 0, {}, "")
 """A broker without others: it chooses its ports and makes its identifier itself."""
 
 
@@ -56,7 +58,7 @@ def brokers(data: Path, count: int, known: Mapping[str, int]) -> list[Broker]:
     if count == 1:
         return [ALONE]
     controllers = {node: known[_controller(node)] for node in range(1, count + 1)}
-    return [Broker(node, known[name(node, count)], controllers, cluster) for node in controllers]
+    return [Broker(node, known[name(node, count)], known[_agencies(node)], controllers, cluster) for node in controllers]
 
 
 def fresh() -> str:
@@ -72,7 +74,11 @@ def name(node: int, count: int) -> str:
 def port_names(count: int) -> list[str]:
     """Return the names under which `ports.json` has the ports of several brokers; none for one, which remembers its own."""
     nodes = range(1, count + 1)
-    return [] if count == 1 else [*(name(node, count) for node in nodes), *(_controller(node) for node in nodes)]
+    return [] if count == 1 else [each for node in nodes for each in (name(node, count), _agencies(node), _controller(node))]
+
+
+def _agencies(node: int) -> str:
+    return f"kafka-{node} agencies"
 
 
 def _controller(node: int) -> str:

@@ -21,6 +21,7 @@ class StackConfig:
     instances: number of instances of each service.
     drill: a drill may pass hours in seconds.
     kafka, database: existing servers (address, administrator's URL); None: start embedded ones.
+    agencies: address at which an existing broker answers agencies' systems; empty: nobody has told it.
     ca: folder of the authority that signed an existing broker's certificate; None: the stack has one of its own.
     passwords: folder with a password for each role of the database; None: one of this stack.
     kafka_port, http_port, smtp_port: 0: a free one, kept for the next start.
@@ -39,6 +40,7 @@ class StackConfig:
     instances: int = 1
     drill: bool = False
     kafka: str | None = None
+    agencies: str = ""
     ca: Path | None = None
     database: str | None = None
     passwords: Path | None = None
@@ -65,6 +67,7 @@ class Addresses:
     """The addresses and key files of a stack.
 
     kafka: bootstrap address.
+    agencies: bootstrap address of agencies' systems.
     database: the administrator's URL.
     smtp: host:port.
     handset: base URL of the stand-in for telephones; empty: there is none.
@@ -103,6 +106,7 @@ class Addresses:
     writer_keys: Path | None = None
     approval_keys: tuple[Path, ...] = ()
     operator_keys: tuple[Path, ...] = ()
+    agencies: str = ""
 
 
 def root(at: Addresses) -> Path:
@@ -110,6 +114,8 @@ def root(at: Addresses) -> Path:
     return at.ca / "root" / "certificate.pem"
 
 
+AGENCY_KAFKA = "REFERRAL_AGENCY_KAFKA"
+"""Variable with the address at which the broker answers agencies' systems, for an agency's developer beside a stack."""
 KEEPER = "keeper"
 """The operator who may do everything on the broker: a person's commands beside a local stack are his."""
 
@@ -153,7 +159,7 @@ def environment(config: StackConfig, at: Addresses, service: str | None = None) 
         variables["REFERRAL_LOG_KEY_FILE"] = str(at.log_key)
         variables["REFERRAL_LOG_BEAT_S"] = str(config.log_beat_s)
     if service is None:
-        variables |= {"REFERRAL_URL": at.inbox, "REFERRAL_CA": str(at.ca)}
+        variables |= {"REFERRAL_URL": at.inbox, "REFERRAL_CA": str(at.ca), AGENCY_KAFKA: at.agencies}
         variables["REFERRAL_POLICY_KEYS"] = os.pathsep.join(map(str, at.policy_keys))
         variables["REFERRAL_APPROVAL_KEYS"] = os.pathsep.join(map(str, at.approval_keys))
         variables["REFERRAL_OPERATOR_KEYS"] = os.pathsep.join(map(str, at.operator_keys))

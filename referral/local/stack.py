@@ -167,6 +167,7 @@ class _Start:
         self.loading: dict[str, Process] = {}
         self.folder = data_folder.make(config.data / "keys")
         self.keys = keyfiles.ensure(self.folder)
+        self.agencies = ""
         self.log_key, self.policy = keyfiles.log(self.folder), self.folder / "witness.policy"
         self.intake_key = self.folder / "intake.key"
         self.ca, self.identities = config.ca or config.data / "ca", data_folder.make(config.data / "identities")
@@ -182,6 +183,7 @@ class _Start:
     async def broker(self) -> str:
         """Start the brokers, unless there are some, and return their addresses."""
         if self.config.kafka:
+            self.agencies = self.config.agencies
             return self.config.kafka
         members = cluster.brokers(self.config.data, self.config.brokers, self.ports)
         for member in members:
@@ -197,6 +199,7 @@ class _Start:
             self.processes[name] = Process(name, server, self.pool)
         started = [self.processes[cluster.name(member.node, len(members))] for member in members]
         await asyncio.gather(*(process.start() for process in started))  # two of three must run before any of them answers
+        self.agencies = ",".join(process.server.agencies for process in started if isinstance(process.server, Kafka))
         return ",".join(process.address for process in started)
 
     async def database(self) -> str:
@@ -326,7 +329,7 @@ class _Start:
         handset = self.handset.url if self.config.handset else ""
         persons = (tuple(self.approvers.values()), tuple(self.operators.values()))
         keys = (tuple(self.signers.values()), self.passwords, self.services, self.folder, *persons)
-        return Addresses(broker, base, self.mailbox.address, inbox, audit, *files, handset, notifier, *keys)
+        return Addresses(broker, base, self.mailbox.address, inbox, audit, *files, handset, notifier, *keys, agencies=self.agencies)
 
     def _fetched(self, _: Jar, done: int, of: int) -> None:
         if done % 10 == 0 or done in (1, of):

@@ -146,7 +146,8 @@ def _install(folder: Path, machines: Machines) -> None:
     texts = {
         "ssh": f"host=$1; shift; cd {folder.parent}/$host; export HOME=$PWD; exec {' '.join(place)}",
         "kafka-storage.sh": f"exec {java} -cp '{path}' kafka.tools.StorageTool \"$@\"",
-        "kafka-server-start.sh": f"shift; nohup {java} $KAFKA_OPTS -Xmx512m -cp '{path}' kafka.Kafka \"$@\" > kafka.log 2>&1 < /dev/null &",
+        "kafka-server-start.sh": f"shift; nohup {java} $KAFKA_OPTS $KAFKA_HEAP_OPTS $KAFKA_JVM_PERFORMANCE_OPTS"
+        f" -cp '{path}' kafka.Kafka \"$@\" > kafka.log 2>&1 < /dev/null &",
     }
     texts |= {
         name: f'exec unshare --user --map-user=1000 --map-group=1000 {postgres}/{name} "$@"' for name in ("initdb", "pg_ctl", "createdb")

@@ -1,8 +1,8 @@
 """The servers that tests run against: embedded ones, or such as the environment names for tests, or Docker's. All are the real thing.
 
-REFERRAL_TEST_KAFKA and REFERRAL_TEST_DATABASE name servers, and REFERRAL_TEST_AUTHORITY the authority that such a broker believes; the
-product's own variables never do, because a running stack's may stand in the shell. REFERRAL_TEST_SERVERS=docker takes containers of
-the images that `make image` builds and `docker load` loads: nothing is ever pulled.
+REFERRAL_TEST_KAFKA and REFERRAL_TEST_DATABASE name servers, and REFERRAL_TEST_AUTHORITY the authority that such a broker believes; after a
+space the first has the address for agencies' systems. The product's own variables never do, because a running stack's may stand in the
+shell. REFERRAL_TEST_SERVERS=docker takes containers of the images that `make image` builds and `docker load` loads: nothing is ever pulled.
 Under pytest-xdist the servers live in the controlling process, and its workers ask it through a socket, so that all share them.
 """
 
@@ -58,11 +58,14 @@ class Servers:
         self._known: dict[str, tuple[str, str]] = {}
 
     def address(self, name: str) -> str:
-        """Of `kafka` (bootstrap address), `postgres` (administrator's URL), or `authority` (a folder, see `trust`)."""
+        """Of `kafka` (bootstrap address), `agencies` (the same for agencies' systems), `postgres` (administrator's URL), or `authority` (a
+        folder, see `trust`)."""
         with self._lock:
-            if name == "kafka":
-                self._started("authority")
-            return self._started(name)
+            if name not in ("kafka", "agencies"):
+                return self._started(name)
+            self._started("authority")
+            services, *agencies = self._started("kafka").split()
+            return services if name == "kafka" else agencies[0]
 
     def _started(self, name: str) -> str:
         if name not in self._known:
@@ -133,7 +136,8 @@ def _started(name: str, stack: contextlib.ExitStack, authority: Path | None) -> 
         return "Docker", _docker_kafka(stack, authority)
     server = Postgres(folder, settings=UNSAFE) if authority is None else Kafka(folder, trust.identities(authority) / "kafka")
     stack.callback(server.stop)
-    return "embedded", server.start()
+    address = server.start()
+    return "embedded", f"{address} {server.agencies}" if isinstance(server, Kafka) else address
 
 
 def _folder() -> Path:
@@ -143,22 +147,26 @@ def _folder() -> Path:
 
 
 def _docker_kafka(stack: contextlib.ExitStack, authority: Path) -> str:
-    port, identity = ports.free(1)[0], trust.identities(authority) / "kafka"
+    services, agencies = ports.free(2)
+    chosen, identity = kafka.Ports(services, agencies, 9093), trust.identities(authority) / "kafka"
     root = identity / "root.pem"
     root.write_bytes(roots(identity))
     template = (data_folder.checkout() / "deploy" / "kafka" / "server.properties").read_text()
-    text = kafka.render(template, port=port, controller=9093, data=Path("/var/lib/kafka/log"), identity=identity, root=root)
+    text = kafka.render(template, chosen, data=Path("/var/lib/kafka/log"), identity=identity, root=root)
     folder = _for_containers(stack, "server.properties", text)
     # The same paths inside, because certificates name that of their lists; and our own user, whose files these are.
     container = _container("broker", folder, "/etc/kafka").with_volume_mapping(str(authority), str(authority))
     container.with_kwargs(user=f"{os.getuid()}:{os.getgid()}").with_tmpfs_mount("/var/lib/kafka", "mode=1777")
-    container.with_env("CLUSTER", CLUSTER).with_env("BROKER", f"listeners=TLS://0.0.0.0:{port},CONTROLLER://127.0.0.1:9093")
-    stack.enter_context(container.with_bind_ports(port, port))
+    listeners = f"TLS://0.0.0.0:{chosen.services},AGENCIES://0.0.0.0:{chosen.agencies},CONTROLLER://127.0.0.1:9093"
+    container.with_env("CLUSTER", CLUSTER).with_env("BROKER", f"listeners={listeners}\nmax.connections.per.ip=1000")  # all by one gateway
+    for port in (services, agencies):
+        container.with_bind_ports(port, port)
+    stack.enter_context(container)
     probe = Kafka(folder, identity)
-    probe.port = port
+    probe.ports = chosen
     if not waiting.comes(probe.answers, within=kafka.READY_S):
         raise Trouble(f"the broker in a container did not start: {_end(container)}")
-    return probe.address
+    return f"{probe.address} {probe.agencies}"
 
 
 def _docker_postgres(stack: contextlib.ExitStack) -> str:

@@ -19,6 +19,7 @@ from referral.domain.local_time import moment
 from referral.domain.policy.reading.agencies import signing_key
 from referral.errors import Malformed, Rejected
 from referral.local import certificates
+from referral.local.config import AGENCY_KAFKA
 from referral.proof import act
 from referral.runtime import secret_file, settings
 from referral.runtime.kafka import clients
@@ -89,7 +90,7 @@ def topic_command(agency: Agency, as_json: console.Json = False) -> int:
 def connect_command(agency: Agency, word: console.Word = "", as_json: console.Json = False) -> int:
     """Make an agency's certificate on this machine, for a trial.
 
-    It prints the variable that names its folder: `eval "$(referral agency connect school-drita)"`.
+    It prints the variables that name its folder, and the broker's address for agencies: `eval "$(referral agency connect school-drita)"`.
 
     It needs the authority of a local stack (REFERRAL_CA). A real agency makes its key at home and sends a request: `referral ca request`.
 
@@ -105,10 +106,13 @@ def connect_command(agency: Agency, word: console.Word = "", as_json: console.Js
     ca = Path(named).absolute()
     with administration.begun(found, "agency connect", f"agency:{agency}", word=word):
         place = certificates.agency(ca, ca.parent, agency)
+    broker = os.environ.get(AGENCY_KAFKA, "")
     if as_json:
-        console.document({"agency": agency, "identity": str(place)})
+        console.document({"agency": agency, "identity": str(place), "kafka": broker or None})
     else:
         console.console.print(f"export REFERRAL_AGENCY_TLS='{place}'", soft_wrap=True)
+        if broker:
+            console.console.print(f"export {AGENCY_KAFKA}='{broker}'", soft_wrap=True)
     return 0
 
 

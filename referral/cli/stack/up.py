@@ -230,7 +230,8 @@ class Screen:
         for number, _ in enumerate(stack.of("audit"), 1):
             print_(f"the auditor's page       {stack.url('audit', number)}/auditor   (`referral audit token` makes a token)")
         print_(f"the root of all https    {root(stack.addresses)}   (import it in a browser, or accept each warning; curl: --cacert)")
-        print_(f"Kafka                    {stack.addresses.kafka}")
+        for_agencies = f"   (agencies: {stack.addresses.agencies})" if stack.addresses.agencies else ""
+        print_(f"Kafka                    {stack.addresses.kafka}{for_agencies}")
         print_(f"mail                     {stack.addresses.smtp}, kept in {stack.config.data / 'mail'}")
         if stack.addresses.handset:
             print_(f"telephones (a stand-in)  {stack.addresses.handset}   (`referral handset` in another shell)")
@@ -290,6 +291,7 @@ def report(stack: Stack) -> dict[str, object]:
         "data": str(stack.config.data),
         "url": stack.url("intake"),
         "kafka": stack.addresses.kafka,
+        "agencies": stack.addresses.agencies or None,
         "smtp": stack.addresses.smtp,
         "mail": str(stack.config.data / "mail"),
         "handset": stack.addresses.handset or None,

@@ -146,9 +146,8 @@ def test_a_port_taken_between_our_look_and_the_brokers_is_tried_again(home: Path
         taken = other.getsockname()[1]
 
         class Unlucky(Kafka):
-            def _ports(self, attempt: int) -> tuple[int, int]:
-                port, controller = super()._ports(attempt)
-                return (taken, controller) if attempt == 0 else (port, controller)
+            def _ports(self, attempt: int) -> java.Ports:
+                return super()._ports(attempt)._replace(**{"services": taken} if attempt == 0 else {})
 
         broker = Unlucky(home / "kafka", identities / KAFKA)
         try:

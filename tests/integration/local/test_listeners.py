@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from referral.ca import authority, identity
 from referral.local import ports
-from referral.local.kafka import API_VERSIONS, Kafka
+from referral.local.kafka import PRODUCE, Kafka
 from referral.runtime import http_listener
 from referral.runtime.kafka import clients
 from referral.runtime.settings import SERVICES, Settings
@@ -28,6 +28,8 @@ HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n
 CORRELATION = b"\0\0\0\1"
 """The number of the request to the broker, which stands in its answer; to what is no TLS it answers by an alert."""
 REFUSED = ""
+AGENCIES = {"agency"}
+"""Cases that an agency's authority has signed for an agency: at the broker they have a listener of their own, and it has them."""
 STRANGERS = {"agency", "no-alternative-name"}
 """Cases that TLS believes, and that are neither an operator nor a service."""
 
@@ -40,10 +42,16 @@ class Listener:
     port: int
     inner: bool = False
 
+    @property
+    def is_broker(self) -> bool:
+        """Return whether it speaks the broker's protocol."""
+        return self.name.startswith("kafka")
+
     def expected(self, case: Case) -> str:
         """Return what it must answer to a client with this certificate."""
-        if self.name == "kafka":
-            return "answers" if (case.java or case.believed)[1] else REFUSED
+        if self.is_broker:
+            believed = (case.java or case.believed)[1] and (case.name in AGENCIES) == (self.name == "kafka agencies")
+            return "answers" if believed else REFUSED
         if case.as_client != BELIEVED:
             return REFUSED
         return "403" if self.inner and case.name in STRANGERS else "200"
@@ -53,11 +61,11 @@ class Listener:
         try:
             line = socket.create_connection(("127.0.0.1", self.port), timeout=20)
             with line, context.wrap_socket(line, server_hostname="localhost") if context else line as spoken:
-                spoken.sendall(API_VERSIONS if self.name == "kafka" else HEALTH)
+                spoken.sendall(PRODUCE if self.is_broker else HEALTH)
                 said = spoken.recv(64)
         except (OSError, ssl.SSLError):
             return REFUSED
-        if self.name == "kafka":
+        if self.is_broker:
             return "answers" if said[4:8] == CORRELATION else REFUSED
         return said[9:12].decode() if said.startswith(b"HTTP/1.1 ") else REFUSED
 
@@ -84,7 +92,7 @@ async def world(settings: Settings, tmp_path: Path) -> AsyncIterator[World]:
         mine = replace(settings, kafka=await asyncio.to_thread(broker.start), tls=own / "keeper")
         await clients.create_topics(mine)
         async with AsyncExitStack() as stack:
-            found = [Listener("kafka", int(mine.kafka.rpartition(":")[2]))]
+            found = [Listener("kafka", broker.ports.services), Listener("kafka agencies", broker.ports.agencies)]
             for service in SERVICES:
                 public, inner = ports.free(2)
                 more = {"http": f"https://127.0.0.1:{public}", "inner": f"https://127.0.0.1:{inner}"}
@@ -92,7 +100,7 @@ async def world(settings: Settings, tmp_path: Path) -> AsyncIterator[World]:
                 found += [Listener(service, public), Listener(f"{service} inner", inner, inner=True)]
             good = careless(cases.good, server=False)
             for one in found:
-                await until(lambda one=one: one.asked(good), what=f"{one.name} answers")  # type: ignore[misc]
+                await until(lambda one=one: one.name == "kafka agencies" or one.asked(good), what=f"{one.name} answers")  # type: ignore[misc]
             yield World(cases, tuple(found))
     finally:
         await asyncio.to_thread(broker.stop)
@@ -131,14 +139,14 @@ async def test_each_listener_judges_each_certificate(world: World) -> None:
             if said != listener.expected(case):
                 wrong.append(f"{listener.name}, {case.name}: {said or 'refused'}, must be {listener.expected(case) or 'refused'}")
     assert not wrong, wrong
-    assert asked == 11 * len(CASES) >= 84
+    assert asked == 12 * len(CASES) >= 84
     for listener in world.listeners:
         said = await asyncio.to_thread(in_clear, listener.port)
-        assert said == (b"" if listener.name == "kafka" else http_listener.IN_CLEAR), f"{listener.name} speaks without TLS"
+        assert said == (b"" if listener.is_broker else http_listener.IN_CLEAR), f"{listener.name} speaks without TLS"
         older = careless(world.scene.good, server=False)
         older.maximum_version = ssl.TLSVersion.TLSv1_2
         assert listener.asked(older) == REFUSED, f"{listener.name} speaks TLS 1.2"
         bare = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         bare.check_hostname, bare.verify_mode = False, ssl.CERT_NONE
-        public = not listener.inner and listener.name != "kafka"
+        public = not listener.inner and not listener.is_broker
         assert listener.asked(bare) == ("200" if public else REFUSED), f"{listener.name}, without a certificate"

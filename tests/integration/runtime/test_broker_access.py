@@ -57,16 +57,20 @@ async def line(settings: Settings) -> Settings:
 
 
 @asynccontextmanager
-async def everybody(line: Settings, authority: Path) -> AsyncIterator[Mapping[str, AIOKafkaClient]]:
+async def everybody(line: Settings, authority: Path, agencies: str) -> AsyncIterator[Mapping[str, AIOKafkaClient]]:
     async with AsyncExitStack() as stack:
-        yield {
-            who: await stack.enter_async_context(asking(replace(line, instance="probe", tls=trust.identity(authority, who)))) for who in WHO
-        }
+        yield {who: await stack.enter_async_context(asking(holder(line, authority, who, agencies))) for who in WHO}
 
 
-async def test_everybody_may_do_on_each_topic_what_its_card_says_and_nothing_else(line: Settings, authority: Path) -> None:
+def holder(line: Settings, authority: Path, who: str, agencies: str) -> Settings:
+    """Return the settings of a holder of a certificate, with the address that is meant for it."""
+    address = agencies if who.startswith("agency/") else line.kafka
+    return replace(line, instance="probe", kafka=address, tls=trust.identity(authority, who))
+
+
+async def test_everybody_may_do_on_each_topic_what_its_card_says_and_nothing_else(line: Settings, authority: Path, agencies: str) -> None:
     wrong, asked = [], 0
-    async with everybody(line, authority) as clients_of:
+    async with everybody(line, authority, agencies) as clients_of:
         for who, client in clients_of.items():
             for topic in NAMES:
                 for operation in Operation:
@@ -81,11 +85,11 @@ async def test_everybody_may_do_on_each_topic_what_its_card_says_and_nothing_els
 LINES = [(topic, line, who) for topic, told in CARDS.items() for line in ("writers", "readers", "ends") for who in getattr(told, line)]
 
 
-async def test_each_name_of_each_line_of_the_cards_turns_a_probe_red(line: Settings, authority: Path) -> None:
+async def test_each_name_of_each_line_of_the_cards_turns_a_probe_red(line: Settings, authority: Path, agencies: str) -> None:
     admin = clients.admin(line)
     await admin.start()
     try:
-        async with everybody(line, authority) as clients_of:
+        async with everybody(line, authority, agencies) as clients_of:
             for topic, field, name in LINES:
                 who, place = (f"agency/{OURS}", f"ingress.{OURS}") if name == AGENCY else (f"service/{name}", topic.replace(AGENCY, OURS))
                 without = replace(CARDS[topic], **{field: tuple(one for one in getattr(CARDS[topic], field) if one != name)})
@@ -124,9 +128,9 @@ async def test_prepare_removes_a_rule_that_no_card_says_and_doctor_names_it(line
         await admin.close()
 
 
-async def test_an_agency_that_writes_too_fast_is_slowed_down_and_nobody_else(line: Settings, authority: Path) -> None:
+async def test_an_agency_that_writes_too_fast_is_slowed_down_and_nobody_else(line: Settings, authority: Path, agencies: str) -> None:
     size, count = 60_000, 20
-    school = clients.producer(replace(line, tls=trust.identity(authority, f"agency/{OURS}")))
+    school = clients.producer(holder(line, authority, f"agency/{OURS}", agencies))
     async with school:
         began = monotonic()
         for _ in range(count):
@@ -137,8 +141,41 @@ async def test_an_agency_that_writes_too_fast_is_slowed_down_and_nobody_else(lin
         for _ in range(count):
             await keeper.send_and_wait(line.topic(f"ingress.{OTHER}"), b"x" * size)
         assert monotonic() - began < slowed
-    spared = count * size / quotas.BYTES_S - WINDOWS_S
+    spared = count * size / quotas.AGENCY_BYTES_S - WINDOWS_S
     assert slowed > spared / 2, "more than one burst, and it was not held back"
+
+
+async def test_each_service_that_writes_has_a_limit_and_doctor_names_one_that_is_missing(line: Settings) -> None:
+    writers = {f"service.{name}" for one in CARDS.values() for name in one.writers if name != AGENCY}
+    admin = clients.admin(line)
+    await admin.start()
+    try:
+        right = quotas.wanted(CARDS.values(), [OURS])
+        assert {who for who, limit in right.items() if limit == quotas.SERVICE_BYTES_S} == writers
+        assert await quotas.differences(admin, right) == {}
+        await quotas.bring(admin, {"service.notifier": 1_000_000})
+        there = set(await admin.list_topics())
+        said = await until(lambda: clients.disallowed(admin, line, there), what="doctor sees it")
+        assert said == [f"service.notifier has no limit of {quotas.SERVICE_BYTES_S} bytes a second on the broker"]
+        await clients.create_topics(line)
+
+        async def limited() -> bool:
+            return not await quotas.differences(admin, right)
+
+        await until(limited, what="prepare has set it")
+    finally:
+        await admin.close()
+
+
+@pytest.mark.parametrize("who", [f"agency/{OURS}", "service/intake", "service/witness", "operator/doctor", "operator/keeper"])
+async def test_nobody_comes_in_by_the_listener_that_is_meant_for_others(line: Settings, authority: Path, agencies: str, who: str) -> None:
+    own = holder(line, authority, who, agencies)
+    async with asking(own) as client:
+        assert client.cluster.brokers()
+    other = line.kafka if own.kafka == agencies else agencies
+    with pytest.raises(KafkaError):
+        async with asking(replace(own, kafka=other)):
+            pass
 
 
 async def test_a_reader_without_a_certificate_or_with_a_strangers_is_refused(line: Settings, tmp_path: Path) -> None:

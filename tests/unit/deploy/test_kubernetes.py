@@ -95,9 +95,15 @@ def test_nobody_else_comes_in_or_goes_out() -> None:
 def test_the_brokers_call_everybody_as_our_own_do() -> None:
     properties = (ROOT / "deploy" / "kafka" / "server.properties").read_text()
     ours = dict(line.split("=", 1) for line in properties.splitlines() if "=" in line and not line.startswith("#"))
-    listener = named("Kafka")["line"]["spec"]["kafka"]["listeners"][0]["authentication"]["listenerConfig"]
-    for setting in ("ssl.principal.mapping.rules", "ssl.client.auth", "ssl.protocol", "ssl.enabled.protocols", "ssl.truststore.type"):
-        assert listener[setting] == ours[setting].replace("$$", "$"), setting
+    spec = named("Kafka")["line"]["spec"]["kafka"]
+    assert [one["name"] for one in spec["listeners"]] == ["tls", "agencies"]
+    for one in spec["listeners"]:
+        listener, prefix = one["authentication"]["listenerConfig"], f"listener.name.{one['name']}."
+        rules = "ssl.principal.mapping.rules"
+        assert listener[rules] == ours[prefix + rules].replace("$$", "$")
+        for setting in ("ssl.client.auth", "ssl.protocol", "ssl.enabled.protocols", "ssl.truststore.type"):
+            assert listener[setting] == ours[setting], setting
+    assert all(str(spec["config"][name]) == ours[name] for name in ("socket.request.max.bytes", "max.connections.per.ip"))
     assert f"User:{named('Kafka')['line']['spec']['kafka']['authorization']['superUsers'][0]};" in ours["super.users"]
 
 

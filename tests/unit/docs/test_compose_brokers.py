@@ -8,8 +8,9 @@ from tests.unit.docs.test_docs import ROOT
 
 OTHERWISE = re.compile(
     r"replication\.factor|\.isr$|insync\.replicas|^(node\.id|listeners|advertised\.listeners|log\.dirs|controller\.quorum\.voters)$|\.location$"
+    r"|^max\.connections\.per\.ip\.overrides$|^listener\.name\.tls\.max\.connections$"
 )
-"""How many copies there are, and where things lie."""
+"""How many copies there are, where things lie, and how many programs come from one address: test_broker_limits.py counts them."""
 
 
 def settings(path: str) -> dict[str, str]:

@@ -19,13 +19,14 @@ def folders(at: Path, count: int) -> Databases:
 def test_three_brokers_vote_hold_three_copies_and_stay_three(tmp_path: Path) -> None:
     known = {name: 20_000 + number for number, name in enumerate(cluster.port_names(3))}
     members = cluster.brokers(tmp_path, 3, known)
-    assert [member.port for member in members] == [20_000, 20_001, 20_002] and len({member.cluster for member in members}) == 1
+    assert [(member.port, member.agencies) for member in members] == [(20_000, 20_001), (20_003, 20_004), (20_006, 20_007)]
+    assert len({member.cluster for member in members}) == 1
     template = (data_folder.checkout() / "deploy" / "kafka" / "server.properties").read_text()
     places = {"data": Path("/d"), "identity": Path("/i"), "root": Path("/r")}
-    text = kafka.render(template, port=20_001, controller=20_004, **places, member=members[1])
+    text = kafka.render(template, kafka.Ports(20_003, 20_004, 20_005), **places, member=members[1])
     found = dict(line.split("=", 1) for line in text.splitlines() if line and not line.startswith("#"))
     assert found["node.id"] == "2"
-    assert found["controller.quorum.voters"] == "1@127.0.0.1:20003,2@127.0.0.1:20004,3@127.0.0.1:20005"
+    assert found["controller.quorum.voters"] == "1@127.0.0.1:20002,2@127.0.0.1:20005,3@127.0.0.1:20008"
     assert found["offsets.topic.replication.factor"] == "3" and found["transaction.state.log.min.isr"] == "2"
     assert cluster.brokers(tmp_path, 3, known) == members
     with pytest.raises(Trouble, match="--brokers 3"):

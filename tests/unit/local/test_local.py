@@ -62,9 +62,9 @@ def test_lock_with_an_error_is_refused(text: str, where: str) -> None:
 
 def test_server_properties_are_filled_in_and_keep_their_promises() -> None:
     template = (data_folder.checkout() / "deploy" / "kafka" / "server.properties").read_text()
-    text = kafka.render(template, port=9092, controller=9093, data=Path("/a\\b"), identity=Path("/i"), root=Path("/r"))
+    text = kafka.render(template, kafka.Ports(9092, 9094, 9093), data=Path("/a\\b"), identity=Path("/i"), root=Path("/r"))
     found = dict(line.split("=", 1) for line in text.splitlines() if line and not line.startswith("#"))
-    assert found["listeners"] == "TLS://127.0.0.1:9092,CONTROLLER://127.0.0.1:9093"
+    assert found["listeners"] == "TLS://127.0.0.1:9092,AGENCIES://127.0.0.1:9094,CONTROLLER://127.0.0.1:9093"
     assert found["controller.quorum.voters"] == "1@127.0.0.1:9093"
     assert found["log.dirs"] == "/a\\\\b"
     assert found["auto.create.topics.enable"] == "false"
