@@ -82,27 +82,46 @@ async def running(settings: Settings, identities: Path, authority: Path, folder:
         await blocking(broker.stop)
 
 
-@pytest.mark.parametrize("who", [f"agency/{SCHOOL}", "service/witness", "service/watchman"])
+WHO = [f"agency/{SCHOOL}", "service/witness", "service/watchman"]
+
+
+async def nothing_is_left(line: Line, pid: int | None) -> None:
+    """Check that the attacker's connections go, and that the same broker is there for everybody."""
+    broker = line.broker
+    await until(lambda: not left(broker.ports), GONE_S, what="the attacker's connections have gone")
+    await line.goes_on_for_newcomers()
+    assert "OutOfMemoryError" not in broker.log.read_text(errors="replace")
+    assert broker.child and broker.child.poll() is None and broker.child.pid == pid
+
+
+@pytest.mark.parametrize("who", WHO)
 async def test_no_certificate_stops_the_broker_by_what_it_announces(
     settings: Settings, identities: Path, authority: Path, folder: Path, who: str
 ) -> None:
     stolen = trust.identity(authority, who)
     async with running(settings, identities, authority, folder) as line:
-        broker, ports = line.broker, line.broker.ports
-        pid = broker.child and broker.child.pid
+        pid = line.broker.child and line.broker.child.pid
         async with clients.producer(line.line.settings) as service, clients.producer(line.school) as school:
             await line.goes_on(service, school)
             for length in LENGTHS:
-                async with announcing(stolen, ELSEWHERE, COUNT, length, ports):
+                async with announcing(stolen, ELSEWHERE, COUNT, length, line.broker.ports):
                     await line.goes_on(service, school)
                     await line.goes_on_for_newcomers()
-            async with announcing(stolen, HERE, COUNT, LENGTHS[1], ports):
+        await nothing_is_left(line, pid)
+
+
+async def test_nor_from_a_machine_of_the_line_which_has_no_limit_of_its_own(
+    settings: Settings, identities: Path, authority: Path, folder: Path
+) -> None:
+    stolen = trust.identity(authority, "service/witness")
+    async with running(settings, identities, authority, folder) as line:
+        pid = line.broker.child and line.broker.child.pid
+        async with clients.producer(line.line.settings) as service, clients.producer(line.school) as school:
+            await line.goes_on(service, school)
+            async with announcing(stolen, HERE, COUNT, LENGTHS[1], line.broker.ports[:1]):
                 for _ in range(3):
                     await line.goes_on(service, school)
-                assert await blocking(broker.answers)
+                assert await blocking(line.broker.answers)
                 async with asyncio.timeout(2 * TAKEN_S), clients.producer(line.line.settings) as another:
-                    await line.goes_on(another, school)  # newcomers of the line come in; an agency's wait: its listener is full
-        await until(lambda: not left(ports), GONE_S, what="the attacker's connections have gone")
-        await line.goes_on_for_newcomers()
-        assert "OutOfMemoryError" not in broker.log.read_text(errors="replace")
-        assert broker.child and broker.child.poll() is None and broker.child.pid == pid
+                    await line.goes_on(another, school)
+        await nothing_is_left(line, pid)
