@@ -17,7 +17,7 @@ from referral.domain.events import RosterChanged, RosterRow
 from referral.domain.inputs import ROSTER_BOOK
 from referral.runtime.keys import case_keys as keys_
 from referral.runtime.keys.case_keys import Keys
-from referral.runtime.postgres import advisory_locks, clock, queue
+from referral.runtime.postgres import clock, locks, queue
 from referral.runtime.settings import Settings
 from referral.wire import topics
 
@@ -26,7 +26,7 @@ MOST = 500
 CANARY = "canary"
 """Account of the row by which the notifier tries its channels; no change of it is logged."""
 _BY = text("SELECT set_config('referral.by', :by, true)")
-_MINE = "xmin = pg_current_xact_id()::xid"
+_MINE = "xmin = (SELECT runtime.transaction())"
 _AGENCY = "coalesce((SELECT p.agency FROM notifier.person p WHERE p.account = r.account ORDER BY p.id DESC LIMIT 1), '') AS agency"
 _ROWS = {
     "person": "agency, account, rungs, disabled",
@@ -76,7 +76,7 @@ async def change(tx: AsyncConnection, found: Settings, by: str | None = None) ->
 
 async def begin(tx: AsyncConnection, by: str) -> None:
     """Begin a change of the roster: nobody else changes it until this transaction ends. by: stands in the rows that it begins and ends."""
-    await advisory_locks.exclusive(tx, advisory_locks.ROSTER)
+    await locks.change_roster(tx)
     await tx.execute(_BY, {"by": by})
 
 

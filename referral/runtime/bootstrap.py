@@ -13,7 +13,8 @@ from sqlalchemy.util import await_only
 from referral.errors import Rejected
 from referral.runtime.kafka import clients
 from referral.runtime.keys import case_keys, moved, service_keys
-from referral.runtime.postgres import advisory_locks, database, rights, roles
+from referral.runtime.postgres import bounds, database, locks, rights, roles
+from referral.runtime.postgres.bounds import Difference
 from referral.runtime.settings import CHECKOUT, LINE, SERVICES, Settings
 from referral.wire import topics
 
@@ -21,10 +22,14 @@ RUNTIME = Path(__file__).parent / "migrations"
 SHARED = (Path(__file__).parent / "shared.sql").read_text("utf-8")
 
 
-async def prepare(settings: Settings) -> None:
-    """Create everything that the services need before they start. Rejected: a topic or the database differs from what is required."""
-    await prepare_database(settings)
+async def prepare(settings: Settings) -> list[Difference]:
+    """Create everything that the services need before they start, and return the bounds that `prepare_database` could not set.
+
+    Rejected: a topic or the database differs from what is required.
+    """
+    left = await prepare_database(settings)
     await prepare_topics(settings)
+    return left
 
 
 async def prepare_topics(settings: Settings) -> None:
@@ -33,8 +38,10 @@ async def prepare_topics(settings: Settings) -> None:
     await moved.topic(settings)
 
 
-async def prepare_database(settings: Settings) -> None:
+async def prepare_database(settings: Settings) -> list[Difference]:
     """Create roles, schemas, tables and rights, take away rights that rights.yaml does not give, and write the services' key files.
+
+    Returns the bounds that only a superuser may set, or that must wait for a process of the release before.
 
     Rejected: the database was prepared with other settings, or a role's password is unfit, or not its own.
     """
@@ -46,11 +53,11 @@ async def prepare_database(settings: Settings) -> None:
     event.listen(engine.sync_engine, "do_execute", _script)
     try:
         async with engine.begin() as connection:
-            await advisory_locks.exclusive(connection, advisory_locks.PREPARE)
+            await locks.prepare(connection)
             await roles.create(connection)
         await roles.set_passwords(engine, settings, passwords)
         async with engine.begin() as connection:
-            await advisory_locks.exclusive(connection, advisory_locks.PREPARE)
+            await locks.prepare(connection)
             await connection.exec_driver_sql("SET LOCAL search_path = public")
             await connection.exec_driver_sql(SHARED)
             await roles.own(connection)
@@ -60,6 +67,7 @@ async def prepare_database(settings: Settings) -> None:
                 await connection.run_sync(_tables, name)
             await moved.rows(connection, settings)
             await rights.apply(connection)
+            return await bounds.apply(connection)
     finally:
         await engine.dispose()
 

@@ -8,6 +8,17 @@ CREATE OR REPLACE FUNCTION runtime.clock() RETURNS bigint LANGUAGE sql VOLATILE 
 -- True when the clock was moved although the database belongs to no drill.
 CREATE OR REPLACE FUNCTION runtime.moved() RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS
     'SELECT offset_us <> 0 AND EXISTS (SELECT FROM runtime.settings WHERE name = ''drill'' AND value = ''0'') FROM runtime.clock';
+-- The asking role's own connections: pg_stat_activity shows when the others work, so nobody may read it (decision 0068).
+CREATE OR REPLACE FUNCTION runtime.connections() RETURNS TABLE (pid integer, backend_xid xid, xact_start timestamptz,
+    state_change timestamptz, wait_event_type text) LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS
+    'SELECT a.pid, a.backend_xid, a.xact_start, a.state_change, a.wait_event_type FROM pg_catalog.pg_stat_activity a WHERE a.usename = session_user';
+-- The asking transaction's number. The count of all of them tells when others write, so nobody may ask PostgreSQL for it.
+CREATE OR REPLACE FUNCTION runtime.transaction() RETURNS xid LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS
+    'SELECT pg_catalog.pg_current_xact_id()::pg_catalog.xid';
+-- Bytes of the write-ahead log that each of its readers has not got; null where nobody ever read, or the server keeps them no longer.
+CREATE OR REPLACE FUNCTION runtime.slots() RETURNS TABLE (slot_name text, waiting float8) LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path = '' AS 'SELECT s.slot_name::text, pg_wal_lsn_diff(pg_current_wal_lsn(), s.restart_lsn)::float8
+    FROM pg_catalog.pg_replication_slots s WHERE s.slot_type = ''physical'' AND NOT s.temporary';
 -- Views and defaults of a service's tables read the clock as their owner.
 GRANT USAGE ON SCHEMA runtime TO intake_owner, routing_owner, notifier_owner, audit_owner, oversight_owner;
 GRANT SELECT ON runtime.settings, runtime.clock TO intake_owner, routing_owner, notifier_owner, audit_owner, oversight_owner;

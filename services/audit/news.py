@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from referral.runtime.pause import pause
+from referral.runtime.postgres import bells
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +36,12 @@ class News:
 
 
 @asynccontextmanager
-async def listening(engine: AsyncEngine, channel: str) -> AsyncIterator[News]:
-    """Listen to a channel while the block runs."""
+async def listening(engine: AsyncEngine, bell: str) -> AsyncIterator[News]:
+    """Listen to a bell while the block runs."""
     event = asyncio.Event()
     async with engine.connect() as connection:
         driver: Any = (await connection.get_raw_connection()).driver_connection
-        await driver.add_listener(channel, lambda *_: event.set())
+        await bells.listen(driver, bell, lambda *_: event.set())
         driver.add_termination_listener(lambda *_: event.set())
         try:
             yield News(event, driver)

@@ -19,7 +19,7 @@ from referral.proof.entry import Kind
 from referral.runtime.loop import lease
 from referral.runtime.loop.units import ALL
 from referral.runtime.observe import log, where
-from referral.runtime.postgres import clock, database
+from referral.runtime.postgres import bells, clock, database
 from referral.tlog import merkle, note
 from referral.tlog.checkpoint import Checkpoint
 from referral.tlog.note import Note
@@ -123,7 +123,7 @@ class Publisher:
 
     async def _listening(self) -> None:
         """Publish as soon as anything is logged."""
-        async with news.listening(self._engine, "audit_head") as heard:
+        async with news.listening(self._engine, bells.HEAD) as heard:
             while heard.alive:
                 heard.clear()
                 async with self._engine.connect() as tx:

@@ -16,7 +16,7 @@ from referral.proof.entry import Kind
 from referral.runtime.loop import lease
 from referral.runtime.loop.units import ALL
 from referral.runtime.observe import log, where
-from referral.runtime.postgres import clock, database, security_events
+from referral.runtime.postgres import bells, clock, database, security_events
 from referral.runtime.settings import Settings
 from referral.wire import security_event
 from referral.wire.security_event import Event
@@ -52,7 +52,7 @@ class Readings:
         """Run until cancelled."""
         while True:
             try:
-                async with news.listening(self._engine, "audit_reading") as heard:
+                async with news.listening(self._engine, bells.READING) as heard:
                     while heard.alive:
                         heard.clear()
                         await self.turn()

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.inputs import Input, Raw
 from referral.proof.entry import SEQUENCED, Entry, Kind
+from referral.runtime.postgres import bells
 from referral.tlog import tile_layout, tiles
 from services.audit.ingest import Ingested, Known, parse
 from services.audit.tree import Grown, Head
@@ -64,7 +65,6 @@ TILES = text(
     " CAST(:datas AS bytea[])) ON CONFLICT (level, number) DO UPDATE SET data = excluded.data WHERE length(excluded.data) > length(t.data)"
 )
 KEEP = text("UPDATE audit.head SET size = :size, root = :root, at = :at")
-GROWN = text("SELECT pg_notify('audit_head', '')")
 COUNT = text(
     "INSERT INTO audit.repeat AS r SELECT * FROM unnest(CAST(:topics AS text[]), CAST(:partitions AS int[]),"
     " CAST(:times AS bigint[]), CAST(:offsets AS bigint[]))"
@@ -117,7 +117,7 @@ async def grow(tx: AsyncConnection, grown: Grown) -> None:
     rows = {"levels": [t.level for t in grown_tiles], "numbers": [t.number for t in grown_tiles], "datas": list(grown_tiles.values())}
     await tx.execute(TILES, rows)
     await tx.execute(KEEP, {"size": grown.head.edge.size, "root": grown.head.root, "at": grown.head.at})
-    await tx.execute(GROWN)
+    bells.wake(tx, bells.HEAD)
 
 
 async def count(tx: AsyncConnection, read: Ingested) -> None:

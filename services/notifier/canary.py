@@ -90,7 +90,7 @@ class Canary:
             if (await tx.execute(_ASK, {"id": values["id"], "case": CASE, "name": NAME, "due": due})).one_or_none() is None:
                 return False
             await _each(tx, (_CLOSE, _DROP, _KNOCK), values)
-            await wakeup.ring(tx)
+            wakeup.ring(tx)
             return True
 
     async def _keep(self, tx: AsyncConnection, number: str) -> None:

@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.runtime.postgres import queue
+from referral.runtime.postgres import bells
 from referral.wire import topics
 from services.notifier import roster, wakeup
 from services.notifier.blame import OURS
@@ -310,7 +310,7 @@ async def look_again(tx: AsyncConnection, claimed: Claimed, now: int) -> None:
 async def alarm(tx: AsyncConnection, case_id: str, at: int) -> None:
     """Have the handler look at the open questions of a case at this time, µs UTC, or earlier."""
     await tx.execute(_ALARM, {"case": case_id, "partition": topics.partition(case_id), "now": at})
-    queue.wake(tx)
+    bells.wake(tx)
 
 
 async def end(tx: AsyncConnection, claimed: Claimed, state: str, now: int, reason: str | None = None) -> bool:
@@ -322,7 +322,7 @@ async def end(tx: AsyncConnection, claimed: Claimed, state: str, now: int, reaso
 async def next_channel(tx: AsyncConnection, claimed: Claimed, now: int) -> None:
     """Make the next delivery to the same person for the same question due now: this one ended in vain. Call lock() first."""
     await tx.execute(_NEXT, {"asked": claimed.asked, "rung": claimed.rung, "person": claimed.person, "now": now})
-    await wakeup.ring(tx)
+    wakeup.ring(tx)
 
 
 async def lock(tx: AsyncConnection, asked: Iterable[str]) -> None:

@@ -231,5 +231,5 @@ async def write(tx: AsyncConnection, board: Board, plans: list[Plan], now: int) 
     if board.erased:
         await store.forget(tx, board.erased)
     if knocks:
-        await wakeup.ring(tx)
+        wakeup.ring(tx)
     return overtaken

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.rota import Single, Weekly
-from referral.runtime.postgres import advisory_locks
+from referral.runtime.postgres import locks
 from services.notifier.duty import Absence, Given, Loudness, Night, Person, Roster, Rule, Shift
 
 _HELD = "added_at <= coalesce(:at, added_at) AND (ended_at IS NULL OR ended_at > :at)"
@@ -35,7 +35,7 @@ async def share(tx: AsyncConnection) -> None:
 
     No change of the roster reads the open questions meanwhile, so the batch and the change cannot miss each other.
     """
-    await advisory_locks.shared(tx, advisory_locks.ROSTER)
+    await locks.share_roster(tx)
 
 
 async def load(tx: AsyncConnection, agencies: Iterable[str], at: int | None = None) -> Roster:

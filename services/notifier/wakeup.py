@@ -1,24 +1,22 @@
-"""Wake the sender when a transaction that planned a delivery commits: PostgreSQL's NOTIFY, received on a separate connection."""
+"""Wake the sender when a transaction that planned a delivery has ended, by a bell that is heard on a separate connection."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from referral.runtime.pause import pause
-from referral.runtime.postgres import clock
+from referral.runtime.postgres import bells, clock
 
-CHANNEL = "notifier_delivery"
 LISTEN_AGAIN_SECONDS = 1.0
 """Wait after the listening connection was lost; meanwhile the sender polls."""
 
 
-async def ring(tx: AsyncConnection) -> None:
-    """Wake every sender when this transaction commits. Such commits queue behind one another: the notifier makes one per batch."""
-    await tx.execute(text(f"NOTIFY {CHANNEL}"))
+def ring(tx: AsyncConnection) -> None:
+    """Wake every sender once this transaction has ended."""
+    bells.wake(tx, bells.DELIVERY)
 
 
 async def heard(ear: asyncio.Event, seconds: float) -> None:
@@ -30,7 +28,7 @@ async def heard(ear: asyncio.Event, seconds: float) -> None:
 class Bell:
     """Notification of all waiting tasks.
 
-    Rings when a transaction that called `ring` commits, or when the connection was lost and a NOTIFY may have been missed.
+    Rings when a transaction that called `ring` has ended, or when the connection was lost and a NOTIFY may have been missed.
     """
 
     def __init__(self, engine: AsyncEngine) -> None:
@@ -61,8 +59,8 @@ class Bell:
             lost = asyncio.Event()
             line.add_termination_listener(lambda _: lost.set())
             try:
-                for channel in (CHANNEL, clock.MOVED):
-                    await line.add_listener(channel, lambda *_: self.ring())
+                await bells.listen(line, bells.DELIVERY, lambda *_: self.ring())
+                await line.add_listener(clock.MOVED, lambda *_: self.ring())
                 self.ring()
                 await lost.wait()
             finally:

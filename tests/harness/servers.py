@@ -35,8 +35,9 @@ from tests.harness import trust, waiting
 
 DOOR = "REFERRAL_TESTS_DOOR"
 NAMED = {"postgres": "DATABASE"}
-UNSAFE = ("fsync=off", "full_page_writes=off", "autovacuum=off", "max_wal_size=256MB")
-"""Of the server that a run shares: nobody kills it, and its data ends with the run. Who kills one starts his own, as the product does."""
+UNSAFE = ("fsync=off", "full_page_writes=off", "autovacuum=off", "max_wal_size=256MB", "max_connections=600")
+"""Of the server that a run shares, where a role's share of connections serves several stacks: nobody kills it, and its data ends with the
+run. Who kills one starts his own, as the product does."""
 CLUSTER = "MkU3OEVBNTcwNTJENDM2Qk"
 """Of a broker in a container, for as long as a run."""
 MEMORY, ROOM = Path("/dev/shm"), 2 << 30

@@ -60,7 +60,7 @@ _INSERT = re.compile(r"\bINSERT INTO ([a-z_.]+)")
 _UPDATE = re.compile(r"(?<!DO )(?<!FOR )(?<!KEY )\bUPDATE ([a-z_]+(?:\.[a-z_]+)?)")
 _LOCKED = re.compile(r"\bFOR (?:UPDATE|NO KEY UPDATE|SHARE|KEY SHARE)(?: OF ([a-z_]+))?")
 _LOCK = re.compile(r"\bLOCK TABLE ([a-z_.]+)")
-_CALLED = re.compile(r"\b(keys\.[a-z_]+)\(")
+_CALLED = re.compile(r"\b(keys\.[a-z_]+|runtime\.(?:transaction|slots))\(")
 
 
 def uses(statement: str) -> Iterator[Use]:
@@ -173,7 +173,7 @@ def used(service: str) -> dict[Use, str]:
             asked |= set(uses(statement.replace(f"{OPEN}.", f"{service}.")))
         for name, verb in asked:
             for whole in (name, f"{service}.{name}"):
-                if whole in known or whole.startswith("keys."):
+                if whole in known or verb == "EXECUTE":
                     found.setdefault((whole, verb), module.__name__)
                     break
     return found

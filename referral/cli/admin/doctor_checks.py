@@ -249,8 +249,8 @@ def knocks(vitals: Vitals) -> Check:
 
 
 def rights(vitals: Vitals) -> Check:
-    """Check that each role of the database may do what rights.yaml says, and cannot get around it."""
-    do = "find out who changed them; then `referral prepare` applies referral/runtime/postgres/rights.yaml again"
+    """Check that each role of the database may do what rights.yaml says, cannot get around it, and cannot keep another waiting."""
+    do = "find out who changed them; then `referral prepare` applies rights.yaml again, or prints what a superuser must"
     return check("rights", vitals.rights, "each role has what rights.yaml gives it, and owns nothing", do)
 
 

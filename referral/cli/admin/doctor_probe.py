@@ -28,7 +28,7 @@ from referral.runtime.keys.case_keys import Keys
 from referral.runtime.loop import writer_mark
 from referral.runtime.loop.units import place
 from referral.runtime.policy_feed import Chain
-from referral.runtime.postgres import backups, clock, rights, roles
+from referral.runtime.postgres import backups, bounds, clock, rights, roles
 from referral.runtime.postgres.backups import Backups
 from referral.runtime.postgres.tokens import AUDITORS
 from referral.runtime.recovery.recover import WRITES
@@ -116,7 +116,7 @@ class Vitals(Struct, kw_only=True):
     bare: list[str] = field(default_factory=list)
     """Rungs whose rota has run out or has gaps, each with the consequence; computed by the notifier's own rules."""
     rights: list[str] = field(default_factory=list)
-    """Differences between the rights of the database's roles and rights.yaml."""
+    """Differences between the rights and bounds of the database's roles and rights.yaml."""
     passwords: list[str] | None = None
     """Roles that the database lets in otherwise than with their own password; None: no folder of passwords is named."""
     tokens: list[tuple[str, int]] = field(default_factory=list)
@@ -185,7 +185,7 @@ async def gather(tx: AsyncConnection, found: Settings, whole: bool = False) -> V
     vitals.unlogged = [_acted(row.value) for row in await tx.execute(text(ACTS))]
     vitals.acts, vitals.by_hand = await standing.by_hand(tx, await _book(tx, keys))
     _, vitals.altered = await security.read(tx, security_event.DAY_US, at)
-    vitals.rights = await rights.differences(tx)
+    vitals.rights = [*await rights.differences(tx), *(one.said for one in await bounds.differences(tx))]
     vitals.passwords = await _passwords(found)
     vitals.backups = await backups.read(tx)
     await _cards(vitals, found)

@@ -32,6 +32,7 @@ def prepare(as_json: console.Json = False) -> int:
     """Make roles, schemas, tables and topics. Repeating it is harmless; it removes nothing but rights that nobody should have.
 
     Each role gets the password of its file in REFERRAL_DATABASE_PASSWORDS; missing files are made. `referral up` does this by itself.
+    It prints the statements that only a superuser of the database may run, if the administrator is none.
 
     Exit 0: everything matches. 1: a topic or the database differs. 2: one of them is down.
 
@@ -40,16 +41,19 @@ def prepare(as_json: console.Json = False) -> int:
     found = settings.load()
     try:
         with administration.preparing(found):
-            asyncio.run(runtime.prepare(found))
+            left = asyncio.run(runtime.prepare(found))
     except Exception as error:
         if not database.away(error):
             raise
         raise Unavailable("the database") from error
     names = [found.topic(name) for name in topics.load(found.schemas / "topics.yaml")]
     if as_json:
-        console.document({"schemas": list(SERVICES), "topics": names})
+        console.document({"schemas": list(SERVICES), "topics": names, "left": [one._asdict() for one in left]})
     else:
         console.console.print(f"ready: schemas {', '.join(SERVICES)} · topics {', '.join(names)}", soft_wrap=True)
+        for one in left:
+            do = "a superuser runs in this database:" if one.remedy else "run `referral prepare` again once it has ended"
+            console.errors.print(f"open: {one.said}; {do}\n{one.remedy}", soft_wrap=True, markup=False, highlight=False)
     return 0
 
 

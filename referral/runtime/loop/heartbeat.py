@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from referral.runtime.loop import lease
 from referral.runtime.loop.units import Unit
-from referral.runtime.postgres import clock, queue
+from referral.runtime.postgres import bells, clock
 from referral.runtime.service import Service
 
 
@@ -36,7 +36,8 @@ async def beating(
     async with engine.connect() as connection:
         driver: Any = (await connection.get_raw_connection()).driver_connection
 
-        for channel, told in {queue.channel(service.name): wake, clock.MOVED: wake, **service.hears}.items():
+        await bells.listen(driver, bells.of_queue(service.name), partial(_told, wake))
+        for channel, told in {clock.MOVED: wake, **service.hears}.items():
             await driver.add_listener(channel, partial(_told, told))
             told()
         task = asyncio.get_running_loop().create_task(_renew(driver, me, units, moves))

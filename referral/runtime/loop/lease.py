@@ -24,8 +24,8 @@ RENEW = 3.0  # seconds between two renewals by the heartbeat; each batch renews 
 LOCK_MS = 1000  # wait of a take-over for a locked row, before it checks whether the process that holds the lock is stopped
 
 _ALIVE = text(  # on the loop's connection, which the row names
-    "INSERT INTO instance VALUES (:me, clock_timestamp() + interval '10 s', pg_backend_pid())"
-    " ON CONFLICT (id) DO UPDATE SET alive_until = excluded.alive_until, pid = excluded.pid"
+    "INSERT INTO instance (id, alive_until, pid, bounded) VALUES (:me, clock_timestamp() + interval '10 s', pg_backend_pid(), true)"
+    " ON CONFLICT (id) DO UPDATE SET alive_until = excluded.alive_until, pid = excluded.pid, bounded = true"
 )
 _GONE = text("DELETE FROM instance WHERE id = :me")
 _DEAD = text("DELETE FROM instance WHERE alive_until < clock_timestamp() - interval '1 hour'")
@@ -34,7 +34,7 @@ _UNITS = text(  # ON CONFLICT alone would wait for a row that a stopped process 
     " WHERE NOT EXISTS (SELECT FROM lease WHERE unit = u) ON CONFLICT DO NOTHING"
 )
 _LOST = (  # asked first: the own connection, so that an instance alone does not list all sessions every second
-    "(pid <> pg_backend_pid() AND pid NOT IN (SELECT a.pid FROM pg_stat_activity AS a WHERE a.usename = current_user))"
+    "(pid <> pg_backend_pid() AND pid NOT IN (SELECT c.pid FROM runtime.connections() AS c))"
 )
 _SURVEY = text(
     "SELECT EXISTS (SELECT FROM instance WHERE id = :me AND pid = pg_backend_pid() AND alive_until > clock_timestamp() + interval '5 s'),"
@@ -54,8 +54,8 @@ _TAKE = text(
 _STOPPED = text(
     # The owner's loop, and whoever has locked the row beside it (xmax): an erasure, or audit's heartbeat, readings and checkpoints. Such a
     # one may be at work for long, so it is only taken for stopped if the server has waited for it for ten seconds.
-    "SELECT pg_terminate_backend(a.pid) FROM lease JOIN pg_stat_activity AS a ON a.pid = lease.pid OR a.backend_xid = lease.xmax"
-    " WHERE unit = :unit AND lease_until < clock_timestamp() AND a.usename = current_user"
+    "SELECT pg_terminate_backend(a.pid) FROM lease JOIN runtime.connections() AS a ON a.pid = lease.pid OR a.backend_xid = lease.xmax"
+    " WHERE unit = :unit AND lease_until < clock_timestamp()"
     " AND a.xact_start < clock_timestamp() - interval '10 s'"
     " AND (a.pid = lease.pid OR (a.wait_event_type = 'Client' AND a.state_change < clock_timestamp() - interval '10 s'))"
 )

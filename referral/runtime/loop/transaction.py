@@ -24,6 +24,7 @@ from referral.runtime.loop.pending import Pending
 from referral.runtime.loop.quarantine import Refused
 from referral.runtime.loop.sequence import Seen
 from referral.runtime.loop.units import Unit
+from referral.runtime.postgres import bells
 from referral.runtime.record_signing import SignerOf
 from referral.runtime.service import Batch, Handle, Outcome, Service
 from referral.runtime.settings import Settings
@@ -77,6 +78,8 @@ class Transaction:
             state = await self._decode(pending.of(held), held, now)
             outcome = await self._handle(state, handle)
             done = await self._store(state, outcome)
+        assert self.tx.sync_connection is not None
+        bells.ended(self.tx.sync_connection.info)
         for name, positions in state.pending.moved().items():
             units[name].positions.update(positions)
             units[name].committed.update(positions)

@@ -1,13 +1,13 @@
-"""Keep an administrator's act for the log: the row is written in the transaction of the change, and audit appends it within a second."""
+"""Keep an administrator's act for the log: the row is written in the transaction of the change, and audit appends it within two seconds."""
 
 from __future__ import annotations
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.runtime.postgres import advisory_locks
+from referral.runtime.postgres import locks
 
-PUT = text("INSERT INTO audit.act (value) VALUES (:value) RETURNING pg_notify('audit_reading', '')")
+PUT = text("INSERT INTO audit.act (value) VALUES (:value)")
 THERE = text("SELECT to_regclass('audit.act') IS NOT NULL")
 USED = text("SELECT EXISTS (SELECT FROM audit.act WHERE position(CAST(:digest AS bytea) IN value) > 0)")
 ANY = text("SELECT EXISTS (SELECT FROM audit.act)")
@@ -30,5 +30,5 @@ async def any_(tx: AsyncConnection) -> bool:
 
 async def used(tx: AsyncConnection, digest: str) -> bool:
     """Return whether an act has used a second operator's word. Until this transaction ends, no other asks. digest: the word's."""
-    await advisory_locks.exclusive(tx, advisory_locks.ACT)
+    await locks.use_word(tx)
     return bool((await tx.execute(USED, {"digest": digest.encode()})).scalar_one())

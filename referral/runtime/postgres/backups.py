@@ -1,7 +1,7 @@
 """Read when the last good backup was taken, and how much of the write-ahead log the archive and each standby have not got.
 
-The database server tells both to every role: the role that takes backups carries the time of the last one (deploy/postgres/backup.sh), and
-each reader of the log has a slot.
+The role that takes backups carries the time of the last one (deploy/postgres/backup.sh), which every role sees. Each reader of the log has a
+slot, which audit sees.
 """
 
 from __future__ import annotations
@@ -22,10 +22,7 @@ TAKEN = text(
     "SELECT (extract(epoch FROM clock_timestamp()) - max(split_part(setting, '=', 2)::bigint))::float8"
     " FROM pg_roles CROSS JOIN unnest(rolconfig) AS setting WHERE setting LIKE 'referral.backup=%'"
 )
-SLOTS = text(
-    "SELECT slot_name, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::float8 FROM pg_replication_slots"
-    " WHERE slot_type = 'physical' AND NOT temporary ORDER BY slot_name"
-)
+SLOTS = text("SELECT slot_name, waiting FROM runtime.slots() ORDER BY slot_name")
 
 
 class Backups(Struct, frozen=True, kw_only=True):
@@ -39,7 +36,7 @@ class Backups(Struct, frozen=True, kw_only=True):
 
 
 async def read(tx: AsyncConnection) -> Backups:
-    """Ask the server, in the role of anybody."""
+    """Ask the server, as audit or the administrator."""
     age = (await tx.execute(TAKEN)).scalar_one()
     slots = (await tx.execute(SLOTS)).all()
     return Backups(age_s=age, waiting={name: math.inf if waiting is None else waiting for name, waiting in slots})

@@ -20,7 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from referral.errors import Rejected
-from referral.runtime.postgres import hosts, queue, role_passwords
+from referral.runtime.postgres import bells, hosts, role_passwords
 from referral.runtime.settings import LOOPBACK, Settings
 
 CONNECT = 3.0  # seconds; together with POOL, a caller gets an error from a dead database within the 5 s that the doors promise
@@ -126,13 +126,16 @@ def engine(settings: Settings, role: str, *, size: int = 8) -> AsyncEngine:
             },
         },
     )
-    bell = queue.Doorbell(pooled, role)
+    bell = bells.Doorbell(pooled, role)
 
     def returned(_: Any, record: Any) -> None:  # the connection is back in the pool, so its transaction has ended
         record.info[_SINCE] = time.monotonic()
-        if record.info.pop(queue.WAKE, False):
-            bell.ring()
+        bells.ended(record.info)
 
+    def made(_: Any, record: Any) -> None:
+        record.info[bells.DOOR] = bell
+
+    event.listen(pooled.sync_engine, "connect", made)
     event.listen(pooled.sync_engine, "checkin", returned)
     event.listen(pooled.sync_engine, "checkout", _there)
     event.listen(pooled.sync_engine, "handle_error", _follows)

@@ -1,12 +1,11 @@
 """Queue of a service: a door inserts rows in its own transaction, and the loop of the partition's owner handles them.
 
-Rows are selected by their unsent flag, never by `id > last`: a lower number may commit later. One coalesced NOTIFY after the commit wakes
-the owner (inside the transaction, NOTIFY would make all commits wait for one another); the owner also polls every two seconds.
+Rows are selected by their unsent flag, never by `id > last`: a lower number may commit later. A bell after the commit wakes the owner,
+which also polls every two seconds.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -15,13 +14,12 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import Struct
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.errors import Malformed
-from referral.runtime.postgres import bulk
+from referral.runtime.postgres import bells, bulk
 from referral.wire import codec, topics
 
-WAKE = "referral_wake"  # key in a pooled connection's info
 KEEP = 30 * 24 * 3600
 """Seconds for which a sent row is stored, so that its id is not accepted again: ten times as long as a repeat is possible (`ingress.*`
 keeps 72 h; positions that go back further mean a restored database, and `referral recover` reads the ids from the topic)."""
@@ -74,13 +72,7 @@ async def put_all(tx: AsyncConnection, rows: Sequence[bulk.Row]) -> None:
     """Queue many rows, as `row` returns them, with one statement."""
     if rows:
         await bulk.write(tx, {QUEUE: rows})
-        wake(tx)
-
-
-def wake(tx: AsyncConnection) -> None:
-    """Notify the owner once this transaction has ended. Call it after writing rows of QUEUE."""
-    assert tx.sync_connection is not None
-    tx.sync_connection.info[WAKE] = True
+        bells.wake(tx)
 
 
 async def forget(tx: AsyncConnection, partitions: list[int]) -> None:
@@ -108,33 +100,3 @@ def unseal(sealed: bytes, id: str, key: bytes | None) -> bytes:
         return AESGCM(key).decrypt(sealed[:12], sealed[12:], id.encode())
     except InvalidTag:
         raise Malformed("seal", "queue row") from None
-
-
-class Doorbell:
-    """The sender of notifications. While one NOTIFY is under way, any number of commits cause exactly one more."""
-
-    def __init__(self, engine: AsyncEngine, role: str) -> None:
-        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._notify = text(f"NOTIFY {channel(role)}")
-        self._again = False
-        self._task: asyncio.Task[None] | None = None
-
-    def ring(self) -> None:
-        """Send a NOTIFY soon."""
-        self._again = True
-        if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._send())
-
-    async def _send(self) -> None:
-        while self._again:
-            self._again = False
-            try:
-                async with self._engine.connect() as connection:
-                    await connection.execute(self._notify)
-            except Exception:  # the owner polls, so a lost notification loses nothing
-                return
-
-
-def channel(role: str) -> str:
-    """Return the name of the NOTIFY channel of a service's queue."""
-    return f"{role}_queue"

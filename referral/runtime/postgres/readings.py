@@ -8,12 +8,13 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from referral.errors import Unavailable
+from referral.runtime.postgres import bells
 
 WAIT_S = 5.0
 """Seconds that a reader waits for the entry (ours): audit hears of it at once, and a batch takes less than a second."""
 POLL_S = 0.05
 """Seconds between two looks for the entry (ours): a person does not notice them."""
-ASK = text("INSERT INTO audit.reading (value) VALUES (:value) RETURNING id, pg_notify('audit_reading', '')")
+ASK = text("INSERT INTO audit.reading (value) VALUES (:value) RETURNING id")
 LOGGED = text("SELECT idx FROM audit.reading WHERE id = :id")
 TAKE = text("DELETE FROM audit.reading WHERE id = :id RETURNING idx")
 
@@ -25,6 +26,7 @@ async def record(engine: AsyncEngine, value: bytes) -> int:
     """
     async with engine.begin() as tx:
         place = {"id": (await tx.execute(ASK, {"value": value})).one().id}
+    await bells.ring(engine, [bells.READING])
     idx = None
     try:
         async with asyncio.timeout(WAIT_S):

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from referral.errors import Rejected
 from referral.runtime import passwords, random_secret
 from referral.runtime.keys.case_keys import Keys
-from referral.runtime.postgres import advisory_locks
+from referral.runtime.postgres import locks
 from services.intake.accounts import rules
 
 
@@ -170,7 +170,7 @@ async def reserve_attempt(tx: AsyncConnection, subject: rules.Subject, now: int)
     Returns seconds for which it is refused, and seconds until its turn; above LINE_US it is the line that is full. Refused, it was not
     counted and its password must not be checked.
     """
-    await advisory_locks.sign_in(tx, subject.pair if subject.known else subject.login)  # whoever is known waits for no stranger
+    await locks.sign_in(tx, subject.pair if subject.known else subject.login)  # whoever is known waits for no stranger
     since, counted = now - rules.WINDOW_US, subject.counted
     values = {"kinds": list(counted), "subjects": list(counted.values())}
     times: dict[str, list[int]] = {kind: [] for kind in counted}

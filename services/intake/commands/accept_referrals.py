@@ -15,7 +15,7 @@ from referral.domain.events import Door, Signed
 from referral.domain.inputs import derived
 from referral.errors import Rejected
 from referral.runtime.keys.case_keys import KEY
-from referral.runtime.postgres import bulk, clock, queue
+from referral.runtime.postgres import bells, bulk, clock, queue
 from services.intake import crowd
 from services.intake.casefile import access, disclosure_rules, write
 from services.intake.casefile import sections as casefile
@@ -179,7 +179,7 @@ async def _open_cases(tx: AsyncConnection, door: IntakeContext, lists: Lists, ne
     queued = [_queued(entry, keys[entry.receipt.case_id], entry.posting.referral.drill) for entry in new]
     referrals = [_referral(entry) for entry in new]
     await bulk.write(tx, {KEY: door.keys.rows(keys), CASE: cases, casefile.SECTION: sections, REFERRAL: referrals, queue.QUEUE: queued})
-    queue.wake(tx)
+    bells.wake(tx)
 
 
 async def _attach(tx: AsyncConnection, door: IntakeContext, entry: _Entry) -> None:

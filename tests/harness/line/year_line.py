@@ -18,7 +18,7 @@ from referral.domain.events import Meta
 from referral.local.stack import Stack
 from referral.runtime.kafka import clients
 from referral.runtime.keys import case_keys
-from referral.runtime.postgres import clock, database, queue
+from referral.runtime.postgres import bells, clock, database
 from referral.wire import codec, seal
 from tests.harness import callers
 from tests.harness.waiting import until
@@ -52,7 +52,7 @@ RELEASED = text(
     " WHERE kind = 'FIGURE' AND key = convert_to('release/' || number, 'UTF8')"
     " AND idx < (SELECT max(size) FROM audit.checkpoint WHERE cosigned IS NOT NULL))"
 )
-BELL = text(f"NOTIFY {queue.channel('routing')}")
+BELL = text(f"SELECT pg_notify(({bells.channel(bells.of_queue('routing'))}), '')")
 Said = tuple[Meta, Struct]
 
 

@@ -161,8 +161,15 @@ async def test_an_administrator_who_is_no_superuser_prepares_a_database_of_their
         await away.exec_driver_sql("CREATE DATABASE hosted OWNER keeper")
     url = make_url(own.database).difference_update_query(["passfile"]).set(username="keeper", password="kept", database="hosted")
     hosted = structs.replace(own, database=url.render_as_string(hide_password=False))
-    for _ in range(2):
-        await bootstrap.prepare_database(hosted)
+    left = await bootstrap.prepare_database(hosted)
+    assert left == await bootstrap.prepare_database(hosted) and {one.said.split()[0] for one in left} == {"everybody", *ROLES}
+    async with by_hand(
+        structs.replace(own, database=make_url(own.database).set(database="hosted").render_as_string(hide_password=False))
+    ) as tx:
+        line = (await tx.get_raw_connection()).driver_connection
+        for one in left:  # as a superuser pastes them
+            await line.execute(one.remedy)
+    assert await bootstrap.prepare_database(hosted) == []
     for role in ROLES:
         async with connecting(database.engine(hosted, role)) as tx:
             await rights.check(tx, role)

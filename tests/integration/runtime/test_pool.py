@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from referral.runtime.keys.case_keys import KEY
-from referral.runtime.postgres import bulk, database, queue
+from referral.runtime.postgres import bells, bulk, database, queue
 from referral.runtime.settings import Settings
 from tests.harness.waiting import PATIENCE_S, until
 
@@ -114,8 +114,8 @@ async def test_a_bell_for_the_queue_is_heard_without_a_transaction(settings: Set
         async with engine.connect() as tx:
             raw = (await tx.get_raw_connection()).driver_connection
             assert raw is not None
-            await raw.add_listener(queue.channel("intake"), lambda *_: heard.set())
-            queue.Doorbell(engine, "intake").ring()
+            await bells.listen(raw, bells.of_queue("intake"), lambda *_: heard.set())
+            bells.Doorbell(engine, "intake").ring()
             await until(heard.is_set)
             await raw.reset()
     finally:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from itertools import product
 
 import pytest
 import yaml
 
-from referral.runtime.postgres import rights
+from referral.runtime.postgres import bounds, locks, rights
 from referral.runtime.postgres.rights import Right
 from referral.runtime.settings import LINE, SERVICES
 from tests.harness import statements
@@ -96,6 +97,30 @@ def test_no_role_reaches_into_another_schema_but_where_the_file_says_why() -> No
         ("watchman", "notifier.watch", "SELECT"),
         *((door, table, verb) for door in ("intake", "oversight") for table, verb in EVENTS),
     }
+
+
+def test_every_role_has_a_share_of_the_connections_that_its_processes_need_and_some_are_left() -> None:
+    shares = yaml.safe_load(rights.FILE.read_text("utf-8"))["bounds"]["connections"]
+    assert shares.keys() == set(rights.ROLES) and sum(shares.values()) <= 88
+    opened = {"intake": 12, "routing": 6, "notifier": 10, "audit": 15, "oversight": 8, "watchman": 1}  # the sizes of each process's pools
+    for role, size in opened.items():
+        assert bounds.connections(role, 200) >= size * (2 if role in ("audit", "oversight") else 4), role
+        assert bounds.connections(role, 100) >= size, role
+
+
+def test_what_is_closed_takes_nothing_that_the_services_call() -> None:
+    closed = re.compile(bounds.pattern("closed", "shown"))
+    ours = {"pg_notify", "pg_backend_pid", "pg_terminate_backend", "pg_sleep", "pg_advisory_unlock_all", "set_config", "sha256"}
+    assert not [name for name in ours if closed.match(name)]
+    called = [
+        (name, module)
+        for role in rights.ROLES
+        for module in statements.modules(role)
+        for statement in statements.strings(module)
+        for name in re.findall(r"\b(?:pg_catalog\.)?([a-z_0-9]+)\(", statement)
+        if closed.match(name) and module is not locks and module is not bounds
+    ]
+    assert called == []
 
 
 def test_a_verb_with_columns_is_a_right_for_each_of_them() -> None:
