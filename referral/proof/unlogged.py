@@ -17,6 +17,7 @@ from referral.errors import Malformed, NewerVersion
 from referral.proof.act import DIGITS, Act
 from referral.proof.entry import SEQUENCED, Entry
 from referral.proof.history.case import Read, unseal
+from referral.wire.operator_word import ENDED
 
 MAKES = {
     "token": frozenset({"agency token", "audit token", "oversight reader add", "oversight reader end", "up"}),
@@ -140,7 +141,7 @@ def _tokens(tokens: Iterable[Token], made: Mapping[str, list[Act]]) -> Iterable[
         acts = made.get(token.subject, [])
         if not acts:
             yield f"{name} was made by hand: no command has made it"
-        elif len(acts) > 1:
+        elif len(acts) > 1 or any(one.startswith(ENDED) for one in acts[0].about):
             yield f"{name} is in force by hand: `referral {acts[-1].command}` has ended it"
         elif token.made_at > acts[0].at + LATE_US:
             yield f"{name} was prolonged by hand: it is older"

@@ -4,8 +4,10 @@ The witness policy names the operators' keys, in lines that are comments to ever
 
     # operator besa ed25519 <base64 of 32 bytes>
     # two-operators-from 2026-12-01T00:00:00Z
+    # two-operators-for-tokens-from 2026-12-01T00:00:00Z
 
-A name is that of the operator's certificate, operator/besa. The second line stands only where acts of before are in the log.
+A name is that of the operator's certificate, operator/besa. The other lines stand only where acts of before are in the log: tokens took one
+operator in release 0.1.0.
 """
 
 from __future__ import annotations
@@ -26,10 +28,13 @@ from referral.wire import ed25519, writer_signature
 BY_TWO = frozenset(
     {
         "agency connect",
+        "agency token",
         "audit renew",
+        "audit token",
         "ca init",
         "ca replace",
         "ca sign",
+        "oversight reader add",
         "recover",
         "staff add",
         "staff enable",
@@ -39,15 +44,18 @@ BY_TWO = frozenset(
 )
 """Commands that one operator may not run alone: each opens a door to somebody, or makes another truth of the line's records. What closes a
 door, or must be done at once or every hour, takes one (docs/decisions/0049 has the whole table)."""
-REPLACE, ENDED = "ca replace", "ended:"
-"""The command, and the first letters of its act's subject, that only ends an issuing authority whose key was stolen: one may do it."""
+TOKENS = frozenset({"agency token", "audit token", "oversight reader add"})
+"""Those of them that make a token, which took one operator in release 0.1.0."""
+ENDS, ENDED = frozenset({"agency token", "audit token", "ca replace"}), "ended:"
+"""Commands that may also end something, and the first letters of the subject that says so: one operator may do that, at once."""
 LASTS_S = 3600
 """Longest validity of a word (ours): long enough to read a message and type a command, too short to keep one for a night alone."""
 SKEW_S = 60
 """Difference (ours) that the clocks of two operators' machines may have."""
 SALT = 16
 """Random bytes in the digest of a command, so that nobody finds a login in the log by trying all (RFC 4086: 128 bits)."""
-LINE, FROM, KIND = [b"#", b"operator"], [b"#", b"two-operators-from"], b"ed25519"
+LINE, KIND = [b"#", b"operator"], b"ed25519"
+FROM, TOKENS_FROM = [b"#", b"two-operators-from"], [b"#", b"two-operators-for-tokens-from"]
 PLANE = "operator/"
 WORD, ACT = b"referral-operator-word-v1\n", b"referral-operator-act-v1\n"
 """First bytes of what the second operator signs, and of what the first does, so that neither signature fits another statement."""
@@ -57,10 +65,15 @@ LONGEST = 2_000
 
 
 class Operators(Struct, frozen=True):
-    """The operators whom a reader believes. keys: operator/NAME → public key. since: ms from which acts need two of them."""
+    """The operators whom a reader believes. keys: operator/NAME → public key. since, tokens: ms from which acts need two of them."""
 
     keys: Mapping[str, bytes] = {}
     since: int = 0
+    tokens: int = 0
+
+    def begin(self, command: str) -> int:
+        """Return the time in ms from which acts of a command need two."""
+        return max(self.since, self.tokens) if command in TOKENS else self.since
 
 
 NOBODY = Operators()
@@ -109,7 +122,7 @@ def named(policy: bytes) -> Operators:
             found[name] = public
     if len(found) == 1:
         raise Malformed("policy", "it names one operator: what takes two could never be done; name a second by `# operator NAME …`")
-    return Operators(found, writer_signature.since(policy, FROM)) if found else NOBODY
+    return Operators(found, *(writer_signature.since(policy, words) for words in (FROM, TOKENS_FROM))) if found else NOBODY
 
 
 def _operator(words: list[bytes], number: int) -> tuple[str, bytes]:
@@ -122,7 +135,7 @@ def _operator(words: list[bytes], number: int) -> tuple[str, bytes]:
 
 def by_two(command: str, about: tuple[str, ...] = ()) -> bool:
     """Return whether an act takes two operators. about: its subjects."""
-    return command in BY_TWO and not (command == REPLACE and any(subject.startswith(ENDED) for subject in about))
+    return command in BY_TWO and not (command in ENDS and any(subject.startswith(ENDED) for subject in about))
 
 
 def digest(salt: bytes, terms: bytes) -> str:

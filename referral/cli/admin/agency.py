@@ -28,6 +28,7 @@ from referral.runtime.postgres.tokens import AGENCIES, Token
 from referral.tlog import note_keys
 from referral.tlog.note_keys import ED25519, SEED, SignerKey
 from referral.wire import agency_keys
+from referral.wire.operator_word import ENDED
 
 SHOWN = 12
 """Hex digits of a token's hash that name it in lists."""
@@ -39,6 +40,7 @@ def token_command(
     label: Annotated[str, typer.Option(help="The system that will use it, in the agency's words.")] = "",
     revoke: Annotated[str | None, typer.Option(help="Revoke the token of this name (see --list), or all; makes none.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="List the agency's tokens; makes none.")] = False,
+    word: console.Word = "",
     as_json: console.Json = False,
 ) -> int:
     """Make a token, which is shown once and never again. Tokens are stored as hashes; a revoked one is refused within a second.
@@ -62,12 +64,12 @@ def token_command(
             about += map(act.token, ended)
             return len(ended)
 
-        count = administration.change(found, "agency token", end, f"agency:{agency}")
+        count = administration.change(found, "agency token", end, f"agency:{agency}", f"{ENDED}{agency}")
         console.document({"revoked": count}) if as_json else console.console.print(f"{count} revoked")
         return 0
     token = tokens.made()
     about = (f"agency:{agency}", act.token(tokens.digest(token)))
-    administration.change(found, "agency token", lambda tx, _: AGENCIES.add(tx, {agency: token}, note=label), *about)
+    administration.change(found, "agency token", lambda tx, _: AGENCIES.add(tx, {agency: token}, note=label), *about, word=word)
     console.document({"agency": agency, "token": token}) if as_json else console.console.print(token, soft_wrap=True)
     return 0
 

@@ -39,7 +39,7 @@ Number = Annotated[int | None, typer.Argument(help="Number of the release; by de
 All = Annotated[bool, typer.Option("--all", help="List hidden figures too, one per line.")]
 
 
-def add_command(name: Name, role: RoleOf, as_json: console.Json = False) -> int:
+def add_command(name: Name, role: RoleOf, word: console.Word = "", as_json: console.Json = False) -> int:
     """Make a token for the oversight pages. It is shown once, and stored as a hash.
 
     Exit 0 made, 2 the name is malformed, or the database is down.
@@ -50,7 +50,11 @@ def add_command(name: Name, role: RoleOf, as_json: console.Json = False) -> int:
         raise typer.BadParameter("NAME: an office as one word, e.g. committee-secretariat: a to z, digits and hyphens, at most 63")
     token = tokens.made()
     about = (f"office:{name}", act.token(tokens.digest(token)))
-    administration.change(settings.load(), "oversight reader add", lambda tx, _: OVERSIGHT.add(tx, {name: token}, note=role.value), *about)
+
+    async def add(tx: AsyncConnection, _: list[str]) -> None:
+        await OVERSIGHT.add(tx, {name: token}, note=role.value)
+
+    administration.change(settings.load(), "oversight reader add", add, *about, word=word)
     console.document({"name": name, "role": role.value, "token": token}) if as_json else console.console.print(token, soft_wrap=True)
     return 0
 

@@ -22,6 +22,7 @@ from referral.runtime.postgres.tokens import AUDITOR_TOKEN_DAYS, AUDITORS, DAY_U
 from referral.tlog import note_keys
 from referral.tlog.note_keys import ED25519, SEED, SignerKey
 from referral.wire import writer_signature
+from referral.wire.operator_word import ENDED
 
 KeyFile = Annotated[Path, typer.Option("--key", help="The secret key; a new file, never overwritten.")]
 Name = Annotated[
@@ -135,7 +136,7 @@ TokenName = Annotated[str, typer.Argument(help="The auditor's name in the log of
 End = Annotated[bool, typer.Option("--end", help="End every token of this auditor; makes none.")]
 
 
-def token_command(name: TokenName, end: End = False, as_json: console.Json = False) -> int:
+def token_command(name: TokenName, end: End = False, word: console.Word = "", as_json: console.Json = False) -> int:
     """Make a token for the auditor's page and for the log's entries over HTTP. It is displayed once, and stored as a hash.
 
     It ends after 90 days; the day is displayed on standard error. Make the next one before, and end all at any time with --end.
@@ -155,7 +156,7 @@ def token_command(name: TokenName, end: End = False, as_json: console.Json = Fal
             about += map(act.token, hashes)
             return len(hashes)
 
-        count = administration.change(settings.load(), "audit token", ended, f"office:{name}")
+        count = administration.change(settings.load(), "audit token", ended, f"office:{name}", f"{ENDED}{name}")
         console.document({"ended": count}) if as_json else console.console.print(f"{count} ended")
         return 0
     token = tokens.made()
@@ -165,7 +166,7 @@ def token_command(name: TokenName, end: End = False, as_json: console.Json = Fal
         return await clock.now(tx) + AUDITOR_TOKEN_DAYS * DAY_US
 
     about = (f"office:{name}", act.token(tokens.digest(token)))
-    until = moment(administration.change(settings.load(), "audit token", add, *about))
+    until = moment(administration.change(settings.load(), "audit token", add, *about, word=word))
     if as_json:
         console.document({"name": name, "token": token, "until": until})
     else:

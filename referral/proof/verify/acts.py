@@ -83,7 +83,7 @@ class Acts(Struct, kw_only=True):
         """Name an act that takes two operators, and is not that of two."""
         operators = self.named if self.pinned == NOBODY else self.pinned
         self.newest = max(self.newest, act.at)  # acts come in the order of their transactions, so none is dated back behind another
-        if (self.newest if self.renewed else entry.logged_at) // 1_000 < operators.since:
+        if (self.newest if self.renewed else entry.logged_at) // 1_000 < operators.begin(act.command):
             return
         what = act.lacks(operators)
         if act.second is not UNSET and (used := self.words.setdefault(act.second.digest, entry.idx)) != entry.idx:

@@ -33,6 +33,9 @@ RUNS: dict[str, tuple[str, ...]] = {
     "staff add": ("agim", "--agency", "police-prizren", "--email", "a@example.org", "--rung", "duty-officer", "--head"),
     "staff enable": ("agim",),
     "agency connect": ("school-drita",),
+    "agency token": ("school-drita", "--label", "a register"),
+    "audit token": ("court-prizren",),
+    "oversight reader add": ("committee", "committee"),
     "ca sign": ("CA", "operator/arta", "REQUEST"),
     "ca replace": ("CA", "services"),
     "ca init": ("NEW",),
@@ -45,13 +48,23 @@ OTHERWISE: dict[str, tuple[str, ...]] = {
     "staff add": ("agim", "--agency", "police-prizren", "--desk"),
     "staff enable": ("somebody",),
     "agency connect": ("school-bajram",),
+    "agency token": ("police-prizren", "--label", "a register"),
+    "audit token": ("ombudsperson",),
+    "oversight reader add": ("committee", "adviser"),
     "ca sign": ("CA", "operator/arta", "ANOTHER"),
     "ca replace": ("CA", "operators"),
     "ca init": ("NEW", "--lists", "http://elsewhere.example"),
     "topics rebuild": ("referral-policy",),
 }
 """The same command about something else."""
-ONE = (("staff", "disable", "agim"), ("ca", "revoke", "CA", "operator/arta"), ("ca", "replace", "CA", "services-1", "--end"))
+ONE = (
+    ("staff", "disable", "agim"),
+    ("agency", "token", "school-drita", "--revoke", "all"),
+    ("audit", "token", "court-prizren", "--end"),
+    ("oversight", "reader", "end", "committee"),
+    ("ca", "revoke", "CA", "operator/arta"),
+    ("ca", "replace", "CA", "services-1", "--end"),
+)
 """What stops somebody or something: one operator may do it at once."""
 ELSEWHERE_TESTED = {"audit renew": "tests/integration/audit/test_fork.py"}
 

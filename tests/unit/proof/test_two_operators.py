@@ -64,7 +64,8 @@ def test_each_command_of_the_list_needs_two_and_no_other_does() -> None:
     for command in BY_TWO:
         assert len(alone(structs.replace(act(command=command), second=UNSET, signature=UNSET))) == 1
         assert alone(act(command=command)) == []
-    for command, about in (("staff disable", ()), ("ca revoke", ()), ("ca replace", ("ended:services-1",)), ("policy activate", ())):
+    ends = (("ca replace", ("ended:services-1",)), ("agency token", ("agency:school", "ended:school")), ("audit token", ("ended:court",)))
+    for command, about in (("staff disable", ()), ("ca revoke", ()), ("policy activate", ()), *ends):
         assert alone(structs.replace(act(command=command, about=about), second=UNSET, signature=UNSET)) == []
 
 
@@ -94,6 +95,10 @@ def test_acts_of_before_need_no_second_operator() -> None:
     at = logged(plain)[-1].logged_at
     for since, bad in ((at + 2_000_000, 0), (at - 5_000_000, 1)):
         assert len(alone(plain, lines=LINES + operator_word.from_line(since).encode())) == bad
+    lines = LINES + b"# two-operators-for-tokens-from 2999-01-01T00:00:00Z\n"
+    for command in operator_word.TOKENS:
+        assert alone(structs.replace(plain, command=command), lines=lines) == [], "release 0.1.0 made tokens by one"
+        assert len(alone(plain, lines=lines)) == 1 == len(alone(structs.replace(plain, command=command), lines=LINES))
     again = LINES + operator_word.from_line(AT * 1_000_000).encode() + b"# follows log.example/before\n"
     old, new = (structs.replace(plain, id=str(n) * 32, at=(AT + n) * 1_000_000) for n in (0, 2))
     assert alone(old, lines=again) == [], "a new log has every act again, under its own times"

@@ -118,3 +118,11 @@ def test_while_an_event_is_on_its_way_nothing_is_sure_but_what_needs_none() -> N
     for late in (structs.replace(there, queued=True), structs.replace(there, written={INTAKE: 5})):
         assert [each.sure for each in unlogged(late, ACTS, BOOK)] == [True, False]
     assert [each.sure for each in unlogged(there, ACTS, BOOK)] == [True, True]
+
+
+def test_an_act_that_says_that_it_ends_tokens_makes_none() -> None:
+    """One operator may run it alone, so that it must not account for a token in force."""
+    alone = act(9, "agency token", "agency:police", "token:alone", "ended:police")
+    there = structs.replace(TRUE, tokens=(*TRUE.tokens, Token("token:alone", "agency:police", 9)))
+    said = [one.what for one in unlogged(there, (*ACTS, alone), BOOK)]
+    assert said == ["the token alone of police is in force by hand: `referral agency token` has ended it"]
