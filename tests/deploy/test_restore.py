@@ -55,7 +55,7 @@ async def archived(line: Line, folder: Path) -> AsyncIterator[Backups]:
     passfile.chmod(0o600)
     await line.rows("CREATE ROLE archive LOGIN REPLICATION PASSWORD 'made-up'")
     await line.rows("GRANT SET ON PARAMETER referral.backup TO archive")
-    await line.rows("GRANT CONNECT ON DATABASE postgres TO archive")  # a server of your own lets everybody in there
+    await line.rows("GRANT CONNECT ON DATABASE postgres TO archive")
     where = {"PGHOST": str(server.socket), "PGUSER": "archive", "PGPASSFILE": str(passfile), "PGDATABASE": "postgres"}
     path = f"{binaries()}:{os.environ['PATH']}"
     backups = Backups(folder, {**os.environ, **where, "PATH": path})

@@ -1,7 +1,7 @@
 """Read when the last good backup was taken, and how much of the write-ahead log the archive and each standby have not got.
 
-The role that takes backups carries the time of the last one (deploy/postgres/backup.sh), which every role sees. Each reader of the log has a
-slot, which audit sees.
+The role that takes backups carries the time of the last one (deploy/postgres/backup.sh), which every role sees. Each reader of the log has
+a slot, which audit sees.
 """
 
 from __future__ import annotations

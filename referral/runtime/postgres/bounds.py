@@ -5,7 +5,7 @@ rights.yaml names them, `referral prepare` applies them, `referral doctor` compa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import NamedTuple
 
@@ -32,7 +32,8 @@ _ENTERED = text(
 _ROLES = text(
     "SELECT r.rolname AS role, r.rolconnlimit AS connections, coalesce((SELECT array_agg(c ORDER BY c) FROM pg_db_role_setting s,"
     " unnest(s.setconfig) c WHERE s.setrole = r.oid AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname ="
-    " current_database()))), '{}') AS settings FROM pg_roles r WHERE r.rolname = ANY(:roles) ORDER BY 1"
+    " current_database()))), '{}') AS settings,"
+    " has_parameter_privilege(current_user, 'temp_file_limit', 'SET') AS able FROM pg_roles r WHERE r.rolname = ANY(:roles) ORDER BY 1"
 )
 _RUNS = "SELECT '{0}' FROM {0}.instance WHERE alive_until > clock_timestamp() AND NOT bounded"
 _BEFORE = text(" UNION ".join(map(_RUNS.format, LINE)))
@@ -94,23 +95,44 @@ async def _functions(tx: AsyncConnection) -> list[Difference]:
     if before := sorted((await tx.execute(_BEFORE)).scalars()):
         return [Difference(f"{said}: {', '.join(before)} of the release before still runs, and calls them", "")]
     administrator = (await tx.execute(text("SELECT quote_ident(current_user)"))).scalar_one()
-    names = {"every": pattern("closed", "shown"), "shown": pattern("shown"), "roles": ", ".join(ROLES), "monitor": MONITOR}
-    return [Difference(said, _CLOSE.format(by=administrator, **names))]
+    return [Difference(said, closing(administrator, ROLES))]
 
 
 _CLOSE = (
-    "DO $$ DECLARE f regprocedure; shown boolean; BEGIN FOR f, shown IN SELECT oid, proname ~ '{shown}' FROM pg_proc WHERE"
-    " pronamespace = 'pg_catalog'::regnamespace AND proname ~ '{every}' AND EXISTS (SELECT FROM aclexplode(coalesce(proacl,"
-    " acldefault('f', proowner))) WHERE grantee = 0 OR grantee::regrole::text = ANY(string_to_array('{roles}', ', '))) LOOP"
-    " EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC, {roles}', f); EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO {by}', f);"
+    "DO $$ DECLARE f regprocedure; who text; shown boolean; BEGIN FOR f, who, shown IN SELECT p.oid,"
+    " CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END, p.proname ~ '{shown}'"
+    " FROM pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a"
+    " WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.proname ~ '{every}'"
+    " AND (a.grantee = 0 OR a.grantee::regrole::text = ANY(string_to_array('{roles}', ' ')))"
+    " LOOP EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM %s', f, who); EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO {by}', f);"
     " IF shown THEN EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO {monitor}', f); END IF; END LOOP; END $$"
 )
-"""Close them. The administrator keeps them: `prepare` takes an advisory lock, `doctor` asks how long the archive waits."""
+
+
+def closing(by: str, roles: Iterable[str] = ()) -> str:
+    """Return the statement that closes functions to everybody.
+
+    by: the administrator, who keeps them: `prepare` takes an advisory lock. roles: those to which somebody may have given one.
+    """
+    every, shown = pattern("closed", "shown"), pattern("shown")
+    return _CLOSE.format(by=by, every=every, shown=shown, roles=" ".join(roles), monitor=MONITOR)
+
+
+def once(by: str) -> list[str]:
+    """Return what a superuser runs once in a new database, so that its administrator, who is none, can set every bound. by: that one."""
+    return [closing(by), *map(_SHUT.format, OTHERS.split()), *(f"GRANT SET ON PARAMETER {name} TO {by}" for name in _file()["settings"])]
+
+
+_SHUT = (
+    "DO $$ DECLARE r text; BEGIN REVOKE ALL ON DATABASE {0} FROM PUBLIC; FOR r IN SELECT quote_ident(rolname) FROM pg_roles"
+    " WHERE rolreplication OR rolname = 'pg_monitor' LOOP EXECUTE 'GRANT CONNECT ON DATABASE {0} TO ' || r; END LOOP; END $$"
+)
+"""Shut a database to everybody but those who were made to read the whole server: archive, standbys, monitoring."""
 
 
 async def _databases(tx: AsyncConnection) -> list[Difference]:
     names = (await tx.execute(_ENTERED, {"others": OTHERS.split()})).scalars()
-    return [Difference(f"everybody may enter the database {name}", f"REVOKE ALL ON DATABASE {name} FROM PUBLIC") for name in names]
+    return [Difference(f"everybody may enter the database {name}", _SHUT.format(name)) for name in names]
 
 
 async def _roles(tx: AsyncConnection) -> list[Difference]:
@@ -124,5 +146,6 @@ async def _roles(tx: AsyncConnection) -> list[Difference]:
             said = f"{row.role} has the settings {', '.join(row.settings) or 'none'}, not {', '.join(settings)}"
             anew = "".join(f"; ALTER ROLE {row.role} SET {name} = {value}" for name, value in _file()["settings"].items())
             here = "EXECUTE format('ALTER ROLE " + row.role + " IN DATABASE %I RESET ALL', current_database())"
-            found.append(Difference(said, f"DO $$ BEGIN {here}; END $$; ALTER ROLE {row.role} RESET ALL{anew}"))
+            remedy = f"DO $$ BEGIN {here}; END $$; ALTER ROLE {row.role} RESET ALL{anew}"
+            found.append(Difference(said, remedy, superuser=not row.able))
     return found

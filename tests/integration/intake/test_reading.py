@@ -92,7 +92,7 @@ async def test_a_reading_under_way_and_an_exclusion_have_an_order(intake: Stack)
         await reader.execute(text("SELECT FROM intake.casefile WHERE case_id = :case FOR SHARE"), {"case": case_id})
         excluding = asyncio.create_task(intake.post("school", f"/v1/cases/{case_id}/exclusions", {"kind": "AGENCY", "actor": "police"}))
         waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-        await until(lambda: intake.scalar(waits))
+        await until(lambda: intake.by_hand(waits))
         assert not excluding.done(), "who ends a reading waits for those that are under way"
     assert (await excluding).status_code == 202
     assert (await intake.get("police", f"/v1/cases/{case_id}/file")).status_code == 403

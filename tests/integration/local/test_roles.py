@@ -163,12 +163,9 @@ async def test_an_administrator_who_is_no_superuser_prepares_a_database_of_their
     hosted = structs.replace(own, database=url.render_as_string(hide_password=False))
     left = await bootstrap.prepare_database(hosted)
     assert left == await bootstrap.prepare_database(hosted) and {one.said.split()[0] for one in left} == {"everybody", *ROLES}
-    async with by_hand(
-        structs.replace(own, database=make_url(own.database).set(database="hosted").render_as_string(hide_password=False))
-    ) as tx:
-        line = (await tx.get_raw_connection()).driver_connection
-        for one in left:  # as a superuser pastes them
-            await line.execute(one.remedy)
+    superuser = make_url(own.database).set(database="hosted").render_as_string(hide_password=False)
+    async with by_hand(structs.replace(own, database=superuser)) as tx:
+        await (await tx.get_raw_connection()).driver_connection.execute((CHECKOUT / "deploy" / "postgres" / "bounds.sql").read_text())
     assert await bootstrap.prepare_database(hosted) == []
     for role in ROLES:
         async with connecting(database.engine(hosted, role)) as tx:

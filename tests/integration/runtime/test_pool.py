@@ -80,10 +80,10 @@ async def test_what_a_stopped_process_has_locked_is_free_again(settings: Setting
     stopped, other = database.engine(settings, "intake", size=1), database.admin(settings)
     try:
         async with stopped.connect() as silent:
-            await silent.execute(text("SELECT pg_advisory_xact_lock(1)"))
+            await silent.execute(text("SELECT id FROM intake.turn WHERE id = 1 FOR UPDATE"))
             async with other.begin() as tx:
-                assert (await tx.execute(text("SELECT pg_try_advisory_xact_lock(1)"))).scalar_one() is False
-                await tx.execute(text("SELECT pg_advisory_xact_lock(1)"))
+                assert (await tx.execute(text("SELECT id FROM intake.turn WHERE id = 1 FOR UPDATE SKIP LOCKED"))).all() == []
+                await tx.execute(text("SELECT id FROM intake.turn WHERE id = 1 FOR UPDATE"))
             with pytest.raises(DBAPIError) as ended:
                 await silent.execute(text("SELECT"))
             assert database.away(ended.value)

@@ -11,7 +11,7 @@ import yaml
 
 from referral.runtime.postgres import bounds, locks, rights
 from referral.runtime.postgres.rights import Right
-from referral.runtime.settings import LINE, SERVICES
+from referral.runtime.settings import CHECKOUT, LINE, SERVICES
 from tests.harness import statements
 
 LOOP = tuple(yaml.safe_load(rights.FILE.read_text("utf-8"))["loop"])
@@ -106,6 +106,15 @@ def test_every_role_has_a_share_of_the_connections_that_its_processes_need_and_s
     for role, size in opened.items():
         assert bounds.connections(role, 200) >= size * (2 if role in ("audit", "oversight") else 4), role
         assert bounds.connections(role, 100) >= size, role
+
+
+def test_a_superuser_s_file_and_the_cluster_of_kubernetes_say_the_same_as_the_program() -> None:
+    file = (CHECKOUT / "deploy" / "postgres" / "bounds.sql").read_text("utf-8")
+    written = "".join(line for line in file.splitlines(keepends=True) if not line.startswith("--"))
+    assert written == "".join(f"{statement};\n" for statement in bounds.once("keeper"))
+    cluster = next(yaml.safe_load_all((CHECKOUT / "deploy" / "kubernetes" / "postgres" / "cluster.yaml").read_text("utf-8")))
+    _, *said = cluster["spec"]["bootstrap"]["initdb"]["postInitApplicationSQL"]
+    assert said[: len(bounds.once("keeper"))] == bounds.once("keeper")
 
 
 def test_what_is_closed_takes_nothing_that_the_services_call() -> None:
