@@ -61,7 +61,7 @@ class Token(Struct, frozen=True):
 class Standing(Struct, frozen=True, kw_only=True):
     """State of the tables at one moment.
 
-    bundles: number → digest of a policy. roster: rows in force. waiting: acts that the log takes within a second.
+    bundles: number → digest of a policy. roster: rows in force. waiting: acts that the log takes within seconds.
     written: topic → number of the last record of the roster's book. queued: a change of an account or the roster waits for its record.
     """
 

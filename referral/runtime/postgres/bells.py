@@ -20,6 +20,9 @@ WAKE, DOOR = "referral_wake", "referral_doorbell"
 QUEUE, DELIVERY, READING, HEAD = "queue", "notifier.delivery", "audit.reading", "audit.head"
 """Bells: of the queue in the role's own schema, of a delivery that was planned, of a reading or act that waits, and of a log that grew."""
 
+RING = "SELECT set_config('synchronous_commit', 'off', true), pg_notify(({}), '')"
+"""Nothing is lost with a bell, so that it waits for no disk and no standby."""
+
 
 @cache
 def channel(bell: str) -> str:
@@ -77,7 +80,7 @@ async def ring(engine: AsyncEngine, bells: Iterable[str]) -> None:
     try:
         async with engine.connect() as connection:
             for bell in sorted(bells):
-                await connection.execute(text(f"SELECT pg_notify(({channel(bell)}), '')"))
+                await connection.execute(text(RING.format(channel(bell))))
             await connection.commit()
     except Exception:  # the listener polls, so a lost notification loses nothing
         return
