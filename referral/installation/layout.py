@@ -18,7 +18,7 @@ from referral.wire import writer_signature
 
 KAFKA, POSTGRES, KEEPER, ARCHIVE = "kafka", "postgres", "keeper", "archive"
 DATABASE = "referral"
-PORTS: Mapping[str, int] = {"intake": 8443, "audit": 8444, "notifier": 8445, "routing": 8446, "oversight": 8447}
+PORTS: Mapping[str, int] = {"intake": 8443, "audit": 8444, "notifier": 8445, "routing": 8446, "oversight": 8447, "eraser": 8448}
 """Service → port of its doors (those of docs/two-machines.md). Health and metrics are at INNER more."""
 INNER = 10_000
 BACKUPS = "/var/lib/referral-archive/1"
@@ -130,6 +130,8 @@ def service(line: Line, name: str) -> dict[str, str]:
         found |= {"REFERRAL_INTAKE_KEY_FILE": str(own / "intake.key"), "REFERRAL_INGRESS_KEY_FILE": str(own / "ingress.key")}
         asked = {other: f"https://{other}:{PORTS[other]}" if line.by_name else getattr(line, other) for other in ("audit", "notifier")}
         found |= {"REFERRAL_AUDIT_URL": asked["audit"], "REFERRAL_NOTIFIER_URL": asked["notifier"]}
+    if name == "eraser":
+        found["REFERRAL_AUDIT_URL"] = f"https://audit:{PORTS['audit']}" if line.by_name else line.audit
     if name == "audit":
         found["REFERRAL_LOG_KEY_FILE"] = str(own / "log.key")
     if name in ("audit", "notifier", "oversight"):

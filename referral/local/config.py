@@ -26,7 +26,7 @@ class StackConfig:
     passwords: folder with a password for each role of the database; None: one of this stack.
     kafka_port, http_port, smtp_port: 0: a free one, kept for the next start.
     prefix: prefix of every topic.
-    services: services to start, by default without oversight.
+    services: services to start, by default without oversight and the eraser.
     policy: policy folder; None: the one of the checkout.
     witnesses: number of the log's witnesses; a majority must cosign.
     spare: services that may fail to start while the rest runs; they are tried again until they do.
@@ -140,7 +140,7 @@ def environment(config: StackConfig, at: Addresses, service: str | None = None) 
     }
     if service in (None, "intake"):
         variables["REFERRAL_INGRESS_KEY_FILE"] = str(at.ingress_key)
-    if service in (None, "intake"):
+    if service in (None, "intake", "eraser"):
         variables["REFERRAL_AUDIT_URL"] = at.audit
     if service == "intake":
         variables["REFERRAL_NOTIFIER_URL"] = at.notifier

@@ -18,7 +18,7 @@ LINE = ("intake", "routing", "notifier", "audit")
 """The services that run on the consumer loop, with its leases and positions."""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 """Hosts that a browser reaches without a network, so that plain http reveals nothing."""
-SERVICES = (*LINE, "oversight")
+SERVICES = (*LINE, "oversight", "eraser")
 REST = "ENVIRONMENT_FROM"
 """Variable with the number of a descriptor from which a service reads the rest of its environment (JSON) once its modules are loaded. A
 local stack starts its services while its broker starts, and has their settings later."""

@@ -23,7 +23,7 @@ from services.intake import audit_client
 from services.intake.api import person_routes
 from services.intake.api import routes as api
 from services.intake.context import IntakeContext
-from services.intake.erasure.worker import ErasureWorker
+from services.intake.erasure.restored import RestoredErasures
 from services.intake.handle import Intake
 from services.intake.pages import routes as pages
 from services.intake.policy_view import PolicyInForce
@@ -117,12 +117,12 @@ async def main(settings: Settings) -> None:
     own, approvers = signing_key(settings), erasure_tag.needed(settings).approvers
     keys = case_keys.read(settings, "intake")
     door = IntakeContext(engine, keys, lambda: in_force.lists, new_id, seconds, own, log, authority, notifier, approvers=approvers)
-    destroying = ErasureWorker(door, settings)
+    restored = RestoredErasures(door, settings)
     secure, by_day = settings.is_secure(settings.inbox_url), not settings.drill_clock
-    app = destroying.gate(application(door, in_force, private, secure=secure, by_day=by_day, settings=settings))
+    app = restored.gate(application(door, in_force, private, secure=secure, by_day=by_day, settings=settings))
     try:
-        background = (followed.run, in_force.follow, destroying.run, ReceiptCheck(door).run, lambda: door.journal.run(engine))
-        await run(service(door, private, destroying.not_ready), app=app, background=background, settings=settings)
+        background = (followed.run, in_force.follow, restored.run, ReceiptCheck(door).run, lambda: door.journal.run(engine))
+        await run(service(door, private, restored.not_ready), app=app, background=background, settings=settings)
     finally:
         await log.aclose()
         if notifier is not None:

@@ -158,14 +158,12 @@ def _decided(tape: Tape, facts: dict[str, CaseFacts]) -> set[tuple[str, str, str
 
 
 async def _erased(tx: AsyncConnection, leave: Permit, tape: Tape) -> None:
-    """Destroy every case whose erasure the topic contains, whatever rows the restored copy has of it."""
+    """Hide every case whose erasure the topic contains, whatever rows the restored copy has of it. The eraser destroys them."""
     for taped in tape.all:
         if taped.meta.type in seal.UNSEALED:
             body = codec.decode(taped.meta.type, taped.meta.fingerprint, seal.unseal(None, TOPIC, seal.open(taped.value)))
             assert isinstance(body, CaseErased)
             await store.restore(tx, leave, taped.meta.cause_id, taped.meta.case_id, body)
-    if tape.erased:
-        await store.destroy(tx, leave, tape.erased)
 
 
 def _claim(meta: Meta, body: Any) -> Claim | None:

@@ -10,9 +10,9 @@ from sqlalchemy import text
 
 from referral.errors import Rejected, Unavailable
 from referral.runtime import observe
+from referral.runtime.keys import log_proof
 from referral.runtime.postgres import database
 from referral.runtime.settings import MOST_BEAT_S
-from services.intake import audit_client
 from services.intake.context import IntakeContext
 
 EVERY = 10.0
@@ -61,7 +61,7 @@ class ReceiptCheck:
 
     async def _logged(self, event_id: str) -> bool:
         try:
-            await audit_client.proof(self._door.log, self._door.keys, event_id)
+            await log_proof.fetch(self._door.log, self._door.keys, event_id)
         except (Rejected, Unavailable):
             return False
         return True

@@ -9,8 +9,8 @@ from services.intake.casefile import access
 
 ROUTING = access.without_case(Who(Kind.SERVICE), Act.FOLLOW_ROUTING)
 """Permit of intake's loop, which stores what routing has decided."""
-WORKER = access.without_case(Who(Kind.SERVICE), Act.DESTROY_CASE)
-"""Permit of intake's worker, which destroys cases."""
+RESTORED = access.without_case(Who(Kind.SERVICE), Act.HIDE_ERASED)
+"""Permit of what hides erased cases again after a restore."""
 
 
 def leave(

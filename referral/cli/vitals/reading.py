@@ -149,7 +149,7 @@ async def keys_left(found: Settings, destroyed: Collection[str], since: int, who
         return set()
     async with scan.opened(found, [CaseKey.TOPIC]) as reader:
         start = {} if whole else await reader.since(since // 1000)
-    return set(await key_topic.read(found, cases=destroyed, start=start))
+    return await key_topic.copied(found, destroyed, start)
 
 
 async def quarantine(found: Settings, since: int) -> tuple[int, int]:

@@ -169,7 +169,7 @@ class Act(StrEnum):
     BEAT = "beat"
     ALERT = "alert"
     FOLLOW_ROUTING = "follow-routing"
-    DESTROY_CASE = "destroy-case"
+    HIDE_ERASED = "hide-erased"
     OPERATE = "operate"
     RECOVER = "recover"
     ADMINISTER_PEOPLE = "administer-people"

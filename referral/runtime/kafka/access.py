@@ -88,7 +88,7 @@ def wanted(cards: Mapping[str, Topic], agencies: Iterable[str], prefix: str = ""
         own = INGRESS in name
         topic, pattern = (prefix + INGRESS, Pattern.PREFIXED) if own else (prefix + name, Pattern.LITERAL)
         may: list[tuple[str, Act]] = [(OPERATOR, act) for act in (Act.READ, Act.DESCRIBE, Act.DESCRIBE_CONFIGS)]
-        may += [(service(one), act) for one in card.readers for act in (Act.READ, Act.DESCRIBE)]
+        may += [(service(one), act) for one in (*card.readers, *card.blind) for act in (Act.READ, Act.DESCRIBE)]
         may += [(service(one), Act.DESCRIBE) for one in card.ends]
         may += [(service(one), act) for one in card.writers if one != AGENCY for act in (Act.WRITE, Act.DESCRIBE)]
         rules |= {Rule(Resource.TOPIC, topic, pattern, f"User:{who}", act) for who, act in may}

@@ -1,6 +1,7 @@
 """Case keys: create, load, wrap and destroy two random keys per case, one for its events and one for its file.
 
 Each reader has a wrapped form of its own; only intake's holds the file's key. Deleting the rows of a case's keys erases the case.
+The eraser alone can (services/eraser).
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ SIZE = 32
 KEY = bulk.Table("keys.case_key", {"case_id": "text", "reader": "text", "wrapped": "bytea"})
 _KEEP = text("INSERT INTO keys.case_key (case_id, reader, wrapped) VALUES (:case_id, :reader, :wrapped) ON CONFLICT DO NOTHING")
 _WRAPPED = text("SELECT case_id, reader, wrapped FROM keys.wrapped(CAST(:ids AS text[]))")
-_ERASE = text("SELECT keys.erase(CAST(:ids AS text[]))")
+_RETIRE = text("SELECT keys.retire(CAST(:ids AS text[]))")
+_BRING_BACK = text("SELECT keys.bring_back(CAST(:but AS text[]))")
 Forms = Mapping[str, bytes]
 """Reader → the keys of one case, wrapped for it."""
 
@@ -182,9 +184,14 @@ class Keys:
         return SecretBox(purpose, self._derived(purpose))
 
 
-async def erase(tx: AsyncConnection, ids: Iterable[str]) -> None:
-    """Destroy the keys of these cases, so that none of their event bodies can be read again."""
-    await tx.execute(_ERASE, {"ids": list(ids)})
+async def bring_back(tx: AsyncConnection, erased: Iterable[str]) -> list[str]:
+    """Retire the keys of erased cases, and bring back every other key that was retired. Return the cases that came back.
+
+    Only an administrator may: it undoes the first step of the eraser wherever no genuine erasure stands on the topic.
+    """
+    but = list(erased)
+    await tx.execute(_RETIRE, {"ids": but})
+    return list((await tx.execute(_BRING_BACK, {"but": but})).scalars())
 
 
 def _context(case_id: str, reader: str) -> bytes:

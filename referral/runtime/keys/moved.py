@@ -93,7 +93,7 @@ async def topic(settings: Settings) -> None:
         async with engine.begin() as tx:
             if cases := [case_id for case_id, _ in await tx.execute(_OLD, {"all": ALL})]:
                 async with clients.producer(settings) as producer:
-                    await key_topic.publish(tx, producer, settings, cases)
+                    await key_topic.copy(producer, settings, await key_topic.forms(tx, cases))
                     await key_topic.withdraw(producer, settings, cases)
                 await tx.execute(_DROP, {"all": ALL, "ids": cases})
     finally:

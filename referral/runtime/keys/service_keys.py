@@ -52,6 +52,8 @@ PURPOSES: Mapping[str, str] = {
 """Purpose of a key → the one service that has it. What is stored under these keys outlives the files, so the master key yields them."""
 BETWEEN: Mapping[str, str] = {"proof-of-event": "audit", "exercise-report": "audit", "who-was-told": "notifier", "roster-door": "notifier"}
 """Purpose of a token → the service that intake asks with it."""
+LENT: Mapping[str, str] = {"proof-of-event": "eraser"}
+"""Purpose of a token → a third service that asks with it too; its file has that key alone."""
 OWN = frozenset({"quarantine", "oversight-progress"})
 """Purposes for which each service has a key of its own, from its secret."""
 
@@ -85,7 +87,7 @@ class ServiceKeys(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     version: of the file's form.
     secret: its X25519 key.
-    partners: service → public key. Intake's are the readers; a reader's is intake.
+    partners: service → public key. Intake's are the readers; a reader's is intake; the eraser, which opens nothing, has none.
     purposes: purpose → key, of those that are its own.
     """
 
@@ -100,8 +102,8 @@ class ServiceKeys(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     @property
     def opens(self) -> tuple[str, ...]:
-        """Return the readers whose wrapped keys it opens: itself; for intake, which wraps them, all."""
-        return (INTAKE, *self.partners) if self.service == INTAKE else (self.service,)
+        """Return the readers whose wrapped keys it opens: itself; for intake, which wraps them, all; for the eraser, none."""
+        return (INTAKE, *self.partners) if self.service == INTAKE else (self.service,) if self.partners else ()
 
     def wrapping(self, reader: str) -> bytes:
         """Return the key that wraps the keys of cases for a reader. KeyError: it is between others."""
@@ -148,13 +150,14 @@ class MasterKeys:
     def _of(self, service: str) -> ServiceKeys:
         """Return the keys of a service. The method is stored as `of`, with a cache."""
         secrets = {name: derived(self._master, f"service/{name}") for name in SERVICES}
-        partners = [name for name in readers() if name != INTAKE] if service == INTAKE else [INTAKE]
+        partners = [name for name in readers() if name != INTAKE] if service == INTAKE else [INTAKE] if service in readers() else []
+        lent = {word: self.purpose(word) for word, other in LENT.items() if other == service}
         return ServiceKeys(
             version=1,
             service=service,
             secret=secrets[service],
             partners={name: public(secrets[name]) for name in partners},
-            purposes={word: derived(self._master, word) for word, owner in PURPOSES.items() if owner == service},
+            purposes={word: derived(self._master, word) for word, owner in PURPOSES.items() if owner == service} | lent,
         )
 
 

@@ -11,7 +11,6 @@ from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.runtime import observe
-from referral.runtime.keys import key_topic
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.loop import lease, outbox, rollback_check
 from referral.runtime.loop.reader import LIMIT, Reader
@@ -173,14 +172,12 @@ class Assignment:
         self._report()
 
     async def _tidy(self, mono: float) -> None:
-        """Once an hour, delete old queue rows and roll the key topic, so that compaction removes the keys of erased cases."""
+        """Once an hour, delete old queue rows."""
         parts = [u.partition for u in self.units.values() if u.partition is not None]
         if mono >= self._next_tidy and parts:
             self._next_tidy = mono + TIDY
             await queue.forget(self.tx, parts)
             await self.tx.commit()
-            if self.service.writes == "referral-intake" and 0 in parts:
-                await key_topic.roll(self.producer, self.settings)
 
     def _retry(self, mono: float) -> None:
         """End the rest of units that may be claimed again, and the stop of units whose time is over or that are no longer ours."""

@@ -68,7 +68,7 @@ async def recover(settings: Settings, service: str, hook: Hook) -> dict[str, int
             intake, counts = erasure_tag.needed(settings), Counter[str]()
             async with scan.opened(settings, topic_snapshot.CASE_TOPICS) as reader:
                 began = await topic_snapshot.began(reader, secrets)
-                await key_topic.restore(tx, settings, await topic_snapshot.erased(reader, intake, secrets, began), master)
+                counts.update(await key_topic.restore(tx, settings, await topic_snapshot.erased(reader, intake, secrets, began), master))
                 await tx.execute(text(f"SET LOCAL search_path = {service}, runtime"))
 
                 async def tapes() -> AsyncIterator[Tape]:

@@ -11,8 +11,9 @@ from referral.domain.authority.words import Act
 from referral.domain.case_number import case_number
 from referral.domain.inputs import derived
 from referral.errors import Rejected
+from referral.runtime.keys import log_proof
 from referral.wire import hpke
-from services.intake import audit_client, contacts, store
+from services.intake import contacts, store
 from services.intake.api import fhir, fhir_types, schemas, status
 from services.intake.api.agency_request import AgencyRequest, known_id
 from services.intake.casefile import access, disclose, links, locations, sections
@@ -64,7 +65,7 @@ async def proof(call: AgencyRequest) -> str:
     async with call.door.begin() as tx:
         case_id, event_id = await store.sent(tx, call.own, known_id(call, "referral_id", "referral"))
         await access.permitted(tx, call.who, Act.PROVE_RECEIPT, case_id)
-    return await audit_client.proof(call.door.log, call.door.keys, event_id)
+    return await log_proof.fetch(call.door.log, call.door.keys, event_id)
 
 
 async def codes(call: AgencyRequest) -> schemas.Codes:

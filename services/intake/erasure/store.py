@@ -1,8 +1,6 @@
-"""SQL of erasures and holds: requests, reasons to keep a case, and the destruction itself. The caller commits."""
+"""SQL of erasures and holds: requests, approvals, and reasons to keep a case. The caller commits."""
 
 from __future__ import annotations
-
-from collections.abc import Collection, Iterable
 
 from msgspec import Struct
 from sqlalchemy import text
@@ -12,9 +10,6 @@ from referral.domain.authority.matrix import Permit
 from referral.domain.events import CaseErased
 from referral.domain.inputs import derived
 from referral.domain.rules.context import UNCONFIRMED
-from referral.runtime.keys import case_keys
-from referral.wire import topics
-from services.intake.casefile import row_rights
 from services.intake.policy_view import RAISED
 from services.intake.store import rows
 
@@ -70,11 +65,11 @@ _ASK = text(
 )
 _APPROVE = text("UPDATE intake.erasure SET approved_by = :by, approved_at = :at WHERE id = :id")
 _HIDE = text("UPDATE intake.casefile SET erasing_at = :at, changed = changed + 1 WHERE case_id = :case AND erasing_at IS NULL")
-_REFUSE = text("UPDATE intake.erasure SET refused_by = :by, refused_at = :at WHERE id = :id")
-_DONE = text(
-    "UPDATE intake.erasure SET destroyed_at = coalesce(destroyed_at, runtime.clock()) "
-    "WHERE case_id = ANY(CAST(:ids AS text[])) AND approved_at IS NOT NULL"
+_HIDE_ALL = text(
+    "UPDATE intake.casefile c SET erasing_at = e.approved_at, changed = c.changed + 1 FROM intake.erasure e "
+    "WHERE e.case_id = c.case_id AND e.approved_at IS NOT NULL AND c.erasing_at IS NULL"
 )
+_REFUSE = text("UPDATE intake.erasure SET refused_by = :by, refused_at = :at WHERE id = :id")
 _PLACE = text("INSERT INTO intake.hold (id, case_id, basis, placed_by, placed_at) VALUES (:id, :case_id, :basis, :placed_by, :placed_at)")
 _LIFT = text("UPDATE intake.hold SET lifted_by = :by, lifted_at = :at WHERE id = :id")
 # Closed, never confirmed, and of no procedure; without those whose erasure somebody has refused. A case that was confirmed has a procedure,
@@ -103,41 +98,6 @@ _FOUND = text(
 _SETTLED = text(
     "UPDATE intake.erasure SET approved_by = :approved_by, approved_at = :approved_at, refused_by = NULL, refused_at = NULL "
     "WHERE id = :id AND approved_at IS NULL"
-)
-_BATCHES = text("SELECT 1 FROM intake.lease WHERE unit = ANY(CAST(:units AS text[])) ORDER BY unit FOR UPDATE")
-_DOORS = text("SELECT 1 FROM intake.casefile WHERE case_id = ANY(CAST(:ids AS text[])) ORDER BY case_id FOR UPDATE")
-_GONE = tuple(
-    text(sql)
-    for sql in (
-        *(
-            f"DELETE FROM intake.{table} WHERE case_id = ANY(CAST(:ids AS text[]))"  # noqa: S608 - the names below
-            for table in (
-                "section",
-                "draft",
-                "exercise",
-                "recorded",
-                "happening",
-                "answer",
-                "offer",
-                "task",
-                "track",
-                "exclusion",
-                "referral",
-                "casefile",
-            )
-        ),
-        "DELETE FROM intake.link WHERE case_id = ANY(CAST(:ids AS text[])) OR other = ANY(CAST(:ids AS text[]))",
-        # Used idempotency keys stay used, so that a repeated request opens no new case; the digests of the bodies are deleted.
-        "UPDATE intake.submission SET body = '' WHERE case_id = ANY(CAST(:ids AS text[]))",
-        "UPDATE intake.queue SET body = '', sent = true WHERE case_id = ANY(CAST(:ids AS text[]))",
-    )
-)
-_THERE = (
-    "SELECT id FROM unnest(CAST(:ids AS text[])) AS asked(id) WHERE EXISTS (SELECT FROM keys.forms(ARRAY[id])) "
-    "OR EXISTS (SELECT FROM intake.casefile WHERE case_id = id) OR EXISTS (SELECT FROM intake.section WHERE case_id = id) "
-    "OR EXISTS (SELECT FROM intake.draft WHERE case_id = id) "
-    "OR EXISTS (SELECT FROM intake.recorded WHERE case_id = id) OR EXISTS (SELECT FROM intake.happening WHERE case_id = id) "
-    "OR EXISTS (SELECT FROM intake.offer WHERE case_id = id) OR EXISTS (SELECT FROM intake.referral WHERE case_id = id)"
 )
 _READ = text(
     "INSERT INTO intake.erasure_read (partition, next) SELECT * FROM unnest(CAST(:partitions AS int[]), CAST(:nexts AS bigint[])) "
@@ -168,25 +128,9 @@ async def at_desk(tx: AsyncConnection, leave: Permit, desk: str) -> tuple[Erasur
     return tuple(Erasure(**row._mapping) for row in await rows(tx, sql, values))
 
 
-async def state(tx: AsyncConnection, leave: Permit) -> tuple[int, bool]:
-    """Return the number of erasures that are done, and whether one is approved and not destroyed: one look a second at the whole table."""
-    sql = (
-        "SELECT count(*) FILTER (WHERE destroyed_at IS NOT NULL) AS done, "
-        "coalesce(bool_or(approved_at IS NOT NULL AND destroyed_at IS NULL), false) AS waits FROM intake.erasure"
-    )
-    found = (await rows(tx, sql, {}))[0]
-    return found[0], found[1]
-
-
-async def under_way(tx: AsyncConnection, leave: Permit) -> tuple[Erasure, ...]:
-    """Return the erasures that are approved and not destroyed, the oldest first."""
-    sql = f"SELECT {_COLUMNS} FROM intake.erasure WHERE approved_at IS NOT NULL AND destroyed_at IS NULL ORDER BY approved_at"  # noqa: S608
-    return tuple(Erasure(**row._mapping) for row in await rows(tx, sql, {}))
-
-
-async def destroyed(tx: AsyncConnection, leave: Permit) -> set[str]:
-    """Return the cases whose destruction this database records."""
-    return {row[0] for row in await rows(tx, "SELECT case_id FROM intake.erasure WHERE destroyed_at IS NOT NULL", {})}
+async def done(tx: AsyncConnection, leave: Permit) -> int:
+    """Return the number of erasures that are done: one look every two seconds at the whole table."""
+    return int((await rows(tx, "SELECT count(*) FROM intake.erasure WHERE destroyed_at IS NOT NULL", {}))[0][0])
 
 
 async def unconfirmed(tx: AsyncConnection, leave: Permit, desk: str, most: int, approver: str = "") -> tuple[str, ...]:
@@ -258,23 +202,9 @@ async def restore(tx: AsyncConnection, leave: Permit, id: str, case_id: str, bod
     await tx.execute(_HIDE, {"case": case_id, "at": body.approved_at})
 
 
-async def again(tx: AsyncConnection, leave: Permit, cases: Collection[str]) -> set[str]:
-    """Return those of these erased cases that have a key or rows."""
-    await row_rights.admit(tx, leave, cases)
-    return {row[0] for row in await rows(tx, _THERE, {"ids": list(cases)})} if cases else set()
-
-
-async def destroy(tx: AsyncConnection, leave: Permit, cases: Iterable[str]) -> None:
-    """Destroy the rows and keys of these cases. Waits for batches and HTTP requests that have begun to work on one of them, and later ones
-    wait for it."""
-    ids = sorted(cases)
-    await tx.execute(_BATCHES, {"units": sorted({f"p{topics.partition(case_id)}" for case_id in ids})})
-    await tx.execute(_DOORS, {"ids": ids})
-    await row_rights.admit(tx, leave, ids)
-    for sql in _GONE:
-        await tx.execute(sql, {"ids": ids})
-    await case_keys.erase(tx, ids)
-    await tx.execute(_DONE, {"ids": ids})
+async def hide(tx: AsyncConnection, leave: Permit) -> None:
+    """Hide every case whose erasure is approved and which an older copy shows again."""
+    await tx.execute(_HIDE_ALL)
 
 
 async def read_up_to(tx: AsyncConnection) -> dict[int, int]:

@@ -151,7 +151,7 @@ class Line:
                 await queue.put(tx, case_id, said, new_id(), key)
             await until(lambda: self.scalar("SELECT count(*) = 0 FROM routing.case_state WHERE case_id = :c", c=case_id))
             async with engine.begin() as tx:
-                await keys.erase(tx, [case_id])
+                await tx.execute(text("DELETE FROM keys.case_key WHERE case_id = :case"), {"case": case_id})
             async with clients.producer(self.settings) as producer:
                 await key_topic.publish_tombstones(producer, self.settings, [case_id])
         finally:

@@ -17,7 +17,7 @@ from services.watchman.door import Desk, Ear
 from tests.harness.need_to_know import routes as pages
 from tests.harness.shipped import compiled
 
-BY_WORK = {Act.FOLLOW_ROUTING, Act.DESTROY_CASE}
+BY_WORK = {Act.FOLLOW_ROUTING, Act.HIDE_ERASED}
 """Acts that no door has: a service does them by itself."""
 NOWHERE: Any = None
 
