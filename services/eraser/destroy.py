@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import time
 from collections.abc import Mapping, Sequence
 
@@ -46,7 +47,7 @@ class Eraser:
     def __init__(self, engine: AsyncEngine, keys: Keys, settings: Settings) -> None:
         self._engine, self._keys, self._settings = engine, keys, settings
         self._policy, self._erasers = erasure_tag.witness_policy(settings), erasure_tag.needed(settings)
-        self._applied, self._known, self._rolled = False, 0, 0.0
+        self._applied, self._known, self._rolled = False, 0, -math.inf
         self._ended = asyncio.Event()
 
     def not_ready(self) -> Mapping[str, str]:
@@ -80,12 +81,13 @@ class Eraser:
         """Copy new keys, find erasures, and take the next step of each that is ready for it."""
         if not self._applied:
             await self._check()
-        await self._copy()
+        hourly = time.monotonic() - self._rolled > ROLL_S
+        await self._copy(roll=hourly)
         async with self._engine.begin() as tx:
             done, unknown = await store.state(tx)
         if done < self._known:  # rows of erasures are never deleted, so this is an older copy
             self._applied = False
-        if self._erasers.approvers and (unknown or not self._applied):
+        if self._erasers.approvers and (unknown or hourly or not self._applied):
             await self._find()
         if not self._applied:
             async with self._engine.begin() as tx:
@@ -105,9 +107,8 @@ class Eraser:
             await schema.check(tx, NAME)
             await rights.check(tx, NAME)
 
-    async def _copy(self) -> None:
+    async def _copy(self, *, roll: bool) -> None:
         """Copy new keys to `referral-keys`, so that they outlast `referral-new-keys`; and let the broker close its segment every hour."""
-        roll = time.monotonic() - self._rolled > ROLL_S
         async with self._engine.begin() as tx:
             forms = await store.uncopied(tx, PART)
             if forms or roll:

@@ -59,6 +59,14 @@ REFERRAL = text(
 EXCLUSION = text("INSERT INTO intake.exclusion (case_id, kind, actor) VALUES (:case_id, :kind, :actor) ON CONFLICT DO NOTHING")
 LIFTED = text("DELETE FROM intake.exclusion WHERE case_id = :case_id AND kind = :kind AND actor = :actor")
 WITHDRAWN = text("UPDATE intake.referral SET withdrawn_at = :at WHERE referral_id = :id AND withdrawn_at IS NULL")
+SHOWN_AGAIN = (
+    text("UPDATE intake.casefile SET erasing_at = NULL WHERE case_id = ANY(CAST(:ids AS text[])) AND erasing_at IS NOT NULL"),
+    text(
+        "UPDATE intake.erasure SET approved_by = NULL, approved_at = NULL, destroyed_at = NULL"
+        " WHERE case_id = ANY(CAST(:ids AS text[])) AND approved_at IS NOT NULL"
+    ),
+)
+"""For cases of which no genuine erasure is on the topic: whatever the tables say, nobody has approved one. Approvers approve it again."""
 KINDS: dict[type[Any], str] = {
     ReferralSubmitted: "referral",
     ResponseSubmitted: "response",
@@ -136,9 +144,12 @@ async def _restored(tx: AsyncConnection, tape: Tape, lists: Lists) -> dict[str, 
     await idempotency.store_numbers(tx, numbers)
     leave = access.without_case(Who(Kind.OPERATOR), Act.RECOVER)
     await _erased(tx, leave, tape)
+    alive = {"ids": sorted(keys.keys() - tape.erased)}
+    for sql in SHOWN_AGAIN:
+        await tx.execute(sql, alive)
     await row_rights.admit(tx, leave, cases)
     filled = {(row.case_id, row.section) for row in await tx.execute(FILLED, {"ids": list(cases)})}
-    counts = {"cases": len(cases), "referrals": len(referrals), "receipts": len(claims), "cases erased again": len(tape.erased)}
+    counts = {"cases": len(cases), "referrals": len(referrals), "receipts": len(claims), "erased cases hidden again": len(tape.erased)}
     return {**counts, "sections to ask for again": len(promised - filled)}
 
 

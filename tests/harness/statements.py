@@ -25,14 +25,18 @@ Use = tuple[str, str]
 """(name as the statement has it, verb)."""
 OPEN = "\0"
 """Stands in a statement for what only the running program knows."""
-SERVICES = ("intake", "routing", "notifier", "audit", "oversight", "watchman")
+SERVICES = ("intake", "routing", "notifier", "audit", "oversight", "eraser", "watchman")
 PROGRAMS = ("services.notifier.history", "services.notifier.spans", "services.notifier.gaps")
 """Programs that `referral duty` runs with the notifier's role."""
-_ERASED = ("section", "draft", "exercise", "recorded", "happening", "answer", "offer", "task", "track", "exclusion", "referral", "casefile")
+ERASED = (
+    *("section", "draft", "exercise", "recorded", "happening", "answer", "offer", "task", "track", "exclusion", "referral", "casefile"),
+    "link",
+)
+"""Tables of intake whose rows the eraser deletes with a case."""
 _ENDED = ("contact", "rule", "weekly", "single", "absence", "given", "night")
 _LOGGED = ("person", *_ENDED, "pause")
 UNDECIDED: dict[str, set[Use]] = {
-    "services.intake.erasure.store": {(f"intake.{table}", verb) for table in _ERASED for verb in ("SELECT", "DELETE")},
+    "services.eraser.store": {(f"intake.{table}", verb) for table in ERASED for verb in ("SELECT", "DELETE")},
     "referral.roster.changes": {(f"notifier.{table}", verb) for table in _ENDED for verb in ("SELECT", "UPDATE")},
     "referral.roster.log": {(f"notifier.{table}", "SELECT") for table in _LOGGED},
     "services.notifier.history": {(f"notifier.{table}", "SELECT") for table in _LOGGED},

@@ -21,8 +21,7 @@ from referral.domain.events import (
     SectionWritten,
 )
 from services.intake.accounts import rules
-from services.intake.erasure import store as erasure
-from tests.harness import permits
+from tests.harness import destroyed
 from tests.harness.web.forms import fields, hidden
 from tests.harness.web.steps import field, leaving, picture, press, send, sign_in, tab_to, text
 from tests.harness.web.support import CSW, began, support
@@ -242,7 +241,7 @@ def test_a_draft_is_sealed_and_goes_with_the_case(world: World) -> None:
         form.send("draft", text=SECRET)
     sealed = world.run(lambda tx: tx.execute(sql("SELECT sealed, case_id FROM intake.draft"))).one()
     assert SECRET.encode() not in bytes(sealed[0]) and sealed[1] == case
-    world.run(lambda tx: erasure.destroy(tx, permits.WORKER, [case]))
+    world.by_hand(lambda tx: destroyed.at_once(tx, [case]))
     assert world.run(lambda tx: tx.execute(sql("SELECT count(*) FROM intake.draft"))).scalar() == 0
 
 

@@ -115,22 +115,37 @@ def alarms(vitals: Vitals) -> Check:
     bad = [f"case {case_id} is open, has no alarm and no desk task" for case_id in vitals.states.stuck]
     late = {case_id: vitals.now - at for case_id, at in vitals.late.items() if at < vitals.now - 2 * LATE}
     bad += [f"alarm of case {case_id} is overdue by {by // SECOND} s" for case_id, by in late.items()]
+    shut = sorted(vitals.states.sealed - vitals.erased)
+    bad += [f"case {case_id} does not open, so no alarm of it is answered: see keys" for case_id in shut]
     good = f"{vitals.alarms} alarms for {vitals.states.open} open cases"
     return check("alarms", bad, good, "`referral case instruct` by its desk; overdue alarms: see leases and `/readyz` of routing")
 
 
 def keys(vitals: Vitals) -> Check:
     """Check that every case has a key that opens, or an erasure on record."""
-    wrong, erased = vitals.states.wrong, vitals.erased
+    wrong, erased, retired = vitals.states.wrong, vitals.erased, {*vitals.retired} - vitals.erased
     bad = [wrong] if wrong else []
-    bad += [f"case {case_id} has no key, and no erasure says why" for case_id in sorted(vitals.judged.unkeyed)]
+    bad += [_out_of_use(case_id, *vitals.retired[case_id], vitals.now) for case_id in sorted(retired)]
+    bad += [f"case {case_id} has no key, and no erasure says why" for case_id in sorted(vitals.judged.unkeyed - retired)]
     left = sorted(vitals.kept & vitals.destroyed)
     bad += [f"the key of case {case_id} is still on referral-keys, though it is erased" for case_id in left]
     if not wrong:
         bad += [f"the state of case {case_id} does not open under its key" for case_id in sorted(vitals.states.sealed - erased)]
     good = f"{vitals.keys} keys, {len(erased)} cases erased"
-    do = "check REFERRAL_MASTER_KEY_FILE; `referral recover` puts lost keys back and takes erased ones off"
+    do = "`referral recover` brings keys back: from their first step of destruction, and from the topic; it takes erased ones out of use"
+    if wrong:
+        do = f"check REFERRAL_MASTER_KEY_FILE; {do}"
+    if retired or vitals.judged.unkeyed:
+        do = "stop the eraser and change its password (docs/operators.md, a case without a key), then `referral recover` brings keys back"
     return check("keys", bad, good, do)
+
+
+def _out_of_use(case_id: str, at: int, erased: bool, now: int) -> str:
+    """Return what it means that a case's keys were retired although no erasure of it is on record."""
+    if erased:
+        return f"the keys of case {case_id} were destroyed, and no erasure says why: only a backup has them"
+    left = max(at + DAY - now, 0) // (60 * SECOND)
+    return f"the keys of case {case_id} are out of use, and no erasure says why: in {left} min they can be destroyed"
 
 
 def erasures(vitals: Vitals) -> Check:
@@ -142,12 +157,15 @@ def erasures(vitals: Vitals) -> Check:
     bad += [f"case {case_id} is erased, and its {what} is there again" for what, case_id in _again(vitals) if case_id not in running]
     bad += [f"somebody who is not intake has said that case {case_id} is erased" for case_id in sorted(vitals.judged.forged)]
     for case_id, asked, approved, done in vitals.erasures:
+        retired, _ = vitals.retired.get(case_id, (None, False))
         if approved is None and asked < vitals.now - UNDECIDED:
             bad.append(f"case {case_id}: erasure asked for {(vitals.now - asked) // DAY} days ago, and nobody has approved or refused it")
-        elif approved is not None and done is None and approved < vitals.now - UNLOGGED:
-            bad.append(f"case {case_id}: erasure approved {(vitals.now - approved) // SECOND} s ago, rows and key are still there")
+        elif approved is not None and done is None and retired is None and approved < vitals.now - UNLOGGED:
+            bad.append(f"case {case_id}: erasure approved {(vitals.now - approved) // SECOND} s ago, and its keys are still in use")
+        elif done is None and retired is not None and retired < vitals.now - DAY - UNLOGGED:
+            bad.append(f"case {case_id}: its keys are out of use for {(vitals.now - retired) // SECOND} s, and not destroyed")
     done_ones = sum(1 for *_, done in vitals.erasures if done)
-    do = "asked for: `referral case erasures`. Approved: intake waits for audit's proof, look there. There again: `referral recover`"
+    do = "asked for: `referral case erasures`. Approved: does the eraser run, has audit its proof? There again: restart the eraser"
     if running:
         do = "never `referral recover`, which would lose that open case: find out who has intake's key, and replace it"
     return check("erasures", bad, f"{done_ones} cases erased, {len(vitals.erasures) - done_ones} under way", do)

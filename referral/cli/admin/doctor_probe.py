@@ -47,6 +47,7 @@ OWED = (
 )
 ACTS = "SELECT value FROM audit.act WHERE idx IS NULL"
 KEYED = "SELECT count(DISTINCT case_id) FROM keys.case_key"
+RETIRED = "SELECT case_id, at, erased FROM keys.retirement"
 
 
 class Lease(Struct, frozen=True, kw_only=True):
@@ -104,6 +105,8 @@ class Vitals(Struct, kw_only=True):
     """Erased cases with a state that their topic shows as closed."""
     erasures: list[tuple[str, int, int | None, int | None]] = field(default_factory=list)
     """(case, requested, approved, destroyed) of every erasure that was not refused."""
+    retired: dict[str, tuple[int, bool]] = field(default_factory=dict)
+    """Case whose keys are out of use → (since when, whether they are destroyed)."""
     receipts: int = 0
     """Number of receipts that intake has given."""
     owed: list[tuple[str, str, int]] = field(default_factory=list)
@@ -179,6 +182,7 @@ async def gather(tx: AsyncConnection, found: Settings, whole: bool = False) -> V
     vitals.walls = await doctor_walls.walls(tx, found, true_now, not vitals.exercises)
     vitals.unbelieved, vitals.older["forged policy bundles"] = await _unbelieved(tx, found, since)
     vitals.erasures = [tuple(row) for row in await tx.execute(text(ERASURES))]
+    vitals.retired = {row.case_id: (row.at, row.erased) for row in await tx.execute(text(RETIRED))}
     vitals.receipts = (await tx.execute(text(RECEIPTS))).scalar_one()
     vitals.owed = [tuple(row) for row in await tx.execute(text(OWED), {"since": 0 if whole else since + vitals.ahead})]
     vitals.tokens = [(token.holder.name, token.made_at) for token in await AUDITORS.read(tx) if token.ended_at is None]

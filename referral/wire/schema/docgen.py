@@ -18,16 +18,19 @@ def render(schemas: Schemas, topics: Mapping[str, Topic]) -> dict[str, str]:
 
 
 def _topics(schemas: Schemas, topics: Mapping[str, Topic]) -> str:
-    rows = ["| topic | written by | read by | length seen by | key | partitions | body | holds |", "|---|---|---|---|---|---|---|---|"]
+    rows = [
+        "| topic | written by | read by | read without a key by | length seen by | key | partitions | body | holds |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
     for name, card in topics.items():
         body = "sealed" if card.sealed else "clear"
-        who = " | ".join(", ".join(names) for names in (card.writers, card.readers, card.ends))
+        who = " | ".join(", ".join(names) for names in (card.writers, card.readers, card.blind, card.ends))
         rows.append(f"| `{name}` | {who} | {card.key} | {card.partitions} | {body} | {card.holds} |")
     settings = ["| topic | setting | value |", "|---|---|---|"]
     settings += [f"| `{name}` | `{key}` | `{value}` |" for name, card in topics.items() for key, value in card.config.items()]
     events = []
     for name in topics:
-        types = sorted(s.type for s in schemas.newest().values() if s.topic == name)
+        types = sorted(s.type for s in schemas.newest().values() if s.topic == (topics[name].bodies_of or name))
         if types:
             events.append(f"* `{name}`: " + ", ".join(f"[{t}](events.md#{_anchor(t)})" for t in types))
     return MARK + "\n".join(["# Topics", "", *rows, "", "## What travels where", "", *events, "", "## Broker settings", "", *settings, ""])

@@ -23,7 +23,7 @@ def render(folder: Path) -> dict[str, str]:
     """Return path below the project → text of every generated file. folder: the schemas'. Raises SchemaError or TopicError."""
     release_lock.check(folder)
     schemas, cards = load(folder), topics.load(folder / "topics.yaml")
-    lint.orphans(schemas, (name for name in cards if not name.startswith(topics.INGRESS)))
+    lint.orphans(schemas, (name for name, card in cards.items() if not name.startswith(topics.INGRESS) and not card.bodies_of))
     packages = {
         "referral/domain/events": structgen.render(schemas),
         "referral/wire/compiled": codegen.render(schemas),

@@ -25,7 +25,7 @@ from services.intake.erasure import store as erasures
 from services.intake.erasure.store import Erasure, Hold
 from services.intake.pages import routes as pages
 from services.intake.public import routes as public_door
-from tests.harness import permits
+from tests.harness import destroyed, permits
 from tests.harness.web.world import MINUTE, PASSWORD, WHY, World, closed, opened
 
 DESKS: Mapping[Relation, str] = {Relation.DESK_NOW: "desk-prizren", Relation.DESK_TASK: "desk-gjilan", Relation.DESK_BEFORE: "desk-peje"}
@@ -173,6 +173,8 @@ def _case(made: Scene, state: State, plain: bool) -> Case:
         world.say(case.case_id, e.CaseClosed(why=WHY, outcome="done", sealed=state is State.SEALED))
     if state in (State.ASKED, State.ERASING, State.ERASED):
         world.run(lambda tx: _erasure(tx, made, case))
+        if case.state is State.ERASED:
+            world.by_hand(lambda tx: destroyed.at_once(tx, [case.case_id]))
     return case
 
 
@@ -201,8 +203,6 @@ async def _erasure(tx: AsyncConnection, made: Scene, case: Case) -> None:
     await erasures.ask(tx, permits.desk(Act.ASK_ERASURE, case.case_id, made.other), asked)
     if case.state is not State.ASKED:
         await erasures.approve(tx, permits.desk(Act.APPROVE_ERASURE, case.case_id, str(uuid.uuid4())), asked, 2)
-    if case.state is State.ERASED:
-        await erasures.destroy(tx, permits.WORKER, [case.case_id])
 
 
 def body(case: Case, world: World) -> dict[str, Any]:

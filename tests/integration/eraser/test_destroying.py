@@ -271,7 +271,7 @@ async def test_an_audit_that_lies_destroys_nothing_and_the_log_line_says_whom_to
         await line.erased(case_id)
         await line.held.turn()
         [event_id] = line.audit.asked
-        value = [r.value async for _, r in scan.whole(line.settings, [CaseErased.TOPIC])][0] or b""
+        [value] = [r.value or b"" async for _, r in scan.whole(line.settings, [CaseErased.TOPIC])]
         good = proof(event_id, case_id, value)
         lies = {
             "an empty 200": b"",
@@ -399,8 +399,12 @@ async def test_intake_can_neither_retire_nor_destroy_a_key_nor_delete_a_file(bar
     for role in ("intake", "routing", "notifier", "audit", "oversight", "watchman"):
         denied = await refused(bare, role, *everything)
         assert all("permission denied" in one for one in denied), (role, dict(zip(everything, denied, strict=True)))
-    opens = ("SELECT * FROM keys.retired", "SELECT keys.wrapped(ARRAY['c'])", "SELECT keys.forms(ARRAY['c'])", "SELECT sealed FROM intake.section")
-    assert all("permission denied" in one for one in await refused(bare, "eraser", *opens, "SELECT keys.bring_back(ARRAY['c'])"))
+    opens = (
+        *(f"SELECT keys.{function}(ARRAY['c'])" for function in ("wrapped", "forms", "bring_back")),
+        "SELECT * FROM keys.retired",
+        "SELECT sealed FROM intake.section",
+    )
+    assert all("permission denied" in one for one in await refused(bare, "eraser", *opens))
 
 
 async def test_the_database_refuses_the_second_step_before_a_day_has_passed_whatever_the_clock_says(bare: Settings) -> None:

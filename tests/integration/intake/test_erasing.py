@@ -15,8 +15,7 @@ from referral.wire import codec, intake_key
 from services.intake import store
 from services.intake.accounts import store as accounts
 from services.intake.casefile import access
-from services.intake.erasure import store as erasures
-from tests.harness import permits
+from tests.harness import destroyed, permits
 from tests.harness.engines import by_hand
 from tests.harness.erased import INTAKE
 from tests.harness.line.intake_stack import BODY, Stack, new_id, opened
@@ -178,8 +177,8 @@ async def test_destroying_leaves_no_row_no_key_and_no_body_and_may_be_repeated(s
         await does(staffed, "ben", f"/staff/cases/{one}/erasure/approval", {})
     gone = [case_id, receipt["case_id"]]
     for _ in range(2):
-        async with staffed.door.begin() as tx:
-            await erasures.destroy(tx, permits.WORKER, gone)
+        async with by_hand(staffed.settings) as tx:
+            await destroyed.at_once(tx, gone)
     tables = [
         row
         for row in await _rows(staffed, "SELECT table_schema, table_name FROM information_schema.columns WHERE column_name = 'case_id'")
@@ -211,8 +210,8 @@ async def test_whom_the_case_keeps_away_sees_nothing_of_its_erasure_until_it_is_
     assert await refused(staffed, "ola", f"{path}/approval", {}) == (404, "unknown-case")
     await does(staffed, "ben", f"{path}/approval", {})
     assert [await seen("ola"), await seen("ben")] == [(404, 0), (200, 1)], "approved"
-    async with staffed.door.begin() as tx:
-        await erasures.destroy(tx, permits.WORKER, [case_id])
+    async with by_hand(staffed.settings) as tx:
+        await destroyed.at_once(tx, [case_id])
     assert [await seen("ola"), await seen("ben")] == [(200, 0), (200, 0)], "whom it kept away is erased with it"
 
 

@@ -71,9 +71,9 @@ async def test_without_a_permit_no_row_is_seen_and_with_one_those_of_its_case(ba
         assert set((await asked(tx)).values()) == {0}
         await row_rights.admit(tx, leave(Act.READ_FILE, MINE))
         assert await asked(tx) == {**dict.fromkeys(SEEN, 1), "by its id": 0}
-        await row_rights.admit(tx, permits.WORKER, [MINE, OTHER])
+        await row_rights.admit(tx, permits.RESTORED, [MINE, OTHER])
         assert set((await asked(tx)).values()) == {1, 2}
-        await row_rights.admit(tx, permits.WORKER)
+        await row_rights.admit(tx, permits.RESTORED)
         assert set((await asked(tx)).values()) == {0}, "a worker that names no case"
         await row_rights.admit(tx, leave(Act.READ_FILE, MINE))
         await tx.commit()

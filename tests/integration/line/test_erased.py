@@ -34,8 +34,11 @@ from referral.runtime.kafka import clients as kafka
 from referral.runtime.kafka import scan
 from referral.runtime.keys import case_keys as keys
 from referral.runtime.keys import key_topic, service_keys
-from referral.runtime.postgres import database
+from referral.runtime.postgres import clock, database
+from referral.runtime.settings import LINE
+from services.eraser.store import DAY_US
 from tests.harness import callers
+from tests.harness.engines import by_hand
 from tests.harness.servers import prefix
 from tests.harness.waiting import PATIENCE_S, until
 from tests.harness.web import forms
@@ -44,10 +47,10 @@ pytestmark = pytest.mark.servers
 ROOT = Path(__file__).parents[3]
 NAME = "Zymbylije Markerović-Ëmbël"
 ANA, BEN = "desk-prizren.focal-point", "desk-prizren.back-up"
-SERVICES = ("intake-1", "routing-1", "notifier-1", "audit-1")
+SERVICES = ("intake-1", "routing-1", "notifier-1", "audit-1", "eraser-1")
 
 
-KEPT = {"intake.erasure", "intake.hold", "intake.submission", "audit.entry"}
+KEPT = {"intake.erasure", "intake.hold", "intake.submission", "audit.entry", "eraser.erasure", "keys.retirement"}
 KEPT |= {f"{service}.{table}" for service in ("intake", "routing", "notifier") for table in ("seen", "queue")}
 """Tables in which the id of an erased case still stands: ids, digests, and ciphertext without a key."""
 TABLES = text("SELECT schemaname, tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')")
@@ -174,7 +177,7 @@ def dump(stack: Stack, *words: str) -> None:
 async def test_an_erased_case_is_readable_nowhere_also_after_a_restore_and_the_log_verifies(
     tmp_path: Path, kafka: str, ca: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    config = StackConfig(data=tmp_path / "data", kafka=kafka, ca=ca, prefix=prefix(), drill=True)
+    config = StackConfig(data=tmp_path / "data", kafka=kafka, ca=ca, prefix=prefix(), drill=True, services=(*LINE, "eraser"))
     async with up.running(config) as stack:
         for name, value in stack.environment.items():
             monkeypatch.setenv(name, value)
@@ -208,9 +211,14 @@ async def test_an_erased_case_is_readable_nowhere_also_after_a_restore_and_the_l
         assert [one["case_id"] for one in json.loads((await person(BEN, "erasures"))[1])] == [case_id]
         code, said = await person(BEN, "erase", case_id, "--approve")
         assert (code, json.loads(said)["state"]) == (0, "APPROVED")
-        await stack["intake-1"].kill()
-        await stack["intake-1"].ready()
-        await until(lambda: sql(stack, "SELECT destroyed_at FROM intake.erasure WHERE case_id = :c", c=case_id))
+        await stack["eraser-1"].kill()
+        await stack["eraser-1"].ready()
+        await until(lambda: sql(stack, RETIRED, c=case_id))
+        assert case_id not in await case_keys(stack), "it opens for nobody at once"
+        with pytest.raises(Problem, match="404"):
+            await asyncio.to_thread(stage.agency("police-prizren").case, case_id)
+        assert "intake.section" in await found(stack, [key], NAME.encode()), "for a day it can be brought back"
+        await a_day_later(stack, case_id)
         code, said = await person(BEN, "erase", case_id)
         assert (code, json.loads(said)["state"]) == (0, "ERASED")
 
@@ -247,14 +255,26 @@ async def test_an_erased_case_is_readable_nowhere_also_after_a_restore_and_the_l
                 return "erasures" not in not_ready
 
         await until(applied)
-        await gone(stack, case_id, key, wrapped, rewound=True)
         assert (await command(capfd, "recover"))[0] == 0
+        assert case_id not in await case_keys(stack)
         await starting
         for name in SERVICES[1:]:
             await stack[name].start()
+        await a_day_later(stack, case_id)
         await gone(stack, case_id, key, wrapped)
         assert other in await case_keys(stack)
         await judged(capfd, case_id)
+
+
+RETIRED = "SELECT at FROM keys.retirement WHERE case_id = :c AND NOT erased"
+
+
+async def a_day_later(stack: Stack, case_id: str) -> None:
+    """The second step of its erasure, once the first has been taken."""
+    await until(lambda: sql(stack, RETIRED, c=case_id))
+    async with by_hand(stack.settings) as tx:
+        await clock.advance(tx, stack.settings, DAY_US)
+    await until(lambda: sql(stack, "SELECT destroyed_at FROM intake.erasure WHERE case_id = :c", c=case_id))
 
 
 def begun(stage: Stage) -> tuple[str, str]:
@@ -277,11 +297,8 @@ def ended(stage: Stage, case_id: str) -> None:
     stage.agency("desk-prizren").instruct(case_id, {"word": "CLOSE", "reason": "error"})
 
 
-async def gone(stack: Stack, case_id: str, key: bytes, wrapped: list[bytes], *, rewound: bool = False) -> None:
-    """Neither name nor key is anywhere, with every key that is left and even with the one that was; nor any row of the case file.
-
-    rewound: the other services have not been put right yet, so their rows may be there, under the key that is not.
-    """
+async def gone(stack: Stack, case_id: str, key: bytes, wrapped: list[bytes]) -> None:
+    """Neither name nor key is anywhere, with every key that is left and even with the one that was; nor any row of the case file."""
     left = list((await case_keys(stack)).values())
     assert key not in left and isinstance(key, keys.CaseKeys) and key.file is not None
     master = keys.read(stack.settings)
@@ -292,8 +309,7 @@ async def gone(stack: Stack, case_id: str, key: bytes, wrapped: list[bytes], *, 
     assert await on_topics(stack, NAME.encode(), key, key.file) == set()
     assert case_id not in await key_topic.read(stack.settings)
     rows = {cell.table async for cell in of_database(stack) if cell.data == case_id.encode()}
-    others = {table for table in rows if not table.startswith("intake.")} if rewound else set()
-    assert rows - KEPT - others == set()
+    assert rows - KEPT == set()
 
 
 async def for_auditors(stack: Stack, capfd: pytest.CaptureFixture[str], folder: Path, case_id: str, other: str) -> str:

@@ -19,6 +19,7 @@ FILES = sorted(file for file in PLACE.rglob("*.yaml") if "line" not in file.rela
 DOCUMENTS = [one for file in FILES if file.name != "kustomization.yaml" for one in yaml.safe_load_all(file.read_text())]
 WORKLOADS = {one["metadata"]["name"]: one for one in DOCUMENTS if one["kind"] == "Deployment" and one["metadata"]["name"] != "every"}
 POLICIES = {one["metadata"]["name"]: one["spec"] for one in DOCUMENTS if one["kind"] == "NetworkPolicy"}
+ALONE, DOORLESS = {"oversight", "eraser"}, {"routing", "eraser"}
 KAFKA, DATABASE = ("strimzi.io/cluster", "line"), ("cnpg.io/cluster", "database")
 
 
@@ -58,24 +59,24 @@ def test_every_service_is_a_workload_and_the_watchman_is_none() -> None:
         (container,) = spec["containers"]  # named as the patch that holds it, base/workload.yaml, expects
         assert container["name"] == "service" and spec["serviceAccountName"] == name and container["args"] == [f"services.{name}"]
         assert container["image"] == ("referral-oversight" if name == "oversight" else "referral-services")
-        assert one["spec"]["replicas"] == (1 if name == "oversight" else 2)
-        assert (name in named("PodDisruptionBudget")) == (name != "oversight")
+        assert one["spec"]["replicas"] == (1 if name in ALONE else 2)
+        assert (name in named("PodDisruptionBudget")) == (name not in ALONE)
         assert [source["configMapRef"]["name"] for source in container["envFrom"]] == ["line", name] and "env" not in container
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_the_network_lets_through_what_the_topic_cards_and_the_rights_ask_for(service: str) -> None:
     cards = topics.load(ROOT / "schemas" / "avro" / "topics.yaml").values()
-    asks = any(service in (*card.writers, *card.readers, *card.ends) for card in cards)
+    asks = any(service in (*card.writers, *card.readers, *card.blind, *card.ends) for card in cards)
     reached = {label for label, _ in peers(service)}
     assert (KAFKA in reached) == asks
     assert (DATABASE in reached) == (service in rights.ROLES)
     others = {name for label, name in reached if label == "app.kubernetes.io/name"}
-    assert others == ({"audit", "notifier"} if service == "intake" else set())
+    assert others == {"intake": {"audit", "notifier"}, "eraser": {"audit"}}.get(service, set())
 
 
 def test_ports_are_the_same_everywhere() -> None:
-    doors = {name: named("Service")[name]["spec"]["ports"][0]["port"] for name in SERVICES if name != "routing"}
+    doors = {name: named("Service")[name]["spec"]["ports"][0]["port"] for name in SERVICES if name not in DOORLESS}
     for name, one in WORKLOADS.items():
         at = {port["name"]: port["containerPort"] for port in one["spec"]["template"]["spec"]["containers"][0]["ports"]}
         assert at["inner"] == at["doors"] + 10_000 and doors.get(name, at["doors"]) == at["doors"]

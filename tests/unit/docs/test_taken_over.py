@@ -37,6 +37,8 @@ def test_a_broker_that_knows_its_clients_narrows_the_topics() -> None:
     assert known[AGENCY].writes == {"ingress.<agency>"} and not known[AGENCY].reads
     assert [name for name, party in known.items() if party.policy] == [OPERATOR], "a local stack's, which has both signers' keys"
     assert [name for name, party in known.items() if party.erases] == [OPERATOR], "a local stack's, which has both approvers' keys"
+    assert [name for name, party in known.items() if party.destroys] == ["eraser", OPERATOR]
+    assert "referral-keys" not in known["intake"].writes and not known["eraser"].opens
     assert "broker" not in taken_over.powers(known["notifier"])
     assert taken_over.powers(known[AGENCY]) >= {"an agency on its own topic"} and "whoever reaches the broker" not in taken_over.powers(
         known[AGENCY]
@@ -54,7 +56,7 @@ def test_a_secret_for_each_role_narrows_the_database() -> None:
 def test_what_a_party_opens_follows_from_its_keys() -> None:
     """Also with every right in the database: a file opens with intake's keys or the master key, and with no other."""
     known = by_name(parties(given(REFERRAL_DATABASE_PASSWORD_FILE="one-for-all")))
-    assert all(known[name].schemas == set(SERVICES) and known[name].opens for name in SERVICES)
+    assert all(known[name].schemas == set(SERVICES) and known[name].opens == (name != "eraser") for name in SERVICES)
     assert [name for name, party in known.items() if party.file] == ["intake", OPERATOR]
     assert [name for name, party in known.items() if MASTER in party.secrets] == [OPERATOR]
     for more, opens, file in ((dict[str, str](), False, False), ({MASTER: "m"}, True, True), ({OWN: "services/intake"}, True, True)):

@@ -74,7 +74,7 @@ def test_each_service_starts_with_settings_that_it_understands_and_keys_of_its_o
         assert found.database_password_file is not None and role_passwords.read(found.database_password_file)
         assert found.http_tls and found.inner_tls and str(identity.read(found.identity()).leaf.name) == f"service/{name}"
         public = writer_signature.named((made / "witness.policy").read_bytes()).keys.get(name)
-        assert (public is None) == (name == "audit")
+        assert (public is None) == (name in ("audit", "eraser"))
         if found.writer_key_file is not None:
             assert public is not None and case_keys.signing(found.writer_key_file).public_key().public_bytes_raw() in public
 

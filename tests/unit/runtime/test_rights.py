@@ -9,6 +9,7 @@ from itertools import product
 import pytest
 import yaml
 
+from referral.runtime.keys.service_keys import readers
 from referral.runtime.postgres import bounds, locks, rights
 from referral.runtime.postgres.rights import Right
 from referral.runtime.settings import CHECKOUT, LINE, SERVICES
@@ -75,14 +76,15 @@ def test_what_is_appended_is_never_taken_away() -> None:
     ]
 
 
-def test_nobody_reads_the_keys_and_intake_alone_makes_and_erases_them() -> None:
+def test_nobody_reads_the_keys_and_intake_alone_makes_them_and_the_eraser_alone_destroys_them() -> None:
     keys = {(right.role, right.name, right.verb) for right in rights.wanted() if right.name.startswith("keys.")}
     assert {each for each in keys if each[1] != "keys.wrapped"} == {
         ("intake", "keys.forms", "EXECUTE"),
         ("intake", "keys.case_key", "INSERT"),
-        ("intake", "keys.erase", "EXECUTE"),
+        *(("eraser", f"keys.{step}", "EXECUTE") for step in ("retire", "erase", "uncopied", "copied")),
+        ("eraser", "keys.retirement", "SELECT"),
     }
-    assert {role for role, name, _ in keys if name == "keys.wrapped"} == set(SERVICES)
+    assert {role for role, name, _ in keys if name == "keys.wrapped"} == set(readers())
 
 
 def test_no_role_reaches_into_another_schema_but_where_the_file_says_why() -> None:
@@ -96,6 +98,8 @@ def test_no_role_reaches_into_another_schema_but_where_the_file_says_why() -> No
         ("notifier", "intake.account", "SELECT"),
         ("watchman", "notifier.watch", "SELECT"),
         *((door, table, verb) for door in ("intake", "oversight") for table, verb in EVENTS),
+        *(("eraser", f"intake.{table}", verb) for table in statements.ERASED for verb in ("SELECT", "DELETE")),
+        *(("eraser", f"intake.{table}", verb) for table in ("erasure", "queue", "submission") for verb in ("SELECT", "UPDATE")),
     }
 
 

@@ -193,7 +193,7 @@ def test_the_units_of_a_service() -> None:
     assert units.Unit("ingress.p1", 1, {}).partition is None
 
 
-@pytest.mark.parametrize("service", ["routing", "audit", "oversight", "intake", "notifier", "watchman"])
+@pytest.mark.parametrize("service", ["routing", "audit", "oversight", "intake", "notifier", "eraser", "watchman"])
 def test_a_service_without_its_settings_ends_with_one_line_that_says_which(service: str) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("REFERRAL_")}
     done = subprocess.run([sys.executable, "-m", f"services.{service}"], capture_output=True, text=True, env=environment, check=False)

@@ -16,7 +16,7 @@ from referral.local.config import StackConfig, environment
 from referral.runtime import process
 from referral.runtime.keys import case_keys, service_keys
 from referral.runtime.keys.case_keys import CaseKeys, Keys
-from referral.runtime.keys.service_keys import ALL, BETWEEN, INTAKE, OWN, PURPOSES, MasterKeys, ServiceKeys
+from referral.runtime.keys.service_keys import ALL, BETWEEN, INTAKE, LENT, OWN, PURPOSES, MasterKeys, ServiceKeys, readers
 from referral.runtime.settings import CHECKOUT, REST, SERVICES, Settings
 from referral.wire import topics
 from services.intake.casefile import sections
@@ -42,7 +42,7 @@ def test_a_service_opens_the_events_and_intake_alone_the_file() -> None:
     assert isinstance(key, CaseKeys) and key.file is not None and key.file != bytes(key)
     for maker in (OF[INTAKE], OPERATOR):
         forms = maker.wrap(CASE, key)
-        assert set(forms) == set(SERVICES)
+        assert set(forms) == set(readers())
         for reader, wrapped in forms.items():
             assert not {bytes(key), key.file} & {wrapped[at : at + 32] for at in range(len(wrapped))}
             for service, keys in [*OF.items(), ("an operator", OPERATOR)]:
@@ -52,7 +52,7 @@ def test_a_service_opens_the_events_and_intake_alone_the_file() -> None:
                     file = opened.file if isinstance(opened, CaseKeys) else None
                     assert (opened, file) == (key, key.file if reader == INTAKE else None)
     row = sections.seal(sections.box(key), b"a name", CASE, "identity", "1")
-    for service in SERVICES:
+    for service in readers():
         own = OF[service].unwrap({CASE: {service: OF[INTAKE].wrap(CASE, key)[service]}})[CASE]
         if service == INTAKE:
             assert sections.unseal(sections.box(own), row, CASE, "identity", "1") == b"a name"
@@ -67,7 +67,8 @@ def test_a_service_opens_the_events_and_intake_alone_the_file() -> None:
 def test_a_form_is_bound_to_its_case_and_reader_and_no_reader_makes_one_for_another() -> None:
     forms = OF[INTAKE].wrap(CASE, OPERATOR.made([CASE])[CASE])
     assert not OF["routing"].unwrap({"another": {"routing": forms["routing"]}, CASE: {"routing": forms["audit"]}})
-    for reader, other in itertools.permutations(set(SERVICES) - {INTAKE}, 2):
+    assert not OF["eraser"].wrap(CASE, bytes(32)), "it makes and opens no key"
+    for reader, other in itertools.permutations(set(readers()) - {INTAKE}, 2):
         assert other not in OF[reader].wrap(CASE, bytes(32)), f"{reader} wraps for {other}"
     strangers = Keys(bytes(32)).wrap(CASE, bytes(32))
     assert not [service for service in SERVICES if OF[service].unwrap({CASE: strangers})]
@@ -78,7 +79,8 @@ def test_a_form_is_bound_to_its_case_and_reader_and_no_reader_makes_one_for_anot
 
 
 def test_no_file_holds_a_secret_of_another_service_nor_yields_one() -> None:
-    """The file's bytes are searched, and what its keys derive for every word; a token's key is known to its two ends alone."""
+    """The file's bytes are searched, and what its keys derive for every word; a token's key is known to its two
+    ends alone, and to whom it is lent."""
     words = {*PURPOSES, *BETWEEN, *OWN, *COMMANDS}
     files = {service: MASTER.of(service) for service in SERVICES}
     assert {word: [s for s in SERVICES if word in files[s].purposes] for word in PURPOSES} == {w: [s] for w, s in PURPOSES.items()}
@@ -86,7 +88,13 @@ def test_no_file_holds_a_secret_of_another_service_nor_yields_one() -> None:
         assert not secrets(files[mine]) & secrets(files[other]) and MASTER._master not in secrets(files[mine])
     for word in words:
         holds = {service for service in SERVICES if _has(files[service], word)}
-        assert holds == ({PURPOSES[word]} if word in PURPOSES else {INTAKE, BETWEEN[word]} if word in BETWEEN else _all(word)), word
+        assert holds == (
+            {PURPOSES[word]}
+            if word in PURPOSES
+            else {INTAKE, BETWEEN[word], *([LENT[word]] if word in LENT else [])}
+            if word in BETWEEN
+            else _all(word)
+        ), word
         if word not in OWN:
             assert {files[service].purpose(word) for service in holds} <= {MASTER.purpose(word)}
     assert len({files[service].purpose("quarantine") for service in SERVICES}) == len(SERVICES)

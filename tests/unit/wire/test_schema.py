@@ -165,7 +165,7 @@ def test_an_orphan_is_refused(tmp_path: Path) -> None:
 
 def test_none_of_ours_is_an_orphan() -> None:
     cards = topics.load(FOLDER / "topics.yaml")
-    lint.orphans(SCHEMAS, [name for name in cards if not name.startswith(topics.INGRESS)])
+    lint.orphans(SCHEMAS, [name for name, card in cards.items() if not name.startswith(topics.INGRESS) and not card.bodies_of])
 
 
 CHANGES: list[tuple[Any, Any, str]] = [
