@@ -438,3 +438,19 @@ async def test_a_key_on_the_new_topic_takes_no_place_and_takes_none_away(setting
         assert await key_topic.read(line.settings) == true and set(true) == {case_id}
         await line.fresh().turn()
         assert await key_topic.read(line.settings) == true
+
+
+async def test_the_broker_begins_a_new_segment_of_the_keys_at_the_start_and_every_hour(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(settings, tmp_path) as line:
+
+        async def rolled() -> int:
+            return len([1 async for _, record in scan.whole(line.settings, [CaseKey.TOPIC]) if record.key == key_topic.ROLL])
+
+        for _ in range(2):
+            await line.held.turn()
+        assert await rolled() == 1
+        monkeypatch.setattr(destroy, "ROLL_S", 0.0)
+        await line.held.turn()
+        assert await rolled() == 2

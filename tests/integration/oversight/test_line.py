@@ -13,12 +13,12 @@ from sqlalchemy import text
 from referral.domain.events import CaseErased, CaseOpened, Mark, Unit
 from referral.domain.inputs import derived
 from referral.runtime.kafka import clients
-from referral.runtime.keys import case_keys
 from referral.runtime.settings import Settings
 from referral.wire import codec, intake_key, seal, topics
 from services.oversight import feed
 from services.oversight.calendar import closes
 from services.oversight.disclosure.suppress import K
+from tests.harness import destroyed
 from tests.harness.erased import KEY
 from tests.harness.line.oversight_stack import Line, line, metrics, process
 from tests.harness.oversight_log import Record, year
@@ -109,7 +109,7 @@ async def erased(made: Line, records: list[Record]) -> None:
     said = structs.replace(meta, type=body.TYPE, case_seq=meta.case_seq + 1)
     await made.write([(CaseErased.TOPIC, said, body)])
     async with made.admin.begin() as tx:
-        await case_keys.erase(tx, [meta.case_id])
+        await tx.execute(destroyed.KEYS, {"ids": [meta.case_id]})
 
 
 async def test_what_is_bad_is_counted_and_named_and_stops_nothing(settings: Settings, tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ from referral.domain.events import CaseErased, ReferralWithdrawn
 from referral.domain.inputs import Erased, RecordLost
 from referral.runtime import observe
 from referral.runtime.kafka import clients
-from referral.runtime.keys import case_keys
 from referral.runtime.loop import quarantine
 from referral.runtime.loop.quarantine import MANY
 from referral.wire import topics
+from tests.harness import destroyed
 from tests.harness.erased import PLAIN, erased
 from tests.harness.line.runtime_stack import IN, OUT, QUARANTINE, Stack, said
 from tests.harness.waiting import until
@@ -126,7 +126,7 @@ async def test_a_record_of_an_erased_case_is_neither_read_nor_quarantined(line: 
     case = await line.case()
     await line.write(case, await line.value(case, 1), await line.value(case, 2, erased(case)))
     async with line.admin.begin() as tx:
-        await case_keys.erase(tx, [case])
+        await tx.execute(destroyed.KEYS, {"ids": [case]})
     counter = line.counter()
     counter.start()
     await until(lambda: len(counter.inputs) == 2)

@@ -7,6 +7,7 @@ import uuid
 
 import pytest
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.events import CaseKey
@@ -41,6 +42,7 @@ async def hasten(settings: Settings) -> None:
 async def keep(line: Stack, born: list[str], erased: list[str]) -> None:
     async with line.admin.begin() as tx:
         await key_topic.publish(tx, line.producer, line.settings, born)
+        await key_topic.copy(line.producer, line.settings, await key_topic.forms(tx, born))
     await key_topic.publish_tombstones(line.producer, line.settings, erased)
 
 
@@ -58,19 +60,6 @@ async def test_the_key_of_an_erased_case_leaves_the_broker_though_no_other_case_
 
     await until(compacted, 120)
     assert set(await key_topic.read(line.settings)) == {stays}
-
-
-async def test_intake_has_the_broker_begin_a_new_segment_when_it_starts_and_every_hour(
-    line: Stack, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("referral.runtime.loop.assignment.TIDY", 1.0)
-    counter = line.counter(name="intake", reads=("referral-routing",), writes="referral-intake")
-    counter.start()
-
-    async def rolled() -> bool:
-        return [r.key for r in await line.records(KEYS)].count(key_topic.ROLL) >= 2
-
-    await until(rolled)
 
 
 async def test_a_key_is_on_the_topic_before_the_first_event_of_its_case_and_stays_until_its_erasure_is_logged(line: Stack) -> None:
@@ -98,14 +87,19 @@ async def test_a_key_is_on_the_topic_before_the_first_event_of_its_case_and_stay
     assert set(await key_topic.read(line.settings)) == {case}
 
 
-async def test_a_key_that_a_stopped_process_left_after_the_erasure_is_taken_off_by_recover(line: Stack) -> None:
-    erased, lost = await line.case(), await line.case()
-    await keep(line, [erased, lost], [])
-    await line.sql("DELETE FROM keys.case_key")
+async def test_recover_puts_back_lost_keys_and_those_retired_without_an_erasure_and_retires_those_of_erased_cases(line: Stack) -> None:
+    erased, lost, retired, there = [await line.case() for _ in range(4)]
+    await keep(line, [erased, lost, retired, there], [])
+    before = {tuple(row) for row in await line.sql("SELECT case_id, reader, wrapped FROM keys.case_key")}
+    await line.sql("DELETE FROM keys.case_key WHERE case_id = :c", c=lost)
     async with line.admin.begin() as tx:
-        assert await key_topic.restore(tx, line.settings, {erased}, line.keys) == 1
-    assert {row[0] for row in await line.sql("SELECT case_id FROM keys.case_key")} == {lost}
-    assert set(await key_topic.read(line.settings)) == {lost}
+        await tx.execute(text("SELECT keys.retire(:ids)"), {"ids": [retired]})
+    async with line.admin.begin() as tx:
+        assert list((await key_topic.restore(tx, line.settings, {erased}, line.keys)).values()) == [1, 1]
+    assert {row[0] for row in await line.sql("SELECT case_id FROM keys.case_key")} == {lost, retired, there}
+    after = {tuple(row) for row in await line.sql("SELECT case_id, reader, wrapped FROM keys.case_key")}
+    assert {row for row in after if row[0] in (retired, there)} == {row for row in before if row[0] in (retired, there)}
+    assert {row[0] for row in await line.sql("SELECT case_id FROM keys.retirement")} == {erased}
 
 
 async def test_what_is_no_key_is_passed_over_and_the_true_ones_are_put_back(line: Stack) -> None:
@@ -125,5 +119,5 @@ async def test_what_is_no_key_is_passed_over_and_the_true_ones_are_put_back(line
     assert await malformed.produce(line.producer, topic, 0, malformed.deltas(random.Random(1))) == ""
     await line.sql("DELETE FROM keys.case_key WHERE case_id = :c", c=lost)
     async with line.admin.begin() as tx:
-        assert await key_topic.restore(tx, line.settings, set(), line.keys) == 2
+        assert list((await key_topic.restore(tx, line.settings, set(), line.keys)).values()) == [0, 1]
         assert (await line.keys.load(tx, [stays, lost])).keys() == {stays, lost}

@@ -132,8 +132,9 @@ async def test_a_key_comes_by_the_id_of_its_case_alone(bare: Settings) -> None:
         line = await logged_in(bare, role)
         try:
             assert not await allows(line, "SELECT count(*) FROM keys.case_key"), role
-            assert await allows(line, "SELECT keys.erase(ARRAY['case-0'])") is (role == "intake")
-            assert await allows(line, "SELECT * FROM keys.wrapped(ARRAY['case-1'])") is (role != "watchman")
+            for step in ("retire", "erase"):
+                assert await allows(line, f"SELECT keys.{step}(ARRAY['case-0'])") is (role == "eraser"), (role, step)
+            assert await allows(line, "SELECT * FROM keys.wrapped(ARRAY['case-1'])") is (role not in ("watchman", "eraser"))
         finally:
             await line.close()
     async with connecting(database.engine(bare, "routing")) as routing:
