@@ -8,6 +8,7 @@ from prometheus_client import Gauge
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from referral.domain.events import EntryKind
 from referral.proof.security import WINDOW_US, Alarm, Sum, alarms, root
 from referral.runtime.observe import log, where
 from referral.wire.security_event import DAY_US, KEPT_DAYS, Kind, Row
@@ -20,6 +21,12 @@ MOST = 5000
 """Events that one heartbeat seals, and that one statement removes (ours): what a minute of the busiest attack leaves, several times."""
 STANDING = Gauge("referral_security_alarms", "Accounts, agencies and offices about which a security alarm stands.", ["alarm"])
 """Worry above 0. `referral security events` names who; docs/operators.md, Security events, says what to do."""
+OUT_OF_USE = Gauge("referral_keys_out_of_use", "Cases whose keys were taken out of use, without an erasure in the log.")
+"""Worry above 0, at once: in a day they can be destroyed. docs/operators.md, A case without a key."""
+UNLOGGED = text(
+    "SELECT r.case_id FROM keys.retirement r WHERE NOT r.erased AND NOT EXISTS (SELECT FROM audit.entry e WHERE e.case_id = r.case_id"
+    " AND e.case_id <> '' AND e.kind = :erasure) ORDER BY r.case_id"
+)
 SUMS = text(
     "SELECT kind, who, detail, sum(times)::bigint AS times FROM audit.security WHERE at > runtime.clock() - CAST(:window AS bigint)"
     " GROUP BY kind, who, detail"
@@ -40,6 +47,7 @@ class SecurityWatch:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._stood: dict[Alarm, frozenset[str]] = {}
+        self._out_of_use: frozenset[str] = frozenset()
         self._tidied = float("-inf")
 
     async def run(self) -> None:
@@ -60,6 +68,11 @@ class SecurityWatch:
         """Count the alarms that stand, and log each of them once while it does."""
         async with self._engine.connect() as tx:
             rows = (await tx.execute(SUMS, {"window": WINDOW_US})).all()
+            out_of_use = frozenset((await tx.execute(UNLOGGED, {"erasure": EntryKind.ERASURE})).scalars())
+        OUT_OF_USE.set(len(out_of_use))
+        for case_id in sorted(out_of_use - self._out_of_use):
+            log().error("keys out of use without an erasure", service="audit", case_id=case_id)
+        self._out_of_use = out_of_use
         stands = alarms(Sum(Kind(row.kind), row.who, row.detail, row.times) for row in rows)
         for alarm, about in stands.items():
             STANDING.labels(alarm).set(len(about))

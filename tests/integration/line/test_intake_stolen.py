@@ -28,6 +28,7 @@ from referral.wire import codec, intake_key, seal, topics
 from services.eraser.store import DAY_US
 from tests.harness.engines import beginning, by_hand
 from tests.harness.erased import PLAIN
+from tests.harness.line.intake_stack import new_id
 from tests.harness.servers import prefix
 from tests.harness.waiting import until
 from tests.integration.line.test_erased import NAME, begun, command, sql
@@ -72,7 +73,7 @@ async def forged(stolen: Settings, case_id: str) -> tuple[int, int]:
         if at == place and record.key == case_id.encode():
             last = seal.open(record.value or b"").meta
     body = intake_key.signed(case_keys.signing(stolen.intake_key_file), case_id, structs.replace(PLAIN, records=last.case_seq))
-    own = {"type": body.TYPE, "fingerprint": codec.fingerprint(body.TYPE), "case_seq": last.case_seq + 1, "event_id": "f" * 36}
+    own = {"type": body.TYPE, "fingerprint": codec.fingerprint(body.TYPE), "case_seq": last.case_seq + 1, "event_id": new_id()}
     value = seal.seal(None, CaseErased.TOPIC, structs.replace(last, **own), codec.encode(body), b"")
     async with clients.producer(stolen) as producer:
         await send(producer, stolen.topic(CaseErased.TOPIC), place[1], [(case_id.encode(), value, [])])

@@ -82,7 +82,7 @@ def test_nobody_reads_the_keys_and_intake_alone_makes_them_and_the_eraser_alone_
         ("intake", "keys.forms", "EXECUTE"),
         ("intake", "keys.case_key", "INSERT"),
         *(("eraser", f"keys.{step}", "EXECUTE") for step in ("retire", "erase", "uncopied", "copied")),
-        ("eraser", "keys.retirement", "SELECT"),
+        *((role, "keys.retirement", "SELECT") for role in ("eraser", "audit")),
     }
     assert {role for role, name, _ in keys if name == "keys.wrapped"} == set(readers())
 
