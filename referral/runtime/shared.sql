@@ -72,7 +72,7 @@ CREATE OR REPLACE FUNCTION keys.retire(ids text[]) RETURNS SETOF text LANGUAGE s
 CREATE OR REPLACE FUNCTION keys.erase(ids text[]) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$ BEGIN
     IF EXISTS (SELECT FROM unnest(ids) AS a(id) LEFT JOIN keys.retirement r ON r.case_id = a.id
                WHERE r.at IS NULL OR r.at > keys.today() - 86400000000) THEN
-        RAISE EXCEPTION 'a key is destroyed a day after it was retired, at the earliest' USING ERRCODE = 'object_not_in_prerequisite_state';
+        RAISE EXCEPTION 'a key is destroyed a day after it was retired, at the earliest' USING ERRCODE = 'check_violation';
     END IF;
     DELETE FROM keys.retired k WHERE k.case_id = ANY(ids);
     UPDATE keys.retirement r SET erased = true WHERE r.case_id = ANY(ids);

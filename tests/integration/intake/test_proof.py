@@ -22,6 +22,7 @@ from referral.runtime.settings import Settings
 from referral.wire import codec, seal, topics
 from services.audit.api import application
 from services.intake.unanswered import ReceiptCheck
+from tests.harness.engines import by_hand
 from tests.harness.erased import INTAKE
 from tests.harness.line.audit_stack import KEY, KEYS, honest, log
 from tests.harness.line.intake_stack import BODY, WHY, new_id, stack
@@ -113,7 +114,7 @@ async def test_a_referral_that_nobody_answers_for_a_minute_is_an_alarm_and_its_r
         look = ReceiptCheck(intake.door)
         await look.turn()
         assert (late("decided"), late("logged")) == (0, 0)
-        async with intake.door.begin() as tx:
+        async with by_hand(intake.settings) as tx:
             await tx.execute(text("DELETE FROM intake.queue"))
             for table in ("referral", "submission"):
                 await tx.execute(text(f"UPDATE intake.{table} SET received_at = received_at - 361000000"))

@@ -41,7 +41,6 @@ async def hasten(settings: Settings) -> None:
 
 async def keep(line: Stack, born: list[str], erased: list[str]) -> None:
     async with line.admin.begin() as tx:
-        await key_topic.publish(tx, line.producer, line.settings, born)
         await key_topic.copy(line.producer, line.settings, await key_topic.forms(tx, born))
     await key_topic.publish_tombstones(line.producer, line.settings, erased)
 
