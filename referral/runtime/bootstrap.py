@@ -66,7 +66,7 @@ async def prepare_database(settings: Settings) -> list[Difference]:
             for name in SERVICES:
                 await connection.run_sync(_tables, name)
             await moved.rows(connection, settings)
-            await rights.apply(connection)
+            await rights.apply(connection, rights.beside_older() if settings.beside_older else rights.wanted())
             return await bounds.apply(connection)
     finally:
         await engine.dispose()

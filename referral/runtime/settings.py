@@ -50,6 +50,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     drill_clock: a drill may pass hours in seconds (demo, tests).
     topic_prefix: prefix of every topic, for several stacks on one broker.
     help_number: number that the sign-in page names to whoever cannot sign in; empty: it says whom to call.
+    beside_older: `prepare` leaves the release before this one what it needs, while that one runs too.
     tls: folder of this process's identity: its certificate, whom it trusts, and whom no longer (decision 0039).
     """
 
@@ -81,6 +82,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     proxy: str = ""
     drill_clock: bool = False
     topic_prefix: str = ""
+    beside_older: bool = False
     smtp: str = "localhost:25"
     inbox_url: str = "http://localhost:8080"
     help_number: str = ""

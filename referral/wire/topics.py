@@ -26,6 +26,7 @@ class Topic(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     writers, readers: the services that may write and read the topic; the writer of `ingress.<agency>` is AGENCY, that agency.
     ends: services that may see how long the topic is, and no record of it.
+    before: services that write it in the release before this one, and in this one no more.
     bodies_of: the topic whose schemas travel here too; empty: it has its own.
     blind: services that read the topic and have no key of what is sealed there.
     config: topic settings exactly as the broker must have them.
@@ -35,6 +36,7 @@ class Topic(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     readers: tuple[str, ...]
     ends: tuple[str, ...] = ()
     blind: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
     bodies_of: str = ""
     key: str
     sealed: bool

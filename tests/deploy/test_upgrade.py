@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from referral.local import stack as local
 from referral.local.config import StackConfig
@@ -118,11 +119,12 @@ async def test_an_upgrade_and_a_way_back_lose_nothing(
                 load = Load(line.stack, seed=1 + newer, rate=RATE, settings=line.stack.settings)
                 under = asyncio.create_task(load.run())
                 await until(lambda load=load: load.done >= TOGETHER, within=2 * PATIENCE_S, what="the line is under load")
-                if newer:
-                    await bootstrap.prepare(line.stack.settings)
+                await bootstrap.prepare(replace(line.stack.settings, beside_older=True))
                 took = {service: await releases.change(line, service, load, newer=newer) for service in order}
                 load.end()
                 await under
+                if newer:
+                    await bootstrap.prepare(line.stack.settings)  # what only the release before needed is taken away
                 verdict = await judge(line.stack, load)
                 way = "to this release" if newer else "and back"
                 longest = ", ".join(f"{service} {seconds:.0f} s" for service, seconds in took.items())

@@ -13,6 +13,7 @@ import sys
 from typing import Annotated
 
 import typer
+from msgspec import structs
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -27,8 +28,12 @@ from referral.runtime.recovery import rebuild
 from referral.runtime.settings import SERVICES, Settings
 from referral.wire import topics
 
+Older = Annotated[
+    bool, typer.Option("--beside-older", help="Leave the release before this one what it needs, while it runs too. Prepare again after.")
+]
 
-def prepare(as_json: console.Json = False) -> int:
+
+def prepare(beside_older: Older = False, as_json: console.Json = False) -> int:
     """Make roles, schemas, tables and topics. Repeating it is harmless; it removes nothing but rights that nobody should have.
 
     Each role gets the password of its file in REFERRAL_DATABASE_PASSWORDS; missing files are made. `referral up` does this by itself.
@@ -38,7 +43,7 @@ def prepare(as_json: console.Json = False) -> int:
 
     Example: referral prepare
     """
-    found = settings.load()
+    found = structs.replace(settings.load(), beside_older=beside_older)
     try:
         with administration.preparing(found):
             left = asyncio.run(runtime.prepare(found))

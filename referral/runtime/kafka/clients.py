@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, for_code
+from msgspec import structs
 
 from referral.errors import Rejected
 from referral.runtime import tls
@@ -163,6 +164,8 @@ async def create_topics(settings: Settings, names: Mapping[str, topics.Topic] | 
 async def allow(reaching: AIOKafkaAdminClient, settings: Settings, there: set[str]) -> None:
     """Bring the broker's access list to the cards, and the limits of writers. there: names of all its topics. KafkaError: refused."""
     cards = topics.load(settings.schemas / "topics.yaml")
+    if settings.beside_older:
+        cards = {name: structs.replace(card, writers=(*card.writers, *card.before)) for name, card in cards.items()}
     await access.bring(reaching, await access.compared(reaching, cards, there, settings.topic_prefix))
     await quotas.bring(reaching, await quotas.differences(reaching, quotas.wanted(cards.values(), ingress_of(settings, there))))
 

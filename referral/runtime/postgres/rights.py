@@ -105,6 +105,13 @@ def wanted() -> frozenset[Right]:
     return parse(FILE.read_text("utf-8"))
 
 
+@cache
+def beside_older() -> frozenset[Right]:
+    """Return every right that the file gives, with those of the release before, while that one runs too."""
+    whole = yaml.safe_load(FILE.read_text("utf-8"))
+    return wanted() | parse(yaml.safe_dump({"loop": {}, "roles": whole["before"]}))
+
+
 def parse(file: str) -> frozenset[Right]:
     """Return the rights in the text of a rights file. Each role may connect, and use each schema in which the file gives it something."""
     whole = yaml.safe_load(file)
@@ -155,9 +162,9 @@ async def differences(tx: AsyncConnection) -> list[str]:
     return [*await above(tx), *await unguarded(tx), *more, *(f"{each}: a right that is missing" for each in sorted(right - there))]
 
 
-async def apply(tx: AsyncConnection) -> None:
-    """Give the roles what the file gives them, and take everything else."""
-    there, right = await held(tx), wanted()
+async def apply(tx: AsyncConnection, right: frozenset[Right]) -> None:
+    """Give the roles these rights, and take everything else."""
+    there = await held(tx)
     database = (await tx.execute(text("SELECT quote_ident(current_database())"))).scalar_one()
     for each in sorted(there - right):
         await tx.exec_driver_sql(_statement("REVOKE", each, "FROM", database))

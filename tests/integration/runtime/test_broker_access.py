@@ -44,7 +44,7 @@ def expected(who: str, topic: str) -> set[Operation]:
     if plane == "agency":
         return LOOKS | {Operation.WRITE} if topic == f"ingress.{name}" else set()
     told = card(topic)
-    may = {Operation.FETCH} if name in told.readers else set()
+    may = {Operation.FETCH} if name in (*told.readers, *told.blind) else set()
     may |= {Operation.WRITE} if name in told.writers else set()
     return may | (LOOKS if may or name in told.ends else set())
 

@@ -121,3 +121,22 @@ async def test_the_clients_are_made_with_them(keeper: Path) -> None:
     told_to = (reader._enable_auto_commit, reader._auto_offset_reset, reader._isolation_level, reader._group_id)
     assert told_to == (False, "none", "read_committed", None)
     assert (writer._sender._acks, writer._txn_manager is not None, writer._txn_manager.transactional_id) == (-1, True, None)
+
+
+async def test_beside_the_release_before_its_intake_may_write_keys_and_no_longer(monkeypatch: pytest.MonkeyPatch, keeper: Path) -> None:
+    made = settings.load({"REFERRAL_KAFKA": "localhost:1", "REFERRAL_DATABASE": "x://"})
+    brought = list[bool]()
+
+    async def compared(_: object, cards: dict[str, Topic], *__: object) -> None:
+        brought.append(may(access.wanted(cards, []), "service.intake", Act.WRITE, "referral-keys"))
+
+    async def nothing(*_: object) -> list[str]:
+        return []
+
+    monkeypatch.setattr(access, "compared", compared)
+    monkeypatch.setattr(access, "bring", nothing)
+    monkeypatch.setattr("referral.runtime.kafka.quotas.differences", nothing)
+    monkeypatch.setattr("referral.runtime.kafka.quotas.bring", nothing)
+    for older in (True, False):
+        await clients.allow(None, replace(made, beside_older=older), set())  # type: ignore[arg-type]
+    assert brought == [True, False]

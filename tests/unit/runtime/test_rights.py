@@ -161,3 +161,9 @@ def test_a_verb_with_columns_is_a_right_for_each_of_them() -> None:
 )
 def test_a_statement_asks_for_what_postgresql_asks(statement: str, asked: set[tuple[str, str]]) -> None:
     assert set(statements.uses(statement)) == asked
+
+
+def test_beside_the_release_before_intake_keeps_what_that_one_needs_and_nothing_else_changes() -> None:
+    more = rights.beside_older() - rights.wanted()
+    assert Right("intake", "keys.erase", "EXECUTE") in more and rights.wanted() < rights.beside_older()
+    assert {right.role for right in more} == {"intake"} and len(more) == 13
