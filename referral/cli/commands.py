@@ -48,7 +48,11 @@ CASE = (
         "Place a hold on a case: nobody can have it erased until another person lifts the hold.",
     ),
     Named("lift", "referral.cli.agency.case:lift", "Lift a hold."),
-    Named("erasures", "referral.cli.agency.case:erasures", "List the erasures at your desk that wait for approval, or for the log."),
+    Named(
+        "erasures",
+        "referral.cli.agency.case:erasures",
+        "List the erasures at your desk that wait: for approval, the log, or a day.",
+    ),
 )
 AGENCY = (
     Named("token", "referral.cli.admin.agency:token_command", "Make a token, which is shown once and never again."),

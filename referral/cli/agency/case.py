@@ -184,8 +184,8 @@ def erase(
     """Erase a case: one person requests it, another approves it, each with a personal account.
 
     Without --basis, --approve or --refuse: show the state of its erasure. Each person signs with an own key (--key), on their own machine.
-    The entry in the log comes first. Once a published checkpoint covers it, rows and key are destroyed. An open or held case cannot be
-    erased.
+    The entry in the log comes first. Once a published checkpoint covers it, the case
+    opens for nobody; a day later rows and key are destroyed. An open or held case cannot be erased.
 
     Exit 0 done or shown, 1 refused, 2 intake cannot be reached.
 
@@ -244,7 +244,7 @@ def erase_refused(
     if as_json:
         console.document(done)
     else:
-        then = "they are destroyed once the log proves it" if approve else "now another person approves them: --approve"
+        then = "logged first, destroyed a day later" if approve else "now another person approves them: --approve"
         console.console.print(f"{len(done)} erasures {'approved' if approve else 'asked for'}; {then}", soft_wrap=True)
     return 0
 
@@ -284,7 +284,7 @@ def lift(
 
 
 def erasures(login: Login, url: console.Url = console.DEFAULT_URL, from_input: FromInput = False, as_json: console.Json = False) -> int:
-    """List the erasures at your desk that wait for approval, or for the log.
+    """List the erasures at your desk that wait: for approval, the log, or a day.
 
     Exit 0 listed, 1 refused, 2 intake cannot be reached.
 
@@ -318,7 +318,7 @@ def _said(erasure: Json) -> str:
         case "REFUSED":
             line = f"case {case_id}: the erasure is refused"
         case "APPROVED":
-            line = f"case {case_id}: erasure approved ({basis}); no door shows the case any more, it is destroyed once the log proves it"
+            line = f"case {case_id}: erasure approved ({basis}); no door shows the case; it is destroyed a day after it is logged"
         case "ERASED":
             line = f"case {case_id} is erased ({basis}); `referral audit verify` names the entry"
         case _:
