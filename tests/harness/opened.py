@@ -52,6 +52,8 @@ async def given(environment: Mapping[str, str], case_id: str) -> set[bytes]:
     line = await asyncpg.connect(**{word: value for word, value in address.items() if value}, user=url.username, password=password)
     try:
         rows = await line.fetch("SELECT reader, wrapped FROM keys.wrapped(ARRAY[$1])", case_id)
+    except asyncpg.InsufficientPrivilegeError:
+        rows = []
     finally:
         await line.close()
     forms = {row["reader"]: row["wrapped"] for row in rows}

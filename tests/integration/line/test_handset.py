@@ -16,7 +16,7 @@ from referral.cli.stack.stage import Stage
 from referral.local.config import StackConfig
 from referral.local.handset.telephones import Entry
 from referral.local.stack import Stack
-from referral.runtime.keys import case_keys
+from referral.runtime.keys import case_keys, service_keys
 from referral.runtime.settings import LINE, SERVICES
 from tests.harness import callers
 from tests.harness.memory import within
@@ -53,7 +53,8 @@ async def test_replies_and_keys_acknowledge_and_nothing_more(stack: Stack) -> No
 def own_keys_alone(stack: Stack) -> None:
     """The memory of each service after its work has its own keys, and neither the master key nor a secret of another service."""
     master = case_keys.master(stack.settings)
-    secrets = {service: {keys.secret, *keys.purposes.values()} for service in SERVICES if (keys := master.of(service))}
+    lent = {master.purpose(word) for word in service_keys.LENT}
+    secrets = {service: {keys.secret, *keys.purposes.values()} - lent for service in SERVICES if (keys := master.of(service))}
     for service in LINE:
         (process,) = stack.of(service)
         assert process.pid is not None

@@ -56,6 +56,7 @@ OPENS = {
     "notifier": {"events", "keys for notifier", "quarantine of notifier", "contact", "note"},
     "audit": {"events", "keys for audit", "quarantine of audit"},
     "oversight": {"events", "keys for oversight", "quarantine of oversight", "cut"},
+    "eraser": {"quarantine of eraser"},
 }
 """What each service opens, and nothing else."""
 
@@ -144,7 +145,7 @@ async def test_an_installation_of_before_is_moved_and_a_prepare_that_was_killed_
             assert set((await tx.execute(text("SELECT reader FROM keys.case_key"))).scalars()) == set(readers())
         assert {case: set(forms) for case, forms in (await key_topic.read(settings)).items()} == {case_id: set(readers())}
         assert await read(intake, case_id) == said
-        for service in SERVICES:
+        for service in readers():
             async with connecting(database.engine(of(settings, service), service)) as line:
                 (found,) = (await case_keys.read(of(settings, service), service).load(line, [case_id])).values()
             assert found == key, "the log's events open with the key that they were sealed with"
