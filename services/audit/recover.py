@@ -5,17 +5,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from collections.abc import AsyncIterator
 
-import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.runtime.recovery import recover
 from referral.runtime.recovery.topic_snapshot import Tape
-from referral.runtime.settings import Settings, load
+from referral.runtime.settings import Settings
 
 
 async def hook(tx: AsyncConnection, settings: Settings, tapes: AsyncIterator[Tape]) -> dict[str, int]:
@@ -24,4 +21,4 @@ async def hook(tx: AsyncConnection, settings: Settings, tapes: AsyncIterator[Tap
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(msgspec.json.encode(asyncio.run(recover.recover(load(), "audit", hook))))
+    recover.run("audit", hook)

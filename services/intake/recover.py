@@ -7,8 +7,6 @@ and are lost; the result counts the sections that agencies must be asked to send
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
@@ -35,7 +33,7 @@ from referral.domain.events import (
 from referral.domain.policy import Policy, policy
 from referral.runtime.recovery import recover
 from referral.runtime.recovery.topic_snapshot import Tape
-from referral.runtime.settings import Settings, load
+from referral.runtime.settings import Settings
 from referral.wire import codec, seal
 from services.intake.casefile import access, row_rights, sections
 from services.intake.casefile.disclosure_rules import CaseFacts
@@ -193,4 +191,4 @@ async def _policy(tx: AsyncConnection) -> Policy:
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(msgspec.json.encode(asyncio.run(recover.recover(load(), "intake", hook))))
+    recover.run("intake", hook)

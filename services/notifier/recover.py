@@ -6,11 +6,8 @@ none twice and knocks nobody who has answered.
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from collections.abc import AsyncIterator, Iterator
 
-import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.events import KnockAnswered, KnockDelivered, KnockFailed, KnockSent
@@ -18,7 +15,7 @@ from referral.domain.inputs import ROSTER_BOOK
 from referral.runtime.keys import case_keys as keys_
 from referral.runtime.recovery import recover
 from referral.runtime.recovery.topic_snapshot import Tape
-from referral.runtime.settings import Settings, load
+from referral.runtime.settings import Settings
 from referral.wire import codec, seal
 from services.notifier import store
 
@@ -48,4 +45,4 @@ def _knocks(tape: Tape) -> Iterator[tuple[str, store.Spoken]]:
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(msgspec.json.encode(asyncio.run(recover.recover(load(), "notifier", hook))))
+    recover.run("notifier", hook)

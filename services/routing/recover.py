@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 
@@ -20,7 +18,7 @@ from referral.domain.evolve import evolve
 from referral.runtime import policy_feed
 from referral.runtime.recovery import recover
 from referral.runtime.recovery.topic_snapshot import Tape, Taped
-from referral.runtime.settings import Settings, load
+from referral.runtime.settings import Settings
 from referral.wire import codec, seal, topics
 from services.routing import capacity, policy_publisher, store
 
@@ -94,4 +92,4 @@ async def _policy(tx: AsyncConnection, settings: Settings) -> int:
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(msgspec.json.encode(asyncio.run(recover.recover(load(), "routing", hook))))
+    recover.run("routing", hook)

@@ -8,14 +8,18 @@ docs/decisions/0007-recover.md explains why this is enough.
 
 from __future__ import annotations
 
+import asyncio
 import json
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
 from msgspec import msgpack
+from msgspec.json import encode
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.runtime import observe
 from referral.runtime.kafka import scan
 from referral.runtime.keys import case_keys, erasure_tag, key_topic
 from referral.runtime.loop import outbox, writer_mark
@@ -24,7 +28,7 @@ from referral.runtime.loop.units import word
 from referral.runtime.postgres import database
 from referral.runtime.recovery import topic_snapshot
 from referral.runtime.recovery.topic_snapshot import Tape, Taped
-from referral.runtime.settings import Settings
+from referral.runtime.settings import Settings, load
 from referral.wire import seal, topics
 
 WRITES = {"intake": "referral-intake", "routing": "referral-routing", "notifier": "referral-notification"}
@@ -52,6 +56,12 @@ PUBLISHED = (
 
 Hook = Callable[[AsyncConnection, Settings, AsyncIterator[Tape]], Awaitable[dict[str, int]]]
 """A service's own part of the repair: (transaction, settings, tapes) → number of restored items, by name. Each tape is settled."""
+
+
+def run(service: str, hook: Hook) -> None:
+    """Recover a service as its program does: the result goes to standard output as JSON, log lines to standard error."""
+    observe.configure()
+    sys.stdout.buffer.write(encode(asyncio.run(recover(load(), service, hook))))
 
 
 async def recover(settings: Settings, service: str, hook: Hook) -> dict[str, int]:
