@@ -300,7 +300,7 @@ async def test_a_forged_approval_one_person_twice_and_an_open_case_are_refused(s
             "nobody": lambda case: intake_key.signed(KEY, case, structs.replace(PLAIN, records=0)),
             "a stranger": lambda case: approved(case, approves=STRANGER, records=0),
             "one person twice": lambda case: approved(case, approves=FIRST, records=0),
-            "of another case": lambda case: intake_key.signed(KEY, case, structs.replace(approved(new_id()), intake_signature=None)),
+            "of another case": lambda case: intake_key.signed(KEY, case, approved(new_id())),
         }
         cases = {name: await line.case() for name in forged}
         left_open = await line.case(closed=None)
@@ -378,7 +378,7 @@ async def refused(settings: Settings, role: str, *statements: str) -> list[str]:
                 await tx.execute(text(statement))
                 found.append("")
             except DBAPIError as error:
-                found.append(str(error.orig).partition(": ")[2].partition("\n")[0])
+                found.append(str(error.orig).rpartition(">: ")[2].partition("\n")[0])
             await tx.rollback()
     return found
 
