@@ -80,6 +80,6 @@ END $$;
 -- Back from the first step, for `referral recover`, which is no role's: all but the cases whose erasure is genuine. Returns what came back.
 CREATE OR REPLACE FUNCTION keys.bring_back(but text[]) RETURNS SETOF text LANGUAGE sql SECURITY DEFINER SET search_path = '' AS
     'WITH back AS (DELETE FROM keys.retired k WHERE k.case_id <> ALL(but) RETURNING k.case_id, k.reader, k.wrapped),
-    forgotten AS (DELETE FROM keys.retirement r WHERE r.case_id IN (SELECT b.case_id FROM back b)),
+    forgotten AS (DELETE FROM keys.retirement r WHERE NOT r.erased AND r.case_id <> ALL(but)),
     there AS (INSERT INTO keys.case_key (case_id, reader, wrapped) SELECT * FROM back ON CONFLICT DO NOTHING)
     SELECT DISTINCT b.case_id FROM back b';

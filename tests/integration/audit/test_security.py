@@ -8,6 +8,7 @@ import re
 import pytest
 from msgspec import structs
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from referral.proof.security import FILES
 from referral.runtime.postgres import database, security_events
@@ -17,7 +18,7 @@ from referral.wire.security_event import Event, Kind
 from services.audit.__main__ import TOPICS, alarm
 from services.audit.handle import Audit
 from services.audit.heartbeat import Heartbeats
-from services.audit.security import STANDING, SecurityWatch
+from services.audit.security import OUT_OF_USE, STANDING, SecurityWatch
 from tests.harness.engines import by_hand
 from tests.harness.programs import command, operator
 from tests.integration.audit.test_pages import opened
@@ -85,3 +86,22 @@ async def test_an_auditors_events_are_sealed_and_whoever_takes_one_away_is_named
         assert name in listed[1] and "a vault" in listed[1] and honey.strip() not in listed[1]
         assert (await command(here, "security", "honey", "--end", name))[0] == 0
         assert (await command(here, "security", "honey", "--end", name))[0] == 1
+
+
+async def test_keys_that_are_out_of_use_without_an_erasure_in_the_log_are_counted_and_named_once(bare: Settings) -> None:
+    async with opened(bare) as door:
+        watch = SecurityWatch(database.engine(bare, "audit"))
+        async with by_hand(bare) as tx:
+            await tx.execute(text("SELECT keys.retire(ARRAY[:case, 'another'])"), {"case": door.case_id})
+        with capture_logs() as said:
+            for _ in range(2):
+                await watch.look()
+        assert OUT_OF_USE._value.get() == 2
+        told = [one["case_id"] for one in said if one["event"] == "keys out of use without an erasure"]
+        assert sorted(told) == sorted((door.case_id, "another")), "each once"
+        async with by_hand(bare) as tx:
+            await tx.execute(text("ALTER TABLE audit.entry DISABLE TRIGGER append_only"))
+            await tx.execute(text("UPDATE audit.entry SET kind = 'ERASURE' WHERE case_id = :case"), {"case": door.case_id})
+            await tx.execute(text("SELECT keys.bring_back(ARRAY[:case])"), {"case": door.case_id})
+        await watch.look()
+        assert OUT_OF_USE._value.get() == 0, "one has an erasure, the other is in use again"
