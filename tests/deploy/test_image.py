@@ -128,7 +128,7 @@ def test_it_runs_as_nobody_with_nothing(engine: Engine, record_property: Callabl
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize(("image", "services"), [("services", "intake routing notifier audit watchman"), ("oversight", "oversight")])
+@pytest.mark.parametrize(("image", "services"), [("services", "intake routing notifier audit eraser watchman"), ("oversight", "oversight")])
 def test_each_service_and_the_command_line_load(engine: Engine, image: str, services: str) -> None:
     engine.load(image)
     everything = "; ".join(f"import services.{name}.__main__" for name in services.split())

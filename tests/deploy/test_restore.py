@@ -76,6 +76,9 @@ async def altered(line: Line, name: str, value: str) -> None:
         await alone.exec_driver_sql("SELECT pg_reload_conf()")
 
 
+ALL = (*LINE, "eraser")
+
+
 async def referral(stack: Stack, *words: str, said: str = "") -> Any:
     """What a command prints as JSON. said: what it reads."""
     command = (sys.executable, "-m", "referral.cli", *words, "--json")
@@ -87,13 +90,13 @@ async def referral(stack: Stack, *words: str, said: str = "") -> Any:
 
 
 async def erase(line: Line, case_id: str) -> None:
-    """Two persons have a case erased, and it is gone."""
+    """Two persons have a case erased, and its keys are out of use; a day later they would be destroyed."""
     password = line.cast.password + "\n"
     as_ = ("--password-stdin", "--login")
     await referral(line.stack, "case", "erase", case_id, "--basis", "storage-ended", *as_, ANA, said=password)
     await referral(line.stack, "case", "erase", case_id, "--approve", *as_, BEN, said=password)
-    gone = "SELECT 1 FROM intake.erasure WHERE case_id = :c AND destroyed_at IS NOT NULL"
-    await until(lambda: line.rows(gone, c=case_id), what="rows and key are destroyed")
+    gone = "SELECT 1 FROM keys.retirement WHERE case_id = :c"
+    await until(lambda: line.rows(gone, c=case_id), what="its keys are out of use")
 
 
 def closed(stage: Stage, count: int) -> list[str]:
@@ -108,11 +111,8 @@ def closed(stage: Stage, count: int) -> list[str]:
 
 
 async def left(line: Line, case_id: str) -> int:
-    """Keys and sections of a case."""
-    counts = (
-        "SELECT (SELECT count(*) FROM keys.case_key WHERE case_id = :c) + (SELECT count(*) FROM intake.section WHERE case_id = :c) AS n"
-    )
-    return int((await line.rows(counts, c=case_id))[0].n)
+    """Keys of a case that are in use."""
+    return int((await line.rows("SELECT count(*) AS n FROM keys.case_key WHERE case_id = :c", c=case_id))[0].n)
 
 
 async def file(line: Line, case_id: str) -> set[tuple[Any, ...]]:
@@ -179,7 +179,7 @@ def size(*folders: Path) -> int:
 async def test_a_second_before_the_accident(tmp_path: Path, kafka: str, ca: Path, record_property: Callable[[str, object], None]) -> None:
     folder, steps = tmp_path / "backups", STEPS.findall((ROOT / "docs" / "operators.md").read_text("utf-8"))
     recover, renew, swap = steps
-    config = StackConfig(data=tmp_path / "data", kafka=kafka, ca=ca, prefix=prefix(), drill=True, witnesses=1, spare=LINE)
+    config = StackConfig(data=tmp_path / "data", kafka=kafka, ca=ca, prefix=prefix(), drill=True, witnesses=1, services=ALL, spare=ALL)
     data, new = config.data / "postgres" / "data", tmp_path / "new"
     async with running(config) as line, archived(line, folder) as backups:
         before, after, other = await asyncio.to_thread(closed, Stage(line.stack, line.cast), 3)
