@@ -66,7 +66,6 @@ class Eraser:
     async def run(self, health: observe.Health) -> None:
         """Run turns until ended."""
         while not self._ended.is_set():
-            health.turned()
             try:
                 await self.turn()
                 health.green("start")
@@ -108,17 +107,21 @@ class Eraser:
             await rights.check(tx, NAME)
 
     async def _copy(self, *, roll: bool) -> None:
-        """Copy new keys to `referral-keys`, so that they outlast `referral-new-keys`; and let the broker close its segment every hour."""
-        async with self._engine.begin() as tx:
-            forms = await store.uncopied(tx, PART)
-            if forms or roll:
-                async with clients.producer(self._settings) as producer:
-                    await key_topic.copy(producer, self._settings, forms)
-                    if roll:
-                        await key_topic.roll(producer, self._settings)
-                        self._rolled = time.monotonic()
-            if forms:
-                await store.copied(tx, {case_id for case_id, _, _ in forms})
+        """Copy new keys to `referral-keys`, so that they outlast `referral-new-keys`. roll: let the broker close its segment."""
+        while True:
+            async with self._engine.begin() as tx:
+                forms = await store.uncopied(tx, PART)
+                cases = {case_id for case_id, _, _ in forms}
+                if forms or roll:
+                    async with clients.producer(self._settings) as producer:
+                        await key_topic.copy(producer, self._settings, forms)
+                        if roll:
+                            await key_topic.roll(producer, self._settings)
+                            self._rolled, roll = time.monotonic(), False
+                if cases:
+                    await store.copied(tx, cases)
+            if len(cases) < PART:
+                return
 
     async def _find(self) -> None:
         """Read `referral-intake` on, and store each erasure that intake and two approvers have signed."""
