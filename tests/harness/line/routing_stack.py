@@ -34,6 +34,8 @@ from services.routing.__main__ import service as routing_service
 from services.routing.current_policy import CurrentPolicy
 from services.routing.engine_failure import Breaker
 from services.routing.policy_publisher import publish
+from tests.harness import destroyed
+from tests.harness.engines import by_hand
 from tests.harness.erased import PLAIN, erased
 from tests.harness.handlers import Functions
 from tests.harness.made_child import CHILD, ordered
@@ -150,8 +152,8 @@ class Line:
                 said = erased(case_id, records, approved_at=await clock.now(tx))
                 await queue.put(tx, case_id, said, new_id(), key)
             await until(lambda: self.scalar("SELECT count(*) = 0 FROM routing.case_state WHERE case_id = :c", c=case_id))
-            async with engine.begin() as tx:
-                await tx.execute(text("DELETE FROM keys.case_key WHERE case_id = :case"), {"case": case_id})
+            async with by_hand(self.settings) as tx:
+                await tx.execute(destroyed.KEYS, {"ids": [case_id]})
             async with clients.producer(self.settings) as producer:
                 await key_topic.publish_tombstones(producer, self.settings, [case_id])
         finally:

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from referral.cli import standing
 from referral.cli.admin import doctor_probe
 from referral.cli.admin.doctor import exit_code
-from referral.cli.admin.doctor_checks import PROMISED, UNDECIDED, UNLOGGED, Check, Result, diagnose
+from referral.cli.admin.doctor_checks import DAY, PROMISED, UNDECIDED, UNLOGGED, Check, Result, diagnose
 from referral.cli.admin.doctor_probe import Vitals, gather
 from referral.cli.vitals import reading
 from referral.cli.vitals.topics import Lane
@@ -243,11 +243,20 @@ async def test_an_erasure_that_hangs_one_that_was_undone_and_one_that_intake_did
         (now - UNDECIDED, None, ""),
         (now - UNDECIDED - 1, None, f"case {case_id}: erasure asked for 7 days ago, and nobody has approved or refused it"),
         (1, now - UNLOGGED, ""),
-        (1, now - UNLOGGED - 1, f"case {case_id}: erasure approved 600 s ago, rows and key are still there"),
+        (1, now - UNLOGGED - 1, f"case {case_id}: erasure approved 600 s ago, and its keys are still in use"),
     ):
         vitals.erasures = [(case_id, asked, approved, None)]
         assert checks(vitals)["erasures"].said == (said or "0 cases erased, 1 under way")
-    vitals.erasures = [(case_id, 1, 2, 3)]
+    vitals.retired = {case_id: (now - DAY - UNLOGGED - 1, False)}
+    assert f"case {case_id}: its keys are out of use for 87000 s, and not destroyed" in checks(vitals)["erasures"].said
+    vitals.erasures, vitals.states.sealed = [], {case_id}
+    for at, erased, said in ((now - 1, False, "in 1439 min they can be destroyed"), (now - DAY, True, "only a backup has them")):
+        vitals.retired = {case_id: (at, erased)}
+        found = checks(vitals)
+        assert found["keys"].result is Result.BAD and f"keys of case {case_id}" in found["keys"].said and said in found["keys"].said
+        assert "stop the eraser" in found["keys"].do and "referral recover" in found["keys"].do
+        assert found["alarms"].result is Result.BAD and f"case {case_id} does not open" in found["alarms"].said
+    vitals.erasures, vitals.retired, vitals.states.sealed = [(case_id, 1, 2, 3)], {}, set()
     async with line.admin() as tx:
         vitals.back = await reading.back(tx, vitals.destroyed)
     assert {what for what, _ in vitals.back} == {"key", "state"}
