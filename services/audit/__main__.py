@@ -78,7 +78,7 @@ async def main(settings: Settings) -> None:
             not_ready["fork"] = str(error)
             await reading(settings, app, not_ready, error)
         else:
-            watch, journal = SecurityWatch(engine), shown.sign_in.journal
+            watch, journal = SecurityWatch(engine, believed[0]), shown.sign_in.journal
             background = [publisher.run, heartbeats.run, readings.run, watch.run, lambda: journal.run(doors)]
             background.append(BackupWatch(engine, drill=settings.drill_clock).run)
             await run(service(audit), app=app, background=background, settings=settings)

@@ -10,7 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from referral.domain.events import EntryKind
 from referral.proof.security import WINDOW_US, Alarm, Sum, alarms, root
+from referral.runtime.keys.erasure_tag import signed_erasure
 from referral.runtime.observe import log, where
+from referral.wire.erasure_approval import NOBODY, Erasers
 from referral.wire.security_event import DAY_US, KEPT_DAYS, Kind, Row
 
 LOOK_S = 10.0
@@ -21,11 +23,14 @@ MOST = 5000
 """Events that one heartbeat seals, and that one statement removes (ours): what a minute of the busiest attack leaves, several times."""
 STANDING = Gauge("referral_security_alarms", "Accounts, agencies and offices about which a security alarm stands.", ["alarm"])
 """Worry above 0. `referral security events` names who; docs/operators.md, Security events, says what to do."""
-OUT_OF_USE = Gauge("referral_keys_out_of_use", "Cases whose keys were taken out of use, without an erasure in the log.")
+OUT_OF_USE = Gauge(
+    "referral_keys_out_of_use",
+    "Cases whose keys were taken out of use, without an erasure in the log that intake and two approvers signed.",
+)
 """Worry above 0, at once: in a day they can be destroyed. docs/operators.md, A case without a key."""
-UNLOGGED = text(
-    "SELECT r.case_id FROM keys.retirement r WHERE NOT r.erased AND NOT EXISTS (SELECT FROM audit.entry e WHERE e.case_id = r.case_id"
-    " AND e.case_id <> '' AND e.kind = :erasure) ORDER BY r.case_id"
+RETIRED = text(
+    "SELECT r.case_id, e.topic, e.value, e.kafka_time FROM keys.retirement r LEFT JOIN audit.entry e ON e.case_id = r.case_id"
+    " AND e.case_id <> '' AND e.kind = :erasure WHERE NOT r.erased"
 )
 SUMS = text(
     "SELECT kind, who, detail, sum(times)::bigint AS times FROM audit.security WHERE at > runtime.clock() - CAST(:window AS bigint)"
@@ -44,8 +49,9 @@ OLD = text(
 class SecurityWatch:
     """The watch of one process; every instance of audit counts the same."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, engine: AsyncEngine, erasers: Erasers = NOBODY) -> None:
+        """Watch a database. erasers: those whom an erasure is believed; by default nobody."""
+        self._engine, self._erasers = engine, erasers
         self._stood: dict[Alarm, frozenset[str]] = {}
         self._out_of_use: frozenset[str] = frozenset()
         self._tidied = float("-inf")
@@ -68,7 +74,9 @@ class SecurityWatch:
         """Count the alarms that stand, and log each of them once while it does."""
         async with self._engine.connect() as tx:
             rows = (await tx.execute(SUMS, {"window": WINDOW_US})).all()
-            out_of_use = frozenset((await tx.execute(UNLOGGED, {"erasure": EntryKind.ERASURE})).scalars())
+            retired = (await tx.execute(RETIRED, {"erasure": EntryKind.ERASURE})).all()
+        logged = {row.case_id for row in retired if row.value and signed_erasure(self._erasers, row.topic, row.value, row.kafka_time)}
+        out_of_use = frozenset(row.case_id for row in retired) - logged
         OUT_OF_USE.set(len(out_of_use))
         for case_id in sorted(out_of_use - self._out_of_use):
             log().error("keys out of use without an erasure", service="audit", case_id=case_id)

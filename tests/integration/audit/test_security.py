@@ -14,12 +14,15 @@ from referral.proof.security import FILES
 from referral.runtime.postgres import database, security_events
 from referral.runtime.postgres.tokens import digest
 from referral.runtime.settings import Settings
+from referral.wire import codec, seal
+from referral.wire.erasure_approval import Erasers
 from referral.wire.security_event import Event, Kind
 from services.audit.__main__ import TOPICS, alarm
 from services.audit.handle import Audit
 from services.audit.heartbeat import Heartbeats
 from services.audit.security import OUT_OF_USE, STANDING, SecurityWatch
 from tests.harness.engines import by_hand
+from tests.harness.erased import APPROVERS, INTAKE, approved, erased
 from tests.harness.programs import command, operator
 from tests.integration.audit.test_pages import opened
 
@@ -90,7 +93,7 @@ async def test_an_auditors_events_are_sealed_and_whoever_takes_one_away_is_named
 
 async def test_keys_that_are_out_of_use_without_an_erasure_in_the_log_are_counted_and_named_once(bare: Settings) -> None:
     async with opened(bare) as door:
-        watch = SecurityWatch(database.engine(bare, "audit"))
+        watch = SecurityWatch(database.engine(bare, "audit"), Erasers(INTAKE.intake, APPROVERS))
         async with by_hand(bare) as tx:
             await tx.execute(text("SELECT keys.retire(ARRAY[:case, 'another'])"), {"case": door.case_id})
         with capture_logs() as said:
@@ -101,7 +104,20 @@ async def test_keys_that_are_out_of_use_without_an_erasure_in_the_log_are_counte
         assert sorted(told) == sorted((door.case_id, "another")), "each once"
         async with by_hand(bare) as tx:
             await tx.execute(text("ALTER TABLE audit.entry DISABLE TRIGGER append_only"))
-            await tx.execute(text("UPDATE audit.entry SET kind = 'ERASURE' WHERE case_id = :case"), {"case": door.case_id})
-            await tx.execute(text("SELECT keys.bring_back(ARRAY[:case])"), {"case": door.case_id})
+            where = {"case": door.case_id}
+            [meta] = [
+                seal.open(row.value).meta
+                for row in await tx.execute(text("SELECT value FROM audit.entry WHERE case_id = :case ORDER BY idx LIMIT 1"), where)
+            ]
+        for body, counted in ((erased(door.case_id), 2), (approved(door.case_id), 1)):
+            said_ = structs.replace(meta, type=body.TYPE, fingerprint=codec.fingerprint(body.TYPE))
+            value = seal.seal(None, body.TOPIC, said_, codec.encode(body), b"")
+            change = "UPDATE audit.entry SET kind = 'ERASURE', topic = 'referral-intake', value = :value WHERE case_id = :case"
+            async with by_hand(bare) as tx:
+                await tx.execute(text(change), {**where, "value": value})
+            await watch.look()
+            assert OUT_OF_USE._value.get() == counted, "intake alone makes no erasure"
+        async with by_hand(bare) as tx:
+            await tx.execute(text("SELECT keys.bring_back(ARRAY[:case])"), where)
         await watch.look()
         assert OUT_OF_USE._value.get() == 0, "one has an erasure, the other is in use again"
