@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from prometheus_client import Gauge
 from sqlalchemy import text
@@ -12,6 +13,7 @@ from referral.domain.events import EntryKind
 from referral.proof.security import WINDOW_US, Alarm, Sum, alarms, root
 from referral.runtime.keys.erasure_tag import signed_erasure
 from referral.runtime.observe import log, where
+from referral.wire import leaf
 from referral.wire.erasure_approval import NOBODY, Erasers
 from referral.wire.security_event import DAY_US, KEPT_DAYS, Kind, Row
 
@@ -29,7 +31,7 @@ OUT_OF_USE = Gauge(
 )
 """Worry above 0, at once: in a day they can be destroyed. docs/operators.md, A case without a key."""
 RETIRED = text(
-    "SELECT r.case_id, e.topic, e.value, e.kafka_time FROM keys.retirement r LEFT JOIN audit.entry e ON e.case_id = r.case_id"
+    "SELECT r.case_id, e.topic, e.value, e.leaf FROM keys.retirement r LEFT JOIN audit.entry e ON e.case_id = r.case_id"
     " AND e.case_id <> '' AND e.kind = :erasure WHERE NOT r.erased"
 )
 SUMS = text(
@@ -75,7 +77,7 @@ class SecurityWatch:
         async with self._engine.connect() as tx:
             rows = (await tx.execute(SUMS, {"window": WINDOW_US})).all()
             retired = (await tx.execute(RETIRED, {"erasure": EntryKind.ERASURE})).all()
-        logged = {row.case_id for row in retired if row.value and signed_erasure(self._erasers, row.topic, row.value, row.kafka_time)}
+        logged = {row.case_id for row in retired if row.value and self._believed(row)}
         out_of_use = frozenset(row.case_id for row in retired) - logged
         OUT_OF_USE.set(len(out_of_use))
         for case_id in sorted(out_of_use - self._out_of_use):
@@ -88,6 +90,11 @@ class SecurityWatch:
                 log().error("security alarm", service="audit", reason=alarm, account=who)
         self._stood = stands
         return stands
+
+    def _believed(self, row: Any) -> bool:
+        """Return whether an entry is an erasure that intake and two approvers signed."""
+        at = leaf.decode(row.leaf).kafka_time
+        return signed_erasure(self._erasers, row.topic, row.value, at) is not None
 
 
 async def waiting(tx: AsyncConnection) -> list[Row]:
