@@ -112,7 +112,10 @@ async def test_keys_that_are_out_of_use_without_an_erasure_in_the_log_are_counte
         for body, counted in ((erased(door.case_id), 2), (approved(door.case_id), 1)):
             said_ = structs.replace(meta, type=body.TYPE, fingerprint=codec.fingerprint(body.TYPE))
             value = seal.seal(None, body.TOPIC, said_, codec.encode(body), b"")
-            change = "UPDATE audit.entry SET kind = 'ERASURE', topic = 'referral-intake', value = :value WHERE case_id = :case"
+            change = (
+                "UPDATE audit.entry SET kind = 'ERASURE', topic = 'referral-intake', value = :value"
+                " WHERE idx = (SELECT min(idx) FROM audit.entry WHERE case_id = :case)"
+            )
             async with by_hand(bare) as tx:
                 await tx.execute(text(change), {**where, "value": value})
             await watch.look()
