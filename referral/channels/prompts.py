@@ -96,7 +96,7 @@ SPEECHES = {
     "sq": Speech(
         voice="sq",
         exercise="Ky është ushtrim.",
-        line="Linja e kujdestarisë. Jeni në kujdestari.",
+        line="Linja e kujdestarisë. Jeni në detyrë.",
         urgent="Një kërkesë urgjente pret.",
         request="Një kërkesë pret.",
         requests=(

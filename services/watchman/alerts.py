@@ -26,6 +26,7 @@ WATCHING = "Watching"
 _NAMES = (
     "AccessDenied AgencyStopped AlarmsOverdue BackupOld BatchSlow Behind CanaryMissing CapNear CapReached CertificateEnds "
     "CertificateOld ChannelAway ClockFree ClockOff DiskFull DoctorBlind DoctorRed DoctorSilent DroppedErased ErasureRefused Fenced "
+    "FilesLater KeysOutOfUse SignInsSprayed "
     "Foreign Forked HoleBegun HoneyTouched KnocksGrouped KnocksLate KnocksPaused KnocksRefused KnocksSlow KnocksStand LogTorn "
     "MachineSilent ManyFilesRead ManyReferrals ManySignInsFail NoRelease NobodyAnswers NotOnTopic NotReady NothingHandled "
     "NothingPublished NotifierBehind NotifierDown OversightBehind PolicyPassedOver PromiseLate ProviderAway PublicFlood Quarantined "

@@ -148,7 +148,7 @@ def test_the_spoken_words_name_both_keys_and_a_drill_says_so_first() -> None:
 
 
 SAID = {
-    "sq": "Linja e kujdestarisë. Jeni në kujdestari. {} Do të shikoni tani? Shtypni një. Nuk mundeni? Shtypni dy, dhe thërrasim tjetrin.",
+    "sq": "Linja e kujdestarisë. Jeni në detyrë. {} Do të shikoni tani? Shtypni një. Nuk mundeni? Shtypni dy, dhe thërrasim tjetrin.",
     "sr-Latn": "Dežurna linija. Vi ste dežurni. {} Pogledaćete odmah? Pritisnite jedan. Ne možete? Pritisnite dva, zvaćemo sledećeg.",
     "en": "Duty line. You are on duty. {} Will you look now? Press one. You cannot? Press two, and we call the next person.",
 }

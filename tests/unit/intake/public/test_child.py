@@ -98,7 +98,7 @@ def pages(language: str) -> tuple[str, set[str]]:
             values = {"step": step, "number": number, "steps": 5, "first": number == 1, "errors": errors, "bad": bool(errors), "hidden": []}
             made.append(TEMPLATES.get_template("refer.html").render(shared | values | about | {"label": lambda kind, code: code}))
     for again in (False, True):
-        made.append(TEMPLATES.get_template("sent.html").render(shared | {"again": again, "staff": False, "code": "x"}))
+        made.append(TEMPLATES.get_template("sent.html").render(shared | {"again": again, "short": not again, "staff": False, "code": "x"}))
     for values in ({}, {"closed": True}, {"away": True}):
         made.append(TEMPLATES.get_template("full.html").render(shared | values))
     for error in ("", "receipt.needed", "receipt.long"):
