@@ -63,8 +63,10 @@ class Releases:
         self.older, self._newer = older, set[str]()
 
     def command(self, worker: Worker) -> tuple[str, ...]:
-        """Return the command of an instance: the folder that it begins in decides what it imports."""
-        place = ROOT if worker.name in self._newer else self.older
+        """Return the command of an instance: the folder that it begins in decides what it imports. A service that the older release does
+        not have is of this one."""
+        newer = worker.name in self._newer or not (self.older / "services" / worker.service).is_dir()
+        place = ROOT if newer else self.older
         return ("env", "-C", str(place), sys.executable, "-m", f"services.{worker.service}")
 
     async def change(self, line: Line, service: str, load: Load, *, newer: bool) -> float:
@@ -99,6 +101,8 @@ def _older(older: Path, step: str) -> Callable[[Settings], Awaitable[None]]:
         words = f"import asyncio; from referral.runtime import bootstrap, settings; asyncio.run(bootstrap.{step}(settings.load()))"
         done = await asyncio.create_subprocess_exec(sys.executable, "-c", words, cwd=older, env={**os.environ, **variables})
         assert await done.wait() == 0, f"the release before this one could not {step}"
+        # Before its services start, a local stack writes things down by this release, as an operator's command does after `prepare`.
+        await getattr(bootstrap, step)(replace(found, beside_older=True))
 
     return taken
 

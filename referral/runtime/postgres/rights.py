@@ -164,11 +164,10 @@ async def differences(tx: AsyncConnection) -> list[str]:
 
 async def apply(tx: AsyncConnection, right: frozenset[Right]) -> None:
     """Give the roles these rights, and take everything else."""
-    there = await held(tx)
     database = (await tx.execute(text("SELECT quote_ident(current_database())"))).scalar_one()
-    for each in sorted(there - right):
+    for each in sorted(await held(tx) - right):
         await tx.exec_driver_sql(_statement("REVOKE", each, "FROM", database))
-    for each in sorted(right - there):
+    for each in sorted(right - await held(tx)):  # asked anew: a right on a table takes those on its columns along
         await tx.exec_driver_sql(_statement("GRANT", each, "TO", database))
     for row in await tx.execute(_ROWS, {"schemas": list(SCHEMAS), "tables": list(guarded())}):
         if not row.on:

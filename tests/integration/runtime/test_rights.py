@@ -174,6 +174,14 @@ async def test_prepare_takes_away_what_the_file_does_not_name_and_gives_what_it_
             await rights.check(tx, role)
 
 
+async def test_after_the_release_before_has_gone_each_role_has_its_own_rights_again(bare: Settings) -> None:
+    """PostgreSQL takes the rights on columns away with the right on their table, which only the release before needs."""
+    async with by_hand(bare) as tx:
+        await rights.apply(tx, rights.beside_older())
+        await rights.apply(tx, rights.wanted())
+        assert await rights.differences(tx) == []
+
+
 async def test_a_role_that_owns_its_tables_does_not_start(bare: Settings) -> None:
     """As after a dump of an older release, or one that was restored as a service's role."""
     async with by_hand(bare) as tx:
