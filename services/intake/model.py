@@ -169,12 +169,15 @@ class Spot(Struct, frozen=True, kw_only=True):
 
     age_band: code; shown to whoever is asked now, and not afterwards.
     desk: agency of its desk.
+    closed_at: when the case was closed, µs UTC; None: it is open. outcome: how, as routing says; empty where it is not known.
     """
 
     found_in: str = ""
     drill: bool = False
     age_band: str = ""
     desk: str = ""
+    closed_at: int | None = None
+    outcome: str = ""
 
 
 class Receipt(Struct, frozen=True, kw_only=True):

@@ -266,6 +266,15 @@ async def since(tx: AsyncConnection, leave: Permit, first: int, last: int) -> Si
     return Since(tuple((step, state) for step, state in await rows(tx, offers, at)), bool(await rows(tx, tasks, at)))
 
 
+async def is_last_part(tx: AsyncConnection, leave: Permit, offer_id: str) -> bool:
+    """Return whether nothing of the permit's case is open beside this offer: no other part of any agency, and no task of a desk."""
+    sql = (
+        "SELECT NOT EXISTS (SELECT FROM intake.offer WHERE case_id = :case AND closed_at IS NULL AND kind <> 'NOTIFY' AND offer_id <> :id) "
+        "AND NOT EXISTS (SELECT FROM intake.task WHERE case_id = :case AND closed_at IS NULL)"
+    )
+    return bool((await rows(tx, sql, {"case": leave.case_id, "id": offer_id}))[0][0])
+
+
 async def case_offers(tx: AsyncConnection, leave: Permit) -> tuple[Offer, ...]:
     """Return every offer of the permit's case, of all agencies: to derive the state of the case, and for its desk."""
     sql = f"SELECT {_OFFER} FROM intake.offer o WHERE case_id = :case ORDER BY opened_at, offer_id"

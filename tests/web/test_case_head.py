@@ -7,11 +7,12 @@ import re
 import pytest
 
 from referral.domain.case_number import case_number
-from referral.domain.events import InstructionGiven, OfferHeld, Reach, ResponseSubmitted, Word
+from referral.domain.events import CaseClosed, How, InstructionGiven, OfferClosed, OfferHeld, Reach, ResponseSubmitted, Word
 from tests.harness.web.forms import fields, hidden
-from tests.harness.web.world import MINUTE, WHY, World, accepted, signed_in
+from tests.harness.web.world import MINUTE, NOTICE, WHY, World, accepted, closed, signed_in
 
 POLICE, DESK, ADVOCATE, SHELTER = "police-prizren", "desk-prizren", "advocate-prizren", "shelter-linden"
+COORDINATOR = "coordinator-prizren"
 
 
 def links(page: str) -> list[str]:
@@ -124,3 +125,30 @@ def test_an_instruction_that_ends_something_is_asked_once(world: World) -> None:
         assert person.post(f"/tasks/{task}/instruct", data=form | {"sure": "yes"}).status_code == 303
         [given] = [event for event in world.queued() if isinstance(event, InstructionGiven)]
         assert (given.word, given.reason) == ("CLOSE", "other")
+
+
+def test_the_last_done_says_that_the_case_closes_and_then_everybody_is_told(world: World) -> None:
+    """It closed the case and said "your part", and the coordinator read that another agency had taken the case."""
+    world.account("holder", ADVOCATE)
+    world.account("coordinator", COORDINATOR)
+    case = world.case("prizren")
+    run = world.track(case)
+    notice = world.offer(case, COORDINATOR, "coordinator", track_id=run, **NOTICE)
+    mine, other = (world.offer(case, agency, "support", track_id=run) for agency in (ADVOCATE, POLICE))
+    for offer in (mine, other):
+        world.say(case, accepted(offer, world.now() + 90 * MINUTE))
+    with signed_in(world, "holder") as person, signed_in(world, "coordinator") as told:
+        here = f"/offers/{mine}"
+
+        def asked() -> str:
+            return person.post(f"{here}/answer", data=fields(person.get(here).text) | {"word": "COMPLETE"}).text
+
+        assert "The case closes with it" not in asked(), "another part is open"
+        world.say(case, closed(other, How.COMPLETED))
+        assert "The case closes with it, unless a further step begins." in asked()
+        ends = [closed(mine, How.COMPLETED), OfferClosed(why=WHY, offer_id=notice, how=How.CANCELLED, reason="TRACK_ENDED")]
+        world.say(case, *ends, CaseClosed(why=WHY, outcome="done", sealed=False))
+        for who, where in ((person, here), (told, f"/offers/{notice}")):
+            for page in (who.get(where).text, who.get("/inbox").text):
+                assert "This case was closed on" in page and "All parts are done." in page
+                assert "another agency" not in page.lower()

@@ -19,17 +19,24 @@ async def spots(tx: AsyncConnection, leave: Permit, keys: Keys, case_ids: Iterab
     ids = sorted(set(case_ids))
     if not ids:
         return {}
-    sql = "SELECT case_id, drill, sealed, desk FROM intake.casefile WHERE case_id = ANY(CAST(:ids AS text[]))"
+    sql = "SELECT case_id, drill, sealed, desk, closed_at, coalesce(outcome, '') FROM intake.casefile WHERE case_id = ANY(CAST(:ids AS text[]))"
     cases = await rows(tx, sql, {"ids": ids})
     opened = await keys.load(tx, ids)
     traits = {
         case_id: sections.facts(sections.box(opened[case_id]), case_id, bytes(sealed)).traits
-        for case_id, _, sealed, _ in cases
+        for case_id, _, sealed, *_ in cases
         if case_id in opened
     }
     return {
-        case_id: Spot(found_in=traits[case_id].found_in, drill=drill, age_band=traits[case_id].age_band, desk=desk)
-        for case_id, drill, _, desk in cases
+        case_id: Spot(
+            found_in=traits[case_id].found_in,
+            drill=drill,
+            age_band=traits[case_id].age_band,
+            desk=desk,
+            closed_at=closed_at,
+            outcome=outcome,
+        )
+        for case_id, drill, _, desk, closed_at, outcome in cases
         if case_id in traits
     }
 

@@ -15,14 +15,17 @@ ENDING = frozenset({"COMPLETE", "RETURN", "CLOSE", "STOP", "OVERTAKEN"})
 """Answers and instructions that end something: a tap too many at 03:00 must not do it."""
 
 
-def question(call: PageRequest, word: str, head: CaseHead, title: str, label: str, means: Sequence[str], here: str) -> Response | None:
-    """Return the page that asks; None where nothing ends, or the person has said that they mean it.
+def asks(call: PageRequest, word: str) -> bool:
+    """Return whether a word ends something, and the person has not said yet that they mean it."""
+    return word in ENDING and call.form.get(SURE) != YES
+
+
+def question(call: PageRequest, head: CaseHead, title: str, label: str, means: Sequence[str], here: str) -> Response:
+    """Return the page that asks.
 
     title: of the step or task. label: of the word. means: what ends, and whether it can be taken back. here: path of the page of the
     offer or task. Nothing is stored: the page carries what was entered.
     """
-    if word not in ENDING or call.form.get(SURE) == YES:
-        return None
     entered = {name: value for name, value in call.form.items() if name not in ("form", SURE)}
     return call.pages.render.page(
         "ask_once.html",

@@ -141,12 +141,14 @@ async def _ways_on(tx: AsyncConnection, call: PageRequest, task: Task) -> list[T
 
 
 def _ask_once(call: PageRequest, data: TaskData, word: str) -> Response | None:
+    if not ask_once.asks(call, word):
+        return None
     render, visit = call.pages.render, call.visit
     view = pages_task.view(data.task, data.spot, data.choices, data.now, render.say(visit), render.name(visit), visit.now)
     order = next(order for order in view.orders if order.word == word)
     say = render.say(visit)
     means = (order.means, say.first(f"once.{word}", "once.means"))
-    return ask_once.question(call, word, view.head, view.title, order.label, means, f"/tasks/{data.task.task_id}")
+    return ask_once.question(call, view.head, view.title, order.label, means, f"/tasks/{data.task.task_id}")
 
 
 async def called(call: PageRequest) -> tuple[Offer, inbox.Beside]:

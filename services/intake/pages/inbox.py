@@ -139,14 +139,26 @@ async def answer(call: PageRequest) -> Response:
     return _page(call, offer, known, entered=entered, errors=entered.errors, status=status)
 
 
+DAY_US = 24 * 60 * 60 * 1_000_000
+"""A stay that ends sooner after the arrival is asked about (ours): most such ends are slips of a thumb."""
+
+
 def ask_once(call: PageRequest, offer: Offer, known: Beside, word: str, here: str) -> Response | None:
     """Return the page that asks before a word ends something; None where nothing does, or the person means it."""
+    if not asking.asks(call, word):
+        return None
     say, name = call.pages.render.say(call.visit), call.pages.render.name(call.visit)
     head = case_head.head(offer.case_id, known.spot, offer.pathway, say, name)
     means = say.first(f"word.{word}.means", "once.means")
     undo = next((p.take_back for p in call.pages.render.policy().current if p.id == offer.pathway), None) if word == "COMPLETE" else None
     back = say("once.means") if undo is None or offer.kind == "PLACE" else say("once.undo", time=relative_time.span(say, undo.micros))
-    return asking.question(call, word, head, name("step", offer.step), say(f"word.{word}"), (means, back), here)
+    lines = [means, back]
+    if word == "COMPLETE":
+        if offer.kind == "PLACE" and offer.arrived and call.visit.now - offer.changed_at < DAY_US:
+            lines.append(say("once.short", time=relative_time.clock(say, offer.changed_at, call.visit.now)))
+        if known.closes:
+            lines.append(say(known.closes))
+    return asking.question(call, head, name("step", offer.step), say(f"word.{word}"), lines, here)
 
 
 async def send(call: PageRequest, offer: Offer, entered: Entered, *, via: str) -> Response | tuple[Entered, int]:
@@ -184,6 +196,7 @@ class Beside:
 
     who: login of the colleague who has it. stages: where the case stands. contacts: whom the agency may telephone about it.
     after: what became of the answer that has just ended the agency's part.
+    closes: key of the text that says that the case closes with this part; empty where another part is open.
     """
 
     spot: Spot
@@ -192,6 +205,7 @@ class Beside:
     stages: tuple[Stage, ...]
     contacts: tuple[Contact, ...]
     after: After | None
+    closes: str = ""
 
 
 async def seen(tx: AsyncConnection, call: PageRequest) -> tuple[Offer, Beside]:
@@ -213,14 +227,24 @@ async def beside(tx: AsyncConnection, leave: Permit, call: PageRequest, offer: O
     if (last := after.ending(answers, call.visit.now)) is not None:
         since = await store.since(tx, leave, last.at, last.at + after.AFTER_US)
         follows = after.view(offer, since, spot.desk, lists.telephones.get(spot.desk, ""), say, name, call.visit.now)
+    stages = case_head.stages(case_head.steps(policy, offer.pathway), track, agency, say, name) if live else ()
     return Beside(
         spot=spot,
         answers=answers,
         who=(await store.holders(tx, leave, [offer.offer_id])).get(offer.offer_id, "") if agency == offer.agency else "",
-        stages=case_head.stages(case_head.steps(policy, offer.pathway), track, agency, say, name) if live else (),
+        stages=stages,
         contacts=contacts.contacts(lists, offer, track, spot.desk) if agency == offer.agency else (),
         after=follows,
+        closes=await _closes(tx, leave, offer, stages),
     )
+
+
+async def _closes(tx: AsyncConnection, leave: Permit, offer: Offer, stages: Sequence[Stage]) -> str:
+    """Return the key of the text that says whether the case closes when this part is done; empty where another part is open."""
+    if "COMPLETE" not in pages_offer.possible(offer) or not await store.is_last_part(tx, leave, offer.offer_id):
+        return ""
+    ahead = any(stage.state == case_head.AHEAD for stage in stages) or len(await store.pathways(tx, leave)) > 1
+    return "once.closes.unless" if ahead else "once.closes"
 
 
 async def where(tx: AsyncConnection, call: PageRequest, rows: Sequence[Offer | Task]) -> dict[str, tuple[Stage, ...]]:

@@ -24,6 +24,7 @@ SHOWN = 50
 TOLD = ("age-band", "sex", "language")
 """Sections whose codes belong to the list of the same name."""
 UNTOLD = (NOT_CALLED, NOT_TOLD)
+NOWHERE = Spot()
 URGENCIES = ("emergency", "urgent", "routine")
 
 
@@ -121,8 +122,15 @@ def state(offer: Offer) -> str:
     return offer.state
 
 
-def ended(offer: Offer, say: Words) -> str:
-    """Return the text for the end of an offer. Silence that was ours or the desk's is not shown as the agency's."""
+def ended(offer: Offer, spot: Spot, say: Words) -> str:
+    """Return the text for the end of an offer. Silence that was ours or the desk's is not shown as the agency's. Whoever did a part of a
+    case to its end, or had a part when it ended, or was notified, reads that the case is closed."""
+    notified = offer.kind == "NOTIFY" and offer.state == "CANCELLED"
+    if spot.closed_at is not None and (notified or offer.state == "COMPLETED" or offer.reason == "TRACK_ENDED"):
+        known = f"ended.closed.{spot.outcome}"
+        return say(known if say.has(known) else "ended.closed.other", time=relative_time.stamp(spot.closed_at))
+    if notified:
+        return say("ended.notice")
     if offer.state == "EXPIRED" and "DECIDE" in offer.words:
         return say("ended.undecided")
     return say(f"ended.{offer.reason}") if offer.reason in UNTOLD else text(say, "ended", offer.state, "UNKNOWN")
@@ -144,7 +152,11 @@ def groups(
         return [offer for offer in ours if offer.closed_at is None and _group(offer) == group]
 
     def cases(rows: Iterable[Offer], *, agency: bool = False) -> tuple[CaseCards, ...]:
-        return _cases(((row, card(row, known.who.get(row.offer_id, ""), say, name, now, agency=agency)) for row in rows), known, say, name)
+        return _cases(((row, shown(row, agency)) for row in rows), known, say, name)
+
+    def shown(row: Offer, agency: bool) -> Card:
+        spot = known.spots.get(row.case_id, NOWHERE)
+        return card(row, known.who.get(row.offer_id, ""), say, name, now, agency=agency, spot=spot)
 
     answer, work, info, called, orders = of("answer"), of("work"), of("info"), sorted(calls, key=_next), list(tasks)
     rows: dict[str, Sequence[Offer | Task]] = {
@@ -201,8 +213,9 @@ def _next(offer: Offer) -> tuple[float, int, int, str]:
     return (offer.due if offer.due is not None else float("inf"), rank, offer.opened_at, offer.offer_id)
 
 
-def card(offer: Offer, who: str, say: Words, name: Name, now: int, *, agency: bool = False) -> Card:
-    """Return the card of an offer. who: login of the colleague who has it. agency: it is another agency's, to be telephoned."""
+def card(offer: Offer, who: str, say: Words, name: Name, now: int, *, agency: bool = False, spot: Spot = NOWHERE) -> Card:
+    """Return the card of an offer. who: login of the colleague who has it. agency: it is another agency's, to be telephoned. spot: of its
+    case."""
     over = offer.closed_at is not None
     return Card(
         href=f"/calls/{offer.offer_id}" if agency else f"/offers/{offer.offer_id}",
@@ -211,7 +224,7 @@ def card(offer: Offer, who: str, say: Words, name: Name, now: int, *, agency: bo
         urgency=offer.urgency,
         urgency_name=name("urgency", offer.urgency),
         urgent=offer.urgency in URGENCIES[:2] and not over,
-        state=ended(offer, say) if over else held(offer, who, say),
+        state=ended(offer, spot, say) if over else held(offer, who, say),
         asked=asked(say, offer.opened_at, now),
         time=None if over or offer.kind == "NOTIFY" else time(say, offer.due, "call" if agency else offer.due_what, now),
     )

@@ -122,7 +122,7 @@ def view(
         urgency_name=name("urgency", offer.urgency),
         urgent=offer.urgency in URGENCIES[:2],
         kind="" if call else text(say, "kind", offer.kind, "UNKNOWN"),
-        ended=ended(offer, say) if over else "",
+        ended=ended(offer, spot, say) if over else "",
         ended_reason=_ended_reason(offer, say, name, reasons) if over and offer.reason not in UNTOLD else "",
         call=say("offer.call.means", agency=name("agency", offer.agency)) if call else "",
         aloud=("now" if offer.state in ACCEPTED else "later") if call and live and ALOUD in offer.shows else "",

@@ -33,6 +33,11 @@ def clock(words: Words, at: int, now: int) -> str:
     return words("day", day=words.weekdays[then.weekday()], date=f"{then:%d.%m.}", time=time)
 
 
+def stamp(at: int) -> str:
+    """Return a time with its date, the same whenever it is read: "01.12.2026 18:14"."""
+    return f"{local(at):%d.%m.%Y %H:%M}"
+
+
 def left(words: Words, due: int | None, now: int) -> str:
     """Return the time left until a limit, or the time since: "47 minutes left", "Late by 4 minutes"."""
     if due is None:

@@ -55,10 +55,11 @@ class Held(Struct, kw_only=True):
 
 
 class Closing(Struct, frozen=True, kw_only=True):
-    """The closing of a case. at: None when the case was opened again. sealed_at: sections written until then are never disclosed again;
-    None: unchanged."""
+    """The closing of a case. at: None when the case was opened again. outcome: how it ended. sealed_at: sections written until then are
+    never disclosed again; None: unchanged."""
 
     at: int | None
+    outcome: str | None = None
     sealed_at: int | None = None
 
 
@@ -153,14 +154,14 @@ def _case(changes: Changes, record: Input) -> None:
         case CaseLinked() as body:
             changes.links.append((record.case_id, body.other, body.how))
         case CaseClosed() as body:
-            _closing(changes, record, record.at, record.at if body.sealed else None)
+            _closing(changes, record, record.at, record.at if body.sealed else None, body.outcome)
         case _:
             pass
 
 
-def _closing(changes: Changes, record: Input, at: int | None, sealed_at: int | None) -> None:
+def _closing(changes: Changes, record: Input, at: int | None, sealed_at: int | None, outcome: str | None = None) -> None:
     before = changes.closed.get(record.case_id)
-    changes.closed[record.case_id] = Closing(at=at, sealed_at=sealed_at or (before.sealed_at if before else None))
+    changes.closed[record.case_id] = Closing(at=at, outcome=outcome, sealed_at=sealed_at or (before.sealed_at if before else None))
 
 
 def _opened(record: Input, body: OfferOpened) -> Held:

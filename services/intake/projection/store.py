@@ -65,7 +65,7 @@ _SETTLE = text("UPDATE intake.task SET closed_at = :at WHERE task_id = :id AND c
 _TRACK = text("INSERT INTO intake.track (track_id, case_id, pathway) VALUES (:id, :case, :pathway) ON CONFLICT DO NOTHING")
 _BECAME = text("UPDATE intake.referral SET became = :became WHERE referral_id = :id")
 _CLOSED = text(
-    "UPDATE intake.casefile SET closed_at = :at, sealed_at = coalesce(:sealed_at, sealed_at) "
+    "UPDATE intake.casefile SET closed_at = :at, outcome = :outcome, sealed_at = coalesce(:sealed_at, sealed_at) "
     "WHERE case_id = :id AND (closed_at IS DISTINCT FROM CAST(:at AS bigint) OR CAST(:sealed_at AS bigint) IS NOT NULL)"
 )
 _LINK = text("INSERT INTO intake.link (case_id, other, how) VALUES (:case, :other, :how) ON CONFLICT DO NOTHING")
@@ -79,7 +79,12 @@ _LINE = text("INSERT INTO intake.happening (case_id, seq, at, sealed) VALUES (:c
 async def apply(tx: AsyncConnection, leave: Permit, changes: Changes) -> None:
     """Store the changes of a batch. Rows are locked in the same order as by the HTTP requests: cases before offers, offers by id."""
     await _many(
-        tx, _CLOSED, ({"id": case, "at": change.at, "sealed_at": change.sealed_at} for case, change in sorted(changes.closed.items()))
+        tx,
+        _CLOSED,
+        (
+            {"id": case, "at": change.at, "outcome": change.outcome, "sealed_at": change.sealed_at}
+            for case, change in sorted(changes.closed.items())
+        ),
     )
     held = sorted(changes.offers.items())
     await _many(tx, _OPEN, (_opened(id, change) for id, change in held if change.opened))

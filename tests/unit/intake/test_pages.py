@@ -335,3 +335,34 @@ def test_after_the_limit_nothing_says_by_then() -> None:
 def test_nobody_waits_for_an_answer_to_a_notice() -> None:
     [action] = pages_offer.view(offer(kind="NOTIFY", words=("ACKNOWLEDGE",)), Spot(), SAY, name, (), NOW).actions
     assert action.means == SAY("word.ACKNOWLEDGE.notice")
+
+
+CLOSED = Spot(closed_at=NOW, outcome="done")
+
+
+@pytest.mark.parametrize(
+    ("over", "spot", "says"),
+    [
+        ({"state": "COMPLETED"}, CLOSED, "This case was closed on 25.11.2025 03:00. All parts are done."),
+        (
+            {"state": "COMPLETED"},
+            Spot(closed_at=NOW, outcome="closed-by-desk"),
+            "This case was closed on 25.11.2025 03:00. The duty desk closed it.",
+        ),
+        ({"state": "COMPLETED"}, Spot(closed_at=NOW), "This case was closed on 25.11.2025 03:00."),
+        ({"state": "COMPLETED"}, Spot(), "Your part is done."),
+        (
+            {"state": "CANCELLED", "kind": "NOTIFY", "reason": "TRACK_ENDED"},
+            CLOSED,
+            "This case was closed on 25.11.2025 03:00. All parts are done.",
+        ),
+        ({"state": "CANCELLED", "kind": "NOTIFY", "reason": "TRACK_ENDED"}, Spot(), "The procedure of which you were notified has ended."),
+        ({"state": "CANCELLED", "reason": "OTHER_ACCEPTED_FIRST"}, CLOSED, "It is no longer needed from you: another agency"),
+        ({"state": "DECLINED_BY_AGENCY"}, CLOSED, "Your agency declined."),
+    ],
+)
+def test_whoever_had_a_part_or_was_notified_reads_that_the_case_is_closed(over: dict[str, Any], spot: Spot, says: str) -> None:
+    """Nobody was told; and a notified office read that another agency had taken "it"."""
+    assert labels.ended(offer(**over, closed_at=NOW), spot, SAY).startswith(says)
+    assert pages_offer.view(offer(**over, closed_at=NOW), spot, SAY, name, (), NOW).ended.startswith(says)
+    assert labels.card(offer(**over, closed_at=NOW), "", SAY, name, NOW, spot=spot).state.startswith(says)
