@@ -19,7 +19,10 @@ async def spots(tx: AsyncConnection, leave: Permit, keys: Keys, case_ids: Iterab
     ids = sorted(set(case_ids))
     if not ids:
         return {}
-    sql = "SELECT case_id, drill, sealed, desk, closed_at, coalesce(outcome, '') FROM intake.casefile WHERE case_id = ANY(CAST(:ids AS text[]))"
+    sql = (
+        "SELECT case_id, drill, sealed, desk, closed_at, coalesce(outcome, '') FROM intake.casefile "
+        "WHERE case_id = ANY(CAST(:ids AS text[]))"
+    )
     cases = await rows(tx, sql, {"ids": ids})
     opened = await keys.load(tx, ids)
     traits = {

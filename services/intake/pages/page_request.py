@@ -21,8 +21,9 @@ from services.intake.accounts import rules, store
 from services.intake.casefile import access
 from services.intake.context import ANSWER_S, IntakeContext, in_time
 from services.intake.messages.submission import is_id
-from services.intake.pages import forms, resume, session
+from services.intake.pages import forms, kept_page, resume, session
 from services.intake.pages.forms import BODY_LIMIT, Fields
+from services.intake.pages.kept_page import Keeping
 from services.intake.pages.render import Renderer
 from services.intake.pages.session import Cookies, Visit
 from services.intake.store import unknown
@@ -80,10 +81,16 @@ Page = Callable[[PageRequest], Awaitable[Response]]
 
 
 def endpoint(
-    pages: Pages, page: Page, *, strangers: bool, lapsed: Page | None = None, pause_s: float = PAUSE_S
+    pages: Pages,
+    page: Page,
+    *,
+    strangers: bool,
+    lapsed: Page | None = None,
+    pause_s: float = PAUSE_S,
+    keeping: Keeping = kept_page.STAFF,
 ) -> Callable[[Request], Awaitable[Response]]:
     """Return the endpoint of a page. lapsed: answers a form that comes after its session has ended by time. pause_s: seconds that a form
-    waits on purpose at most, beside its work."""
+    waits on purpose at most, beside its work. keeping: how the page that a form makes is kept for the GET that shows it."""
 
     async def answered(request: Request) -> Response:
         visit = session.stranger(request, pages.cookies, 0)
@@ -91,7 +98,10 @@ def endpoint(
             body = await _body(request) if request.method == "POST" else b""
             visit = await in_time(_visit(pages, request))
             within = ANSWER_S + (pause_s if request.method == "POST" else 0)
-            response = await in_time(_page(PageRequest(pages, request, visit, forms.fields(body) or {}), page, strangers, lapsed), within)
+            shown = await in_time(kept_page.get(pages.door, request, visit, keeping)) if kept_page.VIEW in request.query_params else None
+            call = PageRequest(pages, request, visit, forms.fields(body) or {})
+            response = shown or await in_time(_page(call, page, strangers, lapsed), within)
+            response = await kept_page.put(pages.door, request, visit, response, keeping)
         except Exception as error:
             await refusals.noted(pages.door, request, _who(visit), error)
             response = _failed(pages, request, visit, error)

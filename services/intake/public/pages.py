@@ -18,7 +18,7 @@ from services.intake.commands.accept_referrals import Posting
 from services.intake.context import in_time
 from services.intake.messages.submission import beginning, sameness
 from services.intake.model import REUSED, Receipt
-from services.intake.pages import session
+from services.intake.pages import kept_page, session
 from services.intake.pages.page_request import PageRequest
 from services.intake.public import form, receipt
 from services.intake.public.form import STEPS, UNKNOWN, Answers
@@ -97,6 +97,7 @@ async def _send(site: Site, call: PageRequest, given: Answers) -> Response:
         if verdict is Verdict.SHORT:
             posting = structs.replace(posting, referral=beginning(referral, SHORT_BYTES), short=True)
         [answer] = await accept_referrals.accept(tx, door, lists, [posting])
+        await kept_page.forget(tx, call.visit)
     if isinstance(answer, Rejected) and answer.status == 429:
         return _full(call, given, 429)
     if isinstance(answer, Rejected) and answer.code != REUSED:

@@ -6,7 +6,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from referral.runtime.i18n import ENDONYMS
-from services.intake.pages import forms, session
+from services.intake.pages import forms, kept_page, session
 from services.intake.pages.page_request import PageRequest, Pages, endpoint
 from services.intake.public import desk, pages, site, waiting
 from services.intake.public.site import PublicPage, Site
@@ -18,12 +18,13 @@ OPEN = ("/refer", "/help", "/refer/receipt")
 def routes(inbox: Pages) -> list[BaseRoute]:
     """Return the routes of the public door, beside those of the inbox."""
     door = site.made(inbox)
+    keeping = {True: kept_page.PUBLIC, False: kept_page.STAFF}
 
     def get(path: str, page: PublicPage, *, strangers: bool = True) -> Route:
-        return Route(path, endpoint(door.pages, site.page(door, page), strangers=strangers), methods=["GET"])
+        return Route(path, endpoint(door.pages, site.page(door, page), strangers=strangers, keeping=keeping[strangers]), methods=["GET"])
 
     def post(path: str, page: PublicPage, *, strangers: bool = True) -> Route:
-        return Route(path, endpoint(door.pages, site.page(door, page), strangers=strangers), methods=["POST"])
+        return Route(path, endpoint(door.pages, site.page(door, page), strangers=strangers, keeping=keeping[strangers]), methods=["POST"])
 
     return [
         get("/refer", pages.begin),

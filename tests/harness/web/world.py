@@ -131,7 +131,7 @@ class World:
 
     def client(self, **more: Any) -> httpx.Client:
         """A browser's requests without the browser; a password takes a slow machine its time."""
-        return httpx.Client(base_url=self.url, timeout=PATIENCE_S, **more)
+        return Browser(base_url=self.url, timeout=PATIENCE_S, **more)
 
     def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
         """One request to the same application without a socket, for tests that send thousands; no cookie is kept."""
@@ -274,11 +274,12 @@ class World:
         return self.run(read)
 
     def everything(self) -> str:
-        """A digest of every row of every table of intake and the case keys."""
+        """A digest of every row of every table of intake and the case keys, but pages that wait to be shown."""
 
         async def read(tx: AsyncConnection) -> str:
             names = (
-                "SELECT table_name FROM information_schema.tables WHERE table_schema = 'intake' AND table_type = 'BASE TABLE' ORDER BY 1"
+                "SELECT table_name FROM information_schema.tables WHERE table_schema = 'intake' AND table_type = 'BASE TABLE' "
+                "AND table_name <> 'page' ORDER BY 1"
             )
             digest = hashlib.sha256()
             for (name,) in (await tx.execute(text(names))).all():
@@ -307,6 +308,15 @@ class World:
         finally:
             event.remove(engine, "before_cursor_execute", note)
             event.remove(engine, "engine_connect", connected)
+
+
+class Browser(httpx.Client):
+    """A client that follows the redirect to the page that a form made, as every browser does, and no other."""
+
+    def post(self, *place: Any, **more: Any) -> httpx.Response:
+        answer = super().post(*place, **more)
+        to = answer.headers.get("location", "")
+        return self.get(to) if answer.status_code == 303 and "?view=" in to else answer
 
 
 @contextmanager
