@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from starlette.requests import Request
-from starlette.responses import FileResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.responses import RedirectResponse, Response
 
 from referral.runtime import peer
 from referral.runtime.http_server import PAGE_HEADERS
@@ -148,12 +146,3 @@ async def form(request: Request) -> dict[str, str]:
         if len(body) > MOST_BYTES:
             return {}
     return {name: values[0] for name, values in parse_qs(body.decode("ascii", "replace")).items()}
-
-
-def stylesheet(path: str, file: Path) -> Route:
-    """Return the route of a style sheet, which needs no token."""
-
-    async def endpoint(_: Request) -> Response:
-        return FileResponse(file, media_type="text/css; charset=utf-8", headers=PAGE_HEADERS)
-
-    return Route(path, endpoint, methods=["GET"])

@@ -6,24 +6,25 @@ They change nothing, but that opening a case is an entry of the log first.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 from jinja2 import Environment
 from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from referral.domain.case_number import case_number
+from referral.domain.case_number import case_number, read
 from referral.domain.local_time import LOCAL, local
 from referral.errors import Malformed, Unavailable
 from referral.proof.forgeries import Believed, judge
 from referral.proof.history import words as history
 from referral.proof.reading import How, Reading
-from referral.runtime import i18n, templates, token_pages
+from referral.runtime import i18n, static_file, templates
 from referral.runtime.http_server import PAGE_HEADERS
 from referral.runtime.i18n import ENDONYMS, Words
 from referral.runtime.keys.case_keys import Keys
@@ -39,7 +40,8 @@ from referral.wire.writer_signature import NOBODY, Writers
 from services.audit import case_view, queries
 
 HOME, HERE = "/auditor", Path(__file__).parent
-RETURN = re.compile(r"/auditor(/signin|/readings|/cases/[0-9a-f-]{36}|\?[a-z0-9=&-]{1,120})?")
+SHEET = HERE / "static" / "audit.css"
+RETURN = re.compile(r"/auditor(/signin|/readings|/cases/[0-9a-f-]{36}|\?[A-Za-z0-9=&+-]{1,120})?")
 """Pages to return to after a change of language: ours, and no other."""
 DAYS = 30
 """Days that a search without a time and a case covers (ours)."""
@@ -49,6 +51,8 @@ EVERY = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 CASE_ID = re.compile(r"[0-9a-f-]{0,36}")
 EXAMPLE = "2026-01-31"
 """A day as the search takes it where a browser has no field for days."""
+LONGEST = 100
+"""Characters of a search that are read (ours): a case id has 36."""
 DAY_US = 24 * 60 * 60 * 1_000_000
 
 
@@ -116,6 +120,7 @@ class Pages:
     drill: bool
     sign_in: SignIn
     language: LanguageChoice
+    sheet: str
 
     def routes(self) -> list[BaseRoute]:
         """Return all routes."""
@@ -126,7 +131,8 @@ class Pages:
             Route(f"{HOME}/signin", self._signin, methods=["GET", "POST"]),
             Route(f"{HOME}/signout", self._signout, methods=["GET", "POST"]),
             Route(f"{HOME}/language", self._choose, methods=["GET", "POST"]),
-            token_pages.stylesheet(f"{HOME}/audit.css", HERE / "static" / "audit.css"),
+            static_file.serve(f"{HOME}/audit.css", SHEET.read_bytes()),
+            static_file.serve(f"{HOME}/mark.svg", static_file.ICON),
             Route(f"{HOME}/{{rest:path}}", self._visited(self._lost), methods=EVERY),
         ]
 
@@ -136,11 +142,13 @@ class Pages:
     def _page(self, call: Call, template: str, status: int = 200, **values: object) -> HTMLResponse:
         shared = {
             "say": call.say,
+            "number_of": case_number,
             "call": call,
             "reader": call.reader,
             "here": self.language.back(call.here),
             "endonyms": ENDONYMS,
             "bad": status >= 400,
+            "sheet": self.sheet,
         }
         return HTMLResponse(self.templates.get_template(template).render(shared | values), status, PAGE_HEADERS)
 
@@ -173,19 +181,26 @@ class Pages:
         async with self.engine.connect() as tx:
             today = local(await clock.now(tx)).date()
             given = call.request.query_params
-            case = given.get("case", "").strip().lower()
+            case = given.get("case", "").strip()[:LONGEST]
+            number = read(case)
+            case = number or case.lower()
             first = date(2000, 1, 1) if case else today - timedelta(days=DAYS)
             asked = SearchForm(case, given.get("from", "") or first.isoformat(), given.get("to", "") or today.isoformat())
             wrong = _wrong(asked)
-            cases = [] if wrong else await queries.cases(tx, case, _micros(asked.start), _micros(asked.end) + DAY_US, MOST + 1)
+            ids: list[str] | None = None
+            if number and not wrong:  # a hash of each id: a tenth of a second for 10,000, and nobody else waits
+                ids = await run_in_threadpool(_numbered, number, await queries.case_ids(tx))
+            begin = "" if number else case
+            end = _micros(asked.end) + DAY_US if not wrong else 0
+            cases = [] if wrong else await queries.cases(tx, begin, _micros(asked.start), end, MOST + 1, ids)
         problem = call.say(wrong, example=EXAMPLE) if wrong else ""
         status = 400 if wrong else 200
         return self._page(call, "cases.html", status, asked=asked, problem=problem, cases=cases[:MOST], more=len(cases) > MOST)
 
     async def _readings(self, call: Call) -> Response:
         async with self.engine.connect() as tx:
-            read = await queries.readings(tx, MOST + 1)
-        return self._page(call, "readings.html", readings=read[:MOST], more=len(read) > MOST)
+            found = await queries.readings(tx, MOST + 1)
+        return self._page(call, "readings.html", readings=found[:MOST], more=len(found) > MOST)
 
     async def _case(self, call: Call) -> Response:
         case_id = str(call.request.path_params["case_id"])
@@ -202,27 +217,27 @@ class Pages:
             return unknown(503, call.say("problem.reading"))
         async with self.engine.connect() as tx:
             try:
-                read = await queries.case(tx, case_id)
+                found = await queries.case(tx, case_id)
             except Malformed as error:
                 return unknown(500, call.say("problem.tree", error=error))
-            erased = any(case_view.erased(entry, self.erasers) for entry in read.entries)  # the key is destroyed just after it
+            erased = any(case_view.erased(entry, self.erasers) for entry in found.entries)  # the key is destroyed just after it
             key = None if erased else (await self.keys.load(tx, [case_id])).get(case_id)
-        genuine = judge(read.entries, key, self.writers).genuine(read.entries)
+        genuine = judge(found.entries, key, self.writers).genuine(found.entries)
         log().info("audit page", service="audit", case_id=case_id, kind=call.reader)
-        believed = case_view.accepted(self.policy, read.published.cosigned if read.published else None)
-        marks = case_view.marks(read.entries, read.leaves, read.proofs, believed)
+        believed = case_view.accepted(self.policy, found.published.cosigned if found.published else None)
+        marks = case_view.marks(found.entries, found.leaves, found.proofs, believed)
         texts = self.timeline[call.say.language]
         return self._page(
             call,
             "case.html",
             case_id=case_id,
             number=case_number(case_id),
-            entries=len(read.entries),
-            rows=case_view.rows(read.entries, key, marks, texts, self.writers),
+            entries=len(found.entries),
+            rows=case_view.rows(found.entries, key, marks, texts, self.writers),
             readings=case_view.readings(genuine, key, texts),
             unreadable="erased" if erased else "" if key else "sealed",
             vouched=case_view.vouched(believed, marks),
-            damaged=read.damaged,
+            damaged=found.damaged,
             drill=self.drill,
         )
 
@@ -243,12 +258,18 @@ def made(
         drill,
         SignIn(engine, AUDITORS, Visits("audit", "auditor", HOME, secure), Journal("audit")),
         LanguageChoice("auditor-language", HOME, RETURN, secure),
+        static_file.sheet(f"{HOME}/audit.css", SHEET),
     )
+
+
+def _numbered(number: str, case_ids: Iterable[str]) -> list[str]:
+    """Return the cases that have this number: one, hardly ever two."""
+    return [case_id for case_id in case_ids if case_number(case_id) == number]
 
 
 def _wrong(asked: SearchForm) -> str:
     """Return the key of the text that says what is wrong with a search; empty: nothing is."""
-    if not CASE_ID.fullmatch(asked.case):
+    if not CASE_ID.fullmatch(asked.case) and read(asked.case) is None:
         return "problem.case"
     try:
         return "" if date.fromisoformat(asked.start) <= date.fromisoformat(asked.end) else "problem.order"

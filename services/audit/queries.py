@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 import msgspec
@@ -19,8 +20,14 @@ from services.audit.checkpoints import Signed
 CASES = text(
     "SELECT case_id, count(*) AS entries, min(recorded_at) AS first, max(recorded_at) AS last, bool_or(kind = 'ERASURE') AS erased"
     " FROM audit.entry WHERE case_id IN (SELECT DISTINCT case_id FROM audit.entry WHERE case_id <> ''"
-    " AND recorded_at >= :start AND recorded_at < :end AND starts_with(case_id, :begin))"
+    " AND recorded_at >= :start AND recorded_at < :end AND starts_with(case_id, :begin)"
+    " AND (CAST(:ids AS text[]) IS NULL OR case_id = ANY(CAST(:ids AS text[]))))"
     " GROUP BY case_id ORDER BY max(recorded_at) DESC LIMIT :most"
+)
+CASE_IDS = text(
+    "WITH RECURSIVE found AS ((SELECT case_id FROM audit.entry WHERE case_id <> '' ORDER BY case_id LIMIT 1) UNION ALL"
+    " SELECT (SELECT e.case_id FROM audit.entry e WHERE e.case_id <> '' AND e.case_id > found.case_id ORDER BY e.case_id LIMIT 1)"
+    " FROM found WHERE found.case_id IS NOT NULL) SELECT case_id FROM found WHERE case_id IS NOT NULL"
 )
 KNOWN = text("SELECT EXISTS (SELECT FROM audit.entry WHERE case_id = :case_id)")
 CASE = text("SELECT idx, leaf, key, value, headers FROM audit.entry WHERE case_id = :case_id ORDER BY idx")
@@ -60,10 +67,16 @@ class CaseEntries(Struct, frozen=True):
     damaged: list[int]
 
 
-async def cases(tx: AsyncConnection, begin: str, start: int, end: int, most: int) -> list[CaseSummary]:
-    """Return cases with something recorded in [start, end) whose id begins with `begin`; the newest first."""
-    rows = await tx.execute(CASES, {"begin": begin, "start": start, "end": end, "most": most})
+async def cases(tx: AsyncConnection, begin: str, start: int, end: int, most: int, ids: Sequence[str] | None = None) -> list[CaseSummary]:
+    """Return cases with something recorded in [start, end) whose id begins with `begin`; the newest first. ids: of these alone."""
+    values = {"begin": begin, "start": start, "end": end, "most": most, "ids": None if ids is None else list(ids)}
+    rows = await tx.execute(CASES, values)
     return [CaseSummary(**row._mapping) for row in rows]
+
+
+async def case_ids(tx: AsyncConnection) -> list[str]:
+    """Return the id of every case of the log, each found through the index without reading its other entries."""
+    return list((await tx.execute(CASE_IDS)).scalars())
 
 
 async def known(tx: AsyncConnection, case_id: str) -> bool:

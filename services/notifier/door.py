@@ -24,7 +24,7 @@ from starlette.routing import Route
 
 from referral.channels import KEYS, Word
 from referral.errors import RETRY_AFTER_S, Malformed, Unavailable
-from referral.runtime import i18n, peer, templates, token_pages
+from referral.runtime import i18n, peer, static_file, templates, token_pages
 from referral.runtime.http_listener import PROBLEM, problem
 from referral.runtime.http_server import PAGE_HEADERS
 from referral.runtime.i18n import Words
@@ -72,7 +72,7 @@ class Door:
         routes = [
             Route("/sms/{secret}/receipt/{reference}", self._receipt, methods=["GET", "POST"]),
             Route("/sms/{secret}/reply", self._reply, methods=["GET", "POST"]),
-            token_pages.stylesheet("/k.css", HERE / "k.css"),
+            static_file.serve("/k.css", (HERE / "k.css").read_bytes()),
             Route(wire_told.PATH, self._who, methods=["POST"]),
             Route(wire_roster.PATH, self._roster, methods=["POST"]),
             Route("/k/{reference}", self._page, methods=["GET", "POST"]),

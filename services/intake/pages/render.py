@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse
 
 from referral.domain.policy import Policy
 from referral.runtime import i18n as words
-from referral.runtime import templates
+from referral.runtime import static_file, templates
 from referral.runtime.i18n import Words
 from services.intake.accounts import rules
 from services.intake.pages import relative_time
@@ -22,6 +22,8 @@ from services.intake.pages.resume import Kept
 from services.intake.pages.session import Visit
 
 FOLDER = Path(__file__).with_name("templates")
+STATIC, SHEET = Path(__file__).with_name("static") / "inbox.css", "/static/inbox.css"
+"""The style sheet of all pages, and its path."""
 WORDS = Path(__file__).with_name("words.yaml")
 MORE = (Path(__file__).with_name("words_writing.yaml"),)
 """Files with further texts: one for each larger part of the pages."""
@@ -35,13 +37,14 @@ _ENTRY = re.compile(r'<textarea|<input type="(?!hidden|radio|checkbox)')
 class Renderer:
     """The renderer of all pages. policy: returns the compiled policy in force, for names; raises Unavailable where there is none yet.
 
-    beside: further values of each page.
+    beside: further values of each page. sheet: address of the style sheet.
     """
 
     policy: Callable[[], Policy]
     words: Mapping[str, Words]
     templates: Environment
     beside: Callable[[Renderer, Visit], Mapping[str, object]] = lambda _, __: {}
+    sheet: str = SHEET
 
     def say(self, visit: Visit) -> Words:
         """Return the texts in the reader's language."""
@@ -72,6 +75,8 @@ class Renderer:
             "bad": status >= 400,
             "back": "nav.back" if here != "/inbox" and visit.account else "",
             "endonyms": words.ENDONYMS,
+            "sheet": self.sheet,
+            "stamp": relative_time.stamp(visit.now),
             "asof": relative_time.clock(say, visit.now, visit.now),
         }
         text = self.templates.get_template(template).render({**shared, **self.beside(self, visit), **values})
@@ -97,4 +102,5 @@ def load(policy: Callable[[], Policy], *more: Path) -> Renderer:
     more: folders of further pages, each with `words.yaml` and `templates`, which may extend those of the inbox.
     """
     texts = words.load(WORDS, *MORE, *(folder / "words.yaml" for folder in more))
-    return Renderer(policy=policy, words=texts, templates=templates.load(*(folder / "templates" for folder in more), FOLDER))
+    found = templates.load(*(folder / "templates" for folder in more), FOLDER)
+    return Renderer(policy=policy, words=texts, templates=found, sheet=static_file.sheet(SHEET, STATIC))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -17,6 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from referral.domain.policy import Policy
+from referral.runtime import static_file
 from referral.runtime.http_server import Strict
 from services.intake import problems
 from services.intake.context import IntakeContext
@@ -27,8 +27,6 @@ from services.intake.pages.page_request import PAUSE_S, SHOWN_AT, Page, PageRequ
 from services.intake.pages.session import Cookies
 from services.intake.pages.writing import changes, sections
 
-STATIC = Path(__file__).with_name("static")
-_TYPES = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 PROGRAMS = ("v1", "openapi.json", "staff", "metadata")
 """First words of paths that only programs request, also when misspelt: //v1, /V1, FHIR's /metadata."""
 HASHES_AT_ONCE = 2
@@ -100,7 +98,8 @@ def routes(pages: Pages) -> list[BaseRoute]:
         *post("/tasks/{id}/instruct", desk.instruct),
         *agency.routes(pages),
         *exercise.routes(pages),
-        *(_file(path) for path in sorted(STATIC.iterdir()) if path.suffix in _TYPES),
+        static_file.serve(render.SHEET, render.STATIC.read_bytes()),
+        static_file.serve("/static/mark.svg", static_file.ICON),
     ]
 
 
@@ -123,16 +122,6 @@ def _browsing(request: Request) -> bool:
     """Return True for a browser, which always accepts HTML, on a path that is not meant for the API."""
     first = request.url.path.lstrip("/").partition("/")[0].lower()
     return "text/html" in request.headers.get("accept", "").lower() and first not in PROGRAMS
-
-
-def _file(path: Path) -> Route:
-    content = path.read_bytes()
-
-    async def file(_: Request) -> Response:
-        headers = {"Cache-Control": "max-age=300", "X-Content-Type-Options": "nosniff"}
-        return Response(content, media_type=_TYPES[path.suffix], headers=headers)
-
-    return Route(f"/static/{path.name}", file, methods=["GET"])
 
 
 async def _home(call: PageRequest) -> Response:

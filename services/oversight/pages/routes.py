@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Route
 from referral.domain.policy import Policy
 from referral.errors import Malformed, Unavailable
 from referral.runtime import i18n as words
-from referral.runtime import templates, token_pages
+from referral.runtime import static_file, templates
 from referral.runtime.http_server import PAGE_HEADERS
 from referral.runtime.i18n import ENDONYMS, Words
 from referral.runtime.observe import log
@@ -35,6 +35,7 @@ from services.oversight.pages.release_cache import ReleaseCache
 
 HOME, LANGUAGE = "/oversight", "oversight-language"
 FOLDER = Path(__file__).parent
+SHEET = FOLDER / "static" / "oversight.css"
 HERE = re.compile(r"/oversight(/[a-z0-9][a-z0-9-]*){0,3}(\?block=[0-9.-]{1,20})?")
 """Pages to return to after a change of language: ours, and no other."""
 CSV, JSON = "text/csv; charset=utf-8; header=present", "application/json"
@@ -67,6 +68,7 @@ class Pages:
     """The pages of one process.
 
     policy: in force, for names; raises Unavailable if there is none yet. drill: all children here are made up.
+    sheet: address of the style sheet.
     """
 
     engine: AsyncEngine
@@ -78,6 +80,7 @@ class Pages:
     drill: bool
     sign_in: SignIn
     language: LanguageChoice
+    sheet: str
 
     def routes(self) -> list[BaseRoute]:
         """Return all routes."""
@@ -101,7 +104,8 @@ class Pages:
             Route(f"{HOME}/signin", self._signin, methods=["GET", "POST"]),
             Route(f"{HOME}/signout", self.sign_in.end, methods=["POST"]),
             Route(f"{HOME}/language", self.language.choose, methods=["POST"]),
-            token_pages.stylesheet(f"{HOME}/oversight.css", FOLDER / "static" / "oversight.css"),
+            static_file.serve(f"{HOME}/oversight.css", SHEET.read_bytes()),
+            static_file.serve(f"{HOME}/mark.svg", static_file.ICON),
             Route(f"{HOME}/{{rest:path}}", self._visited(self._lost), methods=EVERY),
         ]
 
@@ -150,6 +154,7 @@ class Pages:
             "endonyms": ENDONYMS,
             "drill": self.drill,
             "bad": status >= 400,
+            "sheet": self.sheet,
             "bar": charts.bar,
             "gather": GATHER,
             "hatch": charts.HATCH,
@@ -251,6 +256,7 @@ def made(engine: AsyncEngine, policy: Callable[[], Policy], defined: Measures, *
         drill,
         sign_in,
         language,
+        static_file.sheet(f"{HOME}/oversight.css", SHEET),
     )
 
 

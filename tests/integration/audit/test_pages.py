@@ -16,6 +16,7 @@ from sqlalchemy import text
 from starlette.applications import Starlette
 
 from referral.cli.audit import keys as audit_token
+from referral.domain.case_number import case_number
 from referral.domain.inputs import Input, Raw, Source
 from referral.errors import Unavailable
 from referral.proof.history import exercise
@@ -218,6 +219,14 @@ async def test_search_by_case_and_time(bare: Settings) -> None:
         assert door.case_id in await door.get("/auditor?from=2026-01-01&to=2026-01-01")
         assert door.case_id not in await door.get("/auditor?from=2026-01-03&to=2026-02-01")
         assert "the letters a to f" in await door.get("/auditor?case=%27x")
+        number = case_number(door.case_id)
+        for said in (number, number.lower().replace("-", "%20")):  # as people say it, and as complaints name it
+            found = await door.get(f"/auditor?case={said}")
+            assert number in found and f"/auditor/cases/{door.case_id}" in found, said
+        assert "perhaps a letter is wrong" in await door.get(f"/auditor?case={number[:-1]}{'B' if number[-1] != 'B' else 'D'}")
+        assert door.case_id not in await door.get(f"/auditor?case={case_number('no case')}")
+        page = await door.get(f"/auditor/cases/{door.case_id}")
+        assert f"<title>Case {number} " in page and f"<h1>Case {number}</h1>" in page
         assert "Write a day as" in await door.get("/auditor?from=1.1.2026")
         assert "after the last one" in await door.get("/auditor?from=2026-02-01&to=2026-01-01")
         assert "no entry of this case" in await door.get("/auditor/cases/00000000-0000-4000-8000-000000000000")
