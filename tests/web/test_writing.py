@@ -148,11 +148,11 @@ def test_a_guess_at_a_sealed_section_learns_nothing(world: World) -> None:
     account, case = world.account("worker", CSW), world.case("prizren")
     offer = support(world, case)
     with signed_in(world, "worker") as person:
-        form = Desk(person, offer, "note")
+        form = Desk(person, offer, "care-needs")
         form.open()
         assert form.send(text=SECRET).status_code == 303
         world.say(case, closed(offer, How.CANCELLED), CaseClosed(why=WHY, outcome="done", sealed=True))
-        again = Desk(person, support(world, case), "note")
+        again = Desk(person, support(world, case), "care-needs")
         again.open()
         shown = set()
         for guess in (SECRET, "Marker-Dardha1"):
@@ -220,7 +220,7 @@ def test_a_draft_meets_a_newer_version_and_can_be_discarded(world: World) -> Non
     world.account("colleague", CSW)
     offer = support(world, world.case("prizren"))
     with signed_in(world, "worker") as person, signed_in(world, "colleague") as other:
-        mine, theirs = Desk(person, offer, "note"), Desk(other, offer, "note")
+        mine, theirs = Desk(person, offer, "care-needs"), Desk(other, offer, "care-needs")
         mine.open()
         assert "Your draft is kept" in person.get(mine.send("draft", text="Mine").headers["location"]).text
         theirs.open()
@@ -356,3 +356,50 @@ def test_it_is_written_by_keyboard_on_a_phone_without_scripts(world: World, brow
     send(browser, "main form button")
     assert "Komuna" in text(browser) and browser.find_elements(By.CSS_SELECTOR, "#follows")
     picture(browser, pictures / "change-place-follows-sq.png")
+
+
+def test_notes_only_grow_and_each_is_shown_with_its_agency_and_time(world: World) -> None:
+    """A warning was replaced by other words, and nobody could read it again."""
+    world.account("worker", CSW)
+    world.account("shelter", SHELTER)
+    case = world.case("prizren")
+    mine, theirs = support(world, case), support(world, case, SHELTER, step="shelter", seat=0, shows=("age-band", "note"))
+    with signed_in(world, "worker") as person, signed_in(world, "shelter") as shelter:
+        form, other = Desk(person, mine, "note"), Desk(shelter, theirs, "note")
+        form.open()
+        assert form.send(text=SECRET).status_code == 303
+        other.open()
+        assert form.open().status_code == 200 and entry(form.page.text, "text") == "", "a further note, not the old one to be changed"
+        late = other.send(text="Arrives at nine")
+        assert late.status_code == 303, "notes of two agencies do not clash"
+        assert form.send(text="Speaks Romani").status_code == 303
+        page = shelter.post(f"/offers/{theirs}/show", data=fields(shelter.get(f"/offers/{theirs}").text)).text
+        assert all(said in page for said in (SECRET, "Arrives at nine", "Speaks Romani"))
+        assert page.index("Speaks Romani") < page.index("Arrives at nine") < page.index(SECRET), "the newest first"
+        assert "Centre for Social Work Prizren" in page.partition("<main")[2] and "<del>" not in page
+        assert shelter.post(other.path, data=other.form | {"do": "strike", "version": "1", "key": "s0"}).status_code == 404, (
+            "another agency's"
+        )
+        struck = person.post(form.path, data=form.form | {"do": "strike", "version": "1", "key": "s1"})
+        assert struck.status_code == 303 and "The note is struck" in person.get(struck.headers["location"]).text
+        page = other.open().text
+        assert SECRET in page.partition("<del>")[2].partition("</del>")[0] and "· <strong>struck</strong>" in page
+    assert [event.version for event in written(world)] == [1, 2, 3, 4]
+
+
+def test_an_earlier_version_is_read_and_the_reading_recorded(world: World) -> None:
+    account = world.account("worker", CSW)
+    offer = support(world, world.case("prizren"))
+    with signed_in(world, "worker") as person:
+        form = Desk(person, offer, "care-needs")
+        for said in (SECRET, "Something else"):
+            form.open()
+            form.send(text=said)
+        assert "Show version 1" in person.get(form.list).text and SECRET not in person.get(form.list).text
+        before = [event for event in world.queued() if isinstance(event, SectionDisclosed)]
+        page = form.post(do="show", version="1").text
+        assert SECRET in page and "Something else" not in page and "Care needs: Version 1" in page
+        after = [event for event in world.queued() if isinstance(event, SectionDisclosed)]
+        assert len(after) == len(before) + 1 and (after[-1].section, after[-1].by, after[-1].offer_id) == ("care-needs", account, offer)
+        for number in ("3", "0", "-1", ""):
+            assert SECRET not in form.post(do="show", version=number).text

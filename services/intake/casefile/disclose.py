@@ -3,7 +3,7 @@ it answers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 from msgspec import Struct
@@ -19,10 +19,11 @@ from referral.wire import security_event
 from referral.wire.security_event import Event
 from referral.wire.security_event import Kind as EventKind
 from services.intake import store
-from services.intake.casefile import access, disclosure_rules
+from services.intake.casefile import access, disclosure_rules, notes
 from services.intake.casefile import sections as casefile
 from services.intake.casefile.disclosure_rules import Grant, Reader
 from services.intake.context import IntakeContext
+from services.intake.model import Offer
 from services.intake.policy_view import Lists
 
 NEW_US = 24 * 60 * 60 * 1_000_000
@@ -79,6 +80,11 @@ async def disclose(tx: AsyncConnection, door: IntakeContext, reader: Reader, cas
     ):
         raise _ended()
     contents = await _contents(tx, leave, case, allowed, lists, until)
+    for section in notes.GROWS.intersection(contents):
+        hidden = await unnamed(tx, leave, allowed)
+        every = await casefile.versions(tx, leave, case.cipher, section, case.sealed_at)
+        read = [version for version in every if version.at <= until]
+        contents[section] = notes.content(notes.entries(read, hidden - {leave.agency}))
     rows = [_row(door, case, reader, section, allowed[section], now) for section in contents]
     await queue.put_all(tx, rows)
     await _noted(tx, leave, door, case, reader, now, reader.agency)
@@ -104,6 +110,23 @@ async def read_out(tx: AsyncConnection, door: IntakeContext, reader: Reader, cas
     await queue.put_all(tx, [_row(door, case, reader, section, offer_id, now, "by-telephone") for section in contents])
     await _noted(tx, leave, door, case, reader, now, offer.agency)
     return Shown(sections=contents, empty=() if contents else (ALOUD,))
+
+
+async def unnamed(tx: AsyncConnection, leave: Permit, readable: Container[str]) -> frozenset[str]:
+    """Return the agencies that referred the case, unless the reader may read who reported it: the reporter is protected."""
+    if "reporter" in readable:
+        return frozenset()
+    return frozenset(referral.agency for referral in await store.case_referrals(tx, leave))
+
+
+async def earlier(tx: AsyncConnection, door: IntakeContext, reader: Reader, offer: Offer, section: str, number: int) -> dict[str, Any]:
+    """Return the content of one version of a section that the reader's offer lets it read now; {} for one that there is not. The reading
+    is queued in the same transaction, as by `disclose`. Rejected: as there."""
+    await disclose(tx, door, reader, offer.case_id, offer.offer_id, only=section)
+    case = await access.hold(tx, door.keys, offer.case_id)
+    leave = await access.permitted(tx, _who(reader), Act.READ_FILE, case.case_id)
+    until = (await access.involvement(tx, reader.agency, case.case_id)).reads_until(await clock.now(tx))
+    return await casefile.earlier(tx, leave, case.cipher, section, number, case.sealed_at, until)
 
 
 async def versions(tx: AsyncConnection, door: IntakeContext, reader: Reader, case_id: str, section: str) -> tuple[casefile.Version, ...]:

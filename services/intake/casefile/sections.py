@@ -58,7 +58,7 @@ _SPOKEN = text("SELECT response_id, at, sealed FROM intake.recorded WHERE case_i
 
 _ONE = text(
     "SELECT sealed FROM intake.section WHERE case_id = :case_id AND section = :section AND version = :version AND version > 0"
-    " AND at > :after"
+    " AND at > :after AND at <= :until"
 )
 _HISTORY = text(
     "SELECT s.section, s.version, s.agency, coalesce(a.login, ''), s.at FROM intake.section s LEFT JOIN intake.account a ON a.id = s.by "
@@ -200,9 +200,11 @@ async def latest(tx: AsyncConnection, leave: Permit, cipher: AESGCM, section: st
     return 0, {}
 
 
-async def earlier(tx: AsyncConnection, leave: Permit, cipher: AESGCM, section: str, number: int, after: int) -> dict[str, Any]:
-    """Return the content of one version; {} for version 0, and for one that is sealed (`after`, as of `newest`)."""
-    rows = await _rows(tx, leave, _ONE, section=section, version=number, after=after)
+async def earlier(
+    tx: AsyncConnection, leave: Permit, cipher: AESGCM, section: str, number: int, after: int, until: int = NEVER
+) -> dict[str, Any]:
+    """Return the content of one version; {} for version 0, and for one that is sealed or not shown (`after` and `until`, as of `newest`)."""
+    rows = await _rows(tx, leave, _ONE, section=section, version=number, after=after, until=until)
     for (sealed,) in rows:
         return msgspec.json.decode(unseal(cipher, bytes(sealed), leave.case_id, section, str(number)), type=dict[str, Any])
     return {}

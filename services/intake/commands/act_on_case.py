@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from msgspec import Struct, structs
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -23,7 +24,7 @@ from referral.errors import Rejected
 from referral.runtime import authority
 from referral.runtime.postgres import clock, queue
 from services.intake import store
-from services.intake.casefile import access, disclosure_rules, drafts, fields, sections
+from services.intake.casefile import access, disclosure_rules, drafts, fields, notes, sections
 from services.intake.casefile import write as writing
 from services.intake.casefile.access import Case, Involvement, forbidden
 from services.intake.commands import idempotency
@@ -246,6 +247,10 @@ async def write(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: s
     at = await clock.now(tx)
     if not await writing.may(tx, door, case, leave, section, at):
         raise forbidden("none of your steps writes this section now, and another agency has written it: tell them, or the desk")
+    if section in notes.GROWS:
+        every = await sections.versions(tx, leave, case.cipher, section, case.sealed_at)
+        if known := notes.repeats(every, post.agency, msgspec.json.decode(content, type=dict[str, Any])):
+            return known
     return await writing.put(tx, door, case, leave, section, content, at)
 
 
@@ -268,6 +273,8 @@ async def revise(
     if section.id not in await writing.writable(tx, door, case, leave, at, offer.offer_id):
         raise forbidden("this step does not write this section now")
     version, stored = await sections.latest(tx, leave, case.cipher, section.id, case.sealed_at)
+    if section.id in notes.GROWS:  # an entry of its own, whatever was written meanwhile
+        version, stored = since, {}
     if version != since:
         raise Rejected("written-meanwhile", "since", f"version {version} is the newest now: look at it first", status=409)
     content = fields.revised(section, stored, entries, door.lists().codes)
@@ -275,6 +282,24 @@ async def revise(
         raise Rejected("empty-section", "$", "leave an empty section out")
     await writing.put(tx, door, case, leave, section.id, strict_json.canonical(content), at, queue_id=begun.queue_id)
     await drafts.drop(tx, leave, offer.offer_id, section.id)
+    return begun.receipt
+
+
+async def strike(tx: AsyncConnection, door: IntakeContext, post: Post, offer: Offer, section: str, number: int) -> Receipt:
+    """Strike one of the agency's own entries of a section that only grows. Rejected 404: there is no such entry of its own."""
+    begun = await begin(
+        tx, door, post, "section", offer.case_id, offer.offer_id.encode(), section.encode(), b"strike", str(number).encode()
+    )
+    if begun.known:
+        return begun.known
+    case, _, leave = await _involved(tx, door, post, Act.WRITE_SECTION, offer.case_id)
+    at = begun.receipt.received_at
+    if section not in await writing.writable(tx, door, case, leave, at, offer.offer_id):
+        raise forbidden("this step does not write this section now")
+    every = notes.entries(await sections.versions(tx, leave, case.cipher, section, case.sealed_at))
+    if not any(entry.version == number and entry.agency == post.agency and not entry.struck for entry in every):
+        raise store.unknown("entry", "version")
+    await writing.put(tx, door, case, leave, section, strict_json.canonical(notes.strike(number)), at, queue_id=begun.queue_id)
     return begun.receipt
 
 

@@ -6,7 +6,7 @@ Nothing of the file is shown by a GET: the form is opened with a POST, which rec
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from referral.errors import Rejected, Unavailable
 from referral.runtime.postgres import clock
 from services.intake import store
 from services.intake.accounts.store import Account
-from services.intake.casefile import access, disclose, disclosure_rules, drafts, fields, locations, sections
+from services.intake.casefile import access, disclose, disclosure_rules, drafts, fields, locations, notes, sections
 from services.intake.casefile import write as writing
 from services.intake.casefile.access import Case
 from services.intake.casefile.disclosure_rules import Reader
@@ -36,8 +36,6 @@ from services.intake.pages.forms import SECTION
 from services.intake.pages.page_request import PageRequest, known_id
 from services.intake.pages.writing import view
 
-DOES = ("open", "save", "draft", "discard")
-
 
 async def overview(call: PageRequest) -> Response:
     """Return the list of sections that this offer lets the person read or write, with who wrote them. Shows nothing of their content."""
@@ -50,7 +48,7 @@ async def overview(call: PageRequest) -> Response:
         personal = [section for section in readable if section in call.pages.door.lists().codes["written"]]
         history = await sections.history(tx, leave, personal, case.sealed_at)
         kept = await drafts.times(tx, leave, offer.offer_id)
-        hidden = await _hidden(tx, leave, readable)
+        hidden = await disclose.unnamed(tx, leave, readable)
         head = await headed(tx, leave, call, offer)
     render, visit = call.pages.render, call.visit
     say, name = render.say(visit), render.name(visit)
@@ -69,9 +67,9 @@ async def overview(call: PageRequest) -> Response:
 
 
 async def section(call: PageRequest) -> Response:
-    """Open the form of a section, save it, keep it as a draft, or discard the draft, as the form says."""
-    does = call.form.get("do", "")
-    return await _DO[does if does in DOES else "open"](await _begun(call))
+    """Open the form of a section, save it, keep it as a draft, discard the draft, show an earlier version or strike an own note, as the
+    form says."""
+    return await _DO.get(call.form.get("do", ""), _open)(await _begun(call))
 
 
 async def keep_after_the_end(call: PageRequest) -> Response:
@@ -148,13 +146,19 @@ async def _open(here: Here, *, mine: Mapping[str, str] | None = None, since: int
             reader = Reader(agency=here.who.agency, account=here.who.id)
             await disclose.disclose(tx, door, reader, here.offer.case_id, here.offer.offer_id, only=here.section.id)
             number, stored = await sections.latest(tx, leave, case.cipher, here.section.id, case.sealed_at)
+            hidden = await disclose.unnamed(tx, leave, readable)
+            entries: tuple[notes.Entry, ...] = ()
+            if here.section.id in notes.GROWS:  # the form is for one entry more
+                every = await sections.versions(tx, leave, case.cipher, here.section.id, case.sealed_at)
+                entries, stored = notes.entries(every, hidden - {leave.agency}), {}
             draft = await drafts.one(tx, leave, case.cipher, here.offer.offer_id, here.section.id) if mine is None else None
             if draft is not None:
                 mine, since = draft.entries, draft.since
+            if here.section.id in notes.GROWS:
+                since = number
             clashes = mine is not None and since != number
             base = await sections.earlier(tx, leave, case.cipher, here.section.id, since, case.sealed_at) if clashes else {}
             history = await sections.history(tx, leave, [here.section.id], case.sealed_at)
-            hidden = await _hidden(tx, leave, readable)
     except Rejected as why:
         if why.code != "reading-ended":
             raise
@@ -177,7 +181,47 @@ async def _open(here: Here, *, mine: Mapping[str, str] | None = None, since: int
         last="".join(last),
         draft=confirmation.kept_at(draft.at, call.visit, say) if draft else "",
     )
-    return _page(here, shown, merged=merged, clash=clash, status=409 if clash else 200)
+    listed = view.notes_of(entries, here.section, here.who.agency, say, name, codes, call.visit.now)
+    return _page(here, shown, merged=merged, clash=clash, entries=listed, status=409 if clash else 200)
+
+
+async def _show(here: Here) -> Response:
+    """Return the page of one version. The reading is committed before anything leaves."""
+    call, door = here.call, here.call.pages.door
+    number = _number(call, "version")
+    reader = Reader(agency=here.who.agency, account=here.who.id)
+    try:
+        async with door.begin() as tx:
+            stored = await disclose.earlier(tx, door, reader, here.offer, here.section.id, number)
+    except Rejected as why:
+        if why.code != "reading-ended":
+            raise
+        return _refused(here, {}, "show.ended", 403)
+    say, name = call.pages.render.say(call.visit), call.pages.render.name(call.visit)
+    return call.pages.render.page(
+        "version.html",
+        call.visit,
+        here=here.where,
+        head=here.head,
+        title=name("section", here.section.id),
+        number=number,
+        content=view.content(here.section, stored, name, say, door.lists().codes),
+    )
+
+
+async def _strike(here: Here) -> Response:
+    """Strike an own entry, once for each form."""
+    call, door, who = here.call, here.call.pages.door, here.who
+    key = idempotency.form_digest(door.keys, who.agency, who.id, call.form.get("key", ""))
+    try:
+        async with door.begin() as tx:
+            post = Post(kind=Kind.STAFF, agency=who.agency, account=who.id, key=key)
+            receipt = await act_on_case.strike(tx, door, post, here.offer, here.section.id, _number(call, "version"))
+    except Rejected as why:
+        if why.status == 404:
+            raise
+        return _refused(here, {}, "write.ended", why.status)
+    return RedirectResponse(confirmation.link(here.where, "strike", receipt.received_at, call.visit.token), status_code=303)
 
 
 async def _save(here: Here) -> Response:
@@ -232,7 +276,14 @@ async def _discard(here: Here) -> Response:
     return RedirectResponse(confirmation.link(here.where, "discard", here.call.visit.now, here.call.visit.token), status_code=303)
 
 
-_DO: Mapping[str, Callable[[Here], Awaitable[Response]]] = {"open": _open, "save": _save, "draft": _draft, "discard": _discard}
+_DO: Mapping[str, Callable[[Here], Awaitable[Response]]] = {
+    "open": _open,
+    "save": _save,
+    "draft": _draft,
+    "discard": _discard,
+    "show": _show,
+    "strike": _strike,
+}
 
 
 async def _keep(here: Here, entered: Mapping[str, str], since: int) -> bool:
@@ -264,13 +315,6 @@ async def _may(tx: AsyncConnection, call: PageRequest, leave: Permit, case: Case
     return next(iter(readable), ()), await writing.writable(tx, door, case, leave, now, offer.offer_id)
 
 
-async def _hidden(tx: AsyncConnection, leave: Permit, readable: tuple[str, ...]) -> frozenset[str]:
-    """Return the agencies that referred the case, unless the person may read who reported it: the reporter is protected."""
-    if "reporter" in readable:
-        return frozenset()
-    return frozenset(referral.agency for referral in await store.case_referrals(tx, leave))
-
-
 def _entered(here: Here) -> dict[str, str]:
     """Return field → text as entered."""
     return {field.id: here.call.form.get(SECTION + field.id, "").strip() for field in here.section.fields}
@@ -278,7 +322,11 @@ def _entered(here: Here) -> dict[str, str]:
 
 def _since(call: PageRequest) -> int:
     """Return the version with which the form began; 0 for a form that does not say so."""
-    text = call.form.get("since", "")
+    return _number(call, "since")
+
+
+def _number(call: PageRequest, name: str) -> int:
+    text = call.form.get(name, "")
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else 0
 
 
@@ -293,7 +341,15 @@ def _refused(
 
 
 def _page(
-    here: Here, form: view.Form, *, merged: Merged | None = None, clash: bool = False, top: str = "", status: int = 200, key: str = ""
+    here: Here,
+    form: view.Form,
+    *,
+    merged: Merged | None = None,
+    clash: bool = False,
+    entries: Sequence[view.Note] = (),
+    top: str = "",
+    status: int = 200,
+    key: str = "",
 ) -> Response:
     render, visit = here.call.pages.render, here.call.visit
     return render.page(
@@ -307,6 +363,8 @@ def _page(
         view=form,
         top=top,
         met=merged is not None,
+        notes=entries,
+        grows=here.section.id in notes.GROWS,
         clash=clash,
         prefix=SECTION,
         key=key or secrets.token_hex(16),

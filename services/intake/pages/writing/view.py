@@ -3,14 +3,14 @@ Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
 from referral.domain.policy.directory import Field, Section
 from referral.runtime.i18n import Words
-from services.intake.casefile import fields
+from services.intake.casefile import fields, notes
 from services.intake.casefile.fields import UNKNOWN, YES_NO, Codes
 from services.intake.casefile.sections import Writing
 from services.intake.messages.timestamps import micros
@@ -23,15 +23,27 @@ SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A section in the list. writes: the person may write it. draft: when their draft was kept, in words. versions: in words, the newest
-    first."""
+    """A section in the list. writes: the person may write it. draft: when their draft was kept, in words. versions: (number, in words), the
+    newest first. grows: each of them is an entry, and all are read together."""
 
     id: str
     title: str
     writes: bool
     draft: str
-    versions: tuple[str, ...]
+    versions: tuple[tuple[int, str], ...]
     more: int
+    grows: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One entry of a section that only grows. line: agency and time. struck: it holds no more. mine: the reader's agency may strike it."""
+
+    number: int
+    line: str
+    struck: bool
+    mine: bool
+    content: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +106,24 @@ def recorded(stored: Mapping[str, Any] | None, name: Name, say: Words, now: int)
     return shown
 
 
+def notes_of(
+    entries: Iterable[notes.Entry], section: Section | None, agency: str, say: Words, name: Name, codes: Codes, now: int
+) -> tuple[Note, ...]:
+    """Return the entries of a section that only grows, the newest first. agency: the reader's own."""
+    found = [
+        Note(
+            number=entry.version,
+            line=f"{name('agency', entry.agency) if entry.agency else say('write.referrer')} · "
+            f"{relative_time.clock(say, micros(datetime.fromisoformat(entry.at)), now)}",
+            struck=entry.struck,
+            mine=entry.agency == agency and not entry.struck,
+            content=content(section, entry.content, name, say, codes),
+        )
+        for entry in entries
+    ]
+    return tuple(reversed(found))
+
+
 def rows(
     sections: Sequence[str],
     writable: Collection[str],
@@ -119,8 +149,9 @@ def rows(
                 title=name("section", section),
                 writes=section in writable,
                 draft=say("write.draft", time=relative_time.clock(say, drafts[section], now)) if section in drafts else "",
-                versions=tuple(written(one, hidden, agency, say, name, now) for one in writings[:SHOWN]),
+                versions=tuple((one.version, written(one, hidden, agency, say, name, now)) for one in writings[:SHOWN]),
                 more=max(0, len(writings) - SHOWN),
+                grows=section in notes.GROWS,
             )
         )
     return found
