@@ -160,7 +160,9 @@ def tables() -> set[str]:
     for path in [*CHECKOUT.glob("services/*/migrations/versions/*"), *CHECKOUT.glob("referral/runtime/migrations/versions/*.py")]:
         if path.suffix in (".sql", ".py"):
             made |= set(
-                re.findall(r"(?:CREATE (?:OR REPLACE )?(?:TABLE|VIEW) (?:IF NOT EXISTS )?|RENAME TO )([a-z_.]+)", path.read_text("utf-8"))
+                re.findall(
+                    r"(?:CREATE (?:OR REPLACE |UNLOGGED )?(?:TABLE|VIEW) (?:IF NOT EXISTS )?|RENAME TO )([a-z_.]+)", path.read_text("utf-8")
+                )
             )
     loop = {f"{service}.{name}" for service in LINE for name in made if "." not in name}
     return made | loop | set(re.findall(r"CREATE TABLE IF NOT EXISTS ([a-z_.]+)", bootstrap.SHARED))

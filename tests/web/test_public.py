@@ -103,8 +103,10 @@ def test_the_desk_reads_corrects_and_confirms(world: World) -> None:
             assert "Prizren" in person.get("/unverified").text
             closed = person.get(f"/unverified/{task}").text
             assert "Marker-" not in closed
+            assert f"{task}/answer" not in closed and "Read it first" in closed, "one press confirmed it unread"
             form = fields(closed)
             shown = person.post(f"/unverified/{task}/show", data=form).text
+            assert shown.count(f"{task}/answer") == 2
             assert all(GIVEN[name] in shown for name in ("need.happened", "need.where", "need.child", "who", "telephone"))
             read = [event for event in world.queued() if isinstance(event, e.SectionDisclosed)]
             assert {(event.section, event.by, event.basis) for event in read} == {
@@ -199,6 +201,7 @@ def test_staff_refer_as_their_agency_and_it_runs_at_once(world: World) -> None:
     with signed_in(world, "teacher") as person:
         page = person.get("/refer")
         assert "a referral of Primary school" in page.text
+        assert "Your login is recorded as its author" in page.text and "You need no account" not in page.text
         form = hidden(page.text)
         assert form["found_in"] == "prishtine"
         sent = person.post("/refer", data=form | GIVEN | {"at": "check", "go": "send"})

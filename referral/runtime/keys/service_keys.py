@@ -42,6 +42,7 @@ PURPOSES: Mapping[str, str] = {
     "public-code-check": INTAKE,
     "public-receipt": INTAKE,
     "public-note": INTAKE,
+    "kept-page": INTAKE,
     "notifier-contact": "notifier",
     "notifier-note": "notifier",
     "callback": "notifier",

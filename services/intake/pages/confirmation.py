@@ -69,7 +69,7 @@ def ordered(
         why = say.first(f"became.{mine.became}", "became.other")
     else:
         when, who = relative_time.clock(say, first.at, visit.now), first.login or say("sent.system")
-        why = say("became.colleague", who=who, word=named(first.word), time=when)
+        why = _sentence(say("became.colleague", who=who, word=named(first.word), time=when), say)
     return Sent(title=say("sent.nothing", word=name), means=f"{say('sent.received', time=time)} {why}", counts=False)
 
 
@@ -153,8 +153,13 @@ def _why(mine: Answer, answers: Sequence[Answer], say: Words, name: Name, now: i
     first = next((answer for answer in reversed(answers) if answer.became == "" and answer.at <= mine.at and answer is not mine), None)
     if first is not None and (mine.word != TAKE_BACK or first.word == TAKE_BACK):
         time = relative_time.clock(say, first.at, now)
-        return say("became.colleague", who=_who(first, say, name), word=say(f"word.{first.word}"), time=time)
+        return _sentence(say("became.colleague", who=_who(first, say, name), word=say(f"word.{first.word}"), time=time), say)
     return say.first(f"became.{mine.became}", "became.other")
+
+
+def _sentence(text: str, say: Words) -> str:
+    """Return a sentence that begins with a capital, also where it begins with our words for a system; a login stays as it is written."""
+    return text[:1].upper() + text[1:] if text.startswith(say("sent.system")) else text
 
 
 def _taken(query: QueryParams, where: str, visit: Visit) -> tuple[str, int] | None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import RedirectResponse, Response
 
@@ -19,14 +20,14 @@ from referral.domain.rules.telephone import CALLS
 from referral.errors import Rejected
 from referral.wire.roster import Ask
 from services.intake import contacts, notifier_client, store
-from services.intake.casefile import access, disclose, locations
+from services.intake.casefile import access, disclose, locations, notes
 from services.intake.casefile.disclosure_rules import Reader
 from services.intake.commands import act_on_case, idempotency
 from services.intake.commands.act_on_case import Post
 from services.intake.contacts import Contact
 from services.intake.messages.responses import WORDS_LIMIT
 from services.intake.model import Answer, Offer, Spot, Task
-from services.intake.pages import after, case_head, confirmation, forms, guidance, labels, relative_time, told, unconfirmed
+from services.intake.pages import after, case_head, confirmation, forms, guidance, labels, many, relative_time, told, unconfirmed
 from services.intake.pages import ask_once as asking
 from services.intake.pages import offer as pages_offer
 from services.intake.pages.after import After
@@ -35,6 +36,8 @@ from services.intake.pages.forms import SPOKE_LIMIT, Entered
 from services.intake.pages.page_request import PageRequest, known_id
 from services.intake.pages.writing import view as casefile_view
 
+Readable = tuple[str, Any, tuple[casefile_view.Note, ...]]
+"""A section as a page shows it: its name, its content, and its entries where it only grows."""
 LOOK_S = 0.1
 """Seconds between two checks whether routing has decided an answer (ours): routing takes some 20 ms."""
 
@@ -57,10 +60,14 @@ async def inbox(call: PageRequest) -> Response:
         stages = await where(tx, call, [*(offer for offer in offers.values() if offer.closed_at is None), *calls, *tasks])
     render = call.pages.render
     say, name = render.say(call.visit), render.name(call.visit)
-    groups = labels.groups(offers.values(), calls, tasks, labels.Known(spots, held, stages), say, name, call.visit.now)
+    want, now = many.wanted(call.request.query_params), call.visit.now
+    waiting: list[Offer | Task] = [*(offer for offer in offers.values() if labels.waits(offer)), *calls, *tasks]
+    filters = many.choices([*offers.values(), *calls, *tasks], want, say, name)
+    ours, phoned = (many.offers(rows, want, held, who.login, now) for rows in (offers.values(), calls))
+    groups = labels.groups(ours, phoned, many.tasks(tasks, want), labels.Known(spots, held, stages), say, name, now)
     public = call.pages.door.lists().public  # nobody to telephone, and its line says how many wait
-    empty = not (unverified[0] or groups.answer or groups.tasks or groups.calls or groups.work)
-    many = [say("inbox.crowd", agency=name("agency", agency), number=number) for agency, number in crowds if agency != public]
+    empty = not want and not (unverified[0] or groups.answer or groups.tasks or groups.calls or groups.work)
+    crowded = [say("inbox.crowd", agency=name("agency", agency), number=number) for agency, number in crowds if agency != public]
     desk = name("agency", who.agency)
     asked = {f"/offers/{offer.offer_id}": told.asked_of(offer) for offer in offers.values() if told.awaited(offer)}
     asked |= {f"/calls/{offer.offer_id}": told.asked_of(task, desk) for offer in calls if (task := told.task_of(offer, every)) is not None}
@@ -75,11 +82,15 @@ async def inbox(call: PageRequest) -> Response:
         call.visit,
         groups=groups,
         empty=empty,
-        crowds=many,
+        crowds=crowded,
         told=told_of,
         away=away,
         unverified=waits,
         unreachable=unreachable,
+        line=many.line(waiting, say, now),
+        few=many.FEW,
+        filters=filters if want or len(waiting) > many.FEW else None,
+        filtered=bool(want),
     )
 
 
@@ -289,10 +300,10 @@ def _page(
     return offer_page(call, offer, known, here=here, line=line, shown=sections, entered=entered, errors=errors, status=status)
 
 
-def readable(call: PageRequest, shown: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Return (name, content) of sections as a page shows them. shown: section → what is stored, None where nothing is."""
+def readable(call: PageRequest, shown: Mapping[str, Any]) -> list[Readable]:
+    """Return sections as a page shows them. shown: section → what is stored, None where nothing is."""
     name = call.pages.render.name(call.visit)
-    return [(name("section", section), _content(call, section, content)) for section, content in shown.items()]
+    return [(name("section", section), _content(call, section, stored), _notes(call, section, stored)) for section, stored in shown.items()]
 
 
 def _content(call: PageRequest, section: str, stored: Any) -> Any:
@@ -303,6 +314,15 @@ def _content(call: PageRequest, section: str, stored: Any) -> Any:
     return casefile_view.content(about, stored, render.name(call.visit), render.say(call.visit), codes)
 
 
+def _notes(call: PageRequest, section: str, stored: Any) -> tuple[casefile_view.Note, ...]:
+    if section not in notes.GROWS or not stored:
+        return ()
+    render = call.pages.render
+    entries = msgspec.convert(stored["entries"], tuple[notes.Entry, ...])
+    about, say, name = render.policy().sections.get(section), render.say(call.visit), render.name(call.visit)
+    return casefile_view.notes_of(entries, about, call.visit.who.agency, say, name, call.pages.door.lists().codes, call.visit.now)
+
+
 def offer_page(
     call: PageRequest,
     offer: Offer,
@@ -311,7 +331,7 @@ def offer_page(
     here: str,
     by_phone: bool = False,
     line: told.Line | None = None,
-    shown: list[tuple[str, Any]] | None = None,
+    shown: list[Readable] | None = None,
     entered: Entered | None = None,
     errors: Mapping[str, str] | None = None,
     status: int = 200,

@@ -132,7 +132,7 @@ def _sealed(visit: Visit, token: str, path: str, response: Response) -> bytes:
 
 def _mark(door: IntakeContext, token: str) -> str:
     """Return the end of a token of ours: any other text is refused without the database."""
-    return door.keys.hmac("view", token.encode()).hex()[:16]
+    return door.keys.hmac("kept-page", token.encode()).hex()[:16]
 
 
 def _owner(visit: Visit) -> bytes:

@@ -30,18 +30,20 @@ URGENCIES = ("emergency", "urgent", "routine")
 
 @dataclass(frozen=True, slots=True)
 class Time:
-    """A limit in words. tone: late, soon or empty."""
+    """A limit in words. tone: late, soon or empty. stamp: the same with its date, for paper."""
 
     left: str
     limit: str
     machine: str
     what: str
     tone: str
+    stamp: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One card of the inbox. line: the role, step or agency. state: what it waits for, and who of our agency has it."""
+    """One card of the inbox. line: the role, step or agency. state: what it waits for, and who of our agency has it. who: the same login,
+    or the agency to be telephoned."""
 
     href: str
     title: str
@@ -52,6 +54,7 @@ class Card:
     state: str
     asked: str
     time: Time | None
+    who: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +67,8 @@ class CaseCards:
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """The groups of the inbox, in the order of the page: first the offers that need an answer. In each the case whose limit is next stands
-    first. many: group → cards that it would have without the limit SHOWN."""
+    """The groups of the inbox, in the order of the page: first the offers that need an answer. In each stand first the cases whose limit
+    has passed, then emergencies, then those whose limit is next. many: group → cards that it would have without the limit SHOWN."""
 
     answer: tuple[CaseCards, ...]
     tasks: tuple[CaseCards, ...]
@@ -74,6 +77,10 @@ class Groups:
     info: tuple[CaseCards, ...]
     ended: tuple[CaseCards, ...]
     many: Mapping[str, int]
+
+    def any(self) -> bool:
+        """Return whether there is any card."""
+        return any(self.many.values())
 
     def shown(self) -> frozenset[str]:
         """Return the paths of the cards that wait for somebody."""
@@ -108,6 +115,7 @@ def time(say: Words, due: int | None, what: str, now: int) -> Time | None:
         machine=relative_time.machine(due),
         what=text(say, "limit.late" if tone == "late" and say.has(f"limit.late.{what}") else "limit", what, "other") if what else "",
         tone=tone,
+        stamp=relative_time.stamp(due),
     )
 
 
@@ -145,7 +153,7 @@ def groups(
     offers: Iterable[Offer], calls: Iterable[Offer], tasks: Iterable[Task], known: Known, say: Words, name: Name, now: int
 ) -> Groups:
     """Sort an agency's offers, calls and tasks into the groups of the inbox."""
-    ours = sorted(offers, key=_next)
+    ours = sorted(offers, key=lambda offer: order(offer, now))
     lately = [offer for offer in ours if offer.closed_at is not None and now - offer.closed_at < LATELY_US]
 
     def of(group: str) -> list[Offer]:
@@ -158,7 +166,13 @@ def groups(
         spot = known.spots.get(row.case_id, NOWHERE)
         return card(row, known.who.get(row.offer_id, ""), say, name, now, agency=agency, spot=spot)
 
-    answer, work, info, called, orders = of("answer"), of("work"), of("info"), sorted(calls, key=_next), list(tasks)
+    answer, work, info, called, orders = (
+        of("answer"),
+        of("work"),
+        of("info"),
+        sorted(calls, key=lambda offer: order(offer, now)),
+        list(tasks),
+    )
     rows: dict[str, Sequence[Offer | Task]] = {
         "answer": answer,
         "tasks": orders,
@@ -205,12 +219,20 @@ def _live(rows: Iterable[Offer | Task]) -> bool:
 def _group(offer: Offer) -> str:
     if offer.kind == "NOTIFY":
         return "info"
-    return "answer" if offer.state in ("OFFERED", "ACKNOWLEDGED") and offer.declined_by is None else "work"
+    return "answer" if waits(offer) else "work"
 
 
-def _next(offer: Offer) -> tuple[float, int, int, str]:
+def waits(offer: Offer) -> bool:
+    """Return whether an open offer needs an answer of its agency."""
+    live = offer.closed_at is None and offer.declined_by is None and offer.kind != "NOTIFY"
+    return live and offer.state in ("OFFERED", "ACKNOWLEDGED")
+
+
+def order(offer: Offer, now: int) -> tuple[bool, bool, float, int, int, str]:
+    """Return the place of an offer in a list: a limit that has passed, then an emergency, then the next limit."""
     rank = URGENCIES.index(offer.urgency) if offer.urgency in URGENCIES else len(URGENCIES)
-    return (offer.due if offer.due is not None else float("inf"), rank, offer.opened_at, offer.offer_id)
+    due = offer.due if offer.due is not None else float("inf")
+    return (due > now, offer.urgency != URGENCIES[0], due, rank, offer.opened_at, offer.offer_id)
 
 
 def card(offer: Offer, who: str, say: Words, name: Name, now: int, *, agency: bool = False, spot: Spot = NOWHERE) -> Card:
@@ -227,6 +249,7 @@ def card(offer: Offer, who: str, say: Words, name: Name, now: int, *, agency: bo
         state=ended(offer, spot, say) if over else held(offer, who, say),
         asked=asked(say, offer.opened_at, now),
         time=None if over or offer.kind == "NOTIFY" else time(say, offer.due, "call" if agency else offer.due_what, now),
+        who=name("agency", offer.agency) if agency else who if offer.state != "OFFERED" else "",
     )
 
 

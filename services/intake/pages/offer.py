@@ -76,6 +76,7 @@ class OfferView:
     call: str
     aloud: str
     notice: bool
+    accepted: bool
     time: Time | None
     facts: tuple[tuple[str, str], ...]
     sections: tuple[str, ...]
@@ -127,6 +128,7 @@ def view(
         call=say("offer.call.means", agency=name("agency", offer.agency)) if call else "",
         aloud=("now" if offer.state in ACCEPTED else "later") if call and live and ALOUD in offer.shows else "",
         notice=offer.kind == "NOTIFY",
+        accepted=offer.state == "ACCEPTED",
         time=None if over else time(say, offer.due, "call" if call else offer.due_what, now),
         facts=_facts(offer, who, say, name, now, call=call),
         sections=tuple(name("section", section) for section in offer.shows) if readable else (),

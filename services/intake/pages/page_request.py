@@ -98,10 +98,10 @@ def endpoint(
             body = await _body(request) if request.method == "POST" else b""
             visit = await in_time(_visit(pages, request))
             within = ANSWER_S + (pause_s if request.method == "POST" else 0)
-            shown = await in_time(kept_page.get(pages.door, request, visit, keeping)) if kept_page.VIEW in request.query_params else None
+            kept = await in_time(kept_page.get(pages.door, request, visit, keeping)) if kept_page.VIEW in request.query_params else None
             call = PageRequest(pages, request, visit, forms.fields(body) or {})
-            response = shown or await in_time(_page(call, page, strangers, lapsed), within)
-            response = await kept_page.put(pages.door, request, visit, response, keeping)
+            made = kept if kept is not None else await in_time(_page(call, page, strangers, lapsed), within)
+            response = await kept_page.put(pages.door, request, visit, made, keeping)
         except Exception as error:
             await refusals.noted(pages.door, request, _who(visit), error)
             response = _failed(pages, request, visit, error)

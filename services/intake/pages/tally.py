@@ -30,6 +30,11 @@ class Row:
     who: str
     time: Time | None
 
+    @property
+    def cells(self) -> tuple[str, str, str, None, Time | None, str]:
+        """Return the row as `parts.rows` shows it."""
+        return self.href, self.number, self.step, None, self.time, " · ".join(part for part in (self.who, self.state, self.line) if part)
+
 
 @dataclass(frozen=True, slots=True)
 class Tally:
@@ -58,7 +63,7 @@ def tally(
     now: int,
 ) -> Tally:
     """Return the overview. own: agency of the reader. who: offer id → login of its colleague. codes: every age band, the youngest first."""
-    waiting = sorted(filter(_waits, offers), key=lambda offer: (offer.due if offer.due is not None else float("inf"), offer.offer_id))
+    waiting = sorted(filter(_waits, offers), key=lambda offer: labels.order(offer, now))
     counted = Counter((offer.step, spots.get(offer.case_id, Spot()).age_band) for offer in waiting)
     bands = [code for code in codes if any(band == code for _, band in counted)]
     order = Counter(offer.step for offer in waiting).most_common()

@@ -73,7 +73,11 @@ def test_what_became_of_taking_it_back_is_said_in_words() -> None:
     late = told(("COMPLETE", ""), (TAKE_BACK, "NOTHING_TO_TAKE_BACK"))
     assert late.title == "Take it back: this changed nothing" and "It was too late" in late.means
     second = told(("COMPLETE", ""), (TAKE_BACK, ""), (TAKE_BACK, "NOTHING_TO_TAKE_BACK"))
-    assert "user-1 had answered “Take it back”" in second.means
+    assert "user-1 had answered “Take it back”" in second.means, "a login stays as it is written"
+    rows = (Answer(word="ACCEPT", at=NOW, became="", login=""), Answer(word="ACCEPT", at=NOW + 1, became="SECOND", login="user-1"))
+    mark = confirmation.link("/offers/x", "ACCEPT", NOW + 1, "token").partition("=")[2]
+    sent = confirmation.became(QueryParams({"sent": mark}), "/offers/x", visit, SAY, name, rows)
+    assert sent is not None and "Your agency's system had answered “Accept”" in sent.means, "a sentence began with a small letter"
 
 
 @pytest.mark.parametrize("word", ["DECLINE", "RETURN", "ACCEPT", "", "complete"])

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
 from msgspec import structs
 
+from referral.domain.case_number import case_number
 from referral.domain.local_time import LOCAL
 from referral.proof.history.exercise import Answer, Asked, Knocks, Limit, Reading, Report, Task
+from services.intake.commands.exercises import Case, Exercise
 from services.intake.pages import render
 from services.intake.pages.agency import routes as agency
 from services.intake.pages.exercise import report, routes
 from services.intake.pages.exercise.report import View
+from services.intake.pages.session import Visit
 from tests.harness.shipped import compiled
 from tests.stories import teller
 
@@ -107,3 +111,18 @@ def test_before_it_starts_the_page_says_what_the_procedure_asks() -> None:
     told = report.told("night-police", teller.policy(), say, lambda kind, code: f"{kind}:{code}")
     assert told.pathway == "pathway:trafficking-child" and told.steps[:2] == ("step:police", "step:support")
     assert "step:oversight" not in told.steps and "Пронађено" in told.title
+
+
+def test_each_link_of_the_list_names_its_exercise() -> None:
+    """34 links were named alike, "An exercise that a system or the operator has sent"."""
+    renderer = render.load(lambda: POLICY, routes.HERE, agency.HERE)
+    sent = [
+        Exercise(id=id, municipality="", agency="", account="", began=DAY, ours=False, cases=(Case(case_id=id, story="", closed_at=DAY),))
+        for id in ("c1", "c2")
+    ]
+    known = [(one, report.titles(one, renderer.words["en"]), "", case_number(one.id)) for one in sent]
+    values: dict[str, Any] = {"errors": {}, "values": {}, "done": None, "stories": [], "places": [], "refused": ["no"], "head": False}
+    visit = Visit("t", None, b"", "en", DAY)
+    page = bytes(renderer.page("exercises.html", visit, known=known, limits=(1, 2, 3, 4, 5), key="k", **values).body).decode()
+    links = [re.sub("<[^>]+>", "", link) for link in re.findall(r'<a class="open"[^>]*>(.*?)</a>', page)]
+    assert len(set(links)) == len(sent) and all(case_number(one.id) in page for one in sent)

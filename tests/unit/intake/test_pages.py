@@ -15,7 +15,7 @@ from referral.runtime import i18n
 from services.intake import policy_view
 from services.intake.contacts import contacts
 from services.intake.model import Asking, Offer, Spot
-from services.intake.pages import case_head, confirmation, forms, labels, relative_time, render
+from services.intake.pages import case_head, confirmation, forms, labels, many, relative_time, render
 from services.intake.pages import offer as pages_offer
 from services.intake.pages.forms import Entered
 from services.intake.pages.session import Visit
@@ -116,6 +116,7 @@ def test_a_group_that_is_cut_says_how_many_there_are() -> None:
     offers = [offer(offer_id=f"o{n}", due=NOW + n * MINUTE) for n in range(labels.SHOWN + 1)]
     found = labels.groups(offers, offers[:1], [], labels.Known({}), SAY, name, NOW)
     shown: dict[str, Any] = {"empty": False, "crowds": (), "told": {}, "away": (), "unverified": "", "unreachable": False}
+    shown |= {"line": "", "few": many.FEW, "filters": None, "filtered": False}
     page = render.load(lambda: SHIPPED).page("inbox.html", Visit("t", None, b"", "en", NOW), groups=found, **shown).body
     assert b"(51)" in page and b"The first 50 of 51 are shown." in page and bytes(page).count(b'href="/offers/') == labels.SHOWN
     assert b"(1)" in page and bytes(page).count(b"The first") == 1, "a group that is whole says nothing"

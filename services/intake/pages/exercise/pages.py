@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from starlette.responses import Response
 
+from referral.domain.case_number import case_number
 from referral.errors import Rejected, Unavailable
 from referral.exercise import rules, stories
 from referral.proof.history import exercise as log
@@ -97,7 +98,7 @@ async def list_page(call: PageRequest, errors: Mapping[str, str] | None = None, 
         errors={field: first + say.first(text, "error.refused") for field, text in (errors or {}).items()},
         values=call.form,
         done=asking.done(call, HOME),
-        known=[(one, report.titles(one, say), report.when(one.began)) for one in known],
+        known=[(one, report.titles(one, say), report.when(one.began), case_number(one.id)) for one in known],
         stories=report.choices(say),
         places=[(place, name("municipality", place)) for place in may.places],
         refused=[say(f"error.{reason}") for reason in dict.fromkeys(refused.values()) if reason] if all(refused.values()) else [],
