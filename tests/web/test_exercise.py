@@ -135,7 +135,7 @@ class Exercise:
 
     @contextmanager
     def signed_in(self, login: str) -> Iterator[httpx.Client]:
-        with httpx.Client(base_url=self.url, timeout=PATIENCE_S, verify=callers.browser(self.stack)) as person:
+        with forms.Browser(base_url=self.url, timeout=PATIENCE_S, verify=callers.browser(self.stack)) as person:
             forms.sign_in(person, login, self.people.password)
             yield person
 

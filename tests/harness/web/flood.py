@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import httpx
 
 from tests.harness.waiting import PATIENCE_S
-from tests.harness.web.forms import hidden
+from tests.harness.web.forms import Browser, hidden
 
 THREADS = 16
 EVERY = {
@@ -55,9 +55,7 @@ class Visitor:
         found: httpx.Client | None = getattr(self._threads, "http", None)
         if found is None:
             headers, cookies = {"Accept-Language": "en"}, getattr(self, "cookies", {})
-            found = httpx.Client(
-                base_url=self._url, headers=headers, cookies=cookies, timeout=PATIENCE_S, trust_env=False, verify=self._tls
-            )
+            found = Browser(base_url=self._url, headers=headers, cookies=cookies, timeout=PATIENCE_S, trust_env=False, verify=self._tls)
             self._threads.http = found
             self._made.append(found)
         return found

@@ -4,12 +4,28 @@ from __future__ import annotations
 
 import html
 import re
+from typing import Any
 
 import httpx
 
 from tests.harness.waiting import comes
 
 HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
+
+
+class Browser(httpx.Client):
+    """A client that follows the redirect to the page that a form made, as every browser does, and no other."""
+
+    def post(self, *place: Any, **more: Any) -> httpx.Response:
+        answer = super().post(*place, **more)
+        to = made(answer)
+        return self.get(to, headers=more.get("headers")) if to else answer
+
+
+def made(answer: httpx.Response) -> str:
+    """Return the address of the page that a form made; empty where it made none."""
+    to = answer.headers.get("location", "")
+    return to if answer.status_code == 303 and "?view=" in to else ""
 
 
 def hidden(page: str, *names: str) -> dict[str, str]:

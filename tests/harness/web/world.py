@@ -131,14 +131,17 @@ class World:
 
     def client(self, **more: Any) -> httpx.Client:
         """A browser's requests without the browser; a password takes a slow machine its time."""
-        return Browser(base_url=self.url, timeout=PATIENCE_S, **more)
+        return forms.Browser(base_url=self.url, timeout=PATIENCE_S, **more)
 
     def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
         """One request to the same application without a socket, for tests that send thousands; no cookie is kept."""
 
         async def asked() -> httpx.Response:
             async with httpx.AsyncClient(transport=httpx.ASGITransport(self._server.config.loaded_app), base_url=self.url) as client:
-                return await client.request(method, path, **more)
+                answer = await client.request(method, path, **more)
+                if not (to := forms.made(answer)):
+                    return answer
+                return await client.get(to, headers=more.get("headers"))
 
         return asyncio.run_coroutine_threadsafe(asked(), self._loop).result(PATIENCE_S)
 
@@ -308,15 +311,6 @@ class World:
         finally:
             event.remove(engine, "before_cursor_execute", note)
             event.remove(engine, "engine_connect", connected)
-
-
-class Browser(httpx.Client):
-    """A client that follows the redirect to the page that a form made, as every browser does, and no other."""
-
-    def post(self, *place: Any, **more: Any) -> httpx.Response:
-        answer = super().post(*place, **more)
-        to = answer.headers.get("location", "")
-        return self.get(to) if answer.status_code == 303 and "?view=" in to else answer
 
 
 @contextmanager
