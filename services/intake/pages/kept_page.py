@@ -66,7 +66,7 @@ hour. It is the browser's own: nobody else reads it there longer than the form s
 async def put(door: IntakeContext, request: Request, visit: Visit, response: Response, keeping: Keeping) -> Response:
     """Return the redirect to the page that a form was answered with; the page itself where it is none to keep, or cannot be kept."""
     wanted = isinstance(response, HTMLResponse) and request.method == "POST" and (response.status_code == 200 or keeping.errors)
-    if not wanted or response.status_code >= 500:
+    if not wanted or response.status_code >= 500 or _signs_in(response):
         return response
     token = secrets.token_urlsafe(24)
     token += _mark(door, token)
@@ -122,6 +122,11 @@ async def forget(tx: AsyncConnection, visit: Visit) -> None:
 async def _found(tx: AsyncConnection, digest: bytes, keeping: Keeping) -> bytes | None:
     found = (await tx.execute(_TAKE if keeping.once else _READ, {"digest": digest, "now": await clock.now(tx)})).first()
     return bytes(found[0]) if found else None
+
+
+def _signs_in(response: Response) -> bool:
+    """Return whether a response gives the browser another session, which would not open what this one keeps."""
+    return any(name == b"set-cookie" and b"session=" in value for name, value in response.raw_headers)
 
 
 def _sealed(visit: Visit, token: str, path: str, response: Response) -> bytes:
