@@ -121,14 +121,14 @@ AUDIT: Mapping[Act, str] = {
     Act.ASK_EXERCISE_LOG: "GET /exercises/{case_id:uuid}",
     Act.READ_LOG: "GET /auditor\nGET /auditor/readings\nGET /auditor/cases/{case_id:uuid}\n* /auditor/{rest:path}",
     Act.SIGN_IN: _form("/auditor/signin", "/auditor/signout", "/auditor/language"),
-    Act.READ_OPEN_PAGES: "GET /auditor/audit.css",
+    Act.READ_OPEN_PAGES: "GET /auditor/audit.css\nGET /auditor/mark.svg",
 }
 _FIGURES = ("country", "deadlines", "procedures/{pathway:str}", "releases", "releases/{number:int}", "measures", "measures/{measure:str}")
 _FILES = ("downloads", "dictionary.{kind:str}", "figures.{kind:str}", "releases/{number:int}/figures.{kind:str}")
 OVERSIGHT: Mapping[Act, str] = {
     Act.READ_FIGURES: _back("/oversight", *(f"/oversight/{page}" for page in (*_FIGURES, *_FILES))) + "\n* /oversight/{rest:path}",
     Act.SIGN_IN: f"{_form('/oversight/signin')}\nPOST /oversight/signout\nPOST /oversight/language",
-    Act.READ_OPEN_PAGES: "GET /oversight/oversight.css",
+    Act.READ_OPEN_PAGES: "GET /oversight/oversight.css\nGET /oversight/mark.svg",
 }
 DOORS: Mapping[str, Mapping[Act, str]] = {
     "intake": INTAKE,
