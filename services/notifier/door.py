@@ -24,7 +24,7 @@ from starlette.routing import Route
 
 from referral.channels import KEYS, Word
 from referral.errors import RETRY_AFTER_S, Malformed, Unavailable
-from referral.runtime import i18n, peer, static_file, templates, token_pages
+from referral.runtime import i18n, peer, static_file, templates
 from referral.runtime.http_listener import PROBLEM, problem
 from referral.runtime.http_server import PAGE_HEADERS
 from referral.runtime.i18n import Words
