@@ -184,7 +184,7 @@ def send(scene: Scene, probe: Probe) -> httpx.Response:
     if cell.kind is Kind.OVERSIGHT:
         world.lists = structs.replace(before, oversight=scene.agencies[cell.relation])
     try:
-        return world.ask(probe.ask.method, path, headers=headers, **more)
+        return world.send(probe.ask.method, path, headers=headers, **more)  # the page that a form made is undone with the form
     finally:
         world.lists = before
 

@@ -21,6 +21,7 @@ from referral.runtime.postgres import clock
 from services.intake.accounts import rules, store
 from services.intake.api import person_routes, routes
 from services.intake.casefile import access
+from services.intake.casefile.disclose import ALOUD
 from services.intake.erasure import store as erasures
 from services.intake.erasure.store import Erasure, Hold
 from services.intake.pages import routes as pages
@@ -31,7 +32,7 @@ from tests.harness.web.world import MINUTE, PASSWORD, WHY, World, closed, opened
 DESKS: Mapping[Relation, str] = {Relation.DESK_NOW: "desk-prizren", Relation.DESK_TASK: "desk-gjilan", Relation.DESK_BEFORE: "desk-peje"}
 OFFERED = (Relation.HOLDER, Relation.TELEPHONED, Relation.DECLINED, Relation.HELD, Relation.EXCLUDED, Relation.EXCLUDED_PERSON)
 TASKED = (*DESKS, Relation.EXCLUDED, Relation.EXCLUDED_UNASKED, Relation.EXCLUDED_PERSON)
-SENT = (Relation.SENDER, Relation.WITHDRAWN, Relation.EXCLUDED_UNASKED)
+SENT = (Relation.SENDER, Relation.WITHDRAWN, Relation.EXCLUDED, Relation.EXCLUDED_UNASKED)
 TELLS = {"identity": {"given_name": "Zqxname"}, "narrative": {"text": "Zqxnarrative"}}
 UNCONFIRMED, OPEN_TASK = "confirm-referral", "no-candidate"
 _ACCOUNT = text(
@@ -160,7 +161,8 @@ def _case(made: Scene, state: State, plain: bool) -> Case:
     track, due = world.track(case.case_id), world.now() + 60 * MINUTE
     for relation in OFFERED:
         reach = e.Reach.PHONE if relation is Relation.TELEPHONED else e.Reach.WEB
-        offer = opened(agencies[relation], "police", due, track_id=track, reach=reach, shows=tuple(TELLS), role="police-thbs")
+        shows = (*TELLS, ALOUD) if reach is e.Reach.PHONE else tuple(TELLS)
+        offer = opened(agencies[relation], "police", due, track_id=track, reach=reach, shows=shows, role="police-thbs")
         world.say(case.case_id, offer, e.OfferAccepted(why=WHY, offer_id=offer.offer_id, by=None, late=False, due=due, due_what="complete"))
         case.offers[relation] = offer.offer_id
     world.say(case.case_id, closed(case.offers[Relation.HELD], e.How.COMPLETED))

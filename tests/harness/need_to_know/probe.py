@@ -117,7 +117,8 @@ def seen(answer: httpx.Response, case: Case, asker: Asker, *, listed: bool = Fal
     """
     number = case_number(case.case_id)
     found = MAIN.search(answer.text)
-    main = CHOICES.sub("", found[0]) if found else ""
+    paper = rf'<p class="paper">[^<]* · {OFFICE}/{asker.agency}/ · {asker.login} · [^<]*</p>'  # on paper: who printed it
+    main = re.sub(paper, "", CHOICES.sub("", found[0])) if found else ""
     if part:
         main = main.partition(f'aria-labelledby="{part}"')[2].partition("</section>")[0]
     whole, own = main, f"{OFFICE}/{asker.agency}/"

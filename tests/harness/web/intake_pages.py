@@ -85,6 +85,7 @@ NO_PAGE = {
 """Routes without a page of their own, each with the reason. A GET of a path that takes a form leads back to its page."""
 
 ANSWER = "form[action$='/answer']"
+OPENED = "form[action$='/show'] button"
 ONE = "form[action$='/answer']:has(input[value={}]) button:not([disabled])"
 ORDER = "form[action$='/instruct']:has(input[value={}]) button:not([disabled])"
 NEXT, SUBMIT = "button[value=next]", "main form button.first"
@@ -127,7 +128,7 @@ LOOKS: dict[str, tuple[Look, ...]] = {
             (WORKER, "decide"),
         )
     ),
-    "POST /offers/{id}/show": (look(DUTY, "/offers/{accepted}", "form[action$='/show'] button"),),
+    "POST /offers/{id}/show": (look(DUTY, "/offers/{accepted}", OPENED),),
     "POST /offers/{id}/answer": (
         look(DUTY, "/offers/{accepted}", ONE.format("COMPLETE")),
         look(DUTY, "/offers/{open}", ONE.format("DECLINE")),
@@ -148,7 +149,7 @@ LOOKS: dict[str, tuple[Look, ...]] = {
     "GET /tasks/{id}/change/{what}": (look(DESKS, "/tasks/{task}/change/keep-away"),),
     "POST /tasks/{id}/change/{what}": (look(DESKS, "/tasks/{task}/change/age", SUBMIT),),
     "GET /calls/{id}": (look(DESKS, "/calls/{call}"),),
-    "POST /calls/{id}/show": (look(DESKS, "/calls/{called}", "form[action$='/show'] button"),),
+    "POST /calls/{id}/show": (look(DESKS, "/calls/{called}", OPENED),),
     "POST /calls/{id}/answer": (look(DESKS, "/calls/{call}", ONE.format("DECLINE")),),
     "GET /tasks/{id}": (look(DESKS, "/tasks/{task}"), look(DESKS, "/tasks/{stopped}"), look(DESKS, "/tasks/{settled}")),
     "POST /tasks/{id}/instruct": (look(DESKS, "/tasks/{task}", ORDER.format("CLOSE")),),
@@ -185,8 +186,10 @@ LOOKS: dict[str, tuple[Look, ...]] = {
         look(DESKS, "/unverified", "#refuse button[value=marked]"),
         look(DESKS, "/unverified", ("input[name='mark.1']", ""), ("#refuse [name=reason]", "made-up"), "#refuse button[value=marked]"),
     ),
-    "POST /unverified/{id}/show": (look(DESKS, "/unverified/{unverified}", "form[action$='/show'] button"),),
-    "POST /unverified/{id}/answer": (look(DESKS, "/unverified/{unverified}", "form[action$='/answer']:has(input[value=refuse]) button"),),
+    "POST /unverified/{id}/show": (look(DESKS, "/unverified/{unverified}", OPENED),),
+    "POST /unverified/{id}/answer": (
+        look(DESKS, "/unverified/{unverified}", OPENED, "form[action$='/answer']:has(input[value=refuse]) button"),
+    ),
 }
 OTHERS = (look(DUTY, "/nothing"), look(NOBODY, "/nothing"), look(NOBODY, "/refer", *REFER[:-1], "button[value=back]"))
 """Pages that have no route of their own, or that another button of a page leads to."""

@@ -134,14 +134,18 @@ class World:
         return forms.Browser(base_url=self.url, timeout=PATIENCE_S, **more)
 
     def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
-        """One request to the same application without a socket, for tests that send thousands; no cookie is kept."""
+        """One request to the same application without a socket, for tests that send thousands, and the page that a form made; no cookie
+        is kept."""
+        answer = self.send(method, path, **more)
+        to = forms.made(answer)
+        return self.send("GET", to, headers=more.get("headers")) if to else answer
+
+    def send(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """One such request and its own answer."""
 
         async def asked() -> httpx.Response:
             async with httpx.AsyncClient(transport=httpx.ASGITransport(self._server.config.loaded_app), base_url=self.url) as client:
-                answer = await client.request(method, path, **more)
-                if not (to := forms.made(answer)):
-                    return answer
-                return await client.get(to, headers=more.get("headers"))
+                return await client.request(method, path, **more)
 
         return asyncio.run_coroutine_threadsafe(asked(), self._loop).result(PATIENCE_S)
 

@@ -165,14 +165,20 @@ def _file(line: Probe, asker: Asker, case: Case) -> None:
         line.wrong.append(f"{case.pathway} {case.asked.step}: the file says {sorted(texts)}, and the step is shown {sorted(shows)}")
 
 
+FORM = r'action="[^"]*/write/([a-z-]+)">\s*<input type="hidden" name="form" value="[^"]*">\s*<input type="hidden" {}'
+"""A form of the list of sections, by the hidden field that says what it does."""
+
+
 def _writing(line: Probe, asker: Asker, case: Case) -> None:
     """Hold that exactly the sections that the step writes can be opened for writing."""
     writes = line.world.lists.written_by(case.pathway, case.asked.step, case.asked.seat, case.asked.shows)
     path = case.things["offer"]
     line.allowed("write", asker, case, path, (Request("/write"), *(Request(f"/write/{one}", {"do": "open"}) for one in writes[:1])))
     page = (line.send(asker, path, Request("/write"))).text
-    if sorted(re.findall(r'action="[^"]*/write/([a-z-]+)"', page)) != sorted(writes):
+    if sorted(re.findall(FORM.format('name="do" value="open"'), page)) != sorted(writes):
         line.wrong.append(f"{case.pathway} {case.asked.step}: the forms of {asker.name} are not for {writes}")
+    if more := set(re.findall(FORM.format('name="version"'), page)) - set(case.asked.shows):
+        line.wrong.append(f"{case.pathway} {case.asked.step}: {asker.name} is offered earlier versions of {sorted(more)}")
     others = [section for section in line.world.lists.codes["written"] if section not in writes]
     for section in others[:2] if asker.name != "asked" else others:
         answer = line.send(asker, path, Request(f"/write/{section}", {"do": "open"}))

@@ -123,7 +123,7 @@ def _cleared(stack: Stack, people: Cast, code: str, accepted: int) -> None:
     """The desk finds the teacher's report, confirms it, and refuses the rest in three presses a page."""
     person = people.of(DESK)[0]
     with (
-        httpx.Client(base_url=stack.url("intake"), timeout=PATIENCE_S, trust_env=False, verify=(tls := callers.browser(stack))) as desk,
+        forms.Browser(base_url=stack.url("intake"), timeout=PATIENCE_S, trust_env=False, verify=(tls := callers.browser(stack))) as desk,
         flood.visitor(str(desk.base_url), tls) as teacher,
     ):
         forms.sign_in(desk, person.login, people.password)
@@ -153,7 +153,8 @@ def _gone(desk: httpx.Client, cards: set[str]) -> bool:
 
 
 def _confirmed(desk: httpx.Client, task: str) -> None:
-    form = forms.hidden(desk.get(f"/unverified/{task}").text)
+    opened = desk.post(f"/unverified/{task}/show", data=forms.hidden(desk.get(f"/unverified/{task}").text))
+    form = forms.hidden(opened.text)
     traits = {"found_in": TOWN, "concern": "trafficking", "age_band": "12-14", "urgency": "emergency"}
     assert desk.post(f"/unverified/{task}/answer", data=form | traits | {"answer": "confirm"}).status_code == 303
 

@@ -3,8 +3,8 @@ it, and a crash empties it; then the page is asked for again."""
 
 from alembic import op
 
-revision = "0016"
-down_revision = "0015"
+revision = "0020"
+down_revision = "0019"
 
 
 def upgrade() -> None:
