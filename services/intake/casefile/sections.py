@@ -203,7 +203,7 @@ async def latest(tx: AsyncConnection, leave: Permit, cipher: AESGCM, section: st
 async def earlier(
     tx: AsyncConnection, leave: Permit, cipher: AESGCM, section: str, number: int, after: int, until: int = NEVER
 ) -> dict[str, Any]:
-    """Return the content of one version; {} for version 0, and for one that is sealed or not shown (`after` and `until`, as of `newest`)."""
+    """Return the content of one version; {} for version 0, and for one that is sealed or not shown (`after`, `until`: as of `newest`)."""
     rows = await _rows(tx, leave, _ONE, section=section, version=number, after=after, until=until)
     for (sealed,) in rows:
         return msgspec.json.decode(unseal(cipher, bytes(sealed), leave.case_id, section, str(number)), type=dict[str, Any])
