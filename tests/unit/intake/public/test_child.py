@@ -76,6 +76,7 @@ def pages(language: str) -> tuple[str, set[str]]:
         "account": None,
         "drill": True,
         "endonyms": ENDONYMS,
+        "sheet": render.SHEET,
         "numbers": [Number("192", "192", "x")],
         "given": given,
         "limits": form.TEXTS,
