@@ -139,7 +139,7 @@ async def test_each_listener_judges_each_certificate(world: World) -> None:
             if said != listener.expected(case):
                 wrong.append(f"{listener.name}, {case.name}: {said or 'refused'}, must be {listener.expected(case) or 'refused'}")
     assert not wrong, wrong
-    assert asked == 12 * len(CASES) >= 84
+    assert asked == 14 * len(CASES) >= 84
     for listener in world.listeners:
         said = await asyncio.to_thread(in_clear, listener.port)
         assert said == (b"" if listener.is_broker else http_listener.IN_CLEAR), f"{listener.name} speaks without TLS"

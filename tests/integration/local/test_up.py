@@ -138,6 +138,7 @@ def test_up_is_ready_restarts_what_dies_starts_again_after_a_kill_and_ends_with_
 def ready(told: dict[str, Any], data: Path) -> None:
     """Every service runs, the doors answer, and the keys are their owner's alone."""
     assert {name.rpartition("-")[0] or name for name in told["processes"]} == {
+        "eraser",
         "kafka",
         "postgres",
         "intake",
