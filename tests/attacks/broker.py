@@ -69,9 +69,8 @@ def policy(value: bytes, content: bytes = b"") -> Noticed:
 
 def a_key(key: bytes, wrapped: bytes) -> Noticed:
     """Recover puts back no key that the master key did not wrap."""
-    found: dict[str, dict[str, bytes]] = {}
     try:
-        key_topic._take(record(CaseKey.TYPE, key, codec.encode(CaseKey(wrapped=wrapped))), found, Keys(bytes(32)))
+        key_topic.Taken(Keys(bytes(32))).take(CaseKey.TOPIC, record(CaseKey.TYPE, key, codec.encode(CaseKey(wrapped=wrapped))))
     except (Malformed, UnicodeDecodeError) as error:
         return {READER: f"passed over: {type(error).__name__}"}
     return {}

@@ -52,7 +52,7 @@ class Post:
     async def answered(self, alarm: str, within: float = IN_TIME_S) -> None:
         """Return once an operator was called about this alarm, alone, and has pressed 1."""
         call = await self.rings(FIRST, within)
-        assert "referral line does not work" in call.text
+        assert "referral line needs you" in call.text
         said = [line for line in self.program.said().splitlines() if '"event": "calling"' in line]
         assert len(said) == 1 and f'"reason": "{alarm}"' in said[0], said
         await self.phone.press("1", FIRST)

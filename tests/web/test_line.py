@@ -76,7 +76,7 @@ def _accept(people: Cast, browser: Chrome, knock: EmailMessage, login: str, lang
 def _look(people: Cast, browser: Chrome, url: str, agency: str, offer_id: str) -> None:
     """Another agency's inbox shows the offer that followed."""
     _enter(people, browser, f"{url}/inbox", people.of(agency)[0].login)
-    assert browser.find_elements(By.CSS_SELECTOR, f"#answer ~ ul a[href='/offers/{offer_id}']"), text(browser)
+    assert browser.find_elements(By.CSS_SELECTOR, f"[aria-labelledby=answer] a[href='/offers/{offer_id}']"), text(browser)
     _leave(browser)
 
 

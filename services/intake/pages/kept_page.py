@@ -46,10 +46,20 @@ _READ = text("SELECT sealed FROM intake.page WHERE digest = :digest AND until >=
 _TAKE = text("DELETE FROM intake.page WHERE digest = :digest AND until >= :now RETURNING sealed")
 
 
+class AnswerPage(HTMLResponse):
+    """The page that answers a form whatever waits: the code of a report, which two presses at once must both be given, and what a code
+    opens, which must cost the same whether the code is right or not."""
+
+    @classmethod
+    def of(cls, page: Response) -> AnswerPage:
+        """Return a page as such an answer."""
+        return cls(bytes(page.body), page.status_code, dict(page.headers))
+
+
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """For how long a page waits, µs. once: it is shown once. errors: also a page that says what is wrong with the form is kept; else it is
-    the answer, because the browser keeps what was typed there."""
+    """For how long a page waits, µs. once: it is shown once. errors: also a page that says what is wrong with the form (422) is kept; else
+    it is the answer, because the browser keeps what was typed there. Every other refusal is the answer, and costs no row."""
 
     for_us: int
     once: bool
@@ -65,8 +75,9 @@ hour. It is the browser's own: nobody else reads it there longer than the form s
 
 async def put(door: IntakeContext, request: Request, visit: Visit, response: Response, keeping: Keeping) -> Response:
     """Return the redirect to the page that a form was answered with; the page itself where it is none to keep, or cannot be kept."""
-    wanted = isinstance(response, HTMLResponse) and request.method == "POST" and (response.status_code == 200 or keeping.errors)
-    if not wanted or response.status_code >= 500 or _signs_in(response):
+    statuses = (200, 422) if keeping.errors else (200,)
+    wanted = isinstance(response, HTMLResponse) and request.method == "POST" and response.status_code in statuses
+    if not wanted or isinstance(response, AnswerPage) or _signs_in(response):
         return response
     token = secrets.token_urlsafe(24)
     token += _mark(door, token)

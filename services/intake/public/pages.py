@@ -105,7 +105,8 @@ async def _send(site: Site, call: PageRequest, given: Answers) -> Response:
     if known is None and who is None and not isinstance(answer, Rejected):
         site.limits.took(address, municipality)
     again, short = isinstance(answer, Rejected), isinstance(answer, Receipt) and answer.later
-    return show(call, "sent.html", voice=given.voice, code=code, again=again, given=given, staff=who is not None, short=short)
+    done = show(call, "sent.html", voice=given.voice, code=code, again=again, given=given, staff=who is not None, short=short)
+    return kept_page.AnswerPage.of(done)
 
 
 def _full(call: PageRequest, given: Answers, status: int, *, closed: bool = False, away: bool = False) -> Response:
@@ -130,7 +131,8 @@ async def read_code(site: Site, call: PageRequest) -> Response:
     note, voice = given.happened, given.voice
     if not typed.strip():
         error = "receipt.needed"
-        return show(call, "receipt.html", status=422, voice=voice, said=None, code="", note=note, error=error, kept="", most=NOTE)
+        wrong = show(call, "receipt.html", status=422, voice=voice, said=None, code="", note=note, error=error, kept="", most=NOTE)
+        return kept_page.AnswerPage.of(wrong)
     kept, error, found = "", "receipt.long" if len(note) > NOTE else "", Found(said=Said.UNKNOWN)
     if receipt.ours(call.pages.door.keys, typed):
         try:
@@ -146,7 +148,7 @@ async def read_code(site: Site, call: PageRequest) -> Response:
     note = "" if kept == "receipt.kept" else note
     key = secrets.token_hex(16)
     shown = {"said": found.said, "code": typed, "note": note, "error": error, "kept": kept, "most": NOTE, "key": key}
-    return show(call, "receipt.html", status=status, voice=voice, **shown)
+    return kept_page.AnswerPage.of(show(call, "receipt.html", status=status, voice=voice, **shown))
 
 
 def _step(call: PageRequest, step: str, given: Answers, *, errors: Mapping[str, str] | None = None, status: int = 200) -> Response:

@@ -222,7 +222,7 @@ form = st.dictionaries(st.sampled_from(FIELDS), piece, max_size=4).map(
 
 LITERAL = frozenset(path for path in PAGES if "{" not in path)
 """Pages of ours that no part of an address was typed into."""
-OURS = r"/(signin(\?to=[/a-z0-9-]*)?|inbox|refer|(offers|calls|tasks|unverified)/[0-9a-f-]{36}(/write)?)"
+OURS = r"/(signin(\?to=[/a-z0-9-]*)?|inbox|refer|(offers|calls|tasks|unverified)/[0-9a-f-]{36}(/write)?)(\?view=[\w-]{32}[0-9a-f]{16})?"
 
 
 def test_nothing_that_is_sent_to_a_page_is_a_500_or_leaves_for_elsewhere(bare: Settings) -> None:

@@ -118,6 +118,7 @@ async def test_an_installation_of_before_is_moved_and_a_prepare_that_was_killed_
         async with by_hand(settings) as tx:
             sql = text("SELECT table_schema || '.' || table_name FROM information_schema.columns WHERE column_name = 'sealed'")
             tables = {name for (name,) in await tx.execute(sql) if name.startswith("intake.")}
+            tables.discard("intake.page")  # a page that waits for a minute is sealed under its browser's key, and no case's
             assert tables == {kind.table for kind in moved.FILES}
             counts = {table: (await tx.exec_driver_sql(f"SELECT count(*) FROM {table}")).scalar_one() for table in tables}
             assert all(counts.values()), counts

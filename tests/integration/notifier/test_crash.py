@@ -166,7 +166,7 @@ async def test_a_claim_that_ended_while_the_database_was_away_is_not_taken_by_it
         await until(slow.taken.is_set)
         await notifier.rows(OVER)
         async with notifier.engine.begin() as tx:
-            await wakeup.ring(tx)
+            wakeup.ring(tx)
 
         async def held() -> bool:
             return (await notifier.rows(UNTIL))[0].lasts

@@ -186,7 +186,7 @@ async def test_a_claim_that_ended_before_its_message_left_is_renewed_and_not_cou
     channel = Opening()
     async with sending(notifier.sender_of({"email": Lane(lambda: channel, 1)})):
         async with notifier.engine.begin() as tx:
-            await wakeup.ring(tx)
+            wakeup.ring(tx)
         await until(channel.opening.is_set)
         await notifier.rows(OVER)
         channel.go.set()

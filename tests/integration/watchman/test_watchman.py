@@ -47,9 +47,9 @@ async def test_a_dead_notifier_is_called_about_until_a_key_is_pressed(
 ) -> None:
     """No notifier runs at all, and the watchman was set up by the words of the operators' page."""
     async with watchmen(settings, tmp_path, before=evening(tmp_path / "evening"), watchman_smtp=f"127.0.0.1:{relay.port}") as (post,):
-        assert "Linja e referimit nuk punon" in (await post.rings(FIRST)).text
+        assert "Linja e referimit ka nevojë për ju" in (await post.rings(FIRST)).text
         await post.phone.press("2", FIRST)
-        assert "This is an exercise. The referral line does not work." in (await post.rings(SECOND, within=30)).text
+        assert "This is an exercise. The referral line needs you." in (await post.rings(SECOND, within=30)).text
         await until(lambda: post.shows('referral_watchman_alarm{alarm="notifier-dead"} 1.0'), what="the metric shows it")
         async with httpx.AsyncClient(timeout=30) as http:
             told = await http.get(f"{post.program.inner}/readyz")
