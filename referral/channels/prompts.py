@@ -63,7 +63,7 @@ class Part(StrEnum):
 
 
 NUMBERS = (Part.TWO, Part.THREE, Part.FOUR, Part.FIVE, Part.SIX, Part.SEVEN, Part.EIGHT, Part.NINE, Part.MANY)
-"""How many wait, from two on; the last one for ten and more (ours): whoever has so many opens the inbox whatever the number is."""
+"""Numbers of waiting requests, from two on; the last one for ten and more (ours): whoever has so many opens the inbox in any case."""
 
 
 @dataclass(frozen=True, slots=True)

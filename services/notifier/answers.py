@@ -81,7 +81,7 @@ CLAIMED = tuple(Claimed.__dataclass_fields__)
 
 
 class Outcome(Enum):
-    """What an answer on the page came to.
+    """The result of an answer on the page.
 
     COUNTED: it counts. WRONG: other digits. LOCKED: too many wrong ones; the page of this message takes none any more.
     OVER: nothing waits for an answer to this message. EMPTY: no four digits, as a scanner of links sends; it costs no try.

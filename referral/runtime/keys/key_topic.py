@@ -84,7 +84,7 @@ async def _publish(
 
 
 class Taken:
-    """What was read of both topics. wrapped: case id → reader → wrapped. gone: forms that a null has taken away."""
+    """The keys that were read of both topics. wrapped: case id → reader → wrapped. gone: forms that a null has taken away."""
 
     def __init__(self, keys: Keys | None = None, cases: Container[str] | None = None) -> None:
         self.wrapped: dict[str, dict[str, bytes]] = {}

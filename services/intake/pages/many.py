@@ -17,7 +17,7 @@ ALL, LATE, MINE = "", "late", "mine"
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What the reader wants to see. show: ALL, LATE or MINE. step: of one step only; empty: of all."""
+    """The reader's choice of what to see. show: ALL, LATE or MINE. step: of one step only; empty: of all."""
 
     show: str = ALL
     step: str = ""

@@ -33,7 +33,7 @@ RELATIONS = {
     "neighbour": "fqinj a i njohur · komšija ili poznanik · a neighbour or somebody who knows them",
     "other": "dikush tjetër · neko drugi · somebody else",
 }
-"""Who tells what happened, as all read it who judge the case. The exact role is a name in a small place: the desk alone reads it."""
+"""Relations of whoever tells, as all read them who judge the case. The exact role is a name in a small place: the desk alone reads it."""
 ADULT_BAND = "18-120"
 TURNING = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """Characters that turn the direction of writing, with which a text could show something else than it says."""

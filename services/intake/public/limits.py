@@ -57,7 +57,7 @@ SHORT = Counter("referral_public_short", "Reports of the public page of which on
 
 
 class Verdict(Enum):
-    """How much of a report is stored."""
+    """The part of a report that is stored."""
 
     WHOLE = auto()
     SHORT = auto()
