@@ -37,6 +37,10 @@ def say(text: str) -> None:
     sys.stderr.flush()
 
 
+MANY = ("max_connections=400",)
+"""Twice the connections of a country's server (ours): eight processes of routing, as `bench.instances` starts, need more than its share."""
+
+
 class Ground:
     """The servers of a run. kafka: bootstrap address. postgres: the administrator's URL. folder: scratch, deleted at the end.
 
@@ -81,7 +85,8 @@ async def ground() -> AsyncIterator[Ground]:
     """Start embedded servers, as `referral up` does, for the duration of the block."""
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
     certificates.ensure(folder / "ca", folder / "identities")
-    broker, base = Kafka(folder / "kafka", folder / "identities" / certificates.KAFKA), Postgres(folder / "postgres")
+    broker = Kafka(folder / "kafka", folder / "identities" / certificates.KAFKA)
+    base = Postgres(folder / "postgres", settings=MANY)
     try:
         addresses = await asyncio.gather(asyncio.to_thread(broker.start), asyncio.to_thread(base.start))
         pids = (server.child.pid if server.child else 0 for server in (broker, base))

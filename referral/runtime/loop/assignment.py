@@ -15,15 +15,15 @@ from referral.runtime.keys.case_keys import Keys
 from referral.runtime.loop import lease, outbox, rollback_check
 from referral.runtime.loop.reader import LIMIT, Reader
 from referral.runtime.loop.units import ALL, Place, Unit
-from referral.runtime.postgres import database, queue
+from referral.runtime.postgres import bells, database, queue
 from referral.runtime.record_signing import SignerOf
 from referral.runtime.service import Service
 from referral.runtime.settings import Settings
 from referral.wire import topics
 
 EVERY, ALONE = 1.0, 2.0
-"""Seconds (ours) between two surveys of live instances and free units; and where this instance owns every unit, so that none can become
-free: then a survey can only notice another instance, or a database that was set back."""
+"""Seconds (ours) between two surveys of live instances and free units, for what no bell tells: an instance that died, a database that was
+set back. ALONE: where this instance owns every unit, so that none can become free."""
 DISCOVER = 10.0  # seconds between two listings of topics
 TIDY = 3600.0  # seconds between two clean-ups of old queue rows and key-topic segments
 FOREVER = float("inf")
@@ -79,6 +79,7 @@ class Assignment:
     gone: dict[str, float] = field(default_factory=dict)
     _ingress: list[str] = field(default_factory=list)
     _next_survey: float = 0.0
+    _told: bool = False
     _next_discovery: float = 0.0
     _next_tidy: float = 0.0
     _stale: bool = False
@@ -106,17 +107,27 @@ class Assignment:
 
     def is_due(self, mono: float) -> bool:
         """Return True when `update` would do something."""
-        return self._stale or mono >= self._next_survey
+        return self._stale or self._told or mono >= self._next_survey
+
+    def look(self) -> None:
+        """Make a survey due: another instance has come or has given units back."""
+        self._told = True
 
     async def update(self, mono: float) -> bool:
-        """Once a second, claim free units and release the excess. Return whether the reader reads others now. mono: monotonic seconds."""
-        if mono >= self._next_survey:
+        """Claim free units and release the excess, once a second and when told. Return whether the reader reads others now.
+
+        mono: monotonic seconds.
+        """
+        if self._told or mono >= self._next_survey:
+            self._told = False
             self._next_survey = mono + EVERY
             await self._discover(mono)
             async with database.singly(self.tx):
                 held = list(self.units.values())
                 survey = await lease.survey(self.tx, self.settings.instance, held, names(self.service, self._ingress))
             await self.tx.commit()
+            if survey.arrived:
+                await self._ring()
             if len(self.units) == len(survey.units):
                 self._next_survey = mono + ALONE
             await self._release_orphans(survey, mono)
@@ -211,10 +222,15 @@ class Assignment:
             return
         await lease.release(self.tx, units)
         await self.tx.commit()
+        await self._ring()
         for unit in units:
             self.units.pop(unit.name, None)
             self.stopped.pop(unit.name, None)
         self._stale = True
+
+    async def _ring(self) -> None:
+        """Tell the other instances to look at once, and not at their next survey."""
+        await bells.ring_on(self.tx, bells.of(self.service.name, bells.SHARE))
 
     async def _claim(self, name: str) -> Unit | None:
         """Take over one unit; None: another instance was quicker."""

@@ -107,6 +107,7 @@ class Loop:
                 self.settings.instance,
                 self.tenure.assignment.units,
                 self.tenure.reader.wake.set,
+                self.tenure.divide,
                 self.tenure.makes_progress,
             )
             renewing = await stack.enter_async_context(beating)

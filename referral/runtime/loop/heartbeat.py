@@ -23,6 +23,7 @@ async def beating(
     me: str,
     units: Mapping[str, Unit],
     wake: Callable[[], None],
+    divide: Callable[[], None],
     moves: Callable[[], bool],
 ) -> AsyncIterator[asyncio.Task[None]]:
     """Renew leases and listen for notifications while the block runs. Yields the renewing task: when it is done, the connection is lost.
@@ -30,13 +31,15 @@ async def beating(
     service: hears of its queue, and of what it asks for.
     me: the instance's id.
     units: the owned units, as the loop changes them.
-    wake: called at each notification.
+    wake: called at each notification of the queue.
+    divide: called when another instance comes or gives units back.
     moves: returns whether the loop makes progress; while it does not, no lease is renewed.
     """
     async with engine.connect() as connection:
         driver: Any = (await connection.get_raw_connection()).driver_connection
 
-        await bells.listen(driver, bells.of_queue(service.name), partial(_told, wake))
+        await bells.listen(driver, bells.of(service.name, bells.QUEUE), partial(_told, wake))
+        await bells.listen(driver, bells.of(service.name, bells.SHARE), partial(_told, divide))
         for channel, told in {clock.MOVED: wake, **service.hears}.items():
             await driver.add_listener(channel, partial(_told, told))
             told()

@@ -95,11 +95,15 @@ RENEW_SQL = (  # asyncpg, on the heartbeat's connection; a batch that has locked
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The leases of a service at one moment. alive: number of live instances. units: all units. free: units whose lease has ended."""
+    """The leases of a service at one moment.
+
+    alive: number of live instances. units: all units. free: units whose lease has ended. arrived: this instance is alive since this survey.
+    """
 
     alive: int
     units: tuple[str, ...]
     free: tuple[str, ...]
+    arrived: bool
 
     @property
     def share(self) -> int:
@@ -137,7 +141,7 @@ async def survey(tx: AsyncConnection, me: str, held: list[Unit], units: list[str
         await tx.execute(_DEAD)
         await tx.execute(_UNITS, {"units": units})
         _, alive, every, _, free = (await tx.execute(_SURVEY, values)).one()
-    return Survey(alive, tuple(every), tuple(free))
+    return Survey(alive, tuple(every), tuple(free), arrived=not is_shown)
 
 
 async def take(tx: AsyncConnection, me: str, unit: str) -> Claim | None:

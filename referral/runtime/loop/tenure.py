@@ -22,7 +22,7 @@ from referral.runtime.loop.quarantine import Ceiling, QuarantineAway
 from referral.runtime.loop.reader import LIMIT, POLL, Reader
 from referral.runtime.loop.transaction import Done, Transaction
 from referral.runtime.loop.units import Place, Unit
-from referral.runtime.postgres import database
+from referral.runtime.postgres import bells, database
 from referral.runtime.service import Handle, Service
 from referral.runtime.settings import Settings
 from referral.wire import topics
@@ -65,6 +65,11 @@ class Tenure:
         """Return whether the current turn is shorter than STALL, so that leases may be renewed."""
         return monotonic() - self._progress_at < STALL
 
+    def divide(self) -> None:
+        """Let the next turn, which begins at once, look at who owns which units."""
+        self.assignment.look()
+        self.reader.wake.set()
+
     async def leave(self) -> None:
         """Confirm what was published and release the leases, if broker and database answer within 2 s each; otherwise the leases expire.
 
@@ -89,6 +94,7 @@ class Tenure:
                 await self.tx.rollback()
                 await lease.leave(self.tx, self.settings.instance, list(self.assignment.units.values()))
                 await self.tx.commit()
+                await bells.ring_on(self.tx, bells.of(self.service.name, bells.SHARE))
         except Exception:
             return
         finally:

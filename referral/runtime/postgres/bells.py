@@ -13,12 +13,14 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 WAKE, DOOR = "referral_wake", "referral_doorbell"
 """Keys in a pooled connection's info: the bells to ring when its transaction has ended, and the Doorbell that does it."""
-QUEUE, DELIVERY, READING, HEAD = "queue", "notifier.delivery", "audit.reading", "audit.head"
-"""Bells: of the queue in the role's own schema, of a delivery that was planned, of a reading or act that waits, and of a log that grew."""
+QUEUE, SHARE, DELIVERY, READING, HEAD = "queue", "share", "notifier.delivery", "audit.reading", "audit.head"
+"""Bells: of the queue in the role's own schema, of units that may be divided anew among its processes, of a delivery that was planned, of a
+reading or act that waits, and of a log that grew."""
 
 RING = "SELECT set_config('synchronous_commit', 'off', true), pg_notify(({}), '')"
 """Nothing is lost with a bell, so that it waits for no disk and no standby."""
@@ -31,9 +33,9 @@ def channel(bell: str) -> str:
     return f"SELECT '{schema}_{name}_' || left(encode(sha256(secret || CAST('{bell}' AS bytea)), 'hex'), 32) FROM {schema}.writer"  # noqa: S608
 
 
-def of_queue(role: str) -> str:
-    """Return the bell of a service's queue."""
-    return f"{role}.{QUEUE}"
+def of(role: str, bell: str) -> str:
+    """Return a bell with its schema. bell: QUEUE, SHARE, or one with a schema of its own."""
+    return bell if "." in bell else f"{role}.{bell}"
 
 
 def wake(tx: AsyncConnection, bell: str = QUEUE) -> None:
@@ -65,7 +67,7 @@ class Doorbell:
 
     def ring(self, bells: Iterable[str] = (QUEUE,)) -> None:
         """Send notifications soon."""
-        self._bells |= {of_queue(self._role) if bell == QUEUE else bell for bell in bells}
+        self._bells |= {of(self._role, bell) for bell in bells}
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._send())
 
@@ -80,7 +82,17 @@ async def ring(engine: AsyncEngine, bells: Iterable[str]) -> None:
     try:
         async with engine.connect() as connection:
             for bell in sorted(bells):
-                await connection.execute(text(RING.format(channel(bell))))
-            await connection.commit()
+                await ring_on(connection, bell)
     except Exception:  # the listener polls, so a lost notification loses nothing
         return
+
+
+async def ring_on(connection: AsyncConnection, bell: str) -> None:
+    """Ring now, as a transaction of its own on a connection that has none. bell: schema.name. DBAPIError: the connection is lost."""
+    try:
+        await connection.execute(text(RING.format(channel(bell))))
+        await connection.commit()
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise
+        await connection.rollback()  # the queue of notifications is full: the listener polls

@@ -52,7 +52,7 @@ RELEASED = text(
     " WHERE kind = 'FIGURE' AND key = convert_to('release/' || number, 'UTF8')"
     " AND idx < (SELECT max(size) FROM audit.checkpoint WHERE cosigned IS NOT NULL))"
 )
-BELL = text(f"SELECT pg_notify(({bells.channel(bells.of_queue('routing'))}), '')")
+BELL = text(f"SELECT pg_notify(({bells.channel(bells.of('routing', bells.QUEUE))}), '')")
 Said = tuple[Meta, Struct]
 
 

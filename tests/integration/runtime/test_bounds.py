@@ -177,9 +177,9 @@ async def test_each_service_hears_its_own_bell_and_no_other_role_knows_its_name(
     names = set()
     for role in LINE:
         async with connecting(database.engine(own, role)) as tx:
-            names.add((await tx.execute(text(bells.channel(bells.of_queue(role))))).scalar_one())
+            names.add((await tx.execute(text(bells.channel(bells.of(role, bells.QUEUE))))).scalar_one())
             for other in set(LINE) - {role}:
                 with pytest.raises(DBAPIError, match="permission denied"):
-                    await tx.execute(text(bells.channel(bells.of_queue(other))))
+                    await tx.execute(text(bells.channel(bells.of(other, bells.QUEUE))))
                 await tx.rollback()
     assert len(names) == len(LINE) and all(len(name.rpartition("_")[2]) * 4 == 128 for name in names)

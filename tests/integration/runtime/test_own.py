@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.runtime import bootstrap
-from referral.runtime.loop import rollback_check
+from referral.runtime.loop import assignment, rollback_check
 from referral.runtime.loop.tenure import GROWTH
 from referral.runtime.postgres import database
 from referral.runtime.service import Batch, Outcome
@@ -84,6 +84,18 @@ async def test_two_instances_share_and_one_gives_back_when_the_other_comes(line:
     assert a.units | b.units == {f"p{n}" for n in range(12)} and not a.units & b.units
     await b.end()
     await until(lambda: len(a.units) == 12)
+
+
+async def test_units_move_as_soon_as_an_instance_comes_or_goes_and_not_at_a_survey(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assignment, "EVERY", 3600.0)
+    monkeypatch.setattr(assignment, "ALONE", 3600.0)
+    a, b = line.counter("a"), line.counter("b")
+    a.start()
+    await until(lambda: len(a.units) == 12)
+    b.start()
+    await until(lambda: len(a.units) == 6 and len(b.units) == 6, what="b was given its share")
+    await b.end()
+    await until(lambda: len(a.units) == 12, what="a has taken what b gave back")
 
 
 async def test_nothing_is_lost_or_doubled_while_units_move(line: Stack) -> None:

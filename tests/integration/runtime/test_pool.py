@@ -114,7 +114,7 @@ async def test_a_bell_for_the_queue_is_heard_without_a_transaction(settings: Set
         async with engine.connect() as tx:
             raw = (await tx.get_raw_connection()).driver_connection
             assert raw is not None
-            await bells.listen(raw, bells.of_queue("intake"), lambda *_: heard.set())
+            await bells.listen(raw, bells.of("intake", bells.QUEUE), lambda *_: heard.set())
             bells.Doorbell(engine, "intake").ring()
             await until(heard.is_set)
             await raw.reset()
