@@ -32,6 +32,8 @@ from referral.wire import seal
 WHATS = ("full", "steady", "half", "crash")
 RATE = 50
 """Records a second of `steady` (DESIGN §12)."""
+CASES, KILLED = 12_000, 1500
+"""Cases of a full load and of one with a kill (ours), 14 inputs each: half a minute at 24,000 events a second, so that no start counts."""
 EXIT_USAGE = 2
 END = 12
 """Lines of a peer's log that a failed run shows."""
@@ -74,14 +76,15 @@ class Round:
 
     async def _whole(self, what: str, seed: int) -> AsyncIterator[Run]:
         """Let each decide a load that is there before it starts."""
-        of = await measured.load(self.at, self.made, self.cases, seed, self.folder)
+        cases = self.cases if what == "full" else min(self.cases, KILLED)
+        of = await measured.load(self.at, self.made, cases, seed, self.folder)
         await measured.publish(of)
         for name in self.order:
             if what == "crash" and name == "fast_stream":
                 continue  # it forgets every state
             mine = of
             if name == TWICE:  # our topic holds what the one process has decided already: the two get as many other records
-                await measured.publish(mine := await measured.load(self.at, self.made, self.cases, seed + 5, self.folder))
+                await measured.publish(mine := await measured.load(self.at, self.made, cases, seed + 5, self.folder))
             run = await _one(mine, what, self.number, name)
             if (what, name) == ("full", OURS[0]) and run.figures:
                 self.halves.append(run.figures["pace"] * of.share / 2)
@@ -144,7 +147,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bench.peers", description=__doc__)
     names = list(NAMES)
     parser.add_argument("--rounds", type=int, default=3, help="orders in which the systems take turns")
-    parser.add_argument("--cases", type=int, default=1500, help="cases of a full load, 14 inputs each")
+    parser.add_argument("--cases", type=int, default=CASES, help="cases of a full load, 14 inputs each")
     parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="NAME", help=f"of {', '.join(names)}")
     parser.add_argument("--what", nargs="+", choices=WHATS, default=list(WHATS), help="full load, 50 a second, half load, a kill")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every run there")

@@ -21,6 +21,8 @@ QUIET_S = 0.5
 """Seconds (ours) without growth after which the records are read and counted: reading would cost what is measured."""
 LULL_S = 90.0
 """Seconds (ours) without growth after which nothing more is expected: the slowest system stands still for a minute after a kill."""
+WHOLE_S = 600.0
+"""Longest wait (ours) for a whole load: the slowest system needs three minutes."""
 PATIENCE_S = 180.0
 """Longest wait (ours) for what is missing: three times the session that a killed member of a consumer group leaves behind, at most."""
 
@@ -45,8 +47,8 @@ class Follower:
         return sum(ends.values()) - self._since
 
     async def until(self, count: int) -> None:
-        """Wait until so many records are there. TimeoutError: they are not within PATIENCE_S."""
-        async with asyncio.timeout(PATIENCE_S):
+        """Wait until so many records are there. TimeoutError: they are not within WHOLE_S."""
+        async with asyncio.timeout(WHOLE_S):
             while await self.grown() < count:
                 await asyncio.sleep(LOOK_S)
 
