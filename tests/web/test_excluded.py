@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import httpx
+import pytest
+from sqlalchemy import text as sql
+
 from referral.domain import events as e
 from services.intake.casefile import access
 from tests.harness import permits
-from tests.harness.web.forms import fields
-from tests.harness.web.world import DESK, POLICE, WHY, World, signed_in
+from tests.harness.web.forms import fields, hidden
+from tests.harness.web.support import CSW, support
+from tests.harness.web.world import DESK, MINUTE, POLICE, WHY, World, accepted, signed_in
+
+BEFORE, AFTER = "Marker-Dardha", "Marker-Qershia"
+"""Stand for what was written about a child before somebody is kept away, and from then on."""
+BOTH = {BEFORE, AFTER}
+NOTHING = (404, set[str]())
 
 
 def excluded(world: World, case_id: str, account: str) -> None:
@@ -89,3 +104,90 @@ def test_an_agency_that_is_excluded_finds_no_offer_before_routing_has_closed_it_
 def _plain(page: str, id: str) -> str:
     """A page without what differs from one request to the next."""
     return "\n".join(line for line in page.replace(id, "ID").splitlines() if 'name="form"' not in line)
+
+
+@dataclass(frozen=True)
+class Holder:
+    """The person of the police that a case keeps away, with an offer that shows notes and a section with two versions."""
+
+    world: World
+    person: httpx.Client
+    account: str
+    case: str
+    offer: str
+    form: str
+
+    def _read(self, path: str, **form: str) -> tuple[int, set[str]]:
+        answer = self.person.post(f"/offers/{self.offer}/{path}", data={"form": self.form} | form)
+        return answer.status_code, {marker for marker in BOTH if marker in answer.text}
+
+    def reads(self) -> list[tuple[int, set[str]]]:
+        """What the case file shows, the form for a further note, and each version of a section: (status, markers)."""
+        versions = [self._read("write/care-needs", do="show", version=number) for number in "12"]
+        return [self._read("show"), self._read("write/note", do="open"), *versions]
+
+    def later(self, us: int) -> None:
+        self.world.by_hand(lambda tx: tx.execute(sql(f"UPDATE runtime.clock SET offset_us = offset_us + {us}")))
+
+
+@contextmanager
+def holding(world: World, *, state: str) -> Iterator[tuple[Holder, Write]]:
+    """The holder, whose offer is in this state, and the colleague of another agency who writes."""
+    account = world.account("suspect", POLICE)
+    world.account("worker", CSW)
+    case = world.case("prizren")
+    shows = ("care-needs", "note")
+    mine, theirs = support(world, case, shows=shows), support(world, case, POLICE, step="police", seat=0, shows=shows)
+    if state == "ACCEPTED":
+        world.say(case, accepted(theirs, world.now() + 60 * MINUTE))
+    with signed_in(world, "worker") as worker, signed_in(world, "suspect") as suspect:
+        form = fields(suspect.get(f"/offers/{theirs}").text)["form"]
+        write = Write(worker, mine)
+        write.everywhere(BEFORE)
+        yield Holder(world, suspect, account, case, theirs, form), write
+
+
+@dataclass(frozen=True)
+class Write:
+    """A person who writes a note and the next version of a section."""
+
+    person: httpx.Client
+    offer: str
+
+    def everywhere(self, marker: str) -> None:
+        for section in ("care-needs", "note"):
+            path = f"/offers/{self.offer}/write"
+            opened = self.person.post(f"{path}/{section}", data=fields(self.person.get(path).text) | {"do": "open"}).text
+            entries = hidden(opened, "form", "key", "since") | {"do": "save", "f.text": marker}
+            assert self.person.post(f"{path}/{section}", data=entries).status_code == 303
+
+
+@pytest.mark.parametrize("state", ["OFFERED", "ACCEPTED"])
+@pytest.mark.parametrize("kept_away", ["the person", "the agency"])
+def test_who_is_kept_away_reads_no_note_and_no_version(world: World, kept_away: str, state: str) -> None:
+    with holding(world, state=state) as (holder, write):
+        assert holder.reads() == [(200, {BEFORE}), (200, {BEFORE}), (200, {BEFORE}), (200, set())], "as anybody who holds the step"
+        actor = f"staff:{holder.account}" if kept_away == "the person" else f"agency:{POLICE}"
+        world.run(lambda tx: access.exclude(tx, permits.ROUTING, {holder.case: [actor]}))
+        write.everywhere(AFTER)
+        assert holder.reads() == [NOTHING] * 4
+        holder.later(access.ALONE_US + MINUTE)
+        assert holder.reads() == [NOTHING] * 4, "however long it takes"
+
+
+def test_one_party_alone_hides_the_notes_and_versions_that_come_after_it_and_a_second_one_all(world: World) -> None:
+    """Decisions 0071 and 0075: the child's social worker writes where the child is now, and whom to keep away, while a second party is
+    asked about the officer."""
+    with holding(world, state="ACCEPTED") as (holder, write):
+        task = str(uuid.uuid4())
+        world.run(lambda tx: access.exclude(tx, permits.ROUTING, {holder.case: [f"agency:{POLICE}"]}))
+        world.run(lambda tx: access.alone(tx, permits.ROUTING, holder.case, f"agency:{POLICE}", task))
+        write.everywhere(AFTER)
+        before = [(200, {BEFORE}), NOTHING, (200, {BEFORE}), (200, set())]
+        assert holder.reads() == before, "what was shown already; the form for a further note stays shut"
+        holder.later(access.ALONE_US - 2 * MINUTE)
+        assert holder.reads() == before
+        holder.later(3 * MINUTE)
+        assert holder.reads() == [(200, BOTH), NOTHING, (200, {BEFORE}), (200, {AFTER})], "nobody else has said so"
+        world.run(lambda tx: access.seconded(tx, permits.ROUTING, holder.case, task))
+        assert holder.reads() == [NOTHING] * 4
