@@ -20,6 +20,7 @@ from referral.runtime.settings import Settings
 from referral.tlog import note_keys, witness_policy
 from referral.tlog.note_keys import SignerKey
 from referral.tlog.witness_policy import Policy
+from referral.wire import policy_signature
 from referral.wire.schema import load as schema
 from services.audit import pages, self_entries, witnesses
 from services.audit.api import application
@@ -66,7 +67,8 @@ async def main(settings: Settings) -> None:
     held = case_keys.read(settings, "audit")
     secure = settings.is_secure(settings.public_url)
     believed = erasure_tag.needed(settings), record_signing.writers(settings)
-    shown = pages.made(doors, held, policy, *believed, drill=settings.drill_clock, secure=secure)
+    signers = policy_signature.named(policy_file)
+    shown = pages.made(doors, held, policy, *believed, signers, drill=settings.drill_clock, secure=secure)
     app = authority.checked("audit", application(doors, held, shown.routes(), shown.sign_in.refused))
     async with witnesses.client(settings.tls) as client:
         audit = Audit(alarm, [*self_entries.schemas(schema.load(settings.schemas)), self_entries.keys(policy_file)], not_ready)

@@ -14,7 +14,7 @@ from referral.proof.entry import Entry, Kind, digest, rest
 from referral.proof.forgeries import ANYBODY, Believed
 from referral.proof.history.case import unseal
 from referral.proof.history.timeline import Line, sentence, timeline
-from referral.proof.history.words import Texts, coded
+from referral.proof.history.words import Name, Texts, as_logged, coded, codes, without_codes
 from referral.tlog import merkle, note, witness_policy
 from referral.tlog.merkle import leaf_hash
 from referral.tlog.witness_policy import Accepted, Policy
@@ -26,7 +26,7 @@ class Row(Struct, frozen=True):
     """A line of the timeline.
 
     idx: number of the entry; None for an alarm. marks: verified, unverified, erased, sealed, bad. at: µs UTC. day: its day differs from the
-    day above.
+    day above. codes: behind the names in its texts, as they were logged.
     """
 
     idx: int | None
@@ -38,6 +38,7 @@ class Row(Struct, frozen=True):
     why: str
     passed: tuple[str, ...]
     marks: tuple[str, ...]
+    codes: tuple[str, ...]
 
 
 class Disclosure(Struct, frozen=True):
@@ -108,14 +109,19 @@ def erased(entry: Entry, erasers: Erasers) -> bool:
 
 
 def rows(
-    entries: Sequence[Entry], key: bytes | None, marks_by_index: Mapping[int, str], texts: Texts, believed: Believed = ANYBODY
+    entries: Sequence[Entry],
+    key: bytes | None,
+    marks_by_index: Mapping[int, str],
+    texts: Texts,
+    believed: Believed = ANYBODY,
+    name: Name = as_logged,
 ) -> list[Row]:
-    """Return the timeline. marks_by_index: from `marks`. texts: of the reader's language.
+    """Return the timeline. marks_by_index: from `marks`. texts: of the reader's language. name: of codes, in that language.
 
     believed: those whose signature a record needs. An unreadable entry is shown as unreadable; a bad entry shows nothing else.
     """
     lines, day = [], ""
-    for line in timeline(entries, key, texts, believed):
+    for line in timeline(entries, key, texts, believed, name):
         today = local(line.at).strftime("%d.%m.%Y")
         lines.append(_row(line, today, today != day, marks_by_index, texts))
         day = today
@@ -126,7 +132,9 @@ def _row(line: Line, today: str, begins: bool, marks_by_index: Mapping[int, str]
     proven = marks_by_index.get(line.idx, "") if line.idx is not None else ""
     marks = ("bad",) if "bad" in (proven, line.mark) else tuple(filter(None, (proven, line.mark)))
     what = sentence(line, today, marked=False, texts=texts)
-    return Row(line.idx, line.at, begins, line.depth, what, line.who, line.why, line.passed, marks)
+    who, why, passed = without_codes(line.who), without_codes(line.why), tuple(map(without_codes, line.passed))
+    behind = codes(what, line.who, line.why, *line.passed)
+    return Row(line.idx, line.at, begins, line.depth, without_codes(what), who, why, passed, marks, behind)
 
 
 def readings(entries: Sequence[Entry], key: bytes | None, texts: Texts) -> list[Disclosure]:

@@ -36,8 +36,10 @@ from referral.runtime.security_journal import Journal
 from referral.runtime.token_pages import LanguageChoice, SignIn
 from referral.tlog.witness_policy import Policy
 from referral.wire.erasure_approval import Erasers
+from referral.wire.policy_signature import Trusted
 from referral.wire.writer_signature import NOBODY, Writers
-from services.audit import case_view, queries
+from services.audit import case_view, code_names, queries
+from services.audit.code_names import CodeNames
 
 HOME, HERE = "/auditor", Path(__file__).parent
 SHEET = HERE / "static" / "audit.css"
@@ -49,6 +51,8 @@ MOST = 100
 """Cases or readings in a list (ours)."""
 EVERY = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 CASE_ID = re.compile(r"[0-9a-f-]{0,36}")
+NO_SIGNERS = Trusted()
+"""Signers where no witness policy names any: codes stay codes."""
 EXAMPLE = "2026-01-31"
 """A day as the search takes it where a browser has no field for days."""
 LONGEST = 100
@@ -106,7 +110,7 @@ class Pages:
 
     keys: to read the cases that are not erased. policy: decides which checkpoints are accepted. erasers: those whom an erasure is believed.
     writers: those whose signature a record needs.
-    words, timeline: texts of the pages and of a case's history, by language.
+    words, timeline: texts of the pages and of a case's history, by language. names: of the codes in it.
     """
 
     engine: AsyncEngine
@@ -117,6 +121,7 @@ class Pages:
     templates: Environment
     words: Mapping[str, Words]
     timeline: Mapping[str, Words]
+    names: CodeNames
     drill: bool
     sign_in: SignIn
     language: LanguageChoice
@@ -222,19 +227,22 @@ class Pages:
                 return unknown(500, call.say("problem.tree", error=error))
             erased = any(case_view.erased(entry, self.erasers) for entry in found.entries)  # the key is destroyed just after it
             key = None if erased else (await self.keys.load(tx, [case_id])).get(case_id)
+            rules = await self.names.policy(tx)
         genuine = judge(found.entries, key, self.writers).genuine(found.entries)
         log().info("audit page", service="audit", case_id=case_id, kind=call.reader)
         believed = case_view.accepted(self.policy, found.published.cosigned if found.published else None)
         marks = case_view.marks(found.entries, found.leaves, found.proofs, believed)
         texts = self.timeline[call.say.language]
+        name = code_names.names(rules, texts, call.say.language)
         return self._page(
             call,
             "case.html",
             case_id=case_id,
             number=case_number(case_id),
             entries=len(found.entries),
-            rows=case_view.rows(found.entries, key, marks, texts, self.writers),
+            rows=case_view.rows(found.entries, key, marks, texts, self.writers, name),
             readings=case_view.readings(genuine, key, texts),
+            name=name,
             unreadable="erased" if erased else "" if key else "sealed",
             vouched=case_view.vouched(believed, marks),
             damaged=found.damaged,
@@ -243,9 +251,17 @@ class Pages:
 
 
 def made(
-    engine: AsyncEngine, keys: Keys, policy: Policy, erasers: Erasers, writers: Writers = NOBODY, *, drill: bool, secure: bool
+    engine: AsyncEngine,
+    keys: Keys,
+    policy: Policy,
+    erasers: Erasers,
+    writers: Writers = NOBODY,
+    signers: Trusted = NO_SIGNERS,
+    *,
+    drill: bool,
+    secure: bool,
 ) -> Pages:
-    """Return the pages, for wiring. secure: people reach them by https."""
+    """Return the pages, for wiring. signers: of the policy, by whose bundle codes are named. secure: people reach them by https."""
     return Pages(
         engine,
         keys,
@@ -255,6 +271,7 @@ def made(
         templates.load(HERE / "templates"),
         i18n.load(HERE / "words.yaml"),
         i18n.load(history.FILE),
+        CodeNames(signers),
         drill,
         SignIn(engine, AUDITORS, Visits("audit", "auditor", HOME, secure), Journal("audit")),
         LanguageChoice("auditor-language", HOME, RETURN, secure),

@@ -14,7 +14,7 @@ from referral.proof.entry import SEQUENCED, Entry, Kind, plain
 from referral.proof.forgeries import ANYBODY, Believed, judge
 from referral.proof.history.case import unseal
 from referral.proof.history.wording import Names, Wording, names, say
-from referral.proof.history.words import Texts, coded, english
+from referral.proof.history.words import Name, Texts, as_logged, coded, english
 from referral.wire import policy_digest
 
 
@@ -60,10 +60,12 @@ Body = Struct | Malformed | NewerVersion
 """The decoded body of an entry, or the error that prevents it."""
 
 
-def timeline(entries: Sequence[Entry], key: bytes | None, texts: Texts | None = None, believed: Believed = ANYBODY) -> list[Line]:
+def timeline(
+    entries: Sequence[Entry], key: bytes | None, texts: Texts | None = None, believed: Believed = ANYBODY, name: Name = as_logged
+) -> list[Line]:
     """Return the lines of one case in the order of the log, consequences below their cause.
 
-    entries: all of the case, in the order of idx. texts: of the reader's language; English without.
+    entries: all of the case, in the order of idx. texts: of the reader's language; English without. name: of the codes in it.
     believed: those whose signature a record needs; a record without it is named as forged, and the true one behind it is the case's.
     """
     texts = texts or english()
@@ -72,7 +74,7 @@ def timeline(entries: Sequence[Entry], key: bytes | None, texts: Texts | None = 
     genuine = [entry for entry in entries if entry.idx not in right.forged]
     erased = any(entry.kind is Kind.ERASURE for entry in genuine)
     bodies = {entry.idx: _body(entry, key) for entry in entries if entry.kind not in MARKED and (key or entry.kind is Kind.ERASURE)}
-    known = names((body for entry in genuine if isinstance(body := bodies.get(entry.idx), Struct)), texts)
+    known = names((body for entry in genuine if isinstance(body := bodies.get(entry.idx), Struct)), texts, name)
     own = {entry.event_id: entry for entry in genuine if entry.kind in SEQUENCED}
     children: dict[str, list[Entry]] = {}
     for entry in entries:
@@ -152,7 +154,7 @@ def _line(entry: Entry, depth: int, body: Body | None, known: Names, erased: boo
         at=entry.recorded_at or entry.kafka_time * 1000,
         depth=depth,
         what=wording.what,
-        who=wording.who or entry.topic.removeprefix("referral-"),
+        who=wording.who or known.of("service", entry.topic.removeprefix("referral-")),
         why=wording.why,
         passed=wording.passed,
         mark=mark,

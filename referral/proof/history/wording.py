@@ -1,4 +1,5 @@
-"""Write one event as a sentence, with its reason, for a tired reader, in the language of `words`. Codes appear as they were logged.
+"""Write one event as a sentence, with its reason, for a tired reader, in the language of `words`. Codes appear as they were logged, or
+behind the names that the reader's page has for them.
 
 The names behind ids (an offer's agency, step and seat; a task's desk) come from the case's own events.
 """
@@ -14,7 +15,7 @@ from msgspec import Struct
 from referral.domain import events as e
 from referral.domain.events import NeedsPerson, OfferOpened, StepOpened
 from referral.proof.history import reasons
-from referral.proof.history.words import Texts, coded, small
+from referral.proof.history.words import Name, Texts, as_logged, coded, named, small
 
 SHORT = 8
 """Hex digits of an id in a text: one case has a few dozen ids. --json prints the whole id."""
@@ -31,12 +32,22 @@ class OfferName(Struct, frozen=True, kw_only=True):
 class Names(Struct, frozen=True, kw_only=True):
     """The names behind the ids of one case, in one language.
 
-    say: texts of that language. offers, tasks: by id. A task is the event that opened it, with desk and question.
+    say: texts of that language. offers, tasks: by id. A task is the event that opened it, with desk and question. name: of codes.
     """
 
     say: Texts
     offers: dict[str, OfferName]
     tasks: dict[str, NeedsPerson]
+    name: Name = as_logged
+
+    def of(self, kind: str, code: str) -> str:
+        """Return a code for a sentence: its name, if it has one, and the code."""
+        return named(self.name, kind, code)
+
+    def actor(self, actor: str) -> str:
+        """Return an actor (kind:id) for a sentence."""
+        kind, _, id_ = actor.partition(":")
+        return self.of(kind, id_) if kind in ("agency", "relation") and self.name(kind, id_) != id_ else actor
 
     def offer(self, offer_id: str | None) -> OfferName:
         """Return the offer of an id. An offer that the log does not explain is named by its short id."""
@@ -45,21 +56,22 @@ class Names(Struct, frozen=True, kw_only=True):
     def rung(self, offer_id: str | None, number: int) -> str:
         """Return the name of a rung, such as duty-officer."""
         ladder = self.offer(offer_id).ladder
-        return ladder[number] if 0 <= number < len(ladder) else self.say("part.rung", rung=number)
+        return self.of("rung", ladder[number]) if 0 <= number < len(ladder) else self.say("part.rung", rung=number)
 
 
-def names(bodies: Iterable[Struct], say: Texts) -> Names:
-    """Collect the names that the events of one case define."""
-    known = Names(say=say, offers={}, tasks={})
+def names(bodies: Iterable[Struct], say: Texts, name: Name = as_logged) -> Names:
+    """Collect the names that the events of one case define. name: of the codes in them."""
+    known = Names(say=say, offers={}, tasks={}, name=name)
     seats: dict[tuple[str, str, int], int] = {}
     for body in bodies:
         if isinstance(body, StepOpened):
             seats[body.track_id, body.step, body.round] = len(body.seats)
         elif isinstance(body, OfferOpened):
             joint = seats.get((body.track_id, body.step, body.round), 1) > 1
-            seat = f"{body.step}, {body.role}" if joint else body.step
+            seat = known.of("step", body.step)
+            seat = f"{seat}, {known.of('role', body.role)}" if joint else seat
             seat = say("part.round", seat=seat, round=body.round + 1) if body.round else seat
-            known.offers[body.offer_id] = OfferName(agency=body.agency, seat=seat, ladder=body.ladder)
+            known.offers[body.offer_id] = OfferName(agency=known.of("agency", body.agency), seat=seat, ladder=body.ladder)
         elif isinstance(body, NeedsPerson):
             known.tasks.setdefault(body.task_id, body)
     return known
@@ -90,7 +102,8 @@ def say(body: Struct, names: Names) -> Wording:
     "signed" states only that the agency's system attached a signature; `verify` checks it.
     """
     why: e.Why | None = getattr(body, "why", None)
-    passed = tuple(f"{p.service.partition('.')[0]}: {reasons.passed(names.say, p.reason)}" for p in why.passed) if why else ()
+    asked = [(names.of("agency", p.service.partition(".")[0]), p.reason) for p in why.passed] if why else []
+    passed = tuple(f"{agency}: {reasons.passed(names.say, reason)}" for agency, reason in asked)
     what = WORDINGS[type(body)](body, names) if type(body) in WORDINGS else _plain(body)
     what += names.say("part.signed") if getattr(body, "signed", None) is not None else ""
     limit = getattr(body, "due_what", "")
@@ -105,7 +118,7 @@ def say(body: Struct, names: Names) -> Wording:
 
 
 def _who(body: Any, names: Names) -> str:
-    agency, person = getattr(body, "agency", ""), getattr(body, "by", None)
+    agency, person = names.of("agency", getattr(body, "agency", "")), getattr(body, "by", None)
     who = f"{agency} ({short(person)})" if person and agency else agency or (short(person) if person else "")
     recorder = getattr(body, "recorded_by", None)
     return names.say("part.recorded", who=who, recorder=short(recorder)) if recorder else who
@@ -130,7 +143,7 @@ UNTOLD = ("not-called", "not-told")
 
 
 def _answers(b: Any, names: Names) -> str:
-    code = f" {b.code}" if b.code else ""
+    code = f" {names.of('decision', b.code)}" if b.code else ""
     reason = f": {small(names.say, 'reason', b.reason)}" if b.reason else ""
     via = names.say(f"via.{b.via}") if names.say.has(f"via.{b.via}") else ""
     seat = names.offer(b.offer_id).seat or names.say("part.offer", offer=short(b.offer_id))
@@ -138,49 +151,67 @@ def _answers(b: Any, names: Names) -> str:
 
 
 def _instructs(b: Any, names: Names) -> str:
-    what = " ".join(filter(None, (b.word, b.step, b.target, short(b.other) * bool(b.other))))
+    parts = (names.of("order", b.word), names.of("step", b.step), names.of("target", b.target), short(b.other) * bool(b.other))
+    what = " ".join(filter(None, parts))
     return names.say("event.instructs", who=_who(b, names), what=what)
 
 
 def _traits(b: Any, names: Names) -> str:
     traits = b.traits
     if b.only:
-        return names.say("event.traits.only", who=_who(b, names), what=", ".join(f"{name} {getattr(traits, name)}" for name in b.only))
-    return names.say(
-        "event.traits", who=_who(b, names), concern=traits.concern, age=traits.age, urgency=traits.urgency, place=traits.found_in
-    )
+        what = ", ".join(f"{names.of('trait', name)} {_trait(getattr(traits, name), name, names)}" for name in b.only)
+        return names.say("event.traits.only", who=_who(b, names), what=what)
+    return names.say("event.traits", who=_who(b, names), place=names.of("municipality", traits.found_in), **_basics(traits, names))
+
+
+def _trait(value: object, trait: str, names: Names) -> str:
+    kind = TRAITS.get(trait, trait.replace("_", "-"))
+    if isinstance(value, str):
+        return names.of(kind, value)
+    if names.name is as_logged or not isinstance(value, Iterable):
+        return str(value)
+    return ", ".join(names.of(kind, str(one)) for one in value)
+
+
+TRAITS = {"found_in": "municipality", "home": "municipality", "languages": "language", "flags": "flag"}
+"""Trait → its list of codes, where the list has another name."""
+
+
+def _basics(traits: e.Traits, names: Names) -> dict[str, str]:
+    return {kind: names.of(kind, getattr(traits, kind)) for kind in ("concern", "age", "urgency")}
 
 
 def _refers(b: Any, names: Names) -> str:
-    traits = b.traits
-    return names.say("event.refers", agency=b.agency, concern=traits.concern, age=traits.age, urgency=traits.urgency, door=b.door.value)
+    agency, door = names.of("agency", b.agency), names.of("door", b.door.value)
+    return names.say("event.refers", agency=agency, door=door, **_basics(b.traits, names))
 
 
 def _writes(b: Any, names: Names) -> str:
     key = "event.writes" if b.version > 0 else "event.writes.aside"
-    return names.say(key, who=_who(b, names), section=b.section, version=b.version)
+    return names.say(key, who=_who(b, names), section=names.of("section", b.section), version=b.version)
 
 
 def _erased(b: Any, names: Names) -> str:
     if not (b.requested_by and b.approved_by):
         return names.say("event.erased")
-    return names.say("event.erased.two", one=short(b.requested_by), two=short(b.approved_by), basis=b.basis)
+    return names.say("event.erased.two", one=short(b.requested_by), two=short(b.approved_by), basis=names.of("erasure-basis", b.basis))
 
 
 def _track(b: Any, names: Names) -> str:
-    does = coded(names.say, "track", b.state) + (f": {b.outcome}" if b.outcome else "")
-    return names.say("event.track", pathway=b.pathway, does=does, digest=b.digest[:16])
+    does = coded(names.say, "track", b.state) + (f": {names.of('outcome', b.outcome)}" if b.outcome else "")
+    return names.say("event.track", pathway=names.of("pathway", b.pathway), does=does, digest=b.digest[:16])
 
 
 def _step(b: Any, names: Names) -> str:
-    return names.say("event.step.again" if b.round else "event.step", step=b.step, round=b.round + 1, seats=", ".join(b.seats))
+    seats = ", ".join(names.of("role", seat) for seat in b.seats)
+    return names.say("event.step.again" if b.round else "event.step", step=names.of("step", b.step), round=b.round + 1, seats=seats)
 
 
 def _opened(b: Any, names: Names) -> str:
-    seat = names.offer(b.offer_id).seat
+    agency, seat = names.of("agency", b.agency), names.offer(b.offer_id).seat
     if b.kind is e.OfferKind.NOTIFY:
-        return names.say("event.told", agency=b.agency, seat=seat)
-    return names.say("event.asked", agency=b.agency, seat=seat, rung=names.rung(b.offer_id, b.rung))
+        return names.say("event.told", agency=agency, seat=seat)
+    return names.say("event.asked", agency=agency, seat=seat, rung=names.rung(b.offer_id, b.rung))
 
 
 def _escalated(b: Any, names: Names) -> str:
@@ -195,30 +226,35 @@ def _closed(b: Any, names: Names) -> str:
 
 def _decided(b: Any, names: Names) -> str:
     how = names.say(f"decided.{b.how}") if names.say.has(f"decided.{b.how}") else ""
-    return names.say("event.decided.one" if b.seat >= 0 else "event.decided", step=b.step, code=b.code, how=how)
+    step, code = names.of("step", b.step), names.of("decision", b.code)
+    return names.say("event.decided.one" if b.seat >= 0 else "event.decided", step=step, code=code, how=how)
 
 
 def _deadline(b: Any, names: Names) -> str:
-    over = names.say(f"deadline.{b.what}") if names.say.has(f"deadline.{b.what}") else names.say("deadline", what=b.what)
+    over = names.say(f"deadline.{b.what}") if names.say.has(f"deadline.{b.what}") else names.say("deadline", what=names.of("limit", b.what))
     return f"{_of(b, names)}: {over}" if b.offer_id else over
 
 
 def _needs(b: Any, names: Names) -> str:
-    about = f"{b.about} ({b.step})" if b.step else b.about
-    return names.say("event.needs.higher" if b.rung else "event.needs", desk=b.desk, about=about)
+    about = names.of("about", b.about) + (f" ({names.of('step', b.step)})" if b.step else "")
+    return names.say("event.needs.higher" if b.rung else "event.needs", desk=names.of("agency", b.desk), about=about)
 
 
 def _settled(b: Any, names: Names) -> str:
     task = names.tasks.get(b.task_id)
     if task is None:
         return names.say("event.settled.unknown", task=short(b.task_id))
-    return names.say("event.settled", desk=task.desk, about=task.about)
+    return names.say("event.settled", desk=names.of("agency", task.desk), about=names.of("about", task.about))
 
 
 def _knock(b: Any, names: Names) -> str:
     if b.offer_id is None and b.task_id in names.tasks:
-        return names.tasks[b.task_id].desk
+        return names.of("agency", names.tasks[b.task_id].desk)
     return f"{names.offer(b.offer_id).agency}, {names.rung(b.offer_id, b.rung)}"
+
+
+def _by(b: Any, names: Names) -> dict[str, str]:
+    return {"channel": names.of("channel", b.channel), "to": _knock(b, names)}
 
 
 def _roster(b: Any, _: Names) -> str:
@@ -259,20 +295,26 @@ WORDINGS: dict[type, Callable[[Any, Names], str]] = {
     e.ResponseSubmitted: _answers,
     e.AnswerWithdrawn: lambda b, n: n.say("event.takes-back", who=_who(b, n), of=_of(b, n)),
     e.InstructionGiven: _instructs,
-    e.ConsentChanged: lambda b, n: n.say("event.consent", who=_who(b, n), state=b.consent.state),
+    e.ConsentChanged: lambda b, n: n.say("event.consent", who=_who(b, n), state=n.of("consent", b.consent.state)),
     e.TraitsChanged: _traits,
-    e.ActorExcluded: lambda b, n: n.say("event.excludes", who=_who(b, n), kind=small(n.say, "kind", b.kind), actor=b.actor),
-    e.ReferralWithdrawn: lambda b, n: n.say("event.withdraws", agency=b.agency, reason=b.reason),
+    e.ActorExcluded: lambda b, n: n.say(
+        "event.excludes", who=_who(b, n), kind=small(n.say, "kind", b.kind), actor=n.of(b.kind.lower(), b.actor)
+    ),
+    e.ReferralWithdrawn: lambda b, n: n.say("event.withdraws", agency=n.of("agency", b.agency), reason=n.of("withdrawal-reason", b.reason)),
     e.SectionWritten: _writes,
-    e.SectionDisclosed: lambda b, n: n.say("event.reads", who=_who(b, n), section=b.section, basis=coded(n.say, "read", b.basis)),
+    e.SectionDisclosed: lambda b, n: n.say(
+        "event.reads", who=_who(b, n), section=n.of("section", b.section), basis=coded(n.say, "read", b.basis)
+    ),
     e.CaseErased: _erased,
     e.CaseOpened: lambda b, n: n.say("event.opened.drill" if b.drill else "event.opened"),
-    e.ReferralAttached: lambda b, n: n.say("event.attached", agency=b.agency),
-    e.CaseChanged: lambda b, n: n.say("event.lifted", names=", ".join(b.lifted)) if b.lifted else n.say("event.changed"),
-    e.ChangeProposed: lambda b, n: n.say("event.proposed", who=_who(b, n), what=f"{small(n.say, 'kind', b.kind)} {b.actor}".strip()),
+    e.ReferralAttached: lambda b, n: n.say("event.attached", agency=n.of("agency", b.agency)),
+    e.CaseChanged: lambda b, n: n.say("event.lifted", names=", ".join(map(n.actor, b.lifted))) if b.lifted else n.say("event.changed"),
+    e.ChangeProposed: lambda b, n: n.say(
+        "event.proposed", who=_who(b, n), what=f"{small(n.say, 'kind', b.kind)} {n.actor(b.actor)}".strip()
+    ),
     e.TrackChanged: _track,
     e.StepOpened: _step,
-    e.StepDone: lambda b, n: n.say("event.step.done", step=b.step, outcome=b.outcome),
+    e.StepDone: lambda b, n: n.say("event.step.done", step=n.of("step", b.step), outcome=n.of("outcome", b.outcome)),
     e.OfferOpened: _opened,
     e.OfferEscalated: _escalated,
     e.OfferUnheard: lambda b, n: n.say("event.unheard" if b.away else "event.heard", of=_of(b, n)),
@@ -288,19 +330,21 @@ WORDINGS: dict[type, Callable[[Any, Names], str]] = {
     e.NeedsPerson: _needs,
     e.PersonNotNeeded: _settled,
     e.InputIgnored: lambda b, n: n.say("event.ignored", reason=reasons.ignored(n.say, b.reason)),
-    e.CaseLinked: lambda b, n: n.say("event.linked", other=short(b.other), how=b.how),
-    e.CaseRaised: lambda b, n: n.say("event.raised", other=short(b.new_case_id), pathway=b.pathway, about=b.about),
-    e.KnockSent: lambda b, n: n.say("event.knock", channel=b.channel, to=_knock(b, n), reference=short(b.reference)),
-    e.KnockFailed: lambda b, n: n.say("event.knock.failed", channel=b.channel, to=_knock(b, n), reason=b.reason, attempts=b.attempts),
-    e.KnockDelivered: lambda b, n: n.say("event.knock.delivered", channel=b.channel, to=_knock(b, n), reference=short(b.reference)),
-    e.KnockAnswered: lambda b, n: n.say(
-        "event.knock.answered", channel=b.channel, does=coded(n.say, "answer", b.word), to=_knock(b, n), reference=short(b.reference)
+    e.CaseLinked: lambda b, n: n.say("event.linked", other=short(b.other), how=n.of("link", b.how)),
+    e.CaseRaised: lambda b, n: n.say(
+        "event.raised", other=short(b.new_case_id), pathway=n.of("pathway", b.pathway), about=n.of("about", b.about)
     ),
-    e.RungFailed: lambda b, n: n.say("event.unreached", to=_knock(b, n), reason=b.reason),
+    e.KnockSent: lambda b, n: n.say("event.knock", reference=short(b.reference), **_by(b, n)),
+    e.KnockFailed: lambda b, n: n.say("event.knock.failed", reason=n.of("knock", b.reason), attempts=b.attempts, **_by(b, n)),
+    e.KnockDelivered: lambda b, n: n.say("event.knock.delivered", reference=short(b.reference), **_by(b, n)),
+    e.KnockAnswered: lambda b, n: n.say(
+        "event.knock.answered", does=coded(n.say, "answer", b.word), reference=short(b.reference), **_by(b, n)
+    ),
+    e.RungFailed: lambda b, n: n.say("event.unreached", to=_knock(b, n), reason=n.of("knock", b.reason)),
     e.RosterChanged: _roster,
     e.AccountChanged: _account,
     e.RungReached: lambda b, n: n.say("event.reached", to=_knock(b, n)),
-    e.CaseClosed: lambda b, n: n.say("event.case.closed", outcome=b.outcome),
+    e.CaseClosed: lambda b, n: n.say("event.case.closed", outcome=n.of("outcome", b.outcome)),
 }
 
 

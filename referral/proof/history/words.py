@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Protocol
@@ -10,6 +11,33 @@ from typing import Protocol
 import msgspec
 
 FILE = Path(__file__).with_name("words.yaml")
+
+
+Name = Callable[[str, str], str]
+"""(kind, code) → its name in the reader's language; the code itself where it has none."""
+_CODE = re.compile(" ⟦([^⟧]*)⟧")
+"""The code behind a name in a sentence, so that a page can show it apart."""
+
+
+def as_logged(kind: str, code: str) -> str:
+    """Return the code: commands print what was logged."""
+    return code
+
+
+def named(name: Name, kind: str, code: str) -> str:
+    """Return the name of a code with the code behind it; the code alone where it has no name."""
+    found = name(kind, code)
+    return code if found == code else f"{found} ⟦{code}⟧"
+
+
+def without_codes(text: str) -> str:
+    """Return a sentence without the codes behind its names."""
+    return _CODE.sub("", text)
+
+
+def codes(*texts: str) -> tuple[str, ...]:
+    """Return the codes behind the names of sentences, each once, in order."""
+    return tuple(dict.fromkeys(code for text in texts for code in _CODE.findall(text)))
 
 
 class Texts(Protocol):

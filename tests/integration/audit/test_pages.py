@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 
 from referral.cli.audit import keys as audit_token
 from referral.domain.case_number import case_number
+from referral.domain.events import PolicyActivated
 from referral.domain.inputs import Input, Raw, Source
 from referral.errors import Unavailable
 from referral.proof.history import exercise
@@ -27,11 +28,12 @@ from referral.runtime.security_journal import Journal
 from referral.runtime.settings import Settings
 from referral.tlog import tile_layout, tiles
 from referral.tlog.merkle import leaf_hash
-from referral.wire import codec, seal
+from referral.wire import codec, headers, policy_digest, seal
+from referral.wire.policy_signature import Trusted
 from services.audit import pages
 from services.audit.api import application
 from services.intake import audit_client
-from tests.harness import audit_log
+from tests.harness import audit_log, policies
 from tests.harness.engines import beginning
 from tests.harness.erased import INTAKE
 from tests.harness.line import audit_stack
@@ -70,7 +72,7 @@ class Door:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, *, drill: bool = False) -> AsyncIterator[Door]:
+async def opened(settings: Settings, *, drill: bool = False, signers: Trusted = pages.NO_SIGNERS) -> AsyncIterator[Door]:
     held = case_keys.read(settings)
     async with audit_stack.log(settings, []) as made:
         log, case_id = audit_log.Log(drill=drill), audit_log._id("case one")
@@ -89,7 +91,7 @@ async def opened(settings: Settings, *, drill: bool = False) -> AsyncIterator[Do
         ]
         await made.append(len(inputs), lambda n: inputs[n - 1])
         assert await made.publisher().round()
-        shown = pages.made(made.engine, held, made.policy, INTAKE, drill=True, secure=False)
+        shown = pages.made(made.engine, held, made.policy, INTAKE, signers=signers, drill=True, secure=False)
         app = application(made.engine, held, shown.routes(), shown.sign_in.refused)
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://audit") as http, audit_stack.recording(settings, made.engine):
@@ -178,6 +180,52 @@ async def test_every_page_in_four_languages_and_a_choice_that_stays(bare: Settin
             assert (await door.http.post("/auditor/language", data={"language": "sq", "from": to})).headers["location"] == "/auditor"
         assert "set-cookie" not in (await door.http.post("/auditor/language", data={"language": "xx"})).headers
         assert (await door.http.get("/auditor/language")).status_code == 303, "a GET changes nothing"
+
+
+def activated(body: PolicyActivated, offset: int) -> Input:
+    """A bundle as the topic has it."""
+    told = tuple(headers.plain(PolicyActivated.TYPE, id=f"bundle-{offset}", source="routing", at=body.at))
+    raw = Raw(key=str(body.number).encode(), value=codec.encode(body), headers=told, kafka_time=audit_log.START // 1000)
+    return Input(id=f"bundle-{offset}", case_id="", source=Source(topic=PolicyActivated.TOPIC, partition=0, offset=offset), body=raw)
+
+
+def renamed(files: dict[str, bytes], name: str) -> dict[str, bytes]:
+    """A policy in which the police of Prizren have another Albanian name."""
+    path = "directory/police-prizren.yaml"
+    return {**files, path: re.sub(rb'sq: "[^"]*"', f'sq: "{name}"'.encode(), files[path], count=1)}
+
+
+async def test_the_timeline_has_names_of_a_bundle_that_two_signed_and_the_codes_beside_them(bare: Settings) -> None:
+    """An auditor read "school-drita referon: trafficking, child, urgent, me HTTP" in every language."""
+    first = audit_log.FILES
+    pinned = Trusted(policies.TRUSTED.signers, {1: policy_digest.digest(first)})
+    second, forged = renamed(first, "Stacioni i Ri"), renamed(first, "Strehimorja e Rreme")
+    async with opened(bare, signers=pinned) as door:
+        await door.http.post("/auditor/signin", data={"token": door.token})
+
+        async def page(language: str) -> str:
+            await door.http.post("/auditor/language", data={"language": language, "from": "/auditor"})
+            return (await door.http.get(f"/auditor/cases/{door.case_id}")).text
+
+        wanted = {"sq": "kërkesa i dërgohet Policia Prizren", "sr-Latn": "zahtev se upućuje ustanovi Policija Prizren"}
+        wanted |= {"sr-Cyrl": "захтев се упућује установи Полиција Призрен", "en": "Police Prizren"}
+        for language, said in wanted.items():
+            shown = await page(language)
+            assert said in shown and "<code>police-prizren</code>" in shown and "trafficking, child" not in shown, language
+        before = door.made.offset
+        signed = policies.bundle(2, second, at=audit_log.START, before=first)
+        await door.made.append(1, lambda n: activated(signed, n - before + 500))
+        assert "kërkesa i dërgohet Stacioni i Ri" in await page("sq"), "a bundle that came meanwhile"
+        await door.made.append(
+            1, lambda n: activated(policies.bundle(3, forged, at=audit_log.START, before=second, keys=()), n - before + 600)
+        )
+        shown = await page("sq")
+        assert "Stacioni i Ri" in shown and "Strehimorja e Rreme" not in shown, "nobody signed it"
+
+
+async def test_a_first_bundle_that_nobody_vouches_for_names_nothing(bare: Settings) -> None:
+    async with opened(bare, signers=policies.TRUSTED) as door:
+        assert "police-prizren is asked (police)" in await door.get(f"/auditor/cases/{door.case_id}")
 
 
 async def test_an_entry_that_was_swapped_with_its_leaf_is_bad_though_its_hashes_fit(bare: Settings) -> None:
