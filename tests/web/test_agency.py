@@ -13,6 +13,7 @@ from selenium.webdriver.common.by import By
 from referral.domain.local_time import local
 from tests.harness.waiting import comes
 from tests.harness.web.agency_line import DUTY, Line, line
+from tests.harness.web.forms import fields
 from tests.harness.web.measured import measure
 from tests.harness.web.steps import arrive, field, leaving, picture, press, send, sign_in, tab_to, text
 from tests.harness.web.world import HELP, signed_in
@@ -169,3 +170,38 @@ async def test_the_first_day_of_somebody_who_was_invited_on_a_phone(measuring: C
         judged("account")
 
     await asyncio.to_thread(work)
+
+
+async def test_a_head_finds_one_colleague_of_many_without_a_script_and_no_login_stands_in_an_address(agency: Line) -> None:
+    """61 colleagues were 20 screens of a phone."""
+    await agency.person("head", "back-up", head=True)
+    people = {login: await agency.person(login, DUTY) for login in ("arta.m", "arta.k", *(f"officer-{n}" for n in range(9)))}
+
+    def find(login: str) -> tuple[int, str, str]:
+        with signed_in(agency.world, "head") as person:
+            answer = person.post("/agency/find", data=fields(person.get("/agency").text) | {"login": login})
+            to = answer.headers.get("location", "")
+            return answer.status_code, to, (person.get(to) if to else answer).text
+
+    def look() -> None:
+        status, to, page = find(" ARTA.M ")
+        assert (status, to) == (303, f"/agency/person/{people['arta.m']}") and "arta.m" in page
+        _, to, page = find("arta")
+        assert "arta" not in to and all(login in page for login in ("arta.m", "arta.k")) and ">officer-1<" not in page
+        assert 'href="/agency">Show everybody' in page and 'value="arta"' in page
+        _, to, page = find("besa")
+        assert "besa" not in to and "No colleague has this in the login." in page and "arta.m" in page, "and everybody is shown"
+        with signed_in(agency.world, "officer-1") as person:
+            assert person.post("/agency/find", data=fields(person.get("/me").text) | {"login": "arta"}).status_code == 404
+
+    await asyncio.to_thread(look)
+
+
+async def test_few_colleagues_need_no_search(agency: Line) -> None:
+    await agency.person("head", DUTY, head=True)
+
+    def look() -> None:
+        with signed_in(agency.world, "head") as person:
+            assert "/agency/find" not in person.get("/agency").text
+
+    await asyncio.to_thread(look)

@@ -6,21 +6,40 @@ import secrets
 from collections.abc import Iterable
 from datetime import timedelta
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from referral.domain import rota
 from referral.errors import Rejected
+from referral.runtime import passwords
 from referral.wire.roster import Hole, Overview
 from services.intake.pages.agency import asking, showing, week
 from services.intake.pages.page_request import PageRequest
 
 SHOWN = 20
 """Most holes on the page (ours): whoever has more makes a rota first."""
+FEW = 10
+"""Most people that need no search (ours): two screens of a phone."""
 
 
 async def page(call: PageRequest) -> Response:
     """Return the page, for the week and the instant that its links and its form name."""
     asking.head_only(call)
+    return await _page(call)
+
+
+async def find(call: PageRequest) -> Response:
+    """Go to the page of the colleague whose login has what was typed; where several have it, list them. No login stands in an address."""
+    asking.head_only(call)
+    typed = call.form.get("login", "").strip().lower()[: passwords.LOGIN_MAX]
+    found = [one for one in (await asking.staff(call)).values() if typed and typed in one.login]
+    exact = [one for one in found if one.login == typed] or found
+    if len(exact) == 1:
+        return RedirectResponse(f"/agency/person/{exact[0].id}", status_code=303)
+    return await _page(call, typed, frozenset(one.id for one in found)) if found else await _page(call, typed, status=404)
+
+
+async def _page(call: PageRequest, typed: str = "", found_by: frozenset[str] = frozenset(), status: int = 200) -> Response:
+    """Return the page. typed: part of a login; found_by: the accounts that have it, empty: all are shown."""
     now, query = call.visit.now, call.request.query_params
     first = week.chosen(query.get("week", ""), now)
     at, wrong = _at(query.get("at", ""), now)
@@ -38,10 +57,18 @@ async def page(call: PageRequest) -> Response:
     rungs = [*ladder, *sorted({span.rung for span in shown.spans} - set(ladder))]
     calendar = policy.calendar.holidays
     holes = list(every_hole(found, ladder, now))
+    known = {member.account for member in shown.people}
+    people = [member for member in shown.people if not found_by or member.account in found_by]
+    others = [one for account, one in names.items() if account not in known and not one.disabled]
     return render.page(
         "agency.html",
         call.visit,
         here="/agency",
+        status=status,
+        typed=typed,
+        wrong=say("people.find.none") if status == 404 else "",
+        fewer=bool(found_by),
+        many=len(known) + len(others) > FEW,
         done=asking.done(call, "/agency"),
         people=[
             {
@@ -54,9 +81,9 @@ async def page(call: PageRequest) -> Response:
                 "invited": one is not None and one.invited_at is not None,
                 "now": [name("rung", rung) for rung in rungs if member.account in week.on_duty(shown.spans, rung, now)],
             }
-            for member in sorted(shown.people, key=lambda m: login(m.account))
+            for member in sorted(people, key=lambda m: login(m.account))
         ],
-        others=[one for account, one in names.items() if account not in {m.account for m in shown.people} and not one.disabled],
+        others=[one for one in others if not found_by or one.id in found_by],
         at=query.get("at", ""),
         at_words=week.moment(at, say),
         at_wrong=wrong,

@@ -31,6 +31,7 @@ def routes(inbox: Pages) -> list[BaseRoute]:
     one = "/agency/person/{id}"
     return [
         get("/agency", overview.page),
+        *post("/agency/find", overview.find),
         *form("/agency/shift", rota_forms.shift_page, rota_forms.add_shift),
         *form("/agency/absence", rota_forms.absence_page, rota_forms.add_absence),
         *form("/agency/end/{part}/{number}", rota_forms.end_page, rota_forms.end),
