@@ -17,6 +17,7 @@ from tests.harness import shipped
 POLICY = shipped.compiled()
 ALL = i18n.load(render.WORDS)
 TEMPLATES = render.load(lambda: POLICY).templates
+LIMITS = ("arrive", "present", "complete", "decide", "hold")
 STEPS = [(pathway.id, step.id) for pathway in POLICY.current for step in pathway.asking]
 
 
@@ -61,3 +62,24 @@ def test_a_text_that_a_native_reader_has_read_no_longer_says_that_none_has() -> 
     read = compile({**files, path: files[path].replace(b"native reader: not yet", b"native reader: 2026-12-01")})
     view, before = (guidance.view(policy, 1, "trafficking-child", "health", ALL["sq"]) for policy in (read, POLICY))
     assert view and before and before.texts[0].unread and not view.texts[0].unread
+
+
+PRESSED = re.compile(r"(?:[Pp]ress|[Ss]htypni|[Pp]ritisnite) [“„]([^“”]+)[“”]")
+
+
+@pytest.mark.parametrize("language", ["en", "sq", "sr-Latn"])
+def test_a_button_that_guidance_names_is_on_the_page(language: str) -> None:
+    """In Albanian it said to press "The child has arrived": the button has other words since it was mended."""
+    buttons = {text for key, text in ALL[language].texts.items() if key.startswith("word.")}
+    files = policy_digest.read(CHECKOUT / "policy")
+    named = [found for path, text in files.items() if path.endswith(f".{language}.md") for found in PRESSED.findall(text.decode())]
+    assert named and set(named) <= buttons
+
+
+@pytest.mark.parametrize("language", sorted(ALL))
+def test_no_label_of_an_adults_procedure_calls_the_person_a_child(language: str) -> None:
+    """A shelter for adults was told "the child has arrived", and its desk "the child has not arrived"."""
+    child = {"en": "child", "sq": "fëmij", "sr-Latn": "det", "sr-Cyrl": "дет"}[language]
+    labels = [POLICY.names("word", "ARRIVE", language), *(POLICY.names("about", f"{limit}-missed", language) for limit in LIMITS)]
+    labels += [POLICY.names("limit", limit, language) for limit in LIMITS]
+    assert not [label for label in (*labels, ALL[language].texts["once.short"]) if child in label.lower()]
