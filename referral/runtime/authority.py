@@ -84,7 +84,7 @@ INTAKE: Mapping[Act, str] = {
     Act.START_EXERCISE: "POST /exercises/start",
     Act.END_EXERCISE: f"POST {DRILL}/end",
     Act.AGREE_NIGHTS: "POST /exercises/nights\nPOST /exercises/nights/end",
-    Act.SEE_AGENCY: f"GET /agency\nGET {PERSON}",
+    Act.SEE_AGENCY: f"GET /agency\nGET {PERSON}\n" + _form("/agency/find"),
     Act.MANAGE_ROTA: _form("/agency/shift", "/agency/end/{part}/{number}"),
     Act.MANAGE_PEOPLE: _form("/agency/invite", *(f"{PERSON}/{what}" for what in ("rungs", "head", "off", "again"))),
     Act.RECORD_ABSENCE: _form("/agency/absence", "/agency/end/{part}/{number}"),

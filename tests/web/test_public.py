@@ -87,6 +87,15 @@ def test_another_language_shows_the_same_page(world: World) -> None:
             assert (answer.status_code, answer.headers["location"]) == (303, path)
 
 
+def test_every_page_names_its_languages_on_top(world: World) -> None:
+    """The choice stood below the big button, at 1050 px of a phone: who reads no Albanian did not see that there is another language."""
+    with world.client(headers={"Accept-Language": "tr"}) as visitor:
+        for path in ("/refer", "/help", "/refer/receipt"):
+            above, _, main = visitor.get(path).text.partition("<main")
+            [link] = re.findall(r'<a href="#language"[^>]*>(.*?)</a>', above)
+            assert re.findall(r'<span lang="([^"]*)">', link) == list(ENDONYMS) and main.count('id="language"') == 1, path
+
+
 def test_the_desk_reads_corrects_and_confirms(world: World) -> None:
     account = world.account("desk", DESK, "en", desk=True)
     world.account("other", "desk-prishtine", "en", desk=True)

@@ -152,7 +152,7 @@ LISTS: tuple[Row, ...] = (
 """Pages of the reader's own: the cells say what they show of a case in which the reader stands as the column says."""
 
 AGENCY: tuple[Row, ...] = (
-    _row("agency", "Our agency", f"GET /agency\n{_both('/agency/shift', '/agency/invite')}", head="RP+", headof="0+"),
+    _row("agency", "Our agency", f"GET /agency\n{_both('/agency/find', '/agency/shift', '/agency/invite')}", head="RP+", headof="0+"),
     _row(
         "person",
         "A person of an agency",

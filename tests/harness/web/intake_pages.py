@@ -70,6 +70,7 @@ NO_PAGE = {
     "POST /signout": "leads to the sign-in page",
     "POST /language": BACK,
     "POST /refer/language": BACK,
+    "POST /agency/find": SAME,
     "POST /me/sessions": "ends the sessions of this very test",
     **dict.fromkeys((f"POST /agency/person/{{id}}/{what}" for what in ("head", "off", "again", "rungs")), SAME),
     **dict.fromkeys((f"POST /me/{what}" for what in ("end", "test", "feed", "nofeed", "answer", "takeover", "swap")), SAME),
