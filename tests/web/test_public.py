@@ -96,6 +96,23 @@ def test_every_page_names_its_languages_on_top(world: World) -> None:
             assert re.findall(r'<span lang="([^"]*)">', link) == list(ENDONYMS) and main.count('id="language"') == 1, path
 
 
+def test_a_child_who_comes_back_with_a_code_is_spoken_to_as_a_child(world: World) -> None:
+    """From the child's own page the link "I have a code" led to a page for adults, with "A child needs help" on top."""
+    with world.client(headers={"Accept-Language": "en"}) as visitor:
+        [link] = re.findall(r'href="(/refer/receipt[^"]*)"', visitor.get("/help").text)
+        page = visitor.get(link).text
+        assert "A child needs help" not in page and 'name="voice" value="child"' in page
+        other = visitor.post("/refer/language", data={"language": "sq", "from": fields(page)["from"]}).headers["location"]
+        assert 'name="voice" value="child"' in visitor.get(other).text, "in another language too"
+
+
+def test_the_page_with_the_code_has_no_way_to_lose_it(world: World) -> None:
+    """A change of language left the page, which shows the code this once."""
+    with world.client(headers={"Accept-Language": "en"}) as visitor:
+        sent = visitor.post("/refer", data=opened(visitor) | GIVEN | {"at": "check", "go": "send"})
+        assert code_of(sent) and 'id="language"' not in sent.text and "#language" not in sent.text
+
+
 def test_the_desk_reads_corrects_and_confirms(world: World) -> None:
     account = world.account("desk", DESK, "en", desk=True)
     world.account("other", "desk-prishtine", "en", desk=True)

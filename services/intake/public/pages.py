@@ -119,7 +119,8 @@ def _full(call: PageRequest, given: Answers, status: int, *, closed: bool = Fals
 
 async def ask_code(site: Site, call: PageRequest) -> Response:
     """Return the page on which a code is entered."""
-    return show(call, "receipt.html", said=None, code="", note="", error="", kept="", most=NOTE)
+    voice = form.answers({"voice": call.request.query_params.get("voice", "")}).voice
+    return show(call, "receipt.html", voice=voice, said=None, code="", note="", error="", kept="", most=NOTE)
 
 
 async def read_code(site: Site, call: PageRequest) -> Response:

@@ -11,7 +11,7 @@ from services.intake.pages.page_request import PageRequest, Pages, endpoint
 from services.intake.public import desk, pages, site, waiting
 from services.intake.public.site import PublicPage, Site
 
-OPEN = ("/refer", "/help", "/refer/receipt")
+OPEN = ("/refer", "/help", site.CODE, site.CHILDS_CODE)
 """Pages for everybody."""
 
 
@@ -30,8 +30,8 @@ def routes(inbox: Pages) -> list[BaseRoute]:
         get("/refer", pages.begin),
         post("/refer", pages.go_on),
         get("/help", pages.child),
-        get("/refer/receipt", pages.ask_code),
-        post("/refer/receipt", pages.read_code),
+        get(site.CODE, pages.ask_code),
+        post(site.CODE, pages.read_code),
         post(site.SPEAK, _speak),
         get(site.SPEAK, _begin_again),
         get("/unverified", waiting.page, strangers=False),

@@ -32,6 +32,10 @@ class Site:
     limits: Limits
 
 
+CODE, CHILDS_CODE = "/refer/receipt", "/refer/receipt?voice=child"
+"""The page on which a code is entered, and the same for a child."""
+
+
 @dataclass(frozen=True, slots=True)
 class Number:
     """A number to call. dial: digits only."""
@@ -75,5 +79,6 @@ def numbers(renderer: Renderer, visit: Visit) -> tuple[Number, ...]:
 
 def show(call: PageRequest, template: str, *, status: int = 200, voice: str = "", **values: object) -> Response:
     """Return a page of the public door. voice: `child` where a child reads it: every text speaks to the child then."""
-    say = call.pages.render.say(call.visit).voiced(voice)
-    return call.pages.render.page(template, call.visit, here=call.request.url.path, status=status, say=say, voice=voice, **values)
+    say, here = call.pages.render.say(call.visit).voiced(voice), call.request.url.path
+    here = CHILDS_CODE if voice and here == CODE else here
+    return call.pages.render.page(template, call.visit, here=here, status=status, say=say, voice=voice, **values)
