@@ -366,7 +366,7 @@ def test_notes_only_grow_and_each_is_shown_with_its_agency_and_time(world: World
     mine, theirs = support(world, case), support(world, case, SHELTER, step="shelter", seat=0, shows=("age-band", "note"))
     with signed_in(world, "worker") as person, signed_in(world, "shelter") as shelter:
         form, other = Desk(person, mine, "note"), Desk(shelter, theirs, "note")
-        form.open()
+        assert "This becomes the newest version" not in form.open().text, "a note replaces nothing"
         assert form.send(text=SECRET).status_code == 303
         other.open()
         assert form.open().status_code == 200 and entry(form.page.text, "text") == "", "a further note, not the old one to be changed"
