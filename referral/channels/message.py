@@ -50,7 +50,7 @@ WORDINGS = {
             "Kutia hyrëse: {inbox}\nRasti: {case}\n\n"
             "{answer}Për shkak të konfidencialitetit ky mesazh nuk përmban hollësi. Ju lutemi mos iu përgjigjni.\n"
         ),
-        answer="Nëse po e shikoni, ose nuk mundeni, thuajeni këtu, pa hyrë: {page}\nShifrat tuaja: {code}\n\n",
+        answer="Nëse po e shikoni, ose nuk mundeni, thuajeni këtu, pa u kyçur: {page}\nShifrat tuaja: {code}\n\n",
         drill_subject="USHTRIM: ",
         drill_text="Ky është ushtrim.\n\n",
         sms="Kutia juaj hyrese pret ({case}). Pergjigjuni: 1 {code} = {looks}, 2 {code} = {cannot}.",

@@ -15,8 +15,8 @@ from services.audit import pages
 
 HERE = Path(pages.__file__).parent
 PAGES, HISTORY = i18n.load(HERE / "words.yaml"), i18n.load(history.FILE)
-SAME = {"date", "event.closed", "reason.DUPLICATE"}
-"""Texts that only arrange values, and a word that Albanian and Serbian share."""
+SAME = {"date", "event.closed", "reason.DUPLICATE", "code.channel.sms"}
+"""Texts that only arrange values, and words that the languages share."""
 LATIN = re.compile("[A-Za-zđžćčš]")
 
 
