@@ -42,11 +42,7 @@ CASE = (
         "referral.cli.agency.case:erase_refused",
         "Erase what your desk refused to confirm, such as a flood of made-up reports: one person requests it, another approves it.",
     ),
-    Named(
-        "hold",
-        "referral.cli.agency.case:hold",
-        "Place a hold on a case: nobody can have it erased until another person lifts the hold.",
-    ),
+    Named("hold", "referral.cli.agency.case:hold", "Place a hold on a case: nobody has it erased until another person lifts it."),
     Named("lift", "referral.cli.agency.case:lift", "Lift a hold."),
     Named(
         "erasures",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
@@ -19,10 +20,11 @@ from referral.domain.events import (
     RungReached,
     SectionWritten,
     TrackChanged,
+    TrackState,
 )
 from referral.domain.inputs import Due, Input
 from referral.runtime.service import Batch, Outcome
-from services.notifier import crowd, leaving, roster, stopping, store, wakeup
+from services.notifier import crowd, roster, store, wakeup
 from services.notifier.hush import Hush
 from services.notifier.plan import (
     NOBODY,
@@ -129,13 +131,13 @@ def fold(board: Board, record: Input, now: int) -> None:
                 board.bar[record.case_id], board.barring[record.case_id] = accounts, record
                 for asked in board.of(record.case_id):
                     touch(board, excluded := exclude(asked, accounts), record)
-                    if (told := leaving.left(excluded, accounts, now)) is not excluded:
+                    if (told := leave(excluded, accounts, now)) is not excluded:
                         touch(board, told, record)
                         if now - record.at <= FRESH:
                             board.look[asked.id] = record
         case TrackChanged():
             for asked in board.of(record.case_id):
-                if (on := stopping.follow(asked, record.body, now)) is not asked:
+                if (on := stop(asked, record.body, now)) is not asked:
                     touch(board, on, record)
                     if now - record.at <= FRESH:
                         board.look[asked.id] = record
@@ -147,6 +149,34 @@ def fold(board: Board, record: Input, now: int) -> None:
                 touch(board, exclude(after, barred), record)
                 if now - record.at <= FRESH:
                     board.look[id_] = record
+
+
+def leave(asked: Question, accounts: Collection[str], at: int) -> Question:
+    """Return the question after these accounts were excluded from its case: who is on duty is knocked once more if one of them had taken
+    it, because nobody else knows of it.
+
+    What was taken stays taken, with its limit. After an acknowledgement alone routing asks anew by itself.
+    """
+    if not asked.taken or asked.holder not in accounts:
+        return asked
+    return replace(written(asked, at), holder=None)
+
+
+def stop(asked: Question, event: TrackChanged, at: int) -> Question:
+    """Return the question after its procedure was stopped, or waits for another one, or goes on: nobody is notified meanwhile.
+
+    A desk's task is not stopped: whoever has stopped a procedure is reminded of it. Answers count. An unanswered offer is knocked for as
+    soon as the procedure goes on; a rung that has nobody is reported again, because routing takes no such report while the procedure
+    stands. at: µs at which the event was taken in.
+    """
+    if asked.task or asked.track != event.track_id:
+        return asked
+    if event.state is TrackState.PAUSED:
+        return replace(asked, stopped=True)
+    if event.state is not TrackState.RESUMED or not asked.stopped:
+        return asked
+    again = asked.state is State.OPEN and not asked.taken and not asked.once
+    return replace(asked, stopped=False, next_at=at if again else asked.next_at, failed=-1 if again else asked.failed)
 
 
 def heard(outcome: Outcome, board: Board, record: Input, now: int) -> None:

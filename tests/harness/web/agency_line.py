@@ -65,6 +65,11 @@ class Line:
             await roster.add_shift(tx, account=account, rung=rung, written=written)
 
 
+async def sent(notifier: Stack, count: int) -> bool:
+    """Whether so many knocks have gone out."""
+    return len(await notifier.rows("SELECT id FROM notifier.delivery WHERE state = 'SENT'")) == count
+
+
 async def tables(line: Line) -> Standing:
     """What stands in the tables."""
     async with line.notifier.admin.begin() as tx:
