@@ -65,7 +65,7 @@ WORDINGS = {
             "Prijemno sanduče: {inbox}\nSlučaj: {case}\n\n"
             "{answer}Zbog poverljivosti ova poruka ne sadrži pojedinosti. Molimo ne odgovarajte na nju.\n"
         ),
-        answer="Ako gledate, ili ne možete, recite to ovde, bez prijave: {page}\nVaše cifre: {code}\n\n",
+        answer="Ako ćete pogledati, ili ne možete, recite to ovde, bez prijave: {page}\nVaše cifre: {code}\n\n",
         drill_subject="VEŽBA: ",
         drill_text="Ovo je vežba.\n\n",
         sms="Vase prijemno sanduce ceka ({case}). Odgovorite: 1 {code} = {looks}, 2 {code} = {cannot}.",
