@@ -45,8 +45,10 @@ from tests.harness.waiting import until
 ROOT = images.ROOT
 PAGE = ROOT / "docs" / "deploy.md"
 OPERATORS = Path(__file__).with_name("operators.yaml")
-ORDER = ("audit", "notifier", "routing", "intake")
+ORDER = ("audit", "eraser", "notifier", "routing", "intake")
 """Readers before writers (docs/deploy.md)."""
+TWICE = tuple(service for service in ORDER if service != "eraser")
+"""Services with a second instance; the next step of an erasure comes later."""
 DOORS = {"inbox": "intake", "log": "audit", "answers": "notifier", "figures": "oversight"}
 """Host of the page, without `.example` → whose Service it is."""
 RATE = 1.0
@@ -252,7 +254,7 @@ async def _rolled(cluster: Cluster, stack: Reached) -> int:
     stack.config.data.mkdir()
     people = cast.gather(stack.config.data, policy.compile(policy_folder.read(ROOT / "policy")).agencies.values())
     await cast.seed(stack.settings, people, telephones=False)
-    cluster.does("scale", "deployment", *ORDER, "--replicas=2", "--namespace=referral")
+    cluster.does("scale", "deployment", *TWICE, "--replicas=2", "--namespace=referral")
     for service in ORDER:
         await _rollout(cluster, service)
     load = Load(stack, seed=16, rate=RATE, settings=stack.settings)

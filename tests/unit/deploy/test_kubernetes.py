@@ -12,6 +12,7 @@ import yaml
 from referral.runtime.postgres import rights
 from referral.runtime.settings import SERVICES
 from referral.wire import topics
+from tests.deploy.kubernetes import kubelet
 
 ROOT = Path(__file__).parents[3]
 PLACE = ROOT / "deploy" / "kubernetes"
@@ -118,6 +119,10 @@ def test_a_renewed_certificate_is_the_only_secret_that_keeps_its_name() -> None:
     assert {one["name"] for one in ours} - kept == set(SERVICES)
     allowed = {name for one in DOCUMENTS if one["kind"] == "Role" for name in one["rules"][0]["resourceNames"]}
     assert allowed == kept | {"kafka-tls", "postgres-tls"}
+    roles = [one for one in DOCUMENTS if one["kind"] == "Role"]
+    assert [rule["verbs"] for one in roles for rule in one["rules"]] == [["patch"]] * 2, "it gives keys, and asks for none"
+    asks = [line for line in (PLACE / "renew.sh").read_text().splitlines() if "kubectl" in line and not line.startswith("#")]
+    assert len(asks) == 1 and "kubectl apply --server-side " in asks[0], "of all that kubectl can send, one patch for each Secret alone"
     given = {
         one["name"]
         for file in found.values()
@@ -125,6 +130,13 @@ def test_a_renewed_certificate_is_the_only_secret_that_keeps_its_name() -> None:
         if "referral.example/renewed" in {**file.get("generatorOptions", {}).get("labels", {}), **one.get("options", {}).get("labels", {})}
     }
     assert given == allowed
+
+
+def test_the_exercise_on_a_kubelet_rolls_every_service_that_a_release_rolls() -> None:
+    """In the order of README.md. Oversight may end between two releases of its figures, and is no part of a referral."""
+    (told,) = re.findall(r"set `images` for (\w+) first, wait, then ([\w, ]+);", (PLACE / "README.md").read_text())
+    assert (told[0], *told[1].split(", ")) == kubelet.ORDER and {*kubelet.ORDER, "oversight"} == set(SERVICES)
+    assert set(kubelet.TWICE) == set(SERVICES) - ALONE
 
 
 def test_the_administrators_pod_finds_what_it_is_given() -> None:
