@@ -16,7 +16,7 @@ from tests.harness.web.agency_line import DUTY, Line, line
 from tests.harness.web.forms import fields
 from tests.harness.web.measured import measure
 from tests.harness.web.steps import arrive, field, leaving, picture, press, send, sign_in, tab_to, text
-from tests.harness.web.world import HELP, signed_in
+from tests.harness.web.world import HELP, PASSWORD, signed_in
 
 HOUR = 3_600_000_000
 PAGES = ("/agency", "/agency/shift", "/agency/absence", "/agency/invite", "/me", "/me/swap")
@@ -136,6 +136,8 @@ async def test_the_first_day_of_somebody_who_was_invited_on_a_phone(measuring: C
         field(browser, "login").send_keys("arta.m")
         press(browser, f"input[name='rung.{DUTY}']")
         field(browser, "invite-language").send_keys("English")
+        send(browser, "main form button.first")
+        field(browser, "password").send_keys(PASSWORD)  # a cookie alone invites nobody
         send(browser, "main form button.first")
         given = browser.find_element(By.CSS_SELECTOR, ".code").text
         assert "/invitation" in text(browser) and browser.find_elements(By.CSS_SELECTOR, ".square svg")

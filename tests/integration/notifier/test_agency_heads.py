@@ -21,7 +21,7 @@ from services.notifier.notes.notes import MOST
 from tests.harness.line.notifier_stack import MINUTE
 from tests.harness.waiting import until
 from tests.harness.web.agency_line import AGENCY, DUTY, Line, by_hand, line, send, tables
-from tests.harness.web.forms import fields
+from tests.harness.web.forms import fields, hidden
 from tests.harness.web.world import PASSWORD, signed_in
 
 pytestmark = pytest.mark.servers
@@ -66,7 +66,7 @@ async def at_once(agency: Line, acts: list[tuple[str, str, str, dict[str, str]]]
         async with agency.notifier.admin.connect() as tx:
             await tx.execute(text("SELECT FROM intake.account FOR UPDATE"))
             posts = [
-                asyncio.create_task(asyncio.to_thread(person.post, action, data=form | more))
+                asyncio.create_task(asyncio.to_thread(person.post, action, data=form | more | {"password": PASSWORD}))
                 for (person, form), (_, _, action, more) in zip(ready, acts, strict=True)
             ]
 
@@ -129,6 +129,45 @@ def failing(agency: Line, column: str) -> Iterator[None]:
         run("DROP TRIGGER fails ON intake.account", "DROP FUNCTION intake.fails()")
 
 
+async def test_with_a_heads_cookie_alone_nobody_is_taken_from_a_rung_a_shift_or_an_account(agency: Line) -> None:
+    """The head is at a rung too: whoever has the cookie would silence all of them."""
+    head, officer = await agency.person("head", DUTY, head=True), await agency.person("officer", DUTY)
+    await agency.shift(officer, "daily 00:00-24:00")
+    row, *_ = await agency.notifier.rows("SELECT id FROM notifier.weekly")
+    page, end = f"/agency/person/{officer}", f"/agency/end/weekly/{row.id}"
+    posts: list[tuple[str, str, dict[str, str]]] = [
+        (page, f"{page}/rungs", {}),
+        (page, f"{page}/head", {"head": "yes", "sure": "yes"}),
+        (page, f"{page}/off", {"off": "yes"}),
+        (page, f"{page}/again", {}),
+        ("/agency/invite", "/agency/invite", {"login": "thief", "language": "en", f"rung.{DUTY}": "yes"}),
+        (end, end, {}),
+    ]
+    before = await everything(agency, head)
+
+    def thief() -> None:
+        with signed_in(agency.world, "head") as owner, agency.world.client(cookies=dict(owner.cookies)) as person:
+            for shown, path, form in posts:
+                asked = send(person, shown, path, **form)
+                assert asked.status_code == 403 and "Your password, please" in asked.text, path
+                assert form.items() <= hidden(asked.text).items(), "what was entered is not lost"
+            wrong = send(person, page, f"{page}/off", off="yes", password="not the password")
+            assert wrong.status_code == 422 and "not your present password" in wrong.text
+
+    await asyncio.to_thread(thief)
+    assert await everything(agency, head) == before
+    assert accounts(agency) == []
+
+    def owner() -> None:
+        with signed_in(agency.world, "head") as person:
+            for shown, path, form in posts:
+                answer = send(person, shown, path, **form, password=PASSWORD)
+                assert answer.status_code == (409 if path.endswith("/again") else 200), (path, answer.status_code)
+
+    await asyncio.to_thread(owner)
+    assert await state(agency, "officer") == {"officer": (False, True, True)}
+
+
 async def test_an_act_that_breaks_off_knocks_nobody_who_could_not_sign_in_and_the_page_says_it(agency: Line) -> None:
     await agency.person("head", head=True)
     officer = await agency.person("officer", DUTY)
@@ -139,7 +178,7 @@ async def test_an_act_that_breaks_off_knocks_nobody_who_could_not_sign_in_and_th
 
         async def switched(off: str, status: int) -> str:
             """The page after a form."""
-            answer = await asyncio.to_thread(send, head, page, f"{page}/off", off=off)
+            answer = await asyncio.to_thread(send, head, page, f"{page}/off", off=off, password=PASSWORD)
             assert answer.status_code == status
             return answer.text
 
@@ -166,11 +205,11 @@ async def test_the_log_says_who_invited_whom_and_who_may_do_what(agency: Line) -
 
     def work() -> str:
         with signed_in(agency.world, "head") as person:
-            send(person, "/agency/invite", login="deputy", language="en", head="yes")
+            send(person, "/agency/invite", login="deputy", language="en", head="yes", password=PASSWORD)
             page = re.findall(r'href="(/agency/person/[0-9a-f-]+)">deputy', person.get("/agency").text)[0]
-            send(person, page, f"{page}/again")
+            send(person, page, f"{page}/again", password=PASSWORD)
             for what, more in (("head", {"head": "yes"}), ("head", {"head": "no"}), ("off", {"off": "yes"}), ("off", {"off": "no"})):
-                assert send(person, page, f"{page}/{what}", **more).status_code == 200
+                assert send(person, page, f"{page}/{what}", **more, password=PASSWORD).status_code == 200
             return page.rpartition("/")[2]
 
     deputy = await asyncio.to_thread(work)
@@ -196,16 +235,16 @@ async def test_whoever_is_switched_off_keeps_no_session_calendar_or_code_also_wh
             read = stranger.get(feed)
             assert read.status_code == 200 and read.headers["cache-control"] == "private, max-age=300", "no shared cache stores it"
             assert person.get("/me").headers["cache-control"] == "no-store"
-            page = send(head, "/agency/invite", login="newcomer", language="en").text
+            page = send(head, "/agency/invite", login="newcomer", language="en", password=PASSWORD).text
             code = re.findall(r'class="code">([0-9A-Z-]{19})<', page)[0]
             newcomer = re.findall(r'href="(/agency/person/[0-9a-f-]+)">newcomer', head.get("/agency").text)[0]
             for account in (f"/agency/person/{officer}", newcomer):
                 for word in ("yes", "no"):
-                    assert send(head, account, f"{account}/off", off=word).status_code == 200
+                    assert send(head, account, f"{account}/off", off=word, password=PASSWORD).status_code == 200
                     assert person.get("/me").status_code == 303 and stranger.get(feed).status_code == 404
                     refused = send(stranger, "/invitation", code=code, new=NEW, repeat=NEW).status_code if account == newcomer else 422
                     assert refused == 422, "the code of whoever was switched off is worth nothing"
-            again = re.findall(r'class="code">([0-9A-Z-]{19})<', send(head, newcomer, f"{newcomer}/again").text)[0]
+            again = re.findall(r'class="code">([0-9A-Z-]{19})<', send(head, newcomer, f"{newcomer}/again", password=PASSWORD).text)[0]
             assert send(stranger, "/invitation", code=again, new=NEW, repeat=NEW).status_code == 200
 
     await asyncio.to_thread(work)
@@ -266,7 +305,7 @@ async def test_a_head_touches_nothing_of_another_agency_by_any_id_or_field(agenc
 
     def prepare() -> tuple[str, str]:
         with signed_in(agency.world, "mine") as head, signed_in(agency.world, "officer") as person:
-            send(head, "/agency/invite", login="newcomer", language="en")
+            send(head, "/agency/invite", login="newcomer", language="en", password=PASSWORD)
             newcomer = re.findall(r'href="/agency/person/([0-9a-f-]+)">newcomer', head.get("/agency").text)[0]
             send(person, "/agency/absence", begins="2030-01-01T10:00", ends="2030-01-02T10:00", password=PASSWORD)
             value = re.findall(rf'value="({DUTY} \d+ \d+)"', person.get("/me/swap").text)[1]
@@ -298,13 +337,13 @@ async def test_a_head_touches_nothing_of_another_agency_by_any_id_or_field(agenc
             for part, number in rows:
                 page = f"/agency/end/{part}/{number}"
                 assert head.get(page).status_code == 409 and "officer" not in head.get(page).text, "as one that never was"
-                assert head.post(page, data=fields(head.get("/me").text)).status_code == 409
+                assert head.post(page, data=fields(head.get("/me").text) | {"password": PASSWORD}).status_code == 409
             for word in ("TAKEN", "REFUSED", "WITHDRAWN"):
                 assert send(head, "/me", "/me/answer", swap=swap, word=word, agency=AGENCY).status_code == 409
             assert send(head, "/me", "/me/takeover", rung=DUTY, account=officer, agency=AGENCY).status_code == 404
             for path in ("/me/sessions", "/me/nofeed", "/me/end", "/me/address", "/me/code", "/me/test", "/me/password"):
                 send(head, "/me", path, account=officer, id=officer, channel="email", address="evil@x.example", code="000000")
-            again = send(head, "/agency/invite", login="newcomer", language="en")
+            again = send(head, "/agency/invite", login="newcomer", language="en", password=PASSWORD)
             assert again.status_code == 409 and 'class="code"' not in again.text
 
     await asyncio.to_thread(attack)

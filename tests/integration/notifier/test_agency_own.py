@@ -197,11 +197,11 @@ async def test_who_is_invited_sets_a_password_that_nobody_else_knows(agency: Lin
 
     def invite() -> str:
         with signed_in(agency.world, "head") as head:
-            page = send(head, "/agency/invite", login="New.Officer", language="en", **{f"rung.{DUTY}": "yes"}).text
+            page = send(head, "/agency/invite", login="New.Officer", language="en", **{f"rung.{DUTY}": "yes"}, password=PASSWORD).text
             given = re.search(r'class="code">([0-9A-Z-]{19})<', page)
             assert given is not None
             assert "http://localhost:8080/invitation" in page and "<svg" in page and 'style="' not in page
-            assert "This login name exists" in send(head, "/agency/invite", login="new.officer", language="en").text
+            assert "This login name exists" in send(head, "/agency/invite", login="new.officer", language="en", password=PASSWORD).text
             assert "invited, no password yet" in head.get("/agency").text
             return given[1]
 
@@ -238,9 +238,9 @@ async def test_who_is_invited_sets_a_password_that_nobody_else_knows(agency: Lin
             asked = send(head, f"/agency/person/{row.id}", f"/agency/person/{row.id}/head", head="yes")
             assert "Yes, new.officer becomes a head" in asked.text, "asked once"
             assert "is no head" not in asked.text and not agency.world.run(heads(row.id))
-            answer = send(head, f"/agency/person/{row.id}", f"/agency/person/{row.id}/again")
+            answer = send(head, f"/agency/person/{row.id}", f"/agency/person/{row.id}/again", password=PASSWORD)
             assert answer.status_code == 409 and "has set a password already" in answer.text, "no head takes over an account"
-            done = send(head, f"/agency/person/{row.id}", f"/agency/person/{row.id}/off", off="yes")
+            done = send(head, f"/agency/person/{row.id}", f"/agency/person/{row.id}/off", off="yes", password=PASSWORD)
             assert "switched off" in done.text
 
     await asyncio.to_thread(accept)
@@ -263,7 +263,7 @@ async def test_a_code_is_worth_nothing_after_three_days(agency: Line) -> None:
 
     def invite() -> str:
         with signed_in(agency.world, "head") as head:
-            page = send(head, "/agency/invite", login="late", language="en").text
+            page = send(head, "/agency/invite", login="late", language="en", password=PASSWORD).text
             return re.findall(r'class="code">([0-9A-Z-]{19})<', page)[0]
 
     given = await asyncio.to_thread(invite)
@@ -274,7 +274,7 @@ async def test_a_code_is_worth_nothing_after_three_days(agency: Line) -> None:
             assert send(stranger, "/invitation", code=given, new=NEW, repeat=NEW).status_code == 422
         with signed_in(agency.world, "head") as head:
             path = re.findall(r'href="(/agency/person/[0-9a-f-]+)">late', head.get("/agency").text)[0]
-            page = send(head, path, f"{path}/again").text
+            page = send(head, path, f"{path}/again", password=PASSWORD).text
             assert "It is good for 15 minutes and once" in page, "also where an operator took a password away: for one call"
             return re.findall(r'class="code">([0-9A-Z-]{19})<', page)[0]
 

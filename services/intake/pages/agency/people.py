@@ -19,7 +19,7 @@ from referral.wire.roster import Refused, SetDisabled, SetPerson
 from services.intake.accounts import colleagues, invitations
 from services.intake.accounts.colleagues import Colleague
 from services.intake.accounts.store import Account
-from services.intake.pages.agency import asking, showing
+from services.intake.pages.agency import asking, showing, step_up
 from services.intake.pages.agency.overview import ladder_of
 from services.intake.pages.ask_once import SURE, YES
 from services.intake.pages.page_request import PageRequest, known_id
@@ -50,6 +50,8 @@ async def invite(call: PageRequest) -> Response:
         errors["language"] = "signin.missing"
     if errors:
         return await _invite(call, form, errors, 422)
+    if (asks := await step_up.question(call, "/agency/invite")) is not None:
+        return asks
     made = Account(call.pages.door.new_id(), login, who.agency, language, desk=False, head=bool(form.get("head")))
     async with call.pages.known_hashing:
         hashed = await run_in_threadpool(passwords.hashed, random_secret.made())
@@ -84,6 +86,8 @@ async def set_head(call: PageRequest) -> Response:
     if head and call.form.get(SURE) != YES:
         key, back = call.form.get("key", ""), f"/agency/person/{account}"
         return call.pages.render.page("head.html", call.visit, here=back, login=one.login, action=f"{back}/head", key=key, back_to=back)
+    if (asks := await step_up.question(call, f"/agency/person/{account}")) is not None:
+        return asks
     await _set_head(call, account, head)
     return asking.sent(call, f"/agency/person/{account}", "head")
 
@@ -98,6 +102,8 @@ async def set_disabled(call: PageRequest) -> Response:
     account, off = (await _colleague(call)).id, call.form.get("off") == "yes"
     if account == call.visit.who.id:
         return await _person(call, {"top": "error.self"}, 422)
+    if (asks := await step_up.question(call, f"/agency/person/{account}")) is not None:
+        return asks
     if off:
         await _set_head(call, account, False)
     else:
@@ -113,6 +119,8 @@ async def set_disabled(call: PageRequest) -> Response:
 async def again(call: PageRequest) -> Response:
     """Replace an invitation that was not used, and show its code once."""
     one = await _colleague(call)
+    if (asks := await step_up.question(call, f"/agency/person/{one.id}")) is not None:
+        return asks
     async with call.pages.door.begin() as tx:
         await _still_head(call, tx)
         code = await invitations.again(tx, one.id, call.visit.now)
@@ -161,6 +169,8 @@ async def _log(call: PageRequest, tx: AsyncConnection, account: str, *made: Made
 
 async def _change(call: PageRequest, act: SetPerson, word: str) -> Response:
     await _colleague(call)
+    if (asks := await step_up.question(call, f"/agency/person/{act.account}")) is not None:
+        return asks
     made = await asking.change(call, act)
     if isinstance(made, Refused):
         return await _person(call, showing.refused(made), asking.status(made))

@@ -77,6 +77,9 @@ async def end_page(call: PageRequest) -> Response:
 async def end(call: PageRequest) -> Response:
     """End a shift or an absence."""
     part, number = _row(call)
+    # Anybody else can end only an absence of their own: then messages reach somebody more.
+    if call.visit.who.head and (asks := await step_up.question(call, f"/agency/end/{part}/{number}")) is not None:
+        return asks
     made = await asking.change(call, End(part=part, number=number))
     if isinstance(made, Refused):
         return await _end(call, showing.refused(made), asking.status(made))

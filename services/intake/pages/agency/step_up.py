@@ -1,4 +1,4 @@
-"""Ask for the reader's password before a change of an address, a session or an absence: a cookie alone takes nobody's messages away."""
+"""Ask for the reader's password before whatever takes messages away from somebody, or lets somebody in: a cookie alone does neither."""
 
 from __future__ import annotations
 
