@@ -64,13 +64,16 @@ def count_for(scope: Mapping[str, Any], holder: str) -> None:
 def is_agency(request: Request, agency: str) -> None:
     """Check that an agency's system shows the certificate of the agency whose token it sends. Rejected 403: none, or another holder's.
 
-    Behind a proxy that ends TLS nobody is shown, and nothing is checked here: the proxy must ask for the certificate.
+    Behind a proxy that ends TLS nobody is shown. Whichever certificate that proxy saw, the token could be another agency's.
     """
     peer = shown(request.scope)
-    if peer.secure and peer.holder is None:
+    if not peer.secure:
+        hint = "a proxy ended TLS, so we saw no certificate: let TLS pass through it (docs/operators.md, REFERRAL_HTTP)"
+        raise Rejected("certificate-unseen", "TLS", hint, status=403)
+    if peer.holder is None:
         hint = "connect with your agency's certificate; an operator signs it: docs/agencies.md, Your certificate"
         raise Rejected("certificate-missing", "TLS", hint, status=403)
-    if peer.secure and peer.holder != Name(Plane.AGENCIES, agency):
+    if peer.holder != Name(Plane.AGENCIES, agency):
         raise Rejected("certificate-of-another", "TLS", "the certificate and the token name two different holders", status=403)
 
 

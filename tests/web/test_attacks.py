@@ -150,8 +150,8 @@ def test_a_number_that_somebody_puts_into_a_form_takes_none_of_the_systems(world
             assert person.post(f"/offers/{offer}/answer", data=form | {"word": "ACCEPT", "key": number}).status_code == 303, login
     traits = {"concern": "trafficking", "age": "child", "found_in": "prizren", "urgency": "urgent"}
     sql = text("INSERT INTO intake.agency_token VALUES (:hash, :agency, 'test', 0, NULL)")
-    world.by_hand(lambda tx: tx.execute(sql, {"hash": hashlib.sha256(b"token").digest(), "agency": POLICE}))
-    headers = {"Authorization": "Bearer token", "Idempotency-Key": number}
+    world.by_hand(lambda tx: tx.execute(sql, {"hash": hashlib.sha256(f"token-of-{POLICE}".encode()).digest(), "agency": POLICE}))
+    headers = {"Authorization": f"Bearer token-of-{POLICE}", "Idempotency-Key": number}
     with world.client(headers=headers) as agency:
         answer = agency.post("/v1/referrals", json={"traits": traits})
     assert answer.status_code == 202, answer.text

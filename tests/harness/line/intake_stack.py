@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 import uuid
 from collections.abc import AsyncIterator, Sequence
@@ -14,9 +15,12 @@ import httpx
 from msgspec import Struct
 from sqlalchemy import text
 from starlette.applications import Starlette
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from referral.ca.names import Name, Plane
 from referral.domain import events as e
 from referral.domain.inputs import Input, Source
+from referral.runtime import peer
 from referral.runtime.keys import case_keys
 from referral.runtime.postgres import clock, database, queue
 from referral.runtime.service import Batch, Outcome
@@ -186,6 +190,21 @@ def changed(*, consent: e.Consent | None = None, excluded: tuple[str, ...] = (),
     return e.CaseChanged(why=WHY, traits=e.Traits(**(plain | traits)), consent=consent, excluded=excluded, consent_by="", lifted=())
 
 
+class Certified:
+    """Doors to which whoever sends a token of an agency has shown that agency's certificate, as where TLS is ours."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        authorization = dict(scope.get("headers", ())).get(b"authorization", b"").decode("latin-1")
+        agency = re.fullmatch(r"Bearer token-of-([a-z0-9-]+)", authorization)
+        if agency:
+            shown = peer.Peer(True, Name(Plane.AGENCIES, agency[1]))
+            scope["state"] = {**scope.get("state", {}), peer.STATE: shown}
+        await self._app(scope, receive, send)
+
+
 @asynccontextmanager
 async def stack(settings: Settings, lists: Lists = LISTS, size: int = 8, log: httpx.AsyncClient | None = None) -> AsyncIterator[Stack]:
     """The application on this database, with a token for every agency. log: audit's HTTP."""
@@ -195,7 +214,7 @@ async def stack(settings: Settings, lists: Lists = LISTS, size: int = 8, log: ht
     async with by_hand(settings) as tx:
         rows = [{"hash": hashlib.sha256(f"token-of-{a}".encode()).digest(), "agency": a} for a in lists.codes["agency"]]
         await tx.execute(text("INSERT INTO intake.agency_token VALUES (:hash, :agency, 'test', 0, NULL) ON CONFLICT DO NOTHING"), rows)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://intake", timeout=30) as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(Certified(app)), base_url="http://intake", timeout=30) as client:
         yield Stack(door, client, app, settings)
     await engine.dispose()
 

@@ -21,7 +21,7 @@ from tests.harness.need_to_know.matrix import OUTSIDE
 from tests.harness.web.world import World
 
 HOURS_2 = 2 * 60 * 60 * rules.SECOND_US
-TOKENS = {"system": "token-of-system", "auditor": "token-of-auditor", "oversight": "token-of-oversight"}
+TOKENS = {"system": "token-of-police-prizren", "auditor": "token-of-auditor", "oversight": "token-of-oversight"}
 _ACCOUNT = text(
     "INSERT INTO intake.account (id, login, password, agency, language, desk, head, disabled, created_at) "
     "VALUES (:id, :login, 'none', :agency, 'en', :desk, :head, false, 0)"

@@ -59,6 +59,7 @@ from services.intake.pages import routes as pages
 from services.intake.public import routes as public_door
 from tests.harness.engines import by_hand
 from tests.harness.erased import KEY
+from tests.harness.line.intake_stack import Certified
 from tests.harness.waiting import PATIENCE_S
 from tests.harness.web import forms, reports
 
@@ -98,7 +99,7 @@ class World:
         asks = httpx.AsyncClient(base_url=notifier) if notifier else None
         keys = case_keys.read(settings)
         self.door = IntakeContext(self._engine, keys, lambda: self.lists, lambda: str(uuid.uuid4()), lambda: 0, KEY, notifier=asks)
-        self._server = http_server.server(Health(), self._app(by_day=not drills), proxy=proxy)
+        self._server = http_server.server(Health(), Certified(self._app(by_day=not drills)), proxy=proxy)
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
     def _here(self, make: Callable[[], T]) -> T:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from referral.ca.names import Name, Plane
 from referral.domain.inputs import ROSTER_BOOK
-from referral.runtime import invitations, passwords
+from referral.runtime import invitations, passwords, peer
 from referral.runtime.postgres import clock
 from referral.runtime.settings import Settings
 from services.intake.accounts import invitations as invited
@@ -27,7 +28,8 @@ def bare(database: str, key_files: tuple[Path, Path]) -> Settings:
     return Settings(kafka="nowhere:1", database=database, master_key_file=key_files[0], instance="test", drill_clock=True)
 
 
-async def test_a_token_is_shown_once_and_can_be_revoked(bare: Settings) -> None:
+async def test_a_token_is_shown_once_and_can_be_revoked(bare: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peer, "shown", lambda _: peer.Peer(True, Name(Plane.AGENCIES, "school-drita")))
     code, said = await command(bare, "agency", "token", "school-drita", "--label", "school register", "--json")
     made: dict[str, Any] = json.loads(said)
     assert code == 0

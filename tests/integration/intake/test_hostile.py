@@ -25,7 +25,7 @@ from services.intake.api import routes as api
 from services.intake.pages import routes
 from services.intake.public import routes as public_door
 from tests.harness.engines import by_hand
-from tests.harness.line.intake_stack import LISTS, Stack, new_id, offer, stack, track
+from tests.harness.line.intake_stack import LISTS, Certified, Stack, new_id, offer, stack, track
 from tests.harness.need_to_know.routes import intake
 from tests.harness.shipped import compiled
 
@@ -90,7 +90,7 @@ async def served(bare: Settings) -> AsyncIterator[Served]:
         inbox = routes.made(made.door, lambda: in_force, secure=True)
         app = routes.application([*api.routes(made.door, b"k" * 32), *public_door.routes(inbox)], inbox)
         bound = http_server.listen("127.0.0.1", 0)
-        server = http_server.server(Health(), app)
+        server = http_server.server(Health(), Certified(app))
         bound.listen()
         task = asyncio.create_task(http_server.serve(server, bound))
         try:

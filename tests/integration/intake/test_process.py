@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import uuid
@@ -18,10 +19,12 @@ from sqlalchemy import text
 from referral.client import SigningKey, encrypt, sign_record
 from referral.domain import events as e
 from referral.domain.inputs import derived
+from referral.runtime import tls
 from referral.runtime.kafka.clients import create_ingress
 from referral.runtime.settings import Settings
 from referral.tlog.note_keys import ED25519, SignerKey
 from referral.wire import codec, headers, hpke, policy_digest, seal
+from tests.harness import trust
 from tests.harness.line import runtime_stack
 from tests.harness.policies import bundle
 from tests.harness.programs import Program
@@ -39,8 +42,11 @@ class Line:
     def __init__(self, stack: runtime_stack.Stack) -> None:
         self.stack = stack
         self.process = Program(stack.settings, "services.intake")
-        head = {"Authorization": f"Bearer token-of-{AGENCY}"}
-        self.http = httpx.AsyncClient(base_url=self.process.url, headers=head, timeout=30)
+        url, own = self.process.url.replace("http:", "https:"), stack.settings.tls
+        assert own is not None
+        self.process.add(http=url)
+        head, shows = {"Authorization": f"Bearer token-of-{AGENCY}"}, trust.identity(own.parent.parent, f"agency/{AGENCY}")
+        self.http = httpx.AsyncClient(base_url=url, headers=head, timeout=30, verify=tls.client(shows))
 
     @property
     def settings(self) -> Settings:
@@ -49,7 +55,14 @@ class Line:
     async def start(self) -> None:
         """Start it, and wait until its doors are open: they are shut until it has looked for what was erased."""
         self.process.start()
-        await self.process.answers("/openapi.json")
+
+        async def open() -> bool:
+            assert self.process.runs(), self.process.said()[-2000:]
+            with contextlib.suppress(httpx.HTTPError):
+                return (await self.http.get("/openapi.json")).status_code == 200
+            return False
+
+        await until(open, what="intake's doors open")
 
     async def policy(self, files: dict[str, bytes] | None = None) -> None:
         """Put these files into force, as routing does; without them the policy of the checkout."""

@@ -107,7 +107,9 @@ async def test_an_agencys_token_needs_its_certificate(mine: Path) -> None:
         assert await got(mine, f"{url}/school", "service/intake") == "certificate-of-another"
         assert await got(mine, f"{url}/school", "agency/school-drita") == "welcome"
     async with listening(mine, plain=True) as url, httpx.AsyncClient() as http:
-        assert (await http.get(f"{url}/school")).json() == "welcome", "a proxy before us ends TLS"
+        for headers in ({}, {"x-forwarded-for": "10.0.0.1"}, {"client-cert": ":MIIB:"}, {"x-client-cert": "agency/school-drita"}):
+            said = (await http.get(f"{url}/school", headers=headers)).json()
+            assert said == "certificate-unseen", "a proxy before us ends TLS: whose certificate it saw, nobody can know here"
 
 
 async def test_the_agencies_file_shows_its_certificate_and_believes_what_it_is_told(mine: Path) -> None:
