@@ -46,4 +46,4 @@ fi
 
 # What `make deploy-test` needs besides.
 recommended=--no-install-recommends want "the tests of deploy/ that need them will skip and say so" \
-    dockerd:docker.io docker-compose:docker-compose buildah:buildah iptables:iptables
+    dockerd:docker.io docker-compose:docker-compose buildah:buildah iptables:iptables age:age

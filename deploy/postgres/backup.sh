@@ -5,13 +5,16 @@
 # FOLDER is that of archive.sh, on a machine that is not the database's. A backup is a folder that is named by the time of its end.
 # The server is in libpq's variables, as for archive.sh, and PGDATABASE=postgres. KEEP=5: full backups that are kept, with all between them.
 #
+# It is encrypted as it comes (sealing.sh), so it is checked before: no byte of it is on this disk in clear. A backup's folder has base.tar.age
+# and, in clear, PostgreSQL's backup_manifest and backup_label: names, sizes and digests of files, which the next incremental one needs.
 # No key is in a backup: neither the master key nor a service's. Keep them apart from it (docs/operators.md, Keep the master key).
 set -euo pipefail
 kind=${1:?full, incremental or due} folder=${2:?the folder of the backups} keep=${KEEP:-5}
 here=$(cd "$(dirname "$0")" && pwd)
 umask 077
 export PGOPTIONS="${PGOPTIONS:-} -c client_min_messages=warning" # no notice about an archive_command: archive.sh is in its place
-refuse() { echo "backup: $1" >&2; exit 1; }
+# shellcheck source=deploy/postgres/sealing.sh
+. "$here/sealing.sh"
 asked() { psql --no-psqlrc --no-password --quiet --no-align --tuples-only --set ON_ERROR_STOP=1 --command "$1"; }
 newest() { find "$folder" -maxdepth 1 -name "*Z-$1" | sort | tail -n "${2:-1}" | head -n 1; } # $2=3: the third
 [[ $kind =~ ^(full|incremental|due)$ ]] || refuse "full, incremental or due, not $kind"
@@ -34,7 +37,9 @@ if [ "$kind" = incremental ]; then
 fi
 part=$folder/new.part
 rm -rf "$part" # of a backup that was interrupted
-pg_basebackup --pgdata "$part" --checkpoint fast --wal-method none --manifest-checksums SHA256 --no-password "${below[@]}"
+mkdir "$part"
+pg_basebackup --pgdata - --format tar --checkpoint fast --wal-method none --manifest-checksums SHA256 --no-password "${below[@]}" |
+    python3 "$here/check_backup.py" --take "$part" | seal "$part/base.tar.age"
 python3 "$here/check_backup.py" --one "$part"
 last=$(basename "$(newest '*')")
 while true; do
@@ -52,7 +57,7 @@ oldest=$(newest full "$keep")
 for old in "$folder"/*Z-full "$folder"/*Z-incremental; do
     if [[ -e $old && $old < $oldest ]]; then rm -rf "$old"; fi
 done
-pg_archivecleanup "$folder/wal" "$(sed -n 's/^START WAL LOCATION: .* (file \(.*\))$/\1/p' "$oldest/backup_label")"
+pg_archivecleanup -x .age "$folder/wal" "$(sed -n 's/^START WAL LOCATION: .* (file \(.*\))$/\1/p' "$oldest/backup_label")"
 
 # The role that takes backups carries the time of the last good one: `referral doctor` and audit's metrics read it there.
 asked "ALTER ROLE CURRENT_USER SET referral.backup TO '$at'"

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Find the backups that a restore needs, and check each byte of them before anything is written. Standard library alone.
+"""Find the backups that a restore needs, and check each byte of them before anything is written. Standard library alone, and `age`.
 
-check_backup.py FOLDER [--until TIME]   print the backups to combine, the full one first; make FOLDER/wal readable under --stage
-check_backup.py --one BACKUP            check one backup, and that FOLDER/wal beside it has the log from its begin to its end
+check_backup.py FOLDER --stage PLACE --key KEY [--until TIME]
+    decrypt the backups to combine, and the log behind them, under PLACE; print the backups' folders there, the full one first
+check_backup.py --take BACKUP   check a backup as it comes: from standard input, a tar of pg_basebackup, to standard output
+check_backup.py --one BACKUP    check that a backup is encrypted, and that FOLDER/wal beside it has the log from its begin to its end
 
 Exit 0 good, 1 refused: one line for each fault says what it means. A manifest finds damage, not a forger, who writes it anew: the log's
 witnesses find that (`referral audit verify`).
@@ -16,17 +18,22 @@ import json
 import re
 import subprocess
 import sys
-import tempfile
+import tarfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple, cast
 
-MANIFEST = "backup_manifest"
+MANIFEST, LABEL, BASE = "backup_manifest", "backup_label", "base.tar.age"
+CLEAR = frozenset({MANIFEST, LABEL})
+"""Files of a backup that lie beside it in clear: the next backup builds on the first, and the second says where the log begins."""
+SEALED = b"age-encryption.org/v1\n"
+"""First line of a file that is encrypted (C2SP age)."""
 NAME = re.compile(r"\d{8}T\d{6}Z-(full|incremental)")
 STAMP = "%Y%m%dT%H%M%SZ"
-SEGMENT = re.compile(r"([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})(\.partial)?")
+SEGMENT = re.compile(r"([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})(\.partial)?\.age")
 BLOCK = 1 << 20
 ARRIVES_S = 60.0
 """Longest wait (ours) for the end of a backup's own log, which the archive gets within a second where it runs."""
@@ -63,8 +70,8 @@ def manifest(backup: Path) -> dict[str, object]:
     return found
 
 
-def faults(backup: Path) -> Iterator[str]:
-    """Yield one line for each file that is missing, not the one that was backed up, or not in the manifest."""
+def faults(backup: Path, found: Mapping[str, tuple[int, str]]) -> Iterator[str]:
+    """Yield one line for each file that is missing, not the one that was backed up, or not in the manifest. found: path → size, SHA-256."""
     named = set[str]()
     files = manifest(backup)["Files"]
     assert isinstance(files, list)
@@ -72,25 +79,88 @@ def faults(backup: Path) -> Iterator[str]:
         path = file["Path"] if "Path" in file else bytes.fromhex(file["Encoded-Path"]).decode()
         named.add(path)
         where = backup / path
-        if not where.is_file():
+        if path not in found:
             yield f"{where}: missing"
         elif file.get("Checksum-Algorithm") != "SHA256":
             yield f"{where}: has no SHA-256 in the manifest; backup.sh asks for one"
-        elif where.stat().st_size != file["Size"] or digest(where) != file["Checksum"]:
+        elif found[path] != (file["Size"], file["Checksum"]):
             yield f"{where}: damaged; it is not what was backed up"
-    for where in backup.rglob("*"):
-        path = where.relative_to(backup)
-        if where.is_file() and str(path) not in {*named, MANIFEST} and path.parts[0] != "pg_wal":
-            yield f"{where}: not in the manifest; somebody put it there"
+    for path in found:
+        if path not in {*named, MANIFEST} and not path.startswith("pg_wal/"):
+            yield f"{backup / path}: not in the manifest; somebody put it there"
 
 
-def digest(path: Path) -> str:
-    """Return the SHA-256 of a file."""
+def unpack(tar: IO[bytes], at: Path, wanted: frozenset[str] | None) -> dict[str, tuple[int, str]]:
+    """Write the wanted files of a tar under a folder, None: all of them; return path → size, SHA-256 of each. Raises Refused."""
+    found = dict[str, tuple[int, str]]()
+    with tarfile.open(fileobj=tar, mode="r|", bufsize=BLOCK) as members:
+        for member in members:
+            path = Path(member.name)
+            if path.is_absolute() or ".." in path.parts:
+                raise Refused(f"{at}: a file of it would lie elsewhere; somebody has made this backup")
+            data = members.extractfile(member) if member.isfile() else None
+            if data is not None:
+                place = at / path if wanted is None or member.name in wanted else Path("/dev/null")
+                place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                with place.open("wb") as file:
+                    found[str(path)] = (member.size, digest(data, file))
+            elif not member.isdir():
+                found[str(path)] = (member.size, "")  # a link: never in a manifest
+            elif wanted is None:
+                (at / path).mkdir(mode=0o700, parents=True, exist_ok=True)
+    while tar.read(BLOCK):  # zeros behind the last file
+        pass
+    return found
+
+
+def digest(data: IO[bytes], copy: IO[bytes]) -> str:
+    """Copy what can be read, and return its SHA-256."""
     found = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            found.update(block)
+    while block := data.read(BLOCK):
+        found.update(block)
+        copy.write(block)
     return found.hexdigest()
+
+
+class Passed:
+    """What is read from a stream, and by that passed on to another one."""
+
+    def __init__(self, source: IO[bytes], sink: IO[bytes]) -> None:
+        self._source, self._sink = source, sink
+
+    def read(self, size: int) -> bytes:
+        data = self._source.read(size)
+        self._sink.write(data)
+        return data
+
+
+def unsealed(*places: Path) -> Iterator[str]:
+    """Yield one line for each file below these folders that is not encrypted, and should be."""
+    for path in sorted(path for place in places for path in place.rglob("*") if path.is_file() and path.name not in CLEAR):
+        with path.open("rb") as file:
+            if file.read(len(SEALED)) != SEALED:
+                yield f"{path}: not encrypted; it is of a release before, whose restore.sh reads it, or somebody put it there"
+
+
+@contextmanager
+def opened(path: Path, key: Path) -> Iterator[IO[bytes]]:
+    """Yield what an encrypted file holds. Refused at the end: it is damaged, or encrypted to others than the key's owner."""
+    words = ("age", "--decrypt", "--identity", str(key), str(path))
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        plain, said = cast(IO[bytes], process.stdout), cast(IO[bytes], process.stderr)
+        torn = False
+        try:
+            yield plain
+        except tarfile.TarError:
+            torn = True
+        plain.close()
+        why = said.read().decode("utf-8", "replace").partition("\n")[0]
+    if "no identity matched" in why:
+        raise Refused(f"{path}: {key} does not open it; take the key of one of the two operators to whom it is encrypted")
+    if str(key) in why:
+        raise Refused(f"{key}: no key that opens a backup; take the file that age-keygen made ({why})")
+    if torn or process.returncode:
+        raise Refused(f"{path}: damaged; it is not what was written")
 
 
 def chain(folder: Path, until: datetime | None) -> list[Path]:
@@ -103,26 +173,28 @@ def chain(folder: Path, until: datetime | None) -> list[Path]:
     return ended[fulls[-1] :]
 
 
-def stage(wal: Path, at: Path) -> dict[tuple[int, int], Path]:
-    """Link every segment under its own name, also the one that was still written, and return (timeline, first byte) → file."""
+def segments(wal: Path) -> tuple[dict[tuple[int, int], Path], int]:
+    """Return (timeline, first byte) → encrypted file of each segment, also of the one that was still written, and the size of all."""
     found, size = dict[tuple[int, int], Path](), 0
-    for path in sorted(wal.iterdir()) if wal.is_dir() else []:  # a complete file comes before its .partial
-        parts = SEGMENT.fullmatch(path.name)
-        if parts is None:
-            if path.name.endswith(".history"):
-                (at / path.name).symlink_to(path.resolve())
+    for path in sorted(wal.glob("*.age")):  # a complete file comes before its .partial
+        if (parts := SEGMENT.fullmatch(path.name)) is None:
             continue
-        size = size or path.stat().st_size
+        size = size or 1 << (path.stat().st_size.bit_length() - 1)  # a power of two, and less than as much again for the encryption
         timeline, log, number = (int(part, 16) for part in parts.groups()[:3])
-        first = (log << 32) + number * size
-        if (timeline, first) not in found:
-            found[timeline, first] = path
-            (at / path.name[:24]).symlink_to(path.resolve())
-    return found
+        found.setdefault((timeline, (log << 32) + number * size), path)
+    return found, size
+
+
+def stage(wal: Path, at: Path, key: Path, start: int) -> None:
+    """Decrypt each segment from the one with this byte on, under its own name, and each file that says where a timeline began."""
+    found, size = segments(wal)
+    for path in (*wal.glob("*.history.age"), *(path for (_, first), path in found.items() if first + size > start)):
+        with opened(path, key) as data, (at / path.name.removesuffix(".age").removesuffix(".partial")).open("wb") as file:
+            digest(data, file)
 
 
 def path_of(wal: Path, timeline: int, start: int) -> list[Span]:
-    """Return the pieces from a position up to the newest timeline, whose end is not known here (0)."""
+    """Return the pieces from a position up to the newest timeline, whose end is not known here (0). wal: where the log is decrypted."""
     begun = [(timeline, start)]
     for newer in sorted(wal.glob("*.history")):
         number = int(newer.name[:8], 16)
@@ -181,36 +253,42 @@ def of_another_version(backup: Path) -> list[str]:
     return [f"{backup} is of PostgreSQL {made}, PATH has the programs of {ours and ours[0]}: put the right ones first, {bin}"]
 
 
-def unlogged(spans: list[Span], needed: int, wal: Path, at: Path) -> list[str]:
-    """Return one line for each fault of these pieces of the log, which are made readable under `at`. needed: the backup's own last byte."""
-    segments = stage(wal, at)
-    size = next((path.stat().st_size for path in segments.values()), 0)
-    if not size:
+def unlogged(spans: list[Span], needed: int, wal: Path) -> list[str]:
+    """Return one line for each hole in these pieces of the log. needed: the backup's own last byte."""
+    found, size = segments(wal)
+    if not found:
         return [f"{wal}: there is no write-ahead log; a backup without it is no database"]
-    newest = max((first for timeline, first in segments if timeline == spans[-1].timeline), default=0)
-    return list(missing(spans, segments, size, needed)) or list(readable(spans, at, newest, needed))
+    return list(missing(spans, found, size, needed))
 
 
 def arrived(backup: Path, wal: Path) -> list[str]:
     """Wait until the archive has the log that a new backup needs. Return the faults that are left."""
     spans, until = own_log(backup), time.monotonic() + ARRIVES_S
-    while True:
-        with tempfile.TemporaryDirectory() as at:
-            found = unlogged(spans, spans[-1].end, wal, Path(at))
-        if not found or time.monotonic() > until:
-            return found
+    while (found := unlogged(spans, spans[-1].end, wal)) and time.monotonic() < until:
         time.sleep(0.5)
+    return found
 
 
-def checked(folder: Path, until: datetime | None, at: Path) -> list[Path]:
-    """Return the backups to combine, checked, with the write-ahead log behind them under `at`. Raises Refused."""
+def checked(folder: Path, until: datetime | None, at: Path, key: Path) -> list[Path]:
+    """Return the backups to combine, decrypted and checked, with the write-ahead log behind them in `wal` under `at`. Raises Refused."""
     backups, wal = chain(folder, until), folder / "wal"
-    found = [fault for backup in backups for fault in faults(backup)]
-    own = own_log(backups[-1])
-    found = found or of_another_version(backups[-1]) or unlogged(path_of(wal, own[0].timeline, own[0].start), own[-1].end, wal, at)
+    found, ready = list(unsealed(wal, *backups)), list[Path]()
+    for backup in [] if found else backups:
+        ready.append(at / backup.name)
+        ready[-1].mkdir(mode=0o700)
+        with opened(backup / BASE, key) as tar:
+            there = unpack(tar, ready[-1], None)
+        found += faults(ready[-1], there)
+    if not found and not (found := of_another_version(ready[-1])):
+        own, log = own_log(ready[-1]), at / "wal"
+        log.mkdir()
+        stage(wal, log, key, own[0].start)
+        spans = path_of(log, own[0].timeline, own[0].start)
+        newest = max((first for timeline, first in segments(wal)[0] if timeline == spans[-1].timeline), default=0)
+        found = unlogged(spans, own[-1].end, wal) or list(readable(spans, log, newest, own[-1].end))
     if found:
-        raise Refused("\n".join(found))
-    return backups
+        raise Refused("\n".join(fault.replace(f"{at}/", f"{folder}/") for fault in found))
+    return ready
 
 
 def moment(text: str) -> datetime:
@@ -224,22 +302,30 @@ def moment(text: str) -> datetime:
 def main() -> int:
     reader = argparse.ArgumentParser(description="Check backups, and print those that a restore combines.")
     reader.add_argument("folder", type=Path)
+    reader.add_argument("--take", action="store_true", help="the folder is a backup that is being taken: its tar is in standard input")
     reader.add_argument("--one", action="store_true", help="the folder is one backup")
     reader.add_argument("--until", type=moment, help="restore to this time")
-    reader.add_argument("--stage", type=Path, help="an empty folder for links to the write-ahead log")
+    reader.add_argument("--stage", type=Path, help="an empty folder for what is decrypted")
+    reader.add_argument("--key", type=Path, help="the file with the key of one of those to whom the backups are encrypted")
     asked = reader.parse_args()
+    one = asked.folder
     try:
-        if asked.one:
-            one, wal = asked.folder, asked.folder.parent / "wal"
-            if found := list(faults(one)) or of_another_version(one) or arrived(one, wal):
-                raise Refused("\n".join(found))
+        if asked.take:
+            passed = cast(IO[bytes], Passed(sys.stdin.buffer, sys.stdout.buffer))
+            found = list(faults(one, unpack(passed, one, CLEAR)))
+        elif asked.one:
+            found = list(unsealed(one, one.parent / "wal")) or arrived(one, one.parent / "wal")
         else:
-            for backup in checked(asked.folder, asked.until, asked.stage):
+            found = []
+            for backup in checked(asked.folder, asked.until, asked.stage, asked.key):
                 print(backup)
     except Refused as why:
-        print(why, file=sys.stderr)
-        return 1
-    return 0
+        found = [str(why)]
+    except tarfile.TarError:
+        found = [f"{one}: what came is no whole backup"]
+    for fault in found:
+        print(fault, file=sys.stderr)
+    return 1 if found else 0
 
 
 if __name__ == "__main__":

@@ -140,7 +140,10 @@ def service(line: Line, name: str) -> dict[str, str]:
 
 
 def archive(line: Line) -> dict[str, str]:
-    """Return the environment of the programs that take backups (deploy/postgres): libpq's, and the folder of the backups."""
+    """Return the environment of the programs that take backups (deploy/postgres): libpq's, and the folder of the backups.
+
+    RECIPIENTS is a file that `referral init` cannot make: the two operators send their public keys.
+    """
     own, servers = line.at / ARCHIVE, [server.rpartition(":") for server in line.databases]
     return {
         "PGHOST": ",".join(host.strip("[]") for host, _, _ in servers),
@@ -152,6 +155,7 @@ def archive(line: Line) -> dict[str, str]:
         "PGSSLMODE": "verify-full",
         "PGSSLROOTCERT": str(own / "root.pem"),
         "BACKUPS": BACKUPS,
+        "RECIPIENTS": str(own / "recipients"),
     }
 
 
@@ -189,7 +193,7 @@ def inventory(line: Line) -> list[tuple[str, str, str]]:
         ("lists/", "lists of revoked certificates", "every broker; they are public"),
         ("authority/, safe/", "the authority of all certificates, and the key of its root", "its keeper; the root's key a safe"),
         *((f"{name}/", _SERVER[name.partition("-")[0]], f"{name}'s machine alone") for name in servers),
-        (f"{ARCHIVE}/", "password and environment of the role that takes backups", "the backup machine alone, never the database's"),
+        (f"{ARCHIVE}/", "what takes backups; two operators send `recipients`", "the backup machine alone, never the database's"),
         (f"{KEEPER}/", "certificate, password, master key, every role's password, every service's keys", "the administrator"),
         *((f"{name}/", "certificate, password, keys, environment", f"{name}'s machine alone") for name in SERVICES),
     ]

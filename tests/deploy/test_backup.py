@@ -21,12 +21,13 @@ from referral.installation import folder as installation
 from referral.installation.layout import Line
 from referral.local import ports
 from referral.local.postgres import binaries
-from tests.deploy.backups import POSTGRES, SETTING, UNROOT, Backups
+from tests.deploy.backups import ENCRYPTS, POSTGRES, SETTING, UNROOT, Backups
 from tests.harness import machines
 from tests.harness.certificates import today
 from tests.harness.servers import MEMORY
 from tests.harness.waiting import comes
 
+pytestmark = ENCRYPTS
 CLUSTER = ("--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--wal-segsize=1")
 """Segments of 1 MB: a test fills many."""
 SETTINGS = dict(SETTING.findall((POSTGRES / "postgresql.conf").read_text("utf-8")))
@@ -34,6 +35,11 @@ ROLE = ("CREATE ROLE archive LOGIN REPLICATION PASSWORD 'made-up'", "GRANT SET O
 LOCAL = "local replication,postgres archive trust\n"
 TLS = dict(re.findall(r"^(ssl\w*) = '?([^'\n]*)'?$", (POSTGRES / "postgresql.conf").read_text("utf-8"), re.M))
 HOSTSSL = re.findall(r"^hostssl.*\n", (POSTGRES / "pg_hba.conf").read_text("utf-8"), re.M)
+DAMAGE = """python3 -c 'import sys
+tar = bytearray(sys.stdin.buffer.read())
+tar[tar.index(b"\\0PG_VERSION\\0") + 513] ^= 1
+sys.stdout.buffer.write(tar)'"""
+"""One bit of a file is another one: it begins 512 bytes behind its name."""
 LINE = Line(
     at=Path("/etc/referral"),
     brokers=("none:1",),
@@ -114,7 +120,7 @@ class Server:
     @contextmanager
     def archived(self, environment: dict[str, str], folder: str = "1") -> Iterator[Backups]:
         """Its log is received as it is written, and each commit waits for that, within a block. environment: who receives, and how."""
-        backups = Backups(self.place / folder, {"PATH": self.path, **environment})
+        backups = Backups.made(self.place / folder, {"PATH": self.path, **environment})
         with backups.received():
             self.sql("ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (archive)'")
             self.sql("SELECT pg_reload_conf()")
@@ -155,10 +161,10 @@ def backups(server: Server) -> Iterator[Backups]:
 
 
 def instead(server: Server, script: str) -> dict[str, str]:
-    """Return the PATH on which pg_basebackup is followed by a script; $2 is its folder."""
+    """Return the PATH on which what pg_basebackup prints goes through a script."""
     programs = server.place / "programs"
     programs.mkdir(exist_ok=True)
-    (programs / "pg_basebackup").write_text(f'#!/bin/bash\nset -e\n"{server.programs}/pg_basebackup" "$@"\n{script}\n')
+    (programs / "pg_basebackup").write_text(f'#!/bin/bash\nset -e\n"{server.programs}/pg_basebackup" "$@" | {script}\n')
     (programs / "pg_basebackup").chmod(0o755)
     return {"PATH": f"{programs}:{server.path}"}
 
@@ -176,23 +182,12 @@ def begin(backups: Backups) -> str:
     return found[1]
 
 
-def test_what_is_older_than_the_kept_ones_goes_and_the_oldest_kept_one_restores(server: Server, backups: Backups) -> None:
-    wal, new = backups.folder / "wal", server.place / "new"
-    server.put(1)
-    gone = [backups.take("full"), backups.take("incremental")]
-    server.put(2)
-    kept = [backups.take("full", KEEP="2")]
-    assert backups.counted() == [path.name for path in (*gone, *kept)], "two full ones are kept, and what is between them"
-    moment = server.now(after=kept[0])
-    server.put(3)
-    kept.append(backups.take("incremental"))
-    first, there = begin(backups), len(list(wal.iterdir()))
-    kept.append(backups.take("full", KEEP="2"))
-    assert backups.counted() == [path.name for path in kept]
-    segments = sorted(path.name for path in wal.iterdir() if not path.name.endswith(".history"))
-    assert first < segments[0] == begin(backups) and len(segments) < there, "of the log, what the oldest kept one needs"
-    server.put(4)
-    server.dies()
+def test_what_is_older_than_the_kept_ones_goes_and_the_oldest_kept_one_restores(server: Server) -> None:
+    new = server.place / "new"
+    with server.archived(local(server.place)) as backups:
+        moment = _kept(server, backups)
+        server.put(4)
+        server.dies()
     backups.not_restored(new, "2026-01-01T00:00:00Z", "no full backup had ended by then")
 
     done = backups.restore(new, moment)
@@ -204,25 +199,45 @@ def test_what_is_older_than_the_kept_ones_goes_and_the_oldest_kept_one_restores(
     assert server.rows(new) == [1, 2, 3, 4], "without a time: all that was committed"
 
 
+def _kept(server: Server, backups: Backups) -> str:
+    """Take backups until the oldest have gone, and return a moment between two of them."""
+    wal = backups.folder / "wal"
+    server.put(1)
+    gone = [backups.take("full"), backups.take("incremental")]
+    server.put(2)
+    kept = [backups.take("full", KEEP="2")]
+    assert backups.counted() == [path.name for path in (*gone, *kept)], "two full ones are kept, and what is between them"
+    moment = server.now(after=kept[0])
+    server.put(3)
+    kept.append(backups.take("incremental"))
+    first, there = begin(backups), len(list(wal.iterdir()))
+    kept.append(backups.take("full", KEEP="2"))
+    assert backups.counted() == [path.name for path in kept]
+    segments = sorted(path.name.removesuffix(".age") for path in wal.iterdir() if not path.name.endswith(".history.age"))
+    assert first < segments[0] == begin(backups) and len(segments) < there, "of the log, what the oldest kept one needs"
+    return moment
+
+
 def test_only_what_is_whole_and_alone_counts(server: Server, backups: Backups) -> None:
     comes((backups.folder / "wal").exists)
     backups.refused("there is no full backup to build on", "incremental")
     backups.refused("KEEP is the number", "full", KEEP="0")
     backups.refused("not daily", "daily")
-    backups.refused("PG_VERSION: damaged", "full", **instead(server, 'echo >> "$2/PG_VERSION"'))
+    backups.refused("PG_VERSION: damaged", "full", **instead(server, DAMAGE))
     assert server.sql("SELECT rolconfig IS NULL FROM pg_roles WHERE rolname = 'archive'") == "t", "nobody is told of a good one"
 
     there = backups.folder.with_name("there")
-    held = backups.environment | instead(server, f"touch {there}; sleep infinity")
+    held = backups.environment | instead(server, f"{{ touch {there}; sleep infinity; }}")
     command = [str(POSTGRES / "backup.sh"), "full", str(backups.folder)]
     first = subprocess.Popen(command, env=held, start_new_session=True)
     try:
         assert comes(there.exists)
         backups.refused("another backup is being taken", "full")
-        assert (backups.folder / "new.part" / "PG_VERSION").exists(), "the second one leaves the first one's files alone"
+        assert (backups.folder / "new.part" / "base.tar.age.part").exists(), "the second one leaves the first one's files alone"
     finally:
         os.killpg(first.pid, signal.SIGKILL)
         first.wait()
+    assert comes(lambda: subprocess.run(["flock", "--nonblock", backups.folder / "lock", "true"], check=False).returncode == 0)
     assert backups.counted() == []
 
     full = backups.take("due")
@@ -246,7 +261,9 @@ def test_an_archive_that_was_away_too_long_says_so_and_goes_on_in_a_new_folder(p
         server.put(number)
     server.sql("CHECKPOINT")
     assert server.sql("SELECT wal_status FROM pg_replication_slots") == "lost"
+    backups.memory.mkdir()
     said = backups.run("archive.sh", str(backups.folder)).stderr
+    shutil.rmtree(backups.memory)
     assert "can no longer access replication slot" in said, said
     server.sql("SELECT pg_drop_replication_slot('archive')")
     with server.archived(local(place), "2") as again:
@@ -280,7 +297,7 @@ def test_over_tls_from_a_server_that_is_who_it_says_and_takes_no_incremental_one
     server.dies()
     new = place / "new"
     backups.not_restored(new, "2026-11-29T01:00:00", "no time zone")
-    newer = Backups(backups.folder, backups.environment | {"PATH": f"{binaries()}:{os.environ['PATH']}"})
+    newer = replace(backups, environment=backups.environment | {"PATH": f"{binaries()}:{os.environ['PATH']}"})
     done = newer.restore(new)
     assert done.returncode == 1 and "PATH has the programs of 18" in done.stderr and not new.exists()
     done = backups.restore(new)

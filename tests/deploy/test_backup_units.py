@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.deploy.backups import ENCRYPTS
 from tests.harness import booted
 from tests.harness.booted import Server
 from tests.harness.page_blocks import blocks
@@ -16,17 +17,21 @@ PAGE = Path(__file__).parents[2] / "docs" / "operators.md"
 BLOCK_S = 120
 """Longest run of one block: on an idle machine the longest takes 5 s."""
 INIT = "cd /opt/referral && .venv/bin/referral init /etc/referral --exercise --database 127.0.0.1:5432 && systemctl start postgresql"
+KEYS = """cd /root && for name in besa arta; do age-keygen --output $name.key; done
+for name in besa arta; do age-keygen -y $name.key; done > /etc/referral/archive/recipients"""
+"""Each of the two operators, elsewhere: here their machines are this one."""
 FOLDER = "/var/lib/referral-archive/1"
 ASK = "cd / && runuser -u postgres -- psql --quiet --tuples-only --no-align --command "
 HOW = "SELECT version FROM pg_stat_replication JOIN pg_stat_ssl USING (pid) WHERE application_name = 'archive' AND sync_state = 'quorum'"
 
 
+@ENCRYPTS
 @pytest.mark.skipif(bool(booted.missing()), reason=booted.missing())
 def test_the_units_take_backups_of_a_server_that_is_verified(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     place = tmp_path / "server"
     place.mkdir()
     with booted.server(place) as server:
-        for _, block in (("", INIT), *blocks(PAGE, "sh database", "sh backup")):
+        for _, block in (("", INIT), ("", KEYS), *blocks(PAGE, "sh database", "sh backup")):
             server.run(block, BLOCK_S)
         assert server.run(f'{ASK} "{HOW}"', BLOCK_S).strip() == "TLSv1.3", "each commit waits for what is received over TLS"
         taken = _taken(server)
@@ -34,6 +39,9 @@ def test_the_units_take_backups_of_a_server_that_is_verified(tmp_path: Path, rec
         listed = server.run(f"stat --format '%U %a' {FOLDER} {FOLDER}/{taken[0]}", BLOCK_S)
         assert set(listed.splitlines()) == {"referral-archive 700"}, "nobody else reads them"
         assert _shown(server, "referral-backup.timer", "NextElapseUSecRealtime")
+
+        kinds = f"find {FOLDER} -type f ! -name '*.age' -printf '%f\\n' | sort -u"
+        assert server.run(kinds, BLOCK_S).split() == ["backup_label", "backup_manifest", "lock"], "all else is encrypted"
 
         before = _shown(server, "referral-archive", "MainPID")
         server.run("systemctl kill --signal=KILL referral-archive", BLOCK_S)

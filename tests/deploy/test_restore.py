@@ -24,7 +24,7 @@ from referral.local.config import StackConfig
 from referral.local.postgres import Postgres, binaries
 from referral.local.stack import Stack
 from referral.runtime.settings import LINE
-from tests.deploy.backups import POSTGRES, SETTING, Backups
+from tests.deploy.backups import ENCRYPTS, POSTGRES, SETTING, Backups, in_clear
 from tests.faults.line import Line, running
 from tests.faults.load import Load
 from tests.faults.verdict import judge
@@ -32,12 +32,14 @@ from tests.harness import callers
 from tests.harness.servers import prefix
 from tests.harness.waiting import until
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(1500)]
+pytestmark = [ENCRYPTS, pytest.mark.servers, pytest.mark.timeout(1500)]
 ROOT = Path(__file__).parents[2]
 STEPS = re.compile(r"^ *```sh restore\n(.*?)^ *```$", re.M | re.S)
 ANA, BEN = "desk-prizren.focal-point", "desk-prizren.back-up"
 ACCIDENT = ("intake.section", "intake.happening")
 """What somebody deletes by hand: case files, which stand nowhere else."""
+SEGMENT = 16 << 20
+"""Bytes of a segment of the log (PostgreSQL's default)."""
 RATE = 0.5
 """New cases a second (ours)."""
 LOAD_S = 3.0
@@ -58,7 +60,7 @@ async def archived(line: Line, folder: Path) -> AsyncIterator[Backups]:
     await line.rows("GRANT CONNECT ON DATABASE postgres TO archive")
     where = {"PGHOST": str(server.socket), "PGUSER": "archive", "PGPASSFILE": str(passfile), "PGDATABASE": "postgres"}
     path = f"{binaries()}:{os.environ['PATH']}"
-    backups = Backups(folder, {**os.environ, **where, "PATH": path})
+    backups = Backups.made(folder, {**os.environ, **where, "PATH": path})
     with backups.received():
         settings = dict(SETTING.findall((POSTGRES / "postgresql.conf").read_text()))
         assert settings["summarize_wal"] == "on"
@@ -140,6 +142,19 @@ def flipped(path: Path, at: int) -> Iterator[None]:
 
 
 @contextmanager
+def flipped_before_it_came(backups: Backups, path: Path, at: int) -> Iterator[None]:
+    """One bit of what a file held before it was encrypted is another one, within a block."""
+    kept, plain = path.read_bytes(), path.with_suffix(".plain")
+    subprocess.run(["age", "--decrypt", "--identity", str(backups.keys[1]), "--output", str(plain), str(path)], check=True)
+    with flipped(plain, at):
+        to = backups.environment["RECIPIENTS"]
+        subprocess.run(["age", "--encrypt", "--recipients-file", to, "--output", str(path), str(plain)], check=True)
+    plain.unlink()
+    yield
+    path.write_bytes(kept)
+
+
+@contextmanager
 def away(path: Path) -> Iterator[None]:
     """A file is not there, within a block."""
     elsewhere = path.rename(path.with_name("away"))
@@ -199,6 +214,10 @@ async def test_a_second_before_the_accident(tmp_path: Path, kafka: str, ca: Path
         assert re.search(r"^referral_backup_age_seconds [1-9]", shown, re.M), shown
         assert 'referral_wal_waiting_bytes{slot="archive"}' in shown
         await line.stack["postgres"].stop()  # nobody gives a unit back, as when a machine is taken off
+    told = ("school-drita", "police-prizren", "desk-prizren", other)
+    assert in_clear(data, *told) == set(told) and in_clear(folder, *told) == set(), "a backup names nobody of a case"
+    numbers = {line.cast.number(login) for login in (ANA, BEN, "police-prizren.duty-officer")} - {""}
+    assert in_clear(data, "Lule Shembull", "She told her teacher", *numbers) == set(), "and an operator's key alone: no file, no number"
     damaged(backups, part, new, moment)
 
     began = time.monotonic()
@@ -252,13 +271,14 @@ def damaged(backups: Backups, part: Path, new: Path, moment: str) -> None:
     start = int(ranges["Start-LSN"].partition("/")[2], 16)
     segment = re.search(r"\(file (\w+)\)", (part / "backup_label").read_text())
     assert segment
-    files = [path for path in part.rglob("*") if path.is_file() and path.name != "backup_manifest"]
-    wal, largest = backups.folder / "wal" / segment[1], max(files, key=lambda path: path.stat().st_size)
-    with flipped(largest, largest.stat().st_size // 2):
-        backups.not_restored(new, moment, f"{largest}: damaged")
+    wal, base = backups.folder / "wal" / f"{segment[1]}.age", part / "base.tar.age"
+    with flipped(base, base.stat().st_size // 2):
+        backups.not_restored(new, moment, f"{base}: damaged")
     with away(wal):
-        backups.not_restored(new, moment, f"wal/{wal.name}: missing")
-    with flipped(wal, start % wal.stat().st_size + 40):
+        backups.not_restored(new, moment, f"wal/{segment[1]}: missing")
+    with flipped(wal, wal.stat().st_size // 2):
+        backups.not_restored(new, moment, f"{wal}: damaged")
+    with flipped_before_it_came(backups, wal, start % SEGMENT + 40):
         backups.not_restored(new, moment, "wal: damaged")
     backups.not_restored(backups.folder, moment, "is not empty")
     backups.not_restored(new, "2026-11-01T00:00:00Z", "no full backup had ended by then")

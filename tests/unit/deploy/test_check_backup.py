@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import io
 import json
+import tarfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +20,7 @@ check = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(check)
 SIZE = 1024
 """Bytes of a made-up segment."""
+SEALED = b"age-encryption.org/v1\n"
 
 
 def backup(folder: Path, name: str = "20261129T020000Z-full") -> Path:
@@ -45,18 +48,79 @@ def wal(folder: Path, *names: str) -> Path:
     made = folder / "wal"
     made.mkdir(exist_ok=True)
     for name in names:
-        (made / name).write_bytes(bytes(SIZE))
+        (made / name).write_bytes(SEALED + bytes(SIZE))
     return made
 
 
 def segment(number: int, timeline: int = 1, more: str = "") -> str:
-    return f"{timeline:08X}00000000{number:08X}{more}"
+    return f"{timeline:08X}00000000{number:08X}{more}.age"
+
+
+def tar(made: Path) -> io.BytesIO:
+    """A backup as pg_basebackup prints it."""
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w") as members:
+        for path in sorted(made.rglob("*")):
+            members.add(path, str(path.relative_to(made)), recursive=False)
+    return io.BytesIO(written.getvalue())
+
+
+def found(made: Path) -> list[str]:
+    """Take a backup, and return the faults."""
+    return list(check.faults(made, check.unpack(tar(made), made, check.CLEAR)))
 
 
 def test_a_whole_backup_has_no_fault(tmp_path: Path) -> None:
     made = backup(tmp_path)
     (made / "pg_wal" / segment(2)).write_bytes(b"log")
-    assert list(check.faults(made)) == []
+    assert found(made) == []
+
+
+def test_a_backup_passes_through_the_check_as_it_is_and_is_written_as_it_was(tmp_path: Path) -> None:
+    made, new, out = backup(tmp_path), tmp_path / "new", io.BytesIO()
+    (made / "pg_tblspc").mkdir()
+    new.mkdir()
+    check.unpack(check.Passed(tar(made), out), new, check.CLEAR)
+    assert out.getvalue() == tar(made).getvalue() and [path.name for path in new.iterdir()] == ["backup_manifest"]
+    check.unpack(tar(made), new, None)
+    for path in made.rglob("*"):
+        copy = new / path.relative_to(made)
+        assert copy.is_dir() if path.is_dir() else copy.read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["../outside", "/tmp/outside", "base/../../outside"])
+def test_no_file_of_a_backup_lies_elsewhere(tmp_path: Path, name: str) -> None:
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w") as members:
+        members.addfile(tarfile.TarInfo(name))
+    with pytest.raises(check.Refused, match="somebody has made this backup"):
+        check.unpack(io.BytesIO(written.getvalue()), tmp_path, None)
+
+
+def test_a_link_in_a_backup_is_in_no_manifest(tmp_path: Path) -> None:
+    made = backup(tmp_path)
+    (made / "base" / "link").symlink_to("/etc/passwd")
+    assert [line.partition(": ")[2] for line in found(made)] == ["not in the manifest; somebody put it there"]
+
+
+def test_what_is_not_encrypted_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    made = backup(tmp_path)
+    wal(tmp_path, segment(2))
+    for place in sorted(made.rglob("*"), reverse=True):
+        if place.name not in check.CLEAR:
+            place.rmdir() if place.is_dir() else place.unlink()
+    (made / check.BASE).write_bytes(SEALED + b"whatever")
+    assert list(check.unsealed(made, tmp_path / "wal")) == []
+    for place in (made / check.BASE, tmp_path / "wal" / segment(3), tmp_path / "wal" / "000000010000000000000004.partial"):
+        before = place.read_bytes() if place.exists() else None
+        place.write_bytes(b"\0of a release before")
+        monkeypatch.setattr("sys.argv", ["check_backup.py", "--one", str(made)])
+        assert check.main() == 1
+        (said,) = capsys.readouterr().err.splitlines()
+        assert said.startswith(f"{place}: not encrypted")
+        with pytest.raises(check.Refused, match="not encrypted"):
+            check.checked(tmp_path, None, tmp_path / "stage", tmp_path / "key")
+        place.unlink() if before is None else place.write_bytes(before)
 
 
 @pytest.mark.parametrize(
@@ -71,8 +135,8 @@ def test_a_whole_backup_has_no_fault(tmp_path: Path) -> None:
 def test_each_damaged_file_is_named(tmp_path: Path, damage: Callable[[Path], object], said: str) -> None:
     made = backup(tmp_path)
     damage(made)
-    (found,) = check.faults(made)
-    assert found.startswith(f"{made}/{said}")
+    (line,) = found(made)
+    assert line.startswith(f"{made}/{said}")
 
 
 @pytest.mark.parametrize("change", [(b"Size", b"size"), (b"Manifest-Checksum", b"manifest-checksum"), (b'"}', b'0"}')])
@@ -81,10 +145,10 @@ def test_a_changed_manifest_proves_nothing(tmp_path: Path, change: tuple[bytes, 
     path = made / "backup_manifest"
     path.write_bytes(path.read_bytes().replace(*change))
     with pytest.raises(check.Refused, match="not what was written"):
-        list(check.faults(made))
+        found(made)
     path.unlink()
     with pytest.raises(check.Refused, match="never complete"):
-        list(check.faults(made))
+        found(made)
 
 
 def test_a_restore_combines_the_newest_full_backup_with_what_was_built_on_it_by_then(tmp_path: Path) -> None:
@@ -93,8 +157,8 @@ def test_a_restore_combines_the_newest_full_backup_with_what_was_built_on_it_by_
         (tmp_path / name).mkdir()
 
     def chain(*until: int) -> list[str]:
-        found = check.chain(tmp_path, datetime(2026, 11, *until, tzinfo=UTC) if until else None)
-        return [path.name[6:] for path in found]
+        chained = check.chain(tmp_path, datetime(2026, 11, *until, tzinfo=UTC) if until else None)
+        return [path.name[6:] for path in chained]
 
     assert chain() == names[2:]
     assert chain(9, 12) == names[2:4]
@@ -105,12 +169,9 @@ def test_a_restore_combines_the_newest_full_backup_with_what_was_built_on_it_by_
 
 
 def holes(folder: Path, needed: int = 0x900) -> list[str]:
-    stage = folder / "stage"
-    stage.mkdir()
-    segments = check.stage(folder / "wal", stage)
-    found = list(check.missing(check.path_of(folder / "wal", 1, 0x820), segments, SIZE, needed))
-    assert {path.name for path in stage.iterdir()} >= {path.name[:24] for path in segments.values()}
-    return [line.split(":")[0] for line in found]
+    segments, size = check.segments(folder / "wal")
+    assert size == SIZE
+    return [line.split(":")[0] + ".age" for line in check.missing(check.path_of(folder, 1, 0x820), segments, size, needed)]
 
 
 def test_the_log_has_no_hole_up_to_its_newest_segment(tmp_path: Path) -> None:
@@ -133,7 +194,7 @@ def test_a_backup_whose_own_log_the_archive_has_not_got_does_not_count(tmp_path:
     assert check.arrived(made, log) == [f"{log}: there is no write-ahead log; a backup without it is no database"]
     wal(tmp_path, segment(1))
     (said,) = check.arrived(made, log)
-    assert said.startswith(f"wal/{segment(2)}: missing")
+    assert said.startswith(f"wal/{segment(2).removesuffix('.age')}: missing")
 
 
 def test_programs_of_another_version_or_none_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,17 +205,16 @@ def test_programs_of_another_version_or_none_are_named(tmp_path: Path, monkeypat
     for version, said in (("18.4", []), ("15.18 (Debian 15.18-0+deb12u1)", ["PATH has the programs of 15"])):
         (programs / "pg_waldump").write_text(f"#!/bin/sh\necho 'pg_waldump (PostgreSQL) {version}'\n")
         (programs / "pg_waldump").chmod(0o755)
-        found = check.of_another_version(made)
-        assert len(found) == len(said) and all(words in line for words, line in zip(said, found, strict=True))
+        lines = check.of_another_version(made)
+        assert len(lines) == len(said) and all(words in line for words, line in zip(said, lines, strict=True))
 
 
 def test_the_log_goes_on_on_the_timeline_of_a_standby_that_was_promoted(tmp_path: Path) -> None:
     made = wal(tmp_path, segment(2), segment(3, more=".partial"), segment(3, 2), segment(4, 2))
-    (made / "00000002.history").write_text("1\t0/D00\tno recovery target specified\n")
+    (tmp_path / "00000002.history").write_text("1\t0/D00\tno recovery target specified\n")
     assert holes(tmp_path) == []
-    assert check.path_of(made, 1, 0x820) == [(1, 0x820, 0xD00), (2, 0xD00, 0)]
+    assert check.path_of(tmp_path, 1, 0x820) == [(1, 0x820, 0xD00), (2, 0xD00, 0)]
     (made / segment(3, more=".partial")).unlink()
-    (tmp_path / "stage").rename(tmp_path / "before")
     assert holes(tmp_path) == [f"wal/{segment(3)}"]
 
 

@@ -128,6 +128,7 @@ def test_the_backup_machine_gets_one_role_and_the_root_by_which_it_believes_the_
     assert {path.name for path in role.iterdir()} == {"archive.env", "pgpass", "root.pem"}
     assert {found["PGPASSFILE"], found["PGSSLROOTCERT"]} == {str(AT / "archive" / name) for name in ("pgpass", "root.pem")}
     assert (found["PGHOST"], found["PGPORT"], found["PGUSER"], found["PGSSLMODE"]) == ("db.example", "5432", "archive", "verify-full")
+    assert found["RECIPIENTS"] == str(AT / "archive" / "recipients"), "to whom backups are encrypted; none are taken without it"
     password = (made / "postgres" / "archive.password").read_text().strip()
     assert (role / "pgpass").read_text() == f"*:*:*:archive:{password}\n" and password not in (
         made / "postgres" / "keeper.password"
