@@ -130,7 +130,7 @@ def test_a_line_comes_up_from_nothing_and_comes_back(line: Composed, record_prop
     record_property("figure", f"down, up again, and the referral is there: {time.monotonic() - began:.0f} s")
     assert line.ask(*body).get("referral_id") == receipt  # the same key is the same referral, also after that
     line.run("until docker-compose run --rm -T keeper doctor; do sleep 1; done")
-    line.run("docker-compose run --rm -T keeper audit verify --witnesses /etc/referral/witness.policy")
+    line.run("docker-compose run --rm -T keeper audit verify --trust /etc/referral/trust.toml")
     _takes_up(line)
     assert comes(line.healthy, within=BLOCK_S), line.state()
 

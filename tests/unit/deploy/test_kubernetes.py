@@ -152,7 +152,14 @@ def test_the_administrators_pod_finds_what_it_is_given() -> None:
     wanted = {source["configMapRef"]["name"] for source in spec["containers"][0]["envFrom"]}
     wanted |= {volume["secret"]["secretName"] for volume in spec["volumes"] if "secret" in volume}
     wanted |= {volume["configMap"]["name"] for volume in spec["volumes"] if "configMap" in volume}
-    assert {"line", "witness-policy", "keeper"} <= wanted <= made
+    assert {"line", "trust", "keeper"} <= wanted <= made
+
+
+def test_every_mount_is_of_a_volume_of_its_pod_and_every_volume_is_mounted() -> None:
+    pods = [one["spec"]["template"]["spec"] for kind in ("Deployment", "StatefulSet") for one in named(kind).values()]
+    for spec in (*pods, named("Pod")["keeper"]["spec"]):
+        mounts = {mount["name"] for container in spec["containers"] for mount in container.get("volumeMounts", ())}
+        assert mounts == {volume["name"] for volume in spec["volumes"]}
 
 
 def test_what_people_read_names_what_is_there() -> None:
