@@ -196,20 +196,20 @@ def key_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="session")
 def intake_files(key_files: tuple[Path, Path]) -> tuple[Path, Path]:
-    """Intake's own key of `erased`, and the witness policy of `made_log` with a line that names it: (key, policy)."""
+    """Intake's own key of `erased`, and `trust.toml` with the log of `made_log`, intake and two policy keepers: (key, trust)."""
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
     from referral.runtime import secret_file
     from referral.wire import intake_key
-    from tests.harness import made_log, policies
+    from tests.harness import believed, made_log, policies
     from tests.harness.erased import INTAKE, KEY
 
     folder = key_files[0].parent
-    key, policy = folder / "intake.key", folder / "witness.policy"
+    key, trust = folder / "intake.key", folder / "trust.toml"
     if not key.exists():
         secret_file.write(key, KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        policy.write_bytes(made_log.policy() + intake_key.line(INTAKE.intake[0]) + policies.LINES)
-    return key, policy
+        believed.file(trust, made_log.policy() + intake_key.line(INTAKE.intake[0]) + policies.LINES)
+    return key, trust
 
 
 @pytest.fixture(scope="session")
@@ -280,7 +280,7 @@ def bare(database: str, key_files: tuple[Path, Path], intake_files: tuple[Path, 
         database_passwords=servers.passwords(database),
         master_key_file=key_files[0],
         intake_key_file=intake_files[0],
-        witness_policy=intake_files[1],
+        trust=intake_files[1],
         policy_keys=policies.key_files(intake_files[1].parent),
         instance="test",
         drill_clock=True,
@@ -305,7 +305,7 @@ async def settings(
         master_key_file=key_files[0],
         ingress_key_file=key_files[1],
         intake_key_file=intake_files[0],
-        witness_policy=intake_files[1],
+        trust=intake_files[1],
         policy_keys=policies.key_files(intake_files[1].parent),
         instance=f"test-{uuid.uuid4().hex[:8]}",
         topic_prefix=servers.prefix(),

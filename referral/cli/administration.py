@@ -19,6 +19,7 @@ from referral.cli import connection, second_operator, standing
 from referral.cli.second_operator import Pair
 from referral.errors import Unavailable
 from referral.proof.act import Act, State, parse
+from referral.runtime import trust_file
 from referral.runtime.keys import case_keys
 from referral.runtime.postgres import acts, clock
 from referral.runtime.settings import Settings
@@ -164,7 +165,8 @@ async def _pair(tx: AsyncConnection, found: Settings, command: str, about: tuple
     if not by_two(command, about):
         return None
     now = await clock.now(tx) // 1_000_000
-    two = second_operator.pair(found.witness_policy, found.operator_keys, command, about, by=by, text=word, now=now)
+    operators = trust_file.read(found).operators
+    two = second_operator.pair(operators, found.operator_keys, command, about, by=by, text=word, now=now)
     if two is not None and await acts.used(tx, two.word.digest):
         raise second_operator.used(by)
     return two

@@ -35,7 +35,7 @@ CASE = (
     Named(
         "key",
         "referral.cli.agency.case:key_command",
-        "Show your key for erasures, made if it is not there: the line for the witness policy, which every service and auditor has.",
+        "Show your key for erasures, made if it is not there: the line for `trust.toml`, which every service and auditor has.",
     ),
     Named(
         "erase-refused",
@@ -167,12 +167,12 @@ POLICY = (
     Named(
         "key",
         "referral.cli.policy.signing:key_command",
-        "Show the key of a signer, made if it is not there: the line for the witness policy, which every service and auditor has.",
+        "Show the key of a signer, made if it is not there: the line for `trust.toml`, which every service and auditor has.",
     ),
     Named(
         "pins",
         "referral.cli.policy.signing:pins_command",
-        "Print a line for the witness policy for each bundle in force so far, so that they are believed without signatures.",
+        "Print a line for `trust.toml` for each bundle in force so far, so that they are believed without signatures.",
     ),
     Named(
         "check",
@@ -197,12 +197,24 @@ POLICY = (
     Group("calendar", "The snapshot of holidays that working days are counted with.", POLICY_CALENDAR),
     Group("directory", "Agencies and services, in the words of Open Referral HSDS 3.", POLICY_DIRECTORY),
 )
+AUDIT_TRUST = (
+    Named(
+        "import",
+        "referral.cli.audit.trust:import_command",
+        "Write `trust.toml` from the comment lines of a policy file of release 0.1.0.",
+    ),
+    Named(
+        "show",
+        "referral.cli.audit.trust:show_command",
+        "Print a `trust.toml` as the log publishes it: one C2SP policy file, with a comment line for each key.",
+    ),
+)
 AUDIT = (
     Named("token", "referral.cli.audit.keys:token_command", "Make a token for the auditor's page and for the log's entries over HTTP."),
     Named(
         "key",
         "referral.cli.audit.keys:key_command",
-        "Make the key that signs the log and the one with which intake signs, and begin the policy file in which you name the witnesses.",
+        "Make the key that signs the log and the one with which intake signs, and begin `trust.toml`, which says whom everybody believes.",
     ),
     Named(
         "export",
@@ -246,7 +258,7 @@ AUDIT = (
     Named(
         "writer",
         "referral.cli.audit.keys:writer_command",
-        "Show the key with which a service signs its records, made if it is not there: the line for the witness policy.",
+        "Show the key with which a service signs its records, made if it is not there: the line for `trust.toml`.",
     ),
     Named(
         "renew", "referral.cli.audit.renew:renew_command", "Begin a new log after this one was set back to an old copy, or its key is lost."
@@ -261,6 +273,7 @@ AUDIT = (
         "referral.cli.audit.witness:witness_command",
         "Run a witness: cosign each checkpoint that continues the last one, and refuse every other history.",
     ),
+    Group("trust", "The file of whom everybody believes: taken over from release 0.1.0, and as the log publishes it.", AUDIT_TRUST),
 )
 OVERSIGHT = (
     Named(
@@ -329,7 +342,7 @@ OPERATOR = (
     Named(
         "key",
         "referral.cli.admin.operator:key_command",
-        "Show your key for what takes two operators, made if it is not there: the line for the witness policy, which every auditor has.",
+        "Show your key for what takes two operators, made if it is not there: the line for `trust.toml`, which every auditor has.",
     ),
     Named(
         "word",

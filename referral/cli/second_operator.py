@@ -22,7 +22,7 @@ from referral.wire.operator_word import Message, Operators, Word
 KEYS = "REFERRAL_OPERATOR_KEYS"
 HERE = frozenset({"as_json", "ca", "export", "last", "out", "root_key", "word"})
 """Parameters that say where something lies on one operator's machine, or how it is shown: no part of what two agree on."""
-CONTENTS = frozenset({"policy", "request"})
+CONTENTS = frozenset({"request", "trust_file"})
 """Parameters that name a file, which is what two agree on; - is standard input."""
 LONGEST = bundle.LONGEST + 1
 
@@ -62,21 +62,21 @@ def content(path: Path) -> bytes:
     return call.standard_input(LONGEST) if str(path) == "-" else path.read_bytes()
 
 
-def pair(policy: Path | None, keys: Sequence[Path], command: str, about: tuple[str, ...], *, by: str, text: str, now: int) -> Pair | None:
-    """Return both operators of the command that runs; None: it takes one, or the policy names no operators.
+def pair(operators: Operators, keys: Sequence[Path], command: str, about: tuple[str, ...], *, by: str, text: str, now: int) -> Pair | None:
+    """Return both operators of the command that runs; None: it takes one, or operators are off.
 
-    policy: the witness policy. keys: files of the first operator's own key; a local stack's, which has one person, has both.
+    operators: whom `trust.toml` names. keys: files of the first operator's own key; a local stack's, which has one person, has both.
     by: the first operator, operator/NAME; empty: whose key it is. text: the word, as a line. now: seconds UTC.
     Rejected: nobody else's word for exactly this is here, or it has ended.
     """
-    if not operator_word.by_two(command, about) or not (operators := _named(policy)).keys:
+    if not operator_word.by_two(command, about) or not operators.keys:
         return None
     if not keys:
         raise Rejected("missing", KEYS, "this takes two operators: set it to the file of your own key (`referral operator key`)")
     own = _key(keys[0])
     by = by or _holder(operators, own)
     if operators.keys.get(by) != own.public_key().public_bytes_raw():
-        what = f"the policy names no such key for {by or 'you'}: see its lines `# operator …` (REFERRAL_WITNESS_POLICY)"
+        what = f"`trust.toml` names no such key for {by or 'you'}: see its lines `operators.NAME` (REFERRAL_TRUST)"
         raise Rejected("not-operator", KEYS, what)
     agreed = terms(command, call.PARAMETERS.get())
     if text:
@@ -134,10 +134,3 @@ def _key(path: Path) -> Ed25519PrivateKey:
         return case_keys.signing(path)
     except Rejected:
         raise Rejected("no-key", KEYS, f"{path} holds no Ed25519 key, or cannot be read: `referral operator key` makes one") from None
-
-
-def _named(policy: Path | None) -> Operators:
-    try:
-        return operator_word.named(policy.read_bytes()) if policy else operator_word.NOBODY
-    except (OSError, Malformed) as error:
-        raise Rejected("witness-policy", "REFERRAL_WITNESS_POLICY", f"it cannot be read: {error}") from None

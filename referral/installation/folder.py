@@ -11,6 +11,7 @@ from pathlib import Path
 
 from referral.ca import authority, files, identity, names, renewal
 from referral.ca.authority import Place
+from referral.domain.signers import NEEDED, PUBLIC
 from referral.errors import Malformed, Rejected
 from referral.installation import layout
 from referral.installation.layout import ARCHIVE, KEEPER, PEOPLE, POSTGRES, Line
@@ -21,12 +22,10 @@ from referral.runtime.postgres import rights, role_passwords
 from referral.runtime.settings import SERVICES
 from referral.tlog import note_keys
 from referral.tlog.note_keys import ED25519, SEED, SignerKey
-from referral.wire import erasure_approval, operator_word, policy_signature, writer_signature
+from referral.wire import trust, writer_signature
 
 OPEN, OWN = 0o711, 0o700
 """Rights of the whole folder, through which each program reaches its own, and of the folder of one program."""
-SIGNERS = 2
-"""Signers that a policy needs (decision 0043)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ class Made:
 def make(folder: Path, line: Line, people: bytes, now: datetime) -> Made:
     """Make the folder beside its place and rename it: it is there as a whole or not at all.
 
-    people: lines of the witness policy that policy signers, approvers and operators sent; none for an exercise, whose people are made here.
+    people: lines of `trust.toml` that policy keepers, approvers and operators sent; none for an exercise, whose people are made here.
     Rejected: the folder is not empty, a name or host is none, or `people` names too few. OSError: it cannot be written.
     """
     folder = folder.absolute()
@@ -70,8 +69,8 @@ def _filled(fresh: Path, line: Line, people: bytes, now: datetime) -> Made:
     keeper = _folder(fresh / KEEPER)
     renewal.create(at, keeper / "tls", identity.request(keeper / "tls", names.parse(f"operator/{KEEPER}")), now)
     believed, log = _keys(fresh, line.name)
-    lines, theirs = _made_up(_folder(keeper / PEOPLE)) if line.exercise else (people, {})
-    _public(fresh / "witness.policy", believed + lines)
+    lines, theirs = _made_up(_folder(keeper / PEOPLE)) if line.exercise else (people.decode(), {})
+    _public(fresh / "trust.toml", (believed + lines).encode())
     _public(fresh / "line.env", layout.written(layout.shared(line), "what all programs of this line share; nothing of it is secret"))
     settings = {variable: tuple(str(path.relative_to(keeper)) for path in paths) for variable, paths in theirs.items()}
     environment = layout.keeper(line, settings)
@@ -100,8 +99,8 @@ def _certified(at: Place, place: Path, program: str, hosts: tuple[str, ...], now
         files.replace(own / "root.pem", identity.roots(own))
 
 
-def _keys(fresh: Path, origin: str) -> tuple[bytes, str]:
-    """Make every key and password of the line's programs; return the witness policy without its people, and the log's public key."""
+def _keys(fresh: Path, origin: str) -> tuple[str, str]:
+    """Make every key and password of the line's programs; return `trust.toml` without its people, and the log's public key."""
     keeper, intake = fresh / KEEPER, fresh / "intake"
     master, ingress = keyfiles.ensure(keeper)
     secret_file.write(intake / "ingress.key", ingress.read_bytes())
@@ -116,10 +115,10 @@ def _keys(fresh: Path, origin: str) -> tuple[bytes, str]:
     log = SignerKey(origin, ED25519, os.urandom(SEED))
     secret_file.write(fresh / "audit" / "log.key", log.encode() + b"\n")
     writers = (
-        writer_signature.line(name, keyfiles.intake(fresh / name / "writer.key")) for name in sorted(set(writer_signature.OWNERS.values()))
+        trust.writer_line(name, keyfiles.intake(fresh / name / "writer.key")) for name in sorted(set(writer_signature.OWNERS.values()))
     )
-    policy = keyfiles.policy(log.verifier, (), keyfiles.intake(intake / "intake.key")) + "".join(writers).encode()
-    return policy, log.verifier.encode().decode()
+    begun = trust.policy_lines(keyfiles.policy(log.verifier, ()).decode())
+    return "".join((*begun, trust.intake_line(keyfiles.intake(intake / "intake.key")), *writers)), log.verifier.encode().decode()
 
 
 def _named(origin: str) -> None:
@@ -129,30 +128,31 @@ def _named(origin: str) -> None:
         raise Rejected("name", "--name", str(error)) from None
 
 
-def _made_up(folder: Path) -> tuple[bytes, dict[str, tuple[Path, ...]]]:
-    """Make the keys of an exercise's people; return their lines of the witness policy, and variable → key files."""
-    lines, settings = [], {}
-    for variable, files_of, line in (
-        ("REFERRAL_POLICY_KEYS", keyfiles.signers, policy_signature.signer_line),
-        ("REFERRAL_APPROVAL_KEYS", keyfiles.approvers, erasure_approval.line),
-        ("REFERRAL_OPERATOR_KEYS", keyfiles.operators, operator_word.line),
+def _made_up(folder: Path) -> tuple[str, dict[str, tuple[Path, ...]]]:
+    """Make the keys of an exercise's people; return their lines of `trust.toml`, and variable → key files."""
+    lines, settings = list[str](), {}
+    for variable, files_of, field in (
+        ("REFERRAL_POLICY_KEYS", keyfiles.signers, "policy_keepers"),
+        ("REFERRAL_APPROVAL_KEYS", keyfiles.approvers, "approvers"),
+        ("REFERRAL_OPERATOR_KEYS", keyfiles.operators, "operators"),
     ):
         found = files_of(folder)
-        lines += [line(name, keyfiles.intake(path)) for name, path in found.items()]
+        lines += [trust.person_line(field, name, keyfiles.intake(path)) for name, path in found.items()]
         settings[variable] = tuple(found.values())
-    return "".join(lines).encode(), settings
+    return "".join(lines), settings
 
 
-def _checked(policy: bytes) -> None:
-    """Refuse a witness policy with which no service would start. Rejected: a line is malformed, or there are too few signers."""
+def _checked(people: bytes) -> None:
+    """Refuse lines of people with which no service would start. Rejected: a line is malformed or missing, or there are too few signers."""
+    ours = "".join((*trust.policy_lines("quorum none\n"), trust.intake_line(bytes(PUBLIC)), 'writers = "off"\n')).encode()
+    lines = ours.count(b"\n")
     try:
-        signers = policy_signature.named(policy).signers
-        erasure_approval.named(policy)
-        operator_word.named(policy)
+        known = trust.read(ours + people)
     except Malformed as error:
-        raise Rejected("people", "--people", str(error)) from None
-    if len(signers) < SIGNERS:
-        hint = "no service starts without the two `# policy-signer` lines, which the signers send (`referral policy key`); or --exercise"
+        hint = f"{error} (line {lines + 1} there is the first one of this file)"
+        raise Rejected("people", "--people", hint) from None
+    if len(known.policy.signers) < NEEDED:
+        hint = "no service starts without two policy_keepers, who send their lines (`referral policy key`); or --exercise"
         raise Rejected("people", "--people", hint)
 
 

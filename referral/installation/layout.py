@@ -90,7 +90,7 @@ def shared(line: Line) -> dict[str, str]:
     return {
         "REFERRAL_KAFKA": ",".join(line.brokers),
         "REFERRAL_DATABASE": f"postgresql+asyncpg://{KEEPER}{place}",
-        "REFERRAL_WITNESS_POLICY": str(line.at / "witness.policy"),
+        "REFERRAL_TRUST": str(line.at / "trust.toml"),
         "REFERRAL_INBOX_URL": line.inbox,
         "REFERRAL_SMTP": line.smtp,
         "REFERRAL_SMTP_FROM": line.smtp_from,
@@ -188,7 +188,11 @@ def inventory(line: Line) -> list[tuple[str, str, str]]:
     """Return rows: where something lies, what it is, and who needs it."""
     servers = [name for name in programs(line) if name not in SERVICES]
     rows = [
-        ("witness.policy", "whom everybody believes: log, intake, writers, signers, approvers, operators", "everybody; it is public"),
+        (
+            "trust.toml",
+            "whom everybody believes: log, witnesses, intake, writers, policy keepers, approvers, operators",
+            "everybody; it is public",
+        ),
         ("line.env", "what all programs share", "every service, the administrator"),
         ("lists/", "lists of revoked certificates", "every broker; they are public"),
         ("authority/, safe/", "the authority of all certificates, and the key of its root", "its keeper; the root's key a safe"),

@@ -77,7 +77,7 @@ class Addresses:
     master_key, ingress_key, intake_key, log_key: key files.
     ca: folder of the authority that signs the stack's certificates.
     identities: folder with an identity for each program, named like it; a person's commands have the keeper's.
-    witness_policy: file that names the log's witnesses, intake's key and the policy's signers.
+    trust: file that names the log's witnesses and everybody's keys; PUBLISHED stands beside it.
     policy_keys: the two signers' key files.
     approval_keys: the key files of two persons who sign erasures.
     operator_keys: the key files of two operators.
@@ -95,7 +95,7 @@ class Addresses:
     ingress_key: Path
     intake_key: Path
     log_key: Path
-    witness_policy: Path
+    trust: Path
     ca: Path
     identities: Path
     handset: str = ""
@@ -116,6 +116,8 @@ def root(at: Addresses) -> Path:
 
 AGENCY_KAFKA = "REFERRAL_AGENCY_KAFKA"
 """Variable with the address at which the broker answers agencies' systems, for an agency's developer beside a stack."""
+PUBLISHED = "witness.policy"
+"""File beside `trust.toml` with the same as the log publishes it: for agencies' commands, and for programs of release 0.1.0."""
 KEEPER = "keeper"
 """The operator who may do everything on the broker: a person's commands beside a local stack are his."""
 
@@ -145,7 +147,7 @@ def environment(config: StackConfig, at: Addresses, service: str | None = None) 
     if service == "intake":
         variables["REFERRAL_NOTIFIER_URL"] = at.notifier
     variables["REFERRAL_TLS"] = str(at.identities / (service or KEEPER))
-    variables["REFERRAL_WITNESS_POLICY"] = str(at.witness_policy)
+    variables |= {"REFERRAL_TRUST": str(at.trust), "REFERRAL_WITNESS_POLICY": str(at.trust.with_name(PUBLISHED))}
     if service in (None, "notifier") and at.handset:
         variables["REFERRAL_HANDSET"] = at.handset
     if service == "notifier" and at.handset:

@@ -1,4 +1,4 @@
-"""Create the key files and the witness policy of a local stack: each key once, readable by its owner only, never overwritten."""
+"""Create the key files and the policy file of a local stack: each key once, readable by its owner only, never overwritten."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from msgspec import structs
 
 from referral.runtime import secret_file
 from referral.runtime.keys import case_keys
 from referral.tlog.note_keys import ED25519, SEED, SignerKey, VerifierKey
-from referral.wire import intake_key, writer_signature
+from referral.wire import writer_signature
+from referral.wire.trust import Trust
 
 
 def ensure(folder: Path) -> tuple[Path, Path]:
@@ -27,7 +29,7 @@ def ensure(folder: Path) -> tuple[Path, Path]:
 
 
 def intake(path: Path) -> bytes:
-    """Return the public half of intake's signing key, for the witness policy; create the key if missing: Ed25519, PKCS 8 in PEM."""
+    """Return the public half of intake's signing key, for `trust.toml`; create the key if missing: Ed25519, PKCS 8 in PEM."""
     if not path.exists():
         secret_file.write(path, Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return case_keys.signing(path).public_key().public_bytes_raw()
@@ -86,16 +88,13 @@ def log(folder: Path) -> Path:
     return path
 
 
-def policy(log: VerifierKey, witnesses: Sequence[tuple[str, VerifierKey, str]], intake: bytes | None = None) -> bytes:
+def policy(log: VerifierKey, witnesses: Sequence[tuple[str, VerifierKey, str]]) -> bytes:
     """Return a C2SP policy file: a majority of the witnesses must cosign a checkpoint; without witnesses, none.
 
     log: the log's public key.
     witnesses: (name, key, address) of each.
-    intake: the public half of intake's key, in a line that other programs ignore.
     """
     lines = [b"log " + log.encode()]
-    if intake is not None:
-        lines.append(intake_key.line(intake).removesuffix(b"\n"))
     lines += [b"witness %s %s %s" % (name.encode(), key.encode(), url.encode()) for name, key, url in witnesses]
     if witnesses:
         names = " ".join(name for name, _, _ in witnesses).encode()
@@ -105,12 +104,13 @@ def policy(log: VerifierKey, witnesses: Sequence[tuple[str, VerifierKey, str]], 
     return b"\n".join(lines) + b"\n"
 
 
-def renewed(before: bytes, current: bytes) -> bytes:
-    """Return a policy file with the comments of the one before it: which log it follows, signers, writers, and intake's older keys.
+def renewed(before: Trust, policy: bytes, intake: bytes) -> Trust:
+    """Return whom a stack believes with the witnesses and intake's key of now, and all else as before.
 
-    An older key stands below the current one: what intake has signed with it stays good, receipts and erasures.
+    An older key of intake stands behind the current one: receipts and erasures that intake has signed with it stay good. The comments of
+    the policy file stay: which log this one follows. policy: the C2SP policy file of now.
     """
-    comments = [line + b"\n" for line in before.splitlines() if line.startswith(b"#")]
-    keys = set(intake_key.named(current))
-    older = [line for line in comments if (named := intake_key.named(line)) and not keys.intersection(named)]
-    return b"".join(line for line in comments if not intake_key.named(line)) + current + b"".join(older)
+    comments = [line for line in before.witness_policy.splitlines(keepends=True) if line.startswith(b"#")]
+    keys = dict.fromkeys((intake, *before.erasers.intake))
+    erasers = structs.replace(before.erasers, intake=tuple(keys))
+    return structs.replace(before, witness_policy=b"".join(comments) + policy, erasers=erasers)

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import asyncpg
 
-from referral.ca import identity
+from referral.ca import files, identity
 from referral.local import certificates, cluster, data_folder, keyfiles, ports
 from referral.local.cluster import Databases
-from referral.local.config import KEEPER, Addresses, StackConfig, environment, exports
+from referral.local.config import KEEPER, PUBLISHED, Addresses, StackConfig, environment, exports
 from referral.local.data_folder import Trouble, of_os
 from referral.local.handset.telephones import Handset
 from referral.local.jars import Jar
@@ -26,11 +26,17 @@ from referral.local.postgres import Postgres
 from referral.local.service import Worker
 from referral.local.supervisor import Process
 from referral.local.witness import Witness, policy
+from referral.runtime import trust_file
 from referral.runtime.bootstrap import prepare_database, prepare_topics
 from referral.runtime.keys import case_keys
 from referral.runtime.settings import CHECKOUT, Settings
 from referral.tlog import note_keys
-from referral.wire import erasure_approval, operator_word, policy_signature, writer_signature
+from referral.wire import trust
+from referral.wire.erasure_approval import Erasers
+from referral.wire.operator_word import PLANE, Operators
+from referral.wire.policy_signature import Trusted
+from referral.wire.trust import Trust
+from referral.wire.writer_signature import EPOCH, MS, Writers
 
 DATABASE = "referral"
 Told = Callable[[str], None]
@@ -101,7 +107,7 @@ def settings(config: StackConfig, at: Addresses) -> Settings:
         smtp=at.smtp,
         inbox_url=at.inbox,
         audit_url=at.audit,
-        witness_policy=at.witness_policy,
+        trust=at.trust,
         tls=at.identities / KEEPER,
         policy_keys=at.policy_keys,
         operator_keys=at.operator_keys,
@@ -148,8 +154,8 @@ async def stack(config: StackConfig, *, first: First = _nothing, told: Told = la
         async with asyncio.TaskGroup() as group:
             broker, base = group.create_task(started.broker()), group.create_task(started.database())
             group.create_task(started.load())
-            group.create_task(started.witnesses())
-        await started.before_signatures(base.result())
+            witnesses = group.create_task(started.witnesses())
+        await started.believe(base.result(), witnesses.result())
         running = started.stack(broker.result(), base.result())
         await started.workers(running, first)
         _write_environment(running)
@@ -168,7 +174,7 @@ class _Start:
         self.folder = data_folder.make(config.data / "keys")
         self.keys = keyfiles.ensure(self.folder)
         self.agencies = ""
-        self.log_key, self.policy = keyfiles.log(self.folder), self.folder / "witness.policy"
+        self.log_key, self.trust, self.policy = keyfiles.log(self.folder), self.folder / "trust.toml", self.folder / PUBLISHED
         self.intake_key = self.folder / "intake.key"
         self.ca, self.identities = config.ca or config.data / "ca", data_folder.make(config.data / "identities")
         certificates.ensure(self.ca, self.identities)
@@ -221,8 +227,8 @@ class _Start:
             await process.start()
         return servers[0]
 
-    async def witnesses(self) -> None:
-        """Start the witnesses, each with its own key, and write the policy file that names them."""
+    async def witnesses(self) -> bytes:
+        """Start the witnesses, each with its own key, and return the policy file that names them."""
         key = note_keys.signer(self.log_key.read_bytes().strip()).verifier
         names = [f"witness-{number}" for number in range(1, self.config.witnesses + 1)]
         known = ports.remembered(self.config.data / "ports.json", names)
@@ -232,34 +238,39 @@ class _Start:
         for witness in witnesses:
             self.processes[witness.name] = Process(witness.name, witness, self.pool)
         await asyncio.gather(*(self.processes[name].start() for name in names))
-        before = self.policy.read_bytes() if self.policy.exists() else b""
-        self.policy.write_bytes(keyfiles.renewed(before, policy(key, witnesses, keyfiles.intake(self.intake_key))))
+        return policy(key, witnesses)
 
-    async def before_signatures(self, base: str) -> None:
-        """Name the policy's two signers, the writers of records, those who sign erasures and the two operators, once.
+    async def believe(self, base: str, policy: bytes) -> None:
+        """Write whom the stack believes: as before, with the witnesses of now; or from its keys. policy: names the witnesses."""
+        if self.trust.exists():
+            before = trust_file.at(self.trust)
+        elif self.policy.exists():
+            before = trust.imported(self.policy.read_bytes())
+        else:
+            before = await self._everybody(base)
+        now = keyfiles.renewed(before, policy, keyfiles.intake(self.intake_key))
+        files.replace(self.trust, now.written(), files.PUBLIC)
+        files.replace(self.policy, now.logged(), files.PUBLIC)
+
+    async def _everybody(self, base: str) -> Trust:
+        """Name the policy's two signers, the writers of records, those who sign erasures and the two operators.
 
         A stack that had a policy before keeps what it has: its bundles are pinned, and its records and acts of until now need no signature.
         """
-        data = self.policy.read_bytes()
-        operators = operator_word.named(data).keys
-        if policy_signature.named(data).signers and writer_signature.named(data).keys and erasure_approval.named(data) and operators:
-            return
         async with _connected(base) as connection:
             rows = await connection.fetch("SELECT number, digest FROM routing.policy ORDER BY number")
             now = await connection.fetchval("SELECT runtime.clock()")
-        lines = list[str]()
-        if not policy_signature.named(data).signers:
-            lines += [policy_signature.signer_line(name, keyfiles.intake(path)) for name, path in self.signers.items()]
-            lines += [policy_signature.pin_line(row["number"], row["digest"]) for row in rows]
-        if not writer_signature.named(data).keys:
-            lines += [writer_signature.line(service, public) for service, public in self.writers.items()]
-            lines += [writer_signature.from_line(datetime.now(UTC))] if rows else []  # noqa: TID251 - the broker's clock is this machine's
-        if not erasure_approval.named(data):
-            lines += [erasure_approval.line(name, keyfiles.intake(path)) for name, path in self.approvers.items()]
-        if not operators:
-            lines += [operator_word.line(name, keyfiles.intake(path)) for name, path in self.operators.items()]
-            lines += [operator_word.from_line(now)] if rows else []
-        self.policy.write_bytes("".join(lines).encode() + data)
+        signers, approvers, operators = (
+            {name: keyfiles.intake(path) for name, path in people.items()} for people in (self.signers, self.approvers, self.operators)
+        )
+        since = (datetime.now(UTC) - EPOCH) // MS if rows else 0  # noqa: TID251 - the broker's clock is this machine's
+        return Trust(
+            b"",
+            Trusted(signers, {row["number"]: row["digest"] for row in rows}),
+            Erasers((), approvers, since),
+            Writers({service: (public,) for service, public in self.writers.items()}, since),
+            Operators({PLANE + name: public for name, public in operators.items()}, (now // 1_000_000 + 1) * 1000 if rows else 0),
+        )
 
     async def load(self) -> None:
         """Start the service instances ahead: they load their modules while broker and database start."""
@@ -325,7 +336,7 @@ class _Start:
         await asyncio.gather(*(process.stop() for process in servers))
 
     def _addresses(self, broker: str, base: str, inbox: str = "", audit: str = "", notifier: str = "") -> Addresses:
-        files = (*self.keys, self.intake_key, self.log_key, self.policy, self.ca, self.identities)
+        files = (*self.keys, self.intake_key, self.log_key, self.trust, self.ca, self.identities)
         handset = self.handset.url if self.config.handset else ""
         persons = (tuple(self.approvers.values()), tuple(self.operators.values()))
         keys = (tuple(self.signers.values()), self.passwords, self.services, self.folder, *persons)

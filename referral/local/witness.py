@@ -73,6 +73,6 @@ class Witness(Server):
         super().stop()
 
 
-def policy(log: VerifierKey, witnesses: Sequence[Witness], intake: bytes) -> bytes:
-    """Return the log's policy file with the witnesses' addresses. intake: the public half of intake's key."""
-    return keyfiles.policy(log, [(witness.name, witness.key, f"https://{witness.address}") for witness in witnesses], intake)
+def policy(log: VerifierKey, witnesses: Sequence[Witness]) -> bytes:
+    """Return the log's policy file with the witnesses' addresses."""
+    return keyfiles.policy(log, [(witness.name, witness.key, f"https://{witness.address}") for witness in witnesses])

@@ -19,10 +19,10 @@ from sqlalchemy import Row
 from referral.domain.events import PolicyActivated, PolicySignature
 from referral.domain.signers import NEEDED
 from referral.errors import Malformed, NewerVersion, Rejected
-from referral.runtime import observe
+from referral.runtime import observe, trust_file
 from referral.runtime.kafka import clients
 from referral.runtime.settings import Settings
-from referral.wire import codec, headers, policy_signature
+from referral.wire import codec, headers
 from referral.wire.policy_signature import Believed, Trusted
 
 TOPIC = "referral-policy"
@@ -92,16 +92,13 @@ class Chain:
 
 
 def trusted(settings: Settings) -> Trusted:
-    """Return the signers of the policy that the witness policy names. Rejected: the file cannot be read, or names fewer than two."""
-    found = Trusted()
-    if settings.witness_policy is not None:
-        try:
-            found = policy_signature.named(settings.witness_policy.read_bytes())
-        except (OSError, Malformed) as error:
-            raise Rejected("witness-policy", "REFERRAL_WITNESS_POLICY", f"it cannot be read: {error}") from None
-    if len(found.signers) < NEEDED:
-        hint = f"{NEEDED} lines `# policy-signer NAME ed25519 …` are needed there (`referral policy key` makes a key and prints its line)"
-        raise Rejected("policy-signers", "REFERRAL_WITNESS_POLICY", f"without the policy's signers no policy can be believed: {hint}")
+    """Return the signers of the policy whom `trust.toml` names. Rejected: the file cannot be read, or names none."""
+    found = trust_file.read(settings).policy
+    if not found.signers:
+        hint = (
+            f'name {NEEDED} there, policy_keepers.NAME = …, in the place of "off" (`referral policy key` makes a key and prints its line)'
+        )
+        raise Rejected("policy-signers", trust_file.NAME, f"without policy keepers no policy can be believed: {hint}")
     return found
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from referral.errors import Malformed, Rejected
+from referral.errors import Rejected
+from referral.runtime import trust_file
 from referral.runtime.keys import case_keys
 from referral.runtime.settings import Settings
 from referral.wire import writer_signature
-from referral.wire.writer_signature import NOBODY, OWNERS, Writers
+from referral.wire.writer_signature import OWNERS, Writers
 
 Sign = Callable[[Sequence[tuple[bytes, bytes]]], list[list[tuple[str, bytes]]]]
 """Takes the (key, value) of each record of one publication on one topic, and returns the headers that each record gets."""
@@ -22,19 +23,14 @@ def unsigned(records: Sequence[tuple[bytes, bytes]]) -> list[list[tuple[str, byt
 
 
 def writers(settings: Settings) -> Writers:
-    """Return the writers that the witness policy names. Rejected: it cannot be read, or names them wrongly."""
-    if settings.witness_policy is None:
-        return NOBODY
-    try:
-        return writer_signature.named(settings.witness_policy.read_bytes())
-    except (OSError, Malformed) as error:
-        raise Rejected("witness-policy", "REFERRAL_WITNESS_POLICY", f"it cannot be read: {error}") from None
+    """Return the writers whom this process believes. Rejected: as `trust_file.read`."""
+    return trust_file.read(settings).writers
 
 
 def signer(settings: Settings, service: str) -> SignerOf:
-    """Return how a service signs. It adds nothing for a service that writes no topic, and while no policy names writers.
+    """Return how a service signs. It adds nothing for a service that writes no topic, and while `trust.toml` has `writers = "off"`.
 
-    Rejected: the policy names writers, and the service has no key, or another one than is named; every reader would refuse its records.
+    Rejected: the file names writers, and the service has no key, or another one than is named; every reader would refuse its records.
     """
     known = writers(settings)
     if not known.keys or service not in OWNERS.values():
@@ -45,7 +41,7 @@ def signer(settings: Settings, service: str) -> SignerOf:
     except Rejected:
         raise _refused("name a readable Ed25519 private key, PKCS 8 in PEM (`referral audit writer` makes it)") from None
     if key.public_key().public_bytes_raw() not in known.keys[service]:
-        raise _refused(f"the witness policy names another key of {service}: bring the line `# writer {service} …` and the file together")
+        raise _refused(f"`trust.toml` names another key of {service}: bring its line `writers.{service}` and this file together")
     return lambda topic: lambda records: [[header] for header in writer_signature.sign(key, topic, records)]
 
 

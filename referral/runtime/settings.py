@@ -38,7 +38,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     log_key_file: audit's signing key.
     writer_key_file: the key with which a service signs the records that it writes; each service has its own.
     log_beat_s: seconds between two checkpoints of the log; 0: one for each batch, which tells strangers when something happens.
-    witness_policy: file that names the log's witnesses, the public keys of intake and of each writer, and the signers of the policy.
+    trust: the file `trust.toml`, which names the log's witnesses, and the keys of everybody who is believed (`referral/wire/trust.py`).
     policy_keys: the secret keys of a local stack's two signers; no other stack has them in one place.
     operator_keys: the secret key of the operator who types a command; a local stack has those of both.
     audit_url: base URL of audit's HTTP.
@@ -66,7 +66,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     log_key_file: Path | None = None
     writer_key_file: Path | None = None
     log_beat_s: int = MOST_BEAT_S
-    witness_policy: Path | None = None
+    trust: Path | None = None
     policy_keys: tuple[Path, ...] = ()
     operator_keys: tuple[Path, ...] = ()
     audit_url: str = "http://localhost:8084"
@@ -152,7 +152,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         log_key_file=file("REFERRAL_LOG_KEY_FILE"),
         writer_key_file=file("REFERRAL_WRITER_KEY_FILE"),
         log_beat_s=_beat(environment.get("REFERRAL_LOG_BEAT_S", "")),
-        witness_policy=file("REFERRAL_WITNESS_POLICY"),
+        trust=trust_file(environment),
         policy_keys=files("REFERRAL_POLICY_KEYS"),
         operator_keys=files("REFERRAL_OPERATOR_KEYS"),
         audit_url=environment.get("REFERRAL_AUDIT_URL", "http://localhost:8084"),
@@ -175,6 +175,17 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         schemas=Path(environment.get("REFERRAL_SCHEMAS", CHECKOUT / "schemas" / "avro")),
         policy=Path(environment.get("REFERRAL_POLICY", CHECKOUT / "policy")),
     )
+
+
+def trust_file(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the file that names whom we believe; None: none is set. Rejected: release 0.1.0's file is set in its place, which names nobody
+    any more."""
+    if environment.get("REFERRAL_TRUST"):
+        return Path(environment["REFERRAL_TRUST"])
+    if not (before := environment.get("REFERRAL_WITNESS_POLICY")):
+        return None
+    hint = "run `referral audit trust import {}`, and set this to the file that it writes: the comment lines there name nobody any more"
+    raise Rejected("missing", "REFERRAL_TRUST", f"REFERRAL_WITNESS_POLICY is of release 0.1.0: {hint.format(before)}")
 
 
 def _beat(given: str) -> int:

@@ -1,6 +1,6 @@
 """Sign a request for an erasure, and its approval, each with its person's own key; and check both. Pure.
 
-The witness policy names the keys, in lines that are comments to every C2SP reader (docs/decisions/0048):
+The log's policy file names the keys, in lines that are comments to every C2SP reader (docs/decisions/0048) and that `trust.py` writes:
 
     # approver desk-prizren-1 ed25519 <base64 of 32 bytes>
 

@@ -1,7 +1,8 @@
-"""Read intake's public keys from the witness policy, and sign and check erasures with intake's key. Pure.
+"""Read intake's public keys from the log's policy file, and sign and check erasures with intake's key. Pure.
 
 The line `# intake ed25519 <base64 of 32 bytes>` is a comment to every C2SP reader. So one file names both the log's witnesses and intake's
-key, and the log pins the key, because the log contains that file. docs/decisions/0025 gives the reason.
+key, and the log pins the key, because the log contains that file (docs/decisions/0025). Only a program writes such lines, from
+`trust.toml` (`referral/wire/trust.py`).
 """
 
 from __future__ import annotations

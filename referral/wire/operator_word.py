@@ -1,6 +1,6 @@
 """Give a second operator's word for one command, and decide whether an act has the word that it needs. Pure.
 
-The witness policy names the operators' keys, in lines that are comments to every C2SP reader (docs/decisions/0049):
+The log's policy file names the operators' keys, in lines that are comments to every C2SP reader and that `trust.py` writes (decision 0049):
 
     # operator besa ed25519 <base64 of 32 bytes>
     # two-operators-from 2026-12-01T00:00:00Z
@@ -15,7 +15,6 @@ from __future__ import annotations
 import re
 from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from hashlib import sha256
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -103,11 +102,6 @@ class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 def line(name: str, public: bytes) -> str:
     """Return the line of a witness policy that names an operator's key. public: 32 bytes."""
     return f"# operator {name} ed25519 {b64encode(public).decode()}\n"
-
-
-def from_line(at: int) -> str:
-    """Return the line of a witness policy that says from when on acts need two operators. at: µs UTC."""
-    return f"# two-operators-from {datetime.fromtimestamp(at // 1_000_000 + 1, UTC):%Y-%m-%dT%H:%M:%SZ}\n"  # acts of this second need none
 
 
 def named(policy: bytes) -> Operators:

@@ -1,6 +1,6 @@
 """Decide whether a policy bundle is to be believed: two signers have signed it. Pure; services, `recover` and auditors use this alone.
 
-The first signers stand in the witness policy, as comments to every C2SP reader (docs/decisions/0043):
+The first signers stand in `trust.toml`; the log names them in comments of its policy file, which `trust.py` writes (docs/decisions/0043):
 
     # policy-signer policy-keeper ed25519 <base64 of 32 bytes>
     # policy-bundle 3 <digest>

@@ -2,7 +2,7 @@
 
 One Ed25519 signature covers all records of a publication: it signs the root of their Merkle tree (RFC 9162), and each record carries the
 signature with its own way to the root. So a reader checks one signature for many records, and each record proves its writer alone.
-The witness policy names the keys, in lines that are comments to every C2SP reader (docs/decisions/0048):
+The log's policy file names the keys, in lines that are comments to every C2SP reader (docs/decisions/0048) and that `trust.py` writes:
 
     # writer routing ed25519 <base64 of 32 bytes>
     # signed-from 2026-12-01T00:00:00Z
@@ -78,11 +78,6 @@ def writer(topic: str, key: bytes | None) -> str | None:
 def line(service: str, public: bytes) -> str:
     """Return the line of a witness policy that names a service's key. public: 32 bytes."""
     return f"# writer {service} ed25519 {b64encode(public).decode()}\n"
-
-
-def from_line(at: datetime) -> str:
-    """Return the line of a witness policy that says from when on records need a signature. at: with a time zone."""
-    return f"# signed-from {at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}\n"
 
 
 def named(policy: bytes) -> Writers:

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 
 from referral.errors import Malformed, ReadOnly, Rejected
 from referral.proof.entry import Entry
-from referral.runtime import authority, record_signing
+from referral.runtime import authority, record_signing, trust_file
 from referral.runtime.keys import case_keys, erasure_tag
 from referral.runtime.observe import Health, log
 from referral.runtime.postgres import database
@@ -22,6 +22,7 @@ from referral.tlog.note_keys import SignerKey
 from referral.tlog.witness_policy import Policy
 from referral.wire import policy_signature
 from referral.wire.schema import load as schema
+from referral.wire.trust import Trust
 from services.audit import pages, self_entries, witnesses
 from services.audit.api import application
 from services.audit.backups import BackupWatch
@@ -57,9 +58,10 @@ async def main(settings: Settings) -> None:
 
     A forked log is still served, so that others can prove the fork.
     """
-    key, policy, policy_file = _key(settings.log_key_file), *_policy(settings.witness_policy)
+    key, trust = _key(settings.log_key_file), trust_file.read(settings)
+    policy = _policy(trust)
     if key.verifier not in [party.key for party in policy.logs]:
-        raise Rejected("log-key", "REFERRAL_WITNESS_POLICY", f"no line names this log: log {key.verifier.encode().decode()}")
+        raise Rejected("log-key", trust_file.NAME, f"no line of witness_policy names this log: log {key.verifier.encode().decode()}")
     not_ready: dict[str, str] = {}
     engine, doors = (
         database.engine(settings, "audit", size=size) for size in (7, 4)
@@ -71,7 +73,7 @@ async def main(settings: Settings) -> None:
     shown = pages.made(doors, held, policy, *believed, signers, drill=settings.drill_clock, secure=secure)
     app = authority.checked("audit", application(doors, held, shown.routes(), shown.sign_in.refused))
     async with witnesses.client(settings.tls) as client:
-        audit = Audit(alarm, [*self_entries.schemas(schema.load(settings.schemas)), self_entries.keys(policy_file)], not_ready)
+        audit = Audit(alarm, [*self_entries.schemas(schema.load(settings.schemas)), self_entries.keys(trust.logged())], not_ready)
         publisher = Publisher(engine, key, policy, settings.instance, client, audit, settings.log_beat_s)
         heartbeats, readings = Heartbeats(engine, settings, audit, TOPICS), Readings(engine, settings, audit)
         try:
@@ -104,13 +106,11 @@ def _key(path: Path | None) -> SignerKey:
         raise Rejected("log-key", "REFERRAL_LOG_KEY_FILE", str(error)) from None
 
 
-def _policy(path: Path | None) -> tuple[Policy, bytes]:
-    """Return the witness policy and the exact bytes of its file."""
-    data = _read(path, "REFERRAL_WITNESS_POLICY")
+def _policy(trust: Trust) -> Policy:
     try:
-        return witness_policy.parse(data), data
+        return witness_policy.parse(trust.witness_policy)
     except Malformed as error:
-        raise Rejected("witness-policy", "REFERRAL_WITNESS_POLICY", str(error)) from None
+        raise Rejected("witness-policy", trust_file.NAME, f"of witness_policy: {error}") from None
 
 
 def _read(path: Path | None, name: str) -> bytes:
@@ -119,7 +119,7 @@ def _read(path: Path | None, name: str) -> bytes:
             return path.read_bytes()
     except OSError as error:
         raise Rejected("missing", name, f"the file cannot be read: {error.strerror}") from None
-    raise Rejected("missing", name, "set it to a file; `referral audit key` makes both")
+    raise Rejected("missing", name, "set it to a file; `referral audit key` makes it")
 
 
 if __name__ == "__main__":

@@ -19,5 +19,5 @@ def schemas(known: Schemas) -> list[Says]:
 
 
 def keys(policy: bytes) -> Says:
-    """Return the C2SP policy file of the log: its key, its witnesses and their quorum."""
+    """Return the C2SP policy file of the log: its key, its witnesses, their quorum, and everybody's keys (`Trust.logged`)."""
     return Says(Kind.KEYS, policy)

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from referral.domain.events import CaseErased
 from referral.errors import Malformed, NewerVersion, Rejected, Unavailable
 from referral.proof import receipt
-from referral.runtime import observe, tls
+from referral.runtime import observe, tls, trust_file
 from referral.runtime.kafka import clients, scan
 from referral.runtime.keys import erasure_tag, key_topic, log_proof
 from referral.runtime.keys.case_keys import Keys
@@ -41,12 +41,12 @@ ROLL_S = 3600.0
 
 
 class Eraser:
-    """The work of the process. Several may run at once: each step has the same effect when repeated. Rejected: the witness policy cannot
-    be read, or names no key of intake."""
+    """The work of the process. Several may run at once: each step has the same effect when repeated. Rejected: `trust.toml` cannot be
+    read, or names no key of intake."""
 
     def __init__(self, engine: AsyncEngine, keys: Keys, settings: Settings) -> None:
         self._engine, self._keys, self._settings = engine, keys, settings
-        self._policy, self._erasers = erasure_tag.witness_policy(settings), erasure_tag.needed(settings)
+        self._policy, self._erasers = trust_file.read(settings).witness_policy, erasure_tag.needed(settings)
         self._applied, self._known, self._rolled = False, 0, -math.inf
         self._ended = asyncio.Event()
 
@@ -56,7 +56,7 @@ class Eraser:
         if not self._applied:
             reasons["erasures"] = "it has not read the topic for erasures yet; if it stays, do database and broker answer?"
         if not self._erasers.approvers:
-            reasons["approvers"] = "the witness policy names no approvers, so nothing is destroyed: name two (`referral case key`)"
+            reasons["approvers"] = "`trust.toml` puts approvers off, so nothing is destroyed: name two (`referral case key`)"
         return reasons
 
     def end(self) -> None:
@@ -138,7 +138,7 @@ class Eraser:
             await store.found(tx, found, ends)
 
     async def _prove(self) -> None:
-        """Ask audit for the proof of each new erasure, and check it by our own witness policy."""
+        """Ask audit for the proof of each new erasure, and check it by the witnesses whom we believe."""
         async with self._engine.begin() as tx:
             unproven = await store.unproven(tx)
         if not unproven:

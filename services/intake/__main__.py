@@ -58,13 +58,11 @@ def ingress_key(settings: Settings) -> X25519PrivateKey | None:
 
 
 def signing_key(settings: Settings) -> Ed25519PrivateKey:
-    """Return intake's own signing key. Rejected: no file holds it, or the witness policy names another key, so that nobody would accept its
+    """Return intake's own signing key. Rejected: no file holds it, or `trust.toml` names another key, so that nobody would accept its
     signatures."""
     key = case_keys.signing(settings.intake_key_file)
     if key.public_key().public_bytes_raw() not in erasure_tag.needed(settings).intake:
-        hint = (
-            "the witness policy names another key of intake than this file holds: bring the line `# intake ed25519 …` and the file together"
-        )
+        hint = "`trust.toml` names another key of intake than this file holds: bring its line `intake` and this file together"
         raise Rejected("intake-key", "REFERRAL_INTAKE_KEY_FILE", hint)
     return key
 

@@ -43,7 +43,7 @@ class IntakeContext:
     authority: host by which agencies reach this service over https; empty in a trial.
     notifier: HTTP client of the notifier; None where this stack does not name it.
     crowd: counts the recent referrals of each agency.
-    approvers: those whose signatures an erasure needs; none where the witness policy names none.
+    approvers: those whose signatures an erasure needs; none where `trust.toml` puts them off.
     lanes: limits the connections that unknown callers hold at once.
     full_lines: logins whose line was full a moment ago.
     journal: collects security events.

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from referral.cli import run
 from referral.local import stack as local
-from referral.local.config import StackConfig
+from referral.local.config import StackConfig, environment
 from referral.local.service import Worker
 from referral.runtime import bootstrap
 from referral.runtime.settings import Settings
@@ -59,8 +60,8 @@ def checkout(place: Path) -> Iterator[Path]:
 class Releases:
     """Which release each instance runs, from its next start on."""
 
-    def __init__(self, older: Path) -> None:
-        self.older, self._newer = older, set[str]()
+    def __init__(self, older: Path, trust: Path) -> None:
+        self.older, self._trust, self._newer = older, trust, set[str]()
 
     def command(self, worker: Worker) -> tuple[str, ...]:
         """Return the command of an instance: the folder that it begins in decides what it imports. A service that the older release does
@@ -74,6 +75,8 @@ class Releases:
         longest = 0.0
         for process in line.stack.of(service):
             (self._newer.add if newer else self._newer.discard)(process.name)
+            if newer and isinstance(process.server, Worker):
+                process.server.environment = {**process.server.environment, "REFERRAL_TRUST": str(self._trust)}
             began = time.monotonic()
             await process.kill(signal.SIGTERM)
             async with asyncio.timeout(2 * PATIENCE_S):
@@ -114,11 +117,14 @@ async def test_an_upgrade_and_a_way_back_lose_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
 ) -> None:
     with checkout(tmp_path / "older") as older:
-        releases, config = Releases(older), StackConfig(data=tmp_path / "data", instances=2, drill=True)
+        believed = tmp_path / "believed.toml"
+        releases, config = Releases(older, believed), StackConfig(data=tmp_path / "data", instances=2, drill=True)
         monkeypatch.setattr(Worker, "command", lambda worker: releases.command(worker))
         for step in ("prepare_database", "prepare_topics"):
             monkeypatch.setattr(local, step, _older(older, step))
         async with running(config) as line:
+            published = environment(config, line.stack.addresses, "routing")["REFERRAL_WITNESS_POLICY"]  # the older programs read it
+            assert run(["audit", "trust", "import", published, "--out", str(believed)]) == 0
             for newer, order in ((True, ORDER), (False, ORDER[::-1])):
                 load = Load(line.stack, seed=1 + newer, rate=RATE, settings=line.stack.settings)
                 under = asyncio.create_task(load.run())

@@ -28,7 +28,7 @@ def environment(settings: Settings, **more: object) -> dict[str, str]:
         "master_key_file": settings.master_key_file,
         "ingress_key_file": settings.ingress_key_file,
         "intake_key_file": settings.intake_key_file,
-        "witness_policy": settings.witness_policy,
+        "trust": settings.trust,
         "policy_keys": os.pathsep.join(map(str, settings.policy_keys)),
         "operator_keys": os.pathsep.join(map(str, settings.operator_keys)),
         "topic_prefix": settings.topic_prefix,

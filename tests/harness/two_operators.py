@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -18,6 +19,13 @@ KEYS = {name: key.public_key().public_bytes_raw() for name, key in (("keeper", K
 LINES = "".join(operator_word.line(name, public) for name, public in KEYS.items()).encode()
 OPERATORS: Operators = operator_word.named(LINES)
 FIRST, SECOND = "operator/keeper", "operator/besa"
+
+
+def from_line(at: int) -> str:
+    """The line that says from when on acts need two operators: those of this second need none. at: µs UTC."""
+    return f"# two-operators-from {datetime.fromtimestamp(at // 1_000_000 + 1, UTC):%Y-%m-%dT%H:%M:%SZ}\n"
+
+
 TERMS, SALT, AT = b'["staff password",[["login","arta.m"]]]', bytes(16), 1_800_000_000
 
 

@@ -34,6 +34,7 @@ from referral.runtime.postgres.tokens import AUDITORS
 from referral.runtime.recovery.recover import WRITES
 from referral.runtime.settings import LINE, Settings
 from referral.wire import security_event
+from referral.wire.erasure_approval import Erasers
 
 LEASES = "SELECT unit, owner, lease_until > clock_timestamp() AS held, positions FROM {s}.lease ORDER BY unit"
 ALIVE = "SELECT count(*) FROM {s}.instance WHERE alive_until > clock_timestamp()"
@@ -220,12 +221,20 @@ def _acted(value: bytes) -> int:
         return 0
 
 
+def _erasers(found: Settings) -> Erasers:
+    """Return those whom this shell believes about erasures; nobody where its `trust.toml` cannot be read, which `policy` says."""
+    try:
+        return erasure_tag.erasers(found)
+    except Rejected:
+        return Erasers()
+
+
 async def _unbelieved(tx: AsyncConnection, found: Settings, since: int) -> tuple[list[str], int]:
     """Return the records of referral-policy and the rows of routing.policy that every service passes over; and the number of records
     that the broker took before `since` (µs UTC). A row can be deleted, so it counts however old it says to be."""
     try:
         trusted = policy_feed.trusted(found)
-    except Rejected as error:  # this shell names no witness policy, or one without signers: no service would start with it
+    except Rejected as error:  # this shell has no `trust.toml`, or one that no service would start with
         return [str(error)], 0
     topic, stored = Chain(trusted), Chain(trusted)
     refused = [
@@ -294,7 +303,7 @@ async def _records(vitals: Vitals, tx: AsyncConnection, found: Settings) -> None
     older, vitals.quarantined = await reading.quarantine(found, vitals.since)
     vitals.older["records in quarantine"] = older
     line = Line(
-        erasers=erasure_tag.erasers(found),
+        erasers=_erasers(found),
         secrets={topic: await writer_mark.secret(tx, owner) for owner, topic in WRITES.items()},
         since=vitals.since,
         whole=vitals.whole,

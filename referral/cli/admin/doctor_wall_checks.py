@@ -13,10 +13,10 @@ MB = 1_000_000
 
 
 def walls(vitals: Vitals) -> Check:
-    """Check that the witness policy names writers and approvers, and that a log of real cases is signed on a beat."""
-    named, real = vitals.walls.unnamed, vitals.walls.real
-    missing = [f"the witness policy names {what}" for what in named]
-    do = "name them (docs/operators.md, signed records); REFERRAL_LOG_BEAT_S=300 for audit, and a day later the warning ends"
+    """Check that `trust.toml` names writers, approvers and operators, and that a log of real cases is signed on a beat."""
+    off, real = vitals.walls.off, vitals.walls.real
+    missing = [f"trust.toml puts off {what}" for what in off]
+    do = "name them (docs/operators.md, Whom to believe); REFERRAL_LOG_BEAT_S=300 for audit, and a day later the warning ends"
     warn = [*([] if real else missing), *doctor_walls.beats(vitals.walls)]
     return warned("walls", missing if real else [], warn, "records need their writer, erasures two persons; the log has its beat", do)
 

@@ -1,4 +1,4 @@
-"""The facts of `referral doctor` about the walls: whom the witness policy names, what ends soon, and how often the log is signed."""
+"""The facts of `referral doctor` about the walls: whom `trust.toml` names, what ends soon, and how often the log is signed."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from referral.ca import identity, periods
 from referral.domain.local_time import moment
 from referral.errors import Malformed, Rejected, Unproven
 from referral.proof.entry import Kind
+from referral.runtime import trust_file
 from referral.runtime.settings import Settings
-from referral.wire import erasure_approval, leaf, operator_word, writer_signature
-from referral.wire.writer_signature import NOBODY
+from referral.wire import leaf
 
 DEALT = timedelta(days=7)
 """Time for which a forged or unreadable record keeps `doctor` red (ours): whoever looks once a week sees it. The broker's time counts,
@@ -34,12 +34,12 @@ US = timedelta(microseconds=1)
 class Walls(Struct, frozen=True, kw_only=True):
     """The facts. real: the database holds real cases.
 
-    unnamed: whom the witness policy does not name. ends: what ends → when, µs UTC. pause: seconds between the two nearest checkpoints of
+    off: whom `trust.toml` puts off. ends: what ends → when, µs UTC. pause: seconds between the two nearest checkpoints of
     the last day; None where there are not two.
     """
 
     real: bool = False
-    unnamed: tuple[str, ...] = ()
+    off: tuple[str, ...] = ()
     ends: dict[str, int] = {}
     pause: float | None = None
 
@@ -47,20 +47,18 @@ class Walls(Struct, frozen=True, kw_only=True):
 async def walls(tx: AsyncConnection, found: Settings, now: int, real: bool) -> Walls:
     """Read the facts. now: µs UTC, the true time."""
     pause: int | None = (await tx.execute(PAUSE, {"since": now - LOOKED_BACK // US})).scalar_one()
-    return Walls(real=real, unnamed=_unnamed(found), ends=_ends(found), pause=None if pause is None else pause / 1_000_000)
+    return Walls(real=real, off=_off(found), ends=_ends(found), pause=None if pause is None else pause / 1_000_000)
 
 
-def _unnamed(found: Settings) -> tuple[str, ...]:
-    """Return whom the policy does not name; nothing for a policy that is missing or malformed, which no service starts with."""
+def _off(found: Settings) -> tuple[str, ...]:
+    """Return whom `trust.toml` puts off; nothing for a file that is missing or malformed, which no service starts with."""
     try:
-        data = found.witness_policy.read_bytes() if found.witness_policy else None
-        if data is None:
-            return ()
-        writers = () if writer_signature.named(data) != NOBODY else ("no writers: a record needs no signature of its service (A3)",)
-        approvers = () if erasure_approval.erasers(data).approvers else ("no approvers: intake alone erases (A1)",)
-        operators = () if operator_word.named(data) != operator_word.NOBODY else ("no operators: one alone opens doors (0049)",)
-    except (OSError, Malformed):
+        known = trust_file.read(found)
+    except Rejected:
         return ()
+    writers = () if known.writers.keys else ("writers: a record needs no signature of its service (A3)",)
+    approvers = () if known.erasers.approvers else ("approvers: intake alone erases (A1)",)
+    operators = () if known.operators.keys else ("operators: one alone opens doors (0049)",)
     return writers + approvers + operators
 
 

@@ -15,7 +15,7 @@ from referral.domain.signers import NAME
 from referral.errors import Rejected
 from referral.local import keyfiles
 from referral.runtime.keys import case_keys
-from referral.wire import operator_word
+from referral.wire import operator_word, trust
 from referral.wire.operator_word import BY_TWO, LASTS_S, PLANE
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="As in the operator's certificate: besa for operator/besa.")]
@@ -27,7 +27,7 @@ def key_command(
     file: Annotated[Path, typer.Option("--file", help="File of your secret key; made if missing, readable by its owner alone.")],
     as_json: console.Json = False,
 ) -> int:
-    """Show your key for what takes two operators, made if it is not there: the line for the witness policy, which every auditor has.
+    """Show your key for what takes two operators, made if it is not there: the line for `trust.toml`, which every auditor has.
 
     Run it on your own machine: the secret key never leaves it, and nobody else may have it. REFERRAL_OPERATOR_KEYS names the file there.
 
@@ -38,7 +38,7 @@ def key_command(
     if not NAME.fullmatch(name):
         raise typer.BadParameter("NAME: as in your certificate: a to z, digits and hyphens, at most 63")
     try:
-        line = operator_word.line(name, keyfiles.intake(file)).removesuffix("\n")
+        line = trust.person_line("operators", name, keyfiles.intake(file)).removesuffix("\n")
     except (OSError, Rejected):
         raise typer.BadParameter(f"{file}: it cannot be written, or is no Ed25519 key") from None
     console.document({"operator": PLANE + name, "line": line}) if as_json else console.console.print(line, soft_wrap=True, markup=False)

@@ -20,7 +20,7 @@ from referral.domain.signers import NAME
 from referral.errors import Rejected
 from referral.local import keyfiles
 from referral.runtime.keys import case_keys
-from referral.wire import erasure_approval
+from referral.wire import erasure_approval, trust
 
 
 def show_case(case_id: str, url: console.Url = console.DEFAULT_URL, token: console.Token = "", as_json: console.Json = False) -> int:
@@ -127,7 +127,7 @@ def key_command(
     file: Annotated[Path, typer.Option("--file", help="File of your secret key; made if missing, readable by its owner alone.")],
     as_json: console.Json = False,
 ) -> int:
-    """Show your key for erasures, made if it is not there: the line for the witness policy, which every service and auditor has.
+    """Show your key for erasures, made if it is not there: the line for `trust.toml`, which every service and auditor has.
 
     Run it on your own machine: the secret key never leaves it, and nobody else may have it. An erasure needs two such people.
 
@@ -138,7 +138,7 @@ def key_command(
     if not NAME.fullmatch(name):
         raise typer.BadParameter("NAME: an office and a number: a to z, digits and hyphens, at most 63")
     try:
-        line = erasure_approval.line(name, keyfiles.intake(file)).removesuffix("\n")
+        line = trust.person_line("approvers", name, keyfiles.intake(file)).removesuffix("\n")
     except (OSError, Rejected):
         raise typer.BadParameter(f"{file}: it cannot be written, or is no Ed25519 key") from None
     console.document({"approver": name, "line": line}) if as_json else console.console.print(line, soft_wrap=True, markup=False)

@@ -26,7 +26,9 @@ FOLLOWS = re.compile(rb"^# follows (.+), which had \d+ entries;", re.MULTILINE)
 """The line by which a log says which one it follows."""
 One = Annotated[str, typer.Argument(metavar="A", help="An export's folder, a checkpoint's file, or `live`: the running system.")]
 Other = Annotated[str, typer.Argument(metavar="B", help="The other one.")]
-Rules = Annotated[Path | None, typer.Option("--witnesses", help="A C2SP policy file for both; by default each one's own.")]
+Rules = Annotated[
+    Path | None, typer.Option("--trust", "--witnesses", help="trust.toml or C2SP policy file for both; by default each one's own.")
+]
 
 
 class Side(Struct, frozen=True):
@@ -47,7 +49,7 @@ def diff_command(one: One, other: Other, witnesses: Rules = None, as_json: conso
 
     Example: referral audit diff export live
     """
-    pinned = source.policy(witnesses)
+    pinned = source.rules(witnesses)
     with ExitStack() as stack:
         verdict = compare(*(_side(stack, word, pinned) for word in (one, other)))
     if as_json:

@@ -29,7 +29,10 @@ from referral.wire import hpke
 Target = Annotated[Path, typer.Argument(metavar="DIR", help="A new folder, or an older export of the same log: what is new is added.")]
 CasesWanted = Annotated[list[str] | None, typer.Option("--case", help="Lend the key of this case; may be given several times.")]
 EveryCase = Annotated[bool, typer.Option("--all-cases", help="Lend the keys of all cases.")]
-Witnesses = Annotated[Path | None, typer.Option("--witnesses", help="The witness policy to hand out with it; by default the log's own.")]
+Witnesses = Annotated[
+    Path | None,
+    typer.Option("--trust", "--witnesses", help="trust.toml or C2SP policy file to hand out with it; by default the log's own."),
+]
 Auditor = Annotated[
     Path | None, typer.Option("--for", metavar="FILE", help="The auditor's public key, to which the lent keys are encrypted.")
 ]
@@ -67,7 +70,7 @@ def export_command(
     """
     if bool(case or every) != bool(auditor):
         raise typer.BadParameter("--for names the auditor to whom keys are lent: give it together with --case or --all-cases")
-    public, pinned = audit_open.public_key(auditor) if auditor else None, audit_open.file(witnesses)
+    public, pinned = audit_open.public_key(auditor) if auditor else None, audit_open.rules(witnesses)
     with audit_open.opened(None) as source:
         published = archive.trusted(source.archive, pinned)
         policy = source.archive.read(POLICY) if pinned is None else pinned

@@ -21,7 +21,7 @@ from referral.runtime.postgres import clock, tokens
 from referral.runtime.postgres.tokens import AUDITOR_TOKEN_DAYS, AUDITORS, DAY_US, OFFICE
 from referral.tlog import note_keys
 from referral.tlog.note_keys import ED25519, SEED, SignerKey
-from referral.wire import writer_signature
+from referral.wire import trust, writer_signature
 from referral.wire.operator_word import ENDED
 
 KeyFile = Annotated[Path, typer.Option("--key", help="The secret key; a new file, never overwritten.")]
@@ -29,21 +29,22 @@ Name = Annotated[
     str, typer.Option("--name", help="The log's permanent name, its origin: a host of yours and a path, as audit.example/referral.")
 ]
 IntakeFile = Annotated[Path, typer.Option("--intake-key", help="Intake's own secret key; made if missing, never overwritten.")]
-PolicyFile = Annotated[Path, typer.Option("--policy", help="The policy file to begin; a new file too.")]
+TrustFile = Annotated[Path, typer.Option("--trust", help="The file of whom everybody believes, to begin; a new file too.")]
 
 
 def key_command(
     name: Name,
     key: KeyFile = Path("log.key"),
-    policy: PolicyFile = Path("witness.policy"),
+    trust_file: TrustFile = Path("trust.toml"),
     intake: IntakeFile = Path("intake.key"),
     as_json: console.Json = False,
 ) -> int:
-    """Make the key that signs the log and the one with which intake signs, and begin the policy file in which you name the witnesses.
+    """Make the key that signs the log and the one with which intake signs, and begin `trust.toml`, which says whom everybody believes.
 
     A log has one key and one name for its whole life. Store its key only on audit's machine; a lost key ends the log. Store intake's key
     only
-    on intake's machines: anybody who has it can sign receipts and erasures. The policy file names the public half of both.
+    on intake's machines: anybody who has it can sign receipts and erasures. `trust.toml` names the public half of both.
+    Add the witnesses, and a line for everybody else; until then no service starts.
 
     Exit 0 made, 2 a file exists already or cannot be written.
 
@@ -59,7 +60,8 @@ def key_command(
     except OSError as error:
         raise typer.BadParameter(f"{intake}: {error.strerror}") from None
     written = list[Path]()
-    for path, data in ((key, made.encode() + b"\n"), (policy, keyfiles.policy(made.verifier, (), known))):
+    begun = "".join((*trust.policy_lines(keyfiles.policy(made.verifier, ()).decode()), trust.intake_line(known)))
+    for path, data in ((key, made.encode() + b"\n"), (trust_file, begun.encode())):
         try:
             secret_file.write(path, data)
         except OSError as error:
@@ -69,11 +71,13 @@ def key_command(
         written.append(path)
     public = made.verifier.encode().decode()
     if as_json:
-        console.document({"origin": name, "key": public, "key_file": str(key), "policy_file": str(policy), "intake_key_file": str(intake)})
+        console.document(
+            {"origin": name, "key": public, "key_file": str(key), "trust_file": str(trust_file), "intake_key_file": str(intake)}
+        )
     else:
         console.console.print(f"public key of the log, for witnesses and auditors:\n  {public}", soft_wrap=True, markup=False)
         console.console.print(
-            f"now: name witnesses and a quorum in {policy}; set REFERRAL_WITNESS_POLICY for every service, REFERRAL_LOG_KEY_FILE for audit "
+            f"now: name witnesses and everybody else in {trust_file}; set REFERRAL_TRUST for all services, REFERRAL_LOG_KEY_FILE for audit "
             f"and REFERRAL_INTAKE_KEY_FILE ({intake}) for intake",
             soft_wrap=True,
         )
@@ -113,10 +117,9 @@ WriterFile = Annotated[Path, typer.Option("--file", help="File of the secret key
 
 
 def writer_command(service: Service, file: WriterFile, as_json: console.Json = False) -> int:
-    """Show the key with which a service signs its records, made if it is not there: the line for the witness policy.
+    """Show the key with which a service signs its records, made if it is not there: the line for `trust.toml`.
 
-    Run it on the service's own machine: the secret key never leaves it, and no other service may have it. Each of the four needs its line;
-    a policy file without any asks for no signatures.
+    Run it on the service's own machine: the secret key never leaves it, and no other service may have it. Each of the four needs its line.
 
     Exit 0 shown, 2 no such service, or the file cannot be used.
 
@@ -125,7 +128,7 @@ def writer_command(service: Service, file: WriterFile, as_json: console.Json = F
     if service not in writer_signature.OWNERS.values():
         raise typer.BadParameter("SERVICE: intake, routing, notifier or oversight; the others write no topic")
     try:
-        line = writer_signature.line(service, keyfiles.intake(file)).removesuffix("\n")
+        line = trust.writer_line(service, keyfiles.intake(file)).removesuffix("\n")
     except (OSError, Rejected):
         raise typer.BadParameter(f"{file}: it cannot be written, or is no Ed25519 key") from None
     console.document({"service": service, "line": line}) if as_json else console.console.print(line, soft_wrap=True, markup=False)

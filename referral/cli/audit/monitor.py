@@ -15,6 +15,7 @@ import httpx
 import typer
 
 from referral.cli import console
+from referral.cli.audit import source
 from referral.cli.audit.monitor_verdict import PATIENCE_S, MonitorRound, Unconnected, verdict
 from referral.domain.local_time import moment
 from referral.errors import Malformed, Rejected
@@ -34,7 +35,10 @@ AGAIN_S = 10.0
 MISSING = "it answers 404"
 LOG = "the log"
 
-Witnesses = Annotated[Path, typer.Option("--witnesses", help="C2SP policy file: the log's key, and the witnesses with their addresses.")]
+Witnesses = Annotated[
+    Path,
+    typer.Option("--trust", "--witnesses", help="trust.toml or C2SP policy file: the log's key, and the witnesses with their addresses."),
+]
 Url = Annotated[str, typer.Option("--log", envvar="REFERRAL_AUDIT_URL", help="Address of the log.")]
 Every = Annotated[float | None, typer.Option("--every", min=1, help="Repeat after this many seconds, until Ctrl-C or a fault.")]
 Keep = Annotated[Path | None, typer.Option("--keep", help="Folder for every note received: two of them may prove a split view.")]
@@ -64,11 +68,11 @@ def monitor_command(
     Exit 0 everybody sees one log, 1 a split view, a false signature, a log that has stopped or does not prove continuity, 2 the policy file
     cannot be used, 3 a party did not answer.
 
-    Example: referral audit monitor --witnesses witness.policy --log https://audit.example
+    Example: referral audit monitor --trust trust.toml --log https://audit.example
     """
     try:
-        policy = witness_policy.parse(witnesses.read_bytes())
-    except (OSError, Malformed) as error:
+        policy = witness_policy.parse(source.rules(witnesses) or b"")
+    except Malformed as error:
         raise typer.BadParameter(f"{witnesses}: {error}") from None
     if len(policy.logs) != 1:
         raise typer.BadParameter(f"{witnesses}: it names {len(policy.logs)} logs; one is watched at a time")

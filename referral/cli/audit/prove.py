@@ -36,7 +36,8 @@ Apart = Annotated[
 Out = Annotated[Path | None, typer.Option("--out", help="Write the proof there; by default to standard output.")]
 Check = Annotated[Path | None, typer.Option("--check", metavar="FILE", help="Check a proof instead; reads nothing but files.")]
 Rules = Annotated[
-    Path | None, typer.Option("--witnesses", help="The C2SP policy file that decides which signatures count; --check needs it.")
+    Path | None,
+    typer.Option("--trust", "--witnesses", help="trust.toml or C2SP policy file that says which signatures count; --check needs it."),
 ]
 LeafFile = Annotated[Path | None, typer.Option("--leaf", help="With --check: the leaf's bytes, where the proof does not hold them.")]
 OldFile = Annotated[Path | None, typer.Option("--old", help="With --check of a proof between checkpoints: the first of them.")]
@@ -57,7 +58,7 @@ def prove_command(
 ) -> int:
     """Write a proof that others can check: of an entry (.tlog-proof), between two checkpoints, or that nothing stands between two entries.
 
-    Or check one with --check FILE --witnesses FILE. A proof of an entry contains the entry's leaf, and any C2SP verifier accepts it.
+    Or check one with --check FILE --trust FILE. A proof of an entry contains the entry's leaf, and any C2SP verifier accepts it.
 
     Exit 0 written, or it holds; 1 it does not hold, or no such entry is below a witnessed checkpoint; 2 usage, or a file is unavailable.
 
@@ -68,9 +69,9 @@ def prove_command(
         raise typer.BadParameter("name one of --entry, --event, --between, --nothing-between and --check")
     if check is not None:
         if witnesses is None:
-            raise typer.BadParameter("--check needs to know whose signatures count: name a policy file with --witnesses")
+            raise typer.BadParameter("--check needs to know whose signatures count: name a file with --trust")
         return _tell(_checked(check, witnesses, leaf, old), as_json)
-    pinned = source.file(witnesses)
+    pinned = source.rules(witnesses)
     files = [source.file(path) or b"" for path in heads or ()]
     with source.opened(export) as there:
         published = archive.trusted(there.archive, pinned)
@@ -130,7 +131,7 @@ def consistency(there: Archive, size: int, old: Checkpoint, new: Checkpoint, sig
 
 
 def _checked(path: Path, witnesses: Path, leaf: Path | None, old: Path | None) -> dict[str, Any]:
-    data, rules = source.file(path) or b"", witness_policy.parse(source.file(witnesses) or b"")
+    data, rules = source.file(path) or b"", witness_policy.parse(source.rules(witnesses) or b"")
     if data.startswith(b"old "):
         return _continued(data, rules, source.file(old))
     try:

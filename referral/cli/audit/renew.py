@@ -6,15 +6,18 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec import structs
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.ca import files
 from referral.cli import administration, console
 from referral.cli.audit import source
 from referral.errors import Malformed, Rejected
 from referral.proof import archive
 from referral.runtime import settings
 from referral.tlog import checkpoint, note, witness_policy
+from referral.wire import trust
 
 STATE = text("SELECT cosigned FROM audit.checkpoint WHERE cosigned IS NOT NULL ORDER BY size DESC LIMIT 1")
 OWNED = text("SELECT count(*) FROM audit.lease WHERE owner IS NOT NULL AND lease_until > clock_timestamp()")
@@ -26,13 +29,15 @@ EVENTS = text("UPDATE audit.security SET idx = NULL")
 """The new log gets every act again: no topic has them."""
 
 Export = Annotated[Path, typer.Option("--export", help="An export of the log as it is now: its tables are emptied.")]
-PolicyFile = Annotated[Path, typer.Option("--policy", help="The policy file of the new log, as `referral audit key` began it.")]
+TrustFile = Annotated[
+    Path, typer.Option("--trust", help="trust.toml of the new log: `referral audit key` began it, and everybody is in it.")
+]
 Shown = Annotated[
     Path | None, typer.Option("--last", help="The newest checkpoint of the old log that a witness shows, if it is not the export's.")
 ]
 
 
-def renew_command(export: Export, policy: PolicyFile, last: Shown = None, word: console.Word = "", as_json: console.Json = False) -> int:
+def renew_command(export: Export, trust_file: TrustFile, last: Shown = None, word: console.Word = "", as_json: console.Json = False) -> int:
     """Begin a new log after this one was set back to an old copy, or its key is lost. Audit must be stopped.
 
     Every record stays in the topics, so audit reads them again from the start, into the new log. Its first entries name the old log's last
@@ -40,7 +45,7 @@ def renew_command(export: Export, policy: PolicyFile, last: Shown = None, word: 
 
     Exit 0 done, 1 refused (the message gives the reason), 2 a file or the database is unavailable.
 
-    Example: referral audit renew --export old --policy new.policy --last witness-1.note
+    Example: referral audit renew --export old --trust new.toml --last witness-1.note
     """
     there = source.opened_export(export)
     kept = there.read(archive.CHECKPOINT) or b""
@@ -48,30 +53,33 @@ def renew_command(export: Export, policy: PolicyFile, last: Shown = None, word: 
     try:
         logs = witness_policy.parse(there.read(archive.POLICY) or b"").logs
         quoted, _ = checkpoint.verify(note.parse(shown), [log.key for log in logs])
-        own = _own(_read(policy))
+        believed = trust.read(_read(trust_file))
+        own = _own(believed.witness_policy)
     except Malformed as error:
-        raise Rejected("file", "--last or --policy", str(error)) from None
+        raise Rejected("file", "--last or --trust", str(error)) from None
     if quoted.origin == own:
-        raise Rejected("same-log", "--policy", f"the new log must have another name than {own}: `referral audit key --name …`")
-    count = administration.change(settings.load(), "audit renew", lambda tx, _: _renew(tx, kept), word=word)
+        raise Rejected("same-log", "--trust", f"the new log must have another name than {own}: `referral audit key --name …`")
     lines = [f"# follows {quoted.origin}, which had {quoted.size} entries; its last known checkpoint:"]
     lines += [f"#   {line}" for line in shown.decode("utf-8", "replace").removesuffix("\n").split("\n")]
     quotation = "\n".join(lines)
     try:
-        policy.write_bytes(quotation.encode() + b"\n" + _read(policy))
+        follows = structs.replace(believed, witness_policy=quotation.encode() + b"\n" + believed.witness_policy).written()
+    except Malformed as error:
+        raise Rejected("file", "--last", str(error)) from None
+    count = administration.change(settings.load(), "audit renew", lambda tx, _: _renew(tx, kept), word=word)
+    try:
+        with files.locked(trust_file.parent):
+            files.replace(trust_file, follows)
     except OSError as error:
-        raise Rejected(
-            "file", "--policy", f"{error.strerror}; the new log has begun, so write these lines into it by hand:\n{quotation}"
-        ) from None
+        what = f"{error.strerror}; the new log has begun, so write these lines into its witness_policy by hand:\n{quotation}"
+        raise Rejected("file", "--trust", what) from None
     if as_json:
         console.document({"log": own, "follows": quoted.origin, "size": quoted.size, "deleted": count})
     else:
         console.console.print(
-            f"{own} follows {quoted.origin} ({quoted.size} entries); {policy} says so, and the new log's first entries will"
+            f"{own} follows {quoted.origin} ({quoted.size} entries); {trust_file} says so, and the new log's first entries will"
         )
-        console.console.print(
-            "now: set REFERRAL_LOG_KEY_FILE and REFERRAL_WITNESS_POLICY to the new files, tell the witnesses, start audit"
-        )
+        console.console.print("now: set REFERRAL_LOG_KEY_FILE and REFERRAL_TRUST to the new files, tell the witnesses, start audit")
     return 0
 
 

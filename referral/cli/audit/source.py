@@ -24,11 +24,16 @@ from referral.proof.archive import CHECKPOINT, KEYS, POLICY, Archive
 from referral.proof.unlogged import Standing
 from referral.runtime.settings import Settings
 from referral.tlog import witness_policy
-from referral.wire import hpke
+from referral.wire import hpke, trust
 
 Export = Annotated[Path | None, typer.Argument(metavar="[DIR]", help="An export; without it the running system of the environment.")]
 Witnesses = Annotated[
-    Path | None, typer.Option("--witnesses", help="Your own C2SP policy file: the log's key and its witnesses; by default the log's own.")
+    Path | None,
+    typer.Option(
+        "--trust",
+        "--witnesses",
+        help="Whom you believe: your own trust.toml, or a C2SP policy file, which names log and witnesses alone. By default the log's own.",
+    ),
 ]
 AuditorKey = Annotated[
     Path | None, typer.Option("--key", help="Your secret key (`referral audit reader`), which opens the cases of an export.")
@@ -106,14 +111,35 @@ def file(path: Path | None) -> bytes | None:
         raise typer.BadParameter(f"{path}: {error.strerror}") from None
 
 
+TOML = ".toml"
+"""End of the name of a `trust.toml`; a file of another name is a C2SP policy file."""
+
+
 def policy(path: Path | None) -> bytes | None:
-    """Return an auditor's own policy file; None where the option is absent. typer.BadParameter: it is none."""
+    """Return whom an auditor believes, in the form in which the log names them (`Trust.logged`); None where the option is absent.
+
+    typer.BadParameter: the file is malformed, or a C2SP policy file that names keys in comment lines, as in release 0.1.0.
+    """
+    return _believed(path, trust.refuse_old_lines)
+
+
+def rules(path: Path | None) -> bytes | None:
+    """Return the same for a command that believes nobody but the log and its witnesses: a comment of a C2SP policy file is a comment."""
+    return _believed(path, lambda _: None)
+
+
+def _believed(path: Path | None, check: Callable[[bytes], None]) -> bytes | None:
     data = file(path)
-    if data is not None:
-        try:
-            witness_policy.parse(data)
-        except Malformed as error:
-            raise typer.BadParameter(f"{path}, your policy file: {error}") from None
+    if path is None or data is None:
+        return None
+    try:
+        if path.suffix == TOML:
+            data = trust.read(data).logged()
+        else:
+            check(data)
+        witness_policy.parse(data)
+    except Malformed as error:
+        raise typer.BadParameter(f"{path}, your policy file: {error}") from None
     return data
 
 

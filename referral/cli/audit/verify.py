@@ -67,7 +67,7 @@ def verify_command(
     Exit 0 good, 1 bad, 2 no such folder or key or the database is down, 3 something could not be checked (a case without its key, a log
     that has stopped).
 
-    Example: referral audit verify export --witnesses ombudsperson.policy --key auditor.key
+    Example: referral audit verify export --trust ombudsperson.toml --key auditor.key
     """
     pinned, older = source.policy(witnesses), source.file(since)
     with source.opened(export, key) as there:
@@ -180,6 +180,6 @@ def believed(published: Trusted) -> str:
     whose = (
         "your own policy"
         if published.pinned
-        else "the log's own policy, which proves nothing about the log's key: bring yours with --witnesses"
+        else "the log's own policy, which proves nothing about the log's key: bring yours with --trust"
     )
     return f"checkpoint of {head.origin}: {head.size} entries, seen by {when}; believed by {whose}"

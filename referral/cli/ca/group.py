@@ -16,6 +16,8 @@ import typer
 
 from referral.ca import bundle, files
 from referral.cli.call import PARAMETERS, standard_input
+from referral.runtime import settings, trust_file
+from referral.wire.trust import Trust
 
 FOLDER = Annotated[Path, typer.Argument(metavar="CA", help="Folder of the authority.")]
 ROOT_KEY = Annotated[Path | None, typer.Option("--root-key", help="File of the root's key, if it is not in the folder.")]
@@ -23,7 +25,6 @@ OUT = Annotated[Path | None, typer.Option("--out", help="File to write; by defau
 STANDARD = Path("-")
 WORDS = "words"
 """File of an authority's folder: a line for each change that took two operators, where no log is in reach."""
-POLICY = "REFERRAL_WITNESS_POLICY"
 
 
 def now() -> datetime:
@@ -38,20 +39,20 @@ def recorded(command: str, *about: str, word: str = "") -> AbstractContextManage
     word: a second operator's, for a command that takes two.
     """
     if not os.environ.get("REFERRAL_DATABASE"):
-        return _kept_here(command, about, word) if os.environ.get(POLICY) else nullcontext()
+        file = settings.trust_file()
+        return _kept_here(trust_file.at(file), command, about, word) if file else nullcontext()
     from referral.cli import administration  # imported here: an authority of its own needs no driver of a database
-    from referral.runtime import settings
 
     return administration.begun(settings.load(), command, *about, word=word)
 
 
 @contextmanager
-def _kept_here(command: str, about: tuple[str, ...], word: str) -> Iterator[None]:
+def _kept_here(trust: Trust, command: str, about: tuple[str, ...], word: str) -> Iterator[None]:
     from referral.cli import second_operator
 
     at, file = int(now().timestamp()), Path(PARAMETERS.get()["ca"]) / WORDS
     keys = tuple(map(Path, filter(None, os.environ.get(second_operator.KEYS, "").split(os.pathsep))))
-    two = second_operator.pair(Path(os.environ[POLICY]), keys, command, about, by="", text=word, now=at)
+    two = second_operator.pair(trust.operators, keys, command, about, by="", text=word, now=at)
     if two is not None and file.exists() and two.word.digest in file.read_text("ascii"):
         raise second_operator.used(two.by)
     if two is not None:  # first, so that no word signs twice: what breaks off after it needs another word

@@ -16,7 +16,7 @@ from referral.domain.policy import PolicyErrors
 from referral.domain.signers import NAME
 from referral.errors import Rejected
 from referral.runtime import secret_file, settings
-from referral.wire import policy_signature
+from referral.wire import trust
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The proposal, as `referral policy propose` wrote it.")]
 Key = Annotated[Path, typer.Option("--key", help="Your secret key, from `referral policy key`.")]
@@ -28,7 +28,7 @@ def key_command(
     file: Annotated[Path, typer.Option("--file", help="File of the secret key; made if missing, readable by its owner alone.")],
     as_json: console.Json = False,
 ) -> int:
-    """Show the key of a signer, made if it is not there: the line for the witness policy, which every service and auditor has.
+    """Show the key of a signer, made if it is not there: the line for `trust.toml`, which every service and auditor has.
 
     The signer runs it on a machine of their own: the secret key never leaves that machine, and nobody else may have it.
 
@@ -39,7 +39,7 @@ def key_command(
     if not NAME.fullmatch(name):
         raise typer.BadParameter("NAME: an office in one word: a to z, digits and hyphens, at most 63")
     public = make(file)
-    line = policy_signature.signer_line(name, public).removesuffix("\n")
+    line = trust.person_line("policy_keepers", name, public).removesuffix("\n")
     console.document({"signer": name, "line": line}) if as_json else console.console.print(line, soft_wrap=True, markup=False)
     return 0
 
@@ -125,7 +125,7 @@ def _sign(file: Path, found: Proposal, key: Path, yes: bool, then: str) -> int:
 
 
 def pins_command() -> int:
-    """Print a line for the witness policy for each bundle in force so far, so that they are believed without signatures.
+    """Print a line for `trust.toml` for each bundle in force so far, so that they are believed without signatures.
 
     Needed once where policies were activated before there were signatures, and again where all signers' keys were lost. Compare the digests
     with the log (`referral audit verify` lists them): whoever pins a bundle vouches for it.
@@ -136,7 +136,7 @@ def pins_command() -> int:
     """
     rows = connection.run(settings.load(), lambda tx: activate.confirmed(tx))
     for number, digest in rows:
-        _say(policy_signature.pin_line(number, digest).removesuffix("\n"))
+        _say(trust.bundle_line(number, digest).removesuffix("\n"))
     return 0 if rows else 1
 
 

@@ -19,7 +19,7 @@ Servers = Annotated[list[str] | None, typer.Option(metavar="HOST:PORT", help="Re
 Hosts = Annotated[
     list[str] | None, typer.Option("--server", metavar="PROGRAM=HOST", help="A further host for a program's certificate; repeat it.")
 ]
-People = Annotated[Path | None, typer.Option(help="Lines `# policy-signer`, `# approver`, `# operator`, as those people sent them.")]
+People = Annotated[Path | None, typer.Option(help="Lines policy_keepers.…, approvers.…, operators.…, as those people sent them.")]
 Exercise = Annotated[bool, typer.Option("--exercise", help="Make up the people, and their keys, here: for exercises alone.")]
 Inner = Annotated[str, typer.Option(help="Address at which health and metrics listen; 0.0.0.0 in a container.")]
 ByName = Annotated[bool, typer.Option("--by-name", help="Programs call one another by their names (audit:8444), as in containers.")]

@@ -150,7 +150,7 @@ def _approver(door: IntakeContext, signature: bytes | None, statement: bytes) ->
     if not door.approvers:
         return None
     if not erasure_approval.signer(door.approvers, signature, statement):
-        hint = "sign it with the key of an approver whom the witness policy names (`referral case erase … --key FILE`)"
+        hint = "sign it with the key of an approver whom `trust.toml` names (`referral case erase … --key FILE`)"
         raise Rejected("not-signed", "$.signature", hint, status=403)
     return signature
 

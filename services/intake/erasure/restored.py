@@ -32,8 +32,8 @@ def _leave() -> Permit:
 
 
 class RestoredErasures:
-    """The background work of one instance. Several may run at once: each step has the same effect when repeated. Rejected: the witness
-    policy cannot be read, or names no key of intake."""
+    """The background work of one instance. Several may run at once: each step has the same effect when repeated. Rejected:
+    `trust.toml` cannot be read, or names no key of intake."""
 
     def __init__(self, door: IntakeContext, settings: Settings) -> None:
         self._door, self._settings = door, settings

@@ -18,7 +18,7 @@ from referral.cli.policy import activate as policy
 from referral.domain.events import CaseClosed, Door, Instruction, ReferralSubmitted, ResponseSubmitted, Via, Word
 from referral.proof.entry import ROUTING
 from referral.proof.history.case import Read, unseal
-from referral.runtime import observe, policy_feed
+from referral.runtime import observe, policy_feed, trust_file
 from referral.runtime.kafka import clients, scan
 from referral.runtime.keys import case_keys as keys
 from referral.runtime.keys import key_topic
@@ -108,8 +108,8 @@ class Line:
         await self.run(INTAKE, "i1")
         current = CurrentPolicy(policy_feed.trusted(self.settings))
         await self.run(routing_service(current, breaker or Breaker(), self.news, self.settings.drill_clock), instance)
-        assert self.settings.witness_policy is not None
-        await self.run(audit_service(Audit(lambda _: None, [self_entries.keys(self.settings.witness_policy.read_bytes())])), "a1")
+        assert self.settings.trust is not None
+        await self.run(audit_service(Audit(lambda _: None, [self_entries.keys(trust_file.read(self.settings).logged())])), "a1")
 
     def publisher(self, instance: str = "r1") -> None:
         """Routing's work beside the loop."""

@@ -28,9 +28,10 @@ from referral.runtime.settings import Settings
 from referral.tlog import checkpoint, merkle, note, tile_layout, witness_policy
 from referral.tlog.checkpoint import Checkpoint
 from referral.tlog.note import Note
+from referral.wire import intake_key, trust
 from services.audit import checkpoints
 from services.audit.__main__ import main
-from tests.harness import two_operators
+from tests.harness import believed, two_operators
 from tests.harness.engines import by_hand
 from tests.harness.erased import INTAKE
 from tests.harness.line.audit_stack import KEY, KEYS, Log, answering, honest, log, serving
@@ -39,6 +40,7 @@ from tests.harness.waiting import until
 from tests.unit.audit.test_ingest import record, value
 
 pytestmark = pytest.mark.servers
+PEOPLE = ("policy_keepers.", "operators.", "approvers = ", "writers = ")
 
 
 @asynccontextmanager
@@ -130,7 +132,7 @@ async def test_an_empty_database_beside_witnesses_that_know_the_log_is_refused(b
 
 async def test_after_a_restore_a_new_log_begins_that_says_which_one_it_follows(bare: Settings, tmp_path: Path) -> None:
     """As docs/operators.md says it: the old one is exported, the new one quotes what a witness has seen of it last."""
-    old, policy, note_file = tmp_path / "old", tmp_path / "new.policy", tmp_path / "last.note"
+    old, policy, note_file = tmp_path / "old", tmp_path / "new.toml", tmp_path / "last.note"
     async with honest(tmp_path, 1) as one:
         async with log(bare, [one]) as made:
             await grown(made, 10)
@@ -143,19 +145,21 @@ async def test_after_a_restore_a_new_log_begins_that_says_which_one_it_follows(b
             (tmp_path / "policy").write_bytes(keyfiles.policy(KEY.verifier, [("w1", KEYS[0].verifier, one)]))
 
             both = structs.replace(copy, kafka="127.0.0.1:9", operator_keys=two_operators.key_files(tmp_path)[:2])
-            both = structs.replace(both, witness_policy=tmp_path / "two.policy")
-            (tmp_path / "two.policy").write_bytes(two_operators.LINES + copy.witness_policy.read_bytes())  # type: ignore[union-attr]
+            both = structs.replace(both, trust=believed.also(copy, tmp_path / "two.toml", two_operators.LINES))
 
             async def referral(*words: str, stack: Settings = both) -> tuple[int, str]:
                 return await command(stack, "audit", *words)
 
             code, said = await referral("export", str(old), "--witnesses", str(tmp_path / "policy"))
             assert code == 0, said
-            code, said = await referral("key", "--name", "log.example/after", "--key", str(tmp_path / "new.key"), "--policy", str(policy))
+            code, said = await referral("key", "--name", "log.example/after", "--key", str(tmp_path / "new.key"), "--trust", str(policy))
             assert code == 0, said
-            renew = ("renew", "--export", str(old), "--policy", str(policy), "--last", str(note_file))
-            before = policy.read_bytes()
-            policy.write_bytes((tmp_path / "policy").read_bytes())
+            renew = ("renew", "--export", str(old), "--trust", str(policy), "--last", str(note_file))
+            code, said = await referral(*renew)
+            assert code == 1 and "`policy_keepers` is missing" in said, "whoever begins a new log forgets nobody"
+            people = [line for line in both.trust.read_text().splitlines(keepends=True) if line.startswith(PEOPLE)]  # type: ignore[union-attr]
+            before = policy.read_bytes() + "".join(people).encode()
+            believed.file(policy, (tmp_path / "policy").read_bytes())
             code, said = await referral(*renew)
             assert code == 1 and "same-log" in said
             policy.write_bytes(before)
@@ -163,7 +167,7 @@ async def test_after_a_restore_a_new_log_begins_that_says_which_one_it_follows(b
             assert code == 1 and "Ask another operator to run `referral operator word keeper --key FILE -- audit renew" in said, said
             code, said = await referral(*renew, "--json")
             assert code == 0 and json.loads(said)["size"] == 192 and json.loads(said)["deleted"] == 96, said
-            assert witness_policy.parse(policy.read_bytes()).logs[0].name == "log.example/after"
+            assert witness_policy.parse(trust.read(policy.read_bytes()).witness_policy).logs[0].name == "log.example/after"
             quoted = [line.removeprefix("#   ") for line in policy.read_text().splitlines() if line.startswith("#   ")]
             assert quoted == note_file.read_text().splitlines(), "whoever reads the first entries can check the old log's signature"
             async with by_hand(copy) as tx:
@@ -206,12 +210,11 @@ async def test_a_fork_ends_the_writing_and_not_the_reading(settings: Settings, t
     (tmp_path / "log.key").write_bytes(KEY.encode() + b"\n")
     policy = tmp_path / "policy"
     async with honest(tmp_path, 1) as one, honest(tmp_path, 2) as two, httpx.AsyncClient(timeout=30) as client:
-        policy.write_bytes(
-            keyfiles.policy(KEY.verifier, [(f"w{n}", KEYS[n - 1].verifier, url) for n, url in ((1, one), (2, two))], INTAKE.intake[0])
-        )
+        told = keyfiles.policy(KEY.verifier, [(f"w{n}", KEYS[n - 1].verifier, url) for n, url in ((1, one), (2, two))])
+        believed.file(policy, told + intake_key.line(INTAKE.intake[0]))
         port, inner = ports.free(2)
         url, within = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{inner}"
-        here = structs.replace(settings, log_key_file=tmp_path / "log.key", witness_policy=policy, http_port=port, inner_port=inner)
+        here = structs.replace(settings, log_key_file=tmp_path / "log.key", trust=policy, http_port=port, inner_port=inner)
 
         async def answered(path: str, status: int, word: str) -> httpx.Response:
             async def look() -> httpx.Response | None:

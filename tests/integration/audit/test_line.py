@@ -47,18 +47,18 @@ async def publish(line: Line) -> None:
 
 async def exported_as_the_database_says(settings: Settings, tmp_path: Path, case_id: str, erased: str) -> None:
     """The export, judged alone, leads to the same verdict; only what was lent is read."""
-    policy, key, folder = tmp_path / "log.policy", tmp_path / "auditor.key", tmp_path / "export"
-    policy.write_bytes(settings.witness_policy.read_bytes())
+    policy, key, folder = tmp_path / "trust.toml", tmp_path / "auditor.key", tmp_path / "export"
+    policy.write_bytes(settings.trust.read_bytes())
     assert (await command(settings, "audit", "reader", str(key)))[0] == 0
-    words = ("audit", "export", str(folder), "--for", f"{key}.pub", "--witnesses", str(policy), "--json")
+    words = ("audit", "export", str(folder), "--for", f"{key}.pub", "--trust", str(policy), "--json")
     code, output = await command(settings, *words, "--case", erased)
     assert code == 1 and "unknown-case" in output
     code, output = await command(settings, *words, "--case", case_id)
     assert code == 0 and json.loads(output)["keys"] == 1, output
-    code, output = await command(settings, "audit", "verify", str(folder), "--key", str(key), "--witnesses", str(policy), "--json")
+    code, output = await command(settings, "audit", "verify", str(folder), "--key", str(key), "--trust", str(policy), "--json")
     offline = json.loads(output)
     assert (code, offline["verdict"]) == (0, "good"), offline
-    code, output = await command(settings, "audit", "verify", "--witnesses", str(policy), "--json")
+    code, output = await command(settings, "audit", "verify", "--trust", str(policy), "--json")
     online = json.loads(output)
     new = [found for found in online["findings"] if found not in offline["findings"]]
     assert online["verdict"] == "good" and {found["code"] for found in new} == {"ABOVE", "READ"}, (
@@ -124,8 +124,8 @@ async def test_the_log_of_a_real_line_is_good_told_and_tampering_is_named(
             "ALTER TABLE audit.entry DISABLE TRIGGER append_only;"
             f"UPDATE audit.entry SET value = value || '\\x00' WHERE idx = {last}; ALTER TABLE audit.entry ENABLE TRIGGER append_only"
         )
-    policy = str(tmp_path / "log.policy")
-    code, output = await command(settings, "audit", "verify", "--witnesses", policy, "--json")
+    policy = str(tmp_path / "trust.toml")
+    code, output = await command(settings, "audit", "verify", "--trust", policy, "--json")
     report = json.loads(output)
     assert (code, report["first_bad"], report["layer"]) == (1, last, "payload")
     assert "HASH_DIFFERS" in {f["code"] for f in report["findings"] if f["idx"] == last}

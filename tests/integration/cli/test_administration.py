@@ -32,6 +32,7 @@ from referral.runtime.settings import Settings
 from referral.tlog import merkle
 from referral.tlog.checkpoint import Checkpoint
 from referral.tlog.note_keys import ED25519, SignerKey
+from tests.harness import believed
 from tests.harness.certificates import HOST, made, today
 from tests.harness.line.audit_stack import KEY
 from tests.harness.programs import environment
@@ -75,7 +76,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "ca renew": ("CA", "PLACE"),
     "ca sign": ("CA", "operator/besa", "REQUEST"),
     "ca init": ("NEW",),
-    "audit renew": ("--export", "EXPORT", "--policy", "POLICY"),
+    "audit renew": ("--export", "EXPORT", "--trust", "TRUST"),
 }
 """Command → arguments, in an order in which each can be done."""
 SHARE = ("agency token", "agency topic", "ca sign")
@@ -109,7 +110,7 @@ class Desk:
     def __init__(self, settings: Settings, folder: Path) -> None:
         """folder: all files that the commands of RUNS change."""
         self.settings, self.folder = settings, folder
-        names = {"CA": "ca", "PLACE": "intake", "REQUEST": "request", "NEW": "new", "EXPORT": "export", "POLICY": "policy"}
+        names = {"CA": "ca", "PLACE": "intake", "REQUEST": "request", "NEW": "new", "EXPORT": "export", "TRUST": "trust"}
         self._places = {word: str(folder / name) for word, name in names.items()}
         self._loop = asyncio.Runner()
         url = make_url(settings.database).set(drivername="postgresql").render_as_string(hide_password=False)
@@ -166,7 +167,7 @@ def desk(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     (tmp_path / "export").mkdir()
     (tmp_path / "export" / CHECKPOINT).write_bytes(Checkpoint(KEY.name, 0, merkle.EMPTY).sign(KEY).encode())
     (tmp_path / "export" / POLICY).write_bytes(keyfiles.policy(KEY.verifier, ()))
-    (tmp_path / "policy").write_bytes(keyfiles.policy(SignerKey("log.example/next", ED25519, bytes(32)).verifier, ()))
+    believed.file(tmp_path / "trust", keyfiles.policy(SignerKey("log.example/next", ED25519, bytes(32)).verifier, ()))
     made_ = Desk(settings, tmp_path)
     made_.ask(f"{account} ('{SOMEBODY}', 'somebody', 'x', 'police-prizren', 'sq', false, false, false, 0)")
     yield made_

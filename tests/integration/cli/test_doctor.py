@@ -61,9 +61,9 @@ async def test_a_healthy_line_is_good_but_for_the_service_that_does_not_run(line
     bad = {name: check.said for name, check in found.items() if check.result is Result.BAD}
     assert bad == {"leases": "no instance of notifier runs"}
     warned = {name: check.said for name, check in found.items() if check.result is Result.WARN}
-    missing = "the witness policy names no writers: a record needs no signature of its service (A3); "
-    missing += "the witness policy names no approvers: intake alone erases (A1); "
-    assert warned == {"walls": f"{missing}the witness policy names no operators: one alone opens doors (0049)"}, "this line is a drill"
+    missing = "trust.toml puts off writers: a record needs no signature of its service (A3); "
+    missing += "trust.toml puts off approvers: intake alone erases (A1); "
+    assert warned == {"walls": f"{missing}trust.toml puts off operators: one alone opens doors (0049)"}, "this line is a drill"
     assert found["copies"].said == "one broker, for exercises"
     assert exit_code([check for check in found.values() if check.result is not Result.BAD]) == 0
     assert exit_code(list(found.values())) == 1

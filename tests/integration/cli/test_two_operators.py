@@ -20,7 +20,7 @@ from referral.proof.act import Act, State, parse
 from referral.runtime.settings import Settings
 from referral.wire import operator_word
 from referral.wire.operator_word import BY_TWO, Message
-from tests.harness import two_operators
+from tests.harness import believed, two_operators
 from tests.harness.certificates import today
 from tests.harness.programs import environment
 from tests.harness.two_operators import BESA, FIRST, LINES, OPERATORS, SECOND
@@ -116,11 +116,9 @@ class Two:
 
 @pytest.fixture
 def two(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Two:
-    policy = tmp_path / "policy"
-    assert settings.witness_policy is not None
-    policy.write_bytes(LINES + settings.witness_policy.read_bytes())
+    trust = believed.also(settings, tmp_path / "trust.toml", LINES)
     keeper, *_ = two_operators.key_files(tmp_path)
-    more = {"ca": tmp_path / "ca", "witness_policy": policy, "operator_keys": keeper}
+    more = {"ca": tmp_path / "ca", "trust": trust, "operator_keys": keeper}
     for name, value in environment(settings, **more).items():
         monkeypatch.setenv(name, value)
     authority.init(authority.place(tmp_path / "ca"), today())

@@ -39,6 +39,7 @@ from services.eraser import destroy, store
 from services.eraser.destroy import Eraser
 from services.intake.context import IntakeContext
 from services.intake.handle import Intake
+from tests.harness import believed
 from tests.harness.engines import by_hand, connecting
 from tests.harness.erased import FIRST, KEY, LINES, PLAIN, STRANGER, approved
 from tests.harness.line.intake_stack import LISTS, new_id
@@ -158,12 +159,10 @@ class Line:
 
 @asynccontextmanager
 async def running(settings: Settings, tmp_path: Path) -> AsyncIterator[Line]:
-    assert settings.witness_policy is not None
-    policy = tmp_path / "witness.policy"
-    policy.write_bytes(settings.witness_policy.read_bytes() + LINES)
+    trust = believed.also(settings, tmp_path / "trust.toml", LINES)
     audit = Audit(settings)
     async with served(audit) as url:
-        settings = structs.replace(settings, audit_url=url, instance="i1", witness_policy=policy)
+        settings = structs.replace(settings, audit_url=url, instance="i1", trust=trust)
         engine, own, erasing = (database.engine(settings, role) for role in ("intake", "intake", "eraser"))
         door = IntakeContext(engine, case_keys.read(settings), lambda: LISTS, new_id, lambda: 0, KEY)
         service = Service(name="intake", reads=("referral-routing",), writes="referral-intake", handler=Intake(door, None))
@@ -324,11 +323,11 @@ async def test_where_no_approver_is_named_nothing_is_destroyed(settings: Setting
         case_id = await line.case()
         await line.erased(case_id)
         line.audit.proven.add(case_id)
-        alone = Eraser(line.engine, line.door.keys, structs.replace(line.settings, witness_policy=settings.witness_policy))
+        alone = Eraser(line.engine, line.door.keys, structs.replace(line.settings, trust=settings.trust))
         await alone.turn()
         assert alone.not_ready().keys() == {"approvers"} and await line.where(case_id) == ("key", True)
-    with pytest.raises(Rejected, match="REFERRAL_WITNESS_POLICY"):
-        Eraser(None, None, structs.replace(settings, witness_policy=None))  # type: ignore[arg-type]
+    with pytest.raises(Rejected, match="REFERRAL_TRUST"):
+        Eraser(None, None, structs.replace(settings, trust=None))  # type: ignore[arg-type]
 
 
 async def test_what_comes_back_is_retired_again_and_destroyed_after_another_day(settings: Settings, tmp_path: Path) -> None:

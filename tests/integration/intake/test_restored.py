@@ -26,9 +26,9 @@ from tests.integration.eraser.test_destroying import ASKED, FILE, running
 pytestmark = pytest.mark.servers
 
 
-async def test_without_a_witness_policy_no_intake_starts_that_could_show_an_erased_case(bare: Settings) -> None:
-    with pytest.raises(Rejected, match="REFERRAL_WITNESS_POLICY"):
-        RestoredErasures(None, structs.replace(bare, witness_policy=None))  # type: ignore[arg-type]
+async def test_without_trust_no_intake_starts_that_could_show_an_erased_case(bare: Settings) -> None:
+    with pytest.raises(Rejected, match="REFERRAL_TRUST"):
+        RestoredErasures(None, structs.replace(bare, trust=None))  # type: ignore[arg-type]
 
 
 async def test_what_comes_back_is_hidden_before_the_doors_open_and_under_a_running_intake(settings: Settings, tmp_path: object) -> None:

@@ -10,14 +10,13 @@ import pytest
 from referral.cli.policy import activate
 from referral.cli.stack.up import running
 from referral.local import keyfiles
-from referral.local.config import StackConfig
+from referral.local.config import PUBLISHED, StackConfig
 from referral.local.stack import Stack
-from referral.wire import erasure_approval, operator_word, policy_digest, policy_signature, writer_signature
+from referral.wire import policy_digest, trust
 from referral.wire.writer_signature import OWNERS
 from tests.harness.waiting import until
 
 pytestmark = pytest.mark.servers
-OURS = (b"# policy-", b"# writer", b"# approver", b"# operator", b"# two-operators")
 UNSIGNED = r"UPDATE routing.policy SET valid_from = 0, before = '', signatures = '\x90'"
 
 
@@ -44,12 +43,12 @@ async def test_a_stack_of_before_signatures_keeps_its_policy(tmp_path_factory: p
     forget(data / "keys")
     async with running(config, lines.append) as made:
         assert lines == [], "its policy is in force, and is not activated again"
-        found = policy_signature.named(made.addresses.witness_policy.read_bytes())
-        assert found.pins == {1: digest} and [*found.signers] == [*keyfiles.SIGNERS]
-        writers, erasers = (read(made.addresses.witness_policy.read_bytes()) for read in (writer_signature.named, erasure_approval.erasers))
-        assert 0 < writers.since == erasers.since and [*erasers.approvers] == [*keyfiles.APPROVERS], "what was there needs no signature"
-        operators = operator_word.named(made.addresses.witness_policy.read_bytes())
-        assert len(operators.keys) == 2 and abs(operators.since - writers.since) < 86_400_000, "and its acts need no second operator"
+        found = trust.read(made.addresses.trust.read_bytes())
+        assert found.policy.pins == {1: digest} and [*found.policy.signers] == [*keyfiles.SIGNERS]
+        assert 0 < found.writers.since == found.erasers.since, "what was there needs no signature"
+        assert [*found.erasers.approvers] == [*keyfiles.APPROVERS]
+        operators = found.operators
+        assert len(operators.keys) == 2 and abs(operators.since - found.writers.since) < 86_400_000, "and its acts need no second operator"
         assert all(path.stat().st_mode & 0o077 == 0 for path in made.addresses.policy_keys)
         files = policy_digest.read(made.settings.policy)
         done = await activate.activate(made.settings, {**files, "codes.yaml": files["codes.yaml"] + b"\n# a remark\n"})
@@ -60,14 +59,18 @@ async def test_a_stack_of_before_signatures_keeps_its_policy(tmp_path_factory: p
 
         await until(second)
         assert all(process.state == "ready" for process in made.processes.values())
-    before = made.addresses.witness_policy.read_bytes()
+    file = made.addresses.trust
+    published = file.with_name(PUBLISHED)
+    before = trust.read(file.read_bytes())
+    assert trust.imported(published.read_bytes()) == before, "the same for programs of 0.1.0"
+    file.unlink()  # as release 0.1.0 left the folder
     async with running(config) as made:
-        assert policy_signature.named(made.addresses.witness_policy.read_bytes()) == policy_signature.named(before), "pinned once"
+        assert trust.read(file.read_bytes()) == before, "taken over, and pinned once"
         assert await confirmed(made) == 2
 
 
 def forget(keys: Path) -> None:
-    """What a stack of before does not have: signers, writers and approvers, and lines that name them."""
+    """What a stack of before does not have: signers, writers and approvers, and a file that names them."""
     for name in (
         *keyfiles.SIGNERS,
         *keyfiles.APPROVERS,
@@ -75,5 +78,5 @@ def forget(keys: Path) -> None:
         *(f"{service}-writer" for service in OWNERS.values()),
     ):
         (keys / f"{name}.key").unlink()
-    policy = keys / "witness.policy"
-    policy.write_bytes(b"".join(line for line in policy.read_bytes().splitlines(keepends=True) if not line.startswith(OURS)))
+    for name in ("trust.toml", PUBLISHED):
+        (keys / name).unlink()

@@ -110,14 +110,15 @@ def extra(service: str, folder: Path) -> dict[str, object]:
     """Return what only one service needs."""
     from referral.local import keyfiles
     from referral.tlog import note_keys
+    from referral.wire import intake_key
+    from tests.harness import believed
     from tests.harness.erased import INTAKE
 
     if service != "audit":
         return {}
     key = keyfiles.log(folder)
-    policy = folder / "witness.policy"
-    policy.write_bytes(keyfiles.policy(note_keys.signer(key.read_bytes().strip()).verifier, (), INTAKE.intake[0]))
-    return {"log_key_file": key, "witness_policy": policy}
+    told = keyfiles.policy(note_keys.signer(key.read_bytes().strip()).verifier, ()) + intake_key.line(INTAKE.intake[0])
+    return {"log_key_file": key, "trust": believed.file(folder / "trust.toml", told)}
 
 
 def in_clear(port: int) -> bytes:

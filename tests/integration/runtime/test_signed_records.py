@@ -12,7 +12,7 @@ from referral.domain.inputs import RecordLost
 from referral.errors import Rejected
 from referral.runtime.settings import Settings
 from referral.wire import topics, writer_signature
-from tests.harness import made_log, policies, writers
+from tests.harness import believed, made_log, policies, writers
 from tests.harness.line.runtime_stack import IN, OUT, QUARANTINE, Stack, said
 from tests.harness.waiting import until
 
@@ -21,10 +21,9 @@ pytestmark = pytest.mark.servers
 
 def signing(settings: Settings, folder: Path, service: str) -> Settings:
     """The settings of a service whose policy names writers; it has the key of this one."""
-    policy, key = folder / "signed.policy", folder / f"{service}.key"
-    policy.write_bytes(made_log.policy() + policies.LINES + writers.LINES)
+    trust, key = believed.file(folder / "signed.toml", made_log.policy() + policies.LINES + writers.LINES), folder / f"{service}.key"
     key.write_bytes(writers.KEYS[service].private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    return msgspec.structs.replace(settings, witness_policy=policy, writer_key_file=key)
+    return msgspec.structs.replace(settings, trust=trust, writer_key_file=key)
 
 
 async def write(line: Stack, case: str, value: bytes, topic: str = IN, by: str = "") -> None:

@@ -1,4 +1,4 @@
-"""An authority that reaches no log asks for a second operator's word where a policy names operators, and keeps it in its folder."""
+"""An authority that reaches no log asks for a second operator's word where `trust.toml` names operators, and keeps it in its folder."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from referral.cli import run
+from tests.harness import believed, made_log
 from tests.harness.two_operators import LINES, key_files
 
 
@@ -35,8 +36,10 @@ def test_an_offline_authority_needs_two_and_keeps_on_whose_word_it_signed(
     sign = ("ca", "sign", str(ca), "agency/school-drita")
     said(*sign, str(request))
     assert not (ca / "words").exists()
-    (tmp_path / "policy").write_bytes(LINES)
     monkeypatch.setenv("REFERRAL_WITNESS_POLICY", str(tmp_path / "policy"))
+    refused = said(*sign, str(request), code=2)
+    assert f"referral audit trust import {tmp_path / 'policy'}" in refused, "release 0.1.0's file does not take the wall down in silence"
+    monkeypatch.setenv("REFERRAL_TRUST", str(believed.file(tmp_path / "trust.toml", made_log.policy() + LINES)))
     monkeypatch.setenv("REFERRAL_OPERATOR_KEYS", str(keeper))
     signed = sorted(ca.rglob("*.pem"))
     assert f"referral operator word keeper --key FILE -- ca sign {ca} agency/school-drita" in said(*sign, str(request), code=1)

@@ -11,7 +11,7 @@ from referral.cli.admin.doctor_wall_checks import certificates, walls
 from referral.cli.admin.doctor_walls import Walls
 
 NOW = 1_000 * DAY
-MISSING = ("no writers: a record needs no signature of its service (A3)", "no approvers: intake alone erases (A1)")
+MISSING = ("writers: a record needs no signature of its service (A3)", "approvers: intake alone erases (A1)")
 
 
 def vitals(**more: object) -> Vitals:
@@ -24,8 +24,8 @@ def vitals(**more: object) -> Vitals:
     ("facts", "result", "said"),
     [
         (Walls(real=True), Result.GOOD, ""),
-        (Walls(real=True, unnamed=MISSING), Result.BAD, "names no writers: a record needs no signature of its service (A3); "),
-        (Walls(unnamed=MISSING[1:]), Result.WARN, "names no approvers"),
+        (Walls(real=True, off=MISSING), Result.BAD, "trust.toml puts off writers: a record needs no signature of its service (A3); "),
+        (Walls(off=MISSING[1:]), Result.WARN, "puts off approvers"),
         (Walls(real=True, pause=1.2), Result.WARN, "as soon as anything is logged (1.2 s apart)"),
         (Walls(real=True, pause=300.0), Result.GOOD, ""),
         (Walls(pause=1.2), Result.GOOD, "drills tell nothing of a child"[:0]),

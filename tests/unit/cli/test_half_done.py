@@ -9,12 +9,12 @@ import pytest
 from referral.cli.app import run
 
 
-def test_the_log_key_and_its_policy_file_come_together_or_not_at_all(
+def test_the_log_key_and_the_file_of_trust_come_together_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert run(["audit", "key", "--name", "audit.example/referral"]) == 0
-    policy, key = tmp_path / "witness.policy", tmp_path / "log.key"
+    policy, key = tmp_path / "trust.toml", tmp_path / "log.key"
     before = key.read_bytes()
     policy.unlink()
     assert run(["audit", "key", "--name", "audit.example/referral"]) == 2 and not policy.exists(), "the key of another log stands there"
@@ -47,5 +47,7 @@ def test_an_empty_name_makes_no_token(
 def test_a_log_that_is_away_is_no_split_view(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     assert run(["audit", "key", "--name", "audit.example/referral"]) == 0
-    assert "quorum none" in (tmp_path / "witness.policy").read_text()
+    begun = (tmp_path / "trust.toml").read_text().split("'''\n")
+    (tmp_path / "witness.policy").write_text(begun[1])
+    assert "quorum none" in begun[1]
     assert run(["audit", "monitor", "--witnesses", "witness.policy", "--log", "http://127.0.0.1:1"]) == 3

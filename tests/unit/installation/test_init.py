@@ -20,7 +20,7 @@ from referral.runtime import settings
 from referral.runtime.keys import case_keys, service_keys
 from referral.runtime.postgres import rights, role_passwords
 from referral.runtime.settings import SERVICES
-from referral.wire import erasure_approval, intake_key, operator_word, policy_signature, writer_signature
+from referral.wire import trust
 from tests.harness.certificates import context, shake, today
 from tests.harness.struck import strikes
 
@@ -63,7 +63,7 @@ def test_every_environment_names_files_that_are_there_and_nobody_elses(made: Pat
         assert named and all((made / path.relative_to(AT)).exists() for path in named), name
         assert {path.relative_to(AT).parts[0] for path in named} == {name}
         assert ("REFERRAL_MASTER_KEY_FILE" in found) == (name == "keeper")
-    assert (made / Path(read(made / "line.env")["REFERRAL_WITNESS_POLICY"]).relative_to(AT)).exists()
+    assert (made / Path(read(made / "line.env")["REFERRAL_TRUST"]).relative_to(AT)).exists()
 
 
 def test_each_service_starts_with_settings_that_it_understands_and_keys_of_its_own(made: Path) -> None:
@@ -73,7 +73,7 @@ def test_each_service_starts_with_settings_that_it_understands_and_keys_of_its_o
         assert case_keys.read(found, name) and found.master_key_file is None and found.service_keys is None
         assert found.database_password_file is not None and role_passwords.read(found.database_password_file)
         assert found.http_tls and found.inner_tls and str(identity.read(found.identity()).leaf.name) == f"service/{name}"
-        public = writer_signature.named((made / "witness.policy").read_bytes()).keys.get(name)
+        public = trust.read((made / "trust.toml").read_bytes()).writers.keys.get(name)
         assert (public is None) == (name in ("audit", "eraser"))
         if found.writer_key_file is not None:
             assert public is not None and case_keys.signing(found.writer_key_file).public_key().public_bytes_raw() in public
@@ -90,7 +90,7 @@ def test_prepare_takes_the_passwords_and_keys_that_are_there(made: Path) -> None
 
 
 def test_what_is_secret_is_its_owners_alone(made: Path) -> None:
-    public = ("witness.policy", "line.env", "root.pem", "authority.pem", "revoked.pem", "certificate.pem", "list.pem", "lists.url")
+    public = ("trust.toml", "line.env", "root.pem", "authority.pem", "revoked.pem", "certificate.pem", "list.pem", "lists.url")
     open_ = {path.relative_to(made) for path in made.rglob("*") if path.is_file() and path.stat().st_mode & 0o077}
     assert {path.name for path in open_ if "issued" not in path.parts} == set(public) and not list(made.rglob("*.new"))
     top = {path.name: path.stat().st_mode & 0o777 for path in made.iterdir() if path.is_dir()}
@@ -108,11 +108,11 @@ def test_programs_believe_one_another_by_the_names_under_which_they_are_reached(
     assert root.issuer == root.subject
 
 
-def test_the_witness_policy_names_everybody(made: Path) -> None:
-    policy = (made / "witness.policy").read_bytes()
-    assert len(policy_signature.named(policy).signers) == len(erasure_approval.named(policy)) == len(operator_word.named(policy).keys) == 2
-    assert intake_key.named(policy) == (case_keys.signing(made / "intake" / "intake.key").public_key().public_bytes_raw(),)
-    assert "operator/keeper" in operator_word.named(policy).keys
+def test_the_file_of_trust_names_everybody(made: Path) -> None:
+    found = trust.read((made / "trust.toml").read_bytes())
+    assert len(found.policy.signers) == len(found.erasers.approvers) == len(found.operators.keys) == 2
+    assert found.erasers.intake == (case_keys.signing(made / "intake" / "intake.key").public_key().public_bytes_raw(),)
+    assert "operator/keeper" in found.operators.keys and "quorum none" in found.witness_policy.decode()
 
 
 def test_a_shell_reads_what_an_engine_reads(made: Path) -> None:
@@ -188,13 +188,17 @@ def test_an_empty_folder_is_filled_and_the_table_names_what_is_there(tmp_path: P
 
 def test_people_send_their_lines_and_no_key_of_theirs_is_here(tmp_path: Path, made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     people = tmp_path / "people.txt"
-    lines = re.findall(r"^# (?:policy-signer|approver|operator) .*\n", (made / "witness.policy").read_text(), re.M)
-    people.write_text(lines[0])
-    assert run(["init", str(tmp_path / "few"), "--people", str(people)]) == 1
-    assert "policy-signer" in capsys.readouterr().err and not (tmp_path / "few").exists()
+    lines = re.findall(r"^(?:policy_keepers|approvers|operators)\..*\n", (made / "trust.toml").read_text(), re.M)
+    off = 'policy_keepers = "off"\n'
+    spelt = [line.replace("approvers", "aprovers") for line in lines]
+    slips = {"`approvers` is missing": lines[:2], "names one policy keeper": lines[1:], "line 9 `aprovers`": spelt}
+    for said, given in {**slips, "without two policy_keepers": [off, *lines[2:]]}.items():
+        people.write_text("".join(given))
+        assert run(["init", str(tmp_path / "few"), "--people", str(people)]) == 1
+        assert said in capsys.readouterr().err and not (tmp_path / "few").exists(), said
     people.write_text("".join(lines))
     assert run(["init", str(tmp_path / "real"), "--people", str(people)]) == 0
-    assert set(lines) <= set((tmp_path / "real" / "witness.policy").read_text().splitlines(keepends=True))
+    assert set(lines) <= set((tmp_path / "real" / "trust.toml").read_text().splitlines(keepends=True))
     assert not (tmp_path / "real" / "keeper" / "people").exists()
     assert not {"REFERRAL_OPERATOR_KEYS", "REFERRAL_POLICY_KEYS"} & read(tmp_path / "real" / "keeper" / "keeper.env").keys()
 

@@ -26,7 +26,8 @@ from referral.local.jars import Jar
 from referral.local.service import Worker
 from referral.local.supervisor import CALM_S, HURRIED, LONGEST_S, Backoff
 from referral.runtime.settings import SERVICES
-from referral.wire import intake_key
+from referral.wire import intake_key, trust
+from tests.harness import policies
 
 GOOD = "org.yaml snakeyaml 2.5 " + "ab" * 32
 AT = Addresses(
@@ -219,13 +220,15 @@ def test_socket_folder_is_short_and_stable(tmp_path: Path) -> None:
         far.rmdir()
 
 
-OLD, NEW = (intake_key.line(bytes([number]) * 32) for number in (1, 2))
+OLD, NEW = (bytes([number]) * 32 for number in (1, 2))
 
 
 def test_a_policy_that_is_written_anew_keeps_what_intake_has_signed_with_an_older_key() -> None:
-    before = b"# follows x\nlog y\n" + NEW + b"witness z\n" + OLD.rstrip(b"\n")
-    assert keyfiles.renewed(before, b"log y\n" + NEW) == b"# follows x\nlog y\n" + NEW + OLD
-    assert keyfiles.renewed(b"", b"log y\n" + NEW) == b"log y\n" + NEW
+    lines = policies.LINES + intake_key.line(OLD)
+    before = trust.imported(lines + b"# follows x\nlog y\nwitness z\n")
+    for intake in ((NEW, OLD), (OLD,)):
+        found = keyfiles.renewed(before, b"log y\n", intake[0])
+        assert found.witness_policy == b"# follows x\nlog y\n" and found.erasers.intake == intake and found.policy == before.policy
 
 
 def test_an_agency_whose_certificate_was_revoked_is_not_handed_it_again(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from referral.wire.operator_word import BY_TWO, LASTS_S, NOBODY, Operators
 from services.audit.ingest import Says, ingest
 from tests.harness import made_log
 from tests.harness.audit_log import Log
-from tests.harness.two_operators import AT, BESA, FIRST, KEEPER, LINES, OPERATORS, SECOND, STRANGER, act
+from tests.harness.two_operators import AT, BESA, FIRST, KEEPER, LINES, OPERATORS, SECOND, STRANGER, act, from_line
 
 
 def logged(*acts: Act | bytes, lines: bytes = LINES) -> list[Entry]:
@@ -94,12 +94,12 @@ def test_acts_of_before_need_no_second_operator() -> None:
     plain = structs.replace(act(), second=UNSET, signature=UNSET)
     at = logged(plain)[-1].logged_at
     for since, bad in ((at + 2_000_000, 0), (at - 5_000_000, 1)):
-        assert len(alone(plain, lines=LINES + operator_word.from_line(since).encode())) == bad
+        assert len(alone(plain, lines=LINES + from_line(since).encode())) == bad
     lines = LINES + b"# two-operators-for-tokens-from 2999-01-01T00:00:00Z\n"
     for command in operator_word.TOKENS:
         assert alone(structs.replace(plain, command=command), lines=lines) == [], "release 0.1.0 made tokens by one"
         assert len(alone(plain, lines=lines)) == 1 == len(alone(structs.replace(plain, command=command), lines=LINES))
-    again = LINES + operator_word.from_line(AT * 1_000_000).encode() + b"# follows log.example/before\n"
+    again = LINES + from_line(AT * 1_000_000).encode() + b"# follows log.example/before\n"
     old, new = (structs.replace(plain, id=str(n) * 32, at=(AT + n) * 1_000_000) for n in (0, 2))
     assert alone(old, lines=again) == [], "a new log has every act again, under its own times"
     assert len(alone(new, old, lines=again)) == 2, "an act that is dated back behind another is of after"

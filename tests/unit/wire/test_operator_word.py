@@ -9,7 +9,7 @@ from msgspec import structs
 from referral.errors import Malformed
 from referral.wire import operator_word
 from referral.wire.operator_word import LASTS_S, SKEW_S, by_two
-from tests.harness.two_operators import AT, BESA, FIRST, KEEPER, KEYS, LINES, OPERATORS, SALT, SECOND, STRANGER, TERMS
+from tests.harness.two_operators import AT, BESA, FIRST, KEEPER, KEYS, LINES, OPERATORS, SALT, SECOND, STRANGER, TERMS, from_line
 
 
 def test_a_word_of_the_log_is_another_named_operators_for_this_command_of_this_operator() -> None:
@@ -61,7 +61,7 @@ def test_what_only_ends_something_takes_one() -> None:
 def test_the_witness_policy_names_the_operators() -> None:
     assert operator_word.named(b"log x\n# approver a ed25519 y\n") == operator_word.NOBODY
     assert OPERATORS.since == 0 and [*OPERATORS.keys] == [FIRST, SECOND]
-    begun = operator_word.named(LINES + operator_word.from_line(AT * 1_000_000).encode())
+    begun = operator_word.named(LINES + from_line(AT * 1_000_000).encode())
     assert begun.since == (AT + 1) * 1000 and begun.keys == OPERATORS.keys
     first, second = LINES.splitlines(keepends=True)
     more = operator_word.line("agron", KEYS["keeper"]).encode()

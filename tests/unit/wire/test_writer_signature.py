@@ -74,7 +74,7 @@ def test_what_a_service_signs_on_its_own_topic_is_no_entry_of_the_quarantine() -
 
 def test_records_of_before_and_topics_without_one_writer_need_no_signature() -> None:
     since = datetime.fromtimestamp(AT / 1000, UTC)
-    found = writer_signature.named(LINES + writer_signature.from_line(since).encode())
+    found = writer_signature.named(LINES + f"# signed-from {since:%Y-%m-%dT%H:%M:%SZ}\n".encode())
     assert found == Writers(WRITERS.keys, AT)
     bare = ("x", b"")
     assert believed(TOPIC, b"", b"", bare, AT - 1, found) and not believed(TOPIC, b"", b"", bare, AT, found)
