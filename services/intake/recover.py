@@ -54,7 +54,7 @@ REFERRAL = text(
     "INSERT INTO intake.referral (referral_id, case_id, agency, event_id, received_at)"
     " VALUES (:referral_id, :case_id, :agency, :event_id, :at) ON CONFLICT DO NOTHING"
 )
-EXCLUSION = text("INSERT INTO intake.exclusion (case_id, kind, actor) VALUES (:case_id, :kind, :actor) ON CONFLICT DO NOTHING")
+EXCLUSION = text("INSERT INTO intake.exclusion (case_id, kind, actor, at) VALUES (:case_id, :kind, :actor, :at) ON CONFLICT DO NOTHING")
 LIFTED = text("DELETE FROM intake.exclusion WHERE case_id = :case_id AND kind = :kind AND actor = :actor")
 WITHDRAWN = text("UPDATE intake.referral SET withdrawn_at = :at WHERE referral_id = :id AND withdrawn_at IS NULL")
 SHOWN_AGAIN = (
@@ -113,14 +113,15 @@ async def _restored(tx: AsyncConnection, tape: Tape, lists: Lists) -> dict[str, 
                 ids = {"referral_id": body.referral_id, "case_id": meta.case_id, "agency": body.agency, "event_id": meta.event_id}
                 referrals.append({**ids, "at": body.received_at})
                 actors = (actor.split(":", 1) for actor in body.excludes)
-                exclusions += ({"case_id": meta.case_id, "kind": kind.upper(), "actor": actor} for kind, actor in actors)
+                away = {"case_id": meta.case_id, "at": body.received_at}
+                exclusions += ({**away, "kind": kind.upper(), "actor": actor} for kind, actor in actors)
                 promised |= {(meta.case_id, section) for section in body.sections}
                 if now is None:
                     cases[meta.case_id] = {"case_id": meta.case_id, "drill": meta.drill, "at": body.received_at}
                     by = body.agency if body.consent else ""
                     facts[meta.case_id] = CaseFacts(traits=body.traits, consent=body.consent, consent_by=by)
             case ActorExcluded():
-                exclusions.append({"case_id": meta.case_id, "kind": body.kind, "actor": body.actor})
+                exclusions.append({"case_id": meta.case_id, "kind": body.kind, "actor": body.actor, "at": body.received_at})
             case ReferralWithdrawn():
                 withdrawn.append({"id": body.referral_id, "at": body.received_at})
     lifted = _decided(tape, facts)

@@ -24,6 +24,8 @@ _DRILL = "(SELECT c.drill FROM intake.casefile c WHERE c.case_id = o.case_id) AS
 _OFFER = ", ".join({"pathway": _PATHWAY, "drill": _DRILL}.get(name, name) for name in Offer.__struct_fields__)
 _TASK = ", ".join(_PATHWAY if name == "pathway" else name for name in Task.__struct_fields__)
 _REFERRAL = ", ".join(Referral.__struct_fields__)
+NEVER = 2**63 - 1
+"""A time after everything, µs UTC."""
 STANDS = "NOT EXISTS (SELECT FROM intake.erasure gone WHERE gone.case_id = o.case_id AND gone.approved_at IS NOT NULL)"
 """No entry point shows a case once its erasure is approved, although its rows are destroyed only after the log contains the entry."""
 
@@ -181,8 +183,8 @@ async def task(tx: AsyncConnection, leave: Permit, task_id: str) -> Task:
 
 
 async def referral(tx: AsyncConnection, leave: Permit, referral_id: str) -> Referral:
-    """Return a referral that this agency sent. Rejected 404: any other referral, or the case excludes its sender."""
-    sql = f"SELECT {_REFERRAL} FROM intake.referral o WHERE referral_id = :id AND agency = :agency AND {_MAY}"
+    """Return a referral that this agency sent. The caller asks for the permit of its case. Rejected 404: any other referral."""
+    sql = f"SELECT {_REFERRAL} FROM intake.referral o WHERE referral_id = :id AND agency = :agency AND {STANDS}"
     matches = await rows(tx, sql, {"id": referral_id, "agency": leave.agency})
     if not matches:
         raise unknown("referral", "referral_id")
@@ -292,10 +294,13 @@ async def case_tasks(tx: AsyncConnection, leave: Permit) -> tuple[Task, ...]:
     return tuple(Task(**row._mapping) for row in await rows(tx, sql, {"case": leave.case_id, "desk": leave.agency}))
 
 
-async def open_about(tx: AsyncConnection, leave: Permit) -> tuple[str, ...]:
-    """Return the subjects (`about`) of the open tasks of a case, at any desk."""
-    sql = "SELECT DISTINCT about FROM intake.task WHERE case_id = :case AND closed_at IS NULL ORDER BY about"
-    return tuple(row[0] for row in await rows(tx, sql, {"case": leave.case_id}))
+async def open_about(tx: AsyncConnection, leave: Permit, until: int) -> tuple[str, ...]:
+    """Return the subjects (`about`) of the tasks of a case, at any desk, that were open then (µs UTC)."""
+    sql = (
+        "SELECT DISTINCT about FROM intake.task WHERE case_id = :case AND opened_at <= :until "
+        "AND (closed_at IS NULL OR closed_at > :until) ORDER BY about"
+    )
+    return tuple(row[0] for row in await rows(tx, sql, {"case": leave.case_id, "until": until}))
 
 
 class DrillCase(Struct, frozen=True, kw_only=True):
@@ -339,17 +344,17 @@ async def drill_cases(
     return tuple(DrillCase(**row._mapping) for row in await rows(tx, sql, values))
 
 
-async def pathways(tx: AsyncConnection, leave: Permit) -> tuple[str, ...]:
-    """Return the pathways that run or have run for a case."""
-    return tuple(
-        row[0] for row in await rows(tx, "SELECT DISTINCT pathway FROM intake.track WHERE case_id = :case", {"case": leave.case_id})
-    )
+async def pathways(tx: AsyncConnection, leave: Permit, until: int = NEVER) -> tuple[str, ...]:
+    """Return the pathways that ran or had run for a case then (µs UTC)."""
+    sql = "SELECT DISTINCT pathway FROM intake.track WHERE case_id = :case AND at <= :until"
+    return tuple(row[0] for row in await rows(tx, sql, {"case": leave.case_id, "until": until}))
 
 
-async def happenings(tx: AsyncConnection, leave: Permit) -> tuple[tuple[int, int, bytes], ...]:
-    """Return (seq, at, sealed line) of a case's timeline, in order."""
-    sql = "SELECT seq, at, sealed FROM intake.happening WHERE case_id = :case ORDER BY seq"
-    return tuple((seq, at, bytes(sealed)) for seq, at, sealed in await rows(tx, sql, {"case": leave.case_id}))
+async def happenings(tx: AsyncConnection, leave: Permit, until: int = NEVER) -> tuple[tuple[int, int, bytes], ...]:
+    """Return (seq, at, sealed line) of a case's timeline until then (µs UTC), in order."""
+    sql = "SELECT seq, at, sealed FROM intake.happening WHERE case_id = :case AND at <= :until ORDER BY seq"
+    found = await rows(tx, sql, {"case": leave.case_id, "until": until})
+    return tuple((seq, at, bytes(sealed)) for seq, at, sealed in found)
 
 
 # True for a reader whom the case does not exclude, by agency and by account (NULL: an agency's system, which has no account).

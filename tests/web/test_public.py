@@ -237,20 +237,51 @@ def test_staff_refer_as_their_agency_and_it_runs_at_once(world: World) -> None:
     assert (event.agency, event.door) == ("school-drita", e.Door.WEB)
 
 
-@pytest.mark.parametrize("away", ["excluded", "withdrawn"])
-def test_the_code_of_a_sender_who_has_no_part_any_more_opens_nothing(world: World, away: str) -> None:
-    """Staff keep the code of what they referred: it went on answering, and writing, after their agency was excluded as implicated."""
+def test_the_code_of_a_sender_who_has_taken_the_referral_back_opens_nothing(world: World) -> None:
+    """Staff keep the code of what they referred."""
     world.account("teacher", "school-drita", "en")
     with signed_in(world, "teacher") as person, world.client(headers={"Accept-Language": "en"}) as visitor:
         code = code_of(reported(person))
         assert "We do not know this code" not in asked(visitor, code).text
-        statement = {
-            "excluded": "INSERT INTO intake.exclusion (case_id, kind, actor) SELECT case_id, 'AGENCY', agency FROM intake.referral",
-            "withdrawn": "UPDATE intake.referral SET withdrawn_at = received_at + 1",
-        }[away]
-        world.by_hand(lambda tx: tx.execute(sql(statement)))
+        world.by_hand(lambda tx: tx.execute(sql("UPDATE intake.referral SET withdrawn_at = received_at + 1")))
         before = world.everything()
         assert "We do not know this code" in asked(visitor, code, "A note.").text and world.everything() == before
+
+
+def test_the_code_of_an_excluded_sender_says_for_ever_what_it_said_and_its_notes_are_the_desks(world: World) -> None:
+    """Staff keep the code of what they referred: it must not tell an implicated agency that somebody named it, nor what follows."""
+    excluded = "INSERT INTO intake.exclusion (case_id, kind, actor) SELECT case_id, 'AGENCY', agency FROM intake.referral"
+    world.account("teacher", "school-drita", "en")
+    with signed_in(world, "teacher") as person, world.client(headers={"Accept-Language": "en"}) as visitor:
+        code = code_of(reported(person))
+        world.say(case_of(world), e.PersonNotNeeded(why=WHY, task_id="none", how="done"))  # routing's first decision
+        before = asked(visitor, code)
+        assert "It has not been read yet." in before.text
+        written = versions(world)[0]
+        world.by_hand(lambda tx: tx.execute(sql(excluded)))
+        world.track(case_of(world))
+        world.say(case_of(world), e.CaseClosed(why=WHY, outcome="done", sealed=False))
+        assert plain(asked(visitor, code).text) == plain(before.text)
+        assert asked(visitor, code, "A note.").status_code == 200
+        assert versions(world) == (written, 1)
+
+
+def plain(page: str) -> str:
+    """A page without the keys of its forms."""
+    return re.sub(r'value="[^"]*"', "", page)
+
+
+def versions(world: World) -> tuple[int, int]:
+    """How many versions of stories there are, and how many were put aside."""
+    counted = (
+        "SELECT count(*) FILTER (WHERE version > 0), count(*) FILTER (WHERE version < 0) FROM intake.section WHERE section = 'narrative'"
+    )
+
+    async def read(tx: AsyncConnection) -> tuple[int, int]:
+        [(newest, aside)] = await tx.execute(sql(counted))
+        return newest, aside
+
+    return world.by_hand(read)
 
 
 PRACTICE = {"sq": "Vetëm për ushtrim.", "sr-Latn": "Samo za vežbu.", "sr-Cyrl": "Само за вежбу.", "en": "For practice only."}

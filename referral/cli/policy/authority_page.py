@@ -48,6 +48,7 @@ RELATIONS: Mapping[Relation, str] = {
     Relation.EXCLUDED: "its agency is kept away, and was asked; from reading, if it has accepted a step by law, by two parties (0071)",
     Relation.EXCLUDED_UNASKED: "its agency is kept away, and was never asked",
     Relation.EXCLUDED_PERSON: "this person is kept away, not the agency",
+    Relation.EXCLUDED_SENDER: "its agency is kept away, and did nothing but refer the child: sees the case at rest (0080)",
     Relation.NONE: "none of these",
 }
 STATES: Mapping[State, str] = {

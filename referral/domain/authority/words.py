@@ -23,7 +23,11 @@ class Kind(StrEnum):
 
 
 class Relation(StrEnum):
-    """Ways in which an agency, or a person of it, stands to a case. It may stand in several ways at once; AWAY come before all others."""
+    """Ways in which an agency, or a person of it, stands to a case. It may stand in several ways at once; AWAY come before all others.
+
+    EXCLUDED_SENDER: the case keeps it away, and it did nothing but refer it: it sees the case at rest, and what it sends changes nothing
+    by itself. It stands in no other way.
+    """
 
     SENDER = "sender"
     WITHDRAWN = "withdrawn"
@@ -37,6 +41,7 @@ class Relation(StrEnum):
     EXCLUDED = "excluded"
     EXCLUDED_UNASKED = "excluded-unasked"
     EXCLUDED_PERSON = "excluded-person"
+    EXCLUDED_SENDER = "excluded-sender"
     NONE = "none"
 
 

@@ -13,6 +13,8 @@ from referral.domain.rules.context import DecisionContext
 
 ABOUT = "confirm-change"
 """A desk task: confirm or refuse a change that one party has recorded."""
+DIFFERS = "traits-differ"
+"""A desk task: a sender says something else than the case does."""
 
 
 def is_desk(d: DecisionContext, agency: str) -> bool:
@@ -21,6 +23,18 @@ def is_desk(d: DecisionContext, agency: str) -> bool:
     if known is None or not known.desk or f"agency:{agency}" in d.case.excluded:
         return False
     return agency in d.chain or any(task.desk == agency for task in d.case.tasks)
+
+
+def is_kept_away(d: DecisionContext, agency: str) -> bool:
+    """Return True when the case excludes this agency. Only one that did nothing but refer the case sends anything then (decision 0080)."""
+    return f"agency:{agency}" in d.case.excluded
+
+
+def said_at_rest(d: DecisionContext) -> None:
+    """Handle what an excluded sender says of a case that it sees at rest: it changes nothing by itself, and the desk reads it."""
+    if not is_live(d):
+        return d.ignore("EXCLUDED") if not d.events else None
+    return d.needs_person(DIFFERS)
 
 
 def is_live(d: DecisionContext) -> bool:

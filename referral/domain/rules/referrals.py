@@ -33,7 +33,7 @@ from referral.domain.rules.conditions import case_marks, track_marks
 from referral.domain.rules.consent import GIVEN
 from referral.domain.rules.context import TOP, DecisionContext
 from referral.domain.rules.duties import TAKEN, duties
-from referral.domain.rules.proposals import is_desk, settle, wait
+from referral.domain.rules.proposals import DIFFERS, is_desk, is_kept_away, settle, wait
 from referral.domain.rules.seats import locate, recall_decisions
 from referral.domain.rules.timeouts import knock_anew
 from referral.domain.rules.tracks import end_track, seals
@@ -57,14 +57,15 @@ def submitted(d: DecisionContext, body: ReferralSubmitted) -> None:
     if body.referral_id in case.referrals:
         return d.ignore("REPEATED", referral_id=body.referral_id)
     d.emit(ReferralAttached(why=d.why("same-case"), referral_id=body.referral_id, agency=body.agency))
-    if new := allowed(d, [actor for actor in body.excludes if actor not in case.excluded], case.traits.found_in):
+    away = is_kept_away(d, body.agency)
+    if (new := allowed(d, [actor for actor in body.excludes if actor not in case.excluded], case.traits.found_in)) and not away:
         exclude(d, new, body.agency, None)
     if case.closed:
         return d.needs_person("referral-for-closed-case")
     if body.traits.urgency == "emergency" != case.traits.urgency:
         d.change("more-urgent", traits=replace(case.traits, urgency="emergency"))
-    if replace(body.traits, urgency="") != replace(case.traits, urgency=""):
-        d.needs_person("traits-differ")
+    if away or replace(body.traits, urgency="") != replace(case.traits, urgency=""):
+        d.needs_person(DIFFERS)
     return None
 
 

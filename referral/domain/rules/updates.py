@@ -26,7 +26,7 @@ from referral.domain.rules.consent_withdrawal import narrowed
 from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.duties import ends_duty, given, narrows, widens
 from referral.domain.rules.progress import progress
-from referral.domain.rules.proposals import is_desk, is_live, merged, overtake, recorded, seconded, settle, wait
+from referral.domain.rules.proposals import is_desk, is_kept_away, is_live, merged, overtake, recorded, said_at_rest, seconded, settle, wait
 from referral.domain.rules.referrals import allowed, confirm_exclusion, exclude, open_tracks, submitted, unknown_traits
 from referral.domain.rules.switching import follow_changes
 
@@ -34,6 +34,10 @@ from referral.domain.rules.switching import follow_changes
 def traits_changed(d: DecisionContext, body: TraitsChanged) -> None:
     """Handle changed traits. Those that would end a duty wait for a second party; an emergency takes effect at once."""
     traits = recorded(d.case, body)
+    if is_kept_away(d, body.agency):
+        if is_live(d) and traits.urgency == "emergency" != d.case.traits.urgency:
+            _traits(d, replace(d.case.traits, urgency="emergency"), "more-urgent")
+        return said_at_rest(d)
     proposal = seconded(d, ChangeKind.TRAITS, body.agency, lambda known: traits in (known.traits, merged(d.case, known)))
     if proposal is not None:
         return confirm_traits(d, proposal)
@@ -113,12 +117,14 @@ def referred(d: DecisionContext, body: ReferralSubmitted) -> None:
     """Handle a referral. The consent in a further referral counts like one that its sender records by itself."""
     further = d.case.opened and body.referral_id not in d.case.referrals
     submitted(d, body)
-    if further and body.consent is not None:
+    if further and body.consent is not None and not is_kept_away(d, body.agency):
         agreed(d, body.agency, body.consent)
 
 
 def consent_changed(d: DecisionContext, body: ConsentChanged) -> None:
     """Handle the consent that an agency records."""
+    if is_kept_away(d, body.agency):
+        return said_at_rest(d)
     return agreed(d, body.agency, body.consent)
 
 
@@ -176,6 +182,8 @@ def _consent(d: DecisionContext, consent: Consent, agency: str, rule: str) -> No
 def actor_excluded(d: DecisionContext, body: ActorExcluded) -> None:
     """Exclude an actor: it is asked nothing more and sees nothing from now on. A duty that it has taken ends when a second
     party confirms."""
+    if is_kept_away(d, body.agency):
+        return said_at_rest(d)
     actor = f"{body.kind.value.lower()}:{body.actor}"
     if (proposal := seconded(d, ChangeKind.EXCLUSION, body.agency, lambda known: known.actor == actor)) is not None:
         return confirm_exclusion(d, proposal)

@@ -114,7 +114,7 @@ async def _running(tx: AsyncConnection, call: AgencyRequest, case_id: str) -> tu
         leave = await access.permitted(tx, call.who, Act.RECORD_CONSENT, case_id)
     except Rejected:
         return ()
-    return await store.pathways(tx, leave)
+    return await store.pathways(tx, leave, (await access.involvement(tx, call.agency, case_id)).seen_until)
 
 
 async def write(call: AgencyRequest) -> schemas.Written:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.authority.words import Act
@@ -16,12 +15,12 @@ from referral.wire import hpke
 from services.intake import contacts, store
 from services.intake.api import fhir, fhir_types, schemas, status
 from services.intake.api.agency_request import AgencyRequest, known_id
-from services.intake.casefile import access, disclose, links, locations, sections
+from services.intake.api.seen import seen
+from services.intake.casefile import access, disclose, links, locations
 from services.intake.casefile.disclosure_rules import Reader
 from services.intake.commands import idempotency, late_topics
 from services.intake.messages.timestamps import when
 from services.intake.model import Receipt, Referral, Spot
-from services.intake.projection.timeline import Line
 
 SHOWN = 200
 """Most offers in one answer to state=all (ours); `more` says that there are older ones."""
@@ -54,10 +53,10 @@ async def referral(call: AgencyRequest) -> schemas.ReferralState:
     async with call.door.begin() as tx:
         sent = await store.referral(tx, call.own, known_id(call, "referral_id", "referral"))
         leave = await access.permitted(tx, call.who, Act.SEE_REFERRAL, sent.case_id)
-        offers = await store.case_offers(tx, leave)
-        about = await store.open_about(tx, leave)
         case = await access.hold(tx, call.door.keys, sent.case_id)
-    return schemas.referral(sent, _state(sent, schemas.state(offers, closed=case.closed, tasks=about)), schemas.waits_for(about))
+        involved = await access.involvement(tx, call.agency, sent.case_id)
+        found = await seen(tx, leave, case, involved.seen_until)
+    return schemas.referral(sent, _state(sent, found.state), found.waits_for)
 
 
 async def proof(call: AgencyRequest) -> str:
@@ -125,25 +124,19 @@ async def case(call: AgencyRequest) -> schemas.CaseState:
         locked = await access.hold(tx, call.door.keys, case_id)
         leave = await access.permitted(tx, call.who, Act.SEE_CASE, case_id)
         involved = await access.involvement(tx, agency, case_id)
-        every = await store.case_offers(tx, leave)
+        found = await seen(tx, leave, locked, involved.seen_until)
         sent = [referral for referral in await store.case_referrals(tx, leave) if referral.agency == agency]
         tasks = await store.case_tasks(tx, leave) if involved.desk else ()
-        about = await store.open_about(tx, leave)
-        happenings = await store.happenings(tx, leave)
-        linked = await links.links(tx, leave)
-    lines = [
-        (at, msgspec.msgpack.decode(sections.unseal(locked.cipher, sealed, case_id, "timeline", str(seq)), type=Line))
-        for seq, at, sealed in happenings
-    ]
-    state, waits = schemas.state(every, closed=locked.closed, tasks=about), schemas.waits_for(about)
+        linked = await links.links(tx, leave, involved.seen_until)
+    state, waits = found.state, found.waits_for
     return schemas.CaseState(
         case_id=case_id,
         state=state,
         drill=locked.drill,
         referrals=tuple(schemas.referral(referral, _state(referral, state), waits) for referral in sent),
-        offers=tuple(schemas.offer(offer) for offer in every if involved.desk or offer.agency == agency),
+        offers=tuple(schemas.offer(offer) for offer in found.offers if involved.desk or offer.agency == agency),
         tasks=tuple(schemas.task(task) for task in tasks),
-        timeline=schemas.timeline(lines, every, agency, all_of_it=involved.desk),
+        timeline=schemas.timeline(found.lines, found.offers, agency, all_of_it=involved.desk),
         links=tuple(schemas.LinkState(case_id=link.case_id, how=link.how) for link in linked),
         waits_for=waits if state == schemas.WAITING else "",
         case_number=case_number(case_id),

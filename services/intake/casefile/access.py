@@ -18,7 +18,7 @@ from referral.runtime import authority
 from referral.runtime.keys.case_keys import Keys
 from services.intake.casefile import sections
 from services.intake.casefile.disclosure_rules import CaseFacts
-from services.intake.store import rows, unknown
+from services.intake.store import NEVER, rows, unknown
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -50,12 +50,14 @@ class Involvement:
     relations: all that hold; without those of whom the case keeps away.
     excluded: (kind, actor).
     alone_at: when one party alone has excluded this agency, which holds a duty, µs UTC; None: nobody has, or a second party says so too.
+    away_at: since when the case keeps this agency away, and not before routing's first decision, µs UTC; None: it does not.
     """
 
     relations: frozenset[Relation]
     state: State
     excluded: frozenset[tuple[str, str]]
     alone_at: int | None = None
+    away_at: int | None = None
 
     @property
     def sender(self) -> bool:
@@ -82,10 +84,23 @@ class Involvement:
 
     def standing(self, who: Who) -> frozenset[Relation]:
         """Return every relation of a person or system of this agency."""
-        away = Relation.EXCLUDED if self.held else Relation.EXCLUDED_UNASKED
-        agency = {away} if self.barred(who.agency) else set[Relation]()
         person = {Relation.EXCLUDED_PERSON} if ("STAFF", who.account) in self.excluded else set[Relation]()
-        return self.relations | agency | person
+        if not self.barred(who.agency):
+            return self.relations | person
+        if self.at_rest is not None:
+            return frozenset(person | {Relation.EXCLUDED_SENDER if self.sender else Relation.WITHDRAWN})
+        return self.relations | {Relation.EXCLUDED if self.held else Relation.EXCLUDED_UNASKED} | person
+
+    @property
+    def at_rest(self) -> int | None:
+        """Return the moment at which an excluded agency sees the case for ever, which did nothing but refer it, µs UTC; None: the agency is
+        not excluded, or stands to the case in another way too (decision 0080)."""
+        return self.away_at if self.relations and self.relations <= SENT else None
+
+    @property
+    def seen_until(self) -> int:
+        """Return until when the agency sees what happens in the case, µs UTC."""
+        return NEVER if self.at_rest is None else self.at_rest
 
     def reading(self, agency: str) -> Involvement:
         """Return the relation as far as it matters for reading: one party alone does not blind an agency that has taken a duty."""
@@ -106,6 +121,7 @@ ALONE_US = 30 * 60 * 1_000_000
 after 15 minutes, and oversight after 30."""
 READING = frozenset((Act.READ_FILE, Act.SEE_CASE, Act.SEE_OFFER))
 """Acts that such an exclusion does not end."""
+SENT = frozenset((Relation.SENDER, Relation.WITHDRAWN))
 LIVE = frozenset((Relation.HOLDER, Relation.TELEPHONED))
 OFFERED = LIVE | {Relation.DECLINED, Relation.HELD}
 DESKS = frozenset((Relation.DESK_NOW, Relation.DESK_TASK))
@@ -123,9 +139,14 @@ _PLACE = (
     "AND refused_at IS NULL) THEN 'asked' WHEN sealed_at IS NOT NULL THEN 'sealed' ELSE 'closed' END "
     "FROM intake.casefile WHERE case_id = :case), 'erased'), "
     "(SELECT at FROM intake.exclusion "
-    "WHERE case_id = :case AND kind = 'AGENCY' AND actor = :agency AND proposal IS NOT NULL)"
+    "WHERE case_id = :case AND kind = 'AGENCY' AND actor = :agency AND proposal IS NOT NULL), "
+    "(SELECT greatest(x.at, (SELECT min(h.at) FROM intake.happening h WHERE h.case_id = x.case_id)) FROM intake.exclusion x "
+    "WHERE x.case_id = :case AND x.kind = 'AGENCY' AND x.actor = :agency)"
 )
-_EXCLUDE = text("INSERT INTO intake.exclusion (case_id, kind, actor) VALUES (:case, :kind, :actor) ON CONFLICT DO NOTHING")
+_EXCLUDE = text(
+    "INSERT INTO intake.exclusion (case_id, kind, actor) SELECT :case, CAST(:kind AS text), CAST(:actor AS text) WHERE :counts"
+    " ON CONFLICT DO NOTHING"
+)
 _LIFT = text("DELETE FROM intake.exclusion WHERE case_id = :case AND kind = :kind AND actor = :actor")
 _ALONE = text(
     "UPDATE intake.exclusion x SET proposal = :proposal WHERE case_id = :case AND kind = 'AGENCY' AND actor = :actor AND EXISTS (SELECT"
@@ -182,11 +203,11 @@ async def involvement(tx: AsyncConnection, agency: str, case_id: str) -> Involve
 
     A case whose erasure is approved has no relations any more; whom it kept away stays away until it is destroyed.
     """
-    relations, excluded, gone, state, alone_at = (await rows(tx, _PLACE, {"case": case_id, "agency": agency}))[0]
+    relations, excluded, gone, state, alone_at, away_at = (await rows(tx, _PLACE, {"case": case_id, "agency": agency}))[0]
     away = frozenset((kind, actor) for kind, _, actor in (pair.partition(":") for pair in excluded))
     if gone:
         return Involvement(frozenset(), State.ERASED if state == State.ERASED else State.ERASING, away)
-    return Involvement(frozenset(map(Relation, relations)), State(state), away, alone_at)
+    return Involvement(frozenset(map(Relation, relations)), State(state), away, alone_at, away_at)
 
 
 async def permitted(tx: AsyncConnection, who: Who, act: Act, case_id: str) -> Permit:
@@ -238,9 +259,10 @@ def granted(found: Permit | Rejected) -> Permit:
 
 
 async def may_name(tx: AsyncConnection, agency: str, case_id: str) -> bool:
-    """Return True if a sender may attach a further referral to a case: it sent one or holds an offer, and is not excluded."""
+    """Return True if a sender may attach a further referral to a case: it sent one or holds an offer, and is not excluded, or sees it at
+    rest."""
     involved = await involvement(tx, agency, case_id)
-    return (involved.sender or involved.holder) and not involved.barred(agency)
+    return (involved.sender or involved.holder) and (not involved.barred(agency) or involved.at_rest is not None)
 
 
 async def store_facts(tx: AsyncConnection, leave: Permit, case: Case, facts: CaseFacts, desk: str) -> None:
@@ -257,11 +279,13 @@ async def lift(tx: AsyncConnection, leave: Permit, case_id: str, actors: Iterabl
         await tx.execute(_LIFT, [{"case": case_id, "kind": kind.upper(), "actor": actor} for kind, actor in pairs])
 
 
-async def exclude(tx: AsyncConnection, leave: Permit, kept_away: Mapping[str, Iterable[str]]) -> None:
-    """Exclude actors (kind:id) from cases, by case id: after this transaction they read and see nothing."""
+async def exclude(tx: AsyncConnection, leave: Permit, kept_away: Mapping[str, Iterable[str]], *, counts: bool = True) -> None:
+    """Exclude actors (kind:id) from cases, by case id: after this transaction they read and see nothing. counts: False changes nothing in
+    the time of a change: whoever is excluded excludes nobody."""
     pairs = [(case, *actor.split(":", 1)) for case, actors in sorted(kept_away.items()) for actor in actors]
     if pairs:
-        await tx.execute(_EXCLUDE, [{"case": case, "kind": kind.upper(), "actor": actor} for case, kind, actor in pairs])
+        found = [{"case": case, "kind": kind.upper(), "actor": actor, "counts": counts} for case, kind, actor in pairs]
+        await tx.execute(_EXCLUDE, found)
 
 
 async def alone(tx: AsyncConnection, leave: Permit, case_id: str, actor: str, proposal: str) -> None:

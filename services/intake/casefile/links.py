@@ -8,13 +8,14 @@ from referral.domain.authority.matrix import Permit
 from services.intake.casefile import access
 from services.intake.model import Link
 from services.intake.policy_view import RAISED
-from services.intake.store import STANDS, rows
+from services.intake.store import NEVER, STANDS, rows
 
 MOST = 20
 """Links that are read (ours): siblings are few."""
 _LINKS = (
-    "SELECT other AS id, how FROM intake.link WHERE case_id = :case "
-    "UNION SELECT case_id, how FROM intake.link WHERE other = :case AND how <> :raised ORDER BY id LIMIT :most"
+    "SELECT other AS id, how, min(at) AS at FROM (SELECT other, how, at FROM intake.link WHERE case_id = :case "
+    "UNION ALL SELECT case_id, how, at FROM intake.link WHERE other = :case AND how <> :raised) found WHERE at <= :until "
+    "GROUP BY other, how ORDER BY id LIMIT :most"
 )
 _AT_DESK = (
     "SELECT o.case_id, o.opened_at FROM intake.casefile o WHERE o.desk = :desk AND o.case_id <> :case AND NOT EXISTS "  # noqa: S608
@@ -23,12 +24,14 @@ _AT_DESK = (
 )
 
 
-async def links(tx: AsyncConnection, leave: Permit) -> tuple[Link, ...]:
-    """Return the links of the permit's case to other cases that this reader may see as well. A complaint is linked one way: from itself."""
+async def links(tx: AsyncConnection, leave: Permit, until: int = NEVER) -> tuple[Link, ...]:
+    """Return the links of the permit's case to other cases that this reader may see as well. A complaint is linked one way: from itself.
+    until: the reader sees the case as it stood then, µs UTC."""
     visible = []
-    for other, how in await rows(tx, _LINKS, {"case": leave.case_id, "raised": RAISED, "most": MOST}):
+    for other, how, at in await rows(tx, _LINKS, {"case": leave.case_id, "raised": RAISED, "most": MOST, "until": until}):
         involved = await access.involvement(tx, leave.agency, other)
-        if not involved.barred(leave.agency, leave.account) and (involved.sender or involved.held or involved.desk):
+        barred = involved.barred(leave.agency, leave.account) and involved.at_rest is None
+        if not barred and at <= involved.seen_until and (involved.sender or involved.held or involved.desk):
             visible.append(Link(case_id=other, how=how))
     return tuple(visible)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from services.intake.casefile.sections import Version
 from services.intake.messages.timestamps import when
@@ -77,6 +77,15 @@ def content(found: Iterable[Entry]) -> dict[str, Any]:
             for entry in listed
         ],
     }
+
+
+def seen(versions: Sequence[Version], agency: str, until: int) -> list[Version]:
+    """Return the versions that an agency sees which sees others' writings until then (µs UTC), with the numbers that it knows them by: its
+    own of later are put aside."""
+    before = [version for version in versions if version.version > 0 and version.at <= until]
+    newest = max((version.version for version in before), default=0)
+    own = [version for version in reversed(versions) if version.version < 0 and version.agency == agency and version.at > until]
+    return before + [structs.replace(version, version=newest + number) for number, version in enumerate(own, 1)]
 
 
 def repeats(versions: Sequence[Version], agency: str, written: Mapping[str, Any]) -> int:

@@ -20,6 +20,7 @@ from referral.runtime.postgres import bulk
 from services.intake.casefile import row_rights
 from services.intake.casefile.disclosure_rules import CaseFacts
 from services.intake.messages.timestamps import when
+from services.intake.store import NEVER
 
 NONCE = 12
 SECTION = bulk.Table(
@@ -31,15 +32,19 @@ _NEWEST = text(
     "WHERE version > 0 AND case_id = :case_id AND section = ANY(CAST(:sections AS text[])) AND at > :after AND at <= :until "
     "ORDER BY section, version DESC"
 )
-_NEXT = text("SELECT greatest(coalesce(max(version), 0), 0) + 1 FROM intake.section WHERE case_id = :case_id AND section = :section")
-_ASIDE = text("SELECT least(min(version), 0) - 1 FROM intake.section WHERE case_id = :case_id AND section = :section")
+_NUMBERS = text(
+    "SELECT greatest(max(version), 0) + 1, least(min(version), 0) - 1, "
+    "coalesce(max(version) FILTER (WHERE version > 0 AND at <= :until), 0) + 1 + "
+    "count(*) FILTER (WHERE version < 0 AND agency = :agency AND by IS NULL AND at > :until) "
+    "FROM intake.section WHERE case_id = :case_id AND section = :section"
+)
 _EVERY = text(
     "SELECT version, agency, by, at, sealed FROM intake.section "
     "WHERE case_id = :case_id AND section = :section AND at > :after ORDER BY version"
 )
 _OTHERS = text(
     "SELECT EXISTS (SELECT FROM intake.section WHERE case_id = :case_id AND section = :section AND agency <> :agency "
-    "AND at > :after AND version > 0)"
+    "AND at > :after AND at <= :until AND version > 0)"
 )
 _RECORDED = text(
     "SELECT r.response_id, r.need, o.step, r.at, r.sealed FROM intake.recorded r JOIN intake.offer o ON o.offer_id = r.offer_id "
@@ -141,19 +146,16 @@ async def write(tx: AsyncConnection, leave: Permit, row: dict[str, Any]) -> None
     await bulk.write(tx, {SECTION: [row]})
 
 
-async def next_version(tx: AsyncConnection, leave: Permit, section: str) -> int:
-    """Return the next version of this section, for a writer that has locked the case."""
-    return int((await _rows(tx, leave, _NEXT, section=section))[0][0])
+async def numbers(tx: AsyncConnection, leave: Permit, section: str, until: int) -> tuple[int, int, int]:
+    """Return the next version of this section, for a writer that has locked the case; the number for content put aside, which never becomes
+    the newest: -1, -2 and so on; and the next version as the permit's agency sees it, which sees others' until then (µs UTC)."""
+    [(newest, aside, shown)] = await _rows(tx, leave, _NUMBERS, section=section, agency=leave.agency, until=until)
+    return int(newest), int(aside), int(shown)
 
 
-async def aside_version(tx: AsyncConnection, leave: Permit, section: str) -> int:
-    """Return the version number for content put aside, which never becomes the newest: -1, -2 and so on."""
-    return int((await _rows(tx, leave, _ASIDE, section=section))[0][0])
-
-
-async def others_wrote(tx: AsyncConnection, leave: Permit, section: str, after: int) -> bool:
-    """Return True if another agency than the permit's has written a section that is not sealed."""
-    return bool((await _rows(tx, leave, _OTHERS, section=section, agency=leave.agency, after=after))[0][0])
+async def others_wrote(tx: AsyncConnection, leave: Permit, section: str, after: int, until: int) -> bool:
+    """Return True if another agency than the permit's had written a section that is not sealed, until then (µs UTC)."""
+    return bool((await _rows(tx, leave, _OTHERS, section=section, agency=leave.agency, after=after, until=until))[0][0])
 
 
 async def written(tx: AsyncConnection, leave: Permit, section: str) -> int:
@@ -174,10 +176,6 @@ async def versions(tx: AsyncConnection, leave: Permit, cipher: AESGCM, section: 
         )
         for version, agency, by, at, sealed in rows
     )
-
-
-NEVER = 2**63 - 1
-"""A time after every writing, µs UTC."""
 
 
 async def newest(

@@ -10,6 +10,7 @@ from referral.runtime.postgres import queue
 from services.intake.casefile import access, disclose, disclosure_rules, sections
 from services.intake.casefile.disclosure_rules import Reader
 from services.intake.context import IntakeContext
+from services.intake.store import NEVER
 
 PURPOSE = "section"
 """Purpose of the key with which a content's digest is made."""
@@ -17,11 +18,11 @@ PURPOSE = "section"
 
 async def may(tx: AsyncConnection, door: IntakeContext, case: access.Case, leave: Permit, section: str, at: int) -> bool:
     """Return True if the permit's agency may replace a section: one of its live offers lets it write it, or it is the sender and no other
-    agency has written it."""
+    agency has written it. For an excluded sender (`at_rest`): if it might; the caller puts it aside."""
     involved = await access.involvement(tx, leave.agency, case.case_id)
     if section in await writable(tx, door, case, leave, at):
         return True
-    return involved.sender and not await sections.others_wrote(tx, leave, section, case.sealed_at)
+    return involved.sender and not await sections.others_wrote(tx, leave, section, case.sealed_at, involved.seen_until)
 
 
 async def writable(
@@ -46,18 +47,24 @@ async def put(
     *,
     aside: bool = False,
     queue_id: str = "",
+    until: int = NEVER,
+    said: str = "",
 ) -> int:
     """Store a new version of a section, in a case that the caller has locked. Every write counts, also of the same content.
 
     leave: of the writer.
     aside: only a desk will read it.
     queue_id: of the event, where a receipt names it already.
+    until: of an excluded sender, what it sees of others' writings, µs UTC: it is put aside.
+    said: the call by which an excluded sender said it, where that wrote no section.
 
-    Returns the version.
+    Returns the version, as the writer sees it.
     """
-    number = sections.aside_version if aside else sections.next_version
-    version = await number(tx, leave, section)
-    row = sections.row(case.cipher, case.case_id, section, content, version=version, agency=leave.agency, by=leave.account, at=at)
+    aside = aside or until != NEVER
+    newest, behind, shown = await sections.numbers(tx, leave, section, until)
+    version = behind if aside else newest
+    readers = await _readers(tx, door, case, leave, section, at)
+    row = sections.row(case.cipher, case.case_id, section, content, version=version, agency=leave.agency, by=said or leave.account, at=at)
     await sections.write(tx, leave, row)
     event = SectionWritten(
         agency=leave.agency,
@@ -65,11 +72,11 @@ async def put(
         section=section,
         version=version,
         content=door.keys.hmac(PURPOSE, case.case_id.encode(), section.encode(), str(version).encode(), content),
-        offers=() if aside else await _readers(tx, door, case, leave, section, at),
+        offers=() if aside else readers,
         at=at,
     )
     await queue.put(tx, case.case_id, event, queue_id or door.new_id(), case.key, drill=case.drill)
-    return version
+    return shown
 
 
 async def _readers(tx: AsyncConnection, door: IntakeContext, case: access.Case, leave: Permit, section: str, at: int) -> tuple[str, ...]:

@@ -186,19 +186,23 @@ async def _attach(tx: AsyncConnection, door: IntakeContext, entry: _Entry) -> No
     """Attach a further referral to a case that exists.
 
     Its sections become the newest where its sender may write them; where other agencies wrote before, they are put aside for the desk.
-    Routing decides what its consent changes.
+    Routing decides what its consent changes. Of an excluded sender all is put aside, and its consent and exclusions count for nothing here.
     """
     submitted, case_id, at = entry.posting.referral, entry.receipt.case_id, entry.receipt.received_at
     case = await access.take(tx, door.keys, case_id)
     leave = await access.permitted(tx, Who(Kind.SYSTEM, entry.posting.agency), Act.ATTACH_REFERRAL, case_id)
+    involved = await access.involvement(tx, leave.agency, case_id)
+    counts, until = involved.at_rest is None, involved.seen_until
     await access.room(tx, leave, submitted.excludes)  # before anything is written: a refusal leaves nothing
     for name, content in submitted.sections:
-        await write.put(tx, door, case, leave, name, content, at, aside=not await write.may(tx, door, case, leave, name, at))
+        aside = not await write.may(tx, door, case, leave, name, at)
+        await write.put(tx, door, case, leave, name, content, at, aside=aside, until=until)
     if submitted.consent is not None:
         capped = disclosure_rules.capped(case.facts, submitted.consent, entry.posting.agency, entry.receipt.event_id)
-        await access.store_facts(tx, leave, case, capped, case.desk)
+        await access.store_facts(tx, leave, case, capped if counts else case.facts, case.desk)
     away = await access.kept_away(tx, leave, case_id)
-    await access.exclude(tx, leave, {case_id: door.lists().keepable(case.facts.traits.found_in, away, submitted.excludes)})
+    kept = door.lists().keepable(case.facts.traits.found_in, away, submitted.excludes)
+    await access.exclude(tx, leave, {case_id: kept}, counts=counts)
     await bulk.write(tx, {REFERRAL: [_referral(entry)]})
     await queue.put_all(tx, [_queued(entry, case.key, case.drill)])
 

@@ -139,7 +139,8 @@ async def consent(tx: AsyncConnection, door: IntakeContext, post: Post, case_id:
     """Record a consent given, refused or withdrawn.
 
     Reading that rests on the consent ends with this transaction if a desk sent it, or the agency that recorded the consent in force.
-    Routing decides about a consent of any other agency: a duty ends only when a second party confirms it.
+    Routing decides about a consent of any other agency: a duty ends only when a second party confirms it. What an excluded sender says
+    (`Involvement.at_rest`) changes nothing by itself: it is put aside for the desk, which routing asks.
     """
     begun = await begin(tx, door, post, "consent", case_id, strict_json.canonical(body))
     if begun.known:
@@ -147,7 +148,8 @@ async def consent(tx: AsyncConnection, door: IntakeContext, post: Post, case_id:
     case, involved, leave = await _involved(tx, door, post, Act.RECORD_CONSENT, case_id)
     event = responses.consent(body, door.lists(), agency=post.agency, at=begun.receipt.received_at)
     capped = disclosure_rules.capped(case.facts, event.consent, post.agency, begun.receipt.event_id, desk=involved.desk)
-    await access.store_facts(tx, leave, case, capped, case.desk)
+    await access.store_facts(tx, leave, case, capped if involved.at_rest is None else case.facts, case.desk)
+    await _aside(tx, door, case, involved, leave, "consent", body, event.received_at)
     return await _emit(tx, case, begun, event)
 
 
@@ -159,7 +161,8 @@ async def traits(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: 
     begun = await begin(tx, door, post, "traits", case_id, strict_json.canonical(body))
     if begun.known:
         return begun.known
-    case, _, _ = await _involved(tx, door, post, Act.RECORD_TRAITS, case_id)
+    case, involved, leave = await _involved(tx, door, post, Act.RECORD_TRAITS, case_id)
+    await _aside(tx, door, case, involved, leave, "traits", body, begun.receipt.received_at)
     event = responses.traits(body, door.lists(), agency=post.agency, by=post.account, at=begun.receipt.received_at)
     return await _emit(tx, case, begun, event)
 
@@ -191,12 +194,14 @@ async def exclude(tx: AsyncConnection, door: IntakeContext, post: Post, case_id:
         raise Rejected("last-desk", "$.actor", "no other desk is left for this case: exclude the member of staff instead", status=409)
     if not involved.desk:
         await access.room(tx, leave, [f"{event.kind.lower()}:{event.actor}"])
-    await access.exclude(tx, leave, {case_id: [f"{event.kind}:{event.actor}"]})
+    counts = involved.at_rest is None
+    await access.exclude(tx, leave, {case_id: [f"{event.kind}:{event.actor}"]}, counts=counts)
     if involved.desk:
         await access.said_by_desk(tx, leave, f"{event.kind.lower()}:{event.actor}")
     if event.actor == case.desk:
         desk = door.lists().desk(case.facts.traits.found_in, {*involved.agencies, event.actor})
-        await access.store_facts(tx, leave, case, case.facts, desk)
+        await access.store_facts(tx, leave, case, case.facts, desk if counts else case.desk)
+    await _aside(tx, door, case, involved, leave, "exclusion", body, event.received_at)
     return await _emit(tx, case, begun, event)
 
 
@@ -241,17 +246,20 @@ async def withdraw(tx: AsyncConnection, door: IntakeContext, post: Post, referra
 async def write(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: str, section: str, content: bytes) -> int:
     """Write a new version of one section, for an agency whose step writes it now, or for the sender until another agency has written it.
 
-    Returns the version. Rejected 403: the agency may see the case but not write this section.
+    Returns the version. Rejected 403: the agency may see the case but not write this section. What an excluded sender writes is put
+    aside for the desk.
     """
-    case, _, leave = await _involved(tx, door, post, Act.WRITE_SECTION, case_id)
+    case, involved, leave = await _involved(tx, door, post, Act.WRITE_SECTION, case_id)
     at = await clock.now(tx)
     if not await writing.may(tx, door, case, leave, section, at):
         raise forbidden("none of your steps writes this section now, and another agency has written it: tell them, or the desk")
     if section in notes.GROWS:
         every = await sections.versions(tx, leave, case.cipher, section, case.sealed_at)
-        if known := notes.repeats(every, post.agency, msgspec.json.decode(content, type=dict[str, Any])):
+        if known := notes.repeats(
+            notes.seen(every, post.agency, involved.seen_until), post.agency, msgspec.json.decode(content, type=dict[str, Any])
+        ):
             return known
-    return await writing.put(tx, door, case, leave, section, content, at)
+    return await writing.put(tx, door, case, leave, section, content, at, until=involved.seen_until)
 
 
 async def revise(
@@ -313,6 +321,15 @@ async def _involved(tx: AsyncConnection, door: IntakeContext, post: Post, act: A
     involved = await access.involvement(tx, post.agency, case_id)
     found = permit(authority.declared(), post.who, act, involved.standing(post.who), involved.state, case_id)
     return case, involved, access.granted(found)
+
+
+async def _aside(
+    tx: AsyncConnection, door: IntakeContext, case: Case, involved: Involvement, leave: Permit, what: str, body: Struct, at: int
+) -> None:
+    """Put aside for the desk what an excluded sender says of its case; nothing of any other agency."""
+    if involved.at_rest is not None:
+        content = strict_json.canonical({what: msgspec.to_builtins(body)})
+        await writing.put(tx, door, case, leave, "narrative", content, at, until=involved.seen_until, said=what)
 
 
 def _liftable(post: Post, involved: Involvement, target: str) -> None:

@@ -68,7 +68,8 @@ class Changes:
     """The changes that a batch of routing's events makes.
 
     became: referral id → its new state.
-    links: (case id, other case id, kind).
+    links: (case id, other case id, kind, when, µs UTC).
+    tracks: track id → (case id, pathway, when it began or changed, µs UTC).
     undos: case id → offer id → until when its agency may take its answer back; None: no longer.
     went_on: cases in which nothing can be taken back but what `undos` says: they have gone on.
     answered: id of the first event of a decision → the reason why the answer changed nothing; empty where it took effect.
@@ -77,11 +78,11 @@ class Changes:
     offers: dict[str, Held] = field(default_factory=dict)
     tasks: dict[tuple[str, str], tuple[Input, NeedsPerson]] = field(default_factory=dict)
     settled: dict[str, int] = field(default_factory=dict)
-    tracks: dict[str, tuple[str, str]] = field(default_factory=dict)
+    tracks: dict[str, tuple[str, str, int]] = field(default_factory=dict)
     became: dict[str, str] = field(default_factory=dict)
     closed: dict[str, Closing] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
-    links: list[tuple[str, str, str]] = field(default_factory=list)
+    links: list[tuple[str, str, str, int]] = field(default_factory=list)
     answered: dict[str, str] = field(default_factory=dict)
     undos: dict[str, dict[str, int | None]] = field(default_factory=dict)
     went_on: set[str] = field(default_factory=set)
@@ -140,7 +141,7 @@ def _case(changes: Changes, record: Input) -> None:
         case PersonNotNeeded() as body:
             changes.settled[body.task_id] = record.at
         case TrackChanged() as body:
-            changes.tracks[body.track_id] = record.case_id, body.pathway
+            changes.tracks[body.track_id] = record.case_id, body.pathway, record.at
             if body.state is TrackState.OPENED:
                 _closing(changes, record, None, None)
         case CaseOpened() as body:
@@ -152,7 +153,7 @@ def _case(changes: Changes, record: Input) -> None:
             if body.referral_id:
                 changes.became[body.referral_id] = "IGNORED"
         case CaseLinked() as body:
-            changes.links.append((record.case_id, body.other, body.how))
+            changes.links.append((record.case_id, body.other, body.how, record.at))
         case CaseClosed() as body:
             _closing(changes, record, record.at, record.at if body.sealed else None, body.outcome)
         case _:

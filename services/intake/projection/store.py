@@ -62,13 +62,13 @@ _TASK = text(
     "ON CONFLICT (task_id, desk) DO UPDATE SET about = excluded.about, rung = excluded.rung, due = excluded.due, closed_at = NULL"
 )
 _SETTLE = text("UPDATE intake.task SET closed_at = :at WHERE task_id = :id AND closed_at IS NULL")
-_TRACK = text("INSERT INTO intake.track (track_id, case_id, pathway) VALUES (:id, :case, :pathway) ON CONFLICT DO NOTHING")
+_TRACK = text("INSERT INTO intake.track (track_id, case_id, pathway, at) VALUES (:id, :case, :pathway, :at) ON CONFLICT DO NOTHING")
 _BECAME = text("UPDATE intake.referral SET became = :became WHERE referral_id = :id")
 _CLOSED = text(
     "UPDATE intake.casefile SET closed_at = :at, outcome = :outcome, sealed_at = coalesce(:sealed_at, sealed_at) "
     "WHERE case_id = :id AND (closed_at IS DISTINCT FROM CAST(:at AS bigint) OR CAST(:sealed_at AS bigint) IS NOT NULL)"
 )
-_LINK = text("INSERT INTO intake.link (case_id, other, how) VALUES (:case, :other, :how) ON CONFLICT DO NOTHING")
+_LINK = text("INSERT INTO intake.link (case_id, other, how, at) VALUES (:case, :other, :how, :at) ON CONFLICT DO NOTHING")
 _ANSWERED = text(
     "UPDATE intake.answer SET became = found.became "
     "FROM unnest(CAST(:ids AS text[]), CAST(:became AS text[])) AS found(id, became) WHERE decided_id = found.id"
@@ -98,9 +98,11 @@ async def apply(tx: AsyncConnection, leave: Permit, changes: Changes) -> None:
     await _many(tx, _UNDO, ({"id": id, "until": until} for id, until in sorted(undos.items())))
     await _many(tx, _TASK, (_task(record, body) for record, body in changes.tasks.values()))
     await _many(tx, _SETTLE, ({"id": id, "at": at} for id, at in sorted(changes.settled.items())))
-    await _many(tx, _TRACK, ({"id": id, "case": case, "pathway": pathway} for id, (case, pathway) in sorted(changes.tracks.items())))
+    await _many(
+        tx, _TRACK, ({"id": id, "case": case, "pathway": pathway, "at": at} for id, (case, pathway, at) in sorted(changes.tracks.items()))
+    )
     await _many(tx, _BECAME, ({"id": id, "became": word} for id, word in sorted(changes.became.items())))
-    await _many(tx, _LINK, ({"case": case, "other": other, "how": how} for case, other, how in changes.links))
+    await _many(tx, _LINK, ({"case": case, "other": other, "how": how, "at": at} for case, other, how, at in changes.links))
     if changes.answered:
         await tx.execute(_ANSWERED, {"ids": list(changes.answered), "became": list(changes.answered.values())})
     if changes.ignored:

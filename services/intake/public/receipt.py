@@ -23,7 +23,7 @@ from services.intake.commands.act_on_case import Post
 from services.intake.context import IntakeContext
 from services.intake.messages import strict_json
 from services.intake.messages.responses import WORDS_LIMIT
-from services.intake.store import STANDS, rows
+from services.intake.store import NEVER, STANDS, rows
 
 SECRET, CHECK = 12, 4
 """Characters of a code that nobody can guess, 60 bits, and those that follow from them under a key of ours, 20 bits. Together they can be
@@ -90,21 +90,25 @@ def _letters(digest: bytes) -> str:
 
 # One statement for a code that stands for something and for one whose case is erased.
 _STATE = (
-    "SELECT s.case_id, s.agency, o.closed_at IS NOT NULL AS closed, o.read_at IS NOT NULL AS read, "  # noqa: S608 - fixed words
-    "EXISTS (SELECT FROM intake.track t WHERE t.case_id = s.case_id) AS begun, "
-    "EXISTS (SELECT FROM intake.task t WHERE t.case_id = s.case_id AND t.about = :about) AS asked, "
-    "EXISTS (SELECT FROM intake.task t WHERE t.case_id = s.case_id AND t.about = :about AND t.closed_at IS NULL) AS waits "
+    "SELECT s.case_id, s.agency, coalesce(o.closed_at <= seen.until, false) AS closed, "  # noqa: S608 - fixed words
+    "coalesce(o.read_at <= seen.until, false) AS read, "
+    "EXISTS (SELECT FROM intake.track t WHERE t.case_id = s.case_id AND t.at <= seen.until) AS begun, "
+    "EXISTS (SELECT FROM intake.task t WHERE t.case_id = s.case_id AND t.about = :about AND t.opened_at <= seen.until) AS asked, "
+    "EXISTS (SELECT FROM intake.task t WHERE t.case_id = s.case_id AND t.about = :about AND t.opened_at <= seen.until "
+    "AND (t.closed_at IS NULL OR t.closed_at > seen.until)) AS waits "
     "FROM intake.submission s JOIN intake.casefile o ON o.case_id = s.case_id "
+    "CROSS JOIN LATERAL (SELECT coalesce((SELECT greatest(x.at, (SELECT min(h.at) FROM intake.happening h WHERE h.case_id = x.case_id)) "
+    "FROM intake.exclusion x WHERE x.case_id = s.case_id AND x.kind = 'AGENCY' AND x.actor = s.agency), :never) AS until) seen "
     f"WHERE s.agency = ANY(CAST(:agencies AS text[])) AND s.key = :key AND s.kind = 'referral' AND o.erasing_at IS NULL AND {STANDS} "
-    "AND NOT EXISTS (SELECT FROM intake.exclusion x WHERE x.case_id = s.case_id AND x.kind = 'AGENCY' AND x.actor = s.agency) "
     "AND NOT EXISTS (SELECT FROM intake.referral r WHERE r.referral_id = s.id AND r.withdrawn_at IS NOT NULL)"
 )
 
 
 async def find(tx: AsyncConnection, door: IntakeContext, typed: str) -> Found:
-    """Return what a code of ours says: nothing where its sender is excluded from the case, or has taken the referral back."""
+    """Return what a code of ours says: of a case that excludes its sender, for ever what it said then (decision 0080); nothing where its
+    sender has taken the referral back."""
     access.without_case(Who(Kind.STRANGER), Act.READ_RECEIPT)
-    values = {"key": digest(door.keys, typed), "agencies": list(door.lists().codes.get("agency", ())), "about": UNCONFIRMED}
+    values = {"key": digest(door.keys, typed), "agencies": list(door.lists().codes.get("agency", ())), "about": UNCONFIRMED, "never": NEVER}
     found = await rows(tx, _STATE, values)
     if not found:
         return Found(said=Said.UNKNOWN)
@@ -129,7 +133,8 @@ async def add(tx: AsyncConnection, door: IntakeContext, found: Found, note: str,
 
     key: of the form; empty from a page without one. The same note of the same form is added once.
 
-    Where another agency has written the story meanwhile, or the story is full, the note is put aside for the desk. Full: there are NOTES
+    Where another agency has written the story meanwhile, the story is full, or the case excludes its sender, the note is put aside for the
+    desk. Full: there are NOTES
     notes, wherever they went, so that the sender does not learn whether anybody else has written.
     """
     secret = (await door.keys.load(tx, [found.case_id])).get(found.case_id, b"")  # without it nobody can check what an erased note said
@@ -146,6 +151,7 @@ async def add(tx: AsyncConnection, door: IntakeContext, found: Found, note: str,
     at = begun.receipt.received_at
     before = (await sections.newest(tx, leave, case.cipher, ["narrative"], case.sealed_at)).get("narrative", {})
     text = f"{before.get('text', '')}\n\n+ {note}"
-    mine = len(text) <= WORDS_LIMIT and await write.may(tx, door, case, leave, "narrative", at)
+    away = (await access.involvement(tx, found.agency, found.case_id)).barred(found.agency)
+    mine = len(text) <= WORDS_LIMIT and not away and await write.may(tx, door, case, leave, "narrative", at)
     content = strict_json.canonical({**before, "text": text} if mine else {"text": f"+ {note}"})
     await write.put(tx, door, case, leave, "narrative", content, at, aside=not mine, queue_id=begun.queue_id)

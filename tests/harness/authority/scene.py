@@ -32,7 +32,7 @@ from tests.harness.web.world import MINUTE, PASSWORD, WHY, World, closed, opened
 DESKS: Mapping[Relation, str] = {Relation.DESK_NOW: "desk-prizren", Relation.DESK_TASK: "desk-gjilan", Relation.DESK_BEFORE: "desk-peje"}
 OFFERED = (Relation.HOLDER, Relation.TELEPHONED, Relation.DECLINED, Relation.HELD, Relation.EXCLUDED, Relation.EXCLUDED_PERSON)
 TASKED = (*DESKS, Relation.EXCLUDED, Relation.EXCLUDED_UNASKED, Relation.EXCLUDED_PERSON)
-SENT = (Relation.SENDER, Relation.WITHDRAWN, Relation.EXCLUDED, Relation.EXCLUDED_UNASKED)
+SENT = (Relation.SENDER, Relation.WITHDRAWN, Relation.EXCLUDED, Relation.EXCLUDED_UNASKED, Relation.EXCLUDED_SENDER)
 TELLS = {"identity": {"given_name": "Zqxname"}, "narrative": {"text": "Zqxnarrative"}}
 UNCONFIRMED, OPEN_TASK = "confirm-referral", "no-candidate"
 _ACCOUNT = text(
@@ -190,7 +190,7 @@ async def _relations(tx: AsyncConnection, made: Scene, case: Case) -> None:
         at = 1 if relation is Relation.WITHDRAWN else None
         await tx.execute(_REFERRAL, {"id": id, "case": case.case_id, "agency": made.agencies[relation], "at": at})
     people = (f"staff:{made.people[Relation.EXCLUDED_PERSON, kind].id}" for kind in (Kind.STAFF, Kind.DESK))
-    away = (f"agency:{made.agencies[one]}" for one in (Relation.EXCLUDED, Relation.EXCLUDED_UNASKED))
+    away = (f"agency:{made.agencies[one]}" for one in (Relation.EXCLUDED, Relation.EXCLUDED_UNASKED, Relation.EXCLUDED_SENDER))
     await access.exclude(tx, permits.ROUTING, {case.case_id: [*people, *away]})
     await erasures.place(
         tx,
