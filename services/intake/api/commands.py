@@ -39,7 +39,7 @@ class Referrals:
         if call.key is None:
             raise Rejected("missing-key", KEY, "send your own number for this referral, so that it is safe to send again", status=400)
         referral = submit.submission(call.data, self._door.lists())
-        async with self._door.crowd.turn(call.agency, referral.drill):
+        async with self._door.crowd.turn(call.agency, referral.drill, referral.traits.urgency):
             answer = await self._together(Posting(agency=call.agency, key=call.key, door=Door.HTTP, referral=referral, signed=call.signed))
         if isinstance(answer, Rejected):
             raise answer

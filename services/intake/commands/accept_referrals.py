@@ -48,10 +48,12 @@ class Posting(Struct, frozen=True, kw_only=True):
 
     @property
     def asked(self) -> Asked:
-        """Return what the limits look at. A posting from Kafka is never refused for its number: its sender cannot be asked to wait."""
-        referral = self.referral
+        """Return what the limits look at. A posting from Kafka is never refused for its number: its sender cannot be asked to wait. Nor is
+        an emergency, but in a row of a file, of which one request brings hundreds."""
+        referral, urgency = self.referral, self.referral.traits.urgency
         size = sum(len(content) for _, content in referral.sections)
-        return Asked(self.agency, referral.drill, referral.traits.urgency, size, can_wait=self.door in (Door.HTTP, Door.WEB))
+        at_once = urgency == crowd.EMERGENCY and not referral.drill and not self.same
+        return Asked(self.agency, referral.drill, urgency, size, can_wait=self.door in (Door.HTTP, Door.WEB) and not at_once)
 
 
 CASE = bulk.Table("intake.casefile", {"case_id": "text", "desk": "text", "drill": "boolean", "opened_at": "bigint", "sealed": "bytea"})

@@ -21,7 +21,7 @@ GROWTH = 50_000_000
 """Bytes by which the database may grow in ten minutes of the attack."""
 RATE = 55
 """Referrals of 320 KB in a second that one agency was able to store."""
-FLOOD: dict[str, Any] = {**BODY, "file": {"narrative": {"text": "x" * 320_000}}}
+FLOOD: dict[str, Any] = {"traits": {**BODY["traits"], "urgency": "urgent"}, "file": {"narrative": {"text": "x" * 320_000}}}
 WHOLE: dict[str, Any] = {**BODY, "file": {"narrative": {"text": "a" * 60_000}, "identity": {"name": "Made Up"}}}
 PRIVATE = X25519PrivateKey.from_private_bytes(bytes(range(32)))
 
@@ -84,6 +84,8 @@ async def test_ten_minutes_of_one_agency_s_flood_are_bounded_and_another_s_file_
     grown = await size(intake) - before
     print(f"{taken} taken, {grown / 1e6:.1f} MB")
     assert grown <= GROWTH
+    emergency = await intake.post("school", "/v1/referrals", WHOLE, new_id())
+    assert (emergency.status_code, emergency.json()["file"]) == (202, "later"), "behind the flood of its own agency, at once"
     assert taken >= 600, "one a second is taken all the time"
     assert later() - began == taken, "an operator is told"
     receipt = (await intake.post("police", "/v1/referrals", WHOLE, new_id())).json()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
+from referral.domain.events import Door
 from referral.errors import Rejected
 from services.intake import crowd
+from services.intake.commands.accept_referrals import Posting
 from services.intake.crowd import Asked, Crowd
 from services.intake.messages import strict_json, submission
 from services.intake.messages.submission import LATER, beginning
@@ -29,7 +34,7 @@ class Clock:
 
 
 def asked(agency: str = "school", size: int = 60_000, *, drill: bool = False, can_wait: bool = True) -> Asked:
-    return Asked(agency, drill, "emergency", size, can_wait)
+    return Asked(agency, drill, "urgent", size, can_wait)
 
 
 def send(limits: Crowd, one: Asked) -> Rejected | bool:
@@ -63,6 +68,43 @@ def test_a_batch_is_judged_as_its_parts_one_after_another() -> None:
     assert limits.verdicts([asked(can_wait=False)] * 3) == [False] * 3, "Kafka is never refused"
     assert limits.verdicts([asked(drill=True), asked("police")]) == [True, True]
     assert limits.rest_s("police") == 0.0 < limits.rest_s("school") <= crowd.REST_S
+
+
+async def test_above_its_budget_an_agency_s_emergency_waits_for_none_of_its_others_and_for_emergencies_no_longer_than_a_turn() -> None:
+    """It was told 429 once, behind sixty that were no emergency."""
+    clock = Clock()
+    limits = Crowd(clock)
+    emergency = replace(asked(can_wait=False), urgency="emergency")
+    for _ in range(400):
+        limits.took(asked(), whole=False)
+    assert isinstance(send(limits, asked()), Rejected)
+    async with asyncio.timeout(crowd.PATIENCE_S / 2):
+        async with limits.turn("school", False, "emergency"):
+            assert send(limits, emergency) is False, "taken, its file later"
+    for _ in range(400):
+        limits.took(emergency, whole=False)
+    began = asyncio.get_running_loop().time()
+    async with limits.turn("school", False, "emergency"):
+        assert send(limits, emergency) is False
+    waited = asyncio.get_running_loop().time() - began
+    assert waited >= crowd.PATIENCE_S * 0.9, "so 64 connections take 21 in a second, and no more"
+
+
+@pytest.mark.parametrize(
+    ("urgency", "drill", "row", "waits"),
+    [
+        ("emergency", False, False, False),
+        ("urgent", False, False, True),
+        ("emergency", True, False, True),
+        ("emergency", False, True, True),
+    ],
+)
+def test_what_is_never_asked_to_be_sent_again(urgency: str, drill: bool, row: bool, waits: bool) -> None:
+    """An emergency of a real child; not a row of a file, of which one request brings five hundred."""
+    traits = {"concern": "trafficking", "age": "child", "found_in": "prizren", "urgency": urgency}
+    sent = submission.submission(strict_json.canonical({"traits": traits, "drill": drill}), shipped())
+    one = Posting(agency="school", key=b"", door=Door.HTTP, referral=sent, same=(b"row",) if row else ())
+    assert one.asked.can_wait is waits
 
 
 def test_what_is_over_an_hour_old_counts_no_more() -> None:
