@@ -38,8 +38,13 @@ _DRILLS = {"": False, "false": False, "true": True}
 """Boolean of CloudEvents, as a header writes it; without the header the record is about a real person."""
 _ENCRYPT = "encrypt the submission to the key of GET /v1/ingress-key, for this topic's name (see docs/agencies.md)"
 _HINTS = {"seal": _ENCRYPT, "too-large": f"a record's value has at most {envelope.VALUE_LIMIT} bytes"}
-_FRAMES = {b"\x00": "a schema registry's magic byte and schema id", b"\xc3\x01": "the marker and fingerprint of a single object"}
-"""First bytes of an Avro body inside a frame that we do not accept. Our body begins with the length of an id."""
+_FRAMES = (
+    (b"\x00", 5, "a schema registry's magic byte and schema id"),
+    (b"\xc3\x01", 10, "the marker and fingerprint of a single object"),
+)
+"""First bytes, length and name of frames around an Avro body that we do not accept. Our body begins with the length of an id."""
+_TOLD = ("an id is a UUID in lower case", "truncated", "bytes are missing or left over", "an index out of range")
+"""What the codec says of a body without a value that was sent."""
 
 
 class Unreadable(Struct, frozen=True, kw_only=True):
@@ -211,18 +216,29 @@ def _drill(headers: Mapping[str, bytes]) -> bool:
 
 
 def _body(body: bytes) -> ReferralSubmitted:
-    """Return the event in an Avro body. Rejected: another version, or bytes that are no such body; the hint names the frame that they begin
-    with."""
+    """Return the event in an Avro body. Rejected: another version, or bytes that are no such body; the hint names the frame around them."""
     try:
-        event = codec.decode(ReferralSubmitted.TYPE, codec.fingerprint(ReferralSubmitted.TYPE), body)
+        event = _decoded(body)
     except NewerVersion:
         raise Rejected("unknown-version", "ce_type", f"publish {TYPE}") from None
     except Malformed as error:
-        frame = next((f"it begins with {words}; " for start, words in _FRAMES.items() if body.startswith(start)), "")
-        hint = f"{frame}send the bare Avro body of schemas/avro/{ReferralSubmitted.TYPE}.avsc: no frame, no schema id, nothing after it"
+        framed = (f"it begins with {words}; " for start, size, words in _FRAMES if body.startswith(start) and _is_body(body[size:]))
+        hint = f"{next(framed, '') or next((f'{said}; ' for said in _TOLD if str(error).endswith(said)), '')}send the bare Avro body of schemas/avro/{ReferralSubmitted.TYPE}.avsc: no frame, no schema id, nothing after it"
         raise Rejected(error.reason, "value", hint) from None
+    return event
+
+
+def _decoded(body: bytes) -> ReferralSubmitted:
+    event = codec.decode(ReferralSubmitted.TYPE, codec.fingerprint(ReferralSubmitted.TYPE), body)
     assert isinstance(event, ReferralSubmitted)
     return event
+
+
+def _is_body(body: bytes) -> bool:
+    try:
+        return bool(_decoded(body))
+    except Malformed:
+        return False
 
 
 def _avro(body: bytes, agency: str, drill: bool, lists: Lists) -> submission.Submission:

@@ -263,6 +263,26 @@ def test_a_header_that_says_neither_or_stands_beside_json_is_refused(headers: tu
     assert (refused.value.code, refused.value.where) == (code, "ce_drill")
 
 
+@pytest.mark.parametrize(
+    ("broken", "says"),
+    [
+        (lambda value: b"\0" + value[37:], "an id is a UUID in lower case"),
+        (lambda value: b"\0\0\0\0\7" + value, "a schema registry's magic byte"),
+        (lambda value: b"\xc3\1" + bytes(8) + value, "a single object"),
+        (lambda value: b"\0\0\0\0\7", "an id is a UUID in lower case"),
+        (lambda value: value[:-1], "truncated"),
+        (lambda value: value[:37] + b"\xff" + value[38:], "send the bare Avro body"),
+    ],
+    ids=["empty id", "registry", "single object", "frame of nothing", "cut", "garbage"],
+)
+def test_a_refused_avro_body_is_said_to_be_framed_only_if_it_is(broken: Callable[[bytes], bytes], says: str) -> None:
+    """An empty `referral_id` begins with 0x00, its length: the hint named a frame that was not there."""
+    with pytest.raises(Rejected) as refused:
+        published(broken(codec.encode(avro())), ("content-type", b"application/avro"))
+    assert refused.value.code == "body" and says in refused.value.hint
+    assert ("begins with" in refused.value.hint) == ("magic" in says or "object" in says)
+
+
 def avro() -> e.ReferralSubmitted:
     """The body of an event with nothing in it but what must be."""
     return submission.event(by_http(BASE), referral_id=NIL, agency=AGENCY, door=e.Door.KAFKA, received_at=0)
