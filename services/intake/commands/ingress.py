@@ -223,7 +223,9 @@ def _body(body: bytes) -> ReferralSubmitted:
         raise Rejected("unknown-version", "ce_type", f"publish {TYPE}") from None
     except Malformed as error:
         framed = (f"it begins with {words}; " for start, size, words in _FRAMES if body.startswith(start) and _is_body(body[size:]))
-        hint = f"{next(framed, '') or next((f'{said}; ' for said in _TOLD if str(error).endswith(said)), '')}send the bare Avro body of schemas/avro/{ReferralSubmitted.TYPE}.avsc: no frame, no schema id, nothing after it"
+        told = (f"{said}; " for said in _TOLD if str(error).endswith(said))
+        why = next(framed, "") or next(told, "")
+        hint = f"{why}send the bare Avro body of schemas/avro/{ReferralSubmitted.TYPE}.avsc: no frame, no schema id, nothing after it"
         raise Rejected(error.reason, "value", hint) from None
     return event
 
