@@ -99,6 +99,12 @@ class Trouble(Exception):
     """A local server cannot start: the text says what is wrong and what to do. Nothing is left running."""
 
 
+def uninstalled(what: str, extra: str) -> Trouble:
+    """Return the Trouble for a program that only an extra of ours brings. It names no package of a registry: whoever registers a name there
+    owns whoever obeys."""
+    return Trouble(f"no {what}: install the extra `{extra}` with the wheel or checkout that you have (pip install 'FILE.whl[{extra}]')")
+
+
 def of_os(error: OSError, folder: Path) -> Trouble:
     """Return the Trouble for an error of the operating system."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):

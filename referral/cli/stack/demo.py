@@ -59,8 +59,11 @@ def demo(data: Data = None, pathways: Named = "", as_json: console.Json = False)
             rules = domain.compile(policy_folder.read(CHECKOUT / "policy"))
             toured = every_pathway.chosen(rules, pathways) if pathways else ()
             codes = asyncio.run(_play(data.expanduser().absolute(), toured, stays=not as_json and sys.stdin.isatty()))
-        except (Trouble, Rejected) as trouble:
-            console.errors.print(f"referral: {trouble}", soft_wrap=True)
+        except (Trouble, Rejected, ExceptionGroup) as error:
+            cause = up.first_error(error)
+            if not isinstance(cause, Trouble | Rejected):
+                raise
+            console.wrong([f"referral: {cause}"])
             return 2
     if as_json:
         console.document({name: code for (name, _), code in zip(VERDICT, codes, strict=False)})

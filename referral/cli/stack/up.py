@@ -105,10 +105,10 @@ def up(
     try:
         asyncio.run(_until_told(config, screen))
     except (Trouble, Rejected, OSError, KafkaError, ExceptionGroup) as error:
-        cause = _named_and_away(config, _first(error))
+        cause = _named_and_away(config, first_error(error))
         if not isinstance(cause, Trouble | Rejected):
             raise
-        console.errors.print(f"referral: {cause}", soft_wrap=True)
+        console.wrong([f"referral: {cause}"])
         return 2
     return 0
 
@@ -168,7 +168,7 @@ async def _activate(settings: Settings, files: dict[str, bytes], told: Callable[
     told(f"policy bundle {done.number} is in force")
 
 
-def _first(error: BaseException) -> BaseException:
+def first_error(error: BaseException) -> BaseException:
     """Return the first error of a group; the others followed from it."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
