@@ -1,4 +1,5 @@
-"""The agencies' SDK: publish referrals, read your agency's offers and cases, answer. Needs only httpx (cryptography to sign and encrypt).
+"""The agencies' SDK: publish referrals, read your agency's offers and cases, answer. Needs only httpx (and cryptography to check
+receipts, sign and encrypt).
 
     from referral.client import Client
     with Client("https://127.0.0.1:8080", token="…", identity="agencies/school-drita") as referral:
@@ -75,11 +76,13 @@ class Client:
     token: the agency's bearer token.
     identity: folder of the agency's certificate (`referral ca install`), without which intake refuses the token over TLS.
     authority: file of the authorities that you believe (PEM); by default those in `identity`, or else the public ones.
-    signing_key: the text that `referral agency key` wrote; with it, the client signs every call that changes something (RFC 9421).
+    signing_key: the text of the file that `referral agency key` wrote; with it, the client signs every call that changes something
+    (RFC 9421).
     policy: the witness policy file that the operator gave you; with it, the client checks each receipt and raises Unsigned if it is not
     intake's.
 
-    ValueError: the url is neither https nor on this machine. OSError: a file of the certificate or the authorities cannot be used.
+    ValueError: the url is neither https nor on this machine, or a key or the policy is not one. TypeError: text for bytes, or bytes for
+    text. ImportError: cryptography is missing, and needed. OSError: a file of the certificate or the authorities cannot be used.
     """
 
     def __init__(
@@ -98,7 +101,7 @@ class Client:
         if not _safe(url):
             raise ValueError("a token travels by https only, or to this machine: write https:// before the host")
         self._key = SigningKey(signing_key) if signing_key else None
-        self._policy = policy
+        self._intake = _intake_keys(policy) if policy is not None else None
         headers = {"Authorization": f"Bearer {token}"}
         verify = _context(identity, authority)
         self._http = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_S, transport=transport, verify=verify)
@@ -116,10 +119,10 @@ class Client:
 
     def _checked(self, receipt: Json) -> Json:
         """Return a receipt, or the receipts of a file, unchanged. Unsigned: intake has not signed one."""
-        if self._policy is not None:
+        if self._intake is not None:
             for row in receipt.get("rows", [receipt]):
                 if "event_id" in row:
-                    check_receipt(row, self._policy)
+                    _check(row, self._intake)
         return receipt
 
     # ---- publish
@@ -168,6 +171,10 @@ class Client:
     def status(self) -> Json:
         """Return the state of your agency's doors: `doors.kafka` says how far your topic was read, and whether it is read late."""
         return self._get("/v1/status")
+
+    def codes(self) -> Json:
+        """Return the words of every code list of the policy in force, and the number of that policy."""
+        return self._get("/v1/codes")
 
     def withdraw(self, referral_id: str, reason: str, *, key: str | None = None) -> Json:
         """Withdraw a referral. For a child this alone ends nothing: a desk decides."""
@@ -338,17 +345,41 @@ def check_receipt(receipt: Json, policy: bytes) -> None:
 
     Needs cryptography. To check that the promise was kept, use `referral receipt`, or any C2SP verifier with the proof.
     """
+    _check(receipt, _intake_keys(policy))
+
+
+def _intake_keys(policy: bytes) -> list[Any]:
+    """Return intake's public keys in a witness policy file. TypeError: it is no content of a file. ValueError: it names none. ImportError:
+    cryptography is missing."""
+    if not isinstance(policy, bytes):
+        raise TypeError("policy is the content of the witness policy file, as bytes: Path(…).read_bytes()")
+    try:
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    except ImportError:
+        raise ImportError(CRYPTOGRAPHY) from None
+    named = [line.split() for line in policy.splitlines()]
+    written = [words[3] for words in named if words[:3] == [b"#", b"intake", b"ed25519"] and len(words) == 4]
+    try:
+        keys = [Ed25519PublicKey.from_public_bytes(base64.b64decode(key, validate=True)) for key in written]
+    except ValueError:
+        keys = []
+    if not keys:
+        raise ValueError("this is no witness policy file: no line of it is `# intake ed25519 KEY`; get it from the operator again")
+    return keys
+
+
+CRYPTOGRAPHY = "receipts and signatures need cryptography: pip install cryptography"
+
+
+def _check(receipt: Json, keys: list[Any]) -> None:
     from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     id = receipt.get("referral_id") or receipt.get("id") or ""
     promise = [str(receipt.get(name)) for name in ("case_id", "event_id", "received_at", "logged_by")]
     data = "".join(f"{line}\n" for line in ("referral-receipt-v1", id, *promise)).encode()
-    named = [line.split() for line in policy.splitlines()]
-    for key in [words[3] for words in named if words[:3] == [b"#", b"intake", b"ed25519"] and len(words) == 4]:
+    for key in keys:
         try:
-            signature = base64.b64decode(str(receipt.get("signature", "")), validate=True)
-            Ed25519PublicKey.from_public_bytes(base64.b64decode(key, validate=True)).verify(signature, data)
+            key.verify(base64.b64decode(str(receipt.get("signature", "")), validate=True), data)
         except (InvalidSignature, ValueError):
             continue
         return
@@ -358,11 +389,16 @@ def check_receipt(receipt: Json, policy: bytes) -> None:
 
 
 class SigningKey:
-    """Your agency's signing key, from its text `PRIVATE+KEY+<agency>+<id>+…`. id: as in the directory. ValueError: another text."""
+    """Your agency's signing key, from its text `PRIVATE+KEY+<agency>+<id>+…`. id: as in the directory. ValueError: another text. TypeError,
+    ImportError: as `Client`."""
 
     def __init__(self, written: str) -> None:
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
+        if not isinstance(written, str):
+            raise TypeError("a signing key is the text of the file that `referral agency key` wrote: Path(…).read_text()")
+        try:
+            from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+        except ImportError:
+            raise ImportError(CRYPTOGRAPHY) from None
         words = written.strip().removeprefix("PRIVATE+KEY+").split("+", 2)
         data = base64.b64decode(words[2], validate=True) if len(words) == 3 else b""
         if not written.startswith("PRIVATE+KEY+") or len(data) != 33:

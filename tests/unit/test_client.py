@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import pytest
@@ -95,3 +98,28 @@ def test_an_id_never_changes_the_path_and_letters_travel_as_they_are() -> None:
         school.write("c", "identity", {"name": "Ëmër Шта"})
     assert seen[0].url.raw_path == b"/v1/submissions/a%2F..%2Fb%3Fc%3D1"
     assert json.loads(seen[1].content) == {"name": "Ëmër Шта"} and seen[1].headers["Authorization"] == "Bearer token"
+
+
+@pytest.mark.parametrize(
+    ("more", "error", "says"),
+    [
+        ({"policy": "# intake ed25519 abc"}, TypeError, "read_bytes"),
+        ({"policy": Path("policy.txt")}, TypeError, "read_bytes"),
+        ({"policy": b"log example+1\n"}, ValueError, "# intake ed25519"),
+        ({"policy": b"# intake ed25519 not-a-key\n"}, ValueError, "# intake ed25519"),
+        ({"signing_key": b"PRIVATE+KEY+a+1+x"}, TypeError, "text of the file"),
+        ({"signing_key": "x"}, ValueError, "PRIVATE\\+KEY"),
+    ],
+)
+def test_what_it_is_given_is_checked_before_anything_is_sent(more: dict[str, object], error: type[Exception], says: str) -> None:
+    """A policy as text raised Unsigned after the referral was sent: "a program between you and intake answered in its place"."""
+    with pytest.raises(error, match=says):
+        Client("https://intake", "token", **more)  # type: ignore[arg-type]
+
+
+def test_without_cryptography_it_says_so_before_anything_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "cryptography"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ImportError, match="pip install cryptography"):
+        Client("https://intake", "token", policy=b"# intake ed25519 " + base64.b64encode(bytes(32)))
+    Client("https://intake", "token").close()

@@ -29,7 +29,9 @@ def test_the_table_is_whole_and_large() -> None:
 
 
 def test_of_several_relations_the_one_counts_that_allows_most() -> None:
-    assert answer(Kind.SYSTEM, Act.READ_FILE, Relation.SENDER) == "unknown"
+    for relation in (Relation.SENDER, Relation.EXCLUDED_SENDER, Relation.DESK_NOW):
+        assert answer(Kind.SYSTEM, Act.READ_FILE, relation) == "ended", "it sees the case, so the case exists"
+    assert answer(Kind.SYSTEM, Act.READ_FILE, Relation.WITHDRAWN) == "unknown"
     assert answer(Kind.SYSTEM, Act.READ_FILE, Relation.SENDER, Relation.HELD) == "ended"
     assert answer(Kind.SYSTEM, Act.READ_FILE, Relation.SENDER, Relation.HELD, Relation.HOLDER) == "allow"
 
