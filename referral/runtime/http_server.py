@@ -6,10 +6,12 @@ The public address shows whether the service is ready, and no more: a counter of
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import ssl
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 import prometheus_client
 import uvicorn
@@ -63,7 +65,7 @@ class Doors:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await (self._app or _lifespan)(scope, receive, send)
-        send = _with(send, NOSNIFF)
+        scope, send = origin_form(scope), _with(send, NOSNIFF)
         if (why := ambiguous(scope["headers"])) is not None:
             return await _send(send, (400, PROBLEM, why), [(b"connection", b"close")])
         if not self._admits(peer.shown(scope), scope["path"]):
@@ -98,6 +100,19 @@ def ambiguous(headers: list[tuple[bytes, bytes]]) -> bytes | None:
         return problem(400, "two-lengths", hint, "Content-Length")
     twice = next((name for name in ONCE if names.count(name) > 1), None)
     return None if twice is None else problem(400, "repeated-header", "send this header once", twice.decode().title())
+
+
+def origin_form(scope: Scope) -> Scope:
+    """Return a request whose target is a whole address (RFC 9112 3.2.2) as if its path alone had been sent; every other as it is."""
+    whole = ABSOLUTE.match(scope.get("raw_path") or b"")
+    if whole is None:
+        return scope
+    raw = whole[1] or b"/"
+    return {**scope, "raw_path": raw, "path": unquote(raw.decode("ascii", "replace"))}
+
+
+ABSOLUTE = re.compile(rb"https?://[^/]*(/.*)?$", re.IGNORECASE | re.DOTALL)
+"""A target with scheme and host. Host names the server all the same: nothing is sent elsewhere."""
 
 
 def _with(send: Send, header: tuple[bytes, bytes]) -> Send:

@@ -31,6 +31,8 @@ SCHEMES = {
 """Both are needed, but where an operation says otherwise."""
 TIMES = ("at", "due", "since", "until", "signature_expires")
 """Fields that hold a time, besides those whose names end with _at."""
+STAMPS, OURS = ("received_at", "logged_by"), r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$"
+"""Times of a receipt that intake signs, letter by letter, and how it writes them."""
 SIGNED = ("Content-Digest", "Signature-Input", "Signature")
 """Headers of a signed request (RFC 9421)."""
 
@@ -166,7 +168,8 @@ def _tag(op: Op) -> str:
 def _plain(schema: dict[str, Any]) -> None:
     """Change a schema so that client generators understand it.
 
-    Times get the format date-time. Defaults are removed, because some generators then require the field. An object of any fields is
+    Times get the format date-time, but those of a receipt that intake signs as they stand: a client with a type for times writes them
+    otherwise. Defaults are removed, because some generators then require the field. An object of any fields is
     declared as one, because some generators take it for an object of no fields.
     """
     if schema.get("type") == "object" and "properties" not in schema:
@@ -182,7 +185,11 @@ def _plain(schema: dict[str, Any]) -> None:
     for name, field in schema.get("properties", {}).items():
         field.pop("default", None)
         for kind in (field, *field.get("anyOf", ())):
-            if kind.get("type") == "string" and (name.endswith("_at") or name in TIMES):
+            if kind.get("type") != "string":
+                continue
+            if name in STAMPS and "signature" in schema["properties"]:
+                kind["pattern"] = OURS
+            elif name.endswith("_at") or name in TIMES:
                 kind["format"] = "date-time"
 
 

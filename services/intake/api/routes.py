@@ -133,7 +133,9 @@ async def _agency(request: Request, door: IntakeContext, tokens: Tokens) -> str:
 
 
 def _known(request: Request, names: Collection[str]) -> None:
-    """Refuse a query parameter that the operation does not have, as an unknown field of a body is refused. Rejected 400."""
+    """Refuse a query parameter that the operation does not have, or that stands twice, as a body's fields are refused. Rejected 400."""
+    if twice := next((name for name in names if len(request.query_params.getlist(name)) > 1), ""):
+        raise Rejected("unknown-parameter", f"query parameter {twice}", "send it once: which one is meant?", status=400)
     if unknown := [name for name in request.query_params if name not in names]:
         hint = f"send none but {', '.join(names)}" if names else "this call has none"
         where = f"query parameter {unknown[0]}" if WORD.fullmatch(unknown[0]) else "query"

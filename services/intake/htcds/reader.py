@@ -60,7 +60,7 @@ class Sheet(Struct, frozen=True, kw_only=True):
 
 def from_csv(data: bytes, table: Fields) -> Sheet:
     """Return the sheet of a CSV file. Rejected: no UTF-8 (400), no CSV (400), no names in the first row, a name twice, too many rows."""
-    head, *rows = _lines(data)
+    (head, *rows), first = _lines(data)
     names = [name.strip() for name in head]
     known = [name if name in table.fields else "" for name in names]
     if not any(known):
@@ -68,7 +68,7 @@ def from_csv(data: bytes, table: Fields) -> Sheet:
     if len(set(filter(None, known))) != len([*filter(None, known)]):
         raise Rejected("duplicate-key", "row 1", "a field stands twice in the first row; which one is meant?", status=400)
     kept = [bool(name) and not table.fields[name].left for name in known]
-    records = [_row(number, cells, known, kept) for number, cells in enumerate(rows, 2) if any(cell.strip() for cell in cells)]
+    records = [_row(number, cells, known, kept) for number, cells in enumerate(rows, first + 1) if any(cell.strip() for cell in cells)]
     if not records:
         raise Rejected(
             "no-rows", "row 2", "no row follows the names: are the line breaks gone (curl needs --data-binary), or is nobody in it?"
@@ -114,19 +114,26 @@ def from_json(data: bytes, table: Fields) -> Sheet:
     return Sheet(records=tuple(records), ignored=tuple(ignored))
 
 
-def _lines(data: bytes) -> list[list[str]]:
+def _lines(data: bytes) -> tuple[list[list[str]], int]:
+    """Return the cells of each line from the names on, and the number of the line with the names: Excel may write its separator above."""
     try:
         text = data.decode("utf-8-sig")  # spreadsheets write a byte order mark
     except UnicodeDecodeError:
         raise Rejected("not-utf-8", "$", "save the file as CSV in UTF-8", status=400) from None
     if "\0" in text:
         raise Rejected("bad-text", "$", "a text holds a character that is none (U+0000)", status=400)
+    named = _SEPARATOR.match(text)
+    text = text[named.end() :] if named else text
     first = text.partition("\n")[0]
-    delimiter = next((sign for sign in first if sign in ",;\t"), ",")
+    delimiter = named[1] if named else next((sign for sign in first if sign in ",;\t"), ",")
     if first.count(delimiter) >= COLUMNS:
         raise _too_wide("row 1")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    return list(_bounded(reader)) or [[]]
+    return list(_bounded(reader)) or [[]], 2 if named else 1
+
+
+_SEPARATOR = re.compile("sep=([,;\t])\r?\n", re.IGNORECASE)
+"""The line above all others by which Excel knows its separator."""
 
 
 def _bounded(reader: Any) -> Iterator[list[str]]:

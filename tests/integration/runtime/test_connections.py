@@ -208,6 +208,13 @@ async def test_what_is_no_http_is_a_problem_too(door: Door, sent: bytes) -> None
     assert (problem["code"], problem["status"]) == ("no-http", 400) and problem["hint"]
 
 
+@pytest.mark.parametrize("target", [b"http://here/fine", b"https://elsewhere:8443/fine", b"HTTP://here/fine?a=http://b/c"])
+async def test_a_whole_address_in_the_request_is_understood(door: Door, target: bytes) -> None:
+    """RFC 9112 3.2.2: some proxies send it. It was answered 404."""
+    status, _, body = await door.head(b"GET " + target + b" HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+    assert (status, body) == (200, b"fine")
+
+
 async def test_every_answer_forbids_sniffing_once(door: Door) -> None:
     for path in (b"/fine", b"/healthz", b"/nothing"):
         said = await door.said(b"GET " + path + b" HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")

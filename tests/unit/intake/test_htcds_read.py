@@ -49,6 +49,14 @@ def test_rows_are_counted_as_a_spreadsheet_counts_them_and_empty_ones_are_nothin
     assert sheet.ignored == ()
 
 
+@pytest.mark.parametrize("sign", [";", ",", "\t"])
+def test_the_line_in_which_excel_names_its_separator_is_none_of_the_file(sign: str) -> None:
+    plain = from_csv(f"ref_FoundIn{sign}ref_Urgency\nprizren{sign}urgent\n".encode(), table())
+    named = from_csv(f"\ufeffsep={sign}\r\nref_FoundIn{sign}ref_Urgency\r\nprizren{sign}urgent\r\n".encode(), table())
+    assert [record.cells for record in named.records] == [record.cells for record in plain.records]
+    assert [record.row for record in named.records] == [3], "as a text editor counts them"
+
+
 def test_json_says_the_same_as_csv() -> None:
     same = [{"ref_FoundIn": "prizren", "vic_TypeOfExploitation": ["ForcedBegging", "Other"], "prs_FirstName": ROW["prs_FirstName"]}]
     assert cells(from_json(json.dumps(same).encode(), table())) == cells(from_csv(written([ROW]), table()))
