@@ -31,9 +31,7 @@ async def test_reading_is_recorded_before_the_answer_and_shows_only_what_the_off
     assert answer == {"case_id": case_id, "sections": {"identity": BODY["file"]["identity"]}, "empty": ["medical"]}
     assert await intake.queued(case_id) == ["referral-submitted.v1", "section-disclosed.v1"]
     assert (await intake.get("csw", f"/v1/cases/{case_id}/file")).status_code == 404
-    assert (await intake.get("school", f"/v1/cases/{case_id}/file")).status_code == 403, (
-        "the sender reads nothing by default"
-    )
+    assert (await intake.get("school", f"/v1/cases/{case_id}/file")).status_code == 403, "the sender reads nothing by default"
 
 
 async def test_what_cannot_be_recorded_is_not_read(intake: Stack) -> None:
