@@ -1,4 +1,4 @@
-"""The commands with which docs/agencies.md makes and renews a certificate without our program: the old one and the new one are both good."""
+"""The commands of docs/agencies.md that make and renew a certificate without our program: the old one and the new one are both good."""
 
 from __future__ import annotations
 
