@@ -260,7 +260,7 @@ def recorded(world: World, case: Case, colleague: str, other: str) -> None:
             await store.answered(tx, leave, decided, offer_id=offer.offer_id, word="ACCEPT", at=at)
             await tx.execute(text("UPDATE intake.answer SET became = '' WHERE decided_id = :id"), {"id": decided})
             for section in world.lists.codes["written"]:
-                version = await sections.next_version(tx, leave, section)
+                version, _, _ = await sections.numbers(tx, leave, section, store.NEVER)
                 content = msgspec.json.encode({"text": case.text(section)})
                 by: dict[str, Any] = {"version": version, "agency": offer.agency, "by": account, "at": at}
                 await sections.write(tx, leave, sections.row(cipher, case.case_id, section, content, **by))
