@@ -12,6 +12,7 @@ from referral.runtime.recovery import recover
 from referral.runtime.settings import Settings
 from referral.tlog.note_keys import ED25519, SignerKey
 from referral.wire import policy_digest
+from services.intake.messages.timestamps import when
 from services.intake.recover import hook
 from tests.harness.engines import connecting
 from tests.harness.waiting import until
@@ -53,6 +54,8 @@ async def test_a_key_taken_after_the_copy_still_stands_for_the_same_receipt(sett
         assert (counts["cases"], counts["referrals"], counts["receipts"]) == (3, 3, 4)
         async with connecting(databases.admin(copy)) as tx:
             assert (await tx.execute(text("SELECT agency, last FROM intake.numbered"))).all() == [(AGENCY, 1)]
+            [at] = (await tx.execute(text("SELECT at FROM intake.exclusion"))).scalars()
+            assert when(at) == excluded["received_at"], "an excluded sender sees the case as of then, not as of the restore"
         await intake.start()
         assert await intake.taken(BODY, "before-the-copy") == early
         assert await intake.taken(BODY | MARKER, "after-the-copy") == late
