@@ -20,7 +20,6 @@ from referral.runtime.settings import Settings
 from referral.tlog import note_keys, witness_policy
 from referral.tlog.note_keys import SignerKey
 from referral.tlog.witness_policy import Policy
-from referral.wire import policy_signature
 from referral.wire.schema import load as schema
 from referral.wire.trust import Trust
 from services.audit import pages, self_entries, witnesses
@@ -69,8 +68,7 @@ async def main(settings: Settings) -> None:
     held = case_keys.read(settings, "audit")
     secure = settings.is_secure(settings.public_url)
     believed = erasure_tag.needed(settings), record_signing.writers(settings)
-    signers = policy_signature.named(policy_file)
-    shown = pages.made(doors, held, policy, *believed, signers, drill=settings.drill_clock, secure=secure)
+    shown = pages.made(doors, held, policy, *believed, trust.policy, drill=settings.drill_clock, secure=secure)
     app = authority.checked("audit", application(doors, held, shown.routes(), shown.sign_in.refused))
     async with witnesses.client(settings.tls) as client:
         audit = Audit(alarm, [*self_entries.schemas(schema.load(settings.schemas)), self_entries.keys(trust.logged())], not_ready)
