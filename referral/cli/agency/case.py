@@ -257,7 +257,7 @@ def hold(
     from_input: FromInput = False,
     as_json: console.Json = False,
 ) -> int:
-    """Place a hold on a case: nobody can have it erased until another person lifts the hold.
+    """Place a hold on a case: nobody has it erased until another person lifts it.
 
     Exit 0 held, 1 refused, 2 intake cannot be reached.
 
