@@ -24,7 +24,7 @@ BUNDLES = text("SELECT idx, leaf, key, value, headers FROM audit.entry WHERE kin
 
 
 class CodeNames:
-    """The names of one process, compiled again when the log has a further bundle. trusted: the signers that the witness policy names."""
+    """The names of one process, compiled again when the log has a further bundle. trusted: the policy keepers of `trust.toml`."""
 
     def __init__(self, trusted: Trusted) -> None:
         self._trusted = trusted

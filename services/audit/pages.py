@@ -52,7 +52,7 @@ MOST = 100
 EVERY = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 CASE_ID = re.compile(r"[0-9a-f-]{0,36}")
 NO_SIGNERS = Trusted()
-"""Signers where no witness policy names any: codes stay codes."""
+"""No policy keepers: codes stay codes."""
 EXAMPLE = "2026-01-31"
 """A day as the search takes it where a browser has no field for days."""
 LONGEST = 100
