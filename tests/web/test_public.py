@@ -102,7 +102,8 @@ def test_a_child_who_comes_back_with_a_code_is_spoken_to_as_a_child(world: World
         [link] = re.findall(r'href="(/refer/receipt[^"]*)"', visitor.get("/help").text)
         page = visitor.get(link).text
         assert "A child needs help" not in page and 'name="voice" value="child"' in page
-        other = visitor.post("/refer/language", data={"language": "sq", "from": fields(page)["from"]}).headers["location"]
+        [language] = re.findall(r'<form class="language".*?</form>', page, re.S)
+        other = visitor.post("/refer/language", data=hidden(language) | {"language": "sq"}).headers["location"]
         assert 'name="voice" value="child"' in visitor.get(other).text, "in another language too"
 
 
