@@ -152,8 +152,9 @@ class Kafka(Server):
                 return self.address
             child.stop()
             if "Address already in use" not in self._tail():
-                break
-        raise Trouble(self._why())
+                raise Trouble(self._why())
+        last = ", ".join(map(str, chosen))
+        raise Trouble(f"Kafka cannot listen on one of the ports {last}: another program has it; end that one, or start again for others")
 
     def answers(self) -> bool:
         """Return whether it answers who wants to write. A broker that was asked for as long as it may be silent is killed.

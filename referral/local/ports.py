@@ -95,6 +95,23 @@ def free(count: int) -> list[int]:
     return _blocks().free(count)
 
 
+def hold(port: int) -> socket.socket:
+    """Return a socket that listens on the port, so that no other program can, for a service of ours that inherits it. OSError: taken.
+
+    It listens: one that is bound alone leaves its port to whoever shares addresses, as nearly every server does. Who connects waits until
+    the service answers.
+    """
+    held = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", port))
+        held.listen()
+    except OSError:
+        held.close()
+        raise
+    return held
+
+
 def insist(port: int, what: str) -> int:
     """Return the port that the user named. Trouble: it is taken. what: the server that needs it."""
     if not is_free(port):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,11 +13,13 @@ from typing import Literal
 
 import msgspec
 
+from referral.local import ports
 from referral.local.asking import Asking
 from referral.local.child import Recipe
+from referral.local.data_folder import Trouble
 from referral.local.server import Server
 from referral.runtime.observe import OUTSIDE
-from referral.runtime.settings import REST
+from referral.runtime.settings import BOUND, REST
 
 READY_S = 120.0
 """Longest start in seconds (ours): it takes 2 s on two idle cores and 9 s on two that fifteen processes share (measured)."""
@@ -41,8 +44,15 @@ class _LastWords(msgspec.Struct):
     hint: str = ""
 
 
+class Lost(Trouble):
+    """Another program has taken a port before its service could hold it. The port may be chosen anew until somebody was told it."""
+
+    def __init__(self, name: str, port: int) -> None:
+        super().__init__(f"{name} cannot listen on port {port}: another program has it; end that one, or start again for other ports")
+
+
 class Worker(Server):
-    """A process `python -m services.<service>` at one address. Two tries, because another program may take its port before it does."""
+    """A process `python -m services.<service>` at one address. It inherits its bound sockets, so no other program takes its ports."""
 
     tries = 2
 
@@ -75,6 +85,7 @@ class Worker(Server):
         self._operators = Asking(inner, identity)
         self.environment: Mapping[str, str] = {}
         self._waits: int | None = None
+        self._sockets: list[int] = []
         self._began = 0
 
     @property
@@ -92,14 +103,30 @@ class Worker(Server):
         return (sys.executable, "-m", f"services.{self.service}")
 
     def load(self) -> None:
-        """Start the process ahead: it loads its modules, and waits for the environment that `start` gives it. Raises Trouble."""
+        """Start the process ahead: it holds its ports, loads its modules, and waits for the environment that `start` gives it.
+
+        Raises Lost when another program has one of its ports, else Trouble.
+        """
         self._forget()
         self._began = self.log.stat().st_size if self.log.exists() else 0
+        with contextlib.ExitStack() as ours:
+            held = [ours.enter_context(self._hold(port)) for port in (self.port, self._inner)]
+            self._sockets = [one.fileno() for one in held]
+            self._fork()
+
+    def _hold(self, port: int) -> socket.socket:
+        try:
+            return ports.hold(port)
+        except OSError as error:
+            raise Lost(self.name, port) from error
+
+    def _fork(self) -> None:
+        """Start the process, which inherits the sockets and the line on which it waits. Raises Trouble."""
         reader, self._waits = os.pipe()
         variables = {"PYTHONUNBUFFERED": "1", REST: str(reader)}
         grace = CALL_GRACE_S if self.service == "notifier" else GRACE_S
         try:
-            self._spawn(Recipe(self.command(), self.log, env=variables, grace=grace, keep=(*self._keep, reader)))
+            self._spawn(Recipe(self.command(), self.log, env=variables, grace=grace, keep=(*self._keep, *self._sockets, reader)))
         finally:
             os.close(reader)
 
@@ -110,6 +137,7 @@ class Worker(Server):
         self._stopping.clear()
         if self._waits is None:
             self.load()
+        own[BOUND] = ",".join(map(str, self._sockets))
         child, waits, self._waits = self.child, self._waits, None
         assert child is not None and waits is not None
         with contextlib.suppress(BrokenPipeError), os.fdopen(waits, "wb") as rest:  # broken: it has died, and is not ready

@@ -24,7 +24,7 @@ from referral.local.jars import Jar
 from referral.local.kafka import Kafka
 from referral.local.mailbox import Mailbox
 from referral.local.postgres import Postgres
-from referral.local.service import Worker
+from referral.local.service import Lost, Worker
 from referral.local.supervisor import Process
 from referral.local.witness import Witness, policy
 from referral.runtime import trust_file
@@ -40,6 +40,8 @@ from referral.wire.trust import Trust
 from referral.wire.writer_signature import EPOCH, MS, Writers
 
 DATABASE = "referral"
+MOVES = 2
+"""Most moves (ours) of a service to other ports, when other programs take those that were chosen before the service holds them."""
 Told = Callable[[str], None]
 First = Callable[[Settings], Coroutine[None, None, None]]
 
@@ -184,10 +186,10 @@ class _Start:
         self.signers, self.writers = keyfiles.signers(self.folder), keyfiles.writers(self.folder)
         self.approvers, self.operators = keyfiles.approvers(self.folder), keyfiles.operators(self.folder)
         self.passwords, self.services = config.passwords or self.folder / "database", self.folder / "services"
-        named = {"intake-1": config.http_port} if config.http_port else {}
+        self.named = {"intake-1": config.http_port} if config.http_port else {}
         names = [name for name, _ in config.names()]
         every = [*names, *map(inner, names), *cluster.port_names(config.brokers)]
-        self.ports = ports.remembered(config.data / "ports.json", every, named)
+        self.ports = ports.remembered(config.data / "ports.json", every, self.named)
 
     async def broker(self) -> str:
         """Start the brokers, unless there are some, and return their addresses."""
@@ -279,10 +281,17 @@ class _Start:
         """Start the service instances ahead: they load their modules while broker and database start."""
         logs, own = data_folder.make(self.config.data / "log"), self.identities / KEEPER
         for name, service in self.config.names():
-            at = self.ports[name], self.ports[inner(name)]
-            worker = Worker(name, service, *at, logs / f"{name}.log", identity=own, keep=(self.lock,))
-            self.loading[name] = Process(name, worker, self.pool)
-            await asyncio.get_running_loop().run_in_executor(self.pool, worker.load)
+            for left in reversed(range(MOVES + 1)):
+                at = self.ports[name], self.ports[inner(name)]
+                worker = Worker(name, service, *at, logs / f"{name}.log", identity=own, keep=(self.lock,))
+                self.loading[name] = Process(name, worker, self.pool)
+                try:
+                    await asyncio.get_running_loop().run_in_executor(self.pool, worker.load)
+                    break
+                except Lost:
+                    if not left:
+                        raise
+                    self.ports |= ports.remembered(self.config.data / "ports.json", (name, inner(name)), self.named)
 
     def stack(self, broker: str, base: str) -> Stack:
         """Return the stack on these servers, with the environment of each service."""

@@ -87,7 +87,7 @@ async def stand(
     asking = tls.listener(settings.identity(), asks=True) if settings.inner_tls else None
     doors = http_server.server(health, app, proxy=settings.proxy, secure=secure, tls=public)
     inner = http_server.inner(health, name, inner_app, tls=asking)
-    bound, within = _listen(settings.http_host, settings.http_port), _listen(settings.inner_host, settings.inner_port)
+    bound, within = _sockets(settings)
     schemes = [f"http{'s' if context else ''}" for context in (public, asking)]
     sys.stdout.write(f"{name} listens on {schemes[0]}://{settings.http_host}:{bound.getsockname()[1]}\n")
     sys.stdout.write(f"{name} shows operators /readyz and /metrics at {schemes[1]}://{settings.inner_host}:{within.getsockname()[1]}\n")
@@ -116,6 +116,14 @@ async def stand(
             await asyncio.gather(*answering)
     except BaseExceptionGroup as several:
         raise several.exceptions[0] from None
+
+
+def _sockets(settings: Settings) -> tuple[http_listener.Listener, http_listener.Listener]:
+    """Return the public and the inner socket: those that we were given, else new ones. Misconfigured: as `_listen`."""
+    if settings.bound:
+        public, inner = (http_listener.Listener(fileno=number) for number in settings.bound)
+        return public, inner
+    return _listen(settings.http_host, settings.http_port), _listen(settings.inner_host, settings.inner_port)
 
 
 def _listen(host: str, port: int) -> http_listener.Listener:

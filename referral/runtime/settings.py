@@ -22,6 +22,9 @@ SERVICES = (*LINE, "oversight", "eraser")
 REST = "ENVIRONMENT_FROM"
 """Variable with the number of a descriptor from which a service reads the rest of its environment (JSON) once its modules are loaded. A
 local stack starts its services while its broker starts, and has their settings later."""
+BOUND = "LISTENING_ON"
+"""Variable with the descriptors of two sockets, public and inner, on which a service listens in place of binding them itself. A local stack
+binds its services' ports when it chooses them, so that no other program takes one of them before the service starts."""
 MOST_BEAT_S = 300
 """Longest time between two checkpoints of the log (ours): a receipt promises to be logged within ten minutes, which is two of them."""
 
@@ -46,6 +49,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     http_host, http_port: public address (port 0: any free one, printed). http_tls: it speaks TLS, as `tls` names us.
     inner_host, inner_port, inner_tls: address of health and metrics, for operators.
     public_url: URL at which people reach this service's pages.
+    bound: descriptors of the sockets of both, if whoever started this process has bound them.
     proxy: address of a proxy in front of it, whose X-Forwarded-For is trusted.
     drill_clock: a drill may pass hours in seconds (demo, tests).
     topic_prefix: prefix of every topic, for several stacks on one broker.
@@ -78,6 +82,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     inner_host: str = "127.0.0.1"
     inner_port: int = 0
     inner_tls: bool = False
+    bound: tuple[int, ...] = ()
     public_url: str = ""
     proxy: str = ""
     drill_clock: bool = False
@@ -164,6 +169,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         inner_host=inner_host,
         inner_port=inner_port,
         inner_tls=inner_secure,
+        bound=tuple(map(int, filter(None, environment.get(BOUND, "").split(",")))),
         public_url=environment.get("REFERRAL_PUBLIC_URL", ""),
         proxy=environment.get("REFERRAL_PROXY", ""),
         drill_clock=environment.get("REFERRAL_DRILL_CLOCK") == "1",

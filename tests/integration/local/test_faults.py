@@ -9,19 +9,22 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import asyncpg
 import pytest
 
-from referral.local import data_folder, jars, kafka, ports
+from referral.local import data_folder, jars, kafka, ports, stack
 from referral.local import kafka as java
 from referral.local.certificates import KAFKA
-from referral.local.config import KEEPER
+from referral.local.config import KEEPER, StackConfig
 from referral.local.data_folder import Trouble
+from referral.local.handset.telephones import Handset
 from referral.local.kafka import Kafka
+from referral.local.mailbox import Mailbox
 from referral.local.postgres import Postgres
 from referral.local.service import Worker
 from referral.runtime import tls
@@ -141,19 +144,83 @@ def test_a_named_port_that_is_taken_is_said(home: Path, identities: Path) -> Non
             Kafka(home / "kafka", identities / KAFKA, port=port).start()
 
 
-def test_a_port_taken_between_our_look_and_the_brokers_is_tried_again(home: Path, identities: Path) -> None:
+@pytest.fixture
+async def begun(home: Path) -> AsyncIterator[stack._Start]:
+    """A start of one service that has chosen its ports, and no more."""
+    lock = data_folder.lock(data_folder.make(home / "data"))
+    with ThreadPoolExecutor(2) as pool:
+        mailbox, handset = Mailbox(home / "mail", 0), Handset(0)
+        made = stack._Start(StackConfig(data=home / "data", services=("routing",)), pool, lock, lambda _: None, mailbox, handset)
+        yield made
+        await made.stop()
+    os.close(lock)
+
+
+def foreign(port: int) -> closing[socket.socket]:
+    """A program of somebody else that listens on a port, which it may share as nearly every server says. OSError: it may not."""
+    return closing(socket.create_server(("127.0.0.1", port), backlog=1))
+
+
+async def test_a_service_moves_when_a_foreign_program_takes_its_port_after_our_look(begun: stack._Start) -> None:
+    with foreign(begun.ports["routing-1"]) as public, foreign(begun.ports["routing-1 inner"]) as inner:
+        await begun.load()
+        taken = {public.getsockname()[1], inner.getsockname()[1]}
+    worker = begun.loading["routing-1"].server
+    assert isinstance(worker, Worker) and worker.child is not None and worker.child.poll() is None
+    assert not taken & {worker.port, begun.ports["routing-1"], begun.ports["routing-1 inner"]}
+    assert begun.ports["routing-1"] == worker.port == ports.before(begun.config.data / "ports.json")["routing-1"]
+
+
+async def test_no_foreign_program_takes_the_port_of_a_service_that_only_waits_for_its_environment(begun: stack._Start) -> None:
+    await begun.load()
+    for name in ("routing-1", "routing-1 inner"):
+        with pytest.raises(OSError, match="Address already in use"):
+            foreign(begun.ports[name])
+
+
+async def test_a_service_that_loses_each_of_its_ports_names_itself_the_port_and_the_remedy(
+    begun: stack._Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with foreign(0) as other:
+        taken = other.getsockname()[1]
+        begun.ports["routing-1"] = taken
+        monkeypatch.setattr(ports, "remembered", lambda *_: {"routing-1": taken})
+        with pytest.raises(Trouble, match=f"routing-1 cannot listen on port {taken}: another program has it; end that one"):
+            await begun.load()
+
+
+@pytest.mark.parametrize("which", java.Ports._fields)
+def test_a_port_taken_between_our_look_and_the_brokers_is_tried_again(home: Path, identities: Path, which: str) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as other:
         taken = other.getsockname()[1]
 
         class Unlucky(Kafka):
             def _ports(self, attempt: int) -> java.Ports:
-                return super()._ports(attempt)._replace(**{"services": taken} if attempt == 0 else {})
+                return super()._ports(attempt)._replace(**{which: taken} if attempt == 0 else {})
 
         broker = Unlucky(home / "kafka", identities / KAFKA)
         try:
             broker.start()
-            assert broker.port != taken
+            assert taken not in broker.ports
             assert "Address already in use" in broker.log.read_text()
+        finally:
+            broker.stop()
+
+
+def test_a_broker_that_loses_every_port_names_them_and_the_remedy(home: Path, identities: Path) -> None:
+    with foreign(0) as other:
+        taken = other.getsockname()[1]
+
+        class Unlucky(Kafka):
+            def _ports(self, attempt: int) -> java.Ports:
+                return super()._ports(attempt)._replace(agencies=taken)
+
+        broker = Unlucky(home / "kafka", identities / KAFKA)
+        try:
+            with pytest.raises(
+                Trouble, match=rf"Kafka cannot listen on one of the ports .*{taken}.*: another program has it; end"
+            ):
+                broker.start()
         finally:
             broker.stop()
 
