@@ -6,7 +6,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Each of these kills every system call of a process in turn when `make faults` asks for it.
 STRUCK := tests/faults/test_log_kills.py tests/faults/test_witness_kills.py tests/faults/test_oversight_kills.py tests/faults/test_rewound.py tests/integration/notifier/test_channel_kills.py
 
-.PHONY: help setup tools check test image release deploy-test faults interop attacks bench peers year generate stories pictures up demo lock
+.PHONY: help setup tools check test image release deploy-test faults clocks interop attacks bench peers year generate stories pictures up demo lock
 
 help: ## this table
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -56,6 +56,9 @@ faults: setup ## the long tests, and every process killed in turn under load; SE
 	REFERRAL_KILL_STEP=1 $(BIN)/pytest -q $(STRUCK)
 	$(BIN)/pytest -q -m long tests/integration tests/web
 	$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED))
+
+clocks: tools setup ## unit tests, stories and pages on a Monday morning, a Saturday night, New Year's Eve, and the nights of both clock changes
+	$(BIN)/python -m tests.harness.clocks $(CLOCKS)
 
 interop: setup ## let programs of other people read what we write: Go, TypeScript, Java
 	$(BIN)/pytest -q tests/interop

@@ -31,7 +31,7 @@ want "the tests that need them will skip and say so" \
     espeak-ng:espeak-ng sox:sox setpriv:util-linux bearerbox:kannel node:nodejs npm:npm curl:curl
 
 # Prometheus, Alertmanager, node_exporter and faketime are unpacked, not installed (34 MB): their packages want a server each.
-if ! command -v prometheus-alertmanager >/dev/null; then
+if ! command -v prometheus-alertmanager >/dev/null || ! command -v faketime >/dev/null; then
     packages=(prometheus prometheus-alertmanager prometheus-node-exporter faketime libfaketime)
     unpacked=$(mktemp -d)
     if may && (cd "$unpacked" && { apt-get download -q "${packages[@]}" || { apt-get update -q && apt-get download -q "${packages[@]}"; }; } &&

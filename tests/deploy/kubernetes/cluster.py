@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from referral.local import data_folder, ports
 from referral.local.child import Child, Recipe
+from tests.deploy.kubernetes import definitions
 from tests.harness import waiting
 
 MODULE = Path(__file__).with_name("control_plane")
@@ -35,8 +36,6 @@ NODE = ("kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "p
 """Programs that run them (tests/deploy/kubernetes/node.py)."""
 PACKAGES = {"etcd": "go.etcd.io/etcd/server/v3", "pause": "./pause"}
 """Program → its package, where that is not Kubernetes' own of its name."""
-RESOURCES = Path(__file__).parents[4] / "shared" / "vectors" / "crds"
-"""The resource definitions of Strimzi and CloudNativePG, which are theirs: they lie beside this project."""
 BUILD_S = 3000
 """Longest build in seconds (ours): eight minutes on two idle cores, many times that on busy ones."""
 CALL_S = 240
@@ -132,10 +131,8 @@ def running(folder: Path) -> Iterator[Cluster]:
 
 
 def operators_resources(cluster: Cluster) -> None:
-    """Let a cluster know the resources of Strimzi and CloudNativePG. Skips the test where their definitions are not."""
-    if not RESOURCES.exists():
-        pytest.skip("the definitions of Strimzi's and CloudNativePG's resources are not beside this project (../shared/vectors/crds)")
-    cluster.does("apply", "--server-side", *(f"--filename={file}" for file in sorted(RESOURCES.glob("*.yaml"))))
+    """Let a cluster know the resources of Strimzi and CloudNativePG. Skips the test where no registry has their definitions."""
+    cluster.does("apply", "--server-side", *(f"--filename={file}" for file in definitions.written(cluster.folder)))
     words = ("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")  # it fails at once for one that has no status yet
     assert waiting.comes(lambda: cluster.kubectl(*words).returncode == 0), cluster.kubectl(*words).stderr
 
