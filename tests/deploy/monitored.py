@@ -19,6 +19,7 @@ from referral.local import certificates, ports
 from referral.local.mailbox import Mailbox
 from referral.local.stack import Stack
 from referral.runtime.settings import CHECKOUT, SERVICES
+from tests.harness.moved import listens, moved
 from tests.harness.waiting import PATIENCE_S, until
 from tests.harness.watchmen import Post, watchmen
 
@@ -93,6 +94,13 @@ def hasty(rules: str) -> str:
 @asynccontextmanager
 async def prometheus(stack: Stack, folder: Path, *, watchman: str, alertmanager: str) -> AsyncIterator[Prometheus]:
     """Run it with node_exporter, until it reads everything. watchman: inner address of a process besides the services."""
+    async with moved(lambda: _prometheus(stack, folder, watchman, alertmanager)) as made:
+        yield made
+
+
+@asynccontextmanager
+async def _prometheus(stack: Stack, folder: Path, watchman: str, alertmanager: str) -> AsyncIterator[Prometheus]:
+    """Run both on free ports. AssertionError, with what they have written: one of them has ended."""
     (folder / "text").mkdir(parents=True, exist_ok=True)
     own, machine = ports.free(2)
     (folder / "rules.yaml").write_text(hasty((FOLDER / "rules.yaml").read_text("utf-8")), "utf-8")
@@ -110,7 +118,8 @@ async def prometheus(stack: Stack, folder: Path, *, watchman: str, alertmanager:
         f"--storage.tsdb.path={folder / 'tsdb'}",
         f"--web.listen-address=127.0.0.1:{own}",
     )
-    with _run("prometheus-node-exporter", *node, folder=folder), _run("prometheus", *files, folder=folder) as process:
+    with _run("prometheus-node-exporter", *node, folder=folder) as exporter, _run("prometheus", *files, folder=folder) as process:
+        await until(lambda: _listen({exporter: machine, process: own}, folder), what="Prometheus and node_exporter listen")
         made = Prometheus(f"http://127.0.0.1:{own}", folder, process)
         await until(lambda: _all_up(made, len(inner) + 1), 2 * PATIENCE_S, what=lambda: f"Prometheus reads everything; {_said(folder)}")
         yield made
@@ -154,6 +163,12 @@ def _run(*command: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
         finally:
             process.terminate()
             process.wait(30)
+
+
+def _listen(programs: Mapping[subprocess.Popen[bytes], int], folder: Path) -> bool:
+    """Return whether each program listens on its port. AssertionError: one has ended."""
+    assert all(process.poll() is None for process in programs), f"Prometheus or node_exporter has ended: {_said(folder)}"
+    return all(listens(process.pid, port) for process, port in programs.items())
 
 
 def _said(folder: Path) -> str:

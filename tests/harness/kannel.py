@@ -7,7 +7,7 @@ import shutil
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from referral.channels.gateway import Provider
 from referral.local import jars, ports
 from referral.local.data_folder import default_jars
 from tests.harness import npm
+from tests.harness.moved import listens, moved
 from tests.harness.waiting import until
 
 SMSC = Path(__file__).parent / "smsc"
@@ -158,15 +159,8 @@ async def jsmpp(folder: Path) -> AsyncIterator[int]:
     path = await asyncio.to_thread(jars.classpath, jars.parse((SMSC / "jars.lock").read_text()), default_jars())
     command = ("java", f"-Djsmpp.simulator.port={port}", "-cp", path, "org.jsmpp.examples.SMPPServerSimulator")
     async with process(command, folder) as program:
-        await until(lambda: _bound(program, port, folder / "java.out"), what=f"port {port} is bound")
+        await _listens(program, port, folder / "java.out")
         yield port
-
-
-def _bound(program: Process, port: int, out: Path) -> bool:
-    """Return whether a port is listened on, without a connection: a simulator waits half a minute for the words of whoever connects."""
-    assert program.returncode is None, out.read_text()[-2000:]
-    rows = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
-    return any(row[1].endswith(f":{port:04X}") and row[3] == "0A" for row in rows)
 
 
 @dataclass
@@ -210,9 +204,13 @@ class Kannel:
 async def kannel(folder: Path, smsc: int, replies: str, more: str = "") -> AsyncIterator[Kannel]:
     """Kannel in front of one SMSC. replies: URL of our door for replies. more: lines of its group `smsc`."""
     folder.mkdir(exist_ok=True)
-    admin, inner, port = ports.free(3)
-    conf = CONF.format(admin=admin, inner=inner, port=port, smsc=smsc, password=PASSWORD, folder=folder, replies=replies, more=more)
-    async with configured(folder, conf, Kannel(folder, port, admin), inner) as made:
+
+    def start() -> AbstractAsyncContextManager[Kannel]:
+        admin, inner, port = ports.free(3)
+        conf = CONF.format(admin=admin, inner=inner, port=port, smsc=smsc, password=PASSWORD, folder=folder, replies=replies, more=more)
+        return configured(folder, conf, Kannel(folder, port, admin), inner)
+
+    async with moved(start) as made:
         yield made
 
 
@@ -231,14 +229,10 @@ async def configured(folder: Path, conf: str, made: Kannel, inner: int) -> Async
 
 
 async def _listens(program: Process, port: int, out: Path) -> None:
-    """Return when a program listens on a port."""
+    """Return when a program listens on a port: without a connection, as jSMPP waits half a minute for the words of whoever connects."""
 
-    async def look() -> bool:
+    def look() -> bool:
         assert program.returncode is None, out.read_text()[-2000:]
-        with suppress(OSError):
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.close()
-            return True
-        return False
+        return listens(program.pid, port)
 
     await until(look, what=f"port {port} listens")

@@ -217,9 +217,7 @@ def test_a_broker_that_loses_every_port_names_them_and_the_remedy(home: Path, id
 
         broker = Unlucky(home / "kafka", identities / KAFKA)
         try:
-            with pytest.raises(
-                Trouble, match=rf"Kafka cannot listen on one of the ports .*{taken}.*: another program has it; end"
-            ):
+            with pytest.raises(Trouble, match=rf"Kafka cannot listen on one of the ports .*{taken}.*: another program has it; end"):
                 broker.start()
         finally:
             broker.stop()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -319,6 +320,25 @@ async def test_an_operator_whose_ids_are_hexadecimal_once_and_decimal_once(
             log = tmp_path / "kannel" / "bearerbox.log"
             await until(lambda: "could not find" in log.read_text(), what="Kannel finds no message for the receipt")
             assert of(await served.notifier.drain(), KnockDelivered) == []
+
+
+@pytest.mark.parametrize("which", [0, 1, 2], ids=["admin", "inner", "sendsms"])
+async def test_kannel_starts_on_other_ports_when_a_foreign_program_takes_one(
+    library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, which: int
+) -> None:
+    free, asked = ports.free, []
+    async with programs.node(library) as smsc:
+        with closing(socket.create_server(("127.0.0.1", 0))) as foreign:
+            taken = foreign.getsockname()[1]
+
+            def unlucky(count: int) -> list[int]:
+                asked.append(count)
+                chosen = free(count)
+                return [taken if place == which and len(asked) == 1 else port for place, port in enumerate(chosen)]
+
+            monkeypatch.setattr(programs.ports, "free", unlucky)
+            async with programs.kannel(tmp_path, smsc.port, "http://127.0.0.1:1/reply") as kannel:
+                assert asked == [3, 3] and taken not in (kannel.port, kannel.admin)
 
 
 async def test_the_configuration_in_the_operators_page_works(served: Served, library: Path, tmp_path: Path) -> None:
