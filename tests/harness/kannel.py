@@ -20,7 +20,7 @@ from referral.channels.gateway import Provider
 from referral.local import jars, ports
 from referral.local.data_folder import default_jars
 from tests.harness import npm
-from tests.harness.moved import listens, moved
+from tests.harness.moved import TAKEN, listens, moved
 from tests.harness.waiting import until
 
 SMSC = Path(__file__).parent / "smsc"
@@ -220,7 +220,8 @@ async def configured(folder: Path, conf: str, made: Kannel, inner: int) -> Async
     file = folder / "kannel.conf"
     file.write_text(conf)
     async with process(("bearerbox", str(file)), folder) as bearerbox:
-        await _listens(bearerbox, inner, folder / "bearerbox.out")
+        for port in (inner, made.admin):  # without the second it goes on
+            await _listens(bearerbox, port, folder / "bearerbox.out")
         async with process(("smsbox", str(file)), folder) as smsbox:
             await _listens(smsbox, made.port, folder / "smsbox.out")
             made.programs = (smsbox, bearerbox)
@@ -232,7 +233,9 @@ async def _listens(program: Process, port: int, out: Path) -> None:
     """Return when a program listens on a port: without a connection, as jSMPP waits half a minute for the words of whoever connects."""
 
     def look() -> bool:
-        assert program.returncode is None, out.read_text()[-2000:]
+        said = out.read_text(errors="replace")
+        lost = [line for line in said.splitlines() if TAKEN.search(line)]
+        assert program.returncode is None and not lost, "\n".join([f"port {port}", *lost, said[-2000:]])
         return listens(program.pid, port)
 
     await until(look, what=f"port {port} listens")
