@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from msgspec import Struct
 
 from referral import file_rights
+from referral.ca import files
 from referral.errors import Rejected
 from referral.runtime import secret_file
 from referral.runtime.settings import CHECKOUT, SERVICES
@@ -177,12 +178,24 @@ def read(path: Path) -> ServiceKeys:
 
 
 def write(folder: Path, master: MasterKeys) -> None:
-    """Write the missing key files of a folder, each named like its service. Rejected: a file has other keys than the master key yields."""
+    """Write the key files of a folder, each named like its service: a missing one, and one of an earlier release, which had fewer keys.
+
+    Rejected: a file has other keys than the master key yields.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for service in SERVICES:
         keys, path = master.of(service), folder / service
+        data = msgspec.json.format(msgspec.json.encode(keys)) + b"\n"
         if not path.exists():
-            secret_file.write(path, msgspec.json.format(msgspec.json.encode(keys)) + b"\n")
-        elif read(path) != keys:
-            hint = f"{path} was made of another master key, or by another release: if the master key is right, remove it and repeat"
-            raise Rejected("service-key", FOLDER, hint)
+            secret_file.write(path, data)
+        elif (there := read(path)) != keys:
+            if not _has_fewer(there, keys):
+                hint = f"{path} was made of another master key, or by another release: if the master key is right, remove it and repeat"
+                raise Rejected("service-key", FOLDER, hint)
+            files.replace(path, data, files.SECRET)
+
+
+def _has_fewer(there: ServiceKeys, keys: ServiceKeys) -> bool:
+    """Return whether a file has the same secret, and of the other keys some and no other ones."""
+    same = (there.service, there.secret) == (keys.service, keys.secret)
+    return same and there.partners.items() <= keys.partners.items() and there.purposes.items() <= keys.purposes.items()

@@ -8,8 +8,10 @@ import os
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography.exceptions import InvalidTag
+from msgspec import structs
 
 from referral.errors import Rejected
 from referral.local.config import StackConfig, environment
@@ -141,6 +143,13 @@ def test_a_key_file_is_written_once_and_refused_where_it_is_unfit(tmp_path: Path
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in folder.iterdir())
     for service in SERVICES:
         assert service_keys.read(folder / service) == MASTER.of(service) and repr(MASTER.of(service)) == f"ServiceKeys({service})"
+    for name in (name for name in SERVICES if MASTER.of(name).purposes):
+        whole = MASTER.of(name)
+        fewer = structs.replace(whole, purposes=dict(list(whole.purposes.items())[1:]))
+        (folder / name).write_bytes(msgspec.json.encode(fewer))
+    service_keys.write(folder, MASTER)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before, "the file of an earlier release gets what this one adds"
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in folder.iterdir())
     with pytest.raises(Rejected, match="made of another master key"):
         service_keys.write(folder, MasterKeys(bytes(32)))
     with pytest.raises(Rejected, match="keys of routing, and this is audit"):
