@@ -18,6 +18,7 @@ from referral.proof.security import Alarm, Sum, alarms
 from referral.runtime.postgres import clock
 from referral.wire.security_event import Kind
 from services.intake.accounts import rules, store
+from tests.harness.attackers.strangers import networks
 from tests.harness.waiting import comes
 from tests.harness.web.forms import fields
 from tests.harness.web.world import DESK, PASSWORD, POLICE, World, signed_in
@@ -268,11 +269,6 @@ def test_thirty_guesses_from_six_addresses_lock_no_officer_out_and_a_known_brows
     for wrong in (device.replace("-", "-0"), "1-" + device.partition("-")[2], "", "x"):
         assert not store.is_known(world.door.keys, "duty", wrong, world.now())
     assert not store.is_known(world.door.keys, "other", device, world.now()), "another login is not known there"
-
-
-def networks(count: int) -> list[str]:
-    """200 addresses of 50 networks, say."""
-    return [f"198.51.{n % (count // 4)}.{n // (count // 4)}" for n in range(count)]
 
 
 def test_two_hundred_addresses_have_thirty_five_passwords_of_a_login_checked_in_a_minute(world: World) -> None:

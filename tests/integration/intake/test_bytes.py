@@ -14,6 +14,7 @@ from referral.client import encrypt
 from referral.domain.inputs import Input, Raw, Source
 from services.intake import crowd
 from services.intake.messages.submission import LATER
+from tests.harness.attackers import sender
 from tests.harness.line.intake_stack import BODY, Stack, new_id
 
 pytestmark = pytest.mark.servers
@@ -21,7 +22,7 @@ GROWTH = 50_000_000
 """Bytes by which the database may grow in ten minutes of the attack."""
 RATE = 55
 """Referrals of 320 KB in a second that one agency was able to store."""
-FLOOD: dict[str, Any] = {"traits": {**BODY["traits"], "urgency": "urgent"}, "file": {"narrative": {"text": "x" * 320_000}}}
+FLOOD = sender.flood({"traits": {**BODY["traits"], "urgency": "urgent"}})
 WHOLE: dict[str, Any] = {**BODY, "file": {"narrative": {"text": "a" * 60_000}, "identity": {"name": "Made Up"}}}
 PRIVATE = X25519PrivateKey.from_private_bytes(bytes(range(32)))
 

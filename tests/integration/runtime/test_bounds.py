@@ -20,6 +20,7 @@ from referral.runtime import bootstrap
 from referral.runtime.postgres import bells, bounds, database
 from referral.runtime.postgres.rights import ROLES
 from referral.runtime.settings import LINE, Settings
+from tests.harness.attackers.statements import HEARD, REFUSED
 from tests.harness.engines import by_hand, connecting
 from tests.harness.line import intake_stack, notifier_stack
 
@@ -30,25 +31,6 @@ WITHIN_S = 5.0
 """Seconds within which a door takes a referral, and the notifier plans a question (the issue's)."""
 MOST = 200
 """Connections that the server takes."""
-BIG = "SELECT count(*) FROM (SELECT n, repeat('x', 100) FROM generate_series(1, 3000000) n ORDER BY 2, 1 OFFSET 1) s"
-REFUSED = {
-    "fill the lock table": "SELECT count(pg_advisory_lock(7, n)) FROM generate_series(1, 30000) n",
-    "hold the roster's old lock": "SELECT pg_advisory_xact_lock(7236542)",
-    "hold a lock by chance": "SELECT pg_try_advisory_lock_shared(7236541)",
-    "keep a large object": "SELECT lo_from_bytea(0, decode(repeat('00', 1000000), 'hex'))",
-    "fill the write-ahead log": "SELECT pg_logical_emit_message(false, 'x', repeat('x', 1000000))",
-    "sort 300 MB on the disk": BIG,
-    "lift its limit of temporary files": "SET temp_file_limit = -1",
-    "lift its limit of connections": "ALTER ROLE CURRENT_USER CONNECTION LIMIT -1",
-    "make a temporary table": "CREATE TEMPORARY TABLE t AS SELECT 1",
-    "count the rows of others": "SELECT sum(n_tup_ins) FROM pg_stat_all_tables",
-    "see who is at work": "SELECT backend_xid FROM pg_stat_activity UNION SELECT transactionid FROM pg_locks",
-    "count transactions and bytes": "SELECT pg_snapshot_xmax(pg_current_snapshot()), pg_current_wal_lsn(), pg_database_size('postgres')",
-    "end another's connection": "SELECT pg_terminate_backend({other})",
-}
-"""Statements by which one password stopped the line (finding N2), or told of each referral (N11)."""
-HEARD = ("notifier_delivery", "audit_reading", "audit_head", *(f"{service}_queue" for service in LINE))
-"""Channels that every role knew and heard."""
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from referral.local.kafka import Kafka
 from referral.runtime.kafka import clients
 from referral.runtime.settings import Settings
 from tests.harness import trust
-from tests.harness.announcer import announcing
+from tests.harness.attackers.announcer import announcing
 from tests.harness.line.runtime_stack import OUT, Counter, Stack, stack
 from tests.harness.waiting import until
 

@@ -23,6 +23,7 @@ from starlette.routing import Route
 
 from referral.runtime import http_connection, http_listener, http_server, observe, tls
 from tests.harness import trust
+from tests.harness.attackers import silent
 from tests.harness.waiting import until
 
 HEAD = 0.6
@@ -232,20 +233,6 @@ async def test_an_upgrade_that_nobody_takes_is_an_ordinary_request(door: Door, c
     assert "upgrade" not in caplog.text.lower()
 
 
-SILENT = """
-import socket, sys
-port, count = int(sys.argv[1]), int(sys.argv[2])
-held = []
-for n in range(count):
-    one = socket.socket()
-    one.setblocking(False)
-    one.bind((f"127.0.{n % 4}.{2 + n % 250}", 0))
-    one.connect_ex(("127.0.0.1", port))
-    held.append(one)
-print("held", flush=True)
-sys.stdin.read()
-"""
-"""Holds connections that say nothing, from a thousand addresses of four networks."""
 SERVES = """
 import asyncio, sys
 from pathlib import Path
@@ -274,16 +261,16 @@ async def test_five_thousand_silent_connections_keep_nobody_waiting_and_use_up_n
     serving = await asyncio.create_subprocess_exec(
         "prlimit", f"--nofile={FILES}:{FILES}", sys.executable, "-c", SERVES, str(audit), stdout=subprocess.PIPE
     )
-    silent = None
+    strangers = None
     try:
         assert serving.stdout is not None
         port = int(await asyncio.wait_for(serving.stdout.readline(), WAIT_S))
-        raised = ["prlimit", f"--nofile={CROWD + 100}:{CROWD + 100}", sys.executable, "-c", SILENT, str(port), str(CROWD)]
-        silent = await asyncio.create_subprocess_exec(*raised, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        raised = ["prlimit", f"--nofile={CROWD + 100}:{CROWD + 100}", sys.executable, "-m", silent.__name__, str(port), str(CROWD)]
+        strangers = await asyncio.create_subprocess_exec(*raised, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         browser = ssl.create_default_context(cafile=audit / "authority.pem")
         url, files, answers = f"https://127.0.0.1:{port}/fine", Path(f"/proc/{serving.pid}/fd"), 0
-        assert silent.stdout is not None
-        held = asyncio.create_task(silent.stdout.readline())
+        assert strangers.stdout is not None
+        held = asyncio.create_task(strangers.stdout.readline())
         while not held.done() or answers < 20:
             for context in (browser, tls.client(school)):
                 async with httpx.AsyncClient(verify=context, timeout=WAIT_S / 10) as http:
@@ -291,7 +278,7 @@ async def test_five_thousand_silent_connections_keep_nobody_waiting_and_use_up_n
             assert len(list(files.iterdir())) < 800
         assert held.result() == b"held\n" and answers >= 20
     finally:
-        for process in (silent, serving):
+        for process in (strangers, serving):
             if process is not None:
                 process.kill()
                 await process.wait()

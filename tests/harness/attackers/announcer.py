@@ -1,4 +1,5 @@
-"""Somebody who announces requests to a broker and never sends them: `python -m tests.harness.announcer IDENTITY SOURCE COUNT LENGTH PORT…`.
+"""Somebody who announces requests to a broker and never sends them:
+`python -m tests.harness.attackers.announcer IDENTITY SOURCE COUNT LENGTH PORT…`.
 
 It opens COUNT connections to each port, announces LENGTH bytes on each, sends a few of them, and holds it; one that the broker closes is
 opened again. It writes a line once every connection was tried, and goes on until it is ended.
@@ -14,6 +15,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from referral.runtime import tls
+
 SENT = 10
 """Bytes of the announced ones that are sent."""
 TRIED_S = 3.0
@@ -22,8 +25,13 @@ AGAIN_S = 1.0
 """Seconds between two tries of one connection."""
 
 
-async def hold(context: ssl.SSLContext, source: str, port: int, length: int, tried: asyncio.Event) -> None:
-    """Announce, hold, and begin anew, for ever."""
+def announced(length: int) -> bytes:
+    """Return the beginning of a request of so many bytes."""
+    return length.to_bytes(4, "big") + bytes(min(SENT, length - 1))
+
+
+async def hold(context: ssl.SSLContext, source: str, port: int, sent: bytes, tried: asyncio.Event) -> None:
+    """Send the beginning of something, hold the connection, and begin anew when it is closed, for ever."""
     loop = asyncio.get_running_loop()
     loop.call_later(TRIED_S, tried.set)
     while True:
@@ -31,7 +39,7 @@ async def hold(context: ssl.SSLContext, source: str, port: int, length: int, tri
             reader, writer = await asyncio.open_connection(
                 "127.0.0.1", port, ssl=context, server_hostname="localhost", local_addr=(source, 0), ssl_handshake_timeout=600
             )
-            writer.write(length.to_bytes(4, "big") + bytes(min(SENT, length - 1)))
+            writer.write(sent)
             tried.set()
             await reader.read()
             writer.close()
@@ -40,12 +48,11 @@ async def hold(context: ssl.SSLContext, source: str, port: int, length: int, tri
 
 async def run(identity: Path, source: str, count: int, length: int, ports: list[int]) -> None:
     """Hold `count` connections to each port."""
-    context = ssl.create_default_context(cafile=identity / "authority.pem")
-    context.load_cert_chain(identity / "identity.pem")
+    context = tls.client(identity)
     tried = [(port, asyncio.Event()) for port in ports for _ in range(count)]
     async with asyncio.TaskGroup() as group:
         for port, event in tried:
-            group.create_task(hold(context, source, port, length, event))
+            group.create_task(hold(context, source, port, announced(length), event))
         for _, event in tried:
             await event.wait()
         print("announced", flush=True)
