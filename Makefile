@@ -63,11 +63,12 @@ clocks: tools setup ## unit tests, stories and pages on a Monday morning, a Satu
 interop: setup ## let programs of other people read what we write: Go, TypeScript, Java
 	$(BIN)/pytest -q tests/interop
 
-attacks: setup ## attack the line in every known way; display what is noticed, and by whom
+attacks: setup ## attack the line in every known way; display who notices, and who can stop it (an hour)
 	$(BIN)/python -m tests.attacks
 	$(BIN)/python -m tests.attacks.figures
 	$(BIN)/python -m tests.attacks.observer
 	$(BIN)/pytest -q -n 2 tests/attacks
+	$(BIN)/python -m tests.attacks stops
 
 bench: setup ## measure and display the figures; JSON=file writes them down
 	$(BIN)/python -m bench $(if $(JSON),--json $(JSON))

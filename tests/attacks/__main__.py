@@ -1,6 +1,7 @@
 """Every attack of the audit log's contract, carried out: who must notice, who did, and what they said.
 
-python -m tests.attacks; exit code 1 when somebody who must did not notice.
+python -m tests.attacks; exit code 1 when somebody who must did not notice. `python -m tests.attacks stops [NAME…]` lets each party that is
+taken over, or those of these names, try what could stop the line.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from tests.attacks import (
     taken_over,
 )
 from tests.attacks.ground import AT_ONCE, WHEN
+from tests.attacks.stopping import trial
 
 WIDTH, MESSAGE = 560, 160
 """Columns (ours): a terminal scrolls, a file keeps it."""
@@ -76,4 +78,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(trial.main(sys.argv[2:]) if sys.argv[1:2] == ["stops"] else main())
