@@ -41,6 +41,9 @@ HANDSHAKE_S = 5.0
 
 SHUTDOWN_S = 1.0
 """Seconds in which the other side must say goodbye by TLS (ours; asyncio's 30 let whoever was ended keep the connection for them)."""
+TLS_BUFFER = 32 << 10
+"""Bytes of a connection's buffer below TLS (ours: twice the largest record; asyncio's 256 KiB are all touched when a connection comes, and
+stay until the collector comes by: of 5,000 silent ones a gigabyte)."""
 MENDED = (3, 15)
 """The version of Python in which a failed handshake tells the other side why (python/cpython#98078)."""
 
@@ -177,6 +180,7 @@ def config(app: ASGIApp, tls: ssl.SSLContext | None, **more: Any) -> Config:
     """
     # These hold for the whole process: uvicorn passes none on.
     constants.SSL_HANDSHAKE_TIMEOUT, constants.SSL_SHUTDOWN_TIMEOUT = HANDSHAKE_S, SHUTDOWN_S
+    sslproto.SSLProtocol.max_size = TLS_BUFFER  # type: ignore[attr-defined]
     if sys.version_info < MENDED:
         sslproto.SSLProtocol = _Alerting  # type: ignore[misc]
     return Config(

@@ -252,6 +252,8 @@ asyncio.run(main())
 """
 FILES, CROWD = 1024, 5000
 """Files that the server may have open (systemd's default), and connections that say nothing (the second trial by attackers had 3,051)."""
+MOST_MB = 400
+"""Memory of that server (ours): 70 MB before anybody comes, and 830 while each connection had asyncio's buffer of 256 KiB."""
 
 
 async def test_five_thousand_silent_connections_keep_nobody_waiting_and_use_up_no_files(tmp_path: Path) -> None:
@@ -277,6 +279,10 @@ async def test_five_thousand_silent_connections_keep_nobody_waiting_and_use_up_n
                     answers += (await http.get(url)).text == "fine"
             assert len(list(files.iterdir())) < 800
         assert held.result() == b"held\n" and answers >= 20
+        (most,) = [
+            int(line.split()[1]) for line in Path(f"/proc/{serving.pid}/status").read_text().splitlines() if line.startswith("VmHWM")
+        ]
+        assert most < MOST_MB * 1000
     finally:
         for process in (strangers, serving):
             if process is not None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +17,14 @@ from referral.local.data_folder import Trouble
 
 def without(monkeypatch: pytest.MonkeyPatch, *absent: str) -> None:
     """These packages are not installed."""
+
+    def finds(name: str) -> ModuleSpec | None:
+        if name in absent:
+            return None
+        return ModuleSpec(name, None) if name in sys.modules else find_spec(name)  # a package may have put another module in its place
+
     for module in (postgres, stack):
-        monkeypatch.setattr(module, "find_spec", lambda name, found=module.find_spec: None if name in absent else found(name))
+        monkeypatch.setattr(module, "find_spec", finds)
 
 
 @pytest.mark.parametrize(
