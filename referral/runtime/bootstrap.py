@@ -67,7 +67,7 @@ async def prepare_database(settings: Settings) -> list[Difference]:
                 await connection.run_sync(_tables, name)
             await moved.rows(connection, settings)
             await rights.apply(connection, rights.beside_older() if settings.beside_older else rights.wanted())
-            return await bounds.apply(connection)
+            return await bounds.apply(connection, beside_older=settings.beside_older)
     finally:
         await engine.dispose()
 

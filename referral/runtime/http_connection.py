@@ -180,7 +180,7 @@ def config(app: ASGIApp, tls: ssl.SSLContext | None, **more: Any) -> Config:
     """
     # These hold for the whole process: uvicorn passes none on.
     constants.SSL_HANDSHAKE_TIMEOUT, constants.SSL_SHUTDOWN_TIMEOUT = HANDSHAKE_S, SHUTDOWN_S
-    sslproto.SSLProtocol.max_size = TLS_BUFFER  # type: ignore[attr-defined]
+    sslproto.SSLProtocol.max_size = TLS_BUFFER
     if sys.version_info < MENDED:
         sslproto.SSLProtocol = _Alerting  # type: ignore[misc]
     return Config(

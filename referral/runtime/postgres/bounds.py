@@ -77,9 +77,14 @@ async def differences(tx: AsyncConnection) -> list[Difference]:
     return [*await _functions(tx), *await _databases(tx), *await _roles(tx)]
 
 
-async def apply(tx: AsyncConnection) -> list[Difference]:
-    """Set the bounds, and return those that cannot be set: only a superuser may, or the release before still runs."""
-    able, found = (await tx.execute(_SUPERUSER)).scalar_one(), await differences(tx)
+async def apply(tx: AsyncConnection, *, beside_older: bool = False) -> list[Difference]:
+    """Set the bounds, and return those that cannot be set: only a superuser may, or the release before still runs.
+
+    beside_older: the services of the release before may call every function, for they begin or go on beside this one.
+    """
+    able = (await tx.execute(_SUPERUSER)).scalar_one()
+    functions = await _closed_to_older(tx) if beside_older else await _functions(tx)
+    found = [*functions, *await _databases(tx), *await _roles(tx)]
     left = [one for one in found if not one.remedy or (one.superuser and not able)]
     for one in found:
         if one not in left:
@@ -98,6 +103,17 @@ async def _functions(tx: AsyncConnection) -> list[Difference]:
     return [Difference(said, closing(administrator, ROLES))]
 
 
+async def _closed_to_older(tx: AsyncConnection) -> list[Difference]:
+    if not (await tx.execute(_REFUSED, {"pattern": pattern("closed", "shown"), "roles": list(LINE)})).scalar_one():
+        return []
+    remedy = _ALLOW.format(every=pattern("closed", "shown"), roles=", ".join(LINE))
+    return [Difference("the release before may not call functions that it needs", remedy)]
+
+
+_REFUSED = text(
+    "SELECT EXISTS (SELECT FROM pg_proc p, unnest(CAST(:roles AS text[])) AS role WHERE p.pronamespace = 'pg_catalog'::regnamespace"
+    " AND p.proname ~ :pattern AND NOT has_function_privilege(role, p.oid, 'EXECUTE'))"
+)
 _CLOSE = (
     "DO $$ DECLARE f regprocedure; who text; shown boolean; BEGIN FOR f, who, shown IN SELECT p.oid,"
     " CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END, p.proname ~ '{shown}'"
@@ -107,6 +123,13 @@ _CLOSE = (
     " LOOP EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM %s', f, who); EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO {by}', f);"
     " IF shown THEN EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO {monitor}', f); END IF; END LOOP; END $$"
 )
+
+
+_ALLOW = (
+    "DO $$ DECLARE f regprocedure; BEGIN FOR f IN SELECT oid FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace"
+    " AND proname ~ '{every}' LOOP EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO {roles}', f); END LOOP; END $$"
+)
+"""Opens the functions to our services; the next `prepare` closes them (`closing`)."""
 
 
 def closing(by: str, roles: Iterable[str] = ()) -> str:

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
@@ -153,6 +154,20 @@ async def test_functions_stay_open_while_the_release_before_calls_them(own: Sett
     async with by_hand(own) as tx:
         await tx.exec_driver_sql("DELETE FROM notifier.instance WHERE id = 'before'")
     assert await bootstrap.prepare_database(own) == []
+
+
+async def test_beside_the_release_before_its_services_may_call_what_they_need_and_then_no_more(own: Settings) -> None:
+    """On the way back they began in a database whose functions were closed, and could do nothing."""
+    taken = text("SELECT pg_try_advisory_xact_lock_shared(1), count(*) FROM pg_stat_get_activity(NULL)")
+    assert await bootstrap.prepare_database(replace(own, beside_older=True)) == []
+    for role in LINE:
+        async with connecting(database.engine(own, role)) as tx:
+            await tx.execute(taken)
+    assert await bootstrap.prepare_database(own) == []
+    for role in LINE:
+        async with connecting(database.engine(own, role)) as tx:
+            with pytest.raises(DBAPIError, match="permission denied"):
+                await tx.execute(taken)
 
 
 async def test_each_service_hears_its_own_bell_and_no_other_role_knows_its_name(own: Settings) -> None:
