@@ -15,6 +15,7 @@ from referral.runtime.postgres import clock
 from referral.runtime.settings import Settings
 from services.intake.accounts import invitations as invited
 from services.intake.accounts import rules, store
+from tests.harness import believed, made_log
 from tests.harness.line.intake_stack import BODY, stack
 from tests.harness.programs import command
 from tests.harness.waiting import until
@@ -24,8 +25,9 @@ pytestmark = pytest.mark.servers
 
 
 @pytest.fixture
-def bare(database: str, key_files: tuple[Path, Path]) -> Settings:
-    return Settings(kafka="nowhere:1", database=database, master_key_file=key_files[0], instance="test", drill_clock=True)
+def bare(database: str, key_files: tuple[Path, Path], tmp_path: Path) -> Settings:
+    trust = believed.file(tmp_path / "trust.toml", made_log.policy())
+    return Settings(kafka="nowhere:1", database=database, master_key_file=key_files[0], trust=trust, instance="test", drill_clock=True)
 
 
 async def test_a_token_is_shown_once_and_can_be_revoked(bare: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

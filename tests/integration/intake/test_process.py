@@ -48,6 +48,15 @@ class Line:
         head, shows = {"Authorization": f"Bearer token-of-{AGENCY}"}, trust.identity(own.parent.parent, f"agency/{AGENCY}")
         self.http = httpx.AsyncClient(base_url=url, headers=head, timeout=30, verify=tls.client(shows))
 
+    def of(self, agency: str) -> httpx.AsyncClient:
+        """Return a client of another agency's system."""
+        own = self.stack.settings.tls
+        assert own is not None
+        shows = tls.client(trust.identity(own.parent.parent, f"agency/{agency}"))
+        return httpx.AsyncClient(
+            base_url=self.http.base_url, headers={"Authorization": f"Bearer token-of-{agency}"}, timeout=30, verify=shows
+        )
+
     @property
     def settings(self) -> Settings:
         return self.process.settings

@@ -74,11 +74,13 @@ async def heard(intake: Line, case_id: str) -> None:
 async def taken(intake: Line, agency: str, key: str, within: float = PATIENCE_S) -> None:
     """It was taken from the agency's own topic."""
 
-    async def look() -> bool:
-        answer = await intake.http.get(f"/v1/submissions/{key}", headers={"Authorization": f"Bearer token-of-{agency}"})
-        return answer.status_code == 200 and answer.json()["state"] == "TAKEN"
+    async with intake.of(agency) as system:
 
-    await until(look, within)
+        async def look() -> bool:
+            answer = await system.get(f"/v1/submissions/{key}")
+            return answer.status_code == 200 and answer.json()["state"] == "TAKEN"
+
+        await until(look, within)
 
 
 async def reasons(intake: Line) -> list[str]:

@@ -133,7 +133,7 @@ def test_a_java_of_the_path_is_taken_where_the_wheel_is_missing(monkeypatch: pyt
     monkeypatch.delenv("REFERRAL_JAVA", raising=False)
     assert java.find() == Path(str(shutil.which("java")))
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(Trouble, match="no Java: install the extra"):
+    with pytest.raises(Trouble, match="no Java >= 17 on the PATH: install the extra"):
         java.find()
 
 

@@ -40,7 +40,7 @@ from services.notifier.health import LATE_SECONDS, Watch
 from services.notifier.history import rungs
 from services.notifier.metrics import Figures
 from services.notifier.pace import OTHERWISE
-from tests.harness import smtp
+from tests.harness import believed, made_log, smtp
 from tests.harness.erased import PLAIN
 from tests.harness.line.notifier_stack import INBOX, Stack, of, opened, sending, stack
 from tests.harness.waiting import until
@@ -59,13 +59,14 @@ async def notifier(database: str, key_files: tuple[Path, Path]) -> AsyncIterator
 
 
 @pytest.fixture
-def told(database: str, key_files: tuple[Path, Path], keeper: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def told(database: str, key_files: tuple[Path, Path], keeper: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The environment of an operator's command line."""
     monkeypatch.setenv("REFERRAL_TLS", str(keeper))
     monkeypatch.setenv("REFERRAL_KAFKA", "unused:1")
     monkeypatch.setenv("REFERRAL_DATABASE", database)
     monkeypatch.setenv("REFERRAL_MASTER_KEY_FILE", str(key_files[0]))
     monkeypatch.setenv("REFERRAL_DRILL_CLOCK", "1")
+    monkeypatch.setenv("REFERRAL_TRUST", str(believed.file(tmp_path / "trust.toml", made_log.policy())))
 
 
 async def run(*arguments: str) -> int:

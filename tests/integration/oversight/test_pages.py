@@ -34,7 +34,7 @@ from referral.runtime.postgres.tokens import OVERSIGHT, digest
 from referral.runtime.settings import Settings
 from referral.wire import figure_release
 from services.oversight.pages import measures, routes
-from tests.harness import made_releases
+from tests.harness import believed, made_log, made_releases
 from tests.harness.engines import beginning, by_hand, connecting
 from tests.stories import teller
 
@@ -284,9 +284,10 @@ async def test_a_reader_is_an_office_and_a_token_is_kept_as_a_hash(bare: Setting
 
 
 def test_an_operator_gives_tokens_and_sees_releases_in_the_terminal(
-    bare: Settings, keeper: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    bare: Settings, keeper: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    for name, value in (("DATABASE", bare.database), ("KAFKA", "nowhere:1"), ("MASTER_KEY_FILE", bare.master_key_file), ("TLS", keeper)):
+    told_by = {"DATABASE": bare.database, "KAFKA": "nowhere:1", "MASTER_KEY_FILE": bare.master_key_file, "TLS": keeper}
+    for name, value in {**told_by, "TRUST": believed.file(tmp_path / "trust.toml", made_log.policy())}.items():
         monkeypatch.setenv(f"REFERRAL_{name}", str(value))
 
     def told(*arguments: str, code: int = 0) -> str:

@@ -88,7 +88,7 @@ async def test_two_people_put_a_policy_into_force_by_the_commands(line: Line, tm
     code, said = await command(stack, "policy", "endorse", str(file), "--key", str(keeper), "--yes")
     assert code and "another signer must sign" in said
     stranger = tmp_path / "stranger.key"
-    assert (await command(stack, "policy", "key", "somebody", "--file", str(stranger)))[1].startswith("# policy-signer somebody ed25519 ")
+    assert (await command(stack, "policy", "key", "somebody", "--file", str(stranger)))[1].startswith('policy_keepers.somebody = "')
     code, said = await command(stack, "policy", "endorse", str(file), "--key", str(stranger), "--yes")
     assert code and "this key is of no signer" in said
     code, said = await command(stack, "policy", "endorse", str(file), "--key", str(office), "--yes")
@@ -100,7 +100,7 @@ async def test_two_people_put_a_policy_into_force_by_the_commands(line: Line, tm
     code, said = await command(stack, "policy", "activate", str(file))
     assert code == 0 and "already" in said
     code, said = await command(stack, "policy", "pins")
-    assert said.splitlines() == [f"# policy-bundle {n} {b.digest}" for n, b in (await topic(line)).known.items()]
+    assert said.splitlines() == [f'policy_bundles.{n} = "{b.digest}"' for n, b in (await topic(line)).known.items()]
 
 
 async def topic(line: Line) -> policy_feed.Chain:
