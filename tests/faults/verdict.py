@@ -62,13 +62,13 @@ class Verdict:
         return not any(self.counts.values())
 
 
-async def judge(stack: Stack, load: Load) -> Verdict:
-    """Wait until the line is quiet, then hold it against every promise."""
+async def judge(stack: Stack, load: Load, known: frozenset[str] = frozenset()) -> Verdict:
+    """Wait until the line is quiet, then hold it against every promise. known: rows of doctor that differ for a reason."""
     verdict = Verdict()
     left = await quiet(stack)
     verdict.counts["still under way"] = len(left)
     verdict.notes += left
-    doctor = await settled(stack)
+    doctor = [row for row in await settled(stack) if row.get("name") not in known]
     verdict.counts["doctor"] = sum(row["result"] not in FINE for row in doctor)
     verdict.notes += [f"doctor: {row}" for row in doctor if row["result"] not in FINE]
     sent = await _receipts(load, verdict)
