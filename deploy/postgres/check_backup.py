@@ -123,7 +123,7 @@ def digest(data: IO[bytes], copy: IO[bytes]) -> str:
 
 
 class Passed:
-    """What is read from a stream, and by that passed on to another one."""
+    """A stream whose bytes are passed on to another one as they are read."""
 
     def __init__(self, source: IO[bytes], sink: IO[bytes]) -> None:
         self._source, self._sink = source, sink

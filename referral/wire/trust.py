@@ -54,7 +54,7 @@ IMPORT = "`referral audit trust import FILE` makes `trust.toml` from such a file
 
 
 class Trust(Struct, frozen=True):
-    """Whom a reader believes. An empty part is one that the file puts off.
+    """The parties that a reader believes. An empty part is one that the file puts off.
 
     witness_policy: C2SP policy file: the log, its witnesses and their quorum.
     policy: the policy keepers, and the bundles that are pinned. erasers: intake and the approvers. writers: the services that sign records.

@@ -21,7 +21,7 @@ FULL_MB_MINUTE = 35.0
 
 
 class Kind(StrEnum):
-    """What a turn of the canary does."""
+    """The kinds of a turn of the canary."""
 
     LINE = "refers, answers, is told"
     SIGN_IN = "signs in"

@@ -44,7 +44,7 @@ _FRAMES = (
 )
 """First bytes, length and name of frames around an Avro body that we do not accept. Our body begins with the length of an id."""
 _TOLD = ("an id is a UUID in lower case", "truncated", "bytes are missing or left over", "an index out of range")
-"""What the codec says of a body without a value that was sent."""
+"""Words of the codec for a body without a value that was sent."""
 
 
 class Unreadable(Struct, frozen=True, kw_only=True):

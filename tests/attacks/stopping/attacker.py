@@ -46,7 +46,7 @@ TOWNS = ("prizren", "peje", "gjilan", "prishtine")
 
 
 class Job(Struct, frozen=True, kw_only=True):
-    """What the attacker knows and holds; empty: it has none.
+    """The knowledge and credentials of the attacker; empty: it has none.
 
     url: of the doors. ports: of the broker, for services, agencies and controllers. agencies: the broker's address for agencies.
     database: URL for libpq without role and password. authority: file of the line's authorities. topic: of the agency whose certificate

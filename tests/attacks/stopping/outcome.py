@@ -17,7 +17,7 @@ FILE = Path(stops.__file__).with_suffix(".csv")
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What happened in one cell.
+    """The measurement of one cell.
 
     begun: the attack was under way. step: at which it was refused, where it was not.
     p50_s, p99_s: percentiles of the canary's worst kind of turn, seconds; turns: how many of that kind.
