@@ -31,8 +31,8 @@ from tests.harness.made_child import CHILD
 pytestmark = pytest.mark.servers
 
 
-def logged(receipt: dict[str, Any]) -> Input:
-    """The referral's event as audit reads it from the topic."""
+def logged(receipt: dict[str, Any], offset: int) -> Input:
+    """The referral's event as audit reads it from the topic. Two cases may share a partition: each record has its own offset."""
     case_id, type_ = receipt["case_id"], ReferralSubmitted.TYPE
     meta = Meta(
         event_id=receipt["event_id"],
@@ -46,7 +46,7 @@ def logged(receipt: dict[str, Any]) -> Input:
         drill=False,
     )
     value = seal.seal(bytes(32), ReferralSubmitted.TOPIC, meta, b"body", bytes(12))
-    source = Source(topic=ReferralSubmitted.TOPIC, partition=topics.partition(case_id), offset=0)
+    source = Source(topic=ReferralSubmitted.TOPIC, partition=topics.partition(case_id), offset=offset)
     return Input(id=new_id(), case_id="", body=Raw(key=case_id.encode(), value=value, kafka_time=17), source=source)
 
 
@@ -65,8 +65,8 @@ async def test_a_receipt_is_proven_to_its_sender_once_witnesses_have_seen_it(bar
         await publisher.round()
         early = await intake.get("school", path)
         assert (early.status_code, early.json()["code"], early.headers["Retry-After"]) == (404, "not-logged-yet", "1")
-        await made.append(1, lambda _: logged(receipt))
-        await made.append(1, lambda _: logged(own))
+        await made.append(1, lambda n: logged(receipt, n))
+        await made.append(1, lambda n: logged(own, n))
         assert (await intake.get("school", path)).status_code == 404, "committed is not published"
         await publisher.round()
         await made.append(300)
