@@ -37,6 +37,14 @@ class Unavailable(Exception):
         self.retry_after = retry_after
 
 
+class TooOften(Exception):
+    """Somebody asks so often that others would have to wait; nothing was done. Ask again after `wait` seconds."""
+
+    def __init__(self, wait: float) -> None:
+        super().__init__(f"too often; ask again in {wait:.1f} s")
+        self.wait = wait
+
+
 class Fenced(Exception):
     """Another instance owns this work now. Drop the state in memory, claim units again, and read from their stored positions."""
 

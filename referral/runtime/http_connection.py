@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from referral.runtime import peer
-from referral.runtime.http_listener import PROBLEM, Listener, Slot, problem
+from referral.runtime.http_listener import PROBLEM, Listener, Place, Slot, problem
 from referral.runtime.http_listener import listen as listen
 from referral.runtime.pause import pause
 
@@ -79,11 +79,11 @@ class Connection(H11Protocol):
         listener = self.config.listener if isinstance(self.config, Config) else None
         slot = listener.slot(transport.get_extra_info("peername")) if listener is not None else None
         if listener is not None and slot is not None:
-            self._slot, move = slot, listener.slots.move
+            self._slot, place = slot, Place(listener, slot)
             slot.abort = transport.abort
-            self.app_state[peer.COUNTED] = lambda holder: move(slot, holder)
+            self.app_state[peer.PLACE] = place
             if found.holder is not None:
-                move(slot, f"{found.holder.plane.value}/{found.holder.name}")
+                place.show(f"{found.holder.plane.value}/{found.holder.name}")
         self._slot.idle_since = self.loop.time()
         self._await_head()
 

@@ -1,4 +1,5 @@
-"""Accept connections within limits: count them from the first packet on, and end those of whoever holds the most.
+"""Accept connections within limits: refuse those of whoever comes too often, count the others from the first packet on, and end those of
+whoever holds the most.
 
 A connection that has said nothing costs its client nothing, and a server one of its files. So strangers are counted by network, and
 whoever has shown a certificate or a session is counted apart: a ministry behind one address is not locked out by its neighbour.
@@ -10,12 +11,16 @@ import contextlib
 import ipaddress
 import math
 import socket
+import struct
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
 from msgspec import json
+
+from referral.ca.names import Plane
+from referral.runtime import allowance, observe
 
 CONNECTIONS = 512
 """Connections of one server, from their first packet on (ours): half of the 1,024 files that a process may open by default, and the inner
@@ -30,6 +35,10 @@ TURN = 32
 """Connections that are accepted before the event loop turns (ours): those that were ended meanwhile give their files back then."""
 STRANGERS = "network "
 """Begins the group of whoever has shown nothing; no holder's name has a space."""
+PROXY = "proxy"
+"""The group of a proxy that ends TLS, and of everybody without TLS of ours: one connection speaks for many."""
+AT_ONCE = struct.pack("ii", 1, 0)
+"""SO_LINGER of a connection that is not taken: it is reset, and leaves nothing behind."""
 PROBLEM = "application/problem+json"
 
 
@@ -133,6 +142,31 @@ def network(address: str) -> str:
     return f"{STRANGERS}{ipaddress.ip_network((found, prefix), strict=False)}"
 
 
+class Place:
+    """The place of one connection at its listener, as its requests know it."""
+
+    def __init__(self, listener: Listener, slot: Slot) -> None:
+        self._listener, self._slot = listener, slot
+
+    def show(self, holder: str) -> None:
+        """Count the connection for whoever it has shown: a certificate's holder, an account or an office."""
+        if self._slot.group != PROXY:
+            self._listener.arrivals.show(self._slot.address, monotonic())
+            self._listener.slots.move(self._slot, holder)
+
+    def ask(self, method: str) -> float:
+        """Count a request. Return 0; or the seconds until its network or its agency may ask again. People are counted by `use`."""
+        if self._slot.group.startswith(STRANGERS):
+            return self._listener.asked.take(self._slot.group, allowance.STRANGERS_ASK_S, monotonic())
+        if self._slot.group.startswith(f"{Plane.AGENCIES.value}/") and method in ("GET", "HEAD"):
+            return self._listener.asked.take(self._slot.group, allowance.SYSTEM_READS_S, monotonic())
+        return 0.0
+
+    def use(self, session: str) -> float:
+        """Count a request of a session. Return 0; or the seconds until it may ask again."""
+        return self._listener.asked.take(session, allowance.SESSION_ASKS_S, monotonic())
+
+
 class Listener(socket.socket):
     """A listening socket that counts what it accepts.
 
@@ -145,12 +179,28 @@ class Listener(socket.socket):
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        self.slots = Slots()
+        self.slots, self.arrivals, self.asked = Slots(), allowance.Arrivals(), allowance.Allowances()
         self._by_peer: dict[Any, Slot] = {}
         self._accepted_in_turn = 0
 
     def accept(self) -> tuple[socket.socket, Any]:
         """Accept a connection. BlockingIOError: none waits, or the event loop must turn first."""
+        made, peer, group = self._next()
+        while group != PROXY and not self.arrivals.admit(str(peer[0]), group, monotonic()):
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
+            made.close()
+            observe.TURNED_AWAY.labels("connection").inc()
+            made, peer, group = self._next()
+        accepted = _Accepted(fileno=made.detach())
+        accepted.speaks_tls = self.speaks_tls
+        slot = Slot(str(peer[0]) if isinstance(peer, tuple) else "", group, monotonic(), accepted.cut)
+        self._by_peer[peer] = slot
+        accepted.on_close = lambda: self._forget(peer, slot)
+        self.slots.take(slot)
+        return accepted, peer
+
+    def _next(self) -> tuple[socket.socket, Any, str]:
+        """Return the next connection that waits, with its group. BlockingIOError: as `accept`."""
         if self._accepted_in_turn >= TURN:
             self._accepted_in_turn = 0
             raise BlockingIOError
@@ -160,16 +210,9 @@ class Listener(socket.socket):
             self._accepted_in_turn = 0
             raise
         self._accepted_in_turn += 1
-        accepted = _Accepted(fileno=made.detach())
-        accepted.speaks_tls = self.speaks_tls
-        address = str(peer[0]) if isinstance(peer, tuple) else ""
         # Without TLS of ours only this machine or a proxy connects, and speaks for many.
-        group = network(address) if self.speaks_tls and address != self.proxy else "proxy"
-        slot = Slot(address, group, monotonic(), accepted.cut)
-        self._by_peer[peer] = slot
-        accepted.on_close = lambda: self._forget(peer, slot)
-        self.slots.take(slot)
-        return accepted, peer
+        stranger = self.speaks_tls and isinstance(peer, tuple) and peer[0] != self.proxy
+        return made, peer, network(str(peer[0])) if stranger else PROXY
 
     def slot(self, peer: Any) -> Slot | None:
         """Return the slot of a connection by the address and port of its client; None: it was not accepted here."""

@@ -6,6 +6,7 @@ The public address shows whether the service is ready, and no more: a counter of
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import socket
 import ssl
@@ -18,7 +19,7 @@ import uvicorn
 from msgspec import json
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from referral.errors import RETRY_AFTER_S, Unavailable
+from referral.errors import RETRY_AFTER_S, TooOften, Unavailable
 from referral.runtime import http_connection, observe, peer
 from referral.runtime.http_listener import PROBLEM, problem
 from referral.runtime.http_listener import listen as listen
@@ -28,6 +29,14 @@ from referral.runtime.postgres import database
 Answer = tuple[int, str, bytes]
 BODY_S = 20.0
 """Seconds in which a request body must arrive (ours): the largest body that a door accepts, at 400 kbit/s. A slower sender is refused."""
+REFUSED_S = 1.0
+"""Seconds until a request is refused that came too often (ours): a connection asks once in that time, so refusals cost next to nothing."""
+TOO_OFTEN = (
+    "Shumë kërkesa njëherësh. Prisni {0} s dhe hapeni faqen përsëri. Nëse nuk ishit ju: kyçuni përsëri. Nëse ka rrezik, telefononi.\n"
+    "Previše zahteva odjednom. Sačekajte {0} s i otvorite stranicu ponovo. Ako niste bili vi: prijavite se ponovo. U opasnosti pozovite.\n"
+    "Too many requests at once. Wait {0} s, then open the page again. If it was not you: sign in again. In danger, call.\n"
+)
+"""For whoever reads it in a browser, in a network from which somebody floods us: no page is made for it."""
 NOSNIFF = (b"x-content-type-options", b"nosniff")
 """Makes a browser use the content type that we declare."""
 HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
@@ -71,6 +80,8 @@ class Doors:
         if not self._admits(peer.shown(scope), scope["path"]):
             hint = f"show the certificate of an operator or a service; at {METRICS}, of an operator or service/{peer.PROMETHEUS}"
             return await _send(send, (403, PROBLEM, problem(403, "not-an-operator", hint)))
+        if wait := peer.wait(scope):
+            return await _refuse(scope, send, wait)
         if scope["path"] in self._own:
             return await _send(send, self._own[scope["path"]]())
         if self._app is None:
@@ -162,9 +173,11 @@ async def _guarded(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> 
     try:
         await app(scope, receive, watched)
     except Exception as error:
-        if begun or not (isinstance(error, TooSlow | Unavailable) or database.away(error)):
+        if begun or not (isinstance(error, TooSlow | TooOften | Unavailable) or database.away(error)):
             await _flush(send, held)
             raise
+        if isinstance(error, TooOften):
+            return await _refuse(scope, send, error.wait)
         if isinstance(error, TooSlow):
             why = problem(408, "too-slow", str(error))
             return await _send(send, (408, PROBLEM, why), [(b"connection", b"close")])
@@ -173,6 +186,17 @@ async def _guarded(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> 
         await _send(send, (503, PROBLEM, why), [(b"retry-after", str(after).encode())])
     else:
         await _flush(send, held)
+
+
+async def _refuse(scope: Scope, send: Send, wait: float) -> None:
+    """Refuse a request that came too often, so late that its connection can bring few of them."""
+    observe.TURNED_AWAY.labels("request").inc()
+    await asyncio.sleep(REFUSED_S)
+    after = str(max(1, math.ceil(wait)))
+    kind, body = PROBLEM, problem(429, "too-often", f"nothing was kept; send the same again after {after} s, and less often")
+    if b"text/html" in dict(scope["headers"]).get(b"accept", b""):
+        kind, body = "text/plain; charset=utf-8", TOO_OFTEN.format(after).encode()
+    await _send(send, (429, kind, body), [(b"retry-after", after.encode()), (b"cache-control", b"no-store")])
 
 
 async def _flush(send: Send, held: list[Any]) -> None:

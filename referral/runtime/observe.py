@@ -48,6 +48,8 @@ SIGNINS = Counter("referral_signins", "Sign-ins of people, by result: in, out, r
 """Worry when `refused` or `throttled` grows by the minute: somebody guesses passwords."""
 ERASED = Counter("referral_erased_dropped", "Events for a case whose key is destroyed; not published.", ["service"])
 """Worry when no case was erased lately."""
+TURNED_AWAY = Counter("referral_turned_away", "Connections not taken and requests refused, for coming too often.", ["what"])
+"""Worry above 100 in ten minutes: somebody floods a door; no other network is refused for it."""
 NOT_READY = Gauge("referral_not_ready", "1 for each word of /readyz that stands.", ["service", "word"])
 """Worry when one stands for two minutes: the word says what to do."""
 CERTIFICATE_ENDS = Gauge("referral_certificate_ends_seconds", "Time until the first end of what a file holds.", ["service", "file"])

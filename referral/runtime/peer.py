@@ -14,12 +14,12 @@ from starlette.requests import Request
 
 from referral.ca import leaf
 from referral.ca.names import Name, Plane
-from referral.errors import Malformed, Rejected
+from referral.errors import Malformed, Rejected, TooOften
 
 STATE = "peer"
 """Name of the peer in a request's state."""
-COUNTED = "counted"
-"""Name of the function in a request's state by which its connection is counted for a holder."""
+PLACE = "place"
+"""Name of the connection's place at its listener (`http_listener.Place`) in a request's state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,20 @@ def shown(scope: Mapping[str, Any]) -> Peer:
     return found if isinstance(found, Peer) else NOBODY
 
 
-def count_for(scope: Mapping[str, Any], holder: str) -> None:
-    """Count a request's connection for whoever has shown a session, no longer among the strangers of its network."""
-    counted = scope.get("state", {}).get(COUNTED)
-    if counted is not None:
-        counted(holder)
+def count_for(scope: Mapping[str, Any], holder: str, session: str) -> None:
+    """Count a request's connection for whoever has shown a session, no longer among the strangers of its network. session: names it, and is
+    no secret. TooOften: it has asked for too many pages."""
+    place = scope.get("state", {}).get(PLACE)
+    if place is not None:
+        place.show(holder)
+        if wait := place.use(session):
+            raise TooOften(wait)
+
+
+def wait(scope: Mapping[str, Any]) -> float:
+    """Count a request for its network or its agency. Return 0; or the seconds until it may ask again."""
+    place = scope.get("state", {}).get(PLACE)
+    return place.ask(scope["method"]) if place is not None else 0.0
 
 
 def is_agency(request: Request, agency: str) -> None:

@@ -30,7 +30,7 @@ _NAMES = (
     "Foreign Forked HoleBegun HoneyTouched KnocksGrouped KnocksLate KnocksPaused KnocksRefused KnocksSlow KnocksStand LogTorn "
     "MachineSilent ManyFilesRead ManyReferrals ManySignInsFail NoRelease NobodyAnswers NotOnTopic NotReady NothingHandled "
     "NothingPublished NotifierBehind NotifierDown OversightBehind PolicyPassedOver PromiseLate ProviderAway PublicFlood Quarantined "
-    "ReadOffDuty RecordLost RulesFailed SecurityUnwatched ServiceDown SignInThrottled SignInsRefused StandbyBehind TokenStolen "
+    "ReadOffDuty RecordLost RulesFailed SecurityUnwatched ServiceDown SignInThrottled SignInsRefused StandbyBehind TokenStolen TurnedAway "
     "UnitsFree UnitsStopped Unwitnessed Watching WatchmanAlarm WatchmanDown WatchmanMute WatchmanSilent WatchmanUnheard WitnessAway "
     "WitnessFork"
 )

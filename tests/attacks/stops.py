@@ -272,7 +272,7 @@ CREDENTIALS = (
         {
             **_STRANGER,
             Attack.BYTES: Begun(),
-            Attack.CONNECTIONS: Begun("everything, while it asks for 130 pages a second"),
+            Attack.CONNECTIONS: Begun(),
             Attack.GUESSES: Begun("that officer's sign-in in that browser"),
         },
         cookie=OFFICER,
@@ -288,7 +288,7 @@ CREDENTIALS = (
         {
             **_STRANGER,
             Attack.NONE: Begun(),
-            Attack.CONNECTIONS: Begun("everything, while a thousand connections a second come"),
+            Attack.CONNECTIONS: Begun(),
             Attack.GUESSES: Begun(),
             Attack.CROWD: Begun("the public page, for the seconds in which 200 come at once"),
             Attack.FLOOD: Begun(),

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.events import OfferKind, ResponseSubmitted
 from referral.proof.security import Alarm, Sum, alarms
+from referral.runtime import allowance, http_server
 from referral.runtime.postgres import clock
 from referral.wire.security_event import Kind
 from services.intake.accounts import rules, store
@@ -235,6 +236,24 @@ def test_an_account_that_is_disabled_is_out_at_once_and_its_agencys_offers_stay(
         world.run(disabled)
         assert person.get("/inbox").headers["location"] == "/signin"
         assert f"/offers/{offer}" in colleague.get("/inbox").text
+
+
+def test_a_copied_cookie_that_asks_for_page_after_page_is_refused_and_its_officer_signs_in_anew(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """130 pages a second by one cookie stopped the line."""
+    monkeypatch.setattr(allowance, "SESSION_ASKS_S", 0.01)
+    monkeypatch.setattr(allowance, "AT_ONCE_S", 500.0)
+    monkeypatch.setattr(http_server, "REFUSED_S", 0.0)
+    world.account("duty", POLICE)
+    with signed_in(world, "duty") as officer, world.client() as thief:
+        thief.cookies = officer.cookies
+        answers = [thief.get("/inbox", headers={"Accept": "text/html"}) for _ in range(7)]
+        refused = answers[-1]
+        assert (answers[0].status_code, refused.status_code) == (200, 429) and int(refused.headers["Retry-After"]) >= 1
+        assert "sign in again" in refused.text and refused.headers["Cache-Control"] == "no-store"
+        with signed_in(world, "duty") as again:
+            assert again.get("/inbox").status_code == 200
 
 
 def test_thirty_guesses_from_six_addresses_lock_no_officer_out_and_a_known_browser_is_not_even_slowed(world: World) -> None:

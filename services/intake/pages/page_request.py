@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from referral.domain.authority.matrix import Permit, Who
 from referral.domain.authority.words import Kind
-from referral.errors import Rejected, Unavailable
+from referral.errors import Rejected, TooOften, Unavailable
 from referral.runtime import http_server
 from referral.wire import security_event
 from referral.wire.security_event import Kind as EventKind
@@ -102,6 +102,8 @@ def endpoint(
             call = PageRequest(pages, request, visit, forms.fields(body) or {})
             made = kept if kept is not None else await in_time(_page(call, page, strangers, lapsed), within)
             response = await kept_page.put(pages.door, request, visit, made, keeping)
+        except TooOften:  # no page is made for it
+            raise
         except Exception as error:
             await refusals.noted(pages.door, request, _who(visit), error)
             response = _failed(pages, request, visit, error)
@@ -119,6 +121,8 @@ def lost(pages: Pages) -> Callable[[Request, Exception], Awaitable[Response]]:
         try:
             visit = await in_time(_visit(pages, request))
             response: Response = pages.render.message(visit, 405 if error.status_code == 405 else 404)
+        except TooOften:
+            raise
         except Exception as failure:
             response = _failed(pages, request, visit, failure)
         return session.leave(response, visit, pages.cookies)

@@ -92,7 +92,7 @@ async def read(tx: AsyncConnection, request: Request, cookies: Cookies) -> Visit
     if session is not None:
         seen = rules.seen_at(session.seal, mark)
         if seen is not None and rules.alive(session.created_at, seen, now):
-            peer.count_for(request.scope, f"account/{session.account.id}")
+            peer.count_for(request.scope, f"account/{session.account.id}", random_secret.digest(token).hex())
             return Visit(token, session.account, session.seal, session.account.language, now)
         if seen is not None:
             former = Former(session.account, rules.form_token(token), rules.rests(session.created_at, now))

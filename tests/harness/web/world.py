@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import socket
 import threading
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
@@ -117,7 +116,8 @@ class World:
         self._loop.run_until_complete(http_server.serve(self._server, self._socket))
 
     def __enter__(self) -> World:
-        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket = http_server.listen("127.0.0.1", 0)
+        self._socket.listen()
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self._thread.start()
         return self

@@ -272,10 +272,12 @@ async def test_five_thousand_silent_connections_keep_nobody_waiting_and_use_up_n
     try:
         assert serving.stdout is not None
         port = int(await asyncio.wait_for(serving.stdout.readline(), WAIT_S))
-        raised = ["prlimit", f"--nofile={CROWD + 100}:{CROWD + 100}", sys.executable, "-m", silent.__name__, str(port), str(CROWD)]
-        strangers = await asyncio.create_subprocess_exec(*raised, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         browser = ssl.create_default_context(cafile=audit / "authority.pem")
         url, files, answers = f"https://127.0.0.1:{port}/fine", Path(f"/proc/{serving.pid}/fd"), 0
+        async with httpx.AsyncClient(verify=tls.client(school), timeout=WAIT_S / 10) as http:  # from now on this address is known
+            assert (await http.get(url)).text == "fine"
+        raised = ["prlimit", f"--nofile={CROWD + 100}:{CROWD + 100}", sys.executable, "-m", silent.__name__, str(port), str(CROWD)]
+        strangers = await asyncio.create_subprocess_exec(*raised, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert strangers.stdout is not None
         held = asyncio.create_task(strangers.stdout.readline())
         while not held.done() or answers < 20:

@@ -16,13 +16,14 @@ READERS = {"nobody", "its sender", "the officer and the pages"}
 BOUNDING = (
     "services/intake/crowd.py",
     "services/intake/public/limits.py",
+    "referral/runtime/allowance.py",
     "referral/runtime/http_listener.py",
     "referral/runtime/kafka/quotas.py",
 )
 """Modules that exist to limit somebody."""
 RULED = {"WINDOW_S", "LATER_S", "HOUR_S", "EXERCISES", "EACH_BYTES", "SHORT_BYTES", "PACE_S", "BURST", "PATIENCE_S", "REST_S"} | {
     *("REFUSALS_TOLD", "FULL_S", "DAY_S", "FORGET_S", "IN_A_CROWD", "CROWD_FOR_ONE", "CROWD_IN_ALL", "SHORT_TIMES", "STORED"),
-    *("TURN", "UNREAD", "IPV4_NETWORK", "FULL_MOST", "IPV6_NETWORK"),
+    *("AT_ONCE_S", "REMEMBERED", "SHOWN_FOR_S", "TURN", "UNREAD", "IPV4_NETWORK", "FULL_MOST", "IPV6_NETWORK"),
 }
 """Numbers there that say how a limit of the table works."""
 
