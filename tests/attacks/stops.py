@@ -273,7 +273,7 @@ CREDENTIALS = (
             **_STRANGER,
             Attack.BYTES: Begun(),
             Attack.CONNECTIONS: Begun(),
-            Attack.GUESSES: Begun("that officer's sign-in in that browser"),
+            Attack.GUESSES: Begun(),
         },
         cookie=OFFICER,
     ),

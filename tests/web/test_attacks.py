@@ -290,6 +290,20 @@ def test_thirty_guesses_from_six_addresses_lock_no_officer_out_and_a_known_brows
     assert not store.is_known(world.door.keys, "other", device, world.now()), "another login is not known there"
 
 
+def test_a_copied_mark_of_a_browser_shuts_nobody_out_where_that_browser_last_signed_in(world: World) -> None:
+    """Five wrong passwords with it kept its officer out for a quarter of an hour, wherever they came from."""
+    world.account("duty", POLICE)
+    with signed_in(world, "duty") as officer:
+        mark = {"device": officer.cookies["device"]}
+    with world.client(cookies=mark, transport=httpx.HTTPTransport(local_address="127.0.0.2")) as thief:
+        form = fields(thief.get("/signin").text)
+        tried = [thief.post("/signin", data=form | {"login": "duty", "password": f"guess {n}"}).status_code for n in range(7)]
+    assert tried == [401] * 5 + [429] * 2
+    with world.client(cookies=mark) as officer:
+        form = fields(officer.get("/signin").text)
+        assert officer.post("/signin", data=form | {"login": "duty", "password": PASSWORD}).status_code == 303
+
+
 def test_two_hundred_addresses_have_thirty_five_passwords_of_a_login_checked_in_a_minute(world: World) -> None:
     """Each address tries again each second, for a minute of the line's time; what is refused is never checked."""
 

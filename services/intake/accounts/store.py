@@ -71,9 +71,19 @@ async def add(tx: AsyncConnection, *, id: str, login: str, password: str, agency
     return Account(id=id, login=login, agency=agency, language=language, desk=desk)
 
 
-def device(keys: Keys, login: str, at: int) -> str:
-    """Return the mark of a browser in which this login has signed in. at: µs UTC."""
-    return f"{at}-{keys.hmac('signin', b'device', login.encode(), str(at).encode()).hex()}"
+def device(keys: Keys, login: str, at: int, address: str) -> str:
+    """Return the mark of a browser in which this login has signed in. at: µs UTC. address: where, as the connection names it."""
+    return _mark(keys, login, str(at), _home(keys, login, address))
+
+
+def _mark(keys: Keys, login: str, at: str, home: str) -> str:
+    """Return a mark: time, proof, and where. Marks of release 0.1.0 name no place."""
+    proof = keys.hmac("signin", b"device", login.encode(), at.encode(), *([home.encode()] if home else [])).hex()
+    return f"{at}-{proof}-{home}" if home else f"{at}-{proof}"
+
+
+def _home(keys: Keys, login: str, address: str) -> str:
+    return keys.hmac("signin", b"home", login.encode(), rules.network(address).encode())[:8].hex()
 
 
 def is_known(keys: Keys, login: str, mark: str, now: int) -> bool:
@@ -83,10 +93,8 @@ def is_known(keys: Keys, login: str, mark: str, now: int) -> bool:
 
 def is_ours(keys: Keys, login: str, mark: str) -> bool:
     """Return True if a mark is ours and of this login, however old."""
-    text_, _, _ = mark.partition("-")
-    if not (text_.isascii() and text_.isdecimal() and len(text_) <= 18):
-        return False
-    return rules.same(device(keys, login, int(text_)), mark)
+    at, _, rest = mark.partition("-")
+    return at.isascii() and at.isdecimal() and len(at) <= 18 and rules.same(_mark(keys, login, at, rest.partition("-")[2]), mark)
 
 
 def subject(keys: Keys, login: str, address: str) -> rules.Subject:
@@ -96,6 +104,13 @@ def subject(keys: Keys, login: str, address: str) -> rules.Subject:
         return found
     around = _subject(keys, login, f"site {site}")
     return replace(found, site_pair=around.pair, site=around.address)
+
+
+def browser(keys: Keys, login: str, mark: str, address: str) -> rules.Subject:
+    """Return the digests of an attempt from a known browser. A copied mark is used elsewhere: what is wrong there is counted apart, so
+    that it shuts nobody out where the browser last signed in."""
+    at_home = mark.endswith(f"-{_home(keys, login, address)}")
+    return known_subject(keys, login, f"device {mark}" if at_home else f"device {mark} elsewhere")
 
 
 def known_subject(keys: Keys, login: str, what: str) -> rules.Subject:

@@ -72,12 +72,16 @@ async def _reserve(call: PageRequest, login: str) -> _Attempt | Response:
     """Count an attempt and give it its turn, or return the page that refuses it."""
     door, mark = call.pages.door, call.pages.cookies.get(call.request, "device")
     ours = store.is_ours(door.keys, login, mark)
-    stranger = store.subject(door.keys, login, call.request.client.host if call.request.client else "")
+    stranger = store.subject(door.keys, login, _address(call))
     if ours:  # it does not wait among strangers
         return await _count(call, login, stranger)
     async with door.lanes:
         seconds, account = door.full_lines.refused(stranger.login, tick())  # whoever waited behind the first one needs no database
         return _throttled(call, account, stranger, seconds) if seconds else await _count(call, login, stranger)
+
+
+def _address(call: PageRequest) -> str:
+    return call.request.client.host if call.request.client else ""
 
 
 async def _count(call: PageRequest, login: str, stranger: rules.Subject) -> _Attempt | Response:
@@ -86,7 +90,7 @@ async def _count(call: PageRequest, login: str, stranger: rules.Subject) -> _Att
     async with door.begin() as tx:
         now = await clock.now(tx)
         known_here = store.is_known(door.keys, login, mark, now)
-        subject = store.known_subject(door.keys, login, f"device {mark}") if known_here else stranger
+        subject = store.browser(door.keys, login, mark, _address(call)) if known_here else stranger
         seconds, wait_s = await store.reserve_attempt(tx, subject, now)
         known = await store.by_login(tx, login)
     if not seconds:
@@ -151,7 +155,8 @@ async def _let_in(
         visit = Visit(token, account, seal, account.language, now)
         response = call.pages.render.page("resume.html", visit, here=to, again=kept.again, fields=kept.fields, texts=_texts(kept))
     cookies.put(response, "session", f"{token}.{rules.seen_mark(seal, now)}")
-    cookies.put(response, "device", store.device(call.pages.door.keys, account.login, now), rules.DEVICE_US // rules.SECOND_US)
+    mark = store.device(call.pages.door.keys, account.login, now, _address(call))
+    cookies.put(response, "device", mark, rules.DEVICE_US // rules.SECOND_US)
     cookies.drop(response, "visit")
     session.speak(response, cookies, account.language)  # so that the page on which the session ends uses it too
     return response

@@ -258,7 +258,7 @@ async def connections(job: Job) -> None:
 
 async def guesses(job: Job) -> None:
     """Guess passwords at one login, from everywhere, or with the mark of that person's own browser."""
-    addresses = [HERE] * 8 if job.device else strangers.networks(strangers.COUNT, FROM)
+    addresses = [ELSEWHERE] * 8 if job.device else strangers.networks(strangers.COUNT, FROM)
     await _everybody(job, addresses, lambda http, _: strangers.guess(http, job.login, begun))
 
 
