@@ -1,7 +1,7 @@
 """Measure our routing beside its peers on the same records: `python -m bench.peers` (`make peers`).
 
-In each round every system decides the same load, one after another, in another order than in the round before; at the end a bare loop
-produces the same bytes. Only figures of one round are divided by one another. A busy machine is refused.
+In each round every system decides the same load, one after another, in another order than in the round before; at the end the bare loop,
+where it is asked for, produces the same bytes. Only figures of one round are divided by one another. A busy machine is refused.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from bench.bare import Said, bare
 from bench.ground import Ground, ground, say
 from bench.peers import measured, quiet, report
 from bench.peers.measured import Load
-from bench.peers.report import Run
+from bench.peers.report import BARE, Run
 from bench.peers.system import NAMES, OURS, PYTHON, TWICE, TWO
 from bench.plan import LENGTH
 from bench.routing import OUT
@@ -58,7 +58,8 @@ async def said(of: Load) -> Said:
 
 @dataclass
 class Round:
-    """One order of systems, on a line of its own. halves: inputs a second at half of our full load, of the rounds so far."""
+    """One order of systems, on a line of its own. halves: inputs a second at half of our full load, of the rounds so far.
+    bare: the bare loop is measured too."""
 
     at: Ground
     made: Stack
@@ -67,6 +68,7 @@ class Round:
     cases: int
     folder: Path
     halves: list[float]
+    bare: bool
 
     async def runs(self, what: str) -> AsyncIterator[Run]:
         """Measure every system."""
@@ -89,8 +91,8 @@ class Round:
             if (what, name) == ("full", OURS[0]) and run.figures:
                 self.halves.append(run.figures["pace"] * of.share / 2)
             yield run
-        if what == "full" and OURS[0] in self.order:
-            yield await _one(of, what, self.number, "bare")
+        if what == "full" and self.bare and OURS[0] in self.order:
+            yield await _one(of, what, self.number, BARE)
 
     async def _rates(self, what: str, seed: int) -> AsyncIterator[Run]:
         """Send each as many records a second."""
@@ -104,12 +106,12 @@ class Round:
 async def rounds(at: Ground, asked: argparse.Namespace, folder: Path) -> AsyncIterator[Run]:
     """Measure every system in every order."""
     halves = list[float]()
-    for number, order in enumerate(orders(asked.only, asked.rounds)):
+    for number, order in enumerate(orders([name for name in asked.only if name != BARE], asked.rounds)):
         say(f"round {number + 1}: {', '.join(order)}")
         async with at.line("routing", instances=2) as made:
             await asyncio.gather(made["routing-1"].stop(), made["routing-2"].stop())
             for what in asked.what:
-                async for run in Round(at, made, number, order, asked.cases, folder, halves).runs(what):
+                async for run in Round(at, made, number, order, asked.cases, folder, halves, BARE in asked.only).runs(what):
                     yield run
 
 
@@ -117,7 +119,7 @@ async def _one(of: Load, what: str, number: int, name: str, rate: float = 0.0) -
     """Measure once. What fails becomes a run without figures, and the others are measured all the same."""
     before = quiet.spent()
     try:
-        if name == "bare":
+        if name == BARE:
             settings = of.made.settings
             figures = {"pace": await bare(settings, of.source, f"{of.made.config.prefix}sink", await said(of))}
         elif what == "full":
@@ -145,7 +147,7 @@ async def measure(asked: argparse.Namespace) -> list[Run]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="bench.peers", description=__doc__)
-    names = list(NAMES)
+    names = [*NAMES, BARE]
     parser.add_argument("--rounds", type=int, default=3, help="orders in which the systems take turns")
     parser.add_argument("--cases", type=int, default=CASES, help="cases of a full load, 14 inputs each")
     parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="NAME", help=f"of {', '.join(names)}")

@@ -13,7 +13,8 @@ from rich.table import Table
 from bench.peers import quiet
 from bench.peers.system import NAMES, OURS, TWICE
 
-SHOWN = {**NAMES, "bare": ("bare loop, same bytes", "nothing")}
+BARE = "bare"
+SHOWN = {**NAMES, BARE: ("bare loop, same bytes", "nothing")}
 LINE, LEFT, WIDE, TOP = 34, 250, 380, 40
 """Pixels of the chart: height of a bar with its gap, room for names, width of the longest bar, room for the title."""
 
