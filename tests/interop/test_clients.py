@@ -20,7 +20,7 @@ from referral.runtime.observe import Health
 from referral.runtime.settings import Settings
 from services.intake.api import routes
 from services.intake.pages import routes as pages
-from tests.harness.line.intake_stack import stack
+from tests.harness.line.intake_stack import Certified, stack
 from tests.integration.intake.test_hostile import policy
 
 pytestmark = [pytest.mark.servers, pytest.mark.long, pytest.mark.timeout(1800)]
@@ -63,7 +63,7 @@ async def door(database: str, key_files: tuple[Path, Path], tmp_path: Path) -> A
     settings = Settings(kafka="", database=database, master_key_file=key_files[0], instance="test", drill_clock=True)
     async with stack(settings) as made:
         in_force = policy()
-        app = pages.application(routes.routes(made.door, b"k" * 32), pages.made(made.door, lambda: in_force, secure=True))
+        app = Certified(pages.application(routes.routes(made.door, b"k" * 32), pages.made(made.door, lambda: in_force, secure=True)))
         bound, server = http_server.listen("127.0.0.1", 0), http_server.server(Health(), app)
         bound.listen()
         task = asyncio.create_task(http_server.serve(server, bound))
