@@ -35,6 +35,9 @@ would have to answer, and one that blocks reads nothing between two requests."""
 KEEP_ALIVE_S = 75
 """Seconds for which an idle connection is kept between two requests (nginx's default). Pools of clients keep one for less (httpx 5, Java's
 HttpClient 30, .NET 60): where both have one limit, as httpx and uvicorn have, a request meets the end of its connection."""
+INNER_KEEP_ALIVE_S = 5
+"""The same at the inner address (ours): less than the 15 s between two readings of Prometheus. So each reading is a handshake, and a
+certificate that has ended is seen at once, not when a connection happens to break."""
 HANDSHAKE_S = 5.0
 """Seconds in which a TLS handshake must end (ours, as for a head: two round trips; asyncio's 60 let idle clients hold connections)."""
 
@@ -172,10 +175,11 @@ class Config(uvicorn.Config):
     listener: Listener | None = None
 
 
-def config(app: ASGIApp, tls: ssl.SSLContext | None, **more: Any) -> Config:
+def config(app: ASGIApp, tls: ssl.SSLContext | None, keep_alive_s: int = KEEP_ALIVE_S, **more: Any) -> Config:
     """Return how each of our servers is run.
 
     tls: it speaks TLS with this context; None: plain HTTP.
+    keep_alive_s: for how long an idle connection is kept.
     more: uvicorn's own settings.
     """
     # These hold for the whole process: uvicorn passes none on.
@@ -190,7 +194,7 @@ def config(app: ASGIApp, tls: ssl.SSLContext | None, **more: Any) -> Config:
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_keep_alive=keep_alive_s,
         ssl_context_factory=(lambda _, __: tls) if tls is not None else None,
         **more,
     )

@@ -263,7 +263,7 @@ def inner(health: observe.Health, service: str = "", app: ASGIApp | None = None,
     service: its name, as the metrics have it. app: what else the service answers here.
     """
     own = {"/healthz": lambda: _alive(health), "/readyz": lambda: _why(health), METRICS: lambda: _metrics(health, service)}
-    return _server(Doors(own, app, _within), "", tls)
+    return _server(Doors(own, app, _within), "", tls, http_connection.INNER_KEEP_ALIVE_S)
 
 
 def _within(found: Peer, path: str) -> bool:
@@ -271,9 +271,9 @@ def _within(found: Peer, path: str) -> bool:
     return peer.reads_metrics(found) if path.strip("/") == METRICS.strip("/") else peer.is_ours(found)
 
 
-def _server(doors: ASGIApp, proxy: str, tls: ssl.SSLContext | None) -> uvicorn.Server:
+def _server(doors: ASGIApp, proxy: str, tls: ssl.SSLContext | None, keep_alive_s: int = http_connection.KEEP_ALIVE_S) -> uvicorn.Server:
     trusted = {"proxy_headers": bool(proxy), "forwarded_allow_ips": proxy}
-    return http_connection.Server(http_connection.config(doors, tls, lifespan="on", timeout_graceful_shutdown=5, **trusted))
+    return http_connection.Server(http_connection.config(doors, tls, keep_alive_s, lifespan="on", timeout_graceful_shutdown=5, **trusted))
 
 
 async def serve(http: uvicorn.Server, bound: socket.socket) -> None:

@@ -28,7 +28,7 @@ PROGRAMS = ("prometheus", "prometheus-alertmanager", "prometheus-node-exporter")
 ABSENT = [program for program in PROGRAMS if shutil.which(program) is None]
 SCRAPE, MACHINES, TURN = "6s", "2s", "1s"
 """Pauses between two readings of our processes, of the machine, and two evaluations: a quarter of a minute in service, but the test waits
-for them. Our processes less often than a server closes an idle connection (5 s): so each time Prometheus shows its certificate anew."""
+for them. Our processes less often than the inner address closes an idle connection (INNER_KEEP_ALIVE_S): each reading is a handshake."""
 MINUTE_MS = 3000
 """Length of a minute for which a rule waits, its `for`, because the test waits too. promtool tests each rule with its own minutes."""
 UNITS = {"s": 1 / 60, "m": 1, "h": 60}

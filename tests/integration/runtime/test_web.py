@@ -12,6 +12,7 @@ import httpx
 import msgspec
 import pytest
 import uvicorn
+import yaml
 from aiokafka.admin import NewTopic
 from sqlalchemy.ext.asyncio import create_async_engine
 from starlette.applications import Starlette
@@ -24,7 +25,7 @@ from referral.errors import RETRY_AFTER_S, Rejected, Unavailable
 from referral.local import ports
 from referral.runtime import bootstrap, http_server, observe, policy_feed, process
 from referral.runtime.kafka import clients
-from referral.runtime.settings import Settings
+from referral.runtime.settings import CHECKOUT, Settings
 from referral.wire import codec, headers
 from tests.harness import malformed
 from tests.harness.line.runtime_stack import Stack
@@ -121,6 +122,19 @@ async def served(server: uvicorn.Server) -> AsyncIterator[httpx.AsyncClient]:
         yield client
     server.should_exit = True
     await asyncio.wait_for(task, PATIENCE_S)
+
+
+async def test_the_inner_address_lets_go_of_prometheus_between_two_readings() -> None:
+    """So each reading is a handshake, and a certificate that has ended is ServiceDown, whatever connection was there before."""
+    scrape_s = int(
+        yaml.safe_load((CHECKOUT / "deploy/monitoring/prometheus.yml").read_text())["global"]["scrape_interval"].removesuffix("s")
+    )
+    async with served(http_server.inner(observe.Health())) as operator:
+        reader, writer = await asyncio.open_connection("127.0.0.1", operator.base_url.port)
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: here\r\n\r\n")
+        async with asyncio.timeout(scrape_s):
+            assert (await reader.read()).startswith(b"HTTP/1.1 200")  # to the end of the connection
+        writer.close()
 
 
 @pytest.mark.parametrize(("url", "hsts"), [("https://audit.example", ["max-age=31536000; includeSubDomains"]), ("http://127.0.0.1:1", [])])
