@@ -36,6 +36,8 @@ SENDER = "school-drita"
 WAIT_S = 0.2
 BY_KAFKA = 0.2
 """Share of the referrals that come by `ingress.<agency>`."""
+LATER = (429, 503)
+"""Answers that say to send the same again: an exercise of 250 referrals uses up what one instance takes of an agency in an hour."""
 WORKERS = 4
 """Agencies that answer at the same time."""
 
@@ -154,14 +156,14 @@ class Load:
         return list(answer.json()["offers"]) if answer.status_code == 200 else []
 
     async def send(self, http: httpx.AsyncClient, agency: str, path: str, key: str, body: Json) -> httpx.Response:
-        """The first real answer: a lost connection, a 503 or a dead instance is tried again with the same key."""
+        """The first real answer: a lost connection, a dead instance, or an answer of LATER is tried again with the same key."""
         while True:
             try:
                 answer = await http.post(f"{self._url()}{path}", json=body, headers={**self._token(agency), "Idempotency-Key": key})
             except httpx.TransportError:
                 self.retries += 1
             else:
-                if answer.status_code != 503:
+                if answer.status_code not in LATER:
                     return answer
                 self.retries += 1
             await asyncio.sleep(WAIT_S)

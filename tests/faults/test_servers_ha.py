@@ -39,19 +39,19 @@ TAIL = (
 
 @contextlib.asynccontextmanager
 async def loaded(line: Line, seed: int) -> AsyncIterator[tuple[Load, Pulse]]:
-    """Load on a line, and a look at what comes of it, until the end of the block; then every request has its receipt."""
+    """Load on a line, and a look at what comes of it, until the end of the block; then every request has its receipt.
+
+    If the load fails, the block ends at once, with the load's own reason.
+    """
     load = Load(line.stack, seed, settings=line.stack.settings, rate=3.0)
     pulse = Pulse(line.stack, load)
-    tasks = asyncio.create_task(load.run()), asyncio.create_task(pulse.run())
-    try:
+    async with asyncio.TaskGroup() as group:
+        under, looking = group.create_task(load.run()), group.create_task(pulse.run())
         await pulse.flows(time.monotonic())
         yield load, pulse
         load.end()
-        await tasks[0]
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await under
+        looking.cancel()
 
 
 async def test_every_server_dies_and_nothing_is_lost(tmp_path: Path, record_property: Any) -> None:
