@@ -29,11 +29,11 @@ tidy() {
 trap tidy EXIT
 mkdir "$work/context"
 
-# What requirements say, without the sources of compiled modules and what other packages' tests need.
+# What requirements say, without the sources of compiled modules, manual pages, and what other packages' tests need.
 site() {
     .venv/bin/uv pip install -q --target "$1" --require-hashes --only-binary :all: --python-version 3.11 \
         --python-platform x86_64-manylinux_2_28 --link-mode copy -r "$2"
-    rm -rf "$1/bin" "$1/.lock" "$1/sqlalchemy/testing" "$1/alembic/testing"
+    rm -rf "$1/bin" "$1/share" "$1/.lock" "$1/sqlalchemy/testing" "$1/alembic/testing"
     find "$1" -type f \( -name '*.c' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o -name '*.pyi' -o -name '*.a' \) -delete
     find "$1" -type d -name tests -prune -exec rm -rf {} +
     find "$1" -path '*.dist-info/*' \( -name RECORD -o -name INSTALLER -o -name REQUESTED -o -name direct_url.json -o -name uv_cache.json \) -delete

@@ -26,7 +26,7 @@ DEBIAN = data_folder.default_jars().parent / "apt" / "debs"
 """Folder in which deploy/image/base.sh keeps what apt has verified: also what earlier images were made of."""
 SITE, APP, JAVA, JARS = "opt/referral/site/", "opt/referral/app/", "opt/java/", "opt/kafka/jars/"
 OURS = re.compile(
-    r"var/lib/dpkg/status\.d/|etc/(passwd|group|nsswitch\.conf|hosts|hostname|resolv\.conf|ssl/certs/ca-certificates\.crt)$|opt/(database\.sh|kafka/(broker\.sh|java\.args))$"
+    r"var/lib/dpkg/status\.d/|etc/(passwd|group|nsswitch\.conf|hosts|hostname|resolv\.conf|ssl/certs/ca-certificates\.crt)$|opt/(database\.sh|kafka/(broker\.sh|asked\.sh|java\.args))$"
     rf"|{APP}|{JAVA}"
 )
 """What deploy/image makes itself; empty files, which an engine fills; the product, which a test compares with the commit; the Java, which
