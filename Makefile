@@ -57,7 +57,7 @@ faults: setup ## the long tests, and every process killed in turn under load; SE
 	$(BIN)/pytest -q -m long tests/integration tests/web
 	$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED))
 
-clocks: tools setup ## unit tests, stories and pages on a Monday morning, a Saturday night, New Year's Eve, and the nights of both clock changes
+clocks: tools setup ## unit tests, stories, pages, and tests of notifier and intake, on a Monday morning, a Saturday night, New Year's Eve, and the nights of both clock changes
 	$(BIN)/python -m tests.harness.clocks $(CLOCKS)
 
 interop: setup ## let programs of other people read what we write: Go, TypeScript, Java

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.clocks import moments, variables
+from tests.harness.clocks import main, moments, variables
+
+NEEDED = pytest.mark.skipif(
+    not [*Path("/usr/lib").glob("**/faketime/libfaketimeMT.so.1")], reason="no libfaketime: apt-get install faketime"
+)
 
 
 @pytest.mark.parametrize("year", range(2026, 2032))
@@ -31,7 +36,7 @@ def test_the_clock_changes_two_minutes_later(name: str, before: int, after: int)
     assert [one.utcoffset() for one in (at, later)] == [timedelta(hours=before), timedelta(hours=after)]
 
 
-@pytest.mark.skipif(not [*Path("/usr/lib").glob("**/faketime/libfaketimeMT.so.1")], reason="no libfaketime: apt-get install faketime")
+@NEEDED
 def test_a_program_and_what_it_starts_see_the_other_time_and_can_sleep() -> None:
     """Without our `sleep`, libfaketime 0.9.10 makes Python's an `OSError: Invalid argument`."""
     program = "import subprocess, sys, time; time.sleep(0.01); print(int(time.time()), flush=True); subprocess.run(['date', '+%s %Z'])"
@@ -39,3 +44,15 @@ def test_a_program_and_what_it_starts_see_the_other_time_and_can_sleep() -> None
     done = subprocess.run([sys.executable, "-c", program], env=variables(10**7), capture_output=True, text=True, timeout=60, check=True)
     own, inside, zone = done.stdout.split()
     assert 0 <= int(own) - int(real) - 10**7 < 60 and 0 <= int(inside) - int(own) < 60 and zone in ("CET", "CEST"), done.stdout
+
+
+@NEEDED
+def test_a_run_says_at_its_end_what_passed_what_was_skipped_and_which_test_failed(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    tests = tmp_path / "test_made_up.py"
+    tests.write_text("import pytest\ndef test_good(): pass\ndef test_bad(): assert 0\n@pytest.mark.skip\ndef test_none(): pass\n")
+    assert main(["autumn", "--", str(tests), "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(tmp_path)]) == 1
+    last, failed = capfd.readouterr().out.splitlines()[-2:]
+    assert re.fullmatch(r"autumn: Sun .* 02:58: \d+ min, pytest ended with 1, 1 passed, 1 skipped, 1 failed", last), last
+    assert failed == "  test_made_up::test_bad"
