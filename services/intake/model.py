@@ -170,6 +170,7 @@ class Spot(Struct, frozen=True, kw_only=True):
     age_band: code; shown to whoever is asked now, and not afterwards.
     desk: agency of its desk.
     closed_at: when the case was closed, µs UTC; None: it is open. outcome: how, as routing says; empty where it is not known.
+    then_at: the moment, µs UTC, as of which the reader sees the case; None: as it is (decision 0071).
     """
 
     found_in: str = ""
@@ -178,6 +179,7 @@ class Spot(Struct, frozen=True, kw_only=True):
     desk: str = ""
     closed_at: int | None = None
     outcome: str = ""
+    then_at: int | None = None
 
 
 class Receipt(Struct, frozen=True, kw_only=True):

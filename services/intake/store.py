@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.domain.authority.matrix import Permit
 from referral.domain.rules.context import UNCONFIRMED
 from referral.errors import Rejected
-from services.intake.model import Answer, Asking, Offer, Referral, Since, Task
+from services.intake.model import Answer, Offer, Referral, Since, Task
 
 _PATHWAY = "coalesce((SELECT t.pathway FROM intake.track t WHERE t.track_id = o.track_id), '') AS pathway"
 _DRILL = "(SELECT c.drill FROM intake.casefile c WHERE c.case_id = o.case_id) AS drill"
@@ -26,6 +26,11 @@ _TASK = ", ".join(_PATHWAY if name == "pathway" else name for name in Task.__str
 _REFERRAL = ", ".join(Referral.__struct_fields__)
 NEVER = 2**63 - 1
 """A time after everything, µs UTC."""
+ALONE_US = 30 * 60 * 1_000_000
+"""Time for which an exclusion by one party hides what happens from then on from the holder of a duty (P): a desk is asked at once, again
+after 15 minutes, and oversight after 30."""
+SEEN_THEN = f"x.kind = 'AGENCY' AND x.actor = :agency AND x.proposal IS NOT NULL AND x.at > runtime.clock() - {ALONE_US}"
+"""True for an exclusion x by one party alone, as of whose moment the reader's agency, which holds a duty, sees its case (decision 0071)."""
 STANDS = "NOT EXISTS (SELECT FROM intake.erasure gone WHERE gone.case_id = o.case_id AND gone.approved_at IS NOT NULL)"
 """No entry point shows a case once its erasure is approved, although its rows are destroyed only after the log contains the entry."""
 
@@ -75,7 +80,7 @@ async def desk_offers_since(tx: AsyncConnection, leave: Permit, since: int) -> t
     """Return the offers, to any agency, in the cases of a desk: those that are open or began after `since` (µs UTC), the newest first."""
     sql = (
         f"SELECT {_OFFER} FROM intake.offer o WHERE case_id IN (SELECT c.case_id FROM intake.casefile c WHERE c.desk = :agency) "
-        f"AND (closed_at IS NULL OR opened_at > :since) AND {_MAY} AND {_THIS_ONE_MAY} ORDER BY opened_at DESC, offer_id"
+        f"AND (closed_at IS NULL OR opened_at > :since) AND {_DESK_MAY} AND {_THIS_ONE_MAY} ORDER BY opened_at DESC, offer_id"
     )
     return tuple(_offer(row) for row in await rows(tx, sql, {**_reader(leave), "since": since}))
 
@@ -133,7 +138,7 @@ async def calls(tx: AsyncConnection, leave: Permit) -> tuple[Offer, ...]:
     the answer."""
     sql = (
         f"SELECT {_OFFER} FROM intake.offer o WHERE reach = 'PHONE' AND closed_at IS NULL AND {_AT_DESK} "
-        f"AND {_MAY} AND {_THIS_ONE_MAY} "
+        f"AND {_DESK_MAY} AND {_THIS_ONE_MAY} "
         "ORDER BY due NULLS LAST, opened_at, offer_id"
     )
     return tuple(_offer(row) for row in await rows(tx, sql, _reader(leave)))
@@ -141,7 +146,7 @@ async def calls(tx: AsyncConnection, leave: Permit) -> tuple[Offer, ...]:
 
 async def call(tx: AsyncConnection, leave: Permit, offer_id: str) -> Offer:
     """Return an offer whose answer this desk may record. Rejected 404: any other offer."""
-    sql = f"SELECT {_OFFER} FROM intake.offer o WHERE offer_id = :id AND reach = 'PHONE' AND {_AT_DESK} AND {_MAY} AND {_THIS_ONE_MAY}"
+    sql = f"SELECT {_OFFER} FROM intake.offer o WHERE offer_id = :id AND reach = 'PHONE' AND {_AT_DESK} AND {_DESK_MAY} AND {_THIS_ONE_MAY}"
     matches = await rows(tx, sql, {"id": offer_id, **_reader(leave)})
     if not matches:
         raise unknown("offer", "offer_id")
@@ -175,7 +180,7 @@ async def count_to_confirm(tx: AsyncConnection, leave: Permit) -> tuple[int, int
 
 async def task(tx: AsyncConnection, leave: Permit, task_id: str) -> Task:
     """Return one task of a desk, open or settled. Rejected 404: any other task."""
-    sql = f"SELECT {_TASK} FROM intake.task o WHERE task_id = :id AND desk = :agency AND {_MAY} AND {_THIS_ONE_MAY}"
+    sql = f"SELECT {_TASK} FROM intake.task o WHERE task_id = :id AND desk = :agency AND {_DESK_MAY} AND {_THIS_ONE_MAY}"
     matches = await rows(tx, sql, {"id": task_id, **_reader(leave)})
     if not matches:
         raise unknown("task", "task_id")
@@ -248,15 +253,6 @@ async def holders(tx: AsyncConnection, leave: Permit, offer_ids: Iterable[str]) 
     return {row[0]: row[1] for row in found}
 
 
-async def track_offers(tx: AsyncConnection, leave: Permit, case_ids: Iterable[str]) -> dict[str, list[Asking]]:
-    """Return, for these cases, track id → its offers, of all agencies, as far as the line of steps shows them."""
-    sql = "SELECT track_id, step, kind, state, closed_at IS NULL, agency FROM intake.offer WHERE case_id = ANY(CAST(:ids AS text[]))"
-    found: dict[str, list[Asking]] = {}
-    for track, *asking in await rows(tx, sql, {"ids": sorted(set(case_ids))}):
-        found.setdefault(track, []).append(Asking(*asking))
-    return found
-
-
 async def since(tx: AsyncConnection, leave: Permit, first: int, last: int) -> Since:
     """Return what was asked in the permit's case from `first` to `last` (µs UTC): offers to any agency, and whether a desk has a new
     task."""
@@ -268,13 +264,15 @@ async def since(tx: AsyncConnection, leave: Permit, first: int, last: int) -> Si
     return Since(tuple((step, state) for step, state in await rows(tx, offers, at)), bool(await rows(tx, tasks, at)))
 
 
-async def is_last_part(tx: AsyncConnection, leave: Permit, offer_id: str) -> bool:
-    """Return whether nothing of the permit's case is open beside this offer: no other part of any agency, and no task of a desk."""
+async def is_last_part(tx: AsyncConnection, leave: Permit, offer_id: str, until: int = NEVER) -> bool:
+    """Return whether nothing of the permit's case was open then (µs UTC) beside this offer: no other part of any agency, and no task of a
+    desk."""
+    open_ = "case_id = :case AND opened_at <= :until AND (closed_at IS NULL OR closed_at > :until)"
     sql = (
-        "SELECT NOT EXISTS (SELECT FROM intake.offer WHERE case_id = :case AND closed_at IS NULL AND kind <> 'NOTIFY' AND offer_id <> :id) "
-        "AND NOT EXISTS (SELECT FROM intake.task WHERE case_id = :case AND closed_at IS NULL)"
+        f"SELECT NOT EXISTS (SELECT FROM intake.offer WHERE {open_} AND kind <> 'NOTIFY' AND offer_id <> :id) "
+        f"AND NOT EXISTS (SELECT FROM intake.task WHERE {open_})"
     )
-    return bool((await rows(tx, sql, {"case": leave.case_id, "id": offer_id}))[0][0])
+    return bool((await rows(tx, sql, {"case": leave.case_id, "id": offer_id, "until": until}))[0][0])
 
 
 async def case_offers(tx: AsyncConnection, leave: Permit) -> tuple[Offer, ...]:
@@ -362,11 +360,15 @@ _MAY = (
     "NOT EXISTS (SELECT FROM intake.exclusion x WHERE x.case_id = o.case_id AND x.kind = 'AGENCY' AND x.actor = :agency "
     f"AND x.proposal IS NULL) AND {STANDS}"  # one party alone does not blind the holder of a duty
 )
+# The same of an exclusion by one party too: a desk keeps away at once, with its tasks and what it sees of others.
+_DESK_MAY = (
+    f"NOT EXISTS (SELECT FROM intake.exclusion x WHERE x.case_id = o.case_id AND x.kind = 'AGENCY' AND x.actor = :agency) AND {STANDS}"
+)
 _THIS_ONE_MAY = (
     "NOT EXISTS (SELECT FROM intake.exclusion x WHERE x.case_id = o.case_id AND x.kind = 'STAFF' AND x.actor = CAST(:account AS text)) "
     f"AND {STANDS}"
 )
-_OPEN_AT_DESK = f"desk = :agency AND closed_at IS NULL AND {_MAY} AND {_THIS_ONE_MAY}"
+_OPEN_AT_DESK = f"desk = :agency AND closed_at IS NULL AND {_DESK_MAY} AND {_THIS_ONE_MAY}"
 # True for a desk of the case: the desk of its municipality, and every desk that has an open task of it.
 _AT_DESK = (
     "(EXISTS (SELECT FROM intake.casefile c WHERE c.case_id = o.case_id AND c.desk = :agency) "

@@ -10,19 +10,26 @@ from dataclasses import dataclass
 
 import httpx
 import pytest
+from msgspec import structs
 from sqlalchemy import text as sql
 
 from referral.domain import events as e
+from services.intake import store
 from services.intake.casefile import access
 from tests.harness import permits
 from tests.harness.web.forms import fields, hidden
 from tests.harness.web.support import CSW, support
 from tests.harness.web.world import DESK, MINUTE, POLICE, WHY, World, accepted, signed_in
 
+ADVOCATE = "advocate-prizren"
 BEFORE, AFTER = "Marker-Dardha", "Marker-Qershia"
 """Stand for what was written about a child before somebody is kept away, and from then on."""
 BOTH = {BEFORE, AFTER}
 NOTHING = (404, set[str]())
+
+
+def later(world: World, us: int) -> None:
+    world.by_hand(lambda tx: tx.execute(sql(f"UPDATE runtime.clock SET offset_us = offset_us + {us}")))
 
 
 def excluded(world: World, case_id: str, account: str) -> None:
@@ -177,7 +184,7 @@ def test_who_is_kept_away_reads_no_note_and_no_version(world: World, kept_away: 
         world.run(lambda tx: access.exclude(tx, permits.ROUTING, {holder.case: [actor]}))
         write.everywhere(AFTER)
         assert holder.reads() == [NOTHING] * 4
-        later(holder.world, access.ALONE_US + MINUTE)
+        later(holder.world, store.ALONE_US + MINUTE)
         assert holder.reads() == [NOTHING] * 4, "however long it takes"
 
 
@@ -191,9 +198,52 @@ def test_one_party_alone_hides_the_notes_and_versions_that_come_after_it_and_a_s
         write.everywhere(AFTER)
         before = [(200, {BEFORE}), NOTHING, (200, {BEFORE}), (200, set())]
         assert holder.reads() == before, "what was shown already; the form for a further note stays shut"
-        later(holder.world, access.ALONE_US - 2 * MINUTE)
+        later(holder.world, store.ALONE_US - 2 * MINUTE)
         assert holder.reads() == before
         later(holder.world, 3 * MINUTE)
         assert holder.reads() == [(200, BOTH), NOTHING, (200, {BEFORE}), (200, {AFTER})], "nobody else has said so"
         world.run(lambda tx: access.seconded(tx, permits.ROUTING, holder.case, task))
         assert holder.reads() == [NOTHING] * 4
+
+
+def of_the_case(page: str) -> list[str]:
+    """What a page says of the case: age band, municipality, how far the steps are, the desk, and whom one may telephone."""
+    return re.findall(r"age (?:12-14|15-17)|· (?:Prizren|Pej\w+)|\d (?:accepted|waiting)[^<]*|desk (?:Prizren|Pejë)|tel:\+\d+", page)
+
+
+def test_one_party_alone_hides_where_the_child_was_moved_from_the_suspect(world: World) -> None:
+    """Decision 0071: an officer is the suspect, and the child is moved away from him. For half an hour his pages show the case as it stood
+    when somebody said so: the municipality, the age band, the steps, and the offices to telephone."""
+    world.account("suspect", POLICE)
+    case = world.case("prizren")
+    run = world.track(case)
+    mine, theirs = (world.offer(case, agency, step, track_id=run) for agency, step in ((POLICE, "police"), (ADVOCATE, "support")))
+    world.say(case, accepted(mine, world.now() + 60 * MINUTE))
+    with signed_in(world, "suspect") as suspect:
+        form = fields(suspect.get(f"/offers/{mine}").text)
+
+        def pages() -> list[list[str]]:
+            shown = (suspect.get("/inbox"), suspect.get(f"/offers/{mine}"), suspect.get("/overview"))
+            told = [of_the_case(page.text) for page in shown]
+            asks_once = suspect.post(f"/offers/{mine}/answer", data=form | {"word": "COMPLETE", "key": "k" * 32})
+            return [*told, of_the_case(asks_once.text)]
+
+        before = pages()
+        assert all({"age 12-14", "· Prizren"} <= set(one) for one in before[:2]), before
+        assert {"1 accepted, 1 waiting", "desk Prizren"} <= set(before[1]), before[1]
+        task = str(uuid.uuid4())
+        world.run(lambda tx: access.exclude(tx, permits.ROUTING, {case: [f"agency:{POLICE}"]}))
+        world.run(lambda tx: access.alone(tx, permits.ROUTING, case, f"agency:{POLICE}", task))
+        [sent] = [event for event in world.queued() if isinstance(event, e.ReferralSubmitted)]
+        moved = structs.replace(sent.traits, found_in="peje", age_band="15-17")
+        world.say(case, e.CaseChanged(why=WHY, traits=moved, consent=None, excluded=(f"agency:{POLICE}",), consent_by=""))
+        world.say(case, accepted(theirs, world.now() + 90 * MINUTE))
+        assert pages() == before
+        later(world, store.ALONE_US - 2 * MINUTE)
+        assert pages() == before
+        later(world, 3 * MINUTE)
+        assert pages() != before and {"age 15-17", "desk Pejë", "2 accepted"} <= set(pages()[1]), (
+            "nobody else has said so: it reads everything again"
+        )
+        world.run(lambda tx: access.seconded(tx, permits.ROUTING, case, task))
+        assert suspect.get(f"/offers/{mine}").status_code == 404

@@ -21,6 +21,7 @@ from services.intake.casefile.disclosure_rules import Reader
 from services.intake.commands import idempotency, late_topics
 from services.intake.messages.timestamps import when
 from services.intake.model import Receipt, Referral, Spot
+from services.intake.projection import as_of
 
 SHOWN = 200
 """Most offers in one answer to state=all (ours); `more` says that there are older ones."""
@@ -111,7 +112,7 @@ async def offer(call: AgencyRequest) -> schemas.OfferState:
     async with call.door.begin() as tx:
         row = await store.offer(tx, call.own, known_id(call, "offer_id", "offer"))
         leave = await access.permitted(tx, call.who, Act.SEE_OFFER, row.case_id)
-        track = (await store.track_offers(tx, leave, [row.case_id])).get(row.track_id, ())
+        track = (await as_of.track_offers(tx, leave, call.door.keys, [row.case_id])).get(row.track_id, ())
         desk = (await locations.spots(tx, leave, call.door.keys, [row.case_id])).get(row.case_id, Spot()).desk
     return schemas.offer(row, contacts.contacts(call.door.lists(), row, track, desk))
 
@@ -123,7 +124,7 @@ async def case(call: AgencyRequest) -> schemas.CaseState:
         await access.near(tx, call.who, Act.SEE_CASE, case_id)
         locked = await access.hold(tx, call.door.keys, case_id)
         leave = await access.permitted(tx, call.who, Act.SEE_CASE, case_id)
-        involved = await access.involvement(tx, agency, case_id)
+        involved = (await access.involvement(tx, agency, case_id)).reading(agency)
         found = await seen(tx, leave, locked, involved.seen_until)
         sent = [referral for referral in await store.case_referrals(tx, leave) if referral.agency == agency]
         tasks = await store.case_tasks(tx, leave) if involved.desk else ()

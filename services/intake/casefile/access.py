@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - only constants of this file and of the store are put together
 """Lock a case and read an agency's relation to it, in SQL. The row of intake.casefile is the lock: readers, and changes that end a reading,
 take turns."""
 
@@ -18,7 +19,7 @@ from referral.runtime import authority
 from referral.runtime.keys.case_keys import Keys
 from services.intake.casefile import sections
 from services.intake.casefile.disclosure_rules import CaseFacts
-from services.intake.store import NEVER, rows, unknown
+from services.intake.store import NEVER, SEEN_THEN, rows, unknown
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -49,14 +50,16 @@ class Involvement:
 
     relations: all that hold; without those of whom the case keeps away.
     excluded: (kind, actor).
-    alone_at: when one party alone has excluded this agency, which holds a duty, µs UTC; None: nobody has, or a second party says so too.
+    alone: one party alone has excluded this agency, which holds a duty.
+    then_at: when it has, µs UTC, for half an hour: the agency sees the case as of then; None: as it is.
     away_at: since when the case keeps this agency away, and not before routing's first decision, µs UTC; None: it does not.
     """
 
     relations: frozenset[Relation]
     state: State
     excluded: frozenset[tuple[str, str]]
-    alone_at: int | None = None
+    alone: bool = False
+    then_at: int | None = None
     away_at: int | None = None
 
     @property
@@ -99,16 +102,15 @@ class Involvement:
 
     @property
     def seen_until(self) -> int:
-        """Return until when the agency sees what happens in the case, µs UTC."""
-        return NEVER if self.at_rest is None else self.at_rest
+        """Return until when the agency sees what happens in the case, and reads what is written, µs UTC."""
+        return next((at for at in (self.at_rest, self.then_at) if at is not None), NEVER)
 
     def reading(self, agency: str) -> Involvement:
-        """Return the relation as far as it matters for reading: one party alone does not blind an agency that has taken a duty."""
-        return self if self.alone_at is None else replace(self, excluded=self.excluded - {("AGENCY", agency)})
-
-    def reads_until(self, now: int) -> int:
-        """Return until when sections were written that this agency may read, µs UTC."""
-        return self.alone_at if self.alone_at is not None and now < self.alone_at + ALONE_US else now
+        """Return the relation as far as it matters for reading: one party alone does not blind an agency that has taken a duty. Where it is
+        a desk of the case too, it sees no more than its duty."""
+        if not self.alone:
+            return self
+        return replace(self, excluded=self.excluded - {("AGENCY", agency)}, relations=self.relations - DESKS)
 
     @property
     def agencies(self) -> frozenset[str]:
@@ -116,9 +118,6 @@ class Involvement:
         return frozenset(actor for kind, actor in self.excluded if kind == "AGENCY")
 
 
-ALONE_US = 30 * 60 * 1_000_000
-"""Time for which an exclusion by one party hides what is written from then on from the holder of a duty (P): a desk is asked at once, again
-after 15 minutes, and oversight after 30."""
 READING = frozenset((Act.READ_FILE, Act.SEE_CASE, Act.SEE_OFFER))
 """Acts that such an exclusion does not end."""
 SENT = frozenset((Relation.SENDER, Relation.WITHDRAWN))
@@ -138,14 +137,16 @@ _PLACE = (
     "coalesce((SELECT CASE WHEN closed_at IS NULL THEN 'open' WHEN EXISTS (SELECT FROM intake.erasure WHERE case_id = :case "
     "AND refused_at IS NULL) THEN 'asked' WHEN sealed_at IS NOT NULL THEN 'sealed' ELSE 'closed' END "
     "FROM intake.casefile WHERE case_id = :case), 'erased'), "
-    "(SELECT at FROM intake.exclusion "
-    "WHERE case_id = :case AND kind = 'AGENCY' AND actor = :agency AND proposal IS NOT NULL), "
+    "EXISTS (SELECT FROM intake.exclusion WHERE case_id = :case AND kind = 'AGENCY' AND actor = :agency AND proposal IS NOT NULL), "
+    f"(SELECT x.at FROM intake.exclusion x WHERE x.case_id = :case AND {SEEN_THEN}), "
     "(SELECT greatest(x.at, (SELECT min(h.at) FROM intake.happening h WHERE h.case_id = x.case_id)) FROM intake.exclusion x "
     "WHERE x.case_id = :case AND x.kind = 'AGENCY' AND x.actor = :agency)"
 )
+# With what the head of the case says now: the agency sees that, while one party alone excludes it.
 _EXCLUDE = text(
-    "INSERT INTO intake.exclusion (case_id, kind, actor) SELECT :case, CAST(:kind AS text), CAST(:actor AS text) WHERE :counts"
-    " ON CONFLICT DO NOTHING"
+    "INSERT INTO intake.exclusion (case_id, kind, actor, sealed, desk) SELECT n.id, n.kind, n.actor, c.sealed, c.desk "
+    "FROM (SELECT CAST(:case AS text) AS id, CAST(:kind AS text) AS kind, CAST(:actor AS text) AS actor) n "
+    "LEFT JOIN intake.casefile c ON c.case_id = n.id AND n.kind = 'AGENCY' WHERE :counts ON CONFLICT DO NOTHING"
 )
 _LIFT = text("DELETE FROM intake.exclusion WHERE case_id = :case AND kind = :kind AND actor = :actor")
 _ALONE = text(
@@ -203,11 +204,11 @@ async def involvement(tx: AsyncConnection, agency: str, case_id: str) -> Involve
 
     A case whose erasure is approved has no relations any more; whom it kept away stays away until it is destroyed.
     """
-    relations, excluded, gone, state, alone_at, away_at = (await rows(tx, _PLACE, {"case": case_id, "agency": agency}))[0]
+    relations, excluded, gone, state, alone, then_at, away_at = (await rows(tx, _PLACE, {"case": case_id, "agency": agency}))[0]
     away = frozenset((kind, actor) for kind, _, actor in (pair.partition(":") for pair in excluded))
     if gone:
         return Involvement(frozenset(), State.ERASED if state == State.ERASED else State.ERASING, away)
-    return Involvement(frozenset(map(Relation, relations)), State(state), away, alone_at, away_at)
+    return Involvement(frozenset(map(Relation, relations)), State(state), away, alone, then_at, away_at)
 
 
 async def permitted(tx: AsyncConnection, who: Who, act: Act, case_id: str) -> Permit:
@@ -263,6 +264,17 @@ async def may_name(tx: AsyncConnection, agency: str, case_id: str) -> bool:
     rest."""
     involved = await involvement(tx, agency, case_id)
     return (involved.sender or involved.holder) and (not involved.barred(agency) or involved.at_rest is not None)
+
+
+async def facts_seen(tx: AsyncConnection, leave: Permit, case: Case, agency: str, involved: Involvement) -> CaseFacts | None:
+    """Return the traits and consent as of when this agency sees the case: as they are, or as they were when one party alone excluded it;
+    None: nobody has stored those. leave: to read the case, or to read it out to this agency."""
+    if involved.then_at is None:
+        return case.facts
+    sql = "SELECT sealed FROM intake.exclusion WHERE case_id = :case AND kind = 'AGENCY' AND actor = :agency"
+    for (sealed,) in await rows(tx, sql, {"case": leave.case_id, "agency": agency}):
+        return None if sealed is None else sections.facts(case.cipher, leave.case_id, bytes(sealed))
+    return None
 
 
 async def store_facts(tx: AsyncConnection, leave: Permit, case: Case, facts: CaseFacts, desk: str) -> None:

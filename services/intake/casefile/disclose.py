@@ -3,7 +3,7 @@ it answers."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Container, Iterable
 from typing import Any
 
 from msgspec import Struct
@@ -21,7 +21,7 @@ from referral.wire.security_event import Kind as EventKind
 from services.intake import store
 from services.intake.casefile import access, disclosure_rules, notes
 from services.intake.casefile import sections as casefile
-from services.intake.casefile.disclosure_rules import Grant, Reader
+from services.intake.casefile.disclosure_rules import CaseFacts, Grant, Reader
 from services.intake.context import IntakeContext
 from services.intake.model import Offer
 from services.intake.policy_view import Lists
@@ -69,17 +69,18 @@ async def disclose(tx: AsyncConnection, door: IntakeContext, reader: Reader, cas
     if not rules:
         raise store.unknown("offer" if offer_id else "case", "offer_id" if offer_id else "case_id")
     involved, now = await access.involvement(tx, reader.agency, case_id), await clock.now(tx)
-    excluded, until = involved.reading(reader.agency).excluded, involved.reads_until(now)
+    excluded, until = involved.reading(reader.agency).excluded, involved.seen_until
+    seen = await access.facts_seen(tx, leave, case, reader.agency, involved)
     allowed: dict[str, str] = {}
     for offer, grant in rules.items():
-        for section in disclosure_rules.allowed(reader, grant, case.facts, excluded, now):
+        for section in _allowed(reader, grant, case, seen, excluded, now):
             if only in ("", section):
                 allowed.setdefault(section, offer)
     if not allowed and (
         only or disclosure_rules.barred(reader, excluded) or all(not g.open or g.declined or g.shows for g in rules.values())
     ):
         raise _ended()
-    contents = await _contents(tx, leave, case, allowed, lists, until)
+    contents = await _contents(tx, leave, case, seen, allowed, lists, until)
     for section in notes.GROWS.intersection(contents):
         hidden = await unnamed(tx, leave, allowed)
         every = await casefile.versions(tx, leave, case.cipher, section, case.sealed_at)
@@ -103,10 +104,11 @@ async def read_out(tx: AsyncConnection, door: IntakeContext, reader: Reader, cas
     rules = await grants(tx, leave, lists, offer.agency, offer_id)
     involved, now, office = await access.involvement(tx, offer.agency, case_id), await clock.now(tx), Reader(agency=offer.agency)
     excluded = involved.reading(offer.agency).excluded
-    readable = {section for one in rules.values() for section in disclosure_rules.allowed(office, one, case.facts, excluded, now)}
+    seen = await access.facts_seen(tx, leave, case, offer.agency, involved)
+    readable = {section for one in rules.values() for section in _allowed(office, one, case, seen, excluded, now)}
     if offer.state not in ACCEPTED or ALOUD not in readable:
         raise _ended()
-    contents = await _contents(tx, leave, case, (ALOUD,), lists, involved.reads_until(now))
+    contents = await _contents(tx, leave, case, seen, (ALOUD,), lists, involved.seen_until)
     await queue.put_all(tx, [_row(door, case, reader, section, offer_id, now, "by-telephone") for section in contents])
     await _noted(tx, leave, door, case, reader, now, offer.agency)
     return Shown(sections=contents, empty=() if contents else (ALOUD,))
@@ -125,7 +127,7 @@ async def earlier(tx: AsyncConnection, door: IntakeContext, reader: Reader, offe
     await disclose(tx, door, reader, offer.case_id, offer.offer_id, only=section)
     case = await access.hold(tx, door.keys, offer.case_id)
     leave = await access.permitted(tx, _who(reader), Act.READ_FILE, case.case_id)
-    until = (await access.involvement(tx, reader.agency, case.case_id)).reads_until(await clock.now(tx))
+    until = (await access.involvement(tx, reader.agency, case.case_id)).seen_until
     return await casefile.earlier(tx, leave, case.cipher, section, number, case.sealed_at, until)
 
 
@@ -184,16 +186,28 @@ async def grants(tx: AsyncConnection, leave: Permit, lists: Lists, agency: str =
     }
 
 
+def _allowed(
+    reader: Reader, grant: Grant, case: access.Case, seen: CaseFacts | None, excluded: Collection[tuple[str, str]], now: int
+) -> tuple[str, ...]:
+    """Return the sections that the reader may read by the consent of now and by the one that it sees, where that is known: a consent that
+    comes later opens nothing to it."""
+    sections = disclosure_rules.allowed(reader, grant, case.facts, excluded, now)
+    then = sections if seen is None else disclosure_rules.allowed(reader, grant, seen, excluded, now)
+    return tuple(section for section in sections if section in then)
+
+
 async def _contents(
-    tx: AsyncConnection, leave: Permit, case: access.Case, allowed: Iterable[str], lists: Lists, until: int
+    tx: AsyncConnection, leave: Permit, case: access.Case, seen: CaseFacts | None, allowed: Iterable[str], lists: Lists, until: int
 ) -> dict[str, Any]:
     """Return the content of these sections as of then (µs UTC): sections that agencies wrote, texts recorded with answers, and facts
-    derived from the traits."""
+    derived from the traits. seen: the facts of then; None: not known, and hidden."""
     needs = lists.codes.get("need", ())
     written = await casefile.newest(tx, leave, case.cipher, (s for s in allowed if s not in needs), case.sealed_at, until)
     recorded = await casefile.recorded(tx, leave, case.cipher, (s for s in allowed if s in needs), case.sealed_at, until)
-    traits = case.facts.traits
-    derived = {"age-band": {"age_band": traits.age_band}, "sex": {"sex": traits.sex}, "language": {"languages": list(traits.languages)}}
+    derived: dict[str, Any] = {}
+    if seen is not None:
+        traits = seen.traits
+        derived = {"age-band": {"age_band": traits.age_band}, "sex": {"sex": traits.sex}, "language": {"languages": list(traits.languages)}}
     contents = {**derived, **written, **recorded}
     return {section: contents[section] for section in allowed if section in contents}
 

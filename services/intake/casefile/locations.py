@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - only constants of this file and of the store are put together
 """Return the facts of each case that every card shows, and the agencies that send very many referrals. Reads only."""
 
 from __future__ import annotations
@@ -11,36 +12,45 @@ from referral.runtime.keys.case_keys import Keys
 from services.intake import crowd
 from services.intake.casefile import sections
 from services.intake.model import Spot
-from services.intake.store import rows
+from services.intake.store import SEEN_THEN, rows
+
+_THEN = "CASE WHEN x.at IS NULL THEN c.{0} ELSE x.{0} END"
+_SINCE = "CASE WHEN c.closed_at > x.at THEN NULL ELSE c.{0} END"
+_CASES = (
+    f"SELECT c.case_id, c.drill, {_THEN.format('sealed')} AS sealed, coalesce({_THEN.format('desk')}, '') AS desk, "
+    f"{_SINCE.format('closed_at')} AS closed_at, coalesce({_SINCE.format('outcome')}, '') AS outcome, x.at AS then_at "
+    f"FROM intake.casefile c LEFT JOIN intake.exclusion x ON x.case_id = c.case_id AND {SEEN_THEN} "
+    "WHERE c.case_id = ANY(CAST(:ids AS text[]))"
+)
 
 
 async def spots(tx: AsyncConnection, leave: Permit, keys: Keys, case_ids: Iterable[str]) -> dict[str, Spot]:
-    """Return case id → its facts. An erased case is missing. The caller has checked that the reader may see these cases."""
+    """Return case id → its facts. An erased case is missing. The caller has checked that the reader may see these cases.
+
+    To the holder of a duty whom one party alone excludes: the facts as they were then, and none where nobody stored them (0071).
+    """
     ids = sorted(set(case_ids))
     if not ids:
         return {}
-    sql = (
-        "SELECT case_id, drill, sealed, desk, closed_at, coalesce(outcome, '') FROM intake.casefile "
-        "WHERE case_id = ANY(CAST(:ids AS text[]))"
-    )
-    cases = await rows(tx, sql, {"ids": ids})
+    cases = await rows(tx, _CASES, {"ids": ids, "agency": leave.agency})
     opened = await keys.load(tx, ids)
     traits = {
-        case_id: sections.facts(sections.box(opened[case_id]), case_id, bytes(sealed)).traits
-        for case_id, _, sealed, *_ in cases
-        if case_id in opened
+        row.case_id: sections.facts(sections.box(opened[row.case_id]), row.case_id, bytes(row.sealed)).traits
+        for row in cases
+        if row.case_id in opened and row.sealed is not None
     }
     return {
-        case_id: Spot(
-            found_in=traits[case_id].found_in,
-            drill=drill,
-            age_band=traits[case_id].age_band,
-            desk=desk,
-            closed_at=closed_at,
-            outcome=outcome,
+        row.case_id: Spot(
+            found_in=traits[row.case_id].found_in if row.case_id in traits else "",
+            drill=row.drill,
+            age_band=traits[row.case_id].age_band if row.case_id in traits else "",
+            desk=row.desk,
+            closed_at=row.closed_at,
+            outcome=row.outcome,
+            then_at=row.then_at,
         )
-        for case_id, drill, _, desk, closed_at, outcome in cases
-        if case_id in traits
+        for row in cases
+        if row.case_id in opened
     }
 
 

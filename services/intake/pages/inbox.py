@@ -35,6 +35,7 @@ from services.intake.pages.case_head import Stage
 from services.intake.pages.forms import SPOKE_LIMIT, Entered
 from services.intake.pages.page_request import PageRequest, known_id
 from services.intake.pages.writing import view as casefile_view
+from services.intake.projection import as_of
 
 Readable = tuple[str, Any, tuple[casefile_view.Note, ...]]
 """A section as a page shows it: its name, its content, and its entries where it only grows."""
@@ -231,12 +232,12 @@ async def beside(tx: AsyncConnection, leave: Permit, call: PageRequest, offer: O
     render, agency = call.pages.render, call.visit.who.agency
     policy, say, name = render.policy(), render.say(call.visit), render.name(call.visit)
     spot = (await locations.spots(tx, leave, call.pages.door.keys, [offer.case_id])).get(offer.case_id, Spot())
-    track = (await store.track_offers(tx, leave, [offer.case_id])).get(offer.track_id, [])
-    live = offer.closed_at is None and offer.declined_by is None
+    track = (await as_of.track_offers(tx, leave, call.pages.door.keys, [offer.case_id])).get(offer.track_id, [])
+    live, until = offer.closed_at is None and offer.declined_by is None, store.NEVER if spot.then_at is None else spot.then_at
     answers, lists = await store.answers(tx, leave, offer.offer_id), call.pages.door.lists()
     follows = None
     if (last := after.ending(answers, call.visit.now)) is not None:
-        since = await store.since(tx, leave, last.at, last.at + after.AFTER_US)
+        since = await store.since(tx, leave, last.at, min(last.at + after.AFTER_US, until))
         follows = after.view(offer, since, spot.desk, lists.telephones.get(spot.desk, ""), say, name, call.visit.now)
     stages = case_head.stages(case_head.steps(policy, offer.pathway), track, agency, say, name) if live else ()
     return Beside(
@@ -246,15 +247,15 @@ async def beside(tx: AsyncConnection, leave: Permit, call: PageRequest, offer: O
         stages=stages,
         contacts=contacts.contacts(lists, offer, track, spot.desk) if agency == offer.agency else (),
         after=follows,
-        closes=await _closes(tx, leave, offer, stages),
+        closes=await _closes(tx, leave, offer, stages, until),
     )
 
 
-async def _closes(tx: AsyncConnection, leave: Permit, offer: Offer, stages: Sequence[Stage]) -> str:
-    """Return the key of the text that says whether the case closes when this part is done; empty where another part is open."""
-    if "COMPLETE" not in pages_offer.possible(offer) or not await store.is_last_part(tx, leave, offer.offer_id):
+async def _closes(tx: AsyncConnection, leave: Permit, offer: Offer, stages: Sequence[Stage], until: int) -> str:
+    """Return the key of the text that says whether the case closes when this part is done; empty where another part was open then."""
+    if "COMPLETE" not in pages_offer.possible(offer) or not await store.is_last_part(tx, leave, offer.offer_id, until):
         return ""
-    ahead = any(stage.state == case_head.AHEAD for stage in stages) or len(await store.pathways(tx, leave)) > 1
+    ahead = any(stage.state == case_head.AHEAD for stage in stages) or len(await store.pathways(tx, leave, until)) > 1
     return "once.closes.unless" if ahead else "once.closes"
 
 
@@ -263,7 +264,7 @@ async def where(tx: AsyncConnection, call: PageRequest, rows: Sequence[Offer | T
     render, agency = call.pages.render, call.visit.who.agency
     policy, say, name = render.policy(), render.say(call.visit), render.name(call.visit)
     pathways = {row.track_id: row.pathway for row in rows if row.track_id and row.pathway}
-    offers = await store.track_offers(tx, call.own, {row.case_id for row in rows if row.track_id in pathways})
+    offers = await as_of.track_offers(tx, call.own, call.pages.door.keys, {row.case_id for row in rows if row.track_id in pathways})
     return {
         track: case_head.stages(case_head.steps(policy, pathway), offers.get(track, ()), agency, say, name)
         for track, pathway in pathways.items()

@@ -19,6 +19,7 @@ from services.intake.model import Offer, Spot, Task
 from services.intake.pages import case_head, tally
 from services.intake.pages.case_head import CaseHead
 from services.intake.pages.page_request import PageRequest
+from services.intake.projection import as_of
 
 DAY_US = 24 * 60 * 60 * 1_000_000
 INFORMED = 50
@@ -61,7 +62,7 @@ async def progress(call: PageRequest) -> Response:
     async with door.begin() as tx:
         leave = access.without_case(call.who(), Act.SEE_PROGRESS)
         informed = await _informed(tx, leave)
-        offers = await store.track_offers(tx, leave, informed)
+        offers = await as_of.track_offers(tx, leave, door.keys, informed)
         spots = await locations.spots(tx, leave, door.keys, informed)
         for case_id, notice in sorted(informed.items()):  # every transaction locks cases in this order
             case = await access.hold(tx, door.keys, case_id)

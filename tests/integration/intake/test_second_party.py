@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import ANY
 
 import httpx
 import pytest
@@ -10,8 +11,11 @@ from msgspec import structs
 from sqlalchemy import event
 
 from referral.domain import events as e
+from referral.domain.authority.matrix import Who
+from referral.domain.authority.words import Kind
 from referral.domain.inputs import derived
 from referral.runtime.settings import Settings
+from services.intake import store
 from services.intake.casefile import access
 from tests.harness.line.intake_stack import BODY, LISTS, WHY, Stack, changed, new_id, offer, opened, stack, track
 
@@ -154,7 +158,7 @@ async def test_one_party_does_not_blind_whoever_drives_to_the_child(intake: Stac
     assert [(await intake.get("police", f"/v1/{what}")).status_code for what in (f"cases/{case_id}", "offers")] == [200, 200]
     assert len((await intake.get("police", "/v1/offers")).json()["offers"]) == 1
     assert (await put(intake, "police", case_id, "Marker-mine")).status_code in (403, 404), "who is suspected writes nothing"
-    await intake.by_hand("UPDATE runtime.clock SET offset_us = offset_us + :late RETURNING offset_us", late=access.ALONE_US - 60_000_000)
+    await intake.by_hand("UPDATE runtime.clock SET offset_us = offset_us + :late RETURNING offset_us", late=store.ALONE_US - 60_000_000)
     assert await narrative(intake, "police", case_id) == (200, "Marker-Tregimi")
     await intake.by_hand("UPDATE runtime.clock SET offset_us = offset_us + :late RETURNING offset_us", late=61_000_000)
     assert await narrative(intake, "police", case_id) == (200, "Marker-after")
@@ -175,6 +179,130 @@ async def test_an_exclusion_hides_everything_from_who_has_accepted_nothing(intak
     case_id, _ = await excluded_alone(intake, "OFFERED")
     assert (await narrative(intake, "police", case_id))[0] == 403
     assert (await intake.get("police", "/v1/offers")).json()["offers"] == []
+
+
+NEXT_DOOR = structs.replace(
+    LISTS, contacts={("trafficking-child", "police"): ("guardian",)}, telephones={"csw": "+999280001", "desk-gjakova": "+999280002"}
+)
+"""Police may telephone whoever holds the guardian's step, and the case's desk."""
+
+
+async def asked(intake: Stack) -> tuple[str, str, str]:
+    """A case in which police has accepted, whose step shows the age band too, and csw is asked: (case, police's offer, csw's offer)."""
+    case_id, mine = await opened(intake, shows=("narrative", "age-band"))
+    theirs, accepted = new_id(), e.OfferAccepted(why=WHY, offer_id=mine, by=None, due=None, due_what="", late=False)
+    await intake.decided(case_id, accepted, offer("csw", theirs, step="guardian"))
+    return case_id, mine, theirs
+
+
+async def alone(intake: Stack, case_id: str) -> str:
+    """One party alone, the school, keeps police away; the task that asks a second one."""
+    answer = await intake.post("school", f"/v1/cases/{case_id}/exclusions", {"kind": "AGENCY", "actor": "police"})
+    assert answer.status_code == 202
+    task = new_id()
+    proposed = e.ChangeProposed(
+        why=WHY, task_id=task, kind=e.ChangeKind.EXCLUSION, agency="school", by=None, traits=None, consent=None, actor="agency:police"
+    )
+    await intake.decided(case_id, changed(excluded=("agency:police",)), proposed)
+    return task
+
+
+async def later(intake: Stack, us: int) -> None:
+    await intake.by_hand("UPDATE runtime.clock SET offset_us = offset_us + :late RETURNING offset_us", late=us)
+
+
+async def now(intake: Stack) -> int:
+    return int(await intake.scalar("SELECT runtime.clock()"))
+
+
+async def shown(intake: Stack, case_id: str, offer_id: str) -> list[Any]:
+    """All that police's system is shown of a case."""
+    paths = (f"offers/{offer_id}", "offers", f"cases/{case_id}", f"cases/{case_id}/fhir", f"cases/{case_id}/file")
+    answers = [await intake.get("police", f"/v1/{path}") for path in paths]
+    return [answer.json() if answer.status_code == 200 else answer.status_code for answer in answers]
+
+
+async def moved(intake: Stack, case_id: str, theirs: str, other: str) -> None:
+    """The child is moved away from the suspect, its age is settled, csw accepts, and the case is linked to another one of police's."""
+    at, gone = await now(intake), changed(excluded=("agency:police",), found_in="gjakova", age_band="15-17")
+    accepted = e.OfferAccepted(why=WHY, offer_id=theirs, by=None, due=None, due_what="", late=False)
+    for body in (gone, accepted, e.CaseLinked(why=WHY, other=other, how="sibling")):
+        await intake.decided_at(at, case_id, body)
+
+
+async def test_whom_one_party_excludes_sees_the_child_where_it_was(bare: Settings) -> None:
+    """The child was moved because of this very agency: for half an hour it sees the case as it stood when it was excluded."""
+    async with stack(bare, NEXT_DOOR) as intake:
+        (case_id, mine, theirs), (other, _) = await asked(intake), await opened(intake)
+        before = await shown(intake, case_id, mine)
+        desk = [{"step": "", "agency": "desk-prizren", "telephone": ""}]
+        assert before[0]["contacts"] == desk and before[-1]["sections"]["age-band"] == {"age_band": "12-14"}
+        task = await alone(intake, case_id)
+        await moved(intake, case_id, theirs, other)
+        assert await shown(intake, case_id, mine) == before
+        await later(intake, store.ALONE_US - 60_000_000)
+        assert await shown(intake, case_id, mine) == before
+        await later(intake, 61_000_000)
+        offer_now, _, case_now, _, file_now = await shown(intake, case_id, mine)
+        assert [(one["step"], one["agency"]) for one in offer_now["contacts"]] == [("guardian", "csw"), ("", "desk-gjakova")]
+        assert file_now["sections"]["age-band"] == {"age_band": "15-17"} and len(case_now["links"]) == 1, "nobody else has said so"
+        await intake.decided(case_id, e.PersonNotNeeded(why=WHY, task_id=task, how="confirmed"))
+        assert await shown(intake, case_id, mine) == [404, ANY, 404, 404, 403]
+
+
+async def test_what_nobody_stored_at_the_exclusion_is_hidden(bare: Settings) -> None:
+    """After an upgrade, or a restore of the exclusion from the log: the place of then is not known, and that of now is not told."""
+    async with stack(bare, NEXT_DOOR) as intake:
+        (case_id, mine, theirs), (other, _) = await asked(intake), await opened(intake)
+        await alone(intake, case_id)
+        await intake.by_hand("UPDATE intake.exclusion SET sealed = NULL, desk = NULL RETURNING 1")
+        await moved(intake, case_id, theirs, other)
+        offer_now, *_, file_now = await shown(intake, case_id, mine)
+        assert offer_now["contacts"] == [] and list(file_now["sections"]) == ["narrative"]
+
+
+async def test_consent_that_comes_after_the_exclusion_opens_nothing_to_the_excluded_agency(bare: Settings) -> None:
+    async with stack(bare, BY_CONSENT) as intake:
+        case_id, mine, _ = await asked(intake)
+        await intake.decided(case_id, changed(consent=structs.replace(GIVEN, scope=("age-band",))))
+        assert list((await shown(intake, case_id, mine))[-1]["sections"]) == ["age-band"]
+        await alone(intake, case_id)
+        await intake.decided(case_id, changed(excluded=("agency:police",), consent=GIVEN))
+        assert list((await shown(intake, case_id, mine))[-1]["sections"]) == ["age-band"]
+        await intake.decided(case_id, changed(excluded=("agency:police",), consent=structs.replace(GIVEN, state=e.ConsentState.WITHDRAWN)))
+        assert (await shown(intake, case_id, mine))[-1] == 403, "a consent that ends, ends at once"
+
+
+async def test_a_desk_that_has_accepted_too_is_kept_from_the_desk_s_view_at_once(intake: Stack) -> None:
+    """One party alone does not blind the holder of the duty; a desk keeps away, with its tasks and the offers of others."""
+    case_id, mine = await opened(intake, agency="desk-prizren")
+    accepted = e.OfferAccepted(why=WHY, offer_id=mine, by=None, due=None, due_what="", late=False)
+    needs = e.NeedsPerson(
+        why=WHY, task_id=new_id(), desk="desk-prizren", about="no-candidate", track_id=None, step="", seat=-1, rung=0, due=None
+    )
+    await intake.decided(case_id, accepted, offer("csw", new_id(), step="guardian"), needs)
+    before = (await intake.get("desk-prizren", f"/v1/cases/{case_id}")).json()
+    assert (len(before["offers"]), len(before["tasks"])) == (2, 1)
+    answer = await intake.post("school", f"/v1/cases/{case_id}/exclusions", {"kind": "AGENCY", "actor": "desk-prizren"})
+    assert answer.status_code == 202
+    proposed = e.ChangeProposed(
+        why=WHY,
+        task_id=new_id(),
+        kind=e.ChangeKind.EXCLUSION,
+        agency="school",
+        by=None,
+        traits=None,
+        consent=None,
+        actor="agency:desk-prizren",
+    )
+    await intake.decided(case_id, changed(excluded=("agency:desk-prizren",)), proposed)
+    after = (await intake.get("desk-prizren", f"/v1/cases/{case_id}")).json()
+    assert [one["offer_id"] for one in after["offers"]] == [mine] and after["tasks"] == []
+    own = access.own(Who(Kind.STAFF, "desk-prizren", "somebody"))
+    async with intake.door.begin() as tx:
+        assert [one.offer_id for one in await store.open_offers(tx, own)] == [mine]
+        assert await store.desk_tasks(tx, own) == ()
+        assert await store.desk_offers_since(tx, own, 0) == ()
 
 
 async def test_a_foreign_case_costs_the_same_statements_as_none(intake: Stack) -> None:
