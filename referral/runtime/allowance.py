@@ -21,8 +21,8 @@ SHOWN_FOR_S = 86_400.0
 """Seconds for which an address counts as such a one (ours): a day, so that each shift is known to the next."""
 STRANGERS_ASK_S = 30.0
 """Requests a second by the strangers of one network (ours): ten people who load a public page, a telephone company that reports calls."""
-SESSION_ASKS_S = 20.0
-"""Pages a second of one session (ours): nobody reads so fast, and they take an eighth of a processor. A new sign-in has its own."""
+SESSION_ASKS_S = 3.0
+"""Pages a second of one session (ours): nobody reads so fast, and a full inbox takes 70 ms. A new sign-in has its own."""
 SYSTEM_READS_S = 50.0
 """Readings a second by one agency's certificate (ours). What it sends is bounded by what it is (`services.intake.crowd`)."""
 

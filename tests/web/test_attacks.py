@@ -244,6 +244,7 @@ def test_a_copied_cookie_that_asks_for_page_after_page_is_refused_and_its_office
     """130 pages a second by one cookie stopped the line."""
     monkeypatch.setattr(allowance, "SESSION_ASKS_S", 0.01)
     monkeypatch.setattr(allowance, "AT_ONCE_S", 500.0)
+    monkeypatch.setattr(world.listener, "asked", allowance.Allowances())
     monkeypatch.setattr(http_server, "REFUSED_S", 0.0)
     world.account("duty", POLICE)
     with signed_in(world, "duty") as officer, world.client() as thief:

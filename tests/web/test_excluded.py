@@ -28,10 +28,6 @@ BOTH = {BEFORE, AFTER}
 NOTHING = (404, set[str]())
 
 
-def later(world: World, us: int) -> None:
-    world.by_hand(lambda tx: tx.execute(sql(f"UPDATE runtime.clock SET offset_us = offset_us + {us}")))
-
-
 def excluded(world: World, case_id: str, account: str) -> None:
     """As a door does it, in its own transaction."""
     world.run(lambda tx: access.exclude(tx, permits.ROUTING, {case_id: [f"staff:{account}"]}))

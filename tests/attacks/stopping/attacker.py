@@ -240,7 +240,8 @@ async def _forms(job: Job) -> None:
 
 
 async def connections(job: Job) -> None:
-    """Hold connections: silent ones of a stranger; with a certificate, half a head behind it; with a cookie, after a page."""
+    """Hold connections: silent ones of a stranger; with a certificate, half a head behind it; with a cookie, after a page. Whoever does it
+    from the canary's own address has that address's allowance in common with it (decision 0083)."""
     port = int(job.url.rpartition(":")[2])
     if not job.identity and not job.session:
         resource.setrlimit(resource.RLIMIT_NOFILE, (SILENT + 500, SILENT + 500))
@@ -250,7 +251,7 @@ async def connections(job: Job) -> None:
     tried = [asyncio.Event() for _ in range(CONNECTIONS)]
     async with asyncio.TaskGroup() as group:
         for event in tried:
-            group.create_task(announcer.hold(job.context, HERE, port, sent, event))
+            group.create_task(announcer.hold(job.context, ELSEWHERE, port, sent, event))
         for event in tried:
             await event.wait()
         begun()
