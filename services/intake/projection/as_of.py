@@ -65,7 +65,7 @@ def state(offer_id: str, lines: Iterable[Line]) -> str:
 async def track_offers(tx: AsyncConnection, leave: Permit, keys: Keys, case_ids: Iterable[str]) -> dict[str, list[Asking]]:
     """Return, for these cases, track id → its offers, of all agencies, as far as the line of steps shows them to the permit's agency."""
     rows = await store.rows(tx, _TRACKS, {"ids": sorted(set(case_ids)), "agency": leave.agency})
-    lines = await _lines(tx, keys, {row.case_id: row.until for row in rows if row.opened_at <= row.until < row.changed_at})
+    lines = await _lines(tx, leave, keys, {row.case_id: row.until for row in rows if row.opened_at <= row.until < row.changed_at})
     found: dict[str, list[Asking]] = {}
     for row in rows:
         if row.opened_at <= row.until:
@@ -80,7 +80,7 @@ def _asking(row: Any, lines: Iterable[Line]) -> Asking:
     return Asking(row.step, row.kind, then, then in OPEN, row.agency)
 
 
-async def _lines(tx: AsyncConnection, keys: Keys, untils: dict[str, int]) -> dict[str, list[Line]]:
+async def _lines(tx: AsyncConnection, leave: Permit, keys: Keys, untils: dict[str, int]) -> dict[str, list[Line]]:
     """Return the timeline of each of these cases until a moment (case id → µs UTC)."""
     if not untils:
         return {}
