@@ -43,6 +43,7 @@ class Sealed:
 
 FILES = (
     Sealed("intake.casefile", ("case_id",), ("=standing",)),
+    Sealed("intake.exclusion", ("case_id", "kind", "actor"), ("=standing",)),
     Sealed("intake.section", ("case_id", "section", "version"), ("section", "version")),
     Sealed("intake.recorded", ("response_id", "need"), ("response_id", "need")),
     Sealed("intake.happening", ("case_id", "seq"), ("=timeline", "seq")),
@@ -75,7 +76,8 @@ async def _seal(tx: AsyncConnection, case_id: str, before: AESGCM, after: CaseKe
     cipher = AESGCM(after.file)
     for kind in FILES:
         columns = ", ".join(dict.fromkeys((*kind.id, *(word for word in kind.place if not word.startswith("=")))))
-        found = (await tx.execute(text(f"SELECT {columns}, sealed FROM {kind.table} WHERE case_id = :case"), {"case": case_id})).all()  # noqa: S608
+        sql = f"SELECT {columns}, sealed FROM {kind.table} WHERE case_id = :case AND sealed IS NOT NULL"  # noqa: S608
+        found = (await tx.execute(text(sql), {"case": case_id})).all()
         name = " AND ".join(f"{column} = :{column}" for column in kind.id)
         for row in found:
             values: dict[str, Any] = row._asdict()

@@ -81,6 +81,7 @@ async def filled(intake: Stack) -> str:
         await sections.record(tx, officer(Act.ANSWER, case_id), case.cipher, {"reason": "why"}, response_id=ANSWER, offer_id=OFFER, at=1)
         draft = drafts.Draft(since=0, at=1, entries={"name": "half"})
         await drafts.keep(tx, officer(Act.WRITE_SECTION, case_id), case.cipher, OFFER, "identity", draft)
+        await access.exclude(tx, permits.ROUTING, {case_id: ["agency:shelter-gjakova", "staff:somebody"]})
     return case_id
 
 
@@ -93,8 +94,10 @@ async def read(intake: Stack, case_id: str) -> dict[str, Any]:
         draft = await drafts.one(tx, officer(Act.WRITE_SECTION, case_id), case.cipher, OFFER, "identity")
         rows = await tx.execute(text("SELECT seq, sealed FROM intake.happening WHERE case_id = :case ORDER BY seq"), {"case": case_id})
         lines = [sections.unseal(case.cipher, bytes(sealed), case_id, "timeline", str(seq)) for seq, sealed in rows]
-    assert written and spoken and draft is not None and lines
-    return {"facts": case.facts, "written": written, "spoken": spoken, "draft": draft.entries, "timeline": lines}
+        then = await tx.execute(text("SELECT sealed FROM intake.exclusion WHERE case_id = :case AND sealed IS NOT NULL"), {"case": case_id})
+        facts = [sections.facts(case.cipher, case_id, bytes(sealed)) for (sealed,) in then]
+    assert written and spoken and draft is not None and lines and facts == [case.facts]
+    return {"facts": case.facts, "then": facts, "written": written, "spoken": spoken, "draft": draft.entries, "timeline": lines}
 
 
 async def of_before(tx: AsyncConnection, case_id: str, key: bytes, wrapped: bytes) -> None:
