@@ -35,6 +35,8 @@ ATTEMPTS = 5
 """Attempts of one call while the other side is away (our default: 8 to 20 s in all)."""
 AGAIN = (502, 503, 504)
 """Statuses after which the client retries: intake, or a proxy before it, is away."""
+LATER = ("wait-your-turn", "too-often")
+"""Codes of a 429 after which it sends the same again: there is room within seconds."""
 
 
 class Problem(Exception):
@@ -268,7 +270,7 @@ class Client:
                 continue
             if answer.is_success:
                 return answer
-            if answer.status_code not in AGAIN and (wait is None or _body(answer).get("code") != "wait-your-turn"):
+            if answer.status_code not in AGAIN and (wait is None or _body(answer).get("code") not in LATER):
                 raise Problem(answer.status_code, _body(answer))
             if wait is None:
                 raise Away(f"{method} {path.split('/')[2]}: the pipeline is away; send the same again later", answered=True)

@@ -53,9 +53,9 @@ def test_to_this_machine_it_may(url: str) -> None:
     Client(url, "token").close()
 
 
-def test_above_its_budget_it_waits_for_its_turn_and_another_refusal_for_much_is_told() -> None:
+def test_where_there_is_room_within_seconds_it_waits_and_another_refusal_for_much_is_told() -> None:
     slept: list[float] = []
-    codes = ["wait-your-turn", "wait-your-turn", "", "too-many"]
+    codes = ["wait-your-turn", "too-often", "", "too-many"]
 
     def answer(request: httpx.Request) -> httpx.Response:
         code = codes.pop(0)
