@@ -203,7 +203,7 @@ def test_one_party_alone_hides_the_notes_and_versions_that_come_after_it_and_a_s
 
 
 def of_the_case(page: str) -> list[str]:
-    """What a page says of the case: age band, municipality, how far the steps are, the desk, and whom one may telephone."""
+    """Texts of a page about the case: age band, municipality, how far the steps are, the desk, and whom one may telephone."""
     return re.findall(r"age (?:12-14|15-17)|· (?:Prizren|Pej\w+)|\d (?:accepted|waiting)[^<]*|desk (?:Prizren|Pejë)|tel:\+\d+", page)
 
 

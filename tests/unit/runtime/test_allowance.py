@@ -1,4 +1,4 @@
-"""How often somebody may come, decided without a clock or a network."""
+"""Decide how often somebody may come, without a clock or a network."""
 
 from __future__ import annotations
 
