@@ -20,15 +20,17 @@ programs open one for each request. So many handshakes take a tenth of a process
 SHOWN_FOR_S = 86_400.0
 """Seconds for which an address counts as such a one (ours): a day, so that each shift is known to the next."""
 STRANGERS_ASK_S = 30.0
-"""Requests a second by the strangers of one network (ours): ten people who load a public page, a telephone company that reports calls."""
+"""Requests a second by the strangers of one network, and by one account there (ours): ten people who load a public page, a telephone
+company that reports calls."""
 SESSION_ASKS_S = 3.0
 """Pages a second of one session (ours): nobody reads so fast, and a full inbox takes 70 ms. A new sign-in has its own."""
 SYSTEM_READS_S = 50.0
-"""Readings a second by one agency's certificate (ours). What it sends is bounded by what it is (`services.intake.crowd`)."""
+"""Requests a second by one agency's certificate that send nothing to its door (ours). What it sends there is bounded by what it is
+(`services.intake.crowd`)."""
 
 
 class Allowances:
-    """What each key has left of its rate: a bucket of AT_ONCE_S seconds' worth, which fills all the time."""
+    """Remember what each key has left of its rate: a bucket of AT_ONCE_S seconds' worth, which fills all the time."""
 
     def __init__(self) -> None:
         self._left = OrderedDict[str, tuple[float, float]]()
@@ -45,7 +47,7 @@ class Allowances:
 
 
 class Arrivals:
-    """Who may open a connection now."""
+    """Decide who may open a connection now."""
 
     def __init__(self) -> None:
         self._allowed, self._shown = Allowances(), OrderedDict[str, float]()

@@ -31,12 +31,19 @@ HOLDER = 64
 """Connections that one holder of a certificate, or one account, may hold (ours): one system's pool; httpx and Java keep fewer."""
 IPV4_NETWORK, IPV6_NETWORK = 24, 48
 """Prefixes that count as one network: the smallest that are routed between providers; whoever rents one has all of its addresses."""
+IPV4_SUBSCRIBER, IPV6_SUBSCRIBER = 32, 64
+"""Prefixes that count as one subscriber: what a provider gives to one connection."""
 TURN = 32
 """Connections that are accepted before the event loop turns (ours): those that were ended meanwhile give their files back then."""
 STRANGERS = "network "
 """Begins the group of whoever has shown nothing; no holder's name has a space."""
 PROXY = "proxy"
 """The group of a proxy that ends TLS, and of everybody without TLS of ours: one connection speaks for many."""
+OURS = (PROXY, f"{Plane.SERVICES.value}/", f"{Plane.OPERATORS.value}/")
+"""Begin the groups whose requests are not counted: a proxy's are those of many, and ours are the line's work."""
+AGENCIES = f"{Plane.AGENCIES.value}/"
+SENDS = "/v1/"
+"""Path below which an agency's system sends: `services.intake.crowd` bounds that by what it is."""
 AT_ONCE = struct.pack("ii", 1, 0)
 """SO_LINGER of a connection that is not taken: it is reset, and leaves nothing behind."""
 PROBLEM = "application/problem+json"
@@ -132,14 +139,22 @@ class Slots:
 
 def network(address: str) -> str:
     """Return the group of a stranger's address. One that is none, as of a socket of this machine, is a network by itself."""
+    return STRANGERS + _within(address, IPV4_NETWORK, IPV6_NETWORK)
+
+
+def subscriber(address: str) -> str:
+    """Return whose an address is. Whoever has one of IPv6 has all of its network's, and would be known at each."""
+    return _within(address, IPV4_SUBSCRIBER, IPV6_SUBSCRIBER)
+
+
+def _within(address: str, ipv4: int, ipv6: int) -> str:
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
-        return STRANGERS + address
+        return address
     if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
         found = found.ipv4_mapped
-    prefix = IPV4_NETWORK if found.version == 4 else IPV6_NETWORK
-    return f"{STRANGERS}{ipaddress.ip_network((found, prefix), strict=False)}"
+    return str(ipaddress.ip_network((found, ipv4 if found.version == 4 else ipv6), strict=False))
 
 
 class Place:
@@ -151,16 +166,20 @@ class Place:
     def show(self, holder: str) -> None:
         """Count the connection for whoever it has shown: a certificate's holder, an account or an office."""
         if self._slot.group != PROXY:
-            self._listener.arrivals.show(self._slot.address, monotonic())
+            self._listener.arrivals.show(subscriber(self._slot.address), monotonic())
             self._listener.slots.move(self._slot, holder)
 
-    def ask(self, method: str) -> float:
-        """Count a request. Return 0; or the seconds until its network or its agency may ask again. People are counted by `use`."""
-        if self._slot.group.startswith(STRANGERS):
-            return self._listener.asked.take(self._slot.group, allowance.STRANGERS_ASK_S, monotonic())
-        if self._slot.group.startswith(f"{Plane.AGENCIES.value}/") and method in ("GET", "HEAD"):
-            return self._listener.asked.take(self._slot.group, allowance.SYSTEM_READS_S, monotonic())
-        return 0.0
+    def ask(self, method: str, path: str) -> float:
+        """Count a request, whatever session it may show. Return 0; or the seconds until its network or its agency may ask again."""
+        group = self._slot.group
+        if group.startswith(OURS):
+            return 0.0
+        if group.startswith(AGENCIES):
+            sends = method == "POST" and path.startswith(SENDS)
+            return 0.0 if sends else self._listener.asked.take(group, allowance.SYSTEM_READS_S, monotonic())
+        # Whoever has shown a session may send requests without it on the same connection.
+        key = group if group.startswith(STRANGERS) else f"{group} {network(self._slot.address)}"
+        return self._listener.asked.take(key, allowance.STRANGERS_ASK_S, monotonic())
 
     def use(self, session: str) -> float:
         """Count a request of a session. Return 0; or the seconds until it may ask again."""
@@ -186,7 +205,7 @@ class Listener(socket.socket):
     def accept(self) -> tuple[socket.socket, Any]:
         """Accept a connection. BlockingIOError: none waits, or the event loop must turn first."""
         made, peer, group = self._next()
-        while group != PROXY and not self.arrivals.admit(str(peer[0]), group, monotonic()):
+        while group != PROXY and not self.arrivals.admit(subscriber(str(peer[0])), group, monotonic()):
             made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
             made.close()
             observe.TURNED_AWAY.labels("connection").inc()

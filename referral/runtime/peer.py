@@ -67,7 +67,7 @@ def count_for(scope: Mapping[str, Any], holder: str, session: str) -> None:
 def wait(scope: Mapping[str, Any]) -> float:
     """Count a request for its network or its agency. Return 0; or the seconds until it may ask again."""
     place = scope.get("state", {}).get(PLACE)
-    return place.ask(scope["method"]) if place is not None else 0.0
+    return place.ask(scope["method"], scope["path"]) if place is not None else 0.0
 
 
 def is_agency(request: Request, agency: str) -> None:

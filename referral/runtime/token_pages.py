@@ -53,7 +53,8 @@ class SignIn:
         """Return the office that makes this request; None: it has no visit, or its token has ended."""
         found = await self.tokens.holder(tx, await self.visits.reader(tx, request))
         if found:
-            peer.count_for(request.scope, f"office/{found.name}", f"office/{found.name}")
+            visit = digest(request.cookies.get(self.visits.cookie, ""))
+            peer.count_for(request.scope, f"office/{found.name}", visit.hex())
         return found
 
     def redirect(self) -> Response:

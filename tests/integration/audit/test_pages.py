@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import pytest
@@ -19,9 +20,11 @@ from referral.cli.audit import keys as audit_token
 from referral.domain.case_number import case_number
 from referral.domain.events import PolicyActivated
 from referral.domain.inputs import Input, Raw, Source
-from referral.errors import Unavailable
+from referral.errors import TooOften, Unavailable
 from referral.proof.history import exercise
 from referral.proof.history.timeline import sentence, timeline
+from referral.runtime import allowance, peer
+from referral.runtime.http_listener import PROXY, Listener, Place, Slot
 from referral.runtime.keys import case_keys
 from referral.runtime.postgres.tokens import AUDITORS
 from referral.runtime.security_journal import Journal
@@ -122,6 +125,29 @@ async def test_nobody_reads_without_a_token_that_stands(bare: Settings) -> None:
         async with beginning(audit_stack.database.admin(bare)) as tx:
             assert len(await AUDITORS.end(tx, "ombudsperson")) == 1
         assert (await door.http.get("/auditor")).status_code == 303, "the visit ends with its token"
+
+
+async def test_a_copied_visit_takes_no_page_from_a_colleague_who_has_the_same_token(
+    bare: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(allowance, "SESSION_ASKS_S", 0.02)
+    monkeypatch.setattr(allowance, "AT_ONCE_S", 100.0)
+    place = Place(Listener(), Slot("192.0.2.1", PROXY, 0.0, lambda: None))
+    async with opened(bare) as door:
+
+        async def counted(scope: Any, receive: Any, send: Any) -> None:
+            await door.app({**scope, "state": {peer.PLACE: place}}, receive, send)
+
+        def browser() -> httpx.AsyncClient:
+            return httpx.AsyncClient(transport=httpx.ASGITransport(counted), base_url="http://audit")
+
+        async with browser() as thief, browser() as colleague:
+            for one in (thief, colleague):
+                await one.post("/auditor/signin", data={"token": door.token})
+            assert [(await thief.get("/auditor")).status_code for _ in range(2)] == [200, 200]
+            with pytest.raises(TooOften):
+                await thief.get("/auditor")
+            assert (await colleague.get("/auditor")).status_code == 200
 
 
 @pytest.mark.parametrize("drill", [True, False])

@@ -36,7 +36,7 @@ async def _page(request: Request) -> PlainTextResponse:
     return PlainTextResponse(session)
 
 
-APP = Starlette(routes=[Route("/fine", _fine, methods=["GET", "POST"]), Route("/page/{session}", _page)])
+APP = Starlette(routes=[*(Route(path, _fine, methods=["GET", "POST"]) for path in ("/fine", "/v1/fine")), Route("/page/{session}", _page)])
 
 
 class Door:
@@ -121,8 +121,9 @@ async def test_strangers_of_a_network_ask_at_their_rate_and_are_told_when(door: 
 async def test_an_agency_reads_at_its_rate_and_is_never_refused_what_it_sends(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(allowance, "SYSTEM_READS_S", 0.5)
     async with door.browser(OFFICE, "agency/school-drita") as school, door.browser(OFFICE, "agency/school-ura") as other:
-        assert await statuses(school, "/fine", 6) == [200] * 5 + [429]
-        assert await statuses(school, "/fine", 8, "POST") == [200] * 8
+        assert await statuses(school, "/fine", 5) == [200] * 5
+        assert await statuses(school, "/fine", 1) == await statuses(school, "/fine", 1, "POST") == [429]
+        assert await statuses(school, "/v1/fine", 8, "POST") == [200] * 8
         assert await statuses(other, "/fine", 1) == [200]
     async with door.browser(OFFICE, "service/notifier") as service:
         assert await statuses(service, "/fine", 8) == [200] * 8, "a service is no stranger to the line"
@@ -133,3 +134,14 @@ async def test_a_copied_session_takes_nothing_from_a_new_one_of_the_same_account
     async with door.browser(OFFICE) as http:
         assert await statuses(http, "/page/copied", 6) == [200] * 5 + [429]
         assert await statuses(http, "/page/new", 1) == [200]
+
+
+async def test_a_connection_that_has_shown_a_session_asks_without_it_no_oftener_than_a_stranger(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One page with a copied cookie, and everything else on its connection was not counted."""
+    monkeypatch.setattr(allowance, "STRANGERS_ASK_S", 0.5)
+    async with door.browser(OFFICE) as thief, door.browser(FLOOD.format(1)) as officer:
+        assert await statuses(thief, "/page/copied", 1) == [200]
+        assert await statuses(thief, "/fine", 6) == [200] * 5 + [429]
+        assert await statuses(officer, "/page/own", 1) == await statuses(officer, "/fine", 1) == [200], "the same account elsewhere"

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from referral.runtime import http_listener
-from referral.runtime.http_listener import Slot, Slots, network
+from referral.runtime.http_listener import Slot, Slots, network, subscriber
 
 
 class Open:
@@ -95,3 +95,8 @@ def test_a_slot_is_given_back_once(opened: Open) -> None:
 )
 def test_addresses_are_counted_by_network(address: str, group: str) -> None:
     assert network(address) == group
+
+
+@pytest.mark.parametrize(("one", "other"), [("2001:db8:5:6::1", "2001:db8:5:6:7::2"), ("192.0.2.77", "::ffff:192.0.2.77")])
+def test_a_subscriber_of_ipv6_is_known_once_and_not_at_each_address(one: str, other: str) -> None:
+    assert subscriber(one) == subscriber(other) and subscriber(one) not in (subscriber("2001:db8:5:7::1"), subscriber("192.0.2.78"))
