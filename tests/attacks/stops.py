@@ -290,7 +290,7 @@ CREDENTIALS = (
             Attack.NONE: Begun(),
             Attack.CONNECTIONS: Begun(),
             Attack.GUESSES: Begun(),
-            Attack.CROWD: Begun("the public page, for the seconds in which 200 come at once"),
+            Attack.CROWD: Begun(),
             Attack.FLOOD: Begun(),
         },
     ),
