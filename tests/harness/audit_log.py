@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
-from referral.domain.case import Case, next_due
+from referral.domain.case import Case, holds, next_due
 from referral.domain.decide import decide, facts_for
 from referral.domain.events import (
     CaseErased,
     Door,
+    Facts,
     Instruction,
     Meta,
     OfferOpened,
@@ -25,8 +27,11 @@ from referral.domain.events import (
 )
 from referral.domain.evolve import evolve
 from referral.domain.inputs import Input, Raw, Source, due_input, record_input
+from referral.domain.policy import Policy
 from referral.proof.entry import Entry, Kind
 from referral.proof.heartbeat import Heartbeat
+from referral.proof.verify.policies import Bundles
+from referral.proof.verify.report import Report
 from referral.wire import codec, headers, intake_key, policy_digest, seal, topics
 from services.audit.ingest import Known, Says, ingest
 from tests.harness import made_log, writers
@@ -54,13 +59,17 @@ class Log:
     ahead: int = 0
     drill: bool = False
     signed: bool = False
+    held: Counter[str] = field(default_factory=Counter)
+    """Places that the cases hold, as routing's table has them."""
     _known: Known = field(default_factory=Known)
     _offsets: dict[tuple[str, int], int] = field(default_factory=dict)
     _seqs: dict[tuple[str, str], int] = field(default_factory=dict)
+    _bundles: Bundles = field(default_factory=lambda: Bundles(report=Report()))
+    _followed: int = 0
 
     def __post_init__(self) -> None:
-        body = PolicyActivated(number=1, digest=policy_digest.digest(FILES), at=START, files=FILES, valid_from=0, before="")
-        told = headers.plain(PolicyActivated.TYPE, id=_id("policy"), source="routing", at=START)
+        body = PolicyActivated(number=1, digest=policy_digest.digest(FILES), at=self.now, files=FILES, valid_from=0, before="")
+        told = headers.plain(PolicyActivated.TYPE, id=_id("policy"), source="routing", at=self.now)
         self.put(PolicyActivated.TOPIC, 0, b"1", codec.encode(body), told)
 
     def put(self, topic: str, partition: int, key: bytes, value: bytes, told: Any = ()) -> Source:
@@ -119,17 +128,39 @@ class Log:
 
     def answer(self, cause: Input) -> list[Struct]:
         """Routing decides."""
-        case = self.cases.get(cause.case_id)
-        facts = facts_for(case, cause, POLICY, self.now, _all_free, bundle=1)
-        said = list(decide(case, cause, facts, POLICY))
+        case, (number, policy) = self.cases.get(cause.case_id), self.rules()
+        facts = self.facts(facts_for(case, cause, policy, self.now, lambda wanted: self.free(wanted, policy), bundle=number))
+        rules = self._bundles.policy(facts.bundle)
+        assert rules is not None
+        said = list(decide(case, cause, facts, rules))
         self.record(cause, said)
         return said
 
+    def facts(self, true: Facts) -> Facts:
+        """What routing says that it decides upon: an honest one says what is true."""
+        return true
+
+    def rules(self) -> tuple[int, Policy]:
+        """Return the newest policy bundle that is believed and can be compiled."""
+        for entry in self.entries[self._followed :]:
+            if entry.kind in (Kind.KEYS, Kind.POLICY):
+                (self._bundles.trust if entry.kind is Kind.KEYS else self._bundles.take)(entry)
+        self._followed = len(self.entries)
+        known = ((number, self._bundles.policy(number)) for number in sorted(self._bundles.activated, reverse=True))
+        return next((number, policy) for number, policy in known if policy is not None)
+
+    def free(self, wanted: tuple[str, ...], policy: Policy = POLICY) -> dict[str, int]:
+        """Return the free places of these services."""
+        return {service: max(0, (policy.services[service].places or 0) - self.held[service]) for service in wanted}
+
     def record(self, cause: Input, said: list[Struct]) -> None:
         """What routing says reaches the topic."""
+        before = self.cases.get(cause.case_id)
         for index, event in enumerate(said):
             self.cases[cause.case_id] = evolve(self.cases.get(cause.case_id), event, cause.case_id)
             self.say(cause.case_id, event, str(uuid.uuid5(uuid.UUID(cause.id), str(index))), cause.id, "routing")
+        self.held.subtract(holds(before) if before else {})
+        self.held.update(holds(self.cases[cause.case_id]))
 
 
 def _all_free(wanted: tuple[str, ...]) -> dict[str, int]:

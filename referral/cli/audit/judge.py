@@ -1,21 +1,15 @@
-"""Verify a whole archive: checkpoint, tree, payloads, order, and every decision re-executed, on as many cores as requested.
-
-`Spool` writes the entries to temporary files by case, so that a log of any length is judged case by case with bounded memory.
-"""
+"""Verify a whole archive: checkpoint, tree, payloads, order, and every decision re-executed, on as many cores as requested."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO
-from zlib import crc32
 
-from msgspec import Struct, msgpack
+from msgspec import Struct
 from rich.progress import Progress
 
+from referral.cli.audit.spool import BUCKETS, Spool, cases, entries_of, every_decided, put_decided
 from referral.domain.events import Leaf
 from referral.domain.inputs import ROSTER_BOOK
 from referral.errors import Malformed, NewerVersion
@@ -214,6 +208,7 @@ def _verify_entries(
     for part in _parts(spool.folder, known, options.jobs, lambda steps: bar.advance(task, steps)):
         report.add(part.report)
     bar.update(task, completed=BUCKETS)  # in a small log most buckets are empty
+    known.sweep(every_decided(spool.folder), report)
     book = (known.judged.corrected(entry) for entry in entries_of(spool.folder, {ROSTER_BOOK}))
     return proof.acts, read_book((entry for entry in book if entry.idx not in known.judged.forged), options.keys.get(ROSTER_BOOK))
 
@@ -278,6 +273,8 @@ def share(folder: Path, known: Cases, first: int, jobs: int, advance: Advance) -
             judging.afresh(Report())
         for case_id, entries in cases(folder, number).items():
             judging.case(case_id, entries)
+        put_decided(folder, number, judging.decided)
+        judging.decided.clear()
         advance(1)
         if jobs > 1:
             yield Part(judging.report, [*judging.signatures.used.items(), *judging.signatures.numbers.items()])
@@ -287,60 +284,3 @@ def share(folder: Path, known: Cases, first: int, jobs: int, advance: Advance) -
 
 def _about_log(weight: Weight, code: str, what: str) -> Finding:
     return Finding(weight=weight, code=code, idx=None, where="log", what=what)
-
-
-BUCKETS = 64
-"""Number of spool files (ours). For a log of a million entries each holds some 10 MB, which each process loads at a time."""
-_ENCODER, _DECODER = msgpack.Encoder(), msgpack.Decoder(Entry)
-
-
-class Spool:
-    """Temporary files of entries by bucket, written in the order of the log. Leaving the context removes them."""
-
-    def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="referral-audit-")
-        self.folder = Path(self._folder.name)
-        self._files: dict[int, BinaryIO] = {}
-
-    def __enter__(self) -> Spool:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
-        self._folder.cleanup()
-
-    def put(self, entry: Entry) -> None:
-        data = _ENCODER.encode(entry)
-        number = bucket(entry.case_id)
-        if number not in self._files:
-            self._files[number] = (self.folder / str(number)).open("wb")
-        self._files[number].write(len(data).to_bytes(4, "big") + data)
-
-    def close(self) -> None:
-        """Close the files after the last entry, so that other processes can read them."""
-        for file in self._files.values():
-            file.close()
-
-
-def bucket(case_id: str) -> int:
-    """Return the bucket of a case."""
-    return crc32(case_id.encode()) % BUCKETS
-
-
-def cases(folder: Path, number: int) -> dict[str, list[Entry]]:
-    """Return the cases of one bucket, each with its entries in the order of the log."""
-    found: dict[str, list[Entry]] = {}
-    path, at = folder / str(number), 0
-    data = path.read_bytes() if path.exists() else b""
-    while at < len(data):
-        end = at + 4 + int.from_bytes(data[at : at + 4], "big")
-        entry = _DECODER.decode(data[at + 4 : end])
-        found.setdefault(entry.case_id, []).append(entry)
-        at = end
-    return found
-
-
-def entries_of(folder: Path, wanted: set[str]) -> Iterator[Entry]:
-    """Yield the entries of some cases, in the order of the log."""
-    buckets = {bucket(case_id) for case_id in wanted}
-    yield from sorted((e for n in buckets for c, es in cases(folder, n).items() if c in wanted for e in es), key=lambda e: e.idx)

@@ -31,7 +31,7 @@ WORTH = 200_000
 SINCE = (
     "the payloads below the older checkpoint, but those of the cases that have a new entry",
     "the tiles and leaves below it: they were judged when it was made, and only the hashes on its right edge are compared",
-    "decisions of cases without a new entry",
+    "decisions of cases without a new entry, and so the places that those cases hold: of free places only the number is compared",
     "accounts, roster, tokens and policies that no entry accounts for",
 )
 

@@ -19,7 +19,7 @@ from referral.domain.case import holds
 from referral.domain.events import CaseKey
 from referral.errors import Malformed
 from referral.proof.entry import CASE_TOPICS, ROUTING
-from referral.proof.verify.log import closes, ends
+from referral.proof.verify.facts import closes, ends
 from referral.runtime.kafka import scan
 from referral.runtime.keys import key_topic
 from referral.runtime.keys.case_keys import Keys

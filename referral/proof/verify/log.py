@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
-from referral.domain.events import CaseClosed, CaseErased, CaseOpened, PolicyActivated, TrackChanged
+from referral.domain.events import CaseErased, PolicyActivated
 from referral.domain.inputs import ROSTER_BOOK
 from referral.errors import Malformed, NewerVersion
 from referral.proof import unlogged
@@ -20,6 +20,7 @@ from referral.proof.history.case import Read, unseal
 from referral.proof.verify.acts import Acts
 from referral.proof.verify.clocks import Clocks
 from referral.proof.verify.completeness import Completeness
+from referral.proof.verify.facts import Decided, Holding, Sweep, closes, ends, unread
 from referral.proof.verify.policies import Bundles
 from referral.proof.verify.readings import Readings
 from referral.proof.verify.reexecute import Reexecution
@@ -32,8 +33,6 @@ from referral.wire.operator_word import Operators
 from referral.wire.policy_signature import NOBODY, Trusted
 from referral.wire.writer_signature import NOBODY as NO_WRITERS
 from referral.wire.writer_signature import Writers
-
-CLOSED, TRACK, OPENED = (type_.rpartition(".v")[0] for type_ in (CaseClosed.TYPE, TrackChanged.TYPE, CaseOpened.TYPE))
 
 
 class Verification:
@@ -100,6 +99,7 @@ class Verification:
         self.report.periods += self._bundles.periods()
         self._readings.finish()
         self._acts.finish()
+        self._bundles.dated(self._acts.every, drill=bool(self._clocks.drill), whole=not self._since)
         if not self._since:
             self._by_hand()
 
@@ -127,7 +127,10 @@ class Verification:
             activated=self._bundles.activated,
             logged=self._bundles.logged,
             published=self._bundles.published,
+            begun=self._bundles.begun,
             beaten=self._clocks.beaten,
+            drill=self._clocks.drill,
+            whole=not self._since,
         )
 
     def case(self, case_id: str, entries: Iterable[Entry]) -> None:
@@ -135,15 +138,10 @@ class Verification:
         self._judge = self._judge or Judge(self.cases(), self.report)
         self._judge.case(case_id, entries)
 
-
-def ends(type_: str) -> bool:
-    """Return True if a record of this type shows whether the case is closed: its end, or an event that opens it, even after its end."""
-    return type_.rpartition(".v")[0] in (CLOSED, TRACK, OPENED)
-
-
-def closes(type_: str) -> bool:
-    """Return True if the case is closed when this is its last type for which `ends` is true."""
-    return type_.rpartition(".v")[0] == CLOSED
+    def facts(self) -> None:
+        """Judge the facts of all decisions, after the last case."""
+        if self._judge is not None:
+            self.cases().sweep(sorted(self._judge.decided, key=Decided.order), self.report)
 
 
 class Cases(Struct, frozen=True, kw_only=True):
@@ -153,7 +151,9 @@ class Cases(Struct, frozen=True, kw_only=True):
     broken: cases with a bad finding. Such a case without its key counts neither as erased nor as whole.
     disowned: (topic, partition, offset) of records that their topic's owner did not write.
     activated: the policy bundles by number. logged: the index of each. published: the time at which the broker had each, µs UTC.
+    begun: the time from which each was in force, µs UTC.
     beaten: the time of the last heartbeat, µs UTC; 0: none tells until when the log should have its decisions.
+    drill: the log's stack is for exercises alone; None: no heartbeat says so. whole: every entry was read, not only the newer ones.
     """
 
     keys: Mapping[str, bytes]
@@ -164,7 +164,21 @@ class Cases(Struct, frozen=True, kw_only=True):
     activated: dict[int, PolicyActivated]
     logged: list[int]
     published: list[int]
+    begun: list[int]
     beaten: int = 0
+    drill: bool | None = None
+    whole: bool = True
+
+    def bundles(self, report: Report) -> Bundles:
+        """Return the policy bundles, which report what they find there."""
+        return Bundles(report=report, activated=self.activated, logged=self.logged, published=self.published, begun=self.begun)
+
+    def sweep(self, decided: Iterable[Decided], report: Report) -> None:
+        """Judge the facts of all decisions. decided: what `Judge.case` found, in the order of `Decided.order`."""
+        sweep = Sweep(report=report, bundles=self.bundles(report), drill=self.drill, whole=self.whole)
+        for one in decided:
+            sweep.take(one)
+        sweep.finish()
 
 
 class Judge:
@@ -172,7 +186,9 @@ class Judge:
 
     def __init__(self, known: Cases, report: Report) -> None:
         self._known, self.report = known, report
-        self._bundles = Bundles(report=report, activated=known.activated, logged=known.logged, published=known.published)
+        self._bundles = known.bundles(report)
+        self.decided: list[Decided] = []
+        """What the cases so far were decided upon; whoever takes it empties it."""
         self.signatures = Signatures(bundles=self._bundles, report=report)
 
     def afresh(self, report: Report) -> None:
@@ -195,10 +211,12 @@ class Judge:
         key = known.keys.get(case_id)
         for erased in (entry for entry in of_case if entry.kind is Kind.ERASURE and case_id not in known.broken):
             _closed_before(of_case, erased, report)
-        if key is None and case_id not in known.broken:
-            _without_key(of_case, report)
-        elif key is None:
-            report.counts["cases not decided again"] += 1
+        if key is None:
+            self.decided += unread(of_case)
+            if case_id not in known.broken:
+                _without_key(of_case, report)
+            else:
+                report.counts["cases not decided again"] += 1
         else:
             for read in _readable([e for e in of_case if (e.topic, case_id, e.case_seq) not in known.lost], key, report):
                 self.signatures.look(read)
@@ -210,6 +228,8 @@ class Judge:
                 known=right.ahead | disowned,
                 disowned=disowned,
                 beaten=known.beaten,
+                holding=Holding(drill=known.drill),
+                facts=self.decided,
             ).run(of_case)
 
 
@@ -241,6 +261,7 @@ def verify(
     proof.taken()
     for case_id, of_case in cases.items():
         proof.case(case_id, of_case)
+    proof.facts()
     return proof.report
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 
 from msgspec import Struct, field
 
@@ -10,13 +11,18 @@ from referral.domain.events import PolicyActivated
 from referral.domain.policy import Policy, PolicyErrors, policy
 from referral.domain.policy.differences import differences
 from referral.errors import Malformed, NewerVersion
+from referral.proof.act import Act
 from referral.proof.entry import Entry, plain
-from referral.proof.verify.report import Period, Report, Weight, finding
+from referral.proof.unlogged import MAKES
+from referral.proof.verify.report import Finding, Period, Report, Weight, finding
 from referral.wire import agency_keys, policy_digest, policy_signature
 from referral.wire.agency_keys import AgencyKeys
 from referral.wire.policy_signature import NOBODY, Believed, Trusted
 
 BEFORE = "nobody: before signatures"
+SECOND_US = 1_000_000
+DATED_US = 60 * SECOND_US
+"""A minute (ours), as for every clock (`verify/clocks.TOLERANCE_US`): `policy activate` stores its bundle within seconds."""
 
 
 class Bundles(Struct, kw_only=True):
@@ -32,6 +38,10 @@ class Bundles(Struct, kw_only=True):
     """Indexes of the entries of bundles 1, 2, 3 …"""
     published: list[int] = field(default_factory=list)
     """Times at which the broker had bundles 1, 2, 3 …, µs UTC."""
+    stored: list[int] = field(default_factory=list)
+    """Times at which audit logged bundles 1, 2, 3 …, µs UTC."""
+    begun: list[int] = field(default_factory=list)
+    """Times from which bundles 1, 2, 3 … were in force, µs UTC, as the log itself tells (`begins`)."""
     pinned: Trusted = NOBODY
     believed: Believed | None = None
     keys: dict[int, dict[str, AgencyKeys]] = field(default_factory=dict)
@@ -80,6 +90,8 @@ class Bundles(Struct, kw_only=True):
         self.activated[body.number] = body
         self.logged.append(entry.idx)
         self.published.append(entry.kafka_time * 1000)
+        self.stored.append(entry.logged_at)
+        self.begun.append(max(begins(body, entry), self.begun[-1] if self.begun else 0))
         self.report.counts["policy bundles"] += 1
 
     def _unsigned(self, body: PolicyActivated) -> str:
@@ -134,22 +146,51 @@ class Bundles(Struct, kw_only=True):
         return bisect_left(self.logged, idx)
 
     def since(self, number: int) -> int:
-        """Return the time at which a bundle was activated, µs UTC."""
-        return self.activated[number].at
+        """Return the time from which a bundle was in force, µs UTC, as the log itself tells."""
+        return self.begun[number - 1]
+
+    def dated(self, acts: Sequence[Act], *, drill: bool, whole: bool) -> None:
+        """Compare the time that each bundle says of its activation with those of the log: nobody signs it.
+
+        acts: of the log. drill: its clock is ahead of the broker's. whole: all acts were read. Honest causes of an early time are a broker
+        or a routing that was away, and kept the bundle waiting; then the act of the command is as early.
+        """
+        commands = dict[str, int]()
+        for act in acts:
+            for subject in act.about if act.command in MAKES["policy"] else ():
+                commands[subject] = min(act.at, commands.get(subject, act.at))
+        for number, body in self.activated.items():
+            came, stored = self.published[number - 1], self.stored[number - 1]
+            latest, acted = max(came, stored if drill else 0), commands.get(f"policy:{number}")
+            said = f"bundle {number} says that it came into force"
+            if latest and body.at > latest + DATED_US:
+                late = (body.at - latest) // SECOND_US
+                self._dated(Weight.BAD, number, f"{said} {late} s after the log had it: {NOT_SIGNED}")
+            elif acted is not None and body.at < acted - DATED_US:
+                early = (acted - body.at) // SECOND_US
+                self._dated(Weight.BAD, number, f"{said} {early} s before `policy activate` was called: {NOT_SIGNED}")
+            elif acted is None and whole and came and body.at < came - DATED_US:
+                early = (came - body.at) // SECOND_US
+                what = f"{said} {early} s before the broker had it, and no act says when it was activated: it waited, or {NOT_SIGNED}"
+                self._dated(Weight.UNCHECKED, number, what)
+
+    def _dated(self, weight: Weight, number: int, what: str) -> None:
+        where, idx = f"bundle {number}", self.logged[number - 1]
+        self.report.add_finding(Finding(weight=weight, code="ACTIVATED_AT", idx=idx, where=where, what=what))
 
     def periods(self) -> list[Period]:
         """Return the periods of the log's policies, in order. The report has the number of cases that were decided under each."""
         found, numbers = list[Period](), sorted(self.activated)
         for number in numbers:
             body, rules = self.activated[number], self.policy(number)
-            until = self._begins(number + 1) if number + 1 in self.activated else None
+            until = self.since(number + 1) if number + 1 in self.activated else None
             said = differences(self.policy(number - 1), rules) if rules else ("it cannot be read by these rules",)
             before = self.activated[number - 1].files if number - 1 in self.activated else None
             words = (*said, f"files: {policy_digest.changes(before, body.files)}")
             found.append(
                 Period(
                     number=number,
-                    since=self._begins(number),
+                    since=self.since(number),
                     until=until,
                     digest=body.digest,
                     signed_by=self.signers(number),
@@ -158,14 +199,20 @@ class Bundles(Struct, kw_only=True):
             )
         return found
 
-    def _begins(self, number: int) -> int:
-        """Return the time at which the broker had a bundle, µs UTC: nobody signs its own, which counts where the log lacks the other."""
-        return self.published[number - 1] or self.activated[number].at
-
     def _bad(self, code: str, entry: Entry, what: str) -> None:
         self.report.add_finding(finding(Weight.BAD, code, entry, what))
 
 
+def begins(body: PolicyActivated, entry: Entry) -> int:
+    """Return the time from which a bundle was in force, µs UTC: when the broker had it, whatever it says itself.
+
+    A drill's clock is ahead of the broker's, and what it says is between the broker's time and the log's.
+    """
+    came = entry.kafka_time * 1000
+    return min(max(body.at, came), max(entry.logged_at, came)) or body.at
+
+
+NOT_SIGNED = "routing wrote another time than that of its clock, or somebody changed its table; no signer signs this time"
 WHY = {
     "policy-signatures": "not two of its signers have signed it",
     "policy-predecessor": "it was signed to follow another bundle",

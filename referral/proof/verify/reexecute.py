@@ -17,6 +17,7 @@ from referral.proof.entry import ROUTING, Entry
 from referral.proof.heartbeat import STILL_S
 from referral.proof.history.case import Answer, Read, answers, cause, decisions, inputs, opened
 from referral.proof.verify import forks
+from referral.proof.verify.facts import Decided, Holding, made, unread
 from referral.proof.verify.forks import Branch
 from referral.proof.verify.policies import Bundles
 from referral.proof.verify.report import Report, Weight, finding
@@ -56,6 +57,10 @@ class Reexecution(Struct, kw_only=True):
     """Indexes of records that their topic's owner did not write. As inputs routing may have decided them; as decisions they are void."""
     beaten: int = 0
     """Time of the last heartbeat, µs UTC: minutes before it every input has been decided, and every limit acted upon. 0: not known."""
+    holding: Holding
+    """Places that the case holds."""
+    facts: list[Decided] = field(default_factory=list)
+    """Where each decision is added, with what it was made upon."""
 
     def run(self, entries: Sequence[Entry]) -> None:
         """Judge every decision. Stop at the first bad one, because the state before any later decision is then unknown.
@@ -71,7 +76,8 @@ class Reexecution(Struct, kw_only=True):
             self._undecided(asked, self.known.union(entry.idx for place in twins for entry in place))
             self._overdue(entries)
         except Stop:
-            pass
+            at = self.case.seq if self.case is not None else 0
+            self.facts += unread([entry for entry in own if entry.case_seq > at], self.holding)
         for place in twins:
             if place[0].topic != ROUTING:
                 self._twins(place)
@@ -103,7 +109,15 @@ class Reexecution(Struct, kw_only=True):
         expected = self._expected(head, asked)
         own = forks.written(places, head, None if expected is None else len(expected))
         for answer in (own,) if expected is None else (own, forks.matching(places, head, expected)):
-            trial = structs.replace(self, report=Report(), judged=set(self.judged), under=set(self.under), decided=set())
+            trial = structs.replace(
+                self,
+                report=Report(),
+                judged=set(self.judged),
+                under=set(self.under),
+                decided=set(),
+                holding=structs.replace(self.holding),
+                facts=[],
+            )
             try:
                 trial._judge(answer, asked)
             except Stop:
@@ -173,21 +187,28 @@ class Reexecution(Struct, kw_only=True):
         self._in_time(first.entry, head)
         self.judged.add(again.id)
         self.decided.add(place)
-        self.case = fold(self.case, self._compare(answer, again, head), self.case_id)
+        before, self.case = self.case, fold(self.case, self._compare(answer, again, head), self.case_id)
+        moved, unknown = self.holding.moved(before, self.case)
+        says = head.facts
+        self.facts.append(made(first.entry, bundle=says.bundle or 0, engine=says.engine, free=says.free, moved=moved, unknown=unknown))
         self.report.counts["decisions"] += 1
         if head.facts.bundle is not None and head.facts.bundle not in self.under:
             self.under.add(head.facts.bundle)
             self.report.decided[head.facts.bundle] += 1
 
     def _in_time(self, entry: Entry, head: Head) -> None:
-        """Report a decision that judged limits by another time than that at which it was recorded. The case's own time never decreases."""
+        """Report a decision that judged limits by another time than that at which it was recorded, and an alarm before its time.
+
+        Routing takes both times from one reading of its clock, so they are compared in exercises too. The case's time never decreases.
+        """
         ahead = head.facts.now - max(entry.recorded_at, self.case.at if self.case is not None else 0)
         apart = max(ahead, entry.recorded_at - head.facts.now)
-        if self.beaten and apart > MINUTE_US:
-            what = (
-                f"it judged limits as of a time {apart // SECOND_US} seconds from that at which it was recorded: they passed early, or late"
-            )
+        if apart > MINUTE_US:
+            what = f"routing judged limits as of a time {apart // SECOND_US} s from that of its record: they passed early, or late"
             self.report.add_finding(finding(Weight.BAD, "DECIDED_AT", entry, what))
+        elif head.due is not None and head.due > head.facts.now + MINUTE_US:
+            what = f"routing decided upon an alarm {(head.due - head.facts.now) // SECOND_US} s before it was due"
+            self.report.add_finding(finding(Weight.BAD, "DUE_EARLY", entry, what))
 
     def _compare(self, answer: Answer, again: Input, head: Head) -> Sequence[Struct]:
         """Return the events of the answer, proven or unchecked."""

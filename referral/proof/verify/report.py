@@ -37,6 +37,7 @@ LAYERS = {
         "BROKER_AWAY",
         "NOT_READ",
         "DRILL_CHANGED",
+        "ACTIVATED_AT",
     ),
     "record": (
         "META_DIFFERS",

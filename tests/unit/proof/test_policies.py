@@ -114,4 +114,5 @@ def test_the_time_of_a_key_is_the_brokers_not_the_one_that_the_operator_writes()
     put(log, bundle(2, listing(KEY), at=log.now - 2 * DAY, before=FILES))
     put(log, bundle(3, listing(OTHER), at=log.now - DAY, before=listing(KEY)))
     refer(log, by_http(key=OTHER))
-    assert codes(judged(log)) == [(Weight.BAD, "SIGNATURE_KEY_NEW")]
+    dated = (Weight.UNCHECKED, "ACTIVATED_AT")
+    assert codes(judged(log)) == [dated, dated, (Weight.BAD, "SIGNATURE_KEY_NEW")]

@@ -15,7 +15,7 @@ from referral.proof.verify.log import verify
 from referral.proof.verify.report import Report, Weight
 from referral.tlog.note_keys import ED25519, SignerKey
 from referral.wire import codec, event_signature, headers, policy_digest
-from tests.harness.audit_log import FILES, Log, _id, story
+from tests.harness.audit_log import FILES, MINUTE, Log, _id, story
 from tests.harness.made_child import CHILD
 
 KEY, OTHER = (SignerKey("school-drita", ED25519, bytes([n]) * 32) for n in (1, 2))
@@ -178,9 +178,10 @@ def test_people_and_the_system_itself_sign_nothing() -> None:
     for agency in ("school-drita", "police-prizren"):
         key = SignerKey(agency, ED25519, bytes(32)).verifier.encode().decode()
         files[f"directory/{agency}.yaml"] += f'signing: {{must: true, keys: ["{key}"]}}\n'.encode()
-    body = e.PolicyActivated(number=2, digest=policy_digest.digest(files), at=0, files=files, valid_from=0, before="")
+    body = e.PolicyActivated(number=2, digest=policy_digest.digest(files), at=log.now, files=files, valid_from=0, before="")
     told = headers.plain(e.PolicyActivated.TYPE, id=_id("policy 2"), source="routing", at=log.now)
     log.put(e.PolicyActivated.TOPIC, 0, b"2", codec.encode(body), told)
+    log.now += 10 * MINUTE
     refer(log, None, door=e.Door.WEB)
     refer(log, None, "raised", door=e.Door.SYSTEM)
     story(log)  # the school's system did not sign; the officer answered in the inbox

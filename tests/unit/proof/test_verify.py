@@ -342,10 +342,10 @@ def test_a_key_that_is_gone_without_an_erasure_is_not_fully_checked(log: Log) ->
 
 
 def test_a_decision_of_the_path_for_a_failed_engine_is_unverified_and_the_rest_is_judged(log: Log) -> None:
-
     case_id = next(iter(log.cases))
     case = log.cases[case_id]
-    cause = due_input(case_id, next_due(case) or 0, case.seq)
+    log.now = next_due(case) or 0
+    cause = due_input(case_id, log.now, case.seq)
     facts = facts_at(case, log.now, {}, 1)
     log.record(cause, list(engine_failure.events(case, cause, facts, POLICY)))
     log.alarm(case_id)
