@@ -15,9 +15,8 @@ from msgspec import Struct
 
 from referral.cli import console
 from referral.cli.audit import source
-from referral.cli.audit.replay import bundles, casebook, read_time
+from referral.cli.audit.replay import LoggedBundle, bundles, casebook, read_time
 from referral.cli.audit.source import Export, Witnesses
-from referral.domain.events import PolicyActivated
 from referral.domain.local_time import moment
 from referral.domain.policy import Policy, PolicyErrors, policy
 from referral.domain.policy.guidance import WRITTEN
@@ -74,21 +73,24 @@ def guidance_command(
     return 1 if against.refused or any(each.mark == BAD for each in found) else 0
 
 
-def shown(logged: Sequence[tuple[int, str, PolicyActivated]], at: int, pathway: str, step: str, language: str) -> list[Shown]:
-    """Return the bundles of which one was on the page at this moment, the newest first. logged: index, mark and body, in order.
+def shown(logged: Sequence[LoggedBundle], at: int, pathway: str, step: str, language: str) -> list[Shown]:
+    """Return the bundles of which one was on the page at this moment, the newest first. logged: in order.
+
+    Their times are the log's: the time that a bundle says itself is signed by nobody.
 
     Rejected: no bundle was in force yet, or none of them has the step.
     """
-    last = max((n for n, (_, _, body) in enumerate(logged) if body.at <= at + MARGIN_US), default=-1)
+    last = max((n for n, one in enumerate(logged) if one.begun <= at + MARGIN_US), default=-1)
     used: list[tuple[Shown, Policy]] = []
-    for index, mark, body in logged[: last + 1]:
+    for one in logged[: last + 1]:
+        body = one.body
         try:
             compiled = policy.compile(body.files, used[-1][1] if used else None)
         except PolicyErrors:  # it was never used: the one before stayed in force
             continue
         codes = compiled.guiding(pathway, step)
         texts = {path: body.files[path].decode() for code in codes if (path := f"guidance/{code}.{language}.md") in body.files}
-        found = Shown(bundle=body.number, digest=body.digest, activated=body.at, entry=index, mark=mark, texts=texts)
+        found = Shown(bundle=body.number, digest=body.digest, activated=one.begun, entry=one.idx, mark=one.mark, texts=texts)
         used.append((found, compiled))
     if not used:
         raise Rejected("no-bundle", "--at", "the log has no policy bundle of that time or before")
@@ -96,7 +98,8 @@ def shown(logged: Sequence[tuple[int, str, PolicyActivated]], at: int, pathway: 
     if all(each.step(step) is None for each in (*newest.current, *newest.pinned.values()) if each.id == pathway):
         raise Rejected("unknown-step", "--step", f"the policy of that time has no step {step} in {pathway}")
     ends = [*(later.activated for later, _ in used[1:]), at]
-    return [one for (one, _), end in reversed([*zip(used, ends, strict=True)]) if one.activated <= at + MARGIN_US and end > at - MARGIN_US]
+    near = [(was, end) for (was, _), end in zip(used, ends, strict=True) if was.activated <= at + MARGIN_US and end > at - MARGIN_US]
+    return [was for was, _ in reversed(near)]
 
 
 def _lines(found: Sequence[Shown], step: str, at: int, against: str) -> Iterator[Any]:

@@ -208,12 +208,21 @@ def _case(book: Casebook, key: bytes | None, where: Sequence[int]) -> list[Line]
 
 def _own(book: Casebook, where: Sequence[int]) -> list[Line]:
     entries, marks = book.of(where)
-    known = [body for _, _, body in bundles(book)] if any(entry.kind is Kind.POLICY for entry in entries) else []
+    known = [logged.body for logged in bundles(book)] if any(entry.kind is Kind.POLICY for entry in entries) else []
     return [structs.replace(own_line(entry, known), mark=marks[entry.idx]) for entry in entries]
 
 
-def bundles(book: Casebook) -> Iterator[tuple[int, str, PolicyActivated]]:
-    """Yield every policy bundle of the log that was in force, with its index and mark; those that its signers did not sign never were."""
+class LoggedBundle(Struct, frozen=True):
+    """A policy bundle of the log. mark: of its entry. begun: the time from which it was in force, µs UTC, as the log itself tells."""
+
+    idx: int
+    mark: str
+    begun: int
+    body: PolicyActivated
+
+
+def bundles(book: Casebook) -> Iterator[LoggedBundle]:
+    """Yield every policy bundle of the log that was in force; those that its signers did not sign never were."""
     believed = Bundles(report=Report())
     for index in [index for index, said in book.leaves() if said.kind in (Kind.POLICY, Kind.KEYS)]:
         entry, mark = book.entry(index)
@@ -223,7 +232,7 @@ def bundles(book: Casebook) -> Iterator[tuple[int, str, PolicyActivated]]:
         before = len(believed.activated)
         believed.take(entry)
         if len(believed.activated) > before:
-            yield index, mark, believed.activated[before + 1]
+            yield LoggedBundle(index, mark, believed.since(before + 1), believed.activated[before + 1])
 
 
 def _mark(line: Line, proven: str) -> str:

@@ -11,13 +11,16 @@ import pytest
 
 from referral.cli import run
 from referral.cli.audit.guidance import shown
+from referral.cli.audit.replay import LoggedBundle
 from referral.domain.events import PolicyActivated
 from referral.domain.policy import compile
 from referral.runtime import i18n
 from referral.wire import codec, headers, policy_digest
 from services.intake.pages import guidance, render
+from tests.attacks.policies import put
 from tests.harness.audit_archive import Rows, auditor_key, exported
 from tests.harness.audit_log import FILES, MINUTE, START, Log
+from tests.harness.policies import bundle
 
 TEXT = "guidance/one-interview.en.md"
 CALMLY = FILES[TEXT].replace(b"version: 1", b"version: 2").replace(b"One interview, by one trained person.", b"One interview, in one room.")
@@ -32,6 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place, log = tmp_path_factory.mktemp("guided"), Log()
     body = PolicyActivated(number=2, digest=policy_digest.digest(NEW), at=LATER, files=NEW, valid_from=0, before="")
     told = headers.plain(PolicyActivated.TYPE, id="00000000-0000-0000-0000-000000000002", source="routing", at=LATER)
+    log.now = LATER
     log.put(PolicyActivated.TOPIC, 0, b"2", codec.encode(body), told)
     auditor_key(place)
     return exported(place / "log", Rows(log.entries), log.keys)
@@ -70,12 +74,26 @@ def test_around_an_activation_both_bundles_are_named_and_the_newest_first(folder
 def test_a_bundle_that_was_never_used_was_never_on_the_page() -> None:
     """Pages pass over a bundle that does not compile, and show the texts of the one before."""
     broken = {**NEW, "pathways/trafficking-child.yaml": b"pathway: nonsense\n"}
-    logged = [
-        (n, "verified", PolicyActivated(number=n, digest=policy_digest.digest(files), at=at, files=files, valid_from=0, before=""))
+    bodies = (
+        PolicyActivated(number=n, digest=policy_digest.digest(files), at=at, files=files, valid_from=0, before="")
         for n, files, at in ((1, FILES, START), (2, broken, LATER))
-    ]
+    )
+    logged = [LoggedBundle(body.number, "verified", body.at, body) for body in bodies]
     [one] = shown(logged, LATER + 30 * MINUTE, "trafficking-child", "interview", "en")
     assert (one.bundle, one.texts[TEXT]) == (1, FILES[TEXT].decode())
+
+
+def test_the_time_of_an_activation_is_the_logs_and_not_the_one_that_the_bundle_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """N23: nobody signs it, so routing could tell what a person was shown a month ago."""
+    log = Log(now=LATER)
+    put(log, bundle(2, NEW, at=LATER - 30 * 24 * 60 * MINUTE, before=FILES))
+    auditor_key(tmp_path)
+    folder = exported(tmp_path / "log", Rows(log.entries), log.keys)
+    assert asked(capsys, folder, LATER - 24 * 60 * MINUTE)[0] == 1, "nothing was in force"
+    code, said = asked(capsys, folder, LATER + 10 * MINUTE)
+    assert code == 0 and [(one["bundle"], one["activated"]) for one in said["shown"]] == [(2, LATER)]
 
 
 def test_an_unknown_step_language_or_time_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
