@@ -6,9 +6,8 @@ import time
 
 import asyncpg
 from msgspec import structs
-from sqlalchemy import text
 
-from bench.plan import PLENTY, Plan, plan, policy
+from bench.plan import Plan, plan, policy
 from referral.local import keyfiles
 from referral.local.stack import Stack
 from referral.runtime import record_signing
@@ -29,7 +28,7 @@ Sealed = list[tuple[int, Record]]
 
 
 async def case_keys(made: Stack, ids: list[str]) -> dict[str, bytes]:
-    """Create a key for each case, stored as intake stores it, and capacity for all of them."""
+    """Create a key for each case, stored as intake stores it."""
     chest = keys.read(made.settings)
     engine = database.admin(made.settings)
     case_key: dict[str, bytes] = {}
@@ -37,8 +36,6 @@ async def case_keys(made: Stack, ids: list[str]) -> dict[str, bytes]:
         for start in range(0, len(ids), SOME):
             async with engine.begin() as tx:
                 case_key |= await chest.create_all(tx, ids[start : start + SOME])
-        async with engine.begin() as tx:
-            await tx.execute(text("UPDATE routing.place SET capacity = :many"), {"many": PLENTY})
     finally:
         await engine.dispose()
     return case_key

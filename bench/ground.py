@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import re
 import shutil
 import sys
 import tempfile
@@ -23,11 +24,16 @@ from referral.local.kafka import Kafka
 from referral.local.postgres import Postgres
 from referral.local.stack import Stack
 from referral.runtime.postgres import database
+from referral.runtime.settings import CHECKOUT
+from referral.wire import policy_digest
 from services.routing.policy_publisher import once
 from tests.harness import waiting
 
 PATIENCE_S = 600.0
 """Longest wait for anything that is measured (ours): a longer one is a failure."""
+ENOUGH = 10_000
+"""Places of every service on a measured line: the most that a policy can say. No measurement refers so many children to one region."""
+PLACES = re.compile(rb"(?<=places: )\d+")
 _numbers = itertools.count(1)
 
 
@@ -62,6 +68,7 @@ class Ground:
             data = self.folder / name
             config = StackConfig(
                 data=data,
+                policy=plenty(self.folder / f"{name}-policy"),
                 kafka=self.kafka,
                 ca=self.ca,
                 database=url,
@@ -78,6 +85,15 @@ class Ground:
             await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
         finally:
             await connection.close()
+
+
+def plenty(folder: Path) -> Path:
+    """Write the checkout's policy into a folder, with places for everybody, and return the folder."""
+    for name, data in policy_digest.read(CHECKOUT / "policy").items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(PLACES.sub(b"%d" % ENOUGH, data) if name.startswith("directory/") else data)
+    return folder
 
 
 @contextlib.asynccontextmanager

@@ -6,6 +6,7 @@ Every instance reads the same row in its own transaction, and checks the signatu
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -33,6 +34,14 @@ class Bundle(Struct, frozen=True, kw_only=True):
 
     number: int
     policy: Policy
+
+    def free(self, held: Mapping[str, int]) -> dict[str, int]:
+        """Return service id → free places, less than none where more are held than there are. held: by routing's rows.
+
+        The capacities are those that two signers signed: those of the rows are for people who look, and whoever changes one by SQL changes
+        no decision (docs/decisions/0084).
+        """
+        return {service: places - held[service] for service, places in self.policy.capacities().items() if service in held}
 
 
 class CurrentPolicy:

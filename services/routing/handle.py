@@ -26,12 +26,12 @@ class Routing:
 
     async def handle(self, tx: AsyncConnection, batch: Batch) -> Outcome:
         """Decide the batch, save its states and places, and emit its events."""
-        number, free, before = await store.load(tx, {cause.case_id for cause in batch.inputs}, batch.keys)
+        number, held, before = await store.load(tx, {cause.case_id for cause in batch.inputs}, batch.keys)
         bundle = await self.rules.compiled(tx, number)
-        turn = begin(bundle, before, free, self.exercises)
+        turn = begin(bundle, before, bundle.free(held), self.exercises)
         turn.take(batch)
         if not await taken(tx, turn):
-            turn = begin(bundle, before, await store.lock_places(tx), self.exercises)
+            turn = begin(bundle, before, bundle.free(await store.lock_places(tx)), self.exercises)
             turn.take(batch)
             await store.move_places(tx, turn.places.moved)
 
@@ -82,7 +82,7 @@ async def taken(tx: AsyncConnection, turn: BatchDecision) -> bool:
     if not any(turn.places.moved.values()):
         return True
     savepoint = await tx.begin_nested()  # its rollback releases the locks, so that the caller may lock all rows in their order
-    left = await store.move_places(tx, turn.places.moved)
+    left = turn.bundle.free(await store.move_places(tx, turn.places.moved))
     if any(left.get(service, 0) < 0 for service, change in turn.places.moved.items() if change > 0):
         await savepoint.rollback()
         return False

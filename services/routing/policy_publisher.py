@@ -116,7 +116,7 @@ async def confirm(tx: AsyncConnection, number: int) -> None:
     """Mark a bundle as published. From the next batch it is in force, with the capacities of its directory."""
     files = (await tx.execute(FILES, {"number": number})).scalar_one()
     compiled = policy.compile(msgspec.msgpack.decode(files, type=dict[str, bytes]))  # the procedures before it have no capacities
-    places = {id_: service.places for id_, service in sorted(compiled.services.items()) if service.places is not None}
+    places = dict(sorted(compiled.capacities().items()))
     await tx.execute(LOCK)
     await tx.execute(CAPACITY, {"ids": list(places), "places": list(places.values())})
     await tx.execute(GONE, {"ids": list(places)})

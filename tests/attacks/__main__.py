@@ -1,4 +1,4 @@
-"""Every attack of the audit log's contract, carried out: who must notice, who did, and what they said.
+"""Every attack of the audit log's contract, carried out: who must notice, who did, what they said, and whom they name as answerable.
 
 python -m tests.attacks; exit code 1 when somebody who must did not notice. `python -m tests.attacks stops [NAME…]` lets each party that is
 taken over, or those of these names, try what could stop the line.
@@ -19,6 +19,7 @@ from tests.attacks import (
     channels,
     contents,
     doors,
+    facts,
     history,
     nobody_comes,
     one_agency,
@@ -38,7 +39,7 @@ WIDTH, MESSAGE = 560, 160
 
 def main() -> int:
     table, missed = Table(box=None, header_style="bold", pad_edge=False), 0
-    for name in ("attack", "power", "must notice", "noticed", "", "after", "message"):
+    for name in ("attack", "power", "must notice", "noticed", "", "after", "blamed", "message"):
         table.add_column(name, no_wrap=True)
     found = [
         *history.attacks(),
@@ -53,6 +54,7 @@ def main() -> int:
         *broker.attacks(),
         *by_hand.attacks(),
         *policies.attacks(),
+        *facts.attacks(),
         *one_agency.attacks(),
         *one_agency.doors(),
         *promises.attacks(),
@@ -65,12 +67,14 @@ def main() -> int:
     for attack in found:
         said = attack.run()
         noticed = [who for who, message in said.items() if message]
-        bad = [who for who in attack.must if not said.get(who)]
-        missed += bool(bad)
         message = next((said[who] for who in attack.must if said.get(who)), "")
+        bad = [who for who in attack.must if not said.get(who)] or attack.blamed not in message
+        missed += bool(bad)
         after = ", ".join(dict.fromkeys(WHEN.get(who, AT_ONCE) for who in attack.must))
         verdict = "MISSED" if bad else "ok"
-        table.add_row(attack.what, attack.power, ", ".join(attack.must), ", ".join(noticed), verdict, after, message[:MESSAGE])
+        table.add_row(
+            attack.what, attack.power, ", ".join(attack.must), ", ".join(noticed), verdict, after, attack.blamed or "–", message[:MESSAGE]
+        )
     Console(width=WIDTH).print(table, markup=False)
     print(taken_over.page())
     print(f"{len(found)} attacks, {missed} missed by one who must notice")

@@ -52,12 +52,16 @@ AT_ONCE = "at once"
 
 
 class Attack(Struct, frozen=True, kw_only=True):
-    """what: in words. power: of the attacker. must: who has to notice. may: who looked too; `run` gives what each said."""
+    """what: in words. power: of the attacker. must: who has to notice. may: who looked too; `run` gives what each said.
+
+    blamed: the party that the first of them names as answerable, in its own words; empty: it names none.
+    """
 
     what: str
     power: str
     must: tuple[str, ...]
     run: Callable[[], Noticed]
+    blamed: str = ""
 
 
 class Copy(Rows):

@@ -25,7 +25,7 @@ from referral.runtime.keys.service_keys import MasterKeys
 from referral.runtime.postgres import rights
 from referral.runtime.settings import CHECKOUT, SERVICES
 from referral.wire import topics
-from tests.attacks import administrators, auditors, broker, contents, history, one_agency, own_topic, promises, readings
+from tests.attacks import administrators, auditors, broker, contents, facts, history, one_agency, own_topic, promises, readings
 from tests.attacks.ground import Attack
 from tests.attacks.stopping import outcome
 from tests.attacks.stopping import table as stopped
@@ -39,6 +39,7 @@ BROKER = "REFERRAL_TLS"
 """The setting by which a broker knows its client."""
 OPERATOR, AGENCY = "an operator", "an agency"
 MASTER, OWN, INTAKE, LOG = "REFERRAL_MASTER_KEY_FILE", "REFERRAL_SERVICE_KEY_FILE", "REFERRAL_INTAKE_KEY_FILE", "REFERRAL_LOG_KEY_FILE"
+WRITER = "REFERRAL_WRITER_KEY_FILE"
 SIGNERS = "REFERRAL_POLICY_KEYS"
 APPROVERS = "REFERRAL_APPROVAL_KEYS"
 """The keys of both signers of the policy, and of both approvers, in one place: a local stack's operator alone has them."""
@@ -161,7 +162,7 @@ def _granted(role: str) -> frozenset[str]:
 
 def attacks() -> list[Attack]:
     """Return the attacks of parties inside; those of strangers and outages are no party's here."""
-    several = (history, contents, own_topic, administrators, auditors, readings, broker, one_agency, promises)
+    several = (history, contents, facts, own_topic, administrators, auditors, readings, broker, one_agency, promises)
     return [attack for module in several for attack in module.attacks()] + [*auditors.watched(), *readings.served(), *one_agency.doors()]
 
 
@@ -185,6 +186,8 @@ def powers(party: Party) -> frozenset[str]:
         "with intake's own key and the broker, one approver": party.erases,
         "with intake's own key and the broker, two approvers": party.erases,
         "writes intake's tables": "intake" in party.schemas,
+        facts.ROUTING: "routing" in party.schemas and WRITER in party.secrets and master,
+        facts.SQL: "routing" in party.schemas,
         "one SQL statement on the database's clock": party.schemas >= set(SERVICES),
         "writes the table or the folder": "audit" in party.schemas,
         "below the witnessed size, without the log's key": "audit" in party.schemas,

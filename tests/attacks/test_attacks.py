@@ -12,6 +12,7 @@ from tests.attacks import (
     channels,
     contents,
     doors,
+    facts,
     history,
     nobody_comes,
     one_agency,
@@ -35,6 +36,7 @@ ALL = [
     *broker.attacks(),
     *by_hand.attacks(),
     *policies.attacks(),
+    *facts.attacks(),
     *one_agency.attacks(),
     *promises.attacks(),
     *channels.attacks(),
@@ -47,6 +49,7 @@ ALL = [
 def test_it_is_noticed_by_whom_it_must(attack: Attack) -> None:
     said = attack.run()
     assert {who for who in attack.must if not said.get(who)} == set(), said
+    assert attack.blamed in said[attack.must[0]], "the finding names who is answerable"
 
 
 def test_without_an_attack_nobody_says_anything() -> None:

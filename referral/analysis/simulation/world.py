@@ -168,7 +168,7 @@ class Beds:
     __slots__ = ("_since", "end", "free", "full", "start")
 
     def __init__(self, policy: Policy, start: int, end: int) -> None:
-        self.free = {s.id: s.places for s in policy.services.values() if s.places is not None}
+        self.free = dict(policy.capacities())
         self.full = dict.fromkeys(self.free, 0)
         self.start, self.end = start, end
         self._since = {service: start for service, places in self.free.items() if places <= 0}

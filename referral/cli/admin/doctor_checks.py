@@ -217,19 +217,22 @@ def quarantine(vitals: Vitals) -> Check:
 
 
 def places(vitals: Vitals) -> Check:
-    """Check that the place rows count the places that the cases hold."""
-    held = vitals.states.held
-    bad = [
-        f"{service}: {row} held by the row, {held[service]} by the cases"
-        for service, (_, row) in vitals.places.items()
-        if row != held[service]
-    ]
-    bad += [f"{service}: {row} held of {capacity}" for service, (capacity, row) in vitals.places.items() if row > capacity > 0]
+    """Check that the place rows have the capacities of the policy in force, and count the places that the cases hold."""
+    held, rows = vitals.states.held, vitals.places
+    bad = [f"{service}: {row} held by the row, {held[service]} by the cases" for service, (_, row) in rows.items() if row != held[service]]
+    bad += [f"{service}: {row} held of {capacity}" for service, (capacity, row) in rows.items() if row > capacity > 0]
+    do = "`referral recover` counts again"
+    if vitals.capacities is not None:
+        signed, missing = vitals.capacities, vitals.capacities.keys() - rows.keys()
+        wrong = [f"{one}: {has} places by the row, {n} by the policy" for one, (has, _) in rows.items() if has != (n := signed.get(one, 0))]
+        wrong += [f"{one}: no row, {signed[one]} places by the policy" for one in sorted(missing)]
+        if wrong:
+            do = "somebody changed routing.place by SQL: find out who; `referral recover` writes it anew, and `referral audit verify` names"
+            do += " each decision upon a false number of free places"
+        bad += wrong
     if sealed := vitals.states.sealed:
         return Check(name="places", result=Result.UNCHECKED, said=f"{len(sealed)} case states do not open", do="see keys")
-    return check(
-        "places", bad, f"{sum(held.values())} of {sum(c for c, _ in vitals.places.values())} places held", "`referral recover` counts again"
-    )
+    return check("places", bad, f"{sum(held.values())} of {sum(c for c, _ in rows.values())} places held", do)
 
 
 def policy(vitals: Vitals) -> Check:

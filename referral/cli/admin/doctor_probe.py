@@ -17,6 +17,7 @@ from referral.cli.vitals.reading import States
 from referral.cli.vitals.topics import Judged, Line
 from referral.domain.events import PolicyActivated
 from referral.domain.inputs import ROSTER_BOOK
+from referral.domain.policy import compile
 from referral.errors import Malformed, Rejected
 from referral.proof import act
 from referral.runtime import policy_feed
@@ -94,6 +95,8 @@ class Vitals(Struct, kw_only=True):
     """Number of cases with a key."""
     places: dict[str, tuple[int, int]]
     """Service id → (capacity, held)."""
+    capacities: dict[str, int] | None = None
+    """Service id → places, by the newest confirmed bundle that two signers signed; None: there is none, which `policy` says."""
     policy: list[tuple[int, int, int | None]]
     """(number, activated, confirmed) of each bundle."""
     unbelieved: list[str] = field(default_factory=list)
@@ -181,7 +184,7 @@ async def gather(tx: AsyncConnection, found: Settings, whole: bool = False) -> V
     vitals.states.wrong = wrong or vitals.states.wrong
     vitals.kinds, vitals.older["forks and gaps"] = await doctor_walls.torn(tx, since)
     vitals.walls = await doctor_walls.walls(tx, found, true_now, not vitals.exercises)
-    vitals.unbelieved, vitals.older["forged policy bundles"] = await _unbelieved(tx, found, since)
+    vitals.unbelieved, vitals.older["forged policy bundles"], vitals.capacities = await _policies(tx, found, since)
     vitals.erasures = [tuple(row) for row in await tx.execute(text(ERASURES))]
     vitals.retired = {row.case_id: (row.at, row.erased) for row in await tx.execute(text(RETIRED))}
     vitals.receipts = (await tx.execute(text(RECEIPTS))).scalar_one()
@@ -229,13 +232,14 @@ def _erasers(found: Settings) -> Erasers:
         return Erasers()
 
 
-async def _unbelieved(tx: AsyncConnection, found: Settings, since: int) -> tuple[list[str], int]:
-    """Return the records of referral-policy and the rows of routing.policy that every service passes over; and the number of records
-    that the broker took before `since` (µs UTC). A row can be deleted, so it counts however old it says to be."""
+async def _policies(tx: AsyncConnection, found: Settings, since: int) -> tuple[list[str], int, dict[str, int] | None]:
+    """Return the records of referral-policy and the rows of routing.policy that every service passes over; the number of records that
+    the broker took before `since` (µs UTC); and the capacities by the policy in force. A row can be deleted, so it counts however old it
+    says to be."""
     try:
         trusted = policy_feed.trusted(found)
     except Rejected as error:  # this shell has no `trust.toml`, or one that no service would start with
-        return [str(error)], 0
+        return [str(error)], 0, None
     topic, stored = Chain(trusted), Chain(trusted)
     refused = [
         (record.timestamp, f"the record at offset {record.offset} is no bundle that two signers signed ({reason})")
@@ -249,7 +253,9 @@ async def _unbelieved(tx: AsyncConnection, found: Settings, since: int) -> tuple
         for row in rows
         if (reason := stored.add(policy_feed.stored(row)))
     ]
-    return wrong, sum(taken * 1000 < since for taken, _ in refused)
+    confirmed = max((row.number for row in rows if row.confirmed is not None and row.number in stored.known), default=None)
+    capacities = None if confirmed is None else dict(compile(stored.known[confirmed].files).capacities())
+    return wrong, sum(taken * 1000 < since for taken, _ in refused), capacities
 
 
 async def _passwords(found: Settings) -> list[str] | None:

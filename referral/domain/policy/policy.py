@@ -61,6 +61,7 @@ class Policy:
     _asked: dict[tuple[str, str, str], tuple[Service, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _placing: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _placing_after: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _capacities: dict[str, int] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def names(self, kind: str, id: str, language: str) -> str:
         """Return the name of an agency, municipality, section or code (kind: its list) in sq, sr-Latn, sr-Cyrl or en; else
@@ -73,6 +74,12 @@ class Policy:
         thing = things.get(kind, {}).get(id)
         found = self.labels.get(kind, {}).get(id, {}) if thing is None else thing.names
         return found.get(language) or found.get("en") or id
+
+    def capacities(self) -> Mapping[str, int]:
+        """Return service id → number of places, of those services that have a number of them."""
+        if not self._capacities:
+            self._capacities.update({one.id: one.places for one in self.services.values() if one.places is not None})
+        return self._capacities
 
     def guiding(self, pathway: str, step: str) -> tuple[str, ...]:
         """Return the codes of the guidance of a step, as the newest procedure names them that has the step; none where no text is there.

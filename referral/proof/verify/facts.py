@@ -179,8 +179,6 @@ class Sweep(Struct, kw_only=True):
     """Partition → the first decision by its newest bundle."""
     first: dict[int, Decided] = field(default_factory=dict)
     """Number of a bundle → the first decision by it."""
-    places: dict[int, Mapping[str, int]] = field(default_factory=dict)
-    """Number of a bundle → capacities of its services (cached)."""
 
     def take(self, decided: Decided) -> None:
         """Judge the next decision, and count the places that it moves."""
@@ -240,12 +238,8 @@ class Sweep(Struct, kw_only=True):
 
     def _capacity(self, number: int) -> Mapping[str, int] | None:
         """Return service id → places of a bundle; None where it cannot be read."""
-        if number not in self.places:
-            rules = self.bundles.policy(number)
-            if rules is None:
-                return None
-            self.places[number] = {one.id: one.places for one in rules.services.values() if one.places is not None}
-        return self.places[number]
+        rules = self.bundles.policy(number)
+        return rules.capacities() if rules is not None else None
 
     def _followed(self, decided: Decided, service: str) -> tuple[int, ...]:
         """Return the capacities by the bundles that came into force while this was decided: a turn that decides again reads them anew."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from referral.cli.admin.doctor import exit_code
-from referral.cli.admin.doctor_checks import AUDITOR_TOKEN_DAYS, DAY, Result, events, knocks, tokens
+from referral.cli.admin.doctor_checks import AUDITOR_TOKEN_DAYS, DAY, Result, events, knocks, places, tokens
 from referral.cli.admin.doctor_probe import Vitals
 from referral.cli.admin.doctor_wall_checks import certificates, walls
 from referral.cli.admin.doctor_walls import Walls
+from referral.cli.vitals.reading import States
 
 NOW = 1_000 * DAY
 MISSING = ("writers: a record needs no signature of its service (A3)", "approvers: intake alone erases (A1)")
@@ -61,3 +62,25 @@ def test_a_pause_of_sending_is_a_warning() -> None:
     assert knocks(vitals(paused=None)).result is Result.GOOD
     found = knocks(vitals(paused=NOW))
     assert found.result is Result.WARN and "nobody is woken" in found.said and "referral duty resume" in found.do
+
+
+SIGNED = {"linden.beds": 1, "bridge.beds": 4}
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ({"linden.beds": (1, 0), "bridge.beds": (4, 0)}, ""),
+        ({"linden.beds": (1, 0), "bridge.beds": (4, 0), "closed.beds": (0, 0)}, ""),
+        ({"linden.beds": (0, 0), "bridge.beds": (4, 0)}, "linden.beds: 0 places by the row, 1 by the policy"),
+        ({"linden.beds": (9, 0), "bridge.beds": (4, 0)}, "linden.beds: 9 places by the row, 1 by the policy"),
+        ({"linden.beds": (1, 0), "bridge.beds": (4, 0), "more.beds": (7, 0)}, "more.beds: 7 places by the row, 0 by the policy"),
+        ({"bridge.beds": (4, 0)}, "linden.beds: no row, 1 places by the policy"),
+    ],
+)
+def test_a_capacity_that_the_policy_does_not_say_is_bad(rows: dict[str, tuple[int, int]], said: str) -> None:
+    """N3b: one SQL statement makes a shelter full."""
+    found = places(vitals(states=States(), places=rows, capacities=SIGNED))
+    assert found.result is (Result.BAD if said else Result.GOOD)
+    assert said in found.said and ("by SQL" in found.do) is bool(said)
+    assert places(vitals(states=States(), places=rows, capacities=None)).result is Result.GOOD, "`policy` says that there is none"

@@ -33,6 +33,11 @@ def test_the_difference_leads_from_one_to_the_other(before: dict[str, int], afte
     assert 0 not in moved.values()
 
 
+def test_the_capacities_are_those_of_the_signed_policy_and_a_service_without_a_row_has_none() -> None:
+    held = {"shelter-linden.beds": 1, "shelter-bridge.beds": 0, "of-an-older-policy.beds": 1}
+    assert Bundle(number=1, policy=POLICY).free(held) == {"shelter-linden.beds": 0, "shelter-bridge.beds": 4}
+
+
 def test_nothing_below_zero_is_free_and_a_service_without_a_row_has_none() -> None:
     assert FreePlaces(free={"a": 2, "b": -1}).seen("abc") == {"a": 2, "b": 0, "c": 0}
 
