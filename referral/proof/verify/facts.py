@@ -25,8 +25,8 @@ SECOND_US, MINUTE_US = 1_000_000, 60_000_000
 NEAR_US = MINUTE_US
 """A minute (ours): a turn of routing that lasts longer than 45 s (`runtime/loop/tenure.STALL`) loses its leases and commits nothing, so a
 decision that was recorded a minute before another one was committed before the other one looked. Measured: docs/decisions/0084."""
-JUMP_US = 10 * SECOND_US
-"""Ten seconds (ours) of the broker's clock: a drill's clock may jump by days while a turn is under way, and the broker's does not."""
+PAST_US = 10 * NEAR_US
+"""Ten minutes (ours) of the broker's clock after which a decision of a drill waits for no other: some are published late."""
 NOBODY: Mapping[str, int] = {}
 CLOSED, TRACK, OPENED, ASKED = (
     type_.rpartition(".v")[0] for type_ in (CaseClosed.TYPE, TrackChanged.TYPE, CaseOpened.TYPE, OfferOpened.TYPE)
@@ -208,12 +208,15 @@ class Sweep(Struct, kw_only=True):
             self.report.counts["decisions whose free places were not compared"] += self.report.counts["decisions"]
 
     def _is_near(self, one: Decided, other: Decided) -> bool:
-        """Return True if either decision may have been committed before the other one looked."""
-        return abs(one.at - other.at) <= NEAR_US or (self.drill is not False and abs(one.came - other.came) <= JUMP_US)
+        """Return True if either decision may have been committed before the other one looked.
+
+        A drill's clock may jump by days while a turn is under way; the broker's does not.
+        """
+        return abs(one.at - other.at) <= NEAR_US or (self.drill is not False and abs(one.came - other.came) <= NEAR_US)
 
     def _is_past(self, one: Decided, now: Decided) -> bool:
         """Return True if no later decision of the sweep is near to this one."""
-        return now.at > one.at + NEAR_US and (self.drill is False or now.came > one.came + 6 * JUMP_US)
+        return now.at > one.at + NEAR_US and (self.drill is False or now.came > one.came + PAST_US)
 
     def _free(self, decided: Decided) -> None:
         """Compare the free places with those of the sweep's own order. Keep a doubt where they differ: other orders may be true."""
@@ -269,7 +272,7 @@ class Sweep(Struct, kw_only=True):
             first, begun, came = self.first.get(later), self.bundles.begun[later - 1], self.bundles.published[later - 1]
             if first is None and begun > decided.at:
                 break
-            if first is not None and first.at + NEAR_US < decided.at and (self.drill is False or first.came + JUMP_US < decided.came):
+            if first is not None and first.at + NEAR_US < decided.at and (self.drill is False or first.came + NEAR_US < decided.came):
                 return self._old(decided, later, f"routing had decided by it before, in entry {first.idx}")
             if begun + NEAR_US < decided.at and came + NEAR_US < decided.came and self.bundles.policy(later) is not None:
                 late = (decided.at - begun) // SECOND_US
