@@ -221,6 +221,8 @@ class Sweep(Struct, kw_only=True):
     def _free(self, decided: Decided) -> None:
         """Compare the free places with those of the sweep's own order. Keep a doubt where they differ: other orders may be true."""
         capacity = self._capacity(decided.bundle)
+        if self.whole and capacity is not None and decided.free:
+            self.report.counts["free places compared"] += len(decided.free)
         for service, said in decided.free.items() if capacity is not None else ():
             most = capacity.get(service, 0)
             if self.whole and said != max(0, most - max(self.held[service], 0)):
@@ -254,6 +256,7 @@ class Sweep(Struct, kw_only=True):
         """Report a number of free places that no order of the decisions explains."""
         low, high = doubt.free()
         if low <= doubt.said <= high:
+            self.report.counts["of them within an interval"] += 1
             return
         true = str(low) if low == high else f"{low} to {high}"
         did = "was not asked while it had room" if doubt.said < low else "was asked for a place that it did not have"

@@ -83,9 +83,7 @@ def test_a_bundle_that_was_never_used_was_never_on_the_page() -> None:
     assert (one.bundle, one.texts[TEXT]) == (1, FILES[TEXT].decode())
 
 
-def test_the_time_of_an_activation_is_the_logs_and_not_the_one_that_the_bundle_says(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_time_of_an_activation_is_the_logs_not_the_bundles(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """N23: nobody signs it, so routing could tell what a person was shown a month ago."""
     log = Log(now=LATER)
     put(log, bundle(2, NEW, at=LATER - 30 * 24 * 60 * MINUTE, before=FILES))
