@@ -6,12 +6,16 @@ Who is blamed: the agency was, before `verify` held the facts against the log.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
+
+from msgspec import structs
 
 from referral.cli.admin import doctor_checks, doctor_probe
 from referral.cli.vitals.reading import States
 from referral.domain.case import next_due
 from referral.domain.events import Word
 from referral.domain.inputs import due_input
+from referral.domain.policy import OLDEST_ENGINE
 from referral.proof.act import DIGITS, Act, State
 from referral.proof.entry import Kind
 from services.audit.ingest import Says, ingest
@@ -45,6 +49,16 @@ def old_bundle() -> Noticed:
     activate(log)
     placed(log, "first")
     log.lie = by_bundle(1)
+    asked(log, "child")
+    return judged(log)
+
+
+def retired_rules() -> Noticed:
+    """Two hours after a child was decided by the rules of this release, another is decided by those that it replaced."""
+    log = begun(None)  # its heartbeats would end long before the witnesses' time, which is a finding too
+    asked(log, "first")
+    log.now += 2 * HOUR
+    log.lie = partial(structs.replace, engine=OLDEST_ENGINE)
     asked(log, "child")
     return judged(log)
 
@@ -114,6 +128,7 @@ def attacks() -> Iterator[Attack]:
         ("a shelter has more places than the policy says", ROUTING, ("verify",), "routing", lambda: of_places(free(linden=2))),
         ("the old policy for one child (N4)", ROUTING, ("verify",), "routing", old_bundle),
         ("the old policy for one decision of a case", ROUTING, ("verify",), "routing", taken_back),
+        ("the rules of the release before for one child", ROUTING, ("verify",), "routing", retired_rules),
         ("the time is two hours later than it is (N10)", ROUTING, ("verify",), "routing", two_hours),
         ("limits are over two seconds after asking (N10b)", ROUTING, ("verify",), "routing", lambda: three_limits(ahead(2 * HOUR))),
         ("an alarm before it is due", ROUTING, ("verify",), "routing", lambda: three_limits(honest)),

@@ -27,6 +27,8 @@ NEAR_US = MINUTE_US
 decision that was recorded a minute before another one was committed before the other one looked. Measured: docs/decisions/0084."""
 PAST_US = 10 * NEAR_US
 """Ten minutes (ours) of the broker's clock after which a decision of a drill waits for no other: some are published late."""
+UPGRADE_US = 60 * MINUTE_US
+"""An hour (ours) in which the instances of two releases may decide side by side: an upgrade restarts one after another."""
 NOBODY: Mapping[str, int] = {}
 CLOSED, TRACK, OPENED, ASKED = (
     type_.rpartition(".v")[0] for type_ in (CaseClosed.TYPE, TrackChanged.TYPE, CaseOpened.TYPE, OfferOpened.TYPE)
@@ -179,6 +181,10 @@ class Sweep(Struct, kw_only=True):
     """Partition → the first decision by its newest bundle."""
     first: dict[int, Decided] = field(default_factory=dict)
     """Number of a bundle → the first decision by it."""
+    newest: Decided | None = None
+    """The first decision by the newest engine."""
+    older: Decided | None = None
+    """The first decision that an older engine made long after that."""
 
     def take(self, decided: Decided) -> None:
         """Judge the next decision, and count the places that it moves."""
@@ -191,6 +197,7 @@ class Sweep(Struct, kw_only=True):
                 if self._is_near(decided, doubt.of):
                     doubt.widen(decided, counted=False)
         if decided.bundle in self.bundles.activated:
+            self._engine(decided)
             self._bundle(decided)
             self._free(decided)
         if moves:
@@ -204,6 +211,11 @@ class Sweep(Struct, kw_only=True):
         """Judge what still waited for later decisions."""
         for doubt in self.doubts:
             self._settle(doubt)
+        if self.older is not None and self.newest is not None:
+            first, count = self.older, self.report.counts["decisions by an older engine than before"]
+            why = "an older release ran again (ask who took it back), or routing chose its rules"
+            what = f"{count} decisions from here on by engine {first.engine} or older, an hour after engine {self.newest.engine}: {why}"
+            self._unchecked("ENGINE_OLD", first, what)
         if not self.whole:
             self.report.counts["decisions whose free places were not compared"] += self.report.counts["decisions"]
 
@@ -263,6 +275,14 @@ class Sweep(Struct, kw_only=True):
         what = f"{doubt.service} has {doubt.capacities[0]} places, {true} of them free by the log"
         self._bad("FREE_FALSE", doubt.of, f"{what}, and it was decided as if {doubt.said} were: so it {did}, or might have been; {FALSE}")
 
+    def _engine(self, decided: Decided) -> None:
+        """Count the decisions by an older version of the rules than routing had used long before."""
+        if self.newest is None or decided.engine > self.newest.engine:
+            self.newest = decided
+        elif decided.engine < self.newest.engine and decided.at > self.newest.at + UPGRADE_US:
+            self.older = self.older or decided
+            self.report.counts["decisions by an older engine than before"] += 1
+
     def _bundle(self, decided: Decided) -> None:
         """Check that the bundle was in force: no newer one was known to routing, and it was on the topic itself."""
         number, newest = decided.bundle, self.used.get(decided.partition)
@@ -301,5 +321,8 @@ class Sweep(Struct, kw_only=True):
         self.report.add_finding(finding(Weight.UNCHECKED, code, decided.entry(), what))
 
 
-FALSE = "routing's word or its table of places is false (routing, or a database administrator); the agency has no part in it"
+FALSE = (
+    "routing's word or its table of places is false (routing, a database administrator, or a restore without `referral recover`);"
+    " the agency has no part in it"
+)
 """The party that is answerable for a false number of free places: no agency tells how many it has, the policy does."""

@@ -262,6 +262,20 @@ def test_a_release_that_cannot_read_a_bundle_goes_on_by_the_older_one() -> None:
     assert found.weight is Weight.UNCHECKED and f"engine {ENGINE - 1}" in found.what
 
 
+@pytest.mark.parametrize(("minutes", "expected"), [(59, set()), (61, {"ENGINE_OLD"})])
+def test_an_older_engine_an_hour_after_a_newer_one_is_named_once(minutes: int, expected: set[str]) -> None:
+    """An upgrade restarts the instances one after another; retired rules are nobody's choice afterwards."""
+    log = begun()
+    asked(log, "new")
+    log.now += minutes * MINUTE
+    log.lie = partial(structs.replace, engine=ENGINE - 1)
+    asked(log, "old")
+    asked(log, "older")
+    found = [one for one in judged(log).findings if one.weight > Weight.NOTE]
+    assert {one.code for one in found} == expected and len(found) == len(expected)
+    assert all("2 decisions from here on" in one.what and one.weight is Weight.UNCHECKED for one in found)
+
+
 DAY = 24 * HOUR
 
 
