@@ -208,7 +208,7 @@ def _verify_entries(
     for part in _parts(spool.folder, known, options.jobs, lambda steps: bar.advance(task, steps)):
         report.add(part.report)
     bar.update(task, completed=BUCKETS)  # in a small log most buckets are empty
-    known.sweep(every_decided(spool.folder), report)
+    proof.sweep(every_decided(spool.folder), report)
     book = (known.judged.corrected(entry) for entry in entries_of(spool.folder, {ROSTER_BOOK}))
     return proof.acts, read_book((entry for entry in book if entry.idx not in known.judged.forged), options.keys.get(ROSTER_BOOK))
 

@@ -130,7 +130,6 @@ class Verification:
             begun=self._bundles.begun,
             beaten=self._clocks.beaten,
             drill=self._clocks.drill,
-            whole=not self._since,
         )
 
     def case(self, case_id: str, entries: Iterable[Entry]) -> None:
@@ -141,7 +140,14 @@ class Verification:
     def facts(self) -> None:
         """Judge the facts of all decisions, after the last case."""
         if self._judge is not None:
-            self.cases().sweep(sorted(self._judge.decided, key=Decided.order), self.report)
+            self.sweep(sorted(self._judge.decided, key=Decided.order), self.report)
+
+    def sweep(self, decided: Iterable[Decided], report: Report) -> None:
+        """Judge the facts of all decisions. decided: what `Judge.case` found, in the order of `Decided.order`."""
+        sweep = Sweep(report=report, bundles=self._bundles, drill=self._clocks.drill, whole=not self._since)
+        for one in decided:
+            sweep.take(one)
+        sweep.finish()
 
 
 class Cases(Struct, frozen=True, kw_only=True):
@@ -153,7 +159,7 @@ class Cases(Struct, frozen=True, kw_only=True):
     activated: the policy bundles by number. logged: the index of each. published: the time at which the broker had each, µs UTC.
     begun: the time from which each was in force, µs UTC.
     beaten: the time of the last heartbeat, µs UTC; 0: none tells until when the log should have its decisions.
-    drill: the log's stack is for exercises alone; None: no heartbeat says so. whole: every entry was read, not only the newer ones.
+    drill: the log's stack is for exercises alone; None: no heartbeat says so.
     """
 
     keys: Mapping[str, bytes]
@@ -167,18 +173,10 @@ class Cases(Struct, frozen=True, kw_only=True):
     begun: list[int]
     beaten: int = 0
     drill: bool | None = None
-    whole: bool = True
 
     def bundles(self, report: Report) -> Bundles:
         """Return the policy bundles, which report what they find there."""
         return Bundles(report=report, activated=self.activated, logged=self.logged, published=self.published, begun=self.begun)
-
-    def sweep(self, decided: Iterable[Decided], report: Report) -> None:
-        """Judge the facts of all decisions. decided: what `Judge.case` found, in the order of `Decided.order`."""
-        sweep = Sweep(report=report, bundles=self.bundles(report), drill=self.drill, whole=self.whole)
-        for one in decided:
-            sweep.take(one)
-        sweep.finish()
 
 
 class Judge:

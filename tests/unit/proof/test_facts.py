@@ -357,5 +357,5 @@ def test_the_sweep_is_the_same_from_files(tmp_path: Path) -> None:
     for number in range(len(log.cases), spool.BUCKETS):
         spool.put_decided(tmp_path, number, ())
     swept = Report()
-    proof.cases().sweep(spool.every_decided(tmp_path), swept)
+    proof.sweep(spool.every_decided(tmp_path), swept)
     assert swept.findings == [found for found in judged(log).findings if found.code == "FREE_FALSE"] != []
