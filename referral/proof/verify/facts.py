@@ -233,9 +233,11 @@ class Sweep(Struct, kw_only=True):
     def _free(self, decided: Decided) -> None:
         """Compare the free places with those of the sweep's own order. Keep a doubt where they differ: other orders may be true."""
         capacity = self._capacity(decided.bundle)
-        if self.whole and capacity is not None and decided.free:
+        if capacity is None or not decided.free:
+            return
+        if self.whole:
             self.report.counts["free places compared"] += len(decided.free)
-        for service, said in decided.free.items() if capacity is not None else ():
+        for service, said in decided.free.items():
             most = capacity.get(service, 0)
             if self.whole and said != max(0, most - max(self.held[service], 0)):
                 doubt = Doubt(
