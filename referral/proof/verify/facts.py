@@ -15,7 +15,6 @@ from msgspec import Struct, field
 
 from referral.domain.case import Case, holds
 from referral.domain.events import CaseClosed, CaseOpened, OfferOpened, TrackChanged
-from referral.domain.policy import ENGINE
 from referral.proof.entry import ROUTING, Entry, Kind
 from referral.proof.history.case import decisions
 from referral.proof.verify.policies import Bundles
@@ -63,7 +62,7 @@ class Decided(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     case_seq: int
     type: str
     bundle: int = 0
-    engine: int = ENGINE
+    engine: int = 0
     free: Mapping[str, int] = field(default_factory=dict)
     moved: Mapping[str, int] = field(default_factory=dict)
     unknown: int = 0
@@ -214,8 +213,8 @@ class Sweep(Struct, kw_only=True):
         if self.older is not None and self.newest is not None:
             first, count = self.older, self.report.counts["decisions by an older engine than before"]
             why = "an older release ran again (ask who took it back), or routing chose its rules"
-            what = f"{count} decisions from here on by engine {first.engine} or older, an hour after engine {self.newest.engine}: {why}"
-            self._unchecked("ENGINE_OLD", first, what)
+            what = f"from here on {count} decisions by engine {first.engine}, over an hour after engine {self.newest.engine} had decided"
+            self._unchecked("ENGINE_OLD", first, f"{what}: {why}")
         if not self.whole:
             self.report.counts["decisions whose free places were not compared"] += self.report.counts["decisions"]
 
@@ -253,7 +252,7 @@ class Sweep(Struct, kw_only=True):
                         doubt.widen(other, counted=True)
                 self.doubts.append(doubt)
             elif not self.whole and not 0 <= said <= max((most, *self._followed(decided, service))):
-                self._bad("FREE_FALSE", decided, f"{service} has {most} places, and it was decided as if {said} were free: {FALSE}")
+                self._false(decided, service, f"it has {most} places", said, "asked for a place that it does not have")
 
     def _capacity(self, number: int) -> Mapping[str, int] | None:
         """Return service id → places of a bundle; None where it cannot be read."""
@@ -273,9 +272,12 @@ class Sweep(Struct, kw_only=True):
             self.report.counts["of them within an interval"] += 1
             return
         true = str(low) if low == high else f"{low} to {high}"
-        did = "was not asked while it had room" if doubt.said < low else "was asked for a place that it did not have"
-        what = f"{doubt.service} has {doubt.capacities[0]} places, {true} of them free by the log"
-        self._bad("FREE_FALSE", doubt.of, f"{what}, and it was decided as if {doubt.said} were: so it {did}, or might have been; {FALSE}")
+        did = "passed over while it had room" if doubt.said < low else "asked for a place that it did not have"
+        self._false(doubt.of, doubt.service, f"{true} of {doubt.capacities[0]} places were free by the log", doubt.said, did)
+
+    def _false(self, decided: Decided, service: str, true: str, said: int, did: str) -> None:
+        what = f"{service}: {true}, and routing decided as if {said} were: the shelter may have been {did}"
+        self._bad("FREE_FALSE", decided, f"{what}; {ANSWERABLE}")
 
     def _engine(self, decided: Decided) -> None:
         """Count the decisions by an older version of the rules than routing had used long before."""
@@ -292,13 +294,13 @@ class Sweep(Struct, kw_only=True):
         if newest is None or number > newest.bundle or (number == newest.bundle and decided.offset < newest.offset):
             self.used[decided.partition] = decided
         elif number < newest.bundle and decided.offset > newest.offset:
-            return self._old(decided, newest.bundle, f"this partition of routing had decided by it before, in entry {newest.idx}")
+            return self._old(decided, newest, "this partition of routing")
         for later in range(number + 1, len(self.bundles.published) + 1):
             first, begun, came = self.first.get(later), self.bundles.begun[later - 1], self.bundles.published[later - 1]
             if first is None and begun > decided.at:
                 break
             if first is not None and first.at + NEAR_US < decided.at and (self.drill is False or first.came + NEAR_US < decided.came):
-                return self._old(decided, later, f"routing had decided by it before, in entry {first.idx}")
+                return self._old(decided, first, "routing")
             if begun + NEAR_US < decided.at and came + NEAR_US < decided.came and self.bundles.policy(later) is not None:
                 late = (decided.at - begun) // SECOND_US
                 what = f"{late} s after bundle {later} was on the topic: routing had not taken it over, or passed it over"
@@ -308,10 +310,11 @@ class Sweep(Struct, kw_only=True):
             self._unchecked("BUNDLE_EARLY", decided, f"it was decided by policy bundle {number} before that was on the topic: {why}")
         return None
 
-    def _old(self, decided: Decided, newer: int, why: str) -> None:
-        """Report a decision by an older bundle. A release that cannot read the newer one decides on by the older."""
-        what = f"it was decided by policy bundle {decided.bundle} although bundle {newer} was in force: {why}; routing is answerable"
-        if decided.engine == ENGINE:
+    def _old(self, decided: Decided, newer: Decided, who: str) -> None:
+        """Report a decision by an older bundle than another one was made by. An older release decides on where it cannot read a bundle."""
+        what = f"it was decided by policy bundle {decided.bundle} although bundle {newer.bundle} was in force"
+        what = f"{what}: {who} had decided by that before, in entry {newer.idx}; routing is answerable"
+        if decided.engine >= newer.engine:
             self._bad("BUNDLE_OLD", decided, what)
         else:
             self._unchecked("BUNDLE_OLD", decided, f"{what}, or its release, engine {decided.engine}, could not read the newer one")
@@ -323,8 +326,8 @@ class Sweep(Struct, kw_only=True):
         self.report.add_finding(finding(Weight.UNCHECKED, code, decided.entry(), what))
 
 
-FALSE = (
-    "routing's word or its table of places is false (routing, a database administrator, or a restore without `referral recover`);"
-    " the agency has no part in it"
+ANSWERABLE = (
+    "routing is answerable, or whoever changed its table of places (a database administrator, a restore without `referral recover`),"
+    " and the agency has no part in it"
 )
 """The party that is answerable for a false number of free places: no agency tells how many it has, the policy does."""
