@@ -15,7 +15,7 @@ from referral.analysis.simulation.caseload import DAYS, Arrival, Caseload, life
 from referral.analysis.simulation.reactions import REACTIONS, Answer, Live, Look, Reaction
 from referral.analysis.simulation.seeded import Dice
 from referral.domain.case import Case, holds, next_due
-from referral.domain.decide import decided, facts_at
+from referral.domain.decide import Decision, decided, facts_at
 from referral.domain.events import CaseRaised, Door, OfferAccepted, OfferClosed, OfferOpened, ReferralSubmitted
 from referral.domain.inputs import Due, Source, made_input
 from referral.domain.policy import Policy
@@ -89,9 +89,7 @@ class World:
     def _decide(self, live: Live, body: Struct, at: int) -> Decided:
         """Decide one input of a case, and queue everything that its people do next."""
         live.inputs += 1
-        id = f"{live.id[:14]}{live.inputs:04x}-0001{live.id[23:]}"
-        cause = made_input(live.id, body, live.case.seq if live.case else 0, id=id, source=SOURCE, number=live.inputs, at=at)
-        decision = decided(live.case, cause, facts_at(live.case, at, self.beds.free), self.policy)
+        decision = self.decision(live, body, at)
         events, case = decision.events, decision.case
         live.case = case
         holding, reaction = False, self._reaction(live, at)
@@ -113,6 +111,12 @@ class World:
         if holding or live.ended:
             self._hold(live, at)
         return Decided(at, live, body, case, events)
+
+    def decision(self, live: Live, body: Struct, at: int) -> Decision:
+        """Decide one input of a case."""
+        id = f"{live.id[:14]}{live.inputs:04x}-0001{live.id[23:]}"
+        cause = made_input(live.id, body, live.case.seq if live.case else 0, id=id, source=SOURCE, number=live.inputs, at=at)
+        return decided(live.case, cause, facts_at(live.case, at, self.beds.free), self.policy)
 
     def _alarm(self, live: Live, at: int) -> None:
         """Queue the alarm of a case at its next due time."""
