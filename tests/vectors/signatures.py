@@ -158,7 +158,7 @@ def _chains(first: PolicyActivated) -> Iterator[Vector]:
             "pins": pinned,
             "bundles": bodies,
             "results": words,
-            "findings": [FOUND.get(w, "POLICY_FORGED") for w in words],
+            "findings": [_finding(word, body, believed) for word, body in zip(words, bodies, strict=True)],
         }
         if set(words) <= {"believed", "repeated"}:
             yield good(name, **held)
@@ -166,7 +166,11 @@ def _chains(first: PolicyActivated) -> Iterator[Vector]:
             yield bad(name, words[-1], **held)
 
 
-FOUND = {"believed": "", "repeated": "", "policy-digest": "HASH_DIFFERS", "policy-sequence": "SEQUENCE_GAP or FORK"}
+def _finding(word: str, body: PolicyActivated, believed: Believed) -> str:
+    """Return the finding about a bundle that was judged so; empty: none."""
+    if word == "policy-sequence":
+        return "FORK" if body.number in believed.digests else "SEQUENCE_GAP"
+    return {"believed": "", "repeated": "", "policy-digest": "HASH_DIFFERS"}.get(word, "POLICY_FORGED")
 
 
 def _signers(**seeds: int) -> bytes:

@@ -17,8 +17,11 @@ from referral.domain.inputs import Input, RecordLost, Source, due_input, lost_in
 from referral.errors import Malformed
 from referral.proof.entry import ROUTING, SEQUENCED, Entry, Kind
 from referral.wire import codec, seal
+from referral.wire.compiled import READERS
 
-DECIDED = frozenset(body.TYPE for body in DECIDES if hasattr(body, "TYPE"))
+STEMS = frozenset(body.TYPE.rpartition(".v")[0] for body in DECIDES if hasattr(body, "TYPE"))
+DECIDED = frozenset(type_ for type_ in READERS if type_.rpartition(".v")[0] in STEMS)
+"""Types of inputs that routing decides, in every version that a log may hold."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,12 @@ from pathlib import Path
 import pytest
 
 from referral.cli.app import run
+from referral.domain.events import Instruction, Meta
+from referral.domain.inputs import record_input
+from referral.proof.verify.log import verify
+from referral.wire import codec, headers, seal, topics
+from tests.harness.audit_log import Log, _id, asked
+from tests.harness.made_child import ordered
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "old-log.tar.xz"
 
@@ -28,3 +34,27 @@ def test_an_old_log_verifies_and_every_decision_of_it_is_made_again_byte_for_byt
     assert told["verdict"] == "good" and told["findings"] == [] and told["not_checked"] == []
     assert told["counts"]["decisions re-executed"] == told["counts"]["decisions"] == 100
     assert told["checkpoint"]["root"] == "004fcd86ea725574059025caf23c5ac361f4504a74a780f554daed0b6247e8ca"
+
+
+def test_an_input_that_an_older_version_wrote_is_decided_again() -> None:
+    """Version 1 of instruction-given lacks the last field; routing read it as version 2 with none."""
+    log = Log()
+    case_id, _ = asked(log, "old")
+    body = ordered(Instruction.CLOSE, _id("instruction"), log.now, _id("desk officer"))
+    older = "instruction-given.v1"
+    made = Meta(
+        event_id=_id("event"),
+        case_id=case_id,
+        case_seq=2,
+        type=older,
+        fingerprint=codec.fingerprint(older),
+        cause_id=_id("queue"),
+        recorded_at=log.now,
+        source="intake",
+        drill=False,
+    )
+    value = seal.seal(log.keys[case_id], body.TOPIC, made, codec.encode(body).removesuffix(b"\0"), bytes(12))
+    place = log.put(body.TOPIC, topics.partition(case_id), case_id.encode(), value, headers.of(made))
+    log.answer(record_input(made, body, place))
+    report = verify(log.entries, log.keys)
+    assert not report.findings and report.counts["decisions re-executed"] == 2
