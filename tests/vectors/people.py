@@ -228,8 +228,8 @@ def receipts() -> VectorFile:
     found = [
         good("a receipt", policy_text=rules.decode(), receipt_json=held, signed_text=text.decode(), signed=text, proof_text=proof.decode())
     ]
-    for name, value in RECEIPTS.items():
-        changed = {**held, name: value}
+    for name in ("referral_id", *receipt.SAID):
+        changed = {**held, name: RECEIPTS[name]}
         try:
             receipt.promised(changed, rules)
         except Unproven:

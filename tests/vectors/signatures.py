@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -119,8 +119,17 @@ def policies() -> VectorFile:
         text = policy_signature.statement(body.number, body.digest, body.valid_from, body.before)
         held = {"number": body.number, "digest_text": body.digest, "valid_from": body.valid_from, "before_text": body.before}
         found.append(good(f"signed text of bundle {body.number}", **held, signed=text, signatures=body.signatures))
+    rules = {"pathways/a.yaml": b"a", "guidance/x.en.md": b"x", "authority.yaml": b"y", "codes.yaml": b"z", "directory/d.yaml": b"d"}
+    found.append(good("digest of a procedure", procedure=b"a", digest_text=sha256(b"a").hexdigest()))
+    found.append(good("digest of the directory", directory_files=rules, digest_text=directory_digest(rules)))
     found += _chains(first)
     return VectorFile("10, 12.2", found)
+
+
+def directory_digest(files: Mapping[str, bytes]) -> str:
+    """Return the digest of a policy's directory, as the page says it."""
+    others = (path for path in sorted(files) if not path.startswith(("pathways/", "guidance/")) and path != "authority.yaml")
+    return sha256(b"".join(path.encode() + b"\0" + sha256(files[path]).digest() for path in others)).hexdigest()
 
 
 def _chains(first: PolicyActivated) -> Iterator[Vector]:

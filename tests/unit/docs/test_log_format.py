@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,11 @@ from referral.wire import leaf, trust
 from referral.wire.operator_word import BY_TWO, Word
 from referral.wire.security_event import Kind as EventKind
 from referral.wire.security_event import Row
-from tests.harness.audit_log import POLICY
+from tests.harness.audit_log import FILES, POLICY
 from tests.vectors import exports
 from tests.vectors.__main__ import MADE
 from tests.vectors.form import FOLDER
+from tests.vectors.signatures import directory_digest
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "log-format.md").read_text("utf-8")
@@ -153,6 +155,11 @@ def test_every_signed_text_begins_as_the_page_says() -> None:
 )
 def test_every_word_of_a_list_is_in_its_section(title: str, words: tuple[str, ...]) -> None:
     assert words and [word for word in words if f"`{word}`" not in section(title)] == []
+
+
+def test_the_digests_that_a_decision_names_are_as_the_page_says() -> None:
+    assert directory_digest(FILES) == POLICY.directory
+    assert {sha256(data).hexdigest() for path, data in FILES.items() if path.startswith("pathways/")} == POLICY.pinned.keys()
 
 
 def test_every_finding_of_a_verifier_is_on_the_page() -> None:
