@@ -1,16 +1,18 @@
 """The vectors of docs/log-format.md. `python -m tests.vectors` compares the files with what is made; `--update` writes them.
 
-`python -m tests.vectors archive FOLDER` writes two exports with what a verifier must find in each.
+`python -m tests.vectors archive FOLDER` writes whole exports, with what must be found in each.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from tests.vectors import exports, files, leaves, lines, order, own, people, signatures
+from tests.vectors import exports, files, leaves, lies, lines, order, own, people, signatures
 from tests.vectors.form import FOLDER, VectorFile
+from tests.vectors.line import Line
 
 MADE: dict[str, Callable[[], VectorFile]] = {
     "agency": people.agencies,
@@ -22,6 +24,7 @@ MADE: dict[str, Callable[[], VectorFile]] = {
     "kind": leaves.kind,
     "leaf": leaves.leaf,
     "lent-keys": files.lent,
+    "lies": lies.lies,
     "mutations": exports.mutations,
     "open": signatures.opened,
     "operators": own.operators,
@@ -38,6 +41,14 @@ MADE: dict[str, Callable[[], VectorFile]] = {
     "trust": lines.trusts,
 }
 """Name of a file → its maker."""
+
+
+ARCHIVES: dict[str, Callable[[], Line]] = {
+    "clean": exports.clean,
+    "forged": exports.forged,
+    **{f"lies/{name}": partial(lies.told, lie) for name, lie in lies.LIES.items()},
+}
+"""Folder of an export → its maker."""
 
 
 def differing() -> list[str]:
@@ -57,7 +68,8 @@ def main(words: list[str]) -> int:
                 (FOLDER / f"{name}.json").write_bytes(make().encode())
             return 0
         case ["archive", folder]:
-            exports.write(Path(folder))
+            for name, make in ARCHIVES.items():
+                exports.export(Path(folder) / name, make())
             return 0
     print(__doc__)
     return 2

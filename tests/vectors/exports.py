@@ -45,15 +45,20 @@ AUDITOR = X25519PrivateKey.from_private_bytes(bytes([0x79]) * 32)
 ERASED, LOSES = (f"00000000-0000-4000-8000-0000000000{n:02}" for n in (71, 72))
 
 
-def clean() -> Line:
-    """A log with every kind but FORK, and every procedure. `verify` finds nothing bad, and nothing unchecked."""
-    body = rules()
-    line = Line(policy=compile(body.files))
+def begun(line: Line) -> Line:
+    """A log begins: whom to believe, the schemas, the policy, and the act that put it in force."""
     line.own(Kind.KEYS, POLICY)
     for said in schemas(load(CHECKOUT / "schemas" / "avro")):
         line.own(Kind.SCHEMA, said.value, said.type, said.fingerprint)
+    body = rules()
     line.open_record(body, "1", "routing")
     line.own(Kind.ADMINISTRATION, _act("policy activate", BEGIN, ("policy:1", f"digest:{body.digest[:16]}")).encode())
+    return line
+
+
+def clean() -> Line:
+    """A log with every kind but FORK, and every procedure. `verify` finds nothing bad, and nothing unchecked."""
+    line = begun(Line(policy=compile(rules().files)))
     world = Lived(line)
     world.run(END - 6 * MINUTE)
     line.now, free = END - 6 * MINUTE, world.beds.free
@@ -74,7 +79,7 @@ def clean() -> Line:
     line.own(Kind.READING, Reading(reader="operator", how=How.EXPORT, lent="cd" * 32).encode())
     line.own(Kind.ADMINISTRATION, structs.replace(own.PLAIN, at=line.now, second=_word(line.now)).signed(secret(0x31)).encode())
     world.run(END - 3 * MINUTE)
-    _beats(line)
+    beats(line, 3)
     return line
 
 
@@ -115,7 +120,7 @@ def _word(at: int) -> own.Word:
     return own.word(until=at // 1_000_000 + 3600)
 
 
-def _refer(case_id: str, at: int) -> ReferralSubmitted:
+def refer(case_id: str, at: int) -> ReferralSubmitted:
     """The school's referral, which it signed."""
     plain_body: dict[str, Any] = {
         "referral_id": derived(case_id, "referral"),
@@ -129,7 +134,7 @@ def _refer(case_id: str, at: int) -> ReferralSubmitted:
 
 def _is_erased(line: Line, free: Mapping[str, int]) -> None:
     """A case is referred, read, closed by a desk, and erased by two persons."""
-    line.take(ERASED, _refer(ERASED, line.now), line.now, free)
+    line.take(ERASED, refer(ERASED, line.now), line.now, free)
     line.now += MINUTE
     line.publish(
         ERASED, [SectionDisclosed(agency=SIGNS, section="identity", basis="own-referral", at=line.now)], derived(ERASED, "read"), "intake"
@@ -144,7 +149,7 @@ def _is_erased(line: Line, free: Mapping[str, int]) -> None:
 
 def _loses_a_record(line: Line, free: Mapping[str, int]) -> None:
     """A record of a case never reaches audit, a quarantine record accounts for it, and routing asks a desk."""
-    line.take(LOSES, structs.replace(_refer(LOSES, line.now), signed=None), line.now, free)
+    line.take(LOSES, structs.replace(refer(LOSES, line.now), signed=None), line.now, free)
     line._seqs["referral-intake", LOSES] += 1
     place = Source(
         topic="referral-intake", partition=line.entries[-1].partition, offset=line._offsets["referral-intake", line.entries[-1].partition]
@@ -169,13 +174,12 @@ def _loses_a_record(line: Line, free: Mapping[str, int]) -> None:
     line.publish(LOSES, [SectionDisclosed(agency=SIGNS, section="identity", basis="desk", at=line.now)], derived(LOSES, "read"), "intake")
 
 
-def _beats(line: Line) -> None:
-    """Three heartbeats, one of which seals a security event, and cover up to a whole block."""
-    for left in (2, 1, 0):
+def beats(line: Line, count: int) -> None:
+    """Heartbeats, a minute apart, one of which seals a security event; and cover up to a whole block."""
+    for left in range(count - 1, -1, -1):
         line.now = END - left * MINUTE
-        ends = {"referral-policy": [1]}
         seal = {"events": 1, "seal": own.security.root([own.ROW])} if left == 1 else {}
-        line.own(Kind.HEARTBEAT, own.Heartbeat(ends=ends, unread={}, drill=False, salt=f"{left:032}", **seal).encode())
+        line.own(Kind.HEARTBEAT, own.Heartbeat(ends={"referral-policy": [1]}, unread={}, drill=False, salt=f"{left:032}", **seal).encode())
     while len(line.entries) % 96:
         line.own(Kind.COVER, derived(ERASED, f"cover:{len(line.entries)}").encode()[:16])
 
@@ -202,11 +206,6 @@ def export(folder: Path, line: Line) -> Report:
 
 def judged(folder: Path, keys: Mapping[str, bytes]) -> Report:
     return judge(opened_export(folder), VerifyOptions(keys=keys, pinned=POLICY), Progress(disable=True)).report
-
-
-def write(folder: Path) -> None:
-    for name, make in (("clean", clean), ("forged", forged)):
-        export(folder / name, make())
 
 
 MUTATIONS: tuple[tuple[str, str, str], ...] = (

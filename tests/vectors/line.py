@@ -66,14 +66,16 @@ class Line(Log):
         self.put(body.TOPIC, 0, key.encode(), value, told)
         return self.entries[-1]
 
-    def publish(self, case_id: str, bodies: Sequence[Any], cause_id: str, source: str, *, by: str = "") -> list[tuple[Meta, Source]]:
-        """Write records of one case under one signature. by: who signs; "nobody": nobody."""
+    def publish(
+        self, case_id: str, bodies: Sequence[Any], cause_id: str, source: str, *, by: str = "", ids: Sequence[str] = ()
+    ) -> list[tuple[Meta, Source]]:
+        """Write records of one case under one signature. by: who signs; "nobody": nobody. ids: other ids of the events."""
         made, key = list[tuple[Meta, bytes]](), self.keys.setdefault(case_id, derived(case_id, "key").encode()[:32])
         topic = type(bodies[0]).TOPIC
         for index, body in enumerate(bodies):
             seq = self._seqs[topic, case_id] = self._seqs.get((topic, case_id), 0) + 1
             meta = Meta(
-                event_id=derived(cause_id, index),
+                event_id=ids[index] if ids else derived(cause_id, index),
                 case_id=case_id,
                 case_seq=seq,
                 type=body.TYPE,

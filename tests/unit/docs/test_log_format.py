@@ -19,13 +19,14 @@ from referral.proof.heartbeat import Heartbeat
 from referral.proof.reading import How, Reading
 from referral.proof.receipt import NAMED, SAID
 from referral.proof.scan import COLUMNS
+from referral.proof.verify.log import verify
 from referral.proof.verify.report import LAYERS, Weight
 from referral.wire import leaf, trust
 from referral.wire.operator_word import BY_TWO, Word
 from referral.wire.security_event import Kind as EventKind
 from referral.wire.security_event import Row
 from tests.harness.audit_log import FILES, POLICY
-from tests.vectors import exports
+from tests.vectors import exports, lies
 from tests.vectors.__main__ import MADE
 from tests.vectors.form import FOLDER
 from tests.vectors.signatures import directory_digest
@@ -160,6 +161,21 @@ def test_every_word_of_a_list_is_in_its_section(title: str, words: tuple[str, ..
 def test_the_digests_that_a_decision_names_are_as_the_page_says() -> None:
     assert directory_digest(FILES) == POLICY.directory
     assert {sha256(data).hexdigest() for path, data in FILES.items() if path.startswith("pathways/")} == POLICY.pinned.keys()
+
+
+@pytest.mark.parametrize("name", lies.LIES)
+def test_each_lie_of_routing_is_found_and_nothing_but_its_decision_is_bad(name: str) -> None:
+    lie = lies.LIES[name]
+    line = lies.told(lie)
+    report = verify(line.entries, line.keys)
+    worst = Weight.BAD if lie.exit_code == 1 else Weight.UNCHECKED
+    assert report.exit_code() == lie.exit_code
+    assert {found.code for found in report.findings if found.weight is worst} == {lie.finding}
+
+
+def test_the_log_of_the_lies_is_good_without_one() -> None:
+    line = lies.told(lies.Lie(what="", finding=""))
+    assert verify(line.entries, line.keys).exit_code() == 0
 
 
 def test_every_finding_of_a_verifier_is_on_the_page() -> None:
