@@ -80,13 +80,14 @@ class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 SPECIAL = {**dict.fromkeys(seal.UNSEALED, Kind.ERASURE), SectionDisclosed.TYPE: Kind.DISCLOSURE}
 OPEN = {
-    PolicyActivated.TYPE: Kind.POLICY,
-    "policy-activated.v1": Kind.POLICY,  # logs of before there were signatures
-    Quarantined.TYPE: Kind.QUARANTINE,
-    "quarantined.v1": Kind.QUARANTINE,  # older logs contain this type
-    FigureReleased.TYPE: Kind.FIGURE,
-    ReleaseMade.TYPE: Kind.FIGURE,
+    (PolicyActivated.TOPIC, PolicyActivated.TYPE): Kind.POLICY,
+    (PolicyActivated.TOPIC, "policy-activated.v1"): Kind.POLICY,  # logs of before there were signatures
+    (Quarantined.TOPIC, Quarantined.TYPE): Kind.QUARANTINE,
+    (Quarantined.TOPIC, "quarantined.v1"): Kind.QUARANTINE,  # older logs contain this type
+    (FigureReleased.TOPIC, FigureReleased.TYPE): Kind.FIGURE,
+    (ReleaseMade.TOPIC, ReleaseMade.TYPE): Kind.FIGURE,
 }
+"""Topic and type of an unsealed record → its kind. On another topic somebody else may write, so a type alone says nothing."""
 Headers = tuple[tuple[str, bytes], ...]
 
 
@@ -179,7 +180,7 @@ def sort(topic: str, partition: int, key: bytes | None, value: bytes, headers: H
         if topic not in CASE_TOPICS:
             if len(key or b"") > MOST_KEY:
                 return Kind.UNREADABLE, None
-            return OPEN.get(type_of(headers), Kind.UNREADABLE), None
+            return OPEN.get((topic, type_of(headers)), Kind.UNREADABLE), None
         meta = seal.open(value).meta
     except Malformed:
         return Kind.UNREADABLE, None

@@ -168,6 +168,8 @@ def _kinds() -> Iterator[Vector]:
         ("oversight-feed", 0, "release/1/2027-01/2027-01//stage/all", b"", "figure-released.v1", "by its header"),
         ("referral-policy", 0, "1", b"", "offer-opened.v1", "no type of an open topic"),
         ("referral-policy", 0, "1", b"", "", "no header"),
+        ("referral-policy", 0, "intake/referral-intake/3/9", b"", "quarantined.v2", "a type of another topic"),
+        ("oversight-feed", 0, "1", b"", "policy-activated.v2", "a type of another topic"),
         ("referral-policy", 0, "k" * 1001, b"", "policy-activated.v2", "a key of more than 1,000 bytes"),
     ):
         headers: Headers = (("ce_type", b"referral." + told.encode()),) if told else ()

@@ -79,6 +79,19 @@ def _lost_for_another(log: Short) -> None:
     log.knock(seq=3)
 
 
+def _lost_on_another_topic(log: Short) -> None:
+    """The quarantine record stands on a topic that nobody signs: it is no record of this system, and accounts for nothing."""
+    log.names(LINES)
+    log.quarantined(log.knock(), "body", 2, topic="referral-policy")
+    log.knock(seq=3)
+
+
+def _disowned_on_another_topic(log: Short) -> None:
+    """The same record disowns nothing."""
+    log.names(LINES)
+    log.quarantined(log.knock(), "foreign", 1, "notifier", topic="referral-policy")
+
+
 def _unsigned(log: Short) -> None:
     """A record that nobody signed: it takes no sequence."""
     log.names(LINES)
@@ -194,6 +207,8 @@ ORDER: Sequence[Callable[[Short], None]] = (
     _missing,
     _lost,
     _lost_for_another,
+    _lost_on_another_topic,
+    _disowned_on_another_topic,
     _unsigned,
     _by_another,
     _before_the_true,

@@ -53,7 +53,8 @@ class Short(Log):
             self.entries[-1] = structs.replace(entry, headers=(*entry.headers, *told))
         return self.entries[-1]
 
-    def quarantined(self, of: Entry, reason: str, seq: int, reader: str = "routing", named: str = "") -> Entry:
+    def quarantined(self, of: Entry, reason: str, seq: int, reader: str = "routing", *, named: str = "", topic: str = "") -> Entry:
+        """A reader refuses a record. named: another reader, whose key it is. topic: another one, on which nobody signs."""
         body = Quarantined(
             topic=of.topic,
             partition=of.partition,
@@ -70,8 +71,8 @@ class Short(Log):
         )
         key = f"{named or reader}/{of.topic}/{of.partition}/{of.offset}".encode()
         value, told = codec.encode(body), headers.plain(body.TYPE, id=key.decode(), source=reader, at=self.now)
-        told += writer_signature.sign(secret(SERVICES[named or reader]), body.TOPIC, [(key, value)])
-        self.put(body.TOPIC, 0, key, value, told)
+        told += () if topic else writer_signature.sign(secret(SERVICES[named or reader]), body.TOPIC, [(key, value)])
+        self.put(topic or body.TOPIC, 0, key, value, told)
         return self.entries[-1]
 
     def change(self, index: int, **other: Any) -> None:

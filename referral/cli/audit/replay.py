@@ -46,7 +46,7 @@ Before = Annotated[str, typer.Option("--before", help="Before this time.")]
 At = Annotated[str, typer.Option("--at", help="With --case: the state after this entry, or at this time.")]
 Other = Annotated[Path | None, typer.Option("--policy", help="A policy folder: list the recorded cases that it would decide differently.")]
 
-OPEN_TYPES = {kind: tuple(type_ for type_, other in OPEN.items() if other is kind) for kind in set(OPEN.values())}
+OPEN_TYPES = {kind: tuple(type_ for (_, type_), other in OPEN.items() if other is kind) for kind in set(OPEN.values())}
 """Types of the unsealed records, which are named in a header alone, so that their leaves have none."""
 
 

@@ -6,14 +6,14 @@ from msgspec import structs
 
 from referral.cli.audit import figures
 from referral.cli.audit.replay import Selection, casebook, selected_lines
-from referral.domain.events import ResponseSubmitted, Word
+from referral.domain.events import Quarantined, ResponseSubmitted, Word
 from referral.proof.entry import INTAKE, ROUTING, Kind
 from referral.proof.forgeries import judge
 from referral.proof.history.case import standing
 from referral.proof.history.words import english
 from referral.proof.verify.log import verify
 from referral.proof.verify.report import Weight
-from referral.wire import writer_signature
+from referral.wire import codec, headers, writer_signature
 from services.audit import case_view
 from tests.harness import made_log, writers
 from tests.harness.audit_archive import Rows
@@ -36,8 +36,8 @@ def test_a_log_whose_writers_sign_is_good_and_each_record_without_its_signature_
     for entry in [e for e in log.entries if e.topic in (INTAKE, ROUTING)]:
         others = [header for header in entry.headers if header[0] != writer_signature.HEADER]
         of_other = "routing" if entry.topic == INTAKE else "intake"
-        for headers in (others, [*others, writers.signature(entry.topic, entry.key or b"", entry.value, of_other)]):
-            changed = [structs.replace(e, headers=tuple(headers)) if e is entry else e for e in log.entries]
+        for told in (others, [*others, writers.signature(entry.topic, entry.key or b"", entry.value, of_other)]):
+            changed = [structs.replace(e, headers=tuple(told)) if e is entry else e for e in log.entries]
             assert ("WRITER", entry.idx) in bad(verify(changed, log.keys)), entry
 
 
@@ -109,3 +109,33 @@ def test_a_replay_the_page_and_the_figures_name_the_forged_record_and_take_the_t
     assert state == log.cases[case_id]
     answers = [event.body for event in figures.gather(book, log.keys).log.said if isinstance(event.body, ResponseSubmitted)]
     assert answers == [response(offer, Word.ACCEPT, "true")]
+
+
+def test_a_quarantine_record_on_a_topic_that_nobody_signs_accounts_for_nothing_and_disowns_nothing() -> None:
+    """Whoever writes on referral-policy hides no record that was taken away, and makes none of another service a forgery."""
+    for reason, finding in (("body", "SEQUENCE_GAP"), ("foreign", "")):
+        log = signed()
+        case_id = story(log)
+        true = next(entry for entry in log.entries if entry.topic == INTAKE)
+        taken = Quarantined(
+            topic=true.topic,
+            partition=true.partition,
+            offset=true.offset if reason == "foreign" else 99,
+            reader="intake",
+            reason=reason,
+            case_id=case_id,
+            case_seq=3,
+            at=log.now,
+            nonce=bytes(12),
+            sealed=b"",
+            length=0,
+            sha256=None,
+        )
+        key = f"intake/{taken.topic}/{taken.partition}/{taken.offset}"
+        told = headers.plain(taken.TYPE, id=key, source="intake", at=log.now)
+        log.put("referral-policy", 0, key.encode(), codec.encode(taken), told)
+        if finding:
+            log._seqs[INTAKE, case_id] += 1
+            closed(log, case_id)
+        report = verify(log.entries, log.keys)
+        assert {code for code, _ in bad(report)} == ({finding} if finding else set()), report.findings
