@@ -68,8 +68,8 @@ def main(words: list[str]) -> int:
                 (FOLDER / f"{name}.json").write_bytes(make().encode())
             return 0
         case ["archive", folder]:
-            for name, make in ARCHIVES.items():
-                exports.export(Path(folder) / name, make())
+            for name, begin in ARCHIVES.items():
+                exports.export(Path(folder) / name, begin())
             return 0
     print(__doc__)
     return 2

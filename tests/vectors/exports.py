@@ -20,12 +20,14 @@ from referral.domain.events import Door, Instruction, Quarantined, ReferralSubmi
 from referral.domain.inputs import ROSTER_BOOK, RecordLost, Source, derived, lost_input
 from referral.domain.policy import compile
 from referral.domain.policy.limits import MINUTE
-from referral.proof import archive
+from referral.proof import archive, security
 from referral.proof.act import Act, State
 from referral.proof.entry import Kind
+from referral.proof.heartbeat import Heartbeat
 from referral.proof.reading import How, Reading
 from referral.proof.verify.report import Report
 from referral.wire import policy_signature, trust
+from referral.wire.operator_word import Word
 from referral.wire.schema.load import load
 from services.audit.self_entries import schemas
 from tests.harness.audit_archive import Rows
@@ -116,7 +118,7 @@ def _act(command: str, at: int, about: tuple[str, ...]) -> Act:
     return plain_act.signed(secret(0x31))
 
 
-def _word(at: int) -> own.Word:
+def _word(at: int) -> Word:
     return own.word(until=at // 1_000_000 + 3600)
 
 
@@ -178,8 +180,8 @@ def beats(line: Line, count: int) -> None:
     """Heartbeats, a minute apart, one of which seals a security event; and cover up to a whole block."""
     for left in range(count - 1, -1, -1):
         line.now = END - left * MINUTE
-        seal = {"events": 1, "seal": own.security.root([own.ROW])} if left == 1 else {}
-        line.own(Kind.HEARTBEAT, own.Heartbeat(ends={"referral-policy": [1]}, unread={}, drill=False, salt=f"{left:032}", **seal).encode())
+        seal: dict[str, Any] = {"events": 1, "seal": security.root([own.ROW])} if left == 1 else {}
+        line.own(Kind.HEARTBEAT, Heartbeat(ends={"referral-policy": [1]}, unread={}, drill=False, salt=f"{left:032}", **seal).encode())
     while len(line.entries) % 96:
         line.own(Kind.COVER, derived(ERASED, f"cover:{len(line.entries)}").encode()[:16])
 

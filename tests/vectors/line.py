@@ -113,7 +113,7 @@ class Line(Log):
         self.publish(cause.case_id, decision.events, cause.id, "routing")
         for event in decision.events:
             if isinstance(event, OfferOpened | OfferEscalated):
-                about = {"offer_id": event.offer_id, "rung": event.rung, "reference": derived(event.offer_id, event.rung)}
+                about: dict[str, Any] = {"offer_id": event.offer_id, "rung": event.rung, "reference": derived(event.offer_id, event.rung)}
                 knock = KnockSent(channel="sms", again=0, at=self.now, person=derived(event.offer_id, "person"), **about)
                 self.publish(cause.case_id, [knock], derived(event.offer_id, f"knock:{event.rung}"), "notifier")
         return decision

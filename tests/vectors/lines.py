@@ -112,8 +112,9 @@ def trusts() -> VectorFile:
     """`trust.toml` with every field, with each field off or absent, and files that a reader refuses."""
     text = whole().written().decode()
     found = [good("every field", trust_text=text, **_held(text))]
-    found += [good(f"field {field} off", trust_text=(one := _off(text, field)), **_held(one)) for field in trust.KEYED]
-    found += [good(f"field {field} absent", trust_text=(one := _without(text, field)), **_held(one)) for field in trust.FIELDS[6:]]
+    others = {f"field {field} off": _off(text, field) for field in trust.KEYED}
+    others |= {f"field {field} absent": _without(text, field) for field in trust.FIELDS[6:]}
+    found += [good(name, trust_text=other, **_held(other)) for name, other in others.items()]
     for name, why, changed in _refused(text):
         try:
             trust.read(changed.encode())

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from msgspec import structs
+from msgspec import UNSET, structs
 
 from referral.domain.events import CaseClosed, CaseErased, SectionDisclosed, Why
+from referral.proof.act import State
 from referral.proof.entry import Kind
+from referral.proof.heartbeat import Heartbeat
 from referral.proof.verify.log import verify
 from referral.wire import erasure_approval, intake_key, operator_word, topics, writer_signature
 from tests.harness.audit_log import MINUTE
@@ -43,9 +45,9 @@ def _made() -> Iterator[Made]:
         log = Short()
         make(log)
         yield make.__doc__ or "", (log, log.keys)
-    for make in GONE:
+    for gone in GONE:
         log = Short()
-        yield make.__doc__ or "", (log, make(log))
+        yield gone.__doc__ or "", (log, gone(log))
 
 
 def _whole(log: Short) -> None:
@@ -268,14 +270,10 @@ def _paused(log: Short) -> None:
 
 def _not_read(log: Short) -> None:
     """For five minutes audit has not read what a topic held."""
-    log.beat({"referral-policy": [3]}, referral_policy_0=1)
-    for _ in range(5):
+    beat = Heartbeat(ends={"referral-policy": [3]}, unread={"referral-policy/0": 1}, drill=False)
+    for _ in range(6):
+        log.own(Kind.HEARTBEAT, beat.encode())
         log.now += MINUTE
-        log.beat({"referral-policy": [3]})
-    last = len(log.entries) - 1
-    del log.entries[last]
-    log._known.size -= 1
-    log.beat({"referral-policy": [3]}, **{"referral-policy_0": 1})
 
 
 CLOCKS: Sequence[Callable[[Short], None]] = (
@@ -293,14 +291,14 @@ def _acts(log: Short) -> None:
     """An act of two operators, one of one, and the word used again."""
     log.names(ACTING)
     log.own(Kind.ADMINISTRATION, own.ACT.encode())
-    log.own(Kind.ADMINISTRATION, structs.replace(own.PLAIN, id="0c" * 16, second=own.Act.__struct_defaults__[-2]).encode())
+    log.own(Kind.ADMINISTRATION, structs.replace(own.PLAIN, id="0c" * 16, second=UNSET).encode())
     log.own(Kind.ADMINISTRATION, structs.replace(own.PLAIN, id="0d" * 16).signed(secret(0x31)).encode())
 
 
 def _begun(log: Short) -> None:
     """An act that was begun and has no outcome."""
     log.names(ACTING)
-    log.own(Kind.ADMINISTRATION, structs.replace(own.PLAIN, state=own.State.BEGUN).signed(secret(0x31)).encode())
+    log.own(Kind.ADMINISTRATION, structs.replace(own.PLAIN, state=State.BEGUN).signed(secret(0x31)).encode())
 
 
 ACTS: Sequence[Callable[[Short], None]] = (_acts, _begun)
@@ -348,10 +346,10 @@ def _erase(log: Short, body: CaseErased) -> Mapping[str, bytes]:
     assert body.basis == PLAIN.basis
     log.names(LINES + PEOPLE)
     read = SectionDisclosed(agency="school-one", section="identity", basis="desk", at=log.now)
-    log.record(CASE, read, by="intake")
+    log.write(CASE, read, by="intake")
     why = Why(rule="all-tracks-ended", procedure="", directory="", engine=4, passed=())
-    log.record(CASE, CaseClosed(why=why, outcome="all-tracks-ended"), by="routing")
-    log.record(CASE, body, by="intake")
+    log.write(CASE, CaseClosed(why=why, outcome="all-tracks-ended"), by="routing")
+    log.write(CASE, body, by="intake")
     log.take_away(1)
     return {}
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from hashlib import sha256
 from typing import Any
 
-from msgspec import Struct, json, structs
+from msgspec import UNSET, Struct, json, structs
 
 from referral.errors import Malformed
 from referral.proof import act, cover, heartbeat, reading, security
@@ -66,7 +66,7 @@ def own() -> VectorFile:
     found += _fields("ADMINISTRATION", ACT, ACTS)
     found += [good(f"READING how {how}", **_value("READING", structs.replace(READING, how=how))) for how in How]
     found += [good(f"ADMINISTRATION state {state}", **_value("ADMINISTRATION", structs.replace(ACT, state=state))) for state in State]
-    bare = structs.replace(ACT, second=Act.__struct_defaults__[-2], signature=Act.__struct_defaults__[-1])
+    bare = structs.replace(ACT, second=UNSET, signature=UNSET)
     found.append(good("ADMINISTRATION without second and signature", **_value("ADMINISTRATION", bare)))
     found.append(good("COVER", kind=Kind.COVER, value=bytes([0xC0]) * cover.BYTES))
     assert not cover.fits(bytes(15))

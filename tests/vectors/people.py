@@ -143,8 +143,8 @@ def agencies() -> VectorFile:
 
 
 def _sent() -> list[Any]:
-    one = {"agency": "school-one", "received_at": AT}
-    offer = {"offer_id": EVENT}
+    one: dict[str, Any] = {"agency": "school-one", "received_at": AT}
+    offer: dict[str, Any] = {"offer_id": EVENT}
     return [
         ReferralSubmitted(referral_id=OTHER, door=e.Door.HTTP, opens=True, traits=CHILD, sections=(), **one),
         e.ResponseSubmitted(response_id=OTHER, word=e.Word.ACCEPT, reason="", code="", recorded=(), via=e.Via.SYSTEM, **offer, **one),

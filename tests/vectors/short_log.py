@@ -36,9 +36,9 @@ class Short(Log):
     def knock(self, case_id: str = CASE, seq: int = 0, *, by: str = "notifier", key: bytes = b"") -> Entry:
         """The notifier knocks. seq: another sequence than the next. by: who signs it; empty: nobody. key: another key of the case."""
         body = KnockSent(rung=0, channel="sms", again=len(self.entries), at=self.now, reference=BY)
-        return self.record(case_id, body, seq, by=by, key=key)
+        return self.write(case_id, body, seq, by=by, key=key)
 
-    def record(self, case_id: str, body: Any, seq: int = 0, *, by: str = "", key: bytes = b"") -> Entry:
+    def write(self, case_id: str, body: Any, seq: int = 0, *, by: str = "", key: bytes = b"") -> Entry:
         place, true = (type(body).TOPIC, case_id), self.keys.get(case_id)
         if seq:
             self._seqs[place] = seq - 1

@@ -162,7 +162,7 @@ def _chains(first: PolicyActivated) -> Iterator[Vector]:
     ):
         believed = Believed(trusted=Trusted(SIGNERS, pinned))
         words = [believed.take(body) or "believed" for body in bodies]
-        held = {
+        held: dict[str, Any] = {
             "signers": SIGNERS,
             "pins": pinned,
             "bundles": bodies,
