@@ -6,7 +6,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Each of these kills every system call of a process in turn when `make faults` asks for it.
 STRUCK := tests/faults/test_log_kills.py tests/faults/test_witness_kills.py tests/faults/test_oversight_kills.py tests/faults/test_rewound.py tests/integration/notifier/test_channel_kills.py
 
-.PHONY: help setup tools check test image release deploy-test faults clocks interop attacks bench peers year generate stories pictures up demo lock
+.PHONY: help setup tools check test image release deploy-test faults clocks interop attacks bench peers year generate freeze stories pictures up demo lock
 
 help: ## this table
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -75,6 +75,9 @@ bench: setup ## measure and display the figures; JSON=file writes them down
 
 year: setup ## live a year of 400 made-up cases for the oversight figures
 	$(BIN)/python -m tests.harness.line.year
+
+freeze: setup ## keep the rules of this checkout as engines/N.zip, once, before a change of decisions
+	$(BIN)/python -m tests.harness.freeze
 
 stories: setup ## run the stories, and write anew what follows from each
 	$(BIN)/pytest -q tests/stories --update

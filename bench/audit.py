@@ -14,8 +14,11 @@ from pathlib import Path
 from rich.progress import Progress
 
 from bench.rows import Row, at_least, at_most, show
+from referral.cli.audit import frozen
+from referral.cli.audit.frozen import FrozenEngines
 from referral.cli.audit.judge import VerifyOptions, judge
 from referral.cli.audit.source import Folder
+from referral.domain.policy import ENGINE
 from referral.proof import archive
 from referral.proof.entry import Entry
 from referral.proof.scan import walk
@@ -46,12 +49,8 @@ def fastest(work: Callable[[], object]) -> float:
 
 def rows() -> Iterator[Row]:
     """Measure everything, on one core except for the last row."""
-    log = Log()
-    for number in range(STORIES):
-        story(log, f"case {number}")
-    size, cases = len(log.entries), dict[str, list[Entry]]()
-    for entry in log.entries[1:]:
-        cases.setdefault(entry.case_id, []).append(entry)
+    log = stories(ENGINE)
+    size, cases = len(log.entries), by_case(log)
     with tempfile.TemporaryDirectory(prefix="bench-audit-") as place:
         there = Rows(log.entries)
         began = time.perf_counter()
@@ -64,10 +63,29 @@ def rows() -> Iterator[Row]:
         yield at_least("verify, payload hashes, order and clear parts", size / spent, "events/s", EVENTS)
         spent = fastest(lambda: decided(log, cases))
         yield at_least("verify, every body opened and every decision made again", 3 * STORIES / spent, "decisions/s", DECISIONS)
+        earlier = stories(ENGINE - 1)
+        spent = fastest(lambda: decided(earlier, by_case(earlier)))
+        yield Row(name="the same, decided by the frozen engine before this one", value=3 * STORIES / spent, unit="decisions/s")
         for jobs in {1, os.cpu_count() or 1}:
             options = VerifyOptions(keys=log.keys, jobs=jobs)
             spent = fastest(lambda options=options: judge(folder, options, Progress(disable=True)))  # type: ignore[misc]
             yield Row(name=f"verify, a whole export of {size:,} entries, {jobs} processes", value=size / spent, unit="entries/s")
+
+
+def stories(engine: int) -> Log:
+    """Return a log whose decisions are those of a version of the rules."""
+    log = Log(engine=engine)
+    for number in range(STORIES):
+        story(log, f"case {number}")
+    return log
+
+
+def by_case(log: Log) -> dict[str, list[Entry]]:
+    """Return the entries of each case."""
+    cases = dict[str, list[Entry]]()
+    for entry in log.entries[1:]:
+        cases.setdefault(entry.case_id, []).append(entry)
+    return cases
 
 
 def placed(log: Log) -> Verification:
@@ -83,9 +101,10 @@ def decided(log: Log, cases: dict[str, list[Entry]]) -> None:
     """Run the second pass: every case, with its decisions made again."""
     proof = Verification(log.keys, ())
     proof.take(log.entries[0])
-    judging = Judge(proof.cases(), Report())
-    for case_id, entries in cases.items():
-        judging.case(case_id, entries)
+    with FrozenEngines(frozen.own()) as engines:
+        judging = Judge(proof.cases(), Report(), engines)
+        for case_id, entries in cases.items():
+            judging.case(case_id, entries)
     assert judging.report.counts["decisions re-executed"] == 3 * STORIES
 
 

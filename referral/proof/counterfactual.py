@@ -20,10 +20,13 @@ from referral.domain.decide import decided, facts_for
 from referral.domain.events import CauseKind, Facts, InputIgnored
 from referral.domain.evolve import fold
 from referral.domain.inputs import Input, due_input
-from referral.domain.policy import ENGINE, OLDEST_ENGINE, Policy
+from referral.domain.policy import ENGINE, Policy
 from referral.errors import Malformed, NewerVersion
+from referral.proof.engines import EngineAway, Engines, NoEngines, Recorded, RulesFailed, described, recorded
+from referral.proof.engines import Rules as Told
 from referral.proof.entry import Entry
-from referral.proof.history.case import Answer, answers, cause, decisions, inputs, unseal
+from referral.proof.history.case import Answer, answers, cause, decisions, inputs, opened, unseal
+from referral.wire import codec
 
 Rules = Callable[[int | None], Policy | None]
 """Return the policy in force under a bundle number; None where the log does not hold it."""
@@ -34,6 +37,7 @@ class Counterfactual(Struct):
 
     cases: number compared. unused: inputs after the first differences. unchecked: reason → number of cases that could not be compared.
     assumed: decisions whose number of free places is not on record; the service was then assumed to be empty.
+    engines: of earlier versions of the rules. files: of the other policy, which such an engine reads itself.
     """
 
     differences: Differences = field(default_factory=Differences)
@@ -42,6 +46,8 @@ class Counterfactual(Struct):
     unused: int = 0
     assumed: int = 0
     unchecked: Counter[str] = field(default_factory=Counter)
+    engines: Engines = field(default_factory=NoEngines)
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
     def take(self, case_id: str, entries: Sequence[Entry], key: bytes | None, rules: Rules, other: Policy) -> None:
         """Compare one case. entries: in the order of idx. key: None where the case is erased."""
@@ -53,13 +59,13 @@ class Counterfactual(Struct):
             return
         try:
             answered = list(answers([unseal(entry, key) for entry in recorded]))
-            rerun = CaseRerun(case_id, key, inputs(entries), answered, rules, other)
+            rerun = CaseRerun(case_id, key, inputs(entries), answered, rules, other, self.engines, self.files)
             rerun.run()
         except (Malformed, NewerVersion):
             self.unchecked["unreadable"] += 1
             return
-        if rerun.wrong:
-            self.unchecked[rerun.wrong] += 1
+        except (EngineAway, RulesFailed):
+            self.unchecked["decided by another engine"] += 1
             return
         self.cases += 1
         self.inputs += len(answered)
@@ -74,7 +80,7 @@ class Counterfactual(Struct):
 class CaseRerun(Struct):
     """The comparison of one case. was: its state under the recorded decisions. now: its state under the other policy.
 
-    assumed: free places that are not on record.
+    assumed: free places that are not on record. told: the events that led to `now`, for an engine in another process.
     """
 
     case_id: str
@@ -83,38 +89,42 @@ class CaseRerun(Struct):
     found: list[Answer]
     rules: Rules
     other: Policy
+    engines: Engines
+    files: Mapping[str, bytes]
     was: Case | None = None
     now: Case | None = None
     last: deque[Moment] = field(default_factory=lambda: deque(maxlen=TOLD))
     parted: Parted | None = None
     said: bool = False
     assumed: int = 0
-    wrong: str = ""
+    told: list[Recorded] = field(default_factory=list)
 
     def run(self) -> None:
-        """Compare input by input until the first difference or the end of the record."""
+        """Compare input by input until the first difference or the end of the record. Raises EngineAway, RulesFailed."""
         for number, answer in enumerate(self.found):
-            if answer.head is None or not OLDEST_ENGINE <= answer.head.facts.engine <= ENGINE:
-                self.wrong = "decided by another engine"
-                return
-            recorded = tuple(read.body for read in answer.events)
-            if _is_stale(recorded):
-                self._pass_over(recorded)
+            if answer.head is None:
+                raise EngineAway("the facts are missing")
+            events = tuple(read.body for read in answer.events)
+            if _is_stale(events):
+                self._pass_over(answer)
                 continue
             before = self.was
-            self.was = fold(before, recorded, self.case_id)
-            moment = Moment(answer.head.facts.now, self.was, recorded)
+            self.was = fold(before, events, self.case_id)
+            moment = Moment(answer.head.facts.now, self.was, events)
             other = self._other(number, before)
             if other is None or other.at != moment.at or parting(moment.events, other.events)[0] == ELSEWHERE:
                 self._part(number, moment, other)
                 return
             self.said = self.said or parting(moment.events, other.events)[0] == SAID
             self.now = other.case
+            self.told += [(event.TYPE, codec.fingerprint(event.TYPE), codec.encode(event)) for event in other.events]
             self.last.append(moment)
 
-    def _pass_over(self, recorded: tuple[Struct, ...]) -> None:
+    def _pass_over(self, answer: Answer) -> None:
         """Apply an ignored alarm, late or repeated, to both states. It tests neither policy; only its sequence number counts."""
-        self.was, self.now = fold(self.was, recorded, self.case_id), fold(self.now, recorded, self.case_id)
+        events = [read.body for read in answer.events]
+        self.was, self.now = fold(self.was, events, self.case_id), fold(self.now, events, self.case_id)
+        self.told += [recorded(read) for read in answer.events]
 
     def _other(self, number: int, before: Case | None) -> Moment | None:
         """Return the other policy's next moment: its own alarm if that is due earlier, else its decision of the next recorded input."""
@@ -129,8 +139,9 @@ class CaseRerun(Struct):
             if head.kind is CauseKind.DUE and its != mine and (its is None or its > head.facts.now):
                 continue  # under the other policy this alarm would not have fired
             place = (head.topic, head.partition, head.offset)
-            again = cause(head, self.case_id, self.now, self.asked.get(place), self.key)
-            return self._decide(again, head.facts)
+            found = self.asked.get(place)
+            again = cause(head, self.case_id, self.now, found, self.key)
+            return self._decide(again, head.facts, found if head.kind is CauseKind.RECORD else None)
         last = self.found[-1].head
         return self._alarm(its, last.facts) if its is not None and last is not None else None
 
@@ -138,10 +149,24 @@ class CaseRerun(Struct):
         assert self.now is not None
         return self._decide(due_input(self.case_id, at, self.now.seq), structs.replace(facts, now=max(at, self.now.at)))
 
-    def _decide(self, again: Input, facts: Facts) -> Moment:
+    def _decide(self, again: Input, facts: Facts, found: Entry | None = None) -> Moment:
+        if facts.engine != ENGINE:
+            return self._decide_as_then(again, facts, found)
         made = facts_for(self.now, again, self.other, facts.now, partial(self._free, facts), facts.bundle)
-        decision = decided(self.now, again, structs.replace(made, engine=facts.engine), self.other)
+        decision = decided(self.now, again, made, self.other)
         return Moment(made.now, decision.case, decision.events)
+
+    def _decide_as_then(self, again: Input, facts: Facts, found: Entry | None) -> Moment:
+        """Return what the earlier version of the rules that decided would have decided under the other policy. found: the record."""
+        engine = self.engines.of(facts.engine)
+        if not engine.compiles("other", lambda: [Told("other", None, self.files)]):
+            raise EngineAway("it cannot read the other policy")
+        told = described(again, None if found is None else opened(found, self.key))
+        free = self._free(facts, engine.wanted("other", self.told, told, "other"))
+        facts = structs.replace(facts, now=max(facts.now, self.now.at) if self.now else facts.now, free=free)
+        made = engine.decide("other", self.told, told, facts, "other")
+        events = tuple(codec.decode(each.type, codec.fingerprint(each.type), each.body) for each in made)
+        return Moment(facts.now, fold(self.now, events, self.case_id), events)
 
     def _free(self, facts: Facts, wanted: tuple[str, ...]) -> dict[str, int]:
         """Return the recorded free places of these services, plus or minus the places that the other policy adds or removes."""

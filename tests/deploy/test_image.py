@@ -26,7 +26,7 @@ ABSENT = re.compile(
 )
 LET = re.compile(r"var/lib/dpkg(/status\.d.*)?$|certifi/cacert\.pem$|/ssl/cert\.pem$|share/doc/")
 """The list of packages, and public certificates."""
-CARRIED = ("referral/", "services/", "schemas/", "policy/", "deploy/kafka/")
+CARRIED = ("referral/", "services/", "schemas/", "policy/", "engines/", "deploy/kafka/")
 """What a wheel brings: the program, and what it looks for beside itself."""
 LOOK = """
 import json, os, zoneinfo, datetime

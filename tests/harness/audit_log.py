@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from referral.domain.case import Case, holds, next_due
 from referral.domain.decide import decide, facts_for
@@ -27,7 +27,7 @@ from referral.domain.events import (
 )
 from referral.domain.evolve import evolve
 from referral.domain.inputs import Input, Raw, Source, due_input, record_input
-from referral.domain.policy import Policy
+from referral.domain.policy import ENGINE, Policy
 from referral.proof.entry import Entry, Kind
 from referral.proof.heartbeat import Heartbeat
 from referral.proof.verify.policies import Bundles
@@ -49,7 +49,8 @@ MINUTE = 60_000_000
 class Log:
     """One stack's topics, as far as audit reads them. now: of the next decision, by the database.
 
-    ahead: of the broker, by so much. drill: its cases are exercises. signed: the services sign their records.
+    ahead: of the broker, by so much. drill: its cases are exercises. signed: the services sign their records. engine: which version of the
+    rules it says that it decides by.
     """
 
     entries: list[Entry] = field(default_factory=list)
@@ -61,6 +62,7 @@ class Log:
     signed: bool = False
     held: Counter[str] = field(default_factory=Counter)
     """Places that the cases hold, as routing's table has them."""
+    engine: int = ENGINE
     _known: Known = field(default_factory=Known)
     _offsets: dict[tuple[str, int], int] = field(default_factory=dict)
     _seqs: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -129,7 +131,8 @@ class Log:
     def answer(self, cause: Input) -> list[Struct]:
         """Routing decides."""
         case, (number, policy) = self.cases.get(cause.case_id), self.rules()
-        facts = self.facts(facts_for(case, cause, policy, self.now, lambda wanted: self.free(wanted, policy), bundle=number))
+        true = facts_for(case, cause, policy, self.now, lambda wanted: self.free(wanted, policy), bundle=number)
+        facts = self.facts(structs.replace(true, engine=self.engine))
         rules = self._bundles.policy(facts.bundle)
         assert rules is not None
         said = list(decide(case, cause, facts, rules))

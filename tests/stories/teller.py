@@ -59,8 +59,6 @@ class World:
         self.case_id = CASE
         self.now, self.count = START, 0
         self.log: list[tuple[Case | None, Input, e.Facts, tuple[Struct, ...]]] = []
-        self.engine = ENGINE
-        """Version of the rules that decides."""
         self.bundle: int | None = None
         """Number of the policy, counted from its first change."""
         self.policies: list[Policy] = []
@@ -76,14 +74,18 @@ class World:
         """Decide upon one body and keep what follows. failing: the rules themselves break on it."""
         self.count += 1
         cause = self.cause(body)
-        facts = replace(facts_for(self.case, cause, self.policy, self.now, self.free, self.bundle), engine=self.engine)
+        facts = facts_for(self.case, cause, self.policy, self.now, self.free, self.bundle)
         if failing:
             events: tuple[Struct, ...] = engine_failure.events(self.case, cause, facts, self.policy)
         else:
-            events = decide(self.case, cause, facts, self.policy)
+            events = tuple(self.decides(cause, facts))
         self.log.append((self.case, cause, facts, events))
         self.policies.append(self.policy)
         return self.keep(events)
+
+    def decides(self, cause: Input, facts: e.Facts) -> Sequence[Struct]:
+        """What the rules lead to."""
+        return decide(self.case, cause, facts, self.policy)
 
     def cause(self, body: Struct) -> Input:
         """The input that a body is, as the loop makes it."""

@@ -8,6 +8,8 @@ from pathlib import Path
 from rich.progress import Progress
 
 from referral.cli import console
+from referral.cli.audit import frozen
+from referral.cli.audit.frozen import FrozenEngines
 from referral.cli.audit.source import Keys
 from referral.cli.policy import policy_folder
 from referral.cli.policy.simulate_report import print_differences
@@ -25,12 +27,12 @@ from referral.proof.verify.report import Report
 def run(book: Casebook, keys: Keys, folder: Path, case: str, as_json: bool) -> int:
     """Compare the cases and print the result; return the exit code. case: only this one; empty for all."""
     try:
-        other = domain.compile(policy_folder.read(folder))
+        other = domain.compile(files := policy_folder.read(folder))
     except PolicyErrors as error:
         console.wrong(error.errors)
         return 1
     with console.progress(quiet=as_json) as bar:
-        result = compare(book, keys([case] if case else None), other, case, bar)
+        result = compare(book, keys([case] if case else None), other, files, case, bar)
     if case and not result.cases and not result.unchecked:
         raise Rejected("unknown-case", "--case", "the log has no decision of this case; audit may lag by a second")
     if as_json:
@@ -40,8 +42,10 @@ def run(book: Casebook, keys: Keys, folder: Path, case: str, as_json: bool) -> i
     return 3 if result.unchecked else 0
 
 
-def compare(book: Casebook, keys: Mapping[str, bytes], other: Policy, case: str = "", bar: Progress | None = None) -> Counterfactual:
-    """Compare every case of the log, one in memory at a time; for the others only their indexes are held.
+def compare(
+    book: Casebook, keys: Mapping[str, bytes], other: Policy, files: Mapping[str, bytes], case: str = "", bar: Progress | None = None
+) -> Counterfactual:
+    """Compare every case of the log, one in memory at a time; for the others only their indexes are held. files: of the other policy.
 
     Malformed, NewerVersion: an entry.
     """
@@ -50,12 +54,13 @@ def compare(book: Casebook, keys: Mapping[str, bytes], other: Policy, case: str 
     for entry in book.of(places.pop("", []))[0]:
         bundles.take(entry)
     task = bar.add_task("cases decided again", total=len(places)) if bar else None
-    result = Counterfactual()
-    for case_id, where in sorted(places.items()):
-        key, entries = keys.get(case_id), book.of(where)[0]
-        result.take(case_id, judge(entries, key, book.believed).genuine(entries), key, bundles.policy, other)
-        if bar and task is not None:
-            bar.advance(task)
+    with FrozenEngines(frozen.named(bundles.activated)) as engines:
+        result = Counterfactual(engines=engines, files=files)
+        for case_id, where in sorted(places.items()):
+            key, entries = keys.get(case_id), book.of(where)[0]
+            result.take(case_id, judge(entries, key, book.believed).genuine(entries), key, bundles.policy, other)
+            if bar and task is not None:
+                bar.advance(task)
     return result
 
 

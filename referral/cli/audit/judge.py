@@ -9,6 +9,8 @@ from pathlib import Path
 from msgspec import Struct
 from rich.progress import Progress
 
+from referral.cli.audit import frozen
+from referral.cli.audit.frozen import FrozenEngines
 from referral.cli.audit.spool import BUCKETS, Spool, cases, entries_of, every_decided, put_decided
 from referral.domain.events import Leaf
 from referral.domain.inputs import ROSTER_BOOK
@@ -267,19 +269,20 @@ def _parts(folder: Path, known: Cases, jobs: int, advance: Advance) -> list[Part
 
 def share(folder: Path, known: Cases, first: int, jobs: int, advance: Advance) -> Iterator[Part]:
     """Judge every `jobs`-th bucket, from `first` on."""
-    judging = Judge(known, Report())
-    for number in range(first, BUCKETS, jobs):
-        if jobs > 1:
-            judging.afresh(Report())
-        for case_id, entries in cases(folder, number).items():
-            judging.case(case_id, entries)
-        put_decided(folder, number, judging.decided)
-        judging.decided.clear()
-        advance(1)
-        if jobs > 1:
-            yield Part(judging.report, [*judging.signatures.used.items(), *judging.signatures.numbers.items()])
-    if jobs == 1:
-        yield Part(judging.report, [])
+    with FrozenEngines(frozen.named(known.activated)) as engines:
+        judging = Judge(known, Report(), engines)
+        for number in range(first, BUCKETS, jobs):
+            if jobs > 1:
+                judging.afresh(Report())
+            for case_id, entries in cases(folder, number).items():
+                judging.case(case_id, entries)
+            put_decided(folder, number, judging.decided)
+            judging.decided.clear()
+            advance(1)
+            if jobs > 1:
+                yield Part(judging.report, [*judging.signatures.used.items(), *judging.signatures.numbers.items()])
+        if jobs == 1:
+            yield Part(judging.report, [])
 
 
 def _about_log(weight: Weight, code: str, what: str) -> Finding:

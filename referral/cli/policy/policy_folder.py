@@ -10,8 +10,10 @@ import typer
 
 from referral.domain.authority import reading
 from referral.domain.policy import Policy, PolicyErrors, policy
-from referral.errors import Rejected
+from referral.errors import Malformed, Rejected
+from referral.proof import engines
 from referral.runtime import authority
+from referral.runtime.settings import CHECKOUT
 from referral.wire import policy_digest
 
 LIMIT = 7 * 1024 * 1024
@@ -44,8 +46,9 @@ def check(files: Mapping[str, bytes]) -> tuple[Policy | None, tuple[str, ...]]:
 
 
 def missing(found: Policy, files: Mapping[str, bytes]) -> tuple[str, ...]:
-    """Return the errors of what a policy needs beside its procedures before it may come into force: guidance, and the table of rights."""
-    return (*_unguided(found), *_rights(files))
+    """Return the errors of what a policy needs beside its procedures before it may come into force: guidance, the table of rights, and the
+    frozen engines."""
+    return (*_unguided(found), *_rights(files), *_engines(files))
 
 
 def _unguided(found: Policy) -> tuple[str, ...]:
@@ -67,6 +70,17 @@ def _rights(files: Mapping[str, bytes]) -> tuple[str, ...]:
     if found == authority.declared():
         return ()
     return (f"{policy.RIGHTS}:0:0: it declares other rights than this program has; rights change with the program: copy its file",)
+
+
+def _engines(files: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Return the error of a policy that does not name the frozen engines of this program: auditors run none that its signers did not sign.
+    A bundle that was stored before there were engines is still read without it."""
+    try:
+        if engines.read(files[engines.FILE]) == engines.read((CHECKOUT / "policy" / engines.FILE).read_bytes()):
+            return ()
+    except (KeyError, Malformed):
+        pass
+    return (f"{engines.FILE}:0:0: it does not name the frozen engines of this program; they change with the program: copy its file",)
 
 
 def read_argument(folder: Path) -> dict[str, bytes]:

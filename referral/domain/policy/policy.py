@@ -16,13 +16,11 @@ from referral.domain.policy.reading.procedure import read_procedure
 from referral.domain.policy.reading.reader import PolicyErrors, Reader
 from referral.domain.policy.reading.signers import read_signers
 
-__all__ = ["ENGINE", "OLDEST_ENGINE", "Policy", "PolicyErrors", "compile"]
+__all__ = ["ENGINE", "Policy", "PolicyErrors", "compile"]
 
 ENGINE: int = 4
-"""Behaviour version of decide(): increased when the same case, input, facts and policy yield other events."""
-OLDEST_ENGINE: int = 3
-"""Oldest version whose decisions are still made byte for byte: a rule that has changed asks which version decides (docs/decisions/0066)."""
-
+"""Behaviour version of decide(): increased when the same case, input, facts and policy yield other events. Before, this one is frozen
+(docs/decisions/0086)."""
 
 RIGHTS = "authority.yaml"
 """File of who may do what at the doors, in every bundle for whoever reads the log. Programs have the table of their own version."""

@@ -93,10 +93,6 @@ class DecisionContext:
         self._directory = policy.directory[:16]
         self._held: Mapping[str, int] | None = None
 
-    def since(self, version: int) -> bool:
-        """Return whether this version of the rules decides, or a later one (`policy.ENGINE`)."""
-        return self.facts.engine >= version
-
     def emit(self, event: Struct) -> None:
         """Emit one more event and apply it to the case. The first event of a decision gets the head."""
         if not self.events:

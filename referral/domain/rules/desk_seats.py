@@ -79,7 +79,7 @@ def overtaken(d: DecisionContext, body: InstructionGiven) -> None:
     track, _, step_rule, run = at
     if step_rule.kind in (StepKind.DECIDE, StepKind.NOTIFY):
         return d.ignore("NOT_NOW")
-    rounds = [one for one in track.runs if one.step == run.step] if d.since(4) else [run]
+    rounds = [one for one in track.runs if one.step == run.step]
     if run.outcome and not any(True for one in rounds for seat in one.seats for _ in offers_of(seat)):
         return d.ignore("REPEATED" if run.outcome == OVERTAKEN else "NOTHING_TO_RELEASE")
     return _step(d, track, run.step)
@@ -139,7 +139,7 @@ def settle(d: DecisionContext, body: InstructionGiven) -> None:
         d.emit(StepDone(why=d.why("instruction", track), track_id=track.track_id, step=run.step, round=run.round, outcome=SETTLED))
     for task in unsure:
         d.settle(task, "confirmed" if body.target in (run.verdict, run.outcome) else "decided-otherwise")
-    for task in d.case.tasks if d.since(4) else ():
+    for task in d.case.tasks:
         if (task.about, task.track_id, task.step) == ("decision-forbidden", track.track_id, step.id):
             d.settle(task, "decided-otherwise")
     return None

@@ -79,12 +79,12 @@ def resume(d: DecisionContext, body: InstructionGiven) -> None:
     An order that names its task settles that one alone; only of the task `stopped` a track goes on by it. Without a track, what waits for
     another procedure goes on waiting.
     """
-    named = body.task_id if d.since(4) else None
+    named = body.task_id
     stopped = [t for t in d.case.tracks if t.paused_by and not t.outcome and body.track_id in (None, t.track_id)]
     if named is not None:
         about = {t.track_id for t in d.case.tasks if t.task_id == named and t.about == "stopped"}
         stopped = [t for t in stopped if t.track_id in about]
-    elif body.track_id is None and d.since(4):
+    elif body.track_id is None:
         stopped = [t for t in stopped if t.paused_by == DESK]
     for track in stopped:
         go_on(d, track, "instruction")

@@ -39,7 +39,7 @@ def limit_after(d: DecisionContext, step: Step, state: str) -> tuple[int | None,
 def limit_on(d: DecisionContext, step: Step, asked: Offer, state: str) -> tuple[int | None, str]:
     """Return the limit of an offer that enters this state: one that ran under the same name runs on, so that nobody gains time."""
     due, what = limit_after(d, step, state)
-    runs_on = what == asked.due_what and asked.due is not None and d.since(4)
+    runs_on = what == asked.due_what and asked.due is not None
     return (asked.due, what) if runs_on else (due, what)
 
 

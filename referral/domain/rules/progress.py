@@ -91,7 +91,7 @@ def _is_settled(d: DecisionContext, task: Task) -> bool:
     """Return True when the reason of a seat's task no longer exists."""
     track = next((t for t in d.case.tracks if t.track_id == task.track_id), None)
     run = latest(track, task.step) if track else None
-    if d.since(4) and track is not None and task.about == "complete-missed" and _holds(track, task):
+    if track is not None and task.about == "complete-missed" and _holds(track, task):
         return False
     if run is None or run.outcome or task.seat >= len(run.seats):
         return True
@@ -160,7 +160,7 @@ def _steps(d: DecisionContext, index: int, pathway: Pathway, concerned: Collecti
             if not step.until.isdisjoint(marks):
                 drop(d, track.track_id, step.id, "NOT_NEEDED", "repetition-ended")
         elif not run.outcome or run.verdict:
-            if step.placement is not None and d.since(4):
+            if step.placement is not None:
                 run = _unlock(d, index, step, run, marks)
             if not run.verdict and (keeps or step.without_consent) and is_vacant(run):
                 run = fill(d, index, pathway, step, marks)

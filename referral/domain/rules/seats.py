@@ -52,9 +52,8 @@ def transfer_failed(d: DecisionContext, at: LocatedOffer, how: How, reason: str,
 
 def transfer_settled(d: DecisionContext, track_id: str, step: str, how: str, about: Collection[str] = HANDING_OVER) -> None:
     """Settle the desk tasks about an earlier attempt to transfer, or about the holder who has left (HANDED_OVER)."""
-    settled = about if d.since(4) else HANDING_OVER
     for task in d.case.tasks:
-        if task.track_id == track_id and task.step == step and task.seat < 0 and task.about in settled:
+        if task.track_id == track_id and task.step == step and task.seat < 0 and task.about in about:
             d.settle(task, how)
 
 

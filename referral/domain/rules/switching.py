@@ -55,8 +55,7 @@ def _switch(d: DecisionContext, track: Track, pathway: Pathway, other: Pathway) 
     carry_over(d, track, pathway, new.track_id, other)
     unsure = [t for t in d.case.tasks if t.about == "confirm-default" and t.track_id == track.track_id and other.step(t.step) is None]
     for other_track in d.case.tracks:
-        waits = other_track.paused_by == pathway.id and not other_track.outcome and other_track.track_id != new.track_id
-        if waits and d.since(4):
+        if other_track.paused_by == pathway.id and not other_track.outcome and other_track.track_id != new.track_id:
             wait_for(d, other_track, "waits-for", other.id)
     end_track(d, track, "switched", "switched", TrackState.SWITCHED, taken=How.RELEASED)
     if unsure:  # silence has decided that another procedure applies: a person must confirm it
@@ -69,7 +68,7 @@ def _open_beside(d: DecisionContext, track: Track, other: Pathway, *, pause: boo
     called for before this input."""
     if pause and other.id in track.waited:
         return False
-    known = any(t.pathway == other.id and (not t.outcome or ((stood or not d.since(4)) and t.ended > track.began)) for t in d.case.tracks)
+    known = any(t.pathway == other.id and (not t.outcome or (stood and t.ended > track.began)) for t in d.case.tracks)
     if not known and _begin(d, other, "also-opens", track.track_id) is None:
         return False
     if pause and _running(d, other.id) is not None:

@@ -133,7 +133,7 @@ def climb(d: DecisionContext, at: LocatedOffer, reason: str) -> None:
         expire(d, at, "all-excluded")
     elif at.step.kind is not DECIDE:
         expire(d, at, "ladder-exhausted")
-    elif offer.due is None or offer.due <= d.facts.now or at.step.on_silence == "next-candidate" or not d.since(4):
+    elif offer.due is None or offer.due <= d.facts.now or at.step.on_silence == "next-candidate":
         undecided(d, at)
     else:  # nobody is on duty: silence decides when the limit passes, not before
         d.needs_person("decide-missed", at.track, at.run.step, at.ref[2])

@@ -71,7 +71,7 @@ def _finish_decision(d: DecisionContext, track: Track, step: Step, run: Run) -> 
 
 def is_over(d: DecisionContext, track: Track, pathway: Pathway) -> bool:
     """Return True when no round is under way, and nobody lives in a place that the track has asked for, in whichever round."""
-    places = {step.id for step in pathway.placements if step.final == "completed"} if d.since(4) else set()
+    places = {step.id for step in pathway.placements if step.final == "completed"}
     lives = any(True for run in track.runs if run.step in places for seat in run.seats for _ in offers_of(seat))
     return not lives and all(run.outcome for run in newest(track).values())
 

@@ -11,10 +11,10 @@ from itertools import groupby, pairwise
 
 from msgspec import Struct
 
+from referral.proof.engines import Made
 from referral.proof.entry import SEQUENCED, Entry
 from referral.proof.history.case import Answer, Read
 from referral.proof.verify.report import Weight
-from referral.wire import codec
 
 FindingParts = tuple[Weight, str, Entry, str]
 """Weight, code, entry and text of a finding."""
@@ -70,12 +70,12 @@ def written(places: Sequence[Sequence[Read]], head: Read, most: int | None) -> A
     return Answer(events=tuple(events))
 
 
-def matching(places: Sequence[Sequence[Read]], head: Read, expected: Sequence[Struct]) -> Answer:
+def matching(places: Sequence[Sequence[Read]], head: Read, expected: Sequence[Made]) -> Answer:
     """Return the answer where another writer's records interleave: per sequence, the record that the rules lead to, if it exists."""
     events = [*written(places, head, len(expected)).events]
-    for at, (place, body) in enumerate(zip(places[: len(events)], expected, strict=False)):
+    for at, (place, made) in enumerate(zip(places[: len(events)], expected, strict=False)):
         if at:
-            events[at] = next((read for read in place if read.body_bytes == codec.encode(body)), events[at])
+            events[at] = next((read for read in place if read.body_bytes == made.body), events[at])
     return Answer(events=tuple(events))
 
 

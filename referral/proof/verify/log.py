@@ -14,6 +14,7 @@ from referral.domain.inputs import ROSTER_BOOK
 from referral.errors import Malformed, NewerVersion
 from referral.proof import unlogged
 from referral.proof.act import Act
+from referral.proof.engines import Engines, NoEngines
 from referral.proof.entry import OWNERS, SEQUENCED, Entry, Kind
 from referral.proof.forgeries import TORN, SealVerdict, judge_seals
 from referral.proof.history.case import Read, unseal
@@ -180,10 +181,10 @@ class Cases(Struct, frozen=True, kw_only=True):
 
 
 class Judge:
-    """The second pass: judges one case after another into a report."""
+    """The second pass: judges one case after another into a report. engines: those of earlier versions of the rules."""
 
-    def __init__(self, known: Cases, report: Report) -> None:
-        self._known, self.report = known, report
+    def __init__(self, known: Cases, report: Report, engines: Engines | None = None) -> None:
+        self._known, self.report, self._engines = known, report, engines or NoEngines()
         self._bundles = known.bundles(report)
         self.decided: list[Decided] = []
         """What the cases so far were decided upon; whoever takes it empties it."""
@@ -228,6 +229,7 @@ class Judge:
                 beaten=known.beaten,
                 holding=Holding(drill=known.drill),
                 facts=self.decided,
+                engines=self._engines,
             ).run(of_case)
 
 

@@ -12,6 +12,7 @@ from referral.domain.policy import Policy, PolicyErrors, policy
 from referral.domain.policy.differences import differences
 from referral.errors import Malformed, NewerVersion
 from referral.proof.act import Act
+from referral.proof.engines import Rules
 from referral.proof.entry import Entry, plain
 from referral.proof.unlogged import MAKES
 from referral.proof.verify.report import Finding, Period, Report, Weight, finding
@@ -125,6 +126,12 @@ class Bundles(Struct, kw_only=True):
             except PolicyErrors:
                 return None
         return self.compiled[number]
+
+    def until(self, number: int | None) -> list[Rules]:
+        """Return the files of a bundle and of those before it, the oldest first; none where the log does not hold it."""
+        if number is None or number not in self.activated:
+            return []
+        return [*self.until(number - 1), Rules(str(number), str(number - 1), self.activated[number].files)]
 
     def signing(self, number: int, agency: str) -> AgencyKeys | None:
         """Return the signing keys of an agency under a bundle, with the times from which they count; None: it never had one."""

@@ -11,8 +11,9 @@ from referral.domain.decide import decide
 from referral.domain.events import EVENTS, CauseKind, Head, Why
 from referral.domain.evolve import fold
 from referral.domain.inputs import Input, derived, due_input
-from referral.domain.policy import ENGINE, OLDEST_ENGINE
+from referral.domain.policy import ENGINE
 from referral.errors import Malformed, NewerVersion
+from referral.proof.engines import EngineAway, Engines, Made, NoEngines, Recorded, described, recorded
 from referral.proof.entry import ROUTING, Entry
 from referral.proof.heartbeat import STILL_S
 from referral.proof.history.case import Answer, Read, answers, cause, decisions, inputs, opened
@@ -55,6 +56,10 @@ class Reexecution(Struct, kw_only=True):
     """Indexes of inputs with a finding already. That no decision answers them is not reported again."""
     disowned: frozenset[int] = frozenset()
     """Indexes of records that their topic's owner did not write. As inputs routing may have decided them; as decisions they are void."""
+    engines: Engines = field(default_factory=NoEngines)
+    """Those that decide as earlier versions of the rules did."""
+    told: list[Recorded] = field(default_factory=list)
+    """Events of the decisions judged so far, for an engine in another process."""
     beaten: int = 0
     """Time of the last heartbeat, µs UTC: minutes before it every input has been decided, and every limit acted upon. 0: not known."""
     holding: Holding
@@ -117,6 +122,7 @@ class Reexecution(Struct, kw_only=True):
                 decided=set(),
                 holding=structs.replace(self.holding),
                 facts=[],
+                told=list(self.told),
             )
             try:
                 trial._judge(answer, asked)
@@ -125,21 +131,35 @@ class Reexecution(Struct, kw_only=True):
             return Branch(answer, True, answer is own)
         return Branch(own, False, True)
 
-    def _expected(self, first: Read, asked: dict[Position, Entry]) -> Sequence[Struct] | None:
+    def _expected(self, first: Read, asked: dict[Position, Entry]) -> Sequence[Made] | None:
         """Return the events that the rules lead to for the input that this event names; None where they cannot be asked."""
         try:
             head: Head | None = getattr(first.body, "head", None)
-            if head is None or not OLDEST_ENGINE <= head.facts.engine <= ENGINE:
+            if head is None:
                 return None
-            if (rules := self.bundles.policy(head.facts.bundle)) is None:
-                return None
-            again = self._cause(first, head, asked.get((head.topic, head.partition, head.offset)))
+            found = asked.get((head.topic, head.partition, head.offset))
+            again = self._cause(first, head, found)
         except (Malformed, NewerVersion):
             return None
         try:
-            return decide(self.case, again, head.facts, rules)
+            return self._made(again, head, found)
         except Exception:  # the trial of this branch says why
             return None
+
+    def _made(self, again: Input, head: Head, found: Entry | None) -> Sequence[Made] | None:
+        """Return the events to which the rules of the version that decided lead; None: the log does not hold their policy.
+
+        Raises EngineAway, and whatever the rules raise.
+        """
+        facts, bundles = head.facts, self.bundles
+        if facts.engine == ENGINE:
+            rules = bundles.policy(facts.bundle)
+            return None if rules is None else [_made(event) for event in decide(self.case, again, facts, rules)]
+        engine, name = self.engines.of(facts.engine), str(facts.bundle)
+        if not engine.compiles(name, lambda: bundles.until(facts.bundle)):
+            return None
+        read = opened(found, self.key) if head.kind is CauseKind.RECORD and found is not None else None
+        return engine.decide("", self.told, described(again, read), facts, name)
 
     def _cause(self, first: Read, head: Head, found: Entry | None) -> Input:
         """Rebuild the input. An alarm carries the sequence before its answer; routing skips a number that somebody else took."""
@@ -187,7 +207,8 @@ class Reexecution(Struct, kw_only=True):
         self._in_time(first.entry, head)
         self.judged.add(again.id)
         self.decided.add(place)
-        before, self.case = self.case, fold(self.case, self._compare(answer, again, head), self.case_id)
+        before, self.case = self.case, fold(self.case, self._compare(answer, again, head, asked.get(place)), self.case_id)
+        self.told += [recorded(read) for read in answer.events]
         moved, unknown = self.holding.moved(before, self.case)
         says = head.facts
         self.facts.append(made(first.entry, bundle=says.bundle or 0, engine=says.engine, free=says.free, moved=moved, unknown=unknown))
@@ -210,53 +231,45 @@ class Reexecution(Struct, kw_only=True):
             what = f"routing decided upon an alarm {(head.due - head.facts.now) // SECOND_US} s before it was due"
             self.report.add_finding(finding(Weight.BAD, "DUE_EARLY", entry, what))
 
-    def _compare(self, answer: Answer, again: Input, head: Head) -> Sequence[Struct]:
+    def _compare(self, answer: Answer, again: Input, head: Head, found: Entry | None) -> Sequence[Struct]:
         """Return the events of the answer, proven or unchecked."""
         first = answer.events[0]
-        rules = self.bundles.policy(head.facts.bundle)
         why: Why | None = getattr(first.body, "why", None)
         if why is not None and why.rule in ENGINE_FAILED:
             self._unchecked("ENGINE_FAILED", first.entry, "decided by the path for a failed engine; a person was asked")
-        elif not OLDEST_ENGINE <= head.facts.engine <= ENGINE:
-            has = f"this program has {OLDEST_ENGINE} to {ENGINE}"
-            self._unchecked("OTHER_ENGINE", first.entry, f"decided by engine {head.facts.engine}, {has}")
-        elif rules is None:
-            raise self._stop("POLICY_MISSING", first.entry, f"the log does not hold policy bundle {head.facts.bundle}")
-        else:
-            try:
-                expected = decide(self.case, again, head.facts, rules)
-                self._same(answer, expected)
-            except Stop:
-                raise
-            except Exception as error:  # routing would have taken its way for failed rules: nobody decided this
-                what = f"the rules fail on what this decision says that it was made upon ({type(error).__name__})"
-                raise self._stop("DECISION_DIFFERS", first.entry, what) from error
-            self.report.counts["decisions re-executed"] += 1
-            if head.facts.engine != ENGINE:
-                self.report.counts[f"decisions by engine {head.facts.engine}"] += 1
-            return expected
-        return [self._body(read) for read in answer.events]
+            return [self._body(read) for read in answer.events]
+        try:
+            expected = self._made(again, head, found)
+            if expected is None:
+                raise self._stop("POLICY_MISSING", first.entry, f"the log does not hold policy bundle {head.facts.bundle}")
+            self._same(answer, expected)
+        except Stop:
+            raise
+        except EngineAway as error:
+            self._unchecked("OTHER_ENGINE", first.entry, f"decided by engine {head.facts.engine}: {error}")
+            return [self._body(read) for read in answer.events]
+        except Exception as error:  # routing would have taken its way for failed rules: nobody decided this
+            what = f"the rules fail on what this decision says that it was made upon ({type(error).__name__})"
+            raise self._stop("DECISION_DIFFERS", first.entry, what) from error
+        self.report.counts["decisions re-executed"] += 1
+        if head.facts.engine != ENGINE:
+            self.report.counts[f"decisions by engine {head.facts.engine}"] += 1
+        return [event.event or self._body(read) for event, read in zip(expected, answer.events, strict=True)]
 
-    def _same(self, answer: Answer, expected: Sequence[Struct]) -> None:
+    def _same(self, answer: Answer, expected: Sequence[Made]) -> None:
         for index, read in enumerate(answer.events):
             if read.meta.event_id != derived(read.meta.cause_id, index):
                 raise self._stop("EVENT_ID", read.entry, f"its id is not that of event {index} of its cause")
             if index >= len(expected):
                 raise self._stop("DECISION_DIFFERS", read.entry, f"the rules lead to {len(expected)} events, not to this one")
-            name = type(expected[index]).__name__
-            if codec.encode(expected[index]) != read.body_bytes or name != self._name(read):
+            if expected[index].body != read.body_bytes or expected[index].type != read.meta.type:
                 self._body(read)
-                raise self._stop("DECISION_DIFFERS", read.entry, f"the rules lead to another {name} here")
+                raise self._stop("DECISION_DIFFERS", read.entry, f"the rules lead to another {_name(expected[index])} here")
         if len(expected) > len(answer.events):
             if answer.events[-1].meta.case_seq in self.jumps:
                 raise Stop
-            missing = type(expected[len(answer.events)]).__name__
+            missing = _name(expected[len(answer.events)])
             raise self._stop("DECISION_DIFFERS", answer.events[-1].entry, f"the rules lead to one more event after it: {missing}")
-
-    def _name(self, read: Read) -> str:
-        """Return the struct name of the record's type; older versions of a type share it."""
-        known = EVENTS.get(read.meta.type)
-        return known.__name__ if known is not None else type(self._body(read)).__name__
 
     def _undecided(self, asked: dict[Position, Entry], known: frozenset[int]) -> None:
         """Report an input that routing skipped without an answer; the newest inputs are in flight."""
@@ -289,3 +302,12 @@ class Reexecution(Struct, kw_only=True):
     def _stop(self, code: str, entry: Entry, what: str, weight: Weight = Weight.BAD) -> Stop:
         self.report.add_finding(finding(weight, code, entry, what))
         return Stop()
+
+
+def _made(event: Struct) -> Made:
+    return Made(event.TYPE, codec.encode(event), event)  # type: ignore[attr-defined]
+
+
+def _name(made: Made) -> str:
+    """Return the name of an event; of an older version than this program's, its type."""
+    return EVENTS[made.type].__name__ if made.type in EVENTS else made.type

@@ -131,7 +131,7 @@ async def replayed(stage: Stage, files: Mapping[str, bytes], cases: Mapping[str,
     def ask() -> Counterfactual:
         with source.opened(None, where=stage.settings) as there:
             size, _ = archive.head(there.archive, None)
-            return counterfactual.compare(Casebook(there.archive, size, None), there.keys(None), other)
+            return counterfactual.compare(Casebook(there.archive, size, None), there.keys(None), other, {})
 
     found = await asyncio.to_thread(ask)
     return found, {cases[id] for id in found.differences.names if id in cases}
