@@ -51,6 +51,10 @@ class Offer(Val, frozen=True, kw_only=True, omit_defaults=True):
     """Our channels were down for a part of the limit that runs: an agency that was notified late is not charged with missing it."""
     charged: bool = False
     """A limit has passed although the agency had been notified."""
+    knocked: bool = False
+    """The notifier knocks for it, and tells at which rung a message arrived. Version 5 of the rules began to ask for that."""
+    told: bool = False
+    """A message to somebody of the present rung has arrived."""
     how: str = ""
     reason: str = ""
 

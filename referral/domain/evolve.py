@@ -16,7 +16,11 @@ from referral.domain import events as e
 from referral.domain.case import RANK, Case, FoundOffer, Offer, Proposal, Run, Seat, SeatRef, Task, Track, Undo, find
 
 COMPLETED = e.How.COMPLETED
-PHONE = e.Reach.PHONE
+PHONE, WEB = e.Reach.PHONE, e.Reach.WEB
+TOLD_FROM = 5
+"""Version of the rules from which silence counts only after a message has arrived. Offers that an earlier one made go on as they began."""
+TOLD_LATE = "told-late"
+"""Rule of a message that arrived when more than half of the limit was over: this limit is not the agency's."""
 ACKNOWLEDGER_EXCLUDED = "acknowledger-excluded"
 """Reason of a rung that is knocked again: the person who had acknowledged is now excluded."""
 LIMIT = "limit"
@@ -63,6 +67,7 @@ def offer_opened(case: Case, event: e.OfferOpened) -> Changes:
         due=event.due,
         due_what=event.due_what,
         by_phone=event.reach is PHONE,
+        knocked=event.reach is WEB and event.why.engine >= TOLD_FROM,
     )
     seat = case.tracks[t].runs[r].seats[event.seat]
     is_taken = seat.offer is not None and not seat.offer.how
@@ -78,15 +83,16 @@ def offer_escalated(case: Case, event: e.OfferEscalated) -> Changes:
     anew = event.reason == ACKNOWLEDGER_EXCLUDED
     state, by = ("OFFERED", "") if anew else (offer.state, offer.by)
     climbed = replace(offer, rung=event.rung, due=event.due, due_what=event.due_what, skipped=skipped)
-    climbed = replace(climbed, state=state, by=by, excused=offer.unheard)
+    climbed = replace(climbed, state=state, by=by, excused=offer.unheard, told=False)
     return put(case, ref, _with(seat, offer, climbed))
 
 
 def offer_unheard(case: Case, event: e.OfferUnheard) -> Changes:
-    """Record that our channels to the agency are down (`away`) or up again."""
+    """Record that our channels to the agency are down (`away`), or that a message has arrived."""
     found = offer_at(case, event)
     ref, seat, offer = found.ref, found.seat, found.offer
-    return put(case, ref, _with(seat, offer, replace(offer, unheard=event.away, excused=offer.excused or event.away)))
+    excused = offer.excused or event.away or event.why.rule == TOLD_LATE
+    return put(case, ref, _with(seat, offer, replace(offer, unheard=event.away, excused=excused, told=not event.away)))
 
 
 def offer_acknowledged(case: Case, event: e.OfferAcknowledged) -> Changes:

@@ -17,7 +17,7 @@ from msgspec import Struct, field, structs
 from referral.analysis.compare import ELSEWHERE, SAID, TOLD, Differences, Moment, Parted, part, parting, story
 from referral.domain.case import Case, next_due
 from referral.domain.decide import decided, facts_for
-from referral.domain.events import CauseKind, Facts, InputIgnored
+from referral.domain.events import CauseKind, Facts, InputIgnored, RungReached
 from referral.domain.evolve import fold
 from referral.domain.inputs import Input, due_input
 from referral.domain.policy import ENGINE, Policy
@@ -129,19 +129,19 @@ class CaseRerun(Struct):
     def _other(self, number: int, before: Case | None) -> Moment | None:
         """Return the other policy's next moment: its own alarm if that is due earlier, else its decision of the next recorded input."""
         mine, its = next_due(before) if before else None, next_due(self.now) if self.now else None
-        for answer in self.found[number:]:
+        for later, answer in enumerate(self.found[number:]):
             head = answer.head
             assert head is not None
+            found = self.asked.get((head.topic, head.partition, head.offset)) if head.kind is CauseKind.RECORD else None
             if _is_stale(tuple(read.body for read in answer.events)):
                 continue
+            if later and found is not None and found.type == RungReached.TYPE:
+                continue  # a message that followed from the recorded course
             if its is not None and its != mine and its <= head.facts.now:
                 return self._alarm(its, head.facts)
             if head.kind is CauseKind.DUE and its != mine and (its is None or its > head.facts.now):
                 continue  # under the other policy this alarm would not have fired
-            place = (head.topic, head.partition, head.offset)
-            found = self.asked.get(place)
-            again = cause(head, self.case_id, self.now, found, self.key)
-            return self._decide(again, head.facts, found if head.kind is CauseKind.RECORD else None)
+            return self._decide(cause(head, self.case_id, self.now, found, self.key), head.facts, found)
         last = self.found[-1].head
         return self._alarm(its, last.facts) if its is not None and last is not None else None
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import ClassVar, TypeGuard
 
+from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.channels import Word
@@ -14,6 +15,7 @@ from referral.domain.events import (
     CaseErased,
     CaseOpened,
     KnockAnswered,
+    KnockDelivered,
     KnockFailed,
     KnockSent,
     RungFailed,
@@ -35,6 +37,7 @@ from services.notifier.plan import (
     exclude,
     excluded_staff,
     follow,
+    is_reached,
     plan,
     reopens,
     subject,
@@ -48,6 +51,8 @@ FRESH = 10 * 1_000_000
 plans it once everything is read. So neither an outage's backlog nor a rebuild from the log sends unwanted messages. Normally a decision
 is read within 50 ms; a pause of the process or a move of partitions takes seconds."""
 NO_CHANNEL = "none"
+RECEIPTS = ("sms",)
+"""Channels that report later whether a message has arrived (docs/channels.md)."""
 AWAY = "channels-away"
 """Reason of a RungFailed by our own fault: no message was sent to anybody of the agency. It causes no escalation."""
 
@@ -103,6 +108,9 @@ class Notifier:
         for id_ in await store.untold(tx, [planned.asked.id for planned in plans if planned.failed is None and planned.asked.id in late]):
             board.asked[id_] = asked = replace(board.asked[id_], away=True)
             outcome.emit(board.look[id_], RungFailed(offer_id=id_, rung=asked.rung, reason=AWAY, at=batch.now))
+        for id_ in sorted(late):
+            if is_reached(board.asked[id_]):
+                reached(outcome, board, id_, board.look[id_], batch.now)
         for overtaken in await write(tx, board, plans, batch.now):
             outcome.emit(board.touched[overtaken.offer_id or overtaken.task_id or ""], overtaken)
         for case_id in {r.case_id for r in board.touched.values()} | {r.case_id for r in batch.inputs if isinstance(r.body, Due)}:
@@ -180,16 +188,29 @@ def stop(asked: Question, event: TrackChanged, at: int) -> Question:
 
 
 def heard(outcome: Outcome, board: Board, record: Input, now: int) -> None:
-    """Apply what the sender, a provider or a person reports. Emit RungReached when a message was sent after all, if RungFailed with reason
-    AWAY was emitted before."""
+    """Apply what the sender, a provider or a person reports. Emit RungReached for a message that arrives after our channels were away, or
+    when the agency has been silent for long."""
     body = record.body
     if isinstance(body, KnockAnswered) and body.person and (known := board.asked.get(body.offer_id or body.task_id or "")) is not None:
         touch(board, answer(known, body.person, body.word == Word.LOOKS, now), record)
         board.look[known.id] = record
-    asked = board.asked.get(body.offer_id or "") if isinstance(body, KnockSent) else None
-    if asked is not None and asked.away:
-        touch(board, replace(asked, away=False), record)
-        outcome.emit(record, RungReached(offer_id=asked.id, rung=asked.rung, at=now))
+    if arrives(body) and (asked := board.asked.get(body.offer_id or "")) is not None and body.rung == asked.rung:
+        touch(board, replace(asked, arrived=asked.rung), record)
+        if asked.away or is_reached(board.asked[asked.id]):
+            reached(outcome, board, asked.id, record, now)
+
+
+def arrives(body: Struct) -> TypeGuard[KnockSent | KnockDelivered]:
+    """Return whether a message has arrived, as far as its channel can know: an SMS when its receipt says so; an e-mail when the relay has
+    taken it; a call when a key was pressed, for no other call is reported as sent."""
+    return isinstance(body, KnockDelivered) or (isinstance(body, KnockSent) and body.channel not in RECEIPTS)
+
+
+def reached(outcome: Outcome, board: Board, id_: str, record: Input, now: int) -> None:
+    """Emit RungReached: routing counts no silence before it as the agency's."""
+    asked = board.asked[id_]
+    touch(board, replace(asked, away=False, reached=asked.rung), record)
+    outcome.emit(record, RungReached(offer_id=id_, rung=asked.rung, at=now))
 
 
 def touch(board: Board, asked: Question, record: Input) -> None:

@@ -64,6 +64,8 @@ class Question:
     crowd: many of its kind at one desk are one knock (`crowd`).
     holder: account of whoever has taken it last; None for a system. track: of an offer, the procedure's.
     stopped: that procedure is paused, and nobody is notified for it (`stopping`).
+    arrived, reached: of an offer, the rung at which a message has arrived, and the one for which RungReached was emitted; -1: none since
+    its last escalation.
     """
 
     id: str
@@ -89,6 +91,8 @@ class Question:
     holder: str | None = None
     track: str | None = None
     stopped: bool = False
+    arrived: int = -1
+    reached: int = -1
 
     @property
     def look_at(self) -> int | None:
@@ -165,9 +169,9 @@ def follow(asked: Question | None, event: Struct, *, case_id: str, at: int, dril
     match event:
         case OfferEscalated():
             anew = replace(asked, rung=event.rung, due=event.due, state=State.OPEN, next_at=at, failed=-1, handover=None)
-            return replace(anew, taken=False, cannot=())
+            return replace(anew, taken=False, cannot=(), arrived=-1, reached=-1)
         case OfferUnheard():
-            return replace(asked, away=event.away)
+            return replace(asked, away=event.away, reached=asked.reached if event.away else event.rung)
         case OfferAcknowledged() | OfferAccepted() | OfferArrived() | OfferHeld() | OfferReopened():
             weak = isinstance(event, OfferAcknowledged) and event.why.rule == BY_HANDSET
             after = replace(asked, state=State.ANSWERED, due=event.due, taken=True, handover=None, holder=event.by)
@@ -330,6 +334,16 @@ def waits_long(asked: Question, now: int) -> bool:
     """Return whether an offer with a running limit is due for a repeat: by now somebody must have been reached, or the fault is ours."""
     again = not (asked.task or asked.once or asked.away or asked.taken or asked.stopped) and asked.state is State.OPEN and _done(asked) > 0
     return again and asked.due is not None and asked.next_at is not None and asked.next_at <= now
+
+
+def is_reached(asked: Question) -> bool:
+    """Return whether routing must be told now that a message has arrived at the present rung: the agency has let a third of its limit pass,
+    or no repeat will come. Most agencies answer before, and nobody need know.
+
+    An agency whose own system reads the offer is not told by messages.
+    """
+    waits = asked.state is State.OPEN and not asked.taken and not asked.system and asked.due is not None
+    return waits and asked.arrived == asked.rung != asked.reached and (_done(asked) > 1 or asked.next_at is None)
 
 
 def _opened(event: OfferOpened, case_id: str, at: int, drill: bool) -> Question:

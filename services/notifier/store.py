@@ -28,11 +28,12 @@ _SAVE = text(
     " FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (id text, case_id text, task boolean, agency text, ladder text[], rung integer,"
     " drill boolean, once boolean, system boolean, skip text[], state text, rounds integer[], next_at bigint, due bigint, failed integer,"
     " handover bigint, away boolean,"
-    " taken boolean, cannot text[], crowd boolean, holder text, track text, stopped boolean)"
+    " taken boolean, cannot text[], crowd boolean, holder text, track text, stopped boolean, arrived integer, reached integer)"
     " ON CONFLICT (id) DO UPDATE SET agency = excluded.agency, rung = excluded.rung, skip = excluded.skip, state = excluded.state,"
     " rounds = excluded.rounds, next_at = excluded.next_at, due = excluded.due, failed = excluded.failed,"
     " handover = excluded.handover, away = excluded.away, taken = excluded.taken, cannot = excluded.cannot,"
     " holder = excluded.holder, stopped = excluded.stopped,"
+    " arrived = excluded.arrived, reached = excluded.reached,"
     " closed_at = excluded.closed_at WHERE asked.state <> 'CLOSED'"
 )
 _KNOCKS = (

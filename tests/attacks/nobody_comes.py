@@ -32,6 +32,12 @@ def attacks() -> list[Attack]:
             must=("desk", "supervising body", "next police unit"),
             run=_relay_gone,
         ),
+        Attack(
+            what="the notifier knocks nobody, or its plan is emptied (N9)",
+            power="the notifier",
+            must=("desk", "supervising body", "next police unit", "Ombudsperson", "police's record"),
+            run=_notifier_mute,
+        ),
         Attack(what="an agency has only a telephone, and the desk sleeps", power="nobody", must=DESKS, run=_telephone),
         Attack(what="a notice goes to who has only a telephone", power="nobody", must=("desk", "the step"), run=_notice),
         Attack(what="the officer who acknowledged is implicated", power="one officer", must=("the rest of the rung",), run=_excluded),
@@ -68,6 +74,22 @@ def _relay_gone() -> Noticed:
     asked = [x.agency for x in events if isinstance(x, e.OfferOpened) and x.step == "police"]
     accused = any(isinstance(x, e.CaseRaised) for x in events)
     return {**_at_desks(events, "not-told"), "next police unit": f"asked: {asked[-1]}" if len(asked) == 2 and not accused else ""}
+
+
+def _notifier_mute() -> Noticed:
+    """Nothing is sent and nothing is said, for an hour: the fault is ours, and what oversight is asked to open a case about is us."""
+    _, events = _told("notifier mute", "refer", "alarm", "alarm", "alarm")
+    asked = [x.agency for x in events if isinstance(x, e.OfferOpened) and x.step == "police"]
+    passed = {x.why.rule for x in events if isinstance(x, e.DeadlinePassed)}
+    raised = any(isinstance(x, e.CaseRaised) for x in events)
+    proposed = [x for x in events if isinstance(x, e.NeedsPerson) and x.about.startswith("complaint")]
+    ours = [x.desk for x in proposed] if all(x.about == "complaint-ours" for x in proposed) else []
+    return {
+        **_at_desks(events, "not-told"),
+        "next police unit": f"asked: {asked[-1]}" if len(asked) == 2 else "",
+        "Ombudsperson": f"{ours[0]} decides whether a case about us is opened" if ours and not raised else "",
+        "police's record": "no limit that passed is its own: not-told" if passed == {"not-told"} else "",
+    }
 
 
 def _telephone() -> Noticed:

@@ -121,7 +121,7 @@ class Log:
         return self.answer(record_input(meta, body, source))
 
     def alarm(self, case_id: str) -> list[Struct]:
-        """The case's alarm goes off, when it is due."""
+        """The case's alarm goes off, when it is due. No notifier has told anybody."""
         case = self.cases[case_id]
         at = next_due(case)
         assert at is not None

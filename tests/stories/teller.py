@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from referral.analysis.reachability.classes import USUAL
 from referral.domain import events as e
-from referral.domain.case import Case, Offer, holds, next_due, seats
+from referral.domain.case import Case, Offer, holds, next_due, open_offers, seats
 from referral.domain.decide import decide, facts_for
 from referral.domain.describe import describe
 from referral.domain.evolve import fold
@@ -65,6 +65,8 @@ class World:
         """The policy of each entry of the log."""
         self.offered: dict[str, e.OfferOpened] = {}
         self.exercise = False
+        self.mute = False
+        """No message leaves: nobody is told of what is asked from now on."""
 
     def free(self, wanted: tuple[str, ...]) -> dict[str, int]:
         held = holds(self.case) if self.case else {}
@@ -72,6 +74,8 @@ class World:
 
     def put(self, body: Struct, *, failing: bool = False) -> tuple[Struct, ...]:
         """Decide upon one body and keep what follows. failing: the rules themselves break on it."""
+        if not isinstance(body, e.RungReached | e.RungFailed):
+            self._tell_everybody()
         self.count += 1
         cause = self.cause(body)
         facts = facts_for(self.case, cause, self.policy, self.now, self.free, self.bundle)
@@ -82,6 +86,16 @@ class World:
         self.log.append((self.case, cause, facts, events))
         self.policies.append(self.policy)
         return self.keep(events)
+
+    def _tell_everybody(self) -> None:
+        """The notifier's first message arrives where something has just been asked, in the moment in which it was."""
+        if self.mute or self.case is None or self.case.closed:
+            return
+        now, self.now = self.now, self.case.at
+        waits = [o for o in open_offers(self.case) if o.knocked and not o.told and not o.unheard and o.state == "OFFERED"]
+        for offer in [o for o in waits if o.due is not None]:
+            self.put(e.RungReached(offer_id=offer.offer_id, rung=offer.rung, at=self.now))
+        self.now = now
 
     def decides(self, cause: Input, facts: e.Facts) -> Sequence[Struct]:
         """What the rules lead to."""
@@ -109,6 +123,9 @@ class World:
             return [self.tell(each) for _ in range(int(times)) for each in lines.split("; ")][-1]
         if verb == "asked":
             return [self.asked(rest)]
+        if verb == "notifier":
+            self.mute = {"mute": True, "back": False}[rest]
+            return []
         if verb == "policy":
             self.policy, self.bundle = policy_line(self.policy, rest.split()), (self.bundle or 0) + 1
             return []
@@ -231,7 +248,9 @@ class World:
             target=named.get("how", plain[2] if len(plain) > 2 else ""),
             other=linked,
             received_at=self.now,
-            task_id=self.confirmed() if plain[0] in ("CONFIRM", "REFUSE") else self.task_about(named.get("task", "")),
+            task_id=self.confirmed()
+            if plain[0] in ("CONFIRM", "REFUSE") and "task" not in named
+            else self.task_about(named.get("task", "")),
         )
 
     def task_about(self, about: str) -> str | None:

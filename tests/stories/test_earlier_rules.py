@@ -36,7 +36,37 @@ CHANGED_BY_4 = {
     "waits-whatever-task-goes-on",
 }
 """The stories that version 4 of the rules tells otherwise than version 3. Each says what was wrong."""
-CHANGED: Mapping[int, set[str]] = {4: CHANGED_BY_4}
+CHANGED_BY_5 = {
+    "acknowledged-by-sms-then-excluded",
+    "acknowledged-then-silent",
+    "care-protection-silence",
+    "care-review-silence",
+    "care-screening-silence",
+    "custody-seen-at-the-last-minute",
+    "guardian-silence",
+    "juvenile-age-silence",
+    "juvenile-community-work-fails",
+    "juvenile-custody-at-night",
+    "juvenile-in-custody",
+    "juvenile-parents-not-told",
+    "juvenile-screening-silence",
+    "labour-centre-silent",
+    "labour-home-visit-missed",
+    "labour-monitoring-missed",
+    "labour-triage-otherwise",
+    "labour-triage-silence",
+    "nobody-at-police",
+    "notifier-mute",
+    "notifier-mute-for-a-rung",
+    "relay-away-all-the-time",
+    "relay-away-twenty-minutes",
+    "risk-silence",
+    "secure-facility-silence",
+    "told-and-silent",
+    "told-late",
+}
+"""Those that version 5 tells otherwise: a complaint is proposed to a person, and nobody is accused who was not told."""
+CHANGED: Mapping[int, set[str]] = {4: CHANGED_BY_4, 5: CHANGED_BY_5}
 """Version → the stories that it tells otherwise than the one before."""
 LATER = {"unheard-of"}
 """Stories of an input that no earlier engine can be told: it has no bytes."""

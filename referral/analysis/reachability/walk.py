@@ -15,6 +15,7 @@ from referral.domain import events as e
 from referral.domain.case import Case, open_offers, seats
 from referral.domain.policy.limits import DAY
 from referral.domain.policy.procedure import Pathway
+from referral.domain.rules.context import COMPLAINTS
 from referral.domain.rules.telephone import CALLS
 
 INPUTS = 400
@@ -180,7 +181,7 @@ class Walker:
                 asked[self._takes(event, own, way, branches, world)].add(event.agency)
             elif kind is e.OfferAccepted or kind is e.OfferArrived:
                 self._reached(world, way, event, own, since, kind is e.OfferArrived)
-            elif kind is e.NeedsPerson and event.about not in CALLS:
+            elif kind is e.NeedsPerson and event.about not in (*CALLS, *COMPLAINTS):
                 if event.track_id in (None, own):
                     way.tasks.setdefault((event.about, event.step, event.seat), since)
                 if any(passed.reason == "CLOSED" for passed in event.why.passed):

@@ -12,16 +12,19 @@ from msgspec import Struct, structs
 
 from referral.analysis.reachability.agents import REPEATS, Act, Fault, Pace, react
 from referral.domain import events as e
-from referral.domain.case import Case, holds, next_due
+from referral.domain.case import Case, holds, next_due, open_offers
 from referral.domain.decide import decided, facts_for
+from referral.domain.evolve import evolve
 from referral.domain.inputs import Due, Input, Source
-from referral.domain.policy import Policy
+from referral.domain.policy import ENGINE, Policy
+from referral.domain.rules.context import COMPLAINTS
 
 CASE = "00000000-0000-0000-0000-00000000000c"
 SOURCE = Source(topic="referral-intake", partition=0, offset=0)
 ALARM = Source(topic="alarm")
 SENDER = "school-drita"
 """The agency that refers, as in the stories; no step asks it."""
+TOLD = e.Why(rule="told", procedure="", directory="", engine=ENGINE, passed=())
 START = 1_790_755_200_000_000
 """Time of the referral: a Wednesday, 30 September 2026, 10:00 in Prishtinë, as in the stories; µs UTC."""
 AGAIN = 3
@@ -133,7 +136,7 @@ class World:
             cause = Input(id=id, case_id=CASE, body=body, source=SOURCE, seq=self.steps, at=self.now)
         facts = facts_for(self.case, cause, self.policy, self.now, self._free)
         decision = decided(self.case, cause, facts, self.policy)
-        events, case = decision.events, decision.case
+        events, case = decision.events, _told(decision.case)
         self.case = case
         for event in events:
             kind = type(event)
@@ -224,3 +227,15 @@ class World:
         first = self.given.codes.get(opened.step, codes[0])
         start = codes.index(first) if first in codes else 0
         return codes[(start + max(0, opened.round - REPEATS + 1)) % len(codes)]
+
+
+def _told(case: Case) -> Case:
+    """Return the case after the notifier's message to whoever was just asked, and without what is proposed to oversight: neither decides
+    a way."""
+    for offer in open_offers(case):
+        if offer.knocked and not offer.told and offer.state == "OFFERED":
+            event = e.OfferUnheard(why=TOLD, offer_id=offer.offer_id, rung=offer.rung, away=False)
+            case = evolve(case, event, CASE)
+    if any(task.about in COMPLAINTS for task in case.tasks):
+        case = structs.replace(case, tasks=tuple([task for task in case.tasks if task.about not in COMPLAINTS]))
+    return case

@@ -22,6 +22,7 @@ from referral.domain.events import (
 from referral.domain.policy import Policy
 from referral.domain.policy.procedure import Step
 from referral.domain.rules.conditions import SETTLED, latest
+from referral.domain.rules.context import COMPLAINTS
 from referral.domain.rules.telephone import TELL
 
 ANYWHERE = ("found-in", "neighbour", "region", "other-region", "country")
@@ -34,6 +35,9 @@ def acts(case: Case, task: NeedsPerson, tried: int, throw: Throw, now: int, poli
     """Return the next input of the desk about a task. tried: number of its earlier attempts at the same thing."""
     if task.about == TELL and (found := find(case, task.offer_id or "")):
         return _says(task, found.offer, Word.ACKNOWLEDGE, now)
+    if task.about in COMPLAINTS:
+        word = Instruction.CONFIRM if throw[1] < rates.CONFIRMS else Instruction.REFUSE
+        return structs.replace(_order(word, task, now), task_id=task.task_id)
     if tried >= PATIENCE or not case.tracks:
         return _order(Instruction.CLOSE, task, now)
     if task.about == "consent-missing":

@@ -199,6 +199,7 @@ class Live(Struct, eq=False):
     offers: by offer id.
     tasks: by task id.
     counts: how often an occasion has occurred, by name.
+    told: by offer id, the rung at which a message has arrived.
     first: time of the first acceptance by an agency; 0 until then.
     """
 
@@ -216,6 +217,7 @@ class Live(Struct, eq=False):
     ended: str = ""
     held: dict[str, int] = {}
     offers: dict[str, AgencyOffer] = {}
+    told: dict[str, int] = {}
     tasks: dict[str, NeedsPerson] = {}
     pathways: dict[str, Pathway] = {}
     counts: dict[str, int] = {}

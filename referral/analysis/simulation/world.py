@@ -14,9 +14,9 @@ from msgspec import Struct
 from referral.analysis.simulation.caseload import DAYS, Arrival, Caseload, life
 from referral.analysis.simulation.reactions import REACTIONS, Answer, Live, Look, Reaction
 from referral.analysis.simulation.seeded import Dice
-from referral.domain.case import Case, holds, next_due
+from referral.domain.case import Case, holds, next_due, open_offers
 from referral.domain.decide import Decision, decided, facts_at
-from referral.domain.events import CaseRaised, Door, OfferAccepted, OfferClosed, OfferOpened, ReferralSubmitted
+from referral.domain.events import CaseRaised, Door, OfferAccepted, OfferClosed, OfferOpened, ReferralSubmitted, RungReached
 from referral.domain.inputs import Due, Source, made_input
 from referral.domain.policy import Policy
 from referral.domain.policy.limits import DAY
@@ -100,6 +100,7 @@ class World:
                 holding = holding or kind in HOLDING
             elif kind is CaseRaised:
                 self._raise(live, event, at)  # type: ignore[arg-type]
+        self._tell(live, case, at)
         if case.closed:
             live.ended = case.closed
         elif at > live.at + HORIZON:
@@ -117,6 +118,13 @@ class World:
         id = f"{live.id[:14]}{live.inputs:04x}-0001{live.id[23:]}"
         cause = made_input(live.id, body, live.case.seq if live.case else 0, id=id, source=SOURCE, number=live.inputs, at=at)
         return decided(live.case, cause, facts_at(live.case, at, self.beds.free), self.policy)
+
+    def _tell(self, live: Live, case: Case, at: int) -> None:
+        """Queue the notifier's report that a message has arrived, once for each rung of an offer that is knocked."""
+        for offer in open_offers(case):
+            if offer.knocked and not offer.told and offer.state == "OFFERED" and live.told.get(offer.offer_id) != offer.rung:
+                live.told[offer.offer_id] = offer.rung
+                self._push(at, live, RungReached(offer_id=offer.offer_id, rung=offer.rung, at=at))
 
     def _alarm(self, live: Live, at: int) -> None:
         """Queue the alarm of a case at its next due time."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from referral.domain.case import Proposal
 from referral.domain.events import ChangeKind, Instruction, InstructionGiven
+from referral.domain.rules.complaints import answered, proposed
 from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.proposals import settle, wait
 from referral.domain.rules.referrals import confirm, confirm_exclusion
@@ -15,11 +16,13 @@ from referral.domain.rules.updates import confirm_consent, confirm_traits
 
 
 def answer(d: DecisionContext, body: InstructionGiven) -> None:
-    """Handle CONFIRM or REFUSE, of a referral that nobody vouches for or of a proposal.
+    """Handle CONFIRM or REFUSE, of a proposed complaint, of a referral that nobody vouches for, or of a proposed change.
 
     The confirmation of a proposal needs a second party: an agency other than the proposer; for lifting an exclusion, another person of the
     desk.
     """
+    if (complaint := proposed(d.case, body.task_id)) is not None:
+        return answered(d, complaint, body)
     task = unconfirmed(d.case)
     if task is not None and task.task_id == body.task_id:
         return confirm(d, task, body.word)

@@ -58,7 +58,11 @@ QUIET = frozenset(
 """Events that change no mark and vacate no seat: after them alone, `progress` has nothing new to do."""
 HEARD = frozenset({OfferAcknowledged, OfferAccepted, OfferArrived, OfferHeld, OfferClosed, OfferUnheard})
 """Events that settle the desk's call about the same offer: the agency has answered, was notified, or need not answer any more."""
-PATIENT = ("stopped", "consent-missing", "confirm-default")
+COMPLAINT, COMPLAINT_OURS = "complaint", "complaint-ours"
+"""Tasks of oversight: open a case about a statutory deadline that an agency let pass, or that passed because we told nobody."""
+COMPLAINTS = (COMPLAINT, COMPLAINT_OURS)
+"""They outlast their procedure and their case. Only the answer settles them."""
+PATIENT = ("stopped", "consent-missing", "confirm-default", *COMPLAINTS)
 """Tasks that a person cannot settle within minutes: they are repeated daily."""
 UNCONFIRMED = "confirm-referral"
 """A desk task: call back, and confirm or refuse a referral that nobody vouches for. Repeated daily where the person is in no hurry."""
@@ -247,6 +251,12 @@ class DecisionContext:
                 offer_id=task.offer_id or None,
             )
         )
+
+    def settle_all(self, how: str, track_id: str = "") -> None:
+        """Settle every task but proposed complaints. track_id: those of this track alone."""
+        for task in self.case.tasks:
+            if track_id in ("", task.track_id) and task.about not in COMPLAINTS:
+                self.settle(task, how)
 
     def settle(self, task: Task, how: str) -> None:
         """Emit PersonNotNeeded: the task is settled."""

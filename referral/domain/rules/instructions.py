@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 from referral.domain.case import RANK, offers_of
 from referral.domain.events import CaseClosed, CaseLinked, How, Instruction, InstructionGiven
+from referral.domain.rules.complaints import proposed
 from referral.domain.rules.confirmations import answer, lift
-from referral.domain.rules.context import UNCONFIRMED, DecisionContext
+from referral.domain.rules.context import COMPLAINTS, UNCONFIRMED, DecisionContext
 from referral.domain.rules.desk_seats import overtaken, seat_of, service_ordered, settle, step_ordered, transfer
 from referral.domain.rules.offers import offer
 from referral.domain.rules.referrals import TRACKS, open_track, open_tracks
@@ -44,7 +45,7 @@ def reopen(d: DecisionContext, body: InstructionGiven) -> None:
     return None
 
 
-STAYS = ("consent-missing", "confirm-default", "confirm-change", UNCONFIRMED)
+STAYS = ("consent-missing", "confirm-default", "confirm-change", UNCONFIRMED, *COMPLAINTS)
 """Tasks that only their own answer settles."""
 
 
@@ -56,8 +57,7 @@ def close(d: DecisionContext, body: InstructionGiven) -> None:
     for track in running:
         end_track(d, track, "closed-by-desk", "instruction")
     if body.track_id is None:
-        for task in d.case.tasks:
-            d.settle(task, "case-closed")
+        d.settle_all("case-closed")
         d.emit(CaseClosed(why=d.why("instruction"), outcome="closed-by-desk", sealed=seals(d)))
     return None
 
@@ -107,7 +107,7 @@ def instructed(d: DecisionContext, body: InstructionGiven) -> None:
         return d.ignore("NOT_A_DESK")
     if not d.case.opened and body.word is not Instruction.CLOSE:
         return d.ignore("CASE_NOT_OPEN")
-    if d.case.closed and body.word not in AFTER_CLOSING:
+    if d.case.closed and body.word not in AFTER_CLOSING and proposed(d.case, body.task_id) is None:
         return d.ignore("CASE_CLOSED")
     return ORDERS.get(body.word, _unknown)(d, body)
 

@@ -15,7 +15,7 @@ from referral.domain.rules.candidates import choose, first_opening
 from referral.domain.rules.conditions import latest, track_marks
 from referral.domain.rules.consent import shown
 from referral.domain.rules.context import DecisionContext
-from referral.domain.rules.telephone import call, let_pass
+from referral.domain.rules.telephone import call, call_next, let_pass
 
 CARRIED_OVER = "carried-over"
 """Rule of an offer whose agency holds the seat already, under a procedure that was replaced by another."""
@@ -76,8 +76,8 @@ def offer(
             due_what=due_what,
         )
     )
-    if agency.reach is Reach.PHONE and rule != CARRIED_OVER:
-        call(d, track, run, seat, offer_id)
+    if rule != CARRIED_OVER:
+        (call if agency.reach is Reach.PHONE else call_next)(d, track, run, seat, offer_id)
 
 
 @lru_cache(1024)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from msgspec.structs import replace
+
 from referral.domain.case import RANK, Run, Seat, Task, Track, awaits, comes_due, offers_of, unbegun
 from referral.domain.events import CaseClosed, How, ResponseSubmitted, StepOpened
 from referral.domain.inputs import Due
@@ -16,7 +18,7 @@ from referral.domain.policy.procedure import Marks, Pathway, Step
 from referral.domain.rules.conditions import NOT_NEEDED, is_vacant, latest, newest, rank, run_marks, secure_allowed, track_marks
 from referral.domain.rules.consent import MISSING, agrees, is_withdrawn
 from referral.domain.rules.consent_withdrawal import honour, settle_missing
-from referral.domain.rules.context import DecisionContext
+from referral.domain.rules.context import COMPLAINTS, DecisionContext
 from referral.domain.rules.offers import fill
 from referral.domain.rules.switching import follow_changes
 from referral.domain.rules.tracks import drop, end_track, finish, is_over, seals, stop_waiting
@@ -55,7 +57,9 @@ def progress(d: DecisionContext) -> None:
         elif task.about == MISSING:
             settle_missing(d, task)
     case = d.case
-    if case.closed or case.tasks or (case.opened and awaits(case)):
+    if case.closed or any(task.about not in COMPLAINTS for task in case.tasks):
+        return
+    if case.opened and awaits(replace(case, tasks=()) if case.tasks else case):
         return
     if not case.opened:
         d.needs_person("record-lost")

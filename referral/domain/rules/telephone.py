@@ -5,7 +5,7 @@ A task is about one offer. Any answer of the agency, or the end of the offer, se
 
 from __future__ import annotations
 
-from referral.domain.case import NOTIFY, Case, Offer, Run, Seat, Track, find, offers_of
+from referral.domain.case import NOTIFY, Offer, Run, Seat, Track, find, offers_of
 from referral.domain.rules.context import TOP, DecisionContext
 
 CALL = "call"
@@ -21,7 +21,7 @@ WAITING = ("OFFERED", "ACKNOWLEDGED")
 
 
 def whose(offer: Offer) -> str:
-    """Return the rule of a limit that passes now. Silence counts as the agency's (`limit`) only if somebody there was notified."""
+    """Return the rule of a silence: the agency's (`limit`), or ours, for our channels or the desk's telephone were away."""
     if offer.state == "OFFERED" and not offer.held:
         if offer.by_phone:
             return NOT_CALLED
@@ -30,10 +30,10 @@ def whose(offer: Offer) -> str:
     return "limit"
 
 
-def charged(case: Case, offer_id: str) -> bool:
-    """Return True when a limit of this offer has passed although its agency had been notified."""
-    found = find(case, offer_id)
-    return found is not None and found.offer.charged
+def missed_by(offer: Offer) -> str:
+    """Return the rule of a limit that passes now. It is the agency's only if a message to somebody of this rung has arrived in time."""
+    waits = offer.state == "OFFERED" and not offer.held
+    return NOT_TOLD if waits and offer.knocked and not offer.told else whose(offer)
 
 
 def call(d: DecisionContext, track: Track, run: Run, seat: int, offer_id: str) -> None:
@@ -52,16 +52,28 @@ def call_on(d: DecisionContext, offer_id: str) -> None:
         d.needs_person(CALL, found.track, found.run.step, found.ref[2], offer=found.offer)
 
 
-def call_higher(d: DecisionContext, offer_id: str) -> None:
-    """Repeat the desk's task one rung higher: a limit has passed and the agency is not notified yet."""
-    found = find(d.case, offer_id)
-    if found is None or whose(found.offer) == "limit":
+def call_higher(d: DecisionContext, before: Offer, rule: str) -> None:
+    """Repeat the desk's task one rung higher: a limit has passed and nobody of the agency is notified yet.
+
+    before: the offer as it was then. rule: of that limit.
+    """
+    found = find(d.case, before.offer_id)
+    untold = rule == NOT_TOLD and before.knocked and not before.told
+    if found is None or (whose(found.offer) == "limit" and not untold):
         return
-    tasks = [task for task in d.case.tasks if task.offer_id == offer_id]
+    tasks = [task for task in d.case.tasks if task.offer_id == before.offer_id]
     for task in tasks:
         d.repeat_task(task)
     if not tasks:
         d.needs_person(CALL if found.offer.by_phone else NOT_TOLD, found.track, found.run.step, found.ref[2], offer=found.offer)
+
+
+def call_next(d: DecisionContext, track: Track, run: Run, seat: int, offer_id: str) -> None:
+    """Open the desk's task about an offer whose predecessor ended because our messages did not arrive: they may not arrive here either.
+    The first that does settles it."""
+    found = find(d.case, offer_id)
+    if found is not None and found.offer.knocked and found.seat.past and found.seat.past[-1].reason == NOT_TOLD:
+        d.needs_person(NOT_TOLD, track, run.step, seat, offer=found.offer)
 
 
 def stop_calls(d: DecisionContext, track: Track) -> None:

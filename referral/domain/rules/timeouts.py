@@ -1,15 +1,13 @@
 """Handle timeouts: expired limits, escalation levels (rungs) with nobody on duty, and desk tasks that are still open.
 
-Silence leads to the next rung, then the next agency, then a desk; a broken statutory duty to a child also raises a complaint.
+Silence leads to the next rung, then the next agency, then a desk. It counts as the agency's only after a message there has arrived. A
+broken statutory duty to a child is also proposed to oversight as a complaint, which a person opens or not.
 """
 
 from __future__ import annotations
 
-from msgspec.structs import replace
-
 from referral.domain.case import DECIDE, RANK, offers_of, open_offers
 from referral.domain.events import (
-    CaseRaised,
     DeadlinePassed,
     Decided,
     DecisionRecorded,
@@ -19,13 +17,16 @@ from referral.domain.events import (
     RungFailed,
     RungReached,
 )
-from referral.domain.evolve import ACKNOWLEDGER_EXCLUDED
-from referral.domain.inputs import Due, derived
+from referral.domain.evolve import ACKNOWLEDGER_EXCLUDED, TOLD_LATE
+from referral.domain.inputs import Due
+from referral.domain.rules.complaints import complain
 from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.offers import LIMIT_ORDER, limit_after, opens_at
 from referral.domain.rules.seats import LocatedOffer, locate, transfer_failed
-from referral.domain.rules.telephone import call_higher, charged, whose
+from referral.domain.rules.telephone import call_higher, missed_by, whose
 
+DECIDE_MISSED = "decide-missed"
+"""A desk task: nobody has decided, or the agency has nobody on duty who could."""
 CHANNELS_AWAY = "channels-away"
 """Reason of a RungFailed that is our fault: it neither climbs the ladder nor ends anything, and never counts against the agency."""
 
@@ -60,19 +61,26 @@ def due(d: DecisionContext, body: Due) -> None:
 def limit_passed(d: DecisionContext, at: LocatedOffer) -> None:
     """Handle one missed limit of one offer."""
     offer, what = at.offer, at.offer.due_what
-    d.emit(DeadlinePassed(why=d.why(whose(offer), at.track), offer_id=offer.offer_id, what=what, was_due=offer.due or d.facts.now))
+    rule = "limit" if _has_nobody(d, at) else missed_by(offer)
+    d.emit(DeadlinePassed(why=d.why(rule, at.track), offer_id=offer.offer_id, what=what, was_due=offer.due or d.facts.now))
     waiting = RANK[offer.state] < RANK["ACCEPTED"]
     if what == "acknowledge":
-        climb(d, at, "acknowledge")
+        climb(d, at, "acknowledge", rule)
     elif what == "accept" or (what == "hold" and waiting):
-        expire(d, at, what)
+        expire(d, at, what, rule)
     elif what == "decide":
-        undecided(d, at)
+        undecided(d, at, rule)
     elif offer is at.seat.next:
         d.needs_person(f"{what}-missed", at.track, at.run.step)
     else:
         d.needs_person(f"{what}-missed", at.track, at.run.step, at.ref[2])
-        complain(d, at, what)
+        complain(d, at, what, rule)
+
+
+def _has_nobody(d: DecisionContext, at: LocatedOffer) -> bool:
+    """Return True when the agency has nobody on duty for a decision, at any rung: a desk has had its task since then."""
+    here = (DECIDE_MISSED, at.track.track_id, at.run.step, at.ref[2])
+    return at.step.kind is DECIDE and any((t.about, t.track_id, t.step, t.seat) == here for t in d.case.tasks)
 
 
 def rung_failed(d: DecisionContext, body: RungFailed) -> None:
@@ -86,32 +94,43 @@ def rung_failed(d: DecisionContext, body: RungFailed) -> None:
     if at.offer.by_phone:
         return d.ignore("NOT_NOW", body.offer_id)
     if body.reason == CHANNELS_AWAY:
-        return _unheard(d, at, away=True)
-    return climb(d, at, body.reason)
+        if at.offer.unheard:
+            return d.ignore("REPEATED", body.offer_id)
+        return _unheard(d, at, CHANNELS_AWAY)
+    return climb(d, at, body.reason, whose(at.offer))
 
 
 def rung_reached(d: DecisionContext, body: RungReached) -> None:
-    """Handle the first notification that reached the agency after our channels were down: from now on silence counts as
-    the agency's own."""
+    """Handle the first message that arrived at a rung: from now on silence counts as the agency's own."""
     at = locate(d, body.offer_id)
     if at is None:
         return d.ignore("UNKNOWN_OFFER", body.offer_id)
-    if at.offer.how or at.offer in at.seat.kept:
+    offer = at.offer
+    if offer.how or offer in at.seat.kept or (offer.knocked and body.rung != offer.rung):
         return d.ignore("STALE_RUNG", body.offer_id)
-    return _unheard(d, at, away=False)
+    if not offer.unheard and (offer.told or not offer.knocked or offer.state != "OFFERED"):
+        return d.ignore("REPEATED", body.offer_id)
+    return _unheard(d, at, "channels-back" if offer.unheard else TOLD_LATE if _is_late(d, at) else "told")
 
 
-def _unheard(d: DecisionContext, at: LocatedOffer, *, away: bool) -> None:
-    """Record that our channels to the agency are down, or up again."""
-    if at.offer.unheard is away:
-        return d.ignore("REPEATED", at.offer.offer_id)
-    rule = CHANNELS_AWAY if away else "channels-back"
-    return d.emit(OfferUnheard(why=d.why(rule, at.track), offer_id=at.offer.offer_id, rung=at.offer.rung, away=away))
+def _is_late(d: DecisionContext, at: LocatedOffer) -> bool:
+    """Return True when more than half of the limit that runs is over. The notifier uses every channel within a third of it (steps.py)."""
+    limit = at.step.limits.get(at.offer.due_what)
+    if limit is None or at.offer.due is None:
+        return False
+    whole = d.due(limit)
+    return 2 * (whole - at.offer.due) > whole - d.facts.now
 
 
-def climb(d: DecisionContext, at: LocatedOffer, reason: str) -> None:
+def _unheard(d: DecisionContext, at: LocatedOffer, rule: str) -> None:
+    """Record that our channels to the agency are down, or that a message has arrived."""
+    away = rule == CHANNELS_AWAY
+    d.emit(OfferUnheard(why=d.why(rule, at.track), offer_id=at.offer.offer_id, rung=at.offer.rung, away=away))
+
+
+def climb(d: DecisionContext, at: LocatedOffer, reason: str, rule: str) -> None:
     """Escalate to the next rung of the same agency, or to the next agency after the last rung. A limit to acknowledge starts anew, others
-    run on."""
+    run on. rule: whose silence it is."""
     offer = at.offer
     if offer.rung + 1 < offer.rungs:
         first = next((what for what in LIMIT_ORDER["OFFERED"] if what in at.step.limits), "")
@@ -119,7 +138,7 @@ def climb(d: DecisionContext, at: LocatedOffer, reason: str) -> None:
         until = d.due(at.step.limits[first]) if first and anew else offer.due
         d.emit(
             OfferEscalated(
-                why=d.why(_silence(at, "rung-silent"), at.track),
+                why=d.why("rung-silent" if rule == "limit" else rule, at.track),
                 offer_id=offer.offer_id,
                 rung=offer.rung + 1,
                 reason=reason,
@@ -127,16 +146,16 @@ def climb(d: DecisionContext, at: LocatedOffer, reason: str) -> None:
                 due_what=first if until else "",
             )
         )
-        return call_higher(d, offer.offer_id)
+        return call_higher(d, offer, rule)
     if reason == "all-excluded" and offer.skipped + 1 >= offer.rungs:
         d.needs_person("all-excluded", at.track, at.run.step, rung=2)
-        expire(d, at, "all-excluded")
+        expire(d, at, "all-excluded", rule)
     elif at.step.kind is not DECIDE:
-        expire(d, at, "ladder-exhausted")
+        expire(d, at, "ladder-exhausted", rule)
     elif offer.due is None or offer.due <= d.facts.now or at.step.on_silence == "next-candidate":
-        undecided(d, at)
+        undecided(d, at, rule)
     else:  # nobody is on duty: silence decides when the limit passes, not before
-        d.needs_person("decide-missed", at.track, at.run.step, at.ref[2])
+        d.needs_person(DECIDE_MISSED, at.track, at.run.step, at.ref[2])
     return None
 
 
@@ -162,33 +181,26 @@ def knock_anew(d: DecisionContext) -> None:
         )
 
 
-def expire(d: DecisionContext, at: LocatedOffer, reason: str) -> None:
-    """Expire the offer; `progress` asks the next agency. The holder of a seat that was to be handed over keeps it."""
-    rule = _silence(at, "silence")
-    shown_reason = reason if rule == "silence" else rule
+def expire(d: DecisionContext, at: LocatedOffer, reason: str, rule: str) -> None:
+    """Expire the offer; `progress` asks the next agency. The holder of a seat that was to be handed over keeps it. rule: whose silence."""
+    shown_reason, closed_by = (reason, "silence") if rule == "limit" else (rule, rule)
     if at.offer is at.seat.next:
-        return transfer_failed(d, at, How.EXPIRED, shown_reason, rule)
-    d.close(at.offer, How.EXPIRED, shown_reason, rule, at.track)
-    return complain(d, at, reason)
+        return transfer_failed(d, at, How.EXPIRED, shown_reason, closed_by)
+    d.close(at.offer, How.EXPIRED, shown_reason, closed_by, at.track)
+    return complain(d, at, reason, rule)
 
 
-def _silence(at: LocatedOffer, theirs: str) -> str:
-    """Return the rule for a silent agency, or the rule that the silence was not the agency's fault."""
-    rule = whose(at.offer)
-    return theirs if rule == "limit" else rule
-
-
-def undecided(d: DecisionContext, at: LocatedOffer) -> None:
+def undecided(d: DecisionContext, at: LocatedOffer, rule: str) -> None:
     """Handle a decision that was not made in time: ask the next agency, or a desk, or take the safest code until a desk confirms it."""
     if at.step.on_silence == "next-candidate":
-        return expire(d, at, "decide")
+        return expire(d, at, "decide", rule)
     if at.step.on_silence in at.step.codes and at.step.forbid.get(at.step.on_silence) not in d.case.excluded:
-        return _default(d, at)
-    d.needs_person("decide-missed", at.track, at.run.step, at.ref[2])
-    return complain(d, at, "decide")
+        return _default(d, at, rule)
+    d.needs_person(DECIDE_MISSED, at.track, at.run.step, at.ref[2])
+    return complain(d, at, "decide", rule)
 
 
-def _default(d: DecisionContext, at: LocatedOffer) -> None:
+def _default(d: DecisionContext, at: LocatedOffer, rule: str) -> None:
     """Record the code that the procedure names for silence, marked as decided by silence; a person at a desk must confirm it."""
     code, silence = at.step.on_silence, Decided.SILENCE
     d.emit(
@@ -205,28 +217,4 @@ def _default(d: DecisionContext, at: LocatedOffer) -> None:
     )
     d.close(at.offer, How.EXPIRED, "decide", "silence", at.track)
     d.needs_person("confirm-default", at.track, at.run.step, repeat=d.policy.stopped)
-    complain(d, at, "decide")
-
-
-def complain(d: DecisionContext, at: LocatedOffer, what: str) -> None:
-    """Raise a case about a broken deadline of a statutory duty to a child, once per step.
-
-    The limit itself must have passed, and the agency must have been notified.
-    """
-    if not at.rule.statutory or not at.pathway.raises or what == "all-excluded" or not charged(d.case, at.offer.offer_id):
-        return
-    if f"agency:{at.offer.agency}" in d.case.excluded:  # an excluded agency could not answer
-        return
-    new = derived(at.track.track_id, f"raised:{at.step.id}")
-    if new not in d.case.raised:
-        traits = replace(d.case.traits, concern=at.pathway.raises)
-        d.emit(
-            CaseRaised(
-                why=d.why("missed-deadline", at.track),
-                new_case_id=new,
-                pathway=at.pathway.raises,
-                traits=traits,
-                about="deadline-missed",
-                excluded=(f"agency:{at.offer.agency}",),
-            )
-        )
+    complain(d, at, "decide", rule)

@@ -110,9 +110,7 @@ def end_track(
             for left in offers_of(seat):
                 done = RANK[left.state] >= RANK["ACCEPTED"] and left not in seat.kept
                 d.close(left, taken if done else How.CANCELLED, reason, rule, track)
-    for task in d.case.tasks:
-        if task.track_id == track.track_id:
-            d.settle(task, "track-ended")
+    d.settle_all("track-ended", track.track_id)
     d.emit(
         TrackChanged(
             why=d.why(rule, track),

@@ -8,6 +8,11 @@ from typing import Any
 from referral.wire.schema.definition import Schema, Schemas
 from referral.wire.topics import Topic
 
+SINCE = {
+    "rung-reached.v1": "Since version 5 of the rules: a message to this rung has arrived, and a third of the limit is over.",
+    "case-raised.v1": "Since version 5 of the rules: a person of oversight has opened it.",
+}
+"""Type → how a released schema, whose own text nobody edits any more, is used now (docs/decisions/0021, 0086)."""
 MARK = "<!-- GENERATED from schemas/avro by `make generate`. Do not edit. -->\n\n"
 WORDS = {"long": "number", "int": "number", "boolean": "true or false", "bytes": "bytes", "fixed": "bytes"}
 
@@ -60,7 +65,7 @@ def _events(schemas: Schemas, topics: Mapping[str, Topic]) -> str:
 
 
 def _section(schema: Schema, link: Mapping[str, str]) -> list[str]:
-    head = [f"### {schema.type}", "", str(schema.definition["doc"]), ""]
+    head = [f"### {schema.type}", "", " ".join(filter(None, (str(schema.definition["doc"]), SINCE.get(schema.type)))), ""]
     facts = [f"`{schema.name}` · fingerprint `{schema.fingerprint & 0xFFFFFFFFFFFFFFFF:016x}` · `schemas/avro/{schema.path.name}`", ""]
     if not schema.definition["fields"]:
         return [*head, *facts, "No fields.", ""]

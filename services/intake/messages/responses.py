@@ -69,8 +69,8 @@ class ExclusionBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class InstructionBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A decision of a desk. seat -1: of the step as a whole, or its only one. target: service to ask or to hand over to (OFFER, TRANSFER),
     code to settle or to confirm, or `settled` (SETTLE), procedure to begin anew (REOPEN; none: those that apply), sibling or same-person
-    (LINK). other: the case of a link. task_id: the task confirm-change or confirm-referral that a CONFIRM or REFUSE answers; the one that a
-    RESUME settles, and no other."""
+    (LINK). other: the case of a link. task_id: the task confirm-change, confirm-referral or complaint that a CONFIRM or REFUSE answers; the
+    one that a RESUME settles, and no other."""
 
     word: str
     reason: str

@@ -12,6 +12,7 @@ from referral.domain.case_number import case_number
 from referral.domain.events import StepKind
 from referral.domain.policy import Policy
 from referral.domain.policy.procedure import Step
+from referral.domain.rules.context import COMPLAINTS
 from referral.domain.rules.instructions import STAYS
 from referral.runtime.i18n import Words
 from services.intake.model import Situation, Spot, Task
@@ -87,6 +88,8 @@ def offered(task: Task, choices: Choices, now: Situation) -> tuple[str, ...]:
     """Return the instructions that make sense in the state of the case, the likeliest first; routing decides whether one can be
     followed."""
     link = ("LINK",) if now.others else ()
+    if task.about in COMPLAINTS:
+        return ("CONFIRM", "REFUSE")
     if now.closed:
         return ("REOPEN", "RESUME", *link)
     if task.about == PROPOSED:
@@ -119,6 +122,7 @@ def view(
     """
     settled = task.closed_at is not None
     default = say("task.default", code=name("decision", now.default)) if now.default else _proposed(now, say, name)
+    default = say(f"task.{task.about}") if task.about in COMPLAINTS else default
     known = (
         ("offer.step", name("step", task.step) if task.step else ""),
         ("offer.asked", relative_time.clock(say, task.opened_at, at)),
@@ -174,6 +178,8 @@ def _order(word: str, task: Task, choices: Choices, now: Situation, say: Words, 
 
 def label(word: str, task: Task) -> str:
     """Return the key of the text that names an instruction after it was given."""
+    if task.about in COMPLAINTS:
+        return f"instruct.{word}.complaint"
     return "instruct.CLOSE.track" if word == "CLOSE" and task.track_id else f"instruct.{word}"
 
 
@@ -184,6 +190,8 @@ def _key(word: str, task: Task, choices: Choices, now: Situation) -> str:
         "RESUME": "closed" if now.closed else "",
         "CLOSE": "track" if task.track_id else "",
         "OVERTAKEN": "" if task.step else "whole",
+        "CONFIRM": "complaint" if task.about in COMPLAINTS else "",
+        "REFUSE": "complaint" if task.about in COMPLAINTS else "",
     }.get(word, "")
     return f"instruct.{word}" + (f".{other}" if other else "")
 

@@ -16,9 +16,10 @@ from referral.cli import connection
 from referral.cli.stack.stage import Stage
 from referral.client import Client
 from referral.domain import events as e
+from referral.domain.case import next_due, open_offers
 from referral.domain.inputs import Due
 from referral.domain.policy import Policy
-from referral.proof.entry import ROUTING
+from referral.proof.entry import NOTIFICATION, ROUTING
 from referral.proof.history import case
 from referral.runtime.postgres import clock, database
 from tests.stories.teller import START, World
@@ -59,6 +60,8 @@ class ToldLine(World):
 
     def put(self, body: Struct) -> tuple[Struct, ...]:  # type: ignore[override]
         """Do it at a door, and wait until routing has decided."""
+        if isinstance(body, Due):
+            self.tell_everybody(body.at)
         before = self.case.seq if self.case else 0
         if isinstance(body, Due):
             self.pass_time(max(body.at - asyncio.run(self._time()), 0) + 1)
@@ -66,8 +69,24 @@ class ToldLine(World):
             self.count += 1
             self.act(body, f"{self.name}-{self.count}")
         events = self.stage.wait(f"{type(body).__name__} is decided upon", lambda: self.decided(before))
-        self.now = events[0].head.facts.now  # type: ignore[attr-defined]
-        return self.keep(events)
+        self.keep(events)
+        decided = tuple(event for event in events if not of_the_notifier(event))
+        self.now = decided[0].head.facts.now  # type: ignore[attr-defined]
+        return decided
+
+    def tell_everybody(self, due: int) -> None:
+        """Let the time come at which the notifier says that its messages have arrived. A story in memory does not say so."""
+        if not self.everybody_is_told():
+            self.pass_time(max(due - asyncio.run(self._time()), 0) * 2 // 5)  # it says so at a third of each limit
+            self.stage.wait("everybody who was asked is told", self.everybody_is_told)
+
+    def everybody_is_told(self) -> bool:
+        """The notifier has said so of every agency whose limit comes first."""
+        assert self.case is not None
+        if (events := asyncio.run(self._since(self.case.seq))) is not None:
+            self.keep(events)
+        first = next_due(self.case)
+        return not [o for o in open_offers(self.case) if o.knocked and not o.told and o.state == "OFFERED" and o.due == first]
 
     def body(self, line: str) -> Struct | None:
         """What a line says; time that a story waits passes on the line too."""
@@ -137,9 +156,10 @@ class ToldLine(World):
 
     def decided(self, before: int) -> tuple[Struct, ...] | None:
         """All events after this sequence, once the log holds, and the doors know, everything that routing has said."""
-        return asyncio.run(self._decided(before))
+        events = asyncio.run(self._since(before))
+        return None if events is None or all(map(of_the_notifier, events)) else events
 
-    async def _decided(self, before: int) -> tuple[Struct, ...] | None:
+    async def _since(self, before: int) -> tuple[Struct, ...] | None:
         if not self.case_id:
             return None
         engine = database.admin(self.stage.settings)
@@ -166,6 +186,12 @@ class ToldLine(World):
                 return await clock.now(tx)
         finally:
             await engine.dispose()
+
+
+def of_the_notifier(event: Any) -> bool:
+    """Upon its report that a message has arrived. It comes when it comes, between the lines of a story."""
+    told = isinstance(event, e.OfferUnheard) and not event.away
+    return told or (isinstance(event, e.InputIgnored) and event.head is not None and event.head.topic == NOTIFICATION)
 
 
 def agreed(consent: e.Consent) -> dict[str, Any]:

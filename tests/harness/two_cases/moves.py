@@ -248,6 +248,16 @@ class Moves(Sends):
             aim = "" if pick % 2 else self.whole.current[pick % len(self.whole.current)].id
         self.put(who, self.order(word, step if pick % 9 else "", seat, aim, desk))
 
+    @rule(who=st.sampled_from(CASES), word=st.sampled_from([e.Instruction.CONFIRM, e.Instruction.REFUSE]), pick=chosen)
+    def complaint(self, who: str, word: e.Instruction, pick: int) -> None:
+        """Oversight, or now and then a desk, answers what is proposed to it."""
+        case = self.cases[who]
+        for task in case.tasks if case is not None else ():
+            if task.about.startswith("complaint"):
+                order = self.order(word, task.step, 0, "", task.desk if pick % 5 else "dsw")
+                return self.put(who, msgstructs.replace(order, task_id=task.task_id))
+        return None
+
     @precondition(lambda self: self.count > 25)
     @rule(who=st.sampled_from(CASES))
     def close(self, who: str) -> None:

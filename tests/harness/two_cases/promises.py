@@ -123,18 +123,30 @@ def who_is_telephoned(case: Case) -> None:
     tasks = {task.offer_id for task in case.tasks if task.about in ("call", "tell")}
     assert owing == tasks, f"not telephoned: {owing - tasks}; telephoned for nothing: {tasks - owing}"
     about = {task.offer_id for task in case.tasks if task.about == "not-told"}
-    assert about <= {offer.offer_id for offer in open_offers(case) if offer.unheard}
+    assert about <= {offer.offer_id for offer in open_offers(case) if offer.unheard or (offer.knocked and not offer.told)}
 
 
 def _only_a_limit_accuses(before: Case | None, events: tuple[Struct, ...]) -> None:
-    """Nobody is accused of silence unless a limit passed that the agency knew of, in this decision or before it."""
+    """Nobody is accused of silence unless a limit passed that the agency knew of, in this decision or before it. A person opens a case."""
     knew = {event.offer_id for event in events if isinstance(event, e.DeadlinePassed) and event.why.rule == "limit"}
+    blamed = set[str]()
     for _, _, _, seat in seats(before) if before is not None else ():
         knew |= {o.offer_id for o in (*offers_of(seat), *seat.past) if o.charged}
+        blamed |= {f"agency:{o.agency}" for o in (*offers_of(seat), *seat.past, seat.offer) if o is not None and o.charged}
+        for offer in offers_of(seat):
+            mute = offer.state == "OFFERED" and offer.knocked and not offer.told and not offer.held
+            assert not mute or offer.offer_id not in knew or offer.charged or before is None or _nobody_there(before), "nobody was told"
     for index, event in enumerate(events):
-        if isinstance(event, e.CaseRaised):
+        if isinstance(event, e.NeedsPerson) and event.why.rule == "complaint":
             about = [one.offer_id for one in events[:index] if isinstance(one, e.OfferClosed | e.DeadlinePassed)]
             assert about and about[-1] in knew, "accused of a limit that did not pass, or that nobody had told it of"
+        if isinstance(event, e.CaseRaised):
+            assert set(event.excluded) <= blamed and isinstance(events[index + 1], e.PersonNotNeeded), "opened by a person, about who knew"
+
+
+def _nobody_there(case: Case) -> bool:
+    """Return True when a desk knows that an agency has nobody on duty for a decision."""
+    return any(task.about == "decide-missed" for task in case.tasks)
 
 
 def _consent_is_honoured(case: Case, now: int, policy: Policy) -> None:

@@ -26,7 +26,20 @@ pytestmark = [
     pytest.mark.xdist_group("told"),  # one line for all of them
     pytest.mark.asyncio(loop_scope="module"),
 ]
-FAILURES = ("rung-failed", "knock", "lost", "taken", "policy", "raised", "refer-again", "engine-fails", "unheard", "repeat")
+FAILURES = (
+    "rung-failed",
+    "rung-reached",
+    "notifier",
+    "knock",
+    "lost",
+    "taken",
+    "policy",
+    "raised",
+    "refer-again",
+    "engine-fails",
+    "unheard",
+    "repeat",
+)
 """Lines that only a failure of the line, a handset, another case or another policy can say, or that would take the line minutes."""
 TWO_MOMENTS = "two limits of the same moment in memory are two moments on the line"
 NOT_HERE = {

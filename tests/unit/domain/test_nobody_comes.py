@@ -26,7 +26,7 @@ BEGINS = [
     "refer concern=child-labour",
 ]
 """Referrals whose first offers stand under limits, several of them statutory."""
-KNOWN = "raised rights-violation"
+KNOWN = "rung 2 complaint for"
 
 
 def world(line: str) -> World:
@@ -100,7 +100,7 @@ def test_silence_of_the_desk_is_never_the_agencys() -> None:
         _, _, _, said = made.log[-1]
         rungs += [x.rung for x in said if isinstance(x, e.NeedsPerson) and x.offer_id == offer.offer_id]
         ends = [x for x in said if isinstance(x, e.OfferClosed) and x.offer_id == offer.offer_id]
-        assert not any(isinstance(x, e.CaseRaised) for x in said)
+        assert not any(isinstance(x, e.NeedsPerson) and x.about == "complaint" for x in said)
         assert all(x.why.rule == "not-called" for x in said if isinstance(x, e.DeadlinePassed) and x.offer_id == offer.offer_id)
     assert rungs == [0, 1, 2] and ends[0].reason == "not-called"
     assert any(isinstance(x, e.OfferOpened) and x.step == "support" for x in said), "the next candidate is asked"
@@ -144,17 +144,19 @@ def test_our_channels_end_nothing_and_accuse_nobody_before_the_limit(
         assert {o.offer_id: (o.rung, o.due) for o in offers(made)} == before
 
 
+@pytest.mark.parametrize("says", [True, False], ids=["the notifier says so", "the notifier is mute"])
 @settings(max_examples=80)
 @given(begins=st.sampled_from(BEGINS), helped=st.integers(0, 4), late=st.lists(st.integers(0, 40), min_size=1, max_size=12))
-def test_who_was_never_told_is_never_accused(begins: str, helped: int, late: list[int]) -> None:
+def test_who_was_never_told_is_never_accused(says: bool, begins: str, helped: int, late: list[int]) -> None:
     """Limits pass, one after the other, while no message ever leaves: others are asked and desks are told; nobody is accused."""
     made = world(begins)
+    made.mute = True
     for _ in range(helped):
         help_on(made)
     told = {o.offer_id for o in offers(made) if o.state != "OFFERED"}
     for minutes in late:
         for offer in offers(made):
-            if offer.state == "OFFERED" and not offer.unheard:
+            if says and offer.state == "OFFERED" and not offer.unheard:
                 made.put(e.RungFailed(offer_id=offer.offer_id, rung=offer.rung, reason="channels-away", at=made.now))
         assert made.case is not None
         due = next_due(made.case)
@@ -165,8 +167,9 @@ def test_who_was_never_told_is_never_accused(begins: str, helped: int, late: lis
         for event in said:
             if isinstance(event, e.DeadlinePassed) and event.offer_id not in told:
                 assert event.why.rule in ("not-told", "not-called")  # type: ignore[attr-defined]
-            if isinstance(event, e.CaseRaised):
-                assert any(isinstance(x, e.DeadlinePassed) and x.offer_id in told for x in said)
+            if isinstance(event, e.NeedsPerson) and event.about == "complaint":
+                assert any(isinstance(x, e.DeadlinePassed) and x.offer_id in told for x in said) or event.why.rule == "repeated"
+            assert not isinstance(event, e.CaseRaised)
 
 
 def help_on(made: World) -> None:

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from referral.domain import events as e
+from referral.domain.case import open_offers
 from tests.harness.two_cases.moves import AGREE
 from tests.harness.two_cases.world import CASES, SHIPPED
 from tests.stories.teller import TRAITS
@@ -88,7 +89,8 @@ class Walk:
         ways: list[tuple[int, Callable[[str], None]]] = [
             (75, self.help_on),
             (12, self.answer),
-            (12, lambda who: self.line.alarm(who=who, late=self.dice.randint(0, 5))),
+            (12, self.alarm),
+            (2, lambda who: self.line.complaint(who=who, word=e.Instruction.CONFIRM, pick=self.dice.randint(0, 99))),
             (6, self.take_back),
             (4, self.rung),
             (5, self.order),
@@ -136,6 +138,14 @@ class Walk:
         reason = self.one(["nobody-on-duty", "all-excluded"])
         for rung in range(self.one([1, 3])) if offer is not None else ():
             self.line.put(who, e.RungFailed(offer_id=offer.offer_id, rung=offer.rung + rung, reason=reason, at=self.line.now))
+
+    def alarm(self, who: str) -> None:
+        """Mostly the notifier has told whoever was asked."""
+        case = self.line.cases[who]
+        for offer in open_offers(case) if case is not None and self.dice.random() < 0.8 else ():
+            if offer.knocked and not offer.told:
+                self.line.put(who, e.RungReached(offer_id=offer.offer_id, rung=offer.rung, at=self.line.now))
+        self.line.alarm(who=who, late=self.dice.randint(0, 5))
 
     def order(self, who: str) -> None:
         words = [e.Instruction.OFFER, e.Instruction.OFFER, e.Instruction.RELEASE, e.Instruction.SETTLE, e.Instruction.STOP]

@@ -34,6 +34,8 @@ def task(**more: Any) -> Task:
         (task(about="confirm-default", seat=-1), DECISION, Situation(default="HIGH"), "SETTLE STOP CLOSE"),
         (task(about="consent-missing", step="", seat=-1), Choices(), Situation(), "OVERTAKEN STOP CLOSE"),
         (task(about="confirm-change", step="", seat=-1), Choices(), Situation(proposed="LIFT agency:csw"), "CONFIRM REFUSE STOP CLOSE"),
+        (task(about="complaint", seat=-1), STEP, Situation(others=OTHERS), "CONFIRM REFUSE"),
+        (task(about="complaint-ours", seat=-1), STEP, Situation(closed=True), "CONFIRM REFUSE"),
         (task(about="stopped", step="", seat=-1), Choices(), Situation(), "RESUME OVERTAKEN CLOSE"),
         (task(step="", seat=-1), Choices(), Situation(), "OVERTAKEN RESUME STOP CLOSE"),
         (task(step="", seat=-1), STEP, Situation(closed=True, others=OTHERS), "REOPEN RESUME LINK"),
@@ -41,6 +43,14 @@ def task(**more: Any) -> Task:
 )
 def test_orders_that_are_possible_now(asked: Task, choices: Choices, now: Situation, orders: str) -> None:
     assert " ".join(offered(asked, choices, now)) == orders
+
+
+@pytest.mark.parametrize("about", ["complaint", "complaint-ours"])
+@pytest.mark.parametrize("language", sorted(ALL))
+def test_what_is_proposed_to_oversight_says_whose_silence_it_was_and_has_a_button_that_opens_the_case(language: str, about: str) -> None:
+    view = pages_task.view(task(about=about, seat=-1), Spot(), STEP, Situation(), ALL[language], lambda kind, code: f"{kind}:{code}", NOW)
+    assert view.default == ALL[language](f"task.{about}") and [order.word for order in view.orders] == ["CONFIRM", "REFUSE"]
+    assert view.orders[0].label == ALL[language]("instruct.CONFIRM.complaint") and not any(order.field for order in view.orders)
 
 
 @pytest.mark.parametrize("language", sorted(ALL))

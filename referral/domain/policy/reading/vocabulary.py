@@ -22,7 +22,7 @@ PATHWAY: Mapping[str, Word] = {
     "consent": Word("consent", "whether it needs the person's agreement"),
     "changes": Word("changes", "when the case also, or instead, belongs to another procedure"),
     "never": Word("bans", "what is never asked, whatever happens"),
-    "on_missed_deadline": Word("missed", "whether a missed limit of a statutory duty opens a rights case"),
+    "on_missed_deadline": Word("missed", "whether a missed limit of a statutory duty is proposed to oversight as a rights complaint"),
     "ladder": Word("codes rung", "whom an agency wakes, in order, where a step does not say so itself"),
     "seal": Word("yes", "what was written is closed for ever when the case closes"),
     "take_back": Word("time", "how long an agency may take back that its part is done, while nobody was asked because of it"),

@@ -87,7 +87,7 @@ def test_who_is_kept_away_from_the_beginning_is_never_asked() -> None:
 
 def test_a_complaint_is_kept_from_the_agency_that_it_is_about() -> None:
     world = World(SHIPPED)
-    told(world, "refer", *["alarm"] * 12)
+    told(world, "refer", *["alarm"] * 3, "desk CONFIRM as=ombudsperson task=complaint")
     (raised, *_) = [event for *_, events in world.log for event in events if isinstance(event, CaseRaised)]
     assert raised.excluded == ("agency:police-prishtine",)
     other = World(SHIPPED)
