@@ -119,7 +119,13 @@ class Year:
             case e.ActorExcluded():
                 await self.line.post(self._desk(live), f"{case}/exclusions", {"kind": body.kind.value, "actor": body.actor}, key)
             case e.InstructionGiven():
-                order = {"word": body.word.value, "reason": body.reason, "target": body.target, "track_id": body.track_id}
+                order = {
+                    "word": body.word.value,
+                    "reason": body.reason,
+                    "target": body.target,
+                    "track_id": body.track_id,
+                    "task_id": body.task_id,
+                }
                 place: dict[str, Any] = {"step": body.step, "seat": body.seat} if body.step else {}
                 await self.line.post(
                     body.agency, f"{case}/instructions", {k: v for k, v in (order | place).items() if v not in ("", None)}, key
