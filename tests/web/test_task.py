@@ -139,3 +139,26 @@ def test_a_task_that_is_settled_does_not_ask_who_was_told(database: str, key_fil
 
 async def _offers(tx: Any, case_id: str) -> Any:
     return await store.case_offers(tx, permits.leave(Act.SEE_TASK, case_id, DESK, "", kind=Kind.DESK, is_=Relation.DESK_NOW))
+
+
+@pytest.mark.parametrize(
+    ("about", "says"), [("complaint", "an agency was told and let a deadline"), ("complaint-ours", "This is about us")]
+)
+def test_the_ombudsperson_opens_the_case_that_the_machine_proposes_also_when_the_first_is_closed(
+    world: World, about: str, says: str
+) -> None:
+    account = world.account("ombudsperson", "ombudsperson", "en", desk=True)
+    case = begun(world)
+    task_id = str(uuid.uuid4())
+    place = {"task_id": task_id, "desk": "ombudsperson", "track_id": TRACK, "step": "police", "seat": -1, "rung": 2}
+    world.say(case, e.NeedsPerson(why=WHY, about=about, due=world.now() + 86_400_000_000, **place))
+    world.say(case, e.CaseClosed(why=WHY, outcome="done"))
+    with signed_in(world, "ombudsperson") as person:
+        page = person.get(f"/tasks/{task_id}").text
+        assert orders(page) == ["CONFIRM", "REFUSE"] and says in page and "Open a case about it" in page
+        assert (
+            person.post(f"/tasks/{task_id}/instruct", data=fields(page) | {"word": "CONFIRM", "reason": "best-interest"}).status_code == 303
+        )
+        given = instruction(world)
+        assert (given.word, given.task_id, given.agency, given.by) == ("CONFIRM", task_id, "ombudsperson", account)
+        assert "Open a case about it" in person.get(f"/tasks/{task_id}").text
