@@ -14,10 +14,11 @@ from msgspec.structs import asdict
 
 from referral.domain.events import Facts, PolicyActivated
 from referral.domain.inputs import Due, Input, RecordLost
-from referral.domain.policy.policy import ENGINES
 from referral.errors import Malformed
 from referral.proof.history.case import Read
 
+FILE = "engines.yaml"
+"""File of the policy that names the frozen engines."""
 NAMED = re.compile(r"  ([1-9][0-9]{0,5}): ([0-9a-f]{64})")
 Ask = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """Put one question to an engine's process (`referral.wire.engine_session`). EngineAway."""
@@ -140,7 +141,7 @@ def named(own: Mapping[int, str], activated: Mapping[int, PolicyActivated]) -> d
     found = dict(own)
     for _, body in sorted(activated.items()):
         try:
-            found |= read(body.files.get(ENGINES, b""))
+            found |= read(body.files.get(FILE, b""))
         except Malformed:
             continue  # `policy activate` refuses such a file; it names nothing
     return found

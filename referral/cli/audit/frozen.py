@@ -18,7 +18,6 @@ from msgspec import msgpack
 
 from referral.domain.events import PolicyActivated
 from referral.domain.policy import ENGINE
-from referral.domain.policy.policy import ENGINES
 from referral.proof import engines
 from referral.proof.engines import EngineAway, FrozenEngine
 from referral.runtime.settings import CHECKOUT
@@ -37,7 +36,7 @@ def named(activated: Mapping[int, PolicyActivated]) -> dict[int, str]:
 
 def own() -> dict[int, str]:
     """Return the frozen engines of this program: the file in the policy that it ships with."""
-    return engines.read((CHECKOUT / "policy" / ENGINES).read_bytes())
+    return engines.read((CHECKOUT / "policy" / engines.FILE).read_bytes())
 
 
 class FrozenEngines:

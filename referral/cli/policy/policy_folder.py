@@ -76,11 +76,11 @@ def _engines(files: Mapping[str, bytes]) -> tuple[str, ...]:
     """Return the error of a policy that does not name the frozen engines of this program: auditors run none that its signers did not sign.
     A bundle that was stored before there were engines is still read without it."""
     try:
-        if engines.read(files[policy.ENGINES]) == engines.read((CHECKOUT / "policy" / policy.ENGINES).read_bytes()):
+        if engines.read(files[engines.FILE]) == engines.read((CHECKOUT / "policy" / engines.FILE).read_bytes()):
             return ()
     except (KeyError, Malformed):
         pass
-    return (f"{policy.ENGINES}:0:0: it does not name the frozen engines of this program; they change with the program: copy its file",)
+    return (f"{engines.FILE}:0:0: it does not name the frozen engines of this program; they change with the program: copy its file",)
 
 
 def read_argument(folder: Path) -> dict[str, bytes]:

@@ -24,8 +24,6 @@ ENGINE: int = 5
 
 RIGHTS = "authority.yaml"
 """File of who may do what at the doors, in every bundle for whoever reads the log. Programs have the table of their own version."""
-ENGINES = "engines.yaml"
-"""File of the programs of earlier versions of the rules, for auditors (`referral.proof.engines`)."""
 Order = tuple[tuple[Service, str], ...]
 """Services in the order in which they are asked, each with the role it is asked for."""
 
@@ -34,7 +32,7 @@ Order = tuple[tuple[Service, str], ...]
 class Policy:
     """The whole policy.
 
-    directory: SHA-256 over all files but procedures, guidance, the table of rights and the engines, which decide no way of a case, hex.
+    directory: SHA-256 over all files but procedures, guidance and the table of rights, which decide no way of a case, hex.
     pinned: every procedure that was ever in force, by digest.
     guidance: code → language → text; empty in a bundle from before there was guidance.
     signers: name → key of those who sign the bundles that follow; empty: this bundle does not change them.
@@ -170,7 +168,7 @@ def compile(files: Mapping[str, bytes], before: Policy | None = None) -> Policy:
     known = {pathway.digest: pathway for pathway in pathways}
     digest = hashlib.sha256()
     for path in sorted(files):
-        if not path.startswith(("pathways/", FOLDER, RIGHTS, ENGINES)):
+        if not path.startswith(("pathways/", FOLDER, RIGHTS)):
             digest.update(path.encode() + b"\0" + hashlib.sha256(files[path]).digest())
     return Policy(
         current=pathways,

@@ -6,7 +6,8 @@ import pytest
 
 from referral.cli.policy import policy_folder
 from referral.domain.policy import compile
-from referral.domain.policy.policy import ENGINES, RIGHTS
+from referral.domain.policy.policy import RIGHTS
+from referral.proof import engines
 from referral.runtime.settings import CHECKOUT
 from referral.wire import policy_digest
 
@@ -38,25 +39,25 @@ def test_any_other_is_refused(files: dict[str, bytes], says: str) -> None:
 @pytest.mark.parametrize(
     "files",
     [
-        {path: data for path, data in FILES.items() if path != ENGINES},
-        {**FILES, ENGINES: b"engines:\n"},
-        {**FILES, ENGINES: b"?"},
+        {path: data for path, data in FILES.items() if path != engines.FILE},
+        {**FILES, engines.FILE: b"engines:\n"},
+        {**FILES, engines.FILE: b"?"},
     ],
     ids=["missing", "other", "wrong"],
 )
 def test_a_policy_that_does_not_name_the_engines_of_this_program_is_refused(files: dict[str, bytes]) -> None:
     found, errors = policy_folder.check(files)
     assert found is None
-    assert errors == (f"{ENGINES}:0:0: it does not name the frozen engines of this program; they change with the program: copy its file",)
+    assert errors == (
+        f"{engines.FILE}:0:0: it does not name the frozen engines of this program; they change with the program: copy its file",
+    )
 
 
 def test_words_and_comments_of_the_file_may_differ() -> None:
-    found, _ = policy_folder.check({**FILES, **{path: FILES[path] + b"# signed\n" for path in (RIGHTS, ENGINES)}})
+    found, _ = policy_folder.check({**FILES, **{path: FILES[path] + b"# signed\n" for path in (RIGHTS, engines.FILE)}})
     assert found is not None
 
 
-@pytest.mark.parametrize("path", [RIGHTS, ENGINES])
-def test_neither_decides_a_way_of_a_case(path: str) -> None:
-    without = {other: data for other, data in FILES.items() if other != path}
-    assert compile(without).directory == compile(FILES).directory
-    assert policy_digest.digest(without) != policy_digest.digest(FILES)
+def test_the_table_decides_no_way_of_a_case() -> None:
+    assert compile(WITHOUT).directory == compile(FILES).directory
+    assert policy_digest.digest(WITHOUT) != policy_digest.digest(FILES)

@@ -6,7 +6,8 @@ import pytest
 
 from referral.domain.policy import PolicyErrors, compile
 from referral.domain.policy.directory import LANGUAGES
-from referral.domain.policy.policy import ENGINES, RIGHTS
+from referral.domain.policy.policy import RIGHTS
+from referral.proof import engines
 from tests.stories.teller import POLICY
 
 FILES = {path.relative_to(POLICY).as_posix(): path.read_bytes() for path in POLICY.rglob("*.yaml")}
@@ -76,7 +77,7 @@ def test_no_file_can_do_worse_than_be_refused(path: str, broken: bytes) -> None:
     assert any(error.startswith(path) for error in refused.value.errors)
 
 
-@pytest.mark.parametrize("path", sorted(p for p in FILES if p.count("/") == 0 and p not in (RIGHTS, ENGINES)))
+@pytest.mark.parametrize("path", sorted(p for p in FILES if p.count("/") == 0 and p not in (RIGHTS, engines.FILE)))
 def test_a_missing_file_is_named(path: str) -> None:
     with pytest.raises(PolicyErrors):
         compile({name: data for name, data in FILES.items() if name != path})
