@@ -15,12 +15,9 @@ from msgspec.structs import replace
 from referral.domain import events as e
 from referral.domain.case import RANK, Case, FoundOffer, Offer, Proposal, Run, Seat, SeatRef, Task, Track, Undo, find
 
-COMPLETED = e.How.COMPLETED
-PHONE, WEB = e.Reach.PHONE, e.Reach.WEB
-TOLD_FROM = 5
-"""Version of the rules from which silence counts only after a message has arrived. Offers that an earlier one made go on as they began."""
-TOLD_LATE = "told-late"
-"""Rule of a message that arrived when more than half of the limit was over: this limit is not the agency's."""
+COMPLETED, PHONE, WEB = e.How.COMPLETED, e.Reach.PHONE, e.Reach.WEB
+TOLD_FROM, TOLD_LATE = 5, "told-late"
+"""Version of the rules from which silence counts only after a message has arrived; rule of one that arrived after half of the limit."""
 ACKNOWLEDGER_EXCLUDED = "acknowledger-excluded"
 """Reason of a rung that is knocked again: the person who had acknowledged is now excluded."""
 LIMIT = "limit"
@@ -90,9 +87,9 @@ def offer_escalated(case: Case, event: e.OfferEscalated) -> Changes:
 def offer_unheard(case: Case, event: e.OfferUnheard) -> Changes:
     """Record that our channels to the agency are down (`away`), or that a message has arrived."""
     found = offer_at(case, event)
-    ref, seat, offer = found.ref, found.seat, found.offer
-    excused = offer.excused or event.away or event.why.rule == TOLD_LATE
-    return put(case, ref, _with(seat, offer, replace(offer, unheard=event.away, excused=excused, told=not event.away)))
+    excused = found.offer.excused or event.away or event.why.rule == TOLD_LATE
+    after = replace(found.offer, unheard=event.away, excused=excused, told=not event.away)
+    return put(case, found.ref, _with(found.seat, found.offer, after))
 
 
 def offer_acknowledged(case: Case, event: e.OfferAcknowledged) -> Changes:

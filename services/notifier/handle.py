@@ -33,11 +33,11 @@ from services.notifier.plan import (
     Plan,
     Question,
     State,
+    again,
     answer,
     exclude,
     excluded_staff,
     follow,
-    is_reached,
     plan,
     reopens,
     subject,
@@ -204,6 +204,16 @@ def arrives(body: Struct) -> TypeGuard[KnockSent | KnockDelivered]:
     """Return whether a message has arrived, as far as its channel can know: an SMS when its receipt says so; an e-mail when the relay has
     taken it; a call when a key was pressed, for no other call is reported as sent."""
     return isinstance(body, KnockDelivered) or (isinstance(body, KnockSent) and body.channel not in RECEIPTS)
+
+
+def is_reached(asked: Question) -> bool:
+    """Return whether routing must be told now that a message has arrived at the present rung: the agency has let a third of its limit pass,
+    or no repeat will come. Most agencies answer before, and nobody need know.
+
+    An agency whose own system reads the offer is not told by messages.
+    """
+    waits = asked.state is State.OPEN and not asked.taken and not asked.system and asked.due is not None
+    return waits and asked.arrived == asked.rung != asked.reached and (again(asked) > 1 or asked.next_at is None)
 
 
 def reached(outcome: Outcome, board: Board, id_: str, record: Input, now: int) -> None:

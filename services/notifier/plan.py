@@ -1,7 +1,4 @@
-"""Plan knocks: from the state of an offer (or a desk's task) and the people on duty, compute the messages to send. Pure.
-
-It also decides when a person has had enough messages for now; the claim and the grouping share those limits.
-"""
+"""Plan knocks: from the state of an offer (or a desk's task) and the people on duty, compute the messages to send. Pure."""
 
 from __future__ import annotations
 
@@ -64,8 +61,7 @@ class Question:
     crowd: many of its kind at one desk are one knock (`crowd`).
     holder: account of whoever has taken it last; None for a system. track: of an offer, the procedure's.
     stopped: that procedure is paused, and nobody is notified for it (`stopping`).
-    arrived, reached: of an offer, the rung at which a message has arrived, and the one for which RungReached was emitted; -1: none since
-    its last escalation.
+    arrived, reached: rung at which a message arrived, and for which RungReached was emitted; -1: none since the offer last climbed.
     """
 
     id: str
@@ -334,16 +330,6 @@ def waits_long(asked: Question, now: int) -> bool:
     """Return whether an offer with a running limit is due for a repeat: by now somebody must have been reached, or the fault is ours."""
     again = not (asked.task or asked.once or asked.away or asked.taken or asked.stopped) and asked.state is State.OPEN and _done(asked) > 0
     return again and asked.due is not None and asked.next_at is not None and asked.next_at <= now
-
-
-def is_reached(asked: Question) -> bool:
-    """Return whether routing must be told now that a message has arrived at the present rung: the agency has let a third of its limit pass,
-    or no repeat will come. Most agencies answer before, and nobody need know.
-
-    An agency whose own system reads the offer is not told by messages.
-    """
-    waits = asked.state is State.OPEN and not asked.taken and not asked.system and asked.due is not None
-    return waits and asked.arrived == asked.rung != asked.reached and (_done(asked) > 1 or asked.next_at is None)
 
 
 def _opened(event: OfferOpened, case_id: str, at: int, drill: bool) -> Question:

@@ -9,8 +9,8 @@ import pytest
 from referral.domain.events import KnockAnswered, KnockDelivered, KnockSent, OfferEscalated, OfferUnheard, RungReached
 from referral.domain.inputs import Input, Source
 from referral.runtime.service import Outcome
-from services.notifier.handle import Board, arrives, heard
-from services.notifier.plan import Question, State, follow, is_reached
+from services.notifier.handle import Board, arrives, heard, is_reached
+from services.notifier.plan import Question, State, follow
 from tests.unit.notifier.test_plan import MINUTE, WHY, opened
 
 OFFER, PERSON, REFERENCE = (f"00000000-0000-0000-0000-00000000000{n}" for n in "abc")
