@@ -7,8 +7,10 @@ default, so that a newer release loads the state that an older one stored.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from referral.domain.events import Consent, ConsentState, StepKind, Traits
 
@@ -190,6 +192,8 @@ class Case(Val, frozen=True, kw_only=True, omit_defaults=True):
     consent_by: str = ""
     """The agency that recorded the consent now in force."""
     proposals: tuple[Proposal, ...] = ()
+    knocks: bool = False
+    """Some offer is or was `knocked`."""
     undos: tuple[Undo, ...] = ()
     """Answers that may be taken back. As soon as anybody else is asked, or the case changes, there are none."""
 
@@ -250,6 +254,34 @@ def find(case: Case, offer_id: str) -> FoundOffer | None:
             if offer is not None and offer.offer_id == offer_id:
                 return FoundOffer(ref, track, run, seat, offer)
     return None
+
+
+def track_at(case: Case, track_id: str) -> int:
+    """Return the index of a track. Raises LookupError when the case has none of this id."""
+    for t, track in enumerate(case.tracks):
+        if track.track_id == track_id:
+            return t
+    raise LookupError(f"no track {track_id}")
+
+
+def run_at(case: Case, event: Any) -> tuple[int, int]:
+    """Return the index of the track and run that the event names. Raises LookupError when the case has no such round."""
+    t, step, round = track_at(case, event.track_id), event.step, event.round
+    runs = case.tracks[t].runs
+    r = len(runs)
+    for run in reversed(runs):
+        r -= 1
+        if run.step == step and run.round == round:
+            return t, r
+    raise LookupError(f"no round {round} of {step}")
+
+
+def offer_at(case: Case, event: Any) -> FoundOffer:
+    """Return the offer that the event names, with its position and seat. Raises LookupError when the case has no such offer."""
+    found = find(case, event.offer_id)
+    if found is None:
+        raise LookupError(f"no offer {event.offer_id}")
+    return found
 
 
 def unbegun(run: Run) -> int | None:
@@ -325,6 +357,26 @@ def holds(case: Case) -> Mapping[str, int]:
                     for offer in offers_of(seat):
                         held[offer.service] = held.get(offer.service, 0) + 1
     return held
+
+
+TOLD_FROM = 5
+"""Version of the rules from which a silence counts only after a message has arrived (docs/decisions/0021)."""
+
+
+def before_knocks(case: Case) -> Case:
+    """Return the case as an earlier version of the rules keeps it: it stores no `knocked`, and the offers go on as it knows them."""
+
+    def plain(offer: Offer | None) -> Offer | None:
+        return None if offer is None else replace(offer, knocked=False, told=False)
+
+    def many(offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
+        return tuple([offer for one in offers if (offer := plain(one)) is not None])
+
+    def seat(one: Seat) -> Seat:
+        return replace(one, offer=plain(one.offer), next=plain(one.next), kept=many(one.kept), past=many(one.past))
+
+    runs = [tuple([replace(run, seats=tuple(map(seat, run.seats))) for run in track.runs]) for track in case.tracks]
+    return replace(case, knocks=False, tracks=tuple([replace(track, runs=r) for track, r in zip(case.tracks, runs, strict=True)]))
 
 
 RANK = {"OFFERED": 1, "ACKNOWLEDGED": 2, "ACCEPTED": 3, "ARRIVED": 4, "COMPLETED": 5}

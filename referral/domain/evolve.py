@@ -1,7 +1,7 @@
 """Apply one event to a case and return the new state. No rule, no clock, no policy: an event is a fact and is never questioned.
 
-The functions for offers come first, then `evolve` with the other events, then the helpers that find a track, run or offer by id and return
-the case with one of them replaced.
+The functions for offers come first, then `evolve` with the other events, then the helpers that return the case with a track, run or seat
+replaced.
 """
 
 from __future__ import annotations
@@ -13,11 +13,28 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from referral.domain import events as e
-from referral.domain.case import RANK, Case, FoundOffer, Offer, Proposal, Run, Seat, SeatRef, Task, Track, Undo, find
+from referral.domain.case import (
+    RANK,
+    TOLD_FROM,
+    Case,
+    Offer,
+    Proposal,
+    Run,
+    Seat,
+    SeatRef,
+    Task,
+    Track,
+    Undo,
+    before_knocks,
+    find,
+    offer_at,
+    run_at,
+    track_at,
+)
 
 COMPLETED, PHONE, WEB = e.How.COMPLETED, e.Reach.PHONE, e.Reach.WEB
-TOLD_FROM, TOLD_LATE = 5, "told-late"
-"""Version of the rules from which silence counts only after a message has arrived; rule of one that arrived after half of the limit."""
+TOLD_LATE = "told-late"
+"""Rule of a message that arrived when more than half of the limit was over: this limit is not the agency's."""
 ACKNOWLEDGER_EXCLUDED = "acknowledger-excluded"
 """Reason of a rung that is knocked again: the person who had acknowledged is now excluded."""
 LIMIT = "limit"
@@ -68,7 +85,8 @@ def offer_opened(case: Case, event: e.OfferOpened) -> Changes:
     )
     seat = case.tracks[t].runs[r].seats[event.seat]
     is_taken = seat.offer is not None and not seat.offer.how
-    return put(case, (t, r, event.seat), replace(seat, next=offer) if is_taken else replace(seat, offer=offer))
+    changes = put(case, (t, r, event.seat), replace(seat, next=offer) if is_taken else replace(seat, offer=offer))
+    return {**changes, "knocks": True} if offer.knocked else changes
 
 
 def offer_escalated(case: Case, event: e.OfferEscalated) -> Changes:
@@ -87,8 +105,8 @@ def offer_escalated(case: Case, event: e.OfferEscalated) -> Changes:
 def offer_unheard(case: Case, event: e.OfferUnheard) -> Changes:
     """Record that our channels to the agency are down (`away`), or that a message has arrived."""
     found = offer_at(case, event)
-    excused = found.offer.excused or event.away or event.why.rule == TOLD_LATE
-    after = replace(found.offer, unheard=event.away, excused=excused, told=not event.away)
+    told = not event.away and event.why.rule != TOLD_LATE
+    after = replace(found.offer, unheard=event.away, excused=found.offer.excused or event.away, told=told)
     return put(case, found.ref, _with(found.seat, found.offer, after))
 
 
@@ -185,6 +203,8 @@ def evolve(case: Case | None, event: Struct, case_id: str) -> Case:
     """
     if case is None:
         case = Case(case_id=case_id)
+    if case.knocks and event.why.engine < TOLD_FROM:  # type: ignore[attr-defined]
+        case = before_knocks(case)
     head: e.Head | None = event.head  # type: ignore[attr-defined]
     changes = FOLDS[type(event)](case, event)
     if case.undos and type(event) in GOES_ON:
@@ -370,31 +390,3 @@ def replaced(items: tuple[T, ...], index: int, item: T) -> tuple[T, ...]:
 def without(offers: tuple[Offer, ...], left: Offer) -> tuple[Offer, ...]:
     """Return the offers but this one."""
     return tuple(offer for offer in offers if offer is not left)
-
-
-def track_at(case: Case, track_id: str) -> int:
-    """Return the index of a track. Raises LookupError when the case has none of this id."""
-    for t, track in enumerate(case.tracks):
-        if track.track_id == track_id:
-            return t
-    raise LookupError(f"no track {track_id}")
-
-
-def run_at(case: Case, event: Any) -> tuple[int, int]:
-    """Return the index of the track and run that the event names. Raises LookupError when the case has no such round."""
-    t, step, round = track_at(case, event.track_id), event.step, event.round
-    runs = case.tracks[t].runs
-    r = len(runs)
-    for run in reversed(runs):
-        r -= 1
-        if run.step == step and run.round == round:
-            return t, r
-    raise LookupError(f"no round {round} of {step}")
-
-
-def offer_at(case: Case, event: Any) -> FoundOffer:
-    """Return the offer that the event names, with its position and seat. Raises LookupError when the case has no such offer."""
-    found = find(case, event.offer_id)
-    if found is None:
-        raise LookupError(f"no offer {event.offer_id}")
-    return found

@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from referral.domain import events as e
 from referral.domain.case import Offer, find, next_due, open_offers
+from referral.domain.evolve import evolve
 from referral.domain.inputs import Due
 from referral.domain.policy.limits import MINUTE
+from referral.domain.rules.telephone import missed_by
 from tests.harness.two_cases.promises import who_is_telephoned
 from tests.stories.teller import POLICY as FOLDER
 from tests.stories.teller import World, policy
@@ -213,3 +216,15 @@ def test_excluding_a_colleague_who_did_not_acknowledge_changes_nothing() -> None
     made.tell("police: ACKNOWLEDGE person=7")
     said = made.tell("exclude staff 00000000-0000-0000-0000-000000000008")
     assert len(said) == 1 and made.offer("police").state == "ACKNOWLEDGED"
+
+
+def test_an_earlier_version_that_decides_in_between_forgets_who_was_told_as_its_program_does() -> None:
+    """While an upgrade goes on, or back: the stored state of the earlier program and the fold of the log are one state."""
+    made = world("refer")
+    assert made.case is not None and made.case.knocks and made.offer("police").knocked
+    known = made.case
+    said = e.InputIgnored(why=e.Why(rule="ignored", procedure="", directory="", engine=4, passed=()), reason="NOTHING_CHANGED")
+    after = evolve(known, said, known.case_id)
+    assert not after.knocks and not any(offer.knocked or offer.told for offer in open_offers(after))
+    now = evolve(after, structs.replace(said, why=structs.replace(said.why, engine=5)), known.case_id)
+    assert missed_by(open_offers(now)[0]) == "limit", "the offer goes on as the earlier version knows it"
