@@ -14,6 +14,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import connection
+from referral.cli.audit import frozen
+from referral.cli.audit.frozen import FrozenEngines
 from referral.domain import events as e
 from referral.local.mailbox import Mail
 from referral.local.stack import Stack
@@ -126,7 +128,8 @@ async def _receipts(load: Load, verdict: Verdict) -> list[str]:
 def _log(stack: Stack, load: Load, sent: list[str], verdict: Verdict) -> None:
     mails = tuple(stack.mailbox.mails)  # before the log: what leaves while that is read has no place in it
     entries, keys, deliveries, heads = connection.ask(_kept, stack.settings)
-    report = verify(entries, keys)
+    with FrozenEngines(frozen.own()) as engines:
+        report = verify(entries, keys, engines=engines)
     bad = [finding for finding in report.findings if finding.weight >= 1]
     verdict.counts["differences, gaps and forks (audit verify)"] = len(bad)
     verdict.notes += [str(finding) for finding in bad[:10]]

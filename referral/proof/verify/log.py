@@ -46,6 +46,7 @@ class Verification:
     erasers, signers, writers, operators: those whom the auditor's own policy names for erasures, for the policy, for records, and for
     administrators' acts.
     unwritten: as an earlier pass left it.
+    engines: those of earlier versions of the rules.
     """
 
     def __init__(
@@ -60,8 +61,9 @@ class Verification:
         writers: Writers = NO_WRITERS,
         operators: Operators = NO_OPERATORS,
         unwritten: Mapping[int, str] | None = None,
+        engines: Engines | None = None,
     ) -> None:
-        self.report, self._keys = Report(), keys
+        self.report, self._keys, self._engines = Report(), keys, engines
         self._judged = judge_seals(torn, keys, unwritten)
         self._completeness = Completeness(report=self.report, judged=self._judged, pinned=erasers, writers=writers)
         self._clocks = Clocks(report=self.report, seen=seen, size=size)
@@ -135,7 +137,7 @@ class Verification:
 
     def case(self, case_id: str, entries: Iterable[Entry]) -> None:
         """Judge one case after `taken`. entries: all of the case, in the order of idx."""
-        self._judge = self._judge or Judge(self.cases(), self.report)
+        self._judge = self._judge or Judge(self.cases(), self.report, self._engines)
         self._judge.case(case_id, entries)
 
     def facts(self) -> None:
@@ -239,8 +241,10 @@ def verify(
     erasers: Erasers = NO_ERASERS,
     writers: Writers = NO_WRITERS,
     operators: Operators = NO_OPERATORS,
+    engines: Engines | None = None,
 ) -> Report:
-    """Verify a log that fits in memory. entries: all of them, in the order of idx. The others: keys in the auditor's own policy."""
+    """Verify a log that fits in memory. entries: all of them, in the order of idx. engines: as of `Verification`. The others: keys in the
+    auditor's own policy."""
     cases: dict[str, list[Entry]] = {}
     held = list(entries)
     for entry in held:
@@ -250,7 +254,7 @@ def verify(
 
     def passed(unwritten: Mapping[int, str]) -> Verification:
         found = (entry for entry in held if entry.case_id in torn | set(unwritten.values()))
-        proof = Verification(keys, found, erasers=erasers, writers=writers, operators=operators, unwritten=unwritten)
+        proof = Verification(keys, found, erasers=erasers, writers=writers, operators=operators, unwritten=unwritten, engines=engines)
         for entry in held:
             proof.take(entry)
         return proof

@@ -8,16 +8,23 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from referral.cli.audit import frozen
 from referral.cli.audit.frozen import EngineProcess, FrozenEngines
-from referral.domain.events import PolicyActivated
+from referral.domain.events import OfferOpened, PolicyActivated
 from referral.domain.policy import ENGINE
 from referral.errors import Malformed
 from referral.proof import engines
 from referral.proof.engines import EngineAway
+from referral.proof.history.case import unseal
+from referral.proof.verify.log import verify
+from referral.proof.verify.report import Weight
 from referral.runtime.settings import CHECKOUT
 from tests.harness import freeze
+from tests.harness.audit_log import Log, story
+from tests.unit.proof.test_branches import write
+from tests.unit.proof.test_verify import resealed
 
 RELEASED = {"4.zip": "e94eae961c902a10ac0bf7af8b4ed0f72dadeedaaa1a1df4d5cb29465f7e4932"}
 """The digest of each frozen engine that was released. A line is added here, and none is ever changed."""
@@ -151,3 +158,30 @@ def test_the_newest_bundle_that_names_a_program_counts_before_this_programs_own_
 def test_a_line_that_names_no_program_is_refused(line: str) -> None:
     with pytest.raises(Malformed):
         engines.read(f"engines:\n{line}\n".encode())
+
+
+def test_a_log_of_the_engine_before_is_good_by_its_own_program_and_unchecked_without() -> None:
+    log = Log(engine=ENGINE - 1)
+    case_id = story(log)
+    with FrozenEngines(frozen.own()) as found:
+        report = verify(log.entries, log.keys, engines=found)
+    assert not report.findings and report.counts[f"decisions by engine {ENGINE - 1}"] == report.counts["decisions"] == 3
+    without = verify(log.entries, log.keys)
+    assert {finding.code for finding in without.findings} == {"OTHER_ENGINE"} and without.exit_code() == 3
+    entry = next(e for e in log.entries if e.type == OfferOpened.TYPE)
+    body = structs.replace(unseal(entry, log.keys[case_id]).body, agency="police-prishtine")
+    with FrozenEngines(frozen.own()) as found:
+        changed = [resealed(log, e, body) if e is entry else e for e in log.entries]
+        assert [(f.code, f.idx) for f in verify(changed, log.keys, engines=found).findings] == [("DECISION_DIFFERS", entry.idx)]
+
+
+def test_the_true_branch_of_a_fork_is_found_by_the_program_that_decided() -> None:
+    log = Log(engine=ENGINE - 1)
+    case_id = story(log)
+    entry = next(e for e in log.entries if e.type == OfferOpened.TYPE)
+    body = structs.replace(unseal(entry, log.keys[case_id]).body, agency="police-prishtine")
+    fork = write(log, case_id, body, entry.case_seq, cause=entry.cause_id, event_id=entry.event_id)
+    with FrozenEngines(frozen.own()) as found:
+        report = verify(log.entries, log.keys, engines=found)
+    assert [(f.code, f.idx) for f in report.findings if f.weight is Weight.BAD] == [("DECISION_DIFFERS", fork.idx)]
+    assert report.counts["decisions re-executed"] == 3
