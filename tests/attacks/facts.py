@@ -15,7 +15,7 @@ from referral.cli.vitals.reading import States
 from referral.domain.case import next_due
 from referral.domain.events import Word
 from referral.domain.inputs import due_input
-from referral.domain.policy import OLDEST_ENGINE
+from referral.domain.policy import ENGINE
 from referral.proof.act import DIGITS, Act, State
 from referral.proof.entry import Kind
 from services.audit.ingest import Says, ingest
@@ -58,7 +58,7 @@ def retired_rules() -> Noticed:
     log = begun(None)  # its heartbeats would end long before the witnesses' time, which is a finding too
     asked(log, "first")
     log.now += 2 * HOUR
-    log.lie = partial(structs.replace, engine=OLDEST_ENGINE)
+    log.lie = partial(structs.replace, engine=ENGINE - 1)
     asked(log, "child")
     return judged(log)
 

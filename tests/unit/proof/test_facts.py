@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from referral.cli.audit import spool
+from referral.cli.audit import frozen, spool
+from referral.cli.audit.frozen import FrozenEngines
 from referral.domain.case import next_due
 from referral.domain.events import OfferOpened, Word
 from referral.domain.inputs import due_input
@@ -28,7 +29,8 @@ HOUR = 60 * MINUTE
 
 
 def judged(log: Log) -> Report:
-    return verify(log.entries, log.keys)
+    with FrozenEngines(frozen.own()) as engines:
+        return verify(log.entries, log.keys, engines=engines)
 
 
 def bad(log: Log) -> list[Finding]:
