@@ -208,6 +208,11 @@ AUDIT_TRUST = (
         "referral.cli.audit.trust:show_command",
         "Print a `trust.toml` as the log publishes it: one C2SP policy file, with a comment line for each key.",
     ),
+    Named(
+        "compare",
+        "referral.cli.audit.trust:compare_command",
+        "Compare whom two files believe: yours with an agency's, a signer's or another auditor's.",
+    ),
 )
 AUDIT = (
     Named("token", "referral.cli.audit.keys:token_command", "Make a token for the auditor's page and for the log's entries over HTTP."),
@@ -226,6 +231,11 @@ AUDIT = (
         "referral.cli.audit.verify:verify_command",
         "Verify a log: signed and witnessed, no tile, leaf or payload changed, nothing missing, every "
         "decision the one that the rules lead to.",
+    ),
+    Named(
+        "acknowledge",
+        "referral.cli.audit.acknowledge:acknowledge_command",
+        "Acknowledge findings: `audit verify --known` then counts them, and the verdict is about the others alone.",
     ),
     Named(
         "replay",
@@ -273,7 +283,9 @@ AUDIT = (
         "referral.cli.audit.witness:witness_command",
         "Run a witness: cosign each checkpoint that continues the last one, and refuse every other history.",
     ),
-    Group("trust", "The file of whom everybody believes: taken over from release 0.1.0, and as the log publishes it.", AUDIT_TRUST),
+    Group(
+        "trust", "The file of whom everybody believes: taken over from release 0.1.0, as the log publishes it, and compared.", AUDIT_TRUST
+    ),
 )
 OVERSIGHT = (
     Named(

@@ -22,8 +22,11 @@ from msgspec import Struct
 from referral.errors import Malformed
 from referral.proof.archive import CHECKPOINT, KEYS, POLICY, Archive
 from referral.proof.unlogged import Standing
+from referral.proof.verify import known as known_findings
+from referral.proof.verify.known import Known
 from referral.runtime.settings import Settings
 from referral.tlog import witness_policy
+from referral.tlog.note_keys import VerifierKey
 from referral.wire import hpke, trust
 
 Export = Annotated[Path | None, typer.Argument(metavar="[DIR]", help="An export; without it the running system of the environment.")]
@@ -109,6 +112,14 @@ def file(path: Path | None) -> bytes | None:
         return path.read_bytes()
     except OSError as error:
         raise typer.BadParameter(f"{path}: {error.strerror}") from None
+
+
+def known(path: Path, key: VerifierKey) -> Known:
+    """Read an office's list of acknowledged findings. typer.BadParameter: it is none, or this key has not signed it."""
+    try:
+        return known_findings.parse(file(path) or b"", key)
+    except Malformed as error:
+        raise typer.BadParameter(f"{path}, the list of acknowledged findings: {error}") from None
 
 
 TOML = ".toml"

@@ -22,7 +22,10 @@ from referral.proof import archive
 from referral.proof.archive import Archive, Trusted
 from referral.proof.heartbeat import FRESH_S
 from referral.proof.unlogged import Standing, unlogged
+from referral.proof.verify import pinned
+from referral.proof.verify.known import Known, acknowledge
 from referral.proof.verify.report import Finding, Report, Weight
+from referral.tlog import note_keys
 
 SHOWN = 20
 """Findings printed in the table; --json lists all."""
@@ -47,6 +50,15 @@ MaxAge = Annotated[
         help="Minutes within which a quorum of witnesses must have seen the log; of the running system 10. 0: a log of any age is judged.",
     ),
 ]
+LogNames = Annotated[
+    bool,
+    typer.Option("--trust-log-names", help="Accept the log's own word for the writers, signers, approvers, operators and intake."),
+]
+KnownFile = Annotated[
+    Path | None,
+    typer.Option("--known", metavar="FILE", help="The office's signed list of acknowledged findings (`referral audit acknowledge`)."),
+]
+KnownKey = Annotated[Path | None, typer.Option("--known-key", metavar="FILE.pub", help="The office's public key, which has signed it.")]
 Jobs = Annotated[int, typer.Option("--jobs", min=0, help="Processes that decide again; by default one for each core when it is worth it.")]
 
 
@@ -56,35 +68,64 @@ def verify_command(
     key: AuditorKey = None,
     since: Since = None,
     max_age: MaxAge = None,
+    log_names: LogNames = False,
+    known_file: KnownFile = None,
+    known_key: KnownKey = None,
     jobs: Jobs = 0,
     as_json: console.Json = False,
 ) -> int:
     """Verify a log: signed and witnessed, no tile, leaf or payload changed, nothing missing, every decision the one that the rules lead to.
 
     The report names the first bad entry and its layer: checkpoint, tree, payload, order, record or decision. An export needs no other
-    input.
+    input. It does not look at the figures that oversight released: `referral audit figures` counts them again.
 
     Exit 0 good, 1 bad, 2 no such folder or key or the database is down, 3 something could not be checked (a case without its key, a log
-    that has stopped).
+    that has stopped, a party that your file does not name).
 
     Example: referral audit verify export --trust ombudsperson.toml --key auditor.key
     """
-    pinned, older = source.policy(witnesses), source.file(since)
+    mine, older, known = source.policy(witnesses), source.file(since), _known(known_file, known_key)
     with source.opened(export, key) as there:
-        age = seconds(FRESH_S / 60 if max_age is None and there.tables and vouched(there.archive, pinned) else max_age)
+        age = seconds(FRESH_S / 60 if max_age is None and there.tables and vouched(there.archive, mine) else max_age)
         now = int(time.time())  # noqa: TID251 - the auditor's own clock measures the age of a signature
         options = VerifyOptions(
-            keys=there.keys(None), pinned=pinned, since=older, jobs=jobs or processes(there.archive), max_age=age, now=now
+            keys=there.keys(None), pinned=mine, since=older, jobs=jobs or processes(there.archive), max_age=age, now=now
         )
         with console.progress(quiet=as_json) as bar:
             verdict = judge(there.archive, options, bar)
         if there.tables and verdict.book is not None:
             by_hand(verdict, there.tables())
+        if not log_names and (mine is not None or there.tables is None):
+            verdict.report.findings += pinned.findings(mine)
+    if known:
+        _acknowledge(verdict, known)
     if as_json:
         console.document(document(verdict, options))
     else:
-        _print(verdict, options)
+        _print(verdict, options, witnesses, known)
     return verdict.report.exit_code()
+
+
+def _known(list_file: Path | None, key: Path | None) -> Known | None:
+    """Return the office's list of acknowledged findings; None where none is given. typer.BadParameter."""
+    if list_file is None:
+        return None
+    if key is None:
+        raise typer.BadParameter("--known needs --known-key: the public key of the office that signed the list")
+    try:
+        public = note_keys.verifier((source.file(key) or b"").removesuffix(b"\n"))
+    except Malformed as error:
+        raise typer.BadParameter(f"{key}: {error}") from None
+    return source.known(list_file, public)
+
+
+def _acknowledge(verdict: Verdict, known: Known) -> None:
+    """Take the acknowledged findings out of the verdict. typer.BadParameter: the list is of another log."""
+    published = verdict.published
+    try:
+        acknowledge(verdict.report, known, published.accepted.checkpoint.origin if published else None)
+    except Malformed as error:
+        raise typer.BadParameter(f"--known: {error}") from None
 
 
 def by_hand(verdict: Verdict, tables: Standing) -> None:
@@ -132,10 +173,17 @@ def document(verdict: Verdict, options: VerifyOptions) -> dict[str, Any]:
             "seen": published.accepted.seen,
             "policy": "yours" if published.pinned else "the log's own",
         }
-    return {**summary, "entries": verdict.size, **verdict.report.as_json(), "not_checked": list(SINCE) if options.since else []}
+    parties = {name: "yours" if yours else "the log's own" for name, yours in pinned.sources(options.pinned).items()}
+    return {
+        **summary,
+        "parties": parties,
+        "entries": verdict.size,
+        **verdict.report.as_json(),
+        "not_checked": list(SINCE) if options.since else [],
+    }
 
 
-def _print(verdict: Verdict, options: VerifyOptions) -> None:
+def _print(verdict: Verdict, options: VerifyOptions, mine: Path | None, known: Known | None) -> None:
     report, say = verdict.report, partial(console.console.print, soft_wrap=True, markup=False)
     rows = sorted(report.findings, key=lambda f: (-f.weight, f.place()))
     if rows:
@@ -147,11 +195,16 @@ def _print(verdict: Verdict, options: VerifyOptions) -> None:
             say(f"… and {len(rows) - SHOWN} more; --json has all")
     if verdict.published:
         say(believed(verdict.published))
+        say(parties(options.pinned, mine))
     say(" · ".join(f"{number} {name}" for name, number in report.counts.items()))
     for line in policies(report):
         say(line)
     for what in SINCE if options.since else ():
         say(f"not looked at this time: {what}")
+    say("not looked at: the figures that oversight released (`referral audit figures --release all` counts them again)")
+    if known and report.known:
+        say(f"{len(report.known)} known findings, acknowledged by {known.by}: no part of the verdict; --json has them")
+    but = " but for the known findings" if report.known else ""
     first = report.first_bad()
     unchecked = sum(f.weight is Weight.UNCHECKED for f in report.findings)
     if first:
@@ -159,7 +212,7 @@ def _print(verdict: Verdict, options: VerifyOptions) -> None:
     elif unchecked:
         say(f"NOT FULLY CHECKED: nothing bad was found, {unchecked} findings could not be proven either way")
     else:
-        say("GOOD: the log is whole, its bytes are the logged ones, and the rules lead to its decisions")
+        say(f"GOOD{but}: the log is whole, its bytes are the logged ones, and the rules lead to its decisions")
 
 
 def policies(report: Report) -> Iterator[str]:
@@ -171,6 +224,15 @@ def policies(report: Report) -> Iterator[str]:
         yield f"policy {period.number}: {moment(period.since)} to {until}{short}"
         yield f"  digest {period.digest[:16]}, signed by {period.signed_by}, {cases} cases decided under it"
         yield from (f"  {line}" for line in period.changes)
+
+
+def parties(policy: bytes | None, mine: Path | None) -> str:
+    """Return which file named which parties, in words."""
+    by = pinned.sources(policy)
+    yours, others = ([name for name, there in by.items() if there is wanted] for wanted in (True, False))
+    said = [f"{', '.join(yours)}: by your {mine.name}"] if yours and mine else []
+    said += [f"{', '.join(others)}: by the log's own word, not pinned"] if others else []
+    return "; ".join(said)
 
 
 def believed(published: Trusted) -> str:

@@ -20,6 +20,7 @@ class Weight(IntEnum):
 
 
 LAYERS = {
+    "trust": ("NOT_PINNED",),
     "checkpoint": ("CHECKPOINT", "QUORUM", "SIGNATURE", "NO_CHECKPOINT", "FORKED", "TRUNCATED", "ABOVE"),
     "tree": ("TILE", "BUNDLE", "ROOT", "HEAD", "LEAF"),
     "payload": ("HASH_DIFFERS", "REST_DIFFERS", "PAYLOAD", "PAYLOAD_GONE", "PAYLOAD_ERASED", "FILE_DIFFERS"),
@@ -129,9 +130,11 @@ class Report(Struct, kw_only=True):
     """The verdict. counts: name → number of things examined.
 
     periods: of the policies. decided: number of a bundle → the cases that were decided under it, of those that could be read.
+    known: findings that the auditor has acknowledged. They are no part of the verdict.
     """
 
     findings: list[Finding] = field(default_factory=list)
+    known: list[Finding] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     periods: list[Period] = field(default_factory=list)
     decided: Counter[int] = field(default_factory=Counter)
@@ -163,5 +166,10 @@ class Report(Struct, kw_only=True):
             "layer": first.layer if first else None,
             "counts": dict(self.counts),
             "policies": [{**structs.asdict(p), "short": p.short, "cases": self.decided[p.number]} for p in self.periods],
-            "findings": [{**structs.asdict(f), "weight": f.weight.name.lower(), "layer": f.layer} for f in self.findings],
+            "findings": [_words(found) for found in self.findings],
+            "known": [_words(found) for found in self.known],
         }
+
+
+def _words(found: Finding) -> dict[str, Any]:
+    return {**structs.asdict(found), "weight": found.weight.name.lower(), "layer": found.layer}

@@ -31,6 +31,8 @@ from tests.harness.programs import command
 
 pytestmark = pytest.mark.servers
 ROOT = Path(__file__).parents[3]
+NAMES = "--trust-log-names"
+"""This line's `trust.toml` puts writers, approvers and operators off."""
 
 
 async def publish(line: Line) -> None:
@@ -55,10 +57,10 @@ async def exported_as_the_database_says(settings: Settings, tmp_path: Path, case
     assert code == 1 and "unknown-case" in output
     code, output = await command(settings, *words, "--case", case_id)
     assert code == 0 and json.loads(output)["keys"] == 1, output
-    code, output = await command(settings, "audit", "verify", str(folder), "--key", str(key), "--trust", str(policy), "--json")
+    code, output = await command(settings, "audit", "verify", str(folder), "--key", str(key), "--trust", str(policy), NAMES, "--json")
     offline = json.loads(output)
     assert (code, offline["verdict"]) == (0, "good"), offline
-    code, output = await command(settings, "audit", "verify", "--trust", str(policy), "--json")
+    code, output = await command(settings, "audit", "verify", "--trust", str(policy), NAMES, "--json")
     online = json.loads(output)
     new = [found for found in online["findings"] if found not in offline["findings"]]
     assert online["verdict"] == "good" and {found["code"] for found in new} == {"ABOVE", "READ"}, (

@@ -37,6 +37,7 @@ HERE_ALONE = {
             "agency key",
             "audit key",
             "audit reader",
+            "audit acknowledge",
             "audit trust import",
             "audit witness",
             "audit writer",
@@ -62,7 +63,16 @@ HERE_ALONE = {
 READ_ONLY = {
     *("doctor", "channels", "offers", "submission", "receipt", "case erasures", "ca list", "desk sheet", "drill list", "staff list"),
     *("duty gaps", "duty history", "duty sheet", "duty show", "oversight reader list", "oversight releases", "oversight show"),
-    *("audit diff", "audit guidance", "audit monitor", "audit prove", "audit trust show", "audit verify", "security events"),
+    *(
+        "audit diff",
+        "audit guidance",
+        "audit monitor",
+        "audit prove",
+        "audit trust compare",
+        "audit trust show",
+        "audit verify",
+        "security events",
+    ),
     *("policy check", "policy pins", "policy schema", "policy show", "policy simulate"),
 }
 WRITERS = {

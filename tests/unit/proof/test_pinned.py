@@ -1,0 +1,83 @@
+"""`audit verify` says whose word names the parties of a log: none is believed in silence that the auditor's own file does not name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from referral.cli import run
+from referral.proof.verify import pinned
+from tests.harness import believed
+from tests.harness.audit_archive import Rows, auditor_key, exported, long_log
+from tests.harness.audit_log import Log
+from tests.harness.made_log import policy
+
+BEFORE = (Path(__file__).parents[1] / "golden" / "0.1.0.policy").read_bytes()
+NAMES = ("writers", "policy_keepers", "approvers", "operators", "intake")
+
+
+@pytest.fixture(scope="module")
+def log() -> Log:
+    return long_log()
+
+
+@pytest.fixture(scope="module")
+def written(log: Log, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return exported(tmp_path_factory.mktemp("export") / "log", Rows(log.entries), log.keys)
+
+
+def verify(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, dict[str, Any]]:
+    code = run(["audit", "verify", *map(str, words), "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_a_file_that_names_only_log_and_witnesses_leaves_the_rest_to_the_logs_own_word(
+    written: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It said "good, believed by your own policy", although whoever made the log chose writers, signers, approvers and operators."""
+    (tmp_path / "mine.policy").write_bytes(policy())
+    words = (written, "--key", auditor_key(tmp_path), "--trust", tmp_path / "mine.policy")
+    code, said = verify(capsys, *words)
+    assert (code, said["verdict"]) == (3, "not fully checked")
+    assert [(f["code"], f["layer"], f["where"]) for f in said["findings"]] == [("NOT_PINNED", "trust", name) for name in NAMES]
+    assert said["parties"] == dict.fromkeys(NAMES, "the log's own")
+    assert run(["audit", "verify", *map(str, words)]) == 3
+    assert f"{', '.join(NAMES)}: by the log's own word, not pinned" in capsys.readouterr().out
+    code, said = verify(capsys, *words, "--trust-log-names")
+    assert (code, said["findings"]) == (0, []), "whoever says so accepts the log's word"
+    code, said = verify(capsys, *words[:3])
+    assert code == 3 and {f["code"] for f in said["findings"]} == {"NOT_PINNED"}, "without a file nobody is pinned at all"
+
+
+def test_a_file_that_names_all_is_believed_and_one_that_puts_some_off_is_told_which(
+    written: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = b"".join(line for line in BEFORE.splitlines(keepends=True) if line.startswith(b"# ") and b"-from" not in line)
+    assert pinned.named(named) == frozenset(NAMES)
+    some = b"".join(line for line in named.splitlines(keepends=True) if line.startswith((b"# operator", b"# approver")))
+    mine = believed.file(tmp_path / "mine.toml", some + policy())
+    code, said = verify(capsys, written, "--key", auditor_key(tmp_path), "--trust", mine)
+    assert code == 3 and [f["where"] for f in said["findings"]] == ["writers", "policy_keepers", "intake"], said["findings"]
+    assert run(["audit", "verify", str(written), "--trust", str(mine)]) == 3
+    out = capsys.readouterr().out
+    assert "approvers, operators: by your mine.toml; writers, policy_keepers, intake: by the log's own word, not pinned" in out
+
+
+def test_two_files_are_compared_key_by_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mine = believed.file(tmp_path / "mine.toml", BEFORE)
+    theirs = tmp_path / "school.policy"
+    theirs.write_bytes(BEFORE)
+    assert run(["audit", "trust", "compare", str(mine), str(theirs)]) == 0
+    assert "the same" in capsys.readouterr().out
+    changed = next(line for line in BEFORE.splitlines(keepends=True) if line.startswith(b"# intake"))
+    theirs.write_bytes(BEFORE.replace(changed, changed.replace(changed.split()[-1], b"A" * 43 + b"=")))
+    assert run(["audit", "trust", "compare", str(mine), str(theirs), "--json"]) == 1
+    said = json.loads(capsys.readouterr().out)
+    assert not said["same"] and said["words"]["intake"].startswith("DIFFERS: only in") and said["words"]["writers"].startswith("the same")
+    kept = (line for line in BEFORE.splitlines(keepends=True) if not line.startswith(b"# approver"))
+    theirs.write_bytes(b"".join(kept))
+    assert run(["audit", "trust", "compare", str(theirs), str(theirs), "--json"]) == 1, "two that name nobody prove nothing"
+    assert json.loads(capsys.readouterr().out)["words"]["approvers"] == "nobody"
