@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
-from msgspec import DecodeError, Struct, json
+from msgspec import UNSET, DecodeError, Struct, UnsetType, json
 
 from referral.errors import Malformed
+from referral.proof import act
 
 OPERATOR = "operator"
 """The reader of every command beside the running system: whoever may use its master key. An auditor reads with a token or an export."""
+
+
+TOKEN = re.compile(rf"token:[0-9a-f]{{{act.DIGITS}}}")
+"""Subject of a token, as `act.token` writes it."""
 
 
 class How(StrEnum):
@@ -27,12 +33,15 @@ class Reading(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reader: the office that a token names, or OPERATOR; never a person.
     cases: the ids of the cases; empty: all.
     lent: SHA-256 of the auditor's public key (DER), hexadecimal, to which keys were lent; empty: to none.
+    token: subject of the token with which somebody signed in (`act.token`). Missing: none, or an entry of before. An operator typed the
+    reader's name; the ADMINISTRATION entry about the same subject names the two operators who made the token.
     """
 
     reader: str
     how: How
     cases: tuple[str, ...] = ()
     lent: str = ""
+    token: str | UnsetType = UNSET
 
     def encode(self) -> bytes:
         return json.encode(self, order="sorted")
@@ -43,7 +52,8 @@ class Reading(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             case How.EXPORT:
                 return f"the {self.reader} lends the keys of {what} to the auditor's key {self.lent[:16]}"
             case How.PAGE:
-                return f"{self.reader} opens {what} on the auditor's page"
+                made = "" if self.token is UNSET else f", with {self.token}, which operators made: find the act of that number"
+                return f"{self.reader} opens {what} on the auditor's page{made}"
             case _:
                 return f"the {self.reader} opens {what} with `audit {self.how.lower()}`"
 
@@ -51,6 +61,9 @@ class Reading(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 def parse(value: bytes) -> Reading:
     """Parse the value of a reading entry. Malformed."""
     try:
-        return json.decode(value, type=Reading)
+        found = json.decode(value, type=Reading)
     except DecodeError as error:
         raise Malformed("reading", str(error)) from None
+    if found.token is not UNSET and not TOKEN.fullmatch(found.token):
+        raise Malformed("reading", "its token has another form")
+    return found

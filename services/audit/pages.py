@@ -21,6 +21,7 @@ from starlette.routing import BaseRoute, Route
 from referral.domain.case_number import case_number, read
 from referral.domain.local_time import LOCAL, local
 from referral.errors import Malformed, Unavailable
+from referral.proof import act
 from referral.proof.forgeries import Believed, judge
 from referral.proof.history import words as history
 from referral.proof.reading import How, Reading
@@ -62,11 +63,15 @@ DAY_US = 24 * 60 * 60 * 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request of a reader. reader: the office; empty: nobody is signed in. say: texts of the reader's language."""
+    """One request of a reader. reader: the office; empty: nobody is signed in. say: texts of the reader's language.
+
+    token: subject of the token with which somebody signed in.
+    """
 
     request: Request
     reader: str
     say: Words
+    token: str = ""
 
     @property
     def here(self) -> str:
@@ -141,8 +146,8 @@ class Pages:
             Route(f"{HOME}/{{rest:path}}", self._visited(self._lost), methods=EVERY),
         ]
 
-    def _call(self, request: Request, reader: str) -> Call:
-        return Call(request, reader, self.words[self.language.of(request)])
+    def _call(self, request: Request, reader: str, token: str = "") -> Call:
+        return Call(request, reader, self.words[self.language.of(request)], token)
 
     def _page(self, call: Call, template: str, status: int = 200, **values: object) -> HTMLResponse:
         shared = {
@@ -163,7 +168,7 @@ class Pages:
         async def endpoint(request: Request) -> Response:
             async with self.engine.connect() as tx:
                 reader = await self.sign_in.reader(tx, request)
-            return await page(self._call(request, reader.name)) if reader else self.sign_in.redirect()
+            return await page(self._call(request, reader.name, act.token(reader.digest))) if reader else self.sign_in.redirect()
 
         return endpoint
 
@@ -197,7 +202,7 @@ class Pages:
                 ids = await run_in_threadpool(_numbered, number, await queries.case_ids(tx))
             begin = "" if number else case
             end = _micros(asked.end) + DAY_US if not wrong else 0
-            cases = [] if wrong else await queries.cases(tx, begin, _micros(asked.start), end, MOST + 1, ids)
+            cases = [] if wrong else await queries.cases(tx, self.erasers, begin, _micros(asked.start), end, MOST + 1, ids)
         problem = call.say(wrong, example=EXAMPLE) if wrong else ""
         status = 400 if wrong else 200
         return self._page(call, "cases.html", status, asked=asked, problem=problem, cases=cases[:MOST], more=len(cases) > MOST)
@@ -217,7 +222,8 @@ class Pages:
             if not await queries.known(tx, case_id):
                 return unknown(404, call.say("problem.none"))
         try:
-            await readings.record(self.engine, Reading(reader=call.reader, how=How.PAGE, cases=(case_id,)).encode())
+            reading = Reading(reader=call.reader, how=How.PAGE, cases=(case_id,), token=call.token)
+            await readings.record(self.engine, reading.encode())
         except Unavailable:
             return unknown(503, call.say("problem.reading"))
         async with self.engine.connect() as tx:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 import msgspec
-from msgspec import Struct
-from sqlalchemy import text
+from msgspec import UNSET, Struct
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.errors import Malformed, NewerVersion
+from referral.proof import act
 from referral.proof.entry import Entry, entry
 from referral.proof.reading import Reading, parse
 from referral.wire import leaf
-from services.audit import checkpoints
+from referral.wire.erasure_approval import Erasers
+from services.audit import case_view, checkpoints
 from services.audit.checkpoints import Signed
 
 CASES = text(
-    "SELECT case_id, count(*) AS entries, min(recorded_at) AS first, max(recorded_at) AS last, bool_or(kind = 'ERASURE') AS erased"
+    "SELECT case_id, count(*) AS entries, min(recorded_at) AS first, max(recorded_at) AS last"
     " FROM audit.entry WHERE case_id IN (SELECT DISTINCT case_id FROM audit.entry WHERE case_id <> ''"
     " AND recorded_at >= :start AND recorded_at < :end AND starts_with(case_id, :begin)"
     " AND (CAST(:ids AS text[]) IS NULL OR case_id = ANY(CAST(:ids AS text[]))))"
@@ -30,22 +33,37 @@ CASE_IDS = text(
     " FROM found WHERE found.case_id IS NOT NULL) SELECT case_id FROM found WHERE case_id IS NOT NULL"
 )
 KNOWN = text("SELECT EXISTS (SELECT FROM audit.entry WHERE case_id = :case_id)")
+ERASURES = text("SELECT idx, leaf, key, value, headers FROM audit.entry WHERE case_id = ANY(:ids) AND kind = 'ERASURE' ORDER BY idx")
 CASE = text("SELECT idx, leaf, key, value, headers FROM audit.entry WHERE case_id = :case_id ORDER BY idx")
 
 
 READINGS = text("SELECT idx, leaf, value FROM audit.entry WHERE kind = 'READING' ORDER BY idx DESC LIMIT :most")
 
 
+MADE = text(
+    "SELECT e.idx, e.value FROM audit.act AS a JOIN audit.entry AS e ON e.idx = a.idx AND e.kind = 'ADMINISTRATION'"
+    " WHERE position(convert_to('\"audit token\"', 'UTF8') IN a.value) > 0 ORDER BY e.idx"
+)
+
+
+class MadeToken(Struct, frozen=True):
+    """An act that made a token. idx: its entry. who: the operators."""
+
+    idx: int
+    who: str
+
+
 class LoggedReading(Struct, frozen=True):
-    """A reading of the log. at: µs UTC."""
+    """A reading of the log. at: µs UTC. made: by whom the token was made with which somebody read; None: no act says so."""
 
     idx: int
     at: int
     reading: Reading
+    made: MadeToken | None
 
 
 class CaseSummary(Struct, frozen=True):
-    """A case in a list. first, last: µs UTC, by the writers' clock."""
+    """A case in a list. first, last: µs UTC, by the writers' clock. erased: by an erasure that is believed; a forged one erases nothing."""
 
     case_id: str
     entries: int
@@ -67,11 +85,21 @@ class CaseEntries(Struct, frozen=True):
     damaged: list[int]
 
 
-async def cases(tx: AsyncConnection, begin: str, start: int, end: int, most: int, ids: Sequence[str] | None = None) -> list[CaseSummary]:
-    """Return cases with something recorded in [start, end) whose id begins with `begin`; the newest first. ids: of these alone."""
+async def cases(
+    tx: AsyncConnection, erasers: Erasers, begin: str, start: int, end: int, most: int, ids: Sequence[str] | None = None
+) -> list[CaseSummary]:
+    """Return cases with something recorded in [start, end) whose id begins with `begin`; the newest first.
+
+    erasers: those whom an erasure is believed. ids: of these cases alone.
+    """
     values = {"begin": begin, "start": start, "end": end, "most": most, "ids": None if ids is None else list(ids)}
-    rows = await tx.execute(CASES, values)
-    return [CaseSummary(**row._mapping) for row in rows]
+    rows = (await tx.execute(CASES, values)).all()
+    erased = set[str]()
+    for row in await tx.execute(ERASURES, {"ids": [row.case_id for row in rows]}):
+        with suppress(Malformed, NewerVersion, msgspec.DecodeError):
+            if case_view.erased(found := _entry(row), erasers):
+                erased.add(found.case_id)
+    return [CaseSummary(**row._mapping, erased=row.case_id in erased) for row in rows]
 
 
 async def case_ids(tx: AsyncConnection) -> list[str]:
@@ -86,10 +114,23 @@ async def known(tx: AsyncConnection, case_id: str) -> bool:
 
 async def readings(tx: AsyncConnection, most: int) -> list[LoggedReading]:
     """Return the newest readings of the log, the newest first; without those that somebody damaged, which `verify` names."""
-    found = list[LoggedReading]()
+    found, made = list[LoggedReading](), await _made(tx)
     for row in await tx.execute(READINGS, {"most": most}):
         with suppress(Malformed, NewerVersion):
-            found.append(LoggedReading(row.idx, leaf.decode(row.leaf).logged_at, parse(row.value)))
+            reading = parse(row.value)
+            by = None if reading.token is UNSET else made.get(reading.token)
+            found.append(LoggedReading(row.idx, leaf.decode(row.leaf).logged_at, reading, by))
+    return found
+
+
+async def _made(tx: AsyncConnection) -> dict[str, MadeToken]:
+    """Return subject of an auditor's token → the act that made it, the first that names it; an act that ends one names it later."""
+    found = dict[str, MadeToken]()
+    for row in await tx.execute(MADE):
+        with suppress(Malformed):
+            said = act.parse(row.value)
+            for subject in said.about:
+                found.setdefault(subject, MadeToken(row.idx, said.who))
     return found
 
 
@@ -99,11 +140,16 @@ async def case(tx: AsyncConnection, case_id: str) -> CaseEntries:
     entries, leaves = list[Entry](), dict[int, bytes]()
     for row in await tx.execute(CASE, {"case_id": case_id}):
         try:
-            headers = msgspec.msgpack.decode(row.headers, type=tuple[tuple[str, bytes], ...])
-            entries.append(entry(row.idx, row.leaf, row.key, row.value, headers))
+            entries.append(_entry(row))
             leaves[row.idx] = row.leaf
         except (Malformed, NewerVersion, msgspec.DecodeError):
             damaged.append(row.idx)
     size = published.size if published else 0
     proofs = await checkpoints.inclusions(tx, [idx for idx in leaves if idx < size], size)
     return CaseEntries(entries, leaves, proofs, published, damaged)
+
+
+def _entry(row: Row[Any]) -> Entry:
+    """Return the entry of a row. Malformed, NewerVersion, msgspec.DecodeError."""
+    headers = msgspec.msgpack.decode(row.headers, type=tuple[tuple[str, bytes], ...])
+    return entry(row.idx, row.leaf, row.key, row.value, headers)

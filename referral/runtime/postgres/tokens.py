@@ -21,10 +21,14 @@ OFFICE = re.compile(r"[a-z][a-z0-9-]{0,62}")
 
 
 class Holder(Struct, frozen=True):
-    """Holder of a valid token. name: the agency or office. note: an agency's label, an oversight reader's role; else empty."""
+    """Holder of a valid token. name: the agency or office. note: an agency's label, an oversight reader's role; else empty.
+
+    digest: of the token with which somebody came; empty in a list, whose tokens have their own.
+    """
 
     name: str
     note: str
+    digest: bytes = b""
 
 
 AUDITOR_TOKEN_DAYS = 90
@@ -88,7 +92,7 @@ class TokenTable:
     async def holder(self, tx: AsyncConnection, hash_: bytes | None) -> Holder | None:
         """Return the holder of a token by its digest; None: the token is unknown, or it has ended."""
         row = (await tx.execute(self._holder, {"hash": hash_})).one_or_none()
-        return Holder(row.name, row.note) if row else None
+        return Holder(row.name, row.note, hash_ or b"") if row else None
 
     async def former(self, tx: AsyncConnection, hash_: bytes | None) -> str:
         """Return who holds or held a token, also one that has ended; empty: nobody."""

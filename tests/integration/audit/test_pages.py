@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +21,7 @@ from referral.domain.case_number import case_number
 from referral.domain.events import PolicyActivated
 from referral.domain.inputs import Input, Raw, Source
 from referral.errors import TooOften, Unavailable
+from referral.proof.entry import Entry
 from referral.proof.history import exercise
 from referral.proof.history.timeline import sentence, timeline
 from referral.runtime import allowance, peer
@@ -38,7 +39,7 @@ from services.audit.api import application
 from services.intake import audit_client
 from tests.harness import audit_log, policies
 from tests.harness.engines import beginning
-from tests.harness.erased import INTAKE
+from tests.harness.erased import INTAKE, PLAIN, erased
 from tests.harness.line import audit_stack
 from tests.unit.audit.test_ingest import CASE, record, value
 
@@ -74,6 +75,21 @@ class Door:
         return html.unescape(re.sub(r"<[^>]+>", "", answer.text))
 
 
+async def append(made: audit_stack.Log, entries: Sequence[Entry]) -> None:
+    """Audit reads these records from their topics."""
+    inputs = [
+        Input(
+            id=e.case_id,
+            case_id="",
+            source=Source(topic=e.topic, partition=e.partition, offset=e.offset),
+            body=Raw(key=e.key, value=e.value, headers=e.headers, kafka_time=e.kafka_time),
+        )
+        for e in entries
+    ]
+    first = made.offset + 1
+    await made.append(len(inputs), lambda n: inputs[n - first])
+
+
 @asynccontextmanager
 async def opened(settings: Settings, *, drill: bool = False, signers: Trusted = pages.NO_SIGNERS) -> AsyncIterator[Door]:
     held = case_keys.read(settings)
@@ -83,16 +99,7 @@ async def opened(settings: Settings, *, drill: bool = False, signers: Trusted = 
             log.keys[case_id] = await held.create(tx, case_id)
             await AUDITORS.add(tx, {"ombudsperson": "a-token"})
         audit_log.story(log)
-        inputs = [
-            Input(
-                id=case_id,
-                case_id="",
-                source=Source(topic=e.topic, partition=e.partition, offset=e.offset),
-                body=Raw(key=e.key, value=e.value, headers=e.headers, kafka_time=e.kafka_time),
-            )
-            for e in log.entries
-        ]
-        await made.append(len(inputs), lambda n: inputs[n - 1])
+        await append(made, log.entries)
         assert await made.publisher().round()
         shown = pages.made(made.engine, held, made.policy, INTAKE, signers=signers, drill=True, secure=False)
         app = application(made.engine, held, shown.routes(), shown.sign_in.refused)
@@ -167,6 +174,17 @@ async def test_the_report_of_an_exercise_is_for_intake_alone_and_never_of_a_chil
         assert await audit_client.exercise(door.http, keys, door.case_id) is None, "an erased case has no report"
     with pytest.raises(Unavailable):
         await audit_client.exercise(None, keys, door.case_id)
+
+
+async def test_the_list_calls_a_case_erased_only_by_an_erasure_that_is_believed(bare: Settings) -> None:
+    """A forged one made a living child's case "erased" in the list, although every service had refused it."""
+    async with opened(bare) as door:
+        mark = re.compile(rf"{door.case_id}\s*erased")
+        for body, by, found in ((PLAIN, "stranger", False), (erased(door.case_id), "intake", True)):
+            before = len(door.log.entries)
+            door.log.say(door.case_id, body, audit_log._id(f"erased by {by}"), door.case_id, "intake")
+            await append(door.made, door.log.entries[before:])
+            assert bool(mark.search(await door.get(f"/auditor?case={door.case_id}"))) == found, by
 
 
 async def test_a_case_is_told_as_replay_tells_it_and_every_entry_has_its_mark(bare: Settings) -> None:

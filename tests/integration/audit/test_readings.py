@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from pathlib import Path
 
 import httpx
 import pytest
-from msgspec import structs
+from msgspec import UNSET, structs
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from referral.cli import connection
-from referral.errors import Unavailable
+from referral.errors import Malformed, Unavailable
 from referral.local import keyfiles
 from referral.proof import act
 from referral.proof.act import Act
@@ -22,7 +23,7 @@ from referral.proof.reading import How, Reading, parse
 from referral.proof.verify.log import verify
 from referral.runtime.postgres import acts as act_rows
 from referral.runtime.postgres import readings
-from referral.runtime.postgres.tokens import AUDITOR_TOKEN_DAYS, AUDITORS, DAY_US
+from referral.runtime.postgres.tokens import AUDITOR_TOKEN_DAYS, AUDITORS, DAY_US, digest
 from referral.runtime.settings import Settings
 from tests.harness.engines import beginning, connecting
 from tests.harness.line import audit_stack
@@ -31,6 +32,7 @@ from tests.harness.waiting import until
 from tests.integration.audit.test_pages import Door, opened
 
 pytestmark = pytest.mark.servers
+TOKEN = act.token(digest("a-token"))
 
 
 async def logged(settings: Settings) -> list[Reading]:
@@ -53,7 +55,7 @@ async def test_a_case_on_the_page_is_an_entry_first_and_the_pages_list_it(bare: 
     async with opened(bare) as door:
         page = await door.get(f"/auditor/cases/{door.case_id}")
         assert "is asked (police)" in page
-        assert await logged(bare) == [Reading(reader="ombudsperson", how=How.PAGE, cases=(door.case_id,))]
+        assert await logged(bare) == [Reading(reader="ombudsperson", how=How.PAGE, cases=(door.case_id,), token=TOKEN)]
         nobody = "00000000-0000-4000-8000-000000000000"
         assert "no entry of this case" in await door.get(f"/auditor/cases/{nobody}")
         assert len(await logged(bare)) == 1, "of a case that is not there nothing is opened, and no id that somebody typed is logged"
@@ -62,6 +64,34 @@ async def test_a_case_on_the_page_is_an_entry_first_and_the_pages_list_it(bare: 
         for language, word in (("sq", "Kush hapi raste"), ("sr-Latn", "Ko je ovde"), ("sr-Cyrl", "Ко је овде")):
             await door.http.post("/auditor/language", data={"language": language, "from": "/auditor/readings"})
             assert word in html.unescape((await door.http.get("/auditor/readings")).text)
+
+
+async def test_a_reading_under_somebodys_name_leads_to_the_operators_who_made_that_token(bare: Settings) -> None:
+    """An operator typed "ombudsperson2", made a token and read: the reading stood under that name, and led to nobody else."""
+    async with opened(bare) as door:
+        here = structs.replace(bare, kafka="127.0.0.1:9")
+        code, said = await command(here, "audit", "token", "ombudsperson2", "--json")
+        assert code == 0, said
+        token = json.loads(said)["token"]
+        subject = act.token(digest(token))
+        door.token = token
+        assert "is asked (police)" in await door.get(f"/auditor/cases/{door.case_id}")
+        assert [one.token for one in await logged(bare)] == [subject]
+        listed = await door.get("/auditor/readings")
+        assert re.search(rf"ombudsperson2 {subject} made by operator/keeper, entry \d+", listed), listed
+        code, said = await command(here, "audit", "replay", "--type", "READING")
+        assert code == 0 and f"with {subject}, which operators made" in said, said
+        async with connecting(audit_stack.database.admin(bare)) as tx:
+            entries = [e async for e in connection.entries(tx)]
+        (note,) = [f for f in verify(entries, {}).findings if f.code == "READ"]
+        assert subject in note.what
+
+
+def test_a_reading_of_before_has_no_token_and_its_bytes_are_the_same() -> None:
+    before = b'{"cases":["c"],"how":"PAGE","lent":"","reader":"committee"}'
+    assert parse(before).encode() == before and parse(before).token is UNSET
+    with pytest.raises(Malformed, match="token"):
+        parse(b'{"cases":[],"how":"PAGE","lent":"","reader":"committee","token":"a name"}')
 
 
 async def test_without_an_entry_the_page_shows_nothing(bare: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
