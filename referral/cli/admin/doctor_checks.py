@@ -98,16 +98,18 @@ def positions(vitals: Vitals) -> Check:
 
 
 def leases(vitals: Vitals) -> Check:
-    """Check that every unit has an owner."""
+    """Check that every unit has an owner, who goes on with it."""
     bad = []
     for service in vitals.services.values():
         if not service.alive:
             bad.append(f"no instance of {service.name} runs")
         else:
             bad += [f"no instance owns {lease.unit} of {service.name}" for lease in service.leases if not lease.held]
+            bad += [f"{service.name} ({one}) does not go on: {stopped}" for one, stopped in service.alive.items() if stopped]
             if not service.leases:
                 bad.append(f"{service.name} has no units")
-    return check("leases", bad, "every unit has an owner", "start the service (`referral up`); if it runs, wait 15 s and look again")
+    do = "start the service (`referral up`); if it runs, wait 15 s and look again; `rewound-sql`: `referral recover`, else docs/operators.md"
+    return check("leases", bad, "every unit has an owner", do)
 
 
 def alarms(vitals: Vitals) -> Check:

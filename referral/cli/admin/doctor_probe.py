@@ -38,7 +38,7 @@ from referral.wire import security_event
 from referral.wire.erasure_approval import Erasers
 
 LEASES = "SELECT unit, owner, lease_until > clock_timestamp() AS held, positions FROM {s}.lease ORDER BY unit"
-ALIVE = "SELECT count(*) FROM {s}.instance WHERE alive_until > clock_timestamp()"
+ALIVE = "SELECT id, stopped FROM {s}.instance WHERE alive_until > clock_timestamp() ORDER BY id"
 OUTBOX = "SELECT partition, records, oldest FROM {s}.outbox"
 QUEUE = "SELECT count(*) AS rows, min(at) AS oldest FROM {s}.queue WHERE NOT sent"
 ERASURES = "SELECT case_id, requested_at, approved_at, destroyed_at FROM intake.erasure WHERE refused_at IS NULL ORDER BY requested_at"
@@ -62,10 +62,13 @@ class Lease(Struct, frozen=True, kw_only=True):
 
 
 class Service(Struct, frozen=True, kw_only=True):
-    """The runtime tables of one service. outbox: (partition, records, since µs). queue: unsent rows and the oldest's time."""
+    """The runtime tables of one service. outbox: (partition, records, since µs). queue: unsent rows and the oldest's time.
+
+    alive: id of each instance → cause and units that do not go on in it; empty: all go on.
+    """
 
     name: str
-    alive: int
+    alive: dict[str, str]
     leases: tuple[Lease, ...]
     outbox: tuple[tuple[int, int, int], ...]
     queue: tuple[int, int | None]
@@ -278,7 +281,7 @@ async def _service(tx: AsyncConnection, name: str) -> Service:
     waiting = (await rows(QUEUE))[0]
     return Service(
         name=name,
-        alive=(await rows(ALIVE))[0][0],
+        alive={r.id: r.stopped for r in await rows(ALIVE)},
         leases=leases,
         outbox=tuple((r.partition, r.records, r.oldest) for r in await rows(OUTBOX)),
         queue=(waiting.rows, waiting.oldest),

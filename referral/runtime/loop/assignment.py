@@ -80,6 +80,7 @@ class Assignment:
     _ingress: list[str] = field(default_factory=list)
     _next_survey: float = 0.0
     _told: bool = False
+    _said: str = ""
     _next_discovery: float = 0.0
     _next_tidy: float = 0.0
     _stale: bool = False
@@ -134,6 +135,7 @@ class Assignment:
             self._retry(mono)
             await self._balance(survey, mono)
             self._report()  # not between the two: what is tried again still stands, and an alert about it must not begin anew
+            await self._tell(survey)
             await self._tidy(mono)
         if not self._stale:
             return False
@@ -331,15 +333,31 @@ class Assignment:
 
         A broken topic of one agency must not make the service not ready for all others (docs/decisions/0019).
         """
-        idle = {name: stop.cause for name, stop in (self.resting | self.stopped).items()} | dict.fromkeys(self.gone, "topic-gone")
+        idle = self._idle()
         for cause in CAUSES:
             observe.REWOUND.labels(self.service.name, cause).set(sum(c == cause for c in idle.values()))
-        ours = {name: cause for name, cause in idle.items() if not name.startswith(topics.INGRESS)}
-        if ours:
-            causes = ", ".join(sorted(set(ours.values())))
-            self.health.red("stopped", f"{causes}: {' '.join(sorted(ours))}; docs/operators.md says what to do")
+        if stopped := _shown(idle):
+            self.health.red("stopped", f"{stopped}; docs/operators.md says what to do")
         else:
             self.health.green("stopped")
+
+    async def _tell(self, survey: lease.Survey) -> None:
+        """Say the same in the instance's row, for `referral doctor`, which asks no process. A row that has just arrived says nothing."""
+        stopped = _shown(self._idle())
+        if stopped != ("" if survey.arrived else self._said):
+            await lease.tell(self.tx, self.settings.instance, stopped)
+            await self.tx.commit()
+        self._said = stopped
+
+    def _idle(self) -> dict[str, str]:
+        """Return the units that do not go on, each with its cause."""
+        return {name: stop.cause for name, stop in (self.resting | self.stopped).items()} | dict.fromkeys(self.gone, "topic-gone")
+
+
+def _shown(idle: dict[str, str]) -> str:
+    """Return causes and units of case topics; empty: all of them go on."""
+    ours = {name: cause for name, cause in idle.items() if not name.startswith(topics.INGRESS)}
+    return f"{', '.join(sorted(set(ours.values())))}: {' '.join(sorted(ours))}" if ours else ""
 
 
 def monotonic() -> float:

@@ -27,6 +27,7 @@ _ALIVE = text(  # on the loop's connection, which the row names
     "INSERT INTO instance (id, alive_until, pid, bounded) VALUES (:me, clock_timestamp() + interval '10 s', pg_backend_pid(), true)"
     " ON CONFLICT (id) DO UPDATE SET alive_until = excluded.alive_until, pid = excluded.pid, bounded = true"
 )
+_TELL = text("UPDATE instance SET stopped = :stopped WHERE id = :me")
 _GONE = text("DELETE FROM instance WHERE id = :me")
 _DEAD = text("DELETE FROM instance WHERE alive_until < clock_timestamp() - interval '1 hour'")
 _UNITS = text(  # ON CONFLICT alone would wait for a row that a stopped process has locked
@@ -142,6 +143,11 @@ async def survey(tx: AsyncConnection, me: str, held: list[Unit], units: list[str
         await tx.execute(_UNITS, {"units": units})
         _, alive, every, _, free = (await tx.execute(_SURVEY, values)).one()
     return Survey(alive, tuple(every), tuple(free), arrived=not is_shown)
+
+
+async def tell(tx: AsyncConnection, me: str, stopped: str) -> None:
+    """Say in this instance's row which of its units do not go on. stopped: cause and units, in words; empty: all go on."""
+    await tx.execute(_TELL, {"me": me, "stopped": stopped})
 
 
 async def take(tx: AsyncConnection, me: str, unit: str) -> Claim | None:

@@ -190,11 +190,16 @@ async def _stops(line: Stack, cause: str, unit: str = "p0") -> Counter:
     return b
 
 
+async def _said(line: Stack, words: str) -> bool:
+    return [row.stopped for row in await line.sql("SELECT stopped FROM routing.instance WHERE id = 'b'")] == [words]
+
+
 async def test_sql_that_went_back_is_noticed_before_anything_is_said_and_the_other_units_go_on(line: Stack) -> None:
     case = await _processed(line)
     await line.sql("DELETE FROM routing.seen")
     await line.sql("UPDATE routing.lease SET positions = '{}'")
     b = await _stops(line, "rewound-sql")
+    await until(lambda: _said(line, "rewound-sql: p0"))  # `referral doctor` said that all is good
     other = await line.case(1)
     await line.write(other, await line.value(other, 1))
     await until(lambda: b.inputs)

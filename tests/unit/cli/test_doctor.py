@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from referral.cli.admin.doctor import exit_code
-from referral.cli.admin.doctor_checks import AUDITOR_TOKEN_DAYS, DAY, Result, events, knocks, places, tokens
-from referral.cli.admin.doctor_probe import Vitals
+from referral.cli.admin.doctor_checks import AUDITOR_TOKEN_DAYS, DAY, Result, events, knocks, leases, places, tokens
+from referral.cli.admin.doctor_probe import Lease, Service, Vitals
 from referral.cli.admin.doctor_wall_checks import certificates, walls
 from referral.cli.admin.doctor_walls import Walls
 from referral.cli.vitals.reading import States
@@ -50,6 +50,20 @@ def test_what_ends_within_a_month_is_a_warning_and_red_once_it_has_ended(days: i
     newer = [("ombudsperson", made), ("ombudsperson", NOW - DAY)]
     assert tokens(vitals(tokens=newer)).result is Result.GOOD, "the newest token counts"
     assert tokens(vitals(tokens=[("ombudsperson", NOW - (AUDITOR_TOKEN_DAYS + 14) * DAY)])).result is Result.GOOD, "it reads no more"
+
+
+def test_a_unit_that_does_not_go_on_is_bad_although_it_has_an_owner() -> None:
+    """Everything was "good" beside an intake that was stopped as `rewound-sql` and answered /readyz with false."""
+    lease = Lease(unit="p3", owner="intake-1", held=True, positions={})
+
+    def intake(stopped: str) -> Service:
+        return Service(name="intake", alive={"intake-1": stopped}, leases=(lease,), outbox=(), queue=(0, None))
+
+    assert leases(vitals(services={"intake": intake("")})).result is Result.GOOD
+    found = leases(vitals(services={"intake": intake("rewound-sql: p3")}))
+    assert (
+        found.result is Result.BAD and found.said == "intake (intake-1) does not go on: rewound-sql: p3" and "referral recover" in found.do
+    )
 
 
 def test_an_altered_security_event_is_bad() -> None:
