@@ -20,7 +20,8 @@ from referral.tlog import tile_layout, tiles
 from referral.tlog.merkle import HASH, leaf_hash
 from referral.tlog.tile_layout import FULL, Tile
 from referral.wire import leaf as wire
-from referral.wire import writer_signature
+from referral.wire import policy_signature, writer_signature
+from referral.wire.policy_signature import Trusted
 
 HELD = 128
 """Bundles with their payloads that are cached (ours): some 20 MB."""
@@ -45,6 +46,11 @@ class Casebook:
             with suppress(Malformed, NewerVersion):  # `verify` names it
                 said.append((index, writer_signature.named(self.entry(index)[0].value)))
         return Believed(pinned, tuple(said))
+
+    @property
+    def signers(self) -> Trusted:
+        """Return the policy's signers whom the reader's own file names; none: those whom the log names count. Malformed: that file."""
+        return policy_signature.named(self._pinned)
 
     def entry(self, index: int) -> tuple[Entry, str]:
         """Return an entry and its mark.

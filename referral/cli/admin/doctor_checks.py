@@ -108,7 +108,7 @@ def leases(vitals: Vitals) -> Check:
             bad += [f"{service.name} ({one}) does not go on: {stopped}" for one, stopped in service.alive.items() if stopped]
             if not service.leases:
                 bad.append(f"{service.name} has no units")
-    do = "start the service (`referral up`); if it runs, wait 15 s and look again; `rewound-sql`: `referral recover`, else docs/operators.md"
+    do = "start the service (`referral up`); if it runs, wait 15 s, look again; `rewound-sql`: `referral recover`, else docs/operators.md"
     return check("leases", bad, "every unit has an owner", do)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from rich.progress import Progress
 
@@ -11,7 +10,6 @@ from referral.cli import console
 from referral.cli.audit import frozen
 from referral.cli.audit.frozen import FrozenEngines
 from referral.cli.audit.source import Keys
-from referral.cli.policy import policy_folder
 from referral.cli.policy.simulate_report import print_differences
 from referral.domain.policy import Policy, PolicyErrors
 from referral.domain.policy import policy as domain
@@ -24,10 +22,10 @@ from referral.proof.verify.policies import Bundles
 from referral.proof.verify.report import Report
 
 
-def run(book: Casebook, keys: Keys, folder: Path, case: str, as_json: bool) -> int:
-    """Compare the cases and print the result; return the exit code. case: only this one; empty for all."""
+def run(book: Casebook, keys: Keys, files: Mapping[str, bytes], case: str, as_json: bool) -> int:
+    """Compare the cases and print the result; return the exit code. files: of the other policy. case: only this one; empty for all."""
     try:
-        other = domain.compile(files := policy_folder.read(folder))
+        other = domain.compile(files)
     except PolicyErrors as error:
         console.wrong(error.errors)
         return 1
@@ -49,7 +47,7 @@ def compare(
 
     Malformed, NewerVersion: an entry.
     """
-    bundles = Bundles(report=Report())
+    bundles = Bundles(report=Report(), pinned=book.signers)
     places = book.cases(lambda _, leaf: leaf.kind is Kind.POLICY or (bool(leaf.case_id) and case in ("", leaf.case_id)))
     for entry in book.of(places.pop("", []))[0]:
         bundles.take(entry)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,6 +16,7 @@ from referral.cli import console
 from referral.cli.audit import counterfactual, reading, source
 from referral.cli.audit.source import AuditorKey, Export, Keys, Witnesses
 from referral.cli.audit.timeline_text import render
+from referral.cli.policy import policy_folder
 from referral.domain.case import Case, Offer, Seat
 from referral.domain.events import Leaf, PolicyActivated
 from referral.domain.local_time import LOCAL, moment
@@ -44,7 +45,16 @@ After = Annotated[
 ]
 Before = Annotated[str, typer.Option("--before", help="Before this time.")]
 At = Annotated[str, typer.Option("--at", help="With --case: the state after this entry, or at this time.")]
-Other = Annotated[Path | None, typer.Option("--policy", help="A policy folder: list the recorded cases that it would decide differently.")]
+Other = Annotated[
+    str | None,
+    typer.Option(
+        "--policy",
+        metavar="DIR|bundle:N",
+        help="A policy folder, or a bundle out of the log: list the recorded cases that it would decide differently.",
+    ),
+]
+BUNDLE = "bundle:"
+"""Before the number of a bundle of the log."""
 
 OPEN_TYPES = {kind: tuple(type_ for (_, type_), other in OPEN.items() if other is kind) for kind in set(OPEN.values())}
 """Types of the unsealed records, which are named in a header alone, so that their leaves have none."""
@@ -125,7 +135,10 @@ def replay_command(
         if policy is not None or at:
             if against.refused:
                 console.errors.print(against.says, soft_wrap=True, markup=False)
-            code = _at(book, keys, case, at, against, as_json) if policy is None else counterfactual.run(book, keys, policy, case, as_json)
+            if policy is None:
+                code = _at(book, keys, case, at, against, as_json)
+            else:
+                code = counterfactual.run(book, keys, _files(book, policy), case, as_json)
             return 1 if against.refused else code
         lines = list(selected_lines(book, keys, selection))
     if case and not lines and selection.everything():
@@ -223,7 +236,7 @@ class LoggedBundle(Struct, frozen=True):
 
 def bundles(book: Casebook) -> Iterator[LoggedBundle]:
     """Yield every policy bundle of the log that was in force; those that its signers did not sign never were."""
-    believed = Bundles(report=Report())
+    believed = Bundles(report=Report(), pinned=book.signers)
     for index in [index for index, said in book.leaves() if said.kind in (Kind.POLICY, Kind.KEYS)]:
         entry, mark = book.entry(index)
         if entry.kind is Kind.KEYS:
@@ -233,6 +246,16 @@ def bundles(book: Casebook) -> Iterator[LoggedBundle]:
         believed.take(entry)
         if len(believed.activated) > before:
             yield LoggedBundle(index, mark, believed.since(before + 1), believed.activated[before + 1])
+
+
+def _files(book: Casebook, words: str) -> Mapping[str, bytes]:
+    """Return the files of a policy folder, or of a bundle of the log. Rejected: there is none."""
+    if not words.startswith(BUNDLE):
+        return policy_folder.read(Path(words))
+    found = next((one.body.files for one in bundles(book) if f"{BUNDLE}{one.body.number}" == words), None)
+    if found is None:
+        raise Rejected("unknown-bundle", "--policy", f"the log has no {words} that its signers signed; --type policy-activated lists them")
+    return found
 
 
 def _mark(line: Line, proven: str) -> str:

@@ -14,10 +14,13 @@ from referral.cli.audit.guidance import shown
 from referral.cli.audit.replay import LoggedBundle
 from referral.domain.events import PolicyActivated
 from referral.domain.policy import compile
+from referral.proof.entry import Kind
 from referral.runtime import i18n
-from referral.wire import codec, headers, policy_digest
+from referral.wire import codec, headers, policy_digest, policy_signature
+from services.audit.ingest import Says, ingest
 from services.intake.pages import guidance, render
 from tests.attacks.policies import put
+from tests.harness import believed, made_log, policies
 from tests.harness.audit_archive import Rows, auditor_key, exported
 from tests.harness.audit_log import FILES, MINUTE, START, Log
 from tests.harness.policies import bundle
@@ -100,3 +103,22 @@ def test_an_unknown_step_language_or_time_is_refused(folder: Path, capsys: pytes
     assert run(["audit", "guidance", str(folder), "--step", "interview"]) == 2
     assert run(["audit", "guidance", str(folder), "--step", "trafficking-child/interview", "--language", "de"]) == 2
     assert asked(capsys, folder, LATER, "--language", "sr-Latn")[0] == 0
+
+
+def test_only_bundles_of_the_signers_whom_the_auditors_own_file_names_were_on_a_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever made the log named its signers too, and the guidance of their bundle was "verified", believed by the auditor's policy."""
+    log = Log()
+    pin = policy_signature.pin_line(1, policies.bundle(1, FILES).digest).encode()
+    theirs = policy_signature.signer_line("x", policies.STRANGER.public_key().public_bytes_raw()).encode()
+    theirs += policy_signature.signer_line("y", policies.KEEPER.public_key().public_bytes_raw()).encode()
+    log.entries += ingest([], log._known, [Says(Kind.KEYS, made_log.policy() + theirs + pin)]).entries
+    body = policies.bundle(2, NEW, at=LATER, before=FILES, keys=(policies.STRANGER, policies.KEEPER))
+    told = headers.plain(PolicyActivated.TYPE, id="00000000-0000-0000-0000-000000000002", source="routing", at=LATER)
+    log.put(PolicyActivated.TOPIC, 0, b"2", codec.encode(body), told)
+    folder = exported(tmp_path / "log", Rows(log.entries), log.keys)
+    mine = believed.file(tmp_path / "mine.toml", made_log.policy() + policies.LINES + pin)
+    for words, number in (((), 2), (("--trust", str(mine)), 1)):
+        code, said = asked(capsys, folder, LATER + 30 * MINUTE, *words)
+        assert (code, [one["bundle"] for one in said["shown"]]) == (0, [number]), words

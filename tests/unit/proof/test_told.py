@@ -155,6 +155,10 @@ def test_how_a_case_stood_at_an_entry_and_at_a_time(folder: Path, log: Log, caps
 def test_another_policy_is_tried_on_an_export(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, said = replay(capsys, folder, "--policy", "policy")
     assert (code, said["cases"], said["elsewhere"]) == (0, 20, [])
+    code, said = replay(capsys, folder, "--policy", "bundle:1")
+    assert (code, said["cases"], said["elsewhere"]) == (0, 20, []), "a bundle out of the log needs no folder"
+    assert run(["audit", "replay", str(folder), "--policy", "bundle:7"]) == 1
+    assert "the log has no bundle:7 that its signers signed" in capsys.readouterr().err
 
 
 def test_activations_are_found_by_their_type_with_number_digest_and_what_changed(
