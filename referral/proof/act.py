@@ -24,6 +24,10 @@ DIGITS = 16
 """Hexadecimal digits of a digest in a subject: enough that nobody finds another token with the same ones."""
 
 
+SHOWN = 2
+"""Subjects of an act in words (ours): the office and the token that it got, which a reading names."""
+
+
 class State(StrEnum):
     """State of an act.
 
@@ -85,8 +89,8 @@ class Act(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def __str__(self) -> str:
         ends = {State.DONE: "", State.BEGUN: " (begun)", State.FAILED: " (broke off)"}
-        about = f", about {self.about[0]}" if self.about else ""
-        more = f" and {len(self.about) - 1} more" if len(self.about) > 1 else ""
+        about = f", about {', '.join(self.about[:SHOWN])}" if self.about else ""
+        more = f" and {len(self.about) - SHOWN} more" if len(self.about) > SHOWN else ""
         return f"{self.who}: `referral {self.command}`{ends[self.state]}{about}{more}"
 
 

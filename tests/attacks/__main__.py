@@ -29,6 +29,7 @@ from tests.attacks import (
     public_door,
     readings,
     taken_over,
+    trusted,
 )
 from tests.attacks.ground import AT_ONCE, WHEN
 from tests.attacks.stopping import trial
@@ -55,6 +56,7 @@ def main() -> int:
         *by_hand.attacks(),
         *policies.attacks(),
         *facts.attacks(),
+        *trusted.attacks(),
         *one_agency.attacks(),
         *one_agency.doors(),
         *promises.attacks(),

@@ -44,6 +44,7 @@ WHEN = {
     "readers of the topic": "when they read it",
     "verify lists it": "when somebody runs it",
     "replay": "when somebody runs it",
+    "verify --known": "when somebody runs it",
     "auditor's page": "when somebody looks",
     "nobody": "never",
 }

@@ -25,7 +25,7 @@ from referral.runtime.keys.service_keys import MasterKeys
 from referral.runtime.postgres import rights
 from referral.runtime.settings import CHECKOUT, SERVICES
 from referral.wire import topics
-from tests.attacks import administrators, auditors, broker, contents, facts, history, one_agency, own_topic, promises, readings
+from tests.attacks import administrators, auditors, broker, contents, facts, history, one_agency, own_topic, promises, readings, trusted
 from tests.attacks.ground import Attack
 from tests.attacks.stopping import outcome
 from tests.attacks.stopping import table as stopped
@@ -162,7 +162,7 @@ def _granted(role: str) -> frozenset[str]:
 
 def attacks() -> list[Attack]:
     """Return the attacks of parties inside; those of strangers and outages are no party's here."""
-    several = (history, contents, facts, own_topic, administrators, auditors, readings, broker, one_agency, promises)
+    several = (history, contents, facts, own_topic, administrators, auditors, readings, broker, one_agency, promises, trusted)
     return [attack for module in several for attack in module.attacks()] + [*auditors.watched(), *readings.served(), *one_agency.doors()]
 
 
@@ -200,6 +200,8 @@ def powers(party: Party) -> frozenset[str]:
         "stops audit": "audit" in party.schemas,
         "operator": party.name == OPERATOR,
         administrators.PAST: party.name == OPERATOR,
+        trusted.HOST: party.name == OPERATOR,
+        trusted.ALONE: party.name == OPERATOR,
     }
     return frozenset(power for power, held in has.items() if held)
 

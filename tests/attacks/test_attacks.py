@@ -21,6 +21,7 @@ from tests.attacks import (
     promises,
     public_door,
     readings,
+    trusted,
 )
 from tests.attacks.ground import Attack, copy, verify
 
@@ -37,6 +38,7 @@ ALL = [
     *by_hand.attacks(),
     *policies.attacks(),
     *facts.attacks(),
+    *trusted.attacks(),
     *one_agency.attacks(),
     *promises.attacks(),
     *channels.attacks(),
