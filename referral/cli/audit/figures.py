@@ -209,7 +209,15 @@ def _wanted(read: Book, which: str) -> list[Release]:
 
 def _raw(read: Book, months: tuple[str, ...], as_json: bool) -> int:
     """Print the figures of some months as of the close of the last one, or of all months together as of the last event."""
-    lived = months or sorted({plain.month_of(child.began) for child in read.log.children}) or ("",)
+    lived = months or sorted({plain.month_of(child.began) for child in read.log.children})
+    if not lived:
+        if as_json:
+            unread = {"erased": len(read.log.erased), "sealed": len(read.log.sealed)}
+            console.document({"first": "", "last": "", "figures": [], **unread})
+        else:
+            console.console.print("no case that can be read, so no figure")
+            _unread(read.log)
+        return 3 if read.log.sealed else 0
     first, until = lived[0], lived[-1]
     close = plain.close_of(until) if months else max((one.at for one in read.log.said), default=0) + 1
     policy, rows = read.policy(close), list[dict[str, Any]]()
@@ -228,7 +236,7 @@ def _raw(read: Book, months: tuple[str, ...], as_json: bool) -> int:
         for row in rows:
             if row["value"]:
                 table.add_row(row["pathway"] or row["first"], row["measure"], row["group"], str(row["value"]))
-        console.console.print(table)
+        console.console.print(table if table.row_count else f"{first} to {until}: no figure above nought")
         _unread(read.log)
     return 3 if read.log.sealed else 0
 

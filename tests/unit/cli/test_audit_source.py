@@ -37,6 +37,9 @@ def key(tmp_path: Path) -> Path:
 def test_a_key_that_opens_nothing_is_the_keys_fault(export: Path, key: Path, capsys: pytest.CaptureFixture[str], command: str) -> None:
     assert run(["audit", command, str(export), "--key", str(key)]) == 2
     assert "opens nothing here" in capsys.readouterr().err
+    for torn in ((export / KEYS).read_bytes()[:40], b""):
+        (export / KEYS).write_bytes(torn)
+        assert run(["audit", command, str(export), "--key", str(key)]) == 2 and "opens nothing here" in capsys.readouterr().err
     (export / KEYS).unlink()
     assert run(["audit", command, str(export), "--key", str(key)]) == 2
     assert "this export lends no keys" in capsys.readouterr().err

@@ -206,3 +206,14 @@ def test_the_printed_query_gives_the_figures_of_a_block_of_several_months(audito
 def test_months_that_are_none_are_refused(months: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["audit", "figures", str(tmp_path), "--month", months]) == 2
     assert "write 2027-01, or 2027-01..2027-03" in capsys.readouterr().err.replace("\n", " ")
+
+
+def test_without_a_case_or_a_figure_no_empty_heading_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It printed "to : SMALL COUNTS" without a month, or said that a month had closed without a policy."""
+    log, key = Log(), auditor_key(tmp_path)
+    export = exported(tmp_path / "log", Rows(log.entries), log.keys)
+    assert run(["audit", "figures", str(export), "--key", str(key)]) == 0
+    out = capsys.readouterr().out
+    assert "no case that can be read" in out and "SMALL COUNTS" not in out
+    assert run(["audit", "figures", str(export), "--key", str(key), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["figures"] == []
