@@ -12,7 +12,7 @@ from referral.errors import Malformed, NewerVersion, Unproven
 from referral.proof import archive
 from referral.proof.archive import Archive, Joined
 from referral.proof.entry import Entry, beside
-from referral.proof.verify.report import Finding, Report, Weight, finding
+from referral.proof.verify.report import ENDS, Finding, Report, Weight, finding
 from referral.tlog import integrity, tile_layout, tiles
 from referral.tlog.merkle import Nodes, leaf_hash
 from referral.tlog.tile_layout import ENTRIES, FULL
@@ -105,5 +105,5 @@ def _compare(entry: Entry, columns: list[Any], report: Report) -> None:
 
 
 def _end(report: Report, code: str, idx: int, what: str, weight: Weight = Weight.BAD) -> NoReturn:
-    report.add_finding(Finding(weight=weight, code=code, idx=idx, where="nothing after it was judged", what=what))
+    report.add_finding(Finding(weight=weight, code=code, idx=idx, where=ENDS, what=what))
     raise Ended

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from msgspec import Struct, field
 
 from referral.errors import Malformed, Unproven
-from referral.proof.verify.report import Finding, Report, Weight
+from referral.proof.verify.report import ENDS, Finding, Report, Weight
 from referral.tlog import note
 from referral.tlog.note import Note
 from referral.tlog.note_keys import SignerKey, VerifierKey
@@ -24,6 +24,8 @@ LOG = "log"
 LONGEST = 200
 """Characters of a reason (ours): a sentence and the number of a file."""
 ROW = re.compile(r"(0|[1-9][0-9]{0,18}|log) ([A-Z_]{1,40}) ([0-9a-f]{64}) (\S.*)")
+TABLES = frozenset({"UNLOGGED"})
+"""Codes of findings without an entry that an office may acknowledge: a change in the tables stays there."""
 NEVER = frozenset({"trust", "checkpoint", "tree"})
 """Layers whose findings no office acknowledges: under them `verify` compares another log than the witnesses', or no further."""
 
@@ -56,7 +58,7 @@ class Known(Struct, frozen=True):
         rows = dict.fromkeys(self.rows)
         for found in findings:
             if not may(found):
-                raise Malformed("known", f"{found.code} is never acknowledged: it is about the log that you believe, not about one record")
+                raise Malformed("known", f"{found.code} is never acknowledged: it is about the whole log, or nothing behind it was judged")
             rows |= {} if self.holds(found) else {Row(entry(found), found.code, digest(found), reason): None}
         return _known(self.origin, tuple(rows), self.by)
 
@@ -68,8 +70,10 @@ class Known(Struct, frozen=True):
 
 
 def may(found: Finding) -> bool:
-    """Return whether an office may acknowledge a finding: it is bad or not checked, and leaves the log that it believes whole."""
-    return found.weight is not Weight.NOTE and found.layer not in NEVER
+    """Return whether an office may acknowledge a finding: it is about one entry or the tables, and `verify` has judged all behind it."""
+    return (
+        found.weight > Weight.NOTE and found.layer not in NEVER and found.where != ENDS and (found.idx is not None or found.code in TABLES)
+    )
 
 
 def entry(found: Finding) -> str:

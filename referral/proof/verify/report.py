@@ -76,6 +76,10 @@ LAYERS = {
 LAYER = {code: layer for layer, codes in LAYERS.items() for code in codes}
 
 
+ENDS = "nothing after it was judged"
+"""Place of a finding at which the walk over the entries ends."""
+
+
 class Finding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One finding. idx: the entry, None for the log as a whole. code: a stable word. where: position, case and type; never contents."""
 

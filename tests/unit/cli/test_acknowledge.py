@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from referral.cli import run
-from referral.proof.verify.known import NEVER
-from referral.proof.verify.report import LAYERS
+from referral.proof.verify.known import NEVER, may
+from referral.proof.verify.report import ENDS, LAYERS, Finding, Weight
 from tests.harness.audit_archive import Rows, auditor_key, exported
 from tests.harness.audit_log import Log, story
 from tests.harness.made_log import ORIGIN
@@ -124,6 +125,14 @@ def test_what_the_verdict_does_not_say_and_what_is_never_acknowledged_gets_on_no
     office.sign.unlink()
     code, err = office.acknowledge(*bad(said), name="")
     assert code == 2 and "--name makes a new key" in err
+
+
+def test_a_finding_behind_which_nothing_was_judged_is_never_acknowledged() -> None:
+    """A newer leaf in the middle would have made everything behind it good, unread."""
+    newer = Finding(weight=Weight.UNCHECKED, code="NEWER_VERSION", idx=7, where="x", what="w")
+    assert may(newer) and not may(structs.replace(newer, where=ENDS)) and not may(structs.replace(newer, weight=Weight.NOTE))
+    assert not may(structs.replace(newer, idx=None)) and may(structs.replace(newer, idx=None, code="UNLOGGED"))
+    assert not may(structs.replace(newer, code="ROOT"))
 
 
 def test_a_finding_that_says_more_than_it_did_is_new(office: Office, tmp_path: Path) -> None:
