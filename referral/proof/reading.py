@@ -8,13 +8,12 @@ from enum import StrEnum
 from msgspec import UNSET, DecodeError, Struct, UnsetType, json
 
 from referral.errors import Malformed
-from referral.proof import act
 
 OPERATOR = "operator"
 """The reader of every command beside the running system: whoever may use its master key. An auditor reads with a token or an export."""
 
 
-TOKEN = re.compile(rf"token:[0-9a-f]{{{act.DIGITS}}}")
+TOKEN = re.compile(r"token:[0-9a-f]{16}")
 """Subject of a token, as `act.token` writes it."""
 
 
