@@ -25,7 +25,13 @@ from referral.wire.policy_signature import Trusted
 
 HELD = 128
 """Bundles with their payloads that are cached (ours): some 20 MB."""
-VERIFIED, UNVERIFIED, BAD = "verified", "unverified", "bad"
+LOGGED, SAID, PROVEN, UNVERIFIED, BAD = "logged", "said by routing", "proven", "unverified", "bad"
+"""Marks. SAID: a decision, whose bytes are the logged ones too. PROVEN: `verify` has held its facts and the rules against the log."""
+
+
+def mark(entry: Entry) -> str:
+    """Return the mark of an entry whose bytes are the logged ones."""
+    return SAID if entry.kind is Kind.DECISION else LOGGED
 
 
 class Casebook:
@@ -55,14 +61,15 @@ class Casebook:
     def entry(self, index: int) -> tuple[Entry, str]:
         """Return an entry and its mark.
 
-        VERIFIED: it leads to an accepted checkpoint, and its payload fits. BAD: its payload does not fit. UNVERIFIED: otherwise. Malformed.
+        LOGGED: it leads to an accepted checkpoint, and its payload fits; SAID: the same, of a decision. BAD: its payload does not fit.
+        UNVERIFIED: otherwise. Malformed.
         """
         leaves, beside = self._bundle(index // FULL)
         leaf, kept = leaves[index % FULL], beside[index % FULL]
         joined = archive.join(index, leaf, kept)
         if joined.here and not (joined.fits and digest(joined.entry.value) == joined.entry.sha256):
             return joined.entry, BAD
-        return joined.entry, VERIFIED if self._proven is not None and self._proven.holds(index, leaf) else UNVERIFIED
+        return joined.entry, mark(joined.entry) if self._proven is not None and self._proven.holds(index, leaf) else UNVERIFIED
 
     def of(self, indexes: Iterable[int]) -> tuple[list[Entry], dict[int, str]]:
         """Return some entries, and the mark of each by index. Malformed, NewerVersion."""

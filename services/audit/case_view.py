@@ -10,11 +10,13 @@ from msgspec import Struct
 from referral.domain.events import SectionDisclosed
 from referral.domain.local_time import local
 from referral.errors import Malformed, NewerVersion, Unproven
+from referral.proof import lookup
 from referral.proof.entry import Entry, Kind, digest, rest
 from referral.proof.forgeries import ANYBODY, Believed
 from referral.proof.history.case import unseal
 from referral.proof.history.timeline import Line, sentence, timeline
 from referral.proof.history.words import Name, Texts, as_logged, coded, codes, without_codes
+from referral.proof.lookup import BAD, LOGGED, SAID, UNVERIFIED
 from referral.tlog import merkle, note, witness_policy
 from referral.tlog.merkle import leaf_hash
 from referral.tlog.witness_policy import Accepted, Policy
@@ -25,8 +27,8 @@ from referral.wire.erasure_approval import Erasers
 class Row(Struct, frozen=True):
     """A line of the timeline.
 
-    idx: number of the entry; None for an alarm. marks: verified, unverified, erased, sealed, bad. at: µs UTC. day: its day differs from the
-    day above. codes: behind the names in its texts, as they were logged.
+    idx: number of the entry; None for an alarm. marks: logged, said by routing, unverified, erased, sealed, bad. at: µs UTC. day: its day
+    differs from the day above. codes: behind the names in its texts, as they were logged.
     """
 
     idx: int | None
@@ -81,8 +83,8 @@ def marks(
 ) -> dict[int, str]:
     """Return the mark of each entry by index.
 
-    verified: the entry with this value is in the tree of the accepted checkpoint. unverified: no accepted checkpoint covers it. bad: it is
-    not in the tree, or its value was changed.
+    logged: the entry with this value is in the tree of the accepted checkpoint; a decision is then said by routing. unverified: no accepted
+    checkpoint covers it. bad: it is not in the tree, or its value was changed.
     """
     return {entry.idx: _mark(entry, leaves[entry.idx], proofs.get(entry.idx), by) for entry in entries}
 
@@ -92,12 +94,12 @@ def _mark(entry: Entry, data: bytes, proof: Sequence[bytes] | None, by: Accepted
     if digest(entry.value) != logged.sha256 or rest(entry.key, entry.headers) != logged.rest:
         return "bad"
     if by is None or proof is None or entry.idx >= by.checkpoint.size:
-        return "unverified"
+        return UNVERIFIED
     try:
         merkle.check_inclusion(leaf_hash(data), entry.idx, by.checkpoint.size, proof, by.checkpoint.root)
     except Unproven:
         return "bad"
-    return "verified"
+    return lookup.mark(entry)
 
 
 def erased(entry: Entry, erasers: Erasers) -> bool:
@@ -162,7 +164,9 @@ def vouched(by: Accepted | None, marks_by_index: Mapping[int, str]) -> Vouched |
     seen = tuple((name, seconds * 1_000_000) for name, seconds in sorted(by.witnesses.items()))
     count = [*marks_by_index.values()].count
     checkpoint = by.checkpoint
-    return Vouched(checkpoint.origin, checkpoint.size, checkpoint.root.hex(), seen, count("verified"), count("unverified"), count("bad"))
+    return Vouched(
+        checkpoint.origin, checkpoint.size, checkpoint.root.hex(), seen, count(LOGGED) + count(SAID), count(UNVERIFIED), count(BAD)
+    )
 
 
 def _second(micros: int) -> int:

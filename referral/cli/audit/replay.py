@@ -1,4 +1,4 @@
-"""`referral audit replay`: display the log's events, each with its entry and whether this run verified it; or a case's past state."""
+"""`referral audit replay`: display the log's events, each with its entry and what this run has proven of it; or a case's past state."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from msgspec import Struct, structs
 
 from referral.cli import console
 from referral.cli.audit import counterfactual, reading, source
+from referral.cli.audit.judge import VerifyOptions
+from referral.cli.audit.judge import judge as judge_log
 from referral.cli.audit.source import AuditorKey, Export, Keys, Witnesses
 from referral.cli.audit.timeline_text import render
 from referral.cli.policy import policy_folder
@@ -27,10 +29,10 @@ from referral.proof.entry import OPEN, Entry, Kind
 from referral.proof.forgeries import judge
 from referral.proof.history.case import standing
 from referral.proof.history.timeline import Line, own_line, timeline
-from referral.proof.lookup import BAD, UNVERIFIED, Casebook, ProvenTree
+from referral.proof.lookup import BAD, PROVEN, SAID, UNVERIFIED, Casebook, ProvenTree
 from referral.proof.reading import How
 from referral.proof.verify.policies import Bundles
-from referral.proof.verify.report import Report
+from referral.proof.verify.report import ENDS, Report, Weight
 
 CaseId = Annotated[str, typer.Option("--case", help="Only this case, with consequences indented below their cause.")]
 Agency = Annotated[str, typer.Option("--agency", help="Only lines that name this agency.")]
@@ -53,6 +55,7 @@ Other = Annotated[
         help="A policy folder, or a bundle out of the log: list the recorded cases that it would decide differently.",
     ),
 ]
+Prove = Annotated[bool, typer.Option("--prove", help="Verify the whole log first, and mark the decisions that it proves.")]
 BUNDLE = "bundle:"
 """Before the number of a bundle of the log."""
 
@@ -102,15 +105,17 @@ def replay_command(
     before: Before = "",
     at: At = "",
     policy: Other = None,
+    prove: Prove = False,
     witnesses: Witnesses = None,
     key: AuditorKey = None,
     as_json: console.Json = False,
 ) -> int:
     """Display the events of the log: time, entry, verification mark, event, actor, reason.
 
-    A line is verified when this run led its entry to a witnessed checkpoint and its payload fits. It is erased when nobody can read it, and
-    sealed when you cannot. Without --case or another selection, the whole log. On the running system, opening a case is an entry of the log
-    first.
+    A line is logged when this run led its entry to a witnessed checkpoint and its payload fits; a decision is then said by routing. With
+    --prove the whole log is verified first, and a decision is proven where its facts and the rules lead to it. A line is erased when nobody
+    can read it, and sealed when you cannot. Without --case or another selection, the whole log. On the running system, opening a case is an
+    entry of the log first.
 
     Exit 0 displayed, 1 no such case, a wrong policy, a bad line or a checkpoint that is not believed, 2 the database, audit or a folder is
     unavailable, 3 some case could not be compared.
@@ -141,6 +146,8 @@ def replay_command(
                 code = counterfactual.run(book, keys, _files(book, policy), case, as_json)
             return 1 if against.refused else code
         lines = list(selected_lines(book, keys, selection))
+        if prove:
+            lines = proven(lines, book, _report(there.archive, keys, pinned, as_json))
     if case and not lines and selection.everything():
         raise Rejected("unknown-case", "--case", "the log has no entry of this case; audit may lag by a second")
     _show(lines, selection, against.says, as_json)
@@ -207,6 +214,30 @@ def selected_lines(book: Casebook, keys: Keys, selection: Selection) -> Iterator
         lines = _case(book, held.get(case_id), where) if case_id else _own(book, where)
         found += [structs.replace(line, depth=0) for line in lines if line.idx in chosen and selection.line(line)]
     yield from sorted(found, key=lambda line: line.idx or 0)
+
+
+def _report(there: Archive, keys: Keys, pinned: bytes | None, quiet: bool) -> Report:
+    """Return what `verify` finds in the whole log, with the keys that the reader has."""
+    with console.progress(quiet=quiet) as bar:
+        return judge_log(there, VerifyOptions(keys=keys(None), pinned=pinned), bar).report
+
+
+def proven(lines: Sequence[Line], book: Casebook, report: Report) -> list[Line]:
+    """Return the lines, and mark the decisions as proven that a verification decided again: of a case about which it found nothing.
+
+    Where it found something bad about the log as a whole, or did not reach its end, it proves no decision. An alarm has the mark of its
+    decision, which is the next line.
+    """
+    doubts = [found for found in report.findings if found.weight is not Weight.NOTE]
+    torn = any(found.where == ENDS or (found.weight is Weight.BAD and found.idx is None) for found in doubts)
+    doubted, marked = {found.case_id for found in doubts}, list(lines)
+    for place in range(len(marked) - 1, -1, -1):
+        line = marked[place]
+        if line.idx is None:
+            marked[place] = structs.replace(line, mark=marked[place + 1].mark)
+        elif line.mark == SAID and not torn and book.entry(line.idx)[0].case_id not in doubted:
+            marked[place] = structs.replace(line, mark=PROVEN)
+    return marked
 
 
 def _case(book: Casebook, key: bytes | None, where: Sequence[int]) -> list[Line]:

@@ -13,7 +13,7 @@ from referral.proof.history.timeline import Line, sentence
 WIDTH = 100
 """Columns (ours): fits two thirds of a laptop's screen, and a printed page."""
 INDENT = 3
-MARKED = len("unverified") + 2
+MARKED = len("said by routing") + 2
 
 
 class TextLine(Struct, frozen=True, kw_only=True):

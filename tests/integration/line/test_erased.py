@@ -347,7 +347,7 @@ async def judged(capfd: pytest.CaptureFixture[str], case_id: str) -> None:
     assert [f["case_id"] for f in erased] == [case_id] and f"erased under entry {erased[0]['idx']} (storage-ended)" in erased[0]["what"]
     code, output = await command(capfd, "audit", "replay", "--case", case_id, "--json")
     lines = json.loads(output)["lines"]
-    assert code == 0 and {line["mark"] for line in lines} == {"erased", "verified"} and NAME not in output
+    assert code == 0 and {line["mark"] for line in lines} == {"erased", "logged"} and NAME not in output
     assert "have the case erased (storage-ended)" in lines[-1]["what"]
 
     async def well() -> bool:

@@ -31,7 +31,10 @@ def test_no_text_is_left_in_another_language_or_script(texts: dict[str, i18n.Wor
 def test_every_text_has_a_page_and_every_page_its_texts() -> None:
     code = "".join(path.read_text("utf-8") for path in (*HERE.glob("templates/*.html"), HERE / "pages.py"))
     named = set(re.findall(r'["(]([a-z]+(?:\.[a-z]+)*)"', code))
-    built = {f"mark.{mark}" for mark in ("verified", "unverified", "erased", "sealed", "bad")} | {"unreadable.erased", "unreadable.sealed"}
+    built = {f"mark.{mark}" for mark in ("logged", "said", "unverified", "erased", "sealed", "bad")} | {
+        "unreadable.erased",
+        "unreadable.sealed",
+    }
     built |= {f"opened.{how}" for how in How}
     assert set(PAGES["en"].texts) - named - built == set()
     said = set(re.findall(r'say\("([^"]+)"[,)]', code))

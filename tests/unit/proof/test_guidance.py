@@ -55,7 +55,7 @@ def test_the_bundle_in_force_then_names_the_texts_that_the_page_showed(folder: P
     for at, files, number in ((LATER - 30 * MINUTE, FILES, 1), (LATER + 30 * MINUTE, NEW, 2)):
         code, said = asked(capsys, folder, at)
         [one] = said["shown"]
-        assert (code, one["bundle"], one["mark"], one["digest"]) == (0, number, "verified", policy_digest.digest(files))
+        assert (code, one["bundle"], one["mark"], one["digest"]) == (0, number, "logged", policy_digest.digest(files))
         assert one["texts"][TEXT] == files[TEXT].decode() and len(one["texts"]) == 2
         view = guidance.view(compile(files), number, "trafficking-child", "interview", EN)
         assert view is not None, "and this is what the page shows, line by line"
@@ -71,7 +71,7 @@ def test_around_an_activation_both_bundles_are_named_and_the_newest_first(folder
     when = datetime.fromtimestamp(LATER / 1e6, UTC).isoformat()
     assert run(["audit", "guidance", str(folder), "--step", "trafficking-child/interview", "--at", when, "--language", "sq"]) == 0
     out = capsys.readouterr().out
-    assert "one of these 2 bundles was on the page" in out and out.count("## Bëni tani") == 4 and "verified" in out
+    assert "one of these 2 bundles was on the page" in out and out.count("## Bëni tani") == 4 and "logged" in out
 
 
 def test_a_bundle_that_was_never_used_was_never_on_the_page() -> None:
@@ -81,7 +81,7 @@ def test_a_bundle_that_was_never_used_was_never_on_the_page() -> None:
         PolicyActivated(number=n, digest=policy_digest.digest(files), at=at, files=files, valid_from=0, before="")
         for n, files, at in ((1, FILES, START), (2, broken, LATER))
     )
-    logged = [LoggedBundle(body.number, "verified", body.at, body) for body in bodies]
+    logged = [LoggedBundle(body.number, "logged", body.at, body) for body in bodies]
     [one] = shown(logged, LATER + 30 * MINUTE, "trafficking-child", "interview", "en")
     assert (one.bundle, one.texts[TEXT]) == (1, FILES[TEXT].decode())
 

@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import Struct, structs
 
 from referral.cli import run
 from referral.cli.audit.replay import Selection, casebook, selected_lines
+from referral.domain.events import OfferOpened
+from referral.domain.inputs import Input
+from referral.proof.entry import Kind
 from tests.harness.audit_archive import Rows, auditor_key, exported, long_log
-from tests.harness.audit_log import Log, closed, erase, story
+from tests.harness.audit_log import Log, asked, closed, erase, story
 from tests.unit.proof.test_signed import KEY, PATH, activate
 
 
@@ -35,16 +39,16 @@ def replay(capsys: pytest.CaptureFixture[str], folder: Path, *words: object) -> 
     return code, json.loads(out) if out else {}
 
 
-def test_a_case_is_told_as_a_tree_with_every_line_verified(folder: Path, log: Log, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_case_is_told_as_a_tree_with_a_mark_on_every_line(folder: Path, log: Log, capsys: pytest.CaptureFixture[str]) -> None:
     case = log.entries[30].case_id
     code, said = replay(capsys, folder, "--case", case)
     mine = [e.idx for e in log.entries if e.case_id == case]
     assert code == 0 and sorted(line["idx"] for line in said["lines"] if line["idx"] is not None) == mine
-    assert {line["mark"] for line in said["lines"]} == {"verified"} and max(line["depth"] for line in said["lines"]) > 0
+    assert {line["mark"] for line in said["lines"]} == {"logged", "said by routing"} and max(line["depth"] for line in said["lines"]) > 0
     assert run(["audit", "replay", str(folder), "--key", str(folder.parent / "auditor.key"), "--case", case]) == 0
     out = capsys.readouterr().out
     assert f"verified against the checkpoint of {len(log.entries)} entries, believed by the log's own policy" in out
-    assert f"{mine[0]:>6}  verified    school-drita refers" in out
+    assert f"{mine[0]:>6}  logged           school-drita refers" in out
 
 
 def test_above_the_published_size_nothing_is_verified(log: Log) -> None:
@@ -52,7 +56,7 @@ def test_above_the_published_size_nothing_is_verified(log: Log) -> None:
     book, against = casebook(Rows(log.entries, published), None)
     lines = list(selected_lines(book, lambda ids: log.keys, Selection(first=280)))
     assert lines and f"checkpoint of {published} entries" in against.says and not any(map(against.bad, lines))
-    assert {line.mark for line in lines if line.idx is not None and line.idx < published} == {"verified"}
+    assert {line.mark for line in lines if line.idx is not None and line.idx < published} == {"logged", "said by routing"}
     assert {line.mark for line in lines if line.idx is not None and line.idx >= published} == {"unverified"}
 
 
@@ -67,7 +71,7 @@ def test_sealed_and_erased_lines_say_so(log: Log, folder: Path, capsys: pytest.C
     del small.keys[erased]
     book, _ = casebook(Rows(small.entries), None)
     lines = list(selected_lines(book, lambda ids: small.keys, Selection(case=erased)))
-    assert [line.mark for line in lines if line.mark != "erased"] == ["verified"]
+    assert [line.mark for line in lines if line.mark != "erased"] == ["logged"]
 
 
 def test_a_changed_payload_is_bad_and_a_changed_leaf_is_not_verified(
@@ -141,7 +145,7 @@ def test_how_a_case_stood_at_an_entry_and_at_a_time(folder: Path, log: Log, caps
     case = log.entries[30].case_id
     mine = [e for e in log.entries if e.case_id == case]
     code, said = replay(capsys, folder, "--case", case, "--at", mine[5].idx)
-    assert (code, said["entry"], said["mark"]) == (0, mine[5].idx, "verified")
+    assert (code, said["entry"], said["mark"]) == (0, mine[5].idx, "said by routing")
     code, newest = replay(capsys, folder, "--case", case, "--at", "2030-01-01")
     assert (code, newest["entry"]) == (0, mine[-1].idx)
     assert newest["state"]["seq"] == log.cases[case].seq > said["state"]["seq"]
@@ -150,6 +154,40 @@ def test_how_a_case_stood_at_an_entry_and_at_a_time(folder: Path, log: Log, caps
     assert replay(capsys, folder, "--case", case, "--at", mine[0].idx - 1)[0] == 1
     assert replay(capsys, folder, "--at", 5)[0] == 2
     assert replay(capsys, folder, "--after", "yesterday")[0] == 2
+
+
+def test_a_decision_is_said_by_routing_until_its_facts_and_rules_were_checked(
+    folder: Path, log: Log, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every line was "verified", also a decision of which nobody had made sure that its facts were true and the rules lead to it."""
+    case = log.entries[30].case_id
+    kinds = {e.idx: e.kind for e in log.entries}
+
+    def decided(place: Path, *words: str) -> set[str]:
+        code, said = replay(capsys, place, "--case", case, *words)
+        assert code == 0 and {line["mark"] for line in said["lines"] if kinds.get(line["idx"]) is Kind.EVENT} == {"logged"}
+        return {line["mark"] for line in said["lines"] if kinds.get(line["idx"], Kind.DECISION) is Kind.DECISION}
+
+    assert decided(folder) == {"said by routing"} and decided(folder, "--prove") == {"proven"}
+
+
+class Lying(Log):
+    """Routing asks another agency than the one to which the rules lead."""
+
+    def record(self, cause: Input, said: list[Struct]) -> None:
+        super().record(cause, [structs.replace(e, agency="police-prishtine") if isinstance(e, OfferOpened) else e for e in said])
+
+
+def test_what_routing_made_up_is_not_proven_and_the_case_beside_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log, lying = Log(), Lying()
+    true = story(log, "true")
+    lying.__dict__.update(vars(log))
+    false, _ = asked(lying, "false")
+    auditor_key(tmp_path)
+    place = exported(tmp_path / "log", Rows(lying.entries), lying.keys)
+    for case, marks in ((true, {"logged", "proven"}), (false, {"logged", "said by routing"})):
+        _, said = replay(capsys, place, "--case", case, "--prove")
+        assert {line["mark"] for line in said["lines"]} == marks, case
 
 
 def test_another_policy_is_tried_on_an_export(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

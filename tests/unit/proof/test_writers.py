@@ -97,7 +97,7 @@ def test_a_replay_the_page_and_the_figures_name_the_forged_record_and_take_the_t
         lines = {line.idx: line for line in selected_lines(book, lambda _, key=key: {case_id: key} if key else {}, Selection(case=case_id))}
         for one in (forged, fork):
             assert (lines[one.idx].mark, lines[one.idx].offer_id) == ("bad", "") and "did not sign it" in lines[one.idx].what
-        assert lines[true.idx].mark == ("verified" if key else "sealed"), lines[true.idx]
+        assert lines[true.idx].mark == ("logged" if key else "sealed"), lines[true.idx]
         assert "did not sign" not in lines[true.idx].what and "fork" not in lines[true.idx].what
         rows = {row.idx: row for row in case_view.rows(entries, key, {}, english(), book.believed)}
         assert {idx for idx, row in rows.items() if "bad" in row.marks} == {forged.idx, fork.idx}
