@@ -34,7 +34,7 @@ BEATS: dict[str, Any] = {
     "salt": "",
 }
 READING = Reading(reader="operator", how=How.EXPORT, cases=(CASE,), lent="cd" * 32)
-READINGS: dict[str, Any] = {"reader": "ombudsperson", "how": How.PAGE, "cases": (), "lent": ""}
+READINGS: dict[str, Any] = {"reader": "ombudsperson", "how": How.PAGE, "cases": (), "lent": "", "token": "token:0123456789abcdef"}
 GAP = Gap(topic="referral-intake", case_id=CASE, expected=2, came=4)
 GAPS: dict[str, Any] = {"topic": "referral-routing", "case_id": "00000000-0000-4000-8000-00000000000f", "expected": 1, "came": 3}
 COMMAND, NOW, SALT = "staff password", AT // 1_000_000, bytes([0x53]) * 16
@@ -104,6 +104,7 @@ def _refused() -> Iterator[Vector]:
         ("HEARTBEAT", "a field that is not known", {**json.decode(BEAT.encode()), "more": 1}),
         ("HEARTBEAT", "drill is missing", {"ends": None, "unread": {}}),
         ("READING", "a way that is not known", {**json.decode(READING.encode()), "how": "COPY"}),
+        ("READING", "a token in another form", {**json.decode(READING.encode()), "token": "token:0123"}),
         ("ADMINISTRATION", "an id of 31 digits", {**json.decode(ACT.encode()), "id": "0" * 31}),
         ("ADMINISTRATION", "no operator", {**json.decode(ACT.encode()), "by": "one"}),
         ("ADMINISTRATION", "a command in capitals", {**json.decode(ACT.encode()), "command": "Staff add"}),

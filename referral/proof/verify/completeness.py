@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from referral.domain.events import Quarantined
 from referral.errors import Malformed, NewerVersion
@@ -42,7 +42,7 @@ class Completeness(Struct, kw_only=True):
     unsealed: set[tuple[str, int, int]] = field(default_factory=set)
     """(topic, partition, offset) of records that a reader refused for their seal; for an erasure, for intake's signature."""
     pinned: Erasers = NO_ERASERS
-    """Intake's keys and the approvers in the auditor's own policy; where it names none, those that the log names count."""
+    """Intake's keys and the approvers in the auditor's own policy; where it names none of one kind, those that the log names count."""
     named: Erasers = NO_ERASERS
     """The same of the newest policy file of the log so far."""
     writers: Writers = NOBODY
@@ -180,7 +180,11 @@ class Completeness(Struct, kw_only=True):
         except (Malformed, NewerVersion) as error:
             self.unsigned[entry.idx] = f"it cannot be read, so its author is unknown: {error}"
             return
-        found = self.pinned if self.pinned.intake else self.named
+        found, log = self.pinned, self.named
+        if not found.intake:
+            found = structs.replace(log, approvers=found.approvers or log.approvers)
+        elif not found.approvers:
+            found = structs.replace(found, approvers=log.approvers, since=max(found.since, log.since))
         if getattr(body, "signature", None) is None:
             self.unsigned[entry.idx] = "it has no signature of intake: whoever has the master key and the broker could have written it"
         elif not found.intake:

@@ -9,10 +9,14 @@ from typing import Any
 import pytest
 
 from referral.cli import run
+from referral.domain.events import CaseErased
 from referral.proof.verify import pinned
+from referral.proof.verify.log import verify as verified
+from referral.wire.erasure_approval import NOBODY, Erasers
 from tests.harness import believed
 from tests.harness.audit_archive import Rows, auditor_key, exported, long_log
-from tests.harness.audit_log import Log
+from tests.harness.audit_log import Log, closed, named, story
+from tests.harness.erased import APPROVERS, INTAKE, LINES, erased
 from tests.harness.made_log import policy
 
 BEFORE = (Path(__file__).parents[1] / "golden" / "0.1.0.policy").read_bytes()
@@ -81,3 +85,19 @@ def test_two_files_are_compared_key_by_key(tmp_path: Path, capsys: pytest.Captur
     theirs.write_bytes(b"".join(kept))
     assert run(["audit", "trust", "compare", str(theirs), str(theirs), "--json"]) == 1, "two that name nobody prove nothing"
     assert json.loads(capsys.readouterr().out)["words"]["approvers"] == "nobody"
+
+
+def test_who_names_intake_alone_still_asks_the_approvers_whom_the_log_names() -> None:
+    """Whoever pinned intake, and nobody else, asked for no approver: intake alone erased, and the verdict was good."""
+    log = Log()
+    case_id = story(log)
+    closed(log, case_id)
+    named(log, *INTAKE.intake, more=LINES)
+    records = sum(e.case_id == case_id and e.topic == CaseErased.TOPIC for e in log.entries)
+    body = erased(case_id, records, requested_at=log.now, approved_at=log.now)
+    log.say(case_id, body, "00000000-0000-4000-8000-0000000000e1", case_id, "intake")
+    for mine in (NOBODY, INTAKE, Erasers((), APPROVERS)):
+        bad = verified(log.entries, log.keys, erasers=mine).first_bad()
+        assert bad is not None and bad.code == "ERASURE_ALONE", mine
+    strangers = Erasers((), {"x": bytes(32), "y": bytes([1]) * 32})
+    assert [f.code for f in verified(log.entries, log.keys, erasers=strangers).findings if f.code == "ERASURE_ALONE"], "the file's count"
