@@ -19,6 +19,7 @@ import secrets
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -58,6 +59,11 @@ class Problem(Exception):
 
 class Unsigned(Exception):
     """Intake did not sign a receipt: a program between you and intake answered in its place. Telephone the desk and the operator."""
+
+
+class RecordedOtherwise(Exception):
+    """Intake took your call and recorded other words than you sent, or does not sign what it recorded. Telephone the desk and the operator,
+    and keep body, salt and receipt for the Ombudsperson."""
 
 
 class Away(Exception):
@@ -119,22 +125,32 @@ class Client:
         """Close the connection."""
         self._http.close()
 
-    def _checked(self, receipt: Json) -> Json:
-        """Return a receipt, or the receipts of a file, unchanged. Unsigned: intake has not signed one."""
+    def _checked(self, receipt: Json, digest: str = "") -> Json:
+        """Return a receipt, or the receipts of a file, unchanged. digest: of the words that were sent; empty where none was taken.
+
+        Unsigned: intake has not signed one. RecordedOtherwise: intake has recorded other words, or did not sign which.
+        """
         if self._intake is not None:
             for row in receipt.get("rows", [receipt]):
                 if "event_id" in row:
                     _check(row, self._intake)
+        if digest and "event_id" in receipt:
+            _check_words(receipt, digest, self._intake)
         return receipt
 
     # ---- publish
-    def submit(self, referral: Json | bytes, *, key: str | None = None) -> Json:
-        """Publish one referral. key: your own number for it (Idempotency-Key); without one, a random key protects this call only.
+    def submit(self, referral: Json | bytes, *, key: str | None = None, salt: str | None = None) -> Json:
+        """Publish one referral.
 
-        Returns {referral_id, case_id, event_id, received_at, logged_by, signature}: a promise, signed by intake, that it is in the log at
-        `logged_by`. Keep it; with `"file": "later"` in it, `write` each section later. Raises Problem, Away; with the policy file Unsigned.
+        key: your own number for it (Idempotency-Key); without one, a random key protects this call only.
+        salt: hides its words in their digest: 22 to 100 random characters that you keep beside the body, never beside the receipt. Without
+        one, a random salt compares what intake recorded in this call, and shows it to nobody later.
+
+        Returns {referral_id, case_id, event_id, received_at, logged_by, signature, event_digest, event_signature}: a promise, signed by
+        intake, that these words are in the log at `logged_by`. Keep it; with `"file": "later"` in it, `write` each section later. Raises
+        Problem, Away, RecordedOtherwise; with the policy file Unsigned.
         """
-        return self._send("POST", "/v1/referrals", referral, key=key or secrets.token_hex(16))
+        return self._send("POST", "/v1/referrals", referral, key=key or secrets.token_hex(16), salt=salt)
 
     def submit_file(self, records: bytes, media: str = "text/csv") -> Json:
         """Publish records in HTCDS form: a CSV, or JSON (application/vnd.htcds+json). A wrong record does not stop the others.
@@ -235,10 +251,18 @@ class Client:
         return self._send("GET", path)
 
     def _send(
-        self, method: str, path: str, body: Mapping[str, object] | bytes | None = None, *, key: str | None = None, media: str = JSON
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | bytes | None = None,
+        *,
+        key: str | None = None,
+        media: str = JSON,
+        salt: str | None = None,
     ) -> Json:
-        answer = _body(self._answer(method, path, body, key=key, media=media))
-        return self._checked(answer) if method == "POST" else answer
+        words = _words_headers(body, salt or secrets.token_urlsafe(24)) if method == "POST" and media == JSON and body is not None else {}
+        answer = _body(self._answer(method, path, body, key=key, media=media, words=words))
+        return self._checked(answer, words.get(DIGEST, "")) if method == "POST" else answer
 
     def _answer(
         self,
@@ -249,8 +273,9 @@ class Client:
         key: str | None = None,
         media: str = JSON,
         accept: str = JSON,
+        words: Mapping[str, str] = {},
     ) -> httpx.Response:
-        headers = {"Accept": accept} | ({"Idempotency-Key": key} if key else {})
+        headers = {"Accept": accept, **words} | ({"Idempotency-Key": key} if key else {})
         content = None
         if body is not None:
             headers["Content-Type"] = media
@@ -370,24 +395,98 @@ def _intake_keys(policy: bytes) -> list[Any]:
     return keys
 
 
+SALT, DIGEST = "Referral-Event-Salt", "Referral-Event-Digest"
+
+
+def event_digest(body: Json, salt: str) -> str:
+    """Return the digest of the words of a body (docs/record-signature.md): its codes, without the content of a section or a text.
+
+    With it an auditor who has your body and salt finds out whether intake recorded what you sent.
+    """
+    words = {name: value for name, value in body.items() if name not in ("file", "texts", "via", "event_salt")}
+    for name, named in (("file", "sections"), ("texts", "recorded")):
+        if isinstance(body.get(name), Mapping):
+            words[named] = sorted(body[name])
+    if words.get("case_id"):
+        words.pop("drill", None)
+    if isinstance(words.get("excludes"), list | tuple):
+        words["excludes"] = [_lower_kind(actor) for actor in words["excludes"]]
+    if isinstance(words.get("consent"), Mapping):
+        words["consent"] = _in_microseconds(words["consent"])
+    text = json.dumps(_filled(_in_microseconds(words)), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(b"referral-event-v1\n" + hashlib.sha256(salt.encode()).digest() + text.encode()).hexdigest()
+
+
+def _words_headers(body: Mapping[str, object] | bytes, salt: str) -> dict[str, str]:
+    """Return the headers that bind the words of a body; none for a body that is no JSON object, which intake refuses."""
+    try:
+        words = json.loads(body) if isinstance(body, bytes) else body
+    except ValueError:
+        return {}
+    return {SALT: salt, DIGEST: event_digest(dict(words), salt)} if isinstance(words, Mapping) else {}
+
+
+def _lower_kind(actor: Any) -> Any:
+    kind, colon, name = actor.partition(":") if isinstance(actor, str) else ("", "", "")
+    return f"{kind.lower()}{colon}{name}" if colon else actor
+
+
+def _in_microseconds(words: Mapping[str, Any]) -> Json:
+    """Return the words with the end of a consent in microseconds since 1970 UTC."""
+    try:
+        since = datetime.fromisoformat(words["until"]) - datetime(1970, 1, 1, tzinfo=UTC)
+    except (KeyError, TypeError, ValueError):  # none, or no time with its offset, which intake refuses
+        return dict(words)
+    return {**words, "until": since // timedelta(microseconds=1)}
+
+
+def _filled(value: Any) -> Any:
+    """Return a value without the members that say nothing: empty ones, unknown ones, false, null and -1."""
+    if not isinstance(value, Mapping):
+        return value
+    kept = {name: _filled(inner) for name, inner in value.items()}
+    return {
+        name: inner for name, inner in kept.items() if not (inner is None or inner is False or inner in ("", "unknown", -1, [], (), {}))
+    }
+
+
+def _check_words(receipt: Json, digest: str, keys: list[Any] | None) -> None:
+    told = receipt.get("event_digest")
+    if told is not None and told != digest:
+        raise RecordedOtherwise(
+            f"intake recorded other words than you sent, in the event {receipt['event_id']}: tell the desk and the operator"
+        )
+    if keys is not None and not _signs(receipt, "referral-event-receipt-v1", "event_signature", keys, "event_digest"):
+        raise RecordedOtherwise(
+            f"intake did not sign what it recorded in the event {receipt['event_id']}: it is of a release before, or it hides something; "
+            "ask the operator"
+        )
+
+
 CRYPTOGRAPHY = "receipts and signatures need cryptography: pip install cryptography"
 
 
 def _check(receipt: Json, keys: list[Any]) -> None:
+    if not _signs(receipt, "referral-receipt-v1", "signature", keys):
+        raise Unsigned(
+            f"no key of intake has signed the receipt {receipt.get('event_id', '')}: compare the policy file, then tell the operator"
+        )
+
+
+def _signs(receipt: Json, begin: str, signature: str, keys: list[Any], *more: str) -> bool:
+    """Return whether a key of intake signed the fields of a receipt, and `more` of them."""
     from cryptography.exceptions import InvalidSignature
 
     id = receipt.get("referral_id") or receipt.get("id") or ""
-    promise = [str(receipt.get(name)) for name in ("case_id", "event_id", "received_at", "logged_by")]
-    data = "".join(f"{line}\n" for line in ("referral-receipt-v1", id, *promise)).encode()
+    promise = [str(receipt.get(name)) for name in ("case_id", "event_id", "received_at", "logged_by", *more)]
+    data = "".join(f"{line}\n" for line in (begin, id, *promise)).encode()
     for key in keys:
         try:
-            key.verify(base64.b64decode(str(receipt.get("signature", "")), validate=True), data)
+            key.verify(base64.b64decode(str(receipt.get(signature, "")), validate=True), data)
         except (InvalidSignature, ValueError):
             continue
-        return
-    raise Unsigned(
-        f"no key of intake has signed the receipt {receipt.get('event_id', '')}: compare the policy file, then tell the operator"
-    )
+        return True
+    return False
 
 
 class SigningKey:
@@ -439,7 +538,8 @@ def _signature(key: SigningKey, request: httpx.Request, created: int) -> dict[st
         "@authority": request.headers["host"].lower(),
         "content-digest": f"sha-256=:{digest}:",
     }
-    covered |= {name: request.headers[name] for name in ("content-type", "idempotency-key") if name in request.headers}
+    more = ("content-type", "idempotency-key", SALT.lower(), DIGEST.lower())
+    covered |= {name: request.headers[name] for name in more if name in request.headers}
     params = '({});created={};keyid="{}"'.format(" ".join(f'"{name}"' for name in covered), created, key.id)
     base = "\n".join(f'"{name}": {value}' for name, value in {**covered, "@signature-params": params}.items())
     value = base64.b64encode(key.sign(base.encode())).decode()
@@ -449,7 +549,9 @@ def _signature(key: SigningKey, request: httpx.Request, created: int) -> dict[st
 DSSE = "urn:referral:record-signature.v1"
 
 
-def sign_record(key: SigningKey, topic: str, value: bytes, *, id: str, sequence: int, record_key: str = "") -> list[tuple[str, bytes]]:
+def sign_record(
+    key: SigningKey, topic: str, value: bytes, *, id: str, sequence: int, record_key: str = "", body: bytes = b""
+) -> list[tuple[str, bytes]]:
     """Return the headers of a signed record of your topic (docs/record-signature.md): CloudEvents in binary mode, and a DSSE envelope.
 
     key: your agency's signing key.
@@ -458,9 +560,13 @@ def sign_record(key: SigningKey, topic: str, value: bytes, *, id: str, sequence:
     id: your own number (ce_id).
     sequence: 1, 2, 3 … of your signed records, without a gap.
     record_key: the record's key, as text.
+    body: the JSON that you gave to `encrypt`. With its member `event_salt` (22 to 100 random characters) the signature covers its words.
     """
     attributes = {"id": id, "source": f"urn:referral:{topic}", "specversion": "1.0", "type": "referral.referral-submitted.v1"}
     more = {"topic": topic, "key": record_key, "sequence": str(sequence)}
+    salt = json.loads(body).get("event_salt", "") if body else ""
+    if salt:
+        more |= {"eventsalt": salt, "eventdigest": event_digest(json.loads(body), salt)}
     core = ("id", "source", "specversion", "type", "datacontenttype", "dataschema", "subject", "time")
     parts = [*({**attributes, "datacontenttype": JSON}.get(name, "").encode() for name in core), value]
     parts += [part.encode() for pair in more.items() for part in pair]
@@ -470,4 +576,5 @@ def sign_record(key: SigningKey, topic: str, value: bytes, *, id: str, sequence:
     envelope = {"payload": base64.b64encode(payload).decode(), "payloadType": DSSE, "signatures": signatures}
     material = base64.b64encode(json.dumps(envelope).encode()).decode()
     headers = {**attributes, **more, "signedextattrs": ",".join(more), "dssematerial": material}
+    headers.pop("eventsalt", None)  # the salt is signed, and stays in the encrypted body
     return [("content-type", JSON.encode()), *((f"ce_{name}", text.encode()) for name, text in headers.items())]

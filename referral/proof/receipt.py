@@ -27,6 +27,8 @@ PROMISE = "referral-receipt-v1"
 """The first line of the signed bytes, so that the signature cannot belong to another kind of statement."""
 SAID = ("case_id", "event_id", "received_at", "logged_by")
 """The fields that intake signs after the receipt's id, each on its own line, as spelled in the JSON."""
+RECORDED = "referral-event-receipt-v1"
+"""The first line of the bytes that intake signs about the words of the event."""
 NAMED = ("event_id", "case_id")
 """The fields of a receipt that the leaf must contain."""
 
@@ -36,22 +38,31 @@ def statement(id: str, said: Mapping[str, object]) -> bytes:
     return "".join(f"{line}\n" for line in (PROMISE, id, *(said.get(name) for name in SAID))).encode()
 
 
+def event_statement(id: str, said: Mapping[str, object]) -> bytes:
+    """Return the bytes by which intake says what it has recorded: those of a receipt, and the digest of the event's words."""
+    return "".join(f"{line}\n" for line in (RECORDED, id, *(said.get(name) for name in (*SAID, "event_digest")))).encode()
+
+
 def promised(receipt: Mapping[str, object], policy: bytes) -> datetime:
     """Return the time until which intake has promised, under its signature, to log the event.
 
-    policy: the file that names intake's key. Malformed: the policy names no key. Unproven: no key in it has signed this receipt.
+    policy: the file that names intake's key. Malformed: the policy names no key. Unproven: no key in it has signed this receipt, or the
+    digest of the words in it.
     """
     keys = intake_key.named(policy)
     if not keys:
         raise Malformed("policy", "no line `# intake ed25519 …` names the key with which intake signs receipts")
     try:
         signature = b64decode(str(receipt.get("signature", "")), validate=True)
+        words = b64decode(str(receipt.get("event_signature", "")), validate=True) if receipt.get("event_digest") else b""
         until = datetime.fromisoformat(str(receipt.get("logged_by", "")))
     except (Error, ValueError):
         raise Unproven("receipt", "it has no signature of intake, or no time until which it must be logged") from None
     id = str(receipt.get("referral_id") or receipt.get("id") or "")
     if until.tzinfo is None or not intake_key.signs(keys, signature, statement(id, receipt)):
         raise Unproven("receipt", "intake has not signed this: something in it was changed, or somebody else wrote it")
+    if receipt.get("event_digest") and not intake_key.signs(keys, words, event_statement(id, receipt)):
+        raise Unproven("receipt", "intake has not signed this digest of the words that it recorded: somebody else wrote it")
     return until
 
 

@@ -24,11 +24,13 @@ COMPONENTS = (
     "content-length",
     "date",
     "idempotency-key",
+    "referral-event-salt",
+    "referral-event-digest",
 )
 """Components that a signature may cover. The log stores no other, so that no field with words about a person gets into it."""
 PARAMETERS = ("created", "expires", "keyid", "alg", "nonce", "tag")
 INPUT_LIMIT = 1000
-"""Longest Signature-Input in characters (ours): eight components and all parameters take a third of it."""
+"""Longest Signature-Input in characters (ours): ten components and all parameters take a third of it."""
 BASE_LIMIT = 4000
 """Longest signature base in bytes (ours)."""
 _STRING = r'"(?:[ !#-\[\]-~]|\\["\\])*"'

@@ -24,7 +24,7 @@ from referral.runtime.service import Batch
 from referral.wire import intake_key
 from referral.wire.erasure_approval import Erasers
 from services.audit.api import application
-from services.intake.api import schemas
+from services.intake.api import receipts as door_receipts
 from services.intake.messages.timestamps import EPOCH
 from services.intake.model import Receipt
 from services.routing import batch_decision
@@ -85,7 +85,7 @@ def another_reason(case_id: str, **said: Any) -> CaseErased:
 def swallowed() -> Noticed:
     """A referral is answered with 202, and its row leaves intake's queue before anything is said of it."""
     made = Receipt(kind="referral", id="r", case_id="c", event_id="e", received_at=0)
-    told = structs.asdict(schemas.referral_receipt(made, KEY))
+    told = structs.asdict(door_receipts.referral_receipt(made, KEY))
     until = receipts.promised(told, made_log.policy() + intake_key.line(INTAKE.intake[0]))
     late = until - EPOCH == timedelta(seconds=receipts.PROMISE_S)
     seen = doctor_probe.Vitals(

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from referral.client import ATTEMPTS, Away, Client, Problem
+from referral.client import ATTEMPTS, Away, Client, Problem, RecordedOtherwise, event_digest
 
 RECEIPT = {"referral_id": "r", "case_id": "c", "event_id": "e", "received_at": "2026-01-01T00:00:00Z"}
 
@@ -123,3 +123,37 @@ def test_without_cryptography_it_says_so_before_anything_is_sent(monkeypatch: py
     with pytest.raises(ImportError, match="pip install cryptography"):
         Client("https://intake", "token", policy=b"# intake ed25519 " + base64.b64encode(bytes(32)))
     Client("https://intake", "token").close()
+
+
+WORDS = {"traits": {"age": "child"}, "file": {"contact": {"name": "Testa (made up)"}}}
+
+
+def test_the_digest_of_the_words_travels_with_each_call_and_none_of_a_file() -> None:
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(202, json=RECEIPT)
+
+    with client(answer, []) as school:
+        school.submit(WORDS)
+        school.submit(json.dumps(WORDS).encode(), salt="s" * 22)
+        school.respond("o", "ACCEPT")
+        school.submit_file(b"ref_Key\n1\n")
+        school.write("c", "contact", {"a": 1})
+        school.submit(b"no JSON")
+    salts, digests = ([request.headers.get(f"Referral-Event-{name}") for request in seen] for name in ("Salt", "Digest"))
+    assert len({*salts[:3]}) == 3 and all(len(salt or "") >= 22 for salt in salts[:3]) and salts[1] == "s" * 22
+    bodies: tuple[dict[str, object], ...] = (WORDS, WORDS, {"word": "ACCEPT"})
+    assert digests[:3] == [event_digest(body, salt or "") for body, salt in zip(bodies, salts, strict=False)]
+    assert salts[3:] == digests[3:] == [None, None, None]
+
+
+def test_other_words_than_were_sent_raise_and_a_line_of_before_says_nothing() -> None:
+    for told, bad in (({}, False), ({"event_digest": event_digest(WORDS, "s" * 22)}, False), ({"event_digest": "0" * 64}, True)):
+        with client(lambda _, told=told: httpx.Response(202, json={**RECEIPT, **told}), []) as school:
+            if bad:
+                with pytest.raises(RecordedOtherwise, match="other words than you sent, in the event e"):
+                    school.submit(WORDS, salt="s" * 22)
+            else:
+                school.submit(WORDS, salt="s" * 22)

@@ -6,16 +6,16 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct, structs
 
-from referral.domain.events import CauseKind, Head, PolicyActivated
+from referral.domain.events import CauseKind, Head, PolicyActivated, Signed
 from referral.domain.local_time import local
 from referral.errors import Malformed, NewerVersion
 from referral.proof import act, reading
 from referral.proof.entry import SEQUENCED, Entry, Kind, plain
 from referral.proof.forgeries import ANYBODY, Believed, judge
-from referral.proof.history.case import unseal
+from referral.proof.history.case import Read, unseal
 from referral.proof.history.wording import Names, Wording, names, say
 from referral.proof.history.words import Name, Texts, as_logged, coded, english
-from referral.wire import policy_digest
+from referral.wire import event_digest, policy_digest
 
 
 class Line(Struct, frozen=True, kw_only=True):
@@ -56,8 +56,8 @@ OWN = {
 }
 MARKED = frozenset({Kind.FORK, Kind.FOREIGN, Kind.GAP, Kind.UNREADABLE})
 """Kinds of entries that tell nothing but their fault."""
-Body = Struct | Malformed | NewerVersion
-"""The decoded body of an entry, or the error that prevents it."""
+Opened = Read | Malformed | NewerVersion
+"""An opened entry with its decoded body, or the error that prevents it."""
 
 
 def timeline(
@@ -73,8 +73,8 @@ def timeline(
     entries = [right.corrected(entry) for entry in entries]
     genuine = [entry for entry in entries if entry.idx not in right.forged]
     erased = any(entry.kind is Kind.ERASURE for entry in genuine)
-    bodies = {entry.idx: _body(entry, key) for entry in entries if entry.kind not in MARKED and (key or entry.kind is Kind.ERASURE)}
-    known = names((body for entry in genuine if isinstance(body := bodies.get(entry.idx), Struct)), texts, name)
+    bodies = {entry.idx: _open(entry, key) for entry in entries if entry.kind not in MARKED and (key or entry.kind is Kind.ERASURE)}
+    known = names((read.body for entry in genuine if isinstance(read := bodies.get(entry.idx), Read)), texts, name)
     own = {entry.event_id: entry for entry in genuine if entry.kind in SEQUENCED}
     children: dict[str, list[Entry]] = {}
     for entry in entries:
@@ -140,15 +140,15 @@ def _value(parse: Callable[[bytes], object], entry: Entry) -> str:
         return ""
 
 
-def _body(entry: Entry, key: bytes | None) -> Body:
+def _open(entry: Entry, key: bytes | None) -> Opened:
     try:
-        return unseal(entry, key).body
+        return unseal(entry, key)
     except (Malformed, NewerVersion) as error:
         return error
 
 
-def _line(entry: Entry, depth: int, body: Body | None, known: Names, erased: bool) -> Line:
-    wording, mark = _said(entry, body, known, erased)
+def _line(entry: Entry, depth: int, read: Opened | None, known: Names, erased: bool) -> Line:
+    wording, mark = _said(entry, read, known, erased)
     return Line(
         idx=entry.idx,
         at=entry.recorded_at or entry.kafka_time * 1000,
@@ -164,25 +164,37 @@ def _line(entry: Entry, depth: int, body: Body | None, known: Names, erased: boo
         seq=entry.case_seq,
         due=wording.due,
         due_what=wording.due_what,
-        offer_id=getattr(body, "offer_id", None) or "",
+        offer_id=(getattr(read.body, "offer_id", None) if isinstance(read, Read) else None) or "",
     )
 
 
-def _said(entry: Entry, body: Body | None, known: Names, erased: bool) -> tuple[Wording, str]:
+def _said(entry: Entry, read: Opened | None, known: Names, erased: bool) -> tuple[Wording, str]:
     if entry.kind in MARKED:
         return Wording(what=known.say(f"mark.{entry.kind.value}")), "bad"
-    if body is None:
+    if read is None:
         return Wording(what=entry.type), "erased" if erased else "sealed"
-    if isinstance(body, Struct):
-        return say(body, known), ""
-    return Wording(what=f"{entry.type}: {body}"), "bad"
+    if isinstance(read, Read):
+        said = say(read.body, known)
+        return structs.replace(said, what=said.what + _signed(read, known)), ""
+    return Wording(what=f"{entry.type}: {read}"), "bad"
 
 
-def _alarm(entry: Entry, body: Body | None, line: Line, alarms: set[str], texts: Texts) -> Line | None:
+def _signed(read: Read, known: Names) -> str:
+    """Return "signed", as far as the agency's signature covers these words; "" where there is none. `verify` checks the signature."""
+    signed: Signed | None = getattr(read.body, "signed", None)
+    if signed is None:
+        return ""
+    if event_digest.claimed(signed) is None:
+        return known.say("part.signed.bytes")
+    bound = event_digest.bound(read.body, read.meta.case_id, drill=read.meta.drill)
+    return known.say("part.signed" if bound else "part.signed.otherwise")
+
+
+def _alarm(entry: Entry, read: Opened | None, line: Line, alarms: set[str], texts: Texts) -> Line | None:
     """Return the line of an alarm before the first event that it caused; an alarm has no record of its own."""
     if entry.kind is not Kind.DECISION or entry.cause_id in alarms:
         return None
-    head: Head | None = getattr(body, "head", None)
+    head: Head | None = getattr(read.body, "head", None) if isinstance(read, Read) else None
     if head is None or head.kind is not CauseKind.DUE:
         return None
     alarms.add(entry.cause_id)

@@ -97,15 +97,11 @@ class Wording(Struct, frozen=True, kw_only=True):
 
 
 def say(body: Struct, names: Names) -> Wording:
-    """Return the wording of an event. An event type without a wording of its own is displayed as its name and short fields.
-
-    "signed" states only that the agency's system attached a signature; `verify` checks it.
-    """
+    """Return the wording of an event. An event type without a wording of its own is displayed as its name and short fields."""
     why: e.Why | None = getattr(body, "why", None)
     asked = [(names.of("agency", p.service.partition(".")[0]), p.reason) for p in why.passed] if why else []
     passed = tuple(f"{agency}: {reasons.passed(names.say, reason)}" for agency, reason in asked)
     what = WORDINGS[type(body)](body, names) if type(body) in WORDINGS else _plain(body)
-    what += names.say("part.signed") if getattr(body, "signed", None) is not None else ""
     limit = getattr(body, "due_what", "")
     return Wording(
         what=what,

@@ -68,8 +68,9 @@ LAYERS = {
         "ERASURE_ALONE",
         "APPROVERS",
     ),
-    "signature": tuple(
-        f"SIGNATURE_{word}" for word in ("WRONG", "KEY_UNKNOWN", "KEY_LATER", "KEY_REVOKED", "KEY_NEW", "REUSED", "EARLY", "MISSING")
+    "signature": (
+        "SIGNED_OTHERWISE",
+        *(f"SIGNATURE_{word}" for word in ("WRONG", "KEY_UNKNOWN", "KEY_LATER", "KEY_REVOKED", "KEY_NEW", "REUSED", "EARLY", "MISSING")),
     ),
 }
 """The layer of each code, from the outside to the inside; every other code is about a decision."""

@@ -29,7 +29,7 @@ from referral.proof.entry import INTAKE
 from referral.proof.history.case import Read
 from referral.proof.verify.policies import Bundles
 from referral.proof.verify.report import Report, Weight, finding
-from referral.wire import ed25519, event_signature, http_signature
+from referral.wire import ed25519, event_digest, event_signature, http_signature
 
 Sent = (
     ReferralSubmitted
@@ -70,6 +70,7 @@ class Signatures(Struct, kw_only=True):
         else:
             self._key(read, read.body.signed)
             self._once(read, read.body.signed)
+            self._words(read, read.body, read.body.signed)
 
     def _key(self, read: Read, signed: Signed) -> None:
         """Check that the key was valid at this index. A key listed only before or after it may be a race between door and log."""
@@ -87,6 +88,16 @@ class Signatures(Struct, kw_only=True):
             last = max(number for number in listed if number < now)
             what = f"its key was revoked: bundle {last} is the last that listed it; taken in a race with that, or forged with an old key"
             self._say(Weight.UNCHECKED, "SIGNATURE_KEY_REVOKED", read, what)
+
+    def _words(self, read: Read, body: Sent, signed: Signed) -> None:
+        """Check that the event records the words that the agency signed. A signature of before has none: it covers the bytes alone."""
+        said = event_digest.claimed(signed)
+        if said is None:
+            return
+        self.report.counts["signed words"] += 1
+        if not said.holds(event_digest.words_of_event(body, read.meta.case_id, drill=read.meta.drill)):
+            what = f"intake recorded something else than {signed.agency} signed: hold intake to it, and ask {signed.agency} what it sent"
+            self._say(Weight.BAD, "SIGNED_OTHERWISE", read, what)
 
     def _counted(self, now: int, read: Read, signed: Signed) -> None:
         """Check that the listed key counted already when the broker had the record."""

@@ -17,8 +17,9 @@ from services.intake.casefile import access
 from services.intake.commands import idempotency
 from services.intake.commands.act_on_case import Post
 from services.intake.context import IntakeContext
-from services.intake.messages import signatures, strict_json
+from services.intake.messages import signatures, strict_json, words
 from services.intake.messages.submission import is_id
+from services.intake.messages.words import Said
 from services.intake.store import unknown
 
 T = TypeVar("T")
@@ -40,6 +41,7 @@ class AgencyRequest:
     key: digest of the Idempotency-Key; None when none was sent.
     media: media type of the body.
     signed: the signature of a request that changes something; None where it has none.
+    said: the digest of the body's words that the sender sent; None where it sent none.
     """
 
     door: IntakeContext
@@ -50,6 +52,7 @@ class AgencyRequest:
     key: bytes | None
     media: str = "application/json"
     signed: Signed | None = None
+    said: Said | None = None
 
     def body(self, kind: type[T]) -> T:
         """Return the body as a struct. Rejected names the field."""
@@ -65,7 +68,7 @@ class AgencyRequest:
         return access.own(self.who)
 
     def post(self) -> Post:
-        return Post(kind=Kind.SYSTEM, agency=self.agency, key=self.key, signed=self.signed)
+        return Post(kind=Kind.SYSTEM, agency=self.agency, key=self.key, signed=self.signed, said=self.said)
 
     def __repr__(self) -> str:
         return f"AgencyRequest({self.agency})"
@@ -74,7 +77,8 @@ class AgencyRequest:
 async def read(request: Request, door: IntakeContext, agency: str, taken: Sequence[str]) -> AgencyRequest:
     """Read a request whole. taken: accepted media types of a body, JSON first.
 
-    Rejected: too large (413), another type (415), a bad key, or a required signature that is missing or not valid.
+    Rejected: too large (413), another type (415), a bad key, a required signature that is missing or not valid, or a digest of other
+    words.
     """
     has_body = request.method in ("POST", "PUT")
     data = await _bounded(request) if has_body else b""
@@ -83,12 +87,14 @@ async def read(request: Request, door: IntakeContext, agency: str, taken: Sequen
     if len(sent) > 1:
         raise Rejected("bad-key", KEY, "send one key", status=400)
     key = idempotency.key_digest(door.keys, agency, sent[0], KEY) if sent else None
-    signed = None
+    signed, said = None, None
     if has_body:
         now = door.seconds()
         policy = door.lists().signing_of(agency, now * 1_000_000)
-        signed = signatures.of_request(_whole(request, data), agency, policy, now, authority=door.authority)
-    return AgencyRequest(door, agency, request.path_params, request.query_params, data, key, kind or "application/json", signed)
+        whole = _whole(request, data)
+        signed = signatures.of_request(whole, agency, policy, now, authority=door.authority)
+        said = words.sent(whole, kind)
+    return AgencyRequest(door, agency, request.path_params, request.query_params, data, key, kind or "application/json", signed, said)
 
 
 def _media(request: Request, taken: Sequence[str]) -> str:

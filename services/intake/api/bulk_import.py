@@ -16,7 +16,7 @@ from referral.domain.events import Door
 from referral.errors import Rejected
 from referral.runtime.postgres import clock
 from services.intake import problems
-from services.intake.api import schemas
+from services.intake.api import receipts
 from services.intake.api.agency_request import AgencyRequest
 from services.intake.commands import accept_referrals, idempotency
 from services.intake.commands.accept_referrals import Posting
@@ -133,7 +133,7 @@ def _answer(row: int, receipt: Receipt | Rejected, now: int, key: Ed25519Private
     if isinstance(receipt, Rejected):  # its key has another body, or the agency has sent very many
         where = {REUSED: "ref_Key", "too-many": "ref_Urgency"}.get(receipt.code, "")
         return _refused(row, (Rejected(receipt.code, where, receipt.hint, status=receipt.status),))
-    signed = schemas.signed(receipt, key)
+    signed = receipts.signed(receipt, key)
     return RowReceipt(
         row=row,
         state="REPEATED" if receipt.received_at < now else "TAKEN",

@@ -16,7 +16,7 @@ from referral.domain.events import ConsentState, Door
 from referral.errors import Rejected
 from referral.runtime.postgres.group_commit import Together
 from services.intake import store
-from services.intake.api import schemas
+from services.intake.api import receipts, schemas
 from services.intake.api.agency_request import KEY, AgencyRequest, known_id
 from services.intake.casefile import access
 from services.intake.commands import accept_referrals, act_on_case
@@ -34,78 +34,80 @@ class Referrals:
         self._door = door
         self._together: Together[Posting, Receipt | Rejected] = Together(self._accept)
 
-    async def submit(self, call: AgencyRequest) -> schemas.ReferralReceipt:
+    async def submit(self, call: AgencyRequest) -> receipts.ReferralReceipt:
         """Take one referral. Same key, same body: the same receipt; another body: 409."""
         if call.key is None:
             raise Rejected("missing-key", KEY, "send your own number for this referral, so that it is safe to send again", status=400)
         referral = submit.submission(call.data, self._door.lists())
+        if call.said is not None:
+            call.said.check(submit.recorded(referral, call.agency))
         async with self._door.crowd.turn(call.agency, referral.drill, referral.traits.urgency):
             answer = await self._together(Posting(agency=call.agency, key=call.key, door=Door.HTTP, referral=referral, signed=call.signed))
         if isinstance(answer, Rejected):
             raise answer
-        return schemas.referral_receipt(answer, self._door.key)
+        return receipts.referral_receipt(answer, self._door.key, call.said)
 
     async def _accept(self, postings: Sequence[Posting]) -> list[Receipt | Rejected]:
         async with self._door.begin() as tx:
             return await accept_referrals.accept(tx, self._door, self._door.lists(), postings)
 
 
-async def respond(call: AgencyRequest) -> schemas.ActReceipt:
+async def respond(call: AgencyRequest) -> receipts.ActReceipt:
     """Answer an offer that the agency holds or ever held, or that its desk records for an agency reached by telephone (via PHONE)."""
     offer_id, body = known_id(call, "offer_id", "offer"), call.body(responses.AnswerBody)
     async with call.door.begin() as tx:
         receipt = await act_on_case.respond(tx, call.door, call.post(), offer_id, body)
-    return schemas.act_receipt(receipt, call.door.key)
+    return receipts.act_receipt(receipt, call.door.key, call.said)
 
 
-async def take_back(call: AgencyRequest) -> schemas.ActReceipt:
+async def take_back(call: AgencyRequest) -> receipts.ActReceipt:
     """Take back that your part is done, sent by mistake: until `undo_until` of the offer, and as long as nobody else was asked."""
     offer_id, body = known_id(call, "offer_id", "offer"), call.body(responses.TakeBackBody)
     async with call.door.begin() as tx:
         receipt = await act_on_case.take_back(tx, call.door, call.post(), offer_id, body)
-    return schemas.act_receipt(receipt, call.door.key)
+    return receipts.act_receipt(receipt, call.door.key, call.said)
 
 
-async def traits(call: AgencyRequest) -> schemas.ActReceipt:
+async def traits(call: AgencyRequest) -> receipts.ActReceipt:
     """Record all traits as they are now: age settled, child moved, exploitation found."""
     case_id, body = known_id(call, "case_id", "case"), call.body(submit.TraitsBody)
     async with call.door.begin() as tx:
         receipt = await act_on_case.traits(tx, call.door, call.post(), case_id, body)
-    return schemas.act_receipt(receipt, call.door.key)
+    return receipts.act_receipt(receipt, call.door.key, call.said)
 
 
-async def exclude(call: AgencyRequest) -> schemas.ActReceipt:
+async def exclude(call: AgencyRequest) -> receipts.ActReceipt:
     """Exclude an agency, a member of staff or a relation: after this transaction it reads nothing more."""
     case_id, body = known_id(call, "case_id", "case"), call.body(responses.ExclusionBody)
     async with call.door.begin() as tx:
         receipt = await act_on_case.exclude(tx, call.door, call.post(), case_id, body)
-    return schemas.act_receipt(receipt, call.door.key)
+    return receipts.act_receipt(receipt, call.door.key, call.said)
 
 
-async def instruct(call: AgencyRequest) -> schemas.ActReceipt:
+async def instruct(call: AgencyRequest) -> receipts.ActReceipt:
     """A desk decides what no rule can. Rejected 404 for who is no desk of the case."""
     case_id, body = known_id(call, "case_id", "case"), call.body(responses.InstructionBody)
     async with call.door.begin() as tx:
         receipt = await act_on_case.instruct(tx, call.door, call.post(), case_id, body)
-    return schemas.act_receipt(receipt, call.door.key)
+    return receipts.act_receipt(receipt, call.door.key, call.said)
 
 
-async def withdraw(call: AgencyRequest) -> schemas.ActReceipt:
+async def withdraw(call: AgencyRequest) -> receipts.ActReceipt:
     """The sender takes its referral back: it sees no more of the case through it. What becomes of the child a desk decides."""
     referral_id, body = known_id(call, "referral_id", "referral"), call.body(responses.WithdrawalBody)
     async with call.door.begin() as tx:
         receipt = await act_on_case.withdraw(tx, call.door, call.post(), referral_id, body)
-    return schemas.act_receipt(receipt, call.door.key)
+    return receipts.act_receipt(receipt, call.door.key, call.said)
 
 
-async def consent(call: AgencyRequest) -> schemas.ConsentReceipt:
+async def consent(call: AgencyRequest) -> receipts.ConsentReceipt:
     """Record a consent given, refused or withdrawn; reading that rests on it ends with this answer, which says what follows."""
     case_id, body, lists = known_id(call, "case_id", "case"), call.body(submit.ConsentBody), call.door.lists()
     async with call.door.begin() as tx:
         receipt = await act_on_case.consent(tx, call.door, call.post(), case_id, body)
         running = await _running(tx, call, case_id) if body.state in (ConsentState.WITHDRAWN, ConsentState.REFUSED) else ()
     follows = tuple(sorted({lists.withdrawal.get(pathway, "stop") for pathway in running}))
-    return schemas.ConsentReceipt(**structs.asdict(schemas.act_receipt(receipt, call.door.key)), follows=follows)
+    return receipts.ConsentReceipt(**structs.asdict(receipts.act_receipt(receipt, call.door.key, call.said)), follows=follows)
 
 
 async def _running(tx: AsyncConnection, call: AgencyRequest, case_id: str) -> tuple[str, ...]:

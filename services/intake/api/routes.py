@@ -20,7 +20,7 @@ from referral.wire.security_event import Kind
 from services.intake import problems, refusals
 from services.intake.accounts import store
 from services.intake.accounts.tokens import Tokens
-from services.intake.api import agency_request, bulk_import, commands, fhir_types, negotiate, openapi, queries, schemas, status
+from services.intake.api import agency_request, bulk_import, commands, fhir_types, negotiate, openapi, queries, receipts, schemas, status
 from services.intake.api.openapi import Form, Op
 from services.intake.context import IntakeContext, in_time
 from services.intake.messages import responses, submission
@@ -43,14 +43,14 @@ def operations(door: IntakeContext, public_key: bytes | None = None) -> tuple[Op
     """Return all operations of an agency. public_key: of `ingress.*`; None where this stack has no ingress topics."""
     get, post, put = HTTPMethod.GET, HTTPMethod.POST, HTTPMethod.PUT
     case, offer, referral = "/v1/cases/{case_id}", "/v1/offers/{offer_id}", "/v1/referrals/{referral_id}"
-    receipt, files = schemas.ActReceipt, bulk_import.Sheets(door)
+    receipt, files = receipts.ActReceipt, bulk_import.Sheets(door)
     return (
         Op(
             "submitReferral",
             post,
             "/v1/referrals",
             commands.Referrals(door).submit,
-            schemas.ReferralReceipt,
+            receipts.ReferralReceipt,
             submission.ReferralBody,
             202,
             key=True,
@@ -74,7 +74,7 @@ def operations(door: IntakeContext, public_key: bytes | None = None) -> tuple[Op
         Op("readCaseFile", get, f"{case}/file", queries.file, schemas.FileState),
         Op("writeSection", put, f"{case}/file/{{section}}", commands.write, schemas.Written, dict),
         Op("listSectionVersions", get, f"{case}/file/{{section}}/versions", queries.versions, schemas.SectionVersions),
-        Op("recordConsent", post, f"{case}/consent", commands.consent, schemas.ConsentReceipt, submission.ConsentBody, 202),
+        Op("recordConsent", post, f"{case}/consent", commands.consent, receipts.ConsentReceipt, submission.ConsentBody, 202),
         Op("recordTraits", post, f"{case}/traits", commands.traits, receipt, submission.TraitsBody, 202),
         Op("excludeActor", post, f"{case}/exclusions", commands.exclude, receipt, responses.ExclusionBody, 202),
         Op("giveInstruction", post, f"{case}/instructions", commands.instruct, receipt, responses.InstructionBody, 202),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
@@ -11,51 +10,12 @@ from msgspec import Struct
 
 from referral.domain.case_number import case_number
 from referral.domain.events import Door
-from referral.proof.receipt import PROMISE_S, statement
+from services.intake.api.receipts import signed
 from services.intake.contacts import Contact
 from services.intake.messages.timestamps import when
 from services.intake.model import LATER, REUSED, Offer, Receipt, Referral, Refusal, Task
 from services.intake.projection.offers import UNTOLD
 from services.intake.projection.timeline import Line
-
-SECOND = 1_000_000
-"""Microseconds in a second."""
-
-
-class ReferralReceipt(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A referral is taken and durable. The same key and body always give the same receipt. logged_by: until when it is in the log; from
-    then on a receipt without a proof proves that a promise was broken. signature: intake's, base64 (docs/agencies.md says over what).
-    file: "later" where only the beginning of the file was stored: deliver each section with PUT /v1/cases/{case_id}/file/{section}."""
-
-    referral_id: str
-    case_id: str
-    event_id: str
-    received_at: str
-    logged_by: str
-    signature: str
-    file: str = ""
-
-
-class ActReceipt(Struct, frozen=True, kw_only=True):
-    """The receipt of an act: it is taken and durable. The offer, the case or the referral shows what it leads to.
-
-    logged_by, signature: as of a referral's receipt.
-    """
-
-    id: str
-    case_id: str
-    event_id: str
-    received_at: str
-    logged_by: str
-    signature: str
-
-
-class ConsentReceipt(ActReceipt, frozen=True, kw_only=True):
-    """follows: what a refusal or withdrawal does to the help under way, to be told to the person; several where several procedures run.
-    continue: help rests on a duty and goes on. anonymous: it goes on without saying who it is. stop: nobody is asked and nobody reads
-    any more."""
-
-    follows: tuple[str, ...] = ()
 
 
 class RefusalState(Struct, frozen=True, kw_only=True):
@@ -263,25 +223,6 @@ class IngressKey(Struct, frozen=True, kw_only=True):
 
 def maybe(at: int | None) -> str | None:
     return None if at is None else when(at)
-
-
-def signed(receipt: Receipt, key: Ed25519PrivateKey) -> dict[str, str]:
-    """Return the signed part of every receipt: the case and event, the times, and intake's signature. key: intake's own."""
-    fields = {
-        "case_id": receipt.case_id,
-        "event_id": receipt.event_id,
-        "received_at": when(receipt.received_at),
-        "logged_by": when(receipt.received_at + PROMISE_S * SECOND),
-    }
-    return {**fields, "signature": b64encode(key.sign(statement(receipt.id, fields))).decode()}
-
-
-def referral_receipt(receipt: Receipt, key: Ed25519PrivateKey) -> ReferralReceipt:
-    return ReferralReceipt(referral_id=receipt.id, file=LATER if receipt.later else "", **signed(receipt, key))
-
-
-def act_receipt(receipt: Receipt, key: Ed25519PrivateKey) -> ActReceipt:
-    return ActReceipt(id=receipt.id, **signed(receipt, key))
 
 
 def submission(

@@ -23,6 +23,7 @@ from referral.domain.rules.take_back import TAKE_BACK
 from referral.errors import Rejected
 from referral.runtime import authority
 from referral.runtime.postgres import clock, queue
+from referral.wire import event_digest
 from services.intake import store
 from services.intake.casefile import access, disclosure_rules, drafts, fields, notes, sections
 from services.intake.casefile import write as writing
@@ -31,6 +32,7 @@ from services.intake.commands import idempotency
 from services.intake.commands.idempotency import Claim
 from services.intake.context import IntakeContext
 from services.intake.messages import responses, strict_json, submission
+from services.intake.messages.words import Said
 from services.intake.model import Offer, Receipt
 
 
@@ -41,6 +43,7 @@ class Post(Struct, frozen=True, kw_only=True):
     account: of the person; None for the agency's system.
     key: the digest of the Idempotency-Key; None when none was sent.
     signed: the system's signature; None where it did not sign.
+    said: the digest of the system's words; None where it sent none.
     """
 
     kind: Kind
@@ -48,6 +51,7 @@ class Post(Struct, frozen=True, kw_only=True):
     account: str | None = None
     key: bytes | None = None
     signed: Signed | None = None
+    said: Said | None = None
 
     @property
     def who(self) -> Who:
@@ -61,6 +65,7 @@ class Begun(Struct, frozen=True, kw_only=True):
     receipt: Receipt
     queue_id: str
     signed: Signed | None = None
+    said: Said | None = None
     claim: Claim | None = None
     known: Receipt | None = None
 
@@ -365,16 +370,18 @@ async def begin(tx: AsyncConnection, door: IntakeContext, post: Post, kind: str,
     event_id = derived(queue_id, 0)
     receipt = Receipt(kind=kind, id=event_id, case_id=case_id, event_id=event_id, received_at=now)
     if post.key is None:
-        return Begun(receipt=receipt, queue_id=queue_id, signed=post.signed)
+        return Begun(receipt=receipt, queue_id=queue_id, signed=post.signed, said=post.said)
     body = door.keys.hmac("submission", kind.encode(), post.agency.encode(), case_id.encode(), *same)
     claim = Claim(agency=post.agency, key=post.key, body=body, receipt=receipt)
     [answer] = await idempotency.claim(tx, [claim])
     if isinstance(answer, Rejected):
         raise answer
-    return Begun(receipt=receipt, queue_id=queue_id, signed=post.signed, claim=claim, known=answer)
+    return Begun(receipt=receipt, queue_id=queue_id, signed=post.signed, said=post.said, claim=claim, known=answer)
 
 
 async def _emit(tx: AsyncConnection, case: Case, begun: Begun, event: Struct) -> Receipt:
+    if begun.said is not None:
+        begun.said.check(event_digest.words_of_event(event, case.case_id, drill=case.drill))
     claimed = structs.replace(event, claim=begun.claim.as_event() if begun.claim else None, signed=begun.signed)
     await queue.put(tx, case.case_id, claimed, begun.queue_id, case.key, drill=case.drill)
     return begun.receipt

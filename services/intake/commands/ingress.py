@@ -21,13 +21,13 @@ from referral.runtime.kafka.fetched import NAMELESS
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.postgres import clock
 from referral.runtime.service import Outcome
-from referral.wire import codec, topics
+from referral.wire import codec, event_digest, topics
 from referral.wire import hpke as envelope
 from services.intake import crowd
 from services.intake.commands import accept_referrals, idempotency, late_topics
 from services.intake.commands.accept_referrals import Posting
 from services.intake.context import IntakeContext
-from services.intake.messages import signatures, strict_json, submission
+from services.intake.messages import signatures, strict_json, submission, words
 from services.intake.model import REUSED
 from services.intake.policy_view import Lists
 
@@ -167,21 +167,43 @@ def decode(raw: Raw, private: X25519PrivateKey, keys: Keys, lists: Lists) -> Pos
         key = idempotency.key_digest(keys, raw.agency, _text(headers, "ce_id"), "ce_id")
     except Rejected as why:
         return _refused(raw.agency, None, why, reason="no-key")
-    attributes = {name.removeprefix("ce_"): value.decode("utf-8", "replace") for name, value in headers.items() if name.startswith("ce_")}
-    if "content-type" in headers:
-        attributes["datacontenttype"] = headers["content-type"].decode("utf-8", "replace")
     try:
+        attributes = _attributes(raw, headers, private)
         signed = signatures.of_record(raw.agency, raw.key, raw.value, attributes, lists.signing_of(raw.agency, raw.kafka_time * 1000))
     except Rejected as why:
         return _refused(raw.agency, key, why)
+    except Malformed as error:
+        return _refused(raw.agency, key, Rejected(error.reason, "value", _HINTS.get(error.reason, _ENCRYPT)))
     try:
         submitted = _submission(raw, headers, private, lists)
+        claimed = event_digest.claimed(signed) if signed else None
+        if claimed is not None and not claimed.holds(submission.recorded(submitted, raw.agency)):
+            raise words.differs(f"ce_{event_digest.DIGEST_ATTRIBUTE}")
     except Rejected as why:
         return _refused(raw.agency, key, why, signed=signed)
     except Malformed as error:
         hint = _HINTS.get(error.reason, _ENCRYPT)
         return _refused(raw.agency, key, Rejected(error.reason, "value", hint), signed=signed)
     return Posting(agency=raw.agency, key=key, door=Door.KAFKA, referral=submitted, signed=signed)
+
+
+def _attributes(raw: Raw, headers: Mapping[str, bytes], private: X25519PrivateKey) -> dict[str, str]:
+    """Return the CloudEvents attributes of a record, and the salt of its words, which is signed and stands in the encrypted body alone.
+
+    Rejected: the signature covers half of what binds the words, or the body has no salt. Malformed: the record does not decrypt.
+    """
+    found = {name.removeprefix("ce_"): value.decode("utf-8", "replace") for name, value in headers.items() if name.startswith("ce_")}
+    if "content-type" in headers:
+        found["datacontenttype"] = headers["content-type"].decode("utf-8", "replace")
+    pair = {event_digest.SALT_ATTRIBUTE, event_digest.DIGEST_ATTRIBUTE}
+    covered = pair & set(found.get("signedextattrs", "").split(","))
+    if not covered:
+        return found
+    if covered != pair or event_digest.SALT_ATTRIBUTE in found:
+        hint = "sign eventsalt and eventdigest, or neither; the salt is no header: it would give away what the digest hides"
+        raise Rejected("bad-signature", "ce_signedextattrs", hint, status=400)
+    salt = submission.salt(envelope.decrypt(private, f"ingress.{raw.agency}", raw.value))
+    return {**found, event_digest.SALT_ATTRIBUTE: salt}
 
 
 def _refused(agency: str, key: bytes | None, why: Rejected, *, reason: str = "", signed: Signed | None = None) -> Unreadable:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from referral.domain.events import Scheme, Signed
 from referral.domain.policy.directory import Signing, SigningKey
 from referral.errors import Malformed, Rejected
-from referral.wire import ed25519, event_signature, http_signature
+from referral.wire import ed25519, event_digest, event_signature, http_signature
 from referral.wire.http_signature import Said
 
 CLOCKS_S = 300
@@ -22,6 +22,8 @@ COVERED = ("@method", "@path", "@authority", "content-type", "content-digest")
 """Components that every signature of a request covers; also the Idempotency-Key where one is sent. With @authority a signature made for a
 trial is valid only there."""
 INPUT, SIGNATURE = "signature-input", "signature"
+WORDS = (event_digest.SALT_HEADER, event_digest.DIGEST_HEADER)
+"""Components that bind the words of the event, together (docs/record-signature.md)."""
 
 
 class Request(Struct, frozen=True, kw_only=True):
@@ -53,6 +55,8 @@ def of_request(request: Request, agency: str, policy: Signing, now: int, *, auth
     needed = (*COVERED, *(("idempotency-key",) if "idempotency-key" in request.headers else ()))
     if missing := [name for name in needed if name not in parsed.covered]:
         raise _bad(INPUT, f"cover also {', '.join(missing)}")
+    if len({*WORDS} & {*parsed.covered}) == 1:
+        raise _bad(INPUT, f"cover both {' and '.join(WORDS)}, or neither")
     key = _key(policy, agency, parsed.keyid, f"{INPUT.title()}: keyid")
     if parsed.algorithm not in ("", "ed25519"):
         raise _bad(INPUT, "sign with Ed25519; alg is ed25519, or left out")

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct, structs
 from referral.domain.contradictions import contradictions
 from referral.domain.events import ActorKind, Claim, Consent, ConsentState, Door, ReferralSubmitted, Traits
 from referral.errors import Rejected
-from referral.wire import codec
+from referral.wire import codec, event_digest
 from services.intake.messages import strict_json
 from services.intake.messages.timestamps import micros
 from services.intake.policy_view import Lists
@@ -86,7 +86,10 @@ class Submission(Struct, frozen=True, kw_only=True):
 
 def submission(data: bytes, lists: Lists) -> Submission:
     """Return the checked body of a referral. Rejected(code, JSON path, allowed values)."""
-    body = strict_json.parse(data, ReferralBody)
+    return _checked(strict_json.parse(data, ReferralBody), lists)
+
+
+def _checked(body: ReferralBody, lists: Lists) -> Submission:
     return Submission(
         traits=traits(body.traits, lists, "$.traits"),
         consent=consent(body.consent, lists, "$.consent") if body.consent else None,
@@ -128,9 +131,23 @@ def excluded(kind: ActorKind, actor: str, lists: Lists, where: str) -> str:
     return lists.word("agency" if kind is ActorKind.AGENCY else "relation", actor, where)
 
 
+class RecordBody(ReferralBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A referral as a record holds it. event_salt: of the digest of its words, where its signature covers one."""
+
+    event_salt: Annotated[str, Meta(pattern=rf"^{event_digest.SALT.pattern}$")] = ""
+
+
+def salt(data: bytes) -> str:
+    """Return the salt in the body of a record whose signature covers its words. Rejected: it has none."""
+    found = strict_json.parse(data, RecordBody).event_salt
+    if not found:
+        raise Rejected("missing-field", f"$.{event_digest.SALT_MEMBER}", "send the salt that the signature covers")
+    return found
+
+
 def codes_only(data: bytes, lists: Lists) -> Submission:
     """Return the checked body of a Kafka record. Rejected(personal-facts): the case file never travels on Kafka, encrypted or not."""
-    submitted = submission(data, lists)
+    submitted = _checked(strict_json.parse(data, RecordBody), lists)
     if submitted.sections:
         hint = "leave file out here; publish the codes, then PUT /v1/cases/{case_id}/file/{section} over HTTPS"
         raise Rejected("personal-facts", "$.file", hint)
@@ -207,6 +224,12 @@ def event(
         received_at=received_at,
         claim=claim,
     )
+
+
+def recorded(submitted: Submission, agency: str) -> dict[str, Any]:
+    """Return the words that the event of this submission records (docs/record-signature.md)."""
+    body = event(submitted, referral_id=NIL, agency=agency, door=Door.UNKNOWN, received_at=0)
+    return event_digest.words_of_event(body, submitted.case_id or "", drill=submitted.drill)
 
 
 def beginning(submitted: Submission, most: int) -> Submission:

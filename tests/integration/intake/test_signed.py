@@ -21,7 +21,7 @@ from referral.domain.policy.reading.agencies import signing_key
 from referral.runtime.postgres import queue
 from referral.runtime.settings import Settings
 from referral.tlog.note_keys import ED25519, SignerKey
-from referral.wire import agency_keys, codec, ed25519, event_signature
+from referral.wire import agency_keys, codec, ed25519, event_digest, event_signature
 from tests.harness.line.intake_stack import BODY, LISTS, Stack, offer, stack, track
 
 pytestmark = pytest.mark.servers
@@ -73,7 +73,8 @@ async def events(intake: Stack) -> list[tuple[str, Any]]:
 async def test_what_a_system_signs_stands_in_its_event(intake: Stack) -> None:
     answer = await send(intake, "school", lambda c: c.submit(BODY, key="our-1"))
     assert answer.status_code == 202, answer.text
-    assert (await send(intake, "school", lambda c: c.submit(BODY, key="our-1"))).json() == answer.json()
+    again = (await send(intake, "school", lambda c: c.submit(BODY, key="our-1"))).json()
+    assert {**again, "event_digest": "", "event_signature": ""} == {**answer.json(), "event_digest": "", "event_signature": ""}
     case_id, offer_id = answer.json()["case_id"], str(uuid.uuid4())
     await intake.decided(case_id, track(), offer("police", offer_id))
     for agency, do in (
@@ -93,6 +94,21 @@ async def test_what_a_system_signs_stands_in_its_event(intake: Stack) -> None:
         assert event.signed.agency == event.agency and event.signed.public == KEYS[event.agency].verifier.public
         assert ed25519.holds(event.signed.public, event.signed.signature, event.signed.base)
         assert b"Marker" not in event.signed.base
+    assert all(event_digest.bound(event, case, drill=False) for case, event in await events(intake)), "verify finds the signed words"
+    assert answer.json()["event_signature"] and done.json()["event_signature"]
+
+
+async def test_a_repeat_with_another_salt_has_its_words_signed_anew(intake: Stack) -> None:
+    first, again = [(await send(intake, "school", lambda c: c.submit(BODY, key="our-1"))).json() for _ in range(2)]
+    assert first["event_id"] == again["event_id"] and first["signature"] == again["signature"]
+    assert first["event_digest"] != again["event_digest"]
+
+
+async def test_a_digest_of_other_words_records_nothing(intake: Stack) -> None:
+    headers = {**intake.token("police"), "Idempotency-Key": "k", "Referral-Event-Salt": "s" * 22, "Referral-Event-Digest": "0" * 64}
+    answer = await intake.http.post("/v1/referrals", json=BODY, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (400, "event-digest-differs")
+    assert not await events(intake)
 
 
 async def test_who_must_sign_is_refused_without_and_who_may_is_not(intake: Stack) -> None:

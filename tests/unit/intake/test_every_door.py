@@ -17,14 +17,19 @@ from typing import Any
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from msgspec import structs
 
+from referral import client
 from referral.cli.agency.submit import read as lines_of
 from referral.domain import events as e
 from referral.domain.inputs import Raw
+from referral.domain.policy.directory import Signing
+from referral.domain.policy.reading.agencies import signing_key
 from referral.errors import Rejected
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.settings import CHECKOUT
-from referral.wire import codec
+from referral.tlog.note_keys import ED25519, SignerKey
+from referral.wire import agency_keys, codec, event_digest
 from referral.wire import hpke as envelope
 from referral.wire.schema import load
 from services.intake.commands import ingress
@@ -286,3 +291,56 @@ def test_a_refused_avro_body_is_said_to_be_framed_only_if_it_is(broken: Callable
 def avro() -> e.ReferralSubmitted:
     """The body of an event with nothing in it but what must be."""
     return submission.event(by_http(BASE), referral_id=NIL, agency=AGENCY, door=e.Door.KAFKA, received_at=0)
+
+
+SALT = "c2FsdC1vZi1hLXZlY3Rvcg-1"
+NOTE_KEY = SignerKey(AGENCY, ED25519, bytes(32))
+LISTED = signing_key(NOTE_KEY.verifier.encode().decode())
+
+
+def record(made: dict[str, Any], said: dict[str, Any] | None = None, **headers: bytes | None) -> Posting | ingress.Unreadable:
+    """A signed record of this body, whose signature covers the words of `said`. headers: changed; None takes one away."""
+    assert LISTED is not None
+    lists = structs.replace(shipped(), signing=agency_keys.after({}, {AGENCY: Signing(must=True, keys=(LISTED,))}, 0))
+    value = envelope.encrypt(PRIVATE.public_key(), f"ingress.{AGENCY}", json.dumps(made).encode())
+    signer = client.SigningKey(NOTE_KEY.encode().decode())
+    covered = json.dumps(made if said is None else said).encode()
+    sent = dict(client.sign_record(signer, f"ingress.{AGENCY}", value, id="our-1", sequence=1, body=covered))
+    named = {name: given for name, given in {**sent, **headers}.items() if given is not None}
+    return ingress.decode(Raw(agency=AGENCY, key=None, value=value, headers=tuple(named.items())), PRIVATE, KEYS, lists)
+
+
+def test_a_record_binds_its_words_and_the_salt_is_in_no_header() -> None:
+    made = {**BASE, "event_salt": SALT}
+    found = record(made)
+    assert isinstance(found, Posting) and found.signed is not None
+    claimed = event_digest.claimed(found.signed)
+    assert claimed is not None and claimed.holds(submission.recorded(found.referral, AGENCY))
+    value, signer = b"x", client.SigningKey(NOTE_KEY.encode().decode())
+    sent = client.sign_record(signer, f"ingress.{AGENCY}", value, id="our-1", sequence=1, body=json.dumps(made).encode())
+    assert not any(SALT.encode() in text for _, text in sent)
+
+
+@pytest.mark.parametrize(
+    ("made", "said", "headers", "code"),
+    [
+        ({"event_salt": SALT}, {"drill": True, "event_salt": SALT}, {}, "event-digest-differs"),
+        ({"event_salt": SALT}, {"event_salt": f"{SALT}x"}, {}, "wrong-signature"),
+        ({}, {"event_salt": SALT}, {}, "missing-field"),
+        ({"event_salt": "short"}, {"event_salt": SALT}, {}, "wrong-type"),
+        ({"event_salt": SALT}, None, {"ce_eventdigest": None}, "wrong-signature"),
+        ({"event_salt": SALT}, None, {"ce_eventsalt": SALT.encode()}, "bad-signature"),
+        ({"event_salt": SALT}, None, {"ce_signedextattrs": b"topic,key,sequence,eventdigest"}, "bad-signature"),
+    ],
+)
+def test_a_record_whose_words_are_not_those_that_it_signed_is_refused(
+    made: dict[str, Any], said: dict[str, Any] | None, headers: dict[str, bytes | None], code: str
+) -> None:
+    found = record({**BASE, **made}, {**BASE, **said} if said else None, **headers)
+    assert isinstance(found, ingress.Unreadable) and (found.why.code, bool(found.why.hint)) == (code, True)
+
+
+def test_a_record_signed_as_before_is_taken_with_or_without_a_salt() -> None:
+    for made in (BASE, {**BASE, "event_salt": SALT}):
+        found = record(made, {})
+        assert isinstance(found, Posting) and found.signed is not None and event_digest.claimed(found.signed) is None

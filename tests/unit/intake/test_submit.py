@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from referral import client
 from referral.domain.events import Door
 from referral.errors import Rejected
-from referral.wire import codec
+from referral.wire import codec, event_digest
 from services.intake.messages import strict_json, submission
+from services.intake.messages.words import Said
 from tests.harness.line.intake_stack import LISTS
 
 CODES = LISTS.codes
@@ -66,6 +68,18 @@ def test_a_good_body_becomes_an_event_that_travels_and_sections_that_stay(body: 
     assert {name: json.loads(content) for name, content in found.sections} == body["file"]
     assert event.opens
     assert event.excludes == tuple(body.get("excludes", ()))
+
+
+@given(referrals(), st.booleans())
+def test_the_words_of_a_body_are_those_of_its_event(body: dict[str, Any], further: bool) -> None:
+    """So intake never signs, nor refuses, anything but what it records."""
+    body = {**body, "case_id": ID} if further else body
+    found = submission.submission(json.dumps(body).encode(), LISTS)
+    said = Said(salt="s" * 22, digest=client.event_digest(body, "s" * 22))
+    said.check(event_digest.words_of_body(body))
+    said.check(submission.recorded(found, "school"))
+    with pytest.raises(Rejected, match="event-digest-differs"):
+        said.check(submission.recorded(structs.replace(found, traits=structs.replace(found.traits, age="-")), "school"))
 
 
 @given(referrals())

@@ -20,8 +20,10 @@ from referral.errors import Malformed, NewerVersion, Unproven
 from referral.proof import receipt as receipts
 from referral.wire import intake_key
 from referral.wire import leaf as wire
+from services.intake.api import receipts as door_receipts
 from services.intake.api import schemas
 from services.intake.messages.timestamps import micros
+from services.intake.messages.words import Said
 from services.intake.model import Receipt
 from tests.harness import made_log
 from tests.harness.erased import INTAKE, KEY
@@ -127,7 +129,7 @@ def test_the_command_checks_what_was_kept_without_a_network(tmp_path: Path, caps
 def signed(**other: object) -> dict[str, object]:
     """A receipt as the door gives it. other: what was changed since."""
     made = Receipt(kind="referral", id=REFERRAL, case_id=CASE, event_id=EVENT, received_at=1_800_000_000_000_000)
-    return {**structs.asdict(schemas.referral_receipt(made, KEY)), **other}
+    return {**structs.asdict(door_receipts.referral_receipt(made, KEY)), **other}
 
 
 TRUSTED = made_log.policy() + intake_key.line(INTAKE.intake[0])
@@ -139,8 +141,37 @@ def test_a_receipt_is_signed_and_says_until_when_it_must_be_logged() -> None:
     assert until - datetime.fromisoformat(str(told["received_at"])) == timedelta(seconds=receipts.PROMISE_S)
     client.check_receipt(told, TRUSTED)
     act = Receipt(kind="response", id=OTHER, case_id=CASE, event_id=EVENT, received_at=1)
-    for one in (schemas.act_receipt(act, KEY), schemas.submission(act, (), KEY)):
+    for one in (door_receipts.act_receipt(act, KEY), schemas.submission(act, (), KEY)):
         assert receipts.promised(structs.asdict(one), TRUSTED) and client.check_receipt(structs.asdict(one), TRUSTED) is None
+
+
+WORDS = Said(salt="s" * 22, digest=client.event_digest({"traits": {"age": "child"}}, "s" * 22))
+
+
+@pytest.mark.parametrize("kind", ["referral", "response"])
+def test_intake_signs_the_words_that_it_recorded_and_the_sdk_compares_them(kind: str) -> None:
+    """With the policy file, so that nobody between can take the second signature away."""
+    made = Receipt(kind=kind, id=REFERRAL, case_id=CASE, event_id=EVENT, received_at=1_800_000_000_000_000)
+    told = msgspec.to_builtins((door_receipts.referral_receipt if kind == "referral" else door_receipts.act_receipt)(made, KEY, WORDS))
+    bare = {name: value for name, value in told.items() if name not in ("event_digest", "event_signature")}
+    for answer, says in (
+        (told, ""),
+        ({**told, "event_digest": "0" * 64}, "other words"),
+        ({**told, "event_signature": told["signature"]}, "did not sign"),
+        (bare, "did not sign"),
+    ):
+        transport = httpx.MockTransport(lambda _, answer=answer: httpx.Response(202, json=answer))
+        with Client("https://intake", "token", policy=TRUSTED, transport=transport) as school:
+            if says:
+                with pytest.raises(client.RecordedOtherwise, match=says):
+                    school.submit({"traits": {"age": "child"}}, salt="s" * 22)
+            else:
+                assert school.submit({"traits": {"age": "child"}}, salt="s" * 22) == told
+    for lie in ({"event_digest": "0" * 64}, {"event_signature": told["signature"]}, {"event_signature": ""}):
+        with pytest.raises(Unproven, match="digest of the words"):
+            receipts.promised({**told, **lie}, TRUSTED)
+    assert receipts.promised(told, TRUSTED), "a program of before checks the first signature as ever"
+    assert "event_digest" not in msgspec.to_builtins(door_receipts.act_receipt(made, KEY))
 
 
 @pytest.mark.parametrize("name", ["referral_id", "case_id", "event_id", "received_at", "logged_by", "signature"])
@@ -183,7 +214,7 @@ def test_the_command_says_bad_when_the_promised_time_is_over_and_no_proof_is_the
         monkeypatch.setattr(console, "client", lambda *_: Client("https://i", "t", transport=transport, sleep=lambda _: None))  # noqa: B023
         for age, result, words in ((590, 3, "intake has promised it by"), (610, 1, "BAD: intake promised, and signed")):
             made = Receipt(kind="referral", id=REFERRAL, case_id=CASE, event_id=EVENT, received_at=micros(now - timedelta(seconds=age)))
-            receipt.write_bytes(msgspec.json.encode(schemas.referral_receipt(made, KEY)))
+            receipt.write_bytes(msgspec.json.encode(door_receipts.referral_receipt(made, KEY)))
             assert run(["receipt", str(receipt), "--policy", str(policy), "--wait", "0"]) == result
             said = capsys.readouterr().err
             assert words in said and ("telephone the desk now" in said) == (result == 1)
@@ -193,12 +224,14 @@ def test_the_command_says_bad_when_the_promised_time_is_over_and_no_proof_is_the
 
 
 def test_the_sdk_refuses_a_receipt_that_intake_has_not_signed() -> None:
-    answers = [signed(), signed(logged_by="2031-01-01T00:00:00Z")]
+    made = Receipt(kind="referral", id=REFERRAL, case_id=CASE, event_id=EVENT, received_at=1_800_000_000_000_000)
+    told = msgspec.to_builtins(door_receipts.referral_receipt(made, KEY, WORDS))
+    answers = [told, {**told, "logged_by": "2031-01-01T00:00:00Z"}]
     transport = httpx.MockTransport(lambda _: httpx.Response(202, json=answers.pop(0)))
     with Client("https://intake", "token", policy=TRUSTED, transport=transport) as school:
-        assert school.submit({"traits": {}})["referral_id"] == REFERRAL
+        assert school.submit({"traits": {"age": "child"}}, salt="s" * 22)["referral_id"] == REFERRAL
         with pytest.raises(client.Unsigned, match=EVENT):
-            school.submit({"traits": {}})
+            school.submit({"traits": {"age": "child"}}, salt="s" * 22)
 
 
 def test_the_sdk_waits_until_it_is_logged_and_no_longer() -> None:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from typing import Any
 
-from msgspec import structs
+import pytest
+from msgspec import structs, to_builtins
 
+from referral import client
 from referral.client import SigningKey, sign_record
 from referral.domain import events as e
+from referral.proof.history import words
 from referral.proof.history.timeline import timeline
 from referral.proof.verify.log import verify
 from referral.proof.verify.report import Report, Weight
+from referral.runtime import i18n
 from referral.tlog.note_keys import ED25519, SignerKey
-from referral.wire import codec, event_signature, headers, policy_digest
+from referral.wire import codec, event_digest, event_signature, headers, policy_digest
 from tests.harness.audit_log import FILES, MINUTE, Log, _id, story
 from tests.harness.made_child import CHILD
 
@@ -22,6 +27,10 @@ KEY, OTHER = (SignerKey("school-drita", ED25519, bytes([n]) * 32) for n in (1, 2
 PATH = "directory/school-drita.yaml"
 ID = _id("referral signed")
 CASE = _id("case signed")
+TEXTS = i18n.load(words.FILE)
+SALT = "c2FsdC1vZi1hLXZlY3Rvcg-1"
+SAID: dict[str, Any] = {"traits": to_builtins(CHILD), "file": {"contact": {"name": "Testa (made up)"}}}
+"""What the school sends: the words of `refer` with a section."""
 
 
 def activate(log: Log, number: int, *keys: SignerKey, must: bool = False) -> None:
@@ -35,20 +44,31 @@ def activate(log: Log, number: int, *keys: SignerKey, must: bool = False) -> Non
     log.put(e.PolicyActivated.TOPIC, 0, str(number).encode(), codec.encode(body), told)
 
 
-def by_http(path: str = "/v1/referrals", key: SignerKey = KEY, kind: str = "application/json", method: str = "POST") -> e.Signed:
+def by_http(
+    path: str = "/v1/referrals",
+    key: SignerKey = KEY,
+    kind: str = "application/json",
+    method: str = "POST",
+    body: dict[str, Any] | None = None,
+) -> e.Signed:
+    """A signed request. body: whose words the signature covers; without one it covers the bytes alone."""
     digest = base64.b64encode(hashlib.sha256(b"the body").digest()).decode()
     said = {"@method": method, "@path": path, "content-type": kind, "content-digest": f"sha-256=:{digest}:"}
+    if body is not None:
+        said |= {event_digest.SALT_HEADER: SALT, event_digest.DIGEST_HEADER: client.event_digest(body, SALT)}
     params = f'({" ".join(f"{chr(34)}{name}{chr(34)}" for name in said)});created=1;keyid="k"'
     base = "\n".join(f'"{name}": {value}' for name, value in {**said, "@signature-params": params}.items()).encode()
     public = key.verifier.public
     return e.Signed(agency="school-drita", public=public, scheme=e.Scheme.HTTP, base=base, signature=key.sign(base, 0), sequence=0)
 
 
-def by_kafka(number: int = 1, topic: str = "ingress.school-drita") -> e.Signed:
-    said = {
-        n.removeprefix("ce_"): v.decode() for n, v in sign_record(SigningKey(KEY.encode().decode()), topic, b"x", id="1", sequence=number)
-    }
+def by_kafka(number: int = 1, topic: str = "ingress.school-drita", body: dict[str, Any] | None = None) -> e.Signed:
+    """A signed record. body: as by_http."""
+    plain = json.dumps({**body, event_digest.SALT_MEMBER: SALT}).encode() if body is not None else b""
+    signed = sign_record(SigningKey(KEY.encode().decode()), topic, b"x", id="1", sequence=number, body=plain)
+    said = {n.removeprefix("ce_"): v.decode() for n, v in signed}
     said["datacontenttype"] = said.pop("content-type")
+    said[event_digest.SALT_ATTRIBUTE] = SALT
     base = event_signature.digests(said, b"x", event_signature.extensions(said["signedextattrs"]))
     _, _, signature = event_signature.envelope(said["dssematerial"])
     public, scheme = KEY.verifier.public, e.Scheme.CLOUDEVENT
@@ -86,9 +106,95 @@ def test_the_story_says_what_was_signed() -> None:
     refer(log, None, "bare")
     told = [timeline([one for one in log.entries if one.case_id == case], key)[0].what for case, key in log.keys.items()]
     assert told == [
-        "school-drita refers: trafficking, child, urgent, by HTTP, signed",
+        "school-drita refers: trafficking, child, urgent, by HTTP, signed (what was sent, not these words)",
         "school-drita refers: trafficking, child, urgent, by HTTP",
     ]
+
+
+def lines(log: Log, language: str = "en") -> list[str]:
+    """The first line of each case."""
+    return [timeline([one for one in log.entries if one.case_id == case], key, TEXTS[language])[0].what for case, key in log.keys.items()]
+
+
+@pytest.mark.parametrize("language", list(TEXTS))
+def test_signed_stands_only_beside_words_that_the_signature_covers(language: str) -> None:
+    log = Log()
+    activate(log, 2, KEY)
+    refer(log, None, "bare")
+    refer(log, by_http(), "bytes")
+    refer(log, by_http(body=SAID), "bound", sections=("contact",))
+    refer(log, by_http(body=SAID), "otherwise", sections=("contact", "narrative"))
+    bare, *signed = lines(log, language)
+    assert [line.removeprefix(bare) for line in signed] == [
+        TEXTS[language](part) for part in ("part.signed.bytes", "part.signed", "part.signed.otherwise")
+    ]
+    assert len({*signed}) == 3
+
+
+REWRITTEN: list[dict[str, Any]] = [
+    {"traits": structs.replace(CHILD, age="adult")},
+    {"traits": structs.replace(CHILD, urgency="routine")},
+    {"traits": structs.replace(CHILD, found_in="gjakova", home="gjakova")},
+    {"sections": ()},
+    {"sections": ("contact",), "excludes": ("agency:police-prizren",)},
+    {"sections": ("contact",), "opens": False},
+    {
+        "sections": ("contact",),
+        "consent": e.Consent(state=e.ConsentState.GIVEN, basis="consent", giver="guardian", scope=(), recipients=()),
+    },
+]
+
+
+@pytest.mark.parametrize("change", REWRITTEN)
+def test_words_that_intake_changed_are_signed_otherwise(change: dict[str, Any]) -> None:
+    for signed, door in ((by_http(body=SAID), e.Door.HTTP), (by_kafka(body=SAID), e.Door.KAFKA)):
+        log = Log()
+        activate(log, 2, KEY, must=True)
+        refer(log, signed, door=door, **{"sections": ("contact",)} | change)
+        [found] = judged(log).findings
+        assert (found.weight, found.code, found.layer) == (Weight.BAD, "SIGNED_OTHERWISE", "signature")
+        assert "intake recorded something else than school-drita signed" in found.what
+
+
+def test_an_exercise_that_was_a_real_child_is_signed_otherwise() -> None:
+    for signed, door in ((by_http(body=SAID), e.Door.HTTP), (by_kafka(body=SAID), e.Door.KAFKA)):
+        log = Log()
+        activate(log, 2, KEY, must=True)
+        log.drill = True
+        refer(log, signed, door=door, sections=("contact",))
+        assert codes(log) == [(Weight.BAD, "SIGNED_OTHERWISE")]
+
+
+def test_words_that_were_signed_are_good_and_counted() -> None:
+    log = Log()
+    activate(log, 2, KEY, must=True)
+    refer(log, by_http(body=SAID), sections=("contact",))
+    refer(log, by_kafka(body=SAID), "kafka", sections=("contact",), door=e.Door.KAFKA)
+    refer(log, by_http(kind="application/json; a=1"), "of before")
+    report = judged(log)
+    assert not report.findings and report.counts["signatures"] == 3 and report.counts["signed words"] == 2
+
+
+def test_an_answer_that_intake_turned_round_is_signed_otherwise() -> None:
+    offer_id = _id("offer")
+    signed = by_http(f"/v1/offers/{offer_id}/responses", body={"word": "ACCEPT", "via": "SYSTEM"})
+    for word, found in ((e.Word.ACCEPT, []), (e.Word.DECLINE, [(Weight.BAD, "SIGNED_OTHERWISE")])):
+        log = Log()
+        activate(log, 2, KEY, must=True)
+        answer = e.ResponseSubmitted(
+            response_id=_id("response"),
+            offer_id=offer_id,
+            agency="school-drita",
+            word=word,
+            reason="",
+            code="",
+            recorded=(),
+            via=e.Via.SYSTEM,
+            received_at=log.now,
+            signed=signed,
+        )
+        log.input(_id("case one"), answer, "answer")
+        assert codes(log) == found
 
 
 def test_every_changed_part_of_a_signature_is_bad() -> None:

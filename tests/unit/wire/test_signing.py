@@ -22,8 +22,8 @@ from referral.domain.policy.directory import Signing
 from referral.domain.policy.reading.agencies import signing_key
 from referral.errors import Malformed, Rejected
 from referral.tlog.note_keys import ED25519, SignerKey, VerifierKey
-from referral.wire import ed25519, event_signature, http_signature
-from services.intake.messages import signatures
+from referral.wire import ed25519, event_digest, event_signature, http_signature
+from services.intake.messages import signatures, words
 from services.intake.messages.signatures import Request
 
 NOW = 1_700_000_000
@@ -94,6 +94,31 @@ def test_what_the_sdk_signs_is_taken_and_kept_without_the_body() -> None:
         said = http_signature.read(kept.base)
         assert http_signature.sha256(said["content-digest"]) == hashlib.sha256(BODY).digest()
         assert (said["@method"], said["@path"], said["idempotency-key"]) == ("POST", "/v1/referrals", "our-1")
+
+
+def test_a_request_binds_its_words_and_half_of_it_or_other_words_are_refused() -> None:
+    kept = signatures.of_request(SUBMITTED, "school", MAY, NOW)
+    assert kept is not None
+    claimed = event_digest.claimed(kept)
+    assert claimed is not None and claimed.holds(event_digest.words_of_body(json.loads(BODY)))
+    assert words.sent(SUBMITTED, "application/json") is not None
+    salt, digest = event_digest.SALT_HEADER, event_digest.DIGEST_HEADER
+    assert refused(signed_with(f'{FULL} "{digest}"')) == "bad-signature"
+    assert signatures.of_request(signed_with(f'{FULL} "{salt}" "{digest}"'), "school", MAY, NOW) is not None
+    bare = structs.replace(SUBMITTED, headers={name: value for name, value in SUBMITTED.headers.items() if name not in (salt, digest)})
+    assert words.sent(bare, "application/json") is None
+    for wrong, media, code in (
+        (changed(referral_event_salt=None), "application/json", "bad-event-digest"),
+        (changed(referral_event_salt="too-short"), "application/json", "bad-event-digest"),
+        (changed(referral_event_digest=None), "application/json", "bad-event-digest"),
+        (changed(referral_event_digest="A" * 64), "application/json", "bad-event-digest"),
+        (changed(referral_event_digest="0" * 64), "application/json", "event-digest-differs"),
+        (SUBMITTED, "text/csv", "bad-event-digest"),
+        (structs.replace(SUBMITTED, method="PUT"), "application/json", "bad-event-digest"),
+    ):
+        with pytest.raises(Rejected) as caught:
+            words.sent(wrong, media)
+        assert caught.value.code == code and caught.value.hint and caught.value.status == 400
 
 
 @pytest.mark.parametrize(
