@@ -202,3 +202,45 @@ def test_a_heartbeat_that_cannot_be_read_is_bad() -> None:
     value = b"{}"
     log.entries[-1] = structs.replace(entry, value=value, sha256=digest(value))
     assert codes(verify(log.entries, log.keys)) == {"BODY": [entry.idx]}
+
+
+def hurried(log: Log) -> None:
+    """A case whose writer's clock is two hours ahead."""
+    log.now, log.ahead = log.now + 2 * 60 * MINUTE, 2 * 60 * MINUTE
+    story(log, "hurried")
+    log.now, log.ahead = log.now - 2 * 60 * MINUTE, 0
+
+
+@pytest.mark.parametrize("drill", [0, 1, 50, 51, 98, 99])
+@pytest.mark.parametrize("at", [2, 51, 97])
+def test_one_beat_of_a_drill_hides_no_clock(drill: int, at: int) -> None:
+    """N8: audit says for a minute that it is a drill, and the comparison of every clock of the log was off, before and after."""
+    log = Log()
+    for number in range(100):
+        if number == at:
+            hurried(log)
+        log.now += MINUTE
+        log.beat(ENDS, drill=number == drill)
+    report = verify(log.entries, log.keys)
+    found = codes(report)
+    assert report.exit_code() == 1 and len(found["DRILL_CHANGED"]) == 1
+    assert len(found["RECORDED_AHEAD"]) > 3, "two hours ahead, whatever one beat says"
+    assert not report.counts["entries by a drill's clock, not compared"]
+
+
+def test_what_stands_behind_the_last_beat_is_of_the_logs_kind() -> None:
+    for drill in (True, False):
+        log = Log()
+        log.now += MINUTE
+        log.beat(ENDS, drill=drill)
+        hurried(log)
+        assert ("RECORDED_AHEAD" in codes(verify(log.entries, log.keys))) is not drill
+
+
+@pytest.mark.parametrize("drill", [0, 3, 9])
+def test_a_log_that_does_not_read_is_named_beside_a_beat_of_a_drill(drill: int) -> None:
+    log = Log()
+    for number in range(10):
+        log.now += MINUTE
+        last = log.beat(ENDS, drill=number == drill, **{"referral-intake_0": 1})
+    assert "NOT_READ" in codes(verify(log.entries, log.keys), Weight.UNCHECKED), last
