@@ -30,7 +30,8 @@ def writers(settings: Settings) -> Writers:
 def signer(settings: Settings, service: str) -> SignerOf:
     """Return how a service signs. It adds nothing for a service that writes no topic, and while `trust.toml` has `writers = "off"`.
 
-    Rejected: the file names writers, and the service has no key, or another one than is named; every reader would refuse its records.
+    Rejected: the file names writers, and the service has no key, another one than is named, or one with an end; every reader would refuse
+    its records.
     """
     known = writers(settings)
     if not known.keys or service not in OWNERS.values():
@@ -42,6 +43,8 @@ def signer(settings: Settings, service: str) -> SignerOf:
         raise _refused("name a readable Ed25519 private key, PKCS 8 in PEM (`referral audit writer` makes it)") from None
     if key.public_key().public_bytes_raw() not in known.keys[service]:
         raise _refused(f"`trust.toml` names another key of {service}: bring its line `writers.{service}` and this file together")
+    if key.public_key().public_bytes_raw() in known.ends:
+        raise _refused(f"`trust.toml` ends this key of {service}: give the service the key that it names first")
     return lambda topic: lambda records: [[header] for header in writer_signature.sign(key, topic, records)]
 
 

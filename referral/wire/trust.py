@@ -35,14 +35,14 @@ from referral.wire.operator_word import PLANE, Operators
 from referral.wire.policy_signature import Trusted
 from referral.wire.writer_signature import EPOCH, MS, OWNERS, Writers
 
-OFF = "off"
+OFF, UNTIL = "off", "until"
 KEYED = ("intake", "policy_keepers", "approvers", "operators", "writers")
 """Fields that name keys. Each is a wall, so each is needed."""
 FIELDS = ("witness_policy", *KEYED, "policy_bundles", "signed_from", "two_operators_from", "two_operators_for_tokens_from")
 PERSONS = {"policy_keepers": "policy keeper", "approvers": "approver", "operators": "operator"}
 """Fields of people, of whom two must act together."""
 BEGINS = (
-    *(intake_key.BEGIN, writer_signature.WRITER, writer_signature.FROM, erasure_approval.APPROVER),
+    *(intake_key.BEGIN, writer_signature.WRITER, writer_signature.UNTIL, writer_signature.FROM, erasure_approval.APPROVER),
     *(policy_signature.SIGNER, policy_signature.PIN, operator_word.LINE, operator_word.FROM, operator_word.TOKENS_FROM),
 )
 LINES = frozenset(begin[1].decode() for begin in BEGINS)
@@ -71,6 +71,7 @@ class Trust(Struct, frozen=True):
         lines = [policy_signature.signer_line(name, public) for name, public in self.policy.signers.items()]
         lines += [policy_signature.pin_line(number, digest) for number, digest in self.policy.pins.items()]
         lines += [writer_signature.line(service, public) for service, keys in self.writers.keys.items() for public in keys]
+        lines += [writer_signature.until_line(public, at) for public, at in self.writers.ends.items()]
         lines += [f"# {_word(writer_signature.FROM)} {_time(self.erasers.since)}\n"] if self.erasers.since else []
         lines += [erasure_approval.line(name, public) for name, public in self.erasers.approvers.items()]
         lines += [operator_word.line(name.removeprefix(PLANE), public) for name, public in self.operators.keys.items()]
@@ -84,7 +85,8 @@ class Trust(Struct, frozen=True):
         lines = [*policy_lines(text), *((intake_line(*self.erasers.intake),) if self.erasers.intake else (_off("intake"),))]
         for field, people in zip(PERSONS, (self.policy.signers, self.erasers.approvers, self.operators.keys), strict=True):
             lines += [person_line(field, name.removeprefix(PLANE), public) for name, public in people.items()] or [_off(field)]
-        lines += [writer_line(service, *keys) for service, keys in self.writers.keys.items()] or [_off("writers")]
+        ends = self.writers.ends
+        lines += [writer_line(service, *keys, ends=ends) for service, keys in self.writers.keys.items()] or [_off("writers")]
         lines += [bundle_line(number, digest) for number, digest in self.policy.pins.items()]
         times = {"signed_from": self.erasers.since, "two_operators_from": self.operators.since}
         lines += [f"{name} = {_time(at)}\n" for name, at in {**times, FIELDS[-1]: self.operators.tokens}.items() if at]
@@ -108,9 +110,10 @@ def person_line(field: str, name: str, public: bytes) -> str:
     return f'{field}.{name} = "{b64encode(public).decode()}"\n'
 
 
-def writer_line(service: str, *keys: bytes) -> str:
-    """Return the line that names a service's keys: the current one, and older ones whose records stay valid."""
-    return f"writers.{service} = [{_keys(*keys)}]\n"
+def writer_line(service: str, *keys: bytes, ends: Mapping[bytes, int] = {}) -> str:
+    """Return the line that names a service's keys: the current one, and older ones whose records stay valid until their end."""
+    words = [b64encode(key).decode() + (f" {UNTIL} {_time(ends[key])}" if key in ends else "") for key in keys]
+    return f"writers.{service} = [{', '.join(f'{chr(34)}{word}{chr(34)}' for word in words)}]\n"
 
 
 def bundle_line(number: int, digest: str) -> str:
@@ -173,6 +176,7 @@ class _Reading:
 
     def __init__(self, text: str, found: Mapping[str, Any]) -> None:
         self._text, self._found = text, found
+        self._ends = dict[bytes, int]()
 
     def trust(self) -> Trust:
         for word in self._found:
@@ -197,7 +201,7 @@ class _Reading:
             policy.encode(),
             Trusted(self._people("policy_keepers"), self._bundles()),
             Erasers(self._intake(), self._people("approvers"), times[0]),
-            Writers(writers, times[0]) if writers else writer_signature.NOBODY,
+            Writers(writers, times[0], self._ends) if writers else writer_signature.NOBODY,
             Operators(operators, *times[1:]) if operators else operator_word.NOBODY,
         )
 
@@ -228,7 +232,32 @@ class _Reading:
                 raise self._bad(f"{service} writes no topic; SERVICE is one of {', '.join(services)}", "writers", service)
         if table and (missing := [service for service in services if service not in table]):
             raise self._bad(f'names no key of {", ".join(missing)}: write writers.SERVICE = ["…"] for each', "writers")
-        return {service: self._several(keys, "writers", service) for service, keys in table.items()}
+        found = dict[str, tuple[bytes, ...]]()
+        for service, keys in table.items():
+            words = [self._ended(word, service) for word in keys] if isinstance(keys, list) else keys
+            found[service] = self._counting(service, self._several(words, "writers", service))
+        return found
+
+    def _counting(self, service: str, keys: tuple[bytes, ...]) -> tuple[bytes, ...]:
+        """Return a service's keys. Malformed: each has an end, so the service could sign nothing."""
+        if all(key in self._ends for key in keys):
+            raise self._bad(f"ends every key of {service}: name first the one that it signs with", "writers", service)
+        return keys
+
+    def _ended(self, word: object, service: str) -> object:
+        """Return a writer's key without its end, and keep that."""
+        key, until, time = word.partition(f" {UNTIL} ") if isinstance(word, str) else ("", "", "")
+        if not until:
+            return word
+        try:
+            at = datetime.fromisoformat(time)
+            public = public_key(key)
+            if at.tzinfo is not None and public is not None:
+                self._ends[public] = (at - EPOCH) // MS
+                return key
+        except ValueError:
+            pass
+        raise self._bad(f'ends no key: write writers.{service} = ["NEW", "OLD {UNTIL} 2026-12-01T00:00:00Z"]', "writers", service)
 
     def _bundles(self) -> dict[int, str]:
         found = dict[int, str]()

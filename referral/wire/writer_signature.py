@@ -5,10 +5,11 @@ signature with its own way to the root. So a reader checks one signature for man
 The log's policy file names the keys, in lines that are comments to every C2SP reader (docs/decisions/0048) and that `trust.py` writes:
 
     # writer routing ed25519 <base64 of 32 bytes>
+    # writer-until <base64 of 32 bytes> 2027-03-01T00:00:00Z
     # signed-from 2026-12-01T00:00:00Z
 
-The second line stands only where records from before there were signatures are on the topics: a record that the broker took earlier needs
-none.
+The second line ends a key that was replaced: a record that the broker took later needs another. The third stands only where records from
+before there were signatures are on the topics: a record that the broker took earlier needs none.
 """
 
 from __future__ import annotations
@@ -35,11 +36,13 @@ QUARANTINE = "referral-quarantine"
 """The topic of several writers; the key of each record begins with its writer's name and a slash."""
 SIGNATURE, HASH, NUMBER, PUBLIC = 64, 32, 4, 32
 """Bytes of an Ed25519 signature, of a SHA-256, of a position in a publication, and of a public key."""
-WRITER, FROM, KIND = [b"#", b"writer"], [b"#", b"signed-from"], b"ed25519"
+WRITER, UNTIL, FROM, KIND = [b"#", b"writer"], [b"#", b"writer-until"], [b"#", b"signed-from"], b"ed25519"
 ROOTS = 4096
 """Verified signatures that a process remembers (ours): those of some seconds, from all partitions."""
 NODES = 16_384
 """Nodes of the trees that a process remembers (ours, 3 MB): the ways of one publication share nearly all of theirs."""
+MOST = 1 << 62
+"""A time in ms after every other."""
 EPOCH, MS = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 Headers = Iterable[tuple[str, bytes]]
 
@@ -48,10 +51,12 @@ class Writers(Struct, frozen=True):
     """The writers whom a reader believes. keys: service → its public keys: the current one, and older ones whose records stay valid.
 
     since: broker's time in ms from which records need a signature.
+    ends: replaced key → broker's time in ms after which it signs nothing.
     """
 
     keys: Mapping[str, tuple[bytes, ...]] = {}
     since: int = 0
+    ends: Mapping[bytes, int] = {}
 
     def wrote(self, topic: str, key: bytes | None, value: bytes, headers: Headers, at: int) -> bool:
         """Return whether the record's one writer signed it, or no signature is asked of it.
@@ -62,7 +67,12 @@ class Writers(Struct, frozen=True):
         if service is None or 0 < at < self.since:
             return True
         found = next((data for name, data in headers if name == HEADER), None)
-        return found is not None and _signed(self.keys.get(service, ()), topic, key or b"", value, found)
+        return found is not None and _signed(self._at(service, at), topic, key or b"", value, found)
+
+    def _at(self, service: str, at: int) -> tuple[bytes, ...]:
+        """Return the keys of a service that count at a time. A record without a time is as good as one of now."""
+        keys = self.keys.get(service, ())
+        return tuple(key for key in keys if key not in self.ends or 0 < at <= self.ends[key]) if self.ends else keys
 
 
 NOBODY = Writers()
@@ -80,20 +90,29 @@ def line(service: str, public: bytes) -> str:
     return f"# writer {service} ed25519 {b64encode(public).decode()}\n"
 
 
+def until_line(public: bytes, at: int) -> str:
+    """Return the line of a witness policy that ends a key. at: broker's time in ms."""
+    written = (EPOCH + at * MS).isoformat().replace("+00:00", "Z")
+    return f"# writer-until {b64encode(public).decode()} {written}\n"
+
+
 def named(policy: bytes) -> Writers:
     """Return the writers that a witness policy names; NOBODY: it names none. Malformed: a bad line, or one writer is missing."""
-    keys = dict[str, tuple[bytes, ...]]()
+    keys, ends = dict[str, tuple[bytes, ...]](), dict[bytes, int]()
     for number, text in enumerate(policy.split(b"\n"), 1):
         words = text.split()
         if words[:2] == WRITER:
             service, public = _writer(words[2:], number)
             keys[service] = (*keys.get(service, ()), public)
+        elif words[:2] == UNTIL:
+            public = _public(b"".join(words[2:3]), number)
+            ends[public] = min(ends.get(public, MOST), _since([*UNTIL, *words[3:]], number))
     missing = set(OWNERS.values()) - keys.keys() if keys else ()
     if missing:
         raise Malformed(
             "policy", f"it names writers, and none for {', '.join(sorted(missing))}: write `# writer SERVICE ed25519 …` for each"
         )
-    return Writers(keys, since(policy)) if keys else NOBODY
+    return Writers(keys, since(policy), ends) if keys else NOBODY
 
 
 def since(policy: bytes, begins: list[bytes] = FROM) -> int:
@@ -113,6 +132,16 @@ def _writer(words: list[bytes], number: int) -> tuple[str, bytes]:
         what = f"names no writer: write `# writer SERVICE ed25519 <base64 of {PUBLIC} bytes>`, SERVICE one of {', '.join(OWNERS.values())}"
         raise Malformed("policy", f"line {number} {what}")
     return name, public
+
+
+def _public(written: bytes, number: int) -> bytes:
+    try:
+        public = b64decode(written, validate=True)
+    except Error:
+        public = b""
+    if len(public) != PUBLIC:
+        raise Malformed("policy", f"line {number} ends no key: write `# writer-until <base64 of {PUBLIC} bytes> 2026-12-01T00:00:00Z`")
+    return public
 
 
 def _since(words: list[bytes], number: int) -> int:

@@ -65,6 +65,19 @@ def test_the_auditors_own_keys_go_before_those_that_the_log_names() -> None:
     assert {idx for code, idx in found if code == "WRITER"} == {e.idx for e in log.entries if e.case_id == case_id}
 
 
+def test_a_record_that_a_key_signed_after_its_end_is_forged_and_one_of_before_is_not() -> None:
+    log = Log(signed=True)
+    story(log)
+    end = max(entry.kafka_time for entry in log.entries)
+    log.now += MINUTE
+    case_id = story(log, "two")
+    new = {name: (bytes([n]) * 32, *keys) for n, (name, keys) in enumerate(writers.WRITERS.keys.items(), 1)}
+    for ends, forged in (({}, set[int]()), (dict.fromkeys(new["intake"][1:], end), {e.idx for e in log.entries if e.topic == INTAKE})):
+        found = bad(verify(log.entries, log.keys, writers=writer_signature.Writers(new, 0, ends)))
+        late = {e.idx for e in log.entries if e.case_id == case_id} & forged
+        assert {idx for code, idx in found if code == "WRITER"} == late and bool(late) is bool(ends)
+
+
 def test_records_of_before_the_time_that_the_policy_names_need_none_and_other_keys_later_are_noted() -> None:
     log = Log()
     story(log)

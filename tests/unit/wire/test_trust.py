@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+from base64 import b64encode
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -99,6 +101,28 @@ def test_two_people_have_two_keys_and_one_alone_is_nobody() -> None:
     routing = next(line for line in LINES if line.startswith("writers.routing"))
     assert "names no key of routing" in refusal(TEXT.replace(routing + "\n", ""))
     assert "routing, notifier, oversight" in refusal(TEXT.replace("writers.routing", "writers.audit"))
+
+
+def test_a_writers_key_may_end_and_the_log_says_so() -> None:
+    routing = next(line for line in LINES if line.startswith("writers.routing"))
+    old, new = (b64encode(bytes([n]) * 32).decode() for n in (7, 8))
+    told = f'writers.routing = ["{new}", "{old} until 2027-03-01T01:00:00+01:00"]'
+    found = trust.read(TEXT.replace(routing, told).encode())
+    at = int(datetime(2027, 3, 1, tzinfo=UTC).timestamp() * 1000)
+    assert found.writers.keys["routing"] == (bytes([8]) * 32, bytes([7]) * 32) and found.writers.ends == {bytes([7]) * 32: at}
+    assert trust.read(found.written()) == found, "written as it is read"
+    assert trust.imported(found.logged()) == found and writer_signature.named(found.logged()) == found.writers
+    assert f"# writer-until {old} 2027-03-01T00:00:00Z\n".encode() in found.logged()
+    number = LINES.index(routing) + 1
+    for word in (
+        f"{old} until",
+        f"{old} until ",
+        f"{old} until tomorrow",
+        f"{old} until 2027-03-01T00:00:00",
+        "x until 2027-03-01T00:00:00Z",
+    ):
+        assert f"line {number} " in refusal(TEXT.replace(routing, told.replace(f"{old} until 2027-03-01T01:00:00+01:00", word))), word
+    assert "ends every key of routing" in refusal(TEXT.replace(routing, f'writers.routing = ["{old} until 2027-03-01T00:00:00Z"]'))
 
 
 def test_tables_are_read_as_dotted_words_are() -> None:

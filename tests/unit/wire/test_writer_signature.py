@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from base64 import b64encode
 from datetime import UTC, datetime
 
 import pytest
 
 from referral.errors import Malformed
 from referral.wire import writer_signature
-from referral.wire.writer_signature import HASH, HEADER, NOBODY, NUMBER, OWNERS, QUARANTINE, SIGNATURE, Writers
+from referral.wire.writer_signature import HASH, HEADER, NOBODY, NUMBER, OWNERS, QUARANTINE, SIGNATURE, Writers, line, until_line
 from tests.harness import made_log
 from tests.harness.writers import KEYS, LINES, WRITERS, signature
 
@@ -17,9 +18,9 @@ TOPIC = "referral-routing"
 AT = 1_767_225_600_000
 
 
-def published(count: int, by: str = "routing") -> list[tuple[bytes, bytes, tuple[str, bytes]]]:
+def published(count: int, by: str = "routing", topic: str = TOPIC) -> list[tuple[bytes, bytes, tuple[str, bytes]]]:
     records = [(b"case-%d" % n, os.urandom(40)) for n in range(count)]
-    return [(*record, header) for record, header in zip(records, writer_signature.sign(KEYS[by], TOPIC, records), strict=True)]
+    return [(*record, header) for record, header in zip(records, writer_signature.sign(KEYS[by], topic, records), strict=True)]
 
 
 def believed(topic: str, key: bytes | None, value: bytes, header: tuple[str, bytes], at: int = AT, writers: Writers = WRITERS) -> bool:
@@ -56,6 +57,30 @@ def test_another_service_signs_nothing_of_this_ones_topic() -> None:
         assert not any(believed(TOPIC, *record) for record in published(3, by=other))
     old = Writers({**WRITERS.keys, "routing": (*WRITERS.keys["intake"], *WRITERS.keys["routing"])})
     assert all(believed(TOPIC, *record, writers=old) for record in (*published(3), *published(3, by="intake"))), "a key of before"
+
+
+def test_a_key_that_was_replaced_signs_nothing_that_the_broker_took_after_its_end() -> None:
+    """N25: a retired key, named for old records, signed a forged acceptance, and routing believed it."""
+    both = {**WRITERS.keys, "routing": (*WRITERS.keys["intake"], *WRITERS.keys["routing"])}
+    [retired] = WRITERS.keys["intake"]
+    ended = writer_signature.named(
+        "".join(line(s, key) for s, keys in both.items() for key in keys).encode() + until_line(retired, AT).encode()
+    )
+    assert ended == Writers({**both}, 0, {retired: AT})
+    [old], [new] = published(1, by="intake"), published(1)
+    assert believed(TOPIC, *old, at=AT, writers=ended), "records of before stay valid"
+    for at in (AT + 1, 0, -1):  # a producer may leave its time out
+        assert not believed(TOPIC, *old, at=at, writers=ended) and believed(TOPIC, *new, at=at, writers=ended)
+    assert not believed("referral-intake", *published(1, topic="referral-intake", by="intake")[0], at=AT + 1, writers=ended)
+
+
+@pytest.mark.parametrize(
+    "bad", ["# writer-until", "# writer-until AAAA 2026-12-01T00:00:00Z", "# writer-until KEY", "# writer-until KEY 2026-12-01T00:00:00"]
+)
+def test_a_line_that_ends_no_key_is_malformed(bad: str) -> None:
+    [key] = WRITERS.keys["intake"]
+    with pytest.raises(Malformed, match=r"line \d+ "):
+        writer_signature.named(LINES + bad.replace("KEY", b64encode(key).decode()).encode() + b"\n")
 
 
 def test_the_quarantines_record_is_its_readers_whom_its_key_names() -> None:
