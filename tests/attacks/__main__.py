@@ -30,6 +30,7 @@ from tests.attacks import (
     readings,
     taken_over,
     trusted,
+    words,
 )
 from tests.attacks.ground import AT_ONCE, WHEN
 from tests.attacks.stopping import trial
@@ -65,6 +66,8 @@ def main() -> int:
         *doors.served(),
         *public_door.attacks(),
         *public_door.served(),
+        *words.attacks(),
+        *words.served(),
     ]
     for attack in found:
         said = attack.run()

@@ -19,7 +19,7 @@ from tests.attacks.history import ABOVE
 from tests.harness.audit_archive import Rows
 from tests.harness.audit_log import MINUTE, Log, closed, erase, story
 from tests.harness.made_log import WITNESSES
-from tests.unit.proof.test_signed import KEY, activate, by_http, refer
+from tests.harness.signing_school import KEY, activate, by_http, refer
 
 TABLE = "writes the table or the folder"
 CASE_KEY = "with the keys of the log and of the case, above the witnessed size"

@@ -28,7 +28,7 @@ from tests.attacks.ground import Attack, Noticed, copy, verify
 from tests.harness import made_log
 from tests.harness.audit_log import FILES, Log
 from tests.harness.policies import KEEPER, LINES, STRANGER, TRUSTED, bundle
-from tests.unit.proof.test_signed import KEY, OTHER, PATH, by_http, refer
+from tests.harness.signing_school import KEY, OTHER, PATH, by_http, refer
 
 TOPIC, TABLE, ONE = "writes referral-policy", "writes routing's table", "writes referral-policy, with one signer's key"
 BOTH = "both signers, or whoever has both keys"

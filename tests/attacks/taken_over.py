@@ -25,7 +25,20 @@ from referral.runtime.keys.service_keys import MasterKeys
 from referral.runtime.postgres import rights
 from referral.runtime.settings import CHECKOUT, SERVICES
 from referral.wire import topics
-from tests.attacks import administrators, auditors, broker, contents, facts, history, one_agency, own_topic, promises, readings, trusted
+from tests.attacks import (
+    administrators,
+    auditors,
+    broker,
+    contents,
+    facts,
+    history,
+    one_agency,
+    own_topic,
+    promises,
+    readings,
+    trusted,
+    words,
+)
 from tests.attacks.ground import Attack
 from tests.attacks.stopping import outcome
 from tests.attacks.stopping import table as stopped
@@ -162,8 +175,9 @@ def _granted(role: str) -> frozenset[str]:
 
 def attacks() -> list[Attack]:
     """Return the attacks of parties inside; those of strangers and outages are no party's here."""
-    several = (history, contents, facts, own_topic, administrators, auditors, readings, broker, one_agency, promises, trusted)
-    return [attack for module in several for attack in module.attacks()] + [*auditors.watched(), *readings.served(), *one_agency.doors()]
+    several = (history, contents, facts, own_topic, administrators, auditors, readings, broker, one_agency, promises, trusted, words)
+    beside = [*auditors.watched(), *readings.served(), *one_agency.doors(), *words.served()]
+    return [attack for module in several for attack in module.attacks()] + beside
 
 
 def powers(party: Party) -> frozenset[str]:
@@ -196,6 +210,7 @@ def powers(party: Party) -> frozenset[str]:
         "with the log's key": LOG in party.secrets,
         "with the keys of the log and of the case, above the witnessed size": LOG in party.secrets and master,
         readings.PAST: party.name == OPERATOR and MASTER in party.secrets,
+        words.RETIRED: broker_ and master,
         readings.SQL: "audit" in party.schemas,
         "stops audit": "audit" in party.schemas,
         "operator": party.name == OPERATOR,

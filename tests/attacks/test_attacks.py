@@ -22,6 +22,7 @@ from tests.attacks import (
     public_door,
     readings,
     trusted,
+    words,
 )
 from tests.attacks.ground import Attack, copy, verify
 
@@ -44,6 +45,7 @@ ALL = [
     *channels.attacks(),
     *doors.attacks(),
     *public_door.attacks(),
+    *words.attacks(),
 ]
 
 

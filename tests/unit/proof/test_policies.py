@@ -13,7 +13,7 @@ from tests.attacks.policies import BAD, begun, listing, put
 from tests.harness import made_log
 from tests.harness.audit_log import FILES, MINUTE, Kind, Log, story
 from tests.harness.policies import KEEPER, LINES, OFFICE, STRANGER, TRUSTED, bundle
-from tests.unit.proof.test_signed import KEY, OTHER, by_http, refer
+from tests.harness.signing_school import KEY, OTHER, by_http, refer
 
 DAY = 24 * 60 * MINUTE
 PATH = "pathways/trafficking-child.yaml"

@@ -18,7 +18,7 @@ from referral.domain.inputs import Input
 from referral.proof.entry import Kind
 from tests.harness.audit_archive import Rows, auditor_key, exported, long_log
 from tests.harness.audit_log import Log, asked, closed, erase, story
-from tests.unit.proof.test_signed import KEY, PATH, activate
+from tests.harness.signing_school import KEY, PATH, activate
 
 
 @pytest.fixture(scope="module")
