@@ -62,9 +62,9 @@ def _of_a_package(error: Exception) -> int | None:
     """
     from aiokafka.errors import KafkaError
 
-    from referral.client import Away, Problem
+    from referral.client import Away, Problem, RecordedOtherwise
 
-    if isinstance(error, Problem):
+    if isinstance(error, Problem | RecordedOtherwise):
         return _say(str(error), BAD)
     if isinstance(error, Away):
         return _say(str(error), USAGE)

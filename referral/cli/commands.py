@@ -243,6 +243,11 @@ AUDIT = (
         "Display the events of the log: time, entry, verification mark, event, actor, reason.",
     ),
     Named(
+        "receipt",
+        "referral.cli.audit.receipt_words:receipt_command",
+        "Compare a receipt with the log: did intake record the words that it signed? A sender who signs nothing has no other proof.",
+    ),
+    Named(
         "guidance",
         "referral.cli.audit.guidance:guidance_command",
         "Print the guidance that the page of a step showed at a moment: bundle, entry, verification mark, and the exact texts.",

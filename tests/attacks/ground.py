@@ -46,7 +46,7 @@ WHEN = {
     "replay": "when somebody runs it",
     "verify --known": "when somebody runs it",
     "auditor's page": "when somebody looks",
-    "auditor, with receipt and salt": "when somebody compares them with the log",
+    "auditor with receipt and salt": "when somebody compares them with the log",
     "nobody": "never",
 }
 """Witness of an attack → after how long it notices. All others refuse the act itself, or tell it as it happens."""

@@ -97,7 +97,7 @@ def unsigned(*, owns_up: bool) -> Noticed:
         except client.RecordedOtherwise as error:
             sdk = str(error)
     beside = "" if told["event_digest"] == recorded else "intake has signed two things: this receipt, and the record in the log"
-    return {"the sender's program": sdk, "auditor, with receipt and salt": beside}
+    return {"the sender's program": sdk, "auditor with receipt and salt": beside}
 
 
 def drilled(beat: int) -> Noticed:
@@ -185,7 +185,7 @@ def attacks() -> Iterator[Attack]:
         )
     yield Attack(what="intake turns a signed acceptance into a decline (N16)", power=INTAKES, must=("verify",), run=turned_round)
     other = "intake records other words than a school sent, unsigned, and its receipt "
-    sdk, beside = ("the sender's program",), ("auditor, with receipt and salt",)
+    sdk, beside = ("the sender's program",), ("auditor with receipt and salt",)
     yield Attack(what=f"{other}says so (N16)", power=INTAKES, must=sdk, run=partial(unsigned, owns_up=True))
     yield Attack(what=f"{other}says the sent ones (N16)", power=INTAKES, must=beside, run=partial(unsigned, owns_up=False))
     for beat in (0, 50, 51, 99):

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from referral.wire import event_digest
 from services.intake.api.agency_request import KEY, AgencyRequest
 from services.intake.problems import Problem
 
@@ -35,6 +36,8 @@ STAMPS, OURS = ("received_at", "logged_by"), r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d
 """Times of a receipt that intake signs, letter by letter, and how it writes them."""
 SIGNED = ("Content-Digest", "Signature-Input", "Signature")
 """Headers of a signed request (RFC 9421)."""
+WORDS = (event_digest.SALT_HEADER.title(), event_digest.DIGEST_HEADER.title())
+"""Headers that bind the words of a POST (docs/record-signature.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +133,8 @@ def _operation(op: Op, refs: dict[type[Any], Any]) -> dict[str, Any]:
         key = _parameter(KEY, "header", {"type": "string", "maxLength": 200}, needed=op.key and not op.forms)
         parameters.append(key | {"description": _about_key(op)})
     if op.method != "GET":
-        parameters += [_parameter(name, "header", {"type": "string"}, needed=False) for name in SIGNED]
+        names = (*SIGNED, *WORDS) if op.method == "POST" else SIGNED
+        parameters += [_parameter(name, "header", {"type": "string"}, needed=False) for name in names]
     problem = {"description": "Refused, or away.", "content": {"application/problem+json": {"schema": refs[Problem]}}}
     operation: dict[str, Any] = {
         "operationId": op.id,

@@ -28,7 +28,9 @@ ENTRIES_OF_THEIR_OWN = {
         ),
         "intake's door takes it, and writes its event",
     ),
-    **dict.fromkeys(("audit export", "audit figures", "audit replay", "case show", "drill report"), "what opens a case is a reading"),
+    **dict.fromkeys(
+        ("audit export", "audit figures", "audit receipt", "audit replay", "case show", "drill report"), "what opens a case is a reading"
+    ),
 }
 HERE_ALONE = {
     **dict.fromkeys(("demo", "tour", "handset", "drill pass"), "a stack of exercises, whose clock and people are made up"),

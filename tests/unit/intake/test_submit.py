@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from referral import client
 from referral.domain.events import Door
 from referral.errors import Rejected
 from referral.wire import codec, event_digest
-from services.intake.messages import strict_json, submission
+from services.intake.messages import responses, strict_json, submission
 from services.intake.messages.words import Said
 from tests.harness.line.intake_stack import LISTS
 
@@ -80,6 +81,40 @@ def test_the_words_of_a_body_are_those_of_its_event(body: dict[str, Any], furthe
     said.check(submission.recorded(found, "school"))
     with pytest.raises(Rejected, match="event-digest-differs"):
         said.check(submission.recorded(structs.replace(found, traits=structs.replace(found.traits, age="-")), "school"))
+
+
+ACTS: tuple[tuple[dict[str, Any], Callable[[bytes], Any]], ...] = (
+    (
+        {"word": "RELEASE", "reason": CODES["instruction-reason"][0], "step": CODES["step"][0], "seat": 0, "track_id": ID, "target": ""},
+        lambda data: responses.instruction(
+            strict_json.parse(data, responses.InstructionBody), LISTS, id=ID, agency="police", by=None, at=7
+        ),
+    ),
+    (
+        {"kind": "AGENCY", "actor": "csw"},
+        lambda data: responses.exclusion(strict_json.parse(data, responses.ExclusionBody), LISTS, agency="police", by=None, at=7),
+    ),
+    (
+        {"reason": CODES["withdrawal-reason"][0]},
+        lambda data: responses.withdrawal(strict_json.parse(data, responses.WithdrawalBody), LISTS, referral_id=ID, agency="a", at=7),
+    ),
+    (
+        {
+            "state": "GIVEN",
+            "basis": CODES["basis"][0],
+            "giver": CODES["giver"][0],
+            "scope": [],
+            "until": "2027-01-01T01:00:00.000001+01:00",
+        },
+        lambda data: responses.consent(strict_json.parse(data, submission.ConsentBody), LISTS, agency="police", at=7),
+    ),
+)
+
+
+@pytest.mark.parametrize(("body", "event"), ACTS)
+def test_the_words_of_an_act_are_those_of_its_event(body: dict[str, Any], event: Callable[[bytes], Any]) -> None:
+    said = Said(salt="s" * 22, digest=client.event_digest(body, "s" * 22))
+    said.check(event_digest.words_of_event(event(json.dumps(body).encode()), ID, drill=True))
 
 
 @given(referrals())

@@ -11,9 +11,11 @@ from msgspec import structs
 
 from referral import client
 from referral.domain import events as e
+from referral.domain.events import EVENTS
 from referral.errors import Malformed
 from referral.runtime.settings import CHECKOUT
 from referral.wire import event_digest
+from tests.unit.wire.test_examples import example
 
 PAGE = (CHECKOUT / "docs" / "record-signature.md").read_text("utf-8")
 VECTORS: list[dict[str, Any]] = json.loads(re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)[1])
@@ -92,6 +94,22 @@ def test_what_intake_adds_is_no_word() -> None:
         REFERRED, referral_id=ID[::-1], door=e.Door.KAFKA, received_at=9, claim=e.Claim(agency="a", key=b"k", body=b"b")
     )
     assert event_digest.digest(SALT, event_digest.words_of_event(added, "", drill=True)) == VECTORS[0]["digest"]
+
+
+SIGNABLE = sorted(type_ for type_, body in EVENTS.items() if "signed" in body.__struct_fields__)
+
+
+@pytest.mark.parametrize("type_", SIGNABLE)
+def test_every_event_that_can_be_signed_has_words_and_each_of_them_counts(type_: str) -> None:
+    """A new field of such an event is a word, or is named here as none."""
+    body = example(type_)
+    words = event_digest.words_of_event(body, ID, drill=True)
+    unsaid = {"agency", "by", "recorded_by", "via", "received_at", "claim", "signed", "opens", "door", "only"}
+    unsaid |= {"referral_id", "response_id", "offer_id", "instruction_id"}  # of the path, or given by intake
+    said = {*words} - {"case_id", "drill"}
+    assert said >= {*body.__struct_fields__} - unsaid - {"traits", "consent"} and event_digest.bound(body, ID, drill=True) is False
+    for name in words:
+        assert event_digest.digest(SALT, {**words, name: "x"}) != event_digest.digest(SALT, words)
 
 
 def test_an_event_that_no_agency_sends_has_no_words() -> None:
