@@ -20,7 +20,7 @@ from starlette.routing import BaseRoute, Route
 
 from referral.domain.case_number import case_number, read
 from referral.domain.local_time import LOCAL, local
-from referral.errors import Malformed, Unavailable
+from referral.errors import Malformed, Unavailable, Unproven
 from referral.proof import act
 from referral.proof.forgeries import Believed, judge
 from referral.proof.history import words as history
@@ -224,7 +224,8 @@ class Pages:
         try:
             reading = Reading(reader=call.reader, how=How.PAGE, cases=(case_id,), token=call.token)
             await readings.record(self.engine, reading.encode())
-        except Unavailable:
+        except (Unavailable, Unproven) as error:
+            log().error("no reading", service="audit", kind=type(error).__name__, hint=str(error))
             return unknown(503, call.say("problem.reading"))
         async with self.engine.connect() as tx:
             try:

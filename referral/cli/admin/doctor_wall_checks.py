@@ -13,12 +13,17 @@ MB = 1_000_000
 
 
 def walls(vitals: Vitals) -> Check:
-    """Check that `trust.toml` names writers, approvers and operators, and that a log of real cases is signed on a beat."""
+    """Check that `trust.toml` names writers, approvers and operators, that a log of real cases is signed on a beat, and that the database
+    runs the triggers and functions of the migrations, and no other."""
     off, real = vitals.walls.off, vitals.walls.real
     missing = [f"trust.toml puts off {what}" for what in off]
     do = "name them (docs/operators.md, Whom to believe); REFERRAL_LOG_BEAT_S=300 for audit, and a day later the warning ends"
     warn = [*([] if real else missing), *doctor_walls.beats(vitals.walls)]
-    return warned("walls", missing if real else [], warn, "records need their writer, erasures two persons; the log has its beat", do)
+    foreign = [f"the database runs what is not ours: {what}" for what in vitals.walls.code]
+    if foreign:
+        do = f"find out who changed it, and keep a copy for the Ombudsperson; take out what is not ours, restore what is missing; {do}"
+    good = "records need their writer, erasures two persons; the log has its beat; the database runs only what is ours"
+    return warned("walls", [*foreign, *(missing if real else [])], warn, good, do)
 
 
 def backup(vitals: Vitals) -> Check:

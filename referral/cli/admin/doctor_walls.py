@@ -1,4 +1,5 @@
-"""The facts of `referral doctor` about the walls: whom `trust.toml` names, what ends soon, and how often the log is signed."""
+"""The facts of `referral doctor` about the walls: whom `trust.toml` names, what ends soon, how often the log is signed, and what the
+database runs by itself."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from referral.domain.local_time import moment
 from referral.errors import Malformed, Rejected, Unproven
 from referral.proof.entry import Kind
 from referral.runtime import trust_file
+from referral.runtime.postgres import stored_code
 from referral.runtime.settings import Settings
 from referral.wire import leaf
 
@@ -35,10 +37,11 @@ class Walls(Struct, frozen=True, kw_only=True):
     """The facts. real: the database holds real cases.
 
     off: whom `trust.toml` puts off. ends: what ends → when, µs UTC. pause: seconds between the two nearest checkpoints of
-    the last day; None where there are not two.
+    the last day; None where there are not two. code: what the database runs by itself that no migration made so.
     """
 
     real: bool = False
+    code: tuple[str, ...] = ()
     off: tuple[str, ...] = ()
     ends: dict[str, int] = {}
     pause: float | None = None
@@ -47,7 +50,8 @@ class Walls(Struct, frozen=True, kw_only=True):
 async def walls(tx: AsyncConnection, found: Settings, now: int, real: bool) -> Walls:
     """Read the facts. now: µs UTC, the true time."""
     pause: int | None = (await tx.execute(PAUSE, {"since": now - LOOKED_BACK // US})).scalar_one()
-    return Walls(real=real, off=_off(found), ends=_ends(found), pause=None if pause is None else pause / 1_000_000)
+    code = tuple(await stored_code.differences(tx))
+    return Walls(real=real, off=_off(found), ends=_ends(found), pause=None if pause is None else pause / 1_000_000, code=code)
 
 
 def _off(found: Settings) -> tuple[str, ...]:

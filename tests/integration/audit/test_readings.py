@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from referral.cli import connection
-from referral.errors import Malformed, Unavailable
+from referral.errors import Malformed, Unavailable, Unproven
 from referral.local import keyfiles
 from referral.proof import act
 from referral.proof.act import Act
@@ -22,7 +22,7 @@ from referral.proof.entry import Entry, Kind
 from referral.proof.reading import How, Reading, parse
 from referral.proof.verify.log import verify
 from referral.runtime.postgres import acts as act_rows
-from referral.runtime.postgres import readings
+from referral.runtime.postgres import readings, stored_code
 from referral.runtime.postgres.tokens import AUDITOR_TOKEN_DAYS, AUDITORS, DAY_US, digest
 from referral.runtime.settings import Settings
 from tests.harness.engines import beginning, connecting
@@ -185,6 +185,32 @@ async def test_an_act_is_an_entry_once_also_when_audit_was_away(bare: Settings) 
         assert code == 0 and unwrapped(said).count(unwrapped("operator/keeper: `referral audit token`, about office:court-prizren")) == 2, (
             said
         )
+
+
+ANSWERS = "BEGIN SELECT max(idx) {minus} INTO NEW.idx FROM audit.entry; RETURN NEW; END"
+"""A trigger of the administrator: the row says at once that it is logged, in an entry that is another's."""
+
+
+@pytest.mark.parametrize("minus", ["", "+ 1", "- 1000"])
+async def test_a_row_that_says_it_is_logged_opens_nothing(bare: Settings, minus: str) -> None:
+    reading = Reading(reader="committee", how=How.PAGE).encode()
+    async with opened(bare) as door, connecting(audit_stack.database.admin(bare)) as tx:
+        assert await readings.record(tx.engine, reading) > 0
+        async with beginning(audit_stack.database.admin(bare)) as admin:
+            body = ANSWERS.format(minus=minus)
+            await admin.execute(text(f"CREATE FUNCTION audit.answers() RETURNS trigger LANGUAGE plpgsql AS '{body}'"))
+            await admin.execute(text("CREATE TRIGGER answers BEFORE INSERT ON audit.reading FOR EACH ROW EXECUTE FUNCTION audit.answers()"))
+        with pytest.raises(Unproven, match="in audit's place"):
+            await readings.record(tx.engine, reading)
+        http = await signed_in(door)
+        answer = await http.get(f"/auditor/cases/{door.case_id}", headers={"accept-language": "en"})
+        assert answer.status_code == 503 and "could not record" in answer.text and "is asked" not in answer.text
+        code, said = await command(structs.replace(bare, kafka="127.0.0.1:9"), "audit", "replay", "--case", door.case_id)
+        assert code == 1 and "nothing was opened" in said and "is asked" not in said, said
+        assert len(await logged(bare)) == 1
+        assert await stored_code.differences(tx) == [
+            "audit.answers(): no migration made it", "trigger answers on audit.reading: no migration made it"
+        ]  # fmt: skip
 
 
 async def test_what_is_no_reading_gets_into_no_log_for_ever(bare: Settings) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 from referral.errors import Misconfigured
 from referral.runtime import bootstrap
 from referral.runtime.keys import case_keys
-from referral.runtime.postgres import database, rights
+from referral.runtime.postgres import database, rights, stored_code
 from referral.runtime.postgres.rights import ROLES, Right
 from referral.runtime.settings import Settings
 from tests.harness.engines import by_hand, connecting
@@ -193,3 +193,32 @@ async def test_a_role_that_owns_its_tables_does_not_start(bare: Settings) -> Non
     async with connecting(database.engine(bare, "audit")) as tx:
         await rights.check(tx, "audit")
     assert make_url(bare.database).username == "postgres"
+
+
+async def test_the_database_runs_what_the_migrations_made_and_nothing_else(bare: Settings) -> None:
+    """Whoever adds a function or trigger names it in rights.yaml: the first assertion shows the lines."""
+    async with by_hand(bare) as tx:
+        has = await stored_code.there(tx)
+        lines = "\n".join(f'  "{name}": "{code}"' for name, code in sorted(has.items()) if stored_code.wanted().get(name) != code)
+        assert has == stored_code.wanted(), f"rights.yaml, section code:\n{lines}"
+        assert await stored_code.differences(tx) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("CREATE FUNCTION audit.x() RETURNS int LANGUAGE sql AS 'SELECT 1'", "audit.x(): no migration made it"),
+        (
+            "CREATE TRIGGER x BEFORE INSERT ON audit.reading EXECUTE FUNCTION audit.refuse()",
+            "trigger x on audit.reading: no migration made it",
+        ),
+        ("CREATE RULE x AS ON DELETE TO routing.alarm DO INSTEAD NOTHING", "rule x on routing.alarm: no migration made it"),
+        ("ALTER TABLE audit.entry DISABLE TRIGGER append_only", "trigger append_only on audit.entry: not as the migration made it"),
+        ("DROP TRIGGER append_only ON audit.entry", "trigger append_only on audit.entry: missing"),
+        ("CREATE OR REPLACE FUNCTION runtime.clock() RETURNS bigint LANGUAGE sql AS 'SELECT 0::bigint'", "runtime.clock(): not as"),
+    ],
+)
+async def test_a_program_that_the_administrator_puts_into_the_database_is_named(bare: Settings, change: str, said: str) -> None:
+    async with by_hand(bare) as tx:
+        await tx.exec_driver_sql(change)
+        assert [found[: len(said)] for found in await stored_code.differences(tx)] == [said]

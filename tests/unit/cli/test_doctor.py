@@ -29,6 +29,11 @@ def vitals(**more: object) -> Vitals:
         (Walls(off=MISSING[1:]), Result.WARN, "puts off approvers"),
         (Walls(real=True, pause=1.2), Result.WARN, "as soon as anything is logged (1.2 s apart)"),
         (Walls(real=True, pause=300.0), Result.GOOD, ""),
+        (
+            Walls(code=("trigger gone on audit.reading: no migration made it",)),
+            Result.BAD,
+            "the database runs what is not ours: trigger gone",
+        ),
         (Walls(pause=1.2), Result.GOOD, "drills tell nothing of a child"[:0]),
     ],
 )
