@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import ipaddress
 import json
 import secrets
@@ -110,6 +111,7 @@ class Client:
             raise ValueError("a token travels by https only, or to this machine: write https:// before the host")
         self._key = SigningKey(signing_key) if signing_key else None
         self._intake = _intake_keys(policy) if policy is not None else None
+        self._token = token.encode()
         headers = {"Authorization": f"Bearer {token}"}
         verify = _context(identity, authority)
         self._http = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_S, transport=transport, verify=verify)
@@ -143,8 +145,8 @@ class Client:
         """Publish one referral.
 
         key: your own number for it (Idempotency-Key); without one, a random key protects this call only.
-        salt: hides its words in their digest: 22 to 100 random characters that you keep beside the body, never beside the receipt. Without
-        one, a random salt compares what intake recorded in this call, and shows it to nobody later.
+        salt: hides its words in their digest: 22 to 100 random characters that you keep beside the body, never beside the receipt, to show
+        later what you sent. Without one, a salt of your token and the key compares what intake recorded, as long as you have that token.
 
         Returns {referral_id, case_id, event_id, received_at, logged_by, signature, event_digest, event_signature}: a promise, signed by
         intake, that these words are in the log at `logged_by`. Keep it; with `"file": "later"` in it, `write` each section later. Raises
@@ -260,9 +262,15 @@ class Client:
         media: str = JSON,
         salt: str | None = None,
     ) -> Json:
-        words = _words_headers(body, salt or secrets.token_urlsafe(24)) if method == "POST" and media == JSON and body is not None else {}
+        words: dict[str, str] = {}
+        if method == "POST" and media == JSON and body is not None:
+            words = _words_headers(body, salt or self._salt(path, key or secrets.token_hex(16)))
         answer = _body(self._answer(method, path, body, key=key, media=media, words=words))
         return self._checked(answer, words.get(DIGEST, "")) if method == "POST" else answer
+
+    def _salt(self, path: str, key: str) -> str:
+        """Return a salt that nobody else can make, the same for a call that is sent again: it gets the same receipt."""
+        return hmac.new(self._token, f"referral-event-salt-v1\n{path}\n{key}".encode(), hashlib.sha256).hexdigest()
 
     def _answer(
         self,

@@ -149,6 +149,19 @@ def test_the_digest_of_the_words_travels_with_each_call_and_none_of_a_file() -> 
     assert salts[3:] == digests[3:] == [None, None, None]
 
 
+def test_a_call_that_is_sent_again_has_the_same_salt_and_so_the_same_receipt() -> None:
+    seen: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers["Referral-Event-Salt"])
+        return httpx.Response(202, json=RECEIPT)
+
+    for token, key in (("one", "our-1"), ("one", "our-1"), ("one", "our-2"), ("two", "our-1")):
+        with Client("https://intake", token, transport=httpx.MockTransport(answer)) as school:
+            school.submit(WORDS, key=key)
+    assert seen[0] == seen[1] and len({*seen}) == 3, "and nobody without the token makes it"
+
+
 def test_other_words_than_were_sent_raise_and_a_line_of_before_says_nothing() -> None:
     for told, bad in (({}, False), ({"event_digest": event_digest(WORDS, "s" * 22)}, False), ({"event_digest": "0" * 64}, True)):
         with client(lambda _, told=told: httpx.Response(202, json={**RECEIPT, **told}), []) as school:

@@ -12,8 +12,6 @@ from referral.wire import event_digest
 from services.intake.messages import strict_json
 from services.intake.messages.signatures import Request
 
-DIFFERS = "event-digest-differs"
-
 
 class Said(Struct, frozen=True, kw_only=True):
     """The digest of a body's words, with the salt of its sender."""
@@ -51,7 +49,7 @@ def sent(request: Request, media: str) -> Said | None:
 def differs(where: str) -> Rejected:
     """Return the refusal of a digest of other words."""
     hint = "it is not the digest of this body's words: build them as docs/record-signature.md says, and test with its vectors"
-    return Rejected(DIFFERS, where, hint, status=400)
+    return Rejected("event-digest-differs", where, hint, status=400)
 
 
 def _bad(hint: str) -> Rejected:
