@@ -18,7 +18,7 @@ from referral.proof import archive
 from referral.proof import receipt as receipts
 from referral.proof.archive import POLICY
 from referral.proof.history.case import unseal
-from referral.proof.lookup import BAD, VERIFIED
+from referral.proof.lookup import BAD, LOGGED
 from referral.proof.reading import How
 from referral.wire import event_digest, intake_key
 
@@ -90,7 +90,7 @@ def _compared(there: Opened, told: Mapping[str, object], salt: str, pinned: byte
         return OPEN, f"entry {entry.idx} cannot be read: {error}"
     if event_digest.digest(salt, words) != told["event_digest"]:
         return 1, OTHER.format(idx=entry.idx)
-    return 0, f"entry {entry.idx} has the words of this receipt{'' if mark == VERIFIED else f'; {against.says}'}"
+    return 0, f"entry {entry.idx} has the words of this receipt{'' if mark == LOGGED else f'; {against.says}'}"
 
 
 def _say(code: int, what: str, as_json: bool) -> int:
