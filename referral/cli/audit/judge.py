@@ -24,6 +24,7 @@ from referral.proof.forgeries import TORN
 from referral.proof.history.case import Read
 from referral.proof.scan import START, Ended, before, walk
 from referral.proof.unlogged import read_book
+from referral.proof.verify import omissions
 from referral.proof.verify.log import Cases, Judge, Verification
 from referral.proof.verify.report import Finding, Report, Weight, finding
 from referral.tlog import merkle, tiles
@@ -209,6 +210,7 @@ def _verify_entries(
     task = bar.add_task("cases decided again", total=BUCKETS)
     for part in _parts(spool.folder, known, options.jobs, lambda steps: bar.advance(task, steps)):
         report.add(part.report)
+    omissions.settle(report)
     bar.update(task, completed=BUCKETS)  # in a small log most buckets are empty
     proof.sweep(every_decided(spool.folder), report)
     book = (known.judged.corrected(entry) for entry in entries_of(spool.folder, {ROSTER_BOOK}))

@@ -69,18 +69,18 @@ class Clocks(Struct, kw_only=True):
                 self._writer(entry, entry.kafka_time * 1000)
 
     @property
-    def beaten(self) -> int:
-        """Return when the last heartbeat was logged, µs UTC; 0: none was, or a drill's clock is judged by nobody."""
-        return self.beats[-1][0].logged_at if self.beats and not self._drilled else 0
+    def beat(self) -> Heartbeat | None:
+        """Return the last heartbeat."""
+        return self.beats[-1][1] if self.beats else None
 
     @property
-    def _drilled(self) -> bool:
-        """Return True if every heartbeat was a drill's. One of them among others would hide what a clock did in that minute."""
-        return bool(self.drill) and not self.changed
+    def drilled(self) -> bool | None:
+        """Return True if every heartbeat was a drill's, None without any. One among others would hide what a clock did in that minute."""
+        return self.drill and not self.changed
 
     def finish(self) -> None:
         """Report the findings; for a drill, report that the clocks were not compared."""
-        if self._drilled:
+        if self.drilled:
             self.report.counts["entries by a drill's clock, not compared"] += self.report.counts["entries"]
             return
         self.lates += self.late.values()

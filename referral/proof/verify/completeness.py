@@ -7,7 +7,7 @@ from msgspec import Struct, field, structs
 from referral.domain.events import Quarantined
 from referral.errors import Malformed, NewerVersion
 from referral.proof import cover
-from referral.proof.entry import NOWHERE, OWN, OWNERS, SEQUENCED, Entry, Kind, digest, plain, sort
+from referral.proof.entry import NOWHERE, OWN, OWNERS, ROUTING, SEQUENCED, Entry, Kind, digest, plain, sort
 from referral.proof.forgeries import SealVerdict, unwritten
 from referral.proof.history.case import unseal
 from referral.proof.verify.report import Report, Weight, finding
@@ -41,6 +41,10 @@ class Completeness(Struct, kw_only=True):
     """Entries that record the erasure of a case."""
     unsealed: set[tuple[str, int, int]] = field(default_factory=set)
     """(topic, partition, offset) of records that a reader refused for their seal; for an erasure, for intake's signature."""
+    refused: dict[tuple[str, int, int], str] = field(default_factory=dict)
+    """(topic, partition, offset) of records that routing set aside → the reason."""
+    doubtful: set[tuple[str, int, int]] = field(default_factory=set)
+    """(topic, partition, offset) of records that are no event of their case, or stand where another one does."""
     pinned: Erasers = NO_ERASERS
     """Intake's keys and the approvers in the auditor's own policy; where it names none of one kind, those that the log names count."""
     named: Erasers = NO_ERASERS
@@ -85,6 +89,8 @@ class Completeness(Struct, kw_only=True):
             self._own(entry)
             return
         self._position(entry)
+        if entry.idx in self.unwritten or not self.judged.own(entry) or entry.kind in (Kind.FORK, Kind.UNREADABLE, Kind.FOREIGN):
+            self.doubtful.add((entry.topic, entry.partition, entry.offset))
         if entry.kind is Kind.ERASURE:
             self.erasures.append(entry)
         if entry.idx in self.unwritten:  # `take` has said so
@@ -257,6 +263,8 @@ class Completeness(Struct, kw_only=True):
                 "META_DIFFERS", entry, "it speaks for another reader, or of another record, than its key names: it accounts for nothing"
             )
             return
+        if isinstance(body, Quarantined) and body.reader == OWNERS[ROUTING]:
+            self.refused[body.topic, body.partition, body.offset] = body.reason
         if isinstance(body, Quarantined) and body.reason == "seal":
             self.unsealed.add((body.topic, body.partition, body.offset))
         if isinstance(body, Quarantined) and body.reason == "foreign" and body.reader == OWNERS.get(body.topic):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from referral.domain.events import CaseErased, PolicyActivated
 from referral.domain.inputs import ROSTER_BOOK
@@ -15,14 +15,17 @@ from referral.errors import Malformed, NewerVersion
 from referral.proof import unlogged
 from referral.proof.act import Act
 from referral.proof.engines import Engines, NoEngines
-from referral.proof.entry import OWNERS, SEQUENCED, Entry, Kind
+from referral.proof.entry import NOTIFICATION, OWNERS, SEQUENCED, Entry, Kind
 from referral.proof.forgeries import TORN, SealVerdict, judge_seals
 from referral.proof.history.case import Read, unseal
+from referral.proof.verify import omissions
 from referral.proof.verify.acts import Acts
 from referral.proof.verify.clocks import Clocks
 from referral.proof.verify.completeness import Completeness
 from referral.proof.verify.facts import Decided, Holding, Sweep, closes, ends, unread
+from referral.proof.verify.knocks import Knocks
 from referral.proof.verify.policies import Bundles
+from referral.proof.verify.progress import Evidence, Progress
 from referral.proof.verify.readings import Readings
 from referral.proof.verify.reexecute import Reexecution
 from referral.proof.verify.report import Finding, Report, Weight, finding
@@ -69,6 +72,7 @@ class Verification:
         self._clocks = Clocks(report=self.report, seen=seen, size=size)
         self._bundles = Bundles(report=self.report, pinned=signers)
         self._readings, self._acts = Readings(report=self.report), Acts(report=self.report, pinned=operators)
+        self._progress = Progress()
         self._judge: Judge | None = None
         self._since = False
         """Entries before an older checkpoint are not read again, so an act may be among them."""
@@ -85,6 +89,7 @@ class Verification:
         self._clocks.take(entry, own=self._judged.own(entry))
         if entry.kind is Kind.KEYS and entry.value:
             self._bundles.trust(entry)
+        self._advance(entry)
         self._readings.take(entry)
         self._acts.take(entry)
         if entry.kind is Kind.POLICY and entry.value:
@@ -93,7 +98,13 @@ class Verification:
     def passed(self, entry: Entry) -> None:
         """Check only the position of the next entry, whose bytes an earlier run has proven."""
         self._since = True
-        self._completeness.place(self._judged.corrected(entry))
+        entry = self._judged.corrected(entry)
+        self._completeness.place(entry)
+        self._advance(entry)
+
+    def _advance(self, entry: Entry) -> None:
+        if entry.idx not in self._judged.forged and entry.idx not in self._completeness.unwritten:
+            self._progress.take(entry)
 
     def taken(self) -> None:
         """Finish the first pass after the last entry."""
@@ -102,7 +113,7 @@ class Verification:
         self.report.periods += self._bundles.periods()
         self._readings.finish()
         self._acts.finish()
-        self._bundles.dated(self._acts.every, drill=bool(self._clocks.drill), whole=not self._since)
+        self._bundles.dated(self._acts.every, drill=bool(self._clocks.drilled), whole=not self._since)
         if not self._since:
             self._by_hand()
 
@@ -131,8 +142,14 @@ class Verification:
             logged=self._bundles.logged,
             published=self._bundles.published,
             begun=self._bundles.begun,
-            beaten=self._clocks.beaten,
-            drill=self._clocks.drill,
+            drill=self._clocks.drilled,
+            evidence=self._progress.evidence(
+                self._clocks.beat,
+                self._completeness.refused,
+                self._completeness.doubtful,
+                drill=bool(self._clocks.drilled),
+                partial=self._since,
+            ),
         )
 
     def case(self, case_id: str, entries: Iterable[Entry]) -> None:
@@ -147,7 +164,7 @@ class Verification:
 
     def sweep(self, decided: Iterable[Decided], report: Report) -> None:
         """Judge the facts of all decisions. decided: what `Judge.case` found, in the order of `Decided.order`."""
-        sweep = Sweep(report=report, bundles=self._bundles, drill=self._clocks.drill, whole=not self._since)
+        sweep = Sweep(report=report, bundles=self._bundles, drill=self._clocks.drilled, whole=not self._since)
         for one in decided:
             sweep.take(one)
         sweep.finish()
@@ -161,8 +178,8 @@ class Cases(Struct, frozen=True, kw_only=True):
     disowned: (topic, partition, offset) of records that their topic's owner did not write.
     activated: the policy bundles by number. logged: the index of each. published: the time at which the broker had each, µs UTC.
     begun: the time from which each was in force, µs UTC.
-    beaten: the time of the last heartbeat, µs UTC; 0: none tells until when the log should have its decisions.
     drill: the log's stack is for exercises alone; None: no heartbeat says so.
+    evidence: how far each service got.
     """
 
     keys: Mapping[str, bytes]
@@ -174,8 +191,8 @@ class Cases(Struct, frozen=True, kw_only=True):
     logged: list[int]
     published: list[int]
     begun: list[int]
-    beaten: int = 0
     drill: bool | None = None
+    evidence: Evidence = field(default_factory=Evidence)
 
     def bundles(self, report: Report) -> Bundles:
         """Return the policy bundles, which report what they find there."""
@@ -219,8 +236,11 @@ class Judge:
             else:
                 report.counts["cases not decided again"] += 1
         else:
+            knocks = Knocks(case_id=case_id, evidence=known.evidence, report=report)
             for read in _readable([e for e in of_case if (e.topic, case_id, e.case_seq) not in known.lost], key, report):
                 self.signatures.look(read)
+                if read.entry.topic == NOTIFICATION and read.entry.idx not in disowned:
+                    knocks.said(read)
             Reexecution(
                 case_id=case_id,
                 key=key,
@@ -228,10 +248,11 @@ class Judge:
                 report=report,
                 known=right.ahead | disowned,
                 disowned=disowned,
-                beaten=known.beaten,
                 holding=Holding(drill=known.drill),
                 facts=self.decided,
                 engines=self._engines,
+                evidence=known.evidence,
+                knocks=knocks,
             ).run(of_case)
 
 
@@ -266,6 +287,7 @@ def verify(
     for case_id, of_case in cases.items():
         proof.case(case_id, of_case)
     proof.facts()
+    omissions.settle(proof.report)
     return proof.report
 
 

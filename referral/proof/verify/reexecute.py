@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct, field, structs
 
-from referral.domain.case import Case, next_due
+from referral.domain.case import Case
 from referral.domain.decide import decide
 from referral.domain.events import EVENTS, CauseKind, Head, Why
 from referral.domain.evolve import fold
@@ -15,19 +15,19 @@ from referral.domain.policy import ENGINE
 from referral.errors import Malformed, NewerVersion
 from referral.proof.engines import EngineAway, Engines, Made, NoEngines, Recorded, described, recorded
 from referral.proof.entry import ROUTING, Entry
-from referral.proof.heartbeat import STILL_S
 from referral.proof.history.case import Answer, Read, answers, cause, decisions, inputs, opened
-from referral.proof.verify import forks
+from referral.proof.verify import forks, omissions
 from referral.proof.verify.facts import Decided, Holding, made, unread
 from referral.proof.verify.forks import Branch
+from referral.proof.verify.knocks import Knocks
 from referral.proof.verify.policies import Bundles
+from referral.proof.verify.progress import Evidence, Position
 from referral.proof.verify.report import Report, Weight, finding
 from referral.wire import codec
 
 SECOND_US, MINUTE_US = 1_000_000, 60_000_000
 ENGINE_FAILED = ("engine-failed", "ENGINE_FAILED")
 """The rule of a decision that the engine-failure path made instead of the rules; the first logs spelled it differently."""
-Position = tuple[str, int, int]
 
 
 class Stop(Exception):
@@ -45,6 +45,8 @@ class Reexecution(Struct, kw_only=True):
     bundles: Bundles
     report: Report
     case: Case | None = None
+    last: Head | None = None
+    """Of the last decision judged so far."""
     judged: set[str] = field(default_factory=set)
     """Cause ids of the decisions judged so far."""
     under: set[int] = field(default_factory=set)
@@ -60,12 +62,16 @@ class Reexecution(Struct, kw_only=True):
     """Those that decide as earlier versions of the rules did."""
     told: list[Recorded] = field(default_factory=list)
     """Events of the decisions judged so far, for an engine in another process."""
-    beaten: int = 0
-    """Time of the last heartbeat, µs UTC: minutes before it every input has been decided, and every limit acted upon. 0: not known."""
     holding: Holding
     """Places that the case holds."""
     facts: list[Decided] = field(default_factory=list)
     """Where each decision is added, with what it was made upon."""
+    evidence: Evidence = field(default_factory=Evidence)
+    """How far each service got, by the whole log."""
+    knocks: Knocks | None = None
+    """The rungs of the case so far; None: a trial of a branch."""
+    entries: Sequence[Entry] = ()
+    """All of the case that `run` judges."""
 
     def run(self, entries: Sequence[Entry]) -> None:
         """Judge every decision. Stop at the first bad one, because the state before any later decision is then unknown.
@@ -74,12 +80,12 @@ class Reexecution(Struct, kw_only=True):
         the other.
         """
         own = [entry for entry in entries if entry.idx not in self.disowned]
+        self.entries = own
         asked, twins = inputs(entries), forks.twins(own)
         try:
             self.jumps = forks.jumps(decisions(entries))
             self._decisions([self._read(entry) for entry in decisions(own)], asked)
-            self._undecided(asked, self.known.union(entry.idx for place in twins for entry in place))
-            self._overdue(entries)
+            self._omissions(asked, self.known.union(entry.idx for place in twins for entry in place))
         except Stop:
             at = self.case.seq if self.case is not None else 0
             self.facts += unread([entry for entry in own if entry.case_seq > at], self.holding)
@@ -123,6 +129,7 @@ class Reexecution(Struct, kw_only=True):
                 holding=structs.replace(self.holding),
                 facts=[],
                 told=list(self.told),
+                knocks=None,
             )
             try:
                 trial._judge(answer, asked)
@@ -206,16 +213,29 @@ class Reexecution(Struct, kw_only=True):
             raise self._stop("DECIDED_TWICE", first.entry, "this input was decided before")
         self._in_time(first.entry, head)
         self.judged.add(again.id)
-        self.decided.add(place)
-        before, self.case = self.case, fold(self.case, self._compare(answer, again, head, asked.get(place)), self.case_id)
+        if self._answers(first.entry, head):
+            self.decided.add(place)
+        said = self._compare(answer, again, head, asked.get(place))
+        before, self.case, self.last = self.case, fold(self.case, said, self.case_id), head
         self.told += [recorded(read) for read in answer.events]
         moved, unknown = self.holding.moved(before, self.case)
         says = head.facts
         self.facts.append(made(first.entry, bundle=says.bundle or 0, engine=says.engine, free=says.free, moved=moved, unknown=unknown))
+        if self.knocks is not None:
+            for read, event in zip(answer.events, said, strict=False):
+                self.knocks.decided(read, event)
         self.report.counts["decisions"] += 1
         if head.facts.bundle is not None and head.facts.bundle not in self.under:
             self.under.add(head.facts.bundle)
             self.report.decided[head.facts.bundle] += 1
+
+    def _answers(self, entry: Entry, head: Head) -> bool:
+        """Return whether the decision answers the input at the place of its head; report a loss that is none."""
+        omissions.acted(entry, head, self.evidence, self.report)
+        if head.kind is not CauseKind.LOST:
+            return True
+        whole = [one for one in self.entries if one.idx not in self.known]
+        return omissions.called_lost(entry, head, whole, self.key, self.evidence, self.report)
 
     def _in_time(self, entry: Entry, head: Head) -> None:
         """Report a decision that judged limits by another time than that at which it was recorded, and an alarm before its time.
@@ -271,30 +291,13 @@ class Reexecution(Struct, kw_only=True):
             missing = _name(expected[len(answer.events)])
             raise self._stop("DECISION_DIFFERS", answer.events[-1].entry, f"the rules lead to one more event after it: {missing}")
 
-    def _undecided(self, asked: dict[Position, Entry], known: frozenset[int]) -> None:
-        """Report an input that routing skipped without an answer; the newest inputs are in flight."""
-        for place, entry in asked.items():
-            if place in self.decided or entry.idx in known:
-                continue
-            later = any(topic == entry.topic and offset > entry.offset for topic, _, offset in self.decided)
-            if later:
-                self.report.add_finding(
-                    finding(Weight.BAD, "NOT_DECIDED", entry, "routing answered later inputs of this case, but not this one")
-                )
-            elif self.beaten - entry.logged_at > STILL_S * SECOND_US:
-                what = "routing has not answered it, minutes after it was logged: it stood still, or has passed over it"
-                self._unchecked("NOT_DECIDED", entry, what)
-            else:
-                self.report.counts["inputs in flight"] += 1
-
-    def _overdue(self, entries: Sequence[Entry]) -> None:
-        """Report a limit that had passed minutes before the last heartbeat, and on which routing has not acted."""
-        due = next_due(self.case) if self.case is not None else None
-        if due is not None and self.beaten - due > STILL_S * SECOND_US and max(e.logged_at for e in entries) <= self.beaten:
-            what = (
-                "a limit of the case passed minutes before the last heartbeat, and routing has not acted: it stood still, or has no alarm"
-            )
-            self._unchecked("OVERDUE", entries[-1], what)
+    def _omissions(self, asked: dict[Position, Entry], known: frozenset[int]) -> None:
+        """Report what routing and the notifier have not done for this case."""
+        if not omissions.erased(self.entries):
+            omissions.undecided(asked, self.decided, known, self.evidence, self.report)
+        omissions.overdue(self.case, self.last, self.entries, self.evidence, self.report)
+        if self.knocks is not None:
+            self.knocks.judge()
 
     def _unchecked(self, code: str, entry: Entry, what: str) -> None:
         self.report.add_finding(finding(Weight.UNCHECKED, code, entry, what))

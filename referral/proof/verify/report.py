@@ -131,11 +131,22 @@ class Period(Struct, frozen=True, kw_only=True):
         return self.until is not None and self.until - self.since < SHORT_US
 
 
+class Suspicion(Struct, frozen=True, kw_only=True):
+    """Something that routing has not done in a partition. It becomes `proven` if routing acted there on a limit later than `after`, µs UTC;
+    else `otherwise`, if anything."""
+
+    partition: int
+    after: int
+    proven: Finding
+    otherwise: Finding | None
+
+
 class Report(Struct, kw_only=True):
     """The verdict. counts: name → number of things examined.
 
     periods: of the policies. decided: number of a bundle → the cases that were decided under it, of those that could be read.
     known: findings that the auditor has acknowledged. They are no part of the verdict.
+    suspicions: those that only all cases together settle. alarms: partition → the latest limit on which routing has acted there, µs UTC.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -143,6 +154,8 @@ class Report(Struct, kw_only=True):
     counts: Counter[str] = field(default_factory=Counter)
     periods: list[Period] = field(default_factory=list)
     decided: Counter[int] = field(default_factory=Counter)
+    suspicions: list[Suspicion] = field(default_factory=list)
+    alarms: dict[int, int] = field(default_factory=dict)
 
     def add_finding(self, finding: Finding) -> None:
         self.findings.append(finding)
@@ -153,6 +166,9 @@ class Report(Struct, kw_only=True):
         self.counts += other.counts
         self.periods += other.periods
         self.decided += other.decided
+        self.suspicions += other.suspicions
+        for partition, due in other.alarms.items():
+            self.alarms[partition] = max(due, self.alarms.get(partition, 0))
 
     def first_bad(self) -> Finding | None:
         """Return the bad finding that comes first in the log."""

@@ -1,0 +1,163 @@
+"""What routing or the notifier leaves undone, on a line that goes on with everything else: nobody is asked, no limit passes, nobody is called.
+
+Each is lived for hours by the log's own clock (`tests.harness.outages`), where honest outages look alike and are no accusation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+
+from referral.domain.events import ReferralSubmitted, ResponseSubmitted
+from referral.domain.inputs import Due, Input, RecordLost, lost_input
+from services.notifier.plan import Knock, Question
+from tests.attacks.ground import Attack, Noticed, copy, verify
+from tests.harness.outages import HOUR, LivedLine
+
+ROUTING, NOTIFIER = "routing", "notifier"
+ALARMS, PLAN = "one SQL statement on routing's alarms", "one SQL statement on the notifier's plan"
+
+
+@dataclass
+class PassedOver(LivedLine):
+    """Routing passes over the third referral and goes on."""
+
+    seen: int = 0
+
+    def decide(self, cause: Input) -> None:
+        self.seen += isinstance(cause.body, ReferralSubmitted)
+        if not (isinstance(cause.body, ReferralSubmitted) and self.seen == 3):
+            super().decide(cause)
+
+
+@dataclass
+class CalledLost(LivedLine):
+    """Routing calls the first answer of an agency lost."""
+
+    called: bool = False
+
+    def decide(self, cause: Input) -> None:
+        if isinstance(cause.body, ResponseSubmitted) and not self.called:
+            self.called = True
+            lost = RecordLost(topic=cause.source.topic, seq=cause.seq, reason="gap")
+            cause = lost_input(cause.case_id, lost, cause.source)
+        super().decide(cause)
+
+
+@dataclass
+class Twice(LivedLine):
+    """Routing decides the second referral once more, a while later."""
+
+    first: list[Input] = field(default_factory=list)
+
+    def decide(self, cause: Input) -> None:
+        super().decide(cause)
+        if isinstance(cause.body, ReferralSubmitted):
+            self.first.append(cause)
+        if isinstance(cause.body, Due) and len(self.first) == 2:
+            super().decide(self.first.pop())
+
+
+@dataclass
+class Forgotten(LivedLine):
+    """No alarm of one case fires any more. emptied: an administrator empties the table once; else routing forgets those of the first case."""
+
+    emptied: bool = False
+    struck: bool = False
+    victims: set[str] = field(default_factory=set)
+
+    def routing(self) -> None:
+        if self.emptied and not self.struck and self.now - self.begun >= 2 * HOUR:
+            self.struck, self.victims = True, {case_id for case_id, case in self.cases.items() if not case.closed}
+        super().routing()
+
+    def decide(self, cause: Input) -> None:
+        if not self.emptied and not self.victims:
+            self.victims.add(cause.case_id)
+        if isinstance(cause.body, Due) and cause.case_id in self.victims:
+            return
+        if self.emptied:  # whatever routing decides anew has its alarm again
+            self.victims.discard(cause.case_id)
+        super().decide(cause)
+
+
+@dataclass
+class Mute(LivedLine):
+    """The notifier knocks not for some questions, and says nothing of it."""
+
+    def mute(self, asked: Question) -> bool:
+        return True
+
+    def knock(self, knock: Knock) -> None:
+        if not self.mute(self.questions[knock.asked]):
+            super().knock(knock)
+
+    def failed(self, asked: Question, reason: str) -> None:
+        if not self.mute(asked):
+            super().failed(asked, reason)
+
+
+@dataclass
+class FirstRung(Mute):
+    """It knocks the first rung alone."""
+
+    def mute(self, asked: Question) -> bool:
+        return asked.rung > 0
+
+
+@dataclass
+class OneChild(Mute):
+    """It knocks nobody for the first case."""
+
+    victim: str = ""
+
+    def mute(self, asked: Question) -> bool:
+        self.victim = self.victim or asked.case_id
+        return asked.case_id == self.victim
+
+
+@dataclass
+class Emptied(LivedLine):
+    """An administrator empties the notifier's plan, two hours after the start."""
+
+    gone: set[str] | None = None
+
+    def notifier(self) -> None:
+        if self.gone is None and self.now - self.begun >= 2 * HOUR:
+            self.gone = set(self.questions)
+            self.knocks.clear()
+        for id_ in self.gone or ():
+            self.questions.pop(id_, None)
+        super().notifier()
+
+    def knock(self, knock: Knock) -> None:
+        if knock.asked in self.questions:
+            super().knock(knock)
+
+
+@cache
+def _lived(kind: type[LivedLine], emptied: bool | None = None) -> LivedLine:
+    more = {} if emptied is None else {"emptied": emptied}
+    return kind(seed=4, cases_=12, **more).live()
+
+
+def noticed(line: LivedLine) -> Noticed:
+    return {"verify": verify(copy(line.entries), keys=line.keys)}
+
+
+def attacks() -> list[Attack]:
+    each = (
+        ("a referral passed over: nobody is asked (N1)", ROUTING, PassedOver, None),
+        ("an agency's acceptance called lost (N2)", ROUTING, CalledLost, None),
+        ("a referral decided twice", ROUTING, Twice, None),
+        ("the limits of a child forgotten (N5)", ROUTING, Forgotten, False),
+        ("every limit forgotten at once (N5)", ALARMS, Forgotten, True),
+        ("nobody is called at all (N9)", NOTIFIER, Mute, None),
+        ("nobody is called for one child (N9)", NOTIFIER, OneChild, None),
+        ("the first rung alone is called (N9)", NOTIFIER, FirstRung, None),
+        ("every planned call deleted (N9)", PLAN, Emptied, None),
+    )
+    return [
+        Attack(what=what, power=power, must=("verify",), run=lambda kind=kind, emptied=emptied: noticed(_lived(kind, emptied)))  # type: ignore[misc]
+        for what, power, kind, emptied in each
+    ]

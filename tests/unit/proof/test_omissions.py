@@ -1,0 +1,293 @@
+"""`audit verify` finds what did not happen, names who is answerable, and takes no honest outage for an omission."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec import structs
+from rich.progress import Progress
+
+from referral.cli.audit.judge import VerifyOptions, judge
+from referral.domain.case import next_due
+from referral.domain.events import Quarantined, ReferralSubmitted, Word
+from referral.domain.inputs import RecordLost, lost_input, record_input
+from referral.proof.act import State
+from referral.proof.entry import INTAKE, NOTIFICATION, ROUTING, Entry, Kind
+from referral.proof.verify.log import verify
+from referral.proof.verify.report import Finding, Report, Weight
+from referral.wire import codec, headers, writer_signature
+from services.audit.ingest import Says, ingest
+from services.notifier.plan import Question
+from tests.attacks import omissions
+from tests.attacks.omissions import CalledLost, Emptied, FirstRung, Forgotten, Mute, OneChild, PassedOver, Twice
+from tests.harness import writers
+from tests.harness.audit_archive import Rows
+from tests.harness.audit_log import Log, asked, response
+from tests.harness.outages import HOUR, MINUTE, SERVICES, LivedLine, ToldLog, cuts
+from tests.harness.two_operators import act
+from tests.stories.saved import TOLD, read
+from tests.stories.teller import policy, world
+
+HONEST = {"PAUSED", "RECORDED_LATE"}
+"""Notes about an outage."""
+NOT_HONEST = ("policy", "lost", "engine-fails", "unheard")
+"""Lines of a story that no log of one honest line under one policy holds."""
+
+
+def of(report: Report, code: str) -> list[Finding]:
+    return [found for found in report.findings if found.code == code]
+
+
+def bad(report: Report) -> list[Finding]:
+    return [found for found in report.findings if found.weight is Weight.BAD]
+
+
+def checked(line: Log, size: int | None = None) -> Report:
+    return verify(line.entries[:size], line.keys)
+
+
+def test_an_honest_line_is_good_whenever_it_is_looked_at() -> None:
+    for seed in range(2):
+        line = LivedLine(seed=seed).live()
+        assert sum(e.topic == NOTIFICATION for e in line.entries) > 50 and len(line.cases) == 10
+        for size in cuts(line, 53):
+            assert not checked(line, size).findings
+
+
+@pytest.mark.parametrize("server", SERVICES)
+@pytest.mark.parametrize("seed", [5, 6])
+def test_an_hour_without_a_server_accuses_nobody(server: str, seed: int) -> None:
+    line = LivedLine(away={server: (HOUR, 2 * HOUR)}, seed=seed).live()
+    during = set[str]()
+    for size in cuts(line, 41):
+        report = checked(line, size)
+        assert not bad(report), (size, bad(report))
+        during |= {found.code for found in report.findings} - HONEST
+        assert all("not the agency" in f.what for f in report.findings if f.code in ("NOT_DECIDED", "OVERDUE", "NOT_KNOCKED"))
+    after = {found.code for found in checked(line).findings if found.weight}
+    assert during <= {"NOT_DECIDED", "OVERDUE", "NOT_KNOCKED", "BROKER_AWAY", "NOT_READ"}
+    assert after == ({"NOT_KNOCKED"} if server == "notifier" else set()), "what was left undone meanwhile is done afterwards"
+
+
+def test_routing_that_stands_still_is_not_accused_and_named() -> None:
+    line = LivedLine(away={"routing": (HOUR, 9 * HOUR)}, seed=5).live()
+    report = checked(line)
+    assert report.exit_code() == 3 and of(report, "NOT_DECIDED") and of(report, "OVERDUE")
+    assert all("routing stood still" in found.what for found in of(report, "NOT_DECIDED"))
+    assert all("it stood still" in found.what for found in of(report, "OVERDUE"))
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "who"),
+    [
+        (PassedOver, "NOT_DECIDED", "answerable: routing"),
+        (CalledLost, "LOST_FALSE", "answerable: routing"),
+        (Twice, "DECIDED_TWICE", ""),
+        (Forgotten, "OVERDUE", "answerable: routing, or whoever emptied its table `routing.alarm`"),
+        (OneChild, "NOT_KNOCKED", "answerable: the notifier"),
+        (FirstRung, "NOT_KNOCKED", "answerable: the notifier"),
+        (Emptied, "NOT_KNOCKED", "answerable: the notifier, or whoever emptied its plan"),
+    ],
+)
+def test_an_omission_beside_a_line_that_goes_on_is_bad(line: type[LivedLine], code: str, who: str) -> None:
+    found = bad(checked(omissions._lived(line)))
+    assert found and {one.code for one in found} == {code} and who in found[0].what, found
+
+
+def test_every_limit_forgotten_at_once_is_bad() -> None:
+    found = bad(checked(omissions._lived(Forgotten, True)))
+    assert found and {one.code for one in found} == {"OVERDUE"}
+
+
+def test_a_notifier_that_says_nothing_at_all_is_away_for_a_day_and_then_mute() -> None:
+    line = omissions._lived(Mute)
+    report = checked(line)
+    silent = of(report, "NOT_KNOCKED")
+    assert report.exit_code() == 3 and len(silent) > 20 and all("the notifier stood still" in found.what for found in silent)
+    line = Mute(seed=4, cases_=5, hours=36).live()
+    assert any("said nothing at all for a day" in found.what for found in bad(checked(line)))
+
+
+def test_the_verdict_is_the_same_in_several_processes() -> None:
+    line = omissions._lived(Forgotten)
+    reports = [judge(Rows(line.entries), VerifyOptions(keys=line.keys, jobs=jobs), Progress(disable=True)).report for jobs in (1, 2)]
+    ours = [sorted((f.code, f.idx or 0, f.what) for f in one.findings) for one in reports]
+    assert ours[0] == ours[1] and any(code == "OVERDUE" for code, _, _ in ours[0])
+
+
+@pytest.mark.parametrize("path", TOLD, ids=lambda path: path.stem)
+def test_no_story_has_an_omission(path: Any) -> None:
+    story = read(path.stem)
+    lines = [item["do"] for item in story["told"]]
+    if "policy" in story or any(word in NOT_HONEST for line in lines for word in line.split()):
+        pytest.skip("not one honest line under one policy")
+    made = world(story, path.parent, policy())
+    for line in lines:
+        made.tell(line)
+    if not made.log or any(getattr(cause.body, "TOPIC", "") == ROUTING for _, cause, _, _ in made.log):
+        pytest.skip("begun by another case")
+    log = ToldLog(made)
+    case = next(iter(log.cases.values()))
+    waits_past_a_limit = (due := next_due(case)) is not None and due < log.now
+    report = checked(log)
+    assert {found.code for found in report.findings if found.weight} <= ({"OVERDUE"} if waits_past_a_limit else set()) and not bad(report)
+
+
+# What a log must show where routing calls a record lost.
+
+
+def beats(log: Log, minutes: int = 12) -> None:
+    for _ in range(minutes):
+        log.now += MINUTE
+        log.beat({ROUTING: [99] * 12})
+
+
+def quarantined(log: Log, entry: Entry, reason: str, *, of_case: bool = True) -> None:
+    """Routing sets a record aside."""
+    body = Quarantined(
+        topic=entry.topic,
+        partition=entry.partition,
+        offset=entry.offset,
+        reader="routing",
+        reason=reason,
+        case_id=entry.case_id if of_case else None,
+        case_seq=entry.case_seq if of_case else 0,
+        at=log.now,
+        nonce=bytes(12),
+        sealed=bytes(16),
+        length=0,
+        sha256=None,
+    )
+    key, value = f"routing/{entry.topic}/{entry.partition}/{entry.offset}".encode(), codec.encode(body)
+    signature = writer_signature.sign(writers.KEYS["routing"], "referral-quarantine", [(key, value)])[0]
+    log.put("referral-quarantine", 0, key, value, [*headers.plain(Quarantined.TYPE, id="x", source="routing", at=log.now), signature])
+
+
+def answered(log: Log, name: str) -> tuple[Any, Any, Entry]:
+    """An agency's answer in the topic, which nobody has decided. Its meta, its position and its entry."""
+    case_id, offer = (next(iter(log.cases)), None) if log.cases else asked(log, "a")
+    offer = offer or log.asked_first  # type: ignore[attr-defined]
+    log.asked_first = offer  # type: ignore[attr-defined]
+    body = response(offer, Word.ACKNOWLEDGE, name)
+    meta, at = log.say(case_id, body, f"00000000-0000-4000-8000-{abs(hash(name)) % 10**12:012d}", case_id, "intake")
+    return record_input(meta, body, at), at, log.entries[-1]
+
+
+def lost(log: Log, seq: int, at: Any, reason: str = "gap") -> None:
+    case_id = next(iter(log.cases))
+    log.answer(lost_input(case_id, RecordLost(topic=INTAKE, seq=seq, reason=reason), at))
+
+
+def test_a_record_that_routing_set_aside_is_not_called_lost_falsely_and_not_good_either() -> None:
+    for of_case in (True, False):
+        log = Log()
+        _, at, entry = answered(log, "one")
+        quarantined(log, entry, "kills-process", of_case=of_case)
+        lost(log, entry.case_seq, at, "kills-process")
+        report = checked(log)
+        assert [f.code for f in report.findings if f.weight] == ["LOST_UNPROVEN"] and "routing" in of(report, "LOST_UNPROVEN")[0].what
+
+
+def test_a_record_that_kills_routing_is_called_lost_when_the_next_one_reveals_the_gap() -> None:
+    log = Log()
+    _, _, entry = answered(log, "one")
+    quarantined(log, entry, "kills-process", of_case=False)
+    following, at, _ = answered(log, "two")
+    lost(log, entry.case_seq, at)
+    log.answer(following)
+    report = checked(log)
+    assert {(f.code, f.weight) for f in report.findings} == {("LOST_UNPROVEN", Weight.UNCHECKED), ("NOT_DECIDED", Weight.UNCHECKED)}
+    assert "routing set it aside as kills-process" in of(report, "NOT_DECIDED")[0].what
+
+
+def test_a_gap_in_the_log_excuses_routing() -> None:
+    log = Log()
+    answered(log, "zero")
+    log.entries.pop()
+    following, at, entry = answered(log, "one")
+    log.entries[-1] = structs.replace(entry, idx=entry.idx - 1)
+    lost(log, entry.case_seq - 1, at)
+    log.answer(following)
+    log.entries = [structs.replace(e, idx=n) for n, e in enumerate(log.entries)]
+    assert {f.code for f in bad(checked(log))} == {"SEQUENCE_GAP"}
+
+
+def test_a_loss_that_nothing_in_the_log_shows_is_false() -> None:
+    log = Log()
+    first, at, entry = answered(log, "one")
+    log.answer(first)
+    lost(log, 7, at)
+    assert [f.code for f in bad(checked(log))] == ["LOST_FALSE"]
+    beats(log, 2)
+    assert not bad(checked(log)), "what stood in the quarantine may not be read yet"
+    beats(log)
+    assert [f.code for f in bad(checked(log))] == ["LOST_FALSE"]
+
+
+def test_an_answer_as_lost_does_not_answer_the_record_that_revealed_it() -> None:
+    log = Log()
+    answered(log, "zero")
+    log.entries.pop()
+    _, at, entry = answered(log, "one")
+    lost(log, entry.case_seq - 1, at)
+    following, _, _ = answered(log, "two")
+    log.answer(following)
+    log.entries = [structs.replace(e, idx=n) for n, e in enumerate(log.entries)]
+    assert {f.code for f in bad(checked(log))} == {"SEQUENCE_GAP", "NOT_DECIDED"}
+
+
+# What the log cannot tell.
+
+
+def test_without_a_heartbeat_it_is_said_what_cannot_be_checked() -> None:
+    line = omissions._lived(OneChild)
+    entries = [e for e in line.entries if e.kind is not Kind.HEARTBEAT]
+    report = verify([structs.replace(e, idx=n) for n, e in enumerate(entries)], line.keys)
+    assert not report.findings and report.counts["rungs without a knock, and no heartbeat says how late it is"] > 2
+
+
+def test_a_run_since_an_older_checkpoint_does_not_know_who_switched_sending_off() -> None:
+    line = omissions._lived(OneChild)
+    old = Rows(line.entries)
+    old.published = 100
+    since = old.read("checkpoint")
+    report = judge(Rows(line.entries), VerifyOptions(keys=line.keys, since=since), Progress(disable=True)).report
+    assert of(report, "NOT_KNOCKED") and not bad(report)
+    assert all("not read in this run" in found.what for found in of(report, "NOT_KNOCKED"))
+
+
+class Switched(OneChild):
+    """An operator switches sending off, and nobody is called meanwhile."""
+
+    def notifier(self) -> None:
+        if self.now - self.begun == HOUR:
+            done = act(command="duty pause", state=State.DONE, at=self.now // 1_000_000)
+            self._known.now = max(self._known.now, self.now)
+            self.entries += ingest([], self._known, [Says(Kind.ADMINISTRATION, done.encode())]).entries
+        super().notifier()
+
+    def mute(self, asked: Question) -> bool:
+        return self.now - self.begun >= HOUR
+
+
+def test_an_operator_who_switches_sending_off_is_answerable_for_it() -> None:
+    line = Switched(seed=4, cases_=12).live()
+    report = checked(line)
+    found = of(report, "NOT_KNOCKED")
+    assert len(found) > 5 and not [f for f in bad(report) if f.code == "NOT_KNOCKED"]
+    assert all("an operator had switched sending off" in one.what for one in found)
+
+
+def test_an_exercise_wakes_nobody_on_a_line_for_real_cases() -> None:
+    line = Mute(seed=4, cases_=6, drill=True).live()
+    report = checked(line)
+    assert not of(report, "NOT_KNOCKED") and report.counts["rungs of exercises, whose knocks are not checked"] > 5
+
+
+def test_the_last_records_are_in_flight() -> None:
+    line = omissions._lived(PassedOver)
+    passed = of(checked(line), "NOT_DECIDED")[0]
+    assert line.entries[passed.idx or 0].type == ReferralSubmitted.TYPE
+    early = checked(line, (passed.idx or 0) + 1)
+    assert not of(early, "NOT_DECIDED") and early.counts["inputs in flight"] >= 1
