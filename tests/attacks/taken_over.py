@@ -32,6 +32,7 @@ from tests.attacks import (
     contents,
     facts,
     history,
+    omissions,
     one_agency,
     own_topic,
     promises,
@@ -175,7 +176,21 @@ def _granted(role: str) -> frozenset[str]:
 
 def attacks() -> list[Attack]:
     """Return the attacks of parties inside; those of strangers and outages are no party's here."""
-    several = (history, contents, facts, own_topic, administrators, auditors, readings, broker, one_agency, promises, trusted, words)
+    several = (
+        history,
+        contents,
+        facts,
+        own_topic,
+        administrators,
+        auditors,
+        readings,
+        broker,
+        one_agency,
+        promises,
+        omissions,
+        trusted,
+        words,
+    )
     beside = [*auditors.watched(), *readings.served(), *one_agency.doors(), *words.served()]
     return [attack for module in several for attack in module.attacks()] + beside
 
@@ -213,6 +228,10 @@ def powers(party: Party) -> frozenset[str]:
         words.RETIRED: broker_ and master,
         readings.SQL: "audit" in party.schemas,
         "stops audit": "audit" in party.schemas,
+        omissions.ROUTING: "referral-routing" in party.writes and "routing" in party.schemas,
+        omissions.ALARMS: "routing" in party.schemas,
+        omissions.NOTIFIER: "referral-notification" in party.writes and "notifier" in party.schemas,
+        omissions.PLAN: "notifier" in party.schemas,
         "operator": party.name == OPERATOR,
         administrators.PAST: party.name == OPERATOR,
         trusted.HOST: party.name == OPERATOR,

@@ -46,9 +46,12 @@ def _position(vitals: Vitals, service: str, place: tuple[str, int]) -> int:
 def conservation(vitals: Vitals) -> Check:
     """Check that every submission and response below routing's position has exactly one outcome, and that intake kept its promises."""
     found = vitals.judged
-    bad = [*found.outcomes, *_broken(vitals)]
+    bad = [*_broken(vitals), *found.outcomes]
     good = f"{found.count} submissions and responses{_of(vitals)}, each with one outcome; {vitals.receipts} receipts"
-    do = "`referral audit verify` names the entry; then `referral recover`, if the database went back. A receipt: telephone its desk now"
+    do = (
+        "telephone the desk of each case now: nobody else asks. Without an outcome: `referral audit verify` names what routing has passed"
+        " over (NOT_DECIDED); `referral recover` mends only a database that went back, so what was passed over must be sent again"
+    )
     return check("conservation", bad, good, do)
 
 

@@ -124,7 +124,8 @@ class Lane:
             return
         recent = record.timestamp * 1000 >= line.since
         marked = writer_mark.carries(line.secrets[place[0]], record.value, record.headers)
-        if not marked and record.timestamp >= line.began.get(place[0], record.timestamp + 1):
+        foreign = not marked and record.timestamp >= line.began.get(place[0], record.timestamp + 1)
+        if foreign:
             if not recent:
                 found.older += 1
                 return
@@ -137,7 +138,8 @@ class Lane:
         if meta.type in seal.UNSEALED:
             self._erased(place, record, meta.case_id, recent)
         if self._next(place[0], meta, record.value):
-            self._new(place, record.offset, meta, recent)
+            if not foreign:  # intake owes nothing for what somebody else wrote, and has not published it
+                self._new(place, record.offset, meta, recent)
             if place[0] == ROUTING and (asked := self._asked.get(meta.cause_id)) is not None:
                 asked.take(meta)
 

@@ -88,6 +88,10 @@ class Evidence(Struct, frozen=True, kw_only=True):
         """Return whether audit had read everything of this partition at the newest heartbeat."""
         return self.unread is not None and f"{topic}/{partition}" not in self.unread
 
+    def behind(self, entry: Entry, topic: str) -> bool:
+        """Return whether audit, which reads topics beside one another, may have logged this entry before an older one of that topic."""
+        return self.beat is not None and (entry.idx > self.beat or not self.read(topic, entry.partition))
+
     def paused(self, first: int, last: int) -> bool:
         """Return whether sending was switched off at any entry from first to last."""
         return any(begun <= last and (ended is None or ended >= first) for begun, ended in self.pauses)

@@ -206,7 +206,10 @@ class Reexecution(Struct, kw_only=True):
         try:
             again = self._cause(first, head, asked.get(place))
         except (Malformed, NewerVersion) as error:
-            raise self._stop("INPUT", first.entry, f"the input at {place[0]}[{place[1]}]@{place[2]}: {error}") from error
+            what, unread = f"the input at {place[0]}[{place[1]}]@{place[2]}: {error}", self.evidence.behind(first.entry, head.topic)
+            if place not in asked and unread:
+                raise self._stop("INPUT", first.entry, f"{what}; audit had not read that far", Weight.UNCHECKED) from error
+            raise self._stop("INPUT", first.entry, what) from error
         if again.id != first.meta.cause_id:
             raise self._stop("CAUSE_DIFFERS", first.entry, "the input at that position is not the one that this decision names")
         if again.id in self.judged:

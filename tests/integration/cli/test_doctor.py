@@ -199,7 +199,7 @@ async def test_a_receipt_that_nobody_made_true_is_found_once_its_time_is_over(li
     vitals.now += PROMISED
     swallowed = checks(vitals)["conservation"]
     assert swallowed.result is Result.BAD and f"event {owed['event']} of case {owed['case']}" in swallowed.said
-    assert "never published it" in swallowed.said and "telephone its desk" in swallowed.do
+    assert "never published it" in swallowed.said and "telephone the desk of each case" in swallowed.do
     vitals.judged.erased.add(owed["case"])
     assert checks(vitals)["conservation"].result is Result.GOOD
 

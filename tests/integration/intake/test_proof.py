@@ -120,10 +120,23 @@ async def test_a_referral_that_nobody_answers_for_a_minute_is_an_alarm_and_its_r
                 await tx.execute(text(f"UPDATE intake.{table} SET received_at = received_at - 361000000"))
         with capture_logs() as said:
             await look.turn()
-        assert (late("decided"), late("logged")) == (2, 1)
-        assert [(one["reason"], one["log_level"]) for one in said] == [("decided", "error"), ("logged", "error")]
+        assert (late("decided"), late("logged")) == (2, 2)
+        assert [(one["reason"], one["count"], one["log_level"]) for one in said] == [("decided", 2, "error"), ("logged", 2, "error")]
+        with capture_logs() as said:
+            await look.turn()
+        assert not said, "nothing has become worse"
+        third = await intake.submit()
+        proven |= {third["event_id"]}
+        async with by_hand(intake.settings) as tx:
+            aged = {"event": third["event_id"], "case": third["case_id"]}
+            await tx.execute(text("UPDATE intake.submission SET received_at = received_at - 361000000 WHERE event_id = :event"), aged)
+            await tx.execute(text("UPDATE intake.referral SET received_at = received_at - 361000000 WHERE case_id = :case"), aged)
+        with capture_logs() as said:
+            await look.turn()
+        assert (late("decided"), late("logged")) == (3, 2), "the log proves the newest; the two before it are still owed"
+        assert [(one["reason"], one["count"]) for one in said] == [("decided", 3)], "the first loss does not hide the next one"
         proven |= {receipt["event_id"], other["event_id"]}
-        for one in (receipt, other):
+        for one in (receipt, other, third):
             opened = CaseOpened(why=WHY, referral_id=one["referral_id"], agency="school", traits=CHILD, drill=True)
             await intake.decided(one["case_id"], opened)
         await look.turn()

@@ -10,6 +10,8 @@ import pytest
 from aiokafka import ConsumerRecord
 from msgspec.structs import replace
 
+from referral.cli.admin.doctor_checks import PROMISED, conservation
+from referral.cli.admin.doctor_probe import Service, Vitals
 from referral.cli.vitals.topics import ASKS, OUTCOMES, Judged, Lane, Line
 from referral.domain.events import Meta, OfferOpened
 from referral.domain.inputs import derived
@@ -127,3 +129,26 @@ def test_of_a_part_of_a_topic_only_that_part_is_judged() -> None:
     assert (found.fetched, found.count, found.sequences, faults(found)) == (4, 0, 1, [])
     assert "4 is missing before 5" in faults(judged([*GOOD, (ROUTING, meta(3, OFFERED.type)), (ROUTING, meta(5, OFFERED.type))], part))[0]
     assert "1 is missing before 2" in faults(judged(GOOD[2:]))[0], "of a whole topic each sequence begins at one"
+
+
+def test_what_somebody_else_wrote_is_no_submission_and_keeps_no_receipt() -> None:
+    forged = record(INTAKE, meta(2, ASKS[1], event=derived(CASE, "forged")), 1, marked=False)
+    found = judged([*GOOD, (INTAKE, forged)], replace(LINE, owed=frozenset({derived(CASE, "forged")})))
+    assert (found.outcomes, found.count, found.foreign, found.published) == ([], 1, [((INTAKE, P), 1)], set())
+
+
+def test_receipts_come_first_and_the_remedy_is_true() -> None:
+    """Three forged records stood before two losses, which became `… and 2 more`; the remedy named two commands that do nothing here."""
+    seen = Vitals(
+        now=PROMISED + 1,
+        ahead=0,
+        moved=False,
+        services={"routing": Service(name="routing", alive=1, leases=(), outbox=(), queue=(0, None))},
+        places={},
+        policy=[],
+        owed=[("swallowed", CASE, 0)],
+        judged=Judged(outcomes=[f"passed over {number}" for number in range(5)]),
+    )
+    found = conservation(seen)
+    assert found.said.startswith("intake gave a receipt for event swallowed") and found.said.endswith("… and 3 more")
+    assert "telephone the desk of each case now" in found.do and "must be sent again" in found.do

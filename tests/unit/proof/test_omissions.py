@@ -291,3 +291,17 @@ def test_the_last_records_are_in_flight() -> None:
     assert line.entries[passed.idx or 0].type == ReferralSubmitted.TYPE
     early = checked(line, (passed.idx or 0) + 1)
     assert not of(early, "NOT_DECIDED") and early.counts["inputs in flight"] >= 1
+
+
+def test_a_decision_that_audit_logged_before_its_input_is_not_bad_yet() -> None:
+    """Audit reads topics beside one another: the end of a log may hold the answer, and the question not yet."""
+    log = Log()
+    following, at, entry = answered(log, "one")
+    log.answer(following)
+    log.entries = [structs.replace(e, idx=n) for n, e in enumerate(e for e in log.entries if e is not entry)]
+    assert [f.code for f in bad(checked(log))] == ["INPUT"]
+    unread = {f"{INTAKE}/{at.partition}": at.offset}
+    log._known.size = len(log.entries)
+    for behind, weight in (({}, Weight.BAD), (unread, Weight.UNCHECKED)):
+        log.beat({INTAKE: [9] * 12}, **behind)
+        assert [(f.code, f.weight) for f in checked(log).findings] == [("INPUT", weight)]
