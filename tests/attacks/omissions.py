@@ -1,4 +1,4 @@
-"""What routing or the notifier leaves undone, on a line that goes on with everything else: nobody is asked, no limit passes, nobody is called.
+"""What routing or the notifier leaves undone, on a line that goes on with everything else: nobody is asked, and nobody is called.
 
 Each is lived for hours by the log's own clock (`tests.harness.outages`), where honest outages look alike and are no accusation.
 """
@@ -60,7 +60,7 @@ class Twice(LivedLine):
 
 @dataclass
 class Forgotten(LivedLine):
-    """No alarm of one case fires any more. emptied: an administrator empties the table once; else routing forgets those of the first case."""
+    """No alarm of the first case fires any more. emptied: an administrator empties the whole table, once."""
 
     emptied: bool = False
     struck: bool = False

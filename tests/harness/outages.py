@@ -25,7 +25,8 @@ from services.audit.ingest import Says, ingest
 from services.notifier.duty import Person, Roster
 from services.notifier.handle import stop
 from services.notifier.plan import Knock, Question, State, follow, plan, subject
-from tests.harness.audit_log import CHILD, POLICY, Log, _id, response
+from tests.harness.audit_log import POLICY, Log, _id, response
+from tests.harness.made_child import CHILD
 from tests.stories.teller import World
 
 SECOND, MINUTE, HOUR = 1_000_000, 60_000_000, 3_600_000_000
@@ -52,10 +53,16 @@ def names(number: int, first: str = "case") -> tuple[str, ...]:
 
 @dataclass
 class LivedLine(Log):
-    """away: server → (from, to), µs since the start. behind: how often audit leaves a partition for later. cases_: number of referrals. hours: length of its life."""
+    """away: server → (from, to), µs since the start. behind: how often audit leaves a partition for later.
+
+    jumps: moments, µs since the start by the broker's clock, at which the operators of a stack for exercises move its own clock three hours
+    ahead; None: a line for real cases. cases_: number of referrals. hours: length of its life.
+    """
 
     away: dict[str, tuple[int, int]] = field(default_factory=dict)
     seed: int = 0
+    jumps: tuple[int, ...] | None = None
+    ahead_by: int = 0
     behind: float = 0.3
     cases_: int = 10
     hours: int = 5
@@ -85,7 +92,7 @@ class LivedLine(Log):
             self.later.append((at, _id(f"case {name}"), body, f"submit {name}"))
 
     def up(self, *servers: str) -> bool:
-        since = self.now - self.begun
+        since = self.now - self.ahead_by - self.begun
         return not any(self.away.get(one, (0, 0))[0] <= since < self.away.get(one, (0, 0))[1] for one in servers)
 
     def put(self, topic: str, partition: int, key: bytes, value: bytes, told: Any = ()) -> Source:
@@ -93,7 +100,7 @@ class LivedLine(Log):
         offset = self._offsets.get((topic, partition), 0)
         self._offsets[topic, partition] = offset + 1
         source = Source(topic=topic, partition=partition, offset=offset)
-        raw = Raw(key=key, value=value, headers=tuple(told), kafka_time=self.now // 1000)
+        raw = Raw(key=key, value=value, headers=tuple(told), kafka_time=(self.now - self.ahead_by) // 1000)
         self.unread.append(Input(id=_id("raw"), case_id="", body=raw, source=source))
         return source
 
@@ -107,7 +114,9 @@ class LivedLine(Log):
 
     def live(self) -> LivedLine:
         end = self.now + self.hours * HOUR
-        while self.now < end:
+        while self.now - self.ahead_by < end:
+            if self.now - self.ahead_by - self.begun in (self.jumps or ()):
+                self.ahead_by, self.now = self.ahead_by + 3 * HOUR, self.now + 3 * HOUR
             self.now += TICK
             self.people()
             if self.up("intake", "broker"):
@@ -194,7 +203,15 @@ class LivedLine(Log):
     def failed(self, asked: Question, reason: str) -> None:
         if asked.task:
             body = KnockFailed(
-                offer_id=None, task_id=asked.id, rung=asked.rung, person=None, channel="none", again=0, at=self.now, reason=reason, attempts=0
+                offer_id=None,
+                task_id=asked.id,
+                rung=asked.rung,
+                person=None,
+                channel="none",
+                again=0,
+                at=self.now,
+                reason=reason,
+                attempts=0,
             )
             name = f"{asked.id} {asked.rung} {self.now}"
             self.say(asked.case_id, body, _id(f"nobody {name}"), _id(f"for {name}"), "notifier")
@@ -233,7 +250,7 @@ class LivedLine(Log):
             of = ends.setdefault(topic, [0] * 12)
             of[partition] = end
         answered = self.up("broker")
-        value = Heartbeat(ends=ends if answered else None, unread=unread if answered else {}, drill=False).encode()
+        value = Heartbeat(ends=ends if answered else None, unread=unread if answered else {}, drill=self.jumps is not None).encode()
         self.entries += ingest([], self._known, [Says(Kind.HEARTBEAT, value)]).entries
         return self.entries[-1]
 
@@ -251,9 +268,8 @@ def cuts(log: Log, every: int) -> list[int]:
     return [*beats[every::every], len(log.entries)]
 
 
-
 class ToldLog(LivedLine):
-    """The log of a story that was told without servers (`tests.stories.teller`): the same inputs, decided by an honest line, which knocks."""
+    """The log of a story that was told without servers: the same inputs, decided by an honest line, which knocks."""
 
     def __init__(self, told: World) -> None:
         super().__init__(now=told.log[0][2].now, cases_=0, behind=0)

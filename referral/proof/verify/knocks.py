@@ -183,7 +183,10 @@ class Knocks(Struct, kw_only=True):
         evidence, since = self.evidence, rung.entry.kafka_time
         partition = topics.partition(self.case_id)
         if evidence.paused(rung.entry.idx, last):
-            return Weight.UNCHECKED, "an operator had switched sending off (`referral duty pause`); answerable: the operators, not the agency"
+            return (
+                Weight.UNCHECKED,
+                "an operator had switched sending off (`referral duty pause`); answerable: the operators, not the agency",
+            )
         if evidence.partial:
             return Weight.UNCHECKED, f"whether sending was switched off is not read in this run; {ANSWERABLE}"
         if evidence.end - since >= DAY_MS and not evidence.heard.within(since, since + DAY_MS):
@@ -192,6 +195,8 @@ class Knocks(Struct, kw_only=True):
         if went_on and by is not None and (rung.urgent or (passed and until - since >= DAY_MS)):
             return Weight.BAD, f"it knocked for later decisions of this partition, and passed over this one; {ANSWERABLE}"
         if went_on:
-            return Weight.UNCHECKED, f"it knocked for later decisions of this partition; a server, a cap or a night may keep one back; {ANSWERABLE}"
+            return (
+                Weight.UNCHECKED,
+                f"it knocked for later decisions of this partition; a server, a cap or a night may keep one back; {ANSWERABLE}",
+            )
         return Weight.UNCHECKED, f"the notifier stood still in this partition, or passed over it; {ANSWERABLE}"
-

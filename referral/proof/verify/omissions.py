@@ -71,7 +71,9 @@ def overdue(case: Case | None, head: Head | None, entries: Sequence[Entry], evid
     unread = not evidence.read(ROUTING, partition)
     gone = "a limit of the case has passed and routing has not acted, while it went on with others of its partition: it forgot this one"
     proven = finding(Weight.BAD, "OVERDUE", last, f"{gone}, or put its alarm off because it fails; {DATABASE_ANSWERS}")
-    otherwise = finding(Weight.UNCHECKED, "OVERDUE", last, f"{still}: it stood still, or has no alarm; {DATABASE_ANSWERS}") if late else None
+    otherwise = (
+        finding(Weight.UNCHECKED, "OVERDUE", last, f"{still}: it stood still, or has no alarm; {DATABASE_ANSWERS}") if late else None
+    )
     busy = evidence.routed[partition].within(due // 1_000 + LATE_MS, evidence.end - LATE_MS) if partition in evidence.routed else []
     if not ours or unread:
         if otherwise is not None:

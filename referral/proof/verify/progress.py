@@ -145,8 +145,9 @@ class Progress(Struct, kw_only=True):
         if entry.topic != NOTIFICATION:
             return
         self.heard.add(entry.kafka_time)
-        if entry.type.rpartition(".v")[0] in REACTS and (asked := self.asked.pop(entry.case_id, None)) is not None:
-            if 0 <= entry.kafka_time - asked <= PROMPT_MS:
+        if entry.type.rpartition(".v")[0] in REACTS:
+            asked = self.asked.pop(entry.case_id, None)
+            if asked is not None and 0 <= entry.kafka_time - asked <= PROMPT_MS:
                 self.knocked.setdefault(entry.partition, Minutes()).add(asked)
 
     def _act(self, entry: Entry) -> None:

@@ -134,6 +134,22 @@ def test_no_story_has_an_omission(path: Any) -> None:
     assert {found.code for found in report.findings if found.weight} <= ({"OVERDUE"} if waits_past_a_limit else set()) and not bad(report)
 
 
+@pytest.mark.parametrize("jumps", [(), (HOUR, HOUR + 30 * MINUTE, 3 * HOUR)])
+def test_a_stack_for_exercises_whose_clock_is_moved_has_no_omission(jumps: tuple[int, ...]) -> None:
+    line = LivedLine(seed=8, jumps=jumps, drill=True, cases_=16).live()
+    for size in cuts(line, 23):
+        report = checked(line, size)
+        assert not [found for found in report.findings if found.weight], (size, report.findings)
+
+
+@pytest.mark.parametrize(
+    ("line", "code"), [(PassedOver, "NOT_DECIDED"), (CalledLost, "LOST_FALSE"), (Forgotten, "OVERDUE"), (OneChild, "NOT_KNOCKED")]
+)
+def test_omissions_in_a_stack_for_exercises_are_found_by_the_order_and_the_broker_s_clock(line: type[LivedLine], code: str) -> None:
+    found = bad(checked(line(seed=4, cases_=16, drill=True, jumps=(2 * HOUR,)).live()))
+    assert found and {one.code for one in found} == {code}
+
+
 # What a log must show where routing calls a record lost.
 
 
@@ -215,7 +231,7 @@ def test_a_gap_in_the_log_excuses_routing() -> None:
 
 def test_a_loss_that_nothing_in_the_log_shows_is_false() -> None:
     log = Log()
-    first, at, entry = answered(log, "one")
+    first, at, _ = answered(log, "one")
     log.answer(first)
     lost(log, 7, at)
     assert [f.code for f in bad(checked(log))] == ["LOST_FALSE"]
