@@ -10,11 +10,13 @@ from rich.progress import Progress
 
 from referral.cli.audit.judge import VerifyOptions, judge
 from referral.domain.case import next_due
-from referral.domain.events import Quarantined, ReferralSubmitted, Word
-from referral.domain.inputs import RecordLost, lost_input, record_input
+from referral.domain.events import CauseKind, Facts, Head, Quarantined, ReferralSubmitted, Word
+from referral.domain.inputs import Due, Input, RecordLost, lost_input, record_input
 from referral.proof.act import State
 from referral.proof.entry import INTAKE, NOTIFICATION, ROUTING, Entry, Kind
 from referral.proof.verify.log import verify
+from referral.proof.verify.omissions import acted
+from referral.proof.verify.progress import LATE_S, Evidence
 from referral.proof.verify.report import Finding, Report, Weight
 from referral.wire import codec, headers, writer_signature
 from services.audit.ingest import Says, ingest
@@ -98,6 +100,50 @@ def test_an_omission_beside_a_line_that_goes_on_is_bad(line: type[LivedLine], co
 def test_every_limit_forgotten_at_once_is_bad() -> None:
     found = bad(checked(omissions._lived(Forgotten, True)))
     assert found and {one.code for one in found} == {"OVERDUE"}
+
+
+class NoAlarms(LivedLine):
+    """Routing acts on no limit at all, and answers every input."""
+
+    def decide(self, cause: Input) -> None:
+        if not isinstance(cause.body, Due):
+            super().decide(cause)
+
+
+def test_a_routing_that_answers_everybody_and_acts_on_no_limit_is_bad() -> None:
+    found = bad(checked(NoAlarms(seed=4, cases_=30).live()))
+    assert found and {one.code for one in found} == {"OVERDUE"}
+
+
+def test_an_alarm_proves_something_only_minutes_later() -> None:
+    """A case that has an input in the same turn has its alarm in the next one."""
+    line = omissions._lived(Forgotten)
+    entry = next(e for e in line.entries if e.kind is Kind.DECISION)
+    head = Head(kind=CauseKind.DUE, topic="alarm", partition=0, offset=0, facts=Facts(now=1, engine=1, free={}), due=7)
+    for later, known in ((LATE_S * 1_000, {}), (LATE_S * 1_000 + 1, {entry.partition: 7})):
+        report = Report()
+        acted(entry, head, Evidence(end=entry.kafka_time + later), report)
+        assert report.alarms == known
+
+
+def test_what_audit_has_not_read_is_no_omission() -> None:
+    line = omissions._lived(OneChild)
+    unread = {f"{NOTIFICATION}/{partition}": 1 for partition in range(12)}
+    for behind, count in (({}, True), (unread, False)):
+        log = Log(entries=[*line.entries], keys=line.keys, now=line.now)
+        log.entries = [*line.entries]
+        log._known.size, log._known.now = len(line.entries), line.now
+        log.beat({NOTIFICATION: [9] * 12}, **behind)
+        report = checked(log)
+        assert bool(of(report, "NOT_KNOCKED")) is count and bool(report.counts["rungs without a knock so far"]) is not count
+
+    log = Log()
+    _, at, _ = answered(log, "one")
+    for behind, code in (({f"{ROUTING}/{at.partition}": 1}, []), ({}, ["NOT_DECIDED"])):
+        for _ in range(7):
+            log.now += MINUTE
+            log.beat({ROUTING: [99] * 12}, **behind)
+        assert [f.code for f in checked(log).findings if f.code == "NOT_DECIDED"] == code
 
 
 def test_a_notifier_that_says_nothing_at_all_is_away_for_a_day_and_then_mute() -> None:
