@@ -6,7 +6,8 @@ import uuid
 
 import pytest
 
-from referral.domain.events import OfferAcknowledged, OfferClosed, OfferEscalated, ResponseSubmitted
+from referral.domain.events import OfferAcknowledged, OfferClosed, OfferEscalated, OfferOpened, ResponseSubmitted
+from referral.proof.verify.report import Finding, Report
 from referral.wire import topics
 from tests.faults.line import Line
 
@@ -67,3 +68,30 @@ async def test_escalation_goes_on_while_intake_is_dead_with_an_answer_inside(lin
     await line.ready()
     await line.logged(case_id, OfferAcknowledged, offer_id=offer_id)  # late, and it still counts
     assert len(await line.said(case_id, OfferEscalated)) == 1
+
+
+@pytest.mark.parametrize("service", ["routing", "notifier", "audit", "intake", "kafka"])
+async def test_a_server_that_was_away_has_left_nothing_undone(line: Line, service: str) -> None:
+    """What `audit verify` says of omissions, while it is away as far as the log tells, and once everything is back."""
+    case_id, offer_id = await asked(line, f"before-{service}")
+    for process in [line.stack["kafka"]] if service == "kafka" else line.stack.of(service):
+        await process.hold()
+    if service != "intake":
+        waiting = [(await line.refer(f"away-{service}-{uuid.uuid4().hex}"))["case_id"] for _ in range(3)]
+        await line.respond(AGENCY, offer_id, "ACKNOWLEDGE")
+    else:
+        waiting = []
+    await line.pass_time(OUTAGE)
+    assert not left_undone(await line.verified())
+    await line.ready()
+    for other in waiting:
+        await line.offer(AGENCY, other, STEP)
+        await line.logged(other, OfferOpened, agency=AGENCY)
+        assert not left_undone(await line.verified()), "while it works off what has waited"
+    await line.logged(case_id, OfferEscalated if service == "intake" else OfferAcknowledged, offer_id=offer_id)
+    assert not left_undone(await line.verified())
+
+
+def left_undone(report: Report) -> list[Finding]:
+    codes = ("NOT_DECIDED", "OVERDUE", "NOT_KNOCKED", "LOST_FALSE", "LOST_UNPROVEN")
+    return [found for found in report.findings if found.code in codes]
