@@ -16,10 +16,22 @@ from msgspec import Struct, structs
 
 from referral.domain.case import next_due
 from referral.domain.decide import decide
-from referral.domain.events import Door, KnockFailed, KnockSent, OfferOpened, ReferralSubmitted, RungFailed, TrackChanged, Word
+from referral.domain.events import (
+    Door,
+    KnockFailed,
+    KnockSent,
+    NeedsPerson,
+    OfferEscalated,
+    OfferOpened,
+    ReferralSubmitted,
+    RungFailed,
+    TrackChanged,
+    Word,
+)
 from referral.domain.inputs import Due, Input, Raw, Source, due_input, record_input
 from referral.proof.entry import NOTIFICATION, OWNERS, ROUTING, Entry, Kind
 from referral.proof.heartbeat import Heartbeat
+from referral.proof.history.case import unseal
 from referral.wire import topics
 from services.audit.ingest import Says, ingest
 from services.notifier.duty import Person, Roster
@@ -260,6 +272,20 @@ def roster(agency: str, ladder: tuple[str, ...], channels: tuple[str, ...]) -> R
     """The staff of an agency: one officer for all of its rungs, if there are channels."""
     officer = Person(_id(f"officer of {agency}"), agency, ladder or ("duty-officer",), channels)
     return Roster((officer,) if channels else ())
+
+
+def call(log: Log) -> None:
+    """The notifier calls somebody at each rung that the cases of a log have reached."""
+    for entry in [one for one in log.entries if one.kind is Kind.DECISION]:
+        body: Any = unseal(entry, log.keys[entry.case_id]).body
+        if isinstance(body, OfferOpened | OfferEscalated | NeedsPerson):
+            task = getattr(body, "task_id", None)
+            offer = None if task else body.offer_id
+            name = f"{task or offer} {body.rung}"
+            knock = KnockSent(
+                offer_id=offer, task_id=task, rung=body.rung, person=_id(name), channel="email", again=0, at=log.now, reference=_id(name)
+            )
+            log.say(entry.case_id, knock, _id(f"knock {name}"), entry.case_id, "notifier")
 
 
 def cuts(log: Log, every: int) -> list[int]:

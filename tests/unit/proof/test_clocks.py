@@ -13,6 +13,7 @@ from referral.proof.verify.report import Report, Weight
 from tests.harness import made_log
 from tests.harness.audit_archive import Rows
 from tests.harness.audit_log import MINUTE, Log, story
+from tests.harness.outages import call
 
 DAY = 24 * 60 * MINUTE
 ENDS = {INTAKE: [3, 0], "referral-routing": [9, 0]}
@@ -141,6 +142,7 @@ def beating(log: Log, minutes: int, **unread: int) -> Entry:
 def test_heartbeats_of_an_idle_log_are_no_finding() -> None:
     log = Log(now=made_log.NOW * 1_000_000 - 20 * MINUTE)
     story(log)
+    call(log)
     log.now = made_log.NOW * 1_000_000 - 10 * MINUTE
     beating(log, 10)
     report = judged(log, max_age=300, now=made_log.NOW + 200)
