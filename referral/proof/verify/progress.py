@@ -22,6 +22,9 @@ MINUTE_MS, MINUTE_US = 60_000, 60_000_000
 LATE_S = STILL_S
 """Five minutes (ours). Routing answers within two seconds, an alarm waits 30 s at most for what stands at a door, and the notifier plans
 within ten: whoever was at work all this time and has not acted does not act any more."""
+EARLY = 4096
+"""Decisions that are remembered because audit may have logged them before their inputs (ours): it reads topics beside one another, and
+takes at most a thousand records at a time. Whatever is forgotten leaves an input among those without an answer, which proves nothing."""
 PROMPT_MS = MINUTE_MS
 """A minute (ours) within which an answer counts as prompt: whoever gives it is not working off what an outage left."""
 
@@ -106,6 +109,8 @@ class Progress(Struct, kw_only=True):
     heard: Minutes = field(default_factory=Minutes)
     waiting: dict[str, tuple[str, int, int, int]] = field(default_factory=dict)
     """Event id of an input that no decision has answered so far → topic, partition, offset, the broker's time."""
+    early: dict[str, int] = field(default_factory=dict)
+    """Cause of a decision, where it was no input so far → the broker's time of the decision; the newest alone."""
     asked: dict[str, int] = field(default_factory=dict)
     """Case → the broker's time of its newest decision that asks somebody, until the notifier has acted for the case."""
     pauses: list[tuple[int, int | None]] = field(default_factory=list)
@@ -132,16 +137,26 @@ class Progress(Struct, kw_only=True):
 
     def _decision(self, entry: Entry) -> None:
         if (found := self.waiting.pop(entry.cause_id, None)) is not None:
-            topic, partition, offset, came = found
-            self.answered[topic, partition] = max(offset, self.answered.get((topic, partition), -1))
-            if 0 <= entry.kafka_time - came <= PROMPT_MS:
-                self.routed.setdefault(partition, Minutes()).add(came)
+            self._answer(*found, entry.kafka_time)
+        elif entry.cause_id not in self.early:
+            self.early[entry.cause_id] = entry.kafka_time
+            if len(self.early) > EARLY:
+                del self.early[next(iter(self.early))]
         if entry.type.rpartition(".v")[0] in ASKS:
             self.asked[entry.case_id] = entry.kafka_time
 
+    def _answer(self, topic: str, partition: int, offset: int, came: int, answered: int) -> None:
+        self.answered[topic, partition] = max(offset, self.answered.get((topic, partition), -1))
+        if 0 <= answered - came <= PROMPT_MS:
+            self.routed.setdefault(partition, Minutes()).add(came)
+
     def _event(self, entry: Entry) -> None:
         if entry.type in DECIDED:
-            self.waiting[entry.event_id] = entry.topic, entry.partition, entry.offset, entry.kafka_time
+            found = entry.topic, entry.partition, entry.offset, entry.kafka_time
+            if (answered := self.early.pop(entry.event_id, None)) is not None:
+                self._answer(*found, answered)
+            else:
+                self.waiting[entry.event_id] = found
         if entry.topic != NOTIFICATION:
             return
         self.heard.add(entry.kafka_time)

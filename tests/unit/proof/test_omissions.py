@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from msgspec import structs
-from rich.progress import Progress
+from rich.progress import Progress as Bar
 
 from referral.cli.audit.judge import VerifyOptions, judge
 from referral.domain.case import next_due
@@ -16,7 +16,7 @@ from referral.proof.act import State
 from referral.proof.entry import INTAKE, NOTIFICATION, ROUTING, Entry, Kind
 from referral.proof.verify.log import verify
 from referral.proof.verify.omissions import acted
-from referral.proof.verify.progress import LATE_S, Evidence
+from referral.proof.verify.progress import EARLY, LATE_S, Evidence, Progress
 from referral.proof.verify.report import Finding, Report, Weight
 from referral.wire import codec, headers, writer_signature
 from services.audit.ingest import Says, ingest
@@ -157,7 +157,7 @@ def test_a_notifier_that_says_nothing_at_all_is_away_for_a_day_and_then_mute() -
 
 def test_the_verdict_is_the_same_in_several_processes() -> None:
     line = omissions._lived(Forgotten)
-    reports = [judge(Rows(line.entries), VerifyOptions(keys=line.keys, jobs=jobs), Progress(disable=True)).report for jobs in (1, 2)]
+    reports = [judge(Rows(line.entries), VerifyOptions(keys=line.keys, jobs=jobs), Bar(disable=True)).report for jobs in (1, 2)]
     ours = [sorted((f.code, f.idx or 0, f.what) for f in one.findings) for one in reports]
     assert ours[0] == ours[1] and any(code == "OVERDUE" for code, _, _ in ours[0])
 
@@ -314,7 +314,7 @@ def test_a_run_since_an_older_checkpoint_does_not_know_who_switched_sending_off(
     old = Rows(line.entries)
     old.published = 100
     since = old.read("checkpoint")
-    report = judge(Rows(line.entries), VerifyOptions(keys=line.keys, since=since), Progress(disable=True)).report
+    report = judge(Rows(line.entries), VerifyOptions(keys=line.keys, since=since), Bar(disable=True)).report
     assert of(report, "NOT_KNOCKED") and not bad(report)
     assert all("not read in this run" in found.what for found in of(report, "NOT_KNOCKED"))
 
@@ -367,3 +367,11 @@ def test_a_decision_that_audit_logged_before_its_input_is_not_bad_yet() -> None:
     for behind, weight in (({}, Weight.BAD), (unread, Weight.UNCHECKED)):
         log.beat({INTAKE: [9] * 12}, **behind)
         assert [(f.code, f.weight) for f in checked(log).findings] == [("INPUT", weight)]
+
+
+def test_the_first_pass_keeps_little_whatever_order_audit_read_the_topics_in() -> None:
+    line = LivedLine(seed=1, cases_=30).live()
+    progress = Progress()
+    for entry in line.entries:
+        progress.take(entry)
+    assert len(progress.waiting) <= 2 and len(progress.asked) <= len(line.cases) and len(progress.early) <= EARLY
