@@ -48,14 +48,16 @@ class CalledLost(LivedLine):
 class Twice(LivedLine):
     """Routing decides the second referral once more, a while later."""
 
-    first: list[Input] = field(default_factory=list)
+    seen: list[Input] = field(default_factory=list)
+    again: bool = False
 
     def decide(self, cause: Input) -> None:
         super().decide(cause)
         if isinstance(cause.body, ReferralSubmitted):
-            self.first.append(cause)
-        if isinstance(cause.body, Due) and len(self.first) == 2:
-            super().decide(self.first.pop())
+            self.seen.append(cause)
+        if isinstance(cause.body, Due) and len(self.seen) >= 2 and not self.again:
+            self.again = True
+            super().decide(self.seen[1])
 
 
 @dataclass
@@ -106,14 +108,15 @@ class FirstRung(Mute):
 
 
 @dataclass
-class OneChild(Mute):
-    """It knocks nobody for the first case."""
+class SomeChildren(Mute):
+    """It knocks nobody for the first three cases."""
 
-    victim: str = ""
+    victims: set[str] = field(default_factory=set)
 
     def mute(self, asked: Question) -> bool:
-        self.victim = self.victim or asked.case_id
-        return asked.case_id == self.victim
+        if len(self.victims) < 3:
+            self.victims.add(asked.case_id)
+        return asked.case_id in self.victims
 
 
 @dataclass
@@ -153,11 +156,19 @@ def attacks() -> list[Attack]:
         ("the limits of a child forgotten (N5)", ROUTING, Forgotten, False),
         ("every limit forgotten at once (N5)", ALARMS, Forgotten, True),
         ("nobody is called at all (N9)", NOTIFIER, Mute, None),
-        ("nobody is called for one child (N9)", NOTIFIER, OneChild, None),
+        ("nobody is called for three children (N9)", NOTIFIER, SomeChildren, None),
         ("the first rung alone is called (N9)", NOTIFIER, FirstRung, None),
         ("every planned call deleted (N9)", PLAN, Emptied, None),
     )
+    blamed = {ROUTING: "answerable: routing", NOTIFIER: "answerable: the notifier"}
+    blamed |= {ALARMS: "whoever emptied its table `routing.alarm`", PLAN: "whoever emptied its plan"}
     return [
-        Attack(what=what, power=power, must=("verify",), run=lambda kind=kind, emptied=emptied: noticed(_lived(kind, emptied)))  # type: ignore[misc]
+        Attack(
+            what=what,
+            power=power,
+            must=("verify",),
+            blamed="" if kind is Twice else blamed[power],
+            run=lambda kind=kind, emptied=emptied: noticed(_lived(kind, emptied)),  # type: ignore[misc]
+        )
         for what, power, kind, emptied in each
     ]

@@ -90,6 +90,7 @@ class LivedLine(Log):
         self.knocks: list[Knock] = []
         self.later: list[tuple[int, str, Struct, str]] = []
         super().__post_init__()
+        self.read()  # the policy, by which routing decides
         for name in names(self.cases_):
             at = self.now + self.dice.randrange(0, self.hours * HOUR - HOUR)
             body = ReferralSubmitted(
@@ -309,7 +310,7 @@ class ToldLog(LivedLine):
                 topic = type(cause.body).TOPIC  # type: ignore[attr-defined]
                 meta, at = self.say(cause.case_id, cause.body, cause.id, _id(f"row {cause.id}"), OWNERS[topic])
                 again = record_input(meta, cause.body, at)
-            now = structs.replace(facts, bundle=1)
+            now = structs.replace(facts, bundle=1, free={service: max(0, free) for service, free in facts.free.items()})
             self.record(again, list(decide(self.cases.get(again.case_id), again, now, POLICY)))
             self.pass_time()
         nothing_more = min((due for case in self.cases.values() if (due := next_due(case)) is not None), default=self.now + HOUR)

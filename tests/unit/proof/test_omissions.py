@@ -22,7 +22,7 @@ from referral.wire import codec, headers, writer_signature
 from services.audit.ingest import Says, ingest
 from services.notifier.plan import Question
 from tests.attacks import omissions
-from tests.attacks.omissions import CalledLost, Emptied, FirstRung, Forgotten, Mute, OneChild, PassedOver, Twice
+from tests.attacks.omissions import CalledLost, Emptied, FirstRung, Forgotten, Mute, PassedOver, SomeChildren, Twice
 from tests.harness import writers
 from tests.harness.audit_archive import Rows
 from tests.harness.audit_log import Log, asked, response
@@ -87,7 +87,7 @@ def test_routing_that_stands_still_is_not_accused_and_named() -> None:
         (CalledLost, "LOST_FALSE", "answerable: routing"),
         (Twice, "DECIDED_TWICE", ""),
         (Forgotten, "OVERDUE", "answerable: routing, or whoever emptied its table `routing.alarm`"),
-        (OneChild, "NOT_KNOCKED", "answerable: the notifier"),
+        (SomeChildren, "NOT_KNOCKED", "answerable: the notifier"),
         (FirstRung, "NOT_KNOCKED", "answerable: the notifier"),
         (Emptied, "NOT_KNOCKED", "answerable: the notifier, or whoever emptied its plan"),
     ],
@@ -127,7 +127,7 @@ def test_an_alarm_proves_something_only_minutes_later() -> None:
 
 
 def test_what_audit_has_not_read_is_no_omission() -> None:
-    line = omissions._lived(OneChild)
+    line = omissions._lived(SomeChildren)
     unread = {f"{NOTIFICATION}/{partition}": 1 for partition in range(12)}
     for behind, count in (({}, True), (unread, False)):
         log = Log(entries=[*line.entries], keys=line.keys, now=line.now)
@@ -173,6 +173,8 @@ def test_no_story_has_an_omission(path: Any) -> None:
         made.tell(line)
     if not made.log or any(getattr(cause.body, "TOPIC", "") == ROUTING for _, cause, _, _ in made.log):
         pytest.skip("begun by another case")
+    if made.taken:
+        pytest.skip("other cases hold places")
     log = ToldLog(made)
     case = next(iter(log.cases.values()))
     waits_past_a_limit = (due := next_due(case)) is not None and due < log.now
@@ -189,7 +191,7 @@ def test_a_stack_for_exercises_whose_clock_is_moved_has_no_omission(jumps: tuple
 
 
 @pytest.mark.parametrize(
-    ("line", "code"), [(PassedOver, "NOT_DECIDED"), (CalledLost, "LOST_FALSE"), (Forgotten, "OVERDUE"), (OneChild, "NOT_KNOCKED")]
+    ("line", "code"), [(PassedOver, "NOT_DECIDED"), (CalledLost, "LOST_FALSE"), (Forgotten, "OVERDUE"), (SomeChildren, "NOT_KNOCKED")]
 )
 def test_omissions_in_a_stack_for_exercises_are_found_by_the_order_and_the_broker_s_clock(line: type[LivedLine], code: str) -> None:
     found = bad(checked(line(seed=4, cases_=16, drill=True, jumps=(2 * HOUR,)).live()))
@@ -303,14 +305,14 @@ def test_an_answer_as_lost_does_not_answer_the_record_that_revealed_it() -> None
 
 
 def test_without_a_heartbeat_it_is_said_what_cannot_be_checked() -> None:
-    line = omissions._lived(OneChild)
+    line = omissions._lived(SomeChildren)
     entries = [e for e in line.entries if e.kind is not Kind.HEARTBEAT]
     report = verify([structs.replace(e, idx=n) for n, e in enumerate(entries)], line.keys)
     assert not report.findings and report.counts["rungs without a knock, and no heartbeat says how late it is"] > 2
 
 
 def test_a_run_since_an_older_checkpoint_does_not_know_who_switched_sending_off() -> None:
-    line = omissions._lived(OneChild)
+    line = omissions._lived(SomeChildren)
     old = Rows(line.entries)
     old.published = 100
     since = old.read("checkpoint")
@@ -319,7 +321,7 @@ def test_a_run_since_an_older_checkpoint_does_not_know_who_switched_sending_off(
     assert all("not read in this run" in found.what for found in of(report, "NOT_KNOCKED"))
 
 
-class Switched(OneChild):
+class Switched(SomeChildren):
     """An operator switches sending off, and nobody is called meanwhile."""
 
     def notifier(self) -> None:
