@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -25,6 +25,7 @@ from referral.domain.events import (
     OfferOpened,
     ReferralSubmitted,
     RungFailed,
+    RungReached,
     TrackChanged,
     Word,
 )
@@ -212,6 +213,14 @@ class LivedLine(Log):
             reference=_id(name),
         )
         self.say(knock.case_id, body, _id(f"knock {name}"), _id(f"row {name}"), "notifier")
+        if not knock.task and asked.reached < knock.rung:
+            self.reached(knock)
+            self.questions[asked.id] = replace(asked, reached=knock.rung)
+
+    def reached(self, knock: Knock) -> None:
+        """The first message to a rung has arrived: said at once here, by the notifier later, if nobody has answered by then."""
+        body = RungReached(offer_id=knock.asked, rung=knock.rung, at=self.now)
+        self.hand_in(knock.case_id, body, f"reached {knock.asked} {knock.rung}", "notifier")
 
     def failed(self, asked: Question, reason: str) -> None:
         if asked.task:
@@ -318,6 +327,9 @@ class ToldLog(LivedLine):
 
     def staff(self, asked: Question) -> Roster:
         return roster(asked.agency, asked.ladder, CHANNELS[0])
+
+    def reached(self, knock: Knock) -> None:
+        """The story itself says which message arrived."""
 
     def until(self, at: int) -> None:
         """Let the notifier and audit do what is due before this time, µs UTC."""
