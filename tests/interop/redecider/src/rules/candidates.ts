@@ -1,0 +1,105 @@
+/** Who is asked for a seat: "Choose who is asked" in policy.md, in the order of areas, roles and the directory. */
+import type { Agency, Bundle, Municipality, Service } from "../policy/bundle.js";
+import type { Seat, Step } from "../policy/procedure.js";
+import { offersOf, type CaseState, type Track } from "../case/state.js";
+import { markHolds, rolesOfPlace } from "./conditions.js";
+import { firstLimit } from "./limits.js";
+
+export interface Passed {
+  service: string;
+  reason: string;
+}
+
+export interface Search {
+  chosen: { service: Service; role: string } | null;
+  passed: Passed[];
+}
+
+export interface Question {
+  state: CaseState;
+  track: Track;
+  step: Step;
+  seat: Seat;
+  index: number;
+  round: number;
+  bundle: Bundle;
+  now: number;
+  free: Record<string, number>;
+}
+
+const bands: Record<string, [number, number]> = { "0-5": [0, 5], "6-11": [6, 11], "12-14": [12, 14], "15-17": [15, 17], "18-120": [18, 120] };
+const weekdays = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+
+/** The first candidate whom nothing stands against, and those before it. Null if the pages name no area to search. */
+export function search(question: Question): Search | null {
+  const { step, seat, track, bundle } = question;
+  if (seat.area === null) return null;
+  const town = bundle.municipalities.get(question.state.traits?.found_in ?? "");
+  if (!town) return null;
+  const roles = step.place ? rolesOfPlace(track, step.place).roles : [seat.role!];
+  const passed: Passed[] = [];
+  const seen = new Set<string>();
+  for (const role of [...roles, ...(question.round === 0 || !step.place ? seat.lastResort : [])]) {
+    for (const service of servicesInOrder(bundle, role, seat.area, question.state.traits.found_in, town)) {
+      if (seen.has(service.id)) continue;
+      seen.add(service.id);
+      const reason = whyNot(question, service, role);
+      if (reason === null) return { chosen: { service, role }, passed };
+      passed.push({ service: service.id, reason });
+    }
+  }
+  return { chosen: null, passed };
+}
+
+function servicesInOrder(bundle: Bundle, role: string, areas: string[], foundIn: string, town: Municipality): Service[] {
+  const covering = areas.flatMap((area) => coversOf(area, foundIn, town, bundle.regions));
+  const inRole = [...bundle.services.values()].filter((service) => service.roles.includes(role));
+  return covering.flatMap((cover) => inRole.filter((service) => service.covers.includes(cover)));
+}
+
+function coversOf(area: string, foundIn: string, town: Municipality, regions: string[]): string[] {
+  switch (area) {
+    case "found-in":
+      return [foundIn];
+    case "neighbour":
+      return town.neighbours;
+    case "region":
+      return [`region:${town.region}`];
+    case "other-region":
+      return regions.filter((region) => region !== town.region).map((region) => `region:${region}`);
+    default:
+      return [area];
+  }
+}
+
+function whyNot(question: Question, service: Service, role: string): string | null {
+  const { state, track, step, seat, bundle, now } = question;
+  const never = track.procedure!.never;
+  const traits = state.traits;
+  if (never.includes("excluded-actor") && state.excluded.includes(`agency:${service.agency.id}`)) return "EXCLUDED";
+  if (never.includes("detention") && service.tags.includes("detention")) return "NEVER";
+  const disabled = traits.concern === "disability" && traits.age !== "adult";
+  if (never.includes("residential-institution-for-disabled-child") && disabled && service.tags.includes("residential-institution")) return "NEVER";
+  if (tried(question, service)) return "TRIED";
+  if (seat.requires.some((skill) => !service.tags.includes(skill))) return "NOT_SKILLED";
+  const band = bands[traits.age_band];
+  if (service.ages && band && (band[0] < service.ages[0] || band[1] > service.ages[1])) return "NOT_ELIGIBLE_AGE";
+  if (service.sexes && !service.sexes.includes(traits.sex)) return "NOT_ELIGIBLE_SEX";
+  if (step.place && service.places !== null && (question.free[service.id] ?? 0) <= 0) return "NO_CAPACITY";
+  if (step.place?.secure.includes(role) && !step.place.secureNeeds.every((mark) => markHolds(state, track, mark))) return "SECURE_NOT_ALLOWED";
+  const recipients: string[] = state.consent?.recipients ?? [];
+  if (recipients.length > 0 && !recipients.includes(service.agency.id)) return "NOT_CONSENTED";
+  const first = firstLimit(step);
+  return first && (first.limit.unit === "min" || first.limit.unit === "h") && isShut(service.agency, bundle, now) ? "CLOSED" : null;
+}
+
+function tried(question: Question, service: Service): boolean {
+  return offersOf(question.state, question.track.id, question.step.id, question.round, question.index).some((offer) => offer.service === service.id);
+}
+
+function isShut(agency: Agency, bundle: Bundle, now: number): boolean {
+  if (!agency.hours) return false;
+  const { weekday, minutes } = bundle.calendar.wallClock(now);
+  const minutesOf = (text: string): number => Number(text.slice(0, 2)) * 60 + Number(text.slice(3));
+  return !agency.hours.days.includes(weekdays[weekday]!) || minutes < minutesOf(agency.hours.from) || minutes >= minutesOf(agency.hours.to);
+}

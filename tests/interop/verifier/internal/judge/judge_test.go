@@ -1,0 +1,132 @@
+package judge
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"judge/internal/crypt"
+	"judge/internal/record"
+)
+
+func TestGoodRecords(t *testing.T) {
+	expect(t, Log{Entries: []Entry{rungReached(1, 0, 0, 0).entry(t), rungReached(2, 1, 1, 1).entry(t)}})
+}
+
+func TestLoggedAheadOfWitnesses(t *testing.T) {
+	entries := []Entry{rungReached(1, 0, 0, 0).entry(t), rungReached(2, 2, 2, 2).entry(t)}
+	expect(t, Log{Entries: entries, Seen: noon / secondMicros, HasSeen: true}, "1 LOGGED_AHEAD bad")
+}
+
+func TestStoodStill(t *testing.T) {
+	expect(t, Log{Entries: []Entry{beat(0)}, Seen: noon/secondMicros + 301, HasSeen: true}, "0 STOOD_STILL unchecked")
+	expect(t, Log{Entries: []Entry{beat(0)}, Seen: noon/secondMicros + 300, HasSeen: true})
+}
+
+func TestRecordedLateIsANote(t *testing.T) {
+	expect(t, Log{Entries: []Entry{rungReached(1, 0, 2, 2).entry(t), rungReached(2, 1, 3, 3).entry(t)}},
+		"0 RECORDED_LATE note")
+}
+
+func TestRecordedLateWhileTheBrokerWasThere(t *testing.T) {
+	entries := []Entry{rungReached(1, 0, 90, 90).entry(t)}
+	expect(t, Log{Entries: entries}, "0 RECORDED_LATE note")
+	policy := Entry{&record.Leaf{Kind: "UNREADABLE", LoggedAt: noon + 90*minuteMicros, Topic: "referral-policy",
+		Offset: 1, KafkaTime: (noon + 30*minuteMicros) / 1000, SHA256: emptyDigest, Rest: record.Rest([]byte{}, nil)},
+		&record.Payload{Key: []byte{}, Value: []byte{}}}
+	expect(t, Log{Entries: append(entries, policy)}, "0 RECORDED_LATE unchecked", "1 UNREADABLE note")
+}
+
+func TestSequencesBeginWithOne(t *testing.T) {
+	expect(t, Log{Entries: []Entry{rungReached(1<<40, 0, 0, 0).entry(t)}}, "0 SEQUENCE_GAP bad")
+}
+
+func TestSequenceTwiceWithoutAFork(t *testing.T) {
+	again := rungReached(1, 0, 0, 0)
+	again.offset = 2
+	same := again.entry(t)
+	expect(t, Log{Entries: []Entry{rungReached(1, 0, 0, 0).entry(t), same}}, "1 ORDER bad")
+}
+
+func TestBodyThatDoesNotDecode(t *testing.T) {
+	short := rungReached(1, 0, 0, 0)
+	short.body = short.body[1:]
+	expect(t, Log{Entries: []Entry{short.entry(t)}}, "0 BODY bad")
+	expect(t, Log{Entries: []Entry{short.entry(t)}, Keys: record.CaseKeys{caseOne: make([]byte, 32)}}, "0 SEAL bad")
+}
+
+func TestCoverWithoutValue(t *testing.T) {
+	empty := ownEntry("COVER", "", 0)
+	empty.Payload = nil
+	expect(t, Log{Entries: []Entry{empty}}, "0 BODY bad")
+}
+
+func keysEntry(lines ...string) Entry { return ownEntry("KEYS", strings.Join(lines, "\n")+"\n", 0) }
+
+const (
+	keyA = "4v4qObcyZkKCfW2C1JdiLNbCl/54Jw6qQ2sB8Ia288s="
+	keyB = "W2SJycf9Dc9QVF58FkiG70BJHsBsfxsSMEF5foEXU14="
+)
+
+func TestChangesOfWhomTheLogNames(t *testing.T) {
+	operators := []string{"# operator one ed25519 " + keyA, "# operator two ed25519 " + keyB}
+	expect(t, Log{Entries: []Entry{
+		keysEntry("# intake ed25519 " + keyA),
+		keysEntry("# intake ed25519 " + keyA),
+		keysEntry("# intake ed25519 " + keyB),
+		keysEntry("# intake ed25519 "+keyB, "# approver desk ed25519 "+keyA),
+		keysEntry(operators...),
+		keysEntry(append(operators, "# two-operators-from 2026-12-01T00:00:00Z")...),
+		keysEntry("# policy-signer keeper ed25519 " + keyA),
+		keysEntry(""),
+	}}, "2 INTAKE_KEY note", "3 APPROVERS note", "4 APPROVERS note", "4 INTAKE_KEY note", "4 OPERATORS note",
+		"5 OPERATORS note", "6 OPERATORS note", "6 POLICY_SIGNERS note")
+}
+
+func actEntry(id, state, command string, at, logged int64) Entry {
+	return ownEntry("ADMINISTRATION", fmt.Sprintf(`{"about":[],"arguments":"%064d","at":%d,"by":"operator/one","command":"%s","id":"%s","state":"%s"}`,
+		0, noon+at*minuteMicros, command, strings.Repeat(id, 32), state), logged)
+}
+
+func TestActsThatAreOpenOrDated(t *testing.T) {
+	expect(t, Log{Entries: []Entry{
+		beat(0), beat(3), beat(6),
+		actEntry("a", "BEGUN", "staff disable", 6, 6),
+		actEntry("a", "DONE", "staff disable", 6, 7),
+		actEntry("b", "BEGUN", "staff disable", 6, 7),
+		actEntry("c", "FAILED", "staff disable", -1, 7),
+	}}, "4 ACT note", "5 ACT_OPEN note", "6 ACT note", "6 ACT_DATED unchecked")
+}
+
+// policyEntry is a bundle without files and signatures.
+func policyEntry() Entry {
+	value := slices.Concat(long(1), text(crypt.HexSHA256(nil)), long(noon), []byte{0}, long(0), text(""), []byte{0})
+	payload := &record.Payload{Key: []byte("1"), Value: value,
+		Headers: []record.Header{{Name: "ce_type", Value: []byte("referral.policy-activated.v2")}}}
+	return Entry{&record.Leaf{Kind: "POLICY", LoggedAt: noon, Topic: "referral-policy", KafkaTime: noon / 1000,
+		SHA256: crypt.SHA256(value), Rest: record.Rest(payload.Key, payload.Headers)}, payload}
+}
+
+func TestBundleThatNoActNames(t *testing.T) {
+	act := actEntry("a", "DONE", "staff disable", 0, 0)
+	expect(t, Log{Entries: []Entry{policyEntry()}})
+	expect(t, Log{Entries: []Entry{policyEntry(), act}}, "0 UNLOGGED bad", "1 ACT note")
+	named := strings.Replace(string(act.Payload.Value), "[]", `["policy:1"]`, 1)
+	expect(t, Log{Entries: []Entry{policyEntry(), ownEntry("ADMINISTRATION", named, 0)}}, "1 ACT note")
+	expect(t, Log{Entries: []Entry{policyEntry(), act, ownEntry("ADMINISTRATION", named, 0)}}, "0 UNLOGGED bad", "1 ACT note")
+}
+
+func TestErasureThatNobodyCanCheck(t *testing.T) {
+	erased := rungReached(1, 0, 0, 0)
+	erased.topic, erased.typeName = "referral-intake", "case-erased.v1"
+	entry := erased.entry(t)
+	value, err := record.ParseValue(entry.Payload.Value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry.Payload.Value = slices.Concat(value.MetaBytes, make([]byte, 12), long(0))
+	entry.Leaf.SHA256 = crypt.SHA256(entry.Payload.Value)
+	expect(t, Log{Entries: []Entry{entry}, Keys: record.CaseKeys{}},
+		"0 ERASED note", "0 ERASURE_KEY unchecked", "0 ERASURE_OPEN bad")
+}

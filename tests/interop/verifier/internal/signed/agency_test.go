@@ -1,0 +1,110 @@
+package signed
+
+import (
+	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"testing"
+
+	"judge/internal/avro"
+	"judge/internal/crypt"
+)
+
+const noon = int64(1_800_000_000_000_000)
+
+func agencyKey(seed byte) ed25519.PrivateKey {
+	return ed25519.NewKeyFromSeed(slices.Repeat([]byte{seed}, ed25519.SeedSize))
+}
+
+// keyLine is a key as an agency's file has it.
+func keyLine(private ed25519.PrivateKey) string {
+	raw := append([]byte{1}, private.Public().(ed25519.PublicKey)...)
+	id := hex.EncodeToString(crypt.SHA256(append([]byte("school\n"), raw...))[:4])
+	return "school+" + id + "+" + base64.StdEncoding.EncodeToString(raw)
+}
+
+// bundleAt is a bundle at a number of minutes after noon; its record has the index.
+func bundleAt(index, minutes int64, must bool, keys ...ed25519.PrivateKey) ActiveBundle {
+	file := fmt.Sprintf("agency: school\nsigning: {must: %v, keys: [", must)
+	for _, key := range keys {
+		file += fmt.Sprintf("%q, ", keyLine(key))
+	}
+	at := noon + minutes*minuteMicros
+	bundle := &Bundle{At: at, Files: map[string][]byte{"directory/school.yaml": []byte(file + "]}\n")}}
+	return ActiveBundle{Bundle: bundle, Index: index, KafkaTime: at, LoggedAt: at}
+}
+
+const bodyDigest = "sha-256=:+oJC6Z9IlmylFAkrQjO0RoUfQrV61QMb8TPh3XZ4fz4=:"
+
+// sent is a referral by HTTP, signed with the key, or not signed.
+func sent(index, minutes int64, event string, key ed25519.PrivateKey, contentType string) AgencyBody {
+	body := avro.Record{"agency": "school", "door": "HTTP", "received_at": noon + minutes*minuteMicros, "signed": nil}
+	if key != nil {
+		base := []byte("\"@method\": POST\n\"@path\": /v1/referrals\n\"content-type\": " + contentType +
+			"\n\"content-digest\": " + bodyDigest +
+			"\n\"@signature-params\": (\"@method\" \"@path\" \"content-type\" \"content-digest\")")
+		body["signed"] = avro.Record{"agency": "school", "public": []byte(key.Public().(ed25519.PublicKey)),
+			"scheme": "HTTP", "base": base, "signature": ed25519.Sign(key, base), "sequence": int64(0)}
+	}
+	return AgencyBody{Index: index, KafkaTime: noon + minutes*minuteMicros, EventID: event, Type: "referral-submitted.v1", Body: body}
+}
+
+func expectCodes(t *testing.T, bundles []ActiveBundle, bodies []AgencyBody, wanted ...string) {
+	t.Helper()
+	judge := NewAgencyJudge(bundles)
+	var got []string
+	for _, body := range bodies {
+		code := ""
+		for _, finding := range judge.Judge(body) {
+			code += finding.Code
+		}
+		got = append(got, code)
+	}
+	if !slices.Equal(got, wanted) {
+		t.Errorf("told %q, and should tell %q", got, wanted)
+	}
+}
+
+func TestKeysOfAgencies(t *testing.T) {
+	one, two, stranger := agencyKey(1), agencyKey(2), agencyKey(3)
+	bundles := []ActiveBundle{bundleAt(1, 0, false, one), bundleAt(10, 10, false, two)}
+	day := int64(24 * 60)
+	expectCodes(t, bundles, []AgencyBody{
+		sent(2, 1, "a", one, "application/json"),
+		sent(3, 1, "b", two, "text/csv"),
+		sent(4, 1, "c", stranger, "text/csv"),
+		sent(11, 11, "d", one, "text/csv"),
+		sent(12, 11, "e", two, "text/csv"),
+		sent(13, 9+day, "f", two, "text/csv"),
+	}, "", "SIGNATURE_KEY_LATER", "SIGNATURE_KEY_UNKNOWN", "SIGNATURE_KEY_REVOKED", "SIGNATURE_KEY_NEW", "")
+}
+
+func TestSignedTwice(t *testing.T) {
+	key := agencyKey(1)
+	bundles := []ActiveBundle{bundleAt(1, 0, false, key)}
+	expectCodes(t, bundles, []AgencyBody{
+		sent(2, 1, "a", key, "application/json"),
+		sent(3, 1, "b", key, "application/json"),
+		sent(4, 1, "c", key, "text/csv"),
+		sent(5, 1, "d", key, "text/csv; charset=utf-8"),
+		sent(6, 1, "e", key, "text/csv; charset=utf-8"),
+	}, "", "SIGNATURE_REUSED", "", "", "")
+}
+
+func TestDutyToSign(t *testing.T) {
+	key := agencyKey(1)
+	bundles := []ActiveBundle{bundleAt(1, 0, false, key), bundleAt(5, 10, true, key), bundleAt(9, 20, false, key)}
+	day := int64(24 * 60)
+	web := sent(8, 12, "e", nil, "")
+	web.Body["door"] = "WEB"
+	expectCodes(t, bundles, []AgencyBody{
+		sent(2, 1, "a", nil, ""),
+		sent(6, 11, "b", nil, ""),
+		sent(7, 12, "c", nil, ""),
+		web,
+		sent(10, 18+day, "f", nil, ""),
+		sent(11, 19+day, "g", nil, ""),
+	}, "", "SIGNATURE_EARLY", "SIGNATURE_MISSING", "", "SIGNATURE_MISSING", "")
+}
