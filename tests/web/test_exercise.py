@@ -154,14 +154,14 @@ class Exercise:
             return {to.partition(".")[0] for mail in self.stack.mailbox.mails for to in mail.recipients}
 
         self.stage.wait("a message to an agency of it", lambda: reached() & {*coverage.expected(self.policy, PLACE)})
-        self.stage.wait("the inbox of each who got one", lambda: reached() <= self.asked() or None)
+        self.stage.wait("the inbox of each who got one", lambda: reached() <= self.asked())
         subjects = [str(mail.message["Subject"]) for mail in self.stack.mailbox.mails]
         assert [subject for subject in subjects if not subject.startswith(DRILLS)] == []
 
     def reported(self, page: str) -> None:
         def whole() -> bool | None:
             self.browser.get(self.url + page)
-            return "does not show" not in text(self.browser) or None
+            return "does not show" not in text(self.browser)
 
         self.stage.wait("the log has everything", whole)
         shown = text(self.browser)
@@ -199,11 +199,11 @@ class Exercise:
         measure(self.browser)
         send(self.browser, "main form button.stop")
         assert "The exercise is over." in text(self.browser)
-        self.stage.wait("routing has ended it", lambda: sum(map(self.open_offers, cases)) == 0 or None)
+        self.stage.wait("routing has ended it", lambda: sum(map(self.open_offers, cases)) == 0)
         still = "SELECT count(*) AS n FROM intake.casefile WHERE case_id = ANY(:ids) AND closed_at IS NULL"
         assert self.rows(still, ids=cases)[0].n == 0
         waiting = "SELECT count(*) AS n FROM notifier.delivery WHERE case_id = ANY(:ids) AND state = 'WAITING'"
-        self.stage.wait("no message waits", lambda: self.rows(waiting, ids=cases)[0].n == 0 or None)
+        self.stage.wait("no message waits", lambda: self.rows(waiting, ids=cases)[0].n == 0)
 
     def begun_and_ended_by_command(self) -> None:
         """The command sends the same stories, and ends them by the same word."""
@@ -211,9 +211,9 @@ class Exercise:
         self.capsys.readouterr()
         assert run(["drill", "run", "market-stall", "--municipality", "prizren", "--yes", *token]) == 0
         receipt = json.decode(self.capsys.readouterr().out)
-        self.stage.wait("somebody is asked", lambda: self.open_offers(receipt["case_id"]) or None)
+        self.stage.wait("somebody is asked", lambda: self.open_offers(receipt["case_id"]))
         assert run(["drill", "end", receipt["referral_id"], *token]) == 0
-        self.stage.wait("routing has ended it", lambda: self.open_offers(receipt["case_id"]) == 0 or None)
+        self.stage.wait("routing has ended it", lambda: self.open_offers(receipt["case_id"]) == 0)
 
     def open_offers(self, case_id: str) -> int:
         return int(self.rows("SELECT count(*) AS n FROM intake.offer WHERE case_id = :id AND closed_at IS NULL", id=case_id)[0].n)

@@ -130,7 +130,7 @@ class Story(People):
                 )
                 phone.tap("form:has(input[value=confirm]) button")
                 self.book.picture("confirmed", "The procedure begins.", end="main")
-        [case] = self.stage.wait("the police are asked", lambda: [one["case_id"] for one in self.stage.agency(POLICE).offers()] or None)
+        [case] = self.stage.wait("the police are asked", lambda: [one["case_id"] for one in self.stage.agency(POLICE).offers()])
         self.case = str(case)
 
     def police(self) -> None:

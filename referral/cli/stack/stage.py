@@ -92,9 +92,9 @@ class Stage:
         console.console.print(f"[yellow]… {passed} pass by the drill clock ({why}); it is {now}[/]", soft_wrap=True)
 
     def wait(self, what: str, look: Callable[[], T | None]) -> T:
-        """Poll until `look` returns a value other than None, and return it. Late: it did not within PATIENCE_S."""
+        """Poll until `look` returns a true value, and return it. Late: it did not within PATIENCE_S."""
         until = time.monotonic() + PATIENCE_S
-        while (found := look()) is None:
+        while not (found := look()):
             if time.monotonic() > until:
                 raise Late(f"{what}: not within {PATIENCE_S:.0f} s")
             time.sleep(LOOK_S)
@@ -136,7 +136,7 @@ class Stage:
         console.console.print(f"   [magenta]✆ {number} rings: {call.text}[/]", soft_wrap=True)
         httpx.post(f"{self._stack.handset.url}/press", data={"end": end, "number": number}, timeout=PATIENCE_S).raise_for_status()
         console.console.print(f"   {how}", soft_wrap=True)
-        self.wait("the end of the call is written down", lambda: asyncio.run(self._under_way()) == 0 or None)
+        self.wait("the end of the call is written down", lambda: asyncio.run(self._under_way()) == 0)
 
     def forget_knocks(self) -> None:
         """Mark the knocks sent so far as displayed, because they are not part of the story."""
