@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 from tests.harness.waiting import until
@@ -100,7 +100,7 @@ class Sipp:
 @asynccontextmanager
 async def sipp(folder: Path, steps: str, calls: int = 1, *options: str) -> AsyncIterator[Sipp]:
     """Run SIPp until it has had so many calls. steps: a scenario. options: of its command line."""
-    port, media = free_for_packets(), free_for_packets()
+    port, media = free_for_packets(), free_for_packets(SOUND_AND_PICTURE)
     (folder / "scenario.xml").write_text(steps)
     out = (folder / "sipp.out").open("wb")
     process = await asyncio.create_subprocess_exec(
@@ -123,11 +123,22 @@ async def sipp(folder: Path, steps: str, calls: int = 1, *options: str) -> Async
         out.close()
 
 
-def free_for_packets() -> int:
-    """Return a port that no program of this machine uses for UDP: one that is free for TCP may carry somebody's sound."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+SOUND_AND_PICTURE = (0, 2)
+"""Ports that SIPp binds, from the one that it is told: a taken one ends it."""
+
+
+def free_for_packets(offsets: tuple[int, ...] = (0,)) -> int:
+    """Return a port such that no program of this machine uses it, at each of these offsets, for UDP: one that is free for TCP may carry
+    somebody's sound."""
+    while True:
+        with ExitStack() as probes:
+            first = probes.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            first.bind(("127.0.0.1", 0))
+            port = int(first.getsockname()[1])
+            with suppress(OSError, OverflowError):  # the next one is taken, or there is none
+                for offset in offsets[1:]:
+                    probes.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)).bind(("127.0.0.1", port + offset))
+                return port
 
 
 def listens(port: int, protocols: tuple[str, ...] = ("udp", "tcp")) -> bool:
