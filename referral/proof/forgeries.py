@@ -104,6 +104,8 @@ def judge_seals(entries: Iterable[Entry], keys: Mapping[str, bytes], unwritten: 
             forged.add(entry.idx)
             continue
         of_case = seen.setdefault((entry.topic, entry.case_id), {})
+        if entry.kind is Kind.FORK and key is None and entry.case_seq in of_case:
+            continue  # both are signed, and nobody can decide again which is true: it stays what audit saw
         if entry.kind is Kind.FORK:
             kinds[entry.idx], _ = sort(entry.topic, entry.partition, entry.key, entry.value, entry.headers)
             if entry.case_seq not in of_case:

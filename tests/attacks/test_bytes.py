@@ -16,11 +16,13 @@ from referral.domain.events import SectionDisclosed
 from referral.errors import Rejected
 from referral.proof.archive import Archive
 from referral.proof.entry import Kind
+from referral.wire.schema.load import fingerprint_of
 from services.audit.ingest import Known, Says, ingest
 from tests.harness.audit_archive import Rows, auditor_key, exported
 from tests.harness.audit_log import START, Log, _id
 from tests.harness.made_log import policy
 
+SMALL = b'"string"'
 SHARES = 8
 """Tests that it is split into, for several processes."""
 READ = SectionDisclosed(agency="csw-prizren", section="contact", basis="desk", at=START)
@@ -29,7 +31,7 @@ READ = SectionDisclosed(agency="csw-prizren", section="contact", basis="desk", a
 def small() -> Log:
     """Two cases, and what audit itself says; no policy bundle, which alone has 280,000 bytes, and so no decision."""
     log = Log()
-    log.entries = ingest([], Known(), [Says(Kind.KEYS, policy()), Says(Kind.SCHEMA, b'"string"', "small.v1", 7)]).entries
+    log.entries = ingest([], Known(), [Says(Kind.KEYS, policy()), Says(Kind.SCHEMA, SMALL, "small.v1", fingerprint_of(SMALL))]).entries
     log._known = Known(size=len(log.entries))
     for number, name in enumerate(("one", "two", "one")):
         log.say(_id(f"case {name}"), structs.replace(READ, at=START + number), _id(f"event {number}"), _id("cause"), "intake")

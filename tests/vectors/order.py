@@ -19,6 +19,7 @@ from tests.vectors.leaves import CASE, OTHER
 from tests.vectors.people import APPROVES, ASKS, ERASERS, PLAIN, erased
 from tests.vectors.short_log import Short
 from tests.vectors.signatures import SEED, WRITERS
+from tests.vectors.stated import STATED, two_writers
 
 LINES = "".join(writer_signature.line(service, key) for service, (key,) in WRITERS.keys.items()).encode()
 PEOPLE = b"".join(erasure_approval.line(name, key).encode() for name, key in ERASERS.approvers.items()) + intake_key.line(public(SEED))
@@ -41,13 +42,15 @@ Made = tuple[str, tuple[Short, Mapping[str, bytes]]]
 
 
 def _made() -> Iterator[Made]:
-    for make in (_whole, *ORDER, *CLOCKS, *ACTS):
+    for make in (_whole, *ORDER, *CLOCKS, *ACTS, *STATED):
         log = Short()
         make(log)
         yield make.__doc__ or "", (log, log.keys)
     for gone in GONE:
         log = Short()
         yield gone.__doc__ or "", (log, gone(log))
+    log = Short()
+    yield two_writers.__doc__ or "", (log, two_writers(log, LINES))
 
 
 def _whole(log: Short) -> None:

@@ -6,8 +6,7 @@ from msgspec import Struct, field, structs
 
 from referral.domain.events import Quarantined
 from referral.errors import Malformed, NewerVersion
-from referral.proof import cover
-from referral.proof.entry import NOWHERE, OWN, OWNERS, ROUTING, SEQUENCED, Entry, Kind, digest, plain, sort
+from referral.proof.entry import NOWHERE, OWN, OWNERS, ROUTING, SEQUENCED, Entry, Headers, Kind, digest, plain, sort
 from referral.proof.forgeries import SealVerdict, unwritten
 from referral.proof.history.case import unseal
 from referral.proof.verify.report import Report, Weight, finding
@@ -18,6 +17,9 @@ from referral.wire.writer_signature import NOBODY, Writers
 
 NAMED = 1_000
 """Missing sequences that are reported one by one before an entry (ours): a case has some hundred."""
+
+PLACELESS = ("", NOWHERE, NOWHERE, 0, None, ())
+NOTHING = ("", "", 0, "", 0, "", 0)
 
 
 class Completeness(Struct, kw_only=True):
@@ -72,9 +74,6 @@ class Completeness(Struct, kw_only=True):
         if entry.kind is Kind.ERASURE and not missing:
             self._signed(entry)
         self._written(entry)
-        if entry.kind is Kind.COVER and not missing and not cover.fits(entry.value):
-            what = f"it is said to be cover, and has {len(entry.value)} bytes instead of {cover.BYTES}: something is hidden in it"
-            self._bad("BODY", entry, what)
         if entry.kind not in OWN and not missing:
             self._meta(entry)
             if entry.kind is Kind.QUARANTINE and entry.idx not in self.judged.forged and entry.idx not in self.unwritten:
@@ -212,7 +211,7 @@ class Completeness(Struct, kw_only=True):
     def _own(self, entry: Entry) -> None:
         if entry.kind is Kind.GAP:
             self._note("GAP_LOGGED", entry, "audit saw here that a sequence was missing")
-        elif (entry.topic, entry.partition, entry.offset, entry.key, entry.headers) != ("", NOWHERE, NOWHERE, None, ()):
+        elif _place(entry) != PLACELESS or _repeats(entry) != NOTHING:
             self._bad("META_DIFFERS", entry, "audit itself says this, and yet it names a record")
         elif entry.kind is Kind.COVER:
             self.report.counts["cover entries"] += 1
@@ -227,12 +226,10 @@ class Completeness(Struct, kw_only=True):
     def _meta(self, entry: Entry) -> None:
         """Check that the meta in the entry is the meta in the value."""
         kind, meta = sort(entry.topic, entry.partition, entry.key, entry.value, entry.headers)
-        stated = (entry.event_id, entry.type, entry.fingerprint, entry.case_id, entry.case_seq, entry.cause_id, entry.recorded_at)
-        nothing = ("", "", 0, "", 0, "", 0)
         true = meta and (meta.event_id, meta.type, meta.fingerprint, meta.case_id, meta.case_seq, meta.cause_id, meta.recorded_at)
         if kind != entry.kind and entry.kind is not Kind.FORK:
             self._bad("META_DIFFERS", entry, f"the value is of kind {kind}")
-        elif stated != (true or nothing):
+        elif _repeats(entry) != (true or NOTHING):
             self._bad("META_DIFFERS", entry, "the value belongs to another event, case or sequence")
 
     def _sequence(self, entry: Entry) -> None:
@@ -271,3 +268,13 @@ class Completeness(Struct, kw_only=True):
             self.disowned.add((body.topic, body.partition, body.offset))
         elif isinstance(body, Quarantined) and body.case_id:
             self.lost.add((body.topic, body.case_id, body.case_seq))
+
+
+def _repeats(entry: Entry) -> tuple[str, str, int, str, int, str, int]:
+    """Return what a leaf repeats of its record's meta. A schema's entry names the type there, which no record has."""
+    type_, fingerprint = ("", 0) if entry.kind is Kind.SCHEMA else (entry.type, entry.fingerprint)
+    return entry.event_id, type_, fingerprint, entry.case_id, entry.case_seq, entry.cause_id, entry.recorded_at
+
+
+def _place(entry: Entry) -> tuple[str, int, int, int, bytes | None, Headers]:
+    return entry.topic, entry.partition, entry.offset, entry.kafka_time, entry.key, entry.headers

@@ -30,6 +30,7 @@ from referral.proof.verify.readings import Readings
 from referral.proof.verify.reexecute import Reexecution
 from referral.proof.verify.report import Finding, Report, Weight, finding
 from referral.proof.verify.signatures import Signatures
+from referral.proof.verify.stated import Stated
 from referral.wire.erasure_approval import NOBODY as NO_ERASERS
 from referral.wire.erasure_approval import Erasers
 from referral.wire.operator_word import NOBODY as NO_OPERATORS
@@ -69,7 +70,7 @@ class Verification:
         self.report, self._keys, self._engines = Report(), keys, engines
         self._judged = judge_seals(torn, keys, unwritten)
         self._completeness = Completeness(report=self.report, judged=self._judged, pinned=erasers, writers=writers)
-        self._clocks = Clocks(report=self.report, seen=seen, size=size)
+        self._clocks, self._stated = Clocks(report=self.report, seen=seen, size=size), Stated(report=self.report)
         self._bundles = Bundles(report=self.report, pinned=signers)
         self._readings, self._acts = Readings(report=self.report), Acts(report=self.report, pinned=operators)
         self._progress = Progress()
@@ -86,6 +87,7 @@ class Verification:
         """Check the next entry, in the order of idx."""
         entry = self._judged.corrected(entry)
         self._completeness.take(entry)
+        self._stated.take(entry)
         self._clocks.take(entry, own=self._judged.own(entry))
         if entry.kind is Kind.KEYS and entry.value:
             self._bundles.trust(entry)
@@ -100,6 +102,7 @@ class Verification:
         self._since = True
         entry = self._judged.corrected(entry)
         self._completeness.place(entry)
+        self._stated.passed()
         self._advance(entry)
 
     def _advance(self, entry: Entry) -> None:

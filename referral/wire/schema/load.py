@@ -64,7 +64,6 @@ def _schema(type_: str, raw: Mapping[str, Json], folder: Path) -> Schema:
         shared[f"{raw[use].get('namespace')}.{raw[use].get('name')}"] = raw[use]
     definition = _expand(own, shared, ())
     canonical = _canonical(type_, definition)
-    number = int.from_bytes(bytes.fromhex(fingerprint(canonical, "CRC-64-AVRO")), "little", signed=True)
     return Schema(
         type=type_,
         stem=match["stem"],
@@ -74,7 +73,7 @@ def _schema(type_: str, raw: Mapping[str, Json], folder: Path) -> Schema:
         uses=tuple(own.get("uses", ())),
         definition=definition,
         canonical=canonical,
-        fingerprint=number,
+        fingerprint=_number(canonical),
         path=folder / f"{type_}.avsc",
     )
 
@@ -82,8 +81,21 @@ def _schema(type_: str, raw: Mapping[str, Json], folder: Path) -> Schema:
 def _canonical(type_: str, definition: Json) -> str:
     try:
         return str(to_parsing_canonical_form(parse_schema(_first_only(definition, set()), named_schemas={})))
-    except (SchemaParseException, KeyError, TypeError, ValueError) as error:
+    except (SchemaParseException, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise SchemaError(f"{type_}.avsc: no Avro schema: {type(error).__name__} {error}") from None
+
+
+def _number(canonical: str) -> int:
+    return int.from_bytes(bytes.fromhex(fingerprint(canonical, "CRC-64-AVRO")), "little", signed=True)
+
+
+def fingerprint_of(data: bytes) -> int:
+    """Return the fingerprint of a schema as it is logged (`written`, in JSON): CRC-64-AVRO, signed. SchemaError: it is none."""
+    try:
+        definition = json.loads(data, object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:
+        raise SchemaError(f"logged.avsc: {error}") from None
+    return _number(_canonical("logged", definition))
 
 
 def _expand(node: Any, shared: Mapping[str, Json], inside: tuple[str, ...]) -> Any:
