@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -236,7 +237,8 @@ def avro_file() -> VectorFile:
     found = []
     for of, value, read, data in forms:
         assert read(data, 0) == (value, len(data))
-        found.append(good(f"{of}: {str(value)[:20]}", type=of, value_json=value, bytes=data))
+        held = b64encode(value).decode() if isinstance(value, bytes) else value
+        found.append(good(f"{of}: {str(value)[:20]}", type=of, value_json=held, bytes=data))
     for of, why, read, data in (
         ("long", "not in the fewest bytes", avro.long, b"\x82\x00"),
         ("long", "more than 64 bits", avro.long, b"\xff" * 9 + b"\x02"),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from hashlib import sha256
 from typing import Any
 
-from msgspec import UNSET, Struct, json, structs
+from msgspec import UNSET, DecodeError, Struct, json, structs
 
 from referral.errors import Malformed
 from referral.proof import act, cover, heartbeat, reading, security
@@ -103,6 +103,12 @@ def _refused() -> Iterator[Vector]:
     for kind, why, value in (
         ("HEARTBEAT", "a field that is not known", {**json.decode(BEAT.encode()), "more": 1}),
         ("HEARTBEAT", "drill is missing", {"ends": None, "unread": {}}),
+        ("HEARTBEAT", "null for an absent field", {**json.decode(BEAT.encode()), "salt": None}),
+        ("GAP", "a field that is not known", {**json.decode(GAP.encode()), "more": 1}),
+        ("GAP", "came is missing", {"topic": GAP.topic, "case_id": GAP.case_id, "expected": 2}),
+        ("READING", "a field that is not known", {**json.decode(READING.encode()), "more": 1}),
+        ("ADMINISTRATION", "a field that is not known", {**json.decode(ACT.encode()), "more": 1}),
+        ("ADMINISTRATION", "a field of the word that is not known", {**json.decode(ACT.encode()), "second": {**_word(), "more": 1}}),
         ("READING", "a way that is not known", {**json.decode(READING.encode()), "how": "COPY"}),
         ("READING", "a token in another form", {**json.decode(READING.encode()), "token": "token:0123"}),
         ("ADMINISTRATION", "an id of 31 digits", {**json.decode(ACT.encode()), "id": "0" * 31}),
@@ -115,7 +121,7 @@ def _refused() -> Iterator[Vector]:
         data = json.encode(value, order="sorted")
         try:
             READ[kind](data)
-        except Malformed:
+        except (Malformed, DecodeError):
             yield bad(f"{kind}: {why}", why, kind, kind=kind, value_text=data.decode(), value=data)
             continue
         raise AssertionError(f"{kind}: {why}: it is read")
@@ -132,8 +138,18 @@ def operators() -> VectorFile:
     stated = operator_word.statement(FIRST, COMMAND, DIGEST, NOW + 3600)
     text = operator_word.ACT + PLAIN.encode()
     found = [
-        good("word", to=FIRST, command=COMMAND, digest_text=DIGEST, until=NOW + 3600, signed=stated, by=SECOND, signature=word().signature),
-        good("act", signed=text, signed_text=text.decode(), by=FIRST, signature=ACT.signature),
+        good(
+            "word",
+            to=FIRST,
+            command=COMMAND,
+            digest_text=DIGEST,
+            until=NOW + 3600,
+            signed=stated,
+            by=SECOND,
+            public=public(0x32),
+            signature=word().signature,
+        ),
+        good("act", signed=text, signed_text=text.decode(), by=FIRST, public=public(0x31), signature=ACT.signature),
         *(good(f"takes two: {command}", command=command, about=[], two=operator_word.by_two(command, ())) for command in sorted(BY_TWO)),
         *(
             good(f"ends: {one}", command=one, about=[f"{ENDED}token"], two=operator_word.by_two(one, (f"{ENDED}token",)))

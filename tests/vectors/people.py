@@ -111,18 +111,19 @@ LATER = SigningKey(id="school-one+" + sha256(b"school-one\n\x01" + public(0x62))
 
 def agencies() -> VectorFile:
     """Signatures of what an agency sent, and the times from which its keys count."""
-    found = [good("path of " + type(body).TYPE, type=type(body).TYPE, case_id=CASE, path=_path(CASE, body)) for body in _sent()]
+    found = [good("path of " + type(body).TYPE, case_id=CASE, path=_path(CASE, body), **_body(body)) for body in _sent()]
     referral = _sent()[0]
     assert isinstance(referral, ReferralSubmitted)
     signed = by_http("/v1/referrals")
     assert not _wrong(CASE, referral, signed)
     found.append(
-        good("HTTP", scheme="HTTP", base_text=signed.base.decode(), public=signed.public, signature=signed.signature, type=referral.TYPE)
+        good("HTTP", scheme="HTTP", base_text=signed.base.decode(), public=signed.public, signature=signed.signature, **_body(referral))
     )
     by_record = _by_record(7)
     assert not _wrong(CASE, structs.replace(referral, door=e.Door.KAFKA), by_record)
     text = event_signature.signed_bytes(by_record.base)
-    held = {"scheme": "CLOUDEVENT", "list": by_record.base, "signed": text, "sequence": 7, "agency": "school-one", "type": referral.TYPE}
+    held = {"scheme": "CLOUDEVENT", "list": by_record.base, "signed": text, "sequence": 7, "agency": "school-one"}
+    held |= _body(structs.replace(referral, door=e.Door.KAFKA))
     found.append(good("CLOUDEVENT", **held, public=by_record.public, signature=by_record.signature))
     for name, why, one in (
         ("another path", "@path is not that of a referral", by_http("/v1/offers/x/responses")),
@@ -140,6 +141,12 @@ def agencies() -> VectorFile:
         assert _wrong(CASE, structs.replace(referral, door=e.Door.KAFKA), one), name
         found.append(bad(name, why, "CLOUDEVENT", list=one.base, sequence=one.sequence, public=one.public, signature=one.signature))
     return VectorFile("12.3", [*found, *_counting()])
+
+
+def _body(body: Any) -> Vector:
+    """The type of what was sent, and its fields that a signature is compared with."""
+    held = {name: getattr(body, name) for name in ("agency", "door", "via", "offer_id", "referral_id") if hasattr(body, name)}
+    return {"type": type(body).TYPE, "fields": held}
 
 
 def _sent() -> list[Any]:
@@ -196,7 +203,8 @@ def _counting() -> Iterator[Vector]:
         bundles = [
             {"kafka_time_us": AT + n, "must": s.must, "keys": [k.id for k in s.keys], "vouched": s.vouched} for n, s in enumerate(listed)
         ]
-        yield good(name, bundles=bundles, counts_from=counts, must=keys.must, must_until=keys.must_until)
+        publics = {key.id: key.public for key in both}
+        yield good(name, bundles=bundles, publics=publics, counts_from=counts, must=keys.must, must_until=keys.must_until)
 
 
 RECEIPT = {
@@ -233,7 +241,9 @@ def receipts() -> VectorFile:
         try:
             receipt.promised(changed, rules)
         except Unproven:
-            found.append(bad(f"field {name} changed", "intake signed another text", "a receipt", receipt_json=changed))
+            found.append(
+                bad(f"field {name} changed", "intake signed another text", "a receipt", policy_text=rules.decode(), receipt_json=changed)
+            )
             continue
         raise AssertionError(name)
     few = structs.replace(log.proof(2, witnesses=WITNESSES[:1]), extra=leaf).encode()
