@@ -152,7 +152,8 @@ def checkpoints() -> VectorFile:
     for name, why, one in (
         ("one of three", "QUORUM", log.signed(witnesses=WITNESSES[:1])),
         ("no signature of the log", "CHECKPOINT", Note(text, signed.signatures[1:])),
-        ("another root", "CHECKPOINT or SIGNATURE", Note(Checkpoint(ORIGIN, 5, bytes(32)).text, signed.signatures)),
+        ("another root", "SIGNATURE", Note(Checkpoint(ORIGIN, 5, bytes(32)).text, signed.signatures)),
+        ("a witness's time of 2^36 s", "SIGNATURE", Note(text, (signed.signatures[0], note.sign(text, WITNESSES[0], 2**36)))),
         ("an extension line", "CHECKPOINT", _note(text + b"more\n", LOG, *WITNESSES)),
         ("a leading zero", "CHECKPOINT", _note(text.replace(b"\n5\n", b"\n05\n"), LOG, *WITNESSES)),
         (
@@ -163,7 +164,8 @@ def checkpoints() -> VectorFile:
     ):
         try:
             witness_policy.accept(witness_policy.parse(rules), note.parse(one.encode()))
-        except Malformed:
+        except Malformed as error:
+            assert why == (error.reason.upper() if error.reason in ("quorum", "signature") else "CHECKPOINT"), name
             found.append(bad(name, why, "three witnesses", **held, checkpoint_text=one.encode().decode()))
             continue
         raise AssertionError(name)
