@@ -304,7 +304,16 @@ def _begun(log: Short) -> None:
     log.own(Kind.ADMINISTRATION, structs.replace(own.PLAIN, state=State.BEGUN).signed(secret(0x31)).encode())
 
 
-ACTS: Sequence[Callable[[Short], None]] = (_acts, _begun)
+def _other_keys(log: Short) -> None:
+    """The log names other keys of intake, approvers, services and operators: notes at the entry, none at the first."""
+    log.names(LINES + PEOPLE + ACTING)
+    more = (writer_signature.line("intake", public(0x71)), erasure_approval.line("desk-3", public(0x72)))
+    log.names(
+        LINES + PEOPLE + ACTING + "".join((*more, operator_word.line("three", public(0x73)))).encode() + intake_key.line(public(0x74))
+    )
+
+
+ACTS: Sequence[Callable[[Short], None]] = (_acts, _begun, _other_keys)
 
 
 def _no_key(log: Short) -> Mapping[str, bytes]:
@@ -345,9 +354,19 @@ def _erased_count(log: Short) -> Mapping[str, bytes]:
     return _erase(log, erased(records=2, approved_at=log.now))
 
 
-def _erase(log: Short, body: CaseErased) -> Mapping[str, bytes]:
+def _erased_key(log: Short) -> Mapping[str, bytes]:
+    """Nobody names a key of intake."""
+    return _erase(log, erased(records=1, approved_at=log.now), b"")
+
+
+def _erased_unsigned(log: Short) -> Mapping[str, bytes]:
+    """An erasure without a signature, where nobody names a key of intake."""
+    return _erase(log, structs.replace(erased(records=1, approved_at=log.now), signature=None), b"")
+
+
+def _erase(log: Short, body: CaseErased, people: bytes = PEOPLE) -> Mapping[str, bytes]:
     assert body.basis == PLAIN.basis
-    log.names(LINES + PEOPLE)
+    log.names(LINES + people)
     read = SectionDisclosed(agency="school-one", section="identity", basis="desk", at=log.now)
     log.write(CASE, read, by="intake")
     why = Why(rule="all-tracks-ended", procedure="", directory="", engine=4, passed=())
@@ -365,4 +384,6 @@ GONE: Sequence[Callable[[Short], Mapping[str, bytes]]] = (
     _erased_forged,
     _erased_open,
     _erased_count,
+    _erased_key,
+    _erased_unsigned,
 )
