@@ -241,9 +241,8 @@ def receipts() -> VectorFile:
         try:
             receipt.promised(changed, rules)
         except Unproven:
-            found.append(
-                bad(f"field {name} changed", "intake signed another text", "a receipt", policy_text=rules.decode(), receipt_json=changed)
-            )
+            told = {"policy_text": rules.decode(), "receipt_json": changed, "proof_text": proof.decode()}
+            found.append(bad(f"field {name} changed", "intake signed another text", "a receipt", **told))
             continue
         raise AssertionError(name)
     few = structs.replace(log.proof(2, witnesses=WITNESSES[:1]), extra=leaf).encode()
