@@ -74,6 +74,10 @@ func TestCheckpointLines(t *testing.T) {
 		"two witnesses of three": {func(text string) string {
 			return strings.TrimSuffix(text, lastLine(text)+"\n")
 		}, "QUORUM"},
+		"no line of a known key": {func(text string) string {
+			signed, _, _ := strings.Cut(text, "\n\n")
+			return signed + "\n\n— stranger AAAAAAE=\n"
+		}, "SIGNATURE"},
 		"nothing": {func(string) string { return "" }, "CHECKPOINT"},
 	} {
 		if got := strings.Join(codesWith(t, each.change, nil), " "); got != each.wanted {

@@ -267,3 +267,20 @@ func TestEveryFileCounts(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestMissingFilesOfTheLog removes files of which the log has the bytes: that is no finding.
+func TestMissingFilesOfTheLog(t *testing.T) {
+	clean := exportFolder("clean")
+	for _, path := range []string{"schemas", "witness.policy"} {
+		export := t.TempDir()
+		if err := os.CopyFS(export, os.DirFS(filepath.Join(clean, "export"))); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.RemoveAll(filepath.Join(export, path)); err != nil {
+			t.Fatal(err)
+		}
+		if result := judgeExport(t, clean, export); result.Findings.ExitCode() != 0 {
+			t.Errorf("without %s: told %v", path, result.Findings.Sorted())
+		}
+	}
+}

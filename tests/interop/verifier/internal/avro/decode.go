@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"regexp"
-	"unicode/utf8"
 )
 
 // Record is a decoded record: field → value.
@@ -173,8 +172,8 @@ func (r *reader) text(schema *Schema) (string, error) {
 			limit = maxDigest
 		}
 		err = checkCode(raw, limit)
-	case !utf8.Valid(raw):
-		err = fmt.Errorf("a text is not UTF-8")
+	default:
+		err = fmt.Errorf("no string is neither an id nor a code")
 	}
 	return string(raw), err
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -43,7 +44,7 @@ type Checkpoint struct {
 	HasSeen   bool
 }
 
-// OpenCheckpoint checks a checkpoint. With the problem QUORUM alone it returns the checkpoint too.
+// OpenCheckpoint checks a checkpoint.
 func OpenCheckpoint(policy *Policy, text []byte) (*Checkpoint, *Problem) {
 	opened, trouble := openNote(policy, text)
 	if trouble != nil {
@@ -75,12 +76,14 @@ func OpenCheckpoint(policy *Policy, text []byte) (*Checkpoint, *Problem) {
 			if err != nil || time.Unix() < 0 || time.Unix() >= maxCosignedTime {
 				return nil, problem("SIGNATURE", "witness %s signed with a time that no clock has", witness.Name)
 			}
-			checkpoint.Witnesses[witness.Name] = max(checkpoint.Witnesses[witness.Name], time.Unix())
+			if !signed[witness.Name] { // the time of the first line counts
+				checkpoint.Witnesses[witness.Name] = time.Unix()
+			}
 			signed[witness.Name] = true
 		}
 	}
 	if !policy.holds(signed) {
-		return checkpoint, problem("QUORUM", "%d of %d witnesses have signed, which is no quorum",
+		return nil, problem("QUORUM", "%d of %d witnesses have signed, which is no quorum",
 			len(signed), len(policy.Witnesses))
 	}
 	checkpoint.Seen, checkpoint.HasSeen = policy.seen(checkpoint.Witnesses)
@@ -100,7 +103,11 @@ func openNote(policy *Policy, text []byte) (*note.Note, *Problem) {
 	if errors.As(err, &wrong) {
 		return nil, problem("SIGNATURE", "the signature of %s does not hold", wrong.Name)
 	}
-	if err != nil {
+	var unknown *note.UnverifiedNoteError
+	stranger := errors.As(err, &unknown)
+	if stranger {
+		opened = unknown.Note
+	} else if err != nil {
 		return nil, problem("CHECKPOINT", "the checkpoint: %v", err)
 	}
 	for _, line := range signatureLines(opened.Text, text) {
@@ -109,7 +116,24 @@ func openNote(policy *Policy, text []byte) (*note.Note, *Problem) {
 			return nil, problem("CHECKPOINT", "a signature line of the checkpoint is no canonical base64")
 		}
 	}
+	if stranger {
+		return nil, strangers(policy, opened.Text)
+	}
 	return opened, nil
+}
+
+// strangers says what is wrong with a note that no known key has signed. Two rows of section 3 fit where it is of
+// a log that the policy does not name: checkpoint.json ("another log") wants the first of them.
+func strangers(policy *Policy, text string) *Problem {
+	checkpoint, err := parseText(text)
+	if err != nil {
+		return problem("CHECKPOINT", "the checkpoint: %v", err)
+	}
+	ofLog := func(log note.Verifier) bool { return log.Name() == checkpoint.Origin }
+	if !slices.ContainsFunc(policy.Logs, ofLog) {
+		return problem("CHECKPOINT", "the policy does not name the log %q", checkpoint.Origin)
+	}
+	return problem("SIGNATURE", "no known key has signed the checkpoint")
 }
 
 // signatureLines are the lines behind the text of a note that was opened.

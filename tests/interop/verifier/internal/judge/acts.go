@@ -33,15 +33,15 @@ func (r *run) walkAct(a act) {
 	if r.follows {
 		clock = r.newestAt
 	}
-	before := clock < r.believed.TwoFrom(signed.OfTokens(a.Command))*1000
-	if len(operators) > 0 && !before {
-		if used {
-			r.found.Add(a.index, "ACT_ALONE", "the word of %s was used by an act before", a.SecondBy())
-		}
-		if signed.TakesTwo(a.Command, a.About) {
-			if err := signed.CheckAct(a.Act, operators); err != nil {
-				r.found.Add(a.index, "ACT_ALONE", "%s: %v", a.Command, err)
-			}
+	if clock < r.believed.TwoFrom(signed.OfTokens(a.Command))*1000 {
+		return
+	}
+	if used {
+		r.found.Add(a.index, "ACT_ALONE", "the word of %s was used by an act before", a.SecondBy())
+	}
+	if len(operators) > 0 && signed.TakesTwo(a.Command, a.About) {
+		if err := signed.CheckAct(a.Act, operators); err != nil {
+			r.found.Add(a.index, "ACT_ALONE", "%s: %v", a.Command, err)
 		}
 	}
 	r.checkActDate(a)

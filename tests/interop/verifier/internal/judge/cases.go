@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"slices"
 	"strings"
 
 	"judge/internal/record"
@@ -29,7 +30,7 @@ func (r *run) judgeBodies() {
 			}
 			continue
 		}
-		if e.Topic != "referral-intake" {
+		if e.Topic != "referral-intake" || r.lost[sequenceKey{e.Topic, e.CaseID}][e.CaseSeq] {
 			continue
 		}
 		for _, finding := range agencies.Judge(signed.AgencyBody{Index: e.index, KafkaTime: e.KafkaTime * 1000,
@@ -86,23 +87,31 @@ func (r *run) judgeCases() {
 		}
 	}
 	for _, caseID := range order {
-		if _, hasKey := r.key(caseID); hasKey || tainted[caseID] {
+		if tainted[caseID] {
+			continue
+		}
+		r.checkClosed(caseID)
+		if _, hasKey := r.key(caseID); hasKey {
 			continue
 		}
 		if e := erasure[caseID]; e != nil {
 			r.counts["cases erased"]++
 			r.found.Add(e.index, "ERASED", "the case was erased")
+			r.checkCount(e)
 		} else {
 			r.found.Add(first[caseID].index, "KEY_GONE", "the key of the case is not there, and nothing says that it was erased")
 		}
 	}
 }
 
-// casesWithBadFindings are the cases of which something bad was told. An erasure of an open case still erases it.
+// uncounted are bad findings that do not count for section 14.5.
+var uncounted = []string{"ERASURE_OPEN", "DISOWNED"}
+
+// casesWithBadFindings are the cases with an entry of which something bad was told.
 func (r *run) casesWithBadFindings() map[string]bool {
 	tainted := map[string]bool{}
 	for _, finding := range r.found.list {
-		if finding.Weight == Bad && finding.Code != "ERASURE_OPEN" && finding.Entry >= 0 && finding.Entry < int64(len(r.entries)) {
+		if finding.Weight == Bad && !slices.Contains(uncounted, finding.Code) && finding.Entry >= 0 && finding.Entry < int64(len(r.entries)) {
 			tainted[r.entries[finding.Entry].CaseID] = true
 		}
 	}

@@ -12,52 +12,48 @@ func (r *run) judgeClocks() {
 	if r.isDrill() {
 		return
 	}
-	newest := map[position]int64{}
 	for _, e := range r.entries {
 		if r.log.HasSeen && e.LoggedAt > r.log.Seen*secondMicros+minuteMicros {
 			r.found.Add(e.index, "LOGGED_AHEAD", "it was logged after the witnesses had seen it")
 		}
-		if record.HasPosition(e.Kind) && e.LoggedAt < e.KafkaTime*1000-minuteMicros {
+		if (record.HasPosition(e.Kind) || e.Kind == "GAP") && e.LoggedAt < e.KafkaTime*1000-minuteMicros {
 			r.found.Add(e.index, "LOGGED_EARLY", "it was logged before the broker had it")
 		}
-		if !e.counts() || e.twin {
-			continue
-		}
-		if e.RecordedAt > e.KafkaTime*1000+minuteMicros {
-			r.found.Add(e.index, "RECORDED_AHEAD", "it was recorded after the broker had it")
-		}
-		partition := position{e.Topic, e.Partition, 0}
-		before, found := newest[partition]
-		if found && e.RecordedAt < before-minuteMicros {
-			r.found.Add(e.index, "RECORDED_BACK", "it was recorded before an earlier one of its partition")
-		}
-		if !found || e.RecordedAt > before {
-			newest[partition] = e.RecordedAt
-		}
 	}
-	r.judgeLate()
+	r.judgeRecorded()
 	r.judgeBeats()
 }
 
 // isDrill says whether the log is of an exercise: its first heartbeat says so.
 func (r *run) isDrill() bool { return len(r.beats) > 0 && r.beats[0].Drill }
 
-// judgeLate tells runs of records that reached the broker late, each run of a topic once.
-func (r *run) judgeLate() {
-	runs := map[string][]*entry{}
+// judgeRecorded compares the writer's clock with the broker's. Of one entry, the first finding that applies is told.
+func (r *run) judgeRecorded() {
+	newest := map[position]int64{}
+	late := map[string][]*entry{} // topic → the run of late ones that has not ended
 	for _, e := range r.entries {
-		if !e.counts() || e.twin {
+		if !e.counts() || e.twin || e.RecordedAt <= 0 || e.KafkaTime <= 0 {
 			continue
 		}
-		if e.KafkaTime*1000 > e.RecordedAt+minuteMicros {
-			runs[e.Topic] = append(runs[e.Topic], e)
-			continue
+		partition := position{e.Topic, e.Partition, 0}
+		before, found := newest[partition]
+		newest[partition] = max(before, e.RecordedAt)
+		isLate := e.KafkaTime*1000 > e.RecordedAt+minuteMicros
+		switch {
+		case e.RecordedAt > e.KafkaTime*1000+minuteMicros:
+			r.found.Add(e.index, "RECORDED_AHEAD", "it was recorded after the broker had it")
+		case found && e.RecordedAt < before-minuteMicros:
+			r.found.Add(e.index, "RECORDED_BACK", "it was recorded before an earlier one of its partition")
+		case isLate:
+			late[e.Topic] = append(late[e.Topic], e)
 		}
-		r.tellLate(runs[e.Topic])
-		runs[e.Topic] = nil
+		if !isLate {
+			r.tellLate(late[e.Topic])
+			late[e.Topic] = nil
+		}
 	}
-	for _, late := range runs {
-		r.tellLate(late)
+	for _, run := range late {
+		r.tellLate(run)
 	}
 }
 

@@ -24,31 +24,33 @@ func (r *run) judgeErasures() {
 	}
 }
 
+// judgeErasure tells the first thing that is wrong with an erasure. Whatever else was told of its entry, it is
+// believed if it is neither ERASURE_FORGED nor ERASURE_ALONE.
 func (r *run) judgeErasure(e *entry) {
 	erasure, ok := r.openErasure(e)
-	if !ok || r.isRefused(e) {
+	if !ok {
 		return
 	}
-	if len(e.erasureTrust.intake) == 0 {
+	trust := e.erasureTrust
+	if len(trust.intake) == 0 {
 		r.found.Add(e.index, "ERASURE_KEY", "nobody names a key of intake, so nobody can check this erasure")
-	} else if err := erasure.CheckIntake(e.erasureTrust.intake); err != nil {
-		r.found.Add(e.index, "ERASURE_FORGED", "%v", err)
-		return
-	}
-	early := 0 < e.KafkaTime && e.KafkaTime < e.erasureTrust.from
-	if len(e.erasureTrust.approvers) > 0 && !early {
-		if err := erasure.CheckPersons(e.erasureTrust.approvers); err != nil {
-			r.found.Add(e.index, "ERASURE_ALONE", "%v", err)
+	} else {
+		if err := erasure.CheckIntake(trust.intake); err != nil {
+			r.found.Add(e.index, "ERASURE_FORGED", "%v", err)
+			return
+		}
+		early := 0 < e.KafkaTime && e.KafkaTime < trust.from
+		if len(trust.approvers) > 0 && !early {
+			if err := erasure.CheckPersons(trust.approvers); err != nil {
+				r.found.Add(e.index, "ERASURE_ALONE", "%v", err)
+				return
+			}
+		}
+		if r.isRefused(e) {
 			return
 		}
 	}
-	e.erasureGood = !e.forged && !e.sealBroken && !e.ahead
-	r.checkClosed(e, erasure)
-	_, hasKey := r.key(e.CaseID)
-	if approved := erasure.Body.Text("approved_by"); !hasKey && approved != "" && erasure.Body.Long("records") != e.CaseSeq-1 {
-		r.found.Add(e.index, "ERASURE_COUNT", "the erasure speaks of %d records, and its sequence is %d",
-			erasure.Body.Long("records"), e.CaseSeq)
-	}
+	e.erasureGood, e.erasure = true, erasure
 }
 
 func (r *run) openErasure(e *entry) (*signed.Erasure, bool) {
@@ -60,6 +62,10 @@ func (r *run) openErasure(e *entry) (*signed.Erasure, bool) {
 	body, err := e.value.Decode(plain)
 	if err != nil {
 		r.found.Add(e.index, "ERASURE_FORGED", "%v", err)
+		return nil, false
+	}
+	if body.Bytes("signature") == nil {
+		r.found.Add(e.index, "ERASURE_FORGED", "the erasure has no signature of intake")
 		return nil, false
 	}
 	return &signed.Erasure{CaseID: e.CaseID, Body: body, Bytes: plain}, true
@@ -76,12 +82,17 @@ func (r *run) isRefused(e *entry) bool {
 	return false
 }
 
-// checkClosed tells an erasure of a case that was open when it was approved.
-func (r *run) checkClosed(e *entry, erasure *signed.Erasure) {
-	at := e.RecordedAt
-	if approved := erasure.Body.Long("approved_at"); approved != 0 {
-		at = min(at, approved)
+// checkClosed tells each erasure of a case that was open when it was approved.
+func (r *run) checkClosed(caseID string) {
+	for _, e := range r.byCase[caseID] {
+		if e.erasure != nil && !r.wasClosed(e) {
+			r.found.Add(e.index, "ERASURE_OPEN", "the case was not closed when its erasure was approved")
+		}
 	}
+}
+
+func (r *run) wasClosed(e *entry) bool {
+	at := min(e.RecordedAt, e.erasure.Body.Long("approved_at"))
 	var last *entry
 	for _, other := range r.byCase[e.CaseID] {
 		if other.kind != "DECISION" || !other.counts() || other.RecordedAt > at {
@@ -94,7 +105,15 @@ func (r *run) checkClosed(e *entry, erasure *signed.Erasure) {
 			}
 		}
 	}
-	if last == nil || nameOf(last.Type) != "case-closed" {
-		r.found.Add(e.index, "ERASURE_OPEN", "the case was not closed when its erasure was approved")
+	return last != nil && nameOf(last.Type) == "case-closed"
+}
+
+// checkCount tells an erasure that speaks of another number of records than stand before it.
+func (r *run) checkCount(e *entry) {
+	if e.erasure == nil || e.erasure.Body.Text("approved_by") == "" {
+		return
+	}
+	if records := e.erasure.Body.Long("records"); records != e.CaseSeq-1 {
+		r.found.Add(e.index, "ERASURE_COUNT", "the erasure speaks of %d records, and its sequence is %d", records, e.CaseSeq)
 	}
 }

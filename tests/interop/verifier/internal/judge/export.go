@@ -41,7 +41,7 @@ type export struct {
 	checkpoint *c2sp.Checkpoint
 	hashes     [][]byte // of leaves, up to what could be read
 	entries    []Entry
-	whole      bool // every entry could be read
+	whole      bool // nothing ended the walk
 }
 
 // Export judges an export folder. An error means that it could not be judged at all.
@@ -62,7 +62,8 @@ func Export(folder string, options Options) (*Result, error) {
 	if err := x.readEntries(); err != nil {
 		return nil, err
 	}
-	log := Log{Entries: x.entries, Keys: keys, Seen: x.checkpoint.Seen, HasSeen: x.checkpoint.HasSeen}
+	log := Log{Entries: x.entries, Keys: keys, Seen: x.checkpoint.Seen, HasSeen: x.checkpoint.HasSeen,
+		Ended: !x.whole}
 	if options.Trust != nil {
 		log.Mine = options.Trust.Named
 	}
@@ -70,8 +71,6 @@ func Export(folder string, options Options) (*Result, error) {
 	x.compareOlder()
 	if x.whole {
 		err = x.compareFiles()
-	} else {
-		x.found.dropUnproven()
 	}
 	return result, err
 }
@@ -120,12 +119,11 @@ func (x *export) openCheckpoint() bool {
 	checkpoint, trouble := c2sp.OpenCheckpoint(x.policy, text)
 	if trouble != nil {
 		x.found.Add(WholeLog, trouble.Code, "%s", trouble.Words)
+		return false
 	}
 	x.checkpoint = checkpoint
-	if checkpoint != nil {
-		x.checkAge()
-	}
-	return checkpoint != nil
+	x.checkAge()
+	return true
 }
 
 func (x *export) checkAge() {
@@ -167,7 +165,7 @@ func (x *export) compareOlder() {
 		x.found.Add(WholeLog, "CHECKPOINT", "the older checkpoint is of another log")
 	case older.Size > x.checkpoint.Size:
 		x.found.Add(WholeLog, "TRUNCATED", "the older checkpoint has %d entries, and this one %d", older.Size, x.checkpoint.Size)
-	case older.Size <= int64(len(x.hashes)) && !bytes.Equal(c2sp.Root(x.hashes[:older.Size]), older.Root):
+	case x.whole && older.Size <= int64(len(x.hashes)) && !bytes.Equal(c2sp.Root(x.hashes[:older.Size]), older.Root):
 		x.found.Add(WholeLog, "FORKED", "the log had another root at %d entries", older.Size)
 	}
 }

@@ -3,6 +3,7 @@ package judge
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -26,6 +27,7 @@ func (x *export) readEntries() error {
 	}
 	if int64(len(x.hashes)) == x.checkpoint.Size {
 		if root := c2sp.Root(x.hashes); !bytes.Equal(root, x.checkpoint.Root) {
+			x.whole = false
 			x.found.Add(WholeLog, "ROOT", "the leaves make the root %s, not that of the checkpoint", c2sp.RootText(root))
 		}
 	}
@@ -101,13 +103,9 @@ func (x *export) compareTiles() error {
 			if err != nil {
 				return err
 			}
-			switch {
-			case !found:
-				x.found.Add(WholeLog, "TILE", "the tile %s is missing", path)
-			case len(file) != part.Width*len(emptyDigest):
-				x.found.Add(WholeLog, "TILE", "the tile %s has %d bytes", path, len(file))
-			case !bytes.Equal(file, bytes.Join(hashes[part.First:last], nil)):
-				x.found.Add(WholeLog, "TILE", "the tile %s has other hashes than the leaves make", path)
+			if problem := tileProblem(file, found, hashes[part.First:last]); problem != "" {
+				x.whole = false
+				x.found.Add(WholeLog, "TILE", "the tile %s %s", path, problem)
 			}
 		}
 		hashes, count = c2sp.NextLevel(hashes), count/c2sp.TileWidth
@@ -115,28 +113,46 @@ func (x *export) compareTiles() error {
 	return nil
 }
 
-// compareFiles compares witness.policy and schemas/ with their entries.
+// tileProblem says why a tile is not the one that the leaves make, or nothing.
+func tileProblem(file []byte, found bool, hashes [][]byte) string {
+	switch {
+	case !found:
+		return "is missing"
+	case len(file) != len(hashes)*len(emptyDigest):
+		return fmt.Sprintf("has %d bytes", len(file))
+	case !bytes.Equal(file, bytes.Join(hashes, nil)):
+		return "has other hashes than the leaves make"
+	}
+	return ""
+}
+
+// compareFiles compares witness.policy and schemas/ with their newest entries. What is missing is no finding.
 func (x *export) compareFiles() error {
 	schemas := map[string][]byte{}
 	var keys *record.Payload
 	keysAt := WholeLog
 	for i, entry := range x.entries {
-		if entry.Payload == nil {
-			continue
+		payload := entry.Payload
+		if payload == nil && bytes.Equal(entry.Leaf.SHA256, emptyDigest) {
+			payload = &record.Payload{}
 		}
 		switch entry.Leaf.Kind {
 		case "KEYS":
-			keys, keysAt = entry.Payload, int64(i)
+			keys, keysAt = payload, int64(i) // of a value that is gone nothing is known
 		case "SCHEMA":
-			schemas[record.SchemaFile(entry.Leaf.Type, entry.Leaf.Fingerprint)] = entry.Payload.Value
+			name := record.SchemaFile(entry.Leaf.Type, entry.Leaf.Fingerprint)
+			delete(schemas, name)
+			if payload != nil {
+				schemas[name] = payload.Value
+			}
 		}
 	}
 	if keys != nil {
-		file, _, err := x.read("witness.policy")
+		file, found, err := x.read("witness.policy")
 		if err != nil {
 			return err
 		}
-		if !bytes.Equal(file, keys.Value) {
+		if found && !bytes.Equal(file, keys.Value) {
 			x.found.Add(keysAt, "FILE_DIFFERS", "witness.policy is not the newest policy file of the log")
 		}
 	}
@@ -158,17 +174,13 @@ func (x *export) compareSchemas(schemas map[string][]byte) error {
 			return err
 		}
 		logged, known := schemas[name]
-		if !known || !bytes.Equal(content, logged) {
+		if known && !bytes.Equal(content, logged) {
 			x.found.Add(WholeLog, "FILE_DIFFERS", "schemas/%s is not as the log has it", strings.ReplaceAll(name, "\\", "/"))
 		}
-		delete(schemas, name)
 		return nil
 	})
 	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
-	}
-	for name := range schemas {
-		x.found.Add(WholeLog, "FILE_DIFFERS", "schemas/%s is missing", name)
+		return nil
 	}
 	return err
 }

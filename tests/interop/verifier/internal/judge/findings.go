@@ -59,11 +59,13 @@ var NotJudged = []string{
 // Judges says whether this program can tell a code.
 func Judges(code string) bool { return weights[code] != "" || slices.Contains(bad, code) }
 
-// Findings are told once for each entry and code; NOT_PINNED once for each party.
+// Findings are told once for each entry and code; those of manyAtOne once for each party, or missing sequence.
 type Findings struct {
 	list []Finding
 	seen map[string]bool
 }
+
+var manyAtOne = []string{"NOT_PINNED", "SEQUENCE_GAP", "LOST"}
 
 // NewFindings begins an empty list.
 func NewFindings() *Findings { return &Findings{seen: map[string]bool{}} }
@@ -81,7 +83,7 @@ func (f *Findings) Add(entry int64, code, format string, parts ...any) {
 func (f *Findings) AddWeighted(entry int64, code, weight, format string, parts ...any) {
 	words := fmt.Sprintf(format, parts...)
 	key := fmt.Sprintf("%d %s", entry, code)
-	if code == "NOT_PINNED" {
+	if slices.Contains(manyAtOne, code) {
 		key += " " + words
 	}
 	if f.seen[key] {
@@ -89,18 +91,6 @@ func (f *Findings) AddWeighted(entry int64, code, weight, format string, parts .
 	}
 	f.seen[key] = true
 	f.list = append(f.list, Finding{entry, code, weight, words})
-}
-
-// laterCanExplain are findings that an entry further behind may explain, or that only the last entries tell.
-var laterCanExplain = []string{"UNLOGGED", "PAYLOAD_GONE", "SEQUENCE_GAP", "ACT_OPEN", "KEY_GONE", "STOOD_STILL",
-	"BROKER_AWAY", "NOT_READ"}
-
-// dropUnproven drops what is not proven, because the walk ended before the last entry.
-func (f *Findings) dropUnproven() {
-	f.list = slices.DeleteFunc(f.list, func(finding Finding) bool {
-		return slices.Contains(laterCanExplain, finding.Code) ||
-			(finding.Code == "ACTIVATED_AT" && finding.Weight == Unchecked)
-	})
 }
 
 // Sorted are the findings by entry, then code.

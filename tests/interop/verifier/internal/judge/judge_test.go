@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"judge/internal/avro"
 	"judge/internal/crypt"
 	"judge/internal/record"
 )
@@ -39,7 +40,9 @@ func TestRecordedLateWhileTheBrokerWasThere(t *testing.T) {
 }
 
 func TestSequencesBeginWithOne(t *testing.T) {
-	expect(t, Log{Entries: []Entry{rungReached(1<<40, 0, 0, 0).entry(t)}}, "0 SEQUENCE_GAP bad")
+	expect(t, Log{Entries: []Entry{rungReached(3, 0, 0, 0).entry(t)}}, "0 SEQUENCE_GAP bad", "0 SEQUENCE_GAP bad")
+	wanted := slices.Repeat([]string{"0 SEQUENCE_GAP bad"}, mostMissing+1)
+	expect(t, Log{Entries: []Entry{rungReached(1<<40, 0, 0, 0).entry(t)}}, wanted...)
 }
 
 func TestSequenceTwiceWithoutAFork(t *testing.T) {
@@ -117,6 +120,7 @@ func TestBundleThatNoActNames(t *testing.T) {
 	expect(t, Log{Entries: []Entry{policyEntry(), act, ownEntry("ADMINISTRATION", named, 0)}}, "0 UNLOGGED bad", "1 ACT note")
 }
 
+// TestErasureThatNobodyCanCheck has an old erasure without a signature, in a log that names no key of intake.
 func TestErasureThatNobodyCanCheck(t *testing.T) {
 	erased := rungReached(1, 0, 0, 0)
 	erased.topic, erased.typeName = "referral-intake", "case-erased.v1"
@@ -127,6 +131,90 @@ func TestErasureThatNobodyCanCheck(t *testing.T) {
 	}
 	entry.Payload.Value = slices.Concat(value.MetaBytes, make([]byte, 12), long(0))
 	entry.Leaf.SHA256 = crypt.SHA256(entry.Payload.Value)
-	expect(t, Log{Entries: []Entry{entry}, Keys: record.CaseKeys{}},
-		"0 ERASED note", "0 ERASURE_KEY unchecked", "0 ERASURE_OPEN bad")
+	expect(t, Log{Entries: []Entry{entry}, Keys: record.CaseKeys{}}, "0 ERASURE_FORGED bad")
+}
+
+// gapEntry is a GAP before a record, as audit writes it.
+func gapEntry(behind Entry, expected int64) Entry {
+	value := fmt.Appendf(nil, `{"came":%d,"case_id":"%s","expected":%d,"topic":"%s"}`, behind.Leaf.CaseSeq,
+		behind.Leaf.CaseID, expected, behind.Leaf.Topic)
+	return Entry{&record.Leaf{Kind: "GAP", LoggedAt: behind.Leaf.LoggedAt, Topic: behind.Leaf.Topic,
+		Partition: behind.Leaf.Partition, Offset: behind.Leaf.Offset, KafkaTime: behind.Leaf.KafkaTime,
+		CaseID: behind.Leaf.CaseID, SHA256: crypt.SHA256(value), Rest: record.Rest(behind.Payload.Key, nil)},
+		&record.Payload{Key: behind.Payload.Key, Value: value}}
+}
+
+func TestGaps(t *testing.T) {
+	told := []string{"0 GAP_LOGGED note", "1 SEQUENCE_GAP bad"}
+	untrue := []string{"0 GAP_LOGGED note", "0 META_DIFFERS bad", "1 SEQUENCE_GAP bad"}
+	for name, each := range map[string]struct {
+		change func(leaf *record.Leaf)
+		wanted []string
+	}{
+		"true":             {func(*record.Leaf) {}, told},
+		"another time":     {func(leaf *record.Leaf) { leaf.KafkaTime-- }, untrue},
+		"another case":     {func(leaf *record.Leaf) { leaf.CaseID = eventID }, untrue},
+		"a type":           {func(leaf *record.Leaf) { leaf.Type = "rung-reached.v1" }, untrue},
+		"another sequence": {func(leaf *record.Leaf) { leaf.CaseSeq = 2 }, untrue},
+	} {
+		t.Run(name, func(t *testing.T) {
+			behind := rungReached(2, 0, 0, 0).entry(t)
+			gap := gapEntry(behind, 1)
+			each.change(gap.Leaf)
+			expect(t, Log{Entries: []Entry{gap, behind}}, each.wanted...)
+		})
+	}
+	behind := rungReached(2, 0, 0, 0).entry(t)
+	for _, expected := range []int64{0, 2} {
+		expect(t, Log{Entries: []Entry{gapEntry(behind, expected), behind}}, untrue...)
+	}
+}
+
+func TestSchemaWithAKeyTwice(t *testing.T) {
+	value := `{"name":"x.y","size":1,"type":"fixed","size":1}`
+	twice := ownEntry("SCHEMA", value, 0)
+	fingerprint, err := avro.Fingerprint([]byte(value))
+	if err != nil {
+		t.Fatal(err)
+	}
+	twice.Leaf.Type, twice.Leaf.Fingerprint = "y.v1", int64(fingerprint)
+	expect(t, Log{Entries: []Entry{twice}}, "0 BODY bad")
+}
+
+func TestEmptyValueIsGone(t *testing.T) {
+	gone := rungReached(1, 0, 0, 0).entry(t)
+	gone.Payload.Value = []byte{}
+	expect(t, Log{Entries: []Entry{gone}}, "0 BODY bad", "0 PAYLOAD_GONE bad")
+	gone.Payload = nil
+	expect(t, Log{Entries: []Entry{gone}}, "0 BODY bad", "0 PAYLOAD_GONE bad")
+}
+
+func TestNothingIsJudgedBehindTheEndOfTheWalk(t *testing.T) {
+	behind := rungReached(2, 0, 0, 0).entry(t)
+	expect(t, Log{Entries: []Entry{gapEntry(behind, 1), behind}, Ended: true}, "0 GAP_LOGGED note")
+}
+
+func TestWordThatIsUsedTwiceWhereNobodyNamesOperators(t *testing.T) {
+	second := fmt.Sprintf(`"second":{"by":"operator/two","digest":"%064d","signature":"","until":1},"state"`, 0)
+	entry := func(id string) Entry {
+		act := actEntry(id, "DONE", "staff disable", 0, 0)
+		return ownEntry("ADMINISTRATION", strings.Replace(string(act.Payload.Value), `"state"`, second, 1), 0)
+	}
+	expect(t, Log{Entries: []Entry{entry("a"), entry("b")}}, "0 ACT note", "1 ACT_ALONE bad")
+}
+
+func TestWriterIsToldInsteadOfTheKind(t *testing.T) {
+	var lines []string
+	for _, service := range []string{"intake", "routing", "notifier", "oversight"} {
+		lines = append(lines, "# writer "+service+" ed25519 "+keyA)
+	}
+	unreadable := Entry{&record.Leaf{Kind: "UNREADABLE", LoggedAt: noon, Topic: "referral-notification", Offset: 1,
+		KafkaTime: noon / 1000, SHA256: emptyDigest, Rest: record.Rest([]byte{}, nil)},
+		&record.Payload{Key: []byte{}, Value: []byte{}}}
+	expect(t, Log{Entries: []Entry{unreadable}}, "0 UNREADABLE note")
+	expect(t, Log{Entries: []Entry{keysEntry(lines...), unreadable}}, "1 WRITER bad")
+	foreign := rungReached(1, 0, 0, 0).entry(t)
+	foreign.Leaf.Kind, foreign.Leaf.Partition = "FOREIGN", (foreign.Leaf.Partition+1)%12
+	expect(t, Log{Entries: []Entry{foreign}}, "0 FOREIGN note")
+	expect(t, Log{Entries: []Entry{keysEntry(lines...), foreign}}, "1 WRITER bad")
 }

@@ -24,6 +24,7 @@ type Log struct {
 	Mine    *trust.Named // the auditor's own file, or nil
 	Seen    int64        // s: of the checkpoint
 	HasSeen bool
+	Ended   bool // a finding ended the walk behind these entries
 }
 
 // entry is an entry with what was found out about it.
@@ -34,16 +35,20 @@ type entry struct {
 	value   *record.Value // of a case topic, where it can be read
 	kind    string        // that of the leaf, or of section 5 where a FORK was corrected
 
+	restUnknown  bool // its payload is not stored, so key and headers cannot be compared
 	forged       bool // its writer did not sign it
 	sealBroken   bool // its case's key does not open it
 	ahead        bool
 	twin         bool
 	erasureTrust *erasureTrust
-	erasureGood  bool
+	erasureGood  bool            // the erasure is believed
+	erasure      *signed.Erasure // a body that was not refused
 }
 
-// gone says whether the value is not stored any more.
-func (e *entry) gone() bool { return e.payload == nil && !bytes.Equal(e.SHA256, emptyDigest) }
+// gone says whether the value is not stored any more: it is empty, and its digest is of something (section 7).
+func (e *entry) gone() bool {
+	return (e.payload == nil || len(e.payload.Value) == 0) && !bytes.Equal(e.SHA256, emptyDigest)
+}
 
 // counts says whether the entry takes a sequence that is judged.
 func (e *entry) counts() bool {
@@ -112,13 +117,21 @@ func Judge(log Log, found *Findings) map[string]int {
 	r.chain.Name(r.believed.Signers())
 	for i, each := range log.Entries {
 		e := &entry{Leaf: each.Leaf, index: int64(i), payload: each.Payload, kind: each.Leaf.Kind}
-		if each.Payload == nil && record.IsOwn(e.Kind) && !e.gone() {
-			e.payload = &record.Payload{Value: []byte{}} // an own entry without a value has no key and no headers
+		if each.Payload == nil && !e.gone() {
+			e.payload, e.restUnknown = &record.Payload{Value: []byte{}}, true
 		}
 		r.entries = append(r.entries, e)
 		r.byCase[e.CaseID] = append(r.byCase[e.CaseID], e)
 		r.walk(e)
 	}
+	if !log.Ended {
+		r.judgeWhole()
+	}
+	return r.counts
+}
+
+// judgeWhole judges cases, and what needs the end of the log.
+func (r *run) judgeWhole() {
 	r.judgeSequences()
 	r.judgeErasures()
 	r.judgeBodies()
@@ -128,7 +141,6 @@ func Judge(log Log, found *Findings) map[string]int {
 	r.judgeActs()
 	r.judgeActivations()
 	r.listReadings()
-	return r.counts
 }
 
 // key returns the key of an entry's case.

@@ -14,9 +14,7 @@ func (r *run) walk(e *entry) {
 		r.found.Add(e.index, "CLOCK_BACK", "it was logged before an entry that stands before it")
 	}
 	r.lastLogged = max(r.lastLogged, e.LoggedAt)
-	if e.payload != nil {
-		r.checkDigests(e)
-	}
+	r.checkDigests(e)
 	switch {
 	case record.IsOwn(e.Kind):
 		r.walkOwn(e)
@@ -28,10 +26,13 @@ func (r *run) walk(e *entry) {
 }
 
 func (r *run) checkDigests(e *entry) {
-	if !bytes.Equal(crypt.SHA256(e.payload.Value), e.SHA256) {
+	if e.payload == nil {
+		return
+	}
+	if !e.gone() && !bytes.Equal(crypt.SHA256(e.payload.Value), e.SHA256) {
 		r.found.Add(e.index, "HASH_DIFFERS", "the value has another digest than the leaf says")
 	}
-	if !bytes.Equal(record.Rest(e.payload.Key, e.payload.Headers), e.Rest) {
+	if !e.restUnknown && !bytes.Equal(record.Rest(e.payload.Key, e.payload.Headers), e.Rest) {
 		r.found.Add(e.index, "REST_DIFFERS", "key and headers have another digest than the leaf says")
 	}
 }
@@ -40,7 +41,10 @@ func (r *run) walkRecord(e *entry) {
 	if record.HasPosition(e.Kind) {
 		r.checkOffset(e)
 	}
-	if e.payload != nil {
+	if e.Kind == "UNKNOWN" {
+		r.found.Add(e.index, "META_DIFFERS", "no record is of the kind UNKNOWN")
+	}
+	if !e.gone() {
 		r.checkMeta(e)
 		err := signed.CheckWriter(e.Topic, e.KafkaTime, e.payload, r.believed.Writers())
 		if err != nil {
@@ -50,9 +54,13 @@ func (r *run) walkRecord(e *entry) {
 	}
 	switch e.Kind {
 	case "UNREADABLE":
-		r.found.Add(e.index, "UNREADABLE", "a record in %s has no form of this system", e.Topic)
+		if !e.forged { // WRITER is told instead
+			r.found.Add(e.index, "UNREADABLE", "a record in %s has no form of this system", e.Topic)
+		}
 	case "FOREIGN":
-		r.found.Add(e.index, "FOREIGN", "a record in %s does not belong there", e.Topic)
+		if !e.forged {
+			r.found.Add(e.index, "FOREIGN", "a record in %s does not belong there", e.Topic)
+		}
 	case "ERASURE", "FORK":
 		e.erasureTrust = r.erasureTrust()
 	case "POLICY":
@@ -92,7 +100,7 @@ func (r *run) checkMeta(e *entry) {
 }
 
 func (r *run) walkPolicy(e *entry) {
-	if e.payload == nil {
+	if e.gone() {
 		return
 	}
 	body, err := record.DecodeOpen(e.payload.OpenType(), e.payload.Value)

@@ -49,8 +49,8 @@ func (o *object) take(name string, target any, optional bool) bool {
 		}
 		return false
 	}
-	if string(raw) == "null" {
-		o.fail("the field %s is null", name)
+	if hasNull(raw) {
+		o.fail("the field %s is null, or has a null in it", name)
 		return false
 	}
 	if err := json.Unmarshal(raw, target); err != nil {
@@ -58,6 +58,20 @@ func (o *object) take(name string, target any, optional bool) bool {
 		return false
 	}
 	return true
+}
+
+// hasNull says whether a value of JSON is null, or has one in it.
+func hasNull(raw json.RawMessage) bool {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	for {
+		token, err := decoder.Token()
+		if err != nil {
+			return false
+		}
+		if token == nil {
+			return true
+		}
+	}
 }
 
 func (o *object) text(name string, form *regexp.Regexp, optional bool) (text string) {
@@ -78,15 +92,15 @@ func (o *object) truth(name string) (truth bool) {
 }
 
 func (o *object) texts(name string, form *regexp.Regexp) []string {
-	var raw []*string
+	var raw []string
 	o.take(name, &raw, true)
 	texts := []string{}
 	for _, text := range raw {
-		if text == nil || !form.MatchString(*text) {
+		if !form.MatchString(text) {
 			o.fail("an item of %s has another form", name)
 			return nil
 		}
-		texts = append(texts, *text)
+		texts = append(texts, text)
 	}
 	return texts
 }

@@ -1,9 +1,11 @@
 package signed
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 
@@ -98,8 +100,12 @@ func (b *Bundle) nextSigners() (map[string][]byte, error) {
 		return nil, nil
 	}
 	var document map[string]map[string]string
-	if err := yaml.Unmarshal(text, &document); err != nil {
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	if err := decoder.Decode(&document); err != nil {
 		return nil, fmt.Errorf("%s cannot be read: %w", signersFile, err)
+	}
+	if err := decoder.Decode(new(any)); err != io.EOF {
+		return nil, fmt.Errorf("%s has more than one document", signersFile)
 	}
 	if len(document) != 1 || len(document["signers"]) < leastSigners {
 		return nil, fmt.Errorf("%s does not name two signers", signersFile)

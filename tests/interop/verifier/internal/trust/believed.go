@@ -7,7 +7,7 @@ type Believed struct {
 	mine       *Named // the auditor's own file, or an empty one
 	log        *Named // the newest good KEYS entry
 	logSigners *Named // the newest good KEYS entry that names policy signers
-	hasLog     bool
+	hasLog     bool   // a KEYS entry has named somebody
 }
 
 // NewBelieved begins with the auditor's own file, which may be nil.
@@ -25,10 +25,10 @@ func (b *Believed) Log(named *Named) (notes []string) {
 		note string
 		same bool
 	}{
-		{"INTAKE_KEY", sameKeys(before.Intake, named.Intake) && before.erasuresFrom() == named.erasuresFrom()},
+		{"INTAKE_KEY", sameKeys(before.Intake, named.Intake)},
 		{"APPROVERS", samePeople(before.Approvers, named.Approvers)},
 		{"WRITER_KEYS", maps.EqualFunc(before.Writers, named.Writers, sameKeys) &&
-			maps.Equal(before.WritersUntil, named.WritersUntil) && before.RecordsFrom() == named.RecordsFrom()},
+			maps.Equal(before.WritersUntil, named.WritersUntil) && before.SignedFrom == named.SignedFrom},
 		{"OPERATORS", samePeople(before.Operators, named.Operators) && before.TwoFrom == named.TwoFrom &&
 			before.TwoForTokenFrom == named.TwoForTokenFrom},
 		{"POLICY_SIGNERS", len(named.PolicySigners) == 0 || sameSigners(b.logSigners, named)},
@@ -37,7 +37,7 @@ func (b *Believed) Log(named *Named) (notes []string) {
 			notes = append(notes, change.note)
 		}
 	}
-	b.log, b.hasLog = named, true
+	b.log, b.hasLog = named, b.hasLog || len(named.NotPinned()) < parties
 	if len(named.PolicySigners) > 0 {
 		b.logSigners = named
 	}

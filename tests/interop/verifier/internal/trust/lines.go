@@ -63,9 +63,6 @@ func (n *Named) line(word string, parts []string) error {
 	case "intake":
 		return addKey(&n.Intake, key)
 	case "writer":
-		if err := n.checkSharedWriterKey(parts[0], key); err != nil {
-			return err
-		}
 		return n.addWriter(parts[0], key)
 	case "policy-signer":
 		return addPerson(n.PolicySigners, "", parts[0], key)
@@ -73,22 +70,6 @@ func (n *Named) line(word string, parts []string) error {
 		return addPerson(n.Approvers, "", parts[0], key)
 	}
 	return addPerson(n.Operators, "operator/", parts[0], key)
-}
-
-// checkSharedWriterKey refuses a key that stands in two lines `writer`, whatever their services are.
-func (n *Named) checkSharedWriterKey(service, key string) error {
-	raw, err := crypt.Base64(key)
-	if err != nil {
-		return err
-	}
-	for other, keys := range n.Writers {
-		for _, known := range keys {
-			if string(known) == string(raw) {
-				return fmt.Errorf("%s and %s have one key", other, service)
-			}
-		}
-	}
-	return nil
 }
 
 func (n *Named) pin(number, digest string) error {

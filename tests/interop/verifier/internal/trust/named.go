@@ -67,13 +67,14 @@ func addPerson(people map[string][]byte, prefix, name, key string) error {
 	return nil
 }
 
+// addKey adds a key; one that stands twice counts once.
 func addKey(keys *[][]byte, key string) error {
 	raw, err := crypt.Key(key)
 	if err != nil {
 		return err
 	}
 	if slices.ContainsFunc(*keys, func(other []byte) bool { return bytes.Equal(other, raw) }) {
-		return fmt.Errorf("a key stands twice")
+		return nil
 	}
 	*keys = append(*keys, raw)
 	return nil
@@ -132,8 +133,11 @@ func (n *Named) WriterKeys(service string, kafkaTime int64) [][]byte {
 	return keys
 }
 
+// parties is how many parties a file can name.
+const parties = 5
+
 // NotPinned are the parties of which nobody is named.
-func (n *Named) NotPinned() (parties []string) {
+func (n *Named) NotPinned() (nobody []string) {
 	for _, party := range []struct {
 		name  string
 		count int
@@ -142,10 +146,10 @@ func (n *Named) NotPinned() (parties []string) {
 		{"policy signers", len(n.PolicySigners)}, {"operators", len(n.Operators)},
 	} {
 		if party.count == 0 {
-			parties = append(parties, party.name)
+			nobody = append(nobody, party.name)
 		}
 	}
-	return parties
+	return nobody
 }
 
 // RecordsFrom is signed-from beside a line that names a writer.

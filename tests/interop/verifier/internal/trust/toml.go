@@ -116,9 +116,6 @@ func (f *File) writers(value any) error {
 		lasting := 0
 		add := func(text string) error {
 			key, until, ends := strings.Cut(text, " until ")
-			if err := f.Named.checkSharedWriterKey(service, key); err != nil {
-				return err
-			}
 			if err := f.Named.addWriter(service, key); err != nil {
 				return err
 			}

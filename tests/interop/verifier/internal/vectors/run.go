@@ -64,9 +64,13 @@ func (r *Report) file(path string) error {
 	if run == nil {
 		return fmt.Errorf("%s is a file of vectors that this program does not know", name)
 	}
+	named := map[string]map[string]json.RawMessage{}
+	for _, fields := range document.Vectors {
+		named[string(fields["name"])] = fields
+	}
 	for i, fields := range document.Vectors {
 		r.Total[name]++
-		if err := runOne(run, fields); err != nil {
+		if err := runOne(run, fields, named[string(fields["base"])]); err != nil {
 			r.Failures = append(r.Failures, fmt.Sprintf("%s %d %s: %v", name, i, fields["name"], err))
 			continue
 		}
@@ -76,8 +80,8 @@ func (r *Report) file(path string) error {
 }
 
 // runOne runs one vector: a good one must be accepted, a bad one refused, and each of its keys be known.
-func runOne(run check, fields map[string]json.RawMessage) error {
-	v := &vector{fields: fields, used: map[string]bool{"name": true, "why": true, "base": true}}
+func runOne(run check, fields, base map[string]json.RawMessage) error {
+	v := &vector{fields: fields, base: base, used: map[string]bool{"name": true, "why": true, "base": true}}
 	good := v.flag("good")
 	err := run(v)
 	if v.broken != nil {

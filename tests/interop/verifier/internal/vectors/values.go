@@ -2,7 +2,6 @@ package vectors
 
 import (
 	"bytes"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -93,7 +92,7 @@ func checkAvro(v *vector) error {
 		return err
 	}
 	v.used["value_json"] = true
-	return sameJSON(value, v.fields["value_json"], hex.EncodeToString)
+	return sameJSON(value, v.fields["value_json"], asBase64)
 }
 
 func checkBody(v *vector) error {

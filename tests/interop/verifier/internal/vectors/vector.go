@@ -13,7 +13,8 @@ import (
 type vector struct {
 	fields map[string]json.RawMessage
 	used   map[string]bool
-	broken error // the vector itself has another form than expected
+	base   map[string]json.RawMessage // the good vector from which this bad one was made
+	broken error                      // the vector itself has another form than expected
 }
 
 func (v *vector) has(key string) bool {
@@ -32,6 +33,21 @@ func (v *vector) into(key string, target any) {
 	if err := json.Unmarshal(v.fields[key], target); err != nil && v.broken == nil {
 		v.broken = fmt.Errorf("the key %q of the vector: %v", key, err)
 	}
+}
+
+// inherit reads a key of the vector, or of the one that it was made from; false means that neither has it.
+func (v *vector) inherit(key string, target any) bool {
+	if v.has(key) {
+		v.into(key, target)
+		return true
+	}
+	raw, found := v.base[key]
+	if found {
+		if err := json.Unmarshal(raw, target); err != nil && v.broken == nil {
+			v.broken = fmt.Errorf("the key %q of the vector's base: %v", key, err)
+		}
+	}
+	return found
 }
 
 func (v *vector) text(key string) (text string)    { v.into(key, &text); return text }
