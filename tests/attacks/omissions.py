@@ -5,13 +5,14 @@ Each is lived for hours by the log's own clock (`tests.harness.outages`), where 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 from referral.domain.events import ReferralSubmitted, ResponseSubmitted
 from referral.domain.inputs import Due, Input, RecordLost, lost_input
-from services.notifier.plan import Knock, Question
+from services.notifier.plan import Knock, Question, State
 from tests.attacks.ground import Attack, Noticed, copy, verify
+from tests.harness.made_log import NOW
 from tests.harness.outages import HOUR, LivedLine
 
 ROUTING, NOTIFIER = "routing", "notifier"
@@ -120,6 +121,24 @@ class SomeChildren(Mute):
 
 
 @dataclass
+class SaidReached(LivedLine):
+    """It calls no agency for the first three cases, and says that a message has arrived: routing charges the agencies for their silence."""
+
+    victims: set[str] = field(default_factory=set)
+
+    def knock(self, knock: Knock) -> None:
+        if len(self.victims) < 3:
+            self.victims.add(knock.case_id)
+        if knock.task or knock.case_id not in self.victims:
+            return super().knock(knock)
+        asked = self.questions[knock.asked]
+        if asked.state is State.OPEN and asked.reached < knock.rung == asked.rung:
+            self.reached(knock)
+            self.questions[asked.id] = replace(asked, reached=knock.rung)
+        return None
+
+
+@dataclass
 class Emptied(LivedLine):
     """An administrator empties the notifier's plan, two hours after the start."""
 
@@ -148,6 +167,12 @@ def noticed(line: LivedLine) -> Noticed:
     return {"verify": verify(copy(line.entries), keys=line.keys)}
 
 
+def said_sent() -> Noticed:
+    """The notifier says each message of an honest one, and sends none: the log is that of the honest one, to the byte."""
+    said = noticed(LivedLine(now=NOW * 1_000_000 - 5 * HOUR, seed=4).live())
+    return said | {"nobody": "" if said["verify"] else "only whom a message should have reached, and who should have carried it, can tell"}
+
+
 def attacks() -> list[Attack]:
     each = (
         ("a referral passed over: nobody is asked (N1)", ROUTING, PassedOver, None),
@@ -158,11 +183,13 @@ def attacks() -> list[Attack]:
         ("nobody is called at all (N9)", NOTIFIER, Mute, None),
         ("nobody is called for three children (N9)", NOTIFIER, SomeChildren, None),
         ("the first rung alone is called (N9)", NOTIFIER, FirstRung, None),
+        ("nobody is called for three children, and messages are said to have arrived", NOTIFIER, SaidReached, None),
         ("every planned call deleted (N9)", PLAN, Emptied, None),
     )
     blamed = {ROUTING: "answerable: routing", NOTIFIER: "answerable: the notifier"}
     blamed |= {ALARMS: "whoever emptied its table `routing.alarm`", PLAN: "whoever emptied its plan"}
-    return [
+    pretended = Attack(what="messages are said to be sent, and are not", power=NOTIFIER, must=("nobody",), run=said_sent)
+    return [pretended] + [
         Attack(
             what=what,
             power=power,

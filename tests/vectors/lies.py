@@ -8,9 +8,9 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from referral.domain.case import next_due
+from referral.domain.case import next_due, open_offers
 from referral.domain.decide import decided, facts_for
-from referral.domain.events import Facts, InputIgnored, OfferOpened, Passed, ResponseSubmitted, Why, Word
+from referral.domain.events import Facts, InputIgnored, OfferOpened, Passed, ResponseSubmitted, RungReached, Why, Word
 from referral.domain.inputs import Input, derived, due_input, record_input
 from referral.domain.policy import Policy, compile
 from referral.domain.policy.limits import HOUR, MINUTE
@@ -58,9 +58,9 @@ def told(lie: Lie) -> Line:
     return line
 
 
-def _comes(line: Line, body: ResponseSubmitted) -> Input:
-    """The answer reaches routing."""
-    ((meta, place),) = line.publish(CASE, [body], derived(CASE, f"in:{len(line.entries)}"), "intake")
+def _comes(line: Line, body: ResponseSubmitted | RungReached, source: str = "intake") -> Input:
+    """A record reaches routing."""
+    ((meta, place),) = line.publish(CASE, [body], derived(CASE, f"in:{len(line.entries)}"), source)
     return record_input(meta, body, place)
 
 
@@ -96,6 +96,13 @@ def _twice(line: Line, cause: Input, lie: Lie) -> None:
     _passed_over(line, cause, lie)
     line.now += MINUTE
     answer(line, cause, structs.replace(lie, ids=lambda ids: [derived(one, "again") for one in ids]))
+
+
+def _said_reached(line: Line, cause: Input, lie: Lie) -> None:
+    """Routing answers, and the notifier says that a message has arrived, where it has sent none."""
+    answer(line, cause, lie)
+    offer = open_offers(line.cases[CASE])[-1]
+    answer(line, _comes(line, RungReached(offer_id=offer.offer_id, rung=offer.rung, at=line.now), "notifier"), lie)
 
 
 def _early(line: Line, cause: Input, lie: Lie) -> None:
@@ -155,6 +162,7 @@ LIES: dict[str, Lie] = {
     ),
     "passed-over": Lie(what="an input is passed over, and a later one answered", finding="NOT_DECIDED", after=_passed_over),
     "unanswered": Lie(what="an input is not answered for minutes", finding="NOT_DECIDED", exit_code=3, after=_unanswered),
+    "said-reached": Lie(what="a message that was never sent is said to have arrived", finding="NOT_KNOCKED", after=_said_reached),
     "twice": Lie(what="an input is answered twice", finding="DECIDED_TWICE", after=_twice),
     "another-cause": Lie(what="the answer names another cause", finding="CAUSE_DIFFERS", cause=lambda one: derived(one, "other")),
     "no-head": Lie(

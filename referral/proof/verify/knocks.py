@@ -4,6 +4,9 @@ The notifier logs each message that left (`knock-sent`), each that did not (`kno
 (`rung-failed`), so a rung of which it says nothing at all was passed over. It is not expected to knock where a desk telephones the agency,
 where the agency's own system reads the offer, where many tasks of one desk share a knock, where sending is switched off, or for an
 exercise on a line for real cases, which wakes nobody at night.
+
+It also says that a message has arrived (`rung-reached`), and from then on silence counts as the agency's. It says so only of a message that
+it has logged before, whatever the channel: so one without such a record is false.
 """
 
 from __future__ import annotations
@@ -14,6 +17,8 @@ from msgspec import Struct, field, structs
 
 from referral.domain.events import (
     DeadlinePassed,
+    KnockDelivered,
+    KnockSent,
     NeedsPerson,
     OfferAccepted,
     OfferAcknowledged,
@@ -24,6 +29,7 @@ from referral.domain.events import (
     OfferOpened,
     PersonNotNeeded,
     Reach,
+    RungReached,
     TrackChanged,
     TrackState,
 )
@@ -84,6 +90,10 @@ class Knocks(Struct, kw_only=True):
     report: Report
     told: set[tuple[str, int]] = field(default_factory=set)
     """(offer or task, rung) of which the notifier said anything."""
+    sent: set[tuple[str, int]] = field(default_factory=set)
+    """(offer or task, rung) to which a message was sent."""
+    seq: int = 0
+    """Sequence of the newest record of the notifier from the first on, as long as none is missing."""
     known: dict[str, str | None] = field(default_factory=dict)
     """Offer that is knocked for → its track; task → None."""
     waits: dict[str, Reached] = field(default_factory=dict)
@@ -94,11 +104,21 @@ class Knocks(Struct, kw_only=True):
     """The case is an exercise."""
 
     def said(self, read: Read) -> None:
-        """Take a record of the notifier."""
+        """Take a record of the notifier, in the order of the topic. One that is missing, or cannot be read, may have been the message."""
         body: Any = read.body
+        self.seq += read.meta.case_seq == self.seq + 1
         question = getattr(body, "offer_id", None) or getattr(body, "task_id", None)
-        if question is not None:
-            self.told.add((question, body.rung))
+        if question is None:
+            return
+        rung = question, body.rung
+        if isinstance(body, KnockSent | KnockDelivered):
+            self.sent.add(rung)
+        if not isinstance(body, RungReached):
+            self.told.add(rung)
+        elif rung not in self.sent and read.meta.case_seq == self.seq:
+            what = f"the notifier says that a message has reached rung {body.rung} of this offer, and has sent none"
+            who = "whoever was not called cannot answer; answerable: the notifier, not the agency"
+            self.report.add_finding(finding(Weight.BAD, "NOT_KNOCKED", read.entry, f"{what}: {who}"))
 
     def decided(self, read: Read, event: Struct) -> None:
         """Take the next decision. event: its body."""

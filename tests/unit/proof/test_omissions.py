@@ -10,7 +10,7 @@ from rich.progress import Progress as Bar
 
 from referral.cli.audit.judge import VerifyOptions, judge
 from referral.domain.case import next_due
-from referral.domain.events import CauseKind, Facts, Head, Quarantined, ReferralSubmitted, Word
+from referral.domain.events import CauseKind, Facts, Head, KnockSent, Quarantined, ReferralSubmitted, RungReached, Word
 from referral.domain.inputs import Due, Input, RecordLost, lost_input, record_input
 from referral.proof.act import State
 from referral.proof.entry import INTAKE, NOTIFICATION, ROUTING, Entry, Kind
@@ -22,7 +22,7 @@ from referral.wire import codec, headers, writer_signature
 from services.audit.ingest import Says, ingest
 from services.notifier.plan import Question
 from tests.attacks import omissions
-from tests.attacks.omissions import CalledLost, Emptied, FirstRung, Forgotten, Mute, PassedOver, SomeChildren, Twice
+from tests.attacks.omissions import CalledLost, Emptied, FirstRung, Forgotten, Mute, PassedOver, SaidReached, SomeChildren, Twice
 from tests.harness import writers
 from tests.harness.audit_archive import Rows
 from tests.harness.audit_log import Log, asked, response
@@ -89,6 +89,7 @@ def test_routing_that_stands_still_is_not_accused_and_named() -> None:
         (Forgotten, "OVERDUE", "answerable: routing, or whoever emptied its table `routing.alarm`"),
         (SomeChildren, "NOT_KNOCKED", "answerable: the notifier"),
         (FirstRung, "NOT_KNOCKED", "answerable: the notifier"),
+        (SaidReached, "NOT_KNOCKED", "the notifier says that a message has reached rung 0 of this offer, and has sent none"),
         (Emptied, "NOT_KNOCKED", "answerable: the notifier, or whoever emptied its plan"),
     ],
 )
@@ -341,6 +342,15 @@ def test_an_operator_who_switches_sending_off_is_answerable_for_it() -> None:
     found = of(report, "NOT_KNOCKED")
     assert len(found) > 5 and not [f for f in bad(report) if f.code == "NOT_KNOCKED"]
     assert all("an operator had switched sending off" in one.what for one in found)
+
+
+def test_a_message_that_a_missing_record_may_have_sent_is_no_finding_of_the_notifier() -> None:
+    """A record of the notifier that is missing, set aside or unreadable may be the knock; it has its own finding."""
+    line = LivedLine(seed=4, cases_=2).live()
+    entry = next(e for e in line.entries if e.type == KnockSent.TYPE)
+    assert any(e.type == RungReached.TYPE and (e.case_id, e.case_seq) == (entry.case_id, entry.case_seq + 1) for e in line.entries)
+    kept = [structs.replace(e, idx=n) for n, e in enumerate(e for e in line.entries if e is not entry)]
+    assert {f.code for f in bad(verify(kept, line.keys))} == {"SEQUENCE_GAP"}
 
 
 def test_an_exercise_wakes_nobody_on_a_line_for_real_cases() -> None:

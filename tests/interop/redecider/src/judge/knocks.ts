@@ -35,6 +35,7 @@ export class Knocks {
   }
 
   check(own: CaseEntries): void {
+    this.checkArrivals(own);
     const { last, drill, end } = this.horizon;
     if (!last) return;
     for (const rung of rungsOf(own)) {
@@ -46,6 +47,21 @@ export class Knocks {
       if (waited < patience(rung)) continue;
       const [weight, why] = this.weigh(rung, reached, waited);
       this.tally.find(rung.entry.index, "NOT_KNOCKED", weight, `nobody was told of rung ${rung.number} for ${Math.floor(waited / minute)} minutes: ${why}`);
+    }
+  }
+
+  /** A message is said to have arrived, and none was sent to that rung. */
+  private checkArrivals(own: CaseEntries): void {
+    const sent = new Set<string>();
+    let sequence = 0;
+    for (const entry of own.all) {
+      if (entry.topic !== "referral-notification" || entry.kind !== "EVENT" || entry.forged || !entry.body) continue;
+      if (entry.caseSeq === sequence + 1) sequence += 1;
+      const rung = `${entry.body.offer_id} ${entry.body.rung}`;
+      if (["knock-sent", "knock-delivered"].includes(typeName(entry))) sent.add(rung);
+      if (typeName(entry) === "rung-reached" && entry.caseSeq === sequence && !sent.has(rung)) {
+        this.tally.find(entry.index, "NOT_KNOCKED", "bad", `a message is said to have reached rung ${entry.body.rung}, and none was sent`);
+      }
     }
   }
 
@@ -74,10 +90,10 @@ function patience(rung: Rung): number {
   return isUrgent(rung) ? 14 * minute + (rung.due! - rung.entry.recordedAt) / 3 : day;
 }
 
-/** Any record of the notifier names this offer or task and this rung. */
+/** Any record of the notifier, but that a message arrived, names this offer or task and this rung. */
 function isTold(own: CaseEntries, rung: Rung): boolean {
   return own.all.some((entry) => {
-    const body = entry.topic === "referral-notification" && entry.kind === "EVENT" ? entry.body : null;
+    const body = entry.topic === "referral-notification" && entry.kind === "EVENT" && typeName(entry) !== "rung-reached" ? entry.body : null;
     return body !== null && (body.offer_id === rung.about || body.task_id === rung.about) && body.rung === rung.number;
   });
 }
