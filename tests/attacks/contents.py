@@ -13,8 +13,9 @@ from referral.proof.archive import Payload
 from referral.proof.entry import ROUTING, Entry, Kind, digest, plain
 from referral.proof.history.case import unseal
 from referral.wire import codec, policy_digest, seal
+from services.audit.ingest import Says, ingest
 from services.audit.tree import Head, grow
-from tests.attacks.ground import Attack, Noticed, copy, honest, signed, verify
+from tests.attacks.ground import Attack, Copy, Noticed, copy, honest, signed, verify
 from tests.attacks.history import ABOVE
 from tests.harness.audit_archive import Rows
 from tests.harness.audit_log import MINUTE, Log, closed, erase, story
@@ -136,6 +137,36 @@ def lost_end() -> Noticed:
     return {"verify": verify(there)}
 
 
+def cover_carries() -> Noticed:
+    """Audit lends the key of a case to whoever has an export without keys: in two entries of cover, which are random bytes."""
+    key = next(iter(honest().keys.values()))
+    cover = [Says(Kind.COVER, key[:16]), Says(Kind.COVER, key[16:])]
+    log = Log()
+    log.entries += ingest([], log._known, cover).entries
+    silent = not verify(copy(log.entries), keys=log.keys)
+    return {"nobody": "nobody can tell cover from a key: both are random bytes" if silent else ""}
+
+
+class Tampered(Copy):
+    """An export of the honest log in which one file is another, or gone."""
+
+    def __init__(self, path: str, change: Callable[[bytes], bytes | None]) -> None:
+        super().__init__(honest().entries)
+        self.path, self.change = path, change
+
+    def read(self, path: str) -> bytes | None:
+        data = super().read(path)
+        return self.change(data) if path == self.path and data is not None else data
+
+
+def tampered() -> Noticed:
+    """One file of an export after another is torn or taken away. Silent if one of them is not noticed."""
+    changes: tuple[Callable[[bytes], bytes | None], ...] = (lambda data: data[: len(data) // 2], lambda _: None)
+    paths = ("checkpoint", "tile/0/000", "tile/entries/000", "payload/000")
+    said = [verify(Tampered(path, change)) for path in paths for change in changes]
+    return {"verify": said[-1] if all(said) else ""}
+
+
 def dropped() -> Noticed:
     """A record is lost before audit reads it: it sees the gap itself, and so does verify."""
     log, lost = Log(), Log()
@@ -229,6 +260,8 @@ def attacks() -> Iterator[Attack]:
     )
     for what, power, must, run in alone:
         yield Attack(what=what, power=power, must=must, run=run)
+    yield Attack(what="files of an export torn or taken away (T)", power=TABLE, must=("verify",), run=tampered)
+    yield Attack(what="keys hidden in cover (N27)", power="with the log's key", must=("nobody",), run=cover_carries)
     for name in notes():
         yield Attack(what=f"a malformed note: {name}", power=TABLE, must=("verify",), run=partial(malformed, name))
     yield Attack(what="a note with a repeated and an unknown signature", power=TABLE, must=("nobody",), run=harmless)

@@ -128,7 +128,7 @@ def attacks() -> Iterator[Attack]:
         ("a shelter has more places than the policy says", ROUTING, ("verify",), "routing", lambda: of_places(free(linden=2))),
         ("the old policy for one child (N4)", ROUTING, ("verify",), "routing", old_bundle),
         ("the old policy for one decision of a case", ROUTING, ("verify",), "routing", taken_back),
-        ("the rules of the release before for one child", ROUTING, ("verify",), "routing", retired_rules),
+        ("the rules of the release before for one child (N26)", ROUTING, ("verify",), "routing", retired_rules),
         ("the time is two hours later than it is (N10)", ROUTING, ("verify",), "routing", two_hours),
         ("limits are over two seconds after asking (N10b)", ROUTING, ("verify",), "routing", lambda: three_limits(ahead(2 * HOUR))),
         ("an alarm before it is due", ROUTING, ("verify",), "routing", lambda: three_limits(honest)),

@@ -27,6 +27,7 @@ Noticed = dict[str, str]
 WHEN = {
     "verify": "when somebody runs it",
     "verify names the forged one": "when somebody runs it",
+    "verify names the record taken away": "when somebody runs it",
     "diff of two heads": "when somebody runs it",
     "diff of two logs": "when somebody runs it",
     "doctor": "when somebody runs it",

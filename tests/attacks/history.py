@@ -8,6 +8,7 @@ from functools import partial
 from msgspec import structs
 
 from referral.cli.audit.diff import Side, compare
+from referral.domain.events import ReferralSubmitted
 from referral.proof.entry import Entry
 from tests.attacks.ground import WITNESSED, Attack, Noticed, copy, honest, receipt, signed, verify, witnesses
 
@@ -76,6 +77,14 @@ def above(change: Change) -> Noticed:
     return {"verify": verify(there), "receipt": receipt(there, entries[at])}
 
 
+def case_left_out() -> Noticed:
+    """Audit logs no record of one case. Its holes among the offsets prove nothing, for Kafka leaves some too."""
+    entries = honest().entries
+    victim = next(entry for entry in reversed(entries) if entry.type == ReferralSubmitted.TYPE)
+    there = copy([entry for entry in entries if entry.case_id != victim.case_id])
+    return {"verify": verify(there), "the sender's receipt": receipt(there, victim)}
+
+
 def backup() -> Noticed:
     """An older state comes back with its own good checkpoint: the witnesses and an auditor who was there before know a larger one."""
     old = copy(honest().entries[:200])
@@ -107,6 +116,7 @@ def attacks() -> Iterator[Attack]:
         yield Attack(what=what, power=KEY, must=("verify", "witness"), run=partial(with_key, change))
         only_outside = change is truncate
         yield Attack(what=what, power=ABOVE, must=("receipt",) if only_outside else ("verify",), run=partial(above, change))
+    yield Attack(what="all records of one case left out (N7)", power=ABOVE, must=("the sender's receipt",), run=case_left_out)
     must = ("witness", "auditor's last checkpoint")
     yield Attack(what="restore an old backup", power="operator", must=must, run=backup)
     yield Attack(what="restore an old backup and go on", power="with the log's key", must=must, run=backup_continued)

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import structs
 from sqlalchemy.ext.asyncio import create_async_engine
 from starlette.applications import Starlette
+from structlog.testing import capture_logs
 
 from referral.cli.admin import doctor_checks, doctor_probe
 from referral.domain.events import CaseErased
@@ -27,6 +28,7 @@ from services.audit.api import application
 from services.intake.api import receipts as door_receipts
 from services.intake.messages.timestamps import EPOCH
 from services.intake.model import Receipt
+from services.intake.unanswered import ReceiptCheck
 from services.routing import batch_decision
 from services.routing.current_policy import Bundle
 from tests.attacks.ground import Attack, Noticed, copy, verify
@@ -104,6 +106,26 @@ def swallowed() -> Noticed:
     }
 
 
+def second_loss() -> Noticed:
+    """A referral is swallowed while another one waits for its answer already."""
+    door: Any = None
+    look = ReceiptCheck(door)
+    with capture_logs() as said:
+        for count in (1, 1, 2):
+            look._report("decided", count)
+    return {"intake": f"{said[-1]['event']}: {said[-1]['count']}; {said[-1]['hint']}" if len(said) == 2 else ""}
+
+
+def older_copy() -> Noticed:
+    """Intake's tables are those of an hour ago, under a service that runs: it stops, and doctor says so."""
+    lease = doctor_probe.Lease(unit="p3", owner="intake-1", held=True, positions={})
+    alive = {"intake-1": "rewound-sql: p3"}
+    intake = doctor_probe.Service(name="intake", alive=alive, leases=(lease,), outbox=(), queue=(0, None))
+    seen = doctor_probe.Vitals(now=1, ahead=0, moved=False, services={"intake": intake}, places={}, policy=[])
+    found = doctor_checks.leases(seen)
+    return {"doctor": found.said if found.result is doctor_checks.Result.BAD else ""}
+
+
 def asked(path: str, *other: str) -> Noticed:
     """A stranger asks audit and a service for this; the answer is the same for every other id."""
 
@@ -145,6 +167,13 @@ def attacks() -> Iterator[Attack]:
         ),
         ("an open case erased by two approvers", f"{INTAKES}, two approvers", ("verify",), lambda: alone(approved, ends=False)),
         ("a referral swallowed behind the door", "writes intake's tables", ("the sender's receipt", "doctor"), swallowed),
+        (
+            "a second referral swallowed while the first one waits (N29)",
+            "writes intake's tables",
+            ("intake",),
+            second_loss,
+        ),
+        ("an older copy of intake's tables under the running service (N19)", "writes intake's tables", ("doctor",), older_copy),
         (
             "whether a decision was made, asked by its computed id",
             NOBODY,

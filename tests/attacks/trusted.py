@@ -118,11 +118,11 @@ def _own(entry: Entry) -> bool:
 def attacks() -> Iterator[Attack]:
     bare, must = made_log.policy(), (VERIFY,)
     for what, run, code in (
-        ("the log names signers of its own, who sign a bundle", other_signers, "POLICY_FORGED"),
-        ("the log names a writer of its own, who forges an acceptance", another_writer, "WRITER"),
+        ("the log names signers of its own, who sign a bundle (N14)", other_signers, "POLICY_FORGED"),
+        ("the log names a writer of its own, who forges an acceptance (N14)", another_writer, "WRITER"),
     ):
         yield Attack(what=f"{what}; the auditor's file names the log alone", power=HOST, must=must, run=partial(run, bare, "NOT_PINNED"))
         yield Attack(what=f"{what}; the auditor's file names everybody", power=HOST, must=must, run=partial(run, ALL, code))
-    yield Attack(what="a junk record wears the verdict out, and a payload goes", power=VANDAL, must=(KNOWN,), run=worn_out)
+    yield Attack(what="a junk record wears the verdict out, and a payload goes (N22)", power=VANDAL, must=(KNOWN,), run=worn_out)
     both = (VERIFY, REPLAY)
-    yield Attack(what="a token in an office's name, and a case read with it", power=ALONE, must=both, run=in_an_offices_name)
+    yield Attack(what="a token in an office's name, and a case read with it (N28)", power=ALONE, must=both, run=in_an_offices_name)

@@ -78,6 +78,17 @@ def turned_round() -> Noticed:
     return {"verify": verify(copy(log.entries), keys=log.keys)}
 
 
+def invented() -> Noticed:
+    """Intake writes that an officer of the police accepts, whose directory asks for no signature. Nobody there has said a word."""
+    log = Log(signed=True)
+    named(log)
+    case_id, offer = asked(log, "child")
+    log.now += MINUTE
+    log.input(case_id, response(offer, e.Word.ACCEPT, "invented"), "invented")
+    said = verify(copy(log.entries), keys=log.keys)
+    return {"nobody": "" if said else "an answer that no system of the agency signs is what intake says that it is", "verify": said}
+
+
 def unsigned(*, owns_up: bool) -> Noticed:
     """The school signs nothing. Intake records an adult; its receipt says so, or signs the words that were sent."""
     log = Log()
@@ -184,6 +195,7 @@ def attacks() -> Iterator[Attack]:
             what=f"intake records other words than a school signed: {what} (N16)", power=INTAKES, must=must, run=partial(rewritten, change)
         )
     yield Attack(what="intake turns a signed acceptance into a decline (N16)", power=INTAKES, must=("verify",), run=turned_round)
+    yield Attack(what="intake invents the acceptance of an agency that does not sign", power=INTAKES, must=("nobody",), run=invented)
     other = "intake records other words than a school sent, unsigned, and its receipt "
     sdk, beside = ("the sender's program",), ("auditor with receipt and salt",)
     yield Attack(what=f"{other}says so (N16)", power=INTAKES, must=sdk, run=partial(unsigned, owns_up=True))
