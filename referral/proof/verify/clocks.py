@@ -73,6 +73,19 @@ class Clocks(Struct, kw_only=True):
         """Return the last heartbeat."""
         return self.beats[-1][1] if self.beats else None
 
+    def read_to(self) -> tuple[int, frozenset[str]]:
+        """Return the broker's time, ms, up to which audit had read every partition at the last heartbeat, and the partitions that it had
+        not read so far. 0: not known.
+
+        Of a busy partition the newest record is always unread. What stood in it at a heartbeat minutes before is not new.
+        """
+        if not self.beats or self.drilled:
+            return 0, frozenset()
+        (old, before), (last, now) = self.beats[0], self.beats[-1]
+        if before.ends is None or now.ends is None or last.logged_at - old.logged_at < STILL_S * SECOND_US:
+            return 0, frozenset()
+        return (old.logged_at - TOLERANCE_US) // 1_000, frozenset(now.left(before))
+
     @property
     def drilled(self) -> bool | None:
         """Return True if every heartbeat was a drill's, None without any. One among others would hide what a clock did in that minute."""

@@ -188,10 +188,14 @@ class Knocks(Struct, kw_only=True):
         last, until = (by.idx, by.kafka_time) if by is not None else (evidence.beat, evidence.end)
         if until - entry.kafka_time < rung.patience(passed=passed):
             return
-        if last > evidence.beat or not evidence.read(NOTIFICATION, topics.partition(self.case_id)):
+        partition = topics.partition(self.case_id)
+        unread, known = not evidence.read(NOTIFICATION, partition), evidence.known(NOTIFICATION, partition)
+        if last > evidence.beat or (unread and min(until, known) - entry.kafka_time < rung.patience(passed=passed)):
             self.report.counts["rungs without a knock so far"] += 1
             return
         weight, why = self._why(rung, last, until, by=by, passed=passed)
+        if unread:
+            weight, why = Weight.UNCHECKED, f"audit says that newer records of the partition are unread; {why}"
         minutes = (until - entry.kafka_time) // MINUTE_MS
         who = f"nobody was knocked at rung {rung.rung} of {'this task' if rung.track is None else 'this offer'} in {minutes} minutes"
         if passed:

@@ -148,6 +148,7 @@ class Verification:
             drill=self._clocks.drilled,
             evidence=self._progress.evidence(
                 self._clocks.beat,
+                self._clocks.read_to(),
                 self._completeness.refused,
                 self._completeness.doubtful,
                 drill=bool(self._clocks.drilled),

@@ -40,7 +40,9 @@ def undecided(asked: Mapping[Position, Entry], decided: set[Position], known: fr
         elif offset < max(newest, evidence.answered.get((topic, partition), -1)):
             what = f"routing answered later inputs of this partition, but not this one: it passed over it; {ROUTING_ANSWERS}"
             report.add_finding(finding(Weight.BAD, "NOT_DECIDED", entry, what))
-        elif evidence.beaten - entry.logged_at > LATE_US and (evidence.unread is None or evidence.read(ROUTING, partition)):
+        elif evidence.beaten - entry.logged_at > LATE_US and (
+            evidence.unread is None or evidence.read(ROUTING, partition) or evidence.known(ROUTING, partition) > entry.kafka_time + LATE_MS
+        ):
             gone = "routing has acted on a limit that passed after this input came, but not on the input: it passed over it"
             still = "routing stood still: minutes after this input was logged it had answered neither it nor any later one of its partition"
             report.suspicions.append(

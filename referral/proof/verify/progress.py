@@ -69,6 +69,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     doubtful: (topic, partition, offset) of records that are no event of their case, or stand where another one does.
     beat: index of the newest heartbeat; None: nothing is known about lateness. unread: topics and partitions that audit had not read
     then; None: the broker had not answered it.
+    before: the broker's time, ms, up to which audit had read every partition then but those of `lagging`; 0: not known.
     beaten: its time, µs UTC; 0 in a drill, whose clock proves nothing. end: the broker's time up to which the log is known, ms.
     partial: entries below an older checkpoint were not read again.
     """
@@ -82,6 +83,8 @@ class Evidence(Struct, frozen=True, kw_only=True):
     doubtful: frozenset[Position] = frozenset()
     beat: int | None = None
     unread: frozenset[str] | None = None
+    before: int = 0
+    lagging: frozenset[str] = frozenset()
     beaten: int = 0
     end: int = 0
     drill: bool = False
@@ -90,6 +93,13 @@ class Evidence(Struct, frozen=True, kw_only=True):
     def read(self, topic: str, partition: int) -> bool:
         """Return whether audit had read everything of this partition at the newest heartbeat."""
         return self.unread is not None and f"{topic}/{partition}" not in self.unread
+
+    def known(self, topic: str, partition: int) -> int:
+        """Return the broker's time, ms, up to which the log has every record of a partition: where audit has not read the newest one, it
+        has read what stood there minutes before. 0: not known."""
+        if self.read(topic, partition):
+            return self.end
+        return 0 if self.unread is None or f"{topic}/{partition}" in self.lagging else self.before
 
     def behind(self, entry: Entry, topic: str) -> bool:
         """Return whether audit, which reads topics beside one another, may have logged this entry before an older one of that topic."""
@@ -179,9 +189,17 @@ class Progress(Struct, kw_only=True):
             self.pauses[-1] = self.pauses[-1][0], entry.idx
 
     def evidence(
-        self, newest: Heartbeat | None, refused: dict[Position, str], doubtful: set[Position], *, drill: bool, partial: bool
+        self,
+        newest: Heartbeat | None,
+        read_to: tuple[int, frozenset[str]],
+        refused: dict[Position, str],
+        doubtful: set[Position],
+        *,
+        drill: bool,
+        partial: bool,
     ) -> Evidence:
-        """Return the evidence after the last entry. newest: the newest heartbeat. drill: the log's clock is one of a drill."""
+        """Return the evidence after the last entry. newest: the newest heartbeat. read_to: `before` and `lagging` at it. drill: the log's
+        clock is one of a drill."""
         beat = self.beat if newest is not None else None
         beaten = 0 if beat is None or drill else beat.logged_at
         return Evidence(
@@ -194,6 +212,8 @@ class Progress(Struct, kw_only=True):
             doubtful=frozenset(doubtful),
             beat=None if beat is None else beat.idx,
             unread=None if newest is None or newest.ends is None else frozenset(newest.unread),
+            before=read_to[0],
+            lagging=read_to[1],
             beaten=beaten,
             end=max(self.known, beaten // 1_000),
             drill=drill,

@@ -23,6 +23,7 @@ from services.audit.ingest import Says, ingest
 from services.notifier.plan import Question
 from tests.attacks import omissions
 from tests.attacks.omissions import CalledLost, Emptied, FirstRung, Forgotten, Mute, PassedOver, SaidReached, SomeChildren, Twice
+from tests.attacks.together import NeverRead, OneBehind
 from tests.harness import writers
 from tests.harness.audit_archive import Rows
 from tests.harness.audit_log import Log, asked, response
@@ -145,6 +146,28 @@ def test_what_audit_has_not_read_is_no_omission() -> None:
             log.now += MINUTE
             log.beat({ROUTING: [99] * 12}, **behind)
         assert [f.code for f in checked(log).findings if f.code == "NOT_DECIDED"] == code
+
+
+def test_an_audit_that_is_always_one_record_behind_hides_no_omission() -> None:
+    """The newest record of a busy partition is unread in each heartbeat, and what stood there minutes before is not."""
+    line = NeverRead(seed=4, cases_=12).live()
+    found = of(checked(line), "NOT_KNOCKED")
+    assert found and {one.weight for one in found} == {Weight.UNCHECKED}
+    assert all("audit says that newer records" in one.what and "answerable: the notifier" in one.what for one in found)
+
+    log = Log()
+    _, at, _ = answered(log, "one")
+    for minute in range(14):
+        log.now += MINUTE
+        log.beat({ROUTING: [99 + minute] * 12}, **{f"{ROUTING}/{at.partition}": 98 + minute})
+    assert [f.code for f in checked(log).findings if f.weight] == ["NOT_DECIDED"]
+
+
+def test_an_honest_line_that_is_always_one_record_behind_has_no_omission() -> None:
+    line = OneBehind(seed=4, cases_=12).live()
+    assert sum(e.type == KnockSent.TYPE for e in line.entries) > 50
+    for size in cuts(line, 23):
+        assert not [found for found in checked(line, size).findings if found.weight]
 
 
 def test_a_notifier_that_says_nothing_at_all_is_away_for_a_day_and_then_mute() -> None:

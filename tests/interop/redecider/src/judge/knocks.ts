@@ -40,12 +40,15 @@ export class Knocks {
     if (!last) return;
     for (const rung of rungsOf(own)) {
       const { partition } = rung.entry;
-      if ((rung.entry.drill && !drill) || (rung.left && rung.left.index > last.index) || !this.horizon.isRead("referral-notification", partition)) continue;
+      if ((rung.entry.drill && !drill) || (rung.left && rung.left.index > last.index)) continue;
       if (isTold(own, rung)) continue;
       const reached = brokerTime(rung.entry);
-      const waited = (rung.left ? brokerTime(rung.left) : end) - reached;
-      if (waited < patience(rung)) continue;
-      const [weight, why] = this.weigh(rung, reached, waited);
+      const until = rung.left ? brokerTime(rung.left) : end;
+      const waited = until - reached;
+      const isRead = this.horizon.isRead("referral-notification", partition);
+      const known = isRead ? waited : Math.min(until, this.horizon.knownUntil("referral-notification", partition)) - reached;
+      if (waited < patience(rung) || known < patience(rung)) continue;
+      const [weight, why] = isRead ? this.weigh(rung, reached, waited) : ["unchecked" as const, "newer records of its partition are unread"];
       this.tally.find(rung.entry.index, "NOT_KNOCKED", weight, `nobody was told of rung ${rung.number} for ${Math.floor(waited / minute)} minutes: ${why}`);
     }
   }

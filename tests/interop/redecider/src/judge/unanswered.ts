@@ -47,7 +47,7 @@ export class Unanswered {
     if (!last || input.loggedAt >= last.loggedAt - late) return null;
     const partition = own.answers[0]?.events[0]?.partition ?? input.partition;
     if (this.alarmsAnswered(partition).some((due) => due > brokerTime(input) + minute)) return ["bad", "no answer names this input, and a later alarm of its partition was answered"];
-    if (drill || (endsKnown && this.horizon.isUnread("referral-routing", partition))) return null;
+    if (drill || (endsKnown && this.horizon.isUnread("referral-routing", partition) && this.horizon.knownUntil("referral-routing", partition) <= brokerTime(input) + late)) return null;
     return ["unchecked", "no answer names this input"];
   }
 
