@@ -25,6 +25,7 @@ from tests.attacks import (
     omissions,
     one_agency,
     own_topic,
+    pairs,
     policies,
     promises,
     public_door,
@@ -70,6 +71,7 @@ def main() -> int:
         *public_door.served(),
         *words.attacks(),
         *words.served(),
+        *pairs.attacks(),
     ]
     for attack in found:
         said = attack.run()

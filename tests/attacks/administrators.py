@@ -22,9 +22,9 @@ COMMAND, VERIFY = "the command", "verify"
 
 
 def logged(*acts: Act) -> Noticed:
-    """The acts stand in the table, and audit logs them."""
+    """The acts stand in the table, behind the one that made the stack, and audit logs them."""
     log = Log()
-    says = [Says(Kind.KEYS, made_log.policy() + LINES), *(Says(Kind.ADMINISTRATION, one.encode()) for one in acts)]
+    says = [Says(Kind.KEYS, made_log.policy() + LINES), FOUNDED, *(Says(Kind.ADMINISTRATION, one.encode()) for one in acts)]
     log.entries += ingest([], log._known, says).entries
     return {VERIFY: verify(copy(log.entries), keys=log.keys)}
 
@@ -32,6 +32,10 @@ def logged(*acts: Act) -> Noticed:
 def alone(command: str, *about: str) -> Act:
     """An act without a second operator's word."""
     return structs.replace(act(command=command, about=about), second=UNSET, signature=UNSET)
+
+
+FOUNDED = Says(Kind.ADMINISTRATION, structs.replace(alone("prepare", "policy:1"), id="f" * 32).encode())
+"""The first act of a log: it makes the stack, with the policy of the beginning."""
 
 
 def two_desk_members() -> Noticed:
@@ -61,6 +65,6 @@ def attacks() -> Iterator[Attack]:
         ("an act dated back into a word's hour, and changed", lambda: logged(structs.replace(act(), about=("account:b2",)))),
     )
     for what, run in past:
-        yield Attack(what=f"{what}, past the command", power=PAST, must=(VERIFY,), run=run)
+        yield Attack(what=f"{what}, past the command", power=PAST, must=(VERIFY,), blamed="operator/", run=run)
     for key in ("own", "stranger's", "ended", "for another account"):
         yield Attack(what=f"a password taken away on a word: {key}", power=PAST, must=(COMMAND,), run=partial(refused, key))

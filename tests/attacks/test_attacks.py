@@ -18,6 +18,7 @@ from tests.attacks import (
     omissions,
     one_agency,
     own_topic,
+    pairs,
     policies,
     promises,
     public_door,
@@ -48,6 +49,7 @@ ALL = [
     *doors.attacks(),
     *public_door.attacks(),
     *words.attacks(),
+    *pairs.attacks(),
 ]
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from referral.local.config import StackConfig, environment
 from referral.runtime.settings import SERVICES
-from tests.attacks import taken_over
+from tests.attacks import nobody_comes, pairs, taken_over
 from tests.attacks.taken_over import AGENCY, INTAKE, MASTER, OPERATOR, OWN, PAGE, Party, parties
 
 OUTSIDE = {
@@ -12,6 +14,35 @@ OUTSIDE = {
     "nobody: no token": "a stranger has nothing that could be taken over",
 }
 """Powers of these attacks that no party has, each with the reason."""
+REVIEW = {
+    f"N{n}"
+    for n in [
+        "1",
+        "2",
+        "3",
+        "3b",
+        "4",
+        "5",
+        "7",
+        "8",
+        "9",
+        "10",
+        "10b",
+        "11",
+        "12",
+        "14",
+        "16",
+        "19",
+        "22",
+        "23",
+        "25",
+        "26",
+        "27",
+        "28",
+        "29",
+    ]
+} | {"T"}
+"""Rows of the section about new attacks in the second review of the log."""
 
 
 def given(**more: str) -> dict[str, dict[str, str]]:
@@ -71,3 +102,35 @@ def test_every_power_is_one_of_an_attack_and_every_attack_is_somebodys() -> None
     held = {power for party in parties() for power in taken_over.powers(party)}
     assert attacked - held == set(OUTSIDE), "whose power is it?"
     assert held - attacked == set(), "no attack needs it"
+
+
+def test_each_of_the_seven_powers_has_attacks_enough() -> None:
+    every = taken_over.attacks()
+    assert len(pairs.SEVEN) == 7
+    for power in pairs.SEVEN:
+        assert len({attack.what for attack in pairs.rows_of(power, every)}) >= pairs.LEAST, power
+    taken = [one for names in pairs.SEVEN.values() for one in names]
+    assert len(taken) == len(set(taken)) and set(taken) <= {attack.power for attack in every}
+
+
+def test_every_row_of_the_second_review_is_an_attack() -> None:
+    every = [*taken_over.attacks(), *nobody_comes.attacks()]
+    named = {name for attack in every for name in re.findall(r"\((N\d+b?|T)\)", attack.what)}
+    assert named == REVIEW
+
+
+def test_every_pair_has_one_row_and_the_page_names_those_that_nobody_notices() -> None:
+    assert pairs.missing() == set() and len(pairs.PAIRS) == 21
+    page = PAGE.read_text("utf-8").partition("### Pairs that nobody notices\n")[2]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("| ")][1:]
+    silent = {pair.power: [pair.can, pair.needed] for pair in pairs.PAIRS if pair.must == (pairs.NOBODY,)}
+    assert {power: said for power, *said in rows} == silent and silent
+    assert all(can and needed for can, needed in silent.values()), "what it reaches, and what would show it"
+
+
+def test_a_pair_that_nobody_notices_is_red_once_somebody_does_and_the_other_way_round() -> None:
+    def row(said: str, *must: str) -> pairs.Pair:
+        return pairs.Pair(powers=("routing", "audit"), does=("one", "two"), run=lambda: {"verify": said}, must=must, says="WORD", can="x")
+
+    assert row("", pairs.NOBODY).noticed()[pairs.NOBODY] and not row("entry 1", pairs.NOBODY).noticed()[pairs.NOBODY]
+    assert row("a WORD", "verify").noticed()["verify"] and not row("another", "verify").noticed()["verify"]
