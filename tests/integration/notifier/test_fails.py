@@ -118,6 +118,8 @@ async def test_a_relay_that_comes_back_after_twenty_minutes_is_knocked_through_a
     assert [e.reason for e in of(said, RungFailed)] == ["channels-away"]
     assert [(e.offer_id, e.rung) for e in of(said, RungReached)] == [(offer.offer_id, 0)]
     assert len(of(said, KnockSent)) == 2
+    words = [type(e) for e in said if isinstance(e, KnockSent | RungReached)]
+    assert words[0] is KnockSent, "`verify` wants the message before the word that it arrived (docs/log-format.md, 15.6)"
 
 
 async def test_a_pause_of_the_operator_is_ours_too(notifier: Stack) -> None:
