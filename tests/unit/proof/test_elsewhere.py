@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from msgspec import structs
@@ -13,6 +14,7 @@ from referral.analysis.simulation.paired import PairedWorlds
 from referral.analysis.simulation.world import World
 from referral.domain.case import Case
 from referral.domain.decide import decided, places_wanted
+from referral.domain.events import KnockSent, RungReached
 from referral.domain.inputs import Due, Input, derived, record_input
 from referral.domain.policy import Policy
 from referral.domain.policy.limits import Limit
@@ -52,6 +54,10 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Log:
         if cause.case_id[9:13] != "0000":
             return decided(case, cause, facts, policy)
         log.now = facts.now
+        if isinstance(cause.body, RungReached):
+            told: dict[str, Any] = {"task_id": None, "person": cause.id, "channel": "email", "again": 0, "reference": cause.id}
+            sent = KnockSent(offer_id=cause.body.offer_id, rung=cause.body.rung, at=log.now, **told)
+            log.say(cause.case_id, sent, derived(cause.id, "sent"), cause.id, "notifier")
         if not isinstance(cause.body, Due):
             meta, source = log.say(cause.case_id, cause.body, cause.id, cause.id, "intake")
             cause = record_input(meta, cause.body, source)
