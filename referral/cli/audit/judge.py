@@ -346,12 +346,12 @@ def share(folder: Path, known: Cases, first: int, jobs: int, advance: Advance) -
             part, results = Part(Report(), []), list[bytes]()
             for case_id, entries in cases(folder, number).items():
                 judging.into(Report())
-                settled, once = judging.case(case_id, entries), judging.signatures.fresh[:]
+                until, once = judging.case(case_id, entries), judging.signatures.fresh[:]
                 judging.signatures.fresh.clear()
                 part.report.add(judging.report)
                 part.once += once
                 key, idxs = fingerprint(known.keys.get(case_id)), [entry.idx for entry in entries]
-                results.append(encoded(Lasting(case_id, key, idxs, settled, judging.report if settled else Report(), once)))
+                results.append(encoded(Lasting(case_id, key, idxs, until, judging.report if until else Report(), once)))
             put_results(folder, number, results)
             put_decided(folder, number, judging.decided)
             judging.decided.clear()

@@ -141,7 +141,7 @@ class State:
                 if case.case_id in self.head.torn:
                     raise Whole("the key of a case with a fork or a gap was lent, or taken back, since it was kept")
                 redo.add(case.case_id)
-            elif not case.settled:
+            elif case.until <= proof.now:
                 redo.add(case.case_id)
         self._fetch(redo, proof, spool)
 

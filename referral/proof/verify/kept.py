@@ -32,19 +32,22 @@ LASTS = frozenset(
     }
 )
 """Counts of a case that no later entry of another case changes."""
+FOREVER = 1 << 62
+"""A time after every other."""
 BY_ENGINE = "decisions by engine "
 
 
 class Lasting(Struct, array_like=True):
-    """The result of one case. idxs: its entries. key: of its case key, `fingerprint`. settled: no entry of another case changes the result.
+    """The result of one case. idxs: its entries. key: of its case key, `fingerprint`. until: µs UTC up to which no entry of another case
+    and no time that passes changes the result; 0: it is judged again.
 
-    report: where it is settled. once: single-use signature or number → the event that holds it.
+    report: where it is not. once: single-use signature or number → the event that holds it.
     """
 
     case_id: str
     key: bytes
     idxs: list[int]
-    settled: bool
+    until: int
     report: Report = field(default_factory=Report)
     once: list[tuple[bytes | tuple[str, int], str]] = []
 

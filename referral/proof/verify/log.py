@@ -131,6 +131,11 @@ class Verification:
             "progress": self._progress,
         }
 
+    @property
+    def now(self) -> int:
+        """Return the newest time of the log so far, by the clock of audit or of the broker, µs UTC."""
+        return max(self._completeness.at, self._progress.newest * 1_000)
+
     def without(self, entry: Entry) -> None:
         """Note, before `taken`, that the value of an entry below the older checkpoint is gone."""
         if all(one.idx != entry.idx for one in self._completeness.missing):
@@ -248,13 +253,13 @@ class Judge:
         """Continue with another report."""
         self.report = self._bundles.report = self.signatures.report = report
 
-    def case(self, case_id: str, entries: Iterable[Entry]) -> bool:
-        """Judge one case. entries: all of the case, in the order of idx. Return whether no later entry of another case, and no time that
-        passes, changes the result."""
+    def case(self, case_id: str, entries: Iterable[Entry]) -> int:
+        """Judge one case. entries: all of the case, in the order of idx. Return up to which time no later entry of another case, and no
+        time that passes, changes the result, µs UTC; 0: it may change at once."""
         known, right, report = self._known, self._known.judged, self.report
         of_case = [e for entry in entries if (e := right.corrected(entry)).kind in SEQUENCED and e.idx not in right.forged]
         if not of_case:
-            return False
+            return 0
         report.counts["cases"] += case_id != ROSTER_BOOK
         disowned = frozenset(e.idx for e in of_case if (e.topic, e.partition, e.offset) in known.disowned)
         for entry in of_case:
@@ -270,7 +275,7 @@ class Judge:
                 _without_key(of_case, report)
             else:
                 report.counts["cases not decided again"] += 1
-            return case_id not in known.broken
+            return 0 if case_id in known.broken else kept.FOREVER
         knocks, reads = Knocks(case_id=case_id, evidence=known.evidence, report=report), dict[int, Read]()
         for read in _readable([e for e in of_case if (e.topic, case_id, e.case_seq) not in known.lost], key, report):
             reads[read.entry.idx] = read
@@ -292,9 +297,8 @@ class Judge:
             reads=reads,
         )
         run.run(of_case)
-        newest = max(entry.kafka_time for entry in of_case)
-        over = run.sure and run.over and knocks.over and newest + LATE_S * 1_000 < known.evidence.end
-        return over and case_id not in known.broken and kept.lasts(report)
+        quiet = run.sure and knocks.over and max(entry.kafka_time for entry in of_case) + LATE_S * 1_000 < known.evidence.end
+        return run.until if quiet and case_id not in known.broken and kept.lasts(report) else 0
 
 
 def verify(

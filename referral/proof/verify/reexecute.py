@@ -19,6 +19,7 @@ from referral.proof.history.case import Answer, Read, answers, cause, decisions,
 from referral.proof.verify import forks, omissions
 from referral.proof.verify.facts import Decided, Holding, made, unread
 from referral.proof.verify.forks import Branch
+from referral.proof.verify.kept import FOREVER
 from referral.proof.verify.knocks import Knocks
 from referral.proof.verify.policies import Bundles
 from referral.proof.verify.progress import Evidence, Position
@@ -86,9 +87,12 @@ class Reexecution(Struct, kw_only=True):
     """Every decision was judged, and none of them by what routing set aside elsewhere."""
 
     @property
-    def over(self) -> bool:
-        """Return whether the case waits for no limit."""
-        return self.case is None or next_due(self.case) is None
+    def until(self) -> int:
+        """Return the limit that the case waits for, µs UTC, as of `Judge.case`. A drill's clock may jump over any limit."""
+        due = next_due(self.case) if self.case is not None else None
+        if due is None:
+            return FOREVER
+        return due if not self.evidence.drill and due > max(self.evidence.beaten, self.evidence.end * 1_000) else 0
 
     def run(self, entries: Sequence[Entry]) -> None:
         """Judge every decision. Stop at the first bad one, because the state before any later decision is then unknown.

@@ -13,6 +13,7 @@ from rich.progress import Progress
 from referral.cli import run
 from referral.cli.audit import state as state_file
 from referral.cli.audit.judge import Verdict, VerifyOptions, judge
+from referral.domain.case import next_due
 from referral.proof.archive import Payload
 from referral.proof.entry import ROUTING, Entry
 from referral.proof.verify.report import Report
@@ -21,7 +22,7 @@ from tests.attacks.omissions import CalledLost, Emptied, FirstRung, Forgotten, M
 from tests.harness import made_log
 from tests.harness.audit_archive import Rows, auditor_key, exported, long_log
 from tests.harness.audit_log import Log, closed, erase, story
-from tests.harness.outages import HOUR, SERVICES, LivedLine, call
+from tests.harness.outages import HOUR, MINUTE, SERVICES, LivedLine, call
 from tests.unit.proof.test_export import flipped, verify
 from tests.unit.proof.test_verify import forged
 
@@ -119,6 +120,26 @@ def test_a_case_that_is_over_is_not_read_again(tmp_path: Path) -> None:
     verdict = judge(there, VerifyOptions(keys=log.keys, since=old, state=tmp_path / "state"), Progress(disable=True))
     assert verdict.resumed and summary(verdict.report) == of_whole(log.entries, log.keys)
     assert "payload/000" not in read, "the bundle of the older cases is not opened"
+
+
+def test_a_limit_that_passes_after_the_cut_is_seen(tmp_path: Path) -> None:
+    """Up to its limit the case is not read again; then its alarm is missing."""
+    log = Log()
+    case_id = story(log)
+    call(log)
+    for _ in range(8):
+        log.now += MINUTE
+        log.beat({ROUTING: [999] * 12})
+    due = next_due(log.cases[case_id])
+    assert due is not None and due > log.now + 2 * MINUTE
+    old, keys, state = len(log.entries), log.keys, tmp_path / "state"
+    at = kept(log.entries, keys, state)
+    for now, code in ((due - 1, ""), (due + HOUR, "OVERDUE")):
+        log.now = now
+        log.beat({ROUTING: [999] * 12})
+        report = judge(Rows(log.entries), VerifyOptions(keys=keys, since=at, state=state), Progress(disable=True)).report
+        assert summary(report) == of_whole(log.entries, keys) and len(log.entries) > old
+        assert any(found.code == code for found in report.findings) is bool(code)
 
 
 def test_erasures_lent_keys_and_late_words_of_old_cases_find_the_same(tmp_path: Path) -> None:
