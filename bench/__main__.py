@@ -30,6 +30,7 @@ from bench import (
     simulate,
     start,
     storm,
+    verified,
     voice,
 )
 from bench.ground import Ground, ground, say
@@ -40,6 +41,7 @@ FIGURES: dict[str, Callable[[Ground], AsyncIterator[Row]]] = {
     "simulate": lambda _: simulate.figures(),
     "check": lambda _: check.figures(),
     "proof": lambda _: proof.figures(),
+    "verified": lambda _: verified.figures(),
     "signed": lambda _: signed.figures(),
     "log": logged.logged,
     "routing": routing.throughput,

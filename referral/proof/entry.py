@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 from msgspec import Struct, json
 
@@ -115,9 +116,15 @@ def rest(key: bytes | None, headers: Headers) -> bytes:
     """
     parts = [b"\x00" if key is None else b"\x01", len(key or b"").to_bytes(8, "big"), key or b""]
     for name, value in headers:
-        header = name.encode()
-        parts += (len(header).to_bytes(8, "big"), header, len(value).to_bytes(8, "big"), value)
+        parts += (_name(name), len(value).to_bytes(8, "big"), value)
     return hashlib.sha256(b"".join(parts)).digest()
+
+
+@lru_cache(64)
+def _name(name: str) -> bytes:
+    """Return a header's name after its length. Cached: all records have the same few."""
+    data = name.encode()
+    return len(data).to_bytes(8, "big") + data
 
 
 def leaf(entry: Entry) -> bytes:

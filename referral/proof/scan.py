@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn
 
 from msgspec import DecodeError, msgpack
@@ -14,8 +14,8 @@ from referral.proof.archive import Archive, Joined
 from referral.proof.entry import Entry, beside
 from referral.proof.verify.report import ENDS, Finding, Report, Weight, finding
 from referral.tlog import integrity, tile_layout, tiles
-from referral.tlog.merkle import Nodes, leaf_hash
-from referral.tlog.tile_layout import ENTRIES, FULL
+from referral.tlog.merkle import HASH, Nodes, leaf_hash
+from referral.tlog.tile_layout import ENTRIES, FULL, HEIGHT, Tile
 from referral.wire import leaf as wire
 
 START = tiles.Edge()
@@ -63,6 +63,40 @@ def before(
         _end(report, error.reason.upper(), getattr(error, "leaf", at), str(error))
     except NewerVersion as error:
         _end(report, "NEWER_VERSION", at, str(error), Weight.UNCHECKED)
+
+
+def picked(there: Archive, idxs: Iterable[int], edge: tiles.Edge, size: int) -> Iterator[Joined]:
+    """Yield some entries below an older size, in rising order, of a log that is stored at `size`. Each is proven against that size's edge.
+
+    Malformed, NewerVersion.
+    """
+    read, held = archive.reader(there, size), dict[Tile, bytes]()
+
+    def proven(level: int, number: int) -> bytes:
+        """Return the hashes of a tile that lead to the edge."""
+        if number == edge.size >> HEIGHT * (level + 1):
+            return edge.rows[level]
+        tile = Tile(level, number)
+        if tile not in held:
+            data = read(tile)
+            if tiles.reduce(data) != _at(proven(level + 1, number // FULL), number % FULL):
+                raise Unproven("tile", f"{tile} is not the one of the older checkpoint")
+            held[tile] = data
+        return held[tile]
+
+    at, leaves, beside, hashes = -1, list[bytes](), list[archive.Kept](), b""
+    for idx in idxs:
+        if idx // FULL != at:
+            at = idx // FULL
+            leaves, beside, hashes = archive.bundle(there, at, size), archive.payloads(there, at, size), proven(0, at)
+            held.pop(Tile(0, at), None)
+        if leaf_hash(leaves[idx % FULL]) != _at(hashes, idx % FULL):
+            raise Unproven("tile", f"leaf {idx} is not the one of the older checkpoint")
+        yield archive.join(idx, leaves[idx % FULL], beside[idx % FULL])
+
+
+def _at(hashes: bytes, place: int) -> bytes:
+    return hashes[place * HASH : (place + 1) * HASH]
 
 
 def _joined(there: Archive, size: int, first: int, leaves: list[bytes], report: Report) -> Iterator[Joined]:

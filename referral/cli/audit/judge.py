@@ -6,12 +6,13 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from rich.progress import Progress
 
 from referral.cli.audit import frozen
 from referral.cli.audit.frozen import FrozenEngines
-from referral.cli.audit.spool import BUCKETS, Spool, cases, entries_of, every_decided, put_decided
+from referral.cli.audit.spool import BUCKETS, Spool, cases, entries_of, every_decided, put_decided, put_results
+from referral.cli.audit.state import State, Whole, policy, program, write
 from referral.domain.events import Leaf
 from referral.domain.inputs import ROSTER_BOOK
 from referral.errors import Malformed, NewerVersion
@@ -25,6 +26,7 @@ from referral.proof.history.case import Read
 from referral.proof.scan import START, Ended, before, walk
 from referral.proof.unlogged import read_book
 from referral.proof.verify import omissions
+from referral.proof.verify.kept import Header, Lasting, encoded, fingerprint
 from referral.proof.verify.log import Cases, Judge, Verification
 from referral.proof.verify.report import Finding, Report, Weight, finding
 from referral.tlog import merkle, tiles
@@ -40,13 +42,16 @@ ALWAYS = frozenset({Kind.POLICY, Kind.QUARANTINE, Kind.KEYS})
 class VerifyOptions(Struct, frozen=True, kw_only=True):
     """Options of a verification. keys: case id → case key. pinned: the auditor's own witness policy. since: bytes of an older checkpoint.
 
-    jobs: number of processes.
+    state: the file of the state that was kept with that checkpoint; None: there is none. keep: where to write the state of this log; None:
+    nowhere. jobs: number of processes.
     max_age: seconds within which a quorum must have seen the log, before `now` (Unix seconds); None: any age is accepted.
     """
 
     keys: Mapping[str, bytes]
     pinned: bytes | None = None
     since: bytes | None = None
+    state: Path | None = None
+    keep: Path | None = None
     jobs: int = 1
     max_age: int | None = None
     now: int = 0
@@ -56,6 +61,7 @@ class Verdict(Struct, frozen=True):
     """The result. published: the accepted checkpoint, if any. size: number of entries examined.
 
     acts, book: of the operators, and the records of the roster's book that its key opens; None: not all entries were read.
+    whole: why the whole log was verified although a state was given; empty: it was used. resumed: it was.
     """
 
     report: Report
@@ -63,6 +69,8 @@ class Verdict(Struct, frozen=True):
     size: int = 0
     acts: Sequence[Act] = ()
     book: Sequence[Read] | None = None
+    whole: str = ""
+    resumed: bool = False
 
 
 class LogHeads(Struct, frozen=True):
@@ -96,18 +104,45 @@ def judge(there: Archive, options: VerifyOptions, bar: Progress) -> Verdict:
         return Verdict(report, None)
     if published and options.max_age is not None and (why := published.accepted.old(options.now, options.max_age)):
         report.add_finding(_about_log(Weight.UNCHECKED, "STALE", f"the log may stand still: {why}"))
+    older, why = None, ""
     try:
         heads = _log_heads(there, published, options, report)
-        with Spool() as spool:
-            acts, book = _verify_entries(there, heads, options, report, spool, bar)
+        if options.state is not None:
+            older, why, passed = _resumed(there, heads, options, bar)
+            if older is not None:
+                report.add(older)
+                acts, book = passed
+            else:
+                heads = structs.replace(heads, since=START)
+        if older is None:
+            with Spool() as spool:
+                acts, book = _verify_entries(there, heads, options, report, spool, bar)
     except Ended:
-        return Verdict(report, published)
+        return Verdict(report, published, whole=why)
     # After the walk, which has compared these hashes with the entries.
     if published and merkle.root(heads.nodes, published.size) != published.root:
         report.add_finding(
             _about_log(Weight.BAD, "FORKED", f"the first {published.size} entries make another root than the published checkpoint")
         )
-    return Verdict(report, published, heads.size, acts, None if options.since else book)
+    light = options.since is not None and options.state is None
+    return Verdict(report, published, heads.size, acts, None if light or older else book, why, older is not None)
+
+
+def _resumed(
+    there: Archive, heads: LogHeads, options: VerifyOptions, bar: Progress
+) -> tuple[Report | None, str, tuple[Sequence[Act], list[Read]]]:
+    """Verify from the state of an older checkpoint on, into a report of its own; None: it cannot be used, and why."""
+    report, nothing = Report(), (tuple[Act](), list[Read]())
+    assert options.state is not None and options.since is not None
+    older = archive.accepted(options.since, archive.rules(there, options.pinned))
+    try:
+        with State(options.state, there, heads.since, heads.size) as state, Spool() as spool:
+            state.bound(older, options.pinned, heads.seen[0])
+            return report, "", _verify_entries(there, heads, options, report, spool, bar, state)
+    except Whole as why:
+        return None, str(why), nothing
+    except Ended:
+        return None, "an entry after it does not fit into the tree", nothing
 
 
 def _log_heads(there: Archive, published: Trusted | None, options: VerifyOptions, report: Report) -> LogHeads:
@@ -161,14 +196,14 @@ def _since(there: Archive, options: VerifyOptions, published: Trusted | None, si
 
 
 def _verify_entries(
-    there: Archive, heads: LogHeads, options: VerifyOptions, report: Report, spool: Spool, bar: Progress
+    there: Archive, heads: LogHeads, options: VerifyOptions, report: Report, spool: Spool, bar: Progress, state: State | None = None
 ) -> tuple[Sequence[Act], list[Read]]:
     """Run both passes, and return the operators' acts and the roster's book.
 
     If sequences are torn, repeat the first pass with the verdict on the genuine records. Ended.
     """
     task = bar.add_task("entries hashed", total=heads.size)
-    touched = _touched(there, heads, report)
+    touched = set() if state else _touched(there, heads, report)
     torn, repeated = set[str](), dict[str, Entry]()
     pinned = options.pinned or b""
     begun = partial(
@@ -182,8 +217,10 @@ def _verify_entries(
         operators=operator_word.named(pinned),
     )
     proof = begun(())
+    if state:
+        state.resume(proof, repeated)
     try:
-        for joined, proven in _entries(there, heads, touched, proof.report):
+        for joined, proven in _entries(there, heads, touched, proof.report, resumed=state is not None):
             entry = joined.entry
             _take(proof, joined, proven)
             if path := archive.export_path(entry):
@@ -192,27 +229,57 @@ def _verify_entries(
                 spool.put(entry)
                 if entry.kind in TORN:
                     torn.add(entry.case_id)
+            if state:
+                state.look(entry)
             if entry.idx % FULL == FULL - 1:
                 bar.advance(task, FULL)
         bar.update(task, completed=heads.size)
-        spool.close()
-        if torn := torn.union(proof.unwritten.values()) - {""}:
+        if state:
+            state.fetch(options.keys, proof, spool)
+        torn = torn.union(proof.unwritten.values()) - {""}
+        if torn and not state:
+            spool.close()
             proof = begun(entries_of(spool.folder, torn), unwritten=proof.unwritten)
             for joined, proven in _entries(there, heads, touched, proof.report):
                 _take(proof, joined, proven)
+        first = proof.kept() if options.keep else {}
         proof.taken()
         _check_repeated_files(there, repeated, proof.report)
     except Ended:
         report.add(proof.report)
         raise
     known = proof.cases()
+    if state:
+        state.compare(known, proof, spool)
+    spool.close()
     report.add(proof.report)
     task = bar.add_task("cases decided again", total=BUCKETS)
+    if state:
+        state.reused(report)
     for part in _parts(spool.folder, known, options.jobs, lambda steps: bar.advance(task, steps)):
         report.add(part.report)
+        if state:
+            state.once(part.once)
     omissions.settle(report)
     bar.update(task, completed=BUCKETS)  # in a small log most buckets are empty
-    proof.sweep(every_decided(spool.folder), report)
+    proof.sweep(state.merged(every_decided(spool.folder)) if state else every_decided(spool.folder), report)
+    if options.keep:
+        header = Header(
+            size=heads.size,
+            root=heads.root,
+            policy=policy(options.pinned),
+            program=program(),
+            seen=heads.seen[0],
+            drill=known.drill,
+            engines=frozen.named(known.activated),
+            torn=frozenset(torn | (state.head.torn if state else set())),
+            broken=known.broken,
+            lost=known.lost,
+            disowned=known.disowned,
+            repeated={path: structs.replace(entry, value=b"") for path, entry in repeated.items()},
+            first=first,
+        )
+        write(options.keep, header, spool.folder, state)
     book = (known.judged.corrected(entry) for entry in entries_of(spool.folder, {ROSTER_BOOK}))
     return proof.acts, read_book((entry for entry in book if entry.idx not in known.judged.forged), options.keys.get(ROSTER_BOOK))
 
@@ -225,11 +292,11 @@ def _check_repeated_files(there: Archive, repeated: Mapping[str, Entry], report:
             report.add_finding(finding(Weight.BAD, "FILE_DIFFERS", entry, f"{path} is not what this entry says"))
 
 
-def _entries(there: Archive, heads: LogHeads, touched: set[str], report: Report) -> Iterator[tuple[Joined, bool]]:
+def _entries(there: Archive, heads: LogHeads, touched: set[str], report: Report, *, resumed: bool = False) -> Iterator[tuple[Joined, bool]]:
     def wanted(leaf: Leaf) -> bool:
         return leaf.case_id in touched or leaf.kind in ALWAYS
 
-    if heads.since.size:
+    if heads.since.size and not resumed:
         yield from before(there, heads.since.size, heads.size, heads.nodes, wanted, report)
     for joined in walk(there, heads.size, heads.root, report, heads.since):
         yield joined, True
@@ -276,15 +343,20 @@ def share(folder: Path, known: Cases, first: int, jobs: int, advance: Advance) -
         for number in range(first, BUCKETS, jobs):
             if jobs > 1:
                 judging.afresh(Report())
+            part, results = Part(Report(), []), list[bytes]()
             for case_id, entries in cases(folder, number).items():
-                judging.case(case_id, entries)
+                judging.into(Report())
+                until, once = judging.case(case_id, entries), judging.signatures.fresh[:]
+                judging.signatures.fresh.clear()
+                part.report.add(judging.report)
+                part.once += once
+                key, idxs = fingerprint(known.keys.get(case_id)), [entry.idx for entry in entries]
+                results.append(encoded(Lasting(case_id, key, idxs, until, judging.report if until else Report(), once)))
+            put_results(folder, number, results)
             put_decided(folder, number, judging.decided)
             judging.decided.clear()
             advance(1)
-            if jobs > 1:
-                yield Part(judging.report, [*judging.signatures.used.items(), *judging.signatures.numbers.items()])
-        if jobs == 1:
-            yield Part(judging.report, [])
+            yield part
 
 
 def _about_log(weight: Weight, code: str, what: str) -> Finding:

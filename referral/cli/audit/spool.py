@@ -15,8 +15,9 @@ from msgspec import msgpack
 from referral.proof.entry import Entry
 from referral.proof.verify.facts import Decided
 
-BUCKETS = 64
-"""Number of spool files (ours). For a log of a million entries each holds some 10 MB, which each process loads at a time."""
+BUCKETS = 128
+"""Number of spool files (ours). For a log of a million entries each holds some 8 MB, which each process loads at a time, and twice that in
+memory; a process may have 256 files open on every system."""
 _ENCODER, _DECODER, _DECIDED = msgpack.Encoder(), msgpack.Decoder(Entry), msgpack.Decoder(Decided)
 LENGTH = 4
 """Bytes before each record that give its length."""
@@ -41,7 +42,7 @@ class Spool:
         number = bucket(entry.case_id)
         if number not in self._files:
             self._files[number] = (self.folder / str(number)).open("wb")
-        self._files[number].write(_framed(entry))
+        self._files[number].write(framed(_ENCODER.encode(entry)))
 
     def close(self) -> None:
         """Close the files after the last entry, so that other processes can read them."""
@@ -57,13 +58,11 @@ def bucket(case_id: str) -> int:
 def cases(folder: Path, number: int) -> dict[str, list[Entry]]:
     """Return the cases of one bucket, each with its entries in the order of the log."""
     found: dict[str, list[Entry]] = {}
-    path, at = folder / str(number), 0
-    data = path.read_bytes() if path.exists() else b""
-    while at < len(data):
-        end = at + LENGTH + int.from_bytes(data[at : at + LENGTH], "big")
-        entry = _DECODER.decode(data[at + LENGTH : end])
+    for data in _stored(folder / str(number)):
+        entry = _DECODER.decode(data)
         found.setdefault(entry.case_id, []).append(entry)
-        at = end
+    for entries in found.values():
+        entries.sort(key=lambda entry: entry.idx)  # older ones may have been read after newer ones
     return found
 
 
@@ -76,20 +75,42 @@ def entries_of(folder: Path, wanted: set[str]) -> Iterator[Entry]:
 def put_decided(folder: Path, number: int, decided: Iterable[Decided]) -> None:
     """Write what the decisions of one bucket were made upon, in the order of the sweep. Replaces what was written before."""
     with (folder / f"decided-{number}").open("wb") as file:
-        file.writelines(map(_framed, sorted(decided, key=Decided.order)))
+        file.writelines(framed(_ENCODER.encode(one)) for one in sorted(decided, key=Decided.order))
 
 
 def every_decided(folder: Path) -> Iterator[Decided]:
     """Yield what all decisions were made upon, in the order of the sweep. Memory: one record of each bucket."""
-    yield from heapq.merge(*(_decided(folder / f"decided-{number}") for number in range(BUCKETS)), key=Decided.order)
+    places = (folder / f"decided-{number}" for number in range(BUCKETS))
+    yield from heapq.merge(*(map(_DECIDED.decode, _stored(place)) for place in places), key=Decided.order)
 
 
-def _decided(path: Path) -> Iterator[Decided]:
-    with path.open("rb") as file:
-        while size := file.read(LENGTH):
-            yield _DECIDED.decode(file.read(int.from_bytes(size, "big")))
+def put_results(folder: Path, number: int, results: Iterable[bytes]) -> None:
+    """Write the results of the cases of one bucket. Replaces what was written before."""
+    with (folder / f"results-{number}").open("wb") as file:
+        file.writelines(map(framed, results))
 
 
-def _framed(record: Entry | Decided) -> bytes:
-    data = _ENCODER.encode(record)
+def every_result(folder: Path) -> Iterator[bytes]:
+    """Yield the results of all cases."""
+    for number in range(BUCKETS):
+        yield from _stored(folder / f"results-{number}")
+
+
+def _stored(path: Path) -> Iterator[bytes]:
+    if path.exists():
+        with path.open("rb") as file:
+            yield from frames(file, 0, path.stat().st_size)
+
+
+def frames(file: BinaryIO, at: int, end: int) -> Iterator[bytes]:
+    """Yield the records of a file between two positions."""
+    file.seek(at)
+    while at < end:
+        size = int.from_bytes(file.read(LENGTH), "big")
+        yield file.read(size)
+        at += LENGTH + size
+
+
+def framed(data: bytes) -> bytes:
+    """Return a record after its length."""
     return len(data).to_bytes(LENGTH, "big") + data

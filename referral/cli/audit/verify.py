@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,8 @@ from referral.proof.verify.known import Known, acknowledge
 from referral.proof.verify.report import Finding, Report, Weight
 from referral.tlog import note_keys
 
+BAD = 1
+"""Exit code of a bad log."""
 SHOWN = 20
 """Findings printed in the table; --json lists all."""
 WORTH = 200_000
@@ -37,10 +39,23 @@ SINCE = (
     "decisions of cases without a new entry, and so the places that those cases hold: of free places only the number is compared",
     "accounts, roster, tokens and policies that no entry accounts for",
 )
+RESUMED = (
+    "the bytes below the older checkpoint, as they stand here now, but those of the cases that were judged again: they were judged when its"
+    " state was kept",
+    SINCE[-1],
+)
 
 Since = Annotated[
     Path | None,
-    typer.Option("--since", metavar="CHECKPOINT", help="A checkpoint that was verified before: verify only the entries after it."),
+    typer.Option(
+        "--since",
+        metavar="CHECKPOINT",
+        help="A checkpoint that was verified before: verify only the entries after it, from the state beside it where --keep left one.",
+    ),
+]
+Keep = Annotated[
+    Path | None,
+    typer.Option("--keep", metavar="CHECKPOINT", help="Keep this log's checkpoint there, and the state for the next --since beside it."),
 ]
 MaxAge = Annotated[
     float | None,
@@ -67,6 +82,7 @@ def verify_command(
     witnesses: Witnesses = None,
     key: AuditorKey = None,
     since: Since = None,
+    keep: Keep = None,
     max_age: MaxAge = None,
     log_names: LogNames = False,
     known_file: KnownFile = None,
@@ -85,11 +101,20 @@ def verify_command(
     Example: referral audit verify export --trust ombudsperson.toml --key auditor.key
     """
     mine, older, known = source.policy(witnesses), source.file(since), _known(known_file, known_key)
+    if keep is not None:
+        _writable(beside(keep, ".part"))
     with source.opened(export, key) as there:
         age = seconds(FRESH_S / 60 if max_age is None and there.tables and vouched(there.archive, mine) else max_age)
         now = int(time.time())  # noqa: TID251 - the auditor's own clock measures the age of a signature
         options = VerifyOptions(
-            keys=there.keys(None), pinned=mine, since=older, jobs=jobs or processes(there.archive), max_age=age, now=now
+            keys=there.keys(None),
+            pinned=mine,
+            since=older,
+            state=beside(since) if since is not None and beside(since).is_file() else None,
+            keep=beside(keep, ".part") if keep is not None else None,
+            jobs=jobs or processes(there.archive),
+            max_age=age,
+            now=now,
         )
         with console.progress(quiet=as_json) as bar:
             verdict = judge(there.archive, options, bar)
@@ -99,11 +124,45 @@ def verify_command(
             verdict.report.findings += pinned.findings(mine)
     if known:
         _acknowledge(verdict, known)
+    not_kept = _keep(verdict, keep) if keep is not None else ""
     if as_json:
         console.document(document(verdict, options))
     else:
         _print(verdict, options, witnesses, known)
+    if not_kept:
+        console.errors.print(not_kept, soft_wrap=True, markup=False)
     return verdict.report.exit_code()
+
+
+def _writable(path: Path) -> None:
+    """Make the file that becomes the state. typer.BadParameter: it cannot be written."""
+    try:
+        path.write_bytes(b"")
+        path.unlink()
+    except OSError as error:
+        raise typer.BadParameter(f"--keep: {path}: {error.strerror}") from None
+
+
+def beside(checkpoint: Path, more: str = "") -> Path:
+    """Return the place of the state that belongs to a kept checkpoint."""
+    return checkpoint.with_name(f"{checkpoint.name}.state{more}")
+
+
+def _keep(verdict: Verdict, keep: Path) -> str:
+    """Keep the checkpoint, and the state beside it; or return why not. What was kept before stays then."""
+    written, published = beside(keep, ".part"), verdict.published
+    if verdict.report.exit_code() == BAD:
+        why = "the log is BAD"
+    elif published is None or published.size != verdict.size:
+        why = "the newest entries have no checkpoint yet: keep the state of an export"
+    elif not written.is_file():
+        why = "not all of the log could be judged"
+    else:
+        written.replace(beside(keep))
+        source.put(keep.parent, keep.name, published.signed)
+        return ""
+    written.unlink(missing_ok=True)
+    return f"{keep} and its state were not kept: {why}"
 
 
 def _known(list_file: Path | None, key: Path | None) -> Known | None:
@@ -179,8 +238,16 @@ def document(verdict: Verdict, options: VerifyOptions) -> dict[str, Any]:
         "parties": parties,
         "entries": verdict.size,
         **verdict.report.as_json(),
-        "not_checked": list(SINCE) if options.since else [],
+        "not_checked": list(passed_over(verdict, options)),
+        **({"state": verdict.whole or "used"} if options.state else {}),
     }
+
+
+def passed_over(verdict: Verdict, options: VerifyOptions) -> Sequence[str]:
+    """Return in words what was not looked at."""
+    if options.since is None or verdict.whole:
+        return ()
+    return RESUMED if verdict.resumed else SINCE
 
 
 def _print(verdict: Verdict, options: VerifyOptions, mine: Path | None, known: Known | None) -> None:
@@ -199,7 +266,9 @@ def _print(verdict: Verdict, options: VerifyOptions, mine: Path | None, known: K
     say(" · ".join(f"{number} {name}" for name, number in report.counts.items()))
     for line in policies(report):
         say(line)
-    for what in SINCE if options.since else ():
+    if verdict.whole:
+        say(f"the state beside the older checkpoint was not used, and the whole log was verified: {verdict.whole}")
+    for what in passed_over(verdict, options):
         say(f"not looked at this time: {what}")
     say("not looked at: the figures that oversight released (`referral audit figures --release all` counts them again)")
     if known and report.known:

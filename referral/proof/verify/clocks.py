@@ -35,13 +35,13 @@ class Late(Struct):
 class Clocks(Struct, kw_only=True):
     """The clock checks of one log. They take the entries in the order of idx.
 
-    seen: Unix seconds at which a quorum of witnesses had signed; None: no quorum has. size: the number of entries that those signatures
-    cover.
+    signed: Unix seconds at which a quorum of witnesses had signed; None: no quorum has. quorum: the number of entries that those
+    signatures cover.
     """
 
     report: Report
-    seen: int | None = None
-    size: int = 0
+    signed: int | None = None
+    quorum: int = 0
     drill: bool | None = None
     """The word of the first heartbeat; None before it."""
     changed: bool = False
@@ -51,8 +51,8 @@ class Clocks(Struct, kw_only=True):
     recorded: dict[tuple[str, int], int] = field(default_factory=dict)
     late: dict[str, Late] = field(default_factory=dict)
     lates: list[Late] = field(default_factory=list)
-    minutes: set[int] = field(default_factory=set)
-    """Minutes of the broker's clock in which it accepted a record."""
+    hours: dict[int, int] = field(default_factory=dict)
+    """Hour of the broker's clock → a bit for each of its minutes in which the broker accepted a record."""
     beats: list[tuple[Entry, Heartbeat]] = field(default_factory=list)
     """The latest heartbeats: those within STILL_S."""
 
@@ -60,8 +60,8 @@ class Clocks(Struct, kw_only=True):
         """Check the next entry. own: its writer wrote it, as far as a key can show."""
         if entry.kind is Kind.HEARTBEAT:
             self._beat(entry)
-        if self.seen is not None and entry.idx < self.size and entry.logged_at > self.seen * SECOND_US + TOLERANCE_US:
-            ahead = _long(entry.logged_at - self.seen * SECOND_US)
+        if self.signed is not None and entry.idx < self.quorum and entry.logged_at > self.signed * SECOND_US + TOLERANCE_US:
+            ahead = _long(entry.logged_at - self.signed * SECOND_US)
             self._bad("LOGGED_AHEAD", entry, f"it was logged {ahead} after its witnesses had signed it: audit's clock was ahead")
         if entry.offset != NOWHERE and entry.kafka_time:
             self._broker(entry, entry.kafka_time * 1000)
@@ -105,7 +105,8 @@ class Clocks(Struct, kw_only=True):
 
     def _broker(self, entry: Entry, came: int) -> None:
         """Check that audit did not log the record before the broker had it."""
-        self.minutes.add(came // MINUTE_US)
+        hour, minute = divmod(came // MINUTE_US, 60)
+        self.hours[hour] = self.hours.get(hour, 0) | 1 << minute
         if entry.logged_at and entry.logged_at < came - TOLERANCE_US:
             what = (
                 f"it was logged {_long(came - entry.logged_at)} before the broker had it: audit's clock was behind, or the broker's ahead"
@@ -140,7 +141,7 @@ class Clocks(Struct, kw_only=True):
         first, many = late.first, f"entries {late.first.idx} to {late.last.idx}: {late.count} records" if late.count > 1 else "it"
         waited = f"{many} reached the broker up to {_long(late.most)} after being recorded"
         start, end = (first.recorded_at + TOLERANCE_US) // MINUTE_US + 1, (first.kafka_time * 1000 - TOLERANCE_US) // MINUTE_US
-        busy = any(minute in self.minutes for minute in range(start, min(end, start + 60 * 24 * 366)))
+        busy = any(self.hours.get(minute // 60, 0) >> minute % 60 & 1 for minute in range(start, min(end, start + 60 * 24 * 366)))
         if not busy:
             self.report.add_finding(
                 finding(Weight.NOTE, "RECORDED_LATE", first, f"{waited}, and the broker took nothing in between: it was away")
@@ -179,8 +180,8 @@ class Clocks(Struct, kw_only=True):
         if not self.beats:
             return
         (old, before), (last, now) = self.beats[0], self.beats[-1]
-        if self.seen is not None and last.idx < self.size and self.seen * SECOND_US - last.logged_at > STILL_S * SECOND_US:
-            still = _long(self.seen * SECOND_US - last.logged_at)
+        if self.signed is not None and last.idx < self.quorum and self.signed * SECOND_US - last.logged_at > STILL_S * SECOND_US:
+            still = _long(self.signed * SECOND_US - last.logged_at)
             what = f"this is the last heartbeat, and its witnesses signed {still} later: audit's clock stood still, or nothing was logged"
             self.report.add_finding(finding(Weight.UNCHECKED, "STOOD_STILL", last, what))
         if last.logged_at - old.logged_at < STILL_S * SECOND_US:

@@ -184,6 +184,8 @@ class Sweep(Struct, kw_only=True):
     """The first decision by the newest engine."""
     older: Decided | None = None
     """The first decision that an older engine made long after that."""
+    capacities: dict[int, Mapping[str, int] | None] = field(default_factory=dict)
+    """Number of a bundle → service id → places; None where it cannot be read."""
 
     def take(self, decided: Decided) -> None:
         """Judge the next decision, and count the places that it moves."""
@@ -256,8 +258,10 @@ class Sweep(Struct, kw_only=True):
 
     def _capacity(self, number: int) -> Mapping[str, int] | None:
         """Return service id → places of a bundle; None where it cannot be read."""
-        rules = self.bundles.policy(number)
-        return rules.capacities() if rules is not None else None
+        if number not in self.capacities:
+            rules = self.bundles.policy(number)
+            self.capacities[number] = rules.capacities() if rules is not None else None
+        return self.capacities[number]
 
     def _followed(self, decided: Decided, service: str) -> tuple[int, ...]:
         """Return the capacities by the bundles that came into force while this was decided: a turn that decides again reads them anew."""

@@ -142,6 +142,11 @@ class Knocks(Struct, kw_only=True):
                 self._leave(question, entry)
                 self.stopped.pop(question, None)
 
+    @property
+    def over(self) -> bool:
+        """Return whether nobody waits at a rung of which the notifier has said nothing."""
+        return all((rung.id, rung.rung) in self.told for rung in (*self.waits.values(), *self.stopped.values()))
+
     def judge(self) -> None:
         """Report the rungs of which the notifier said nothing, after the last decision."""
         for left in self.left:

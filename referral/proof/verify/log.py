@@ -18,14 +18,14 @@ from referral.proof.engines import Engines, NoEngines
 from referral.proof.entry import NOTIFICATION, OWNERS, SEQUENCED, Entry, Kind
 from referral.proof.forgeries import TORN, SealVerdict, judge_seals
 from referral.proof.history.case import Read, unseal
-from referral.proof.verify import omissions
+from referral.proof.verify import kept, omissions
 from referral.proof.verify.acts import Acts
 from referral.proof.verify.clocks import Clocks
 from referral.proof.verify.completeness import Completeness
 from referral.proof.verify.facts import Decided, Holding, Sweep, closes, ends, unread
 from referral.proof.verify.knocks import Knocks
 from referral.proof.verify.policies import Bundles
-from referral.proof.verify.progress import Evidence, Progress
+from referral.proof.verify.progress import LATE_S, Evidence, Progress
 from referral.proof.verify.readings import Readings
 from referral.proof.verify.reexecute import Reexecution
 from referral.proof.verify.report import Finding, Report, Weight, finding
@@ -70,7 +70,7 @@ class Verification:
         self.report, self._keys, self._engines = Report(), keys, engines
         self._judged = judge_seals(torn, keys, unwritten)
         self._completeness = Completeness(report=self.report, judged=self._judged, pinned=erasers, writers=writers)
-        self._clocks, self._stated = Clocks(report=self.report, seen=seen, size=size), Stated(report=self.report)
+        self._clocks, self._stated = Clocks(report=self.report, signed=seen, quorum=size), Stated(report=self.report)
         self._bundles = Bundles(report=self.report, pinned=signers)
         self._readings, self._acts = Readings(report=self.report), Acts(report=self.report, pinned=operators)
         self._progress = Progress()
@@ -108,6 +108,38 @@ class Verification:
     def _advance(self, entry: Entry) -> None:
         if entry.idx not in self._judged.forged and entry.idx not in self._completeness.unwritten:
             self._progress.take(entry)
+
+    def kept(self) -> dict[str, bytes]:
+        """Return the first pass as it stands, before `taken`, for `resume`."""
+        return {name: kept.packed(part) for name, part in self._parts().items()} | {"judged": kept.encoded(self._judged)}
+
+    def resume(self, first: Mapping[str, bytes]) -> None:
+        """Go on, before the first entry, where another pass stood when it was `kept`. Malformed."""
+        self._judged = self._completeness.judged = kept.decoded(first["judged"], SealVerdict)
+        for name, part in self._parts().items():
+            kept.unpack(part, first[name])
+
+    def _parts(self) -> dict[str, Struct]:
+        return {
+            "report": self.report,
+            "completeness": self._completeness,
+            "clocks": self._clocks,
+            "stated": self._stated,
+            "bundles": self._bundles,
+            "readings": self._readings,
+            "acts": self._acts,
+            "progress": self._progress,
+        }
+
+    @property
+    def now(self) -> int:
+        """Return the newest time of the log so far, by the clock of audit or of the broker, µs UTC."""
+        return max(self._completeness.at, self._progress.newest * 1_000)
+
+    def without(self, entry: Entry) -> None:
+        """Note, before `taken`, that the value of an entry below the older checkpoint is gone."""
+        if all(one.idx != entry.idx for one in self._completeness.missing):
+            self._completeness.missing.append(entry)
 
     def taken(self) -> None:
         """Finish the first pass after the last entry."""
@@ -218,12 +250,17 @@ class Judge:
         self.report = self._bundles.report = report
         self.signatures = Signatures(bundles=self._bundles, report=report)
 
-    def case(self, case_id: str, entries: Iterable[Entry]) -> None:
-        """Judge one case. entries: all of the case, in the order of idx."""
+    def into(self, report: Report) -> None:
+        """Continue with another report."""
+        self.report = self._bundles.report = self.signatures.report = report
+
+    def case(self, case_id: str, entries: Iterable[Entry]) -> int:
+        """Judge one case. entries: all of the case, in the order of idx. Return up to which time no later entry of another case, and no
+        time that passes, changes the result, µs UTC; 0: it may change at once."""
         known, right, report = self._known, self._known.judged, self.report
         of_case = [e for entry in entries if (e := right.corrected(entry)).kind in SEQUENCED and e.idx not in right.forged]
         if not of_case:
-            return
+            return 0
         report.counts["cases"] += case_id != ROSTER_BOOK
         disowned = frozenset(e.idx for e in of_case if (e.topic, e.partition, e.offset) in known.disowned)
         for entry in of_case:
@@ -239,25 +276,30 @@ class Judge:
                 _without_key(of_case, report)
             else:
                 report.counts["cases not decided again"] += 1
-        else:
-            knocks = Knocks(case_id=case_id, evidence=known.evidence, report=report)
-            for read in _readable([e for e in of_case if (e.topic, case_id, e.case_seq) not in known.lost], key, report):
-                self.signatures.look(read)
-                if read.entry.topic == NOTIFICATION and read.entry.idx not in disowned:
-                    knocks.said(read)
-            Reexecution(
-                case_id=case_id,
-                key=key,
-                bundles=self._bundles,
-                report=report,
-                known=right.ahead | disowned,
-                disowned=disowned,
-                holding=Holding(drill=known.drill),
-                facts=self.decided,
-                engines=self._engines,
-                evidence=known.evidence,
-                knocks=knocks,
-            ).run(of_case)
+            return 0 if case_id in known.broken else kept.FOREVER
+        knocks, reads = Knocks(case_id=case_id, evidence=known.evidence, report=report), dict[int, Read]()
+        for read in _readable([e for e in of_case if (e.topic, case_id, e.case_seq) not in known.lost], key, report):
+            reads[read.entry.idx] = read
+            self.signatures.look(read)
+            if read.entry.topic == NOTIFICATION and read.entry.idx not in disowned:
+                knocks.said(read)
+        run = Reexecution(
+            case_id=case_id,
+            key=key,
+            bundles=self._bundles,
+            report=report,
+            known=right.ahead | disowned,
+            disowned=disowned,
+            holding=Holding(drill=known.drill),
+            facts=self.decided,
+            engines=self._engines,
+            evidence=known.evidence,
+            knocks=knocks,
+            reads=reads,
+        )
+        run.run(of_case)
+        quiet = run.sure and knocks.over and max(entry.kafka_time for entry in of_case) + LATE_S * 1_000 < known.evidence.end
+        return run.until if quiet and case_id not in known.broken and kept.lasts(report) else 0
 
 
 def verify(

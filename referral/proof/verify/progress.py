@@ -41,10 +41,13 @@ Place = tuple[str, int]
 Position = tuple[str, int, int]
 
 
-class Minutes(Struct):
+class Minutes:
     """The minutes, of the broker's clock, in which something was seen, rising: four bytes each."""
 
-    of: array[int] = field(default_factory=lambda: array("L"))
+    __slots__ = ("of",)
+
+    def __init__(self, data: bytes = b"") -> None:
+        self.of = array("I", data)
 
     def add(self, ms: int) -> None:
         """Add a time. One that is before the newest is left out: less is known, and nothing is wrong."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct, field, structs
 
-from referral.domain.case import Case
-from referral.domain.decide import decide
+from referral.domain.case import Case, next_due
+from referral.domain.decide import decided
 from referral.domain.events import EVENTS, CauseKind, Head, Why
 from referral.domain.evolve import fold
-from referral.domain.inputs import Input, derived, due_input
+from referral.domain.inputs import Input, Source, derived, due_input, record_input
 from referral.domain.policy import ENGINE
 from referral.errors import Malformed, NewerVersion
 from referral.proof.engines import EngineAway, Engines, Made, NoEngines, Recorded, described, recorded
@@ -19,6 +19,7 @@ from referral.proof.history.case import Answer, Read, answers, cause, decisions,
 from referral.proof.verify import forks, omissions
 from referral.proof.verify.facts import Decided, Holding, made, unread
 from referral.proof.verify.forks import Branch
+from referral.proof.verify.kept import FOREVER
 from referral.proof.verify.knocks import Knocks
 from referral.proof.verify.policies import Bundles
 from referral.proof.verify.progress import Evidence, Position
@@ -32,6 +33,13 @@ ENGINE_FAILED = ("engine-failed", "ENGINE_FAILED")
 
 class Stop(Exception):
     """Nothing further of this case can be judged. The exception carries no data, because the report already holds the finding."""
+
+
+class Led(Struct, frozen=True):
+    """What the rules lead to. case: after it; None: an earlier engine made it."""
+
+    events: Sequence[Made]
+    case: Case | None = None
 
 
 class Reexecution(Struct, kw_only=True):
@@ -72,6 +80,19 @@ class Reexecution(Struct, kw_only=True):
     """The rungs of the case so far; None: a trial of a branch."""
     entries: Sequence[Entry] = ()
     """All of the case that `run` judges."""
+    reads: Mapping[int, Read] = field(default_factory=dict)
+    """Index → a record that was opened and decoded before, so that no input is opened twice."""
+
+    sure: bool = True
+    """Every decision was judged, and none of them by what routing set aside elsewhere."""
+
+    @property
+    def until(self) -> int:
+        """Return the limit that the case waits for, µs UTC, as of `Judge.case`. A drill's clock may jump over any limit."""
+        due = next_due(self.case) if self.case is not None else None
+        if due is None:
+            return FOREVER
+        return due if not self.evidence.drill and due > max(self.evidence.beaten, self.evidence.end * 1_000) else 0
 
     def run(self, entries: Sequence[Entry]) -> None:
         """Judge every decision. Stop at the first bad one, because the state before any later decision is then unknown.
@@ -87,6 +108,7 @@ class Reexecution(Struct, kw_only=True):
             self._decisions([self._read(entry) for entry in decisions(own)], asked)
             self._omissions(asked, self.known.union(entry.idx for place in twins for entry in place))
         except Stop:
+            self.sure = False
             at = self.case.seq if self.case is not None else 0
             self.facts += unread([entry for entry in own if entry.case_seq > at], self.holding)
         for place in twins:
@@ -149,11 +171,12 @@ class Reexecution(Struct, kw_only=True):
         except (Malformed, NewerVersion):
             return None
         try:
-            return self._made(again, head, found)
+            led = self._made(again, head, found)
         except Exception:  # the trial of this branch says why
             return None
+        return None if led is None else led.events
 
-    def _made(self, again: Input, head: Head, found: Entry | None) -> Sequence[Made] | None:
+    def _made(self, again: Input, head: Head, found: Entry | None) -> Led | None:
         """Return the events to which the rules of the version that decided lead; None: the log does not hold their policy.
 
         Raises EngineAway, and whatever the rules raise.
@@ -161,17 +184,22 @@ class Reexecution(Struct, kw_only=True):
         facts, bundles = head.facts, self.bundles
         if facts.engine == ENGINE:
             rules = bundles.policy(facts.bundle)
-            return None if rules is None else [_made(event) for event in decide(self.case, again, facts, rules)]
+            if rules is None:
+                return None
+            made = decided(self.case, again, facts, rules)
+            return Led([_made(event) for event in made.events], made.case)
         engine, name = self.engines.of(facts.engine), str(facts.bundle)
         if not engine.compiles(name, lambda: bundles.until(facts.bundle)):
             return None
         read = opened(found, self.key) if head.kind is CauseKind.RECORD and found is not None else None
-        return engine.decide("", self.told, described(again, read), facts, name)
+        return Led(engine.decide("", self.told, described(again, read), facts, name))
 
     def _cause(self, first: Read, head: Head, found: Entry | None) -> Input:
         """Rebuild the input. An alarm carries the sequence before its answer; routing skips a number that somebody else took."""
         if head.kind is CauseKind.DUE and head.due is not None:
             return due_input(self.case_id, head.due, first.meta.case_seq - 1)
+        if head.kind is CauseKind.RECORD and found is not None and (read := self.reads.get(found.idx)) is not None:
+            return record_input(read.meta, read.body, Source(topic=head.topic, partition=head.partition, offset=head.offset))
         return cause(head, self.case_id, self.case, found, self.key)
 
     def _twins(self, place: Sequence[Entry]) -> None:
@@ -218,8 +246,8 @@ class Reexecution(Struct, kw_only=True):
         self.judged.add(again.id)
         if self._answers(first.entry, head):
             self.decided.add(place)
-        said = self._compare(answer, again, head, asked.get(place))
-        before, self.case, self.last = self.case, fold(self.case, said, self.case_id), head
+        said, after = self._compare(answer, again, head, asked.get(place))
+        before, self.case, self.last = self.case, after or fold(self.case, said, self.case_id), head
         self.told += [recorded(read) for read in answer.events]
         moved, unknown = self.holding.moved(before, self.case)
         says = head.facts
@@ -237,6 +265,7 @@ class Reexecution(Struct, kw_only=True):
         omissions.acted(entry, head, self.evidence, self.report)
         if head.kind is not CauseKind.LOST:
             return True
+        self.sure = False
         whole = [one for one in self.entries if one.idx not in self.known]
         return omissions.called_lost(entry, head, whole, self.key, self.evidence, self.report)
 
@@ -254,30 +283,31 @@ class Reexecution(Struct, kw_only=True):
             what = f"routing decided upon an alarm {(head.due - head.facts.now) // SECOND_US} s before it was due"
             self.report.add_finding(finding(Weight.BAD, "DUE_EARLY", entry, what))
 
-    def _compare(self, answer: Answer, again: Input, head: Head, found: Entry | None) -> Sequence[Struct]:
-        """Return the events of the answer, proven or unchecked."""
+    def _compare(self, answer: Answer, again: Input, head: Head, found: Entry | None) -> tuple[Sequence[Struct], Case | None]:
+        """Return the events of the answer, proven or unchecked, and the case after them if these rules made it."""
         first = answer.events[0]
         why: Why | None = getattr(first.body, "why", None)
         if why is not None and why.rule in ENGINE_FAILED:
             self._unchecked("ENGINE_FAILED", first.entry, "decided by the path for a failed engine; a person was asked")
-            return [self._body(read) for read in answer.events]
+            return [self._body(read) for read in answer.events], None
         try:
-            expected = self._made(again, head, found)
-            if expected is None:
+            led = self._made(again, head, found)
+            if led is None:
                 raise self._stop("POLICY_MISSING", first.entry, f"the log does not hold policy bundle {head.facts.bundle}")
-            self._same(answer, expected)
+            self._same(answer, led.events)
         except Stop:
             raise
         except EngineAway as error:
             self._unchecked("OTHER_ENGINE", first.entry, f"decided by engine {head.facts.engine}: {error}")
-            return [self._body(read) for read in answer.events]
+            return [self._body(read) for read in answer.events], None
         except Exception as error:  # routing would have taken its way for failed rules: nobody decided this
             what = f"the rules fail on what this decision says that it was made upon ({type(error).__name__})"
             raise self._stop("DECISION_DIFFERS", first.entry, what) from error
         self.report.counts["decisions re-executed"] += 1
         if head.facts.engine != ENGINE:
             self.report.counts[f"decisions by engine {head.facts.engine}"] += 1
-        return [event.event or self._body(read) for event, read in zip(expected, answer.events, strict=True)]
+        said = [event.event or self._body(read) for event, read in zip(led.events, answer.events, strict=True)]
+        return said, led.case
 
     def _same(self, answer: Answer, expected: Sequence[Made]) -> None:
         for index, read in enumerate(answer.events):

@@ -55,6 +55,8 @@ class Signatures(Struct, kw_only=True):
     used: dict[bytes, str] = field(default_factory=dict)
     numbers: dict[tuple[str, int], str] = field(default_factory=dict)
     """(agency, the agency's own number of a signed record) → the event."""
+    fresh: list[tuple[bytes | tuple[str, int], str]] = field(default_factory=list)
+    """What the events so far added to both; whoever takes it empties it."""
 
     def look(self, read: Read) -> None:
         """Check one opened record of a case. Records that no agency sends are ignored."""
@@ -109,12 +111,16 @@ class Signatures(Struct, kw_only=True):
 
     def _once(self, read: Read, signed: Signed) -> None:
         """Check that one signature covers one event: a message sent twice is accepted once. A file is one signature of many referrals."""
+        once: bytes | tuple[str, int]
         if signed.scheme is Scheme.CLOUDEVENT:
-            first = self.numbers.setdefault((signed.agency, signed.sequence), read.meta.event_id)
+            once = signed.agency, signed.sequence
+            first = self.numbers.setdefault(once, read.meta.event_id)
         elif http_signature.read(signed.base).get("content-type", "").partition(";")[0].strip().lower() in SHEETS:
             return
         else:
-            first = self.used.setdefault(hashlib.sha256(signed.base).digest(), read.meta.event_id)
+            once = hashlib.sha256(signed.base).digest()
+            first = self.used.setdefault(once, read.meta.event_id)
+        self.fresh.append((once, read.meta.event_id))
         if first != read.meta.event_id:
             self._say(Weight.BAD, "SIGNATURE_REUSED", read, f"one signature is in two events, also in {first}")
 
