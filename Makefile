@@ -6,12 +6,15 @@ unexport PYTHONDONTWRITEBYTECODE
 # Each of these kills every system call of a process in turn when `make faults` asks for it.
 STRUCK := tests/faults/test_log_kills.py tests/faults/test_witness_kills.py tests/faults/test_oversight_kills.py tests/faults/test_rewound.py tests/integration/notifier/test_channel_kills.py
 
+# Made from the schemas, and in no commit; installing this project makes them too (setup.py).
+CODECS := referral/wire/compiled/__init__.py
+
 .PHONY: help setup tools check test image release deploy-test faults clocks interop attacks bench peers year generate freeze stories pictures up demo lock
 
 help: ## this table
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
 
-setup: .venv/ready ## make .venv from requirements.lock; every other target does this first
+setup: .venv/ready $(CODECS) ## make .venv from requirements.lock, and the codecs; every other target does this first
 
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
@@ -21,7 +24,11 @@ setup: .venv/ready ## make .venv from requirements.lock; every other target does
 	@$(BIN)/python -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation -e .
 	@touch $@
 
-.venv/broker.aot: .venv/ready deploy/kafka/jars.lock
+$(CODECS): schemas/avro $(wildcard schemas/avro/*.avsc) $(wildcard referral/wire/schema/*.py) | .venv/ready
+	@$(BIN)/python -m referral.wire.schema.generate codecs
+	@touch $@
+
+.venv/broker.aot: .venv/ready deploy/kafka/jars.lock | $(CODECS)
 	@echo "preparing the broker (once: it fetches 44 MB of jars, and reads them)"
 	@$(BIN)/python -m referral.local.class_cache || echo "brokers will start without a cache of their classes, which takes longer"
 

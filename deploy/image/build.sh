@@ -42,8 +42,10 @@ site() {
 case $name in
 services | oversight)
     packages=python containerfile=services
-    # What is committed, and no file more.
+    # What is committed, and the codecs that follow from it.
     git archive HEAD "${made_of[@]:1}" | tar -x -C "$work" --one-top-level=context/app
+    python=$PWD/.venv/bin/python
+    (cd "$work/context/app" && "$python" -B -m referral.wire.schema.generate codecs)
     site "$work/context/site" "deploy/image/$name.lock"
     ;;
 broker)

@@ -12,7 +12,7 @@ from sqlalchemy.util import await_only
 
 from referral.errors import Rejected
 from referral.runtime.kafka import clients
-from referral.runtime.keys import case_keys, moved, service_keys
+from referral.runtime.keys import case_keys, service_keys
 from referral.runtime.postgres import bounds, database, locks, rights, roles
 from referral.runtime.postgres.bounds import Difference
 from referral.runtime.settings import CHECKOUT, LINE, SERVICES, Settings
@@ -33,9 +33,8 @@ async def prepare(settings: Settings) -> list[Difference]:
 
 
 async def prepare_topics(settings: Settings) -> None:
-    """Create the topics, and move the keys on them that are of an older release. Call it after `prepare_database`."""
+    """Create the topics. Rejected: one differs from what is required."""
     await clients.create_topics(settings)
-    await moved.topic(settings)
 
 
 async def prepare_database(settings: Settings) -> list[Difference]:
@@ -65,7 +64,6 @@ async def prepare_database(settings: Settings) -> list[Difference]:
             await _remember(connection, "drill", "1" if settings.drill_clock else "0")
             for name in SERVICES:
                 await connection.run_sync(_tables, name)
-            await moved.rows(connection, settings)
             await rights.apply(connection, rights.beside_older() if settings.beside_older else rights.wanted())
             return await bounds.apply(connection, beside_older=settings.beside_older)
     finally:

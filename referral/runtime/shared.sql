@@ -26,16 +26,6 @@ GRANT SELECT ON runtime.settings, runtime.clock
 CREATE SCHEMA IF NOT EXISTS keys AUTHORIZATION keys_owner;
 -- The keys of a case, once for each service that reads it, wrapped so that this one alone opens them (decision 0047).
 CREATE TABLE IF NOT EXISTS keys.case_key (case_id text, reader text, wrapped bytea NOT NULL, PRIMARY KEY (case_id, reader));
--- Before, one form was for all who had the master key: `referral prepare` wraps it anew for each reader.
-DO $$ BEGIN
-    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'keys.case_key'::regclass AND attname = 'reader' AND NOT attisdropped) THEN
-        ALTER TABLE keys.case_key DROP CONSTRAINT case_key_pkey;
-        ALTER TABLE keys.case_key ADD COLUMN reader text NOT NULL DEFAULT 'master';
-        ALTER TABLE keys.case_key ALTER COLUMN reader DROP DEFAULT;
-        ALTER TABLE keys.case_key ADD PRIMARY KEY (case_id, reader);
-        DROP FUNCTION IF EXISTS keys.wrapped(text[]);
-    END IF;
-END $$;
 -- The keys of these cases, as they are wrapped for whoever asks; an administrator gets intake's. No role may read the table, so nobody
 -- lists the cases, or takes a key whose case it does not know.
 CREATE OR REPLACE FUNCTION keys.wrapped(ids text[]) RETURNS TABLE (case_id text, reader text, wrapped bytea) LANGUAGE sql STABLE

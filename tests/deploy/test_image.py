@@ -15,8 +15,10 @@ from typing import IO, Any
 
 import pytest
 
+from referral.wire.schema import generate
 from tests.deploy import contents, images, sbom
 from tests.deploy.engine import Engine
+from tests.harness.wire_values import SCHEMAS
 
 MOST_MB = 200
 """Of the services' image, unpacked (ours): it is copied to every machine of a line, at every release."""
@@ -143,7 +145,7 @@ def test_two_wheels_have_one_sum_and_carry_what_they_need(tmp_path: Path, record
     first, second = (next((tmp_path / name).glob("*.whl")) for name in ("first", "second"))
     assert first.read_bytes() == second.read_bytes()
     listed = subprocess.run(["git", "ls-tree", "-r", "--name-only", "HEAD"], cwd=images.ROOT, capture_output=True, text=True, check=True)
-    wanted = {name for name in listed.stdout.splitlines() if name.startswith(CARRIED)}
+    wanted = {name for name in listed.stdout.splitlines() if name.startswith(CARRIED)} | {*generate.codecs(SCHEMAS)}
     with zipfile.ZipFile(first) as wheel:
         assert wanted - set(wheel.namelist()) == set()
     record_property("figure", f"{first.name}: {len(wanted)} files of the product")

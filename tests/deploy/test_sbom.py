@@ -16,8 +16,10 @@ from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 from packaging.requirements import Requirement
 
+from referral.wire.schema import generate
 from tests.deploy import contents, images, sbom
 from tests.deploy.engine import Engine
+from tests.harness.wire_values import SCHEMAS
 
 KINDS = {
     "services": ("pkg:deb/", "pkg:pypi/"),
@@ -74,7 +76,7 @@ def _is_refused(bill: dict[str, Any], found: sbom.Found, kind: str) -> None:
     ("name", "packages"), {"services": "python", "oversight": "python", "broker": "java", "database": "postgres"}.items()
 )
 def test_the_image_is_what_was_asked_for(name: str, packages: str) -> None:
-    """Debian's packages and Python's are those of the lists, and the product is what is committed."""
+    """Debian's packages and Python's are those of the lists, and the product is what is committed, with the codecs of its schemas."""
     archive = images.archive(name)
     listed = [PackageURL.from_string(purl) for purl in sbom.listed(name, archive)]
     wanted = (images.ROOT / "deploy" / "image" / "packages" / packages).read_text().splitlines()
@@ -86,7 +88,8 @@ def test_the_image_is_what_was_asked_for(name: str, packages: str) -> None:
     product = {path.removeprefix(sbom.APP) for path, entry in contents.read(archive).items() if entry.is_file and path.startswith(sbom.APP)}
     words = ["git", "ls-tree", "-r", "--name-only", "HEAD", "--", *images.MADE_OF[name][1:]]
     committed = subprocess.run(words, cwd=images.ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
-    assert {path for path in product if not path.endswith(".pyc")} == (set(committed) if packages == "python" else set())
+    meant = {*committed, *generate.codecs(SCHEMAS)} if packages == "python" else set()
+    assert {path for path in product if not path.endswith(".pyc")} == meant
 
 
 @pytest.mark.timeout(1800)

@@ -58,6 +58,8 @@ def checkout(place: Path) -> Iterator[Path]:
     commit = previous_release.read(previous_release.FILE.read_text("utf-8")).commit
     previous_release.git("worktree", "add", "--detach", str(place), commit)
     try:
+        # Its codecs, if its commit does not hold them.
+        subprocess.run([sys.executable, "-B", "-m", "referral.wire.schema.generate", "codecs"], cwd=place, check=True)
         yield place
     finally:
         previous_release.git("worktree", "remove", "--force", str(place))

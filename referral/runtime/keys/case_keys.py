@@ -25,7 +25,7 @@ from referral.errors import Malformed, Rejected
 from referral.runtime import secret_file
 from referral.runtime.keys import service_keys
 from referral.runtime.keys.secret_box import SecretBox
-from referral.runtime.keys.service_keys import ALL, INTAKE, MasterKeys, ServiceKeys
+from referral.runtime.keys.service_keys import INTAKE, MasterKeys, ServiceKeys
 from referral.runtime.postgres import bulk
 from referral.runtime.settings import Settings
 from referral.wire.seal import Key
@@ -60,9 +60,6 @@ class Keys:
     def __init__(self, held: bytes | MasterKeys | ServiceKeys) -> None:
         self._held = MasterKeys(held) if isinstance(held, bytes) else held
         self._boxes = {reader: SecretBox("case-key", self._held.wrapping(reader)) for reader in self._held.opens}
-        self._opening = dict(self._boxes)
-        if isinstance(self._held, MasterKeys):
-            self._opening[ALL] = SecretBox("case-key", self._held.purpose("case-key"))
         self._derived = cache(self._held.purpose)  # one entry per purpose: a handful of words in the code
 
     async def create(self, tx: AsyncConnection, case_id: str) -> bytes:
@@ -115,7 +112,7 @@ class Keys:
         left out."""
         keys: dict[str, bytes] = {}
         for case_id, forms in wrapped.items():
-            for reader in filter(forms.__contains__, self._opening):  # intake's first: it has both keys
+            for reader in filter(forms.__contains__, self._boxes):  # intake's first: it has both keys
                 with suppress(Malformed, ValueError):
                     keys[case_id] = self._opened(case_id, reader, forms[reader])
                     break
@@ -133,16 +130,12 @@ class Keys:
 
     def _opened(self, case_id: str, reader: str, wrapped: bytes) -> CaseKeys:
         """Return the opened form of a reader. KeyError: it is for others. Malformed: it was wrapped for another case or with other keys."""
-        plain = self._opening[reader].open(wrapped, _context(case_id, reader))
+        plain = self._boxes[reader].open(wrapped, _context(case_id, reader))
         return CaseKeys(plain[:SIZE], plain[SIZE:] or None)
 
     def judges(self, reader: str) -> bool:
         """Return whether this process can tell a true form of a reader from a false one."""
-        return reader in self._opening
-
-    def opened(self, case_id: str, wrapped: bytes) -> bytes:
-        """Return the key of a case's events from a form of before decision 0047. Rejected: another master key."""
-        return self._unwrap(case_id, ALL, wrapped)
+        return reader in self._boxes
 
     def opens(self, case_id: str, reader: str, wrapped: bytes) -> bool:
         """Return whether these are keys of the case that this process can open."""
@@ -195,7 +188,7 @@ async def bring_back(tx: AsyncConnection, erased: Iterable[str]) -> list[str]:
 
 
 def _context(case_id: str, reader: str) -> bytes:
-    return (case_id if reader == ALL else f"{case_id}/{reader}").encode()
+    return f"{case_id}/{reader}".encode()
 
 
 def with_file(key: bytes) -> CaseKeys:

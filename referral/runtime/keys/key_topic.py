@@ -22,7 +22,7 @@ from referral.runtime.kafka import scan
 from referral.runtime.kafka.fetched import Undecodable
 from referral.runtime.kafka.publish import send
 from referral.runtime.keys.case_keys import KEY, Keys, bring_back, with_file
-from referral.runtime.keys.service_keys import ALL, readers
+from referral.runtime.keys.service_keys import readers
 from referral.runtime.postgres import bulk
 from referral.runtime.settings import Settings
 from referral.wire import codec
@@ -38,8 +38,8 @@ _THERE = text("SELECT DISTINCT case_id FROM keys.case_key WHERE case_id = ANY(CA
 
 
 def name(case_id: str, reader: str) -> bytes:
-    """Return the key of a record; of before decision 0047, the case alone."""
-    return (case_id if reader == ALL else f"{case_id}/{reader}").encode()
+    """Return the key of a record."""
+    return f"{case_id}/{reader}".encode()
 
 
 async def publish(tx: AsyncConnection, producer: AIOKafkaProducer, settings: Settings, new: Iterable[str]) -> None:
@@ -58,17 +58,12 @@ async def copy(producer: AIOKafkaProducer, settings: Settings, forms: Sequence[F
 
 
 def _values(forms: Iterable[Form]) -> dict[bytes, bytes | None]:
-    return {name(case, reader): codec.encode(CaseKey(wrapped=wrapped)) for case, reader, wrapped in forms if reader != ALL}
+    return {name(case, reader): codec.encode(CaseKey(wrapped=wrapped)) for case, reader, wrapped in forms}
 
 
 async def publish_tombstones(producer: AIOKafkaProducer, settings: Settings, erased: Iterable[str]) -> None:
     """Publish nulls for cases whose erasure is logged, and wait. KafkaError: the caller must repeat before it destroys the key's rows."""
-    await _publish(producer, settings, {name(case_id, reader): None for case_id in erased for reader in (*readers(), ALL)})
-
-
-async def withdraw(producer: AIOKafkaProducer, settings: Settings, moved: Iterable[str]) -> None:
-    """Publish nulls for the forms of before decision 0047, and wait. KafkaError: the caller must repeat."""
-    await _publish(producer, settings, {name(case_id, ALL): None for case_id in moved})
+    await _publish(producer, settings, {name(case_id, reader): None for case_id in erased for reader in readers()})
 
 
 async def roll(producer: AIOKafkaProducer, settings: Settings) -> None:
@@ -99,13 +94,14 @@ class Taken:
         if isinstance(record, Undecodable):
             raise Malformed(record.reason)
         case_id, _, reader = (record.key or b"").decode().partition("/")
-        reader = reader or ALL
         if self._cases is not None and case_id not in self._cases:
             return
         if record.value is None:
             if topic != NEW:
                 self._remove(case_id, reader)
             return
+        if not reader:
+            raise Malformed("key")
         body = codec.decode(CaseKey.TYPE, codec.fingerprint(CaseKey.TYPE), record.value)
         assert isinstance(body, CaseKey)
         if self._keys is not None and self._keys.judges(reader) and not self._keys.opens(case_id, reader, body.wrapped):

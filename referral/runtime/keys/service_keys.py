@@ -27,8 +27,6 @@ from referral.wire import topics
 
 INTAKE = "intake"
 """The service that makes the keys of cases. It alone opens case files."""
-ALL = "master"
-"""Reader of a form of before decision 0047, which the master key wrapped for all services alike."""
 FILE, FOLDER = "REFERRAL_SERVICE_KEY_FILE", "REFERRAL_SERVICE_KEYS"
 PURPOSES: Mapping[str, str] = {
     "book": INTAKE,

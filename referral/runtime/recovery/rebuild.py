@@ -28,7 +28,6 @@ from referral.errors import Malformed, Rejected
 from referral.runtime.kafka import clients, replication, scan
 from referral.runtime.kafka.publish import Sent, send
 from referral.runtime.keys import key_topic
-from referral.runtime.keys.service_keys import ALL
 from referral.runtime.loop.outbox import Record
 from referral.runtime.loop.units import Place, Position, digest, place, word
 from referral.runtime.postgres import database
@@ -52,7 +51,7 @@ ENTRIES = text(
     'SELECT leaf, key, value, headers FROM audit.entry WHERE topic = :topic AND partition = :partition AND "offset" >= 0'
     " AND kind <> 'GAP' ORDER BY \"offset\""
 )
-FORMS = text("SELECT case_id, reader, wrapped FROM keys.case_key WHERE reader <> :all")
+FORMS = text("SELECT case_id, reader, wrapped FROM keys.case_key")
 KEPT = "SELECT partition, id, published, blob FROM {s}.outgoing ORDER BY partition, id"
 AGAIN = "UPDATE {s}.outgoing SET published = NULL, records = :records, blob = :blob WHERE partition = :partition AND id = :id"
 GONE = "DELETE FROM {s}.outgoing WHERE partition = :partition AND id = :id"
@@ -290,7 +289,7 @@ class Writing:
 async def _keys(tx: AsyncConnection, settings: Settings) -> int:
     """Publish the keys of every living case, wrapped for each reader. Return their number."""
     count = 0
-    async with clients.producer(settings) as producer, tx.stream(FORMS, {"all": ALL}) as rows:
+    async with clients.producer(settings) as producer, tx.stream(FORMS) as rows:
         async for some in rows.partitions(KEYS_AT_ONCE):
             sent: list[Sent] = [(key_topic.name(row.case_id, row.reader), codec.encode(CaseKey(wrapped=row.wrapped)), []) for row in some]
             await send(producer, settings.topic(CaseKey.TOPIC), 0, sent)

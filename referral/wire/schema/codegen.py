@@ -1,4 +1,4 @@
-"""Turn schemas into Python that reads and writes them: `referral/wire/compiled/`, written by `make generate`.
+"""Turn schemas into Python that reads and writes them: `referral/wire/compiled/`, written by `make setup`.
 
 Each version of a type gets one reader that returns the newest struct: a field that the writer lacked gets its default, a field that we no
 longer have is skipped, and a symbol that we no longer have becomes UNKNOWN. The newest version gets one writer. Straight code without a

@@ -1,7 +1,8 @@
-"""Write all files that are generated from `schemas/avro`: `python -m referral.wire.schema.generate [--check]`.
+"""Write all files that are generated from `schemas/avro`: `python -m referral.wire.schema.generate [codecs | --check]`.
 
-These are the structs in `referral/domain/events/`, their codecs in `referral/wire/compiled/` and the reference in `docs/reference/`. All
-are committed, so that readers and the type checker see them; `--check` refuses a stale one, and any breach of the rules for schemas.
+These are the structs in `referral/domain/events/`, the reference in `docs/reference/`, and the codecs in `referral/wire/compiled/`. People
+read the first two, so these are committed, and `--check` refuses a stale one and any breach of the rules for schemas. Nobody reads the
+codecs: `make setup`, the wheel and the images write them alone (`codecs`).
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ from pathlib import Path
 
 from referral.wire import topics
 from referral.wire.schema import codegen, docgen, lint, release_lock, structgen
-from referral.wire.schema.definition import SchemaError
+from referral.wire.schema.definition import SchemaError, Schemas
 from referral.wire.schema.load import load
 
 ROOT = Path(__file__).parents[3]
+SCHEMAS = ROOT / "schemas" / "avro"
+CODECS = "referral/wire/compiled"
+"""The one folder of generated files that git does not hold."""
 MADE = "GENERATED from schemas/avro"
 """Text in the first line of every generated file; other files in the same folder are never touched."""
 
@@ -24,12 +28,13 @@ def render(folder: Path) -> dict[str, str]:
     release_lock.check(folder)
     schemas, cards = load(folder), topics.load(folder / "topics.yaml")
     lint.orphans(schemas, (name for name, card in cards.items() if not name.startswith(topics.INGRESS) and not card.bodies_of))
-    packages = {
-        "referral/domain/events": structgen.render(schemas),
-        "referral/wire/compiled": codegen.render(schemas),
-        "docs/reference": docgen.render(schemas, cards),
-    }
-    return {f"{package}/{name}": text for package, files in packages.items() for name, text in files.items()}
+    packages = {"referral/domain/events": structgen.render(schemas), "docs/reference": docgen.render(schemas, cards)}
+    return {**codecs(schemas), **{f"{package}/{name}": text for package, files in packages.items() for name, text in files.items()}}
+
+
+def codecs(schemas: Schemas) -> dict[str, str]:
+    """Return path below the project → text of every file of the codecs."""
+    return {f"{CODECS}/{name}": text for name, text in codegen.render(schemas).items()}
 
 
 def differences(root: Path, files: dict[str, str]) -> tuple[list[str], list[str]]:
@@ -42,9 +47,12 @@ def differences(root: Path, files: dict[str, str]) -> tuple[list[str], list[str]
 
 
 def main(arguments: list[str]) -> int:
-    """Write the files, or with --check compare them. Return 0: all files match the schemas; 1: they do not, and stderr says what to do."""
+    """Write the files, or with `codecs` only those, or with --check compare them.
+
+    Return 0: all files match the schemas; 1: they do not, and stderr says what to do.
+    """
     try:
-        files = render(ROOT / "schemas" / "avro")
+        files = codecs(load(SCHEMAS)) if "codecs" in arguments else render(SCHEMAS)
     except (SchemaError, topics.TopicError) as error:
         sys.stderr.write(f"schemas/avro: {error}\n")
         return 1

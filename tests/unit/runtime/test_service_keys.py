@@ -18,7 +18,7 @@ from referral.local.config import StackConfig, environment
 from referral.runtime import process
 from referral.runtime.keys import case_keys, service_keys
 from referral.runtime.keys.case_keys import CaseKeys, Keys
-from referral.runtime.keys.service_keys import ALL, BETWEEN, INTAKE, LENT, OWN, PURPOSES, MasterKeys, ServiceKeys, readers
+from referral.runtime.keys.service_keys import BETWEEN, INTAKE, LENT, OWN, PURPOSES, MasterKeys, ServiceKeys, readers
 from referral.runtime.settings import CHECKOUT, REST, SERVICES, Settings
 from referral.wire import topics
 from services.intake.casefile import sections
@@ -28,8 +28,8 @@ MASTER = MasterKeys(bytes(range(32)))
 OPERATOR = Keys(MASTER)
 OF = {service: Keys(MASTER.of(service)) for service in SERVICES}
 CASE = "9f5c1a3e-0000-4000-8000-000000000001"
-COMMANDS = {"operator", "case-key"}
-"""Purposes of the operator alone: names for who gave a command, and the keys of cases of before."""
+COMMANDS = {"operator"}
+"""Purposes of the operator alone: names for who gave a command."""
 PURPOSE = re.compile(r"""\.(?:hmac|box)\(\s*(?:["']([a-z-]+)["']|([A-Z_]+))""")
 
 
@@ -192,4 +192,3 @@ def test_a_service_starts_without_the_master_key_alone() -> None:
     with pytest.raises(Rejected, match="take this variable from its environment"):
         process.start(_never, later({**variables, case_keys.MASTER: "/m"}))
     assert environment(StackConfig(), addresses())[case_keys.MASTER]
-    assert ALL not in SERVICES
