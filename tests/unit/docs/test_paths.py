@@ -10,8 +10,8 @@ import pytest
 
 from tests.unit.docs.test_docs import PAGES, ROOT
 
-TOP = ("referral", "services", "tests", "bench", "policy", "schemas", "examples", "deploy", "docs")
-NAMED = re.compile(rf"(?<![\w./<-])(?:(?:{'|'.join(TOP)})/[\w./<>*-]+|(?:{'|'.join(TOP[:4])})(?:\.[a-z_]\w*)+(?![\w-])|\w+\.py\b)")
+TOP = ("referral", "services", "tests", "bench", "tools", "policy", "schemas", "examples", "deploy", "docs")
+NAMED = re.compile(rf"(?<![\w./<-])(?:(?:{'|'.join(TOP)})/[\w./<>*-]+|(?:{'|'.join(TOP[:5])})(?:\.[a-z_]\w*)+(?![\w-])|\w+\.py\b)")
 """A path from the root, a module with dots, or a file of Python that a page has named before with its folder."""
 BLANK = re.compile(r"<\w+>|\b[A-Z]{2,}\b")
 """Part of a name that the reader fills in."""
@@ -35,7 +35,7 @@ def exists(name: str) -> bool:
     """Whether a name leads somewhere: to a file or folder, to one of its kind where the reader fills in a part, to a name in a module."""
     if "/" not in name:
         if name.endswith(".py"):
-            return any(next((ROOT / top).rglob(name), None) for top in TOP[:4])
+            return any(next((ROOT / top).rglob(name), None) for top in TOP[:5])
         name = name.replace(".", "/")
         return any((ROOT / name).with_suffix(end).exists() for end in ("", ".py")) or _within(*name.rpartition("/")[::2])
     if next(ROOT.glob(BLANK.sub("*", name)), None) or (ROOT / f"{name}.py").exists():
