@@ -98,7 +98,7 @@ def _public(key: Ed25519PrivateKey) -> bytes:
 def emptied(log: Log, case_id: str, *more: int) -> list[str]:
     """The bad findings once somebody took the values of a case away. more: entries whose value is gone too."""
     for at, entry in enumerate(log.entries):
-        if entry.case_id == case_id and entry.kind in (Kind.EVENT, Kind.DECISION) or at in more:
+        if (entry.case_id == case_id and entry.kind in (Kind.EVENT, Kind.DECISION)) or at in more:
             log.entries[at] = structs.replace(entry, key=None, value=b"", headers=())
     return codes(verify(log.entries, log.keys))
 
@@ -119,15 +119,15 @@ def test_the_log_does_not_say_from_when_the_auditors_own_approvers_are_asked() -
 
 def test_an_erasure_that_its_writer_did_not_sign_accounts_for_no_value_that_is_gone() -> None:
     """Intake's key for erasures, and both approvers' signatures from a file, are there; intake's key for records is not."""
-    for by, bad in (("intake", []), ("", ["PAYLOAD_GONE", "WRITER"])):
+    for signs, told in (("intake", []), ("", ["PAYLOAD_GONE", "WRITER"])):
         log = Short()
         log.names(WRITERS + PEOPLE)
         log.write(CASE, SectionDisclosed(agency="school-one", section="identity", basis="desk", at=log.now), by="intake")
         why = Why(rule="all-tracks-ended", procedure="", directory="", engine=4, passed=())
         log.write(CASE, CaseClosed(why=why, outcome="all-tracks-ended"), by="routing")
-        log.write(CASE, two_persons(records=1, approved_at=log.now), by=by)
+        log.write(CASE, two_persons(records=1, approved_at=log.now), by=signs)
         log.take_away(1)
-        assert sorted(codes(verify(log.entries, {}))) == bad
+        assert sorted(codes(verify(log.entries, {}))) == told
 
 
 def test_an_erasure_whose_own_value_is_gone_accounts_for_nothing() -> None:
