@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec import Struct, field, structs
+from msgspec import Struct, field
 
 from referral.domain.events import Quarantined
 from referral.errors import Malformed, NewerVersion
@@ -126,7 +126,7 @@ class Completeness(Struct, kw_only=True):
                 self._bad("ERASURE_ALONE", entry, f"{self.alone[entry.idx]}: whoever has intake's key could have written it alone")
             elif (entry.topic, entry.partition, entry.offset) in self.unsealed:
                 self._bad("ERASURE_FORGED", entry, "a reader refused it: intake did not sign it")
-            else:
+            elif self._genuine(entry):
                 erased.setdefault(entry.case_id, entry.idx)
         for entry in self.missing:
             if entry.case_id in erased and entry.kind is not Kind.ERASURE:
@@ -141,6 +141,12 @@ class Completeness(Struct, kw_only=True):
                     self._bad("SEQUENCE_GAP", entry, f"sequence {seq} of this case in {entry.topic} is missing before this entry")
             if missing[NAMED:]:
                 self._bad("SEQUENCE_GAP", entry, f"and the sequences up to {missing[-1]} with it")
+
+    def _genuine(self, erasure: Entry) -> bool:
+        """Return whether nothing shows that somebody else than intake wrote an erasure. A value that is gone shows no signature."""
+        others = self.judged.forged | self.judged.ahead | self.unwritten.keys()
+        place = (erasure.topic, erasure.partition, erasure.offset)
+        return erasure.idx not in others and place not in self.disowned and bool(erasure.value)
 
     def _bad(self, code: str, entry: Entry, what: str) -> None:
         self.report.add_finding(finding(Weight.BAD, code, entry, what))
@@ -185,19 +191,22 @@ class Completeness(Struct, kw_only=True):
         except (Malformed, NewerVersion) as error:
             self.unsigned[entry.idx] = f"it cannot be read, so its author is unknown: {error}"
             return
-        found, log = self.pinned, self.named
-        if not found.intake:
-            found = structs.replace(log, approvers=found.approvers or log.approvers)
-        elif not found.approvers:
-            found = structs.replace(found, approvers=log.approvers, since=max(found.since, log.since))
+        mine, log = self.pinned, self.named
+        found = Erasers(
+            intake=mine.intake or log.intake,
+            approvers=mine.approvers or log.approvers,
+            since=mine.since if mine.approvers else max(mine.since, log.since),
+        )
         if getattr(body, "signature", None) is None:
             self.unsigned[entry.idx] = "it has no signature of intake: whoever has the master key and the broker could have written it"
-        elif not found.intake:
+            return
+        if not found.intake:
             what = "neither the log nor your policy names a key of intake: it cannot be checked that intake signed it"
             self.report.add_finding(finding(Weight.UNCHECKED, "ERASURE_KEY", entry, what))
         elif not intake_key.genuine(found.intake, entry.case_id, body):
             self.unsigned[entry.idx] = "it is signed with another key than intake's, or says another thing than was signed"
-        elif what := found.lacks(entry.case_id, body, entry.kafka_time):
+            return
+        if what := found.lacks(entry.case_id, body, entry.kafka_time):
             self.alone[entry.idx] = what
 
     def _index(self, entry: Entry) -> None:

@@ -5,22 +5,32 @@ from __future__ import annotations
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec import structs
 
+from referral.domain.events import CaseClosed, SectionDisclosed, Why
 from referral.proof.entry import INTAKE as TOPIC
+from referral.proof.entry import Kind
 from referral.proof.verify.log import verify
 from referral.proof.verify.report import Report, Weight
 from referral.wire.erasure_approval import Erasers
 from tests.harness.audit_log import MINUTE, Log, closed, named, story
 from tests.harness.erased import APPROVERS, FIRST, INTAKE, LINES, SECOND, STRANGER, approved, erased
 from tests.unit.proof.test_branches import bad
+from tests.vectors.leaves import CASE
+from tests.vectors.order import LINES as WRITERS
+from tests.vectors.order import PEOPLE
+from tests.vectors.people import erased as two_persons
+from tests.vectors.short_log import Short
 
 ID = "0e0e0e0e-0000-4000-8000-00000000000e"
 
 
-def gone(*, more: bytes = LINES, ends: bool = True, body: Any = None, **said: Any) -> tuple[Log, str]:
+def gone(
+    *, more: bytes = LINES, intake: tuple[bytes, ...] = INTAKE.intake, ends: bool = True, body: Any = None, **said: Any
+) -> tuple[Log, str]:
     """A log whose policy names approvers, and a case of it that intake says is erased; its key is gone. more: lines of the policy."""
     log = Log()
-    named(log, *INTAKE.intake, more=more)
+    named(log, *intake, more=more)
     case_id = story(log)
     if ends:
         closed(log, case_id)
@@ -83,3 +93,46 @@ def _public(key: Ed25519PrivateKey) -> bytes:
     from base64 import b64encode
 
     return b64encode(key.public_key().public_bytes_raw()) + b"\n"
+
+
+def emptied(log: Log, case_id: str, *more: int) -> list[str]:
+    """The bad findings once somebody took the values of a case away. more: entries whose value is gone too."""
+    for at, entry in enumerate(log.entries):
+        if (entry.case_id == case_id and entry.kind in (Kind.EVENT, Kind.DECISION)) or at in more:
+            log.entries[at] = structs.replace(entry, key=None, value=b"", headers=())
+    return codes(verify(log.entries, log.keys))
+
+
+def test_approvers_are_asked_where_nobody_names_a_key_of_intake() -> None:
+    for body, told in ((approved, []), (erased, ["ERASURE_ALONE"])):
+        log, case_id = gone(body=body, intake=())
+        report = verify(log.entries, log.keys)
+        assert codes(report) == told and "ERASURE_KEY" in [f.code for f in report.findings]
+        assert ("PAYLOAD_GONE" in emptied(log, case_id)) == bool(told), "whoever has the broker and the tables accounts for nothing"
+
+
+def test_the_log_does_not_say_from_when_the_auditors_own_approvers_are_asked() -> None:
+    log, _ = gone(body=erased, more=LINES + b"# signed-from 2099-01-01T00:00:00Z\n")
+    assert codes(verify(log.entries, log.keys)) == []
+    assert codes(verify(log.entries, log.keys, Erasers(approvers=APPROVERS))) == ["ERASURE_ALONE"]
+
+
+def test_an_erasure_that_its_writer_did_not_sign_accounts_for_no_value_that_is_gone() -> None:
+    """Intake's key for erasures, and both approvers' signatures from a file, are there; intake's key for records is not."""
+    for signs, told in (("intake", []), ("", ["PAYLOAD_GONE", "WRITER"])):
+        log = Short()
+        log.names(WRITERS + PEOPLE)
+        log.write(CASE, SectionDisclosed(agency="school-one", section="identity", basis="desk", at=log.now), by="intake")
+        why = Why(rule="all-tracks-ended", procedure="", directory="", engine=4, passed=())
+        log.write(CASE, CaseClosed(why=why, outcome="all-tracks-ended"), by="routing")
+        log.write(CASE, two_persons(records=1, approved_at=log.now), by=signs)
+        log.take_away(1)
+        assert sorted(codes(verify(log.entries, {}))) == told
+
+
+def test_an_erasure_whose_own_value_is_gone_accounts_for_nothing() -> None:
+    """A database administrator empties a case and the erasure that nobody signed."""
+    log, case_id = gone(body=by(STRANGER, STRANGER))
+    erasure = len(log.entries) - 1
+    held = sum(e.case_id == case_id and e.kind in (Kind.EVENT, Kind.DECISION) for e in log.entries)
+    assert emptied(log, case_id, erasure) == ["PAYLOAD_GONE"] * (held + 1)
