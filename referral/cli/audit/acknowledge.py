@@ -53,7 +53,7 @@ def acknowledge_command(
 
     Exit 0 written, 1 no such finding, or one that is never acknowledged, 2 a file cannot be used.
 
-    Example: referral audit acknowledge verdict.json 412:FOREIGN --list known.note --because "file 7 of 2027" --sign known.key
+    Example: referral audit acknowledge verdict.json 412:WRITER --list known.note --because "file 7 of 2027" --sign known.key
     """
     told = _read(verdict)
     if not told.checkpoint:

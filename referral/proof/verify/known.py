@@ -57,6 +57,8 @@ class Known(Struct, frozen=True):
             raise Malformed("known", f"the reason is one line of at most {LONGEST} characters")
         rows = dict.fromkeys(self.rows)
         for found in findings:
+            if found.weight is Weight.NOTE:
+                raise Malformed("known", f"{found.code} is a note, which no verdict holds against the log: it needs no acknowledgement")
             if not may(found):
                 raise Malformed("known", f"{found.code} is never acknowledged: it is about the whole log, or nothing behind it was judged")
             rows |= {} if self.holds(found) else {Row(entry(found), found.code, digest(found), reason): None}

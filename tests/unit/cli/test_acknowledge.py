@@ -10,8 +10,9 @@ import pytest
 from msgspec import structs
 
 from referral.cli import run
-from referral.proof.verify.known import NEVER, may
-from referral.proof.verify.report import ENDS, LAYERS, Finding, Weight
+from referral.errors import Malformed
+from referral.proof.verify.known import NEVER, Known, may
+from referral.proof.verify.report import ENDS, LAYERS, Finding, Weight, finding
 from tests.harness.audit_archive import Rows, auditor_key, exported
 from tests.harness.audit_log import Log, story
 from tests.harness.made_log import ORIGIN
@@ -118,6 +119,8 @@ def test_what_the_verdict_does_not_say_and_what_is_never_acknowledged_gets_on_no
     code, err = office.acknowledge("log:NOT_PINNED")
     assert code == 1 and "is never acknowledged" in err and not office.list.exists()
     assert LAYERS.keys() >= NEVER
+    with pytest.raises(Malformed, match="FOREIGN is a note"):
+        Known("made-up.example/log").with_rows([finding(Weight.NOTE, "FOREIGN", log.entries[0], "made up")], "seen")
     _, said = office.verify(export)
     code, err = office.acknowledge(*bad(said), because="two\nlines")
     assert code == 1 and "one line" in err
