@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from referral.client import Client
@@ -25,8 +27,24 @@ PROSE = 16
 """The smallest width in screen columns of a table column that holds sentences (ours)."""
 DEFAULT_URL = "https://127.0.0.1:8080"
 
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
+STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Characters that steer a terminal, or turn the direction of what is read: a log, a file or a server of somebody else may hold them."""
+
+
+def shown(text: str) -> str:
+    """Return a text as a terminal may display it: what would steer it is written out, as \\x1b."""
+    return STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+class Screen(Console):
+    """A terminal that displays what it is told, and obeys nothing in it."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(shown(text), **options)
+
+
+console = Screen(highlight=False)
+errors = Screen(stderr=True, highlight=False)
 
 
 def client(url: str, token: str) -> Client:
@@ -77,7 +95,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str =
 
     Without a terminal, each row is one line, however long. On a narrow terminal sentences fold; single words make the line longer instead.
     """
-    lines = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    lines = [["" if cell is None else shown(str(cell)) for cell in row] for row in rows]
     grid = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
     needed = 0
     for column, name in enumerate(columns):
@@ -89,4 +107,5 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str =
     for line in lines:
         grid.add_row(*line)
     wide = max(console.width, needed) if console.is_terminal else needed
-    Console(file=console.file, width=wide, force_terminal=console.is_terminal, no_color=console.no_color, highlight=False).print(grid)
+    screen = Screen(file=console.file, width=wide, force_terminal=console.is_terminal, no_color=console.no_color, highlight=False)
+    screen.print(grid, markup=False)
