@@ -1,4 +1,4 @@
-"""What a verification keeps for the next one: the first pass as it stood after the last entry, and the result of each case.
+"""The state that a verification keeps for the next one: the first pass as it stood after the last entry, and the result of each case.
 
 Pure. `referral audit verify --keep` writes it, `--since` goes on from it (docs/decisions/0092). All of it is the auditor's own and is
 believed as their checkpoint is; the file that holds it is plain MessagePack, and nothing in it is ever run.

@@ -36,7 +36,7 @@ class Stop(Exception):
 
 
 class Led(Struct, frozen=True):
-    """What the rules lead to. case: after it; None: an earlier engine made it."""
+    """The answer to which the rules lead. case: after it; None: an earlier engine made it."""
 
     events: Sequence[Made]
     case: Case | None = None

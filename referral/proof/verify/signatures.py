@@ -56,7 +56,7 @@ class Signatures(Struct, kw_only=True):
     numbers: dict[tuple[str, int], str] = field(default_factory=dict)
     """(agency, the agency's own number of a signed record) → the event."""
     fresh: list[tuple[bytes | tuple[str, int], str]] = field(default_factory=list)
-    """What the events so far added to both; whoever takes it empties it."""
+    """Additions of the events so far to both; whoever takes them empties it."""
 
     def look(self, read: Read) -> None:
         """Check one opened record of a case. Records that no agency sends are ignored."""
