@@ -42,7 +42,7 @@ is seen). A small log spends a larger part of both on its start."""
 
 
 class Spent(Struct, frozen=True):
-    """What a command took. said: its answer."""
+    """The cost of a command. said: its answer."""
 
     seconds: float
     megabytes: float

@@ -1,4 +1,4 @@
-"""What two powers do together, carried out: real records under their true keys, and a real verdict (`pairs` says who must notice)."""
+"""Carry out what two powers do together: real records under their true keys, and a real verdict (`pairs` says who must notice)."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def unread() -> Noticed:
 
 
 def about_lost(said: list[Struct]) -> str:
-    """What the case's desk is asked about a record that is missing."""
+    """Return the task that the case's desk gets about a record that is missing."""
     return next((f"{one.desk} must look: {one.about}" for one in said if isinstance(one, NeedsPerson) and one.about == "record-lost"), "")
 
 

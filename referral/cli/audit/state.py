@@ -99,7 +99,7 @@ class State:
         if self._file.read(len(FORM)) != FORM:
             raise Whole("its file is of another form")
         try:
-            return decoded(next(self._frames()), Header)
+            return decoded(next(self._frames(), b""), Header)
         except Malformed as error:
             raise Whole(f"it cannot be read: {error}") from None
 

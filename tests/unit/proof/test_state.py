@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -214,6 +215,8 @@ def test_a_state_of_something_else_is_said_and_not_used(tmp_path: Path) -> None:
         return verdict.whole
 
     assert why(good) == ""
+    nothing = state_file.FORM + hashlib.sha256(state_file.FORM).digest()
+    assert "it cannot be read" in why(nothing)
     for data in (b"", good[:-1], good[:40], good + b"x", good[: len(good) // 2] + b"x" + good[len(good) // 2 + 1 :]):
         assert "damaged" in why(data)
     assert "your policy file has changed" in why(good, pinned=made_log.policy())
