@@ -10,21 +10,19 @@ from rich.progress import Progress as Bar
 
 from referral.cli.audit.judge import VerifyOptions, judge
 from referral.domain.case import next_due
-from referral.domain.events import CauseKind, Facts, Head, KnockSent, Quarantined, ReferralSubmitted, RungReached, Word
-from referral.domain.inputs import Due, Input, RecordLost, lost_input, record_input
+from referral.domain.events import CauseKind, Facts, Head, KnockSent, ReferralSubmitted, RungReached, Word
+from referral.domain.inputs import Due, Input, record_input
 from referral.proof.act import State
 from referral.proof.entry import INTAKE, NOTIFICATION, ROUTING, Entry, Kind
 from referral.proof.verify.log import verify
 from referral.proof.verify.omissions import acted
 from referral.proof.verify.progress import EARLY, LATE_S, Evidence, Progress
 from referral.proof.verify.report import Finding, Report, Weight
-from referral.wire import codec, headers, writer_signature
 from services.audit.ingest import Says, ingest
 from services.notifier.plan import Question
 from tests.attacks import omissions
 from tests.attacks.omissions import CalledLost, Emptied, FirstRung, Forgotten, Mute, PassedOver, SaidReached, SomeChildren, Twice
 from tests.attacks.together import NeverRead, OneBehind
-from tests.harness import writers
 from tests.harness.audit_archive import Rows
 from tests.harness.audit_log import Log, asked, response
 from tests.harness.outages import HOUR, MINUTE, SERVICES, LivedLine, ToldLog, cuts
@@ -48,6 +46,16 @@ def bad(report: Report) -> list[Finding]:
 
 def checked(line: Log, size: int | None = None) -> Report:
     return verify(line.entries[:size], line.keys)
+
+
+def answered(log: Log, name: str) -> tuple[Any, Any, Entry]:
+    """An agency's answer in the topic, which nobody has decided. Its meta, its position and its entry."""
+    case_id, offer = (next(iter(log.cases)), None) if log.cases else asked(log, "a")
+    offer = offer or log.asked_first  # type: ignore[attr-defined]
+    log.asked_first = offer  # type: ignore[attr-defined]
+    body = response(offer, Word.ACKNOWLEDGE, name)
+    meta, at = log.say(case_id, body, f"00000000-0000-4000-8000-{abs(hash(name)) % 10**12:012d}", case_id, "intake")
+    return record_input(meta, body, at), at, log.entries[-1]
 
 
 def test_an_honest_line_is_good_whenever_it_is_looked_at() -> None:
@@ -220,109 +228,6 @@ def test_a_stack_for_exercises_whose_clock_is_moved_has_no_omission(jumps: tuple
 def test_omissions_in_a_stack_for_exercises_are_found_by_the_order_and_the_broker_s_clock(line: type[LivedLine], code: str) -> None:
     found = bad(checked(line(seed=4, cases_=16, drill=True, jumps=(2 * HOUR,)).live()))
     assert found and {one.code for one in found} == {code}
-
-
-# What a log must show where routing calls a record lost.
-
-
-def beats(log: Log, minutes: int = 12) -> None:
-    for _ in range(minutes):
-        log.now += MINUTE
-        log.beat({ROUTING: [99] * 12})
-
-
-def quarantined(log: Log, entry: Entry, reason: str, *, of_case: bool = True) -> None:
-    """Routing sets a record aside."""
-    body = Quarantined(
-        topic=entry.topic,
-        partition=entry.partition,
-        offset=entry.offset,
-        reader="routing",
-        reason=reason,
-        case_id=entry.case_id if of_case else None,
-        case_seq=entry.case_seq if of_case else 0,
-        at=log.now,
-        nonce=bytes(12),
-        sealed=bytes(16),
-        length=0,
-        sha256=None,
-    )
-    key, value = f"routing/{entry.topic}/{entry.partition}/{entry.offset}".encode(), codec.encode(body)
-    signature = writer_signature.sign(writers.KEYS["routing"], "referral-quarantine", [(key, value)])[0]
-    log.put("referral-quarantine", 0, key, value, [*headers.plain(Quarantined.TYPE, id="x", source="routing", at=log.now), signature])
-
-
-def answered(log: Log, name: str) -> tuple[Any, Any, Entry]:
-    """An agency's answer in the topic, which nobody has decided. Its meta, its position and its entry."""
-    case_id, offer = (next(iter(log.cases)), None) if log.cases else asked(log, "a")
-    offer = offer or log.asked_first  # type: ignore[attr-defined]
-    log.asked_first = offer  # type: ignore[attr-defined]
-    body = response(offer, Word.ACKNOWLEDGE, name)
-    meta, at = log.say(case_id, body, f"00000000-0000-4000-8000-{abs(hash(name)) % 10**12:012d}", case_id, "intake")
-    return record_input(meta, body, at), at, log.entries[-1]
-
-
-def lost(log: Log, seq: int, at: Any, reason: str = "gap") -> None:
-    case_id = next(iter(log.cases))
-    log.answer(lost_input(case_id, RecordLost(topic=INTAKE, seq=seq, reason=reason), at))
-
-
-def test_a_record_that_routing_set_aside_is_not_called_lost_falsely_and_not_good_either() -> None:
-    for of_case in (True, False):
-        log = Log()
-        _, at, entry = answered(log, "one")
-        quarantined(log, entry, "kills-process", of_case=of_case)
-        lost(log, entry.case_seq, at, "kills-process")
-        report = checked(log)
-        assert [f.code for f in report.findings if f.weight] == ["LOST_UNPROVEN"] and "routing" in of(report, "LOST_UNPROVEN")[0].what
-
-
-def test_a_record_that_kills_routing_is_called_lost_when_the_next_one_reveals_the_gap() -> None:
-    log = Log()
-    _, _, entry = answered(log, "one")
-    quarantined(log, entry, "kills-process", of_case=False)
-    following, at, _ = answered(log, "two")
-    lost(log, entry.case_seq, at)
-    log.answer(following)
-    report = checked(log)
-    assert {(f.code, f.weight) for f in report.findings} == {("LOST_UNPROVEN", Weight.UNCHECKED), ("NOT_DECIDED", Weight.UNCHECKED)}
-    assert "routing set it aside as kills-process" in of(report, "NOT_DECIDED")[0].what
-
-
-def test_a_gap_in_the_log_excuses_routing() -> None:
-    log = Log()
-    answered(log, "zero")
-    log.entries.pop()
-    following, at, entry = answered(log, "one")
-    log.entries[-1] = structs.replace(entry, idx=entry.idx - 1)
-    lost(log, entry.case_seq - 1, at)
-    log.answer(following)
-    log.entries = [structs.replace(e, idx=n) for n, e in enumerate(log.entries)]
-    assert {f.code for f in bad(checked(log))} == {"SEQUENCE_GAP"}
-
-
-def test_a_loss_that_nothing_in_the_log_shows_is_false() -> None:
-    log = Log()
-    first, at, _ = answered(log, "one")
-    log.answer(first)
-    lost(log, 7, at)
-    assert [f.code for f in bad(checked(log))] == ["LOST_FALSE"]
-    beats(log, 2)
-    assert not bad(checked(log)), "what stood in the quarantine may not be read yet"
-    beats(log)
-    assert [f.code for f in bad(checked(log))] == ["LOST_FALSE"]
-
-
-def test_an_answer_as_lost_does_not_answer_the_record_that_revealed_it() -> None:
-    log = Log()
-    answered(log, "zero")
-    log.entries.pop()
-    _, at, entry = answered(log, "one")
-    lost(log, entry.case_seq - 1, at)
-    following, _, _ = answered(log, "two")
-    log.answer(following)
-    log.entries = [structs.replace(e, idx=n) for n, e in enumerate(log.entries)]
-    assert {f.code for f in bad(checked(log))} == {"SEQUENCE_GAP", "NOT_DECIDED"}
 
 
 # What the log cannot tell.
