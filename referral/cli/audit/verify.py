@@ -140,7 +140,7 @@ def _writable(path: Path) -> None:
         path.write_bytes(b"")
         path.unlink()
     except OSError as error:
-        raise typer.BadParameter(f"--keep: {path}: {error.strerror}") from None
+        raise typer.BadParameter(f"--keep: no file can be made in {path.parent}: {error.strerror}") from None
 
 
 def beside(checkpoint: Path, more: str = "") -> Path:

@@ -263,3 +263,4 @@ def test_the_command_keeps_a_state_and_goes_on_from_it(tmp_path: Path, capsys: p
     assert "were not kept: the log is BAD" in capsys.readouterr().err and mine.with_name("mine.state").read_bytes() == state[:-1]
     assert not list(tmp_path.glob("*.part"))
     assert run(["audit", "verify", str(folder), "--keep", str(tmp_path / "nowhere" / "mine")]) == 2
+    assert f"no file can be made in {tmp_path / 'nowhere'}" in " ".join(capsys.readouterr().err.split())
