@@ -24,6 +24,8 @@ from referral.domain.events import (
     Facts,
     InstructionGiven,
     KnockAnswered,
+    KnockDisowned,
+    RecordDisowned,
     ReferralSubmitted,
     ReferralWithdrawn,
     ResponseSubmitted,
@@ -38,7 +40,7 @@ from referral.domain.rules.capacity import places_wanted
 from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.instructions import instructed
 from referral.domain.rules.progress import progress
-from referral.domain.rules.referrals import lost, raised, withdrawn
+from referral.domain.rules.referrals import disowned, lost, raised, withdrawn
 from referral.domain.rules.take_back import allow, taken_back
 from referral.domain.rules.timeouts import due, rung_failed, rung_reached
 from referral.domain.rules.updates import actor_excluded, consent_changed, referred, traits_changed
@@ -113,6 +115,8 @@ HANDLERS: dict[type, Callable[[DecisionContext, Any], None]] = {
     KnockAnswered: knock_answered,
     RungFailed: rung_failed,
     RungReached: rung_reached,
+    RecordDisowned: disowned,
+    KnockDisowned: disowned,
     Due: due,
     RecordLost: lost,
 }

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.authority.matrix import Who
 from referral.domain.authority.words import Act, Kind
-from referral.domain.events import CaseRaised
+from referral.domain.events import CaseRaised, RecordDisowned
 from referral.domain.inputs import Raw, RecordLost
 from referral.errors import Rejected
 from referral.runtime.service import Batch, Outcome
@@ -31,7 +31,7 @@ class Intake:
     private: X25519PrivateKey | None
 
     async def handle(self, tx: AsyncConnection, batch: Batch) -> Outcome:
-        """Emit the queue rows, project routing's events, and accept the agencies' records."""
+        """Emit the queue rows, name what is not intake's, project routing's events, and accept the agencies' records."""
         outcome, door = Outcome(), self.door
         leave = access.without_case(Who(Kind.SERVICE), Act.FOLLOW_ROUTING)
         decisions = [record for record in batch.inputs if record.source.topic == ROUTING and not isinstance(record.body, RecordLost)]
@@ -39,6 +39,8 @@ class Intake:
         for record in batch.inputs:
             if record.source.topic == "queue":
                 outcome.emit(record, record.body)
+            elif isinstance(record.body, RecordLost) and record.source.topic == RecordDisowned.TOPIC and record.case_id in batch.keys:
+                outcome.emit(record, RecordDisowned(sequence=record.body.seq, offset=record.source.offset))
         for record in decisions:
             offers.fold(changes, record)
         await cases.follow(tx, leave, door.keys, door.lists(), decisions, batch.keys, changes.closed)

@@ -16,6 +16,7 @@ from referral.domain.events import (
     CaseOpened,
     KnockAnswered,
     KnockDelivered,
+    KnockDisowned,
     KnockFailed,
     KnockSent,
     RungFailed,
@@ -24,7 +25,7 @@ from referral.domain.events import (
     TrackChanged,
     TrackState,
 )
-from referral.domain.inputs import Due, Input
+from referral.domain.inputs import Due, Input, RecordLost
 from referral.runtime.service import Batch, Outcome
 from services.notifier import crowd, roster, store, wakeup
 from services.notifier.hush import Hush
@@ -95,7 +96,9 @@ class Notifier:
         cases = sorted({i.case_id for i in batch.inputs})
         board = Board(await store.load(tx, cases), await store.barred(tx, cases))
         for record in batch.inputs:
-            if record.source.topic != "queue":
+            if isinstance(record.body, RecordLost):
+                disown(outcome, record, record.body, batch)
+            elif record.source.topic != "queue":
                 fold(board, record, batch.now)
             elif record.case_id in batch.keys:
                 outcome.emit(record, record.body)
@@ -118,6 +121,12 @@ class Notifier:
         for case_id in board.erased:
             outcome.wake(case_id, None)
         return outcome
+
+
+def disown(outcome: Outcome, record: Input, lost: RecordLost, batch: Batch) -> None:
+    """Tell routing of a record on our own topic that somebody else wrote, so that it asks the case's desk."""
+    if record.source.topic == KnockDisowned.TOPIC and record.case_id in batch.keys:
+        outcome.emit(record, KnockDisowned(sequence=lost.seq, offset=record.source.offset))
 
 
 def fold(board: Board, record: Input, now: int) -> None:

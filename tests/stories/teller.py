@@ -210,6 +210,10 @@ class World:
                 return self.knock(words)
             case "lost":
                 return RecordLost(topic="referral-intake", seq=7, reason="gap")
+            case "disowned":
+                return e.RecordDisowned(sequence=self.count, offset=self.count)
+            case "disowned-knock":
+                return e.KnockDisowned(sequence=self.count, offset=self.count)
             case "unheard":
                 return Unheard()
             case "desk":

@@ -16,7 +16,16 @@ from referral.cli.audit.export import write as written
 from referral.cli.audit.judge import VerifyOptions, judge
 from referral.cli.audit.source import opened_export
 from referral.domain import events as e
-from referral.domain.events import Door, Instruction, Quarantined, ReferralSubmitted, RosterChanged, SectionDisclosed
+from referral.domain.events import (
+    Door,
+    Instruction,
+    KnockDisowned,
+    Quarantined,
+    RecordDisowned,
+    ReferralSubmitted,
+    RosterChanged,
+    SectionDisclosed,
+)
 from referral.domain.inputs import ROSTER_BOOK, RecordLost, Source, derived, lost_input
 from referral.domain.policy import compile
 from referral.domain.policy.limits import MINUTE
@@ -173,6 +182,8 @@ def _loses_a_record(line: Line, free: Mapping[str, int]) -> None:
     )
     line.open_record(body, f"routing/{place.topic}/{place.partition}/{place.offset}", "routing")
     line.decide(lost_input(LOSES, RecordLost(topic=place.topic, seq=2, reason="body"), place), free)
+    for disowned in (RecordDisowned(sequence=2, offset=place.offset), KnockDisowned(sequence=1, offset=place.offset)):
+        line.take(LOSES, disowned, line.now, free)
     line.publish(LOSES, [SectionDisclosed(agency=SIGNS, section="identity", basis="desk", at=line.now)], derived(LOSES, "read"), "intake")
 
 

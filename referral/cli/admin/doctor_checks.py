@@ -77,7 +77,7 @@ def sequences(vitals: Vitals) -> Check:
     foreign = [at for at in found.foreign if at not in found.unread]
     bad = [f"{topic}[{partition}]@{offset}: {OWNERS[topic]} did not write it" for (topic, partition), offset in foreign] + found.torn
     bad += [f"{topic}[{partition}]@{offset} is no record of ours" for (topic, partition), offset in found.unread]
-    do = "find out who else writes that topic; tell the case's desk; it needs no `recover`. `referral audit verify` names forks and gaps"
+    do = "find out who else writes that topic; the desk was asked; it needs no `recover`. `referral audit verify` names forks and gaps"
     return check("sequences", bad, f"{found.sequences} sequences{_of(vitals)}, all dense and by their owners", do)
 
 
@@ -215,9 +215,7 @@ def quarantine(vitals: Vitals) -> Check:
     """Check that the quarantine is empty and that audit logged no fork and no gap."""
     bad = [f"{vitals.quarantined} records in quarantine"] if vitals.quarantined else []
     bad += [f"audit logged {vitals.kinds[kind]} of kind {kind}" for kind in (Kind.FORK, Kind.GAP) if vitals.kinds.get(kind)]
-    do = (
-        "`referral audit verify` names them; the desks were asked, save about foreign ones (see sequences): tell those; find who wrote them"
-    )
+    do = "`referral audit verify` names them; the desk of each case was asked; find who wrote those that are not ours (see sequences)"
     return check("quarantine", bad, "empty, no forks, no gaps", do)
 
 

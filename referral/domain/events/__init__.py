@@ -15,6 +15,7 @@ from referral.domain.events.referral_intake import ConsentChanged
 from referral.domain.events.referral_intake import Door
 from referral.domain.events.referral_intake import Instruction
 from referral.domain.events.referral_intake import InstructionGiven
+from referral.domain.events.referral_intake import RecordDisowned
 from referral.domain.events.referral_intake import ReferralSubmitted
 from referral.domain.events.referral_intake import ReferralWithdrawn
 from referral.domain.events.referral_intake import ResponseSubmitted
@@ -26,6 +27,7 @@ from referral.domain.events.referral_intake import Word
 from referral.domain.events.referral_keys import CaseKey
 from referral.domain.events.referral_notification import KnockAnswered
 from referral.domain.events.referral_notification import KnockDelivered
+from referral.domain.events.referral_notification import KnockDisowned
 from referral.domain.events.referral_notification import KnockFailed
 from referral.domain.events.referral_notification import KnockSent
 from referral.domain.events.referral_notification import RosterChanged
@@ -103,6 +105,7 @@ EVENTS = {
     InstructionGiven.TYPE: InstructionGiven,
     KnockAnswered.TYPE: KnockAnswered,
     KnockDelivered.TYPE: KnockDelivered,
+    KnockDisowned.TYPE: KnockDisowned,
     KnockFailed.TYPE: KnockFailed,
     KnockSent.TYPE: KnockSent,
     NeedsPerson.TYPE: NeedsPerson,
@@ -118,6 +121,7 @@ EVENTS = {
     PersonNotNeeded.TYPE: PersonNotNeeded,
     PolicyActivated.TYPE: PolicyActivated,
     Quarantined.TYPE: Quarantined,
+    RecordDisowned.TYPE: RecordDisowned,
     ReferralAttached.TYPE: ReferralAttached,
     ReferralSubmitted.TYPE: ReferralSubmitted,
     ReferralWithdrawn.TYPE: ReferralWithdrawn,
@@ -170,6 +174,7 @@ __all__ = [
     "InstructionGiven",
     "KnockAnswered",
     "KnockDelivered",
+    "KnockDisowned",
     "KnockFailed",
     "KnockSent",
     "Leaf",
@@ -192,6 +197,7 @@ __all__ = [
     "PolicySignature",
     "Quarantined",
     "Reach",
+    "RecordDisowned",
     "ReferralAttached",
     "ReferralSubmitted",
     "ReferralWithdrawn",

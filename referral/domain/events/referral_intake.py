@@ -184,6 +184,18 @@ class InstructionGiven(Value, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The task that a CONFIRM or REFUSE answers."""
 
 
+class RecordDisowned(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Somebody else wrote a record of this case on the topic of intake, and readers may have believed it: a person finds out what followed from it."""
+
+    TYPE: ClassVar[str] = "record-disowned.v1"
+    TOPIC: ClassVar[str] = "referral-intake"
+
+    sequence: int
+    """Sequence that the other record claimed in this topic."""
+    offset: int
+    """Its offset, in the partition of this one."""
+
+
 class Door(StrEnum):
     """How it came in."""
 

@@ -58,6 +58,18 @@ class KnockDelivered(Value, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Reference of the message that arrived."""
 
 
+class KnockDisowned(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Somebody else wrote a record of this case on the topic of the notifier, and readers may have believed it: a person finds out what followed from it."""
+
+    TYPE: ClassVar[str] = "knock-disowned.v1"
+    TOPIC: ClassVar[str] = "referral-notification"
+
+    sequence: int
+    """Sequence that the other record claimed in this topic."""
+    offset: int
+    """Its offset, in the partition of this one."""
+
+
 class KnockFailed(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One channel could not reach one person."""
 

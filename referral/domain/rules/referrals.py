@@ -19,6 +19,8 @@ from referral.domain.events import (
     Consent,
     How,
     Instruction,
+    KnockDisowned,
+    RecordDisowned,
     ReferralAttached,
     ReferralSubmitted,
     ReferralWithdrawn,
@@ -43,6 +45,8 @@ TRACKS = 20
 """Tracks of one case (DESIGN 11)."""
 EXERCISE_OVER = "exercise-over"
 """Reason of a withdrawal that ends an exercise at once. Of a real case a withdrawal ends nothing, whatever its reason."""
+FOREIGN, NOT_OURS = "foreign", "record-disowned"
+"""Reason of a record that somebody else wrote on the topic of routing, and the task that asks a person about one on any topic."""
 LISTS = {"found_in": "municipality", "home": "municipality", "age_band": "age-band"}
 
 
@@ -178,7 +182,15 @@ def end_exercise(d: DecisionContext) -> None:
 
 def lost(d: DecisionContext, body: RecordLost) -> None:
     """Open a desk task for a record of this case that can never be read: a person must find out its content."""
-    d.needs_person("record-lost")
+    d.needs_person(NOT_OURS if body.reason == FOREIGN else "record-lost")
+
+
+def disowned(d: DecisionContext, body: RecordDisowned | KnockDisowned) -> None:
+    """Open a desk task for a record that somebody else wrote in a service's name. What followed from it stays until a person changes it.
+
+    The machine cannot undo it: people were told, and may have acted.
+    """
+    d.needs_person(NOT_OURS)
 
 
 def allowed(d: DecisionContext, actors: Collection[str], found_in: str) -> tuple[str, ...]:

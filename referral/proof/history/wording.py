@@ -339,6 +339,8 @@ WORDINGS: dict[type, Callable[[Any, Names], str]] = {
     e.RungFailed: lambda b, n: n.say("event.unreached", to=_knock(b, n), reason=n.of("knock", b.reason)),
     e.RosterChanged: _roster,
     e.AccountChanged: _account,
+    e.RecordDisowned: lambda b, n: n.say("event.disowned", sequence=b.sequence),
+    e.KnockDisowned: lambda b, n: n.say("event.disowned", sequence=b.sequence),
     e.RungReached: lambda b, n: n.say("event.reached", to=_knock(b, n)),
     e.CaseClosed: lambda b, n: n.say("event.case.closed", outcome=n.of("outcome", b.outcome)),
 }

@@ -27,6 +27,8 @@ const inputTypes = new Set([
   "consent-changed",
   "instruction-given",
   "knock-answered",
+  "knock-disowned",
+  "record-disowned",
   "referral-submitted",
   "referral-withdrawn",
   "response-submitted",

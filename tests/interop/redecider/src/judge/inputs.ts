@@ -22,7 +22,8 @@ export function judgeFirst(context: Context): void {
     const limits = ["deadline-passed", "needs-person", "offer-opened", "case-changed", "input-ignored", "step-opened", "offer-closed", "track-changed", "person-not-needed"];
     compare(context, "answer", "an alarm leads to a limit that has passed", true, limits.includes(type));
   } else if (answer.head.kind === "LOST") {
-    compare(context, "answer", "a lost record is put to a desk", { type: "needs-person", about: "record-lost" }, { type, about: body.about ?? null });
+    const about = answer.head.lost_reason === "foreign" && context.facts.engine >= 5 ? "record-disowned" : "record-lost";
+    compare(context, "answer", "a lost record is put to a desk", { type: "needs-person", about }, { type, about: body.about ?? null });
   } else if (input) {
     const effect = effectOf(context, input);
     if (!effect) tally.skip(`first event after ${typeName(input)}${input.body.word ? ` ${input.body.word}` : ""}`);
@@ -59,6 +60,10 @@ function effectOf(context: Context, input: Entry): Effect | null {
   const kind = typeName(input);
   if (kind === "referral-submitted") return said.opens && !state.opened ? { type: "case-opened", fields: { referral_id: said.referral_id } } : null;
   if (kind === "instruction-given") return said.word === "SETTLE" && state.tracks.has(said.track_id) ? { type: "decision-recorded", fields: { code: said.target, step: said.step } } : null;
+  if (kind === "record-disowned" || kind === "knock-disowned") {
+    const asked = [...state.tasks.values()].some((task) => task.about === "record-disowned");
+    return asked ? { type: "input-ignored", fields: {} } : { type: "needs-person", fields: { about: "record-disowned" } };
+  }
   if (kind === "rung-reached") return effectOfReaching(context, said);
   if (kind !== "response-submitted") return null;
   const offer = state.offers.get(said.offer_id);

@@ -6,6 +6,9 @@ import { compare, happenedBefore, stepOf, trackOf, type Context } from "./contex
 
 const missed: Record<string, string> = { "present-missed": "present", "arrive-missed": "arrive", "complete-missed": "complete", "decide-missed": "decide", "hold-missed": "hold" };
 
+/** Tasks about a record, and not about a procedure. */
+const aboutRecords = new Set(["record-lost", "record-disowned"]);
+
 /** Oversight is asked at once. A missed duty by law is proposed to it since version 5 of the rules. */
 const forOversight = new Set(["all-excluded", "complaint", "complaint-ours"]);
 
@@ -46,7 +49,7 @@ function formOf(context: Context): Record<string, unknown> {
   const { body } = context;
   const about: string = body.about;
   const offer = ["call", "tell", "not-told"].includes(about) ? {} : { offer_id: null };
-  if (about === "record-lost") return { ...offer, track_id: null, step: "", seat: -1 };
+  if (aboutRecords.has(about)) return { ...offer, track_id: null, step: "", seat: -1 };
   if (about === "consent-missing") return { ...offer, step: "", seat: -1 };
   return about === "confirm-default" ? { ...offer, seat: -1 } : offer;
 }
@@ -57,7 +60,7 @@ function dueOf(context: Context): number | null {
   const soon = bundle.calendar.end(facts.now, bundle.desks.repeat);
   if (body.about === "call") return state.offers.get(body.offer_id)?.due ?? null;
   if (body.about === "consent-missing" || body.about === "confirm-default") return bundle.calendar.end(facts.now, bundle.desks.stopped);
-  if (body.about in missed || body.about === "no-candidate" || body.about === "record-lost") return soon;
+  if (body.about in missed || body.about === "no-candidate" || aboutRecords.has(body.about)) return soon;
   return null;
 }
 
@@ -82,6 +85,7 @@ function stands(context: Context): boolean {
   if (about === "consent-missing") return track !== undefined && track.procedure!.consentNeeded && consentWord(state) !== "given";
   if (about === "confirm-default") return happenedBefore(context, "decision-recorded", { track_id: body.track_id, step: body.step, how: "SILENCE" });
   if (about === "record-lost") return answer.head.kind === "LOST" && context.place === 0;
+  if (about === "record-disowned") return context.place === 0 && (answer.head.kind === "LOST" || (context.input !== null && /-disowned\.v/.test(context.input.type)));
   if (about === "no-candidate" && track && step) {
     const seat = step.seats[body.seat];
     const round = track.rounds.get(step.id)?.at(-1);
