@@ -89,17 +89,6 @@ def test_no_network_is_said_in_one_line(home: Path, monkeypatch: pytest.MonkeyPa
     assert not [path for path in (home / "empty").iterdir() if path.suffix == ".jar"]
 
 
-def test_a_broker_maps_the_classes_of_an_earlier_one_where_they_are(home: Path, monkeypatch: pytest.MonkeyPatch, identities: Path) -> None:
-    """Without them each start spends more than a second of two on reading the jars."""
-    broker, classes = Kafka(home / "kafka", identities / KAFKA), home / "the classes"
-    monkeypatch.setattr(java, "CLASSES", classes)
-    broker._java()
-    assert "AOTCache" not in (home / "kafka" / "java.args").read_text()
-    classes.touch()
-    broker._java()
-    assert f'"-XX:AOTCache={classes}"' in (home / "kafka" / "java.args").read_text().splitlines()
-
-
 def test_a_service_that_waits_for_its_environment_ends_with_its_stack(home: Path, identities: Path) -> None:
     port, inner = ports.free(2)
     worker = Worker("routing-1", "routing", port, inner, home / "routing-1.log", identity=identities / KEEPER)
