@@ -156,9 +156,9 @@ async def stack(config: StackConfig, *, first: First = _nothing, told: Told = la
             held.push_async_callback(handset.stop)
         started = _Start(config, pool, lock, told, mailbox, handset)
         held.push_async_callback(started.stop)
+        started.listen()
         async with asyncio.TaskGroup() as group:
             broker, base = group.create_task(started.broker()), group.create_task(started.database())
-            group.create_task(started.load())
             witnesses = group.create_task(started.witnesses())
         await started.believe(base.result(), witnesses.result())
         running = started.stack(broker.result(), base.result())
@@ -170,12 +170,12 @@ async def stack(config: StackConfig, *, first: First = _nothing, told: Told = la
 
 
 class _Start:
-    """The steps of a start. Every process that they start is in `processes` or `loading`, and `stop` stops it."""
+    """The steps of a start. Every process that they start is in `processes` or `instances`, and `stop` stops it."""
 
     def __init__(self, config: StackConfig, pool: ThreadPoolExecutor, lock: int, told: Told, mailbox: Mailbox, handset: Handset) -> None:
         self.config, self.pool, self.lock, self.told, self.mailbox, self.handset = config, pool, lock, told, mailbox, handset
         self.processes: dict[str, Process] = {}
-        self.loading: dict[str, Process] = {}
+        self.instances: dict[str, Process] = {}
         self.folder = data_folder.make(config.data / "keys")
         self.keys = keyfiles.ensure(self.folder)
         self.agencies = ""
@@ -277,16 +277,16 @@ class _Start:
             Operators({PLANE + name: public for name, public in operators.items()}, (now // 1_000_000 + 1) * 1000 if rows else 0),
         )
 
-    async def load(self) -> None:
-        """Start the service instances ahead: they load their modules while broker and database start."""
+    def listen(self) -> None:
+        """Hold the ports of the service instances from the moment they are chosen, so that no other program takes one meanwhile."""
         logs, own = data_folder.make(self.config.data / "log"), self.identities / KEEPER
         for name, service in self.config.names():
             for left in reversed(range(MOVES + 1)):
                 at = self.ports[name], self.ports[inner(name)]
                 worker = Worker(name, service, *at, logs / f"{name}.log", identity=own, keep=(self.lock,))
-                self.loading[name] = Process(name, worker, self.pool)
+                self.instances[name] = Process(name, worker, self.pool)
                 try:
-                    await asyncio.get_running_loop().run_in_executor(self.pool, worker.load)
+                    worker.listen()
                     break
                 except Lost:
                     if not left:
@@ -304,10 +304,10 @@ class _Start:
         self.handset.replies_to = f"{notifier}/sms/{case_keys.read(running.settings).callback('sms')}/reply?from=%p&text=%a"
         self.handset.believed = ssl.create_default_context(cafile=at.identities / KEEPER / identity.AUTHORITY)
         for name, service in self.config.names():
-            worker = self.loading[name].server
+            worker = self.instances[name].server
             assert isinstance(worker, Worker)
             worker.environment = environment(self.config, running.addresses, service)
-        self.processes |= self.loading
+        self.processes |= self.instances
         return running
 
     async def workers(self, running: Stack, first: First) -> None:
@@ -342,7 +342,7 @@ class _Start:
 
     async def stop(self) -> None:
         """Stop everything, the services first, so that they release their leases while broker and database still answer."""
-        every = {**self.loading, **self.processes}
+        every = {**self.instances, **self.processes}
         servers = [process for process in every.values() if isinstance(process.server, Kafka | Postgres)]
         await asyncio.gather(*(process.stop() for process in every.values() if process not in servers))
         await asyncio.gather(*(process.stop() for process in servers))

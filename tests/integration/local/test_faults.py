@@ -89,21 +89,6 @@ def test_no_network_is_said_in_one_line(home: Path, monkeypatch: pytest.MonkeyPa
     assert not [path for path in (home / "empty").iterdir() if path.suffix == ".jar"]
 
 
-def test_a_service_that_waits_for_its_environment_ends_with_its_stack(home: Path, identities: Path) -> None:
-    port, inner = ports.free(2)
-    worker = Worker("routing-1", "routing", port, inner, home / "routing-1.log", identity=identities / KEEPER)
-    worker.load()
-    child, before = worker.child, len(os.listdir("/proc/self/fd"))
-    assert child is not None and child.poll() is None and not worker.answers()
-    worker.stop()
-    assert child.poll() is not None and len(os.listdir("/proc/self/fd")) <= before
-    assert (home / "routing-1.log").read_text() == "", "it never ran without its settings"
-    worker.environment = {"REFERRAL_KAFKA": "nowhere"}
-    with pytest.raises(Trouble, match="routing-1 did not become ready"):
-        worker.start()
-    assert "REFERRAL_" in (home / "routing-1.log").read_text(), "it was told them, and they were wrong"
-
-
 def test_an_old_java_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch, identities: Path) -> None:
     old = home / "java"
     old.write_text("#!/bin/sh\necho 'openjdk version \"11.0.2\" 2019-01-15' >&2\n")
@@ -152,16 +137,16 @@ def foreign(port: int) -> closing[socket.socket]:
 
 async def test_a_service_moves_when_a_foreign_program_takes_its_port_after_our_look(begun: stack._Start) -> None:
     with foreign(begun.ports["routing-1"]) as public, foreign(begun.ports["routing-1 inner"]) as inner:
-        await begun.load()
+        begun.listen()
         taken = {public.getsockname()[1], inner.getsockname()[1]}
-    worker = begun.loading["routing-1"].server
-    assert isinstance(worker, Worker) and worker.child is not None and worker.child.poll() is None
+    worker = begun.instances["routing-1"].server
+    assert isinstance(worker, Worker)
     assert not taken & {worker.port, begun.ports["routing-1"], begun.ports["routing-1 inner"]}
     assert begun.ports["routing-1"] == worker.port == ports.before(begun.config.data / "ports.json")["routing-1"]
 
 
-async def test_no_foreign_program_takes_the_port_of_a_service_that_only_waits_for_its_environment(begun: stack._Start) -> None:
-    await begun.load()
+async def test_no_foreign_program_takes_the_port_of_a_service_that_waits_for_its_servers(begun: stack._Start) -> None:
+    begun.listen()
     for name in ("routing-1", "routing-1 inner"):
         with pytest.raises(OSError, match="Address already in use"):
             foreign(begun.ports[name])
@@ -175,7 +160,7 @@ async def test_a_service_that_loses_each_of_its_ports_names_itself_the_port_and_
         begun.ports["routing-1"] = taken
         monkeypatch.setattr(ports, "remembered", lambda *_: {"routing-1": taken})
         with pytest.raises(Trouble, match=f"routing-1 cannot listen on port {taken}: another program has it; end that one"):
-            await begun.load()
+            begun.listen()
 
 
 @pytest.mark.parametrize("which", java.Ports._fields)
