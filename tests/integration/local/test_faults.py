@@ -258,11 +258,11 @@ def parent(home: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, int]]]
         "home = Path(sys.argv[1]); lock = data_folder.lock(home)\n"
         "certificates.ensure(home / 'ca', home / 'ids')\n"
         "k = Kafka(home / 'k', home / 'ids' / 'kafka', keep=(lock,)); p = Postgres(home / 'p', keep=(lock,))\n"
-        "k.start(); p.start(); print(k.child.pid, k.child.guard, p.child.pid, p.child.guard, flush=True); time.sleep(600)"
+        "k.start(); p.start(); print(k.child.pid, p.child.pid, flush=True); time.sleep(600)"
     )
     process = subprocess.Popen([sys.executable, "-c", program, str(home)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    pids = dict(zip(("kafka", "kafka guard", "postgres", "postgres guard"), map(int, process.stdout.readline().split()), strict=True))
+    pids = dict(zip(("kafka", "postgres"), map(int, process.stdout.readline().split()), strict=True))
     yield process, pids
     process.kill()
     process.wait()
@@ -281,16 +281,6 @@ def test_no_orphan_when_the_parent_is_killed(home: Path, parent: tuple[subproces
     assert comes(lambda: not any(map(alive, pids.values())), within=10), {n: p for n, p in pids.items() if alive(p)}
     assert not _backends(pids["postgres"])
     assert "database system is shut down" in (home / "p" / "postgres.log").read_text()[-400:], "ended in order, not killed"
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG is Linux")
-def test_no_orphan_when_even_the_guards_are_killed(parent: tuple[subprocess.Popen[str], dict[str, int]]) -> None:
-    process, pids = parent
-    os.kill(process.pid, signal.SIGSTOP)  # so that it cannot do anything about it
-    for name in ("kafka guard", "postgres guard"):
-        os.kill(pids[name], signal.SIGKILL)
-    assert comes(lambda: not alive(pids["kafka"]) and not alive(pids["postgres"]))
-    os.kill(process.pid, signal.SIGCONT)
 
 
 def _backends(postmaster: int) -> list[int]:
