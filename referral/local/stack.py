@@ -8,7 +8,6 @@ import os
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from importlib.util import find_spec  # noqa: TID251 (asks whether it is installed, imports nothing)
 from pathlib import Path
 
@@ -37,7 +36,7 @@ from referral.wire.erasure_approval import Erasers
 from referral.wire.operator_word import PLANE, Operators
 from referral.wire.policy_signature import Trusted
 from referral.wire.trust import Trust
-from referral.wire.writer_signature import EPOCH, MS, Writers
+from referral.wire.writer_signature import Writers
 
 DATABASE = "referral"
 MOVES = 2
@@ -160,7 +159,7 @@ async def stack(config: StackConfig, *, first: First = _nothing, told: Told = la
         async with asyncio.TaskGroup() as group:
             broker, base = group.create_task(started.broker()), group.create_task(started.database())
             witnesses = group.create_task(started.witnesses())
-        await started.believe(base.result(), witnesses.result())
+        started.believe(witnesses.result())
         running = started.stack(broker.result(), base.result())
         await started.workers(running, first)
         _write_environment(running)
@@ -245,36 +244,30 @@ class _Start:
         await asyncio.gather(*(self.processes[name].start() for name in names))
         return policy(key, witnesses)
 
-    async def believe(self, base: str, policy: bytes) -> None:
+    def believe(self, policy: bytes) -> None:
         """Write whom the stack believes: as before, with the witnesses of now; or from its keys. policy: names the witnesses."""
         if self.trust.exists():
             before = trust_file.at(self.trust)
-        elif self.policy.exists():
+        elif self.policy.exists():  # release 0.1.0 wrote no other file
             before = trust.imported(self.policy.read_bytes())
         else:
-            before = await self._everybody(base)
+            before = self._everybody()
         now = keyfiles.renewed(before, policy, keyfiles.intake(self.intake_key))
         files.replace(self.trust, now.written(), files.PUBLIC)
         files.replace(self.policy, now.logged(), files.PUBLIC)
 
-    async def _everybody(self, base: str) -> Trust:
-        """Name the policy's two signers, the writers of records, those who sign erasures and the two operators.
-
-        A stack that had a policy before keeps what it has: its bundles are pinned, and its records and acts of until now need no signature.
-        """
-        async with _connected(base) as connection:
-            rows = await connection.fetch("SELECT number, digest FROM routing.policy ORDER BY number")
-            now = await connection.fetchval("SELECT runtime.clock()")
+    def _everybody(self) -> Trust:
+        """Name the policy's two signers, the writers of records, those who sign erasures and the two operators."""
         signers, approvers, operators = (
             {name: keyfiles.intake(path) for name, path in people.items()} for people in (self.signers, self.approvers, self.operators)
         )
-        since = (datetime.now(UTC) - EPOCH) // MS if rows else 0  # noqa: TID251 - the broker's clock is this machine's
+        writers = {service: (public,) for service, public in self.writers.items()}
         return Trust(
             b"",
-            Trusted(signers, {row["number"]: row["digest"] for row in rows}),
-            Erasers((), approvers, since),
-            Writers({service: (public,) for service, public in self.writers.items()}, since),
-            Operators({PLANE + name: public for name, public in operators.items()}, (now // 1_000_000 + 1) * 1000 if rows else 0),
+            Trusted(signers, {}),
+            Erasers((), approvers, 0),
+            Writers(writers, 0),
+            Operators({PLANE + name: public for name, public in operators.items()}, 0),
         )
 
     def listen(self) -> None:
@@ -359,21 +352,15 @@ class _Start:
             self.told(f"fetched {done} of the broker's {of} jars (44 MB, once)")
 
 
-@contextlib.asynccontextmanager
-async def _connected(url: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
-    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
-    try:
-        yield connection
-    finally:
-        await connection.close()
-
-
 async def _own_database(server: Postgres) -> str:
     """Return the URL of the database `referral` of an embedded server; create it if missing."""
-    async with _connected(server.url()) as connection:
+    connection = await asyncpg.connect(server.url().replace("+asyncpg", ""))
+    try:
         if not await connection.fetchval("SELECT count(*) FROM pg_database WHERE datname = $1", DATABASE):
             await connection.execute(f"CREATE DATABASE {DATABASE}")
         await connection.execute("REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC")  # a service has one database
+    finally:
+        await connection.close()
     return server.url(DATABASE)
 
 

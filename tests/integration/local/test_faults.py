@@ -17,7 +17,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from referral.local import data_folder, jars, kafka, ports, stack
+from referral.local import data_folder, jars, kafka, keyfiles, ports, stack
 from referral.local import kafka as java
 from referral.local.certificates import KAFKA
 from referral.local.config import KEEPER, StackConfig
@@ -30,6 +30,8 @@ from referral.local.service import Worker
 from referral.runtime import tls
 from referral.runtime.kafka import clients
 from referral.runtime.settings import Settings
+from referral.tlog import note_keys
+from referral.wire import trust
 from tests.harness.waiting import PATIENCE_S, comes, until
 
 pytestmark = pytest.mark.servers
@@ -133,6 +135,16 @@ async def begun(home: Path) -> AsyncIterator[stack._Start]:
 def foreign(port: int) -> closing[socket.socket]:
     """A program of somebody else that listens on a port, which it may share as nearly every server says. OSError: it may not."""
     return closing(socket.create_server(("127.0.0.1", port), backlog=1))
+
+
+async def test_whom_the_stack_believes_is_taken_over_from_the_folder_of_release_0_1_0(begun: stack._Start) -> None:
+    witnesses = keyfiles.policy(note_keys.signer(begun.log_key.read_bytes().strip()).verifier, ())
+    begun.believe(witnesses)
+    before = trust.read(begun.trust.read_bytes())
+    assert [*before.policy.signers] == [*keyfiles.SIGNERS] and [*before.erasers.approvers] == [*keyfiles.APPROVERS]
+    begun.trust.unlink()  # it wrote the policy file alone
+    begun.believe(witnesses)
+    assert trust.read(begun.trust.read_bytes()) == before
 
 
 async def test_a_service_moves_when_a_foreign_program_takes_its_port_after_our_look(begun: stack._Start) -> None:
