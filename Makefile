@@ -28,10 +28,6 @@ $(CODECS): schemas/avro $(wildcard schemas/avro/*.avsc) $(wildcard referral/wire
 	@$(BIN)/python -m referral.wire.schema.generate codecs
 	@touch $@
 
-.venv/broker.aot: .venv/ready deploy/kafka/jars.lock | $(CODECS)
-	@echo "preparing the broker (once: it fetches 44 MB of jars, and reads them)"
-	@$(BIN)/python -m referral.local.class_cache || echo "brokers will start without a cache of their classes, which takes longer"
-
 tools: ## install what only some tests need (browser, telephones, Prometheus ...) from Debian, as root; else name it
 	@bash tests/tools.sh
 
@@ -46,7 +42,7 @@ check: setup ## the quick checks: style, types, layers, generated files, unit te
 	wait $$types; types=$$?; cat .venv/types; exit $$((units || types))
 
 # Four at a time keep two processors busy; of six each takes twice the time, as every one is a whole line (measured).
-test: tools check .venv/broker.aot ## every test but the long ones, as CI runs them: check, stories, integration, web, kills
+test: tools check ## every test but the long ones, as CI runs them: check, stories, integration, web, kills
 	$(BIN)/pytest -q -n 4 --dist loadgroup -m "not long" tests/stories tests/integration tests/interop tests/attacks/test_attacks.py tests/attacks/test_rewritten.py tests/attacks/test_observer.py tests/web tests/faults
 
 image: setup ## build the images of this commit (services, oversight, broker, database) into dist/, and print their digests; as root
@@ -56,7 +52,7 @@ image: setup ## build the images of this commit (services, oversight, broker, da
 release: setup ## write a release of this commit into dist/: wheel, images, what they are made of, sums; as root
 	bash deploy/release.sh
 
-deploy-test: tools .venv/broker.aot ## what needs containers, clusters or root: images, compose, Kubernetes, lost servers, restore
+deploy-test: tools setup ## what needs containers, clusters or root: images, compose, Kubernetes, lost servers, restore
 	$(BIN)/python -m tests.deploy
 
 faults: setup ## the long tests, and every process killed in turn under load; SEED=n repeats a run
@@ -92,10 +88,10 @@ stories: setup ## run the stories, and write anew what follows from each
 pictures: setup ## take the pictures of docs/story.md again, and count taps and typed characters anew
 	REFERRAL_STORY=write $(BIN)/pytest -q tests/web/test_story.py
 
-up: .venv/broker.aot ## start the whole line here, with addresses and demo accounts; Ctrl-C ends it
+up: setup ## start the whole line here, with addresses and demo accounts; Ctrl-C ends it
 	$(BIN)/referral up
 
-demo: .venv/broker.aot ## one made-up referral from the first call to the audit; PATHWAYS=all: each procedure
+demo: setup ## one made-up referral from the first call to the audit; PATHWAYS=all: each procedure
 	$(BIN)/referral demo$(if $(PATHWAYS), --pathways $(PATHWAYS))
 
 generate: setup ## write generated files anew: events, codecs, reference pages, map of the code
@@ -107,7 +103,7 @@ generate: setup ## write generated files anew: events, codecs, reference pages, 
 	$(BIN)/python -m tests.attacks.taken_over
 	$(BIN)/python -m tests.harness.limits
 
-peers: .venv/broker.aot .venv/peers/ready ## measure our loop beside others on the same records, on a quiet machine; ARGS passes options
+peers: setup .venv/peers/ready ## measure our loop beside others on the same records, on a quiet machine; ARGS passes options
 	$(BIN)/python -m bench.peers $(ARGS)
 
 .venv/peers/ready: bench/peers/requirements.lock

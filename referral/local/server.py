@@ -7,7 +7,7 @@ import time
 from abc import ABC, abstractmethod
 from pathlib import Path
 
-from referral.local.child import Child, Recipe
+from referral.local.child import SETPRIV, Child, Recipe
 from referral.local.data_folder import Trouble, of_os
 
 POLL_S = 0.1
@@ -66,6 +66,8 @@ class Server(ABC):
         try:
             child = self.child = Child(recipe)
         except OSError as error:
+            if error.filename == SETPRIV:
+                raise Trouble(f"no {SETPRIV}: install util-linux") from error
             raise of_os(error, recipe.log.parent) from error
         if self._stopping.is_set():
             child.stop()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 import socket
 import sys
@@ -19,7 +18,7 @@ from referral.local.child import Recipe
 from referral.local.data_folder import Trouble
 from referral.local.server import Server
 from referral.runtime.observe import OUTSIDE
-from referral.runtime.settings import BOUND, REST
+from referral.runtime.settings import BOUND
 
 READY_S = 120.0
 """Longest start in seconds (ours): it takes 2 s on two idle cores and 9 s on two that fifteen processes share (measured)."""
@@ -84,8 +83,7 @@ class Worker(Server):
         self._keep = keep
         self._operators = Asking(inner, identity)
         self.environment: Mapping[str, str] = {}
-        self._waits: int | None = None
-        self._sockets: list[int] = []
+        self._sockets: list[socket.socket] = []
         self._began = 0
 
     @property
@@ -102,59 +100,42 @@ class Worker(Server):
         """Return program and arguments."""
         return (sys.executable, "-m", f"services.{self.service}")
 
-    def load(self) -> None:
-        """Start the process ahead: it holds its ports, loads its modules, and waits for the environment that `start` gives it.
+    def listen(self) -> None:
+        """Hold its ports until `start` hands them to the process. Raises Lost when another program has one of them."""
+        for port in (self.port, self._inner):
+            try:
+                self._sockets.append(ports.hold(port))
+            except OSError as error:
+                self._release()
+                raise Lost(self.name, port) from error
 
-        Raises Lost when another program has one of its ports, else Trouble.
-        """
-        self._forget()
-        self._began = self.log.stat().st_size if self.log.exists() else 0
-        with contextlib.ExitStack() as ours:
-            held = [ours.enter_context(self._hold(port)) for port in (self.port, self._inner)]
-            self._sockets = [one.fileno() for one in held]
-            self._fork()
-
-    def _hold(self, port: int) -> socket.socket:
-        try:
-            return ports.hold(port)
-        except OSError as error:
-            raise Lost(self.name, port) from error
-
-    def _fork(self) -> None:
-        """Start the process, which inherits the sockets and the line on which it waits. Raises Trouble."""
-        reader, self._waits = os.pipe()
-        variables = {"PYTHONUNBUFFERED": "1", REST: str(reader)}
-        grace = CALL_GRACE_S if self.service == "notifier" else GRACE_S
-        try:
-            self._spawn(Recipe(self.command(), self.log, env=variables, grace=grace, keep=(*self._keep, *self._sockets, reader)))
-        finally:
-            os.close(reader)
+    def _release(self) -> None:
+        while self._sockets:
+            self._sockets.pop().close()
 
     def start(self) -> str:
-        """Start it (again) and wait until /readyz answers 200. Each start gets a new instance id. Raises Trouble."""
-        own = {"REFERRAL_INSTANCE": f"{self.name}-{secrets.token_hex(3)}"}
-        own |= {"REFERRAL_HTTP": f"https://{self.address}", "REFERRAL_INNER": f"https://{self.inner}"}
+        """Start it (again) and wait until /readyz answers 200. Each start gets a new instance id. Raises Trouble, Lost as `listen`."""
         self._stopping.clear()
-        if self._waits is None:
-            self.load()
-        own[BOUND] = ",".join(map(str, self._sockets))
-        child, waits, self._waits = self.child, self._waits, None
-        assert child is not None and waits is not None
-        with contextlib.suppress(BrokenPipeError), os.fdopen(waits, "wb") as rest:  # broken: it has died, and is not ready
-            rest.write(msgspec.json.encode({**self.environment, **own}))
+        if not self._sockets:
+            self.listen()
+        self._began = self.log.stat().st_size if self.log.exists() else 0
+        numbers = tuple(held.fileno() for held in self._sockets)
+        own = {"PYTHONUNBUFFERED": "1", "REFERRAL_INSTANCE": f"{self.name}-{secrets.token_hex(3)}", BOUND: ",".join(map(str, numbers))}
+        own |= {"REFERRAL_HTTP": f"https://{self.address}", "REFERRAL_INNER": f"https://{self.inner}"}
+        grace = CALL_GRACE_S if self.service == "notifier" else GRACE_S
+        try:
+            child = self._spawn(
+                Recipe(self.command(), self.log, env={**self.environment, **own}, grace=grace, keep=(*self._keep, *numbers))
+            )
+        finally:
+            self._release()
         return self._ready(child, self.name, READY_S)
 
     def stop(self) -> None:
-        """Stop it in an orderly way; one that waits for its environment ends at once."""
+        """Stop it in an orderly way, and leave its ports."""
         self._operators.close()
         super().stop()
-        self._forget()
-
-    def _forget(self) -> None:
-        """Close the line to a process that still waits, and will not be told."""
-        if self._waits is not None:
-            os.close(self._waits)
-            self._waits = None
+        self._release()
 
     def answers(self) -> bool:
         """Return whether it is ready, and nothing is late."""

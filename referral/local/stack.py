@@ -8,7 +8,6 @@ import os
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from importlib.util import find_spec  # noqa: TID251 (asks whether it is installed, imports nothing)
 from pathlib import Path
 
@@ -37,7 +36,7 @@ from referral.wire.erasure_approval import Erasers
 from referral.wire.operator_word import PLANE, Operators
 from referral.wire.policy_signature import Trusted
 from referral.wire.trust import Trust
-from referral.wire.writer_signature import EPOCH, MS, Writers
+from referral.wire.writer_signature import Writers
 
 DATABASE = "referral"
 MOVES = 2
@@ -91,7 +90,7 @@ class Stack:
         return tuple(process for name, process in self.processes.items() if name.rpartition("-")[0] == service)
 
     def pids(self) -> dict[str, int]:
-        """Return name → pid of every running process, without the guards."""
+        """Return name → pid of every running process."""
         return {name: process.pid for name, process in self.processes.items() if process.pid is not None}
 
 
@@ -156,11 +155,11 @@ async def stack(config: StackConfig, *, first: First = _nothing, told: Told = la
             held.push_async_callback(handset.stop)
         started = _Start(config, pool, lock, told, mailbox, handset)
         held.push_async_callback(started.stop)
+        started.listen()
         async with asyncio.TaskGroup() as group:
             broker, base = group.create_task(started.broker()), group.create_task(started.database())
-            group.create_task(started.load())
             witnesses = group.create_task(started.witnesses())
-        await started.believe(base.result(), witnesses.result())
+        started.believe(witnesses.result())
         running = started.stack(broker.result(), base.result())
         await started.workers(running, first)
         _write_environment(running)
@@ -170,12 +169,12 @@ async def stack(config: StackConfig, *, first: First = _nothing, told: Told = la
 
 
 class _Start:
-    """The steps of a start. Every process that they start is in `processes` or `loading`, and `stop` stops it."""
+    """The steps of a start. Every process that they start is in `processes` or `instances`, and `stop` stops it."""
 
     def __init__(self, config: StackConfig, pool: ThreadPoolExecutor, lock: int, told: Told, mailbox: Mailbox, handset: Handset) -> None:
         self.config, self.pool, self.lock, self.told, self.mailbox, self.handset = config, pool, lock, told, mailbox, handset
         self.processes: dict[str, Process] = {}
-        self.loading: dict[str, Process] = {}
+        self.instances: dict[str, Process] = {}
         self.folder = data_folder.make(config.data / "keys")
         self.keys = keyfiles.ensure(self.folder)
         self.agencies = ""
@@ -245,48 +244,42 @@ class _Start:
         await asyncio.gather(*(self.processes[name].start() for name in names))
         return policy(key, witnesses)
 
-    async def believe(self, base: str, policy: bytes) -> None:
+    def believe(self, policy: bytes) -> None:
         """Write whom the stack believes: as before, with the witnesses of now; or from its keys. policy: names the witnesses."""
         if self.trust.exists():
             before = trust_file.at(self.trust)
-        elif self.policy.exists():
+        elif self.policy.exists():  # release 0.1.0 wrote no other file
             before = trust.imported(self.policy.read_bytes())
         else:
-            before = await self._everybody(base)
+            before = self._everybody()
         now = keyfiles.renewed(before, policy, keyfiles.intake(self.intake_key))
         files.replace(self.trust, now.written(), files.PUBLIC)
         files.replace(self.policy, now.logged(), files.PUBLIC)
 
-    async def _everybody(self, base: str) -> Trust:
-        """Name the policy's two signers, the writers of records, those who sign erasures and the two operators.
-
-        A stack that had a policy before keeps what it has: its bundles are pinned, and its records and acts of until now need no signature.
-        """
-        async with _connected(base) as connection:
-            rows = await connection.fetch("SELECT number, digest FROM routing.policy ORDER BY number")
-            now = await connection.fetchval("SELECT runtime.clock()")
+    def _everybody(self) -> Trust:
+        """Name the policy's two signers, the writers of records, those who sign erasures and the two operators."""
         signers, approvers, operators = (
             {name: keyfiles.intake(path) for name, path in people.items()} for people in (self.signers, self.approvers, self.operators)
         )
-        since = (datetime.now(UTC) - EPOCH) // MS if rows else 0  # noqa: TID251 - the broker's clock is this machine's
+        writers = {service: (public,) for service, public in self.writers.items()}
         return Trust(
             b"",
-            Trusted(signers, {row["number"]: row["digest"] for row in rows}),
-            Erasers((), approvers, since),
-            Writers({service: (public,) for service, public in self.writers.items()}, since),
-            Operators({PLANE + name: public for name, public in operators.items()}, (now // 1_000_000 + 1) * 1000 if rows else 0),
+            Trusted(signers, {}),
+            Erasers((), approvers, 0),
+            Writers(writers, 0),
+            Operators({PLANE + name: public for name, public in operators.items()}, 0),
         )
 
-    async def load(self) -> None:
-        """Start the service instances ahead: they load their modules while broker and database start."""
+    def listen(self) -> None:
+        """Hold the ports of the service instances from the moment they are chosen, so that no other program takes one meanwhile."""
         logs, own = data_folder.make(self.config.data / "log"), self.identities / KEEPER
         for name, service in self.config.names():
             for left in reversed(range(MOVES + 1)):
                 at = self.ports[name], self.ports[inner(name)]
                 worker = Worker(name, service, *at, logs / f"{name}.log", identity=own, keep=(self.lock,))
-                self.loading[name] = Process(name, worker, self.pool)
+                self.instances[name] = Process(name, worker, self.pool)
                 try:
-                    await asyncio.get_running_loop().run_in_executor(self.pool, worker.load)
+                    worker.listen()
                     break
                 except Lost:
                     if not left:
@@ -304,10 +297,10 @@ class _Start:
         self.handset.replies_to = f"{notifier}/sms/{case_keys.read(running.settings).callback('sms')}/reply?from=%p&text=%a"
         self.handset.believed = ssl.create_default_context(cafile=at.identities / KEEPER / identity.AUTHORITY)
         for name, service in self.config.names():
-            worker = self.loading[name].server
+            worker = self.instances[name].server
             assert isinstance(worker, Worker)
             worker.environment = environment(self.config, running.addresses, service)
-        self.processes |= self.loading
+        self.processes |= self.instances
         return running
 
     async def workers(self, running: Stack, first: First) -> None:
@@ -342,7 +335,7 @@ class _Start:
 
     async def stop(self) -> None:
         """Stop everything, the services first, so that they release their leases while broker and database still answer."""
-        every = {**self.loading, **self.processes}
+        every = {**self.instances, **self.processes}
         servers = [process for process in every.values() if isinstance(process.server, Kafka | Postgres)]
         await asyncio.gather(*(process.stop() for process in every.values() if process not in servers))
         await asyncio.gather(*(process.stop() for process in servers))
@@ -359,21 +352,15 @@ class _Start:
             self.told(f"fetched {done} of the broker's {of} jars (44 MB, once)")
 
 
-@contextlib.asynccontextmanager
-async def _connected(url: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
-    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
-    try:
-        yield connection
-    finally:
-        await connection.close()
-
-
 async def _own_database(server: Postgres) -> str:
     """Return the URL of the database `referral` of an embedded server; create it if missing."""
-    async with _connected(server.url()) as connection:
+    connection = await asyncpg.connect(server.url().replace("+asyncpg", ""))
+    try:
         if not await connection.fetchval("SELECT count(*) FROM pg_database WHERE datname = $1", DATABASE):
             await connection.execute(f"CREATE DATABASE {DATABASE}")
         await connection.execute("REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC")  # a service has one database
+    finally:
+        await connection.close()
     return server.url(DATABASE)
 
 

@@ -37,7 +37,7 @@ class Process:
 
     @property
     def pid(self) -> int | None:
-        """Return the pid of the process itself, not of its guard; None while there is none."""
+        """Return the pid of the process; None while there is none."""
         child = self.server.child
         return child.pid if child is not None and child.poll() is None else None
 

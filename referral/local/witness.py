@@ -60,7 +60,9 @@ class Witness(Server):
         if not self._key.exists():
             words += ["--name", f"{self.name}.test/{self._log.id.hex()}"]
         self._stopping.clear()
-        child = self._spawn(Recipe((sys.executable, "-m", "referral.cli", *words), self.log, keep=self._keep))
+        child = self._spawn(
+            Recipe((sys.executable, "-m", "referral.cli", *words), self.log, env={"PYTHONUNBUFFERED": "1"}, keep=self._keep)
+        )
         return self._ready(child, self.name, READY_S)
 
     def answers(self) -> bool:

@@ -7,13 +7,12 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, MutableMapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-import msgspec
 from starlette.types import ASGIApp
 
 from referral.ca import identity
@@ -24,20 +23,17 @@ from referral.runtime.keys.case_keys import MASTER
 from referral.runtime.loop.consumer import Loop
 from referral.runtime.postgres import database
 from referral.runtime.service import Service
-from referral.runtime.settings import REST, Settings, load
+from referral.runtime.settings import Settings, load
 
 Background = Callable[[], Coroutine[None, None, None]]
 
 
-def start(main: Callable[[Settings], Coroutine[None, None, None]], environment: MutableMapping[str, str] = os.environ) -> None:
+def start(main: Callable[[Settings], Coroutine[None, None, None]], environment: Mapping[str, str] = os.environ) -> None:
     """Run a service's main with the settings of the environment. What stops it is logged in one line, also a setting that is wrong.
 
     Rejected: the environment names the master key, with which this service could open what every other one opens, or no key of its own.
     """
     observe.configure()
-    if descriptor := environment.pop(REST, ""):
-        with os.fdopen(int(descriptor), "rb") as rest:
-            environment.update(msgspec.json.decode(rest.read() or b"{}", type=dict[str, str]))
     if environment.get(MASTER):
         hint = f"a service has its own keys, in {service_keys.FILE}: take this variable from its environment, and the file from its machine"
         raise Rejected("master-key", MASTER, hint)

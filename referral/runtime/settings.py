@@ -19,9 +19,6 @@ LINE = ("intake", "routing", "notifier", "audit")
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 """Hosts that a browser reaches without a network, so that plain http reveals nothing."""
 SERVICES = (*LINE, "oversight", "eraser")
-REST = "ENVIRONMENT_FROM"
-"""Variable with the number of a descriptor from which a service reads the rest of its environment (JSON) once its modules are loaded. A
-local stack starts its services while its broker starts, and has their settings later."""
 BOUND = "LISTENING_ON"
 """Variable with the descriptors of two sockets, public and inner, on which a service listens in place of binding them itself. A local stack
 binds its services' ports when it chooses them, so that no other program takes one of them before the service starts."""

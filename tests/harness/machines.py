@@ -137,7 +137,7 @@ def _ip(*words: str) -> None:
 def _install(folder: Path, machines: Machines) -> None:
     """Write the programs that the machines have: ssh from one to the other, Debian's PostgreSQL, and Kafka as Apache ships it.
 
-    PostgreSQL refuses root, so it runs as another user of a user namespace, as `referral.local.guard` does.
+    PostgreSQL refuses root, so it runs as another user of a user namespace, as `referral.local.child` does.
     """
     postgres, java = servers(), kafka.find()
     parsed = jars.parse(kafka.lock_file().read_text(), str(kafka.lock_file()))

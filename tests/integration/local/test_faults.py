@@ -17,7 +17,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from referral.local import data_folder, jars, kafka, ports, stack
+from referral.local import data_folder, jars, kafka, keyfiles, ports, stack
 from referral.local import kafka as java
 from referral.local.certificates import KAFKA
 from referral.local.config import KEEPER, StackConfig
@@ -30,6 +30,8 @@ from referral.local.service import Worker
 from referral.runtime import tls
 from referral.runtime.kafka import clients
 from referral.runtime.settings import Settings
+from referral.tlog import note_keys
+from referral.wire import trust
 from tests.harness.waiting import PATIENCE_S, comes, until
 
 pytestmark = pytest.mark.servers
@@ -89,32 +91,6 @@ def test_no_network_is_said_in_one_line(home: Path, monkeypatch: pytest.MonkeyPa
     assert not [path for path in (home / "empty").iterdir() if path.suffix == ".jar"]
 
 
-def test_a_broker_maps_the_classes_of_an_earlier_one_where_they_are(home: Path, monkeypatch: pytest.MonkeyPatch, identities: Path) -> None:
-    """Without them each start spends more than a second of two on reading the jars."""
-    broker, classes = Kafka(home / "kafka", identities / KAFKA), home / "the classes"
-    monkeypatch.setattr(java, "CLASSES", classes)
-    broker._java()
-    assert "AOTCache" not in (home / "kafka" / "java.args").read_text()
-    classes.touch()
-    broker._java()
-    assert f'"-XX:AOTCache={classes}"' in (home / "kafka" / "java.args").read_text().splitlines()
-
-
-def test_a_service_that_waits_for_its_environment_ends_with_its_stack(home: Path, identities: Path) -> None:
-    port, inner = ports.free(2)
-    worker = Worker("routing-1", "routing", port, inner, home / "routing-1.log", identity=identities / KEEPER)
-    worker.load()
-    child, before = worker.child, len(os.listdir("/proc/self/fd"))
-    assert child is not None and child.poll() is None and not worker.answers()
-    worker.stop()
-    assert child.poll() is not None and len(os.listdir("/proc/self/fd")) <= before
-    assert (home / "routing-1.log").read_text() == "", "it never ran without its settings"
-    worker.environment = {"REFERRAL_KAFKA": "nowhere"}
-    with pytest.raises(Trouble, match="routing-1 did not become ready"):
-        worker.start()
-    assert "REFERRAL_" in (home / "routing-1.log").read_text(), "it was told them, and they were wrong"
-
-
 def test_an_old_java_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch, identities: Path) -> None:
     old = home / "java"
     old.write_text("#!/bin/sh\necho 'openjdk version \"11.0.2\" 2019-01-15' >&2\n")
@@ -161,18 +137,28 @@ def foreign(port: int) -> closing[socket.socket]:
     return closing(socket.create_server(("127.0.0.1", port), backlog=1))
 
 
+async def test_whom_the_stack_believes_is_taken_over_from_the_folder_of_release_0_1_0(begun: stack._Start) -> None:
+    witnesses = keyfiles.policy(note_keys.signer(begun.log_key.read_bytes().strip()).verifier, ())
+    begun.believe(witnesses)
+    before = trust.read(begun.trust.read_bytes())
+    assert [*before.policy.signers] == [*keyfiles.SIGNERS] and [*before.erasers.approvers] == [*keyfiles.APPROVERS]
+    begun.trust.unlink()  # it wrote the policy file alone
+    begun.believe(witnesses)
+    assert trust.read(begun.trust.read_bytes()) == before
+
+
 async def test_a_service_moves_when_a_foreign_program_takes_its_port_after_our_look(begun: stack._Start) -> None:
     with foreign(begun.ports["routing-1"]) as public, foreign(begun.ports["routing-1 inner"]) as inner:
-        await begun.load()
+        begun.listen()
         taken = {public.getsockname()[1], inner.getsockname()[1]}
-    worker = begun.loading["routing-1"].server
-    assert isinstance(worker, Worker) and worker.child is not None and worker.child.poll() is None
+    worker = begun.instances["routing-1"].server
+    assert isinstance(worker, Worker)
     assert not taken & {worker.port, begun.ports["routing-1"], begun.ports["routing-1 inner"]}
     assert begun.ports["routing-1"] == worker.port == ports.before(begun.config.data / "ports.json")["routing-1"]
 
 
-async def test_no_foreign_program_takes_the_port_of_a_service_that_only_waits_for_its_environment(begun: stack._Start) -> None:
-    await begun.load()
+async def test_no_foreign_program_takes_the_port_of_a_service_that_waits_for_its_servers(begun: stack._Start) -> None:
+    begun.listen()
     for name in ("routing-1", "routing-1 inner"):
         with pytest.raises(OSError, match="Address already in use"):
             foreign(begun.ports[name])
@@ -186,7 +172,7 @@ async def test_a_service_that_loses_each_of_its_ports_names_itself_the_port_and_
         begun.ports["routing-1"] = taken
         monkeypatch.setattr(ports, "remembered", lambda *_: {"routing-1": taken})
         with pytest.raises(Trouble, match=f"routing-1 cannot listen on port {taken}: another program has it; end that one"):
-            await begun.load()
+            begun.listen()
 
 
 @pytest.mark.parametrize("which", java.Ports._fields)
@@ -284,11 +270,11 @@ def parent(home: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, int]]]
         "home = Path(sys.argv[1]); lock = data_folder.lock(home)\n"
         "certificates.ensure(home / 'ca', home / 'ids')\n"
         "k = Kafka(home / 'k', home / 'ids' / 'kafka', keep=(lock,)); p = Postgres(home / 'p', keep=(lock,))\n"
-        "k.start(); p.start(); print(k.child.pid, k.child.guard, p.child.pid, p.child.guard, flush=True); time.sleep(600)"
+        "k.start(); p.start(); print(k.child.pid, p.child.pid, flush=True); time.sleep(600)"
     )
     process = subprocess.Popen([sys.executable, "-c", program, str(home)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    pids = dict(zip(("kafka", "kafka guard", "postgres", "postgres guard"), map(int, process.stdout.readline().split()), strict=True))
+    pids = dict(zip(("kafka", "postgres"), map(int, process.stdout.readline().split()), strict=True))
     yield process, pids
     process.kill()
     process.wait()
@@ -307,16 +293,6 @@ def test_no_orphan_when_the_parent_is_killed(home: Path, parent: tuple[subproces
     assert comes(lambda: not any(map(alive, pids.values())), within=10), {n: p for n, p in pids.items() if alive(p)}
     assert not _backends(pids["postgres"])
     assert "database system is shut down" in (home / "p" / "postgres.log").read_text()[-400:], "ended in order, not killed"
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG is Linux")
-def test_no_orphan_when_even_the_guards_are_killed(parent: tuple[subprocess.Popen[str], dict[str, int]]) -> None:
-    process, pids = parent
-    os.kill(process.pid, signal.SIGSTOP)  # so that it cannot do anything about it
-    for name in ("kafka guard", "postgres guard"):
-        os.kill(pids[name], signal.SIGKILL)
-    assert comes(lambda: not alive(pids["kafka"]) and not alive(pids["postgres"]))
-    os.kill(process.pid, signal.SIGCONT)
 
 
 def _backends(postmaster: int) -> list[int]:

@@ -105,4 +105,4 @@ def test_a_child_that_ignores_its_stop_is_killed_after_its_grace(tmp_path: Path)
 def test_a_program_that_is_not_there_is_said_in_its_log(tmp_path: Path) -> None:
     child = Child(Recipe(("/nowhere/at/all",), tmp_path / "log"))
     assert child.wait(PATIENCE_S) == 127
-    assert "cannot start /nowhere/at/all" in (tmp_path / "log").read_text()
+    assert "failed to execute /nowhere/at/all" in (tmp_path / "log").read_text()

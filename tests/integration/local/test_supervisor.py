@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from referral.local.child import Recipe
+from referral.local.data_folder import Trouble
 from referral.local.server import Server
 from referral.local.supervisor import Process
 from tests.harness.waiting import PATIENCE_S, until
@@ -90,3 +91,9 @@ async def test_whoever_killed_a_process_may_hear_of_its_death_after_its_next_sta
     await killing
     assert process.state == "ready" and process.pid is not None
     await process.stop()
+
+
+def test_a_machine_without_setpriv_is_told_what_to_install(sleeper: Sleeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(Trouble, match="no setpriv: install util-linux"):
+        sleeper.start()

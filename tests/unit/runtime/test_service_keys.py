@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
-import os
 import re
 from pathlib import Path
 
@@ -19,7 +17,7 @@ from referral.runtime import process
 from referral.runtime.keys import case_keys, service_keys
 from referral.runtime.keys.case_keys import CaseKeys, Keys
 from referral.runtime.keys.service_keys import BETWEEN, INTAKE, LENT, OWN, PURPOSES, MasterKeys, ServiceKeys, readers
-from referral.runtime.settings import CHECKOUT, REST, SERVICES, Settings
+from referral.runtime.settings import CHECKOUT, SERVICES, Settings
 from referral.wire import topics
 from services.intake.casefile import sections
 from tests.attacks.taken_over import addresses
@@ -168,14 +166,6 @@ async def _never(_: Settings) -> None:
     raise AssertionError("it starts")
 
 
-def later(variables: dict[str, str]) -> dict[str, str]:
-    """Return the environment of a service that a local stack tells these variables later."""
-    reader, writer = os.pipe()
-    with os.fdopen(writer, "wb") as rest:
-        rest.write(json.dumps(variables).encode())
-    return {REST: str(reader)}
-
-
 def test_a_service_starts_without_the_master_key_alone() -> None:
     """A local stack gives its services no master key; a service that is given one ends before it reads it."""
     for service in SERVICES:
@@ -187,8 +177,4 @@ def test_a_service_starts_without_the_master_key_alone() -> None:
             process.start(_never, {**variables, case_keys.MASTER: "/m"})
         with pytest.raises(Rejected, match=service_keys.FILE):
             process.start(_never, {**variables, service_keys.FILE: ""})
-    with pytest.raises(AssertionError, match="it starts"):
-        process.start(_never, later(variables))
-    with pytest.raises(Rejected, match="take this variable from its environment"):
-        process.start(_never, later({**variables, case_keys.MASTER: "/m"}))
     assert environment(StackConfig(), addresses())[case_keys.MASTER]
