@@ -14,12 +14,12 @@ from pathlib import Path
 from rich.progress import Progress
 
 from bench.rows import Row, at_least, at_most, show
-from referral.cli.audit import frozen
-from referral.cli.audit.frozen import FrozenEngines
-from referral.cli.audit.judge import VerifyOptions, judge
 from referral.cli.audit.source import Folder
 from referral.domain.policy import ENGINE
 from referral.proof import archive
+from referral.proof.audit import frozen
+from referral.proof.audit.frozen import FrozenEngines
+from referral.proof.audit.judge import VerifyOptions, judge
 from referral.proof.entry import Entry
 from referral.proof.scan import walk
 from referral.proof.verify.log import Judge, Verification

@@ -23,52 +23,10 @@ from referral.runtime import trust_file
 from referral.runtime.keys import case_keys
 from referral.runtime.postgres import acts, clock
 from referral.runtime.settings import Settings
+from referral.wire.act_table import ELSEWHERE, IN_DATABASE
 from referral.wire.operator_word import by_two
 
 T = TypeVar("T")
-IN_DATABASE = frozenset(
-    {
-        "agency token",
-        "audit renew",
-        "audit token",
-        "duty absence",
-        "duty disable",
-        "duty enable",
-        "duty pause",
-        "duty person",
-        "duty remove",
-        "duty resume",
-        "duty rule",
-        "duty shift",
-        "oversight begin",
-        "oversight reader add",
-        "oversight reader end",
-        "policy activate",
-        "security honey",
-        "staff add",
-        "staff disable",
-        "staff enable",
-        "staff password",
-        "up",
-    }
-)
-"""Commands whose change and act are one transaction. `up` adds the made-up people and tokens of a local stack."""
-ELSEWHERE = frozenset(
-    {
-        "agency connect",
-        "agency topic",
-        "ca crl",
-        "ca init",
-        "ca renew",
-        "ca replace",
-        "ca revoke",
-        "ca sign",
-        "prepare",
-        "recover",
-        "topics rebuild",
-    }
-)
-"""Commands that change Kafka, the roles of the database, or files of the authority: the act is begun first."""
 PURPOSE = "administration"
 
 

@@ -1,15 +1,20 @@
-"""Load each command's module only when the command is called. Lists print a stored line per command, so they import none."""
+"""Load each command's module only when the command is called. Lists read the docstrings from the source, so they import none."""
 
 from __future__ import annotations
 
+import ast
 import pkgutil
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from referral.cli.call import PARAMETERS
+
+ROOT = Path(__file__).parents[2]
+"""Folder that has `referral`."""
 
 
 class Called(TyperCommand):
@@ -21,11 +26,21 @@ class Called(TyperCommand):
 
 
 class Named(TyperCommand):
-    """One command by name. place: `module:function`. line: the first sentence of its help."""
+    """One command by name. place: `module:function`."""
 
-    def __init__(self, name: str, place: str, line: str) -> None:
-        super().__init__(name, help=line, rich_markup_mode=None)
+    def __init__(self, name: str, place: str) -> None:
+        super().__init__(name, rich_markup_mode=None)
         self._place = place
+
+    def get_short_help_str(self, limit: int = 45) -> str:
+        """Return the first sentence of the function's docstring, from the source."""
+        self.help = self.help or self._docstring()
+        return super().get_short_help_str(limit)
+
+    def _docstring(self) -> str | None:
+        module, _, name = self._place.partition(":")
+        source = (ROOT / module.replace(".", "/")).with_suffix(".py").read_text("utf-8")
+        return next(ast.get_docstring(one) for one in ast.parse(source).body if isinstance(one, ast.FunctionDef) and one.name == name)
 
     def load(self) -> Any:
         """Import the command with its full help, arguments and options.

@@ -17,14 +17,9 @@ from referral.errors import Malformed, NewerVersion
 from referral.proof.act import DIGITS, Act
 from referral.proof.entry import SEQUENCED, Entry
 from referral.proof.history.case import Read, unseal
+from referral.wire.act_table import MAKES
 from referral.wire.operator_word import ENDED
 
-MAKES = {
-    "token": frozenset({"agency token", "audit token", "oversight reader add", "oversight reader end", "up"}),
-    "account": frozenset({"staff add", "up"}),
-    "policy": frozenset({"policy activate"}),
-}
-"""Kind of subject → commands that make one. Each names a token once when it makes it, and again when it ends it."""
 MADE, HEADS, SWITCHED = frozenset({"added", "invited"}), {"head": True, "no-head": False}, {"off": True, "on": False}
 """Words of the code list account-change."""
 LATE_US = 60_000_000

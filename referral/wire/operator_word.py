@@ -23,30 +23,10 @@ from msgspec import DecodeError, Struct, json
 from referral.domain.signers import NAME, public_key
 from referral.errors import Malformed
 from referral.wire import ed25519, writer_signature
+from referral.wire.act_table import BY_TWO, MAY_END, TOKENS
 
-BY_TWO = frozenset(
-    {
-        "agency connect",
-        "agency token",
-        "audit renew",
-        "audit token",
-        "ca init",
-        "ca replace",
-        "ca sign",
-        "oversight reader add",
-        "recover",
-        "staff add",
-        "staff enable",
-        "staff password",
-        "topics rebuild",
-    }
-)
-"""Commands that one operator may not run alone: each opens a door to somebody, or makes another truth of the line's records. What closes a
-door, or must be done at once or every hour, takes one (docs/decisions/0049 has the whole table)."""
-TOKENS = frozenset({"agency token", "audit token", "oversight reader add"})
-"""Those of them that make a token, which took one operator in release 0.1.0."""
-ENDS, ENDED = frozenset({"agency token", "audit token", "ca replace"}), "ended:"
-"""Commands that may also end something, and the first letters of the subject that says so: one operator may do that, at once."""
+ENDED = "ended:"
+"""First letters of the subject that says that a command ended something."""
 LASTS_S = 3600
 """Longest validity of a word (ours): long enough to read a message and type a command, too short to keep one for a night alone."""
 SKEW_S = 60
@@ -129,7 +109,7 @@ def _operator(words: list[bytes], number: int) -> tuple[str, bytes]:
 
 def by_two(command: str, about: tuple[str, ...] = ()) -> bool:
     """Return whether an act takes two operators. about: its subjects."""
-    return command in BY_TWO and not (command in ENDS and any(subject.startswith(ENDED) for subject in about))
+    return command in BY_TWO and not (command in MAY_END and any(subject.startswith(ENDED) for subject in about))
 
 
 def digest(salt: bytes, terms: bytes) -> str:

@@ -12,12 +12,12 @@ from functools import partial
 from rich.progress import Progress
 
 from referral.cli.audit import monitor
-from referral.cli.audit.judge import VerifyOptions
-from referral.cli.audit.judge import judge as judged
-from referral.cli.audit.monitor_verdict import PATIENCE_S, verdict
+from referral.cli.audit.monitor import PATIENCE_S, verdict
 from referral.cli.audit.replay import Selection, casebook, selected_lines
 from referral.domain.events import Word
 from referral.local import keyfiles
+from referral.proof.audit.judge import VerifyOptions
+from referral.proof.audit.judge import judge as judged
 from referral.proof.heartbeat import STILL_S
 from referral.proof.history.words import english
 from referral.proof.lookup import BAD

@@ -9,9 +9,9 @@ from functools import partial
 from aiokafka import ConsumerRecord, TopicPartition
 from rich.progress import Progress
 
-from referral.cli.audit.judge import VerifyOptions, judge
 from referral.domain.events import CaseKey, PolicyActivated, Quarantined, ReleaseMade, Word
 from referral.errors import Malformed
+from referral.proof.audit.judge import VerifyOptions, judge
 from referral.proof.entry import INTAKE
 from referral.runtime.kafka.fetched import Bytes, Fetched
 from referral.runtime.keys import key_topic

@@ -8,8 +8,8 @@ from functools import partial
 from msgspec import structs
 
 from referral.cli.audit import verify as command
-from referral.cli.audit.judge import Verdict
 from referral.proof.act import Act, State
+from referral.proof.audit.judge import Verdict
 from referral.proof.verify.report import Report
 from tests.attacks.ground import Attack, Noticed, copy, honest, verify
 from tests.unit.proof.test_act import entry

@@ -8,9 +8,9 @@ from functools import cache
 from msgspec import Struct, structs
 from rich.progress import Progress
 
-from referral.cli.audit.judge import VerifyOptions, judge
 from referral.proof import archive
 from referral.proof.archive import Archive
+from referral.proof.audit.judge import VerifyOptions, judge
 from referral.proof.entry import Entry
 from referral.proof.verify.report import Weight
 from referral.tlog import merkle, witness

@@ -12,10 +12,10 @@ from msgspec import structs
 from rich.progress import Progress
 from sqlalchemy import text
 
-from referral.cli.audit.judge import VerifyOptions, judge
 from referral.errors import Unavailable
 from referral.local import keyfiles
 from referral.proof import cover
+from referral.proof.audit.judge import VerifyOptions, judge
 from referral.proof.entry import Entry, Kind, digest
 from referral.proof.history.case import unseal
 from referral.proof.reading import OPERATOR, How, Reading

@@ -10,11 +10,11 @@ from msgspec import structs
 from rich.progress import Progress
 
 from referral.cli.audit import source
-from referral.cli.audit.judge import VerifyOptions, judge
 from referral.cli.audit.source import Folder
 from referral.domain.events import SectionDisclosed
 from referral.errors import Rejected
 from referral.proof.archive import Archive
+from referral.proof.audit.judge import VerifyOptions, judge
 from referral.proof.entry import Kind
 from referral.wire.schema.load import fingerprint_of
 from services.audit.ingest import Known, Says, ingest

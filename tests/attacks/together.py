@@ -8,10 +8,10 @@ from typing import Any
 from msgspec import Struct, structs
 from rich.progress import Progress
 
-from referral.cli.audit.judge import VerifyOptions, judge
 from referral.domain.events import How, NeedsPerson, OfferClosed, OfferOpened, ReferralSubmitted, ResponseSubmitted, Word
 from referral.domain.inputs import Input, RecordLost, Source, lost_input, record_input
 from referral.proof.act import DIGITS, Act
+from referral.proof.audit.judge import VerifyOptions, judge
 from referral.proof.entry import INTAKE, NOTIFICATION, Entry, Kind
 from referral.proof.heartbeat import Heartbeat
 from referral.wire import policy_signature

@@ -8,9 +8,9 @@ from functools import partial
 
 from rich.progress import Progress
 
-from referral.cli.audit.judge import VerifyOptions, judge
 from referral.domain.events import Word
 from referral.proof import act as acts
+from referral.proof.audit.judge import VerifyOptions, judge
 from referral.proof.entry import Entry, Kind
 from referral.proof.history.timeline import own_line
 from referral.proof.reading import How, Reading

@@ -14,11 +14,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import connection
-from referral.cli.audit import frozen
-from referral.cli.audit.frozen import FrozenEngines
 from referral.domain import events as e
 from referral.local.mailbox import Mail
 from referral.local.stack import Stack
+from referral.proof.audit import frozen
+from referral.proof.audit.frozen import FrozenEngines
 from referral.proof.entry import SEQUENCED, leaf
 from referral.proof.history.case import unseal
 from referral.proof.verify.log import verify

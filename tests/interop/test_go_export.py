@@ -10,8 +10,8 @@ import typer
 from rich.progress import Progress
 
 from referral.cli import run
-from referral.cli.audit.judge import VerifyOptions, judge
 from referral.cli.audit.source import opened_export
+from referral.proof.audit.judge import VerifyOptions, judge
 from referral.proof.entry import Kind
 from referral.tlog import proof_file
 from tests.harness.audit_archive import Rows, exported, long_log

@@ -10,11 +10,11 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
-from referral.cli.audit import frozen
-from referral.cli.audit.frozen import FrozenEngines
 from referral.domain.events import Facts
 from referral.domain.inputs import Due, Input, RecordLost
 from referral.domain.policy import ENGINE
+from referral.proof.audit import frozen
+from referral.proof.audit.frozen import FrozenEngines
 from referral.proof.engines import FrozenEngine, Recorded, Rules
 from referral.wire import codec
 from tests.stories import teller

@@ -13,7 +13,6 @@ from rich.progress import Progress
 
 from referral.cli.audit.export import Export
 from referral.cli.audit.export import write as written
-from referral.cli.audit.judge import VerifyOptions, judge
 from referral.cli.audit.source import opened_export
 from referral.domain import events as e
 from referral.domain.events import (
@@ -31,6 +30,7 @@ from referral.domain.policy import compile
 from referral.domain.policy.limits import MINUTE
 from referral.proof import archive, security
 from referral.proof.act import Act, State
+from referral.proof.audit.judge import VerifyOptions, judge
 from referral.proof.entry import Kind
 from referral.proof.heartbeat import Heartbeat
 from referral.proof.reading import How, Reading

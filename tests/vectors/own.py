@@ -16,7 +16,8 @@ from referral.proof.heartbeat import Heartbeat
 from referral.proof.reading import How, Reading
 from referral.tlog import merkle
 from referral.wire import operator_word
-from referral.wire.operator_word import BY_TWO, ENDED, ENDS, Operators, Word
+from referral.wire.act_table import BY_TWO, MAY_END
+from referral.wire.operator_word import ENDED, Operators, Word
 from referral.wire.security_event import Kind as EventKind
 from referral.wire.security_event import Row
 from tests.vectors.form import Vector, VectorFile, bad, each_field, good, plain, public, secret
@@ -153,7 +154,7 @@ def operators() -> VectorFile:
         *(good(f"takes two: {command}", command=command, about=[], two=operator_word.by_two(command, ())) for command in sorted(BY_TWO)),
         *(
             good(f"ends: {one}", command=one, about=[f"{ENDED}token"], two=operator_word.by_two(one, (f"{ENDED}token",)))
-            for one in sorted(ENDS)
+            for one in sorted(MAY_END)
         ),
         good("takes one: staff disable", command="staff disable", about=[], two=operator_word.by_two("staff disable", ())),
     ]

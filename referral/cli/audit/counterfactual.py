@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from rich.progress import Progress
 
 from referral.cli import console
-from referral.cli.audit import frozen
-from referral.cli.audit.frozen import FrozenEngines
 from referral.cli.audit.source import Keys
 from referral.cli.policy.simulate_report import print_differences
 from referral.domain.policy import Policy, PolicyErrors
 from referral.domain.policy import policy as domain
 from referral.errors import Rejected
+from referral.proof.audit import frozen
+from referral.proof.audit.frozen import FrozenEngines
 from referral.proof.counterfactual import Counterfactual
 from referral.proof.entry import Kind
 from referral.proof.forgeries import judge

@@ -13,17 +13,17 @@ from typing import Annotated
 
 import httpx
 import typer
+from msgspec import Struct, field
 
 from referral.cli import console
 from referral.cli.audit import source
-from referral.cli.audit.monitor_verdict import PATIENCE_S, MonitorRound, Unconnected, verdict
 from referral.domain.local_time import moment
 from referral.errors import Malformed, Rejected
 from referral.proof.heartbeat import FRESH_S
 from referral.runtime import tls
 from referral.tlog import merkle, note, split_view, tile_layout, tiles, witness_policy
 from referral.tlog.note_keys import VerifierKey
-from referral.tlog.split_view import View
+from referral.tlog.split_view import Split, View
 from referral.tlog.witness_policy import Accepted, Policy
 
 TIMEOUT_S = 10.0
@@ -32,6 +32,8 @@ MOST_BYTES = 64 * 1024
 """Largest answer (ours): a tile has 8 KB."""
 AGAIN_S = 10.0
 """Pause between two requests for a proof that the log has not shown (ours)."""
+PATIENCE_S = 300
+"""Limit for a log to prove that one head continues another (ours: an upgrade or a restart takes less); then it counts as a split view."""
 MISSING = "it answers 404"
 LOG = "the log"
 
@@ -244,3 +246,67 @@ def _keep(looked: MonitorRound, folder: Path) -> None:
             (folder / name).write_bytes(shown)
     except OSError as error:
         raise Rejected("folder", "--keep", f"{folder}: {error.strerror}") from None
+
+
+class Unconnected(Struct, frozen=True):
+    """Two heads for which the log has not shown that the newer continues the older. why: the error."""
+
+    older: View
+    newer: View
+    why: str
+
+    def __str__(self) -> str:
+        newer, older = f"{self.newer.said.size} entries ({self.newer.who})", f"{self.older.said.size} ({self.older.who})"
+        return f"the log has not shown that {newer} continue {older}: {self.why}"
+
+
+class MonitorRound(Struct):
+    """The views of one round.
+
+    away: party → the reason that it could not be queried. wrong: party → the fault in the signatures that it shows.
+    unled: pairs of heads that the log has not connected. still: why the log may have stopped. lent: witnesses without a view of their own,
+    represented by their signature under the log's checkpoint. notes: (party, bytes exactly as received).
+    """
+
+    views: list[View] = field(default_factory=list)
+    splits: list[Split] = field(default_factory=list)
+    away: dict[str, str] = field(default_factory=dict)
+    wrong: dict[str, str] = field(default_factory=dict)
+    unled: list[Unconnected] = field(default_factory=list)
+    still: str = ""
+    lent: set[str] = field(default_factory=set)
+    notes: list[tuple[str, bytes]] = field(default_factory=list)
+
+
+def verdict(looked: MonitorRound, silent: float, patience: float) -> tuple[int, str]:
+    """Return the exit code and one line. silent: seconds for which the log has not connected its heads. patience: the limit for that."""
+    unled = "; ".join(map(str, looked.unled))
+    if looked.splits:
+        two = looked.splits[0]
+        return 1, f"BAD: a split view: {two.first.who} and {two.second.who}: {two.why}"
+    if looked.wrong:
+        who, why = next(iter(looked.wrong.items()))
+        return 1, f"BAD: {who}: {why}"
+    if unled and silent >= patience:
+        return 1, f"BAD: for {int(silent)} seconds {unled}. Until it does, take it for a split view"
+    if looked.still:
+        return 1, f"BAD: the log stands still: {looked.still}"
+    if unled:
+        return 3, f"NOT FULLY CHECKED: {unled}. Nothing says that they are heads of one log"
+    if looked.away:
+        return 3, f"NOT FULLY CHECKED: {_compared(looked)}. Not asked: {', '.join(looked.away)}"
+    if looked.lent:
+        names = ", ".join(sorted(looked.lent))
+        other = f"What {names} has seen was taken from the log: another history shown to it alone is not seen here"
+        return 0, f"GOOD: everybody who shows a view sees one log. {other}"
+    return 0, "GOOD: everybody sees one log"
+
+
+def _compared(looked: MonitorRound) -> str:
+    """Describe the views of those who answered."""
+    names = [view.who for view in looked.views]
+    if len(names) < 2:
+        return f"{names[0]} alone showed a view, so it was compared with nobody" if names else "nobody showed a view"
+    heads = sorted({view.said.size for view in looked.views})
+    led = f"one head of {heads[0]} entries" if len(heads) == 1 else f"heads of {heads[0]} to {heads[-1]} entries, each led to the next"
+    return f"{', '.join(names)} show {led}"

@@ -14,8 +14,6 @@ from msgspec import Struct, structs
 
 from referral.cli import console
 from referral.cli.audit import counterfactual, reading, source
-from referral.cli.audit.judge import VerifyOptions
-from referral.cli.audit.judge import judge as judge_log
 from referral.cli.audit.source import AuditorKey, Export, Keys, Witnesses
 from referral.cli.audit.timeline_text import render
 from referral.cli.policy import policy_folder
@@ -25,6 +23,8 @@ from referral.domain.local_time import LOCAL, moment
 from referral.errors import Malformed, NewerVersion, Rejected, Unproven
 from referral.proof import archive
 from referral.proof.archive import Archive
+from referral.proof.audit.judge import VerifyOptions
+from referral.proof.audit.judge import judge as judge_log
 from referral.proof.entry import OPEN, Entry, Kind
 from referral.proof.forgeries import judge
 from referral.proof.history.case import standing

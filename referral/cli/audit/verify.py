@@ -14,12 +14,12 @@ import typer
 
 from referral.cli import console
 from referral.cli.audit import source
-from referral.cli.audit.judge import Verdict, VerifyOptions, judge
 from referral.cli.audit.source import AuditorKey, Export, Witnesses
 from referral.domain.local_time import moment
 from referral.errors import Malformed
 from referral.proof import archive
 from referral.proof.archive import Archive, Trusted
+from referral.proof.audit.judge import Verdict, VerifyOptions, judge
 from referral.proof.heartbeat import FRESH_S
 from referral.proof.unlogged import Standing, unlogged
 from referral.proof.verify import pinned

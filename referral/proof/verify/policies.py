@@ -14,9 +14,9 @@ from referral.errors import Malformed, NewerVersion
 from referral.proof.act import Act
 from referral.proof.engines import Rules
 from referral.proof.entry import Entry, plain
-from referral.proof.unlogged import MAKES
 from referral.proof.verify.report import Finding, Period, Report, Weight, finding
 from referral.wire import agency_keys, policy_digest, policy_signature
+from referral.wire.act_table import MAKES
 from referral.wire.agency_keys import AgencyKeys
 from referral.wire.policy_signature import NOBODY, Believed, Trusted
 

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from referral.cli import run
 from referral.cli.audit import monitor
 from referral.cli.audit import witness as witnessing
-from referral.cli.audit.monitor_verdict import PATIENCE_S, MonitorRound, verdict
+from referral.cli.audit.monitor import PATIENCE_S, MonitorRound, verdict
 from referral.cli.audit.witness import Heads
 from referral.local import keyfiles
 from referral.runtime.settings import Settings

@@ -17,7 +17,6 @@ from sqlalchemy.engine import make_url
 from referral.ca import authority, identity, names
 from referral.cli import administration, connection, run, standing
 from referral.cli.admin import prepare
-from referral.cli.administration import ELSEWHERE, IN_DATABASE
 from referral.cli.policy import policy_folder
 from referral.cli.stack import cast
 from referral.domain.policy import policy
@@ -32,6 +31,7 @@ from referral.runtime.settings import Settings
 from referral.tlog import merkle
 from referral.tlog.checkpoint import Checkpoint
 from referral.tlog.note_keys import ED25519, SignerKey
+from referral.wire.act_table import ELSEWHERE, IN_DATABASE
 from tests.harness import believed
 from tests.harness.certificates import HOST, made, today
 from tests.harness.line.audit_stack import KEY

@@ -19,7 +19,8 @@ from referral.cli.admin import prepare
 from referral.proof.act import Act, State, parse
 from referral.runtime.settings import Settings
 from referral.wire import operator_word
-from referral.wire.operator_word import BY_TWO, Message
+from referral.wire.act_table import BY_TWO
+from referral.wire.operator_word import Message
 from tests.harness import believed, two_operators
 from tests.harness.certificates import today
 from tests.harness.programs import environment

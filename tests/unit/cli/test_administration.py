@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import referral.cli
-from referral.cli.administration import ELSEWHERE, IN_DATABASE
-from referral.wire.operator_word import BY_TWO, ENDS
+from referral.wire.act_table import BY_TWO, ELSEWHERE, IN_DATABASE, MAY_END
 from tests.unit.cli.test_commands import LISTED
 
 ENTRIES_OF_THEIR_OWN = {
@@ -132,6 +131,6 @@ def test_the_decision_says_of_each_changing_command_whether_it_takes_two_operato
     assert told.keys() == IN_DATABASE | ELSEWHERE
     assert {command for command, persons in told.items() if "two" in persons} == BY_TWO
     both = {command: persons for command, persons in told.items() if len(persons) > 1}
-    assert all((persons == {"two", "one, to end"}) is (name in ENDS) for name, persons in both.items()) and both.keys() >= ENDS
+    assert all((persons == {"two", "one, to end"}) is (name in MAY_END) for name, persons in both.items()) and both.keys() >= MAY_END
     for command in BY_TWO:
         assert any("--word" in option.opts for option in LISTED[command].load().params), command

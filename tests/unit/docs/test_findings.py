@@ -19,7 +19,7 @@ SUFFIXES = {"WRONG", "KEY_UNKNOWN", "KEY_LATER", "KEY_REVOKED", "KEY_NEW", "REUS
 def codes() -> set[str]:
     """Return every code that a verification prints."""
     found = set[str]()
-    for module in (*Path("referral/proof/verify").glob("*.py"), Path("referral/proof/scan.py"), Path("referral/cli/audit/judge.py")):
+    for module in (*Path("referral/proof/verify").glob("*.py"), Path("referral/proof/scan.py"), Path("referral/proof/audit/judge.py")):
         words = (node.value for node in ast.walk(ast.parse(module.read_text("utf-8"))) if isinstance(node, ast.Constant))
         found |= {word for word in words if isinstance(word, str) and re.fullmatch(CODE, word)}
     return found - NO_CODES - SUFFIXES | {code for layer in LAYERS.values() for code in layer}

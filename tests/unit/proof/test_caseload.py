@@ -8,9 +8,9 @@ import pytest
 from rich.progress import Progress
 
 from bench.verified import write
-from referral.cli.audit.judge import Verdict, VerifyOptions, judge
 from referral.cli.audit.source import Folder, lent_keys
 from referral.domain.policy.limits import DAY
+from referral.proof.audit.judge import Verdict, VerifyOptions, judge
 from tests.harness import caseload_log
 from tests.harness.audit_archive import auditor_key
 

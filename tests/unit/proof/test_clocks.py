@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 from rich.progress import Progress
 
-from referral.cli.audit.judge import VerifyOptions, judge
+from referral.proof.audit.judge import VerifyOptions, judge
 from referral.proof.entry import INTAKE, Entry, Kind, digest
 from referral.proof.verify.log import verify
 from referral.proof.verify.report import Report, Weight

@@ -12,10 +12,10 @@ import pytest
 from rich.progress import Progress
 
 from referral.cli import run
-from referral.cli.audit.judge import Verdict, VerifyOptions, judge
 from referral.errors import Rejected
 from referral.proof import archive
 from referral.proof.archive import Payload
+from referral.proof.audit.judge import Verdict, VerifyOptions, judge
 from referral.proof.verify.report import Weight
 from referral.tlog import tile_layout, tiles
 from referral.tlog.checkpoint import Checkpoint

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from referral.cli.audit import frozen, spool
-from referral.cli.audit.frozen import FrozenEngines
 from referral.domain.case import next_due
 from referral.domain.events import OfferOpened, Word
 from referral.domain.inputs import due_input
 from referral.domain.policy import ENGINE
 from referral.proof.act import DIGITS, Act, State
+from referral.proof.audit import frozen, spool
+from referral.proof.audit.frozen import FrozenEngines
 from referral.proof.entry import ROUTING, Entry, Kind, digest
 from referral.proof.history.case import unseal
 from referral.proof.verify.log import Judge, Verification, verify

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from referral.cli.audit import frozen
-from referral.cli.audit.frozen import EngineProcess, FrozenEngines
 from referral.domain.events import OfferOpened, PolicyActivated
 from referral.domain.policy import ENGINE
 from referral.errors import Malformed
 from referral.proof import engines
+from referral.proof.audit import frozen
+from referral.proof.audit.frozen import EngineProcess, FrozenEngines
 from referral.proof.engines import EngineAway
 from referral.proof.history.case import unseal
 from referral.proof.verify.log import verify

@@ -8,11 +8,11 @@ import pytest
 from msgspec import structs
 from rich.progress import Progress as Bar
 
-from referral.cli.audit.judge import VerifyOptions, judge
 from referral.domain.case import next_due
 from referral.domain.events import CauseKind, Facts, Head, KnockSent, ReferralSubmitted, RungReached, Word
 from referral.domain.inputs import Due, Input, record_input
 from referral.proof.act import State
+from referral.proof.audit.judge import VerifyOptions, judge
 from referral.proof.entry import INTAKE, NOTIFICATION, ROUTING, Entry, Kind
 from referral.proof.verify.log import verify
 from referral.proof.verify.omissions import acted

@@ -12,10 +12,10 @@ import pytest
 from rich.progress import Progress
 
 from referral.cli import run
-from referral.cli.audit import state as state_file
-from referral.cli.audit.judge import Verdict, VerifyOptions, judge
 from referral.domain.case import next_due
 from referral.proof.archive import Payload
+from referral.proof.audit import state as state_file
+from referral.proof.audit.judge import Verdict, VerifyOptions, judge
 from referral.proof.entry import ROUTING, Entry
 from referral.proof.verify.report import Report
 from tests.attacks import omissions

@@ -9,7 +9,8 @@ from referral.proof.entry import Entry, Kind
 from referral.proof.verify.log import verify
 from referral.proof.verify.report import Weight
 from referral.wire import operator_word
-from referral.wire.operator_word import BY_TWO, LASTS_S, NOBODY, Operators
+from referral.wire.act_table import BY_TWO, TOKENS
+from referral.wire.operator_word import LASTS_S, NOBODY, Operators
 from services.audit.ingest import Says, ingest
 from tests.harness import made_log
 from tests.harness.audit_log import Log
@@ -96,7 +97,7 @@ def test_acts_of_before_need_no_second_operator() -> None:
     for since, bad in ((at + 2_000_000, 0), (at - 5_000_000, 1)):
         assert len(alone(plain, lines=LINES + from_line(since).encode())) == bad
     lines = LINES + b"# two-operators-for-tokens-from 2999-01-01T00:00:00Z\n"
-    for command in operator_word.TOKENS:
+    for command in TOKENS:
         assert alone(structs.replace(plain, command=command), lines=lines) == [], "release 0.1.0 made tokens by one"
         assert len(alone(plain, lines=lines)) == 1 == len(alone(structs.replace(plain, command=command), lines=LINES))
     again = LINES + from_line(AT * 1_000_000).encode() + b"# follows log.example/before\n"

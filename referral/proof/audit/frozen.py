@@ -16,14 +16,16 @@ import msgspec
 import yaml
 from msgspec import msgpack
 
+import referral
 from referral.domain.events import PolicyActivated
 from referral.domain.policy import ENGINE
 from referral.proof import engines
 from referral.proof.engines import EngineAway, FrozenEngine
-from referral.runtime.settings import CHECKOUT
 
 ANSWER_S = 60
 """Seconds for one answer (ours): a policy compiles within 3 s on the slowest machine that was tried, a decision takes a millisecond."""
+CHECKOUT = Path(referral.__path__[0]).parent
+"""Root of this program, with its `engines/` and `policy/`."""
 CHILD = Path(__file__).with_name("engine_child.py")
 LIBRARIES = tuple(dict.fromkeys(str(Path(str(module.__file__)).parents[1]) for module in (msgspec, yaml)))
 """Folders of the libraries that an engine imports: this program's."""

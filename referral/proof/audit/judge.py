@@ -9,10 +9,6 @@ from pathlib import Path
 from msgspec import Struct, structs
 from rich.progress import Progress
 
-from referral.cli.audit import frozen
-from referral.cli.audit.frozen import FrozenEngines
-from referral.cli.audit.spool import BUCKETS, Spool, cases, entries_of, every_decided, put_decided, put_results
-from referral.cli.audit.state import State, Whole, policy, program, write
 from referral.domain.events import Leaf
 from referral.domain.inputs import ROSTER_BOOK
 from referral.errors import Malformed, NewerVersion
@@ -20,6 +16,10 @@ from referral.parallel import Advance, shared
 from referral.proof import archive
 from referral.proof.act import Act
 from referral.proof.archive import Archive, Joined, Trusted
+from referral.proof.audit import frozen
+from referral.proof.audit.frozen import FrozenEngines
+from referral.proof.audit.spool import BUCKETS, Spool, cases, entries_of, every_decided, put_decided, put_results
+from referral.proof.audit.state import State, Whole, policy, program, write
 from referral.proof.entry import Entry, Kind, digest
 from referral.proof.forgeries import TORN
 from referral.proof.history.case import Read

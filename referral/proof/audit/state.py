@@ -18,10 +18,10 @@ from typing import BinaryIO
 from msgspec import msgpack
 
 import referral
-from referral.cli.audit import frozen
-from referral.cli.audit.spool import Spool, every_decided, every_result, framed, frames
 from referral.errors import Malformed, NewerVersion
 from referral.proof.archive import Archive
+from referral.proof.audit import frozen
+from referral.proof.audit.spool import Spool, every_decided, every_result, framed, frames
 from referral.proof.entry import Entry, digest
 from referral.proof.forgeries import TORN
 from referral.proof.scan import picked
