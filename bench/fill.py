@@ -18,7 +18,7 @@ from referral.runtime.loop.outbox import Blob, Record, compose
 from referral.runtime.postgres import database
 from referral.runtime.record_signing import Sign
 from referral.wire import topics
-from referral.wire.writer_signature import OWNERS
+from referral.wire.signed.writer_signature import OWNERS
 
 TOPIC = "referral-intake"
 CHUNK = 500  # records of one produced batch; below a broker's 1 MiB

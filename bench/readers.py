@@ -34,7 +34,7 @@ from referral.runtime.loop.sequence import Last
 from referral.runtime.postgres import bulk, database
 from referral.runtime.settings import CHECKOUT, Settings
 from referral.wire import case_state, codec
-from referral.wire.erasure_approval import Erasers
+from referral.wire.signed.erasure_approval import Erasers
 from services.oversight.counting.projection import TOPICS, Courses
 from services.oversight.progress import Progress
 from services.oversight.record_reader import RecordReader

@@ -23,7 +23,8 @@ from referral.proof.verify.report import Report
 from referral.proof.verify.signatures import Signatures
 from referral.runtime.settings import CHECKOUT
 from referral.tlog.note_keys import ED25519, SignerKey
-from referral.wire import codec, ed25519, policy_digest
+from referral.wire import codec, policy_digest
+from referral.wire.signed import statements
 from services.intake.messages.signatures import Request, of_request
 
 SIGNED = 5_000
@@ -91,7 +92,7 @@ def rows() -> Iterator[Row]:
     assert not report.findings and report.counts["signatures"] == SIGNED
     began = time.perf_counter()
     for signature in taken:
-        assert signature is not None and ed25519.holds(signature.public, signature.signature, signature.base)
+        assert signature is not None and statements.holds(signature.public, signature.signature, signature.base)
     bare = SIGNED / (time.perf_counter() - began)
     yield Row(name="Ed25519 alone, one core", value=bare, unit="signatures/s")
     yield at_least("signatures of events looked at by audit verify, one core", pace, "events/s", PACE)

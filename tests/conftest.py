@@ -28,6 +28,7 @@ from referral.domain.policy.reading.yaml_tree import LOADER
 from referral.local import config as stack_config
 from referral.runtime import garbage, passwords
 from referral.runtime.postgres.rights import ROLES
+from referral.wire.signed import trust_lines
 from tests.harness import compiled_once, servers, trust, waiting
 
 if TYPE_CHECKING:
@@ -200,7 +201,6 @@ def intake_files(key_files: tuple[Path, Path]) -> tuple[Path, Path]:
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
     from referral.runtime import secret_file
-    from referral.wire import intake_key
     from tests.harness import believed, made_log, policies
     from tests.harness.erased import INTAKE, KEY
 
@@ -208,7 +208,7 @@ def intake_files(key_files: tuple[Path, Path]) -> tuple[Path, Path]:
     key, trust = folder / "intake.key", folder / "trust.toml"
     if not key.exists():
         secret_file.write(key, KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        believed.file(trust, made_log.policy() + intake_key.line(INTAKE.intake[0]) + policies.LINES)
+        believed.file(trust, made_log.policy() + trust_lines.intake_line(INTAKE.intake[0]) + policies.LINES)
     return key, trust
 
 

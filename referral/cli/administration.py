@@ -24,7 +24,7 @@ from referral.runtime.keys import case_keys
 from referral.runtime.postgres import acts, clock
 from referral.runtime.settings import Settings
 from referral.wire.act_table import ELSEWHERE, IN_DATABASE
-from referral.wire.operator_word import by_two
+from referral.wire.signed.operator_word import by_two
 
 T = TypeVar("T")
 PURPOSE = "administration"

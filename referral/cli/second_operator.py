@@ -1,4 +1,4 @@
-"""Ask a second operator's word of each command that takes two (referral/wire/operator_word.py has the list)."""
+"""Ask a second operator's word of each command that takes two (referral/wire/signed/operator_word.py has the list)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from referral.cli import call
 from referral.errors import Malformed, Rejected
 from referral.proof.act import Act
 from referral.runtime.keys import case_keys
-from referral.wire import operator_word
-from referral.wire.operator_word import Message, Operators, Word
+from referral.wire.signed import operator_word
+from referral.wire.signed.operator_word import Message, Operators, Word
 
 KEYS = "REFERRAL_OPERATOR_KEYS"
 HERE = frozenset({"as_json", "ca", "export", "last", "out", "root_key", "word"})

@@ -22,7 +22,7 @@ from referral.runtime.postgres import rights, role_passwords
 from referral.runtime.settings import SERVICES
 from referral.tlog import note_keys
 from referral.tlog.note_keys import ED25519, SEED, SignerKey
-from referral.wire import trust, writer_signature
+from referral.wire.signed import trust, writer_signature
 
 OPEN, OWN = 0o711, 0o700
 """Rights of the whole folder, through which each program reaches its own, and of the folder of one program."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from referral.errors import Rejected
 from referral.runtime.settings import SERVICES
-from referral.wire import writer_signature
+from referral.wire.signed import writer_signature
 
 KAFKA, POSTGRES, KEEPER, ARCHIVE = "kafka", "postgres", "keeper", "archive"
 DATABASE = "referral"

@@ -10,7 +10,7 @@ from pathlib import Path
 from referral.local import keyfiles
 from referral.local.data_folder import default_data
 from referral.runtime.settings import LINE
-from referral.wire import writer_signature
+from referral.wire.signed import writer_signature
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from msgspec import structs
 from referral.runtime import secret_file
 from referral.runtime.keys import case_keys
 from referral.tlog.note_keys import ED25519, SEED, SignerKey, VerifierKey
-from referral.wire import writer_signature
-from referral.wire.trust import Trust
+from referral.wire.signed import writer_signature
+from referral.wire.signed.trust import Trust
 
 
 def ensure(folder: Path) -> tuple[Path, Path]:

@@ -31,12 +31,12 @@ from referral.runtime.bootstrap import prepare_database, prepare_topics
 from referral.runtime.keys import case_keys
 from referral.runtime.settings import CHECKOUT, Settings
 from referral.tlog import note_keys
-from referral.wire import trust
-from referral.wire.erasure_approval import Erasers
-from referral.wire.operator_word import PLANE, Operators
-from referral.wire.policy_signature import Trusted
-from referral.wire.trust import Trust
-from referral.wire.writer_signature import Writers
+from referral.wire.signed import trust
+from referral.wire.signed.erasure_approval import Erasers
+from referral.wire.signed.operator_word import PLANE, Operators
+from referral.wire.signed.policy_signature import Trusted
+from referral.wire.signed.trust import Trust
+from referral.wire.signed.writer_signature import Writers
 
 DATABASE = "referral"
 MOVES = 2

@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import UNSET, DecodeError, Struct, UnsetType, json, structs
 
 from referral.errors import Malformed
-from referral.wire import ed25519, operator_word
-from referral.wire.operator_word import Operators, Word
+from referral.wire.signed import operator_word, statements
+from referral.wire.signed.operator_word import Operators, Word
 
 FORM = {
     "id": re.compile(r"[0-9a-f]{32}"),
@@ -73,7 +73,7 @@ class Act(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if self.second is UNSET or self.signature is UNSET:
             return "it lacks a second operator's word"
         public = operators.keys.get(self.by)
-        if public is None or not ed25519.holds(public, self.signature, self._statement()):
+        if public is None or not statements.holds(public, self.signature, self._statement()):
             return f"{self.by} did not sign it" if public else f"{self.by} is no operator whom the policy names"
         if what := operator_word.given(operators, self.by, self.command, self.second):
             return what
@@ -85,7 +85,7 @@ class Act(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return self.by if self.second is UNSET else f"{self.by} with {self.second.by}"
 
     def _statement(self) -> bytes:
-        return operator_word.ACT + structs.replace(self, signature=UNSET).encode()
+        return statements.write(statements.Kind.OPERATOR_ACT, rest=structs.replace(self, signature=UNSET).encode())
 
     def __str__(self) -> str:
         ends = {State.DONE: "", State.BEGUN: " (begun)", State.FAILED: " (broke off)"}

@@ -15,7 +15,7 @@ from msgspec import Struct, field, structs
 from referral.errors import Malformed
 from referral.proof.entry import OWN, SEQUENCED, Entry, Kind, digest, sort
 from referral.wire import seal
-from referral.wire.writer_signature import NOBODY, Writers
+from referral.wire.signed.writer_signature import NO_WRITERS, Writers
 
 TORN = (Kind.FORK, Kind.GAP)
 """Kinds that audit logs where a sequence was not the next one. Cases with such entries are examined here."""
@@ -28,13 +28,13 @@ class Believed(Struct, frozen=True):
     names no writer, the newest of them before a record counts.
     """
 
-    pinned: Writers = NOBODY
+    pinned: Writers = NO_WRITERS
     said: tuple[tuple[int, Writers], ...] = ()
 
     def unwritten(self, entry: Entry) -> bool:
         """Return whether the one writer of this record did not sign it."""
-        newest = next((writers for idx, writers in reversed(self.said) if idx < entry.idx), NOBODY)
-        return unwritten(entry, newest if self.pinned == NOBODY else self.pinned)
+        newest = next((writers for idx, writers in reversed(self.said) if idx < entry.idx), NO_WRITERS)
+        return unwritten(entry, newest if self.pinned == NO_WRITERS else self.pinned)
 
 
 ANYBODY = Believed()

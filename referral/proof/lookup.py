@@ -20,8 +20,8 @@ from referral.tlog import tile_layout, tiles
 from referral.tlog.merkle import HASH, leaf_hash
 from referral.tlog.tile_layout import FULL, Tile
 from referral.wire import leaf as wire
-from referral.wire import policy_signature, writer_signature
-from referral.wire.policy_signature import Trusted
+from referral.wire.signed import trust_lines, writer_signature
+from referral.wire.signed.policy_signature import Trusted
 
 HELD = 128
 """Bundles with their payloads that are cached (ours): some 20 MB."""
@@ -47,16 +47,16 @@ class Casebook:
     @cached_property
     def believed(self) -> Believed:
         """Return the services whose signature a record needs, as `verify` takes them. Malformed: the reader's own policy file."""
-        pinned, said = writer_signature.named(self._pinned), list[tuple[int, writer_signature.Writers]]()
-        for index in archive.find(self._there, self.size, "kind", Kind.KEYS) if pinned == writer_signature.NOBODY else ():
+        pinned, said = trust_lines.writers(self._pinned), list[tuple[int, writer_signature.Writers]]()
+        for index in archive.find(self._there, self.size, "kind", Kind.KEYS) if pinned == writer_signature.NO_WRITERS else ():
             with suppress(Malformed, NewerVersion):  # `verify` names it
-                said.append((index, writer_signature.named(self.entry(index)[0].value)))
+                said.append((index, trust_lines.writers(self.entry(index)[0].value)))
         return Believed(pinned, tuple(said))
 
     @property
     def signers(self) -> Trusted:
         """Return the policy's signers whom the reader's own file names; none: those whom the log names count. Malformed: that file."""
-        return policy_signature.named(self._pinned)
+        return trust_lines.policy_keepers(self._pinned)
 
     def entry(self, index: int) -> tuple[Entry, str]:
         """Return an entry and its mark.

@@ -16,31 +16,28 @@ from referral.errors import Malformed, Unproven
 from referral.proof.entry import INTAKE
 from referral.tlog import proof_file, witness_policy
 from referral.tlog.merkle import leaf_hash
-from referral.wire import intake_key
 from referral.wire import leaf as wire
+from referral.wire.signed import statements, trust_lines
+from referral.wire.signed.statements import Kind
 
 PROMISE_S = 600
 """Seconds within which intake promises to log what it accepted (ours). Longer than any restart of the services, shorter than the
 shortest first limit of a procedure (15 minutes), so that a lost referral is found before its silence would count.
 """
-PROMISE = "referral-receipt-v1"
-"""The first line of the signed bytes, so that the signature cannot belong to another kind of statement."""
 SAID = ("case_id", "event_id", "received_at", "logged_by")
 """The fields that intake signs after the receipt's id, each on its own line, as spelled in the JSON."""
-RECORDED = "referral-event-receipt-v1"
-"""The first line of the bytes that intake signs about the words of the event."""
 NAMED = ("event_id", "case_id")
 """The fields of a receipt that the leaf must contain."""
 
 
 def statement(id: str, said: Mapping[str, object]) -> bytes:
     """Return the bytes that intake signs. id: of the referral, or of another message."""
-    return "".join(f"{line}\n" for line in (PROMISE, id, *(said.get(name) for name in SAID))).encode()
+    return statements.write(Kind.RECEIPT, id, *(said.get(name) for name in SAID))
 
 
 def event_statement(id: str, said: Mapping[str, object]) -> bytes:
     """Return the bytes by which intake says what it has recorded: those of a receipt, and the digest of the event's words."""
-    return "".join(f"{line}\n" for line in (RECORDED, id, *(said.get(name) for name in (*SAID, "event_digest")))).encode()
+    return statements.write(Kind.EVENT_RECEIPT, id, *(said.get(name) for name in (*SAID, "event_digest")))
 
 
 def promised(receipt: Mapping[str, object], policy: bytes) -> datetime:
@@ -49,7 +46,7 @@ def promised(receipt: Mapping[str, object], policy: bytes) -> datetime:
     policy: the file that names intake's key. Malformed: the policy names no key. Unproven: no key in it has signed this receipt, or the
     digest of the words in it.
     """
-    keys = intake_key.named(policy)
+    keys = trust_lines.intake_keys(policy)
     if not keys:
         raise Malformed("policy", "no line `# intake ed25519 …` names the key with which intake signs receipts")
     try:
@@ -59,9 +56,9 @@ def promised(receipt: Mapping[str, object], policy: bytes) -> datetime:
     except (Error, ValueError):
         raise Unproven("receipt", "it has no signature of intake, or no time until which it must be logged") from None
     id = str(receipt.get("referral_id") or receipt.get("id") or "")
-    if until.tzinfo is None or not intake_key.signs(keys, signature, statement(id, receipt)):
+    if until.tzinfo is None or not statements.holds_by_any(keys, signature, statement(id, receipt)):
         raise Unproven("receipt", "intake has not signed this: something in it was changed, or somebody else wrote it")
-    if receipt.get("event_digest") and not intake_key.signs(keys, words, event_statement(id, receipt)):
+    if receipt.get("event_digest") and not statements.holds_by_any(keys, words, event_statement(id, receipt)):
         raise Unproven("receipt", "intake has not signed this digest of the words that it recorded: somebody else wrote it")
     return until
 

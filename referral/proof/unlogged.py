@@ -18,7 +18,7 @@ from referral.proof.act import DIGITS, Act
 from referral.proof.entry import SEQUENCED, Entry
 from referral.proof.history.case import Read, unseal
 from referral.wire.act_table import MAKES
-from referral.wire.operator_word import ENDED
+from referral.wire.signed.operator_word import ENDED
 
 MADE, HEADS, SWITCHED = frozenset({"added", "invited"}), {"head": True, "no-head": False}, {"off": True, "on": False}
 """Words of the code list account-change."""

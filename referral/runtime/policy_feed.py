@@ -23,7 +23,7 @@ from referral.runtime import observe, trust_file
 from referral.runtime.kafka import clients
 from referral.runtime.settings import Settings
 from referral.wire import codec, headers
-from referral.wire.policy_signature import Believed, Trusted
+from referral.wire.signed.policy_signature import Believed, Trusted
 
 TOPIC = "referral-policy"
 CHANNEL = "routing_policy"

@@ -8,8 +8,8 @@ from referral.errors import Rejected
 from referral.runtime import trust_file
 from referral.runtime.keys import case_keys
 from referral.runtime.settings import Settings
-from referral.wire import writer_signature
-from referral.wire.writer_signature import OWNERS, Writers
+from referral.wire.signed import writer_signature
+from referral.wire.signed.writer_signature import OWNERS, Writers
 
 Sign = Callable[[Sequence[tuple[bytes, bytes]]], list[list[tuple[str, bytes]]]]
 """Takes the (key, value) of each record of one publication on one topic, and returns the headers that each record gets."""

@@ -38,7 +38,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     log_key_file: audit's signing key.
     writer_key_file: the key with which a service signs the records that it writes; each service has its own.
     log_beat_s: seconds between two checkpoints of the log; 0: one for each batch, which tells strangers when something happens.
-    trust: the file `trust.toml`, which names the log's witnesses, and the keys of everybody who is believed (`referral/wire/trust.py`).
+    trust: the file `trust.toml`, which names the log's witnesses, and the keys of everybody who is believed (wire/signed/trust.py).
     policy_keys: the secret keys of a local stack's two signers; no other stack has them in one place.
     operator_keys: the secret key of the operator who types a command; a local stack has those of both.
     audit_url: base URL of audit's HTTP.

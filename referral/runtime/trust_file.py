@@ -6,8 +6,8 @@ from pathlib import Path
 
 from referral.errors import Malformed, Rejected
 from referral.runtime.settings import Settings
-from referral.wire import trust
-from referral.wire.trust import Trust
+from referral.wire.signed import trust
+from referral.wire.signed.trust import Trust
 
 NAME = "REFERRAL_TRUST"
 

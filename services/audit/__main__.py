@@ -21,7 +21,7 @@ from referral.tlog import note_keys, witness_policy
 from referral.tlog.note_keys import SignerKey
 from referral.tlog.witness_policy import Policy
 from referral.wire.schema import load as schema
-from referral.wire.trust import Trust
+from referral.wire.signed.trust import Trust
 from services.audit import pages, self_entries, witnesses
 from services.audit.api import application
 from services.audit.backups import BackupWatch

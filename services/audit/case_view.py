@@ -21,7 +21,7 @@ from referral.tlog import merkle, note, witness_policy
 from referral.tlog.merkle import leaf_hash
 from referral.tlog.witness_policy import Accepted, Policy
 from referral.wire import leaf
-from referral.wire.erasure_approval import Erasers
+from referral.wire.signed.erasure_approval import Erasers
 
 
 class Row(Struct, frozen=True):

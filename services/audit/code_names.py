@@ -17,7 +17,7 @@ from referral.domain.policy import Policy, PolicyErrors, policy
 from referral.errors import Malformed, NewerVersion
 from referral.proof.entry import entry, plain
 from referral.proof.history.words import Name, Texts, as_logged
-from referral.wire.policy_signature import Believed, Trusted
+from referral.wire.signed.policy_signature import Believed, Trusted
 
 NEWEST = text("SELECT coalesce(max(idx), -1) FROM audit.entry WHERE kind = 'POLICY'")
 BUNDLES = text("SELECT idx, leaf, key, value, headers FROM audit.entry WHERE kind = 'POLICY' ORDER BY idx")

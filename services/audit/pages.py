@@ -36,9 +36,9 @@ from referral.runtime.postgres.visits import Visits
 from referral.runtime.security_journal import Journal
 from referral.runtime.token_pages import LanguageChoice, SignIn
 from referral.tlog.witness_policy import Policy
-from referral.wire.erasure_approval import Erasers
-from referral.wire.policy_signature import Trusted
-from referral.wire.writer_signature import NOBODY, Writers
+from referral.wire.signed.erasure_approval import Erasers
+from referral.wire.signed.policy_signature import Trusted
+from referral.wire.signed.writer_signature import NO_WRITERS, Writers
 from services.audit import case_view, code_names, queries
 from services.audit.code_names import CodeNames
 
@@ -262,7 +262,7 @@ def made(
     keys: Keys,
     policy: Policy,
     erasers: Erasers,
-    writers: Writers = NOBODY,
+    writers: Writers = NO_WRITERS,
     signers: Trusted = NO_SIGNERS,
     *,
     drill: bool,

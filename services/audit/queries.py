@@ -16,7 +16,7 @@ from referral.proof import act
 from referral.proof.entry import Entry, entry
 from referral.proof.reading import Reading, parse
 from referral.wire import leaf
-from referral.wire.erasure_approval import Erasers
+from referral.wire.signed.erasure_approval import Erasers
 from services.audit import case_view, checkpoints
 from services.audit.checkpoints import Signed
 

@@ -14,8 +14,8 @@ from referral.proof.security import WINDOW_US, Alarm, Sum, alarms, root
 from referral.runtime.keys.erasure_tag import signed_erasure
 from referral.runtime.observe import log, where
 from referral.wire import leaf
-from referral.wire.erasure_approval import NOBODY, Erasers
 from referral.wire.security_event import DAY_US, KEPT_DAYS, Kind, Row
+from referral.wire.signed.erasure_approval import NO_ERASERS, Erasers
 
 LOOK_S = 10.0
 """Seconds between two looks (ours): an alarm stands that long after its event."""
@@ -51,7 +51,7 @@ OLD = text(
 class SecurityWatch:
     """The watch of one process; every instance of audit counts the same."""
 
-    def __init__(self, engine: AsyncEngine, erasers: Erasers = NOBODY) -> None:
+    def __init__(self, engine: AsyncEngine, erasers: Erasers = NO_ERASERS) -> None:
         """Watch a database. erasers: those whom an erasure is believed; by default nobody."""
         self._engine, self._erasers = engine, erasers
         self._stood: dict[Alarm, frozenset[str]] = {}

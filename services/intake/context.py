@@ -17,7 +17,7 @@ from referral.errors import Unavailable
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.postgres import database
 from referral.runtime.security_journal import Journal
-from referral.wire.erasure_approval import Approvers
+from referral.wire.signed.erasure_approval import Approvers
 from services.intake.crowd import Crowd, FullLines
 from services.intake.policy_view import Lists
 

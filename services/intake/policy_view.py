@@ -17,8 +17,8 @@ from referral.domain.rules.conditions import SETTLED
 from referral.errors import Rejected, Unavailable
 from referral.runtime import garbage, observe
 from referral.runtime.policy_feed import Bundles
-from referral.wire import agency_keys
-from referral.wire.agency_keys import AgencyKeys
+from referral.wire.signed import agency_keys
+from referral.wire.signed.agency_keys import AgencyKeys
 
 PUBLIC = "public"
 """The agency in whose name the public page refers; the page is closed unless the directory has it, as `unverified`."""

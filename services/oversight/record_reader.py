@@ -14,7 +14,7 @@ from referral.runtime.loop.decode import Opened
 from referral.runtime.loop.sequence import NONE, Last, Verdict, fingerprint, judge
 from referral.runtime.loop.units import Place, place, word
 from referral.wire import codec, seal
-from referral.wire.erasure_approval import Erasers
+from referral.wire.signed.erasure_approval import Erasers
 from services.oversight.calendar import HOUR
 from services.oversight.counting.projection import TOPICS, Courses
 

@@ -22,7 +22,7 @@ from referral.runtime.loop.units import Place, Unit, digest, place, word
 from referral.runtime.observe import Health, log
 from referral.runtime.postgres import clock, database
 from referral.runtime.settings import Settings
-from referral.wire.writer_signature import NOBODY, Writers
+from referral.wire.signed.writer_signature import NO_WRITERS, Writers
 from services.oversight import feed, store
 from services.oversight.calendar import after, closes
 from services.oversight.progress import Progress, Stood
@@ -76,7 +76,7 @@ class ReleaseScheduler:
     builder: ReleaseBuilder
     health: Health
     probe: AIOKafkaConsumer
-    writers: Writers = NOBODY
+    writers: Writers = NO_WRITERS
     releases: list[Release] = field(default_factory=list)
     unpublished: set[int] = field(default_factory=set)
     done: dict[Place, int] = field(default_factory=dict)

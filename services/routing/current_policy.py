@@ -18,7 +18,7 @@ from referral.errors import Unavailable
 from referral.runtime import garbage, observe, policy_feed
 from referral.runtime.policy_feed import Chain
 from referral.runtime.postgres import database
-from referral.wire.policy_signature import Trusted
+from referral.wire.signed.policy_signature import Trusted
 
 LOOK_S = 5.0
 """Seconds (ours) between two looks for a bundle that came into force: a batch that comes sooner compiles it itself."""

@@ -10,7 +10,7 @@ from msgspec import UNSET, structs
 
 from referral.proof.act import Act
 from referral.proof.entry import Kind
-from referral.wire import operator_word
+from referral.wire.signed import operator_word
 from services.audit.ingest import Says, ingest
 from tests.attacks.ground import Attack, Noticed, copy, verify
 from tests.harness import made_log

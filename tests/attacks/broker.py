@@ -20,7 +20,8 @@ from referral.runtime.loop import decode
 from referral.runtime.loop.reader import Taken
 from referral.runtime.loop.units import Unit
 from referral.runtime.policy_feed import Chain
-from referral.wire import codec, headers, policy_digest, topics, writer_signature
+from referral.wire import codec, headers, policy_digest, topics
+from referral.wire.signed import writer_signature
 from services.oversight import feed
 from tests.attacks.ground import Attack, Noticed, copy, verify
 from tests.harness import malformed, writers

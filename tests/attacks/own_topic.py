@@ -21,7 +21,7 @@ from referral.runtime.loop.sequence import fingerprint
 from referral.runtime.loop.units import Unit
 from referral.runtime.recovery.topic_snapshot import Tape
 from referral.wire import codec, headers, seal, topics
-from referral.wire.writer_signature import QUARANTINE
+from referral.wire.signed.writer_signature import QUARANTINE
 from tests.attacks.ground import Attack, Noticed
 from tests.harness import writers
 from tests.harness.audit_log import Log, asked, named, response

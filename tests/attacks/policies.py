@@ -19,7 +19,9 @@ from referral.proof.entry import Kind
 from referral.runtime import policy_feed
 from referral.runtime.policy_feed import Chain
 from referral.tlog.note_keys import SignerKey
-from referral.wire import agency_keys, codec, headers, policy_signature
+from referral.wire import codec, headers
+from referral.wire.signed import agency_keys, trust_lines
+from referral.wire.signed.trust_lines import Keyword
 from services.audit.ingest import Says, ingest
 from services.intake.messages import signatures
 from services.intake.policy_view import Lists, of
@@ -56,7 +58,7 @@ def put(log: Log, body: e.PolicyActivated) -> None:
 def begun() -> Log:
     """A log that names the two signers, and pins the bundle with which it began: nobody signed that one."""
     log = Log()
-    pin = policy_signature.pin_line(1, bundle(1, FILES).digest).encode()
+    pin = trust_lines.pin_line(1, bundle(1, FILES).digest)
     log.entries += ingest([], log._known, [Says(Kind.KEYS, made_log.policy() + LINES + pin)]).entries
     return log
 
@@ -103,7 +105,7 @@ def other_signers() -> Noticed:
 
 
 def _written(key: Any) -> str:
-    return policy_signature.signer_line("x", key.public_key().public_bytes_raw()).split()[-1]
+    return trust_lines.key_line(Keyword.POLICY_SIGNER, "x", key.public_key().public_bytes_raw()).split()[-1].decode()
 
 
 def listing(*keys: SignerKey, must: bool = True) -> dict[str, bytes]:

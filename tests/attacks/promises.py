@@ -22,8 +22,8 @@ from referral.runtime import http_server, observe
 from referral.runtime.keys import erasure_tag
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.service import Batch
-from referral.wire import intake_key
-from referral.wire.erasure_approval import Erasers
+from referral.wire.signed import erasure_approval, trust_lines
+from referral.wire.signed.erasure_approval import Erasers
 from services.audit.api import application
 from services.intake.api import receipts as door_receipts
 from services.intake.messages.timestamps import EPOCH
@@ -49,7 +49,7 @@ def erased(key: Ed25519PrivateKey | None) -> Noticed:
     case_id = story(log)
     named(log, *INTAKE.intake)
     body = structs.replace(PLAIN, records=2, approved_at=log.now)
-    said = body if key is None else intake_key.signed(key, case_id, body)
+    said = body if key is None else erasure_approval.signed(key, case_id, body)
     meta, source = log.say(case_id, said, derived(case_id, 99), case_id, "intake")
     refused = erasure_tag.signed_erasure(INTAKE, CaseErased.TOPIC, log.entries[-1].value, log.entries[-1].kafka_time) is None
     made = batch_decision.begin(Bundle(number=1, policy=POLICY), log.cases, {}, ())
@@ -81,14 +81,14 @@ def alone(body: Callable[..., CaseErased], *, ends: bool = True) -> Noticed:
 
 def another_reason(case_id: str, **said: Any) -> CaseErased:
     """What two approvers signed for one reason, signed by intake for another."""
-    return intake_key.signed(KEY, case_id, structs.replace(approved(case_id, **said), basis="person-asked"))
+    return erasure_approval.signed(KEY, case_id, structs.replace(approved(case_id, **said), basis="person-asked"))
 
 
 def swallowed() -> Noticed:
     """A referral is answered with 202, and its row leaves intake's queue before anything is said of it."""
     made = Receipt(kind="referral", id="r", case_id="c", event_id="e", received_at=0)
     told = structs.asdict(door_receipts.referral_receipt(made, KEY))
-    until = receipts.promised(told, made_log.policy() + intake_key.line(INTAKE.intake[0]))
+    until = receipts.promised(told, made_log.policy() + trust_lines.intake_line(INTAKE.intake[0]))
     late = until - EPOCH == timedelta(seconds=receipts.PROMISE_S)
     seen = doctor_probe.Vitals(
         now=receipts.PROMISE_S * 1_000_000 + 1,

@@ -14,7 +14,7 @@ from referral.proof.act import DIGITS, Act
 from referral.proof.audit.judge import VerifyOptions, judge
 from referral.proof.entry import INTAKE, NOTIFICATION, Entry, Kind
 from referral.proof.heartbeat import Heartbeat
-from referral.wire import policy_signature
+from referral.wire.signed import trust_lines
 from services.audit.ingest import Says, ingest
 from services.notifier.duty import Roster
 from services.notifier.plan import Knock, Question
@@ -116,7 +116,7 @@ def about_lost(said: list[Struct]) -> str:
 def dated_alike() -> Noticed:
     """Policy and act say the same time, a month ago."""
     log, month = Log(signed=True, now=NOW * 1_000_000 - facts.MONTH), facts.MONTH - 10 * MINUTE
-    named(log, more=LINES + policy_signature.pin_line(1, bundle(1, FILES).digest).encode())
+    named(log, more=LINES + trust_lines.pin_line(1, bundle(1, FILES).digest))
     for later in (0, month, 10 * MINUTE):
         log.now += later
         log.beat({NOTIFICATION: [0] * 12})

@@ -18,7 +18,8 @@ from referral.proof.verify import known, pinned
 from referral.proof.verify.known import Known
 from referral.proof.verify.report import Report, Weight
 from referral.tlog.note_keys import ED25519, SignerKey
-from referral.wire import intake_key, policy_signature, writer_signature
+from referral.wire.signed import trust_lines
+from referral.wire.signed.trust_lines import Keyword
 from services.audit.ingest import Says, ingest
 from tests.attacks.administrators import alone
 from tests.attacks.ground import Attack, Noticed, copy
@@ -32,9 +33,9 @@ from tests.unit.proof.test_verify import forged
 HOST, VANDAL, ALONE = "whoever makes the log, and names in it whom to believe", "writes the topic", "one operator"
 VERIFY, KNOWN, REPLAY = "verify", "verify --known", "replay"
 OFFICE = SignerKey("ombudsperson.example/known", ED25519, bytes(range(32)))
-PIN = policy_signature.pin_line(1, policies.bundle(1, FILES).digest).encode()
+PIN = trust_lines.pin_line(1, policies.bundle(1, FILES).digest)
 ALL = made_log.policy() + policies.LINES + PIN + writers.LINES + erased.LINES + two_operators.LINES
-ALL += b"".join(map(intake_key.line, erased.INTAKE.intake))
+ALL += b"".join(map(trust_lines.intake_line, erased.INTAKE.intake))
 """An auditor's own file that names everybody."""
 
 
@@ -54,7 +55,7 @@ def said(log: Log, mine: bytes, code: str) -> Noticed:
 def other_signers(mine: bytes, code: str) -> Noticed:
     """The log names signers of its own, and they sign the bundle that decides about children."""
     log, own = Log(), (policies.STRANGER, policies.KEEPER)
-    lines = "".join(policy_signature.signer_line(f"s{n}", key.public_key().public_bytes_raw()) for n, key in enumerate(own)).encode()
+    lines = b"".join(trust_lines.key_line(Keyword.POLICY_SIGNER, f"s{n}", key.public_key().public_bytes_raw()) for n, key in enumerate(own))
     log.entries += ingest([], log._known, [Says(Kind.KEYS, made_log.policy() + lines + PIN)]).entries
     put(log, policies.bundle(2, BAD, at=log.now, before=FILES, keys=own))
     return said(log, mine, code)
@@ -63,7 +64,7 @@ def other_signers(mine: bytes, code: str) -> Noticed:
 def another_writer(mine: bytes, code: str) -> Noticed:
     """The log names routing's key as one of intake's, so that whoever has it answers for the police."""
     log = Log(signed=True)
-    named(log, more=writer_signature.line("intake", writers.WRITERS.keys["routing"][0]).encode())
+    named(log, more=trust_lines.key_line(Keyword.WRITER, "intake", writers.WRITERS.keys["routing"][0]))
     case_id, offer = asked(log, "child")
     write(log, case_id, response(offer, Word.ACCEPT, "forged"), 2, cause=case_id, by="routing")
     return said(log, mine, code)

@@ -27,7 +27,9 @@ from referral.runtime.loop.decode import open_all
 from referral.runtime.loop.reader import Taken
 from referral.runtime.postgres import database, readings, stored_code
 from referral.runtime.settings import Settings
-from referral.wire import event_digest, intake_key, writer_signature
+from referral.wire import event_digest
+from referral.wire.signed import trust_lines, writer_signature
+from referral.wire.signed.trust_lines import Keyword
 from services.intake.api import receipts
 from services.intake.messages.words import Said
 from services.intake.model import Receipt
@@ -100,7 +102,7 @@ def unsigned(*, owns_up: bool) -> Noticed:
     made = Receipt(kind="referral", id=_id("referral"), case_id=entry.case_id, event_id=entry.event_id, received_at=log.now)
     told = to_builtins(receipts.referral_receipt(made, KEY, Said(salt=SALT, digest=recorded if owns_up else sent)))
     transport = httpx.MockTransport(lambda _: httpx.Response(202, json=told))
-    policy = made_log.policy() + b"".join(map(intake_key.line, INTAKE.intake))
+    policy = made_log.policy() + b"".join(map(trust_lines.intake_line, INTAKE.intake))
     sdk = ""
     with client.Client("https://intake", "token", policy=policy, transport=transport) as school:
         try:
@@ -129,7 +131,7 @@ def retired() -> Noticed:
     """Intake's key was changed. Who found the old one, named for its old records, writes an acceptance after its end."""
     log = Log(signed=True)
     public = STOLEN.public_key().public_bytes_raw()
-    lines = (writer_signature.line("intake", public) + writer_signature.until_line(public, log.now // 1000)).encode()
+    lines = trust_lines.key_line(Keyword.WRITER, "intake", public) + trust_lines.until_line(public, log.now // 1000)
     named(log, more=lines)
     log.now += MINUTE
     case_id, offer = asked(log, "child")
@@ -140,7 +142,7 @@ def retired() -> Noticed:
     others = [one for one in forged.headers if one[0] != header[0]]
     log.entries.append(structs.replace(forged, headers=(*others, header)))
     record = ConsumerRecord(forged.topic, forged.partition, 0, forged.kafka_time, 1, key, forged.value, None, 0, 0, (header,))
-    [opened] = open_all([Taken("0", (forged.topic, forged.partition), record)], False, writer_signature.named(writers.LINES + lines))
+    [opened] = open_all([Taken("0", (forged.topic, forged.partition), record)], False, trust_lines.writers(writers.LINES + lines))
     reader = "quarantine, not-signed: no case changes by it" if opened.reason == "not-signed" else ""
     return {"verify": verify(copy(log.entries), keys=log.keys), "every reader": reader}
 

@@ -32,7 +32,8 @@ from referral.proof.entry import Entry, Kind
 from referral.proof.heartbeat import Heartbeat
 from referral.proof.verify.policies import Bundles
 from referral.proof.verify.report import Report
-from referral.wire import codec, headers, intake_key, policy_digest, seal, topics
+from referral.wire import codec, headers, policy_digest, seal, topics
+from referral.wire.signed import trust_lines
 from services.audit.ingest import Known, Says, ingest
 from tests.harness import made_log, writers
 from tests.harness.erased import INTAKE, erased
@@ -208,7 +209,7 @@ def closed(log: Log, case_id: str) -> None:
 
 def named(log: Log, *intake: bytes, more: bytes = b"") -> None:
     """Audit says whom to believe, of intake too. more: lines of the policy about others."""
-    policy = made_log.policy() + b"".join(map(intake_key.line, intake)) + (writers.LINES if log.signed else b"") + more
+    policy = made_log.policy() + b"".join(map(trust_lines.intake_line, intake)) + (writers.LINES if log.signed else b"") + more
     log.entries += ingest([], log._known, [Says(Kind.KEYS, policy)]).entries
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from referral.runtime.settings import Settings
-from referral.wire import trust
+from referral.wire.signed import trust
 
 
 def file(path: Path, lines: bytes) -> Path:

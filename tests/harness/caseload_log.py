@@ -45,7 +45,8 @@ from referral.tlog.checkpoint import Checkpoint
 from referral.tlog.merkle import leaf_hash
 from referral.tlog.note import Note
 from referral.tlog.tile_layout import FULL
-from referral.wire import codec, headers, hpke, policy_digest, seal, topics, writer_signature
+from referral.wire import codec, headers, hpke, policy_digest, seal, topics
+from referral.wire.signed import writer_signature
 from services.audit.ingest import Known, Says, ingest
 from tests.harness import made_log, writers
 from tests.harness.audit_archive import AUDITOR

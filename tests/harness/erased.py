@@ -6,8 +6,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import structs
 
 from referral.domain.events import CaseErased
-from referral.wire import erasure_approval, intake_key
-from referral.wire.erasure_approval import Erasers
+from referral.wire.signed import erasure_approval, trust_lines
+from referral.wire.signed.erasure_approval import Erasers
+from referral.wire.signed.trust_lines import Keyword
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes([7]) * 32)
 """Intake's own key in every test that makes no other."""
@@ -26,7 +27,7 @@ PLAIN = CaseErased(
 FIRST, SECOND, STRANGER = (Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32) for n in (21, 22, 23))
 """The keys of two approvers, and of somebody whom no policy names."""
 APPROVERS = {f"desk-prizren-{n}": key.public_key().public_bytes_raw() for n, key in ((1, FIRST), (2, SECOND))}
-LINES = "".join(erasure_approval.line(name, public) for name, public in APPROVERS.items()).encode()
+LINES = b"".join(trust_lines.key_line(Keyword.APPROVER, name, public) for name, public in APPROVERS.items())
 
 
 def approved(
@@ -37,9 +38,9 @@ def approved(
     one, two = body.requested_by or "", body.approved_by or ""
     asked = asks.sign(erasure_approval.request(case_id, body.basis, one))
     second = approves.sign(erasure_approval.approval(case_id, body.basis, two, one, asked))
-    return intake_key.signed(by, case_id, structs.replace(body, requested_signature=asked, approved_signature=second))
+    return erasure_approval.signed(by, case_id, structs.replace(body, requested_signature=asked, approved_signature=second))
 
 
 def erased(case_id: str, records: int = 1, **other: object) -> CaseErased:
     """With the signature that makes it believed. records: of intake about the case before it. other: fields that it says otherwise."""
-    return intake_key.signed(KEY, case_id, structs.replace(PLAIN, records=records, **other))
+    return erasure_approval.signed(KEY, case_id, structs.replace(PLAIN, records=records, **other))

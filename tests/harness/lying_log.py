@@ -10,7 +10,8 @@ from msgspec import structs
 
 from referral.domain.case import holds, open_offers
 from referral.domain.events import Facts, PolicyActivated, Word
-from referral.wire import codec, headers, policy_signature
+from referral.wire import codec, headers
+from referral.wire.signed import trust_lines
 from tests.harness.audit_log import FILES, MINUTE, Log, asked, named, response
 from tests.harness.policies import LINES, bundle
 
@@ -41,7 +42,7 @@ def begun(stack: bool | None = False, *, exercises: bool = False) -> LyingLog:
     stack: it is for exercises alone, as its heartbeats say; None: there are none. exercises: its cases are.
     """
     log = LyingLog(signed=True, drill=exercises)
-    named(log, more=LINES + policy_signature.pin_line(1, bundle(1, FILES).digest).encode())
+    named(log, more=LINES + trust_lines.pin_line(1, bundle(1, FILES).digest))
     if stack is not None:
         log.beat(None, drill=stack)
     return log

@@ -10,13 +10,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from referral.cli.policy import activate
 from referral.domain.events import PolicyActivated
 from referral.runtime import secret_file
-from referral.wire import policy_digest, policy_signature
-from referral.wire.policy_signature import Trusted
+from referral.wire import policy_digest
+from referral.wire.signed import policy_signature, trust_lines
+from referral.wire.signed.policy_signature import Trusted
+from referral.wire.signed.trust_lines import Keyword
 
 KEEPER, OFFICE, STRANGER = (Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32) for seed in (31, 32, 33))
 """The two signers' keys in every test that makes no other, and one of somebody else."""
 TRUSTED = Trusted({name: key.public_key().public_bytes_raw() for name, key in (("policy-keeper", KEEPER), ("oversight-office", OFFICE))})
-LINES = "".join(policy_signature.signer_line(name, public) for name, public in TRUSTED.signers.items()).encode()
+LINES = b"".join(trust_lines.key_line(Keyword.POLICY_SIGNER, name, public) for name, public in TRUSTED.signers.items())
 """The lines of a witness policy that name the two."""
 
 

@@ -10,14 +10,15 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from referral.proof.act import Act, State
 from referral.runtime import secret_file
-from referral.wire import operator_word
-from referral.wire.operator_word import Operators, Word
+from referral.wire.signed import operator_word, trust_lines
+from referral.wire.signed.operator_word import Operators, Word
+from referral.wire.signed.trust_lines import Keyword
 
 KEEPER, BESA, STRANGER = (Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32) for n in (31, 32, 33))
 """The keys of two operators, and of somebody whom no policy names."""
 KEYS = {name: key.public_key().public_bytes_raw() for name, key in (("keeper", KEEPER), ("besa", BESA))}
-LINES = "".join(operator_word.line(name, public) for name, public in KEYS.items()).encode()
-OPERATORS: Operators = operator_word.named(LINES)
+LINES = b"".join(trust_lines.key_line(Keyword.OPERATOR, name, public) for name, public in KEYS.items())
+OPERATORS: Operators = trust_lines.operators(LINES)
 FIRST, SECOND = "operator/keeper", "operator/besa"
 
 

@@ -6,12 +6,13 @@ from hashlib import sha256
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from referral.wire import writer_signature
-from referral.wire.writer_signature import OWNERS, Writers
+from referral.wire.signed import trust_lines, writer_signature
+from referral.wire.signed.trust_lines import Keyword
+from referral.wire.signed.writer_signature import OWNERS, Writers
 
 KEYS = {service: Ed25519PrivateKey.from_private_bytes(sha256(service.encode()).digest()) for service in OWNERS.values()}
 WRITERS = Writers({service: (key.public_key().public_bytes_raw(),) for service, key in KEYS.items()})
-LINES = "".join(writer_signature.line(service, key) for service, (key,) in WRITERS.keys.items()).encode()
+LINES = b"".join(trust_lines.key_line(Keyword.WRITER, service, key) for service, (key,) in WRITERS.keys.items())
 
 
 def signature(topic: str, key: bytes, value: bytes, by: str = "") -> tuple[str, bytes]:

@@ -35,9 +35,10 @@ from referral.proof.entry import Kind
 from referral.proof.heartbeat import Heartbeat
 from referral.proof.reading import How, Reading
 from referral.proof.verify.report import Report
-from referral.wire import policy_signature, trust
-from referral.wire.operator_word import Word
 from referral.wire.schema.load import load
+from referral.wire.signed import trust, trust_lines
+from referral.wire.signed.operator_word import Word
+from referral.wire.signed.trust_lines import Keyword
 from services.audit.self_entries import schemas
 from tests.harness.audit_archive import Rows
 from tests.harness.made_child import CHILD, ordered
@@ -50,7 +51,7 @@ from tests.vectors.people import ASKS, by_http, erased
 from tests.vectors.signatures import SIGNERS, bundle, opened
 
 CHECKOUT = Path(__file__).parents[2]
-SIGNING = "".join(policy_signature.signer_line(name, key) for name, key in SIGNERS.items()).encode()
+SIGNING = b"".join(trust_lines.key_line(Keyword.POLICY_SIGNER, name, key) for name, key in SIGNERS.items())
 POLICY = policy() + LINES + PEOPLE + ACTING + SIGNING
 AUDITOR = X25519PrivateKey.from_private_bytes(bytes([0x79]) * 32)
 ERASED, LOSES = (f"00000000-0000-4000-8000-0000000000{n:02}" for n in (71, 72))

@@ -29,7 +29,8 @@ from referral.domain.policy import Policy, compile
 from referral.domain.policy.limits import HOUR
 from referral.proof.entry import Entry, Kind
 from referral.tlog.note_keys import ED25519, SignerKey
-from referral.wire import codec, headers, seal, topics, writer_signature
+from referral.wire import codec, headers, seal, topics
+from referral.wire.signed import writer_signature
 from services.audit.ingest import Says, ingest
 from tests.harness.audit_log import FILES, Log
 from tests.harness.made_log import NOW

@@ -8,8 +8,8 @@ from typing import Any
 
 from referral.errors import Malformed
 from referral.tlog import witness_policy
-from referral.wire import erasure_approval, operator_word, policy_signature, trust, writer_signature
-from referral.wire.trust import Trust
+from referral.wire.signed import trust, trust_lines, writer_signature
+from referral.wire.signed.trust import Trust
 from tests.harness.made_log import policy
 from tests.vectors.form import Vector, VectorFile, bad, good, public
 
@@ -65,8 +65,8 @@ REFUSED = (
 def named(text: str) -> dict[str, Any]:
     """Return whom a policy file names, as `verify` reads it. Malformed."""
     data = text.encode()
-    erasers, operators = erasure_approval.erasers(data), operator_word.named(data)
-    signers, writers = policy_signature.named(data), writer_signature.named(data)
+    erasers, operators = trust_lines.erasers(data), trust_lines.operators(data)
+    signers, writers = trust_lines.policy_keepers(data), trust_lines.writers(data)
     return {
         "intake": erasers.intake,
         "approvers": erasers.approvers,

@@ -11,7 +11,9 @@ from referral.proof.act import State
 from referral.proof.entry import Kind
 from referral.proof.heartbeat import Heartbeat
 from referral.proof.verify.log import verify
-from referral.wire import erasure_approval, intake_key, operator_word, topics, writer_signature
+from referral.wire import topics
+from referral.wire.signed import trust_lines
+from referral.wire.signed.trust_lines import Keyword
 from tests.harness.audit_log import MINUTE
 from tests.vectors import own
 from tests.vectors.form import Vector, VectorFile, good, public, secret
@@ -21,9 +23,10 @@ from tests.vectors.short_log import Short
 from tests.vectors.signatures import SEED, WRITERS
 from tests.vectors.stated import STATED, two_writers
 
-LINES = "".join(writer_signature.line(service, key) for service, (key,) in WRITERS.keys.items()).encode()
-PEOPLE = b"".join(erasure_approval.line(name, key).encode() for name, key in ERASERS.approvers.items()) + intake_key.line(public(SEED))
-ACTING = "".join(operator_word.line(name.partition("/")[2], key) for name, key in own.OPERATORS.keys.items()).encode()
+LINES = b"".join(trust_lines.key_line(Keyword.WRITER, service, key) for service, (key,) in WRITERS.keys.items())
+PEOPLE = b"".join(trust_lines.key_line(Keyword.APPROVER, name, key) for name, key in ERASERS.approvers.items())
+PEOPLE += trust_lines.intake_line(public(SEED))
+ACTING = b"".join(trust_lines.key_line(Keyword.OPERATOR, name.partition("/")[2], key) for name, key in own.OPERATORS.keys.items())
 
 
 def logs() -> VectorFile:
@@ -307,10 +310,9 @@ def _begun(log: Short) -> None:
 def _other_keys(log: Short) -> None:
     """The log names other keys of intake, approvers, services and operators: notes at the entry, none at the first."""
     log.names(LINES + PEOPLE + ACTING)
-    more = (writer_signature.line("intake", public(0x71)), erasure_approval.line("desk-3", public(0x72)))
-    log.names(
-        LINES + PEOPLE + ACTING + "".join((*more, operator_word.line("three", public(0x73)))).encode() + intake_key.line(public(0x74))
-    )
+    more = [trust_lines.key_line(Keyword.WRITER, "intake", public(0x71)), trust_lines.key_line(Keyword.APPROVER, "desk-3", public(0x72))]
+    more += [trust_lines.key_line(Keyword.OPERATOR, "three", public(0x73)), trust_lines.intake_line(public(0x74))]
+    log.names(LINES + PEOPLE + ACTING + b"".join(more))
 
 
 ACTS: Sequence[Callable[[Short], None]] = (_acts, _begun, _other_keys)

@@ -15,11 +15,11 @@ from referral.proof.entry import Entry, Gap, Kind
 from referral.proof.heartbeat import Heartbeat
 from referral.proof.reading import How, Reading
 from referral.tlog import merkle
-from referral.wire import operator_word
 from referral.wire.act_table import BY_TWO, MAY_END
-from referral.wire.operator_word import ENDED, Operators, Word
 from referral.wire.security_event import Kind as EventKind
 from referral.wire.security_event import Row
+from referral.wire.signed import operator_word, statements
+from referral.wire.signed.operator_word import ENDED, Operators, Word
 from tests.vectors.form import Vector, VectorFile, bad, each_field, good, plain, public, secret
 from tests.vectors.leaves import AT, CASE
 
@@ -137,7 +137,7 @@ def operators() -> VectorFile:
     """The two signed texts, each field of them, and acts that are not of two operators."""
     who = {"operators": plain(OPERATORS.keys)}
     stated = operator_word.statement(FIRST, COMMAND, DIGEST, NOW + 3600)
-    text = operator_word.ACT + PLAIN.encode()
+    text = statements.write(statements.Kind.OPERATOR_ACT, rest=PLAIN.encode())
     found = [
         good(
             "word",

@@ -15,9 +15,10 @@ from referral.domain.policy.directory import Signing, SigningKey
 from referral.errors import Unproven
 from referral.proof import receipt
 from referral.proof.verify.signatures import _path, _wrong
-from referral.wire import agency_keys, codec, erasure_approval, event_signature, intake_key
+from referral.wire import codec, event_signature
 from referral.wire import leaf as wire
-from referral.wire.erasure_approval import Erasers
+from referral.wire.signed import agency_keys, erasure_approval, trust_lines
+from referral.wire.signed.erasure_approval import Erasers
 from tests.harness.made_child import CHILD, ordered
 from tests.harness.made_log import WITNESSES, Log, policy
 from tests.vectors.form import Vector, VectorFile, bad, each_field, good, public, secret
@@ -41,7 +42,7 @@ def erased(asks: int = ASKS, approves: int = APPROVES, by: int = INTAKE, case: s
     body = structs.replace(PLAIN, **other)
     asked = secret(asks).sign(erasure_approval.request(case, body.basis, body.requested_by or ""))
     second = secret(approves).sign(erasure_approval.approval(case, body.basis, body.approved_by or "", body.requested_by or "", asked))
-    return intake_key.signed(secret(by), of, structs.replace(body, requested_signature=asked, approved_signature=second))
+    return erasure_approval.signed(secret(by), of, structs.replace(body, requested_signature=asked, approved_signature=second))
 
 
 ERASED = erased()
@@ -64,7 +65,7 @@ def erasures() -> VectorFile:
     asked = ERASED.requested_signature or b""
     request = erasure_approval.request(CASE, PLAIN.basis, EVENT)
     approval = erasure_approval.approval(CASE, PLAIN.basis, OTHER, EVENT, asked)
-    stated = intake_key.ERASURE + CASE.encode() + b"\n" + codec.encode(structs.replace(ERASED, signature=None))
+    stated = erasure_approval.statement(CASE, ERASED)
     found = [
         good("request", public=public(ASKS), signed=request, signature=asked),
         good("approval", public=public(APPROVES), signed=approval, signature=ERASED.approved_signature),
@@ -72,9 +73,9 @@ def erasures() -> VectorFile:
         good("an erasure of two persons", **who, body=codec.encode(ERASED), erased=ERASED),
     ]
     assert ERASERS.genuine(CASE, ERASED, 1)
-    third = intake_key.signed(secret(INTAKE), CASE, PLAIN)
-    text = intake_key.ERASURE_V3 + CASE.encode() + b"\n" + codec.encode(PLAIN).removesuffix(b"\x00\x00")
-    assert intake_key.genuine(ERASERS.intake, CASE, third)
+    third = erasure_approval.signed(secret(INTAKE), CASE, PLAIN)
+    text = erasure_approval.statement(CASE, PLAIN)
+    assert erasure_approval.genuine(ERASERS.intake, CASE, third)
     found.append(
         good(
             "without approvers, as version 3", **{**who, "approvers": {}}, body=codec.encode(third), signed=text, signature=third.signature
@@ -100,7 +101,7 @@ def erasures() -> VectorFile:
         ("no person, though approvers are named", "two signatures are missing", third),
     ):
         assert not ERASERS.genuine(CASE, body, 1), name
-        code = "ERASURE_ALONE" if intake_key.genuine(ERASERS.intake, CASE, body) else "ERASURE_FORGED"
+        code = "ERASURE_ALONE" if erasure_approval.genuine(ERASERS.intake, CASE, body) else "ERASURE_FORGED"
         found.append(bad(name, why, "an erasure of two persons", **who, body=codec.encode(body), finding=code))
     return VectorFile("12.5", found)
 
@@ -227,7 +228,7 @@ def receipts() -> VectorFile:
     """A receipt with its signature and proof, each field changed, and proofs that do not hold."""
     text = receipt.statement(OTHER, RECEIPT)
     held = {**RECEIPT, "signature": base64.b64encode(secret(INTAKE).sign(text)).decode()}
-    rules = policy() + intake_key.line(public(INTAKE))
+    rules = policy() + trust_lines.intake_line(public(INTAKE))
     leaf = wire.encode(BASE)
     log = Log([b"a", b"b", leaf, b"d", b"e"])
     proof = structs.replace(log.proof(2), extra=leaf).encode()

@@ -8,7 +8,8 @@ from msgspec import structs
 
 from referral.domain.events import KnockSent, Quarantined
 from referral.proof.entry import Entry, Kind, leaf
-from referral.wire import codec, headers, writer_signature
+from referral.wire import codec, headers
+from referral.wire.signed import writer_signature
 from services.audit.ingest import Says, ingest
 from tests.harness.audit_log import Log
 from tests.harness.made_log import policy

@@ -18,14 +18,10 @@ from referral.domain.events import (
     ReleaseMade,
     Unit,
 )
-from referral.wire import (
-    codec,
-    policy_digest,
-    policy_signature,
-    writer_signature,
-)
-from referral.wire.policy_signature import Believed, Trusted
-from referral.wire.writer_signature import OWNERS, Writers
+from referral.wire import codec, policy_digest
+from referral.wire.signed import policy_signature, writer_signature
+from referral.wire.signed.policy_signature import Believed, Trusted
+from referral.wire.signed.writer_signature import OWNERS, Writers
 from tests.vectors.form import Vector, VectorFile, bad, good, public, secret
 from tests.vectors.leaves import AT, CASE
 

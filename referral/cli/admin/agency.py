@@ -27,8 +27,8 @@ from referral.runtime.postgres import tokens
 from referral.runtime.postgres.tokens import AGENCIES, Token
 from referral.tlog import note_keys
 from referral.tlog.note_keys import ED25519, SEED, SignerKey
-from referral.wire import agency_keys
-from referral.wire.operator_word import ENDED
+from referral.wire.signed import agency_keys
+from referral.wire.signed.operator_word import ENDED
 
 SHOWN = 12
 """Hex digits of a token's hash that name it in lists."""

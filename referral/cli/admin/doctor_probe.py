@@ -35,7 +35,7 @@ from referral.runtime.postgres.tokens import AUDITORS
 from referral.runtime.recovery.recover import WRITES
 from referral.runtime.settings import LINE, Settings
 from referral.wire import security_event
-from referral.wire.erasure_approval import Erasers
+from referral.wire.signed.erasure_approval import Erasers
 
 LEASES = "SELECT unit, owner, lease_until > clock_timestamp() AS held, positions FROM {s}.lease ORDER BY unit"
 ALIVE = "SELECT id, stopped FROM {s}.instance WHERE alive_until > clock_timestamp() ORDER BY id"

@@ -15,9 +15,9 @@ from referral.domain.signers import NAME
 from referral.errors import Rejected
 from referral.local import keyfiles
 from referral.runtime.keys import case_keys
-from referral.wire import operator_word, trust
 from referral.wire.act_table import BY_TWO
-from referral.wire.operator_word import LASTS_S, PLANE
+from referral.wire.signed import operator_word, trust
+from referral.wire.signed.operator_word import LASTS_S, PLANE
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="As in the operator's certificate: besa for operator/besa.")]
 Command = Annotated[list[str], typer.Argument(metavar="COMMAND…", help="The command after --, as the other operator types it.")]

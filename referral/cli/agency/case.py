@@ -20,7 +20,7 @@ from referral.domain.signers import NAME
 from referral.errors import Rejected
 from referral.local import keyfiles
 from referral.runtime.keys import case_keys
-from referral.wire import erasure_approval, trust
+from referral.wire.signed import erasure_approval, trust
 
 
 def show_case(case_id: str, url: console.Url = console.DEFAULT_URL, token: console.Token = "", as_json: console.Json = False) -> int:

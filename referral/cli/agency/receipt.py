@@ -16,7 +16,7 @@ from referral.domain.local_time import moment
 from referral.errors import Malformed, NewerVersion
 from referral.proof import receipt as receipts
 from referral.tlog import witness_policy
-from referral.wire import intake_key
+from referral.wire.signed import trust_lines
 
 LATE = 3
 """Exit code: neither proven nor disproven."""
@@ -60,7 +60,8 @@ def receipt(
     told, trusted, what = _receipt(file), policy.read_bytes(), file
     kept = file.with_name(f"{file.name}.tlog-proof")
     try:
-        signed = told.get("signature") or intake_key.named(trusted)  # a policy without intake's key says nothing of a receipt's signature
+        # a policy without intake's key says nothing of a receipt's signature
+        signed = told.get("signature") or trust_lines.intake_keys(trusted)
         until = receipts.promised(told, trusted) if signed else None
         if not kept.exists() and (why := _fetch(told, kept, url, token, wait)):
             return _without(until, why, as_json)

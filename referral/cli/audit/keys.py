@@ -21,8 +21,8 @@ from referral.runtime.postgres import clock, tokens
 from referral.runtime.postgres.tokens import AUDITOR_TOKEN_DAYS, AUDITORS, DAY_US, OFFICE
 from referral.tlog import note_keys
 from referral.tlog.note_keys import ED25519, SEED, SignerKey
-from referral.wire import trust, writer_signature
-from referral.wire.operator_word import ENDED
+from referral.wire.signed import trust, writer_signature
+from referral.wire.signed.operator_word import ENDED
 
 KeyFile = Annotated[Path, typer.Option("--key", help="The secret key; a new file, never overwritten.")]
 Name = Annotated[

@@ -20,7 +20,8 @@ from referral.proof.archive import POLICY
 from referral.proof.history.case import unseal
 from referral.proof.lookup import BAD, LOGGED
 from referral.proof.reading import How
-from referral.wire import event_digest, intake_key
+from referral.wire import event_digest
+from referral.wire.signed import trust_lines
 
 OPEN = 3
 """Exit code: it could not be compared."""
@@ -71,7 +72,7 @@ def _object(path: Path) -> dict[str, Any]:
 def _compared(there: Opened, told: Mapping[str, object], salt: str, pinned: bytes | None) -> tuple[int, str]:
     """Return exit code and result. Malformed: the receipt is not intake's."""
     own = there.archive.read(POLICY) or b""
-    receipts.promised(told, pinned if pinned and intake_key.named(pinned) else own)
+    receipts.promised(told, pinned if pinned and trust_lines.intake_keys(pinned) else own)
     book, against = casebook(there.archive, pinned)
     event_id, case_id = str(told.get("event_id", "")), str(told.get("case_id", ""))
     found = archive.find(there.archive, book.size, "event_id", event_id)

@@ -17,7 +17,7 @@ from referral.errors import Malformed, Rejected
 from referral.proof import archive
 from referral.runtime import settings
 from referral.tlog import checkpoint, note, witness_policy
-from referral.wire import trust
+from referral.wire.signed import trust
 
 STATE = text("SELECT cosigned FROM audit.checkpoint WHERE cosigned IS NOT NULL ORDER BY size DESC LIMIT 1")
 OWNED = text("SELECT count(*) FROM audit.lease WHERE owner IS NOT NULL AND lease_until > clock_timestamp()")

@@ -27,7 +27,8 @@ from referral.proof.verify.known import Known
 from referral.runtime.settings import Settings
 from referral.tlog import witness_policy
 from referral.tlog.note_keys import VerifierKey
-from referral.wire import hpke, trust
+from referral.wire import hpke
+from referral.wire.signed import trust
 
 Export = Annotated[Path | None, typer.Argument(metavar="[DIR]", help="An export; without it the running system of the environment.")]
 Witnesses = Annotated[

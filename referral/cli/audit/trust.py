@@ -14,8 +14,8 @@ from referral.cli.audit import source
 from referral.errors import Malformed, Rejected
 from referral.runtime import trust_file
 from referral.tlog import witness_policy
-from referral.wire import trust
-from referral.wire.trust import KEYED, OFF, Trust
+from referral.wire.signed import trust
+from referral.wire.signed.trust import KEYED, OFF, Trust
 
 Before = Annotated[Path, typer.Argument(metavar="FILE", help="The C2SP policy file of release 0.1.0, with its comment lines.")]
 Out = Annotated[Path | None, typer.Option("--out", help="The file to write, never overwritten; by default trust.toml beside FILE.")]

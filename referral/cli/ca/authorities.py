@@ -17,7 +17,7 @@ from referral.cli import console
 from referral.cli.ca.group import FOLDER, OUT, ROOT_KEY, incoming, now, outgoing, recorded
 from referral.domain.local_time import moment
 from referral.errors import Rejected
-from referral.wire.operator_word import ENDED
+from referral.wire.signed.operator_word import ENDED
 
 
 class Reason(StrEnum):

@@ -17,7 +17,7 @@ import typer
 from referral.ca import bundle, files
 from referral.cli.call import PARAMETERS, standard_input
 from referral.runtime import settings, trust_file
-from referral.wire.trust import Trust
+from referral.wire.signed.trust import Trust
 
 FOLDER = Annotated[Path, typer.Argument(metavar="CA", help="Folder of the authority.")]
 ROOT_KEY = Annotated[Path | None, typer.Option("--root-key", help="File of the root's key, if it is not in the folder.")]

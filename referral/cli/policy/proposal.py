@@ -18,7 +18,8 @@ from referral.domain.policy.differences import differences
 from referral.errors import Rejected
 from referral.runtime import policy_feed
 from referral.runtime.policy_feed import Chain
-from referral.wire import policy_digest, policy_signature
+from referral.wire import policy_digest
+from referral.wire.signed import policy_signature
 
 BEGIN = b"referral-policy-proposal-v1\n"
 

@@ -16,7 +16,7 @@ from referral.domain.policy import PolicyErrors
 from referral.domain.signers import NAME
 from referral.errors import Rejected
 from referral.runtime import secret_file, settings
-from referral.wire import trust
+from referral.wire.signed import trust
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The proposal, as `referral policy propose` wrote it.")]
 Key = Annotated[Path, typer.Option("--key", help="Your secret key, from `referral policy key`.")]

@@ -19,7 +19,7 @@ from referral.runtime.loop import writer_mark
 from referral.runtime.loop.sequence import NONE, Last, Verdict, fingerprint, judge
 from referral.runtime.loop.units import Place
 from referral.wire import seal
-from referral.wire.erasure_approval import Erasers
+from referral.wire.signed.erasure_approval import Erasers
 
 OUTCOMES = (CaseOpened.TYPE, ReferralAttached.TYPE, InputIgnored.TYPE)
 ASKS = (ReferralSubmitted.TYPE, ResponseSubmitted.TYPE)

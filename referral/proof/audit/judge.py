@@ -32,8 +32,8 @@ from referral.proof.verify.report import Finding, Report, Weight, finding
 from referral.tlog import merkle, tiles
 from referral.tlog.merkle import Nodes
 from referral.tlog.tile_layout import FULL
-from referral.wire import erasure_approval, operator_word, policy_signature, writer_signature
 from referral.wire import leaf as wire
+from referral.wire.signed import trust_lines
 
 ALWAYS = frozenset({Kind.POLICY, Kind.QUARANTINE, Kind.KEYS})
 """Kinds that are read below an older checkpoint too: decisions are judged by them, and the policy file is compared with them."""
@@ -211,10 +211,10 @@ def _verify_entries(
         options.keys,
         seen=heads.seen[0],
         size=heads.seen[1],
-        erasers=erasure_approval.erasers(pinned),
-        signers=policy_signature.named(pinned),
-        writers=writer_signature.named(pinned),
-        operators=operator_word.named(pinned),
+        erasers=trust_lines.erasers(pinned),
+        signers=trust_lines.policy_keepers(pinned),
+        writers=trust_lines.writers(pinned),
+        operators=trust_lines.operators(pinned),
     )
     proof = begun(())
     if state:

@@ -9,8 +9,8 @@ from referral.proof.act import Act, State, parse
 from referral.proof.entry import Entry, Kind
 from referral.proof.heartbeat import STILL_S
 from referral.proof.verify.report import Report, Weight, finding
-from referral.wire import operator_word
-from referral.wire.operator_word import NOBODY, Operators
+from referral.wire.signed import trust_lines
+from referral.wire.signed.operator_word import NO_OPERATORS, Operators
 
 ALIVE_US = STILL_S * 1_000_000
 """µs (ours) for which audit has been alive before an act that it should have logged by then counts as dated back."""
@@ -22,9 +22,9 @@ class Acts(Struct, kw_only=True):
     """The administrators' acts of one log. It takes the entries in the order of idx."""
 
     report: Report
-    pinned: Operators = NOBODY
+    pinned: Operators = NO_OPERATORS
     """The operators in the auditor's own policy; where it names none, those that the log names count."""
-    named: Operators = NOBODY
+    named: Operators = NO_OPERATORS
     """Those in the newest policy file of the log so far."""
     renewed: bool = False
     """The log follows another one, whose acts it has again."""
@@ -70,18 +70,18 @@ class Acts(Struct, kw_only=True):
     def _name(self, entry: Entry) -> None:
         """Take over the operators whom the log names from here on."""
         try:
-            found = operator_word.named(entry.value)
+            found = trust_lines.operators(entry.value)
         except Malformed as error:
             self.report.add_finding(finding(Weight.BAD, "BODY", entry, f"cannot be read: {error}"))
             return
-        if self.named != NOBODY and found != self.named:
+        if self.named != NO_OPERATORS and found != self.named:
             what = "the log names other operators, or another time, from here on: compare them with what you were given"
             self.report.add_finding(finding(Weight.NOTE, "OPERATORS", entry, what))
         self.named, self.renewed = found, self.renewed or FOLLOWS in entry.value
 
     def _judge(self, act: Act, entry: Entry) -> None:
         """Name an act that takes two operators, and is not that of two."""
-        operators = self.named if self.pinned == NOBODY else self.pinned
+        operators = self.named if self.pinned == NO_OPERATORS else self.pinned
         self.newest = max(self.newest, act.at)  # acts come in the order of their transactions, so none is dated back behind another
         if (self.newest if self.renewed else entry.logged_at) // 1_000 < operators.begin(act.command):
             return

@@ -10,10 +10,9 @@ from referral.proof.entry import NOWHERE, OWN, OWNERS, ROUTING, SEQUENCED, Entry
 from referral.proof.forgeries import SealVerdict, unwritten
 from referral.proof.history.case import unseal
 from referral.proof.verify.report import Report, Weight, finding
-from referral.wire import erasure_approval, intake_key, writer_signature
-from referral.wire.erasure_approval import NOBODY as NO_ERASERS
-from referral.wire.erasure_approval import Erasers
-from referral.wire.writer_signature import NOBODY, Writers
+from referral.wire.signed import erasure_approval, trust_lines, writer_signature
+from referral.wire.signed.erasure_approval import NO_ERASERS, Erasers
+from referral.wire.signed.writer_signature import NO_WRITERS, Writers
 
 NAMED = 1_000
 """Missing sequences that are reported one by one before an entry (ours): a case has some hundred."""
@@ -51,9 +50,9 @@ class Completeness(Struct, kw_only=True):
     """Intake's keys and the approvers in the auditor's own policy; where it names none of one kind, those that the log names count."""
     named: Erasers = NO_ERASERS
     """The same of the newest policy file of the log so far."""
-    writers: Writers = NOBODY
+    writers: Writers = NO_WRITERS
     """Keys of the services in the auditor's own policy; where it names none, the keys that the log names count."""
-    said: Writers = NOBODY
+    said: Writers = NO_WRITERS
     """Keys of the services in the newest policy file of the log so far."""
     unwritten: dict[int, str] = field(default_factory=dict)
     """Index of a record that its one writer did not sign → its case."""
@@ -157,7 +156,7 @@ class Completeness(Struct, kw_only=True):
     def _named(self, entry: Entry) -> None:
         """Take over the keys that verify erasures from here on."""
         try:
-            found, writers = erasure_approval.erasers(entry.value), writer_signature.named(entry.value)
+            found, writers = trust_lines.erasers(entry.value), trust_lines.writers(entry.value)
         except Malformed as error:
             self._bad("BODY", entry, f"cannot be read: {error}")
             return
@@ -167,14 +166,14 @@ class Completeness(Struct, kw_only=True):
         if self.named.approvers and found.approvers != self.named.approvers:
             what = "the log names other approvers of erasures from here on: compare them with what you were given"
             self._note("APPROVERS", entry, what)
-        if self.said != NOBODY and writers != self.said:
+        if self.said != NO_WRITERS and writers != self.said:
             what = "the log names other keys of the services, or another time, from here on: compare them with what you were given"
             self._note("WRITER_KEYS", entry, what)
         self.named, self.said = found, writers
 
     def _written(self, entry: Entry) -> None:
         """Check that the record's one writer signed it, under a key that counts here."""
-        writers = self.said if self.writers == NOBODY else self.writers
+        writers = self.said if self.writers == NO_WRITERS else self.writers
         if unwritten(entry, writers):
             self.unwritten[entry.idx] = entry.case_id
             who = writer_signature.writer(entry.topic, entry.key)
@@ -203,7 +202,7 @@ class Completeness(Struct, kw_only=True):
         if not found.intake:
             what = "neither the log nor your policy names a key of intake: it cannot be checked that intake signed it"
             self.report.add_finding(finding(Weight.UNCHECKED, "ERASURE_KEY", entry, what))
-        elif not intake_key.genuine(found.intake, entry.case_id, body):
+        elif not erasure_approval.genuine(found.intake, entry.case_id, body):
             self.unsigned[entry.idx] = "it is signed with another key than intake's, or says another thing than was signed"
             return
         if what := found.lacks(entry.case_id, body, entry.kafka_time):

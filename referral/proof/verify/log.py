@@ -32,13 +32,10 @@ from referral.proof.verify.reexecute import Reexecution
 from referral.proof.verify.report import Finding, Report, Weight, finding
 from referral.proof.verify.signatures import Signatures
 from referral.proof.verify.stated import Stated
-from referral.wire.erasure_approval import NOBODY as NO_ERASERS
-from referral.wire.erasure_approval import Erasers
-from referral.wire.operator_word import NOBODY as NO_OPERATORS
-from referral.wire.operator_word import Operators
-from referral.wire.policy_signature import NOBODY, Trusted
-from referral.wire.writer_signature import NOBODY as NO_WRITERS
-from referral.wire.writer_signature import Writers
+from referral.wire.signed.erasure_approval import NO_ERASERS, Erasers
+from referral.wire.signed.operator_word import NO_OPERATORS, Operators
+from referral.wire.signed.policy_signature import NO_SIGNERS, Trusted
+from referral.wire.signed.writer_signature import NO_WRITERS, Writers
 
 
 class Verification:
@@ -62,7 +59,7 @@ class Verification:
         size: int = 0,
         *,
         erasers: Erasers = NO_ERASERS,
-        signers: Trusted = NOBODY,
+        signers: Trusted = NO_SIGNERS,
         writers: Writers = NO_WRITERS,
         operators: Operators = NO_OPERATORS,
         unwritten: Mapping[int, str] | None = None,

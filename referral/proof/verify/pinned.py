@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from referral.proof.verify.report import Finding, Weight
-from referral.wire import erasure_approval, operator_word, policy_signature, writer_signature
+from referral.wire.signed import trust_lines
 
 PUBLISHED = "in the file that agencies and other auditors were given (`referral audit trust compare`)"
 
@@ -58,12 +58,12 @@ PARTIES = (
 def named(policy: bytes | None) -> frozenset[str]:
     """Return the names of the parties that an auditor's policy file names, in the form in which the log names them. Malformed."""
     data = policy or b""
-    erasers = erasure_approval.erasers(data)
+    erasers = trust_lines.erasers(data)
     found = {
-        "writers": writer_signature.named(data).keys,
-        "policy_keepers": policy_signature.named(data).signers,
+        "writers": trust_lines.writers(data).keys,
+        "policy_keepers": trust_lines.policy_keepers(data).signers,
         "approvers": erasers.approvers,
-        "operators": operator_word.named(data).keys,
+        "operators": trust_lines.operators(data).keys,
         "intake": erasers.intake,
     }
     return frozenset(name for name, keys in found.items() if keys)

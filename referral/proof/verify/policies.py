@@ -15,10 +15,11 @@ from referral.proof.act import Act
 from referral.proof.engines import Rules
 from referral.proof.entry import Entry, plain
 from referral.proof.verify.report import Finding, Period, Report, Weight, finding
-from referral.wire import agency_keys, policy_digest, policy_signature
+from referral.wire import policy_digest
 from referral.wire.act_table import MAKES
-from referral.wire.agency_keys import AgencyKeys
-from referral.wire.policy_signature import NOBODY, Believed, Trusted
+from referral.wire.signed import agency_keys, trust_lines
+from referral.wire.signed.agency_keys import AgencyKeys
+from referral.wire.signed.policy_signature import NO_SIGNERS, Believed, Trusted
 
 BEFORE = "nobody: before signatures"
 SECOND_US = 1_000_000
@@ -43,7 +44,7 @@ class Bundles(Struct, kw_only=True):
     """Times at which audit logged bundles 1, 2, 3 …, µs UTC."""
     begun: list[int] = field(default_factory=list)
     """Times from which bundles 1, 2, 3 … were in force, µs UTC, as the log itself tells (`begins`)."""
-    pinned: Trusted = NOBODY
+    pinned: Trusted = NO_SIGNERS
     believed: Believed | None = None
     keys: dict[int, dict[str, AgencyKeys]] = field(default_factory=dict)
     """Number → agency → its signing keys (cached)."""
@@ -51,7 +52,7 @@ class Bundles(Struct, kw_only=True):
     def trust(self, entry: Entry) -> None:
         """Take over the signers that the log's own policy file names from here on, unless the auditor's names some."""
         try:
-            named = policy_signature.named(entry.value)
+            named = trust_lines.policy_keepers(entry.value)
         except Malformed as error:
             self._bad("BODY", entry, f"cannot be read: {error}")
             return

@@ -29,7 +29,8 @@ from referral.proof.entry import INTAKE
 from referral.proof.history.case import Read
 from referral.proof.verify.policies import Bundles
 from referral.proof.verify.report import Report, Weight, finding
-from referral.wire import ed25519, event_digest, event_signature, http_signature
+from referral.wire import event_digest, event_signature, http_signature
+from referral.wire.signed import statements
 
 Sent = (
     ReferralSubmitted
@@ -176,7 +177,7 @@ def _wrong(case_id: str, body: Sent, signed: Signed) -> str:
         return _wrong_record(body, signed)
     if signed.scheme is not Scheme.HTTP:
         return "it is made in a way that this program does not know"
-    if not ed25519.holds(signed.public, signed.signature, signed.base):
+    if not statements.holds(signed.public, signed.signature, signed.base):
         return "it is not the key's signature of what was signed"
     try:
         components = http_signature.read(signed.base)
@@ -196,7 +197,7 @@ def _wrong_record(body: Sent, signed: Signed) -> str:
         return "a record of ingress was signed, but this came by another door"
     if len(signed.base) % 32 or len(signed.base) < (len(event_signature.CORE) + 1 + 2 * len(event_signature.MANDATORY)) * 32:
         return "what was signed is no list of digests"
-    if not ed25519.holds(signed.public, signed.signature, event_signature.signed_bytes(signed.base)):
+    if not statements.holds(signed.public, signed.signature, event_signature.signed_bytes(signed.base)):
         return "it is not the key's signature of what was signed"
     expected = {"type": f"referral.{body.TYPE}", "specversion": "1.0", "topic": f"ingress.{body.agency}", "sequence": str(signed.sequence)}
     for name, value in expected.items():

@@ -10,7 +10,7 @@ from referral.errors import Malformed, NewerVersion, Rejected
 from referral.runtime import trust_file
 from referral.runtime.settings import Settings
 from referral.wire import codec, seal
-from referral.wire.erasure_approval import Erasers
+from referral.wire.signed.erasure_approval import Erasers
 
 
 def signed_erasure(intake: Erasers, topic: str, value: bytes, at: int) -> tuple[Meta, CaseErased] | None:

@@ -28,8 +28,8 @@ from referral.runtime.loop.units import ALL, Place
 from referral.runtime.postgres import queue
 from referral.runtime.service import Outcome, Service
 from referral.wire import codec, seal, topics
-from referral.wire.erasure_approval import Erasers
-from referral.wire.writer_signature import NOBODY, Writers
+from referral.wire.signed.erasure_approval import Erasers
+from referral.wire.signed.writer_signature import NO_WRITERS, Writers
 
 _POSITION = uuid.UUID("8f0c2f0e-54f7-4b1c-9d53-0c9f0f2c9a11")  # any fixed UUID: namespace of the ids of records that have no event id
 
@@ -99,7 +99,7 @@ class _Records:
     read: Seen = field(default_factory=dict)
 
 
-def open_all(taken: list[Taken], unread: bool, writers: Writers = NOBODY) -> list[Opened]:
+def open_all(taken: list[Taken], unread: bool, writers: Writers = NO_WRITERS) -> list[Opened]:
     """Parse the envelopes; no key of a case is needed.
 
     unread: the records have killed the process before, so refuse them without parsing.

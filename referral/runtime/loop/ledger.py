@@ -24,8 +24,8 @@ from referral.runtime.loop.sequence import FAR, NONE, Seen, fingerprint
 from referral.runtime.loop.units import Unit
 from referral.runtime.settings import Settings
 from referral.wire import codec, seal
-from referral.wire.erasure_approval import Erasers
-from referral.wire.writer_signature import Writers
+from referral.wire.signed.erasure_approval import Erasers
+from referral.wire.signed.writer_signature import Writers
 
 EVERY = 2.0
 """Seconds (ours) between two queries for the end offsets of the own partitions: one request to the broker, whatever their number."""

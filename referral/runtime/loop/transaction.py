@@ -29,8 +29,8 @@ from referral.runtime.record_signing import SignerOf
 from referral.runtime.service import Batch, Handle, Outcome, Service
 from referral.runtime.settings import Settings
 from referral.wire import topics
-from referral.wire.erasure_approval import Erasers
-from referral.wire.writer_signature import Writers
+from referral.wire.signed.erasure_approval import Erasers
+from referral.wire.signed.writer_signature import Writers
 
 
 @dataclass(frozen=True, slots=True)

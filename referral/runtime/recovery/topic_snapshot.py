@@ -19,7 +19,7 @@ from referral.runtime.loop import writer_mark
 from referral.runtime.loop.sequence import FAR
 from referral.runtime.loop.units import Place, digest
 from referral.wire import seal, topics
-from referral.wire.erasure_approval import Erasers
+from referral.wire.signed.erasure_approval import Erasers
 
 CASE_TOPICS = ("referral-intake", "referral-routing", "referral-notification")
 

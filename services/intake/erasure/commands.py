@@ -15,7 +15,7 @@ from referral.domain.events import CaseErased
 from referral.errors import Rejected
 from referral.runtime import authority
 from referral.runtime.postgres import clock, queue
-from referral.wire import erasure_approval, intake_key
+from referral.wire.signed import erasure_approval, statements
 from services.intake import store
 from services.intake.accounts.store import Account
 from services.intake.casefile import access
@@ -89,7 +89,7 @@ async def approve(tx: AsyncConnection, door: IntakeContext, who: Account, case_i
         approved_signature=signature,
     )
     _two_persons(door, case_id, body)
-    await queue.put(tx, case_id, intake_key.signed(door.key, case_id, body), known.id, case.key, drill=case.drill)
+    await queue.put(tx, case_id, erasure_approval.signed(door.key, case_id, body), known.id, case.key, drill=case.drill)
     await erasures.approve(tx, leave, known, at)
     approved = await erasures.of_case(tx, leave, case_id)
     assert approved is not None
@@ -149,7 +149,7 @@ def _approver(door: IntakeContext, signature: bytes | None, statement: bytes) ->
     """Return the signature of an approver; None where none is named. Rejected 403: no approver signed this."""
     if not door.approvers:
         return None
-    if not erasure_approval.signer(door.approvers, signature, statement):
+    if not statements.signer(door.approvers, signature, statement):
         hint = "sign it with the key of an approver whom `trust.toml` names (`referral case erase … --key FILE`)"
         raise Rejected("not-signed", "$.signature", hint, status=403)
     return signature

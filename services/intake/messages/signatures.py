@@ -12,8 +12,9 @@ from msgspec import Struct
 from referral.domain.events import Scheme, Signed
 from referral.domain.policy.directory import Signing, SigningKey
 from referral.errors import Malformed, Rejected
-from referral.wire import ed25519, event_digest, event_signature, http_signature
+from referral.wire import event_digest, event_signature, http_signature
 from referral.wire.http_signature import Said
+from referral.wire.signed import statements
 
 CLOCKS_S = 300
 """Seconds by which the clock of an agency's system may differ from ours, in both directions (ours): also the greatest age of a request when
@@ -68,7 +69,7 @@ def of_request(request: Request, agency: str, policy: Signing, now: int, *, auth
         base = http_signature.base(parsed, _values(request, parsed))
     except Malformed as error:
         raise _bad(INPUT, _detail(error)) from None
-    if not ed25519.holds(key.public, parsed.signature, base):
+    if not statements.holds(key.public, parsed.signature, base):
         raise _wrong(
             SIGNATURE.title(),
             "it is not the key's signature of this base, whose lines end in one newline but the last: " + _base_names(parsed),
@@ -102,7 +103,7 @@ def of_record(agency: str, key: bytes | None, value: bytes, attributes: Mapping[
     listed = _key(policy, agency, keyid, "ce_dssematerial")
     if hashlib.sha256(base).digest() != payload:
         raise _wrong("ce_dssematerial", "its payload is not the digest of these attributes and this value, in the extension's order")
-    if not ed25519.holds(listed.public, signature, event_signature.encoding(payload)):
+    if not statements.holds(listed.public, signature, event_signature.encoding(payload)):
         raise _wrong("ce_dssematerial", "it is not the key's signature of the payload in DSSE's encoding")
     for name, expected in (("topic", f"ingress.{agency}"), ("key", (key or b"").decode("utf-8", "replace")), ("specversion", "1.0")):
         if attributes.get(name, "") != expected:

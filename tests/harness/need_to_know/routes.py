@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute, Route
 
 from referral.domain.policy import Policy
 from referral.tlog.witness_policy import Policy as Witnesses
-from referral.wire.erasure_approval import Erasers
+from referral.wire.signed.erasure_approval import Erasers
 from services.audit import api as audit
 from services.audit import pages as auditors
 from services.intake.pages import routes as inbox

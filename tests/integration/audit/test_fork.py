@@ -28,7 +28,7 @@ from referral.runtime.settings import Settings
 from referral.tlog import checkpoint, merkle, note, tile_layout, witness_policy
 from referral.tlog.checkpoint import Checkpoint
 from referral.tlog.note import Note
-from referral.wire import intake_key, trust
+from referral.wire.signed import trust, trust_lines
 from services.audit import checkpoints
 from services.audit.__main__ import main
 from tests.harness import believed, two_operators
@@ -211,7 +211,7 @@ async def test_a_fork_ends_the_writing_and_not_the_reading(settings: Settings, t
     policy = tmp_path / "policy"
     async with honest(tmp_path, 1) as one, honest(tmp_path, 2) as two, httpx.AsyncClient(timeout=30) as client:
         told = keyfiles.policy(KEY.verifier, [(f"w{n}", KEYS[n - 1].verifier, url) for n, url in ((1, one), (2, two))])
-        believed.file(policy, told + intake_key.line(INTAKE.intake[0]))
+        believed.file(policy, told + trust_lines.intake_line(INTAKE.intake[0]))
         port, inner = ports.free(2)
         url, within = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{inner}"
         here = structs.replace(settings, log_key_file=tmp_path / "log.key", trust=policy, http_port=port, inner_port=inner)

@@ -34,7 +34,7 @@ from referral.runtime.settings import Settings
 from referral.tlog import tile_layout, tiles
 from referral.tlog.merkle import leaf_hash
 from referral.wire import codec, headers, policy_digest, seal
-from referral.wire.policy_signature import Trusted
+from referral.wire.signed.policy_signature import Trusted
 from services.audit import pages
 from services.audit.api import application
 from services.intake import audit_client

@@ -15,8 +15,8 @@ from referral.runtime.postgres import database, security_events
 from referral.runtime.postgres.tokens import digest
 from referral.runtime.settings import Settings
 from referral.wire import codec, seal
-from referral.wire.erasure_approval import Erasers
 from referral.wire.security_event import Event, Kind
+from referral.wire.signed.erasure_approval import Erasers
 from services.audit.__main__ import TOPICS, alarm
 from services.audit.handle import Audit
 from services.audit.heartbeat import Heartbeats

@@ -18,9 +18,9 @@ from referral.cli import administration, run
 from referral.cli.admin import prepare
 from referral.proof.act import Act, State, parse
 from referral.runtime.settings import Settings
-from referral.wire import operator_word
 from referral.wire.act_table import BY_TWO
-from referral.wire.operator_word import Message
+from referral.wire.signed import operator_word
+from referral.wire.signed.operator_word import Message
 from tests.harness import believed, two_operators
 from tests.harness.certificates import today
 from tests.harness.programs import environment

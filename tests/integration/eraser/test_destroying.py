@@ -33,8 +33,9 @@ from referral.runtime.postgres import clock, database, queue
 from referral.runtime.service import Service
 from referral.runtime.settings import Settings
 from referral.tlog.note_keys import SignerKey
-from referral.wire import codec, intake_key, seal
+from referral.wire import codec, seal
 from referral.wire import leaf as wire
+from referral.wire.signed import erasure_approval
 from services.eraser import destroy, store
 from services.eraser.destroy import Eraser
 from services.intake.context import IntakeContext
@@ -296,10 +297,10 @@ async def test_a_forged_approval_one_person_twice_and_an_open_case_are_refused(s
     """The log proves each: whoever has all of intake's secrets can have anything logged."""
     async with running(settings, tmp_path) as line:
         forged = {
-            "nobody": lambda case: intake_key.signed(KEY, case, structs.replace(PLAIN, records=0)),
+            "nobody": lambda case: erasure_approval.signed(KEY, case, structs.replace(PLAIN, records=0)),
             "a stranger": lambda case: approved(case, approves=STRANGER, records=0),
             "one person twice": lambda case: approved(case, approves=FIRST, records=0),
-            "of another case": lambda case: intake_key.signed(KEY, case, approved(new_id())),
+            "of another case": lambda case: erasure_approval.signed(KEY, case, approved(new_id())),
         }
         cases = {name: await line.case() for name in forged}
         left_open = await line.case(closed=None)

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from referral.cli.agency.case import approval_body, request_body
 from referral.domain import events as e
-from referral.wire.erasure_approval import Erasers
+from referral.wire.signed.erasure_approval import Erasers
 from tests.harness.erased import APPROVERS, FIRST, INTAKE, SECOND, STRANGER
 from tests.harness.line.intake_stack import Stack
 from tests.integration.intake.test_erase_refused import APPROVE, ASK, turned_away

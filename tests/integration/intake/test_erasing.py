@@ -11,7 +11,8 @@ from referral.domain import events as e
 from referral.domain.authority.words import Act, Relation
 from referral.domain.inputs import derived
 from referral.runtime.postgres import queue
-from referral.wire import codec, intake_key
+from referral.wire import codec
+from referral.wire.signed import erasure_approval
 from services.intake import store
 from services.intake.accounts import store as accounts
 from services.intake.casefile import access
@@ -95,7 +96,7 @@ async def test_one_asks_another_approves_and_no_door_shows_the_case_any_more(sta
         row = (await store.rows(tx, "SELECT * FROM queue WHERE type = 'case-erased.v4'", {}))[0]
         key = (await staffed.door.keys.load(tx, [case_id]))[case_id]
     read = codec.decode(e.CaseErased.TYPE, row.fingerprint, queue.unseal(row.body, row.id, key))
-    assert isinstance(read, e.CaseErased) and intake_key.genuine(INTAKE.intake, case_id, read)
+    assert isinstance(read, e.CaseErased) and erasure_approval.genuine(INTAKE.intake, case_id, read)
     assert (read.requested_by, read.approved_by, read.basis) == (approved["requested_by"], approved["approved_by"], "storage-ended")
     assert read.records == before and derived(row.id, 0) == approved["event_id"]
 

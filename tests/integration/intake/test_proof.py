@@ -19,7 +19,8 @@ from referral.local import keyfiles
 from referral.proof import receipt as receipts
 from referral.runtime.keys import case_keys
 from referral.runtime.settings import Settings
-from referral.wire import codec, intake_key, seal, topics
+from referral.wire import codec, seal, topics
+from referral.wire.signed import trust_lines
 from services.audit.api import application
 from services.intake.unanswered import ReceiptCheck
 from tests.harness.engines import by_hand
@@ -108,7 +109,7 @@ async def test_a_referral_that_nobody_answers_for_a_minute_is_an_alarm_and_its_r
     async with httpx.AsyncClient(transport=httpx.ASGITransport(audit), base_url="http://log") as client, stack(bare, log=client) as intake:
         key = new_id()
         receipt, other = await intake.submit(key=key), await intake.submit()
-        policy = keyfiles.policy(KEY.verifier, ()) + intake_key.line(INTAKE.intake[0])
+        policy = keyfiles.policy(KEY.verifier, ()) + trust_lines.intake_line(INTAKE.intake[0])
         assert receipts.promised(receipt, policy)
         assert receipts.promised((await intake.get("school", f"/v1/submissions/{key}")).json(), policy)
         look = ReceiptCheck(intake.door)

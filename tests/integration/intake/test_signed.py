@@ -21,7 +21,8 @@ from referral.domain.policy.reading.agencies import signing_key
 from referral.runtime.postgres import queue
 from referral.runtime.settings import Settings
 from referral.tlog.note_keys import ED25519, SignerKey
-from referral.wire import agency_keys, codec, ed25519, event_digest, event_signature
+from referral.wire import codec, event_digest, event_signature
+from referral.wire.signed import agency_keys, statements
 from tests.harness.line.intake_stack import BODY, LISTS, Stack, offer, stack, track
 
 pytestmark = pytest.mark.servers
@@ -91,7 +92,7 @@ async def test_what_a_system_signs_stands_in_its_event(intake: Stack) -> None:
     ]  # fmt: skip
     for event in said:
         assert event.signed.agency == event.agency and event.signed.public == KEYS[event.agency].verifier.public
-        assert ed25519.holds(event.signed.public, event.signed.signature, event.signed.base)
+        assert statements.holds(event.signed.public, event.signed.signature, event.signed.base)
         assert b"Marker" not in event.signed.base
     assert all(event_digest.bound(event, case, drill=False) for case, event in await events(intake)), "verify finds the signed words"
     assert answer.json()["event_signature"] and done.json()["event_signature"]
@@ -180,7 +181,7 @@ async def test_signed_records_are_taken_in_their_order_and_no_other(intake: Stac
     taken = [event.signed for _, event in await events(intake)]
     assert [(one.scheme, one.sequence) for one in taken] == [(e.Scheme.CLOUDEVENT, n) for n in (1, 2, 3)]
     for one in taken:
-        assert ed25519.holds(one.public, one.signature, event_signature.signed_bytes(one.base))
+        assert statements.holds(one.public, one.signature, event_signature.signed_bytes(one.base))
 
 
 async def test_a_signed_record_that_is_read_again_has_the_receipt_that_it_had(intake: Stack) -> None:

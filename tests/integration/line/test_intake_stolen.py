@@ -24,7 +24,8 @@ from referral.runtime.keys import case_keys, key_topic
 from referral.runtime.keys.service_keys import readers
 from referral.runtime.postgres import clock, database
 from referral.runtime.settings import LINE, Settings, load
-from referral.wire import codec, intake_key, seal, topics
+from referral.wire import codec, seal, topics
+from referral.wire.signed import erasure_approval
 from services.eraser.store import DAY_US
 from tests.harness.engines import beginning, by_hand
 from tests.harness.erased import PLAIN
@@ -72,7 +73,7 @@ async def forged(stolen: Settings, case_id: str) -> tuple[int, int]:
     async for at, record in scan.whole(stolen, [CaseErased.TOPIC]):
         if at == place and record.key == case_id.encode():
             last = seal.open(record.value or b"").meta
-    body = intake_key.signed(case_keys.signing(stolen.intake_key_file), case_id, structs.replace(PLAIN, records=last.case_seq))
+    body = erasure_approval.signed(case_keys.signing(stolen.intake_key_file), case_id, structs.replace(PLAIN, records=last.case_seq))
     own = {"type": body.TYPE, "fingerprint": codec.fingerprint(body.TYPE), "case_seq": last.case_seq + 1, "event_id": new_id()}
     value = seal.seal(None, CaseErased.TOPIC, structs.replace(last, **own), codec.encode(body), b"")
     async with clients.producer(stolen) as producer:

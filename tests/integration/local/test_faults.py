@@ -31,7 +31,7 @@ from referral.runtime import tls
 from referral.runtime.kafka import clients
 from referral.runtime.settings import Settings
 from referral.tlog import note_keys
-from referral.wire import trust
+from referral.wire.signed import trust
 from tests.harness.waiting import PATIENCE_S, comes, until
 
 pytestmark = pytest.mark.servers

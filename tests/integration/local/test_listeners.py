@@ -19,6 +19,7 @@ from referral.local.kafka import PRODUCE, Kafka
 from referral.runtime import http_listener
 from referral.runtime.kafka import clients
 from referral.runtime.settings import SERVICES, Settings
+from referral.wire.signed import trust_lines
 from tests.harness.certificates import BELIEVED, CASES, Case, Scene, careless, made, scene, today
 from tests.harness.programs import running
 from tests.harness.waiting import until
@@ -110,14 +111,13 @@ def extra(service: str, folder: Path) -> dict[str, object]:
     """Return what only one service needs."""
     from referral.local import keyfiles
     from referral.tlog import note_keys
-    from referral.wire import intake_key
     from tests.harness import believed
     from tests.harness.erased import INTAKE
 
     if service != "audit":
         return {}
     key = keyfiles.log(folder)
-    told = keyfiles.policy(note_keys.signer(key.read_bytes().strip()).verifier, ()) + intake_key.line(INTAKE.intake[0])
+    told = keyfiles.policy(note_keys.signer(key.read_bytes().strip()).verifier, ()) + trust_lines.intake_line(INTAKE.intake[0])
     return {"log_key_file": key, "trust": believed.file(folder / "trust.toml", told)}
 
 

@@ -14,7 +14,8 @@ from referral.domain.events import CaseErased, CaseOpened, Mark, Unit
 from referral.domain.inputs import derived
 from referral.runtime.kafka import clients
 from referral.runtime.settings import Settings
-from referral.wire import codec, intake_key, seal, topics
+from referral.wire import codec, seal, topics
+from referral.wire.signed import erasure_approval
 from services.oversight import feed
 from services.oversight.calendar import closes
 from services.oversight.disclosure.suppress import K
@@ -105,7 +106,7 @@ async def erased(made: Line, records: list[Record]) -> None:
     nobody = CaseErased(
         requested_by=None, requested_at=1, approved_by=None, approved_at=1, basis="consent-withdrawn", records=meta.case_seq
     )
-    body = intake_key.signed(KEY, meta.case_id, nobody)
+    body = erasure_approval.signed(KEY, meta.case_id, nobody)
     said = structs.replace(meta, type=body.TYPE, case_seq=meta.case_seq + 1)
     await made.write([(CaseErased.TOPIC, said, body)])
     async with made.admin.begin() as tx:

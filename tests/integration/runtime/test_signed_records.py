@@ -14,7 +14,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from referral.domain.inputs import RecordLost
 from referral.errors import Rejected
 from referral.runtime.settings import Settings
-from referral.wire import topics, writer_signature
+from referral.wire import topics
+from referral.wire.signed import trust_lines, writer_signature
+from referral.wire.signed.trust_lines import Keyword
 from tests.harness import believed, made_log, policies, writers
 from tests.harness.line.runtime_stack import IN, OUT, QUARANTINE, Stack, said
 from tests.harness.waiting import until
@@ -81,7 +83,7 @@ async def test_a_record_of_a_key_after_its_end_is_refused_and_of_before_is_read(
 
     before = await forged(1)
     public = old.public_key().public_bytes_raw()
-    ended = (writer_signature.line("intake", public) + writer_signature.until_line(public, before.timestamp)).encode()
+    ended = trust_lines.key_line(Keyword.WRITER, "intake", public) + trust_lines.until_line(public, before.timestamp)
     await until_later(before.timestamp)
     await forged(2)
     line.settings = signing(line.settings, tmp_path, "routing", ended)
@@ -111,9 +113,9 @@ def test_a_service_without_the_key_that_the_policy_names_does_not_start(bare: Se
         with pytest.raises(Rejected, match="REFERRAL_WRITER_KEY_FILE"):
             record_signing.signer(wrong, "routing")
     [public] = writers.WRITERS.keys["routing"]
-    new = writer_signature.line("routing", bytes(range(32))) + writer_signature.until_line(public, 1)
+    new = trust_lines.key_line(Keyword.WRITER, "routing", bytes(range(32))) + trust_lines.until_line(public, 1)
     with pytest.raises(Rejected, match="ends this key of routing"):
-        record_signing.signer(signing(bare, tmp_path, "routing", new.encode()), "routing")
+        record_signing.signer(signing(bare, tmp_path, "routing", new), "routing")
     right = signing(bare, tmp_path, "routing")
     for unsigned in (record_signing.signer(bare, "routing"), record_signing.signer(right, "audit")):
         assert unsigned(OUT)([(b"", b"")]) == [[]], "nobody asks for its signature"

@@ -10,7 +10,7 @@ from referral.cli.app import run
 from referral.errors import Malformed, Rejected
 from referral.runtime import policy_feed, record_signing, settings, trust_file
 from referral.runtime.keys import erasure_tag
-from referral.wire import erasure_approval, operator_word, policy_signature, trust, writer_signature
+from referral.wire.signed import trust, trust_lines, writer_signature
 from tests.harness import believed
 
 BEFORE = Path(__file__).parents[1] / "golden" / "0.1.0.policy"
@@ -25,9 +25,9 @@ def test_a_file_of_0_1_0_is_taken_over_and_names_the_same(tmp_path: Path, capsys
     assert file.read_bytes() == BEFORE.read_bytes(), "programs of 0.1.0 go on reading it"
     found = settings.load({**NEEDED, "REFERRAL_TRUST": str(made), "REFERRAL_WITNESS_POLICY": str(file)})
     old = BEFORE.read_bytes()
-    assert policy_feed.trusted(found) == policy_signature.named(old) and len(policy_signature.named(old).pins) == 1
-    assert record_signing.writers(found) == writer_signature.named(old) and erasure_tag.needed(found) == erasure_approval.erasers(old)
-    assert trust_file.read(found).operators == operator_word.named(old) and operator_word.named(old).since
+    assert policy_feed.trusted(found) == trust_lines.policy_keepers(old) and len(trust_lines.policy_keepers(old).pins) == 1
+    assert record_signing.writers(found) == trust_lines.writers(old) and erasure_tag.needed(found) == trust_lines.erasers(old)
+    assert trust_file.read(found).operators == trust_lines.operators(old) and trust_lines.operators(old).since
     written = made.read_bytes()
     assert run(["audit", "trust", "import", str(file)]) == 0 and made.read_bytes() == written, "twice is once"
     made.write_bytes(written + b"# mine\n")
@@ -71,7 +71,7 @@ def test_an_auditors_own_file_is_trust_toml_or_a_policy_file_without_our_lines(t
     mine, plain, old = believed.file(tmp_path / "mine.toml", BEFORE.read_bytes()), tmp_path / "plain", tmp_path / "old.policy"
     assert source.policy(mine) == source.rules(mine) == trust.read(mine.read_bytes()).logged()
     plain.write_bytes(trust.read(mine.read_bytes()).witness_policy)
-    assert source.policy(plain) == plain.read_bytes() and writer_signature.named(plain.read_bytes()) == writer_signature.NOBODY
+    assert source.policy(plain) == plain.read_bytes() and trust_lines.writers(plain.read_bytes()) == writer_signature.NO_WRITERS
     old.write_bytes(BEFORE.read_bytes())
     export = tmp_path / "export"
     export.mkdir()

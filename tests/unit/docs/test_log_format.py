@@ -21,10 +21,12 @@ from referral.proof.receipt import NAMED, SAID
 from referral.proof.scan import COLUMNS
 from referral.proof.verify.log import verify
 from referral.proof.verify.report import LAYERS, Weight
-from referral.wire import leaf, trust
-from referral.wire.operator_word import BY_TWO, Word
+from referral.wire import leaf
 from referral.wire.security_event import Kind as EventKind
 from referral.wire.security_event import Row
+from referral.wire.signed import trust
+from referral.wire.signed.operator_word import BY_TWO, Word
+from referral.wire.signed.trust_lines import Keyword
 from tests.harness.audit_log import FILES, POLICY
 from tests.vectors import exports, lies
 from tests.vectors.__main__ import MADE
@@ -116,7 +118,7 @@ def test_every_field_of_an_erasure_is_changed_once_and_each_signature_is_told() 
 
 
 def test_every_line_of_the_policy_has_a_row_and_vectors() -> None:
-    ours = {begin[1].decode() for begin in trust.BEGINS}
+    ours = {*map(str, Keyword)}
     told = {row.removeprefix("# ").split()[0] for row in rows("## 11 ") if row.startswith("# ")}
     assert ours == told
     found = vectors("policy-lines")
@@ -131,7 +133,7 @@ def test_every_line_of_the_policy_has_a_row_and_vectors() -> None:
 
 def test_every_signed_text_begins_as_the_page_says() -> None:
     found = set[str]()
-    for path in (*(ROOT / "referral" / "wire").glob("*.py"), *(ROOT / "referral" / "proof").rglob("*.py")):
+    for path in (*(ROOT / "referral" / "wire").rglob("*.py"), *(ROOT / "referral" / "proof").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             text = node.value if isinstance(node, ast.Constant) else b""
             text = text.decode("ascii", "replace") if isinstance(text, bytes) else text

@@ -20,7 +20,7 @@ from referral.runtime import settings
 from referral.runtime.keys import case_keys, service_keys
 from referral.runtime.postgres import rights, role_passwords
 from referral.runtime.settings import SERVICES
-from referral.wire import trust
+from referral.wire.signed import trust
 from tests.harness.certificates import context, shake, today
 from tests.harness.struck import strikes
 

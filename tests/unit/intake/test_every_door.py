@@ -29,9 +29,10 @@ from referral.errors import Rejected
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.settings import CHECKOUT
 from referral.tlog.note_keys import ED25519, SignerKey
-from referral.wire import agency_keys, codec, event_digest
+from referral.wire import codec, event_digest
 from referral.wire import hpke as envelope
 from referral.wire.schema import load
+from referral.wire.signed import agency_keys
 from services.intake.commands import ingress
 from services.intake.commands.accept_referrals import Posting
 from services.intake.htcds import reader

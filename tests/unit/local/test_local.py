@@ -26,7 +26,7 @@ from referral.local.jars import Jar
 from referral.local.service import Worker
 from referral.local.supervisor import CALM_S, HURRIED, LONGEST_S, Backoff
 from referral.runtime.settings import SERVICES
-from referral.wire import intake_key, trust
+from referral.wire.signed import trust, trust_lines
 from tests.harness import policies
 
 GOOD = "org.yaml snakeyaml 2.5 " + "ab" * 32
@@ -224,7 +224,7 @@ OLD, NEW = (bytes([number]) * 32 for number in (1, 2))
 
 
 def test_a_policy_that_is_written_anew_keeps_what_intake_has_signed_with_an_older_key() -> None:
-    lines = policies.LINES + intake_key.line(OLD)
+    lines = policies.LINES + trust_lines.intake_line(OLD)
     before = trust.imported(lines + b"# follows x\nlog y\nwitness z\n")
     for intake in ((NEW, OLD), (OLD,)):
         found = keyfiles.renewed(before, b"log y\n", intake[0])

@@ -12,7 +12,7 @@ from referral.proof.entry import INTAKE as TOPIC
 from referral.proof.entry import Kind
 from referral.proof.verify.log import verify
 from referral.proof.verify.report import Report, Weight
-from referral.wire.erasure_approval import Erasers
+from referral.wire.signed.erasure_approval import Erasers
 from tests.harness.audit_log import MINUTE, Log, closed, named, story
 from tests.harness.erased import APPROVERS, FIRST, INTAKE, LINES, SECOND, STRANGER, approved, erased
 from tests.unit.proof.test_branches import bad

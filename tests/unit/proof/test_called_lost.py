@@ -10,7 +10,8 @@ from referral.domain.events import Quarantined
 from referral.domain.inputs import RecordLost, lost_input
 from referral.proof.entry import INTAKE, ROUTING, Entry
 from referral.proof.verify.report import Weight
-from referral.wire import codec, headers, writer_signature
+from referral.wire import codec, headers
+from referral.wire.signed import writer_signature
 from tests.harness import writers
 from tests.harness.audit_log import Log
 from tests.harness.outages import MINUTE

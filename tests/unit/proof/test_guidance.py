@@ -16,7 +16,9 @@ from referral.domain.events import PolicyActivated
 from referral.domain.policy import compile
 from referral.proof.entry import Kind
 from referral.runtime import i18n
-from referral.wire import codec, headers, policy_digest, policy_signature
+from referral.wire import codec, headers, policy_digest
+from referral.wire.signed import trust_lines
+from referral.wire.signed.trust_lines import Keyword
 from services.audit.ingest import Says, ingest
 from services.intake.pages import guidance, render
 from tests.attacks.policies import put
@@ -110,9 +112,9 @@ def test_only_bundles_of_the_signers_whom_the_auditors_own_file_names_were_on_a_
 ) -> None:
     """Whoever made the log named its signers too, and the guidance of their bundle was "verified", believed by the auditor's policy."""
     log = Log()
-    pin = policy_signature.pin_line(1, policies.bundle(1, FILES).digest).encode()
-    theirs = policy_signature.signer_line("x", policies.STRANGER.public_key().public_bytes_raw()).encode()
-    theirs += policy_signature.signer_line("y", policies.KEEPER.public_key().public_bytes_raw()).encode()
+    pin = trust_lines.pin_line(1, policies.bundle(1, FILES).digest)
+    theirs = trust_lines.key_line(Keyword.POLICY_SIGNER, "x", policies.STRANGER.public_key().public_bytes_raw())
+    theirs += trust_lines.key_line(Keyword.POLICY_SIGNER, "y", policies.KEEPER.public_key().public_bytes_raw())
     log.entries += ingest([], log._known, [Says(Kind.KEYS, made_log.policy() + theirs + pin)]).entries
     body = policies.bundle(2, NEW, at=LATER, before=FILES, keys=(policies.STRANGER, policies.KEEPER))
     told = headers.plain(PolicyActivated.TYPE, id="00000000-0000-0000-0000-000000000002", source="routing", at=LATER)

@@ -18,7 +18,8 @@ from referral.proof import archive
 from referral.proof.entry import Kind
 from referral.proof.verify.log import verify
 from referral.proof.verify.report import Report
-from referral.wire import codec, headers, writer_signature
+from referral.wire import codec, headers
+from referral.wire.signed import writer_signature
 from services.audit.ingest import Says, ingest
 from tests.harness import made_log, writers
 from tests.harness.audit_archive import Rows, exported

@@ -12,7 +12,7 @@ from referral.cli import run
 from referral.domain.events import CaseErased
 from referral.proof.verify import pinned
 from referral.proof.verify.log import verify as verified
-from referral.wire.erasure_approval import NOBODY, Erasers
+from referral.wire.signed.erasure_approval import NO_ERASERS, Erasers
 from tests.harness import believed
 from tests.harness.audit_archive import Rows, auditor_key, exported, long_log
 from tests.harness.audit_log import Log, closed, named, story
@@ -96,7 +96,7 @@ def test_who_names_intake_alone_still_asks_the_approvers_whom_the_log_names() ->
     records = sum(e.case_id == case_id and e.topic == CaseErased.TOPIC for e in log.entries)
     body = erased(case_id, records, requested_at=log.now, approved_at=log.now)
     log.say(case_id, body, "00000000-0000-4000-8000-0000000000e1", case_id, "intake")
-    for mine in (NOBODY, INTAKE, Erasers((), APPROVERS)):
+    for mine in (NO_ERASERS, INTAKE, Erasers((), APPROVERS)):
         bad = verified(log.entries, log.keys, erasers=mine).first_bad()
         assert bad is not None and bad.code == "ERASURE_ALONE", mine
     strangers = Erasers((), {"x": bytes(32), "y": bytes([1]) * 32})

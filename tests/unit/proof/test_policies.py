@@ -7,7 +7,7 @@ from msgspec import structs
 from referral.cli.audit.verify import policies
 from referral.proof.verify.log import Verification
 from referral.proof.verify.report import Report, Weight
-from referral.wire.policy_signature import NOBODY, Trusted
+from referral.wire.signed.policy_signature import NO_SIGNERS, Trusted
 from services.audit.ingest import Says, ingest
 from tests.attacks.policies import BAD, begun, listing, put
 from tests.harness import made_log
@@ -20,7 +20,7 @@ PATH = "pathways/trafficking-child.yaml"
 SLOW = {**FILES, PATH: FILES[PATH].replace(b"acknowledge: 15 min P", b"acknowledge: 20 min P", 1)}
 
 
-def judged(log: Log, signers: Trusted = NOBODY) -> Report:
+def judged(log: Log, signers: Trusted = NO_SIGNERS) -> Report:
     proof = Verification(log.keys, (), signers=signers)
     for entry in log.entries:
         proof.take(entry)

@@ -18,8 +18,8 @@ from referral.client import Client, Problem
 from referral.domain.events import EntryKind, Leaf
 from referral.errors import Malformed, NewerVersion, Unproven
 from referral.proof import receipt as receipts
-from referral.wire import intake_key
 from referral.wire import leaf as wire
+from referral.wire.signed import trust_lines
 from services.intake.api import receipts as door_receipts
 from services.intake.api import schemas
 from services.intake.messages.timestamps import micros
@@ -132,7 +132,7 @@ def signed(**other: object) -> dict[str, object]:
     return {**structs.asdict(door_receipts.referral_receipt(made, KEY)), **other}
 
 
-TRUSTED = made_log.policy() + intake_key.line(INTAKE.intake[0])
+TRUSTED = made_log.policy() + trust_lines.intake_line(INTAKE.intake[0])
 
 
 def test_a_receipt_is_signed_and_says_until_when_it_must_be_logged() -> None:
@@ -183,7 +183,7 @@ def test_a_receipt_that_was_changed_or_that_intake_did_not_sign_is_nobodys_promi
             receipts.promised(told, TRUSTED)
         with pytest.raises(client.Unsigned):
             client.check_receipt(told, TRUSTED)
-    other = made_log.policy() + intake_key.line(bytes(range(32)))
+    other = made_log.policy() + trust_lines.intake_line(bytes(range(32)))
     with pytest.raises(Unproven):
         receipts.promised(signed(), other)
     with pytest.raises(Malformed, match="no line"):

@@ -13,7 +13,7 @@ from msgspec import structs, to_builtins
 from referral import client
 from referral.cli.app import run
 from referral.proof.entry import INTAKE
-from referral.wire import intake_key
+from referral.wire.signed import trust_lines
 from services.intake.api import receipts
 from services.intake.messages.words import Said
 from services.intake.model import Receipt
@@ -44,7 +44,7 @@ def given(folder: Path, age: str, said: dict[str, Any] = SAID) -> Given:
     log = Log()
     refer(log, None, traits=structs.replace(CHILD, age=age), sections=("contact",))
     rows = Rows(log.entries)
-    rows.policy = made_log.policy() + intake_key.line(erased.INTAKE.intake[0])
+    rows.policy = made_log.policy() + trust_lines.intake_line(erased.INTAKE.intake[0])
     exported(folder / "log", rows, log.keys)
     entry = next(entry for entry in log.entries if entry.topic == INTAKE)
     made = Receipt(kind="referral", id="r", case_id=entry.case_id, event_id=entry.event_id, received_at=log.now)

@@ -8,9 +8,10 @@ from referral.proof.act import Act, State, parse
 from referral.proof.entry import Entry, Kind
 from referral.proof.verify.log import verify
 from referral.proof.verify.report import Weight
-from referral.wire import operator_word
 from referral.wire.act_table import BY_TWO, TOKENS
-from referral.wire.operator_word import LASTS_S, NOBODY, Operators
+from referral.wire.signed import trust_lines
+from referral.wire.signed.operator_word import LASTS_S, NO_OPERATORS, Operators
+from referral.wire.signed.trust_lines import Keyword
 from services.audit.ingest import Says, ingest
 from tests.harness import made_log
 from tests.harness.audit_log import Log
@@ -25,7 +26,7 @@ def logged(*acts: Act | bytes, lines: bytes = LINES) -> list[Entry]:
     return [*log.entries, *ingest([], log._known, says).entries]
 
 
-def alone(*acts: Act | bytes, lines: bytes = LINES, pinned: Operators = NOBODY) -> list[str]:
+def alone(*acts: Act | bytes, lines: bytes = LINES, pinned: Operators = NO_OPERATORS) -> list[str]:
     """What `verify` says is bad of it. The made log's policy bundle, which no act put in force, is another finding."""
     found = verify(logged(*acts, lines=lines), {}, operators=pinned).findings
     bad = [one for one in found if one.weight is Weight.BAD and one.where != "bundle 1"]
@@ -81,7 +82,7 @@ def test_a_word_is_used_once_and_an_act_has_one_outcome() -> None:
 
 
 def test_the_auditors_own_operators_go_before_those_that_the_log_names() -> None:
-    stranger = operator_word.line("agron", STRANGER.public_key().public_bytes_raw()).encode()
+    stranger = trust_lines.key_line(Keyword.OPERATOR, "agron", STRANGER.public_key().public_bytes_raw())
     forged = act(second="operator/agron", other=STRANGER)
     assert alone(forged, lines=LINES + stranger) == []
     assert len(alone(forged, lines=LINES + stranger, pinned=OPERATORS)) == 1

@@ -17,7 +17,8 @@ from referral.proof.entry import INTAKE, ROUTING, Entry, Kind, digest
 from referral.proof.history.case import unseal
 from referral.proof.verify.log import verify
 from referral.proof.verify.report import Report, Weight
-from referral.wire import codec, headers, intake_key, seal
+from referral.wire import codec, headers, seal
+from referral.wire.signed import erasure_approval
 from services.audit.ingest import Says, ingest
 from services.routing import engine_failure
 from tests.harness.audit_log import MINUTE, POLICY, Log, asked, closed, erase, response, story
@@ -292,7 +293,7 @@ def test_an_erasure_that_another_key_signed_is_forged_also_where_the_log_names_t
     theirs = other.public_key().public_bytes_raw()
     log_keys(log, *OURS.intake)
     records = sum(e.case_id == case_id and e.topic == INTAKE for e in log.entries)
-    body = intake_key.signed(other, case_id, structs.replace(PLAIN, records=records, approved_at=log.now))
+    body = erasure_approval.signed(other, case_id, structs.replace(PLAIN, records=records, approved_at=log.now))
     log.say(case_id, body, MADE_UP, case_id, "intake")
     named(checked(log), "ERASURE_FORGED", log.entries[-1].idx)
 

@@ -13,7 +13,8 @@ from referral.proof.history.case import standing
 from referral.proof.history.words import english
 from referral.proof.verify.log import verify
 from referral.proof.verify.report import Weight
-from referral.wire import codec, headers, writer_signature
+from referral.wire import codec, headers
+from referral.wire.signed import writer_signature
 from services.audit import case_view
 from tests.harness import made_log, writers
 from tests.harness.audit_archive import Rows

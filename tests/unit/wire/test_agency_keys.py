@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from referral.domain.policy.directory import Signing, SigningKey
 from referral.domain.policy.reading.agencies import signing_key
 from referral.tlog.note_keys import ED25519, SignerKey
-from referral.wire.agency_keys import DELAY_US, AgencyKeys, after, statement
+from referral.wire.signed.agency_keys import DELAY_US, AgencyKeys, after, statement
 
 SECRETS = [SignerKey("school", ED25519, bytes([seed]) * 32) for seed in range(1, 5)]
 HOUR = DELAY_US // 24

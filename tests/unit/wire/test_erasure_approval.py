@@ -9,8 +9,9 @@ from msgspec.structs import replace
 
 from referral.domain.events import CaseErased
 from referral.errors import Malformed
-from referral.wire import codec, erasure_approval, intake_key
-from referral.wire.erasure_approval import Erasers
+from referral.wire import codec
+from referral.wire.signed import erasure_approval, trust_lines
+from referral.wire.signed.erasure_approval import Erasers
 from tests.harness import made_log
 from tests.harness.erased import APPROVERS, FIRST, INTAKE, KEY, LINES, PLAIN, SECOND, STRANGER, approved, erased
 
@@ -44,7 +45,7 @@ def test_two_approvers_for_this_case_and_this_reason_are_needed() -> None:
         (replace(said, approved_signature=approved(OTHER).approved_signature), "no approver signed its approval"),
         (replace(said, approved_signature=approved(CASE, SECOND, SECOND).approved_signature), "no approver signed its approval"),
     ):
-        bad = intake_key.signed(KEY, CASE, bad)  # whoever has intake's key signs anything
+        bad = erasure_approval.signed(KEY, CASE, bad)  # whoever has intake's key signs anything
         assert not BOTH.genuine(CASE, bad, 1) and why in BOTH.lacks(CASE, bad, 1), (why, BOTH.lacks(CASE, bad, 1))
         assert INTAKE.genuine(CASE, bad, 1), "where the policy names no approvers"
     assert not BOTH.genuine(CASE, replace(said, approved_at=9), 1), "intake signs the times"
@@ -54,15 +55,15 @@ def test_two_approvers_for_this_case_and_this_reason_are_needed() -> None:
 def test_an_erasure_of_before_is_believed_where_the_brokers_time_is_earlier() -> None:
     old = codec.decode("case-erased.v3", codec.fingerprint("case-erased.v3"), bytes.fromhex(V3))
     assert isinstance(old, CaseErased) and INTAKE.genuine(CASE, old, 1) and not BOTH.genuine(CASE, old, 1)
-    since = erasure_approval.erasers(intake_key.line(INTAKE.intake[0]) + LINES + b"# signed-from 1970-01-01T00:00:01Z\n")
+    since = trust_lines.erasers(trust_lines.intake_line(INTAKE.intake[0]) + LINES + b"# signed-from 1970-01-01T00:00:01Z\n")
     assert since == Erasers(INTAKE.intake, APPROVERS, 1000)
     assert since.genuine(CASE, old, 999) and not since.genuine(CASE, old, 1000) and since.genuine(CASE, approved(CASE), 1000)
-    assert intake_key.signed(KEY, CASE, replace(old, signature=None)) == old, "without persons it is signed as before"
+    assert erasure_approval.signed(KEY, CASE, replace(old, signature=None)) == old, "without persons it is signed as before"
 
 
 def test_the_witness_policy_names_the_approvers() -> None:
-    assert erasure_approval.named(made_log.policy() + LINES) == APPROVERS
-    assert erasure_approval.named(b"quorum none\n# a remark about an approver\n") == {}
+    assert trust_lines.approvers(made_log.policy() + LINES) == APPROVERS
+    assert trust_lines.approvers(b"quorum none\n# a remark about an approver\n") == {}
     free, taken = (b64encode(key.public_key().public_bytes_raw()).decode() for key in (STRANGER, FIRST))
     for bad in (
         "# approver",
@@ -75,4 +76,4 @@ def test_the_witness_policy_names_the_approvers() -> None:
         f"# approver third ed25519 {taken}",
     ):
         with pytest.raises(Malformed, match="line 3"):
-            erasure_approval.named(LINES + bad.encode() + b"\n")
+            trust_lines.approvers(LINES + bad.encode() + b"\n")

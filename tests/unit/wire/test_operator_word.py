@@ -7,8 +7,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import structs
 
 from referral.errors import Malformed
-from referral.wire import operator_word
-from referral.wire.operator_word import LASTS_S, SKEW_S, by_two
+from referral.wire.signed import operator_word, trust_lines
+from referral.wire.signed.operator_word import LASTS_S, SKEW_S, by_two
+from referral.wire.signed.trust_lines import Keyword
 from tests.harness.two_operators import AT, BESA, FIRST, KEEPER, KEYS, LINES, OPERATORS, SALT, SECOND, STRANGER, TERMS, from_line
 
 
@@ -59,14 +60,14 @@ def test_what_only_ends_something_takes_one() -> None:
 
 
 def test_the_witness_policy_names_the_operators() -> None:
-    assert operator_word.named(b"log x\n# approver a ed25519 y\n") == operator_word.NOBODY
+    assert trust_lines.operators(b"log x\n# approver a ed25519 y\n") == operator_word.NO_OPERATORS
     assert OPERATORS.since == 0 and [*OPERATORS.keys] == [FIRST, SECOND]
-    begun = operator_word.named(LINES + from_line(AT * 1_000_000).encode())
+    begun = trust_lines.operators(LINES + from_line(AT * 1_000_000).encode())
     assert begun.since == (AT + 1) * 1000 and begun.keys == OPERATORS.keys
     first, second = LINES.splitlines(keepends=True)
-    more = operator_word.line("agron", KEYS["keeper"]).encode()
+    more = trust_lines.key_line(Keyword.OPERATOR, "agron", KEYS["keeper"])
     for bad in (first, LINES + first, LINES + more, LINES + b"# operator a ed25519 x", LINES + b"# operator A.B " + second.split()[-1]):
         with pytest.raises(Malformed, match="operator"):
-            operator_word.named(bad)
+            trust_lines.operators(bad)
     with pytest.raises(Malformed, match="two-operators-from"):
-        operator_word.named(LINES + b"# two-operators-from yesterday")
+        trust_lines.operators(LINES + b"# two-operators-from yesterday")

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import structs
 
 from referral.errors import Malformed
-from referral.wire import policy_signature
-from referral.wire.policy_signature import Believed, Trusted
+from referral.wire.signed import trust_lines
+from referral.wire.signed.policy_signature import Believed, Trusted
 from tests.harness import made_log
 from tests.harness.policies import KEEPER, LINES, OFFICE, STRANGER, TRUSTED, bundle
 
@@ -29,9 +29,9 @@ def signers(**keys: Ed25519PrivateKey) -> bytes:
 
 def test_the_witness_policy_names_signers_and_pins() -> None:
     digest = bundle(1, ONE).digest
-    found = policy_signature.named(made_log.policy() + LINES + policy_signature.pin_line(1, digest).encode())
+    found = trust_lines.policy_keepers(made_log.policy() + LINES + trust_lines.pin_line(1, digest))
     assert found == Trusted(TRUSTED.signers, {1: digest})
-    assert policy_signature.named(b"quorum none\n# a remark about a policy-signer\n") == Trusted()
+    assert trust_lines.policy_keepers(b"quorum none\n# a remark about a policy-signer\n") == Trusted()
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_the_witness_policy_names_signers_and_pins() -> None:
 def test_a_line_with_a_mistake_is_named(line: str) -> None:
     """A signer with two names or two keys would be two persons."""
     with pytest.raises(Malformed, match="line 3"):
-        policy_signature.named(LINES + line.encode() + b"\n")
+        trust_lines.policy_keepers(LINES + line.encode() + b"\n")
 
 
 def test_two_signers_put_a_bundle_into_force_one_does_not() -> None:

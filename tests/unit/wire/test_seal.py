@@ -16,8 +16,9 @@ from msgspec.structs import replace
 
 from referral.domain.events import CaseErased, Meta
 from referral.errors import Malformed
-from referral.wire import codec, intake_key, seal
+from referral.wire import codec, seal
 from referral.wire.schema.load import written
+from referral.wire.signed import erasure_approval, trust_lines
 from tests.harness.erased import INTAKE, PLAIN, erased
 from tests.harness.wire_values import ANY_BODY, METAS, SCHEMAS, plain
 
@@ -135,21 +136,23 @@ def test_the_first_version_of_case_erased_is_empty_and_read_as_one_that_nobody_s
     envelope = seal.open(seal.seal(None, "referral-intake", FIRST, b"", b""))
     body = codec.decode(FIRST.type, FIRST.fingerprint, seal.unseal(None, "referral-intake", envelope))
     assert isinstance(body, CaseErased) and (body.approved_by, body.signature) == (None, None)
-    assert not intake_key.genuine(INTAKE.intake, META.case_id, body)
+    assert not erasure_approval.genuine(INTAKE.intake, META.case_id, body)
 
 
 def test_an_erasure_that_intake_did_not_say_or_said_of_another_case_is_not_genuine() -> None:
     case = META.case_id
     said = erased(case)
-    assert intake_key.genuine(INTAKE.intake, case, said)
-    assert not intake_key.genuine(INTAKE.intake, case, PLAIN)
-    assert not intake_key.genuine(INTAKE.intake, META.event_id, said)
+    assert erasure_approval.genuine(INTAKE.intake, case, said)
+    assert not erasure_approval.genuine(INTAKE.intake, case, PLAIN)
+    assert not erasure_approval.genuine(INTAKE.intake, META.event_id, said)
     other = Ed25519PrivateKey.from_private_bytes(bytes([1]) * 32)
-    assert not intake_key.genuine((other.public_key().public_bytes_raw(),), case, said)
-    assert not intake_key.genuine((), case, said) and not intake_key.genuine(INTAKE.intake, case, intake_key.signed(other, case, PLAIN))
+    assert not erasure_approval.genuine((other.public_key().public_bytes_raw(),), case, said)
+    assert not erasure_approval.genuine((), case, said) and not erasure_approval.genuine(
+        INTAKE.intake, case, erasure_approval.signed(other, case, PLAIN)
+    )
     changes: list[dict[str, object]] = [{"basis": "other"}, {"records": 7}, {"requested_at": 9}, {"approved_at": 9}]
     for changed in (*changes, {"approved_by": said.requested_by}, {"requested_by": said.approved_by}):
-        assert not intake_key.genuine(INTAKE.intake, case, replace(said, **changed))
+        assert not erasure_approval.genuine(INTAKE.intake, case, replace(said, **changed))
 
 
 def test_a_tag_that_the_master_key_makes_erases_nothing_any_more() -> None:
@@ -158,16 +161,18 @@ def test_a_tag_that_the_master_key_makes_erases_nothing_any_more() -> None:
     envelope = seal.open(seal.seal(None, "referral-intake", SECOND, data, b""))
     body = codec.decode(SECOND.type, SECOND.fingerprint, seal.unseal(None, "referral-intake", envelope))
     assert isinstance(body, CaseErased) and body.approved_by == PLAIN.approved_by and body.signature is None
-    assert not intake_key.genuine(INTAKE.intake, SECOND.case_id, body)
+    assert not erasure_approval.genuine(INTAKE.intake, SECOND.case_id, body)
 
 
 def test_the_witness_policy_names_the_keys_of_intake_in_lines_that_others_pass_over() -> None:
     more = bytes(range(32))
-    policy = b"# a remark\nlog x\n" + intake_key.line(INTAKE.intake[0]) + b"quorum none\n  # intake  ed25519 " + b64encode(more) + b"\n"
-    assert intake_key.named(policy) == (*INTAKE.intake, more) and intake_key.named(b"quorum none\n") == ()
+    policy = (
+        b"# a remark\nlog x\n" + trust_lines.intake_line(INTAKE.intake[0]) + b"quorum none\n  # intake  ed25519 " + b64encode(more) + b"\n"
+    )
+    assert trust_lines.intake_keys(policy) == (*INTAKE.intake, more) and trust_lines.intake_keys(b"quorum none\n") == ()
     for bad in (b"# intake", b"# intake ed25519 AAAA", b"# intake rsa " + b64encode(more), b"# intake ed25519 " + b64encode(more) + b" x"):
         with pytest.raises(Malformed, match="line 2 does not name a key of intake"):
-            intake_key.named(b"quorum none\n" + bad)
+            trust_lines.intake_keys(b"quorum none\n" + bad)
 
 
 def test_nothing_hides_in_case_erased_and_nothing_else_travels_unsealed() -> None:

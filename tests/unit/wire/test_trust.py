@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from referral.errors import Malformed
-from referral.wire import erasure_approval, intake_key, operator_word, policy_signature, trust, writer_signature
-from referral.wire.trust import FIELDS, KEYED, OFF, Trust
+from referral.wire.signed import trust, trust_lines
+from referral.wire.signed.trust import FIELDS, KEYED, OFF, Trust
 from tests.harness import erased, made_log, policies, two_operators, writers
 
 INTAKE = erased.INTAKE.intake[0]
@@ -21,7 +21,7 @@ PEOPLE = policies.LINES + erased.LINES + writers.LINES + two_operators.LINES
 TIMES = (
     b"# signed-from 2026-11-01T00:00:00Z\n# two-operators-from 2026-11-02T00:00:01Z\n# two-operators-for-tokens-from 2026-12-01T00:00:00Z\n"
 )
-BEFORE = PEOPLE + policy_signature.pin_line(1, "a" * 64).encode() + TIMES + intake_key.line(INTAKE) + made_log.policy() + b"# a remark\n"
+BEFORE = PEOPLE + trust_lines.pin_line(1, "a" * 64) + TIMES + trust_lines.intake_line(INTAKE) + made_log.policy() + b"# a remark\n"
 """A policy file of release 0.1.0 that names everybody."""
 TEXT = trust.imported(BEFORE).written().decode()
 LINES = TEXT.split("\n")
@@ -51,10 +51,10 @@ def refusal(text: str) -> str:
 def test_what_a_file_of_0_1_0_names_is_named_by_the_file_that_is_made_of_it() -> None:
     found = trust.imported(BEFORE)
     assert found == trust.read(TEXT.encode()) == trust.imported(found.logged()), "and the log publishes the same"
-    assert found.policy == policy_signature.named(BEFORE) and found.erasers == erasure_approval.erasers(BEFORE)
-    assert found.writers == writer_signature.named(BEFORE) and found.operators == operator_word.named(BEFORE)
+    assert found.policy == trust_lines.policy_keepers(BEFORE) and found.erasers == trust_lines.erasers(BEFORE)
+    assert found.writers == trust_lines.writers(BEFORE) and found.operators == trust_lines.operators(BEFORE)
     assert found.witness_policy == made_log.policy() + b"# a remark\n", "a comment is a comment"
-    assert policy_signature.named(found.logged()) == found.policy and operator_word.named(found.logged()) == found.operators
+    assert trust_lines.policy_keepers(found.logged()) == found.policy and trust_lines.operators(found.logged()) == found.operators
 
 
 def test_a_file_that_names_nobody_says_so() -> None:
@@ -111,7 +111,7 @@ def test_a_writers_key_may_end_and_the_log_says_so() -> None:
     at = int(datetime(2027, 3, 1, tzinfo=UTC).timestamp() * 1000)
     assert found.writers.keys["routing"] == (bytes([8]) * 32, bytes([7]) * 32) and found.writers.ends == {bytes([7]) * 32: at}
     assert trust.read(found.written()) == found, "written as it is read"
-    assert trust.imported(found.logged()) == found and writer_signature.named(found.logged()) == found.writers
+    assert trust.imported(found.logged()) == found and trust_lines.writers(found.logged()) == found.writers
     assert f"# writer-until {old} 2027-03-01T00:00:00Z\n".encode() in found.logged()
     number = LINES.index(routing) + 1
     for word in (

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 import pytest
 
 from referral.errors import Malformed
-from referral.wire import writer_signature
-from referral.wire.writer_signature import HASH, HEADER, NOBODY, NUMBER, OWNERS, QUARANTINE, SIGNATURE, Writers, line, until_line
+from referral.wire.signed import trust_lines, writer_signature
+from referral.wire.signed.trust_lines import Keyword
+from referral.wire.signed.writer_signature import HASH, HEADER, NO_WRITERS, NUMBER, OWNERS, QUARANTINE, SIGNATURE, Writers
 from tests.harness import made_log
 from tests.harness.writers import KEYS, LINES, WRITERS, signature
 
@@ -63,8 +64,9 @@ def test_a_key_that_was_replaced_signs_nothing_that_the_broker_took_after_its_en
     """N25: a retired key, named for old records, signed a forged acceptance, and routing believed it."""
     both = {**WRITERS.keys, "routing": (*WRITERS.keys["intake"], *WRITERS.keys["routing"])}
     [retired] = WRITERS.keys["intake"]
-    ended = writer_signature.named(
-        "".join(line(s, key) for s, keys in both.items() for key in keys).encode() + until_line(retired, AT).encode()
+    ended = trust_lines.writers(
+        b"".join(trust_lines.key_line(Keyword.WRITER, s, key) for s, keys in both.items() for key in keys)
+        + trust_lines.until_line(retired, AT)
     )
     assert ended == Writers({**both}, 0, {retired: AT})
     [old], [new] = published(1, by="intake"), published(1)
@@ -80,7 +82,7 @@ def test_a_key_that_was_replaced_signs_nothing_that_the_broker_took_after_its_en
 def test_a_line_that_ends_no_key_is_malformed(bad: str) -> None:
     [key] = WRITERS.keys["intake"]
     with pytest.raises(Malformed, match=r"line \d+ "):
-        writer_signature.named(LINES + bad.replace("KEY", b64encode(key).decode()).encode() + b"\n")
+        trust_lines.writers(LINES + bad.replace("KEY", b64encode(key).decode()).encode() + b"\n")
 
 
 def test_the_quarantines_record_is_its_readers_whom_its_key_names() -> None:
@@ -99,17 +101,17 @@ def test_what_a_service_signs_on_its_own_topic_is_no_entry_of_the_quarantine() -
 
 def test_records_of_before_and_topics_without_one_writer_need_no_signature() -> None:
     since = datetime.fromtimestamp(AT / 1000, UTC)
-    found = writer_signature.named(LINES + f"# signed-from {since:%Y-%m-%dT%H:%M:%SZ}\n".encode())
+    found = trust_lines.writers(LINES + f"# signed-from {since:%Y-%m-%dT%H:%M:%SZ}\n".encode())
     assert found == Writers(WRITERS.keys, AT)
     bare = ("x", b"")
     assert believed(TOPIC, b"", b"", bare, AT - 1, found) and not believed(TOPIC, b"", b"", bare, AT, found)
     assert all(believed(topic, b"", b"", bare) for topic in ("ingress.school-drita", "referral-policy", "referral-keys"))
-    assert all(believed(topic, b"", b"", bare, writers=NOBODY) for topic in OWNERS), "the policy of before names no writer"
+    assert all(believed(topic, b"", b"", bare, writers=NO_WRITERS) for topic in OWNERS), "the policy of before names no writer"
 
 
 def test_the_witness_policy_names_the_writers() -> None:
-    assert writer_signature.named(made_log.policy() + LINES) == WRITERS
-    assert writer_signature.named(b"quorum none\n# a remark about a writer\n# signed-from 2026-12-01T00:00:00Z\n") == NOBODY
+    assert trust_lines.writers(made_log.policy() + LINES) == WRITERS
+    assert trust_lines.writers(b"quorum none\n# a remark about a writer\n# signed-from 2026-12-01T00:00:00Z\n") == NO_WRITERS
     key = LINES.split()[4].decode()
     for bad in (
         "# writer",
@@ -124,7 +126,7 @@ def test_the_witness_policy_names_the_writers() -> None:
         "# signed-from \xff",
     ):
         with pytest.raises(Malformed, match="line 5"):
-            writer_signature.named(LINES + bad.encode("latin-1") + b"\n")
+            trust_lines.writers(LINES + bad.encode("latin-1") + b"\n")
     with pytest.raises(Malformed, match="none for notifier"):
-        writer_signature.named(b"".join(line for line in LINES.splitlines(keepends=True) if b"notifier" not in line))
+        trust_lines.writers(b"".join(line for line in LINES.splitlines(keepends=True) if b"notifier" not in line))
     assert HEADER == "referral-signature"

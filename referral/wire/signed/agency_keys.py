@@ -12,11 +12,11 @@ from msgspec import Struct
 
 from referral.domain.policy.directory import Agency, Signing, SigningKey
 from referral.domain.policy.limits import DAY
-from referral.wire import ed25519
+from referral.wire.signed import statements
+from referral.wire.signed.statements import Kind
 
 DELAY_US = DAY
 """Time (ours) after which a changed key counts: by then somebody at the agency, a desk or an auditor has been at work, and can object."""
-BEGIN = b"referral-agency-key-v1\n"
 
 
 class AgencyKeys(Struct, frozen=True):
@@ -43,7 +43,7 @@ class AgencyKeys(Struct, frozen=True):
 
 def statement(key: SigningKey) -> bytes:
     """Return the bytes that an older key of an agency signs to vouch for a new one. The key's id holds the agency's name."""
-    return BEGIN + key.id.encode() + b"\n" + key.public
+    return statements.write(Kind.AGENCY_KEY, key.id, rest=key.public)
 
 
 def listed(agencies: Mapping[str, Agency]) -> dict[str, Signing]:
@@ -73,4 +73,4 @@ def _after(before: AgencyKeys | None, listed: Signing, at: int) -> AgencyKeys:
 
 
 def _vouched(key: SigningKey, older: tuple[SigningKey, ...], signatures: tuple[bytes, ...]) -> bool:
-    return any(ed25519.holds(old.public, signature, statement(key)) for old in older for signature in signatures)
+    return any(statements.holds(old.public, signature, statement(key)) for old in older for signature in signatures)

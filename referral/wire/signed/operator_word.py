@@ -1,29 +1,23 @@
 """Give a second operator's word for one command, and decide whether an act has the word that it needs. Pure.
 
-The log's policy file names the operators' keys, in lines that are comments to every C2SP reader and that `trust.py` writes (decision 0049):
-
-    # operator besa ed25519 <base64 of 32 bytes>
-    # two-operators-from 2026-12-01T00:00:00Z
-    # two-operators-for-tokens-from 2026-12-01T00:00:00Z
-
-A name is that of the operator's certificate, operator/besa. The other lines stand only where acts of before are in the log: tokens took one
-operator in release 0.1.0.
+The log's policy file names the operators' keys (`trust_lines.py`, decision 0049). A name is that of the operator's certificate,
+operator/besa. Tokens took one operator in release 0.1.0, so their acts need two from a time of their own.
 """
 
 from __future__ import annotations
 
 import re
-from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from hashlib import sha256
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import DecodeError, Struct, json
 
-from referral.domain.signers import NAME, public_key
 from referral.errors import Malformed
-from referral.wire import ed25519, writer_signature
 from referral.wire.act_table import BY_TWO, MAY_END, TOKENS
+from referral.wire.signed import statements
+from referral.wire.signed.statements import Kind
 
 ENDED = "ended:"
 """First letters of the subject that says that a command ended something."""
@@ -33,11 +27,7 @@ SKEW_S = 60
 """Difference (ours) that the clocks of two operators' machines may have."""
 SALT = 16
 """Random bytes in the digest of a command, so that nobody finds a login in the log by trying all (RFC 4086: 128 bits)."""
-LINE, KIND = [b"#", b"operator"], b"ed25519"
-FROM, TOKENS_FROM = [b"#", b"two-operators-from"], [b"#", b"two-operators-for-tokens-from"]
 PLANE = "operator/"
-WORD, ACT = b"referral-operator-word-v1\n", b"referral-operator-act-v1\n"
-"""First bytes of what the second operator signs, and of what the first does, so that neither signature fits another statement."""
 HEX = re.compile(r"[0-9a-f]{64}")
 LONGEST = 2_000
 """Longest text of a word, characters: one has some five hundred."""
@@ -55,7 +45,7 @@ class Operators(Struct, frozen=True):
         return max(self.since, self.tokens) if command in TOKENS else self.since
 
 
-NOBODY = Operators()
+NO_OPERATORS = Operators()
 
 
 class Word(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -79,34 +69,6 @@ class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     salt: bytes
 
 
-def line(name: str, public: bytes) -> str:
-    """Return the line of a witness policy that names an operator's key. public: 32 bytes."""
-    return f"# operator {name} ed25519 {b64encode(public).decode()}\n"
-
-
-def named(policy: bytes) -> Operators:
-    """Return the operators that a witness policy names. Malformed: a bad line, or a name or a key that stands there twice, or only one."""
-    found = dict[str, bytes]()
-    for number, text in enumerate(policy.split(b"\n"), 1):
-        words = text.split()
-        if words[:2] == LINE:
-            name, public = _operator(words[2:], number)
-            if name in found or public in found.values():
-                raise Malformed("policy", f"line {number} repeats an operator, or the key of one: two operators have two keys")
-            found[name] = public
-    if len(found) == 1:
-        raise Malformed("policy", "it names one operator: what takes two could never be done; name a second by `# operator NAME …`")
-    return Operators(found, *(writer_signature.since(policy, words) for words in (FROM, TOKENS_FROM))) if found else NOBODY
-
-
-def _operator(words: list[bytes], number: int) -> tuple[str, bytes]:
-    name, kind, written = [*words, b"", b"", b""][:3]
-    public = public_key(written.decode("ascii", "replace"))
-    if len(words) != 3 or kind != KIND or public is None or not NAME.fullmatch(name.decode("ascii", "replace")):
-        raise Malformed("policy", f"line {number} names no operator: write `# operator NAME ed25519 <base64 of 32 bytes>`")
-    return PLANE + name.decode(), public
-
-
 def by_two(command: str, about: tuple[str, ...] = ()) -> bool:
     """Return whether an act takes two operators. about: its subjects."""
     return command in BY_TWO and not (command in MAY_END and any(subject.startswith(ENDED) for subject in about))
@@ -119,7 +81,7 @@ def digest(salt: bytes, terms: bytes) -> str:
 
 def statement(to: str, command: str, digest: str, until: int) -> bytes:
     """Return what the second operator signs. to: who may run the command, operator/NAME. until: seconds UTC."""
-    return WORD + f"{to}\n{command}\n{digest}\n{until}\n".encode()
+    return statements.write(Kind.OPERATOR_WORD, to, command, digest, until)
 
 
 def give(key: Ed25519PrivateKey, to: str, command: str, terms: bytes, salt: bytes, now: int) -> Message:
@@ -131,7 +93,7 @@ def give(key: Ed25519PrivateKey, to: str, command: str, terms: bytes, salt: byte
 def taken(operators: Operators, to: str, command: str, message: Message) -> Word:
     """Return a word as the log keeps it, with the name of whose it is; empty: nobody's whom the policy names."""
     stated = statement(to, command, message.digest, message.until)
-    by = next((name for name, public in operators.keys.items() if ed25519.holds(public, message.signature, stated)), "")
+    by = statements.signer(operators.keys, message.signature, stated)
     return Word(by=by, digest=message.digest, until=message.until, signature=message.signature)
 
 
@@ -170,7 +132,7 @@ def given(operators: Operators, to: str, command: str, word: Word) -> str:
     if public is None:
         return f"{word.by}, who gave the word, is no operator whom the policy names"
     stated = statement(to, command, word.digest, word.until)
-    return "" if ed25519.holds(public, word.signature, stated) else f"the word is not {word.by}'s for this command"
+    return "" if statements.holds(public, word.signature, stated) else f"the word is not {word.by}'s for this command"
 
 
 def in_time(word: Word, at: int) -> bool:

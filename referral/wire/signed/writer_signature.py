@@ -2,48 +2,33 @@
 
 One Ed25519 signature covers all records of a publication: it signs the root of their Merkle tree (RFC 9162), and each record carries the
 signature with its own way to the root. So a reader checks one signature for many records, and each record proves its writer alone.
-The log's policy file names the keys, in lines that are comments to every C2SP reader (docs/decisions/0048) and that `trust.py` writes:
-
-    # writer routing ed25519 <base64 of 32 bytes>
-    # writer-until <base64 of 32 bytes> 2027-03-01T00:00:00Z
-    # signed-from 2026-12-01T00:00:00Z
-
-The second line ends a key that was replaced: a record that the broker took later needs another. The third stands only where records from
-before there were signatures are on the topics: a record that the broker took earlier needs none.
+The log's policy file names the keys (`trust_lines.py`, docs/decisions/0048). A key that was replaced may have an end: a record that the
+broker took later needs another. Records from before there were signatures need none.
 """
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
-from binascii import Error
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Struct
 
-from referral.errors import Malformed
-from referral.wire import ed25519
+from referral.wire.signed import statements
+from referral.wire.signed.statements import Kind
 
 HEADER = "referral-signature"
-BEGIN = b"referral-records-v1\n"
-"""First bytes of what a writer signs, so that the signature fits no other statement."""
 OWNERS = {"referral-intake": "intake", "referral-routing": "routing", "referral-notification": "notifier", "oversight-feed": "oversight"}
 """The one service that writes each topic."""
 QUARANTINE = "referral-quarantine"
 """The topic of several writers; the key of each record begins with its writer's name and a slash."""
-SIGNATURE, HASH, NUMBER, PUBLIC = 64, 32, 4, 32
-"""Bytes of an Ed25519 signature, of a SHA-256, of a position in a publication, and of a public key."""
-WRITER, UNTIL, FROM, KIND = [b"#", b"writer"], [b"#", b"writer-until"], [b"#", b"signed-from"], b"ed25519"
+SIGNATURE, HASH, NUMBER = 64, 32, 4
+"""Bytes of an Ed25519 signature, of a SHA-256, and of a position in a publication."""
 ROOTS = 4096
 """Verified signatures that a process remembers (ours): those of some seconds, from all partitions."""
 NODES = 16_384
 """Nodes of the trees that a process remembers (ours, 3 MB): the ways of one publication share nearly all of theirs."""
-MOST = 1 << 62
-"""A time in ms after every other."""
-EPOCH, MS = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 Headers = Iterable[tuple[str, bytes]]
 
 
@@ -75,7 +60,7 @@ class Writers(Struct, frozen=True):
         return tuple(key for key in keys if key not in self.ends or 0 < at <= self.ends[key]) if self.ends else keys
 
 
-NOBODY = Writers()
+NO_WRITERS = Writers()
 
 
 def writer(topic: str, key: bytes | None) -> str | None:
@@ -83,73 +68,6 @@ def writer(topic: str, key: bytes | None) -> str | None:
     if topic == QUARANTINE:
         return (key or b"").partition(b"/")[0].decode("ascii", "replace")
     return OWNERS.get(topic)
-
-
-def line(service: str, public: bytes) -> str:
-    """Return the line of a witness policy that names a service's key. public: 32 bytes."""
-    return f"# writer {service} ed25519 {b64encode(public).decode()}\n"
-
-
-def until_line(public: bytes, at: int) -> str:
-    """Return the line of a witness policy that ends a key. at: broker's time in ms."""
-    written = (EPOCH + at * MS).isoformat().replace("+00:00", "Z")
-    return f"# writer-until {b64encode(public).decode()} {written}\n"
-
-
-def named(policy: bytes) -> Writers:
-    """Return the writers that a witness policy names; NOBODY: it names none. Malformed: a bad line, or one writer is missing."""
-    keys, ends = dict[str, tuple[bytes, ...]](), dict[bytes, int]()
-    for number, text in enumerate(policy.split(b"\n"), 1):
-        words = text.split()
-        if words[:2] == WRITER:
-            service, public = _writer(words[2:], number)
-            keys[service] = (*keys.get(service, ()), public)
-        elif words[:2] == UNTIL:
-            public = _public(b"".join(words[2:3]), number)
-            ends[public] = min(ends.get(public, MOST), _since([*UNTIL, *words[3:]], number))
-    missing = set(OWNERS.values()) - keys.keys() if keys else ()
-    if missing:
-        raise Malformed(
-            "policy", f"it names writers, and none for {', '.join(sorted(missing))}: write `# writer SERVICE ed25519 …` for each"
-        )
-    return Writers(keys, since(policy), ends) if keys else NOBODY
-
-
-def since(policy: bytes, begins: list[bytes] = FROM) -> int:
-    """Return the time in ms from which a witness policy asks for signatures; 0: always. begins: first words of the line. Malformed."""
-    lines = ((number, text.split()) for number, text in enumerate(policy.split(b"\n"), 1))
-    return max((_since(words, number) for number, words in lines if words[:2] == begins), default=0)
-
-
-def _writer(words: list[bytes], number: int) -> tuple[str, bytes]:
-    try:
-        service, kind, written = words
-        public = b64decode(written, validate=True)
-    except (ValueError, Error):
-        service, kind, public = b"", b"", b""
-    name = service.decode("ascii", "replace")
-    if kind != KIND or len(public) != PUBLIC or name not in OWNERS.values():
-        what = f"names no writer: write `# writer SERVICE ed25519 <base64 of {PUBLIC} bytes>`, SERVICE one of {', '.join(OWNERS.values())}"
-        raise Malformed("policy", f"line {number} {what}")
-    return name, public
-
-
-def _public(written: bytes, number: int) -> bytes:
-    try:
-        public = b64decode(written, validate=True)
-    except Error:
-        public = b""
-    if len(public) != PUBLIC:
-        raise Malformed("policy", f"line {number} ends no key: write `# writer-until <base64 of {PUBLIC} bytes> 2026-12-01T00:00:00Z`")
-    return public
-
-
-def _since(words: list[bytes], number: int) -> int:
-    try:
-        at = datetime.fromisoformat(b" ".join(words[2:]).decode())
-        return (at - EPOCH) // MS
-    except (ValueError, TypeError):
-        raise Malformed("policy", f"line {number} names no time: write `# {words[1].decode()} 2026-12-01T00:00:00Z`") from None
 
 
 def sign(key: Ed25519PrivateKey, topic: str, records: Sequence[tuple[bytes, bytes]]) -> list[tuple[str, bytes]]:
@@ -196,7 +114,7 @@ def _node(left: bytes, right: bytes) -> bytes:
 
 
 def _statement(topic: str, count: int, root: bytes) -> bytes:
-    return BEGIN + topic.encode() + b"\n" + count.to_bytes(NUMBER) + root
+    return statements.write(Kind.RECORDS, topic, rest=count.to_bytes(NUMBER) + root)
 
 
-_holds = lru_cache(ROOTS)(ed25519.holds)
+_holds = lru_cache(ROOTS)(statements.holds)

@@ -1,17 +1,12 @@
 """Decide whether a policy bundle is to be believed: two signers have signed it. Pure; services, `recover` and auditors use this alone.
 
-The first signers stand in `trust.toml`; the log names them in comments of its policy file, which `trust.py` writes (docs/decisions/0043):
-
-    # policy-signer policy-keeper ed25519 <base64 of 32 bytes>
-    # policy-bundle 3 <digest>
-
-The second line pins a bundle that nobody need have signed: one of before there were signatures, or of before all keys were lost. A bundle
-with a file `signers.yaml` names the signers of those that follow.
+The log's policy file names the first signers (`trust_lines.py`, docs/decisions/0043). A bundle with a file `signers.yaml` names the signers
+of those that follow. A pinned bundle is one that nobody need have signed: one of before there were signatures, or of before all keys were
+lost.
 """
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Mapping
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -20,15 +15,13 @@ from msgspec import Struct, field
 from referral.domain.events import PolicyActivated, PolicySignature
 from referral.domain.policy.reading.reader import PolicyErrors, Reader
 from referral.domain.policy.reading.signers import read_signers
-from referral.domain.signers import NAME, NEEDED, public_key
-from referral.errors import Malformed
-from referral.wire import ed25519, policy_digest
+from referral.domain.signers import NEEDED
+from referral.wire import policy_digest
+from referral.wire.signed import statements
+from referral.wire.signed.statements import Kind
 
-BEGIN = b"referral-policy-bundle-v1\n"
-"""First bytes of what a signer signs, so that the signature fits no other statement."""
 MOST = 16
 """Signatures that a bundle may carry (ours): a forged one with thousands would keep every reader busy at each start."""
-SIGNER, PIN, KIND = [b"#", b"policy-signer"], [b"#", b"policy-bundle"], b"ed25519"
 
 
 class Trusted(Struct, frozen=True):
@@ -38,52 +31,12 @@ class Trusted(Struct, frozen=True):
     pins: Mapping[int, str] = {}
 
 
-NOBODY = Trusted()
-
-
-def signer_line(name: str, public: bytes) -> str:
-    """Return the line of a witness policy that names a signer."""
-    return f"# policy-signer {name} ed25519 {b64encode(public).decode()}\n"
-
-
-def pin_line(number: int, digest: str) -> str:
-    """Return the line of a witness policy that pins a bundle."""
-    return f"# policy-bundle {number} {digest}\n"
-
-
-def named(policy: bytes) -> Trusted:
-    """Return the signers and pinned bundles that a witness policy names. Malformed: a bad line."""
-    signers, pins = dict[str, bytes](), dict[int, str]()
-    for number, line in enumerate(policy.split(b"\n"), 1):
-        words = line.split()
-        if words[:2] == SIGNER:
-            name, public = _signer(words[2:], number)
-            if name in signers or public in signers.values():
-                raise Malformed("policy", f"line {number} repeats a signer of the policy, or the key of one")
-            signers[name] = public
-        elif words[:2] == PIN:
-            pins.update([_pin(words[2:], number)])
-    return Trusted(signers, pins)
-
-
-def _signer(words: list[bytes], number: int) -> tuple[str, bytes]:
-    name, kind, public = [*words, b"", b"", b""][:3]
-    found = public_key(public.decode("ascii", "replace"))
-    if len(words) != 3 or kind != KIND or found is None or not NAME.fullmatch(name.decode("ascii", "replace")):
-        raise Malformed("policy", f"line {number} names no signer of the policy: write `# policy-signer NAME ed25519 <base64 of 32 bytes>`")
-    return name.decode(), found
-
-
-def _pin(words: list[bytes], number: int) -> tuple[int, str]:
-    bundle, digest = [*words, b"", b""][:2]
-    if len(words) != 2 or not bundle.isdigit() or len(bundle) > 9 or len(digest) != 64:
-        raise Malformed("policy", f"line {number} pins no bundle: write `# policy-bundle NUMBER DIGEST`")
-    return int(bundle), digest.decode("ascii", "replace")
+NO_SIGNERS = Trusted()
 
 
 def statement(number: int, digest: str, valid_from: int, before: str) -> bytes:
     """Return the bytes that a signer signs: one line each."""
-    return BEGIN + f"{number}\n{digest}\n{valid_from}\n{before or '-'}\n".encode()
+    return statements.write(Kind.POLICY, number, digest, valid_from, before or "-")
 
 
 def sign(key: Ed25519PrivateKey, number: int, digest: str, valid_from: int, before: str) -> PolicySignature:
@@ -95,7 +48,7 @@ def sign(key: Ed25519PrivateKey, number: int, digest: str, valid_from: int, befo
 def signed_by(body: PolicyActivated, signers: Mapping[str, bytes]) -> tuple[str, ...]:
     """Return the names of those signers who signed this bundle, each once."""
     text = statement(body.number, body.digest, body.valid_from, body.before)
-    holding = {one.public for one in body.signatures if ed25519.holds(one.public, one.signature, text)}
+    holding = {one.public for one in body.signatures if statements.holds(one.public, one.signature, text)}
     return tuple(name for name, public in signers.items() if public in holding)
 
 

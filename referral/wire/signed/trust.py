@@ -22,18 +22,19 @@ import re
 import tomllib
 from base64 import b64encode
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
 
 from referral.domain.signers import NAME, NEEDED, public_key
 from referral.errors import Malformed
-from referral.wire import erasure_approval, intake_key, operator_word, policy_signature, writer_signature
-from referral.wire.erasure_approval import Erasers
-from referral.wire.operator_word import PLANE, Operators
-from referral.wire.policy_signature import Trusted
-from referral.wire.writer_signature import EPOCH, MS, OWNERS, Writers
+from referral.wire.signed import trust_lines
+from referral.wire.signed.erasure_approval import Erasers
+from referral.wire.signed.operator_word import NO_OPERATORS, PLANE, Operators
+from referral.wire.signed.policy_signature import Trusted
+from referral.wire.signed.trust_lines import EPOCH, MS, Keyword, key_line, time
+from referral.wire.signed.writer_signature import NO_WRITERS, OWNERS, Writers
 
 OFF, UNTIL = "off", "until"
 KEYED = ("intake", "policy_keepers", "approvers", "operators", "writers")
@@ -41,12 +42,6 @@ KEYED = ("intake", "policy_keepers", "approvers", "operators", "writers")
 FIELDS = ("witness_policy", *KEYED, "policy_bundles", "signed_from", "two_operators_from", "two_operators_for_tokens_from")
 PERSONS = {"policy_keepers": "policy keeper", "approvers": "approver", "operators": "operator"}
 """Fields of people, of whom two must act together."""
-BEGINS = (
-    *(intake_key.BEGIN, writer_signature.WRITER, writer_signature.UNTIL, writer_signature.FROM, erasure_approval.APPROVER),
-    *(policy_signature.SIGNER, policy_signature.PIN, operator_word.LINE, operator_word.FROM, operator_word.TOKENS_FROM),
-)
-LINES = frozenset(begin[1].decode() for begin in BEGINS)
-"""First words of the comment lines by which release 0.1.0, and the log, name keys."""
 DIGEST = re.compile(r"[0-9a-f]{64}")
 ALIKE = 0.8
 """Likeness (ours, of difflib) from which a comment's first word counts as a misspelt word of 0.1.0."""
@@ -68,16 +63,17 @@ class Trust(Struct, frozen=True):
 
     def logged(self) -> bytes:
         """Return the form in which the log names all of them: one C2SP policy file, as release 0.1.0 had it."""
-        lines = [policy_signature.signer_line(name, public) for name, public in self.policy.signers.items()]
-        lines += [policy_signature.pin_line(number, digest) for number, digest in self.policy.pins.items()]
-        lines += [writer_signature.line(service, public) for service, keys in self.writers.keys.items() for public in keys]
-        lines += [writer_signature.until_line(public, at) for public, at in self.writers.ends.items()]
-        lines += [f"# {_word(writer_signature.FROM)} {_time(self.erasers.since)}\n"] if self.erasers.since else []
-        lines += [erasure_approval.line(name, public) for name, public in self.erasers.approvers.items()]
-        lines += [operator_word.line(name.removeprefix(PLANE), public) for name, public in self.operators.keys.items()]
-        lines += [f"# {_word(operator_word.FROM)} {_time(self.operators.since)}\n"] if self.operators.since else []
-        lines += [f"# {_word(operator_word.TOKENS_FROM)} {_time(self.operators.tokens)}\n"] if self.operators.tokens else []
-        return "".join(lines).encode() + b"".join(map(intake_key.line, self.erasers.intake)) + self.witness_policy
+        lines = [key_line(Keyword.POLICY_SIGNER, name, public) for name, public in self.policy.signers.items()]
+        lines += [trust_lines.pin_line(number, digest) for number, digest in self.policy.pins.items()]
+        lines += [key_line(Keyword.WRITER, service, public) for service, keys in self.writers.keys.items() for public in keys]
+        lines += [trust_lines.until_line(public, at) for public, at in self.writers.ends.items()]
+        lines += [trust_lines.from_line(Keyword.SIGNED_FROM, self.erasers.since)]
+        lines += [key_line(Keyword.APPROVER, name, public) for name, public in self.erasers.approvers.items()]
+        lines += [key_line(Keyword.OPERATOR, name.removeprefix(PLANE), public) for name, public in self.operators.keys.items()]
+        lines += [trust_lines.from_line(Keyword.TWO_OPERATORS_FROM, self.operators.since)]
+        lines += [trust_lines.from_line(Keyword.TOKENS_FROM, self.operators.tokens)]
+        lines += [trust_lines.intake_line(public) for public in self.erasers.intake]
+        return b"".join(lines) + self.witness_policy
 
     def written(self) -> bytes:
         """Return `trust.toml`."""
@@ -89,7 +85,7 @@ class Trust(Struct, frozen=True):
         lines += [writer_line(service, *keys, ends=ends) for service, keys in self.writers.keys.items()] or [_off("writers")]
         lines += [bundle_line(number, digest) for number, digest in self.policy.pins.items()]
         times = {"signed_from": self.erasers.since, "two_operators_from": self.operators.since}
-        lines += [f"{name} = {_time(at)}\n" for name, at in {**times, FIELDS[-1]: self.operators.tokens}.items() if at]
+        lines += [f"{name} = {time(at)}\n" for name, at in {**times, FIELDS[-1]: self.operators.tokens}.items() if at]
         return "".join(lines).encode()
 
 
@@ -112,7 +108,7 @@ def person_line(field: str, name: str, public: bytes) -> str:
 
 def writer_line(service: str, *keys: bytes, ends: Mapping[bytes, int] = {}) -> str:
     """Return the line that names a service's keys: the current one, and older ones whose records stay valid until their end."""
-    words = [b64encode(key).decode() + (f" {UNTIL} {_time(ends[key])}" if key in ends else "") for key in keys]
+    words = [b64encode(key).decode() + (f" {UNTIL} {time(ends[key])}" if key in ends else "") for key in keys]
     return f"writers.{service} = [{', '.join(f'{chr(34)}{word}{chr(34)}' for word in words)}]\n"
 
 
@@ -140,8 +136,8 @@ def imported(policy: bytes) -> Trust:
             what = "release 0.1.0 passed it over, so it named nobody: mend its first word, or begin the remark with another word"
             raise Malformed("policy", f"line {number} `{_shown(line)}`: {what}")
     kept = b"".join(line for line in policy.splitlines(keepends=True) if not _is_old(line))
-    erasers, operators = erasure_approval.erasers(policy), operator_word.named(policy)
-    found = Trust(kept, policy_signature.named(policy), erasers, writer_signature.named(policy), operators)
+    parties = (trust_lines.policy_keepers(policy), trust_lines.erasers(policy), trust_lines.writers(policy), trust_lines.operators(policy))
+    found = Trust(kept, *parties)
     try:
         again = read(found.written())
     except UnicodeDecodeError:
@@ -161,14 +157,14 @@ def refuse_old_lines(policy: bytes) -> None:
 
 def _is_old(line: bytes) -> bool:
     words = line.split()
-    return words[:1] == [b"#"] and len(words) > 1 and words[1].decode("ascii", "replace") in LINES
+    return words[:1] == [b"#"] and len(words) > 1 and words[1].decode("ascii", "replace") in [*Keyword]
 
 
 def _is_nearly(line: bytes) -> bool:
     """Return whether somebody meant a comment to name something: it has a kind of key, or a word that is like one of 0.1.0."""
     first, *others = line.lstrip().removeprefix(b"#").split() or [b""]
     word = first.decode("ascii", "replace").lower()
-    return line.lstrip().startswith(b"#") and (b"ed25519" in others or bool(difflib.get_close_matches(word, LINES, 1, ALIKE)))
+    return line.lstrip().startswith(b"#") and (b"ed25519" in others or bool(difflib.get_close_matches(word, [*Keyword], 1, ALIKE)))
 
 
 class _Reading:
@@ -201,8 +197,8 @@ class _Reading:
             policy.encode(),
             Trusted(self._people("policy_keepers"), self._bundles()),
             Erasers(self._intake(), self._people("approvers"), times[0]),
-            Writers(writers, times[0], self._ends) if writers else writer_signature.NOBODY,
-            Operators(operators, *times[1:]) if operators else operator_word.NOBODY,
+            Writers(writers, times[0], self._ends) if writers else NO_WRITERS,
+            Operators(operators, *times[1:]) if operators else NO_OPERATORS,
         )
 
     def _bad(self, what: str, *path: str) -> Malformed:
@@ -310,11 +306,3 @@ def _keys(*keys: bytes) -> str:
 
 def _off(field: str) -> str:
     return f'{field} = "{OFF}"\n'
-
-
-def _word(begins: list[bytes]) -> str:
-    return begins[1].decode()
-
-
-def _time(at: int) -> str:
-    return (EPOCH + timedelta(milliseconds=at)).astimezone(UTC).isoformat().replace("+00:00", "Z")
