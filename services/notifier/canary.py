@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from referral.channels import NUMBER
 from referral.errors import Rejected
-from referral.runtime import observe
+from referral.runtime.background import attempt
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
 from referral.runtime.postgres import clock
@@ -67,13 +67,9 @@ class Canary:
     async def run(self) -> None:
         """Plan each call when it is due, until cancelled."""
         while True:
-            try:
-                await self.look()
-            except Exception as error:
-                observe.log().warning("canary not planned", kind=type(error).__name__)
-            else:
-                if self._number is None:
-                    return
+            planned = await attempt(self.look, "canary not planned", service="notifier")
+            if planned and self._number is None:
+                return
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> bool:

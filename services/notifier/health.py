@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from referral.runtime import observe
+from referral.runtime.background import every
 from referral.runtime.postgres import database
 from services.notifier import caps, deliveries, providers
 from services.notifier.deliveries import Backlog, Waiting
@@ -36,25 +35,19 @@ class Watch:
         self._today: Mapping[str, tuple[int, int | None]] = {}
 
     async def run(self) -> None:
-        """Poll until cancelled."""
-        while True:
-            await self.look()
-            await asyncio.sleep(LOOK_SECONDS)
+        """Poll until cancelled. While the database is away, the last values stay; the loop reports the outage."""
+        await every(LOOK_SECONDS, self.look, "backlog not read", service="notifier")
 
     async def look(self) -> None:
-        """Poll once. If the database is away, keep the last value; the loop reports the outage."""
-        try:
-            async with database.single(self._engine).connect() as tx:
-                self._now, self._away = await deliveries.backlog(tx), await providers.states(tx)
-                watched = (await tx.execute(_WATCHED)).one()
-                self._today = await caps.today(tx)
-        except Exception as error:
-            observe.log().warning("backlog not read", kind=type(error).__name__)
-        else:
-            self._figures.backlog(self._now)
-            self._figures.providers(self._away)
-            self._figures.watched(*watched)
-            self._figures.spent(self._today)
+        """Poll once."""
+        async with database.single(self._engine).connect() as tx:
+            self._now, self._away = await deliveries.backlog(tx), await providers.states(tx)
+            watched = (await tx.execute(_WATCHED)).one()
+            self._today = await caps.today(tx)
+        self._figures.backlog(self._now)
+        self._figures.providers(self._away)
+        self._figures.watched(*watched)
+        self._figures.spent(self._today)
 
     def not_ready(self) -> Mapping[str, str]:
         """Return the reasons why the notifier is not ready, each with the action for the operator."""

@@ -21,6 +21,7 @@ from referral.channels.message import OTHERWISE
 from referral.domain.case_number import case_number
 from referral.errors import Malformed
 from referral.runtime import observe
+from referral.runtime.background import attempt
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
 from referral.runtime.postgres import database
@@ -99,17 +100,16 @@ class Sender:
         """Renew what is under way, and ring when something has fallen due, until cancelled."""
         while True:
             await asyncio.sleep(POLL_SECONDS)
-            try:
-                async with asyncio.timeout(LOOK_SECONDS), self._reading.connect() as tx:
-                    if self._held:
-                        await deliveries.renew(tx, self._held)
-                    ripe = await deliveries.ripe(tx)
-            except Exception as error:
+            if not await attempt(self._look_once, "deliveries not looked at", service="notifier"):
                 self._calm_from = monotonic() + CALM_SECONDS
-                observe.log().warning("deliveries not looked at", kind=type(error).__name__)
-            else:
-                if ripe:
-                    self._bell.ring()
+
+    async def _look_once(self) -> None:
+        async with asyncio.timeout(LOOK_SECONDS), self._reading.connect() as tx:
+            if self._held:
+                await deliveries.renew(tx, self._held)
+            ripe = await deliveries.ripe(tx)
+        if ripe:
+            self._bell.ring()
 
     async def _run(self, name: str, lane: Lane, ear: asyncio.Event) -> None:
         """Claim as many deliveries as there are free lines, each time the bell rings."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from referral.domain.local_time import local
-from referral.runtime import observe
+from referral.runtime.background import every
 from referral.runtime.postgres import clock
 from services.notifier import roster
 from services.notifier.duty import local_day
@@ -40,13 +40,12 @@ _HEADS = text(
 
 async def run(engine: AsyncEngine) -> None:
     """Look until cancelled."""
-    while True:
-        try:
-            while await look(engine):
-                pass
-        except Exception as error:
-            observe.log().warning("holes of rotas not told", kind=type(error).__name__)
-        await asyncio.sleep(LOOK_SECONDS)
+    await every(LOOK_SECONDS, partial(_look_at_all, engine), "holes of rotas not told", service="notifier")
+
+
+async def _look_at_all(engine: AsyncEngine) -> None:
+    while await look(engine):
+        pass
 
 
 async def look(engine: AsyncEngine) -> int:
