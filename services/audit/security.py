@@ -10,6 +10,7 @@ from prometheus_client import Gauge
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from referral.domain.durations import DAY_US
 from referral.domain.events import EntryKind
 from referral.proof.security import WINDOW_US, Alarm, Sum, alarms, root
 from referral.runtime.background import attempt
@@ -17,7 +18,7 @@ from referral.runtime.keys.erasure_tag import signed_erasure
 from referral.runtime.observe import log
 from referral.wire import leaf
 from referral.wire.erasure_approval import NOBODY, Erasers
-from referral.wire.security_event import DAY_US, KEPT_DAYS, Kind, Row
+from referral.wire.security_event import KEPT_DAYS, Kind, Row
 
 LOOK_S = 10.0
 """Seconds between two looks (ours): an alarm stands that long after its event."""

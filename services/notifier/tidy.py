@@ -7,6 +7,7 @@ from functools import partial
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from referral.domain.durations import DAY_US
 from referral.runtime.background import every
 
 KEEP_DAYS = 90
@@ -22,7 +23,6 @@ _DELETE = text(
 
 _NOTES = text("DELETE FROM note WHERE ended_at < runtime.clock() - CAST(:keep AS bigint)")
 _UNCONFIRMED = text("DELETE FROM unconfirmed WHERE at < runtime.clock() - CAST(:keep AS bigint)")
-DAY_US = 24 * 3600 * 1_000_000
 
 
 async def run(engine: AsyncEngine) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct, field
 
+from referral.domain.durations import SECOND_US
 from referral.domain.events import PolicyActivated
 from referral.domain.policy import Policy, PolicyErrors, policy
 from referral.domain.policy.differences import differences
@@ -21,7 +22,6 @@ from referral.wire.agency_keys import AgencyKeys
 from referral.wire.policy_signature import NOBODY, Believed, Trusted
 
 BEFORE = "nobody: before signatures"
-SECOND_US = 1_000_000
 DATED_US = 60 * SECOND_US
 """A minute (ours), as for every clock (`verify/clocks.TOLERANCE_US`): `policy activate` stores its bundle within seconds."""
 

@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from referral.domain.durations import SECOND_US
 from referral.errors import Malformed, Unavailable
 from referral.runtime.postgres import clock
 from services.intake.casefile import sections
@@ -28,7 +29,6 @@ from services.intake.pages.session import Visit
 
 VIEW = "view"
 """Name of the token in the address."""
-SECOND_US = 1_000_000
 MOST = 1_000
 """Most pages that wait at once, of strangers and of accounts each (ours). Beyond it a form is answered with its page, as a browser also
 takes it: who fills this takes nothing from others but that."""

@@ -7,12 +7,13 @@ from functools import partial
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from referral.domain.durations import DAY_US
 from referral.domain.local_time import local
 from referral.runtime.background import every
 from referral.runtime.postgres import clock
 from services.notifier import roster
 from services.notifier.duty import local_day
-from services.notifier.gaps import DAY, Kind, gaps
+from services.notifier.gaps import Kind, gaps
 from services.notifier.notes import notes
 
 FROM_HOUR, TO_HOUR = 9, 18
@@ -64,7 +65,7 @@ async def look(engine: AsyncEngine) -> int:
 
 async def _tell(tx: AsyncConnection, agency: str, now: int) -> None:
     known = await roster.load(tx, [agency])
-    if any(gap.kind is Kind.NOBODY for gap in gaps(known, agency, now, now + DAYS * DAY)):
+    if any(gap.kind is Kind.NOBODY for gap in gaps(known, agency, now, now + DAYS * DAY_US)):
         heads = set((await tx.execute(_HEADS, {"agency": agency})).scalars())
         for person in known.people:
             if person.account in heads:
