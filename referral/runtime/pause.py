@@ -1,8 +1,18 @@
-"""Wait for an event or for a length of time, whichever comes first, without losing a cancellation."""
+"""Wait for an event or for a length of time, whichever comes first, without losing a cancellation; and longer before each retry."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator, Sequence
+from itertools import chain, repeat
+
+BACK_OFF_S = (0.1, 0.5, 1.0, 2.0, 5.0)
+"""Seconds before each retry (ours): a server that restarts is back within some seconds, and every case waits for it."""
+
+
+def back_off(seconds: Sequence[float] = BACK_OFF_S) -> Iterator[float]:
+    """Return the seconds before each retry, for ever: the last value repeats."""
+    return chain(seconds, repeat(seconds[-1]))
 
 
 async def pause(event: asyncio.Event, seconds: float) -> None:

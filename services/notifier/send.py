@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from itertools import chain, repeat
 from time import monotonic
 from types import MappingProxyType
 
@@ -24,6 +23,7 @@ from referral.runtime import observe
 from referral.runtime.background import attempt
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
+from referral.runtime.pause import back_off
 from referral.runtime.postgres import database
 from referral.runtime.postgres.group_commit import Together
 from services.notifier import deliveries, grouping, wakeup
@@ -261,7 +261,7 @@ class Sender:
         carried: tuple[int, ...] | None = None,
     ) -> None:
         """Write the result, however long the database is away: without it, a sent message would be sent once more."""
-        for pause in chain(RECORD_SECONDS, repeat(RECORD_SECONDS[-1])):
+        for pause in back_off(RECORD_SECONDS):
             try:
                 await self._write_batched(Result(claimed, kind, reason, handed.word, handed.provider, leaves, carried))
                 return

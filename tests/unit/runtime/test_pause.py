@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import islice
 
 import pytest
 
-from referral.runtime.pause import pause
+from referral.runtime.pause import back_off, pause
 from services.notifier.wakeup import heard
+
+
+def test_a_back_off_grows_to_its_last_value_and_stays_there() -> None:
+    assert list(islice(back_off(), 7)) == [0.1, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0]
+    assert list(islice(back_off((0.2, 1.0)), 3)) == [0.2, 1.0, 1.0]
 
 
 async def test_it_ends_with_the_event_or_with_the_time() -> None:
