@@ -21,10 +21,10 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from referral.runtime import peer
+from referral.runtime.background import pause
 from referral.runtime.http_listener import Listener, Place, Slot
 from referral.runtime.http_listener import listen as listen
 from referral.runtime.http_message import PROBLEM, document
-from referral.runtime.pause import pause
 
 HEAD_S = 5.0
 """Seconds in which a request head must arrive, from the first byte or the connection (ours): a head is one packet or two."""

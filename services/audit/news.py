@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from referral.runtime.pause import pause
+from referral.runtime.background import pause
 from referral.runtime.postgres import bells
 
 

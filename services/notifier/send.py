@@ -20,10 +20,9 @@ from referral.channels.message import OTHERWISE
 from referral.domain.case_number import case_number
 from referral.errors import Malformed
 from referral.runtime import observe
-from referral.runtime.background import attempt
+from referral.runtime.background import attempt, back_off
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
-from referral.runtime.pause import back_off
 from referral.runtime.postgres import database
 from referral.runtime.postgres.group_commit import Together
 from services.notifier import deliveries, grouping, wakeup

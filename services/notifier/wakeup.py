@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from referral.runtime.pause import pause
+from referral.runtime.background import pause
 from referral.runtime.postgres import bells, clock
 
 LISTEN_AGAIN_SECONDS = 1.0

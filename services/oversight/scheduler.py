@@ -14,12 +14,12 @@ from prometheus_client import Counter, Gauge
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from referral.errors import Rejected, Unavailable
+from referral.runtime.background import back_off
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.loop import decode
 from referral.runtime.loop.reader import Taken
 from referral.runtime.loop.units import Place, Unit, digest, place, word
 from referral.runtime.observe import Health, log
-from referral.runtime.pause import back_off
 from referral.runtime.postgres import clock, database
 from referral.runtime.settings import Settings
 from referral.wire.writer_signature import NOBODY, Writers

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from referral.errors import Fenced, Misconfigured, NewerVersion, Rejected
 from referral.runtime import observe, record_signing
+from referral.runtime.background import BACK_OFF_S, back_off, pause
 from referral.runtime.kafka import clients
 from referral.runtime.keys import erasure_tag
 from referral.runtime.keys.case_keys import Keys
@@ -24,7 +25,6 @@ from referral.runtime.loop.quarantine import Ceiling
 from referral.runtime.loop.reader import Reader
 from referral.runtime.loop.tenure import Tenure, away
 from referral.runtime.loop.transaction import Transaction
-from referral.runtime.pause import BACK_OFF_S, back_off, pause
 from referral.runtime.postgres import clock, rights, schema
 from referral.runtime.postgres.clock import FalseClock
 from referral.runtime.postgres.rights import WithoutRights
