@@ -9,13 +9,12 @@ from bench import fill, topic
 from bench.ground import Ground, admin, say, until
 from bench.routing import OUT, reached
 from bench.rows import Row, at_most, percentile
-from referral.domain.policy.limits import MINUTE
+from referral.domain.durations import MINUTE_US, SECOND_US
 from referral.local.stack import Stack
 from referral.runtime.postgres import clock, database
 from referral.wire import seal
 
 OVERDUE = 10_000
-SECOND = 1_000_000
 FIRST = "SELECT min(at) FROM routing.alarm"
 AHEAD = "SELECT min(at) > runtime.clock() + 60000000 FROM routing.alarm"
 """True once every alarm has fired and set the next one, which is minutes away."""
@@ -24,7 +23,7 @@ AHEAD = "SELECT min(at) > runtime.clock() + 60000000 FROM routing.alarm"
 async def late(made: Stack, chest: dict[str, bytes]) -> AsyncIterator[Row]:
     """Advance the clock until the cases that came in at 50 a second are escalated in turn; measure the delay of each."""
     async with admin(made) as connection:
-        ahead = await connection.fetchval(FIRST) - await connection.fetchval("SELECT runtime.clock()") - 2 * SECOND
+        ahead = await connection.fetchval(FIRST) - await connection.fetchval("SELECT runtime.clock()") - 2 * SECOND_US
         offset = await advance(made, ahead)
         say("every one of them is escalated in its turn")
         await until(lambda: connection.fetchval(AHEAD))
@@ -43,7 +42,7 @@ async def outage(at: Ground) -> AsyncIterator[Row]:
         await made["routing-1"].stop()
         say(f"{OVERDUE} alarms become overdue while routing is away")
         last = await connection.fetchval("SELECT max(at) FROM routing.alarm")
-        await advance(made, last - await connection.fetchval("SELECT runtime.clock()") + MINUTE)
+        await advance(made, last - await connection.fetchval("SELECT runtime.clock()") + MINUTE_US)
         await made["routing-1"].start()
         ready = time.time() * 1000
         await until(lambda: connection.fetchval(AHEAD))

@@ -13,7 +13,7 @@ import asyncpg
 from bench import storm
 from bench.ground import Ground, admin, say, until
 from bench.rows import Row, at_most
-from referral.domain.policy.limits import MINUTE
+from referral.domain.durations import MINUTE_US
 
 PEOPLE = storm.AGENCIES * storm.STAFF
 """One message for each."""
@@ -86,7 +86,7 @@ async def _run(at: Ground, kills: bool) -> tuple[float, float]:
     """
     async with _two() as (first, second), at.line("notifier") as made, admin(made) as connection:
         await storm.staff(made, connection)
-        due = await connection.fetchval("SELECT runtime.clock()") + 15 * MINUTE
+        due = await connection.fetchval("SELECT runtime.clock()") + 15 * MINUTE_US
         say(f"{PEOPLE:,} messages, two gateways, {'the first dies' if kills else 'both live'}")
         await storm.opened(made, [storm.offer(storm.agency(a), due) for a in range(storm.AGENCIES)])
         await first.reached.wait()

@@ -19,9 +19,9 @@ from bench.weight import peak
 from referral.channels import Outgoing, gateway
 from referral.channels.gateway import Gateway
 from referral.channels.lane import LINES
+from referral.domain.durations import MINUTE_US
 from referral.domain.events import OfferKind, OfferOpened, Reach, Why
 from referral.domain.inputs import Input, Source
-from referral.domain.policy.limits import MINUTE
 from referral.local.stack import Stack
 from referral.roster import changes as roster
 from referral.runtime.keys import case_keys
@@ -131,7 +131,7 @@ async def storm(at: Ground) -> AsyncIterator[Row]:
     """Measure from the first record on the topic until each person has heard, and until everything was handed over."""
     async with _gateway() as url, at.line("notifier") as made, admin(made) as connection:
         await staff(made, connection)
-        due = await connection.fetchval("SELECT runtime.clock()") + 15 * MINUTE
+        due = await connection.fetchval("SELECT runtime.clock()") + 15 * MINUTE_US
         say(f"{KNOCKS:,} knocks for {AGENCIES * STAFF:,} people at once")
         began = await connection.fetchval("SELECT runtime.clock()")
         await opened(made, [offer(agency(a), due) for a in range(AGENCIES) for _ in range(OFFERS)])

@@ -24,7 +24,7 @@ from msgspec import Struct
 
 from bench.rows import Row, at_most, show
 from referral.cli.audit.source import Folder
-from referral.domain.policy.limits import DAY
+from referral.domain.durations import DAY_US
 from referral.proof import archive
 from referral.proof.scan import walk
 from referral.proof.verify.report import Report
@@ -116,7 +116,7 @@ def compared(folder: Path, key: Path, mine: Path, cases: int, kept: Spent) -> It
 def write(folder: Path, days: int) -> None:
     """Write the export of all but the last day, then that of the whole beside it; both share their files."""
     world = Lived(folder, days)
-    world.live(world.until - DAY)
+    world.live(world.until - DAY_US)
     cut = folder.with_name("cut")
     cut.mkdir()
     for name in (archive.CHECKPOINT, archive.POLICY, archive.KEYS):

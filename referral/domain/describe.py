@@ -7,7 +7,7 @@ from typing import Any
 
 from referral.domain import events as e
 from referral.domain.case import Case, seats
-from referral.domain.policy.limits import DAY, HOUR, MINUTE
+from referral.domain.durations import DAY_US, HOUR_US, MINUTE_US
 
 
 def describe(case: Case, event: Any, now: int) -> str:
@@ -17,7 +17,7 @@ def describe(case: Case, event: Any, now: int) -> str:
 
 def span(micros: int) -> str:
     """Return a length of time in its largest unit that is exact enough: exact, or more than two of it."""
-    for size, unit in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min")):
+    for size, unit in ((DAY_US, "d"), (HOUR_US, "h"), (MINUTE_US, "min")):
         if micros % size == 0 or micros > 2 * size:
             return f"{micros // size} {unit}"
     return f"{micros} µs"

@@ -13,9 +13,9 @@ from referral.domain.local_time import LOCAL
 from referral.errors import Rejected
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-DAY = 24 * 60
+DAY_MIN = 24 * 60
 """Minutes of a day."""
-WEEK = 7 * DAY
+WEEK_MIN = 7 * DAY_MIN
 FIRST, LAST = date(2000, 1, 1), date(2099, 12, 31)
 """First and last day that a rota may name (ours): nobody plans beyond them, so another year is a slip. Near the ends of the calendar, the
 years 1 and 9999, time zones cannot be computed: one such shift would stop whoever asks who is on duty."""
@@ -59,11 +59,11 @@ def parse(written: str) -> tuple[Weekly, ...] | Single:
     if found := _OVER.fullmatch(words):
         first, last = _day(found[1]), _day(found[3])
         start, end = _minute(found[2]), _minute(found[4])
-        length = (last - first) % 7 * DAY + end - start
-        return (Weekly(first, start, start + (length if length > 0 else length + WEEK)),)
+        length = (last - first) % 7 * DAY_MIN + end - start
+        return (Weekly(first, start, start + (length if length > 0 else length + WEEK_MIN)),)
     if found := _SAME.fullmatch(words):
         start, end = _minute(found[2]), _minute(found[3])
-        return tuple(Weekly(day, start, end if end > start else end + DAY) for day in _days(found[1]))
+        return tuple(Weekly(day, start, end if end > start else end + DAY_MIN) for day in _days(found[1]))
     raise Rejected("malformed", "shift", HINT)
 
 
@@ -119,6 +119,6 @@ def _day(word: str) -> int:
 
 def _minute(clock: str) -> int:
     hour, minute = (int(part) for part in clock.split(":"))
-    if minute > 59 or hour * 60 + minute > DAY:
+    if minute > 59 or hour * 60 + minute > DAY_MIN:
         raise Rejected("malformed", "shift", "a time of day lies between 00:00 and 24:00")
     return hour * 60 + minute

@@ -9,10 +9,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
+from referral.domain.durations import DAY_US
 from referral.domain.local_time import LOCAL, local
 
 EPOCH = date(1970, 1, 1)
-DAY_US = 24 * 3600 * 1_000_000
 OPENS, CLOSES = 8, 16
 """Hours of a working day in which exercises are loud without anybody's leave (P): offices' hours, in which nobody is woken."""
 WORKING = range(5)

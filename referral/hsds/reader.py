@@ -14,7 +14,7 @@ from referral.hsds.agency_yaml import holds, text_of
 from referral.hsds.document import Row, Rows, rows_of
 from referral.hsds.vocabulary import AREA, DAYS, KINDS, SCHEME
 
-DAY = {code: day for day, code in DAYS.items()}
+DAY_OF_CODE = {code: day for day, code in DAYS.items()}
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 OFFICE = re.compile(r"([a-z,]+) ([0-9:]+)-([0-9:]+)")
 
@@ -164,9 +164,9 @@ def _times(row: Row, links: _Links) -> dict[str, Any]:
 
 def _hours(row: Row, rows: Rows) -> dict[str, Any]:
     days = row.text("byday").split(",")
-    if row.text("freq") != "WEEKLY" or any(day not in DAY for day in days):
-        rows.fault(f"{row.where}.byday", f"weekly hours are expected, on days of {', '.join(DAY)}")
-    return {"days": [DAY.get(day, "") for day in days], "from": row.text("opens_at"), "to": row.text("closes_at")}
+    if row.text("freq") != "WEEKLY" or any(day not in DAY_OF_CODE for day in days):
+        rows.fault(f"{row.where}.byday", f"weekly hours are expected, on days of {', '.join(DAY_OF_CODE)}")
+    return {"days": [DAY_OF_CODE.get(day, "") for day in days], "from": row.text("opens_at"), "to": row.text("closes_at")}
 
 
 def _service(row: Row, agency: str, links: _Links) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Literal, TypeVar
 
 from referral.local.data_folder import Trouble
 from referral.local.server import Server
-from referral.runtime.pause import pause
+from referral.runtime.background import pause
 
 UNREADY_S = 1.0
 """Seconds between two readiness polls of a running process that was not ready (ours)."""

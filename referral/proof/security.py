@@ -9,10 +9,10 @@ from enum import StrEnum
 
 from msgspec import Struct, json
 
+from referral.domain.durations import DAY_US, HOUR_US
 from referral.tlog import merkle
-from referral.wire.security_event import DAY_US, KEPT_DAYS, OTHERS, SPRAYED, UNKNOWN, Kind, Row
+from referral.wire.security_event import KEPT_DAYS, OTHERS, SPRAYED, UNKNOWN, Kind, Row
 
-HOUR_US = 60 * 60 * 1_000_000
 WINDOW_US = HOUR_US
 """Time after which an event raises no alarm any more (P8: files of one account in an hour)."""
 FILES = 20

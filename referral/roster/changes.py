@@ -13,10 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.channels import NUMBER
 from referral.domain import rota
+from referral.domain.durations import DAY_US
 from referral.domain.policy.reading.reader import allowed
 from referral.domain.rota import Single, Weekly
 from referral.errors import Rejected
-from referral.exercise.rules import DAY_US, NIGHTS_DAYS
+from referral.exercise.rules import NIGHTS_DAYS
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
 

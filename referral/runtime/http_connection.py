@@ -21,9 +21,10 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from referral.runtime import peer
-from referral.runtime.http_listener import PROBLEM, Listener, Place, Slot, problem
+from referral.runtime.background import pause
+from referral.runtime.http_listener import Listener, Place, Slot
 from referral.runtime.http_listener import listen as listen
-from referral.runtime.pause import pause
+from referral.runtime.http_message import PROBLEM, document
 
 HEAD_S = 5.0
 """Seconds in which a request head must arrive, from the first byte or the connection (ours): a head is one packet or two."""
@@ -157,7 +158,7 @@ class Connection(H11Protocol):
         self._refuse(400, "no-http", "send one request of HTTP/1.1: one Host, one length, no TLS on a plain port")
 
     def _refuse(self, status: int, code: str, hint: str) -> None:
-        body = problem(status, code, hint)
+        body = document(status, code, hint)
         headers = [("content-type", PROBLEM), ("content-length", str(len(body))), ("connection", "close")]
         events = (h11.Response(status_code=status, headers=headers, reason=b""), h11.Data(data=body), h11.EndOfMessage())
         for event in events:

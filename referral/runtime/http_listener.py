@@ -17,10 +17,9 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
-from msgspec import json
-
 from referral.ca.names import Plane
 from referral.runtime import allowance, observe
+from referral.runtime.http_message import PROBLEM, document
 
 CONNECTIONS = 512
 """Connections of one server, from their first packet on (ours): half of the 1,024 files that a process may open by default, and the inner
@@ -46,24 +45,7 @@ SENDS = "/v1/"
 """Path below which an agency's system sends: `services.intake.crowd` bounds that by what it is."""
 AT_ONCE = struct.pack("ii", 1, 0)
 """SO_LINGER of a connection that is not taken: it is reset, and leaves nothing behind."""
-PROBLEM = "application/problem+json"
-
-
-def problem(status: int, code: str, hint: str, where: str = "") -> bytes:
-    """Return the JSON body of a refusal, the same at every door (RFC 9457).
-
-    status: HTTP status.
-    code: a stable word.
-    hint: what the sender must do.
-    where: header, field or path that is wrong.
-    """
-    title = code.replace("-", " ")
-    detail = f"{title} at {where}: {hint}" if where else f"{title}: {hint}"
-    fields = {"type": f"urn:referral:problem:{code}", "title": title, "status": status, "detail": detail, "code": code, "where": where}
-    return json.encode({**fields, "hint": hint})
-
-
-HTTPS_ONLY = problem(
+HTTPS_ONLY = document(
     400, "https-only", "this port speaks https: write https:// instead of http://, and trust this line's authority (curl: --cacert FILE)"
 )
 IN_CLEAR = (

@@ -21,8 +21,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from referral.errors import RETRY_AFTER_S, TooOften, Unavailable
 from referral.runtime import http_connection, observe, peer
-from referral.runtime.http_listener import PROBLEM, problem
 from referral.runtime.http_listener import listen as listen
+from referral.runtime.http_message import PROBLEM, document
 from referral.runtime.peer import Peer
 from referral.runtime.postgres import database
 
@@ -79,13 +79,13 @@ class Doors:
             return await _send(send, (400, PROBLEM, why), [(b"connection", b"close")])
         if not self._admits(peer.shown(scope), scope["path"]):
             hint = f"show the certificate of an operator or a service; at {METRICS}, of an operator or service/{peer.PROMETHEUS}"
-            return await _send(send, (403, PROBLEM, problem(403, "not-an-operator", hint)))
+            return await _send(send, (403, PROBLEM, document(403, "not-an-operator", hint)))
         if wait := peer.wait(scope):
             return await _refuse(scope, send, wait)
         if scope["path"] in self._own:
             return await _send(send, self._own[scope["path"]]())
         if self._app is None:
-            return await _send(send, (404, PROBLEM, problem(404, "not-found", f"this address has {', '.join(self._own)}")))
+            return await _send(send, (404, PROBLEM, document(404, "not-found", f"this address has {', '.join(self._own)}")))
         return await _guarded(self._app, scope, _in_time(receive), send)
 
 
@@ -108,9 +108,9 @@ def ambiguous(headers: list[tuple[bytes, bytes]]) -> bytes | None:
     names = [name for name, _ in headers]
     if b"content-length" in names and b"transfer-encoding" in names:
         hint = "send the body's length or send the body in chunks, not both: a proxy between us might use the other one"
-        return problem(400, "two-lengths", hint, "Content-Length")
+        return document(400, "two-lengths", hint, "Content-Length")
     twice = next((name for name in ONCE if names.count(name) > 1), None)
-    return None if twice is None else problem(400, "repeated-header", "send this header once", twice.decode().title())
+    return None if twice is None else document(400, "repeated-header", "send this header once", twice.decode().title())
 
 
 def origin_form(scope: Scope) -> Scope:
@@ -179,10 +179,10 @@ async def _guarded(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> 
         if isinstance(error, TooOften):
             return await _refuse(scope, send, error.wait)
         if isinstance(error, TooSlow):
-            why = problem(408, "too-slow", str(error))
+            why = document(408, "too-slow", str(error))
             return await _send(send, (408, PROBLEM, why), [(b"connection", b"close")])
         after = error.retry_after if isinstance(error, Unavailable) else RETRY_AFTER_S
-        why = problem(503, "unavailable", f"nothing was kept; send the same again after {after} s")
+        why = document(503, "unavailable", f"nothing was kept; send the same again after {after} s")
         await _send(send, (503, PROBLEM, why), [(b"retry-after", str(after).encode())])
     else:
         await _flush(send, held)
@@ -193,7 +193,7 @@ async def _refuse(scope: Scope, send: Send, wait: float) -> None:
     observe.TURNED_AWAY.labels("request").inc()
     await asyncio.sleep(REFUSED_S)
     after = str(max(1, math.ceil(wait)))
-    kind, body = PROBLEM, problem(429, "too-often", f"nothing was kept; send the same again after {after} s, and less often")
+    kind, body = PROBLEM, document(429, "too-often", f"nothing was kept; send the same again after {after} s, and less often")
     if b"text/html" in dict(scope["headers"]).get(b"accept", b""):
         kind, body = "text/plain; charset=utf-8", TOO_OFTEN.format(after).encode()
     await _send(send, (429, kind, body), [(b"retry-after", after.encode()), (b"cache-control", b"no-store")])

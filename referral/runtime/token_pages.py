@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from referral.runtime import peer
+from referral.runtime.http_message import bounded_body
 from referral.runtime.http_server import PAGE_HEADERS
 from referral.runtime.i18n import ENDONYMS, spoken
 from referral.runtime.observe import signed
@@ -141,9 +142,7 @@ class LanguageChoice:
 
 async def form(request: Request) -> dict[str, str]:
     """Return the fields of a form; empty if it is too long or not text."""
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > MOST_BYTES:
-            return {}
+    body = await bounded_body(request, MOST_BYTES)
+    if len(body) > MOST_BYTES:
+        return {}
     return {name: values[0] for name, values in parse_qs(body.decode("ascii", "replace")).items()}

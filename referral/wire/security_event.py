@@ -43,7 +43,6 @@ UNKNOWN, OTHERS = "unknown", "others"
 """Names for somebody whom we do not know, and for several whom a row counts."""
 KEPT_DAYS = 365
 """Days until an event is removed (P8: one year): who asks later than that has the log, which is for ever."""
-DAY_US = 24 * 60 * 60 * 1_000_000
 FORMS = {
     "who": re.compile(rf"{UNKNOWN}|{OTHERS}|(account|agency|office):[A-Za-z0-9._-]{{1,80}}"),
     "detail": re.compile(r"[a-z0-9-]{0,60}"),

@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute, Route
 
 from referral.errors import Malformed, Rejected
 from referral.proof.history import exercise
-from referral.runtime import http_listener
+from referral.runtime.http_message import refusal
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.postgres.tokens import AUDITORS, digest
 from referral.tlog import tile_layout
@@ -58,30 +58,30 @@ def application(engine: AsyncEngine, keys: Keys, more: Sequence[BaseRoute] = (),
         try:
             wanted = tile_layout.parse(b"tile/" + request.path_params["path"].encode())
         except Malformed as error:
-            return problem(404, "no-such-tile", str(error))
+            return refusal(404, "no-such-tile", str(error))
         async with engine.connect() as tx:
             if wanted.level == ENTRIES:
                 if not await AUDITORS.holder(tx, digest(_token(request))):
                     if _token(request):
                         await refused(_token(request))
                     hint = "entries are for auditors: Authorization: Bearer, then a token of `referral audit token`"
-                    return problem(401, "no-token", hint, {"www-authenticate": 'Bearer realm="entries of the audit log"'})
+                    return refusal(401, "no-token", hint, headers={"www-authenticate": 'Bearer realm="entries of the audit log"'})
                 data = await checkpoints.bundle(tx, wanted)
             elif wanted.leaves[1] <= await checkpoints.signed(tx):  # what is above it would tell when something happens, and how much
                 data = (await checkpoints.fetch(tx, [wanted])).get(wanted)
             else:
                 data = None
         if data is None:
-            return problem(404, "no-such-tile", "the log is not that large yet")
+            return refusal(404, "no-such-tile", "the log is not that large yet")
         return Response(data, media_type="application/octet-stream", headers=PRIVATE if wanted.level == ENTRIES else FOR_EVER)
 
     async def proof(request: Request) -> Response:
         event_id, token = str(request.path_params["event_id"]), _token(request)
         if not token:  # refuse before taking a database connection
-            return problem(401, "no-token", ASK_INTAKE, ASK)
+            return refusal(401, "no-token", ASK_INTAKE, headers=ASK)
         async with engine.connect() as tx:
             if not hmac.compare_digest(token.encode(), keys.lookup(event_id).encode()) and not await AUDITORS.holder(tx, digest(token)):
-                return problem(401, "no-token", ASK_INTAKE, ASK)
+                return refusal(401, "no-token", ASK_INTAKE, headers=ASK)
             entry, newest = await checkpoints.event(tx, event_id), await checkpoints.cosigned(tx)
             if entry is None or newest is None or newest.cosigned is None or entry[0] >= newest.size:
                 return soon("no published checkpoint covers an event of this id yet")
@@ -92,15 +92,15 @@ def application(engine: AsyncEngine, keys: Keys, more: Sequence[BaseRoute] = (),
     async def report(request: Request) -> Response:
         case_id = str(request.path_params["case_id"])
         if not hmac.compare_digest(_token(request).encode(), keys.exercise(case_id).encode()):
-            return problem(401, "no-token", "reports of exercises are on intake's pages, or `referral drill report`", ASK)
+            return refusal(401, "no-token", "reports of exercises are on intake's pages, or `referral drill report`", headers=ASK)
         async with engine.connect() as tx:
             read, key = await queries.case(tx, case_id), (await keys.load(tx, [case_id])).get(case_id)
         try:
             if key is None:
-                return problem(404, "no-such-case", "the log has no case of this id, or it is erased")
+                return refusal(404, "no-such-case", "the log has no case of this id, or it is erased")
             return Response(json.encode(exercise.report(read.entries, key)), media_type="application/json", headers=PRIVATE)
         except Rejected as why:
-            return problem(404, why.code, why.hint)
+            return refusal(404, why.code, why.hint)
 
     routes = [
         Route("/checkpoint", checkpoint),
@@ -117,9 +117,4 @@ def _token(request: Request) -> str:
 
 def soon(detail: str) -> Response:
     """Return 404 with the time to ask again."""
-    return problem(404, "not-logged-yet", detail, {"retry-after": str(SOON_S)})
-
-
-def problem(status: int, code: str, hint: str, headers: dict[str, str] | None = None) -> Response:
-    """Return a problem document, the same as at every other door."""
-    return Response(http_listener.problem(status, code, hint), status, headers, http_listener.PROBLEM)
+    return refusal(404, "not-logged-yet", detail, headers={"retry-after": str(SOON_S)})

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 
 from prometheus_client import Gauge
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from referral.runtime.observe import log, where
+from referral.runtime.background import every
 from referral.runtime.postgres import backups
 
 LOOK_S = 15.0
@@ -26,16 +25,13 @@ class BackupWatch:
         self._engine, self._drill = engine, drill
 
     async def run(self) -> None:
-        """Run until cancelled."""
-        while True:
-            try:
-                async with self._engine.connect() as tx:
-                    found = await backups.read(tx)
-            except Exception as error:  # the loop's own readiness says that the database is away
-                log().warning("no look at backups", service="audit", kind=type(error).__name__, where=where(error))
-            else:
-                AGE.set(found.age_s if found.age_s is not None else 0.0 if self._drill else math.inf)
-                WAITING.clear()
-                for slot, waiting in found.waiting.items():
-                    WAITING.labels(slot).set(waiting)
-            await asyncio.sleep(LOOK_S)
+        """Look until cancelled. The loop's own readiness says that the database is away."""
+        await every(LOOK_S, self._look, "no look at backups", service="audit")
+
+    async def _look(self) -> None:
+        async with self._engine.connect() as tx:
+            found = await backups.read(tx)
+        AGE.set(found.age_s if found.age_s is not None else 0.0 if self._drill else math.inf)
+        WAITING.clear()
+        for slot, waiting in found.waiting.items():
+            WAITING.labels(slot).set(waiting)

@@ -6,10 +6,11 @@ child was referred, and the number of entries told by which procedure (docs/deci
 
 from __future__ import annotations
 
+from referral.domain.durations import SECOND_US
+
 BLOCK = 96
 """Entries between two signed sizes (ours). In five minutes audit appends five heartbeats, and a referral of a child some eleven entries: so
 eight referrals of one beat look like none."""
-SECOND_US = 1_000_000
 
 
 def due(size: int, signed: int, signed_at: int, now: int, beat_s: int) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from referral.runtime.pause import pause
+from referral.runtime.background import pause
 from referral.runtime.postgres import bells
 
 
@@ -39,11 +39,6 @@ class News:
 async def listening(engine: AsyncEngine, bell: str) -> AsyncIterator[News]:
     """Listen to a bell while the block runs."""
     event = asyncio.Event()
-    async with engine.connect() as connection:
-        driver: Any = (await connection.get_raw_connection()).driver_connection
-        await bells.listen(driver, bell, lambda *_: event.set())
+    async with bells.listening(engine, {bell: event.set}) as driver:
         driver.add_termination_listener(lambda *_: event.set())
-        try:
-            yield News(event, driver)
-        finally:
-            await connection.invalidate()  # it listens, so it must not return to the pool
+        yield News(event, driver)

@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from referral.domain.case_number import case_number, read
+from referral.domain.durations import DAY_US
 from referral.domain.local_time import LOCAL, local
 from referral.errors import Malformed, Unavailable, Unproven
 from referral.proof import act
@@ -58,7 +59,6 @@ EXAMPLE = "2026-01-31"
 """A day as the search takes it where a browser has no field for days."""
 LONGEST = 100
 """Characters of a search that are read (ours): a case id has 36."""
-DAY_US = 24 * 60 * 60 * 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

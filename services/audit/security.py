@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 from prometheus_client import Gauge
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from referral.domain.durations import DAY_US
 from referral.domain.events import EntryKind
 from referral.proof.security import WINDOW_US, Alarm, Sum, alarms, root
+from referral.runtime.background import attempt
 from referral.runtime.keys.erasure_tag import signed_erasure
-from referral.runtime.observe import log, where
+from referral.runtime.observe import log
 from referral.wire import leaf
-from referral.wire.security_event import DAY_US, KEPT_DAYS, Kind, Row
+from referral.wire.security_event import KEPT_DAYS, Kind, Row
 from referral.wire.signed.erasure_approval import NO_ERASERS, Erasers
 
 LOOK_S = 10.0
@@ -61,16 +64,16 @@ class SecurityWatch:
     async def run(self) -> None:
         """Run until cancelled."""
         while True:
-            try:
-                await self.look()
-                now = asyncio.get_running_loop().time()
-                if now - self._tidied >= TIDY_S:
-                    await remove(self._engine)
-                    self._tidied = now
-            except Exception as error:
+            if not await attempt(self._turn, "no look at security events", service="audit", level=logging.ERROR):
                 STANDING.clear()  # so that `SecurityUnwatched` says it
-                log().error("no look at security events", service="audit", kind=type(error).__name__, where=where(error))
             await asyncio.sleep(LOOK_S)
+
+    async def _turn(self) -> None:
+        await self.look()
+        now = asyncio.get_running_loop().time()
+        if now - self._tidied >= TIDY_S:
+            await remove(self._engine)
+            self._tidied = now
 
     async def look(self) -> dict[Alarm, frozenset[str]]:
         """Count the alarms that stand, and log each of them once while it does."""

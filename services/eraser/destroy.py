@@ -20,10 +20,10 @@ from referral.domain.events import CaseErased
 from referral.errors import Malformed, NewerVersion, Rejected, Unavailable
 from referral.proof import receipt
 from referral.runtime import observe, tls, trust_file
+from referral.runtime.background import pause
 from referral.runtime.kafka import clients, scan
 from referral.runtime.keys import erasure_tag, key_topic, log_proof
 from referral.runtime.keys.case_keys import Keys
-from referral.runtime.pause import pause
 from referral.runtime.postgres import clock, database, rights, schema
 from referral.runtime.settings import Settings
 from services.eraser import store

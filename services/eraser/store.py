@@ -8,7 +8,8 @@ from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-DAY_US = 86_400_000_000
+from referral.domain.durations import DAY_US
+
 """Time between the two steps (P): long enough for a person to notice, and to bring the keys back. `keys.erase` refuses an earlier call."""
 _STATE = text(
     "SELECT count(*) FILTER (WHERE destroyed_at IS NOT NULL) AS done, coalesce(bool_or(approved_at IS NOT NULL AND destroyed_at IS NULL"

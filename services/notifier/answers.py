@@ -21,6 +21,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from referral.channels import Word
+from referral.domain.durations import SECOND_US
 from referral.domain.local_time import local
 from referral.errors import Malformed, Unavailable
 from referral.runtime import observe
@@ -28,7 +29,6 @@ from referral.runtime.keys.case_keys import Keys
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
 from referral.runtime.postgres import clock, queue
 from services.notifier import deliveries, guesses, providers, replies
-from services.notifier.blame import SECOND
 from services.notifier.deliveries import Claimed
 from services.notifier.delivery_results import answered, delivered, failed, in_vain, row, sent
 from services.notifier.guesses import TRIES
@@ -49,7 +49,7 @@ UNDELIVERED = "undelivered"
 
 _BY_REFERENCE = "d.reference = :reference"
 _BY_PERSON = "d.channel = :channel AND d.person = ANY(:people) AND (a.state = 'OPEN' OR d.ended_at > runtime.clock() - :late)"
-LATE_US = 24 * 60 * 60 * SECOND
+LATE_US = 24 * 60 * 60 * SECOND_US
 """µs for which the digits of a message whose question has been answered are known as such (ours): they are late, and no guess."""
 _FIND = (
     "SELECT d.id, d.asked, d.case_id, d.task, d.rung, d.again, d.person, d.channel, NULL AS language, d.drill, d.reference, d.attempt,"
@@ -259,7 +259,7 @@ async def _measured(tx: AsyncConnection, rows: Sequence[Any], now: int) -> None:
     """Let the breaker know how long the provider of a message took. Last in its transaction: many receipts wait for this row."""
     for r in rows:
         if r.provider and r.delivered_at is None and r.state == "SENT":
-            await providers.receipt(tx, r.channel, r.provider, (now - r.ended_at) / SECOND)
+            await providers.receipt(tx, r.channel, r.provider, (now - r.ended_at) / SECOND_US)
 
 
 def _waiting(rows: Sequence[Any]) -> list[Any]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+from referral.domain.durations import SECOND_US
+
 OURS = frozenset({"server-away", "server-busy", "server-refuses-us", "not-secured", "no-answer", "no-channel", "gave-up"})
 """Words of knock-reason about our relay, our provider or our network. Every other word is about the person or the address."""
 FIRST_SECONDS, MOST_SECONDS = 2.0, 60.0
@@ -21,7 +23,6 @@ CALL_SECONDS = (180, 180, 180, 180)
 dead spot is reached by the next one (oncall#2622)."""
 UNSURE_SECONDS = 30
 """Least gap after an attempt whose message may have left: a receipt arrives in this time, or none will (P)."""
-SECOND = 1_000_000
 
 
 def next_try(reason: str, attempt: int, reference: str, unsure: bool = False) -> int | None:
@@ -34,7 +35,7 @@ def next_try(reason: str, attempt: int, reference: str, unsure: bool = False) ->
     """
     if reason not in OURS:
         gaps = CALL_SECONDS if reason in CALLS else RETRY_SECONDS
-        return gaps[attempt - 1] * SECOND if attempt <= len(gaps) else None
+        return gaps[attempt - 1] * SECOND_US if attempt <= len(gaps) else None
     most = min(MOST_SECONDS, FIRST_SECONDS * 2.0 ** min(attempt - 1, 16))
     drawn = int.from_bytes(sha256(f"{reference}/{attempt}".encode()).digest()[:4]) / 2**32
-    return round(max(UNSURE_SECONDS if unsure else 0, most * drawn) * SECOND)
+    return round(max(UNSURE_SECONDS if unsure else 0, most * drawn) * SECOND_US)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from referral.domain.durations import SECOND_US
+
 RECENT, MOST_FAILED, IN_A_ROW = 10, 5, 3
 """A breaker opens after five failures among the last ten messages, or three in a row (P): a dead provider is left within three messages."""
 FIRST_SECONDS, MOST_SECONDS = 10, 300
@@ -18,7 +20,6 @@ QUICK = 5
 """A slow provider is quick again when its last five receipts came in time (ours)."""
 TRY_SLOW_SECONDS = 300
 """While it is slow, one message in this time goes to it first (P): nothing else would show that it is quick again."""
-SECOND = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def after(before: Breaker, reached: bool, now: int, chance: float) -> Breaker:
         since=now if before.open_until is None else before.since,
         recent=(),
         opened=before.opened + 1,
-        open_until=now + round(seconds * SECOND),
+        open_until=now + round(seconds * SECOND_US),
         probe_until=None,
     )
 

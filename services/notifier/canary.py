@@ -13,8 +13,9 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from referral.channels import NUMBER
+from referral.domain.durations import SECOND_US
 from referral.errors import Rejected
-from referral.runtime import observe
+from referral.runtime.background import attempt
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
 from referral.runtime.postgres import clock
@@ -28,7 +29,6 @@ NAME, CHANNEL = "canary", "voice"
 """Account, agency and rung of the number, in the tables of people who are knocked; no agency of the directory has this name."""
 CASE = "00000000-0000-0000-0000-00000000ca11"
 """Case id of the calls. No such case exists: nobody has its key."""
-SECOND = 1_000_000
 _ADDRESS = text("SELECT address FROM contact WHERE (account, channel) = (:name, :channel) AND ended_at IS NULL FOR UPDATE")
 _END_CONTACT = text("UPDATE contact SET ended_at = runtime.clock(), address = NULL WHERE account = :name AND ended_at IS NULL")
 _END_PERSON = text("UPDATE person SET ended_at = runtime.clock() WHERE account = :name AND ended_at IS NULL")
@@ -67,26 +67,22 @@ class Canary:
     async def run(self) -> None:
         """Plan each call when it is due, until cancelled."""
         while True:
-            try:
-                await self.look()
-            except Exception as error:
-                observe.log().warning("canary not planned", kind=type(error).__name__)
-            else:
-                if self._number is None:
-                    return
+            planned = await attempt(self.look, "canary not planned", service="notifier")
+            if planned and self._number is None:
+                return
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> bool:
         """Plan the call of this quarter of an hour and end those before it. False: it is planned already, or there is no number."""
         async with self._engine.begin() as tx:
             now = await clock.now(tx)
-            slot = now // (EVERY_SECONDS * SECOND)
+            slot = now // (EVERY_SECONDS * SECOND_US)
             values = {"id": f"{NAME}-{slot}", "case": CASE, "name": NAME, "channel": CHANNEL, "now": now}
             if self._number is None:
                 await _each(tx, (_END_CONTACT, _END_PERSON, _CLOSE, _DROP), {**values, "id": ""})
                 return False
             await self._keep(tx, self._number)
-            due = (slot + 1) * EVERY_SECONDS * SECOND
+            due = (slot + 1) * EVERY_SECONDS * SECOND_US
             if (await tx.execute(_ASK, {"id": values["id"], "case": CASE, "name": NAME, "due": due})).one_or_none() is None:
                 return False
             await _each(tx, (_CLOSE, _DROP, _KNOCK), values)

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from referral.channels import PAID
 from referral.errors import Rejected
-from referral.runtime import observe
+from referral.runtime.background import attempt
 from referral.runtime.postgres import clock
 from services.notifier.duty import instant, local_day
 
@@ -43,14 +43,15 @@ def read(environment: Mapping[str, str]) -> dict[str, int]:
 
 async def run(engine: AsyncEngine, caps: Mapping[str, int]) -> None:
     """Let the caps of this start hold for the day that runs; then end."""
+
+    async def write() -> None:
+        async with engine.begin() as tx:
+            await count(tx, dict.fromkeys(PAID, 0), caps, await clock.now(tx))
+
     while True:
-        try:
-            async with engine.begin() as tx:
-                await count(tx, dict.fromkeys(PAID, 0), caps, await clock.now(tx))
+        if await attempt(write, "caps not written", service="notifier"):
             return
-        except Exception as error:
-            observe.log().warning("caps not written", kind=type(error).__name__)
-            await asyncio.sleep(AGAIN_SECONDS)
+        await asyncio.sleep(AGAIN_SECONDS)
 
 
 async def count(tx: AsyncConnection, messages: Mapping[str, int], caps: Mapping[str, int], now: int) -> None:

@@ -12,12 +12,13 @@ from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from referral.channels import Word
+from referral.domain.durations import SECOND_US
 from referral.domain.events import KnockAnswered, KnockDelivered, KnockFailed, KnockSent, RungFailed
 from referral.domain.inputs import derived
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.postgres import clock, queue
 from services.notifier import caps, deliveries, grouping
-from services.notifier.blame import SECOND, next_try
+from services.notifier.blame import next_try
 from services.notifier.deliveries import Claimed
 from services.notifier.metrics import Figures
 
@@ -95,7 +96,7 @@ class Results:
             if result.claimed.id in done:
                 if result.word is not None:
                     self._figures.answered(result.claimed.channel, result.word.value)
-                self._figures.sent(result.claimed.channel, (now - result.claimed.planned_at) / SECOND)
+                self._figures.sent(result.claimed.channel, (now - result.claimed.planned_at) / SECOND_US)
             elif result.kind is Kind.FAILED:
                 self._figures.failed(result.claimed.channel, result.reason)
             elif result.kind in (Kind.LATER, Kind.UNSURE):

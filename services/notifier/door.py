@@ -25,7 +25,7 @@ from starlette.routing import Route
 from referral.channels import KEYS, Word
 from referral.errors import RETRY_AFTER_S, Malformed, Unavailable
 from referral.runtime import i18n, peer, static_file, templates
-from referral.runtime.http_listener import PROBLEM, problem
+from referral.runtime.http_message import bounded_body, refusal
 from referral.runtime.http_server import PAGE_HEADERS
 from referral.runtime.i18n import Words
 from referral.runtime.postgres import database
@@ -165,7 +165,7 @@ async def _signed(request: Request, asked: WhoWasTold | RosterDoor | None, most:
     try:
         return Response(await asked.answer(body), media_type="application/json", headers={"cache-control": "no-store"})
     except Malformed as error:
-        return Response(problem(400, "malformed", str(error)), 400, media_type=PROBLEM)
+        return refusal(400, "malformed", str(error))
 
 
 def made(answers: Answers, who: WhoWasTold, secret: str, signing: bytes = b"", roster: RosterDoor | None = None) -> Door:
@@ -176,16 +176,14 @@ def made(answers: Answers, who: WhoWasTold, secret: str, signing: bytes = b"", r
 def _refusal(request: Request, error: Exception) -> Response:
     """Answer an unknown path, a wrong secret and a wrong method in the same way at every address."""
     if isinstance(error, HTTPException) and error.status_code == 413:
-        return Response(problem(413, "too-large", error.detail), 413, media_type=PROBLEM)
-    return Response(problem(404, "not-found", "there is nothing at this address"), 404, media_type=PROBLEM)
+        return refusal(413, "too-large", error.detail)
+    return refusal(404, "not-found", "there is nothing at this address")
 
 
 async def _body(request: Request, most: int) -> bytes:
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > most:
-            raise HTTPException(413, f"send at most {most} bytes")
+    body = await bounded_body(request, most)
+    if len(body) > most:
+        raise HTTPException(413, f"send at most {most} bytes")
     return body
 
 

@@ -11,10 +11,9 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 
+from referral.domain.durations import SECOND_US
 from referral.domain.local_time import LOCAL
 from referral.domain.rota import Single, Weekly
-
-SECOND = 1_000_000
 
 
 class Loudness(StrEnum):
@@ -125,7 +124,7 @@ def instant(day: date, minute: int) -> int:
     wall = datetime.combine(day, datetime.min.time()) + timedelta(minutes=minute)
     while _utc(wall).astimezone(LOCAL).replace(tzinfo=None) != wall:  # skipped: at most one hour of one night a year
         wall += timedelta(minutes=1)
-    return round(_utc(wall).timestamp()) * SECOND
+    return round(_utc(wall).timestamp()) * SECOND_US
 
 
 def _utc(wall: datetime) -> datetime:
@@ -134,7 +133,7 @@ def _utc(wall: datetime) -> datetime:
 
 def local_day(at: int) -> date:
     """Return the calendar day in Belgrade at an instant."""
-    return datetime.fromtimestamp(at // SECOND, UTC).astimezone(LOCAL).date()
+    return datetime.fromtimestamp(at // SECOND_US, UTC).astimezone(LOCAL).date()
 
 
 def covers(time: Weekly | Single, at: int) -> bool:

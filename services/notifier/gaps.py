@@ -16,14 +16,14 @@ from typing import Any
 import msgspec
 from sqlalchemy import text
 
+from referral.domain.durations import DAY_US
 from referral.runtime.postgres import clock, database
 from referral.runtime.settings import load
 from services.notifier import roster
 from services.notifier.duty import Roster, rungs_of
-from services.notifier.spans import HOUR, spans
+from services.notifier.spans import spans
 from services.notifier.steps import WAKES
 
-DAY = 24 * HOUR
 _AGENCIES = text("SELECT DISTINCT agency FROM person WHERE ended_at IS NULL AND agency <> 'canary' ORDER BY agency")
 
 
@@ -88,7 +88,7 @@ async def answer(days: int, agency: str | None = None) -> dict[str, Any]:
     finally:
         await engine.dispose()
     begins = now - now % 60_000_000  # a page and a table show minutes
-    ends = begins + days * DAY
+    ends = begins + days * DAY_US
     parts = {name: of_agency(known, name) for name in names}
     return {
         "begins": begins,

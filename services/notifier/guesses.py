@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notifier.duty import SECOND
+from referral.domain.durations import SECOND_US
 
 TRIES = 5
 """Wrong digits (P): in replies of one number within WAITS_US, and on the page of one message ever."""
-WAITS_US = 600 * SECOND
+WAITS_US = 600 * SECOND_US
 """µs from the first of them for which replies wait (P): thirty guesses an hour, of ten thousand."""
 BLOCKED = f"(g.tries >= {TRIES} AND g.since > runtime.clock() - {WAITS_US})"
 """SQL: whether the replies of a row `g` of `guess` wait."""

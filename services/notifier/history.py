@@ -14,12 +14,12 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.domain.durations import DAY_US
 from referral.runtime.postgres import clock, database
 from referral.runtime.settings import load
 from services.notifier import roster
 from services.notifier.duty import Roster, covers, has_rota, on_duty, rungs_of, shifts_of
 
-WEEK = 7 * 24 * 3600 * 1_000_000
 """µs of changes that are reported (ours): a rota is changed by the week."""
 _AGENCIES = text("SELECT DISTINCT agency FROM person ORDER BY agency")
 _WHAT = {
@@ -70,7 +70,7 @@ async def changes(tx: AsyncConnection, agency: str, at: int) -> list[dict[str, A
         for did, when, by in (("began", "added_at", "added_by"), ("ended", "ended_at", "ended_by")):
             statement = text(
                 f"SELECT {when} AS at, {by} AS by, '{did}' AS did, '{part}' AS part, {account} AS account, {what} AS what FROM {part}"  # noqa: S608
-                f" WHERE {when} BETWEEN :at - {WEEK} AND :at {of}"
+                f" WHERE {when} BETWEEN :at - {7 * DAY_US} AND :at {of}"
             )
             rows += [dict(row) for row in (await tx.execute(statement, {"agency": agency, "at": at})).mappings()]
     return sorted(rows, key=lambda row: (row["at"], row["did"], row["part"]), reverse=True)

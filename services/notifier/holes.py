@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from referral.runtime import observe
+from referral.runtime.background import attempt
 from referral.runtime.postgres import clock, database
 from services.notifier import roster
 from services.notifier.hush import Hush
@@ -43,16 +43,18 @@ async def run(engine: AsyncEngine, loud: frozenset[str], hush: Hush | None = Non
     It says first whether it will count, so that the watchman knows whether to expect it.
     """
     begun, reading = False, database.single(engine)
+
+    async def turn() -> None:
+        nonlocal begun
+        async with reading.connect() as tx:
+            due = not begun or (await tx.execute(_DUE, {"every": EVERY_SECONDS})).scalar_one()
+        if due:
+            async with engine.begin() as tx:
+                await (look(tx, loud, hush=hush) if begun else tx.execute(_BEGIN, {"loud": bool(loud)}))
+        begun = True
+
     while loud or not begun:
-        try:
-            async with reading.connect() as tx:
-                due = not begun or (await tx.execute(_DUE, {"every": EVERY_SECONDS})).scalar_one()
-            if due:
-                async with engine.begin() as tx:
-                    await (look(tx, loud, hush=hush) if begun else tx.execute(_BEGIN, {"loud": bool(loud)}))
-            begun = True
-        except Exception as error:
-            observe.log().warning("holes not counted", kind=type(error).__name__)
+        await attempt(turn, "holes not counted", service="notifier")
         await asyncio.sleep(EVERY_SECONDS / 4)
 
 

@@ -13,9 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from referral.channels import Channel, voice
 from referral.channels.failover import Failover
 from referral.channels.lane import LEASE_SECONDS, LINES, Lane
+from referral.domain.durations import SECOND_US
 from referral.runtime import observe
 from services.notifier.blame import OURS
-from services.notifier.breaker import PROBE_SECONDS, SECOND, TRY_SLOW_SECONDS, Breaker, after, delivered, order
+from services.notifier.breaker import PROBE_SECONDS, TRY_SLOW_SECONDS, Breaker, after, delivered, order
 
 FRESH_SECONDS = 0.5
 """Time for which a line relies on what it has read: another instance's finding counts this much later."""
@@ -101,13 +102,13 @@ class Providers:
                 rows = (await tx.execute(_READ, {"channel": self._channel})).all()
             self._known = {row.name: _breaker(row) for row in rows if row.name in self._names}
             self._read_at, self._now = at, rows[0].now
-        return round(self._now + (at - self._read_at) * SECOND)
+        return round(self._now + (at - self._read_at) * SECOND_US)
 
     async def _probe(self, name: str, slow: bool) -> bool:
         """Return whether this message is the one that tries an open provider, or a slow one."""
         async with self._engine.begin() as tx:
             span = TRY_SLOW_SECONDS if slow else PROBE_SECONDS
-            values = {"channel": self._channel, "name": name, "slow": slow, "span": span * SECOND}
+            values = {"channel": self._channel, "name": name, "slow": slow, "span": span * SECOND_US}
             return (await tx.execute(_PROBE, values)).one_or_none() is not None
 
 
@@ -128,7 +129,7 @@ def calls(made: Mapping[str, Callable[[], Channel]], breakers: Providers) -> Lan
 
 async def states(tx: AsyncConnection) -> dict[tuple[str, str], bool]:
     """Return, by channel and provider, whether its breaker is open."""
-    return {(row.channel, row.name): row.open for row in await tx.execute(_OPEN, {"idle": IDLE_SECONDS * SECOND})}
+    return {(row.channel, row.name): row.open for row in await tx.execute(_OPEN, {"idle": IDLE_SECONDS * SECOND_US})}
 
 
 async def receipt(tx: AsyncConnection, channel: str, name: str, seconds: float) -> None:

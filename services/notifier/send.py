@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from itertools import chain, repeat
 from time import monotonic
 from types import MappingProxyType
 
@@ -21,6 +20,7 @@ from referral.channels.message import OTHERWISE
 from referral.domain.case_number import case_number
 from referral.errors import Malformed
 from referral.runtime import observe
+from referral.runtime.background import attempt, back_off
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
 from referral.runtime.postgres import database
@@ -99,17 +99,16 @@ class Sender:
         """Renew what is under way, and ring when something has fallen due, until cancelled."""
         while True:
             await asyncio.sleep(POLL_SECONDS)
-            try:
-                async with asyncio.timeout(LOOK_SECONDS), self._reading.connect() as tx:
-                    if self._held:
-                        await deliveries.renew(tx, self._held)
-                    ripe = await deliveries.ripe(tx)
-            except Exception as error:
+            if not await attempt(self._look_once, "deliveries not looked at", service="notifier"):
                 self._calm_from = monotonic() + CALM_SECONDS
-                observe.log().warning("deliveries not looked at", kind=type(error).__name__)
-            else:
-                if ripe:
-                    self._bell.ring()
+
+    async def _look_once(self) -> None:
+        async with asyncio.timeout(LOOK_SECONDS), self._reading.connect() as tx:
+            if self._held:
+                await deliveries.renew(tx, self._held)
+            ripe = await deliveries.ripe(tx)
+        if ripe:
+            self._bell.ring()
 
     async def _run(self, name: str, lane: Lane, ear: asyncio.Event) -> None:
         """Claim as many deliveries as there are free lines, each time the bell rings."""
@@ -261,7 +260,7 @@ class Sender:
         carried: tuple[int, ...] | None = None,
     ) -> None:
         """Write the result, however long the database is away: without it, a sent message would be sent once more."""
-        for pause in chain(RECORD_SECONDS, repeat(RECORD_SECONDS[-1])):
+        for pause in back_off(RECORD_SECONDS):
             try:
                 await self._write_batched(Result(claimed, kind, reason, handed.word, handed.provider, leaves, carried))
                 return

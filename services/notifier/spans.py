@@ -14,12 +14,12 @@ from typing import Any
 import msgspec
 from sqlalchemy import text
 
+from referral.domain.durations import HOUR_US
 from referral.runtime.postgres import clock, database
 from referral.runtime.settings import load
 from services.notifier import roster
 from services.notifier.duty import Roster, next_change, on_duty, rungs_of
 
-HOUR = 3600 * 1_000_000
 _AGENCIES = text("SELECT DISTINCT agency FROM person WHERE ended_at IS NULL AND agency <> 'canary' ORDER BY agency")
 
 
@@ -59,7 +59,7 @@ async def answer(hours: int, agency: str | None = None) -> dict[str, Any]:
             known, now = await roster.load(tx, names), await clock.now(tx)
     finally:
         await engine.dispose()
-    ends = now + hours * HOUR
+    ends = now + hours * HOUR_US
     found = [
         {"agency": name, "rung": rung, "spans": list(spans(known, name, rung, now, ends))}
         for name in names

@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
-from services.notifier.duty import SECOND, Loudness, Rule, instant, local_day
+from referral.domain.durations import HOUR_US, SECOND_US
+from services.notifier.duty import Loudness, Rule, instant, local_day
 
-HOUR = 3600 * SECOND
-
-
-URGENT_US, NORMAL_US = 2 * HOUR, 24 * HOUR
+URGENT_US, NORMAL_US = 2 * HOUR_US, 24 * HOUR_US
 """µs to the limit up to which a knock is urgent, and normal (P)."""
 WAKES = ("sms", "voice")
 """Channels that wake somebody, the louder last."""
@@ -59,7 +57,7 @@ def _volume(channel: str) -> int:
 
 def _time(channel: str, after: int, loud: Loudness, due: int | None, now: int) -> int:
     """Return when a step is due: never later than a third of the time that is left, and by day if it wakes somebody for what can wait."""
-    at = now + after * SECOND
+    at = now + after * SECOND_US
     if due is not None and due > now:
         at = min(at, now + (due - now) // 3)
     return by_day(channel, loud, due, at)
@@ -70,7 +68,7 @@ def by_day(channel: str, loud: Loudness, due: int | None, at: int) -> int:
     if loud is Loudness.URGENT or channel not in WAKES:
         return at
     morning = _morning(at)
-    return at if due is not None and due < morning + (EARLY - MORNING) * 60 * SECOND else morning
+    return at if due is not None and due < morning + (EARLY - MORNING) * 60 * SECOND_US else morning
 
 
 def _morning(at: int) -> int:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from referral.runtime import observe
+from referral.domain.durations import DAY_US
+from referral.runtime.background import every
 
 KEEP_DAYS = 90
 """Days for which a closed question and its deliveries are kept (ours): "why was I called?" is asked within weeks."""
@@ -22,19 +23,17 @@ _DELETE = text(
 
 _NOTES = text("DELETE FROM note WHERE ended_at < runtime.clock() - CAST(:keep AS bigint)")
 _UNCONFIRMED = text("DELETE FROM unconfirmed WHERE at < runtime.clock() - CAST(:keep AS bigint)")
-DAY_US = 24 * 3600 * 1_000_000
 
 
 async def run(engine: AsyncEngine) -> None:
     """Delete every hour, until cancelled."""
-    while True:
-        try:
-            while await delete(engine) == MOST:
-                pass
-            await forget(engine)
-        except Exception as error:
-            observe.log().warning("old rows not deleted", kind=type(error).__name__)
-        await asyncio.sleep(EVERY_SECONDS)
+    await every(EVERY_SECONDS, partial(_tidy, engine), "old rows not deleted", service="notifier")
+
+
+async def _tidy(engine: AsyncEngine) -> None:
+    while await delete(engine) == MOST:
+        pass
+    await forget(engine)
 
 
 async def delete(engine: AsyncEngine) -> int:

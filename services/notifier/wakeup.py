@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from referral.runtime.pause import pause
+from referral.runtime.background import pause
 from referral.runtime.postgres import bells, clock
 
 LISTEN_AGAIN_SECONDS = 1.0
@@ -53,15 +53,9 @@ class Bell:
             await asyncio.sleep(LISTEN_AGAIN_SECONDS)
 
     async def _hear(self) -> None:
-        async with self._engine.connect() as connection:
-            line = (await connection.get_raw_connection()).driver_connection
-            assert line is not None
+        async with bells.listening(self._engine, {bells.DELIVERY: self.ring}, {clock.MOVED: self.ring}) as driver:
             lost = asyncio.Event()
-            line.add_termination_listener(lambda _: lost.set())
-            try:
-                await bells.listen(line, bells.DELIVERY, lambda *_: self.ring())
-                await line.add_listener(clock.MOVED, lambda *_: self.ring())
-                self.ring()
+            driver.add_termination_listener(lambda _: lost.set())
+            self.ring()
+            if not driver.is_closed():
                 await lost.wait()
-            finally:
-                await connection.invalidate()

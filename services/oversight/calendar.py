@@ -5,19 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
+from referral.domain.durations import HOUR_US
 from referral.domain.local_time import LOCAL
 
 FOLLOW_UP = timedelta(days=30)
 """Time after a month in which events of its children still count (ours); without it, a child of the last day would seem to get no help."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-DAY = timedelta(days=1)
-HOUR = 3_600_000_000
 """µs. Months begin and close at full hours."""
 
 
 def month(at: int) -> str:
     """Return the month of an instant, e.g. 2027-01. at: µs UTC."""
-    return _of_hour(at // HOUR)
+    return _of_hour(at // HOUR_US)
 
 
 @lru_cache(maxsize=4096)  # time zones change at full hours, and records come in order

@@ -9,13 +9,13 @@ from sys import intern
 
 from msgspec import Struct
 
+from referral.domain.durations import HOUR_US
 from referral.errors import Malformed
 from referral.runtime.loop.decode import Opened
 from referral.runtime.loop.sequence import NONE, Last, Verdict, fingerprint, judge
 from referral.runtime.loop.units import Place, place, word
 from referral.wire import codec, seal
 from referral.wire.signed.erasure_approval import Erasers
-from services.oversight.calendar import HOUR
 from services.oversight.counting.projection import TOPICS, Courses
 
 
@@ -64,7 +64,7 @@ class RecordReader:
 
     def counted(self, until: int) -> Counter[str]:
         """Return how many records before a time, µs UTC, could not be counted, by reason."""
-        return +Counter({what: sum(n for hour, n in hours.items() if hour < until // HOUR) for what, hours in self.met.items()})
+        return +Counter({what: sum(n for hour, n in hours.items() if hour < until // HOUR_US) for what, hours in self.met.items()})
 
     def reset(self) -> None:
         """Forget everything that was read."""
@@ -94,7 +94,7 @@ class RecordReader:
 
     def _meet(self, what: str, at: int) -> None:
         hours = self.met.setdefault(what, {})
-        hours[at // HOUR] = hours.get(at // HOUR, 0) + 1
+        hours[at // HOUR_US] = hours.get(at // HOUR_US, 0) + 1
 
     def _one(self, topic: str, record: Opened, keys: Mapping[str, bytes]) -> str:
         """Note a record. Return the reason if it cannot be counted, else an empty string."""

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, repeat
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -15,6 +14,7 @@ from prometheus_client import Counter, Gauge
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from referral.errors import Rejected, Unavailable
+from referral.runtime.background import back_off
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.loop import decode
 from referral.runtime.loop.reader import Taken
@@ -53,8 +53,6 @@ PATIENCE = 30.0
 SAVE = 5.0
 """Seconds between two savings of what was counted (ours): a start reads at most so much again, and a saving takes milliseconds."""
 NOWHERE: Stood = (0, -1, "")
-BACK_OFF = (0.1, 0.5, 1.0, 2.0, 5.0)
-"""Seconds between retries while the database is away; the last one repeats."""
 
 
 class Hole(Exception):
@@ -225,7 +223,7 @@ class ReleaseScheduler:
 
     async def _keys(self, ids: set[str]) -> dict[str, bytes]:
         """Return the keys of these cases; wait while the database is away."""
-        for pause in chain(BACK_OFF, repeat(BACK_OFF[-1])):
+        for pause in back_off():
             try:
                 async with self.engine.connect() as tx:
                     return await self.keys.load(tx, ids)

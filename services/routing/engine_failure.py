@@ -9,6 +9,7 @@ from msgspec import Struct, field
 from prometheus_client import Counter
 
 from referral.domain.case import Case
+from referral.domain.durations import MINUTE_US
 from referral.domain.events import Facts, NeedsPerson, Why
 from referral.domain.inputs import Input, derived, head_of
 from referral.domain.policy import Policy
@@ -20,12 +21,11 @@ ENGINE_FAILURES = Counter("referral_engine_failures", "Inputs for which the rule
 """Worry at the first: a rule is wrong. At four in ten minutes routing becomes not ready."""
 ERASURES_REFUSED = Counter("referral_erasures_refused", "Erasures of cases that are open; each such case goes on.")
 """Worry at the first, at once: somebody has intake's key, or intake has a fault. `referral audit verify` names the entry."""
-MINUTE = 60_000_000
 # DESIGN §5: four failures in ten minutes are more than one odd case. Routing becomes not ready, and goes on working.
 LIMIT = 4
-WINDOW = 10 * MINUTE
+WINDOW = 10 * MINUTE_US
 # µs until the desk is asked again (DESIGN §11).
-REPEAT = 15 * MINUTE
+REPEAT = 15 * MINUTE_US
 
 
 def events(case: Case | None, cause: Input, facts: Facts, policy: Policy) -> tuple[NeedsPerson, ...]:

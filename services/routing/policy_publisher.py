@@ -18,8 +18,8 @@ from referral.domain.inputs import derived
 from referral.domain.policy import policy
 from referral.errors import Unavailable
 from referral.runtime import policy_feed
+from referral.runtime.background import pause
 from referral.runtime.kafka import clients, scan
-from referral.runtime.pause import pause
 from referral.runtime.policy_feed import Chain
 from referral.runtime.postgres import clock, database
 from referral.runtime.settings import Settings

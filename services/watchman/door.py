@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from referral.errors import Rejected
 from referral.runtime import peer
-from referral.runtime.http_listener import PROBLEM, problem
+from referral.runtime.http_message import bounded_body, refusal
 from referral.runtime.observe import log
 from services.watchman import alerts, beat
 from services.watchman.alarms import Heard
@@ -42,7 +42,7 @@ class Ear:
             await self._take(request)
         except Rejected as error:
             log().warning("beat refused", service="watchman", reason=error.code)
-            return Response(problem(error.status, error.code, error.hint, error.where), error.status, media_type=PROBLEM)
+            return refusal(error.status, error.code, error.hint, error.where)
         return Response(status_code=204)
 
     async def _take(self, request: Request) -> None:
@@ -78,15 +78,13 @@ class Desk:
                 raise Rejected("unknown-rule", "alerts", "the watchman calls about the rules of deploy/monitoring/rules.yaml alone")
         except Rejected as error:
             log().warning("alerts refused", service="watchman", reason=error.code)
-            return Response(problem(error.status, error.code, error.hint, error.where), error.status, media_type=PROBLEM)
+            return refusal(error.status, error.code, error.hint, error.where)
         return Response(status_code=204)
 
 
 async def _body(request: Request, most: int) -> bytes:
     """Return the body of a request. Rejected: it has more than so many bytes."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
-            raise Rejected("too-long", "body", f"send at most {most} bytes", status=413)
+    body = await bounded_body(request, most)
+    if len(body) > most:
+        raise Rejected("too-long", "body", f"send at most {most} bytes", status=413)
     return body

@@ -6,8 +6,8 @@ from functools import cache
 from typing import Any
 
 from referral.domain import events as e
+from referral.domain.durations import MINUTE_US
 from referral.domain.policy import Policy
-from referral.domain.policy.limits import MINUTE
 from services.notifier.duty import Person, Roster
 from services.notifier.plan import exclude, follow, plan
 from tests.attacks.ground import Attack, Noticed
@@ -115,5 +115,5 @@ def _excluded() -> Noticed:
             if getattr(event, "offer_id", None) == offer:
                 asked = follow(asked, event, case_id="case", at=made.now, drill=False)
     assert asked is not None
-    people = [knock.person for knock in plan(exclude(asked, (OFFICER,)), staff, made.now + MINUTE).knocks]
+    people = [knock.person for knock in plan(exclude(asked, (OFFICER,)), staff, made.now + MINUTE_US).knocks]
     return {"the rest of the rung": f"knocked anew: {', '.join(people)}" if people == ["colleague"] else ""}

@@ -15,6 +15,7 @@ from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
+from referral.domain.durations import SECOND_US
 from referral.proof.heartbeat import EVERY_S
 from referral.runtime.settings import MOST_BEAT_S
 from services.audit import beat
@@ -70,9 +71,9 @@ def on_the_beat(appended: dict[int, int], beat_s: int = MOST_BEAT_S) -> list[Sho
         until = bisect_right(seconds, second)
         size += sum(appended[s] for s in seconds[done:until])
         done = until
-        assert beat.due(size, signed, at, second * beat.SECOND_US, beat_s)
+        assert beat.due(size, signed, at, second * SECOND_US, beat_s)
         size += beat.cover(size, signed)
-        signed, at = size, second * beat.SECOND_US
+        signed, at = size, second * SECOND_US
         shown.append((second, size))
     return shown
 

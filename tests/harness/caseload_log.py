@@ -22,6 +22,7 @@ from referral.analysis.simulation.world import Decided, World
 from referral.cli.audit import source as audit_folder
 from referral.domain.case import holds, next_due
 from referral.domain.decide import Decision, decided, facts_for
+from referral.domain.durations import DAY_US
 from referral.domain.events import (
     CaseRaised,
     Door,
@@ -35,7 +36,6 @@ from referral.domain.events import (
 )
 from referral.domain.inputs import Due, Input, Raw, Source, derived, due_input, record_input
 from referral.domain.policy import compile
-from referral.domain.policy.limits import DAY
 from referral.proof import archive
 from referral.proof.archive import CHECKPOINT, KEYS, POLICY, Payload
 from referral.proof.entry import OWNERS, Entry, Kind, leaf
@@ -73,7 +73,7 @@ class Days(Caseload, frozen=True, kw_only=True):
     days: int
 
     def arrivals(self) -> Iterator[Arrival]:
-        return (arrival for arrival in super().arrivals() if arrival.at < self.start + self.days * DAY)
+        return (arrival for arrival in super().arrivals() if arrival.at < self.start + self.days * DAY_US)
 
 
 class Growing(Struct, kw_only=True):
@@ -124,7 +124,7 @@ class Lived(World):
         self.log, self.now, self.keys = Growing(folder=folder), START, dict[str, bytes]()
         self.known, self.offsets, self.seqs = Known(), Counter[tuple[str, int]](), Counter[tuple[str, str]]()
         self.taken, self.drills = Counter[str](), set[str]()
-        self.until, self.beats = self.caseload.start + (days + TAIL) * DAY, START
+        self.until, self.beats = self.caseload.start + (days + TAIL) * DAY_US, START
         body = PolicyActivated(number=1, digest=policy_digest.digest(files), at=START, files=files, valid_from=0, before="")
         self.lines = made_log.policy() + writers.LINES
         self.log.add(ingest([], self.known, [Says(Kind.KEYS, self.lines)]).entries)

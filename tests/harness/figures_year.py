@@ -12,8 +12,8 @@ from msgspec import Struct
 from referral.analysis.simulation.caseload import Caseload
 from referral.analysis.simulation.world import World
 from referral.domain import events as e
+from referral.domain.durations import DAY_US, HOUR_US, MINUTE_US
 from referral.domain.inputs import derived
-from referral.domain.policy.limits import DAY, HOUR, MINUTE
 from referral.proof.figures import recompute as plain
 from referral.proof.figures.recompute import CaseEvent
 from services.oversight.counting.projection import Courses
@@ -25,7 +25,7 @@ INTAKE, ROUTING = "referral-intake", "referral-routing"
 FAMILY = "2d9a8c1e-0000-4000-8000-000000000018"
 FIRST = 1_798_675_200_000_000
 """When the first policy came into force, µs UTC: shortly before the year began."""
-AGES = 24 * 365 * DAY
+AGES = 24 * 365 * DAY_US
 
 
 class Record(Struct, frozen=True):
@@ -49,7 +49,7 @@ def year(seed: int, cases: int = 150) -> Iterator[Record]:
             asleep.add(case_id)
         if topic == ROUTING and seqs[topic, case_id] > 6:
             asleep.discard(case_id)
-        back = clock.choice((MINUTE, HOUR, 3 * DAY, AGES, at - 1)) if clock.random() < 0.03 else 0
+        back = clock.choice((MINUTE_US, HOUR_US, 3 * DAY_US, AGES, at - 1)) if clock.random() < 0.03 else 0
         return at - (AGES if case_id in asleep else back)
 
     def record(topic: str, case_id: str, at: int, body: Any) -> Record:

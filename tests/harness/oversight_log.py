@@ -13,8 +13,8 @@ from typing import Any
 from referral.analysis.simulation import world as simulate
 from referral.analysis.simulation.caseload import Caseload
 from referral.domain import events as e
+from referral.domain.durations import MINUTE_US
 from referral.domain.inputs import derived
-from referral.domain.policy.limits import MINUTE
 from services.oversight.counting.model import Course
 from services.oversight.counting.projection import TOPICS, Courses
 from tests.stories import teller
@@ -123,4 +123,4 @@ def interleaved(records: Iterable[Record], seed: int) -> list[Record]:
 def since(records: list[Record], pathway: str = CHILD) -> dict[str, int]:
     """Minutes after its beginning, by fact, of the one child."""
     (course,) = folded(records).of(pathway, AGO, NEVER)
-    return {fact: (at - course.began_at) // MINUTE for fact, at in course.first.items()}
+    return {fact: (at - course.began_at) // MINUTE_US for fact, at in course.first.items()}

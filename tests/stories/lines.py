@@ -11,8 +11,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from referral.domain import events as e
+from referral.domain.durations import DAY_US, HOUR_US, MINUTE_US
 from referral.domain.policy import Policy, compile
-from referral.domain.policy.limits import DAY, HOUR, MINUTE
 
 ROOT = Path(__file__).parents[2]
 MANY = ("flags", "languages")
@@ -49,7 +49,7 @@ def consent_of(state: str, words: Iterable[str], now: int) -> e.Consent:
 def length(text: str) -> int:
     """`2 h`, `15 min`, `30d`, in µs."""
     number, unit = text.strip().rstrip("abcdefghijklmnopqrstuvwxyz").strip(), text.strip().lstrip("0123456789 ")
-    return int(number) * {"min": MINUTE, "h": HOUR, "d": DAY}[unit]
+    return int(number) * {"min": MINUTE_US, "h": HOUR_US, "d": DAY_US}[unit]
 
 
 def policy_line(now: Policy, words: list[str]) -> Policy:

@@ -15,6 +15,7 @@ from referral.cli.audit.export import Export
 from referral.cli.audit.export import write as written
 from referral.cli.audit.source import opened_export
 from referral.domain import events as e
+from referral.domain.durations import MINUTE_US
 from referral.domain.events import (
     Door,
     Instruction,
@@ -27,7 +28,6 @@ from referral.domain.events import (
 )
 from referral.domain.inputs import ROSTER_BOOK, RecordLost, Source, derived, lost_input
 from referral.domain.policy import compile
-from referral.domain.policy.limits import MINUTE
 from referral.proof import archive, security
 from referral.proof.act import Act, State
 from referral.proof.audit.judge import VerifyOptions, judge
@@ -72,8 +72,8 @@ def clean() -> Line:
     """A log with every kind but FORK, and every procedure. `verify` finds nothing bad, and nothing unchecked."""
     line = begun(Line(policy=compile(rules().files)))
     world = Lived(line)
-    world.run(END - 6 * MINUTE)
-    line.now, free = END - 6 * MINUTE, world.beds.free
+    world.run(END - 6 * MINUTE_US)
+    line.now, free = END - 6 * MINUTE_US, world.beds.free
     _is_erased(line, free)
     _loses_a_record(line, free)
     line.put("referral-policy", 0, b"x", b"hello")
@@ -90,7 +90,7 @@ def clean() -> Line:
             line.open_record(vector["record"], vector["key_text"], "oversight")
     line.own(Kind.READING, Reading(reader="operator", how=How.EXPORT, lent="cd" * 32).encode())
     line.own(Kind.ADMINISTRATION, structs.replace(own.PLAIN, at=line.now, second=_word(line.now)).signed(secret(0x31)).encode())
-    world.run(END - 3 * MINUTE)
+    world.run(END - 3 * MINUTE_US)
     beats(line, 3)
     return line
 
@@ -147,13 +147,13 @@ def refer(case_id: str, at: int) -> ReferralSubmitted:
 def _is_erased(line: Line, free: Mapping[str, int]) -> None:
     """A case is referred, read, closed by a desk, and erased by two persons."""
     line.take(ERASED, refer(ERASED, line.now), line.now, free)
-    line.now += MINUTE
+    line.now += MINUTE_US
     line.publish(
         ERASED, [SectionDisclosed(agency=SIGNS, section="identity", basis="own-referral", at=line.now)], derived(ERASED, "read"), "intake"
     )
     line.take(ERASED, ordered(Instruction.CLOSE, derived(ERASED, "close"), line.now, derived(ERASED, "desk")), line.now, free)
     assert line.cases[ERASED].closed
-    line.now += MINUTE
+    line.now += MINUTE_US
     body = erased(of=ERASED, case=ERASED, records=3, requested_at=line.now, approved_at=line.now)
     line.publish(ERASED, [body], derived(ERASED, "erased"), "intake")
     del line.keys[ERASED]
@@ -191,7 +191,7 @@ def _loses_a_record(line: Line, free: Mapping[str, int]) -> None:
 def beats(line: Line, count: int) -> None:
     """Heartbeats, a minute apart, one of which seals a security event; and cover up to a whole block."""
     for left in range(count - 1, -1, -1):
-        line.now = END - left * MINUTE
+        line.now = END - left * MINUTE_US
         seal: dict[str, Any] = {"events": 1, "seal": security.root([own.ROW])} if left == 1 else {}
         line.own(Kind.HEARTBEAT, Heartbeat(ends={"referral-policy": [1]}, unread={}, drill=False, salt=f"{left:032}", **seal).encode())
     while len(line.entries) % 96:

@@ -10,10 +10,10 @@ from msgspec import Struct, structs
 
 from referral.domain.case import next_due, open_offers
 from referral.domain.decide import decided, facts_for
+from referral.domain.durations import HOUR_US, MINUTE_US
 from referral.domain.events import Facts, InputIgnored, OfferOpened, Passed, ResponseSubmitted, RungReached, Why, Word
 from referral.domain.inputs import Input, derived, due_input, record_input
 from referral.domain.policy import Policy, compile
-from referral.domain.policy.limits import HOUR, MINUTE
 from tests.harness.audit_log import response
 from tests.vectors.exports import beats, begun, refer
 from tests.vectors.form import VectorFile, good
@@ -47,13 +47,13 @@ class Lie(Struct, frozen=True, kw_only=True):
 def told(lie: Lie) -> Line:
     """Return a log with one case, whose police accept, and routing lies in its answer to that."""
     line = begun(Line(policy=policy()))
-    line.now = END - 20 * MINUTE
+    line.now = END - 20 * MINUTE_US
     asked = line.take(CASE, structs.replace(refer(CASE, line.now), signed=None), line.now, _free())
     offer = next(event for event in asked.events if isinstance(event, OfferOpened))
-    line.now += MINUTE
+    line.now += MINUTE_US
     cause = _comes(line, response(offer, Word.ACCEPT, "lie"))
     (lie.after or answer)(line, cause, lie)
-    line.now = max(line.now, END - 12 * MINUTE)
+    line.now = max(line.now, END - 12 * MINUTE_US)
     beats(line, 12)
     return line
 
@@ -82,7 +82,7 @@ def _passed_over(line: Line, cause: Input, lie: Lie) -> None:
     """The same agency sends another word, and routing answers that alone."""
     body = cause.body
     assert isinstance(body, ResponseSubmitted)
-    line.now += MINUTE
+    line.now += MINUTE_US
     answer(line, _comes(line, structs.replace(body, response_id=derived(CASE, "again"))), lie)
 
 
@@ -94,7 +94,7 @@ def _twice(line: Line, cause: Input, lie: Lie) -> None:
     """Routing answers, answers another word of the agency, and answers the first one again."""
     answer(line, cause, lie)
     _passed_over(line, cause, lie)
-    line.now += MINUTE
+    line.now += MINUTE_US
     answer(line, cause, structs.replace(lie, ids=lambda ids: [derived(one, "again") for one in ids]))
 
 
@@ -109,8 +109,8 @@ def _early(line: Line, cause: Input, lie: Lie) -> None:
     """Routing answers, and then lets a limit pass that is minutes away."""
     answer(line, cause, lie)
     due = next_due(line.cases[CASE])
-    assert due is not None and due > line.now + 2 * MINUTE
-    line.now += MINUTE
+    assert due is not None and due > line.now + 2 * MINUTE_US
+    line.now += MINUTE_US
     alarm = due_input(CASE, due, line.cases[CASE].seq)
     answer(line, alarm, structs.replace(lie, facts=lambda facts: structs.replace(facts, now=due)))
 
@@ -132,10 +132,10 @@ def _full(offer: Any) -> Any:
 _WHY = Why(rule="ignored", procedure="", directory="", engine=4, passed=())
 LIES: dict[str, Lie] = {
     "now-ahead": Lie(
-        what="limits are judged two hours ahead", finding="DECIDED_AT", facts=lambda f: structs.replace(f, now=f.now + 2 * HOUR)
+        what="limits are judged two hours ahead", finding="DECIDED_AT", facts=lambda f: structs.replace(f, now=f.now + 2 * HOUR_US)
     ),
     "now-behind": Lie(
-        what="limits are judged two hours ago", finding="DECIDED_AT", facts=lambda f: structs.replace(f, now=f.now - 2 * HOUR)
+        what="limits are judged two hours ago", finding="DECIDED_AT", facts=lambda f: structs.replace(f, now=f.now - 2 * HOUR_US)
     ),
     "limit-early": Lie(what="a limit passes minutes before its time", finding="DECIDED_AT", after=_early),
     "no-bundle": Lie(what="by a bundle that the log does not hold", finding="POLICY_MISSING", facts=lambda f: structs.replace(f, bundle=2)),
@@ -153,7 +153,7 @@ LIES: dict[str, Lie] = {
     "another-limit": Lie(
         what="the agency has an hour more",
         finding="DECISION_DIFFERS",
-        events=lambda all: _first(all, lambda offer: structs.replace(offer, due=offer.due + HOUR)),
+        events=lambda all: _first(all, lambda offer: structs.replace(offer, due=offer.due + HOUR_US)),
     ),
     "full": Lie(
         what="a shelter is said to be full that nobody would have asked",

@@ -13,6 +13,7 @@ from referral.analysis.simulation.reactions import Live
 from referral.analysis.simulation.world import World
 from referral.domain.case import Case
 from referral.domain.decide import Decision, decided, facts_for
+from referral.domain.durations import HOUR_US
 from referral.domain.events import (
     CaseErased,
     CaseRaised,
@@ -26,7 +27,6 @@ from referral.domain.events import (
 )
 from referral.domain.inputs import Due, Input, Source, derived, due_input, record_input
 from referral.domain.policy import Policy, compile
-from referral.domain.policy.limits import HOUR
 from referral.proof.entry import Entry, Kind
 from referral.tlog.note_keys import ED25519, SignerKey
 from referral.wire import codec, headers, seal, topics
@@ -39,7 +39,7 @@ from tests.vectors.signatures import SERVICES, bundle
 
 END = NOW * 1_000_000
 """µs: the witnesses sign then."""
-BEGIN = END - 12 * HOUR
+BEGIN = END - 12 * HOUR_US
 SIGNS = "school-drita"
 SCHOOL = SignerKey(SIGNS, ED25519, bytes([0x61]) * 32)
 
@@ -128,7 +128,7 @@ class OneEach(Caseload, frozen=True, kw_only=True):
         for arrival in super().arrivals():
             if arrival.pathway not in seen:
                 seen.add(arrival.pathway)
-                yield structs.replace(arrival, at=BEGIN + len(seen) * HOUR)
+                yield structs.replace(arrival, at=BEGIN + len(seen) * HOUR_US)
 
 
 class Lived(World):

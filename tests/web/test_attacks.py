@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.domain.durations import SECOND_US
 from referral.domain.events import OfferKind, ResponseSubmitted
 from referral.proof.security import Alarm, Sum, alarms
 from referral.runtime import allowance, http_server
@@ -312,7 +313,7 @@ def test_two_hundred_addresses_have_thirty_five_passwords_of_a_login_checked_in_
         begun, turns, refused = await clock.now(tx), list[float](), 0
         for second in range(60):
             for address in networks(200)[second % 5 :: 5]:
-                now = begun + second * rules.SECOND_US
+                now = begun + second * SECOND_US
                 seconds, wait_s = await store.reserve_attempt(tx, store.subject(world.door.keys, "duty", address), now)
                 refused += bool(seconds)
                 turns += [] if seconds else [second + wait_s]

@@ -7,8 +7,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from referral.domain.durations import MINUTE_US
 from referral.domain.events import OfferKind, OfferOpened, Reach, Word
-from referral.domain.policy.limits import MINUTE
 
 REPEATS = 2
 """Rounds of a decision that are decided by the same code; after them the next code is taken, so that reviews come to an end (ours)."""
@@ -66,7 +66,7 @@ def react(opened: OfferOpened, event: Any, state: str, now: int, pace: Pace, fau
     if fault is not None and (waiting or fault is Fault.ABSENT):
         return _fails(opened, event, state, now, pace, fault)
     if opened.kind is OfferKind.NOTIFY and opened.reach is Reach.PHONE:
-        return Act(now + MINUTE, Word.ACKNOWLEDGE) if state == "OFFERED" else None
+        return Act(now + MINUTE_US, Word.ACKNOWLEDGE) if state == "OFFERED" else None
     if opened.kind is OfferKind.NOTIFY or due is None or what not in ANSWERS:
         return None
     return Act(_when(due, now, pace), ANSWERS[what])
@@ -74,7 +74,7 @@ def react(opened: OfferOpened, event: Any, state: str, now: int, pace: Pace, fau
 
 def _when(due: int, now: int, pace: Pace) -> int:
     """Return the time of an answer: a minute after now, or a minute before the limit."""
-    return now + MINUTE if pace is Pace.PROMPT else max(now, due - MINUTE)
+    return now + MINUTE_US if pace is Pace.PROMPT else max(now, due - MINUTE_US)
 
 
 def _fails(opened: OfferOpened, event: Any, state: str, now: int, pace: Pace, fault: Fault) -> Act | None:

@@ -15,13 +15,13 @@ from referral.analysis.reachability.world import START, Decided, Given
 from referral.domain import events as e
 from referral.domain.case import Case, seats
 from referral.domain.describe import describe
+from referral.domain.durations import DAY_US, HOUR_US, MINUTE_US
 from referral.domain.inputs import Due
 from referral.domain.policy import Policy
-from referral.domain.policy.limits import DAY, HOUR, MINUTE
 
 LINES = 40
 """Lines of a story (ours): enough for a reader to see a circle."""
-UNITS = ((DAY, "d"), (HOUR, "h"), (MINUTE, "min"))
+UNITS = ((DAY_US, "d"), (HOUR_US, "h"), (MINUTE_US, "min"))
 
 
 class StoryLine(Struct, frozen=True):

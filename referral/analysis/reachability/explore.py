@@ -28,11 +28,11 @@ from referral.analysis.reachability.tasks import Family, Task, look_of
 from referral.analysis.reachability.walk import Fork, Walker, Way, begun
 from referral.analysis.reachability.watched_policy import WatchedPolicy, watched
 from referral.analysis.reachability.world import START, Given, World
+from referral.domain.durations import HOUR_US
 from referral.domain.policy import Policy
-from referral.domain.policy.limits import HOUR
 from referral.domain.policy.procedure import Pathway
 
-NIGHT = START + 64 * HOUR
+NIGHT = START + 64 * HOUR_US
 """The second start: the night of the Saturday after, 02:00, when offices are closed."""
 
 

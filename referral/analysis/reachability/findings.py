@@ -17,9 +17,10 @@ from referral.analysis.reachability.tasks import Task
 from referral.analysis.reachability.walk import Way
 from referral.analysis.reachability.world import START
 from referral.domain.case import Case, Run
+from referral.domain.durations import DAY_US
 from referral.domain.events import OfferOpened, StepKind
 from referral.domain.policy import Policy
-from referral.domain.policy.limits import DAY, due
+from referral.domain.policy.limits import due
 from referral.domain.policy.procedure import Marks, Pathway, Step
 from referral.domain.rules.conditions import case_marks, latest, track_marks
 
@@ -251,7 +252,7 @@ def _overlapping(policy: Policy, pathway: Pathway, step: Step) -> Iterator[Findi
     every = [after.micros - before.micros for before, after in zip(step.at, step.at[1:], strict=False)]
     every += [step.then_every.micros] if step.then_every is not None else []
     if every and min(every) < due(START, last, policy.calendar) - START:
-        days = min(every) // DAY
+        days = min(every) // DAY_US
         said = f"a round may take {last} and the next one begins {days} days after it: a round done in time overlaps the next"
         yield Finding("limit", pathway.id, step.id, "rounds", said, "give a round less time, or let more time pass between rounds")
 

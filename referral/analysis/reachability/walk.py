@@ -13,14 +13,14 @@ from referral.analysis.reachability.state_key import View, Views
 from referral.analysis.reachability.world import Decided, Given, World
 from referral.domain import events as e
 from referral.domain.case import Case, open_offers, seats
-from referral.domain.policy.limits import DAY
+from referral.domain.durations import DAY_US
 from referral.domain.policy.procedure import Pathway
 from referral.domain.rules.context import COMPLAINTS
 from referral.domain.rules.telephone import CALLS
 
 INPUTS = 400
 """Inputs of a way, after which it counts as endless (ours; the longest of the shipped procedures has some 60)."""
-HORIZON = 1_000 * DAY
+HORIZON = 1_000 * DAY_US
 """Length of a way, after which it counts as endless (ours): reviews have repeated for years."""
 
 

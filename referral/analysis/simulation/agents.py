@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from referral.analysis.simulation import rates
 from referral.analysis.simulation.seeded import Dice, around, one_of
+from referral.domain.durations import DAY_US, HOUR_US, MINUTE_US
 from referral.domain.events import OfferKind, OfferOpened, Word
-from referral.domain.policy.limits import DAY, HOUR, MINUTE
 from referral.domain.policy.procedure import Step
 
 
@@ -54,7 +54,7 @@ def answers(dice: Dice, offer: AgencyOffer) -> Act | None:
     wants, long, which, other = dice.throw(f"{offer.name} answers")
     if opened.kind is OfferKind.DECIDE:
         weights = {code: rates.CODES.get(code, 0.5) for code in opened.codes}
-        return Act(around(rates.DECIDES.get(opened.role, 5 * HOUR), long), Word.DECIDE, code=one_of(weights, which))
+        return Act(around(rates.DECIDES.get(opened.role, 5 * HOUR_US), long), Word.DECIDE, code=one_of(weights, which))
     seen = _seen(offer, long)
     if opened.reasons and wants < rates.DECLINES.get(opened.role, 0.1):
         weights = {reason: rates.REASONS.get(reason, 0.4) for reason in opened.reasons}
@@ -76,7 +76,7 @@ def goes_on(dice: Dice, offer: AgencyOffer) -> Act | None:
     if opened.kind is OfferKind.PLACE:
         return Act(around(rates.STAYS, until), Word.COMPLETE)
     if offer.step is not None and "complete" in offer.step.limits:
-        return Act(around(rates.COMPLETES.get(opened.step) or rates.COMPLETES.get(opened.role, 2 * DAY), until), Word.COMPLETE)
+        return Act(around(rates.COMPLETES.get(opened.step) or rates.COMPLETES.get(opened.role, 2 * DAY_US), until), Word.COMPLETE)
     return None
 
 
@@ -98,4 +98,4 @@ def fits(offer: AgencyOffer, word: Word) -> bool:
 
 def _seen(offer: AgencyOffer, number: float) -> int:
     slow = rates.ROUTINE if offer.opened.urgency == "routine" else 1
-    return around(slow * rates.SEES.get(offer.opened.role, 10 * MINUTE), number)
+    return around(slow * rates.SEES.get(offer.opened.role, 10 * MINUTE_US), number)

@@ -13,9 +13,9 @@ from msgspec import Struct, structs
 
 from referral.analysis.simulation import rates
 from referral.analysis.simulation.seeded import Dice, one_of
+from referral.domain.durations import DAY_US, HOUR_US
 from referral.domain.events import ActorExcluded, ActorKind, Consent, ConsentChanged, ConsentState, Traits, TraitsChanged
 from referral.domain.policy import Policy
-from referral.domain.policy.limits import DAY, HOUR
 from referral.domain.policy.procedure import Pathway
 
 DAYS = 365
@@ -59,7 +59,7 @@ class Caseload(Struct, frozen=True, kw_only=True):
             pathway, place = pathways[one_of(mix, which)], one_of(places, where)
             yield Arrival(
                 name=name,
-                at=self.start + int(day * DAYS) * DAY + _hour(hour),
+                at=self.start + int(day * DAYS) * DAY_US + _hour(hour),
                 pathway=pathway.id,
                 agency=senders.get(place) or senders[""],
                 traits=_traits(dice, name, pathway, place, self.policy),
@@ -92,7 +92,7 @@ def _hour(number: float) -> int:
     """Return a time of day in µs after midnight: seven of ten by day, between 8 and 20 h (P)."""
     by_day = number < 0.7
     hours = 8 + 12 * number / 0.7 if by_day else (20 + 12 * (number - 0.7) / 0.3) % 24
-    return int(hours * HOUR)
+    return int(hours * HOUR_US)
 
 
 def _traits(dice: Dice, name: str, pathway: Pathway, place: str, policy: Policy) -> Traits:
@@ -140,7 +140,7 @@ def consent(state: ConsentState) -> Consent:
     return Consent(state=state, basis="consent", giver="person", scope=(), recipients=(), until=None)
 
 
-FORTNIGHT = 14 * DAY
+FORTNIGHT = 14 * DAY_US
 
 
 def life(dice: Dice, arrival: Arrival) -> Iterator[tuple[int, Struct]]:

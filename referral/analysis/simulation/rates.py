@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from referral.domain.policy.limits import DAY, HOUR, MINUTE
+from referral.domain.durations import DAY_US, HOUR_US, MINUTE_US
 
 MIX: Mapping[str, int] = {
     "trafficking-child": 12,  # D: 17 to 26 victims a year, children and adults
@@ -64,25 +64,29 @@ REASONS: Mapping[str, float] = {
 """Weight of a reason (P); else 0.4."""
 HOLDS, RETURNS = 0.05, 0.015
 SEES: Mapping[str, int] = {
-    "police-thbs": 5 * MINUTE, "police": 5 * MINUTE, "social-worker": 12 * MINUTE, "victim-advocate": 10 * MINUTE, "prosecutor": 3 * HOUR,
-    "health-house": 15 * MINUTE, "hospital": 15 * MINUTE, "court": 18 * HOUR, "judge": 6 * HOUR, "school": 5 * HOUR, "probation": 6 * HOUR,
-    "education-directorate": 10 * HOUR, "labour-inspector": 5 * HOUR, "iom": 4 * HOUR, "child-rights-coordinator": 4 * HOUR,
-    "disability-centre": 9 * HOUR, "disability-mobile-team": 12 * HOUR, "rights-team": 5 * HOUR, "day-support": 3 * HOUR,
+    "police-thbs": 5 * MINUTE_US, "police": 5 * MINUTE_US, "social-worker": 12 * MINUTE_US,
+    "victim-advocate": 10 * MINUTE_US, "prosecutor": 3 * HOUR_US,
+    "health-house": 15 * MINUTE_US, "hospital": 15 * MINUTE_US, "court": 18 * HOUR_US, "judge": 6 * HOUR_US,
+    "school": 5 * HOUR_US, "probation": 6 * HOUR_US,
+    "education-directorate": 10 * HOUR_US, "labour-inspector": 5 * HOUR_US, "iom": 4 * HOUR_US, "child-rights-coordinator": 4 * HOUR_US,
+    "disability-centre": 9 * HOUR_US, "disability-mobile-team": 12 * HOUR_US, "rights-team": 5 * HOUR_US, "day-support": 3 * HOUR_US,
 }  # fmt: skip
 """Median time until the offer has been read (P); else 10 minutes. Accepting takes as long again."""
 ROUTINE = 3
 """Factor of that time for routine cases (P)."""
-COMES = 90 * MINUTE
+COMES = 90 * MINUTE_US
 """Median time from accepting until somebody is present, or a person has arrived (P)."""
-DECIDES: Mapping[str, int] = {"police": 45 * MINUTE, "police-thbs": 3 * HOUR, "rights-team": 7 * HOUR, "judge": 3 * DAY}
+DECIDES: Mapping[str, int] = {"police": 45 * MINUTE_US, "police-thbs": 3 * HOUR_US, "rights-team": 7 * HOUR_US, "judge": 3 * DAY_US}
 """Median time of a decision, by role (P); else 5 hours."""
 COMPLETES: Mapping[str, int] = {
-    "health-house": 5 * HOUR, "hospital": 8 * HOUR, "prosecutor": 26 * HOUR, "social-worker": 4 * DAY, "school": 5 * DAY, "court": 9 * DAY,
-    "probation": 8 * DAY, "labour-inspector": 20 * HOUR, "disability-centre": 5 * DAY, "rights-team": 12 * DAY, "iom": 6 * DAY,
-    "parents": HOUR, "execution": 90 * DAY, "institution-answer": 18 * DAY, "monitoring": 3 * DAY, "hospital-days": 6 * DAY,
+    "health-house": 5 * HOUR_US, "hospital": 8 * HOUR_US, "prosecutor": 26 * HOUR_US, "social-worker": 4 * DAY_US,
+    "school": 5 * DAY_US, "court": 9 * DAY_US,
+    "probation": 8 * DAY_US, "labour-inspector": 20 * HOUR_US, "disability-centre": 5 * DAY_US, "rights-team": 12 * DAY_US,
+    "iom": 6 * DAY_US,
+    "parents": HOUR_US, "execution": 90 * DAY_US, "institution-answer": 18 * DAY_US, "monitoring": 3 * DAY_US, "hospital-days": 6 * DAY_US,
 }  # fmt: skip
 """Median time until the work is done, by step or role (P); else 2 days."""
-STAYS = 35 * DAY
+STAYS = 35 * DAY_US
 """Median stay in a place (P)."""
 CODES: Mapping[str, float] = {
     "reconciliation": 130, "school-attendance": 110, "community-work": 60, "warning": 87,  # D: 387 diverted; how they divide P
@@ -94,7 +98,7 @@ CODES: Mapping[str, float] = {
     "no-urgency": 0.7, "measure-asked": 0.3,
 }  # fmt: skip
 """Weight of a decision's code beside the other codes of its step (P where not D); else 0.5."""
-DESK = 40 * MINUTE
+DESK = 40 * MINUTE_US
 """Median time until a desk has acted on a task (P)."""
 CONFIRMS = 0.9
 """Chance that a desk confirms a change that one party has recorded (P)."""

@@ -12,7 +12,7 @@ from msgspec import Struct, field
 from referral.analysis.simulation.reactions import Live
 from referral.analysis.simulation.world import Decided
 from referral.domain import events as e
-from referral.domain.policy.limits import MINUTE
+from referral.domain.durations import MINUTE_US
 
 FINE = 8
 """Buckets of a time histogram between a time and its double (ours): a quantile is exact to within 9 %."""
@@ -80,7 +80,7 @@ class Tally(Struct):
 
 def bucket(micros: int) -> int:
     """Return the bucket of a length of time."""
-    return int(FINE * math.log2(1 + max(micros, 0) / MINUTE))
+    return int(FINE * math.log2(1 + max(micros, 0) / MINUTE_US))
 
 
 def minutes(bucket: int) -> float:

@@ -16,12 +16,12 @@ from referral.analysis.simulation.reactions import REACTIONS, Answer, Live, Look
 from referral.analysis.simulation.seeded import Dice
 from referral.domain.case import Case, holds, next_due, open_offers
 from referral.domain.decide import Decision, decided, facts_at
+from referral.domain.durations import DAY_US
 from referral.domain.events import CaseRaised, Door, OfferAccepted, OfferClosed, OfferOpened, ReferralSubmitted, RungReached
 from referral.domain.inputs import Due, Source, made_input
 from referral.domain.policy import Policy
-from referral.domain.policy.limits import DAY
 
-HORIZON = 730 * DAY
+HORIZON = 730 * DAY_US
 """Time after its arrival at which a case that is still open is dropped, and counted as such (ours)."""
 INPUTS = 3000
 """Inputs after which a case counts as endless: it is dropped, and counted (ours)."""
@@ -44,7 +44,7 @@ class World:
 
     def __init__(self, caseload: Caseload, policy: Policy) -> None:
         self.caseload, self.policy = caseload, policy
-        self.beds = Beds(policy, caseload.start, caseload.start + DAYS * DAY)
+        self.beds = Beds(policy, caseload.start, caseload.start + DAYS * DAY_US)
         self._dice = Dice(caseload.seed)
         self._queue: list[tuple[int, int, Live, Struct | int]] = []
         self._count = 0

@@ -9,25 +9,24 @@ from referral.cli.admin.doctor_result import Check as Check
 from referral.cli.admin.doctor_result import Result as Result
 from referral.cli.admin.doctor_result import check, warned
 from referral.cli.admin.doctor_wall_checks import backup, certificates, older, walls
+from referral.domain.durations import DAY_US, SECOND_US
 from referral.domain.local_time import moment
 from referral.proof.entry import INTAKE, NOTIFICATION, ROUTING, Kind
 from referral.proof.receipt import PROMISE_S
 from referral.runtime.kafka.replication import COPIES, IN_STEP
 from referral.runtime.postgres.tokens import AUDITOR_TOKEN_DAYS
 
-SECOND = 1_000_000
-LATE = 30 * SECOND
+LATE = 30 * SECOND_US
 """µs; longer than any batch, publication or poll of a healthy stack (DESIGN §8: ready again in 30 s)."""
-DAY = 24 * 3600 * SECOND
-UNDECIDED = 7 * DAY
+UNDECIDED = 7 * DAY_US
 """µs; the second person has had a week to decide (ours)."""
-UNLOGGED = 600 * SECOND
+UNLOGGED = 600 * SECOND_US
 """µs; audit publishes within five minutes, and a minute without a quorum raises its own alarm (ours)."""
-PROMISED = PROMISE_S * SECOND
+PROMISED = PROMISE_S * SECOND_US
 """µs; the promise in a receipt, for which `referral receipt` waits."""
-SOON = 30 * DAY
+SOON = 30 * DAY_US
 """µs before its end in which an auditor's token is a warning (ours): an office answers within weeks."""
-ENDED = 14 * DAY
+ENDED = 14 * DAY_US
 """µs after its end in which it is red (ours); an office that has not asked for another by then reads no more."""
 OWNERS = {INTAKE: "intake", ROUTING: "routing", NOTIFICATION: "notifier"}
 """Topic → the one service that writes it."""
@@ -119,7 +118,7 @@ def alarms(vitals: Vitals) -> Check:
     """Check that every open case has an alarm or a desk task, and that no alarm is overdue."""
     bad = [f"case {case_id} is open, has no alarm and no desk task" for case_id in vitals.states.stuck]
     late = {case_id: vitals.now - at for case_id, at in vitals.late.items() if at < vitals.now - 2 * LATE}
-    bad += [f"alarm of case {case_id} is overdue by {by // SECOND} s" for case_id, by in late.items()]
+    bad += [f"alarm of case {case_id} is overdue by {by // SECOND_US} s" for case_id, by in late.items()]
     shut = sorted(vitals.states.sealed - vitals.erased)
     bad += [f"case {case_id} does not open, so no alarm of it is answered: see keys" for case_id in shut]
     good = f"{vitals.alarms} alarms for {vitals.states.open} open cases"
@@ -149,7 +148,7 @@ def _out_of_use(case_id: str, at: int, erased: bool, now: int) -> str:
     """Return what it means that a case's keys were retired although no erasure of it is on record."""
     if erased:
         return f"the keys of case {case_id} were destroyed, and no erasure says why: only a backup has them"
-    left = max(at + DAY - now, 0) // (60 * SECOND)
+    left = max(at + DAY_US - now, 0) // (60 * SECOND_US)
     return f"the keys of case {case_id} are out of use, and no erasure says why: in {left} min they can be destroyed"
 
 
@@ -164,11 +163,13 @@ def erasures(vitals: Vitals) -> Check:
     for case_id, asked, approved, done in vitals.erasures:
         retired, _ = vitals.retired.get(case_id, (None, False))
         if approved is None and asked < vitals.now - UNDECIDED:
-            bad.append(f"case {case_id}: erasure asked for {(vitals.now - asked) // DAY} days ago, and nobody has approved or refused it")
+            bad.append(
+                f"case {case_id}: erasure asked for {(vitals.now - asked) // DAY_US} days ago, and nobody has approved or refused it"
+            )
         elif approved is not None and done is None and retired is None and approved < vitals.now - UNLOGGED:
-            bad.append(f"case {case_id}: erasure approved {(vitals.now - approved) // SECOND} s ago, and its keys are still in use")
-        elif done is None and retired is not None and retired < vitals.now - DAY - UNLOGGED:
-            bad.append(f"case {case_id}: its keys are out of use for {(vitals.now - retired) // SECOND} s, and not destroyed")
+            bad.append(f"case {case_id}: erasure approved {(vitals.now - approved) // SECOND_US} s ago, and its keys are still in use")
+        elif done is None and retired is not None and retired < vitals.now - DAY_US - UNLOGGED:
+            bad.append(f"case {case_id}: its keys are out of use for {(vitals.now - retired) // SECOND_US} s, and not destroyed")
     done_ones = sum(1 for *_, done in vitals.erasures if done)
     do = "asked for: `referral case erasures`. Approved: does the eraser run, has audit its proof? There again: restart the eraser"
     if running:
@@ -202,10 +203,10 @@ def outbox(vitals: Vitals) -> Check:
     for service in vitals.services.values():
         for partition, records, since in service.outbox:
             if since < vitals.now - LATE:
-                bad.append(f"{records} records of {service.name} p{partition} wait for {(vitals.now - since) // SECOND} s")
+                bad.append(f"{records} records of {service.name} p{partition} wait for {(vitals.now - since) // SECOND_US} s")
         rows, oldest = service.queue
         if oldest is not None and oldest < vitals.now - LATE:
-            bad.append(f"{rows} rows of {service.name}'s queue wait, the oldest for {(vitals.now - oldest) // SECOND} s")
+            bad.append(f"{rows} rows of {service.name}'s queue wait, the oldest for {(vitals.now - oldest) // SECOND_US} s")
     if late := sum(at < vitals.now - LATE for at in vitals.unlogged):
         bad.append(f"{late} acts of operators are not in the log")
     return check("outbox", bad, "nothing waits", "is the broker up? is the service? its `/readyz` says what it waits for")
@@ -243,7 +244,7 @@ def policy(vitals: Vitals) -> Check:
     bad = [*vitals.unbelieved]
     bad += [] if any(confirmed for _, _, confirmed in vitals.policy) else ["no policy is in force: nothing is decided"]
     bad += [
-        f"bundle {number} waits for its publication since {(vitals.now - at) // SECOND} s"
+        f"bundle {number} waits for its publication since {(vitals.now - at) // SECOND_US} s"
         for number, at, confirmed in vitals.policy
         if confirmed is None and at < vitals.now - LATE
     ]
@@ -256,7 +257,7 @@ def policy(vitals: Vitals) -> Check:
 
 def clock(vitals: Vitals) -> Check:
     """Check that nobody moved the clock of a database that holds real cases."""
-    bad = [f"somebody moved it by {vitals.ahead / SECOND:+.0f} s, and this is no drill: nothing is decided"] if vitals.moved else []
+    bad = [f"somebody moved it by {vitals.ahead / SECOND_US:+.0f} s, and this is no drill: nothing is decided"] if vitals.moved else []
     return check("clock", bad, "as the database server's", "find out who wrote to runtime.clock; UPDATE runtime.clock SET offset_us = 0")
 
 
@@ -292,7 +293,7 @@ def tokens(vitals: Vitals) -> Check:
     newest: dict[str, int] = {}
     for office, made in vitals.tokens:
         newest[office] = max(made, newest.get(office, made))
-    ends_at = {office: made + AUDITOR_TOKEN_DAYS * DAY for office, made in newest.items()}
+    ends_at = {office: made + AUDITOR_TOKEN_DAYS * DAY_US for office, made in newest.items()}
     bad = [f"the token of {office} has ended on {moment(at)}" for office, at in sorted(ends_at.items()) if 0 <= vitals.now - at < ENDED]
     warn = [f"the token of {office} ends on {moment(at)}" for office, at in sorted(ends_at.items()) if 0 < at - vitals.now < SOON]
     good = f"{sum(at > vitals.now for at in ends_at.values())} auditors have a token"

@@ -15,6 +15,7 @@ from referral.cli.admin.doctor_walls import DEALT, US, Walls
 from referral.cli.vitals import reading
 from referral.cli.vitals.reading import States
 from referral.cli.vitals.topics import Judged, Line
+from referral.domain.durations import DAY_US
 from referral.domain.events import PolicyActivated
 from referral.domain.inputs import ROSTER_BOOK
 from referral.domain.policy import compile
@@ -34,7 +35,6 @@ from referral.runtime.postgres.backups import Backups
 from referral.runtime.postgres.tokens import AUDITORS
 from referral.runtime.recovery.recover import WRITES
 from referral.runtime.settings import LINE, Settings
-from referral.wire import security_event
 from referral.wire.signed.erasure_approval import Erasers
 
 LEASES = "SELECT unit, owner, lease_until > clock_timestamp() AS held, positions FROM {s}.lease ORDER BY unit"
@@ -195,7 +195,7 @@ async def gather(tx: AsyncConnection, found: Settings, whole: bool = False) -> V
     vitals.tokens = [(token.holder.name, token.made_at) for token in await AUDITORS.read(tx) if token.ended_at is None]
     vitals.unlogged = [_acted(row.value) for row in await tx.execute(text(ACTS))]
     vitals.acts, vitals.by_hand = await standing.by_hand(tx, await _book(tx, keys))
-    _, vitals.altered = await security.read(tx, security_event.DAY_US, at)
+    _, vitals.altered = await security.read(tx, DAY_US, at)
     vitals.rights = [*await rights.differences(tx), *(one.said for one in await bounds.differences(tx))]
     vitals.passwords = await _passwords(found)
     vitals.backups = await backups.read(tx)

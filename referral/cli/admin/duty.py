@@ -242,5 +242,5 @@ def _cell(name: str, value: Any) -> Any:
     if name == "weekday":
         return rota.DAYS[value]
     if name in ("start_minute", "end_minute"):
-        return f"{value // 60 % 24:02}:{value % 60:02}" + (f" +{value // rota.DAY} d" if value >= rota.DAY else "")
+        return f"{value // 60 % 24:02}:{value % 60:02}" + (f" +{value // rota.DAY_MIN} d" if value >= rota.DAY_MIN else "")
     return ", ".join(value) if isinstance(value, list) else value

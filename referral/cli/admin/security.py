@@ -13,10 +13,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import administration, connection, console
+from referral.domain.durations import HOUR_US
 from referral.domain.local_time import moment
 from referral.errors import Rejected
 from referral.proof import act, heartbeat
-from referral.proof.security import HOUR_US, Alarm, altered, raised
+from referral.proof.security import Alarm, altered, raised
 from referral.runtime import settings
 from referral.runtime.postgres import clock, tokens
 from referral.runtime.settings import Settings

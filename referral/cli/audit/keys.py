@@ -12,13 +12,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import administration, console
+from referral.domain.durations import DAY_US
 from referral.domain.local_time import moment
 from referral.errors import Malformed, Rejected
 from referral.local import keyfiles
 from referral.proof import act
 from referral.runtime import secret_file, settings
 from referral.runtime.postgres import clock, tokens
-from referral.runtime.postgres.tokens import AUDITOR_TOKEN_DAYS, AUDITORS, DAY_US, OFFICE
+from referral.runtime.postgres.tokens import AUDITOR_TOKEN_DAYS, AUDITORS, OFFICE
 from referral.tlog import note_keys
 from referral.tlog.note_keys import ED25519, SEED, SignerKey
 from referral.wire.signed import trust, writer_signature

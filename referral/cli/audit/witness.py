@@ -31,6 +31,7 @@ from starlette.routing import Route
 from referral.cli import console
 from referral.errors import Malformed
 from referral.runtime import http_connection, http_listener, secret_file, tls
+from referral.runtime.http_message import bounded_body
 from referral.tlog import note_keys, witness, witness_policy
 from referral.tlog.checkpoint import Checkpoint
 from referral.tlog.note_keys import COSIGNATURE, ED25519, SEED, SignerKey, VerifierKey
@@ -117,7 +118,7 @@ def application(heads: Heads, logs: dict[str, list[VerifierKey]], secret: Signer
     async def add_checkpoint(request: Request) -> Response:
         try:
             async with asyncio.timeout(SLOW_S):
-                body = await _body(request)
+                body = await bounded_body(request, MOST_BYTES)
         except TimeoutError:
             return PlainTextResponse("the body did not come in time\n", 408)
         try:
@@ -138,16 +139,6 @@ def application(heads: Heads, logs: dict[str, list[VerifierKey]], secret: Signer
 
     routes = [Route("/add-checkpoint", add_checkpoint, methods=["POST"]), Route("/checkpoint/{origin}", seen)]
     return Starlette(routes=routes)
-
-
-async def _body(request: Request) -> bytes:
-    """Read the whole body, or just enough of an oversized one to refuse it."""
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > MOST_BYTES:
-            break
-    return body
 
 
 def _logs(path: Path) -> dict[str, list[VerifierKey]]:

@@ -10,11 +10,11 @@ from xml.sax.saxutils import escape
 
 from referral.analysis.reachability.run import Result
 from referral.cli.policy.check_report import waits
+from referral.domain.durations import HOUR_US, MINUTE_US
 from referral.domain.policy import Policy
-from referral.domain.policy.limits import HOUR, MINUTE
 
 CELL, HIGH, LABEL, HEAD, MARGIN = 78, 20, 170, 120, 24
-LIGHT, DARK = 15 * MINUTE, 30 * 24 * HOUR
+LIGHT, DARK = 15 * MINUTE_US, 30 * 24 * HOUR_US
 """Times that are drawn white and black; between them the grey follows the logarithm."""
 PANELS = (("first", "First acceptance"), ("bed", "A bed"))
 

@@ -14,14 +14,14 @@ from referral.analysis.reachability.counterexample import text
 from referral.analysis.reachability.run import LocatedFinding, Result
 from referral.analysis.reachability.tally import Row
 from referral.cli import console
+from referral.domain.durations import DAY_US, HOUR_US, MINUTE_US
 from referral.domain.policy import Policy
-from referral.domain.policy.limits import DAY, HOUR, MINUTE
 from referral.errors import Rejected
 from referral.runtime import settings
 from referral.wire import policy_digest
 
 TITLE = "Longest wait when everybody answers in the last minute → when {} (one time: the same)"
-UNITS = ((2 * HOUR, MINUTE, "min"), (3 * DAY, HOUR, "h"), (1 << 62, DAY, "d"))
+UNITS = ((2 * HOUR_US, MINUTE_US, "min"), (3 * DAY_US, HOUR_US, "h"), (1 << 62, DAY_US, "d"))
 COLUMNS = ("first acceptance", "a bed", "a desk is asked")
 STEPS = 6
 """Steps named in one note."""

@@ -15,8 +15,8 @@ from referral.analysis.simulation.run import Result
 from referral.analysis.simulation.tally import Tally, minutes, quantile
 from referral.cli import console
 from referral.domain.describe import span
+from referral.domain.durations import DAY_US
 from referral.domain.policy import Policy
-from referral.domain.policy.limits import DAY
 from referral.proof.history import reasons
 from referral.proof.history.words import english
 
@@ -207,7 +207,7 @@ def rows(tally: Tally, years: int) -> Iterator[Row]:
 
 def full(tally: Tally, years: int) -> dict[str, float]:
     """Return days a year without a free place, by service, the fullest first."""
-    days = {service: tally.total("full", service) / DAY / years for service in tally.of("full")}
+    days = {service: tally.total("full", service) / DAY_US / years for service in tally.of("full")}
     return dict(sorted(days.items(), key=lambda item: (-item[1], item[0])))
 
 

@@ -8,13 +8,12 @@ from typing import Annotated
 import typer
 
 from referral.cli import console
+from referral.domain.durations import MINUTE_US
 from referral.domain.local_time import moment
 from referral.errors import Unavailable
 from referral.runtime import settings
 from referral.runtime.postgres import clock, database
 from referral.runtime.settings import Settings
-
-MINUTE = 60_000_000
 
 
 def drill(
@@ -28,7 +27,7 @@ def drill(
     Example: referral drill pass 16
     """
     try:
-        now = asyncio.run(_advance(settings.load(), minutes * MINUTE))
+        now = asyncio.run(_advance(settings.load(), minutes * MINUTE_US))
     except Exception as error:
         if not database.away(error):
             raise

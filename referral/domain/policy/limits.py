@@ -5,11 +5,10 @@ from __future__ import annotations
 import bisect
 from dataclasses import dataclass, field
 
-MINUTE = 60_000_000
-HOUR = 60 * MINUTE
-DAY = 24 * HOUR
-UNITS = {"min": MINUTE, "h": HOUR, "days": DAY, "working days": 0}
-LONGEST = 1_827 * DAY
+from referral.domain.durations import DAY_US, HOUR_US, MINUTE_US
+
+UNITS = {"min": MINUTE_US, "h": HOUR_US, "days": DAY_US, "working days": 0}
+LONGEST = 1_827 * DAY_US
 """Five years: longer than any limit of a procedure, and as far ahead as a calendar is kept here."""
 
 
@@ -53,7 +52,7 @@ class Calendar:
 
     def midnight(self, day: int) -> int:
         """Return the instant at which this local day begins."""
-        local = day * DAY
+        local = day * DAY_US
         return local - self.offset(local - self.offset(local))
 
     def ended(self, day: int, amount: int) -> int:
@@ -79,4 +78,4 @@ def due(start: int, limit: Limit, calendar: Calendar) -> int:
     """
     if limit.unit != "working days":
         return start + limit.amount * UNITS[limit.unit]
-    return calendar.ended((start + calendar.offset(start)) // DAY, limit.amount)
+    return calendar.ended((start + calendar.offset(start)) // DAY_US, limit.amount)

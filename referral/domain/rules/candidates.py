@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from itertools import chain
 
 from referral.domain.case import PLACE, RANK, Case, Run, Seat, Track, offers_of
+from referral.domain.durations import DAY_US
 from referral.domain.events import Passed, Traits
 from referral.domain.policy import Policy
 from referral.domain.policy.directory import Hours, Service, years
-from referral.domain.policy.limits import DAY, Calendar
+from referral.domain.policy.limits import Calendar
 from referral.domain.policy.procedure import Marks, Pathway, SeatRule, Step
 from referral.domain.rules.conditions import latest, roles_wanted, secure_allowed
 from referral.domain.rules.consent import is_barred
@@ -96,7 +97,7 @@ def is_open(hours: Hours | None, now: int, calendar: Calendar) -> bool:
     if hours is None:
         return True
     local = now + calendar.offset(now)
-    day, since = local // DAY, local % DAY
+    day, since = local // DAY_US, local % DAY_US
     return _works(hours, day, calendar) and hours.opens <= since < hours.closes
 
 
@@ -104,9 +105,9 @@ def next_opening(hours: Hours | None, now: int, calendar: Calendar) -> int | Non
     """Return the next opening after this instant; None when there is none within DAYS."""
     if hours is None:
         return None
-    today = (now + calendar.offset(now)) // DAY
+    today = (now + calendar.offset(now)) // DAY_US
     for day in range(today, today + DAYS):
-        local = day * DAY + hours.opens
+        local = day * DAY_US + hours.opens
         at = local - calendar.offset(local - calendar.offset(local))
         if at > now and _works(hours, day, calendar):
             return at

@@ -9,14 +9,14 @@ from __future__ import annotations
 from msgspec import Struct
 
 from referral.domain.case import PLACE, RANK, find
+from referral.domain.durations import MINUTE_US
 from referral.domain.events import AnswerWithdrawn, How, OfferClosed, OfferReopened, ResponseSubmitted, StepDone, UndoAllowed, Word
-from referral.domain.policy.limits import MINUTE
 from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.seats import LocatedOffer, locate
 
 TAKE_BACK = "TAKE_BACK"
 """Word of an answer that was taken back, in every list of answers. It is a word of no offer."""
-READ_LATE = 30 * MINUTE
+READ_LATE = 30 * MINUTE_US
 """µs after the window in which routing still reads what was sent within it (ours). Figures are released an hour after their close, and none
 of them may change afterwards (docs/decisions/0018-measures.md)."""
 UNDO = "undo"

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 
 from msgspec import Struct, field
 
+from referral.domain.durations import MINUTE_US, SECOND_US
 from referral.errors import Malformed
 from referral.proof.entry import NOWHERE, SEQUENCED, Entry, Kind
 from referral.proof.heartbeat import STILL_S, Heartbeat, read
 from referral.proof.verify.report import Finding, Report, Weight, finding
 
-SECOND_US, MINUTE_US = 1_000_000, 60_000_000
 TOLERANCE_US = MINUTE_US
 """A minute (ours): clocks of one network differ by milliseconds; a clock that differs by more is broken, or was set."""
 STOOD_US = 60 * MINUTE_US

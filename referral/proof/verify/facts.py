@@ -14,13 +14,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from msgspec import Struct, field
 
 from referral.domain.case import Case, holds
+from referral.domain.durations import MINUTE_US, SECOND_US
 from referral.domain.events import CaseClosed, CaseOpened, OfferOpened, TrackChanged
 from referral.proof.entry import ROUTING, Entry, Kind
 from referral.proof.history.case import decisions
 from referral.proof.verify.policies import Bundles
 from referral.proof.verify.report import Report, Weight, finding
 
-SECOND_US, MINUTE_US = 1_000_000, 60_000_000
 NEAR_US = MINUTE_US
 """A minute (ours): a turn of routing that lasts longer than 45 s (`runtime/loop/tenure.STALL`) loses its leases and commits nothing, so a
 decision that was recorded a minute before another one was committed before the other one looked. Measured: docs/decisions/0084."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct, field
 
+from referral.domain.durations import SECOND_US
 from referral.domain.events import PolicyActivated
 from referral.domain.policy import Policy, PolicyErrors, policy
 from referral.domain.policy.differences import differences
@@ -22,7 +23,6 @@ from referral.wire.signed.agency_keys import AgencyKeys
 from referral.wire.signed.policy_signature import NO_SIGNERS, Believed, Trusted
 
 BEFORE = "nobody: before signatures"
-SECOND_US = 1_000_000
 DATED_US = 60 * SECOND_US
 """A minute (ours), as for every clock (`verify/clocks.TOLERANCE_US`): `policy activate` stores its bundle within seconds."""
 

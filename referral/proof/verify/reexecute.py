@@ -8,6 +8,7 @@ from msgspec import Struct, field, structs
 
 from referral.domain.case import Case, next_due
 from referral.domain.decide import decided
+from referral.domain.durations import MINUTE_US, SECOND_US
 from referral.domain.events import EVENTS, CauseKind, Head, Why
 from referral.domain.evolve import fold
 from referral.domain.inputs import Input, Source, derived, due_input, record_input
@@ -26,7 +27,6 @@ from referral.proof.verify.progress import Evidence, Position
 from referral.proof.verify.report import Report, Weight, finding
 from referral.wire import codec
 
-SECOND_US, MINUTE_US = 1_000_000, 60_000_000
 ENGINE_FAILED = ("engine-failed", "ENGINE_FAILED")
 """The rule of a decision that the engine-failure path made instead of the rules; the first logs spelled it differently."""
 

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from referral.errors import Fenced, Misconfigured, NewerVersion, Rejected
 from referral.runtime import observe, record_signing
+from referral.runtime.background import BACK_OFF_S, back_off, pause
 from referral.runtime.kafka import clients
 from referral.runtime.keys import erasure_tag
 from referral.runtime.keys.case_keys import Keys
@@ -24,7 +25,6 @@ from referral.runtime.loop.quarantine import Ceiling
 from referral.runtime.loop.reader import Reader
 from referral.runtime.loop.tenure import Tenure, away
 from referral.runtime.loop.transaction import Transaction
-from referral.runtime.pause import pause
 from referral.runtime.postgres import clock, rights, schema
 from referral.runtime.postgres.clock import FalseClock
 from referral.runtime.postgres.rights import WithoutRights
@@ -32,7 +32,6 @@ from referral.runtime.postgres.schema import OlderSchema
 from referral.runtime.service import Service
 from referral.runtime.settings import Settings
 
-BACK_OFF = (0.1, 0.5, 1.0, 2.0, 5.0)  # seconds before each retry; the last value repeats
 AWAY = 1.0
 """Longest back-off (ours, seconds) while a server is away: a failed connection costs little, and every case waits for the next retry."""
 QUIET_MS = 1000
@@ -56,7 +55,7 @@ class Loop:
         self._sign = record_signing.signer(settings, service.name)
         self._ending = asyncio.Event()
         self._ceiling = Ceiling()
-        self._failures = 0
+        self._waits = back_off()
         self._outbox_age = OutboxAge(engine, service.name, service.writes)
         observe.OUTBOX_AGE.labels(service.name).set_function(self._outbox_age.seconds)
 
@@ -83,8 +82,7 @@ class Loop:
             except (NewerVersion, Misconfigured):
                 raise
             except Exception as error:
-                seconds = min(BACK_OFF[min(self._failures, len(BACK_OFF) - 1)], AWAY if away(error) else BACK_OFF[-1])
-                self._failures += 1
+                seconds = min(next(self._waits), AWAY if away(error) else BACK_OFF_S[-1])
                 what = "fenced" if isinstance(error, Fenced) else "database or broker away" if away(error) else "a fault"
                 observe.log().error("loop", service=self.service.name, reason=what, kind=type(error).__name__, where=observe.where(error))
                 self.health.red("loop", f"{what}: {type(error).__name__}; trying again")
@@ -181,8 +179,8 @@ class Loop:
     def _recovered(self) -> None:
         """Clear the reasons for not being ready that a successful turn disproves, and reset the back-off."""
         not_ready = self.health.not_ready().keys()
-        if self._failures or not_ready & {"loop", "start"}:
-            self._failures = 0
+        if not_ready & {"loop", "start"}:
+            self._waits = back_off()
             for word in ("loop", "clock", "schema", "rights", "start"):
                 self.health.green(word)
         if "quarantine" in not_ready and not self._ceiling.reached(monotonic()):

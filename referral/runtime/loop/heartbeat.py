@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -35,13 +34,10 @@ async def beating(
     divide: called when another instance comes or gives units back.
     moves: returns whether the loop makes progress; while it does not, no lease is renewed.
     """
-    async with engine.connect() as connection:
-        driver: Any = (await connection.get_raw_connection()).driver_connection
-
-        await bells.listen(driver, bells.of(service.name, bells.QUEUE), partial(_told, wake))
-        await bells.listen(driver, bells.of(service.name, bells.SHARE), partial(_told, divide))
-        for channel, told in {clock.MOVED: wake, **service.hears}.items():
-            await driver.add_listener(channel, partial(_told, told))
+    heard = {bells.of(service.name, bells.QUEUE): wake, bells.of(service.name, bells.SHARE): divide}
+    channels = {clock.MOVED: wake, **service.hears}
+    async with bells.listening(engine, heard, channels) as driver:
+        for told in channels.values():
             told()
         task = asyncio.get_running_loop().create_task(_renew(driver, me, units, moves))
         try:
@@ -49,12 +45,6 @@ async def beating(
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            await connection.invalidate()  # it still listens, so it must not go back to the pool
-
-
-def _told(call: Callable[[], None], *_: object) -> None:
-    """Take a notification."""
-    call()
 
 
 async def _renew(driver: Any, me: str, units: Mapping[str, Unit], moves: Callable[[], bool]) -> None:

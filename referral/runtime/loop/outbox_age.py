@@ -3,17 +3,16 @@ the published ones that the log has."""
 
 from __future__ import annotations
 
-import asyncio
 import time
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from referral.runtime import observe
+from referral.runtime.background import every
 from referral.runtime.loop import outbox
 from referral.runtime.postgres import database
 
-EVERY = 5.0
+EVERY_S = 5.0
 """Seconds between two measurements (ours): the alert is at thirty."""
 _OLDEST = text("SELECT coalesce(runtime.clock() - min(oldest), 0) FROM waiting")
 
@@ -27,17 +26,15 @@ class OutboxAge:
         self._age, self._asked = 0.0, time.monotonic()
 
     async def follow(self) -> None:
-        """Measure until cancelled. What fails is logged, and the last age goes on growing."""
-        while True:
-            try:
-                async with self._engine.connect() as tx:
-                    age = float((await tx.execute(_OLDEST)).scalar_one()) / 1_000_000
-                    self._age, self._asked = age, time.monotonic()
-                    if self._writes:
-                        await outbox.forget(tx, self._writes)
-            except Exception as error:
-                observe.log().warning("outbox not measured", service=self._service, kind=type(error).__name__, where=observe.where(error))
-            await asyncio.sleep(EVERY)
+        """Measure until cancelled. After a failure the last age goes on growing."""
+        await every(EVERY_S, self._measure, "outbox not measured", service=self._service)
+
+    async def _measure(self) -> None:
+        async with self._engine.connect() as tx:
+            age = float((await tx.execute(_OLDEST)).scalar_one()) / 1_000_000
+            self._age, self._asked = age, time.monotonic()
+            if self._writes:
+                await outbox.forget(tx, self._writes)
 
     def seconds(self) -> float:
         """Return the age of the oldest one now, in seconds; 0 when nothing waited at the last measurement."""

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from referral.runtime import observe
+from referral.runtime.background import pause
 from referral.runtime.loop.units import Place, Unit
-from referral.runtime.pause import pause
 from referral.runtime.settings import Settings
 
 LIMIT = 1000  # inputs of one transaction

@@ -8,8 +8,10 @@ the service's writer secret, and a bell is rung after the commit: one that fails
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, MutableMapping
-from functools import cache
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, MutableMapping
+from contextlib import asynccontextmanager
+from functools import cache, partial
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import text
@@ -51,9 +53,30 @@ def ended(info: MutableMapping[Any, Any]) -> None:
         door.ring(rung)
 
 
-async def listen(driver: Any, bell: str, told: Callable[..., None]) -> None:
-    """Listen to a bell. driver: a connection of asyncpg, of the service's own role."""
-    await driver.add_listener(await driver.fetchval(channel(bell)), told)
+@asynccontextmanager
+async def listening(
+    engine: AsyncEngine, heard: Mapping[str, Callable[[], None]], channels: Mapping[str, Callable[[], None]] = MappingProxyType({})
+) -> AsyncIterator[Any]:
+    """Listen to bells while the block runs. Yields the connection of asyncpg, which is no other's.
+
+    engine: of the service's own role.
+    heard: schema.name of each bell → what to call.
+    channels: other notifications → what to call.
+    """
+    async with engine.connect() as connection:
+        driver: Any = (await connection.get_raw_connection()).driver_connection
+        try:
+            for bell, call in heard.items():
+                await driver.add_listener(await driver.fetchval(channel(bell)), partial(_notified, call))
+            for name, call in channels.items():
+                await driver.add_listener(name, partial(_notified, call))
+            yield driver
+        finally:
+            await connection.invalidate()  # it listens, so it must not go back to the pool
+
+
+def _notified(call: Callable[[], None], *_: object) -> None:
+    call()
 
 
 class Doorbell:

@@ -12,6 +12,7 @@ from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.domain.durations import DAY_US
 from referral.runtime.postgres import clock
 from referral.runtime.random_secret import digest as digest
 from referral.runtime.random_secret import made as made
@@ -33,7 +34,6 @@ class Holder(Struct, frozen=True):
 
 AUDITOR_TOKEN_DAYS = 90
 """Days until an auditor's token ends (ours): a copy that nobody misses opens cases for a quarter at most. The office asks for the next."""
-DAY_US = 24 * 60 * 60 * 1_000_000
 
 
 class Token(Struct, frozen=True):

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from referral.domain.durations import DAY_US
 from referral.domain.policy.directory import Agency, Signing, SigningKey
-from referral.domain.policy.limits import DAY
 from referral.wire.signed import statements
 from referral.wire.signed.statements import Kind
 
-DELAY_US = DAY
+DELAY_US = DAY_US
 """Time (ours) after which a changed key counts: by then somebody at the agency, a desk or an auditor has been at work, and can object."""
 
 

@@ -10,6 +10,7 @@ import binascii
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from referral.domain.durations import SECOND_US
 from referral.errors import Rejected
 from referral.runtime import passwords
 from referral.runtime.observe import signed
@@ -46,7 +47,7 @@ async def _reserve(door: IntakeContext, subject: rules.Subject, login: str) -> t
             seconds, wait_s = await store.reserve_attempt(tx, subject, now)
             known = await store.by_login(tx, login)
         account = known[0].id if known else ""
-        if seconds and wait_s > rules.LINE_US / rules.SECOND_US:
+        if seconds and wait_s > rules.LINE_US / SECOND_US:
             door.full_lines.note(subject.login, seconds, account, tick())
     if seconds:
         raise _throttled(door, account, subject, seconds)

@@ -13,9 +13,9 @@ from ipaddress import IPv6Address, ip_address, ip_network
 
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from referral.domain.durations import SECOND_US
 from referral.runtime import passwords
 
-SECOND_US = 1_000_000
 IDLE_US = 60 * 60 * SECOND_US
 """A session ends after an hour without a page. An officer on night duty opens pages more often than that; a lost phone does not."""
 ABSOLUTE_US = 13 * 60 * 60 * SECOND_US

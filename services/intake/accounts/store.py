@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 
+from referral.domain.durations import SECOND_US
 from referral.errors import Rejected
 from referral.runtime import passwords, random_secret
 from referral.runtime.keys.case_keys import Keys
@@ -203,7 +204,7 @@ async def reserve_attempt(tx: AsyncConnection, subject: rules.Subject, now: int)
         await tx.execute(_FAIL, {**values, "now": now})
     for statement in _OLD:
         await tx.execute(statement, {"since": since})
-    return seconds, (turn - now) / rules.SECOND_US
+    return seconds, (turn - now) / SECOND_US
 
 
 async def sprayed(tx: AsyncConnection, now: int) -> bool:

@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from referral.domain.events import Door
 from referral.errors import Rejected
+from referral.runtime.http_message import Problem
 from referral.runtime.postgres import clock
 from services.intake import problems
 from services.intake.api import receipts
@@ -27,7 +28,6 @@ from services.intake.htcds.fields import Fields
 from services.intake.htcds.reader import Note, Record, Sheet
 from services.intake.messages.timestamps import EPOCH, when
 from services.intake.model import LATER, REUSED, Receipt
-from services.intake.problems import Problem
 
 CSV, HTCDS = "text/csv", "application/vnd.htcds+json"
 TOGETHER = 50

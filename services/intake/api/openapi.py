@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
+from referral.runtime.http_message import Problem
 from referral.wire import event_digest
 from services.intake.api.agency_request import KEY, AgencyRequest
-from services.intake.problems import Problem
 
 JSON, PLAIN = "application/json", "text/plain; charset=utf-8"
 TAGS = {

@@ -7,12 +7,12 @@ from base64 import b64encode
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import UNSET, Struct, UnsetType
 
+from referral.domain.durations import SECOND_US
 from referral.proof.receipt import PROMISE_S, event_statement, statement
 from services.intake.messages.timestamps import when
 from services.intake.messages.words import Said
 from services.intake.model import LATER, Receipt
 
-SECOND = 1_000_000
 """Microseconds in a second."""
 
 
@@ -67,7 +67,7 @@ def signed(receipt: Receipt, key: Ed25519PrivateKey, said: Said | None = None) -
         "case_id": receipt.case_id,
         "event_id": receipt.event_id,
         "received_at": when(receipt.received_at),
-        "logged_by": when(receipt.received_at + PROMISE_S * SECOND),
+        "logged_by": when(receipt.received_at + PROMISE_S * SECOND_US),
     }
     if said is not None:
         fields["event_digest"] = said.digest

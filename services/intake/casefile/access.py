@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,6 +16,7 @@ from referral.domain.authority.words import Act, Kind, Relation, State
 from referral.errors import Rejected
 from referral.runtime import authority
 from referral.runtime.keys.case_keys import Keys
+from referral.runtime.keys.secret_box import SecretBox
 from services.intake.casefile import sections
 from services.intake.casefile.disclosure_rules import CaseFacts
 from services.intake.store import NEVER, SEEN_THEN, rows, unknown
@@ -37,7 +37,7 @@ class Case:
     closed: bool
     sealed_at: int
     key: bytes
-    cipher: AESGCM
+    cipher: SecretBox
     facts: CaseFacts
 
     def __repr__(self) -> str:

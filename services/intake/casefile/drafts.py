@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import msgspec
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.authority.matrix import Permit
+from referral.runtime.keys.secret_box import SecretBox
 from services.intake.casefile.sections import seal, unseal
 
 _KEEP = text(
@@ -47,7 +47,7 @@ def _author(leave: Permit) -> str:
     return leave.account or ""
 
 
-async def keep(tx: AsyncConnection, leave: Permit, cipher: AESGCM, offer_id: str, section: str, draft: Draft) -> None:
+async def keep(tx: AsyncConnection, leave: Permit, cipher: SecretBox, offer_id: str, section: str, draft: Draft) -> None:
     """Store a draft in place of the one before. The author's drafts of offers that have ended are deleted."""
     account, case_id = _author(leave), leave.case_id
     await tx.execute(_ENDED, {"account": account})
@@ -56,7 +56,7 @@ async def keep(tx: AsyncConnection, leave: Permit, cipher: AESGCM, offer_id: str
     await tx.execute(_KEEP, {**values, "sealed": sealed})
 
 
-async def one(tx: AsyncConnection, leave: Permit, cipher: AESGCM, offer_id: str, section: str) -> Draft | None:
+async def one(tx: AsyncConnection, leave: Permit, cipher: SecretBox, offer_id: str, section: str) -> Draft | None:
     """Return the author's draft of a section; None where there is none."""
     account = _author(leave)
     for case_id, since, at, sealed in (await tx.execute(_ONE, {"account": account, "offer_id": offer_id, "section": section})).all():

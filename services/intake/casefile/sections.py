@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import Struct
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.authority.matrix import Permit
-from referral.errors import Malformed
 from referral.runtime.keys.case_keys import CaseKeys
+from referral.runtime.keys.secret_box import SecretBox
 from referral.runtime.postgres import bulk
 from services.intake.casefile import row_rights
 from services.intake.casefile.disclosure_rules import CaseFacts
 from services.intake.messages.timestamps import when
 from services.intake.store import NEVER
 
-NONCE = 12
 SECTION = bulk.Table(
     "intake.section",
     {"case_id": "text", "section": "text", "version": "int", "agency": "text", "by": "text", "at": "bigint", "sealed": "bytea"},
@@ -94,39 +90,35 @@ class Version(Struct, frozen=True, kw_only=True):
         return f"Version({self.version})"
 
 
-def box(keys: bytes) -> AESGCM:
-    """Return the cipher of a case's file. keys: of the case, as intake loads them. ValueError: they are another reader's, without the
+def box(keys: bytes) -> SecretBox:
+    """Return what seals a case's file. keys: of the case, as intake loads them. ValueError: they are another reader's, without the
     file's key."""
     if not isinstance(keys, CaseKeys) or keys.file is None:
         raise ValueError("these keys open the case's events alone")
-    return AESGCM(keys.file)
+    return SecretBox("case file", keys.file)
 
 
-def seal(cipher: AESGCM, plain: bytes, *context: str) -> bytes:
+def seal(cipher: SecretBox, plain: bytes, *context: str) -> bytes:
     """Return nonce ‖ AES-256-GCM. context: the place of the row; the same words are needed to decrypt it."""
-    nonce = os.urandom(NONCE)
-    return nonce + cipher.encrypt(nonce, plain, "/".join(context).encode())
+    return cipher.seal(plain, "/".join(context).encode())
 
 
-def unseal(cipher: AESGCM, sealed: bytes, *context: str) -> bytes:
+def unseal(cipher: SecretBox, sealed: bytes, *context: str) -> bytes:
     """Decrypt sealed bytes. Malformed(seal): another key, another place, or changed bytes."""
-    try:
-        return cipher.decrypt(sealed[:NONCE], sealed[NONCE:], "/".join(context).encode())
-    except (InvalidTag, ValueError):
-        raise Malformed("seal", "case file") from None
+    return cipher.open(sealed, "/".join(context).encode())
 
 
-def seal_facts(cipher: AESGCM, case_id: str, facts: CaseFacts) -> bytes:
+def seal_facts(cipher: SecretBox, case_id: str, facts: CaseFacts) -> bytes:
     return seal(cipher, msgspec.msgpack.encode(facts), case_id, "standing")
 
 
-def facts(cipher: AESGCM, case_id: str, sealed: bytes) -> CaseFacts:
+def facts(cipher: SecretBox, case_id: str, sealed: bytes) -> CaseFacts:
     """Return the decrypted traits and consent of a case."""
     return msgspec.msgpack.decode(unseal(cipher, sealed, case_id, "standing"), type=CaseFacts)
 
 
 def row(
-    cipher: AESGCM, case_id: str, section: str, content: bytes, *, version: int, agency: str, by: str | None, at: int
+    cipher: SecretBox, case_id: str, section: str, content: bytes, *, version: int, agency: str, by: str | None, at: int
 ) -> dict[str, Any]:
     """Return the row of one version of one section. content: canonical JSON."""
     sealed = seal(cipher, content, case_id, section, str(version))
@@ -163,7 +155,7 @@ async def written(tx: AsyncConnection, leave: Permit, section: str) -> int:
     return int((await _rows(tx, leave, _WRITTEN, section=section, agency=leave.agency))[0][0])
 
 
-async def versions(tx: AsyncConnection, leave: Permit, cipher: AESGCM, section: str, after: int) -> tuple[Version, ...]:
+async def versions(tx: AsyncConnection, leave: Permit, cipher: SecretBox, section: str, after: int) -> tuple[Version, ...]:
     """Return every version of a section, decrypted. As with `newest`, the caller records the reading."""
     rows = await _rows(tx, leave, _EVERY, section=section, after=after)
     return tuple(
@@ -179,7 +171,7 @@ async def versions(tx: AsyncConnection, leave: Permit, cipher: AESGCM, section: 
 
 
 async def newest(
-    tx: AsyncConnection, leave: Permit, cipher: AESGCM, sections: Iterable[str], after: int, until: int = NEVER
+    tx: AsyncConnection, leave: Permit, cipher: SecretBox, sections: Iterable[str], after: int, until: int = NEVER
 ) -> dict[str, Any]:
     """Return the decrypted content of each of these sections that was filled. The caller records the reading in the same transaction.
 
@@ -189,7 +181,7 @@ async def newest(
     return {name: msgspec.json.decode(unseal(cipher, sealed, leave.case_id, name, str(version))) for name, version, sealed in rows}
 
 
-async def latest(tx: AsyncConnection, leave: Permit, cipher: AESGCM, section: str, after: int) -> tuple[int, dict[str, Any]]:
+async def latest(tx: AsyncConnection, leave: Permit, cipher: SecretBox, section: str, after: int) -> tuple[int, dict[str, Any]]:
     """Return number and content of the newest version of a section; (0, {}) for none. The caller has locked the case, and records a reading
     if it shows the content."""
     rows = await _rows(tx, leave, _NEWEST, sections=[section], after=after, until=NEVER)
@@ -199,7 +191,7 @@ async def latest(tx: AsyncConnection, leave: Permit, cipher: AESGCM, section: st
 
 
 async def earlier(
-    tx: AsyncConnection, leave: Permit, cipher: AESGCM, section: str, number: int, after: int, until: int = NEVER
+    tx: AsyncConnection, leave: Permit, cipher: SecretBox, section: str, number: int, after: int, until: int = NEVER
 ) -> dict[str, Any]:
     """Return the content of one version; {} for version 0, and for one that is sealed or not shown (`after`, `until`: as of `newest`)."""
     rows = await _rows(tx, leave, _ONE, section=section, version=number, after=after, until=until)
@@ -218,7 +210,7 @@ async def history(tx: AsyncConnection, leave: Permit, sections: Iterable[str], a
 
 
 async def recorded(
-    tx: AsyncConnection, leave: Permit, cipher: AESGCM, needs: Iterable[str], after: int, until: int = NEVER
+    tx: AsyncConnection, leave: Permit, cipher: SecretBox, needs: Iterable[str], after: int, until: int = NEVER
 ) -> dict[str, dict[str, Any]]:
     """Return the decrypted texts recorded with answers, in order: need → (time and step → text). As with `newest`, the caller records the
     reading."""
@@ -229,14 +221,14 @@ async def recorded(
     return texts
 
 
-async def spoken(tx: AsyncConnection, leave: Permit, cipher: AESGCM, offer_id: str) -> dict[int, str]:
+async def spoken(tx: AsyncConnection, leave: Permit, cipher: SecretBox, offer_id: str) -> dict[int, str]:
     """Return whom the desk spoke to about an offer: time of the answer, µs UTC → name or number. For the desk alone."""
     rows = await _rows(tx, leave, _SPOKEN, offer_id=offer_id, need=SPOKE_TO)
     return {at: unseal(cipher, sealed, leave.case_id, response_id, SPOKE_TO).decode() for response_id, at, sealed in rows}
 
 
 async def record(
-    tx: AsyncConnection, leave: Permit, cipher: AESGCM, texts: Mapping[str, str], *, response_id: str, offer_id: str, at: int
+    tx: AsyncConnection, leave: Permit, cipher: SecretBox, texts: Mapping[str, str], *, response_id: str, offer_id: str, at: int
 ) -> None:
     """Store the texts that go with an answer, by need (reason, child-view, SPOKE_TO)."""
     rows = [

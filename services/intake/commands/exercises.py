@@ -11,10 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.authority.matrix import Permit, Who
 from referral.domain.authority.words import Act, Kind
+from referral.domain.durations import DAY_US
 from referral.domain.events import Door
 from referral.errors import Rejected
 from referral.exercise import stories
-from referral.exercise.rules import DAY_US, WINDOW_US, Started
+from referral.exercise.rules import WINDOW_US, Started
 from referral.runtime.postgres import clock
 from services.intake import store
 from services.intake.accounts.store import Account

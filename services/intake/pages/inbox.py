@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 
 from referral.domain.authority.matrix import Permit
 from referral.domain.authority.words import Act, Kind
+from referral.domain.durations import DAY_US
 from referral.domain.events import Via
 from referral.domain.rules.telephone import CALLS
 from referral.errors import Rejected
@@ -151,7 +152,6 @@ async def answer(call: PageRequest) -> Response:
     return _page(call, offer, known, entered=entered, errors=entered.errors, status=status)
 
 
-DAY_US = 24 * 60 * 60 * 1_000_000
 """A stay that ends sooner after the arrival is asked about (ours): most such ends are slips of a thumb."""
 
 

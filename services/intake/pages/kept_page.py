@@ -14,13 +14,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from referral.domain.durations import SECOND_US
 from referral.errors import Malformed, Unavailable
+from referral.runtime.keys.secret_box import SecretBox
 from referral.runtime.postgres import clock
 from services.intake.casefile import sections
 from services.intake.context import IntakeContext, in_time
@@ -28,7 +29,6 @@ from services.intake.pages.session import Visit
 
 VIEW = "view"
 """Name of the token in the address."""
-SECOND_US = 1_000_000
 MOST = 1_000
 """Most pages that wait at once, of strangers and of accounts each (ours). Beyond it a form is answered with its page, as a browser also
 takes it: who fills this takes nothing from others but that."""
@@ -118,7 +118,7 @@ async def get(door: IntakeContext, request: Request, visit: Visit, keeping: Keep
     if sealed is None:
         return None
     try:
-        plain = sections.unseal(AESGCM(_key(visit, token)), sealed, request.url.path)
+        plain = sections.unseal(SecretBox("kept page", _key(visit, token)), sealed, request.url.path)
     except Malformed:  # kept at another path
         return None
     status, headers, body = msgspec.msgpack.decode(zlib.decompress(plain), type=tuple[int, dict[str, str], bytes])
@@ -143,7 +143,7 @@ def _signs_in(response: Response) -> bool:
 def _sealed(visit: Visit, token: str, path: str, response: Response) -> bytes:
     headers: Mapping[str, str] = {"Refresh": response.headers["Refresh"]} if "Refresh" in response.headers else {}
     plain = msgspec.msgpack.encode((response.status_code, headers, bytes(response.body)))
-    return sections.seal(AESGCM(_key(visit, token)), zlib.compress(plain), path)
+    return sections.seal(SecretBox("kept page", _key(visit, token)), zlib.compress(plain), path)
 
 
 def _mark(door: IntakeContext, token: str) -> str:

@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from referral.domain import case_number
 from referral.domain.authority.matrix import Permit
 from referral.domain.authority.words import Act
+from referral.domain.durations import DAY_US
 from referral.domain.events import SectionDisclosed
 from referral.runtime.postgres import clock, queue
 from services.intake import store
@@ -21,7 +22,6 @@ from services.intake.pages.case_head import CaseHead
 from services.intake.pages.page_request import PageRequest
 from services.intake.projection import as_of
 
-DAY_US = 24 * 60 * 60 * 1_000_000
 INFORMED = 50
 """Most cases of which one page shows the progress (ours); the newest."""
 COORDINATOR = "child-rights-coordinator"

@@ -14,6 +14,7 @@ from referral.domain.authority.matrix import Permit, Who
 from referral.domain.authority.words import Kind
 from referral.errors import Rejected, TooOften, Unavailable
 from referral.runtime import http_server
+from referral.runtime.http_message import bounded_body
 from referral.wire import security_event
 from referral.wire.security_event import Kind as EventKind
 from services.intake import problems, refusals
@@ -185,14 +186,12 @@ async def _page(call: PageRequest, page: Page, strangers: bool, lapsed: Page | N
 
 async def _body(request: Request) -> bytes:
     """Return the bytes of a form. Rejected 413: too large. 408: the form did not come to its end in time."""
-    body = b""
     try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > BODY_LIMIT:
-                raise Rejected("too-large", "form", f"at most {BODY_LIMIT} bytes", status=413)
+        body = await bounded_body(request, BODY_LIMIT)
     except (http_server.TooSlow, ClientDisconnect):
         raise Rejected("cut-off", "form", f"send a form whole within {http_server.BODY_S:g} s", status=408) from None
+    if len(body) > BODY_LIMIT:
+        raise Rejected("too-large", "form", f"at most {BODY_LIMIT} bytes", status=413)
     return body
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from jinja2 import Environment
 from starlette.responses import HTMLResponse
 
+from referral.domain.durations import SECOND_US
 from referral.domain.policy import Policy
 from referral.runtime import i18n as words
 from referral.runtime import static_file, templates
@@ -27,7 +28,7 @@ STATIC, SHEET = Path(__file__).with_name("static") / "inbox.css", "/static/inbox
 WORDS = Path(__file__).with_name("words.yaml")
 MORE = (Path(__file__).with_name("words_writing.yaml"),)
 """Files with further texts: one for each larger part of the pages."""
-LEFT_OPEN_S = rules.IDLE_US // rules.SECOND_US + 5
+LEFT_OPEN_S = rules.IDLE_US // SECOND_US + 5
 """Seconds after which a page that was left open closes itself: the session has ended by rest, unless another page was used."""
 _ENTRY = re.compile(r'<textarea|<input type="(?!hidden|radio|checkbox)')
 """A field into which somebody may be writing. A page with one stays open, and its form is kept when the session has ended."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
+from referral.domain.durations import SECOND_US
 from referral.runtime import passwords
 from referral.runtime.observe import signed
 from referral.runtime.passwords import LANGUAGES
@@ -26,7 +27,7 @@ from services.intake.pages.resume import Kept
 from services.intake.pages.seen import Waits
 from services.intake.pages.session import Visit
 
-LONGEST_S = ANSWER_S + rules.LINE_US / rules.SECOND_US
+LONGEST_S = ANSWER_S + rules.LINE_US / SECOND_US
 """Seconds that an attempt waits at most: for its turn, and for the second half of its work."""
 
 
@@ -96,7 +97,7 @@ async def _count(call: PageRequest, login: str, stranger: rules.Subject) -> _Att
     if not seconds:
         return _Attempt(login, subject, known, now, wait_s)
     account = known[0].id if known else ""
-    if wait_s > rules.LINE_US / rules.SECOND_US:
+    if wait_s > rules.LINE_US / SECOND_US:
         door.full_lines.note(subject.login, seconds, account, tick())
     return _throttled(call, account, subject, seconds)
 
@@ -105,7 +106,7 @@ def _throttled(call: PageRequest, account: str, subject: rules.Subject, seconds:
     """Return the page that refuses an attempt unread. account: of the login; empty for none."""
     call.pages.door.journal.refused(account, "page", subject.place, throttled=True)
     say = call.pages.render.say(call.visit)
-    time, number = relative_time.span(say, (seconds + 59) // 60 * 60 * rules.SECOND_US), call.pages.help_number
+    time, number = relative_time.span(say, (seconds + 59) // 60 * 60 * SECOND_US), call.pages.help_number
     problem = say("signin.throttled.number", time=time, number=number) if number else say("signin.throttled", time=time)
     response = _sign_in_form(call, forms.here(call.form.get("to", "")), status=429, problem=problem)
     response.headers["Retry-After"] = str(seconds)
@@ -156,7 +157,7 @@ async def _let_in(
         response = call.pages.render.page("resume.html", visit, here=to, again=kept.again, fields=kept.fields, texts=_texts(kept))
     cookies.put(response, "session", f"{token}.{rules.seen_mark(seal, now)}")
     mark = store.device(call.pages.door.keys, account.login, now, _address(call))
-    cookies.put(response, "device", mark, rules.DEVICE_US // rules.SECOND_US)
+    cookies.put(response, "device", mark, rules.DEVICE_US // SECOND_US)
     cookies.drop(response, "visit")
     session.speak(response, cookies, account.language)  # so that the page on which the session ends uses it too
     return response

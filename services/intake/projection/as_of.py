@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import structs
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.authority.matrix import Permit
 from referral.domain.events import How
 from referral.runtime.keys.case_keys import Keys
+from referral.runtime.keys.secret_box import SecretBox
 from services.intake import store
 from services.intake.casefile import sections
 from services.intake.model import Asking, Offer
@@ -35,7 +35,7 @@ _TRACKS = (
 _LINES = "SELECT case_id, seq, at, sealed FROM intake.happening WHERE case_id = ANY(CAST(:ids AS text[])) ORDER BY case_id, seq"
 
 
-def line(cipher: AESGCM, case_id: str, seq: int, sealed: bytes) -> Line:
+def line(cipher: SecretBox, case_id: str, seq: int, sealed: bytes) -> Line:
     """Return a decrypted line of a timeline."""
     return msgspec.msgpack.decode(sections.unseal(cipher, sealed, case_id, "timeline", str(seq)), type=Line)
 

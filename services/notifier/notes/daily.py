@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from referral.domain.durations import DAY_US
 from referral.domain.local_time import local
-from referral.runtime import observe
+from referral.runtime.background import every
 from referral.runtime.postgres import clock
 from services.notifier import roster
 from services.notifier.duty import local_day
-from services.notifier.gaps import DAY, Kind, gaps
+from services.notifier.gaps import Kind, gaps
 from services.notifier.notes import notes
 
 FROM_HOUR, TO_HOUR = 9, 18
@@ -40,13 +41,12 @@ _HEADS = text(
 
 async def run(engine: AsyncEngine) -> None:
     """Look until cancelled."""
-    while True:
-        try:
-            while await look(engine):
-                pass
-        except Exception as error:
-            observe.log().warning("holes of rotas not told", kind=type(error).__name__)
-        await asyncio.sleep(LOOK_SECONDS)
+    await every(LOOK_SECONDS, partial(_look_at_all, engine), "holes of rotas not told", service="notifier")
+
+
+async def _look_at_all(engine: AsyncEngine) -> None:
+    while await look(engine):
+        pass
 
 
 async def look(engine: AsyncEngine) -> int:
@@ -65,7 +65,7 @@ async def look(engine: AsyncEngine) -> int:
 
 async def _tell(tx: AsyncConnection, agency: str, now: int) -> None:
     known = await roster.load(tx, [agency])
-    if any(gap.kind is Kind.NOBODY for gap in gaps(known, agency, now, now + DAYS * DAY)):
+    if any(gap.kind is Kind.NOBODY for gap in gaps(known, agency, now, now + DAYS * DAY_US)):
         heads = set((await tx.execute(_HEADS, {"agency": agency})).scalars())
         for person in known.people:
             if person.account in heads:

@@ -11,13 +11,13 @@ from collections.abc import Iterable
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.domain.durations import HOUR_US
 from referral.runtime.keys.case_keys import Keys
-from services.notifier.duty import SECOND, Person
+from services.notifier.duty import Person
 
 MOST = {"code": 5, "test": 10, "swap": 10, "unclear": 20, "blocked": 2}
 """Notes of a kind to one person in an hour (P): SMS cost, and neither a stranger's number nor a colleague's mailbox must be flooded. The
 last two are words of answers to replies, which anybody may forge; of `unclear` there is one for each message besides."""
-HOUR_US = 3600 * SECOND
 WRITTEN = ("email", "sms")
 """Channels for what a person reads, the quiet one first."""
 BOX = "notifier-note"

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from referral.channels import Outgoing, Refused, Unreached
 from referral.channels.lane import Lane, Line
 from referral.channels.message import OTHERWISE
+from referral.domain.durations import SECOND_US
 from referral.errors import Malformed
 from referral.runtime import i18n, observe
 from referral.runtime.i18n import Words
@@ -22,7 +23,7 @@ from referral.runtime.keys.case_keys import Keys
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
 from referral.runtime.postgres import clock, database
 from services.notifier import caps
-from services.notifier.blame import OURS, SECOND
+from services.notifier.blame import OURS
 from services.notifier.notes import notes
 
 POLL_SECONDS = 2.0
@@ -148,7 +149,7 @@ class Notes:
         async with self.engine.begin() as tx:
             values = {"id": row.id, "attempt": row.attempt, "reason": reason}
             if state == "WAITING":
-                await tx.execute(_AGAIN, {**values, "gap": GAP_SECONDS * SECOND * 2 ** (row.attempt - 1)})
+                await tx.execute(_AGAIN, {**values, "gap": GAP_SECONDS * SECOND_US * 2 ** (row.attempt - 1)})
             else:
                 await tx.execute(_END, {**values, "state": state})
             if state == "SENT":

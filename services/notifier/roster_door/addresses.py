@@ -6,8 +6,8 @@ A call cannot be asked for a code, so the code for a telephone goes by SMS to th
 
 from __future__ import annotations
 
-import asyncio
 import hmac
+from functools import partial
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from referral.domain.inputs import ROSTER_BOOK
 from referral.errors import Rejected
 from referral.roster import changes, log
-from referral.runtime import observe
+from referral.runtime.background import every
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
 from referral.wire.roster import ConfirmAddress, Done, EndAddress, Refused, SetAddress
@@ -114,12 +114,7 @@ async def retire(engine: AsyncEngine, keys: Keys, *, drill: bool) -> int:
 
 async def run(engine: AsyncEngine, keys: Keys, *, drill: bool) -> None:
     """Retire until cancelled. What is over while no notifier runs is retired by the next one."""
-    while True:
-        try:
-            await retire(engine, keys, drill=drill)
-        except Exception as error:
-            observe.log().warning("addresses not retired", kind=type(error).__name__)
-        await asyncio.sleep(EVERY_S)
+    await every(EVERY_S, partial(retire, engine, keys, drill=drill), "addresses not retired", service="notifier")
 
 
 async def _book(tx: AsyncConnection, keys: Keys) -> bytes:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from referral.domain.durations import HOUR_US
 from services.notifier.duty import Roster, on_duty, shifts_of, until
-from services.notifier.spans import HOUR, spans
+from services.notifier.spans import spans
 
-WITHOUT_SHIFT = 12 * HOUR
+WITHOUT_SHIFT = 12 * HOUR_US
 """Length of a hand-over where no shift says when it ends (ours): the longest usual shift."""
-LONGEST = 7 * 24 * HOUR
+LONGEST = 7 * 24 * HOUR_US
 """Longest time that one swap may move (ours): the longest shift is a week."""
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.domain.durations import DAY_US
 from referral.errors import Malformed
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
@@ -14,10 +15,10 @@ from referral.runtime.postgres import clock
 from referral.wire.roster import Ask, Contact, Hole, Member, Overview, Row, Span, Swap
 from services.notifier import roster
 from services.notifier.duty import Roster, rungs_of
-from services.notifier.gaps import DAY, gaps
+from services.notifier.gaps import gaps
 from services.notifier.spans import spans
 
-LONGEST = 100 * DAY
+LONGEST = 100 * DAY_US
 """Longest window of one question (ours): the shifts of three months, for a calendar."""
 CODE_US = 15 * 60 * 1_000_000
 """Time for which a code is taken (P)."""

@@ -12,9 +12,10 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from referral.domain import events as e
+from referral.domain.durations import HOUR_US
 from referral.domain.local_time import LOCAL
 from referral.domain.policy import Policy
-from services.oversight.calendar import HOUR, after, begins, month
+from services.oversight.calendar import after, begins, month
 from services.oversight.counting import saved
 from services.oversight.counting.model import Course, Full
 from services.oversight.counting.rules import MEANING
@@ -51,7 +52,7 @@ class Courses:
         """
         at, id, kind = meta.recorded_at, meta.case_id, type(body)
         if meta.drill:
-            self.drills[at // HOUR] += 1
+            self.drills[at // HOUR_US] += 1
         elif body is None or kind is e.CaseErased:
             self._erase(id, NEVER if body is None else at)
         elif id in self._erased:
@@ -123,7 +124,7 @@ class Courses:
         met["out-of-period"] += sum(at < min(start, until) for at in self._begun())
         met["erased"] = sum(NEVER != at < until for at in self._erased.values())
         met["key-gone"] = sum(at == NEVER for at in self._erased.values())
-        met["drill"] = sum(count for hour, count in self.drills.items() if hour < until // HOUR)
+        met["drill"] = sum(count for hour, count in self.drills.items() if hour < until // HOUR_US)
         return +met
 
     def dump(self, id: str) -> bytes | None:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
+from referral.domain.durations import MINUTE_US
 from referral.domain.policy import Policy
 from services.oversight.counting.model import Course, Spread, Table
 
@@ -21,7 +22,6 @@ RUNGS = ("0", "1", "2", "3+")
 WAITS = ("acknowledged", "accepted", "bed", "interview", "plan")
 MARKS = ("unanswered", "duplicate", "withdrawn")
 DECLINED, LATE = "declined.", "late."
-MINUTE = 60_000_000
 
 
 class Known(Struct, frozen=True):
@@ -108,7 +108,7 @@ def _waits(courses: Iterable[Course], fact: str, until: int) -> Iterator[int]:
     """Yield the waits in whole minutes."""
     for course in courses:
         if (at := course.first.get(fact)) is not None and at < until:
-            yield (at - course.began_at) // MINUTE
+            yield (at - course.began_at) // MINUTE_US
 
 
 def _spread(what: str, waits: Sequence[int]) -> Spread:

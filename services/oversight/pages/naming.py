@@ -13,7 +13,7 @@ from services.oversight.pages.measures import Measure
 
 PARTS = {"late": "agency", "declined": "reason"}
 """Code list of the word after the dot, for measures with several parts."""
-HOUR, DAY = 60, 60 * 24
+HOUR_MIN, DAY_MIN = 60, 60 * 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Naming:
 
     def length(self, minutes: int) -> str:
         """Return a duration in its two largest units: "45 min", "2 h 30 min", "3 d 4 h"."""
-        days, hours, rest = minutes // DAY, minutes // HOUR % 24, minutes % HOUR
+        days, hours, rest = minutes // DAY_MIN, minutes // HOUR_MIN % 24, minutes % HOUR_MIN
         parts = [("days", days), ("hours", hours)] if days else [("hours", hours), ("minutes", rest)]
         shown = [self.say(f"short.{unit}", n=number) for unit, number in parts if number]
         return " ".join(shown) or self.say("short.minutes", n=0)

@@ -21,8 +21,8 @@ from referral.cli.audit import figures as audit_figures
 from referral.cli.audit import keys, source
 from referral.cli.stack import cast, up
 from referral.domain import events as e
+from referral.domain.durations import DAY_US, HOUR_US
 from referral.domain.policy import Policy, compile
-from referral.domain.policy.limits import DAY, HOUR
 from referral.local.config import StackConfig
 from referral.local.stack import Stack
 from referral.proof import archive
@@ -37,7 +37,7 @@ from tests.harness.line.year_line import Line
 from tests.harness.line.year_people import Besides, Crowd, People
 from tests.stories.teller import POLICY
 
-FOLLOWED = 31 * DAY
+FOLLOWED = 31 * DAY_US
 """After the last referrals: the last month closes."""
 DESKS = ("focal-point", "back-up")
 
@@ -63,7 +63,7 @@ class Year:
             for live, _, item in acts:
                 self.people.again(live, item)
             self.moments += 1
-            if self.people.now - self.people.caseload.start >= told * 30 * DAY:
+            if self.people.now - self.people.caseload.start >= told * 30 * DAY_US:
                 told += 1
                 self._progress(started)
                 await self._erase()
@@ -81,7 +81,7 @@ class Year:
         self.people.heard(heard)
 
     def _progress(self, started: float) -> None:
-        days = (self.people.now - self.people.caseload.start) // DAY
+        days = (self.people.now - self.people.caseload.start) // DAY_US
         cases = sum(not live.raised for live in self.people.known.values())
         self.tell(
             f"day {days:3}: {cases} cases, {len(self.people.known) - cases} complaints, {self.lived.total()} decisions told,"
@@ -187,7 +187,7 @@ async def lived(stack: Stack, data: Path, cases: int, days: int, seed: int, tell
         year = time.gmtime(await line.now() / 1e6).tm_year + 1
         crowd = Crowd(policy=policy, seed=seed, world=0, cases=cases, year=year, days=days)
         made = Year(People(crowd, policy), line, policy, tell)
-        until = crowd.start + days * DAY + FOLLOWED
+        until = crowd.start + days * DAY_US + FOLLOWED
         await made.live(until)
         await line.logged()
         await line.released(closed(crowd.start, until))
@@ -197,7 +197,7 @@ async def lived(stack: Stack, data: Path, cases: int, days: int, seed: int, tell
 def closed(start: int, until: int) -> int:
     """How many months since then are closed by then; the first referral comes in the first hours of the first."""
     month, count = recompute.month_of(start), 0
-    while recompute.close_of(month) + HOUR < until:
+    while recompute.close_of(month) + HOUR_US < until:
         month, count = recompute.next_month(month), count + 1
     return count
 

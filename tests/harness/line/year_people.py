@@ -18,16 +18,16 @@ from referral.analysis.simulation.reactions import REACTIONS, Live, Look
 from referral.analysis.simulation.world import World
 from referral.domain import events as e
 from referral.domain.case import next_due
+from referral.domain.durations import DAY_US, HOUR_US, MINUTE_US
 from referral.domain.evolve import evolve
 from referral.domain.policy import Policy
-from referral.domain.policy.limits import DAY, HOUR, MINUTE
 
 TOGETHER = 15
 """Days of which all referrals come on the first, at nine: the more come together, the fewer moments a year has."""
-SLACK = 8 * MINUTE
+SLACK = 8 * MINUTE_US
 PATIENCE = 2
 """What was to come after a while may come after so many times as long again."""
-LATER = 12 * HOUR
+LATER = 12 * HOUR_US
 """What was to come after so long comes with the next referrals."""
 DRILLS, DUPLICATES, WITHDRAWN = 3, 4, 4
 """How many of a hundred referrals are an exercise, are for a child that was referred before, or are taken back."""
@@ -40,8 +40,8 @@ class Crowd(Caseload, frozen=True, kw_only=True):
 
     def arrivals(self) -> Iterator[Arrival]:
         for one in super().arrivals():
-            day = (one.at - self.start) * self.days // (365 * DAY) // TOGETHER * TOGETHER
-            yield msgspec.structs.replace(one, at=self.start + day * DAY + 9 * HOUR)
+            day = (one.at - self.start) * self.days // (365 * DAY_US) // TOGETHER * TOGETHER
+            yield msgspec.structs.replace(one, at=self.start + day * DAY_US + 9 * HOUR_US)
 
 
 class Besides(Struct, frozen=True):
@@ -132,9 +132,9 @@ class People(World):
         if drill * 100 < DRILLS:
             self.drills.add(live.name)
         elif again * 100 < DUPLICATES:
-            self._push(self.now + DAY, live, Besides("again"))
+            self._push(self.now + DAY_US, live, Besides("again"))
         elif back * 100 < WITHDRAWN:
-            self._push(self.now + 2 * HOUR, live, Besides("withdraw"))
+            self._push(self.now + 2 * HOUR_US, live, Besides("withdraw"))
 
     def comes_again(self, live: Live) -> tuple[Live, Struct]:
         """The same child is referred once more; the desk will see that it is the same."""
@@ -142,7 +142,7 @@ class People(World):
         twin = Live(f"{live.name}-again", "", self.now, live.pathway, live.place, False)
         body = self._body(twin, msgspec.structs.replace(arrival, name=twin.name), self.now)
         assert body is not None
-        self._push(self.now + 3 * HOUR, live, Besides("link"))
+        self._push(self.now + 3 * HOUR_US, live, Besides("link"))
         return twin, body
 
     def _is_over(self, number: int) -> bool:
@@ -152,7 +152,7 @@ class People(World):
     def _push(self, at: int, live: Live, item: Struct | int) -> None:
         self._count += 1
         wait = max(at - self.now, 0) if self.now else 0
-        latest = at + max(SLACK, min(PATIENCE * wait, 20 * DAY))
+        latest = at + max(SLACK, min(PATIENCE * wait, 20 * DAY_US))
         if wait >= LATER and not isinstance(item, int) and (day := self._next_day(at)) <= latest:
             at, latest = day, day + SLACK
         self._waiting[self._count] = Waiting(at, latest, live, item)
@@ -160,5 +160,5 @@ class People(World):
         heappush(self._last, (latest, self._count))
 
     def _next_day(self, at: int) -> int:
-        first, step = self.caseload.start + 9 * HOUR, TOGETHER * DAY
+        first, step = self.caseload.start + 9 * HOUR_US, TOGETHER * DAY_US
         return first - (first - at) // step * step

@@ -13,6 +13,7 @@ import httpx
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.domain.durations import SECOND_US
 from referral.domain.policy import Policy
 from referral.runtime.postgres import clock
 from services.intake.accounts import rules, store
@@ -20,7 +21,7 @@ from tests.harness.need_to_know.cases import LOGIN, OFFICE, Case
 from tests.harness.need_to_know.matrix import OUTSIDE
 from tests.harness.web.world import World
 
-HOURS_2 = 2 * 60 * 60 * rules.SECOND_US
+HOURS_2 = 2 * 60 * 60 * SECOND_US
 TOKENS = {"system": "token-of-police-prizren", "auditor": "token-of-auditor", "oversight": "token-of-oversight"}
 _ACCOUNT = text(
     "INSERT INTO intake.account (id, login, password, agency, language, desk, head, disabled, created_at) "

@@ -12,8 +12,8 @@ from msgspec import structs as msgstructs
 
 from referral.domain import events as e
 from referral.domain.case import next_due, open_offers, seats
+from referral.domain.durations import DAY_US, HOUR_US, MINUTE_US
 from referral.domain.inputs import Due, RecordLost
-from referral.domain.policy.limits import DAY, HOUR, MINUTE
 from tests.harness.erased import PLAIN
 from tests.harness.two_cases.world import CASES, SHIPPED, Cases
 from tests.stories.teller import TRAITS
@@ -148,11 +148,11 @@ class Moves(Sends):
 
     @rule(minutes=st.integers(1, 600))
     def time_passes(self, minutes: int) -> None:
-        self.now += minutes * MINUTE
+        self.now += minutes * MINUTE_US
 
     @rule(days=st.sampled_from([1, 30, 91]))
     def days_pass(self, days: int) -> None:
-        self.now += days * DAY
+        self.now += days * DAY_US
 
     @rule(who=st.sampled_from(CASES), late=st.integers(0, 90))
     def alarm(self, who: str, late: int) -> None:
@@ -160,7 +160,7 @@ class Moves(Sends):
         due = next_due(case) if case else None
         if due is None:
             return
-        self.now = max(self.now, due) + late * MINUTE
+        self.now = max(self.now, due) + late * MINUTE_US
         self.put(who, Due(at=due))
 
     @rule(who=st.sampled_from(CASES))
@@ -168,7 +168,7 @@ class Moves(Sends):
         case = self.cases[who]
         if case is not None and (next_due(case) or self.now + 1) > self.now:
             before = open_offers(case)
-            self.put(who, Due(at=self.now - HOUR))
+            self.put(who, Due(at=self.now - HOUR_US))
             after = self.cases[who]
             assert after is not None and {o.offer_id for o in before} <= {o.offer_id for o in open_offers(after)}
 
@@ -219,7 +219,7 @@ class Moves(Sends):
         asked = tuple(offer.agency for offer in open_offers(case))[: pick % 5] if case else ()
         bounds: dict[str, Any] = {}
         if pick % 2:
-            bounds = {"until": self.now + (pick % 60) * HOUR, "scope": ("identity", "contact"), "recipients": (*asked, "dsw")}
+            bounds = {"until": self.now + (pick % 60) * HOUR_US, "scope": ("identity", "contact"), "recipients": (*asked, "dsw")}
         value = msgstructs.replace(AGREE, state=e.ConsentState(state), **bounds)
         self.put(who, e.ConsentChanged(agency="dsw", consent=value, received_at=self.now))
 

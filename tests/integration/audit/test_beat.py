@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from referral.cli import connection
+from referral.domain.durations import SECOND_US
 from referral.proof.cover import BYTES
 from referral.proof.entry import Entry, Kind
 from referral.proof.verify.log import verify
@@ -18,7 +19,7 @@ from referral.runtime.postgres import clock
 from referral.runtime.settings import Settings
 from referral.tlog import checkpoint, note
 from services.audit.api import application
-from services.audit.beat import BLOCK, SECOND_US
+from services.audit.beat import BLOCK
 from services.audit.handle import Audit
 from services.audit.publisher import Publisher
 from tests.harness.engines import connecting

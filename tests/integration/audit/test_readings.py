@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from referral.cli import connection
+from referral.domain.durations import DAY_US
 from referral.errors import Malformed, Unavailable, Unproven
 from referral.local import keyfiles
 from referral.proof import act
@@ -23,7 +24,7 @@ from referral.proof.reading import How, Reading, parse
 from referral.proof.verify.log import verify
 from referral.runtime.postgres import acts as act_rows
 from referral.runtime.postgres import readings, stored_code
-from referral.runtime.postgres.tokens import AUDITOR_TOKEN_DAYS, AUDITORS, DAY_US, digest
+from referral.runtime.postgres.tokens import AUDITOR_TOKEN_DAYS, AUDITORS, digest
 from referral.runtime.settings import Settings
 from tests.harness.engines import beginning, connecting
 from tests.harness.line import audit_stack

@@ -14,10 +14,11 @@ from sqlalchemy import text
 from referral.cli import standing
 from referral.cli.admin import doctor_probe
 from referral.cli.admin.doctor import exit_code
-from referral.cli.admin.doctor_checks import DAY, PROMISED, UNDECIDED, UNLOGGED, Check, Result, diagnose
+from referral.cli.admin.doctor_checks import PROMISED, UNDECIDED, UNLOGGED, Check, Result, diagnose
 from referral.cli.admin.doctor_probe import Vitals, gather
 from referral.cli.vitals import reading
 from referral.cli.vitals.topics import Lane
+from referral.domain.durations import DAY_US
 from referral.domain.events import CaseOpened, OfferAccepted, OfferOpened, PolicyActivated, Word
 from referral.proof.act import Act, State
 from referral.proof.entry import CASE_TOPICS, INTAKE, ROUTING
@@ -247,10 +248,10 @@ async def test_an_erasure_that_hangs_one_that_was_undone_and_one_that_intake_did
     ):
         vitals.erasures = [(case_id, asked, approved, None)]
         assert checks(vitals)["erasures"].said == (said or "0 cases erased, 1 under way")
-    vitals.retired = {case_id: (now - DAY - UNLOGGED - 1, False)}
+    vitals.retired = {case_id: (now - DAY_US - UNLOGGED - 1, False)}
     assert f"case {case_id}: its keys are out of use for 87000 s, and not destroyed" in checks(vitals)["erasures"].said
     vitals.erasures, vitals.states.sealed = [], {case_id}
-    for at, erased, said in ((now - 1, False, "in 1439 min they can be destroyed"), (now - DAY, True, "only a backup has them")):
+    for at, erased, said in ((now - 1, False, "in 1439 min they can be destroyed"), (now - DAY_US, True, "only a backup has them")):
         vitals.retired = {case_id: (at, erased)}
         found = checks(vitals)
         assert found["keys"].result is Result.BAD and f"keys of case {case_id}" in found["keys"].said and said in found["keys"].said

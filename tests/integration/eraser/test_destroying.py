@@ -21,6 +21,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from structlog.testing import capture_logs
 
+from referral.domain.durations import DAY_US
 from referral.domain.events import CaseErased, CaseKey, EntryKind
 from referral.errors import Rejected
 from referral.runtime.kafka import clients, scan
@@ -147,7 +148,7 @@ class Line:
         async with by_hand(self.settings) as tx:
             return set((await tx.execute(text("SELECT case_id FROM intake.erasure WHERE destroyed_at IS NOT NULL"))).scalars())
 
-    async def pass_time(self, us: int = store.DAY_US) -> None:
+    async def pass_time(self, us: int = DAY_US) -> None:
         async with by_hand(self.settings) as tx:
             await clock.advance(tx, self.settings, us)
 
@@ -196,7 +197,7 @@ async def test_nothing_is_destroyed_before_the_log_proves_it_and_a_day_has_passe
         assert await line.on_topic() == {case_id, stays} and await line.destroyed() == set()
         async with line.door.begin() as tx:
             assert not await line.door.keys.load(tx, [case_id]), "it opens for nobody at once"
-        await line.pass_time(store.DAY_US - 60_000_000)
+        await line.pass_time(DAY_US - 60_000_000)
         await line.held.turn()
         assert await line.where(case_id) == ("retired", True)
         await line.pass_time(60_000_000)

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from referral.domain.durations import DAY_US
 from referral.domain.events import CaseClosed, Door, ReferralSubmitted, ReferralWithdrawn
 from referral.domain.local_time import local
 from referral.exercise import rules, stories
@@ -40,7 +41,7 @@ async def agency(database: str, key_files: tuple[Path, Path]) -> AsyncIterator[L
     """An agency on a working Tuesday at ten, before a working Wednesday: a test may pass a night."""
     async with line(database, key_files[0]) as made:
         while not compiled().calendar.holidays.isdisjoint(range(today := await day(made), today + 2)):
-            await made.notifier.advance(7 * rules.DAY_US)
+            await made.notifier.advance(7 * DAY_US)
         await made.person("head", agency=OURS, head=True)
         yield made
 

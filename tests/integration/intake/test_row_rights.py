@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,6 +11,7 @@ from referral.domain.authority.matrix import Permit
 from referral.domain.authority.words import Act, Relation
 from referral.errors import Misconfigured
 from referral.runtime import bootstrap
+from referral.runtime.keys.secret_box import SecretBox
 from referral.runtime.postgres import bulk, database, rights
 from referral.runtime.settings import Settings
 from services.intake.casefile import row_rights, sections
@@ -20,7 +20,7 @@ from tests.harness.engines import by_hand, connecting
 
 pytestmark = pytest.mark.servers
 
-MINE, OTHER, CIPHER = "case-1", "case-2", AESGCM(b"k" * 32)
+MINE, OTHER, CIPHER = "case-1", "case-2", SecretBox("case file", b"k" * 32)
 SEEN = {
     "sections": "SELECT count(*) FROM intake.section",
     "texts": "SELECT count(*) FROM intake.recorded",

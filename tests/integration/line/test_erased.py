@@ -27,6 +27,7 @@ from referral.cli import run
 from referral.cli.stack import cast, up
 from referral.cli.stack.stage import Stage
 from referral.client import Problem
+from referral.domain.durations import DAY_US
 from referral.local.config import StackConfig
 from referral.local.postgres import binaries
 from referral.local.stack import Stack
@@ -36,7 +37,6 @@ from referral.runtime.keys import case_keys as keys
 from referral.runtime.keys import key_topic, service_keys
 from referral.runtime.postgres import clock, database
 from referral.runtime.settings import LINE
-from services.eraser.store import DAY_US
 from tests.harness import callers
 from tests.harness.engines import by_hand
 from tests.harness.servers import prefix

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from referral.cli.stack import cast, up
 from referral.cli.stack.stage import Stage
 from referral.client import Problem
+from referral.domain.durations import DAY_US
 from referral.domain.events import CaseErased, CaseKey
 from referral.local.config import StackConfig, environment
 from referral.local.stack import Stack
@@ -26,7 +27,6 @@ from referral.runtime.postgres import clock, database
 from referral.runtime.settings import LINE, Settings, load
 from referral.wire import codec, seal, topics
 from referral.wire.signed import erasure_approval
-from services.eraser.store import DAY_US
 from tests.harness.engines import beginning, by_hand
 from tests.harness.erased import PLAIN
 from tests.harness.line.intake_stack import new_id

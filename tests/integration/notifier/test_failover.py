@@ -17,10 +17,11 @@ from prometheus_client import CollectorRegistry, generate_latest
 from referral.channels import Handed, Outgoing, Refused, Unreached, Unsure
 from referral.channels.failover import Failover
 from referral.channels.gateway import Gateway
+from referral.domain.durations import SECOND_US
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
 from services.notifier.answers import Answers
 from services.notifier.blame import OURS, UNSURE_SECONDS
-from services.notifier.breaker import IN_A_ROW, MOST_FAILED, QUICK, SECOND
+from services.notifier.breaker import IN_A_ROW, MOST_FAILED, QUICK
 from services.notifier.health import Watch
 from services.notifier.metrics import Figures
 from services.notifier.providers import Providers, lane, receipt, states
@@ -60,7 +61,7 @@ class Two:
         account = await notifier.person("officer", email=False)
         address = notifier.keys.box(CONTACT_BOX).seal(OUT.address.encode(), contact_context(account, "sms"))
         await notifier.rows(CONTACT, account=account, address=address)
-        await notifier.tell(await notifier.case(), opened(due=await notifier.now() + 900 * SECOND))
+        await notifier.tell(await notifier.case(), opened(due=await notifier.now() + 900 * SECOND_US))
         made = {name: partial(Gateway, server.provider(name=name)) for name, server in zip(NAMES, self.servers, strict=True)}
         async with sending(notifier.sender_of({"sms": lane(made, breakers, 4.0)})):
             await until(lambda: left(notifier, 1, unclear=False))
@@ -171,7 +172,7 @@ async def test_one_that_delivers_late_is_tried_last_until_it_is_quick_again(two:
     (row,) = await notifier.rows("SELECT reference, provider FROM notifier.delivery")
     assert row.provider == "sms-1"
     await notifier.rows("UPDATE notifier.provider SET took = array_fill(90.0, ARRAY[1]) || array_fill(1.0, ARRAY[18]) WHERE name = 'sms-1'")
-    await notifier.advance(61 * SECOND)
+    await notifier.advance(61 * SECOND_US)
     answers = Answers(notifier.engine, notifier.keys, Figures(CollectorRegistry()))
     await answers.receipt(row.reference, True)
     breakers._known.clear()
@@ -238,7 +239,7 @@ async def test_the_first_gateway_is_killed_under_load(notifier: Stack) -> None:
             await until(lambda: left(notifier, people))
             took = time.monotonic() - killed_at
             unclear = (await notifier.states()).count("WAITING")
-            await notifier.advance(UNSURE_SECONDS * SECOND)
+            await notifier.advance(UNSURE_SECONDS * SECOND_US)
             await until(lambda: left(notifier, people, unclear=False))
     numbers = Counter(got.told["to"] for got in (*first.requests, *second.requests))
     doubled = [number for number, count in numbers.items() if count > 1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from referral.channels import email
+from referral.domain.durations import SECOND_US
 from referral.domain.events import CaseChanged, KnockFailed, KnockSent, OfferAcknowledged, OfferEscalated, RungFailed, RungReached
 from referral.roster import changes as roster
 from services.notifier import blame
@@ -56,7 +57,7 @@ async def test_what_is_put_off_is_tried_again_and_arrives(notifier: Stack, relay
         await until(lambda: attempts(notifier, 1))
         assert await notifier.states() == ["WAITING"]
         relay.recipient = smtp.accept
-        await notifier.advance(int(blame.FIRST_SECONDS) * blame.SECOND)
+        await notifier.advance(int(blame.FIRST_SECONDS) * SECOND_US)
         await relay.got(1)
         await until(lambda: ended(notifier, 1))
     assert len(of(await notifier.drain(), KnockSent)) == 1
@@ -70,7 +71,7 @@ async def test_a_mailbox_that_is_full_all_the_time_fails_the_rung_after_named_at
         for n, gap in enumerate(blame.RETRY_SECONDS, 1):
             await until(lambda n=n: attempts(notifier, n))  # type: ignore[misc]
             assert await notifier.states() == ["WAITING"]
-            await notifier.advance(gap * blame.SECOND)
+            await notifier.advance(gap * SECOND_US)
         await until(lambda: ended(notifier, 1))
     said = await notifier.drain()
     assert [(e.reason, e.attempts) for e in of(said, KnockFailed)] == [("try-later", len(blame.RETRY_SECONDS) + 1)]
@@ -90,7 +91,7 @@ async def test_a_relay_that_takes_nothing_is_never_the_agencys_fault(
         await notifier.tell(case, offer)
         for n in range(1, len(blame.RETRY_SECONDS) + 4):
             await until(lambda n=n: attempts(notifier, n))  # type: ignore[misc]
-            await notifier.advance(int(blame.MOST_SECONDS) * blame.SECOND)
+            await notifier.advance(int(blame.MOST_SECONDS) * SECOND_US)
     assert await notifier.states() == ["WAITING"]
     assert [*of(await notifier.drain(), RungFailed), *of(notifier.said, KnockFailed)] == []
     await notifier.due(case)
@@ -111,7 +112,7 @@ async def test_a_relay_that_comes_back_after_twenty_minutes_is_knocked_through_a
         await notifier.advance(20 * MINUTE)
         await notifier.due(case)
         relay.recipient = smtp.accept
-        await notifier.advance(int(blame.MOST_SECONDS) * blame.SECOND)
+        await notifier.advance(int(blame.MOST_SECONDS) * SECOND_US)
         await relay.got(2)
         await until(lambda: ended(notifier, 2))
     said = await notifier.drain()

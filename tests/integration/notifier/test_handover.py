@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from referral.domain.durations import SECOND_US
 from referral.domain.events import KnockFailed, KnockSent, OfferEscalated, RungFailed
 from referral.domain.local_time import LOCAL
 from referral.roster import changes as roster
@@ -141,7 +142,7 @@ async def test_one_who_comes_back_before_the_next_round_is_knocked_after_all(not
         await until(lambda: attempts(notifier, 1))
         async with notifier.change() as tx:
             await roster.set_disabled(tx, account, True)
-        await notifier.advance(int(blame.FIRST_SECONDS) * blame.SECOND)
+        await notifier.advance(int(blame.FIRST_SECONDS) * SECOND_US)
         await until(lambda: ended(notifier, 1))
         relay.recipient = smtp.accept
         async with notifier.change() as tx:

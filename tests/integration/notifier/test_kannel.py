@@ -23,6 +23,7 @@ from referral.channels import Outgoing, Unreached
 from referral.channels.gateway import Gateway, Provider, receipts
 from referral.channels.lane import LINES, Lane
 from referral.channels.message import PART, WORDINGS, short
+from referral.domain.durations import SECOND_US
 from referral.domain.events import KnockAnswered, KnockDelivered, KnockFailed, KnockSent, RungFailed
 from referral.local import ports
 from referral.runtime import http_server
@@ -33,7 +34,6 @@ from referral.runtime.settings import CHECKOUT
 from services.notifier import door
 from services.notifier.answers import Answers, code
 from services.notifier.blame import UNSURE_SECONDS
-from services.notifier.breaker import SECOND
 from services.notifier.metrics import Figures
 from services.notifier.providers import Providers, lane
 from services.notifier.told import WhoWasTold
@@ -271,7 +271,7 @@ async def test_the_first_kannel_is_killed_under_load(served: Served, library: Pa
             killed_at = time.monotonic()
             await until(lambda: everybody_left(served.notifier, len(people) - LINES))
             took = time.monotonic() - killed_at
-            await served.notifier.advance(UNSURE_SECONDS * SECOND)
+            await served.notifier.advance(UNSURE_SECONDS * SECOND_US)
             await until(lambda: everybody_left(served.notifier, len(people)))
         async with programs.kannel(tmp_path / "a", one.port, served.replies):
             await until(lambda: len(to(one) | to(two)) == len(people), what=lambda: f"{len(to(one) | to(two))} officers have their message")

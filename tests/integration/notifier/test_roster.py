@@ -25,6 +25,7 @@ from referral.channels.message import compose
 from referral.cli.admin import doctor_checks
 from referral.cli.admin.doctor_probe import Vitals
 from referral.domain.case_number import case_number
+from referral.domain.durations import SECOND_US
 from referral.domain.events import RosterChanged
 from referral.domain.inputs import ROSTER_BOOK
 from referral.domain.rota import Single, Weekly, between, moment
@@ -34,7 +35,7 @@ from referral.runtime.postgres import database
 from services.intake.accounts import store
 from services.notifier import migrations
 from services.notifier import roster as reading
-from services.notifier.blame import FIRST_SECONDS, SECOND
+from services.notifier.blame import FIRST_SECONDS
 from services.notifier.duty import Loudness, Person, Roster, Rule, Shift, on_duty
 from services.notifier.health import LATE_SECONDS, Watch
 from services.notifier.history import rungs
@@ -309,7 +310,7 @@ async def test_the_language_of_a_knock_is_the_one_chosen_in_the_inbox(notifier: 
         async with doors.begin() as tx:
             await store.speak(tx, account, "sr-Cyrl")
         relay.recipient = smtp.accept
-        await notifier.advance(int(FIRST_SECONDS) * SECOND)
+        await notifier.advance(int(FIRST_SECONDS) * SECOND_US)
         await relay.got(1)
     await doors.dispose()
     said = compose(Outgoing("", "", "", "sr-Cyrl", False, INBOX, case=case_number(case)))

@@ -199,7 +199,7 @@ async def test_a_failed_publication_goes_out_again_with_the_same_bytes(line: Sta
 
 
 async def test_what_was_published_is_kept_until_the_log_has_read_it(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("referral.runtime.loop.outbox_age.EVERY", 0.1)
+    monkeypatch.setattr("referral.runtime.loop.outbox_age.EVERY_S", 0.1)
     case, counter = await line.case(), line.counter()
     await line.write(case, await line.value(case, 1), await line.value(case, 2))
     counter.start()
@@ -357,7 +357,7 @@ async def test_a_producer_whose_broker_is_away_is_thrown_away_at_once(line: Stac
 
 
 async def test_what_waits_for_a_broker_that_does_not_answer_grows_old(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("referral.runtime.loop.outbox_age.EVERY", 0.1)
+    monkeypatch.setattr("referral.runtime.loop.outbox_age.EVERY_S", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:  # it takes the connection and says nothing, as a stopped broker
         line.settings = structs.replace(line.settings, kafka=f"127.0.0.1:{silent.getsockname()[1]}")
         case, counter = await line.case(), line.counter()

@@ -111,13 +111,10 @@ async def test_a_bell_for_the_queue_is_heard_without_a_transaction(settings: Set
     engine = database.engine(settings, "intake", size=2)
     heard = asyncio.Event()
     try:
-        async with engine.connect() as tx:
-            raw = (await tx.get_raw_connection()).driver_connection
-            assert raw is not None
-            await bells.listen(raw, bells.of("intake", bells.QUEUE), lambda *_: heard.set())
+        async with bells.listening(engine, {bells.of("intake", bells.QUEUE): heard.set}) as driver:
             bells.Doorbell(engine, "intake").ring()
             await until(heard.is_set)
-            await raw.reset()
+        assert driver.is_closed(), "it listens, so it is never used for anything else"
     finally:
         await engine.dispose()
 

@@ -10,10 +10,10 @@ from msgspec import structs
 from referral.analysis.reachability.classes import USUAL, Circumstance
 from referral.analysis.reachability.look import Look, People
 from referral.analysis.reachability.watched_policy import END, watched
+from referral.domain.durations import HOUR_US
 from referral.domain.events import Reach
 from referral.domain.policy import Policy
 from referral.domain.policy.directory import Hours, Service
-from referral.domain.policy.limits import HOUR
 from tests.stories.teller import policy
 
 SHIPPED = policy()
@@ -64,7 +64,7 @@ def test_municipalities_that_differ_in_names_alone_look_the_same() -> None:
     [
         ({"reach": Reach.PHONE}, {}),
         ({"ladder": ("focal-point",)}, {}),
-        ({"hours": Hours((0, 1, 2, 3, 4), 8 * HOUR, 16 * HOUR)}, {}),
+        ({"hours": Hours((0, 1, 2, 3, 4), 8 * HOUR_US, 16 * HOUR_US)}, {}),
         ({}, {"places": 1}),
         ({}, {"tags": frozenset({"detention"})}),
         ({}, {"roles": frozenset({*LOCAL[0], "social-worker"})}),

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from referral.domain.durations import SECOND_US
 from services.audit import beat
-from services.audit.beat import BLOCK, SECOND_US
+from services.audit.beat import BLOCK
 
 MINUTE = 60 * SECOND_US
 

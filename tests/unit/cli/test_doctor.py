@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from referral.cli.admin.doctor import exit_code
-from referral.cli.admin.doctor_checks import AUDITOR_TOKEN_DAYS, DAY, Result, events, knocks, leases, places, tokens
+from referral.cli.admin.doctor_checks import AUDITOR_TOKEN_DAYS, Result, events, knocks, leases, places, tokens
 from referral.cli.admin.doctor_probe import Lease, Service, Vitals
 from referral.cli.admin.doctor_wall_checks import certificates, walls
 from referral.cli.admin.doctor_walls import Walls
 from referral.cli.vitals.reading import States
+from referral.domain.durations import DAY_US
 
-NOW = 1_000 * DAY
+NOW = 1_000 * DAY_US
 MISSING = ("writers: a record needs no signature of its service (A3)", "approvers: intake alone erases (A1)")
 
 
@@ -47,14 +48,14 @@ def test_a_wall_that_is_not_up_is_red_beside_real_cases_and_a_beat_of_nought_is_
     ("days", "result"), [(-1, Result.BAD), (0, Result.BAD), (1, Result.WARN), (29, Result.WARN), (30, Result.GOOD), (90, Result.GOOD)]
 )
 def test_what_ends_within_a_month_is_a_warning_and_red_once_it_has_ended(days: int, result: Result) -> None:
-    found = certificates(vitals(walls=Walls(ends={"a list of revoked certificates": NOW + days * DAY})))
+    found = certificates(vitals(walls=Walls(ends={"a list of revoked certificates": NOW + days * DAY_US})))
     assert found.result is result and ("a list of revoked certificates" in found.said) == (result is not Result.GOOD)
     assert exit_code([found]) == (1 if result is Result.BAD else 0)
-    made = NOW + days * DAY - AUDITOR_TOKEN_DAYS * DAY
+    made = NOW + days * DAY_US - AUDITOR_TOKEN_DAYS * DAY_US
     assert tokens(vitals(tokens=[("ombudsperson", made)])).result is result
-    newer = [("ombudsperson", made), ("ombudsperson", NOW - DAY)]
+    newer = [("ombudsperson", made), ("ombudsperson", NOW - DAY_US)]
     assert tokens(vitals(tokens=newer)).result is Result.GOOD, "the newest token counts"
-    assert tokens(vitals(tokens=[("ombudsperson", NOW - (AUDITOR_TOKEN_DAYS + 14) * DAY)])).result is Result.GOOD, "it reads no more"
+    assert tokens(vitals(tokens=[("ombudsperson", NOW - (AUDITOR_TOKEN_DAYS + 14) * DAY_US)])).result is Result.GOOD, "it reads no more"
 
 
 def test_a_unit_that_does_not_go_on_is_bad_although_it_has_an_owner() -> None:

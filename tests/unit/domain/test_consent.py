@@ -8,7 +8,7 @@ from msgspec.structs import replace as changed
 
 from referral.domain import events as e
 from referral.domain.case import next_due, open_offers
-from referral.domain.policy.limits import DAY, HOUR
+from referral.domain.durations import DAY_US, HOUR_US
 from referral.domain.policy.procedure import ConsentRule
 from tests.harness.made_up import SHIPPED, pathway, step, told, with_pathways
 from tests.stories.teller import World, replayed
@@ -83,9 +83,9 @@ def test_a_withdrawal_may_end_nothing() -> None:
 def test_consent_runs_out_at_its_time() -> None:
     here = world("anonymous")
     told(here, "refer", "police: ACCEPT")
-    consent(here, until=here.now + HOUR)
+    consent(here, until=here.now + HOUR_US)
     told(here, "health: ACCEPT")
-    assert here.case is not None and next_due(here.case) == here.now + HOUR
+    assert here.case is not None and next_due(here.case) == here.now + HOUR_US
     said = told(here, "alarm")
     assert "closed health health-prishtine.check CANCELLED CONSENT_WITHDRAWN" in said and said[-1] == "case closed done"
 
@@ -93,8 +93,8 @@ def test_consent_runs_out_at_its_time() -> None:
 def test_consent_that_has_run_out_counts_at_any_input() -> None:
     here = world("anonymous")
     told(here, "refer")
-    consent(here, until=here.now + HOUR)
-    here.now += HOUR
+    consent(here, until=here.now + HOUR_US)
+    here.now += HOUR_US
     assert any("CONSENT_WITHDRAWN" in line for line in told(here, "police: ACKNOWLEDGE"))
 
 
@@ -142,7 +142,7 @@ def test_conditions_may_look_at_consent() -> None:
 def test_consent_given_with_the_referral_counts_from_the_first_moment() -> None:
     here = world("anonymous")
     body = here.body("refer")
-    given = e.Consent(state=e.ConsentState.GIVEN, basis="consent", giver="person", scope=(), recipients=(), until=here.now + DAY)
+    given = e.Consent(state=e.ConsentState.GIVEN, basis="consent", giver="person", scope=(), recipients=(), until=here.now + DAY_US)
     here.put(changed(body, consent=given))  # type: ignore[type-var]
     assert here.case is not None and {"health-prishtine", "police-prishtine"} == {offer.agency for offer in open_offers(here.case)}
 

@@ -10,14 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from referral.domain.case import next_due
+from referral.domain.durations import DAY_US, HOUR_US, MINUTE_US
 from referral.domain.policy import Policy
 from referral.domain.policy.directory import Hours
-from referral.domain.policy.limits import DAY, HOUR, MINUTE, Limit
+from referral.domain.policy.limits import Limit
 from referral.domain.rules.candidates import is_open, next_opening
 from tests.harness.made_up import SHIPPED, pathway, step, told, with_pathways
 from tests.stories.teller import START, World
 
-OFFICE = Hours(days=(0, 1, 2, 3, 4), opens=8 * HOUR, closes=16 * HOUR)
+OFFICE = Hours(days=(0, 1, 2, 3, 4), opens=8 * HOUR_US, closes=16 * HOUR_US)
 HERE = ZoneInfo("Europe/Belgrade")
 
 
@@ -27,7 +28,7 @@ def local(at: int) -> datetime:
 
 @given(st.integers(0, 700 * 24 * 60))
 def test_it_opens_at_eight_on_the_next_working_day_whatever_the_clock_changes(minutes: int) -> None:
-    at = START + minutes * MINUTE
+    at = START + minutes * MINUTE_US
     opens = next_opening(OFFICE, at, SHIPPED.calendar)
     assert (
         opens is not None and opens > at and is_open(OFFICE, opens, SHIPPED.calendar) and not is_open(OFFICE, opens - 1, SHIPPED.calendar)
@@ -36,7 +37,7 @@ def test_it_opens_at_eight_on_the_next_working_day_whatever_the_clock_changes(mi
     if is_open(OFFICE, at, SHIPPED.calendar):
         assert local(at).weekday() < 5 and 8 <= local(at).hour < 16
     else:
-        assert not any(is_open(OFFICE, t, SHIPPED.calendar) for t in range(at, opens, 30 * MINUTE))
+        assert not any(is_open(OFFICE, t, SHIPPED.calendar) for t in range(at, opens, 30 * MINUTE_US))
 
 
 def test_no_hours_is_day_and_night_and_no_days_is_never() -> None:
@@ -57,7 +58,7 @@ def policy(*closed: str, limit: str = "h") -> Policy:
 
 def at_night(policy: Policy) -> World:
     world = World(policy)
-    world.now = START + 15 * HOUR
+    world.now = START + 15 * HOUR_US
     return world
 
 
@@ -75,14 +76,14 @@ def test_where_everybody_is_closed_a_desk_knows_and_the_first_that_opens_is_aske
     world = at_night(policy("health-prishtine", "hospital-prishtine"))
     said = told(world, "refer")
     assert any("no-candidate" in line for line in said) and not any(line.startswith("offer") for line in said)
-    while ((world.case and next_due(world.case)) or 0) < START + DAY - 2 * HOUR:
+    while ((world.case and next_due(world.case)) or 0) < START + DAY_US - 2 * HOUR_US:
         assert not any(line.startswith("offer") for line in told(world, "alarm"))
-    assert world.case is not None and next_due(world.case) == START + 22 * HOUR, "the alarm goes off when it opens, at eight"
+    assert world.case is not None and next_due(world.case) == START + 22 * HOUR_US, "the alarm goes off when it opens, at eight"
     assert any(line.startswith("offer health to health-prishtine.check") for line in told(world, "alarm")) and not world.case.tasks
 
 
 def test_at_a_time_between_two_reminders_the_alarm_is_at_the_opening() -> None:
     world = at_night(policy("health-prishtine", "hospital-prishtine"))
-    world.now = START + 22 * HOUR - 7 * MINUTE
+    world.now = START + 22 * HOUR_US - 7 * MINUTE_US
     told(world, "refer")
-    assert world.case is not None and next_due(world.case) == START + 22 * HOUR
+    assert world.case is not None and next_due(world.case) == START + 22 * HOUR_US

@@ -12,9 +12,9 @@ from msgspec import structs
 
 from referral.domain import events as e
 from referral.domain.case import Offer, find, next_due, open_offers
+from referral.domain.durations import MINUTE_US
 from referral.domain.evolve import evolve
 from referral.domain.inputs import Due
-from referral.domain.policy.limits import MINUTE
 from referral.domain.rules.telephone import missed_by
 from tests.harness.two_cases.promises import who_is_telephoned
 from tests.stories.teller import POLICY as FOLDER
@@ -165,7 +165,7 @@ def test_who_was_never_told_is_never_accused(says: bool, begins: str, helped: in
         due = next_due(made.case)
         if due is None or made.case.closed:
             return
-        made.now = max(made.now, due) + minutes * MINUTE
+        made.now = max(made.now, due) + minutes * MINUTE_US
         said = made.put(Due(at=due))
         for event in said:
             if isinstance(event, e.DeadlinePassed) and event.offer_id not in told:
@@ -204,7 +204,7 @@ def test_who_is_told_late_is_charged_only_from_the_next_limit_on() -> None:
 def test_excluding_whoever_acknowledged_knocks_the_same_rung_anew() -> None:
     made = world("refer")
     made.tell("police: ACKNOWLEDGE person=7")
-    due = made.now + 15 * MINUTE
+    due = made.now + 15 * MINUTE_US
     officer = str(uuid.UUID(int=7))
     [_, again] = made.put(e.ActorExcluded(agency="dsw", by=None, kind=e.ActorKind.STAFF, actor=officer, received_at=made.now))
     assert isinstance(again, e.OfferEscalated) and (again.rung, again.due, again.due_what) == (0, due, "acknowledge")

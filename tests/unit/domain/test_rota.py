@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from referral.domain.rota import DAY, FIRST, LAST, Single, Weekly, parse, planned
+from referral.domain.rota import DAY_MIN, FIRST, LAST, Single, Weekly, parse, planned
 from referral.errors import Rejected
 from services.notifier import duty
 
@@ -18,8 +18,8 @@ from services.notifier import duty
         ("Mon-Wed 20:00-08:00", [(0, 1200, 1920), (1, 1200, 1920), (2, 1200, 1920)]),
         ("sat-mon 00:00-24:00", [(0, 0, 1440), (5, 0, 1440), (6, 0, 1440)]),
         ("fri 16:00-mon 08:00", [(4, 960, 960 + 64 * 60)]),
-        ("mon 08:00-mon 08:00", [(0, 480, 480 + 7 * DAY)]),
-        ("tue,thu 08:00-08:00", [(1, 480, 480 + DAY), (3, 480, 480 + DAY)]),
+        ("mon 08:00-mon 08:00", [(0, 480, 480 + 7 * DAY_MIN)]),
+        ("tue,thu 08:00-08:00", [(1, 480, 480 + DAY_MIN), (3, 480, 480 + DAY_MIN)]),
     ],
 )
 def test_a_rota_is_written_as_people_write_it(written: str, shifts: list[tuple[int, int, int]]) -> None:

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from referral.domain import events as e
 from referral.domain.case import next_due
-from referral.domain.policy.limits import DAY, Limit
+from referral.domain.durations import DAY_US
+from referral.domain.policy.limits import Limit
 from referral.domain.policy.procedure import Step
 from tests.harness.made_up import pathway, step, told, with_pathways
 from tests.stories.teller import START, World
@@ -25,14 +26,14 @@ def world(repeated: Step, done: tuple[str, ...] = ("police",)) -> World:
 
 def starts(world: World) -> list[tuple[int, int | None]]:
     opened = [event for *_, events in world.log for event in events if isinstance(event, e.StepOpened) and event.step == "review"]
-    return [(event.round, None if event.starts is None else (event.starts - START) // DAY) for event in opened]
+    return [(event.round, None if event.starts is None else (event.starts - START) // DAY_US) for event in opened]
 
 
 def test_each_round_begins_at_its_time_counted_from_when_the_step_was_ready() -> None:
     here = world(review(at=MONTHS))
     said = told(here, "refer", "police: ACCEPT")
     assert "open review" in said and not any(line.startswith("offer review") for line in said), "nobody is asked before its time"
-    assert here.case is not None and next_due(here.case) == START + 30 * DAY
+    assert here.case is not None and next_due(here.case) == START + 30 * DAY_US
     said = told(here, "alarm")
     assert any(line.startswith("offer review to csw-prishtine") for line in said) and (next_due(here.case) or 0) > here.now
     told(here, "wait 2 h", "review: DECIDE remain", "alarm", "wait 3 h", "review: DECIDE remain", "alarm")
@@ -66,7 +67,7 @@ def test_a_round_that_has_not_begun_is_dropped_when_another_step_ends_the_repeti
 def test_a_round_begins_also_when_something_else_comes_in_at_its_time() -> None:
     here = World(with_pathways(pathway(step("police"), step("health"), review(at=MONTHS))))
     told(here, "refer", "police: ACCEPT")
-    here.now += 31 * DAY
+    here.now += 31 * DAY_US
     assert any(line.startswith("offer review") for line in told(here, "health: ACKNOWLEDGE"))
 
 
@@ -79,7 +80,7 @@ def test_a_desk_may_settle_a_round_before_its_time_and_the_next_keeps_its_own() 
 def test_a_waiting_round_wakes_nobody_while_its_track_stands_still() -> None:
     here = world(review(at=MONTHS))
     told(here, "refer", "police: ACCEPT", "desk STOP")
-    here.now += 40 * DAY
+    here.now += 40 * DAY_US
     told(here, "alarm")
     said = told(here, "desk RESUME")
     assert any(line.startswith("offer review") for line in said)
@@ -90,4 +91,4 @@ def test_what_is_only_repeated_begins_at_once() -> None:
     said = told(here, "refer", "police: ACCEPT")
     assert any(line.startswith("offer review") for line in said)
     told(here, "wait 1 h", "review: DECIDE remain")
-    assert here.case is not None and next_due(here.case) == here.now + 7 * DAY
+    assert here.case is not None and next_due(here.case) == here.now + 7 * DAY_US

@@ -13,7 +13,8 @@ from msgspec import structs
 
 from referral.domain import events as e
 from referral.domain.case import Case
-from referral.domain.policy.limits import MINUTE, Limit
+from referral.domain.durations import MINUTE_US
+from referral.domain.policy.limits import Limit
 from tests.stories.teller import World, policy, replayed
 
 SHIPPED = policy()
@@ -105,7 +106,7 @@ def test_a_limit_that_passed_meanwhile_is_missed_at_once() -> None:
     before = world.case
     assert before is not None
     due = min(o.due for t in before.tracks for r in t.runs for s in r.seats if (o := s.offer) and o.due_what == "complete" and o.due)
-    world.now = due - MINUTE // 2
+    world.now = due - MINUTE_US // 2
     for line in ("health: COMPLETE", "wait 1 min", "take-back health"):
         world.tell(line)
     assert any(line.startswith("missed complete health") for line in world.tell("alarm"))
@@ -137,4 +138,4 @@ def test_the_permission_says_what_would_be_again() -> None:
     world, _ = told(*CALM, "health: COMPLETE")
     allowed: Any = world.log[-1][3][-1]
     assert isinstance(allowed, e.UndoAllowed)
-    assert (allowed.until, allowed.due_what, allowed.done_at, allowed.arrived) == (world.now + 2 * MINUTE, "complete", world.now, False)
+    assert (allowed.until, allowed.due_what, allowed.done_at, allowed.arrived) == (world.now + 2 * MINUTE_US, "complete", world.now, False)

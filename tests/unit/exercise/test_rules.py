@@ -6,9 +6,10 @@ from datetime import date, datetime
 
 import pytest
 
+from referral.domain.durations import DAY_US
 from referral.domain.local_time import LOCAL, local
 from referral.exercise import rules
-from referral.exercise.rules import DAY_US, Started, is_loud, loud_from, refusal
+from referral.exercise.rules import Started, is_loud, loud_from, refusal
 
 
 def at(written: str) -> int:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from referral.domain.durations import SECOND_US
 from referral.errors import Rejected
 from referral.runtime import invitations, passwords, random_secret
 from services.intake.accounts import rules
@@ -19,7 +20,7 @@ from services.intake.accounts.rules import ADDRESS_LIMIT, GAP_US, LINE_MOST, PAI
 from services.intake.pages import forms
 
 NOW = 1_764_036_000_000_000
-S = rules.SECOND_US
+S = SECOND_US
 times = st.lists(st.integers(NOW - 2 * WINDOW_US, NOW), max_size=70).map(tuple)
 
 

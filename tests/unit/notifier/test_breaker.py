@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from referral.domain.durations import SECOND_US
 from services.notifier.breaker import (
     FIRST_SECONDS,
     IN_A_ROW,
@@ -15,7 +16,6 @@ from services.notifier.breaker import (
     QUICK,
     RECEIPTS,
     RECENT,
-    SECOND,
     SLOW_SECONDS,
     Breaker,
     after,
@@ -24,7 +24,7 @@ from services.notifier.breaker import (
 )
 
 
-def told(results: str, gap: int = SECOND, start: Breaker | None = None) -> Breaker:
+def told(results: str, gap: int = SECOND_US, start: Breaker | None = None) -> Breaker:
     """The state after results, y or n, one second apart."""
     now, known = 0, start or Breaker()
     for result in results:
@@ -42,10 +42,10 @@ def test_three_in_a_row_or_five_of_ten_open_it(results: str, opens: bool) -> Non
 
 
 def test_it_stays_open_twice_as_long_each_time_up_to_a_limit_and_one_success_closes_it() -> None:
-    known, now, spans = told("nnn"), 3 * SECOND, []
+    known, now, spans = told("nnn"), 3 * SECOND_US, []
     for _ in range(8):
         assert known.open_until is not None
-        spans.append((known.open_until - now) // SECOND)
+        spans.append((known.open_until - now) // SECOND_US)
         now = known.open_until
         known = after(known, False, now, 0.0)
     assert spans == [FIRST_SECONDS, 20, 40, 80, 160, MOST_SECONDS, MOST_SECONDS, MOST_SECONDS]
@@ -55,12 +55,12 @@ def test_it_stays_open_twice_as_long_each_time_up_to_a_limit_and_one_success_clo
 
 def test_chance_takes_up_to_half() -> None:
     spans = [after(told("nn"), False, 0, chance).open_until for chance in (0.0, 0.5, 0.999)]
-    assert spans == [10 * SECOND, 7_500_000, 5_005_000]
+    assert spans == [10 * SECOND_US, 7_500_000, 5_005_000]
 
 
 def test_messages_that_were_under_way_when_it_opened_do_not_prolong_it() -> None:
     known = told("nnn")
-    assert after(known, False, 4 * SECOND, 0.0) == known
+    assert after(known, False, 4 * SECOND_US, 0.0) == known
 
 
 def test_one_message_at_a_time_tries_an_open_one() -> None:
@@ -73,7 +73,7 @@ def test_one_message_at_a_time_tries_an_open_one() -> None:
 
 
 def test_the_order() -> None:
-    opened, later = told("nnn"), replace(told("nnn"), open_until=99 * SECOND)
+    opened, later = told("nnn"), replace(told("nnn"), open_until=99 * SECOND_US)
     assert order(("a", "b"), {}, None) == ("a", "b")
     assert order(("a", "b"), {"a": opened}, None) == ("b",)
     assert order(("a", "b"), {"a": opened}, "a") == ("a", "b")
@@ -134,14 +134,14 @@ def test_slow_is_the_percentile_of_the_last_twenty_until_five_are_quick(seconds:
         assert known.slow is late and list(known.took) == since[-RECEIPTS:]
 
 
-@given(st.lists(st.booleans(), max_size=60), st.floats(0, 0.999), st.integers(1, 60 * SECOND))
+@given(st.lists(st.booleans(), max_size=60), st.floats(0, 0.999), st.integers(1, 60 * SECOND_US))
 def test_whatever_happens_the_state_stays_bounded(results: list[bool], chance: float, gap: int) -> None:
     known, now = Breaker(), 0
     for reached in results:
         now += gap
         before, known = known, after(known, reached, now, chance)
         assert len(known.recent) <= RECENT
-        assert known.open_until is None or known.open_until <= now + MOST_SECONDS * SECOND
+        assert known.open_until is None or known.open_until <= now + MOST_SECONDS * SECOND_US
         assert not reached or known.open_until is None
         assert (before.open_until is None and known.open_until is not None) <= (results[:] != [] and not reached)
         assert order(("a", "b"), {"a": known}, None)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from referral.domain.rota import DAY, Single, Weekly
+from referral.domain.rota import DAY_MIN, Single, Weekly
 from services.notifier.duty import Absence, Duty, Person, Roster, Shift, Why, at_desk, covers, instant, next_change, on_duty
 
 ZONE = ZoneInfo("Europe/Belgrade")
@@ -50,13 +50,13 @@ def test_a_skipped_time_is_the_change_and_a_doubled_one_its_first_coming() -> No
     assert instant(AUTUMN, 2 * 60 + 30) == wall("2026-10-25 02:30", fold=0)
 
 
-@given(day=st.sampled_from([SPRING, AUTUMN, date(2026, 7, 1)]), minutes=st.lists(st.integers(0, 2 * DAY), min_size=2, max_size=2))
+@given(day=st.sampled_from([SPRING, AUTUMN, date(2026, 7, 1)]), minutes=st.lists(st.integers(0, 2 * DAY_MIN), min_size=2, max_size=2))
 def test_a_later_wall_time_is_never_an_earlier_instant(day: date, minutes: list[int]) -> None:
     first, last = sorted(minutes)
     assert instant(day, first) <= instant(day, last)
 
 
-WEEK_CUTS = st.lists(st.integers(0, 7 * DAY - 1), min_size=1, max_size=12, unique=True).map(sorted)
+WEEK_CUTS = st.lists(st.integers(0, 7 * DAY_MIN - 1), min_size=1, max_size=12, unique=True).map(sorted)
 
 
 @given(
@@ -66,17 +66,19 @@ WEEK_CUTS = st.lists(st.integers(0, 7 * DAY - 1), min_size=1, max_size=12, uniqu
     | st.integers(wall("2026-10-24 20:00"), wall("2026-10-25 10:00")),
 )
 def test_shifts_that_share_out_the_week_leave_exactly_one_person_at_every_instant(cuts: list[int], at: int) -> None:
-    ends = [*cuts[1:], cuts[0] + 7 * DAY]
+    ends = [*cuts[1:], cuts[0] + 7 * DAY_MIN]
     shifts = tuple(
-        shift(f"p{n:02}", Weekly(begin // DAY, begin % DAY, begin % DAY + end - begin))
+        shift(f"p{n:02}", Weekly(begin // DAY_MIN, begin % DAY_MIN, begin % DAY_MIN + end - begin))
         for n, (begin, end) in enumerate(zip(cuts, ends, strict=True))
     )
     roster = Roster(tuple(person(s.account) for s in shifts), shifts)
     duty = on_duty(roster, "police", "duty", at)
     assert len(duty.people) == 1
-    in_week = (datetime.fromtimestamp(at / 1e6, ZONE).weekday() * DAY) + _minute(at)
+    in_week = (datetime.fromtimestamp(at / 1e6, ZONE).weekday() * DAY_MIN) + _minute(at)
     due = [
-        s.account for s, begin, end in zip(shifts, cuts, ends, strict=True) if begin <= in_week < end or begin <= in_week + 7 * DAY < end
+        s.account
+        for s, begin, end in zip(shifts, cuts, ends, strict=True)
+        if begin <= in_week < end or begin <= in_week + 7 * DAY_MIN < end
     ]
     if not _change_night(at):
         assert names(duty) == due
@@ -109,7 +111,7 @@ def test_overlapping_single_shifts_name_everybody_once(spans: list[tuple[str, in
 def test_nobody_disabled_absent_or_excluded_is_ever_named(disabled: set[str], away: set[str], skip: set[str], shifts: set[str]) -> None:
     roster = Roster(
         tuple(person(a, disabled=a in disabled) for a in "abcd"),
-        tuple(shift(a, Weekly(3, 0, 7 * DAY)) for a in shifts),  # 1 January 1970 was a Thursday; the week before it counts too
+        tuple(shift(a, Weekly(3, 0, 7 * DAY_MIN)) for a in shifts),  # 1 January 1970 was a Thursday; the week before it counts too
         absences=tuple(Absence(a, 10, 20) for a in away),
     )
     duty = on_duty(roster, "police", "duty", 15, frozenset(skip))
@@ -153,12 +155,12 @@ def test_whoever_comes_on_is_looked_for_at_that_instant() -> None:
     assert next_change(roster, "police", None, wall("2026-12-03 12:00")) == wall("2026-12-03 20:00")
 
 
-MINUTES = st.integers(0, 21 * DAY)
+MINUTES = st.integers(0, 21 * DAY_MIN)
 WEEKLY = st.builds(
     Weekly,
     st.integers(0, 6),
-    st.integers(0, DAY - 1),
-    st.integers(DAY, 3 * DAY),
+    st.integers(0, DAY_MIN - 1),
+    st.integers(DAY_MIN, 3 * DAY_MIN),
     st.none() | st.dates(date(2026, 10, 12), date(2026, 11, 8)),
     st.none() | st.dates(date(2026, 10, 12), date(2026, 11, 8)),
 )
@@ -167,10 +169,10 @@ BEGIN = wall("2026-10-15 00:00")
 
 @given(
     weekly=st.lists(st.tuples(st.sampled_from("abc"), WEEKLY), max_size=4),
-    single=st.lists(st.tuples(st.sampled_from("abc"), MINUTES, st.integers(1, 2 * DAY)), max_size=3),
-    away=st.lists(st.tuples(st.sampled_from("abc"), MINUTES, st.integers(1, 2 * DAY)), max_size=2),
+    single=st.lists(st.tuples(st.sampled_from("abc"), MINUTES, st.integers(1, 2 * DAY_MIN)), max_size=3),
+    away=st.lists(st.tuples(st.sampled_from("abc"), MINUTES, st.integers(1, 2 * DAY_MIN)), max_size=2),
     at=MINUTES,
-    later=st.integers(1, 14 * DAY),
+    later=st.integers(1, 14 * DAY_MIN),
 )
 def test_between_two_changes_nobody_comes_on(
     weekly: list[tuple[str, Weekly]], single: list[tuple[str, int, int]], away: list[tuple[str, int, int]], at: int, later: int
@@ -202,6 +204,6 @@ def test_a_desk_hears_through_whoever_is_on_duty_and_through_a_hole_everybody() 
 
 
 def test_a_weekly_shift_holds_from_its_first_to_its_last_day() -> None:
-    time = Weekly(2, 0, DAY, since=date(2026, 11, 25), until=date(2026, 12, 2))
+    time = Weekly(2, 0, DAY_MIN, since=date(2026, 11, 25), until=date(2026, 12, 2))
     days = ["2026-11-18 12:00", "2026-11-25 12:00", "2026-12-02 12:00", "2026-12-09 12:00"]
     assert [covers(time, wall(day)) for day in days] == [False, True, True, False]

@@ -7,11 +7,11 @@ from dataclasses import replace
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from referral.domain.durations import HOUR_US
 from referral.domain.rota import Single, Weekly
 from referral.roster.changes import left
 from services.notifier.duty import Absence, Given, Person, Roster, Shift, on_duty
 from services.notifier.roster_door.hours import LONGEST, WITHOUT_SHIFT, handed_over, holds
-from services.notifier.spans import HOUR
 from tests.unit.notifier.test_spans import MINUTE, NIGHTS, PEOPLE, rosters
 
 WHERE = ("police", "duty")
@@ -39,7 +39,7 @@ def test_a_swap_changes_nothing_outside_its_hours(data: st.DataObject, begins: i
     assume(all(holds(known, *WHERE, giver, at, at + MINUTE) for at in (starts, ends - MINUTE)))
     after = stand_in(known, giver, taker, starts, ends)
     able = {p.account for p in known.people if not p.disabled}
-    for at in (*range(begins, begins + 48 * HOUR, 7 * MINUTE), starts - 1, starts, ends - 1, ends):
+    for at in (*range(begins, begins + 48 * HOUR_US, 7 * MINUTE), starts - 1, starts, ends - 1, ends):
         was, now = there(known, at), there(after, at)
         if not starts <= at < ends:
             assert now == was
@@ -55,7 +55,7 @@ def test_a_shift_that_goes_there_and_back_is_as_it_was(begins: int, start: int, 
     known = Roster(people, tuple(Shift("a", *WHERE, Weekly(day, 0, 24 * 60)) for day in range(7)))
     starts, ends = begins + start * MINUTE, begins + (start + length) * MINUTE
     back = stand_in(stand_in(known, "a", "b", starts, ends), "b", "a", starts, ends)
-    assert all(there(back, at) == {"a"} for at in range(begins, begins + 24 * HOUR, 11 * MINUTE))
+    assert all(there(back, at) == {"a"} for at in range(begins, begins + 24 * HOUR_US, 11 * MINUTE))
 
 
 def test_what_is_left_of_given_hours() -> None:
@@ -67,8 +67,8 @@ def test_a_hand_over_lasts_until_the_shift_ends_and_half_a_day_without_one() -> 
     night = NIGHTS[2]  # one in the morning of a Saturday
     people = tuple(Person(name, "police", ("duty",), ()) for name in PEOPLE)
     rota = Roster(people, tuple(Shift("a", *WHERE, Weekly(day, 20 * 60, 32 * 60)) for day in range(7)))
-    evening, noon = night + 20 * HOUR, night + 11 * HOUR
-    assert handed_over(rota, *WHERE, "b", evening) == (("a",), night + 31 * HOUR)
+    evening, noon = night + 20 * HOUR_US, night + 11 * HOUR_US
+    assert handed_over(rota, *WHERE, "b", evening) == (("a",), night + 31 * HOUR_US)
     assert handed_over(rota, *WHERE, "a", evening) == ((), evening + WITHOUT_SHIFT), "nobody is relieved by themselves"
     assert handed_over(rota, *WHERE, "b", noon) == ((), noon + WITHOUT_SHIFT), "a hole is filled"
     assert handed_over(Roster(people), *WHERE, "b", night) == (("a", "c"), night + WITHOUT_SHIFT), "without a rota everybody is relieved"
@@ -78,6 +78,8 @@ def test_hours_are_somebodys_only_without_a_break() -> None:
     night = NIGHTS[2]
     people = (Person("a", "police", ("duty",), ()),)
     always = tuple(Shift("a", *WHERE, Weekly(day, 0, 24 * 60)) for day in range(7))
-    known = Roster(people, always, (Absence("a", night + HOUR, night + 2 * HOUR),))
-    assert holds(known, *WHERE, "a", night, night + HOUR) and not holds(known, *WHERE, "a", night, night + HOUR + 1)
-    assert not holds(known, *WHERE, "a", night, night) and not holds(known, *WHERE, "a", night + 3 * HOUR, night + 3 * HOUR + LONGEST + 1)
+    known = Roster(people, always, (Absence("a", night + HOUR_US, night + 2 * HOUR_US),))
+    assert holds(known, *WHERE, "a", night, night + HOUR_US) and not holds(known, *WHERE, "a", night, night + HOUR_US + 1)
+    assert not holds(known, *WHERE, "a", night, night) and not holds(
+        known, *WHERE, "a", night + 3 * HOUR_US, night + 3 * HOUR_US + LONGEST + 1
+    )

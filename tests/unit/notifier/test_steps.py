@@ -7,10 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.notifier.duty import LOCAL, SECOND, Loudness, Rule, instant, local_day
+from referral.domain.durations import SECOND_US
+from services.notifier.duty import LOCAL, Loudness, Rule, instant, local_day
 from services.notifier.steps import DEFAULTS, EARLY, EVENING, MORNING, NORMAL_US, URGENT_US, WAKES, loudness, steps
 
-MINUTE, HOUR = 60 * SECOND, 3600 * SECOND
+MINUTE, HOUR = 60 * SECOND_US, 3600 * SECOND_US
 CHANNELS = ("email", "sms", "voice")
 NIGHT = instant(date(2026, 11, 26), 3 * 60)
 some_channels = st.sets(st.sampled_from(CHANNELS), min_size=1).map(lambda found: tuple(sorted(found)))
@@ -23,7 +24,7 @@ limits = st.none() | st.integers(0, 10 * 24 * HOUR)
 
 def minute_of_day(at: int) -> float:
     """What the clock on the wall shows, also in the two nights of a year that have another length."""
-    wall = datetime.fromtimestamp(at / SECOND, UTC).astimezone(LOCAL)
+    wall = datetime.fromtimestamp(at / SECOND_US, UTC).astimezone(LOCAL)
     return wall.hour * 60 + wall.minute + wall.second / 60
 
 
@@ -92,4 +93,4 @@ def test_loudness_follows_the_time_that_is_left() -> None:
     ]
     assert (loudness(None, NIGHT), loudness(NIGHT + 1, NIGHT, once=True)) == (Loudness.NORMAL, Loudness.QUIET)
     assert set(DEFAULTS) == set(Loudness)
-    assert datetime.fromtimestamp(NIGHT / SECOND, UTC).hour == 2, "three o'clock in Prishtina"
+    assert datetime.fromtimestamp(NIGHT / SECOND_US, UTC).hour == 2, "three o'clock in Prishtina"

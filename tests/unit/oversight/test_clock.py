@@ -7,7 +7,7 @@ from collections import Counter
 from msgspec.structs import replace
 
 from referral.domain import events as e
-from referral.domain.policy.limits import DAY, HOUR, MINUTE
+from referral.domain.durations import DAY_US, HOUR_US, MINUTE_US
 from services.oversight.calendar import begins
 from services.oversight.counting.projection import AHEAD, ROUTING
 from services.oversight.counting.rules import MEANING
@@ -24,16 +24,16 @@ def test_a_clock_that_was_set_back_within_a_case_tells_no_wait_and_takes_nothing
     records = told(*CALM, "wait 3 h", "shelter: ACCEPT", "wait 1 h", "shelter: ARRIVE")
     after = {"wait:acknowledged": 10, "wait:bed": 255, "stage:arrived": 255}
     first = next(n for n, (_, _, body) in enumerate(records) if isinstance(body, e.OfferAccepted))
-    back = [*records[:first], *shifted(records[first : first + 1], -7 * MINUTE, e.OfferAccepted), *records[first + 1 :]]
+    back = [*records[:first], *shifted(records[first : first + 1], -7 * MINUTE_US, e.OfferAccepted), *records[first + 1 :]]
     assert since(back) == after | {"stage:acknowledged": 10, "stage:accepted": 10, "wait:accepted": 15}, "the next one accepted at 15"
-    back = shifted(records, -DAY, e.OfferAcknowledged, e.OfferAccepted)
+    back = shifted(records, -DAY_US, e.OfferAcknowledged, e.OfferAccepted)
     assert since(back) == {"stage:acknowledged": 0, "stage:accepted": 0, "stage:arrived": 255, "wait:bed": 255}
     many = sum(isinstance(body, e.OfferAcknowledged | e.OfferAccepted) for _, _, body in records)
     assert folded(back).counted(NEVER) == Counter({"clock-back": many})
 
 
 def test_nothing_is_measured_from_a_beginning_that_a_clock_set_back_has_dated() -> None:
-    back = shifted(told(*CALM), -HOUR, e.TrackChanged)
+    back = shifted(told(*CALM), -HOUR_US, e.TrackChanged)
     assert since(back) == {"stage:acknowledged": 10, "stage:accepted": 15}
     assert folded(back).of(CHILD, AGO, NEVER)[0].began_at == START, "the latest time before it"
     assert folded(back).counted(NEVER) == Counter({"clock-back": sum(isinstance(b, e.TrackChanged) for _, _, b in back)})
@@ -43,7 +43,7 @@ def test_also_a_record_that_no_figure_asks_for_shows_that_a_clock_was_set_back()
     records = told(*CALM)
     silent = next(n for n, (topic, _, body) in enumerate(records) if topic == ROUTING and type(body) not in MEANING)
     topic, meta, body = records[silent]
-    back = [*records[:silent], (topic, replace(meta, recorded_at=START + DAY), body), *records[silent + 1 :]]
+    back = [*records[:silent], (topic, replace(meta, recorded_at=START + DAY_US), body), *records[silent + 1 :]]
     behind = sum(topic == ROUTING for topic, _, _ in records[silent + 1 :])
     assert behind and folded(back).counted(NEVER) == Counter({"clock-back": behind})
 

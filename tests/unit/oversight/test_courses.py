@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from referral.domain import events as e
-from referral.domain.policy.limits import DAY, HOUR, MINUTE
+from referral.domain.durations import DAY_US, HOUR_US, MINUTE_US
 from services.oversight.calendar import begins, month
 from services.oversight.counting.projection import Courses
 from tests.harness.oversight_log import AGO, CALM, CHILD, NEVER, WHOLE, Log, Record, everybody, folded, since, story, told, year
@@ -77,7 +77,7 @@ def test_a_pause_is_an_answer_and_no_decline_and_so_is_coming() -> None:
         for _, meta, body in told(*CALM):
             log.put(meta.case_id, body, meta.recorded_at)
         for body in (*answer, e.DeadlinePassed(why=offer.why, offer_id=offer.offer_id, what="accept", was_due=START)):
-            log.put(CASE, body, START + DAY)
+            log.put(CASE, body, START + DAY_US)
         assert ("unanswered" in since(log.records)) == (not answer)
 
 
@@ -124,7 +124,7 @@ def test_a_withdrawal_and_a_join_are_of_the_whole_case() -> None:
     assert "duplicate" not in since(changed(records, e.CaseLinked, how="sibling"))
     assert since(told("refer", "wait 7 min", "withdraw"))["withdrawn"] == 7
     (course,) = folded(told("refer", "wait 9 min", "consent WITHDRAWN")).of(CHILD, AGO, NEVER)
-    assert course.first["withdrawn"] == START + 9 * MINUTE
+    assert course.first["withdrawn"] == START + 9 * MINUTE_US
     assert "withdrawn" not in since(told("refer", "consent REFUSED"))
 
 
@@ -204,7 +204,7 @@ def test_what_cannot_be_told_is_counted_by_word() -> None:
     assert counted([("referral-intake", opened, offer)]) == Counter({"unknown-type": 1})
     assert counted([(topic, opened, e.Passed(service="x", reason="y"))]) == Counter({"unknown-type": 1})
     assert counted([(topic, replace(opened, recorded_at=1), offer)]) == Counter({"out-of-period": 1})
-    back = [(topic, replace(opened, recorded_at=START - HOUR), offer)]
+    back = [(topic, replace(opened, recorded_at=START - HOUR_US), offer)]
     assert counted(back) == Counter({"clock-back": 1})
     assert folded([*records, *back]).counted(opened.recorded_at) == Counter()
     assert counted([("referral-intake", replace(opened, case_id="lost"), None)]) == Counter({"key-gone": 1})
@@ -235,19 +235,19 @@ def test_days_on_which_no_place_was_free_at_their_end() -> None:
         offer = replace(by, service="isf.beds", role="state-secure-facility")
         closed = e.OfferClosed(why=by.why, offer_id=by.offer_id, how=e.How.EXPIRED, reason="accept")
         log.put(case_id, track, day)
-        log.put(case_id, offer, day + 2 * DAY)
-        log.put(case_id, closed, day + 4 * DAY + HOUR)
+        log.put(case_id, offer, day + 2 * DAY_US)
+        log.put(case_id, closed, day + 4 * DAY_US + HOUR_US)
         if number:
-            log.put(case_id, e.OfferAccepted(why=by.why, offer_id=by.offer_id, late=True, due_what=""), day + 6 * DAY)
-            log.put(case_id, replace(closed, how=e.How.RELEASED), day + 9 * DAY)
+            log.put(case_id, e.OfferAccepted(why=by.why, offer_id=by.offer_id, late=True, due_what=""), day + 6 * DAY_US)
+            log.put(case_id, replace(closed, how=e.How.RELEASED), day + 9 * DAY_US)
         else:
-            log.put(case_id, e.OfferAccepted(why=by.why, offer_id=by.offer_id, late=True, due_what=""), day + 7 * DAY + HOUR)
+            log.put(case_id, e.OfferAccepted(why=by.why, offer_id=by.offer_id, late=True, due_what=""), day + 7 * DAY_US + HOUR_US)
 
     def days(month: str, now: int = NEVER) -> int:
         return next(f.days for f in folded(log.records).fulls(month, WHOLE, now) if f.group == "state-secure-facility")
 
     assert days("2026-10") == 2 + 2  # ends of the 3rd and 4th; of the 8th and 9th
-    assert days("2026-10", day + 5 * DAY) == 2
+    assert days("2026-10", day + 5 * DAY_US) == 2
     assert days("2026-11") == days("2026-09") == 0
     found = {f.group: f for f in folded(log.records).fulls("2026-10", WHOLE, NEVER)}
     places = {group: f.places for group, f in found.items()}

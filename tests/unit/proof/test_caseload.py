@@ -9,7 +9,7 @@ from rich.progress import Progress
 
 from bench.verified import write
 from referral.cli.audit.source import Folder, lent_keys
-from referral.domain.policy.limits import DAY
+from referral.domain.durations import DAY_US
 from referral.proof.audit.judge import Verdict, VerifyOptions, judge
 from tests.harness import caseload_log
 from tests.harness.audit_archive import auditor_key
@@ -56,7 +56,7 @@ def test_a_lie_after_the_cut_is_found(place: Path, monkeypatch: pytest.MonkeyPat
     class Liar(caseload_log.Lived):
         def _free(self, wanted: tuple[str, ...]) -> dict[str, int]:
             free = super()._free(wanted)
-            return dict.fromkeys(free, 0) if self.now > self.until - DAY else free
+            return dict.fromkeys(free, 0) if self.now > self.until - DAY_US else free
 
     monkeypatch.setattr("bench.verified.Lived", Liar)
     write(tmp_path / "log", 1)

@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 import pytest
 from msgspec import structs
 
+from referral.domain.durations import DAY_US
 from referral.proof.security import DENIALS, FILES, REFUSALS, WINDOW_US, Alarm, Sum, alarms, altered, raised, root
 from referral.runtime.security_journal import MOST, WINDOW_S, Journal
 from referral.wire import security_event
-from referral.wire.security_event import DAY_US, KEPT_DAYS, OTHERS, Event, Kind, Row
+from referral.wire.security_event import KEPT_DAYS, OTHERS, Event, Kind, Row
 
 ME = "account:me"
 

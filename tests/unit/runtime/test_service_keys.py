@@ -8,14 +8,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from cryptography.exceptions import InvalidTag
 from msgspec import structs
 
-from referral.errors import Rejected
+from referral.errors import Malformed, Rejected
 from referral.local.config import StackConfig, environment
 from referral.runtime import process
 from referral.runtime.keys import case_keys, service_keys
 from referral.runtime.keys.case_keys import CaseKeys, Keys
+from referral.runtime.keys.secret_box import SecretBox
 from referral.runtime.keys.service_keys import BETWEEN, INTAKE, LENT, OWN, PURPOSES, MasterKeys, ServiceKeys, readers
 from referral.runtime.settings import CHECKOUT, SERVICES, Settings
 from referral.wire import topics
@@ -60,8 +60,8 @@ def test_a_service_opens_the_events_and_intake_alone_the_file() -> None:
         with pytest.raises(ValueError, match="events alone"):
             sections.box(own)
         for file in {bytes(own), service_keys.derived(own, "case-file"), *secrets(MASTER.of(service))}:
-            with pytest.raises(InvalidTag):
-                sections.AESGCM(file).decrypt(row[:12], row[12:], f"{CASE}/identity/1".encode())
+            with pytest.raises(Malformed):
+                sections.unseal(SecretBox("case file", file), row, CASE, "identity", "1")
 
 
 def test_a_form_is_bound_to_its_case_and_reader_and_no_reader_makes_one_for_another() -> None:

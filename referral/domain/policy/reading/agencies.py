@@ -12,9 +12,9 @@ from base64 import b64decode, b64encode
 from binascii import Error
 from collections.abc import Iterable, Mapping
 
+from referral.domain.durations import MINUTE_US
 from referral.domain.events import Reach
 from referral.domain.policy.directory import HOMES, Agency, Hours, Municipality, Names, Service, Signing, SigningKey
-from referral.domain.policy.limits import MINUTE
 from referral.domain.policy.reading.code_lists import id_of, names
 from referral.domain.policy.reading.reader import Node
 from referral.domain.policy.reading.vocabulary import TAGS
@@ -126,7 +126,7 @@ def _of_day(node: Node) -> int:
     if match is None or (match[1] == "24" and match[2] != "00"):
         node.error('a time of day is written "08:00", between quotes')
         return 0
-    return (int(match[1]) * 60 + int(match[2])) * MINUTE
+    return (int(match[1]) * 60 + int(match[2])) * MINUTE_US
 
 
 ED25519 = b"\x01"

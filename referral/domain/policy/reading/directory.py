@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from referral.domain.durations import MINUTE_US
 from referral.domain.policy.directory import Agency, Municipality, Names, Section, Service
-from referral.domain.policy.limits import MINUTE, Calendar, Limit
+from referral.domain.policy.limits import Calendar, Limit
 from referral.domain.policy.reading.agencies import read_agency
 from referral.domain.policy.reading.casefile import read_sections
 from referral.domain.policy.reading.code_lists import as_id, code_lists, names, own_words
@@ -122,7 +123,7 @@ def read_calendar(root: Node) -> Calendar:
     changes = []
     for node in fields["clock_changes"].each():
         item = node.fields(("at", "offset"))
-        changes.append((_instant(item["at"]), item["offset"].number(0, 840) * MINUTE))
+        changes.append((_instant(item["at"]), item["offset"].number(0, 840) * MINUTE_US))
     if not changes or changes != sorted(changes):
         fields["clock_changes"].error("clock changes are needed, in order of time")
         changes = [(0, 0)]

@@ -6,8 +6,9 @@ import hashlib
 from collections.abc import Mapping
 from itertools import pairwise
 
+from referral.domain.durations import DAY_US, MINUTE_US
 from referral.domain.events import StepKind
-from referral.domain.policy.limits import DAY, MINUTE, Calendar, Limit, countable
+from referral.domain.policy.limits import Calendar, Limit, countable
 from referral.domain.policy.procedure import Change, ConsentRule, Pathway, Placement, SeatRule, Step
 from referral.domain.policy.reading.conditions import Marking
 from referral.domain.policy.reading.consistency import check
@@ -29,7 +30,7 @@ from referral.domain.policy.reading.vocabulary import (
     WITHDRAWAL,
 )
 
-TAKE_BACK_AT_MOST = 10 * MINUTE
+TAKE_BACK_AT_MOST = 10 * MINUTE_US
 """Longest take_back (ours): a slip of the hand is seen at once; after ten minutes a change of mind is the desk's business."""
 
 
@@ -66,7 +67,7 @@ def _take_back(node: Node) -> Limit:
     """Read how long an answer may be taken back."""
     found = node.limit(clock=True)
     if found.micros > TAKE_BACK_AT_MOST:
-        node.error(f"take_back is at most {TAKE_BACK_AT_MOST // MINUTE} min: it is for a slip of the hand; later, telephone the desk")
+        node.error(f"take_back is at most {TAKE_BACK_AT_MOST // MINUTE_US} min: it is for a slip of the hand; later, telephone the desk")
     return found
 
 
@@ -165,7 +166,7 @@ def _limits(node: Node, calendar: Calendar) -> dict[str, Limit]:
     longest, what = 0, ""
     for name in ORDER:
         if name in found:
-            at_least = found[name].micros or found[name].amount * DAY
+            at_least = found[name].micros or found[name].amount * DAY_US
             if at_least < longest:
                 dict(node.items())[name].error(f"{name} is due before {what}, which must come first; {what} may take {found[what]}")
             longest, what = at_least, name

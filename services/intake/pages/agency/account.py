@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from referral.domain.durations import DAY_US
 from referral.errors import Rejected
 from referral.runtime import passwords
 from referral.runtime.i18n import Words
@@ -33,7 +34,7 @@ from services.intake.pages import relative_time
 from services.intake.pages.agency import asking, showing, step_up, week
 from services.intake.pages.page_request import PageRequest
 
-AHEAD_US = 90 * asking.DAY_US
+AHEAD_US = 90 * DAY_US
 """Time ahead for which a person sees the own shifts (P)."""
 SHOWN = 30
 """Most shifts on the page (ours): a month of days; the calendar has all."""

@@ -7,6 +7,7 @@ import re
 
 from starlette.responses import RedirectResponse, Response
 
+from referral.domain.durations import DAY_US
 from referral.domain.inputs import ROSTER_BOOK
 from referral.errors import Rejected
 from referral.wire.roster import Act, Ask, Change, Done, Overview, Refused
@@ -15,7 +16,6 @@ from services.intake.accounts import colleagues
 from services.intake.accounts.colleagues import Colleague
 from services.intake.pages.page_request import PageRequest
 
-DAY_US = 24 * 3600 * 1_000_000
 HOLES_US = 14 * DAY_US
 """Time ahead in which holes are looked for (P): a rota is made by the fortnight."""
 AWAY = Refused(code="away")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from starlette.responses import Response
 
+from referral.domain.durations import DAY_US
 from referral.domain.local_time import local
 from referral.errors import Rejected, Unavailable
 from referral.runtime.keys.case_keys import Keys
@@ -14,10 +15,10 @@ from referral.runtime.postgres import clock
 from referral.wire.roster import Ask
 from services.intake import notifier_client
 from services.intake.accounts import invitations
-from services.intake.pages.agency import asking, week
+from services.intake.pages.agency import week
 from services.intake.pages.page_request import PageRequest
 
-AHEAD_US, BEHIND_US = 90 * asking.DAY_US, 7 * asking.DAY_US
+AHEAD_US, BEHIND_US = 90 * DAY_US, 7 * DAY_US
 """Time around now that a feed holds (P): what a calendar displays."""
 STORED = "private, max-age=300"
 """Storing of the feed (RFC 9111): never by a proxy that others share, because the address alone opens it; by the reader's own program for

@@ -9,6 +9,7 @@ from datetime import timedelta
 from starlette.responses import RedirectResponse, Response
 
 from referral.domain import rota
+from referral.domain.durations import DAY_US
 from referral.errors import Rejected
 from referral.runtime import passwords
 from referral.wire.roster import Hole, Overview
@@ -123,4 +124,4 @@ def _at(written: str, now: int) -> tuple[int, bool]:
         at = rota.moment(written)
     except Rejected:
         return now, True
-    return (at, False) if abs(at - now) <= 90 * asking.DAY_US else (now, True)
+    return (at, False) if abs(at - now) <= 90 * DAY_US else (now, True)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from starlette.responses import Response
 
 from referral.domain.case_number import case_number
+from referral.domain.durations import DAY_US
 from referral.errors import Rejected, Unavailable
 from referral.exercise import rules, stories
 from referral.proof.history import exercise as log
@@ -102,7 +103,7 @@ async def list_page(call: PageRequest, errors: Mapping[str, str] | None = None, 
         stories=report.choices(say),
         places=[(place, name("municipality", place)) for place in may.places],
         refused=[say(f"error.{reason}") for reason in dict.fromkeys(refused.values()) if reason] if all(refused.values()) else [],
-        limits=(rules.MOST_HERE, rules.MOST_ANYWHERE, rules.WINDOW_US // rules.DAY_US, rules.OPENS, rules.CLOSES),
+        limits=(rules.MOST_HERE, rules.MOST_ANYWHERE, rules.WINDOW_US // DAY_US, rules.OPENS, rules.CLOSES),
         head=who.head,
         away=who.head and found is None,
         nights=[between(*night, say) for night in agreed],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from referral.domain.durations import MINUTE_US
 from referral.domain.events import StepKind
 from referral.domain.local_time import local
 from referral.domain.policy import Policy
@@ -16,8 +17,6 @@ from referral.runtime import i18n
 from referral.runtime.i18n import Name, Words
 from services.intake.commands.exercises import Exercise
 from services.intake.pages import guidance, relative_time
-
-MINUTE_US = 60_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ import holidays
 from hypothesis import given
 from hypothesis import strategies as st
 
-from referral.domain.policy.limits import DAY, MINUTE, Limit, due
+from referral.domain.durations import DAY_US, MINUTE_US
+from referral.domain.policy.limits import Limit, due
 from tests.stories.teller import policy
 
 CALENDAR = policy().calendar
@@ -29,8 +30,8 @@ def local(at: int) -> datetime:
 
 def test_minutes_and_days_run_through_holidays() -> None:
     start = micros(2026, 12, 31, 23, 50)
-    assert due(start, Limit(15, "min"), CALENDAR) == start + 15 * MINUTE
-    assert due(start, Limit(2, "days"), CALENDAR) == start + 2 * DAY
+    assert due(start, Limit(15, "min"), CALENDAR) == start + 15 * MINUTE_US
+    assert due(start, Limit(2, "days"), CALENDAR) == start + 2 * DAY_US
 
 
 def test_working_days_skip_weekend_and_holidays_and_end_at_midnight() -> None:

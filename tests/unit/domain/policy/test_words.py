@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from referral.domain.durations import HOUR_US
 from referral.domain.policy import Policy, compile
 from referral.domain.policy.directory import Hours
-from referral.domain.policy.limits import HOUR, Limit
+from referral.domain.policy.limits import Limit
 from referral.domain.policy.procedure import Change, ConsentRule, Pathway, Step
 from tests.stories.teller import POLICY
 
@@ -140,8 +141,8 @@ def test_words_of_a_procedure_are_codes_with_names_like_all_others() -> None:
 @pytest.mark.parametrize(
     ("hours", "found"),
     [
-        ('{days: [mon, fri], from: "08:00", to: "16:30"}', Hours((0, 4), 8 * HOUR, 16 * HOUR + HOUR // 2)),
-        ('{days: [sun, sat], from: "00:00", to: "24:00"}', Hours((5, 6), 0, 24 * HOUR)),
+        ('{days: [mon, fri], from: "08:00", to: "16:30"}', Hours((0, 4), 8 * HOUR_US, 16 * HOUR_US + HOUR_US // 2)),
+        ('{days: [sun, sat], from: "00:00", to: "24:00"}', Hours((5, 6), 0, 24 * HOUR_US)),
     ],
 )
 def test_an_agency_has_hours_or_is_there_day_and_night(hours: str, found: Hours) -> None:

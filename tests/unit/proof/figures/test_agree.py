@@ -9,8 +9,8 @@ from dataclasses import replace
 import msgspec
 
 from referral.domain import events as e
+from referral.domain.durations import DAY_US, MINUTE_US
 from referral.domain.events import Mark
-from referral.domain.policy.limits import DAY, MINUTE
 from referral.proof.figures import recompute as plain
 from referral.proof.figures import releases as released
 from referral.proof.figures.recompute import CaseEvent
@@ -40,10 +40,10 @@ def test_every_table_of_every_procedure_over_any_months_is_the_same() -> None:
     seen = Counter[str]()
     for pathway in courses.pathways():
         for first, last in (("2027-01", "2027-01"), ("2027-10", "2027-10"), ("2027-03", "2027-12")):
-            begins, ends = (plain.close_of(month) - 30 * DAY for month in (_before(first), last))
+            begins, ends = (plain.close_of(month) - 30 * DAY_US for month in (_before(first), last))
             there, held = plain.during(children, pathway, first, last), courses.of(pathway, begins, ends)
             assert len(held) == len(there)
-            for moment in (begins + DAY, ends, plain.close_of(last)):
+            for moment in (begins + DAY_US, ends, plain.close_of(last)):
                 seen.update(alike(there, held, moment))
     reached = ("begun", "acknowledged", "accepted", "arrived", "completed", "ended", "1", "2", "unanswered", "duplicate", "withdrawn")
     for what in (*reached, "wait.bed", "wait.interview", "wait.plan", "declined.NO_CAPACITY", "late.csw-prishtine"):
@@ -58,18 +58,18 @@ def test_every_table_of_every_procedure_over_any_months_is_the_same() -> None:
 
 
 def test_a_place_is_held_and_left_in_the_order_of_its_records_whatever_a_clock_said() -> None:
-    log, day = Log(), plain.close_of("2026-09") - 30 * DAY
+    log, day = Log(), plain.close_of("2026-09") - 30 * DAY_US
     by = next(b for _, _, b in told(*CALM) if isinstance(b, e.OfferOpened) and b.kind is e.OfferKind.PLACE)
     track = next(b for _, _, b in told(*CALM) if isinstance(b, e.TrackChanged))
     for id in ("one", "other"):  # there are two places
         left = e.OfferClosed(why=by.why, offer_id=id, how=e.How.EXPIRED, reason="")
-        log.put(id, track, day + 2 * DAY)
-        log.put(id, msgspec.structs.replace(by, offer_id=id, service="isf.beds"), day + 3 * DAY + 1)
+        log.put(id, track, day + 2 * DAY_US)
+        log.put(id, msgspec.structs.replace(by, offer_id=id, service="isf.beds"), day + 3 * DAY_US + 1)
         log.put(id, left, day)
-        log.put(id, e.OfferAccepted(why=by.why, offer_id=id, late=True, due_what=""), day + 4 * DAY + 1)
+        log.put(id, e.OfferAccepted(why=by.why, offer_id=id, late=True, due_what=""), day + 4 * DAY_US + 1)
         log.put(id, left, 1)  # out of every period
-        log.put(id, left, day + 6 * DAY)
-        log.put(id, left, day + 2 * DAY)
+        log.put(id, left, day + 6 * DAY_US)
+        log.put(id, left, day + 2 * DAY_US)
     said = [CaseEvent(meta.case_id, topic, meta.case_seq, meta.recorded_at, body) for topic, meta, body in log.records]
     (ours,) = (one for one in folded_log(log.records).fulls("2026-10", RULES, NEVER) if one.group == "state-secure-facility")
     assert ours.days == plain.full(said, frozenset(), RULES, "2026-10")["state-secure-facility"] == 2
@@ -83,7 +83,7 @@ def test_an_answer_that_was_taken_back_ends_no_wait_in_either() -> None:
         said = [CaseEvent(meta.case_id, topic, meta.case_seq, meta.recorded_at, body) for topic, meta, body in records]
         (child,), (course,) = plain.children(said, frozenset(), 0), folded_log(records).of("trafficking-child", 0, NEVER)
         at = child.first.get("wait:interview")
-        assert dict(course.first) == child.first and (None if at is None else (at - child.began) // MINUTE) == waited
+        assert dict(course.first) == child.first and (None if at is None else (at - child.began) // MINUTE_US) == waited
 
 
 def alike(there: Sequence[plain.Child], held: Sequence[Course], moment: int) -> Counter[str]:

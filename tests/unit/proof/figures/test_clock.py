@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from referral.domain.policy.limits import DAY
+from referral.domain.durations import DAY_US
 from referral.proof.entry import SEQUENCED
 from referral.proof.history import case
 from referral.runtime.policy_feed import Bundle
@@ -26,7 +26,7 @@ CHILDREN = 60
 def log() -> Log:
     """The first child came while a clock stood 24 years back; that of most answers stood some minutes back."""
     made = Log()
-    made.now -= 24 * 365 * DAY
+    made.now -= 24 * 365 * DAY_US
     story(made, "of another year")
     made.now = START
     for number in range(CHILDREN):
