@@ -14,6 +14,8 @@ from referral.local.data_folder import Trouble, of_os
 
 FETCHERS = 8
 """Jars fetched in parallel: 44 MB took 7 s, and 18 s one at a time (measured)."""
+TRIES = 3
+"""Times that a jar is asked for (ours): a repository ends one of many connections now and then, and a first start must not end with it."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -93,7 +95,13 @@ def _fetch(jar: Jar, folder: Path, cache: Path) -> Jar:
     repositories = {"central": MAVEN_CENTRAL_URL, **GlobalSettings.load().repositories}
     context = MavenContext(repo_cache=folder, remote_repos=repositories, timeout=30)
     try:
-        path = context.project(jar.group, jar.name).at_version(jar.version).artifact().resolve()
+        for left in reversed(range(TRIES)):
+            try:
+                path = context.project(jar.group, jar.name).at_version(jar.version).artifact().resolve()
+                break
+            except RequestException:
+                if not left:
+                    raise
         verify(jar, path)
         path.replace(cache / jar.file)
     except RequestException as error:

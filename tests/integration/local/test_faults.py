@@ -7,8 +7,10 @@ import os
 import shutil
 import signal
 import socket
+import socketserver
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -89,6 +91,25 @@ def test_no_network_is_said_in_one_line(home: Path, monkeypatch: pytest.MonkeyPa
         Kafka(home / "kafka", identities / KAFKA, jar_cache=home / "empty").start()
     assert "\n" not in str(caught.value)
     assert not [path for path in (home / "empty").iterdir() if path.suffix == ".jar"]
+
+
+def test_a_repository_that_ends_a_connection_is_asked_again(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = []
+
+    class Ends(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            ended.append(self.request.recv(1000))
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Ends) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        for name in ("HTTPS_PROXY", "https_proxy"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{server.server_address[1]}")
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        with pytest.raises(Trouble, match="no answer from the Maven repository"):
+            jars.classpath(jars.parse(kafka.lock_file().read_text())[:1], home / "empty")
+        server.shutdown()
+    assert len(ended) == 3
 
 
 def test_an_old_java_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch, identities: Path) -> None:
