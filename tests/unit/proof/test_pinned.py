@@ -103,7 +103,7 @@ def test_lines_that_holders_read_out_are_compared_too(tmp_path: Path, capsys: py
     words = json.loads(capsys.readouterr().out)["words"]
     assert words["policy_keepers"]["what"].startswith("the same: policy-keeper ") and "oversight-office" in words["policy_keepers"]["what"]
     assert words["witness_policy"]["what"].startswith("the same: witness-1 ") and words["operators"]["result"] == "nobody"
-    told.write_text(f'{keeper[:-4]}{"A" if keeper[-4] != "A" else "B"}{keeper[-3:]}\n')
+    told.write_text(f"{keeper[:-4]}{'A' if keeper[-4] != 'A' else 'B'}{keeper[-3:]}\n")
     assert run(["audit", "trust", "compare", str(mine), str(told)]) == 1
     assert "ANOTHER KEY" in (out := capsys.readouterr().out) and "ask that signer on a number that you know" in out
     for wrong in ("policy_keeper.x = 'y'\n", "policy_keepers = 7\n", "writers.routing = [7]\n", "hello\n"):

@@ -123,7 +123,8 @@ def test_a_bundle_whose_bytes_were_changed_or_taken_away_is_the_finding_and_no_d
     story(log)
     [at] = [entry.idx for entry in log.entries if entry.kind is Kind.POLICY]
     whole = log.entries[at]
-    for value, code in ((whole.value[:-1] + bytes([whole.value[-1] ^ 1]), "HASH_DIFFERS"), (whole.value[::-1], "HASH_DIFFERS"), (b"", "PAYLOAD_GONE")):
+    flipped = whole.value[:-1] + bytes([whole.value[-1] ^ 1])
+    for value, code in ((flipped, "HASH_DIFFERS"), (whole.value[::-1], "HASH_DIFFERS"), (b"", "PAYLOAD_GONE")):
         log.entries[at] = structs.replace(whole, value=value)
         report = judged(log)
         found = {code for weight, code in codes(report) if weight is Weight.BAD}
