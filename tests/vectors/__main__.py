@@ -1,6 +1,6 @@
 """The vectors of docs/log-format.md. `python -m tests.vectors` compares the files with what is made; `--update` writes them.
 
-`python -m tests.vectors archive FOLDER` writes whole exports, with what must be found in each.
+`python -m tests.vectors archive FOLDER [NAME…]` writes whole exports, all or those that are named, with what must be found in each.
 """
 
 from __future__ import annotations
@@ -67,9 +67,9 @@ def main(words: list[str]) -> int:
             for name, make in MADE.items():
                 (FOLDER / f"{name}.json").write_bytes(make().encode())
             return 0
-        case ["archive", folder]:
-            for name, begin in ARCHIVES.items():
-                exports.export(Path(folder) / name, begin())
+        case ["archive", folder, *names] if ARCHIVES.keys() >= set(names):
+            for name in names or ARCHIVES:
+                exports.export(Path(folder) / name, ARCHIVES[name]())
             return 0
     print(__doc__)
     return 2

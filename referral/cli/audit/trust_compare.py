@@ -128,8 +128,10 @@ def _rule(words: list[str]) -> tuple[str, frozenset[str]]:
             return "log", frozenset({key})
         case ["witness", name, key, *_]:
             return name, frozenset({key})
+        case ["quorum", *rest]:
+            return "quorum", frozenset({" ".join(rest)})
         case [first, *rest]:
-            return (first, frozenset(rest)) if first == "quorum" else (" ".join((first, *rest[:1])), frozenset(rest[1:]))
+            return " ".join((first, *rest[:1])), frozenset({" ".join(rest[1:])})
     raise Malformed("policy", "an empty line")
 
 
