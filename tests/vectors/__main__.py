@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from tests.vectors import exports, files, leaves, lies, lines, order, own, people, signatures
+from tests.vectors import exports, files, leaves, lies, lines, omitted, order, own, people, signatures
 from tests.vectors.form import FOLDER, VectorFile
 from tests.vectors.line import Line
 
@@ -24,7 +24,7 @@ MADE: dict[str, Callable[[], VectorFile]] = {
     "kind": leaves.kind,
     "leaf": leaves.leaf,
     "lent-keys": files.lent,
-    "lies": lies.lies,
+    "lies": omitted.lies,
     "mutations": exports.mutations,
     "open": signatures.opened,
     "operators": own.operators,
@@ -46,7 +46,7 @@ MADE: dict[str, Callable[[], VectorFile]] = {
 ARCHIVES: dict[str, Callable[[], Line]] = {
     "clean": exports.clean,
     "forged": exports.forged,
-    **{f"lies/{name}": partial(lies.told, lie) for name, lie in lies.LIES.items()},
+    **{f"lies/{name}": partial(lies.told, lie) for name, lie in omitted.EVERY.items()},
 }
 """Folder of an export → its maker."""
 
