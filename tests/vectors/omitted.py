@@ -69,6 +69,7 @@ def _refers(line: Line) -> None:
 def _forgotten(line: Line, cause: Input, lie: Lie) -> None:
     """Routing acts on later limits of the partition, and not on those of this case."""
     line.decide(cause, places())
+    line.now = END - 29 * MINUTE_US
     _refers(line)
     _passes(line, OTHER)
 
@@ -91,6 +92,7 @@ def _nobody_called(line: Line, cause: Input, lie: Lie) -> None:
 
 def _limit_instead(line: Line, cause: Input, lie: Lie) -> None:
     """Routing never answers the input, and acts on a limit of another case that passed after it came."""
+    line.now = END - 29 * MINUTE_US
     _refers(line)
     _passes(line, OTHER)
 
@@ -240,12 +242,12 @@ OMITTED: dict[str, Lie] = {
         after=_older_engine,
     ),
     "engine-failed": Lie(what="the rules failed", finding="ENGINE_FAILED", exit_code=3, after=_failed),
-    "limit-forgotten": Lie(what="a limit is forgotten, and a later one is not", finding="OVERDUE", minutes=60, after=_forgotten),
+    "limit-forgotten": Lie(what="a limit is forgotten, and a later one is not", finding="OVERDUE", minutes=45, after=_forgotten),
     "limits-forgotten": Lie(what="every limit is forgotten", finding="OVERDUE", exit_code=3, minutes=60, after=_all_forgotten),
     "limit-instead": Lie(
         what="an input is passed over, and a later limit is not",
         finding="NOT_DECIDED",
-        minutes=60,
+        minutes=45,
         beside=frozenset({"OVERDUE"}),
         after=_limit_instead,
     ),
