@@ -78,6 +78,9 @@ class Away(Exception):
         self.answered = answered
 
 
+REFERRALS = "/v1/referrals"
+
+
 class Client:
     """One agency's connection. Not for use by several threads at once.
 
@@ -152,14 +155,19 @@ class Client:
         intake, that these words are in the log at `logged_by`. Keep it; with `"file": "later"` in it, `write` each section later. Raises
         Problem, Away, RecordedOtherwise; with the policy file Unsigned.
         """
-        return self._send("POST", "/v1/referrals", referral, key=key or secrets.token_hex(16), salt=salt)
+        return self._send("POST", REFERRALS, referral, key=key or secrets.token_hex(16), salt=salt)
+
+    def salt_of(self, key: str) -> str:
+        """Return the salt of the words that `submit` sends under this key without one of yours. Keep it beside the body: another token
+        makes another one."""
+        return self._salt(REFERRALS, key)
 
     def submit_file(self, records: bytes, media: str = "text/csv") -> Json:
         """Publish records in HTCDS form: a CSV, or JSON (application/vnd.htcds+json). A wrong record does not stop the others.
 
         Returns {taken, repeated, refused, rows, ignored}. You may send a file again at any time: a row is accepted only once.
         """
-        return self._send("POST", "/v1/referrals", records, media=media)
+        return self._send("POST", REFERRALS, records, media=media)
 
     def referral(self, referral_id: str) -> Json:
         """Return the state of a referral that you published."""

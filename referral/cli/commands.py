@@ -83,7 +83,7 @@ POLICY = (
 AUDIT_TRUST = (
     Named("import", "referral.cli.audit.trust:import_command"),
     Named("show", "referral.cli.audit.trust:show_command"),
-    Named("compare", "referral.cli.audit.trust:compare_command"),
+    Named("compare", "referral.cli.audit.trust_compare:compare_command"),
 )
 AUDIT = (
     Named("token", "referral.cli.audit.keys:token_command"),

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from referral.proof.audit.frozen import FrozenEngines
 from referral.proof.entry import SEQUENCED, leaf
 from referral.proof.history.case import unseal
 from referral.proof.verify.log import verify
+from referral.proof.verify.report import Finding, Weight
 from referral.runtime.postgres import database
 from referral.runtime.settings import LINE, Settings
 from referral.tlog import merkle
@@ -125,14 +127,27 @@ async def _receipts(load: Load, verdict: Verdict) -> list[str]:
     return ids
 
 
+AWAY = frozenset({"BROKER_AWAY", "NOT_READ", "RECORDED_LATE", "STALE", "STOOD_STILL", "BUNDLE_OLD", "BUNDLE_EARLY", "ENGINE_OLD"})
+"""Findings that may be left unchecked where somebody was away: the log cannot tell an outage from a will (docs/decisions/0085). Once all is
+quiet nothing is undecided, overdue or without a knock, so those break a promise here even where `verify` cannot prove it."""
+
+
+def weighed(findings: Iterable[Finding]) -> tuple[list[Finding], list[Finding]]:
+    """Return the findings that no kill and no outage explains, and those that one does. Notes are neither."""
+    told = [finding for finding in findings if finding.weight is not Weight.NOTE]
+    unchecked = [finding for finding in told if finding.weight is Weight.UNCHECKED and finding.code in AWAY]
+    return [finding for finding in told if finding not in unchecked], unchecked
+
+
 def _log(stack: Stack, load: Load, sent: list[str], verdict: Verdict) -> None:
     mails = tuple(stack.mailbox.mails)  # before the log: what leaves while that is read has no place in it
     entries, keys, deliveries, heads = connection.ask(_kept, stack.settings)
     with FrozenEngines(frozen.own()) as engines:
         report = verify(entries, keys, engines=engines)
-    bad = [finding for finding in report.findings if finding.weight >= 1]
+    bad, unchecked = weighed(report.findings)
     verdict.counts["differences, gaps and forks (audit verify)"] = len(bad)
-    verdict.notes += [str(finding) for finding in bad[:10]]
+    verdict.facts["findings that a server or service that was away explains"] = len(unchecked)
+    verdict.notes += [str(finding) for finding in (*bad[:10], *unchecked[:10])]
     verdict.counts["heads that the entries do not carry"] = _uncarried(entries, heads)
     verdict.facts["heads of the log"] = len(heads)
     bodies = [unseal(entry, keys[entry.case_id]).body for entry in entries if entry.kind in SEQUENCED and entry.case_id in keys]

@@ -1,6 +1,6 @@
 """The vectors of docs/log-format.md. `python -m tests.vectors` compares the files with what is made; `--update` writes them.
 
-`python -m tests.vectors archive FOLDER` writes whole exports, with what must be found in each.
+`python -m tests.vectors archive FOLDER [NAME…]` writes whole exports, all or those that are named, with what must be found in each.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from tests.vectors import exports, files, leaves, lies, lines, order, own, people, signatures
+from tests.vectors import exports, files, leaves, lies, lines, omitted, order, own, people, signatures
 from tests.vectors.form import FOLDER, VectorFile
 from tests.vectors.line import Line
 
@@ -24,7 +24,7 @@ MADE: dict[str, Callable[[], VectorFile]] = {
     "kind": leaves.kind,
     "leaf": leaves.leaf,
     "lent-keys": files.lent,
-    "lies": lies.lies,
+    "lies": omitted.lies,
     "mutations": exports.mutations,
     "open": signatures.opened,
     "operators": own.operators,
@@ -46,7 +46,7 @@ MADE: dict[str, Callable[[], VectorFile]] = {
 ARCHIVES: dict[str, Callable[[], Line]] = {
     "clean": exports.clean,
     "forged": exports.forged,
-    **{f"lies/{name}": partial(lies.told, lie) for name, lie in lies.LIES.items()},
+    **{f"lies/{name}": partial(lies.told, lie) for name, lie in omitted.EVERY.items()},
 }
 """Folder of an export → its maker."""
 
@@ -67,9 +67,9 @@ def main(words: list[str]) -> int:
             for name, make in MADE.items():
                 (FOLDER / f"{name}.json").write_bytes(make().encode())
             return 0
-        case ["archive", folder]:
-            for name, begin in ARCHIVES.items():
-                exports.export(Path(folder) / name, begin())
+        case ["archive", folder, *names] if ARCHIVES.keys() >= set(names):
+            for name in names or ARCHIVES:
+                exports.export(Path(folder) / name, ARCHIVES[name]())
             return 0
     print(__doc__)
     return 2

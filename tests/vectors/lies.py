@@ -16,7 +16,6 @@ from referral.domain.inputs import Input, derived, due_input, record_input
 from referral.domain.policy import Policy, compile
 from tests.harness.audit_log import response
 from tests.vectors.exports import beats, begun, refer
-from tests.vectors.form import VectorFile, good
 from tests.vectors.line import END, Line, rules
 
 CASE = "00000000-0000-4000-8000-000000000081"
@@ -30,12 +29,15 @@ def policy() -> Policy:
 class Lie(Struct, frozen=True, kw_only=True):
     """A decision that is not what the rules lead to. Each part is told as it should be, unless it is given here.
 
-    facts, events, cause: what routing makes of the true ones. ids: of the events, from the true ones.
+    facts, events, cause: what routing makes of the true ones. ids: of the events, from the true ones. minutes: before the end, the case
+    is referred. beside: findings that the lie brings with it.
     """
 
     what: str
     finding: str
     exit_code: int = 1
+    minutes: int = 20
+    beside: frozenset[str] = frozenset()
     facts: Callable[[Facts], Facts] = lambda facts: facts
     events: Callable[[Sequence[Any]], Sequence[Any]] = lambda events: events
     cause: Callable[[str], str] = lambda cause: cause
@@ -47,46 +49,51 @@ class Lie(Struct, frozen=True, kw_only=True):
 def told(lie: Lie) -> Line:
     """Return a log with one case, whose police accept, and routing lies in its answer to that."""
     line = begun(Line(policy=policy()))
-    line.now = END - 20 * MINUTE_US
-    asked = line.take(CASE, structs.replace(refer(CASE, line.now), signed=None), line.now, _free())
+    line.now = END - lie.minutes * MINUTE_US
+    asked = line.take(CASE, structs.replace(refer(CASE, line.now), signed=None), line.now, places())
     offer = next(event for event in asked.events if isinstance(event, OfferOpened))
     line.now += MINUTE_US
-    cause = _comes(line, response(offer, Word.ACCEPT, "lie"))
+    cause = arrives(line, response(offer, Word.ACCEPT, "lie"))
     (lie.after or answer)(line, cause, lie)
     line.now = max(line.now, END - 12 * MINUTE_US)
     beats(line, 12)
     return line
 
 
-def _comes(line: Line, body: ResponseSubmitted | RungReached, source: str = "intake") -> Input:
+def arrives(line: Line, body: Any, source: str = "intake", case_id: str = CASE) -> Input:
     """A record reaches routing."""
-    ((meta, place),) = line.publish(CASE, [body], derived(CASE, f"in:{len(line.entries)}"), source)
+    ((meta, place),) = line.publish(case_id, [body], derived(case_id, f"in:{len(line.entries)}"), source)
     return record_input(meta, body, place)
 
 
-def _free() -> dict[str, int]:
+def places() -> dict[str, int]:
     return {service.id: service.places or 0 for service in policy().services.values()}
 
 
-def answer(line: Line, cause: Input, lie: Lie) -> None:
-    """Routing answers as the lie says."""
-    case = line.cases[CASE]
-    true = facts_for(case, cause, line.policy, line.now, lambda wanted: {one: _free()[one] for one in wanted}, bundle=1)
+def answer(line: Line, cause: Input, lie: Lie) -> Sequence[Any]:
+    """Routing answers as the lie says. Return its events."""
+    case = line.cases[cause.case_id]
+    true = facts_for(case, cause, line.policy, line.now, lambda wanted: {one: places()[one] for one in wanted}, bundle=1)
     decision = decided(case, cause, lie.facts(true), line.policy)
     events, cause_id = lie.events(decision.events), lie.cause(cause.id)
-    line.publish(CASE, events, cause_id, "routing", ids=lie.ids([derived(cause_id, n) for n in range(len(events))]))
-    line.cases[CASE] = decision.case
+    line.publish(cause.case_id, events, cause_id, "routing", ids=lie.ids([derived(cause_id, n) for n in range(len(events))]))
+    line.cases[cause.case_id] = decision.case
+    return events
+
+
+def again(line: Line, cause: Input) -> Input:
+    """The same agency sends another word a minute later."""
+    assert isinstance(cause.body, ResponseSubmitted)
+    line.now += MINUTE_US
+    return arrives(line, structs.replace(cause.body, response_id=derived(CASE, "again")))
 
 
 def _passed_over(line: Line, cause: Input, lie: Lie) -> None:
     """The same agency sends another word, and routing answers that alone."""
-    body = cause.body
-    assert isinstance(body, ResponseSubmitted)
-    line.now += MINUTE_US
-    answer(line, _comes(line, structs.replace(body, response_id=derived(CASE, "again"))), lie)
+    answer(line, again(line, cause), lie)
 
 
-def _unanswered(line: Line, cause: Input, lie: Lie) -> None:
+def unanswered(line: Line, cause: Input, lie: Lie) -> None:
     pass
 
 
@@ -102,7 +109,7 @@ def _said_reached(line: Line, cause: Input, lie: Lie) -> None:
     """Routing answers, and the notifier says that a message has arrived, where it has sent none."""
     answer(line, cause, lie)
     offer = open_offers(line.cases[CASE])[-1]
-    answer(line, _comes(line, RungReached(offer_id=offer.offer_id, rung=offer.rung, at=line.now), "notifier"), lie)
+    answer(line, arrives(line, RungReached(offer_id=offer.offer_id, rung=offer.rung, at=line.now), "notifier"), lie)
 
 
 def _early(line: Line, cause: Input, lie: Lie) -> None:
@@ -121,7 +128,7 @@ def _first(events: Sequence[Any], change: Callable[[Any], Any]) -> Sequence[Any]
     return [*events[:place], change(events[place]), *events[place + 1 :]]
 
 
-def _head(events: Sequence[Any], **other: Any) -> Sequence[Any]:
+def head(events: Sequence[Any], **other: Any) -> Sequence[Any]:
     return [structs.replace(events[0], head=structs.replace(events[0].head, **other)), *events[1:]]
 
 
@@ -161,7 +168,7 @@ LIES: dict[str, Lie] = {
         events=lambda all: _first(all, _full),
     ),
     "passed-over": Lie(what="an input is passed over, and a later one answered", finding="NOT_DECIDED", after=_passed_over),
-    "unanswered": Lie(what="an input is not answered for minutes", finding="NOT_DECIDED", exit_code=3, after=_unanswered),
+    "unanswered": Lie(what="an input is not answered for minutes", finding="NOT_DECIDED", exit_code=3, after=unanswered),
     "said-reached": Lie(what="a message that was never sent is said to have arrived", finding="NOT_KNOCKED", after=_said_reached),
     "twice": Lie(what="an input is answered twice", finding="DECIDED_TWICE", after=_twice),
     "another-cause": Lie(what="the answer names another cause", finding="CAUSE_DIFFERS", cause=lambda one: derived(one, "other")),
@@ -171,17 +178,12 @@ LIES: dict[str, Lie] = {
         events=lambda all: [structs.replace(all[0], head=None), *all[1:]],
     ),
     "another-id": Lie(what="an event has an id of its own", finding="EVENT_ID", ids=lambda ids: [*ids[:-1], derived(ids[-1], "other")]),
-    "no-input": Lie(what="the input stands nowhere", finding="INPUT", events=lambda all: _head(all, offset=4711)),
+    "no-input": Lie(what="the input stands nowhere", finding="INPUT", events=lambda all: head(all, offset=4711)),
     "another-engine": Lie(
         what="by rules that nobody has",
         finding="OTHER_ENGINE",
         exit_code=3,
-        events=lambda all: _head(all, facts=structs.replace(all[0].head.facts, engine=99)),
+        events=lambda all: head(all, facts=structs.replace(all[0].head.facts, engine=99)),
     ),
 }
 """Name → lie."""
-
-
-def lies() -> VectorFile:
-    """Return which lies the command writes, with the finding of each."""
-    return VectorFile("15", [good(name, what=lie.what, finding=lie.finding, exit_code=lie.exit_code) for name, lie in LIES.items()])

@@ -46,7 +46,8 @@ def conservation(vitals: Vitals) -> Check:
     """Check that every submission and response below routing's position has exactly one outcome, and that intake kept its promises."""
     found = vitals.judged
     bad = [*_broken(vitals), *found.outcomes]
-    good = f"{found.count} submissions and responses{_of(vitals)}, each with one outcome; {vitals.receipts} receipts"
+    given = f"{vitals.receipts} receipts given (for every kind of call; a case that the line raises itself has none)"
+    good = f"{found.count} submissions and responses{_of(vitals)}, each with one outcome; {given}"
     do = (
         "telephone the desk of each case now: nobody else asks. Without an outcome: `referral audit verify` names what routing has passed"
         " over (NOT_DECIDED); `referral recover` mends only a database that went back, so what was passed over must be sent again"

@@ -79,11 +79,17 @@ def submit(
     ],
     url: console.Url = console.DEFAULT_URL,
     token: console.Token = "",
+    salts: Annotated[
+        Path | None, typer.Option("--salts", help="File that gets the salt of each referral's words, one a line; for its owner alone.")
+    ] = None,
     as_json: console.Json = False,
 ) -> int:
     """Publish referrals. Send a file again after an interruption: nothing is doubled.
 
-    Exit 0 all received, 1 some were refused (the table says why), 2 the file or intake cannot be reached.
+    Keep the file of --salts beside your own, never beside receipts: with body, receipt and salt an auditor finds out whether intake
+    recorded what you sent. Rows in the shape of HTCDS have none.
+
+    Exit 0 all received, 1 some were refused (the table says why), 2 a file or intake cannot be reached.
 
     Example: referral submit examples/referrals.jsonl
     """
@@ -94,6 +100,11 @@ def submit(
         raise Rejected("nothing-to-send", ", ".join(map(str, files)), "the file holds no referral")
     results: list[SendResult] = []
     with console.client(url, token) as client:
+        if salts is not None:  # before anything is sent: without its salt nobody compares a receipt
+            _keep(
+                salts,
+                [{"where": one.where, "key": one.key, "salt": client.salt_of(one.key)} for of in lines.values() for one in of if one.key],
+            )
         for path, text in read_files:
             if path in sheets:
                 results += send(client, path, text, sheets[path])
@@ -106,6 +117,16 @@ def submit(
     else:
         console.table(("line", "case", "result"), [(result.where, result.receipt.get("case_id", ""), result.result) for result in results])
     return 1 if any(result.bad for result in results) else 0
+
+
+def _keep(path: Path, salts: list[dict[str, str]]) -> None:
+    """Append salts to a file that its owner alone reads; after a file that was sent again it has the same lines twice."""
+    try:
+        path.touch(0o600)
+        with path.open("a", encoding="utf-8") as file:
+            file.writelines(json.dumps(one) + "\n" for one in salts)
+    except OSError as error:
+        raise typer.BadParameter(f"{path}: {error.strerror}") from None
 
 
 def _send(client: Client, line: Line) -> SendResult:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from referral.cli import connection, console
 from referral.cli.policy import activate, policy_folder, proposal
@@ -15,7 +14,8 @@ from referral.cli.policy.proposal import Proposal
 from referral.domain.policy import PolicyErrors
 from referral.domain.signers import NAME
 from referral.errors import Rejected
-from referral.runtime import secret_file, settings
+from referral.local import keyfiles
+from referral.runtime import settings
 from referral.wire.signed import trust
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The proposal, as `referral policy propose` wrote it.")]
@@ -32,26 +32,18 @@ def key_command(
 
     The signer runs it on a machine of their own: the secret key never leaves that machine, and nobody else may have it.
 
-    Exit 0 shown, 1 the file cannot be used, 2 the name cannot.
+    Exit 0 shown, 2 the name or the file cannot be used.
 
     Example: referral policy key policy-keeper --file keeper.key
     """
     if not NAME.fullmatch(name):
         raise typer.BadParameter("NAME: an office in one word: a to z, digits and hyphens, at most 63")
-    public = make(file)
-    line = trust.person_line("policy_keepers", name, public).removesuffix("\n")
+    try:
+        line = trust.person_line("policy_keepers", name, keyfiles.intake(file)).removesuffix("\n")
+    except (OSError, Rejected):
+        raise typer.BadParameter(f"{file}: it cannot be written, or is no Ed25519 key") from None
     console.document({"signer": name, "line": line}) if as_json else console.console.print(line, soft_wrap=True, markup=False)
     return 0
-
-
-def make(file: Path) -> bytes:
-    """Return the public half of a signer's key; make the key if the file is missing. Rejected: the file cannot be used."""
-    if not file.exists():
-        try:
-            secret_file.write(file, activate.pem(Ed25519PrivateKey.generate()))
-        except OSError as error:
-            raise Rejected("no-file", str(file), f"it cannot be written: {error.strerror}") from None
-    return proposal.key(file).public_key().public_bytes_raw()
 
 
 def propose_command(

@@ -247,7 +247,9 @@ class Screen:
                 'their certificates       `eval "$(referral agency connect AGENCY)"`: a token counts only beside its agency\'s certificate'
             )
             print_("a first walk             `referral tour` in another shell: ten stops, one for each role")
-        print_("what to do with it       docs/agencies.md (curl, Python, Kafka), docs/operators.md; Ctrl-C ends all of it")
+        print_(
+            "what to do with it       docs/agencies.md (curl, Python, Kafka), docs/auditors.md, docs/operators.md; Ctrl-C ends all of it"
+        )
         if stack.config.drill:
             print_("drill: hours of this stack may be passed in seconds; never with real cases")
 

@@ -8,7 +8,7 @@ from referral.errors import Malformed
 from referral.proof.act import Act, State, parse
 from referral.proof.entry import Entry, Kind
 from referral.proof.heartbeat import STILL_S
-from referral.proof.verify.report import Report, Weight, finding
+from referral.proof.verify.report import AUDIT_ANSWERS, Report, Weight, finding
 from referral.wire.signed import trust_lines
 from referral.wire.signed.operator_word import NO_OPERATORS, Operators
 
@@ -53,7 +53,8 @@ class Acts(Struct, kw_only=True):
         try:
             act = parse(entry.value)
         except Malformed as error:
-            self.report.add_finding(finding(Weight.BAD, "BODY", entry, f"it is said to be an administrator's act: {error}"))
+            what = f"it is said to be an administrator's act: {error}; {AUDIT_ANSWERS}"
+            self.report.add_finding(finding(Weight.BAD, "BODY", entry, what))
             return
         self.every.append(act)
         began = self.begun[act.id][0] if act.id in self.begun else act

@@ -15,7 +15,7 @@ from referral.domain.durations import MINUTE_US, SECOND_US
 from referral.errors import Malformed
 from referral.proof.entry import NOWHERE, SEQUENCED, Entry, Kind
 from referral.proof.heartbeat import STILL_S, Heartbeat, read
-from referral.proof.verify.report import Finding, Report, Weight, finding
+from referral.proof.verify.report import AUDIT_ANSWERS, Finding, Report, Weight, finding
 
 TOLERANCE_US = MINUTE_US
 """A minute (ours): clocks of one network differ by milliseconds; a clock that differs by more is broken, or was set."""
@@ -157,7 +157,8 @@ class Clocks(Struct, kw_only=True):
         try:
             beat = read(entry)
         except Malformed as error:
-            self.report.add_finding(finding(Weight.BAD, "BODY", entry, f"it is said to be a heartbeat, and cannot be read: {error}"))
+            what = f"it is said to be a heartbeat, and cannot be read: {error}; {AUDIT_ANSWERS}"
+            self.report.add_finding(finding(Weight.BAD, "BODY", entry, what))
             return
         if self.drill is None:
             self.drill = beat.drill

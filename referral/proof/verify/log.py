@@ -92,7 +92,7 @@ class Verification:
         self._advance(entry)
         self._readings.take(entry)
         self._acts.take(entry)
-        if entry.kind is Kind.POLICY and entry.value:
+        if entry.kind is Kind.POLICY:
             self._bundles.take(entry)
 
     def passed(self, entry: Entry) -> None:
@@ -175,6 +175,7 @@ class Verification:
             logged=self._bundles.logged,
             published=self._bundles.published,
             begun=self._bundles.begun,
+            spoilt=self._bundles.spoilt,
             drill=self._clocks.drilled,
             evidence=self._progress.evidence(
                 self._clocks.beat,
@@ -211,7 +212,7 @@ class Cases(Struct, frozen=True, kw_only=True):
     broken: cases with a bad finding. Such a case without its key counts neither as erased nor as whole.
     disowned: (topic, partition, offset) of records that their topic's owner did not write.
     activated: the policy bundles by number. logged: the index of each. published: the time at which the broker had each, µs UTC.
-    begun: the time from which each was in force, µs UTC.
+    begun: the time from which each was in force, µs UTC. spoilt: as of `Bundles`.
     drill: the log's stack is for exercises alone; None: no heartbeat says so.
     evidence: how far each service got.
     """
@@ -225,12 +226,20 @@ class Cases(Struct, frozen=True, kw_only=True):
     logged: list[int]
     published: list[int]
     begun: list[int]
+    spoilt: int | None = None
     drill: bool | None = None
     evidence: Evidence = field(default_factory=Evidence)
 
     def bundles(self, report: Report) -> Bundles:
         """Return the policy bundles, which report what they find there."""
-        return Bundles(report=report, activated=self.activated, logged=self.logged, published=self.published, begun=self.begun)
+        return Bundles(
+            report=report,
+            activated=self.activated,
+            logged=self.logged,
+            published=self.published,
+            begun=self.begun,
+            spoilt=self.spoilt,
+        )
 
 
 class Judge:

@@ -67,7 +67,7 @@ def overdue(case: Case | None, head: Head | None, entries: Sequence[Entry], evid
     if due is None or evidence.beat is None or not entries:
         return
     late = evidence.beaten - due > LATE_US and max(entry.logged_at for entry in entries) <= evidence.beaten
-    partition, last = topics.partition(entries[-1].case_id), entries[-1]
+    partition, last = topics.partition(entries[-1].case_id), next(one for one in reversed(entries) if one.kind is Kind.DECISION)
     still = "a limit of the case passed minutes before the last heartbeat, and routing has not acted"
     ours = head is not None and head.facts.engine == ENGINE  # another release of the rules may have waited for other limits
     unread = not evidence.read(ROUTING, partition)

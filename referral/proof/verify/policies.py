@@ -14,7 +14,7 @@ from referral.domain.policy.differences import differences
 from referral.errors import Malformed, NewerVersion
 from referral.proof.act import Act
 from referral.proof.engines import Rules
-from referral.proof.entry import Entry, plain
+from referral.proof.entry import Entry, digest, plain
 from referral.proof.verify.report import Finding, Period, Report, Weight, finding
 from referral.wire import policy_digest
 from referral.wire.act_table import MAKES
@@ -46,6 +46,8 @@ class Bundles(Struct, kw_only=True):
     """Times from which bundles 1, 2, 3 … were in force, µs UTC, as the log itself tells (`begins`)."""
     pinned: Trusted = NO_SIGNERS
     believed: Believed | None = None
+    spoilt: int | None = None
+    """Index of the first POLICY entry whose value is gone, or is not the logged one: that is the finding, and what lacks it follows."""
     keys: dict[int, dict[str, AgencyKeys]] = field(default_factory=dict)
     """Number → agency → its signing keys (cached)."""
 
@@ -76,6 +78,10 @@ class Bundles(Struct, kw_only=True):
 
     def take(self, entry: Entry) -> None:
         """Store the bundle of an entry of kind POLICY, if its number is the next one and two signers signed it."""
+        if digest(entry.value) != entry.sha256 and self.spoilt is None:
+            self.spoilt = entry.idx
+        if not entry.value:
+            return
         try:
             body = plain(entry)
         except (Malformed, NewerVersion) as error:
@@ -113,9 +119,14 @@ class Bundles(Struct, kw_only=True):
         elif reason == "policy-sequence" and body.number in self.activated:
             self._bad("FORK", entry, f"bundle {body.number} was activated before with another content")
         elif reason == "policy-sequence":
-            self._bad("SEQUENCE_GAP", entry, f"bundle {body.number} follows bundle {len(self.activated)}")
+            because = "" if self.spoilt is None else f": it follows from entry {self.spoilt}, whose bytes are not the logged ones"
+            self._bad("SEQUENCE_GAP", entry, f"bundle {body.number} follows bundle {len(self.activated)}{because}")
         else:
             self._bad("POLICY_FORGED", entry, f"bundle {body.number} is believed by nobody: {WHY[reason]}")
+
+    def lost(self, number: int | None) -> bool:
+        """Return whether a bundle may be missing because the bytes of an entry were changed or taken away: nobody decided wrongly by it."""
+        return self.spoilt is not None and number not in self.activated
 
     def policy(self, number: int | None) -> Policy | None:
         """Return the compiled rules of a bundle with the procedures of all earlier ones; None where the log does not hold it."""

@@ -7,7 +7,7 @@ from msgspec import Struct, field
 from referral.errors import Malformed
 from referral.proof.entry import Entry, Kind
 from referral.proof.reading import Reading, parse
-from referral.proof.verify.report import Report, Weight, finding
+from referral.proof.verify.report import AUDIT_ANSWERS, Report, Weight, finding
 
 
 class Readings(Struct, kw_only=True):
@@ -25,7 +25,8 @@ class Readings(Struct, kw_only=True):
         try:
             self.seen.setdefault(parse(entry.value), []).append(entry)
         except Malformed as error:
-            self.report.add_finding(finding(Weight.BAD, "BODY", entry, f"it is said to be a reading, and cannot be read: {error}"))
+            what = f"it is said to be a reading, and cannot be read: {error}; {AUDIT_ANSWERS}"
+            self.report.add_finding(finding(Weight.BAD, "BODY", entry, what))
 
     def finish(self) -> None:
         """Note each reading once, with the number of its entries."""

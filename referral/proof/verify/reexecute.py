@@ -292,6 +292,9 @@ class Reexecution(Struct, kw_only=True):
             return [self._body(read) for read in answer.events], None
         try:
             led = self._made(again, head, found)
+            if led is None and self.bundles.lost(head.facts.bundle):
+                self.report.counts["cases not decided again"] += 1
+                raise Stop
             if led is None:
                 raise self._stop("POLICY_MISSING", first.entry, f"the log does not hold policy bundle {head.facts.bundle}")
             self._same(answer, led.events)

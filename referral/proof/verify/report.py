@@ -77,6 +77,8 @@ LAYERS = {
 LAYER = {code: layer for layer, codes in LAYERS.items() for code in codes}
 
 
+AUDIT_ANSWERS = "answerable: audit, which alone writes it"
+"""End of a finding about an entry of audit's own."""
 ENDS = "nothing after it was judged"
 """Place of a finding at which the walk over the entries ends."""
 

@@ -6,7 +6,7 @@ from msgspec import DecodeError, Struct, json
 
 from referral.proof import cover
 from referral.proof.entry import Entry, Gap, Kind, digest
-from referral.proof.verify.report import Report, Weight, finding
+from referral.proof.verify.report import AUDIT_ANSWERS, Report, Weight, finding
 from referral.wire.schema.definition import SchemaError
 from referral.wire.schema.load import fingerprint_of
 
@@ -65,7 +65,7 @@ class Stated(Struct, kw_only=True):
             self._bad("META_DIFFERS", gap, what)
 
     def _bad(self, code: str, entry: Entry, what: str) -> None:
-        self.report.add_finding(finding(Weight.BAD, code, entry, what))
+        self.report.add_finding(finding(Weight.BAD, code, entry, f"{what}; {AUDIT_ANSWERS}"))
 
 
 def _place(entry: Entry) -> tuple[str, int, int, int, str]:

@@ -10,7 +10,9 @@ import httpx
 import pytest
 
 from referral.cli.agency import submit
+from referral.cli.app import run
 from referral.client import Client
+from referral.wire import event_digest
 from tests.harness.htcds_values import EXAMPLE, ROOT
 
 OURS = (ROOT / "examples" / "referral.json").read_bytes()
@@ -101,3 +103,28 @@ def test_the_command_tells_what_was_refused_beside_what_was_taken(
     assert submit.submission("k", "http://127.0.0.1:1", "token") == code
     out = " ".join(capsys.readouterr().out.split())
     assert all(word in out for word in said)
+
+
+def test_the_salts_of_what_is_sent_stand_in_a_file_of_the_sender_and_fit_what_was_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An auditor needs body, receipt and salt, and `referral submit` kept the salt to itself."""
+    asked, salts, file = [], tmp_path / "salts.jsonl", tmp_path / "week.jsonl"
+    file.write_bytes(b'{"key": "drita-1", "drill": true}\n{"drill": true}\nbroken\n')
+
+    def took(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        assert len(salts.read_text().splitlines()) >= 2, "kept before anything is sent"
+        return httpx.Response(202, json={"case_id": "c1"})
+
+    monkeypatch.setattr(submit.console, "client", lambda url, token: Client(url, "token", transport=httpx.MockTransport(took)))
+    for times in (1, 2):
+        assert run(["submit", str(file), "--url", "https://intake", "--token", "x", "--json", "--salts", str(salts)]) == 1
+        kept = [json.loads(line) for line in salts.read_text().splitlines()]
+        assert len(kept) == 2 * times and kept[:2] == kept[-2:]
+    assert salts.stat().st_mode & 0o777 == 0o600 and kept[0]["key"] == "drita-1"
+    assert [one["salt"] for one in kept] == [request.headers[event_digest.SALT_HEADER] for request in asked]
+    words = event_digest.words_of_body({"drill": True})
+    assert asked[0].headers[event_digest.DIGEST_HEADER] == event_digest.digest(kept[0]["salt"], words)
+    assert kept[0]["salt"] not in capsys.readouterr().out, "never beside the receipts"
+    assert run(["submit", str(file), "--url", "https://intake", "--token", "x", "--salts", str(tmp_path / "no" / "salts")]) == 2

@@ -88,3 +88,14 @@ def test_no_half_of_a_kind_is_taken_over() -> None:
         lines = BEFORE.read_bytes().splitlines(keepends=True)
         with pytest.raises(Malformed):
             trust.imported(b"".join(line for line in lines if not line.startswith(b"# " + word)))
+
+
+@pytest.mark.parametrize("words", ["policy key policy-keeper", "operator key besa", "audit writer routing"])
+def test_a_holder_whose_file_is_no_key_learns_so_in_one_way(words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "own.key"
+    assert run([*words.split(), "--file", str(file)]) == 0
+    shown = capsys.readouterr().out
+    assert run([*words.split(), "--file", str(file)]) == 0 and capsys.readouterr().out == shown
+    file.write_text("hello")
+    assert run([*words.split(), "--file", str(file)]) == 2 and "is no Ed25519 key" in capsys.readouterr().err
+    assert run([*words.split(), "--file", str(tmp_path / "no" / "own.key")]) == 2

@@ -29,6 +29,7 @@ from tests.harness.outages import HOUR, MINUTE, SERVICES, LivedLine, ToldLog, cu
 from tests.harness.two_operators import act
 from tests.stories.saved import TOLD, read
 from tests.stories.teller import policy, world
+from tests.vectors import lies, omitted
 
 HONEST = {"PAUSED", "RECORDED_LATE"}
 """Notes about an outage."""
@@ -315,3 +316,11 @@ def test_the_first_pass_keeps_little_whatever_order_audit_read_the_topics_in() -
     for entry in line.entries:
         progress.take(entry)
     assert len(progress.waiting) <= 2 and len(progress.asked) <= len(line.cases) and len(progress.early) <= EARLY
+
+
+def test_a_forgotten_limit_is_told_at_routings_last_word_so_that_it_stays_the_same_finding() -> None:
+    """It stood at the newest entry of the case: whoever read the file, or answered, made an acknowledged finding a new one."""
+    line = lies.told(omitted.EVERY["limit-instead"])
+    [found] = [one for one in verify(line.entries, line.keys).findings if one.code == "OVERDUE"]
+    assert found.idx is not None and line.entries[found.idx].kind is Kind.DECISION
+    assert any(entry.case_id == found.case_id and entry.idx > found.idx for entry in line.entries), "something came after it"

@@ -71,6 +71,7 @@ def test_a_file_that_names_all_is_believed_and_one_that_puts_some_off_is_told_wh
 
 
 def test_two_files_are_compared_key_by_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Three things are told apart: the same key, another key, and a file that names nobody."""
     mine = believed.file(tmp_path / "mine.toml", BEFORE)
     theirs = tmp_path / "school.policy"
     theirs.write_bytes(BEFORE)
@@ -80,11 +81,34 @@ def test_two_files_are_compared_key_by_key(tmp_path: Path, capsys: pytest.Captur
     theirs.write_bytes(BEFORE.replace(changed, changed.replace(changed.split()[-1], b"A" * 43 + b"=")))
     assert run(["audit", "trust", "compare", str(mine), str(theirs), "--json"]) == 1
     said = json.loads(capsys.readouterr().out)
-    assert not said["same"] and said["words"]["intake"].startswith("DIFFERS: only in") and said["words"]["writers"].startswith("the same")
+    other = said["words"]["intake"]
+    assert not said["same"] and other["result"] == "another key" and "ask an agency" in other["what"]
+    assert f"{theirs} has {'A' * 43}=" in other["what"] and said["words"]["writers"]["what"].startswith("the same")
     kept = (line for line in BEFORE.splitlines(keepends=True) if not line.startswith(b"# approver"))
     theirs.write_bytes(b"".join(kept))
-    assert run(["audit", "trust", "compare", str(theirs), str(theirs), "--json"]) == 1, "two that name nobody prove nothing"
-    assert json.loads(capsys.readouterr().out)["words"]["approvers"] == "nobody"
+    for one in (mine, theirs):
+        assert run(["audit", "trust", "compare", str(one), str(theirs), "--json"]) == 3, "a file that names nobody proves nothing"
+        nobody = json.loads(capsys.readouterr().out)["words"]["approvers"]
+        assert nobody["result"] == "nobody" and f"{theirs} names nobody for this" in nobody["what"], nobody
+        assert "ANOTHER" not in nobody["what"] and "`referral case key`" in nobody["what"]
+
+
+def test_lines_that_holders_read_out_are_compared_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mine, told = believed.file(tmp_path / "mine.toml", BEFORE), tmp_path / "told.toml"
+    lines = mine.read_text().splitlines()
+    keeper = next(line for line in lines if line.startswith("policy_keepers.policy-keeper"))
+    witness = next(line for line in lines if line.startswith("witness witness-1")).rpartition(" ")[0]
+    told.write_text(f"{keeper}\nwitness_policy = '{witness}'\n")
+    assert run(["audit", "trust", "compare", str(mine), str(told), "--json"]) == 3
+    words = json.loads(capsys.readouterr().out)["words"]
+    assert words["policy_keepers"]["what"].startswith("the same: policy-keeper ") and "oversight-office" in words["policy_keepers"]["what"]
+    assert words["witness_policy"]["what"].startswith("the same: witness-1 ") and words["operators"]["result"] == "nobody"
+    told.write_text(f"{keeper[:-4]}{'A' if keeper[-4] != 'A' else 'B'}{keeper[-3:]}\n")
+    assert run(["audit", "trust", "compare", str(mine), str(told)]) == 1
+    assert "ANOTHER KEY" in (out := capsys.readouterr().out) and "ask that signer on a number that you know" in out
+    for wrong in ("policy_keeper.x = 'y'\n", "policy_keepers = 7\n", "writers.routing = [7]\n", "hello\n"):
+        told.write_text(wrong)
+        assert run(["audit", "trust", "compare", str(mine), str(told)]) == 2, wrong
 
 
 def test_who_names_intake_alone_still_asks_the_approvers_whom_the_log_names() -> None:

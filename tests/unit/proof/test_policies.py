@@ -116,3 +116,19 @@ def test_the_time_of_a_key_is_the_brokers_not_the_one_that_the_operator_writes()
     refer(log, by_http(key=OTHER))
     dated = (Weight.UNCHECKED, "ACTIVATED_AT")
     assert codes(judged(log)) == [dated, dated, (Weight.BAD, "SIGNATURE_KEY_NEW")]
+
+
+def test_a_bundle_whose_bytes_were_changed_or_taken_away_is_the_finding_and_no_decision_under_it_is_accused() -> None:
+    log = begun()
+    story(log)
+    [at] = [entry.idx for entry in log.entries if entry.kind is Kind.POLICY]
+    whole = log.entries[at]
+    flipped = whole.value[:-1] + bytes([whole.value[-1] ^ 1])
+    for value, code in ((flipped, "HASH_DIFFERS"), (whole.value[::-1], "HASH_DIFFERS"), (b"", "PAYLOAD_GONE")):
+        log.entries[at] = structs.replace(whole, value=value)
+        report = judged(log)
+        found = {code for weight, code in codes(report) if weight is Weight.BAD}
+        assert code in found and found <= {code, "BODY", "WRITER", "META_DIFFERS"}, found
+        assert report.counts["cases not decided again"] == 1
+    log.entries[at] = whole
+    assert codes(judged(log)) == []

@@ -114,6 +114,15 @@ def test_a_schema_that_is_none_or_another_is_named() -> None:
         assert bad(log) == [("BODY", 0)], said.value[:40]
 
 
+@pytest.mark.parametrize("kind", [Kind.COVER, Kind.HEARTBEAT, Kind.READING, Kind.ADMINISTRATION, Kind.SCHEMA])
+def test_what_audit_alone_writes_is_audits_to_answer_for(kind: Kind) -> None:
+    """`findings.md` sent an office that found something hidden in a cover entry to the broker's administrator."""
+    log = Short()
+    log.own(kind, b"a whole story about a child")
+    [found] = [one for one in verify(log.entries, {}).findings if one.weight.name == "BAD"]
+    assert found.code == "BODY" and found.what.endswith("answerable: audit, which alone writes it"), found
+
+
 def test_two_records_of_one_sequence_are_told_without_the_cases_key_also_beside_a_forged_one() -> None:
     log = Short()
     log.names(LINES)

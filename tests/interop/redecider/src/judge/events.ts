@@ -76,6 +76,7 @@ function procedureOf(context: Context): string | undefined {
   const type = typeName(entry);
   if (["case-opened", "case-changed", "case-closed", "person-not-needed", "input-ignored"].includes(type)) return "";
   if (type === "track-changed" && body.state === "OPENED") return body.opened_by === null ? "" : undefined;
+  if (type === "needs-person" && state.tasks.has(body.task_id)) return ""; // repeated
   const track = body.track_id ?? state.offers.get(body.offer_id)?.track ?? null;
   if (track === null) return type === "needs-person" ? "" : undefined;
   return state.tracks.get(track)?.digest.slice(0, 16);
