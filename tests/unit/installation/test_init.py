@@ -72,7 +72,8 @@ def test_each_service_starts_with_settings_that_it_understands_and_keys_of_its_o
         found = settings.load({key: value.replace(str(AT), str(made)) for key, value in variables.items()})
         assert case_keys.read(found, name) and found.master_key_file is None and found.service_keys is None
         assert found.database_password_file is not None and role_passwords.read(found.database_password_file)
-        assert found.http_tls and found.inner_tls and str(identity.read(found.identity()).leaf.name) == f"service/{name}"
+        assert settings.address(found.http).tls and settings.address(found.inner).tls
+        assert str(identity.read(found.identity()).leaf.name) == f"service/{name}"
         public = trust.read((made / "trust.toml").read_bytes()).writers.keys.get(name)
         assert (public is None) == (name in ("audit", "eraser"))
         if found.writer_key_file is not None:
