@@ -65,28 +65,33 @@ def read(kind: type[T], file: str, environment: Mapping[str, str], prefix: str) 
 
     Rejected: the file cannot be read, a word of it is unknown, or a value is malformed; with its line and the remedy.
     """
-    path = environment.get(file, "")
-    try:
-        text = Path(path).read_text("utf-8") if path else ""
-        found = tomllib.loads(text)
-    except OSError as error:
-        raise Rejected("missing", file, f"{path} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise Rejected("malformed", file, f"{path} is no TOML, or names something twice: {error}") from None
-    return _Reading(environment, prefix, (file, path, text)).whole(kind, found)
+    return _Reading(file, environment, prefix).whole(kind)
+
+
+def given(kind: type[Struct], file: str, environment: Mapping[str, str], prefix: str) -> dict[str, Any]:
+    """Return the words that a file and the variables give, as `written` takes them. Rejected: as `read`."""
+    reading = _Reading(file, environment, prefix)
+    return reading.table(kind, reading.found)
 
 
 class _Reading:
-    """The reading of one file. source: its variable, its path and its text."""
+    """The reading of one file. found: the decoded TOML."""
 
-    def __init__(self, environment: Mapping[str, str], prefix: str, source: tuple[str, str, str]) -> None:
-        self._environment, self._prefix = environment, prefix
-        self._file, self._path, self._text = source
-
-    def whole(self, kind: type[T], found: Mapping[str, Any]) -> T:
-        values = self._table(kind, found)
+    def __init__(self, file: str, environment: Mapping[str, str], prefix: str) -> None:
+        self._file, self._environment, self._prefix = file, environment, prefix
+        self._path = environment.get(file, "")
         try:
-            return convert(values, kind, str_keys=True, dec_hook=_custom)
+            self._text = Path(self._path).read_text("utf-8") if self._path else ""
+            self.found = tomllib.loads(self._text)
+        except OSError as error:
+            raise Rejected("missing", file, f"{self._path} cannot be read: {error.strerror}") from None
+        except ValueError as error:
+            raise Rejected("malformed", file, f"{self._path} is no TOML, or names something twice: {error}") from None
+
+    def whole(self, kind: type[T]) -> T:
+        """Return the Struct of the file and the variables. Rejected."""
+        try:
+            return convert(self.table(kind, self.found), kind, str_keys=True, dec_hook=_custom)
         except ValidationError as error:
             what, place = _parts(error)
             names, rows = tuple(re.findall(r"[.](\w+)", place)), [int(row) for row in re.findall(r"\[(\d+)\]", place)]
@@ -94,16 +99,10 @@ class _Reading:
                 raise self._refused(what, (*names, error.__cause__.word), error.__cause__.code, *rows) from None
             raise self._refused(f"{what}. {_meaning(kind, names)}", names, "malformed", *rows) from None
 
-    def _table(self, kind: type[Struct], found: Mapping[str, Any], *path: str, row: int = 0) -> dict[str, Any]:
+    def table(self, kind: type[Struct], found: Mapping[str, Any], *path: str) -> dict[str, Any]:
         """Return a table of the file with the values of variables. Rejected."""
-        known = fields(kind)
-        for word in found:
-            if word not in known:
-                near = difflib.get_close_matches(word, known, 1)
-                remedy = f"write `{near[0]}`" if near else "docs/reference/settings.md has every word"
-                raise self._refused(f"it is no setting: {remedy}", (*path, word), "unknown", row)
-        made = {word: value for word, value in found.items() if value != ""}
-        for word, one in known.items():
+        made = self._known(kind, found, *path)
+        for word, one in fields(kind).items():
             here, inner, variable = (*path, word), table(one.type), self._variable(*path, word)
             if inner is None:
                 if (text := self._environment.get(variable)) is not None:
@@ -111,17 +110,28 @@ class _Reading:
                     made |= {word: _value(one.type, text, variable, _meaning(kind, (word,)))} if text else {}
             elif get_origin(one.type) is tuple:
                 default = to_builtins(one.default)
-                made[word] = self._rows(inner, default if self._environment.get(variable) == "" else made.get(word, default), *here)
+                rows = self._rows(inner, default if self._environment.get(variable) == "" else made.get(word, default), *here)
+                made.pop(word, None)
+                made |= {word: rows} if rows != default else {}
             elif isinstance(made.get(word, {}), dict):
-                made[word] = self._table(inner, made.get(word, {}), *here)
+                made[word] = self.table(inner, made.get(word, {}), *here)
         return made
+
+    def _known(self, kind: type[Struct], found: Mapping[str, Any], *path: str, row: int = 0) -> dict[str, Any]:
+        """Return the words of a table of the file that stand for something. Rejected: one is unknown."""
+        known = fields(kind)
+        for word in found:
+            if word not in known:
+                near = difflib.get_close_matches(word, known, 1)
+                remedy = f"write `{near[0]}`" if near else "docs/reference/settings.md has every word"
+                raise self._refused(f"it is no setting: {remedy}", (*path, word), "unknown", row)
+        return {word: value for word, value in found.items() if value != ""}
 
     def _rows(self, kind: type[Struct], found: Any, *path: str) -> Any:
         """Return a list of tables of the file with the values of variables. Rejected: a variable has a value too many."""
         if not isinstance(found, Sequence) or not all(isinstance(row, dict) for row in found):
             return found
-        nothing = _Reading({}, self._prefix, (self._file, self._path, self._text))
-        rows = [nothing._table(kind, row, *path, row=number) for number, row in enumerate(found)]
+        rows = [self._known(kind, row, *path, row=number) for number, row in enumerate(found)]
         (first, _), *others = fields(kind).items()
         if text := self._environment.get(self._variable(*path)):
             rows = [{first: value.strip()} for value in text.split(",") if value.strip()]
@@ -147,12 +157,6 @@ class _Reading:
             return Rejected(code, (given or variables)[0], what)
         number = line(self._text, path, row)
         return Rejected(code, self._file, f"{self._path}:{f' line {number}' if number else ''} `{'.'.join(path)}`: {what}")
-
-
-def plain(kind: type[T], found: T) -> dict[str, Any]:
-    """Return the words of a Struct that are not the defaults, as `written` takes them."""
-    given = to_builtins(found, str_keys=True, enc_hook=str)
-    return {word: given[word] for word in fields(kind) if given.get(word)}
 
 
 def line(text: str, path: tuple[str, ...], row: int = 0) -> int:

@@ -14,7 +14,7 @@ import secrets
 import socket
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct, field
@@ -380,15 +380,15 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     return found
 
 
-def option(variable: str, environment: Mapping[str, str] = os.environ) -> str:
+def given(environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
+    """Return the words that the file and the variables give. Rejected: as `read`."""
+    return typed_toml.given(Settings, FILE, environment, PREFIX)
+
+
+def option(variable: str) -> str:
     """Return what the file says in place of a variable that an option of a command reads; empty: nothing. Rejected: as `read`."""
-    word = variable.removeprefix(f"{PREFIX}_").lower()
-    if not environment.get(FILE) or word not in typed_toml.words(Settings):
-        return ""
-    value = getattr(read(environment), word)
-    if value == getattr(Settings(), word):
-        return ""
-    return os.pathsep.join(map(str, value)) if isinstance(value, tuple) else str(value)
+    value = given({FILE: os.environ.get(FILE, "")}).get(variable.removeprefix(f"{PREFIX}_").lower(), "")
+    return os.pathsep.join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def secret(file: Path | None, variable: str) -> str:

@@ -6,6 +6,7 @@ import ast
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from referral import typed_toml
 from referral.errors import Rejected
@@ -127,16 +128,15 @@ def test_an_error_of_a_variable_names_the_variable(read) -> None:
 
 
 def test_what_is_written_is_read_again(read) -> None:
-    values = typed_toml.plain(Settings, read(WHOLE))
-    assert values.keys() >= {"sip", "watchman", "caps"} and "help_number" not in values
-    text = typed_toml.written(Settings, values, "of a test")
-    assert typed_toml.plain(Settings, read(text)) == values
+    found = structs.replace(read(WHOLE), instance="")
+    text = typed_toml.written(Settings, typed_toml.tomllib.loads(WHOLE), "of a test")
+    assert structs.replace(read(text), instance="") == found and "help_number" not in text
     assert "# Seconds between two checkpoints of the log, at most 300: a receipt promises ten minutes (ours).\nlog_beat_s = 30\n" in text
 
 
 def test_every_word_has_a_meaning_and_every_meaning_a_word() -> None:
     for kind in (Settings, settings.Watchman, settings.SmtpServer, settings.SmsGateway, settings.SipTrunk):
-        fields = {one.encode_name for one in typed_toml.structs.fields(kind)}
+        fields = {one.encode_name for one in structs.fields(kind)}
         assert (
             fields - typed_toml.words(kind).keys() == ({"beside_older"} if kind is Settings else set())
             and not typed_toml.words(kind).keys() - fields
