@@ -55,9 +55,9 @@ def table(kind: Any) -> type[Struct] | None:
 
 
 def fields(kind: type[Struct]) -> dict[str, structs.FieldInfo]:
-    """Return the word of each field that is one."""
-    named = words(kind)
-    return {one.encode_name: one for one in structs.fields(kind) if one.encode_name in named}
+    """Return the field of each word, in the docstring's order."""
+    named = {one.encode_name: one for one in structs.fields(kind)}
+    return {word: named[word] for word in words(kind)}
 
 
 def read(kind: type[T], file: str, environment: Mapping[str, str], prefix: str) -> T:

@@ -40,7 +40,18 @@ SECRET = re.compile(r"[!#-:=?-~]{1,128}")
 """Names and passwords that baresip's account line can hold: printable, without space, quotation mark, semicolon, and < >."""
 
 
-class SmtpServer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Account(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A name and a password at a server: both, or neither."""
+
+    user: str = ""
+    password_file: Path | None = None
+
+    def __post_init__(self) -> None:
+        if bool(self.user) != (self.password_file is not None):
+            raise Unfit("user", "set it together with `password_file`, or neither", "incomplete")
+
+
+class SmtpServer(Account, frozen=True, kw_only=True, omit_defaults=True):
     """A mail relay.
 
     server: host:port.
@@ -54,22 +65,20 @@ class SmtpServer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     server: str = "localhost:25"
     sender: str = field(name="from", default="inbox@localhost")
     tls: Literal["offered", "required", "never"] = "offered"
-    user: str = ""
-    password_file: Path | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         host, _, port = self.server.rpartition(":")
         if not host or not port.isdigit():
             raise Unfit("server", "write host:port")
         if self.sender.count("@") != 1 or not self.sender.isascii():
             raise Unfit("from", "an address like inbox@example.org")
-        _together(self.user, self.password_file)
         if self.user and self.tls == "never":
             what = "the password would go out in clear: write `required`, or take `user` and `password_file` away"
             raise Unfit("tls", what, "password-in-clear")
 
 
-class SmsGateway(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class SmsGateway(Account, frozen=True, kw_only=True, omit_defaults=True):
     """An SMS gateway.
 
     url: Address of Kannel's `sendsms` or of an aggregator's own, https. Plain http only on this machine, or with `tls = "never"`.
@@ -84,8 +93,6 @@ class SmsGateway(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     url: str
-    user: str = ""
-    password_file: Path | None = None
     sender: str = field(name="from", default="")
     tls: Literal["required", "never"] = "required"
     method: Literal["GET", "POST"] = "GET"
@@ -93,7 +100,7 @@ class SmsGateway(Struct, frozen=True, kw_only=True, omit_defaults=True):
     statuses: dict[int, Literal["wrong-number", "server-refuses-us", "server-busy"]] = {}
 
     def __post_init__(self) -> None:
-        _together(self.user, self.password_file)
+        super().__post_init__()
         at, what = urlsplit(self.url), "https://host/path without a user or a query; plain http only on this machine, or with `tls` never"
         if at.scheme not in ("http", "https") or not at.hostname or at.query or at.username is not None:
             raise Unfit("url", what)
@@ -174,11 +181,6 @@ class Watchman(Channels, frozen=True, kw_only=True, omit_defaults=True):
             raise Unfit("trunks", "write tcp:host:port, or udp:host:port for SIP by UDP")
         if (self.beat or self.expects) and self.beat_key_file is None:
             raise Unfit("beat_key_file", "the key that the watchmen share: openssl rand -hex 32", "missing")
-
-
-def _together(user: str, password_file: Path | None) -> None:
-    if bool(user) != (password_file is not None):
-        raise Unfit("user", "set it together with `password_file`, or neither", "incomplete")
 
 
 class Address(NamedTuple):
