@@ -24,6 +24,7 @@ from referral.domain.events import OfferKind, OfferOpened, Reach, Why
 from referral.domain.inputs import Input, Source
 from referral.local.stack import Stack
 from referral.roster import changes as roster
+from referral.runtime import settings
 from referral.runtime.keys import case_keys
 from referral.runtime.loop.outbox import compose
 from referral.runtime.postgres import database
@@ -112,7 +113,7 @@ async def _gateway() -> AsyncIterator[str]:
 
 async def bare(url: str) -> float:
     """Return the seconds in which the channel alone hands over one SMS for each person, on as many lines as the notifier has."""
-    (found,) = gateway.providers({"REFERRAL_SMS": url}, "")
+    (found,) = gateway.providers(settings.read({"REFERRAL_SMS": url}), "")
     numbers = iter(range(AGENCIES * STAFF))
 
     async def line() -> None:

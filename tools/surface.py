@@ -209,7 +209,7 @@ def events() -> Iterator[str]:
 def settings() -> list[str]:
     """Return the environment variables that the product reads."""
     tree = source.texts(ROOT)
-    return weight.settings(source.parsed(source.product(tree)), [path for path in tree if path.endswith(".avsc")])
+    return weight.settings(source.parsed(source.product(tree)), tree)
 
 
 KINDS: Mapping[str, Callable[[], Iterable[str]]] = {

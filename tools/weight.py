@@ -98,11 +98,15 @@ def used(words: Iterable[str], given: Iterable[str]) -> Counter[str]:
     return Counter({word: count for word, count in found.items() if count})
 
 
-def settings(trees: Mapping[str, ast.Module], schemas: Iterable[str]) -> list[str]:
-    """Return the environment variables that the product reads. schemas: paths of schemas, whose events are no settings (`REFERRAL_…`)."""
+def settings(trees: Mapping[str, ast.Module], tree: Tree) -> list[str]:
+    """Return the environment variables that the product reads: those that it names, and those of its page of settings, if it has one.
+
+    Events of schemas are no settings (`REFERRAL_…`).
+    """
     texts = (node.value for tree in trees.values() for node in ast.walk(tree) if isinstance(node, ast.Constant))
-    found = {name for text in texts if isinstance(text, str) for name in ENVIRONMENT.findall(text)}
-    events = {path.rpartition("/")[2].partition(".")[0].replace("-", "_").upper() for path in schemas}
+    named = {name for text in texts if isinstance(text, str) for name in ENVIRONMENT.findall(text)}
+    found = named | set(re.findall(r"\bREFERRAL_[A-Z_]*[A-Z]\b", tree.get("docs/reference/settings.md", "")))
+    events = {path.rpartition("/")[2].partition(".")[0].replace("-", "_").upper() for path in tree if path.endswith(".avsc")}
     return sorted(found - events)
 
 
@@ -120,7 +124,7 @@ def weigh(tree: Tree, words: list[tuple[str, str, str, bool]]) -> Figures:
     docs = sum(doc_lines(text, trees[path]) for path, text in ours.items())
     generated = {p: t for p, t in tree.items() if p.startswith(PRODUCT) and p.endswith(".py") and source.GENERATED.search(t)}
     made = [node for one in source.parsed(generated).values() for node in ast.walk(one)]
-    read = settings(trees, [path for path in tree if path.endswith(".avsc")])
+    read = settings(trees, tree)
     figures: Figures = {
         "lines": sum(map(lines, ours.values())),
         "  of them docstrings": docs,

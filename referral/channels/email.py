@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from email.charset import QP, Charset
 from email.header import Header
 from email.message import Message
 from email.utils import formatdate
-from pathlib import Path
 from typing import Any
 
 from aiosmtplib import (
@@ -24,7 +23,7 @@ from aiosmtplib import (
 
 from referral.channels import Handed, Outgoing, Refused, Unreached, Unsure
 from referral.channels.message import compose
-from referral.errors import Rejected
+from referral.runtime.settings import Channels, SmtpServer, secret
 
 CONNECT_SECONDS = 5.0
 """Limit to connect, greet and secure. A relay on our own network answers in milliseconds; a dead one must not hold a sender."""
@@ -72,33 +71,16 @@ class Relay:
         return self.sender.rpartition("@")[2]
 
 
-def relay(address: str, environment: Mapping[str, str]) -> Relay:
-    """Read REFERRAL_SMTP (host:port) and its companions. Rejected: one of them is malformed.
+def relays(channels: Channels) -> dict[str, Relay]:
+    """Return the relays of a program's settings, the preferred one first. Rejected: a password cannot be read."""
+    return {f"email-{n}": _relay(found, f"{channels.variable}_SMTP_PASSWORD_FILE") for n, found in enumerate(channels.smtp, 1)}
 
-    REFERRAL_SMTP_FROM: sender · REFERRAL_SMTP_TLS: offered (default), required or never · REFERRAL_SMTP_USER and
-    REFERRAL_SMTP_PASSWORD_FILE: if the relay needs them; then TLS is required. Certificates are checked against the system's or
-    SSL_CERT_FILE.
-    """
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
-        raise Rejected("malformed", "REFERRAL_SMTP", "write host:port")
-    sender = environment.get("REFERRAL_SMTP_FROM", "inbox@localhost")
-    if sender.count("@") != 1 or not sender.isascii():
-        raise Rejected("malformed", "REFERRAL_SMTP_FROM", "an address like inbox@example.org")
-    tls = environment.get("REFERRAL_SMTP_TLS", "offered")
-    if tls not in TLS:
-        raise Rejected("malformed", "REFERRAL_SMTP_TLS", f"one of {', '.join(TLS)}")
-    user, secret = environment.get("REFERRAL_SMTP_USER"), environment.get("REFERRAL_SMTP_PASSWORD_FILE")
-    if (user is None) != (secret is None):
-        raise Rejected("incomplete", "REFERRAL_SMTP_USER", "set it together with REFERRAL_SMTP_PASSWORD_FILE, or neither")
-    if user is not None and tls == "never":
-        hint = "the password would go out in clear: write `required`, or take REFERRAL_SMTP_USER and REFERRAL_SMTP_PASSWORD_FILE away"
-        raise Rejected("password-in-clear", "REFERRAL_SMTP_TLS", hint)
-    try:
-        password = Path(secret).read_text("utf-8").strip() if secret else None
-    except OSError:
-        raise Rejected("unreadable", "REFERRAL_SMTP_PASSWORD_FILE", "a file that this process may read") from None
-    return Relay(host.strip("[]"), int(port), sender, TLS[tls], user, password)
+
+def _relay(found: SmtpServer, variable: str) -> Relay:
+    """Return one relay. Certificates are checked against the system's or SSL_CERT_FILE."""
+    host, _, port = found.server.rpartition(":")
+    password = secret(found.password_file, variable) if found.password_file else None
+    return Relay(host.strip("[]"), int(port), found.sender, TLS[found.tls], found.user or None, password)
 
 
 def letter(relay: Relay, out: Outgoing) -> bytes:

@@ -6,11 +6,9 @@ import asyncio
 import re
 import ssl
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import MappingProxyType
-from urllib.parse import urlsplit
 
 import httpx
 from msgspec import json
@@ -18,7 +16,7 @@ from msgspec import json
 from referral.authorities import trusted
 from referral.channels import NUMBER, Handed, Outgoing, Refused, Unreached, Unsure
 from referral.channels.message import short
-from referral.errors import Rejected
+from referral.runtime.settings import Channels, secret
 
 CONNECT_SECONDS = 3.0
 """Limit to connect and secure: a gateway on our own network answers in milliseconds, and another provider can be asked within 5 s."""
@@ -26,7 +24,6 @@ ANSWER_SECONDS = 10.0
 """Limit for the answer (ours). Kannel answers after its bearerbox has the message: milliseconds."""
 ANSWER_BYTES = 1000
 """Part of an answer that is read; Kannel's have one line."""
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 PARAMETERS = ("username", "password", "to", "text", "from", "coding", "charset", "dlr-mask", "dlr-url")
 NAMES = MappingProxyType({name: name for name in PARAMETERS})
 """Parameters of Kannel's `sendsms` (Kannel 1.4.5 user guide, table 6-7), each by its name at the gateway; an empty name leaves it out."""
@@ -43,7 +40,6 @@ MEANINGS = MappingProxyType(
     | {429: "server-busy"}
 )
 """Words of knock-reason by HTTP status. Kannel refuses a user or a route by 403; 429 is RFC 6585's."""
-WORDS = ("wrong-number", "server-refuses-us", "server-busy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +48,7 @@ class Provider:
 
     stored: references that the gateway stores while its operator is away; it sends them later, so they are not handed over again.
     receipts: URL prefix of our door for receipts; empty: none are asked for. names: its names for NAMES. posts: it takes JSON by POST.
-    meanings: its own statuses. ValueError: a password would be sent in clear.
+    meanings: its own statuses.
     """
 
     name: str
@@ -64,15 +60,7 @@ class Provider:
     names: Mapping[str, str] = field(default_factory=lambda: NAMES)
     posts: bool = False
     meanings: Mapping[int, str] = field(default_factory=lambda: MEANINGS)
-    clear: bool = False
     stored: dict[str, None] = field(default_factory=dict, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        at = urlsplit(self.url)
-        if at.scheme not in ("http", "https") or not at.hostname or at.query or at.username is not None:
-            raise ValueError("no address of a gateway")
-        if at.scheme == "http" and at.hostname not in LOOPBACK and not self.clear:
-            raise ValueError("a password would go out in clear")
 
 
 class Stored(Unreached):
@@ -175,83 +163,27 @@ def _is_about_tls(error: BaseException | None) -> bool:
     return False
 
 
-def providers(environment: Mapping[str, str], receipts: str) -> tuple[Provider, ...]:
-    """Read REFERRAL_SMS (URLs, comma-separated, the preferred one first) and its companions; none without it. Rejected: malformed.
+def providers(channels: Channels, receipts: str) -> tuple[Provider, ...]:
+    """Return the gateways of a program's settings, the preferred one first. Rejected: a password cannot be read.
 
-    receipts: URL prefix of our door for receipts. Each companion is one value for all gateways, or one for each, comma-separated.
-    REFERRAL_SMS_USER, REFERRAL_SMS_PASSWORD_FILE: sign in · REFERRAL_SMS_FROM: sender · REFERRAL_SMS_TLS: required (default) or never ·
-    REFERRAL_SMS_METHOD: GET (default) or POST (JSON) · REFERRAL_SMS_NAMES: `to=recipient text=message username= …` ·
-    REFERRAL_SMS_STATUSES: `422=wrong-number 430=server-busy …`.
+    receipts: URL prefix of our door for receipts.
     """
-    urls = [url.strip() for url in environment.get("REFERRAL_SMS", "").split(",") if url.strip()]
-    each = {name: _each(environment, f"REFERRAL_SMS_{name}", len(urls)) for name in COMPANIONS}
-    made = []
-    for n, url in enumerate(urls):
-        user, secret, sender, tls, method, names, statuses = (each[name][n] for name in COMPANIONS)
-        if bool(user) != bool(secret):
-            raise Rejected("incomplete", "REFERRAL_SMS_USER", "set it together with REFERRAL_SMS_PASSWORD_FILE, or neither")
-        if tls not in ("", "required", "never"):
-            raise Rejected("malformed", "REFERRAL_SMS_TLS", "one of required, never")
-        if method not in ("", "GET", "POST"):
-            raise Rejected("malformed", "REFERRAL_SMS_METHOD", "one of GET, POST")
-        try:
-            made.append(
-                Provider(
-                    name=f"sms-{n + 1}",
-                    url=url,
-                    user=user,
-                    password=_secret(secret),
-                    sender=sender,
-                    receipts=receipts,
-                    names={**NAMES, **_names(names)},
-                    posts=method == "POST",
-                    meanings={**MEANINGS, **_statuses(statuses)},
-                    clear=tls == "never",
-                )
-            )
-        except ValueError as error:
-            hint = "https://host/path without a user or a query; plain http only on this machine, or with REFERRAL_SMS_TLS=never"
-            raise Rejected("password-in-clear" if "clear" in str(error) else "malformed", "REFERRAL_SMS", hint) from None
-    return tuple(made)
+    return tuple(
+        Provider(
+            name=f"sms-{n}",
+            url=found.url,
+            user=found.user,
+            password=secret(found.password_file, f"{channels.variable}_SMS_PASSWORD_FILE"),
+            sender=found.sender,
+            receipts=receipts,
+            names={**NAMES, **found.names},
+            posts=found.method == "POST",
+            meanings={**MEANINGS, **found.statuses},
+        )
+        for n, found in enumerate(channels.sms, 1)
+    )
 
 
 def receipts(base: str, secret: str) -> str:
     """Return the URL prefix for receipts of a door at `base`; empty without one, so that no receipts are asked for."""
     return f"{base.rstrip('/')}/sms/{secret}/receipt" if base else ""
-
-
-def signing(environment: Mapping[str, str]) -> bytes:
-    """Return the key of REFERRAL_SMS_SIGNING_FILE, by which an aggregator signs its callbacks; empty without it. Rejected: unreadable."""
-    path = environment.get("REFERRAL_SMS_SIGNING_FILE", "")
-    return _secret(path, "REFERRAL_SMS_SIGNING_FILE").encode()
-
-
-COMPANIONS = ("USER", "PASSWORD_FILE", "FROM", "TLS", "METHOD", "NAMES", "STATUSES")
-
-
-def _each(environment: Mapping[str, str], name: str, count: int) -> Sequence[str]:
-    values = [value.strip() for value in environment.get(name, "").split(",")]
-    if len(values) not in (1, count) and count:
-        raise Rejected("malformed", name, "one value for all gateways, or one for each, comma-separated in the order of REFERRAL_SMS")
-    return values * count if len(values) == 1 else values
-
-
-def _secret(path: str, name: str = "REFERRAL_SMS_PASSWORD_FILE") -> str:
-    try:
-        return Path(path).read_text("utf-8").strip() if path else ""
-    except OSError:
-        raise Rejected("unreadable", name, "a file that this process may read") from None
-
-
-def _names(written: str) -> dict[str, str]:
-    pairs = [word.partition("=") for word in written.split()]
-    if any(key not in NAMES or not equals for key, equals, _ in pairs):
-        raise Rejected("malformed", "REFERRAL_SMS_NAMES", f"words like to=recipient; left of = one of {', '.join(NAMES)}")
-    return {key: value for key, _, value in pairs}
-
-
-def _statuses(written: str) -> dict[int, str]:
-    pairs = [word.partition("=") for word in written.split()]
-    if any(not status.isdigit() or word not in WORDS for status, _, word in pairs):
-        raise Rejected("malformed", "REFERRAL_SMS_STATUSES", f"words like 422=wrong-number; right of = one of {', '.join(WORDS)}")
-    return {int(status): word for status, _, word in pairs}

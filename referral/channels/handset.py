@@ -6,14 +6,12 @@ A call is one HTTP request: the handset answers it when the call ends, and the c
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 import httpx
 
 from referral.authorities import trusted
 from referral.channels import KEYS, Handed, Outgoing, Refused, Unreached, Unsure
 from referral.channels.prompts import speech, spoken
-from referral.errors import Rejected
 
 CONNECT_SECONDS = 5.0
 """Limit to connect: the handset runs on this machine."""
@@ -23,14 +21,6 @@ LINES = 30
 """Calls at once (ours), as on a trunk."""
 ENDS = frozenset({"busy", "declined", "rings-out", "no-key"})
 """Ends of a call without a key, in the words of the voice channel."""
-
-
-def address(environment: Mapping[str, str]) -> str | None:
-    """Return REFERRAL_HANDSET, the handset's base URL; None: this stack has none. Rejected: it is malformed."""
-    url = environment.get("REFERRAL_HANDSET", "")
-    if url and urlsplit(url).scheme != "http":
-        raise Rejected("malformed", "REFERRAL_HANDSET", "the handset's address, as `referral up` prints it: http://127.0.0.1:PORT")
-    return url or None
 
 
 class Handset:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -17,12 +16,8 @@ from referral.channels import KEYS, NUMBER, Handed, Outgoing, Refused, Unreached
 from referral.channels import prompts as spoken
 from referral.channels.baresip import Call, Ended, Event, Setup, absent
 from referral.errors import Rejected
+from referral.runtime.settings import SECRET, URI, Channels, SipTrunk, secret
 
-URI = re.compile(r"(?:sip:)?(?:(?P<user>[A-Za-z0-9+._-]{1,64})@)?(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::(?P<port>\d{1,5}))?")
-SECRET = re.compile(r"[!#-:=?-~]{1,128}")
-"""Passwords that baresip's account line can hold: printable, without space, quotation mark, semicolon, and < >."""
-TLS = {"required": True, "never": False}
-COMPANIONS = ("REFERRAL_SIP_USER", "REFERRAL_SIP_PASSWORD_FILE", "REFERRAL_SIP_TLS", "REFERRAL_SIP_CA")
 PORT, TLS_PORT = 5060, 5061
 """Of RFC 3261 §19.1.2."""
 USER = "inbox"
@@ -85,71 +80,41 @@ class Trunk:
         return f"sip:{number}@{self.host}:{self.port}"
 
 
-def trunk(environment: Mapping[str, str]) -> Trunk:
-    """Read REFERRAL_SIP ([user@]host[:port]) and its companions. Rejected: one is malformed, or a program is absent.
-
-    REFERRAL_SIP_USER: name for the password, if it is not the user of REFERRAL_SIP · REFERRAL_SIP_PASSWORD_FILE · REFERRAL_PROMPTS:
-    folder made by `referral prompts make` · REFERRAL_SIP_TLS: required (default) or never · REFERRAL_SIP_CA: file with the certificate of
-    the trunk or of its authority; needed with TLS.
-    `never` is for a line that is private by itself: the password does not travel (digest, RFC 8760), but the numbers and the sound do.
-    """
+def trunks(channels: Channels) -> dict[str, Trunk]:
+    """Return the trunks of a program's settings, the preferred one first. Rejected: what a call needs is absent, or cannot be read."""
+    if not channels.sip:
+        return {}
     if lacks := absent():
-        raise Rejected("missing-program", "REFERRAL_SIP", f"no call can be made without it: apt-get install {' '.join(lacks)}")
-    found = URI.fullmatch(environment.get("REFERRAL_SIP", ""))
-    if found is None or not 0 < int(found["port"] or 1) < 65536:
-        raise Rejected("malformed", "REFERRAL_SIP", "write user@host or user@host:port, as your operator tells you")
-    tls, authority = environment.get("REFERRAL_SIP_TLS", "required"), environment.get("REFERRAL_SIP_CA")
-    if tls not in TLS:
-        raise Rejected("malformed", "REFERRAL_SIP_TLS", f"one of {', '.join(TLS)}")
-    if TLS[tls] and not (authority and Path(authority).is_file()):
-        hint = "the file with the trunk's own certificate or its authority's; on a private line, REFERRAL_SIP_TLS=never"
-        raise Rejected("incomplete", "REFERRAL_SIP_CA", hint)
-    folder = environment.get("REFERRAL_PROMPTS")
-    if not folder:
-        raise Rejected("incomplete", "REFERRAL_PROMPTS", "a folder made by `referral prompts make`")
-    login = environment.get("REFERRAL_SIP_USER", "")
-    if login and not SECRET.fullmatch(login):
-        raise Rejected("malformed", "REFERRAL_SIP_USER", 'without space, " ; < and >')
-    spoken.complete(Path(folder))
+        raise Rejected("missing-program", f"{channels.variable}_SIP", f"no call can be made without it: apt-get install {' '.join(lacks)}")
+    found = {f"voice-{n}": _trunk(one, channels) for n, one in enumerate(channels.sip, 1)}
+    if channels.prompts:
+        spoken.complete(channels.prompts)
+    return found
+
+
+def _trunk(found: SipTrunk, channels: Channels) -> Trunk:
+    """Return one trunk. `never` is for a line that is private by itself: the password does not travel (digest, RFC 8760), but the numbers
+    and the sound do."""
+    uri, secure, variable = URI.fullmatch(found.server), found.tls == "required", f"{channels.variable}_SIP"
+    assert uri is not None, "the settings have checked it"
+    if secure and not (found.ca and found.ca.is_file()):
+        hint = f"the file with the trunk's own certificate or its authority's; on a private line, {variable}_TLS=never"
+        raise Rejected("incomplete", f"{variable}_CA", hint)
+    if channels.prompts is None:
+        raise Rejected("incomplete", f"{channels.variable}_PROMPTS", "a folder made by `referral prompts make`")
+    password = secret(found.password_file, f"{variable}_PASSWORD_FILE") if found.password_file else None
+    if password is not None and not SECRET.fullmatch(password):
+        hint = 'ask for a password of letters and digits, without space, " ; < and >'
+        raise Rejected("malformed", f"{variable}_PASSWORD_FILE", hint)
     return Trunk(
-        host=found["host"],
-        port=int(found["port"] or (TLS_PORT if TLS[tls] else PORT)),
-        prompts=Path(folder).absolute(),
-        user=found["user"] or USER,
-        login=login,
-        password=_password(environment.get("REFERRAL_SIP_PASSWORD_FILE")),
-        authority=Path(authority).absolute() if TLS[tls] and authority else None,
+        host=uri["host"],
+        port=int(uri["port"] or (TLS_PORT if secure else PORT)),
+        prompts=channels.prompts.absolute(),
+        user=uri["user"] or USER,
+        login=found.user,
+        password=password,
+        authority=found.ca.absolute() if secure and found.ca else None,
     )
-
-
-def trunks(environment: Mapping[str, str]) -> dict[str, Trunk]:
-    """Read REFERRAL_SIP as several trunks, comma-separated, the preferred one first; none without it. Rejected: see trunk.
-
-    REFERRAL_SIP_USER, _PASSWORD_FILE, _TLS and _CA: one value for all trunks, or one for each, comma-separated.
-    """
-    places = environment.get("REFERRAL_SIP", "").split(",") if environment.get("REFERRAL_SIP") else []
-    told = {name: environment[name].split(",") for name in COMPANIONS if name in environment}
-    for name, values in told.items():
-        if len(values) not in (1, len(places)):
-            raise Rejected("malformed", name, f"one value for all trunks, or one for each of the {len(places)}, comma-separated")
-    made = {}
-    for n, place in enumerate(places):
-        own = {name: values[n % len(values)].strip() for name, values in told.items()}
-        common = {name: value for name, value in environment.items() if name not in COMPANIONS}
-        made[f"voice-{n + 1}"] = trunk({**common, "REFERRAL_SIP": place.strip(), **{name: value for name, value in own.items() if value}})
-    return made
-
-
-def _password(secret: str | None) -> str | None:
-    if secret is None:
-        return None
-    try:
-        password = Path(secret).read_text("utf-8").strip()
-    except (OSError, UnicodeError):
-        raise Rejected("unreadable", "REFERRAL_SIP_PASSWORD_FILE", "a file that this process may read") from None
-    if not SECRET.fullmatch(password):
-        raise Rejected("malformed", "REFERRAL_SIP_PASSWORD_FILE", 'ask for a password of letters and digits, without space, " ; < and >')
-    return password
 
 
 class Phase(Enum):

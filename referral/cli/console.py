@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -15,6 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
+
+from referral.runtime import settings
 
 if TYPE_CHECKING:
     from referral.client import Client
@@ -56,10 +57,10 @@ def client(url: str, token: str) -> Client:
 
     if not token:
         raise typer.BadParameter("set REFERRAL_TOKEN to your agency's token (an operator makes one with `referral agency token`)")
-    file = os.environ.get("REFERRAL_SIGNING_KEY_FILE")
+    own = settings.read()
     try:
-        signing_key = Path(file).read_text("ascii") if file else None
-        return Client(url, token, signing_key=signing_key, identity=os.environ.get("REFERRAL_AGENCY_TLS") or None, authority=believed())
+        signing_key = own.signing_key_file.read_text("ascii") if own.signing_key_file else None
+        return Client(url, token, signing_key=signing_key, identity=own.agency_tls, authority=believed())
     except ValueError as error:
         raise typer.BadParameter(f"--url, or REFERRAL_SIGNING_KEY_FILE: {error}") from None
 
@@ -69,8 +70,9 @@ def believed() -> Path | None:
 
     None: this shell names neither, and the public authorities count.
     """
-    folder = os.environ.get("REFERRAL_AGENCY_TLS") or os.environ.get("REFERRAL_TLS")
-    return Path(folder) / "authority.pem" if folder else None
+    own = settings.read()
+    folder = own.agency_tls or own.tls
+    return folder / "authority.pem" if folder else None
 
 
 def document(value: object) -> None:

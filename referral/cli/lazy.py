@@ -43,13 +43,19 @@ class Named(TyperCommand):
         return next(ast.get_docstring(one) for one in ast.parse(source).body if isinstance(one, ast.FunctionDef) and one.name == name)
 
     def load(self) -> Any:
-        """Import the command with its full help, arguments and options.
+        """Import the command with its full help, arguments and options. An option that a variable sets has the value of the program's file.
 
         This is the only import by name in this program; a test loads every command.
         """
+        from referral.runtime import settings  # not for `--help` of a group
+
         one = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
         one.command(self.name, cls=Called)(pkgutil.resolve_name(self._place))
-        return typer.main.get_command(one)
+        command = typer.main.get_command(one)
+        for parameter in command.params:
+            if isinstance(parameter.envvar, str) and (value := settings.option(parameter.envvar)):
+                parameter.default, parameter.required = value, False
+        return command
 
 
 class Group(TyperGroup):

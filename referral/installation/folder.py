@@ -1,4 +1,4 @@
-"""Make the folder of a new line: authority, certificates, keys, passwords, the file of whom everybody believes, environment files."""
+"""Make the folder of a new line: authority, certificates, keys, passwords, the file of whom everybody believes, settings."""
 
 from __future__ import annotations
 
@@ -71,13 +71,11 @@ def _filled(fresh: Path, line: Line, people: bytes, now: datetime) -> Made:
     believed, log = _keys(fresh, line.name)
     lines, theirs = _made_up(_folder(keeper / PEOPLE)) if line.exercise else (people.decode(), {})
     _public(fresh / "trust.toml", (believed + lines).encode())
-    _public(fresh / "line.env", layout.written(layout.shared(line), "what all programs of this line share; nothing of it is secret"))
-    settings = {variable: tuple(str(path.relative_to(keeper)) for path in paths) for variable, paths in theirs.items()}
-    environment = layout.keeper(line, settings)
-    secret_file.write(keeper / f"{KEEPER}.env", layout.written(environment, "of the administrator's commands, beside line.env"))
+    people_keys = {word: tuple(str(path.relative_to(keeper)) for path in paths) for word, paths in theirs.items()}
+    secret_file.write(keeper / f"{KEEPER}.toml", layout.settings(layout.keeper(line, people_keys), "the administrator's commands"))
     _backups(_folder(fresh / ARCHIVE), line, identity.roots(keeper / "tls"))
     for name in SERVICES:
-        secret_file.write(fresh / name / f"{name}.env", layout.written(layout.service(line, name), f"of {name}, beside line.env"))
+        secret_file.write(fresh / name / f"{name}.toml", layout.settings(layout.service(line, name), name))
     return Made(identity.root_fingerprint(keeper / "tls"), log)
 
 
@@ -129,17 +127,17 @@ def _named(origin: str) -> None:
 
 
 def _made_up(folder: Path) -> tuple[str, dict[str, tuple[Path, ...]]]:
-    """Make the keys of an exercise's people; return their lines of `trust.toml`, and variable → key files."""
-    lines, settings = list[str](), {}
-    for variable, files_of, field in (
-        ("REFERRAL_POLICY_KEYS", keyfiles.signers, "policy_keepers"),
-        ("REFERRAL_APPROVAL_KEYS", keyfiles.approvers, "approvers"),
-        ("REFERRAL_OPERATOR_KEYS", keyfiles.operators, "operators"),
+    """Make the keys of an exercise's people; return their lines of `trust.toml`, and word → key files."""
+    lines, keys = list[str](), {}
+    for word, files_of, field in (
+        ("policy_keys", keyfiles.signers, "policy_keepers"),
+        ("approval_keys", keyfiles.approvers, "approvers"),
+        ("operator_keys", keyfiles.operators, "operators"),
     ):
         found = files_of(folder)
         lines += [trust.person_line(field, name, keyfiles.intake(path)) for name, path in found.items()]
-        settings[variable] = tuple(found.values())
-    return "".join(lines), settings
+        keys[word] = tuple(found.values())
+    return "".join(lines), keys
 
 
 def _checked(people: bytes) -> None:

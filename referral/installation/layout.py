@@ -1,19 +1,20 @@
-"""Lay out what a line needs before its servers run: its programs, the hosts in their certificates, and the environment of each. Pure.
+"""Lay out what a line needs before its servers run: its programs, the hosts in their certificates, and the settings of each. Pure.
 
-The folder is the same for systemd, for containers and for Kubernetes. An environment file has lines KEY=value that a shell, systemd, a
-container engine and Kustomize read alike: none of them is asked to understand a quote.
+The folder is the same for systemd, for containers and for Kubernetes. The programs that take backups are not ours: their settings are an
+environment file, lines KEY=value that a shell, systemd and a container engine read alike; none of them is asked to understand a quote.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from referral import typed_toml
 from referral.errors import Rejected
-from referral.runtime.settings import SERVICES
+from referral.runtime.settings import FILE, SERVICES, Settings
 from referral.wire.signed import writer_signature
 
 KAFKA, POSTGRES, KEEPER, ARCHIVE = "kafka", "postgres", "keeper", "archive"
@@ -83,60 +84,63 @@ def holder(folder: str) -> str:
     return f"service/{folder.partition('-')[0]}"
 
 
-def shared(line: Line) -> dict[str, str]:
-    """Return what all programs of a line share. Nothing of it is secret."""
+def shared(line: Line) -> dict[str, Any]:
+    """Return the words that all programs of a line share."""
     several = len(line.databases) > 1
     place = f"@/{DATABASE}?host={','.join(line.databases)}" if several else f"@{line.databases[0]}/{DATABASE}"
     return {
-        "REFERRAL_KAFKA": ",".join(line.brokers),
-        "REFERRAL_DATABASE": f"postgresql+asyncpg://{KEEPER}{place}",
-        "REFERRAL_TRUST": str(line.at / "trust.toml"),
-        "REFERRAL_INBOX_URL": line.inbox,
-        "REFERRAL_SMTP": line.smtp,
-        "REFERRAL_SMTP_FROM": line.smtp_from,
+        "kafka": ",".join(line.brokers),
+        "database": f"postgresql+asyncpg://{KEEPER}{place}",
+        "trust": line.at / "trust.toml",
+        "inbox_url": line.inbox,
+        "smtp": [{"server": line.smtp, "from": line.smtp_from}],
     }
 
 
-def keeper(line: Line, people: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-    """Return the environment of the administrator's commands. people: variable → key files of made-up people, below the keeper's folder."""
+def keeper(line: Line, people: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+    """Return the words of the administrator's commands. people: word → key files of made-up people, below the keeper's folder."""
     own = line.at / KEEPER
-    return {
-        "REFERRAL_TLS": str(own / "tls"),
-        "REFERRAL_DATABASE_PASSWORD_FILE": str(own / "password"),
-        "REFERRAL_DATABASE_PASSWORDS": str(own / "passwords"),
-        "REFERRAL_MASTER_KEY_FILE": str(own / "master.key"),
-        "REFERRAL_SERVICE_KEYS": str(own / "services"),
-        "REFERRAL_INGRESS_KEY_FILE": str(own / "ingress.key"),
-        "REFERRAL_AUDIT_URL": line.audit,
-        "REFERRAL_URL": line.inbox,
-        **({"REFERRAL_CA": str(line.at / "authority")} if line.exercise else {}),
-        **{name: os.pathsep.join(str(own / file) for file in files) for name, files in people.items()},
+    return shared(line) | {
+        "tls": own / "tls",
+        "database_password_file": own / "password",
+        "database_passwords": own / "passwords",
+        "master_key_file": own / "master.key",
+        "service_keys": own / "services",
+        "ingress_key_file": own / "ingress.key",
+        "audit_url": line.audit,
+        "url": line.inbox,
+        **({"ca": line.at / "authority"} if line.exercise else {}),
+        **{word: [own / file for file in files] for word, files in people.items()},
     }
 
 
-def service(line: Line, name: str) -> dict[str, str]:
-    """Return the environment of one service: its own secrets, and those alone."""
+def service(line: Line, name: str) -> dict[str, Any]:
+    """Return the words of one service: its own secrets, and those alone."""
     own = line.at / name
-    found = {
-        "REFERRAL_TLS": str(own / "tls"),
-        "REFERRAL_DATABASE_PASSWORD_FILE": str(own / "password"),
-        "REFERRAL_SERVICE_KEY_FILE": str(own / "keys"),
-        "REFERRAL_HTTP": f"https://0.0.0.0:{PORTS[name]}",
-        "REFERRAL_INNER": f"https://{line.inner}:{PORTS[name] + INNER}",
+    found = shared(line) | {
+        "tls": own / "tls",
+        "database_password_file": own / "password",
+        "service_key_file": own / "keys",
+        "http": f"https://0.0.0.0:{PORTS[name]}",
+        "inner": f"https://{line.inner}:{PORTS[name] + INNER}",
     }
     if name in writer_signature.OWNERS.values():
-        found["REFERRAL_WRITER_KEY_FILE"] = str(own / "writer.key")
+        found["writer_key_file"] = own / "writer.key"
     if name == "intake":
-        found |= {"REFERRAL_INTAKE_KEY_FILE": str(own / "intake.key"), "REFERRAL_INGRESS_KEY_FILE": str(own / "ingress.key")}
-        asked = {other: f"https://{other}:{PORTS[other]}" if line.by_name else getattr(line, other) for other in ("audit", "notifier")}
-        found |= {"REFERRAL_AUDIT_URL": asked["audit"], "REFERRAL_NOTIFIER_URL": asked["notifier"]}
-    if name == "eraser":
-        found["REFERRAL_AUDIT_URL"] = f"https://audit:{PORTS['audit']}" if line.by_name else line.audit
+        found |= {"intake_key_file": own / "intake.key", "ingress_key_file": own / "ingress.key"}
+    for other in {"intake": ("audit", "notifier"), "eraser": ("audit",)}.get(name, ()):
+        found[f"{other}_url"] = f"https://{other}:{PORTS[other]}" if line.by_name else getattr(line, other)
     if name == "audit":
-        found["REFERRAL_LOG_KEY_FILE"] = str(own / "log.key")
+        found["log_key_file"] = own / "log.key"
     if name in ("audit", "notifier", "oversight"):
-        found["REFERRAL_PUBLIC_URL"] = getattr(line, name)
+        found["public_url"] = getattr(line, name)
     return found
+
+
+def settings(words: Mapping[str, Any], whose: str) -> bytes:
+    """Return the file of a program."""
+    about = f"Settings of {whose}. Further words, and their variables: docs/reference/settings.md."
+    return typed_toml.written(Settings, words, about).encode()
 
 
 def archive(line: Line) -> dict[str, str]:
@@ -193,13 +197,12 @@ def inventory(line: Line) -> list[tuple[str, str, str]]:
             "whom everybody believes: log, witnesses, intake, writers, policy keepers, approvers, operators",
             "everybody; it is public",
         ),
-        ("line.env", "what all programs share", "every service, the administrator"),
         ("lists/", "lists of revoked certificates", "every broker; they are public"),
         ("authority/, safe/", "the authority of all certificates, and the key of its root", "its keeper; the root's key a safe"),
         *((f"{name}/", _SERVER[name.partition("-")[0]], f"{name}'s machine alone") for name in servers),
         (f"{ARCHIVE}/", "what takes backups; two operators send `recipients`", "the backup machine alone, never the database's"),
-        (f"{KEEPER}/", "certificate, password, master key, every role's password, every service's keys", "the administrator"),
-        *((f"{name}/", "certificate, password, keys, environment", f"{name}'s machine alone") for name in SERVICES),
+        (f"{KEEPER}/", "settings, certificate, password, master key, every role's password, every service's keys", "the administrator"),
+        *((f"{name}/", "settings, certificate, password, keys", f"{name}'s machine alone") for name in SERVICES),
     ]
     if line.exercise:
         rows.append((f"{KEEPER}/{PEOPLE}/", "keys of two policy signers, two approvers, two operators", "an exercise alone"))
@@ -226,10 +229,9 @@ def taken_away(line: Line) -> list[str]:
 
 def next_commands(line: Line) -> list[str]:
     """Return the next three commands, once the servers run."""
-    files = (line.at / "line.env", line.at / KEEPER / f"{KEEPER}.env")
     policy = "referral policy activate" if line.exercise else "referral policy propose   # then sign, endorse, activate"
     return [
-        f"set -a; {'; '.join(f'. {file}' for file in files)}; set +a; referral prepare",
+        f"export {FILE}={line.at / KEEPER / KEEPER}.toml; referral prepare",
         policy,
         "referral doctor   # once the services run",
     ]

@@ -10,6 +10,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from referral.runtime import settings
+
 SOCKET_PATH_LIMIT = 107
 """Longest path of a Unix socket in bytes: `sun_path` has 108 with its closing zero."""
 LINGER_S = 20.0
@@ -28,8 +30,7 @@ def default_data() -> Path:
 
 def default_jars() -> Path:
     """Return REFERRAL_JARS, else `referral/jars` in the user's cache folder (XDG)."""
-    named = os.environ.get("REFERRAL_JARS")
-    return Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "referral" / "jars"
+    return settings.read().jars or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "referral" / "jars"
 
 
 def make(path: Path) -> Path:

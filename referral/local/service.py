@@ -18,7 +18,7 @@ from referral.local.child import Recipe
 from referral.local.data_folder import Trouble
 from referral.local.server import Server
 from referral.runtime.observe import OUTSIDE
-from referral.runtime.settings import BOUND
+from referral.runtime.settings import SOCKETS
 
 READY_S = 120.0
 """Longest start in seconds (ours): it takes 2 s on two idle cores and 9 s on two that fifteen processes share (measured)."""
@@ -120,7 +120,7 @@ class Worker(Server):
             self.listen()
         self._began = self.log.stat().st_size if self.log.exists() else 0
         numbers = tuple(held.fileno() for held in self._sockets)
-        own = {"PYTHONUNBUFFERED": "1", "REFERRAL_INSTANCE": f"{self.name}-{secrets.token_hex(3)}", BOUND: ",".join(map(str, numbers))}
+        own = {"PYTHONUNBUFFERED": "1", "REFERRAL_INSTANCE": f"{self.name}-{secrets.token_hex(3)}", SOCKETS: ",".join(map(str, numbers))}
         own |= {"REFERRAL_HTTP": f"https://{self.address}", "REFERRAL_INNER": f"https://{self.inner}"}
         grace = CALL_GRACE_S if self.service == "notifier" else GRACE_S
         try:

@@ -29,7 +29,7 @@ from referral.local.witness import Witness, policy
 from referral.runtime import trust_file
 from referral.runtime.bootstrap import prepare_database, prepare_topics
 from referral.runtime.keys import case_keys
-from referral.runtime.settings import CHECKOUT, Settings
+from referral.runtime.settings import Settings, read
 from referral.tlog import note_keys
 from referral.wire.signed import trust
 from referral.wire.signed.erasure_approval import Erasers
@@ -96,25 +96,7 @@ class Stack:
 
 def settings(config: StackConfig, at: Addresses) -> Settings:
     """Return the settings with which this process works on the stack."""
-    return Settings(
-        kafka=at.kafka,
-        database=at.database,
-        database_passwords=at.passwords,
-        master_key_file=at.master_key,
-        service_keys=at.service_keys,
-        ingress_key_file=at.ingress_key,
-        instance="stack",
-        drill_clock=config.drill,
-        topic_prefix=config.prefix,
-        smtp=at.smtp,
-        inbox_url=at.inbox,
-        audit_url=at.audit,
-        trust=at.trust,
-        tls=at.identities / KEEPER,
-        policy_keys=at.policy_keys,
-        operator_keys=at.operator_keys,
-        policy=config.policy or CHECKOUT / "policy",
-    )
+    return read({**environment(config, at), "REFERRAL_INSTANCE": "stack"})
 
 
 def inner(name: str) -> str:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from msgspec import structs
 from starlette.types import ASGIApp
 
 from referral.ca import identity
@@ -23,22 +23,25 @@ from referral.runtime.keys.case_keys import MASTER
 from referral.runtime.loop.consumer import Loop
 from referral.runtime.postgres import database
 from referral.runtime.service import Service
-from referral.runtime.settings import Settings, load
+from referral.runtime.settings import Address, Settings, address, load
 
 Background = Callable[[], Coroutine[None, None, None]]
 
 
-def start(main: Callable[[Settings], Coroutine[None, None, None]], environment: Mapping[str, str] = os.environ) -> None:
-    """Run a service's main with the settings of the environment. What stops it is logged in one line, also a setting that is wrong.
+def start(main: Callable[[Settings], Coroutine[None, None, None]], *, opens_cases: bool = True) -> None:
+    """Run a service's main with its settings. What stops it is logged in one line, also a setting that is wrong.
 
-    Rejected: the environment names the master key, with which this service could open what every other one opens, or no key of its own.
+    opens_cases: it has keys of its own; the watchman has none.
+    Rejected: the settings name the master key, with which this service could open what every other one opens, or no key of its own.
     """
     observe.configure()
-    if environment.get(MASTER):
+    settings = load()
+    if not opens_cases:
+        settings = structs.replace(settings, master_key_file=None)
+    elif settings.master_key_file is not None:
         hint = f"a service has its own keys, in {service_keys.FILE}: take this variable from its environment, and the file from its machine"
         raise Rejected("master-key", MASTER, hint)
-    settings = load(environment)
-    if settings.service_key_file is None:
+    elif settings.service_key_file is None:
         hint = f"set it to this service's key file: `referral prepare` writes one for each service to {service_keys.FOLDER}"
         raise Rejected("missing", service_keys.FILE, hint)
     asyncio.run(main(settings))
@@ -79,14 +82,15 @@ async def stand(
     inner_app: what the inner address answers besides; for operators and services alone.
     """
     secure = settings.is_secure(settings.public_url)
-    public = tls.listener(settings.identity(), asks=False) if settings.http_tls else None
-    asking = tls.listener(settings.identity(), asks=True) if settings.inner_tls else None
+    outside, inside = address(settings.http), address(settings.inner)
+    public = tls.listener(settings.identity(), asks=False) if outside.tls else None
+    asking = tls.listener(settings.identity(), asks=True) if inside.tls else None
     doors = http_server.server(health, app, proxy=settings.proxy, secure=secure, tls=public)
     inner = http_server.inner(health, name, inner_app, tls=asking)
-    bound, within = _sockets(settings)
+    bound, within = _sockets(settings, outside, inside)
     schemes = [f"http{'s' if context else ''}" for context in (public, asking)]
-    sys.stdout.write(f"{name} listens on {schemes[0]}://{settings.http_host}:{bound.getsockname()[1]}\n")
-    sys.stdout.write(f"{name} shows operators /readyz and /metrics at {schemes[1]}://{settings.inner_host}:{within.getsockname()[1]}\n")
+    sys.stdout.write(f"{name} listens on {schemes[0]}://{outside.host}:{bound.getsockname()[1]}\n")
+    sys.stdout.write(f"{name} shows operators /readyz and /metrics at {schemes[1]}://{inside.host}:{within.getsockname()[1]}\n")
     sys.stdout.flush()
     garbage.keep()
     signalled = asyncio.Event()
@@ -114,12 +118,12 @@ async def stand(
         raise several.exceptions[0] from None
 
 
-def _sockets(settings: Settings) -> tuple[http_listener.Listener, http_listener.Listener]:
+def _sockets(settings: Settings, outside: Address, inside: Address) -> tuple[http_listener.Listener, http_listener.Listener]:
     """Return the public and the inner socket: those that we were given, else new ones. Misconfigured: as `_listen`."""
-    if settings.bound:
-        public, inner = (http_listener.Listener(fileno=number) for number in settings.bound)
+    if settings.sockets:
+        public, inner = (http_listener.Listener(fileno=number) for number in settings.sockets)
         return public, inner
-    return _listen(settings.http_host, settings.http_port), _listen(settings.inner_host, settings.inner_port)
+    return _listen(outside.host, outside.port), _listen(inside.host, inside.port)
 
 
 def _listen(host: str, port: int) -> http_listener.Listener:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from functools import partial
 
 from referral.channels import baresip, gateway, handset, lane
-from referral.channels.email import Email, relay
+from referral.channels.email import Email, relays
 from referral.channels.gateway import Gateway
 from referral.channels.lane import Lane
 from referral.channels.voice import Voice, trunks
@@ -17,7 +16,7 @@ from referral.runtime.keys import case_keys
 from referral.runtime.postgres import database
 from referral.runtime.process import run, start
 from referral.runtime.service import Service
-from referral.runtime.settings import Settings
+from referral.runtime.settings import Settings, secret
 from services.notifier import canary, caps, door, holes, providers, tidy
 from services.notifier.answers import Answers
 from services.notifier.canary import Canary
@@ -62,20 +61,18 @@ async def main(settings: Settings) -> None:
     keys = case_keys.read(settings, "notifier")
     figures = Figures()
     watch = Watch(engine, figures)
-    relays = {f"email-{n}": relay(address.strip(), os.environ) for n, address in enumerate(settings.smtp.split(","), 1)}
-    mail = {name: partial(Email, found) for name, found in relays.items()}
+    mail = {name: partial(Email, found) for name, found in relays(settings).items()}
     lanes = {"email": providers.lane(mail, Providers(engine, "email", [*mail], chance), lane.CALL_SECONDS)}
-    if calls := {name: partial(Voice, found) for name, found in trunks(os.environ).items()}:
+    if calls := {name: partial(Voice, found) for name, found in trunks(settings).items()}:
         baresip.sweep()
         lanes["voice"] = providers.calls(calls, Providers(engine, "voice", [*calls], chance))
-    elif (telephones := handset.address(os.environ)) is not None:  # a local stack's
-        lanes["voice"] = Lane(lambda: handset.Handset(telephones), handset.LINES, handset.CALL_SECONDS)
-    back = os.environ.get("REFERRAL_SMS_CALLBACK") or settings.public_url
-    gateways = gateway.providers(os.environ, gateway.receipts(back, keys.callback("sms")))
+    elif settings.handset:  # a local stack's
+        lanes["voice"] = Lane(lambda: handset.Handset(settings.handset), handset.LINES, handset.CALL_SECONDS)
+    back = settings.sms_callback or settings.public_url
+    gateways = gateway.providers(settings, gateway.receipts(back, keys.callback("sms")))
     if sms := {found.name: partial(Gateway, found) for found in gateways}:
         lanes["sms"] = providers.lane(sms, Providers(engine, "sms", [*sms], chance), SMS_SECONDS)
-    most = caps.read(os.environ)
-    robot = canary.number(os.environ)
+    most, robot = settings.caps, settings.canary or None
     if robot is not None and canary.CHANNEL not in lanes:
         raise Rejected("incomplete", "REFERRAL_CANARY", "it is called by the trunk of REFERRAL_SIP: set both")
     bundles = policy_feed.follow(settings)
@@ -96,7 +93,7 @@ async def main(settings: Settings) -> None:
         lambda: daily.run(engine),
     )
     rosters = RosterDoor(engine, keys, frozenset(lanes), drill=settings.drill_clock)
-    told, signing = WhoWasTold(engine, keys), gateway.signing(os.environ)
+    told, signing = WhoWasTold(engine, keys), secret(settings.sms_signing_file, "REFERRAL_SMS_SIGNING_FILE").encode()
     made = door.made(Answers(engine, keys, figures), told, keys.callback("sms"), signing, rosters)
     app = authority.checked("notifier", made.application())
     try:

@@ -12,9 +12,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from referral.channels import NUMBER
 from referral.domain.durations import SECOND_US
-from referral.errors import Rejected
 from referral.runtime.background import attempt
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
@@ -48,14 +46,6 @@ _KNOCK = text(
     "INSERT INTO delivery (asked, case_id, task, rung, again, person, channel, drill, planned_at, due_at)"
     " VALUES (:id, :case, true, 0, 0, :name, :channel, false, :now, :now)"
 )
-
-
-def number(environment: Mapping[str, str]) -> str | None:
-    """Read REFERRAL_CANARY, the number of the robot; None without it. Rejected: it is no number."""
-    found = environment.get("REFERRAL_CANARY") or None
-    if found is not None and not NUMBER.fullmatch(found):
-        raise Rejected("malformed", "REFERRAL_CANARY", "the number of a robot of yours with its country, like +38344000001")
-    return found
 
 
 class Canary:

@@ -14,7 +14,6 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from referral.channels import PAID
-from referral.errors import Rejected
 from referral.runtime.background import attempt
 from referral.runtime.postgres import clock
 from services.notifier.duty import instant, local_day
@@ -28,17 +27,6 @@ _COUNT = text(
     " ON CONFLICT (channel, begins) DO UPDATE SET messages = s.messages + excluded.messages, most = excluded.most"
 )
 _TODAY = text("SELECT channel, messages, most FROM spent WHERE begins <= runtime.clock() AND ends > runtime.clock()")
-
-
-def read(environment: Mapping[str, str]) -> dict[str, int]:
-    """Read REFERRAL_CAPS, e.g. `sms=500,voice=200`: messages a day by channel. A channel without one has no cap. Rejected: malformed."""
-    caps = {}
-    for word in filter(None, environment.get("REFERRAL_CAPS", "").split(",")):
-        channel, _, most = word.strip().partition("=")
-        if channel not in PAID or not most.isdecimal() or int(most) == 0:
-            raise Rejected("malformed", "REFERRAL_CAPS", "messages a day, like sms=500,voice=200")
-        caps[channel] = int(most)
-    return caps
 
 
 async def run(engine: AsyncEngine, caps: Mapping[str, int]) -> None:

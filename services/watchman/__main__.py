@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -13,20 +12,18 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from referral.channels import Channel, baresip, gateway, handset, voice
-from referral.channels.email import Email, relay
+from referral.channels.email import Email, relays
 from referral.channels.failover import Failover
 from referral.channels.gateway import Gateway
 from referral.channels.handset import Handset
 from referral.channels.lane import Lane
 from referral.channels.voice import Voice, trunks
 from referral.errors import Rejected
-from referral.runtime import authority
-from referral.runtime.keys import service_keys
-from referral.runtime.keys.case_keys import MASTER
+from referral.runtime import authority, settings
 from referral.runtime.observe import Health
 from referral.runtime.process import stand, start
 from referral.runtime.settings import Settings
-from services.watchman import operators, settings
+from services.watchman import beat, operators
 from services.watchman.caller import OURS, Caller
 from services.watchman.door import Desk, Ear
 from services.watchman.look import Sources
@@ -60,32 +57,24 @@ class Way(NamedTuple):
     servers: tuple[Server, ...]
 
 
-def ways(environment: Mapping[str, str]) -> dict[str, Way]:
+def ways(own: settings.Watchman) -> dict[str, Way]:
     """Return the channels that are set up by the watchman's own settings. Rejected: there is none, or one is malformed."""
-    try:
-        found = _ways(settings.channels(environment))
-    except Rejected as error:
-        raise settings.named(error) from None
-    if not found:
-        raise Rejected("missing", "REFERRAL_WATCHMAN_SIP", "a trunk of the watchman's own; see docs/operators.md, A watchman")
-    return found
-
-
-def _ways(environment: Mapping[str, str]) -> dict[str, Way]:
     found = {}
-    if address := environment.get("REFERRAL_SMTP"):
-        mail = relay(address, environment)
+    if mails := relays(own):
+        mail = next(iter(mails.values()))
         found["email"] = Way(Lane(lambda: Email(mail), lines=1), (Server(mail.host, mail.port),))
-    if gateways := gateway.providers(environment, receipts=""):
+    if gateways := gateway.providers(own, receipts=""):
         lane = _lane({one.name: partial(Gateway, one) for one in gateways}, SMS_SECONDS)
         found["sms"] = Way(lane, tuple(_server(one.url) for one in gateways))
-    if calls := trunks(environment):
+    if calls := trunks(own):
         baresip.sweep()
         lane = _lane({name: partial(Voice, one) for name, one in calls.items()}, voice.SECONDS)
         servers = (Server(one.host.strip("[]"), one.port, udp=one.authority is None) for one in calls.values())
         found["voice"] = Way(lane, tuple(servers))
-    elif stand_in := handset.address(environment):
-        found["voice"] = Way(Lane(lambda: Handset(stand_in), lines=1, seconds=handset.CALL_SECONDS), (_server(stand_in),))
+    elif own.handset:
+        found["voice"] = Way(Lane(lambda: Handset(own.handset), lines=1, seconds=handset.CALL_SECONDS), (_server(own.handset),))
+    if not found:
+        raise Rejected("missing", "REFERRAL_WATCHMAN_SIP", "a trunk of the watchman's own; see docs/operators.md, A watchman")
     return found
 
 
@@ -111,8 +100,12 @@ def name() -> str:
 
 async def main(found: Settings) -> None:
     """Run until SIGTERM or SIGINT."""
-    own = settings.load(os.environ)
-    set_up = ways(os.environ)
+    own = found.watchman
+    if own.operators is None:
+        hint = "the file of the people to call; see docs/operators.md, A watchman"
+        raise Rejected("missing", operators.WHERE, hint)
+    key = beat.key(own.beat_key_file) if own.beat_key_file else None
+    set_up = ways(own)
     loud = max(set_up, key=LOUDNESS.index)
     people, figures, health, ended = operators.read(own.operators, loud), Figures(), Health(), asyncio.Event()
     async with AsyncExitStack() as stack:
@@ -121,13 +114,12 @@ async def main(found: Settings) -> None:
         lanes, servers = {channel: way.lane for channel, way in set_up.items()}, set_up[loud].servers
         caller = Caller(lanes, loud, servers, found.drill_clock, name, now, figures)
         stack.push_async_callback(caller.close)
-        ear = Ear(found.instance, own.key, time.monotonic, now)
+        ear = Ear(found.instance, key, time.monotonic, now)
         desk = Desk(time.monotonic)
-        watchman = Watchman(found.instance, own, people, sources, caller, ear, desk, health, figures, time.monotonic, now, name)
+        watchman = Watchman(found.instance, own, key, people, sources, caller, ear, desk, health, figures, time.monotonic, now, name)
         app, inner = (authority.checked("watchman", one.application()) for one in (ear, desk))
         await stand("watchman", found, health, app, lambda: watchman.run(ended), ended.set, (), inner)
 
 
 if __name__ == "__main__":
-    without_key = {**os.environ, MASTER: "", service_keys.FILE: os.devnull}  # it opens nothing
-    start(main, without_key)
+    start(main, opens_cases=False)

@@ -20,6 +20,13 @@ class Server:
     udp: bool = False
 
 
+def trunk(text: str) -> Server:
+    """Return the server of tcp:host:port, or of udp:host:port for SIP by UDP."""
+    way, _, place = text.partition(":")
+    host, _, port = place.rpartition(":")
+    return Server(host.strip("[]"), int(port), udp=way == "udp")
+
+
 class _Answer(asyncio.DatagramProtocol):
     def __init__(self) -> None:
         self.came = asyncio.Event()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import httpx
 
 from referral.authorities import trusted
+from referral.runtime import settings
 from referral.runtime.observe import Health, log
 from services.watchman import alarms, alerts, beat, rounds
 from services.watchman.alarms import Cause, Look
@@ -17,8 +18,7 @@ from services.watchman.door import Desk, Ear
 from services.watchman.look import Sources
 from services.watchman.metrics import Figures
 from services.watchman.operators import Operators
-from services.watchman.reach import answers
-from services.watchman.settings import Own
+from services.watchman.reach import answers, trunk
 
 TICK_S = 1.0
 """Seconds between two decisions (ours): the delay of a call after an alarm's limit."""
@@ -29,12 +29,17 @@ POST_S = 5.0
 
 
 class Watchman:
-    """One watchman. me: its name. clock: its own seconds. now: µs UTC by the machine's clock. ids: makes random ones."""
+    """One watchman.
+
+    me: its name. key: shared with the other watchmen; None: it is alone. clock: its own seconds. now: µs UTC by the machine's clock.
+    ids: makes random ones.
+    """
 
     def __init__(
         self,
         me: str,
-        own: Own,
+        own: settings.Watchman,
+        key: bytes | None,
         people: Operators,
         sources: Sources,
         caller: Caller,
@@ -46,7 +51,8 @@ class Watchman:
         now: Callable[[], int],
         ids: Callable[[], str],
     ) -> None:
-        self._me, self._own, self._people = me, own, people
+        self._me, self._own, self._key, self._people = me, own, key, people
+        self._servers = tuple(map(trunk, own.trunks))
         self._sources, self._caller, self._ear, self._desk = sources, caller, ear, desk
         self._health, self._figures, self._clock, self._now, self._ids = health, figures, clock, now, ids
         self._watch, self._round = alarms.begin(clock()), rounds.Round()
@@ -78,7 +84,7 @@ class Watchman:
 
     async def _trunks(self) -> bool:
         """Return whether one of the notifier's trunks answers, or none is known."""
-        found = await asyncio.gather(*(answers(server, self._ids()) for server in self._own.trunks))
+        found = await asyncio.gather(*(answers(server, self._ids()) for server in self._servers))
         return any(found) or not found
 
     async def _calling(self) -> None:
@@ -118,12 +124,12 @@ class Watchman:
             self._health.red("no-trunk", "this watchman can call nobody: look at its trunk, REFERRAL_WATCHMAN_SIP")
 
     async def _beating(self) -> None:
-        if self._own.key is None:
+        if self._key is None:
             return await asyncio.Event().wait()  # type: ignore[return-value]
         async with httpx.AsyncClient(timeout=POST_S, verify=trusted(), trust_env=False) as http:
             while True:
-                body, signature = beat.sign(self._own.key, Beat(self._me, self._now(), self._caller.able))
-                await asyncio.gather(*(self._post(http, url, body, signature) for url in self._own.beats))
+                body, signature = beat.sign(self._key, Beat(self._me, self._now(), self._caller.able))
+                await asyncio.gather(*(self._post(http, url, body, signature) for url in self._own.beat))
                 await asyncio.sleep(beat.EVERY_S)
 
     async def _post(self, http: httpx.AsyncClient, url: str, body: bytes, signature: str) -> None:

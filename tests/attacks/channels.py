@@ -10,11 +10,11 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from referral.channels import Outgoing, Refused, Unreached
-from referral.channels.email import Email, Relay, relay
+from referral.channels.email import Email, Relay
 from referral.channels.lane import Lane, Line
 from referral.cli.admin import ladder
 from referral.errors import Rejected
-from referral.runtime.settings import CHECKOUT, Settings
+from referral.runtime.settings import CHECKOUT, Settings, read
 from services.notifier.deliveries import Backlog, Waiting
 from services.notifier.health import Watch
 from services.notifier.metrics import Figures
@@ -97,7 +97,7 @@ def in_clear() -> Noticed:
     """The setting itself."""
     told = {"REFERRAL_SMTP_USER": "notifier", "REFERRAL_SMTP_PASSWORD_FILE": str(Path(__file__)), "REFERRAL_SMTP_TLS": "never"}
     try:
-        relay("relay.test:25", told)
+        read({**told, "REFERRAL_SMTP": "relay.test:25"})
     except Rejected as refused:
         return {"start": str(refused)}
     return {"start": ""}

@@ -136,7 +136,13 @@ def addresses() -> Addresses:
 
     values = {field.name: made(field) for field in dataclasses.fields(Addresses)}
     return Addresses(
-        **values | {"database": "postgresql+asyncpg://postgres:of-the-administrator@db.test/referral", "kafka": "kafka.test:9092"}
+        **values
+        | {
+            "database": "postgresql+asyncpg://postgres:of-the-administrator@db.test/referral",
+            "kafka": "kafka.test:9092",
+            "smtp": "relay.test:25",
+            "handset": "http://127.0.0.1:1",
+        }
     )
 
 

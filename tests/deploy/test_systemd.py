@@ -18,7 +18,7 @@ from tests.harness.waiting import comes
 PAGE = Path(__file__).parents[2] / "docs" / "deploy.md"
 BLOCK_S = 300
 """Longest run of one block: on an idle machine the longest takes 15 s."""
-COMMANDS = "set -a; . /etc/referral/line.env; . /etc/referral/keeper/keeper.env; set +a; "
+COMMANDS = "export REFERRAL_SETTINGS=/etc/referral/keeper/keeper.toml; "
 HELD = "cd / && runuser -u postgres -- psql --quiet --tuples-only --dbname referral --command 'SELECT count(owner) FROM {service}.lease'"
 
 

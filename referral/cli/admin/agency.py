@@ -102,13 +102,12 @@ def connect_command(agency: Agency, word: console.Word = "", as_json: console.Js
     """
     found = settings.load()
     ladder.agency(found, agency, "agency")
-    named = os.environ.get("REFERRAL_CA")
-    if not named:
+    if found.ca is None:
         raise Rejected("missing", "REFERRAL_CA", "no authority is here; `. <data>/environment` names that of a local stack")
-    ca = Path(named).absolute()
+    ca = found.ca.absolute()
     with administration.begun(found, "agency connect", f"agency:{agency}", word=word):
         place = certificates.agency(ca, ca.parent, agency)
-    broker = os.environ.get(AGENCY_KAFKA, "")
+    broker = found.agency_kafka
     if as_json:
         console.document({"agency": agency, "identity": str(place), "kafka": broker or None})
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated, Any
 
 import typer
@@ -47,7 +46,7 @@ def channels_command(as_json: Annotated[bool, typer.Option("--json", help="Print
         return [dict(row) for row in (await tx.execute(_PROVIDERS)).mappings()]
 
     found, rows = settings.load(), ask(read)
-    base = (os.environ.get("REFERRAL_SMS_CALLBACK") or found.public_url or "NOTIFIER-URL").rstrip("/")
+    base = (found.sms_callback or found.public_url or "NOTIFIER-URL").rstrip("/")
     door = f"{base}/sms/{case_keys.read(found).callback('sms')}"
     if as_json:
         return console.document({"providers": rows, "receipts": f"{door}/receipt", "replies": f"{door}/reply"})

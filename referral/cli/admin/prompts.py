@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +12,7 @@ from referral.channels import Outgoing, Refused, Unreached, message, prompts
 from referral.channels.voice import Trunk, Voice, trunks
 from referral.cli import console
 from referral.errors import Rejected
+from referral.runtime import settings
 
 MEANS = {
     "busy": "the telephone is busy",
@@ -56,7 +56,7 @@ def call_command(
     """
     if language not in message.WORDINGS:
         raise Rejected("language", "--language", f"one of {', '.join(message.WORDINGS)}: in another one nothing is recorded")
-    found = trunks(os.environ)
+    found = trunks(settings.read())
     if not found:
         raise Rejected("missing", "REFERRAL_SIP", "there is no trunk to call through: see docs/operators.md, Connect a telephone")
     ends = {name: asyncio.run(_call(one, number, language)) for name, one in found.items()}

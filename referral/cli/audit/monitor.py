@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import itertools
-import os
 import re
 import time
 from pathlib import Path
@@ -20,7 +19,7 @@ from referral.cli.audit import source
 from referral.domain.local_time import moment
 from referral.errors import Malformed, Rejected
 from referral.proof.heartbeat import FRESH_S
-from referral.runtime import tls
+from referral.runtime import settings, tls
 from referral.tlog import merkle, note, split_view, tile_layout, tiles, witness_policy
 from referral.tlog.note_keys import VerifierKey
 from referral.tlog.split_view import Split, View
@@ -106,8 +105,7 @@ async def poll(policy: Policy, log: str, max_age: int = FRESH_S) -> MonitorRound
     asked: list[tuple[str, str, VerifierKey | None]] = [(LOG, f"{log.rstrip('/')}/checkpoint", None)]
     asked += [(w.name, f"{w.url.rstrip('/')}/checkpoint/{origin}", w.key) for w in policy.witnesses if w.url]
     looked = MonitorRound(away={w.name: "the policy names no address" for w in policy.witnesses if not w.url})
-    identity = os.environ.get("REFERRAL_TLS")
-    async with httpx.AsyncClient(timeout=TIMEOUT_S, verify=tls.outward(Path(identity) if identity else None)) as client:
+    async with httpx.AsyncClient(timeout=TIMEOUT_S, verify=tls.outward(settings.read().tls)) as client:
         answers = await asyncio.gather(*(_get(client, url) for _, url, _ in asked))
         published = answers[0]
         for (who, _, key), answer in zip(asked, answers, strict=True):

@@ -38,20 +38,20 @@ def recorded(command: str, *about: str, word: str = "") -> AbstractContextManage
     An authority that is kept off the network reaches no log: its register has what it signed, and its file WORDS on whose word.
     word: a second operator's, for a command that takes two.
     """
-    if not os.environ.get("REFERRAL_DATABASE"):
-        file = settings.trust_file()
-        return _kept_here(trust_file.at(file), command, about, word) if file else nullcontext()
+    own = settings.read()
+    if not own.database:
+        file = own.trust_file()
+        return _kept_here(trust_file.at(file), own.operator_keys, command, about, word) if file else nullcontext()
     from referral.cli import administration  # imported here: an authority of its own needs no driver of a database
 
     return administration.begun(settings.load(), command, *about, word=word)
 
 
 @contextmanager
-def _kept_here(trust: Trust, command: str, about: tuple[str, ...], word: str) -> Iterator[None]:
+def _kept_here(trust: Trust, keys: tuple[Path, ...], command: str, about: tuple[str, ...], word: str) -> Iterator[None]:
     from referral.cli import second_operator
 
     at, file = int(now().timestamp()), Path(PARAMETERS.get()["ca"]) / WORDS
-    keys = tuple(map(Path, filter(None, os.environ.get(second_operator.KEYS, "").split(os.pathsep))))
     two = second_operator.pair(trust.operators, keys, command, about, by="", text=word, now=at)
     if two is not None and file.exists() and two.word.digest in file.read_text("ascii"):
         raise second_operator.used(two.by)

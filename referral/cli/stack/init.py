@@ -46,7 +46,7 @@ def init_command(
     exercise: Exercise = False,
     as_json: console.Json = False,
 ) -> int:
-    """Make all that a line needs before its servers run: authority, certificates, keys, passwords, and the environment of each program.
+    """Make all that a line needs before its servers run: authority, certificates, keys, passwords, and the settings of each program.
 
     Give --people FILE with the lines of those who sign policies, approve erasures and operate: their keys are on machines of their own. Or
     give --exercise: then all keys lie in one folder, and one person can do everything. Nothing is overwritten, and no server is asked.

@@ -33,14 +33,13 @@ from referral.local import stack as local
 from referral.local.config import StackConfig, forget, root
 from referral.local.data_folder import Trouble, default_data
 from referral.local.stack import Stack
+from referral.runtime import settings
 from referral.runtime.postgres import database
 from referral.runtime.settings import SERVICES, Settings
 
 DEFAULT_PORT = 8080
 WITNESSES = 3
 """Witnesses of the local log (ours): any two must have cosigned a checkpoint, so that one may be down."""
-TELEPHONES = ("REFERRAL_SMS", "REFERRAL_SIP")
-"""Settings of a real gateway and trunk: with one of them in the environment the stack uses them, and has no stand-in."""
 ACTIVE = text("SELECT count(*) FROM routing.policy")
 
 Data = Annotated[Path | None, typer.Option("--data", help="Folder for all data; by default below the user's data folder.")]
@@ -81,24 +80,25 @@ def up(
         return 2
     if forget(os.environ):
         screen.told("this shell has a local stack's addresses (`. <data>/environment`); they are not used to start one")
+    own = settings.read()
     folder = (data or default_data()).expanduser().absolute()
     config = StackConfig(
         data=folder,
         instances=instances,
         drill=drill,
-        kafka=os.environ.get("REFERRAL_KAFKA"),
-        ca=_folder("REFERRAL_CA"),
-        database=os.environ.get("REFERRAL_DATABASE"),
-        passwords=_folder("REFERRAL_DATABASE_PASSWORDS"),
+        kafka=own.kafka or None,
+        ca=own.ca and own.ca.absolute(),
+        database=own.database or None,
+        passwords=own.database_passwords and own.database_passwords.absolute(),
         kafka_port=kafka_port,
         http_port=_port(folder) if port is None else port,
         smtp_port=smtp_port,
-        prefix=os.environ.get("REFERRAL_TOPIC_PREFIX", ""),
+        prefix=own.topic_prefix,
         policy=policy_folder,
         witnesses=WITNESSES,
         services=SERVICES,
         spare=SERVICES,
-        handset=not any(os.environ.get(name) for name in TELEPHONES),
+        handset=not (own.sms or own.sip),  # with a real gateway or trunk the stack has no stand-in
         brokers=brokers,
         standbys=standby,
     )
@@ -111,11 +111,6 @@ def up(
         console.wrong([f"referral: {cause}"])
         return 2
     return 0
-
-
-def _folder(variable: str) -> Path | None:
-    """Return the folder that a variable names; None: it names none."""
-    return Path(os.environ[variable]).absolute() if os.environ.get(variable) else None
 
 
 def _port(data: Path) -> int:

@@ -27,6 +27,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from referral import typed_toml
 from referral.domain.signers import NAME, NEEDED, public_key
 from referral.errors import Malformed
 from referral.wire.signed import trust_lines
@@ -202,7 +203,7 @@ class _Reading:
         )
 
     def _bad(self, what: str, *path: str) -> Malformed:
-        number = _line(self._text, path) if path else 0
+        number = typed_toml.line(self._text, path)
         return Malformed("trust", f"line {number} {what}" if number else what)
 
     def _intake(self) -> tuple[bytes, ...]:
@@ -283,17 +284,6 @@ class _Reading:
         if not isinstance(at, datetime) or at.tzinfo is None:
             raise self._bad(f"names no time: write {word} = 2026-12-01T00:00:00Z", word)
         return (at - EPOCH) // MS
-
-
-def _line(text: str, path: tuple[str, ...]) -> int:
-    """Return the number of the line that begins a field, or its table; 0: none is found."""
-    for begins in (path, path[-1:], path[:1]):
-        for number, line in enumerate(text.split("\n"), 1):
-            left = line.strip().partition("=")[0] if "=" in line else line.strip() if line.strip().startswith("[") else ""
-            words = tuple(word.strip(" \t\"'[]") for word in left.split("."))
-            if words[: len(begins)] == begins:
-                return number
-    return 0
 
 
 def _shown(line: bytes) -> str:

@@ -158,16 +158,16 @@ class Reached(Stack):
     @property
     def environment(self) -> dict[str, str]:
         """Return what the administrator's shell has."""
-        text = (self.line / "line.env").read_text() + (self.line / "keeper" / "keeper.env").read_text()
-        found = (row.split("=", 1) for row in text.splitlines() if "=" in row and not row.startswith("#"))
-        return {name: value.replace("/etc/referral/", f"{self.line}/") for name, value in found}
+        own = self.config.data / "keeper.toml"
+        own.write_text((self.line / "keeper" / "keeper.toml").read_text().replace("/etc/referral/", f"{self.line}/"))
+        return {settings.FILE: str(own)}
 
     @property
     def settings(self) -> Settings:
         return settings.load(self.environment)
 
     def url(self, service: str, number: int = 1) -> str:
-        return self.environment["REFERRAL_URL"]
+        return self.settings.url
 
     def agency(self, name: str) -> Path:
         """Return the folder of an agency's identity, made at the first call."""

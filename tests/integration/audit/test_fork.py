@@ -214,7 +214,9 @@ async def test_a_fork_ends_the_writing_and_not_the_reading(settings: Settings, t
         believed.file(policy, told + trust_lines.intake_line(INTAKE.intake[0]))
         port, inner = ports.free(2)
         url, within = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{inner}"
-        here = structs.replace(settings, log_key_file=tmp_path / "log.key", trust=policy, http_port=port, inner_port=inner)
+        here = structs.replace(
+            settings, log_key_file=tmp_path / "log.key", trust=policy, http=f"127.0.0.1:{port}", inner=f"127.0.0.1:{inner}"
+        )
 
         async def answered(path: str, status: int, word: str) -> httpx.Response:
             async def look() -> httpx.Response | None:

@@ -9,7 +9,8 @@ import pytest
 from referral.channels import Handed, Outgoing, Unreached, Word
 from referral.channels.lane import Lane
 from referral.errors import Rejected
-from services.notifier.canary import CASE, EVERY_SECONDS, Canary, number
+from referral.runtime import settings
+from services.notifier.canary import CASE, EVERY_SECONDS, Canary
 from services.notifier.send import Sender
 from services.watchman.look import Sources
 from tests.harness.line.notifier_stack import Stack, ended, sending
@@ -115,8 +116,8 @@ async def test_its_call_is_seen_like_any_other_if_nobody_sends_it(notifier: Stac
 
 
 def test_its_setting() -> None:
-    assert number({}) is None and number({"REFERRAL_CANARY": ""}) is None
-    assert number({"REFERRAL_CANARY": NUMBER}) == NUMBER
+    assert settings.read({"REFERRAL_CANARY": ""}).canary == ""
+    assert settings.read({"REFERRAL_CANARY": NUMBER}).canary == NUMBER
     with pytest.raises(Rejected, match="REFERRAL_CANARY") as told:
-        number({"REFERRAL_CANARY": "044 000 009"})
+        settings.read({"REFERRAL_CANARY": "044 000 009"})
     assert "044" not in str(told.value)

@@ -12,6 +12,7 @@ from referral.channels.lane import Lane
 from referral.domain.events import RungFailed
 from referral.errors import Rejected
 from referral.roster import changes as roster
+from referral.runtime import settings
 from services.notifier import caps
 from services.notifier.handle import AWAY
 from services.notifier.health import Watch
@@ -101,10 +102,10 @@ async def test_a_call_that_a_machine_answers_is_on_the_bill(notifier: Stack, wor
 
 
 def test_its_setting() -> None:
-    assert caps.read({}) == {} and caps.read({"REFERRAL_CAPS": "sms=500, voice=20"}) == {"sms": 500, "voice": 20}
+    assert settings.read({}).caps == {} and settings.read({"REFERRAL_CAPS": "sms=500, voice=20"}).caps == {"sms": 500, "voice": 20}
     for wrong in ("sms", "email=3", "sms=0", "sms=-1", "sms=many"):
         with pytest.raises(Rejected, match="REFERRAL_CAPS"):
-            caps.read({"REFERRAL_CAPS": wrong})
+            settings.read({"REFERRAL_CAPS": wrong})
 
 
 KNOCKS = "SELECT again, state FROM notifier.delivery ORDER BY id"

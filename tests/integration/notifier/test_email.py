@@ -20,6 +20,7 @@ from referral.channels import Outgoing, Refused, Unreached, email
 from referral.channels.email import Email, Relay
 from referral.channels.message import compose
 from referral.errors import Rejected
+from referral.runtime import settings
 from tests.harness import smtp
 
 ADDRESS = "marker.officer@police.example"
@@ -214,9 +215,9 @@ def test_a_password_that_must_go_out_in_clear_is_refused_at_the_start(tmp_path: 
     secret = tmp_path / "secret"
     secret.write_text("made up")
     told = {"REFERRAL_SMTP_USER": "notifier", "REFERRAL_SMTP_PASSWORD_FILE": str(secret)}
-    assert email.relay("mail.example:587", told).start_tls is True
+    assert email.relays(settings.read(told))["email-1"].start_tls is True
     with pytest.raises(Rejected, match="the password would go out in clear"):
-        email.relay("mail.example:587", {**told, "REFERRAL_SMTP_TLS": "never"})
+        settings.read({**told, "REFERRAL_SMTP_TLS": "never"})
     for half in told:
         with pytest.raises(Rejected, match="together with"):
-            email.relay("mail.example:587", {half: told[half]})
+            settings.read({half: told[half]})

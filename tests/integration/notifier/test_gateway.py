@@ -14,6 +14,7 @@ from referral.channels import Outgoing, Refused, Unreached, Unsure, gateway
 from referral.channels.gateway import Gateway, Provider, providers
 from referral.channels.message import short
 from referral.errors import Rejected
+from referral.runtime import settings
 from tests.harness.gateway import Answer, hang, hang_up
 from tests.harness.gateway import gateway as serving
 
@@ -154,7 +155,7 @@ async def test_an_aggregator_with_other_words_takes_json(tmp_path: Path) -> None
             "REFERRAL_SMS_NAMES": "to=recipient text=message username= password= coding= charset= dlr-mask= dlr-url=callback",
             "REFERRAL_SMS_STATUSES": "422=wrong-number",
         }
-        (provider,) = providers(told, "https://notifier.example/sms/s/receipt")
+        (provider,) = providers(settings.read(told), "https://notifier.example/sms/s/receipt")
         line = Gateway(provider)
         server.answer = (201, b"{}")
         await knock(line)
@@ -189,14 +190,15 @@ async def test_an_aggregator_with_other_words_takes_json(tmp_path: Path) -> None
 )
 def test_a_wrong_setting_is_named_at_the_start(told: dict[str, str], where: str) -> None:
     with pytest.raises(Rejected, match=where):
-        providers({"REFERRAL_SMS": "https://gateway.example/cgi-bin/sendsms"} | told, "")
+        providers(settings.read({"REFERRAL_SMS": "https://gateway.example/cgi-bin/sendsms"} | told), "")
 
 
 def test_settings_of_several_gateways_follow_their_order() -> None:
-    assert providers({}, "") == ()
+    assert providers(settings.read({}), "") == ()
     urls = "http://10.0.0.1:13013/cgi-bin/sendsms, https://gateway.example/sms"
-    first, second = providers({"REFERRAL_SMS": urls, "REFERRAL_SMS_TLS": "never,", "REFERRAL_SMS_FROM": "Kutia"}, "")
-    assert (first.name, second.name, first.clear, second.clear, second.sender) == ("sms-1", "sms-2", True, False, "Kutia")
+    found = settings.read({"REFERRAL_SMS": urls, "REFERRAL_SMS_TLS": "never,", "REFERRAL_SMS_FROM": "Kutia"})
+    assert [one.tls for one in found.sms] == ["never", "required"]
+    assert [(one.name, one.sender) for one in providers(found, "")] == [("sms-1", "Kutia"), ("sms-2", "Kutia")]
 
 
 def test_a_provider_shows_no_secret() -> None:

@@ -20,7 +20,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from referral import cli
 from referral.channels import Outgoing
-from referral.channels.email import Relay, relay
+from referral.channels.email import Relay, relays
 from referral.channels.message import compose
 from referral.cli.admin import doctor_checks
 from referral.cli.admin.doctor_probe import Vitals
@@ -31,6 +31,7 @@ from referral.domain.inputs import ROSTER_BOOK
 from referral.domain.rota import Single, Weekly, between, moment
 from referral.errors import Rejected
 from referral.roster import changes as roster
+from referral.runtime import settings
 from referral.runtime.postgres import database
 from services.intake.accounts import store
 from services.notifier import migrations
@@ -222,15 +223,15 @@ async def test_the_relay_is_read_from_the_environment(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("word\n")
     told = {"REFERRAL_SMTP_FROM": "inbox@x.example", "REFERRAL_SMTP_TLS": "required", "REFERRAL_SMTP_USER": "u"}
-    told |= {"REFERRAL_SMTP_PASSWORD_FILE": str(secret)}
-    assert relay("mail.example:587", told) == Relay("mail.example", 587, "inbox@x.example", True, "u", "word")
-    assert "word" not in repr(relay("mail.example:587", told))
+    told |= {"REFERRAL_SMTP_PASSWORD_FILE": str(secret), "REFERRAL_SMTP": "mail.example:587"}
+    (found,) = relays(settings.read(told)).values()
+    assert found == Relay("mail.example", 587, "inbox@x.example", True, "u", "word") and "word" not in repr(found)
     wrong = {"REFERRAL_SMTP_TLS": "maybe"}, {"REFERRAL_SMTP_FROM": "nobody"}, {"REFERRAL_SMTP_PASSWORD_FILE": "/no/such/file"}
     for one in wrong:
         with pytest.raises(Rejected):
-            relay("mail.example:587", one)
+            relays(settings.read(one))
     with pytest.raises(Rejected):
-        relay("mail.example", {})
+        settings.read({"REFERRAL_SMTP": "mail.example"})
 
 
 async def test_an_auditor_sees_who_was_on_duty_and_who_had_changed_it(

@@ -56,9 +56,8 @@ class Begun:
     made: Path
 
     def settings(self, program: str) -> Settings:
-        """Return the settings of a program, as an engine without quotes reads them."""
-        lines = [line for file in ("line.env", f"{program}/{program}.env") for line in (self.made / file).read_text().splitlines()]
-        return settings.load(dict(line.split("=", 1) for line in lines if not line.startswith("#")))
+        """Return the settings of a program."""
+        return settings.load({settings.FILE: str(self.made / program / f"{program}.toml")})
 
 
 @pytest.fixture

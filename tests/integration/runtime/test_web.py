@@ -141,7 +141,7 @@ async def test_the_inner_address_lets_go_of_prometheus_between_two_readings() ->
 async def test_every_answer_of_a_service_that_people_reach_by_https_says_so(settings: Settings, url: str, hsts: list[str]) -> None:
     """Pages, refusals and paths of the server itself; of whichever service, since all are served by the same function."""
     port, ended = ports.free(1)[0], asyncio.Event()
-    reached = msgspec.structs.replace(settings, public_url=url, http_host="127.0.0.1", http_port=port)
+    reached = msgspec.structs.replace(settings, public_url=url, http=f"127.0.0.1:{port}")
 
     async def work() -> None:
         await ended.wait()

@@ -37,7 +37,7 @@ def evening(folder: Path) -> tuple[str, ...]:
     told = dict(re.findall(r"^   ```(\w+) watchman\n(.*?)^   ```", OPERATORS, re.M | re.S))
     folder.mkdir()
     (folder / "operators.yaml").write_text(textwrap.dedent(told["yaml"]))
-    script = textwrap.dedent(told["sh"]).replace("127.0.0.1:8090", "$REFERRAL_HTTP").replace("python -m", "exec python -m")
+    script = textwrap.dedent(told["sh"]).replace("python -m", "exec python -m")
     place = f"cd {folder}; PATH={Path(sys.executable).parent}:$PATH; unset REFERRAL_INSTANCE REFERRAL_WATCHMAN_OPERATORS\n"
     return ("bash", "-euc", place + script)
 

@@ -62,7 +62,8 @@ def test_every_service_is_a_workload_and_the_watchman_is_none() -> None:
         assert container["image"] == ("referral-oversight" if name == "oversight" else "referral-services")
         assert one["spec"]["replicas"] == (1 if name in ALONE else 2)
         assert (name in named("PodDisruptionBudget")) == (name not in ALONE)
-        assert [source["configMapRef"]["name"] for source in container["envFrom"]] == ["line", name] and "env" not in container
+        assert container["env"] == [{"name": "REFERRAL_SETTINGS", "value": f"/etc/referral/{name}/{name}.toml"}]
+        assert "envFrom" not in container
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -145,14 +146,13 @@ def test_the_administrators_pod_finds_what_it_is_given() -> None:
     for folder in ("", "keeper"):
         found = yaml.safe_load((PLACE / "secrets" / folder / "kustomization.yaml").read_text())
         kept = found.get("generatorOptions", {}).get("disableNameSuffixHash", False)
-        for one in (*found["configMapGenerator"], *found["secretGenerator"]):
+        for one in (*found.get("configMapGenerator", ()), *found["secretGenerator"]):
             if one.get("options", {}).get("disableNameSuffixHash", kept):
                 made.add(one["name"])
     spec = named("Pod")["keeper"]["spec"]
-    wanted = {source["configMapRef"]["name"] for source in spec["containers"][0]["envFrom"]}
-    wanted |= {volume["secret"]["secretName"] for volume in spec["volumes"] if "secret" in volume}
+    wanted = {volume["secret"]["secretName"] for volume in spec["volumes"] if "secret" in volume}
     wanted |= {volume["configMap"]["name"] for volume in spec["volumes"] if "configMap" in volume}
-    assert {"line", "trust", "keeper"} <= wanted <= made
+    assert {"trust", "keeper"} <= wanted <= made
 
 
 def test_every_mount_is_of_a_volume_of_its_pod_and_every_volume_is_mounted() -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from referral.cli.admin.doctor_checks import CHECKS
+from referral.runtime import settings
+from tests.harness import settings_page
 
 ROOT = Path(__file__).parents[3]
 OPERATORS = (ROOT / "docs" / "operators.md").read_text("utf-8")
@@ -27,9 +29,16 @@ def table(after: str) -> set[str]:
 
 
 def test_every_setting_that_the_code_reads_is_told() -> None:
+    assert settings_page.PAGE.read_text("utf-8") == settings_page.page(), "run `make generate`"
     read = {name for text in SOURCES.values() for name in re.findall(r"\b(REFERRAL_[A-Z]+(?:_[A-Z]+)*)\b", text)}
     events = {"REFERRAL_ATTACHED", "REFERRAL_WITHDRAWN", "REFERRAL_SUBMITTED"}
-    assert table("## Settings") - {"SSL_CERT_FILE", "referral up"} == read - events
+    assert read - events <= settings_page.variables()
+
+
+def test_the_example_of_a_file_is_one(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_text(OPERATORS.partition("```toml settings\n")[2].partition("```")[0])
+    found = settings.read({settings.FILE: str(tmp_path / "x.toml")})
+    assert [one.tls for one in found.sip] == ["required", "never"] and found.caps == {"sms": 500, "voice": 200}
 
 
 def test_every_reason_for_not_being_ready_is_told() -> None:

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from tests.attacks.taken_over import SECRET
+from tests.harness import settings_page
 from tests.unit.docs.test_docs import ROOT, SOURCES
 
 THREATS, ASVS, INVENTORY = (ROOT / "docs" / name for name in ("security.md", "reference/asvs.md", "reference/inventory.md"))
@@ -119,7 +120,7 @@ def test_a_line_that_says_nothing_or_names_no_test_is_found(cell: str) -> None:
 
 
 def test_every_secret_setting_is_in_the_inventory() -> None:
-    read = {name for text in SOURCES.values() for name in re.findall(r"\b(REFERRAL_[A-Z]+(?:_[A-Z]+)*)\b", text)}
+    read = settings_page.variables()
     told = {name for row in rows(INVENTORY.read_text("utf-8")) for name in re.findall(r"`(REFERRAL_[A-Z_]+)`", row[0])}
     assert {name for name in read if SECRET.search(name)} == told
 

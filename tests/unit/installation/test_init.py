@@ -1,15 +1,18 @@
-"""`referral init`: everything is there once, nobody reads another's, all who read an environment read the same, a kill leaves nothing."""
+"""`referral init`: everything is there once, nobody reads another's, a program reads its own file, a kill leaves nothing."""
 
 from __future__ import annotations
 
 import re
 import subprocess
+import sys
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 from cryptography.x509 import ReasonFlags
+from msgspec import structs
 
 from referral.ca import authority, identity, renewal
 from referral.cli import run
@@ -50,29 +53,38 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+def words(made: Path, name: str) -> dict[str, object]:
+    """Return the words of a program's file."""
+    return tomllib.loads((made / name / f"{name}.toml").read_text())
+
+
 def read(file: Path) -> dict[str, str]:
     """Return the variables of an environment file, as an engine without quotes reads them."""
     lines = (line for line in file.read_text("ascii").splitlines() if not line.startswith("#"))
     return dict(line.split("=", 1) for line in lines)
 
 
-def test_every_environment_names_files_that_are_there_and_nobody_elses(made: Path) -> None:
+def test_every_file_names_files_that_are_there_and_nobody_elses(made: Path) -> None:
     for name in (*SERVICES, "keeper"):
-        found = read(made / name / f"{name}.env")
-        named = {Path(value) for values in found.values() for value in values.split(":") if value.startswith(str(AT))} - {AT / "authority"}
+        found = words(made, name)
+        values = [one for value in found.values() for one in (value if isinstance(value, list) else [value])]
+        named = {Path(one) for one in values if str(one).startswith(str(AT))} - {AT / "authority", AT / "trust.toml"}
         assert named and all((made / path.relative_to(AT)).exists() for path in named), name
         assert {path.relative_to(AT).parts[0] for path in named} == {name}
-        assert ("REFERRAL_MASTER_KEY_FILE" in found) == (name == "keeper")
-    assert (made / Path(read(made / "line.env")["REFERRAL_TRUST"]).relative_to(AT)).exists()
+        assert ("master_key_file" in found) == (name == "keeper")
+        assert (made / Path(str(found["trust"])).relative_to(AT)).exists()
 
 
-def test_each_service_starts_with_settings_that_it_understands_and_keys_of_its_own(made: Path) -> None:
+def test_each_service_starts_with_settings_that_it_understands_and_keys_of_its_own(made: Path, tmp_path: Path) -> None:
     for name in SERVICES:
-        variables = read(made / "line.env") | read(made / name / f"{name}.env")
-        found = settings.load({key: value.replace(str(AT), str(made)) for key, value in variables.items()})
+        file = tmp_path / f"{name}.toml"
+        file.write_text((made / name / f"{name}.toml").read_text().replace(str(AT), str(made)))
+        found = settings.load({settings.FILE: str(file)})
+        assert [(one.server, one.sender) for one in found.smtp] == [(LINE.smtp, LINE.smtp_from)]
         assert case_keys.read(found, name) and found.master_key_file is None and found.service_keys is None
         assert found.database_password_file is not None and role_passwords.read(found.database_password_file)
-        assert found.http_tls and found.inner_tls and str(identity.read(found.identity()).leaf.name) == f"service/{name}"
+        assert settings.address(found.http).tls and settings.address(found.inner).tls
+        assert str(identity.read(found.identity()).leaf.name) == f"service/{name}"
         public = trust.read((made / "trust.toml").read_bytes()).writers.keys.get(name)
         assert (public is None) == (name in ("audit", "eraser"))
         if found.writer_key_file is not None:
@@ -90,7 +102,7 @@ def test_prepare_takes_the_passwords_and_keys_that_are_there(made: Path) -> None
 
 
 def test_what_is_secret_is_its_owners_alone(made: Path) -> None:
-    public = ("trust.toml", "line.env", "root.pem", "authority.pem", "revoked.pem", "certificate.pem", "list.pem", "lists.url")
+    public = ("trust.toml", "root.pem", "authority.pem", "revoked.pem", "certificate.pem", "list.pem", "lists.url")
     open_ = {path.relative_to(made) for path in made.rglob("*") if path.is_file() and path.stat().st_mode & 0o077}
     assert {path.name for path in open_ if "issued" not in path.parts} == set(public) and not list(made.rglob("*.new"))
     top = {path.name: path.stat().st_mode & 0o777 for path in made.iterdir() if path.is_dir()}
@@ -115,12 +127,22 @@ def test_the_file_of_trust_names_everybody(made: Path) -> None:
     assert "operator/keeper" in found.operators.keys and "quorum none" in found.witness_policy.decode()
 
 
-def test_a_shell_reads_what_an_engine_reads(made: Path) -> None:
-    for file in ("line.env", "keeper/keeper.env", "intake/intake.env"):
-        script = f"set -a; . {made / file}; exec env -0"
-        done = subprocess.run(["env", "-i", "sh", "-eu", "-c", script], capture_output=True, text=True, check=True).stdout
-        variables = dict(one.split("=", 1) for one in done.split("\0") if one.startswith("REFERRAL_"))
-        assert variables == read(made / file)
+def test_each_word_stands_below_its_meaning(made: Path) -> None:
+    lines = (made / "audit" / "audit.toml").read_text().splitlines()
+    for number, line in enumerate(lines):
+        assert "=" not in line or (lines[number - 1].startswith("# ") and not lines[number - 2])
+
+
+def test_the_variables_of_0_1_0_are_carried_over(made: Path, tmp_path: Path) -> None:
+    """As docs/deploy.md says it: those of the line, then those of the program; two gateways of a parallel list become two tables."""
+    old = {f"REFERRAL_{word.upper()}": value for word, value in words(made, "notifier").items() if isinstance(value, str)}
+    old |= {"REFERRAL_SMTP": LINE.smtp, "REFERRAL_SMTP_FROM": LINE.smtp_from, "REFERRAL_CAPS": "sms=500,voice=200"}
+    old |= {"REFERRAL_SMS": "https://a.example/s,https://b.example/s", "REFERRAL_SMS_FROM": "one,two", "REFERRAL_DRILL_CLOCK": "1"}
+    done = subprocess.run([sys.executable, "-m", "referral.installation"], env=old, capture_output=True, text=True, check=True)
+    (tmp_path / "x.toml").write_text(done.stdout)
+    before, after = settings.load(old), settings.load({settings.FILE: str(tmp_path / "x.toml")})
+    assert structs.replace(after, instance="") == structs.replace(before, instance="")
+    assert [one.sender for one in after.sms] == ["one", "two"]
 
 
 def test_the_backup_machine_gets_one_role_and_the_root_by_which_it_believes_the_server(made: Path) -> None:
@@ -150,11 +172,11 @@ def test_the_published_lists_follow_the_authority_at_once(made: Path) -> None:
 
 def test_several_databases_are_one_address_without_a_sign_that_a_shell_takes() -> None:
     line = replace(LINE, databases=("a.example:5432", "b.example:5433"), by_name=True)
-    assert layout.shared(line)["REFERRAL_DATABASE"] == "postgresql+asyncpg://keeper@/referral?host=a.example:5432,b.example:5433"
-    assert layout.service(line, "intake")["REFERRAL_AUDIT_URL"] == "https://audit:8444"
+    assert layout.shared(line)["database"] == "postgresql+asyncpg://keeper@/referral?host=a.example:5432,b.example:5433"
+    assert layout.service(line, "intake")["audit_url"] == "https://audit:8444"
     assert {"postgres-1", "postgres-2", "kafka-1"} <= layout.programs(line).keys()
     with pytest.raises(Rejected, match="know no quotes"):
-        layout.written({"REFERRAL_SMTP": "a&b"}, "of a test")
+        layout.written({"PGHOST": "a&b"}, "of a test")
 
 
 def test_a_kill_leaves_nothing_that_a_second_run_takes_for_whole(tmp_path: Path) -> None:
@@ -164,7 +186,7 @@ def test_a_kill_leaves_nothing_that_a_second_run_takes_for_whole(tmp_path: Path)
     def after(_: int) -> None:
         whole.append(place.exists())
         if place.exists():
-            assert (place / "oversight" / "oversight.env").exists() and not (tmp_path / ".referral.new").exists()
+            assert (place / "oversight" / "oversight.toml").exists() and not (tmp_path / ".referral.new").exists()
 
     assert strikes(lambda: folder.make(place, LINE, b"", NOW), after, every=97) >= 3
     assert whole == [False] * (len(whole) - 1) + [True]
@@ -200,7 +222,7 @@ def test_people_send_their_lines_and_no_key_of_theirs_is_here(tmp_path: Path, ma
     assert run(["init", str(tmp_path / "real"), "--people", str(people)]) == 0
     assert set(lines) <= set((tmp_path / "real" / "trust.toml").read_text().splitlines(keepends=True))
     assert not (tmp_path / "real" / "keeper" / "people").exists()
-    assert not {"REFERRAL_OPERATOR_KEYS", "REFERRAL_POLICY_KEYS"} & read(tmp_path / "real" / "keeper" / "keeper.env").keys()
+    assert not {"operator_keys", "policy_keys"} & words(tmp_path / "real", "keeper").keys()
 
 
 @pytest.mark.parametrize("more", [[], ["--exercise", "--people", "x"]])

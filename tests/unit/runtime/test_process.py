@@ -24,7 +24,7 @@ def test_a_process_listens_on_the_sockets_that_it_was_given() -> None:
     with ExitStack() as ours:
         held = [ours.enter_context(ports.hold(port)) for port in ports.free(2)]
         given = ",".join(str(one.detach()) for one in [one.dup() for one in held])
-        made = settings.load({"REFERRAL_KAFKA": "k", "REFERRAL_DATABASE": "x://", "REFERRAL_HTTP": "127.0.0.1:1", settings.BOUND: given})
-        inherited = [ours.enter_context(one) for one in process._sockets(made)]
+        made = settings.load({"REFERRAL_KAFKA": "k", "REFERRAL_DATABASE": "x://", "REFERRAL_HTTP": "127.0.0.1:1", settings.SOCKETS: given})
+        inherited = [ours.enter_context(one) for one in process._sockets(made, *(settings.address(one) for one in (made.http, made.inner)))]
         assert [one.getsockname() for one in inherited] == [one.getsockname() for one in held]
         assert all(isinstance(one, Listener) and one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) for one in inherited)

@@ -207,7 +207,7 @@ def test_the_environment_is_refused_with_the_name_of_what_is_wrong() -> None:
     good = {"REFERRAL_KAFKA": "k", "REFERRAL_DATABASE": "postgresql+asyncpg://u:secret@h/d", "REFERRAL_MASTER_KEY_FILE": "f"}
     with pytest.raises(Rejected, match="REFERRAL_HTTP"):
         settings.load({**good, "REFERRAL_HTTP": "localhost"})
-    made = settings.load({**good, "REFERRAL_TOPIC_PREFIX": "x.", "REFERRAL_DRILL_CLOCK": "yes"})
+    made = settings.load({**good, "REFERRAL_TOPIC_PREFIX": "x.", "REFERRAL_DRILL_CLOCK": "0"})
     assert made.topic("referral-intake") == "x.referral-intake" and made.plain("x.referral-intake") == "referral-intake"
     assert not made.drill_clock
     assert made.log_beat_s == 300 and settings.load({**good, "REFERRAL_LOG_BEAT_S": "0"}).log_beat_s == 0

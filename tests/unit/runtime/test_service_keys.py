@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -17,7 +18,7 @@ from referral.runtime.keys import case_keys, service_keys
 from referral.runtime.keys.case_keys import CaseKeys, Keys
 from referral.runtime.keys.secret_box import SecretBox
 from referral.runtime.keys.service_keys import BETWEEN, INTAKE, LENT, OWN, PURPOSES, MasterKeys, ServiceKeys, readers
-from referral.runtime.settings import CHECKOUT, SERVICES, Settings
+from referral.runtime.settings import CHECKOUT, SERVICES, Settings, load
 from referral.wire import topics
 from services.intake.casefile import sections
 from tests.attacks.taken_over import addresses
@@ -166,15 +167,17 @@ async def _never(_: Settings) -> None:
     raise AssertionError("it starts")
 
 
-def test_a_service_starts_without_the_master_key_alone() -> None:
+def test_a_service_starts_without_the_master_key_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """A local stack gives its services no master key; a service that is given one ends before it reads it."""
     for service in SERVICES:
         variables = environment(StackConfig(), addresses(), service)
         assert not variables.get(case_keys.MASTER) and variables[service_keys.FILE].endswith(service)
-        with pytest.raises(AssertionError, match="it starts"):
-            process.start(_never, variables)
-        with pytest.raises(Rejected, match="take this variable from its environment"):
-            process.start(_never, {**variables, case_keys.MASTER: "/m"})
-        with pytest.raises(Rejected, match=service_keys.FILE):
-            process.start(_never, {**variables, service_keys.FILE: ""})
+        for more, error, said in (
+            ({}, AssertionError, "it starts"),
+            ({case_keys.MASTER: "/m"}, Rejected, "take this variable from its environment"),
+            ({service_keys.FILE: ""}, Rejected, service_keys.FILE),
+        ):
+            monkeypatch.setattr(process, "load", partial(load, {**variables, **more}))
+            with pytest.raises(error, match=said):
+                process.start(_never)
     assert environment(StackConfig(), addresses())[case_keys.MASTER]

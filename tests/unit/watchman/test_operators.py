@@ -8,11 +8,11 @@ import pytest
 
 from referral.channels import voice
 from referral.errors import Rejected
+from referral.runtime import settings
 from services.watchman import operators, words
 from services.watchman.__main__ import ways
 from services.watchman.alarms import Alarm
-from services.watchman.reach import Server
-from services.watchman.settings import channels, load
+from services.watchman.reach import Server, trunk
 
 NUMBER = "+38344999001"
 SECOND = '{language: en, voice: "+38344999002", sms: "+38344999002"}'
@@ -61,23 +61,24 @@ def test_a_list_that_others_may_read_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_watchman_never_uses_the_notifiers_accounts() -> None:
-    told = channels({"REFERRAL_SMTP": "notifier:25", "REFERRAL_WATCHMAN_SMTP": "own:25", "PATH": "/bin"})
-    assert told == {"REFERRAL_SMTP": "own:25", "PATH": "/bin"}
-    assert "REFERRAL_SMTP" not in channels({"REFERRAL_SMTP": "notifier:25"})
+    told = {"REFERRAL_SMTP": "notifier:25", "REFERRAL_SMTP_FROM": "notifier@example.org", "REFERRAL_PROMPTS": "/there"}
+    own = settings.read({**told, "REFERRAL_WATCHMAN_SMTP": "own:25"}).watchman
+    assert [(one.server, one.sender) for one in own.smtp] == [("own:25", "inbox@localhost")] and own.prompts is None
+    assert settings.read(told).watchman == settings.Watchman()
 
 
 def test_beats_need_a_key_and_addresses() -> None:
-    with pytest.raises(Rejected, match="REFERRAL_WATCHMAN_BEAT_KEY_FILE"):
-        load({"REFERRAL_WATCHMAN_OPERATORS": "x", "REFERRAL_WATCHMAN_EXPECTS": "west"})
-    with pytest.raises(Rejected, match="REFERRAL_WATCHMAN_BEAT"):
-        load({"REFERRAL_WATCHMAN_OPERATORS": "x", "REFERRAL_WATCHMAN_BEAT": "west:80"})
+    with pytest.raises(Rejected, match="missing at REFERRAL_WATCHMAN_BEAT_KEY_FILE"):
+        settings.read({"REFERRAL_WATCHMAN_EXPECTS": "west"})
+    with pytest.raises(Rejected, match="REFERRAL_WATCHMAN_BEAT: "):
+        settings.read({"REFERRAL_WATCHMAN_BEAT": "west:80"})
 
 
 def test_the_notifiers_trunks_are_named_by_their_way() -> None:
-    told = {"REFERRAL_WATCHMAN_OPERATORS": "x", "REFERRAL_WATCHMAN_TRUNKS": "udp:10.0.0.9:5060, tcp:[::1]:5061"}
-    assert load(told).trunks == (Server("10.0.0.9", 5060, udp=True), Server("::1", 5061))
+    found = settings.read({"REFERRAL_WATCHMAN_TRUNKS": "udp:10.0.0.9:5060, tcp:[::1]:5061"}).watchman.trunks
+    assert [trunk(one) for one in found] == [Server("10.0.0.9", 5060, udp=True), Server("::1", 5061)]
     with pytest.raises(Rejected, match="REFERRAL_WATCHMAN_TRUNKS"):
-        load({**told, "REFERRAL_WATCHMAN_TRUNKS": "10.0.0.9:5060"})
+        settings.read({"REFERRAL_WATCHMAN_TRUNKS": "10.0.0.9:5060"})
 
 
 @pytest.mark.parametrize("language", words.WORDS)
@@ -99,5 +100,5 @@ def test_an_error_names_the_watchmans_own_setting(monkeypatch: pytest.MonkeyPatc
     """The notifier's setting of that name is there, and is not meant."""
     monkeypatch.setattr(voice, "absent", list)
     with pytest.raises(Rejected) as caught:
-        ways({"REFERRAL_PROMPTS": "/there", "REFERRAL_WATCHMAN_SIP_TLS": "never"} | told)
+        ways(settings.read({"REFERRAL_PROMPTS": "/there", "REFERRAL_WATCHMAN_SIP_TLS": "never"} | told).watchman)
     assert caught.value.where == where and f"at {where}: " in str(caught.value)
