@@ -123,7 +123,11 @@ class _Reading:
         for word in found:
             if word not in known:
                 near = difflib.get_close_matches(word, known, 1)
-                remedy = f"write `{near[0]}`" if near else "docs/reference/settings.md has every word"
+                remedy = (
+                    f"write `{near[0]}`"
+                    if near
+                    else "docs/reference/settings.md has each; a word without a table stands above the first table"
+                )
                 raise self._refused(f"it is no setting: {remedy}", (*path, word), "unknown", row)
         return {word: value for word, value in found.items() if value != ""}
 
