@@ -58,6 +58,7 @@ deploy-test: tools setup ## what needs containers, clusters or root: images, com
 faults: setup ## the long tests, and every process killed in turn under load; SEED=n repeats a run
 	REFERRAL_KILL_STEP=1 $(BIN)/pytest -q $(STRUCK)
 	$(BIN)/pytest -q -m long tests/integration tests/web
+	REFERRAL_TEST_BROKER=kafka $(BIN)/pytest -q -m "not long" tests/integration/runtime tests/integration/routing tests/integration/audit tests/integration/eraser
 	$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED))
 
 clocks: tools setup ## unit tests, stories, pages, and tests of notifier and intake, on a Monday morning, a Saturday night, New Year's Eve, and the nights of both clock changes

@@ -21,6 +21,7 @@ import httpx
 import hypothesis
 import pytest
 import yaml
+from msgspec import structs
 from sqlalchemy.engine import make_url
 
 from referral.authorities import trusted
@@ -289,30 +290,12 @@ def bare(database: str, key_files: tuple[Path, Path], intake_files: tuple[Path, 
 
 
 @pytest.fixture
-async def settings(
-    kafka: str, identities: Path, database: str, key_files: tuple[Path, Path], intake_files: tuple[Path, Path]
-) -> AsyncIterator[Settings]:
+async def on_kafka(bare: Settings, kafka: str, identities: Path, key_files: tuple[Path, Path]) -> AsyncIterator[Settings]:
     """A stack of its own on the shared servers: fresh database, fresh topics under a prefix, keys, drill clock."""
     from referral.runtime.kafka import access, clients
-    from referral.runtime.settings import Settings
     from referral.wire.topics import INGRESS
-    from tests.harness import policies
 
-    made = Settings(
-        kafka=kafka,
-        database=database,
-        database_passwords=servers.passwords(database),
-        master_key_file=key_files[0],
-        ingress_key_file=key_files[1],
-        intake_key_file=intake_files[0],
-        trust=intake_files[1],
-        policy_keys=policies.key_files(intake_files[1].parent),
-        instance=f"test-{uuid.uuid4().hex[:8]}",
-        topic_prefix=servers.prefix(),
-        drill_clock=True,
-        tls=identities / "keeper",
-        log_beat_s=0,
-    )
+    made = _with_broker(bare, kafka, key_files[1], identities)
     await clients.create_topics(made)
     yield made
     admin = clients.admin(made)
@@ -323,3 +306,35 @@ async def settings(
         await admin.delete_topics(there)
     finally:
         await admin.close()
+
+
+@pytest.fixture
+def settings(on_kafka: Settings) -> Settings:
+    """As `on_kafka`. A folder whose tests need no real broker has `either` in its place."""
+    return on_kafka
+
+
+@pytest.fixture
+async def in_memory(bare: Settings, identities: Path, key_files: tuple[Path, Path]) -> AsyncIterator[Settings]:
+    """As `on_kafka`, but the broker is in memory: for what one process does, and where no promise rests on Kafka."""
+    from referral.runtime.kafka import clients
+    from referral.runtime.testing.broker import Broker
+    from referral.runtime.testing.clients import in_place_of_kafka
+
+    made = _with_broker(bare, "memory", key_files[1], identities)
+    with in_place_of_kafka(Broker(), made.kafka):
+        await clients.create_topics(made)
+        yield made
+
+
+def _with_broker(bare: Settings, kafka: str, ingress_key: Path, identities: Path) -> Settings:
+    own = {"ingress_key_file": ingress_key, "instance": f"test-{uuid.uuid4().hex[:8]}", "topic_prefix": servers.prefix()}
+    return structs.replace(bare, kafka=kafka, tls=identities / "keeper", **own)
+
+
+@pytest.fixture
+def either(request: pytest.FixtureRequest) -> Settings:
+    """As `in_memory`; `on_kafka` where a test is marked `kafka`, and everywhere where REFERRAL_TEST_BROKER=kafka."""
+    real = request.node.get_closest_marker("kafka") or os.environ.get("REFERRAL_TEST_BROKER") == "kafka"
+    made: Settings = request.getfixturevalue("on_kafka" if real else "in_memory")
+    return made

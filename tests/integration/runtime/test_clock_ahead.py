@@ -16,8 +16,8 @@ from tests.harness.waiting import until
 pytestmark = pytest.mark.servers
 
 
-async def test_a_clock_that_is_ahead_is_seen_by_a_role_without_rights(settings: Settings) -> None:
-    own = database.engine(settings, "audit", size=1)
+async def test_a_clock_that_is_ahead_is_seen_by_a_role_without_rights(bare: Settings) -> None:
+    own = database.engine(bare, "audit", size=1)
     work = asyncio.create_task(clock_ahead.follow(own, "made-up", lambda: time.time() + 120))
     try:
         await until(lambda: _ahead() is not None, what="the clock is measured")
