@@ -30,7 +30,7 @@ from referral.local import config as stack_config
 from referral.runtime import garbage, passwords
 from referral.runtime.postgres.rights import ROLES
 from referral.wire.signed import trust_lines
-from tests.harness import compiled_once, servers, trust, waiting
+from tests.harness import compiled_once, durations, servers, trust, waiting
 
 if TYPE_CHECKING:
     from referral.runtime.settings import Settings
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID", uuid.uuid4().hex)[:12]
 """Names what this run makes on servers that outlive it."""
 TEMPLATE_LOCK = 742_051
-ORDINARY = 200
-"""Seconds (ours): a test that says it may need longer starts a whole stack, or lives through hours of it."""
 LOG = re.compile(r"the reason is at the end of (/\S+?\.log)")
 """Where our errors name a log, which is gone with the machine that runs the tests."""
 
@@ -51,6 +49,11 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("patient")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the words of ours."""
+    parser.addoption("--keep-durations", action="store_true", help="write tests/durations.tsv")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Forget a running stack that the shell has sourced. In the process that controls the run: hold the servers."""
     stack_config.forget(os.environ)
@@ -58,6 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     httpx._transports.default.create_ssl_context = _tls
     yaml.safe_load = _yaml
+    config.pluginmanager.register(durations.Durations())
     if not hasattr(config, "workerinput"):
         config.referral_servers = servers.Servers()
         if config.getoption("numprocesses", None):
@@ -85,18 +89,6 @@ def pytest_collection() -> Generator[None, object, object]:
 def _yaml(stream: Any) -> Any:
     """Read stories and lists of words by the parser in C, where PyYAML has it, as policies are read: ten times faster, to equal values."""
     return yaml.load(stream, LOADER)
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where several processes share the tests, put the longest first: none is left with one of them when the others have ended."""
-    if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: not any(item.iter_markers("xdist_group")) and _seconds(item) <= ORDINARY)
-
-
-def _seconds(item: pytest.Item) -> float:
-    """The test's own limit; 0 when it has none."""
-    limit = item.get_closest_marker("timeout")
-    return float(limit.args[0]) if limit else 0.0
 
 
 @pytest.hookimpl(wrapper=True)
