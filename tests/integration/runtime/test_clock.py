@@ -1,18 +1,25 @@
-"""The line's clock, and the one that stands still for a test: both move by what they are told, forward, and say so."""
+"""The line's clock, and the one that stands still for a test: both move by what they are told, forward, and say so.
+
+And the clock of this machine beside the database's, as a service sees it.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.errors import Rejected
+from referral.runtime.loop import clock_ahead
 from referral.runtime.postgres import clock, database
 from referral.runtime.settings import Settings
 from referral.runtime.testing.clock import stand_still
+from tests.harness.waiting import until
 
 pytestmark = pytest.mark.servers
 HOUR = 3_600_000_000
@@ -68,3 +75,19 @@ class TestStillClock(ClockContract):
         await asyncio.sleep(0.01)
         assert await clock.now(tx) == self.at
         assert await clock.advance(tx, bare, HOUR) == await clock.now(tx) == self.at + HOUR
+
+
+async def test_a_clock_that_is_ahead_is_seen_by_a_role_without_rights(bare: Settings) -> None:
+    own = database.engine(bare, "audit", size=1)
+    work = asyncio.create_task(clock_ahead.follow(own, "made-up", lambda: time.time() + 120))
+    try:
+        await until(lambda: _ahead() is not None, what="the clock is measured")
+        ahead = _ahead()
+        assert ahead is not None and 119 < ahead < 121
+    finally:
+        work.cancel()
+        await own.dispose()
+
+
+def _ahead() -> float | None:
+    return REGISTRY.get_sample_value("referral_clock_ahead_seconds", {"service": "made-up"})
