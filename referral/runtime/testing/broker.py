@@ -10,14 +10,12 @@ import asyncio
 import struct
 import time
 from bisect import bisect_right
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from enum import Enum
 
-from aiokafka import ConsumerRecord, TopicPartition
-from aiokafka.consumer.fetcher import READ_COMMITTED, READ_UNCOMMITTED
+from aiokafka import TopicPartition
+from aiokafka.consumer.fetcher import READ_COMMITTED
 from aiokafka.errors import (
     CorruptRecordException,
     KafkaConnectionError,
@@ -37,15 +35,8 @@ EVERYTHING = 1 << 62
 """A size, or a number of records, that nothing reaches."""
 _BASE, _CRC, _CHECKED, _LAST_AT = struct.Struct(">q"), struct.Struct(">I"), 21, 35
 """First offset of a batch and its checksum; where the bytes begin that the checksum covers, and where the latest time stands."""
-_APPENDED, _TRANSACTIONAL, _CONTROL = 0x08, 0x10, 0x20
+_APPENDED, _CONTROL = 0x08, 0x20
 _ABORT, _COMMIT = struct.pack(">hh", 0, 0), struct.pack(">hh", 0, 1)
-
-
-class Failure(Enum):
-    """The fate of one batch that is sent: REFUSED is not stored, UNACKNOWLEDGED is stored, and the writer hears of neither."""
-
-    REFUSED = "refused"
-    UNACKNOWLEDGED = "unacknowledged"
 
 
 @dataclass(slots=True)
@@ -59,11 +50,10 @@ class Writer:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A stored batch. base, last: first and last offset. at: time of the broker, ms."""
+    """A stored batch. base, last: first and last offset."""
 
     base: int
     last: int
-    at: int
     data: bytes
 
 
@@ -109,13 +99,11 @@ class Broker:
 
     now_ms: the broker's clock, ms UTC.
     away: it answers nobody, and keeps what it has.
-    failures: of the next batches that are sent, in this order.
     """
 
     def __init__(self, now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
         self.now_ms, self.away = now_ms, False
         self.topics: dict[str, Topic] = {}
-        self.failures: deque[Failure] = deque()
         self._writers: dict[str, Writer] = {}
         self._numbers = 0
         self._waiting: set[asyncio.Future[None]] = set()
@@ -227,7 +215,7 @@ class Broker:
             data[_CHECKED + 1] |= _APPENDED
             _BASE.pack_into(data, _LAST_AT, at)
         _CRC.pack_into(data, _CHECKED - _CRC.size, calc_crc32c(bytes(data[_CHECKED:])))
-        log.batches.append(Batch(log.end, log.end + count - 1, at, bytes(data)))
+        log.batches.append(Batch(log.end, log.end + count - 1, bytes(data)))
         log.end += count
         self._wake()
         return at
@@ -253,8 +241,3 @@ class Broker:
     def _check(self, writer: Writer) -> None:
         if all(known is not writer for known in self._writers.values()):
             raise ProducerFenced
-
-    def records(self, topic: str, isolation: int = READ_UNCOMMITTED) -> list[ConsumerRecord]:
-        """Return every record of a topic, in the order of partitions and offsets, for a test to look at."""
-        logs = [(TopicPartition(topic, number), log) for number, log in enumerate(self.topics[topic].partitions)]
-        return [record for tp, log in logs for record in log.fetch(tp, log.begin, isolation)]

@@ -18,7 +18,6 @@ from aiokafka.consumer.fetcher import READ_COMMITTED, READ_UNCOMMITTED
 from aiokafka.errors import (
     IllegalOperation,
     IllegalStateError,
-    KafkaTimeoutError,
     MessageSizeTooLargeError,
     OffsetOutOfRangeError,
     ProducerClosed,
@@ -30,7 +29,7 @@ from aiokafka.structs import OffsetAndTimestamp, RecordMetadata
 
 from referral.runtime.kafka import clients
 from referral.runtime.settings import Settings
-from referral.runtime.testing.broker import EVERYTHING, Broker, Failure, Partition, Writer
+from referral.runtime.testing.broker import EVERYTHING, Broker, Partition, Writer
 
 Headers = list[tuple[str, bytes | None]]
 
@@ -285,14 +284,9 @@ class Producer(_Client):
         if before is not None and not before.done():
             await asyncio.wait([before])
         await self._broker.reach(math.inf, [tp])
-        failure = self._broker.failures.popleft() if self._broker.failures else None
-        if failure is Failure.REFUSED:
-            raise KafkaTimeoutError("the batch was not stored")
         if self._writer is not None:
             batch._set_producer_state(self._writer.number, self._writer.epoch, 0)
         offset, at = self._broker.append(tp, bytes(batch._build()), self._writer, transaction=self._begun)
-        if failure is Failure.UNACKNOWLEDGED:
-            raise KafkaTimeoutError("the acknowledgement was lost")
         appended = self._broker.topics[tp.topic].config.get("message.timestamp.type") == "LogAppendTime"
         return RecordMetadata(tp.topic, tp.partition, tp, offset, at, int(appended), self._broker.log(tp).begin)
 

@@ -1,4 +1,4 @@
-"""The broker in memory keeps the contract of a real one, and fails as it is told."""
+"""The broker in memory keeps the contract of a real one."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
-from aiokafka.errors import CorruptRecordException, KafkaConnectionError, KafkaTimeoutError
+from aiokafka.errors import CorruptRecordException, KafkaConnectionError
 
 from referral.runtime.kafka import clients
 from referral.runtime.settings import Settings
-from referral.runtime.testing.broker import Broker, Failure
+from referral.runtime.testing.broker import Broker
 from referral.runtime.testing.clients import in_place_of_kafka
 from tests.harness.broker_contract import AwayContract, BrokerContract, Line
 
@@ -43,15 +43,6 @@ class TestInMemory(BrokerContract, AwayContract):
         with broker.absent(), pytest.raises(KafkaConnectionError):
             await line.consumer()
 
-    async def test_a_batch_is_lost_or_stored_without_an_acknowledgement_as_the_test_says(self, broker: Broker, line: Line) -> None:
-        producer = await line.producer()
-        broker.failures += [Failure.REFUSED, Failure.UNACKNOWLEDGED]
-        for value in (b"lost", b"stored"):
-            with pytest.raises(KafkaTimeoutError):
-                await producer.send_and_wait(line.topic, value, partition=0)
-        await producer.send_and_wait(line.topic, b"next", partition=0)
-        assert [(r.offset, r.value) for r in broker.records(line.topic)] == [(0, b"stored"), (1, b"next")]
-
     async def test_a_batch_whose_checksum_is_wrong_is_refused(self, broker: Broker, line: Line) -> None:
         batch = (await line.producer()).create_batch()
         batch.append(key=None, value=b"x", timestamp=None, headers=[])
@@ -63,5 +54,4 @@ class TestInMemory(BrokerContract, AwayContract):
         broker.create("topic", 1, {"message.timestamp.type": "LogAppendTime"})
         with in_place_of_kafka(broker, "dated"):
             async with clients.producer(at) as producer:
-                await producer.send_and_wait("topic", b"x", partition=0)
-        assert [record.timestamp for record in broker.records("topic")] == [1_700_000_000_123]
+                assert (await producer.send_and_wait("topic", b"x", partition=0)).timestamp == 1_700_000_000_123
