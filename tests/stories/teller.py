@@ -23,7 +23,6 @@ from referral.domain.describe import describe
 from referral.domain.evolve import fold
 from referral.domain.inputs import Due, Input, RecordLost, Source, made_input
 from referral.domain.policy import ENGINE, Policy, compile
-from referral.domain.policy.directory import Service
 from referral.wire import codec
 from services.routing import engine_failure
 from tests.harness import shipped
@@ -339,7 +338,3 @@ def replayed(world: World) -> None:
         case = fold(case, events, CASE)
     assert case == world.case
     assert case is None or msgspec.msgpack.decode(msgspec.msgpack.encode(case), type=Case) == case
-
-
-def place_services(policy: Policy) -> list[Service]:
-    return [service for service in policy.services.values() if service.places is not None]
