@@ -42,8 +42,8 @@ check: setup ## the quick checks: style, types, layers, generated files, unit te
 	wait $$types; types=$$?; cat .venv/types; exit $$((units || types))
 
 # Four at a time keep two processors busy; of six each takes twice the time, as every one is a whole line (measured).
-test: tools check ## every test but the long ones, as CI runs them: check, stories, integration, web, kills
-	$(BIN)/pytest -q -n 4 --dist loadgroup -m "not long" tests/stories tests/integration tests/interop tests/attacks/test_attacks.py tests/attacks/test_rewritten.py tests/attacks/test_observer.py tests/web tests/faults
+test: tools check ## every test but the long ones, as CI runs them, and the slowest fifty; KEEP=1 keeps the times in tests/durations.tsv
+	$(BIN)/pytest -q -n 4 --dist loadgroup -m "not long" --durations=50 $(if $(KEEP),--keep-durations) tests/stories tests/integration tests/interop tests/attacks/test_attacks.py tests/attacks/test_rewritten.py tests/attacks/test_observer.py tests/web tests/faults
 
 image: setup ## build the images of this commit (services, oversight, broker, database) into dist/, and print their digests; as root
 	@mkdir -p dist; for name in $(or $(IMAGES),services oversight broker database); do \
@@ -58,6 +58,7 @@ deploy-test: tools setup ## what needs containers, clusters or root: images, com
 faults: setup ## the long tests, and every process killed in turn under load; SEED=n repeats a run
 	REFERRAL_KILL_STEP=1 $(BIN)/pytest -q $(STRUCK)
 	$(BIN)/pytest -q -m long tests/integration tests/web
+	REFERRAL_TEST_BROKER=kafka $(BIN)/pytest -q -m "not long" tests/integration/runtime tests/integration/routing tests/integration/audit tests/integration/eraser
 	$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED))
 
 clocks: tools setup ## unit tests, stories, pages, and tests of notifier and intake, on a Monday morning, a Saturday night, New Year's Eve, and the nights of both clock changes

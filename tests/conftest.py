@@ -21,6 +21,7 @@ import httpx
 import hypothesis
 import pytest
 import yaml
+from msgspec import structs
 from sqlalchemy.engine import make_url
 
 from referral.authorities import trusted
@@ -29,7 +30,7 @@ from referral.local import config as stack_config
 from referral.runtime import garbage, passwords
 from referral.runtime.postgres.rights import ROLES
 from referral.wire.signed import trust_lines
-from tests.harness import compiled_once, servers, trust, waiting
+from tests.harness import compiled_once, durations, servers, trust, waiting
 
 if TYPE_CHECKING:
     from referral.runtime.settings import Settings
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID", uuid.uuid4().hex)[:12]
 """Names what this run makes on servers that outlive it."""
 TEMPLATE_LOCK = 742_051
-ORDINARY = 200
-"""Seconds (ours): a test that says it may need longer starts a whole stack, or lives through hours of it."""
 LOG = re.compile(r"the reason is at the end of (/\S+?\.log)")
 """Where our errors name a log, which is gone with the machine that runs the tests."""
 
@@ -50,6 +49,11 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("patient")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the words of ours."""
+    parser.addoption("--keep-durations", action="store_true", help="write tests/durations.tsv")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Forget a running stack that the shell has sourced. In the process that controls the run: hold the servers."""
     stack_config.forget(os.environ)
@@ -57,6 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     httpx._transports.default.create_ssl_context = _tls
     yaml.safe_load = _yaml
+    config.pluginmanager.register(durations.Durations())
     if not hasattr(config, "workerinput"):
         config.referral_servers = servers.Servers()
         if config.getoption("numprocesses", None):
@@ -84,18 +89,6 @@ def pytest_collection() -> Generator[None, object, object]:
 def _yaml(stream: Any) -> Any:
     """Read stories and lists of words by the parser in C, where PyYAML has it, as policies are read: ten times faster, to equal values."""
     return yaml.load(stream, LOADER)
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where several processes share the tests, put the longest first: none is left with one of them when the others have ended."""
-    if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: not any(item.iter_markers("xdist_group")) and _seconds(item) <= ORDINARY)
-
-
-def _seconds(item: pytest.Item) -> float:
-    """The test's own limit; 0 when it has none."""
-    limit = item.get_closest_marker("timeout")
-    return float(limit.args[0]) if limit else 0.0
 
 
 @pytest.hookimpl(wrapper=True)
@@ -289,30 +282,12 @@ def bare(database: str, key_files: tuple[Path, Path], intake_files: tuple[Path, 
 
 
 @pytest.fixture
-async def settings(
-    kafka: str, identities: Path, database: str, key_files: tuple[Path, Path], intake_files: tuple[Path, Path]
-) -> AsyncIterator[Settings]:
+async def on_kafka(bare: Settings, kafka: str, identities: Path, key_files: tuple[Path, Path]) -> AsyncIterator[Settings]:
     """A stack of its own on the shared servers: fresh database, fresh topics under a prefix, keys, drill clock."""
     from referral.runtime.kafka import access, clients
-    from referral.runtime.settings import Settings
     from referral.wire.topics import INGRESS
-    from tests.harness import policies
 
-    made = Settings(
-        kafka=kafka,
-        database=database,
-        database_passwords=servers.passwords(database),
-        master_key_file=key_files[0],
-        ingress_key_file=key_files[1],
-        intake_key_file=intake_files[0],
-        trust=intake_files[1],
-        policy_keys=policies.key_files(intake_files[1].parent),
-        instance=f"test-{uuid.uuid4().hex[:8]}",
-        topic_prefix=servers.prefix(),
-        drill_clock=True,
-        tls=identities / "keeper",
-        log_beat_s=0,
-    )
+    made = _with_broker(bare, kafka, key_files[1], identities)
     await clients.create_topics(made)
     yield made
     admin = clients.admin(made)
@@ -323,3 +298,35 @@ async def settings(
         await admin.delete_topics(there)
     finally:
         await admin.close()
+
+
+@pytest.fixture
+def settings(on_kafka: Settings) -> Settings:
+    """As `on_kafka`. A folder whose tests need no real broker has `either` in its place."""
+    return on_kafka
+
+
+@pytest.fixture
+async def in_memory(bare: Settings, identities: Path, key_files: tuple[Path, Path]) -> AsyncIterator[Settings]:
+    """As `on_kafka`, but the broker is in memory: for what one process does, and where no promise rests on Kafka."""
+    from referral.runtime.kafka import clients
+    from referral.runtime.testing.broker import Broker
+    from referral.runtime.testing.clients import in_place_of_kafka
+
+    made = _with_broker(bare, "memory", key_files[1], identities)
+    with in_place_of_kafka(Broker(), made.kafka):
+        await clients.create_topics(made)
+        yield made
+
+
+def _with_broker(bare: Settings, kafka: str, ingress_key: Path, identities: Path) -> Settings:
+    own = {"ingress_key_file": ingress_key, "instance": f"test-{uuid.uuid4().hex[:8]}", "topic_prefix": servers.prefix()}
+    return structs.replace(bare, kafka=kafka, tls=identities / "keeper", **own)
+
+
+@pytest.fixture
+def either(request: pytest.FixtureRequest) -> Settings:
+    """As `in_memory`; `on_kafka` where a test is marked `kafka`, and everywhere where REFERRAL_TEST_BROKER=kafka."""
+    real = request.node.get_closest_marker("kafka") or os.environ.get("REFERRAL_TEST_BROKER") == "kafka"
+    made: Settings = request.getfixturevalue("on_kafka" if real else "in_memory")
+    return made

@@ -17,6 +17,7 @@ import copy
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -40,6 +41,8 @@ AREAS = (
     "services/oversight/disclosure/",
     "services/notifier/",
 )
+CODECS = "referral/wire/compiled"
+"""Made from the schemas, and in no commit."""
 LONGEST_S = 900
 """Seconds (that of pytest's own timeout) after which a run counts as killed: the mutant hangs."""
 SWAPPED: Mapping[type[ast.cmpop], tuple[str, str]] = {
@@ -276,6 +279,7 @@ def run(chosen: Iterable[tuple[int, Mutant]], words: list[str]) -> Iterator[str]
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         source.copy_checkout(place)
+        shutil.copytree(ROOT / CODECS, place / CODECS, ignore=shutil.ignore_patterns("__pycache__"))
         (place / ".venv").symlink_to(ROOT / ".venv")
         yield f"intact\t{_verdict(place, words)}"
         for number, one in chosen:

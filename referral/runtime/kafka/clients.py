@@ -104,9 +104,9 @@ async def find(topics: list[str], *readers: AIOKafkaConsumer) -> None:
         await asyncio.gather(*(reader._client.set_topics(topics) for reader in readers))
 
 
-def producer(settings: Settings) -> AIOKafkaProducer:
+def producer(settings: Settings, **more: Any) -> AIOKafkaProducer:
     """Return a producer for explicit partitions; the caller starts and stops it."""
-    return AIOKafkaProducer(**reached(settings), **PRODUCER)
+    return AIOKafkaProducer(**reached(settings), **{**PRODUCER, **more})
 
 
 async def throw_away(producer: AIOKafkaProducer) -> None:

@@ -1,4 +1,4 @@
-"""A tiny service on the real servers: it says one DeadlinePassed for each input, and remembers what it was given."""
+"""A tiny service on a real database, and on Kafka or a broker in memory: it says one event for each input, and remembers what came."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord
 from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from referral.domain.events import DeadlinePassed, Meta, ReferralWithdrawn, Why
 from referral.domain.inputs import Input
 from referral.runtime import observe
-from referral.runtime.kafka import clients
+from referral.runtime.kafka import clients, scan
 from referral.runtime.keys import case_keys as keys
 from referral.runtime.loop.consumer import Loop
 from referral.runtime.loop.tenure import Tenure
@@ -158,24 +158,7 @@ class Stack:
 
     async def records(self, topic: str = OUT) -> list[ConsumerRecord]:
         """Everything that a topic holds, repeats too."""
-        consumer = clients.consumer(self.settings)
-        await consumer.start()
-        try:
-            name = self.settings.topic(topic)
-            await consumer._client._wait_on_metadata(name)
-            tps = [TopicPartition(name, n) for n in consumer.partitions_for_topic(name) or ()]
-            consumer.assign(tps)
-            ends = await consumer.end_offsets(tps)
-            begins = await consumer.beginning_offsets(tps)
-            for tp in tps:
-                consumer.seek(tp, begins[tp])
-            found: list[ConsumerRecord] = []
-            while [tp for tp in tps if await consumer.position(tp) < ends[tp]]:
-                for batch in (await consumer.getmany(timeout_ms=500)).values():
-                    found += batch
-            return found
-        finally:
-            await consumer.stop()
+        return [record async for _, record in scan.whole(self.settings, [topic])]
 
     async def distinct(self, topic: str = OUT) -> list[ConsumerRecord]:
         """The topic as its readers take it: a crash may publish a record again with the same bytes, or quarantine a position again."""

@@ -39,7 +39,7 @@ from tests.harness.programs import command
 from tests.harness.waiting import until
 from tests.unit.audit.test_ingest import record, value
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.kafka]
 PEOPLE = ("policy_keepers.", "operators.", "approvers = ", "writers = ")
 
 

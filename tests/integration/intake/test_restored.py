@@ -26,6 +26,12 @@ from tests.integration.eraser.test_destroying import ASKED, FILE, running
 pytestmark = pytest.mark.servers
 
 
+@pytest.fixture
+def settings(either: Settings) -> Settings:
+    """With a broker in memory."""
+    return either
+
+
 async def test_without_trust_no_intake_starts_that_could_show_an_erased_case(bare: Settings) -> None:
     with pytest.raises(Rejected, match="REFERRAL_TRUST"):
         RestoredErasures(None, structs.replace(bare, trust=None))  # type: ignore[arg-type]

@@ -25,7 +25,7 @@ from tests.harness.line.routing_stack import Line, answer, new_id, running
 from tests.harness.waiting import until
 from tests.integration.routing.test_line import until_support_accepts
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.kafka]
 
 CASES = 8
 FACTS = {"FREE_FALSE", "BUNDLE_OLD", "BUNDLE_EARLY", "DECIDED_AT", "DUE_EARLY", "ACTIVATED_AT"}

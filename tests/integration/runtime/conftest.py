@@ -11,6 +11,12 @@ from tests.harness.line.runtime_stack import Stack, stack
 
 
 @pytest.fixture
+def settings(either: Settings) -> Settings:
+    """With a broker in memory where no test says otherwise."""
+    return either
+
+
+@pytest.fixture
 async def line(settings: Settings) -> AsyncIterator[Stack]:
     async with stack(settings) as made:
         yield made

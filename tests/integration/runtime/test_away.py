@@ -23,7 +23,7 @@ from referral.runtime.settings import Settings
 from tests.harness.line.runtime_stack import OUT, Counter, Stack, came, counting, stack
 from tests.harness.waiting import until
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.kafka]
 READY = 30.0
 """Seconds from when the server answers again (DESIGN §8)."""
 

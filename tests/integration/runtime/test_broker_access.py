@@ -22,7 +22,7 @@ from tests.harness import trust
 from tests.harness.broker_probes import Operation, allowed, asking
 from tests.harness.waiting import until
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.kafka]
 CARDS = topics.load(Path("schemas/avro/topics.yaml"))
 OURS, OTHER = "school-drita", "school-ura"
 NAMES = [name for name in CARDS if AGENCY not in name] + [f"ingress.{OURS}", f"ingress.{OTHER}"]

@@ -19,7 +19,7 @@ from tests.harness.attackers.announcer import announcing
 from tests.harness.line.runtime_stack import OUT, Counter, Stack, stack
 from tests.harness.waiting import until
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.kafka]
 SCHOOL = "school-drita"
 COUNT = 200
 LENGTHS = (100_000_000, 9_437_184, 1)

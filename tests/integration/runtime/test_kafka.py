@@ -16,7 +16,7 @@ from referral.runtime.loop.units import Unit
 from referral.runtime.settings import Settings
 from tests.harness.waiting import until
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.kafka]
 
 
 async def test_a_fetch_that_waits_when_its_reader_stops_does_not_cancel_who_stops_it(settings: Settings) -> None:

@@ -45,6 +45,7 @@ async def keep(line: Stack, born: list[str], erased: list[str]) -> None:
     await key_topic.publish_tombstones(line.producer, line.settings, erased)
 
 
+@pytest.mark.kafka
 @pytest.mark.long
 async def test_the_key_of_an_erased_case_leaves_the_broker_though_no_other_case_begins(line: Stack) -> None:
     await hasten(line.settings)
@@ -101,6 +102,7 @@ async def test_recover_puts_back_lost_keys_and_those_retired_without_an_erasure_
     assert {row[0] for row in await line.sql("SELECT case_id FROM keys.retirement")} == {erased}
 
 
+@pytest.mark.kafka
 async def test_what_is_no_key_is_passed_over_and_the_true_ones_are_put_back(line: Stack) -> None:
     """Whoever may write there cannot stop recover, nor put a key of his own in a true one's place."""
     stays, lost = await line.case(), await line.case()

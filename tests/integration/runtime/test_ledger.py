@@ -62,7 +62,7 @@ def asked(counter: Counter) -> list[tuple[str, int, str]]:
 @asynccontextmanager
 async def transaction(line: Stack, value: bytes, case: str) -> AsyncIterator[AIOKafkaProducer]:
     """Somebody's transaction with one record on the service's topic; still open while the block runs, unless the block ends it."""
-    stranger = AIOKafkaProducer(**clients.reached(line.settings), transactional_id=f"stranger-{case}", request_timeout_ms=10_000)
+    stranger = clients.producer(line.settings, transactional_id=f"stranger-{case}")
     await stranger.start()
     try:
         await stranger.begin_transaction()

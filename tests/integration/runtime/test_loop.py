@@ -1,4 +1,4 @@
-"""The loop on the real servers: what comes in is handled once, in order, and said once."""
+"""The loop: what comes in is handled once, in order, and said once."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from referral.domain.events import KnockAnswered, KnockSent
 from referral.domain.inputs import Due, derived
 from referral.runtime.kafka import clients
 from referral.runtime.loop import outbox
-from referral.runtime.postgres import queue
+from referral.runtime.postgres import clock, queue
 from referral.runtime.service import Batch, Outcome
 from referral.runtime.settings import Settings
+from referral.runtime.testing.clock import stand_still
 from referral.wire import seal, topics
-from tests.harness.line.runtime_stack import IN, Stack, came, counting, said
+from tests.harness.line.runtime_stack import IN, QUARANTINE, Stack, came, counting, said
 from tests.harness.waiting import until
 
 pytestmark = pytest.mark.servers
+HOUR = 3_600_000_000
 
 
 async def test_what_comes_in_is_handled_in_order_and_said_once(line: Stack) -> None:
@@ -224,22 +226,30 @@ async def nothing(line: Stack, statement: str) -> bool:
     return await line.sql(statement) == []
 
 
-async def test_an_alarm_comes_back_as_an_input_and_only_once(line: Stack) -> None:
+async def test_an_alarm_comes_back_as_an_input_at_its_time_and_only_once(line: Stack) -> None:
     case = await line.case()
 
     async def sleepy(tx: AsyncConnection, batch: Batch) -> Outcome:
         outcome = await counting(tx, batch)
         for i in batch.inputs:
             if not isinstance(i.body, Due):
-                outcome.wake(i.case_id, batch.now + 300_000)
+                outcome.wake(i.case_id, batch.now + HOUR)
         return outcome
 
+    async with line.admin.begin() as tx:
+        now = await stand_still(tx)
     await line.write(case, await line.value(case, 1))
     counter = line.counter(handle=sleepy)
     counter.start()
-    await until(lambda: len(counter.inputs) == 2)
+    await until(lambda: line.sql("SELECT * FROM routing.alarm"))
+    for by, inputs in ((HOUR - 1, 1), (1, 2)):
+        async with line.admin.begin() as tx:
+            await clock.advance(tx, line.settings, by)
+        await line.write(case, b"somebody else's")  # a turn is over when its record is refused
+        await until(lambda inputs=inputs: line.has(inputs, QUARANTINE))
+        await until(lambda inputs=inputs: len(counter.inputs) == inputs)
     due = counter.inputs[1]
-    assert isinstance(due.body, Due) and due.case_id == case
+    assert isinstance(due.body, Due) and (due.case_id, due.body.at) == (case, now + HOUR)
     assert due.id == derived(case, f"due:{due.body.at}:1")
     await until(lambda: _none(line, "SELECT * FROM routing.alarm"))
 
@@ -323,6 +333,7 @@ async def test_messages_to_staff_hold_no_alarm_back(line: Stack, monkeypatch: py
     assert isinstance(counter.inputs[0].body, Due)
 
 
+@pytest.mark.kafka
 async def test_a_producer_whose_broker_is_away_is_thrown_away_at_once(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     case = await line.case()
     true = clients.producer

@@ -1,4 +1,4 @@
-"""Ownership: a fair share, take-over, zombies, rewinds and records that kill, with several instances on the real servers."""
+"""Ownership: a fair share, take-over, zombies, rewinds and records that kill, with several instances."""
 
 from __future__ import annotations
 

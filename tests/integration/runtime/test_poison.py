@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from aiokafka import AIOKafkaProducer
 
 from referral.domain.events import Quarantined
 from referral.runtime.kafka import clients
@@ -64,6 +63,7 @@ async def put(line: Stack, case: str, id_: str) -> None:
         await queue.put(tx, case, came(), id_, key)
 
 
+@pytest.mark.kafka
 async def test_a_record_is_quarantined_unread_at_its_third_attempt(line: Stack) -> None:
     bad, good = await line.case(5), await line.case(5)
     await line.write(bad, await line.value(bad, 1))
@@ -74,6 +74,7 @@ async def test_a_record_is_quarantined_unread_at_its_third_attempt(line: Stack) 
     assert {m.case_id for m in await line.metas()} == {good}
 
 
+@pytest.mark.kafka
 async def test_a_record_among_many_is_found_and_quarantined(line: Stack) -> None:
     """The first death leaves 41 suspects; the second one comes in a batch of 16; then they are taken one by one."""
     bad, good = await line.case(5), await line.case(5)
@@ -121,12 +122,13 @@ async def test_what_was_counted_of_an_input_that_is_not_there_is_forgotten(line:
     await until(forgotten)
 
 
+@pytest.mark.kafka
 async def test_a_batch_that_cannot_be_decoded_and_kills_is_quarantined_unread_at_its_third_attempt(line: Stack) -> None:
     """Behind it stands a transaction's marker, which no reading one at a time may wait for."""
     good, topic = await line.case(5), line.settings.topic(IN)
     torn = malformed.deltas(random.Random(1))
     assert await malformed.produce(line.producer, topic, 5, torn) == ""
-    async with AIOKafkaProducer(**clients.reached(line.settings), transactional_id=topic) as writer:
+    async with clients.producer(line.settings, transactional_id=topic) as writer:
         await writer.begin_transaction()
         await writer.send_and_wait(topic, b"x", key=b"k", partition=5)
         await writer.abort_transaction()
@@ -144,7 +146,7 @@ async def test_a_marker_at_a_topic_s_end_holds_back_no_alarm(line: Stack) -> Non
     """It is no record, so no record says that everything was read."""
     case = await line.case(5)
     await line.write(case, await line.value(case, 1))
-    async with AIOKafkaProducer(**clients.reached(line.settings), transactional_id=line.settings.topic(IN)) as writer:
+    async with clients.producer(line.settings, transactional_id=line.settings.topic(IN)) as writer:
         await writer.begin_transaction()
         await writer.send_and_wait(line.settings.topic(IN), b"x", key=b"k", partition=5)
         await writer.abort_transaction()
@@ -159,6 +161,7 @@ async def test_a_marker_at_a_topic_s_end_holds_back_no_alarm(line: Stack) -> Non
     await until(gone)  # it is handled a moment before its batch is committed
 
 
+@pytest.mark.kafka
 @pytest.mark.parametrize(("words", "deaths", "kept"), [((), 3, 1), (("gentle",), 3, 0)])
 async def test_a_queue_row_goes_to_the_fallback_or_into_the_quarantine(line: Stack, words: tuple[str, ...], deaths: int, kept: int) -> None:
     bad, good = await line.case(5), await line.case(5)
@@ -179,6 +182,7 @@ async def _count(line: Stack, case: str, count: int) -> bool:
     return sum(m.case_id == case for m in await line.metas(OUT)) >= count
 
 
+@pytest.mark.kafka
 @pytest.mark.parametrize("words", [(), ("gentle",)])
 async def test_an_alarm_goes_to_the_fallback_or_is_put_off_and_never_lost(line: Stack, words: tuple[str, ...]) -> None:
     bad, good = await line.case(5), await line.case(5)

@@ -37,6 +37,7 @@ async def test_tables_of_a_later_release_are_no_fault(line: Stack) -> None:
     await until(lambda: len(counter.units) == 12 and not counter.not_ready)
 
 
+@pytest.mark.kafka
 async def test_a_topic_that_a_service_may_not_read_is_an_answer(line: Stack, authority: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("referral.runtime.loop.assignment.AGAIN", 0.5)
     topic = line.settings.topic(IN)

@@ -35,11 +35,13 @@ from tests.harness.waiting import PATIENCE_S, until
 pytestmark = pytest.mark.servers
 
 
+@pytest.mark.kafka
 async def test_preparing_again_changes_nothing(settings: Settings) -> None:
     await bootstrap.prepare(settings)
     await bootstrap.prepare(settings)
 
 
+@pytest.mark.kafka
 async def test_a_topic_with_another_setting_is_refused_by_name(settings: Settings) -> None:
     other = msgspec.structs.replace(settings, topic_prefix=settings.topic_prefix + "bad.")
     admin = clients.admin(settings)
@@ -54,6 +56,7 @@ async def test_a_topic_with_another_setting_is_refused_by_name(settings: Setting
         await admin.close()
 
 
+@pytest.mark.kafka
 async def test_every_instance_follows_the_bundles_in_force(line: Stack) -> None:
     """Whatever else stands on the topic is passed over: a torn byte, a bundle without its files or signers, a number of somebody's own."""
     followed = policy_feed.follow(line.settings)
@@ -93,7 +96,7 @@ def _head(number: int) -> headers.Headers:
 
 
 @pytest.fixture
-async def doors(settings: Settings):
+async def doors(bare: Settings):
     gone = create_async_engine("postgresql+asyncpg://nobody@127.0.0.1:1/none", connect_args={"timeout": 1})
 
     async def away(request: Request) -> PlainTextResponse:
@@ -138,10 +141,10 @@ async def test_the_inner_address_lets_go_of_prometheus_between_two_readings() ->
 
 
 @pytest.mark.parametrize(("url", "hsts"), [("https://audit.example", ["max-age=31536000; includeSubDomains"]), ("http://127.0.0.1:1", [])])
-async def test_every_answer_of_a_service_that_people_reach_by_https_says_so(settings: Settings, url: str, hsts: list[str]) -> None:
+async def test_every_answer_of_a_service_that_people_reach_by_https_says_so(bare: Settings, url: str, hsts: list[str]) -> None:
     """Pages, refusals and paths of the server itself; of whichever service, since all are served by the same function."""
     port, ended = ports.free(1)[0], asyncio.Event()
-    reached = msgspec.structs.replace(settings, public_url=url, http=f"127.0.0.1:{port}")
+    reached = msgspec.structs.replace(bare, public_url=url, http=f"127.0.0.1:{port}")
 
     async def work() -> None:
         await ended.wait()
@@ -197,6 +200,7 @@ async def test_what_is_away_is_a_503_that_says_when_to_try_again(doors) -> None:
         assert answer.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.kafka
 async def test_a_loop_without_a_broker_is_not_ready_and_goes_on_when_it_is_back(line: Stack) -> None:
     true = line.settings.kafka
     line.settings = msgspec.structs.replace(line.settings, kafka="127.0.0.1:1")
