@@ -23,19 +23,6 @@ LASTS_S = 900.0
 """Seconds (ours) for which an alert stands without being repeated: Alertmanager repeats each five minutes, and three are missing."""
 WATCHING = "Watching"
 """Name of the rule that always fires: Prometheus and Alertmanager are alive, and reach this watchman."""
-_NAMES = (
-    "AccessDenied AgencyStopped AlarmsOverdue BackupOld BatchSlow Behind CanaryMissing CapNear CapReached CertificateEnds "
-    "CertificateOld ChannelAway ClockFree ClockOff DiskFull DoctorBlind DoctorRed DoctorSilent DroppedErased ErasureRefused Fenced "
-    "FilesLater KeysOutOfUse SignInsSprayed "
-    "Foreign Forked HoleBegun HoneyTouched KnocksGrouped KnocksLate KnocksPaused KnocksRefused KnocksSlow KnocksStand LogTorn "
-    "MachineSilent ManyFilesRead ManyReferrals ManySignInsFail NoRelease NobodyAnswers NotOnTopic NotReady NothingHandled "
-    "NothingPublished NotifierBehind NotifierDown OversightBehind PolicyPassedOver PromiseLate ProviderAway PublicFlood Quarantined "
-    "ReadOffDuty RecordLost RulesFailed SecurityUnwatched ServiceDown SignInThrottled SignInsRefused StandbyBehind TokenStolen TurnedAway "
-    "UnitsFree UnitsStopped Unwitnessed Watching WatchmanAlarm WatchmanDown WatchmanMute WatchmanSilent WatchmanUnheard WitnessAway "
-    "WitnessFork"
-)
-RULES = frozenset(_NAMES.split())
-"""The rules of deploy/monitoring/rules.yaml: a watchman's machine has not got that file. No other name is taken, said or logged."""
 _ANCHOR = re.compile(r"#([a-z0-9-]{1,60})\Z")
 FIRING = "firing"
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from referral.errors import Rejected
-from referral.runtime import peer
+from referral.runtime import alert_rules, peer
 from referral.runtime.http_message import bounded_body, refusal
 from referral.runtime.observe import log
 from services.watchman import alerts, beat
@@ -73,8 +73,9 @@ class Desk:
                 hint = f"alerts come from Alertmanager alone: show the certificate of service/{peer.ALERTMANAGER}"
                 raise Rejected("not-alertmanager", "TLS", hint, status=403)
             posted = alerts.read(await _body(request, alerts.MOST_BYTES))
-            self.alerts = alerts.take(self.alerts, [one for one in posted if one[0].name in alerts.RULES], self._clock())
-            if any(one.name not in alerts.RULES for one, _ in posted):
+            known = alert_rules.rules()
+            self.alerts = alerts.take(self.alerts, [one for one in posted if one[0].name in known], self._clock())
+            if any(one.name not in known for one, _ in posted):
                 raise Rejected("unknown-rule", "alerts", "the watchman calls about the rules of deploy/monitoring/rules.yaml alone")
         except Rejected as error:
             log().warning("alerts refused", service="watchman", reason=error.code)

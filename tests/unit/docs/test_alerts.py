@@ -104,8 +104,10 @@ def test_each_link_within_the_page_leads_somewhere() -> None:
     assert {*re.findall(r"\]\(#([^)]+)\)", OPERATORS)} <= anchors()
 
 
-def test_each_alarm_of_the_watchman_has_its_line() -> None:
+def test_each_alarm_of_the_watchman_has_its_line_and_a_rule_names_the_one_that_sees_the_same() -> None:
     assert rows("A watchman").keys() == {*Alarm}
+    called = {rule["labels"]["called"]: rule["labels"]["severity"] for rule in RULES.values() if "called" in rule["labels"]}
+    assert called.keys() <= {*Alarm, "already"} and {*called.values()} == {"page"}
 
 
 def test_each_security_alarm_has_one_rule_that_fires_for_it_alone() -> None:
