@@ -36,7 +36,7 @@ from services.audit.__main__ import ALARMS  # noqa: F401
 from services.intake.api import openapi
 from services.intake.api import routes as agencies
 from services.notifier import metrics as notifier
-from services.watchman import metrics as watchman
+from services.watchman import metrics as watchman  # noqa: F401
 from services.watchman.alarms import Alarm
 from tools import source, weight
 from tools.source import ROOT
@@ -123,7 +123,7 @@ def forms() -> Iterator[str]:
 def metrics() -> Iterator[str]:
     """Yield each metric, as Prometheus names it, with its labels."""
     registry = CollectorRegistry()
-    notifier.Figures(registry), watchman.Figures(registry)
+    notifier.Figures(registry)
     found: dict[str, Any] = {name: one for names in (REGISTRY, registry) for name, one in names._names_to_collectors.items()}
     for name, one in found.items():
         if name.startswith("referral_") and hasattr(one, "_labelnames") and not name.endswith(("_created", "_sum", "_count")):
