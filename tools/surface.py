@@ -23,8 +23,7 @@ import services.intake.__main__
 import services.oversight.__main__
 import services.routing.__main__  # noqa: F401 (each declares its metrics)
 from referral.cli import app
-from referral.cli.admin import doctor_textfile
-from referral.cli.admin.doctor_checks import CHECKS
+from referral.cli.admin.doctor import result as doctor
 from referral.cli.lazy import Group, Named
 from referral.domain.authority import words as authority_words
 from referral.proof.security import Alarm as SecurityAlarm
@@ -128,7 +127,7 @@ def metrics() -> Iterator[str]:
     for name, one in found.items():
         if name.startswith("referral_") and hasattr(one, "_labelnames") and not name.endswith(("_created", "_sum", "_count")):
             yield f"{name}{{{','.join(sorted(one._labelnames))}}}"
-    yield doctor_textfile.NAME
+    yield doctor.METRIC
 
 
 def alerts() -> Iterator[str]:
@@ -138,7 +137,7 @@ def alerts() -> Iterator[str]:
     yield from (f"watchman {alarm}" for alarm in Alarm)
     yield from (f"security {alarm}" for alarm in SecurityAlarm)
     yield from (f"security event {kind}" for kind in security_event.Kind)
-    yield from (f"doctor {check.__name__}" for check in CHECKS)
+    yield from (f"doctor {name}" for name in doctor.NAMES)
 
 
 def errors() -> Iterator[str]:

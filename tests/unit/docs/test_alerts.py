@@ -17,7 +17,7 @@ import services.intake.__main__
 import services.oversight.__main__
 import services.routing.__main__  # noqa: F401
 from referral.ca import periods
-from referral.cli.admin import doctor_textfile
+from referral.cli.admin.doctor import result as doctor
 from referral.proof.security import Alarm as SecurityAlarm
 from services.audit.__main__ import ALARMS  # noqa: F401
 from services.notifier import metrics as notifier
@@ -66,7 +66,7 @@ def declared() -> dict[str, set[str]]:
         for name in REGISTRY._get_names(metric)
         if name.startswith("referral_")
     }
-    return found | {doctor_textfile.NAME: {"check", "result"}}
+    return found | {doctor.METRIC: {"check", "result"}}
 
 
 def plain(name: str) -> str:
