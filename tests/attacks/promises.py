@@ -112,7 +112,7 @@ def second_loss() -> Noticed:
 
 def older_copy() -> Noticed:
     """Intake's tables are those of an hour ago, under a service that runs: it stops, and doctor says so."""
-    lease = Lease(unit="p3", owner="intake-1", held=True, positions={})
+    lease = Lease(unit="p3", held=True, positions={})
     alive = {"intake-1": "rewound-sql: p3"}
     intake = Service(name="intake", alive=alive, leases=(lease,), outbox=(), queue=(0, None))
     found = checks.leases(Facts(now=1, services={"intake": intake}))

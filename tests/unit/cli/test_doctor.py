@@ -55,7 +55,7 @@ def test_what_ends_within_a_month_is_a_warning_and_red_once_it_has_ended(days: i
 
 def test_a_unit_that_does_not_go_on_is_bad_although_it_has_an_owner() -> None:
     """Everything was "good" beside an intake that was stopped as `rewound-sql` and answered /readyz with false."""
-    lease = Lease(unit="p3", owner="intake-1", held=True, positions={})
+    lease = Lease(unit="p3", held=True, positions={})
 
     def intake(stopped: str) -> Service:
         return Service(name="intake", alive={"intake-1": stopped}, leases=(lease,), outbox=(), queue=(0, None))

@@ -37,7 +37,7 @@ DEALT = timedelta(days=7)
 """Time for which a forged or unreadable record keeps `doctor` red (ours): whoever looks once a week sees it. The broker's time counts,
 which no service sets. Records stay on their topic for ever, so later it is a warning, and `audit verify` still names each."""
 US = timedelta(microseconds=1)
-LEASES = "SELECT unit, owner, lease_until > clock_timestamp() AS held, positions FROM {s}.lease ORDER BY unit"
+LEASES = "SELECT unit, lease_until > clock_timestamp() AS held, positions FROM {s}.lease ORDER BY unit"
 ALIVE = "SELECT id, stopped FROM {s}.instance WHERE alive_until > clock_timestamp() ORDER BY id"
 OUTBOX = "SELECT partition, records, oldest FROM {s}.outbox"
 QUEUE = "SELECT count(*) AS rows, min(at) AS oldest FROM {s}.queue WHERE NOT sent"
@@ -60,7 +60,6 @@ class Lease(Struct, frozen=True, kw_only=True):
     """A lease row. positions: (topic, partition) → next offset; for the service's own topic, the confirmed offset."""
 
     unit: str
-    owner: str
     held: bool
     positions: dict[Place, int]
 
@@ -190,7 +189,7 @@ async def _service(tx: AsyncConnection, name: str) -> Service:
         return list(await tx.execute(text(statement.format(s=name))))
 
     leases = tuple(
-        Lease(unit=r.unit, owner=r.owner or "", held=r.held, positions={place(p): v[0] for p, v in r.positions.items()})
+        Lease(unit=r.unit, held=r.held, positions={place(p): v[0] for p, v in r.positions.items()})
         for r in await rows(LEASES)
     )
     (waiting,) = await rows(QUEUE)
