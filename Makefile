@@ -103,6 +103,7 @@ generate: setup ## write generated files anew: events, codecs, reference pages, 
 	$(BIN)/python -m tests.attacks.taken_over
 	$(BIN)/python -m tests.harness.limits
 	$(BIN)/python -m tests.harness.settings_page
+	$(BIN)/python -m tests.harness.alarms
 
 peers: setup .venv/peers/ready ## measure our loop beside others on the same records, on a quiet machine; ARGS passes options
 	$(BIN)/python -m bench.peers $(ARGS)

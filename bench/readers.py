@@ -49,19 +49,22 @@ STATE = bulk.Table("routing.case_state", {"case_id": "text", "state": "bytea"})
 DOCTOR = """
 import asyncio, json, os, pickle, sys, time
 from datetime import timedelta
-from referral.cli.admin import doctor_probe
 from referral.runtime.postgres import database
 async def look(settings, how):
     engine = database.admin(settings)
     async with engine.connect() as connection:
         tx = await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        found = await (doctor_probe.gather(tx, settings) if how == "before" else doctor_probe.gather(tx, settings, how == "all"))
+        found = await (gather(tx, settings) if how == "before" else gather(tx, settings, how == "all"))
     await engine.dispose()
     return len(found.records) if how == "before" else found.judged.fetched
 settings, how = pickle.load(open(sys.argv[1], "rb")), sys.argv[2]
+if how == "before":
+    from referral.cli.admin.doctor_probe import gather
+else:
+    from referral.cli.admin.doctor import facts, reading
+    gather = facts.gather
 if how == "week":
-    from referral.cli.vitals import reading
-    doctor_probe.DEALT = reading.MARGIN = timedelta(0)
+    facts.DEALT = reading.MARGIN = timedelta(0)
 """
 START = """
 import asyncio, json, os, pickle, sys, time

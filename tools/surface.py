@@ -23,8 +23,7 @@ import services.intake.__main__
 import services.oversight.__main__
 import services.routing.__main__  # noqa: F401 (each declares its metrics)
 from referral.cli import app
-from referral.cli.admin import doctor_textfile
-from referral.cli.admin.doctor_checks import CHECKS
+from referral.cli.admin.doctor import result as doctor
 from referral.cli.lazy import Group, Named
 from referral.domain.authority import words as authority_words
 from referral.proof.security import Alarm as SecurityAlarm
@@ -36,7 +35,7 @@ from services.audit.__main__ import ALARMS  # noqa: F401
 from services.intake.api import openapi
 from services.intake.api import routes as agencies
 from services.notifier import metrics as notifier
-from services.watchman import metrics as watchman
+from services.watchman import metrics as watchman  # noqa: F401
 from services.watchman.alarms import Alarm
 from tools import source, weight
 from tools.source import ROOT
@@ -123,12 +122,12 @@ def forms() -> Iterator[str]:
 def metrics() -> Iterator[str]:
     """Yield each metric, as Prometheus names it, with its labels."""
     registry = CollectorRegistry()
-    notifier.Figures(registry), watchman.Figures(registry)
+    notifier.Figures(registry)
     found: dict[str, Any] = {name: one for names in (REGISTRY, registry) for name, one in names._names_to_collectors.items()}
     for name, one in found.items():
         if name.startswith("referral_") and hasattr(one, "_labelnames") and not name.endswith(("_created", "_sum", "_count")):
             yield f"{name}{{{','.join(sorted(one._labelnames))}}}"
-    yield doctor_textfile.NAME
+    yield doctor.METRIC
 
 
 def alerts() -> Iterator[str]:
@@ -138,7 +137,7 @@ def alerts() -> Iterator[str]:
     yield from (f"watchman {alarm}" for alarm in Alarm)
     yield from (f"security {alarm}" for alarm in SecurityAlarm)
     yield from (f"security event {kind}" for kind in security_event.Kind)
-    yield from (f"doctor {check.__name__}" for check in CHECKS)
+    yield from (f"doctor {name}" for name in doctor.NAMES)
 
 
 def errors() -> Iterator[str]:

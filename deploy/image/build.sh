@@ -8,7 +8,7 @@ umask 022
 name=$1 file=$(realpath "$2")
 cd "$(dirname "$0")/../.."
 case $name in
-services | oversight) made_of=(deploy/image referral services schemas policy engines LICENSE) ;;
+services | oversight) made_of=(deploy/image referral services schemas policy engines deploy/monitoring/rules.yaml LICENSE) ;;
 broker) made_of=(deploy/image deploy/kafka referral/local) ;;
 database) made_of=(deploy/image) ;;
 *)

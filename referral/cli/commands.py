@@ -141,7 +141,7 @@ COMMANDS = (
     Named("receipt", "referral.cli.agency.receipt:receipt"),
     Named("offers", "referral.cli.agency.offers:offers"),
     Named("respond", "referral.cli.agency.offers:respond"),
-    Named("doctor", "referral.cli.admin.doctor:doctor"),
+    Named("doctor", "referral.cli.admin.doctor.command:doctor"),
     Named("channels", "referral.cli.admin.channels:channels_command"),
     Named("init", "referral.cli.stack.init:init_command"),
     Named("prepare", "referral.cli.admin.prepare:prepare"),

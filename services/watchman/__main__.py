@@ -24,10 +24,10 @@ from referral.runtime.observe import Health
 from referral.runtime.process import stand, start
 from referral.runtime.settings import Settings
 from services.watchman import beat, operators
+from services.watchman.alerts import Alerts
+from services.watchman.beat import Beats
 from services.watchman.caller import OURS, Caller
-from services.watchman.door import Desk, Ear
 from services.watchman.look import Sources
-from services.watchman.metrics import Figures
 from services.watchman.reach import Server
 from services.watchman.watch import Watchman
 
@@ -107,18 +107,34 @@ async def main(found: Settings) -> None:
     key = beat.key(own.beat_key_file) if own.beat_key_file else None
     set_up = ways(own)
     loud = max(set_up, key=LOUDNESS.index)
-    people, figures, health, ended = operators.read(own.operators, loud), Figures(), Health(), asyncio.Event()
+    ended, beats, alerts = asyncio.Event(), Beats(found.instance, key, time.monotonic, now), Alerts(time.monotonic)
+    lanes, servers = {channel: way.lane for channel, way in set_up.items()}, set_up[loud].servers
     async with AsyncExitStack() as stack:
         sources = Sources(found)
         stack.push_async_callback(sources.close)
-        lanes, servers = {channel: way.lane for channel, way in set_up.items()}, set_up[loud].servers
-        caller = Caller(lanes, loud, servers, found.drill_clock, name, now, figures)
+        caller = Caller(lanes, loud, servers, found.drill_clock, name, now)
         stack.push_async_callback(caller.close)
-        ear = Ear(found.instance, key, time.monotonic, now)
-        desk = Desk(time.monotonic)
-        watchman = Watchman(found.instance, own, key, people, sources, caller, ear, desk, health, figures, time.monotonic, now, name)
-        app, inner = (authority.checked("watchman", one.application()) for one in (ear, desk))
-        await stand("watchman", found, health, app, lambda: watchman.run(ended), ended.set, (), inner)
+        watchman = Watchman(
+            me=found.instance,
+            own=own,
+            key=key,
+            people=operators.read(own.operators, loud),
+            sources=sources,
+            caller=caller,
+            beats=beats,
+            alerts=alerts,
+            health=Health(),
+            clock=time.monotonic,
+            now=now,
+            ids=name,
+        )
+        app, inner = (authority.checked("watchman", one.application()) for one in (beats, alerts))
+        work = (watchman.poll, watchman.call_operators, watchman.send_beats)
+
+        async def until_ended() -> None:
+            await ended.wait()
+
+        await stand("watchman", found, watchman.health, app, until_ended, ended.set, work, inner)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cache
 
+from referral.runtime import alert_rules
 from services.watchman.alerts import LASTS_S, Alert
 
 
@@ -37,37 +39,37 @@ LOOK_S = 5.0
 """Seconds between two looks (ours): after a minute without a knock, two of them and an answered call fit into 90 s (P)."""
 TWICE_S = 2 * LOOK_S + 1
 """Limit of whatever must be bad at two looks: a drill whose clock jumps makes everything late for a second."""
-LIMITS: Mapping[Alarm, float] = {
-    Alarm.NOTIFIER: 30.0,
-    Alarm.UNKNOCKED: TWICE_S,
-    Alarm.BEHIND: TWICE_S,
-    Alarm.CHANNEL: 30.0,
-    Alarm.PAUSED: TWICE_S,
-    Alarm.HOLE: 60.0,
-    Alarm.CANARY: 120.0,
-    Alarm.DATABASE: 60.0,
-    Alarm.BROKER: 60.0,
-    Alarm.WATCHMAN: 60.0,
-    Alarm.MUTE: 30.0,
-    Alarm.ALERTS: LASTS_S,
-}
-"""Seconds since the thing was last in order (ours). A restarted notifier takes over in 15 s; a database or a broker that fails over is back
-within a minute; a beat comes three times a minute, and an alarm needs three that are missing. A rung with a hole is passed over
-at once; one that stands for a minute is not. A canary that a jump of the clock or a new start makes due is answered within two minutes."""
 STUCK_S = 60.0
 """Seconds (ours) for which a partition has unread records and its position does not move."""
-LAG = 1000
-"""Unread records in all from which decisions are late: the limit of the metric `referral_lag`."""
 LATE_S = 60.0
 """Seconds (ours) by which a due alarm of the notifier, an event that it has decided, or its count of holes may be late."""
-PAUSE_S = 1800.0
-"""Seconds (ours) after which a pause counts as forgotten: whoever pauses because of a storm looks again within half an hour."""
-CANARY_S = 1800.0
-"""Seconds (P) since a call to a number of ours was last answered: one comes every quarter of an hour, and two are missing."""
 ASLEEP_S = 60.0
 """Seconds (ours) without a look after which this process itself was stopped: what it saw before proves nothing."""
 JOIN_S = 300.0
 """Seconds (ours) after the start in which another watchman that was never heard may still be installed."""
+
+
+@cache
+def limits() -> Mapping[Alarm, float]:
+    """Return the seconds since a thing was last in order, after which its alarm stands. What an alert rule judges too has that rule's time.
+
+    The others are ours: a notifier that starts again takes over in 15 s, a database or a broker that fails over is back within a minute.
+    """
+    rule = alert_rules.rules()
+    return {
+        Alarm.NOTIFIER: rule["NotifierDown"].lasts_s,
+        Alarm.UNKNOCKED: TWICE_S,
+        Alarm.BEHIND: TWICE_S,
+        Alarm.CHANNEL: 30.0,
+        Alarm.PAUSED: TWICE_S,
+        Alarm.HOLE: rule["HoleBegun"].lasts_s,
+        Alarm.CANARY: rule["CanaryMissing"].lasts_s,
+        Alarm.DATABASE: 60.0,
+        Alarm.BROKER: 60.0,
+        Alarm.WATCHMAN: rule["WatchmanSilent"].limit("referral_watchman_silence_seconds"),
+        Alarm.MUTE: rule["WatchmanMute"].lasts_s,
+        Alarm.ALERTS: LASTS_S,
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +151,9 @@ def look(watch: Watch, seen: Look) -> Watch:
     if seen.at - watch.looked > ASLEEP_S:
         watch = begin(seen.at)
     moved, since = _moved(watch, seen), seen.at - watch.looked
-    shown = {alarm: _fine(alarm, seen, moved) for alarm in watch.fine}
+    shown = _in_order(seen, moved)
     fine = {alarm: at + since if shown[alarm] is None else seen.at if shown[alarm] else at for alarm, at in watch.fine.items()}
-    late = JOIN_S - LIMITS[Alarm.WATCHMAN]
+    late = JOIN_S - limits()[Alarm.WATCHMAN]
     heard = (watch.began + late if beat is None else max(watch.began, beat.at) for beat in seen.heard.values())
     fine[Alarm.WATCHMAN] = min(heard, default=seen.at)
     fine[Alarm.ALERTS] = seen.at if seen.alerted is None else max(watch.began, seen.alerted)
@@ -162,48 +164,41 @@ def standing(watch: Watch, now: float) -> tuple[Alarm, ...]:
     """Return the alarms that stand, in the order of the enumeration; none while this process has slept and not yet looked again."""
     if now - watch.looked > ASLEEP_S:
         return ()
-    return tuple(alarm for alarm in Alarm if now - watch.fine[alarm] > LIMITS[alarm])
+    return tuple(alarm for alarm in Alarm if now - watch.fine[alarm] > limits()[alarm])
 
 
-def _fine(alarm: Alarm, seen: Look, moved: Mapping[str, tuple[int, float]]) -> bool | None:
-    """Return whether a look shows this thing in order; None: it does not show it at all."""
-    if alarm is Alarm.DATABASE:
-        return seen.counters is not None
-    if alarm is Alarm.BROKER:
-        return seen.ends is not None
-    if alarm is Alarm.MUTE:
-        return all(beat is None or beat.able or _silent(beat, seen.at) for beat in seen.heard.values())
-    if alarm is Alarm.CHANNEL and seen.cut:
-        return False
-    if seen.counters is None:
-        return None
-    match alarm:
-        case Alarm.CHANNEL:
-            return not seen.counters.away
-        case Alarm.NOTIFIER:
-            return seen.counters.alive > 0
-        case Alarm.UNKNOCKED:
-            return seen.counters.unknocked == 0
-        case Alarm.PAUSED:
-            return (seen.counters.paused or 0.0) < PAUSE_S
-        case Alarm.HOLE:
-            return not seen.counters.holes
-        case Alarm.CANARY:
-            return _called(seen, seen.counters)
-        case Alarm.BEHIND:
-            return None if seen.ends is None else not _behind(seen, seen.counters, seen.ends, moved)
-    return False  # WATCHMAN, ALERTS: `look` takes the time of the last sign of life
+def _in_order(seen: Look, moved: Mapping[str, tuple[int, float]]) -> Mapping[Alarm, bool | None]:
+    """Return whether a look shows each thing in order; None: it does not show it at all. WATCHMAN and ALERTS go by a time, not by this."""
+    found: dict[Alarm, bool | None] = dict.fromkeys(Alarm)
+    if (row := seen.counters) is not None:
+        found = {
+            **found,
+            Alarm.NOTIFIER: row.alive > 0,
+            Alarm.UNKNOCKED: row.unknocked == 0,
+            Alarm.BEHIND: None if seen.ends is None else not _behind(seen, row, seen.ends, moved),
+            Alarm.CHANNEL: not row.away,
+            Alarm.PAUSED: (row.paused or 0.0) < alert_rules.rules()["KnocksPaused"].lasts_s,
+            Alarm.HOLE: not row.holes,
+            Alarm.CANARY: _called(seen, row),
+        }
+    if seen.cut:
+        found[Alarm.CHANNEL] = False
+    found[Alarm.DATABASE], found[Alarm.BROKER] = row is not None, seen.ends is not None
+    found[Alarm.MUTE] = all(beat is None or beat.able or _silent(beat, seen.at) for beat in seen.heard.values())
+    return found
 
 
 def _silent(beat: Heard, now: float) -> bool:
     """Return whether nothing came since for so long that the beat says nothing about the present: WATCHMAN stands then."""
-    return now - beat.at > LIMITS[Alarm.WATCHMAN]
+    return now - beat.at > limits()[Alarm.WATCHMAN]
 
 
 def _called(seen: Look, counters: Counters) -> bool:
     """Return whether the canary is answered, or another alarm says why it cannot be called."""
     cannot = counters.alive == 0 or counters.paused is not None or bool(counters.away) or seen.cut
-    return cannot or counters.canary is None or counters.canary <= CANARY_S
+    return (
+        cannot or counters.canary is None or counters.canary <= alert_rules.rules()["CanaryMissing"].limit("referral_knocks_canary_seconds")
+    )
 
 
 def _behind(seen: Look, counters: Counters, ends: Mapping[str, int], moved: Mapping[str, tuple[int, float]]) -> bool:
@@ -211,7 +206,8 @@ def _behind(seen: Look, counters: Counters, ends: Mapping[str, int], moved: Mapp
         return False  # NOTIFIER says so
     stuck = any(seen.at - since > STUCK_S for _, since in moved.values())
     unread = sum(max(0, end - counters.positions.get(place, 0)) for place, end in ends.items())
-    return stuck or unread > LAG or max(counters.late, counters.counted or 0.0) > LATE_S
+    most = alert_rules.rules()["NotifierBehind"].limit("referral_lag")
+    return stuck or unread > most or max(counters.late, counters.counted or 0.0) > LATE_S
 
 
 def _moved(watch: Watch, seen: Look) -> Mapping[str, tuple[int, float]]:

@@ -1,17 +1,21 @@
-"""Take alerts of Prometheus, as Alertmanager posts them. Only a rule's name and its place in docs/operators.md are kept: a label may name
-anything, so none of it is said, logged or stored.
+"""Take alerts of Prometheus, as Alertmanager posts them to POST /alerts at the inner address. Only a rule's name and its place in
+docs/operators.md are kept: a label may name anything, so none of it is said, logged or stored.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import msgspec
 from msgspec import Struct
+from starlette.applications import Starlette
+from starlette.requests import Request
 
 from referral.errors import Rejected
+from referral.runtime import alert_rules, peer
+from services.watchman.door import door
 
 MOST_BYTES = 1 << 18
 """Bytes of a body at most (ours): fifty alerts, which `max_alerts` of deploy/monitoring/alertmanager.yml allows, have a tenth of it."""
@@ -23,21 +27,7 @@ LASTS_S = 900.0
 """Seconds (ours) for which an alert stands without being repeated: Alertmanager repeats each five minutes, and three are missing."""
 WATCHING = "Watching"
 """Name of the rule that always fires: Prometheus and Alertmanager are alive, and reach this watchman."""
-_NAMES = (
-    "AccessDenied AgencyStopped AlarmsOverdue BackupOld BatchSlow Behind CanaryMissing CapNear CapReached CertificateEnds "
-    "CertificateOld ChannelAway ClockFree ClockOff DiskFull DoctorBlind DoctorRed DoctorSilent DroppedErased ErasureRefused Fenced "
-    "FilesLater KeysOutOfUse SignInsSprayed "
-    "Foreign Forked HoleBegun HoneyTouched KnocksGrouped KnocksLate KnocksPaused KnocksRefused KnocksSlow KnocksStand LogTorn "
-    "MachineSilent ManyFilesRead ManyReferrals ManySignInsFail NoRelease NobodyAnswers NotOnTopic NotReady NothingHandled "
-    "NothingPublished NotifierBehind NotifierDown OversightBehind PolicyPassedOver PromiseLate ProviderAway PublicFlood Quarantined "
-    "ReadOffDuty RecordLost RulesFailed SecurityUnwatched ServiceDown SignInThrottled SignInsRefused StandbyBehind TokenStolen TurnedAway "
-    "UnitsFree UnitsStopped Unwitnessed Watching WatchmanAlarm WatchmanDown WatchmanMute WatchmanSilent WatchmanUnheard WitnessAway "
-    "WitnessFork"
-)
-RULES = frozenset(_NAMES.split())
-"""The rules of deploy/monitoring/rules.yaml: a watchman's machine has not got that file. No other name is taken, said or logged."""
 _ANCHOR = re.compile(r"#([a-z0-9-]{1,60})\Z")
-FIRING = "firing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +50,10 @@ class _Posted(Struct, frozen=True):
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
 
+    def alert(self) -> Alert:
+        anchor = _ANCHOR.search(self.annotations.get("runbook_url", ""))
+        return Alert(self.fingerprint[:64], self.labels.get("alertname", ""), anchor[1] if anchor else "")
+
 
 class _Webhook(Struct, frozen=True):
     alerts: list[_Posted]
@@ -74,48 +68,54 @@ def read(body: bytes) -> list[tuple[Alert, bool]]:
         raise Rejected("malformed", "body", "send a webhook of Alertmanager, version 4", status=400) from None
     if posted.version != "4":
         raise Rejected("version", "version", "this watchman reads version 4 of Alertmanager's webhook", status=400)
-    return [(_alert(one), one.status == FIRING) for one in posted.alerts]
+    return [(one.alert(), one.status == "firing") for one in posted.alerts]
 
 
-def _alert(posted: _Posted) -> Alert:
-    anchor = _ANCHOR.search(posted.annotations.get("runbook_url", ""))
-    return Alert(posted.fingerprint[:64], posted.labels.get("alertname", ""), anchor[1] if anchor else "")
-
-
-@dataclass(frozen=True, slots=True)
 class Alerts:
-    """The alerts that stand. heard: alert → when it last came, seconds by our own clock, in the order in which they first came.
+    """The alerts that have come. clock: our own seconds, which nothing moves.
 
     watched: when `Watching` last came; None: never, so Prometheus is not connected.
-    ended: when Alertmanager said that an alert has ended, unless it came again.
     """
 
-    heard: Mapping[Alert, float]
-    watched: float | None = None
-    ended: Mapping[Alert, float] = field(default_factory=dict)
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self.watched: float | None = None
+        self._came = dict[Alert, float]()
+        """When each last came, in the order in which they first came."""
+        self._ended = dict[Alert, float]()
+        """When Alertmanager said that an alert has ended, unless it came again."""
 
+    def take(self, posted: Iterable[tuple[Alert, bool]]) -> None:
+        """Take the alerts of a webhook. One that was there is the same one, by its fingerprint."""
+        now = self._clock()
+        came = {alert: self._came[alert] for alert in self.standing()}
+        for alert, fires in posted:
+            if alert.name == WATCHING:
+                self.watched = now if fires else self.watched
+            elif not fires:
+                self._ended.setdefault(alert, now)
+            else:
+                self._ended.pop(alert, None)
+                came[alert] = now
+                for old in [one for one in came if one.name == alert.name][:-EACH]:
+                    del came[old]
+        self._came, self._ended = came, {alert: at for alert, at in self._ended.items() if alert in came}
 
-NONE = Alerts({})
+    def standing(self) -> tuple[Alert, ...]:
+        """Return the alerts that stand."""
+        now = self._clock()
+        lasting = (alert for alert, at in self._came.items() if now - at <= LASTS_S)
+        return tuple(alert for alert in lasting if now - self._ended.get(alert, now) < ENDS_S)
 
+    def application(self) -> Starlette:
+        """Return the ASGI application."""
+        return door("/alerts", MOST_BYTES, self._post)
 
-def take(known: Alerts, posted: Sequence[tuple[Alert, bool]], now: float) -> Alerts:
-    """Return the alerts after a webhook has come. An alert that was there is the same one, by its fingerprint."""
-    heard, watched, ended = {alert: known.heard[alert] for alert in standing(known, now)}, known.watched, dict(known.ended)
-    for alert, fires in posted:
-        if alert.name == WATCHING:
-            watched = now if fires else watched
-        elif not fires:
-            ended.setdefault(alert, now)
-        else:
-            ended.pop(alert, None)
-            heard[alert] = now
-            same = [one for one in heard if one.name == alert.name]
-            for one in same[:-EACH]:
-                del heard[one]
-    return Alerts(heard, watched, {alert: at for alert, at in ended.items() if alert in heard})
-
-
-def standing(known: Alerts, now: float) -> tuple[Alert, ...]:
-    """Return the alerts that stand."""
-    lasting = (alert for alert, at in known.heard.items() if now - at <= LASTS_S)
-    return tuple(alert for alert in lasting if now - known.ended.get(alert, now) < ENDS_S)
+    def _post(self, request: Request, body: bytes) -> None:
+        if not peer.is_service(request, peer.ALERTMANAGER):
+            hint = f"alerts come from Alertmanager alone: show the certificate of service/{peer.ALERTMANAGER}"
+            raise Rejected("not-alertmanager", "TLS", hint, status=403)
+        posted, known = read(body), alert_rules.rules()
+        self.take(one for one in posted if one[0].name in known)
+        if any(one.name not in known for one, _ in posted):
+            raise Rejected("unknown-rule", "alerts", "the watchman calls about the rules of deploy/monitoring/rules.yaml alone")

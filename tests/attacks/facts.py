@@ -10,8 +10,9 @@ from functools import partial
 
 from msgspec import structs
 
-from referral.cli.admin import doctor_checks, doctor_probe
-from referral.cli.vitals.reading import States
+from referral.cli.admin.doctor import checks
+from referral.cli.admin.doctor.facts import Facts
+from referral.cli.admin.doctor.result import Result
 from referral.domain.case import next_due
 from referral.domain.events import Word
 from referral.domain.inputs import due_input
@@ -111,14 +112,11 @@ def dated_back() -> Noticed:
 def by_sql(capacity: int, held: int) -> Noticed:
     """A database administrator makes Linden full. Routing is honest: it decides by its table, and by the policy that two signed."""
     rows = {one: (places, 0) for one, places in POLICY.capacities().items()} | {LINDEN: (capacity, held)}
-    seen = doctor_probe.Vitals(
-        now=1, ahead=0, moved=False, services={}, places=rows, capacities=dict(POLICY.capacities()), policy=[], states=States()
-    )
-    found = doctor_checks.places(seen)
+    found = checks.places(Facts(now=1, places=rows, capacities=dict(POLICY.capacities())))
     left = Bundle(number=1, policy=POLICY).free({one: row for one, (_, row) in rows.items()})[LINDEN]
     log = begun()
     placed(log, "child", free(linden=max(0, left)))
-    return judged(log) | {"doctor": found.said if found.result is doctor_checks.Result.BAD else ""}
+    return judged(log) | {"doctor": found.said if found.result is Result.BAD else ""}
 
 
 def attacks() -> Iterator[Attack]:

@@ -14,7 +14,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from starlette.applications import Starlette
 from structlog.testing import capture_logs
 
-from referral.cli.admin import doctor_checks, doctor_probe
+from referral.cli.admin.doctor import checks
+from referral.cli.admin.doctor.facts import Facts, Lease, Service
+from referral.cli.admin.doctor.result import Result
 from referral.domain.events import CaseErased
 from referral.domain.inputs import derived, record_input
 from referral.proof import receipt as receipts
@@ -90,19 +92,11 @@ def swallowed() -> Noticed:
     told = structs.asdict(door_receipts.referral_receipt(made, KEY))
     until = receipts.promised(told, made_log.policy() + trust_lines.intake_line(INTAKE.intake[0]))
     late = until - EPOCH == timedelta(seconds=receipts.PROMISE_S)
-    seen = doctor_probe.Vitals(
-        now=receipts.PROMISE_S * 1_000_000 + 1,
-        ahead=0,
-        moved=False,
-        services={"routing": doctor_probe.Service(name="routing", alive=1, leases=(), outbox=(), queue=(0, None))},
-        places={},
-        policy=[],
-        owed=[("e", "c", 0)],
-    )
-    found = doctor_checks.conservation(seen)
+    seen = Facts(now=receipts.PROMISE_S * 1_000_000 + 1, owed=[("e", "c", 0)])
+    found = checks.conservation(seen)
     return {
         "the sender's receipt": f"signed by intake, to be in the log by {until}: broken since" if late else "",
-        "doctor": found.said if found.result is doctor_checks.Result.BAD else "",
+        "doctor": found.said if found.result is Result.BAD else "",
     }
 
 
@@ -118,12 +112,11 @@ def second_loss() -> Noticed:
 
 def older_copy() -> Noticed:
     """Intake's tables are those of an hour ago, under a service that runs: it stops, and doctor says so."""
-    lease = doctor_probe.Lease(unit="p3", owner="intake-1", held=True, positions={})
+    lease = Lease(unit="p3", held=True, positions={})
     alive = {"intake-1": "rewound-sql: p3"}
-    intake = doctor_probe.Service(name="intake", alive=alive, leases=(lease,), outbox=(), queue=(0, None))
-    seen = doctor_probe.Vitals(now=1, ahead=0, moved=False, services={"intake": intake}, places={}, policy=[])
-    found = doctor_checks.leases(seen)
-    return {"doctor": found.said if found.result is doctor_checks.Result.BAD else ""}
+    intake = Service(name="intake", alive=alive, leases=(lease,), outbox=(), queue=(0, None))
+    found = checks.leases(Facts(now=1, services={"intake": intake}))
+    return {"doctor": found.said if found.result is Result.BAD else ""}
 
 
 def asked(path: str, *other: str) -> Noticed:

@@ -20,7 +20,7 @@ import pytest
 from referral.local import data_folder
 
 ROOT = data_folder.checkout()
-CODE = ("deploy/image", "referral", "services", "schemas", "policy", "engines", "LICENSE")
+CODE = ("deploy/image", "referral", "services", "schemas", "policy", "engines", "deploy/monitoring/rules.yaml", "LICENSE")
 MADE_OF = {"services": CODE, "oversight": CODE, "broker": ("deploy/image", "deploy/kafka", "referral/local"), "database": ("deploy/image",)}
 """Name → what its content depends on, as in deploy/image/build.sh. Each image's name in an engine is `referral-NAME`."""
 NEEDS = {"buildah": "buildah", "dpkg-deb": "dpkg", "apt-get": "apt"}

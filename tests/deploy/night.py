@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import httpx
-import yaml
 
 from referral.local.supervisor import Process
+from referral.runtime.alert_rules import rules
 from referral.runtime.settings import CHECKOUT
 from tests.deploy import night_page
-from tests.deploy.monitored import FOLDER, Watch
+from tests.deploy.monitored import Watch
 from tests.faults import servers
 from tests.faults.line import Line
 from tests.faults.load import Load
@@ -34,12 +34,7 @@ LONG_S = 3 * PATIENCE_S
 """A server starts, or a client of a broker gives up: seconds on a quiet machine."""
 SMALL = {"kafka": "256m", "postgres": "512m"}
 """Sizes of the disks (ours): the broker's files are about 20 MB here, the database's and its log 200 MB."""
-PAGES = {
-    rule["alert"]
-    for group in yaml.safe_load((FOLDER / "rules.yaml").read_text("utf-8"))["groups"]
-    for rule in group["rules"]
-    if rule["labels"] == {"severity": "page"}
-}
+PAGES = {name for name, rule in rules().items() if rule.severity == "page" and not rule.called}
 
 
 class Said(NamedTuple):

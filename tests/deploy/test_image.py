@@ -28,7 +28,7 @@ ABSENT = re.compile(
 )
 LET = re.compile(r"var/lib/dpkg(/status\.d.*)?$|certifi/cacert\.pem$|/ssl/cert\.pem$|share/doc/")
 """The list of packages, and public certificates."""
-CARRIED = ("referral/", "services/", "schemas/", "policy/", "engines/", "deploy/kafka/")
+CARRIED = ("referral/", "services/", "schemas/", "policy/", "engines/", "deploy/kafka/", "deploy/monitoring/rules.yaml")
 """What a wheel brings: the program, and what it looks for beside itself."""
 LOOK = """
 import json, os, zoneinfo, datetime

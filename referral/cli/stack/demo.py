@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from referral.cli import console
-from referral.cli.admin import doctor
+from referral.cli.admin.doctor import command as doctor
 from referral.cli.audit import verify
 from referral.cli.policy import policy_folder
 from referral.cli.stack import cast, every_pathway, roles, up

@@ -14,10 +14,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 ARCHIVE = "archive"
 """Slot of the archive (deploy/postgres/archive.sh)."""
-OLD_S = 26 * 3600
-"""Age in seconds at which a backup is too old (ours): one is taken each day, and may take two hours."""
-BEHIND = 64 << 20
-"""Bytes of the log that a reader may lack (ours): four segments. On a line without any case the server writes them in some minutes."""
 TAKEN = text(
     "SELECT (extract(epoch FROM clock_timestamp()) - max(split_part(setting, '=', 2)::bigint))::float8"
     " FROM pg_roles CROSS JOIN unnest(rolconfig) AS setting WHERE setting LIKE 'referral.backup=%'"

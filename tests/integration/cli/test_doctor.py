@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -12,12 +12,13 @@ from msgspec import structs
 from sqlalchemy import text
 
 from referral.cli import standing
-from referral.cli.admin import doctor_probe
-from referral.cli.admin.doctor import exit_code
-from referral.cli.admin.doctor_checks import PROMISED, UNDECIDED, UNLOGGED, Check, Result, diagnose
-from referral.cli.admin.doctor_probe import Vitals, gather
-from referral.cli.vitals import reading
-from referral.cli.vitals.topics import Lane
+from referral.cli.admin.doctor import facts as doctor_facts
+from referral.cli.admin.doctor import installation, reading
+from referral.cli.admin.doctor.checks import PROMISED_US, UNDECIDED_US, UNLOGGED_US, diagnose
+from referral.cli.admin.doctor.command import exit_code
+from referral.cli.admin.doctor.facts import Facts, gather
+from referral.cli.admin.doctor.records import Lane
+from referral.cli.admin.doctor.result import Check, Result
 from referral.domain.durations import DAY_US
 from referral.domain.events import CaseOpened, OfferAccepted, OfferOpened, PolicyActivated, Word
 from referral.proof.act import Act, State
@@ -46,15 +47,16 @@ async def line(settings: Settings) -> AsyncIterator[Line]:
         yield made
 
 
-async def look(line: Line, whole: bool = False) -> tuple[Vitals, dict[str, Check]]:
+async def look(line: Line, whole: bool = False) -> tuple[Facts, dict[str, Check]]:
     async with line.admin() as tx:
-        vitals = await gather(tx, line.settings, whole)
-    vitals.unlogged = []  # this line's audit has no task that logs the act of `policy activate`, which a busy machine makes late
-    return vitals, checks(vitals)
+        facts = await gather(tx, line.settings, whole)
+        beside = await installation.examine(tx, line.settings)
+    facts.unlogged = []  # this line's audit has no task that logs the act of `policy activate`, which a busy machine makes late
+    return facts, checks(facts, beside)
 
 
-def checks(vitals: Vitals) -> dict[str, Check]:
-    return {check.name: check for check in diagnose(vitals)}
+def checks(facts: Facts, beside: Iterable[Check] = ()) -> dict[str, Check]:
+    return {check.name: check for check in (*diagnose(facts), *beside)}
 
 
 async def test_a_healthy_line_is_good_but_for_the_service_that_does_not_run(line: Line) -> None:
@@ -69,9 +71,9 @@ async def test_a_healthy_line_is_good_but_for_the_service_that_does_not_run(line
     assert exit_code([check for check in found.values() if check.result is not Result.BAD]) == 0
     assert exit_code(list(found.values())) == 1
     assert "2 submissions and responses of the last week" in found["conservation"].said
-    vitals, found = await look(line, whole=True)
+    facts, found = await look(line, whole=True)
     assert "2 submissions and responses, each" in found["conservation"].said
-    assert vitals.judged.fetched == sum(end for (topic, _), end in vitals.ends.items() if topic in CASE_TOPICS)
+    assert facts.judged.fetched == sum(end for (topic, _), end in facts.ends.items() if topic in CASE_TOPICS)
 
 
 class SinceNow:
@@ -91,12 +93,12 @@ async def test_what_was_judged_last_week_is_not_read_again(line: Line, monkeypat
     first = await line.scalar("SELECT case_id FROM routing.case_state")
     case_id = next(one for one in iter(new_id, "") if topics.partition(one) != topics.partition(first))
     ends = before.ends
-    monkeypatch.setattr(doctor_probe, "DEALT", SinceNow())
+    monkeypatch.setattr(doctor_facts, "DEALT", SinceNow())
     await line.post(case_id, referral())
     await line.wait_for(case_id, OfferOpened, step="police")
-    vitals, found = await look(line)
-    new = sum(end - ends[place] for place, end in vitals.ends.items() if place[0] in CASE_TOPICS)
-    assert 0 < new <= vitals.judged.fetched <= new + sum(end > 0 for end in ends.values()) < sum(vitals.ends.values())
+    facts, found = await look(line)
+    new = sum(end - ends[place] for place, end in facts.ends.items() if place[0] in CASE_TOPICS)
+    assert 0 < new <= facts.judged.fetched <= new + sum(end > 0 for end in ends.values()) < sum(facts.ends.values())
     assert "1 submissions and responses of the last week" in found["conservation"].said
     assert found["sequences"].result is Result.GOOD
 
@@ -131,7 +133,7 @@ async def test_a_record_that_its_owner_did_not_write_is_named_for_a_week(line: L
         await producer.send_and_wait(line.settings.topic(PolicyActivated.TOPIC), b"none of ours", key=b"2", partition=0)
     _, found = await look(line)
     assert found["policy"].result is Result.BAD and "no bundle that two signers signed" in found["policy"].said
-    monkeypatch.setattr(doctor_probe, "DEALT", timedelta(seconds=-60))
+    monkeypatch.setattr(doctor_facts, "DEALT", timedelta(seconds=-60))
     _, found = await look(line)
     bad = {name for name, check in found.items() if check.result is Result.BAD}
     assert bad == {"leases"}, "what somebody has seen for a week is not red for ever"
@@ -180,10 +182,10 @@ async def test_a_fault_planted_in_the_database_is_found_by_its_check(line: Line)
         async with connecting(database.admin(line.settings)) as tx:
             await tx.execute(text("SELECT 1"))  # begins the transaction that the driver's own call then stands in
             await (await tx.get_raw_connection()).driver_connection.execute(statement.replace("FIRST", first))  # type: ignore[union-attr]
-            vitals = await gather(tx, line.settings)
+            facts, beside = await gather(tx, line.settings), await installation.examine(tx, line.settings)
             await tx.rollback()
-        vitals.unlogged = [at for at in vitals.unlogged if at not in known]
-        found = checks(vitals)
+        facts.unlogged = [at for at in facts.unlogged if at not in known]
+        found = checks(facts, beside)
         assert found[name].result is Result.BAD and said in found[name].said, found[name]
         assert found[name].do
         assert before[name].said != found[name].said, f"{name} was bad before its fault"
@@ -195,21 +197,21 @@ async def test_a_receipt_that_nobody_made_true_is_found_once_its_time_is_over(li
     await line.sql(
         "INSERT INTO intake.submission VALUES ('school', '\\x01', '\\x02', 'referral', 'r', :case, :event, runtime.clock())", **owed
     )
-    vitals, found = await look(line)
+    facts, found = await look(line)
     assert found["conservation"].result is Result.GOOD and "1 receipts" in found["conservation"].said, "it has ten minutes"
-    vitals.now += PROMISED
-    swallowed = checks(vitals)["conservation"]
+    facts.now += PROMISED_US
+    swallowed = checks(facts)["conservation"]
     assert swallowed.result is Result.BAD and f"event {owed['event']} of case {owed['case']}" in swallowed.said
     assert "never published it" in swallowed.said and "telephone the desk of each case" in swallowed.do
-    vitals.judged.erased.add(owed["case"])
-    assert checks(vitals)["conservation"].result is Result.GOOD
+    facts.judged.erased.add(owed["case"])
+    assert checks(facts)["conservation"].result is Result.GOOD
 
     there = (await line.reads(await line.scalar("SELECT case_id FROM routing.case_state"), INTAKE))[0].meta
     await line.sql("UPDATE intake.submission SET case_id = :case, event_id = :event", case=there.case_id, event=there.event_id)
-    vitals, found = await look(line)
-    assert vitals.owed == [] and found["conservation"].result is Result.GOOD, "the log has it"
-    vitals.owed, vitals.judged.published = [(there.event_id, there.case_id, 1)], {there.event_id}
-    assert f"event {there.event_id} of case {there.case_id} has a receipt, and is not in the log" in checks(vitals)["conservation"].said
+    facts, found = await look(line)
+    assert facts.owed == [] and found["conservation"].result is Result.GOOD, "the log has it"
+    facts.owed, facts.judged.published = [(there.event_id, there.case_id, 1)], {there.event_id}
+    assert f"event {there.event_id} of case {there.case_id} has a receipt, and is not in the log" in checks(facts)["conservation"].said
 
 
 async def test_a_foreign_record_on_a_case_topic_is_found(line: Line) -> None:
@@ -227,60 +229,60 @@ async def test_the_key_of_an_erased_case_beside_the_database_is_found(line: Line
     case_id = await line.scalar("SELECT case_id FROM routing.case_state")
     await line.close_case(case_id)
     await line.erase(case_id, records=2)
-    vitals, _ = await look(line)
-    assert vitals.judged.erased == {case_id}
-    vitals.kept = {case_id}
-    assert f"the key of case {case_id} is still on referral-keys" in checks(vitals)["keys"].said
-    vitals.erasures = [(case_id, 1, 2, None)]
-    assert "the key of case" not in checks(vitals)["keys"].said  # it waits for the log
+    facts, _ = await look(line)
+    assert facts.judged.erased == {case_id}
+    facts.kept = {case_id}
+    assert f"the key of case {case_id} is still on referral-keys" in checks(facts)["keys"].said
+    facts.erasures = [(case_id, 1, 2, None)]
+    assert "the key of case" not in checks(facts)["keys"].said  # it waits for the log
 
 
 async def test_an_erasure_that_hangs_one_that_was_undone_and_one_that_intake_did_not_say_are_found(line: Line) -> None:
-    vitals, found = await look(line)
+    facts, found = await look(line)
     case_id = await line.scalar("SELECT case_id FROM routing.case_state")
     assert found["erasures"].said == "0 cases erased, 0 under way"
-    now = vitals.now
+    now = facts.now
     for asked, approved, said in (
-        (now - UNDECIDED, None, ""),
-        (now - UNDECIDED - 1, None, f"case {case_id}: erasure asked for 7 days ago, and nobody has approved or refused it"),
-        (1, now - UNLOGGED, ""),
-        (1, now - UNLOGGED - 1, f"case {case_id}: erasure approved 600 s ago, and its keys are still in use"),
+        (now - UNDECIDED_US, None, ""),
+        (now - UNDECIDED_US - 1, None, f"case {case_id}: erasure asked for 7 days ago, and nobody has approved or refused it"),
+        (1, now - UNLOGGED_US, ""),
+        (1, now - UNLOGGED_US - 1, f"case {case_id}: erasure approved 600 s ago, and its keys are still in use"),
     ):
-        vitals.erasures = [(case_id, asked, approved, None)]
-        assert checks(vitals)["erasures"].said == (said or "0 cases erased, 1 under way")
-    vitals.retired = {case_id: (now - DAY_US - UNLOGGED - 1, False)}
-    assert f"case {case_id}: its keys are out of use for 87000 s, and not destroyed" in checks(vitals)["erasures"].said
-    vitals.erasures, vitals.states.sealed = [], {case_id}
+        facts.erasures = [(case_id, asked, approved, None)]
+        assert checks(facts)["erasures"].said == (said or "0 cases erased, 1 under way")
+    facts.retired = {case_id: (now - DAY_US - UNLOGGED_US - 1, False)}
+    assert f"case {case_id}: its keys are out of use for 87000 s, and not destroyed" in checks(facts)["erasures"].said
+    facts.erasures, facts.states.sealed = [], {case_id}
     for at, erased, said in ((now - 1, False, "in 1439 min they can be destroyed"), (now - DAY_US, True, "only a backup has them")):
-        vitals.retired = {case_id: (at, erased)}
-        found = checks(vitals)
+        facts.retired = {case_id: (at, erased)}
+        found = checks(facts)
         assert found["keys"].result is Result.BAD and f"keys of case {case_id}" in found["keys"].said and said in found["keys"].said
         assert "stop the eraser" in found["keys"].do and "referral recover" in found["keys"].do
         assert found["alarms"].result is Result.BAD and f"case {case_id} does not open" in found["alarms"].said
-    vitals.erasures, vitals.retired, vitals.states.sealed = [(case_id, 1, 2, 3)], {}, set()
+    facts.erasures, facts.retired, facts.states.sealed = [(case_id, 1, 2, 3)], {}, set()
     async with line.admin() as tx:
-        vitals.back = await reading.back(tx, vitals.destroyed)
-    assert {what for what, _ in vitals.back} == {"key", "state"}
-    vitals.ended = await reading.ended(line.settings, {case_id})
-    running = checks(vitals)["erasures"]
+        facts.back = await reading.back(tx, facts.destroyed)
+    assert {what for what, _ in facts.back} == {"key", "state"}
+    facts.ended = await reading.ended(line.settings, {case_id})
+    running = checks(facts)["erasures"]
     assert running.result is Result.BAD and f"case {case_id} is open, and an erasure of it is signed" in running.said
     assert "there again" not in running.said and "do not recover" in running.said, "recover would destroy the evidence, and the case"
     await line.close_case(case_id)
-    there = vitals.back
-    vitals, _ = await look(line)
-    vitals.erasures, vitals.back = [(case_id, 1, 2, 3)], there
-    vitals.ended = await reading.ended(line.settings, {case_id})
-    back = checks(vitals)["erasures"]
+    there = facts.back
+    facts, _ = await look(line)
+    facts.erasures, facts.back = [(case_id, 1, 2, 3)], there
+    facts.ended = await reading.ended(line.settings, {case_id})
+    back = checks(facts)["erasures"]
     assert back.result is Result.BAD and f"case {case_id} is erased, and its key is there again" in back.said
     await line.forge(case_id)
-    vitals, found = await look(line)
-    assert not vitals.judged.erased and f"somebody who is not intake has said that case {case_id} is erased" in found["erasures"].said
+    facts, found = await look(line)
+    assert not facts.judged.erased and f"somebody who is not intake has said that case {case_id} is erased" in found["erasures"].said
 
 
 async def test_a_topic_that_differs_from_its_card_and_quarantine_are_told(line: Line) -> None:
-    vitals, _ = await look(line)
-    vitals.topics = ["referral-routing retention.ms: is 1, must be -1"]
-    vitals.quarantined, vitals.kinds = 2, {"FORK": 1}
-    found = checks(vitals)
+    facts, _ = await look(line)
+    facts.topics = ["referral-routing retention.ms: is 1, must be -1"]
+    facts.quarantined, facts.kinds = 2, {"FORK": 1}
+    found = checks(facts)
     assert "retention.ms" in found["topics"].said
     assert found["quarantine"].said == "2 records in quarantine; audit logged 1 of kind FORK"

@@ -12,8 +12,10 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import connection as log
-from referral.cli.admin.doctor_checks import Result, diagnose
-from referral.cli.admin.doctor_probe import gather
+from referral.cli.admin.doctor import installation
+from referral.cli.admin.doctor.checks import diagnose
+from referral.cli.admin.doctor.facts import gather
+from referral.cli.admin.doctor.result import Result
 from referral.domain.events import OfferAccepted, OfferOpened, Word
 from referral.proof.verify.log import verify
 from referral.runtime import bootstrap
@@ -82,9 +84,9 @@ async def test_a_database_set_back_goes_on_without_loss_or_repetition(settings: 
         await line.logged()
         async with line.admin() as tx:
             report = verify([e async for e in log.entries(tx)], await log.case_keys(tx, copy))
-            vitals = await gather(tx, copy)
-        vitals.unlogged = []  # this line's audit has no task that logs the act of `policy activate`, which a busy machine makes late
-        checks = {c.name: c for c in diagnose(vitals)}
+            facts, beside = await gather(tx, copy), await installation.examine(tx, copy)
+        facts.unlogged = []  # this line's audit has no task that logs the act of `policy activate`, which a busy machine makes late
+        checks = {c.name: c for c in (*diagnose(facts), *beside)}
         assert report.exit_code() == 0, report.findings
         bad = {name: c.said for name, c in checks.items() if c.result not in (Result.GOOD, Result.WARN) and name != "leases"}
         assert not bad

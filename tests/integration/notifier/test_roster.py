@@ -9,11 +9,9 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
-from msgspec.structs import fields as structs_fields
 from prometheus_client import CollectorRegistry, generate_latest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
@@ -22,8 +20,8 @@ from referral import cli
 from referral.channels import Outgoing
 from referral.channels.email import Relay, relays
 from referral.channels.message import compose
-from referral.cli.admin import doctor_checks
-from referral.cli.admin.doctor_probe import Vitals
+from referral.cli.admin.doctor import installation
+from referral.cli.admin.doctor.result import Result
 from referral.domain.case_number import case_number
 from referral.domain.durations import SECOND_US
 from referral.domain.events import RosterChanged
@@ -334,13 +332,9 @@ def test_a_rota_that_ran_out_and_gaps_between_single_shifts_are_told() -> None:
     assert found == {"over": (["a", "b"], True, True), "hole": ([], True, False), "gap": (["a", "b"], True, True)}
     ((none),) = rungs(Roster(people), "police", tuesday)
     assert (none["bare"], none["said"]) == (False, "no rota: everybody of the rung is knocked")
-    assert doctor_checks.duty(made_up_vitals([])).result is doctor_checks.Result.GOOD
-    assert doctor_checks.duty(made_up_vitals(["duty of police: ran out"])).result is doctor_checks.Result.BAD
-
-
-def made_up_vitals(bare: list[str]) -> Vitals:
-    empty: dict[str, Any] = {f.name: f.type() for f in structs_fields(Vitals) if f.required}
-    return Vitals(**{**empty, "bare": bare})
+    assert installation.duty([none]).result is Result.GOOD
+    (ran_out,) = rungs(Roster(people, (over,)), "police", tuesday)
+    assert installation.duty([none, ran_out]).result is Result.BAD
 
 
 async def test_duty_show_tells_a_rota_that_ran_out(notifier: Stack, told: None, capsys: pytest.CaptureFixture[str]) -> None:

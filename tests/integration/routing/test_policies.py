@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from referral.cli.admin.doctor_checks import Result, diagnose
-from referral.cli.admin.doctor_probe import gather
+from referral.cli.admin.doctor.checks import diagnose
+from referral.cli.admin.doctor.facts import gather
+from referral.cli.admin.doctor.result import Result
 from referral.cli.policy import proposal
 from referral.domain.events import CaseOpened, PolicyActivated
 from referral.runtime import policy_feed

@@ -6,9 +6,8 @@ import math
 
 import pytest
 
-from referral.cli.admin.doctor_probe import Vitals
-from referral.cli.admin.doctor_result import Result
-from referral.cli.admin.doctor_wall_checks import backup
+from referral.cli.admin.doctor.installation import backup
+from referral.cli.admin.doctor.result import Result
 from referral.runtime.postgres.backups import Backups
 
 HOUR = 3600.0
@@ -28,6 +27,5 @@ YOUNG = Backups(age_s=3 * HOUR, waiting={"archive": 0.0, "standby1": 1e6})
     ],
 )
 def test_age_and_lag(found: Backups, exercises: bool, result: Result, said: str) -> None:
-    empty: dict[str, object] = dict.fromkeys(Vitals.__struct_fields__)
-    check = backup(Vitals(**{**empty, "backups": found, "exercises": exercises}))  # type: ignore[arg-type]
+    check = backup(found, not exercises)
     assert (check.result, check.said[: len(said)], bool(check.do)) == (result, said, result is not Result.GOOD)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from referral.cli.admin.doctor_checks import copies
-from referral.cli.admin.doctor_probe import Vitals
-from referral.cli.admin.doctor_result import Result
+from referral.cli.admin.doctor.checks import copies
+from referral.cli.admin.doctor.facts import Facts
+from referral.cli.admin.doctor.result import Result
 from referral.runtime.kafka import replication
 from referral.runtime.kafka.replication import Replication
 
@@ -45,8 +45,7 @@ def test_a_topic_has_the_copies_that_a_lost_machine_takes(replicas: int, in_step
     ],
 )
 def test_one_broker_is_a_warning_beside_real_cases(found: Replication, exercises: bool, result: Result) -> None:
-    empty: dict[str, object] = dict.fromkeys(Vitals.__struct_fields__)
-    check = copies(Vitals(**{**empty, "replication": found, "exercises": exercises}))  # type: ignore[arg-type]
+    check = copies(Facts(now=1, replication=found, real=not exercises))
     assert check.result is result and bool(check.do) == (result is not Result.GOOD)
 
 

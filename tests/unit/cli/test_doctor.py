@@ -2,44 +2,38 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
-from referral.cli.admin.doctor import exit_code
-from referral.cli.admin.doctor_checks import AUDITOR_TOKEN_DAYS, Result, events, knocks, leases, places, tokens
-from referral.cli.admin.doctor_probe import Lease, Service, Vitals
-from referral.cli.admin.doctor_wall_checks import certificates, walls
-from referral.cli.admin.doctor_walls import Walls
-from referral.cli.vitals.reading import States
-from referral.domain.durations import DAY_US
+from referral.cli.admin.doctor.checks import alarms, leases, outbox, places
+from referral.cli.admin.doctor.command import exit_code
+from referral.cli.admin.doctor.facts import Facts, Lease, Service
+from referral.cli.admin.doctor.installation import AUDITOR_TOKEN_DAYS, certificates, events, knocks, tokens, walls
+from referral.cli.admin.doctor.reading import States
+from referral.cli.admin.doctor.result import Result
+from referral.domain.durations import DAY_US, SECOND_US
 
 NOW = 1_000 * DAY_US
-MISSING = ("writers: a record needs no signature of its service (A3)", "approvers: intake alone erases (A1)")
-
-
-def vitals(**more: object) -> Vitals:
-    """A line of which these checks read nothing else."""
-    empty: dict[str, object] = dict.fromkeys(Vitals.__struct_fields__)
-    return Vitals(**{**empty, "now": NOW, "ahead": 0, "tokens": [], "walls": Walls(), **more})  # type: ignore[arg-type]
+MISSING = ["trust.toml puts off writers: a record needs no signature of its service (A3)", "trust.toml puts off approvers: (A1)"]
 
 
 @pytest.mark.parametrize(
-    ("facts", "result", "said"),
+    ("real", "off", "code", "pause_s", "result", "said"),
     [
-        (Walls(real=True), Result.GOOD, ""),
-        (Walls(real=True, off=MISSING), Result.BAD, "trust.toml puts off writers: a record needs no signature of its service (A3); "),
-        (Walls(off=MISSING[1:]), Result.WARN, "puts off approvers"),
-        (Walls(real=True, pause=1.2), Result.WARN, "as soon as anything is logged (1.2 s apart)"),
-        (Walls(real=True, pause=300.0), Result.GOOD, ""),
-        (
-            Walls(code=("trigger gone on audit.reading: no migration made it",)),
-            Result.BAD,
-            "the database runs what is not ours: trigger gone",
-        ),
-        (Walls(pause=1.2), Result.GOOD, "drills tell nothing of a child"[:0]),
+        (True, [], (), None, Result.GOOD, ""),
+        (True, MISSING, (), None, Result.BAD, "trust.toml puts off writers: a record needs no signature of its service (A3); "),
+        (False, MISSING[1:], (), None, Result.WARN, "puts off approvers"),
+        (True, [], (), 1.2, Result.WARN, "as soon as anything is logged (1.2 s apart)"),
+        (True, [], (), 300.0, Result.GOOD, ""),
+        (False, [], ("trigger gone on audit.reading",), None, Result.BAD, "the database runs what is not ours: trigger gone"),
+        (False, [], (), 1.2, Result.GOOD, ""),
     ],
 )
-def test_a_wall_that_is_not_up_is_red_beside_real_cases_and_a_beat_of_nought_is_named(facts: Walls, result: Result, said: str) -> None:
-    found = walls(vitals(walls=facts))
+def test_a_wall_that_is_not_up_is_red_beside_real_cases_and_a_beat_of_nought_is_named(
+    real: bool, off: list[str], code: tuple[str, ...], pause_s: float | None, result: Result, said: str
+) -> None:
+    found = walls(off, code, pause_s, real)
     assert found.result is result and said in found.said
     assert bool(found.do) == (result is not Result.GOOD)
 
@@ -48,39 +42,50 @@ def test_a_wall_that_is_not_up_is_red_beside_real_cases_and_a_beat_of_nought_is_
     ("days", "result"), [(-1, Result.BAD), (0, Result.BAD), (1, Result.WARN), (29, Result.WARN), (30, Result.GOOD), (90, Result.GOOD)]
 )
 def test_what_ends_within_a_month_is_a_warning_and_red_once_it_has_ended(days: int, result: Result) -> None:
-    found = certificates(vitals(walls=Walls(ends={"a list of revoked certificates": NOW + days * DAY_US})))
+    end = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=NOW + days * DAY_US)
+    found = certificates({"a list of revoked certificates": end}, NOW)
     assert found.result is result and ("a list of revoked certificates" in found.said) == (result is not Result.GOOD)
     assert exit_code([found]) == (1 if result is Result.BAD else 0)
     made = NOW + days * DAY_US - AUDITOR_TOKEN_DAYS * DAY_US
-    assert tokens(vitals(tokens=[("ombudsperson", made)])).result is result
-    newer = [("ombudsperson", made), ("ombudsperson", NOW - DAY_US)]
-    assert tokens(vitals(tokens=newer)).result is Result.GOOD, "the newest token counts"
-    assert tokens(vitals(tokens=[("ombudsperson", NOW - (AUDITOR_TOKEN_DAYS + 14) * DAY_US)])).result is Result.GOOD, "it reads no more"
+    assert tokens([("ombudsperson", made)], NOW).result is result
+    newer = [("ombudsperson", NOW - DAY_US), ("ombudsperson", made)]
+    assert tokens(newer, NOW).result is Result.GOOD, "the newest token counts"
+    assert tokens([("ombudsperson", NOW - (AUDITOR_TOKEN_DAYS + 14) * DAY_US)], NOW).result is Result.GOOD, "it reads no more"
 
 
 def test_a_unit_that_does_not_go_on_is_bad_although_it_has_an_owner() -> None:
     """Everything was "good" beside an intake that was stopped as `rewound-sql` and answered /readyz with false."""
-    lease = Lease(unit="p3", owner="intake-1", held=True, positions={})
+    lease = Lease(unit="p3", held=True, positions={})
 
     def intake(stopped: str) -> Service:
         return Service(name="intake", alive={"intake-1": stopped}, leases=(lease,), outbox=(), queue=(0, None))
 
-    assert leases(vitals(services={"intake": intake("")})).result is Result.GOOD
-    found = leases(vitals(services={"intake": intake("rewound-sql: p3")}))
+    assert leases(Facts(now=NOW, services={"intake": intake("")})).result is Result.GOOD
+    found = leases(Facts(now=NOW, services={"intake": intake("rewound-sql: p3")}))
     assert (
         found.result is Result.BAD and found.said == "intake (intake-1) does not go on: rewound-sql: p3" and "referral recover" in found.do
     )
 
 
+def test_what_waits_for_its_topic_or_for_its_turn_is_bad_at_the_limit_of_the_alert_rule() -> None:
+    def waiting(since: int) -> Facts:
+        service = Service(name="intake", alive={}, leases=(), outbox=((3, 1, since),), queue=(0, None))
+        return Facts(now=NOW, services={"intake": service}, late={"c": since - 90 * SECOND_US})
+
+    assert outbox(waiting(NOW - 30 * SECOND_US)).result is alarms(waiting(NOW - 30 * SECOND_US)).result is Result.GOOD
+    assert outbox(waiting(NOW - 31 * SECOND_US)).said == "1 records of intake p3 wait for 31 s"
+    assert alarms(waiting(NOW - 31 * SECOND_US)).said == "alarm of case c is overdue by 121 s"
+
+
 def test_an_altered_security_event_is_bad() -> None:
-    assert events(vitals(altered=[])).result is Result.GOOD
-    found = events(vitals(altered=["event 17 is not as entry 9 sealed it"]))
+    assert events([]).result is Result.GOOD
+    found = events(["event 17 is not as entry 9 sealed it"])
     assert found.result is Result.BAD and "event 17" in found.said
 
 
 def test_a_pause_of_sending_is_a_warning() -> None:
-    assert knocks(vitals(paused=None)).result is Result.GOOD
-    found = knocks(vitals(paused=NOW))
+    assert knocks(None).result is Result.GOOD
+    found = knocks(NOW)
     assert found.result is Result.WARN and "nobody is woken" in found.said and "referral duty resume" in found.do
 
 
@@ -100,7 +105,7 @@ SIGNED = {"linden.beds": 1, "bridge.beds": 4}
 )
 def test_a_capacity_that_the_policy_does_not_say_is_bad(rows: dict[str, tuple[int, int]], said: str) -> None:
     """N3b: one SQL statement makes a shelter full."""
-    found = places(vitals(states=States(), places=rows, capacities=SIGNED))
+    found = places(Facts(now=NOW, states=States(), places=rows, capacities=SIGNED))
     assert found.result is (Result.BAD if said else Result.GOOD)
     assert said in found.said and ("by SQL" in found.do) is bool(said)
-    assert places(vitals(states=States(), places=rows, capacities=None)).result is Result.GOOD, "`policy` says that there is none"
+    assert places(Facts(now=NOW, states=States(), places=rows, capacities=None)).result is Result.GOOD, "`policy` says that there is none"

@@ -17,19 +17,19 @@ import services.intake.__main__
 import services.oversight.__main__
 import services.routing.__main__  # noqa: F401
 from referral.ca import periods
-from referral.cli.admin import doctor_textfile
+from referral.cli.admin.doctor import result as doctor
 from referral.proof.security import Alarm as SecurityAlarm
 from services.audit.__main__ import ALARMS  # noqa: F401
 from services.notifier import metrics as notifier
-from services.watchman import metrics as watchman
+from services.watchman import metrics as watchman  # noqa: F401
 from services.watchman.alarms import Alarm
 from services.watchman.alerts import LASTS_S, WATCHING, read
-from tests.harness import dashboards
+from tests.harness import alarms, dashboards
+from tests.harness.alarms import OPERATORS, READY, rows, section
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "deploy" / "monitoring"
 FILE = FOLDER / "rules.yaml"
-OPERATORS = (ROOT / "docs" / "operators.md").read_text("utf-8")
 RULES: dict[str, dict[str, Any]] = {
     rule["alert"]: rule for group in yaml.safe_load(FILE.read_text("utf-8"))["groups"] for rule in group["rules"]
 }
@@ -40,24 +40,10 @@ METRIC = re.compile(r"\b(?:referral|node)_[a-z_]+|\bup\b")
 QUESTION = re.compile(r"\b(referral_[a-z_]+)(?:\{([^}]*)\})?")
 
 
-def section(heading: str) -> str:
-    return OPERATORS.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-
-
-def rows(heading: str) -> dict[str, list[str]]:
-    """The words in the first column of the tables of a section → the row's other columns."""
-    found = {}
-    for line in section(heading).splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split(" | ")]
-        for word in re.findall(r"`([A-Za-z-]+)`", cells[0]) if line.startswith(("| `", "| <a id=")) else ():
-            found[word] = cells[1:]
-    return found
-
-
 def declared() -> dict[str, set[str]]:
     """Each of our metrics, as Prometheus names it → its labels."""
     registry = CollectorRegistry()
-    notifier.Figures(registry), watchman.Figures(registry)
+    notifier.Figures(registry)
     made = {*registry._collector_to_names, *REGISTRY._collector_to_names}
     found = {
         name: {*metric._labelnames}
@@ -66,7 +52,7 @@ def declared() -> dict[str, set[str]]:
         for name in REGISTRY._get_names(metric)
         if name.startswith("referral_")
     }
-    return found | {doctor_textfile.NAME: {"check", "result"}}
+    return found | {doctor.METRIC: {"check", "result"}}
 
 
 def plain(name: str) -> str:
@@ -104,8 +90,10 @@ def test_each_link_within_the_page_leads_somewhere() -> None:
     assert {*re.findall(r"\]\(#([^)]+)\)", OPERATORS)} <= anchors()
 
 
-def test_each_alarm_of_the_watchman_has_its_line() -> None:
+def test_each_alarm_of_the_watchman_has_its_line_and_a_rule_names_the_one_that_sees_the_same() -> None:
     assert rows("A watchman").keys() == {*Alarm}
+    called = {rule["labels"]["called"]: rule["labels"]["severity"] for rule in RULES.values() if "called" in rule["labels"]}
+    assert called.keys() <= {*Alarm, "already"} and {*called.values()} == {"page"}
 
 
 def test_each_security_alarm_has_one_rule_that_fires_for_it_alone() -> None:
@@ -145,6 +133,14 @@ def test_the_watchman_names_each_rule_and_remembers_it_until_it_is_repeated() ->
     route = yaml.safe_load((FOLDER / "alertmanager.yml").read_text("utf-8"))["route"]
     repeats = {one["repeat_interval"] for one in route["routes"] if one["receiver"] == "watchman"}
     assert {f"{LASTS_S / 3 / 60:.0f}m"} == repeats
+
+
+def test_the_page_of_alarms_has_each_with_its_way() -> None:
+    assert alarms.PAGE.read_text("utf-8") == alarms.page(), "run `make generate`"
+    left_out = re.findall(r'word!~"([^"]+)"', RULES["NotReady"]["expr"])
+    words = {word for word in rows(READY) if re.fullmatch(left_out[0], word)}
+    assert words == alarms.INSTEAD.keys(), "each word that NotReady leaves out has a rule of its own"
+    assert {rule for several in alarms.INSTEAD.values() for rule in several} <= RULES.keys()
 
 
 def test_dashboards_are_those_of_the_code() -> None:

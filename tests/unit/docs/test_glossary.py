@@ -14,7 +14,7 @@ import yaml
 from referral.channels import message, prompts
 from referral.runtime.i18n import cyrillic
 from referral.runtime.settings import CHECKOUT
-from services.watchman import words as watchman
+from services.watchman import caller as watchman
 
 PAGE = CHECKOUT / "docs" / "glossary.md"
 TONGUES = {"en": "en", "sq": "sq", "sr": "sr", "sr-Latn": "sr"}
@@ -146,7 +146,7 @@ def test_the_texts_of_pages_messages_prompts_and_policy_are_walked() -> None:
         "services/notifier/page/words.yaml",
         "services/oversight/pages/measures.yaml",
         "services/oversight/pages/words.yaml",
-        "services/watchman/words.py",
+        "services/watchman/caller.py",
     }
     assert len(texts()) > 3000 and {text.tongue for text in texts()} == {"en", "sq", "sr"}
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import yaml
-
+from referral.runtime.alert_rules import rules
 from services.notifier.blame import OURS
 from services.notifier.pace import OTHERWISE, PACES, pace
 from services.watchman import caller
@@ -40,9 +39,7 @@ def test_watchman_notifier_and_view_agree_whose_fault_a_word_is() -> None:
 
 
 def test_the_alert_of_late_knocks_waits_for_the_pace_of_its_channel_and_half_a_minute() -> None:
-    groups = yaml.safe_load((ROOT / "deploy/monitoring/rules.yaml").read_text("utf-8"))["groups"]
-    rules = [rule["expr"] for group in groups for rule in group["rules"]]
-    limits = dict(re.findall(r'referral_knocks_oldest_seconds\{channel="(\w+)"\}\) > (\d+)', "\n".join(rules)))
+    limits = dict(re.findall(r'referral_knocks_oldest_seconds\{channel="(\w+)"\}\) > (\d+)', rules()["KnocksLate"].question))
     assert limits.keys() == {"email", *PACES}
     for channel, seconds in limits.items():
         one = pace(channel)

@@ -13,7 +13,8 @@ from referral.domain.authority.words import Act
 from referral.errors import Misconfigured
 from referral.runtime import authority
 from services.intake.api import person_routes, routes
-from services.watchman.door import Desk, Ear
+from services.watchman.alerts import Alerts
+from services.watchman.beat import Beats
 from tests.harness.need_to_know import routes as pages
 from tests.harness.shipped import compiled
 
@@ -25,7 +26,7 @@ NOWHERE: Any = None
 async def served() -> dict[str, list[BaseRoute]]:
     """Return service → its routes. Nothing is asked: the programs are built without a database."""
     intake = [*routes.routes(NOWHERE, b"k" * 32), *person_routes.routes(NOWHERE), *pages.intake(compiled())]
-    watchman = (Ear("me", None, lambda: 0.0, lambda: 0), Desk(lambda: 0.0))
+    watchman = (Beats("me", None, lambda: 0.0, lambda: 0), Alerts(lambda: 0.0))
     return {
         "intake": intake,
         "notifier": pages._notifier(),

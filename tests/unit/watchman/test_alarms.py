@@ -8,14 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from referral.runtime import alert_rules
 from services.watchman.alarms import (
     ASLEEP_S,
-    CANARY_S,
     JOIN_S,
-    LAG,
-    LIMITS,
     LOOK_S,
-    PAUSE_S,
     STUCK_S,
     TWICE_S,
     Alarm,
@@ -24,10 +21,15 @@ from services.watchman.alarms import (
     Look,
     Watch,
     begin,
+    limits,
     look,
     standing,
 )
 
+RULES = alert_rules.rules()
+PAUSE_S = RULES["KnocksPaused"].lasts_s
+CANARY_S = RULES["CanaryMissing"].limit("referral_knocks_canary_seconds")
+LAG = round(RULES["NotifierBehind"].limit("referral_lag"))
 WELL = Counters(alive=2, positions={"a/0": 10, "a/1": 5})
 ENDS = {"a/0": 10, "a/1": 5}
 FOUND_S = 80.0
@@ -90,7 +92,7 @@ def test_each_fault_alone_is_found_in_time(alarm: Alarm, late: float) -> None:
     assert set(stood) == {alarm}
     unseen = LOOK_S - late  # the fault began this long before the first look that shows it
     assert stood[alarm] + unseen <= FOUND_S
-    assert stood[alarm] > LIMITS[alarm] - LOOK_S, "not before its limit"
+    assert stood[alarm] > limits()[alarm] - LOOK_S, "not before its limit"
     _, after = lived(watch, Look(0, WELL, ENDS), 200, 60)
     assert after.keys() <= {alarm} and after.get(alarm, 0) == 0, "it ends with the first good look"
 
@@ -98,7 +100,7 @@ def test_each_fault_alone_is_found_in_time(alarm: Alarm, late: float) -> None:
 def test_two_canaries_missing_are_an_alarm_within_two_minutes() -> None:
     healthy, _ = lived(begin(0.0), Look(0, replace(WELL, canary=CANARY_S), ENDS), 0, 600)
     _, stood = lived(healthy, Look(0, replace(WELL, canary=CANARY_S + 1), ENDS), 600, 200)
-    assert stood == {Alarm.CANARY: pytest.approx(LIMITS[Alarm.CANARY], abs=LOOK_S + 1)}
+    assert stood == {Alarm.CANARY: pytest.approx(limits()[Alarm.CANARY], abs=LOOK_S + 1)}
 
 
 @pytest.mark.parametrize(
@@ -236,7 +238,7 @@ def test_an_alarm_stands_exactly_when_its_thing_was_in_order_longer_ago_than_its
             Alarm.UNKNOCKED: None if shown is None else shown.unknocked == 0,
             Alarm.PAUSED: None if shown is None else (shown.paused or 0) < PAUSE_S,
             Alarm.CHANNEL: None if shown is None else not shown.away,
-            Alarm.MUTE: beat is None or beat.able or at - beat.at > LIMITS[Alarm.WATCHMAN],
+            Alarm.MUTE: beat is None or beat.able or at - beat.at > limits()[Alarm.WATCHMAN],
             Alarm.HOLE: None if shown is None else shown.holes in (None, 0),
             Alarm.CANARY: None
             if shown is None
@@ -246,10 +248,10 @@ def test_an_alarm_stands_exactly_when_its_thing_was_in_order_longer_ago_than_its
                 ill[alarm] = 0.0 if holds else ill[alarm] + gap
         for alarm in ill.keys() - {Alarm.BEHIND, Alarm.WATCHMAN, Alarm.ALERTS}:
             assert at - watch.fine[alarm] == pytest.approx(ill[alarm])
-            if abs(ill[alarm] + 5 - LIMITS[alarm]) > 1e-6:
-                assert (alarm in standing(watch, at + 5)) == (ill[alarm] + 5 > LIMITS[alarm])
+            if abs(ill[alarm] + 5 - limits()[alarm]) > 1e-6:
+                assert (alarm in standing(watch, at + 5)) == (ill[alarm] + 5 > limits()[alarm])
         behind = at - watch.fine[Alarm.BEHIND]
-        missed = at + 5 - (beat.at if beat else JOIN_S - LIMITS[Alarm.WATCHMAN]) > LIMITS[Alarm.WATCHMAN]
+        missed = at + 5 - (beat.at if beat else JOIN_S - limits()[Alarm.WATCHMAN]) > limits()[Alarm.WATCHMAN]
         assert (Alarm.WATCHMAN in standing(watch, at + 5)) == missed
         if shown is None:
             assert behind == pytest.approx(before), "an outage of the database is one alarm"

@@ -9,7 +9,7 @@ import pytest
 from referral.channels import voice
 from referral.errors import Rejected
 from referral.runtime import settings
-from services.watchman import operators, words
+from services.watchman import caller, operators
 from services.watchman.__main__ import ways
 from services.watchman.alarms import Alarm
 from services.watchman.reach import Server, trunk
@@ -81,10 +81,10 @@ def test_the_notifiers_trunks_are_named_by_their_way() -> None:
         settings.read({"REFERRAL_WATCHMAN_TRUNKS": "10.0.0.9:5060"})
 
 
-@pytest.mark.parametrize("language", words.WORDS)
+@pytest.mark.parametrize("language", caller.WORDS)
 def test_an_alarm_fits_into_one_sms_in_every_language(language: str) -> None:
     for drill in ("", "USHTRIM. "):
-        text = drill + words.written(tuple(Alarm), language)
+        text = drill + caller.written(tuple(Alarm), language)
         assert len(text) <= 160 and text.isascii()
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 from aiokafka.errors import KafkaError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import connection, console
-from referral.cli.admin import doctor_textfile, roster
-from referral.cli.admin.doctor_checks import Check, Result, diagnose
-from referral.cli.admin.doctor_probe import Vitals, gather
+from referral.cli.admin import roster
+from referral.cli.admin.doctor import installation
+from referral.cli.admin.doctor.checks import diagnose
+from referral.cli.admin.doctor.facts import Facts, gather
+from referral.cli.admin.doctor.result import BLIND, NAMES, Check, Result, write
 from referral.errors import Unavailable
+from referral.runtime.settings import Settings
 
 Everything = Annotated[bool, typer.Option("--all", help="Read the topics from their beginning, not the last week alone.")]
 Textfile = Annotated[
@@ -31,29 +34,32 @@ def doctor(everything: Everything = False, as_json: console.Json = False, textfi
 
     Example: referral doctor
     """
-    checks = [doctor_textfile.BLIND]
+    checks = [BLIND]
     try:
-        vitals = _facts(everything)
-        checks = diagnose(vitals)
+        facts, checks = _examined(everything)
     finally:
         if textfile:
-            doctor_textfile.write(textfile, checks)
+            write(textfile, checks)
     if as_json:
-        console.document({"now": vitals.now, "clock_ahead_us": vitals.ahead, "checks": [msgspec.to_builtins(c) for c in checks]})
+        console.document({"now": facts.now, "clock_ahead_us": facts.ahead, "checks": [msgspec.to_builtins(c) for c in checks]})
     else:
         console.table(("check", "result", "what was found", "what to do"), [(c.name, c.result, c.said, c.do) for c in checks])
-        if vitals.ahead:
-            console.console.print(f"drill: the clock of this stack is {vitals.ahead // 1_000_000} s ahead")
+        if facts.ahead:
+            console.console.print(f"drill: the clock of this stack is {facts.ahead // 1_000_000} s ahead")
     return exit_code(checks)
 
 
-def _facts(everything: bool) -> Vitals:
+def _examined(everything: bool) -> tuple[Facts, list[Check]]:
+    async def examine(tx: AsyncConnection, found: Settings) -> tuple[Facts, list[Check]]:
+        facts = await gather(tx, found, everything)
+        return facts, [*diagnose(facts), *await installation.examine(tx, found)]
+
     try:
-        vitals: Vitals = connection.ask(partial(gather, whole=everything))
+        facts, checks = connection.ask(examine)
     except (KafkaError, OSError) as error:
         raise Unavailable("the broker") from error
-    vitals.bare = [f"{r['rung']} of {r['agency']}: {r['said']}" for r in roster.notifier_history()["rungs"] if r["ran_out"]]
-    return vitals
+    checks.append(installation.duty(roster.notifier_history()["rungs"]))
+    return facts, sorted(checks, key=lambda check: NAMES.index(check.name))
 
 
 def exit_code(checks: list[Check]) -> int:

@@ -10,9 +10,9 @@ import pytest
 from aiokafka import ConsumerRecord
 from msgspec.structs import replace
 
-from referral.cli.admin.doctor_checks import PROMISED, conservation
-from referral.cli.admin.doctor_probe import Service, Vitals
-from referral.cli.vitals.topics import ASKS, OUTCOMES, Judged, Lane, Line
+from referral.cli.admin.doctor.checks import PROMISED_US, conservation
+from referral.cli.admin.doctor.facts import Facts
+from referral.cli.admin.doctor.records import ASKS, OUTCOMES, Judged, Lane, Line
 from referral.domain.events import Meta, OfferOpened
 from referral.domain.inputs import derived
 from referral.proof.entry import CASE_TOPICS, INTAKE, ROUTING
@@ -139,16 +139,8 @@ def test_what_somebody_else_wrote_is_no_submission_and_keeps_no_receipt() -> Non
 
 def test_receipts_come_first_and_the_remedy_is_true() -> None:
     """Three forged records stood before two losses, which became `… and 2 more`; the remedy named two commands that do nothing here."""
-    seen = Vitals(
-        now=PROMISED + 1,
-        ahead=0,
-        moved=False,
-        services={"routing": Service(name="routing", alive=1, leases=(), outbox=(), queue=(0, None))},
-        places={},
-        policy=[],
-        owed=[("swallowed", CASE, 0)],
-        judged=Judged(outcomes=[f"passed over {number}" for number in range(5)]),
-    )
+    outcomes = [f"passed over {number}" for number in range(5)]
+    seen = Facts(now=PROMISED_US + 1, owed=[("swallowed", CASE, 0)], judged=Judged(outcomes=outcomes))
     found = conservation(seen)
     assert found.said.startswith("intake gave a receipt for event swallowed") and found.said.endswith("… and 3 more")
     assert "telephone the desk of each case now" in found.do and "must be sent again" in found.do

@@ -14,7 +14,7 @@ from msgspec import Struct, field, structs
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.cli.vitals.topics import Judged, Lane, Line
+from referral.cli.admin.doctor.records import Judged, Lane, Line
 from referral.domain.case import holds
 from referral.domain.events import CaseKey
 from referral.errors import Malformed
