@@ -99,8 +99,7 @@ def judge(there: Archive, options: VerifyOptions, bar: Progress) -> Verdict:
     try:
         published = archive.trusted(there, options.pinned)
     except Malformed as error:
-        code = error.reason.upper() if error.reason in ("quorum", "signature") else "CHECKPOINT"
-        report.add_finding(_about_log(Weight.BAD, code, str(error)))
+        report.add_finding(_about_log(Weight.BAD, _refused(error), str(error)))
         return Verdict(report, None)
     if published and options.max_age is not None and (why := published.accepted.old(options.now, options.max_age)):
         report.add_finding(_about_log(Weight.UNCHECKED, "STALE", f"the log may stand still: {why}"))
@@ -163,7 +162,7 @@ def _log_heads(there: Archive, published: Trusted | None, options: VerifyOptions
             what = f"{size - published.size} entries stand above the published checkpoint: nobody but the log vouches for them yet"
             report.add_finding(_about_log(Weight.NOTE, "ABOVE", what))
         if options.since is not None:
-            since = _since(there, options, published, size)
+            since = _since(there, options, published, size, root)
     except _Bad as bad:
         report.add_finding(_about_log(Weight.BAD, bad.code, bad.what))
         raise Ended from None
@@ -181,18 +180,31 @@ class _Bad(Exception):
         self.code, self.what = code, what
 
 
-def _since(there: Archive, options: VerifyOptions, published: Trusted | None, size: int) -> tiles.Edge:
-    """Return the edge at the older checkpoint, which the tree must continue. Malformed."""
-    old = archive.accepted(options.since or b"", archive.rules(there, options.pinned))
+def _refused(error: Malformed) -> str:
+    """Return the code of a checkpoint that is not accepted."""
+    return error.reason.upper() if error.reason in ("quorum", "signature") else "CHECKPOINT"
+
+
+def _since(there: Archive, options: VerifyOptions, published: Trusted | None, size: int, root: bytes) -> tiles.Edge:
+    """Return the edge at the older checkpoint, which the tree must continue. size, root: of everything stored. Malformed."""
+    try:
+        old = archive.accepted(options.since or b"", archive.rules(there, options.pinned))
+    except Malformed as error:
+        raise _Bad(_refused(error), f"the older checkpoint: {error}") from None
+    if published and old.origin != published.accepted.checkpoint.origin:
+        raise _Bad("CHECKPOINT", f"the older checkpoint is of another log, {old.origin}")
     if old.size > (published.size if published else size):
         raise _Bad("TRUNCATED", f"an older checkpoint has {old.size} entries, the log's has fewer")
     edge = archive.edge(there, old.size, size)
-    if edge.root != old.root:
-        raise _Bad(
-            "FORKED",
-            f"the log does not continue the older checkpoint: its first {old.size} entries have another root, or a tile is damaged",
-        )
-    return edge
+    if edge.root == old.root:
+        return edge
+    if old.size:
+        try:
+            proof = merkle.consistency(archive.nodes(there, size), old.size, size)
+            merkle.check_consistency(old.size, size, proof, edge.root, root)
+        except Malformed as error:
+            raise _Bad("TILE", f"a tile is damaged: those of the older checkpoint's edge do not make the log's root ({error})") from None
+    raise _Bad("FORKED", f"the log does not continue the older checkpoint: its first {old.size} entries have another root")
 
 
 def _verify_entries(

@@ -78,6 +78,26 @@ func TestCheckpointLines(t *testing.T) {
 			signed, _, _ := strings.Cut(text, "\n\n")
 			return signed + "\n\n— stranger AAAAAAE=\n"
 		}, "SIGNATURE"},
+		"witnesses without the log": {func(text string) string {
+			signed, lines, _ := strings.Cut(text, "\n\n")
+			_, witnesses, _ := strings.Cut(lines, "\n")
+			return signed + "\n\n" + witnesses
+		}, "CHECKPOINT"},
+		"a bad line of the log beside witnesses": {func(text string) string {
+			signed, lines, _ := strings.Cut(text, "\n\n")
+			line, witnesses, _ := strings.Cut(lines, "\n")
+			return signed + "\n\n" + line[:len(line)-8] + "AAA" + line[len(line)-5:] + "\n" + witnesses
+		}, "SIGNATURE"},
+		"an extension line, so that no signature holds": {func(text string) string {
+			return strings.Replace(text, "\n\n", "\nmore\n\n", 1)
+		}, "CHECKPOINT"},
+		"another log, so that no signature holds": {func(text string) string {
+			return "other." + text
+		}, "CHECKPOINT"},
+		"an extension line, and no known key": {func(text string) string {
+			signed, _, _ := strings.Cut(text, "\n\n")
+			return signed + "\nmore\n\n— stranger AAAAAAE=\n"
+		}, "CHECKPOINT"},
 		"nothing": {func(string) string { return "" }, "CHECKPOINT"},
 	} {
 		if got := strings.Join(codesWith(t, each.change, nil), " "); got != each.wanted {
@@ -94,6 +114,50 @@ func TestOlderCheckpoints(t *testing.T) {
 		text := []byte(readText(t, path))
 		if got := codesWith(t, nil, func(o *judge.Options) { o.Older = text }); !slices.Equal(got, wanted) {
 			t.Errorf("%s: told %v, and should tell %v", older, got, wanted)
+		}
+	}
+}
+
+// TestOlderCheckpointsStandAlone judges nothing beside them, whatever else is wrong.
+func TestOlderCheckpointsStandAlone(t *testing.T) {
+	clean := exportFolder("clean")
+	for older, wanted := range map[string]string{"forged": "TRUNCATED", "lies/full": "FORKED"} {
+		options, err := readOptions(filepath.Join(clean, "trust.toml"), filepath.Join(clean, "auditor.key"), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		options.Older = []byte(readText(t, exportFolder(filepath.FromSlash(older), "export", "checkpoint")))
+		result, err := judge.Export(filepath.Join(clean, "export"), options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := result.Findings.Sorted(); len(found) != 1 || found[0].Code != wanted {
+			t.Errorf("%s: told %v, and should tell %s alone", older, found, wanted)
+		}
+	}
+}
+
+func TestNoCheckpoint(t *testing.T) {
+	clean := exportFolder("clean")
+	empty := t.TempDir()
+	withPolicy := t.TempDir()
+	if err := os.WriteFile(filepath.Join(withPolicy, "witness.policy"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, each := range []struct{ export, trust, wanted string }{
+		{empty, "", judge.Note}, {withPolicy, "", judge.Unchecked}, {empty, filepath.Join(clean, "trust.toml"), judge.Unchecked},
+	} {
+		options, err := readOptions(each.trust, "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		options.TrustLogNames = true
+		result, err := judge.Export(each.export, options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := result.Findings.Sorted(); len(found) != 1 || found[0].Code != "NO_CHECKPOINT" || found[0].Weight != each.wanted {
+			t.Errorf("told %v, and should tell NO_CHECKPOINT %s", found, each.wanted)
 		}
 	}
 }

@@ -126,7 +126,7 @@ func countsLine(counts map[string]int) string {
 func verdict(exitCode int) string {
 	switch exitCode {
 	case exitGood:
-		return "The log holds: nothing bad was found, and nothing stayed unchecked."
+		return "What is judged here holds: nothing bad was found, and nothing stayed unchecked."
 	case exitOpen:
 		return "Nothing bad was found, but something could not be checked."
 	}

@@ -26,8 +26,18 @@ func folderOf(variable string, beside ...string) string {
 
 func vectorFolder() string { return folderOf("JUDGE_VECTORS", "vectors", "log-format") }
 
+// exportFolder is a folder of exports; beside this program they may stand in a folder of their own.
 func exportFolder(name ...string) string {
-	return filepath.Join(append([]string{folderOf("JUDGE_EXPORTS", "exports")}, name...)...)
+	folder := folderOf("JUDGE_EXPORTS", "exports")
+	if inner := filepath.Join(folder, "all"); isFolder(inner) {
+		folder = inner
+	}
+	return filepath.Join(append([]string{folder}, name...)...)
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 func TestVectors(t *testing.T) {
@@ -147,8 +157,8 @@ func TestLies(t *testing.T) {
 		var wanted expected
 		readJSON(t, exportFolder("lies", lie.Name, "expected.json"), &wanted)
 		named := slices.ContainsFunc(wanted.Findings, func(finding [3]any) bool { return finding[1] == lie.Finding })
-		if !named || judge.Judges(lie.Finding) {
-			t.Errorf("%s: %s should be told by a program that decides again", lie.Name, lie.Finding)
+		if !named || judge.Judges(lie.Finding) == slices.Contains(judge.NotJudged, lie.Finding) {
+			t.Errorf("%s: %s should be told, here or by a program that decides again", lie.Name, lie.Finding)
 		}
 	}
 }

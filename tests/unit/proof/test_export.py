@@ -12,6 +12,7 @@ import pytest
 from rich.progress import Progress
 
 from referral.cli import run
+from referral.cli.audit import source
 from referral.errors import Rejected
 from referral.proof import archive
 from referral.proof.archive import Payload
@@ -169,6 +170,18 @@ def test_a_fork_of_an_older_checkpoint_is_named(log: Log, tmp_path: Path) -> Non
     bad(verdict, "FORKED", None)
     longer = Rows(log.entries).read("checkpoint")
     bad(judged(Rows(log.entries[:300]), log, since=longer), "TRUNCATED", None)
+
+
+def test_a_damaged_tile_is_no_fork_of_an_older_checkpoint(log: Log, folder: Path) -> None:
+    since = Rows(log.entries[:300]).read("checkpoint")
+    flipped(f"tile/0/001.p/{LAST}", 0)(folder)
+    bad(judged(source.Folder(folder), log, since=since), "TILE", None)
+
+
+def test_an_older_checkpoint_that_is_none_has_the_codes_of_a_checkpoint(log: Log) -> None:
+    since = Rows(log.entries[:300]).read("checkpoint") or b""
+    bad(judged(Rows(log.entries), log, since=b"not a note"), "CHECKPOINT", None)
+    bad(judged(Rows(log.entries), log, since=since[: since.index(b"\n\n") + 2]), "CHECKPOINT", None)
 
 
 def test_what_stands_above_the_published_size_is_said(log: Log) -> None:

@@ -63,7 +63,7 @@ func fullName(namespace, name string) string {
 func writeCanonical(out *strings.Builder, schema any, namespace string) error {
 	switch typed := schema.(type) {
 	case string:
-		if !primitives[typed] && typed != "float" && typed != "double" {
+		if !isPrimitive(typed) {
 			typed = fullName(namespace, typed)
 		}
 		fmt.Fprintf(out, "%q", typed)
@@ -91,13 +91,14 @@ func writeObject(out *strings.Builder, object map[string]any, namespace string) 
 	if !isWord {
 		return writeCanonical(out, object["type"], namespace)
 	}
-	if given, ok := object["namespace"].(string); ok {
-		namespace = given
-	}
 	switch kind {
 	case "record", "enum", "fixed":
-		name, _ := object["name"].(string)
-		fmt.Fprintf(out, `{"name":%q,"type":%q`, fullName(namespace, name), kind)
+		name, inner, err := definedName(object, namespace)
+		if err != nil {
+			return err
+		}
+		namespace = inner
+		fmt.Fprintf(out, `{"name":%q,"type":%q`, name, kind)
 	case "array", "map":
 		fmt.Fprintf(out, `{"type":%q`, kind)
 	default:

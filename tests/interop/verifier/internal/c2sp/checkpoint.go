@@ -44,96 +44,94 @@ type Checkpoint struct {
 	HasSeen   bool
 }
 
-// OpenCheckpoint checks a checkpoint.
+// OpenCheckpoint checks a checkpoint, in the order of the table of section 3.
 func OpenCheckpoint(policy *Policy, text []byte) (*Checkpoint, *Problem) {
-	opened, trouble := openNote(policy, text)
-	if trouble != nil {
-		return nil, trouble
-	}
-	checkpoint, err := parseText(opened.Text)
+	signedText, err := openNote(text)
 	if err != nil {
 		return nil, problem("CHECKPOINT", "the checkpoint: %v", err)
 	}
-	logSigned := false
-	for _, log := range policy.Logs {
-		signatures, trouble := signaturesOf(opened.Text, text, log)
-		if trouble != nil {
-			return nil, trouble
-		}
-		logSigned = logSigned || (len(signatures) > 0 && log.Name() == checkpoint.Origin)
+	checkpoint, err := parseText(signedText)
+	if err != nil {
+		return nil, problem("CHECKPOINT", "the checkpoint: %v", err)
 	}
-	if !logSigned {
-		return nil, problem("CHECKPOINT", "no key of the log %q has signed the checkpoint", checkpoint.Origin)
+	ofLog := func(log note.Verifier) bool { return log.Name() == checkpoint.Origin }
+	if !slices.ContainsFunc(policy.Logs, ofLog) {
+		return nil, problem("CHECKPOINT", "the policy does not name the log %q", checkpoint.Origin)
 	}
-	signed := map[string]bool{}
-	for _, witness := range policy.Witnesses {
-		signatures, trouble := signaturesOf(opened.Text, text, witness.Verifier)
-		if trouble != nil {
-			return nil, trouble
-		}
-		for _, signature := range signatures {
-			time, err := cosignature.CoSigV1Timestamp(signature)
-			if err != nil || time.Unix() < 0 || time.Unix() >= maxCosignedTime {
-				return nil, problem("SIGNATURE", "witness %s signed with a time that no clock has", witness.Name)
-			}
-			if !signed[witness.Name] { // the time of the first line counts
-				checkpoint.Witnesses[witness.Name] = time.Unix()
-			}
-			signed[witness.Name] = true
-		}
-	}
-	if !policy.holds(signed) {
-		return nil, problem("QUORUM", "%d of %d witnesses have signed, which is no quorum",
-			len(signed), len(policy.Witnesses))
+	logs, logWrong := signedByLogs(policy, signedText, text, checkpoint.Origin)
+	signed, witnessWrong := checkpoint.readWitnesses(policy, signedText, text)
+	switch {
+	case logs == 0 && logWrong == nil && len(signed) > 0:
+		return nil, problem("CHECKPOINT", "witnesses have signed the checkpoint, and no key of the log %q has", checkpoint.Origin)
+	case logWrong != nil:
+		return nil, logWrong
+	case witnessWrong != nil:
+		return nil, witnessWrong
+	case logs == 0:
+		return nil, problem("SIGNATURE", "no known key has signed the checkpoint")
+	case !policy.holds(signed):
+		return nil, problem("QUORUM", "%d of %d witnesses have signed, which is no quorum", len(signed), len(policy.Witnesses))
 	}
 	checkpoint.Seen, checkpoint.HasSeen = policy.seen(checkpoint.Witnesses)
 	return checkpoint, nil
 }
 
-func openNote(policy *Policy, text []byte) (*note.Note, *Problem) {
-	if len(text) > maxNote {
-		return nil, problem("CHECKPOINT", "the checkpoint has more than %d bytes", maxNote)
-	}
-	verifiers := append([]note.Verifier{}, policy.Logs...)
-	for _, witness := range policy.Witnesses {
-		verifiers = append(verifiers, witness.Verifier)
-	}
-	opened, err := note.Open(text, note.VerifierList(verifiers...))
-	var wrong *note.InvalidSignatureError
-	if errors.As(err, &wrong) {
-		return nil, problem("SIGNATURE", "the signature of %s does not hold", wrong.Name)
-	}
-	var unknown *note.UnverifiedNoteError
-	stranger := errors.As(err, &unknown)
-	if stranger {
-		opened = unknown.Note
-	} else if err != nil {
-		return nil, problem("CHECKPOINT", "the checkpoint: %v", err)
-	}
-	for _, line := range signatureLines(opened.Text, text) {
-		words := strings.Split(line, " ")
-		if _, err := crypt.Base64(words[len(words)-1]); err != nil {
-			return nil, problem("CHECKPOINT", "a signature line of the checkpoint is no canonical base64")
+// signedByLogs counts the signatures of keys with the origin's name; each line of a log's key is checked.
+func signedByLogs(policy *Policy, signedText string, text []byte, origin string) (count int, wrong *Problem) {
+	for _, log := range policy.Logs {
+		signatures, trouble := signaturesOf(signedText, text, log)
+		if log.Name() == origin {
+			count += len(signatures)
+		}
+		if wrong == nil {
+			wrong = trouble
 		}
 	}
-	if stranger {
-		return nil, strangers(policy, opened.Text)
-	}
-	return opened, nil
+	return count, wrong
 }
 
-// strangers says what is wrong with a note that no known key has signed. Two rows of section 3 fit where it is of
-// a log that the policy does not name: checkpoint.json ("another log") wants the first of them.
-func strangers(policy *Policy, text string) *Problem {
-	checkpoint, err := parseText(text)
-	if err != nil {
-		return problem("CHECKPOINT", "the checkpoint: %v", err)
+// readWitnesses returns who of the witnesses has signed, and keeps their times; wrong is the first line that does
+// not hold, or has a time that no clock has.
+func (c *Checkpoint) readWitnesses(policy *Policy, signedText string, text []byte) (signed map[string]bool, wrong *Problem) {
+	signed = map[string]bool{}
+	for _, witness := range policy.Witnesses {
+		signatures, trouble := signaturesOf(signedText, text, witness.Verifier)
+		for _, signature := range signatures {
+			time, err := cosignature.CoSigV1Timestamp(signature)
+			if err != nil || time.Unix() < 0 || time.Unix() >= maxCosignedTime {
+				trouble = problem("SIGNATURE", "witness %s signed with a time that no clock has", witness.Name)
+				break
+			}
+			if !signed[witness.Name] { // the time of the first line counts
+				c.Witnesses[witness.Name] = time.Unix()
+			}
+			signed[witness.Name] = true
+		}
+		if wrong == nil {
+			wrong = trouble
+		}
 	}
-	ofLog := func(log note.Verifier) bool { return log.Name() == checkpoint.Origin }
-	if !slices.ContainsFunc(policy.Logs, ofLog) {
-		return problem("CHECKPOINT", "the policy does not name the log %q", checkpoint.Origin)
+	return signed, wrong
+}
+
+// openNote returns the text of a signed note, whose signatures are not checked yet.
+func openNote(text []byte) (signedText string, err error) {
+	if len(text) > maxNote {
+		return "", fmt.Errorf("it has more than %d bytes", maxNote)
 	}
-	return problem("SIGNATURE", "no known key has signed the checkpoint")
+	_, err = note.Open(text, note.VerifierList())
+	var unknown *note.UnverifiedNoteError
+	if !errors.As(err, &unknown) {
+		return "", fmt.Errorf("it is no signed note: %w", err)
+	}
+	signedText = unknown.Note.Text
+	for _, line := range signatureLines(signedText, text) {
+		words := strings.Split(line, " ")
+		if _, err := crypt.Base64(words[len(words)-1]); err != nil {
+			return "", fmt.Errorf("a signature line is no canonical base64")
+		}
+	}
+	return signedText, nil
 }
 
 // signatureLines are the lines behind the text of a note that was opened.
@@ -142,7 +140,7 @@ func signatureLines(signedText string, text []byte) []string {
 	return strings.Split(strings.TrimSuffix(behind, "\n"), "\n")
 }
 
-// signaturesOf returns every signature of one key. The library checks only the first line of a key.
+// signaturesOf returns the signatures of one key, up to a line of it that does not hold.
 func signaturesOf(signedText string, text []byte, verifier note.Verifier) ([]note.Signature, *Problem) {
 	var signatures []note.Signature
 	for _, line := range signatureLines(signedText, text) {
@@ -153,7 +151,7 @@ func signaturesOf(signedText string, text []byte, verifier note.Verifier) ([]not
 			continue
 		}
 		if !verifier.Verify([]byte(signedText), raw[4:]) {
-			return nil, problem("SIGNATURE", "the signature of %s does not hold", verifier.Name())
+			return signatures, problem("SIGNATURE", "the signature of %s does not hold", verifier.Name())
 		}
 		signatures = append(signatures, note.Signature{Name: words[1], Hash: verifier.KeyHash(), Base64: words[2]})
 	}

@@ -21,18 +21,26 @@ type Part struct {
 // Parts visits the files that hold so many hashes or leaves, in order.
 func Parts(count int64) iter.Seq[Part] {
 	return func(yield func(Part) bool) {
-		for n := int64(0); n <= (count-1)/TileWidth && count > 0; n++ {
-			first := n * TileWidth
-			width := int(min(count-first, TileWidth))
-			path := number(n)
-			if width < TileWidth {
-				path = fmt.Sprintf("%s.p/%d", path, width)
-			}
-			if !yield(Part{path, first, width}) {
+		for first := int64(0); first < count; first += TileWidth {
+			if !yield(partOf(first, min(count-first, TileWidth))) {
 				return
 			}
 		}
 	}
+}
+
+// LastPart is the last file of those that hold so many hashes, of which there is at least one.
+func LastPart(count int64) Part {
+	first := (count - 1) / TileWidth * TileWidth
+	return partOf(first, count-first)
+}
+
+func partOf(first, width int64) Part {
+	path := number(first / TileWidth)
+	if width < TileWidth {
+		path = fmt.Sprintf("%s.p/%d", path, width)
+	}
+	return Part{path, first, int(width)}
 }
 
 func number(n int64) string {
@@ -65,15 +73,6 @@ func SplitBundle(file []byte, width int) ([][]byte, error) {
 
 // LeafHash is the hash of a leaf.
 func LeafHash(leaf []byte) []byte { return rfc6962.DefaultHasher.HashLeaf(leaf) }
-
-// NextLevel joins 256 hashes each, as the tiles of the next level hold them. What is not full makes no hash.
-func NextLevel(hashes [][]byte) [][]byte {
-	var next [][]byte
-	for ; len(hashes) >= TileWidth; hashes = hashes[TileWidth:] {
-		next = append(next, Root(hashes[:TileWidth]))
-	}
-	return next
-}
 
 // Root is the root of a tree over leaf hashes; of none it is SHA-256 of nothing.
 func Root(hashes [][]byte) []byte {

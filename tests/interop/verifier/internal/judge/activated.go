@@ -9,41 +9,43 @@ import (
 // judgeActivations judges the time of activation that each believed bundle says of itself (section 12.2).
 func (r *run) judgeActivations() {
 	for _, bundle := range r.bundles {
-		if bundle.KafkaTime > 0 {
-			r.judgeActivation(bundle)
-		}
+		r.judgeActivation(bundle)
 	}
 }
 
+// judgeActivation tells the first thing that is wrong with the time. A bundle without a time of the broker is compared
+// with acts alone, in a drill also with the time at which it was logged.
 func (r *run) judgeActivation(bundle signed.ActiveBundle) {
 	at, number := bundle.Bundle.At, bundle.Bundle.Number
+	drill := r.isDrillThroughout()
+	hadByBroker := bundle.KafkaTime != 0
 	latest := bundle.KafkaTime
-	if r.isDrill() {
+	if drill {
 		latest = max(latest, bundle.LoggedAt)
 	}
-	activated, named := r.activationOf(number)
+	activated := r.activationOf(number)
 	switch {
-	case at > latest+minuteMicros:
+	case (hadByBroker || drill) && at > latest+minuteMicros:
 		r.found.Add(bundle.Index, "ACTIVATED_AT", "bundle %d says that it was activated after the broker had it", number)
 	case activated != nil && at < activated.At-minuteMicros:
 		r.found.Add(bundle.Index, "ACTIVATED_AT", "bundle %d says that it was activated before %s did it", number, activated.By)
-	case !named && at < bundle.KafkaTime-minuteMicros:
+	case activated == nil && hadByBroker && at < bundle.KafkaTime-minuteMicros:
 		r.found.AddWeighted(bundle.Index, "ACTIVATED_AT", Unchecked,
-			"bundle %d says that it was activated before the broker had it, and no act names it", number)
+			"bundle %d says that it was activated before the broker had it, and no act activates it", number)
 	}
 }
 
-// activationOf returns the first act that activated a bundle, and whether any act names it.
-func (r *run) activationOf(number int64) (activated *act, named bool) {
+// activationOf returns the act `policy activate`, in any state, that names a bundle and has the smallest time; or nil.
+func (r *run) activationOf(number int64) (earliest *act) {
 	subject := fmt.Sprintf("policy:%d", number)
 	for i := range r.acts {
-		if !r.acts[i].Names(subject) {
-			continue
-		}
-		named = true
-		if r.acts[i].Command == "policy activate" {
-			return &r.acts[i], true
+		a := &r.acts[i]
+		if a.Command == "policy activate" && a.Names(subject) && (earliest == nil || a.At < earliest.At) {
+			earliest = a
 		}
 	}
-	return nil, named
+	return earliest
 }
+
+// isDrillThroughout says whether each heartbeat says that this is a drill.
+func (r *run) isDrillThroughout() bool { return r.isDrill() && !r.drillChanged(r.beats) }

@@ -24,20 +24,18 @@ func (r *run) walkAct(a act) {
 	if a.State == "BEGUN" {
 		r.begun[a.ID] = &a
 	}
-	used := a.Second != nil && r.digests[a.Second.Digest]
-	if a.Second != nil {
-		r.digests[a.Second.Digest] = true
-	}
 	operators := r.believed.Operators()
 	clock := a.loggedAt
 	if r.follows {
 		clock = r.newestAt
 	}
 	if clock < r.believed.TwoFrom(signed.OfTokens(a.Command))*1000 {
-		return
+		return // an act of before their time is not judged, and uses no word
 	}
-	if used {
+	if a.Second != nil && r.digests[a.Second.Digest] {
 		r.found.Add(a.index, "ACT_ALONE", "the word of %s was used by an act before", a.SecondBy())
+	} else if a.Second != nil {
+		r.digests[a.Second.Digest] = true
 	}
 	if len(operators) > 0 && signed.TakesTwo(a.Command, a.About) {
 		if err := signed.CheckAct(a.Act, operators); err != nil {

@@ -15,7 +15,7 @@ func nameOf(typeName string) string {
 
 // judgeBodies opens what the lent keys open, and judges the signatures of agencies (sections 8 and 12.3).
 func (r *run) judgeBodies() {
-	agencies := signed.NewAgencyJudge(r.bundles)
+	agencies := signed.NewAgencyJudge(r.bundles, r.isDrillThroughout())
 	for _, e := range r.entries {
 		_, hasKey := r.key(e.CaseID)
 		if !hasKey || !record.HasSeq(e.kind) || e.kind == "ERASURE" || e.forged || e.sealBroken || e.value == nil {
@@ -30,6 +30,7 @@ func (r *run) judgeBodies() {
 			}
 			continue
 		}
+		e.body = body
 		if e.Topic != "referral-intake" || r.lost[sequenceKey{e.Topic, e.CaseID}][e.CaseSeq] {
 			continue
 		}
@@ -54,9 +55,9 @@ func (r *run) judgeGone() {
 		}
 		if e.CaseID != "" && erased[e.CaseID] && e.kind != "ERASURE" {
 			r.found.Add(e.index, "PAYLOAD_ERASED", "the value is gone with its erased case")
-			continue
+		} else {
+			r.found.Add(e.index, "PAYLOAD_GONE", "the value is gone, and no erasure accounts for it")
 		}
-		r.found.Add(e.index, "PAYLOAD_GONE", "the value is gone, and no erasure accounts for it")
 		_, hasKey := r.key(e.CaseID)
 		if hasKey && record.HasSeq(e.kind) && !e.sealBroken {
 			r.found.Add(e.index, "BODY", "the body cannot be read, because the value is gone")
@@ -70,14 +71,14 @@ func (r *run) judgeCases() {
 	first, erasure := map[string]*entry{}, map[string]*entry{}
 	var order []string
 	for _, e := range r.entries {
-		if e.CaseID == "" || !(record.HasSeq(e.kind) || e.kind == "FORK") {
+		if e.CaseID == "" || !record.HasSeq(e.kind) {
 			continue
 		}
 		if first[e.CaseID] == nil {
 			first[e.CaseID] = e
 			order = append(order, e.CaseID)
 		}
-		if e.kind == "ERASURE" && (erasure[e.CaseID] == nil || (e.erasureGood && !erasure[e.CaseID].erasureGood)) {
+		if e.kind == "ERASURE" && erasure[e.CaseID] == nil {
 			erasure[e.CaseID] = e
 		}
 	}

@@ -27,30 +27,34 @@ func (r *run) judgeClocks() {
 // isDrill says whether the log is of an exercise: its first heartbeat says so.
 func (r *run) isDrill() bool { return len(r.beats) > 0 && r.beats[0].Drill }
 
-// judgeRecorded compares the writer's clock with the broker's. Of one entry, the first finding that applies is told.
+// judgeRecorded compares the writer's clock with the broker's. Of one entry, the first finding that applies is told;
+// one that is RECORDED_AHEAD or RECORDED_BACK counts for no other.
 func (r *run) judgeRecorded() {
 	newest := map[position]int64{}
 	late := map[string][]*entry{} // topic → the run of late ones that has not ended
 	for _, e := range r.entries {
-		if !e.counts() || e.twin || e.RecordedAt <= 0 || e.KafkaTime <= 0 {
+		if !e.counts() || e.twin || e.RecordedAt == 0 || e.KafkaTime == 0 {
 			continue
 		}
 		partition := position{e.Topic, e.Partition, 0}
 		before, found := newest[partition]
-		newest[partition] = max(before, e.RecordedAt)
-		isLate := e.KafkaTime*1000 > e.RecordedAt+minuteMicros
-		switch {
-		case e.RecordedAt > e.KafkaTime*1000+minuteMicros:
+		if e.RecordedAt > e.KafkaTime*1000+minuteMicros {
 			r.found.Add(e.index, "RECORDED_AHEAD", "it was recorded after the broker had it")
-		case found && e.RecordedAt < before-minuteMicros:
+			continue
+		}
+		if found && e.RecordedAt < before-minuteMicros {
 			r.found.Add(e.index, "RECORDED_BACK", "it was recorded before an earlier one of its partition")
-		case isLate:
+			continue
+		}
+		if !found || e.RecordedAt > before {
+			newest[partition] = e.RecordedAt
+		}
+		if e.KafkaTime*1000 > e.RecordedAt+minuteMicros {
 			late[e.Topic] = append(late[e.Topic], e)
+			continue
 		}
-		if !isLate {
-			r.tellLate(late[e.Topic])
-			late[e.Topic] = nil
-		}
+		r.tellLate(late[e.Topic])
+		late[e.Topic] = nil
 	}
 	for _, run := range late {
 		r.tellLate(run)
@@ -76,7 +80,7 @@ func (r *run) tellLate(late []*entry) {
 func (r *run) brokerWasThere(from, until int64) bool {
 	for _, e := range r.entries {
 		minute := e.KafkaTime * 1000 / minuteMicros * minuteMicros
-		if e.KafkaTime > 0 && minute >= from && minute+minuteMicros <= until {
+		if e.KafkaTime != 0 && minute >= from && minute+minuteMicros <= until {
 			return true
 		}
 	}

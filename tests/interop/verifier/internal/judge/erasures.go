@@ -15,48 +15,47 @@ func (r *run) erasureTrust() *erasureTrust {
 	return &erasureTrust{r.believed.Intake(), r.believed.Approvers(), r.believed.ErasuresFrom()}
 }
 
-// judgeErasures judges each erasure (section 12.5).
+// judgeErasures judges each erasure whose value is there (section 12.5).
 func (r *run) judgeErasures() {
 	for _, e := range r.entries {
 		if e.kind == "ERASURE" && e.erasureTrust != nil && e.value != nil {
-			r.judgeErasure(e)
+			holds := r.erasureHolds(e)
+			e.erasureGood = holds && !e.forged && !e.sealBroken && !e.ahead && !r.isDisowned(e)
 		}
 	}
 }
 
-// judgeErasure tells the first thing that is wrong with an erasure. Whatever else was told of its entry, it is
-// believed if it is neither ERASURE_FORGED nor ERASURE_ALONE.
-func (r *run) judgeErasure(e *entry) {
+// erasureHolds tells the first thing that is wrong with an erasure. Where nobody names a key of intake, the two
+// persons and the quarantine record are asked all the same.
+func (r *run) erasureHolds(e *entry) bool {
 	erasure, ok := r.openErasure(e)
 	if !ok {
-		return
+		return false
 	}
+	e.erasure = erasure
 	trust := e.erasureTrust
 	if len(trust.intake) == 0 {
-		r.found.Add(e.index, "ERASURE_KEY", "nobody names a key of intake, so nobody can check this erasure")
-	} else {
-		if err := erasure.CheckIntake(trust.intake); err != nil {
-			r.found.Add(e.index, "ERASURE_FORGED", "%v", err)
-			return
-		}
-		early := 0 < e.KafkaTime && e.KafkaTime < trust.from
-		if len(trust.approvers) > 0 && !early {
-			if err := erasure.CheckPersons(trust.approvers); err != nil {
-				r.found.Add(e.index, "ERASURE_ALONE", "%v", err)
-				return
-			}
-		}
-		if r.isRefused(e) {
-			return
+		r.found.Add(e.index, "ERASURE_KEY", "nobody names a key of intake, so nobody can check who wrote this erasure")
+	} else if err := erasure.CheckIntake(trust.intake); err != nil {
+		r.found.Add(e.index, "ERASURE_FORGED", "%v", err)
+		return false
+	}
+	early := 0 < e.KafkaTime && e.KafkaTime < trust.from
+	if len(trust.approvers) > 0 && !early {
+		if err := erasure.CheckPersons(trust.approvers); err != nil {
+			r.found.Add(e.index, "ERASURE_ALONE", "%v", err)
+			return false
 		}
 	}
-	e.erasureGood, e.erasure = true, erasure
+	return !r.isRefused(e)
 }
 
+// openErasure decodes an erasure. One with a nonce is SEAL, and does not decode.
 func (r *run) openErasure(e *entry) (*signed.Erasure, bool) {
 	plain, err := e.value.Open(e.Topic, nil)
 	if err != nil {
 		r.found.Add(e.index, "SEAL", "%v", err)
+		r.found.Add(e.index, "ERASURE_FORGED", "%v", err)
 		return nil, false
 	}
 	body, err := e.value.Decode(plain)
@@ -82,7 +81,7 @@ func (r *run) isRefused(e *entry) bool {
 	return false
 }
 
-// checkClosed tells each erasure of a case that was open when it was approved.
+// checkClosed tells each erasure of a case, believed or not, that was open when it was approved.
 func (r *run) checkClosed(caseID string) {
 	for _, e := range r.byCase[caseID] {
 		if e.erasure != nil && !r.wasClosed(e) {

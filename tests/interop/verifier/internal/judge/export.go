@@ -1,7 +1,6 @@
 package judge
 
 import (
-	"bytes"
 	"crypto/ecdh"
 	"errors"
 	"fmt"
@@ -39,9 +38,8 @@ type export struct {
 	found      *Findings
 	policy     *c2sp.Policy
 	checkpoint *c2sp.Checkpoint
-	hashes     [][]byte // of leaves, up to what could be read
-	entries    []Entry
-	whole      bool // nothing ended the walk
+	entries    []Entry // up to what ended the walk
+	whole      bool    // nothing ended the walk
 }
 
 // Export judges an export folder. An error means that it could not be judged at all.
@@ -59,16 +57,19 @@ func Export(folder string, options Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := x.readEntries(); err != nil {
+	stands, err := x.compareOlder()
+	if err != nil || !stands {
+		return result, err
+	}
+	if err := x.walkEntries(); err != nil {
 		return nil, err
 	}
 	log := Log{Entries: x.entries, Keys: keys, Seen: x.checkpoint.Seen, HasSeen: x.checkpoint.HasSeen,
-		Ended: !x.whole}
+		Ended: !x.whole, Decided: true}
 	if options.Trust != nil {
 		log.Mine = options.Trust.Named
 	}
 	result.Counts = Judge(log, x.found)
-	x.compareOlder()
 	if x.whole {
 		err = x.compareFiles()
 	}
@@ -101,11 +102,16 @@ func (x *export) read(path string) (content []byte, found bool, err error) {
 // openCheckpoint checks the checkpoint and its quorum; false ends the judgement.
 func (x *export) openCheckpoint() bool {
 	text, found, err := x.read("checkpoint")
+	policyText, hasPolicy, policyErr := x.read("witness.policy")
 	if err != nil || !found {
-		x.found.Add(WholeLog, "NO_CHECKPOINT", "the export has no checkpoint: it is unfinished")
+		weight := Unchecked
+		if x.options.Trust == nil && !hasPolicy {
+			weight = Note
+		}
+		x.found.AddWeighted(WholeLog, "NO_CHECKPOINT", weight, "the export has no checkpoint: it is unfinished")
 		return false
 	}
-	policyText, _, err := x.read("witness.policy")
+	err = policyErr
 	if x.options.Trust != nil {
 		policyText, err = []byte(x.options.Trust.WitnessPolicy), nil
 	}
@@ -150,22 +156,4 @@ func (x *export) openKeys() (record.CaseKeys, error) {
 		return nil, err
 	}
 	return record.OpenLentKeys(x.options.Key, x.checkpoint.Origin, file)
-}
-
-// compareOlder compares an older checkpoint of the same log with the leaves.
-func (x *export) compareOlder() {
-	if x.options.Older == nil {
-		return
-	}
-	older, trouble := c2sp.OpenCheckpoint(x.policy, x.options.Older)
-	switch {
-	case older == nil:
-		x.found.Add(WholeLog, trouble.Code, "the older checkpoint: %s", trouble.Words)
-	case older.Origin != x.checkpoint.Origin:
-		x.found.Add(WholeLog, "CHECKPOINT", "the older checkpoint is of another log")
-	case older.Size > x.checkpoint.Size:
-		x.found.Add(WholeLog, "TRUNCATED", "the older checkpoint has %d entries, and this one %d", older.Size, x.checkpoint.Size)
-	case x.whole && older.Size <= int64(len(x.hashes)) && !bytes.Equal(c2sp.Root(x.hashes[:older.Size]), older.Root):
-		x.found.Add(WholeLog, "FORKED", "the log had another root at %d entries", older.Size)
-	}
 }

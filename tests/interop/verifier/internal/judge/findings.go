@@ -31,6 +31,8 @@ var weights = map[string]string{
 	"SIGNATURE_KEY_REVOKED": Unchecked, "SIGNATURE_EARLY": Unchecked, "ACT_DATED": Unchecked, "ERASURE_KEY": Unchecked,
 	"ERASURE_COUNT": Unchecked, "KEY_GONE": Unchecked, "STOOD_STILL": Unchecked, "BROKER_AWAY": Unchecked,
 	"NOT_READ": Unchecked, "NOT_PINNED": Unchecked,
+	"ENGINE_FAILED": Unchecked, "OTHER_ENGINE": Unchecked, "ENGINE_OLD": Unchecked, "BUNDLE_EARLY": Unchecked,
+	"LOST_UNPROVEN": Unchecked,
 
 	"INTAKE_KEY": Note, "APPROVERS": Note, "WRITER_KEYS": Note, "POLICY_SIGNERS": Note, "OPERATORS": Note,
 	"ACT_OPEN": Note, "PAYLOAD_ERASED": Note, "LOST": Note, "GAP_LOGGED": Note, "UNREADABLE": Note, "FOREIGN": Note,
@@ -45,16 +47,12 @@ var bad = []string{
 	"SIGNATURE_MISSING", "ACT_ALONE", "ERASURE_FORGED", "ERASURE_ALONE", "ERASURE_OPEN", "CLOCK_BACK", "ORDER",
 	"PAYLOAD_GONE", "SEQUENCE_AHEAD", "SEQUENCE_GAP", "FORK", "DISOWNED", "DRILL_CHANGED", "LOGGED_AHEAD",
 	"LOGGED_EARLY", "RECORDED_AHEAD", "RECORDED_BACK",
+	"HEAD_MISSING", "INPUT", "CAUSE_DIFFERS", "DECIDED_TWICE", "DECIDED_AT", "DUE_EARLY", "EVENT_ID", "POLICY_MISSING",
+	"BUNDLE_OLD", "FREE_FALSE", "LOST_FALSE", "NOT_DECIDED", "OVERDUE", "NOT_KNOCKED",
 }
 
-// NotJudged are the codes of section 15, that of columns, which an export does not have, and that of a missing
-// index, which cannot happen where the tree holds.
-var NotJudged = []string{
-	"INPUT", "CAUSE_DIFFERS", "DECIDED_TWICE", "DECIDED_AT", "POLICY_MISSING", "NOT_DECIDED", "OVERDUE",
-	"DUE_EARLY", "BUNDLE_OLD", "BUNDLE_EARLY", "ENGINE_OLD", "FREE_FALSE", "LOST_FALSE", "LOST_UNPROVEN",
-	"NOT_KNOCKED", "ENGINE_FAILED", "OTHER_ENGINE", "DECISION_DIFFERS", "HEAD_MISSING", "EVENT_ID",
-	"COLUMN_DIFFERS", "INDEX_GAP",
-}
+// NotJudged are the codes that need the rules of decisions; that of columns, which an export does not have; and that of a missing index, which cannot happen where the tree holds.
+var NotJudged = []string{"DECISION_DIFFERS", "COLUMN_DIFFERS", "INDEX_GAP"}
 
 // Judges says whether this program can tell a code.
 func Judges(code string) bool { return weights[code] != "" || slices.Contains(bad, code) }

@@ -7,9 +7,12 @@ import (
 	"judge/internal/record"
 )
 
-// walkGap judges a GAP against the entry behind it (section 14.1). Nothing is said of a GAP at the end of the log.
+// walkGap judges a GAP and the entry behind it (section 14.1). One at the end of the log is judged when that is there.
 func (r *run) walkGap(e *entry) {
 	r.found.Add(e.index, "GAP_LOGGED", "audit logged that a sequence was missing")
+	if e.index+1 == int64(len(r.log.Entries)) {
+		return
+	}
 	if hasMeta(e.Leaf) || (e.payload != nil && len(e.payload.Headers) > 0) {
 		r.found.Add(e.index, "META_DIFFERS", "the GAP has headers, or what only the meta of a record has")
 	}
@@ -24,9 +27,7 @@ func (r *run) walkGap(e *entry) {
 	if gap != nil && (gap.Topic != e.Topic || gap.CaseID != e.CaseID || gap.Expected <= 0 || gap.Expected >= gap.Came) {
 		r.found.Add(e.index, "META_DIFFERS", "the GAP says another topic or case than its leaf, or no sequences that rise")
 	}
-	if e.index+1 < int64(len(r.log.Entries)) {
-		r.compareGap(e, gap, r.log.Entries[e.index+1])
-	}
+	r.compareGap(e, gap, r.log.Entries[e.index+1])
 }
 
 // compareGap compares a GAP with the entry behind it. A value or a key that is not there is not compared.

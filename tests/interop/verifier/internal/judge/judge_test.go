@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"judge/internal/avro"
 	"judge/internal/crypt"
@@ -83,8 +84,7 @@ func TestChangesOfWhomTheLogNames(t *testing.T) {
 		keysEntry(append(operators, "# two-operators-from 2026-12-01T00:00:00Z")...),
 		keysEntry("# policy-signer keeper ed25519 " + keyA),
 		keysEntry(""),
-	}}, "2 INTAKE_KEY note", "3 APPROVERS note", "4 APPROVERS note", "4 INTAKE_KEY note", "4 OPERATORS note",
-		"5 OPERATORS note", "6 OPERATORS note", "6 POLICY_SIGNERS note")
+	}}, "2 INTAKE_KEY note", "4 APPROVERS note", "4 INTAKE_KEY note", "5 OPERATORS note", "6 OPERATORS note")
 }
 
 func actEntry(id, state, command string, at, logged int64) Entry {
@@ -189,6 +189,63 @@ func TestEmptyValueIsGone(t *testing.T) {
 	expect(t, Log{Entries: []Entry{gone}}, "0 BODY bad", "0 PAYLOAD_GONE bad")
 }
 
+func TestEmptyAndGoneValuesOfAuditsOwn(t *testing.T) {
+	empty := func(kind string) Entry { return ownEntry(kind, "", 0) }
+	expect(t, Log{Entries: []Entry{empty("READING"), empty("ADMINISTRATION")}})
+	expect(t, Log{Entries: []Entry{empty("HEARTBEAT")}}, "0 BODY bad")
+	expect(t, Log{Entries: []Entry{empty("SCHEMA")}}, "0 BODY bad")
+	bundle := policyEntry()
+	setValue(bundle, []byte{})
+	expect(t, Log{Entries: []Entry{bundle}})
+	bundle.Payload = nil
+	expect(t, Log{Entries: []Entry{bundle}}, "0 META_DIFFERS bad") // without headers it is no bundle
+
+	for kind, wanted := range map[string][]string{
+		"HEARTBEAT": {"0 BODY bad", "0 PAYLOAD_GONE bad"},
+		"READING":   {"0 PAYLOAD_GONE bad"},
+		"COVER":     {"0 PAYLOAD_GONE bad"},
+		"SCHEMA":    {"0 PAYLOAD_GONE bad"},
+	} {
+		lost := gone(ownEntry(kind, "something", 0))
+		expect(t, Log{Entries: []Entry{lost}}, wanted...)
+		lost.Payload = &record.Payload{Value: []byte{}}
+		expect(t, Log{Entries: []Entry{lost}}, wanted...)
+	}
+}
+
+func TestGoneKeysChangeNobody(t *testing.T) {
+	changed := gone(keysEntry("# intake ed25519 " + keyB))
+	expect(t, Log{Entries: []Entry{keysEntry("# intake ed25519 " + keyA), changed, keysEntry("# intake ed25519 " + keyA)}},
+		"1 PAYLOAD_GONE bad")
+}
+
+func TestGapAtTheEndOfTheLog(t *testing.T) {
+	behind := rungReached(2, 0, 0, 0).entry(t)
+	gap := gapEntry(behind, 1)
+	gap.Leaf.Type = "rung-reached.v1"
+	setValue(gap, []byte("{}"))
+	expect(t, Log{Entries: []Entry{gap}}, "0 GAP_LOGGED note")
+	expect(t, Log{Entries: []Entry{gap, behind}}, "0 BODY bad", "0 GAP_LOGGED note", "0 META_DIFFERS bad", "1 SEQUENCE_GAP bad")
+}
+
+func TestGapBesideAGoneValue(t *testing.T) {
+	behind := gone(rungReached(2, 0, 0, 0).entry(t))
+	gap := gapEntry(rungReached(2, 0, 0, 0).entry(t), 1)
+	told := []string{"0 GAP_LOGGED note", "1 PAYLOAD_GONE bad", "1 SEAL bad"}
+	expect(t, Log{Entries: []Entry{gap, behind}}, told...)
+	gap.Leaf.KafkaTime--
+	expect(t, Log{Entries: []Entry{gap, behind}}, slices.Insert(told, 1, "0 META_DIFFERS bad")...)
+}
+
+func TestCaseOfWhichNoRecordHasASequence(t *testing.T) {
+	fork := rungReached(2, 0, 0, 0).entry(t)
+	fork.Leaf.Kind = "FORK"
+	first := rungReached(1, 0, 0, 0).entry(t)
+	first.Leaf.Offset = 0
+	expect(t, Log{Entries: []Entry{first}, Keys: noKeys}, "0 KEY_GONE unchecked")
+	expect(t, Log{Entries: []Entry{fork}, Keys: noKeys}, "0 FORK bad")
+}
+
 func TestNothingIsJudgedBehindTheEndOfTheWalk(t *testing.T) {
 	behind := rungReached(2, 0, 0, 0).entry(t)
 	expect(t, Log{Entries: []Entry{gapEntry(behind, 1), behind}, Ended: true}, "0 GAP_LOGGED note")
@@ -201,6 +258,20 @@ func TestWordThatIsUsedTwiceWhereNobodyNamesOperators(t *testing.T) {
 		return ownEntry("ADMINISTRATION", strings.Replace(string(act.Payload.Value), `"state"`, second, 1), 0)
 	}
 	expect(t, Log{Entries: []Entry{entry("a"), entry("b")}}, "0 ACT note", "1 ACT_ALONE bad")
+}
+
+// TestWordOfAnActOfBeforeTheirTime has a word that an act of before the operators' time used: it does not count as used.
+func TestWordOfAnActOfBeforeTheirTime(t *testing.T) {
+	second := fmt.Sprintf(`"second":{"by":"operator/two","digest":"%064d","signature":"","until":1},"state"`, 0)
+	entry := func(id string, logged int64) Entry {
+		act := actEntry(id, "DONE", "staff disable", 0, logged)
+		return ownEntry("ADMINISTRATION", strings.Replace(string(act.Payload.Value), `"state"`, second, 1), logged)
+	}
+	from := time.UnixMicro(noon).UTC().Format(time.RFC3339)
+	keys := keysEntry("# operator one ed25519 "+keyA, "# operator two ed25519 "+keyB, "# two-operators-from "+from)
+	keys.Leaf.LoggedAt = noon - hourMicros
+	expect(t, Log{Entries: []Entry{keys, entry("a", -1), entry("b", 0)}}, "1 ACT note")
+	expect(t, Log{Entries: []Entry{keys, entry("a", -1), entry("b", 0), entry("c", 1)}}, "1 ACT note", "3 ACT_ALONE bad")
 }
 
 func TestWriterIsToldInsteadOfTheKind(t *testing.T) {
@@ -217,4 +288,19 @@ func TestWriterIsToldInsteadOfTheKind(t *testing.T) {
 	foreign.Leaf.Kind, foreign.Leaf.Partition = "FOREIGN", (foreign.Leaf.Partition+1)%12
 	expect(t, Log{Entries: []Entry{foreign}}, "0 FOREIGN note")
 	expect(t, Log{Entries: []Entry{keysEntry(lines...), foreign}}, "1 WRITER bad")
+}
+
+func TestSchemaOfTypesThatTheLogNeverUses(t *testing.T) {
+	for _, value := range []string{`"float"`, `["null","long","bytes"]`,
+		`{"aliases":["Old"],"fields":[{"name":"x","type":"double"}],"name":"referral.New","type":"record"}`} {
+		entry := ownEntry("SCHEMA", value, 0)
+		fingerprint, err := avro.Fingerprint([]byte(value))
+		if err != nil {
+			t.Fatal(err)
+		}
+		entry.Leaf.Type, entry.Leaf.Fingerprint = "new.v1", int64(fingerprint)
+		expect(t, Log{Entries: []Entry{entry}})
+		entry.Leaf.Fingerprint++
+		expect(t, Log{Entries: []Entry{entry}}, "0 BODY bad")
+	}
 }

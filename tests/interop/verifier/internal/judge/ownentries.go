@@ -36,11 +36,14 @@ func (r *run) walkOwn(e *entry) {
 	if hasMeta(&named) || e.CaseID != "" {
 		r.found.Add(e.index, "META_DIFFERS", "an entry of audit's own names what only the meta of a record has")
 	}
-	if e.gone() {
-		return
-	}
-	if err := r.ownValue(e, e.payload.Value); err != nil {
-		r.addBody(e, err)
+	switch {
+	case e.gone() && e.Kind == "HEARTBEAT":
+		r.found.Add(e.index, "BODY", "the value of a heartbeat is gone")
+	case e.gone(), len(e.payload.Value) == 0 && (e.Kind == "READING" || e.Kind == "ADMINISTRATION"): // passed over
+	default:
+		if err := r.ownValue(e, e.payload.Value); err != nil {
+			r.addBody(e, err)
+		}
 	}
 }
 
@@ -65,7 +68,7 @@ func (r *run) ownValue(e *entry, value []byte) error {
 			return err
 		}
 		r.beats = append(r.beats, heartbeat{beat, e.index, e.LoggedAt})
-		if beat.Drill != r.beats[0].Drill && !r.drillChanged() {
+		if beat.Drill != r.beats[0].Drill && !r.drillChanged(r.beats[:len(r.beats)-1]) {
 			r.found.Add(e.index, "DRILL_CHANGED", "the first heartbeat says otherwise whether this is a drill")
 		}
 	case "READING":
@@ -87,9 +90,9 @@ func (r *run) ownValue(e *entry, value []byte) error {
 	return nil
 }
 
-// drillChanged says whether a heartbeat before the newest one has changed already.
-func (r *run) drillChanged() bool {
-	for _, beat := range r.beats[:len(r.beats)-1] {
+// drillChanged says whether one of the heartbeats says otherwise than the first of the log.
+func (r *run) drillChanged(beats []heartbeat) bool {
+	for _, beat := range beats {
 		if beat.Drill != r.beats[0].Drill {
 			return true
 		}

@@ -25,6 +25,7 @@ type Log struct {
 	Seen    int64        // s: of the checkpoint
 	HasSeen bool
 	Ended   bool // a finding ended the walk behind these entries
+	Decided bool // judge also what section 15 says without the rules
 }
 
 // entry is an entry with what was found out about it.
@@ -33,6 +34,7 @@ type entry struct {
 	index   int64
 	payload *record.Payload
 	value   *record.Value // of a case topic, where it can be read
+	body    avro.Record   // where the key of the case opens it, and it decodes
 	kind    string        // that of the leaf, or of section 5 where a FORK was corrected
 
 	restUnknown  bool // its payload is not stored, so key and headers cannot be compared
@@ -141,6 +143,9 @@ func (r *run) judgeWhole() {
 	r.judgeActs()
 	r.judgeActivations()
 	r.listReadings()
+	if r.log.Decided {
+		r.judgeDecisions()
+	}
 }
 
 // key returns the key of an entry's case.

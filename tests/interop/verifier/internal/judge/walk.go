@@ -100,8 +100,8 @@ func (r *run) checkMeta(e *entry) {
 }
 
 func (r *run) walkPolicy(e *entry) {
-	if e.gone() {
-		return
+	if e.gone() || len(e.payload.Value) == 0 {
+		return // an empty value is passed over
 	}
 	body, err := record.DecodeOpen(e.payload.OpenType(), e.payload.Value)
 	if err != nil {

@@ -14,16 +14,45 @@ type ActiveBundle struct {
 	LoggedAt  int64 // µs
 }
 
+// InForce are the times (µs) at which believed bundles came into force (section 12.2): that at which the broker had the
+// bundle, or in a drill that which the bundle says, but not before the broker had it and not after it was logged. No
+// bundle is in force before the one that it follows.
+func InForce(bundles []ActiveBundle, drill bool) []int64 {
+	var times []int64
+	for i, bundle := range bundles {
+		from := bundle.KafkaTime
+		if drill {
+			from = min(max(bundle.Bundle.At, bundle.KafkaTime), bundle.LoggedAt)
+		}
+		if i > 0 {
+			from = max(from, times[i-1])
+		}
+		times = append(times, from)
+	}
+	return times
+}
+
 // AgencyJudge judges the signatures of agencies over all bodies of referral-intake, in order (section 12.3).
 type AgencyJudge struct {
 	bundles []ActiveBundle
+	inForce []int64                  // µs: of each bundle
+	signing []map[string]Signing     // of each bundle; nil where its files are no valid policy
 	states  map[string][]AgencyState // agency → state after each bundle
 	used    map[string]string        // what may be signed once → event
 }
 
-// NewAgencyJudge begins with the believed bundles of the whole log.
-func NewAgencyJudge(bundles []ActiveBundle) *AgencyJudge {
-	return &AgencyJudge{bundles: bundles, states: map[string][]AgencyState{}, used: map[string]string{}}
+// NewAgencyJudge begins with the believed bundles of the whole log, which may be of a drill.
+func NewAgencyJudge(bundles []ActiveBundle, drill bool) *AgencyJudge {
+	judge := &AgencyJudge{bundles: bundles, inForce: InForce(bundles, drill), states: map[string][]AgencyState{},
+		used: map[string]string{}}
+	for _, bundle := range bundles {
+		signings, err := Signings(bundle.Bundle)
+		if err != nil {
+			signings = nil
+		}
+		judge.signing = append(judge.signing, signings)
+	}
+	return judge
 }
 
 // AgencyBody is a body of referral-intake that was opened.
@@ -46,8 +75,12 @@ func (j *AgencyJudge) statesOf(agency string) []AgencyState {
 	}
 	states := []AgencyState{}
 	var state AgencyState
-	for _, bundle := range j.bundles {
-		state = state.Next(SigningOf(bundle.Bundle, agency), bundle.KafkaTime)
+	for i, bundle := range j.bundles {
+		if j.signing[i] == nil {
+			state = state.NextInvalid()
+		} else {
+			state = state.Next(j.signing[i][agency], bundle.KafkaTime)
+		}
 		states = append(states, state)
 	}
 	j.states[agency] = states
@@ -124,8 +157,7 @@ func (j *AgencyJudge) judgeUnsigned(body AgencyBody) []AgencyFinding {
 	if !state.mustSign(body.KafkaTime) {
 		return nil
 	}
-	bundle := j.bundles[now-1].Bundle
-	if state.MustIsNew && body.Body.Long("received_at") <= bundle.At+minuteMicros {
+	if state.MustIsNew && body.Body.Long("received_at") <= j.inForce[now-1]+minuteMicros {
 		return []AgencyFinding{{"SIGNATURE_EARLY", agency + " must sign since a moment"}}
 	}
 	return []AgencyFinding{{"SIGNATURE_MISSING", agency + " must sign what its systems send"}}

@@ -53,7 +53,11 @@ func sent(index, minutes int64, event string, key ed25519.PrivateKey, contentTyp
 
 func expectCodes(t *testing.T, bundles []ActiveBundle, bodies []AgencyBody, wanted ...string) {
 	t.Helper()
-	judge := NewAgencyJudge(bundles)
+	expectCodesOf(t, NewAgencyJudge(bundles, false), bodies, wanted...)
+}
+
+func expectCodesOf(t *testing.T, judge *AgencyJudge, bodies []AgencyBody, wanted ...string) {
+	t.Helper()
 	var got []string
 	for _, body := range bodies {
 		code := ""
@@ -107,4 +111,51 @@ func TestDutyToSign(t *testing.T) {
 		sent(10, 18+day, "f", nil, ""),
 		sent(11, 19+day, "g", nil, ""),
 	}, "", "SIGNATURE_EARLY", "SIGNATURE_MISSING", "", "SIGNATURE_MISSING", "")
+}
+
+func TestDutyOfTheFirstBundleIsNotNew(t *testing.T) {
+	bundles := []ActiveBundle{bundleAt(1, 0, true, agencyKey(1))}
+	expectCodes(t, bundles, []AgencyBody{sent(2, 1, "a", nil, "")}, "SIGNATURE_MISSING")
+	noFile := bundleAt(1, 0, false)
+	clear(noFile.Bundle.Files)
+	bundles = []ActiveBundle{noFile, bundleAt(5, 10, true)}
+	expectCodes(t, bundles, []AgencyBody{sent(6, 11, "a", nil, "")}, "SIGNATURE_EARLY")
+}
+
+func TestDutyIsNewSinceTheBundleWasInForce(t *testing.T) {
+	key := agencyKey(1)
+	late := bundleAt(5, 10, true, key) // says that it was activated at 10, and the broker had it at 12
+	late.KafkaTime, late.LoggedAt = noon+12*minuteMicros, noon+13*minuteMicros
+	bundles := []ActiveBundle{bundleAt(1, 0, false, key), late}
+	bodies := []AgencyBody{sent(6, 11, "a", nil, ""), sent(7, 13, "b", nil, ""), sent(8, 14, "c", nil, "")}
+	expectCodes(t, bundles, bodies, "SIGNATURE_EARLY", "SIGNATURE_EARLY", "SIGNATURE_MISSING")
+	late.Bundle.At = noon + 20*minuteMicros
+	drill := NewAgencyJudge(bundles, true) // in a drill not after it was logged
+	expectCodesOf(t, drill, append(bodies, sent(9, 15, "d", nil, "")), "SIGNATURE_EARLY", "SIGNATURE_EARLY", "SIGNATURE_EARLY", "SIGNATURE_MISSING")
+}
+
+// TestBundleThatIsNoValidPolicy has a bad line in the file of another agency: no key of anybody is listed, and times
+// and duties are those of the bundle before.
+func TestBundleThatIsNoValidPolicy(t *testing.T) {
+	one, two := agencyKey(1), agencyKey(2)
+	day := int64(24 * 60)
+	for what, line := range map[string]string{
+		"a key":       `keys: ["police+00000000+AAAA"]`,
+		"a vouch":     `vouched: ["AAAA"]`,
+		"no YAML":     `keys: [`,
+		"a bad truth": `must: perhaps`,
+	} {
+		broken := bundleAt(5, 10, false, one, two)
+		broken.Bundle.Files["directory/police.yaml"] = []byte("signing: {" + line + "}\n")
+		bundles := []ActiveBundle{bundleAt(1, 0, true, one), broken, bundleAt(9, 20, true, one, two)}
+		t.Log(what)
+		expectCodes(t, bundles, []AgencyBody{
+			sent(6, 11, "a", one, "text/csv"),
+			sent(7, 11, "b", nil, ""),
+			sent(10, 21, "c", one, "text/csv"),
+			sent(11, 21, "d", two, "text/csv"),
+			sent(12, 20, "e", nil, ""),
+			sent(13, 19+day, "f", two, "text/csv"),
+		}, "SIGNATURE_KEY_REVOKED", "SIGNATURE_MISSING", "", "SIGNATURE_KEY_NEW", "SIGNATURE_MISSING", "")
+	}
 }

@@ -47,8 +47,8 @@ func ParseAgencyKey(text string) (AgencyKey, error) {
 	return AgencyKey{parts[0] + "+" + id, raw[1:]}, nil
 }
 
-// SigningOf reads the part `signing` of an agency's file in a bundle. What cannot be read names nobody.
-func SigningOf(bundle *Bundle, agency string) Signing {
+// ParseSigning reads the part `signing` of an agency's file. What is absent is false, or empty.
+func ParseSigning(text []byte) (Signing, error) {
 	var file struct {
 		Signing struct {
 			Must    bool     `yaml:"must"`
@@ -56,21 +56,44 @@ func SigningOf(bundle *Bundle, agency string) Signing {
 			Vouched []string `yaml:"vouched"`
 		} `yaml:"signing"`
 	}
-	if yaml.Unmarshal(bundle.Files["directory/"+agency+".yaml"], &file) != nil {
-		return Signing{}
+	if err := yaml.Unmarshal(text, &file); err != nil {
+		return Signing{}, err
 	}
 	signing := Signing{Must: file.Signing.Must}
-	for _, text := range file.Signing.Keys {
-		if key, err := ParseAgencyKey(text); err == nil {
-			signing.Keys = append(signing.Keys, key)
+	for _, line := range file.Signing.Keys {
+		key, err := ParseAgencyKey(line)
+		if err != nil {
+			return Signing{}, err
 		}
+		signing.Keys = append(signing.Keys, key)
 	}
-	for _, text := range file.Signing.Vouched {
-		if raw, err := crypt.Base64(text); err == nil {
-			signing.Vouched = append(signing.Vouched, raw)
+	for _, line := range file.Signing.Vouched {
+		raw, err := crypt.Base64(line)
+		if err != nil || len(raw) != signatureSize {
+			return Signing{}, fmt.Errorf("%q is no signature", line)
 		}
+		signing.Vouched = append(signing.Vouched, raw)
 	}
-	return signing
+	return signing, nil
+}
+
+// Signings are the parts `signing` of every agency's file in a bundle. One file that cannot be read makes the whole
+// bundle no valid policy. The other rules of a policy are not judged here.
+func Signings(bundle *Bundle) (map[string]Signing, error) {
+	signings := map[string]Signing{}
+	for path, text := range bundle.Files {
+		agency, inDirectory := strings.CutPrefix(path, "directory/")
+		agency, isYAML := strings.CutSuffix(agency, ".yaml")
+		if !inDirectory || !isYAML {
+			continue
+		}
+		signing, err := ParseSigning(text)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		signings[agency] = signing
+	}
+	return signings, nil
 }
 
 // VouchText is what an older key of an agency signs for a new one.
@@ -81,18 +104,27 @@ func VouchText(key AgencyKey) []byte {
 
 // AgencyState is what holds of one agency after a bundle.
 type AgencyState struct {
-	CountsFrom map[string]int64 // NAME+ID of a listed key → µs; 0: at once
-	publics    map[string][]byte
+	CountsFrom map[string]int64  // NAME+ID of a listed key → µs; 0: at once
+	publics    map[string][]byte // NAME+ID of a key that this bundle lists → public key
+	before     map[string][]byte // the same of the last bundle that was a valid policy
 	Must       bool
 	MustUntil  int64 // µs: end of a duty that was lifted; 0 if none was
 	MustIsNew  bool  // the duty is new in this bundle
 	everListed bool
+	hasBundle  bool // a bundle was before
+}
+
+// NextInvalid is the state after a bundle whose files are no valid policy: it lists no key, and keeps times and duties.
+func (s AgencyState) NextInvalid() AgencyState {
+	s.publics, s.MustIsNew, s.hasBundle = nil, false, true
+	return s
 }
 
 // Next is the state after one more bundle, whose record the broker took at this time (µs).
 func (s AgencyState) Next(signing Signing, kafkaTime int64) AgencyState {
-	next := AgencyState{CountsFrom: map[string]int64{}, publics: map[string][]byte{}, Must: signing.Must,
-		MustIsNew: signing.Must && !s.Must, everListed: s.everListed || len(signing.Keys) > 0}
+	publics := map[string][]byte{}
+	next := AgencyState{CountsFrom: map[string]int64{}, publics: publics, before: publics, Must: signing.Must,
+		MustIsNew: signing.Must && !s.Must && s.hasBundle, hasBundle: true, everListed: s.everListed || len(signing.Keys) > 0}
 	switch {
 	case s.Must && !signing.Must:
 		next.MustUntil = kafkaTime + dayMicros
@@ -116,7 +148,7 @@ func (s AgencyState) Next(signing Signing, kafkaTime int64) AgencyState {
 
 // vouches says whether a key that counts at this time signed the new key.
 func (s AgencyState) vouches(vouched [][]byte, key AgencyKey, kafkaTime int64) bool {
-	for id, public := range s.publics {
+	for id, public := range s.before {
 		if s.CountsFrom[id] > kafkaTime {
 			continue
 		}

@@ -2,8 +2,8 @@ package signed
 
 import (
 	"bytes"
-	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 
@@ -20,14 +20,11 @@ const (
 	eventDigest = "eventdigest"
 )
 
-// wordFields are the fields of each body that an agency's JSON has under the same name.
+// wordFields are the fields of each event that are its words; of some events the words are told by Words itself.
 var wordFields = map[string][]string{
 	"referral-submitted": {"traits", "consent", "sections", "excludes"},
 	"response-submitted": {"word", "reason", "code", "recorded"},
 	"referral-withdrawn": {"reason"},
-	"answer-withdrawn":   {},
-	"consent-changed":    {"consent"},
-	"traits-changed":     {"traits"},
 	"actor-excluded":     {"kind", "actor"},
 	"instruction-given":  {"word", "reason", "track_id", "step", "seat", "target", "other", "task_id"},
 }
@@ -42,6 +39,14 @@ func Words(body AgencyBody) map[string]any {
 	for _, field := range wordFields[name] {
 		words[field] = body.Body[field]
 	}
+	switch name {
+	case "answer-withdrawn":
+		words["word"] = "COMPLETE"
+	case "traits-changed":
+		maps.Copy(words, sentTraits(body.Body))
+	case "consent-changed":
+		maps.Copy(words, body.Body.Record("consent"))
+	}
 	if isReferral(body.Type) {
 		if body.Body.Bool("opens") {
 			words["drill"] = body.Drill
@@ -54,6 +59,14 @@ func Words(body AgencyBody) map[string]any {
 	}
 	words["excludes"] = lowerKinds(words["excludes"])
 	return words
+}
+
+// sentTraits are the traits that the sender recorded: those that `only` names, or all (events.md, traits-changed).
+func sentTraits(body avro.Record) avro.Record {
+	only, _ := body["only"].([]any)
+	traits := maps.Clone(body.Record("traits"))
+	maps.DeleteFunc(traits, func(name string, _ any) bool { return len(only) > 0 && !slices.Contains(only, any(name)) })
+	return traits
 }
 
 func sortedTexts(value any) any {
@@ -161,11 +174,12 @@ func SignedTheseWords(body AgencyBody, signed avro.Record) bool {
 	return digest == WordsDigest(crypt.SHA256([]byte(salt)), Canonical(Words(body)))
 }
 
-// attributeDigest is the digest of a signed extension attribute, which stands behind that of its name.
+// attributeDigest is the digest of a signed extension attribute, which stands behind that of its name. Names and values
+// follow one another behind the digest of the record's value.
 func attributeDigest(base []byte, name string) (digest []byte, found bool) {
-	wanted := hex.EncodeToString(crypt.SHA256([]byte(name)))
-	for at := leastDigests * hashSize; at+2*hashSize <= len(base); at += 2 * hashSize {
-		if hex.EncodeToString(base[at:at+hashSize]) == wanted {
+	wanted := crypt.SHA256([]byte(name))
+	for at := placeTopicName * hashSize; at+2*hashSize <= len(base); at += 2 * hashSize {
+		if bytes.Equal(base[at:at+hashSize], wanted) {
 			return base[at+hashSize : at+2*hashSize], true
 		}
 	}

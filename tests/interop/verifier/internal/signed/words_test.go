@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"judge/internal/avro"
@@ -63,6 +64,29 @@ func TestWordsOfEvents(t *testing.T) {
 	}
 }
 
+func TestWordsThatStandInNoVector(t *testing.T) {
+	for _, each := range []struct {
+		typeName, wanted string
+		body             avro.Record
+	}{
+		{"answer-withdrawn.v1", `{"word":"COMPLETE"}`, avro.Record{"agency": "school", "offer_id": vectorCase}},
+		{"referral-withdrawn.v1", `{"reason":"mistake"}`, avro.Record{"referral_id": vectorCase, "reason": "mistake"}},
+		{"traits-changed.v2", `{"age":"child","concern":"trafficking","found_in":"prizren","urgency":"urgent"}`,
+			avro.Record{"agency": "school", "traits": traits("unknown"), "only": []any{}}},
+		{"traits-changed.v2", `{"age":"child"}`,
+			avro.Record{"agency": "school", "traits": traits("female"), "only": []any{"age"}}},
+		{"consent-changed.v1", `{"basis":"consent","state":"GIVEN","until":7}`, avro.Record{"agency": "school",
+			"consent": avro.Record{"state": "GIVEN", "basis": "consent", "giver": "", "scope": []any{}, "until": int64(7)}}},
+		{"actor-excluded.v1", `{"actor":"csw-prizren","kind":"AGENCY"}`, avro.Record{"kind": "AGENCY", "actor": "csw-prizren"}},
+		{"response-submitted.v1", `{"recorded":["","unknown"],"word":"UNKNOWN"}`,
+			avro.Record{"word": "UNKNOWN", "reason": "", "code": "unknown", "recorded": []any{"unknown", ""}}},
+	} {
+		if got := string(Canonical(Words(AgencyBody{Type: each.typeName, CaseID: vectorCase, Drill: true, Body: each.body}))); got != each.wanted {
+			t.Errorf("the words of %s are %s, and should be %s", each.typeName, got, each.wanted)
+		}
+	}
+}
+
 // bound is a referral by HTTP whose signature covers the digest of the first event's words.
 func bound(key ed25519.PrivateKey, lines ...string) AgencyBody {
 	event := vectorEvents()[0]
@@ -92,6 +116,7 @@ func TestSignedOtherwise(t *testing.T) {
 	}{
 		{good, ""}, {adult, "SIGNED_OTHERWISE"}, {noDrill, "SIGNED_OTHERWISE"},
 		{bound(key, httpSalt, "another salt of some length", httpDigest, vectorWords[0].digest), "SIGNED_OTHERWISE"},
+		{bound(key, httpSalt, vectorSalt, httpDigest, strings.ToUpper(vectorWords[0].digest)), "SIGNED_OTHERWISE"},
 		{bound(key, httpDigest, vectorWords[1].digest), ""},
 		{bound(key), ""},
 	} {
@@ -101,14 +126,16 @@ func TestSignedOtherwise(t *testing.T) {
 
 func TestSignedOtherwiseInARecord(t *testing.T) {
 	key := agencyKey(1)
-	record := func(salt, digest string) AgencyBody {
+	record := func(attributes ...string) AgencyBody {
 		event := vectorEvents()[0]
 		event.Index, event.KafkaTime = 2, noon+minuteMicros
 		event.Body["door"] = "KAFKA"
 		var base []byte
 		for _, text := range []string{"number", "urn:referral:ingress.school", "1.0", "referral.referral-submitted.v1",
-			"application/json", "", "", "", "the value", "topic", "ingress.school", "key", "", "sequence", "1",
-			eventSalt, salt, eventDigest, digest} {
+			"application/json", "", "", "", "the value", "topic", "ingress.school", attributes[0], attributes[1], "sequence", "1"} {
+			base = slices.Concat(base, crypt.SHA256([]byte(text)))
+		}
+		for _, text := range attributes[2:] {
 			base = slices.Concat(base, crypt.SHA256([]byte(text)))
 		}
 		event.Body["signed"] = avro.Record{"agency": "school", "public": []byte(key.Public().(ed25519.PublicKey)),
@@ -116,8 +143,10 @@ func TestSignedOtherwiseInARecord(t *testing.T) {
 		return event
 	}
 	bundles := []ActiveBundle{bundleAt(1, 0, false, key)}
-	expectCodes(t, bundles, []AgencyBody{record(vectorSalt, vectorWords[0].digest)}, "")
-	expectCodes(t, bundles, []AgencyBody{record(vectorSalt, vectorWords[1].digest)}, "SIGNED_OTHERWISE")
+	expectCodes(t, bundles, []AgencyBody{record("key", "", eventSalt, vectorSalt, eventDigest, vectorWords[0].digest)}, "")
+	expectCodes(t, bundles, []AgencyBody{record("key", "", eventSalt, vectorSalt, eventDigest, vectorWords[1].digest)}, "SIGNED_OTHERWISE")
+	expectCodes(t, bundles, []AgencyBody{record(eventSalt, vectorSalt, eventDigest, vectorWords[1].digest)}, "SIGNED_OTHERWISE")
+	expectCodes(t, bundles, []AgencyBody{record("key", "", eventDigest, vectorWords[1].digest)}, "")
 }
 
 func TestReceiptWithADigestOfWords(t *testing.T) {

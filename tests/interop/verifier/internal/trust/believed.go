@@ -7,7 +7,6 @@ type Believed struct {
 	mine       *Named // the auditor's own file, or an empty one
 	log        *Named // the newest good KEYS entry
 	logSigners *Named // the newest good KEYS entry that names policy signers
-	hasLog     bool   // a KEYS entry has named somebody
 }
 
 // NewBelieved begins with the auditor's own file, which may be nil.
@@ -18,26 +17,29 @@ func NewBelieved(mine *Named) *Believed {
 	return &Believed{mine: mine, log: newNamed(), logSigners: newNamed()}
 }
 
-// Log takes a KEYS entry over and returns the notes of what it changes.
+// Log takes a KEYS entry over and returns the notes of what it changes. Of whom nobody was named before, a first name
+// is no note. A change of the policy signers is none where the auditor's own count.
 func (b *Believed) Log(named *Named) (notes []string) {
 	before := b.log
-	for _, change := range []struct {
-		note string
-		same bool
+	for _, row := range []struct {
+		note  string
+		named int // how many the entry before names
+		same  bool
 	}{
-		{"INTAKE_KEY", sameKeys(before.Intake, named.Intake)},
-		{"APPROVERS", samePeople(before.Approvers, named.Approvers)},
-		{"WRITER_KEYS", maps.EqualFunc(before.Writers, named.Writers, sameKeys) &&
-			maps.Equal(before.WritersUntil, named.WritersUntil) && before.SignedFrom == named.SignedFrom},
-		{"OPERATORS", samePeople(before.Operators, named.Operators) && before.TwoFrom == named.TwoFrom &&
-			before.TwoForTokenFrom == named.TwoForTokenFrom},
-		{"POLICY_SIGNERS", len(named.PolicySigners) == 0 || sameSigners(b.logSigners, named)},
+		{"INTAKE_KEY", len(before.Intake), sameKeys(before.Intake, named.Intake)},
+		{"APPROVERS", len(before.Approvers), samePeople(before.Approvers, named.Approvers)},
+		{"WRITER_KEYS", len(before.Writers), maps.EqualFunc(before.Writers, named.Writers, sameKeys) &&
+			maps.Equal(before.ends(), named.ends()) && before.SignedFrom == named.SignedFrom},
+		{"OPERATORS", len(before.Operators), samePeople(before.Operators, named.Operators) &&
+			before.TwoFrom == named.TwoFrom && before.TwoForTokenFrom == named.TwoForTokenFrom},
+		{"POLICY_SIGNERS", len(b.logSigners.PolicySigners), len(b.mine.PolicySigners) > 0 ||
+			len(named.PolicySigners) == 0 || sameSigners(b.logSigners, named)},
 	} {
-		if b.hasLog && !change.same {
-			notes = append(notes, change.note)
+		if row.named > 0 && !row.same {
+			notes = append(notes, row.note)
 		}
 	}
-	b.log, b.hasLog = named, b.hasLog || len(named.NotPinned()) < parties
+	b.log = named
 	if len(named.PolicySigners) > 0 {
 		b.logSigners = named
 	}
@@ -48,15 +50,13 @@ func sameSigners(a, b *Named) bool {
 	return samePeople(a.PolicySigners, b.PolicySigners) && maps.Equal(a.PolicyBundles, b.PolicyBundles)
 }
 
-func (b *Believed) intakeRow() *Named {
-	if len(b.mine.Intake) > 0 {
-		return b.mine
-	}
-	return b.log
-}
-
 // Intake returns the keys of intake.
-func (b *Believed) Intake() [][]byte { return b.intakeRow().Intake }
+func (b *Believed) Intake() [][]byte {
+	if len(b.mine.Intake) > 0 {
+		return b.mine.Intake
+	}
+	return b.log.Intake
+}
 
 // Approvers returns who signs erasures: name → key.
 func (b *Believed) Approvers() map[string][]byte {
@@ -66,9 +66,13 @@ func (b *Believed) Approvers() map[string][]byte {
 	return b.log.Approvers
 }
 
-// ErasuresFrom is the time (ms) before which an erasure needs no two persons; 0 for none.
+// ErasuresFrom is the time (ms) before which an erasure needs no two persons; 0 for none. It is yours if you name an
+// approver, else the later of yours and the log's.
 func (b *Believed) ErasuresFrom() int64 {
-	return b.intakeRow().erasuresFrom()
+	if len(b.mine.Approvers) > 0 {
+		return b.mine.SignedFrom
+	}
+	return max(b.mine.SignedFrom, b.log.SignedFrom)
 }
 
 // Writers returns the row with the keys of the services, which may name none.

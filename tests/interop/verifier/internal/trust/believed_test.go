@@ -1,6 +1,9 @@
 package trust
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 const (
 	keyA = "4v4qObcyZkKCfW2C1JdiLNbCl/54Jw6qQ2sB8Ia288s="
@@ -25,7 +28,7 @@ func TestYourRowsCountBeforeThoseOfTheLog(t *testing.T) {
 		t.Error("the row of intake is yours, and that of approvers, of which you name none, is the log's")
 	}
 	if believed.ErasuresFrom() == 0 || believed.Writers().RecordsFrom() != 0 {
-		t.Error("signed-from counts beside intake, and not beside writers, of which you name none")
+		t.Error("your signed-from counts for erasures, and not beside writers, of which you name none")
 	}
 	if len(believed.Operators()) != 2 {
 		t.Error("the operators are those of the log")
@@ -67,13 +70,65 @@ func TestEndOfAKeyOfAWriter(t *testing.T) {
 	}
 }
 
-func TestSignedFromCountsBesideItsRow(t *testing.T) {
-	from := "# signed-from 2026-12-01T00:00:00Z\n"
-	if lines(t, from+"# approver desk ed25519 "+keyA+"\n").erasuresFrom() != 0 {
-		t.Error("signed-from counts for erasures beside a key of intake, and not beside an approver")
+func TestSignedFromOfErasures(t *testing.T) {
+	early, late := "# signed-from 2026-12-01T00:00:00Z\n", "# signed-from 2026-12-02T00:00:00Z\n"
+	earlyAt, lateAt := int64(1_796_083_200_000), int64(1_796_169_600_000)
+	approver := "# approver desk ed25519 " + keyA + "\n"
+	for _, each := range []struct {
+		mine, log string
+		wanted    int64
+	}{
+		{"", approver + late, lateAt},
+		{early, approver + late, lateAt},
+		{late, approver + early, lateAt},
+		{approver + early, approver + late, earlyAt}, // your row counts
+		{approver, approver + late, 0},
+	} {
+		believed := NewBelieved(lines(t, each.mine))
+		believed.Log(lines(t, each.log))
+		if got := believed.ErasuresFrom(); got != each.wanted {
+			t.Errorf("%q beside %q: erasures before %d need no persons, and should before %d", each.mine, each.log, got, each.wanted)
+		}
 	}
-	if lines(t, from+"# intake ed25519 "+keyA+"\n").erasuresFrom() == 0 {
-		t.Error("signed-from counts for erasures beside a key of intake")
+}
+
+func TestNotesOfAChange(t *testing.T) {
+	intake := "# intake ed25519 " + keyA + "\n"
+	approver := "# approver desk ed25519 " + keyA + "\n"
+	signer, otherSigner := "# policy-signer keeper ed25519 "+keyA+"\n", "# policy-signer keeper ed25519 "+keyB+"\n"
+	operators := "# operator one ed25519 " + keyA + "\n# operator two ed25519 " + keyB + "\n"
+	from := "# signed-from 2026-12-01T00:00:00Z\n"
+	for name, each := range map[string]struct {
+		mine, before, after string
+		wanted              string
+	}{
+		"the first name of a row, behind other names": {"", intake, intake + approver + fourWriters + operators + signer, ""},
+		"nobody any more":                  {"", intake + approver, "", "INTAKE_KEY APPROVERS"},
+		"signed-from beside writers":       {"", fourWriters + approver, fourWriters + approver + from, "WRITER_KEYS"},
+		"signed-from without writers":      {"", intake + approver, intake + approver + from, ""},
+		"a time of the operators":          {"", operators, operators + "# two-operators-from 2026-12-01T00:00:00Z\n", "OPERATORS"},
+		"another order of intake's keys":   {"", intake + "# intake ed25519 " + keyB + "\n", "# intake ed25519 " + keyB + "\n" + intake, "INTAKE_KEY"},
+		"the end of a key that nobody has": {"", fourWriters, fourWriters + "# writer-until " + keyB + " 2026-12-01T00:00:00Z\n", ""},
+		"yours count":                      {intake, intake, "# intake ed25519 " + keyB + "\n", "INTAKE_KEY"},
+		"other signers":                    {"", signer, otherSigner, "POLICY_SIGNERS"},
+		"other signers, and yours count":   {signer, signer, otherSigner, ""},
+	} {
+		believed := NewBelieved(lines(t, each.mine))
+		believed.Log(lines(t, each.before))
+		if got := strings.Join(believed.Log(lines(t, each.after)), " "); got != each.wanted {
+			t.Errorf("%s: told %q, and should tell %q", name, got, each.wanted)
+		}
+	}
+}
+
+func TestLinesThatStandTwice(t *testing.T) {
+	named := lines(t, fourWriters+"# writer routing ed25519 "+keyA+"\n# intake ed25519 "+keyA+"\n# intake ed25519 "+keyA+"\n"+
+		"# policy-bundle 1 "+strings.Repeat("a", 64)+"\n# policy-bundle 1 "+strings.Repeat("b", 64)+"\n")
+	if len(named.Intake) != 1 || len(named.Writers["routing"]) != 2 || len(named.Writers["intake"]) != 1 {
+		t.Error("a key twice counts as once, and may be of two services")
+	}
+	if named.PolicyBundles[1] != strings.Repeat("b", 64) {
+		t.Error("of two lines for one bundle the last counts")
 	}
 }
 

@@ -72,6 +72,7 @@ func (n *Named) line(word string, parts []string) error {
 	return addPerson(n.Operators, "operator/", parts[0], key)
 }
 
+// pin keeps the digest of a bundle; of two lines for one bundle the last counts.
 func (n *Named) pin(number, digest string) error {
 	if !numberForm.MatchString(number) || !digestForm.MatchString(digest) {
 		return fmt.Errorf("%q %q are no number and digest of a bundle", number, digest)
@@ -79,9 +80,6 @@ func (n *Named) pin(number, digest string) error {
 	parsed, err := strconv.ParseInt(number, 10, 64)
 	if err != nil {
 		return err
-	}
-	if _, twice := n.PolicyBundles[parsed]; twice {
-		return fmt.Errorf("the bundle %s stands twice", number)
 	}
 	n.PolicyBundles[parsed] = digest
 	return nil

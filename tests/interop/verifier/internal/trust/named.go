@@ -93,7 +93,7 @@ func (n *Named) addWriter(service, key string) error {
 }
 
 // finish refuses what is only a part: three writers of four, one operator. It drops the times that stand
-// beside nobody.
+// beside nobody; signed_from stays, because it may belong to approvers whom another file names.
 func (n *Named) finish() error {
 	if count := len(n.Writers); count != 0 && count != len(Services) {
 		return fmt.Errorf("%d of four writers are named", count)
@@ -106,19 +106,21 @@ func (n *Named) finish() error {
 	}
 	if len(n.Writers) == 0 {
 		clear(n.WritersUntil)
-		if len(n.Intake) == 0 {
-			n.SignedFrom = 0
-		}
 	}
 	return nil
 }
 
-// erasuresFrom is signed-from beside a line that names a key of intake.
-func (n *Named) erasuresFrom() int64 {
-	if len(n.Intake) == 0 {
-		return 0
+// ends are the ends of keys that a service has; of another key an end changes nothing.
+func (n *Named) ends() map[string]int64 {
+	ends := map[string]int64{}
+	for _, keys := range n.Writers {
+		for _, key := range keys {
+			if until, found := n.WritersUntil[string(key)]; found {
+				ends[string(key)] = until
+			}
+		}
 	}
-	return n.SignedFrom
+	return ends
 }
 
 // WriterKeys are the keys of a service that count for a record which the broker took at this time (ms).
@@ -132,9 +134,6 @@ func (n *Named) WriterKeys(service string, kafkaTime int64) [][]byte {
 	}
 	return keys
 }
-
-// parties is how many parties a file can name.
-const parties = 5
 
 // NotPinned are the parties of which nobody is named.
 func (n *Named) NotPinned() (nobody []string) {
@@ -160,9 +159,7 @@ func (n *Named) RecordsFrom() int64 {
 	return n.SignedFrom
 }
 
-func sameKeys(a, b [][]byte) bool {
-	sorted := func(keys [][]byte) [][]byte { return slices.SortedFunc(slices.Values(keys), bytes.Compare) }
-	return slices.EqualFunc(sorted(a), sorted(b), bytes.Equal)
-}
+// sameKeys says whether two lists have the same keys; another order is a change.
+func sameKeys(a, b [][]byte) bool { return slices.EqualFunc(a, b, bytes.Equal) }
 
 func samePeople(a, b map[string][]byte) bool { return maps.EqualFunc(a, b, bytes.Equal) }

@@ -2,6 +2,8 @@ package trust
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -98,8 +100,8 @@ func (f *File) bundles(value any) error {
 	if !ok {
 		return fmt.Errorf("it is no table")
 	}
-	for number, digest := range table {
-		text, _ := digest.(string)
+	for _, number := range slices.Sorted(maps.Keys(table)) {
+		text, _ := table[number].(string)
 		if err := f.Named.pin(number, text); err != nil {
 			return err
 		}
