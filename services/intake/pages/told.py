@@ -1,5 +1,4 @@
-"""Return in words who was told of an offer or a task: counts and times, never a person. Pure: the notifier's answer and the time in, words
-out."""
+"""Return in words who was told of an offer or a task: counts and times, never a person."""
 
 from __future__ import annotations
 
@@ -9,8 +8,10 @@ from dataclasses import dataclass
 from referral.domain.rules.telephone import CALLS, WAITING
 from referral.runtime.i18n import Words
 from referral.wire.told import Told
+from services.intake import notifier_client
 from services.intake.model import Offer, Task
 from services.intake.pages import relative_time
+from services.intake.pages.page_request import PageRequest
 
 LATE_US = 60_000_000
 """A message that is due for longer is said to be late (ours): normally it leaves within a second."""
@@ -43,6 +44,19 @@ class Asked:
     rung: int
     system: bool = False
     who: str = ""
+
+
+async def lines(call: PageRequest, asked: Mapping[str, Asked]) -> dict[str, Line]:
+    """Return who was told, in words, by the path of the page of each offer or task; nothing where this stack names no notifier.
+
+    Only what the reader may see is asked about, and after the transaction that read it.
+    """
+    notifier = call.door.notifier
+    if notifier is None or not asked:
+        return {}
+    answer = await notifier_client.told(notifier, call.door.keys, [one.id for one in asked.values()])
+    found = {href: line(answer, one, call.say, call.now) for href, one in asked.items()}
+    return {href: one for href, one in found.items() if one is not None}
 
 
 def awaited(offer: Offer) -> bool:
@@ -85,9 +99,9 @@ def line(answer: Mapping[str, Told] | None, asked: Asked, say: Words, now: int) 
     return Line(" ".join((*parts, after)), asked.who, bad=stuck or not told.people or bool(told.blocked))
 
 
-def once(lines: Iterable[Line]) -> tuple[Line, ...]:
+def once(found: Iterable[Line]) -> tuple[Line, ...]:
     """Return the lines of one page: that the notifier is away is said once."""
-    every = tuple(lines)
+    every = tuple(found)
     return next(((line,) for line in every if line.away), every)
 
 
