@@ -38,107 +38,52 @@ def link(where: str, word: str, at: int, token: str) -> str:
     return f"{where}?sent={word}.{at}.{_mark(where, word, at, token)}"
 
 
-def ordered(
+def became(
     query: QueryParams,
     where: str,
     visit: Visit,
     say: Words,
+    name: Name,
     answers: Sequence[Answer] = (),
-    label: Callable[[str], str] | None = None,
     *,
+    title: str = "sent.title",
+    label: Callable[[str], str] | None = None,
     settled: bool = False,
 ) -> Sent | None:
-    """Return the effect of the instruction in the link of a task; None without one, or for a link that we did not make.
+    """Return the effect of the answer or instruction in the link of an offer or task; None without one, or for a link that we did not make.
 
-    answers: the instructions of this task's page, the oldest first. label: names a word as that page does.
-    settled: where there are none, the task is over, so that routing has decided.
+    answers: all of that page, the oldest first. title: key of the text of one that counts. label: names a word as that page does.
+    settled: where there are no answers, the task is over, so that routing has decided.
     """
-    named = label or (lambda word: say(f"instruct.{word}"))
-    sent = _taken(query, where, visit)
+    sent = taken(query, where, visit)
     if sent is None:
         return None
-    word, at = sent
-    time, name = relative_time.clock(say, at, visit.now), named(word)
+    named = label or (lambda word: say(f"word.{word}"))
+    said, time = named(sent[0]), relative_time.clock(say, sent[1], visit.now)
     mine = next((answer for answer in answers if (answer.word, answer.at) == sent), None)
     if mine is None or mine.became is None:
-        return Sent(title=say("task.sent", word=name), means=say("sent.counts" if settled and mine is None else "sent.waiting", time=time))
+        return Sent(title=say(title, word=said), means=say("sent.counts" if settled and mine is None else "sent.waiting", time=time))
+    if not mine.became and mine.word == TAKE_BACK:
+        return Sent(title=say("after.taken"), means=say("sent.received", time=time), counts=True)
     if not mine.became:
-        return Sent(title=say("task.sent", word=name), means=say("sent.counts", time=time), counts=True)
-    first = next((answer for answer in reversed(answers) if answer.became == "" and answer.at <= at and answer is not mine), None)
-    if first is None:
-        why = say.first(f"became.{mine.became}", "became.other")
-    else:
-        when, who = relative_time.clock(say, first.at, visit.now), first.login or say("sent.system")
-        why = _sentence(say("became.colleague", who=who, word=named(first.word), time=when), say)
-    return Sent(title=say("sent.nothing", word=name), means=f"{say('sent.received', time=time)} {why}", counts=False)
-
-
-def seen(query: QueryParams, where: str, visit: Visit, say: Words) -> Sent | None:
-    """Return the confirmation in the link of the sign-in page: what waited was acknowledged without a sign-in."""
-    sent = _taken(query, where, visit)
-    if sent is None:
-        return None
-    time = relative_time.clock(say, sent[1], visit.now)
-    return Sent(title=say("sent.title", word=say(f"word.{sent[0]}")), means=f"{say('sent.received', time=time)} {say('seen.next')}")
-
-
-def saved(query: QueryParams, where: str, visit: Visit, say: Words, name: Name) -> Sent | None:
-    """Return the confirmation in the link of the case file: a section was saved, or a draft kept or discarded."""
-    sent = _taken(query, where, visit)
-    if sent is None:
-        return None
-    word, at = sent
-    title = say(f"write.did.{word}") if say.has(f"write.did.{word}") else say("write.saved", section=name("section", word))
-    return Sent(title=title, means=kept_at(at, visit, say))
-
-
-def changed(query: QueryParams, where: str, visit: Visit, say: Words) -> Sent | None:
-    """Return the confirmation in the link of a change of the case."""
-    sent = _taken(query, where, visit)
-    return (
-        None
-        if sent is None
-        else Sent(title=say("change.done"), means=say("change.done.means", time=relative_time.clock(say, sent[1], visit.now)))
-    )
+        return Sent(title=say(title, word=said), means=say("sent.counts", time=time), counts=True)
+    means = f"{say('sent.received', time=time)} {_why(mine, answers, say, name, visit.now, named)}"
+    return Sent(title=say("sent.nothing", word=said), means=means, counts=False)
 
 
 def refused_together(query: QueryParams, where: str, visit: Visit, say: Words) -> Sent | None:
     """Return the confirmation in the link of the list of referrals to confirm: so many were refused with one form."""
-    sent = _taken(query, where, visit)
+    sent = taken(query, where, visit)
     if sent is None:
         return None
-    number, at = sent
-    means = say("confirm.did.means", time=relative_time.clock(say, at, visit.now))
-    return Sent(title=say("confirm.did", number=number), means=means)
-
-
-def kept_at(at: int, visit: Visit, say: Words) -> str:
-    """Return the time at which something was stored, in words. at: µs UTC."""
-    return say("write.at", time=relative_time.clock(say, at, visit.now))
-
-
-def became(query: QueryParams, where: str, visit: Visit, say: Words, name: Name, answers: Sequence[Answer]) -> Sent | None:
-    """Return the effect of the answer in the link of an offer. said: all answers to the offer, the oldest first."""
-    sent = _taken(query, where, visit)
-    if sent is None:
-        return None
-    word, at = sent
-    mine = next((answer for answer in answers if (answer.word, answer.at) == sent), Answer(word=word, at=at, became=None, login=""))
-    said, time = say(f"word.{word}"), relative_time.clock(say, at, visit.now)
-    if mine.became is None:
-        return Sent(title=say("sent.title", word=said), means=say("sent.waiting", time=time))
-    if not mine.became and word == TAKE_BACK:
-        return Sent(title=say("after.taken"), means=say("sent.received", time=time), counts=True)
-    if not mine.became:
-        return Sent(title=say("sent.title", word=said), means=say("sent.counts", time=time), counts=True)
-    means = f"{say('sent.received', time=time)} {_why(mine, answers, say, name, visit.now)}"
-    return Sent(title=say("sent.nothing", word=said), means=means, counts=False)
+    means = say("confirm.did.means", time=relative_time.clock(say, sent[1], visit.now))
+    return Sent(title=say("confirm.did", number=sent[0]), means=means)
 
 
 def line(answer: Answer, answers: Sequence[Answer], say: Words, name: Name, now: int) -> str:
     """Return one line of the offer's history of answers: time, person, word and effect."""
     told = say("sent.open") if answer.became is None else say("sent.effect")
-    effect = _why(answer, answers, say, name, now) if answer.became else told
+    effect = _why(answer, answers, say, name, now, lambda word: say(f"word.{word}")) if answer.became else told
     spoke = f" {say('sent.spoke', who=answer.spoke_to)}" if answer.spoke_to else ""
     return f"{relative_time.clock(say, answer.at, now)} · {_who(answer, say, name)} · {say(f'word.{answer.word}')}: {effect}{spoke}"
 
@@ -148,12 +93,12 @@ def _who(answer: Answer, say: Words, name: Name) -> str:
     return answer.login or (name("agency", answer.agency) if answer.agency else say("sent.system"))
 
 
-def _why(mine: Answer, answers: Sequence[Answer], say: Words, name: Name, now: int) -> str:
+def _why(mine: Answer, answers: Sequence[Answer], say: Words, name: Name, now: int, named: Callable[[str], str]) -> str:
     """Return the reason why an answer changed nothing: a colleague's earlier answer, else routing's reason. An exclusion is never shown."""
     first = next((answer for answer in reversed(answers) if answer.became == "" and answer.at <= mine.at and answer is not mine), None)
     if first is not None and (mine.word != TAKE_BACK or first.word == TAKE_BACK):
         time = relative_time.clock(say, first.at, now)
-        return _sentence(say("became.colleague", who=_who(first, say, name), word=say(f"word.{first.word}"), time=time), say)
+        return _sentence(say("became.colleague", who=_who(first, say, name), word=named(first.word), time=time), say)
     return say.first(f"became.{mine.became}", "became.other")
 
 
@@ -162,8 +107,8 @@ def _sentence(text: str, say: Words) -> str:
     return text[:1].upper() + text[1:] if text.startswith(say("sent.system")) else text
 
 
-def _taken(query: QueryParams, where: str, visit: Visit) -> tuple[str, int] | None:
-    """Return the word and the time (µs UTC) in a link that we made; None for any other link."""
+def taken(query: QueryParams, where: str, visit: Visit) -> tuple[str, int] | None:
+    """Return the word and the time (µs UTC) in a link that we made for this visit; None without one, and for any other link."""
     word, _, rest = query.get("sent", "").partition(".")
     at, _, mark = rest.partition(".")
     if not (at.isascii() and at.isdecimal() and len(at) <= 18) or not hmac.compare_digest(

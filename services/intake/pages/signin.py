@@ -37,7 +37,6 @@ from services.intake.commands.act_on_case import Post
 from services.intake.context import ANSWER_S, in_time, tick
 from services.intake.model import Offer
 from services.intake.pages import confirmation, forms, relative_time, session
-from services.intake.pages.confirmation import Sent
 from services.intake.pages.forms import Carried
 from services.intake.pages.offer import possible
 from services.intake.pages.page_request import PageRequest, form, post
@@ -56,7 +55,7 @@ async def sign_in_page(call: PageRequest) -> Response:
     left = "out" in call.request.query_params
     say = call.say
     notice = say("signin.out") if left else say("signin.again") if call.visit.ended else ""
-    sent = confirmation.seen(call.request.query_params, "/signin", call.visit, say)
+    sent = confirmation.taken(call.request.query_params, "/signin", call.visit)
     return _sign_in_form(call, to, notice="" if sent else notice, sent=sent, waits=await _unseen(call))
 
 
@@ -193,7 +192,7 @@ def _sign_in_form(
     problem: str = "",
     notice: str = "",
     errors: Mapping[str, str] | None = None,
-    sent: Sent | None = None,
+    sent: tuple[str, int] | None = None,
     waits: Sequence[Offer] = (),
 ) -> Response:
     """Return the sign-in form. sent, waits: for a session that rests; its owner need not type the login again."""

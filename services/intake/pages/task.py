@@ -308,8 +308,15 @@ def draw(here: Here, *, lines: Iterable[told.Line] = (), entered: Entered | None
         guidance=guidance.view(call.policy, call.lists.number, here.now.pathway, task.step, say),
         entered=entered,
         errors={field: say(key, code=entered.refusal) for field, key in entered.errors.items()},
-        sent=confirmation.ordered(
-            call.request.query_params, here.where, call.visit, say, here.answers, lambda word: say(given(word, task))
+        sent=confirmation.became(
+            call.request.query_params,
+            here.where,
+            call.visit,
+            say,
+            name,
+            here.answers,
+            title="task.sent",
+            label=lambda word: say(given(word, task)),
         ),
         key=secrets.token_hex(16),
     )

@@ -170,7 +170,16 @@ async def _page(
         chosen=chosen,
         errors={field: say(key, code=code) for field, key in (errors or {}).items()},
         dial=_telephone(read or {}),
-        sent=confirmation.ordered(call.request.query_params, where, visit, say, settled=task.closed_at is not None),
+        sent=confirmation.became(
+            call.request.query_params,
+            where,
+            visit,
+            say,
+            name,
+            title="task.sent",
+            label=lambda word: say(f"instruct.{word}"),
+            settled=task.closed_at is not None,
+        ),
         key=secrets.token_hex(16),
     )
 

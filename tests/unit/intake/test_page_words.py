@@ -68,7 +68,7 @@ def test_every_text_that_code_and_templates_name_exists() -> None:
     for path in render.HERE.rglob("*.py"):
         source = path.read_text("utf-8")
         named |= set(re.findall(r'"(error\.[a-z-]+)"', source))
-        named |= {f"done.{word}" for word in re.findall(r'roster\.sent\(.*"([a-z-]+)"\)', source)}
+        named |= {f"done.{word}" for word in re.findall(r'roster\.(?:sent|make)\(.*"([a-z-]+)"(?:, seen=False)?\)', source)}
         for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.Call) and "say" in (getattr(node.func, "id", ""), getattr(node.func, "attr", "")):
                 named |= {str(arg.value) for arg in node.args[:1] if isinstance(arg, ast.Constant)}

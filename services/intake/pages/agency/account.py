@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -20,7 +21,6 @@ from referral.wire.roster import (
     Member,
     OfferSwap,
     Overview,
-    Refused,
     SetAddress,
     TakeOver,
     Try,
@@ -71,10 +71,8 @@ async def test(call: PageRequest) -> Response:
 
 async def take_over(call: PageRequest) -> Response:
     """Put the reader on duty now, instead of whoever is."""
-    made = await roster.change(call, TakeOver(account=call.account.id, rung=call.form.get("rung", "")))
-    if isinstance(made, Refused):
-        return await _take_over(call, roster.explained(made), roster.status(made))
-    return roster.sent(call, "/me", "taken-over")
+    act = TakeOver(account=call.account.id, rung=call.form.get("rung", ""))
+    return await roster.make(call, act, partial(_take_over, call), "/me", "taken-over")
 
 
 async def offer_swap(call: PageRequest) -> Response:
@@ -86,11 +84,8 @@ async def offer_swap(call: PageRequest) -> Response:
         errors = {"shift": "error.shift"}
     if errors:
         return await _swap(call, call.form, errors, 422)
-    who = call.account.id
-    made = await roster.change(call, OfferSwap(giver=who, taker=call.form["taker"], rung=rung, starts=int(starts), ends=int(ends)))
-    if isinstance(made, Refused):
-        return await _swap(call, call.form, roster.explained(made), roster.status(made))
-    return roster.sent(call, "/me", "swap")
+    act = OfferSwap(giver=call.account.id, taker=call.form["taker"], rung=rung, starts=int(starts), ends=int(ends))
+    return await roster.make(call, act, partial(_swap, call, call.form), "/me", "swap")
 
 
 async def answer_swap(call: PageRequest) -> Response:
@@ -146,15 +141,12 @@ async def end_feed(call: PageRequest) -> Response:
 
 async def _act(call: PageRequest, act: Act, word: str, field: str) -> Response:
     """Send a change that does not depend on what the page displayed. field: where an error of it belongs."""
-    made = await roster.change(call, act, seen=False)
-    if isinstance(made, Refused):
-        errors = roster.explained(made)
-        return await _page(
-            call,
-            {f"{field}-{name}" if field in CHANNELS and name != "top" else "top": text for name, text in errors.items()},
-            roster.status(made),
-        )
-    return roster.sent(call, "/me", word)
+
+    async def again(errors: dict[str, str], status: int) -> Response:
+        at = {name: f"{field}-{name}" if field in CHANNELS and name != "top" else "top" for name in errors}
+        return await _page(call, {at[name]: text for name, text in errors.items()}, status)
+
+    return await roster.make(call, act, again, "/me", word, seen=False)
 
 
 async def page(call: PageRequest) -> Response:

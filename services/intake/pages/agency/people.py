@@ -6,6 +6,7 @@ That page says the same for every code that is not good.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import segno
@@ -73,10 +74,7 @@ async def set_rungs(call: PageRequest) -> Response:
     account, page = (await _colleague(call)).id, _page_of(call)
     if (asks := await roster.step_up(call, page)) is not None:
         return asks
-    made = await roster.change(call, SetPerson(account=account, rungs=_rungs(call)))
-    if isinstance(made, Refused):
-        return await _person(call, roster.explained(made), roster.status(made))
-    return roster.sent(call, page, "rungs")
+    return await roster.make(call, SetPerson(account=account, rungs=_rungs(call)), partial(_person, call), page, "rungs")
 
 
 async def set_head(call: PageRequest) -> Response:

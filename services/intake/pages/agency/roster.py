@@ -8,7 +8,7 @@ from __future__ import annotations
 import hmac
 import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -32,6 +32,8 @@ HOLES_US = 14 * DAY_US
 AWAY = Refused(code="away")
 """The notifier did not answer."""
 PASSWORD = "password"  # noqa: S105 - a field's name
+Again = Callable[[dict[str, str], int], Awaitable[Response]]
+"""Draws a form again: field → key of a text, and the status."""
 _KEY = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _FIELDS = {"starts": "shift"} | {name: name for name in ("account", "rung", "until", "since", "taker", "address", "code")}
 """Field of the notifier → field of the form. A time without one of these is explained at `time`, all others at the top."""
@@ -99,6 +101,14 @@ async def change(call: PageRequest, act: Act, *, seen: bool = True) -> Done | Re
     if isinstance(answer, Refused) and answer.code == "forbidden":
         no_page()
     return AWAY if answer is None else answer
+
+
+async def make(call: PageRequest, act: Act, again: Again, to: str, word: str, *, seen: bool = True) -> Response:
+    """Make a change. Return the redirect to the page that says so, or the form again with what was refused. again: draws that form."""
+    made = await change(call, act, seen=seen)
+    if isinstance(made, Refused):
+        return await again(explained(made), status(made))
+    return sent(call, to, word)
 
 
 def sent(call: PageRequest, to: str, word: str) -> Response:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from starlette.responses import Response
 
 from referral.domain.rota import DAYS
-from referral.wire.roster import AddAbsence, AddShift, End, Refused
+from referral.wire.roster import AddAbsence, AddShift, End
 from services.intake.pages.agency import roster
 from services.intake.pages.page_request import PageRequest, form
 
@@ -31,10 +32,7 @@ async def add_shift(call: PageRequest) -> Response:
         return await _form(call, "shift.html", entered, errors, 422)
     since, until = (entered.get("since", ""), entered.get("until", "")) if entered.get("how") == "weekly" else ("", "")
     act = AddShift(account=entered["account"], rung=entered["rung"], written=written, since=since, until=until)
-    made = await roster.change(call, act)
-    if isinstance(made, Refused):
-        return await _form(call, "shift.html", entered, roster.explained(made), roster.status(made))
-    return roster.sent(call, "/agency", "shift")
+    return await roster.make(call, act, partial(_form, call, "shift.html", entered), "/agency", "shift")
 
 
 def _written(entered: Mapping[str, str]) -> tuple[str, dict[str, str]]:
@@ -62,10 +60,8 @@ async def add_absence(call: PageRequest) -> Response:
     account = entered.get("account", "") if who.head else who.id
     if (asks := await roster.step_up(call, "/agency/absence")) is not None:
         return asks
-    made = await roster.change(call, AddAbsence(account=account, begin=entered["begins"], end=entered["ends"]))
-    if isinstance(made, Refused):
-        return await _form(call, "absence.html", entered, roster.explained(made), roster.status(made))
-    return roster.sent(call, "/agency" if who.head else "/me", "absence")
+    act, to = AddAbsence(account=account, begin=entered["begins"], end=entered["ends"]), "/agency" if who.head else "/me"
+    return await roster.make(call, act, partial(_form, call, "absence.html", entered), to, "absence")
 
 
 async def end(call: PageRequest) -> Response:
@@ -74,10 +70,8 @@ async def end(call: PageRequest) -> Response:
     # Anybody else can end only an absence of their own: then messages reach somebody more.
     if call.account.head and (asks := await roster.step_up(call, f"/agency/end/{part}/{number}")) is not None:
         return asks
-    made = await roster.change(call, End(part=part, number=number))
-    if isinstance(made, Refused):
-        return await _end(call, roster.explained(made), roster.status(made))
-    return roster.sent(call, "/agency" if call.account.head else "/me", "ended")
+    to = "/agency" if call.account.head else "/me"
+    return await roster.make(call, End(part=part, number=number), partial(_end, call), to, "ended")
 
 
 async def _end(call: PageRequest, errors: Mapping[str, str] | None = None, status: int = 200) -> Response:

@@ -10,6 +10,7 @@ import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.responses import Response
 
@@ -19,7 +20,7 @@ from referral.errors import Unavailable
 from referral.exercise import rules, stories
 from referral.proof.history import exercise as log
 from referral.proof.history.exercise import Report
-from referral.wire.roster import AgreeNights, EndNights, Refused
+from referral.wire.roster import AgreeNights, EndNights
 from services.intake import audit_client
 from services.intake.accounts.store import Account
 from services.intake.commands import exercises
@@ -99,20 +100,14 @@ async def agree(call: PageRequest) -> Response:
     roster.head_only(call)
     if errors := roster.missing(call.form, ("begins", "ends")):
         return await every(call, errors, 422)
-    return await _change(call, AgreeNights(begin=call.form["begins"], end=call.form["ends"]), "nights")
+    act = AgreeNights(begin=call.form["begins"], end=call.form["ends"])
+    return await roster.make(call, act, partial(every, call), HOME, "nights", seen=False)
 
 
 async def disagree(call: PageRequest) -> Response:
     """Take it back."""
     roster.head_only(call)
-    return await _change(call, EndNights(), "nonights")
-
-
-async def _change(call: PageRequest, act: AgreeNights | EndNights, word: str) -> Response:
-    made = await roster.change(call, act, seen=False)
-    if isinstance(made, Refused):
-        return await every(call, roster.explained(made), roster.status(made))
-    return roster.sent(call, HOME, word)
+    return await roster.make(call, EndNights(), partial(every, call), HOME, "nonights", seen=False)
 
 
 async def every(call: PageRequest, errors: Mapping[str, str] | None = None, status: int = 200, *, before: str = "") -> Response:

@@ -120,7 +120,7 @@ async def page(call: PageRequest) -> Response:
     here = await _begun(call)
     if isinstance(here, Response):
         return here
-    return _form(here, sent=confirmation.changed(call.request.query_params, call.path, call.visit, call.say))
+    return _form(here, sent=confirmation.taken(call.request.query_params, call.path, call.visit))
 
 
 async def change(call: PageRequest) -> Response:
@@ -179,7 +179,7 @@ async def _begun(call: PageRequest) -> Here | Response:
 
 def _gone(call: PageRequest, back: str) -> Response:
     """Return the confirmation of a change that ended this very offer or task; without one, lead back to its page."""
-    sent = confirmation.changed(call.request.query_params, call.path, call.visit, call.say)
+    sent = confirmation.taken(call.request.query_params, call.path, call.visit)
     if sent is None:
         return RedirectResponse(back, status_code=303)
     return call.page("change.html", here=back, what=call.request.path_params["what"], sent=sent, offer=back)
@@ -205,7 +205,7 @@ def _form(
     *,
     errors: Mapping[str, str] | None = None,
     effects: tuple[Follow, ...] | None = None,
-    sent: confirmation.Sent | None = None,
+    sent: tuple[str, int] | None = None,
     status: int = 200,
     key: str = "",
 ) -> Response:

@@ -67,7 +67,7 @@ async def overview(call: PageRequest) -> Response:
         hidden=hidden,
         grows=notes.GROWS,
         most=SHOWN,
-        sent=confirmation.saved(call.request.query_params, f"{back}/write", call.visit, call.say, call.name),
+        sent=confirmation.taken(call.request.query_params, f"{back}/write", call.visit),
         live=not ended(offer),
     )
 
