@@ -200,7 +200,7 @@ def endpoint(
         except Exception as error:
             await refusals.noted(pages.door, request, _who(visit), error)
             response = _failed(pages, request, visit, error)
-        return session.leave(response, visit, pages.cookies)
+        return session.with_headers(response, visit, pages.cookies)
 
     return answered
 
@@ -218,7 +218,7 @@ def lost(pages: Pages) -> Callable[[Request, Exception], Awaitable[Response]]:
             raise
         except Exception as failure:
             response = _failed(pages, request, visit, failure)
-        return session.leave(response, visit, pages.cookies)
+        return session.with_headers(response, visit, pages.cookies)
 
     return answered
 

@@ -115,7 +115,7 @@ def language(request: Request, cookies: Cookies) -> str:
     return spoken(cookies.get(request, "language"), request.headers.get("accept-language", ""))
 
 
-def leave(response: Response, visit: Visit, cookies: Cookies) -> Response:
+def with_headers(response: Response, visit: Visit, cookies: Cookies) -> Response:
     """Return the response with its headers, and with the cookie that holds the time of the reader's last page.
 
     A response that says itself how long it may be stored keeps that: the calendar feed.

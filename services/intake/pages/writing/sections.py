@@ -116,7 +116,7 @@ class Here:
 
 async def _begun(call: PageRequest, who: Account | None = None) -> Here:
     """Return the offer and the section of the path. Rejected 404: not this person's offer, or no section that agencies write."""
-    who = who or call.visit.who
+    who = who or call.account
     name = str(call.request.path_params["section"])
     found = call.policy.sections.get(name)
     if found is None or name not in call.lists.codes["written"]:
@@ -247,14 +247,14 @@ async def _draft(here: Here) -> Response:
         return _refused(here, entered, "write.away", 503, key=here.call.form.get("key", ""))
     if not kept:
         return _refused(here, entered, "write.ended", 403)
-    return RedirectResponse(confirmation.link(here.where, "draft", here.call.visit.now, here.call.visit.token), status_code=303)
+    return RedirectResponse(confirmation.link(here.where, "draft", here.call.now, here.call.visit.token), status_code=303)
 
 
 async def _discard(here: Here) -> Response:
     async with here.call.door.begin() as tx:
         permit = await access.permitted(tx, here.author, Act.DISCARD_DRAFT, here.offer.case_id)
         await drafts.drop(tx, permit, here.offer.offer_id, here.section.id)
-    return RedirectResponse(confirmation.link(here.where, "discard", here.call.visit.now, here.call.visit.token), status_code=303)
+    return RedirectResponse(confirmation.link(here.where, "discard", here.call.now, here.call.visit.token), status_code=303)
 
 
 _DO: Mapping[str, Callable[[Here], Awaitable[Response]]] = {
