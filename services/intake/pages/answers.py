@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from referral.domain.authority.matrix import Permit
 from referral.domain.authority.words import Act, Kind
@@ -201,7 +201,7 @@ async def _send(here: Here, entered: Entered, word: str, sent: Any) -> Response:
             raise
         return draw(here, entered=confirmation.refused(entered, why), status=why.status)
     await decided(call, here.offer.offer_id, word, at)
-    return RedirectResponse(confirmation.link(here.where, word, at, call.visit.token), status_code=303)
+    return confirmation.redirect(call, here.where, word, at)
 
 
 def _ask_once(here: Here, word: str) -> Response:
@@ -273,7 +273,7 @@ def draw(
 ) -> Response:
     """Return the page of an offer. shown: section → what is stored, None where nothing is."""
     call, offer, by_phone, entered = here.call, here.offer, here.by_phone, entered or Entered()
-    say, name, policy, lists, now = call.say, call.name, call.policy, call.lists, call.now
+    say, policy, lists = call.say, call.policy, call.lists
     reasons, limits = lists.codes.get("reason", ()), {"spoke": SPOKE_LIMIT}
     return call.page(
         "offer.html",
@@ -290,8 +290,8 @@ def draw(
         shown=None if shown is None else [(section, *readable(call, section, stored)) for section, stored in shown.items()],
         entered=entered,
         errors={field: say(key, count=limits.get(field, WORDS_LIMIT), code=entered.refusal) for field, key in entered.errors.items()},
-        sent=confirmation.became(call.request.query_params, here.where, call.visit, say, name, here.answers),
-        said=[confirmation.line(one, here.answers, say, name, now) for one in here.answers],
+        sent=confirmation.became(call, here.where, here.answers),
+        said=[confirmation.line(call, one, here.answers) for one in here.answers],
         key=secrets.token_hex(16),
         words_limit=WORDS_LIMIT,
         spoke_limit=SPOKE_LIMIT,

@@ -55,7 +55,7 @@ async def sign_in_page(call: PageRequest) -> Response:
     left = "out" in call.request.query_params
     say = call.say
     notice = say("signin.out") if left else say("signin.again") if call.visit.ended else ""
-    sent = confirmation.taken(call.request.query_params, "/signin", call.visit)
+    sent = confirmation.taken(call, "/signin")
     return _sign_in_form(call, to, notice="" if sent else notice, sent=sent, waits=await _unseen(call))
 
 

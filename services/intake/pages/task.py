@@ -143,7 +143,7 @@ async def instruct(call: PageRequest) -> Response:
             raise
         return draw(here, entered=confirmation.refused(entered, why), status=why.status)
     await decided(call, task.task_id, entered.word, receipt.received_at)
-    return RedirectResponse(confirmation.link(here.where, entered.word, receipt.received_at, call.visit.token), status_code=303)
+    return confirmation.redirect(call, here.where, entered.word, receipt.received_at)
 
 
 ROUTES = (*get("/tasks/{id}", page), *post("/tasks/{id}/instruct", instruct))
@@ -308,16 +308,7 @@ def draw(here: Here, *, lines: Iterable[told.Line] = (), entered: Entered | None
         guidance=guidance.view(call.policy, call.lists.number, here.now.pathway, task.step, say),
         entered=entered,
         errors={field: say(key, code=entered.refusal) for field, key in entered.errors.items()},
-        sent=confirmation.became(
-            call.request.query_params,
-            here.where,
-            call.visit,
-            say,
-            name,
-            here.answers,
-            title="task.sent",
-            label=lambda word: say(given(word, task)),
-        ),
+        sent=confirmation.became(call, here.where, here.answers, title="task.sent", label=lambda word: say(given(word, task))),
         key=secrets.token_hex(16),
     )
 

@@ -171,14 +171,7 @@ async def _page(
         errors={field: say(key, code=code) for field, key in (errors or {}).items()},
         dial=_telephone(read or {}),
         sent=confirmation.became(
-            call.request.query_params,
-            where,
-            visit,
-            say,
-            name,
-            title="task.sent",
-            label=lambda word: say(f"instruct.{word}"),
-            settled=task.closed_at is not None,
+            call, where, title="task.sent", label=lambda word: say(f"instruct.{word}"), settled=task.closed_at is not None
         ),
         key=secrets.token_hex(16),
     )

@@ -226,7 +226,7 @@ def _page(
         reasons=[(word, name("instruction-reason", word)) for word in lists.codes.get("refusal-reason", ())],
         reason=call.form.get("reason", ""),
         errors={field: say(key) for field, key in (errors or {}).items()},
-        sent=confirmation.refused_together(call.request.query_params, "/unverified", visit, say),
+        sent=confirmation.refused_together(call, "/unverified"),
         key=call.pages.door.new_id(),
     )
 

@@ -33,23 +33,26 @@ def request(
     language: str = "en",
     now: int = NOW,
     form: Mapping[str, str] | None = None,
+    query: str = "",
+    token: str = "token",
     policy: Policy | None = None,
 ) -> PageRequest:
-    """Return a request of a person of an agency. form: what they send; None: they ask for the page."""
+    """Return a request of a person of an agency. form: what they send; None: they ask for the page.
+    query, token: of the address and of the session."""
     known = policy or compiled()
     lists = policy_view.of(known, 1)
     door = cast(IntakeContext, SimpleNamespace(lists=lambda: lists, notifier=None, keys=None))
-    scope = {
+    scope: dict[str, Any] = {
         "type": "http",
         "method": "GET" if form is None else "POST",
         "path": path,
-        "query_string": b"",
+        "query_string": query.encode(),
         "headers": [],
         "path_params": {},
     }
     account = Account("account", "a.made-up", agency, language, desk=desk, head=head)
     pages = routes.made(door, lambda: known, secure=False)
-    return PageRequest(pages, Request(scope), Visit("token", account, b"", language, now), form or {})
+    return PageRequest(pages, Request(scope), Visit(token, account, b"", language, now), form or {})
 
 
 def source(response: Response) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from msgspec import structs
-from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from referral.domain.rules.take_back import TAKE_BACK
@@ -15,9 +14,8 @@ from services.intake.pages import answers as answers_page
 from services.intake.pages import confirmation
 from services.intake.pages import offer as offers
 from services.intake.pages.answers import Here
-from services.intake.pages.session import Visit
 from tests.harness.web import drawn
-from tests.unit.intake.test_pages import NOW, SAY, SHIPPED, name, offer
+from tests.unit.intake.test_pages import NOW, SHIPPED, offer
 
 MINUTE = 60_000_000
 DONE = offer(state="COMPLETED", closed_at=NOW, undo_until=NOW + 2 * MINUTE)
@@ -67,14 +65,14 @@ def test_only_the_last_answer_that_took_effect_and_only_for_ten_minutes() -> Non
 
 
 def test_what_became_of_taking_it_back_is_said_in_words() -> None:
-    visit = Visit("token", None, b"", "en", NOW)
-
-    def told(*words: tuple[str, str | None]) -> confirmation.Sent:
-        mine = answers(*words)[-1]
-        mark = confirmation.link("/offers/x", mine.word, mine.at, "token").partition("=")[2]
-        sent = confirmation.became(QueryParams({"sent": mark}), "/offers/x", visit, SAY, name, answers(*words))
+    def became(rows: tuple[Answer, ...]) -> confirmation.Sent:
+        query = confirmation.link("/offers/x", rows[-1].word, rows[-1].at, "token").partition("?")[2]
+        sent = confirmation.became(drawn.request(query=query), "/offers/x", rows)
         assert sent is not None
         return sent
+
+    def told(*words: tuple[str, str | None]) -> confirmation.Sent:
+        return became(answers(*words))
 
     assert told(("COMPLETE", ""), (TAKE_BACK, "")).title == "Taken back. This is open for your agency again."
     late = told(("COMPLETE", ""), (TAKE_BACK, "NOTHING_TO_TAKE_BACK"))
@@ -82,9 +80,7 @@ def test_what_became_of_taking_it_back_is_said_in_words() -> None:
     second = told(("COMPLETE", ""), (TAKE_BACK, ""), (TAKE_BACK, "NOTHING_TO_TAKE_BACK"))
     assert "user-1 had answered “Take it back”" in second.means, "a login stays as it is written"
     rows = (Answer(word="ACCEPT", at=NOW, became="", login=""), Answer(word="ACCEPT", at=NOW + 1, became="SECOND", login="user-1"))
-    mark = confirmation.link("/offers/x", "ACCEPT", NOW + 1, "token").partition("=")[2]
-    sent = confirmation.became(QueryParams({"sent": mark}), "/offers/x", visit, SAY, name, rows)
-    assert sent is not None and "Your agency's system had answered “Accept”" in sent.means, "a sentence began with a small letter"
+    assert "Your agency's system had answered “Accept”" in became(rows).means, "a sentence began with a small letter"
 
 
 @pytest.mark.parametrize("word", ["DECLINE", "RETURN", "ACCEPT", "", "complete"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from referral.domain.case_number import case_number
@@ -21,7 +20,6 @@ from services.intake.pages import offer as pages_offer
 from services.intake.pages.answers import Here
 from services.intake.pages.case_head import CaseHead
 from services.intake.pages.forms import Entered
-from services.intake.pages.session import Visit
 from tests.harness.web import drawn
 from tests.stories import teller
 
@@ -296,13 +294,12 @@ def test_what_the_door_refuses_is_told_beside_its_field() -> None:
 
 
 def test_nobody_can_send_a_link_that_claims_an_answer() -> None:
-    visit = Visit("token", None, b"", "en", NOW)
-    query = QueryParams(confirmation.link("/offers/o", "ACCEPT", NOW, "token").partition("?")[2])
-    found = confirmation.became(query, "/offers/o", visit, SAY, name, ())
+    query = confirmation.link("/offers/o", "ACCEPT", NOW, "token").partition("?")[2]
+    found = confirmation.became(drawn.request(query=query), "/offers/o")
     assert found is not None and found.title == "Sent: Accept" and "at 03:00" in found.means
-    assert confirmation.became(query, "/offers/other", visit, SAY, name, ()) is None
-    assert confirmation.became(query, "/offers/o", Visit("another", None, b"", "en", NOW), SAY, name, ()) is None
-    assert confirmation.became(QueryParams("sent=ACCEPT.1.x"), "/offers/o", visit, SAY, name, ()) is None
+    assert confirmation.became(drawn.request(query=query), "/offers/other") is None
+    assert confirmation.became(drawn.request(query=query, token="another"), "/offers/o") is None
+    assert confirmation.became(drawn.request(query="sent=ACCEPT.1.x"), "/offers/o") is None
 
 
 def test_a_limit_at_midnight_ends_the_day_before() -> None:

@@ -120,7 +120,7 @@ async def page(call: PageRequest) -> Response:
     here = await _begun(call)
     if isinstance(here, Response):
         return here
-    return _form(here, sent=confirmation.taken(call.request.query_params, call.path, call.visit))
+    return _form(here, sent=confirmation.taken(call, call.path))
 
 
 async def change(call: PageRequest) -> Response:
@@ -149,7 +149,7 @@ async def change(call: PageRequest) -> Response:
             raise
         name = next((name for place, name in kind.fields.items() if why.where.startswith(place)), "top")
         return _form(here, errors={name: _REFUSALS.get(why.code, "change.refused")}, status=why.status)
-    return RedirectResponse(confirmation.link(call.path, "done", receipt.received_at, call.visit.token), status_code=303)
+    return confirmation.redirect(call, call.path, "done", receipt.received_at)
 
 
 ROUTES = tuple(route for of in ("offers", "tasks") for route in form(f"/{of}/{{id}}/change/{{what}}", page, change))
@@ -179,7 +179,7 @@ async def _begun(call: PageRequest) -> Here | Response:
 
 def _gone(call: PageRequest, back: str) -> Response:
     """Return the confirmation of a change that ended this very offer or task; without one, lead back to its page."""
-    sent = confirmation.taken(call.request.query_params, call.path, call.visit)
+    sent = confirmation.taken(call, call.path)
     if sent is None:
         return RedirectResponse(back, status_code=303)
     return call.page("change.html", here=back, what=call.request.path_params["what"], sent=sent, offer=back)

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from referral.domain.authority.matrix import Permit, Who
 from referral.domain.authority.words import Act, Kind
@@ -67,7 +67,7 @@ async def overview(call: PageRequest) -> Response:
         hidden=hidden,
         grows=notes.GROWS,
         most=SHOWN,
-        sent=confirmation.taken(call.request.query_params, f"{back}/write", call.visit),
+        sent=confirmation.taken(call, f"{back}/write"),
         live=not ended(offer),
     )
 
@@ -205,7 +205,7 @@ async def _strike(here: Here) -> Response:
         if why.status == 404:
             raise
         return _refused(here, {}, "write.ended", why.status)
-    return RedirectResponse(confirmation.link(here.where, "strike", receipt.received_at, call.visit.token), status_code=303)
+    return confirmation.redirect(call, here.where, "strike", receipt.received_at)
 
 
 async def _save(here: Here) -> Response:
@@ -228,7 +228,7 @@ async def _save(here: Here) -> Response:
             raise
         said = {"empty-section": "write.empty", "key-reused": "error.key"}.get(why.code, "write.ended")
         return _refused(here, entered, said, why.status)
-    return RedirectResponse(confirmation.link(here.where, here.section.id, receipt, call.visit.token), status_code=303)
+    return confirmation.redirect(call, here.where, here.section.id, receipt)
 
 
 async def _revised(here: Here, entries: Mapping[str, Any], since: int) -> int:
@@ -247,14 +247,14 @@ async def _draft(here: Here) -> Response:
         return _refused(here, entered, "write.away", 503, key=here.call.form.get("key", ""))
     if not kept:
         return _refused(here, entered, "write.ended", 403)
-    return RedirectResponse(confirmation.link(here.where, "draft", here.call.now, here.call.visit.token), status_code=303)
+    return confirmation.redirect(here.call, here.where, "draft", here.call.now)
 
 
 async def _discard(here: Here) -> Response:
     async with here.call.door.begin() as tx:
         permit = await access.permitted(tx, here.author, Act.DISCARD_DRAFT, here.offer.case_id)
         await drafts.drop(tx, permit, here.offer.offer_id, here.section.id)
-    return RedirectResponse(confirmation.link(here.where, "discard", here.call.now, here.call.visit.token), status_code=303)
+    return confirmation.redirect(here.call, here.where, "discard", here.call.now)
 
 
 _DO: Mapping[str, Callable[[Here], Awaitable[Response]]] = {
