@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,9 +26,10 @@ from services.intake import contacts, store
 from services.intake.casefile import access, disclose, locations, sections
 from services.intake.casefile.disclosure_rules import Reader
 from services.intake.commands import act_on_case
+from services.intake.commands.act_on_case import Post
 from services.intake.contacts import Contact
 from services.intake.messages.responses import WORDS_LIMIT, TakeBackBody
-from services.intake.model import Answer, Offer, Since, Spot
+from services.intake.model import Answer, Offer, Receipt, Since, Spot
 from services.intake.pages import case_head, confirmation, forms, guidance, relative_time, told
 from services.intake.pages import offer as offers
 from services.intake.pages.case_head import CaseHead, Stage
@@ -63,6 +64,15 @@ class Here:
     @property
     def by_phone(self) -> bool:
         return _by_phone(self.call)
+
+    @property
+    def via(self) -> Via:
+        return Via.PHONE if self.by_phone else Via.WEB
+
+    @property
+    def post(self) -> Post:
+        """Return who sends a command by the form of the page: a person of the agency, or of its desk."""
+        return self.call.post(Kind.DESK if self.by_phone else Kind.STAFF)
 
     @property
     def where(self) -> str:
@@ -129,23 +139,22 @@ async def answer(call: PageRequest) -> Response:
     if entered.errors and entered.errors != {"top": "error.word"}:  # an impossible word: this very form may have come before, its key tells
         return draw(here, entered=entered, status=422)
 
-    async def sent(tx: AsyncConnection) -> int:
-        via = Via.PHONE if here.by_phone else Via.WEB
-        body = act_on_case.answer(entered.word, reason=entered.reason, code=entered.code, texts=dict(entered.texts), via=via)
-        return (await act_on_case.respond(tx, call.door, _post(call), here.offer.offer_id, body, entered.spoke)).received_at
+    async def respond(tx: AsyncConnection) -> Receipt:
+        body = act_on_case.answer(entered.word, reason=entered.reason, code=entered.code, texts=dict(entered.texts), via=here.via)
+        return await act_on_case.respond(tx, call.door, here.post, here.offer.offer_id, body, entered.spoke)
 
-    return await _send(here, entered, entered.word, sent)
+    return await _send(here, entered, entered.word, respond)
 
 
 async def take_back(call: PageRequest) -> Response:
     """Take back an answer that was sent by mistake, once for each form: by the agency, or by its desk for one on the telephone."""
     here = await _begun(call)
 
-    async def sent(tx: AsyncConnection) -> int:
-        body = TakeBackBody(word="COMPLETE", via=Via.PHONE if here.by_phone else Via.WEB)
-        return (await act_on_case.take_back(tx, call.door, _post(call), here.offer.offer_id, body)).received_at
+    async def withdraw(tx: AsyncConnection) -> Receipt:
+        body = TakeBackBody(word="COMPLETE", via=here.via)
+        return await act_on_case.take_back(tx, call.door, here.post, here.offer.offer_id, body)
 
-    return await _send(here, Entered(), TAKE_BACK, sent)
+    return await _send(here, Entered(), TAKE_BACK, withdraw)
 
 
 ROUTES = tuple(
@@ -186,20 +195,12 @@ async def decided(call: PageRequest, id: str, word: str, at: int) -> None:
         await asyncio.sleep(LOOK_S)
 
 
-def _post(call: PageRequest) -> act_on_case.Post:
-    return call.post(Kind.DESK if _by_phone(call) else Kind.STAFF)
-
-
-async def _send(here: Here, entered: Entered, word: str, sent: Any) -> Response:
+async def _send(here: Here, entered: Entered, word: str, send: Callable[[AsyncConnection], Awaitable[Receipt]]) -> Response:
     """Send a command. Return the redirect to the page that says what became of it, or the page with the error."""
     call = here.call
-    try:
-        async with call.door.begin() as tx:
-            at = await sent(tx)
-    except Rejected as why:
-        if why.status == 404:
-            raise
-        return draw(here, entered=confirmation.refused(entered, why), status=why.status)
+    at = await call.command(send)
+    if isinstance(at, Rejected):
+        return draw(here, entered=confirmation.refused(entered, at), status=at.status)
     await decided(call, here.offer.offer_id, word, at)
     return confirmation.redirect(call, here.where, word, at)
 

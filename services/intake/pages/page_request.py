@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
@@ -28,6 +29,7 @@ from services.intake.commands import idempotency
 from services.intake.commands.act_on_case import Post
 from services.intake.context import ANSWER_S, IntakeContext, in_time
 from services.intake.messages.submission import is_id
+from services.intake.model import Receipt
 from services.intake.pages import forms, kept_page, session
 from services.intake.pages.forms import BODY_LIMIT, Fields
 from services.intake.pages.kept_page import Keeping
@@ -125,6 +127,16 @@ class PageRequest:
         who = self.account
         key = idempotency.form_digest(self.door.keys, who.agency, who.id, self.form.get("key", ""))
         return Post(kind=kind, agency=who.agency, account=who.id, key=key)
+
+    async def command(self, send: Callable[[AsyncConnection], Awaitable[Receipt]]) -> int | Rejected:
+        """Commit a command. Return the time of its receipt, µs UTC, or its refusal. Rejected 404: this person has no such thing."""
+        try:
+            async with self.door.begin() as tx:
+                return (await send(tx)).received_at
+        except Rejected as why:
+            if why.status == 404:
+                raise
+            return why
 
     @property
     def own(self) -> Permit:

@@ -144,6 +144,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "options": pass_context(lambda page, field, codes: content.options(field, page["name"], page["say"], codes)),
     "shown": pass_context(lambda page, text_of, text: content.shown(text_of, text, page["name"], page["say"])),
     "worded": pass_context(lambda page, codes, start: [(code, page["say"](f"{start}.{code}")) for code in codes]),
+    "script": _said(Words.scripted),
     "rota": _said(week.worded),
     "duration": _said(report.length),
     "map_with": lambda values, function: [function(value) for value in values],

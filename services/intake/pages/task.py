@@ -135,15 +135,11 @@ async def instruct(call: PageRequest) -> Response:
         other=entered.target if linking else None,
         task_id=task.task_id if entered.word in ("CONFIRM", "REFUSE", "RESUME") else None,
     )
-    try:
-        async with call.door.begin() as tx:
-            receipt = await act_on_case.instruct(tx, call.door, call.post(Kind.DESK), task.case_id, body, about=task.task_id)
-    except Rejected as why:
-        if why.status == 404:
-            raise
-        return draw(here, entered=confirmation.refused(entered, why), status=why.status)
-    await decided(call, task.task_id, entered.word, receipt.received_at)
-    return confirmation.redirect(call, here.where, entered.word, receipt.received_at)
+    at = await call.command(lambda tx: act_on_case.instruct(tx, call.door, call.post(Kind.DESK), task.case_id, body, about=task.task_id))
+    if isinstance(at, Rejected):
+        return draw(here, entered=confirmation.refused(entered, at), status=at.status)
+    await decided(call, task.task_id, entered.word, at)
+    return confirmation.redirect(call, here.where, entered.word, at)
 
 
 ROUTES = (*get("/tasks/{id}", page), *post("/tasks/{id}/instruct", instruct))

@@ -11,7 +11,6 @@ from referral.domain.policy import Policy
 from referral.exercise import coverage, stories
 from referral.exercise.rules import is_loud
 from referral.proof.history.exercise import Asked, Report
-from referral.runtime import i18n
 from referral.runtime.i18n import Words
 from services.intake.commands.exercises import Exercise
 from services.intake.pages import relative_time
@@ -96,5 +95,4 @@ def length(say: Words, micros: int) -> str:
 
 
 def _of(texts: Mapping[str, str], say: Words) -> str:
-    text = texts[say.language[:2]]
-    return i18n.cyrillic(text) if say.language == "sr-Cyrl" else text
+    return say.scripted(texts[say.language[:2]])

@@ -136,20 +136,14 @@ async def change(call: PageRequest) -> Response:
     if call.form.get("do") != "send":
         return _form(here, effects=effects)
 
-    async def send() -> Receipt:
-        async with call.door.begin() as tx:
-            return await kind.send(tx, here, call.post(_capacity(call)))
-
     try:
-        receipt = await in_time(send())
+        at = await in_time(call.command(lambda tx: kind.send(tx, here, call.post(_capacity(call)))))
     except Unavailable:
         return _form(here, errors={"top": "write.away"}, status=503, effects=effects, key=call.form.get("key", ""))
-    except Rejected as why:
-        if why.status == 404:
-            raise
-        name = next((name for place, name in kind.fields.items() if why.where.startswith(place)), "top")
-        return _form(here, errors={name: _REFUSALS.get(why.code, "change.refused")}, status=why.status)
-    return confirmation.redirect(call, call.path, "done", receipt.received_at)
+    if isinstance(at, Rejected):
+        name = next((name for place, name in kind.fields.items() if at.where.startswith(place)), "top")
+        return _form(here, errors={name: _REFUSALS.get(at.code, "change.refused")}, status=at.status)
+    return confirmation.redirect(call, call.path, "done", at)
 
 
 ROUTES = tuple(route for of in ("offers", "tasks") for route in form(f"/{of}/{{id}}/change/{{what}}", page, change))

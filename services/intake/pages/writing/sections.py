@@ -197,15 +197,11 @@ async def _show(here: Here) -> Response:
 
 async def _strike(here: Here) -> Response:
     """Strike an own entry, once for each form."""
-    call = here.call
-    try:
-        async with call.door.begin() as tx:
-            receipt = await act_on_case.strike(tx, call.door, call.post(), here.offer, here.section.id, _number(call, "version"))
-    except Rejected as why:
-        if why.status == 404:
-            raise
-        return _refused(here, {}, "write.ended", why.status)
-    return confirmation.redirect(call, here.where, "strike", receipt.received_at)
+    call, section, version = here.call, here.section.id, _number(here.call, "version")
+    at = await call.command(lambda tx: act_on_case.strike(tx, call.door, call.post(), here.offer, section, version))
+    if isinstance(at, Rejected):
+        return _refused(here, {}, "write.ended", at.status)
+    return confirmation.redirect(call, here.where, "strike", at)
 
 
 async def _save(here: Here) -> Response:
@@ -217,25 +213,18 @@ async def _save(here: Here) -> Response:
         return _refused(here, entered, "error.top", 422, errors=parsed.errors)
     since = _since(call)
     try:
-        receipt = await in_time(_revised(here, parsed.entries, since))
+        at = await in_time(
+            call.command(lambda tx: act_on_case.revise(tx, call.door, call.post(), here.offer, here.section, parsed.entries, since))
+        )
     except Unavailable:
         return _refused(here, entered, "write.away", 503, key=call.form.get("key", ""))
-    except Rejected as why:
-        if why.code == "written-meanwhile":
+    if isinstance(at, Rejected):
+        if at.code == "written-meanwhile":
             await _keep(here, entered, since)
             return await _open(here, mine=entered, since=since, clash=True)
-        if why.status == 404:
-            raise
-        said = {"empty-section": "write.empty", "key-reused": "error.key"}.get(why.code, "write.ended")
-        return _refused(here, entered, said, why.status)
-    return confirmation.redirect(call, here.where, here.section.id, receipt)
-
-
-async def _revised(here: Here, entries: Mapping[str, Any], since: int) -> int:
-    """Save the entries; return the time of the receipt, µs UTC."""
-    call = here.call
-    async with call.door.begin() as tx:
-        return (await act_on_case.revise(tx, call.door, call.post(), here.offer, here.section, entries, since)).received_at
+        said = {"empty-section": "write.empty", "key-reused": "error.key"}.get(at.code, "write.ended")
+        return _refused(here, entered, said, at.status)
+    return confirmation.redirect(call, here.where, here.section.id, at)
 
 
 async def _draft(here: Here) -> Response:
