@@ -104,9 +104,9 @@ async def page(call: PageRequest) -> Response:
     if here.by_phone:
         async with call.door.begin() as tx:
             task = told.task_of(here.offer, await store.desk_tasks(tx, call.own))
-        asked = {here.where: told.asked_of(task, call.name("agency", call.account.agency))} if task is not None else {}
+        asked = {here.where: (task, call.name("agency", call.account.agency))} if task is not None else {}
     elif told.awaited(here.offer):
-        asked = {here.where: told.asked_of(here.offer)}
+        asked = {here.where: (here.offer, "")}
     return draw(here, line=(await told.lines(call, asked)).get(here.where))
 
 

@@ -20,7 +20,6 @@ from services.intake.pages import case_head, relative_time, told
 from services.intake.pages import offer as offers
 from services.intake.pages.case_head import CaseHead, Stage
 from services.intake.pages.page_request import PageRequest, get
-from services.intake.pages.told import asked_of
 
 LATELY_US = 24 * 60 * 60 * 1_000_000
 """An offer that ended longer ago is not in the inbox (ours): every shift sees the results of the previous one."""
@@ -73,13 +72,13 @@ async def inbox(call: PageRequest) -> Response:
     chosen = [row for row in rows if matches(row, show, step, logins, who.login, now)]
     groups = grouped(chosen, {offer.offer_id for offer in calls}, spots, logins, stages, now)
     waiting: list[Offer | Task] = [*filter(offers.waits, held.values()), *calls, *tasks]
-    asked, desk = {}, call.name("agency", who.agency)
+    asked, desk = dict[str, told.Asked](), call.name("agency", who.agency)
     for card in (card for id in ("answer", "calls", "tasks") for _, cards in groups[id].cases for card in cards):
         task = told.task_of(card.row, every) if isinstance(card.row, Offer) and card.href.startswith("/calls/") else card.row
         if isinstance(task, Task):
-            asked[card.href] = asked_of(task, desk)
+            asked[card.href] = (task, desk)
         elif task is not None and told.awaited(task):
-            asked[card.href] = asked_of(task)
+            asked[card.href] = (task, "")
     lines, unreachable = await asyncio.gather(told.lines(call, asked), _unreachable(call))
     away = [line for line in told.once(lines.values()) if line.away]  # said once, not on every card
     return call.page(

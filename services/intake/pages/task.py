@@ -108,8 +108,8 @@ async def page(call: PageRequest) -> Response:
     name = call.name
     asked: dict[str, told.Asked] = {}  # a desk whose part is over does not read who is asked now
     if here.task.closed_at is None:
-        asked = {offer.offer_id: told.asked_of(offer, name("agency", offer.agency)) for offer in here.offers}
-        asked[here.task.task_id] = told.asked_of(here.task, name("agency", call.account.agency))
+        asked = {offer.offer_id: (offer, name("agency", offer.agency)) for offer in here.offers}
+        asked[here.task.task_id] = (here.task, name("agency", call.account.agency))
     return draw(here, lines=told.once((await told.lines(call, asked)).values()))
 
 

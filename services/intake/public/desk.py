@@ -150,7 +150,7 @@ async def _page(
     say, name = render.say(visit), render.name(visit)
     where = f"/unverified/{task.task_id}"
     chosen = typed or {field: getattr(traits, field) for field in FIELDS}
-    asked = {where: told.asked_of(task, name("agency", visit.who.agency))} if task.closed_at is None else {}
+    asked = {where: (task, name("agency", visit.who.agency))} if task.closed_at is None else {}
     lines = told.once((await told.lines(call, asked)).values())
     return render.page(
         "unverified_one.html",

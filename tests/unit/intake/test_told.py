@@ -11,7 +11,6 @@ from referral.runtime import i18n
 from referral.wire import told as wire
 from referral.wire.told import MOST_ANSWER, MOST_ASKED, MOST_BYTES, Told
 from services.intake.pages import inbox, render, told
-from services.intake.pages.told import Asked
 from tests.unit.intake.test_pages import MINUTE, NOW, offer
 
 WORDS = i18n.load(render.WORDS)
@@ -20,7 +19,7 @@ THREE = Told(delivered=1, delivered_at=AT, silent=1, cannot=1, next_at=AT + 4 * 
 
 
 def said(answer: Mapping[str, Told] | None, *, rung: int = 0, system: bool = False, language: str = "en", now: int = AT) -> str:
-    found = told.line(answer, Asked("o", rung, system), WORDS[language], now)
+    found = told.line(answer, offer(offer_id="o", rung=rung, reach="SYSTEM" if system else "WEB"), "", WORDS[language], now)
     return "" if found is None else ("! " if found.bad else "") + found.text
 
 
