@@ -63,24 +63,27 @@ async def inbox(call: PageRequest) -> Response:
         every = await store.desk_tasks(tx, own) if who.desk else ()
         tasks = [task for task in every if task.about not in CALLS]
         unverified = await store.count_to_confirm(tx, own) if who.desk else (0, 0)
-        rows: list[Offer | Task] = [*held.values(), *calls, *tasks]
+        own_rows: list[Offer | Task] = [*held.values(), *tasks]
+        rows = [*own_rows, *calls]
         spots = await locations.spots(tx, own, door.keys, [row.case_id for row in rows])
         crowds = await locations.crowds(tx, own, now) if who.desk else ()
         logins = await store.holders(tx, own, held)
         stages = await case_head.where(tx, call, [row for row in rows if row.closed_at is None])
     show, step = wanted(call.request.query_params)
-    chosen = [row for row in rows if matches(row, show, step, logins, who.login, now)]
-    groups = grouped(chosen, {offer.offer_id for offer in calls}, spots, logins, stages, now)
+    ours = [row for row in own_rows if matches(row, show, step, logins, who.login, now)]
+    phoned = [offer for offer in calls if matches(offer, show, step, logins, who.login, now)]
+    groups = grouped(ours, phoned, spots, logins, stages, now)
     waiting: list[Offer | Task] = [*filter(offers.waits, held.values()), *calls, *tasks]
-    asked, desk = dict[str, told.Asked](), call.name("agency", who.agency)
+    asked, name = dict[str, told.Asked](), call.name
     for card in (card for id in ("answer", "calls", "tasks") for _, cards in groups[id].cases for card in cards):
         task = told.task_of(card.row, every) if isinstance(card.row, Offer) and card.href.startswith("/calls/") else card.row
         if isinstance(task, Task):
-            asked[card.href] = (task, desk)
+            asked[card.href] = (task, name("agency", who.agency))
         elif task is not None and told.awaited(task):
             asked[card.href] = (task, "")
     lines, unreachable = await asyncio.gather(told.lines(call, asked), _unreachable(call))
     away = [line for line in told.once(lines.values()) if line.away]  # said once, not on every card
+    steps = sorted(({row.step for row in rows} | {step}) - {""}, key=lambda code: (name("step", code).casefold(), code))
     return call.page(
         "inbox.html",
         groups=groups,
@@ -95,8 +98,7 @@ async def inbox(call: PageRequest) -> Response:
         few=FEW,
         show=show,
         step=step,
-        # The filters that make sense for these rows; none where few wait.
-        steps=_steps(rows, step, call) if show or step or len(waiting) > FEW else None,
+        steps=steps if show or step or len(waiting) > FEW else None,
     )
 
 
@@ -138,15 +140,9 @@ def matches(row: Offer | Task, show: str, step: str, logins: Mapping[str, str], 
     return {LATE: late, MINE: logins.get(row.offer_id) == login}.get(show, True)
 
 
-def _steps(rows: Iterable[Offer | Task], step: str, call: PageRequest) -> list[str]:
-    """Return the steps of these rows, by name, and the one that was chosen."""
-    name = call.name
-    return sorted(sorted({row.step for row in rows if row.step} | ({step} - {""})), key=lambda code: name("step", code).casefold())
-
-
 def grouped(
     rows: Iterable[Offer | Task],
-    calls: Iterable[str],
+    calls: Iterable[Offer],
     spots: Mapping[str, Spot],
     logins: Mapping[str, str],
     stages: Mapping[str, tuple[Stage, ...]],
@@ -155,15 +151,13 @@ def grouped(
     """Sort rows into the groups of the inbox: first the offers that need an answer. In each stand first the cases whose limit has passed,
     then emergencies, then those whose limit is next.
 
-    calls: ids of the offers whose agency a desk telephones. spots: case id → its facts. stages: track id → where the case stands.
+    calls: the offers whose agency a desk telephones. spots: case id → its facts. stages: track id → where the case stands.
     """
     found: dict[str, list[Card]] = {id: [] for id in ("answer", "tasks", "calls", "work", "info", "ended")}
-    phoned = frozenset(calls)
+    found["calls"] = [Card(f"/calls/{offer.offer_id}", offer) for offer in calls]
     for row in rows:
         if isinstance(row, Task):
             found["tasks"].append(Card(f"/tasks/{row.task_id}", row))
-        elif row.offer_id in phoned:
-            found["calls"].append(Card(f"/calls/{row.offer_id}", row))
         elif row.closed_at is None or now - row.closed_at < LATELY_US:
             card = Card(f"/offers/{row.offer_id}", row, logins.get(row.offer_id, ""))
             found[_group(row)].append(card)

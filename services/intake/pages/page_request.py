@@ -283,8 +283,9 @@ async def _page(call: PageRequest, page: Page, strangers: bool, lapsed: Page | N
         if lapsed is not None and former is not None and rules.same(call.form.get("form", ""), former.form):
             return await lapsed(call)
         return _not_ours(call)
-    if call.visit.account is None and not strangers:
-        return to_sign_in(call)
+    if call.visit.account is None and not strangers:  # the sign-in page leads back to the page that was requested
+        path = forms.here(call.path)
+        return RedirectResponse("/signin" if path == "/inbox" else f"/signin?to={path}", status_code=303)
     return await page(call)
 
 
@@ -315,9 +316,3 @@ def known_id(call: PageRequest, what: str) -> str:
     if not is_id(value):
         raise unknown(what, "id")
     return value
-
-
-def to_sign_in(call: PageRequest) -> Response:
-    """Redirect to the sign-in page, which leads back to the page that was requested."""
-    path = forms.here(call.request.url.path)
-    return RedirectResponse("/signin" if path == "/inbox" else f"/signin?to={path}", status_code=303)

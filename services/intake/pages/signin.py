@@ -139,18 +139,15 @@ async def _check(call: PageRequest, attempt: _Attempt, password: str) -> Respons
     if known is None or not right:
         await sprayed(door, attempt.now)
         door.journal.refused(seen, "password", subject.place)
-        off = subject.known and known is None and await _is_off(call, attempt.login)
+        off = False
+        if subject.known and known is None:  # only the account's own browser is told: others learn nothing about a login
+            async with door.begin() as tx:
+                off = await store.is_off(tx, attempt.login)
         return _sign_in_form(call, to, status=401, problem=say("signin.off" if off else "signin.wrong"))
     how = "page" if subject.known else "new-device"
     event = Event(kind=Kind.SIGNED_IN, who=security_event.account(seen), detail=how, place=subject.place)
     opened = await _let_in(call, event, subject, known, to, attempt.now, kept)
     return opened or _sign_in_form(call, to, status=401, problem=say("signin.wrong"))
-
-
-async def _is_off(call: PageRequest, login: str) -> bool:
-    """Return True if the account of this login is switched off. Only its own browser is told: others learn nothing about a login."""
-    async with call.door.begin() as tx:
-        return await store.is_off(tx, login)
 
 
 async def _let_in(
@@ -163,25 +160,21 @@ async def _let_in(
         if not await store.still_opens(tx, account.id, hashed):
             return None
         await store.forget_attempt(tx, subject, now)
-        await store.end_session(tx, session.token_of(call.request, cookies))
+        await store.end_session(tx, cookies.get(call.request, "session").partition(".")[0])
         token, seal = await store.start_session(tx, account.id, now)
         await security_events.put(tx, event)
     signed("intake", "in", account.id, subject.place)
     response: Response = RedirectResponse(to, status_code=303)
     if kept.again:
+        texts = [text for name, text in kept.fields.items() if name.startswith("need.") and text.strip()]
         visit = Visit(token, account, seal, account.language, now)
-        response = call.pages.render.page("resume.html", visit, here=to, again=kept.again, fields=kept.fields, texts=_texts(kept))
+        response = call.pages.render.page("resume.html", visit, here=to, again=kept.again, fields=kept.fields, texts=texts)
     cookies.put(response, "session", f"{token}.{rules.seen_mark(seal, now)}")
     mark = store.device(call.door.keys, account.login, now, _address(call))
     cookies.put(response, "device", mark, rules.DEVICE_US // SECOND_US)
     cookies.drop(response, "visit")
     session.speak(response, cookies, account.language)  # so that the page on which the session ends uses it too
     return response
-
-
-def _texts(kept: Carried) -> list[str]:
-    """Return what the person had written, for the page that sends it."""
-    return [text for name, text in kept.fields.items() if name.startswith("need.") and text.strip()]
 
 
 def _sign_in_form(

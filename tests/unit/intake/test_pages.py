@@ -79,8 +79,8 @@ def shown(of: Offer, spot: Spot = NOWHERE, *, phone: bool = False, **more: Any) 
 
 def card(row: Offer, who: str = "", spot: Spot = NOWHERE, *, phone: bool = False) -> str:
     """What the inbox says of an offer."""
-    calls = [row.offer_id] if phone else []
-    return drawn.text(drawn_inbox(inbox.grouped([row], calls, {row.case_id: spot}, {row.offer_id: who}, {}, NOW)))
+    ours, calls = ([], [row]) if phone else ([row], [])
+    return drawn.text(drawn_inbox(inbox.grouped(ours, calls, {row.case_id: spot}, {row.offer_id: who}, {}, NOW)))
 
 
 def drawn_inbox(groups: dict[str, inbox.Group]) -> Response:
@@ -114,7 +114,7 @@ def test_what_needs_an_answer_is_on_top_and_the_nearest_limit_first() -> None:
         offer(offer_id="long-ended", state="EXPIRED", closed_at=NOW - 25 * 60 * MINUTE),
     ]
     spots = {"c": Spot(found_in="prizren", age_band="12-14")}
-    found = inbox.grouped([*offers, offer(offer_id="call")], ["call"], spots, {}, {}, NOW)
+    found = inbox.grouped(offers, [offer(offer_id="call")], spots, {}, {}, NOW)
     hrefs = {id: [card.href.rpartition("/")[2] for _, cards in group.cases for card in cards] for id, group in found.items()}
     assert hrefs == {
         "answer": ["late", "soon", "later"],
@@ -134,7 +134,7 @@ def test_what_needs_an_answer_is_on_top_and_the_nearest_limit_first() -> None:
 def test_a_group_that_is_cut_says_how_many_there_are() -> None:
     offers = [offer(offer_id=f"o{n}", due=NOW + n * MINUTE) for n in range(inbox.SHOWN + 1)]
     calls = [offer(offer_id="call")]
-    page = drawn.source(drawn_inbox(inbox.grouped([*offers, *calls], ["call"], {}, {}, {}, NOW)))
+    page = drawn.source(drawn_inbox(inbox.grouped(offers, calls, {}, {}, {}, NOW)))
     assert "(51)" in page and "The first 50 of 51 are shown." in page and page.count('href="/offers/') == inbox.SHOWN
     assert "(1)" in page and page.count("The first") == 1, "a group that is whole says nothing"
 

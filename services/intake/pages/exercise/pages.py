@@ -197,10 +197,6 @@ async def _find(call: PageRequest) -> Exercise:
     return found
 
 
-def _reader(call: PageRequest) -> Reader:
-    return reader(call.policy, call.account)
-
-
 ROUTES = (
     *get(HOME, every),
     *post(f"{HOME}/start", start),
