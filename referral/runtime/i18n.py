@@ -57,6 +57,10 @@ class Words:
         """Return the first of these texts that exists."""
         return next(self.texts[key] for key in keys if key in self.texts)
 
+    def scripted(self, text: str) -> str:
+        """Return a text of another file in the script of the reader's language: Serbian is written in Latin."""
+        return cyrillic(text) if self.language == "sr-Cyrl" else text
+
     def count(self, noun: str, number: int) -> str:
         """Return a number with its noun in the right plural: "1 minute", "5 minuta"."""
         return f"{self.number(number)} {self.nouns[noun][_PLURAL[self.language[:2]](number)]}"

@@ -54,9 +54,11 @@ def test_the_desk_reads_first_what_to_say_word_for_word(world: World) -> None:
     world.run(lambda tx: tx.execute(TRACK, {"pathway": "trafficking-child", "id": offer}))
     task = world.task(case, DESK, "no-candidate", "guardian")
     shown = page(world, "desk", f"/calls/{offer}")
-    spoken = guidance.view(world.policy, 1, "trafficking-child", "shelter", SAY)
-    assert spoken is not None and spoken.spoken.lines[0].startswith("„Тражим кревет за ноћас.")
-    assert shown.index(spoken.spoken.lines[0]) < shown.index('id="answer"') < shown.index('id="guidance"')
+    found = guidance.view(world.policy, 1, "trafficking-child", "shelter", SAY)
+    assert found is not None
+    spoken = SAY.scripted(found.lines(found.texts[0], "say")[0])
+    assert spoken.startswith("„Тражим кревет за ноћас.")
+    assert shown.index(spoken) < shown.index('id="answer"') < shown.index('id="guidance"')
     about = page(world, "desk", f"/tasks/{task}")
     assert "<h3>Старатељство</h3>" in about and about.index("/instruct") < about.index('id="guidance"')
 

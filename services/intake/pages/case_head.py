@@ -1,4 +1,4 @@
-"""Say which case a card or page is about: its number, procedure, age band and municipality, and where it stands. Pure.
+"""Say which case a page is about, and where it stands; and ask once before something of it ends.
 
 None of it tells who the child is. It is part of an offer, as the municipality is; what can tell who the child is stands in the case file,
 behind a button that records the reading (docs/decisions/0031).
@@ -6,15 +6,22 @@ behind a button that records the reading (docs/decisions/0031).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from referral.domain.case_number import case_number
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.responses import Response
+
+from referral.domain.authority.matrix import Permit
 from referral.domain.events import StepKind
 from referral.domain.policy import Policy
-from referral.runtime.i18n import Name, Words
+from services.intake.casefile import locations
 from services.intake.contacts import HELD
-from services.intake.model import Asking, Spot
+from services.intake.model import Asking, Offer, Spot, Task
+from services.intake.pages.forms import SURE
+from services.intake.pages.page_request import PageRequest
+from services.intake.projection import as_of
 
 AHEAD, ASKED, TAKEN, DONE, TOLD = "ahead", "asked", "taken", "done", "told"
 """States of a step, as its offers show them."""
@@ -23,51 +30,36 @@ _WAITS = ("OFFERED", "ACKNOWLEDGED")
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One step of the procedure. state: AHEAD, ASKED, TAKEN, DONE or TOLD; word: the same in the reader's language. ours: we are asked."""
+    """One step of the procedure. state: AHEAD, ASKED, TAKEN, DONE or TOLD. ours: we are asked."""
 
     step: str
     state: str
-    word: str
     ours: bool
 
 
 @dataclass(frozen=True, slots=True)
 class CaseHead:
-    """The head of a card or page. line: procedure, age band, municipality. stages: the steps in the procedure's order, or none."""
+    """The case of a card or page (`cases.html`). stages: the steps in the procedure's order, or none. ended: the reader's part is over, and
+    the age band is not shown any more, nor the municipality, which is where the child is now."""
 
-    number: str
-    line: str
-    drill: bool
+    case_id: str
+    spot: Spot
+    pathway: str
     stages: tuple[Stage, ...] = ()
-    summary: str = ""
+    ended: bool = False
 
 
-def head(
-    case_id: str, spot: Spot, pathway: str, say: Words, name: Name, *, ended: bool = False, stages: tuple[Stage, ...] = ()
-) -> CaseHead:
-    """Return the head of a case. ended: the reader's part is over, and the age band is not shown any more, nor the municipality, which is
-    where the child is now."""
-    parts = (
-        name("pathway", pathway) if pathway else "",
-        say("case.age", band=name("age-band", spot.age_band)) if spot.age_band and not ended else "",
-        name("municipality", spot.found_in) if spot.found_in and not ended else "",
-    )
-    return CaseHead(
-        number=case_number(case_id),
-        line=" · ".join(part for part in parts if part),
-        drill=spot.drill,
-        stages=stages,
-        summary=_summary(stages, say),
-    )
+def stages(policy: Policy, pathway: str, offers: Iterable[Asking], agency: str) -> tuple[Stage, ...]:
+    """Return where a case stands in one procedure; nothing for one that the policy in force does not have.
 
-
-def stages(steps: Sequence[str], offers: Iterable[Asking], agency: str, say: Words, name: Name) -> tuple[Stage, ...]:
-    """Return where a case stands in one procedure. steps: of the procedure, in order. offers: of its track, of all agencies."""
+    offers: of its track, of all agencies. Feeds are no steps of a case.
+    """
+    procedure = next((found for found in policy.current if found.id == pathway), None)
     by_step: dict[str, list[Asking]] = {}
     for offer in offers:
         by_step.setdefault(offer.step, []).append(offer)
-    found = ((step, state(by_step.get(step, ())), any(one.agency == agency for one in by_step.get(step, ()))) for step in steps)
-    return tuple(Stage(name("step", step), at, say(f"stage.{at}"), ours) for step, at, ours in found)
+    steps = [step.id for step in procedure.steps if step.kind is not StepKind.FEED] if procedure else []
+    return tuple(Stage(step, state(by_step.get(step, ())), any(one.agency == agency for one in by_step.get(step, ()))) for step in steps)
 
 
 def state(offers: Collection[Asking]) -> str:
@@ -84,14 +76,31 @@ def state(offers: Collection[Asking]) -> str:
     return DONE if any(offer.state == "COMPLETED" for offer in offers) else AHEAD
 
 
-def steps(policy: Policy, pathway: str) -> tuple[str, ...]:
-    """Return the steps of a procedure in order; none for one that the policy in force does not have. Feeds are no steps of a case."""
-    procedure = next((found for found in policy.current if found.id == pathway), None)
-    return () if procedure is None else tuple(step.id for step in procedure.steps if step.kind is not StepKind.FEED)
+def ended(row: Offer | Task) -> bool:
+    """Return whether an offer or task has ended, or was declined."""
+    return row.closed_at is not None or getattr(row, "declined_by", None) is not None
 
 
-def _summary(stages: Iterable[Stage], say: Words) -> str:
-    """Return how many steps are done and under way, in words."""
-    counts: Mapping[str, int] = {at: sum(stage.state == at for stage in stages) for at in (DONE, TAKEN, ASKED)}
-    said = [say(f"stage.count.{at}", count=number) for at, number in counts.items() if number]
-    return ", ".join(said)
+async def headed(tx: AsyncConnection, permit: Permit, call: PageRequest, about: Offer | Task) -> CaseHead:
+    """Return the head of a page about the case of an offer or task that the person may see, without its stages."""
+    spots = await locations.spots(tx, permit, call.door.keys, [about.case_id])
+    return CaseHead(about.case_id, spots.get(about.case_id, Spot()), about.pathway, ended=ended(about))
+
+
+async def where(tx: AsyncConnection, call: PageRequest, rows: Sequence[Offer | Task]) -> dict[str, tuple[Stage, ...]]:
+    """Return track id → where its case stands, for the tracks of these rows."""
+    pathways = {row.track_id: row.pathway for row in rows if row.track_id and row.pathway}
+    offers = await as_of.track_offers(tx, call.own, call.door.keys, {row.case_id for row in rows if row.track_id in pathways})
+    policy, agency = call.policy, call.account.agency
+    return {track: stages(policy, pathway, offers.get(track, ()), agency) for track, pathway in pathways.items()}
+
+
+def question(call: PageRequest, head: CaseHead, title: str, label: str, means: Sequence[str], here: str) -> Response:
+    """Return the page that asks once: what was pressed, what ends by it, and a button that means it.
+
+    title: of the step or task. label: of the word. means: what ends, and whether it can be taken back. here: path of the page of the
+    offer or task. Nothing is stored: the page carries what was entered.
+    """
+    entered = {name: value for name, value in call.form.items() if name not in ("form", SURE)}
+    values: dict[str, Any] = {"head": head, "title": title, "label": label, "means": means, "action": call.path, "entered": entered}
+    return call.page("ask_once.html", here=here, **values)

@@ -1,4 +1,4 @@
-"""Texts after an answer was sent: its effect, or the error beside the field that caused it. Pure.
+"""Texts after an answer was sent: its effect, or the error beside the field that caused it.
 
 The redirect after a form carries word and time with a MAC that only we can make for this visit: nobody can forge a link that claims an
 answer.
@@ -10,15 +10,14 @@ import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from starlette.datastructures import QueryParams
+from starlette.responses import RedirectResponse, Response
 
 from referral.domain.rules.take_back import TAKE_BACK
 from referral.errors import Rejected
-from referral.runtime.i18n import Name, Words
 from services.intake.model import Answer
 from services.intake.pages import relative_time
 from services.intake.pages.forms import Entered
-from services.intake.pages.session import Visit
+from services.intake.pages.page_request import PageRequest
 
 _FIELDS = {"$.reason": ("reason", "error.reason"), "$.code": ("code", "error.code"), "$.word": ("top", "error.word")}
 _KEYS = {"key-reused": "error.key"}
@@ -38,139 +37,87 @@ def link(where: str, word: str, at: int, token: str) -> str:
     return f"{where}?sent={word}.{at}.{_mark(where, word, at, token)}"
 
 
-def ordered(
-    query: QueryParams,
-    where: str,
-    visit: Visit,
-    say: Words,
-    answers: Sequence[Answer] = (),
-    label: Callable[[str], str] | None = None,
-    *,
-    settled: bool = False,
-) -> Sent | None:
-    """Return the effect of the instruction in the link of a task; None without one, or for a link that we did not make.
-
-    answers: the instructions of this task's page, the oldest first. label: names a word as that page does.
-    settled: where there are none, the task is over, so that routing has decided.
-    """
-    named = label or (lambda word: say(f"instruct.{word}"))
-    sent = _taken(query, where, visit)
-    if sent is None:
-        return None
-    word, at = sent
-    time, name = relative_time.clock(say, at, visit.now), named(word)
-    mine = next((answer for answer in answers if (answer.word, answer.at) == sent), None)
-    if mine is None or mine.became is None:
-        return Sent(title=say("task.sent", word=name), means=say("sent.counts" if settled and mine is None else "sent.waiting", time=time))
-    if not mine.became:
-        return Sent(title=say("task.sent", word=name), means=say("sent.counts", time=time), counts=True)
-    first = next((answer for answer in reversed(answers) if answer.became == "" and answer.at <= at and answer is not mine), None)
-    if first is None:
-        why = say.first(f"became.{mine.became}", "became.other")
-    else:
-        when, who = relative_time.clock(say, first.at, visit.now), first.login or say("sent.system")
-        why = _sentence(say("became.colleague", who=who, word=named(first.word), time=when), say)
-    return Sent(title=say("sent.nothing", word=name), means=f"{say('sent.received', time=time)} {why}", counts=False)
+def redirect(call: PageRequest, where: str, word: str, at: int) -> Response:
+    """Redirect to the page that confirms what was just sent."""
+    return RedirectResponse(link(where, word, at, call.visit.token), status_code=303)
 
 
-def seen(query: QueryParams, where: str, visit: Visit, say: Words) -> Sent | None:
-    """Return the confirmation in the link of the sign-in page: what waited was acknowledged without a sign-in."""
-    sent = _taken(query, where, visit)
-    if sent is None:
-        return None
-    time = relative_time.clock(say, sent[1], visit.now)
-    return Sent(title=say("sent.title", word=say(f"word.{sent[0]}")), means=f"{say('sent.received', time=time)} {say('seen.next')}")
-
-
-def saved(query: QueryParams, where: str, visit: Visit, say: Words, name: Name) -> Sent | None:
-    """Return the confirmation in the link of the case file: a section was saved, or a draft kept or discarded."""
-    sent = _taken(query, where, visit)
-    if sent is None:
-        return None
-    word, at = sent
-    title = say(f"write.did.{word}") if say.has(f"write.did.{word}") else say("write.saved", section=name("section", word))
-    return Sent(title=title, means=kept_at(at, visit, say))
-
-
-def changed(query: QueryParams, where: str, visit: Visit, say: Words) -> Sent | None:
-    """Return the confirmation in the link of a change of the case."""
-    sent = _taken(query, where, visit)
-    return (
-        None
-        if sent is None
-        else Sent(title=say("change.done"), means=say("change.done.means", time=relative_time.clock(say, sent[1], visit.now)))
-    )
-
-
-def refused_together(query: QueryParams, where: str, visit: Visit, say: Words) -> Sent | None:
-    """Return the confirmation in the link of the list of referrals to confirm: so many were refused with one form."""
-    sent = _taken(query, where, visit)
-    if sent is None:
-        return None
-    number, at = sent
-    means = say("confirm.did.means", time=relative_time.clock(say, at, visit.now))
-    return Sent(title=say("confirm.did", number=number), means=means)
-
-
-def kept_at(at: int, visit: Visit, say: Words) -> str:
-    """Return the time at which something was stored, in words. at: µs UTC."""
-    return say("write.at", time=relative_time.clock(say, at, visit.now))
-
-
-def became(query: QueryParams, where: str, visit: Visit, say: Words, name: Name, answers: Sequence[Answer]) -> Sent | None:
-    """Return the effect of the answer in the link of an offer. said: all answers to the offer, the oldest first."""
-    sent = _taken(query, where, visit)
-    if sent is None:
-        return None
-    word, at = sent
-    mine = next((answer for answer in answers if (answer.word, answer.at) == sent), Answer(word=word, at=at, became=None, login=""))
-    said, time = say(f"word.{word}"), relative_time.clock(say, at, visit.now)
-    if mine.became is None:
-        return Sent(title=say("sent.title", word=said), means=say("sent.waiting", time=time))
-    if not mine.became and word == TAKE_BACK:
-        return Sent(title=say("after.taken"), means=say("sent.received", time=time), counts=True)
-    if not mine.became:
-        return Sent(title=say("sent.title", word=said), means=say("sent.counts", time=time), counts=True)
-    means = f"{say('sent.received', time=time)} {_why(mine, answers, say, name, visit.now)}"
-    return Sent(title=say("sent.nothing", word=said), means=means, counts=False)
-
-
-def line(answer: Answer, answers: Sequence[Answer], say: Words, name: Name, now: int) -> str:
-    """Return one line of the offer's history of answers: time, person, word and effect."""
-    told = say("sent.open") if answer.became is None else say("sent.effect")
-    effect = _why(answer, answers, say, name, now) if answer.became else told
-    spoke = f" {say('sent.spoke', who=answer.spoke_to)}" if answer.spoke_to else ""
-    return f"{relative_time.clock(say, answer.at, now)} · {_who(answer, say, name)} · {say(f'word.{answer.word}')}: {effect}{spoke}"
-
-
-def _who(answer: Answer, say: Words, name: Name) -> str:
-    """Return who gave an answer: a colleague, another agency's person by that agency, or the agency's system."""
-    return answer.login or (name("agency", answer.agency) if answer.agency else say("sent.system"))
-
-
-def _why(mine: Answer, answers: Sequence[Answer], say: Words, name: Name, now: int) -> str:
-    """Return the reason why an answer changed nothing: a colleague's earlier answer, else routing's reason. An exclusion is never shown."""
-    first = next((answer for answer in reversed(answers) if answer.became == "" and answer.at <= mine.at and answer is not mine), None)
-    if first is not None and (mine.word != TAKE_BACK or first.word == TAKE_BACK):
-        time = relative_time.clock(say, first.at, now)
-        return _sentence(say("became.colleague", who=_who(first, say, name), word=say(f"word.{first.word}"), time=time), say)
-    return say.first(f"became.{mine.became}", "became.other")
-
-
-def _sentence(text: str, say: Words) -> str:
-    """Return a sentence that begins with a capital, also where it begins with our words for a system; a login stays as it is written."""
-    return text[:1].upper() + text[1:] if text.startswith(say("sent.system")) else text
-
-
-def _taken(query: QueryParams, where: str, visit: Visit) -> tuple[str, int] | None:
-    """Return the word and the time (µs UTC) in a link that we made; None for any other link."""
-    word, _, rest = query.get("sent", "").partition(".")
+def taken(call: PageRequest, where: str) -> tuple[str, int] | None:
+    """Return the word and the time (µs UTC) in a link that we made for this visit; None without one, and for any other link."""
+    word, _, rest = call.request.query_params.get("sent", "").partition(".")
     at, _, mark = rest.partition(".")
     if not (at.isascii() and at.isdecimal() and len(at) <= 18) or not hmac.compare_digest(
-        mark.encode(), _mark(where, word, int(at), visit.token).encode()
+        mark.encode(), _mark(where, word, int(at), call.visit.token).encode()
     ):
         return None
     return word, int(at)
+
+
+def became(
+    call: PageRequest,
+    where: str,
+    answers: Sequence[Answer] = (),
+    *,
+    title: str = "sent.title",
+    label: Callable[[str], str] | None = None,
+    settled: bool = False,
+) -> Sent | None:
+    """Return the effect of the answer or instruction in the link of an offer or task; None without one, or for a link that we did not make.
+
+    answers: all of that page, the oldest first. title: key of the text of one that counts. label: names a word as that page does.
+    settled: where there are no answers, the task is over, so that routing has decided.
+    """
+    sent, say = taken(call, where), call.say
+    if sent is None:
+        return None
+    named = label or (lambda word: say(f"word.{word}"))
+    said, time = named(sent[0]), relative_time.clock(say, sent[1], call.now)
+    mine = next((answer for answer in answers if (answer.word, answer.at) == sent), None)
+    if mine is None or mine.became is None:
+        return Sent(title=say(title, word=said), means=say("sent.counts" if settled and mine is None else "sent.waiting", time=time))
+    if not mine.became and mine.word == TAKE_BACK:
+        return Sent(title=say("after.taken"), means=say("sent.received", time=time), counts=True)
+    if not mine.became:
+        return Sent(title=say(title, word=said), means=say("sent.counts", time=time), counts=True)
+    means = f"{say('sent.received', time=time)} {_why(call, mine, answers, named)}"
+    return Sent(title=say("sent.nothing", word=said), means=means, counts=False)
+
+
+def refused_together(call: PageRequest, where: str) -> Sent | None:
+    """Return the confirmation in the link of the list of referrals to confirm: so many were refused with one form."""
+    sent, say = taken(call, where), call.say
+    if sent is None:
+        return None
+    means = say("confirm.did.means", time=relative_time.clock(say, sent[1], call.now))
+    return Sent(title=say("confirm.did", number=sent[0]), means=means)
+
+
+def line(call: PageRequest, answer: Answer, answers: Sequence[Answer]) -> str:
+    """Return one line of the offer's history of answers: time, person, word and effect."""
+    say = call.say
+    effect = say("sent.open") if answer.became is None else say("sent.effect")
+    if answer.became:
+        effect = _why(call, answer, answers, lambda word: say(f"word.{word}"))
+    spoke = f" {say('sent.spoke', who=answer.spoke_to)}" if answer.spoke_to else ""
+    time = relative_time.clock(say, answer.at, call.now)
+    return f"{time} · {_who(call, answer)} · {say(f'word.{answer.word}')}: {effect}{spoke}"
+
+
+def _who(call: PageRequest, answer: Answer) -> str:
+    """Return who gave an answer: a colleague, another agency's person by that agency, or the agency's system."""
+    return answer.login or (call.name("agency", answer.agency) if answer.agency else call.say("sent.system"))
+
+
+def _why(call: PageRequest, mine: Answer, answers: Sequence[Answer], named: Callable[[str], str]) -> str:
+    """Return the reason why an answer changed nothing: a colleague's earlier answer, else routing's reason. An exclusion is never shown."""
+    say = call.say
+    first = next((answer for answer in reversed(answers) if answer.became == "" and answer.at <= mine.at and answer is not mine), None)
+    if first is None or (mine.word == TAKE_BACK and first.word != TAKE_BACK):
+        return say.first(f"became.{mine.became}", "became.other")
+    time = relative_time.clock(say, first.at, call.now)
+    text = say("became.colleague", who=_who(call, first), word=named(first.word), time=time)
+    # A sentence begins with a capital, also where it begins with our words for a system; a login stays as it is written.
+    return text[:1].upper() + text[1:] if text.startswith(say("sent.system")) else text
 
 
 def _mark(where: str, word: str, at: int, token: str) -> str:

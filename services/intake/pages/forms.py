@@ -1,4 +1,7 @@
-"""Parse and check the forms of the pages. Pure. An error names a field and a text of words.yaml; entered values are always kept."""
+"""Parse and check the forms of the pages, and carry one over the end of its session. Pure.
+
+An error names a field and a text of the pages' words; entered values are always kept.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
-
-from services.intake.messages.responses import WORDS_LIMIT
-from services.intake.model import Offer
-from services.intake.pages.offer import possible
 
 BODY_LIMIT = 256 * 1024
 """Most bytes of a form: two texts of WORDS_LIMIT Cyrillic letters, six bytes each when encoded, and room."""
@@ -29,13 +28,26 @@ _HERE = re.compile(
 _SPACE = re.compile(r"[^\S\n]")
 _WRITING = re.compile(r"/(offers/[0-9a-f-]{36}/write|(offers|tasks)/[0-9a-f-]{36}/change/(consent|keep-away|age|place))")
 Fields = Mapping[str, str]
+SURE, YES = "sure", "yes"
+"""Field of the form that means what it ends, after it was asked about once, and its value."""
+ENDING = frozenset({"COMPLETE", "RETURN", "CLOSE", "STOP", "OVERTAKEN"})
+"""Answers and instructions that end something: a tap too many at 03:00 must not do it."""
+
+
+_CARRIED = re.compile(
+    r"/((offers|calls)/[0-9a-f-]{36}/(answer|take-back)|tasks/[0-9a-f-]{36}/instruct|unverified/[0-9a-f-]{36}/answer"
+    r"|(offers|tasks)/[0-9a-f-]{36}/change/(consent|keep-away|age|place))"
+)
+"""Paths of the forms that are carried over the end of their session. Never one with a password in it."""
+AGAIN, KEPT = "again", "kept."
+"""Field of the path of a carried form, and what the names of its own fields begin with."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Entered:
     """The entered values of an answer or instruction.
 
-    errors: field → key of words.yaml; empty when it can be sent.
+    errors: field → key of a text; empty when it can be sent.
     refusal: code of the refusal.
     """
 
@@ -68,43 +80,46 @@ def _clean(value: str) -> str:
     return "\n".join(line if line.isprintable() else "".join(filter(str.isprintable, line)) for line in lines)
 
 
-def answer(form: Fields, offer: Offer) -> Entered:
-    """Return the answer in a form, checked against the offer."""
-    word = form.get("word", "")
-    reason, code = form.get("reason", ""), form.get("code", "")
-    texts = {need: form.get(f"need.{need}", "").strip() for need in offer.needs} if word == "DECIDE" else {}
-    errors: dict[str, str] = {}
-    if word not in possible(offer):
-        errors["top"] = "error.word"
-    if word in ("DECLINE", "HOLD", "RETURN") and not reason:
-        errors["reason"] = "error.reason"
-    if word == "DECIDE":
-        if not code:
-            errors["code"] = "error.code"
-        errors |= {f"need.{need}": "error.need" for need, text in texts.items() if not text}
-        errors |= {f"need.{need}": "error.long" for need, text in texts.items() if len(text) > WORDS_LIMIT}
-    spoke = form.get("spoke", "").strip()
-    if len(spoke) > SPOKE_LIMIT:
-        errors["spoke"] = "error.long"
-    return Entered(word=word, reason=reason, code=code, spoke=spoke, texts=texts, errors=errors)
-
-
-def instruction(form: Fields, words: tuple[str, ...], choices: Mapping[str, str]) -> Entered:
-    """Return the instruction in a form. words: instructions that the page offers. choices: instruction → the field of its target."""
-    word, reason, how = form.get("word", ""), form.get("reason", ""), form.get("how", "")
-    target = form.get(choices[word], "") if word in choices else ""
-    errors: dict[str, str] = {}
-    if word not in words:
-        errors["top"] = "error.word"
-    if not reason:
-        errors["reason"] = "error.reason"
-    if word in choices and not target and word != "REOPEN":
-        errors[choices[word]] = "task.needed"
-    if word == "LINK" and not how:
-        errors["how"] = "task.needed"
-    return Entered(word=word, reason=reason, target=target, how=how, errors=errors)
-
-
 def here(path: str) -> str:
     """Return the path if it is a page of ours, else the inbox, so that a link cannot lead to another site."""
     return path if _HERE.fullmatch(path) or _WRITING.fullmatch(path) else "/inbox"
+
+
+def asks(form: Fields, word: str) -> bool:
+    """Return whether a word ends something, and the person has not said yet that they mean it."""
+    return word in ENDING and form.get(SURE) != YES
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Carried:
+    """A form that waits for its sender to sign in. again: the path to which it is sent; empty where there is none.
+
+    Nothing is stored: the page on which the session ends, and the next one, carry it in hidden fields, as it came. Sections of the case
+    file have drafts instead (`writing.sections`).
+    """
+
+    again: str = ""
+    fields: Fields = field(default_factory=dict)
+
+    @property
+    def hidden(self) -> Fields:
+        """Return the hidden fields of a sign-in form that carries it."""
+        return {AGAIN: self.again, **{KEPT + name: value for name, value in self.fields.items()}} if self.again else {}
+
+
+NOTHING = Carried()
+
+
+def ended(path: str, form: Fields) -> Carried:
+    """Return the form whose session has ended; nothing where the path takes no form that can be carried."""
+    if not _CARRIED.fullmatch(path):
+        return NOTHING
+    return Carried(path, {name: value for name, value in form.items() if name != "form"})
+
+
+def carried(form: Fields) -> Carried:
+    """Return the form that a sign-in form carries."""
+    again = form.get(AGAIN, "")
+    if not _CARRIED.fullmatch(again):
+        return NOTHING
+    return Carried(again, {name.removeprefix(KEPT): value for name, value in form.items() if name.startswith(KEPT)})

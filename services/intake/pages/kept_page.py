@@ -103,9 +103,9 @@ async def put(door: IntakeContext, request: Request, visit: Visit, response: Res
             return response
     except Unavailable:
         return response
-    leave = RedirectResponse(f"{request.url.path}?{VIEW}={token}", status_code=303)
-    leave.raw_headers += [pair for pair in response.raw_headers if pair[0] == b"set-cookie"]
-    return leave
+    shown_at = RedirectResponse(f"{request.url.path}?{VIEW}={token}", status_code=303)
+    shown_at.raw_headers += [pair for pair in response.raw_headers if pair[0] == b"set-cookie"]
+    return shown_at
 
 
 async def get(door: IntakeContext, request: Request, visit: Visit, keeping: Keeping) -> Response | None:

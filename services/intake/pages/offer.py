@@ -1,19 +1,25 @@
-"""View of one offer: the facts that the page shows, and the answers that a person may give now. Pure."""
+"""Put an offer in words: its state and end, its place in a list, and the answers that a person may give now. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from referral.domain.events import StepKind
 from referral.domain.policy import Policy
+from referral.domain.rules.telephone import NOT_CALLED, NOT_TOLD
 from referral.runtime.i18n import Words
-from services.intake.casefile.disclose import ACCEPTED, ALOUD
-from services.intake.model import Offer, Spot
-from services.intake.pages import case_head, relative_time
-from services.intake.pages.case_head import CaseHead, Stage
-from services.intake.pages.labels import UNTOLD, URGENCIES, Name, Time, ended, held, text, time
-from services.intake.pages.labels import state as at
+from services.intake.model import Answer, Offer, Spot
+from services.intake.pages import relative_time
 
+URGENCIES = ("emergency", "urgent", "routine")
+UNTOLD = (NOT_CALLED, NOT_TOLD)
+AFTER_US = 10 * 60 * 1_000_000
+"""µs after an answer during which the page says what became of it (ours): as long as somebody may still notice a slip of the hand."""
+ENDS = ("COMPLETE", "RETURN", "DECLINE")
+"""Answers that end the agency's part."""
+FIRST = ("ACCEPT", "DECIDE", "ARRIVE", "COMPLETE")
+FOLDED = ("DECLINE", "HOLD", "RETURN")
 # State of an offer → the answers that make sense. Routing decides whether an answer counts; this table only keeps the page short.
 _NOW = {
     "OFFERED": ("ACKNOWLEDGE", "ACCEPT", "DECIDE", "HOLD", "DECLINE"),
@@ -24,166 +30,112 @@ _NOW = {
     "DECLINED": ("ACCEPT", "DECIDE"),
     "EXPIRED": ("ACCEPT",),  # silence has decided, or others were asked to: only an acceptance counts afterwards
 }
-_FIRST = ("ACCEPT", "DECIDE", "ARRIVE", "COMPLETE")
-_FOLDED = ("DECLINE", "HOLD", "RETURN")
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
-    """A text that must be recorded with a decision."""
+def state(offer: Offer) -> str:
+    """Return the state of an offer, as texts name it."""
+    if offer.closed_at is not None:
+        return "CLOSED"
+    if offer.declined_by is not None:
+        return "DECLINED"
+    if offer.state == "ACCEPTED" and offer.arrived:
+        return "ARRIVED"
+    return offer.state
 
-    id: str
-    label: str
-    hint: str
+
+def held(say: Words, offer: Offer, who: str) -> str:
+    """Return the state of an open offer in words, and the login of the colleague who has it."""
+    found = say("state." + state(offer))
+    return f"{found} ({who})" if who and offer.state != "OFFERED" else found
+
+
+def ended(say: Words, offer: Offer, spot: Spot) -> str:
+    """Return the text for the end of an offer. Silence that was ours or the desk's is not shown as the agency's. Whoever did a part of a
+    case to its end, or had a part when it ended, or was notified, reads that the case is closed."""
+    notified = offer.kind == "NOTIFY" and offer.state == "CANCELLED"
+    if spot.closed_at is not None and (notified or offer.state == "COMPLETED" or offer.reason == "TRACK_ENDED"):
+        known = f"ended.closed.{spot.outcome}"
+        return say(known if say.has(known) else "ended.closed.other", time=relative_time.stamp(spot.closed_at))
+    if notified:
+        return say("ended.notice")
+    if offer.state == "EXPIRED" and "DECIDE" in offer.words:
+        return say("ended.undecided")
+    return say(f"ended.{offer.reason}") if offer.reason in UNTOLD else say.first(f"ended.{offer.state}", "ended.UNKNOWN")
+
+
+def is_urgent(offer: Offer) -> bool:
+    """Return whether an offer is marked as urgent."""
+    return offer.urgency in URGENCIES[:2]
+
+
+def waits(offer: Offer) -> bool:
+    """Return whether an open offer needs an answer of its agency."""
+    live = offer.closed_at is None and offer.declined_by is None and offer.kind != "NOTIFY"
+    return live and offer.state in ("OFFERED", "ACKNOWLEDGED")
+
+
+def order(offer: Offer, now: int) -> tuple[bool, bool, float, int, int, str]:
+    """Return the place of an offer in a list: a limit that has passed, then an emergency, then the next limit."""
+    rank = URGENCIES.index(offer.urgency) if offer.urgency in URGENCIES else len(URGENCIES)
+    due = offer.due if offer.due is not None else float("inf")
+    return (due > now, offer.urgency != URGENCIES[0], due, rank, offer.opened_at, offer.offer_id)
+
+
+def ending(answers: Sequence[Answer], now: int) -> Answer | None:
+    """Return the answer that ended the agency's part just now; None where the last one that took effect did not, or is long ago."""
+    last = next((answer for answer in reversed(answers) if answer.became == ""), None)
+    return last if last is not None and last.word in ENDS and now - last.at <= AFTER_US else None
+
+
+def possible(offer: Offer) -> tuple[str, ...]:
+    """Return the words that a person may answer with now, the likeliest first."""
+    words = tuple(word for word in _NOW.get(offer.state if offer.closed_at is not None else state(offer), ()) if word in offer.words)
+    # A DECIDE offer has nothing to accept.
+    return tuple(word for word in words if word != "ACCEPT") if "DECIDE" in words else words
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One answer. plain: a single button. folded: hidden until opened. codes, reasons: (code, name)."""
+    """One answer. label, means: keys of its texts. first: a likely one. reasons, codes, needs: what must be said with it."""
 
     word: str
     label: str
     means: str
     first: bool
-    stop: bool
-    folded: bool
-    opener: str
-    reasons: tuple[tuple[str, str], ...] = ()
-    codes: tuple[tuple[str, str], ...] = ()
-    needs: tuple[Need, ...] = ()
+    reasons: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
 
     @property
     def plain(self) -> bool:
+        """Return whether a single button is enough."""
         return not (self.reasons or self.codes or self.needs)
 
 
-@dataclass(frozen=True, slots=True)
-class OfferView:
-    """The values that the page shows before the case file is opened. line: the role, or the agency that a desk calls.
-
-    aloud: the place of the child may be read out: `now`, or `later`, after the office has accepted; empty: never.
-    """
-
-    title: str
-    head: CaseHead
-    line: str
-    kind: str
-    urgency: str
-    urgency_name: str
-    urgent: bool
-    ended: str
-    ended_reason: str
-    call: str
-    aloud: str
-    notice: bool
-    accepted: bool
-    time: Time | None
-    facts: tuple[tuple[str, str], ...]
-    sections: tuple[str, ...]
-    actions: tuple[Action, ...]
-
-
-def possible(offer: Offer) -> tuple[str, ...]:
-    """Return the words that a person may answer with now, the likeliest first."""
-    now = offer.state if offer.closed_at is not None else at(offer)
-    words = tuple(word for word in _NOW.get(now, ()) if word in offer.words)
-    # A DECIDE offer has nothing to accept.
-    return tuple(word for word in words if word != "ACCEPT") if "DECIDE" in words else words
-
-
-def view(
-    offer: Offer,
-    spot: Spot,
-    say: Words,
-    name: Name,
-    reasons: tuple[str, ...],
-    now: int,
-    *,
-    call: bool = False,
-    who: str = "",
-    stages: tuple[Stage, ...] = (),
-    duty: bool = False,
-) -> OfferView:
-    """Return the view of an offer.
+def actions(offer: Offer, reasons: tuple[str, ...], *, call: bool = False, duty: bool = False) -> tuple[Action, ...]:
+    """Return the answers that a person may give now.
 
     reasons: the policy's whole list, for words whose reasons the offer does not limit.
-    call: a desk reads it, for an agency on the telephone.
-    who: login of the colleague who has it.
-    stages: where the case stands.
+    call: a desk reads it, for an agency on the telephone: without the texts that address the agency itself.
     duty: the agency keeps what it declines until another one accepts.
     """
-    over = offer.closed_at is not None
-    live = not over and offer.declined_by is None
-    readable = live and not call
-    return OfferView(
-        title=name("step", offer.step),
-        head=case_head.head(offer.case_id, spot, offer.pathway, say, name, ended=not live, stages=stages if live else ()),
-        line=name("agency", offer.agency) if call else name("role", offer.role),
-        urgency=offer.urgency,
-        urgency_name=name("urgency", offer.urgency),
-        urgent=offer.urgency in URGENCIES[:2],
-        kind="" if call else text(say, "kind", offer.kind, "UNKNOWN"),
-        ended=ended(offer, spot, say) if over else "",
-        ended_reason=_ended_reason(offer, say, name, reasons) if over and offer.reason not in UNTOLD else "",
-        call=say("offer.call.means", agency=name("agency", offer.agency)) if call else "",
-        aloud=("now" if offer.state in ACCEPTED else "later") if call and live and ALOUD in offer.shows else "",
-        notice=offer.kind == "NOTIFY",
-        accepted=offer.state == "ACCEPTED",
-        time=None if over else time(say, offer.due, "call" if call else offer.due_what, now),
-        facts=_facts(offer, who, say, name, now, call=call),
-        sections=tuple(name("section", section) for section in offer.shows) if readable else (),
-        actions=tuple(_action(word, offer, say, name, reasons, call=call, duty=duty) for word in possible(offer)),
-    )
+    late, found = offer.closed_at is not None, []
+    for word in possible(offer):
+        told = call and word == "ACKNOWLEDGE" and offer.kind == "NOTIFY"
+        means = "" if call else "ended.late.means" if late else f"word.{word}.{_means(word, offer, duty)}"
+        allowed = offer.reasons if word in ("DECLINE", "RETURN") else reasons if word == "HOLD" else ()
+        codes, needs = (offer.codes, offer.needs) if word == "DECIDE" else ((), ())
+        found.append(Action(word, _label(word, offer, late=late, told=told), means, word in FIRST or told, allowed, codes, needs))
+    return tuple(found)
 
 
-def _ended_reason(offer: Offer, say: Words, name: Name, reasons: tuple[str, ...]) -> str:
-    """Return the reason that the agency gave, or our text for routing's reason; empty for a reason that only programs use."""
-    if offer.reason in reasons:
-        return name("reason", offer.reason)
-    return say(f"closed.{offer.reason}") if say.has(f"closed.{offer.reason}") else ""
-
-
-def _facts(offer: Offer, who: str, say: Words, name: Name, now: int, *, call: bool) -> tuple[tuple[str, str], ...]:
-    """Return the facts of an offer. call: no rung of the agency is notified, because its desk calls."""
-    woken = offer.ladder[offer.rung] if offer.closed_at is None and not call and 0 <= offer.rung < len(offer.ladder) else ""
-    known = (
-        ("offer.state", "" if offer.closed_at is not None else held(offer, who, say)),
-        ("offer.agency", name("agency", offer.agency)),
-        ("offer.role.call" if call else "offer.role", name("role", offer.role)),
-        ("offer.urgency", name("urgency", offer.urgency)),
-        ("offer.asked", relative_time.clock(say, offer.opened_at, now)),
-        ("offer.rung", name("rung", woken) if woken else ""),
-    )
-    return tuple((say(term), value) for term, value in known if value)
-
-
-def _action(word: str, offer: Offer, say: Words, name: Name, reasons: tuple[str, ...], *, call: bool, duty: bool) -> Action:
-    """Return one answer. call: without the texts that address the agency itself."""
-    late = offer.closed_at is not None
-    allowed = offer.reasons if word in ("DECLINE", "RETURN") else reasons if word == "HOLD" else ()
-    deciding = word == "DECIDE"
-    notified = call and word == "ACKNOWLEDGE" and offer.kind == "NOTIFY"
-    return Action(
-        word=word,
-        label=say(_label(word, offer, late=late, notified=notified)),
-        means="" if call else say("ended.late.means" if late else f"word.{word}.{_means(word, offer, duty)}"),
-        first=word in _FIRST or notified,
-        stop=word in ("DECLINE", "RETURN"),
-        folded=word in _FOLDED,
-        opener=say("open." + word) if word in _FOLDED else "",
-        reasons=tuple((code, name("reason", code)) for code in allowed),
-        codes=tuple((code, name("decision", code)) for code in offer.codes) if deciding else (),
-        needs=tuple(need(code, say, name) for code in offer.needs) if deciding else (),
-    )
-
-
-def _label(word: str, offer: Offer, *, late: bool, notified: bool) -> str:
+def _label(word: str, offer: Offer, *, late: bool, told: bool) -> str:
     """Return the key of a button's text. At a step that goes to the person nobody has arrived: the officer is there."""
     if late and word == "ACCEPT":
         return "ended.late"
     if word == "ARRIVE" and offer.due_what == "present":
         return "word.ARRIVE.present"
-    return "word.ACKNOWLEDGE.told" if notified else f"word.{word}"
+    return "word.ACKNOWLEDGE.told" if told else f"word.{word}"
 
 
 def _means(word: str, offer: Offer, duty: bool) -> str:
@@ -199,9 +151,3 @@ def keeps(policy: Policy, offer: Offer) -> bool:
     force."""
     step = next((one.step(offer.step) for one in policy.current if one.id == offer.pathway), None)
     return step is not None and step.kind is not StepKind.DECIDE and offer.seat < len(step.seats) and step.seats[offer.seat].statutory
-
-
-def need(code: str, say: Words, name: Name) -> Need:
-    """Return the label of a text that must be recorded; the policy's name where we have no text for it."""
-    label = say(f"field.need.{code}") if say.has(f"field.need.{code}") else say("field.need.other", need=name("need", code))
-    return Need(id=code, label=label, hint=say(f"field.need.{code}.means") if say.has(f"field.need.{code}.means") else "")

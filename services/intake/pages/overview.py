@@ -1,8 +1,10 @@
-"""Pages of the overview: what an agency or desk has open, what is late, and the search by case number."""
+"""The page of the overview: what an agency or desk has open, what is late, how far the cases are of which it is informed, and the search by
+case number."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.concurrency import run_in_threadpool
@@ -17,11 +19,16 @@ from referral.runtime.postgres import clock, queue
 from services.intake import store
 from services.intake.casefile import access, locations
 from services.intake.model import Offer, Spot, Task
-from services.intake.pages import case_head, tally
+from services.intake.pages import case_head
+from services.intake.pages import offer as offers
 from services.intake.pages.case_head import CaseHead
-from services.intake.pages.page_request import PageRequest
+from services.intake.pages.page_request import PageRequest, get, post
 from services.intake.projection import as_of
 
+DAYS = 90
+"""Days that the overview looks back (ours): a quarter, as offices report."""
+ROWS = 200
+"""Most rows of the list (ours); the ones whose limit is next stay."""
 INFORMED = 50
 """Most cases of which one page shows the progress (ours); the newest."""
 COORDINATOR = "child-rights-coordinator"
@@ -41,9 +48,8 @@ async def find(call: PageRequest) -> Response:
     number = case_number.read(typed)
     if number is None:
         return await _page(call, typed=typed, wrong="find.wrong", status=422)
-    who = call.visit.who
-    async with call.pages.door.begin() as tx:
-        hrefs = await _hrefs(tx, call.own, number, desk=who.desk)
+    async with call.door.begin() as tx:
+        hrefs = await _hrefs(tx, call.own, number, desk=call.account.desk)
     if not hrefs:
         return await _page(call, typed=number, wrong="find.none", status=404)
     if len(hrefs) == 1:
@@ -56,14 +62,13 @@ async def progress(call: PageRequest) -> Response:
 
     Each reading is committed before the page leaves, as for a section of the case file.
     """
-    who, render, door = call.visit.who, call.pages.render, call.pages.door
-    say, name, policy = render.say(call.visit), render.name(call.visit), render.policy()
+    who, door, policy = call.account, call.door, call.policy
     heads: list[CaseHead] = []
     async with door.begin() as tx:
-        leave = access.without_case(call.who(), Act.SEE_PROGRESS)
-        informed = await _informed(tx, leave)
-        offers = await as_of.track_offers(tx, leave, door.keys, informed)
-        spots = await locations.spots(tx, leave, door.keys, informed)
+        permit = access.without_case(call.who(), Act.SEE_PROGRESS)
+        informed = await _informed(tx, permit)
+        track = await as_of.track_offers(tx, permit, door.keys, informed)
+        spots = await locations.spots(tx, permit, door.keys, informed)
         for case_id, notice in sorted(informed.items()):  # every transaction locks cases in this order
             case = await access.hold(tx, door.keys, case_id)
             if (await access.involvement(tx, who.agency, case_id)).barred(who.agency, who.id) or case.closed:
@@ -72,28 +77,36 @@ async def progress(call: PageRequest) -> Response:
                 offer_id=notice.offer_id, agency=who.agency, by=who.id, section="progress", basis="notice", at=await clock.now(tx)
             )
             await queue.put_all(tx, [queue.row(case_id, read, door.new_id(), case.key, case.drill)])
-            stages = case_head.stages(case_head.steps(policy, notice.pathway), offers.get(notice.track_id, ()), who.agency, say, name)
-            heads.append(case_head.head(case_id, spots.get(case_id, Spot()), notice.pathway, say, name, stages=stages))
+            stages = case_head.stages(policy, notice.pathway, track.get(notice.track_id, ()), who.agency)
+            heads.append(CaseHead(case_id, spots.get(case_id, Spot()), notice.pathway, stages))
     return await _page(call, heads=heads)
 
 
-async def _informed(tx: AsyncConnection, leave: Permit) -> dict[str, Offer]:
+ROUTES = (*get("/overview", overview), *post("/overview/find", find), *post("/overview/progress", progress))
+
+
+async def _informed(tx: AsyncConnection, permit: Permit) -> dict[str, Offer]:
     """Return case id → the newest notice to the agency about it, of the newest open cases."""
-    return {offer.case_id: offer for offer in await store.notices(tx, leave, COORDINATOR, INFORMED)}
+    return {offer.case_id: offer for offer in await store.notices(tx, permit, COORDINATOR, INFORMED)}
 
 
-async def _hrefs(tx: AsyncConnection, leave: Permit, number: str, *, desk: bool) -> dict[str, str]:
-    """Return path → step (or what a task is about, as `about:code`) of every page that the reader has of the case with this number."""
-    calls: tuple[Offer, ...] = await store.calls(tx, leave) if desk else ()
-    tasks: tuple[Task, ...] = (*await store.desk_tasks(tx, leave), *await store.to_confirm(tx, leave)) if desk else ()
-    known = await store.cases_of(tx, leave)
+async def _hrefs(tx: AsyncConnection, permit: Permit, number: str, *, desk: bool) -> dict[str, tuple[str, str]]:
+    """Return path → (`step` or `about`, its code) of every page that the reader has of the case with this number."""
+    calls: tuple[Offer, ...] = await store.calls(tx, permit) if desk else ()
+    tasks: tuple[Task, ...] = (*await store.desk_tasks(tx, permit), *await store.to_confirm(tx, permit)) if desk else ()
+    known = await store.cases_of(tx, permit)
     every = {*known, *(offer.case_id for offer in calls), *(task.case_id for task in tasks)}
-    cases = await run_in_threadpool(tally.matches, number, every)  # a hash of each: a tenth of a second for 10,000, and nobody else waits
-    own = await store.offers_of(tx, leave, cases & known)
-    found = {f"/tasks/{task.task_id}": f"about:{task.about}" for task in tasks if task.case_id in cases}
-    found |= {f"/calls/{offer.offer_id}": f"step:{offer.step}" for offer in calls if offer.case_id in cases}
-    found |= {f"/offers/{offer.offer_id}": f"step:{offer.step}" for offer in own}
+    cases = await run_in_threadpool(matching, number, every)  # a hash of each: a tenth of a second for 10,000, and nobody else waits
+    own = await store.offers_of(tx, permit, cases & known)
+    found = {f"/tasks/{task.task_id}": ("about", task.about) for task in tasks if task.case_id in cases}
+    found |= {f"/calls/{offer.offer_id}": ("step", offer.step) for offer in calls if offer.case_id in cases}
+    found |= {f"/offers/{offer.offer_id}": ("step", offer.step) for offer in own}
     return dict(list(found.items())[:FOUND])
+
+
+def matching(number: str, case_ids: Iterable[str]) -> frozenset[str]:
+    """Return the cases that have this number: one, hardly ever two."""
+    return frozenset(case for case in case_ids if case_number.case_number(case) == number)
 
 
 async def _page(
@@ -101,40 +114,57 @@ async def _page(
     *,
     typed: str = "",
     wrong: str = "",
-    found: Mapping[str, str] | None = None,
+    found: Mapping[str, tuple[str, str]] | None = None,
     heads: Sequence[CaseHead] | None = None,
     status: int = 200,
 ) -> Response:
-    who, render = call.visit.who, call.pages.render
-    say, name = render.say(call.visit), render.name(call.visit)
-    since = call.visit.now - tally.DAYS * DAY_US
-    coordinates = any(place.coordinator == who.agency for place in render.policy().municipalities.values())
-    async with call.pages.door.begin() as tx:
-        offers = await store.offers_since(tx, call.own, since)
+    who, since = call.account, call.now - DAYS * DAY_US
+    coordinates = any(place.coordinator == who.agency for place in call.policy.municipalities.values())
+    async with call.door.begin() as tx:
+        rows = await store.offers_since(tx, call.own, since)
         if who.desk:
-            every = {offer.offer_id: offer for offer in (*offers, *await store.desk_offers_since(tx, call.own, since))}
-            offers = tuple(every.values())
-        live = [offer for offer in offers if offer.closed_at is None]
-        spots = await locations.spots(tx, call.own, call.pages.door.keys, [offer.case_id for offer in live])
-        held = await store.holders(tx, call.own, [offer.offer_id for offer in live])
-        informed = any(_coordinates(offer) for offer in offers) or (coordinates and bool(await _informed(tx, call.own)))
-    bands = call.pages.door.lists().codes.get("age-band", ())
-    links = [(href, name(*what.split(":", 1))) for href, what in (found or {}).items()]
-    return render.page(
+            rows = tuple({offer.offer_id: offer for offer in (*rows, *await store.desk_offers_since(tx, call.own, since))}.values())
+        live = [offer for offer in rows if offer.closed_at is None]
+        spots = await locations.spots(tx, call.own, call.door.keys, [offer.case_id for offer in live])
+        logins = await store.holders(tx, call.own, [offer.offer_id for offer in live])
+        informed = any(_coordinates(offer) for offer in rows) or (coordinates and bool(await _informed(tx, call.own)))
+    waiting = open_steps(rows, call.now)
+    counted, steps = tally(waiting, spots)
+    begun = {offer.case_id for offer in rows}
+    return call.page(
         "overview.html",
-        call.visit,
         here="/overview",
         status=status,
-        tally=tally.tally(offers, who.agency, spots, held, bands, say, name, call.visit.now),
-        days=tally.DAYS,
-        desk=who.desk,
+        counted=counted,
+        steps=steps,
+        bands=[band for band in call.lists.codes.get("age-band", ()) if any(band == code for _, code in counted)],
+        waiting=waiting[:ROWS],
+        late=sum(offer.due is not None and offer.due <= call.now for offer in waiting),
+        begun=len(begun),
+        ended=len(begun - {offer.case_id for offer in live}),
+        spots=spots,
+        nowhere=Spot(),
+        logins=logins,
+        days=DAYS,
         typed=typed,
-        wrong=say(wrong) if wrong else "",
-        links=links,
+        wrong=wrong,
+        found=found or {},
         heads=heads,
         exercises=coordinates,
         informed=informed,
     )
+
+
+def open_steps(rows: Iterable[Offer], now: int) -> list[Offer]:
+    """Return the offers that are open, and more than a notice, in the order of a list."""
+    return sorted((row for row in rows if not case_head.ended(row) and row.kind != "NOTIFY"), key=lambda row: offers.order(row, now))
+
+
+def tally(waiting: Iterable[Offer], spots: Mapping[str, Spot]) -> tuple[Counter[tuple[str, str]], list[tuple[str, int]]]:
+    """Count offers: (step, age band) → number, and (step, number), the most frequent first. spots: case id → its facts."""
+    rows = list(waiting)
+    counted = Counter((offer.step, spots.get(offer.case_id, Spot()).age_band) for offer in rows)
+    return counted, Counter(offer.step for offer in rows).most_common()
 
 
 def _coordinates(offer: Offer) -> bool:

@@ -6,27 +6,36 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
 
 from referral.domain.authority.matrix import Permit, Who
 from referral.domain.authority.words import Kind
+from referral.domain.policy import Policy
 from referral.errors import Rejected, TooOften, Unavailable
 from referral.runtime import http_server
 from referral.runtime.http_message import bounded_body
+from referral.runtime.i18n import Name, Words
 from referral.wire import security_event
 from referral.wire.security_event import Kind as EventKind
 from services.intake import problems, refusals
 from services.intake.accounts import rules, store
+from services.intake.accounts.store import Account
 from services.intake.casefile import access
+from services.intake.commands import idempotency
+from services.intake.commands.act_on_case import Post
 from services.intake.context import ANSWER_S, IntakeContext, in_time
 from services.intake.messages.submission import is_id
-from services.intake.pages import forms, kept_page, resume, session
+from services.intake.model import Receipt
+from services.intake.pages import forms, kept_page, session
 from services.intake.pages.forms import BODY_LIMIT, Fields
 from services.intake.pages.kept_page import Keeping
 from services.intake.pages.render import Renderer
 from services.intake.pages.session import Cookies, Visit
+from services.intake.policy_view import Lists
 from services.intake.store import unknown
 
 PAUSE_S = 2.0
@@ -68,9 +77,66 @@ class PageRequest:
     visit: Visit
     form: Fields
 
+    @property
+    def door(self) -> IntakeContext:
+        return self.pages.door
+
+    @property
+    def account(self) -> Account:
+        """Return the account of the session."""
+        return self.visit.who
+
+    @property
+    def now(self) -> int:
+        """Return the time of the request, µs UTC."""
+        return self.visit.now
+
+    @property
+    def path(self) -> str:
+        return self.request.url.path
+
+    @property
+    def policy(self) -> Policy:
+        """Return the policy in force."""
+        return self.pages.render.policy()
+
+    @property
+    def lists(self) -> Lists:
+        return self.pages.door.lists()
+
+    @property
+    def say(self) -> Words:
+        """Return the texts in the reader's language."""
+        return self.pages.render.say(self.visit)
+
+    @property
+    def name(self) -> Name:
+        """Return the policy's names in the reader's language."""
+        return self.pages.render.name(self.visit)
+
+    def page(self, template: str, *, here: str = "/inbox", status: int = 200, **values: object) -> Response:
+        """Return a page. here: the path to return to after a change of language."""
+        return self.pages.render.page(template, self.visit, here=here, status=status, **values)
+
     def who(self, kind: Kind = Kind.STAFF) -> Who:
         """Return the person of the session, in the capacity of the page."""
-        return Who(kind, self.visit.who.agency, self.visit.who.id)
+        return Who(kind, self.account.agency, self.account.id)
+
+    def post(self, kind: Kind = Kind.STAFF) -> Post:
+        """Return who sends a command by this form. It counts once: its key is that of the form."""
+        who = self.account
+        key = idempotency.form_digest(self.door.keys, who.agency, who.id, self.form.get("key", ""))
+        return Post(kind=kind, agency=who.agency, account=who.id, key=key)
+
+    async def command(self, send: Callable[[AsyncConnection], Awaitable[Receipt]]) -> int | Rejected:
+        """Commit a command. Return the time of its receipt, µs UTC, or its refusal. Rejected 404: this person has no such thing."""
+        try:
+            async with self.door.begin() as tx:
+                return (await send(tx)).received_at
+        except Rejected as why:
+            if why.status == 404:
+                raise
+            return why
 
     @property
     def own(self) -> Permit:
@@ -79,6 +145,44 @@ class PageRequest:
 
 
 Page = Callable[[PageRequest], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class PageRoute:
+    """A route of a page. strangers: it needs no session. lapsed, pause_s: as of `endpoint`."""
+
+    method: str
+    path: str
+    page: Page
+    strangers: bool = False
+    lapsed: Page | None = None
+    pause_s: float = PAUSE_S
+
+    def bound(self, pages: Pages) -> Route:
+        """Return the route with what its page needs."""
+        answered = endpoint(pages, self.page, strangers=self.strangers, lapsed=self.lapsed, pause_s=self.pause_s)
+        return Route(self.path, answered, methods=[self.method])
+
+
+def get(path: str, page: Page, *, strangers: bool = False) -> tuple[PageRoute, ...]:
+    """Return the route of a page. A GET changes nothing: a link in a message is no credential, and a scanner that follows it has no
+    effect."""
+    return (PageRoute("GET", path, page, strangers),)
+
+
+def form(path: str, page: Page, send: Page, *, strangers: bool = False, pause_s: float = PAUSE_S) -> tuple[PageRoute, ...]:
+    """Return the routes of a page whose form is sent to its own path."""
+    return *get(path, page, strangers=strangers), PageRoute("POST", path, send, strangers, pause_s=pause_s)
+
+
+def post(path: str, send: Page, *, back: str = "", strangers: bool = False, lapsed: Page | None = None) -> tuple[PageRoute, ...]:
+    """Return the routes of a form with a path of its own. A browser that reloads, or a scanner, sends GET: it is redirected to the page of
+    the form. back: the path of that page; empty: the path above."""
+
+    async def led_back(call: PageRequest) -> Response:
+        return RedirectResponse(back or forms.here(call.path.rpartition("/")[0]), status_code=303)
+
+    return PageRoute("POST", path, send, strangers, lapsed), PageRoute("GET", path, led_back, strangers=True)
 
 
 def endpoint(
@@ -108,7 +212,7 @@ def endpoint(
         except Exception as error:
             await refusals.noted(pages.door, request, _who(visit), error)
             response = _failed(pages, request, visit, error)
-        return session.leave(response, visit, pages.cookies)
+        return session.with_headers(response, visit, pages.cookies)
 
     return answered
 
@@ -126,7 +230,7 @@ def lost(pages: Pages) -> Callable[[Request, Exception], Awaitable[Response]]:
             raise
         except Exception as failure:
             response = _failed(pages, request, visit, failure)
-        return session.leave(response, visit, pages.cookies)
+        return session.with_headers(response, visit, pages.cookies)
 
     return answered
 
@@ -179,8 +283,9 @@ async def _page(call: PageRequest, page: Page, strangers: bool, lapsed: Page | N
         if lapsed is not None and former is not None and rules.same(call.form.get("form", ""), former.form):
             return await lapsed(call)
         return _not_ours(call)
-    if call.visit.account is None and not strangers:
-        return to_sign_in(call)
+    if call.visit.account is None and not strangers:  # the sign-in page leads back to the page that was requested
+        path = forms.here(call.path)
+        return RedirectResponse("/signin" if path == "/inbox" else f"/signin?to={path}", status_code=303)
     return await page(call)
 
 
@@ -202,7 +307,7 @@ def _not_ours(call: PageRequest) -> Response:
         call.pages.door.journal.note(EventKind.DENIED, _who(call.visit), "foreign-form", place)
         return call.pages.render.message(call.visit, 403)
     path = call.request.url.path
-    return call.pages.render.ended(call.visit, forms.here(path.rpartition("/")[0]), call.form, resume.ended(path, call.form))
+    return call.pages.render.ended(call.visit, forms.here(path.rpartition("/")[0]), call.form, forms.ended(path, call.form))
 
 
 def known_id(call: PageRequest, what: str) -> str:
@@ -211,9 +316,3 @@ def known_id(call: PageRequest, what: str) -> str:
     if not is_id(value):
         raise unknown(what, "id")
     return value
-
-
-def to_sign_in(call: PageRequest) -> Response:
-    """Redirect to the sign-in page, which leads back to the page that was requested."""
-    path = forms.here(call.request.url.path)
-    return RedirectResponse("/signin" if path == "/inbox" else f"/signin?to={path}", status_code=303)

@@ -9,6 +9,8 @@ from referral.domain.local_time import local
 from referral.runtime.i18n import Words
 
 _MINUTE_US = 60_000_000
+SOON_US = 15 * _MINUTE_US
+"""A limit nearer than this is highlighted (ours): the shortest limit of the procedures, time to acknowledge, is 15 minutes."""
 
 
 def span(words: Words, length_us: int) -> str:
@@ -38,6 +40,11 @@ def stamp(at: int) -> str:
     return f"{local(at):%d.%m.%Y %H:%M}"
 
 
+def second(at: int) -> str:
+    """Return a time with its seconds: "01.12. 18:14:05"."""
+    return f"{local(at):%d.%m. %H:%M:%S}"
+
+
 def left(words: Words, due: int | None, now: int) -> str:
     """Return the time left until a limit, or the time since: "47 minutes left", "Late by 4 minutes"."""
     if due is None:
@@ -62,6 +69,25 @@ def limit(words: Words, due: int | None, now: int) -> str:
     return words("until" if due > now else "was", time=_end(words, due, now))
 
 
+def tone(due: int, now: int) -> str:
+    """Return how a limit is marked: late, soon, or not at all (empty)."""
+    return "late" if due <= now else "soon" if due - now < SOON_US else ""
+
+
 def machine(at: int) -> str:
     """Return a time for programs, as the attribute of <time> requires it."""
     return datetime.fromtimestamp(at / 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def moment(words: Words, at: int) -> str:
+    """Return an instant with its day: "Mon 30.11. 02:00"."""
+    then = local(at)
+    return f"{words.weekdays[then.weekday()]} {then:%d.%m. %H:%M}"
+
+
+def between(words: Words, begins: int, ends: int) -> str:
+    """Return two instants in words; the second with its day only if that is another."""
+    if local(begins).date() == local(ends - 1).date():
+        time = "24:00" if local(ends).date() != local(begins).date() else f"{local(ends):%H:%M}"
+        return f"{moment(words, begins)}–{time}"
+    return f"{moment(words, begins)} – {moment(words, ends)}"

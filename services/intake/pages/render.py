@@ -5,28 +5,35 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from jinja2 import Environment
+from jinja2 import Environment, pass_context
+from jinja2.runtime import Context
 from starlette.responses import HTMLResponse
 
+from referral.domain.case_number import case_number
 from referral.domain.durations import SECOND_US
 from referral.domain.policy import Policy
 from referral.runtime import i18n as words
 from referral.runtime import static_file, templates
-from referral.runtime.i18n import Words
+from referral.runtime.i18n import Name, Words
 from services.intake.accounts import rules
-from services.intake.pages import relative_time
-from services.intake.pages.forms import WRITTEN, Fields
-from services.intake.pages.labels import Name
-from services.intake.pages.resume import Kept
+from services.intake.messages.timestamps import micros
+from services.intake.pages import offer, relative_time
+from services.intake.pages.agency import week
+from services.intake.pages.exercise import report
+from services.intake.pages.forms import WRITTEN, Carried, Fields
 from services.intake.pages.session import Visit
+from services.intake.pages.writing import content
 
-FOLDER = Path(__file__).with_name("templates")
-STATIC, SHEET = Path(__file__).with_name("static") / "inbox.css", "/static/inbox.css"
+HERE = Path(__file__).parent
+FOLDER = HERE / "templates"
+STATIC, SHEET = HERE / "static" / "inbox.css", "/static/inbox.css"
 """The style sheet of all pages, and its path."""
-WORDS = Path(__file__).with_name("words.yaml")
-MORE = (Path(__file__).with_name("words_writing.yaml"),)
+WORDS = HERE / "words" / "inbox.yaml"
+MORE = tuple(HERE / "words" / f"{part}.yaml" for part in ("writing", "agency", "exercise"))
 """Files with further texts: one for each larger part of the pages."""
 LEFT_OPEN_S = rules.IDLE_US // SECOND_US + 5
 """Seconds after which a page that was left open closes itself: the session has ended by rest, unless another page was used."""
@@ -77,7 +84,7 @@ class Renderer:
             "back": "nav.back" if here != "/inbox" and visit.account else "",
             "endonyms": words.ENDONYMS,
             "sheet": self.sheet,
-            "stamp": relative_time.stamp(visit.now),
+            "now": visit.now,
             "asof": relative_time.clock(say, visit.now, visit.now),
         }
         text = self.templates.get_template(template).render({**shared, **self.beside(self, visit), **values})
@@ -90,7 +97,7 @@ class Renderer:
         heading, explanation = say(f"page.{status}.title"), say(f"page.{status}", **values)
         return self.page("message.html", visit, status=status, heading=heading, text=explanation, refused=status)
 
-    def ended(self, visit: Visit, to: str, form: Fields, carried: Kept) -> HTMLResponse:
+    def ended(self, visit: Visit, to: str, form: Fields, carried: Carried) -> HTMLResponse:
         """Return the page for a session that ended while the person was writing: nothing was sent. The page shows the texts; where the form
         can be carried over, it asks to sign in, and sends it afterwards."""
         kept = [written for field, written in form.items() if field.startswith(WRITTEN) and written.strip()]
@@ -104,4 +111,45 @@ def load(policy: Callable[[], Policy], *more: Path) -> Renderer:
     """
     texts = words.load(WORDS, *MORE, *(folder / "words.yaml" for folder in more))
     found = templates.load(*(folder / "templates" for folder in more), FOLDER)
+    found.filters |= FILTERS
+    found.tests |= TESTS
     return Renderer(policy=policy, words=texts, templates=found, sheet=static_file.sheet(SHEET, STATIC))
+
+
+def _relative(written: Callable[[Words, Any, int], str]) -> Callable[[Context, Any], str]:
+    """Return a filter that says a time in the reader's language, beside the time of the page."""
+    return pass_context(lambda page, at: written(page["say"], at, page["now"]))
+
+
+def _said(written: Callable[..., str]) -> Callable[..., str]:
+    """Return a filter that says a value in the reader's language."""
+    return pass_context(lambda page, value, *more: written(page["say"], value, *more))
+
+
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    "clock": _relative(relative_time.clock),
+    "left": _relative(relative_time.left),
+    "limit": _relative(relative_time.limit),
+    "moment": _said(relative_time.moment),
+    "until": _said(relative_time.between),
+    "span": _said(relative_time.span),
+    "stamp": relative_time.stamp,
+    "second": relative_time.second,
+    "machine": relative_time.machine,
+    "iso": lambda written: micros(datetime.fromisoformat(written)),
+    "tone": pass_context(lambda page, due: relative_time.tone(due, page["now"])),
+    "case_number": case_number,
+    "named": pass_context(lambda page, codes, kind: [(code, page["name"](kind, code)) for code in codes]),
+    "label": pass_context(lambda page, names: content.label(names, page["say"])),
+    "options": pass_context(lambda page, field, codes: content.options(field, page["name"], page["say"], codes)),
+    "shown": pass_context(lambda page, text_of, text: content.shown(text_of, text, page["name"], page["say"])),
+    "worded": pass_context(lambda page, codes, start: [(code, page["say"](f"{start}.{code}")) for code in codes]),
+    "script": _said(Words.scripted),
+    "rota": _said(week.worded),
+    "duration": _said(report.length),
+    "map_with": lambda values, function: [function(value) for value in values],
+    "held": _said(offer.held),
+    "ended": _said(offer.ended),
+}
+"""What a template does with the values of a row: times (µs UTC), codes and numbers become words. `{{ task.opened_at | clock }}`."""
+TESTS: Mapping[str, Callable[..., bool]] = {"urgent": offer.is_urgent, "untold": lambda one: one.reason in offer.UNTOLD}

@@ -1,8 +1,5 @@
-"""Routes of the staff inbox. The pages work without JavaScript.
-
-A GET changes nothing: a link in a message is no credential, and a scanner that follows it has no effect. Every answer goes through the same
-functions as the API's (`act_on_case`, `disclose`, `store`).
-"""
+"""Routes of the staff inbox. The pages work without JavaScript, and every answer goes through the same functions as the API's
+(`act_on_case`, `disclose`, `store`)."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from collections.abc import Callable, Sequence
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from referral.domain.policy import Policy
@@ -20,13 +17,16 @@ from referral.runtime import static_file
 from referral.runtime.http_server import Strict
 from services.intake import problems
 from services.intake.context import IntakeContext
-from services.intake.pages import desk, forms, inbox, overview, render, seen, signin, take_back
-from services.intake.pages.agency import routes as agency
-from services.intake.pages.exercise import routes as exercise
-from services.intake.pages.page_request import PAUSE_S, SHOWN_AT, Page, PageRequest, Pages, closed, endpoint, lost
+from services.intake.pages import answers, inbox, overview, render, signin, task
+from services.intake.pages.agency import account, calendar, people, rota_forms
+from services.intake.pages.agency import overview as agency
+from services.intake.pages.exercise import pages as exercise
+from services.intake.pages.page_request import PAUSE_S, SHOWN_AT, Pages, closed, lost
 from services.intake.pages.session import Cookies
 from services.intake.pages.writing import changes, sections
 
+PARTS = (signin, inbox, overview, answers, sections, changes, task, agency, people, rota_forms, account, calendar, exercise)
+"""The modules of pages, each with its `ROUTES`."""
 PROGRAMS = ("v1", "openapi.json", "staff", "metadata")
 """First words of paths that only programs request, also when misspelt: //v1, /V1, FHIR's /metadata."""
 HASHES_AT_ONCE = 2
@@ -55,49 +55,9 @@ def made(
 
 def routes(pages: Pages) -> list[BaseRoute]:
     """Return the routes of all pages."""
-
-    def get(path: str, page: Page, *, strangers: bool = False) -> Route:
-        return Route(path, endpoint(pages, page, strangers=strangers), methods=["GET"])
-
-    def post(path: str, page: Page, *, strangers: bool = False, lapsed: Page | None = None) -> list[BaseRoute]:
-        # A browser that reloads, or a scanner, sends GET: redirect it to the page of the form.
-        back = Route(path, endpoint(pages, _back, strangers=True), methods=["GET"])
-        return [Route(path, endpoint(pages, page, strangers=strangers, lapsed=lapsed), methods=["POST"]), back]
-
     return [
-        get("/", _home),
-        get("/signin", signin.sign_in_page, strangers=True),
-        Route("/signin", endpoint(pages, signin.sign_in, strangers=True, pause_s=signin.LONGEST_S), methods=["POST"]),
-        *post("/signout", signin.sign_out),
+        *(route.bound(pages) for part in PARTS for route in part.ROUTES),
         Route("/closed", closed(pages), methods=["GET"]),
-        *post("/seen", seen.acknowledge, lapsed=seen.acknowledge),
-        *post("/language", signin.choose_language, strangers=True),
-        get("/inbox", inbox.inbox),
-        get("/overview", overview.overview),
-        *post("/overview/find", overview.find),
-        *post("/overview/progress", overview.progress),
-        get("/offers/{id}", inbox.offer),
-        *post("/offers/{id}/show", inbox.show),
-        *post("/offers/{id}/answer", inbox.answer),
-        *post("/offers/{id}/take-back", take_back.own),
-        get("/offers/{id}/write", sections.overview),
-        *post("/offers/{id}/write/{section}", sections.section, lapsed=sections.keep_after_the_end),
-        *(
-            route
-            for of in ("offers", "tasks")
-            for route in (
-                get(f"/{of}/{{id}}/change/{{what}}", changes.page),
-                Route(f"/{of}/{{id}}/change/{{what}}", endpoint(pages, changes.change, strangers=False), methods=["POST"]),
-            )
-        ),
-        get("/calls/{id}", desk.call),
-        *post("/calls/{id}/show", desk.read_out),
-        *post("/calls/{id}/answer", desk.answer_call),
-        *post("/calls/{id}/take-back", take_back.by_phone),
-        get("/tasks/{id}", desk.task),
-        *post("/tasks/{id}/instruct", desk.instruct),
-        *agency.routes(pages),
-        *exercise.routes(pages),
         static_file.serve(render.SHEET, render.STATIC.read_bytes()),
         static_file.serve("/static/mark.svg", static_file.ICON),
     ]
@@ -122,11 +82,3 @@ def _browsing(request: Request) -> bool:
     """Return True for a browser, which always accepts HTML, on a path that is not meant for the API."""
     first = request.url.path.lstrip("/").partition("/")[0].lower()
     return "text/html" in request.headers.get("accept", "").lower() and first not in PROGRAMS
-
-
-async def _home(call: PageRequest) -> Response:
-    return RedirectResponse("/inbox", status_code=303)
-
-
-async def _back(call: PageRequest) -> Response:
-    return RedirectResponse(forms.here(call.request.url.path.rpartition("/")[0]), status_code=303)

@@ -100,11 +100,6 @@ async def read(tx: AsyncConnection, request: Request, cookies: Cookies) -> Visit
     return stranger(request, cookies, now, ended=bool(token))
 
 
-def token_of(request: Request, cookies: Cookies) -> str:
-    """Return the token of the session that a browser says it has; empty: none."""
-    return cookies.get(request, "session").partition(".")[0]
-
-
 def stranger(request: Request, cookies: Cookies, now: int, *, ended: bool = False, former: Former | None = None) -> Visit:
     """Return a visit without a session. Its token is the browser's own, or a new one."""
     return Visit(cookies.get(request, "visit") or random_secret.made(), None, b"", language(request, cookies), now, ended, former)
@@ -115,7 +110,7 @@ def language(request: Request, cookies: Cookies) -> str:
     return spoken(cookies.get(request, "language"), request.headers.get("accept-language", ""))
 
 
-def leave(response: Response, visit: Visit, cookies: Cookies) -> Response:
+def with_headers(response: Response, visit: Visit, cookies: Cookies) -> Response:
     """Return the response with its headers, and with the cookie that holds the time of the reader's last page.
 
     A response that says itself how long it may be stored keeps that: the calendar feed.

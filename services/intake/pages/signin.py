@@ -1,32 +1,48 @@
-"""Pages for signing in and out and for choosing the language. The rules are in `accounts.rules`, the SQL in `accounts.store`."""
+"""Pages for signing in and out, for choosing the language, and for what a browser whose session rests may still do: say “I have seen it”.
+
+The rules are in `accounts.rules`, the SQL in `accounts.store`. A session rests while the shift goes on in which its owner signed in, after
+an hour without a page. The sign-in page then lists the numbers of the cases that wait, which the message that led there names too, and
+nothing about them; the form acknowledges them, as a key on the telephone does, and nothing else.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
+from referral.domain.authority.matrix import Permit, Who
+from referral.domain.authority.words import Kind as Capacity
+from referral.domain.case_number import case_number
 from referral.domain.durations import SECOND_US
+from referral.domain.events import Via, Word
+from referral.errors import Rejected
 from referral.runtime import passwords
 from referral.runtime.observe import signed
 from referral.runtime.passwords import LANGUAGES
 from referral.runtime.postgres import clock, security_events
 from referral.wire import security_event
 from referral.wire.security_event import Event, Kind
+from services.intake import store as store_of_cases
 from services.intake.accounts import rules, store
 from services.intake.accounts.basic_auth import sprayed
+from services.intake.accounts.store import Account
+from services.intake.casefile import access
+from services.intake.commands import act_on_case, idempotency
+from services.intake.commands.act_on_case import Post
 from services.intake.context import ANSWER_S, in_time, tick
-from services.intake.pages import confirmation, forms, relative_time, resume, seen, session
-from services.intake.pages.confirmation import Sent
-from services.intake.pages.page_request import PageRequest
-from services.intake.pages.resume import Kept
-from services.intake.pages.seen import Waits
+from services.intake.model import Offer
+from services.intake.pages import confirmation, forms, relative_time, session
+from services.intake.pages.forms import Carried
+from services.intake.pages.offer import possible
+from services.intake.pages.page_request import PageRequest, form, post
 from services.intake.pages.session import Visit
 
+SEEN = Word.ACKNOWLEDGE.value
 LONGEST_S = ANSWER_S + rules.LINE_US / SECOND_US
 """Seconds that an attempt waits at most: for its turn, and for the second half of its work."""
 
@@ -37,16 +53,16 @@ async def sign_in_page(call: PageRequest) -> Response:
     if call.visit.account is not None:
         return RedirectResponse(to, status_code=303)
     left = "out" in call.request.query_params
-    say = call.pages.render.say(call.visit)
+    say = call.say
     notice = say("signin.out") if left else say("signin.again") if call.visit.ended else ""
-    sent = confirmation.seen(call.request.query_params, "/signin", call.visit, say)
-    return _sign_in_form(call, to, notice="" if sent else notice, sent=sent, waits=await seen.cases(call))
+    sent = confirmation.taken(call, "/signin")
+    return _sign_in_form(call, to, notice="" if sent else notice, sent=sent, waits=await _unseen(call))
 
 
 async def sign_in(call: PageRequest) -> Response:
     """Check login and password: the same work and the same words whether the login exists or not. An attempt from a browser that we do not
     know waits for its turn in the login's line."""
-    say = call.pages.render.say(call.visit)
+    say = call.say
     login, password = call.form.get("login", "").strip().lower(), call.form.get("password", "")
     missing = {field: say("signin.missing") for field, value in (("login", login), ("password", password)) if not value}
     if missing:
@@ -71,7 +87,7 @@ class _Attempt:
 
 async def _reserve(call: PageRequest, login: str) -> _Attempt | Response:
     """Count an attempt and give it its turn, or return the page that refuses it."""
-    door, mark = call.pages.door, call.pages.cookies.get(call.request, "device")
+    door, mark = call.door, call.pages.cookies.get(call.request, "device")
     ours = store.is_ours(door.keys, login, mark)
     stranger = store.subject(door.keys, login, _address(call))
     if ours:  # it does not wait among strangers
@@ -87,7 +103,7 @@ def _address(call: PageRequest) -> str:
 
 async def _count(call: PageRequest, login: str, stranger: rules.Subject) -> _Attempt | Response:
     """Count an attempt in the database. stranger: its digests, unless this browser is known."""
-    door, mark = call.pages.door, call.pages.cookies.get(call.request, "device")
+    door, mark = call.door, call.pages.cookies.get(call.request, "device")
     async with door.begin() as tx:
         now = await clock.now(tx)
         known_here = store.is_known(door.keys, login, mark, now)
@@ -104,8 +120,8 @@ async def _count(call: PageRequest, login: str, stranger: rules.Subject) -> _Att
 
 def _throttled(call: PageRequest, account: str, subject: rules.Subject, seconds: int) -> Response:
     """Return the page that refuses an attempt unread. account: of the login; empty for none."""
-    call.pages.door.journal.refused(account, "page", subject.place, throttled=True)
-    say = call.pages.render.say(call.visit)
+    call.door.journal.refused(account, "page", subject.place, throttled=True)
+    say = call.say
     time, number = relative_time.span(say, (seconds + 59) // 60 * 60 * SECOND_US), call.pages.help_number
     problem = say("signin.throttled.number", time=time, number=number) if number else say("signin.throttled", time=time)
     response = _sign_in_form(call, forms.here(call.form.get("to", "")), status=429, problem=problem)
@@ -115,15 +131,18 @@ def _throttled(call: PageRequest, account: str, subject: rules.Subject, seconds:
 
 async def _check(call: PageRequest, attempt: _Attempt, password: str) -> Response:
     """Check the password of an attempt whose turn it is."""
-    to, say, kept = forms.here(call.form.get("to", "")), call.pages.render.say(call.visit), resume.carried(call.form)
-    door, known, subject = call.pages.door, attempt.known, attempt.subject
+    to, say, kept = forms.here(call.form.get("to", "")), call.say, forms.carried(call.form)
+    door, known, subject = call.door, attempt.known, attempt.subject
     seen = known[0].id if known else ""
     async with call.pages.known_hashing if subject.known else call.pages.hashing:
         right = await run_in_threadpool(rules.matches, known[1] if known else None, password)
     if known is None or not right:
         await sprayed(door, attempt.now)
         door.journal.refused(seen, "password", subject.place)
-        off = subject.known and known is None and await _is_off(call, attempt.login)
+        off = False
+        if subject.known and known is None:  # only the account's own browser is told: others learn nothing about a login
+            async with door.begin() as tx:
+                off = await store.is_off(tx, attempt.login)
         return _sign_in_form(call, to, status=401, problem=say("signin.off" if off else "signin.wrong"))
     how = "page" if subject.known else "new-device"
     event = Event(kind=Kind.SIGNED_IN, who=security_event.account(seen), detail=how, place=subject.place)
@@ -131,41 +150,31 @@ async def _check(call: PageRequest, attempt: _Attempt, password: str) -> Respons
     return opened or _sign_in_form(call, to, status=401, problem=say("signin.wrong"))
 
 
-async def _is_off(call: PageRequest, login: str) -> bool:
-    """Return True if the account of this login is switched off. Only its own browser is told: others learn nothing about a login."""
-    async with call.pages.door.begin() as tx:
-        return await store.is_off(tx, login)
-
-
 async def _let_in(
-    call: PageRequest, event: Event, subject: rules.Subject, known: tuple[store.Account, str], to: str, now: int, kept: Kept
+    call: PageRequest, event: Event, subject: rules.Subject, known: tuple[store.Account, str], to: str, now: int, kept: Carried
 ) -> Response | None:
     """Start a session, and end the one that this browser had, whoever's it was. Return the redirect to the page that was asked for, or the
     page that sends the form which had to wait; None: the password was changed meanwhile. known: the account, and the hash that matched."""
     cookies, (account, hashed) = call.pages.cookies, known
-    async with call.pages.door.begin() as tx:
+    async with call.door.begin() as tx:
         if not await store.still_opens(tx, account.id, hashed):
             return None
         await store.forget_attempt(tx, subject, now)
-        await store.end_session(tx, session.token_of(call.request, cookies))
+        await store.end_session(tx, cookies.get(call.request, "session").partition(".")[0])
         token, seal = await store.start_session(tx, account.id, now)
         await security_events.put(tx, event)
     signed("intake", "in", account.id, subject.place)
     response: Response = RedirectResponse(to, status_code=303)
     if kept.again:
+        texts = [text for name, text in kept.fields.items() if name.startswith("need.") and text.strip()]
         visit = Visit(token, account, seal, account.language, now)
-        response = call.pages.render.page("resume.html", visit, here=to, again=kept.again, fields=kept.fields, texts=_texts(kept))
+        response = call.pages.render.page("resume.html", visit, here=to, again=kept.again, fields=kept.fields, texts=texts)
     cookies.put(response, "session", f"{token}.{rules.seen_mark(seal, now)}")
-    mark = store.device(call.pages.door.keys, account.login, now, _address(call))
+    mark = store.device(call.door.keys, account.login, now, _address(call))
     cookies.put(response, "device", mark, rules.DEVICE_US // SECOND_US)
     cookies.drop(response, "visit")
     session.speak(response, cookies, account.language)  # so that the page on which the session ends uses it too
     return response
-
-
-def _texts(kept: Kept) -> list[str]:
-    """Return what the person had written, for the page that sends it."""
-    return [text for name, text in kept.fields.items() if name.startswith("need.") and text.strip()]
 
 
 def _sign_in_form(
@@ -176,15 +185,14 @@ def _sign_in_form(
     problem: str = "",
     notice: str = "",
     errors: Mapping[str, str] | None = None,
-    sent: Sent | None = None,
-    waits: tuple[Waits, ...] = (),
+    sent: tuple[str, int] | None = None,
+    waits: Sequence[Offer] = (),
 ) -> Response:
-    """Return the sign-in form. sent, waits: of `pages.seen`, for a session that rests; its owner need not type the login again."""
+    """Return the sign-in form. sent, waits: for a session that rests; its owner need not type the login again."""
     former = call.visit.former
     known = former.account.login if former is not None and former.rests else ""
-    return call.pages.render.page(
+    return call.page(
         "signin.html",
-        call.visit,
         here=to,
         status=status,
         to=to,
@@ -197,7 +205,7 @@ def _sign_in_form(
         rests=former.form if former is not None else "",
         shown=call.visit.now,
         key=secrets.token_hex(16),
-        carried=resume.carried(call.form).hidden,
+        carried=forms.carried(call.form).hidden,
         number=call.pages.help_number,
     )
 
@@ -205,7 +213,7 @@ def _sign_in_form(
 async def sign_out(call: PageRequest) -> Response:
     """Sign out: delete the session from the database, so that a copy of its cookie is worth nothing, and make the browser forget pages that
     it still holds."""
-    async with call.pages.door.begin() as tx:
+    async with call.door.begin() as tx:
         await store.end_session(tx, call.visit.token)
         if call.visit.account is not None:
             await security_events.put(tx, Event(kind=Kind.SIGNED_OUT, who=security_event.account(call.visit.account.id)))
@@ -220,7 +228,7 @@ async def choose_language(call: PageRequest) -> Response:
     """Change the language: store it with the account, and in the browser for the sign-in page."""
     chosen = call.form.get("language", "")
     if chosen in LANGUAGES and call.visit.account is not None:
-        async with call.pages.door.begin() as tx:
+        async with call.door.begin() as tx:
             await store.speak(tx, call.visit.account.id, chosen)
     to = forms.here(call.form.get("from", ""))
     open_ = call.visit.account is not None or to == "/invitation"
@@ -228,3 +236,59 @@ async def choose_language(call: PageRequest) -> Response:
     if chosen in LANGUAGES:
         session.speak(response, call.pages.cookies, chosen)
     return response
+
+
+def _own(account: Account) -> Permit:
+    return access.own(Who(Capacity.STAFF, account.agency, account.id))
+
+
+async def _waiting(call: PageRequest) -> tuple[Offer, ...]:
+    """Return the offers that the owner of the resting session may acknowledge, the next limit first; none without such a session."""
+    former = call.visit.former
+    if former is None or not former.rests:
+        return ()
+    async with call.door.begin() as tx:
+        offers = await store_of_cases.open_offers(tx, _own(former.account))
+    return tuple(offer for offer in offers if offer.kind != "NOTIFY" and SEEN in possible(offer))
+
+
+async def _unseen(call: PageRequest) -> Sequence[Offer]:
+    """Return the first of these offers of each case for the sign-in page, without those whose answer routing has not decided yet."""
+    first: dict[str, Offer] = {}
+    for offer in await _waiting(call):
+        assert call.visit.former is not None
+        async with call.door.begin() as tx:
+            answers = await store_of_cases.answers(tx, _own(call.visit.former.account), offer.offer_id)
+        if not any(answer.word == SEEN and answer.became is None for answer in answers):
+            first.setdefault(case_number(offer.case_id), offer)
+    return tuple(first.values())
+
+
+async def acknowledge(call: PageRequest) -> Response:
+    """Acknowledge what the sign-in page listed, once for each form; what came after that page was made stays as it is."""
+    door, key, shown = call.door, call.form.get("key", ""), call.form.get("shown", "")
+    until = int(shown) if shown.isascii() and shown.isdecimal() and len(shown) <= 18 else 0
+    former, at = call.visit.former, 0
+    for offer in await _waiting(call):
+        assert former is not None
+        who = former.account
+        if offer.opened_at > until:
+            continue
+        once = idempotency.form_digest(door.keys, who.agency, who.id, f"{key} {offer.offer_id}")
+        try:
+            async with door.begin() as tx:
+                body = act_on_case.answer(SEEN, via=Via.WEB)
+                post = Post(kind=Capacity.STAFF, agency=who.agency, account=who.id, key=once)
+                at = (await act_on_case.respond(tx, door, post, offer.offer_id, body)).received_at
+        except Rejected:  # meanwhile it ended, or a colleague was quicker: the others still count
+            continue
+    to = confirmation.link("/signin", SEEN, at, call.visit.token) if at else "/signin"
+    return RedirectResponse(to, status_code=303)
+
+
+ROUTES = (
+    *form("/signin", sign_in_page, sign_in, strangers=True, pause_s=LONGEST_S),
+    *post("/signout", sign_out),
+    *post("/seen", acknowledge, lapsed=acknowledge),
+    *post("/language", choose_language, strangers=True),
+)

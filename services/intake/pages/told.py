@@ -1,5 +1,4 @@
-"""Return in words who was told of an offer or a task: counts and times, never a person. Pure: the notifier's answer and the time in, words
-out."""
+"""Return in words who was told of an offer or a task: counts and times, never a person."""
 
 from __future__ import annotations
 
@@ -9,8 +8,10 @@ from dataclasses import dataclass
 from referral.domain.rules.telephone import CALLS, WAITING
 from referral.runtime.i18n import Words
 from referral.wire.told import Told
+from services.intake import notifier_client
 from services.intake.model import Offer, Task
 from services.intake.pages import relative_time
+from services.intake.pages.page_request import PageRequest
 
 LATE_US = 60_000_000
 """A message that is due for longer is said to be late (ours): normally it leaves within a second."""
@@ -30,31 +31,32 @@ class Line:
     away: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """An offer or a task.
+Row = Offer | Task
+Asked = tuple[Row, str]
+"""An offer or a task, and the name of the agency whose people are told, where the page is about another one too; else empty."""
 
-    rung: the present one; the notifier may still be at a lower one.
-    system: an agency's own system reads it.
-    who: name of the agency whose people are told, where the page is about another one too.
+
+async def lines(call: PageRequest, asked: Mapping[str, Asked]) -> dict[str, Line]:
+    """Return who was told, in words, by the path of the page of each offer or task; nothing where this stack names no notifier.
+
+    Only what the reader may see is asked about, and after the transaction that read it.
     """
+    notifier = call.door.notifier
+    if notifier is None or not asked:
+        return {}
+    answer = await notifier_client.told(notifier, call.door.keys, [id_of(row) for row, _ in asked.values()])
+    found = {href: line(answer, row, who, call.say, call.now) for href, (row, who) in asked.items()}
+    return {href: one for href, one in found.items() if one is not None}
 
-    id: str
-    rung: int
-    system: bool = False
-    who: str = ""
+
+def id_of(row: Row) -> str:
+    """Return the id under which the notifier knows an offer or a task."""
+    return row.task_id if isinstance(row, Task) else row.offer_id
 
 
 def awaited(offer: Offer) -> bool:
     """Return whether an offer's agency is told and owes an answer: not one that a desk telephones."""
     return offer.closed_at is None and offer.declined_by is None and offer.state in WAITING and offer.reach != "PHONE"
-
-
-def asked_of(what: Offer | Task, who: str = "") -> Asked:
-    """Return the question about an offer or a task."""
-    if isinstance(what, Task):
-        return Asked(what.task_id, what.rung, who=who)
-    return Asked(what.offer_id, what.rung, system=what.reach == "SYSTEM", who=who)
 
 
 def at_step(task: Task, offers: Iterable[Offer]) -> tuple[Offer, ...]:
@@ -69,25 +71,27 @@ def task_of(offer: Offer, tasks: Iterable[Task]) -> Task | None:
     return next((t for t in tasks if t.about in CALLS and (t.case_id, t.track_id, t.step, t.seat) == at), None)
 
 
-def line(answer: Mapping[str, Told] | None, asked: Asked, say: Words, now: int) -> Line | None:
+def line(answer: Mapping[str, Told] | None, row: Row, who: str, say: Words, now: int) -> Line | None:
     """Return the words about one offer or task; None: there is nothing to say. answer: the notifier's; None: it is away."""
     if answer is None:
         return Line(say("told.away"), bad=True, away=True)
-    told = answer.get(asked.id)
-    if told is None or told.rung < asked.rung:
-        return None if asked.system else Line(f"{say('told.nobody')} {say('told.unread')}", asked.who, bad=True)
-    if asked.system and not told.people:
+    # An agency's own system may read an offer.
+    system = isinstance(row, Offer) and row.reach == "SYSTEM"
+    told = answer.get(id_of(row))
+    if told is None or told.rung < row.rung:
+        return None if system else Line(f"{say('told.nobody')} {say('told.unread')}", who, bad=True)
+    if system and not told.people:
         return None
     parts = [say("told", count=told.people, ends=", ".join(_told(told, say, now)))] if told.people else [say("told.nobody")]
     parts += [say("told.not", ends=", ".join(not_))] if (not_ := tuple(_not(told, say))) else []
     parts += [say("told.blocked", count=told.blocked)] if told.blocked else []
     after, stuck = _next(told, say, now)
-    return Line(" ".join((*parts, after)), asked.who, bad=stuck or not told.people or bool(told.blocked))
+    return Line(" ".join((*parts, after)), who, bad=stuck or not told.people or bool(told.blocked))
 
 
-def once(lines: Iterable[Line]) -> tuple[Line, ...]:
+def once(found: Iterable[Line]) -> tuple[Line, ...]:
     """Return the lines of one page: that the notifier is away is said once."""
-    every = tuple(lines)
+    every = tuple(found)
     return next(((line,) for line in every if line.away), every)
 
 

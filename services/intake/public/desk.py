@@ -23,7 +23,7 @@ from services.intake.commands import act_on_case, idempotency
 from services.intake.commands.act_on_case import Post
 from services.intake.messages import responses
 from services.intake.model import Task
-from services.intake.pages import confirmation, inbox, relative_time, told
+from services.intake.pages import confirmation, relative_time, told
 from services.intake.pages.page_request import PageRequest, known_id
 from services.intake.public import waiting
 from services.intake.public.site import Site
@@ -150,8 +150,8 @@ async def _page(
     say, name = render.say(visit), render.name(visit)
     where = f"/unverified/{task.task_id}"
     chosen = typed or {field: getattr(traits, field) for field in FIELDS}
-    asked = {where: told.asked_of(task, name("agency", visit.who.agency))} if task.closed_at is None else {}
-    lines = told.once((await inbox.told_lines(call, asked)).values())
+    asked = {where: (task, name("agency", visit.who.agency))} if task.closed_at is None else {}
+    lines = told.once((await told.lines(call, asked)).values())
     return render.page(
         "unverified_one.html",
         visit,
@@ -170,7 +170,9 @@ async def _page(
         chosen=chosen,
         errors={field: say(key, code=code) for field, key in (errors or {}).items()},
         dial=_telephone(read or {}),
-        sent=confirmation.ordered(call.request.query_params, where, visit, say, settled=task.closed_at is not None),
+        sent=confirmation.became(
+            call, where, title="task.sent", label=lambda word: say(f"instruct.{word}"), settled=task.closed_at is not None
+        ),
         key=secrets.token_hex(16),
     )
 

@@ -25,8 +25,9 @@ from services.intake.commands import act_on_case, idempotency
 from services.intake.commands.act_on_case import Post
 from services.intake.messages import responses
 from services.intake.model import Task
-from services.intake.pages import ask_once, confirmation, relative_time
-from services.intake.pages.labels import URGENCIES
+from services.intake.pages import confirmation, relative_time
+from services.intake.pages.forms import SURE, YES
+from services.intake.pages.offer import URGENCIES
 from services.intake.pages.page_request import PageRequest
 from services.intake.public.form import UNKNOWN
 from services.intake.public.site import Site
@@ -83,7 +84,7 @@ async def refuse(site: Site, call: PageRequest) -> Response:
     marked = {value for name, value in form.items() if name.startswith("mark.")}
     entries = await _entries(call)
     chosen = [entry for entry in _shown(call, entries) if (entry.first.task_id in marked) == (form.get("which") != "others")]
-    sure = form.get(ask_once.SURE) == ask_once.YES
+    sure = form.get(SURE) == YES
     errors = {} if form.get("reason") in lists.codes.get("refusal-reason", ()) else {"reason": "error.reason"}
     if not chosen and not sure:  # a second press of "yes" finds them settled
         errors["top"] = "confirm.mark.needed"
@@ -116,8 +117,8 @@ async def _ask(call: PageRequest, firsts: Sequence[Task], number: int) -> Respon
     async with call.pages.door.begin() as tx:
         access.without_case(call.who(), Act.REFUSE_REPORTS)
         [(count,)] = await store.rows(tx, unread, {"cases": [task.case_id for task in firsts]})
-    entered = {name: value for name, value in call.form.items() if name not in ("form", ask_once.SURE)}
-    sure = (ask_once.SURE, ask_once.YES)
+    entered = {name: value for name, value in call.form.items() if name not in ("form", SURE)}
+    sure = (SURE, YES)
     values = {"number": number, "unread": count, "entered": entered, "sure": sure}
     return call.pages.render.page("refuse_many.html", call.visit, here="/unverified", **values)
 
@@ -225,7 +226,7 @@ def _page(
         reasons=[(word, name("instruction-reason", word)) for word in lists.codes.get("refusal-reason", ())],
         reason=call.form.get("reason", ""),
         errors={field: say(key) for field, key in (errors or {}).items()},
-        sent=confirmation.refused_together(call.request.query_params, "/unverified", visit, say),
+        sent=confirmation.refused_together(call, "/unverified"),
         key=call.pages.door.new_id(),
     )
 

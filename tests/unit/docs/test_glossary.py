@@ -142,7 +142,7 @@ def test_the_texts_of_pages_messages_prompts_and_policy_are_walked() -> None:
         "referral/channels/prompts.py",
         "referral/proof/history/words.yaml",
         "services/audit/words.yaml",
-        "services/intake/pages/words.yaml",
+        "services/intake/pages/words/inbox.yaml",
         "services/notifier/page/words.yaml",
         "services/oversight/pages/measures.yaml",
         "services/oversight/pages/words.yaml",

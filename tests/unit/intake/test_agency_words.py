@@ -2,41 +2,22 @@
 
 from __future__ import annotations
 
-import ast
 import re
 
 import pytest
 
 from referral.channels.message import PART
 from services.intake.pages import render
-from services.intake.pages.agency import routes
-from services.intake.pages.agency.account import CHANNELS
-from services.intake.pages.agency.rota_forms import PARTS
 from services.notifier.notes.sender import WORDS, worded
 
-ALL = render.load(lambda: None, routes.HERE).words  # type: ignore[arg-type,return-value]
+HERE = render.HERE / "agency"
+ALL = render.load(lambda: None).words  # type: ignore[arg-type,return-value]
 KINDS = sorted({key.partition(".")[2] for key in WORDS["en"].texts if key.partition(".")[0] in ("mail", "sms")})
 """Kinds of notes, by their words."""
 
 
-def test_every_text_that_code_and_templates_name_exists() -> None:
-    named = {f"channel.{channel}" for channel in CHANNELS} | {f"address.hint.{channel}" for channel in CHANNELS}
-    named |= {f"{start}.{part}" for part in PARTS for start in ("part", "end.means")}
-    for path in (routes.HERE / "templates").glob("*.html"):
-        named |= set(re.findall(r'say\("([^"]+)"[,)]', path.read_text("utf-8")))
-    for path in routes.HERE.glob("*.py"):
-        source = path.read_text("utf-8")
-        named |= set(re.findall(r'"(error\.[a-z-]+)"', source))
-        named |= {f"done.{word}" for word in re.findall(r'asking\.sent\([^)]*"([a-z-]+)"\)', source)}
-        for node in ast.walk(ast.parse(source)):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "say":
-                named |= {arg.value for arg in node.args[:1] if isinstance(arg, ast.Constant)}
-    assert len(named) > 100
-    assert sorted(named - set(ALL["en"].texts)) == []
-
-
 def test_every_refusal_of_the_notifier_has_its_words() -> None:
-    folder = routes.HERE.parents[2] / "notifier" / "roster_door"
+    folder = render.HERE.parents[1] / "notifier" / "roster_door"
     codes = {
         code for path in folder.glob("*.py") for code in re.findall(r'(?:Rejected|Refused)\((?:code=)?"([a-z-]+)"', path.read_text("utf-8"))
     }
@@ -45,7 +26,7 @@ def test_every_refusal_of_the_notifier_has_its_words() -> None:
 
 
 def test_every_note_that_code_plans_has_its_words() -> None:
-    folder = routes.HERE.parents[2] / "notifier"
+    folder = render.HERE.parents[1] / "notifier"
     planned = {
         kind
         for path in folder.rglob("*.py")

@@ -16,8 +16,9 @@ from services.intake.casefile import fields
 from services.intake.casefile.sections import Writing
 from services.intake.messages.timestamps import micros
 from services.intake.pages import render
-from services.intake.pages.writing import view
+from services.intake.pages.writing import content
 from tests.harness import shipped
+from tests.harness.web import drawn
 
 POLICY = shipped.compiled()
 CODES = policy_view.of(POLICY, 1).codes
@@ -142,14 +143,14 @@ def test_the_file_is_shown_with_labels_and_what_no_field_holds_as_it_was_sent(la
         return POLICY.names(kind, code, language)
 
     care, say = POLICY.sections["care-needs"], SAY[language]
-    shown = view.content(care, {"food": "Halal", "interpreter": "rom", "shoe_size": 36, "text": {"by": "nurse"}}, name, say, CODES)
+    shown = content.content(care, {"food": "Halal", "interpreter": "rom", "shoe_size": 36, "text": {"by": "nurse"}}, name, say, CODES)
     labels = {field.id: field.names[language] for field in care.fields}
     assert shown == {
         labels["food"]: "Halal",
         labels["interpreter"]: POLICY.names("language", "rom", language),
         say("write.further"): {"shoe_size": 36, "text": {"by": "nurse"}},
     }
-    assert view.content(POLICY.sections["age-band"], {"age_band": "12-14"}, lambda kind, code: code, say, CODES) == "12-14"
+    assert content.content(POLICY.sections["age-band"], {"age_band": "12-14"}, lambda kind, code: code, say, CODES) == "12-14"
 
 
 def test_words_of_a_decision_stand_under_its_step_and_time() -> None:
@@ -159,14 +160,17 @@ def test_words_of_a_decision_stand_under_its_step_and_time() -> None:
         "2026-01-03T09:00:00.000000Z risk",
     )
     now = micros(datetime.fromisoformat("2026-01-03T10:00:00+00:00"))
-    shown = view.recorded({first: "a", second: "b", later: "c"}, lambda _, code: code.title(), SAY["en"], now)
+    shown = content.recorded({first: "a", second: "b", later: "c"}, lambda _, code: code.title(), SAY["en"], now)
     assert list(shown.items()) == [("Guardian · yesterday 10:41", "a"), ("Guardian · yesterday 10:41 ·", "b"), ("Risk · 10:00", "c")]
-    assert view.recorded(None, lambda _, code: code, SAY["en"], now) == {}
+    assert content.recorded(None, lambda _, code: code, SAY["en"], now) == {}
 
 
 def test_who_referred_is_not_named_and_a_login_only_to_colleagues() -> None:
     def line(agency: str, hidden: set[str], own: str) -> str:
-        return view.written(Writing(version=2, agency=agency, login="a.login", at=0), hidden, own, SAY["en"], lambda _, code: code, 0)
+        call = drawn.request(agency=own)
+        values = {"say": call.say, "name": lambda _, code: code, "now": 0, "account": call.account, "hidden": hidden}
+        module = call.pages.render.templates.get_template("cases.html").make_module(values)
+        return str(module.written(Writing(version=2, agency=agency, login="a.login", at=0)))  # type: ignore[attr-defined]
 
     assert "school" not in line("school", {"school"}, "csw") and "whoever referred the case" in line("school", {"school"}, "csw")
     assert "csw · 01:00" in line("csw", {"school"}, "police") and "a.login" not in line("csw", {"school"}, "police")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from services.intake.model import Offer, Spot
-from services.intake.pages import labels, many
-from tests.unit.intake.test_pages import MINUTE, NOW, SAY, name, offer
+from services.intake.model import Offer
+from services.intake.pages import inbox
+from tests.unit.intake.test_pages import MINUTE, NOW, SAY, offer
 
 LATER = NOW + 60 * MINUTE
 
@@ -24,17 +24,16 @@ def test_a_limit_that_has_passed_stands_first_then_an_emergency_then_the_next_li
         named("late-emergency", urgency="emergency", due=NOW),
         named("never", due=None),
     ]
-    spots = labels.Known({one.case_id: Spot() for one in offers})
-    found = labels.groups(offers, (), (), spots, SAY, name, NOW).answer
-    shown = [case.cards[0].href.removeprefix("/offers/") for case in found]
+    found = inbox.grouped(offers, (), {}, {}, {}, NOW)["answer"]
+    shown = [cards[0].href.removeprefix("/offers/") for _, cards in found.cases]
     assert shown == ["late-emergency", "late", "emergency", "routine", "never"]
 
 
 def test_the_line_on_top_counts_what_waits() -> None:
     offers = [named("a", urgency="emergency", due=NOW - MINUTE), named("b", due=LATER), named("c", urgency="emergency", due=None)]
-    assert many.line(offers, SAY, NOW) == "Waiting: 3 · late: 1 · emergencies: 2 · next limit 04:00"
-    assert many.line(offers[1:2], SAY, NOW) == "Waiting: 1 · next limit 04:00"
-    assert many.line([], SAY, NOW) == ""
+    assert inbox.line(offers, SAY, NOW) == "Waiting: 3 · late: 1 · emergencies: 2 · next limit 04:00"
+    assert inbox.line(offers[1:2], SAY, NOW) == "Waiting: 1 · next limit 04:00"
+    assert inbox.line([], SAY, NOW) == ""
 
 
 @pytest.mark.parametrize(
@@ -50,14 +49,5 @@ def test_the_line_on_top_counts_what_waits() -> None:
 )
 def test_a_filter_is_an_address(query: dict[str, str], shown: str) -> None:
     offers = [named("a", due=NOW), named("b", state="ACCEPTED"), named("c", step="risk")]
-    want = many.wanted(query)
-    assert "".join(one.offer_id for one in many.offers(offers, want, {"b": "me", "c": "she"}, "me", NOW)) == shown
-    choices = many.choices(offers, want, SAY, name)
-    assert [value for value, _, _ in choices.steps] == ["", "police", "risk"]
-    assert sum(chosen for _, _, chosen in choices.shows) == sum(chosen for _, _, chosen in choices.steps) == 1
-
-
-def test_a_row_names_who_has_it() -> None:
-    assert labels.card(offer(state="ACCEPTED"), "a.made-up", SAY, name, NOW).who == "a.made-up"
-    assert labels.card(offer(), "a.made-up", SAY, name, NOW).who == ""
-    assert labels.card(offer(), "", SAY, name, NOW, agency=True).who == "agency:police-prizren"
+    show, step = inbox.wanted(query)
+    assert "".join(one.offer_id for one in offers if inbox.matches(one, show, step, {"b": "me", "c": "she"}, "me", NOW)) == shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import string
 from collections.abc import Mapping
@@ -14,14 +15,14 @@ import yaml
 from referral.domain.policy import Policy
 from referral.runtime.i18n import Words
 from services.intake.pages import render
-from services.intake.pages.agency import routes as agency
-from services.intake.pages.exercise import routes as exercise
+from services.intake.pages.agency.account import CHANNELS
+from services.intake.pages.agency.rota_forms import PARTS
+from services.intake.pages.exercise import report
 from services.intake.public import site
 
-FOLDERS = (agency.HERE, exercise.HERE, site.HERE)
-FILES = (render.WORDS, *render.MORE, *(folder / "words.yaml" for folder in FOLDERS))
-LATIN = {agency.HERE: ("SMS",)}
-"""Words that stay in Latin letters, by the folder whose texts have them."""
+FILES = (render.WORDS, *render.MORE, site.HERE / "words.yaml")
+LATIN = {"agency.yaml": ("SMS",)}
+"""Words that stay in Latin letters, by the file whose texts have them."""
 SAME = {render.WORDS: {"today"}}
 """Texts that read the same in two languages on purpose, by their file."""
 
@@ -32,7 +33,7 @@ def nobody() -> Policy:
 
 @cache
 def loaded() -> Mapping[str, Words]:
-    return render.load(nobody, *FOLDERS).words
+    return render.load(nobody, site.HERE).words
 
 
 def texts(file: Path, language: str) -> dict[str, str]:
@@ -51,9 +52,28 @@ def test_no_text_is_left_in_another_language(file: Path) -> None:
 def test_cyrillic_has_no_latin_letter_but_in_placeholders(file: Path) -> None:
     for key, text in texts(file, "sr-Cyrl").items():
         bare = "".join(part for part, *_ in string.Formatter().parse(text))
-        for word in LATIN.get(file.parent, ()):
+        for word in LATIN.get(file.name, ()):
             bare = bare.replace(word, "")
         assert not re.search("[A-Za-zđžćčš]", bare), (key, text)
+
+
+def test_every_text_that_code_and_templates_name_exists() -> None:
+    named = {f"{start}.{channel}" for channel in CHANNELS for start in ("channel", "address.hint")}
+    named |= {f"{start}.{part}" for part in PARTS for start in ("part", "end.means")}
+    named |= {f"error.{reason}" for reason in ("night", "running", "here", "anywhere")}
+    named |= {f"report.limit.{state}" for state in ("late", "met", "missed", "runs")}
+    named |= {f"count.{word}" for word in report.counts((), report.Blame(()))}
+    for path in render.FOLDER.glob("*.html"):
+        named |= set(re.findall(r'say\("([^"]+)"[,)]', path.read_text("utf-8")))
+    for path in render.HERE.rglob("*.py"):
+        source = path.read_text("utf-8")
+        named |= set(re.findall(r'"(error\.[a-z-]+)"', source))
+        named |= {f"done.{word}" for word in re.findall(r'roster\.(?:sent|make)\(.*"([a-z-]+)"(?:, seen=False)?\)', source)}
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Call) and "say" in (getattr(node.func, "id", ""), getattr(node.func, "attr", "")):
+                named |= {str(arg.value) for arg in node.args[:1] if isinstance(arg, ast.Constant)}
+    assert len(named) > 300
+    assert sorted(named - set(loaded()["en"].texts)) == []
 
 
 NAMED = re.compile(r"""["']([A-Za-z][\w.-]*)["']""")
@@ -64,7 +84,7 @@ BEGUN = re.compile(r"""["']([a-z][\w.-]*\.)(?:["']|\{)|\btext\(say, "(\w+)""")
 def test_no_text_is_left_that_no_page_shows() -> None:
     """A text whose beginning is named counts as shown: this finds what is forgotten, not every word that no value takes. A text for a child
     stands in for the one of the same name (`Words.voiced`)."""
-    service = render.WORDS.parents[1]
+    service = render.HERE.parent
     code = "\n".join(path.read_text("utf-8") for end in ("py", "html") for path in sorted(service.rglob(f"*.{end}")))
     named, begun = set(NAMED.findall(code)), tuple({whole or f"{start}." for whole, start in BEGUN.findall(code)})
     left = [key for key in loaded()["en"].texts if key not in named and not key.startswith(begun)]

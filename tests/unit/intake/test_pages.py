@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from starlette.datastructures import QueryParams
+from starlette.responses import Response
 
 from referral.domain.case_number import case_number
 from referral.domain.events import StepKind
@@ -15,10 +15,12 @@ from referral.runtime import i18n
 from services.intake import policy_view
 from services.intake.contacts import contacts
 from services.intake.model import Asking, Offer, Spot
-from services.intake.pages import case_head, confirmation, forms, labels, many, relative_time, render
+from services.intake.pages import answers, case_head, confirmation, inbox, relative_time, render
 from services.intake.pages import offer as pages_offer
+from services.intake.pages.answers import Here
+from services.intake.pages.case_head import CaseHead
 from services.intake.pages.forms import Entered
-from services.intake.pages.session import Visit
+from tests.harness.web import drawn
 from tests.stories import teller
 
 SAY = i18n.load(render.WORDS)["en"]
@@ -26,6 +28,7 @@ SHIPPED = teller.policy()
 LISTS = policy_view.of(SHIPPED, 1)
 NOW = 1_764_036_000_000_000
 MINUTE = 60_000_000
+NOWHERE = Spot()
 
 
 def name(kind: str, code: str) -> str:
@@ -67,6 +70,25 @@ def offer(**more: Any) -> Offer:
     return Offer(**(values | more))
 
 
+def shown(of: Offer, spot: Spot = NOWHERE, *, phone: bool = False, **more: Any) -> Response:
+    """The page of an offer."""
+    call = drawn.request(f"/{'calls' if phone else 'offers'}/{of.offer_id}", agency="desk-prizren" if phone else of.agency, desk=phone)
+    values: dict[str, Any] = {"who": "", "stages": (), "contacts": (), "since": None, "closes": ""}
+    return answers.draw(Here(call, of, spot, (), **values), **more)
+
+
+def card(row: Offer, who: str = "", spot: Spot = NOWHERE, *, phone: bool = False) -> str:
+    """What the inbox says of an offer."""
+    ours, calls = ([], [row]) if phone else ([row], [])
+    return drawn.text(drawn_inbox(inbox.grouped(ours, calls, {row.case_id: spot}, {row.offer_id: who}, {}, NOW)))
+
+
+def drawn_inbox(groups: dict[str, inbox.Group]) -> Response:
+    values: dict[str, Any] = {"empty": False, "crowds": (), "told": {}, "away": (), "unverified": (0, 0), "unreachable": False}
+    values |= {"line": "", "few": inbox.FEW, "show": "", "step": "", "steps": None}
+    return drawn.request().page("inbox.html", groups=groups, **values)
+
+
 @pytest.mark.parametrize(
     "more",
     [
@@ -77,7 +99,7 @@ def offer(**more: Any) -> Offer:
 )
 def test_every_state_of_an_open_offer_has_a_word(more: dict[str, Any]) -> None:
     """One without a word made the whole inbox of its agency an error 500."""
-    assert SAY("state." + labels.state(offer(**more)))
+    assert pages_offer.held(SAY, offer(**more), "")
 
 
 def test_what_needs_an_answer_is_on_top_and_the_nearest_limit_first() -> None:
@@ -91,35 +113,30 @@ def test_what_needs_an_answer_is_on_top_and_the_nearest_limit_first() -> None:
         offer(offer_id="ended", state="EXPIRED", closed_at=NOW - MINUTE),
         offer(offer_id="long-ended", state="EXPIRED", closed_at=NOW - 25 * 60 * MINUTE),
     ]
-    known = labels.Known({"c": Spot(found_in="prizren", age_band="12-14")})
-    found = labels.groups(offers, [offer(offer_id="call")], [], known, SAY, name, NOW)
-    hrefs = {
-        group: [card.href.rpartition("/")[2] for case in getattr(found, group) for card in case.cards]
-        for group in ("answer", "work", "info", "ended", "calls")
-    }
+    spots = {"c": Spot(found_in="prizren", age_band="12-14")}
+    found = inbox.grouped(offers, [offer(offer_id="call")], spots, {}, {}, NOW)
+    hrefs = {id: [card.href.rpartition("/")[2] for _, cards in group.cases for card in cards] for id, group in found.items()}
     assert hrefs == {
         "answer": ["late", "soon", "later"],
         "work": ["declined", "work"],
         "info": ["told"],
         "ended": ["ended"],
         "calls": ["call"],
+        "tasks": [],
     }
-    [case], [call] = found.answer, found.calls
-    late = case.cards[0].time
-    assert late is not None and late.tone == "late" and late.left == "Late by 1 minute"
-    assert case.cards[0].line == "role:police-thbs" and call.cards[0].line == "agency:police-prizren"
-    assert case.head.line == "age age-band:12-14 · municipality:prizren" and call.cards[0].href == "/calls/call"
-    assert found.ended[0].head.line == "", "whoever is not asked any more is shown neither the age band nor where the child is now"
+    page = drawn.text(drawn_inbox(found))
+    assert "Late by 1 minute" in page and "age 12-14 · Prizren" in page
+    assert found["calls"].cases[0][1][0].href == "/calls/call"
+    over = inbox.grouped([offers[6]], (), spots, {}, {}, NOW)
+    assert "12-14" not in drawn.text(drawn_inbox(over)), "of what is over, neither the age band nor where the child is"
 
 
 def test_a_group_that_is_cut_says_how_many_there_are() -> None:
-    offers = [offer(offer_id=f"o{n}", due=NOW + n * MINUTE) for n in range(labels.SHOWN + 1)]
-    found = labels.groups(offers, offers[:1], [], labels.Known({}), SAY, name, NOW)
-    shown: dict[str, Any] = {"empty": False, "crowds": (), "told": {}, "away": (), "unverified": "", "unreachable": False}
-    shown |= {"line": "", "few": many.FEW, "filters": None, "filtered": False}
-    page = render.load(lambda: SHIPPED).page("inbox.html", Visit("t", None, b"", "en", NOW), groups=found, **shown).body
-    assert b"(51)" in page and b"The first 50 of 51 are shown." in page and bytes(page).count(b'href="/offers/') == labels.SHOWN
-    assert b"(1)" in page and bytes(page).count(b"The first") == 1, "a group that is whole says nothing"
+    offers = [offer(offer_id=f"o{n}", due=NOW + n * MINUTE) for n in range(inbox.SHOWN + 1)]
+    calls = [offer(offer_id="call")]
+    page = drawn.source(drawn_inbox(inbox.grouped(offers, calls, {}, {}, {}, NOW)))
+    assert "(51)" in page and "The first 50 of 51 are shown." in page and page.count('href="/offers/') == inbox.SHOWN
+    assert "(1)" in page and page.count("The first") == 1, "a group that is whole says nothing"
 
 
 def test_cards_of_one_case_stand_together_at_the_place_of_the_most_urgent() -> None:
@@ -129,17 +146,18 @@ def test_cards_of_one_case_stand_together_at_the_place_of_the_most_urgent() -> N
         for case, minutes in cases.items()
         for n in range(2)
     ]
-    found = labels.groups(offers, [], [], labels.Known({}, who={"quick-1": "a.made-up"}), SAY, name, NOW)
-    assert [[card.href for card in case.cards] for case in found.answer] == [
+    found = inbox.grouped(offers, (), {}, {"quick-1": "a.made-up"}, {}, NOW)["answer"]
+    assert [[card.href for card in cards] for _, cards in found.cases] == [
         [f"/offers/{case}-{n}" for n in range(2)] for case in ("quick", "middle", "slow")
     ]
-    assert [case.head.number for case in found.answer] == [case_number(case) for case in ("quick", "middle", "slow")]
-    assert found.answer[0].head.line == "pathway:trafficking-child"
+    assert [head.case_id for head, _ in found.cases] == ["quick", "middle", "slow"]
+    page = drawn.text(drawn_inbox({**inbox.grouped([], (), {}, {}, {}, NOW), "answer": found}))
+    assert page.index(case_number("quick")) < page.index(case_number("middle")) and "Trafficking, child" in page
 
 
 def test_a_card_names_the_colleague_who_has_it() -> None:
-    assert labels.card(offer(state="ACCEPTED"), "a.made-up", SAY, name, NOW).state == "Accepted by your agency (a.made-up)"
-    assert labels.card(offer(), "a.made-up", SAY, name, NOW).state == "Open", "asked again, nobody has it"
+    assert "Accepted by your agency (a.colleague)" in card(offer(state="ACCEPTED"), "a.colleague")
+    assert "a.colleague" not in card(offer(), "a.colleague"), "asked again, nobody has it"
 
 
 @pytest.mark.parametrize(
@@ -158,8 +176,8 @@ def test_a_card_names_the_colleague_who_has_it() -> None:
 def test_the_state_of_a_step(offers: list[tuple[str, str, bool]], expected: str) -> None:
     asked = [Asking("police", kind, state, open_, "a") for kind, state, open_ in offers]
     assert case_head.state(asked) == expected
-    [stage, other] = case_head.stages(["police", "plan"], asked, "a", SAY, name)
-    assert (stage.state, stage.ours, stage.step) == (expected, bool(offers), "step:police")
+    stage, other, *_ = case_head.stages(SHIPPED, "trafficking-child", asked, "a")
+    assert (stage.state, stage.ours, stage.step) == (expected, bool(offers), "police")
     assert (other.state, other.ours) == ("ahead", False)
 
 
@@ -204,9 +222,10 @@ def test_no_procedure_shows_the_police_or_a_notice_where_a_person_is_kept_safe()
 
 
 def test_the_head_counts_the_steps() -> None:
-    asked = [Asking("one", "REQUEST", "COMPLETED", False, "a"), Asking("two", "REQUEST", "OFFERED", True, "b")]
-    stages = case_head.stages(["one", "two", "three"], asked, "b", SAY, name)
-    assert case_head.head("c", Spot(), "", SAY, name, stages=stages).summary == "1 done, 1 waiting"
+    asked = [Asking("police", "REQUEST", "COMPLETED", False, "a"), Asking("support", "REQUEST", "OFFERED", True, "b")]
+    head = CaseHead("c", Spot(), "", case_head.stages(SHIPPED, "trafficking-child", asked, "b"))
+    values: dict[str, Any] = {"title": "", "label": "", "means": (), "action": "", "entered": {}}
+    assert "Where the case stands: 1 done, 1 waiting" in drawn.text(drawn.request().page("ask_once.html", head=head, **values))
 
 
 @pytest.mark.parametrize(
@@ -230,41 +249,38 @@ def test_the_answers_that_are_offered(more: dict[str, Any], expected: tuple[str,
 @pytest.mark.parametrize(("due_what", "label"), [("present", "I am with the person"), ("arrive", "Arrived")])
 def test_where_somebody_goes_to_the_person_nobody_arrives(due_what: str, label: str) -> None:
     """A social worker who is with a child read a button that says that the child has arrived."""
-    found = pages_offer.view(offer(state="ACCEPTED", due_what=due_what), Spot(), SAY, name, (), NOW)
-    assert {action.word: action.label for action in found.actions}["ARRIVE"] == label
+    assert label in drawn.said(shown(offer(state="ACCEPTED", due_what=due_what)))
 
 
 def test_an_ended_offer_says_why_and_opens_no_file() -> None:
-    view = pages_offer.view(offer(state="CANCELLED", closed_at=NOW), Spot(), SAY, name, (), NOW)
-    assert "no longer" in view.ended and not view.sections and not view.actions and view.time is None
+    page = shown(offer(state="CANCELLED", closed_at=NOW))
+    assert "no longer" in drawn.text(page) and "minutes left" not in drawn.text(page)
+    assert "/show" not in drawn.source(page) and "/answer" not in drawn.source(page)
 
 
 def test_a_notice_by_telephone_is_told_and_no_rung_of_the_agency_is_said_to_be_woken() -> None:
     notice = offer(kind="NOTIFY", reach="PHONE", words=("ACKNOWLEDGE",), due=None)
-    found = pages_offer.view(notice, Spot(), SAY, name, (), NOW, call=True)
-    assert [(action.word, action.label, action.first) for action in found.actions] == [("ACKNOWLEDGE", "I have told them", True)]
-    assert "rung:duty-officer" not in dict(found.facts).values()
-    own = pages_offer.view(offer(), Spot(), SAY, name, (), NOW)
-    assert "rung:duty-officer" in dict(own.facts).values()
+    page = shown(notice, phone=True)
+    assert "I have told them" in drawn.said(page) and 'class="first">I have told them' in drawn.source(page)
+    assert "Duty officer" not in drawn.text(page) and "Duty officer" in drawn.text(shown(offer()))
 
 
 @pytest.mark.parametrize("reason", ["not-told", "not-called"])
 def test_an_agency_that_nobody_had_told_does_not_read_that_it_did_not_answer(reason: str) -> None:
     over = {"state": "EXPIRED", "closed_at": NOW, "due": None}
-    silent = pages_offer.view(offer(**over, reason="accept"), Spot(), SAY, name, (), NOW).ended
-    untold = pages_offer.view(offer(**over, reason=reason), Spot(), SAY, name, (), NOW).ended
+    silent = pages_offer.ended(SAY, offer(**over, reason="accept"), NOWHERE)
+    untold = pages_offer.ended(SAY, offer(**over, reason=reason), NOWHERE)
     assert "answered in time" in silent and "answered in time" not in untold and "still" in untold
-    card = labels.card(offer(**over, reason=reason), "", SAY, name, NOW)
-    assert card.state == untold
+    assert untold in card(offer(**over, reason=reason)) and untold in drawn.text(shown(offer(**over, reason=reason)))
 
 
 def test_a_decline_without_reason_and_a_decision_without_words_are_told_beside_the_field() -> None:
-    assert forms.answer({"word": "DECLINE"}, offer()).errors == {"reason": "error.reason"}
+    assert answers.entered_answer({"word": "DECLINE"}, offer()).errors == {"reason": "error.reason"}
     deciding = offer(words=("DECIDE",), codes=("LOW",), needs=("reason", "child-view"))
-    entered = forms.answer({"word": "DECIDE", "need.reason": " because ", "need.child-view": "x" * 10_001}, deciding)
+    entered = answers.entered_answer({"word": "DECIDE", "need.reason": " because ", "need.child-view": "x" * 10_001}, deciding)
     assert entered.errors == {"code": "error.code", "need.child-view": "error.long"}
     assert entered.texts["reason"] == "because"
-    assert forms.answer({"word": "COMPLETE"}, offer()).errors == {"top": "error.word"}
+    assert answers.entered_answer({"word": "COMPLETE"}, offer()).errors == {"top": "error.word"}
 
 
 def test_what_the_door_refuses_is_told_beside_its_field() -> None:
@@ -278,18 +294,12 @@ def test_what_the_door_refuses_is_told_beside_its_field() -> None:
 
 
 def test_nobody_can_send_a_link_that_claims_an_answer() -> None:
-    visit = Visit("token", None, b"", "en", NOW)
-    query = QueryParams(confirmation.link("/offers/o", "ACCEPT", NOW, "token").partition("?")[2])
-    found = confirmation.became(query, "/offers/o", visit, SAY, name, ())
+    query = confirmation.link("/offers/o", "ACCEPT", NOW, "token").partition("?")[2]
+    found = confirmation.became(drawn.request(query=query), "/offers/o")
     assert found is not None and found.title == "Sent: Accept" and "at 03:00" in found.means
-    assert confirmation.became(query, "/offers/other", visit, SAY, name, ()) is None
-    assert confirmation.became(query, "/offers/o", Visit("another", None, b"", "en", NOW), SAY, name, ()) is None
-    assert confirmation.became(QueryParams("sent=ACCEPT.1.x"), "/offers/o", visit, SAY, name, ()) is None
-
-
-def test_codes_told_from_traits_have_names_and_what_was_written_stays() -> None:
-    assert labels.content("language", {"languages": ["sq", "rom"]}, name) == "language:sq, language:rom"
-    assert labels.content("identity", {"given_name": "Z"}, name) == {"given_name": "Z"}
+    assert confirmation.became(drawn.request(query=query), "/offers/other") is None
+    assert confirmation.became(drawn.request(query=query, token="another"), "/offers/o") is None
+    assert confirmation.became(drawn.request(query="sent=ACCEPT.1.x"), "/offers/o") is None
 
 
 def test_a_limit_at_midnight_ends_the_day_before() -> None:
@@ -301,8 +311,8 @@ def test_a_limit_at_midnight_ends_the_day_before() -> None:
 @pytest.mark.parametrize("duty", [False, True])
 def test_whoever_declines_reads_whether_the_step_stays_theirs(duty: bool) -> None:
     asked = offer(words=("DECLINE",), reasons=("OUT_OF_AREA",))
-    [action] = pages_offer.view(asked, Spot(), SAY, name, (), NOW, duty=duty).actions
-    assert action.means == SAY("word.DECLINE.duty" if duty else "word.DECLINE.means")
+    [action] = pages_offer.actions(asked, (), duty=duty)
+    assert action.means == ("word.DECLINE.duty" if duty else "word.DECLINE.means")
 
 
 @pytest.mark.parametrize("pathway", SHIPPED.current, ids=lambda one: one.id)
@@ -317,25 +327,22 @@ def test_a_duty_is_what_routing_keeps(pathway: Pathway) -> None:
 def test_what_is_given_back_has_the_reasons_of_its_step() -> None:
     held = offer(state="ACCEPTED", words=("RETURN", "HOLD"), reasons=("CONFLICT_OF_INTEREST",))
     every = ("CONFLICT_OF_INTEREST", "NO_CAPACITY")
-    reasons = {
-        action.word: [code for code, _ in action.reasons] for action in pages_offer.view(held, Spot(), SAY, name, every, NOW).actions
-    }
+    reasons = {action.word: list(action.reasons) for action in pages_offer.actions(held, every)}
     assert reasons == {"RETURN": ["CONFLICT_OF_INTEREST"], "HOLD": ["CONFLICT_OF_INTEREST", "NO_CAPACITY"]}
 
 
 def test_a_decision_that_silence_has_taken_is_not_asked_for_again() -> None:
-    view = pages_offer.view(offer(state="EXPIRED", closed_at=NOW, words=("DECIDE",), reason="decide"), Spot(), SAY, name, (), NOW)
-    assert view.ended == SAY("ended.undecided") and view.actions == ()
+    page = shown(offer(state="EXPIRED", closed_at=NOW, words=("DECIDE",), reason="decide"))
+    assert SAY("ended.undecided") in drawn.text(page) and "/answer" not in drawn.source(page)
 
 
 def test_after_the_limit_nothing_says_by_then() -> None:
-    late = labels.time(SAY, NOW - MINUTE, "complete", NOW)
-    assert late is not None and late.what == SAY("limit.late.complete")
+    assert SAY("limit.late.complete") in drawn.text(shown(offer(due=NOW - MINUTE, due_what="complete")))
 
 
 def test_nobody_waits_for_an_answer_to_a_notice() -> None:
-    [action] = pages_offer.view(offer(kind="NOTIFY", words=("ACKNOWLEDGE",)), Spot(), SAY, name, (), NOW).actions
-    assert action.means == SAY("word.ACKNOWLEDGE.notice")
+    [action] = pages_offer.actions(offer(kind="NOTIFY", words=("ACKNOWLEDGE",)), ())
+    assert action.means == "word.ACKNOWLEDGE.notice"
 
 
 CLOSED = Spot(closed_at=NOW, outcome="done")
@@ -364,6 +371,6 @@ CLOSED = Spot(closed_at=NOW, outcome="done")
 )
 def test_whoever_had_a_part_or_was_notified_reads_that_the_case_is_closed(over: dict[str, Any], spot: Spot, says: str) -> None:
     """Nobody was told; and a notified office read that another agency had taken "it"."""
-    assert labels.ended(offer(**over, closed_at=NOW), spot, SAY).startswith(says)
-    assert pages_offer.view(offer(**over, closed_at=NOW), spot, SAY, name, (), NOW).ended.startswith(says)
-    assert labels.card(offer(**over, closed_at=NOW), "", SAY, name, NOW, spot=spot).state.startswith(says)
+    row = offer(**over, closed_at=NOW)
+    assert pages_offer.ended(SAY, row, spot).startswith(says)
+    assert says in drawn.text(shown(row, spot)) and says in card(row, spot=spot)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
+from starlette.responses import Response
 
 from referral.runtime import i18n
 from services.intake.model import Link, Situation, Spot, Task
-from services.intake.pages import forms, render
+from services.intake.pages import render
 from services.intake.pages import task as pages_task
 from services.intake.pages.task import FIELDS, Choices, offered
+from tests.harness.web import drawn
 
 ALL = i18n.load(render.WORDS)
 NOW = 1_764_036_000_000_000
@@ -45,12 +48,18 @@ def test_orders_that_are_possible_now(asked: Task, choices: Choices, now: Situat
     assert " ".join(offered(asked, choices, now)) == orders
 
 
+def shown(asked: Task, choices: Choices, now: Situation, language: str = "en") -> Response:
+    call = drawn.request(f"/tasks/{asked.task_id}", agency="desk-prizren", desk=True, language=language, now=NOW)
+    return pages_task.draw(pages_task.Here(call, asked, Spot(), now, choices, (), (), (), ()))
+
+
 @pytest.mark.parametrize("about", ["complaint", "complaint-ours"])
 @pytest.mark.parametrize("language", sorted(ALL))
 def test_what_is_proposed_to_oversight_says_whose_silence_it_was_and_has_a_button_that_opens_the_case(language: str, about: str) -> None:
-    view = pages_task.view(task(about=about, seat=-1), Spot(), STEP, Situation(), ALL[language], lambda kind, code: f"{kind}:{code}", NOW)
-    assert view.default == ALL[language](f"task.{about}") and [order.word for order in view.orders] == ["CONFIRM", "REFUSE"]
-    assert view.orders[0].label == ALL[language]("instruct.CONFIRM.complaint") and not any(order.field for order in view.orders)
+    page = shown(task(about=about, seat=-1), STEP, Situation(), language)
+    assert ALL[language](f"task.{about}") in drawn.text(page)
+    words = [ALL[language](f"instruct.{word}.complaint") for word in ("CONFIRM", "REFUSE")]
+    assert drawn.said(page)[:2] == words and "-target" not in drawn.source(page)
 
 
 @pytest.mark.parametrize("language", sorted(ALL))
@@ -60,12 +69,12 @@ def test_every_order_reads_in_every_language_with_the_names_of_the_policy(langua
         for choices in (STEP, DECISION, Choices(acts=True)):
             for default in ("", "HIGH"):
                 now = Situation(closed=closed, taken=not default, asked=True, default=default, pathway="p", others=OTHERS)
-                view = pages_task.view(task(seat=-1), Spot(), choices, now, say, lambda kind, code: f"{kind}:{code}", NOW)
-                assert len({order.label for order in view.orders}) == len(view.orders) >= 2
-                for order in view.orders:
-                    assert order.means and (not order.field or order.options)
-    settle = next(order for order in view.orders if order.word == "REOPEN")
-    assert settle.options == ()
+                asked = task(seat=-1)
+                labels = {pages_task.label(word, asked, choices, now) for word in offered(asked, choices, now)}
+                assert len({say(label) for label in labels}) == len(labels) >= 2
+                page = drawn.text(shown(asked, choices, now, language))
+                assert all(say(label) in page and say(f"{label}.means") in page for label in labels)
+    assert pages_task.targets("REOPEN", Choices(), Situation(), say, str, NOW) == []  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("language", sorted(ALL))
@@ -75,17 +84,14 @@ def test_every_order_reads_in_every_language_with_the_names_of_the_policy(langua
 def test_what_one_party_has_said_is_read_in_every_language(language: str, said: str) -> None:
     now = Situation(proposed=said, proposer="school")
     asked = task(about="confirm-change", step="", seat=-1)
-    view = pages_task.view(asked, Spot(), Choices(), now, ALL[language], lambda kind, code: f"{kind}:{code}", NOW)
-    assert "agency:school" in view.default and (f"agency:{said[-3:]}" in view.default or said.split()[1] in view.default)
-    assert [order.word for order in view.orders] == ["CONFIRM", "REFUSE", "STOP", "CLOSE"]
+    read = pages_task.default(asked, now, ALL[language], lambda kind, code: f"{kind}:{code}")
+    assert "agency:school" in read and (f"agency:{said[-3:]}" in read or said.split()[1] in read)
 
 
 def test_a_default_is_named_and_stands_chosen_so_that_one_press_confirms_it() -> None:
-    now = Situation(default="HIGH")
-    view = pages_task.view(task(about="confirm-default"), Spot(), DECISION, now, ALL["en"], lambda kind, code: f"{kind}:{code}", NOW)
-    assert "decision:HIGH" in view.default
-    first = view.orders[0]
-    assert (first.word, first.chosen, first.label) == ("SETTLE", "HIGH", "Confirm, or decide otherwise")
+    page = drawn.source(shown(task(about="confirm-default"), DECISION, Situation(default="HIGH")))
+    assert "High risk" in drawn.text(page) and drawn.text(page).index("Confirm, or decide otherwise") > 0
+    assert re.findall(r'name="code" value="(\w+)" checked', page) == ["HIGH"]
 
 
 @pytest.mark.parametrize(
@@ -102,17 +108,15 @@ def test_a_default_is_named_and_stands_chosen_so_that_one_press_confirms_it() ->
     ],
 )
 def test_what_is_missing_is_named(form: dict[str, str], errors: set[str]) -> None:
-    assert set(forms.instruction(form, ("STOP", *FIELDS), FIELDS).errors) == errors
+    assert set(pages_task.instruction(form, ("STOP", *FIELDS), FIELDS).errors) == errors
 
 
 def test_a_settled_task_shows_nothing_of_where_its_case_stands() -> None:
     """Its desk may have no part in the case any more: links that were made later, and what is proposed, are nothing for it."""
     now = Situation(default="HIGH", proposed="LIFT agency:csw", proposer="csw", links=(Link(case_id="c" * 36, how="sibling"),))
 
-    def shown(at: int | None) -> str:
-        asked = task(closed_at=at, about="confirm-change", step="", seat=-1)
-        view = pages_task.view(asked, Spot(), DECISION, now, ALL["en"], lambda kind, code: f"{kind}:{code}", NOW)
-        return f"{view.facts} {view.default}"
+    def read(at: int | None) -> str:
+        return drawn.text(shown(task(closed_at=at, about="confirm-change", step="", seat=-1), DECISION, now))
 
-    assert "HIGH" in shown(None) and "sibling" in shown(None).lower()
-    assert "HIGH" not in shown(NOW) and "sibling" not in shown(NOW).lower()
+    assert "High risk" in read(None) and "sibling" in read(None).lower()
+    assert "High risk" not in read(NOW) and "sibling" not in read(NOW).lower()

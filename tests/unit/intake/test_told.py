@@ -10,8 +10,7 @@ from referral.errors import Malformed
 from referral.runtime import i18n
 from referral.wire import told as wire
 from referral.wire.told import MOST_ANSWER, MOST_ASKED, MOST_BYTES, Told
-from services.intake.pages import labels, render, told
-from services.intake.pages.told import Asked
+from services.intake.pages import inbox, render, told
 from tests.unit.intake.test_pages import MINUTE, NOW, offer
 
 WORDS = i18n.load(render.WORDS)
@@ -20,7 +19,7 @@ THREE = Told(delivered=1, delivered_at=AT, silent=1, cannot=1, next_at=AT + 4 * 
 
 
 def said(answer: Mapping[str, Told] | None, *, rung: int = 0, system: bool = False, language: str = "en", now: int = AT) -> str:
-    found = told.line(answer, Asked("o", rung, system), WORDS[language], now)
+    found = told.line(answer, offer(offer_id="o", rung=rung, reach="SYSTEM" if system else "WEB"), "", WORDS[language], now)
     return "" if found is None else ("! " if found.bad else "") + found.text
 
 
@@ -82,7 +81,7 @@ def test_only_what_waits_for_an_answer_is_asked_about() -> None:
 
 def test_a_question_has_room_for_a_whole_inbox_and_an_answer_for_all_of_it() -> None:
     ids = ["12345678-1234-4234-8234-123456789012"] * MOST_ASKED
-    assert MOST_ASKED >= 3 * labels.SHOWN and len(wire.question(ids)) <= MOST_BYTES and wire.asked(wire.question(ids)) == ids
+    assert MOST_ASKED >= 3 * inbox.SHOWN and len(wire.question(ids)) <= MOST_BYTES and wire.asked(wire.question(ids)) == ids
     full = Told(**dict.fromkeys(set(Told.__struct_fields__) - {"paused"}, 2**53), paused=True)
     assert len(wire.answer({f"{n:036}": full for n in range(MOST_ASKED)})) <= MOST_ANSWER
 

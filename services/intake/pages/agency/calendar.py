@@ -9,14 +9,14 @@ from starlette.responses import Response
 
 from referral.domain.durations import DAY_US
 from referral.domain.local_time import local
-from referral.errors import Rejected, Unavailable
+from referral.errors import Unavailable
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.postgres import clock
 from referral.wire.roster import Ask
 from services.intake import notifier_client
 from services.intake.accounts import invitations
-from services.intake.pages.agency import week
-from services.intake.pages.page_request import PageRequest
+from services.intake.pages.agency import roster, week
+from services.intake.pages.page_request import PageRequest, get
 
 AHEAD_US, BEHIND_US = 90 * DAY_US, 7 * DAY_US
 """Time around now that a feed holds (P): what a calendar displays."""
@@ -47,12 +47,12 @@ END:VTIMEZONE"""
 
 async def feed(call: PageRequest) -> Response:
     """Return the feed of whoever has this address. Rejected 404: nobody has it. Unavailable: the notifier is away; readers keep the old."""
-    door = call.pages.door
+    door = call.door
     async with door.stranger() as tx:
         account = await invitations.feed_of(tx, str(call.request.path_params["secret"])[:100])
         now = await clock.now(tx)
     if account is None:
-        raise Rejected("unknown-page", "path", "there is no such page", status=404)
+        roster.no_page()
     found = None
     if door.notifier is not None:
         ask = Ask(agency=account.agency, begins=now - BEHIND_US, ends=now + AHEAD_US)
@@ -108,3 +108,6 @@ def _folded(line: bytes) -> Iterator[bytes]:
             cut -= 1
         yield line[:cut] if first else b" " + line[:cut]
         line, first = line[cut:], False
+
+
+ROUTES = get("/shifts/{secret}.ics", feed, strangers=True)

@@ -1,48 +1,28 @@
-"""Turn an agency's roster into what a page displays: who is on duty, a week by rung, holes in words. Pure: values in, values out."""
+"""Cut an agency's roster into what a page displays: who is on duty, a week by rung, one person's shifts. Pure: values in, values out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from referral.domain.local_time import LOCAL, local
 from referral.runtime.i18n import Words
-from referral.wire.roster import Hole, Row, Span
+from referral.wire.roster import Row, Span
+from services.intake.pages import relative_time
 
 EPOCH = date(1970, 1, 1)
 DAYS = 7
-Login = Callable[[str], str]
-"""Account → the name that colleagues know; for one that is gone, the first digits of its id."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Some hours of a day. time: "08:00–20:00". who: logins; none is a hole."""
-
-    time: str
-    who: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A day of the week at one rung. name: "Mon 30.11."."""
+    """A day of the week at one rung. parts: some hours in words, "08:00–20:00", and the accounts on duty; none is a hole."""
 
-    name: str
+    day: date
     holiday: bool
     today: bool
-    parts: tuple[Part, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A shift, an absence or given hours in words."""
-
-    part: str
-    number: int
-    who: str
-    rung: str
-    time: str
+    parts: tuple[tuple[str, tuple[str, ...]], ...]
 
 
 def midnight(day: date) -> int:
@@ -66,45 +46,23 @@ def chosen(written: str, now: int) -> date:
     return day - timedelta(days=day.weekday()) if near else monday(now)
 
 
-def week(spans: Iterable[Span], rung: str, first: date, now: int, say: Words, login: Login, holidays: frozenset[int]) -> list[Day]:
+def week(spans: Iterable[Span], rung: str, first: date, now: int, holidays: frozenset[int]) -> list[Day]:
     """Return the seven days from a Monday at one rung. holidays: days since 1970."""
-    mine = [span for span in spans if span.rung == rung]
-    days = []
+    ours, days = [span for span in spans if span.rung == rung], []
     for day in (first + timedelta(days=n) for n in range(DAYS)):
         begins, ends = midnight(day), midnight(day + timedelta(days=1))
         parts = tuple(
-            Part(hours(max(span.begins, begins), min(span.ends, ends), ends), tuple(map(login, span.people)))
-            for span in mine
+            (hours(max(span.begins, begins), min(span.ends, ends), ends), span.people)
+            for span in ours
             if span.begins < ends and begins < span.ends
         )
-        name = f"{say.weekdays[day.weekday()]} {day:%d.%m.}"
-        days.append(Day(name, (day - EPOCH).days in holidays, day == local(now).date(), parts))
+        days.append(Day(day, (day - EPOCH).days in holidays, day == local(now).date(), parts))
     return days
 
 
 def hours(begins: int, ends: int, midnight: int) -> str:
     """Return the hours of a day: "20:00–24:00". midnight: the end of the day."""
     return f"{local(begins):%H:%M}–{'24:00' if ends == midnight else f'{local(ends):%H:%M}'}"
-
-
-def hole(one: Hole, say: Words, rung: str) -> str:
-    """Return a hole in words: "Mon 30.11. 02:00–06:00: nobody at Duty officer"."""
-    key = "hole.nobody" if one.kind == "nobody" else "hole.mail"
-    return say(key, time=between(one.begins, one.ends, say), rung=rung)
-
-
-def between(begins: int, ends: int, say: Words) -> str:
-    """Return two instants in words; the second with its day only if that is another."""
-    if local(begins).date() == local(ends - 1).date():
-        clock = "24:00" if local(ends).date() != local(begins).date() else f"{local(ends):%H:%M}"
-        return f"{moment(begins, say)}–{clock}"
-    return f"{moment(begins, say)} – {moment(ends, say)}"
-
-
-def moment(at: int, say: Words) -> str:
-    """Return an instant in words: "Mon 30.11. 02:00"."""
-    then = local(at)
-    return f"{say.weekdays[then.weekday()]} {then:%d.%m. %H:%M}"
 
 
 def on_duty(spans: Iterable[Span], rung: str, at: int) -> tuple[str, ...]:
@@ -159,33 +117,20 @@ def _wall(day: date, minute: int) -> int:
     return round(then.replace(tzinfo=LOCAL).astimezone(UTC).timestamp()) * 1_000_000
 
 
-def lines(rows: Iterable[Row], say: Words, login: Login, rung: Callable[[str], str]) -> list[Line]:
-    """Return the shifts, absences and given hours in words: weekly ones with their days, single ones with their moments."""
-    found = []
-    for row in rows:
-        if row.part == "weekly":
-            time = say("weekly", day=say.weekdays[row.weekday], time=f"{_clock(row.start)}–{_clock(row.end)}")
-            if row.since:
-                time += " " + say("weekly.since", day=_date(row.since))
-            if row.until:
-                time += " " + say("weekly.until", day=_date(row.until))
-        else:
-            time = between(row.starts, row.ends, say)
-        found.append(Line(row.part, row.number, login(row.account), rung(row.rung) if row.rung else "", time))
-    return found
-
-
-def _clock(minute: int) -> str:
+def wall_clock(minute: int) -> str:
+    """Return a minute of a day: "20:00"; of the next one "08:00 (+1)", and its midnight "24:00"."""
     days, within = divmod(minute, 24 * 60)
     if days == 1 and within == 0:
         return "24:00"
     return f"{within // 60:02}:{within % 60:02}" + (f" (+{days})" if days else "")
 
 
-def _date(written: str) -> str:
-    return f"{date.fromisoformat(written):%d.%m.%Y}"
-
-
-def logins(names: Mapping[str, str]) -> Login:
-    """Return the function from account to login."""
-    return lambda account: names.get(account, account[:8])
+def worded(say: Words, row: Row) -> str:
+    """Return when a shift, an absence or given hours are: weekly ones with their days, single ones with their moments."""
+    if row.part != "weekly":
+        return relative_time.between(say, row.starts, row.ends)
+    time = say("weekly", day=say.weekdays[row.weekday], time=f"{wall_clock(row.start)}–{wall_clock(row.end)}")
+    days = [
+        say(f"weekly.{key}", day=f"{date.fromisoformat(day):%d.%m.%Y}") for key, day in (("since", row.since), ("until", row.until)) if day
+    ]
+    return " ".join((time, *days))

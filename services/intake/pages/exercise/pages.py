@@ -1,112 +1,143 @@
-"""The pages of exercises: the list with the form that starts one, the question before it starts or ends, and its report."""
+"""The pages of exercises: the list with the form that starts one, the question before it starts or ends, and its report.
+
+Heads start them in their agency's municipality, and the people of its coordinator. A head also agrees here that exercises may wake the
+agency at any hour, and takes that back; the notifier holds it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 from starlette.responses import Response
 
-from referral.domain.case_number import case_number
 from referral.domain.durations import DAY_US
-from referral.errors import Rejected, Unavailable
+from referral.domain.policy import Policy
+from referral.errors import Unavailable
 from referral.exercise import rules, stories
 from referral.proof.history import exercise as log
+from referral.proof.history.exercise import Report
+from referral.wire.roster import AgreeNights, EndNights
 from services.intake import audit_client
-from services.intake.accounts import colleagues
+from services.intake.accounts.store import Account
 from services.intake.commands import exercises
 from services.intake.commands.exercises import Exercise
-from services.intake.pages.agency import asking
-from services.intake.pages.agency.week import between
-from services.intake.pages.ask_once import SURE, YES
+from services.intake.pages import guidance
+from services.intake.pages.agency import roster
 from services.intake.pages.exercise import report
-from services.intake.pages.exercise.reader import Reader, reader
-from services.intake.pages.page_request import PageRequest, known_id
+from services.intake.pages.forms import SURE, YES
+from services.intake.pages.page_request import PageRequest, get, known_id, post
 
 HOME = "/exercises"
 
 
-async def every(call: PageRequest) -> Response:
-    """Return the exercises that the reader may see, the form that starts one, and the head's leave for other hours."""
-    return await list_page(call)
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A reader of these pages. places: municipalities in which they may start one. desks: those whose exercises they see, too."""
+
+    places: tuple[str, ...]
+    desks: tuple[str, ...]
+
+
+def reader(policy: Policy, who: Account) -> Reader:
+    """Return what an account may do. Rejected 404, as for a page that does not exist: nothing."""
+    coordinated = tuple(id for id, place in policy.municipalities.items() if place.coordinator == who.agency)
+    agency = policy.agencies.get(who.agency)
+    if agency is None or not (who.head or coordinated):
+        roster.no_page()
+    own = (agency.municipality,) if agency.municipality in policy.municipalities else ()
+    desks = {policy.municipalities[place].desk for place in coordinated} | ({who.agency} if who.desk else set())
+    return Reader(coordinated or own, tuple(sorted(desks)))
 
 
 async def start(call: PageRequest) -> Response:
     """Ask once, then start the chosen exercise, and lead to its report."""
-    may, who, form = _reader(call), call.visit.who, call.form
+    may, who, form = reader(call.policy, call.account), call.account, call.form
     story, place, key = form.get("story", ""), form.get("place", ""), form.get("key", "")
     errors = {} if story in (*stories.stories(), stories.EVERY) else {"story": "error.story"}
     if place not in may.places:
         errors["place"] = "error.place"
-    if errors or not asking.is_key(key):
-        return await list_page(call, errors or {"top": "error.stale"}, 422)
+    if errors or not roster.is_key(key):
+        return await every(call, errors or {"top": "error.stale"}, 422)
     if form.get(SURE) != YES:
         return _question(call, story, place)
-    agreed = await _agreed(call)
-    holidays = call.pages.render.policy().calendar.holidays
-    async with call.pages.door.begin() as tx:
+    found = await roster.roster(call) if who.head else None
+    agreed = found.nights if found is not None else ()
+    holidays = call.policy.calendar.holidays
+    async with call.door.begin() as tx:
         id, reason = await exercises.start(
             tx,
-            call.pages.door,
+            call.door,
             who,
             story,
             place,
             key,
-            refusal=lambda past: rules.refusal(place, past, call.visit.now, agreed=agreed, holidays=holidays, by_day=call.pages.by_day),
+            refusal=lambda past: rules.refusal(place, past, call.now, agreed=agreed, holidays=holidays, by_day=call.pages.by_day),
         )
     if reason:
-        return await list_page(call, {"top": f"error.{reason}"}, 409, before="error.nothing")
-    return asking.sent(call, f"{HOME}/{id}", "started")
-
-
-async def one(call: PageRequest) -> Response:
-    """Return the report of an exercise, as the log has it now."""
-    found = await _find(call)
-    return await _report(call, found)
+        return await every(call, {"top": f"error.{reason}"}, 409, before="error.nothing")
+    return roster.sent(call, f"{HOME}/{id}", "started")
 
 
 async def end(call: PageRequest) -> Response:
     """Ask once, then end an exercise of the reader's own agency."""
     found = await _find(call)
     if not found.ours:
-        raise Rejected("unknown-page", "path", "there is no such page", status=404)
+        roster.no_page()
     key = call.form.get("key", "")
-    if found.is_open and not (call.form.get(SURE) == YES and asking.is_key(key)):
-        return _page(call, "end_exercise.html", f"{HOME}/{found.id}", exercise=found, key=secrets.token_hex(16))
-    async with call.pages.door.begin() as tx:
-        await exercises.end(tx, call.pages.door, call.visit.who, found, key)
-    return asking.sent(call, f"{HOME}/{found.id}", "over")
+    if found.is_open and not (call.form.get(SURE) == YES and roster.is_key(key)):
+        return call.page("end_exercise.html", here=f"{HOME}/{found.id}", exercise=found, key=secrets.token_hex(16))
+    async with call.door.begin() as tx:
+        await exercises.end(tx, call.door, call.account, found, key)
+    return roster.sent(call, f"{HOME}/{found.id}", "over")
 
 
-async def list_page(call: PageRequest, errors: Mapping[str, str] | None = None, status: int = 200, *, before: str = "") -> Response:
-    """Return the list. errors: field → key of words.yaml; what was entered stays. before: key of the text before each error."""
-    may, who, now = _reader(call), call.visit.who, call.visit.now
-    say, name = call.pages.render.say(call.visit), call.pages.render.name(call.visit)
-    async with call.pages.door.begin() as tx:
+async def agree(call: PageRequest) -> Response:
+    """Agree that exercises may wake the agency at any hour, for some days."""
+    roster.head_only(call)
+    if errors := roster.missing(call.form, ("begins", "ends")):
+        return await every(call, errors, 422)
+    act = AgreeNights(begin=call.form["begins"], end=call.form["ends"])
+    return await roster.make(call, act, partial(every, call), HOME, "nights", seen=False)
+
+
+async def disagree(call: PageRequest) -> Response:
+    """Take it back."""
+    roster.head_only(call)
+    return await roster.make(call, EndNights(), partial(every, call), HOME, "nonights", seen=False)
+
+
+async def every(call: PageRequest, errors: Mapping[str, str] | None = None, status: int = 200, *, before: str = "") -> Response:
+    """Return the exercises that the reader may see, the form that starts one, and the head's agreement to other hours.
+
+    errors: field → key of a text; what was entered stays. before: key of the text before each error.
+    """
+    may, who, now, say = reader(call.policy, call.account), call.account, call.now, call.say
+    async with call.door.begin() as tx:
         known = await exercises.visible(tx, who, may.desks, now)
         past = await exercises.past(tx, who)
     first = f"{say(before)} " if before else ""
-    found = await asking.roster(call, now, now + 1) if who.head else None
+    found = await roster.roster(call) if who.head else None
     agreed = found.nights if found is not None else ()
-    holidays = call.pages.render.policy().calendar.holidays
-    refused = {place: rules.refusal(place, past, now, agreed=agreed, holidays=holidays, by_day=call.pages.by_day) for place in may.places}
-    return _page(
-        call,
+    holidays = call.policy.calendar.holidays
+    refused = [rules.refusal(place, past, now, agreed=agreed, holidays=holidays, by_day=call.pages.by_day) for place in may.places]
+    return call.page(
         "exercises.html",
-        HOME,
-        status,
+        here=HOME,
+        status=status,
         errors={field: first + say.first(text, "error.refused") for field, text in (errors or {}).items()},
         values=call.form,
-        done=asking.done(call, HOME),
-        known=[(one, report.titles(one, say), report.when(one.began), case_number(one.id)) for one in known],
+        done=roster.done(call, HOME),
+        known=[(one, report.titles(one, say)) for one in known],
         stories=report.choices(say),
-        places=[(place, name("municipality", place)) for place in may.places],
-        refused=[say(f"error.{reason}") for reason in dict.fromkeys(refused.values()) if reason] if all(refused.values()) else [],
+        places=may.places,
+        refused=list(dict.fromkeys(refused)) if all(refused) else [],
         limits=(rules.MOST_HERE, rules.MOST_ANYWHERE, rules.WINDOW_US // DAY_US, rules.OPENS, rules.CLOSES),
-        head=who.head,
         away=who.head and found is None,
-        nights=[between(*night, say) for night in agreed],
+        nights=agreed,
         most_nights=rules.NIGHTS_DAYS,
         key=secrets.token_hex(16),
     )
@@ -114,63 +145,63 @@ async def list_page(call: PageRequest, errors: Mapping[str, str] | None = None, 
 
 def _question(call: PageRequest, story: str, place: str) -> Response:
     """Ask once: what is sent, whom it may alert, and what the trainer arranges."""
-    render = call.pages.render
-    say, name = render.say(call.visit), render.name(call.visit)
     entered = {field: call.form.get(field, "") for field in ("story", "place", "key")}
-    told = [report.told(one, render.policy(), say, name) for one in stories.chosen(story)]
-    return _page(call, "start_exercise.html", HOME, entered=entered, told=told, place=name("municipality", place))
+    sent = [report.sent(one, call.policy, call.say) for one in stories.chosen(story)]
+    return call.page("start_exercise.html", here=HOME, entered=entered, sent=sent, place=place)
 
 
-async def _report(call: PageRequest, found: Exercise) -> Response:
-    who, now, render = call.visit.who, call.visit.now, call.pages.render
-    say, name, policy = render.say(call.visit), render.name(call.visit), render.policy()
-    door = call.pages.door
+async def one(call: PageRequest) -> Response:
+    """Return the report of an exercise, as the log has it now."""
+    found = await _find(call)
+    who, door = call.account, call.door
     try:
         read = await asyncio.gather(*(audit_client.exercise(door.log, door.keys, case.case_id) for case in found.cases))
     except Unavailable:
         read = None
-    logins = dict[str, str]()
-    if who.head:
-        async with door.begin() as tx:
-            logins = {account: one.login for account, one in (await colleagues.of_agency(tx, who.agency)).items()}
+    logins = {account: colleague.login for account, colleague in (await roster.staff(call)).items()} if who.head else {}
     named = who.agency if who.head else ""
     wholes = [(case.story, log.for_agency(whole, named)) for case, whole in zip(found.cases, read or (), strict=False) if whole]
-    return _page(
-        call,
+    return draw(call, found, wholes, logins, away=read is None)
+
+
+def draw(call: PageRequest, found: Exercise, wholes: Sequence[tuple[str, Report]], logins: Mapping[str, str], *, away: bool) -> Response:
+    """Return the page of a report. wholes: (story, report) of each case. logins: account → login, of the reader's own agency."""
+    policy, here = call.policy, f"{HOME}/{found.id}"
+    blame = report.Blame(policy.calendar.holidays, by_day=call.pages.by_day)
+    return call.page(
         "exercise.html",
-        f"{HOME}/{found.id}",
-        done=asking.done(call, f"{HOME}/{found.id}"),
+        here=here,
+        done=roster.done(call, here),
         exercise=found,
-        title=report.titles(found, say),
-        began=report.when(found.began),
-        starter=logins.get(found.account, ""),
-        read_at=report.when(now),
-        view=report.Telling(policy, door.lists().number, logins, say, name, call.pages.by_day).view(wholes, found.municipality),
+        title=report.titles(found, call.say),
+        story_title=report.title,
+        logins=logins,
+        wholes=wholes,
+        blame=blame,
+        counts=report.counts([request for _, whole in wholes for request in whole.asked], blame),
+        missed=report.missed(policy, found.municipality, [whole for _, whole in wholes]),
+        guidance=lambda request: guidance.view(policy, call.lists.number, request.pathway, request.step, call.say),
         missing=len(found.cases) - len(wholes),
-        away=read is None,
+        away=away,
         may_end=found.ours and found.is_open,
     )
 
 
 async def _find(call: PageRequest) -> Exercise:
     """Return the exercise of the address. Rejected 404: there is none that this reader may see."""
-    may, id = _reader(call), known_id(call, "exercise")
-    async with call.pages.door.begin() as tx:
-        found = await exercises.one(tx, call.visit.who, may.desks, call.visit.now, id)
+    may, id = reader(call.policy, call.account), known_id(call, "exercise")
+    async with call.door.begin() as tx:
+        found = await exercises.one(tx, call.account, may.desks, call.now, id)
     if found is None:
-        raise Rejected("unknown-page", "path", "there is no such page", status=404)
+        roster.no_page()
     return found
 
 
-def _reader(call: PageRequest) -> Reader:
-    return reader(call.pages.render.policy(), call.visit.who)
-
-
-async def _agreed(call: PageRequest) -> tuple[tuple[int, int], ...]:
-    """Return the leave of the reader's own head for other hours; none while the notifier is away, or for who is no head."""
-    found = await asking.roster(call, call.visit.now, call.visit.now + 1) if call.visit.who.head else None
-    return found.nights if found is not None else ()
-
-
-def _page(call: PageRequest, template: str, here: str, status: int = 200, **values: object) -> Response:
-    return call.pages.render.page(template, call.visit, here=here, status=status, **values)
+ROUTES = (
+    *get(HOME, every),
+    *post(f"{HOME}/start", start),
+    *post(f"{HOME}/nights", agree),
+    *post(f"{HOME}/nights/end", disagree, back=HOME),
+    *get(f"{HOME}/{{id}}", one),
+    *post(f"{HOME}/{{id}}/end", end, back=HOME),
+)

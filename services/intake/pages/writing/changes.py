@@ -6,25 +6,113 @@ Each is a form, then a page that says what follows and asks once, then the same 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
 
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import RedirectResponse, Response
 
-from referral.domain.authority.words import Kind
+from referral.domain import local_time
+from referral.domain.authority.words import Act, Kind
+from referral.domain.events import ConsentState
+from referral.domain.policy.procedure import Pathway
 from referral.errors import Rejected, Unavailable
 from services.intake import store
 from services.intake.accounts import colleagues
 from services.intake.casefile import access
-from services.intake.commands import idempotency
+from services.intake.commands import act_on_case
 from services.intake.commands.act_on_case import Post
 from services.intake.context import in_time
-from services.intake.model import Offer, Receipt
+from services.intake.messages import responses, submission
+from services.intake.messages.timestamps import micros
+from services.intake.model import Receipt
 from services.intake.pages import confirmation
-from services.intake.pages.page_request import PageRequest, known_id
+from services.intake.pages.case_head import CaseHead, ended, headed
+from services.intake.pages.forms import Fields
+from services.intake.pages.page_request import PageRequest, form, known_id
+from services.intake.pages.writing import follows
 from services.intake.pages.writing.follows import Follow
-from services.intake.pages.writing.kinds import CHANGES, Change, Here, Question
-from services.intake.pages.writing.sections import headed
+
+Options = tuple[tuple[str, str], ...]
+SCOPE = "scope."
+"""Begins the name of each box of a section in the form of a consent."""
+NOTHING = (Follow("follows.desk"),)
+"""What follows where no procedure runs: the desk decides."""
+STATES = (ConsentState.GIVEN, ConsentState.REFUSED, ConsentState.WITHDRAWN)
+_REFUSALS = {"last-desk": "change.last", "key-reused": "error.key", "contradiction": "change.contradiction"}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Here:
+    """One request for a page of a change.
+
+    back: path of the page of the offer or the desk's task from which the person comes.
+    pathway: the procedure of that offer or task, in its newest version; None where there is none.
+    colleagues: (account id, login) of the agency.
+    """
+
+    call: PageRequest
+    kind: Change
+    case_id: str
+    back: str
+    step: str
+    pathway: Pathway | None
+    head: CaseHead
+    colleagues: Options
+
+    @property
+    def form(self) -> Fields:
+        return self.call.form
+
+    def codes(self, kind: str) -> tuple[str, ...]:
+        return self.call.lists.codes.get(kind, ())
+
+    def named(self, kind: str) -> Options:
+        """Return (code, name) of a list of the policy."""
+        name = self.call.name
+        return tuple((code, name(kind, code)) for code in self.codes(kind) if code)
+
+    def sorted(self, kind: str) -> Options:
+        """Return the same, by name."""
+        return tuple(sorted(self.named(kind), key=lambda pair: pair[1].casefold()))
+
+    def worded(self, codes: tuple[str, ...], start: str) -> Options:
+        """Return (code, our text) of those codes for which there is one."""
+        say = self.call.say
+        return tuple((code, say(f"{start}.{code}")) for code in codes if say.has(f"{start}.{code}"))
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One entry of the form. options: (code, name). hint: key of a text. boxes: several may be chosen; then `name` begins the name of
+    each."""
+
+    name: str
+    options: Options = ()
+    hint: str = ""
+    boxes: bool = False
+    optional: bool = False
+
+    def chosen(self, entered: Fields) -> str:
+        """Return the entered answer in words; empty without one."""
+        if self.boxes:
+            return ", ".join(label for code, label in self.options if entered.get(self.name + code))
+        value = entered.get(self.name, "")
+        return next((label for code, label in self.options if code == value), value if not self.options else "")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Change:
+    """One kind of change: its form, what is wrong with what was entered beside missing answers, what follows in a procedure, and the
+    command. fields: place in the body of the command → the question that it is about."""
+
+    act: Act
+    ask: Callable[[Here], tuple[Question, ...]]
+    wrong: Callable[[Here, dict[str, str]], Mapping[str, str]]
+    follows: Callable[[Here, Pathway], tuple[Follow, ...]]
+    send: Callable[[AsyncConnection, Here, Post], Awaitable[Receipt]]
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 async def page(call: PageRequest) -> Response:
@@ -32,7 +120,7 @@ async def page(call: PageRequest) -> Response:
     here = await _begun(call)
     if isinstance(here, Response):
         return here
-    return _form(here, sent=confirmation.changed(call.request.query_params, here.where, call.visit, call.pages.render.say(call.visit)))
+    return _form(here, sent=confirmation.taken(call, call.path))
 
 
 async def change(call: PageRequest) -> Response:
@@ -40,79 +128,70 @@ async def change(call: PageRequest) -> Response:
     here = await _begun(call)
     if isinstance(here, Response):
         return here
-    kind = _kind(call)
-    if wrong := kind.wrong(here):
+    kind = here.kind
+    missing = _missing(here)
+    if wrong := {**missing, **kind.wrong(here, missing)}:
         return _form(here, errors=wrong, status=422)
+    effects = kind.follows(here, here.pathway) if here.pathway else NOTHING
     if call.form.get("do") != "send":
-        return _form(here, effects=kind.follows(here))
-    who, door = call.visit.who, call.pages.door
+        return _form(here, effects=effects)
+
     try:
-        key = idempotency.form_digest(door.keys, who.agency, who.id, call.form.get("key", ""))
-        receipt = await in_time(
-            _send(
-                here,
-                kind,
-                Post(kind=_capacity(call), agency=who.agency, account=who.id, key=key),
-            )
-        )
+        at = await in_time(call.command(lambda tx: kind.send(tx, here, call.post(_capacity(call)))))
     except Unavailable:
-        return _form(here, errors={"top": "write.away"}, status=503, effects=kind.follows(here), key=call.form.get("key", ""))
-    except Rejected as why:
-        if why.status == 404:
-            raise
-        known = {"last-desk": "change.last", "key-reused": "error.key", "contradiction": "change.contradiction"}
-        name = next((name for place, name in kind.fields.items() if why.where.startswith(place)), "top")
-        return _form(here, errors={name: known.get(why.code, "change.refused")}, status=why.status)
-    return RedirectResponse(confirmation.link(here.where, "done", receipt.received_at, call.visit.token), status_code=303)
+        return _form(here, errors={"top": "write.away"}, status=503, effects=effects, key=call.form.get("key", ""))
+    if isinstance(at, Rejected):
+        name = next((name for place, name in kind.fields.items() if at.where.startswith(place)), "top")
+        return _form(here, errors={name: _REFUSALS.get(at.code, "change.refused")}, status=at.status)
+    return confirmation.redirect(call, call.path, "done", at)
 
 
-async def _send(here: Here, kind: Change, post: Post) -> Receipt:
-    async with here.call.pages.door.begin() as tx:
-        return await kind.send(tx, here, post)
+ROUTES = tuple(route for of in ("offers", "tasks") for route in form(f"/{of}/{{id}}/change/{{what}}", page, change))
 
 
 async def _begun(call: PageRequest) -> Here | Response:
     """Return what the page is about. An offer or task that has ended leads back to its page, which says so. Rejected 404: not this
     person's, or the case excludes them."""
-    who, door = call.visit.who, call.pages.door
-    kind = _kind(call)
-    tasks = call.request.url.path.startswith("/tasks/")
-    if tasks and not who.desk:
+    kind, tasks = CHANGES.get(str(call.request.path_params["what"])), _capacity(call) is Kind.DESK
+    if kind is None:
+        raise store.unknown("change", "what")
+    if tasks and not call.account.desk:
         raise store.unknown("task", "task_id")
-    async with door.begin() as tx:
+    back = call.path.partition("/change/")[0]
+    async with call.door.begin() as tx:
         about = await (store.task if tasks else store.offer)(tx, call.own, known_id(call, "task" if tasks else "offer"))
-        back = call.request.url.path.partition("/change/")[0]
-        if about.closed_at is not None or (isinstance(about, Offer) and about.declined_by is not None):
+        if ended(about):
             return _gone(call, back)
-        await access.hold(tx, door.keys, about.case_id)
-        leave = await access.permitted(tx, call.who(_capacity(call)), kind.act, about.case_id)
-        head = await headed(tx, leave, call, about)
-        working = tuple((one.id, one.login) for one in (await colleagues.of_agency(tx, who.agency)).values() if not one.disabled)
-    policy = call.pages.render.policy()
-    pathway = next((one for one in (*policy.current, *policy.pinned.values()) if one.id == about.pathway), None)
-    return Here(call, about.case_id, back, about.step, pathway, head, working)
+        await access.hold(tx, call.door.keys, about.case_id)
+        permit = await access.permitted(tx, call.who(_capacity(call)), kind.act, about.case_id)
+        head = await headed(tx, permit, call, about)
+        staff = await colleagues.of_agency(tx, call.account.agency)
+    working = tuple((one.id, one.login) for one in staff.values() if not one.disabled)
+    known = (*call.policy.current, *call.policy.pinned.values())
+    return Here(call, kind, about.case_id, back, about.step, next((p for p in known if p.id == about.pathway), None), head, working)
 
 
 def _gone(call: PageRequest, back: str) -> Response:
     """Return the confirmation of a change that ended this very offer or task; without one, lead back to its page."""
-    say = call.pages.render.say(call.visit)
-    sent = confirmation.changed(call.request.query_params, call.request.url.path, call.visit, say)
+    sent = confirmation.taken(call, call.path)
     if sent is None:
         return RedirectResponse(back, status_code=303)
-    title = say(f"change.{call.request.path_params['what']}")
-    return call.pages.render.page("change.html", call.visit, here=back, title=title, sent=sent, offer=back, gone=True)
+    return call.page("change.html", here=back, what=call.request.path_params["what"], sent=sent, offer=back)
 
 
 def _capacity(call: PageRequest) -> Kind:
     """Return the capacity of the page: a person of a desk acts as it on the page of a task alone."""
-    return Kind.DESK if call.request.url.path.startswith("/tasks/") else Kind.STAFF
+    return Kind.DESK if call.path.startswith("/tasks/") else Kind.STAFF
 
 
-def _kind(call: PageRequest) -> Change:
-    kind = CHANGES.get(str(call.request.path_params["what"]))
-    if kind is None:
-        raise store.unknown("change", "what")
-    return kind
+def _missing(here: Here) -> dict[str, str]:
+    """Return the questions without an answer, or with one that the form does not offer."""
+    wrong = {}
+    for one in here.kind.ask(here):
+        value = here.form.get(one.name, "")
+        if not one.boxes and (value not in {code for code, _ in one.options} if value and one.options else not (value or one.optional)):
+            wrong[one.name] = "change.choose"
+    return wrong
 
 
 def _form(
@@ -120,56 +199,147 @@ def _form(
     *,
     errors: Mapping[str, str] | None = None,
     effects: tuple[Follow, ...] | None = None,
-    sent: confirmation.Sent | None = None,
+    sent: tuple[str, int] | None = None,
     status: int = 200,
     key: str = "",
 ) -> Response:
-    call = here.call
-    render, visit = call.pages.render, call.visit
-    say, name = render.say(visit), render.name(visit)
-    what = str(call.request.path_params["what"])
-    questions = CHANGES[what].ask(here)
-    asked = {question.name for question in questions if not question.boxes}
-    boxes = tuple(question.name for question in questions if question.boxes)
-    entered = {field: value for field, value in call.form.items() if field in asked or field.startswith(boxes)}
-    return render.page(
+    questions = here.kind.ask(here)
+    asked, boxes = {one.name for one in questions if not one.boxes}, tuple(one.name for one in questions if one.boxes)
+    return here.call.page(
         "change.html",
-        visit,
-        here=here.where,
+        here=here.call.path,
         status=status,
-        title=say(f"change.{what}"),
-        means=say(f"change.{what}.means"),
-        step=name("step", here.step) if here.step else "",
-        procedure=name("pathway", here.pathway.id) if here.pathway else "",
+        what=here.call.request.path_params["what"],
+        step=here.step,
+        procedure=here.pathway.id if here.pathway else "",
         offer=here.back,
         head=here.head,
         questions=questions,
-        entered=entered,
-        chosen=[(one.label, _chosen(one, entered)) for one in questions if _chosen(one, entered)],
-        effects=None if effects is None else [effect(one, here, say, name) for one in effects],
-        errors={field: say(key_) for field, key_ in (errors or {}).items()},
+        entered={field: value for field, value in here.form.items() if field in asked or field.startswith(boxes)},
+        effects=effects,
+        errors=errors or {},
         sent=sent,
-        gone=False,
         key=key or secrets.token_hex(16),
     )
 
 
-def effect(one: Follow, here: Here, say: Any, name: Any) -> str:
-    """Return an effect in words."""
-    kind = "age" if one.key == "follows.age" else "decision" if one.key == "follows.away.forbids" else "pathway"
-    return str(
-        say(
-            one.key,
-            steps=", ".join(name("step", step) for step in one.steps),
-            sections=", ".join(name("section", section) for section in one.sections),
-            code=name(kind, one.code) if one.code else "",
-        )
+# Consent
+
+
+def _ask_consent(here: Here) -> tuple[Question, ...]:
+    return (
+        Question("state", here.worded(STATES, "change.state")),
+        Question("giver", here.worded(here.codes("giver"), "change.giver")),
+        Question("until", hint="change.until.hint", optional=True),
+        Question(SCOPE, here.named("section"), hint="change.scope.hint", boxes=True),
     )
 
 
-def _chosen(question: Question, entered: Mapping[str, str]) -> str:
-    """Return the entered answer to a question in words; empty without one."""
-    if question.boxes:
-        return ", ".join(label for code, label in question.options if entered.get(question.name + code))
-    value = entered.get(question.name, "")
-    return next((label for code, label in question.options if code == value), value if not question.options else "")
+def _wrong_consent(here: Here, _: dict[str, str]) -> Mapping[str, str]:
+    until = here.form.get("until", "")
+    end = _end_of(until)
+    if until and end is None:
+        return {"until": "write.error.date"}
+    # Of any other answer the day is not sent.
+    past = end is not None and here.form.get("state") == ConsentState.GIVEN and micros(end) <= here.call.now
+    return {"until": "change.until.past"} if past else {}
+
+
+def _scope(here: Here) -> tuple[str, ...]:
+    return tuple(code for code in here.codes("section") if here.form.get(SCOPE + code))
+
+
+def _end_of(day: str) -> datetime | None:
+    """Return the end of a day in Kosovo; None for a text that is no day."""
+    try:
+        return datetime.combine(date.fromisoformat(day), time(23, 59, 59), local_time.LOCAL)
+    except ValueError:
+        return None
+
+
+async def _send_consent(tx: AsyncConnection, here: Here, post: Post) -> Receipt:
+    bases, given = here.codes("basis"), here.form["state"] == ConsentState.GIVEN
+    body = submission.ConsentBody(
+        state=here.form["state"],
+        basis="consent" if "consent" in bases else bases[0],
+        giver=here.form["giver"],
+        scope=_scope(here) if given else (),
+        until=_end_of(here.form.get("until", "")) if given else None,
+    )
+    return await act_on_case.consent(tx, here.call.door, post, here.case_id, body)
+
+
+# Somebody to keep away
+
+
+def _ask_away(here: Here) -> tuple[Question, ...]:
+    say = here.call.say
+    relations = tuple((code, say.first(f"change.relation.{code}", "change.relation.other")) for code in here.codes("relation"))
+    return (
+        Question("kind", here.worded(("AGENCY", "STAFF", "RELATION"), "change.kind")),
+        Question("agency", here.sorted("agency"), optional=True),
+        Question("staff", here.colleagues, hint="change.staff.hint", optional=True),
+        Question("relation", relations, optional=True),
+    )
+
+
+def _actor(here: Here) -> str:
+    """Return the chosen actor of the chosen kind."""
+    return here.form.get(here.form.get("kind", "").lower(), "")
+
+
+def _wrong_away(here: Here, missing: dict[str, str]) -> Mapping[str, str]:
+    return {} if missing or _actor(here) else {here.form.get("kind", "").lower(): "change.choose"}
+
+
+async def _send_away(tx: AsyncConnection, here: Here, post: Post) -> Receipt:
+    body = responses.ExclusionBody(kind=here.form["kind"], actor=_actor(here))
+    return await act_on_case.exclude(tx, here.call.door, post, here.case_id, body)
+
+
+# Age and place
+
+
+def _ask_age(here: Here) -> tuple[Question, ...]:
+    return Question("age", here.named("age")), Question("age_band", here.named("age-band"), hint="change.age_band.hint", optional=True)
+
+
+async def _send_traits(tx: AsyncConnection, here: Here, post: Post) -> Receipt:
+    names = [one.name for one in here.kind.ask(here)]
+    changed = {name: here.form[name] for name in names if here.form.get(name)}  # a band that nobody chose stays as it is known
+    return await act_on_case.some_traits(tx, here.call.door, post, here.case_id, changed)
+
+
+CHANGES: Mapping[str, Change] = {
+    "consent": Change(
+        Act.RECORD_CONSENT,
+        _ask_consent,
+        _wrong_consent,
+        lambda here, pathway: follows.consent(pathway, ConsentState(here.form["state"]), _scope(here)),
+        _send_consent,
+    ),
+    "keep-away": Change(
+        Act.EXCLUDE,
+        _ask_away,
+        _wrong_away,
+        lambda here, pathway: follows.keep_away(pathway, here.form["kind"], _actor(here), here.call.account.agency),
+        _send_away,
+        {"$.actor": "kind"},
+    ),
+    "age": Change(
+        Act.RECORD_TRAITS,
+        _ask_age,
+        lambda *_: {},
+        lambda here, pathway: follows.age(pathway, here.form["age"]),
+        _send_traits,
+        {"$.age": "age"},
+    ),
+    "place": Change(
+        Act.RECORD_TRAITS,
+        lambda here: (Question("found_in", here.sorted("municipality")),),
+        lambda *_: {},
+        lambda *_: follows.place(),
+        _send_traits,
+        {"$.found_in": "found_in"},
+    ),
+}

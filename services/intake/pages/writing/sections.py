@@ -6,12 +6,13 @@ Nothing of the file is shown by a GET: the form is opened with a POST, which rec
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from referral.domain.authority.matrix import Permit, Who
 from referral.domain.authority.words import Act, Kind
@@ -20,49 +21,54 @@ from referral.errors import Rejected, Unavailable
 from referral.runtime.postgres import clock
 from services.intake import store
 from services.intake.accounts.store import Account
-from services.intake.casefile import access, disclose, disclosure_rules, drafts, fields, locations, notes, sections
+from services.intake.casefile import access, disclose, disclosure_rules, drafts, fields, notes, sections
 from services.intake.casefile import write as writing
 from services.intake.casefile.access import Case
 from services.intake.casefile.disclosure_rules import Reader
 from services.intake.casefile.drafts import Draft
 from services.intake.casefile.fields import Merged
-from services.intake.commands import act_on_case, idempotency
-from services.intake.commands.act_on_case import Post
+from services.intake.casefile.sections import Writing
+from services.intake.commands import act_on_case
 from services.intake.context import in_time
-from services.intake.model import Offer, Spot, Task
-from services.intake.pages import case_head, confirmation
-from services.intake.pages.case_head import CaseHead
+from services.intake.model import Offer
+from services.intake.pages import confirmation
+from services.intake.pages.case_head import CaseHead, ended, headed
 from services.intake.pages.forms import SECTION
-from services.intake.pages.page_request import PageRequest, known_id
-from services.intake.pages.writing import view
+from services.intake.pages.page_request import PageRequest, get, known_id, post
+from services.intake.pages.writing import content
+
+SHOWN = 10
+"""Versions of one section that the list shows (ours); the newest come first."""
 
 
 async def overview(call: PageRequest) -> Response:
     """Return the list of sections that this offer lets the person read or write, with who wrote them. Shows nothing of their content."""
-    who = call.visit.who
-    async with call.pages.door.begin() as tx:
+    async with call.door.begin() as tx:
         offer = await store.offer(tx, call.own, known_id(call, "offer"))
-        case = await access.hold(tx, call.pages.door.keys, offer.case_id)
-        leave = await access.permitted(tx, call.who(), Act.LIST_SECTIONS, offer.case_id)
-        readable, writable = await _may(tx, call, leave, case, offer)
-        personal = [section for section in readable if section in call.pages.door.lists().codes["written"]]
-        history = await sections.history(tx, leave, personal, case.sealed_at)
-        kept = await drafts.times(tx, leave, offer.offer_id)
-        hidden = await disclose.unnamed(tx, leave, readable)
-        head = await headed(tx, leave, call, offer)
-    render, visit = call.pages.render, call.visit
-    say, name = render.say(visit), render.name(visit)
-    where = f"/offers/{offer.offer_id}/write"
-    return render.page(
+        case = await access.hold(tx, call.door.keys, offer.case_id)
+        permit = await access.permitted(tx, call.who(), Act.LIST_SECTIONS, offer.case_id)
+        readable, writable = await _may(tx, call, permit, case, offer)
+        personal = [section for section in readable if section in call.lists.codes["written"]]
+        history = await sections.history(tx, permit, personal, case.sealed_at)
+        kept = await drafts.times(tx, permit, offer.offer_id)
+        hidden = await disclose.unnamed(tx, permit, readable)
+        head = await headed(tx, permit, call, offer)
+    back = f"/offers/{offer.offer_id}"
+    return call.page(
         "write.html",
-        visit,
-        here=where,
-        offer=f"/offers/{offer.offer_id}",
-        step=name("step", offer.step),
+        here=f"{back}/write",
+        offer=back,
+        step=offer.step,
         head=head,
-        rows=view.rows(personal, writable, kept, history, hidden, who.agency, say, name, visit.now),
-        sent=confirmation.saved(call.request.query_params, where, visit, say, name),
-        live=offer.closed_at is None and offer.declined_by is None,
+        sections=personal,
+        writable=writable,
+        drafts=kept,
+        history=history,
+        hidden=hidden,
+        grows=notes.GROWS,
+        most=SHOWN,
+        sent=confirmation.taken(call, f"{back}/write"),
+        live=not ended(offer),
     )
 
 
@@ -85,8 +91,8 @@ async def keep_after_the_end(call: PageRequest) -> Response:
         except (Rejected, Unavailable):
             kept = False
     texts = [text for name, text in call.form.items() if name.startswith(SECTION) and text.strip()]
-    to = call.request.url.path.rpartition("/")[0]
-    return call.pages.render.page("ended.html", call.visit, status=403, to=to, kept=texts, draft=kept, carried={})
+    to = call.path.rpartition("/")[0]
+    return call.page("ended.html", status=403, to=to, kept=texts, draft=kept, carried={})
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -110,23 +116,15 @@ class Here:
 
 async def _begun(call: PageRequest, who: Account | None = None) -> Here:
     """Return the offer and the section of the path. Rejected 404: not this person's offer, or no section that agencies write."""
-    who = who or call.visit.who
+    who = who or call.account
     name = str(call.request.path_params["section"])
-    found = call.pages.render.policy().sections.get(name)
-    if found is None or name not in call.pages.door.lists().codes["written"]:
+    found = call.policy.sections.get(name)
+    if found is None or name not in call.lists.codes["written"]:
         raise store.unknown("section", "section")
-    async with call.pages.door.begin() as tx:
-        leave = access.own(Who(Kind.STAFF, who.agency, who.id))
-        offer = await store.offer(tx, leave, known_id(call, "offer"))
-        return Here(call, who, offer, found, await headed(tx, leave, call, offer))
-
-
-async def headed(tx: AsyncConnection, leave: Permit, call: PageRequest, about: Offer | Task) -> CaseHead:
-    """Return the head of a page about the case of an offer or task that the person may see."""
-    spots = await locations.spots(tx, leave, call.pages.door.keys, [about.case_id])
-    say, visit = call.pages.render.say(call.visit), call.visit
-    spot, ended = spots.get(about.case_id, Spot()), about.closed_at is not None or getattr(about, "declined_by", None) is not None
-    return case_head.head(about.case_id, spot, about.pathway, say, call.pages.render.name(visit), ended=ended)
+    async with call.door.begin() as tx:
+        permit = access.own(Who(Kind.STAFF, who.agency, who.id))
+        offer = await store.offer(tx, permit, known_id(call, "offer"))
+        return Here(call, who, offer, found, await headed(tx, permit, call, offer))
 
 
 async def _open(here: Here, *, mine: Mapping[str, str] | None = None, since: int = 0, clash: bool = False) -> Response:
@@ -134,60 +132,56 @@ async def _open(here: Here, *, mine: Mapping[str, str] | None = None, since: int
 
     mine: entries that could not be saved because somebody wrote meanwhile; since: the version with which they began.
     """
-    call, door = here.call, here.call.pages.door
-    codes = door.lists().codes
+    call, door = here.call, here.call.door
+    codes = call.lists.codes
     try:
         async with door.begin() as tx:
             case = await access.hold(tx, door.keys, here.offer.case_id)
-            leave = await access.permitted(tx, here.author, Act.WRITE_SECTION, case.case_id)
-            readable, writable = await _may(tx, call, leave, case, here.offer)
+            permit = await access.permitted(tx, here.author, Act.WRITE_SECTION, case.case_id)
+            readable, writable = await _may(tx, call, permit, case, here.offer)
             if here.section.id not in writable:
                 raise Rejected("reading-ended", "section", "this step does not write this section now", status=403)
             reader = Reader(agency=here.who.agency, account=here.who.id)
             await disclose.disclose(tx, door, reader, here.offer.case_id, here.offer.offer_id, only=here.section.id)
-            number, stored = await sections.latest(tx, leave, case.cipher, here.section.id, case.sealed_at)
-            hidden = await disclose.unnamed(tx, leave, readable)
+            number, stored = await sections.latest(tx, permit, case.cipher, here.section.id, case.sealed_at)
+            hidden = await disclose.unnamed(tx, permit, readable)
             entries: tuple[notes.Entry, ...] = ()
             if here.section.id in notes.GROWS:  # the form is for one entry more
-                every = await sections.versions(tx, leave, case.cipher, here.section.id, case.sealed_at)
-                entries, stored = notes.entries(every, hidden - {leave.agency}), {}
-            draft = await drafts.one(tx, leave, case.cipher, here.offer.offer_id, here.section.id) if mine is None else None
+                every = await sections.versions(tx, permit, case.cipher, here.section.id, case.sealed_at)
+                entries, stored = notes.entries(every, hidden - {permit.agency}), {}
+            draft = await drafts.one(tx, permit, case.cipher, here.offer.offer_id, here.section.id) if mine is None else None
             if draft is not None:
                 mine, since = draft.entries, draft.since
             if here.section.id in notes.GROWS:
                 since = number
             clashes = mine is not None and since != number
-            base = await sections.earlier(tx, leave, case.cipher, here.section.id, since, case.sealed_at) if clashes else {}
-            history = await sections.history(tx, leave, [here.section.id], case.sealed_at)
+            base = await sections.earlier(tx, permit, case.cipher, here.section.id, since, case.sealed_at) if clashes else {}
+            history = await sections.history(tx, permit, [here.section.id], case.sealed_at)
     except Rejected as why:
         if why.code != "reading-ended":
             raise
         return _refused(here, mine or {}, "write.ended", 403)
-    say, name = call.pages.render.say(call.visit), call.pages.render.name(call.visit)
-    theirs = fields.entries(here.section, stored, codes)
-    merged = None
+    theirs, merged = fields.entries(here.section, stored, codes), None
     if mine is not None and since != number:
         merged = fields.merge(fields.entries(here.section, base, codes), theirs, {**dict.fromkeys(theirs, ""), **mine})
-    last = [view.written(one, hidden, here.who.agency, say, name, call.visit.now) for one in history.get(here.section.id, ())[:1]]
-    shown = view.form(
-        here.section,
+    return _page(
+        here,
         merged.entries if merged else mine if mine is not None else theirs,
         number,
-        say,
-        name,
-        codes,
         merged=merged,
+        clash=clash,
         further=fields.further(here.section, stored, codes),
-        last="".join(last),
-        draft=confirmation.kept_at(draft.at, call.visit, say) if draft else "",
+        last=next(iter(history.get(here.section.id, ())), None),
+        hidden=hidden,
+        kept=draft.at if draft else None,
+        entries=_entries(call, here.section, entries),
+        status=409 if clash else 200,
     )
-    listed = view.notes_of(entries, here.section, here.who.agency, say, name, codes, call.visit.now)
-    return _page(here, shown, merged=merged, clash=clash, entries=listed, status=409 if clash else 200)
 
 
 async def _show(here: Here) -> Response:
     """Return the page of one version. The reading is committed before anything leaves."""
-    call, door = here.call, here.call.pages.door
+    call, door = here.call, here.call.door
     number = _number(call, "version")
     reader = Reader(agency=here.who.agency, account=here.who.id)
     try:
@@ -197,64 +191,40 @@ async def _show(here: Here) -> Response:
         if why.code != "reading-ended":
             raise
         return _refused(here, {}, "show.ended", 403)
-    say, name = call.pages.render.say(call.visit), call.pages.render.name(call.visit)
-    return call.pages.render.page(
-        "version.html",
-        call.visit,
-        here=here.where,
-        head=here.head,
-        title=name("section", here.section.id),
-        number=number,
-        content=view.content(here.section, stored, name, say, door.lists().codes),
-    )
+    shown = content.content(here.section, stored, call.name, call.say, call.lists.codes)
+    return call.page("version.html", here=here.where, head=here.head, section=here.section.id, number=number, content=shown)
 
 
 async def _strike(here: Here) -> Response:
     """Strike an own entry, once for each form."""
-    call, door, who = here.call, here.call.pages.door, here.who
-    key = idempotency.form_digest(door.keys, who.agency, who.id, call.form.get("key", ""))
-    try:
-        async with door.begin() as tx:
-            post = Post(kind=Kind.STAFF, agency=who.agency, account=who.id, key=key)
-            receipt = await act_on_case.strike(tx, door, post, here.offer, here.section.id, _number(call, "version"))
-    except Rejected as why:
-        if why.status == 404:
-            raise
-        return _refused(here, {}, "write.ended", why.status)
-    return RedirectResponse(confirmation.link(here.where, "strike", receipt.received_at, call.visit.token), status_code=303)
+    call, section, version = here.call, here.section.id, _number(here.call, "version")
+    at = await call.command(lambda tx: act_on_case.strike(tx, call.door, call.post(), here.offer, section, version))
+    if isinstance(at, Rejected):
+        return _refused(here, {}, "write.ended", at.status)
+    return confirmation.redirect(call, here.where, "strike", at)
 
 
 async def _save(here: Here) -> Response:
     """Save the form as a new version, once for each form. If somebody wrote meanwhile, keep the draft and show both."""
-    call, door = here.call, here.call.pages.door
+    call = here.call
     entered = _entered(here)
-    parsed = fields.parse(here.section, entered, door.lists().codes)
+    parsed = fields.parse(here.section, entered, call.lists.codes)
     if parsed.errors:
         return _refused(here, entered, "error.top", 422, errors=parsed.errors)
     since = _since(call)
     try:
-        receipt = await in_time(_revised(here, parsed.entries, since))
+        at = await in_time(
+            call.command(lambda tx: act_on_case.revise(tx, call.door, call.post(), here.offer, here.section, parsed.entries, since))
+        )
     except Unavailable:
         return _refused(here, entered, "write.away", 503, key=call.form.get("key", ""))
-    except Rejected as why:
-        if why.code == "written-meanwhile":
+    if isinstance(at, Rejected):
+        if at.code == "written-meanwhile":
             await _keep(here, entered, since)
             return await _open(here, mine=entered, since=since, clash=True)
-        if why.status == 404:
-            raise
-        said = {"empty-section": "write.empty", "key-reused": "error.key"}.get(why.code, "write.ended")
-        return _refused(here, entered, said, why.status)
-    return RedirectResponse(confirmation.link(here.where, here.section.id, receipt, call.visit.token), status_code=303)
-
-
-async def _revised(here: Here, entries: Mapping[str, Any], since: int) -> int:
-    """Save the entries; return the time of the receipt, µs UTC."""
-    call, door, who = here.call, here.call.pages.door, here.who
-    key = idempotency.form_digest(door.keys, who.agency, who.id, call.form.get("key", ""))
-    async with door.begin() as tx:
-        post = Post(kind=Kind.STAFF, agency=who.agency, account=who.id, key=key)
-        receipt = await act_on_case.revise(tx, door, post, here.offer, here.section, entries, since)
-    return receipt.received_at
+        said = {"empty-section": "write.empty", "key-reused": "error.key"}.get(at.code, "write.ended")
+        return _refused(here, entered, said, at.status)
+    return confirmation.redirect(call, here.where, here.section.id, at)
 
 
 async def _draft(here: Here) -> Response:
@@ -266,14 +236,14 @@ async def _draft(here: Here) -> Response:
         return _refused(here, entered, "write.away", 503, key=here.call.form.get("key", ""))
     if not kept:
         return _refused(here, entered, "write.ended", 403)
-    return RedirectResponse(confirmation.link(here.where, "draft", here.call.visit.now, here.call.visit.token), status_code=303)
+    return confirmation.redirect(here.call, here.where, "draft", here.call.now)
 
 
 async def _discard(here: Here) -> Response:
-    async with here.call.pages.door.begin() as tx:
-        leave = await access.permitted(tx, here.author, Act.DISCARD_DRAFT, here.offer.case_id)
-        await drafts.drop(tx, leave, here.offer.offer_id, here.section.id)
-    return RedirectResponse(confirmation.link(here.where, "discard", here.call.visit.now, here.call.visit.token), status_code=303)
+    async with here.call.door.begin() as tx:
+        permit = await access.permitted(tx, here.author, Act.DISCARD_DRAFT, here.offer.case_id)
+        await drafts.drop(tx, permit, here.offer.offer_id, here.section.id)
+    return confirmation.redirect(here.call, here.where, "discard", here.call.now)
 
 
 _DO: Mapping[str, Callable[[Here], Awaitable[Response]]] = {
@@ -288,16 +258,16 @@ _DO: Mapping[str, Callable[[Here], Awaitable[Response]]] = {
 
 async def _keep(here: Here, entered: Mapping[str, str], since: int) -> bool:
     """Keep a draft; False where the person may not write the section now."""
-    door = here.call.pages.door
+    door = here.call.door
     try:
         async with door.begin() as tx:
             case = await access.hold(tx, door.keys, here.offer.case_id)
-            leave = await access.permitted(tx, here.author, Act.WRITE_SECTION, case.case_id)
-            _, writable = await _may(tx, here.call, leave, case, here.offer)
+            permit = await access.permitted(tx, here.author, Act.WRITE_SECTION, case.case_id)
+            _, writable = await _may(tx, here.call, permit, case, here.offer)
             if here.section.id not in writable:
                 return False
             draft = Draft(since=since, at=await clock.now(tx), entries=entered)
-            await drafts.keep(tx, leave, case.cipher, here.offer.offer_id, here.section.id, draft)
+            await drafts.keep(tx, permit, case.cipher, here.offer.offer_id, here.section.id, draft)
     except Rejected as why:
         if why.code != "reading-ended":
             raise
@@ -305,14 +275,14 @@ async def _keep(here: Here, entered: Mapping[str, str], since: int) -> bool:
     return True
 
 
-async def _may(tx: AsyncConnection, call: PageRequest, leave: Permit, case: Case, offer: Offer) -> tuple[tuple[str, ...], tuple[str, ...]]:
+async def _may(tx: AsyncConnection, call: PageRequest, permit: Permit, case: Case, offer: Offer) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the sections that this offer lets the person read now, and those that it lets them write."""
-    door, now = call.pages.door, await clock.now(tx)
-    excluded = (await access.involvement(tx, leave.agency, case.case_id)).excluded
-    reader = Reader(agency=leave.agency, account=leave.account)
-    grants = await disclose.grants(tx, leave, door.lists(), leave.agency, offer.offer_id)
+    door, now = call.door, await clock.now(tx)
+    excluded = (await access.involvement(tx, permit.agency, case.case_id)).excluded
+    reader = Reader(agency=permit.agency, account=permit.account)
+    grants = await disclose.grants(tx, permit, call.lists, permit.agency, offer.offer_id)
     readable = [disclosure_rules.allowed(reader, grant, case.facts, excluded, now) for grant in grants.values()]
-    return next(iter(readable), ()), await writing.writable(tx, door, case, leave, now, offer.offer_id)
+    return next(iter(readable), ()), await writing.writable(tx, door, case, permit, now, offer.offer_id)
 
 
 def _entered(here: Here) -> dict[str, str]:
@@ -334,38 +304,74 @@ def _refused(
     here: Here, entered: Mapping[str, str], top: str, status: int, *, errors: Mapping[str, str] | None = None, key: str = ""
 ) -> Response:
     """Return the form with what was entered, and why it was not saved. key: of the same form, where it may be sent again."""
-    call = here.call
-    say, name = call.pages.render.say(call.visit), call.pages.render.name(call.visit)
-    shown = view.form(here.section, entered, _since(call), say, name, call.pages.door.lists().codes, errors=errors)
-    return _page(here, shown, top=say(top), status=status, key=key)
+    return _page(here, entered, _since(here.call), top=top, status=status, errors=errors or {}, key=key)
 
 
 def _page(
     here: Here,
-    form: view.Form,
+    values: Mapping[str, str],
+    since: int,
     *,
     merged: Merged | None = None,
     clash: bool = False,
-    entries: Sequence[view.Note] = (),
+    further: Mapping[str, Any] | None = None,
+    last: Writing | None = None,
+    hidden: Collection[str] = (),
+    kept: int | None = None,
+    entries: Sequence[notes.Entry] = (),
     top: str = "",
+    errors: Mapping[str, str] | None = None,
     status: int = 200,
     key: str = "",
 ) -> Response:
-    render, visit = here.call.pages.render, here.call.visit
-    return render.page(
+    """Return the form of a section.
+
+    values: field → text. since: the version with which it began. merged: with a version that came meanwhile; clash: now. further: what the
+    form cannot hold. last: the newest version. hidden: agencies that are not named. kept: when the draft was kept, µs UTC. top, errors:
+    keys of texts.
+    """
+    return here.call.page(
         "section.html",
-        visit,
         here=here.where,
         status=status,
         action=f"{here.where}/{here.section.id}",
-        step=render.name(visit)("step", here.offer.step),
+        step=here.offer.step,
         head=here.head,
-        view=form,
-        top=top,
-        met=merged is not None,
-        notes=entries,
-        grows=here.section.id in notes.GROWS,
+        section=here.section,
+        codes=here.call.lists.codes,
+        values=values,
+        since=since,
+        merged=merged,
         clash=clash,
+        further=further or {},
+        last=last,
+        hidden=hidden,
+        kept=kept,
+        notes=entries,
+        top=top,
+        errors=errors or {},
+        grows=here.section.id in notes.GROWS,
         prefix=SECTION,
         key=key or secrets.token_hex(16),
     )
+
+
+def readable(call: PageRequest, section: str, stored: Any) -> tuple[Any, Sequence[notes.Entry]]:
+    """Return the content of a section for the page, and its entries where it only grows. stored: None where nothing is."""
+    about, codes = call.policy.sections.get(section), call.lists.codes
+    if section in codes.get("need", ()):
+        return content.recorded(stored, call.name, call.say, call.now), ()
+    entries = msgspec.convert(stored["entries"], tuple[notes.Entry, ...]) if section in notes.GROWS and stored else ()
+    return content.content(about, stored, call.name, call.say, codes), _entries(call, about, entries)
+
+
+def _entries(call: PageRequest, section: Section | None, entries: Sequence[notes.Entry]) -> list[notes.Entry]:
+    """Return the entries of a section that only grows, the newest first, with their content in words."""
+    codes, say, name = call.lists.codes, call.say, call.name
+    return [msgspec.structs.replace(one, content=content.content(section, one.content, name, say, codes)) for one in reversed(entries)]
+
+
+ROUTES = (
+    *get("/offers/{id}/write", overview),
+    *post("/offers/{id}/write/{section}", section, lapsed=keep_after_the_end),
+)
