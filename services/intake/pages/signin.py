@@ -278,8 +278,8 @@ async def acknowledge(call: PageRequest) -> Response:
         try:
             async with door.begin() as tx:
                 body = act_on_case.answer(SEEN, via=Via.WEB)
-                post = Post(kind=Capacity.STAFF, agency=who.agency, account=who.id, key=once)
-                at = (await act_on_case.respond(tx, door, post, offer.offer_id, body)).received_at
+                sender = Post(kind=Capacity.STAFF, agency=who.agency, account=who.id, key=once)
+                at = (await act_on_case.respond(tx, door, sender, offer.offer_id, body)).received_at
         except Rejected:  # meanwhile it ended, or a colleague was quicker: the others still count
             continue
     to = confirmation.link("/signin", SEEN, at, call.visit.token) if at else "/signin"
