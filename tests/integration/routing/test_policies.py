@@ -27,7 +27,7 @@ from tests.harness.policies import KEEPER, STRANGER, bundle
 from tests.harness.programs import command
 from tests.harness.waiting import until
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.kafka]
 FORGED = (
     "INSERT INTO routing.policy (number, digest, files, activated, valid_from, before, signatures, confirmed)"
     " VALUES (:number, :digest, :files, :at, :valid_from, :before, :signatures, 1)"
