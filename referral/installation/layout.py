@@ -93,7 +93,6 @@ def shared(line: Line) -> dict[str, Any]:
         "database": f"postgresql+asyncpg://{KEEPER}{place}",
         "trust": line.at / "trust.toml",
         "inbox_url": line.inbox,
-        "smtp": [{"server": line.smtp, "from": line.smtp_from}],
     }
 
 
@@ -130,6 +129,8 @@ def service(line: Line, name: str) -> dict[str, Any]:
         found |= {"intake_key_file": own / "intake.key", "ingress_key_file": own / "ingress.key"}
     for other in {"intake": ("audit", "notifier"), "eraser": ("audit",)}.get(name, ()):
         found[f"{other}_url"] = f"https://{other}:{PORTS[other]}" if line.by_name else getattr(line, other)
+    if name == "notifier":
+        found["smtp"] = [{"server": line.smtp, "from": line.smtp_from}]
     if name == "audit":
         found["log_key_file"] = own / "log.key"
     if name in ("audit", "notifier", "oversight"):
