@@ -188,10 +188,7 @@ async def _service(tx: AsyncConnection, name: str) -> Service:
     async def rows(statement: str) -> list[Any]:
         return list(await tx.execute(text(statement.format(s=name))))
 
-    leases = tuple(
-        Lease(unit=r.unit, held=r.held, positions={place(p): v[0] for p, v in r.positions.items()})
-        for r in await rows(LEASES)
-    )
+    leases = tuple(Lease(unit=r.unit, held=r.held, positions={place(p): v[0] for p, v in r.positions.items()}) for r in await rows(LEASES))
     (waiting,) = await rows(QUEUE)
     return Service(
         name=name,
