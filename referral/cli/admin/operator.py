@@ -42,8 +42,7 @@ def key_command(
         line = trust.person_line("operators", name, keyfiles.intake(file)).removesuffix("\n")
     except (OSError, Rejected):
         raise typer.BadParameter(f"{file}: it cannot be written, or is no Ed25519 key") from None
-    console.document({"operator": PLANE + name, "line": line}) if as_json else console.console.print(line, soft_wrap=True, markup=False)
-    return 0
+    return console.answer(as_json, {"operator": PLANE + name, "line": line}, line)
 
 
 def word_command(
@@ -71,7 +70,7 @@ def word_command(
     agreed, salt = second_operator.terms(words, parameters), os.urandom(operator_word.SALT)
     message = operator_word.give(secret, PLANE + name, words, agreed, salt, time.time_ns() // 10**9)
     sys.stderr.write(f"{PLANE}{name} may run `referral {words}` once, as you typed it, within {LASTS_S // 60} minutes. Send this line:\n")
-    console.console.print(operator_word.write(message), soft_wrap=True, markup=False)
+    console.say(operator_word.write(message))
     return 0
 
 

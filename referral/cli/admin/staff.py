@@ -88,10 +88,9 @@ def add_command(
     administration.change(found, "staff add", work, *made.subjects(), f"agency:{agency}", word=word)
     account = {name: values[name] for name in ("id", "login", "agency", "language", "desk", "head")} | {"code": code}
     if as_json:
-        console.document(account)
-    else:
-        console.console.print(f"{values['id']} is the account of {login} at {agency}")
-        print(f"{code} is the code with which its owner sets the password at /invitation, within 15 minutes, once")
+        return console.document(account)
+    console.say(f"{values['id']} is the account of {login} at {agency}")
+    print(f"{code} is the code with which its owner sets the password at /invitation, within 15 minutes, once")
     return 0
 
 
@@ -114,9 +113,8 @@ def password_command(login: Login, word: console.Word = "", as_json: console.Jso
 
     administration.change(found, "staff password", work, word=word)
     if as_json:
-        console.document({"login": login, "code": code})
-    else:
-        print(f"{code} is the code with which the owner of {login} sets another password at /invitation, within 15 minutes, once")
+        return console.document({"login": login, "code": code})
+    print(f"{code} is the code with which the owner of {login} sets another password at /invitation, within 15 minutes, once")
     return 0
 
 
@@ -157,11 +155,9 @@ def list_command(agency: Annotated[str | None, typer.Option(help="Only of this a
 
     accounts = run(settings.load(), work)
     if as_json:
-        console.document(accounts)
-    else:
-        columns = ("id", "login", "agency", "language", "desk", "disabled")
-        console.table(columns, [tuple(account[name] for name in columns) for account in accounts])
-    return 0
+        return console.document(accounts)
+    columns = ("id", "login", "agency", "language", "desk", "disabled")
+    return console.table(columns, [tuple(account[name] for name in columns) for account in accounts])
 
 
 def _switched(command: str, login: str, *, disabled: bool, word: str = "") -> int:
@@ -176,7 +172,7 @@ def _switched(command: str, login: str, *, disabled: bool, word: str = "") -> in
         await _log(tx, found, account, agency, Made.OFF if disabled else Made.ON)
 
     administration.change(found, command, work, word=word)
-    console.console.print(f"{login} is {'disabled' if disabled else 'enabled'}")
+    console.say(f"{login} is {'disabled' if disabled else 'enabled'}")
     return 0
 
 

@@ -89,16 +89,12 @@ def export_command(
             task = bar.add_task("files written", total=None)
             written = write(wanted, lambda: bar.advance(task))
     summary = {"folder": str(target), "size": published.size, "files": written, "keys": len(keys) if public else 0}
-    if as_json:
-        console.document(summary)
-    else:
-        console.console.print(
-            f"{target}: {published.size} entries, {written} files written, keys of {summary['keys']} cases lent; "
-            f"check it with `referral audit verify {target}`",
-            soft_wrap=True,
-            markup=False,
-        )
-    return 0
+    return console.answer(
+        as_json,
+        summary,
+        f"{target}: {published.size} entries, {written} files written, keys of {summary['keys']} cases lent; "
+        f"check it with `referral audit verify {target}`",
+    )
 
 
 def write(wanted: Export, advance: Callable[[], None]) -> int:

@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
 from msgspec import msgpack
 from sqlalchemy import Row, TextClause, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.errors import Unavailable
+from referral.cli import connection
 from referral.proof import archive
 from referral.proof.archive import CHECKPOINT, HEAD, POLICY, Payload
 from referral.proof.entry import Kind
 from referral.proof.scan import COLUMNS
 from referral.runtime import settings
-from referral.runtime.postgres import database
 from referral.runtime.settings import Settings
 from referral.tlog import strict_text, tile_layout, tiles
 from referral.tlog.merkle import HASH
@@ -104,27 +103,13 @@ def _payload(row: Row[Any]) -> archive.Kept:
 def opened(where: Settings | None = None) -> Iterator[Rows]:
     """Open one read-only snapshot of a stack. where: by default the stack of the environment. Unavailable: the database is down."""
     found = where or settings.load()
-    engine = database.admin(found)
-    with asyncio.Runner() as runner:
+    with asyncio.Runner() as runner, ExitStack() as ended:
 
         def run(coroutine: Coroutine[Any, Any, T]) -> T:
-            try:
+            with connection.reached():
                 return runner.run(coroutine)
-            except Exception as error:
-                if not database.away(error):
-                    raise
-                raise Unavailable("the database") from error
 
-        try:
-            connection = run(_snapshot(engine))
-            try:
-                yield Rows(lambda question: run(question(connection)), found)
-            finally:
-                run(connection.close())
-        finally:
-            runner.run(engine.dispose())
-
-
-async def _snapshot(engine: AsyncEngine) -> AsyncConnection:
-    connection = await engine.connect()
-    return await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        snapshot = connection.snapshot(found)
+        tx = run(snapshot.__aenter__())
+        ended.callback(lambda: run(snapshot.__aexit__(None, None, None)))
+        yield Rows(lambda question: run(question(tx)), found)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 
+from referral.cli import connection
 from referral.cli.audit.live_log import Rows
 from referral.cli.audit.source import Keys, Opened
-from referral.errors import Unavailable
 from referral.proof.reading import OPERATOR, How, Reading
 from referral.runtime.postgres import database, readings
 from referral.runtime.settings import Settings
@@ -41,11 +41,8 @@ def record(found: Settings, reading: Reading) -> None:
         engine = database.admin(found)
         try:
             await readings.record(engine, reading.encode())
-        except Exception as error:
-            if database.away(error):
-                raise Unavailable("the database") from error
-            raise
         finally:
             await engine.dispose()
 
-    asyncio.run(whole())
+    with connection.reached():
+        asyncio.run(whole())

@@ -15,17 +15,17 @@ from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.cli import administration, console
+from referral.cli import administration, connection, console
 from referral.cli.policy import policy_folder, proposal
 from referral.cli.policy.calendar import run_out
 from referral.cli.policy.proposal import Proposal
 from referral.domain.policy import Policy, PolicyErrors, policy
 from referral.domain.signers import NEEDED
-from referral.errors import Rejected, Unavailable
+from referral.errors import Rejected
 from referral.proof.act import DIGITS
 from referral.runtime import policy_feed, settings
 from referral.runtime.policy_feed import Chain
-from referral.runtime.postgres import clock, database
+from referral.runtime.postgres import clock
 from referral.runtime.settings import Settings
 from referral.wire import policy_digest
 
@@ -66,17 +66,13 @@ async def activate(found: Settings, files: Mapping[str, bytes]) -> Activated:
     if len(found.policy_keys) < NEEDED:
         hint = "two signers must sign it: `referral policy propose`, `sign` and `endorse`, then activate the proposal"
         raise Rejected("two-signers", "FILE", hint)
-    engine = database.admin(found)
-    try:
-        async with engine.begin() as tx:
-            made = await propose(tx, found, files, None)
-            if made is None:
-                return await _in_force(tx)
-            for file in found.policy_keys:
-                made = proposal.signed(made, proposal.key(file))
-            return await _store(tx, found, made)
-    finally:
-        await engine.dispose()
+    async with connection.opened(found) as tx, tx.begin():
+        made = await propose(tx, found, files, None)
+        if made is None:
+            return await _in_force(tx)
+        for file in found.policy_keys:
+            made = proposal.signed(made, proposal.key(file))
+        return await _store(tx, found, made)
 
 
 async def publish(found: Settings, made: Proposal) -> Activated:
@@ -85,13 +81,9 @@ async def publish(found: Settings, made: Proposal) -> Activated:
 
     Rejected, PolicyErrors: nothing was stored.
     """
-    engine = database.admin(found)
-    try:
-        async with engine.begin() as tx:
-            await tx.execute(LOCK)
-            return await _store(tx, found, made)
-    finally:
-        await engine.dispose()
+    async with connection.opened(found) as tx, tx.begin():
+        await tx.execute(LOCK)
+        return await _store(tx, found, made)
 
 
 async def propose(tx: AsyncConnection, found: Settings, files: Mapping[str, bytes], valid_from: int | None) -> Proposal | None:
@@ -174,23 +166,17 @@ def activate_command(source: Source = None, as_json: console.Json = False) -> in
     found = settings.load()
     path = source or found.policy
     try:
-        work = publish(found, proposal.read(path)) if path.is_file() else activate(found, policy_folder.read_argument(path))
-        done = asyncio.run(work)
+        with connection.reached():
+            done = asyncio.run(
+                publish(found, proposal.read(path)) if path.is_file() else activate(found, policy_folder.read_argument(path))
+            )
     except PolicyErrors as error:
         if as_json:
             console.document({"ok": False, "errors": error.errors})
         else:
             console.wrong([*error.errors, "nothing was activated"])
         return 1
-    except Exception as error:
-        if not database.away(error):
-            raise
-        raise Unavailable("the database") from error
-    if as_json:
-        console.document({"ok": True, **msgspec.to_builtins(done)})
-    elif done.new:
-        saved = f"policy bundle {done.number} saved, digest {done.digest[:16]}, signed by {' and '.join(done.signed_by)}"
-        console.console.print(f"{saved}. It takes effect within seconds; `referral doctor` shows it")
-    else:
-        console.console.print(f"policy bundle {done.number} has these files already; nothing to do")
-    return 0
+    saved = f"policy bundle {done.number} saved, digest {done.digest[:16]}, signed by {' and '.join(done.signed_by)}"
+    said = f"{saved}. It takes effect within seconds; `referral doctor` shows it"
+    there = f"policy bundle {done.number} has these files already; nothing to do"
+    return console.answer(as_json, {"ok": True, **msgspec.to_builtins(done)}, said if done.new else there)

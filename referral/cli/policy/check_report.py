@@ -122,10 +122,10 @@ def print_sums(result: Result, seconds: float) -> None:
     apart = f", {tally.excluded} with somebody excluded" if tally.excluded else ""
     walked = f"{tally.walked} of these walked{apart}, the others go alike"
     looked = f"{tally.kinds} kinds of cases on {tally.ways} ways; {walked}; {tally.decisions} decisions; {seconds:.0f} s"
-    console.console.print(looked, soft_wrap=True)
+    console.say(looked)
     if not any(found.finding.kind == "forbidden" for found in result.found.values()):
         said = "no one of them went to somebody banned or excluded, or showed a section that its step does not show"
-        console.console.print(f"{tally.offers} offers: {said}", soft_wrap=True)
+        console.say(f"{tally.offers} offers: {said}")
 
 
 def document(result: Result) -> dict[str, object]:

@@ -40,8 +40,7 @@ def key_command(
         raise typer.BadParameter("NAME: an office in one word: a to z, digits and hyphens, at most 63")
     public = make(file)
     line = trust.person_line("policy_keepers", name, public).removesuffix("\n")
-    console.document({"signer": name, "line": line}) if as_json else console.console.print(line, soft_wrap=True, markup=False)
-    return 0
+    return console.answer(as_json, {"signer": name, "line": line}, line)
 
 
 def make(file: Path) -> bytes:
@@ -146,4 +145,4 @@ def _show(found: Proposal) -> None:
 
 
 def _say(line: str) -> None:
-    console.console.print(line, soft_wrap=True, markup=False, highlight=False)
+    console.say(line)

@@ -71,9 +71,8 @@ def simulate(
     if svg:
         svg.write_text(draw(result, before, against is not None), "utf-8")
     if as_json:
-        console.document(_document(result, against is not None))
-    else:
-        _print(result, before, cases, seconds, against is not None)
+        return console.document(_document(result, against is not None))
+    _print(result, before, cases, seconds, against is not None)
     return 0
 
 
@@ -88,10 +87,9 @@ def _print(result: Result, found: Policy, cases: int, seconds: float, compared: 
     inputs, before = result.before.total("decisions"), result.before
     everyone = before.total("cases") + before.total("raised")
     per_year = "one year" if result.years == 1 else f"{result.years} years of {cases // result.years}"
-    console.console.print(
+    console.say(
         f"{cases} cases in {per_year}, and {before.total('raised')} that they raised: {inputs} inputs ({inputs / everyone:.1f} a case), "
-        f"{before.total('events')} events; {cases / seconds:,.0f} cases/s",
-        soft_wrap=True,
+        f"{before.total('events')} events; {cases / seconds:,.0f} cases/s"
     )
     print_tables(result, found, compared)
     if compared:

@@ -128,7 +128,7 @@ def print_differences(found: Differences, cases: int, policy: Policy) -> None:
     """Print the cases that take another course, grouped, with one example of each kind as a story."""
     moved = sum(found.elsewhere.values())
     console.console.print(f"{moved} of {cases} cases go elsewhere", soft_wrap=True, style="bold")
-    console.console.print(f"{found.said} more go the same way, but somebody is told another limit or shown something else", soft_wrap=True)
+    console.say(f"{found.said} more go the same way, but somebody is told another limit or shown something else")
     if not moved:
         return
     for index, title in enumerate(("what is different first", "pathway", "municipality")):
@@ -150,7 +150,7 @@ def print_example(parted: Parted) -> None:
     """Print one case: its recent events, and each policy's decision where the two part."""
     console.console.print(f"\n[bold]case {parted.name}[/] · {parted.pathway} · {parted.place} · {parted.kind}", soft_wrap=True)
     for line in parted.story[-6:]:
-        console.console.print(f"   {line}", soft_wrap=True, markup=False)
+        console.say(f"   {line}")
     for name, side in (("before", parted.before), ("now", parted.after)):
         at = f"+{span(side.at - parted.arrived)}" if side.at else "nothing further"
         console.console.print(f"  [bold]{name}[/] {at}: {'; '.join(side.lines[:4])}", soft_wrap=True)

@@ -46,7 +46,7 @@ def tell(stage: Stage) -> None:
 def _head(title: str, text: str) -> None:
     console.console.print(f"\n[bold]{title}[/]", soft_wrap=True)
     for line in textwrap.wrap(text, WIDTH - 3):
-        console.console.print(f"   {line}", soft_wrap=True)
+        console.say(f"   {line}")
 
 
 def _fill_the_first_shelter(stage: Stage) -> None:
@@ -59,9 +59,7 @@ def _fill_the_first_shelter(stage: Stage) -> None:
         stage.answers("advocate-prishtine", case_id, "support", "ACCEPT")
         stage.answers("csw-prishtine", case_id, "support", "ACCEPT")
         stage.answers("shelter-blue-moon", case_id, "shelter", "ACCEPT")
-    console.console.print(
-        "Earlier tonight two other made-up children took both places of the children's shelter “Blue Moon”.", soft_wrap=True
-    )
+    console.say("Earlier tonight two other made-up children took both places of the children's shelter “Blue Moon”.")
     stage.pass_time(timedelta(minutes=2), "nobody gets more than one SMS a minute")
     stage.forget_knocks()
 
@@ -74,7 +72,7 @@ def _referral(stage: Stage) -> str:
         "Telephones are a stand-in here: what a gateway and a trunk would carry arrives on the stack's handset.",
     )
     receipt = stage.agency("school-drita").submit(REFERRAL, key="demo-referral")
-    console.console.print(f"   receipt: case {receipt['case_id']}")
+    console.say(f"   receipt: case {receipt['case_id']}")
     stage.log(receipt["case_id"], "is asked (police)")
     stage.knocks(OFFICER)
     stage.texted(OFFICER)
@@ -117,9 +115,7 @@ def _support(stage: Stage, case_id: str) -> None:
     stage.answers("advocate-gjilan", case_id, "support", "ARRIVE")
     read = stage.agency("csw-prishtine").file(case_id)
     sections = ", ".join(read["sections"])
-    console.console.print(
-        f"   the social worker reads {sections} and nothing else of the case file; that is on record first", soft_wrap=True
-    )
+    console.say(f"   the social worker reads {sections} and nothing else of the case file; that is on record first")
 
 
 def _shelter(stage: Stage, case_id: str) -> None:

@@ -184,4 +184,4 @@ def _print(one: Seen, of: int) -> None:
 
 
 def _line(name: str, text: str) -> None:
-    console.console.print(f"  {name:<{INDENT - 2}}{text}", soft_wrap=True, markup=False)
+    console.say(f"  {name:<{INDENT - 2}}{text}")
