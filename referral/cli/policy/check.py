@@ -12,8 +12,7 @@ import typer
 
 from referral.analysis.reachability.run import CheckOptions, Result, families, run
 from referral.cli import console
-from referral.cli.policy import policy_folder
-from referral.cli.policy.check_picture import draw
+from referral.cli.policy import charts, policy_folder
 from referral.cli.policy.check_report import document, print_found, print_sums, print_times, write
 from referral.domain.policy import Policy
 from referral.domain.policy.reading.reader import allowed
@@ -74,7 +73,7 @@ def check(
     if stories is not None:
         write(stories, result, files)
     if svg is not None:
-        svg.write_text(draw(result, compiled, fails), "utf-8")
+        svg.write_text(charts.longest_waits(result, compiled, fails), "utf-8")
     if as_json:
         console.document({"ok": not wrong, "digest": digest, "files": len(files), "errors": [], **document(result)})
     else:

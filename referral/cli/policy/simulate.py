@@ -12,8 +12,7 @@ import typer
 
 from referral.analysis.simulation.run import Result, SimulationOptions, policies, run
 from referral.cli import console
-from referral.cli.policy import policy_folder
-from referral.cli.policy.simulate_picture import draw
+from referral.cli.policy import charts, policy_folder
 from referral.cli.policy.simulate_report import print_differences, print_tables, rows, write
 from referral.domain.policy import Policy, PolicyErrors
 from referral.runtime import settings
@@ -69,7 +68,7 @@ def simulate(
     if csv:
         write(csv, result, against is not None)
     if svg:
-        svg.write_text(draw(result, before, against is not None), "utf-8")
+        svg.write_text(charts.figures(result, before, against is not None), "utf-8")
     if as_json:
         return console.document(_document(result, against is not None))
     _print(result, before, cases, seconds, against is not None)
