@@ -25,7 +25,7 @@ import services.routing.__main__  # noqa: F401 (each declares its metrics)
 from referral.cli import app
 from referral.cli.admin import doctor_textfile
 from referral.cli.admin.doctor_checks import CHECKS
-from referral.cli.lazy import Group, Named
+from referral.cli.commands import Group, Named
 from referral.domain.authority import words as authority_words
 from referral.proof.security import Alarm as SecurityAlarm
 from referral.proof.verify.report import LAYERS

@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.errors import Unavailable
 from referral.proof.entry import Entry
 from referral.proof.entry import entry as made
-from referral.proof.forgeries import TORN
-from referral.runtime import settings
+from referral.proof.forgeries import TORN, Believed, judge
+from referral.runtime import record_signing, settings
 from referral.runtime.keys import case_keys as keys
 from referral.runtime.postgres import database
 from referral.runtime.settings import Settings
@@ -139,3 +139,9 @@ def write(found: Settings, work: Callable[[AsyncConnection], Awaitable[T]]) -> T
 async def _whole(found: Settings, work: Callable[[AsyncConnection], Awaitable[T]], **options: Any) -> T:
     async with opened(found, **options) as tx, tx.begin():
         return await work(tx)
+
+
+async def case_entries(tx: AsyncConnection, found: Settings, case: str) -> tuple[list[Entry], dict[str, bytes]]:
+    """Return the log's entries of one case without forged ones, and its key if it is not erased."""
+    entries, keys = await of_case(tx, case), await case_keys(tx, found, [case])
+    return judge(entries, keys.get(case), Believed(record_signing.writers(found))).genuine(entries), keys

@@ -13,7 +13,7 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import administration, console
-from referral.cli.admin import ladder
+from referral.cli.admin import roster
 from referral.cli.connection import run
 from referral.domain.local_time import moment
 from referral.domain.policy.reading.agencies import signing_key
@@ -50,7 +50,7 @@ def token_command(
     Example: referral agency token school-drita --label 'our case system'
     """
     found = settings.load()
-    ladder.agency(found, agency, "agency")
+    roster.agency(found, agency, "agency")
     if list_:
         return _list(run(found, lambda tx: AGENCIES.read(tx, agency)), as_json)
     if revoke is not None:  # an empty word, as of a variable that is not set, is refused
@@ -80,7 +80,7 @@ def topic_command(agency: Agency, as_json: console.Json = False) -> int:
     Example: referral agency topic school-drita
     """
     found = settings.load()
-    ladder.agency(found, agency, "agency")
+    roster.agency(found, agency, "agency")
     with administration.begun(found, "agency topic", f"agency:{agency}"):
         name = asyncio.run(clients.create_ingress(found, agency))
     return console.answer(as_json, {"topic": found.topic(name)}, found.topic(name))
@@ -98,7 +98,7 @@ def connect_command(agency: Agency, word: console.Word = "", as_json: console.Js
     Example: referral agency connect school-drita
     """
     found = settings.load()
-    ladder.agency(found, agency, "agency")
+    roster.agency(found, agency, "agency")
     named = os.environ.get("REFERRAL_CA")
     if not named:
         raise Rejected("missing", "REFERRAL_CA", "no authority is here; `. <data>/environment` names that of a local stack")

@@ -12,7 +12,7 @@ import typer
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.cli.admin import ladder
+from referral.cli.admin import roster
 from referral.cli.connection import run
 from referral.domain.case_number import case_number
 from referral.domain.local_time import local
@@ -83,7 +83,7 @@ def sheet_command(
     """
     found = settings.load()
     if desk is not None:
-        ladder.agency(found, desk)
+        roster.agency(found, desk)
     if language not in i18n.ENDONYMS:
         raise typer.BadParameter(f"use one of: {', '.join(i18n.ENDONYMS)}", param_hint="--language")
     compiled = policy.compile(policy_digest.read(found.policy))

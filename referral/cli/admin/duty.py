@@ -10,7 +10,7 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import administration, console
-from referral.cli.admin import ladder, roster
+from referral.cli.admin import roster
 from referral.cli.connection import run
 from referral.domain import rota
 from referral.domain.local_time import moment
@@ -42,7 +42,7 @@ def person_command(
     """
 
     found = settings.load()
-    names = ladder.rungs(found, ladder.agency(found, agency), rung)
+    names = roster.rungs(found, roster.agency(found, agency), rung)
 
     async def work(tx: AsyncConnection, keys: Keys) -> None:
         await roster.owner(tx, account, agency)
@@ -88,7 +88,7 @@ def shift_command(
         raise Rejected("backwards", "--until", "the last day must not lie before the first")
 
     async def work(tx: AsyncConnection, _: Keys) -> int:
-        ladder.rungs(found, await changes.agency_of(tx, account), [rung])
+        roster.rungs(found, await changes.agency_of(tx, account), [rung])
         return await changes.add_shift(tx, account=account, rung=rung, written=shift, since=first, until=last)
 
     console.say(f"{_change('duty shift', work, account)} shifts")
@@ -177,7 +177,7 @@ def show_command(agency: Annotated[str | None, typer.Option(help="Only of this a
     Example: referral duty show --agency police-prizren
     """
     if agency is not None:
-        ladder.agency(settings.load(), agency)
+        roster.agency(settings.load(), agency)
     tables = run(settings.load(), lambda tx: roster.read(tx, agency))
     tables["bare"] = roster.uncovered(roster.notifier_history(*([] if agency is None else [agency]))["rungs"])
     if as_json:
@@ -199,7 +199,7 @@ def history_command(
 
     Example: referral duty history --agency police-prizren --at '2026-11-26 02:00'
     """
-    ladder.agency(settings.load(), agency)
+    roster.agency(settings.load(), agency)
     history = roster.notifier_history(agency, str(rota.moment(at)))
     if as_json:
         return console.document(history)

@@ -12,7 +12,7 @@ import typer
 import yaml
 
 from referral.cli import console
-from referral.cli.admin import ladder
+from referral.cli.admin import roster
 from referral.domain.local_time import local
 from referral.errors import Unavailable
 from referral.runtime import settings
@@ -38,7 +38,7 @@ def gaps_command(
     """
     found = settings.load()
     if agency is not None:
-        ladder.agency(found, agency)
+        roster.agency(found, agency)
     report = _report(days, agency)
     holes = list(_holes(found, report))
     if as_json:

@@ -15,7 +15,7 @@ import yaml
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.cli.admin import ladder
+from referral.cli.admin import roster
 from referral.cli.connection import run
 from referral.domain.local_time import local
 from referral.errors import Unavailable
@@ -77,7 +77,7 @@ def sheet_command(
     """
     found = settings.load()
     if agency is not None:
-        ladder.agency(found, agency)
+        roster.agency(found, agency)
     duty = _spans(hours, agency)
     people = run(found, lambda tx: _people(tx, found))
     tables = [(name, _title(found, name), list(rows)) for name, rows in _rows(found, duty["rungs"], people)]

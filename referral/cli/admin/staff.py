@@ -10,7 +10,7 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import administration, console
-from referral.cli.admin import ladder
+from referral.cli.admin import roster
 from referral.cli.connection import run
 from referral.errors import Rejected
 from referral.proof.unlogged import Account
@@ -67,7 +67,7 @@ def add_command(
     passwords.language(language)
     if (email is None) != (not rung):
         raise Rejected("incomplete", "--rung", "give --email and --rung together, or neither")
-    rungs = ladder.rungs(found, ladder.agency(found, agency), rung or ())
+    rungs = roster.rungs(found, roster.agency(found, agency), rung or ())
     values = {"id": str(uuid.uuid4()), "login": login, "agency": agency, "language": language, "desk": desk, "head": head}  # noqa: TID251
     values["password"] = passwords.hashed(random_secret.made())
     code = invitations.code()
@@ -148,7 +148,7 @@ def list_command(agency: Annotated[str | None, typer.Option(help="Only of this a
     Example: referral staff list --agency police-prizren
     """
     if agency is not None:
-        ladder.agency(settings.load(), agency)
+        roster.agency(settings.load(), agency)
 
     async def work(tx: AsyncConnection) -> list[dict[str, Any]]:
         return [dict(row._mapping) for row in (await tx.execute(_LIST, {"agency": agency})).all()]

@@ -8,7 +8,7 @@ from rich.progress import Progress
 
 from referral.cli import console
 from referral.cli.audit.source import Keys
-from referral.cli.policy.simulate_report import print_differences
+from referral.cli.policy.simulate import print_differences
 from referral.domain.policy import Policy, PolicyErrors
 from referral.domain.policy import policy as domain
 from referral.errors import Rejected

@@ -10,7 +10,6 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import connection, console
-from referral.cli.audit import group
 from referral.domain.local_time import local, moment
 from referral.errors import Rejected
 from referral.proof.history import exercise
@@ -38,7 +37,7 @@ def report_command(
     async def read(tx: AsyncConnection, found: Settings) -> tuple[list[Report], dict[str, str]]:
         reports = []
         for case in cases:
-            entries, keys = await group.case_entries(tx, found, case)
+            entries, keys = await connection.case_entries(tx, found, case)
             if case not in keys:
                 raise Rejected("no-such-case", "case", "there is no such case, or it is erased: a training record is what you kept of it")
             reports.append(exercise.for_agency(exercise.report(entries, keys[case]), agency))

@@ -10,10 +10,8 @@ from typing import Any
 from referral.analysis.reachability.run import Result as Checked
 from referral.analysis.simulation.run import Result
 from referral.analysis.simulation.tally import Tally, minutes
-from referral.cli.policy.check_report import waits
 from referral.cli.policy.picture import render
-from referral.cli.policy.simulate_report import full
-from referral.domain.durations import HOUR_US, MINUTE_US
+from referral.domain.durations import DAY_US, HOUR_US, MINUTE_US
 from referral.domain.policy import Policy
 
 CELL, HIGH, LABEL, HEAD, MARGIN = 78, 20, 170, 120, 24
@@ -25,8 +23,17 @@ WIDTH, HEIGHT, BETWEEN = 560, 250, 20
 COLOURS = ("#1b6ca8", "#d1495b", "#3a7d44", "#8d6a9f", "#e08e45", "#5c5c5c", "#2a9d8f", "#b5838d")
 TICKS = {15: "15 min", 60: "1 h", 240: "4 h", 1440: "1 d", 5760: "4 d", 20160: "14 d"}
 LONGEST = 30 * 1440
+UNITS = ((2 * HOUR_US, MINUTE_US, "min"), (3 * DAY_US, HOUR_US, "h"), (1 << 62, DAY_US, "d"))
 MANY = 9
 """Words of a panel of bars."""
+
+
+def waits(micros: int) -> str:
+    """Return a wait, rounded up to minutes, hours or days; – for never."""
+    if micros < 0:
+        return "–"
+    size, unit = next((size, unit) for most, size, unit in UNITS if micros < most)
+    return f"{-(-micros // size)} {unit}"
 
 
 def longest_waits(result: Checked, policy: Policy, failing: str) -> str:
@@ -69,7 +76,7 @@ def figures(result: Result, policy: Policy, compared: bool) -> str:
         ("Declines by reason", bars("declined")),
         ("Rung on which an offer was accepted", bars("rung")),
         ("What desks were asked about", bars("desk")),
-        ("Days a year without a free place", _bars([full(t, result.years) for t in tallies])),
+        ("Days a year without a free place", _bars([t.full(result.years) for t in tallies])),
         ("How cases ended", bars("ended")),
         ("Cases that go elsewhere", _bars([moved])) if compared else ("Why others were not asked", bars("passed")),
     ]

@@ -18,7 +18,7 @@ from referral.cli import console
 from referral.cli.admin import doctor
 from referral.cli.audit import verify
 from referral.cli.policy import policy_folder
-from referral.cli.stack import cast, every_pathway, roles, up
+from referral.cli.stack import cast, every_pathway, tour, up
 from referral.cli.stack.stage import Late, Stage
 from referral.cli.stack.story import tell
 from referral.domain.policy import policy as domain
@@ -95,7 +95,7 @@ async def _play(data: Path, toured: tuple[Pathway, ...], *, stays: bool) -> list
 async def _pages(stack: Stack, people: cast.Cast, *, stays: bool) -> None:
     """Print the page of each role, as the story left them. stays: keep the stack until Enter."""
     console.console.rule("[bold]a page for each role")
-    for one in roles.roles(roles.of_stack(stack), people, MUNICIPALITY):
+    for one in tour.roles(tour.of_stack(stack), people, MUNICIPALITY):
         console.say(f"{one.role:<15} {one.address:<42} {one.who}")
     secrets = ", ".join(f"{office} {token}" for office, token in people.readers.items())
     console.say(f"{'password':<15} {people.password} (every account); tokens: {secrets}")

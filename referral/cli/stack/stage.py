@@ -12,7 +12,6 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import connection, console
-from referral.cli.audit import group
 from referral.cli.audit.timeline_text import day_of, render
 from referral.cli.stack.cast import Cast
 from referral.client import Client, Json
@@ -104,7 +103,7 @@ class Stage:
         """Print the log's new lines of a case, as soon as one of them contains `until`."""
 
         def lines() -> list[Line] | None:
-            told = connection.ask(lambda tx, found: group.case_entries(tx, found, case_id), self._stack.settings)
+            told = connection.ask(lambda tx, found: connection.case_entries(tx, found, case_id), self._stack.settings)
             new = timeline(told[0], told[1].get(case_id))[self._told.get(case_id, 0) :]
             return new if any(until in line.what for line in new) else None
 

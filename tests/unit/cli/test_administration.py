@@ -79,7 +79,7 @@ READ_ONLY = {
 WRITERS = {
     "administration": {"connection.write"},
     "admin/prepare": {"connection.write"},  # within the act of `recover`
-    "audit/reading": {"database.admin"},  # asks audit for an entry
+    "audit/live_log": {"database.admin"},  # asks audit for an entry
     "connection": {"database.admin"},
     "policy/activate": {"connection.opened"},  # its act is in the same transaction
     "stack/cast": {"connection.opened"},  # likewise

@@ -74,7 +74,7 @@ def test_it_is_shown_checked_and_drawn(folder: Path, capsys: pytest.CaptureFixtu
     assert run(["policy", "show", "child-missing", "--policy", str(folder)]) == 0
     assert "Missing child" in capsys.readouterr().out
     made = pages(EIGHT)
-    assert f"{FOLDER}/child-missing.md" in pages and "Report on the search" in made[f"{FOLDER}/child-missing.svg"]
+    assert f"{FOLDER}/child-missing.md" in made and "Report on the search" in made[f"{FOLDER}/child-missing.svg"]
     assert "child-missing.md" in made[f"{FOLDER}/README.md"]
 
 
