@@ -1,6 +1,6 @@
 """Read the roster for the commands that show it.
 
-`notifier_history` runs the notifier's own rules, so that `referral duty` and the notifier always agree who is on duty.
+`notifier` runs the notifier's own rules, so that `referral duty` and the notifier always agree who is on duty.
 """
 
 from __future__ import annotations
@@ -84,13 +84,22 @@ async def owner(tx: AsyncConnection, account: str, agency: str) -> None:
         raise Rejected("other-agency", "--agency", f"this account belongs to {row.agency}; it sees no other agency's offers")
 
 
-def notifier_history(*arguments: str) -> dict[str, Any]:
-    """Return the output of `python -m services.notifier.history`. Unavailable: it failed; its own message is on standard error."""
-    result = subprocess.run([sys.executable, "-m", "services.notifier.history", *arguments], stdout=subprocess.PIPE, check=False)
+def notifier(program: str, *arguments: str) -> dict[str, Any]:
+    """Return what a program of the notifier prints about its rota: gaps, history or spans.
+
+    Unavailable: it failed; its own message is on standard error.
+    """
+    words = [sys.executable, "-m", f"services.notifier.{program}", *arguments]
+    result = subprocess.run(words, stdout=subprocess.PIPE, check=False)
     if result.returncode:
         raise Unavailable("what the notifier's rules need (their own message is above)")
     found: dict[str, Any] = json.loads(result.stdout)
     return found
+
+
+def notifier_history(*arguments: str) -> dict[str, Any]:
+    """Return who is on duty by the notifier's own rules, now or at an instant, and what has changed."""
+    return notifier("history", *arguments)
 
 
 def uncovered(rungs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

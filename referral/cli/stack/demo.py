@@ -18,9 +18,8 @@ from referral.cli import console
 from referral.cli.admin import doctor
 from referral.cli.audit import verify
 from referral.cli.policy import policy_folder
-from referral.cli.stack import cast, every_pathway, tour, up
+from referral.cli.stack import cast, every_pathway, story, tour, up
 from referral.cli.stack.stage import Late, Stage
-from referral.cli.stack.story import tell
 from referral.domain.policy import policy as domain
 from referral.domain.policy.procedure import Pathway
 from referral.errors import Rejected
@@ -80,7 +79,7 @@ async def _play(data: Path, toured: tuple[Pathway, ...], *, stays: bool) -> list
         console.say(f"ready after {time.monotonic() - begun:.1f} s; agencies and staff would use {stack.url('intake')}\n")
         stage = Stage(stack, cast.load(data))
         try:
-            await asyncio.to_thread(lambda: every_pathway.tell(stage, toured) if toured else tell(stage))
+            await asyncio.to_thread(lambda: every_pathway.tell(stage, toured) if toured else story.tell(stage, story.demo()))
         except Late as late:
             console.errors.print(f"referral: {late}; the logs are in {data / 'log'} (use --data to keep them)", soft_wrap=True)
             return []
