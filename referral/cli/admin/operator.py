@@ -13,7 +13,6 @@ import typer
 from referral.cli import console, second_operator
 from referral.domain.signers import NAME
 from referral.errors import Rejected
-from referral.local import keyfiles
 from referral.runtime.keys import case_keys
 from referral.wire.act_table import BY_TWO
 from referral.wire.signed import operator_word, trust
@@ -38,11 +37,7 @@ def key_command(
     """
     if not NAME.fullmatch(name):
         raise typer.BadParameter("NAME: as in your certificate: a to z, digits and hyphens, at most 63")
-    try:
-        line = trust.person_line("operators", name, keyfiles.intake(file)).removesuffix("\n")
-    except (OSError, Rejected):
-        raise typer.BadParameter(f"{file}: it cannot be written, or is no Ed25519 key") from None
-    return console.answer(as_json, {"operator": PLANE + name, "line": line}, line)
+    return second_operator.show_own_key(file, as_json, lambda key: trust.person_line("operators", name, key), operator=PLANE + name)
 
 
 def word_command(

@@ -12,13 +12,12 @@ import httpx
 import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from referral.cli import console
+from referral.cli import console, second_operator
 from referral.client import Client, Json
 from referral.domain.case_number import case_number
 from referral.domain.local_time import moment
 from referral.domain.signers import NAME
 from referral.errors import Rejected
-from referral.local import keyfiles
 from referral.runtime.keys import case_keys
 from referral.wire.signed import erasure_approval, trust
 
@@ -131,11 +130,7 @@ def key_command(
     """
     if not NAME.fullmatch(name):
         raise typer.BadParameter("NAME: an office and a number: a to z, digits and hyphens, at most 63")
-    try:
-        line = trust.person_line("approvers", name, keyfiles.intake(file)).removesuffix("\n")
-    except (OSError, Rejected):
-        raise typer.BadParameter(f"{file}: it cannot be written, or is no Ed25519 key") from None
-    return console.answer(as_json, {"approver": name, "line": line}, line)
+    return second_operator.show_own_key(file, as_json, lambda key: trust.person_line("approvers", name, key), approver=name)
 
 
 def signing(keys: str, approving: bool) -> Ed25519PrivateKey | None:

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.cli import administration, console
+from referral.cli import administration, console, second_operator
 from referral.domain.durations import DAY_US
 from referral.domain.local_time import moment
 from referral.errors import Malformed, Rejected
@@ -121,11 +121,7 @@ def writer_command(service: Service, file: WriterFile, as_json: console.Json = F
     """
     if service not in writer_signature.OWNERS.values():
         raise typer.BadParameter("SERVICE: intake, routing, notifier or oversight; the others write no topic")
-    try:
-        line = trust.writer_line(service, keyfiles.intake(file)).removesuffix("\n")
-    except (OSError, Rejected):
-        raise typer.BadParameter(f"{file}: it cannot be written, or is no Ed25519 key") from None
-    return console.answer(as_json, {"service": service, "line": line}, line)
+    return second_operator.show_own_key(file, as_json, lambda key: trust.writer_line(service, key), service=service)
 
 
 TokenName = Annotated[str, typer.Argument(help="The auditor's name in the log of readings: an office, not a person.")]
