@@ -24,7 +24,7 @@ import services.oversight.__main__
 import services.routing.__main__  # noqa: F401 (each declares its metrics)
 from referral.cli import app
 from referral.cli.admin.doctor import result as doctor
-from referral.cli.lazy import Group, Named
+from referral.cli.commands import Group, Named
 from referral.domain.authority import words as authority_words
 from referral.proof.security import Alarm as SecurityAlarm
 from referral.proof.verify.report import LAYERS

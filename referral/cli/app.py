@@ -9,8 +9,7 @@ import sys
 import typer
 
 from referral.cli.call import ARGUMENTS, INPUT
-from referral.cli.commands import COMMANDS
-from referral.cli.lazy import Group
+from referral.cli.commands import COMMANDS, Group
 from referral.errors import Malformed, NewerVersion, Rejected, Unavailable
 
 ABOUT = "One referral reaches, in the order of the written procedure, every agency that a child needs."

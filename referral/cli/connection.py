@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
 import msgspec
@@ -13,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.errors import Unavailable
 from referral.proof.entry import Entry
 from referral.proof.entry import entry as made
-from referral.proof.forgeries import TORN
-from referral.runtime import settings
+from referral.proof.forgeries import TORN, Believed, judge
+from referral.runtime import record_signing, settings
 from referral.runtime.keys import case_keys as keys
 from referral.runtime.postgres import database
 from referral.runtime.settings import Settings
@@ -81,51 +82,66 @@ async def case_keys(tx: AsyncConnection, found: Settings, ids: Iterable[str] | N
     return await keys.read(found).load(tx, wanted)
 
 
-def ask(question: Callable[[AsyncConnection, Settings], Awaitable[T]], where: Settings | None = None) -> T:
-    """Run a query in one read-only snapshot. where: the stack; by default the one that the environment names.
-
-    Unavailable: the database is down.
-    """
-
-    async def run() -> T:
-        found = where or settings.load()
-        engine = database.admin(found)
-        try:
-            async with engine.connect() as connection:
-                tx = await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-                return await question(tx, found)
-        finally:
-            await engine.dispose()
-
+@contextmanager
+def reached() -> Iterator[None]:
+    """Raise Unavailable where the database is down."""
     try:
-        return asyncio.run(run())
+        yield
     except Exception as error:
         if not database.away(error):
             raise
         raise Unavailable("the database") from error
 
 
-def run(found: Settings, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-    """Run one transaction as the administrator that can only read. Unavailable: the database is down."""
-    return asyncio.run(_whole(found, work, {"postgresql_readonly": True}))
-
-
-def write(found: Settings, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-    """Run one transaction as the administrator. Only `administration` calls it, which records the change. Unavailable: the database is
-    down."""
-    return asyncio.run(_whole(found, work, {}))
-
-
-async def _whole(found: Settings, work: Callable[[AsyncConnection], Awaitable[T]], options: dict[str, Any]) -> T:
+@asynccontextmanager
+async def opened(found: Settings, **options: Any) -> AsyncIterator[AsyncConnection]:
+    """Connect as the administrator, for one block."""
     engine = database.admin(found)
     try:
         async with engine.connect() as connection:
-            tx = await connection.execution_options(**options)
-            async with tx.begin():
-                return await work(tx)
-    except Exception as error:
-        if database.away(error):
-            raise Unavailable("the database") from error
-        raise
+            yield await connection.execution_options(**options)
     finally:
         await engine.dispose()
+
+
+def snapshot(found: Settings) -> AbstractAsyncContextManager[AsyncConnection]:
+    """Open one read-only snapshot of the database."""
+    return opened(found, isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+def ask(question: Callable[[AsyncConnection, Settings], Awaitable[T]], where: Settings | None = None) -> T:
+    """Run a query in one snapshot. where: the stack; by default the one that the environment names. Unavailable: the database is down."""
+
+    async def run() -> T:
+        found = where or settings.load()
+        async with snapshot(found) as tx:
+            return await question(tx, found)
+
+    with reached():
+        return asyncio.run(run())
+
+
+def run(found: Settings, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    """Run one transaction as the administrator that can only read. Unavailable: the database is down."""
+    with reached():
+        return asyncio.run(_whole(found, work, postgresql_readonly=True))
+
+
+def write(found: Settings, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    """Run one transaction as the administrator. Unavailable: the database is down.
+
+    Only `administration` calls it, which records the change; and what moves the clock of a drill, or is part of another act.
+    """
+    with reached():
+        return asyncio.run(_whole(found, work))
+
+
+async def _whole(found: Settings, work: Callable[[AsyncConnection], Awaitable[T]], **options: Any) -> T:
+    async with opened(found, **options) as tx, tx.begin():
+        return await work(tx)
+
+
+async def case_entries(tx: AsyncConnection, found: Settings, case: str) -> tuple[list[Entry], dict[str, bytes]]:
+    """Return the log's entries of one case without forged ones, and its key if it is not erased."""
+    entries, keys = await of_case(tx, case), await case_keys(tx, found, [case])
+    return judge(entries, keys.get(case), Believed(record_signing.writers(found))).genuine(entries), keys

@@ -75,9 +75,25 @@ def believed() -> Path | None:
     return folder / "authority.pem" if folder else None
 
 
-def document(value: object) -> None:
+def document(value: object) -> int:
+    """Print one JSON document, and return the exit code 0."""
     sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n")
     sys.stdout.flush()
+    return 0
+
+
+def say(*lines: str, style: str = "") -> None:
+    """Print lines for people as they are: no markup, and none is broken, because people copy or search them."""
+    for line in lines:
+        console.print(line, soft_wrap=True, markup=False, style=style or None)
+
+
+def answer(as_json: bool, value: object, *lines: str) -> int:
+    """Print the result of a command, as one JSON document or as lines, and return the exit code 0."""
+    if as_json:
+        return document(value)
+    say(*lines)
+    return 0
 
 
 def progress(*, quiet: bool) -> Progress:
@@ -92,8 +108,8 @@ def wrong(lines: Iterable[str]) -> None:
         errors.print(line, soft_wrap=True, markup=False)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "") -> None:
-    """Print rows below their column names. A single word (an id, a login) is never broken: people copy it or search for it.
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "") -> int:
+    """Print rows below their column names, and return the exit code 0. A single word (an id) is never broken: people search for it.
 
     Without a terminal, each row is one line, however long. On a narrow terminal sentences fold; single words make the line longer instead.
     """
@@ -111,3 +127,4 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str =
     wide = max(console.width, needed) if console.is_terminal else needed
     screen = Screen(file=console.file, width=wide, force_terminal=console.is_terminal, no_color=console.no_color, highlight=False)
     screen.print(grid, markup=False)
+    return 0

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Struct, json, structs
 
 from referral.ca import bundle
-from referral.cli import call
+from referral.cli import call, console
 from referral.errors import Malformed, Rejected
+from referral.local import keyfiles
 from referral.proof.act import Act
 from referral.runtime.keys import case_keys
 from referral.wire.signed import operator_word
@@ -134,3 +136,15 @@ def _key(path: Path) -> Ed25519PrivateKey:
         return case_keys.signing(path)
     except Rejected:
         raise Rejected("no-key", KEYS, f"{path} holds no Ed25519 key, or cannot be read: `referral operator key` makes one") from None
+
+
+def show_own_key(file: Path, as_json: bool, line: Callable[[bytes], str], **holder: str) -> int:
+    """Show the line of `trust.toml` for the key in a file, made if it is not there. typer.BadParameter: the file cannot be used.
+
+    line: makes it of the public key.
+    """
+    try:
+        text = line(keyfiles.intake(file)).removesuffix("\n")
+    except (OSError, Rejected):
+        raise typer.BadParameter(f"{file}: it cannot be written, or is no Ed25519 key") from None
+    return console.answer(as_json, {**holder, "line": text}, text)

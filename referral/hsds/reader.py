@@ -11,8 +11,7 @@ from referral.domain.policy.directory import HOMES, LANGUAGES
 from referral.domain.policy.reading.agencies import TELEPHONE
 from referral.domain.policy.reading.reader import allowed
 from referral.hsds.agency_yaml import holds, text_of
-from referral.hsds.document import Row, Rows, rows_of
-from referral.hsds.vocabulary import AREA, DAYS, KINDS, SCHEME
+from referral.hsds.document import AREA, DAYS, KINDS, SCHEME, Row, Rows, rows_of
 
 DAY_OF_CODE = {code: day for day, code in DAYS.items()}
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")

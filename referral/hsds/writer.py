@@ -8,7 +8,7 @@ from typing import Any
 
 from referral.domain.policy import Policy
 from referral.hsds.agency_yaml import facts
-from referral.hsds.vocabulary import AREA, DAYS, KEPT, SCHEME, iso, row_id
+from referral.hsds.document import AREA, DAYS, KEPT, SCHEME, iso, row_id
 
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from referral.channels import Outgoing, Refused, Unreached
 from referral.channels.email import Email, Relay
 from referral.channels.lane import Lane, Line
-from referral.cli.admin import ladder
+from referral.cli.admin import roster
 from referral.errors import Rejected
 from referral.runtime.settings import CHECKOUT, Settings, read
 from services.notifier.deliveries import Backlog, Waiting
@@ -126,8 +126,8 @@ def attacks() -> Iterator[Attack]:
     yield Attack(what="STARTTLS stripped where it is required", power=PATH, must=("sender",), run=partial(password, False))
     yield Attack(what="a password set to go out in clear", power=OPERATOR, must=("start",), run=in_clear)
     wrong: dict[str, Callable[[Settings], object]] = {
-        "an agency with a letter missing": lambda found: ladder.agency(found, "police-prizen"),
-        "a rung with a letter missing": lambda found: ladder.rungs(found, "police-prizren", ["duty-oficer"]),
+        "an agency with a letter missing": lambda found: roster.agency(found, "police-prizen"),
+        "a rung with a letter missing": lambda found: roster.rungs(found, "police-prizren", ["duty-oficer"]),
     }
     for what, run in wrong.items():
         yield Attack(what=what, power=OPERATOR, must=("command",), run=partial(typed, run))

@@ -11,8 +11,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from referral.domain import events as e
-from referral.domain.durations import DAY_US, HOUR_US, MINUTE_US
 from referral.domain.policy import Policy, compile
+from referral.exercise.told import length, options
 
 ROOT = Path(__file__).parents[2]
 MANY = ("flags", "languages")
@@ -20,11 +20,6 @@ MANY = ("flags", "languages")
 
 class Unheard(Struct, frozen=True):
     """An input of a later release, for which this engine has no rule."""
-
-
-def options(words: Iterable[str]) -> dict[str, str]:
-    """The words of a line that say `name=value`."""
-    return {name: value for word in words if "=" in word for name, _, value in [word.partition("=")]}
 
 
 def changed_traits(traits: e.Traits, words: Iterable[str]) -> e.Traits:
@@ -44,12 +39,6 @@ def consent_of(state: str, words: Iterable[str], now: int) -> e.Consent:
         recipients=tuple(filter(None, said.get("recipients", "").split(","))),
         until=now + length(said["until"]) if "until" in said else None,
     )
-
-
-def length(text: str) -> int:
-    """`2 h`, `15 min`, `30d`, in µs."""
-    number, unit = text.strip().rstrip("abcdefghijklmnopqrstuvwxyz").strip(), text.strip().lstrip("0123456789 ")
-    return int(number) * {"min": MINUTE_US, "h": HOUR_US, "d": DAY_US}[unit]
 
 
 def policy_line(now: Policy, words: list[str]) -> Policy:

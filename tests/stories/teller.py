@@ -23,10 +23,11 @@ from referral.domain.describe import describe
 from referral.domain.evolve import fold
 from referral.domain.inputs import Due, Input, RecordLost, Source, made_input
 from referral.domain.policy import ENGINE, Policy, compile
+from referral.exercise.told import length, options
 from referral.wire import codec
 from services.routing import engine_failure
 from tests.harness import shipped
-from tests.stories.lines import Unheard, changed_traits, consent_of, length, options, policy_line
+from tests.stories.lines import Unheard, changed_traits, consent_of, policy_line
 
 POLICY = Path(__file__).parents[2] / "policy"
 START = 1_790_755_200_000_000

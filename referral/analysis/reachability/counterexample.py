@@ -8,10 +8,9 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
-from referral.analysis.reachability.agents import Fault
 from referral.analysis.reachability.classes import USUAL
 from referral.analysis.reachability.walk import Way, inputs
-from referral.analysis.reachability.world import START, Decided, Given
+from referral.analysis.reachability.world import START, Decided, Fault, Given
 from referral.domain import events as e
 from referral.domain.case import Case, seats
 from referral.domain.describe import describe

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from referral.analysis.reachability.classes import USUAL
-from referral.analysis.reachability.tally import Tally
+from referral.analysis.reachability.explore import Tally
 from referral.analysis.reachability.tasks import Task
 from referral.analysis.reachability.walk import Way
 from referral.analysis.reachability.world import START

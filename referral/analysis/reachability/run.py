@@ -8,12 +8,9 @@ from msgspec import Struct, field, structs
 
 from referral.analysis.reachability import tasks
 from referral.analysis.reachability.counterexample import Story, story
-from referral.analysis.reachability.explore import SharedWays, explore
+from referral.analysis.reachability.explore import SharedWays, Tally, explore
 from referral.analysis.reachability.findings import Finding, findings, notes, whole
-from referral.analysis.reachability.look import People
-from referral.analysis.reachability.tally import Tally
-from referral.analysis.reachability.tasks import Family
-from referral.analysis.reachability.watched_policy import watched
+from referral.analysis.reachability.tasks import Family, People, watched
 from referral.domain.policy import Policy
 from referral.domain.policy import policy as domain
 from referral.parallel import Advance, shared

@@ -6,15 +6,228 @@ little of that that the whole family shares them (`explore`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from typing import cast
 
 from msgspec import Struct, structs
 
-from referral.analysis.reachability.classes import Circumstance, Residue, applies, circumstances, opened, residue, tested_marks
-from referral.analysis.reachability.look import Look, People, Person
-from referral.domain.events import Consent, Traits
-from referral.domain.policy import Policy
-from referral.domain.policy.procedure import Pathway
+from referral.analysis.reachability.classes import Circumstance, Residue, applies, circumstances, opened, possible, residue, tested_marks
+from referral.domain.events import Consent, Reach, Traits
+from referral.domain.policy import Order, Policy
+from referral.domain.policy.directory import Service
+from referral.domain.policy.procedure import Marks, Pathway, Step
+from referral.domain.rules.candidates import ineligible
+from referral.domain.rules.conditions import consent_mark, trait_marks
+
+Wanted = tuple[tuple[str, ...], tuple[str, ...]]
+"""Roles and area words. With a municipality they name a list of services."""
+END = sys.maxsize
+"""Depth of a list that was read to its end."""
+
+
+class WatchedPolicy(Policy):
+    """A policy that records how far its lists of services are read.
+
+    lists: what was read since `watch`, in services of the directory.
+    """
+
+    __slots__ = ("lists",)
+    lists: dict[Wanted, int]
+
+    def watch(self, lists: Mapping[Wanted, int]) -> None:
+        """Begin to record; so much counts as read."""
+        object.__setattr__(self, "lists", dict(lists))
+
+    def order(self, roles: tuple[str, ...], areas: tuple[str, ...], place: str) -> Order:
+        """Return the services that may be asked, and record how far they are read."""
+        return cast(Order, _WatchedOrder(super().order(roles, areas, place), self.lists, (roles, areas)))
+
+
+def watched(policy: Policy) -> WatchedPolicy:
+    """Return a copy of a policy that records what is read of it."""
+    copy = WatchedPolicy(**{field.name: getattr(policy, field.name) for field in fields(policy) if field.init})
+    copy.watch({})
+    return copy
+
+
+class _WatchedOrder:
+    """A list of services that records how far it is read. It can be read in no other way than from its beginning."""
+
+    def __init__(self, services: Order, lists: dict[Wanted, int], wanted: Wanted) -> None:
+        self._services, self._lists, self._wanted = services, lists, wanted
+        lists.setdefault(wanted, 0)
+
+    def __iter__(self) -> Iterator[tuple[Service, str]]:
+        """Yield the services, and record each; whoever asks for one more has read to the end."""
+        lists, wanted = self._lists, self._wanted
+        for number, found in enumerate(self._services, 1):
+            if lists[wanted] < number:
+                lists[wanted] = number
+            yield found
+        lists[wanted] = END
+
+    def __len__(self) -> int:
+        """Return the number of services: whoever asks, even whether there is one, has read to the end."""
+        self._lists[self._wanted] = END
+        return len(self._services)
+
+
+ENOUGH = 2
+"""Places of a service that are told apart: one person takes one, and a second where it moves within the house (ours)."""
+
+
+class Read:
+    """Depths to which lists were read: number of services that this person can get, or END. Equal ones are the same object."""
+
+    __slots__ = ("lists",)
+
+    def __init__(self, lists: tuple[tuple[Wanted, int], ...]) -> None:
+        self.lists = lists
+
+
+class Named:
+    """Everything that procedures name of a service: other roles and tags make no difference.
+
+    begun: the procedures that begin, each with its steps that can begin at all. Those that they may lead to count whole.
+    """
+
+    def __init__(self, policy: Policy, begun: Sequence[tuple[Pathway, Sequence[Step]]]) -> None:
+        self.pathways = [one for one, _ in begun]
+        for one in self.pathways:
+            self.pathways += [other for other in policy.current if other.id in one.leads_to and other not in self.pathways]
+        roles: set[str] = set()
+        tags = {tag for one in self.pathways for tag, _ in one.never}
+        for _, steps in (*begun, *((led_to, led_to.steps) for led_to in self.pathways[len(begun) :])):
+            for step in steps:
+                for rule in step.seats:
+                    tags |= rule.skills
+                    roles |= {*rule.roles, *rule.last_resort}
+                if step.placement is not None:
+                    roles.update(step.placement.until_known, *step.placement.roles.values())
+        self.roles, self.tags = frozenset(roles), frozenset(tags)
+
+
+class Look:
+    """Services that one kind of person finds in one municipality."""
+
+    def __init__(self, policy: Policy, place: str, person: Person, known: Known) -> None:
+        self._policy, self._place, self._person, self._known = policy, place, person, known
+        where = policy.municipalities.get(place)
+        desk = where.desk if where else policy.country_desk
+        self._chain = (desk, policy.agencies[desk].above or policy.country_desk, policy.oversight)
+        self._lists: dict[Wanted, tuple[tuple[Service, int], ...]] = {}
+        self._keys: dict[Read, int] = {}
+
+    def read(self, lists: Mapping[Wanted, int]) -> Read:
+        """Return how far lists were read, counted in services that this person can get."""
+        return self._known.read(tuple((wanted, self._depth(wanted, number)) for wanted, number in lists.items()))
+
+    def _depth(self, wanted: Wanted, number: int) -> int:
+        if number == END:
+            return END
+        return sum(1 for service, _ in self._policy.order(*wanted, self._place)[:number] if service.id not in self._person.out)
+
+    def key(self, read: Read) -> int:
+        """Return a number for what so much of the directory holds, without names. The same number: a way that read so far cannot tell the
+        looks apart."""
+        if read not in self._keys:
+            services: dict[str, int] = {}
+            agencies: dict[str, int] = {}
+            parts: list[object] = []
+            for wanted, depth in read.lists:
+                found = self._list(wanted)
+                for service, value in found[:depth]:
+                    number = services.setdefault(service.id, len(services))
+                    parts += (number, agencies.setdefault(service.agency, len(agencies)), value)
+                parts.append(depth > len(found))
+            parts += [agencies.setdefault(agency, len(agencies)) for agency in self._chain]
+            self._keys[read] = self._known.number(tuple(parts))
+        return self._keys[read]
+
+    def _list(self, wanted: Wanted) -> tuple[tuple[Service, int], ...]:
+        if wanted not in self._lists:
+            order = self._policy.order(*wanted, self._place)
+            self._lists[wanted] = tuple((one, self._value(one, role)) for one, role in order if one.id not in self._person.out)
+        return self._lists[wanted]
+
+    def _value(self, service: Service, role: str) -> int:
+        """Return a number for everything about a service that affects how it is asked."""
+        agency, named = self._policy.agencies[service.agency], self._person.named
+        places = service.places if service.places is None else min(service.places, ENOUGH)
+        banned = tuple(not bans.isdisjoint(service.tags) for bans in self._person.bans)
+        by_phone = agency.reach is Reach.PHONE
+        roles, tags = service.roles & named.roles, service.tags & named.tags
+        return self._known.number((role, roles, tags, banned, places, agency.ladder, agency.hours, by_phone))
+
+
+class Known:
+    """Numbers for values that are compared often."""
+
+    def __init__(self) -> None:
+        self._reads: dict[object, Read] = {}
+        self._numbers: dict[object, int] = {}
+
+    def read(self, lists: tuple[tuple[Wanted, int], ...]) -> Read:
+        """Return the one object for what was read."""
+        if lists not in self._reads:
+            self._reads[lists] = Read(lists)
+        return self._reads[lists]
+
+    def number(self, value: object) -> int:
+        """Return the number of a value, equal for equal ones."""
+        return self._numbers.setdefault(value, len(self._numbers))
+
+
+class Person:
+    """One kind of person, for procedures that may begin.
+
+    out: ids of services that no such person can get.
+    bans: for each procedure the tags that are never asked for this person.
+    """
+
+    def __init__(self, policy: Policy, named: Named, out: frozenset[str], bans: tuple[Marks, ...], known: Known) -> None:
+        self.named, self.out, self.bans, self._policy, self._known = named, out, bans, policy, known
+        self._looks: dict[str, Look] = {}
+
+    def look(self, place: str) -> Look:
+        """Return what this person finds in a municipality."""
+        if place not in self._looks:
+            self._looks[place] = Look(self._policy, place, self, self._known)
+        return self._looks[place]
+
+
+class People:
+    """The kinds of persons of a policy, each made once."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._named: dict[object, Named] = {}
+        self._out: dict[object, frozenset[str]] = {}
+        self._people: dict[object, Person] = {}
+        self._known = Known()
+
+    def person(self, begun: Sequence[Pathway], given: Circumstance) -> Person:
+        """Return the person with these circumstances, for whom these procedures begin."""
+        marks = trait_marks(given.traits) | {consent_mark(given.consent, 0)}
+        steps = [(one, tuple(possible(one, marks).values())) for one in begun]
+        ids = tuple((one.id, tuple(step.id for step in some)) for one, some in steps)
+        if ids not in self._named:
+            self._named[ids] = Named(self._policy, steps)
+        named, out = self._named[ids], self._not_for(given.traits)
+        bans = tuple(frozenset(tag for tag, mark in one.never if tag and (not mark or mark in marks)) for one in named.pathways)
+        if (named, out, bans) not in self._people:
+            self._people[named, out, bans] = Person(self._policy, named, out, bans, self._known)
+        return self._people[named, out, bans]
+
+    def _not_for(self, traits: Traits) -> frozenset[str]:
+        """Return the services that nobody of this age and sex can get."""
+        who = (traits.age, traits.age_band, traits.sex)
+        if who not in self._out:
+            every = self._policy.services.values()
+            self._out[who] = frozenset(one.id for one in every if one.places == 0 or ineligible(traits, one))
+        return self._out[who]
 
 
 class Task(Struct, frozen=True):

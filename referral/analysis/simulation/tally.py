@@ -12,7 +12,7 @@ from msgspec import Struct, field
 from referral.analysis.simulation.reactions import Live
 from referral.analysis.simulation.world import Decided
 from referral.domain import events as e
-from referral.domain.durations import MINUTE_US
+from referral.domain.durations import DAY_US, MINUTE_US
 
 FINE = 8
 """Buckets of a time histogram between a time and its double (ours): a quantile is exact to within 9 %."""
@@ -76,6 +76,11 @@ class Tally(Struct):
     def of(self, measure: str) -> list[str]:
         """Return the pathways, municipalities or services for which a measure has numbers."""
         return sorted({p for (m, p, _), n in self.counts.items() if m == measure})
+
+    def full(self, years: int) -> dict[str, float]:
+        """Return days a year without a free place, by service, the fullest first."""
+        days = {service: self.total("full", service) / DAY_US / years for service in self.of("full")}
+        return dict(sorted(days.items(), key=lambda item: (-item[1], item[0])))
 
 
 def bucket(micros: int) -> int:

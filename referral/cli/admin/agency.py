@@ -13,7 +13,7 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import administration, console
-from referral.cli.admin import ladder
+from referral.cli.admin import roster
 from referral.cli.connection import run
 from referral.domain.local_time import moment
 from referral.domain.policy.reading.agencies import signing_key
@@ -50,7 +50,7 @@ def token_command(
     Example: referral agency token school-drita --label 'our case system'
     """
     found = settings.load()
-    ladder.agency(found, agency, "agency")
+    roster.agency(found, agency, "agency")
     if list_:
         return _list(run(found, lambda tx: AGENCIES.read(tx, agency)), as_json)
     if revoke is not None:  # an empty word, as of a variable that is not set, is refused
@@ -65,13 +65,11 @@ def token_command(
             return len(ended)
 
         count = administration.change(found, "agency token", end, f"agency:{agency}", f"{ENDED}{agency}")
-        console.document({"revoked": count}) if as_json else console.console.print(f"{count} revoked")
-        return 0
+        return console.answer(as_json, {"revoked": count}, f"{count} revoked")
     token = tokens.made()
     about = (f"agency:{agency}", act.token(tokens.digest(token)))
     administration.change(found, "agency token", lambda tx, _: AGENCIES.add(tx, {agency: token}, note=label), *about, word=word)
-    console.document({"agency": agency, "token": token}) if as_json else console.console.print(token, soft_wrap=True)
-    return 0
+    return console.answer(as_json, {"agency": agency, "token": token}, token)
 
 
 def topic_command(agency: Agency, as_json: console.Json = False) -> int:
@@ -82,11 +80,10 @@ def topic_command(agency: Agency, as_json: console.Json = False) -> int:
     Example: referral agency topic school-drita
     """
     found = settings.load()
-    ladder.agency(found, agency, "agency")
+    roster.agency(found, agency, "agency")
     with administration.begun(found, "agency topic", f"agency:{agency}"):
         name = asyncio.run(clients.create_ingress(found, agency))
-    console.document({"topic": found.topic(name)}) if as_json else console.console.print(found.topic(name))
-    return 0
+    return console.answer(as_json, {"topic": found.topic(name)}, found.topic(name))
 
 
 def connect_command(agency: Agency, word: console.Word = "", as_json: console.Json = False) -> int:
@@ -101,7 +98,7 @@ def connect_command(agency: Agency, word: console.Word = "", as_json: console.Js
     Example: referral agency connect school-drita
     """
     found = settings.load()
-    ladder.agency(found, agency, "agency")
+    roster.agency(found, agency, "agency")
     if found.ca is None:
         raise Rejected("missing", "REFERRAL_CA", "no authority is here; `. <data>/environment` names that of a local stack")
     ca = found.ca.absolute()
@@ -109,11 +106,10 @@ def connect_command(agency: Agency, word: console.Word = "", as_json: console.Js
         place = certificates.agency(ca, ca.parent, agency)
     broker = found.agency_kafka
     if as_json:
-        console.document({"agency": agency, "identity": str(place), "kafka": broker or None})
-    else:
-        console.console.print(f"export REFERRAL_AGENCY_TLS='{place}'", soft_wrap=True)
-        if broker:
-            console.console.print(f"export {AGENCY_KAFKA}='{broker}'", soft_wrap=True)
+        return console.document({"agency": agency, "identity": str(place), "kafka": broker or None})
+    console.say(f"export REFERRAL_AGENCY_TLS='{place}'")
+    if broker:
+        console.say(f"export {AGENCY_KAFKA}='{broker}'")
     return 0
 
 
@@ -133,18 +129,15 @@ def exclude_command(
     """
     with console.client(url, token) as client:
         receipt = client.exclude(case_id, kind.upper(), actor)
-    console.document(receipt) if as_json else console.console.print(f"{actor} is excluded from the case")
-    return 0
+    return console.answer(as_json, receipt, f"{actor} is excluded from the case")
 
 
 def _list(known: Sequence[Token], as_json: bool) -> int:
     rows = [(token.digest[:SHOWN], token.holder.note, token.made_at, token.ended_at) for token in known]
     if as_json:
-        console.document([dict(zip(("name", "label", "created_at", "revoked_at"), row, strict=True)) for row in rows])
-    else:
-        shown = [(name, label, moment(made), moment(revoked)) for name, label, made, revoked in rows]
-        console.table(("token", "held by", "made", "revoked"), shown)
-    return 0
+        return console.document([dict(zip(("name", "label", "created_at", "revoked_at"), row, strict=True)) for row in rows])
+    shown = [(name, label, moment(made), moment(revoked)) for name, label, made, revoked in rows]
+    return console.table(("token", "held by", "made", "revoked"), shown)
 
 
 def key_command(
@@ -170,10 +163,9 @@ def key_command(
     if old is not None and new is not None:
         vouched = b64encode(_key(agency, old).sign(agency_keys.statement(new), 0)).decode()
     if as_json:
-        console.document({"agency": agency, "key": line, **({"vouched": vouched} if vouched else {})})
-    else:
-        for text in filter(None, (line, vouched)):
-            console.console.print(text, soft_wrap=True, markup=False)
+        return console.document({"agency": agency, "key": line, **({"vouched": vouched} if vouched else {})})
+    for text in filter(None, (line, vouched)):
+        console.say(text)
     return 0
 
 

@@ -29,7 +29,7 @@ NEAR = 0.8
 """Part of a cap (P) from which the command and the alert rule CapNear warn."""
 
 
-def channels_command(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def channels_command(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> int:
     """Show each provider of each channel: its state, since when, its last success, and how many messages wait for the channel.
 
     `today` counts the messages of the channel since midnight, and names its cap (REFERRAL_CAPS).
@@ -57,7 +57,7 @@ def channels_command(as_json: Annotated[bool, typer.Option("--json", help="Print
         console.table(("channel", "provider", "state", "since", "last success", "today", "waiting"), cells)
     print(f"receipts of SMS: {door}/receipt/REFERENCE?status=N (each message names it)")
     print(f"replies to SMS:  {door}/reply?from=NUMBER&text=WORDS")
-    return None
+    return 0
 
 
 def _state(row: dict[str, Any]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Annotated
 
@@ -12,13 +11,13 @@ import typer
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.cli.admin import ladder
+from referral.cli.admin import roster
 from referral.cli.connection import run
 from referral.domain.case_number import case_number
 from referral.domain.local_time import local
 from referral.domain.policy import Policy, policy
 from referral.domain.rules.context import UNCONFIRMED
-from referral.runtime import i18n, settings
+from referral.runtime import i18n, settings, templates
 from referral.runtime.i18n import Words
 from referral.runtime.settings import Settings
 from referral.wire import policy_digest
@@ -42,10 +41,6 @@ _TASKS = text(
     "SELECT o.desk, o.case_id, o.about, o.step, coalesce(t.pathway, '') AS pathway FROM intake.task o"  # noqa: S608
     " JOIN intake.task d ON d.task_id = o.task_id AND d.desk = o.desk LEFT JOIN intake.track t ON t.track_id = o.track_id"
     f" WHERE o.closed_at IS NULL AND {_HIDDEN} ORDER BY o.desk, o.opened_at, o.task_id"
-)
-STYLE = (
-    "@page{size:A4;margin:15mm}body{font:12pt sans-serif;color:#000}h1{font-size:14pt}h2{font-size:13pt;margin:1.2em 0 .2em}"
-    "h3{font-size:12pt;margin:.8em 0 .2em}li{page-break-inside:avoid;margin:0 0 1em}b{letter-spacing:.04em}"
 )
 
 
@@ -83,7 +78,7 @@ def sheet_command(
     """
     found = settings.load()
     if desk is not None:
-        ladder.agency(found, desk)
+        roster.agency(found, desk)
     if language not in i18n.ENDONYMS:
         raise typer.BadParameter(f"use one of: {', '.join(i18n.ENDONYMS)}", param_hint="--language")
     compiled = policy.compile(policy_digest.read(found.policy))
@@ -169,20 +164,10 @@ def plain(sheets: Sequence[Sheet], say: Words, now: int) -> str:
 
 def page(sheets: Sequence[Sheet], say: Words, now: int) -> str:
     """Return the sheets as an HTML page for A4. now: µs UTC."""
-    title = escape(_title(say, now))
-    parts = [
-        f'<!doctype html><html lang="{say.language}"><meta charset="utf-8"><title>{title}</title><style>{STYLE}</style><h1>{title}</h1>'
-    ]
-    for sheet in sheets:
-        parts.append(f"<h2>{escape(sheet.title)}</h2>")
-        for heading, entries in _parts(sheet, say):
-            items = (
-                f"<li>{f'<b>{entry.number}</b> ' if entry.number else ''}{'<br>'.join(map(escape, entry.lines))}</li>" for entry in entries
-            )
-            parts.append(f"<h3>{escape(heading)}</h3><ul>{''.join(items)}</ul>")
-    if not any((*sheet.calls, *sheet.tasks) for sheet in sheets):
-        parts.append(f"<p>{escape(say('none'))}</p>")
-    return "\n".join(parts) + "\n"
+    empty = not any((*sheet.calls, *sheet.tasks) for sheet in sheets)
+    parts = [(sheet.title, list(_parts(sheet, say))) for sheet in sheets]
+    template = templates.load(Path(__file__).parent).get_template("desk_sheet.html")
+    return template.render(sheets=parts, say=say, title=_title(say, now), empty=empty)
 
 
 def _title(say: Words, now: int) -> str:

@@ -10,7 +10,7 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import administration, console
-from referral.cli.admin import ladder, roster
+from referral.cli.admin import roster
 from referral.cli.connection import run
 from referral.domain import rota
 from referral.domain.local_time import moment
@@ -42,14 +42,14 @@ def person_command(
     """
 
     found = settings.load()
-    names = ladder.rungs(found, ladder.agency(found, agency), rung)
+    names = roster.rungs(found, roster.agency(found, agency), rung)
 
     async def work(tx: AsyncConnection, keys: Keys) -> None:
         await roster.owner(tx, account, agency)
         await changes.add_person(tx, keys, account=account, agency=agency, rungs=names, email=email, sms=sms, voice=voice)
 
     _change("duty person", work, account, f"agency:{agency}")
-    console.console.print(f"{account} may be knocked for {agency}: {', '.join(names)}")
+    console.say(f"{account} may be knocked for {agency}: {', '.join(names)}")
 
 
 def rule_command(
@@ -88,10 +88,10 @@ def shift_command(
         raise Rejected("backwards", "--until", "the last day must not lie before the first")
 
     async def work(tx: AsyncConnection, _: Keys) -> int:
-        ladder.rungs(found, await changes.agency_of(tx, account), [rung])
+        roster.rungs(found, await changes.agency_of(tx, account), [rung])
         return await changes.add_shift(tx, account=account, rung=rung, written=shift, since=first, until=last)
 
-    console.console.print(f"{_change('duty shift', work, account)} shifts")
+    console.say(f"{_change('duty shift', work, account)} shifts")
 
 
 def absence_command(account: Account, begin: str, end: str) -> None:
@@ -148,7 +148,7 @@ def pause_command(reason: Annotated[str, typer.Option(help="Reason for other ope
     Example: referral duty pause --reason 'the relay sends everything twice'
     """
     _change("duty pause", lambda tx, _: changes.pause(tx, reason))
-    console.console.print("paused; a message that is under way ends by itself. `referral duty resume` goes on")
+    console.say("paused; a message that is under way ends by itself. `referral duty resume` goes on")
 
 
 def resume_command(
@@ -169,7 +169,7 @@ def resume_command(
     _change("duty resume", work)
 
 
-def show_command(agency: Annotated[str | None, typer.Option(help="Only of this agency.")] = None, as_json: console.Json = False) -> None:
+def show_command(agency: Annotated[str | None, typer.Option(help="Only of this agency.")] = None, as_json: console.Json = False) -> int:
     """Show the people, their channels (never an address), shifts, absences, a pause of sending, and the rungs that a rota leaves empty.
 
     Exit 0 shown, 1 no such agency, 2 the database is down.
@@ -177,7 +177,7 @@ def show_command(agency: Annotated[str | None, typer.Option(help="Only of this a
     Example: referral duty show --agency police-prizren
     """
     if agency is not None:
-        ladder.agency(settings.load(), agency)
+        roster.agency(settings.load(), agency)
     tables = run(settings.load(), lambda tx: roster.read(tx, agency))
     tables["bare"] = roster.uncovered(roster.notifier_history(*([] if agency is None else [agency]))["rungs"])
     if as_json:
@@ -185,29 +185,28 @@ def show_command(agency: Annotated[str | None, typer.Option(help="Only of this a
     for name, rows in tables.items():
         if rows:
             console.table(list(rows[0]), [[_cell(k, v) for k, v in row.items()] for row in rows], title=name)
-    return None
+    return 0
 
 
 def history_command(
     agency: Annotated[str, typer.Option(help="Id of the agency, as in the directory.")],
     at: Annotated[str, typer.Option(help="An instant: 2026-11-26 02:00 by the wall clock in Belgrade, or RFC 3339.")],
     as_json: console.Json = False,
-) -> None:
+) -> int:
     """Show who was on duty at an instant, by the roster of that time, and who had changed it in the week before.
 
     Exit 0 shown, 1 no such agency or no such time, 2 the database is down.
 
     Example: referral duty history --agency police-prizren --at '2026-11-26 02:00'
     """
-    ladder.agency(settings.load(), agency)
+    roster.agency(settings.load(), agency)
     history = roster.notifier_history(agency, str(rota.moment(at)))
     if as_json:
         return console.document(history)
     rungs = [(r["rung"], ", ".join(r["people"]) or "nobody", r["said"]) for r in history["rungs"]]
     console.table(("rung", "on duty", "why"), rungs, title=f"{agency} at {at}")
     changes = [(moment(c["at"]), c["by"], c["did"], c["part"], c["account"], c["what"]) for c in history["changes"]]
-    console.table(("changed at", "by", "did", "part", "account", "what"), changes, title="in the week before")
-    return None
+    return console.table(("changed at", "by", "did", "part", "account", "what"), changes, title="in the week before")
 
 
 async def _disabled(tx: AsyncConnection, account: str, disabled: bool) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
@@ -12,9 +9,8 @@ import typer
 import yaml
 
 from referral.cli import console
-from referral.cli.admin import ladder
+from referral.cli.admin import roster
 from referral.domain.local_time import local
-from referral.errors import Unavailable
 from referral.runtime import settings
 from referral.runtime.settings import Settings
 
@@ -38,8 +34,8 @@ def gaps_command(
     """
     found = settings.load()
     if agency is not None:
-        ladder.agency(found, agency)
-    report = _report(days, agency)
+        roster.agency(found, agency)
+    report = roster.notifier("gaps", str(days), *([] if agency is None else [agency]))
     holes = list(_holes(found, report))
     if as_json:
         console.document({"begins": report["begins"], "ends": report["ends"], "gaps": holes})
@@ -78,13 +74,3 @@ def _holes(found: Settings, report: Mapping[str, Any]) -> Iterator[dict[str, Any
             if rung not in known:
                 yield {"agency": name, "rung": rung, "begins": report["begins"], "ends": report["ends"], "kind": "nobody"}
             yield from ({"agency": name, **gap} for gap in report["gaps"][name] if gap["rung"] == rung)
-
-
-def _report(days: int, agency: str | None) -> dict[str, Any]:
-    """Return the output of `python -m services.notifier.gaps`. Unavailable: it failed; its own message is on standard error."""
-    words = [sys.executable, "-m", "services.notifier.gaps", str(days), *([] if agency is None else [agency])]
-    result = subprocess.run(words, stdout=subprocess.PIPE, check=False)
-    if result.returncode:
-        raise Unavailable("what the notifier's rules need (their own message is above)")
-    report: dict[str, Any] = json.loads(result.stdout)
-    return report

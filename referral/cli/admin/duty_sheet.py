@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from html import escape
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -15,11 +12,10 @@ import yaml
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.cli.admin import ladder
+from referral.cli.admin import roster
 from referral.cli.connection import run
 from referral.domain.local_time import local
-from referral.errors import Unavailable
-from referral.runtime import settings
+from referral.runtime import settings, templates
 from referral.runtime.keys import case_keys as keys_
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
 from referral.runtime.settings import Settings
@@ -36,11 +32,6 @@ _PEOPLE = text(
     "SELECT p.account, a.login, c.channel, c.address FROM notifier.person p LEFT JOIN intake.account a ON a.id = p.account"
     " LEFT JOIN notifier.contact c ON c.account = p.account AND c.ended_at IS NULL AND c.channel IN ('sms', 'voice')"
     " WHERE p.ended_at IS NULL"
-)
-STYLE = (
-    "@page{size:A4;margin:15mm}body{font:11pt sans-serif;color:#000}h1{font-size:14pt}h2{font-size:11pt;margin:1em 0 .2em}"
-    "table{border-collapse:collapse;width:100%;page-break-inside:avoid}td{border:1px solid #999;padding:2px 6px;vertical-align:top}"
-    "td:nth-child(1){width:24%}td:nth-child(2){width:28%}td:nth-child(3){width:22%}.hole td{font-weight:bold;border:2px solid #000}"
 )
 
 
@@ -77,8 +68,8 @@ def sheet_command(
     """
     found = settings.load()
     if agency is not None:
-        ladder.agency(found, agency)
-    duty = _spans(hours, agency)
+        roster.agency(found, agency)
+    duty = roster.notifier("spans", str(hours), *([] if agency is None else [agency]))
     people = run(found, lambda tx: _people(tx, found))
     tables = [(name, _title(found, name), list(rows)) for name, rows in _rows(found, duty["rungs"], people)]
     print((page if html else plain)(duty["begins"], duty["ends"], tables), end="")
@@ -99,15 +90,8 @@ def plain(begins: int, ends: int, tables: Iterable[tuple[str, str, Iterable[Row]
 
 def page(begins: int, ends: int, tables: Iterable[tuple[str, str, Iterable[Row]]]) -> str:
     """Return the sheet as an HTML page for A4."""
-    parts = [f'<!doctype html><html lang="en"><meta charset="utf-8"><title>On duty</title><style>{STYLE}</style>']
-    parts.append(f"<h1>{escape(_heading(begins, ends))}</h1>")
-    for name, title, rows in tables:
-        parts.append(f"<h2>{escape(name)}: {escape(title)}</h2><table>")
-        for row in rows:
-            cells = (row.rung, row.time, row.who or NOBODY, row.number)
-            parts.append(f"<tr{'' if row.who else ' class=hole'}>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>")
-        parts.append("</table>")
-    return "\n".join(parts) + "\n"
+    template = templates.load(Path(__file__).parent).get_template("duty_sheet.html")
+    return template.render(heading=_heading(begins, ends), tables=tables, nobody=NOBODY)
 
 
 def _heading(begins: int, ends: int) -> str:
@@ -168,13 +152,3 @@ def _title(found: Settings, name: str) -> str:
 def _directory(found: Settings, name: str) -> dict[str, Any]:
     file = found.policy / "directory" / f"{name}.yaml"
     return yaml.safe_load(file.read_text("utf-8")) if file.is_file() else {}
-
-
-def _spans(hours: int, agency: str | None) -> dict[str, Any]:
-    """Return the output of `python -m services.notifier.spans`. Unavailable: it failed; its own message is on standard error."""
-    words = [sys.executable, "-m", "services.notifier.spans", str(hours), *([] if agency is None else [agency])]
-    result = subprocess.run(words, stdout=subprocess.PIPE, check=False)
-    if result.returncode:
-        raise Unavailable("what the notifier's rules need (their own message is above)")
-    found: dict[str, Any] = json.loads(result.stdout)
-    return found

@@ -13,7 +13,6 @@ import typer
 from referral.cli import console, second_operator
 from referral.domain.signers import NAME
 from referral.errors import Rejected
-from referral.local import keyfiles
 from referral.runtime.keys import case_keys
 from referral.wire.act_table import BY_TWO
 from referral.wire.signed import operator_word, trust
@@ -38,12 +37,7 @@ def key_command(
     """
     if not NAME.fullmatch(name):
         raise typer.BadParameter("NAME: as in your certificate: a to z, digits and hyphens, at most 63")
-    try:
-        line = trust.person_line("operators", name, keyfiles.intake(file)).removesuffix("\n")
-    except (OSError, Rejected):
-        raise typer.BadParameter(f"{file}: it cannot be written, or is no Ed25519 key") from None
-    console.document({"operator": PLANE + name, "line": line}) if as_json else console.console.print(line, soft_wrap=True, markup=False)
-    return 0
+    return second_operator.show_own_key(file, as_json, lambda key: trust.person_line("operators", name, key), operator=PLANE + name)
 
 
 def word_command(
@@ -71,7 +65,7 @@ def word_command(
     agreed, salt = second_operator.terms(words, parameters), os.urandom(operator_word.SALT)
     message = operator_word.give(secret, PLANE + name, words, agreed, salt, time.time_ns() // 10**9)
     sys.stderr.write(f"{PLANE}{name} may run `referral {words}` once, as you typed it, within {LASTS_S // 60} minutes. Send this line:\n")
-    console.console.print(operator_word.write(message), soft_wrap=True, markup=False)
+    console.say(operator_word.write(message))
     return 0
 
 

@@ -55,8 +55,7 @@ def add_command(name: Name, role: RoleOf, word: console.Word = "", as_json: cons
         await OVERSIGHT.add(tx, {name: token}, note=role.value)
 
     administration.change(settings.load(), "oversight reader add", add, *about, word=word)
-    console.document({"name": name, "role": role.value, "token": token}) if as_json else console.console.print(token, soft_wrap=True)
-    return 0
+    return console.answer(as_json, {"name": name, "role": role.value, "token": token}, token)
 
 
 def list_command(as_json: console.Json = False) -> int:
@@ -68,11 +67,9 @@ def list_command(as_json: console.Json = False) -> int:
     """
     readers = [(each.holder.name, each.holder.note, each.made_at, each.ended_at) for each in run(settings.load(), OVERSIGHT.read)]
     if as_json:
-        console.document([dict(zip(("name", "role", "created_at", "ended_at"), each, strict=True)) for each in readers])
-        return 0
+        return console.document([dict(zip(("name", "role", "created_at", "ended_at"), each, strict=True)) for each in readers])
     rows = [(name, role, moment(since), moment(ended)) for name, role, since, ended in readers]
-    console.table(("office", "role", "since", "ended"), rows)
-    return 0
+    return console.table(("office", "role", "since", "ended"), rows)
 
 
 def end_command(name: Name, as_json: console.Json = False) -> int:
@@ -91,8 +88,7 @@ def end_command(name: Name, as_json: console.Json = False) -> int:
         return len(ended)
 
     count = administration.change(settings.load(), "oversight reader end", end, f"office:{name}")
-    console.document({"ended": count}) if as_json else console.console.print(f"{count} ended")
-    return 0
+    return console.answer(as_json, {"ended": count}, f"{count} ended")
 
 
 def begin_command(as_json: console.Json = False) -> int:
@@ -106,10 +102,7 @@ def begin_command(as_json: console.Json = False) -> int:
     Example: referral oversight begin
     """
     administration.change(settings.load(), "oversight begin", lambda tx, _: begin(tx))
-    console.document({"begins": True}) if as_json else console.console.print(
-        "oversight may begin: it does so at its next start", soft_wrap=True
-    )
-    return 0
+    return console.answer(as_json, {"begins": True}, "oversight may begin: it does so at its next start")
 
 
 def releases_command(as_json: console.Json = False) -> int:
@@ -121,12 +114,10 @@ def releases_command(as_json: console.Json = False) -> int:
     """
     releases = run(settings.load(), published)
     if as_json:
-        console.document([{"published_at": each.at, **msgspec.to_builtins(each.made)} for each in releases])
-        return 0
-    console.table(
+        return console.document([{"published_at": each.at, **msgspec.to_builtins(each.made)} for each in releases])
+    return console.table(
         ("release", "closes", "corrects", "shown", "hidden", "waiting", "narrowest", "published"), [_release_row(each) for each in releases]
     )
-    return 0
 
 
 def show_command(number: Number = None, every: All = False, as_json: console.Json = False) -> int:
@@ -141,23 +132,22 @@ def show_command(number: Number = None, every: All = False, as_json: console.Jso
     if chosen is None:
         raise Rejected("unknown-release", "NUMBER", "none of this number is out" if number is not None else "none is out yet")
     if as_json:
-        console.document({"made": msgspec.to_builtins(chosen.made), "figures": [msgspec.to_builtins(figure) for figure in chosen.figures]})
-        return 0
+        return console.document(
+            {"made": msgspec.to_builtins(chosen.made), "figures": [msgspec.to_builtins(figure) for figure in chosen.figures]}
+        )
     made = chosen.made
     corrects = f", corrects release {made.corrects}" if made.corrects else ""
-    console.console.print(
-        f"release {made.release}: {made.month}{corrects}; hidden: fewer than {made.threshold} or protected", soft_wrap=True
-    )
+    console.say(f"release {made.release}: {made.month}{corrects}; hidden: fewer than {made.threshold} or protected")
     for (first, last, pathway), figures in itertools.groupby(chosen.figures, lambda figure: (figure.first, figure.last, figure.pathway)):
         months = first if first == last else f"{first}..{last}"
         rows = [_figure_row(figure) for figure in figures if every or _informative(figure)]
         if rows:
             console.table(("measure", "group", "figure", "unit"), rows, title=f"\n{pathway or 'the country'} {months}")
     if not every:
-        console.console.print(f"{made.hidden} hidden (--all names them)", soft_wrap=True)
+        console.say(f"{made.hidden} hidden (--all names them)")
     for each in made.counted:
         count = f"fewer than {made.threshold}" if each.count is None else str(each.count)
-        console.console.print(f"{each.what}: {count}", soft_wrap=True)
+        console.say(f"{each.what}: {count}")
     return 0
 
 

@@ -23,7 +23,6 @@ from referral.proof.entry import CASE_TOPICS
 from referral.runtime import bootstrap as runtime
 from referral.runtime import settings
 from referral.runtime.kafka import scan
-from referral.runtime.postgres import database
 from referral.runtime.recovery import rebuild
 from referral.runtime.settings import SERVICES, Settings
 from referral.wire import topics
@@ -44,21 +43,15 @@ def prepare(beside_older: Older = False, as_json: console.Json = False) -> int:
     Example: referral prepare
     """
     found = structs.replace(settings.load(), beside_older=beside_older)
-    try:
-        with administration.preparing(found):
-            left = asyncio.run(runtime.prepare(found))
-    except Exception as error:
-        if not database.away(error):
-            raise
-        raise Unavailable("the database") from error
+    with connection.reached(), administration.preparing(found):
+        left = asyncio.run(runtime.prepare(found))
     names = [found.topic(name) for name in topics.load(found.schemas / "topics.yaml")]
     if as_json:
-        console.document({"schemas": list(SERVICES), "topics": names, "left": [one._asdict() for one in left]})
-    else:
-        console.console.print(f"ready: schemas {', '.join(SERVICES)} · topics {', '.join(names)}", soft_wrap=True)
-        for one in left:
-            do = "a superuser runs in this database:" if one.remedy else "run `referral prepare` again once it has ended"
-            console.errors.print(f"open: {one.said}; {do}\n{one.remedy}", soft_wrap=True, markup=False, highlight=False)
+        return console.document({"schemas": list(SERVICES), "topics": names, "left": [one._asdict() for one in left]})
+    console.say(f"ready: schemas {', '.join(SERVICES)} · topics {', '.join(names)}")
+    for one in left:
+        do = "a superuser runs in this database:" if one.remedy else "run `referral prepare` again once it has ended"
+        console.errors.print(f"open: {one.said}; {do}\n{one.remedy}", soft_wrap=True, markup=False, highlight=False)
     return 0
 
 
@@ -76,12 +69,11 @@ def recover(word: console.Word = "", as_json: console.Json = False) -> int:
     connection.ask(_answer)
     with administration.begun(settings.load(), "recover", word=word):
         done = _recovered()
-        done["oversight"] = {"cases to count again": asyncio.run(_count_again(settings.load()))}
+        done["oversight"] = {"cases to count again": connection.write(settings.load(), _count_again)}
     if as_json:
-        console.document(done)
-    else:
-        console.table(("service", "what", "number"), [(s, what, n) for s, counts in done.items() for what, n in counts.items()])
-        console.console.print("now: `referral doctor`, then `referral audit verify`")
+        return console.document(done)
+    console.table(("service", "what", "number"), [(s, what, n) for s, counts in done.items() for what, n in counts.items()])
+    console.say("now: `referral doctor`, then `referral audit verify`")
     return 0
 
 
@@ -96,15 +88,10 @@ def _recovered() -> dict[str, dict[str, int]]:
     return done
 
 
-async def _count_again(found: Settings) -> int:
+async def _count_again(tx: AsyncConnection) -> int:
     """Throw away what oversight has counted: while keys were missing it took cases for erased. It ends, and reads the topics again."""
-    engine = database.admin(found)
-    try:
-        async with engine.begin() as tx:
-            await tx.execute(text("DELETE FROM oversight.progress"))
-            return int((await tx.execute(text("DELETE FROM oversight.counted"))).rowcount)
-    finally:
-        await engine.dispose()
+    await tx.execute(text("DELETE FROM oversight.progress"))
+    return int((await tx.execute(text("DELETE FROM oversight.counted"))).rowcount)
 
 
 async def _answer(_: AsyncConnection, found: Settings) -> None:
@@ -130,10 +117,9 @@ def rebuild_command(names: Topics = None, word: console.Word = "", as_json: cons
     with administration.begun(found, "topics rebuild", *subjects, word=word):
         done = asyncio.run(rebuild.rebuild(found, names or (), _progress))
     if as_json:
-        console.document(done)
-    else:
-        console.table(("topic", "what", "number"), [(topic, what, n) for topic, counts in done.items() for what, n in counts.items()])
-        console.console.print("now: start the services, then `referral doctor` and `referral audit verify`")
+        return console.document(done)
+    console.table(("topic", "what", "number"), [(topic, what, n) for topic, counts in done.items() for what, n in counts.items()])
+    console.say("now: start the services, then `referral doctor` and `referral audit verify`")
     return 0
 
 

@@ -39,9 +39,9 @@ def make_command(folder: Annotated[Path, typer.Argument(help="Where REFERRAL_PRO
     """
     made, kept = prompts.make(folder)
     for name in made:
-        console.console.print(f"made {name}")
+        console.say(f"made {name}")
     for name in kept:
-        console.console.print(f"kept {name}")
+        console.say(f"kept {name}")
 
 
 def call_command(
@@ -61,7 +61,7 @@ def call_command(
         raise Rejected("missing", "REFERRAL_SIP", "there is no trunk to call through: see docs/operators.md, Connect a telephone")
     ends = {name: asyncio.run(_call(one, number, language)) for name, one in found.items()}
     for name, (_, end) in ends.items():
-        console.console.print(f"{name}: {end}", soft_wrap=True)
+        console.say(f"{name}: {end}")
     return 0 if all(answered for answered, _ in ends.values()) else 1
 
 

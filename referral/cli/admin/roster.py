@@ -1,6 +1,6 @@
 """Read the roster for the commands that show it.
 
-`notifier_history` runs the notifier's own rules, so that `referral duty` and the notifier always agree who is on duty.
+`notifier` runs the notifier's own rules, so that `referral duty` and the notifier always agree who is on duty.
 """
 
 from __future__ import annotations
@@ -11,11 +11,33 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import yaml
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.domain.policy.reading.reader import allowed
 from referral.errors import Rejected, Unavailable
 from referral.roster.changes import account_id
+from referral.runtime.settings import Settings
+
+
+def agency(found: Settings, written: str, where: str = "--agency") -> str:
+    """Return the id of an agency. where: the argument or option that named it. Rejected: the directory has no agency of this name."""
+    known = sorted(path.stem for path in (found.policy / "directory").glob("*.yaml"))
+    if written not in known:
+        raise Rejected("unknown-agency", where, f"use an id of the directory: {allowed(written, known)}")
+    return written
+
+
+def rungs(found: Settings, of: str, written: Iterable[str]) -> tuple[str, ...]:
+    """Return rungs of an agency's ladder, each once. of: the agency's id. Rejected: its ladder has no such rung."""
+    file = found.policy / "directory" / f"{of}.yaml"
+    ladder = tuple(yaml.safe_load(file.read_text("utf-8")).get("ladder", ())) if file.is_file() else ()
+    for word in written:
+        if word not in ladder:
+            raise Rejected("unknown-rung", "--rung", f"use a rung of the ladder of {of}: {allowed(word, ladder)}")
+    return tuple(sorted(set(written)))
+
 
 _READ = {
     "people": text(
@@ -62,13 +84,22 @@ async def owner(tx: AsyncConnection, account: str, agency: str) -> None:
         raise Rejected("other-agency", "--agency", f"this account belongs to {row.agency}; it sees no other agency's offers")
 
 
-def notifier_history(*arguments: str) -> dict[str, Any]:
-    """Return the output of `python -m services.notifier.history`. Unavailable: it failed; its own message is on standard error."""
-    result = subprocess.run([sys.executable, "-m", "services.notifier.history", *arguments], stdout=subprocess.PIPE, check=False)
+def notifier(program: str, *arguments: str) -> dict[str, Any]:
+    """Return what a program of the notifier prints about its rota: gaps, history or spans.
+
+    Unavailable: it failed; its own message is on standard error.
+    """
+    words = [sys.executable, "-m", f"services.notifier.{program}", *arguments]
+    result = subprocess.run(words, stdout=subprocess.PIPE, check=False)
     if result.returncode:
         raise Unavailable("what the notifier's rules need (their own message is above)")
     found: dict[str, Any] = json.loads(result.stdout)
     return found
+
+
+def notifier_history(*arguments: str) -> dict[str, Any]:
+    """Return who is on duty by the notifier's own rules, now or at an instant, and what has changed."""
+    return notifier("history", *arguments)
 
 
 def uncovered(rungs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -76,11 +76,11 @@ def events_command(
 
 def _print(stood: dict[Alarm, dict[str, int]], changed: list[str], waiting: int, shown: Iterable[Row]) -> None:
     for at, alarm, who in sorted((at, alarm, who) for alarm, about in stood.items() for who, at in about.items()):
-        console.console.print(f"ALARM {moment(at)} {alarm}: {who}", soft_wrap=True, markup=False)
+        console.say(f"ALARM {moment(at)} {alarm}: {who}")
     for line in changed:
-        console.console.print(f"ALTERED {line}: somebody wrote past the services. Who has the administrator's password?", soft_wrap=True)
+        console.say(f"ALTERED {line}: somebody wrote past the services. Who has the administrator's password?")
     if not changed:
-        console.console.print(f"the log seals all of these but the newest {waiting}", soft_wrap=True)
+        console.say(f"the log seals all of these but the newest {waiting}")
     lines = [
         (moment(row.at), row.service, row.kind, row.who, row.detail, row.place, "" if row.times == 1 else f"{row.times} times")
         for row in shown
@@ -141,8 +141,7 @@ def honey_command(
             return len(rows)
 
         count = administration.change(found, "security honey", ended)
-        console.document({"ended": count}) if as_json else console.console.print(f"{count} ended")
-        return 0
+        return console.answer(as_json, {"ended": count}, f"{count} ended")
     bait = tokens.made() if kind is Bait.TOKEN else str(uuid.uuid4())  # noqa: TID251 - no case has this number
     hash_ = tokens.digest(bait)
 
@@ -150,8 +149,7 @@ def honey_command(
         await tx.execute(PLANT, {"digest": hash_, "kind": kind, "label": label, "now": await clock.now(tx)})
 
     administration.change(found, "security honey", plant, _subject(kind, hash_))
-    console.document({"kind": kind, "honey": bait}) if as_json else console.console.print(bait, soft_wrap=True)
-    return 0
+    return console.answer(as_json, {"kind": kind, "honey": bait}, bait)
 
 
 def _subject(kind: str, digest: bytes) -> str:
@@ -166,8 +164,6 @@ def _list(found: Settings, as_json: bool) -> int:
     names = ("name", "kind", "label", "made_at", "ended_at")
     planted = connection.run(found, read)
     if as_json:
-        console.document([dict(zip(names, row, strict=True)) for row in planted])
-        return 0
+        return console.document([dict(zip(names, row, strict=True)) for row in planted])
     lines = [(name, kind, label, moment(made), moment(ended)) for name, kind, label, made, ended in planted]
-    console.table(("honey", "kind", "where it is", "made", "ended"), lines)
-    return 0
+    return console.table(("honey", "kind", "where it is", "made", "ended"), lines)

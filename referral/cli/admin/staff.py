@@ -10,7 +10,7 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import administration, console
-from referral.cli.admin import ladder
+from referral.cli.admin import roster
 from referral.cli.connection import run
 from referral.errors import Rejected
 from referral.proof.unlogged import Account
@@ -67,7 +67,7 @@ def add_command(
     passwords.language(language)
     if (email is None) != (not rung):
         raise Rejected("incomplete", "--rung", "give --email and --rung together, or neither")
-    rungs = ladder.rungs(found, ladder.agency(found, agency), rung or ())
+    rungs = roster.rungs(found, roster.agency(found, agency), rung or ())
     values = {"id": str(uuid.uuid4()), "login": login, "agency": agency, "language": language, "desk": desk, "head": head}  # noqa: TID251
     values["password"] = passwords.hashed(random_secret.made())
     code = invitations.code()
@@ -88,10 +88,9 @@ def add_command(
     administration.change(found, "staff add", work, *made.subjects(), f"agency:{agency}", word=word)
     account = {name: values[name] for name in ("id", "login", "agency", "language", "desk", "head")} | {"code": code}
     if as_json:
-        console.document(account)
-    else:
-        console.console.print(f"{values['id']} is the account of {login} at {agency}")
-        print(f"{code} is the code with which its owner sets the password at /invitation, within 15 minutes, once")
+        return console.document(account)
+    console.say(f"{values['id']} is the account of {login} at {agency}")
+    print(f"{code} is the code with which its owner sets the password at /invitation, within 15 minutes, once")
     return 0
 
 
@@ -114,9 +113,8 @@ def password_command(login: Login, word: console.Word = "", as_json: console.Jso
 
     administration.change(found, "staff password", work, word=word)
     if as_json:
-        console.document({"login": login, "code": code})
-    else:
-        print(f"{code} is the code with which the owner of {login} sets another password at /invitation, within 15 minutes, once")
+        return console.document({"login": login, "code": code})
+    print(f"{code} is the code with which the owner of {login} sets another password at /invitation, within 15 minutes, once")
     return 0
 
 
@@ -150,18 +148,16 @@ def list_command(agency: Annotated[str | None, typer.Option(help="Only of this a
     Example: referral staff list --agency police-prizren
     """
     if agency is not None:
-        ladder.agency(settings.load(), agency)
+        roster.agency(settings.load(), agency)
 
     async def work(tx: AsyncConnection) -> list[dict[str, Any]]:
         return [dict(row._mapping) for row in (await tx.execute(_LIST, {"agency": agency})).all()]
 
     accounts = run(settings.load(), work)
     if as_json:
-        console.document(accounts)
-    else:
-        columns = ("id", "login", "agency", "language", "desk", "disabled")
-        console.table(columns, [tuple(account[name] for name in columns) for account in accounts])
-    return 0
+        return console.document(accounts)
+    columns = ("id", "login", "agency", "language", "desk", "disabled")
+    return console.table(columns, [tuple(account[name] for name in columns) for account in accounts])
 
 
 def _switched(command: str, login: str, *, disabled: bool, word: str = "") -> int:
@@ -176,7 +172,7 @@ def _switched(command: str, login: str, *, disabled: bool, word: str = "") -> in
         await _log(tx, found, account, agency, Made.OFF if disabled else Made.ON)
 
     administration.change(found, command, work, word=word)
-    console.console.print(f"{login} is {'disabled' if disabled else 'enabled'}")
+    console.say(f"{login} is {'disabled' if disabled else 'enabled'}")
     return 0
 
 

@@ -12,13 +12,12 @@ import httpx
 import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from referral.cli import console
+from referral.cli import console, second_operator
 from referral.client import Client, Json
 from referral.domain.case_number import case_number
 from referral.domain.local_time import moment
 from referral.domain.signers import NAME
 from referral.errors import Rejected
-from referral.local import keyfiles
 from referral.runtime.keys import case_keys
 from referral.wire.signed import erasure_approval, trust
 
@@ -33,12 +32,10 @@ def show_case(case_id: str, url: console.Url = console.DEFAULT_URL, token: conso
     with console.client(url, token) as client:
         case = client.case(case_id)
     if as_json:
-        console.document(case)
-        return 0
-    console.console.print(f"case {case_number(case_id)} ({case_id}) · {case.get('state', '')}", soft_wrap=True)
+        return console.document(case)
+    console.say(f"case {case_number(case_id)} ({case_id}) · {case.get('state', '')}")
     rows = [(moment(e.get("at")), e.get("what", ""), e.get("step", ""), e.get("agency", ""), e.get("detail", "")) for e in case["timeline"]]
-    console.table(("when", "what", "step", "agency", "detail"), rows)
-    return 0
+    return console.table(("when", "what", "step", "agency", "detail"), rows)
 
 
 def instruct(
@@ -67,11 +64,7 @@ def instruct(
     given |= {"task_id": task}
     with console.client(url, token) as client:
         receipt = client.instruct(case_id, {name: value for name, value in given.items() if value != ""})
-    if as_json:
-        console.document(receipt)
-    else:
-        console.console.print(f"{word.upper()} received; `referral case show {case_id}` shows what it led to")
-    return 0
+    return console.answer(as_json, receipt, f"{word.upper()} received; `referral case show {case_id}` shows what it led to")
 
 
 Login = Annotated[str, typer.Option("--login", help="Your own account of the inbox; it works its desk (`referral staff add … --desk`).")]
@@ -137,12 +130,7 @@ def key_command(
     """
     if not NAME.fullmatch(name):
         raise typer.BadParameter("NAME: an office and a number: a to z, digits and hyphens, at most 63")
-    try:
-        line = trust.person_line("approvers", name, keyfiles.intake(file)).removesuffix("\n")
-    except (OSError, Rejected):
-        raise typer.BadParameter(f"{file}: it cannot be written, or is no Ed25519 key") from None
-    console.document({"approver": name, "line": line}) if as_json else console.console.print(line, soft_wrap=True, markup=False)
-    return 0
+    return second_operator.show_own_key(file, as_json, lambda key: trust.person_line("approvers", name, key), approver=name)
 
 
 def signing(keys: str, approving: bool) -> Ed25519PrivateKey | None:
@@ -203,11 +191,7 @@ def erase(
             erasure = person.tell(f"{path}/approval", approval_body(key, erasure))
         elif refuse:
             erasure = person.tell(f"{path}/refusal", {})
-    if as_json:
-        console.document(erasure)
-    else:
-        console.console.print(_said(erasure), soft_wrap=True, markup=False)
-    return 0
+    return console.answer(as_json, erasure, _said(erasure))
 
 
 def erase_refused(
@@ -242,10 +226,9 @@ def erase_refused(
             for one in said["erasures"]:
                 signatures.pop(one["case_id"], None)
     if as_json:
-        console.document(done)
-    else:
-        then = "logged first, destroyed a day later" if approve else "now another person approves them: --approve"
-        console.console.print(f"{len(done)} erasures {'approved' if approve else 'asked for'}; {then}", soft_wrap=True)
+        return console.document(done)
+    then = "logged first, destroyed a day later" if approve else "now another person approves them: --approve"
+    console.say(f"{len(done)} erasures {'approved' if approve else 'asked for'}; {then}")
     return 0
 
 
@@ -293,21 +276,16 @@ def erasures(login: Login, url: console.Url = console.DEFAULT_URL, from_input: F
     with Person.of(url, login, from_input) as person:
         waiting: list[dict[str, Any]] = person.ask("/staff/erasures")["erasures"]
     if as_json:
-        console.document(waiting)
-    else:
-        for line in map(_said, waiting) if waiting else ("nothing waits at your desk",):
-            console.console.print(line, soft_wrap=True, markup=False)
+        return console.document(waiting)
+    for line in map(_said, waiting) if waiting else ("nothing waits at your desk",):
+        console.say(line)
     return 0
 
 
 def _hold(path: str, what: str, login: str, basis: str, url: str, from_input: bool, as_json: bool) -> int:
     with Person.of(url, login, from_input) as person:
         held = person.tell(path, {"basis": basis})
-    if as_json:
-        console.document(held)
-    else:
-        console.console.print(f"case {held['case_id']} {what} ({held['basis']})", soft_wrap=True, markup=False)
-    return 0
+    return console.answer(as_json, held, f"case {held['case_id']} {what} ({held['basis']})")
 
 
 def _said(erasure: Json) -> str:

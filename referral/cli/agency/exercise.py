@@ -20,12 +20,10 @@ def list_command(as_json: console.Json = False) -> int:
     """
     known = stories.stories()
     if as_json:
-        console.document({name: msgspec.to_builtins(story) for name, story in known.items()})
-        return 0
+        return console.document({name: msgspec.to_builtins(story) for name, story in known.items()})
     rows = [(name, story.title["en"], story.hint["en"]) for name, story in known.items()]
     every = (stories.EVERY, "All of these at once", "Every agency of the municipality should be at work: tell all heads.")
-    console.table(("story", "tells", "arrange before"), [*rows, every])
-    return 0
+    return console.table(("story", "tells", "arrange before"), [*rows, every])
 
 
 def run_command(
@@ -54,8 +52,7 @@ def run_command(
     with console.client(url, token) as client:
         receipts = {name: client.submit(stories.body(name, municipality)) for name in names}
     if as_json:
-        console.document(receipts[story] if len(receipts) == 1 else receipts)
-        return 0
+        return console.document(receipts[story] if len(receipts) == 1 else receipts)
     say = console.console.print
     for name, receipt in receipts.items():
         say(f"exercise sent: {name}, case {receipt['case_id']}, referral {receipt['referral_id']}", soft_wrap=True)
@@ -82,8 +79,4 @@ def end_command(
     """
     with console.client(url, token) as client:
         receipts = [client.withdraw(referral, stories.EXERCISE_OVER) for referral in referrals]
-    if as_json:
-        console.document(receipts)
-    else:
-        console.console.print(f"ended: {', '.join(receipt['case_id'] for receipt in receipts)}", soft_wrap=True)
-    return 0
+    return console.answer(as_json, receipts, f"ended: {', '.join(receipt['case_id'] for receipt in receipts)}")

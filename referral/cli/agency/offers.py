@@ -33,11 +33,9 @@ def offers(
     with console.client(url, token) as client:
         listed = client.offers(state)
     if as_json:
-        console.document(listed)
-        return 0
+        return console.document(listed)
     rows = [(o["offer_id"], o["step"], o["state"], _until(o), " ".join(o["words"])) for o in listed]
-    console.table(("offer", "step", "state", "until", "answers"), rows)
-    return 0
+    return console.table(("offer", "step", "state", "until", "answers"), rows)
 
 
 def _until(offer: Json) -> str:
@@ -66,10 +64,11 @@ def respond(
     with console.client(url, token) as client:
         receipt = client.respond(offer_id, word.upper(), key=key, **more)
         decided = _decided(client, key)
-    if as_json:
-        console.document(receipt | {name: decided.get(name, "") for name in ("became", "reason")})
-    else:
-        console.console.print(f"{word.upper()} received {moment(receipt.get('received_at'))}: {_became(decided, key)}", soft_wrap=True)
+    console.answer(
+        as_json,
+        receipt | {name: decided.get(name, "") for name in ("became", "reason")},
+        f"{word.upper()} received {moment(receipt.get('received_at'))}: {_became(decided, key)}",
+    )
     return 1 if decided.get("became") == "IGNORED" else 0
 
 

@@ -81,7 +81,7 @@ def receipt(
         console.document({"ok": True, "still": still, **msgspec.to_builtins(found)})
     else:
         place = f"leaf {found.index} of {found.size} in {found.log}, logged {moment(found.logged_at)}"
-        console.console.print(f"PROVEN: {place}, seen by {', '.join(found.witnesses)}", soft_wrap=True, markup=False)
+        console.say(f"PROVEN: {place}, seen by {', '.join(found.witnesses)}")
     if still:
         console.errors.print(f"the log may stand still: {still}", soft_wrap=True, markup=False)
         return LATE

@@ -70,11 +70,11 @@ def acknowledge_command(
         files.replace(list_file, data)
     except OSError as error:
         raise typer.BadParameter(f"{list_file}: {error.strerror}") from None
-    if as_json:
-        console.document({"list": str(list_file), "rows": len(made.rows), "by": key.name})
-    else:
-        console.console.print(f"{list_file}: {len(made.rows)} findings, signed by {key.name}", soft_wrap=True, markup=False)
-    return 0
+    return console.answer(
+        as_json,
+        {"list": str(list_file), "rows": len(made.rows), "by": key.name},
+        f"{list_file}: {len(made.rows)} findings, signed by {key.name}",
+    )
 
 
 def _read(path: Path) -> _Verdict:

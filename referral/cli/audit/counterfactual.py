@@ -8,7 +8,7 @@ from rich.progress import Progress
 
 from referral.cli import console
 from referral.cli.audit.source import Keys
-from referral.cli.policy.simulate_report import print_differences
+from referral.cli.policy.simulate import print_differences
 from referral.domain.policy import Policy, PolicyErrors
 from referral.domain.policy import policy as domain
 from referral.errors import Rejected
@@ -63,19 +63,18 @@ def compare(
 
 
 def _print(result: Counterfactual, other: Policy) -> None:
-    console.console.print(f"{result.cases} cases with {result.inputs} decisions from the log, decided again", soft_wrap=True)
+    console.say(f"{result.cases} cases with {result.inputs} decisions from the log, decided again")
     print_differences(result.differences, result.cases, other)
     if result.unused:
-        console.console.print(
+        console.say(
             f"\n{result.unused} recorded inputs come after the point where their case goes elsewhere. They answer offers that were "
             "really made, so they say nothing about what would have followed: `referral policy simulate --against` does, with made-up "
-            "cases.",
-            soft_wrap=True,
+            "cases."
         )
     if result.assumed:
-        console.console.print(f"{result.assumed} times a free place was not on record; the service was taken to be empty", soft_wrap=True)
+        console.say(f"{result.assumed} times a free place was not on record; the service was taken to be empty")
     for why, count in result.unchecked.most_common():
-        console.console.print(f"NOT COMPARED: {count} cases, {why}", soft_wrap=True)
+        console.say(f"NOT COMPARED: {count} cases, {why}")
 
 
 def _document(result: Counterfactual) -> dict[str, object]:

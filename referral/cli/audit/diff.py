@@ -52,10 +52,7 @@ def diff_command(one: One, other: Other, witnesses: Rules = None, as_json: conso
     pinned = source.rules(witnesses)
     with ExitStack() as stack:
         verdict = compare(*(_side(stack, word, pinned) for word in (one, other)))
-    if as_json:
-        console.document(verdict)
-    else:
-        console.console.print(verdict["says"], soft_wrap=True, markup=False)
+    console.answer(as_json, verdict, verdict["says"])
     return {"same": 0, "continues": 0, "parts": 1}.get(verdict["verdict"], 3)
 
 

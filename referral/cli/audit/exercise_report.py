@@ -10,7 +10,6 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import connection, console
-from referral.cli.audit import group
 from referral.domain.local_time import local, moment
 from referral.errors import Rejected
 from referral.proof.history import exercise
@@ -38,7 +37,7 @@ def report_command(
     async def read(tx: AsyncConnection, found: Settings) -> tuple[list[Report], dict[str, str]]:
         reports = []
         for case in cases:
-            entries, keys = await group.case_entries(tx, found, case)
+            entries, keys = await connection.case_entries(tx, found, case)
             if case not in keys:
                 raise Rejected("no-such-case", "case", "there is no such case, or it is erased: a training record is what you kept of it")
             reports.append(exercise.for_agency(exercise.report(entries, keys[case]), agency))
@@ -48,8 +47,7 @@ def report_command(
     reports, logins = connection.ask(read)
     if as_json:
         written = [{**msgspec.to_builtins(whole), "logins": logins} for whole in reports]
-        console.document(written[0] if len(written) == 1 else written)
-        return 0
+        return console.document(written[0] if len(written) == 1 else written)
     for whole in reports:
         _print(whole, logins)
     return 0
@@ -57,7 +55,7 @@ def report_command(
 
 def _print(whole: Report, logins: dict[str, str]) -> None:
     ended = moment(whole.ended) if whole.ended else "still open: ask the desk to close it"
-    console.console.print(f"exercise {whole.case_id}, from {moment(whole.began)} to {ended}", soft_wrap=True)
+    console.say(f"exercise {whole.case_id}, from {moment(whole.began)} to {ended}")
     columns = ("asked", "agency", "step", "messages", "answers", "limits", "late", "read")
     console.table(columns, [_row(one, logins) for one in whole.asked])
     if whole.tasks:
@@ -66,7 +64,7 @@ def _print(whole: Report, logins: dict[str, str]) -> None:
         ]
         console.table(("when", "desk", "question", "put higher", "settled"), rows)
     for other in whole.raised:
-        console.console.print(f"it raised a complaint, an exercise too: referral drill report {other}", soft_wrap=True)
+        console.say(f"it raised a complaint, an exercise too: referral drill report {other}")
 
 
 def _row(one: Asked, logins: dict[str, str]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from msgspec import Struct
 
 from referral.cli import console
-from referral.cli.audit import reading
+from referral.cli.audit import live_log
 from referral.cli.audit import source as audit_folder
 from referral.cli.audit import source as audit_open
 from referral.errors import Malformed, NewerVersion, Rejected, Unproven
@@ -84,21 +84,17 @@ def export_command(
         if public is not None:
             lent = hashlib.sha256(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
             cases = () if every else tuple(case or ())
-            reading.record(settings.load(), Reading(reader=OPERATOR, how=How.EXPORT, cases=cases, lent=lent))
+            live_log.record(settings.load(), Reading(reader=OPERATOR, how=How.EXPORT, cases=cases, lent=lent))
         with console.progress(quiet=as_json) as bar:
             task = bar.add_task("files written", total=None)
             written = write(wanted, lambda: bar.advance(task))
     summary = {"folder": str(target), "size": published.size, "files": written, "keys": len(keys) if public else 0}
-    if as_json:
-        console.document(summary)
-    else:
-        console.console.print(
-            f"{target}: {published.size} entries, {written} files written, keys of {summary['keys']} cases lent; "
-            f"check it with `referral audit verify {target}`",
-            soft_wrap=True,
-            markup=False,
-        )
-    return 0
+    return console.answer(
+        as_json,
+        summary,
+        f"{target}: {published.size} entries, {written} files written, keys of {summary['keys']} cases lent; "
+        f"check it with `referral audit verify {target}`",
+    )
 
 
 def write(wanted: Export, advance: Callable[[], None]) -> int:

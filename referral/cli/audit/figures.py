@@ -11,11 +11,10 @@ import msgspec
 import typer
 from msgspec import Struct, field
 from rich.progress import Progress
-from rich.table import Table
 
 from referral.cli import connection as log
 from referral.cli import console
-from referral.cli.audit import reading, source
+from referral.cli.audit import live_log, source
 from referral.cli.audit.replay import Against, casebook
 from referral.cli.audit.source import AuditorKey, Export, Witnesses
 from referral.domain.events import FigureReleased, ReleaseMade
@@ -111,7 +110,7 @@ def figures_command(
     months, pinned = _span(month), source.policy(witnesses)
     with source.opened(export, key) as there, console.progress(quiet=as_json) as bar:
         book, against = casebook(there.archive, pinned)
-        read = gather(book, reading.recorded(there, How.FIGURES)(None), bar)
+        read = gather(book, live_log.recorded(there, How.FIGURES)(None), bar)
         if there.tables:
             read.out = {one.number: Release(one.made, one.figures) for one in log.ask(lambda tx, _: published(tx))}
     if not release:
@@ -215,7 +214,7 @@ def _raw(read: Book, months: tuple[str, ...], as_json: bool) -> int:
             unread = {"erased": len(read.log.erased), "sealed": len(read.log.sealed)}
             console.document({"first": "", "last": "", "figures": [], **unread})
         else:
-            console.console.print("no case that can be read, so no figure")
+            console.say("no case that can be read, so no figure")
             _unread(read.log)
         return 3 if read.log.sealed else 0
     first, until = lived[0], lived[-1]
@@ -232,11 +231,11 @@ def _raw(read: Book, months: tuple[str, ...], as_json: bool) -> int:
     if as_json:
         console.document({"first": first, "last": until, "figures": rows, "erased": len(read.log.erased), "sealed": len(read.log.sealed)})
     else:
-        table = Table("procedure or month", "measure", "group", "value", title=f"{first} to {until}: SMALL COUNTS, for your eyes only")
-        for row in rows:
-            if row["value"]:
-                table.add_row(row["pathway"] or row["first"], row["measure"], row["group"], str(row["value"]))
-        console.console.print(table if table.row_count else f"{first} to {until}: no figure above nought")
+        if cells := [(row["pathway"] or row["first"], row["measure"], row["group"], row["value"]) for row in rows if row["value"]]:
+            title = f"{first} to {until}: SMALL COUNTS, for your eyes only"
+            console.table(("procedure or month", "measure", "group", "value"), cells, title=title)
+        else:
+            console.say(f"{first} to {until}: no figure above nought")
         _unread(read.log)
     return 3 if read.log.sealed else 0
 
@@ -273,26 +272,21 @@ def _tell(checked: list[Checked], log: Log, against: Against, as_json: bool) -> 
 
 
 def _print(checked: list[Checked], log: Log, against: str) -> None:
-    console.console.print(f"{len(log.said)} events of the log, {len(log.children)} children on procedures; {against}", soft_wrap=True)
-    table = Table("release", "month", "compared", "hidden", "waiting", "different")
-    for result in checked:
-        counts = (result.release, result.month, result.same, result.hidden, result.waiting, len(result.differs))
-        table.add_row(*map(str, counts), style="red" if result.differs else "")
-    console.console.print(table)
+    console.say(f"{len(log.said)} events of the log, {len(log.children)} children on procedures; {against}")
+    console.table(
+        ("release", "month", "compared", "hidden", "waiting", "different"),
+        [(one.release, one.month, one.same, one.hidden, one.waiting, len(one.differs)) for one in checked],
+    )
     for result in checked:
         for difference in result.differs[:LISTED]:
-            console.console.print(
-                f"{result.release}: {difference.what}: the release says {difference.said}, the log {difference.ours}",
-                soft_wrap=True,
-                markup=False,
-            )
+            console.say(f"{result.release}: {difference.what}: the release says {difference.said}, the log {difference.ours}")
         if result.alone:
-            console.console.print(f"{result.release}: earlier releases are not there, so its months are not compared", soft_wrap=True)
+            console.say(f"{result.release}: earlier releases are not there, so its months are not compared")
     _unread(log)
 
 
 def _unread(log: Log) -> None:
     if log.erased:
-        console.console.print(f"{len(log.erased)} cases are erased; a release that was made before counts them", soft_wrap=True)
+        console.say(f"{len(log.erased)} cases are erased; a release that was made before counts them")
     if log.sealed:
-        console.console.print(f"NOT CHECKED: {len(log.sealed)} cases whose keys you were not lent", soft_wrap=True)
+        console.say(f"NOT CHECKED: {len(log.sealed)} cases whose keys you were not lent")

@@ -69,7 +69,7 @@ def guidance_command(
         console.document({"step": step, "at": when, "language": language, "checkpoint": against.says, "shown": found})
     else:
         for line in _lines(found, step, when, against.says):
-            console.console.print(line, soft_wrap=True, markup=False, highlight=False)
+            console.say(line)
     return 1 if against.refused or any(each.mark == BAD for each in found) else 0
 
 

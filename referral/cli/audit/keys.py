@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.cli import administration, console
+from referral.cli import administration, console, second_operator
 from referral.domain.durations import DAY_US
 from referral.domain.local_time import moment
 from referral.errors import Malformed, Rejected
@@ -71,18 +71,13 @@ def key_command(
             raise typer.BadParameter(f"{path}: {error.strerror}") from None
         written.append(path)
     public = made.verifier.encode().decode()
-    if as_json:
-        console.document(
-            {"origin": name, "key": public, "key_file": str(key), "trust_file": str(trust_file), "intake_key_file": str(intake)}
-        )
-    else:
-        console.console.print(f"public key of the log, for witnesses and auditors:\n  {public}", soft_wrap=True, markup=False)
-        console.console.print(
-            f"now: name witnesses and everybody else in {trust_file}; set REFERRAL_TRUST for all services, REFERRAL_LOG_KEY_FILE for audit "
-            f"and REFERRAL_INTAKE_KEY_FILE ({intake}) for intake",
-            soft_wrap=True,
-        )
-    return 0
+    return console.answer(
+        as_json,
+        {"origin": name, "key": public, "key_file": str(key), "trust_file": str(trust_file), "intake_key_file": str(intake)},
+        f"public key of the log, for witnesses and auditors:\n  {public}",
+        f"now: name witnesses and everybody else in {trust_file}; set REFERRAL_TRUST for all services, REFERRAL_LOG_KEY_FILE for audit "
+        f"and REFERRAL_INTAKE_KEY_FILE ({intake}) for intake",
+    )
 
 
 KeyPath = Annotated[Path, typer.Argument(metavar="FILE", help="File of the secret key; the public key is written beside it with .pub.")]
@@ -104,13 +99,11 @@ def reader_command(path: KeyPath, as_json: console.Json = False) -> int:
         if error.filename == str(path):
             public.unlink()
         raise typer.BadParameter(f"{error.filename}: {error.strerror}") from None
-    if as_json:
-        console.document({"secret": str(path), "public": str(public)})
-    else:
-        console.console.print(
-            f"{path}: keep it, for yourself alone\n{public}: give it to whoever exports for you", markup=False, soft_wrap=True
-        )
-    return 0
+    return console.answer(
+        as_json,
+        {"secret": str(path), "public": str(public)},
+        f"{path}: keep it, for yourself alone\n{public}: give it to whoever exports for you",
+    )
 
 
 Service = Annotated[str, typer.Argument(metavar="SERVICE", help="intake, routing, notifier or oversight.")]
@@ -128,12 +121,7 @@ def writer_command(service: Service, file: WriterFile, as_json: console.Json = F
     """
     if service not in writer_signature.OWNERS.values():
         raise typer.BadParameter("SERVICE: intake, routing, notifier or oversight; the others write no topic")
-    try:
-        line = trust.writer_line(service, keyfiles.intake(file)).removesuffix("\n")
-    except (OSError, Rejected):
-        raise typer.BadParameter(f"{file}: it cannot be written, or is no Ed25519 key") from None
-    console.document({"service": service, "line": line}) if as_json else console.console.print(line, soft_wrap=True, markup=False)
-    return 0
+    return second_operator.show_own_key(file, as_json, lambda key: trust.writer_line(service, key), service=service)
 
 
 TokenName = Annotated[str, typer.Argument(help="The auditor's name in the log of readings: an office, not a person.")]
@@ -161,8 +149,7 @@ def token_command(name: TokenName, end: End = False, word: console.Word = "", as
             return len(hashes)
 
         count = administration.change(settings.load(), "audit token", ended, f"office:{name}", f"{ENDED}{name}")
-        console.document({"ended": count}) if as_json else console.console.print(f"{count} ended")
-        return 0
+        return console.answer(as_json, {"ended": count}, f"{count} ended")
     token = tokens.made()
 
     async def add(tx: AsyncConnection, _: list[str]) -> int:
@@ -172,8 +159,7 @@ def token_command(name: TokenName, end: End = False, word: console.Word = "", as
     about = (f"office:{name}", act.token(tokens.digest(token)))
     until = moment(administration.change(settings.load(), "audit token", add, *about, word=word))
     if as_json:
-        console.document({"name": name, "token": token, "until": until})
-    else:
-        console.console.print(token, soft_wrap=True)
-        console.errors.print(f"it ends on {until}", soft_wrap=True)
+        return console.document({"name": name, "token": token, "until": until})
+    console.say(token)
+    console.errors.print(f"it ends on {until}", soft_wrap=True)
     return 0

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
 from msgspec import msgpack
 from sqlalchemy import Row, TextClause, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.errors import Unavailable
+from referral.cli import connection
+from referral.cli.audit.source import Keys, Opened
 from referral.proof import archive
 from referral.proof.archive import CHECKPOINT, HEAD, POLICY, Payload
 from referral.proof.entry import Kind
+from referral.proof.reading import OPERATOR, How, Reading
 from referral.proof.scan import COLUMNS
 from referral.runtime import settings
-from referral.runtime.postgres import database
+from referral.runtime.postgres import database, readings
 from referral.runtime.settings import Settings
 from referral.tlog import strict_text, tile_layout, tiles
 from referral.tlog.merkle import HASH
@@ -104,27 +106,48 @@ def _payload(row: Row[Any]) -> archive.Kept:
 def opened(where: Settings | None = None) -> Iterator[Rows]:
     """Open one read-only snapshot of a stack. where: by default the stack of the environment. Unavailable: the database is down."""
     found = where or settings.load()
-    engine = database.admin(found)
-    with asyncio.Runner() as runner:
+    with asyncio.Runner() as runner, ExitStack() as ended:
 
         def run(coroutine: Coroutine[Any, Any, T]) -> T:
-            try:
+            with connection.reached():
                 return runner.run(coroutine)
-            except Exception as error:
-                if not database.away(error):
-                    raise
-                raise Unavailable("the database") from error
 
+        snapshot = connection.snapshot(found)
+        tx = run(snapshot.__aenter__())
+        ended.callback(lambda: run(snapshot.__aexit__(None, None, None)))
+        yield Rows(lambda question: run(question(tx)), found)
+
+
+def recorded(there: Opened, how: How, case: str = "") -> Keys:
+    """Return the keys of a log so that the first use of one on the running system is an entry. case: the only one; empty: all.
+
+    The function raises Unavailable where audit does not log the reading.
+    """
+    rows = there.archive
+    if not isinstance(rows, Rows):
+        return there.keys
+    done = False
+
+    def keys(ids: Iterable[str] | None) -> Mapping[str, bytes]:
+        nonlocal done
+        held = there.keys(ids)
+        if held and not done:
+            record(rows.settings, Reading(reader=OPERATOR, how=how, cases=(case,) if case else ()))
+            done = True
+        return held
+
+    return keys
+
+
+def record(found: Settings, reading: Reading) -> None:
+    """Wait until the log has an entry of this reading. Unavailable: it has none, so nothing may be shown or lent."""
+
+    async def whole() -> None:
+        engine = database.admin(found)
         try:
-            connection = run(_snapshot(engine))
-            try:
-                yield Rows(lambda question: run(question(connection)), found)
-            finally:
-                run(connection.close())
+            await readings.record(engine, reading.encode())
         finally:
-            runner.run(engine.dispose())
+            await engine.dispose()
 
-
-async def _snapshot(engine: AsyncEngine) -> AsyncConnection:
-    connection = await engine.connect()
-    return await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    with connection.reached():
+        asyncio.run(whole())

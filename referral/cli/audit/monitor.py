@@ -212,8 +212,8 @@ def _tell(looked: MonitorRound, code: int, line: str, as_json: bool) -> None:
     rows += [(who, "", "", f"WRONG: {why}") for who, why in looked.wrong.items()]
     console.table(("who", "entries", "root", "seen"), rows)
     for split in looked.splits:
-        console.console.print(f"SPLIT VIEW: {split.first.who} and {split.second.who}: {split.why}", soft_wrap=True, markup=False)
-    console.console.print(line, soft_wrap=True, markup=False)
+        console.say(f"SPLIT VIEW: {split.first.who} and {split.second.who}: {split.why}")
+    console.say(line)
 
 
 def _document(looked: MonitorRound, code: int, line: str) -> dict[str, object]:

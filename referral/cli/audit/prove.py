@@ -192,8 +192,7 @@ not excluded: what audit logged as a fork or as foreign, and other topics; that 
 
 def _tell(result: dict[str, Any], as_json: bool) -> int:
     if as_json:
-        console.document(result)
-        return 0
+        return console.document(result)
     match result.get("holds"):
         case "nothing-between":
             text = BETWEEN.format(*result["sequences"], *result["entries"], case_id=result["case_id"], topic=result["topic"])
@@ -210,5 +209,5 @@ def _tell(result: dict[str, Any], as_json: bool) -> int:
             text = f"{result['written']}: {result['bytes']} bytes"
     if "origin" in result:
         text = f"HOLDS: {text}\n{result['origin']}, {result['size']} entries, seen by {', '.join(result['witnesses']) or 'nobody'}"
-    console.console.print(text, soft_wrap=True, markup=False)
+    console.say(text)
     return 0

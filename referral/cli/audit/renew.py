@@ -73,14 +73,12 @@ def renew_command(export: Export, trust_file: TrustFile, last: Shown = None, wor
     except OSError as error:
         what = f"{error.strerror}; the new log has begun, so write these lines into its witness_policy by hand:\n{quotation}"
         raise Rejected("file", "--trust", what) from None
-    if as_json:
-        console.document({"log": own, "follows": quoted.origin, "size": quoted.size, "deleted": count})
-    else:
-        console.console.print(
-            f"{own} follows {quoted.origin} ({quoted.size} entries); {trust_file} says so, and the new log's first entries will"
-        )
-        console.console.print("now: set REFERRAL_LOG_KEY_FILE and REFERRAL_TRUST to the new files, tell the witnesses, start audit")
-    return 0
+    return console.answer(
+        as_json,
+        {"log": own, "follows": quoted.origin, "size": quoted.size, "deleted": count},
+        f"{own} follows {quoted.origin} ({quoted.size} entries); {trust_file} says so, and the new log's first entries will",
+        "now: set REFERRAL_LOG_KEY_FILE and REFERRAL_TRUST to the new files, tell the witnesses, start audit",
+    )
 
 
 async def _renew(tx: AsyncConnection, kept: bytes) -> int:

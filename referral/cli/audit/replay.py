@@ -13,7 +13,7 @@ import typer
 from msgspec import Struct, structs
 
 from referral.cli import console
-from referral.cli.audit import counterfactual, reading, source
+from referral.cli.audit import counterfactual, live_log, source
 from referral.cli.audit.source import AuditorKey, Export, Keys, Witnesses
 from referral.cli.audit.timeline_text import render
 from referral.cli.policy import policy_folder
@@ -136,7 +136,7 @@ def replay_command(
         raise typer.BadParameter("--at needs --case: it tells how one case stood")
     with source.opened(export, key) as there:
         book, against = casebook(there.archive, pinned)
-        keys = reading.recorded(there, How.REPLAY, case)
+        keys = live_log.recorded(there, How.REPLAY, case)
         if policy is not None or at:
             if against.refused:
                 console.errors.print(against.says, soft_wrap=True, markup=False)
@@ -313,7 +313,7 @@ def _at(book: Casebook, keys: Keys, case: str, at: str, against: Against, as_jso
         console.document({"case_id": case, "entry": last.idx, "at": _when(last), "mark": mark, "state": msgspec.to_builtins(state)})
     else:
         for text in lines(state, last.idx, _when(last), mark):
-            console.console.print(text, soft_wrap=True, markup=False)
+            console.say(text)
     damaged = any(marks[entry.idx] == UNVERIFIED and entry.idx < against.size for entry in there)
     return 1 if mark == BAD or damaged else 0
 
@@ -343,7 +343,7 @@ def _show(lines: list[Line], selection: Selection, against: str, as_json: bool) 
         console.document(document)
         return
     of = f"case {selection.case}" if selection.case else "the log"
-    console.console.print(f"{of}: {len(lines)} lines from the log; {against}", soft_wrap=True, markup=False)
+    console.say(f"{of}: {len(lines)} lines from the log; {against}")
     for line in render(lines, marks=[line.mark for line in lines]):
         console.console.print(line.text, style=line.style, soft_wrap=True, markup=False)
 

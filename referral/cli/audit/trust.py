@@ -47,9 +47,8 @@ def import_command(file: Before, out: Out = None, as_json: console.Json = False)
         raise typer.BadParameter(f"{place}: {error.strerror}") from None
     off = [field for field in KEYED if f'{field} = "{OFF}"\n'.encode() in written]
     if as_json:
-        console.document({"trust_file": str(place), "off": off})
-        return 0
-    console.console.print(f"{place}: set REFERRAL_TRUST to it, everywhere; {file} stays for programs of release 0.1.0", soft_wrap=True)
+        return console.document({"trust_file": str(place), "off": off})
+    console.say(f"{place}: set REFERRAL_TRUST to it, everywhere; {file} stays for programs of release 0.1.0")
     for field in off:
         console.errors.print(f'{field} = "{OFF}": no line named any, so nobody is asked', soft_wrap=True, markup=False)
     return 0

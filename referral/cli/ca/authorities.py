@@ -60,11 +60,11 @@ def init_command(
     at = authority.place(ca, root_key)
     with recorded("ca init", word=word):
         root = identity.fingerprint(authority.init(at, now(), lists.rstrip("/")))
-    if as_json:
-        console.document({"authority": str(ca), "root": root, "root_key": str(at.root_key)})
-    else:
-        console.console.print(f"root {root}\nits key: {at.root_key}; keep it in a safe", soft_wrap=True, markup=False)
-    return 0
+    return console.answer(
+        as_json,
+        {"authority": str(ca), "root": root, "root_key": str(at.root_key)},
+        f"root {root}\nits key: {at.root_key}; keep it in a safe",
+    )
 
 
 def sign_command(
@@ -110,10 +110,9 @@ def revoke_command(
     with recorded("ca revoke", f"certificate:{what}"):
         done = authority.revoke(at, what, REASONS[reason], now())
     if as_json:
-        console.document([{"name": str(one.name), "serial": one.number} for one in done])
-        return 0
+        return console.document([{"name": str(one.name), "serial": one.number} for one in done])
     for one in done:
-        console.console.print(f"revoked: {one.name} number {one.number}; now install the list everywhere", soft_wrap=True, markup=False)
+        console.say(f"revoked: {one.name} number {one.number}; now install the list everywhere")
     return 0
 
 
@@ -137,7 +136,7 @@ def replace_command(
     if end:
         with recorded("ca replace", f"{ENDED}{what}"):
             authority.end(at, what, now())
-        console.console.print(f"{what} has ended; now install the lists everywhere", soft_wrap=True, markup=False)
+        console.say(f"{what} has ended; now install the lists everywhere")
         return 0
     try:
         plane = Plane(what)
@@ -145,7 +144,7 @@ def replace_command(
         raise Rejected("plane", "WHAT", f"one of {', '.join(Plane)}; an authority's name only with --end") from None
     with recorded("ca replace", f"authority:{plane}", word=word):
         made = authority.replace(at, plane, now())
-    console.console.print(f"{leaf.common(made.subject)} signs from now on; install it everywhere", soft_wrap=True, markup=False)
+    console.say(f"{leaf.common(made.subject)} signs from now on; install it everywhere")
     return 0
 
 

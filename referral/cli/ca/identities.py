@@ -55,12 +55,11 @@ def install_command(
     root, ends = identity.root_fingerprint(place), identity.lists_end(place)
     if as_json:
         document = {"root": root, "lists_end": ends.isoformat(), "name": str(made.name) if made else None}
-        console.document(document | ({"serial": made.number, "ends": made.not_after.isoformat()} if made else {}))
-        return 0
+        return console.document(document | ({"serial": made.number, "ends": made.not_after.isoformat()} if made else {}))
     text = _said(made) if made else f"lists good until {moment(ends.isoformat())}"
-    console.console.print(f"{place}: {text}", soft_wrap=True, markup=False)
+    console.say(f"{place}: {text}")
     if first:
-        console.console.print(f"root {root}: compare it by telephone", soft_wrap=True, markup=False)
+        console.say(f"root {root}: compare it by telephone")
     return 0
 
 
@@ -87,7 +86,7 @@ def renew_command(
                 failed += 1
                 sys.stderr.write(f"referral: {error}\n")
             else:
-                console.console.print(f"{place}: {_said(made) if made else 'not due'}", soft_wrap=True, markup=False)
+                console.say(f"{place}: {_said(made) if made else 'not due'}")
     return 1 if failed else 0
 
 

@@ -3,31 +3,148 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from msgspec import Struct
-from sqlalchemy import text
+from msgspec import Struct, structs
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.cli import administration, console
-from referral.cli.policy import policy_folder, proposal
+from referral.cli import administration, connection, console
+from referral.cli.policy import policy_folder
 from referral.cli.policy.calendar import run_out
-from referral.cli.policy.proposal import Proposal
+from referral.domain.events import PolicyActivated, PolicySignature
 from referral.domain.policy import Policy, PolicyErrors, policy
+from referral.domain.policy.differences import differences
 from referral.domain.signers import NEEDED
-from referral.errors import Rejected, Unavailable
+from referral.errors import Rejected
 from referral.proof.act import DIGITS
 from referral.runtime import policy_feed, settings
 from referral.runtime.policy_feed import Chain
-from referral.runtime.postgres import clock, database
+from referral.runtime.postgres import clock
 from referral.runtime.settings import Settings
 from referral.wire import policy_digest
+from referral.wire.signed import policy_signature
+
+BEGIN = b"referral-policy-proposal-v1\n"
+
+
+class Proposal(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A proposed bundle.
+
+    number, digest, valid_from, before: what is signed (PolicyActivated).
+    files: the bundle; earlier: the files of every bundle before it, from which the differences are computed.
+    signers: name → public key of those who may sign it, as the proposer has them; `activate` goes by its own.
+    """
+
+    number: int
+    digest: str
+    valid_from: int
+    before: str
+    files: Mapping[str, bytes]
+    earlier: Sequence[Mapping[str, bytes]]
+    signers: Mapping[str, bytes]
+    signatures: tuple[PolicySignature, ...] = ()
+
+    def body(self, at: int) -> PolicyActivated:
+        """Return the event that puts it into force. at: time, µs UTC."""
+        return PolicyActivated(
+            number=self.number,
+            digest=self.digest,
+            at=at,
+            files=self.files,
+            valid_from=self.valid_from,
+            before=self.before,
+            signatures=self.signatures,
+        )
+
+    def signed_by(self) -> tuple[str, ...]:
+        """Return the names of those who have signed it."""
+        return policy_signature.signed_by(self.body(self.valid_from), self.signers)
+
+
+def chain(rows: Sequence[Row[Any]], trusted: policy_signature.Trusted) -> Chain:
+    """Return the believed bundles among the rows of routing.policy."""
+    found = Chain(trusted)
+    for row in rows:
+        found.add(policy_feed.stored(row))
+    return found
+
+
+def proposed(believed: Chain, files: Mapping[str, bytes], valid_from: int) -> Proposal:
+    """Return the proposal that puts these files into force after the believed bundles."""
+    return Proposal(
+        number=len(believed.known) + 1,
+        digest=policy_digest.digest(files),
+        valid_from=valid_from,
+        before=believed.newest.digest if believed.newest else "",
+        files=files,
+        earlier=[bundle.files for bundle in believed.known.values()][-1:],
+        signers=believed.signers,
+    )
+
+
+def signed(proposal: Proposal, key: Ed25519PrivateKey) -> Proposal:
+    """Return the proposal with one more signature. Rejected: nobody who may sign has this key, or its owner has signed already."""
+    one = policy_signature.sign(key, proposal.number, proposal.digest, proposal.valid_from, proposal.before)
+    name = next((name for name, public in proposal.signers.items() if public == one.public), None)
+    if name is None:
+        raise Rejected("no-signer", "--key", f"this key is of no signer of this policy; they are: {', '.join(proposal.signers)}")
+    if name in proposal.signed_by():
+        raise Rejected("signed-already", "--key", f"{name} has signed already: another signer must sign, with a key of their own")
+    return structs.replace(proposal, signatures=(*proposal.signatures, one))
+
+
+def words(proposal: Proposal) -> Iterator[str]:
+    """Yield what a signer must read. Rejected: the proposal holds other files than it says. PolicyErrors: of the files."""
+    earlier = proposal.earlier[-1] if proposal.earlier else None
+    if policy_digest.digest(proposal.files) != proposal.digest or (policy_digest.digest(earlier) if earlier else "") != proposal.before:
+        raise Rejected("digest", "FILE", "it holds other files than its digests name: somebody changed it; do not sign it")
+    before: Policy | None = policy.compile(earlier) if earlier else None
+    yield f"policy bundle {proposal.number}, digest {proposal.digest}"
+    yield f"after bundle {proposal.number - 1}, digest {proposal.before}" if earlier else "the first bundle of this stack"
+    yield from (f"  {line}" for line in differences(before, policy.compile(proposal.files, before)))
+    yield f"  files: {policy_digest.changes(earlier, proposal.files)}"
+    yield f"signed by: {', '.join(proposal.signed_by()) or 'nobody yet'}"
+
+
+def read(path: Path) -> Proposal:
+    """Read a proposal. Rejected: it cannot be read, or is none."""
+    try:
+        data = path.read_bytes()
+        if not data.startswith(BEGIN):
+            raise Rejected("no-proposal", str(path), "name a file that `referral policy propose` wrote")
+        return msgspec.msgpack.decode(data[len(BEGIN) :], type=Proposal)
+    except OSError as error:
+        raise Rejected("no-file", str(path), f"it cannot be read: {error.strerror}") from None
+    except msgspec.MsgspecError:
+        raise Rejected("no-proposal", str(path), "it is cut or changed: ask for it again") from None
+
+
+def write(path: Path, proposal: Proposal) -> None:
+    """Write a proposal. Rejected: it cannot be written."""
+    try:
+        path.write_bytes(BEGIN + msgspec.msgpack.encode(proposal))
+    except OSError as error:
+        raise Rejected("no-file", str(path), f"it cannot be written: {error.strerror}") from None
+
+
+def key(path: Path) -> Ed25519PrivateKey:
+    """Read a signer's key: Ed25519, PKCS 8 in PEM. Rejected: no such file, or another content."""
+    try:
+        found = serialization.load_pem_private_key(path.read_bytes(), None)
+    except (OSError, ValueError, TypeError):
+        found = None
+    if not isinstance(found, Ed25519PrivateKey):
+        raise Rejected("signer-key", str(path), "name a readable key of a signer, as `referral policy key` makes it")
+    return found
+
 
 LOCK = text("LOCK TABLE routing.policy IN SHARE ROW EXCLUSIVE MODE")
 ALL = text("SELECT number, digest, files, activated, valid_from, before, signatures, confirmed FROM routing.policy ORDER BY number")
@@ -66,17 +183,13 @@ async def activate(found: Settings, files: Mapping[str, bytes]) -> Activated:
     if len(found.policy_keys) < NEEDED:
         hint = "two signers must sign it: `referral policy propose`, `sign` and `endorse`, then activate the proposal"
         raise Rejected("two-signers", "FILE", hint)
-    engine = database.admin(found)
-    try:
-        async with engine.begin() as tx:
-            made = await propose(tx, found, files, None)
-            if made is None:
-                return await _in_force(tx)
-            for file in found.policy_keys:
-                made = proposal.signed(made, proposal.key(file))
-            return await _store(tx, found, made)
-    finally:
-        await engine.dispose()
+    async with connection.opened(found) as tx, tx.begin():
+        made = await propose(tx, found, files, None)
+        if made is None:
+            return await _in_force(tx)
+        for file in found.policy_keys:
+            made = signed(made, key(file))
+        return await _store(tx, found, made)
 
 
 async def publish(found: Settings, made: Proposal) -> Activated:
@@ -85,13 +198,9 @@ async def publish(found: Settings, made: Proposal) -> Activated:
 
     Rejected, PolicyErrors: nothing was stored.
     """
-    engine = database.admin(found)
-    try:
-        async with engine.begin() as tx:
-            await tx.execute(LOCK)
-            return await _store(tx, found, made)
-    finally:
-        await engine.dispose()
+    async with connection.opened(found) as tx, tx.begin():
+        await tx.execute(LOCK)
+        return await _store(tx, found, made)
 
 
 async def propose(tx: AsyncConnection, found: Settings, files: Mapping[str, bytes], valid_from: int | None) -> Proposal | None:
@@ -103,11 +212,11 @@ async def propose(tx: AsyncConnection, found: Settings, files: Mapping[str, byte
     rows = (await tx.execute(ALL)).all()
     if rows and rows[-1].digest == policy_digest.digest(files):
         return None
-    believed, at = proposal.chain(rows, policy_feed.trusted(found)), await clock.now(tx)
+    believed, at = chain(rows, policy_feed.trusted(found)), await clock.now(tx)
     new = policy.compile(files, _compiled(believed))
     if short := (*run_out(new, at), *policy_folder.missing(new, files)):
         raise PolicyErrors(short)
-    return proposal.proposed(believed, files, at if valid_from is None else valid_from)
+    return proposed(believed, files, at if valid_from is None else valid_from)
 
 
 async def confirmed(tx: AsyncConnection) -> list[tuple[int, str]]:
@@ -125,7 +234,7 @@ async def _store(tx: AsyncConnection, found: Settings, made: Proposal) -> Activa
     rows = (await tx.execute(ALL)).all()
     if rows and rows[-1].digest == made.digest:
         return await _in_force(tx)
-    believed, body = proposal.chain(rows, policy_feed.trusted(found)), made.body(await clock.now(tx))
+    believed, body = chain(rows, policy_feed.trusted(found)), made.body(await clock.now(tx))
     before = _compiled(believed)
     if reason := believed.add(body):
         raise Rejected(reason, "FILE", REFUSED.get(reason, "make the proposal again with `referral policy propose`"))
@@ -174,23 +283,15 @@ def activate_command(source: Source = None, as_json: console.Json = False) -> in
     found = settings.load()
     path = source or found.policy
     try:
-        work = publish(found, proposal.read(path)) if path.is_file() else activate(found, policy_folder.read_argument(path))
-        done = asyncio.run(work)
+        with connection.reached():
+            done = asyncio.run(publish(found, read(path)) if path.is_file() else activate(found, policy_folder.read_argument(path)))
     except PolicyErrors as error:
         if as_json:
             console.document({"ok": False, "errors": error.errors})
         else:
             console.wrong([*error.errors, "nothing was activated"])
         return 1
-    except Exception as error:
-        if not database.away(error):
-            raise
-        raise Unavailable("the database") from error
-    if as_json:
-        console.document({"ok": True, **msgspec.to_builtins(done)})
-    elif done.new:
-        saved = f"policy bundle {done.number} saved, digest {done.digest[:16]}, signed by {' and '.join(done.signed_by)}"
-        console.console.print(f"{saved}. It takes effect within seconds; `referral doctor` shows it")
-    else:
-        console.console.print(f"policy bundle {done.number} has these files already; nothing to do")
-    return 0
+    saved = f"policy bundle {done.number} saved, digest {done.digest[:16]}, signed by {' and '.join(done.signed_by)}"
+    said = f"{saved}. It takes effect within seconds; `referral doctor` shows it"
+    there = f"policy bundle {done.number} has these files already; nothing to do"
+    return console.answer(as_json, {"ok": True, **msgspec.to_builtins(done)}, said if done.new else there)

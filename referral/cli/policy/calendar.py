@@ -50,12 +50,12 @@ def refresh_command(
     first, last = span(years) if years else known(before)
     after = written(first, last)
     for line in difflib.unified_diff(before.splitlines(), after.splitlines(), "in force", "new", n=0, lineterm=""):
-        console.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.say(line)
     if after == before:
-        console.console.print(f"{file.name} is what the package says of {first} to {last}; nothing to write")
+        console.say(f"{file.name} is what the package says of {first} to {last}; nothing to write")
     elif not dry:
         file.write_text(after, "utf-8")
-        console.console.print(f"{file.name} is written, {first} to {last}; `referral policy activate` puts it into force")
+        console.say(f"{file.name} is written, {first} to {last}; `referral policy activate` puts it into force")
     return 0
 
 

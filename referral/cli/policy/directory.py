@@ -44,7 +44,7 @@ def export_command(
         console.console.file.write(text)
     else:
         out.write_text(text, "utf-8")
-        console.console.print(f"{len(compiled.agencies)} agencies and {len(compiled.services)} services in {out}")
+        console.say(f"{len(compiled.agencies)} agencies and {len(compiled.services)} services in {out}")
     return 0
 
 
@@ -71,12 +71,12 @@ def import_command(
         return _wrong(error.errors, "nothing was written; the lines are those of the files that would have been")
     changed = {path: data for path, data in new.items() if files.get(path) != data}
     for path in sorted(changed):
-        console.console.print(f"{'changed' if path in files else 'new'}  {path}", markup=False, highlight=False, soft_wrap=True)
+        console.say(f"{'changed' if path in files else 'new'}  {path}")
     absent = sum(path.startswith("directory/") and path not in new for path in files)
     if into is not None:
         _write(where, changed)
     done = "written" if into is not None else "would be written; say --into to write them"
-    console.console.print(f"{len(changed)} of {len(new)} agencies {done}; {absent} that it does not name stay as they are")
+    console.say(f"{len(changed)} of {len(new)} agencies {done}; {absent} that it does not name stay as they are")
     return 0
 
 

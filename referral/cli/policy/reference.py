@@ -8,80 +8,102 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from referral.cli.policy import authority_page, guidance_page
-from referral.cli.policy.picture import picture
-from referral.cli.policy.sheet import Rows, Sheet, sheet
-from referral.domain.authority import reading
+from msgspec import structs
+
+from referral.cli.policy.picture import picture, render
+from referral.cli.policy.sheet import sheet
+from referral.domain.authority import reading, words
+from referral.domain.authority.matrix import Cell, Decision, Matrix
+from referral.domain.authority.words import STATUS, About, Act, Kind, State, relations
 from referral.domain.policy import Policy, PolicyErrors, compile
+from referral.domain.policy.guidance import HEADINGS, WRITTEN, Advice, Guidance
 from referral.domain.policy.policy import RIGHTS
 from referral.domain.policy.reading.json_schema import schema
 from referral.runtime.settings import CHECKOUT
 from referral.wire import policy_digest
 
-MADE = "<!-- GENERATED from policy/ by `make generate`. Do not edit. -->"
-FOLDER, SCHEMA = "docs/reference/pathways", "docs/reference/pathway.schema.json"
+REFERENCE = "docs/reference"
+FOLDER, SCHEMA, GUIDANCE, AUTHORITY = (f"{REFERENCE}/{name}" for name in ("pathways", "pathway.schema.json", "guidance.md", "authority.md"))
+NAMES = {"sq": "Shqip", "sr-Latn": "Srpski", "en": "English"}
+Row = tuple[str, ...]
 
 
-def schema_text(policy: Policy) -> str:
-    """Return the JSON Schema of a procedure's file under this policy's code lists."""
-    return json.dumps(schema(policy.codes), ensure_ascii=False, indent=1) + "\n"
+def pages(policy: Policy) -> dict[str, str]:
+    """Return path below the project → text, for every file that follows from the procedures and the guidance."""
+    text = json.dumps(schema(policy.codes), ensure_ascii=False, indent=1) + "\n"
+    files = {SCHEMA: text, f"{FOLDER}/README.md": render("procedures.md", policy=policy)}
+    if policy.guidance:
+        files[GUIDANCE] = _guidance(policy)
+    for pathway in policy.current:
+        files[f"{FOLDER}/{pathway.id}.md"] = render("procedure.md", **structs.asdict(sheet(pathway, policy)))
+        files[f"{FOLDER}/{pathway.id}.svg"] = picture(pathway, policy)
+    return files
 
 
-def page(found: Sheet) -> str:
-    """Return the Markdown page of a procedure: its overview, the picture, then every step."""
-    ours, limits = found.ours
-    lines = [
-        MADE,
-        "",
-        f"# {found.name}",
-        "",
-        f"`policy/pathways/{found.id}.yaml`, version {found.version}. Marks of limits: **S** stated by the source, **D** read in a public",
-        f"document, **P** our default, never law. {ours} of its {limits} limits are P: a domain expert should confirm them.",
-        "",
-        *_table(found.rows),
-        "",
-        f"![The steps of this procedure and what each waits for]({found.id}.svg)",
-    ]
-    for number, step in enumerate(found.steps, 1):
-        lines += ["", f"## {number}. {step.name}: {step.does} (`{step.id}`)", "", *_table(step.rows)]
-    return "\n".join([*lines, ""])
-
-
-def _table(rows: Rows) -> list[str]:
-    return ["| | |", "|---|---|", *(f"| {label} | {text.replace('|', '/')} |" for label, text in rows)]
-
-
-def index(policy: Policy) -> str:
-    """Return the list of all procedures."""
-    rows = [
-        (f"[{policy.names('pathway', pathway.id, 'en')}]({pathway.id}.md)", f"{len(pathway.steps)} steps, version {pathway.version}")
-        for pathway in policy.current
-    ]
-    return "\n".join(
-        [
-            MADE,
-            "",
-            "# The procedures",
-            "",
-            "What runs, as a page each; `referral policy show` prints the same.",
-            "",
-            *_table(tuple(rows)),
-            "",
-        ]
+def _guidance(policy: Policy) -> str:
+    """Return the page of the guidance: each step with its texts, each text with its versions, and the sources."""
+    texts = [text for written in policy.guidance.values() for text in written.values()]
+    english = {code: {line.source for line in _lines(written["en"])} for code, written in policy.guidance.items()}
+    return render(
+        "guidance.md",
+        policy=policy,
+        bound=[(pathway, step) for pathway in policy.current for step in pathway.asking],
+        languages=WRITTEN,
+        names=NAMES.values(),
+        written=[NAMES[language] for language in WRITTEN],
+        unread=sum(not text.read for text in texts),
+        total=sum(len(_lines(text)) for text in texts),
+        lines=_lines,
+        using={id: [code for code, sources in english.items() if id in sources] for id in policy.sources},
     )
 
 
-def render(policy: Policy) -> dict[str, str]:
-    """Return path below the project → text, for every generated file."""
-    files = {SCHEMA: schema_text(policy), f"{FOLDER}/README.md": index(policy)}
-    if policy.guidance:
-        files[guidance_page.PAGE] = guidance_page.page(policy, MADE)
-    for pathway in policy.current:
-        files[f"{FOLDER}/{pathway.id}.md"] = page(sheet(pathway, policy))
-        files[f"{FOLDER}/{pathway.id}.svg"] = picture(pathway, policy)
-    return files
+def _lines(text: Guidance) -> list[Advice]:
+    return [line for section in HEADINGS for line in text.sections[section]]
+
+
+def authority_page(matrix: Matrix) -> str:
+    """Return the page on which somebody signs who may do what."""
+    rules = matrix.rules.values()
+    return render(
+        "authority.md",
+        of=words,
+        of_case=[(kind, ("act", "case", *relations(kind)), rows) for kind in Kind if (rows := list(_of_case(matrix, kind)))],
+        of_none=[_of_none(matrix, rule.act, rule.by) for rule in rules if rule.about is About.NOTHING],
+        acts=[(f"`{rule.act}`", rule.means) for rule in rules],
+    )
+
+
+def _of_case(matrix: Matrix, kind: Kind) -> Iterator[Row]:
+    """Yield the rows of one kind of person: states of the case with the same answers share one."""
+    for rule in matrix.rules.values() if kind is not Kind.STRANGER else ():
+        if rule.about is About.NOTHING or kind not in rule.by:
+            continue
+        alike: dict[Row, list[State]] = {}
+        for state in State:
+            signs = tuple(sign(matrix.cells[Cell(rule.act, kind, relation, state)]) for relation in relations(kind))
+            alike.setdefault(signs, []).append(state)
+        allowed = [(f"`{rule.act}`", ", ".join(states), *signs) for signs, states in alike.items() if set(signs) != {"·"}]
+        yield from allowed or [(f"`{rule.act}`", "any", *next(iter(alike)))]
+
+
+def _of_none(matrix: Matrix, act: Act, by: Iterable[Kind]) -> Row:
+    found = {kind: matrix.cells[Cell(act, kind)] for kind in by}
+    who = [f"{kind}{_with(one)}" for kind, one in found.items() if one.allows]
+    return f"`{act}`", ", ".join(who), ", ".join(f"{kind}: {sign(one)}" for kind, one in found.items() if not one.allows)
+
+
+def sign(decision: Decision) -> str:
+    """Return the sign of one cell."""
+    if decision.allows:
+        return f"yes{_with(decision)}"
+    return {STATUS["unknown"]: "·", STATUS["sign-in"]: "sign in"}.get(STATUS[decision.refusal], "no")
+
+
+def _with(decision: Decision) -> str:
+    return f" ({', '.join(decision.needs)})" if decision.needs else ""
 
 
 def stale(files: Mapping[str, str]) -> list[str]:
@@ -98,7 +120,7 @@ def main(arguments: list[str]) -> int:
     """
     try:
         read = policy_digest.read(CHECKOUT / "policy")
-        files = render(compile(read)) | {authority_page.PAGE: authority_page.page(reading.read(read[RIGHTS]))}
+        files = pages(compile(read)) | {AUTHORITY: authority_page(reading.read(read[RIGHTS]))}
     except PolicyErrors as error:
         sys.stderr.write(f"{error}\n")
         return 1

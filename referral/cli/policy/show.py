@@ -42,21 +42,20 @@ def show_command(
             raise typer.BadParameter("a picture is of one procedure; name it")
         sheets = [sheet(each, policy) for each in policy.current]
         if as_json:
-            console.document([{"id": each.id, "name": each.name, "version": each.version, "steps": len(each.steps)} for each in sheets])
-        else:
-            console.table(("procedure", "id", "version", "steps", "P limits"), [_line(each) for each in sheets])
-        return 0
+            return console.document(
+                [{"id": each.id, "name": each.name, "version": each.version, "steps": len(each.steps)} for each in sheets]
+            )
+        return console.table(("procedure", "id", "version", "steps", "P limits"), [_line(each) for each in sheets])
     if pathway not in known:
         raise typer.BadParameter(f"procedure {pathway} is not known; {allowed(pathway, known)}")
     if svg:
         svg.write_text(picture(known[pathway], policy), "utf-8")
     chosen = sheet(known[pathway], policy)
     if as_json:
-        console.document(chosen)
-    else:
-        _print(chosen)
-        if svg:
-            console.console.print(f"\npicture: {svg}", soft_wrap=True)
+        return console.document(chosen)
+    _print(chosen)
+    if svg:
+        console.say(f"\npicture: {svg}")
     return 0
 
 
@@ -71,8 +70,8 @@ def _print(chosen: Sheet) -> None:
         console.console.print(f"\n{number}. {step.name}: {step.does} ({step.id})", style="bold", markup=False)
         _rows(step.rows)
     ours, limits = chosen.ours
-    console.console.print(f"\nS stated by the source, D read in a public document, P our default: {ours} of {limits} limits are P.")
-    console.console.print(f"SHA-256 of the file: {chosen.digest}\n\n{SIGN}", soft_wrap=True)
+    console.say(f"\nS stated by the source, D read in a public document, P our default: {ours} of {limits} limits are P.")
+    console.say(f"SHA-256 of the file: {chosen.digest}\n\n{SIGN}")
 
 
 def _rows(rows: Rows) -> None:
@@ -111,5 +110,4 @@ def schema_command(folder: Folder = None, as_json: console.Json = True) -> int:
     policy = compiled(folder)
     if policy is None:
         return 1
-    console.document(schema(policy.codes))
-    return 0
+    return console.document(schema(policy.codes))

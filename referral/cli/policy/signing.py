@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from referral.cli import connection, console
-from referral.cli.policy import activate, policy_folder, proposal
-from referral.cli.policy.proposal import Proposal
+from referral.cli.policy import activate, policy_folder
+from referral.cli.policy.activate import Proposal
 from referral.domain.policy import PolicyErrors
 from referral.domain.signers import NAME
 from referral.errors import Rejected
@@ -42,8 +42,7 @@ def key_command(
         line = trust.person_line("policy_keepers", name, keyfiles.intake(file)).removesuffix("\n")
     except (OSError, Rejected):
         raise typer.BadParameter(f"{file}: it cannot be written, or is no Ed25519 key") from None
-    console.document({"signer": name, "line": line}) if as_json else console.console.print(line, soft_wrap=True, markup=False)
-    return 0
+    return console.answer(as_json, {"signer": name, "line": line}, line)
 
 
 def propose_command(
@@ -71,7 +70,7 @@ def propose_command(
     except PolicyErrors as error:
         console.wrong([*error.errors, "nothing was written"])
         return 1
-    proposal.write(out, made)
+    activate.write(out, made)
     _say(f"{out}: give it to one signer, for `referral policy sign`, and then to the other, for `referral policy endorse`")
     return 0
 
@@ -83,7 +82,7 @@ def sign_command(file: File, key: Key, yes: Yes = False) -> int:
 
     Example: referral policy sign policy.proposal --key keeper.key
     """
-    found = proposal.read(file)
+    found = activate.read(file)
     if found.signed_by():
         raise Rejected("signed-already", str(file), f"{', '.join(found.signed_by())} has signed it: use `referral policy endorse`")
     return _sign(file, found, key, yes, "give it to another signer, for `referral policy endorse`")
@@ -96,14 +95,14 @@ def endorse_command(file: File, key: Key, yes: Yes = False) -> int:
 
     Example: referral policy endorse policy.proposal --key oversight.key
     """
-    found = proposal.read(file)
+    found = activate.read(file)
     if not found.signed_by():
         raise Rejected("not-signed", str(file), "nobody has signed it yet: the first signer uses `referral policy sign`")
     return _sign(file, found, key, yes, "`referral policy activate` puts it into force")
 
 
 def _sign(file: Path, found: Proposal, key: Path, yes: bool, then: str) -> int:
-    signed = proposal.signed(found, proposal.key(key))
+    signed = activate.signed(found, activate.key(key))
     try:
         _show(found)
     except PolicyErrors as error:
@@ -111,7 +110,7 @@ def _sign(file: Path, found: Proposal, key: Path, yes: bool, then: str) -> int:
         return 1
     if not yes and not typer.confirm("Do you want all of this to decide about children, from its activation on?"):
         return 1
-    proposal.write(file, signed)
+    activate.write(file, signed)
     _say(f"signed by: {', '.join(signed.signed_by())}; {then}")
     return 0
 
@@ -133,9 +132,9 @@ def pins_command() -> int:
 
 
 def _show(found: Proposal) -> None:
-    for line in proposal.words(found):
+    for line in activate.words(found):
         _say(line)
 
 
 def _say(line: str) -> None:
-    console.console.print(line, soft_wrap=True, markup=False, highlight=False)
+    console.say(line)

@@ -14,7 +14,7 @@ from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.cli import administration
+from referral.cli import administration, connection
 from referral.domain.policy.directory import Agency
 from referral.proof import act
 from referral.proof.unlogged import Account
@@ -22,7 +22,7 @@ from referral.roster import changes as roster
 from referral.roster import log as roster_log
 from referral.runtime import passwords
 from referral.runtime.keys import case_keys
-from referral.runtime.postgres import clock, database
+from referral.runtime.postgres import clock
 from referral.runtime.postgres.tokens import AGENCIES, AUDITORS, OVERSIGHT, digest
 from referral.runtime.settings import Settings
 
@@ -129,22 +129,18 @@ async def seed(settings: Settings, cast: Cast, *, telephones: bool) -> None:
     telephones: the stack has a handset, so that an SMS or a call to a made-up number arrives somewhere.
     """
     box = case_keys.read(settings)
-    engine = database.admin(settings)
-    try:
-        async with engine.begin() as tx:
-            there = set((await tx.execute(text("SELECT id FROM intake.account"))).scalars())
-            new = [member for member in cast.staff if member.account not in there]
-            at = await clock.now(tx)
-            if new:
-                password = passwords.hashed(cast.password)
-                await tx.execute(_ACCOUNT, [_row(member, password, at) for member in new])
-            people = [_person(member, telephones) for member in new]
-            async with roster_log.change(tx, settings):
-                await roster.add_people(tx, box, people)
-                await roster.add_weekly(tx, people, ALWAYS)
-            await _add_tokens(tx, settings, cast, new)
-    finally:
-        await engine.dispose()
+    async with connection.opened(settings) as tx, tx.begin():
+        there = set((await tx.execute(text("SELECT id FROM intake.account"))).scalars())
+        new = [member for member in cast.staff if member.account not in there]
+        at = await clock.now(tx)
+        if new:
+            password = passwords.hashed(cast.password)
+            await tx.execute(_ACCOUNT, [_row(member, password, at) for member in new])
+        people = [_person(member, telephones) for member in new]
+        async with roster_log.change(tx, settings):
+            await roster.add_people(tx, box, people)
+            await roster.add_weekly(tx, people, ALWAYS)
+        await _add_tokens(tx, settings, cast, new)
 
 
 async def _add_tokens(tx: AsyncConnection, settings: Settings, cast: Cast, new: Iterable[Member]) -> None:

@@ -18,9 +18,8 @@ from referral.cli import console
 from referral.cli.admin.doctor import command as doctor
 from referral.cli.audit import verify
 from referral.cli.policy import policy_folder
-from referral.cli.stack import cast, every_pathway, roles, up
+from referral.cli.stack import cast, every_pathway, story, tour, up
 from referral.cli.stack.stage import Late, Stage
-from referral.cli.stack.story import tell
 from referral.domain.policy import policy as domain
 from referral.domain.policy.procedure import Pathway
 from referral.errors import Rejected
@@ -73,14 +72,14 @@ def demo(data: Data = None, pathways: Named = "", as_json: console.Json = False)
 async def _play(data: Path, toured: tuple[Pathway, ...], *, stays: bool) -> list[int]:
     """Run the story and return the exit codes of the verdict; an empty list where the story stopped. stays: keep the pages until Enter."""
     console.console.rule("[bold]a drill: every person, agency and place is made up")
-    console.console.print("Starting Kafka, PostgreSQL, a mail server and five services on this machine …")
+    console.say("Starting Kafka, PostgreSQL, a mail server and five services on this machine …")
     begun = time.monotonic()
     config = StackConfig(data=data, drill=True, witnesses=up.WITNESSES, services=SERVICES, handset=True)
     async with up.running(config, told=console.console.print) as stack:
-        console.console.print(f"ready after {time.monotonic() - begun:.1f} s; agencies and staff would use {stack.url('intake')}\n")
+        console.say(f"ready after {time.monotonic() - begun:.1f} s; agencies and staff would use {stack.url('intake')}\n")
         stage = Stage(stack, cast.load(data))
         try:
-            await asyncio.to_thread(lambda: every_pathway.tell(stage, toured) if toured else tell(stage))
+            await asyncio.to_thread(lambda: every_pathway.tell(stage, toured) if toured else story.tell(stage, story.demo()))
         except Late as late:
             console.errors.print(f"referral: {late}; the logs are in {data / 'log'} (use --data to keep them)", soft_wrap=True)
             return []
@@ -95,17 +94,15 @@ async def _play(data: Path, toured: tuple[Pathway, ...], *, stays: bool) -> list
 async def _pages(stack: Stack, people: cast.Cast, *, stays: bool) -> None:
     """Print the page of each role, as the story left them. stays: keep the stack until Enter."""
     console.console.rule("[bold]a page for each role")
-    for one in roles.roles(roles.of_stack(stack), people, MUNICIPALITY):
-        console.console.print(f"{one.role:<15} {one.address:<42} {one.who}", soft_wrap=True, markup=False)
+    for one in tour.roles(tour.of_stack(stack), people, MUNICIPALITY):
+        console.say(f"{one.role:<15} {one.address:<42} {one.who}")
     secrets = ", ".join(f"{office} {token}" for office, token in people.readers.items())
-    console.console.print(f"{'password':<15} {people.password} (every account); tokens: {secrets}", soft_wrap=True, markup=False)
-    console.console.print(
-        f"{'certificates':<15} of {root(stack.addresses)}: import it in a browser, or accept its warning at each address", soft_wrap=True
-    )
+    console.say(f"{'password':<15} {people.password} (every account); tokens: {secrets}")
+    console.say(f"{'certificates':<15} of {root(stack.addresses)}: import it in a browser, or accept its warning at each address")
     if not stays:
-        console.console.print("these end with the demo: `referral up` keeps a stack running, and `referral tour` walks through it")
+        console.say("these end with the demo: `referral up` keeps a stack running, and `referral tour` walks through it")
         return
-    console.console.print("they answer until you press Enter; `referral up` keeps a stack running, and `referral tour` walks through it")
+    console.say("they answer until you press Enter; `referral up` keeps a stack running, and `referral tour` walks through it")
     pressed, loop = asyncio.Event(), asyncio.get_running_loop()
     loop.add_reader(sys.stdin, pressed.set)
     try:

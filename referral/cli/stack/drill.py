@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 import typer
 
-from referral.cli import console
+from referral.cli import connection, console
 from referral.domain.durations import MINUTE_US
 from referral.domain.local_time import moment
-from referral.errors import Unavailable
 from referral.runtime import settings
-from referral.runtime.postgres import clock, database
-from referral.runtime.settings import Settings
+from referral.runtime.postgres import clock
 
 
 def drill(
@@ -26,20 +23,6 @@ def drill(
 
     Example: referral drill pass 16
     """
-    try:
-        now = asyncio.run(_advance(settings.load(), minutes * MINUTE_US))
-    except Exception as error:
-        if not database.away(error):
-            raise
-        raise Unavailable("the database") from error
-    console.document({"now": now}) if as_json else console.console.print(f"by the drill clock it is {moment(now)}")
-    return 0
-
-
-async def _advance(found: Settings, by: int) -> int:
-    engine = database.admin(found)
-    try:
-        async with engine.begin() as tx:
-            return await clock.advance(tx, found, by)
-    finally:
-        await engine.dispose()
+    found = settings.load()
+    now = connection.write(found, lambda tx: clock.advance(tx, found, minutes * MINUTE_US))
+    return console.answer(as_json, {"now": now}, f"by the drill clock it is {moment(now)}")

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import timedelta
 from functools import partial
@@ -14,12 +13,12 @@ from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.cli import console
+from referral.cli import connection, console
 from referral.cli.stack.stage import Late, Stage
 from referral.domain.policy import Policy
 from referral.domain.policy.procedure import Pathway
 from referral.errors import Rejected
-from referral.runtime.postgres import clock, database
+from referral.runtime.postgres import clock
 from referral.runtime.settings import Settings
 
 DEFAULTS = {"age": "child", "age_band": "12-14", "sex": "female", "found_in": "prishtine", "urgency": "urgent", "languages": ["sq"]}
@@ -64,7 +63,7 @@ def tell(stage: Stage, pathways: Iterable[Pathway]) -> None:
         body = referral(pathway)
         receipt = stage.agency("school-drita").submit(body, key=f"every-pathway-{pathway.id}")
         case_id = str(receipt["case_id"])
-        console.console.print(f"school-drita publishes one referral: {_traits(body)}\ncase {case_id}", soft_wrap=True)
+        console.say(f"school-drita publishes one referral: {_traits(body)}\ncase {case_id}")
         to_their_end(stage, [case_id])
         stage.log(case_id, "case is closed")
 
@@ -169,20 +168,12 @@ class CaseNow(Struct, frozen=True, kw_only=True):
 
 def look(settings: Settings, case_ids: Iterable[str]) -> dict[str, CaseNow] | None:
     """Return case id → its state; None where intake is behind routing, or an input is not decided yet."""
-    return asyncio.run(_look(settings, case_ids))
 
+    async def read(tx: AsyncConnection, _: Settings) -> dict[str, CaseNow] | None:
+        found = {case_id: await _read(tx, case_id) for case_id in case_ids}
+        return {id: now for id, now in found.items() if now is not None} if all(found.values()) else None
 
-async def _look(settings: Settings, case_ids: Iterable[str]) -> dict[str, CaseNow] | None:
-    engine, found = database.admin(settings), dict[str, CaseNow]()
-    try:
-        async with engine.connect() as tx:
-            for case_id in case_ids:
-                if (now := await _read(tx, case_id)) is None:
-                    return None
-                found[case_id] = now
-    finally:
-        await engine.dispose()
-    return found
+    return connection.ask(read, settings)
 
 
 async def _read(tx: AsyncConnection, case_id: str) -> CaseNow | None:

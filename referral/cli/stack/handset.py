@@ -61,9 +61,8 @@ def handset(act: Act = "show", what: What = "", number: Number = "", url: At = "
         return _done(answer.json(), as_json)
     entries = [entry for entry in _ask("GET", f"{url}/entries").json() if number in ("", entry["number"])]
     if as_json:
-        console.document(entries)
-    else:
-        _show(entries)
+        return console.document(entries)
+    _show(entries)
     return 0
 
 
@@ -82,10 +81,7 @@ def _ask(method: str, url: str, form: dict[str, str] | None = None) -> httpx.Res
 
 def _done(entry: dict[str, Any], as_json: bool) -> int:
     """Display what was done. Exit 1: the notifier did not take a reply."""
-    if as_json:
-        console.document(entry)
-    else:
-        console.console.print(f"{entry['number']}: {ENDS.get(entry['end'], entry['end'])}", soft_wrap=True, markup=False)
+    console.answer(as_json, entry, f"{entry['number']}: {ENDS.get(entry['end'], entry['end'])}")
     return 1 if entry["kind"] == "reply" and entry["end"] != "taken" else 0
 
 

@@ -83,14 +83,13 @@ def init_command(
     table, commands = layout.inventory(line), layout.next_commands(line)
     if as_json:
         document = {"folder": str(place), "root": made.root, "log": made.log, "files": table, "next": commands}
-        console.document(document)
-        return 0
+        return console.document(document)
     console.table(("where", "what", "for whom"), table)
     for text in (f"root {made.root}: write it down, agencies compare it by telephone", f"log {made.log}: for witnesses and auditors"):
-        console.console.print(text, soft_wrap=True, markup=False)
-    console.console.print(f"take away from this machine: {', '.join(layout.taken_away(line))}", soft_wrap=True, markup=False)
+        console.say(text)
+    console.say(f"take away from this machine: {', '.join(layout.taken_away(line))}")
     for text in ("now:", *commands):
-        console.console.print(text, soft_wrap=True, markup=False)
+        console.say(text)
     return 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,10 +9,9 @@ from typing import Any, TypeVar
 
 import httpx
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.cli import connection as log
-from referral.cli import console
-from referral.cli.audit import group
+from referral.cli import connection, console
 from referral.cli.audit.timeline_text import day_of, render
 from referral.cli.stack.cast import Cast
 from referral.client import Client, Json
@@ -23,7 +21,7 @@ from referral.local.mailbox import Mail
 from referral.local.stack import Stack
 from referral.proof.entry import NOTIFICATION
 from referral.proof.history.timeline import Line, timeline
-from referral.runtime.postgres import clock, database
+from referral.runtime.postgres import clock
 from referral.runtime.settings import Settings
 
 T = TypeVar("T")
@@ -85,7 +83,8 @@ class Stage:
 
     def pass_time(self, by: timedelta, why: str) -> None:
         """Advance the drill clock."""
-        at = asyncio.run(self._advance(int(by.total_seconds() * 1e6)))
+        by_us = int(by.total_seconds() * 1e6)
+        at = connection.write(self.settings, lambda tx: clock.advance(tx, self.settings, by_us))
         minutes = round(by.total_seconds() / 60)
         passed = f"{minutes} minutes" if minutes < DAY_MIN else f"{minutes // DAY_MIN} days and {minutes % DAY_MIN // 60} hours"
         now = f"{local(at):%H:%M:%S}" if minutes < DAY_MIN else moment(at)
@@ -104,7 +103,7 @@ class Stage:
         """Print the log's new lines of a case, as soon as one of them contains `until`."""
 
         def lines() -> list[Line] | None:
-            told = log.ask(lambda tx, found: group.case_entries(tx, found, case_id), self._stack.settings)
+            told = connection.ask(lambda tx, found: connection.case_entries(tx, found, case_id), self._stack.settings)
             new = timeline(told[0], told[1].get(case_id))[self._told.get(case_id, 0) :]
             return new if any(until in line.what for line in new) else None
 
@@ -135,8 +134,8 @@ class Stage:
         call = self.wait(f"a call to {login}", lambda: next((e for e in self._entries(number) if e.rings), None))
         console.console.print(f"   [magenta]✆ {number} rings: {call.text}[/]", soft_wrap=True)
         httpx.post(f"{self._stack.handset.url}/press", data={"end": end, "number": number}, timeout=PATIENCE_S).raise_for_status()
-        console.console.print(f"   {how}", soft_wrap=True)
-        self.wait("the end of the call is written down", lambda: asyncio.run(self._under_way()) == 0)
+        console.say(f"   {how}")
+        self.wait("the end of the call is written down", lambda: self._under_way() == 0)
 
     def forget_knocks(self) -> None:
         """Mark the knocks sent so far as displayed, because they are not part of the story."""
@@ -155,19 +154,10 @@ class Stage:
         held = (o for o in self.agency(agency).offers() if o["case_id"] == case_id and o["step"] == step)
         return next(held, None)
 
-    async def _under_way(self) -> int:
+    def _under_way(self) -> int:
         """Return how many calls the notifier waits for. Its next call counts from the time at which it has written down the last one."""
-        engine = database.admin(self._stack.settings)
-        try:
-            async with engine.connect() as connection:
-                return int((await connection.execute(_CALLS)).scalar_one())
-        finally:
-            await engine.dispose()
 
-    async def _advance(self, by: int) -> int:
-        engine = database.admin(self._stack.settings)
-        try:
-            async with engine.begin() as tx:
-                return await clock.advance(tx, self._stack.settings, by)
-        finally:
-            await engine.dispose()
+        async def count(tx: AsyncConnection, _: Settings) -> int:
+            return int((await tx.execute(_CALLS)).scalar_one())
+
+        return connection.ask(count, self.settings)

@@ -1,165 +1,121 @@
-"""The story of the demo: a second call wakes an officer, an advocate declines, a social worker sleeps, a shelter is full; all ends well."""
+"""Play a told story on real servers: the lines of tests/stories, with what the log says and what people hear of them."""
 
 from __future__ import annotations
 
 import textwrap
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
 
 from referral.cli import console
 from referral.cli.audit.timeline_text import WIDTH
 from referral.cli.stack.stage import Stage
+from referral.exercise.told import length, options
 
-REFERRAL = {
-    "traits": {
-        "concern": "trafficking",
-        "age": "child",
-        "age_band": "12-14",
-        "sex": "female",
-        "found_in": "prishtine",
-        "urgency": "urgent",
-        "languages": ["sq"],
-    },
-    "file": {
-        "identity": {"name": "Testa Shembull (made up)"},
-        "location": {"where": "a made-up street near a made-up school"},
-        "narrative": {"text": "Made up: works at night for somebody who holds her papers."},
-        "care-needs": {"text": "Made up: sleeps badly, asks for somebody who speaks Albanian."},
-    },
-    "drill": True,
-}
-OFFICER = "police-prishtine.duty-officer"
-TEXTS = {"reason": "Made up: see the plan.", "child-view": "Made up: wants to stay near her school."}
+FILE = Path(__file__).with_name("demo.yaml")
+SENDER = "school-drita"
+ENDS = {"LOOKS": "1", "CANNOT": "2", "UNHEARD": "rings-out"}
+"""Answer of a story to a call → how the handset ends it."""
 
 
-def tell(stage: Stage) -> None:
-    """Run the whole story. Late: a step does not follow."""
-    _fill_the_first_shelter(stage)
-    case_id = _referral(stage)
-    _police(stage, case_id)
-    _support(stage, case_id)
-    _shelter(stage, case_id)
-    _decisions(stage, case_id)
-    _help(stage, case_id)
-    _end(stage, case_id)
+class Line(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A line of a story. then: what the log says after it. knocks, sms: who gets a message. why: of a wait; how a call ends; who reads."""
+
+    do: str
+    then: tuple[str, ...] = ()
+    knocks: str = ""
+    sms: str = ""
+    why: str = ""
 
 
-def _head(title: str, text: str) -> None:
-    console.console.print(f"\n[bold]{title}[/]", soft_wrap=True)
-    for line in textwrap.wrap(text, WIDTH - 3):
-        console.console.print(f"   {line}", soft_wrap=True)
+class Chapter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of a story, with what an onlooker should know."""
+
+    title: str
+    text: str
+    told: tuple[Line, ...]
 
 
-def _fill_the_first_shelter(stage: Stage) -> None:
-    """Open two earlier cases that take the two places of the nearest children's shelter."""
-    for number in (1, 2):
-        case_id = stage.agency("school-drita").submit({"traits": REFERRAL["traits"], "drill": True}, key=f"demo-earlier-{number}")[
-            "case_id"
-        ]
-        stage.answers("police-prishtine", case_id, "police", "ACCEPT")
-        stage.answers("advocate-prishtine", case_id, "support", "ACCEPT")
-        stage.answers("csw-prishtine", case_id, "support", "ACCEPT")
-        stage.answers("shelter-blue-moon", case_id, "shelter", "ACCEPT")
-    console.console.print(
-        "Earlier tonight two other made-up children took both places of the children's shelter “Blue Moon”.", soft_wrap=True
-    )
-    stage.pass_time(timedelta(minutes=2), "nobody gets more than one SMS a minute")
+class Story(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A told story. referral: its body. texts: what is written with a decision. before: the earlier lines, in words."""
+
+    story: str
+    referral: dict[str, Any]
+    texts: dict[str, str]
+    before: str
+    earlier: tuple[Line, ...]
+    chapters: tuple[Chapter, ...]
+
+
+def demo() -> Story:
+    """Return the story of the demo."""
+    return msgspec.yaml.decode(FILE.read_bytes(), type=Story)
+
+
+def tell(stage: Stage, story: Story) -> None:
+    """Play a whole story. Late: a line does not lead to what it says."""
+    player = _Player(stage, story)
+    for line in story.earlier:
+        player.play(line)
+    console.say(story.before)
     stage.forget_knocks()
+    for chapter in story.chapters:
+        console.console.print(f"\n[bold]{chapter.title}[/]", soft_wrap=True)
+        console.say(*textwrap.wrap(chapter.text, WIDTH - 3, initial_indent="   ", subsequent_indent="   "))
+        for line in chapter.told:
+            player.play(line)
 
 
-def _referral(stage: Stage) -> str:
-    _head(
-        "1 · A school publishes one referral",
-        "The procedure begins with the police section for trafficking where the child was found. Its duty officer gets a "
-        "message without content, in the officer's own language: no name, no place, only “please look at your inbox”. "
-        "Telephones are a stand-in here: what a gateway and a trunk would carry arrives on the stack's handset.",
-    )
-    receipt = stage.agency("school-drita").submit(REFERRAL, key="demo-referral")
-    console.console.print(f"   receipt: case {receipt['case_id']}")
-    stage.log(receipt["case_id"], "is asked (police)")
-    stage.knocks(OFFICER)
-    stage.texted(OFFICER)
-    return str(receipt["case_id"])
+class _Player:
+    """Plays the lines of a story. Each referral opens a case, which the lines after it are about."""
 
+    def __init__(self, stage: Stage, story: Story) -> None:
+        self._stage, self._story = stage, story
+        self._case_id, self._referrals = "", 0
 
-def _police(stage: Stage, case_id: str) -> None:
-    _head(
-        "2 · The duty officer sleeps through the e-mail and the SMS; the second call wakes her",
-        "A telephone rings two minutes after the SMS, and again three minutes later. Key 1 means “I look at it”: it acknowledges "
-        "the offer, and can do no more. Without a key nobody has answered, and after fifteen minutes her back-up is knocked.",
-    )
-    stage.offered("police-prishtine", case_id, "police")
-    stage.pass_time(timedelta(minutes=2, seconds=1), "an SMS wakes few people")
-    stage.called(OFFICER, "rings-out", "nobody answers")
-    stage.pass_time(timedelta(minutes=3, seconds=1), "a call that nobody answers is repeated")
-    stage.called(OFFICER, "1", "she presses 1")
-    stage.log(case_id, "has seen it")
-    stage.answers("police-prishtine", case_id, "police", "ACCEPT")
-    stage.log(case_id, "is told (coordinator)")
+    def play(self, line: Line) -> None:
+        """Play one line, and wait for what it says."""
+        verb, _, rest = line.do.partition(" ")
+        if verb == "repeat":
+            times, _, lines = rest.partition(": ")
+            for do in lines.split("; ") * int(times):
+                self._do(do, line)
+        else:
+            self._do(line.do, line)
+        for said in line.then:
+            self._stage.log(self._case_id, said)
+        if line.knocks:
+            self._stage.knocks(line.knocks)
+        if line.sms:
+            self._stage.texted(line.sms)
 
+    def _do(self, do: str, line: Line) -> None:
+        stage, (verb, *words) = self._stage, do.split()
+        match verb:
+            case "refer":
+                self._referrals += 1
+                receipt = stage.agency(SENDER).submit(self._story.referral, key=f"demo-referral-{self._referrals}")
+                self._case_id = str(receipt["case_id"])
+                if line.then:
+                    console.say(f"   receipt: case {self._case_id}")
+            case "wait":
+                stage.pass_time(timedelta(microseconds=length(" ".join(words)), seconds=1), line.why)  # what is due then is over
+            case "knock":
+                stage.called(options(words)["person"], ENDS[words[1]], line.why)
+            case "read":
+                sections = ", ".join(stage.agency(words[0]).file(self._case_id)["sections"])
+                console.say(f"   {line.why} reads {sections} and nothing else of the case file; that is on record first")
+            case _:
+                self._answer(verb.removesuffix(":"), words)
 
-def _support(stage: Stage, case_id: str) -> None:
-    _head(
-        "3 · Advocate and social worker are asked together; one declines, the other does not answer",
-        "Only the seat that was declined is offered again, to the next advocate. Half an hour without a sign of the social worker: the "
-        "next rung of the same agency is knocked. Once both have accepted, shelter, guardian, risk and health begin side by side.",
-    )
-    stage.answers("advocate-prishtine", case_id, "support", "DECLINE", reason="NO_CAPACITY")
-    stage.log(case_id, "advocate-gjilan is asked")
-    stage.knocks("advocate-gjilan")
-    stage.answers("advocate-gjilan", case_id, "support", "ACCEPT")
-    stage.pass_time(timedelta(minutes=31), "the limit to acknowledge is 30")
-    stage.log(case_id, "now its back-up")
-    stage.knocks("csw-prishtine.back-up")
-    stage.answers("csw-prishtine", case_id, "support", "ACCEPT")
-    stage.log(case_id, "is asked (shelter)")
-    stage.knocks("shelter-linden")
-    stage.answers("csw-prishtine", case_id, "support", "ARRIVE")
-    stage.answers("advocate-gjilan", case_id, "support", "ARRIVE")
-    read = stage.agency("csw-prishtine").file(case_id)
-    sections = ", ".join(read["sections"])
-    console.console.print(
-        f"   the social worker reads {sections} and nothing else of the case file; that is on record first", soft_wrap=True
-    )
-
-
-def _shelter(stage: Stage, case_id: str) -> None:
-    _head(
-        "4 · A bed tonight: the first shelter is full, the next takes the child",
-        "“Blue Moon” was passed over above, with its reason: no free place. “Linden” accepts, and the child is driven there.",
-    )
-    stage.answers("shelter-linden", case_id, "shelter", "ACCEPT")
-    stage.answers("health-prishtine", case_id, "health", "ACCEPT")
-    stage.pass_time(timedelta(hours=2), "the drive")
-    stage.answers("shelter-linden", case_id, "shelter", "ARRIVE")
-    stage.log(case_id, "shelter-linden (shelter) has begun")
-
-
-def _decisions(stage: Stage, case_id: str) -> None:
-    _head(
-        "5 · People decide: guardian and risk",
-        "No rule decides about a child. People do, with the reason and the child's view on record; three agencies judge the risk.",
-    )
-    stage.answers("csw-prishtine", case_id, "guardian", "DECIDE", code="csw-guardian", texts=TEXTS)
-    for agency in ("police-prishtine", "advocate-gjilan", "csw-prishtine"):
-        stage.answers(agency, case_id, "risk", "DECIDE", code="MEDIUM")
-    stage.log(case_id, "step risk is over")
-
-
-def _help(stage: Stage, case_id: str) -> None:
-    _head(
-        "6 · Health check, one interview by a trained person, a plan",
-        "Each begins when its conditions are met, each is accepted and completed by somebody with a name. No prosecutor is asked before "
-        "the child wishes to speak: it has 90 days.",
-    )
-    stage.answers("health-prishtine", case_id, "health", "COMPLETE")
-    stage.answers("advocate-gjilan", case_id, "reflection", "DECIDE", code="cooperates", texts={"child-view": TEXTS["child-view"]})
-    for agency, step in (("prosecutor-prishtine", "interview"), ("csw-prishtine", "plan")):
-        stage.answers(agency, case_id, step, "ACCEPT")
-        stage.answers(agency, case_id, step, "COMPLETE")
-    stage.log(case_id, "step plan is over")
-
-
-def _end(stage: Stage, case_id: str) -> None:
-    _head("7 · The stay ends, and with it the case", "What still was open ends with it; the log stays.")
-    stage.answers("shelter-linden", case_id, "shelter", "COMPLETE")
-    stage.log(case_id, "case is closed")
+    def _answer(self, step: str, words: list[str]) -> None:
+        """Answer as `STEP: WORD [reason or code] by=AGENCY` says."""
+        word, agency, more = words[0], options(words)["by"], {}
+        offer = self._stage.offered(agency, self._case_id, step)
+        if plain := [one for one in words[1:] if "=" not in one]:
+            more["code" if word == "DECIDE" else "reason"] = plain[0]
+        texts = {need: self._story.texts[need] for need in offer["needs"]} if word == "DECIDE" else {}
+        self._stage.answer(agency, offer["offer_id"], word, **more, **({"texts": texts} if texts else {}))

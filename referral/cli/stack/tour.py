@@ -20,10 +20,65 @@ from msgspec import Struct
 
 from referral.ca import identity
 from referral.cli import console
-from referral.cli.stack import cast, roles
-from referral.cli.stack.roles import NOBODY, Role
+from referral.cli.stack import cast
+from referral.cli.stack.cast import AUDITOR, COMMITTEE, Cast
+from referral.local import ports
 from referral.local.config import KEEPER
 from referral.local.data_folder import default_data
+from referral.local.stack import Stack
+
+NOBODY = "nobody: the page is for everybody"
+SERVERS = ("intake", "audit", "oversight")
+
+
+class Role(Struct, frozen=True, kw_only=True):
+    """A role's page. who: account, or the office of a token. secret: its password or token; empty where nobody signs in."""
+
+    role: str
+    address: str
+    who: str = NOBODY
+    secret: str = ""
+
+
+def of_stack(stack: Stack) -> dict[str, str]:
+    """Return service → base URL of what this process runs; without a service that it does not run."""
+    found = {service: stack.url(service) for service in SERVERS if stack.of(service)}
+    return found | ({"handset": stack.addresses.handset} if stack.addresses.handset else {})
+
+
+def of_folder(data: Path) -> dict[str, str]:
+    """Return service → base URL as the last start of a stack in this folder wrote it down; empty: there was none."""
+    known = ports.before(data / "ports.json")
+    names = {"handset": "handset", **{service: f"{service}-1" for service in SERVERS}}
+    return {
+        service: f"http{'' if service == 'handset' else 's'}://127.0.0.1:{known[name]}" for service, name in names.items() if name in known
+    }
+
+
+def roles(at: Mapping[str, str], people: Cast, municipality: str) -> tuple[Role, ...]:
+    """Return the page of each role in a municipality. at: service → base URL. A role whose service is not there is left out."""
+
+    def staff(role: str, path: str, agency: str, *, head: bool = False) -> Role:
+        members = people.of(agency)
+        member = members[-1] if head else members[0]
+        return Role(role=role, address=at["intake"] + path, who=member.login, secret=people.password)
+
+    found = [
+        Role(role="teacher", address=f"{at['intake']}/refer"),
+        Role(role="child", address=f"{at['intake']}/help"),
+        staff("person on duty", "/inbox", f"police-{municipality}"),
+        staff("head", "/agency", f"police-{municipality}", head=True),
+        staff("coordinator", "/overview", f"coordinator-{municipality}"),
+        staff("desk", "/unverified", f"desk-{municipality}"),
+    ]
+    tokens = (("auditor", "audit", AUDITOR), ("oversight", "oversight", COMMITTEE))
+    found += [
+        Role(role=role, address=f"{at[service]}/{role}", who=f"the token of {office}", secret=people.readers.get(office, ""))
+        for role, service, office in tokens
+        if service in at
+    ]
+    return tuple(found)
+
 
 MUNICIPALITY = "prizren"
 """Municipality of the walk: its agencies are those of docs/agencies.md, and have made-up telephones."""
@@ -40,7 +95,7 @@ FILE = Path(__file__).with_name("tour.yaml")
 
 
 class Stop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A stop. role: one of `roles.roles`. path: of its page, where it is not the role's own.
+    """A stop. role: one of `roles`. path: of its page, where it is not the role's own.
 
     look, do, proves: what to look at, what to do there, and what that proves, with the test or decision that holds it.
     """
@@ -108,10 +163,10 @@ def stops() -> tuple[Stop, ...]:
 
 def walk(folder: Path) -> list[Seen]:
     """Return every stop, each address fetched. OSError, HTTPError: no stack runs in this folder."""
-    at = roles.of_folder(folder)
+    at = of_folder(folder)
     if "intake" not in at:
         raise FileNotFoundError(folder)
-    known = {one.role: one for one in roles.roles(at, cast.load(folder), MUNICIPALITY)}
+    known = {one.role: one for one in roles(at, cast.load(folder), MUNICIPALITY)}
     if "handset" in at:
         known["telephone"] = Role(role="telephone", address=at["handset"])
     believed = ssl.create_default_context(cafile=folder / "identities" / KEEPER / identity.AUTHORITY)
@@ -184,4 +239,4 @@ def _print(one: Seen, of: int) -> None:
 
 
 def _line(name: str, text: str) -> None:
-    console.console.print(f"  {name:<{INDENT - 2}}{text}", soft_wrap=True, markup=False)
+    console.say(f"  {name:<{INDENT - 2}}{text}")

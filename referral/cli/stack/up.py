@@ -23,7 +23,7 @@ from rich.table import Table
 from rich.text import Text
 from sqlalchemy import text
 
-from referral.cli import console
+from referral.cli import connection, console
 from referral.cli.policy import activate, policy_folder
 from referral.cli.stack import cast
 from referral.domain.policy import policy as domain
@@ -152,13 +152,9 @@ async def running(config: StackConfig, told: Callable[[str], None] = lambda _: N
 
 async def _activate(settings: Settings, files: dict[str, bytes], told: Callable[[str], None]) -> None:
     """Activate the policy folder if no bundle was ever active; a bundle that an operator has activated stays."""
-    engine = database.admin(settings)
-    try:
-        async with engine.connect() as connection:
-            if (await connection.execute(ACTIVE)).scalar_one():
-                return
-    finally:
-        await engine.dispose()
+    async with connection.opened(settings) as tx:
+        if (await tx.execute(ACTIVE)).scalar_one():
+            return
     done = await activate.activate(settings, files)
     told(f"policy bundle {done.number} is in force")
 

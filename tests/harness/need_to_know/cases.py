@@ -13,11 +13,10 @@ from msgspec import Struct, structs
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.analysis.reachability.agents import Pace
 from referral.analysis.reachability.classes import USUAL
 from referral.analysis.reachability.tasks import every
 from referral.analysis.reachability.walk import Walker, Way, inputs
-from referral.analysis.reachability.world import SENDER, START, Given
+from referral.analysis.reachability.world import SENDER, START, Given, Pace
 from referral.analysis.reachability.world import World as Walked
 from referral.domain import events as e
 from referral.domain.authority.words import Act, Kind

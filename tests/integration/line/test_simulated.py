@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from referral.analysis.simulation.caseload import Caseload
-from referral.analysis.simulation.paired import PairedWorlds
+from referral.analysis.simulation.run import PairedWorlds
 from referral.analysis.simulation.world import Decided, World
 from referral.cli.audit import counterfactual, source
 from referral.cli.policy import activate

@@ -124,9 +124,8 @@ def test_every_port_speaks_tls_and_nothing_in_clear_but_the_stand_ins(demo: Demo
 def markers(demo: Demo) -> dict[str, bytes]:
     """Words that whoever listens would want: of the child, of those who ask and answer, of each protocol, and every secret that travels."""
     people = cast.load(demo.data)
-    file = story.REFERRAL["file"]
-    assert isinstance(file, dict)
-    written = [text for section in file.values() for text in section.values()] + list(story.TEXTS.values())
+    told = story.demo()
+    written = [text for section in told.referral["file"].values() for text in section.values()] + list(told.texts.values())
     agencies = ("school-drita", "police-prishtine", "advocate-prishtine", "advocate-gjilan", "csw-prishtine", "shelter-linden")
     case_id = demo.told.partition("receipt: case ")[2].split()[0]
     spoken = ["demo-referral", case_id, "NO_CAPACITY", '"found_in"', '"offer_id"', '"receipt', '"word"']

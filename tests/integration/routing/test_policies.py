@@ -12,7 +12,7 @@ from msgspec import structs
 from referral.cli.admin.doctor.checks import diagnose
 from referral.cli.admin.doctor.facts import gather
 from referral.cli.admin.doctor.result import Result
-from referral.cli.policy import proposal
+from referral.cli.policy import activate
 from referral.domain.events import CaseOpened, PolicyActivated
 from referral.runtime import policy_feed
 from referral.runtime.kafka import clients, scan
@@ -81,7 +81,7 @@ async def test_two_people_put_a_policy_into_force_by_the_commands(line: Line, tm
     code, said = await command(stack, "policy", "endorse", str(file), "--key", str(office), "--yes")
     assert code and "nobody has signed it yet" in said
     code, said = await command(stack, "policy", "sign", str(file), "--key", str(keeper), typed="n\n")
-    assert code == 1 and proposal.read(file).signatures == ()
+    assert code == 1 and activate.read(file).signatures == ()
     code, said = await command(stack, "policy", "sign", str(file), "--key", str(keeper), typed="y\n")
     assert code == 0 and "signed by: policy-keeper" in said, said
     code, said = await command(stack, "policy", "activate", str(file))
@@ -115,7 +115,7 @@ async def test_a_proposal_that_somebody_changed_or_overtook_is_refused(line: Lin
     assert await line.activate() == 1
     first = policy_digest.read(line.settings.policy)
     files = {name: tmp_path / name for name in ("changed", "overtaken")}
-    made = proposal.Proposal(
+    made = activate.Proposal(
         number=2,
         digest=policy_digest.digest(changed(line.settings, b"one")),
         valid_from=1,
@@ -125,9 +125,9 @@ async def test_a_proposal_that_somebody_changed_or_overtook_is_refused(line: Lin
         signers=policy_feed.trusted(line.settings).signers,
     )
     for key in line.settings.policy_keys:
-        made = proposal.signed(made, proposal.key(key))
-    proposal.write(files["overtaken"], made)
-    proposal.write(files["changed"], structs.replace(made, files=changed(line.settings, b"another")))
+        made = activate.signed(made, activate.key(key))
+    activate.write(files["overtaken"], made)
+    activate.write(files["changed"], structs.replace(made, files=changed(line.settings, b"another")))
     code, said = await command(
         line.settings, "policy", "endorse", str(files["changed"]), "--key", str(line.settings.policy_keys[0]), "--yes"
     )

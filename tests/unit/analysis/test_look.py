@@ -8,8 +8,7 @@ import pytest
 from msgspec import structs
 
 from referral.analysis.reachability.classes import USUAL, Circumstance
-from referral.analysis.reachability.look import Look, People
-from referral.analysis.reachability.watched_policy import END, watched
+from referral.analysis.reachability.tasks import END, Look, People, watched
 from referral.domain.durations import HOUR_US
 from referral.domain.events import Reach
 from referral.domain.policy import Policy

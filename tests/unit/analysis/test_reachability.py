@@ -8,18 +8,13 @@ from dataclasses import replace
 import pytest
 from msgspec import structs
 
-from referral.analysis.reachability.agents import Pace
 from referral.analysis.reachability.classes import Circumstance
 from referral.analysis.reachability.counterexample import story
-from referral.analysis.reachability.explore import PAIRED, alone, calm_ways, explore, ways
+from referral.analysis.reachability.explore import PAIRED, alone, calm_ways, explore, ways, who
 from referral.analysis.reachability.findings import findings, notes
-from referral.analysis.reachability.invariants import wrongs
-from referral.analysis.reachability.look import People
-from referral.analysis.reachability.tally import who
-from referral.analysis.reachability.tasks import Task, alike, every, families
-from referral.analysis.reachability.walk import Walker, Way, inputs
-from referral.analysis.reachability.watched_policy import watched
-from referral.analysis.reachability.world import START, Given, World
+from referral.analysis.reachability.tasks import People, Task, alike, every, families, watched
+from referral.analysis.reachability.walk import Walker, Way, inputs, wrongs
+from referral.analysis.reachability.world import START, Given, Pace, World
 from referral.domain.events import AnswerWithdrawn, ConsentState, OfferOpened
 from referral.domain.policy.procedure import Pathway
 from tests.stories.teller import policy

@@ -9,7 +9,7 @@ import pytest
 
 from referral.analysis.simulation import world as simulate
 from referral.analysis.simulation.caseload import Caseload
-from referral.analysis.simulation.paired import PairedWorlds
+from referral.analysis.simulation.run import PairedWorlds
 from referral.analysis.simulation.tally import Tally, bucket, minutes, quantile
 from referral.analysis.simulation.world import World
 from referral.domain.decide import decided, places_wanted

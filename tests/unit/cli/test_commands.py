@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from typer.models import Context
 
-from referral.cli import lazy, run
+from referral.cli import app as program
+from referral.cli import run
 from referral.cli.app import app
-from referral.cli.lazy import Named
+from referral.cli.commands import Named
 from referral.local import ports
 
 DESIGNED = (
@@ -126,7 +127,7 @@ def test_the_lists_show_each_command_that_exists_with_the_first_sentence_of_its_
 
 def test_every_command_that_is_written_is_listed() -> None:
     """A command is a function whose docstring ends with an example of its call."""
-    folder = Path(lazy.__file__).parent
+    folder = Path(program.__file__).parent
     bodies = {
         ".".join(file.relative_to(folder).with_suffix("").parts): ast.parse(file.read_text("utf-8")).body for file in folder.rglob("*.py")
     }

@@ -10,8 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from referral.cli import run
-from referral.cli.policy.picture import WIDTH, picture
-from referral.cli.policy.picture_layout import edges, rows
+from referral.cli.policy.picture import WIDTH, edges, picture, rows
 from referral.cli.policy.sheet import sheet
 from referral.domain.events import StepKind
 from referral.domain.policy.procedure import Pathway

@@ -20,7 +20,7 @@ from referral.domain.policy.reading.agencies import read_agency
 from referral.domain.policy.reading.reader import Reader
 from referral.hsds import reader as hsds_read
 from referral.hsds import writer
-from referral.hsds.vocabulary import DAYS, KEPT, OPTIONAL
+from referral.hsds.document import DAYS, KEPT, OPTIONAL
 from tests.stories import teller
 from tests.stories.teller import POLICY
 

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from referral.analysis.simulation import world as simulate
 from referral.analysis.simulation.caseload import Caseload
-from referral.analysis.simulation.paired import PairedWorlds
+from referral.analysis.simulation.run import PairedWorlds
 from referral.analysis.simulation.world import World
 from referral.domain.case import Case
 from referral.domain.decide import decided, places_wanted

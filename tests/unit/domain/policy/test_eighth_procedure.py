@@ -10,7 +10,7 @@ import pytest
 
 from referral.analysis.simulation.caseload import Caseload
 from referral.cli import run
-from referral.cli.policy.reference import FOLDER, render
+from referral.cli.policy.reference import FOLDER, pages
 from referral.domain.policy import PolicyErrors, compile
 from services.intake import policy_view
 from services.intake.messages import submission
@@ -73,9 +73,9 @@ def test_the_door_takes_a_referral_for_it() -> None:
 def test_it_is_shown_checked_and_drawn(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["policy", "show", "child-missing", "--policy", str(folder)]) == 0
     assert "Missing child" in capsys.readouterr().out
-    pages = render(EIGHT)
-    assert f"{FOLDER}/child-missing.md" in pages and "Report on the search" in pages[f"{FOLDER}/child-missing.svg"]
-    assert "child-missing.md" in pages[f"{FOLDER}/README.md"]
+    made = pages(EIGHT)
+    assert f"{FOLDER}/child-missing.md" in made and "Report on the search" in made[f"{FOLDER}/child-missing.svg"]
+    assert "child-missing.md" in made[f"{FOLDER}/README.md"]
 
 
 def test_a_made_up_year_has_cases_of_it() -> None:
