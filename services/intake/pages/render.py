@@ -13,8 +13,8 @@ from starlette.responses import HTMLResponse
 from referral.domain.durations import SECOND_US
 from referral.domain.policy import Policy
 from referral.runtime import i18n as words
-from referral.runtime import static_file, templates
 from referral.runtime.i18n import Words
+from referral.web import frame, static_file
 from services.intake.accounts import rules
 from services.intake.pages import relative_time
 from services.intake.pages.forms import WRITTEN, Fields
@@ -103,5 +103,5 @@ def load(policy: Callable[[], Policy], *more: Path) -> Renderer:
     more: folders of further pages, each with `words.yaml` and `templates`, which may extend those of the inbox.
     """
     texts = words.load(WORDS, *MORE, *(folder / "words.yaml" for folder in more))
-    found = templates.load(*(folder / "templates" for folder in more), FOLDER)
+    found = frame.templates(*(folder / "templates" for folder in more), FOLDER)
     return Renderer(policy=policy, words=texts, templates=found, sheet=static_file.sheet(SHEET, STATIC))

@@ -16,15 +16,15 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from referral.domain.policy import Policy
-from referral.runtime import static_file
 from referral.runtime.http_server import Strict
+from referral.web import static_file
+from referral.web.cookies import Cookies
 from services.intake import problems
 from services.intake.context import IntakeContext
 from services.intake.pages import desk, forms, inbox, overview, render, seen, signin, take_back
 from services.intake.pages.agency import routes as agency
 from services.intake.pages.exercise import routes as exercise
 from services.intake.pages.page_request import PAUSE_S, SHOWN_AT, Page, PageRequest, Pages, closed, endpoint, lost
-from services.intake.pages.session import Cookies
 from services.intake.pages.writing import changes, sections
 
 PROGRAMS = ("v1", "openapi.json", "staff", "metadata")

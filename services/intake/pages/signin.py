@@ -159,7 +159,7 @@ async def _let_in(
     mark = store.device(call.pages.door.keys, account.login, now, _address(call))
     cookies.put(response, "device", mark, rules.DEVICE_US // SECOND_US)
     cookies.drop(response, "visit")
-    session.speak(response, cookies, account.language)  # so that the page on which the session ends uses it too
+    cookies.speak(response, account.language)  # so that the page on which the session ends uses it too
     return response
 
 
@@ -225,6 +225,5 @@ async def choose_language(call: PageRequest) -> Response:
     to = forms.here(call.form.get("from", ""))
     open_ = call.visit.account is not None or to == "/invitation"
     response = RedirectResponse(to if open_ else f"/signin?to={to}", status_code=303)
-    if chosen in LANGUAGES:
-        session.speak(response, call.pages.cookies, chosen)
+    call.pages.cookies.speak(response, chosen)
     return response

@@ -18,7 +18,7 @@ from services.intake.commands.accept_referrals import Posting
 from services.intake.context import in_time
 from services.intake.messages.submission import beginning, sameness
 from services.intake.model import REUSED, Receipt
-from services.intake.pages import kept_page, session
+from services.intake.pages import kept_page
 from services.intake.pages.page_request import PageRequest
 from services.intake.public import form, receipt
 from services.intake.public.form import STEPS, UNKNOWN, Answers
@@ -57,7 +57,7 @@ async def go_on(site: Site, call: PageRequest) -> Response:
     if go == "language" and call.form.get("language", "") in ENDONYMS:
         chosen = call.form["language"]
         response = _step(replace(call, visit=replace(call.visit, language=chosen)), at, given)
-        session.speak(response, call.pages.cookies, chosen)
+        call.pages.cookies.speak(response, chosen)
         if call.visit.account is None:  # of a session, it would make later forms of that session look like a stranger's
             call.pages.cookies.put(response, "visit", call.visit.token)
         return response

@@ -5,8 +5,7 @@ from __future__ import annotations
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from referral.runtime.i18n import ENDONYMS
-from services.intake.pages import forms, kept_page, session
+from services.intake.pages import forms, kept_page
 from services.intake.pages.page_request import PageRequest, Pages, endpoint
 from services.intake.public import desk, pages, site, waiting
 from services.intake.public.site import PublicPage, Site
@@ -51,8 +50,7 @@ async def _speak(door: Site, call: PageRequest) -> Response:
     """Change the language of the public pages, and return to the page that asked."""
     chosen, to = call.form.get("language", ""), call.form.get("from", "")
     response = RedirectResponse(to if to in OPEN else OPEN[0], status_code=303)
-    if chosen in ENDONYMS:
-        session.speak(response, call.pages.cookies, chosen)
+    call.pages.cookies.speak(response, chosen)
     return response
 
 

@@ -107,11 +107,11 @@ async def opened(settings: Settings, *, drill: bool = False, signers: Trusted = 
         audit_log.story(log)
         await append(made, log.entries)
         assert await made.publisher().round()
-        shown = pages.made(made.engine, held, made.policy, INTAKE, signers=signers, drill=True, secure=False)
-        app = application(made.engine, held, shown.routes(), shown.sign_in.refused)
+        shown = pages.Pages(made.engine, held, made.policy, INTAKE, signers=signers, drill=True, secure=False)
+        app = application(made.engine, held, shown.routes(), shown.office.refused)
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://audit") as http, audit_stack.recording(settings, made.engine):
-            yield Door(http, log, case_id, made, app, shown.sign_in.journal)
+            yield Door(http, log, case_id, made, app, shown.office.journal)
 
 
 async def test_nobody_reads_without_a_token_that_stands(bare: Settings) -> None:
