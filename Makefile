@@ -97,7 +97,6 @@ demo: setup ## one made-up referral from the first call to the audit; PATHWAYS=a
 generate: setup ## write generated files anew: events, codecs, reference pages, map of the code
 	$(BIN)/python -m referral.wire.schema.generate
 	$(BIN)/python -m referral.cli.policy.reference
-	$(BIN)/python -m tests.harness.architecture
 	$(BIN)/python -m tests.harness.need_to_know
 	$(BIN)/python -m tests.harness.dashboards
 	$(BIN)/python -m tests.attacks.taken_over

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,15 +19,17 @@ from msgspec.structs import replace
 from referral.cli import run
 from referral.local import stack as local
 from referral.local.config import StackConfig, environment
+from referral.local.postgres import FOLLOWERS, Postgres, binaries
 from referral.local.service import Worker
 from referral.runtime import bootstrap
 from referral.runtime.settings import Settings
+from tests.deploy.backups import ENCRYPTS, UNROOT, Backups, in_clear
 from tests.faults.line import Line, running
 from tests.faults.load import Load
 from tests.faults.verdict import judge
 from tests.harness import previous_release
 from tests.harness.previous_release import ROOT
-from tests.harness.waiting import PATIENCE_S, until
+from tests.harness.waiting import PATIENCE_S, comes, until
 
 ORDER = ("audit", "notifier", "routing", "intake")
 """Readers before writers: who reads a new record knows it before somebody writes one (docs/operators.md)."""
@@ -38,6 +41,9 @@ BINDS_ITSELF = (
 """The older release does not know of inherited sockets: without them it finds its ports free, as it did."""
 LEFT = frozenset({"topics", "rights"})
 """Rows in which this release's doctor names, on the way back, what the release before needs (`prepare --beside-older`)."""
+OPERATORS = ROOT / "docs" / "operators.md"
+PAGE_ROLE = re.compile(r"^(?:CREATE ROLE archive|GRANT .* TO archive;).*$", re.M)
+PAGE_PASSWORD = re.compile(r"\$\(cat [^)]*\)")
 TOGETHER = 4
 """Things that the line acknowledges (ours) while an instance of each release runs."""
 
@@ -118,9 +124,91 @@ def _older(older: Path, step: str) -> Callable[[Settings], Awaitable[None]]:
     return taken
 
 
+class Database:
+    """The database server of a line, as its administrator asks it. place: where its backups go."""
+
+    def __init__(self, server: Postgres, place: Path) -> None:
+        self._server, self.place = server, place
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return libpq's variables of the role that takes backups."""
+        path = f"{binaries()}:{os.environ['PATH']}"
+        passwords = self.place / "archive.pgpass"
+        passwords.write_text("*:*:*:archive:made-up\n")
+        passwords.chmod(0o600)
+        return {
+            "PATH": path,
+            "PGHOST": str(self._server.socket),
+            "PGUSER": "archive",
+            "PGDATABASE": "postgres",
+            "PGPASSFILE": str(passwords),
+        }
+
+    def sql(self, statement: str, database: str = "postgres") -> str:
+        """Run a statement, and return what it prints."""
+        words = (
+            str(binaries() / "psql"),
+            f"--host={self._server.socket}",
+            "--username=postgres",
+            f"--dbname={database}",
+            "-qtAXc",
+            statement,
+        )
+        variables = {**os.environ, "PGPASSFILE": str(self._server.passfile)}
+        return subprocess.run(words, env=variables, capture_output=True, text=True, check=True).stdout.strip()
+
+    def begin(self) -> None:
+        """Take the steps of the page for backups: a role that takes them, and a way in for it."""
+        for statement in PAGE_ROLE.findall(OPERATORS.read_text("utf-8")):
+            self.sql(PAGE_PASSWORD.sub("made-up", statement))
+        with (self._server.folder / "pg_hba.conf").open("a") as file:
+            file.write(FOLLOWERS.replace("postgres", "archive"))
+        self.sql("SELECT pg_reload_conf()")
+
+
+def cases(data: Path) -> int:
+    """Return the number of case files in a folder of data on which no server runs."""
+    words = (*UNROOT, str(binaries() / "postgres"), "--single", "-D", str(data), "referral")
+    done = subprocess.run(words, input="SELECT count(*) FROM intake.casefile\n", capture_output=True, text=True, check=True)
+    return int(re.findall(r'count = "(\d+)"', done.stdout)[0])
+
+
+async def back_up(line: Line, place: Path) -> str:
+    """Take an encrypted backup of a line under load, lose the line's disk, restore with either key. Return what came back, in words."""
+    server = line.stack["postgres"].server
+    assert isinstance(server, Postgres)
+    place.mkdir()
+    database = Database(server, place)
+    await asyncio.to_thread(database.begin)
+    backups = Backups.made(place / "1", database.environment)
+
+    def archived() -> int:
+        with backups.received():
+            database.sql("ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (archive)'")
+            database.sql("SELECT pg_reload_conf()")
+            counts = "SELECT 1 FROM pg_stat_replication WHERE application_name = 'archive' AND sync_state = 'quorum'"
+            assert comes(lambda: database.sql(counts)), "each commit waits for the archive"
+            backups.take("full")
+            kept = int(database.sql("SELECT count(*) FROM intake.casefile", "referral"))
+            database.sql("ALTER SYSTEM RESET synchronous_standby_names")
+            database.sql("SELECT pg_reload_conf()")
+        return kept
+
+    kept = await asyncio.to_thread(archived)
+    assert in_clear(backups.folder, "trafficking-child", "police-prishtine") == set()
+    for number, key in enumerate(backups.keys):
+        restored = place / f"restored-{number}"
+        done = await asyncio.to_thread(backups.restore, restored, key=key)
+        assert done.returncode == 0, done.stderr
+        assert cases(restored) >= kept > 0
+    return f"{kept} cases in an encrypted backup, restored with each of two keys"
+
+
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.skipif(bool(missing()), reason=missing())
+@ENCRYPTS
 async def test_an_upgrade_and_a_way_back_lose_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
 ) -> None:
@@ -139,6 +227,8 @@ async def test_an_upgrade_and_a_way_back_lose_nothing(
                 await until(lambda load=load: load.done >= TOGETHER, within=2 * PATIENCE_S, what="the line is under load")
                 await bootstrap.prepare(replace(line.stack.settings, beside_older=True))
                 took = {service: await releases.change(line, service, load, newer=newer) for service in order}
+                if newer:
+                    record_property("figure", await back_up(line, tmp_path / "backups"))
                 load.end()
                 await under
                 if newer:

@@ -112,8 +112,8 @@ def _problems() -> set[str]:
         calls = [node for node in ast.walk(ast.parse(file.read_text("utf-8"))) if isinstance(node, ast.Call)]
         for call in calls if not file.relative_to(intake).as_posix().startswith(elsewhere) else ():
             name = getattr(call.func, "id", getattr(call.func, "attr", ""))
-            number = {"Rejected": 0, "unknown": 0, "_choice": 3, "response": 1}.get(name)
-            if number is None or len(call.args) <= number or (name == "response" and file.stem != "problems"):
+            number = {"Rejected": 0, "unknown": 0, "_choice": 3, "refusal": 1}.get(name)
+            if number is None or len(call.args) <= number or (name == "refusal" and file.stem != "problems"):
                 continue
             if any(isinstance(node, ast.Constant) and str(node.value).startswith("REFERRAL_") for node in call.args[1:2]):
                 continue  # what an operator must set
