@@ -22,16 +22,16 @@ from services.intake.pages import kept_page
 from services.intake.pages.page_request import PageRequest
 from services.intake.public import form, receipt
 from services.intake.public.form import STEPS, UNKNOWN, Answers
-from services.intake.public.limits import SHORT_BYTES, Verdict
+from services.intake.public.limits import SHORT_BYTES, Limits, Verdict
 from services.intake.public.receipt import NOTE, Found, Said
-from services.intake.public.site import Site, show
+from services.intake.public.site import show
 
 EVEN_S = 0.25
 """Seconds that an answer about a code takes at least (ours): a lookup takes some 5 ms, so every code takes equally long, whether it was
 never given out, stands for something, or stood for a case that is erased."""
 
 
-async def begin(site: Site, call: PageRequest) -> Response:
+async def begin(call: PageRequest) -> Response:
     """Return the first page of an empty form; for staff, of a form that names their agency."""
     given = form.answers({})
     if (who := call.visit.account) is not None:
@@ -41,13 +41,13 @@ async def begin(site: Site, call: PageRequest) -> Response:
     return _step(call, STEPS[0], given)
 
 
-async def child(site: Site, call: PageRequest) -> Response:
+async def child(call: PageRequest) -> Response:
     """Return the page for a child who needs help: the number to call, and the same form in plain words."""
     given = form.answers({"voice": "child"})
     return show(call, "help.html", voice=given.voice, given=given)
 
 
-async def go_on(site: Site, call: PageRequest) -> Response:
+async def go_on(limits: Limits, call: PageRequest) -> Response:
     """Take one page of the form: show the next or the one before, change the language, or send it. What was typed stays."""
     at, go, lists = call.form.get("at", ""), call.form.get("go", "next"), call.pages.door.lists()
     given = form.answers(call.form)
@@ -71,12 +71,12 @@ async def go_on(site: Site, call: PageRequest) -> Response:
     if errors:
         return _step(call, step, given, errors=errors, status=422)
     try:
-        return await in_time(_send(site, call, given))
+        return await in_time(_send(limits, call, given))
     except Unavailable:
         return _full(call, given, 503, away=True)
 
 
-async def _send(site: Site, call: PageRequest, given: Answers) -> Response:
+async def _send(limits: Limits, call: PageRequest, given: Answers) -> Response:
     """Send the referral, once for each form: a second press shows the same receipt."""
     door, who = call.pages.door, call.visit.account
     lists, address = door.lists(), _address(call)
@@ -91,7 +91,7 @@ async def _send(site: Site, call: PageRequest, given: Answers) -> Response:
     async with door.stranger() if who is None else door.begin() as tx:
         known = await idempotency.taken(tx, agency, key)
         if who is None and known is None:
-            verdict = site.limits.verdict(address, municipality)
+            verdict = limits.verdict(address, municipality)
         if verdict is Verdict.REFUSED:
             return _full(call, given, 429)
         if verdict is Verdict.SHORT:
@@ -103,7 +103,7 @@ async def _send(site: Site, call: PageRequest, given: Answers) -> Response:
     if isinstance(answer, Rejected) and answer.code != REUSED:
         raise answer
     if known is None and who is None and not isinstance(answer, Rejected):
-        site.limits.took(address, municipality)
+        limits.took(address, municipality)
     again, short = isinstance(answer, Rejected), isinstance(answer, Receipt) and answer.later
     done = show(call, "sent.html", voice=given.voice, code=code, again=again, given=given, staff=who is not None, short=short)
     return kept_page.AnswerPage.of(done)
@@ -117,13 +117,13 @@ def _full(call: PageRequest, given: Answers, status: int, *, closed: bool = Fals
     return show(call, "full.html", status=status, voice=given.voice, closed=closed, away=away, given=given)
 
 
-async def ask_code(site: Site, call: PageRequest) -> Response:
+async def ask_code(call: PageRequest) -> Response:
     """Return the page on which a code is entered."""
     voice = form.answers({"voice": call.request.query_params.get("voice", "")}).voice
     return show(call, "receipt.html", voice=voice, said=None, code="", note="", error="", kept="", most=NOTE)
 
 
-async def read_code(site: Site, call: PageRequest) -> Response:
+async def read_code(call: PageRequest) -> Response:
     """Say what a code stands for, and take a note to it. A wrong code takes as long as a right one and learns nothing. No number of wrong
     codes keeps anybody from asking about a right one."""
     loop = asyncio.get_running_loop()

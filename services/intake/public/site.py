@@ -1,10 +1,7 @@
-"""Parts that all pages of the public door share: texts and templates beside those of the inbox, the limits, the numbers to call."""
+"""Parts that all pages of the public door share: texts and templates beside those of the inbox, the numbers to call."""
 
 from __future__ import annotations
 
-import asyncio
-import secrets
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,24 +9,15 @@ from starlette.responses import Response
 
 from referral.errors import Unavailable
 from services.intake.pages import render
-from services.intake.pages.page_request import Page, PageRequest, Pages
+from services.intake.pages.page_request import PageRequest, Pages
 from services.intake.pages.render import Renderer
 from services.intake.pages.session import Visit
-from services.intake.public.limits import Limits
 
 HERE = Path(__file__).parent
 SPEAK = "/refer/language"
 """Address of the form that changes the language of the public pages."""
 LEAVE = "https://www.wikipedia.org/"
 """Where "leave this page" leads: a page that nobody is asked about."""
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """The public door of one process."""
-
-    pages: Pages
-    limits: Limits
 
 
 CODE, CHILDS_CODE = "/refer/receipt", "/refer/receipt?voice=child"
@@ -45,27 +33,13 @@ class Number:
     whose: str
 
 
-PublicPage = Callable[[Site, PageRequest], Awaitable[Response]]
-
-
-def made(pages: Pages) -> Site:
-    """Return the public door beside these pages."""
-    limits = Limits(lambda: asyncio.get_running_loop().time(), lambda: secrets.randbelow(1_000) / 1_000)
-    drill = not pages.by_day
+def made(pages: Pages) -> Pages:
+    """Return the pages of the public door beside those of the inbox: their texts, templates and numbers to call."""
 
     def beside(renderer: Renderer, visit: Visit) -> dict[str, object]:
-        return {"numbers": numbers(renderer, visit), "leave": LEAVE, "speak": SPEAK, "drill": drill, "voice": ""}
+        return {"numbers": numbers(renderer, visit), "leave": LEAVE, "speak": SPEAK, "drill": not pages.by_day, "voice": ""}
 
-    return Site(replace(pages, render=replace(render.load(pages.render.policy, HERE), beside=beside)), limits)
-
-
-def page(site: Site, handler: PublicPage) -> Page:
-    """Return a handler of the public door as a page of the inbox's kind."""
-
-    async def answered(call: PageRequest) -> Response:
-        return await handler(site, replace(call, pages=site.pages))
-
-    return answered
+    return replace(pages, render=replace(render.load(pages.render.policy, HERE), beside=beside))
 
 
 def numbers(renderer: Renderer, visit: Visit) -> tuple[Number, ...]:
