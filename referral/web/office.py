@@ -18,11 +18,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from referral.runtime import i18n, peer
+from referral.runtime import i18n, peer, random_secret
 from referral.runtime.http_message import bounded_body
 from referral.runtime.i18n import ENDONYMS, Words
 from referral.runtime.observe import signed
-from referral.runtime.postgres import clock, security_events, tokens
+from referral.runtime.postgres import clock, security_events
 from referral.runtime.postgres.tokens import Holder, TokenTable, digest
 from referral.runtime.security_journal import Journal
 from referral.web import frame, static_file
@@ -225,7 +225,7 @@ class Office:
 
     async def _begin_visit(self, tx: AsyncConnection, token: str, response: Response) -> None:
         """Begin a visit of the holder of a valid token, and set its cookie on the response."""
-        visit, now = tokens.made(), await clock.now(tx)
+        visit, now = random_secret.made(), await clock.now(tx)
         await tx.execute(text(f"DELETE FROM {self.service}.visit WHERE ends_at <= :now"), {"now": now})  # noqa: S608
         sql = f"INSERT INTO {self.service}.visit (digest, reader, ends_at) VALUES (:digest, :reader, :ends)"  # noqa: S608
         await tx.execute(text(sql), {"digest": digest(visit), "reader": digest(token), "ends": now + VISIT_S * 1_000_000})

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from msgspec import structs
 from starlette.responses import Response
@@ -18,17 +19,61 @@ from services.intake.commands.accept_referrals import Posting
 from services.intake.context import in_time
 from services.intake.messages.submission import beginning, sameness
 from services.intake.model import REUSED, Receipt
-from services.intake.pages import kept_page
-from services.intake.pages.page_request import PageRequest
+from services.intake.pages import kept_page, render
+from services.intake.pages.page_request import PageRequest, Pages
+from services.intake.pages.render import Renderer
+from services.intake.pages.session import Visit
 from services.intake.public import form, receipt
 from services.intake.public.form import STEPS, UNKNOWN, Answers
 from services.intake.public.limits import SHORT_BYTES, Limits, Verdict
 from services.intake.public.receipt import NOTE, Found, Said
-from services.intake.public.site import show
 
+HERE = Path(__file__).parent
+SPEAK = "/refer/language"
+"""Address of the form that changes the language of the public pages."""
+LEAVE = "https://www.wikipedia.org/"
+"""Where "leave this page" leads: a page that nobody is asked about."""
+
+
+CODE, CHILDS_CODE = "/refer/receipt", "/refer/receipt?voice=child"
+"""The page on which a code is entered, and the same for a child."""
 EVEN_S = 0.25
 """Seconds that an answer about a code takes at least (ours): a lookup takes some 5 ms, so every code takes equally long, whether it was
 never given out, stands for something, or stood for a case that is erased."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number to call. dial: digits only."""
+
+    written: str
+    dial: str
+    whose: str
+
+
+def made(pages: Pages) -> Pages:
+    """Return the pages of the public door beside those of the inbox: their texts, templates and numbers to call."""
+
+    def beside(renderer: Renderer, visit: Visit) -> dict[str, object]:
+        return {"numbers": numbers(renderer, visit), "leave": LEAVE, "speak": SPEAK, "drill": not pages.by_day, "voice": ""}
+
+    return replace(pages, render=replace(render.load(pages.render.policy, HERE), beside=beside))
+
+
+def numbers(renderer: Renderer, visit: Visit) -> tuple[Number, ...]:
+    """Return the numbers to call that the policy names, the first for danger now; none before a policy was read."""
+    try:
+        codes, name = renderer.policy().codes.get("number-to-call", ()), renderer.name(visit)
+    except Unavailable:
+        return ()
+    return tuple(Number(code.replace("-", " "), code.replace("-", ""), name("number-to-call", code)) for code in codes)
+
+
+def show(call: PageRequest, template: str, *, status: int = 200, voice: str = "", **values: object) -> Response:
+    """Return a page of the public door. voice: `child` where a child reads it: every text speaks to the child then."""
+    say, here = call.pages.render.say(call.visit).voiced(voice), call.request.url.path
+    here = CHILDS_CODE if voice and here == CODE else here
+    return call.pages.render.page(template, call.visit, here=here, status=status, say=say, voice=voice, **values)
 
 
 async def begin(call: PageRequest) -> Response:
@@ -153,8 +198,8 @@ async def read_code(call: PageRequest) -> Response:
 
 
 def _step(call: PageRequest, step: str, given: Answers, *, errors: Mapping[str, str] | None = None, status: int = 200) -> Response:
-    render, lists = call.pages.render, call.pages.door.lists()
-    say, names = render.say(call.visit).voiced(given.voice), render.name(call.visit)
+    renderer, lists = call.pages.render, call.pages.door.lists()
+    say, names = renderer.say(call.visit).voiced(given.voice), renderer.name(call.visit)
 
     def name(kind: str, code: str) -> str:
         """Return our own text for a code, where the reader's voice has one, else the policy's name."""

@@ -11,16 +11,16 @@ from starlette.routing import BaseRoute, Route
 
 from services.intake.pages import forms, kept_page
 from services.intake.pages.page_request import Page, PageRequest, Pages, endpoint
-from services.intake.public import desk, pages, site, waiting
+from services.intake.public import desk, pages, waiting
 from services.intake.public.limits import Limits
 
-OPEN = ("/refer", "/help", site.CODE, site.CHILDS_CODE)
+OPEN = ("/refer", "/help", pages.CODE, pages.CHILDS_CODE)
 """Pages for everybody."""
 
 
 def routes(inbox: Pages) -> list[BaseRoute]:
     """Return the routes of the public door, beside those of the inbox."""
-    door = site.made(inbox)
+    door = pages.made(inbox)
     limits = Limits(lambda: asyncio.get_running_loop().time(), lambda: secrets.randbelow(1_000) / 1_000)
     keeping = {True: kept_page.PUBLIC, False: kept_page.STAFF}
 
@@ -32,10 +32,10 @@ def routes(inbox: Pages) -> list[BaseRoute]:
         get("/refer", pages.begin),
         post("/refer", partial(pages.go_on, limits)),
         get("/help", pages.child),
-        get(site.CODE, pages.ask_code),
-        post(site.CODE, pages.read_code),
-        post(site.SPEAK, _speak),
-        get(site.SPEAK, _begin_again),
+        get(pages.CODE, pages.ask_code),
+        post(pages.CODE, pages.read_code),
+        post(pages.SPEAK, _speak),
+        get(pages.SPEAK, _begin_again),
         get("/unverified", waiting.page, strangers=False),
         post("/unverified/read", waiting.read, strangers=False),
         get("/unverified/read", _to_task, strangers=False),

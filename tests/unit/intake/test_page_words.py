@@ -16,9 +16,9 @@ from referral.runtime.i18n import Words
 from services.intake.pages import render
 from services.intake.pages.agency import routes as agency
 from services.intake.pages.exercise import routes as exercise
-from services.intake.public import site
+from services.intake.public import pages
 
-FOLDERS = (agency.HERE, exercise.HERE, site.HERE)
+FOLDERS = (agency.HERE, exercise.HERE, pages.HERE)
 FILES = (render.WORDS, *render.MORE, *(folder / "words.yaml" for folder in FOLDERS))
 LATIN = {agency.HERE: ("SMS",)}
 """Words that stay in Latin letters, by the folder whose texts have them."""
