@@ -127,7 +127,7 @@ _FIGURES = ("country", "deadlines", "procedures/{pathway:str}", "releases", "rel
 _FILES = ("downloads", "dictionary.{kind:str}", "figures.{kind:str}", "releases/{number:int}/figures.{kind:str}")
 OVERSIGHT: Mapping[Act, str] = {
     Act.READ_FIGURES: _back("/oversight", *(f"/oversight/{page}" for page in (*_FIGURES, *_FILES))) + "\n* /oversight/{rest:path}",
-    Act.SIGN_IN: f"{_form('/oversight/signin')}\nPOST /oversight/signout\nPOST /oversight/language",
+    Act.SIGN_IN: _form("/oversight/signin", "/oversight/signout", "/oversight/language"),
     Act.READ_OPEN_PAGES: "GET /oversight/oversight.css\nGET /oversight/mark.svg",
 }
 DOORS: Mapping[str, Mapping[Act, str]] = {

@@ -3,6 +3,9 @@ whoever holds the most.
 
 A connection that has said nothing costs its client nothing, and a server one of its files. So strangers are counted by network, and
 whoever has shown a certificate or a session is counted apart: a ministry behind one address is not locked out by its neighbour.
+
+Limits of what is *held* do not bound how *often* somebody comes: a thousand connections a second, or 130 pages a second by one copied
+cookie, stopped a line that kept every limit. So each network, address, session and system has so many a second, too.
 """
 
 from __future__ import annotations
@@ -12,13 +15,13 @@ import ipaddress
 import math
 import socket
 import struct
-from collections import Counter, defaultdict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
 from referral.ca.names import Plane
-from referral.runtime import allowance, observe
+from referral.runtime import observe
 from referral.runtime.http_message import PROBLEM, document
 
 CONNECTIONS = 512
@@ -57,6 +60,62 @@ METHOD = range(ord("A"), ord("Z") + 1)
 """First bytes of a request in clear; a record of TLS begins with 20 to 23."""
 UNREAD = 1 << 16
 """Bytes that are thrown away after that answer (ours): a connection that is closed with bytes unread is reset, and the answer lost."""
+AT_ONCE_S = 10.0
+"""Seconds' worth that somebody may take at once (ours): a page with its files, a system that starts, a class that opens one page."""
+REMEMBERED = 10_000
+"""Allowances, and addresses, that one server remembers (ours, 2 MB); the longest unused one is forgotten, and begins full."""
+NETWORK_COMES_S = 8.0
+"""Connections a second of one network in which nobody has shown anything (ours): a browser opens one or two, and keeps them."""
+ADDRESS_COMES_S = 32.0
+"""Connections a second from an address where somebody has shown a certificate or a session (ours): a ministry behind one address, whose
+programs open one for each request. So many handshakes take a tenth of a processor."""
+SHOWN_FOR_S = 86_400.0
+"""Seconds for which an address counts as such a one (ours): a day, so that each shift is known to the next."""
+STRANGERS_ASK_S = 30.0
+"""Requests a second by the strangers of one network, and by one account there (ours): ten people who load a public page, a telephone
+company that reports calls."""
+SESSION_ASKS_S = 3.0
+"""Pages a second of one session (ours): nobody reads so fast, and a full inbox takes 70 ms. A new sign-in has its own."""
+SYSTEM_READS_S = 50.0
+"""Requests a second by one agency's certificate that send nothing to its door (ours). What it sends there is bounded by what it is
+(`services.intake.crowd`)."""
+
+
+class Allowances:
+    """Remember what each key has left of its rate: a bucket of AT_ONCE_S seconds' worth, which fills all the time."""
+
+    def __init__(self) -> None:
+        self._left = OrderedDict[str, tuple[float, float]]()
+
+    def take(self, key: str, a_second: float, at: float) -> float:
+        """Take one. Return 0; or the seconds until there is one again, and nothing is taken."""
+        left, since = self._left.pop(key, (AT_ONCE_S * a_second, at))
+        left = min(AT_ONCE_S * a_second, left + (at - since) * a_second)
+        wait = max(0.0, (1 - left) / a_second)
+        self._left[key] = (left if wait else left - 1, at)
+        if len(self._left) > REMEMBERED:
+            self._left.popitem(last=False)
+        return wait
+
+
+class Arrivals:
+    """Decide who may open a connection now."""
+
+    def __init__(self) -> None:
+        self._allowed, self._shown = Allowances(), OrderedDict[str, float]()
+
+    def admit(self, address: str, network: str, at: float) -> bool:
+        """Return whether a connection is taken. An address that has shown something is no part of its network."""
+        if at - self._shown.get(address, -SHOWN_FOR_S) < SHOWN_FOR_S:
+            return not self._allowed.take(address, ADDRESS_COMES_S, at)
+        return not self._allowed.take(network, NETWORK_COMES_S, at)
+
+    def show(self, address: str, at: float) -> None:
+        """Remember that somebody at this address has shown a certificate or a session."""
+        self._shown.pop(address, None)
+        self._shown[address] = at
+        if len(self._shown) > REMEMBERED:
+            self._shown.popitem(last=False)
 
 
 class Slot:
@@ -158,14 +217,14 @@ class Place:
             return 0.0
         if group.startswith(AGENCIES):
             sends = method == "POST" and path.startswith(SENDS)
-            return 0.0 if sends else self._listener.asked.take(group, allowance.SYSTEM_READS_S, monotonic())
+            return 0.0 if sends else self._listener.asked.take(group, SYSTEM_READS_S, monotonic())
         # Whoever has shown a session may send requests without it on the same connection.
         key = group if group.startswith(STRANGERS) else f"{group} {network(self._slot.address)}"
-        return self._listener.asked.take(key, allowance.STRANGERS_ASK_S, monotonic())
+        return self._listener.asked.take(key, STRANGERS_ASK_S, monotonic())
 
     def use(self, session: str) -> float:
         """Count a request of a session. Return 0; or the seconds until it may ask again."""
-        return self._listener.asked.take(session, allowance.SESSION_ASKS_S, monotonic())
+        return self._listener.asked.take(session, SESSION_ASKS_S, monotonic())
 
 
 class Listener(socket.socket):
@@ -180,7 +239,7 @@ class Listener(socket.socket):
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        self.slots, self.arrivals, self.asked = Slots(), allowance.Arrivals(), allowance.Allowances()
+        self.slots, self.arrivals, self.asked = Slots(), Arrivals(), Allowances()
         self._by_peer: dict[Any, Slot] = {}
         self._accepted_in_turn = 0
 

@@ -45,19 +45,6 @@ ONCE = (b"authorization", b"content-type", b"content-encoding", b"content-length
 """Headers that a request has at most once: of two values, a proxy and this server might each use another one."""
 METRICS = "/metrics"
 """Path of the metrics, at the inner address."""
-PAGE_HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-    ),
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
-"""Headers of every page for people: browsers and proxies store nothing, load nothing foreign and run no script."""
 
 
 class Doors:

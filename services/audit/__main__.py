@@ -68,8 +68,8 @@ async def main(settings: Settings) -> None:
     held = case_keys.read(settings, "audit")
     secure = settings.is_secure(settings.public_url)
     believed = erasure_tag.needed(settings), record_signing.writers(settings)
-    shown = pages.made(doors, held, policy, *believed, trust.policy, drill=settings.drill_clock, secure=secure)
-    app = authority.checked("audit", application(doors, held, shown.routes(), shown.sign_in.refused))
+    shown = pages.Pages(doors, held, policy, *believed, trust.policy, drill=settings.drill_clock, secure=secure)
+    app = authority.checked("audit", application(doors, held, shown.routes(), shown.office.refused))
     async with witnesses.client(settings.tls) as client:
         audit = Audit(alarm, [*self_entries.schemas(schema.load(settings.schemas)), self_entries.keys(trust.logged())], not_ready)
         publisher = Publisher(engine, key, policy, settings.instance, client, audit, settings.log_beat_s)
@@ -80,7 +80,7 @@ async def main(settings: Settings) -> None:
             not_ready["fork"] = str(error)
             await reading(settings, app, not_ready, error)
         else:
-            watch, journal = SecurityWatch(engine, believed[0]), shown.sign_in.journal
+            watch, journal = SecurityWatch(engine, believed[0]), shown.office.journal
             background = [publisher.run, heartbeats.run, readings.run, watch.run, lambda: journal.run(doors)]
             background.append(BackupWatch(engine, drill=settings.drill_clock).run)
             await run(service(audit), app=app, background=background, settings=settings)

@@ -1,4 +1,4 @@
-"""Compute an auditor's view of a case: the timeline with the mark of every entry, the readings, and the proof behind them. Pure."""
+"""Compute an auditor's view of a case: the timeline with the mark of every entry and the names of its codes, and the readings. Pure."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from itertools import groupby
 
 from msgspec import Struct
 
+from referral.domain.durations import SECOND_US
 from referral.domain.events import SectionDisclosed
 from referral.domain.local_time import local
+from referral.domain.policy import Policy as Rules
 from referral.errors import Malformed, NewerVersion, Unproven
 from referral.proof import lookup
 from referral.proof.entry import Entry, Kind, digest, rest
 from referral.proof.forgeries import ANYBODY, Believed
 from referral.proof.history.case import unseal
 from referral.proof.history.timeline import Line, sentence, timeline
-from referral.proof.history.words import Name, Texts, as_logged, coded, codes, without_codes
-from referral.proof.lookup import BAD, LOGGED, SAID, UNVERIFIED
+from referral.proof.history.words import Name, Texts, as_logged, codes, without_codes
+from referral.proof.lookup import UNVERIFIED
 from referral.tlog import merkle, note, witness_policy
 from referral.tlog.merkle import leaf_hash
 from referral.tlog.witness_policy import Accepted, Policy
@@ -41,33 +43,6 @@ class Row(Struct, frozen=True):
     passed: tuple[str, ...]
     marks: tuple[str, ...]
     codes: tuple[str, ...]
-
-
-class Disclosure(Struct, frozen=True):
-    """One disclosure: somebody read sections of the case file at once. at: µs UTC. by: an account; empty if a system read."""
-
-    at: int
-    agency: str
-    by: str
-    basis: str
-    sections: tuple[str, ...]
-    entries: tuple[int, ...]
-
-
-class Vouched(Struct, frozen=True):
-    """The proof behind the marks.
-
-    witnesses: name and time of each cosignature, µs UTC.
-    verified, above, bad: numbers of entries by mark; `above`: no published checkpoint covers them yet.
-    """
-
-    origin: str
-    size: int
-    root: str
-    witnesses: tuple[tuple[str, int], ...]
-    verified: int
-    above: int
-    bad: int
 
 
 def accepted(policy: Policy, published: bytes | None) -> Accepted | None:
@@ -139,14 +114,12 @@ def _row(line: Line, today: str, begins: bool, marks_by_index: Mapping[int, str]
     return Row(line.idx, line.at, begins, line.depth, without_codes(what), who, why, passed, marks, behind)
 
 
-def readings(entries: Sequence[Entry], key: bytes | None, texts: Texts) -> list[Disclosure]:
-    """Return the disclosures of case-file sections, in order; those of an erased case cannot be read any more."""
+def readings(entries: Sequence[Entry], key: bytes | None) -> list[list[tuple[int, SectionDisclosed]]]:
+    """Return the disclosures of case-file sections with their entries, in order, those together that somebody read at once; those of an
+    erased case cannot be read any more."""
     disclosed = [(entry.idx, body) for entry in entries if entry.kind is Kind.DISCLOSURE and (body := _disclosed(entry, key))]
-    grouped = groupby(disclosed, key=lambda pair: (_second(pair[1].at), pair[1].agency, pair[1].by or "", pair[1].basis))
-    return [
-        Disclosure(at, agency, by, coded(texts, "read", basis), *zip(*[(body.section, idx) for idx, body in group], strict=True))
-        for (at, agency, by, basis), group in grouped
-    ]
+    grouped = groupby(disclosed, key=lambda pair: (pair[1].at // SECOND_US, pair[1].agency, pair[1].by or "", pair[1].basis))
+    return [list(group) for _, group in grouped]
 
 
 def _disclosed(entry: Entry, key: bytes | None) -> SectionDisclosed | None:
@@ -157,17 +130,18 @@ def _disclosed(entry: Entry, key: bytes | None) -> SectionDisclosed | None:
     return body if isinstance(body, SectionDisclosed) else None
 
 
-def vouched(by: Accepted | None, marks_by_index: Mapping[int, str]) -> Vouched | None:
-    """Return the proof behind the marks; None without an accepted checkpoint."""
-    if by is None:
-        return None
-    seen = tuple((name, seconds * 1_000_000) for name, seconds in sorted(by.witnesses.items()))
-    count = [*marks_by_index.values()].count
-    checkpoint = by.checkpoint
-    return Vouched(
-        checkpoint.origin, checkpoint.size, checkpoint.root.hex(), seen, count(LOGGED) + count(SAID), count(UNVERIFIED), count(BAD)
-    )
+def names(rules: Rules | None, texts: Texts, language: str) -> Name:
+    """Return the names of codes: those that staff read, and ours for codes that the policy does not name.
 
+    target: of an instruction, a service or a decision. outcome: how a step ended, or the decision that it ended with.
+    """
+    if rules is None:
+        return as_logged
 
-def _second(micros: int) -> int:
-    return micros - micros % 1_000_000
+    def name(kind: str, code: str) -> str:
+        of = {"target": "agency" if "." in code else "decision", "outcome": "decision"}.get(kind, kind)
+        known = code.partition(".")[0] if kind == "target" else code  # a service is named as its agency
+        found, ours = rules.names(of, known, language), f"code.{kind}.{code}"
+        return found if found != known else texts(ours) if texts.has(ours) else code
+
+    return name

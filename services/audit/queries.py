@@ -1,4 +1,8 @@
-"""Read what an auditor may see over HTTP: the list of cases, and one case."""
+"""Read what an auditor may see over HTTP: the list of cases, one case, and the policy whose names its codes have.
+
+A name helps to read and proves nothing: the page shows the logged code beside it. It is that of the newest policy bundle of the log that
+two signers signed.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,17 @@ import msgspec
 from msgspec import UNSET, Struct
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.concurrency import run_in_threadpool
 
+from referral.domain.events import PolicyActivated
+from referral.domain.policy import Policy, PolicyErrors, policy
 from referral.errors import Malformed, NewerVersion
 from referral.proof import act
-from referral.proof.entry import Entry, entry
+from referral.proof.entry import Entry, entry, plain
 from referral.proof.reading import Reading, parse
 from referral.wire import leaf
 from referral.wire.signed.erasure_approval import Erasers
+from referral.wire.signed.policy_signature import Believed, Trusted
 from services.audit import case_view, checkpoints
 from services.audit.checkpoints import Signed
 
@@ -35,15 +43,13 @@ CASE_IDS = text(
 KNOWN = text("SELECT EXISTS (SELECT FROM audit.entry WHERE case_id = :case_id)")
 ERASURES = text("SELECT idx, leaf, key, value, headers FROM audit.entry WHERE case_id = ANY(:ids) AND kind = 'ERASURE' ORDER BY idx")
 CASE = text("SELECT idx, leaf, key, value, headers FROM audit.entry WHERE case_id = :case_id ORDER BY idx")
-
-
 READINGS = text("SELECT idx, leaf, value FROM audit.entry WHERE kind = 'READING' ORDER BY idx DESC LIMIT :most")
-
-
 MADE = text(
     "SELECT e.idx, e.value FROM audit.act AS a JOIN audit.entry AS e ON e.idx = a.idx AND e.kind = 'ADMINISTRATION'"
     " WHERE position(convert_to('\"audit token\"', 'UTF8') IN a.value) > 0 ORDER BY e.idx"
 )
+NEWEST = text("SELECT coalesce(max(idx), -1) FROM audit.entry WHERE kind = 'POLICY'")
+BUNDLES = text("SELECT idx, leaf, key, value, headers FROM audit.entry WHERE kind = 'POLICY' ORDER BY idx")
 
 
 class MadeToken(Struct, frozen=True):
@@ -153,3 +159,33 @@ def _entry(row: Row[Any]) -> Entry:
     """Return the entry of a row. Malformed, NewerVersion, msgspec.DecodeError."""
     headers = msgspec.msgpack.decode(row.headers, type=tuple[tuple[str, bytes], ...])
     return entry(row.idx, row.leaf, row.key, row.value, headers)
+
+
+class CodeNames:
+    """The names of one process, compiled again when the log has a further bundle. trusted: the policy keepers of `trust.toml`."""
+
+    def __init__(self, trusted: Trusted) -> None:
+        self._trusted = trusted
+        self._read: tuple[int, Policy | None] = (-1, None)
+
+    async def policy(self, tx: AsyncConnection) -> Policy | None:
+        """Return the policy whose names hold; None where no bundle is believed: codes stay codes."""
+        newest = int((await tx.execute(NEWEST)).scalar_one())
+        if newest != self._read[0]:
+            bodies = list[PolicyActivated]()
+            for row in await tx.execute(BUNDLES):
+                with suppress(Malformed, NewerVersion, msgspec.DecodeError):
+                    body = plain(_entry(row))
+                    if isinstance(body, PolicyActivated):
+                        bodies.append(body)
+            self._read = newest, await run_in_threadpool(_compiled, bodies, self._trusted)
+        return self._read[1]
+
+
+def _compiled(bodies: list[PolicyActivated], trusted: Trusted) -> Policy | None:
+    """Return the newest believed bundle that compiles."""
+    believed = Believed(trusted=trusted)
+    for body in reversed([body for body in bodies if not believed.take(body)]):
+        with suppress(PolicyErrors):
+            return policy.compile(body.files)
+    return None

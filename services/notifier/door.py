@@ -24,11 +24,12 @@ from starlette.routing import Route
 
 from referral.channels import KEYS, Word
 from referral.errors import RETRY_AFTER_S, Malformed, Unavailable
-from referral.runtime import i18n, peer, static_file, templates
+from referral.runtime import i18n, peer
 from referral.runtime.http_message import bounded_body, refusal
-from referral.runtime.http_server import PAGE_HEADERS
 from referral.runtime.i18n import Words
 from referral.runtime.postgres import database
+from referral.web import frame, static_file
+from referral.web.frame import PAGE_HEADERS
 from referral.wire import roster as wire_roster
 from referral.wire import told as wire_told
 from services.notifier.answers import Answered, Answers, Outcome
@@ -127,7 +128,8 @@ class Door:
                     raise
                 away = error.retry_after if isinstance(error, Unavailable) else RETRY_AFTER_S
         words = self.words[i18n.spoken("", request.headers.get("accept-language", ""))]
-        text = self.templates.get_template("k.html").render(w=words, end=_ending(answered, word), wrong=_wrong(words, answered), away=away)
+        shown = {"end": _ending(answered, word), "wrong": _wrong(words, answered), "away": away, "bad": False, "sheet": "../k.css"}
+        text = self.templates.get_template("k.html").render(say=words, **shown)
         again = {"Retry-After": str(away)} if away else {}
         return HTMLResponse(text, 503 if away else 200, headers={**PAGE_HEADERS, **again, "Vary": "Accept-Language"})
 
@@ -170,7 +172,7 @@ async def _signed(request: Request, asked: WhoWasTold | RosterDoor | None, most:
 
 def made(answers: Answers, who: WhoWasTold, secret: str, signing: bytes = b"", roster: RosterDoor | None = None) -> Door:
     """Return the door with its page loaded. roster: answers about rosters; None: this door does not."""
-    return Door(answers, who, secret, i18n.load(HERE / "words.yaml"), templates.load(HERE), signing, roster)
+    return Door(answers, who, secret, i18n.load(HERE / "words.yaml"), frame.templates(HERE), signing, roster)
 
 
 def _refusal(request: Request, error: Exception) -> Response:

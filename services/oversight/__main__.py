@@ -17,7 +17,7 @@ from referral.runtime.settings import Settings
 from services.oversight import faust_worker
 from services.oversight.counting.projection import Courses
 from services.oversight.disclosure.suppress import K
-from services.oversight.pages import measures, routes
+from services.oversight.pages import naming, routes
 from services.oversight.record_reader import RecordReader
 from services.oversight.release_builder import ReleaseBuilder
 from services.oversight.scheduler import ReleaseScheduler
@@ -45,11 +45,11 @@ async def main(settings: Settings) -> None:
         await scheduler.start()
         await faust_worker.begin(settings, scheduler.done)
         worker = faust_worker.worker(settings, scheduler)
-        shown = routes.made(
-            doors, builder.policy, measures.load(K), drill=settings.drill_clock, secure=settings.is_secure(settings.public_url)
+        shown = routes.Pages(
+            doors, builder.policy, naming.load(K), drill=settings.drill_clock, secure=settings.is_secure(settings.public_url)
         )
         app, ended = authority.checked("oversight", Starlette(routes=shown.routes())), asyncio.Event()
-        background = [followed.run, lambda: shown.sign_in.journal.run(doors)]
+        background = [followed.run, lambda: shown.office.journal.run(doors)]
         await stand("oversight", settings, health, app, lambda: faust_worker.run(worker, ended), ended.set, background)
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.domain.durations import SECOND_US
 from referral.domain.events import OfferKind, ResponseSubmitted
 from referral.proof.security import Alarm, Sum, alarms
-from referral.runtime import allowance, http_server
+from referral.runtime import http_listener, http_server
 from referral.runtime.postgres import clock
 from referral.wire.security_event import Kind
 from services.intake.accounts import rules, store
@@ -243,9 +243,9 @@ def test_a_copied_cookie_that_asks_for_page_after_page_is_refused_and_its_office
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """130 pages a second by one cookie stopped the line."""
-    monkeypatch.setattr(allowance, "SESSION_ASKS_S", 0.01)
-    monkeypatch.setattr(allowance, "AT_ONCE_S", 500.0)
-    monkeypatch.setattr(world.listener, "asked", allowance.Allowances())
+    monkeypatch.setattr(http_listener, "SESSION_ASKS_S", 0.01)
+    monkeypatch.setattr(http_listener, "AT_ONCE_S", 500.0)
+    monkeypatch.setattr(world.listener, "asked", http_listener.Allowances())
     monkeypatch.setattr(http_server, "REFUSED_S", 0.0)
     world.account("duty", POLICE)
     with signed_in(world, "duty") as officer, world.client() as thief:

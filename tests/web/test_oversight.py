@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 from referral.runtime.postgres import database as databases
 from referral.runtime.postgres.tokens import OVERSIGHT
 from referral.runtime.settings import Settings
-from services.oversight.pages import measures, routes
+from services.oversight.pages import naming, routes
 from tests.harness import made_releases
 from tests.harness.waiting import PATIENCE_S
 from tests.harness.web.steps import field, leaving, picture, send, tab_to, text
@@ -41,7 +41,7 @@ def oversight_url(database: str, key_files: tuple[Path, Path]) -> Iterator[str]:
             await OVERSIGHT.add(tx, {"committee-secretariat": "a-token"}, note="committee")
         await admin.dispose()
         engine = databases.engine(settings, "oversight")
-        made = routes.made(engine, lambda: POLICY, measures.load(made_releases.K), drill=True, secure=False)
+        made = routes.Pages(engine, lambda: POLICY, naming.load(made_releases.K), drill=True, secure=False)
         server.append(uvicorn.Server(uvicorn.Config(Starlette(routes=made.routes()), log_level="warning", lifespan="off")))
         ready.set()
         await server[0].serve(sockets=[bound])
@@ -92,7 +92,7 @@ def test_what_is_one_press_away_stands_on_the_paper_in_black_on_white(oversight_
     """Also for a reader whose screen is dark."""
     sign_in(browser, oversight_url)
     browser.get(f"{oversight_url}/procedures/child-labour")
-    defined = measures.load(made_releases.K)
+    defined = naming.load(made_releases.K)
     told = [one.definition["en"] for one in (*defined.measures.values(), *defined.terms.values())]
     few = POLICY.names("agency", "police-prizren", "en")
     assert not any(each in text(browser) for each in (*told, few)), "on the screen they are one press away"

@@ -17,9 +17,10 @@ from referral.domain.case_number import case_number
 from referral.domain.local_time import local
 from referral.domain.policy import Policy, policy
 from referral.domain.rules.context import UNCONFIRMED
-from referral.runtime import i18n, settings, templates
+from referral.runtime import i18n, settings
 from referral.runtime.i18n import Words
 from referral.runtime.settings import Settings
+from referral.web import frame
 from referral.wire import policy_digest
 
 TEXTS = Path(__file__).with_name("desk_sheet.yaml")
@@ -166,7 +167,7 @@ def page(sheets: Sequence[Sheet], say: Words, now: int) -> str:
     """Return the sheets as an HTML page for A4. now: µs UTC."""
     empty = not any((*sheet.calls, *sheet.tasks) for sheet in sheets)
     parts = [(sheet.title, list(_parts(sheet, say))) for sheet in sheets]
-    template = templates.load(Path(__file__).parent).get_template("desk_sheet.html")
+    template = frame.templates(Path(__file__).parent).get_template("desk_sheet.html")
     return template.render(sheets=parts, say=say, title=_title(say, now), empty=empty)
 
 

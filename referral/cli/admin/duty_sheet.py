@@ -15,10 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.cli.admin import roster
 from referral.cli.connection import run
 from referral.domain.local_time import local
-from referral.runtime import settings, templates
+from referral.runtime import settings
 from referral.runtime.keys import case_keys as keys_
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
 from referral.runtime.settings import Settings
+from referral.web import frame
 
 HOURS = 48
 """Hours that a sheet covers (ours): it is printed each day, and one printing may fail."""
@@ -90,7 +91,7 @@ def plain(begins: int, ends: int, tables: Iterable[tuple[str, str, Iterable[Row]
 
 def page(begins: int, ends: int, tables: Iterable[tuple[str, str, Iterable[Row]]]) -> str:
     """Return the sheet as an HTML page for A4."""
-    template = templates.load(Path(__file__).parent).get_template("duty_sheet.html")
+    template = frame.templates(Path(__file__).parent).get_template("duty_sheet.html")
     return template.render(heading=_heading(begins, ends), tables=tables, nobody=NOBODY)
 
 

@@ -16,7 +16,7 @@ from referral.errors import Rejected
 from referral.proof.unlogged import Account
 from referral.roster import accounts, changes, log
 from referral.roster.accounts import Made
-from referral.runtime import invitations, passwords, random_secret, settings
+from referral.runtime import passwords, random_secret, settings
 from referral.runtime.keys import case_keys
 from referral.runtime.postgres import clock
 
@@ -70,7 +70,7 @@ def add_command(
     rungs = roster.rungs(found, roster.agency(found, agency), rung or ())
     values = {"id": str(uuid.uuid4()), "login": login, "agency": agency, "language": language, "desk": desk, "head": head}  # noqa: TID251
     values["password"] = passwords.hashed(random_secret.made())
-    code = invitations.code()
+    code = random_secret.spoken_code()
 
     async def work(tx: AsyncConnection, _: list[str]) -> None:
         now = await clock.now(tx)
@@ -104,7 +104,7 @@ def password_command(login: Login, word: console.Word = "", as_json: console.Jso
 
     Example: referral staff password besa.k
     """
-    found, login, code = settings.load(), passwords.login(login), invitations.code()
+    found, login, code = settings.load(), passwords.login(login), random_secret.spoken_code()
 
     async def work(tx: AsyncConnection, about: list[str]) -> None:
         account, agency = await _ended(tx, _PASSWORD, {"login": login, "password": passwords.hashed(random_secret.made())}, about)
@@ -189,8 +189,8 @@ async def _ended(tx: AsyncConnection, statement: TextClause, values: dict[str, o
 
 async def _invite(tx: AsyncConnection, account: str, code: str) -> None:
     """Store the code with which the owner of an account sets the password."""
-    at = invitations.in_a_call(await clock.now(tx))
-    await tx.execute(_INVITE, {"id": account, "digest": invitations.digest(code), "at": at})
+    at = random_secret.in_a_call(await clock.now(tx))
+    await tx.execute(_INVITE, {"id": account, "digest": random_secret.typed_digest(code), "at": at})
 
 
 async def _log(tx: AsyncConnection, found: settings.Settings, account: str, agency: str, made: Made) -> None:

@@ -15,7 +15,7 @@ from referral.cli.policy.sheet import Speaker
 from referral.domain.events import StepKind
 from referral.domain.policy import Policy
 from referral.domain.policy.procedure import Pathway, Step
-from referral.runtime import templates
+from referral.web import frame
 
 FOLDER = Path(__file__).with_name("templates")
 WIDTH, LINE, SMALL, LETTER = 232.0, 15.0, 13.0, 5.9
@@ -54,7 +54,7 @@ class Spot(NamedTuple):
 
 def render(template: str, **values: object) -> str:
     """Return a picture or a page. px, tenth: whole pixels, and tenths of them. Only pictures escape what they print."""
-    found = templates.load(FOLDER)
+    found = frame.templates(FOLDER)
     found.autoescape = template.endswith(".svg")
     found.filters |= {"px": "{:.0f}".format, "tenth": "{:.1f}".format}
     return found.get_template(template).render(values).rstrip("\n") + "\n"

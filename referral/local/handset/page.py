@@ -11,8 +11,8 @@ from starlette.responses import HTMLResponse, Response
 
 from referral.domain.local_time import local
 from referral.local.handset import speech
-from referral.runtime import templates
-from referral.runtime.http_server import PAGE_HEADERS
+from referral.web import frame
+from referral.web.frame import PAGE_HEADERS
 
 if TYPE_CHECKING:
     from referral.local.handset.telephones import Entry
@@ -32,7 +32,7 @@ ENDS = {
 }
 """The end of an entry in words; any other end is words already."""
 FOLDER = Path(__file__).parent
-_TEMPLATES = templates.load(FOLDER)
+_TEMPLATES = frame.templates(FOLDER)
 
 
 def page(entries: Sequence[Entry], names: Mapping[str, str], *, problem: str = "", replying: str = "", status: int = 200) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.runtime import invitations, random_secret
+from referral.runtime import random_secret
 from services.intake.accounts.store import Account
 
 _ADD = text(
@@ -55,12 +55,12 @@ async def again(tx: AsyncConnection, account: str, now: int) -> str | None:
     """
     if (await tx.execute(_PENDING, {"id": account})).one_or_none() is None:
         return None
-    return await _invite(tx, account, invitations.in_a_call(now))
+    return await _invite(tx, account, random_secret.in_a_call(now))
 
 
 async def _invite(tx: AsyncConnection, account: str, at: int) -> str:
-    code = invitations.code()
-    await tx.execute(_INVITE, {"id": account, "digest": invitations.digest(code), "now": at})
+    code = random_secret.spoken_code()
+    await tx.execute(_INVITE, {"id": account, "digest": random_secret.typed_digest(code), "now": at})
     return code
 
 
@@ -72,13 +72,13 @@ async def void(tx: AsyncConnection, account: str) -> None:
 
 async def invited(tx: AsyncConnection, code: str, now: int) -> Account | None:
     """Return the account that a code is for; None: it is wrong, used or too old."""
-    row = (await tx.execute(_FIND, {"digest": invitations.digest(code), "since": now - invitations.VALID_US})).one_or_none()
+    row = (await tx.execute(_FIND, {"digest": random_secret.typed_digest(code), "since": now - random_secret.VALID_US})).one_or_none()
     return Account(*row) if row else None
 
 
 async def use(tx: AsyncConnection, account: str, code: str, hashed: str) -> bool:
     """Give an account its owner's password, once. False: somebody has used the code meanwhile."""
-    done = (await tx.execute(_USE, {"id": account, "digest": invitations.digest(code)})).one_or_none() is not None
+    done = (await tx.execute(_USE, {"id": account, "digest": random_secret.typed_digest(code)})).one_or_none() is not None
     if done:
         await tx.execute(_PASSWORD, {"id": account, "password": hashed})
     return done

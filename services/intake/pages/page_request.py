@@ -19,6 +19,8 @@ from referral.errors import Rejected, TooOften, Unavailable
 from referral.runtime import http_server
 from referral.runtime.http_message import bounded_body
 from referral.runtime.i18n import Name, Words
+from referral.web.cookies import Cookies
+from referral.web.frame import PAGE_HEADERS
 from referral.wire import security_event
 from referral.wire.security_event import Kind as EventKind
 from services.intake import problems, refusals
@@ -34,7 +36,7 @@ from services.intake.pages import forms, kept_page, session
 from services.intake.pages.forms import BODY_LIMIT, Fields
 from services.intake.pages.kept_page import Keeping
 from services.intake.pages.render import Renderer
-from services.intake.pages.session import Cookies, Visit
+from services.intake.pages.session import Visit
 from services.intake.policy_view import Lists
 from services.intake.store import unknown
 
@@ -241,7 +243,7 @@ def closed(pages: Pages) -> Callable[[Request], Awaitable[Response]]:
     async def answered(request: Request) -> Response:
         visit = session.stranger(request, pages.cookies, 0)
         response = pages.render.page("closed.html", visit, to=forms.here(request.query_params.get("to", "")))
-        response.headers.update(http_server.PAGE_HEADERS)
+        response.headers.update(PAGE_HEADERS)
         return response
 
     return answered

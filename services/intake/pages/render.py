@@ -17,8 +17,8 @@ from referral.domain.case_number import case_number
 from referral.domain.durations import SECOND_US
 from referral.domain.policy import Policy
 from referral.runtime import i18n as words
-from referral.runtime import static_file, templates
 from referral.runtime.i18n import Name, Words
+from referral.web import frame, static_file
 from services.intake.accounts import rules
 from services.intake.messages.timestamps import micros
 from services.intake.pages import offer, relative_time
@@ -110,7 +110,7 @@ def load(policy: Callable[[], Policy], *more: Path) -> Renderer:
     more: folders of further pages, each with `words.yaml` and `templates`, which may extend those of the inbox.
     """
     texts = words.load(WORDS, *MORE, *(folder / "words.yaml" for folder in more))
-    found = templates.load(*(folder / "templates" for folder in more), FOLDER)
+    found = frame.templates(*(folder / "templates" for folder in more), FOLDER)
     found.filters |= FILTERS
     found.tests |= TESTS
     return Renderer(policy=policy, words=texts, templates=found, sheet=static_file.sheet(SHEET, STATIC))

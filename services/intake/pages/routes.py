@@ -13,8 +13,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from referral.domain.policy import Policy
-from referral.runtime import static_file
 from referral.runtime.http_server import Strict
+from referral.web import static_file
+from referral.web.cookies import Cookies
 from services.intake import problems
 from services.intake.context import IntakeContext
 from services.intake.pages import answers, inbox, overview, render, signin, task
@@ -22,7 +23,6 @@ from services.intake.pages.agency import account, calendar, people, rota_forms
 from services.intake.pages.agency import overview as agency
 from services.intake.pages.exercise import pages as exercise
 from services.intake.pages.page_request import PAUSE_S, SHOWN_AT, Pages, closed, lost
-from services.intake.pages.session import Cookies
 from services.intake.pages.writing import changes, sections
 
 PARTS = (signin, inbox, overview, answers, sections, changes, task, agency, people, rota_forms, account, calendar, exercise)

@@ -10,14 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from referral.runtime import peer, random_secret
-from referral.runtime.http_server import PAGE_HEADERS
-from referral.runtime.i18n import spoken
 from referral.runtime.postgres import clock
+from referral.web.cookies import Cookies
+from referral.web.frame import PAGE_HEADERS
 from services.intake.accounts import rules, store
 from services.intake.accounts.store import Account
-
-LANGUAGE_S = 365 * 24 * 60 * 60
-"""Seconds that a browser keeps the language (ours)."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -64,26 +61,6 @@ class Visit:
         return self.account
 
 
-@dataclass(frozen=True, slots=True)
-class Cookies:
-    """Names and attributes of the cookies. secure: people reach the pages over https."""
-
-    secure: bool
-
-    def name(self, plain: str) -> str:
-        """Return the full name of a cookie. `__Host-` makes a browser refuse a cookie that another host or an unencrypted page set."""
-        return f"__Host-{plain}" if self.secure else plain
-
-    def put(self, response: Response, plain: str, value: str, seconds: int | None = None) -> None:
-        response.set_cookie(self.name(plain), value, max_age=seconds, path="/", secure=self.secure, httponly=True, samesite="lax")
-
-    def drop(self, response: Response, plain: str) -> None:
-        response.delete_cookie(self.name(plain), path="/", secure=self.secure, httponly=True, samesite="lax")
-
-    def get(self, request: Request, plain: str) -> str:
-        return request.cookies.get(self.name(plain), "")[:200]
-
-
 async def read(tx: AsyncConnection, request: Request, cookies: Cookies) -> Visit:
     """Return the visit of a request. Reads only."""
     now = await clock.now(tx)
@@ -102,12 +79,7 @@ async def read(tx: AsyncConnection, request: Request, cookies: Cookies) -> Visit
 
 def stranger(request: Request, cookies: Cookies, now: int, *, ended: bool = False, former: Former | None = None) -> Visit:
     """Return a visit without a session. Its token is the browser's own, or a new one."""
-    return Visit(cookies.get(request, "visit") or random_secret.made(), None, b"", language(request, cookies), now, ended, former)
-
-
-def language(request: Request, cookies: Cookies) -> str:
-    """Return the language of an unknown person: chosen before, else the browser's, else Albanian."""
-    return spoken(cookies.get(request, "language"), request.headers.get("accept-language", ""))
+    return Visit(cookies.get(request, "visit") or random_secret.made(), None, b"", cookies.language(request), now, ended, former)
 
 
 def with_headers(response: Response, visit: Visit, cookies: Cookies) -> Response:
@@ -124,8 +96,3 @@ def with_headers(response: Response, visit: Visit, cookies: Cookies) -> Response
     else:
         cookies.put(response, "visit", visit.token)
     return response
-
-
-def speak(response: Response, cookies: Cookies, chosen: str) -> None:
-    """Store the language in the browser, for the sign-in page."""
-    cookies.put(response, "language", chosen, LANGUAGE_S)

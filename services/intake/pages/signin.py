@@ -36,7 +36,7 @@ from services.intake.commands import act_on_case, idempotency
 from services.intake.commands.act_on_case import Post
 from services.intake.context import ANSWER_S, in_time, tick
 from services.intake.model import Offer
-from services.intake.pages import confirmation, forms, relative_time, session
+from services.intake.pages import confirmation, forms, relative_time
 from services.intake.pages.forms import Carried
 from services.intake.pages.offer import possible
 from services.intake.pages.page_request import PageRequest, form, post
@@ -173,7 +173,7 @@ async def _let_in(
     mark = store.device(call.door.keys, account.login, now, _address(call))
     cookies.put(response, "device", mark, rules.DEVICE_US // SECOND_US)
     cookies.drop(response, "visit")
-    session.speak(response, cookies, account.language)  # so that the page on which the session ends uses it too
+    cookies.speak(response, account.language)  # so that the page on which the session ends uses it too
     return response
 
 
@@ -233,8 +233,7 @@ async def choose_language(call: PageRequest) -> Response:
     to = forms.here(call.form.get("from", ""))
     open_ = call.visit.account is not None or to == "/invitation"
     response = RedirectResponse(to if open_ else f"/signin?to={to}", status_code=303)
-    if chosen in LANGUAGES:
-        session.speak(response, call.pages.cookies, chosen)
+    call.pages.cookies.speak(response, chosen)
     return response
 
 

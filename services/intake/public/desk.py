@@ -26,7 +26,6 @@ from services.intake.model import Task
 from services.intake.pages import confirmation, relative_time, told
 from services.intake.pages.page_request import PageRequest, known_id
 from services.intake.public import waiting
-from services.intake.public.site import Site
 
 WRITTEN = ("narrative", "location", "identity", "reporter")
 """Sections that the public page fills, in the order in which a desk reads them."""
@@ -40,13 +39,13 @@ FIELDS = {"found_in": "municipality", "concern": "concern", "age_band": "age-ban
 """Traits that a desk may correct before it confirms → their code list."""
 
 
-async def one(site: Site, call: PageRequest) -> Response:
+async def one(call: PageRequest) -> Response:
     """Return the page of one referral. What was written stays closed until the person opens it."""
     task, traits = await _task(call)
     return await _page(call, task, traits)
 
 
-async def show(site: Site, call: PageRequest) -> Response:
+async def show(call: PageRequest) -> Response:
     """Return the page with what was written. The reading is committed before this function returns, so before any of it leaves."""
     task, traits = await _task(call)
     if task.closed_at is not None:  # its page shows nothing more, so nothing is read
@@ -61,7 +60,7 @@ async def show(site: Site, call: PageRequest) -> Response:
     return await _page(call, task, traits, read=read)
 
 
-async def answer(site: Site, call: PageRequest) -> Response:
+async def answer(call: PageRequest) -> Response:
     """Confirm, after correcting what the desk has learnt, or refuse; once for each form."""
     task, traits = await _task(call)
     form, lists = call.form, call.pages.door.lists()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from msgspec import structs
 from starlette.responses import Response
@@ -18,20 +19,64 @@ from services.intake.commands.accept_referrals import Posting
 from services.intake.context import in_time
 from services.intake.messages.submission import beginning, sameness
 from services.intake.model import REUSED, Receipt
-from services.intake.pages import kept_page, session
-from services.intake.pages.page_request import PageRequest
+from services.intake.pages import kept_page, render
+from services.intake.pages.page_request import PageRequest, Pages
+from services.intake.pages.render import Renderer
+from services.intake.pages.session import Visit
 from services.intake.public import form, receipt
 from services.intake.public.form import STEPS, UNKNOWN, Answers
-from services.intake.public.limits import SHORT_BYTES, Verdict
+from services.intake.public.limits import SHORT_BYTES, Limits, Verdict
 from services.intake.public.receipt import NOTE, Found, Said
-from services.intake.public.site import Site, show
 
+HERE = Path(__file__).parent
+SPEAK = "/refer/language"
+"""Address of the form that changes the language of the public pages."""
+LEAVE = "https://www.wikipedia.org/"
+"""Where "leave this page" leads: a page that nobody is asked about."""
+
+
+CODE, CHILDS_CODE = "/refer/receipt", "/refer/receipt?voice=child"
+"""The page on which a code is entered, and the same for a child."""
 EVEN_S = 0.25
 """Seconds that an answer about a code takes at least (ours): a lookup takes some 5 ms, so every code takes equally long, whether it was
 never given out, stands for something, or stood for a case that is erased."""
 
 
-async def begin(site: Site, call: PageRequest) -> Response:
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number to call. dial: digits only."""
+
+    written: str
+    dial: str
+    whose: str
+
+
+def made(pages: Pages) -> Pages:
+    """Return the pages of the public door beside those of the inbox: their texts, templates and numbers to call."""
+
+    def beside(renderer: Renderer, visit: Visit) -> dict[str, object]:
+        return {"numbers": numbers(renderer, visit), "leave": LEAVE, "speak": SPEAK, "drill": not pages.by_day, "voice": ""}
+
+    return replace(pages, render=replace(render.load(pages.render.policy, HERE), beside=beside))
+
+
+def numbers(renderer: Renderer, visit: Visit) -> tuple[Number, ...]:
+    """Return the numbers to call that the policy names, the first for danger now; none before a policy was read."""
+    try:
+        codes, name = renderer.policy().codes.get("number-to-call", ()), renderer.name(visit)
+    except Unavailable:
+        return ()
+    return tuple(Number(code.replace("-", " "), code.replace("-", ""), name("number-to-call", code)) for code in codes)
+
+
+def show(call: PageRequest, template: str, *, status: int = 200, voice: str = "", **values: object) -> Response:
+    """Return a page of the public door. voice: `child` where a child reads it: every text speaks to the child then."""
+    say, here = call.pages.render.say(call.visit).voiced(voice), call.request.url.path
+    here = CHILDS_CODE if voice and here == CODE else here
+    return call.pages.render.page(template, call.visit, here=here, status=status, say=say, voice=voice, **values)
+
+
+async def begin(call: PageRequest) -> Response:
     """Return the first page of an empty form; for staff, of a form that names their agency."""
     given = form.answers({})
     if (who := call.visit.account) is not None:
@@ -41,13 +86,13 @@ async def begin(site: Site, call: PageRequest) -> Response:
     return _step(call, STEPS[0], given)
 
 
-async def child(site: Site, call: PageRequest) -> Response:
+async def child(call: PageRequest) -> Response:
     """Return the page for a child who needs help: the number to call, and the same form in plain words."""
     given = form.answers({"voice": "child"})
     return show(call, "help.html", voice=given.voice, given=given)
 
 
-async def go_on(site: Site, call: PageRequest) -> Response:
+async def go_on(limits: Limits, call: PageRequest) -> Response:
     """Take one page of the form: show the next or the one before, change the language, or send it. What was typed stays."""
     at, go, lists = call.form.get("at", ""), call.form.get("go", "next"), call.pages.door.lists()
     given = form.answers(call.form)
@@ -57,7 +102,7 @@ async def go_on(site: Site, call: PageRequest) -> Response:
     if go == "language" and call.form.get("language", "") in ENDONYMS:
         chosen = call.form["language"]
         response = _step(replace(call, visit=replace(call.visit, language=chosen)), at, given)
-        session.speak(response, call.pages.cookies, chosen)
+        call.pages.cookies.speak(response, chosen)
         if call.visit.account is None:  # of a session, it would make later forms of that session look like a stranger's
             call.pages.cookies.put(response, "visit", call.visit.token)
         return response
@@ -71,12 +116,12 @@ async def go_on(site: Site, call: PageRequest) -> Response:
     if errors:
         return _step(call, step, given, errors=errors, status=422)
     try:
-        return await in_time(_send(site, call, given))
+        return await in_time(_send(limits, call, given))
     except Unavailable:
         return _full(call, given, 503, away=True)
 
 
-async def _send(site: Site, call: PageRequest, given: Answers) -> Response:
+async def _send(limits: Limits, call: PageRequest, given: Answers) -> Response:
     """Send the referral, once for each form: a second press shows the same receipt."""
     door, who = call.pages.door, call.visit.account
     lists, address = door.lists(), _address(call)
@@ -91,7 +136,7 @@ async def _send(site: Site, call: PageRequest, given: Answers) -> Response:
     async with door.stranger() if who is None else door.begin() as tx:
         known = await idempotency.taken(tx, agency, key)
         if who is None and known is None:
-            verdict = site.limits.verdict(address, municipality)
+            verdict = limits.verdict(address, municipality)
         if verdict is Verdict.REFUSED:
             return _full(call, given, 429)
         if verdict is Verdict.SHORT:
@@ -103,7 +148,7 @@ async def _send(site: Site, call: PageRequest, given: Answers) -> Response:
     if isinstance(answer, Rejected) and answer.code != REUSED:
         raise answer
     if known is None and who is None and not isinstance(answer, Rejected):
-        site.limits.took(address, municipality)
+        limits.took(address, municipality)
     again, short = isinstance(answer, Rejected), isinstance(answer, Receipt) and answer.later
     done = show(call, "sent.html", voice=given.voice, code=code, again=again, given=given, staff=who is not None, short=short)
     return kept_page.AnswerPage.of(done)
@@ -117,13 +162,13 @@ def _full(call: PageRequest, given: Answers, status: int, *, closed: bool = Fals
     return show(call, "full.html", status=status, voice=given.voice, closed=closed, away=away, given=given)
 
 
-async def ask_code(site: Site, call: PageRequest) -> Response:
+async def ask_code(call: PageRequest) -> Response:
     """Return the page on which a code is entered."""
     voice = form.answers({"voice": call.request.query_params.get("voice", "")}).voice
     return show(call, "receipt.html", voice=voice, said=None, code="", note="", error="", kept="", most=NOTE)
 
 
-async def read_code(site: Site, call: PageRequest) -> Response:
+async def read_code(call: PageRequest) -> Response:
     """Say what a code stands for, and take a note to it. A wrong code takes as long as a right one and learns nothing. No number of wrong
     codes keeps anybody from asking about a right one."""
     loop = asyncio.get_running_loop()
@@ -153,8 +198,8 @@ async def read_code(site: Site, call: PageRequest) -> Response:
 
 
 def _step(call: PageRequest, step: str, given: Answers, *, errors: Mapping[str, str] | None = None, status: int = 200) -> Response:
-    render, lists = call.pages.render, call.pages.door.lists()
-    say, names = render.say(call.visit).voiced(given.voice), render.name(call.visit)
+    renderer, lists = call.pages.render, call.pages.door.lists()
+    say, names = renderer.say(call.visit).voiced(given.voice), renderer.name(call.visit)
 
     def name(kind: str, code: str) -> str:
         """Return our own text for a code, where the reader's voice has one, else the policy's name."""

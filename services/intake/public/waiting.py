@@ -30,7 +30,6 @@ from services.intake.pages.forms import SURE, YES
 from services.intake.pages.offer import URGENCIES
 from services.intake.pages.page_request import PageRequest
 from services.intake.public.form import UNKNOWN
-from services.intake.public.site import Site
 
 PAGE = 25
 """Entries of a page (ours): a phone's screen holds five, and a form of this many marks is short."""
@@ -58,12 +57,12 @@ class Entry:
         return self.tasks[0]
 
 
-async def page(site: Site, call: PageRequest) -> Response:
+async def page(call: PageRequest) -> Response:
     """Return one page of the list: the most urgent first, then the oldest."""
     return _page(call, await _entries(call), call.request.query_params.get("page", ""))
 
 
-async def read(site: Site, call: PageRequest) -> Response:
+async def read(call: PageRequest) -> Response:
     """Return the page with the beginning of each story. The readings are committed before this function returns."""
     who, door = call.visit.who, call.pages.door
     reader, told = Reader(agency=who.agency, account=who.id), dict[str, str]()
@@ -78,7 +77,7 @@ async def read(site: Site, call: PageRequest) -> Response:
     return _page(call, entries, call.form.get("page", ""), told=told)
 
 
-async def refuse(site: Site, call: PageRequest) -> Response:
+async def refuse(call: PageRequest) -> Response:
     """Refuse the marked entries, or all others of the page. It asks once; each referral has an order of its own, once for each form."""
     form, lists = call.form, call.pages.door.lists()
     marked = {value for name, value in form.items() if name.startswith("mark.")}

@@ -12,7 +12,7 @@ import msgspec
 from referral.domain.events import FigureReleased, Mark, Unit
 from referral.runtime.i18n import Words
 from referral.wire.figure_release import Published
-from services.oversight.pages.measures import Measures
+from services.oversight.pages.naming import Measures
 
 COLUMNS: Mapping[str, tuple[str, str]] = {
     "release": (

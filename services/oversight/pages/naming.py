@@ -1,19 +1,84 @@
-"""Name the codes of figures in the reader's language: months, procedures, measures, groups, durations. Pure."""
+"""Name what figures are about in four languages: measures with their definitions, months, procedures, groups, durations.
+
+Wiring loads the definitions once; a text that one language lacks is an error. Apart from reading the file, pure.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from referral.domain.events import FigureReleased, Unit
-from referral.domain.local_time import local
+import msgspec
+from msgspec import Struct
+
+from referral.domain.events import FigureReleased, Mark, Unit
 from referral.domain.policy import Policy
-from referral.runtime.i18n import Words
-from services.oversight.pages.measures import Measure
+from referral.runtime.i18n import ENDONYMS, WRITTEN, Words, cyrillic
+from services.oversight.calendar import FOLLOW_UP
 
+FILE = Path(__file__).with_name("measures.yaml")
 PARTS = {"late": "agency", "declined": "reason"}
 """Code list of the word after the dot, for measures with several parts."""
 HOUR_MIN, DAY_MIN = 60, 60 * 24
+
+
+class Term(Struct, frozen=True, kw_only=True):
+    """A term of the figures. name, definition: by language."""
+
+    name: Mapping[str, str]
+    definition: Mapping[str, str]
+
+
+class Measure(Term, frozen=True, kw_only=True):
+    """A measure without the part after its dot, e.g. `late`. query: the command with which an auditor recomputes it."""
+
+    unit: Unit
+    source: str
+    query: str
+
+
+class Measures(Struct, frozen=True):
+    """All definitions. measures, terms: by id, in the order of the file."""
+
+    measures: Mapping[str, Measure]
+    terms: Mapping[str, Term]
+
+
+def load(k: int, path: Path = FILE) -> Measures:
+    """Load all definitions. k: no figure reveals fewer children. Raises ValueError naming what is missing."""
+    return compiled(msgspec.yaml.decode(path.read_bytes()), k)
+
+
+def compiled(file: Mapping[str, Any], k: int) -> Measures:
+    """Return the definitions in the content of the file."""
+    measures = {id: _measure(id, one, k) for id, one in file["measures"].items()}
+    return Measures(measures, {id: Term(**_texts(id, one, k)) for id, one in file["terms"].items()})
+
+
+def _measure(id: str, one: Mapping[str, Any], k: int) -> Measure:
+    missing = [field for field in ("unit", "source", "query") if not one.get(field)]
+    if missing:
+        raise ValueError(f"measures.yaml: {id}: missing: {', '.join(missing)}")
+    return Measure(unit=Unit(one["unit"]), source=one["source"], query=one["query"], **_texts(id, one, k))
+
+
+def _texts(id: str, one: Mapping[str, Any], k: int) -> dict[str, Mapping[str, str]]:
+    """Return name and definition in every language, with the numbers filled in."""
+    texts: dict[str, Mapping[str, str]] = {}
+    for field in ("name", "definition"):
+        written = one.get(field) or {}
+        missing = [tongue for tongue in WRITTEN if not written.get(tongue)]
+        if missing or set(written) - set(WRITTEN):
+            raise ValueError(f"measures.yaml: {id}: {field}: needs exactly {', '.join(WRITTEN)}; missing: {', '.join(missing) or 'none'}")
+        texts[field] = {language: _text(language, written[language[:2]], k) for language in ENDONYMS}
+    return texts
+
+
+def _text(language: str, written: str, k: int) -> str:
+    script: Callable[[str], str] = cyrillic if language == "sr-Cyrl" else str
+    return script(written).format(k=k, days=FOLLOW_UP.days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +130,9 @@ class Naming:
             case start:
                 return self._text(f"{start}.{group}", group)
 
-    def value(self, figure: FigureReleased) -> str:
-        """Return a shown value, with its unit unless that is children."""
-        if figure.value is None:
+    def value(self, figure: FigureReleased | None) -> str:
+        """Return a shown value, with its unit unless that is children; empty where it is hidden."""
+        if figure is None or figure.mark is not Mark.SHOWN or figure.value is None:
             return ""
         return self.length(figure.value) if figure.unit is Unit.MINUTES else self.say.number(figure.value)
 
@@ -77,11 +142,6 @@ class Naming:
         parts = [("days", days), ("hours", hours)] if days else [("hours", hours), ("minutes", rest)]
         shown = [self.say(f"short.{unit}", n=number) for unit, number in parts if number]
         return " ".join(shown) or self.say("short.minutes", n=0)
-
-    def day(self, micros: int) -> str:
-        """Return the day in Kosovo of a time, µs UTC."""
-        at = local(micros)
-        return self.say("date", day=f"{at:%d}", month=f"{at:%m}", year=f"{at:%Y}")
 
     def month(self, month: str) -> str:
         """Return a month, e.g. Jan 2027."""

@@ -3,265 +3,184 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from jinja2 import Environment
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from referral.domain.policy import Policy
 from referral.errors import Malformed, Unavailable
-from referral.runtime import i18n as words
-from referral.runtime import static_file, templates
-from referral.runtime.http_server import PAGE_HEADERS
-from referral.runtime.i18n import ENDONYMS, Words
 from referral.runtime.observe import log
-from referral.runtime.postgres.tokens import OVERSIGHT, Holder, digest
-from referral.runtime.postgres.visits import Visits
-from referral.runtime.security_journal import Journal
-from referral.runtime.token_pages import LanguageChoice, SignIn
+from referral.runtime.postgres import figure_releases
+from referral.runtime.postgres.tokens import OVERSIGHT
+from referral.web.frame import PAGE_HEADERS
+from referral.web.office import Office, OfficeRequest
 from referral.wire.figure_release import Published
 from services.oversight.disclosure.blocks import GATHER
-from services.oversight.pages import charts, downloads, panels, sections
-from services.oversight.pages import view as shown
-from services.oversight.pages.measures import Measures
-from services.oversight.pages.naming import Naming
-from services.oversight.pages.release_cache import ReleaseCache
+from services.oversight.pages import downloads, sections, view
+from services.oversight.pages.naming import Measures, Naming
 
-HOME, LANGUAGE = "/oversight", "oversight-language"
-FOLDER = Path(__file__).parent
-SHEET = FOLDER / "static" / "oversight.css"
+HOME = "/oversight"
 HERE = re.compile(r"/oversight(/[a-z0-9][a-z0-9-]*){0,3}(\?block=[0-9.-]{1,20})?")
 """Pages to return to after a change of language: ours, and no other."""
 CSV, JSON = "text/csv; charset=utf-8; header=present", "application/json"
 ORDERS = {"country": sections.COUNTRY, "deadlines": sections.DEADLINES}
 FIRST = {"committee": "country", "adviser": "deadlines"}
-"""First page of an office; it may open all."""
-EVERY = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+"""First page of an office, by the role in its token's note; it may open all."""
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One request of a reader. reader: the office; its note is its role, committee or adviser."""
+class Figures:
+    """A request of a reader with what it may see. naming: None of the policy's names where no policy is known yet."""
 
-    request: Request
-    reader: Holder
-    releases: Sequence[Published]
+    office: OfficeRequest
+    releases: tuple[Published, ...]
     naming: Naming
 
     @property
-    def threshold(self) -> int:
-        """Return the threshold of the newest release: no figure reveals fewer children."""
-        return self.releases[-1].made.threshold if self.releases else 0
+    def given(self) -> Mapping[str, str]:
+        """Return the parts of the path."""
+        return self.office.request.path_params
 
 
-Page = Callable[[Call], Response]
+Page = Callable[[Figures], Response]
 
 
-@dataclass(frozen=True, slots=True)
 class Pages:
     """The pages of one process.
 
     policy: in force, for names; raises Unavailable if there is none yet. drill: all children here are made up.
-    sheet: address of the style sheet.
+    secure: people reach the pages by https.
     """
 
-    engine: AsyncEngine
-    policy: Callable[[], Policy]
-    defined: Measures
-    words: Mapping[str, Words]
-    templates: Environment
-    releases: ReleaseCache
-    drill: bool
-    sign_in: SignIn
-    language: LanguageChoice
-    sheet: str
+    def __init__(self, engine: AsyncEngine, policy: Callable[[], Policy], defined: Measures, *, drill: bool, secure: bool) -> None:
+        self._engine, self._policy, self._defined, self._drill = engine, policy, defined, drill
+        self._releases: dict[int, Published] = {}
+        self.office = Office(engine, "oversight", OVERSIGHT, HOME, Path(__file__).parent, HERE, secure=secure, beside=self._beside)
 
     def routes(self) -> list[BaseRoute]:
         """Return all routes."""
-
-        def visited(path: str, page: Page) -> Route:
-            return Route(HOME + path, self._visited(page), methods=["GET"])
-
-        return [
-            visited("", _home),
-            visited("/country", self._view),
-            visited("/deadlines", self._view),
-            visited("/procedures/{pathway:str}", self._procedure),
-            visited("/releases", self._releases),
-            visited("/releases/{number:int}", self._release),
-            visited("/measures", self._measures),
-            visited("/measures/{measure:str}", self._measures),
-            visited("/downloads", self._downloads),
-            visited("/dictionary.{kind:str}", self._dictionary),
-            visited("/figures.{kind:str}", self._figures),
-            visited("/releases/{number:int}/figures.{kind:str}", self._figures),
-            Route(f"{HOME}/signin", self._signin, methods=["GET", "POST"]),
-            Route(f"{HOME}/signout", self.sign_in.end, methods=["POST"]),
-            Route(f"{HOME}/language", self.language.choose, methods=["POST"]),
-            static_file.serve(f"{HOME}/oversight.css", SHEET.read_bytes()),
-            static_file.serve(f"{HOME}/mark.svg", static_file.ICON),
-            Route(f"{HOME}/{{rest:path}}", self._visited(self._lost), methods=EVERY),
-        ]
-
-    def _visited(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
-        """Serve a page only to a reader with a valid token: a browser's cookie, or a program's header.
-
-        The page is rendered in a thread, so that counting goes on.
-        """
-
-        async def endpoint(request: Request) -> Response:
-            bearer = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
-            async with self.engine.connect() as tx:
-                reader = await (OVERSIGHT.holder(tx, digest(bearer)) if bearer else self.sign_in.reader(tx, request))
-                if reader is None and bearer:
-                    await self.sign_in.refused(bearer)
-                    return Response(status_code=401, headers=PAGE_HEADERS | {"WWW-Authenticate": "Bearer"})
-                if reader is None:
-                    return self.sign_in.redirect()
-                try:
-                    releases = await self.releases.all(tx)
-                except Malformed as error:
-                    log().error("release is not as it was made", service="oversight", reason=str(error))
-                    return self._html("broken.html", self._nameless(request), reader, HOME, 500)
-            return await run_in_threadpool(lambda: page(Call(request, reader, releases, self._naming(request))))
-
-        return endpoint
-
-    def _nameless(self, request: Request) -> Naming:
-        """Return the reader's language, without the policy's names."""
-        return Naming(self.words[self.language.of(request)], None, self.defined.measures)
-
-    def _naming(self, request: Request) -> Naming:
-        nameless = self._nameless(request)
-        try:
-            return replace(nameless, policy=self.policy())
-        except Unavailable:  # display the figures, even without names
-            return nameless
-
-    def _html(self, template: str, naming: Naming, reader: Holder | None, here: str, status: int = 200, **values: object) -> HTMLResponse:
-        shared = {
-            "say": naming.say,
-            "naming": naming,
-            "defined": self.defined,
-            "reader": reader,
-            "here": here,
-            "endonyms": ENDONYMS,
-            "drill": self.drill,
-            "bad": status >= 400,
-            "sheet": self.sheet,
-            "bar": charts.bar,
-            "gather": GATHER,
-            "hatch": charts.HATCH,
-            "day": naming.day,
+        pages: Mapping[str, Page] = {
+            "": _home,
+            "/country": self._view,
+            "/deadlines": self._view,
+            "/procedures/{pathway:str}": self._procedure,
+            "/releases": lambda call: self._page(call, "releases.html", corrected=view.corrected(call.releases)),
+            "/releases/{number:int}": self._release,
+            "/measures": self._measures,
+            "/measures/{measure:str}": self._measures,
+            "/downloads": lambda call: self._page(call, "downloads.html"),
+            "/dictionary.{kind:str}": self._dictionary,
+            "/figures.{kind:str}": self._figures,
+            "/releases/{number:int}/figures.{kind:str}": self._figures,
         }
-        return HTMLResponse(self.templates.get_template(template).render(shared | values), status, PAGE_HEADERS)
+        return self.office.routes(*(self._route(path, page) for path, page in pages.items()))
 
-    def _page(self, call: Call, template: str, status: int = 200, **values: object) -> HTMLResponse:
-        block = call.request.query_params.get("block", "")
-        here = call.request.url.path + (f"?block={block}" if block else "")
-        return self._html(
-            template, call.naming, call.reader, self.language.back(here), status, k=call.threshold, newest=call.releases[-1:], **values
-        )
+    def _route(self, path: str, page: Page) -> Route:
+        """Return the route of a page. It is rendered in a thread, so that counting goes on."""
 
-    def _view(self, call: Call) -> Response:
-        view = call.request.url.path.rpartition("/")[2]
-        told, waits = shown.blocks(call.releases), shown.waiting(call.releases)
-        tables = sections.of_all(shown.newest(told).values(), shown.full(call.releases), call.naming)
-        drawn = panels.over_time(told, waits, call.naming)
-        return self._page(call, "view.html", view=view, order=ORDERS[view], tables=tables, panels=drawn, waits=waits)
+        async def read(call: OfficeRequest) -> Response:
+            try:
+                releases = await self._published()
+            except Malformed as error:
+                log().error("release is not as it was made", service="oversight", reason=str(error))
+                return self.office.page(call, "broken.html", 500)
+            return await run_in_threadpool(lambda: page(Figures(call, releases, self._naming(call))))
 
-    def _procedure(self, call: Call) -> Response:
-        pathway = call.request.path_params["pathway"]
-        told = [block for block in shown.blocks(call.releases) if block.pathway == pathway]
-        waits = [figure for figure in shown.waiting(call.releases) if figure.pathway == pathway]
-        if not told and not waits:
-            return self._lost(call)
-        wanted = call.request.query_params.get("block", "")
-        block = next((block for block in told if block.id == wanted), None if wanted else told[-1] if told else None)
-        if wanted and block is None:
+        return self.office.route(path, read, programs=True)
+
+    async def _published(self) -> tuple[Published, ...]:
+        """Return all releases in the order of their numbers. A release never changes, so each is read once. Malformed: one of them was
+        changed in the database."""
+        async with self._engine.connect() as tx:
+            for published in await figure_releases.published(tx, self._releases):
+                self._releases[published.number] = published
+        return tuple(published for _, published in sorted(self._releases.items()))
+
+    def _naming(self, call: OfficeRequest) -> Naming:
+        try:
+            return Naming(call.say, self._policy(), self._defined.measures)
+        except Unavailable:  # display the figures, even without names
+            return Naming(call.say, None, self._defined.measures)
+
+    def _beside(self, call: OfficeRequest) -> dict[str, object]:
+        return {"naming": self._naming(call), "defined": self._defined, "drill": self._drill, "gather": GATHER}
+
+    def _page(self, call: Figures, template: str, **values: object) -> Response:
+        shared: dict[str, Any] = {
+            "k": call.releases[-1].made.threshold if call.releases else 0,  # of the newest release: no figure reveals fewer children
+            "newest": call.releases[-1:],
+            "releases": call.releases[::-1],
+            "waits": view.waiting(call.releases),
+        }
+        return self.office.page(call.office, template, **(shared | values))
+
+    def _lost(self, call: Figures) -> Response:
+        return self.office.lost(call.office)
+
+    def _view(self, call: Figures) -> Response:
+        name = call.office.request.url.path.rpartition("/")[2]
+        told, waits = view.blocks(call.releases), view.waiting(call.releases)
+        tables = sections.of_all(view.newest(told).values(), view.full(call.releases), call.naming)
+        drawn = view.over_time(told, waits, call.naming)
+        return self._page(call, "view.html", view=name, order=ORDERS[name], tables=tables, drawn=drawn)
+
+    def _procedure(self, call: Figures) -> Response:
+        pathway, wanted = call.given["pathway"], call.office.request.query_params.get("block", "")
+        told = [block for block in view.blocks(call.releases) if block.pathway == pathway]
+        waits = [figure for figure in view.waiting(call.releases) if figure.pathway == pathway]
+        block = next((block for block in told[::-1] if wanted in ("", block.id)), None)
+        if not (told or waits) or (wanted and block is None):
             return self._lost(call)
         tables = sections.of_block(block, call.naming) if block else []
-        drawn = panels.over_time(told, waits, call.naming)
-        return self._page(call, "procedure.html", pathway=pathway, block=block, told=told[::-1], tables=tables, panels=drawn, waits=waits)
+        drawn = view.over_time(told, waits, call.naming)
+        return self._page(call, "procedure.html", pathway=pathway, block=block, told=told[::-1], tables=tables, drawn=drawn, waits=waits)
 
-    def _releases(self, call: Call) -> Response:
-        return self._page(call, "releases.html", releases=call.releases[::-1], corrected=shown.corrected(call.releases))
-
-    def _release(self, call: Call) -> Response:
-        number = call.request.path_params["number"]
+    def _release(self, call: Figures) -> Response:
+        number = call.office.request.path_params["number"]
         found = next((published for published in call.releases if published.number == number), None)
         if found is None:
             return self._lost(call)
-        told = [(block, sections.of_block(block, call.naming)) for block in shown.blocks([found])]
-        full = sections.of_places(shown.full([found]), call.naming)
-        corrected = shown.corrected(call.releases).get(number, [])
-        waits = shown.waiting([found])
-        return self._page(call, "release.html", made=found.made, at=found.at, told=told, full=full, waits=waits, corrected=corrected)
+        told = [(block, sections.of_block(block, call.naming)) for block in view.blocks([found])]
+        full = sections.of_places(view.full([found]), call.naming)
+        corrected = view.corrected(call.releases).get(number, [])
+        made = {"made": found.made, "at": found.at, "k": found.made.threshold}
+        return self._page(call, "release.html", **made, told=told, full=full, waits=view.waiting([found]), corrected=corrected)
 
-    def _measures(self, call: Call) -> Response:
-        wanted = call.request.path_params.get("measure", "")
-        measures = {id: one for id, one in self.defined.measures.items() if wanted in ("", id)}
-        terms = {id: one for id, one in self.defined.terms.items() if wanted in ("", id)}
+    def _measures(self, call: Figures) -> Response:
+        wanted = call.given.get("measure", "")
+        measures = {id: one for id, one in self._defined.measures.items() if wanted in ("", id)}
+        terms = {id: one for id, one in self._defined.terms.items() if wanted in ("", id)}
         if not measures and not terms:
             return self._lost(call)
         return self._page(call, "measures.html", wanted=wanted, measures=measures, terms=terms)
 
-    def _downloads(self, call: Call) -> Response:
-        return self._page(call, "downloads.html", releases=call.releases[::-1])
-
-    def _figures(self, call: Call) -> Response:
-        number, kind = call.request.path_params.get("number"), call.request.path_params["kind"]
+    def _figures(self, call: Figures) -> Response:
+        number, kind = call.office.request.path_params.get("number"), call.given["kind"]
         chosen = [published for published in call.releases if number in (None, published.number)]
         if kind not in ("csv", "json") or (number is not None and not chosen):
             return self._lost(call)
         name = "figures" if number is None else f"figures-{number}"
         body = downloads.figures_csv(chosen) if kind == "csv" else downloads.figures_json(chosen)
-        return _file(call.request, body, CSV if kind == "csv" else JSON, f"{name}.{kind}")
+        return _file(call.office.request, body, CSV if kind == "csv" else JSON, f"{name}.{kind}")
 
-    def _dictionary(self, call: Call) -> Response:
-        kind = call.request.path_params["kind"]
+    def _dictionary(self, call: Figures) -> Response:
+        kind = call.given["kind"]
         if kind == "json":
-            return _file(call.request, downloads.dictionary_json(self.defined, self.words), JSON, "dictionary.json")
+            return _file(call.office.request, downloads.dictionary_json(self._defined, self.office.words), JSON, "dictionary.json")
         if kind != "csv":
             return self._lost(call)
-        return _file(call.request, downloads.dictionary_csv(self.defined, call.naming.say), CSV, "dictionary.csv")
-
-    def _lost(self, call: Call) -> Response:
-        return self._page(call, "lost.html", 404)
-
-    async def _signin(self, request: Request) -> Response:
-        return await self.sign_in.begin(request, self._signin_page)
-
-    def _signin_page(self, request: Request, wrong: bool) -> Response:
-        return self._html("signin.html", self._nameless(request), None, f"{HOME}/signin", 403 if wrong else 200, wrong=wrong)
+        return _file(call.office.request, downloads.dictionary_csv(self._defined, call.naming.say), CSV, "dictionary.csv")
 
 
-def made(engine: AsyncEngine, policy: Callable[[], Policy], defined: Measures, *, drill: bool, secure: bool) -> Pages:
-    """Return the pages, for wiring."""
-    sign_in = SignIn(engine, OVERSIGHT, Visits("oversight", "oversight", HOME, secure), Journal("oversight"))
-    language = LanguageChoice(LANGUAGE, HOME, HERE, secure)
-    return Pages(
-        engine,
-        policy,
-        defined,
-        words.load(FOLDER / "words.yaml"),
-        templates.load(FOLDER / "templates"),
-        ReleaseCache(),
-        drill,
-        sign_in,
-        language,
-        static_file.sheet(f"{HOME}/oversight.css", SHEET),
-    )
-
-
-def _home(call: Call) -> Response:
-    return RedirectResponse(f"{HOME}/{FIRST[call.reader.note]}", 303, PAGE_HEADERS)
+def _home(call: Figures) -> Response:
+    return RedirectResponse(f"{HOME}/{FIRST[call.office.who.note]}", 303, PAGE_HEADERS)
 
 
 def _file(request: Request, body: bytes, kind: str, name: str) -> Response:

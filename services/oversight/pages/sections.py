@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from referral.domain.events import FigureReleased, Mark
 from services.oversight.pages.naming import Naming
@@ -15,58 +15,73 @@ RUNGS = ("0", "1", "2", "3+")
 WAITS = ("acknowledged", "accepted", "bed", "interview", "plan")
 SINGLE = ("unanswered", "duplicate", "withdrawn")
 """Measures of yes and no without parts."""
+MEASURES: Mapping[str, tuple[str, ...]] = {"told": SINGLE, "where": ("municipality",), "people": ("sex-age",), "people.cross": ("sex-age",)}
+"""Table → measures in it, where that is not the measure of its name."""
 COUNTRY = ("time", "waiting", "stage", "where", "wait", "full", "late", "declined", "rung", "told")
 DEADLINES = ("late", "told", "declined", "wait", "full", "rung", "stage", "time", "waiting", "where")
 """The same sections, in the order of interest of the Committee and of the Adviser."""
-
-
-class Cell(Struct, frozen=True):
-    """A displayed figure. text: empty if it is hidden or not released. value, most: for its bar; most 0: no bar."""
-
-    text: str
-    hidden: bool = False
-    value: int | None = None
-    most: int = 0
-    below: str = ""
-    below_hidden: bool = False
+Pick = tuple[str, str]
+"""A measure and its group."""
 
 
 class Row(Struct, frozen=True):
-    """A displayed row. name: with a link if there is a page of it. note: beside it."""
+    """A displayed row.
+
+    figures: None where the release has none. below: a second one under each. most: value of a full bar; 0: no bar.
+    block: whose row it is, in a table of several.
+    """
 
     name: str
-    cells: Sequence[Cell]
-    note: str = ""
-    href: str = ""
+    figures: Sequence[FigureReleased | None]
+    most: int = 0
+    block: Block | None = None
+    below: Sequence[FigureReleased | None] = ()
+
+    @property
+    def is_shown(self) -> bool:
+        """Return whether a figure of the row is shown."""
+        return any(map(shown, self.figures))
 
 
 class Table(Struct, frozen=True):
-    """A displayed table.
-
-    measures: with their names; the definition of each is one click away. few: key of the text for what is hidden. rest: names of rows that
-    are hidden. open: a long list, whose hidden rows are not all named.
-    """
+    """A displayed table. rest: names of rows that are hidden. columns: their names; none where a row is one bar."""
 
     id: str
-    measures: Sequence[tuple[str, str]]
-    columns: Sequence[str]
     rows: Sequence[Row]
     rest: Sequence[str] = ()
-    few: str = "hidden"
-    open: bool = False
+    columns: Sequence[str] = ()
+
+    @property
+    def measures(self) -> Sequence[str]:
+        """Return the measures in it; the definition of each is one click away."""
+        return MEASURES.get(self.id, (self.id,))
+
+    @property
+    def few(self) -> str:
+        """Return the key of the text for what is hidden."""
+        return {"wait": "hidden.few", "full": "hidden.places"}.get(self.id, "hidden")
+
+    @property
+    def open(self) -> bool:
+        """Return whether it is a long list, whose hidden rows are not all named."""
+        return self.id in ("late", "declined")
+
+
+def shown(figure: FigureReleased | None) -> bool:
+    """Return whether a figure has a value for everybody."""
+    return figure is not None and figure.mark is Mark.SHOWN and figure.value is not None
 
 
 def of_all(newest: Iterable[Block], full: Mapping[str, Mapping[str, FigureReleased]], naming: Naming) -> dict[str, Table]:
     """Return the newest blocks, section by section: one row for each procedure, or one for each agency and procedure."""
     blocks = sorted(newest, key=lambda block: naming.pathway(block.pathway))
     regions = sorted({group for block in blocks for group in block.tables.get("municipality", {}) if group.startswith("region:")})
-    singles = _named(naming, *SINGLE)
     tables = [
-        _matrix("stage", "stage", STAGES, blocks, naming),
-        _matrix("where", "municipality", regions, blocks, naming),
+        _across("stage", _picks("stage", STAGES), blocks, naming),
+        _across("where", _picks("municipality", regions), blocks, naming),
         waits(blocks, naming),
-        _matrix("rung", "rung", RUNGS, blocks, naming),
-        _sorted_out("told", singles, [name for _, name in singles], [_row(block, _yes(block, naming), naming) for block in blocks]),
+        _across("rung", _picks("rung", RUNGS), blocks, naming),
+        _across("told", [(measure, "yes") for measure in SINGLE], blocks, naming),
         _ranked("late", blocks, naming, named=True),
         _ranked("declined", blocks, naming, named=True),
         of_places(full, naming),
@@ -76,13 +91,11 @@ def of_all(newest: Iterable[Block], full: Mapping[str, Mapping[str, FigureReleas
 
 def of_block(block: Block, naming: Naming) -> list[Table]:
     """Return all tables of a block: one bar a row."""
-    singles = _named(naming, *SINGLE)
-    rows = [Row(name, [one]) for (_, name), one in zip(singles, _yes(block, naming), strict=True)]
     return [
-        _bars("stage", block, "stage", STAGES, naming),
+        _bars("stage", _picks("stage", STAGES, block), block, naming),
         waits([block], naming),
-        _bars("rung", block, "rung", RUNGS, naming),
-        _alone(Table("told", singles, (), rows)),
+        _bars("rung", _picks("rung", RUNGS, block), block, naming),
+        _bars("told", [(measure, "yes") for measure in SINGLE], block, naming),
         _ranked("late", [block], naming),
         _ranked("declined", [block], naming),
         _places(block, naming),
@@ -92,104 +105,77 @@ def of_block(block: Block, naming: Naming) -> list[Table]:
 
 def waits(blocks: Sequence[Block], naming: Naming) -> Table:
     """Return the waiting times: half of the children, and below it nine in ten."""
-
-    def cells(block: Block) -> list[Cell]:
-        return [_wait(block, f"wait.{what}", naming) for what in WAITS]
-
-    rows = [_row(block, cells(block), naming) for block in blocks]
-    return _sorted_out("wait", _named(naming, "wait"), [naming.part(f"wait.{what}") for what in WAITS], rows, "hidden.few")
+    return _across("wait", [(f"wait.{what}", "half") for what in WAITS], blocks, naming, below="most")
 
 
 def of_places(full: Mapping[str, Mapping[str, FigureReleased]], naming: Naming) -> Table:
     """Return the days without a free place: a row for each kind of place, a column for each of the last six months."""
-    months = sorted({month for row in full.values() for month in row})[-6:]
-    rows = [Row(naming.group("full", role), [cell(row.get(month), 31, naming) for month in months]) for role, row in full.items()]
-    rows.sort(key=lambda row: row.name)
-    return _sorted_out("full", _named(naming, "full"), [naming.month(month) for month in months], rows, "hidden.places")
+    months = sorted({month for by_month in full.values() for month in by_month})[-6:]
+    rows = [Row(naming.group("full", role), [by_month.get(month) for month in months], 31) for role, by_month in full.items()]
+    return _sorted_out("full", [naming.month(month) for month in months], sorted(rows, key=lambda row: row.name))
 
 
-def cell(figure: FigureReleased | None, most: int, naming: Naming) -> Cell:
-    """Return the cell of a figure; None: the release has no such figure."""
-    if figure is None:
-        return Cell("")
-    if figure.mark is not Mark.SHOWN or figure.value is None:
-        return Cell("", hidden=True)
-    return Cell(naming.value(figure), value=figure.value, most=most)
+def _picks(measure: str, groups: Sequence[str], block: Block | None = None) -> list[Pick]:
+    """Return these groups of a measure; of a block those that it has."""
+    return [(measure, group) for group in groups if block is None or block.figure(measure, group)]
 
 
-def _wait(block: Block, measure: str, naming: Naming) -> Cell:
-    half, most = block.figure(measure, "half"), block.figure(measure, "most")
-    told, below = cell(half, 0, naming), cell(most, 0, naming)
-    return Cell(told.text, told.hidden, told.value, 0, below.text, below.hidden)
+def _name(pick: Pick, naming: Naming) -> str:
+    measure, group = pick
+    return naming.part(measure) if group == "half" else naming.measure(measure) if group == "yes" else naming.group(measure, group)
 
 
-def _matrix(id: str, measure: str, groups: Sequence[str], blocks: Sequence[Block], naming: Naming) -> Table:
-    def cells(block: Block) -> list[Cell]:
-        return [cell(block.figure(measure, group), block.children, naming) for group in groups]
+def _across(id: str, picks: Sequence[Pick], blocks: Sequence[Block], naming: Naming, below: str = "") -> Table:
+    """Return a row for each block and a column for each pick. below: group of the figures under these, which then have no bars."""
+    rows = [
+        Row(
+            naming.pathway(block.pathway),
+            [block.figure(*pick) for pick in picks],
+            0 if below else block.children,
+            block,
+            [block.figure(measure, below) for measure, _ in picks] if below else (),
+        )
+        for block in blocks
+    ]
+    return _sorted_out(id, [_name(pick, naming) for pick in picks], rows)
 
-    columns = [naming.group(measure, group) for group in groups]
-    return _sorted_out(id, _named(naming, measure), columns, [_row(block, cells(block), naming) for block in blocks])
 
-
-def _sorted_out(id: str, measures: Sequence[tuple[str, str]], columns: Sequence[str], rows: Sequence[Row], few: str = "hidden") -> Table:
+def _sorted_out(id: str, columns: Sequence[str], rows: Sequence[Row]) -> Table:
     """Return a table of the rows with a shown figure, and the names of the others."""
-    shown = [row for row in rows if any(one.text for one in row.cells)]
-    return Table(id, measures, columns, shown, [row.name for row in rows if row not in shown], few)
+    return Table(id, [row for row in rows if row.is_shown], [row.name for row in rows if not row.is_shown], columns)
 
 
-def _yes(block: Block, naming: Naming) -> list[Cell]:
-    return [cell(block.figure(measure, "yes"), block.children, naming) for measure in SINGLE]
+def _bars(id: str, picks: Iterable[Pick], block: Block, naming: Naming) -> Table:
+    """Return every pick, hidden ones included; if nothing is shown, only the names."""
+    rows = [Row(_name(pick, naming), [block.figure(*pick)], block.children) for pick in picks]
+    return Table(id, rows) if any(row.is_shown for row in rows) else Table(id, (), [row.name for row in rows])
 
 
-def _named(naming: Naming, *measures: str) -> list[tuple[str, str]]:
-    return [(measure, naming.measure(measure)) for measure in measures]
-
-
-def _row(block: Block, cells: Sequence[Cell], naming: Naming) -> Row:
-    note = f"{naming.period(block.first, block.last)} · {naming.say.count('child', block.children)}"
-    return Row(naming.pathway(block.pathway), cells, note, f"/oversight/procedures/{block.pathway}")
-
-
-def _bars(id: str, block: Block, measure: str, groups: Sequence[str], naming: Naming) -> Table:
-    """Return every group, hidden ones included; if nothing is shown, only the names."""
-    present = [group for group in groups if block.figure(measure, group)]
-    rows = [Row(naming.group(measure, group), [cell(block.figure(measure, group), block.children, naming)]) for group in present]
-    return _alone(Table(id, _named(naming, measure), (), rows))
-
-
-def _alone(table: Table) -> Table:
-    if any(one.text for row in table.rows for one in row.cells):
-        return table
-    return structs.replace(table, rows=(), rest=[row.name for row in table.rows])
-
-
-def _ranked(start: str, blocks: Sequence[Block], naming: Naming, *, named: bool = False) -> Table:
+def _ranked(id: str, blocks: Sequence[Block], naming: Naming, *, named: bool = False) -> Table:
     """Sort shown parts by their share, the largest first; list the names of hidden ones alphabetically."""
-    shown: list[tuple[float, str, Row]] = []
+    ranked: list[tuple[float, str, Row]] = []
     rest: list[str] = []
     for block in blocks:
-        for measure in block.measures(start):
-            one, name = cell(block.figure(measure, "yes"), block.children, naming), naming.part(measure)
-            place = _row(block, [one], naming)
-            if one.hidden or one.value is None:
-                rest.append(f"{name} ({place.name})" if named else name)
+        for measure in block.measures(id):
+            figure, name = block.figure(measure, "yes"), naming.part(measure)
+            if figure is None or figure.value is None or not shown(figure):
+                rest.append(f"{name} ({naming.pathway(block.pathway)})" if named else name)
             else:
-                row = Row(name, [one], f"{place.name} · {place.note}" if named else "")
-                shown.append((-one.value / max(block.children, 1), name, row))
-    return Table(start, _named(naming, start), (), [row for _, _, row in sorted(shown, key=lambda item: item[:2])], sorted(rest), open=True)
+                row = Row(name, [figure], block.children, block if named else None)
+                ranked.append((-figure.value / max(block.children, 1), name, row))
+    return Table(id, [row for _, _, row in sorted(ranked, key=lambda item: item[:2])], sorted(rest))
 
 
 def _places(block: Block, naming: Naming) -> Table:
     """Return the regions, and the municipalities that are shown."""
     table = block.tables.get("municipality", {})
-    regions = sorted(group for group in table if group.startswith("region:"))
-    single = sorted((naming.group("municipality", group), group) for group in table if group != "all" and not group.startswith("region:"))
-    rows = [Row(naming.group("municipality", group), [cell(table[group], block.children, naming)]) for group in regions]
-    if not any(row.cells[0].text for row in rows):
-        return Table("where", _named(naming, "municipality"), (), (), [*(row.name for row in rows), *(name for name, _ in single)])
-    shown = [Row(name, [cell(table[group], block.children, naming)]) for name, group in single if table[group].mark is Mark.SHOWN]
-    rest = [name for name, group in single if table[group].mark is not Mark.SHOWN]
-    return Table("where", _named(naming, "municipality"), (), [*rows, *shown], rest)
+    rows = {group: Row(naming.group("municipality", group), [table[group]], block.children) for group in sorted(table) if group != "all"}
+    regions = [row for group, row in rows.items() if group.startswith("region:")]
+    single = sorted((row for group, row in rows.items() if not group.startswith("region:")), key=lambda row: row.name)
+    if not any(row.is_shown for row in regions):
+        return Table("where", (), [row.name for row in (*regions, *single)])
+    shown_alone = _sorted_out("where", (), single)
+    return Table("where", [*regions, *shown_alone.rows], shown_alone.rest)
 
 
 def _people(block: Block, naming: Naming) -> Iterable[Table]:
@@ -198,13 +184,13 @@ def _people(block: Block, naming: Naming) -> Iterable[Table]:
     singles = sorted(
         (group.startswith("age:") or group[:1].isdigit(), _age(group), group) for group in table if "/" not in group and group != "all"
     )
-    yield _bars("people", block, "sex-age", [group for _, _, group in singles], naming)
+    yield _bars("people", [("sex-age", group) for _, _, group in singles], block, naming)
     crossed = [group for group in table if "/" in group]
     if any(table[group].mark is Mark.SHOWN for group in crossed):
         sexes = sorted({group.partition("/")[0] for group in crossed})
         ages = sorted({group.partition("/")[2] for group in crossed}, key=_age)
-        rows = [Row(naming.code("sex", sex), [cell(table.get(f"{sex}/{age}"), block.children, naming) for age in ages]) for sex in sexes]
-        yield Table("people.cross", _named(naming, "sex-age"), [naming.code("age-band", age) for age in ages], rows)
+        rows = [Row(naming.code("sex", sex), [table.get(f"{sex}/{age}") for age in ages], block.children) for sex in sexes]
+        yield Table("people.cross", rows, (), [naming.code("age-band", age) for age in ages])
 
 
 def _age(code: str) -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""Select from the releases what the pages display: valid blocks, waiting months, corrections, and rows for tables. Pure."""
+"""Select from the releases what the pages display: valid blocks, waiting months, corrections, and bars over time. Pure."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from referral.domain.events import FigureReleased, Mark
 from referral.wire.figure_release import Published
+from services.oversight.pages.naming import Naming
 
 CHILDREN, ALL = "children", "all"
 LONGEST = 24
@@ -106,6 +107,65 @@ def corrected(releases: Iterable[Published]) -> dict[int, list[int]]:
         if published.made.corrects is not None:
             corrections.setdefault(published.made.corrects, []).append(published.number)
     return corrections
+
+
+class Span(Struct, frozen=True):
+    """A bar over time.
+
+    start, end: months since the chart's first one, end not included; a bar that begins before the chart is cut, and keeps its height.
+    value: None is hatched. text: at the bar.
+    """
+
+    start: int
+    end: int
+    value: int | None
+    text: str
+
+    @property
+    def rate(self) -> float:
+        """Return the value per month: the area of a bar is its value."""
+        return (self.value or 0) / (self.end - self.start)
+
+
+class Charts(Struct, frozen=True):
+    """One small chart over time for each procedure, all with the same months and the same scale.
+
+    ticks: a text under each month. highest: rate at the top.
+    bars: by procedure, in the order of their names; each with the chart in words, for readers who cannot see it.
+    """
+
+    ticks: Sequence[str]
+    highest: float
+    bars: Mapping[str, tuple[Sequence[Span], str]]
+
+
+def over_time(released: Sequence[Block], waits: Sequence[FigureReleased], naming: Naming) -> Charts | None:
+    """Return the charts; None if nothing is released and nothing waits."""
+    if not released and not waits:
+        return None
+    first, last = window(released, waits)
+    start, end = index(first), index(last) + 1
+    every = 3 if end - start > 6 else 1
+    ticks = [_tick(month, naming) if month % every == 0 else "" for month in range(start, end)]
+    found: dict[str, list[tuple[Span, str]]] = {}
+    for block in released:
+        left, number = index(block.first) - start, naming.say.number(block.children)
+        bar = Span(left, left + block.months, block.children, number), f"{naming.period(block.first, block.last)}: {number}"
+        found.setdefault(block.pathway, []).append(bar)
+    for figure in waits:
+        span = Span(max(index(figure.first) - start, 0), index(figure.last) - start + 1, None, "…")
+        found.setdefault(figure.pathway, []).append((span, f"{naming.period(figure.first, figure.last)}: {naming.say('section.waiting')}"))
+    highest = max((span.rate for bars in found.values() for span, _ in bars if span.end > 0), default=0.0) or 1.0
+    bars = {
+        pathway: ([span for span, _ in found[pathway] if span.end > 0], "; ".join(words for _, words in found[pathway]))
+        for pathway in sorted(found, key=naming.pathway)
+    }
+    return Charts(ticks, highest, bars)
+
+
+def _tick(month: int, naming: Naming) -> str:
+    name = naming.say(f"month.{month % 12 + 1}")
+    return f"{name} {month // 12}" if month % 12 == 0 else name
 
 
 def window(released: Sequence[Block], waits: Sequence[FigureReleased]) -> tuple[str, str]:

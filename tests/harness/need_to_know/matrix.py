@@ -247,7 +247,7 @@ OVERSIGHT: tuple[Row, ...] = (
     _row(
         "oversight-door",
         "Their signing in and language",
-        f"{_both('/oversight/signin')}\nPOST /oversight/signout\nPOST /oversight/language",
+        _both("/oversight/signin", "/oversight/signout", "/oversight/language"),
         **_EVERYBODY,
     ),
     _row("oversight-lost", "Any other path there", "* /oversight/{rest:path}", DOOR, oversight=NOTHING),

@@ -15,7 +15,7 @@ from services.audit import pages as auditors
 from services.intake.pages import routes as inbox
 from services.intake.public import routes as public
 from services.notifier import door
-from services.oversight.pages import measures
+from services.oversight.pages import naming
 from services.oversight.pages import routes as oversight
 
 NO_PAGES = (".css", ".svg")
@@ -49,12 +49,12 @@ def _notifier() -> list[BaseRoute]:
 
 
 def _audit() -> list[BaseRoute]:
-    shown = auditors.made(_nothing(), _nothing(), cast(Witnesses, None), Erasers(), drill=True, secure=True)
+    shown = auditors.Pages(_nothing(), _nothing(), cast(Witnesses, None), Erasers(), drill=True, secure=True)
     return list(audit.application(_nothing(), _nothing(), shown.routes()).routes)
 
 
 def _oversight(policy: Policy) -> list[BaseRoute]:
-    return oversight.made(_nothing(), lambda: policy, measures.load(5), drill=True, secure=True).routes()
+    return oversight.Pages(_nothing(), lambda: policy, naming.load(5), drill=True, secure=True).routes()
 
 
 def _nothing() -> Any:

@@ -41,7 +41,7 @@ from referral.domain.events import (
 from referral.domain.inputs import Input, Source
 from referral.domain.policy import Policy
 from referral.runtime import http_server
-from referral.runtime.allowance import Allowances
+from referral.runtime.http_listener import Allowances
 from referral.runtime.keys import case_keys
 from referral.runtime.observe import Health
 from referral.runtime.postgres import clock, database

@@ -25,7 +25,7 @@ from referral.errors import TooOften, Unavailable
 from referral.proof.entry import Entry, Kind
 from referral.proof.history import exercise
 from referral.proof.history.timeline import sentence, timeline
-from referral.runtime import allowance, peer
+from referral.runtime import http_listener, peer
 from referral.runtime.http_listener import PROXY, Listener, Place, Slot
 from referral.runtime.keys import case_keys
 from referral.runtime.postgres.tokens import AUDITORS
@@ -107,11 +107,11 @@ async def opened(settings: Settings, *, drill: bool = False, signers: Trusted = 
         audit_log.story(log)
         await append(made, log.entries)
         assert await made.publisher().round()
-        shown = pages.made(made.engine, held, made.policy, INTAKE, signers=signers, drill=True, secure=False)
-        app = application(made.engine, held, shown.routes(), shown.sign_in.refused)
+        shown = pages.Pages(made.engine, held, made.policy, INTAKE, signers=signers, drill=True, secure=False)
+        app = application(made.engine, held, shown.routes(), shown.office.refused)
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://audit") as http, audit_stack.recording(settings, made.engine):
-            yield Door(http, log, case_id, made, app, shown.sign_in.journal)
+            yield Door(http, log, case_id, made, app, shown.office.journal)
 
 
 async def test_nobody_reads_without_a_token_that_stands(bare: Settings) -> None:
@@ -143,8 +143,8 @@ async def test_nobody_reads_without_a_token_that_stands(bare: Settings) -> None:
 async def test_a_copied_visit_takes_no_page_from_a_colleague_who_has_the_same_token(
     bare: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(allowance, "SESSION_ASKS_S", 0.02)
-    monkeypatch.setattr(allowance, "AT_ONCE_S", 100.0)
+    monkeypatch.setattr(http_listener, "SESSION_ASKS_S", 0.02)
+    monkeypatch.setattr(http_listener, "AT_ONCE_S", 100.0)
     place = Place(Listener(), Slot("192.0.2.1", PROXY, 0.0, lambda: None))
     async with opened(bare) as door:
 

@@ -10,7 +10,7 @@ import pytest
 
 from referral.ca.names import Name, Plane
 from referral.domain.inputs import ROSTER_BOOK
-from referral.runtime import invitations, passwords, peer
+from referral.runtime import passwords, peer, random_secret
 from referral.runtime.postgres import clock
 from referral.runtime.settings import Settings
 from services.intake.accounts import invitations as invited
@@ -74,7 +74,7 @@ async def test_nobody_but_its_owner_sets_the_password_of_an_account(bare: Settin
             assert found is not None and (found[0].id, found[0].language, found[0].desk) == (made["id"], "sr-Cyrl", False)
             return found[1]
 
-        late = invitations.IN_A_CALL_US + 1
+        late = random_secret.IN_A_CALL_US + 1
         assert await owner_sets(made["code"], "correct horse battery", after=late) is None, "a quarter of an hour is over"
         assert await owner_sets(made["code"], "correct horse battery") == made["id"]
         assert await owner_sets(made["code"], "another horse battery") is None, "it was used"

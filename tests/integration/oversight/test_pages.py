@@ -33,13 +33,13 @@ from referral.runtime.postgres import database
 from referral.runtime.postgres.tokens import OVERSIGHT, digest
 from referral.runtime.settings import Settings
 from referral.wire import figure_release
-from services.oversight.pages import measures, routes
+from services.oversight.pages import naming, routes
 from tests.harness import believed, made_log, made_releases
 from tests.harness.engines import beginning, by_hand, connecting
 from tests.stories import teller
 
 pytestmark = pytest.mark.servers
-MEASURES = measures.load(made_releases.K)
+MEASURES = naming.load(made_releases.K)
 POLICY = teller.policy()
 YEAR = made_releases.year(POLICY)
 PATHS = (
@@ -87,7 +87,7 @@ async def opened(settings: Settings) -> AsyncIterator[Door]:
         await OVERSIGHT.add(tx, {"committee-secretariat": "token-c"}, note="committee")
         await OVERSIGHT.add(tx, {"childrens-rights-adviser": "token-a"}, note="adviser")
     engine = database.engine(settings, "oversight")
-    made = routes.made(engine, lambda: POLICY, MEASURES, drill=True, secure=False)
+    made = routes.Pages(engine, lambda: POLICY, MEASURES, drill=True, secure=False)
     transport = httpx.ASGITransport(Starlette(routes=made.routes()))
     async with httpx.AsyncClient(transport=transport, base_url="http://oversight") as http:
         yield Door(http, settings)
@@ -191,14 +191,14 @@ async def test_four_languages_and_codes_where_no_policy_is_known(bare: Settings)
                 page = await door.get(path, language=language)
                 assert page.status_code == 200 and f'<html lang="{language}">' in page.text
             assert region in await door.page("/procedures/child-labour", language=language)
-        made = routes.made(database.engine(bare, "oversight"), unavailable, MEASURES, drill=False, secure=True)
+        made = routes.Pages(database.engine(bare, "oversight"), unavailable, MEASURES, drill=False, secure=True)
         async with httpx.AsyncClient(transport=httpx.ASGITransport(Starlette(routes=made.routes())), base_url="http://oversight") as http:
             signed = (await http.post("/oversight/signin", data={"token": "token-a"})).headers["set-cookie"]
             assert signed.startswith("__Host-oversight=") and "; secure" in signed.lower() and "path=/;" in signed.lower()
             cookie = {"cookie": f"{signed.partition(';')[0]}; __Host-oversight-language=en"}
             page = await http.get("/oversight/procedures/child-labour", headers=cookie)
             assert "<h1>child labour</h1>" in page.text and "Exercise. No real child." not in page.text
-        await made.engine.dispose()
+        await made.office.engine.dispose()
 
 
 async def test_downloads_have_every_figure_and_the_same_bytes_each_time(bare: Settings) -> None:

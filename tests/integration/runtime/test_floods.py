@@ -17,7 +17,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from referral.ca import identity
-from referral.runtime import allowance, http_listener, http_server, peer, tls
+from referral.runtime import http_listener, http_server, peer, tls
 from referral.runtime.observe import Health
 from tests.harness import trust
 
@@ -86,7 +86,7 @@ async def statuses(http: httpx.AsyncClient, path: str, count: int, method: str =
 
 
 async def test_a_network_that_opens_too_many_connections_is_turned_away_alone(door: Door) -> None:
-    before, most = turned_away("connection"), int(allowance.NETWORK_COMES_S * allowance.AT_ONCE_S)
+    before, most = turned_away("connection"), int(http_listener.NETWORK_COMES_S * http_listener.AT_ONCE_S)
     opened = await door.flood(3 * most)
     async with door.browser(FLOOD.format(250)) as neighbour, door.browser(OFFICE) as office:
         with pytest.raises(httpx.TransportError):
@@ -108,7 +108,7 @@ async def test_a_system_in_that_network_that_has_shown_its_certificate_comes_aga
 
 
 async def test_strangers_of_a_network_ask_at_their_rate_and_are_told_when(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(allowance, "STRANGERS_ASK_S", 0.5)
+    monkeypatch.setattr(http_listener, "STRANGERS_ASK_S", 0.5)
     async with door.browser(FLOOD.format(1)) as flood, door.browser(OFFICE) as office:
         assert await statuses(flood, "/fine", 5) == [200] * 5
         refused = await flood.get("/fine")
@@ -119,7 +119,7 @@ async def test_strangers_of_a_network_ask_at_their_rate_and_are_told_when(door: 
 
 
 async def test_an_agency_reads_at_its_rate_and_is_never_refused_what_it_sends(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(allowance, "SYSTEM_READS_S", 0.5)
+    monkeypatch.setattr(http_listener, "SYSTEM_READS_S", 0.5)
     async with door.browser(OFFICE, "agency/school-drita") as school, door.browser(OFFICE, "agency/school-ura") as other:
         assert await statuses(school, "/fine", 5) == [200] * 5
         assert await statuses(school, "/fine", 1) == await statuses(school, "/fine", 1, "POST") == [429]
@@ -130,7 +130,7 @@ async def test_an_agency_reads_at_its_rate_and_is_never_refused_what_it_sends(do
 
 
 async def test_a_copied_session_takes_nothing_from_a_new_one_of_the_same_account(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(allowance, "SESSION_ASKS_S", 0.5)
+    monkeypatch.setattr(http_listener, "SESSION_ASKS_S", 0.5)
     async with door.browser(OFFICE) as http:
         assert await statuses(http, "/page/copied", 6) == [200] * 5 + [429]
         assert await statuses(http, "/page/new", 1) == [200]
@@ -140,7 +140,7 @@ async def test_a_connection_that_has_shown_a_session_asks_without_it_no_oftener_
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One page with a copied cookie, and everything else on its connection was not counted."""
-    monkeypatch.setattr(allowance, "STRANGERS_ASK_S", 0.5)
+    monkeypatch.setattr(http_listener, "STRANGERS_ASK_S", 0.5)
     async with door.browser(OFFICE) as thief, door.browser(FLOOD.format(1)) as officer:
         assert await statuses(thief, "/page/copied", 1) == [200]
         assert await statuses(thief, "/fine", 6) == [200] * 5 + [429]

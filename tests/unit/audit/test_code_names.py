@@ -10,7 +10,7 @@ from referral.domain import events as e
 from referral.proof.history import wording, words
 from referral.proof.history.words import as_logged
 from referral.runtime import i18n
-from services.audit import case_view, code_names
+from services.audit import case_view
 from tests.harness.audit_log import POLICY, Log, story
 
 TEXTS = i18n.load(words.FILE)
@@ -24,7 +24,7 @@ def test_a_sentence_has_names_and_the_logged_codes_stand_apart(language: str) ->
     case_id = story(log)
     entries = [one for one in log.entries if one.case_id == case_id]
     texts = TEXTS[language]
-    named = case_view.rows(entries, log.keys[case_id], {}, texts, name=code_names.names(POLICY, texts, language))
+    named = case_view.rows(entries, log.keys[case_id], {}, texts, name=case_view.names(POLICY, texts, language))
     plain = case_view.rows(entries, log.keys[case_id], {}, texts)
     assert [(row.idx, row.at, row.depth, row.marks) for row in named] == [(row.idx, row.at, row.depth, row.marks) for row in plain]
     for row, logged in zip(named, plain, strict=True):
@@ -39,8 +39,8 @@ def test_a_sentence_has_names_and_the_logged_codes_stand_apart(language: str) ->
 
 
 def test_without_a_believed_bundle_codes_stay_codes_and_say_so_once() -> None:
-    assert code_names.names(None, TEXTS["sq"], "sq") is as_logged
-    name = code_names.names(POLICY, TEXTS["sq"], "sq")
+    assert case_view.names(None, TEXTS["sq"], "sq") is as_logged
+    name = case_view.names(POLICY, TEXTS["sq"], "sq")
     assert words.named(name, "agency", "police-nowhere") == "police-nowhere", "a code without a name stands alone"
 
 
@@ -56,7 +56,7 @@ def test_every_code_that_the_policy_does_not_name_has_ours() -> None:
 
 def test_every_event_with_names_reads_without_a_mark() -> None:
     """Each wording takes its codes through the names: a hostile code is shown as it is, and never as a name."""
-    names = wording.names([], TEXTS["sq"], code_names.names(POLICY, TEXTS["sq"], "sq"))
+    names = wording.names([], TEXTS["sq"], case_view.names(POLICY, TEXTS["sq"], "sq"))
     unknown = dict.fromkeys(e.Traits.__struct_fields__, "unknown")
     traits = e.Traits(**{**unknown, "languages": ("sq", "rom"), "found_in": "prizren", "flags": ()})
     body = e.TraitsChanged(agency="csw-prizren", by=None, traits=traits, only=("found_in", "languages"), received_at=0)

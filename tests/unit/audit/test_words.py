@@ -11,6 +11,7 @@ import pytest
 from referral.proof.history import words as history
 from referral.proof.reading import How
 from referral.runtime import i18n
+from referral.web import frame
 from services.audit import pages
 
 HERE = Path(pages.__file__).parent
@@ -29,7 +30,9 @@ def test_no_text_is_left_in_another_language_or_script(texts: dict[str, i18n.Wor
 
 
 def test_every_text_has_a_page_and_every_page_its_texts() -> None:
-    code = "".join(path.read_text("utf-8") for path in (*HERE.glob("templates/*.html"), HERE / "pages.py"))
+    code = "".join(
+        path.read_text("utf-8") for path in (*HERE.glob("templates/*.html"), *frame.HERE.glob("templates/*.html"), HERE / "pages.py")
+    )
     named = set(re.findall(r'["(]([a-z]+(?:\.[a-z]+)*)"', code))
     built = {f"mark.{mark}" for mark in ("logged", "said", "unverified", "erased", "sealed", "bad")} | {
         "unreadable.erased",

@@ -16,7 +16,6 @@ READERS = {"nobody", "its sender", "the officer and the pages"}
 BOUNDING = (
     "services/intake/crowd.py",
     "services/intake/public/limits.py",
-    "referral/runtime/allowance.py",
     "referral/runtime/http_listener.py",
     "referral/runtime/kafka/quotas.py",
 )

@@ -18,9 +18,9 @@ from services.intake.pages import render
 from services.intake.pages.agency.account import CHANNELS
 from services.intake.pages.agency.rota_forms import PARTS
 from services.intake.pages.exercise import report
-from services.intake.public import site
+from services.intake.public import pages
 
-FILES = (render.WORDS, *render.MORE, site.HERE / "words.yaml")
+FILES = (render.WORDS, *render.MORE, pages.HERE / "words.yaml")
 LATIN = {"agency.yaml": ("SMS",)}
 """Words that stay in Latin letters, by the file whose texts have them."""
 SAME = {render.WORDS: {"today"}}
@@ -33,7 +33,7 @@ def nobody() -> Policy:
 
 @cache
 def loaded() -> Mapping[str, Words]:
-    return render.load(nobody, site.HERE).words
+    return render.load(nobody, pages.HERE).words
 
 
 def texts(file: Path, language: str) -> dict[str, str]:

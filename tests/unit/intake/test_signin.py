@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from referral.domain.durations import SECOND_US
 from referral.errors import Rejected
-from referral.runtime import invitations, passwords, random_secret
+from referral.runtime import passwords, random_secret
 from services.intake.accounts import rules
 from services.intake.accounts.rules import ADDRESS_LIMIT, GAP_US, LINE_MOST, PAIR_LIMIT, SITE_TIMES, SLOW_AFTER, WINDOW_US, Failures
 from services.intake.pages import forms
@@ -98,7 +98,7 @@ def test_the_secret_of_a_session_has_256_random_bits() -> None:
 
 
 def test_a_code_of_an_invitation_has_eighty_random_bits() -> None:
-    made = {invitations.code() for _ in range(1000)}
+    made = {random_secret.spoken_code() for _ in range(1000)}
     letters = Counter("".join(made).replace("-", ""))
     assert len(made) == 1000 and len(letters) == 32 and {len(code) for code in made} == {19}
     assert all(350 < times < 650 for times in letters.values()), "each letter as often as another: five bits each, sixteen of them"

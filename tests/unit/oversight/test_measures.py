@@ -16,9 +16,9 @@ from referral.domain.events import Unit
 from referral.runtime import i18n
 from services.oversight.counting.tables import known, spreads, tables
 from services.oversight.disclosure.blocks import OPEN
-from services.oversight.pages import measures
+from services.oversight.pages import naming
 from services.oversight.pages.downloads import dictionary_csv, dictionary_json
-from services.oversight.pages.measures import FILE, compiled, load
+from services.oversight.pages.naming import FILE, compiled, load
 from tests.harness.oversight_log import WHOLE
 
 ALL = load(11)
@@ -54,7 +54,7 @@ def test_numbers_are_filled_in_and_no_text_is_in_another_language() -> None:
         assert not re.search("[Ѐ-ӿ]", one.definition["sq"] + one.definition["en"] + one.definition["sr-Latn"])
     assert "11" in ALL.terms["hidden"].definition["sq"]
     assert "13" in load(13).terms["hidden"].definition["sr-Cyrl"]
-    assert f"{measures.FOLLOW_UP.days} days" in ALL.terms["month"].definition["en"]
+    assert f"{naming.FOLLOW_UP.days} days" in ALL.terms["month"].definition["en"]
 
 
 def test_what_has_no_row_when_it_is_hidden_is_defined_so_and_the_dictionary_says_it() -> None:

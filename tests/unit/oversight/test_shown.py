@@ -13,24 +13,31 @@ import yaml
 from referral.domain.events import FigureReleased, Mark, Unit
 from referral.runtime import i18n as words
 from referral.runtime.loop.sequence import Verdict
+from referral.web import frame
 from referral.wire.figure_release import Published
 from services.oversight.disclosure import releases
-from services.oversight.pages import charts, downloads, measures, panels, routes, sections, view
-from services.oversight.pages.charts import Span
+from services.oversight.pages import downloads, naming, routes, sections, view
 from services.oversight.pages.naming import Naming
+from services.oversight.pages.view import Span
 from services.oversight.release import Release
 from tests.harness import made_releases, shipped
 
 OVERSIGHT = Path(routes.__file__).parent
 WORDS = words.load(OVERSIGHT / "words.yaml")
 POLICY = shipped.compiled()
-MEASURES = measures.load(made_releases.K)
+MEASURES = naming.load(made_releases.K)
 SAY = Naming(WORDS["en"], POLICY, MEASURES.measures)
+PARTS = frame.templates(OVERSIGHT / "templates").get_template("parts.html").module
 YEAR = [Published(one.made, one.figures, 1) for one in made_releases.year(POLICY)]
 
 
 def out(*releases: Release) -> list[Published]:
     return [Published(one.made, one.figures, 1) for one in releases]
+
+
+def figures(row: sections.Row) -> list[FigureReleased]:
+    """The figures that a release has."""
+    return [one for one in row.figures if one is not None]
 
 
 def test_a_correction_replaces_its_block_and_nothing_else() -> None:
@@ -59,9 +66,10 @@ def test_a_procedure_waits_until_its_months_are_told() -> None:
 def test_rows_come_in_the_order_of_shown_shares_and_hidden_ones_in_that_of_the_alphabet() -> None:
     block = view.newest(view.blocks(YEAR))["child-labour"]
     tables = {table.id: table for table in sections.of_block(block, SAY)}
-    assert [row.cells[0].value for row in tables["late"].rows] == [42, 28]
+    assert [figures(row)[0].value for row in tables["late"].rows] == [42, 28]
     assert list(tables["late"].rest) == sorted(tables["late"].rest) and len(tables["late"].rest) == len(POLICY.agencies) - 2
-    assert {cell.value for table in tables.values() for row in table.rows for cell in row.cells if cell.hidden} == {None}
+    hidden = [one for table in tables.values() for row in table.rows for one in figures(row) if not sections.shown(one)]
+    assert hidden and {SAY.value(one) for one in hidden} == {""}
     assert set(sections.of_all([block], {}, SAY)) >= set(sections.COUNTRY) - {"time", "waiting"}
     assert set(sections.COUNTRY) == set(sections.DEADLINES)
 
@@ -77,12 +85,13 @@ def test_what_is_hidden_throughout_is_one_line_and_no_wall_of_hatching() -> None
 
 
 def test_bars_are_as_long_as_their_values_and_hidden_ones_all_alike() -> None:
-    assert 'width="25.0%"' in charts.bar(11, 44) and 'width="100.0%"' in charts.bar(50, 44) and "%" in charts.bar(3, 0)
-    assert charts.bar(None, 44) == charts.bar(None, 7) and "hatch" in charts.bar(None, 1)
+    bar = PARTS.bar
+    assert 'width="25.0%"' in bar(11, 44) and 'width="100.0%"' in bar(50, 44) and "%" in bar(3, 0)
+    assert bar(None, 44) == bar(None, 7) and "hatch" in bar(None, 1)
 
 
 def test_the_area_of_a_bar_over_time_is_its_value() -> None:
-    drawn = charts.over_time([Span(0, 1, 20, "20"), Span(1, 3, 20, "20"), Span(3, 4, None, "…")], ["a", "", "", "d"], 20.0, "<told>")
+    drawn = PARTS.chart([Span(0, 1, 20, "20"), Span(1, 3, 20, "20"), Span(3, 4, None, "…")], ["a", "", "", "d"], 20.0, "<told>")
     sizes = [(float(w), float(h)) for w, h in re.findall(r'width="([\d.]+)" height="([\d.]+)" class="solid"', drawn)]
     assert sizes[0][1] == pytest.approx(2 * sizes[1][1]) and sizes[0][0] + 2 == pytest.approx((sizes[1][0] + 2) / 2)
     assert "&lt;told&gt;" in drawn and drawn.count("#hatch") == 1
@@ -90,10 +99,12 @@ def test_the_area_of_a_bar_over_time_is_its_value() -> None:
 
 def test_a_block_that_began_before_the_chart_is_cut() -> None:
     long = made_releases.Block(1, "disability", "2020-01", "2027-12", 96).figures
-    [panel] = panels.over_time(view.blocks(out(made_releases.made(1, "2027-12", long))), [], SAY)
-    xs = [float(x) for x in re.findall(r'<rect x="([-\d.]+)"', panel.chart)]
-    assert xs == [charts.LEFT + 1] and panel.note == "Jan 2020 – Dec 2027: 96"
-    assert panels.over_time([], [], SAY) == []
+    drawn = view.over_time(view.blocks(out(made_releases.made(1, "2027-12", long))), [], SAY)
+    assert drawn is not None
+    [(spans, words)] = drawn.bars.values()
+    xs = [float(x) for x in re.findall(r'<rect x="([-\d.]+)"', PARTS.chart(spans, drawn.ticks, drawn.highest, words))]
+    assert xs == [5.0] and words == "Jan 2020 – Dec 2027: 96", "at the left end, one pixel in"
+    assert view.over_time([], [], SAY) is None
 
 
 @pytest.mark.parametrize(
@@ -146,7 +157,7 @@ def test_every_text_is_there_in_four_languages_and_in_one_script_each() -> None:
 def test_every_text_that_code_and_templates_name_exists() -> None:
     named = {f"section.{id}" for id in (*sections.COUNTRY, "people", "people.cross")} | {f"stage.{code}" for code in sections.STAGES}
     named |= {f"rung.{code}" for code in sections.RUNGS} | {f"wait.{code}" for code in sections.WAITS}
-    for path in OVERSIGHT.glob("templates/*.html"):
+    for path in (*OVERSIGHT.glob("templates/*.html"), *frame.HERE.glob("templates/*.html")):
         named |= set(re.findall(r'say\("([^"]+)"[,)]', path.read_text("utf-8")))
     for path in OVERSIGHT.parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):

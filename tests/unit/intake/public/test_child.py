@@ -12,12 +12,12 @@ from jinja2 import Environment
 from referral.runtime.i18n import ENDONYMS, Words
 from services.intake import policy_view
 from services.intake.pages import render
-from services.intake.public import form, site
+from services.intake.public import form, pages
+from services.intake.public.pages import Number
 from services.intake.public.receipt import NOTE, Said
-from services.intake.public.site import Number
 from tests.harness import shipped
 
-RENDERER = render.load(shipped.compiled, site.HERE)
+RENDERER = render.load(shipped.compiled, pages.HERE)
 LISTS = policy_view.of(shipped.compiled(), 1)
 TEMPLATES: Environment = RENDERER.templates
 TO_NOBODY = {

@@ -8,17 +8,17 @@ import re
 import yaml
 
 from services.intake.pages import render
-from services.intake.public import site
+from services.intake.public import pages
 
-ALL = render.load(lambda: None, site.HERE).words  # type: ignore[arg-type,return-value]
-OWN = set(yaml.safe_load((site.HERE / "words.yaml").read_text("utf-8"))["texts"])
+ALL = render.load(lambda: None, pages.HERE).words  # type: ignore[arg-type,return-value]
+OWN = set(yaml.safe_load((pages.HERE / "words.yaml").read_text("utf-8"))["texts"])
 
 
 def test_every_text_is_named_and_every_name_is_a_text() -> None:
     named = set()
-    for path in (site.HERE / "templates").glob("*.html"):
+    for path in (pages.HERE / "templates").glob("*.html"):
         named |= set(re.findall(r'"([a-z_]+(?:\.[a-z_]+)+)"', path.read_text("utf-8")))
-    for path in site.HERE.glob("*.py"):
+    for path in pages.HERE.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in ALL["en"].texts:
                 named.add(node.value)

@@ -26,7 +26,7 @@ from services.oversight.calendar import after, begins, closes
 from services.oversight.counting import tables as folded
 from services.oversight.counting.projection import Courses
 from services.oversight.disclosure import releases
-from services.oversight.pages import downloads, measures
+from services.oversight.pages import downloads, naming
 from services.oversight.release_builder import measured
 from tests.harness.audit_archive import Rows, auditor_key, exported
 from tests.harness.audit_log import POLICY, Log, asked, response, story
@@ -190,7 +190,7 @@ def test_the_printed_query_gives_the_figures_of_a_block_of_several_months(audito
     assert shown["trafficking-child", "stage", "accepted"] == 24 and ("trafficking-child", "wait.accepted", "half") in shown
     export = exported(auditor.folder / "export", Rows(log.entries), log.keys)
     found: dict[tuple[str, str, str], int] = {}
-    defined = measures.load(11).measures
+    defined = naming.load(11).measures
     for id in ("stage", "wait"):
         assert "--month 2027-01..2027-03 " in defined[id].query
         for row in auditor.asks(export, defined[id].query.replace("2027-", "2026-")):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import httpx
 import pytest
 from starlette.applications import Starlette
@@ -11,16 +9,19 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from referral.runtime.token_pages import LanguageChoice, foreign
+from referral.web.cookies import Cookies
+from referral.web.office import foreign
 
 
 def client(*, secure: bool) -> httpx.AsyncClient:
-    choice = LanguageChoice("made-up-language", "/made-up", re.compile("/made-up"), secure)
+    cookies = Cookies(secure, "/made-up", "strict", "made-up-language")
 
     async def page(request: Request) -> Response:
-        return PlainTextResponse(choice.of(request))
+        answer = PlainTextResponse(cookies.language(request))
+        cookies.speak(answer, request.query_params.get("chosen", ""))
+        return answer
 
-    app = Starlette(routes=[Route("/made-up", page), Route("/made-up/language", choice.choose, methods=["POST"])])
+    app = Starlette(routes=[Route("/made-up", page)])
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://made-up")
 
 
@@ -28,12 +29,13 @@ def client(*, secure: bool) -> httpx.AsyncClient:
 async def test_a_language_is_kept_by_a_cookie_of_this_host_alone(secure: bool) -> None:
     name, path = ("__Host-made-up-language", "/") if secure else ("made-up-language", "/made-up")
     async with client(secure=secure) as browser:
-        chosen = await browser.post("/made-up/language", data={"language": "en", "from": "/made-up"})
+        chosen = await browser.get("/made-up?chosen=en")
         [cookie] = chosen.headers.get_list("set-cookie")
         parts = cookie.lower().split("; ")
         assert cookie.startswith(f"{name}=en;") and f"path={path}" in parts and not [one for one in parts if one.startswith("domain")]
         assert ("secure" in parts) is secure and {"httponly", "samesite=strict"} <= set(parts)
         assert (await browser.get("/made-up")).text == "en"
+        assert "set-cookie" not in (await browser.get("/made-up?chosen=xx")).headers
 
 
 async def test_a_cookie_without_the_prefix_says_nothing_where_pages_are_reached_by_https() -> None:

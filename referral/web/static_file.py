@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from referral.runtime.http_server import PAGE_HEADERS
+from referral.web.frame import PAGE_HEADERS
 
 TYPES = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 YEAR_S, SHORT_S = 365 * 24 * 60 * 60, 300

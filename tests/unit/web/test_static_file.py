@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 import httpx
 import pytest
 from starlette.applications import Starlette
 
-import services.audit
-import services.intake
-import services.oversight
-from referral.runtime import static_file
+from referral.web import frame, static_file
+from services import intake
+from tests.harness.freeze import ROOT
 
 CSS = b"a { color: black; }" * 100
 
@@ -45,9 +45,16 @@ def test_it_is_compressed_for_whoever_takes_it(takes: str, packed: bool) -> None
     assert (int(answer.headers["content-length"]) < len(CSS)) is packed
 
 
-@pytest.mark.parametrize("service", [services.audit, services.intake, services.oversight])
-def test_every_frame_has_a_mark_and_names_the_version_of_its_sheet(service: object) -> None:
+@pytest.mark.parametrize("frame", [frame.HERE / "templates" / "page.html", Path(intake.__path__[0]) / "pages" / "templates" / "frame.html"])
+def test_every_frame_has_a_mark_and_names_the_version_of_its_sheet(frame: Path) -> None:
     """Audit and oversight had none: the browser asked for /favicon.ico, and got 404."""
-    [frame] = Path(str(service.__file__)).parent.rglob("frame.html")  # type: ignore[attr-defined]
     page = frame.read_text("utf-8")
     assert 'rel="icon"' in page and 'rel="stylesheet" href="{{ sheet }}"' in page
+
+
+SHEETS = [file for folder in (frame.HERE, ROOT / "services") for file in folder.rglob("*.css") if "intake" not in file.parts]
+
+
+@pytest.mark.parametrize("file", SHEETS, ids=lambda file: file.name)
+def test_a_sheet_has_no_left_and_no_right(file: Path) -> None:
+    assert not re.search(r"\b(left|right)\b", file.read_text("utf-8")), "use the logical properties: inline-start, inline-end"
