@@ -135,11 +135,20 @@ class Completeness(Struct, kw_only=True):
         for missing, entry in self.gaps:
             for seq in missing[:NAMED]:
                 if (entry.topic, entry.case_id, seq) in self.lost:
-                    self._note("LOST", entry, f"sequence {seq} of {entry.topic} was quarantined")
+                    self._lost(entry, seq)
                 else:
                     self._bad("SEQUENCE_GAP", entry, f"sequence {seq} of this case in {entry.topic} is missing before this entry")
             if missing[NAMED:]:
                 self._bad("SEQUENCE_GAP", entry, f"and the sequences up to {missing[-1]} with it")
+
+    def _lost(self, entry: Entry, seq: int) -> None:
+        """Report a missing record that was quarantined. Of a missing decision nobody can say what should follow, and routing signs both."""
+        what = f"sequence {seq} of {entry.topic} was quarantined"
+        if entry.topic == ROUTING:
+            what = f"{what}: a decision is missing, so those behind it cannot all be judged; ask routing's operator for it"
+            self.report.add_finding(finding(Weight.UNCHECKED, "LOST", entry, what))
+        else:
+            self._note("LOST", entry, what)
 
     def _genuine(self, erasure: Entry) -> bool:
         """Return whether nothing shows that somebody else than intake wrote an erasure. A value that is gone shows no signature."""

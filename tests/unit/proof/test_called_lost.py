@@ -13,7 +13,7 @@ from referral.proof.verify.report import Weight
 from referral.wire import codec, headers
 from referral.wire.signed import writer_signature
 from tests.harness import writers
-from tests.harness.audit_log import Log
+from tests.harness.audit_log import Log, asked
 from tests.harness.outages import MINUTE
 from tests.unit.proof.test_omissions import answered, bad, checked, of
 
@@ -106,3 +106,19 @@ def test_an_answer_as_lost_does_not_answer_the_record_that_revealed_it() -> None
     log.answer(following)
     log.entries = [structs.replace(e, idx=n) for n, e in enumerate(log.entries)]
     assert {f.code for f in bad(checked(log))} == {"SEQUENCE_GAP", "NOT_DECIDED"}
+
+
+def test_a_decision_that_was_set_aside_ends_the_judgement_of_its_case_and_is_not_good() -> None:
+    """Routing alone could leave out the end of an answer, put it into the quarantine, and decide on as it likes."""
+    log = Log()
+    case_id, _ = asked(log, "one")
+    gone = log.entries.pop()
+    log._known.size -= 1
+    log._known.sequences[gone.topic, case_id] -= 1
+    quarantined(log, gone, "far")
+    log.alarm(case_id)
+    beats(log)
+    report = checked(log)
+    assert not report.counts["decisions"]
+    assert [(f.weight, f.code) for f in report.findings if f.weight] == [(Weight.UNCHECKED, "LOST")]
+    assert "a decision is missing" in of(report, "LOST")[0].what
