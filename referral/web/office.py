@@ -91,8 +91,8 @@ class Office:
         self._templates = frame.templates(folder / "templates")
         self._css = BASE.read_bytes() + (folder / "static" / f"{service}.css").read_bytes()
 
-    def routes(self, *pages: Route) -> list[BaseRoute]:
-        """Return these pages, and what every site has: a path that no page has is a page that says so."""
+    def routes(self, *pages: Route, programs: bool = False) -> list[BaseRoute]:
+        """Return these pages, and what every site has: a path that no page has is a page that says so. programs: as of `route`."""
         both = ["GET", "POST"]
         return [
             *pages,
@@ -101,7 +101,7 @@ class Office:
             Route(f"{self.home}/language", self._choose, methods=both),
             static_file.serve(f"{self.home}/{self.service}.css", self._css),
             static_file.serve(f"{self.home}/mark.svg", static_file.ICON),
-            self.route("/{rest:path}", self._no_page, methods=EVERY),
+            self.route("/{rest:path}", self._no_page, programs=programs, methods=EVERY),
         ]
 
     def route(self, path: str, page: Page, *, programs: bool = False, methods: list[str] | None = None) -> Route:

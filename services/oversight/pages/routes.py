@@ -80,7 +80,7 @@ class Pages:
             "/figures.{kind:str}": self._figures,
             "/releases/{number:int}/figures.{kind:str}": self._figures,
         }
-        return self.office.routes(*(self._route(path, page) for path, page in pages.items()))
+        return self.office.routes(*(self._route(path, page) for path, page in pages.items()), programs=True)
 
     def _route(self, path: str, page: Page) -> Route:
         """Return the route of a page. It is rendered in a thread, so that counting goes on."""
