@@ -10,6 +10,7 @@ from referral.domain.policy.directory import Agency, Municipality, Section, Serv
 from referral.domain.policy.guidance import Guidance, Source
 from referral.domain.policy.limits import Calendar, Limit
 from referral.domain.policy.procedure import Pathway
+from referral.domain.policy.questions import Questions
 from referral.domain.policy.reading.directory import read_directory
 from referral.domain.policy.reading.guidance import FOLDER
 from referral.domain.policy.reading.procedure import read_procedure
@@ -35,6 +36,7 @@ class Policy:
     directory: SHA-256 over all files but procedures, guidance and the table of rights, which decide no way of a case, hex.
     pinned: every procedure that was ever in force, by digest.
     guidance: code → language → text; empty in a bundle from before there was guidance.
+    questions: what people are asked about the person; none in a bundle from before there were any.
     signers: name → key of those who sign the bundles that follow; empty: this bundle does not change them.
     """
 
@@ -55,6 +57,7 @@ class Policy:
     guidance: Mapping[str, Mapping[str, Guidance]]
     sources: Mapping[str, Source]
     signers: Mapping[str, bytes]
+    questions: Questions
     _orders: dict[tuple[tuple[str, ...], tuple[str, ...], str], Order] = field(default_factory=dict, init=False, repr=False, compare=False)
     _asked: dict[tuple[str, str, str], tuple[Service, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _placing: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -188,4 +191,5 @@ def compile(files: Mapping[str, bytes], before: Policy | None = None) -> Policy:
         guidance=directory.guidance.texts,
         sources=directory.guidance.sources,
         signers=signers,
+        questions=directory.questions,
     )

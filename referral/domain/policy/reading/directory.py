@@ -12,10 +12,12 @@ from datetime import date, datetime, timedelta
 from referral.domain.durations import MINUTE_US
 from referral.domain.policy.directory import Agency, Municipality, Names, Section, Service
 from referral.domain.policy.limits import Calendar, Limit
+from referral.domain.policy.questions import Questions
 from referral.domain.policy.reading.agencies import read_agency
 from referral.domain.policy.reading.casefile import read_sections
 from referral.domain.policy.reading.code_lists import as_id, code_lists, names, own_words
 from referral.domain.policy.reading.guidance import Texts, is_text, read_guidance
+from referral.domain.policy.reading.questions import read_questions
 from referral.domain.policy.reading.reader import Node, Reader, allowed
 
 CALENDAR = "calendars/XK.yaml"
@@ -38,6 +40,7 @@ class Directory:
     repeat: Limit
     stopped: Limit
     guidance: Texts
+    questions: Questions
 
 
 def read_directory(reader: Reader) -> Directory:
@@ -50,8 +53,11 @@ def read_directory(reader: Reader) -> Directory:
     if reader.broken.intersection(COMMON):
         reader.finish()
     codes, labels = code_lists(reader.open("codes.yaml"))
+    own: dict[str, tuple[str, ...]] = {}
     for path in sorted(p for p in reader.files if p.startswith("pathways/")):
         own_words(reader.open(path), codes, labels)
+        for concern, flags in _own_flags(reader.open(path)).items():
+            own[concern] = (*own.get(concern, ()), *flags)
     top = reader.open("municipalities.yaml").fields(("desks", "regions", "municipalities"))
     municipalities, desks = _municipalities(top), top["desks"].fields(("country", "oversight", "repeat", "stopped"))
     agencies: dict[str, Agency] = {}
@@ -83,7 +89,17 @@ def read_directory(reader: Reader) -> Directory:
         repeat=desks["repeat"].limit(),
         stopped=desks["stopped"].limit(),
         guidance=read_guidance(reader, labels.get("guidance", {})),
+        questions=read_questions(reader, codes, labels, {concern: flags for concern, flags in own.items() if concern in codes["concern"]}),
     )
+
+
+def _own_flags(root: Node) -> dict[str, tuple[str, ...]]:
+    """Return concern → the flags that a procedure for it names among its own words."""
+    top = dict(root.items())
+    lists = dict(top["words"].items()) if "words" in top else {}
+    flags = tuple(flag for flag, _ in lists["flag"].items()) if "flag" in lists else ()
+    applies = dict(top["applies"].items()) if flags and "applies" in top else {}
+    return {concern: flags for concern in (applies["concern"].words() if "concern" in applies else ())}
 
 
 def _municipalities(top: Mapping[str, Node]) -> dict[str, Municipality]:
