@@ -65,13 +65,16 @@ class Policy:
     _capacities: dict[str, int] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def names(self, kind: str, id: str, language: str) -> str:
-        """Return the name of an agency, municipality, section or code (kind: its list) in sq, sr-Latn, sr-Cyrl or en; else
+        """Return the name of an agency, municipality, section, question or code (kind: its list) in sq, sr-Latn, sr-Cyrl or en; else
         the id itself."""
         things: Mapping[str, Mapping[str, Agency | Municipality | Section]] = {
             "agency": self.agencies,
             "municipality": self.municipalities,
             "section": self.sections,
         }
+        if kind == "question":
+            asked = self.questions.each.get(id)
+            return (asked.names.get(language) or asked.names.get("en") or id) if asked else id
         thing = things.get(kind, {}).get(id)
         found = self.labels.get(kind, {}).get(id, {}) if thing is None else thing.names
         return found.get(language) or found.get("en") or id

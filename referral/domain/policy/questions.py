@@ -15,6 +15,8 @@ from referral.domain.events import Traits
 from referral.domain.policy.directory import Names
 from referral.domain.policy.procedure import Pathway
 
+KNOWN = "known"
+"""The section of the case file that keeps the answers: each entry comes with a referral or a change, and nobody replaces it."""
 YES, NO, UNKNOWN = "yes", "no", "unknown"
 ANSWERS = (YES, NO, UNKNOWN)
 SEVERAL = ("flags", "languages")
@@ -120,6 +122,7 @@ def traits_said(questions: Iterable[Question], said: Mapping[str, str]) -> dict[
     found: dict[str, list[str]] = {}
     for one in questions:
         answer = said.get(one.id, "")
+        chosen: Mapping[str, tuple[str, ...]]
         if one.choose and one.choose not in SEVERAL:
             chosen = {one.choose: (answer,)} if answer not in ("", UNKNOWN) else {}
         elif one.choose:
@@ -127,7 +130,7 @@ def traits_said(questions: Iterable[Question], said: Mapping[str, str]) -> dict[
         elif one.any_of:
             chosen = {"flags": tuple(flag for flag in one.any_of if flag in answer.split())}
         else:
-            chosen = dict(one.sets) if answer == YES else {}
+            chosen = one.sets if answer == YES else {}
         for trait, codes in chosen.items():
             found.setdefault(trait, []).extend(code for code in codes if code not in found[trait])
     return {trait: tuple(codes) for trait, codes in found.items() if codes}

@@ -22,6 +22,7 @@ from referral.domain.events import (
     Via,
     Word,
 )
+from referral.domain.policy.questions import with_answers
 from referral.errors import Rejected
 from services.intake.messages import submission
 from services.intake.model import Offer
@@ -141,16 +142,20 @@ def traits(body: submission.TraitsBody, lists: Lists, *, agency: str, by: str | 
     return TraitsChanged(agency=agency, by=by, traits=submission.traits(body, lists, "$"), received_at=at)
 
 
-def some_traits(known: Traits, changed: Mapping[str, str], lists: Lists, *, agency: str, by: str | None, at: int) -> TraitsChanged:
+def some_traits(
+    known: Traits, changed: Mapping[str, str | tuple[str, ...]], lists: Lists, *, agency: str, by: str | None, at: int
+) -> TraitsChanged:
     """Return the event of a person who records some traits. Rejected: as `traits`, also where they contradict what is known.
 
     known: all traits, as routing has decided them by now.
-    changed: trait → code, at least one. A known age band in which nobody of a new age is becomes unknown with it; any other stays.
+    changed: trait → code, at least one; flags and languages, of which there are several, are added to those that are known. A known age
+    band in which nobody of a new age is becomes unknown with it; any other stays.
     """
     said = dict(changed)
-    if "age" in said and "age_band" not in said and not fits(said["age"], known.age_band):
+    if "age" in said and "age_band" not in said and not fits(str(said["age"]), known.age_band):
         said["age_band"] = "unknown"
-    body = submission.TraitsBody(**structs.asdict(structs.replace(known, **said)))
+    learnt = {name: (code,) if isinstance(code, str) else code for name, code in said.items()}
+    body = submission.TraitsBody(**structs.asdict(with_answers(known, learnt)))
     return structs.replace(traits(body, lists, agency=agency, by=by, at=at), only=tuple(sorted(said)))
 
 

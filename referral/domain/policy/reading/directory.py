@@ -99,7 +99,7 @@ def _own_flags(root: Node) -> dict[str, tuple[str, ...]]:
     lists = dict(top["words"].items()) if "words" in top else {}
     flags = tuple(flag for flag, _ in lists["flag"].items()) if "flag" in lists else ()
     applies = dict(top["applies"].items()) if flags and "applies" in top else {}
-    return {concern: flags for concern in (applies["concern"].words() if "concern" in applies else ())}
+    return dict.fromkeys(applies["concern"].words() if "concern" in applies else (), flags)
 
 
 def _municipalities(top: Mapping[str, Node]) -> dict[str, Municipality]:
