@@ -22,7 +22,7 @@ ANSWERS = (YES, NO, UNKNOWN)
 SEVERAL = ("flags", "languages")
 """Traits that hold several codes. An answer adds to them."""
 BY_FORM = ("concern", "age", "age_band", "found_in", "urgency")
-"""Traits that every form of a referral asks for by itself."""
+"""Traits that every form of a referral asks for by itself. Consent has a page of its own."""
 CHILD = ("child", "uncertain")
 
 
@@ -101,7 +101,9 @@ class Questions:
         staff = {id for _, ids in self.staff for id in ids}
         public = {id for ids in self.public.values() for id in ids}
         asked = (mark for id in staff | public for mark in self.each[id].marks)
-        return frozenset({*(f"{trait}=" for trait in BY_FORM), *asked, *(f"flags={f}" for fs in self.implies.values() for f in fs)})
+        return frozenset(
+            {*(f"{trait}=" for trait in (*BY_FORM, "consent")), *asked, *(f"flags={f}" for fs in self.implies.values() for f in fs)}
+        )
 
 
 def _fits(question: Question, age: str) -> bool:
@@ -114,6 +116,21 @@ def conditions(pathway: Pathway) -> Iterator[tuple[str, str]]:
     groups += [("never", (frozenset({mark}),)) for _, mark in pathway.never if mark]
     groups += [(step.id, (step.names,)) for step in pathway.steps]
     yield from dict.fromkeys((mark, where) for where, lines in groups for line in lines for mark in sorted(line) if "=" in mark)
+
+
+def unsettable(questions: Questions, pathways: Iterable[Pathway]) -> Iterator[tuple[str, str, str]]:
+    """Yield (procedure, where, mark) for every trait and flag that a procedure tests and no page can set."""
+    can = questions.settable
+    for pathway in pathways:
+        for mark, where in conditions(pathway):
+            if mark not in can and f"{mark.partition('=')[0]}=" not in can:
+                yield pathway.id, where, mark
+
+
+def unread(questions: Questions, pathways: Iterable[Pathway]) -> tuple[str, ...]:
+    """Return the flags that a page can set and no procedure tests."""
+    tested = {mark for pathway in pathways for mark, _ in conditions(pathway)}
+    return tuple(sorted(mark.removeprefix("flags=") for mark in questions.settable - tested if mark.startswith("flags=")))
 
 
 def traits_said(questions: Iterable[Question], said: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
