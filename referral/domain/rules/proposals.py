@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from referral.domain.case import Case, Proposal, open_offers
 from referral.domain.contradictions import contradictions
+from referral.domain.entered_times import beside
 from referral.domain.events import ChangeKind, ChangeProposed, Consent, NeedsPerson, Traits, TraitsChanged
 from referral.domain.policy.questions import SEVERAL, with_answers
 from referral.domain.rules.context import DecisionContext
@@ -94,13 +95,14 @@ def recorded(case: Case, said: TraitsChanged) -> Traits:
     at the same time do not undo each other; all of the sender's where it names none. Flags and languages that a sender names are added.
 
     Also all of them where the mixture contradicts itself (intake has checked the sender's for contradictions), and where the case has no
-    traits yet because its first record was lost.
+    traits yet because its first record was lost. A time that the sender does not name stays as it is known.
     """
     if not said.only or not case.opened:
-        return said.traits
-    names = [name for name in said.traits.__struct_fields__ if name in said.only]
+        return beside(said.traits, case.traits)
+    names = [name for name in said.traits.__struct_fields__ if name in said.only and name != "times"]
     mixed = with_answers(case.traits, {name: _codes(getattr(said.traits, name)) for name in names})
-    return said.traits if contradictions(mixed) else mixed
+    mixed = replace(mixed, times=said.traits.times) if "times" in said.only else mixed
+    return beside(said.traits if contradictions(mixed) else mixed, case.traits)
 
 
 def _codes(value: str | tuple[str, ...]) -> tuple[str, ...]:
@@ -114,7 +116,7 @@ def merged(case: Case, proposal: Proposal) -> Traits:
 
 def _with(traits: Traits, proposal: Proposal) -> Traits:
     """Return these traits with the changes of the proposal."""
-    return replace(traits, **{name: _changed(traits, proposal, name) for name in _changes(proposal)})
+    return beside(replace(traits, **{name: _changed(traits, proposal, name) for name in _changes(proposal)}), traits)
 
 
 def _changed(traits: Traits, proposal: Proposal, name: str) -> str | tuple[str, ...]:

@@ -178,10 +178,10 @@ async def some_traits(
     door: IntakeContext,
     post: Post,
     case_id: str,
-    changed: Mapping[str, str | tuple[str, ...]],
+    changed: Mapping[str, Any],
     answers: Mapping[str, str] | None = None,
 ) -> Receipt:
-    """Record the traits that a person has changed on a page: trait → code, or the codes to add. All others stay as routing has decided them
+    """Record the traits that a person has changed on a page: `responses.some_traits`. All others stay as routing has decided them
     by then, so that two people who record something at the same time do not undo each other's change.
 
     answers: question of "What is known" → answer, which those read who may read what happened. At least one of both is there.
