@@ -17,6 +17,8 @@ from referral.domain.policy.procedure import Pathway
 
 KNOWN = "known"
 """The section of the case file that keeps the answers: each entry comes with a referral or a change, and nobody replaces it."""
+AT = ".at"
+"""Ends the name of the answer that is a time: `in-custody.at`."""
 YES, NO, UNKNOWN = "yes", "no", "unknown"
 ANSWERS = (YES, NO, UNKNOWN)
 SEVERAL = ("flags", "languages")
@@ -34,6 +36,7 @@ class Question:
     sets: trait → the codes that "yes" sets; empty where the person chooses.
     choose: the trait of which a person chooses a code; empty for a question of yes or no.
     any_of: flags of which a person marks those that are true.
+    time: the time that is asked beside, or alone: since when, until when.
     """
 
     id: str
@@ -41,13 +44,17 @@ class Question:
     sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     choose: str = ""
     any_of: tuple[str, ...] = ()
+    time: str = ""
     ages: tuple[str, ...] = ()
 
     @property
     def marks(self) -> frozenset[str]:
         """Return the marks that an answer can set; `trait=` stands for every code of a trait that is chosen."""
         chosen = {f"{self.choose}="} if self.choose else set[str]()
-        return frozenset({*chosen, *(f"{t}={c}" for t, codes in self.sets.items() for c in codes), *(f"flags={f}" for f in self.any_of)})
+        times = {f"times={self.time}"} if self.time else set[str]()
+        return frozenset(
+            {*times, *chosen, *(f"{t}={c}" for t, codes in self.sets.items() for c in codes), *(f"flags={f}" for f in self.any_of)}
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +158,11 @@ def traits_said(questions: Iterable[Question], said: Mapping[str, str]) -> dict[
         for trait, codes in chosen.items():
             found.setdefault(trait, []).extend(code for code in codes if code not in found[trait])
     return {trait: tuple(codes) for trait, codes in found.items() if codes}
+
+
+def times_said(questions: Iterable[Question], said: Mapping[str, str]) -> dict[str, str]:
+    """Return code of a time → the time as it was entered, without a zone."""
+    return {one.time: at for one in questions if one.time and (at := said.get(f"{one.id}{AT}", ""))}
 
 
 def with_answers(traits: Traits, learnt: Mapping[str, Sequence[str]]) -> Traits:

@@ -78,13 +78,15 @@ async def answer(call: PageRequest) -> Response:
     if errors:
         return await _page(call, task, traits, typed=typed, errors=errors, status=422)
     learnt = {field: typed[field] for field in FIELDS} | {"age": _age(typed["age_band"])}
-    corrected: dict[str, str | tuple[str, ...]] = {
-        name: code for name, code in learnt.items() if confirms and code != getattr(traits, name)
-    }
+    corrected: dict[str, Any] = {name: code for name, code in learnt.items() if confirms and code != getattr(traits, name)}
     asked = [one for _, group in _questions(lists, traits) for one in group] if confirms else []
     said = known.answers(form, asked, lists)
     for trait, codes in traits_said(asked, said).items():
         corrected[trait] = codes if trait in SEVERAL else codes[-1]
+    if times := known.times(asked, said):
+        corrected["times"] = times
+        if known.impossible(times, call.visit.now):
+            return await _page(call, task, traits, typed=typed, errors={"top": "refer.known.time"}, status=422)
     try:
         at = await _ordered(call, task, word, typed["reason"], corrected, said)
     except Rejected as why:
@@ -114,9 +116,7 @@ def _questions(lists: Lists, traits: Traits) -> tuple[Group, ...]:
     return (*(((NO_WORDS, first),) if first else ()), *every.beside(traits.concern, age))
 
 
-async def _ordered(
-    call: PageRequest, task: Task, word: str, reason: str, corrected: Mapping[str, str | tuple[str, ...]], said: Mapping[str, str]
-) -> int:
+async def _ordered(call: PageRequest, task: Task, word: str, reason: str, corrected: Mapping[str, Any], said: Mapping[str, str]) -> int:
     """Queue the corrected traits and the order in one transaction, in this order. Return the time of the receipt, µs UTC."""
     door, who, key = call.pages.door, call.visit.who, call.form.get("key", "")
 

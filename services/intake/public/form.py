@@ -10,7 +10,10 @@ import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
 
+from msgspec import structs
+
 from referral.domain.contradictions import contradictions
+from referral.domain.entered_times import entered
 from referral.domain.events import Traits
 from referral.domain.policy.directory import Names
 from referral.domain.policy.questions import KNOWN, Question, traits_said, with_answers
@@ -18,8 +21,10 @@ from referral.errors import Rejected
 from services.intake.messages import strict_json
 from services.intake.messages import submission as submitted
 from services.intake.messages.submission import Submission
+from services.intake.messages.timestamps import micros
 from services.intake.pages import known
 from services.intake.policy_view import Lists
+from services.intake.store import NEVER
 
 STEPS = ("danger", "about", "known", "words", "you", "check")
 """The pages in order: the child first, who asks last. `known` is passed over where nothing more is asked about the concern."""
@@ -47,7 +52,7 @@ TEXTS = {
 }
 """Fields that are written → most characters. Fields that begin with `need.` are shown again to staff whose session ended meanwhile."""
 KEY = re.compile(r"[0-9a-f]{32}")
-MARK, CODE = re.compile(r"(known|away)\.[A-Za-z0-9.-]{1,80}"), re.compile(r"[A-Za-z0-9-]{1,60}")
+MARK, CODE = re.compile(r"(known|away)\.[A-Za-z0-9.-]{1,80}"), re.compile(r"[A-Za-z0-9:-]{1,60}")
 """Names and values of the answers that a form carries."""
 THE_CHILD = "fëmija · dete · the child"
 """Name of whoever tells what happened, where a child writes about itself: those who read it may read any of the languages."""
@@ -165,8 +170,8 @@ def _plain(text: str) -> str:
     return TURNING.sub("", text).strip()
 
 
-def wrong(step: str, given: Answers, lists: Lists, *, staff: bool = False) -> dict[str, str]:
-    """Return the errors of one page: field → key of words.yaml."""
+def wrong(step: str, given: Answers, lists: Lists, now: int = NEVER, *, staff: bool = False) -> dict[str, str]:
+    """Return the errors of one page: field → key of words.yaml. now: µs UTC."""
     choices: Mapping[str, Collection[str]] = {
         "danger": URGENCY,
         "found_in": (*lists.codes.get("municipality", ()), UNKNOWN),
@@ -180,16 +185,19 @@ def wrong(step: str, given: Answers, lists: Lists, *, staff: bool = False) -> di
     if step == "words" and not given.happened:
         found |= {"happened": "refer.happened.needed"}
     if step == "known" and not wrong("about", given, lists) and not wrong("danger", given, lists):
-        found |= _contradicts(given, lists, staff=staff)
+        found |= _contradicts(given, lists, now, staff=staff)
     texts = {"known": ("why_away",), "words": ("happened", "where", "child"), "you": ("who", "role", "telephone", "when")}.get(step, ())
     return found | {name: "refer.long" for name in texts if len(getattr(given, name)) > TEXTS[written(name)]}
 
 
-def _contradicts(given: Answers, lists: Lists, *, staff: bool) -> dict[str, str]:
+def _contradicts(given: Answers, lists: Lists, now: int, *, staff: bool) -> dict[str, str]:
     """Return the error of answers that cannot all hold, or of an agency that cannot be kept away."""
     found = {}
     if contradictions(traits(given, lists, staff=staff)):
         found["known"] = "refer.known.contradiction"
+    asked = [one for _, group in questions(given, lists, staff=staff) for one in group]
+    if known.impossible(known.times(asked, answered(given, lists, staff=staff)), now):
+        found["known"] = "refer.known.time"
     try:
         submitted.excludes(kept_away(given, lists) if staff else (), lists, "$")
     except Rejected:
@@ -197,9 +205,9 @@ def _contradicts(given: Answers, lists: Lists, *, staff: bool) -> dict[str, str]
     return found
 
 
-def first_wrong(given: Answers, lists: Lists, *, staff: bool = False) -> tuple[str, dict[str, str]]:
+def first_wrong(given: Answers, lists: Lists, now: int = NEVER, *, staff: bool = False) -> tuple[str, dict[str, str]]:
     """Return the first page with an error, and its errors; the last page and nothing when the form can be sent."""
-    each = ((step, wrong(step, given, lists, staff=staff)) for step in steps(given, lists, staff=staff))
+    each = ((step, wrong(step, given, lists, now, staff=staff)) for step in steps(given, lists, staff=staff))
     return next(((step, errors) for step, errors in each if errors), (STEPS[-1], {}))
 
 
@@ -226,7 +234,9 @@ def traits(given: Answers, lists: Lists, *, staff: bool = False) -> Traits:
     if word is not None and word.flags:
         said = with_answers(said, {"flags": word.flags})
     asked = [one for _, group in questions(given, lists, staff=staff) for one in group]
-    return with_answers(said, traits_said(asked, answered(given, lists, staff=staff)))
+    answers_ = answered(given, lists, staff=staff)
+    times = entered({code: micros(at) for code, at in known.times(asked, answers_).items()})
+    return structs.replace(with_answers(said, traits_said(asked, answers_)), times=times)
 
 
 def submission(given: Answers, lists: Lists, sender: str = "", *, drill: bool = False) -> Submission:

@@ -113,11 +113,11 @@ async def go_on(limits: Limits, call: PageRequest) -> Response:
         return response
     if go == "back":
         return _step(call, steps[max(number - 1, 0)], given)
-    if errors := form.wrong(at, given, lists, staff=staff):
+    if errors := form.wrong(at, given, lists, call.visit.now, staff=staff):
         return _step(call, at, given, errors=errors, status=422)
     if go != "send":
         return _step(call, steps[min(number + 1, len(steps) - 1)], given)
-    step, errors = form.first_wrong(given, lists, staff=staff)
+    step, errors = form.first_wrong(given, lists, call.visit.now, staff=staff)
     if errors:
         return _step(call, step, given, errors=errors, status=422)
     try:

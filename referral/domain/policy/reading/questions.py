@@ -46,14 +46,17 @@ def read_questions(reader: Reader, codes: Codes, labels: Labels, own: Mapping[st
 
 def _question(id: str, node: Node, codes: Codes, labels: Labels) -> Question:
     """Read one question. Without words of its own, a question about one flag is the sentence of that flag."""
-    get = node.fields((), ("ask", "sets", "choose", "any_of", "age"))
-    if sum(word in get for word in ("sets", "choose", "any_of")) != 1:
-        node.error("a question has one of: sets (what yes says), choose (one code of a trait), any_of (flags to mark)")
+    get = node.fields((), ("ask", "sets", "choose", "any_of", "time", "age"))
+    kinds = sum(word in get for word in ("sets", "choose", "any_of"))
+    if kinds > 1 or not (kinds or "time" in get):
+        node.error("a question has one of: sets (what yes says), choose (one code of a trait), any_of (flags to mark), or time alone")
     sets = {trait: _codes(trait, value, codes) for trait, value in get["sets"].items()}
     flags = sets.get("flags", ())
     spoken: Names = {}
     if "ask" in get:
         spoken = names(get["ask"])
+    elif "time" in get and not kinds:
+        spoken = labels.get("time", {}).get(get["time"].word(), {})
     elif len(flags) == 1 and len(sets) == 1:
         spoken = labels.get("flag", {}).get(flags[0], {})
     else:
@@ -65,6 +68,7 @@ def _question(id: str, node: Node, codes: Codes, labels: Labels) -> Question:
         sets=sets,
         choose=choose,
         any_of=get["any_of"].words(codes.get("flag", ()), "flag", least=1),
+        time=get["time"].word(codes.get("time", ()), "time"),
         ages=get["age"].words(codes.get("age", ()), "age"),
     )
 

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import RedirectResponse, Response
@@ -87,7 +88,8 @@ class Here:
 @dataclass(frozen=True, slots=True)
 class Question:
     """One entry of the form. options: (code, name). hint: key of a text. boxes: several may be chosen; then `name` begins the name of
-    each. label: its words, where the policy has them; else a text of ours. heading: words above it."""
+    each. label: its words, where the policy has them; else a text of ours. heading: words above it. type: of a field that is
+    written."""
 
     name: str
     options: Options = ()
@@ -96,6 +98,7 @@ class Question:
     optional: bool = False
     label: str = ""
     heading: str = ""
+    type: str = "date"
 
     def chosen(self, entered: Fields) -> str:
         """Return the entered answer in words; empty without one."""
@@ -295,19 +298,32 @@ def _ask_known(here: Here) -> tuple[Question, ...]:
         for heading, questions in _known(here)
         for one in questions
     )
-    return tuple(Question(one.name, one.options, boxes=one.boxes, optional=True, label=one.label, heading=one.heading) for one in entries)
+    found = list[Question]()
+    for one in entries:
+        asked = Question(one.name, one.options, boxes=one.boxes, optional=True, label=one.label, heading=one.heading)
+        at = Question(one.time, optional=True, label=one.time_label, heading="" if one.options else one.heading, type="datetime-local")
+        found += [*((asked,) if one.options else ()), *((at,) if one.time else ())]
+    return tuple(found)
 
 
-def _answers(here: Here) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
-    """Return question → answer, and trait → the codes that they set."""
+def _answers(here: Here) -> tuple[dict[str, str], dict[str, Any]]:
+    """Return question → answer, and trait → the codes or times that they set."""
     questions = [one for _, group in _known(here) for one in group]
     said = known.answers(here.form, questions, here.call.lists)
-    return said, policy_questions.traits_said(questions, said)
+    times = known.times(questions, said)
+    return said, {**policy_questions.traits_said(questions, said), **({"times": times} if times else {})}
+
+
+def _wrong_known(here: Here, _: dict[str, str]) -> Mapping[str, str]:
+    said, learnt = _answers(here)
+    if not said:
+        return {"top": "change.known.none"}
+    return {"top": "change.known.time"} if known.impossible(learnt.get("times", {}), here.call.now) else {}
 
 
 async def _send_known(tx: AsyncConnection, here: Here, post: Post) -> Receipt:
     said, learnt = _answers(here)
-    changed = {trait: codes if trait in policy_questions.SEVERAL else codes[-1] for trait, codes in learnt.items()}
+    changed = {trait: codes if trait in (*policy_questions.SEVERAL, "times") else codes[-1] for trait, codes in learnt.items()}
     return await act_on_case.some_traits(tx, here.call.door, post, here.case_id, changed, said)
 
 
@@ -356,7 +372,7 @@ CHANGES: Mapping[str, Change] = {
     "known": Change(
         Act.RECORD_TRAITS,
         _ask_known,
-        lambda here, _: {} if _answers(here)[0] else {"top": "change.known.none"},
+        _wrong_known,
         lambda here, pathway: follows.known(pathway, (f"{trait}={code}" for trait, codes in _answers(here)[1].items() for code in codes)),
         _send_known,
     ),
