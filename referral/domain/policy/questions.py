@@ -52,9 +52,8 @@ class Question:
         """Return the marks that an answer can set; `trait=` stands for every code of a trait that is chosen."""
         chosen = {f"{self.choose}="} if self.choose else set[str]()
         times = {f"times={self.time}"} if self.time else set[str]()
-        return frozenset(
-            {*times, *chosen, *(f"{t}={c}" for t, codes in self.sets.items() for c in codes), *(f"flags={f}" for f in self.any_of)}
-        )
+        sets = (f"{trait}={code}" for trait, codes in self.sets.items() for code in codes)
+        return frozenset({*times, *chosen, *sets, *(f"flags={flag}" for flag in self.any_of)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +107,8 @@ class Questions:
         staff = {id for _, ids in self.staff for id in ids}
         public = {id for ids in self.public.values() for id in ids}
         asked = (mark for id in staff | public for mark in self.each[id].marks)
-        return frozenset(
-            {*(f"{trait}=" for trait in (*BY_FORM, "consent")), *asked, *(f"flags={f}" for fs in self.implies.values() for f in fs)}
-        )
+        implied = (f"flags={flag}" for flags in self.implies.values() for flag in flags)
+        return frozenset({*(f"{trait}=" for trait in (*BY_FORM, "consent")), *asked, *implied})
 
 
 def _fits(question: Question, age: str) -> bool:
