@@ -43,6 +43,13 @@ CHANGED_BY_5 = {
     "care-review-silence",
     "care-screening-silence",
     "custody-seen-at-the-last-minute",
+    "danger-complaint",
+    "danger-known-later",
+    "danger-no-such-place",
+    "danger-nobody-there",
+    "danger-police-answer",
+    "danger-police-silent",
+    "danger-silent-after-accepting",
     "guardian-silence",
     "juvenile-age-silence",
     "juvenile-community-work-fails",
@@ -58,6 +65,7 @@ CHANGED_BY_5 = {
     "nobody-at-police",
     "notifier-mute",
     "notifier-mute-for-a-rung",
+    "public-silent-desk",
     "relay-away-all-the-time",
     "relay-away-twenty-minutes",
     "risk-silence",
@@ -65,7 +73,8 @@ CHANGED_BY_5 = {
     "told-and-silent",
     "told-late",
 }
-"""Those that version 5 tells otherwise: a complaint is proposed to a person, and nobody is accused who was not told."""
+"""Those that version 5 tells otherwise: a complaint is proposed to a person, nobody is accused who was not told, and somebody looks after a
+child in danger before the report is confirmed."""
 CHANGED: Mapping[int, set[str]] = {4: CHANGED_BY_4, 5: CHANGED_BY_5}
 """Version → the stories that it tells otherwise than the one before."""
 LATER = {"unheard-of", "answer-of-somebody-else"}

@@ -36,7 +36,7 @@ def pages(policy: Policy) -> dict[str, str]:
     files = {SCHEMA: text, f"{FOLDER}/README.md": render("procedures.md", policy=policy)}
     if policy.guidance:
         files[GUIDANCE] = _guidance(policy)
-    for pathway in policy.current:
+    for pathway in policy.every:
         files[f"{FOLDER}/{pathway.id}.md"] = render("procedure.md", **structs.asdict(sheet(pathway, policy)))
         files[f"{FOLDER}/{pathway.id}.svg"] = picture(pathway, policy)
     return files
@@ -49,7 +49,7 @@ def _guidance(policy: Policy) -> str:
     return render(
         "guidance.md",
         policy=policy,
-        bound=[(pathway, step) for pathway in policy.current for step in pathway.asking],
+        bound=[(pathway, step) for pathway in policy.every for step in pathway.asking],
         languages=WRITTEN,
         names=NAMES.values(),
         written=[NAMES[language] for language in WRITTEN],

@@ -227,6 +227,8 @@ class Pathway:
     consent: ConsentRule = ConsentRule()
     seal: bool = False
     """The sections that were written are sealed for ever when the case closes."""
+    unverified: bool = False
+    """It is done before a desk has confirmed a referral that nobody vouches for, and is no procedure."""
     take_back: Limit | None = None
     """Time for which an agency may take back that its part is done, where that has asked nobody; None: never."""
 

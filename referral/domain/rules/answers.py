@@ -26,6 +26,7 @@ from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.offers import limit_on
 from referral.domain.rules.seats import LocatedOffer, accept, give_up, hand_over, locate
 from referral.domain.rules.telephone import call_on
+from referral.domain.rules.unverified import looked
 
 
 def answered(d: DecisionContext, body: ResponseSubmitted) -> None:
@@ -175,7 +176,7 @@ def _decide(d: DecisionContext, at: LocatedOffer, body: ResponseSubmitted) -> No
         )
     )
     d.close(at.offer, How.COMPLETED, "", "answer", at.track)
-    return None
+    return looked(d, at.track)
 
 
 WORDS: dict[Word, Callable[[DecisionContext, LocatedOffer, ResponseSubmitted], None]] = {

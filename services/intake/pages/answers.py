@@ -208,7 +208,7 @@ async def _send(here: Here, entered: Entered, word: str, send: Callable[[AsyncCo
 def _ask_once(here: Here, word: str) -> Response:
     """Return the page that asks before a word ends something."""
     call, offer, say = here.call, here.offer, here.call.say
-    undo = next((p.take_back for p in call.policy.current if p.id == offer.pathway), None) if word == "COMPLETE" else None
+    undo = next((p.take_back for p in call.policy.every if p.id == offer.pathway), None) if word == "COMPLETE" else None
     back = say("once.means") if undo is None or offer.kind == "PLACE" else say("once.undo", time=relative_time.span(say, undo.micros))
     lines = [say.first(f"word.{word}.means", "once.means"), back]
     if word == "COMPLETE":

@@ -149,5 +149,5 @@ def _means(word: str, offer: Offer, duty: bool) -> str:
 def keeps(policy: Policy, offer: Offer) -> bool:
     """Return whether the agency keeps a seat that it declines until another one accepts, as `seats.give_up` decides by the procedure in
     force."""
-    step = next((one.step(offer.step) for one in policy.current if one.id == offer.pathway), None)
+    step = next((one.step(offer.step) for one in policy.every if one.id == offer.pathway), None)
     return step is not None and step.kind is not StepKind.DECIDE and offer.seat < len(step.seats) and step.seats[offer.seat].statutory

@@ -17,6 +17,7 @@ from referral.domain.policy.reading.casefile import read_sections
 from referral.domain.policy.reading.code_lists import as_id, code_lists, names, own_words
 from referral.domain.policy.reading.guidance import Texts, is_text, read_guidance
 from referral.domain.policy.reading.reader import Node, Reader, allowed
+from referral.domain.policy.reading.vocabulary import UNVERIFIED
 
 CALENDAR = "calendars/XK.yaml"
 COMMON = ("codes.yaml", "municipalities.yaml", "casefile.yaml")
@@ -50,7 +51,7 @@ def read_directory(reader: Reader) -> Directory:
     if reader.broken.intersection(COMMON):
         reader.finish()
     codes, labels = code_lists(reader.open("codes.yaml"))
-    for path in sorted(p for p in reader.files if p.startswith("pathways/")):
+    for path in sorted(p for p in reader.files if p.startswith(("pathways/", UNVERIFIED))):
         own_words(reader.open(path), codes, labels)
     top = reader.open("municipalities.yaml").fields(("desks", "regions", "municipalities"))
     municipalities, desks = _municipalities(top), top["desks"].fields(("country", "oversight", "repeat", "stopped"))
