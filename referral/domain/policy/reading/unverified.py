@@ -22,7 +22,9 @@ def read_unverified(reader: Reader, path: str, directory: Directory) -> Pathway:
     pathway = read_pathway(reader, path, directory, get, "unverified", UNVERIFIED, consent=ConsentRule(), unverified=True)
     for node, step in zip(get["steps"].each(), pathway.steps, strict=True):
         if step.kind not in KINDS:
-            node.error("nobody has confirmed this referral: a step asks somebody to look, or decides what they saw (ask, ask_together, decide)")
+            node.error(
+                "nobody has confirmed this referral: a step asks somebody to look, or decides what they saw (ask, ask_together, decide)"
+            )
         if step.kind is StepKind.DECIDE and step.on_silence != "keep-place":
             node.error("silence says nothing about a child; write on_silence: keep-place, which asks the desk")
         for rule in step.seats:

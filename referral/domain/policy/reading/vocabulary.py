@@ -39,7 +39,7 @@ UNVERIFIED_WORDS: Mapping[str, Word] = {
 }
 UNVERIFIED_NEEDED = ("unverified", "version", "applies", "never", "steps", "close_when")
 UNVERIFIED_SHOWS = ("location", "narrative")
-"""Sections that it may show (P): whoever looks after a child needs the place and the story. Never who reports, whom nobody has called back."""
+"""Sections that it may show (P): whoever looks after a child needs place and story. Never who reports, before anybody has called."""
 
 STEP: Mapping[str, Word] = {
     "area": Word("areas", "where to look, in order"),
