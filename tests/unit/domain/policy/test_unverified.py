@@ -48,7 +48,7 @@ def test_what_it_may_not_say(old: str, new: str, said: str) -> None:
 
 
 def test_its_name_is_its_file() -> None:
-    with pytest.raises(PolicyErrors, match="belongs into unverified/welfare-check.yaml"):
+    with pytest.raises(PolicyErrors, match=r"belongs into unverified/welfare-check\.yaml"):
         compile({**{path: data for path, data in FILES.items() if path != PATH}, "unverified/other.yaml": FILES[PATH]})
 
 
