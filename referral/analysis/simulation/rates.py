@@ -51,7 +51,8 @@ FOREIGN: Mapping[str, float] = {"trafficking-child": 0.25, "trafficking-adult": 
 ASYLUM: Mapping[str, float] = {"not-claimed": 0.75, "claimed": 0.2, "unknown": 0.05}
 FLAGS: Mapping[str, float] = {
     "unaccompanied": 0.05, "siblings": 0.1, "disability": 0.06, "needs-interpreter": 0.04, "workplace": 0.4, "danger": 0.1, "crime": 0.05,
-    "age-doubt": 0.1, "suspect-is-parent": 0.1, "in-custody": 0.25, "in-hospital": 0.2, "care-question": 0.15, "benefit-question": 0.15, "advocate-first": 0.2, "has-dependants": 0.15,
+    "age-doubt": 0.1, "suspect-is-parent": 0.1,
+    "in-custody": 0.25, "in-hospital": 0.2, "care-question": 0.15, "benefit-question": 0.15, "advocate-first": 0.2, "has-dependants": 0.15,
 }  # fmt: skip
 """Chance of a circumstance (P); else 2 in 1000: signs of exploitation are rare."""
 CONSENT: Mapping[str, float] = {"GIVEN": 0.72, "NOT_ASKED": 0.2, "REFUSED": 0.04, "": 0.04}
@@ -102,8 +103,8 @@ CODES: Mapping[str, float] = {
     "not-exploited": 0.994, "exploited": 0.006, "no-signs": 0.9, "neglected": 0.05, "working": 0.03, "fourteen-or-over": 0.93,
     "under-14": 0.07, "released": 0.9, "before-judge": 0.1, "continue": 0.5, "change-place": 0.05, "end-care": 0.45, "no-placement": 0.55,
     "no-urgency": 0.7, "measure-asked": 0.3,
-    "found-well": 0.9, "found-hurt": 0.06, "found-abroad": 0.035, "dead": 0.005, "told": 0.85, "not-told-would-harm": 0.1, "no-carers": 0.05,
-    "nothing-to-fear": 0.55, "harmed-there": 0.2, "child-said-no": 0.25, "back-to-care": 0.1, "stays-here": 0.2, "brought-back": 0.7,
+    "found-well": 0.9, "found-hurt": 0.06, "found-abroad": 0.035, "dead": 0.005, "told": 0.85, "not-told-would-harm": 0.1,
+    "no-carers": 0.05, "nothing-to-fear": 0.55, "harmed-there": 0.2, "child-said-no": 0.25, "back-to-care": 0.1, "stays-here": 0.2, "brought-back": 0.7,
     "protected-there": 0.3, "outside-guardian": 0.75, "is-child": 0.6, "is-adult": 0.1, "not-settled": 0.3, "claims-asylum": 0.45,
     "no-asylum": 0.25, "not-ready": 0.3, "trace": 0.5, "do-not-trace": 0.5, "look-again": 0.2,
 }  # fmt: skip
