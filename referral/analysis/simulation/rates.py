@@ -104,7 +104,8 @@ CODES: Mapping[str, float] = {
     "under-14": 0.07, "released": 0.9, "before-judge": 0.1, "continue": 0.5, "change-place": 0.05, "end-care": 0.45, "no-placement": 0.55,
     "no-urgency": 0.7, "measure-asked": 0.3,
     "found-well": 0.9, "found-hurt": 0.06, "found-abroad": 0.035, "dead": 0.005, "told": 0.85, "not-told-would-harm": 0.1,
-    "no-carers": 0.05, "nothing-to-fear": 0.55, "harmed-there": 0.2, "child-said-no": 0.25, "back-to-care": 0.1, "stays-here": 0.2, "brought-back": 0.7,
+    "no-carers": 0.05, "nothing-to-fear": 0.55, "harmed-there": 0.2, "child-said-no": 0.25,
+    "back-to-care": 0.1, "stays-here": 0.2, "brought-back": 0.7,
     "protected-there": 0.3, "outside-guardian": 0.75, "is-child": 0.6, "is-adult": 0.1, "not-settled": 0.3, "claims-asylum": 0.45,
     "no-asylum": 0.25, "not-ready": 0.3, "trace": 0.5, "do-not-trace": 0.5, "look-again": 0.2,
 }  # fmt: skip
