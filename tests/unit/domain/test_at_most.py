@@ -16,8 +16,6 @@ def world(words: str) -> World:
     """A world in which the last step of the invented procedure is asked at once, and again each time that it is done."""
     text = words.replace("    within", "    at_most: 2\n    within", 1).replace("csw.completed", "tp-other-centre.completed")
     here = World(compile(files(**{"    after: [tp-other-person.decided]\n" + LAST: text})))
-        compile(files(**{"    after: [tp-other-person.decided]\n" + LAST: text.replace("csw.completed", "tp-other-centre.completed")}))
-    )
     here.tell("refer concern=two-persons")
     here.tell("csw: ACCEPT person=1")
     return here
