@@ -80,7 +80,8 @@ ladder: [focal-point, back-up]
 steps:
   - {id: trial-a, ask: judge, guidance: [first-contact], within: {accept: 1 h P}}
   - {id: trial-b, decide: [agree, refuse], who: [trial-a], on_silence: keep-place, guidance: [closed-facility], within: {decide: 24 h P}}
-  - {id: trial-c, place: [children-shelter, state-secure-facility], secure: [state-secure-facility], secure_needs: [trial-b.agree], guidance: [choosing-a-place], within: {accept: 1 h P, arrive: 6 h P}}
+  - {id: trial-c, place: [children-shelter, state-secure-facility], secure: [state-secure-facility], secure_needs: [trial-b.agree],
+     guidance: [choosing-a-place], within: {accept: 1 h P, arrive: 6 h P}}
   - {id: trial-d, place: [children-shelter], guidance: [choosing-a-place], within: {accept: 1 h P, arrive: 6 h P}}
 close_when: {done: [trial-c]}
 """

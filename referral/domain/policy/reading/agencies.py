@@ -10,7 +10,7 @@ import hashlib
 import re
 from base64 import b64decode, b64encode
 from binascii import Error
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from referral.domain.durations import MINUTE_US
 from referral.domain.events import Reach

@@ -135,7 +135,7 @@ def _judged(pathway: Pathway, mark: str, judges: Marks) -> bool:
     step = pathway.step(about)
     if step is None or code not in step.codes or code in (step.on_silence, step.on_disagreement):
         return False
-    return any(rule.roles and judges.issuperset(rule.roles) for rule in step.seats)
+    return any(rule.roles and judges >= set(rule.roles) for rule in step.seats)
 
 
 def _roles(step: Step) -> list[str]:
