@@ -93,7 +93,7 @@ def _notifier_mute() -> Noticed:
 
 
 def _telephone() -> Noticed:
-    _, events = _told("refer found_in=leposaviq urgency=emergency", "police: ACCEPT", "support.0: ACCEPT", "alarm", "alarm", "alarm")
+    _, events = _told("refer found_in=leposaviq urgency=emergency", "police: ACCEPT", "support: ACCEPT", "alarm", "alarm", "alarm")
     accused = any(isinstance(x, e.CaseRaised) for x in events)
     return {} if accused else _at_desks(events, "call")
 

@@ -144,6 +144,9 @@ def _seat(step: Step, rule: SeatRule, held: SeatRule | None, speak: Speaker) -> 
     if rule.holder is not None:
         seat = rule.name.partition(".")[2]
         yield "who", f"whoever holds {speak.name('step', rule.holder[0])}{f' ({seat})' if seat not in ('', 'holder') else ''}"
+    elif rule.by:
+        for mark, roles in rule.by:
+            yield f"who, if {speak.name('decision', mark.partition('.')[2])}", speak.all("role", roles, ", then ")
     elif step.placement is None:
         yield (
             f"who{of}",

@@ -34,6 +34,12 @@ class SeatRule:
     holder: tuple[str, int] | None = None
     last_resort: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
+    by: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Roles by the mark of a decision, where that says whom to ask; roles has all of them. Empty: roles."""
+
+    def asked(self, marks: Marks) -> tuple[str, ...]:
+        """Return the roles that are asked under these marks; none while what they depend on is not decided."""
+        return next((roles for mark, roles in self.by if mark in marks), ()) if self.by else self.roles
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +108,7 @@ class Step:
         found = {*self.after, *self.at_once, *self.again, *self.unless, *self.until, *_all(self.when)}
         if (place := self.placement) is not None:
             found |= {*place.needs, *place.ends, *(f"{place.by}.{code}" for code in place.roles)}
+        found |= {mark for rule in self.seats for mark, _ in rule.by}
         return frozenset(found)
 
     @cached_property
@@ -231,6 +238,7 @@ class Pathway:
     digest: SHA-256 of its file, hex.
     never: what is never asked.
     locked: roles that lock people up, where a ban of the procedure is about them; else empty.
+    judges: roles that decide as a court.
     raises: the pathway of the case that a missed statutory deadline raises, or empty.
     """
 
@@ -247,6 +255,7 @@ class Pathway:
     seal: bool = False
     """The sections that were written are sealed for ever when the case closes."""
     locked: Marks = frozenset()
+    judges: Marks = frozenset()
     take_back: Limit | None = None
     """Time for which an agency may take back that its part is done, where that has asked nobody; None: never."""
 
@@ -330,6 +339,12 @@ class Pathway:
     def by_id(self) -> Mapping[str, Step]:
         """The steps by id."""
         return {step.id: step for step in self.steps}
+
+    def is_courts(self, step: Step, code: str) -> bool:
+        """Return True when only a court decides this code, because somebody may be locked up by it."""
+        return bool(self.locked) and self.judges >= {role for rule in step.seats for role in rule.roles} and any(
+            place.placement is not None and f"{step.id}.{code}" in place.placement.needs for place in self.placements
+        )
 
     def step(self, id: str) -> Step | None:
         """Return the step of this id, or None."""

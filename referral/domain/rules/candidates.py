@@ -57,7 +57,7 @@ def candidates(policy: Policy, case: Case, track: Track, step: Step, run: Run, r
 def roles_asked(step: Step, run: Run, rule: SeatRule, marks: Marks) -> tuple[str, ...]:
     """Return the roles that a seat may be offered to. A move (a later round) has no last resort: the child has a bed already."""
     if step.placement is None:
-        return rule.roles
+        return rule.asked(marks)
     wanted = roles_wanted(step.placement, marks)
     return wanted if run.round else (*wanted, *rule.last_resort)
 

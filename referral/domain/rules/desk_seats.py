@@ -106,15 +106,17 @@ CONFIRM = "confirm-default"
 
 def settle(d: DecisionContext, body: InstructionGiven) -> None:
     """Settle a step. Target: a code of the decision, or `settled` for a step that is no decision. Naming the code taken by silence confirms
-    it."""
+    it. No desk settles in the place of a court that somebody is locked up."""
     at = step_ordered(d, body)
     if at is None:
         return d.ignore("UNKNOWN_STEP")
-    track, _, step, run = at
+    track, pathway, step, run = at
     decides = step.kind is StepKind.DECIDE
     if body.target not in (step.codes if decides else (SETTLED,)):
         return d.ignore("CODE_NOT_ALLOWED")
     if decides and step.forbid.get(body.target) in d.case.excluded:
+        return d.ignore("FORBIDDEN")
+    if decides and pathway.is_courts(step, body.target):
         return d.ignore("FORBIDDEN")
     unsure = [t for t in d.case.tasks if (t.about, t.track_id, t.step) == (CONFIRM, track.track_id, step.id)]
     if body.target in (run.verdict, run.outcome) and not unsure:

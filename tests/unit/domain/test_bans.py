@@ -89,7 +89,7 @@ WITHOUT = [
     ("no judge", "ask: judge", "ask: social-worker", "no court decides it"),
     ("a decision by silence", "on_silence: keep-place", "on_silence: agree", "no court decides it"),
     ("other needs", "secure_needs: [trial-b.agree]", "secure_needs: [trial-a.accepted]", "no court decides it"),
-    ("not under secure", "secure: [state-secure-facility], secure_needs: [trial-b.agree], ", "", "only a step that names it under secure"),
+    ("not under secure", "secure: [state-secure-facility], secure_needs: [trial-b.agree],", "", "only a step that names it under secure"),
     (
         "a last resort",
         "place: [children-shelter], ",

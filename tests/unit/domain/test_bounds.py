@@ -35,7 +35,7 @@ def test_thirty_two_candidates_are_listed_and_then_a_person_looks() -> None:
     for count, offered in ((31, True), (32, False), (40, False)):
         services: dict[str, Service] = {**POLICY.services, **dict(list(many.items())[:count])}
         world = World(replace(POLICY, services=services))
-        for line in ("refer", "police: ACCEPT", "support.0: ACCEPT", "support.1: ACCEPT"):
+        for line in ("refer", "police: ACCEPT", "support: ACCEPT", "csw: ACCEPT"):
             world.tell(line)
         (last,) = [event for event in world.log[-1][3] if getattr(event, "step", "") == "health" and not isinstance(event, e.StepOpened)]
         assert isinstance(last, e.OfferOpened if offered else e.NeedsPerson)
@@ -107,7 +107,7 @@ def test_a_child_is_never_moved_to_where_it_lives() -> None:
     """The move is under way when the guardian's word changes: the place that the child has is passed over."""
     world = World(POLICY)
     for line in (
-        *("refer", "police: ACCEPT", "support.0: ACCEPT", "support.1: ACCEPT", "shelter: ACCEPT", "shelter: ARRIVE"),
+        *("refer", "police: ACCEPT", "support: ACCEPT", "csw: ACCEPT", "shelter: ACCEPT", "shelter: ARRIVE"),
         *("guardian: DECIDE csw-guardian", *(f"risk.{n}: DECIDE HIGH" for n in range(3)), "secure: DECIDE agree", "move: DECIDE move"),
         "shelter: DECLINE NO_CAPACITY",
     ):
@@ -119,7 +119,7 @@ def test_a_child_is_never_moved_to_where_it_lives() -> None:
 def test_a_decision_that_keeps_the_place_goes_to_a_desk_and_to_nobody_else() -> None:
     """Another advocate does not decide the risk of a child whom it has not met."""
     world = World(POLICY)
-    for line in ("refer", "police: ACCEPT", "support.0: ACCEPT", "support.1: ACCEPT"):
+    for line in ("refer", "police: ACCEPT", "support: ACCEPT", "csw: ACCEPT"):
         world.tell(line)
     said = world.tell("risk.1: DECLINE CONFLICT_OF_INTEREST")
     assert not [line for line in said if line.startswith("offer")]
@@ -128,7 +128,5 @@ def test_a_decision_that_keeps_the_place_goes_to_a_desk_and_to_nobody_else() -> 
 
 def test_a_person_of_unknown_age_is_sheltered_as_a_child() -> None:
     world = World(POLICY)
-    said = [
-        world.tell(line) for line in ("refer age=uncertain age_band=unknown", "police: ACCEPT", "support.0: ACCEPT", "support.1: ACCEPT")
-    ]
+    said = [world.tell(line) for line in ("refer age=uncertain age_band=unknown", "police: ACCEPT", "support: ACCEPT", "csw: ACCEPT")]
     assert any(line.startswith("offer shelter to shelter-blue-moon.beds as children-shelter") for line in said[-1]), said[-1]

@@ -19,7 +19,7 @@ from tests.harness.erased import PLAIN
 from tests.stories.teller import CASE, START, TRAITS, World, policy
 
 POLICY = policy()
-PLACED = ("refer", "police: ACCEPT", "support.0: ACCEPT", "support.1: ACCEPT")
+PLACED = ("refer", "police: ACCEPT", "support: ACCEPT", "csw: ACCEPT")
 
 
 def told(*lines: str) -> World:
@@ -82,7 +82,7 @@ def test_a_track_whose_procedure_is_not_known_stands_at_a_desk() -> None:
 
 def test_most_inputs_lock_no_place() -> None:
     world = told(*PLACED)
-    body = world.body("support.0: ARRIVE")
+    body = world.body("support: ARRIVE")
     assert body is not None and places_wanted(world.case, cause(body), POLICY) == ()
     body = world.body("shelter: DECLINE NO_CAPACITY")
     assert body is not None and "shelter-linden.beds" in places_wanted(world.case, cause(body), POLICY)

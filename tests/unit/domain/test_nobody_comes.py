@@ -77,7 +77,7 @@ def test_an_agency_on_the_telephone_is_a_task_of_the_desk_in_the_same_moment(kin
 
 def decider() -> tuple[World, e.OfferOpened, e.NeedsPerson]:
     """A social worker on the telephone decides about a guardian."""
-    lines = ["refer found_in=leposaviq urgency=emergency", "police: ACCEPT", "support.0: ACCEPT", "support.1: ACCEPT"]
+    lines = ["refer found_in=leposaviq urgency=emergency", "police: ACCEPT", "support: ACCEPT", "csw: ACCEPT"]
     made = World(SHIPPED)
     for line in lines:
         made.tell(line)
@@ -96,7 +96,7 @@ def test_a_decision_by_telephone_is_a_task_of_the_desk_until_it_is_written_down(
 def test_silence_of_the_desk_is_never_the_agencys() -> None:
     made, offer, task = by_phone("refer found_in=leposaviq urgency=emergency")
     made.tell("police: ACCEPT")
-    made.tell("support.0: ACCEPT")
+    made.tell("support: ACCEPT")
     rungs, ends = [task.rung], []
     while not ends:
         made.tell("alarm")
@@ -111,7 +111,7 @@ def test_silence_of_the_desk_is_never_the_agencys() -> None:
 
 def test_an_agency_that_was_called_is_held_to_its_word() -> None:
     made, _, _ = by_phone("refer found_in=leposaviq urgency=emergency")
-    for line in ("police: ACCEPT", "support.0: ACCEPT", "support.1: ACKNOWLEDGE phone=dsw"):
+    for line in ("police: ACCEPT", "support: ACCEPT", "csw: ACKNOWLEDGE phone=dsw"):
         made.tell(line)
     assert any(KNOWN in line for line in made.tell("alarm"))
 

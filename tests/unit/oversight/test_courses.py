@@ -88,7 +88,7 @@ def test_a_settled_or_overtaken_interview_is_none() -> None:
 
 def test_an_interview_that_was_said_to_be_done_by_mistake_is_done_when_it_is() -> None:
     """Also where somebody looks between the two, and where the agency answers on after it took its answer back."""
-    held = (*CALM, "support.0: ARRIVE", "support.1: ARRIVE", "guardian: DECIDE csw-guardian", "wait 5 min")
+    held = (*CALM, "support: ARRIVE", "csw: ARRIVE", "guardian: DECIDE csw-guardian", "wait 5 min")
     held = (*held, "reflection: DECIDE cooperates", "interview: ACCEPT", "interview: COMPLETE")
     assert since(told(*held))["wait:interview"] == 20
     slip = (*held, "wait 1 min", "take-back interview")

@@ -156,10 +156,16 @@ VALUES: Mapping[str, Schema] = {
     "changes": {"type": "array", "items": _change()},
     "steps": {"type": "array", "items": _ref("step"), "minItems": 1},
     "close": _object({"done": _list(_ref("step-id"), 1)}, ["done"]),
-    "asked": {"anyOf": [_ref("role"), _text(MARK, "the holder of a seat of a step above, e.g. support.csw or support.holder")]},
+    "asked": {
+        "anyOf": [
+            _ref("role"),
+            _every(_list(_ref("role"), 1)),
+            _text(MARK, "the holder of a seat of a step above, e.g. support.csw or support.holder"),
+        ]
+    },
     "seats": _ref("seats"),
     "holders": _list(_ref("seat"), 1),
-    "forbid": _every(_words(["excluded"], 1)),
+    "forbid": _every(_words(["excluded", *words.RELATIONS], 1)),
     "silence": {"anyOf": [{"enum": list(words.SILENCE)}, _ref("decision")]},
     "place": {"anyOf": [_list(_ref("role"), 1), _every(_list(_ref("role"), 1))]},
     "step": _ref("step-id"),

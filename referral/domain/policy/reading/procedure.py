@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from referral.domain.durations import DAY_US, MINUTE_US
 from referral.domain.events import StepKind
-from referral.domain.policy.directory import LOCKED
+from referral.domain.policy.directory import JUDGES, LOCKED
 from referral.domain.policy.limits import Calendar, Limit, countable
 from referral.domain.policy.procedure import Change, ConsentRule, Pathway, Placement, SeatRule, Step
 from referral.domain.policy.reading.conditions import Marking
@@ -25,6 +25,7 @@ from referral.domain.policy.reading.vocabulary import (
     PATHWAY,
     PATHWAY_NEEDED,
     PERIODS,
+    RELATIONS,
     SILENCE,
     STEP,
     WITHDRAWAL,
@@ -51,6 +52,7 @@ def read_procedure(reader: Reader, path: str, directory: Directory) -> Pathway:
         changes=tuple(_change(node, marking) for node in get["changes"].each()),
         never=tuple(ban for ban in bans if ban.tag or ban.locked),
         locked=directory.properties.get(LOCKED, frozenset()) if any(ban.locked for ban in bans) else frozenset(),
+        judges=directory.properties.get(JUDGES, frozenset()),
         raises=MISSED.get(get["on_missed_deadline"].word(MISSED, "word"), ""),
         steps=tuple(read_step(node, marking, seating) for node in nodes),
         close_when=frozenset(f"{step}.done" for step in get["close_when"].fields(("done",))["done"].words(marking.steps, "step", least=1)),
@@ -112,6 +114,8 @@ def read_step(node: Node, marking: Marking, seating: Seating) -> Step:
     codes = marking.directory.codes
     id = get["id"].word(codes.get("step", ()), "step")
     seats = seating.seats(id, kind, get)
+    if kind == "ask":
+        _selected(get, marking)
     limits = _limits(get["within"], marking.directory.calendar)
     decisions = get[kind].words(codes.get("decision", ()), "decision", least=1) if kind == "decide" else ()
     _complete(node, kind, seats, limits, get)
@@ -143,6 +147,29 @@ def read_step(node: Node, marking: Marking, seating: Seating) -> Step:
         without_consent=get["without_consent"].yes(),
         feeds=get["feed"].words(codes.get("feed", ()), "feed", least=1) if kind == "feed" else (),
     )
+
+
+def _selected(get: Fields, marking: Marking) -> None:
+    """Report a table of roles that looks at no decision, or leaves out a code of it: whoever decides that would reach nobody."""
+    if not get["ask"].is_table():
+        if "by" in get:
+            get["by"].key_error("ask names one role here, which depends on no decision; by belongs to a table")
+        return
+    by = get["by"].word(marking.steps, "step")
+    codes = (
+        tuple(item.word() for item in dict(marking.steps[by].items()).get("decide", get["by"].absent()).each())
+        if by in marking.steps
+        else ()
+    )
+    if "by" not in get:
+        get["ask"].error("a table of roles needs by: the step whose decision it looks at")
+    said = [code for code, _ in get["ask"].items()]
+    for code, value in get["ask"].items():
+        if code not in codes:
+            value.key_error(f"{code} is not decided by {by}; {allowed(code, codes)}")
+    for code in codes:
+        if code not in said:
+            get["ask"].error(f"{by} may decide {code}, and nobody is asked then; name its roles")
 
 
 def _guidance(node: Node, kind: str, value: Node, directory: Directory) -> tuple[str, ...]:
@@ -203,13 +230,16 @@ def _complete(node: Node, kind: str, seats: tuple[SeatRule, ...], limits: Mappin
 
 
 def _forbidden(node: Node, codes: tuple[str, ...]) -> Mapping[str, str]:
-    """Read `code: [excluded]`: the code may not be decided while the relation of that name is excluded."""
+    """Read `code: [excluded]`: the code may not be decided while the relation of that name is excluded; `code: [parent]`: while the
+    relation that it names is."""
     found = {}
     for code, value in node.items():
-        value.words(("excluded",), "word")
+        named = value.words(("excluded", *RELATIONS), "word", least=1)
+        if len(named) > 1:
+            value.error("one word is expected here: excluded, or one relation")
         if code not in codes:
             value.key_error(f"code {code} is not known here; {allowed(code, codes)}")
-        found[code] = f"relation:{code}"
+        found[code] = f"relation:{code if named[:1] == ('excluded',) else ''.join(named[:1])}"
     return found
 
 

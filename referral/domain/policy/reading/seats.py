@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from referral.domain.policy.procedure import SeatRule
 from referral.domain.policy.reading.directory import Directory
@@ -33,6 +34,8 @@ class Seating:
         """Return the rules of all seats, by kind of step."""
         roles = self.codes.get("role", ())
         match kind:
+            case "ask" if get["ask"].is_table():
+                return [self._table(get)]
             case "ask" if "." in get["ask"].word():
                 return [self._held(get, get["ask"])]
             case "ask" | "notify":
@@ -47,6 +50,15 @@ class Seating:
                 return [self._rule(get, get, "place", (), last_resort=get["last_resort"].words(roles, "role"))]
             case _:
                 return []
+
+    def _table(self, get: Fields) -> SeatRule:
+        """Return the rule of a seat whose roles a decision of another step selects."""
+        known = self.codes.get("role", ())
+        last = get["last_resort"].words(known, "role")
+        table = [(code, (*value.words(known, "role", least=1), *last)) for code, value in get["ask"].items()]
+        every = tuple(dict.fromkeys(role for _, roles in table for role in roles))
+        by = get["by"].word()
+        return replace(self._rule(get, get, "table", every), by=tuple((f"{by}.{code}", roles) for code, roles in table))
 
     def _own(self, name: str, node: Node, step: Fields) -> SeatRule:
         """Return the rule of one seat of ask_together."""

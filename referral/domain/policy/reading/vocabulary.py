@@ -56,7 +56,10 @@ STEP: Mapping[str, Word] = {
     "within": Word("within", "its limits"),
 }
 KINDS: Mapping[str, Mapping[str, Word]] = {
-    "ask": {"ask": Word("asked", "one role, or the holder of a seat, is asked")},
+    "ask": {
+        "ask": Word("asked", "one role, or the holder of a seat, is asked; or a table of roles by a decision"),
+        "by": Word("step", "the step whose decision the table of ask looks at"),
+    },
     "ask_together": {"ask_together": Word("seats", "several roles, each with a name; done when each has accepted")},
     "decide": {
         "decide": Word("codes decision", "people who hold a seat decide by one of these codes"),
@@ -128,6 +131,8 @@ SILENCE = {"next-candidate": "another agency decides", "keep-place": "nothing mo
 PERIODS = ("week", "month", "quarter", "year")
 MISSED = {"raise-rights-complaint": "rights-violation", "nothing": ""}
 """Effect of a missed statutory limit: the concern of the case that it opens."""
+RELATIONS = ("parent", "relative")
+"""Relations of the person whose exclusion may forbid a code that is not called after them."""
 OWN_LISTS = ("pathway", "step", "decision", "concern", "flag")
 """The code lists that `words` may add to."""
 TAGS = ("detention", "residential-institution", "trained-interviewer")
