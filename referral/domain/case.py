@@ -81,6 +81,8 @@ class Seat(Val, frozen=True, kw_only=True, omit_defaults=True):
     missed: tuple[str, ...] = ()
     code: str = ""
     next: Offer | None = None
+    persons: tuple[str, ...] = ()
+    """Accounts of the people who took the seat, came, or decided for it."""
 
 
 class Run(Val, frozen=True, kw_only=True, omit_defaults=True):

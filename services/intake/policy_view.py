@@ -59,6 +59,8 @@ class Lists(Struct, frozen=True, kw_only=True):
     """(pathway, step) → the steps whose holders its agency is shown."""
     telephones: Mapping[str, str] = {}
     """Agency → the telephone of its office."""
+    persons: Mapping[tuple[str, str, int], bool] = {}
+    """(pathway, step, seat) of the seats for which only a person answers → whether it is one of two persons who decide."""
     old: Mapping[str, frozenset[str]] = {}
     """Code list → its codes that are still taken, and that no form offers any more."""
 
@@ -155,6 +157,13 @@ def of(policy: Policy, number: int, keys: Mapping[str, AgencyKeys] | None = None
         contacts={(version.id, step.id): step.contacts for version in every for step in version.steps if step.contacts},
         telephones={id: agency.telephone for id, agency in policy.agencies.items() if agency.telephone},
         old={"age-band": policy.properties.get(OLD, frozenset())},
+        persons={
+            (version.id, step.id, seat): step.two_persons
+            for version in every
+            for step in version.steps
+            for seat, rule in enumerate(step.seats)
+            if step.two_persons or rule.apart
+        },
         public=PUBLIC if PUBLIC in policy.agencies and policy.agencies[PUBLIC].unverified else "",
     )
 

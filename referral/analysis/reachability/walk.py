@@ -205,8 +205,9 @@ class Walker:
             return False
         way.asked.add((event.agency, event.step))
         if branches:
+            place = f"{event.step}.{event.seat}" if step.two_persons and event.seat else event.step  # the second may fail, the first not
             for fault in faults(event, "acknowledge" in step.limits) if self._failures else ():
-                if self._is_new(event.agency, event.step, fault):
+                if self._is_new(event.agency, place, fault):
                     forked = self._forked(world, event, fault)
                     self.forks.append(Fork(forked, event.step, event.agency, fault, "", way, _known(way), self._at))
             if event.kind is e.OfferKind.DECIDE and event.round == 0 and event.seat == 0:
@@ -214,6 +215,12 @@ class Walker:
                     if code != way.given.codes.get(step.id, step.codes[0]) and self._is_new(event.step, code):
                         given = structs.replace(way.given, codes={**way.given.codes, step.id: code})
                         self.forks.append(Fork(world.fork(given), event.step, "", None, code, way, _known(way), self._at))
+            if step.two_persons and event.seat and event.round == 0 and step.on_disagreement in step.codes:
+                first = way.given.codes.get(step.id, step.codes[0])
+                other = next((code for code in step.codes if code != first), first)
+                if place not in way.given.codes and self._is_new(place, "differs"):
+                    given = structs.replace(way.given, codes={**way.given.codes, place: other})
+                    self.forks.append(Fork(world.fork(given), event.step, "", None, other, way, _known(way), self._at))
         return step.seats[event.seat].holder is not None
 
     def _is_new(self, *fork: object) -> bool:

@@ -132,6 +132,8 @@ def faults(opened: OfferOpened, climbs: bool) -> tuple[Fault, ...]:
 
 CASE = "00000000-0000-0000-0000-00000000000c"
 SOURCE = Source(topic="referral-intake", partition=0, offset=0)
+PEOPLE = ("00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002")
+"""Accounts of the first and the second person of a decision that two make."""
 ALARM = Source(topic="alarm")
 SENDER = "school-drita"
 """The agency that refers, as in the stories; no step asks it."""
@@ -318,9 +320,20 @@ class World:
             reason=act.reason,
             code=self._code(opened) if act.word is e.Word.DECIDE else "",
             recorded=opened.needs if act.word is e.Word.DECIDE else (),
+            by=self._by(opened),
             via=e.Via.WEB,
             received_at=self.now,
         )
+
+    def _by(self, opened: OfferOpened) -> str | None:
+        """Return the account of who answers, where it must be another person than who answered for another seat."""
+        assert self.case is not None
+        track = next((one for one in self.case.tracks if one.track_id == opened.track_id), None)
+        pathway = self.policy.pinned.get(track.digest) if track else None
+        step = pathway.step(opened.step) if pathway else None
+        if step is None or not (step.two_persons or step.seats[opened.seat].apart):
+            return None
+        return PEOPLE[opened.seat % len(PEOPLE)]
 
     def _rung(self, offer_id: str) -> int:
         assert self.case is not None
@@ -335,7 +348,7 @@ class World:
     def _code(self, opened: e.OfferOpened) -> str:
         """Return the code that the way assumes; the next ones once it has been decided in REPEATS rounds."""
         codes = opened.codes
-        first = self.given.codes.get(opened.step, codes[0])
+        first = self.given.codes.get(f"{opened.step}.{opened.seat}") or self.given.codes.get(opened.step, codes[0])
         start = codes.index(first) if first in codes else 0
         return codes[(start + max(0, opened.round - REPEATS + 1)) % len(codes)]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from msgspec import Struct
 
@@ -110,6 +111,11 @@ def _seen(offer: AgencyOffer, number: float) -> int:
     return around(slow * rates.SEES.get(offer.opened.role, 10 * MINUTE_US), number)
 
 
+def needs_person(step: Step, seat: int) -> bool:
+    """Return True when a person must answer for a seat, and no system."""
+    return step.two_persons or bool(step.seats[seat].apart)
+
+
 class Answer(Struct, frozen=True):
     """An agency's planned act about its offer."""
 
@@ -173,6 +179,7 @@ class Reaction:
             reason=act.reason,
             code=act.code,
             recorded=asked.opened.needs if act.code else (),
+            by=str(UUID(int=1 + asked.opened.seat)) if asked.step is not None and needs_person(asked.step, asked.opened.seat) else None,
             via=e.Via.SYSTEM,
             received_at=self.at,
         )

@@ -106,7 +106,12 @@ def _step(step: Step, pathway: Pathway, speak: Speaker) -> Iterator[tuple[str, s
         silent = SILENCE.get(step.on_silence)
         yield "on silence", silent or f"{speak.name('decision', step.on_silence)} holds, marked as a default, and a desk confirms it"
     if step.on_disagreement:
-        yield "no agreement", f"{speak.name('decision', step.on_disagreement)} holds"
+        yield "no agreement", SILENCE.get(step.on_disagreement) or f"{speak.name('decision', step.on_disagreement)} holds"
+    if step.two_persons:
+        yield (
+            "two people",
+            "the second is asked when the first has decided; both say the same, by accounts of their own",
+        )
     if step.needs:
         yield "recorded first", speak.all("need", step.needs)
     if step.forbid:
@@ -160,6 +165,10 @@ def _seat(step: Step, rule: SeatRule, held: SeatRule | None, speak: Speaker) -> 
         yield f"where{of}", ", then ".join(AREAS[area] for area in rule.areas)
         if rule.ladder:
             yield f"ladder{of}", speak.all("rung", rule.ladder, " → ")
+    if rule.not_same_as:
+        yield f"another agency than{of}", speak.all("step", [other for other, _ in rule.not_same_as])
+    if others := [other for other, _ in rule.apart if other != step.id]:
+        yield f"another person than{of}", speak.all("step", others)
     if rule.skills:
         yield f"skill{of}", ", ".join(sorted(rule.skills))
     if rule.statutory and not (held and held.statutory):

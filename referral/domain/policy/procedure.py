@@ -34,6 +34,10 @@ class SeatRule:
     holder: tuple[str, int] | None = None
     last_resort: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
+    not_same_as: tuple[tuple[str, int], ...] = ()
+    """Seats, as step and number, whose agencies are never asked for this one."""
+    apart: tuple[tuple[str, int], ...] = ()
+    """Seats whose persons never answer for this one."""
     by: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Roles by the mark of a decision, where that says whom to ask; roles has all of them. Empty: roles."""
 
@@ -101,6 +105,8 @@ class Step:
     """The step is wanted even while the consent that the pathway needs is not given."""
     feeds: tuple[str, ...] = ()
     """Recipients of its counts (FEED)."""
+    two_persons: bool = False
+    """Two seats decide, one after the other, by two persons: the second is asked when the first has decided."""
 
     @cached_property
     def names(self) -> Marks:
@@ -115,7 +121,12 @@ class Step:
     def reads(self) -> frozenset[str]:
         """Ids of the steps whose state this one depends on: itself, and those that its conditions, seats and placement name."""
         holders = [rule.holder[0] for rule in self.seats if rule.holder]
+        holders += [step for rule in self.seats for step, _ in (*rule.not_same_as, *rule.apart)]
         return frozenset({self.id, *holders, *(mark.partition(".")[0] for mark in self.names)})
+
+    def limit(self, what: str, seat: int) -> Limit:
+        """Return a limit for a seat: the second of two persons may have one of its own to decide."""
+        return self.limits["second"] if what == "decide" and seat and "second" in self.limits else self.limits[what]
 
     @cached_property
     def is_plain(self) -> bool:

@@ -24,6 +24,7 @@ from referral.domain.rules.candidates import banned, unsuitable
 from referral.domain.rules.conditions import OVERTAKEN, latest, track_marks
 from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.offers import limit_on
+from referral.domain.rules.persons import person, refusal
 from referral.domain.rules.seats import LocatedOffer, accept, give_up, hand_over, locate
 from referral.domain.rules.telephone import call_on
 
@@ -38,6 +39,8 @@ def answered(d: DecisionContext, body: ResponseSubmitted) -> None:
         return d.ignore("NOT_YOURS", body.offer_id)
     if f"agency:{body.agency}" in d.case.excluded or f"staff:{body.by}" in d.case.excluded:
         return d.ignore("EXCLUDED", body.offer_id)
+    if reason := refusal(at.track, at.run, at.step, at.rule, body):
+        return d.ignore(reason, body.offer_id)
     if offer.how:
         return late(d, at, body)
     if offer in at.seat.kept:
@@ -67,7 +70,7 @@ def knock_answered(d: DecisionContext, body: KnockAnswered) -> None:
         return d.ignore("NOT_NOW", body.offer_id)
     if at.offer.state != "OFFERED":
         return d.ignore("REPEATED", body.offer_id)
-    due, what = limit_on(d, at.step, at.offer, "ACKNOWLEDGED")
+    due, what = limit_on(d, at.step, at.offer, "ACKNOWLEDGED", at.ref[2])
     d.emit(OfferAcknowledged(why=d.why(BY_HANDSET, at.track), offer_id=body.offer_id, by=body.person, due=due, due_what=what))
     return call_on(d, body.offer_id)
 
@@ -81,7 +84,7 @@ def _acknowledge(d: DecisionContext, at: LocatedOffer, body: ResponseSubmitted) 
     """Handle ACKNOWLEDGE: somebody has read the offer. A notice is completed by it."""
     if at.offer.state != "OFFERED":
         return d.ignore("REPEATED", body.offer_id)
-    due, what = limit_on(d, at.step, at.offer, "ACKNOWLEDGED")
+    due, what = limit_on(d, at.step, at.offer, "ACKNOWLEDGED", at.ref[2])
     d.emit(OfferAcknowledged(why=d.why("answer", at.track), offer_id=body.offer_id, by=body.by, due=due, due_what=what))
     if at.step.kind is NOTIFY:
         d.close(at.offer, How.COMPLETED, "", "answer", at.track)
@@ -171,7 +174,7 @@ def _decide(d: DecisionContext, at: LocatedOffer, body: ResponseSubmitted) -> No
             seat=seat,
             code=body.code,
             how=Decided.PERSON,
-            by=body.by,
+            by=person(body) if step.two_persons or at.rule.apart else body.by,
         )
     )
     d.close(at.offer, How.COMPLETED, "", "answer", at.track)

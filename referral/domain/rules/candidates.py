@@ -19,6 +19,7 @@ from referral.domain.policy.procedure import Marks, Pathway, SeatRule, Step
 from referral.domain.rules.conditions import latest, roles_wanted, secure_allowed
 from referral.domain.rules.consent import is_barred
 from referral.domain.rules.context import DecisionContext
+from referral.domain.rules.persons import is_same_agency, waits_for_first
 
 LISTED = 32
 """Candidates listed in one event; when this many are passed over, the search stops and a desk gets the seat (DESIGN 11)."""
@@ -33,12 +34,14 @@ def choose(d: DecisionContext, track: Track, pathway: Pathway, step: Step, run: 
     """Return the next service for a seat, the role it is asked for, and the services passed over; None while the seat waits for another
     seat."""
     rule = step.seats[seat]
+    if waits_for_first(step, run, seat):
+        return None
     asked = candidates(d.policy, d.case, track, step, run, rule, marks)
     if asked is None:
         return None
     passed: list[Passed] = []
     for service, role in asked:
-        reason = why_not(d, track, pathway, step, run.seats[seat], rule, service, marks)
+        reason = why_not(d, track, pathway, step, run, run.seats[seat], rule, service, marks)
         if not reason:
             return service, role, tuple(passed)
         passed.append(Passed(service=service.id, reason=reason))
@@ -131,10 +134,14 @@ TRIED = ("DECLINED_BY_AGENCY", "DECLINED_BY_PERSON", "EXPIRED", "RETURNED", "REL
 
 
 def why_not(
-    d: DecisionContext, track: Track, pathway: Pathway, step: Step, seat: Seat, rule: SeatRule, service: Service, marks: Marks
+    d: DecisionContext, track: Track, pathway: Pathway, step: Step, run: Run, seat: Seat, rule: SeatRule, service: Service, marks: Marks
 ) -> str:
     """Return the reason why a service must not be asked; empty when it may."""
-    return banned(d, pathway, step, service, marks) or _unfit(d, track, step, seat, rule, service)
+    if reason := banned(d, pathway, step, service, marks):
+        return reason
+    if rule.not_same_as and is_same_agency(track, run, rule, service.agency):
+        return "SAME_AGENCY"
+    return _unfit(d, track, step, seat, rule, service)
 
 
 def banned(d: DecisionContext, pathway: Pathway, step: Step, service: Service, marks: Marks) -> str:

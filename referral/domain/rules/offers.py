@@ -15,6 +15,7 @@ from referral.domain.rules.candidates import choose, first_opening
 from referral.domain.rules.conditions import latest, track_marks
 from referral.domain.rules.consent import shown
 from referral.domain.rules.context import DecisionContext
+from referral.domain.rules.persons import barred
 from referral.domain.rules.telephone import call, call_next, let_pass
 
 CARRIED_OVER = "carried-over"
@@ -28,17 +29,23 @@ LIMIT_ORDER = {
 """Limits that may run in each state of an offer, in order: the first that the step has runs."""
 
 
-def limit_after(d: DecisionContext, step: Step, state: str) -> tuple[int | None, str]:
-    """Return the limit that starts when an offer enters this state: the time at which it passes, and its name."""
+def limit_after(d: DecisionContext, step: Step, state: str, seat: int = 0) -> tuple[int | None, str]:
+    """Return the limit that starts when an offer of a seat enters this state: the time at which it passes, and its name."""
     for what in LIMIT_ORDER[state]:
         if what in step.limits:
-            return d.due(step.limits[what]), what
+            return d.due(step.limit(what, seat)), what
     return None, ""
 
 
-def limit_on(d: DecisionContext, step: Step, asked: Offer, state: str) -> tuple[int | None, str]:
+def _skipped(excluded: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the accounts that are not knocked: those that the case excludes, and those that answered for another seat."""
+    away = [actor.removeprefix("staff:") for actor in excluded if actor.startswith("staff:")]
+    return tuple(dict.fromkeys((*away, *others))) if others else tuple(away)
+
+
+def limit_on(d: DecisionContext, step: Step, asked: Offer, state: str, seat: int = 0) -> tuple[int | None, str]:
     """Return the limit of an offer that enters this state: one that ran under the same name runs on, so that nobody gains time."""
-    due, what = limit_after(d, step, state)
+    due, what = limit_after(d, step, state, seat)
     runs_on = what == asked.due_what and asked.due is not None
     return (asked.due, what) if runs_on else (due, what)
 
@@ -48,7 +55,7 @@ def offer(
 ) -> None:
     """Offer a seat to a service. The event holds everything that intake and the notifier need."""
     agency, seat_rule = d.policy.agencies[service.agency], step.seats[seat]
-    due, due_what = limit_after(d, step, "OFFERED")
+    due, due_what = limit_after(d, step, "OFFERED", seat)
     offer_id = d.new_id("offer")
     d.emit(
         OfferOpened(
@@ -71,7 +78,7 @@ def offer(
             reasons=() if step.kind is NOTIFY else seat_rule.may_decline,
             codes=step.codes,
             needs=step.needs,
-            skip=tuple([actor.removeprefix("staff:") for actor in d.case.excluded if actor.startswith("staff:")]),
+            skip=_skipped(d.case.excluded, barred(track, run, seat_rule) if seat_rule.apart else ()),
             due=due,
             due_what=due_what,
         )

@@ -115,10 +115,9 @@ def rung_reached(d: DecisionContext, body: RungReached) -> None:
 
 def _is_late(d: DecisionContext, at: LocatedOffer) -> bool:
     """Return True when more than half of the limit that runs is over. The notifier uses every channel within a third of it (steps.py)."""
-    limit = at.step.limits.get(at.offer.due_what)
-    if limit is None or at.offer.due is None:
+    if at.offer.due_what not in at.step.limits or at.offer.due is None:
         return False
-    whole = d.due(limit)
+    whole = d.due(at.step.limit(at.offer.due_what, at.ref[2]))
     return 2 * (whole - at.offer.due) > whole - d.facts.now
 
 

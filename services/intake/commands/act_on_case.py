@@ -19,6 +19,7 @@ from referral.domain.authority.words import Act, Kind
 from referral.domain.events import ActorKind, Instruction, Signed, Via, Word
 from referral.domain.inputs import derived
 from referral.domain.policy.directory import Section
+from referral.domain.rules.persons import TAKES
 from referral.domain.rules.take_back import TAKE_BACK
 from referral.errors import Rejected
 from referral.runtime import authority
@@ -34,6 +35,7 @@ from services.intake.context import IntakeContext
 from services.intake.messages import responses, strict_json, submission
 from services.intake.messages.words import Said
 from services.intake.model import Offer, Receipt
+from services.intake.policy_view import Lists
 
 
 class Post(Struct, frozen=True, kw_only=True):
@@ -84,6 +86,8 @@ async def respond(
         return begun.known
     case = await access.take(tx, door.keys, offer.case_id)
     leave = await access.permitted(tx, post.who, Act.ANSWER_CALL if by_phone else Act.ANSWER, offer.case_id)
+    involved = await access.involvement(tx, offer.agency, offer.case_id)
+    other_person(door.lists(), post, offer, body.word, excluded=involved.barred(offer.agency, post.account))
     event = responses.response(
         body,
         offer,
@@ -95,7 +99,6 @@ async def respond(
         at=begun.receipt.received_at,
     )
     at = begun.receipt.received_at
-    involved = await access.involvement(tx, offer.agency, offer.case_id)
     counts = offer.closed_at is None and offer.declined_by is None and involved.holder and not involved.barred(offer.agency, post.account)
     texts = dict(body.texts) if counts else {}  # nobody reads what is said by somebody who has no part in the case any more
     texts |= {sections.SPOKE_TO: spoke_to} if spoke_to and by_phone else {}
@@ -106,6 +109,20 @@ async def respond(
         sql = "UPDATE intake.offer SET declined_by = :ignored WHERE offer_id = :id AND closed_at IS NULL"
         await tx.execute(text(sql), {"ignored": decided, "id": offer_id})
     return await _emit(tx, case, begun, event)
+
+
+def other_person(lists: Lists, post: Post, offer: Offer, word: str, *, excluded: bool) -> None:
+    """Check that a seat that only a person may answer for is answered by one, and by another than who answered for the other seat.
+
+    excluded: the case excludes the account; then routing answers, so that nobody learns here that somebody has named them.
+    Rejected 409.
+    """
+    if word not in TAKES or (offer.pathway, offer.step, offer.seat) not in lists.persons:
+        return
+    if post.account is None:
+        raise Rejected("needs-person", "$.word", "a person must say this, in the inbox: a system cannot", status=409)
+    if post.account in offer.skip and not excluded:
+        raise Rejected("same-person", "$.word", "you have answered here before: another person must say this", status=409)
 
 
 async def take_back(tx: AsyncConnection, door: IntakeContext, post: Post, offer_id: str, body: responses.TakeBackBody) -> Receipt:

@@ -287,6 +287,7 @@ def draw(
         telephone=lists.telephones.get(offer.agency, "") if by_phone else "",
         desk_telephone=lists.telephones.get(here.spot.desk, ""),
         told=line,
+        persons=offers.persons(offer, lists.persons.get((offer.pathway, offer.step, offer.seat)), call.account.id),
         guidance=guidance.view(policy, lists.number, offer.pathway, offer.step, say, "phone" if by_phone else "system"),
         shown=None if shown is None else [(section, *readable(call, section, stored)) for section, stored in shown.items()],
         entered=entered,

@@ -146,7 +146,8 @@ VALUES: Mapping[str, Schema] = {
     "bans": _list(_ref("ban")),
     "missed": {"enum": list(words.MISSED)},
     "period": {"enum": list(words.PERIODS)},
-    "all": {"const": "all"},
+    "agree": {"enum": list(words.AGREE)},
+    "disagreement": {"anyOf": [{"const": words.DISAGREEMENT}, _ref("decision")]},
     "within": _object({name: {"description": says, **_ref("limit")} for name, says in words.LIMITS.items()}),
     "names": _own(),
     "consent": _object(

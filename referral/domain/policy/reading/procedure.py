@@ -16,8 +16,10 @@ from referral.domain.policy.reading.consistency import check
 from referral.domain.policy.reading.directory import Directory
 from referral.domain.policy.reading.guidance import MOST_CODES
 from referral.domain.policy.reading.reader import Fields, Node, Reader, allowed
-from referral.domain.policy.reading.seats import Seating
+from referral.domain.policy.reading.seats import Seating, takes_two
 from referral.domain.policy.reading.vocabulary import (
+    AGREE,
+    DISAGREEMENT,
     KIND_NEEDED,
     KINDS,
     LIMITS,
@@ -134,7 +136,7 @@ def read_step(node: Node, marking: Marking, seating: Seating) -> Step:
         needs=get["needs"].words(codes.get("need", ()), "need"),
         forbid=_forbidden(get["forbid"], decisions),
         on_silence=get["on_silence"].word((*SILENCE, *decisions), "word") if kind == "decide" else "",
-        on_disagreement=get["on_disagreement"].word(decisions, "code") if "on_disagreement" in get else "",
+        on_disagreement=get["on_disagreement"].word((*decisions, DISAGREEMENT), "word") if "on_disagreement" in get else "",
         placement=_placement(get, marking) if kind == "place" else None,
         final=_final(kind, limits),
         basis=get["basis"].words(codes.get("basis", ()), "basis"),
@@ -146,6 +148,7 @@ def read_step(node: Node, marking: Marking, seating: Seating) -> Step:
         until=marking.marks(get["until"]),
         without_consent=get["without_consent"].yes(),
         feeds=get["feed"].words(codes.get("feed", ()), "feed", least=1) if kind == "feed" else (),
+        two_persons=takes_two(get),
     )
 
 
@@ -220,7 +223,11 @@ def _complete(node: Node, kind: str, seats: tuple[SeatRule, ...], limits: Mappin
     if kind == "decide" and len(seats) > 1 and "on_disagreement" not in get:
         node.error("several people decide: on_disagreement is missing")
     if "agree" in get:
-        get["agree"].word(("all",), "word")
+        get["agree"].word(AGREE, "word")
+    if "second" in limits and not takes_two(get):
+        get["within"].spot("second").error("second is the limit of the second of two persons; agree: two-persons is missing")
+    if takes_two(get) and get["on_silence"].word() not in SILENCE:
+        get["on_silence"].error(f"silence is no second person; use one of: {', '.join(SILENCE)}")
     if get["once"].yes():
         for word in REPEATS:
             if word in get:

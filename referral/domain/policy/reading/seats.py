@@ -16,6 +16,11 @@ CONFLICT = ("CONFLICT_OF_INTEREST",)
 """The only reason for which the holder of a deciding seat may decline (P): it cannot be out of area."""
 
 
+def takes_two(get: Fields) -> bool:
+    """Return True for a step that two persons decide."""
+    return "agree" in get and get["agree"].word() == "two-persons"
+
+
 class Seating:
     """The seats of one file, read in order: a holder must be defined above the step that asks it."""
 
@@ -27,8 +32,19 @@ class Seating:
 
     def seats(self, id: str, kind: str, get: Fields) -> tuple[SeatRule, ...]:
         """Return the seats of a step, and register them for the steps below."""
-        self.rules[id] = found = tuple(self._seats(kind, get))
-        return found
+        found = self._seats(kind, get)
+        if takes_two(get):
+            found = self._two(id, get, found)
+        self.rules[id] = tuple(found)
+        return self.rules[id]
+
+    def _two(self, id: str, get: Fields, found: list[SeatRule]) -> list[SeatRule]:
+        """Return the seats of two persons: of the one seat that `who` names, or of the two. The second answers by another account."""
+        if len(found) > 2:
+            get["who"].error("agree: two-persons has one seat in who, whose agency names two people, or two seats")
+        first, second = found[0], found[-1]
+        name = second.name if len(found) > 1 else f"{first.name}.second"
+        return [first, replace(second, name=name, apart=(*second.apart, (id, 0)))]
 
     def _seats(self, kind: str, get: Fields) -> list[SeatRule]:
         """Return the rules of all seats, by kind of step."""
@@ -83,6 +99,8 @@ class Seating:
             shows=shows,
             writes=self._writes(setting("writes"), shows),
             skills=frozenset(setting("requires").words(TAGS, "skill")),
+            not_same_as=self._others(setting("not_same_as")),
+            apart=self._others(setting("other_person_than")),
             may_decline=setting("may_decline").words(reasons, "reason") or reasons,
             statutory=setting("statutory").yes(),
             last_resort=last_resort,
@@ -104,10 +122,16 @@ class Seating:
             shows=plain.shows,
             writes=plain.writes,
             skills=plain.skills,
+            not_same_as=plain.not_same_as,
+            apart=plain.apart,
             may_decline=reasons or (base.may_decline if base.statutory else otherwise or self.codes.get("reason", ())),
             statutory=plain.statutory or base.statutory,
             holder=found,
         )
+
+    def _others(self, node: Node) -> tuple[tuple[str, int], ...]:
+        """Read the seats of earlier steps from which a seat must be independent."""
+        return tuple(found for item in node.each() if (found := self._holder(item)) is not None)
 
     def _writes(self, node: Node, shows: tuple[str, ...]) -> tuple[str, ...]:
         """Return the sections that the seat may write: those that it reads where `writes` is absent. A new version replaces what others

@@ -36,6 +36,8 @@ STEP: Mapping[str, Word] = {
     "ladder": Word("codes rung", "whom the agency wakes, in order"),
     "last_resort": Word("codes role", "roles asked when all others are exhausted"),
     "requires": Word("skills", "skills that a service must have"),
+    "not_same_as": Word("holders", "seats whose agencies are never asked for this one"),
+    "other_person_than": Word("holders", "seats whose persons never answer for this one"),
     "statutory": Word("yes", "a duty by law: the offer is kept until another accepts"),
     "may_decline": Word("codes reason", "the reasons that may be given; all where it is absent"),
     "shows": Word("codes section", "sections of the case file that the recipient may read"),
@@ -66,8 +68,8 @@ KINDS: Mapping[str, Mapping[str, Word]] = {
         "who": Word("holders", "the seats whose holders decide"),
         "forbid": Word("forbid", "codes that may not be decided while that relation is excluded"),
         "needs": Word("codes need", "what must be recorded with the decision"),
-        "agree": Word("all", "all of them must decide the same"),
-        "on_disagreement": Word("code decision", "what holds when they do not"),
+        "agree": Word("agree", "all: all of them must decide the same; two-persons: two people must, one after the other"),
+        "on_disagreement": Word("disagreement", "what holds when they do not"),
         "on_silence": Word("silence", "what holds when nobody decides"),
     },
     "place": {
@@ -86,7 +88,19 @@ KINDS: Mapping[str, Mapping[str, Word]] = {
 }
 """The word that selects each kind of step, and the words that only this kind has."""
 KIND_NEEDED: Mapping[str, tuple[str, ...]] = {"decide": ("who", "on_silence")}
-SEAT = ("role", "area", "shows", "writes", "ladder", "last_resort", "requires", "may_decline", "statutory")
+SEAT = (
+    "role",
+    "area",
+    "shows",
+    "writes",
+    "ladder",
+    "last_resort",
+    "requires",
+    "not_same_as",
+    "other_person_than",
+    "may_decline",
+    "statutory",
+)
 """Words that a seat of ask_together may set for itself; they override the same words of its step."""
 
 TRAITS = {
@@ -124,10 +138,14 @@ LIMITS = {
     "arrive": "the person has arrived; else a desk",
     "complete": "finished; else a desk",
     "decide": "decided; else what silence means",
+    "second": "decided by the second of two persons, counted from the first one's word; as decide where it is absent",
     "hold": "how long an agency may pause it",
 }
 SILENCE = {"next-candidate": "another agency decides", "keep-place": "nothing moves and a desk is asked"}
 """Results of a decision that nobody makes in time, beside the codes of the decision itself."""
+AGREE = ("all", "two-persons")
+DISAGREEMENT = "keep-place"
+"""`on_disagreement` beside a code: nothing moves and a desk is asked."""
 PERIODS = ("week", "month", "quarter", "year")
 MISSED = {"raise-rights-complaint": "rights-violation", "nothing": ""}
 """Effect of a missed statutory limit: the concern of the case that it opens."""
