@@ -68,7 +68,7 @@ def test_an_emergency_asks_police_and_support_in_one_decision() -> None:
     world = World(POLICY)
     world.tell("refer urgency=emergency")
     asked = {(event.step, event.seat) for event in world.log[0][3] if isinstance(event, e.OfferOpened)}
-    assert asked == {("police", 0), ("support", 0), ("support", 1)}
+    assert asked == {(step, 0) for step in ("police", "csw", "support", "shelter", "health")}
 
 
 def test_an_answer_that_comes_while_nothing_is_open_to_it_changes_no_state_but_the_sequence() -> None:
@@ -87,7 +87,7 @@ def test_a_complaint_is_proposed_once_for_a_step_and_opened_once() -> None:
     for _ in range(30):
         world.tell("alarm")
     new = [event for *_, events in world.log for event in events if isinstance(event, e.NeedsPerson) and event.why.rule == "complaint"]
-    assert [event.step for event in new] == ["police", "support"] and {event.desk for event in new} == {"ombudsperson"}
+    assert [event.step for event in new] == ["police", "csw"] and {event.desk for event in new} == {"ombudsperson"}
     raised = [line for _ in new for line in world.tell("desk CONFIRM as=ombudsperson task=complaint") if line.startswith("raised")]
     assert len(raised) == 2 and "police-prishtine" in raised[0] and "csw-prishtine" in raised[1]
     said = [line for _ in range(30) for line in world.tell("alarm")]
@@ -97,9 +97,10 @@ def test_a_complaint_is_proposed_once_for_a_step_and_opened_once() -> None:
 def test_who_reads_what_is_complete() -> None:
     """A step is looked at when something changed that it names, also by way of where the child is."""
     readers = next(pathway for pathway in POLICY.current if pathway.id == "trafficking-child").readers
-    assert readers["risk"] == {"risk", "secure", "shelter", "move", "review", "plan"}
-    assert readers["police"] == {"police", "support", "risk", "coordinator"}
-    assert {"guardian", "risk", "health", "reflection", "plan", "shelter", "move"} <= readers["support"]
+    assert readers["risk"] == {"risk", "secure", "shelter", "move", "review", "review-centre", "plan"}
+    assert readers["police"] == {"police", "support", "risk", "grounds", "conclusive"}
+    assert {"risk", "grounds", "reflection"} <= readers["support"]
+    assert {"guardian", "risk", "health", "plan", "shelter", "move"} <= readers["csw"]
     assert {"review", "move", "plan"} <= readers["shelter"] and readers["secure"] >= {"secure", "shelter", "move", "review"}
 
 
@@ -108,7 +109,9 @@ def test_a_child_is_never_moved_to_where_it_lives() -> None:
     world = World(POLICY)
     for line in (
         *("refer", "police: ACCEPT", "support: ACCEPT", "csw: ACCEPT", "shelter: ACCEPT", "shelter: ARRIVE"),
-        *("guardian: DECIDE csw-guardian", *(f"risk.{n}: DECIDE HIGH" for n in range(3)), "secure: DECIDE agree", "move: DECIDE move"),
+        *("guardian: DECIDE csw-guardian", "guardian-holder: ACCEPT", "representative: ACCEPT"),
+        *(*(f"risk.{n}: DECIDE HIGH" for n in range(3)), "secure: DECIDE agree", "secure-judge: ACCEPT"),
+        *("secure-court: DECIDE court-orders", "move: DECIDE move"),
         "shelter: DECLINE NO_CAPACITY",
     ):
         world.tell(line)

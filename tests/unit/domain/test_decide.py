@@ -123,13 +123,17 @@ def test_what_is_printed_says_nothing_about_a_person() -> None:
 
 def test_two_hundred_seats_are_enough_for_any_case() -> None:
     """A review that is repeated without end goes to a desk at the two hundredth seat, and the case still has its alarm."""
-    world = told(*PLACED, "shelter: ACCEPT", "shelter: ARRIVE", "guardian: DECIDE csw-guardian")
+    world = told(*PLACED, "shelter: ACCEPT", "shelter: ARRIVE", "guardian: DECIDE csw-guardian", "guardian-holder: ACCEPT")
     for line in (
+        "representative: ACCEPT",
         *(f"risk.{n}: DECIDE HIGH" for n in range(3)),
         "secure: DECIDE agree",
+        "secure-judge: ACCEPT",
+        "secure-court: DECIDE court-orders",
         "move: DECIDE move",
         "shelter: ACCEPT",
         "shelter: ARRIVE",
+        "review-centre: ACCEPT",
     ):
         world.tell(line)
     rounds = 0

@@ -58,8 +58,8 @@ def test_a_step_without_the_word_writes_the_personal_sections_that_it_reads() ->
     path = "pathways/trafficking-child.yaml"
     old = compile({**FILES, path: FILES[path].replace(b"    writes: [medical, note]", b"    # absent")})
     health = next(p for p in old.current if p.id == "trafficking-child").by_id["health"]
-    assert health.seats[0].shows == ("age-band", "sex", "medical", "language", "note")
-    assert health.seats[0].writes == ("medical", "note")
+    assert health.seats[0].shows == ("age-band", "sex", "medical", "language", "safety-plan", "consent-holder", "note")
+    assert health.seats[0].writes == ("medical", "safety-plan", "consent-holder", "note")
 
 
 def test_every_field_has_both_scripts_letter_by_letter() -> None:

@@ -34,11 +34,11 @@ def line_of(path: str, text: str) -> int:
         (PATHWAY, "shows: [identity, location", "shows: [identity, adress", "section adress is not known"),
         (PATHWAY, "never: [detention", "never: [detentoin", "did you mean detention?"),
         (PATHWAY, "secure_needs: [risk.HIGH", "secure_needs: [risk.HIHG", "HIHG is not known of step risk"),
-        (PATHWAY, "    on_disagreement: HIGH", "    on_disagreement: VERY_HIGH", "code VERY_HIGH is not known"),
+        (PATHWAY, "    on_disagreement: not-agreed", "    on_disagreement: VERY_HIGH", "word VERY_HIGH is not known"),
         (PATHWAY, "statutory: true ", "statutory: maybe ", "value maybe is not known"),
         (PATHWAY, "age: [child, uncertain]", "age: [child, unsure]", "age unsure is not known"),
         (PATHWAY, "switch_to: trafficking-adult", "switch_to: nowhere", "pathway nowhere is not known"),
-        (PATHWAY, "who: [support.csw]", "who: [support.cwd]", "seat cwd is not known of step support"),
+        (PATHWAY, "who: [police, support, csw]", "who: [police, support.cwd, csw]", "seat cwd is not known of step support"),
         (PATHWAY, "id: health", "id: health\n    colour: red", "colour is not known here"),
         (
             PATHWAY,
