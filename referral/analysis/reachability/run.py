@@ -9,6 +9,7 @@ from msgspec import Struct, field, structs
 from referral.analysis.reachability import tasks
 from referral.analysis.reachability.counterexample import Story, story
 from referral.analysis.reachability.explore import SharedWays, Tally, explore
+from referral.analysis.safeguards import safeguards
 from referral.analysis.reachability.findings import Finding, findings, notes, whole
 from referral.analysis.reachability.tasks import Family, People, watched
 from referral.domain.policy import Policy
@@ -74,7 +75,7 @@ class Result(Struct):
 
     def finish(self, policy: Policy) -> None:
         """Check the whole policy, once all families of the requested pathways are in the tally."""
-        for one in whole(policy, self.tally):
+        for one in (*whole(policy, self.tally), *safeguards(policy)):
             _note(self.found, LocatedFinding(one, ()))
 
 

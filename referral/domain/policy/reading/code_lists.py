@@ -58,15 +58,14 @@ def code_lists(root: Node) -> tuple[Codes, Labels]:
     return codes, labels
 
 
-def properties(root: Node) -> Properties:
-    """Read which codes have which property."""
-    lists = dict(root.items())
-    return {
-        f"{name}.{word}": frozenset(code for code, value in lists[name].items() if dict(value.items()).get(word, value.absent()).yes())
-        for name, words in PROPERTIES.items()
-        if name in lists and not lists[name].is_list()
-        for word in words
-    }
+def properties(lists: Node) -> Properties:
+    """Read which codes have which property: of codes.yaml, or of the `words` of a procedure."""
+    found: Properties = {}
+    for name, node in lists.items():
+        for word in PROPERTIES.get(name, ()) if node.is_table() else ():
+            said = {code: dict(value.items()) for code, value in node.items()}
+            found[f"{name}.{word}"] = frozenset(code for code, words in said.items() if word in words and words[word].yes())
+    return found
 
 
 def own_words(root: Node, codes: Codes, labels: Labels) -> None:
@@ -81,5 +80,5 @@ def own_words(root: Node, codes: Codes, labels: Labels) -> None:
             elif not CODE.fullmatch(code):
                 value.key_error(f"{code or 'nothing'} is not a valid code; allowed: letters, digits, - and _ as in home-visit")
             else:
-                labels.setdefault(name, {})[code] = names(value)
+                labels.setdefault(name, {})[code] = names(value, PROPERTIES.get(name, ()))
                 codes[name] = (*codes.get(name, ()), code)

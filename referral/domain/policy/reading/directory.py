@@ -96,7 +96,14 @@ def read_directory(reader: Reader) -> Directory:
 def properties_of(reader: Reader) -> dict[str, frozenset[str]]:
     """Return the properties of codes; in a bundle without a code list `ban`, which is older than they are, the homes of then."""
     root = reader.open("codes.yaml")
-    return properties(root) if root.has("ban") else {HOME: HOMES_BEFORE}
+    if not root.has("ban"):
+        return {HOME: HOMES_BEFORE}
+    found = properties(root)
+    for path in sorted(path for path in reader.files if path.startswith("pathways/")):
+        for key, node in reader.open(path).items():
+            if key == "words":
+                found |= {name: found.get(name, frozenset()) | codes for name, codes in properties(node).items()}
+    return found
 
 
 def _municipalities(top: Mapping[str, Node]) -> dict[str, Municipality]:
