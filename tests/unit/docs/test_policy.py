@@ -27,7 +27,9 @@ FORM = {"ask": "health-house", "within": {"accept": "2 h P", "complete": "24 h P
 
 def compiled(changed: dict[str, Any]) -> None:
     """The procedure for trafficked children, with what an example says in place of what it says itself."""
-    text = yaml.safe_load(FILES[CHILD]) | changed
+    text = yaml.safe_load(FILES[CHILD])
+    named = {name: text["words"].get(name, {}) | more for name, more in changed.get("words", {}).items()}
+    text |= changed | {"words": text["words"] | named}
     steps = {step["id"]: step for step in [*yaml.safe_load(FILES[CHILD])["steps"], *changed.get("steps", [])]}
     text["steps"] = list(steps.values())
     compile({**FILES, CHILD: yaml.safe_dump(text, allow_unicode=True, sort_keys=False).encode()})
