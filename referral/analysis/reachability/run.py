@@ -9,8 +9,8 @@ from msgspec import Struct, field, structs
 from referral.analysis.reachability import tasks
 from referral.analysis.reachability.counterexample import Story, story
 from referral.analysis.reachability.explore import SharedWays, Tally, explore
-from referral.analysis.safeguards import safeguards
 from referral.analysis.reachability.findings import Finding, findings, notes, whole
+from referral.analysis.reachability.safeguards import safeguards
 from referral.analysis.reachability.tasks import Family, People, watched
 from referral.domain.policy import Policy
 from referral.domain.policy import policy as domain

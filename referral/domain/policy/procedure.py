@@ -353,8 +353,10 @@ class Pathway:
 
     def is_courts(self, step: Step, code: str) -> bool:
         """Return True when only a court decides this code, because somebody may be locked up by it."""
-        return bool(self.locked) and self.judges >= {role for rule in step.seats for role in rule.roles} and any(
-            place.placement is not None and f"{step.id}.{code}" in place.placement.needs for place in self.placements
+        return (
+            bool(self.locked)
+            and self.judges >= {role for rule in step.seats for role in rule.roles}
+            and any(place.placement is not None and f"{step.id}.{code}" in place.placement.needs for place in self.placements)
         )
 
     def step(self, id: str) -> Step | None:

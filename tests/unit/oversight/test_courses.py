@@ -39,7 +39,11 @@ def test_each_stage_and_wait_has_the_time_of_its_event() -> None:
 def test_a_seat_taken_without_a_word_before_was_seen_then_and_a_notice_is_no_acknowledgement() -> None:
     quick = told("refer", "wait 4 min", "police: ACCEPT")
     assert since(quick)["wait:acknowledged"] == since(quick)["wait:accepted"] == 4
-    noticed = [r for r in told("refer concern=without-parental-care", "csw: ACCEPT", "police: ACKNOWLEDGE") if not isinstance(r[2], e.OfferAccepted)]
+    noticed = [
+        r
+        for r in told("refer concern=without-parental-care", "csw: ACCEPT", "police: ACKNOWLEDGE")
+        if not isinstance(r[2], e.OfferAccepted)
+    ]
     notices = {body.offer_id for _, _, body in noticed if isinstance(body, e.OfferOpened) and body.kind is e.OfferKind.NOTIFY}
     only = [r for r in noticed if not isinstance(r[2], e.OfferAcknowledged) or r[2].offer_id in notices]
     assert any(isinstance(body, e.OfferAcknowledged) for _, _, body in only)

@@ -1,8 +1,8 @@
 """Find what a procedure for children must never leave to one person, one agency, a night or a wrong house, from its words alone.
 
-The numbers are those of the invariants that the project wrote for its procedures: 13 who decides does not review, 14 nobody decides gravely
-alone, 18 nobody leaves because days have ended, 20 a bed is a bed, and no institution for who may be under three. They are asked of a policy
-that is proposed; a bundle that was in force is read as it is.
+The numbers are those of the invariants that the project wrote for its procedures: 13 who decides does not review, 14 nobody decides
+gravely alone, 18 nobody leaves because days have ended, 20 a bed is a bed, and no institution for who may be under three. They are asked
+of a policy that is proposed; a bundle that was in force is read as it is.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from referral.analysis.reachability.findings import Finding
 from referral.domain.events import StepKind
 from referral.domain.policy import Policy
 from referral.domain.policy.directory import GRAVE, HOME, JUDGES, LOCKED, SLEEPS
-from referral.domain.policy.procedure import Pathway, SeatRule, Step
+from referral.domain.policy.procedure import Pathway, Step
 
 INSTITUTION = "residential-institution"
 YOUNGEST = frozenset({"age_band=0-2", "age_band=unknown"})
@@ -100,7 +100,9 @@ def _beds(policy: Policy, pathway: Pathway) -> Iterator[Finding]:
             having = [service for service in policy.services.values() if role in service.roles]
             if role not in beds:
                 said = f"{place.id} asks {role} for a place, where nobody sleeps"
-                yield Finding("safeguard", pathway.id, place.id, f"20 {role}", said, "ask another role, or give it home: true or sleeps: true")
+                yield Finding(
+                    "safeguard", pathway.id, place.id, f"20 {role}", said, "ask another role, or give it home: true or sleeps: true"
+                )
             if having and all(service.ages[0] >= 18 for service in having):
                 said = f"{place.id} asks {role}, which takes only adults"
                 yield Finding("safeguard", pathway.id, place.id, f"20 {role} ages", said, "ask another role")
@@ -111,4 +113,4 @@ def _beds(policy: Policy, pathway: Pathway) -> Iterator[Finding]:
 
 def _spared(pathway: Pathway) -> bool:
     """Return True when a ban keeps who may be under three from institutions."""
-    return any(ban.tag == INSTITUTION and all(YOUNGEST <= group for group in ban.when) for ban in pathway.never)
+    return any(ban.tag == INSTITUTION and all(group >= YOUNGEST for group in ban.when) for ban in pathway.never)
