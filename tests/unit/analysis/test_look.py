@@ -96,14 +96,14 @@ def test_a_list_is_recorded_as_far_as_it_is_read() -> None:
     every = SHIPPED.order(*wanted, ONE)
     assert len(every) > 2
     copy.watch({})
-    order = iter(copy.order(*wanted, ONE))
+    order = iter(copy.order(*wanted, ONE, ""))
     assert copy.lists == {wanted: 0}
     assert (next(order), next(order)) == every[:2] and copy.lists == {wanted: 2}
-    next(iter(copy.order(*wanted, ONE)))
+    next(iter(copy.order(*wanted, ONE, "")))
     assert copy.lists == {wanted: 2}, "a second reader that stops earlier hides nothing"
-    assert tuple(copy.order(*wanted, ONE)) == every and copy.lists == {wanted: END}
+    assert tuple(copy.order(*wanted, ONE, "")) == every and copy.lists == {wanted: END}
     copy.watch({})
-    assert not copy.order(("nobody",), ("found-in",), ONE) and bool(copy.order(*wanted, ONE))
+    assert not copy.order(("nobody",), ("found-in",), ONE, "") and bool(copy.order(*wanted, ONE, ""))
     assert copy.lists == {(("nobody",), ("found-in",)): END, wanted: END}, "whether there is one: read to the end"
 
 
