@@ -44,7 +44,7 @@ def with_two(agency: dict[str, object], changed: dict[str, object]) -> Policy:
 def looks(policy: Policy) -> tuple[Look, Look]:
     """Return what a girl finds in the two municipalities."""
     person = People(policy).person((CHILD,), Circumstance(structs.replace(USUAL, age_band="12-14"), None))
-    return person.look(ONE), person.look(OTHER)
+    return person.look(ONE, ""), person.look(OTHER, "")
 
 
 def agree(policy: Policy, *lists: tuple[tuple[tuple[str, ...], tuple[str, ...]], int]) -> bool:
@@ -93,7 +93,7 @@ def test_places_beyond_two_make_no_difference() -> None:
 def test_a_list_is_recorded_as_far_as_it_is_read() -> None:
     copy = watched(SHIPPED)
     wanted = (("social-worker",), ("found-in", "neighbour"))
-    every = SHIPPED.order(*wanted, ONE)
+    every = SHIPPED.order(*wanted, ONE, "")
     assert len(every) > 2
     copy.watch({})
     order = iter(copy.order(*wanted, ONE, ""))
@@ -110,6 +110,6 @@ def test_a_list_is_recorded_as_far_as_it_is_read() -> None:
 def test_services_that_no_such_person_can_get_do_not_count_as_read() -> None:
     grown = with_two({}, {"ages": (18, 120)})
     one, other = looks(grown)
-    number = len(grown.order(*LOCAL, OTHER))
+    number = len(grown.order(*LOCAL, OTHER, ""))
     assert other.read({LOCAL: number}).lists == ((LOCAL, number - 1),)
     assert one.read({LOCAL: number}).lists == ((LOCAL, number),)

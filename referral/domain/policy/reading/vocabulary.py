@@ -114,7 +114,7 @@ STATES: Mapping[str, tuple[str, ...]] = {
 }
 """Words that a condition may test, by kind of step, beside the codes that the step decides. A feed has none: nobody answers it."""
 AREAS = ("found-in", "home", "neighbour", "region", "other-region", "country")
-"""Areas of every policy. `municipalities.yaml` may name kinds of areas beside (`court-district`); each gives three more words (`of_kinds`)."""
+"""Areas of every policy. `municipalities.yaml` may name kinds of areas beside (`court-district`); each gives three more (`of_kinds`)."""
 OTHER, HOME = "other-", "home-"
 
 
