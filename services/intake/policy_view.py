@@ -11,7 +11,7 @@ from collections.abc import Container, Iterable, Mapping
 from msgspec import Struct
 
 from referral.domain.policy import Policy, PolicyErrors, policy
-from referral.domain.policy.directory import Signing
+from referral.domain.policy.directory import OLD, Signing
 from referral.domain.policy.reading.reader import allowed
 from referral.domain.rules.conditions import SETTLED
 from referral.errors import Rejected, Unavailable
@@ -59,6 +59,12 @@ class Lists(Struct, frozen=True, kw_only=True):
     """(pathway, step) → the steps whose holders its agency is shown."""
     telephones: Mapping[str, str] = {}
     """Agency → the telephone of its office."""
+    old: Mapping[str, frozenset[str]] = {}
+    """Code list → its codes that are still taken, and that no form offers any more."""
+
+    def offered(self, name: str) -> tuple[str, ...]:
+        """Return the codes of a list that a form offers."""
+        return tuple(code for code in self.codes.get(name, ()) if code not in self.old.get(name, frozenset()))
 
     def written_by(self, pathway: str, step: str, seat: int, shows: Iterable[str]) -> tuple[str, ...]:
         """Return the sections that a seat writes; for a seat that the newest procedure lacks, those that it reads and agencies write."""
@@ -148,6 +154,7 @@ def of(policy: Policy, number: int, keys: Mapping[str, AgencyKeys] | None = None
         country_desk=policy.country_desk,
         contacts={(version.id, step.id): step.contacts for version in every for step in version.steps if step.contacts},
         telephones={id: agency.telephone for id, agency in policy.agencies.items() if agency.telephone},
+        old={"age-band": policy.properties.get(OLD, frozenset())},
         public=PUBLIC if PUBLIC in policy.agencies and policy.agencies[PUBLIC].unverified else "",
     )
 

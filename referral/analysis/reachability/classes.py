@@ -158,9 +158,10 @@ def tested_marks(pathway: Pathway) -> dict[str, set[str]]:
         for group in change.when:
             for mark in group:
                 found.setdefault(mark, set()).add(f"change {number}")
-    for tag, mark in pathway.never:
-        if mark:
-            found.setdefault(mark, set()).add(f"never {tag}")
+    for ban in pathway.never:
+        for group in ban.when:
+            for mark in group:
+                found.setdefault(mark, set()).add(f"never {ban.name}")
     return {mark: places for mark, places in found.items() if "=" in mark}
 
 

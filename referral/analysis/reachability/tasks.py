@@ -17,7 +17,7 @@ from referral.analysis.reachability.classes import Circumstance, Residue, applie
 from referral.domain.events import Consent, Reach, Traits
 from referral.domain.policy import Order, Policy
 from referral.domain.policy.directory import Service
-from referral.domain.policy.procedure import Marks, Pathway, Step
+from referral.domain.policy.procedure import Marks, Pathway, Step, met
 from referral.domain.rules.candidates import ineligible
 from referral.domain.rules.conditions import consent_mark, trait_marks
 
@@ -98,7 +98,7 @@ class Named:
         for one in self.pathways:
             self.pathways += [other for other in policy.current if other.id in one.leads_to and other not in self.pathways]
         roles: set[str] = set()
-        tags = {tag for one in self.pathways for tag, _ in one.never}
+        tags = {ban.tag for one in self.pathways for ban in one.never if ban.tag}
         for _, steps in (*begun, *((led_to, led_to.steps) for led_to in self.pathways[len(begun) :])):
             for step in steps:
                 for rule in step.seats:
@@ -216,7 +216,7 @@ class People:
         if ids not in self._named:
             self._named[ids] = Named(self._policy, steps)
         named, out = self._named[ids], self._not_for(given.traits)
-        bans = tuple(frozenset(tag for tag, mark in one.never if tag and (not mark or mark in marks)) for one in named.pathways)
+        bans = tuple(frozenset(ban.tag for ban in one.never if ban.tag and met(ban.when, marks)) for one in named.pathways)
         if (named, out, bans) not in self._people:
             self._people[named, out, bans] = Person(self._policy, named, out, bans, self._known)
         return self._people[named, out, bans]

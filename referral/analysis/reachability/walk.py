@@ -308,9 +308,9 @@ def wrongs(before: Case | None, after: Case, opened: OfferOpened, now: int, poli
         yield "an offer of no known step to no known service"
         return
     known = case_marks(after, now)
-    for tag, mark in pathway.never:
-        if tag and tag in service.tags and (not mark or mark in known):
-            yield f"{opened.service} is tagged {tag}, which is never asked"
+    for ban in pathway.never:
+        if ban.tag and ban.tag in service.tags and all(group & known for group in ban.when):
+            yield f"{opened.service} is tagged {ban.tag}, which is never asked"
     if f"agency:{opened.agency}" in after.excluded:
         yield f"{opened.agency} is excluded and is asked"
     if step.placement is not None and service.roles & step.placement.secure:
@@ -318,6 +318,8 @@ def wrongs(before: Case | None, after: Case, opened: OfferOpened, now: int, poli
         stood = track_marks(after, track, pathway, policy, now) | track_marks(before or after, was, pathway, policy, now)
         if not secure_allowed(step.placement, stood):
             yield f"{opened.service} locks people up and is asked without {', '.join(sorted(step.placement.needs))}"
+    elif service.roles & pathway.locked:
+        yield f"{opened.service} locks people up and is asked by a step that needs no decision of a court"
     yield from _shown(after, opened, pathway, step, known, policy)
 
 

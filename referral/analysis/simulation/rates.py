@@ -34,10 +34,10 @@ TRAITS: Mapping[str, float] = {"age=uncertain": 0.08}
 FEMALE: Mapping[str, float] = {"trafficking-child": 0.8, "trafficking-adult": 0.8, "juvenile-justice": 0.06, "child-labour": 0.3}
 """Share of girls and women (P); else 0.5."""
 BANDS: Mapping[str, Mapping[str, float]] = {
-    "": {"0-5": 0.15, "6-11": 0.3, "12-14": 0.3, "14": 0.05, "15-17": 0.25},
+    "": {"0-2": 0.07, "3-5": 0.08, "6-11": 0.3, "12-14": 0.3, "14": 0.05, "15-17": 0.25},
     "trafficking-child": {"6-11": 0.1, "12-14": 0.35, "14": 0.05, "15-17": 0.5},
     "juvenile-justice": {"12-14": 0.08, "12-13": 0.04, "14": 0.04, "14-17": 0.4, "15-17": 0.84},
-    "without-parental-care": {"0-5": 0.5, "6-11": 0.25, "12-14": 0.15, "14": 0.02, "15-17": 0.1},
+    "without-parental-care": {"0-2": 0.3, "3-5": 0.2, "6-11": 0.25, "12-14": 0.15, "14": 0.02, "15-17": 0.1},
 }
 """Age bands of children (P)."""
 URGENCY: Mapping[str, float] = {"emergency": 0.12, "urgent": 0.48, "routine": 0.4}

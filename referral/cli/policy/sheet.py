@@ -10,7 +10,7 @@ from referral.domain.events import StepKind
 from referral.domain.policy import Policy
 from referral.domain.policy.limits import Limit
 from referral.domain.policy.procedure import Change, Marks, Pathway, SeatRule, Step
-from referral.domain.policy.reading.vocabulary import LIMITS, NEVER, SILENCE, TRAITS
+from referral.domain.policy.reading.vocabulary import LIMITS, SILENCE, TRAITS
 
 Rows = tuple[tuple[str, str], ...]
 DOES = {
@@ -78,8 +78,7 @@ def _whole(pathway: Pathway, speak: Speaker) -> Iterator[tuple[str, str]]:
     yield "consent", f"{needed}; basis: {speak.name('basis', consent.basis)}; when it is withdrawn: {WITHDRAWAL[consent.on_withdrawal]}"
     for change in pathway.changes:
         yield "changes", _change(change, speak)
-    names = {ban: name for name, ban in NEVER.items()}
-    yield "never asked", ", ".join([*(names[ban].replace("-", " ") for ban in pathway.never), "whoever is excluded"])
+    yield "never asked", ", ".join([*(ban.name.replace("-", " ") for ban in pathway.never), "whoever is excluded"])
     missed = f"opens a case: {speak.name('concern', pathway.raises)}" if pathway.raises else "opens no case of its own"
     yield "missed duty by law", missed
     if pathway.take_back is not None:

@@ -83,7 +83,7 @@ class Agency:
     above: its supervising body, or empty.
     hours: its office hours; None is day and night.
     unverified: nobody vouches for what it refers, so that a desk confirms it first (the public page).
-    telephone: of its office, E.164; empty where none is known, and always where people are kept safe (HOMES).
+    telephone: of its office, E.164; empty where none is known, and always where people are kept safe (HOME).
     """
 
     id: str
@@ -100,7 +100,7 @@ class Agency:
     telephone: str = ""
 
 
-HOMES = frozenset(
+HOMES_BEFORE = frozenset(
     {
         "adult-shelter",
         "children-shelter",
@@ -113,7 +113,11 @@ HOMES = frozenset(
         "state-secure-facility",
     }
 )
-"""Roles of a house in which a person is kept safe: not even its municipality is exported, and it has no telephone in the directory."""
+"""The roles that are homes in a bundle of before version 5 of the rules, whose code list of roles has no word `home`."""
+HOME, LOCKED, JUDGES, OLD = "role.home", "role.locked", "role.judges", "age-band.old"
+"""Properties of codes, as the code lists name them. home: people are kept safe there, so that not even its municipality is exported, and
+it has no telephone in the directory. locked: people are locked up there. judges: it decides as a court. old: still read, no longer
+offered."""
 
 
 @dataclass(frozen=True, slots=True)

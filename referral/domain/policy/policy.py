@@ -55,6 +55,8 @@ class Policy:
     guidance: Mapping[str, Mapping[str, Guidance]]
     sources: Mapping[str, Source]
     signers: Mapping[str, bytes]
+    properties: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Codes with a property of their list, e.g. `role.home`."""
     _orders: dict[tuple[tuple[str, ...], tuple[str, ...], str], Order] = field(default_factory=dict, init=False, repr=False, compare=False)
     _asked: dict[tuple[str, str, str], tuple[Service, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _placing: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -188,4 +190,5 @@ def compile(files: Mapping[str, bytes], before: Policy | None = None) -> Policy:
         guidance=directory.guidance.texts,
         sources=directory.guidance.sources,
         signers=signers,
+        properties=directory.properties,
     )

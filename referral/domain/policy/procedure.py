@@ -184,6 +184,24 @@ def _all(groups: tuple[Marks, ...]) -> frozenset[str]:
 
 
 @dataclass(frozen=True, slots=True)
+class Ban:
+    """A kind of service that a procedure never asks: that with this tag, under circumstances of which every group must hold (none:
+    always).
+
+    locked: the ban is of every role that locks people up, without the decision of a court (SeatRule and Placement tell when it stands).
+    """
+
+    name: str
+    tag: str = ""
+    when: tuple[Marks, ...] = ()
+    locked: bool = False
+
+    def forbids(self, tags: Marks, marks: Marks) -> bool:
+        """Return True when a service with these tags must not be asked under these marks."""
+        return bool(self.tag) and self.tag in tags and met(self.when, marks)
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """A rule for moving to another pathway: when these marks are set, that pathway replaces this one (switch_to) or opens beside it
     (also_open).
@@ -211,7 +229,8 @@ class Pathway:
     """One compiled procedure.
 
     digest: SHA-256 of its file, hex.
-    never: (tag of a service, mark or empty) that is never asked.
+    never: what is never asked.
+    locked: roles that lock people up, where a ban of the procedure is about them; else empty.
     raises: the pathway of the case that a missed statutory deadline raises, or empty.
     """
 
@@ -219,7 +238,7 @@ class Pathway:
     digest: str
     applies: tuple[Marks, ...]
     changes: tuple[Change, ...]
-    never: tuple[tuple[str, str], ...]
+    never: tuple[Ban, ...]
     raises: str
     steps: tuple[Step, ...]
     close_when: Marks
@@ -227,6 +246,7 @@ class Pathway:
     consent: ConsentRule = ConsentRule()
     seal: bool = False
     """The sections that were written are sealed for ever when the case closes."""
+    locked: Marks = frozenset()
     take_back: Limit | None = None
     """Time for which an agency may take back that its part is done, where that has asked nobody; None: never."""
 
@@ -283,7 +303,7 @@ class Pathway:
     @cached_property
     def names(self) -> Marks:
         """Every mark that the procedure tests; all others have no effect on it."""
-        bans = {mark for _, mark in self.never}
+        bans = {mark for ban in self.never for mark in _all(ban.when)}
         changes = {mark for change in self.changes for mark in _all(change.when)}
         return frozenset(self.close_when | bans | changes).union(*(step.names for step in self.steps))
 

@@ -142,14 +142,22 @@ def banned(d: DecisionContext, pathway: Pathway, step: Step, service: Service, m
     decisions. Empty when there is none. Also checked before a desk's own choice."""
     if d.case.excluded and f"agency:{service.agency}" in d.case.excluded:
         return "EXCLUDED"
-    for tag, mark in pathway.never:
-        if tag in service.tags and (not mark or mark in marks):
+    for ban in pathway.never:
+        if ban.forbids(service.tags, marks):
             return "NEVER"
     if is_barred(pathway, step, d.case.consent, service):
         return "NOT_CONSENTED"
-    if step.placement and service.roles & step.placement.secure and not secure_allowed(step.placement, marks):
+    if not may_lock(pathway, step, service, marks):
         return "SECURE_NOT_ALLOWED"
     return ""
+
+
+def may_lock(pathway: Pathway, step: Step, service: Service, marks: Marks) -> bool:
+    """Return True when a service locks nobody up, or the decisions that its step needs for that are made. A service with a role that
+    locks is asked by no step that needs no such decision, where the procedure has that ban."""
+    if step.placement is not None and service.roles & step.placement.secure:
+        return secure_allowed(step.placement, marks)
+    return not service.roles & pathway.locked
 
 
 def _unfit(d: DecisionContext, track: Track, step: Step, seat: Seat, rule: SeatRule, service: Service) -> str:

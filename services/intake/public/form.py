@@ -94,7 +94,7 @@ def wrong(step: str, given: Answers, lists: Lists) -> dict[str, str]:
         "danger": URGENCY,
         "found_in": (*lists.codes.get("municipality", ()), UNKNOWN),
         "concern": (*lists.codes.get("concern", ()), UNKNOWN),
-        "age_band": lists.codes.get("age-band", ()),
+        "age_band": lists.offered("age-band"),
     }
     asked = {"danger": ("danger",), "about": ("found_in", "concern", "age_band")}.get(step, ())
     found = {name: f"refer.{name}.needed" for name in asked if getattr(given, name) not in choices[name]}

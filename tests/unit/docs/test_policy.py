@@ -13,6 +13,7 @@ from referral.domain.policy import compile
 from referral.domain.policy.guidance import HEADINGS
 from referral.domain.policy.reading import vocabulary as words
 from referral.wire import policy_digest
+from tests.stories import teller
 from tests.stories.teller import POLICY
 
 PAGE = (Path(__file__).parents[3] / "docs" / "policy.md").read_text("utf-8")
@@ -41,6 +42,9 @@ def test_a_block_compiles(block: str) -> None:
         compile({**FILES, f"pathways/{said['pathway']}.yaml": block.encode()})
     elif "agency" in said:
         compile({**FILES, f"directory/{said['agency']}.yaml": block.encode()})
+    elif "ban" in said:
+        codes = yaml.safe_load(FILES["codes.yaml"])
+        assert said["ban"].items() <= codes["ban"].items()
     elif any(isinstance(section, dict) and "personal" in section for section in said.values()):
         whole = yaml.safe_load(FILES["casefile.yaml"])
         whole["sections"] |= said
@@ -85,7 +89,7 @@ def test_every_word_of_the_language_is_on_the_page() -> None:
     kinds = {word for kind in words.KINDS.values() for word in kind} - {"every"}
     states = {state for kind in words.STATES.values() for state in kind}
     listed = (words.PATHWAY, words.STEP, kinds, states, words.TRAITS, words.CONSENT, words.WITHDRAWAL, words.AREAS, words.LIMITS)
-    more = (words.SILENCE, words.MISSED, words.TAGS, words.NEVER, words.OWN_LISTS)
+    more = (words.SILENCE, words.MISSED, words.TAGS, teller.policy().codes["ban"], words.OWN_LISTS)
     missing = [
         word
         for table in (*listed, *more)

@@ -6,7 +6,7 @@ import re
 
 from referral.domain.policy.directory import LANGUAGES, Names
 from referral.domain.policy.reading.reader import Node
-from referral.domain.policy.reading.vocabulary import OWN_LISTS
+from referral.domain.policy.reading.vocabulary import OWN_LISTS, PROPERTIES
 
 ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)?")
 CODE = re.compile(r"[A-Za-z0-9]+([-_][A-Za-z0-9]+)*")
@@ -14,11 +14,15 @@ NEEDED = ("about", "decision", "language", "need", "pathway", "reason", "role", 
 """Code lists that the reader of procedures and agencies requires."""
 Codes = dict[str, tuple[str, ...]]
 Labels = dict[str, dict[str, Names]]
+Properties = dict[str, frozenset[str]]
+"""Codes with a property, by code list and property: `role.home`."""
+BARE = ("ban",)
+"""Code lists that have rules and no names."""
 
 
-def names(node: Node) -> Names:
-    """Read a name in each of the four languages."""
-    return {language: value.word() for language, value in node.fields(LANGUAGES).items()}
+def names(node: Node, beside: tuple[str, ...] = ()) -> Names:
+    """Read a name in each of the four languages. beside: other words that may stand there."""
+    return {language: value.word() for language, value in node.fields(LANGUAGES, beside).items() if language in LANGUAGES}
 
 
 def id_of(node: Node) -> str:
@@ -34,14 +38,17 @@ def as_id(value: str, node: Node) -> str:
 
 
 def code_lists(root: Node) -> tuple[Codes, Labels]:
-    """Read all code lists. A list is either a list of bare codes, which only programs see, or a mapping from each code to its names."""
+    """Read all code lists. A list is either a list of bare codes, which only programs see, or a mapping from each code to its names (of a
+    ban: to its rule, which bans.py reads)."""
     codes: Codes = {}
     labels: Labels = {}
     for name, node in root.items():
         if node.is_list():
             codes[name] = node.words()
+        elif name in BARE:
+            codes[name] = tuple(code for code, _ in node.items())
         else:
-            labels[name] = {code: names(value) for code, value in node.items()}
+            labels[name] = {code: names(value, PROPERTIES.get(name, ())) for code, value in node.items()}
             codes[name] = tuple(labels[name])
         if not codes[name]:
             node.error(f"{name} is empty")
@@ -49,6 +56,17 @@ def code_lists(root: Node) -> tuple[Codes, Labels]:
         if name not in codes:
             root.error(f"list {name} is missing")
     return codes, labels
+
+
+def properties(root: Node) -> Properties:
+    """Read which codes have which property."""
+    lists = dict(root.items())
+    return {
+        f"{name}.{word}": frozenset(code for code, value in lists[name].items() if dict(value.items()).get(word, value.absent()).yes())
+        for name, words in PROPERTIES.items()
+        if name in lists and not lists[name].is_list()
+        for word in words
+    }
 
 
 def own_words(root: Node, codes: Codes, labels: Labels) -> None:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from referral.domain.events import StepKind
-from referral.domain.policy.procedure import Pathway, Step
+from referral.domain.policy.directory import JUDGES
+from referral.domain.policy.procedure import Marks, Pathway, Step
 from referral.domain.policy.reading.conditions import Marking
 from referral.domain.policy.reading.reader import Fields
-from referral.domain.policy.reading.vocabulary import NEVER
 
 
 def check(pathway: Pathway, get: Fields, marking: Marking) -> None:
     """Check a procedure; errors are reported to the reader of the file."""
     _waiting(pathway, marking)
     _forbidden(pathway, marking)
+    _locked(pathway, marking)
     _endless(pathway, get, marking)
     _by_silence(pathway, marking)
     for node, change in zip(get["changes"].each(), pathway.changes, strict=True):
@@ -101,17 +102,40 @@ def _circle(start: str, stuck: Mapping[str, Step]) -> list[str]:
 def _forbidden(pathway: Pathway, marking: Marking) -> None:
     """Report a role that only banned services have: its offer would reach no service, and the next one in order would get the case too
     late."""
-    names = {ban: name for name, ban in NEVER.items()}
     for step in pathway.steps:
-        certain = {mark for group in (*pathway.applies, *step.when) if len(group) == 1 for mark in group}
-        for tag, mark in pathway.never:
-            if mark and mark not in certain:
+        certain = (*pathway.applies, *step.when)
+        for ban in pathway.never:
+            if not ban.tag or not all(any(group <= one for group in certain) for one in ban.when):
                 continue
             for role in _roles(step):
                 having = [service for service in marking.directory.services.values() if role in service.roles]
-                if having and all(tag in service.tags for service in having):
-                    what = f"every service with the role {role} is tagged {tag}, which never: {names[tag, mark]} forbids"
+                if having and all(ban.tag in service.tags for service in having):
+                    what = f"every service with the role {role} is tagged {ban.tag}, which never: {ban.name} forbids"
                     marking.steps[step.id].spot(role).error(f"{what}; ask another role or change never")
+
+
+def _locked(pathway: Pathway, marking: Marking) -> None:
+    """Report a step that could lock a person up without a court, in a procedure with a ban of that: a role that locks is under `secure`,
+    and one of the decisions of `secure_needs` is made by somebody who decides as a court."""
+    judges = marking.directory.properties.get(JUDGES, frozenset())
+    for step in pathway.steps:
+        for role in _roles(step):
+            spot, place = marking.steps[step.id].spot(role), step.placement
+            if role not in pathway.locked:
+                continue
+            if place is None or role not in place.secure:
+                spot.error(f"{role} locks people up; only a step that names it under secure may ask it")
+            elif not any(_judged(pathway, mark, judges) for mark in place.needs):
+                spot.error(f"{role} locks people up and no court decides it; name the decision of a judge under secure_needs")
+
+
+def _judged(pathway: Pathway, mark: str, judges: Marks) -> bool:
+    """Return True when this mark is a code that only people who decide as a court decide."""
+    about, _, code = mark.partition(".")
+    step = pathway.step(about)
+    if step is None or code not in step.codes or code in (step.on_silence, step.on_disagreement):
+        return False
+    return any(rule.roles and judges.issuperset(rule.roles) for rule in step.seats)
 
 
 def _roles(step: Step) -> list[str]:

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from referral.domain.durations import MINUTE_US
-from referral.domain.policy.directory import Agency, Municipality, Names, Section, Service
+from referral.domain.policy.directory import HOME, HOMES_BEFORE, Agency, Municipality, Names, Section, Service
 from referral.domain.policy.limits import Calendar, Limit
+from referral.domain.policy.procedure import Ban
 from referral.domain.policy.reading.agencies import read_agency
+from referral.domain.policy.reading.bans import read_bans
 from referral.domain.policy.reading.casefile import read_sections
-from referral.domain.policy.reading.code_lists import as_id, code_lists, names, own_words
+from referral.domain.policy.reading.code_lists import as_id, code_lists, names, own_words, properties
 from referral.domain.policy.reading.guidance import Texts, is_text, read_guidance
 from referral.domain.policy.reading.reader import Node, Reader, allowed
 
@@ -38,6 +40,8 @@ class Directory:
     repeat: Limit
     stopped: Limit
     guidance: Texts
+    bans: Mapping[str, Ban]
+    properties: Mapping[str, frozenset[str]]
 
 
 def read_directory(reader: Reader) -> Directory:
@@ -52,12 +56,13 @@ def read_directory(reader: Reader) -> Directory:
     codes, labels = code_lists(reader.open("codes.yaml"))
     for path in sorted(p for p in reader.files if p.startswith("pathways/")):
         own_words(reader.open(path), codes, labels)
+    bans, marked = read_bans(reader.open("codes.yaml"), codes), properties_of(reader)
     top = reader.open("municipalities.yaml").fields(("desks", "regions", "municipalities"))
     municipalities, desks = _municipalities(top), top["desks"].fields(("country", "oversight", "repeat", "stopped"))
     agencies: dict[str, Agency] = {}
     services: dict[str, Service] = {}
     for path in sorted(p for p in reader.files if p.startswith("directory/")):
-        agency, offered = read_agency(reader.open(path), path, codes, municipalities)
+        agency, offered = read_agency(reader.open(path), path, codes, municipalities, marked)
         agencies[agency.id] = agency
         services.update({service.id: service for service in offered})
     places = {id: place.names for id, place in municipalities.items()}
@@ -83,7 +88,15 @@ def read_directory(reader: Reader) -> Directory:
         repeat=desks["repeat"].limit(),
         stopped=desks["stopped"].limit(),
         guidance=read_guidance(reader, labels.get("guidance", {})),
+        bans=bans,
+        properties=marked,
     )
+
+
+def properties_of(reader: Reader) -> dict[str, frozenset[str]]:
+    """Return the properties of codes; in a bundle without a code list `ban`, which is older than they are, the homes of then."""
+    root = reader.open("codes.yaml")
+    return properties(root) if root.has("ban") else {HOME: HOMES_BEFORE}
 
 
 def _municipalities(top: Mapping[str, Node]) -> dict[str, Municipality]:

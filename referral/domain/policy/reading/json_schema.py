@@ -48,7 +48,7 @@ def _name(list_: str) -> str:
 def _lists() -> list[str]:
     tables = [words.PATHWAY, words.STEP, *words.KINDS.values()]
     named = {word.takes.split()[1] for table in tables for word in table.values() if word.takes.startswith(("code ", "codes "))}
-    return sorted({*named, *words.TRAITS.values(), *words.OWN_LISTS, "role", "basis"})
+    return sorted({*named, *words.TRAITS.values(), *words.OWN_LISTS, "role", "basis", "ban"})
 
 
 def _code(name: str, known: tuple[str, ...]) -> Schema:
@@ -143,7 +143,7 @@ VALUES: Mapping[str, Schema] = {
     "conditions": _ref("conditions"),
     "areas": _words(words.AREAS, 1),
     "skills": _words(words.TAGS),
-    "bans": _words(words.NEVER),
+    "bans": _list(_ref("ban")),
     "missed": {"enum": list(words.MISSED)},
     "period": {"enum": list(words.PERIODS)},
     "all": {"const": "all"},

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from referral.domain.durations import DAY_US, MINUTE_US
 from referral.domain.events import StepKind
+from referral.domain.policy.directory import LOCKED
 from referral.domain.policy.limits import Calendar, Limit, countable
 from referral.domain.policy.procedure import Change, ConsentRule, Pathway, Placement, SeatRule, Step
 from referral.domain.policy.reading.conditions import Marking
@@ -21,7 +22,6 @@ from referral.domain.policy.reading.vocabulary import (
     KINDS,
     LIMITS,
     MISSED,
-    NEVER,
     PATHWAY,
     PATHWAY_NEEDED,
     PERIODS,
@@ -43,12 +43,14 @@ def read_procedure(reader: Reader, path: str, directory: Directory) -> Pathway:
     nodes = get["steps"].each()
     marking = Marking(directory, nodes)
     seating = Seating(directory, get["ladder"].words(directory.codes.get("rung", ()), "rung", least=1))
+    bans = [directory.bans[name] for name in get["never"].words(directory.bans, "ban") if name in directory.bans]
     pathway = Pathway(
         id=id,
         digest=hashlib.sha256(reader.files[path]).hexdigest(),
         applies=marking.conditions(get["applies"]),
         changes=tuple(_change(node, marking) for node in get["changes"].each()),
-        never=tuple(NEVER[name] for name in get["never"].words(NEVER, "ban") if name in NEVER and NEVER[name][0]),
+        never=tuple(ban for ban in bans if ban.tag or ban.locked),
+        locked=directory.properties.get(LOCKED, frozenset()) if any(ban.locked for ban in bans) else frozenset(),
         raises=MISSED.get(get["on_missed_deadline"].word(MISSED, "word"), ""),
         steps=tuple(read_step(node, marking, seating) for node in nodes),
         close_when=frozenset(f"{step}.done" for step in get["close_when"].fields(("done",))["done"].words(marking.steps, "step", least=1)),

@@ -132,9 +132,12 @@ OWN_LISTS = ("pathway", "step", "decision", "concern", "flag")
 """The code lists that `words` may add to."""
 TAGS = ("detention", "residential-institution", "trained-interviewer")
 """Tags of a service that code or a step may require beyond its role."""
-NEVER = {
+PROPERTIES = {"role": ("home", "locked", "judges"), "age-band": ("old",)}
+"""Properties that a code may have beside its names, by code list; each is a plain `true`."""
+BANS_BEFORE: Mapping[str, tuple[str, str]] = {
     "detention": ("detention", ""),
-    "residential-institution-for-disabled-child": ("residential-institution", "flags=disability"),
     "excluded-actor": ("", ""),
+    "residential-institution-for-disabled-child": ("residential-institution", "flags=disability"),
 }
-"""Bans: tag of a service, and the mark under which it is banned (empty: always). Excluded actors are banned in code, in every procedure."""
+"""The bans of a bundle without a code list `ban`, of before version 5 of the rules: tag of a service, and the mark under which it is banned
+(empty: always)."""

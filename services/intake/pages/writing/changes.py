@@ -71,7 +71,7 @@ class Here:
     def named(self, kind: str) -> Options:
         """Return (code, name) of a list of the policy."""
         name = self.call.name
-        return tuple((code, name(kind, code)) for code in self.codes(kind) if code)
+        return tuple((code, name(kind, code)) for code in self.call.lists.offered(kind) if code)
 
     def sorted(self, kind: str) -> Options:
         """Return the same, by name."""

@@ -27,7 +27,7 @@ export interface Question {
   free: Record<string, number>;
 }
 
-const bands: Record<string, [number, number]> = { "0-5": [0, 5], "6-11": [6, 11], "12-14": [12, 14], "15-17": [15, 17], "18-120": [18, 120] };
+const bands: Record<string, [number, number]> = { "0-2": [0, 2], "3-5": [3, 5], "0-5": [0, 5], "6-11": [6, 11], "12-14": [12, 14], "15-17": [15, 17], "18-120": [18, 120] };
 const weekdays = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 /** The first candidate whom nothing stands against, and those before it. Null if the pages name no area to search. */
@@ -79,6 +79,8 @@ function whyNot(question: Question, service: Service, role: string): string | nu
   if (never.includes("excluded-actor") && state.excluded.includes(`agency:${service.agency.id}`)) return "EXCLUDED";
   if (never.includes("detention") && service.tags.includes("detention")) return "NEVER";
   const disabled = traits.concern === "disability" && traits.age !== "adult";
+  const young = ["0-2", "0-5", "unknown"].includes(state.traits?.age_band ?? "unknown");
+  if (never.includes("institution-under-three") && young && service.tags.includes("residential-institution")) return "NEVER";
   if (never.includes("residential-institution-for-disabled-child") && disabled && service.tags.includes("residential-institution")) return "NEVER";
   if (tried(question, service)) return "TRIED";
   if (seat.requires.some((skill) => !service.tags.includes(skill))) return "NOT_SKILLED";
