@@ -147,7 +147,12 @@ VALUES: Mapping[str, Schema] = {
     "missed": {"enum": list(words.MISSED)},
     "period": {"enum": list(words.PERIODS)},
     "all": {"const": "all"},
-    "within": _object({name: {"description": says, **_ref("limit")} for name, says in words.LIMITS.items()}),
+    "within": _object(
+        {
+            **{name: {"description": says, **_ref("limit")} for name, says in words.LIMITS.items()},
+            words.FROM: {"description": "the entered time from which the limit of a decision counts", "type": "string"},
+        }
+    ),
     "names": _own(),
     "consent": _object(
         {"needed": {"type": "boolean"}, "basis": _ref("basis"), "on_withdrawal": {"enum": list(words.WITHDRAWAL)}},
