@@ -114,6 +114,8 @@ class Track(Val, frozen=True, kw_only=True, omit_defaults=True):
     """seq of the case when the track began."""
     ended: int = 0
     """seq of the case when the track ended."""
+    since: int = 0
+    """The time at which it began, µs UTC. 0: stored before version 5 of the rules."""
     waited: tuple[str, ...] = ()
     """Pathways (or the desk) that the track has been paused for: never twice for the same one."""
 

@@ -267,7 +267,8 @@ def track_changed(case: Case, event: e.TrackChanged) -> Changes:
     """Open, pause, resume or end a track."""
     if event.state is e.TrackState.OPENED:
         by = event.opened_by or ""
-        new = Track(track_id=event.track_id, pathway=event.pathway, digest=event.digest, opened_by=by, began=case.seq + 1)
+        at = event.head.facts.now if event.head else case.at
+        new = Track(track_id=event.track_id, pathway=event.pathway, digest=event.digest, opened_by=by, began=case.seq + 1, since=at)
         return {"closed": "", "tracks": (*case.tracks, new)}
     t = track_at(case, event.track_id)
     track = case.tracks[t]

@@ -29,6 +29,7 @@ from referral.local.stack import Stack
 from referral.roster import changes, log
 from referral.runtime.keys import case_keys
 from referral.runtime.postgres import clock, database
+from services.notifier.pace import pace
 from tests.faults.load import SENDER
 from tests.harness import callers
 from tests.harness.trunks import ANSWERED, BYE, Sipp, info, scenario, sipp
@@ -39,6 +40,8 @@ LISTENS_MS = 6_000
 EVERY_S, PASSES_MIN, LASTS_S = 20.0, 3, 600.0
 """Seconds between two referrals; minutes that pass then by the line's clock, after which the telephone rings; seconds until the line is
 ended, in the middle of calls, and begun anew."""
+HELD_BACK_S = pace("voice").gather + 60.0
+"""Whoever was called five times in an hour is called again after twelve minutes (services/notifier/pace.py): that long nobody may be."""
 MOST = 100_000
 LEFT = (
     "SELECT state, word, reason, count(*) FROM notifier.delivery WHERE channel = 'voice' AND case_id <> 'made-up'"
@@ -128,10 +131,10 @@ async def hours(data: Path, seen: Seen, until_s: float) -> None:
             async def made_all() -> bool:
                 return not await sql.fetchval(DUE, over)
 
-            await until(made_all, 600, what="every call that was due was made")
+            await until(made_all, HELD_BACK_S + 300, what="every call that was due was made")
         else:
             await refer(made, seen)
-            await until(lambda: sql.fetchval(CALLING), what="somebody is called")
+            await until(lambda: sql.fetchval(CALLING), HELD_BACK_S, what="somebody is called")
             seen.ended_in_calls += 1
         seen.restarts += made["notifier-1"].restarts
         seen.ends += 1

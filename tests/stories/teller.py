@@ -158,7 +158,7 @@ class World:
                     agency=named.get("by", "school-drita"),
                     door=e.Door.HTTP,
                     opens=self.case is None,
-                    traits=changed_traits(TRAITS, words),
+                    traits=changed_traits(TRAITS, words, self.now),
                     consent=consent_of(named["consent"], words, self.now) if "consent" in named else None,
                     sections=("identity",),
                     excludes=tuple(filter(None, named.get("excludes", "").split(","))),
@@ -186,7 +186,7 @@ class World:
                 return None
             case "traits":
                 assert self.case is not None
-                traits = changed_traits(self.case.traits, words)
+                traits = changed_traits(self.case.traits, words, self.now)
                 return e.TraitsChanged(agency=options(words).get("by", "school-drita"), by=None, traits=traits, received_at=self.now)
             case "consent":
                 obtained = self.case.consent_by if self.case else ""

@@ -12,8 +12,11 @@ from typing import NamedTuple
 
 from msgspec import structs
 
+from referral.analysis.reachability.world import START
 from referral.domain.contradictions import fits
-from referral.domain.events import Consent, ConsentState, Traits
+from referral.domain.durations import MINUTE_US
+from referral.domain.entered_times import times_of
+from referral.domain.events import Consent, ConsentState, EnteredTime, Traits
 from referral.domain.policy import Policy
 from referral.domain.policy.procedure import Marks, Pathway, Step
 from referral.domain.rules.conditions import consent_mark, trait_marks
@@ -60,8 +63,9 @@ def circumstances(pathway: Pathway, policy: Policy) -> Iterator[Circumstance]:
         one = dict(zip(names, words, strict=True))
         if not fits(one["age"], one["age_band"]):
             continue
-        for flags, languages, state in product(_flags(looks_at, pathway), _languages(looks_at, pathway), states):
-            traits = structs.replace(USUAL, **one, flags=flags, languages=languages)
+        said = product(_flags(looks_at, pathway), _languages(looks_at, pathway), _times(looks_at, pathway), states)
+        for flags, languages, times, state in said:
+            traits = structs.replace(USUAL, **one, flags=flags, languages=languages, times=times)
             consent = None if state is None else Consent(state=state, basis="consent", giver="person", scope=(), recipients=(), until=None)
             yield Circumstance(traits, consent)
 
@@ -80,7 +84,14 @@ def opened(policy: Policy, traits: Traits) -> tuple[Pathway, ...]:
 def residue(pathways: Iterable[Pathway], given: Circumstance) -> Residue:
     """Return the residue of these procedures under a circumstance."""
     marks = {*trait_marks(given.traits), consent_mark(given.consent, 0)}
-    return tuple(_left(pathway, marks) for pathway in pathways)
+    times = times_of(given.traits)
+    return tuple((_left(pathway, marks), _counted(pathway, marks, times)) for pathway in pathways)
+
+
+def _counted(pathway: Pathway, marks: Marks, times: Mapping[str, int]) -> Residue:
+    """Return the times from which a limit of a step counts that can begin."""
+    codes = {limit.since for step in possible(pathway, marks).values() for limit in step.limits.values() if limit.since}
+    return tuple((code, times[code]) for code in sorted(codes) if code in times)
 
 
 def possible(pathway: Pathway, marks: Marks) -> dict[str, Step]:
@@ -195,6 +206,15 @@ def _flags(tested: Mapping[str, set[str]], pathway: Pathway) -> list[tuple[str, 
     sets = [{flag for flag, taken in zip(flags[:FLAGS], bits, strict=True) if taken} for bits in product((0, 1), repeat=len(flags[:FLAGS]))]
     sets += [{flag} for flag in flags[FLAGS:]]
     return [tuple(sorted({*one, *(group[0] for group in needed if not one & set(group))})) for one in sets]
+
+
+def _times(tested: Mapping[str, set[str]], pathway: Pathway) -> list[tuple[EnteredTime, ...]]:
+    """Return what may be known of each time that the procedure looks at: nothing, or one time that is now, or lies a minute less, or a
+    minute more, than the length of a limit back."""
+    found: dict[str, set[int]] = {mark.partition("=")[2]: {START} for mark in tested if mark.startswith("times=")}
+    for limit in (limit for step in pathway.steps for limit in step.limits.values() if limit.since):
+        found.setdefault(limit.since, set()).update({START, START - limit.micros + MINUTE_US, START - limit.micros - MINUTE_US})
+    return [(), *((EnteredTime(code=code, at=at),) for code in sorted(found) for at in sorted(found[code]))]
 
 
 def _languages(tested: Mapping[str, set[str]], pathway: Pathway) -> list[tuple[str, ...]]:

@@ -101,7 +101,9 @@ def _refer(given: Given) -> Iterator[str]:
     """Yield the words of the referral: every trait that is not as usual."""
     for name in given.traits.__struct_fields__:
         value = getattr(given.traits, name)
-        if value != getattr(USUAL, name):
+        if name == "times":
+            yield from (f"{one.code}={(START - one.at) // MINUTE_US}min" for one in value)
+        elif value != getattr(USUAL, name):
             yield f"{name}={','.join(value) if isinstance(value, tuple) else value}"
     if given.consent is not None:
         yield f"consent={given.consent.state.value}"

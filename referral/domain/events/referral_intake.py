@@ -209,7 +209,7 @@ class Door(StrEnum):
 class ReferralSubmitted(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An agency asks for help for one person."""
 
-    TYPE: ClassVar[str] = "referral-submitted.v1"
+    TYPE: ClassVar[str] = "referral-submitted.v2"
     TOPIC: ClassVar[str] = "referral-intake"
     IDS: ClassVar[tuple[str, ...]] = ("referral_id",)
 
@@ -363,7 +363,7 @@ class SectionWritten(Value, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class TraitsChanged(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Age settled, child moved, exploitation found."""
 
-    TYPE: ClassVar[str] = "traits-changed.v2"
+    TYPE: ClassVar[str] = "traits-changed.v3"
     TOPIC: ClassVar[str] = "referral-intake"
     IDS: ClassVar[tuple[str, ...]] = ("by",)
 

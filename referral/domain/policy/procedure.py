@@ -287,7 +287,7 @@ class Pathway:
         marks = {mark for step in self.placements for mark in (*step.after, *step.at_once, *step.again, *step.unless, *_all(step.when))}
         marks |= {mark for change in self.changes for mark in _all(change.when)}
         notices = {step.id for step in self.steps if step.kind is StepKind.NOTIFY}
-        missed = any(mark.endswith(".acknowledge-missed") or mark.partition(".")[0] in notices for mark in marks)
+        missed = any(mark.endswith("-missed") or mark.partition(".")[0] in notices for mark in marks)
         return missed or any(step.on_silence in step.codes for step in self.steps)
 
     @cached_property

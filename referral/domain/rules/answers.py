@@ -70,7 +70,7 @@ def knock_answered(d: DecisionContext, body: KnockAnswered) -> None:
         return d.ignore("NOT_NOW", body.offer_id)
     if at.offer.state != "OFFERED":
         return d.ignore("REPEATED", body.offer_id)
-    due, what = limit_on(d, at.step, at.offer, "ACKNOWLEDGED", at.ref[2])
+    due, what = limit_on(d, at.track, at.step, at.offer, "ACKNOWLEDGED", at.ref[2])
     d.emit(OfferAcknowledged(why=d.why(BY_HANDSET, at.track), offer_id=body.offer_id, by=body.person, due=due, due_what=what))
     return call_on(d, body.offer_id)
 
@@ -84,7 +84,7 @@ def _acknowledge(d: DecisionContext, at: LocatedOffer, body: ResponseSubmitted) 
     """Handle ACKNOWLEDGE: somebody has read the offer. A notice is completed by it."""
     if at.offer.state != "OFFERED":
         return d.ignore("REPEATED", body.offer_id)
-    due, what = limit_on(d, at.step, at.offer, "ACKNOWLEDGED", at.ref[2])
+    due, what = limit_on(d, at.track, at.step, at.offer, "ACKNOWLEDGED", at.ref[2])
     d.emit(OfferAcknowledged(why=d.why("answer", at.track), offer_id=body.offer_id, by=body.by, due=due, due_what=what))
     if at.step.kind is NOTIFY:
         d.close(at.offer, How.COMPLETED, "", "answer", at.track)
@@ -109,7 +109,7 @@ def _arrive(d: DecisionContext, at: LocatedOffer, body: ResponseSubmitted) -> No
         return d.ignore("REPEATED", body.offer_id)
     if RANK[at.offer.state] < RANK["ACCEPTED"]:
         accept(d, at, body, late=False)
-    due, what = limit_on(d, at.step, at.offer, "ARRIVED")
+    due, what = limit_on(d, at.track, at.step, at.offer, "ARRIVED")
     d.emit(OfferArrived(why=d.why("answer", at.track), offer_id=body.offer_id, by=body.by, due=due, due_what=what))
     if at.offer is at.seat.next and at.step.kind is PLACE:
         hand_over(d, at)

@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from referral.domain.case import Case, Offer, Task, Track, find, holds
+from referral.domain.entered_times import since
 from referral.domain.events import (
     CaseChanged,
     CaseLinked,
@@ -119,6 +120,13 @@ class DecisionContext:
     def why(self, rule: str, track: Track | None = None, passed: tuple[Passed, ...] = ()) -> Why:
         """Return the reasons of an event: the rule, with the procedure, directory and engine that it belongs to."""
         return _why(rule, "" if track is None else track.digest, self._directory, self.facts.engine, passed)
+
+    def due_since(self, limit: Limit, track: Track) -> int:
+        """Return the time at which a limit passes that may count from an entered time: never later than `due`."""
+        if not limit.since:
+            return self.due(limit)
+        start = since(self.case.traits, limit.since, self.facts.now, track.since or self.facts.now)
+        return limits.due(start, limit, self.policy.calendar)
 
     def new_id(self, name: str) -> str:
         """Return an id that only this decision can derive."""

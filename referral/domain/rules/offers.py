@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from referral.domain.case import NOTIFY, Offer, Run, Task, Track
+from referral.domain.entered_times import times_of
 from referral.domain.events import How, OfferOpened, Passed, Reach
 from referral.domain.policy.directory import Service
 from referral.domain.policy.procedure import Marks, Pathway, Step
@@ -20,6 +21,8 @@ from referral.domain.rules.telephone import call, call_next, let_pass
 
 CARRIED_OVER = "carried-over"
 """Rule of an offer whose agency holds the seat already, under a procedure that was replaced by another."""
+TIME_MISSING = "time-missing"
+"""A desk task: ask for the time from which a limit counts. Until it is known, the limit counts from the beginning of the procedure."""
 LIMIT_ORDER = {
     "OFFERED": ("acknowledge", "accept", "decide", "complete"),
     "ACKNOWLEDGED": ("accept", "decide", "complete"),
@@ -29,11 +32,11 @@ LIMIT_ORDER = {
 """Limits that may run in each state of an offer, in order: the first that the step has runs."""
 
 
-def limit_after(d: DecisionContext, step: Step, state: str, seat: int = 0) -> tuple[int | None, str]:
+def limit_after(d: DecisionContext, track: Track, step: Step, state: str, seat: int = 0) -> tuple[int | None, str]:
     """Return the limit that starts when an offer of a seat enters this state: the time at which it passes, and its name."""
     for what in LIMIT_ORDER[state]:
         if what in step.limits:
-            return d.due(step.limit(what, seat)), what
+            return d.due_since(step.limit(what, seat), track), what
     return None, ""
 
 
@@ -43,9 +46,9 @@ def _skipped(excluded: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, .
     return tuple(dict.fromkeys((*away, *others))) if others else tuple(away)
 
 
-def limit_on(d: DecisionContext, step: Step, asked: Offer, state: str, seat: int = 0) -> tuple[int | None, str]:
+def limit_on(d: DecisionContext, track: Track, step: Step, asked: Offer, state: str, seat: int = 0) -> tuple[int | None, str]:
     """Return the limit of an offer that enters this state: one that ran under the same name runs on, so that nobody gains time."""
-    due, what = limit_after(d, step, state, seat)
+    due, what = limit_after(d, track, step, state, seat)
     runs_on = what == asked.due_what and asked.due is not None
     return (asked.due, what) if runs_on else (due, what)
 
@@ -55,7 +58,7 @@ def offer(
 ) -> None:
     """Offer a seat to a service. The event holds everything that intake and the notifier need."""
     agency, seat_rule = d.policy.agencies[service.agency], step.seats[seat]
-    due, due_what = limit_after(d, step, "OFFERED", seat)
+    due, due_what = limit_after(d, track, step, "OFFERED", seat)
     offer_id = d.new_id("offer")
     d.emit(
         OfferOpened(
@@ -83,6 +86,8 @@ def offer(
             due_what=due_what,
         )
     )
+    if any(limit.since not in ("", *times_of(d.case.traits)) for limit in step.limits.values()):
+        d.needs_person(TIME_MISSING, track, step.id, seat)
     if rule != CARRIED_OVER:
         (call if agency.reach is Reach.PHONE else call_next)(d, track, run, seat, offer_id)
 

@@ -12,6 +12,7 @@ from collections.abc import Collection
 from msgspec.structs import replace
 
 from referral.domain.case import RANK, Run, Seat, Task, Track, awaits, comes_due, offers_of, unbegun
+from referral.domain.entered_times import times_of
 from referral.domain.events import CaseClosed, How, ResponseSubmitted, StepOpened
 from referral.domain.inputs import Due
 from referral.domain.policy.procedure import Marks, Pathway, Step
@@ -19,7 +20,7 @@ from referral.domain.rules.conditions import NOT_NEEDED, is_vacant, latest, newe
 from referral.domain.rules.consent import MISSING, agrees, is_withdrawn
 from referral.domain.rules.consent_withdrawal import honour, settle_missing
 from referral.domain.rules.context import COMPLAINTS, DecisionContext
-from referral.domain.rules.offers import fill
+from referral.domain.rules.offers import TIME_MISSING, fill
 from referral.domain.rules.switching import follow_changes
 from referral.domain.rules.tracks import drop, end_track, finish, is_over, seals, stop_waiting
 
@@ -100,11 +101,20 @@ def _is_settled(d: DecisionContext, task: Task) -> bool:
     if run is None or run.outcome or task.seat >= len(run.seats):
         return True
     seat: Seat = run.seats[task.seat]
+    if task.about == TIME_MISSING:
+        return _times_known(d, track, task.step)
     if task.about in VACANT:
         return seat.offer is not None
     if seat.offer is None or seat.code:
         return True
     return task.about in ("arrive-missed", "present-missed") and RANK[seat.offer.state] >= RANK["ARRIVED"]
+
+
+def _times_known(d: DecisionContext, track: Track | None, id: str) -> bool:
+    """Return True when every time from which a limit of the step counts is known."""
+    pathway = d.policy.pinned.get(track.digest) if track else None
+    step = pathway.step(id) if pathway else None
+    return step is None or all(limit.since in ("", *times_of(d.case.traits)) for limit in step.limits.values())
 
 
 def _holds(track: Track, task: Task) -> bool:

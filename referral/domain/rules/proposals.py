@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from referral.domain.case import Case, Proposal, open_offers
 from referral.domain.contradictions import contradictions
+from referral.domain.entered_times import beside
 from referral.domain.events import ChangeKind, ChangeProposed, Consent, NeedsPerson, Traits, TraitsChanged
 from referral.domain.rules.context import DecisionContext
 
@@ -93,12 +94,12 @@ def recorded(case: Case, said: TraitsChanged) -> Traits:
     at the same time do not undo each other; all of the sender's where it names none.
 
     Also all of them where the mixture contradicts itself (intake has checked the sender's for contradictions), and where the case has no
-    traits yet because its first record was lost.
+    traits yet because its first record was lost. A time that the sender does not name stays as it is known.
     """
     if not said.only or not case.opened:
-        return said.traits
+        return beside(said.traits, case.traits)
     mixed = replace(case.traits, **{name: getattr(said.traits, name) for name in said.traits.__struct_fields__ if name in said.only})
-    return said.traits if contradictions(mixed) else mixed
+    return beside(said.traits if contradictions(mixed) else mixed, case.traits)
 
 
 def merged(case: Case, proposal: Proposal) -> Traits:
@@ -108,7 +109,8 @@ def merged(case: Case, proposal: Proposal) -> Traits:
 
 def _with(traits: Traits, proposal: Proposal) -> Traits:
     """Return these traits with the changes of the proposal."""
-    return replace(traits, **{name: getattr(proposal.traits, name) for name in _changes(proposal)})
+    changed = replace(traits, **{name: getattr(proposal.traits, name) for name in _changes(proposal)})
+    return beside(changed, traits)
 
 
 def overtake(d: DecisionContext, traits: Traits) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from msgspec.structs import replace
 
 from referral.domain.case import RANK, Proposal, Task, find, open_offers, seats
+from referral.domain.entered_times import beside
 from referral.domain.events import (
     CaseClosed,
     CaseOpened,
@@ -68,7 +69,7 @@ def submitted(d: DecisionContext, body: ReferralSubmitted) -> None:
         return d.needs_person("referral-for-closed-case")
     if body.traits.urgency == "emergency" != case.traits.urgency:
         d.change("more-urgent", traits=replace(case.traits, urgency="emergency"))
-    if away or replace(body.traits, urgency="") != replace(case.traits, urgency=""):
+    if away or replace(beside(body.traits, case.traits), urgency="") != replace(case.traits, urgency=""):
         d.needs_person(DIFFERS)
     return None
 
@@ -158,6 +159,7 @@ def unknown_traits(d: DecisionContext) -> None:
     names = ("concern", "age", "age_band", "sex", "found_in", "home", "urgency", "origin", "asylum")
     codes = [(LISTS.get(name, name), getattr(traits, name)) for name in names]
     codes += [("language", word) for word in traits.languages] + [("flag", flag) for flag in traits.flags]
+    codes += [("time", one.code) for one in traits.times]
     if any(code not in d.policy.codes.get(name, ()) for name, code in codes):
         d.needs_person("unknown-traits")
 

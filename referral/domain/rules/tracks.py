@@ -177,7 +177,7 @@ def _fresh_limits(d: DecisionContext, track_id: str) -> None:
         step = pathway.step(run.step) if pathway else None
         for number, left in [(number, o) for number, seat in enumerate(run.seats) for o in offers_of(seat)] if step else ():
             if step is not None and left.due is not None and left.due <= d.facts.now:
-                due, what = limit_after(d, step, left.state, number)
+                due, what = limit_after(d, track, step, left.state, number)
                 d.emit(
                     OfferEscalated(why=d.why("resumed", track), offer_id=left.offer_id, rung=left.rung, reason=None, due=due, due_what=what)
                 )

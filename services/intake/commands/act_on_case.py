@@ -189,8 +189,8 @@ async def traits(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: 
     return await _emit(tx, case, begun, event)
 
 
-async def some_traits(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: str, changed: Mapping[str, str]) -> Receipt:
-    """Record the traits that a person has changed on a page: trait → code, at least one. All others stay as routing has decided them by
+async def some_traits(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: str, changed: Mapping[str, Any]) -> Receipt:
+    """Record the traits that a person has changed on a page (`responses.some_traits`). All others stay as routing has decided them by
     then, so that two people who record something at the same time do not undo each other's change."""
     begun = await begin(tx, door, post, "traits", case_id, strict_json.canonical(dict(changed)))
     if begun.known:

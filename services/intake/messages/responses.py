@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct, structs
 
@@ -138,19 +138,22 @@ def consent(body: submission.ConsentBody, lists: Lists, *, agency: str, at: int)
 
 
 def traits(body: submission.TraitsBody, lists: Lists, *, agency: str, by: str | None, at: int) -> TraitsChanged:
-    return TraitsChanged(agency=agency, by=by, traits=submission.traits(body, lists, "$"), received_at=at)
+    said = submission.traits(body, lists, "$")
+    submission.check_times(said, "$", at)
+    return TraitsChanged(agency=agency, by=by, traits=said, received_at=at)
 
 
-def some_traits(known: Traits, changed: Mapping[str, str], lists: Lists, *, agency: str, by: str | None, at: int) -> TraitsChanged:
+def some_traits(known: Traits, changed: Mapping[str, Any], lists: Lists, *, agency: str, by: str | None, at: int) -> TraitsChanged:
     """Return the event of a person who records some traits. Rejected: as `traits`, also where they contradict what is known.
 
     known: all traits, as routing has decided them by now.
-    changed: trait → code, at least one. A known age band in which nobody of a new age is becomes unknown with it; any other stays.
+    changed: trait → code, at least one; `languages` and `flags` → all codes; `times` → code → time with a zone, only those that are new.
+    A known age band in which nobody of a new age is becomes unknown with it; any other stays.
     """
     said = dict(changed)
     if "age" in said and "age_band" not in said and not fits(said["age"], known.age_band):
         said["age_band"] = "unknown"
-    body = submission.TraitsBody(**structs.asdict(structs.replace(known, **said)))
+    body = submission.TraitsBody(**{**structs.asdict(known), "times": {}, **said})
     return structs.replace(traits(body, lists, agency=agency, by=by, at=at), only=tuple(sorted(said)))
 
 

@@ -106,12 +106,15 @@ async def test_kills_between_handing_over_and_writing_down(kind: str, notifier: 
             await sink.arrives()
             await until(lambda: told(notifier, KnockDelivered, KILLS * PEOPLE), what="every receipt is taken", pause=0.2)
         if sink.reply is not None:
+            digits = set()  # of hundreds of messages to one person, two may have the same four: these answer the newer one
             for offer in offers:
                 person, reference = (
                     await notifier.rows(f"SELECT person, reference FROM notifier.delivery WHERE asked = '{offer.offer_id}'")
                 )[0]
-                sink.reply(addresses[person], f"1 {code(notifier.keys, reference)}")
-            await until(lambda: told(notifier, KnockAnswered, KILLS), what="every reply is taken", pause=0.2)
+                digits.add((addresses[person], code(notifier.keys, reference)))
+            for address, four in sorted(digits):
+                sink.reply(address, f"1 {four}")
+            await until(lambda: told(notifier, KnockAnswered, len(digits)), what="every reply is taken", pause=0.2)
     said = await notifier.drain()
     rows = await notifier.rows("SELECT asked, person, reference, state FROM notifier.delivery")
     sent = [(k.offer_id, k.person) for k in of(said, KnockSent)]

@@ -18,6 +18,7 @@ def check(pathway: Pathway, get: Fields, marking: Marking) -> None:
     _locked(pathway, marking)
     _endless(pathway, get, marking)
     _by_silence(pathway, marking)
+    _own_lateness(pathway, marking)
     for node, change in zip(get["changes"].each(), pathway.changes, strict=True):
         if pathway.id and pathway.id in (change.switch_to, change.also_open):
             node.error(f"{pathway.id} cannot change into itself")
@@ -38,6 +39,17 @@ def _waiting(pathway: Pathway, marking: Marking) -> None:
             node = dict(marking.steps[first.id].items())
             where = node.get("after") or marking.steps[first.id]
             where.error(f"these steps wait for one another, so that none of them can begin: {' → '.join([*turned, first.id])}")
+
+
+def _own_lateness(pathway: Pathway, marking: Marking) -> None:
+    """Report a step that waits for a limit of its own to pass: nothing of it runs until it begins."""
+    for step in pathway.steps:
+        for word in ("after", "when"):
+            group = step.after if word == "after" else frozenset(mark for marks in step.when for mark in marks)
+            if any(mark.partition(".")[0] == step.id and mark.endswith("-missed") for mark in group):
+                dict(marking.steps[step.id].items())[word].error(
+                    f"{step.id} waits for a limit of its own, which only runs when it has begun"
+                )
 
 
 def _by_silence(pathway: Pathway, marking: Marking) -> None:

@@ -148,7 +148,12 @@ VALUES: Mapping[str, Schema] = {
     "period": {"enum": list(words.PERIODS)},
     "agree": {"enum": list(words.AGREE)},
     "disagreement": {"anyOf": [{"const": words.DISAGREEMENT}, _ref("decision")]},
-    "within": _object({name: {"description": says, **_ref("limit")} for name, says in words.LIMITS.items()}),
+    "within": _object(
+        {
+            **{name: {"description": says, **_ref("limit")} for name, says in words.LIMITS.items()},
+            words.FROM: {"description": "the entered time from which the limit of a decision counts", "type": "string"},
+        }
+    ),
     "names": _own(),
     "consent": _object(
         {"needed": {"type": "boolean"}, "basis": _ref("basis"), "on_withdrawal": {"enum": list(words.WITHDRAWAL)}},

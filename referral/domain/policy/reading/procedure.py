@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 
 from referral.domain.durations import DAY_US, MINUTE_US
 from referral.domain.events import StepKind
 from referral.domain.policy.directory import JUDGES, LOCKED
-from referral.domain.policy.limits import Calendar, Limit, countable
+from referral.domain.policy.limits import Limit, countable
 from referral.domain.policy.procedure import Change, ConsentRule, Pathway, Placement, SeatRule, Step
 from referral.domain.policy.reading.conditions import Marking
 from referral.domain.policy.reading.consistency import check
@@ -20,6 +21,7 @@ from referral.domain.policy.reading.seats import Seating, takes_two
 from referral.domain.policy.reading.vocabulary import (
     AGREE,
     DISAGREEMENT,
+    FROM,
     KIND_NEEDED,
     KINDS,
     LIMITS,
@@ -118,7 +120,7 @@ def read_step(node: Node, marking: Marking, seating: Seating) -> Step:
     seats = seating.seats(id, kind, get)
     if kind == "ask":
         _selected(get, marking)
-    limits = _limits(get["within"], marking.directory.calendar)
+    limits = _limits(get["within"], marking.directory, decides=kind == "decide")
     decisions = get[kind].words(codes.get("decision", ()), "decision", least=1) if kind == "decide" else ()
     _complete(node, kind, seats, limits, get)
     if "every" in get:
@@ -185,10 +187,17 @@ def _guidance(node: Node, kind: str, value: Node, directory: Directory) -> tuple
     return found
 
 
-def _limits(node: Node, calendar: Calendar) -> dict[str, Limit]:
-    """Read the limits of a step. Each counts from the end of the one before; a limit longer than those that follow is an error."""
+def _limits(node: Node, directory: Directory, *, decides: bool) -> dict[str, Limit]:
+    """Read the limits of a step. Each counts from the end of the one before; a limit longer than those that follow is an error. That of a
+    decision may count from an entered time."""
     found: dict[str, Limit] = {}
+    calendar, since = directory.calendar, ""
     for name, value in node.items():
+        if name == FROM:
+            since = value.word(directory.codes.get("time", ()), "time")
+            if not decides:
+                value.key_error("only the limit of a decision counts from an entered time; leave from out here")
+            continue
         if name not in LIMITS:
             value.key_error(f"limit {name} is not known; {allowed(name, LIMITS)}")
             continue
@@ -202,6 +211,8 @@ def _limits(node: Node, calendar: Calendar) -> dict[str, Limit]:
             if at_least < longest:
                 dict(node.items())[name].error(f"{name} is due before {what}, which must come first; {what} may take {found[what]}")
             longest, what = at_least, name
+    if since and "decide" in found:
+        found["decide"] = replace(found["decide"], since=since)
     return found
 
 

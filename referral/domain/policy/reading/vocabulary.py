@@ -115,17 +115,19 @@ TRAITS = {
     "asylum": "asylum",
     "languages": "language",
     "flags": "flag",
+    "times": "time",
 }
 """Traits that a condition may test beside steps and consent, with the code list of their values."""
 CONSENT = ("given", "refused", "withdrawn", "not-asked", "unknown", "expired")
 """States of consent, as a condition names them."""
 WITHDRAWAL = ("continue", "anonymous", "stop")
 ASKED = ("accepted", "present", "arrived", "completed", "done", "acknowledge-missed")
+LATE = ("accept-missed", "present-missed", "arrive-missed", "complete-missed", "hold-missed")
 STATES: Mapping[str, tuple[str, ...]] = {
-    "ask": ASKED,
-    "ask_together": ASKED,
-    "decide": (*ASKED, "decided"),
-    "place": (*ASKED, "secure", "misplaced"),
+    "ask": (*ASKED, *LATE),
+    "ask_together": (*ASKED, *LATE),
+    "decide": (*ASKED, "decided", "decide-missed"),
+    "place": (*ASKED, *LATE, "secure", "misplaced"),
     "notify": ASKED,
     "feed": (),
 }
@@ -141,6 +143,8 @@ LIMITS = {
     "second": "decided by the second of two persons, counted from the first one's word; as decide where it is absent",
     "hold": "how long an agency may pause it",
 }
+FROM = "from"
+"""The word beside `decide` that names the entered time from which a decision's limit counts."""
 SILENCE = {"next-candidate": "another agency decides", "keep-place": "nothing moves and a desk is asked"}
 """Results of a decision that nobody makes in time, beside the codes of the decision itself."""
 AGREE = ("all", "two-persons")
