@@ -14,7 +14,9 @@ from referral.domain.policy.reading.directory import read_directory
 from referral.domain.policy.reading.guidance import FOLDER
 from referral.domain.policy.reading.procedure import read_procedure
 from referral.domain.policy.reading.reader import PolicyErrors, Reader
+from referral.domain.policy.reading.reviews import FILE as REVIEWS
 from referral.domain.policy.reading.signers import read_signers
+from referral.domain.policy.reviews import Review
 
 __all__ = ["ENGINE", "Policy", "PolicyErrors", "compile"]
 
@@ -32,8 +34,9 @@ Order = tuple[tuple[Service, str], ...]
 class Policy:
     """The whole policy.
 
-    directory: SHA-256 over all files but procedures, guidance and the table of rights, which decide no way of a case, hex.
+    directory: SHA-256 over all files but procedures, guidance, reviews and the table of rights, which decide no way of a case, hex.
     pinned: every procedure that was ever in force, by digest.
+    reviews: path of a text or a procedure → who has read it as it stands; nobody has read those that are missing.
     guidance: code → language → text; empty in a bundle from before there was guidance.
     signers: name → key of those who sign the bundles that follow; empty: this bundle does not change them.
     """
@@ -54,6 +57,7 @@ class Policy:
     stopped: Limit
     guidance: Mapping[str, Mapping[str, Guidance]]
     sources: Mapping[str, Source]
+    reviews: Mapping[str, Review]
     signers: Mapping[str, bytes]
     _orders: dict[tuple[tuple[str, ...], tuple[str, ...], str], Order] = field(default_factory=dict, init=False, repr=False, compare=False)
     _asked: dict[tuple[str, str, str], tuple[Service, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -78,6 +82,10 @@ class Policy:
         if not self._capacities:
             self._capacities.update({one.id: one.places for one in self.services.values() if one.places is not None})
         return self._capacities
+
+    def review(self, pathway: Pathway) -> Review:
+        """Return who has read a procedure in force as it stands."""
+        return self.reviews.get(f"pathways/{pathway.id}.yaml", Review())
 
     def guiding(self, pathway: str, step: str) -> tuple[str, ...]:
         """Return the codes of the guidance of a step, as the newest procedure names them that has the step; none where no text is there.
@@ -168,7 +176,7 @@ def compile(files: Mapping[str, bytes], before: Policy | None = None) -> Policy:
     known = {pathway.digest: pathway for pathway in pathways}
     digest = hashlib.sha256()
     for path in sorted(files):
-        if not path.startswith(("pathways/", FOLDER, RIGHTS)):
+        if not path.startswith(("pathways/", FOLDER, RIGHTS, REVIEWS)):
             digest.update(path.encode() + b"\0" + hashlib.sha256(files[path]).digest())
     return Policy(
         current=pathways,
@@ -187,5 +195,6 @@ def compile(files: Mapping[str, bytes], before: Policy | None = None) -> Policy:
         stopped=directory.stopped,
         guidance=directory.guidance.texts,
         sources=directory.guidance.sources,
+        reviews=directory.reviews,
         signers=signers,
     )

@@ -17,6 +17,8 @@ from referral.domain.policy.reading.casefile import read_sections
 from referral.domain.policy.reading.code_lists import as_id, code_lists, names, own_words
 from referral.domain.policy.reading.guidance import Texts, is_text, read_guidance
 from referral.domain.policy.reading.reader import Node, Reader, allowed
+from referral.domain.policy.reading.reviews import read_reviews
+from referral.domain.policy.reviews import Review
 
 CALENDAR = "calendars/XK.yaml"
 COMMON = ("codes.yaml", "municipalities.yaml", "casefile.yaml")
@@ -38,6 +40,7 @@ class Directory:
     repeat: Limit
     stopped: Limit
     guidance: Texts
+    reviews: Mapping[str, Review]
 
 
 def read_directory(reader: Reader) -> Directory:
@@ -52,6 +55,7 @@ def read_directory(reader: Reader) -> Directory:
     codes, labels = code_lists(reader.open("codes.yaml"))
     for path in sorted(p for p in reader.files if p.startswith("pathways/")):
         own_words(reader.open(path), codes, labels)
+    reviews = read_reviews(reader)
     top = reader.open("municipalities.yaml").fields(("desks", "regions", "municipalities"))
     municipalities, desks = _municipalities(top), top["desks"].fields(("country", "oversight", "repeat", "stopped"))
     agencies: dict[str, Agency] = {}
@@ -82,7 +86,8 @@ def read_directory(reader: Reader) -> Directory:
         oversight=desks["oversight"].word(),
         repeat=desks["repeat"].limit(),
         stopped=desks["stopped"].limit(),
-        guidance=read_guidance(reader, labels.get("guidance", {})),
+        guidance=read_guidance(reader, labels.get("guidance", {}), reviews),
+        reviews=reviews,
     )
 
 
