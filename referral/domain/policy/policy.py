@@ -37,6 +37,7 @@ class Policy:
     directory: SHA-256 over all files but procedures, guidance, reviews and the table of rights, which decide no way of a case, hex.
     pinned: every procedure that was ever in force, by digest.
     reviews: path of a text or a procedure → who has read it as it stands; nobody has read those that are missing.
+    numbers: word → telephone number of the country, as people write it; none in a bundle from before there were such words.
     guidance: code → language → text; empty in a bundle from before there was guidance.
     signers: name → key of those who sign the bundles that follow; empty: this bundle does not change them.
     """
@@ -58,6 +59,7 @@ class Policy:
     guidance: Mapping[str, Mapping[str, Guidance]]
     sources: Mapping[str, Source]
     reviews: Mapping[str, Review]
+    numbers: Mapping[str, str]
     signers: Mapping[str, bytes]
     _orders: dict[tuple[tuple[str, ...], tuple[str, ...], str], Order] = field(default_factory=dict, init=False, repr=False, compare=False)
     _asked: dict[tuple[str, str, str], tuple[Service, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -196,5 +198,6 @@ def compile(files: Mapping[str, bytes], before: Policy | None = None) -> Policy:
         guidance=directory.guidance.texts,
         sources=directory.guidance.sources,
         reviews=directory.reviews,
+        numbers=directory.numbers,
         signers=signers,
     )

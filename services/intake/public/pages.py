@@ -63,10 +63,11 @@ def made(pages: Pages) -> Pages:
 def numbers(renderer: Renderer, visit: Visit) -> tuple[Number, ...]:
     """Return the numbers to call that the policy names, the first for danger now; none before a policy was read."""
     try:
-        codes, name = renderer.policy().codes.get("number-to-call", ()), renderer.name(visit)
+        policy, name = renderer.policy(), renderer.name(visit)
     except Unavailable:
         return ()
-    return tuple(Number(code.replace("-", " "), code.replace("-", ""), name("number-to-call", code)) for code in codes)
+    written = {code: policy.numbers.get(code, code.replace("-", " ")) for code in policy.codes.get("number-to-call", ())}
+    return tuple(Number(said, said.replace(" ", ""), name("number-to-call", code)) for code, said in written.items())
 
 
 def show(call: PageRequest, template: str, *, status: int = 200, voice: str = "", **values: object) -> Response:

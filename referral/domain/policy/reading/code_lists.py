@@ -14,6 +14,8 @@ NEEDED = ("about", "decision", "language", "need", "pathway", "reason", "role", 
 """Code lists that the reader of procedures and agencies requires."""
 Codes = dict[str, tuple[str, ...]]
 Labels = dict[str, dict[str, Names]]
+BARE = ("number",)
+"""Code lists without names: the telephone numbers."""
 
 
 def names(node: Node) -> Names:
@@ -34,12 +36,15 @@ def as_id(value: str, node: Node) -> str:
 
 
 def code_lists(root: Node) -> tuple[Codes, Labels]:
-    """Read all code lists. A list is either a list of bare codes, which only programs see, or a mapping from each code to its names."""
+    """Read all code lists. A list is either a list of bare codes, which only programs see, or a mapping from each code to its names (of a
+    number: to itself, which numbers.py reads)."""
     codes: Codes = {}
     labels: Labels = {}
     for name, node in root.items():
         if node.is_list():
             codes[name] = node.words()
+        elif name in BARE:
+            codes[name] = tuple(code for code, _ in node.items())
         else:
             labels[name] = {code: names(value) for code, value in node.items()}
             codes[name] = tuple(labels[name])

@@ -16,6 +16,7 @@ from referral.domain.policy.reading.agencies import read_agency
 from referral.domain.policy.reading.casefile import read_sections
 from referral.domain.policy.reading.code_lists import as_id, code_lists, names, own_words
 from referral.domain.policy.reading.guidance import Texts, is_text, read_guidance
+from referral.domain.policy.reading.numbers import Numbers, read_numbers
 from referral.domain.policy.reading.reader import Node, Reader, allowed
 from referral.domain.policy.reading.reviews import read_reviews
 from referral.domain.policy.reviews import Review
@@ -41,6 +42,7 @@ class Directory:
     stopped: Limit
     guidance: Texts
     reviews: Mapping[str, Review]
+    numbers: Numbers
 
 
 def read_directory(reader: Reader) -> Directory:
@@ -55,7 +57,7 @@ def read_directory(reader: Reader) -> Directory:
     codes, labels = code_lists(reader.open("codes.yaml"))
     for path in sorted(p for p in reader.files if p.startswith("pathways/")):
         own_words(reader.open(path), codes, labels)
-    reviews = read_reviews(reader)
+    reviews, numbers = read_reviews(reader), read_numbers(reader.open("codes.yaml"))
     top = reader.open("municipalities.yaml").fields(("desks", "regions", "municipalities"))
     municipalities, desks = _municipalities(top), top["desks"].fields(("country", "oversight", "repeat", "stopped"))
     agencies: dict[str, Agency] = {}
@@ -86,8 +88,9 @@ def read_directory(reader: Reader) -> Directory:
         oversight=desks["oversight"].word(),
         repeat=desks["repeat"].limit(),
         stopped=desks["stopped"].limit(),
-        guidance=read_guidance(reader, labels.get("guidance", {}), reviews),
+        guidance=read_guidance(reader, labels.get("guidance", {}), reviews, numbers),
         reviews=reviews,
+        numbers=numbers,
     )
 
 
