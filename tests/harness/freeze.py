@@ -1,7 +1,8 @@
 """Freeze the engine of this checkout as `engines/N.zip`: `python -m tests.harness.freeze`. Do it before a change of decisions, once.
 
 The file holds the sources that `EngineSession` imports of ours, found by their imports, with fixed times and sorted names, not compressed:
-the same sources always make the same bytes.
+the same sources always make the same bytes. Beside it, `tests/stories/released/N.zip` holds the policy and the stories of the release, so
+that this version can tell them for ever (tests/stories/test_earlier_rules.py).
 """
 
 from __future__ import annotations
@@ -58,13 +59,19 @@ def _imports(path: Path) -> Iterator[str]:
         yield from (name for name in names if name.partition(".")[0] in ("referral", "services"))
 
 
-def frozen(paths: list[Path]) -> bytes:
+def stories() -> list[Path]:
+    """Return the files of the policy and of the stories that a version tells; texts decide nothing and are left out."""
+    folders = ("policy", "tests/stories/told", "tests/stories/invented", "tests/stories/broken")
+    return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.yaml"))
+
+
+def frozen(paths: list[Path], method: int = zipfile.ZIP_STORED) -> bytes:
     """Return the zip of these files."""
     made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as file:
+    with zipfile.ZipFile(made, "w", method) as file:
         for path in paths:
             info = zipfile.ZipInfo(path.relative_to(ROOT).as_posix(), LONG_AGO)
-            info.create_system, info.external_attr = 3, 0o644 << 16
+            info.create_system, info.external_attr, info.compress_type = 3, 0o644 << 16, method
             file.writestr(info, path.read_bytes())
     return made.getvalue()
 
@@ -76,4 +83,7 @@ if __name__ == "__main__":
         sys.exit(f"{name} is there: a frozen engine never changes. If nothing was released with it yet, delete it first.")
     target.parent.mkdir(exist_ok=True)
     target.write_bytes(data := frozen(sources()))
+    released = ROOT / "tests" / "stories" / "released" / f"{ENGINE}.zip"
+    released.parent.mkdir(exist_ok=True)
+    released.write_bytes(frozen(stories(), zipfile.ZIP_DEFLATED))
     print(f"{name} is written. Add to policy/engines.yaml:\n  {ENGINE}: {hashlib.sha256(data).hexdigest()}")

@@ -41,12 +41,12 @@ def consent_of(state: str, words: Iterable[str], now: int) -> e.Consent:
     )
 
 
-def policy_line(now: Policy, words: list[str]) -> Policy:
-    """`without ID`: no longer in force. `forgets ID`: this program does not even know it. `with FILE`: one more, a path of the checkout."""
+def policy_line(now: Policy, words: list[str], root: Path = ROOT) -> Policy:
+    """`without ID`: no longer in force. `forgets ID`: this program does not even know it. `with FILE`: one more, a path below root."""
     verb, name = words
     if verb == "with":
-        files = {path.relative_to(ROOT / "policy").as_posix(): path.read_bytes() for path in (ROOT / "policy").rglob("*.yaml")}
-        path = ROOT / name
+        files = {path.relative_to(root / "policy").as_posix(): path.read_bytes() for path in (root / "policy").rglob("*.yaml")}
+        path = root / name
         return compile({**files, f"pathways/{path.name}": path.read_bytes()}, now)
     kept = tuple(pathway for pathway in now.current if pathway.id != name)
     known = now.pinned if verb == "without" else {d: p for d, p in now.pinned.items() if p.id != name}

@@ -27,7 +27,7 @@ from referral.exercise.told import length, options
 from referral.wire import codec
 from services.routing import engine_failure
 from tests.harness import shipped
-from tests.stories.lines import Unheard, changed_traits, consent_of, policy_line
+from tests.stories.lines import ROOT, Unheard, changed_traits, consent_of, policy_line
 
 POLICY = Path(__file__).parents[2] / "policy"
 START = 1_790_755_200_000_000
@@ -66,6 +66,8 @@ class World:
         self.policies: list[Policy] = []
         """The policy of each entry of the log."""
         self.offered: dict[str, e.OfferOpened] = {}
+        self.root = ROOT
+        """Where the files of `policy with FILE` are."""
         self.exercise = False
         self.mute = False
         """No message leaves: nobody is told of what is asked from now on."""
@@ -129,7 +131,7 @@ class World:
             self.mute = {"mute": True, "back": False}[rest]
             return []
         if verb == "policy":
-            self.policy, self.bundle = policy_line(self.policy, rest.split()), (self.bundle or 0) + 1
+            self.policy, self.bundle = policy_line(self.policy, rest.split(), self.root), (self.bundle or 0) + 1
             return []
         body = self.body(rest if verb == "engine-fails" else line)
         if body is None:

@@ -1,25 +1,30 @@
-"""Earlier versions of the rules, frozen in `engines/`, still decide what they decided: an old log is judged for ever (decision 0086)."""
+"""Earlier versions of the rules, frozen in `engines/`, still decide what they decided: an old log is judged for ever (decision 0086).
+
+The policy grows words that no earlier version can read. So the policy and the stories of a release are kept beside its rules, in
+`tests/stories/released/N.zip`, and both versions tell these: a case that began under the policy of before goes on under it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
+import yaml
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
 from referral.domain.events import Facts
 from referral.domain.inputs import Due, Input, RecordLost
-from referral.domain.policy import ENGINE
+from referral.domain.policy import ENGINE, Policy, compile
 from referral.proof.audit import frozen
 from referral.proof.audit.frozen import FrozenEngines
 from referral.proof.engines import FrozenEngine, Recorded, Rules
 from referral.wire import codec
 from tests.stories import teller
-from tests.stories.lines import ROOT
-from tests.stories.saved import TOLD, read
 from tests.stories.teller import World
 
 CHANGED_BY_4 = {
@@ -72,11 +77,29 @@ LATER = {"unheard-of", "answer-of-somebody-else"}
 """Stories of an input that no earlier engine can be told: it has no bytes, or came with a later version."""
 
 
+RELEASED = Path(__file__).parent / "released"
+"""`N.zip`: policy and stories as they were when the rules of version N were frozen. Never changed."""
+
+
+def checkout_of(version: int) -> Path:
+    """The oldest release that this version can read whole: its own, or where none was kept then, the next."""
+    return min((path for path in RELEASED.glob("*.zip") if int(path.stem) >= version), key=lambda path: int(path.stem))
+
+
+STORIES = [
+    (version, Path(name).stem)
+    for version in sorted(frozen.own())
+    for name in ZipFile(checkout_of(version)).namelist()
+    if name.startswith("tests/stories/told/")
+]
+
+
 class EarlierWorld(World):
     """A world in which a frozen engine decides, of one version, in its process."""
 
     def __init__(self, like: World, files: Mapping[str, bytes], engine: FrozenEngine, version: int) -> None:
         super().__init__(like.policy, like.taken)
+        self.root = like.root
         self._engine, self._version = engine, version
         self._files, self._told, self._names = dict(files), list[Recorded](), 0
         self._rules = self._compiled(None)
@@ -94,7 +117,7 @@ class EarlierWorld(World):
         word, name = rest.split()
         path = f"pathways/{Path(name).stem}.yaml"
         if word == "with":
-            self._files[path] = (ROOT / name).read_bytes()
+            self._files[path] = (self.root / name).read_bytes()
         else:
             del self._files[path]
         self._rules = self._compiled(None if word == "forgets" else self._rules)
@@ -128,26 +151,43 @@ def engines() -> Iterator[FrozenEngines]:
         yield found
 
 
-def alike(story: Mapping[str, Any], folder: Path, engine: FrozenEngine, version: int) -> bool:
-    """Return True if this version tells the story word for word as it is told today."""
-    files = {**teller.files(), **(teller.files(folder / story["policy"]) if "policy" in story else {})}
-    files = {path: data for path, data in files.items() if data}
-    made = EarlierWorld(teller.world(story, folder, teller.policy()), files, engine, version)
+@pytest.fixture(scope="module")
+def checkouts(tmp_path_factory: pytest.TempPathFactory) -> Mapping[int, Path]:
+    """The policy and the stories of each release, as a checkout had them."""
+    found = {version: tmp_path_factory.mktemp(f"released-{version}") for version in frozen.own()}
+    for version, folder in found.items():
+        ZipFile(checkout_of(version)).extractall(folder)
+    return found
+
+
+@cache
+def before(root: Path) -> Policy:
+    """The policy of a release, as today's program reads it."""
+    return compile(teller.files(root / "policy"))
+
+
+def alike(made: EarlierWorld, story: Mapping[str, Any], now: Sequence[list[str]]) -> bool:
+    """Return True if this version tells the story word for word as today's rules do."""
     try:
-        return all(made.tell(item["do"]) == (item.get("then") or []) for item in story["told"])
+        return all(made.tell(item["do"]) == then for item, then in zip(story["told"], now, strict=True))
     except (KeyError, StopIteration, LookupError):  # a line that names what came into being under a later version alone
         return False
 
 
-@pytest.mark.parametrize("version", sorted(frozen.own()))
-@pytest.mark.parametrize("path", TOLD, ids=lambda path: path.stem)
+@pytest.mark.parametrize(("version", "name"), STORIES, ids=lambda part: str(part))
 def test_an_earlier_version_tells_every_story_alike_but_those_that_a_later_one_changed(
-    path: Path, version: int, engines: FrozenEngines
+    version: int, name: str, engines: FrozenEngines, checkouts: Mapping[int, Path]
 ) -> None:
-    if path.stem in LATER:
+    if name in LATER:
         pytest.skip("the input of this story has no bytes")
+    root = checkouts[version]
+    story = yaml.safe_load((root / f"tests/stories/told/{name}.yaml").read_text("utf-8"))
+    today = World(before(root), story.get("taken"))
+    today.root = root
+    earlier = EarlierWorld(today, teller.files(root / "policy"), engines.of(version), version)
     changed = set[str]().union(*(stories for later, stories in CHANGED.items() if later > version))
-    assert alike(read(path.stem), path.parent, engines.of(version), version) == (path.stem not in changed)
+    now = [today.tell(item["do"]) for item in story["told"]]
+    assert alike(earlier, story, now) == (name not in changed)
 
 
 def test_each_change_of_the_rules_has_its_stories() -> None:
