@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 from msgspec import Struct, structs
 
@@ -64,6 +66,8 @@ class Log:
     held: Counter[str] = field(default_factory=Counter)
     """Places that the cases hold, as routing's table has them."""
     engine: int = ENGINE
+    files: Mapping[str, bytes] | None = None
+    """The policy; by default today's, or where an earlier version of the rules decides, that of its release."""
     _known: Known = field(default_factory=Known)
     _offsets: dict[tuple[str, int], int] = field(default_factory=dict)
     _seqs: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -71,7 +75,8 @@ class Log:
     _followed: int = 0
 
     def __post_init__(self) -> None:
-        body = PolicyActivated(number=1, digest=policy_digest.digest(FILES), at=self.now, files=FILES, valid_from=0, before="")
+        files = dict(self.files or (FILES if self.engine == ENGINE else released(self.engine)))
+        body = PolicyActivated(number=1, digest=policy_digest.digest(files), at=self.now, files=files, valid_from=0, before="")
         told = headers.plain(PolicyActivated.TYPE, id=_id("policy"), source="routing", at=self.now)
         self.put(PolicyActivated.TOPIC, 0, b"1", codec.encode(body), told)
 
@@ -165,6 +170,14 @@ class Log:
             self.say(cause.case_id, event, str(uuid.uuid5(uuid.UUID(cause.id), str(index))), cause.id, "routing")
         self.held.subtract(holds(before) if before else {})
         self.held.update(holds(self.cases[cause.case_id]))
+
+
+def released(engine: int) -> dict[str, bytes]:
+    """The policy of the release whose rules have this version, or of the next that was kept."""
+    folder = Path(__file__).parents[1] / "stories" / "released"
+    kept = ZipFile(min((path for path in folder.glob("*.zip") if int(path.stem) >= engine), key=lambda path: int(path.stem)))
+    files = {name.removeprefix("policy/"): kept.read(name) for name in kept.namelist() if name.startswith("policy/")}
+    return {name: data for name, data in files.items() if name}
 
 
 def _all_free(wanted: tuple[str, ...]) -> dict[str, int]:
