@@ -8,10 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import cache
 
-from referral.domain.events import ReferralSubmitted, ResponseSubmitted
+from referral.domain.events import Quarantined, ReferralSubmitted, ResponseSubmitted
 from referral.domain.inputs import Due, Input, RecordLost, lost_input
+from referral.wire import headers
+from referral.wire.signed import writer_signature
 from services.notifier.plan import Knock, Question, State
+from tests.attacks.broker import set_aside
 from tests.attacks.ground import Attack, Noticed, copy, verify
+from tests.harness import writers
+from tests.harness.audit_log import Log, asked
 from tests.harness.made_log import NOW
 from tests.harness.outages import HOUR, LivedLine
 
@@ -173,6 +178,20 @@ def said_sent() -> Noticed:
     return said | {"nobody": "" if said["verify"] else "only whom a message should have reached, and who should have carried it, can tell"}
 
 
+def own_decision() -> Noticed:
+    """Routing leaves out the end of its answer to a referral, sets it aside itself, and decides on as it likes."""
+    log = Log(signed=True)
+    case_id, _ = asked(log, "one")
+    gone = log.entries.pop()
+    log._known.size -= 1
+    log._known.sequences[gone.topic, case_id] -= 1
+    key, value = set_aside(gone.topic, gone.partition, gone.offset, case_id, gone.case_seq, reader=ROUTING, at=log.now)
+    signed = writer_signature.sign(writers.KEYS[ROUTING], Quarantined.TOPIC, [(key, value)])[0]
+    log.put(Quarantined.TOPIC, 0, key, value, [*headers.plain(Quarantined.TYPE, id=key.decode(), source=ROUTING, at=log.now), signed])
+    log.alarm(case_id)
+    return {"verify": verify(copy(log.entries), keys=log.keys)}
+
+
 def attacks() -> list[Attack]:
     each = (
         ("a referral passed over: nobody is asked (N1)", ROUTING, PassedOver, None),
@@ -189,7 +208,14 @@ def attacks() -> list[Attack]:
     blamed = {ROUTING: "answerable: routing", NOTIFIER: "answerable: the notifier"}
     blamed |= {ALARMS: "whoever emptied its table `routing.alarm`", PLAN: "whoever emptied its plan"}
     pretended = Attack(what="messages are said to be sent, and are not", power=NOTIFIER, must=("nobody",), run=said_sent)
-    return [pretended] + [
+    missing = Attack(
+        what="a decision left out, and set aside by routing itself",
+        power=ROUTING,
+        must=("verify",),
+        blamed="answerable: routing",
+        run=own_decision,
+    )
+    return [pretended, missing] + [
         Attack(
             what=what,
             power=power,

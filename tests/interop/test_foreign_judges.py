@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from tests.vectors import __main__ as vectors
-from tests.vectors import exports
 from tests.vectors.form import FOLDER
 
 HERE = Path(__file__).parent
@@ -26,8 +25,8 @@ pytestmark = pytest.mark.xdist_group("judges")
 def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment of a judge: where our vectors and exports are."""
     folder = tmp_path_factory.mktemp("exports")
-    for name, begin in vectors.ARCHIVES.items():
-        exports.export(folder / name, begin())
+    for name, write in vectors.ARCHIVES.items():
+        write(folder / name)
     return {**os.environ, "JUDGE_VECTORS": str(FOLDER), "JUDGE_EXPORTS": str(folder)}
 
 

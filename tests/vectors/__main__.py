@@ -10,12 +10,13 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from tests.vectors import exports, files, leaves, lies, lines, omitted, order, own, people, signatures
+from referral.proof.verify.report import Report
+from tests.vectors import alone, exports, files, leaves, lies, lines, omitted, order, own, people, signatures
 from tests.vectors.form import FOLDER, VectorFile
-from tests.vectors.line import Line
 
 MADE: dict[str, Callable[[], VectorFile]] = {
     "agency": people.agencies,
+    "alone": alone.alone,
     "avro": leaves.avro_file,
     "body": leaves.bodies,
     "checkpoint": files.checkpoints,
@@ -43,12 +44,21 @@ MADE: dict[str, Callable[[], VectorFile]] = {
 """Name of a file → its maker."""
 
 
-ARCHIVES: dict[str, Callable[[], Line]] = {
-    "clean": exports.clean,
-    "forged": exports.forged,
-    **{f"lies/{name}": partial(lies.told, lie) for name, lie in omitted.EVERY.items()},
+def _lie(one: lies.Lie, folder: Path) -> Report:
+    return exports.export(folder, lies.told(one))
+
+
+def _alone(one: alone.Alone, folder: Path) -> Report:
+    return exports.export(folder, one.make(), one)
+
+
+ARCHIVES: dict[str, Callable[[Path], Report]] = {
+    "clean": lambda folder: exports.export(folder, exports.clean()),
+    "forged": lambda folder: exports.export(folder, exports.forged()),
+    **{f"lies/{name}": partial(_lie, one) for name, one in omitted.EVERY.items()},
+    **{f"alone/{name}": partial(_alone, one) for name, one in alone.EVERY.items()},
 }
-"""Folder of an export → its maker."""
+"""Folder of an export → what writes it there."""
 
 
 def differing() -> list[str]:
@@ -69,7 +79,7 @@ def main(words: list[str]) -> int:
             return 0
         case ["archive", folder, *names] if ARCHIVES.keys() >= set(names):
             for name in names or ARCHIVES:
-                exports.export(Path(folder) / name, ARCHIVES[name]())
+                ARCHIVES[name](Path(folder) / name)
             return 0
     print(__doc__)
     return 2

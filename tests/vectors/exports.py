@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from msgspec import json, structs
+from msgspec import Struct, json, structs
 from rich.progress import Progress
 
 from referral.cli.audit.export import Export
@@ -34,6 +35,7 @@ from referral.proof.audit.judge import VerifyOptions, judge
 from referral.proof.entry import Kind
 from referral.proof.heartbeat import Heartbeat
 from referral.proof.reading import How, Reading
+from referral.proof.verify import pinned
 from referral.proof.verify.report import Report
 from referral.wire.schema.load import load
 from referral.wire.signed import trust, trust_lines
@@ -198,7 +200,24 @@ def beats(line: Line, count: int) -> None:
         line.own(Kind.COVER, derived(ERASED, f"cover:{len(line.entries)}").encode()[:16])
 
 
-def export(folder: Path, line: Line) -> Report:
+class Asked(Struct, frozen=True, kw_only=True):
+    """What an auditor has and asks besides the export.
+
+    older: makes an older checkpoint. max_age_s: seconds within which the witnesses must have signed, before `now_s`. off: fields of
+    `trust.toml` that name nobody. spoil: changes the files of the export.
+    """
+
+    older: Callable[[Line], bytes] | None = None
+    max_age_s: int | None = None
+    now_s: int = 0
+    off: tuple[str, ...] = ()
+    spoil: Callable[[Path, Line], None] | None = None
+
+
+NOTHING = Asked()
+
+
+def export(folder: Path, line: Line, asked: Asked = NOTHING) -> Report:
     """Write an export with what belongs beside it, and return what `verify` finds in it."""
     folder.mkdir(parents=True)
     there = Rows(line.entries)
@@ -210,17 +229,35 @@ def export(folder: Path, line: Line) -> Report:
     to = folder / "export"
     written(Export(folder=to, there=there, published=published, policy=POLICY, keys=line.keys, auditor=AUDITOR.public_key()), lambda: None)
     (folder / "auditor.key").write_bytes(AUDITOR.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    (folder / "trust.toml").write_bytes(trust.imported(POLICY).written())
-    report = judged(to, line.keys)
+    believed = turned_off(trust.imported(POLICY).written().decode(), asked.off).encode()
+    (folder / "trust.toml").write_bytes(believed)
+    older = asked.older(line) if asked.older else None
+    if older:
+        (folder / "older").write_bytes(older)
+    if asked.spoil:
+        asked.spoil(to, line)
+    report = judged(to, line.keys, trust.read(believed).logged(), older, asked)
     findings = sorted((f.idx if f.idx is not None else -1, f.code, f.weight.name.lower()) for f in report.findings)
     counts = {name: number for name, number in report.counts.items() if not name.startswith("decisions by")}  # those need the rules
     told = {"exit_code": report.exit_code(), "findings": findings, "counts": counts, "case_keys": plain(line.keys)}
+    if asked.max_age_s is not None:
+        told |= {"max_age_s": asked.max_age_s, "now_s": asked.now_s}
     (folder / "expected.json").write_bytes(json.format(json.encode(told), indent=1) + b"\n")
     return report
 
 
-def judged(folder: Path, keys: Mapping[str, bytes]) -> Report:
-    return judge(opened_export(folder), VerifyOptions(keys=keys, pinned=POLICY), Progress(disable=True)).report
+def turned_off(text: str, fields: Sequence[str]) -> str:
+    """Return `trust.toml` with these fields off."""
+    kept = [line for line in text.splitlines(keepends=True) if re.split(r"[ .]", line)[0] not in fields]
+    return "".join(kept) + "".join(f'{field} = "off"\n' for field in fields)
+
+
+def judged(folder: Path, keys: Mapping[str, bytes], policy: bytes = POLICY, older: bytes | None = None, asked: Asked = NOTHING) -> Report:
+    options = VerifyOptions(keys=keys, pinned=policy, since=older, max_age=asked.max_age_s, now=asked.now_s)
+    report = judge(opened_export(folder), options, Progress(disable=True)).report
+    for found in pinned.findings(policy):
+        report.add_finding(found)
+    return report
 
 
 MUTATIONS: tuple[tuple[str, str, str], ...] = (

@@ -15,7 +15,7 @@ from referral.proof import archive
 from referral.proof.archive import Payload
 from referral.tlog import note, witness_policy
 from referral.tlog.checkpoint import Checkpoint
-from referral.tlog.note import Note
+from referral.tlog.note import Note, Signature
 from referral.tlog.note_keys import COSIGNATURE, ED25519, SignerKey
 from referral.tlog.tile_layout import ENTRIES, Tile
 from referral.wire import codec, hpke, seal
@@ -148,10 +148,12 @@ def checkpoints() -> VectorFile:
         signed.text, (note.sign(signed.text, LOG, 0), *(note.sign(signed.text, key, NOW + n * 100) for n, key in enumerate(WITNESSES)))
     )
     found.append(_accepted("seen: two of three had signed by the second time from the end", rules, late))
-    text = signed.text
+    text, other = signed.text, log.signed(4).text
     for name, why, one in (
         ("one of three", "QUORUM", log.signed(witnesses=WITNESSES[:1])),
         ("no signature of the log", "CHECKPOINT", Note(text, signed.signatures[1:])),
+        ("no signature of the log, one witness whose line does not hold", "SIGNATURE", Note(text, (_broken(text), *signed.signatures[2:]))),
+        ("the log's line does not hold", "SIGNATURE", Note(text, (note.sign(other, LOG, 0), *signed.signatures[1:]))),
         ("another root", "SIGNATURE", Note(Checkpoint(ORIGIN, 5, bytes(32)).text, signed.signatures)),
         ("a witness's time of 2^36 s", "SIGNATURE", Note(text, (signed.signatures[0], note.sign(text, WITNESSES[0], 2**36)))),
         ("an extension line", "CHECKPOINT", _note(text + b"more\n", LOG, *WITNESSES)),
@@ -170,6 +172,11 @@ def checkpoints() -> VectorFile:
             continue
         raise AssertionError(name)
     return VectorFile("3", found)
+
+
+def _broken(text: bytes) -> Signature:
+    """Return a witness's line that does not hold: it has signed another text."""
+    return note.sign(text + b"\n", WITNESSES[0], NOW)
 
 
 def _note(text: bytes, *keys: SignerKey) -> Note:

@@ -42,7 +42,7 @@ def _neighbour() -> str:
 OTHER = _neighbour()
 
 
-def _desks(line: Line, case_id: str, events: Iterable[Any]) -> None:
+def desks(line: Line, case_id: str, events: Iterable[Any]) -> None:
     """The notifier knocks for a desk's tasks; `Line.decide` knocks for offers."""
     for event in events:
         if isinstance(event, NeedsPerson):
@@ -58,7 +58,7 @@ def _passes(line: Line, *cases: str) -> None:
         if due > LAST:
             return
         line.now = max(line.now, due)
-        _desks(line, case_id, line.decide(due_input(case_id, due, line.cases[case_id].seq), places()).events)
+        desks(line, case_id, line.decide(due_input(case_id, due, line.cases[case_id].seq), places()).events)
 
 
 def _refers(line: Line) -> None:
@@ -108,7 +108,7 @@ def _due_early(line: Line, cause: Input, lie: Lie) -> None:
 
 def _called_lost(line: Line, cause: Input, seq: int, lie: Lie) -> None:
     lost = lost_input(CASE, RecordLost(topic=cause.source.topic, seq=seq, reason="gap"), cause.source)
-    _desks(line, CASE, answer(line, lost, lie))
+    desks(line, CASE, answer(line, lost, lie))
 
 
 def _lost(line: Line, cause: Input, lie: Lie) -> None:
@@ -212,7 +212,7 @@ def _failed(line: Line, cause: Input, lie: Lie) -> None:
     facts = facts_for(case, cause, line.policy, line.now, lambda wanted: {one: places()[one] for one in wanted}, bundle=1)
     events = engine_failure.events(case, cause, facts, line.policy)
     line.publish(CASE, events, cause.id, "routing")
-    _desks(line, CASE, events)
+    desks(line, CASE, events)
 
 
 def _less(facts: Facts) -> Facts:

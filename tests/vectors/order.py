@@ -267,6 +267,13 @@ def _drill_changed(log: Short) -> None:
     log.beat({}, drill=True)
 
 
+def _drill_ends(log: Short) -> None:
+    """A heartbeat of real cases after one of a drill: the log is no drill, and the clock that went back before it is found."""
+    log.beat({}, drill=True)
+    _recorded_back(log)
+    log.beat({})
+
+
 def _paused(log: Short) -> None:
     """Six minutes between two heartbeats, and the broker silent."""
     log.beat(None)
@@ -288,6 +295,7 @@ CLOCKS: Sequence[Callable[[Short], None]] = (
     _recorded_back,
     _drill,
     _drill_changed,
+    _drill_ends,
     _paused,
     _not_read,
 )
@@ -315,12 +323,30 @@ def _other_keys(log: Short) -> None:
     log.names(LINES + PEOPLE + ACTING + b"".join(more))
 
 
-ACTS: Sequence[Callable[[Short], None]] = (_acts, _begun, _other_keys)
+def _other_signers(log: Short) -> None:
+    """The log names other signers of the policy, nobody, and the first ones again: a note where the newest that named some named others."""
+    one, two, new = (trust_lines.key_line(Keyword.POLICY_SIGNER, name, public(seed)) for name, seed in SIGNING)
+    for lines in (one + two, one + new, b"", one + new, one + two):
+        log.names(lines)
+
+
+SIGNING = (("keeper", 0x75), ("office", 0x76), ("reserve", 0x77))
+WHY = Why(rule="all-tracks-ended", procedure="", directory="", engine=4, passed=())
+ACTS: Sequence[Callable[[Short], None]] = (_acts, _begun, _other_keys, _other_signers)
 
 
 def _no_key(log: Short) -> Mapping[str, bytes]:
     """A case without its key, and no erasure."""
     log.knock()
+    return {}
+
+
+def _lost_decision(log: Short) -> Mapping[str, bytes]:
+    """A decision is missing, and routing's own quarantine record accounts for it: unchecked. The key of the case is not there."""
+    log.names(LINES)
+    closed = CaseClosed(why=WHY, outcome="all-tracks-ended")
+    log.quarantined(log.write(CASE, closed, by="routing"), "body", 2)
+    log.write(CASE, closed, seq=3, by="routing")
     return {}
 
 
@@ -371,8 +397,7 @@ def _erase(log: Short, body: CaseErased, people: bytes = PEOPLE) -> Mapping[str,
     log.names(LINES + people)
     read = SectionDisclosed(agency="school-one", section="identity", basis="desk", at=log.now)
     log.write(CASE, read, by="intake")
-    why = Why(rule="all-tracks-ended", procedure="", directory="", engine=4, passed=())
-    log.write(CASE, CaseClosed(why=why, outcome="all-tracks-ended"), by="routing")
+    log.write(CASE, CaseClosed(why=WHY, outcome="all-tracks-ended"), by="routing")
     log.write(CASE, body, by="intake")
     log.take_away(1)
     return {}
@@ -380,6 +405,7 @@ def _erase(log: Short, body: CaseErased, people: bytes = PEOPLE) -> Mapping[str,
 
 GONE: Sequence[Callable[[Short], Mapping[str, bytes]]] = (
     _no_key,
+    _lost_decision,
     _gone,
     _erased,
     _erased_alone,

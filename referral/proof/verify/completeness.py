@@ -145,7 +145,8 @@ class Completeness(Struct, kw_only=True):
         """Report a missing record that was quarantined. Of a missing decision nobody can say what should follow, and routing signs both."""
         what = f"sequence {seq} of {entry.topic} was quarantined"
         if entry.topic == ROUTING:
-            what = f"{what}: a decision is missing, so those behind it cannot all be judged; ask routing's operator for it"
+            answers = "answerable: routing, which signs both; ask its operator for it"
+            what = f"{what}: a decision is missing, so those behind it cannot all be judged; {answers}"
             self.report.add_finding(finding(Weight.UNCHECKED, "LOST", entry, what))
         else:
             self._note("LOST", entry, what)

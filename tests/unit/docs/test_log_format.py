@@ -28,7 +28,7 @@ from referral.wire.signed import trust
 from referral.wire.signed.operator_word import BY_TWO, Word
 from referral.wire.signed.trust_lines import Keyword
 from tests.harness.audit_log import FILES, POLICY
-from tests.vectors import exports, lies, omitted
+from tests.vectors import alone, exports, lies, omitted
 from tests.vectors.__main__ import MADE
 from tests.vectors.form import FOLDER
 from tests.vectors.signatures import directory_digest
@@ -52,6 +52,8 @@ ELSEWHERE = {"idx": "the entry of the seal, which no row hashes"}
 """Field without a row → why."""
 ELSEWHERE_TOLD = {"SEAL", "BODY", "FORK", "SEQUENCE_GAP", "NEWER_VERSION"}
 """Findings of those modules that are of any record: `order.json`, `body.json` and the export `forged` tell them."""
+FORGED = {"WRITER", "POLICY_FORGED", "ACT_ALONE", "BODY", "ERASURE_ALONE"}
+"""Findings of the export `forged`, as the last test of this file wants them."""
 LIVE = {"ABOVE", "HEAD"}
 """Findings about a running system alone."""
 
@@ -191,6 +193,23 @@ def test_every_finding_about_decisions_and_omissions_has_a_log_that_tells_it() -
     assert {(code, weight) for code in ("NOT_DECIDED", "OVERDUE", "NOT_KNOCKED", "BUNDLE_OLD") for weight in (1, 3)} <= both
 
 
+@pytest.mark.parametrize("name", alone.EVERY)
+def test_each_export_with_one_finding_has_it_and_no_other_that_counts(name: str, tmp_path: Path) -> None:
+    one = alone.EVERY[name]
+    report = exports.export(tmp_path / name, one.make(), one)
+    assert report.exit_code() == one.exit_code
+    assert {found.code for found in report.findings if found.weight} == {one.finding} - {""}
+
+
+def test_every_finding_of_a_verifier_has_a_vector_or_an_export_or_the_page_says_that_it_has_none() -> None:
+    told = {one.finding for one in (*omitted.EVERY.values(), *alone.EVERY.values())} | {code for _, _, code in exports.MUTATIONS} | FORGED
+    told |= {one["why"] for one in vectors("checkpoint").values() if not one["good"]}
+    told |= {code for one in vectors("policy").values() for code in one.get("findings", ())}
+    told |= {code for one in vectors("order").values() for _, code, _ in one["findings"]}
+    none = {code for codes in LAYERS.values() for code in codes} - told - LIVE
+    assert none == set(re.findall(r"`([A-Z_]+)`", section("## 17 ").partition("These findings have neither")[2].partition("\n")[0]))
+
+
 def test_the_log_of_the_lies_is_good_without_one() -> None:
     line = lies.told(lies.Lie(what="", finding=""))
     assert verify(line.entries, line.keys).exit_code() == 0
@@ -222,5 +241,5 @@ def test_the_forged_export_names_each_forgery_and_is_made_with_the_same_bytes_ag
     assert Kind.FORK in {entry.kind for entry in line.entries}
     report = exports.export(tmp_path / "forged", line)
     bad = [found.code for found in sorted(report.findings, key=lambda one: one.place()) if found.weight is Weight.BAD]
-    assert bad == ["WRITER", "POLICY_FORGED", "ACT_ALONE", "BODY", "ERASURE_ALONE"]
+    assert bad == ["WRITER", "POLICY_FORGED", "ACT_ALONE", "BODY", "ERASURE_ALONE"] and {*bad} == FORGED
     assert report.counts["decisions re-executed"] == report.counts["decisions"]

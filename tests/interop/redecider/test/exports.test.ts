@@ -34,6 +34,16 @@ for (const lie of lies) {
   });
 }
 
+const alone: { name: string; finding: string; exit_code: number }[] = JSON.parse(readFileSync(join(vectorsFolder, "alone.json"), "utf8")).vectors;
+
+for (const one of alone.filter(({ exit_code }) => exit_code === 0)) {
+  test(`alone: ${one.name} is decided as it should be`, () => {
+    const { tally } = judgeLog(loadExport(`alone/${one.name}`));
+    assert.deepEqual(tally.differences, []);
+    assert.deepEqual(tally.findings, []);
+  });
+}
+
 test("forged: what somebody wrote with one power changes no decision", () => {
   const { tally } = judgeLog(loadExport("forged"));
   const wanted = expected("forged").findings.filter(([, code, weight]) => weight !== "note" && !notJudged.has(code));

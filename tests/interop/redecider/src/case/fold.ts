@@ -16,6 +16,9 @@ export function fold(state: CaseState, entry: Entry, find: FindProcedure): void 
   else state.unfolded.add(typeName(entry));
 }
 
+/** Whoever answers was told, however late. */
+const answered = { acknowledged: true, unheard: false, excused: false };
+
 const handlers: Record<string, (state: CaseState, body: Body, find: FindProcedure) => void> = {
   "case-opened": (state, body) => {
     Object.assign(state, { opened: true, drill: body.drill, traits: body.traits, consent: body.consent, excluded: body.excluded, referralAgency: body.agency });
@@ -35,18 +38,22 @@ const handlers: Record<string, (state: CaseState, body: Body, find: FindProcedur
     if (round.kind === "DECIDE" && !withoutCode.has(body.outcome)) settle(state, body, round, body.outcome);
   },
   "offer-opened": foldOffer,
-  "offer-acknowledged": (state, body) => change(state, body, { acknowledged: true, due: body.due, dueWhat: body.due_what }),
+  "offer-acknowledged": (state, body) => change(state, body, { ...answered, due: body.due, dueWhat: body.due_what }),
   "offer-accepted": (state, body) => {
-    change(state, body, { acknowledged: true, accepted: true, held: false, open: true, how: null, due: body.due, dueWhat: body.due_what });
+    change(state, body, { ...answered, accepted: true, held: false, open: true, how: null, due: body.due, dueWhat: body.due_what });
     markSeats(state, body.offer_id, "accepted", (offer) => offer.accepted);
   },
   "offer-arrived": (state, body) => {
-    change(state, body, { acknowledged: true, accepted: true, arrived: true, due: body.due, dueWhat: body.due_what });
+    change(state, body, { ...answered, accepted: true, arrived: true, due: body.due, dueWhat: body.due_what });
     markSeats(state, body.offer_id, "arrived", (offer) => offer.arrived);
     markSeats(state, body.offer_id, "present", (offer) => offer.arrived);
   },
   "offer-held": (state, body) => change(state, body, { held: true, due: body.due, dueWhat: body.due === null ? "" : "hold" }),
-  "offer-escalated": (state, body) => change(state, body, { rung: body.rung, due: body.due, dueWhat: body.due_what }),
+  "offer-escalated": (state, body) => {
+    const offer = state.offers.get(body.offer_id);
+    const anew = body.reason === "acknowledger-excluded" ? { acknowledged: false } : {};
+    if (offer) Object.assign(offer, { ...anew, rung: body.rung, due: body.due, dueWhat: body.due_what, excused: offer.unheard, told: offer.told.filter((rung) => rung !== body.rung) });
+  },
   "offer-closed": (state, body) => {
     change(state, body, { open: false, how: body.how, due: null, dueWhat: "" });
     if (body.how !== "COMPLETED") return;
@@ -60,7 +67,10 @@ const handlers: Record<string, (state: CaseState, body: Body, find: FindProcedur
   },
   "offer-unheard": (state, body) => {
     const offer = state.offers.get(body.offer_id);
-    if (offer) offer.told = [...offer.told.filter((rung) => rung !== body.rung), ...(body.away ? [] : [body.rung])];
+    if (!offer) return;
+    const inTime = !body.away && body.why.rule !== "told-late";
+    Object.assign(offer, { unheard: body.away, excused: offer.excused || body.away });
+    offer.told = [...offer.told.filter((rung) => rung !== body.rung), ...(inTime ? [body.rung] : [])];
   },
   "undo-allowed": () => {},
   "input-ignored": () => {},
@@ -182,6 +192,9 @@ function foldOffer(state: CaseState, body: Body): void {
     how: null,
     missed: [],
     told: [],
+    knocked: body.reach === "WEB" && body.why.engine >= 5,
+    unheard: false,
+    excused: false,
     code: null,
   });
 }

@@ -30,8 +30,13 @@ export interface Offer {
   open: boolean;
   how: string | null;
   missed: string[];
-  /** Rungs of which somebody was told: silence there is the agency's. */
+  /** Rungs of which somebody was told in time: silence there is the agency's. */
   told: number[];
+  /** Somebody is knocked for it, and its silence is asked about: of version 5, and reach WEB. */
+  knocked: boolean;
+  /** Our channels are away; or were, for a part of the limit that runs. */
+  unheard: boolean;
+  excused: boolean;
   code: string | null;
 }
 

@@ -1,10 +1,10 @@
 /** Statements about procedures and steps: when they begin, and when they, offers and cases end. */
-import { lastRound, offersOf, openTracks, roundsOf, type CaseState, type Round, type Track } from "../case/state.js";
+import { lastRound, offersOf, openTracks, roundsOf, type CaseState, type Offer, type Round, type Track } from "../case/state.js";
 import type { Step } from "../policy/procedure.js";
 import { allLinesHold, anyLineHolds, consentWord, everySeat, mayBegin } from "../rules/conditions.js";
 import { holderOf } from "../rules/holders.js";
 import { lastWord } from "../rules/limits.js";
-import { compare, happenedBefore, stepOf, trackOf, type Context } from "./context.js";
+import { compare, stepOf, trackOf, type Context } from "./context.js";
 
 export function judgeTrack(context: Context): void {
   const { body, state, bundle, tally, input } = context;
@@ -140,11 +140,10 @@ export function judgeOfferClosed(context: Context): void {
       else compare(context, "ended", "the answer of its agency", endOf(response), found);
       break;
     case "EXPIRED": {
-      const missed = happenedBefore(context, "deadline-passed", { offer_id: offer.id, what: body.reason });
       const duty = stepOf(state.tracks.get(offer.track)?.procedure, offer.step)?.seats[offer.seat]?.statutory;
       if (duty) tally.skip("whether silence under a duty by law raises a rights case");
-      const last = body.reason !== "acknowledge" || offer.rung === offer.ladder.length - 1;
-      compare(context, "ended", "silence: accept or decide passed, or acknowledge on the last rung", { missed: true, last: true, limit: true }, { missed, last, limit: ["acknowledge", "accept", "decide", "hold"].includes(body.reason) });
+      if (body.reason === "all-excluded") tally.skip("ladder on which everybody is excluded");
+      else compare(context, "ended", "a limit or a rung that ends it, and whose silence that is", silenceOf(context, offer), body.reason);
       break;
     }
     case "CANCELLED": {
@@ -160,6 +159,20 @@ export function judgeOfferClosed(context: Context): void {
       if (input?.type.startsWith("instruction-given.") || (input && !response)) tally.skip(`offer that ended as ${body.how}`);
       else compare(context, "ended", "the answer of its agency", endOf(response), found);
   }
+}
+
+/** The reason with which an offer expires (15.5); empty: nothing ends it. */
+function silenceOf(context: Context, offer: Offer): string {
+  const passed = context.answer.events.slice(0, context.place).find((entry) => entry.type.startsWith("deadline-passed.") && entry.body.offer_id === offer.id)?.body.what;
+  const failed = passed === undefined && context.input?.type.startsWith("rung-failed.") && context.input.body.offer_id === offer.id;
+  const top = offer.rung === offer.ladder.length - 1;
+  const words: Record<string, string> = { accept: "accept", hold: "hold", decide: "decide", ...(top ? { acknowledge: "ladder-exhausted" } : {}) };
+  const limit = failed ? (top ? "ladder-exhausted" : undefined) : words[passed];
+  if (limit === undefined) return "";
+  if (offer.acknowledged || offer.held) return limit;
+  if (offer.reach === "PHONE") return "not-called";
+  const untold = passed !== undefined && offer.knocked && !offer.told.includes(offer.rung);
+  return untold || offer.excused ? "not-told" : limit;
 }
 
 function endOf(response: any): { how: string; reason: string } | null {

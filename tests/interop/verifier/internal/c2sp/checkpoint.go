@@ -61,12 +61,12 @@ func OpenCheckpoint(policy *Policy, text []byte) (*Checkpoint, *Problem) {
 	logs, logWrong := signedByLogs(policy, signedText, text, checkpoint.Origin)
 	signed, witnessWrong := checkpoint.readWitnesses(policy, signedText, text)
 	switch {
-	case logs == 0 && logWrong == nil && len(signed) > 0:
-		return nil, problem("CHECKPOINT", "witnesses have signed the checkpoint, and no key of the log %q has", checkpoint.Origin)
 	case logWrong != nil:
 		return nil, logWrong
 	case witnessWrong != nil:
 		return nil, witnessWrong
+	case logs == 0 && len(signed) > 0:
+		return nil, problem("CHECKPOINT", "witnesses have signed the checkpoint, and no key of the log %q has", checkpoint.Origin)
 	case logs == 0:
 		return nil, problem("SIGNATURE", "no known key has signed the checkpoint")
 	case !policy.holds(signed):

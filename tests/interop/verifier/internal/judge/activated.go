@@ -17,7 +17,7 @@ func (r *run) judgeActivations() {
 // with acts alone, in a drill also with the time at which it was logged.
 func (r *run) judgeActivation(bundle signed.ActiveBundle) {
 	at, number := bundle.Bundle.At, bundle.Bundle.Number
-	drill := r.isDrillThroughout()
+	drill := r.isDrill()
 	hadByBroker := bundle.KafkaTime != 0
 	latest := bundle.KafkaTime
 	if drill {
@@ -46,6 +46,3 @@ func (r *run) activationOf(number int64) (earliest *act) {
 	}
 	return earliest
 }
-
-// isDrillThroughout says whether each heartbeat says that this is a drill.
-func (r *run) isDrillThroughout() bool { return r.isDrill() && !r.drillChanged(r.beats) }

@@ -40,7 +40,7 @@ func TestTimeOfAnActivationInADrill(t *testing.T) {
 	real := beat(-8)
 	expect(t, Log{Entries: []Entry{drill, real, bundleEntry(-2, -1)}}, "1 DRILL_CHANGED bad", "2 ACTIVATED_AT bad")
 	expect(t, Log{Entries: []Entry{drill, bundleEntry(-2, -1), ownEntry("HEARTBEAT", `{"drill":false,"ends":{},"unread":{}}`, 0)}},
-		"1 ACTIVATED_AT bad", "2 DRILL_CHANGED bad")
+		"1 ACTIVATED_AT bad", "2 DRILL_CHANGED bad", "2 PAUSED note")
 }
 
 func TestSmallestTimeOfTheActsCounts(t *testing.T) {

@@ -15,7 +15,7 @@ func nameOf(typeName string) string {
 
 // judgeBodies opens what the lent keys open, and judges the signatures of agencies (sections 8 and 12.3).
 func (r *run) judgeBodies() {
-	agencies := signed.NewAgencyJudge(r.bundles, r.isDrillThroughout())
+	agencies := signed.NewAgencyJudge(r.bundles, r.isDrill())
 	for _, e := range r.entries {
 		_, hasKey := r.key(e.CaseID)
 		if !hasKey || !record.HasSeq(e.kind) || e.kind == "ERASURE" || e.forged || e.sealBroken || e.value == nil {

@@ -24,8 +24,8 @@ func (r *run) judgeClocks() {
 	r.judgeBeats()
 }
 
-// isDrill says whether the log is of an exercise: its first heartbeat says so.
-func (r *run) isDrill() bool { return len(r.beats) > 0 && r.beats[0].Drill }
+// isDrill says whether the log is of an exercise: it has heartbeats, and each says so.
+func (r *run) isDrill() bool { return len(r.beats) > 0 && r.beats[0].Drill && !r.drillChanged(r.beats) }
 
 // judgeRecorded compares the writer's clock with the broker's. Of one entry, the first finding that applies is told;
 // one that is RECORDED_AHEAD or RECORDED_BACK counts for no other.

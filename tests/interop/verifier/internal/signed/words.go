@@ -43,7 +43,7 @@ func Words(body AgencyBody) map[string]any {
 	case "answer-withdrawn":
 		words["word"] = "COMPLETE"
 	case "traits-changed":
-		maps.Copy(words, sentTraits(body.Body))
+		maps.Copy(words, body.Body.Record("traits"))
 	case "consent-changed":
 		maps.Copy(words, body.Body.Record("consent"))
 	}
@@ -59,14 +59,6 @@ func Words(body AgencyBody) map[string]any {
 	}
 	words["excludes"] = lowerKinds(words["excludes"])
 	return words
-}
-
-// sentTraits are the traits that the sender recorded: those that `only` names, or all (events.md, traits-changed).
-func sentTraits(body avro.Record) avro.Record {
-	only, _ := body["only"].([]any)
-	traits := maps.Clone(body.Record("traits"))
-	maps.DeleteFunc(traits, func(name string, _ any) bool { return len(only) > 0 && !slices.Contains(only, any(name)) })
-	return traits
 }
 
 func sortedTexts(value any) any {

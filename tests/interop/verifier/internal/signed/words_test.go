@@ -73,7 +73,7 @@ func TestWordsThatStandInNoVector(t *testing.T) {
 		{"referral-withdrawn.v1", `{"reason":"mistake"}`, avro.Record{"referral_id": vectorCase, "reason": "mistake"}},
 		{"traits-changed.v2", `{"age":"child","concern":"trafficking","found_in":"prizren","urgency":"urgent"}`,
 			avro.Record{"agency": "school", "traits": traits("unknown"), "only": []any{}}},
-		{"traits-changed.v2", `{"age":"child"}`,
+		{"traits-changed.v2", `{"age":"child","concern":"trafficking","found_in":"prizren","sex":"female","urgency":"urgent"}`,
 			avro.Record{"agency": "school", "traits": traits("female"), "only": []any{"age"}}},
 		{"consent-changed.v1", `{"basis":"consent","state":"GIVEN","until":7}`, avro.Record{"agency": "school",
 			"consent": avro.Record{"state": "GIVEN", "basis": "consent", "giver": "", "scope": []any{}, "until": int64(7)}}},
