@@ -73,15 +73,8 @@ CHANGED_BY_5 = {
 """Those that version 5 tells otherwise: a complaint is proposed to a person, and nobody is accused who was not told."""
 CHANGED: Mapping[int, set[str]] = {4: CHANGED_BY_4, 5: CHANGED_BY_5}
 """Version → the stories that it tells otherwise than the one before."""
-LATER = {
-    "unheard-of",
-    "answer-of-somebody-else",
-    "persons-agree",
-    "persons-by-telephone",
-    "persons-differ",
-    "persons-second-silent",
-}
-"""Stories of an input, or of words of a procedure, that no earlier engine can be told: it has no bytes, or came with a later version."""
+LATER = {"unheard-of", "answer-of-somebody-else"}
+"""Stories of an input that no earlier engine can be told: it has no bytes, or came with a later version."""
 
 
 RELEASED = Path(__file__).parent / "released"

@@ -348,7 +348,9 @@ class World:
     def _code(self, opened: e.OfferOpened) -> str:
         """Return the code that the way assumes; the next ones once it has been decided in REPEATS rounds."""
         codes = opened.codes
-        first = self.given.codes.get(f"{opened.step}.{opened.seat}") or self.given.codes.get(opened.step, codes[0])
+        first = self.given.codes.get(opened.step, codes[0])
+        if opened.round == 0:  # two who differ once agree when they are asked again
+            first = self.given.codes.get(f"{opened.step}.{opened.seat}", first)
         start = codes.index(first) if first in codes else 0
         return codes[(start + max(0, opened.round - REPEATS + 1)) % len(codes)]
 

@@ -18,6 +18,8 @@ MIX: Mapping[str, int] = {
     "without-parental-care": 300,  # P
     "disability": 250,  # P
     "rights-violation": 60,  # P
+    "missing-child": 150,  # P: no public figure for Kosovo was found
+    "unaccompanied-child": 40,  # P: no public figure for Kosovo was found
 }
 """Cases a year in the whole country, by pathway."""
 OTHERS = 100
@@ -36,17 +38,20 @@ FEMALE: Mapping[str, float] = {"trafficking-child": 0.8, "trafficking-adult": 0.
 BANDS: Mapping[str, Mapping[str, float]] = {
     "": {"0-2": 0.07, "3-5": 0.08, "6-11": 0.3, "12-14": 0.3, "14": 0.05, "15-17": 0.25},
     "trafficking-child": {"6-11": 0.1, "12-14": 0.35, "14": 0.05, "15-17": 0.5},
+    "missing-child": {"0-5": 0.04, "6-11": 0.16, "12-14": 0.35, "14": 0.05, "15-17": 0.4},
+    "unaccompanied-child": {"0-5": 0.02, "6-11": 0.08, "12-14": 0.2, "14": 0.05, "15-17": 0.65},
     "juvenile-justice": {"12-14": 0.08, "12-13": 0.04, "14": 0.04, "14-17": 0.4, "15-17": 0.84},
     "without-parental-care": {"0-2": 0.3, "3-5": 0.2, "6-11": 0.25, "12-14": 0.15, "14": 0.02, "15-17": 0.1},
 }
 """Age bands of children (P)."""
 URGENCY: Mapping[str, float] = {"emergency": 0.12, "urgent": 0.48, "routine": 0.4}
 LANGUAGES: Mapping[str, float] = {"sq": 0.86, "sr-Latn": 0.06, "rom": 0.04, "tr": 0.02, "bs": 0.01, "other": 0.01}
-FOREIGN: Mapping[str, float] = {"trafficking-child": 0.25, "trafficking-adult": 0.4}
+FOREIGN: Mapping[str, float] = {"trafficking-child": 0.25, "trafficking-adult": 0.4, "unaccompanied-child": 0.98}
 """Share of people from abroad (P); else 0.03."""
 ASYLUM: Mapping[str, float] = {"not-claimed": 0.75, "claimed": 0.2, "unknown": 0.05}
 FLAGS: Mapping[str, float] = {
     "unaccompanied": 0.05, "siblings": 0.1, "disability": 0.06, "needs-interpreter": 0.04, "workplace": 0.4, "danger": 0.1, "crime": 0.05,
+    "age-doubt": 0.1, "suspect-is-parent": 0.1,
     "in-custody": 0.25, "in-hospital": 0.2, "care-question": 0.15, "benefit-question": 0.15, "advocate-first": 0.2, "has-dependants": 0.15,
 }  # fmt: skip
 """Chance of a circumstance (P); else 2 in 1000: signs of exploitation are rare."""
@@ -83,6 +88,8 @@ COMPLETES: Mapping[str, int] = {
     "school": 5 * DAY_US, "court": 9 * DAY_US,
     "probation": 8 * DAY_US, "labour-inspector": 20 * HOUR_US, "disability-centre": 5 * DAY_US, "rights-team": 12 * DAY_US,
     "iom": 6 * DAY_US,
+    "return-talk": 14 * HOUR_US, "search-round": 2 * HOUR_US, "assessment": 5 * DAY_US, "asylum-request": 150 * DAY_US,
+    "tracing-search": 50 * DAY_US, "home-look": 20 * DAY_US, "travel": 15 * DAY_US,
     "parents": HOUR_US, "execution": 90 * DAY_US, "institution-answer": 18 * DAY_US, "monitoring": 3 * DAY_US, "hospital-days": 6 * DAY_US,
 }  # fmt: skip
 """Median time until the work is done, by step or role (P); else 2 days."""
@@ -96,6 +103,11 @@ CODES: Mapping[str, float] = {
     "not-exploited": 0.994, "exploited": 0.006, "no-signs": 0.9, "neglected": 0.05, "working": 0.03, "fourteen-or-over": 0.93,
     "under-14": 0.07, "released": 0.9, "before-judge": 0.1, "continue": 0.5, "change-place": 0.05, "end-care": 0.45, "no-placement": 0.55,
     "no-urgency": 0.7, "measure-asked": 0.3,
+    "found-well": 0.9, "found-hurt": 0.06, "found-abroad": 0.035, "dead": 0.005, "told": 0.85, "not-told-would-harm": 0.1,
+    "no-carers": 0.05, "nothing-to-fear": 0.55, "harmed-there": 0.2, "child-said-no": 0.25,
+    "back-to-care": 0.1, "stays-here": 0.2, "brought-back": 0.7,
+    "protected-there": 0.3, "outside-guardian": 0.75, "is-child": 0.6, "is-adult": 0.1, "not-settled": 0.3, "claims-asylum": 0.45,
+    "no-asylum": 0.25, "not-ready": 0.3, "trace": 0.5, "do-not-trace": 0.5, "look-again": 0.2,
 }  # fmt: skip
 """Weight of a decision's code beside the other codes of its step (P where not D); else 0.5."""
 DESK = 40 * MINUTE_US

@@ -107,6 +107,8 @@ def _step(step: Step, pathway: Pathway, speak: Speaker) -> Iterator[tuple[str, s
         yield "on silence", silent or f"{speak.name('decision', step.on_silence)} holds, marked as a default, and a desk confirms it"
     if step.on_disagreement:
         yield "no agreement", SILENCE.get(step.on_disagreement) or f"{speak.name('decision', step.on_disagreement)} holds"
+    if step.at_most:
+        yield "rounds", f"at most {step.at_most}"
     if step.two_persons:
         yield (
             "two people",

@@ -105,6 +105,8 @@ class Step:
     """The step is wanted even while the consent that the pathway needs is not given."""
     feeds: tuple[str, ...] = ()
     """Recipients of its counts (FEED)."""
+    at_most: int = 0
+    """Rounds in which somebody came or finished, after which no further round opens; 0: no limit."""
     two_persons: bool = False
     """Two seats decide, one after the other, by two persons: the second is asked when the first has decided."""
 

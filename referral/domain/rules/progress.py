@@ -235,6 +235,8 @@ def _has_news(old: Run, run: Run) -> bool:
 def _opens(d: DecisionContext, step: Step, track: Track, run: Run | None, marks: Marks) -> bool:
     """Return True when a wanted step begins, or begins another round: by the calendar, or after an outcome that is newer than its last
     round."""
+    if step.at_most and run is not None and _is_spent(step, track):
+        return False
     if step.repeats:
         return goes_on(step, track, run, marks, d.facts.now)
     if run is None or run.outcome == NOT_NEEDED:
@@ -247,6 +249,12 @@ def _opens(d: DecisionContext, step: Step, track: Track, run: Run | None, marks:
         if other is run:
             return False
     return False
+
+
+def _is_spent(step: Step, track: Track) -> bool:
+    """Return True when the step has had as many rounds as it may have. A round that nobody came to does not count."""
+    rounds = [run for run in track.runs if run.step == step.id]
+    return sum([run.outcome not in ("", NOT_NEEDED) or rank(run) >= RANK["ARRIVED"] for run in rounds]) >= step.at_most
 
 
 def _may_repeat(step: Step, run: Run, marks: Marks) -> bool:

@@ -52,16 +52,16 @@ def outcome(here: World, step: str) -> str:
 
 WORDS = st.sampled_from(
     [
-        "removal: DECIDE removes person=1",
-        "removal: DECIDE remains person=1",
-        "removal: DECIDE removes",
-        "removal: DECIDE removes phone=1 person=1",
-        "removal.1: DECIDE removes person=1",
-        "removal.1: DECIDE removes",
-        "removal.1: DECIDE removes phone=1 person=1",
-        "desk SETTLE removal removes person=1",
-        "desk SETTLE removal remains person=1",
-        "desk SETTLE removal removes",
+        "tp-removal: DECIDE tp-removes person=1",
+        "tp-removal: DECIDE tp-remains person=1",
+        "tp-removal: DECIDE tp-removes",
+        "tp-removal: DECIDE tp-removes phone=1 person=1",
+        "tp-removal.1: DECIDE tp-removes person=1",
+        "tp-removal.1: DECIDE tp-removes",
+        "tp-removal.1: DECIDE tp-removes phone=1 person=1",
+        "desk SETTLE tp-removal tp-removes person=1",
+        "desk SETTLE tp-removal tp-remains person=1",
+        "desk SETTLE tp-removal tp-removes",
         "alarm",
     ]
 )
@@ -75,23 +75,23 @@ def test_one_account_never_decides_alone(lines: list[str]) -> None:
             here.tell(line)
         except AssertionError as why:  # the second is not asked yet, or nothing is due
             assert "nobody was asked" in str(why) or "nothing is due" in str(why)
-    assert outcome(here, "removal") == ""
+    assert outcome(here, "tp-removal") == ""
 
 
 def test_a_second_account_decides() -> None:
     here = begin(invented())
-    here.tell("removal: DECIDE removes person=1")
-    assert outcome(here, "removal") == ""
-    here.tell("removal.1: DECIDE removes person=2")
-    assert outcome(here, "removal") == "removes"
+    here.tell("tp-removal: DECIDE tp-removes person=1")
+    assert outcome(here, "tp-removal") == ""
+    here.tell("tp-removal.1: DECIDE tp-removes person=2")
+    assert outcome(here, "tp-removal") == "tp-removes"
 
 
 SILENT = "on_silence: keep-place\n    needs: [reason, child-view]"
 LAST = "within: {accept: 1 h P}\n    guidance: [first-contact]\nclose"
 WRONG = {
-    "silence is no": (SILENT, SILENT.replace("keep-place", "remains")),
-    "one seat in who": ("who: [csw, police]\n", "who: [csw, police, removal]\n"),
-    "on_disagreement is missing": ("    agree: two-persons\n    on_disagreement: not-now\n", "    agree: two-persons\n"),
+    "silence is no": (SILENT, SILENT.replace("keep-place", "tp-remains")),
+    "one seat in who": ("who: [csw, police]\n", "who: [csw, police, tp-removal]\n"),
+    "on_disagreement is missing": ("    agree: two-persons\n    on_disagreement: tp-not-now\n", "    agree: two-persons\n"),
     "two-persons is missing": (LAST, LAST.replace("h P", "h P, second: 1 h P")),
     "seat driver is not known": ("not_same_as: [csw]", "not_same_as: [police.driver]"),
 }
@@ -109,15 +109,15 @@ def test_the_check_tries_a_second_who_differs_and_one_who_is_silent() -> None:
     pathway = next(one for one in two.current if one.id == "two-persons")
     traits = replace(USUAL, concern="two-persons")
     ways, forks = calm_ways(two, pathway, Given(START, Pace.LATE, traits))
-    assert any("way-home.1" in way.given.codes for way in ways), "nobody tried that the second differs"
-    silent = [fork for fork in forks if fork.step == "removal" and fork.fault is Fault.SILENT]
+    assert any("tp-way.1" in way.given.codes for way in ways), "nobody tried that the second differs"
+    silent = [fork for fork in forks if fork.step == "tp-removal" and fork.fault is Fault.SILENT]
     assert len(silent) == 2, "the first, and the second alone"
     ends = [Walker(pathway).go(fork.world, begun(fork), branches=False) for fork in silent]
-    assert all(("decide-missed", "removal", seat) in way.tasks for seat, way in enumerate(ends))
+    assert all(("decide-missed", "tp-removal", seat) in way.tasks for seat, way in enumerate(ends))
 
 
 def test_whoever_answered_for_the_other_seat_is_not_woken() -> None:
     here = begin(invented())
-    here.tell("removal: DECIDE removes person=1")
-    opened = here.offered[here.offer("removal.1").offer_id]
+    here.tell("tp-removal: DECIDE tp-removes person=1")
+    opened = here.offered[here.offer("tp-removal.1").offer_id]
     assert opened.skip == (str(uuid.UUID(int=1)),)

@@ -150,6 +150,7 @@ def read_step(node: Node, marking: Marking, seating: Seating) -> Step:
         until=marking.marks(get["until"]),
         without_consent=get["without_consent"].yes(),
         feeds=get["feed"].words(codes.get("feed", ()), "feed", least=1) if kind == "feed" else (),
+        at_most=get["at_most"].number(1, 99) if "at_most" in get else 0,
         two_persons=takes_two(get),
     )
 
@@ -243,6 +244,8 @@ def _complete(node: Node, kind: str, seats: tuple[SeatRule, ...], limits: Mappin
         for word in REPEATS:
             if word in get:
                 get["once"].error(f"a step that happens once has no {word}")
+    if "at_most" in get and not {"again_when", "at", "then_every"} & set(get):
+        get["at_most"].key_error("at_most limits rounds; again_when, at or then_every is missing")
     if "until" in get and not {"at", "then_every"} & set(get):
         get["until"].key_error("until ends a repetition; at or then_every is missing")
 

@@ -51,6 +51,7 @@ STEP: Mapping[str, Word] = {
     "at_once_when": Word("conditions", "circumstances under which it does not wait for after"),
     "again_when": Word("marks", "what begins another round"),
     "once": Word("yes", "never a second time"),
+    "at_most": Word("number", "after so many rounds in which somebody came or finished, no further one begins"),
     "at": Word("times", "how long after `after` it is done, each a round"),
     "then_every": Word("time", "after the last of `at`, again and again"),
     "until": Word("marks", "what ends the repetition"),
