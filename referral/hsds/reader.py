@@ -177,7 +177,7 @@ def _service(row: Row, agency: str, links: _Links) -> dict[str, Any]:
     areas = links.tables["service_area"].get(key, [])
     for area in areas:
         if not area.text("uri").startswith(AREA):
-            fault(f"{area.where}.uri", f"{AREA} and a municipality, region:… or country is expected")
+            fault(f"{area.where}.uri", f"{AREA} and a municipality, an area such as region:…, or country is expected")
     service: dict[str, Any] = {"id": row.text("alternate_name"), "covers": [area.text("uri").removeprefix(AREA) for area in areas]}
     service.update({name: links.codes(key, kind) for name, kind in (("roles", "role"), ("tags", "tag"), ("sexes", "sex"))})
     ages = [row.text(name) for name in ("minimum_age", "maximum_age") if name in row.says]

@@ -41,6 +41,9 @@ FLAGS = 10
 """Flags of one procedure that are combined in every way; further ones are tried one at a time (ours: 1024 combinations)."""
 STATES = (ConsentState.GIVEN, None, ConsentState.REFUSED, ConsentState.WITHDRAWN, ConsentState.UNKNOWN)
 
+AT_HOME = "home"
+"""Beginning of every area word of the person's home."""
+
 Residue = tuple[object, ...]
 
 
@@ -55,6 +58,8 @@ def circumstances(pathway: Pathway, policy: Policy) -> Iterator[Circumstance]:
     """Yield every circumstance that a procedure applies to and that it, or an agency's ages and sexes, may tell apart."""
     looks_at = tested_marks(pathway)
     choices = {name: _words(name, looks_at, pathway, policy) for name in (*ONE, "concern", "age_band")}
+    if (abroad := next(iter(policy.municipalities), "")) not in choices["home"] and _asks_at_home(pathway, policy):
+        choices["home"].append(abroad)
     choices["sex"] = [sex for sex in ("female", "male", "unknown") if sex in policy.codes.get("sex", ())] or choices["sex"]
     choices["age_band"] = [band for band in policy.codes.get("age-band", ()) if band in choices["age_band"] or band not in looks_at]
     states = STATES if pathway.consent.needed or any(mark.startswith("consent=") for mark in looks_at) else (None,)
@@ -68,6 +73,12 @@ def circumstances(pathway: Pathway, policy: Policy) -> Iterator[Circumstance]:
             traits = structs.replace(USUAL, **one, flags=flags, languages=languages, times=times)
             consent = None if state is None else Consent(state=state, basis="consent", giver="person", scope=(), recipients=(), until=None)
             yield Circumstance(traits, consent)
+
+
+def _asks_at_home(pathway: Pathway, policy: Policy) -> bool:
+    """Return True when a procedure, or one that it leads to, asks agencies of the person's home: it may be elsewhere."""
+    begun = [pathway, *(other for other in policy.current if other.id in pathway.leads_to)]
+    return any(area.startswith(AT_HOME) for one in begun for step in one.steps for rule in step.seats for area in rule.areas)
 
 
 def applies(pathway: Pathway, traits: Traits) -> bool:

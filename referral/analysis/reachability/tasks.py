@@ -40,9 +40,9 @@ class WatchedPolicy(Policy):
         """Begin to record; so much counts as read."""
         object.__setattr__(self, "lists", dict(lists))
 
-    def order(self, roles: tuple[str, ...], areas: tuple[str, ...], place: str) -> Order:
+    def order(self, roles: tuple[str, ...], areas: tuple[str, ...], place: str, home: str) -> Order:
         """Return the services that may be asked, and record how far they are read."""
-        return cast(Order, _WatchedOrder(super().order(roles, areas, place), self.lists, (roles, areas)))
+        return cast(Order, _WatchedOrder(super().order(roles, areas, place, home), self.lists, (roles, areas)))
 
 
 def watched(policy: Policy) -> WatchedPolicy:
@@ -110,10 +110,10 @@ class Named:
 
 
 class Look:
-    """Services that one kind of person finds in one municipality."""
+    """Services that one kind of person finds in one municipality. home: where such a person lives."""
 
-    def __init__(self, policy: Policy, place: str, person: Person, known: Known) -> None:
-        self._policy, self._place, self._person, self._known = policy, place, person, known
+    def __init__(self, policy: Policy, place: str, home: str, person: Person, known: Known) -> None:
+        self._policy, self._where, self._person, self._known = policy, (place, home), person, known
         where = policy.municipalities.get(place)
         desk = where.desk if where else policy.country_desk
         self._chain = (desk, policy.agencies[desk].above or policy.country_desk, policy.oversight)
@@ -127,7 +127,7 @@ class Look:
     def _depth(self, wanted: Wanted, number: int) -> int:
         if number == END:
             return END
-        return sum(1 for service, _ in self._policy.order(*wanted, self._place)[:number] if service.id not in self._person.out)
+        return sum(1 for service, _ in self._policy.order(*wanted, *self._where)[:number] if service.id not in self._person.out)
 
     def key(self, read: Read) -> int:
         """Return a number for what so much of the directory holds, without names. The same number: a way that read so far cannot tell the
@@ -148,7 +148,7 @@ class Look:
 
     def _list(self, wanted: Wanted) -> tuple[tuple[Service, int], ...]:
         if wanted not in self._lists:
-            order = self._policy.order(*wanted, self._place)
+            order = self._policy.order(*wanted, *self._where)
             self._lists[wanted] = tuple((one, self._value(one, role)) for one, role in order if one.id not in self._person.out)
         return self._lists[wanted]
 
@@ -189,13 +189,13 @@ class Person:
 
     def __init__(self, policy: Policy, named: Named, out: frozenset[str], bans: tuple[Marks, ...], known: Known) -> None:
         self.named, self.out, self.bans, self._policy, self._known = named, out, bans, policy, known
-        self._looks: dict[str, Look] = {}
+        self._looks: dict[tuple[str, str], Look] = {}
 
-    def look(self, place: str) -> Look:
-        """Return what this person finds in a municipality."""
-        if place not in self._looks:
-            self._looks[place] = Look(self._policy, place, self, self._known)
-        return self._looks[place]
+    def look(self, place: str, home: str) -> Look:
+        """Return what this person of one municipality finds in another."""
+        if (place, home) not in self._looks:
+            self._looks[place, home] = Look(self._policy, place, home, self, self._known)
+        return self._looks[place, home]
 
 
 class People:
@@ -280,7 +280,7 @@ def every(pathway: Pathway, policy: Policy, places: tuple[str, ...]) -> Iterator
 def look_of(task: Task, policy: Policy, people: People) -> Look:
     """Return what the person of a task finds."""
     _, person = alike(policy, people, task.pathway, Circumstance(task.traits, task.consent))
-    return person.look(task.traits.found_in)
+    return person.look(task.traits.found_in, task.traits.home)
 
 
 def alike(policy: Policy, people: People, pathway: str, given: Circumstance) -> tuple[Residue, Person]:
@@ -293,7 +293,7 @@ def _of(pathway: Pathway, policy: Policy, places: list[str], failing: int, peopl
     """Yield the families of one pathway."""
     named = {*tested_marks(pathway), *(mark for group in pathway.applies for mark in group)}
     by_place = any(mark.startswith("found_in=") for mark in named)
-    members: dict[Residue, dict[tuple[Person, str], Task]] = {}
+    members: dict[Residue, dict[tuple[Person, str, str], Task]] = {}
     for given in circumstances(pathway, policy):
         for some in [[place] for place in places] if by_place else [places]:
             traits = structs.replace(given.traits, found_in=some[0])
@@ -301,7 +301,8 @@ def _of(pathway: Pathway, policy: Policy, places: list[str], failing: int, peopl
                 continue
             left, person = alike(policy, people, pathway.id, given._replace(traits=traits))
             family = members.setdefault(left, {})
-            for place in some if (person, some[0]) not in family else ():
-                family[person, place] = Task(pathway.id, structs.replace(traits, found_in=place), given.consent, (place,), failing)
+            home = given.traits.home
+            for place in some if (person, some[0], home) not in family else ():
+                family[person, place, home] = Task(pathway.id, structs.replace(traits, found_in=place), given.consent, (place,), failing)
     for family in members.values():
         yield tuple(family.values())

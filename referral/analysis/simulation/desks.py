@@ -134,5 +134,5 @@ def _somebody(case: Case, step: Step, run: Run, seat: int, policy: Policy) -> st
     """Return a service anywhere in the country that was not asked for this seat; the desk may ignore area and order."""
     asked = run.seats[seat]
     rule, tried = step.seats[seat], {offer.service for offer in (*asked.past, *asked.kept)}
-    order = policy.order((*rule.roles, *rule.last_resort), ANYWHERE, case.traits.found_in)
+    order = policy.order((*rule.roles, *rule.last_resort), ANYWHERE, case.traits.found_in, case.traits.home)
     return next((service.id for service, _ in order if service.id not in tried), "")

@@ -164,7 +164,7 @@ def _seat(step: Step, rule: SeatRule, held: SeatRule | None, speak: Speaker) -> 
     if rule.last_resort and step.placement is not None:
         yield "last resort", speak.all("role", rule.last_resort, ", then ")
     if rule.holder is None or step.on_silence == "next-candidate":
-        yield f"where{of}", ", then ".join(AREAS[area] for area in rule.areas)
+        yield f"where{of}", speak.all("area", rule.areas, ", then ")
         if rule.ladder:
             yield f"ladder{of}", speak.all("rung", rule.ladder, " → ")
     if rule.not_same_as:
@@ -204,13 +204,6 @@ def _when(step: Step, speak: Speaker) -> Iterator[tuple[str, str]]:
         yield "again after", speak.any_of(step.again)
 
 
-AREAS = {
-    "found-in": "where the person is",
-    "neighbour": "neighbouring municipalities",
-    "region": "the region",
-    "other-region": "other regions",
-    "country": "the whole country",
-}
 CIRCUMSTANCES = {
     "concern": "concern",
     "age": "age",

@@ -4,7 +4,7 @@ languages."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from referral.domain.events import Reach
@@ -124,7 +124,12 @@ decides it alone."""
 
 @dataclass(frozen=True, slots=True)
 class Municipality:
-    """One of the 30 municipalities. desk: an agency. coordinator: an agency, or empty where there is none."""
+    """One of the 38 municipalities.
+
+    region: of the figures, and of services without a kind of area of their own.
+    desk: an agency. coordinator: an agency, or empty where there is none.
+    areas: kind → the area of this kind in which it lies, such as court-district → gjakove.
+    """
 
     id: str
     names: Names
@@ -132,13 +137,19 @@ class Municipality:
     neighbours: tuple[str, ...]
     desk: str
     coordinator: str
+    areas: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def covers(self) -> tuple[str, ...]:
+        """Return the cover words of all areas in which it lies, its region first."""
+        return (f"region:{self.region}", *(f"{kind}:{area}" for kind, area in self.areas.items()))
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
     """One service of an agency in an area.
 
-    covers: municipality ids, `region:<id>` or `country`.
+    covers: municipality ids, `region:<id>`, `<kind>:<id>` for an area of a kind, or `country`.
     places: None where it has no capacity limit.
     ages: the youngest and the oldest, years.
     """

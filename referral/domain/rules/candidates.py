@@ -54,7 +54,7 @@ def candidates(policy: Policy, case: Case, track: Track, step: Step, run: Run, r
     """Return the services in the order of the procedure; None while the seat whose holder is to be asked is vacant."""
     if rule.holder is not None:
         return _holder(policy, case, track, step, rule)
-    return policy.order(roles_asked(step, run, rule, marks), rule.areas, case.traits.found_in)
+    return policy.order(roles_asked(step, run, rule, marks), rule.areas, case.traits.found_in, case.traits.home)
 
 
 def roles_asked(step: Step, run: Run, rule: SeatRule, marks: Marks) -> tuple[str, ...]:
@@ -76,12 +76,12 @@ def _holder(policy: Policy, case: Case, track: Track, step: Step, rule: SeatRule
     if offer is None or RANK[offer.state] < RANK["ACCEPTED"] or offer.service not in policy.services:
         if run is None or not run.outcome:
             return None
-        return () if step.on_silence == "keep-place" else policy.order(rule.roles, rule.areas, case.traits.found_in)
+        return () if step.on_silence == "keep-place" else policy.order(rule.roles, rule.areas, case.traits.found_in, case.traits.home)
     held = policy.services[offer.service]
     first = (held, min(held.roles.intersection(rule.roles) or held.roles))
     if step.on_silence == "keep-place":
         return (first,)
-    others = policy.order(rule.roles, rule.areas, case.traits.found_in)
+    others = policy.order(rule.roles, rule.areas, case.traits.found_in, case.traits.home)
     return chain((first,), (other for other in others if other[0] is not held))
 
 

@@ -29,9 +29,9 @@ def places_wanted(case: Case | None, cause: Input, policy: Policy) -> tuple[str,
     decisions it is empty."""
     body = cause.body
     begins = isinstance(body, ReferralSubmitted | CaseRaised) and (case is None or not case.opened)
-    found_in = "" if case is None else case.traits.found_in
+    where = ("", "") if case is None else (case.traits.found_in, case.traits.home)
     if (traits := _traits(case, body)) is not None:
-        found_in = traits.found_in
+        where = (traits.found_in, traits.home)
     placing = policy.placing
     if begins:
         pathways = [p for p in policy.current if p.places_at_once]
@@ -46,7 +46,7 @@ def places_wanted(case: Case | None, cause: Input, policy: Policy) -> tuple[str,
         placements = (run for track in case.tracks for run in track.runs if run.kind is PLACE)
         named |= {offer.service for run in placements for seat in run.seats for offer in seat.past}
     named = {id for id in named if id in policy.services and policy.services[id].places is not None}
-    return tuple(sorted(named.union(*(placing(pathway, found_in) for pathway in pathways))))
+    return tuple(sorted(named.union(*(placing(pathway, *where) for pathway in pathways))))
 
 
 def _traits(case: Case | None, body: object) -> Traits | None:

@@ -92,7 +92,7 @@ def test_nothing_says_where_a_home_is() -> None:
 words = st.sampled_from
 few: Callable[[Any], Any] = lambda pool: st.lists(words(pool), min_size=1, max_size=4, unique=True)  # noqa: E731
 names = st.text(st.characters(codec="utf-8", categories=("L", "P", "S"), exclude_characters="@\u2028\u2029"), min_size=1, max_size=20)
-AREAS = (*SHIPPED.municipalities, "region:peje", "region:gjilan", "country")
+AREAS = (*SHIPPED.municipalities, "region:peje", "court-district:gjilan", "country")
 
 
 @st.composite

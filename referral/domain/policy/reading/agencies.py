@@ -48,10 +48,10 @@ def read_agency(
     above = fields["above"].word()
     if above and f"directory/{above}.yaml" not in root.reader.files:
         fields["above"].error(f"{above} is no agency of this directory")
-    regions = {f"region:{place.region}" for place in places.values()}
+    areas = {cover for place in places.values() for cover in place.covers}
     services: dict[str, Service] = {}
     for node in fields["services"].each():
-        service = _service(node, id, codes, (*places, *sorted(regions), "country"))
+        service = _service(node, id, codes, (*places, *sorted(areas), "country"))
         if service.id in services:
             node.error(f"service {service.id} is there twice")
         services[service.id] = service

@@ -19,6 +19,7 @@ from referral.domain.policy.reading.casefile import read_sections
 from referral.domain.policy.reading.code_lists import as_id, code_lists, names, own_words, properties
 from referral.domain.policy.reading.guidance import Texts, is_text, read_guidance
 from referral.domain.policy.reading.reader import Node, Reader, allowed
+from referral.domain.policy.reading.vocabulary import AREAS, OF_HOME, OTHER, of_kinds
 
 CALENDAR = "calendars/XK.yaml"
 COMMON = ("codes.yaml", "municipalities.yaml", "casefile.yaml")
@@ -32,6 +33,7 @@ class Directory:
     labels: Mapping[str, Mapping[str, Names]]
     sections: Mapping[str, Section]
     municipalities: Mapping[str, Municipality]
+    areas: Mapping[str, tuple[str, ...]]
     agencies: Mapping[str, Agency]
     services: Mapping[str, Service]
     calendar: Calendar
@@ -57,10 +59,14 @@ def read_directory(reader: Reader) -> Directory:
     for path in sorted(p for p in reader.files if p.startswith("pathways/")):
         own_words(reader.open(path), codes, labels)
     bans, marked = read_bans(reader.open("codes.yaml"), codes), properties_of(reader)
-    top = reader.open("municipalities.yaml").fields(("desks", "regions", "municipalities"))
-    municipalities, desks = _municipalities(top), top["desks"].fields(("country", "oversight", "repeat", "stopped"))
+    top = reader.open("municipalities.yaml").fields(("desks", "regions", "municipalities"), ("areas",))
+    kinds = _kinds(top["areas"])
+    municipalities, desks = _municipalities(top, kinds), top["desks"].fields(("country", "oversight", "repeat", "stopped"))
     agencies: dict[str, Agency] = {}
     services: dict[str, Service] = {}
+    if "area" in codes and set(codes["area"]) != set(of_kinds(kinds)):
+        reader.open("codes.yaml").error(f"area has a name for each of {', '.join(of_kinds(kinds))}, and for nothing else")
+    codes["area"] = of_kinds(kinds)
     for path in sorted(p for p in reader.files if p.startswith("directory/")):
         agency, offered = read_agency(reader.open(path), path, codes, municipalities, marked)
         agencies[agency.id] = agency
@@ -80,6 +86,7 @@ def read_directory(reader: Reader) -> Directory:
         labels=labels,
         sections=sections,
         municipalities=municipalities,
+        areas={"region": tuple(sorted({place.region for place in municipalities.values()})), **kinds},
         agencies=agencies,
         services=services,
         calendar=read_calendar(reader.open(CALENDAR)),
@@ -106,11 +113,23 @@ def properties_of(reader: Reader) -> dict[str, frozenset[str]]:
     return found
 
 
-def _municipalities(top: Mapping[str, Node]) -> dict[str, Municipality]:
+def _kinds(node: Node) -> dict[str, tuple[str, ...]]:
+    """Read the kinds of areas: kind → its areas. A bundle from before there were kinds has none."""
+    taken = {*AREAS, "municipality"}
+    found: dict[str, tuple[str, ...]] = {}
+    for kind, areas in node.items():
+        if as_id(kind, areas) in taken or kind.startswith((OTHER, OF_HOME)):
+            areas.key_error(f"{kind} means something else already; take another word for this kind of area")
+        found[kind] = areas.words(least=1)
+    return found
+
+
+def _municipalities(top: Mapping[str, Node], kinds: Mapping[str, tuple[str, ...]]) -> dict[str, Municipality]:
     found: dict[str, Municipality] = {}
     regions, known = top["regions"].words(), [name for name, _ in top["municipalities"].items()]
     for id, node in top["municipalities"].items():
-        fields = node.fields(("names", "region", "neighbours", "desk", "coordinator"))
+        fields = node.fields(("names", "region", "neighbours", "desk", "coordinator", *(("areas",) if kinds else ())))
+        areas = fields["areas"].fields(kinds)
         found[as_id(id, node)] = Municipality(
             id=id,
             names=names(fields["names"]),
@@ -118,6 +137,7 @@ def _municipalities(top: Mapping[str, Node]) -> dict[str, Municipality]:
             neighbours=fields["neighbours"].words(known, "municipality"),
             desk=fields["desk"].word(),
             coordinator=fields["coordinator"].word(),
+            areas={kind: areas[kind].word(kinds[kind], kind) for kind in kinds},
         )
     return found
 

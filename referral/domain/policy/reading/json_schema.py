@@ -141,7 +141,6 @@ VALUES: Mapping[str, Schema] = {
     "mark": _ref("mark"),
     "marks": _list(_ref("mark")),
     "conditions": _ref("conditions"),
-    "areas": _words(words.AREAS, 1),
     "skills": _words(words.TAGS),
     "bans": _list(_ref("ban")),
     "missed": {"enum": list(words.MISSED)},

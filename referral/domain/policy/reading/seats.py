@@ -8,10 +8,10 @@ from dataclasses import replace
 from referral.domain.policy.procedure import SeatRule
 from referral.domain.policy.reading.directory import Directory
 from referral.domain.policy.reading.reader import Fields, Node, allowed
-from referral.domain.policy.reading.vocabulary import AREAS, SEAT, TAGS
+from referral.domain.policy.reading.vocabulary import SEAT, TAGS
 
 ANYWHERE = ("found-in", "region", "country")
-"""Areas to search when a step names none (P)."""
+"""Areas to search when a step names none (P). `region` is of any kind: a court looks in its district, the police in theirs."""
 CONFLICT = ("CONFLICT_OF_INTEREST",)
 """The only reason for which the holder of a deciding seat may decline (P): it cannot be out of area."""
 
@@ -94,7 +94,7 @@ class Seating:
         return SeatRule(
             name=name,
             roles=roles,
-            areas=setting("area").words(AREAS, "area", least=1) or ANYWHERE,
+            areas=setting("area").words(self.codes["area"], "area", least=1) or ANYWHERE,
             ladder=setting("ladder").words(self.codes.get("rung", ()), "rung", least=1) or self.ladder,
             shows=shows,
             writes=self._writes(setting("writes"), shows),

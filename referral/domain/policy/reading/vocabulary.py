@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 
@@ -32,7 +32,7 @@ PATHWAY: Mapping[str, Word] = {
 PATHWAY_NEEDED = ("pathway", "version", "applies", "consent", "never", "on_missed_deadline", "steps", "close_when")
 
 STEP: Mapping[str, Word] = {
-    "area": Word("areas", "where to look, in order"),
+    "area": Word("codes area", "where to look, in order"),
     "ladder": Word("codes rung", "whom the agency wakes, in order"),
     "last_resort": Word("codes role", "roles asked when all others are exhausted"),
     "requires": Word("skills", "skills that a service must have"),
@@ -133,7 +133,16 @@ STATES: Mapping[str, tuple[str, ...]] = {
     "feed": (),
 }
 """Words that a condition may test, by kind of step, beside the codes that the step decides. A feed has none: nobody answers it."""
-AREAS = ("found-in", "neighbour", "region", "other-region", "country")
+AREAS = ("found-in", "home", "neighbour", "region", "other-region", "country")
+"""Areas of every policy. `municipalities.yaml` may name kinds of areas beside (`court-district`); each gives three more (`of_kinds`)."""
+OTHER, OF_HOME = "other-", "home-"
+
+
+def of_kinds(kinds: Iterable[str]) -> tuple[str, ...]:
+    """Return every word for an area: that of a kind in which the person is, all others of this kind, and that of the person's home."""
+    return (*AREAS, *(word for kind in kinds for word in (kind, OTHER + kind, OF_HOME + kind)))
+
+
 LIMITS = {
     "acknowledge": "seen by a person; else the next rung",
     "accept": "accepted; else the next candidate",

@@ -91,12 +91,43 @@ def test_everything_that_people_see_has_a_name_in_four_languages() -> None:
     assert SHIPPED.names("reason", "no such code", "sq") == "no such code"
 
 
-def test_the_directory_has_the_thirty_municipalities_each_with_a_desk() -> None:
-    assert len(SHIPPED.municipalities) == 30
+def test_the_directory_has_the_38_municipalities_each_with_a_desk() -> None:
+    assert len(SHIPPED.municipalities) == 38
     for place in SHIPPED.municipalities.values():
         assert SHIPPED.agencies[place.desk].desk
         assert all(place.id in SHIPPED.municipalities[near].neighbours for near in place.neighbours), place.id
     assert SHIPPED.municipalities["novoberde"].coordinator == ""
+
+
+def test_a_municipality_lies_in_an_area_of_each_kind_and_a_bundle_without_kinds_is_read() -> None:
+    """Novobërdë: statistically with Prishtinë, before the court and the police of Gjilan."""
+    place = SHIPPED.municipalities["novoberde"]
+    assert (place.region, place.areas["court-district"], place.areas["police-region"]) == ("prishtine", "gjilan", "gjilan")
+    assert [s.agency for s in SHIPPED.serving("court", "court-district", "novoberde")] == ["court-gjilan"]
+    assert [s.agency for s in SHIPPED.serving("court", "region", "novoberde")] == ["court-gjilan"], "region is of whichever kind"
+    others = [s.agency for s in SHIPPED.serving("court", "other-court-district", "novoberde")]
+    assert others == [f"court-{d}" for d in ("mitrovice", "peje", "prishtine", "prizren", "ferizaj", "gjakove")]
+    assert others == [s.agency for s in SHIPPED.serving("court", "other-region", "novoberde")]
+    assert [s.agency for s in SHIPPED.serving("court", "home-court-district", "novoberde", "junik")] == ["court-peje"]
+    assert [s.agency for s in SHIPPED.serving("social-worker", "home", "novoberde", "junik")] == ["csw-junik"]
+    assert not SHIPPED.serving("court", "home-court-district", "novoberde"), "the home is not known"
+    assert not SHIPPED.serving("court", "court-district", ""), "where the person is, is not known"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("court-district: gjakove", "court-district: gjakovë", "did you mean gjakove?"),
+        ("court-district: gjakove, ", "", "court-district is missing"),
+        ("  health-region: [", "  home-office: [", "home-office means something else already"),
+        ("  health-region: [", "  other-office: [", "other-office means something else already"),
+        ("  health-region: [", "  neighbour: [", "neighbour means something else already"),
+    ],
+)
+def test_areas_of_a_kind_are_named_whole_and_their_words_mean_one_thing(old: str, new: str, says: str) -> None:
+    with pytest.raises(PolicyErrors) as found:
+        compile(with_change("municipalities.yaml", old, new))
+    assert any(says in error for error in found.value.errors), found.value.errors
 
 
 def test_a_procedure_stays_known_to_its_tracks_when_a_newer_one_is_in_force() -> None:

@@ -40,7 +40,7 @@ export function search(question: Question): Search | null {
   const passed: Passed[] = [];
   const seen = new Set<string>();
   for (const role of [...roles, ...(question.round === 0 || !step.place ? seat.lastResort : [])]) {
-    for (const service of servicesInOrder(bundle, role, seat.area, question.state.traits.found_in, town)) {
+    for (const service of servicesInOrder(bundle, role, seat.area, question.state.traits.found_in, question.state.traits.home)) {
       if (seen.has(service.id)) continue;
       seen.add(service.id);
       const reason = whyNot(question, service, role);
@@ -51,25 +51,31 @@ export function search(question: Question): Search | null {
   return { chosen: null, passed };
 }
 
-function servicesInOrder(bundle: Bundle, role: string, areas: string[], foundIn: string, town: Municipality): Service[] {
-  const covering = areas.flatMap((area) => coversOf(area, foundIn, town, bundle.regions));
+function servicesInOrder(bundle: Bundle, role: string, areas: string[], foundIn: string, home: string): Service[] {
+  const covering = areas.flatMap((area) => coversOf(bundle, area, foundIn, home));
   const inRole = [...bundle.services.values()].filter((service) => service.roles.includes(role));
   return covering.flatMap((cover) => inRole.filter((service) => service.covers.includes(cover)));
 }
 
-function coversOf(area: string, foundIn: string, town: Municipality, regions: string[]): string[] {
-  switch (area) {
-    case "found-in":
-      return [foundIn];
-    case "neighbour":
-      return town.neighbours;
-    case "region":
-      return [`region:${town.region}`];
-    case "other-region":
-      return regions.filter((region) => region !== town.region).map((region) => `region:${region}`);
-    default:
-      return [area];
-  }
+/** What a municipality lies in: its region, and its area of each kind. */
+function areasOf(town: Municipality): [string, string][] {
+  return [["region", town.region], ...Object.entries(town.areas ?? {})];
+}
+
+function coversOf(bundle: Bundle, area: string, foundIn: string, home: string): string[] {
+  if (area === "country") return [area];
+  if (area === "home") return bundle.municipalities.has(home) ? [home] : [];
+  if (area.startsWith("home-")) return coversOf(bundle, area.slice("home-".length), home, "");
+  const town = bundle.municipalities.get(foundIn);
+  if (!town) return [];
+  if (area === "found-in") return [foundIn];
+  if (area === "neighbour") return town.neighbours;
+  const others = area.startsWith("other-");
+  const kind = others ? area.slice("other-".length) : area;
+  const own = areasOf(town).map(([name, id]) => `${name}:${id}`);
+  const ofKind = (cover: string) => kind === "region" || cover.startsWith(`${kind}:`);
+  if (!others) return own.filter(ofKind);
+  return bundle.areas.filter((cover) => ofKind(cover) && !own.includes(cover));
 }
 
 function whyNot(question: Question, service: Service, role: string): string | null {
