@@ -50,6 +50,12 @@ def encode_oldest(body: Struct) -> tuple[str, bytes]:
     return type(body).TYPE, encode(body)  # type: ignore[attr-defined]
 
 
+def versions(type: str) -> tuple[str, ...]:
+    """Return every version of a shipped type that we read, by its name."""
+    stem = type.rpartition(".v")[0]
+    return tuple(known for known in READERS if known.rpartition(".v")[0] == stem)
+
+
 def decode(type: str, fingerprint: int, data: bytes) -> Struct:
     """Return the body as the newest struct of its type.
 

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from referral.domain.policy import Policy, PolicyErrors, policy
 from referral.domain.policy.directory import OLD, Signing
+from referral.domain.policy.questions import KNOWN, Questions
 from referral.domain.policy.reading.reader import allowed
 from referral.domain.rules.conditions import SETTLED
 from referral.errors import Rejected, Unavailable
@@ -57,6 +58,8 @@ class Lists(Struct, frozen=True, kw_only=True):
     """Agencies whose systems sign, or signed before, each with its keys and the times from which they count."""
     contacts: Mapping[tuple[str, str], tuple[str, ...]] = {}
     """(pathway, step) → the steps whose holders its agency is shown."""
+    questions: Questions = Questions()
+    """What people are asked about the person; none before the policy had any."""
     telephones: Mapping[str, str] = {}
     """Agency → the telephone of its office."""
     persons: Mapping[tuple[str, str, int], bool] = {}
@@ -132,8 +135,8 @@ def of(policy: Policy, number: int, keys: Mapping[str, AgencyKeys] | None = None
         "municipality": tuple(policy.municipalities),
         "agency": tuple(policy.agencies),
         "section": tuple(policy.sections),
-        # Sections that an agency writes: neither those derived from traits, nor the recorded texts, which come with an answer.
-        "written": tuple(s for s, about in policy.sections.items() if about.personal and s not in policy.codes.get("need", ())),
+        # Sections that an agency writes: neither those derived from traits, nor what is recorded with an answer or a change.
+        "written": tuple(s for s, about in policy.sections.items() if about.personal and s not in (*policy.codes.get("need", ()), KNOWN)),
         "relation": tuple(sorted({actor.removeprefix("relation:") for actor in _forbidding(policy) if actor.startswith("relation:")})),
         "procedure": tuple(pathway.id for pathway in policy.current),
         "linking": tuple(how for how in policy.codes.get("link", ()) if how != RAISED),
@@ -164,6 +167,7 @@ def of(policy: Policy, number: int, keys: Mapping[str, AgencyKeys] | None = None
             for seat, rule in enumerate(step.seats)
             if step.two_persons or rule.apart
         },
+        questions=policy.questions,
         public=PUBLIC if PUBLIC in policy.agencies and policy.agencies[PUBLIC].unverified else "",
     )
 

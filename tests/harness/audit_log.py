@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 from msgspec import Struct, structs
 
@@ -42,6 +44,17 @@ from tests.stories import teller
 
 FILES = policy_digest.read(Path(__file__).parents[2] / "policy")
 POLICY = teller.policy()
+BEFORE = (
+    "case-changed.v1",
+    "case-changed.v2",
+    "case-opened.v1",
+    "case-raised.v1",
+    "change-proposed.v1",
+    "referral-submitted.v1",
+    "traits-changed.v1",
+    "traits-changed.v2",
+)
+"""Versions of events that the last release wrote, and that have a newer one."""
 START = 1_767_225_600_000_000
 MINUTE = 60_000_000
 
@@ -64,6 +77,9 @@ class Log:
     held: Counter[str] = field(default_factory=Counter)
     """Places that the cases hold, as routing's table has them."""
     engine: int = ENGINE
+    files: Mapping[str, bytes] | None = None
+    """The policy; by default today's, or where an earlier version of the rules decides, that of its release. Then events have the
+    versions of that release."""
     _known: Known = field(default_factory=Known)
     _offsets: dict[tuple[str, int], int] = field(default_factory=dict)
     _seqs: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -71,7 +87,8 @@ class Log:
     _followed: int = 0
 
     def __post_init__(self) -> None:
-        body = PolicyActivated(number=1, digest=policy_digest.digest(FILES), at=self.now, files=FILES, valid_from=0, before="")
+        files = dict(self.files or (FILES if self.engine == ENGINE else released(self.engine)))
+        body = PolicyActivated(number=1, digest=policy_digest.digest(files), at=self.now, files=files, valid_from=0, before="")
         told = headers.plain(PolicyActivated.TYPE, id=_id("policy"), source="routing", at=self.now)
         self.put(PolicyActivated.TOPIC, 0, b"1", codec.encode(body), told)
 
@@ -94,7 +111,11 @@ class Log:
 
     def say(self, case_id: str, body: Struct, event_id: str, cause_id: str, source: str) -> tuple[Meta, Source]:
         """One event of a case, numbered and sealed."""
-        topic, type_ = type(body).TOPIC, type(body).TYPE  # type: ignore[attr-defined]
+        topic, type_, data = type(body).TOPIC, type(body).TYPE, codec.encode(body)  # type: ignore[attr-defined]
+        why = getattr(body, "why", None)
+        if (why is not None and why.engine != ENGINE) or (why is None and (self.files is not None or self.engine != ENGINE)):
+            oldest = codec.encode_oldest(body)  # a release of before wrote its own versions of events
+            type_, data = oldest if oldest[0] in BEFORE else (type_, data)
         seq = self._seqs[topic, case_id] = self._seqs.get((topic, case_id), 0) + 1
         meta = Meta(
             event_id=event_id,
@@ -109,7 +130,7 @@ class Log:
         )
         key = self.keys.setdefault(case_id, uuid.uuid5(uuid.UUID(case_id), "key").bytes * 2)
         nonce = uuid.uuid5(uuid.UUID(event_id), "nonce").bytes[:12]
-        value = seal.seal(None if isinstance(body, CaseErased) else key, topic, meta, codec.encode(body), nonce)
+        value = seal.seal(None if isinstance(body, CaseErased) else key, topic, meta, data, nonce)
         told = headers.of(meta)
         if self.signed:
             told.append(writers.signature(topic, case_id.encode(), value))
@@ -165,6 +186,14 @@ class Log:
             self.say(cause.case_id, event, str(uuid.uuid5(uuid.UUID(cause.id), str(index))), cause.id, "routing")
         self.held.subtract(holds(before) if before else {})
         self.held.update(holds(self.cases[cause.case_id]))
+
+
+def released(engine: int) -> dict[str, bytes]:
+    """The policy of the release whose rules have this version, or of the next that was kept."""
+    folder = Path(__file__).parents[1] / "stories" / "released"
+    kept = ZipFile(min((path for path in folder.glob("*.zip") if int(path.stem) >= engine), key=lambda path: int(path.stem)))
+    files = {name.removeprefix("policy/"): kept.read(name) for name in kept.namelist() if name.startswith("policy/")}
+    return {name: data for name, data in files.items() if name}
 
 
 def _all_free(wanted: tuple[str, ...]) -> dict[str, int]:

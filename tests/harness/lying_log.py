@@ -10,9 +10,10 @@ from msgspec import structs
 
 from referral.domain.case import holds, open_offers
 from referral.domain.events import Facts, PolicyActivated, Word
+from referral.domain.policy import ENGINE
 from referral.wire import codec, headers
 from referral.wire.signed import trust_lines
-from tests.harness.audit_log import FILES, MINUTE, Log, asked, named, response
+from tests.harness.audit_log import FILES, MINUTE, Log, asked, named, released, response
 from tests.harness.policies import LINES, bundle
 
 LINDEN = "shelter-linden.beds"
@@ -36,13 +37,15 @@ class LyingLog(Log):
         return self.lie(true)
 
 
-def begun(stack: bool | None = False, *, exercises: bool = False) -> LyingLog:
+def begun(stack: bool | None = False, *, exercises: bool = False, before: bool = False) -> LyingLog:
     """A signed log that is alive, and has decided upon nothing yet.
 
     stack: it is for exercises alone, as its heartbeats say; None: there are none. exercises: its cases are.
+    before: under the policy of the last release, which its rules can read too.
     """
-    log = LyingLog(signed=True, drill=exercises)
-    named(log, more=LINES + trust_lines.pin_line(1, bundle(1, FILES).digest))
+    files = released(ENGINE - 1) if before else FILES
+    log = LyingLog(signed=True, drill=exercises, files=files if before else None)
+    named(log, more=LINES + trust_lines.pin_line(1, bundle(1, files).digest))
     if stack is not None:
         log.beat(None, drill=stack)
     return log
@@ -86,6 +89,6 @@ def ahead(micros: int) -> Lie:
 
 def activate(log: Log, number: int = 2, at: int | None = None) -> None:
     """A bundle comes into force; of the agencies' limits it changes one. at: what it says of its time."""
-    body = bundle(number, SLOW, at=log.now if at is None else at, before=FILES)
+    body = bundle(number, SLOW, at=log.now if at is None else at, before=log.files or FILES)
     told = headers.plain(PolicyActivated.TYPE, id=f"00000000-0000-4000-8000-{number:012}", source="routing", at=log.now)
     log.put(body.TOPIC, 0, str(number).encode(), codec.encode(body), told)

@@ -48,6 +48,25 @@ CHANGED_BY_5 = {
     "care-review-silence",
     "care-screening-silence",
     "custody-seen-at-the-last-minute",
+    "disability-agreed-again",
+    "disability-calm",
+    "disability-care-question",
+    "disability-consent-runs-out",
+    "disability-grows-up",
+    "disability-health-silent",
+    "disability-neglect-needs-no-consent",
+    "disability-no-centre",
+    "disability-not-asked",
+    "disability-person-declines",
+    "disability-refused",
+    "disability-said-by-concern",
+    "disability-scope",
+    "disability-screening-exploited",
+    "disability-screening-neglected",
+    "disability-screening-silence",
+    "disability-screening-working",
+    "disability-small-child",
+    "disability-withdrawn",
     "guardian-silence",
     "juvenile-age-silence",
     "juvenile-community-work-fails",
@@ -63,6 +82,7 @@ CHANGED_BY_5 = {
     "nobody-at-police",
     "notifier-mute",
     "notifier-mute-for-a-rung",
+    "refused-then-referred-again",
     "relay-away-all-the-time",
     "relay-away-twenty-minutes",
     "risk-silence",
@@ -70,7 +90,8 @@ CHANGED_BY_5 = {
     "told-and-silent",
     "told-late",
 }
-"""Those that version 5 tells otherwise: a complaint is proposed to a person, and nobody is accused who was not told."""
+"""Those that version 5 tells otherwise: a complaint is proposed to a person, nobody is accused who was not told, and a concern says the
+flags that it implies."""
 CHANGED: Mapping[int, set[str]] = {4: CHANGED_BY_4, 5: CHANGED_BY_5}
 """Version → the stories that it tells otherwise than the one before."""
 LATER = {"unheard-of", "answer-of-somebody-else"}

@@ -10,6 +10,7 @@ from referral.domain.policy.directory import Agency, Municipality, Section, Serv
 from referral.domain.policy.guidance import Guidance, Source
 from referral.domain.policy.limits import Calendar, Limit
 from referral.domain.policy.procedure import Pathway
+from referral.domain.policy.questions import Questions
 from referral.domain.policy.reading.directory import read_directory
 from referral.domain.policy.reading.guidance import FOLDER
 from referral.domain.policy.reading.procedure import read_procedure
@@ -37,6 +38,7 @@ class Policy:
     pinned: every procedure that was ever in force, by digest.
     guidance: code → language → text; empty in a bundle from before there was guidance.
     areas: kind → its areas, in the order in which all others of a kind are searched.
+    questions: what people are asked about the person; none in a bundle from before there were any.
     signers: name → key of those who sign the bundles that follow; empty: this bundle does not change them.
     """
 
@@ -58,6 +60,7 @@ class Policy:
     guidance: Mapping[str, Mapping[str, Guidance]]
     sources: Mapping[str, Source]
     signers: Mapping[str, bytes]
+    questions: Questions
     properties: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Codes with a property of their list, e.g. `role.home`."""
     _orders: dict[tuple[tuple[str, ...], tuple[str, ...], str, str], Order] = field(
@@ -69,13 +72,16 @@ class Policy:
     _capacities: dict[str, int] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def names(self, kind: str, id: str, language: str) -> str:
-        """Return the name of an agency, municipality, section or code (kind: its list) in sq, sr-Latn, sr-Cyrl or en; else
+        """Return the name of an agency, municipality, section, question or code (kind: its list) in sq, sr-Latn, sr-Cyrl or en; else
         the id itself."""
         things: Mapping[str, Mapping[str, Agency | Municipality | Section]] = {
             "agency": self.agencies,
             "municipality": self.municipalities,
             "section": self.sections,
         }
+        if kind == "question":
+            asked = self.questions.each.get(id)
+            return (asked.names.get(language) or asked.names.get("en") or id) if asked else id
         thing = things.get(kind, {}).get(id)
         found = self.labels.get(kind, {}).get(id, {}) if thing is None else thing.names
         return found.get(language) or found.get("en") or id
@@ -204,4 +210,5 @@ def compile(files: Mapping[str, bytes], before: Policy | None = None) -> Policy:
         sources=directory.guidance.sources,
         signers=signers,
         properties=directory.properties,
+        questions=directory.questions,
     )

@@ -69,7 +69,8 @@ def submitted(d: DecisionContext, body: ReferralSubmitted) -> None:
         return d.needs_person("referral-for-closed-case")
     if body.traits.urgency == "emergency" != case.traits.urgency:
         d.change("more-urgent", traits=replace(case.traits, urgency="emergency"))
-    if away or replace(beside(body.traits, case.traits), urgency="") != replace(case.traits, urgency=""):
+    said = d.policy.questions.implied(beside(body.traits, case.traits))
+    if away or replace(said, urgency="") != replace(case.traits, urgency=""):
         d.needs_person(DIFFERS)
     return None
 
@@ -95,9 +96,16 @@ def _open(d: DecisionContext, referral_id: str, agency: str, traits: Traits, con
             drill=d.cause.drill,
         )
     )
+    imply(d)
     if is_unverified(d, agency):
         return ask(d)
     return begin(d)
+
+
+def imply(d: DecisionContext) -> None:
+    """Add the flags that the concern implies: a ban that tests one holds although nobody said it. While the concern stays, so do they."""
+    if (traits := d.policy.questions.implied(d.case.traits)) != d.case.traits:
+        d.change("implied", traits=traits)
 
 
 def begin(d: DecisionContext) -> None:

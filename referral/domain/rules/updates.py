@@ -29,7 +29,7 @@ from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.duties import ends_duty, given, narrows, widens
 from referral.domain.rules.progress import progress
 from referral.domain.rules.proposals import is_desk, is_kept_away, is_live, merged, overtake, recorded, said_at_rest, seconded, settle, wait
-from referral.domain.rules.referrals import allowed, confirm_exclusion, exclude, open_tracks, submitted, unknown_traits
+from referral.domain.rules.referrals import allowed, confirm_exclusion, exclude, imply, open_tracks, submitted, unknown_traits
 from referral.domain.rules.seats import locate
 from referral.domain.rules.switching import follow_changes
 
@@ -66,6 +66,7 @@ def _traits(d: DecisionContext, traits: Traits, rule: str) -> None:
     services."""
     before, known = case_marks(d.case, d.facts.now), times_of(d.case.traits)
     d.change(rule, traits=traits)
+    imply(d)
     if not d.case.opened or d.case.closed:
         return
     unknown_traits(d)

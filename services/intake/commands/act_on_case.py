@@ -19,6 +19,7 @@ from referral.domain.authority.words import Act, Kind
 from referral.domain.events import ActorKind, Instruction, Signed, Via, Word
 from referral.domain.inputs import derived
 from referral.domain.policy.directory import Section
+from referral.domain.policy.questions import KNOWN
 from referral.domain.rules.persons import TAKES
 from referral.domain.rules.take_back import TAKE_BACK
 from referral.errors import Rejected
@@ -189,14 +190,31 @@ async def traits(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: 
     return await _emit(tx, case, begun, event)
 
 
-async def some_traits(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: str, changed: Mapping[str, Any]) -> Receipt:
-    """Record the traits that a person has changed on a page (`responses.some_traits`). All others stay as routing has decided them by
-    then, so that two people who record something at the same time do not undo each other's change."""
-    begun = await begin(tx, door, post, "traits", case_id, strict_json.canonical(dict(changed)))
+async def some_traits(
+    tx: AsyncConnection,
+    door: IntakeContext,
+    post: Post,
+    case_id: str,
+    changed: Mapping[str, Any],
+    answers: Mapping[str, str] | None = None,
+) -> Receipt:
+    """Record the traits that a person has changed on a page: `responses.some_traits`. All others stay as routing has decided them
+    by then, so that two people who record something at the same time do not undo each other's change.
+
+    answers: question of "What is known" → answer, which those read who may read what happened. At least one of both is there.
+    """
+    same = (strict_json.canonical(dict(changed)), *((strict_json.canonical(dict(answers)),) if answers else ()))
+    begun = await begin(tx, door, post, "traits", case_id, *same)
     if begun.known:
         return begun.known
-    case, _, _ = await _involved(tx, door, post, Act.RECORD_TRAITS, case_id)
+    case, involved, leave = await _involved(tx, door, post, Act.RECORD_TRAITS, case_id)
     at = begun.receipt.received_at
+    if answers:
+        said = strict_json.canonical(dict(answers))
+        queue_id = "" if changed else begun.queue_id
+        await writing.put(tx, door, case, leave, KNOWN, said, at, queue_id=queue_id, until=involved.seen_until)
+    if not changed:
+        return begun.receipt
     event = responses.some_traits(case.facts.traits, changed, door.lists(), agency=post.agency, by=post.account, at=at)
     return await _emit(tx, case, begun, event)
 

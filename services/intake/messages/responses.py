@@ -22,6 +22,7 @@ from referral.domain.events import (
     Via,
     Word,
 )
+from referral.domain.policy.questions import with_answers
 from referral.errors import Rejected
 from services.intake.messages import submission
 from services.intake.model import Offer
@@ -147,13 +148,14 @@ def some_traits(known: Traits, changed: Mapping[str, Any], lists: Lists, *, agen
     """Return the event of a person who records some traits. Rejected: as `traits`, also where they contradict what is known.
 
     known: all traits, as routing has decided them by now.
-    changed: trait → code, at least one; `languages` and `flags` → all codes; `times` → code → time with a zone, only those that are new.
-    A known age band in which nobody of a new age is becomes unknown with it; any other stays.
+    changed: trait → code, at least one; `languages` and `flags` → codes that are added to those that are known; `times` → code → time with
+    a zone, only those that are new. A known age band in which nobody of a new age is becomes unknown with it; any other stays.
     """
     said = dict(changed)
-    if "age" in said and "age_band" not in said and not fits(said["age"], known.age_band):
+    if "age" in said and "age_band" not in said and not fits(str(said["age"]), known.age_band):
         said["age_band"] = "unknown"
-    body = submission.TraitsBody(**{**structs.asdict(known), "times": {}, **said})
+    learnt = {name: (code,) if isinstance(code, str) else code for name, code in said.items() if name != "times"}
+    body = submission.TraitsBody(**{**structs.asdict(with_answers(known, learnt)), "times": said.get("times", {})})
     return structs.replace(traits(body, lists, agency=agency, by=by, at=at), only=tuple(sorted(said)))
 
 

@@ -256,7 +256,7 @@ def test_one_partition_never_goes_back_to_an_older_bundle() -> None:
 
 
 def test_a_release_that_cannot_read_a_bundle_goes_on_by_the_older_one() -> None:
-    log = begun()
+    log = begun(before=True)
     activate(log)
     placed(log, "one")
     log.lie = partial(structs.replace, bundle=1, engine=ENGINE - 1)
@@ -268,7 +268,7 @@ def test_a_release_that_cannot_read_a_bundle_goes_on_by_the_older_one() -> None:
 @pytest.mark.parametrize(("minutes", "expected"), [(59, set()), (61, {"ENGINE_OLD"})])
 def test_an_older_engine_an_hour_after_a_newer_one_is_named_once(minutes: int, expected: set[str]) -> None:
     """An upgrade restarts the instances one after another; retired rules are nobody's choice afterwards."""
-    log = begun()
+    log = begun(before=True)
     asked(log, "new")
     log.now += minutes * MINUTE
     log.lie = partial(structs.replace, engine=ENGINE - 1)

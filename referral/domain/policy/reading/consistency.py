@@ -48,7 +48,7 @@ def _own_lateness(pathway: Pathway, marking: Marking) -> None:
             group = step.after if word == "after" else frozenset(mark for marks in step.when for mark in marks)
             if any(mark.partition(".")[0] == step.id and mark.endswith("-missed") for mark in group):
                 dict(marking.steps[step.id].items())[word].error(
-                    f"{step.id} waits for a limit of its own, which only runs when it has begun"
+                    f"{step.id} waits for a limit of its own, which runs only once it has begun"
                 )
 
 

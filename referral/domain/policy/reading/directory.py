@@ -13,11 +13,13 @@ from referral.domain.durations import MINUTE_US
 from referral.domain.policy.directory import HOME, HOMES_BEFORE, Agency, Municipality, Names, Section, Service
 from referral.domain.policy.limits import Calendar, Limit
 from referral.domain.policy.procedure import Ban
+from referral.domain.policy.questions import Questions
 from referral.domain.policy.reading.agencies import read_agency
 from referral.domain.policy.reading.bans import read_bans
 from referral.domain.policy.reading.casefile import read_sections
 from referral.domain.policy.reading.code_lists import as_id, code_lists, names, own_words, properties
 from referral.domain.policy.reading.guidance import Texts, is_text, read_guidance
+from referral.domain.policy.reading.questions import read_questions
 from referral.domain.policy.reading.reader import Node, Reader, allowed
 from referral.domain.policy.reading.vocabulary import AREAS, OF_HOME, OTHER, of_kinds
 
@@ -44,6 +46,7 @@ class Directory:
     guidance: Texts
     bans: Mapping[str, Ban]
     properties: Mapping[str, frozenset[str]]
+    questions: Questions
 
 
 def read_directory(reader: Reader) -> Directory:
@@ -56,8 +59,11 @@ def read_directory(reader: Reader) -> Directory:
     if reader.broken.intersection(COMMON):
         reader.finish()
     codes, labels = code_lists(reader.open("codes.yaml"))
+    own: dict[str, tuple[str, ...]] = {}
     for path in sorted(p for p in reader.files if p.startswith("pathways/")):
         own_words(reader.open(path), codes, labels)
+        for concern, flags in _own_flags(reader.open(path)).items():
+            own[concern] = (*own.get(concern, ()), *flags)
     bans, marked = read_bans(reader.open("codes.yaml"), codes), properties_of(reader)
     top = reader.open("municipalities.yaml").fields(("desks", "regions", "municipalities"), ("areas",))
     kinds = _kinds(top["areas"])
@@ -97,7 +103,17 @@ def read_directory(reader: Reader) -> Directory:
         guidance=read_guidance(reader, labels.get("guidance", {})),
         bans=bans,
         properties=marked,
+        questions=read_questions(reader, codes, labels, {concern: flags for concern, flags in own.items() if concern in codes["concern"]}),
     )
+
+
+def _own_flags(root: Node) -> dict[str, tuple[str, ...]]:
+    """Return concern → the flags that a procedure for it names among its own words."""
+    top = dict(root.items())
+    lists = dict(top["words"].items()) if "words" in top else {}
+    flags = tuple(flag for flag, _ in lists["flag"].items()) if "flag" in lists else ()
+    applies = dict(top["applies"].items()) if flags and "applies" in top else {}
+    return dict.fromkeys(applies["concern"].words() if "concern" in applies else (), flags)
 
 
 def properties_of(reader: Reader) -> dict[str, frozenset[str]]:

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from referral.domain.authority.matrix import Permit, Who
 from referral.domain.authority.words import Act, Kind
 from referral.domain.policy.directory import Section
+from referral.domain.policy.questions import KNOWN
 from referral.errors import Rejected, Unavailable
 from referral.runtime.postgres import clock
 from services.intake import store
@@ -31,7 +32,7 @@ from services.intake.casefile.sections import Writing
 from services.intake.commands import act_on_case
 from services.intake.context import in_time
 from services.intake.model import Offer
-from services.intake.pages import confirmation
+from services.intake.pages import confirmation, known
 from services.intake.pages.case_head import CaseHead, ended, headed
 from services.intake.pages.forms import SECTION
 from services.intake.pages.page_request import PageRequest, get, known_id, post
@@ -361,6 +362,10 @@ def readable(call: PageRequest, section: str, stored: Any) -> tuple[Any, Sequenc
     about, codes = call.policy.sections.get(section), call.lists.codes
     if section in codes.get("need", ()):
         return content.recorded(stored, call.name, call.say, call.now), ()
+    if section == KNOWN and stored:
+        said = msgspec.convert(stored["entries"], tuple[notes.Entry, ...])
+        each = call.policy.questions.each
+        return {}, [msgspec.structs.replace(one, content=known.readable(one.content, each, call.name, call.say)) for one in reversed(said)]
     entries = msgspec.convert(stored["entries"], tuple[notes.Entry, ...]) if section in notes.GROWS and stored else ()
     return content.content(about, stored, call.name, call.say, codes), _entries(call, about, entries)
 

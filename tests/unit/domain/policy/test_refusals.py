@@ -57,7 +57,12 @@ PROCEDURES = [
     ("a step", "after: [trial-a.accepted]", "after: [¦trial-e.accepted]", "step trial-e is not known; did you mean trial-d?"),
     ("a state of a step", "[trial-a.accepted]", "[¦trial-a.acepted]", "acepted is not known of step trial-a; did you mean accepted?"),
     ("what a feed never is", "[trial-a.accepted]", "[trial-d.done]", "done is not known of step trial-d; allowed: nothing"),
-    ("what only a place is", "[trial-a.accepted]", "[trial-a.secure]", "secure is not known of step trial-a; allowed: accepted"),
+    (
+        "what only a place is",
+        "[trial-a.accepted]",
+        "[trial-a.secure]",
+        "secure is not known of step trial-a; allowed: accept-missed, accepted",
+    ),
     (
         "a circle of after",
         A,
