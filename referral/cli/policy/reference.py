@@ -37,7 +37,8 @@ def pages(policy: Policy) -> dict[str, str]:
     if policy.guidance:
         files[GUIDANCE] = _guidance(policy)
     for pathway in policy.every:
-        files[f"{FOLDER}/{pathway.id}.md"] = render("procedure.md", **structs.asdict(sheet(pathway, policy)))
+        folder = "unverified" if pathway.unverified else "pathways"
+        files[f"{FOLDER}/{pathway.id}.md"] = render("procedure.md", folder=folder, **structs.asdict(sheet(pathway, policy)))
         files[f"{FOLDER}/{pathway.id}.svg"] = picture(pathway, policy)
     return files
 

@@ -178,7 +178,7 @@ def compile(files: Mapping[str, bytes], before: Policy | None = None) -> Policy:
     known = {pathway.digest: pathway for pathway in (*pathways, *unverified)}
     digest = hashlib.sha256()
     for path in sorted(files):
-        if not path.startswith(("pathways/", UNVERIFIED, FOLDER, RIGHTS)):
+        if not path.startswith(("pathways/", FOLDER, RIGHTS)):
             digest.update(path.encode() + b"\0" + hashlib.sha256(files[path]).digest())
     return Policy(
         current=pathways,
