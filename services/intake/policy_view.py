@@ -124,7 +124,7 @@ class Lists(Struct, frozen=True, kw_only=True):
 
 
 def _forbidding(policy: Policy) -> Iterable[str]:
-    return (actor for pathway in policy.current for step in pathway.steps for actor in step.forbid.values())
+    return (actor for pathway in policy.every for step in pathway.steps for actor in step.forbid.values())
 
 
 def of(policy: Policy, number: int, keys: Mapping[str, AgencyKeys] | None = None) -> Lists:
@@ -142,7 +142,7 @@ def of(policy: Policy, number: int, keys: Mapping[str, AgencyKeys] | None = None
         "linking": tuple(how for how in policy.codes.get("link", ()) if how != RAISED),
         "target": (*policy.services, *policy.codes.get("decision", ()), SETTLED),
     }
-    every = (*policy.pinned.values(), *policy.current)  # the newest of several versions overwrites the others
+    every = (*policy.pinned.values(), *policy.every)  # the newest of several versions overwrites the others
     return Lists(
         number=number,
         codes=codes,

@@ -67,6 +67,16 @@ CHANGED_BY_5 = {
     "disability-screening-working",
     "disability-small-child",
     "disability-withdrawn",
+    "danger-called-off",
+    "danger-complaint",
+    "danger-complaint-nobody",
+    "danger-complaint-place",
+    "danger-known-later",
+    "danger-no-such-place",
+    "danger-nobody-there",
+    "danger-police-answer",
+    "danger-police-silent",
+    "danger-silent-after-accepting",
     "guardian-silence",
     "juvenile-age-silence",
     "juvenile-community-work-fails",
@@ -83,6 +93,7 @@ CHANGED_BY_5 = {
     "notifier-mute",
     "notifier-mute-for-a-rung",
     "refused-then-referred-again",
+    "public-silent-desk",
     "relay-away-all-the-time",
     "relay-away-twenty-minutes",
     "risk-silence",
@@ -90,8 +101,8 @@ CHANGED_BY_5 = {
     "told-and-silent",
     "told-late",
 }
-"""Those that version 5 tells otherwise: a complaint is proposed to a person, nobody is accused who was not told, and a concern says the
-flags that it implies."""
+"""Those that version 5 tells otherwise: a complaint is proposed to a person, nobody is accused who was not told, a concern says the flags
+that it implies, and somebody looks after a child in danger before the report is confirmed."""
 CHANGED: Mapping[int, set[str]] = {4: CHANGED_BY_4, 5: CHANGED_BY_5}
 """Version → the stories that it tells otherwise than the one before."""
 LATER = {"unheard-of", "answer-of-somebody-else"}

@@ -92,6 +92,11 @@ def opened(policy: Policy, traits: Traits) -> tuple[Pathway, ...]:
     return tuple(pathway for pathway in policy.current if applies(pathway, traits))
 
 
+def looked_at(policy: Policy, traits: Traits) -> tuple[Pathway, ...]:
+    """Return what is done for such a referral while nobody has confirmed it."""
+    return tuple(pathway for pathway in policy.unverified if applies(pathway, traits))
+
+
 def residue(pathways: Iterable[Pathway], given: Circumstance) -> Residue:
     """Return the residue of these procedures under a circumstance."""
     marks = {*trait_marks(given.traits), consent_mark(given.consent, 0)}

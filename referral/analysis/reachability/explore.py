@@ -90,8 +90,8 @@ class Calm:
     """
 
     def __init__(self, policy: WatchedPolicy, task: Task) -> None:
-        self._policy, self._pathway = policy, next(one for one in policy.current if one.id == task.pathway)
-        self._given = Given(START, Pace.LATE, task.traits, task.consent)
+        self._policy, self._pathway = policy, next(one for one in policy.every if one.id == task.pathway)
+        self._given = Given(START, Pace.LATE, task.traits, task.consent, unverified=self._pathway.unverified)
         policy.watch({})
         self.ways, self._forks = calm_ways(policy, self._pathway, self._given)
         self.lists = policy.lists

@@ -56,7 +56,7 @@ class Finding(Struct, frozen=True):
 
 def findings(policy: Policy, task: Task, way: Way) -> Iterator[Finding]:
     """Yield the faults that one way shows."""
-    pathway = next(one for one in policy.current if one.id == task.pathway)
+    pathway = next(one for one in policy.every if one.id == task.pathway)
     case = way.last.case if way.last is not None else None
     child = described(task)
     for wrong in dict.fromkeys(way.wrong):
@@ -174,7 +174,7 @@ def _circling(case: Case | None) -> list[str]:
 def notes(policy: Policy, task: Task, way: Way) -> Iterator[Finding]:
     """Yield the weak points that one way shows."""
     if len(way.failing) == 1 and not way.given.excluded:
-        pathway = next(one for one in policy.current if one.id == task.pathway)
+        pathway = next(one for one in policy.every if one.id == task.pathway)
         for about, id, seat in way.tasks:
             step = pathway.step(id)
             if about == "no-candidate" and step is not None and step.seats[max(seat, 0)].holder is None:
@@ -187,7 +187,7 @@ def notes(policy: Policy, task: Task, way: Way) -> Iterator[Finding]:
 
 def _ladders(policy: Policy, task: Task, way: Way) -> Iterator[Finding]:
     """Yield the agencies that have none of the rungs that a step names: all of their own are knocked instead."""
-    pathway = next(one for one in policy.current if one.id == task.pathway)
+    pathway = next(one for one in policy.every if one.id == task.pathway)
     last = way.last
     while last is not None:
         for event in last.events:
@@ -203,7 +203,7 @@ def _ladders(policy: Policy, task: Task, way: Way) -> Iterator[Finding]:
 def whole(policy: Policy, tally: Tally) -> Iterator[Finding]:
     """Yield the faults of the whole policy. tally: of every kind of case of every pathway that it contains."""
     yield from rivals(policy)
-    for pathway in policy.current:
+    for pathway in policy.every:
         if pathway.id not in tally.opened:
             continue
         for step in pathway.asking:

@@ -13,7 +13,17 @@ from typing import cast
 
 from msgspec import Struct, structs
 
-from referral.analysis.reachability.classes import Circumstance, Residue, applies, circumstances, opened, possible, residue, tested_marks
+from referral.analysis.reachability.classes import (
+    Circumstance,
+    Residue,
+    applies,
+    circumstances,
+    looked_at,
+    opened,
+    possible,
+    residue,
+    tested_marks,
+)
 from referral.domain.events import Consent, Reach, Traits
 from referral.domain.policy import Order, Policy
 from referral.domain.policy.directory import Service
@@ -261,7 +271,7 @@ def families(
         return ()
     found: list[Family] = []
     people = People(policy)
-    for pathway in policy.current:
+    for pathway in policy.every:
         if not pathways or pathway.id in pathways:
             pairs = deep and any(PAIRS in group for group in pathway.applies)
             found += _of(pathway, policy, where, 2 if pairs else failing, people)
@@ -285,7 +295,10 @@ def look_of(task: Task, policy: Policy, people: People) -> Look:
 
 def alike(policy: Policy, people: People, pathway: str, given: Circumstance) -> tuple[Residue, Person]:
     """Return everything that a procedure can tell of a circumstance: with equal values, cases in one municipality go alike."""
-    begun = opened(policy, given.traits) or tuple(one for one in policy.current if one.id == pathway)
+    if (looks := next((one for one in policy.unverified if one.id == pathway), None)) is not None:
+        begun = looked_at(policy, given.traits) or (looks,)
+    else:
+        begun = opened(policy, given.traits) or tuple(one for one in policy.current if one.id == pathway)
     return residue(begun, given), people.person(begun, given)
 
 

@@ -16,7 +16,7 @@ from referral.domain.events import OfferOpened
 from referral.domain.policy import Policy
 from referral.domain.policy.procedure import Marks, Pathway, Step
 from referral.domain.rules.conditions import case_marks, secure_allowed, track_marks
-from referral.domain.rules.context import COMPLAINTS
+from referral.domain.rules.context import COMPLAINTS, UNCONFIRMED
 from referral.domain.rules.telephone import CALLS
 
 INPUTS = 400
@@ -182,7 +182,7 @@ class Walker:
                 asked[self._takes(event, own, way, branches, world)].add(event.agency)
             elif kind is e.OfferAccepted or kind is e.OfferArrived:
                 self._reached(world, way, event, own, since, kind is e.OfferArrived)
-            elif kind is e.NeedsPerson and event.about not in (*CALLS, *COMPLAINTS):
+            elif kind is e.NeedsPerson and event.about not in (*CALLS, *COMPLAINTS, UNCONFIRMED):
                 if event.track_id in (None, own):
                     way.tasks.setdefault((event.about, event.step, event.seat), since)
                 if any(passed.reason == "CLOSED" for passed in event.why.passed):

@@ -155,7 +155,7 @@ STATES = {
 class Given(Struct, frozen=True):
     """Assumptions of a way. codes: by step, the code that is decided (else its first). faults: by agency, the way in which it fails.
 
-    excluded: actors, as a referral names them.
+    excluded: actors, as a referral names them. unverified: nobody vouches for its sender, and no desk answers.
     """
 
     start: int
@@ -165,6 +165,7 @@ class Given(Struct, frozen=True):
     excluded: tuple[str, ...] = ()
     codes: Mapping[str, str] = {}
     faults: Mapping[str, Fault] = {}
+    unverified: bool = False
 
 
 class Decided(Struct, frozen=True, eq=False):
@@ -211,7 +212,7 @@ class World:
         given = self.given
         body = e.ReferralSubmitted(
             referral_id="00000000-0000-0000-0000-0000000000a0",
-            agency=SENDER,
+            agency=self._sender(),
             door=e.Door.HTTP,
             opens=True,
             traits=given.traits,
@@ -221,6 +222,11 @@ class World:
             received_at=given.start,
         )
         return self.decide(body)
+
+    def _sender(self) -> str:
+        """Return who refers: where nobody is to vouch for it, the first agency of the directory that is such a sender."""
+        unvouched = sorted(id for id, agency in self.policy.agencies.items() if agency.unverified) if self.given.unverified else []
+        return unvouched[0] if unvouched else SENDER
 
     def next(self) -> Struct | None:
         """Return the next input and advance the clock to its time; None: no further input will ever come."""

@@ -62,7 +62,7 @@ def check(
             console.wrong(errors)
             console.console.print(_verdict(len(errors), len(files), digest))
         return 1 if errors else 0
-    _known("pathway", pathway or (), [one.id for one in compiled.current])
+    _known("pathway", pathway or (), [one.id for one in compiled.every])
     _known("municipality", where or (), list(compiled.municipalities))
     fails = "one or two agencies fail" if deep or failing > 1 else ("nobody fails", "one agency fails")[failing]
     for path in filter(None, (svg, stories)):
@@ -126,7 +126,7 @@ WORST = 3
 def print_times(result: Result, policy: Policy, fails: str, every: bool) -> None:
     """Print the longest waits of each procedure and their places; or those of every municipality. fails: the failing agencies, in words."""
     rows = []
-    for pathway in policy.current:
+    for pathway in policy.every:
         by_place = {place: row for (id, place), row in result.tally.rows.items() if id == pathway.id}
         if not by_place:
             continue

@@ -36,8 +36,9 @@ def pages(policy: Policy) -> dict[str, str]:
     files = {SCHEMA: text, f"{FOLDER}/README.md": render("procedures.md", policy=policy)}
     if policy.guidance:
         files[GUIDANCE] = _guidance(policy)
-    for pathway in policy.current:
-        files[f"{FOLDER}/{pathway.id}.md"] = render("procedure.md", **structs.asdict(sheet(pathway, policy)))
+    for pathway in policy.every:
+        folder = "unverified" if pathway.unverified else "pathways"
+        files[f"{FOLDER}/{pathway.id}.md"] = render("procedure.md", folder=folder, **structs.asdict(sheet(pathway, policy)))
         files[f"{FOLDER}/{pathway.id}.svg"] = picture(pathway, policy)
     return files
 
@@ -49,7 +50,7 @@ def _guidance(policy: Policy) -> str:
     return render(
         "guidance.md",
         policy=policy,
-        bound=[(pathway, step) for pathway in policy.current for step in pathway.asking],
+        bound=[(pathway, step) for pathway in policy.every for step in pathway.asking],
         languages=WRITTEN,
         names=NAMES.values(),
         written=[NAMES[language] for language in WRITTEN],

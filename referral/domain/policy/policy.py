@@ -16,7 +16,8 @@ from referral.domain.policy.reading.guidance import FOLDER
 from referral.domain.policy.reading.procedure import read_procedure
 from referral.domain.policy.reading.reader import PolicyErrors, Reader
 from referral.domain.policy.reading.signers import read_signers
-from referral.domain.policy.reading.vocabulary import OF_HOME, OTHER
+from referral.domain.policy.reading.unverified import read_unverified
+from referral.domain.policy.reading.vocabulary import OF_HOME, OTHER, UNVERIFIED
 
 __all__ = ["ENGINE", "Policy", "PolicyErrors", "compile"]
 
@@ -35,7 +36,8 @@ class Policy:
     """The whole policy.
 
     directory: SHA-256 over all files but procedures, guidance and the table of rights, which decide no way of a case, hex.
-    pinned: every procedure that was ever in force, by digest.
+    pinned: every procedure that was ever in force, by digest; with them what was done before a referral was confirmed.
+    unverified: what is done before a referral that nobody vouches for is confirmed; empty in a bundle from before there was such a thing.
     guidance: code → language → text; empty in a bundle from before there was guidance.
     areas: kind → its areas, in the order in which all others of a kind are searched.
     questions: what people are asked about the person; none in a bundle from before there were any.
@@ -63,6 +65,7 @@ class Policy:
     questions: Questions
     properties: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Codes with a property of their list, e.g. `role.home`."""
+    unverified: tuple[Pathway, ...] = ()
     _orders: dict[tuple[tuple[str, ...], tuple[str, ...], str, str], Order] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -70,6 +73,11 @@ class Policy:
     _placing: dict[tuple[str, str, str], frozenset[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _placing_after: dict[tuple[str, str, str], frozenset[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _capacities: dict[str, int] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @property
+    def every(self) -> tuple[Pathway, ...]:
+        """Return all that is in force: the procedures, and what is done before a referral is confirmed."""
+        return (*self.current, *self.unverified)
 
     def names(self, kind: str, id: str, language: str) -> str:
         """Return the name of an agency, municipality, section, question or code (kind: its list) in sq, sr-Latn, sr-Cyrl or en; else
@@ -97,7 +105,7 @@ class Policy:
 
         pathway: of the step; empty: any. Texts decide nothing, so that running procedures get the newest too.
         """
-        versions = (*self.current, *reversed(tuple(self.pinned.values())))
+        versions = (*self.every, *reversed(tuple(self.pinned.values())))
         found = next((at for each in versions if pathway in ("", each.id) and (at := each.step(step)) is not None), None)
         return tuple(code for code in (found.guidance if found else ()) if code in self.guidance)
 
@@ -183,9 +191,10 @@ def compile(files: Mapping[str, bytes], before: Policy | None = None) -> Policy:
     pathways = tuple(read_procedure(reader, path, directory) for path in sorted(files) if path.startswith("pathways/"))
     if not pathways:
         reader.error("pathways/", 0, "no procedure; add pathways/<id>.yaml")
+    unverified = tuple(read_unverified(reader, path, directory) for path in sorted(files) if path.startswith(UNVERIFIED))
     signers = read_signers(reader)
     reader.finish()
-    known = {pathway.digest: pathway for pathway in pathways}
+    known = {pathway.digest: pathway for pathway in (*pathways, *unverified)}
     digest = hashlib.sha256()
     for path in sorted(files):
         if not path.startswith(("pathways/", FOLDER, RIGHTS)):
@@ -211,4 +220,5 @@ def compile(files: Mapping[str, bytes], before: Policy | None = None) -> Policy:
         signers=signers,
         properties=directory.properties,
         questions=directory.questions,
+        unverified=unverified,
     )

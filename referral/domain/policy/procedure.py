@@ -269,6 +269,8 @@ class Pathway:
     """The sections that were written are sealed for ever when the case closes."""
     locked: Marks = frozenset()
     judges: Marks = frozenset()
+    unverified: bool = False
+    """It is done before a desk has confirmed a referral that nobody vouches for, and is no procedure."""
     take_back: Limit | None = None
     """Time for which an agency may take back that its part is done, where that has asked nobody; None: never."""
 

@@ -27,6 +27,7 @@ from referral.domain.rules.offers import limit_on
 from referral.domain.rules.persons import person, refusal
 from referral.domain.rules.seats import LocatedOffer, accept, give_up, hand_over, locate
 from referral.domain.rules.telephone import call_on
+from referral.domain.rules.unverified import looked
 
 
 def answered(d: DecisionContext, body: ResponseSubmitted) -> None:
@@ -178,7 +179,7 @@ def _decide(d: DecisionContext, at: LocatedOffer, body: ResponseSubmitted) -> No
         )
     )
     d.close(at.offer, How.COMPLETED, "", "answer", at.track)
-    return None
+    return looked(d, at.track)
 
 
 WORDS: dict[Word, Callable[[DecisionContext, LocatedOffer, ResponseSubmitted], None]] = {

@@ -260,6 +260,23 @@ class DecisionContext:
             )
         )
 
+    def tell_again(self, task: Task, rule: str) -> None:
+        """Tell an unsettled task again, at the same rung: there is news about it. It climbs when it would have climbed."""
+        self.emit(
+            NeedsPerson(
+                why=self.why(rule),
+                task_id=task.task_id,
+                desk=self.desk(task.rung),
+                about=task.about,
+                track_id=task.track_id or None,
+                step=task.step,
+                seat=task.seat,
+                rung=task.rung,
+                due=task.due,
+                offer_id=task.offer_id or None,
+            )
+        )
+
     def settle_all(self, how: str, track_id: str = "") -> None:
         """Settle every task but proposed complaints. track_id: those of this track alone."""
         for task in self.case.tasks:

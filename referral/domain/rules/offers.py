@@ -19,6 +19,9 @@ from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.persons import barred
 from referral.domain.rules.telephone import call, call_next, let_pass
 
+UNVERIFIED = "unverified"
+"""Rule of an offer that the order of services makes before a desk has confirmed the referral: the notifier tells it so, and many as one. A
+desk's own choice keeps its rule: a person has read it."""
 CARRIED_OVER = "carried-over"
 """Rule of an offer whose agency holds the seat already, under a procedure that was replaced by another."""
 TIME_MISSING = "time-missing"
@@ -111,7 +114,7 @@ def fill(d: DecisionContext, index: int, pathway: Pathway, step: Step, marks: Ma
         elif (choice := choose(d, track, pathway, step, run, number, marks)) is not None:
             service, role, passed = choice
             if service is not None:
-                offer(d, track, step, run, number, service, role, passed, "next-in-order")
+                offer(d, track, step, run, number, service, role, passed, UNVERIFIED if pathway.unverified else "next-in-order")
             else:
                 excluded = bool(passed) and all(p.reason == "EXCLUDED" for p in passed)
                 opens = first_opening(d.policy, passed, d.facts.now)

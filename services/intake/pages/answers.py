@@ -49,6 +49,8 @@ class Here:
     who: login of the colleague who has it. stages: where the case stands. contacts: whom the agency may telephone about it.
     since: what was asked since the answer that has just ended the agency's part; None: there is none.
     closes: key of the text that says that the case closes with this part; empty where another part is open.
+    looks: whether nobody has confirmed the report yet (`not-yet`), or a desk has meanwhile (`now`); empty for an offer of a procedure.
+    decides: id of the offer in which the agency says what it found; empty where there is none.
     """
 
     call: PageRequest
@@ -60,6 +62,8 @@ class Here:
     contacts: tuple[Contact, ...]
     since: Since | None
     closes: str
+    looks: str = ""
+    decides: str = ""
 
     @property
     def by_phone(self) -> bool:
@@ -208,7 +212,7 @@ async def _send(here: Here, entered: Entered, word: str, send: Callable[[AsyncCo
 def _ask_once(here: Here, word: str) -> Response:
     """Return the page that asks before a word ends something."""
     call, offer, say = here.call, here.offer, here.call.say
-    undo = next((p.take_back for p in call.policy.current if p.id == offer.pathway), None) if word == "COMPLETE" else None
+    undo = next((p.take_back for p in call.policy.every if p.id == offer.pathway), None) if word == "COMPLETE" else None
     back = say("once.means") if undo is None or offer.kind == "PLACE" else say("once.undo", time=relative_time.span(say, undo.micros))
     lines = [say.first(f"word.{word}.means", "once.means"), back]
     if word == "COMPLETE":
@@ -248,6 +252,7 @@ async def _beside(tx: AsyncConnection, permit: Permit, call: PageRequest, offer:
     last = offers.ending(answers, call.now)
     since = None if last is None else await store.since(tx, permit, last.at, min(last.at + offers.AFTER_US, until))
     stages = () if case_head.ended(offer) else case_head.stages(call.policy, offer.pathway, track, call.account.agency)
+    looks = any(offer.pathway == check.id for check in call.policy.unverified)
     return Here(
         call,
         offer,
@@ -258,6 +263,8 @@ async def _beside(tx: AsyncConnection, permit: Permit, call: PageRequest, offer:
         contacts=contacts.contacts(call.lists, offer, track, spot.desk) if ours else (),
         since=since,
         closes=await _closes(tx, permit, offer, stages, until),
+        looks=("not-yet" if await store.awaits_confirmation(tx, permit) else "now") if looks else "",
+        decides=await store.deciding(tx, permit, offer.track_id) if looks and ours and "DECIDE" not in offer.words else "",
     )
 
 

@@ -161,5 +161,5 @@ def persons(offer: Offer, two: bool | None, account: str) -> str:
 def keeps(policy: Policy, offer: Offer) -> bool:
     """Return whether the agency keeps a seat that it declines until another one accepts, as `seats.give_up` decides by the procedure in
     force."""
-    step = next((one.step(offer.step) for one in policy.current if one.id == offer.pathway), None)
+    step = next((one.step(offer.step) for one in policy.every if one.id == offer.pathway), None)
     return step is not None and step.kind is not StepKind.DECIDE and offer.seat < len(step.seats) and step.seats[offer.seat].statutory

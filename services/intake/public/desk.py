@@ -27,7 +27,7 @@ from services.intake.model import Task
 from services.intake.pages import confirmation, known, relative_time, told
 from services.intake.pages.page_request import PageRequest, known_id
 from services.intake.policy_view import Lists
-from services.intake.public import waiting
+from services.intake.public import looking, waiting
 from services.intake.public.form import NO_WORDS, UNKNOWN, Group
 
 WRITTEN = ("narrative", KNOWN, "location", "identity", "reporter")
@@ -177,6 +177,7 @@ async def _page(
     chosen = typed or {field: getattr(traits, field) for field in FIELDS}
     asked = {where: (task, name("agency", visit.who.agency))} if task.closed_at is None else {}
     lines = told.once((await told.lines(call, asked)).values())
+    looks = await looking.of_case(call, task.case_id) if task.closed_at is None else ()
     return render.page(
         "unverified_one.html",
         visit,
@@ -189,6 +190,7 @@ async def _page(
         urgency=(traits.urgency, name("urgency", traits.urgency)) if task.closed_at is None else ("routine", ""),
         since=relative_time.clock(say, task.opened_at, visit.now),
         told=lines,
+        looking=looks,
         read=None if read is None else [(name("section", section), _labelled(call, section, found)) for section, found in read.items()],
         fields=[(field, say(LABELS[field]), [(word, name(kind, word)) for word in lists.codes[kind]]) for field, kind in FIELDS.items()],
         reasons=[(word, name("instruction-reason", word)) for word in lists.codes.get("refusal-reason", ())],

@@ -142,7 +142,7 @@ def _middle(decisions: list[tuple[Any, ...]], at: int) -> _Middle:
 def cases(world: World, pathways: tuple[str, ...]) -> Iterator[Case]:
     """Make a case of each of these procedures in the inbox."""
     for number, id in enumerate(pathways):
-        pathway = next(one for one in world.policy.current if one.id == id)
+        pathway = next(one for one in world.policy.every if one.id == id)
         yield _case(world, pathway, number, PLACES[number % 2], PLACES[(number + 1) % 2])
 
 

@@ -21,7 +21,7 @@ from referral.domain.policy.reading.code_lists import as_id, code_lists, names, 
 from referral.domain.policy.reading.guidance import Texts, is_text, read_guidance
 from referral.domain.policy.reading.questions import read_questions
 from referral.domain.policy.reading.reader import Node, Reader, allowed
-from referral.domain.policy.reading.vocabulary import AREAS, OF_HOME, OTHER, of_kinds
+from referral.domain.policy.reading.vocabulary import AREAS, OF_HOME, OTHER, UNVERIFIED, of_kinds
 
 CALENDAR = "calendars/XK.yaml"
 COMMON = ("codes.yaml", "municipalities.yaml", "casefile.yaml")
@@ -60,7 +60,7 @@ def read_directory(reader: Reader) -> Directory:
         reader.finish()
     codes, labels = code_lists(reader.open("codes.yaml"))
     own: dict[str, tuple[str, ...]] = {}
-    for path in sorted(p for p in reader.files if p.startswith("pathways/")):
+    for path in sorted(p for p in reader.files if p.startswith(("pathways/", UNVERIFIED))):
         own_words(reader.open(path), codes, labels)
         for concern, flags in _own_flags(reader.open(path)).items():
             own[concern] = (*own.get(concern, ()), *flags)

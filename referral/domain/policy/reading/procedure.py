@@ -42,13 +42,21 @@ TAKE_BACK_AT_MOST = 10 * MINUTE_US
 def read_procedure(reader: Reader, path: str, directory: Directory) -> Pathway:
     """Return one pathway; errors are reported to the reader."""
     get = reader.open(path).fields(PATHWAY_NEEDED, PATHWAY)
-    id = get["pathway"].word(directory.codes.get("pathway", ()), "pathway")
-    if path != f"pathways/{id}.yaml":
-        get["pathway"].error(f"pathway {id} belongs into pathways/{id}.yaml")
+    return read_pathway(reader, path, directory, get, "pathway", "pathways/", consent=_consent(get["consent"], directory))
+
+
+def read_pathway(
+    reader: Reader, path: str, directory: Directory, get: Fields, word: str, folder: str, *, consent: ConsentRule, unverified: bool = False
+) -> Pathway:
+    """Return what a file says in the words of a procedure. word: the one that has its id. folder: of all files of its kind."""
+    id = get[word].word(directory.codes.get("pathway", ()), "pathway")
+    if path != f"{folder}{id}.yaml":
+        get[word].error(f"pathway {id} belongs into {folder}{id}.yaml")
     nodes = get["steps"].each()
     marking = Marking(directory, nodes)
     seating = Seating(directory, get["ladder"].words(directory.codes.get("rung", ()), "rung", least=1))
     bans = [directory.bans[name] for name in get["never"].words(directory.bans, "ban") if name in directory.bans]
+    missed = get["on_missed_deadline"].word(MISSED, "word") if not unverified else "nothing"
     pathway = Pathway(
         id=id,
         digest=hashlib.sha256(reader.files[path]).hexdigest(),
@@ -57,12 +65,13 @@ def read_procedure(reader: Reader, path: str, directory: Directory) -> Pathway:
         never=tuple(ban for ban in bans if ban.tag or ban.locked),
         locked=directory.properties.get(LOCKED, frozenset()) if any(ban.locked for ban in bans) else frozenset(),
         judges=directory.properties.get(JUDGES, frozenset()),
-        raises=MISSED.get(get["on_missed_deadline"].word(MISSED, "word"), ""),
+        raises=MISSED.get(missed, ""),
         steps=tuple(read_step(node, marking, seating) for node in nodes),
         close_when=frozenset(f"{step}.done" for step in get["close_when"].fields(("done",))["done"].words(marking.steps, "step", least=1)),
         version=get["version"].number(1, 9999),
-        consent=_consent(get["consent"], directory),
+        consent=consent,
         seal=get["seal"].yes(),
+        unverified=unverified,
         take_back=_take_back(get["take_back"]) if "take_back" in get else None,
     )
     if not pathway.applies:

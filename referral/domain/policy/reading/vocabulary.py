@@ -31,6 +31,16 @@ PATHWAY: Mapping[str, Word] = {
 }
 PATHWAY_NEEDED = ("pathway", "version", "applies", "consent", "never", "on_missed_deadline", "steps", "close_when")
 
+UNVERIFIED = "unverified/"
+"""Folder of what is done before a referral that nobody vouches for is confirmed, in the words of a procedure."""
+UNVERIFIED_WORDS: Mapping[str, Word] = {
+    "unverified": Word("code pathway", "its id; the file has the same name"),
+    **{word: PATHWAY[word] for word in ("version", "words", "applies", "never", "ladder", "steps", "close_when")},
+}
+UNVERIFIED_NEEDED = ("unverified", "version", "applies", "never", "steps", "close_when")
+UNVERIFIED_SHOWS = ("location", "narrative")
+"""Sections that it may show (P): whoever looks after a child needs place and story. Never who reports, before anybody has called."""
+
 STEP: Mapping[str, Word] = {
     "area": Word("codes area", "where to look, in order"),
     "ladder": Word("codes rung", "whom the agency wakes, in order"),

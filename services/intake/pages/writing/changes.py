@@ -173,7 +173,7 @@ async def _begun(call: PageRequest) -> Here | Response:
         head = await headed(tx, permit, call, about)
         staff = await colleagues.of_agency(tx, call.account.agency)
     working = tuple((one.id, one.login) for one in staff.values() if not one.disabled)
-    known = (*call.policy.current, *call.policy.pinned.values())
+    known = (*call.policy.every, *call.policy.pinned.values())
     return Here(call, kind, about.case_id, back, about.step, next((p for p in known if p.id == about.pathway), None), head, working)
 
 
