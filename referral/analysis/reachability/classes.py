@@ -6,8 +6,8 @@ rest is the *residue*: circumstances with the same residue are one class. Whom a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import product
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import combinations, product
 from typing import NamedTuple
 
 from msgspec import structs
@@ -37,8 +37,9 @@ USUAL = Traits(
 """Default traits of every example, the same as in the stories; a trait that the procedure does not test keeps its default."""
 ONE = ("age", "sex", "urgency", "origin", "asylum", "home")
 LISTS = {"age_band": "age-band", "home": "municipality"}
-FLAGS = 10
-"""Flags of one procedure that are combined in every way; further ones are tried one at a time (ours: 1024 combinations)."""
+FLAGS = 6
+"""Flags of one procedure that are combined in every way (ours: 64 combinations). Where it can tell more apart, those that lead nowhere
+(`_leads_on`) are tried one at a time and all together, and the others in every way, or in pairs where they are too many."""
 STATES = (ConsentState.GIVEN, None, ConsentState.REFUSED, ConsentState.WITHDRAWN, ConsentState.UNKNOWN)
 
 AT_HOME = "home"
@@ -219,8 +220,12 @@ def _flags(tested: Mapping[str, set[str]], pathway: Pathway) -> list[tuple[str, 
             kinds.setdefault(frozenset(tested[mark]), mark.partition("=")[2])
     needed = [sorted(mark.partition("=")[2] for mark in group) for group in pathway.applies if all(m.startswith("flags=") for m in group)]
     flags = sorted(kinds.values())
-    sets = [{flag for flag, taken in zip(flags[:FLAGS], bits, strict=True) if taken} for bits in product((0, 1), repeat=len(flags[:FLAGS]))]
-    sets += [{flag} for flag in flags[FLAGS:]]
+    if len(flags) <= FLAGS:
+        sets = _combined(flags, range(len(flags) + 1))
+    else:
+        leading = sorted(flag for places, flag in kinds.items() if _leads_on(places, pathway))
+        sets = _combined(leading, range(len(leading) + 1) if len(leading) <= FLAGS else (0, 1, 2, len(leading)))
+        sets += [{flag} for flag in flags if flag not in leading] + [set(flags)]
     return [tuple(sorted({*one, *(group[0] for group in needed if not one & set(group))})) for one in sets]
 
 
@@ -231,6 +236,16 @@ def _times(tested: Mapping[str, set[str]], pathway: Pathway) -> list[tuple[Enter
     for limit in (limit for step in pathway.steps for limit in step.limits.values() if limit.since):
         found.setdefault(limit.since, set()).update({START, START - limit.micros + MINUTE_US, START - limit.micros - MINUTE_US})
     return [(), *((EnteredTime(code=code, at=at),) for code in sorted(found) for at in sorted(found[code]))]
+
+
+def _combined(flags: Sequence[str], sizes: Iterable[int]) -> list[set[str]]:
+    return [set(one) for size in sizes for one in combinations(flags, size)]
+
+
+def _leads_on(places: Iterable[str], pathway: Pathway) -> bool:
+    """Return True when a flag tested in these places changes more than steps on whose state no other step depends."""
+    steps = [place.rpartition(" ")[0] for place in places]
+    return any(pathway.readers.get(step) != frozenset({step}) for step in steps)
 
 
 def _languages(tested: Mapping[str, set[str]], pathway: Pathway) -> list[tuple[str, ...]]:

@@ -18,6 +18,7 @@ MIX: Mapping[str, int] = {
     "without-parental-care": 300,  # P
     "disability": 250,  # P
     "rights-violation": 60,  # P
+    "violence": 500,  # P, after D: police had 2,856 reports of violence at home in a year (July 2023 to June 2024), adults included
     "missing-child": 150,  # P: no public figure for Kosovo was found
     "unaccompanied-child": 40,  # P: no public figure for Kosovo was found
 }
@@ -52,7 +53,9 @@ FOREIGN: Mapping[str, float] = {"trafficking-child": 0.25, "trafficking-adult": 
 ASYLUM: Mapping[str, float] = {"not-claimed": 0.75, "claimed": 0.2, "unknown": 0.05}
 FLAGS: Mapping[str, float] = {
     "unaccompanied": 0.05, "siblings": 0.1, "disability": 0.06, "needs-interpreter": 0.04, "workplace": 0.4, "danger": 0.1, "crime": 0.05,
-    "age-doubt": 0.1, "suspect-is-parent": 0.1,
+    "injured": 0.15, "suspect-at-home": 0.6, "suspect-is-parent": 0.3, "self-harm": 0.03, "marriage": 0.01, "abroad-soon": 0.01,
+    "at-school": 0.08,
+    "age-doubt": 0.1,
     "in-custody": 0.25, "in-hospital": 0.2, "care-question": 0.15, "benefit-question": 0.15, "advocate-first": 0.2, "has-dependants": 0.15,
 }  # fmt: skip
 """Chance of a circumstance (P); else 2 in 1000: signs of exploitation are rare."""
@@ -73,7 +76,8 @@ SEES: Mapping[str, int] = {
     "police-thbs": 5 * MINUTE_US, "police": 5 * MINUTE_US, "social-worker": 12 * MINUTE_US,
     "victim-advocate": 10 * MINUTE_US, "prosecutor": 3 * HOUR_US,
     "health-house": 15 * MINUTE_US, "hospital": 15 * MINUTE_US, "court": 18 * HOUR_US, "judge": 6 * HOUR_US,
-    "school": 5 * HOUR_US, "probation": 6 * HOUR_US,
+    "school": 5 * HOUR_US, "probation": 6 * HOUR_US, "guardianship-authority": 20 * MINUTE_US, "police-border": 5 * MINUTE_US,
+    "education-inspectorate": 10 * HOUR_US, "interpreter": 10 * MINUTE_US,
     "education-directorate": 10 * HOUR_US, "labour-inspector": 5 * HOUR_US, "iom": 4 * HOUR_US, "child-rights-coordinator": 4 * HOUR_US,
     "disability-centre": 9 * HOUR_US, "disability-mobile-team": 12 * HOUR_US, "rights-team": 5 * HOUR_US, "day-support": 3 * HOUR_US,
 }  # fmt: skip
@@ -82,13 +86,16 @@ ROUTINE = 3
 """Factor of that time for routine cases (P)."""
 COMES = 90 * MINUTE_US
 """Median time from accepting until somebody is present, or a person has arrived (P)."""
-DECIDES: Mapping[str, int] = {"police": 45 * MINUTE_US, "police-thbs": 3 * HOUR_US, "rights-team": 7 * HOUR_US, "judge": 3 * DAY_US}
+DECIDES: Mapping[str, int] = {"police": 45 * MINUTE_US, "police-thbs": 3 * HOUR_US, "rights-team": 7 * HOUR_US, "judge": 3 * DAY_US,
+    "court": DAY_US, "guardianship-authority": 4 * HOUR_US,
+}  # fmt: skip
 """Median time of a decision, by role (P); else 5 hours."""
 COMPLETES: Mapping[str, int] = {
     "health-house": 5 * HOUR_US, "hospital": 8 * HOUR_US, "prosecutor": 26 * HOUR_US, "social-worker": 4 * DAY_US,
     "school": 5 * DAY_US, "court": 9 * DAY_US,
     "probation": 8 * DAY_US, "labour-inspector": 20 * HOUR_US, "disability-centre": 5 * DAY_US, "rights-team": 12 * DAY_US,
     "iom": 6 * DAY_US,
+    "round-table": 4 * DAY_US, "visits": DAY_US, "child-told": DAY_US, "travel-stop": 2 * HOUR_US, "health-now": 2 * HOUR_US,
     "return-talk": 14 * HOUR_US, "search-round": 2 * HOUR_US, "assessment": 5 * DAY_US, "asylum-request": 150 * DAY_US,
     "tracing-search": 50 * DAY_US, "home-look": 20 * DAY_US, "travel": 15 * DAY_US,
     "parents": HOUR_US, "execution": 90 * DAY_US, "institution-answer": 18 * DAY_US, "monitoring": 3 * DAY_US, "hospital-days": 6 * DAY_US,
@@ -104,6 +111,9 @@ CODES: Mapping[str, float] = {
     "not-exploited": 0.994, "exploited": 0.006, "no-signs": 0.9, "neglected": 0.05, "working": 0.03, "fourteen-or-over": 0.93,
     "under-14": 0.07, "released": 0.9, "before-judge": 0.1, "continue": 0.5, "change-place": 0.05, "end-care": 0.45, "no-placement": 0.55,
     "no-urgency": 0.7, "measure-asked": 0.3,
+    "stays-protected": 0.5, "suspect-out": 0.25, "kin-agreed": 0.1, "safety-72": 0.1, "ask-court-first": 0.05, "all-seen": 0.6,
+    "none-other": 0.3, "not-all-seen": 0.1, "granted": 0.85, "refused": 0.15, "ask-return": 0.4, "not-yet": 0.2, "other-care": 0.1,
+    "goals-met": 0.75, "adult-with-plan": 0.02, "moved-and-handed-over": 0.03, "ask-longer": 0.2, "custody": 0.4, "assessment-21": 0.3,
     "found-well": 0.9, "found-hurt": 0.06, "found-abroad": 0.035, "dead": 0.005, "told": 0.85, "not-told-would-harm": 0.1,
     "no-carers": 0.05, "nothing-to-fear": 0.55, "harmed-there": 0.2, "child-said-no": 0.25,
     "back-to-care": 0.1, "stays-here": 0.2, "brought-back": 0.7,

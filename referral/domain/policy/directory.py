@@ -103,12 +103,14 @@ class Agency:
 HOMES_BEFORE = frozenset(
     {
         "adult-shelter",
+        "child-protection-home",
         "children-shelter",
         "children-shelter-with-protection",
         "emergency-foster",
         "foster-family",
         "institution",
         "ngo-shelter",
+        "parent-child-shelter",
         "small-home",
         "state-secure-facility",
     }

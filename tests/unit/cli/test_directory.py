@@ -42,7 +42,8 @@ COUNTRY += ("social-worker", "state-secure-facility", "welfare-department")
 """Roles that somebody has for the whole country: also where a municipality is not known."""
 BEDS = {"children-shelter", "children-shelter-with-protection", "ngo-shelter", "state-secure-facility", "emergency-foster"}
 BEDS |= {"hospital-under-protection", "foster-family", "small-home", "institution", "adult-shelter"}
-HOMES = re.compile("shelter|secure|foster|small-home|institution")
+BEDS |= {"child-protection-home", "parent-child-shelter"}
+HOMES = re.compile("shelter|protection-home|secure|foster|small-home|institution")
 NEWER = ("gracanice", "hani-i-elezit", "junik", "kllokot", "mamushe", "mitrovice-veriut", "partesh", "ranillug")
 """The municipalities that were founded after the source page was written."""
 SERB = ("leposaviq", "novoberde", "shterpce", "zubin-potok", "zvecan", "gracanice", "kllokot", "mitrovice-veriut", "partesh", "ranillug")
@@ -130,6 +131,7 @@ def test_who_must_come_at_night_has_no_office_hours_and_offices_have() -> None:
         "day-support",
         "disability-centre",
         "disability-mobile-team",
+        "education-inspectorate",
     }
     for place in SHIPPED.municipalities:
         judges = [SHIPPED.agencies[service.agency] for service, _ in SHIPPED.order(("judge",), ("region",), place, "")]

@@ -35,7 +35,7 @@ def test_the_sheet_says_all_that_runs(pathway: Pathway) -> None:
             roles |= {*step.placement.until_known, *(role for known in step.placement.roles.values() for role in known)}
         named = {
             "role": roles,
-            "decision": {*step.codes, *([step.on_disagreement] if step.on_disagreement else [])},
+            "decision": {*step.codes, *([step.on_disagreement] if step.on_disagreement in step.codes else [])},
             "section": {section for rule in step.seats for section in rule.shows},
             "basis": step.basis,
             "guidance": step.guidance,
