@@ -15,6 +15,8 @@ from tests.stories.teller import POLICY, World
 FILES = {path.relative_to(POLICY).as_posix(): path.read_bytes() for path in POLICY.rglob("*.yaml")}
 SHIPPED = compile(FILES)
 OAK = "institution-old-oak.beds"
+PLACED = ("csw: ACCEPT", "csw: ARRIVE", "protection: DECIDE place person=1", "protection.1: DECIDE place person=2")
+"""Two persons of the centre agree that the child is placed."""
 
 
 def before(files: dict[str, bytes]) -> dict[str, bytes]:
@@ -30,7 +32,7 @@ def before(files: dict[str, bytes]) -> dict[str, bytes]:
 def asked(policy: Policy, band: str) -> set[str]:
     """Return every service that a child of this band is offered while nobody of those before it takes it."""
     world = World(policy, {})
-    for line in (f"refer concern=without-parental-care age_band={band}", "csw: ACCEPT", "csw: ARRIVE", "protection: DECIDE place"):
+    for line in (f"refer concern=without-parental-care age_band={band}", *PLACED):
         world.tell(line)
     found = set[str]()
     for _ in range(40):
@@ -50,7 +52,7 @@ def test_who_may_be_under_three_never_goes_to_an_institution(band: str, may: boo
 
 def test_no_order_of_a_desk_sends_a_toddler_to_an_institution() -> None:
     world = World(SHIPPED, {})
-    for line in ("refer concern=without-parental-care age_band=0-2", "csw: ACCEPT", "csw: ARRIVE", "protection: DECIDE place"):
+    for line in ("refer concern=without-parental-care age_band=0-2", *PLACED):
         world.tell(line)
     assert world.tell(f"desk OFFER care-place {OAK}") == ["ignored NEVER"]
 
