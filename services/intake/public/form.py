@@ -192,17 +192,16 @@ def wrong(step: str, given: Answers, lists: Lists, now: int = NEVER, *, staff: b
 
 def _contradicts(given: Answers, lists: Lists, now: int, *, staff: bool) -> dict[str, str]:
     """Return the error of answers that cannot all hold, or of an agency that cannot be kept away."""
-    found = {}
-    if contradictions(traits(given, lists, staff=staff)):
-        found["known"] = "refer.known.contradiction"
     asked = [one for _, group in questions(given, lists, staff=staff) for one in group]
     if known.impossible(known.times(asked, answered(given, lists, staff=staff)), now):
-        found["known"] = "refer.known.time"
+        errors = {"known": "refer.known.time"}
+    else:
+        errors = {"known": "refer.known.contradiction"} if contradictions(traits(given, lists, staff=staff)) else {}
     try:
         submitted.excludes(kept_away(given, lists) if staff else (), lists, "$")
     except Rejected:
-        found["away"] = "refer.away.wrong"
-    return found
+        errors |= {"away": "refer.away.wrong"}
+    return errors
 
 
 def first_wrong(given: Answers, lists: Lists, now: int = NEVER, *, staff: bool = False) -> tuple[str, dict[str, str]]:

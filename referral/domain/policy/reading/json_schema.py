@@ -119,8 +119,10 @@ def _conditions() -> Schema:
 
 
 def _own() -> Schema:
+    """Return the schema of `words`: names in each language, and the properties that codes of a list may have."""
     languages = {language: {"type": "string", "minLength": 1} for language in ("sq", "sr-Latn", "sr-Cyrl", "en")}
-    return _object({name: _every(_object(languages, languages)) for name in words.OWN_LISTS})
+    own = {name: {word: {"const": True} for word in words.PROPERTIES.get(name, ())} for name in words.OWN_LISTS}
+    return _object({name: _every(_object({**languages, **more}, languages)) for name, more in own.items()})
 
 
 def _change() -> Schema:

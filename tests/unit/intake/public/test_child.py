@@ -135,7 +135,7 @@ def test_no_page_mixes_two_ways_of_speaking(language: str) -> None:
 def test_a_child_finds_words_of_its_own() -> None:
     """It chose between names of procedures: a child who is hit found none of them."""
     words = LISTS.questions.child
-    assert list(words) == ["hit", "touch", "made", "kept", "alone", "marry", "online", "away", "police", "other"]
+    assert list(words) == ["hit", "touch", "made", "kept", "alone", "marry", "online", "away", "family", "police", "other"]
     assert all(word.names[language] and word.then[language] for word in words.values() for language in ENDONYMS)
     said = " ".join(text for word in words.values() for text in (word.names["en"], word.then["en"]))
     assert not re.search(r"nobody will know|everything will be fine|thank you", said, re.I)

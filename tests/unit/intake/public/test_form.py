@@ -153,10 +153,13 @@ def test_a_childs_own_words_mean_a_concern(word: str) -> None:
     assert (made.traits.concern, made.traits.flags) == (said.concern, said.flags)
 
 
-def test_a_child_without_its_family_in_this_country_is_not_only_missing() -> None:
-    given = form.spoken(form.answers(GIVEN | {"voice": "child", "said": "away", "known.you-family": "yes"}), LISTS)
-    made = form.submission(given, LISTS)
-    assert (made.traits.concern, made.traits.flags) == ("unaccompanied", ("unaccompanied",))
+def test_a_child_without_its_family_in_this_country_is_not_one_that_ran_away() -> None:
+    """What it answers about itself is said of the case: nobody asks it a second time which languages it speaks."""
+    answers = {"known.you-alone": "yes", "known.you-languages.tr": "yes"}
+    made = form.submission(form.spoken(form.answers(GIVEN | {"voice": "child", "said": "family"} | answers), LISTS), LISTS)
+    assert (made.traits.concern, made.traits.flags, made.traits.languages) == ("unaccompanied", ("unaccompanied", "alone-now"), ("tr",))
+    ran = form.submission(form.spoken(form.answers(GIVEN | {"voice": "child", "said": "away"}), LISTS), LISTS)
+    assert (ran.traits.concern, ran.traits.flags) == ("missing", ())
 
 
 def test_nobody_is_asked_about_an_adult_what_is_asked_about_a_child() -> None:
