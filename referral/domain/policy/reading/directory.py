@@ -21,7 +21,9 @@ from referral.domain.policy.reading.code_lists import as_id, code_lists, names, 
 from referral.domain.policy.reading.guidance import Texts, is_text, read_guidance
 from referral.domain.policy.reading.questions import read_questions
 from referral.domain.policy.reading.reader import Node, Reader, allowed
+from referral.domain.policy.reading.reviews import read_reviews
 from referral.domain.policy.reading.vocabulary import AREAS, OF_HOME, OTHER, UNVERIFIED, of_kinds
+from referral.domain.policy.reviews import Review
 
 CALENDAR = "calendars/XK.yaml"
 COMMON = ("codes.yaml", "municipalities.yaml", "casefile.yaml")
@@ -44,6 +46,7 @@ class Directory:
     repeat: Limit
     stopped: Limit
     guidance: Texts
+    reviews: Mapping[str, Review]
     bans: Mapping[str, Ban]
     properties: Mapping[str, frozenset[str]]
     questions: Questions
@@ -64,6 +67,7 @@ def read_directory(reader: Reader) -> Directory:
         own_words(reader.open(path), codes, labels)
         for concern, flags in _own_flags(reader.open(path)).items():
             own[concern] = (*own.get(concern, ()), *flags)
+    reviews = read_reviews(reader)
     bans, marked = read_bans(reader.open("codes.yaml"), codes), properties_of(reader)
     top = reader.open("municipalities.yaml").fields(("desks", "regions", "municipalities"), ("areas",))
     kinds = _kinds(top["areas"])
@@ -100,7 +104,8 @@ def read_directory(reader: Reader) -> Directory:
         oversight=desks["oversight"].word(),
         repeat=desks["repeat"].limit(),
         stopped=desks["stopped"].limit(),
-        guidance=read_guidance(reader, labels.get("guidance", {})),
+        guidance=read_guidance(reader, labels.get("guidance", {}), reviews),
+        reviews=reviews,
         bans=bans,
         properties=marked,
         questions=read_questions(reader, codes, labels, {concern: flags for concern, flags in own.items() if concern in codes["concern"]}),
