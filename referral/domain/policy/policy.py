@@ -41,6 +41,7 @@ class Policy:
     pinned: every procedure that was ever in force, by digest; with them what was done before a referral was confirmed.
     unverified: what is done before a referral that nobody vouches for is confirmed; empty in a bundle from before there was such a thing.
     reviews: path of a text or a procedure → who has read it as it stands; nobody has read those that are missing.
+    numbers: word → telephone number of the country, as people write it; none in a bundle from before there were such words.
     guidance: code → language → text; empty in a bundle from before there was guidance.
     areas: kind → its areas, in the order in which all others of a kind are searched.
     questions: what people are asked about the person; none in a bundle from before there were any.
@@ -65,6 +66,7 @@ class Policy:
     guidance: Mapping[str, Mapping[str, Guidance]]
     sources: Mapping[str, Source]
     reviews: Mapping[str, Review]
+    numbers: Mapping[str, str]
     signers: Mapping[str, bytes]
     questions: Questions
     properties: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -226,6 +228,7 @@ def compile(files: Mapping[str, bytes], before: Policy | None = None) -> Policy:
         guidance=directory.guidance.texts,
         sources=directory.guidance.sources,
         reviews=directory.reviews,
+        numbers=directory.numbers,
         signers=signers,
         properties=directory.properties,
         questions=directory.questions,

@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from referral.domain.policy.directory import Names
 from referral.domain.policy.guidance import HEADINGS, REACHES, WRITTEN, Advice, Guidance, Source
 from referral.domain.policy.reading.code_lists import as_id
+from referral.domain.policy.reading.numbers import Numbers, filled
 from referral.domain.policy.reading.reader import MARKS, Reader, allowed
 from referral.domain.policy.reviews import Review, State
 
@@ -52,9 +54,9 @@ def has_guidance(files: Mapping[str, bytes]) -> bool:
     return any(map(is_text, files))
 
 
-def read_guidance(reader: Reader, titles: Mapping[str, Names], reviews: Mapping[str, Review]) -> Texts:
+def read_guidance(reader: Reader, titles: Mapping[str, Names], reviews: Mapping[str, Review], numbers: Numbers) -> Texts:
     """Return all texts and sources; errors are reported to the reader. titles: the codes of the list `guidance` with their names; reviews:
-    path → who has read it."""
+    path → who has read it; numbers: those that a line may name by a word."""
     if not has_guidance(reader.files):
         return Texts({}, {})
     sources = _sources(reader)
@@ -66,7 +68,7 @@ def read_guidance(reader: Reader, titles: Mapping[str, Names], reviews: Mapping[
         elif code not in titles:
             reader.error(path, 0, f"guidance {code} is not known; {allowed(code, titles)}; add it to guidance in codes.yaml")
         else:
-            text = _Text(reader, path, sources, reviews.get(path, Review())).read(code, language)
+            text = _Text(reader, path, sources, reviews.get(path, Review()), numbers).read(code, language)
             if text.title != (name := titles[code].get(language, "")):
                 reader.error(path, 1, f"the title is the code's name in codes.yaml: # {name}")
             texts[code][language] = text
@@ -88,8 +90,8 @@ def _sources(reader: Reader) -> dict[str, Source]:
 class _Text:
     """One file, line by line. Reading never raises: an error is added with its line."""
 
-    def __init__(self, reader: Reader, path: str, sources: Mapping[str, Source], review: Review) -> None:
-        self.reader, self.path, self.sources, self.review = reader, path, sources, review
+    def __init__(self, reader: Reader, path: str, sources: Mapping[str, Source], review: Review, numbers: Numbers) -> None:
+        self.reader, self.path, self.sources, self.review, self.numbers = reader, path, sources, review, numbers
 
     def error(self, line: int, message: str) -> None:
         self.reader.error(self.path, line, message)
@@ -168,9 +170,10 @@ class _Text:
             self.error(number, "a mark D names its document, as in [D who-2003]; P may name the one to compare it with; S names none")
         elif source and source not in self.sources:
             self.error(number, f"source {source} is not known; {allowed(source, self.sources)}; add it to {SOURCES}")
-        if len(match["text"]) > LONGEST_LINE:
-            self.error(number, f"the line has {len(match['text'])} characters; at most {LONGEST_LINE}, so that a phone shows it whole")
-        return Advice(match["text"], mark, source, match["reach"] or "")
+        said = filled(match["text"], self.numbers, partial(self.error, number))
+        if len(said) > LONGEST_LINE:
+            self.error(number, f"the line has {len(said)} characters; at most {LONGEST_LINE}, so that a phone shows it whole")
+        return Advice(said, mark, source, match["reach"] or "")
 
 
 def _shown(lines: Sequence[Advice]) -> list[int]:

@@ -19,7 +19,7 @@ FILES = policy_digest.read(CHECKOUT / "policy")
 SHIPPED = compile(FILES)
 TEXT = "guidance/first-contact.en.md"
 CHILD = "pathways/trafficking-child.yaml"
-EMERGENCY = {"112", "192", "194", "0800 1111 2"}
+EMERGENCY = set(SHIPPED.numbers.values())
 """The only numbers that a text may name: public ones, each with its source."""
 
 
@@ -65,6 +65,30 @@ def test_no_text_names_a_number_without_a_source_or_calls_a_locked_place_safe() 
                 numbers = set(re.findall(r"\b(?:0800 \d{4} \d|\d{3,})\b", advice.text))
                 assert numbers <= EMERGENCY and (not numbers or advice.mark == "D"), (code, advice)
             assert not re.search(r"objekt i sigurt|bezbedna ustanova|secure home", " ".join(advice.text for advice in lines)), code
+
+
+def test_a_number_stands_in_the_code_list_alone_and_is_filled_in() -> None:
+    """Another country changes four lines, not a hundred texts."""
+    for path, written in FILES.items():
+        if path.startswith("guidance/") and path.endswith(".md"):
+            assert not any(number in written.decode() for number in EMERGENCY), path
+    other = FILES["codes.yaml"].replace(b'police: "192"', b'police: "999"')
+    moved = compile({**FILES, "codes.yaml": other})
+    said = [advice.text for advice in moved.guidance["first-contact"]["sq"].sections["call"]]
+    assert said[0] == "Rrezik tani: policia 999, ose 112." and "999" in moved.questions.child["kept"].then["en"]
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "after", "expected"),
+    [
+        ("codes.yaml", 'police: "192"', 'police: "one nine two"', "a number is written"),
+        (TEXT, "{police}", "{polcie}", "{polcie} is no number; did you mean police?"),
+        ("questions.yaml", "{police}", "{polcie}", "{polcie} is no number; did you mean police?"),
+    ],
+)
+def test_a_word_that_is_no_number_is_an_error_with_its_line(path: str, before: str, after: str, expected: str) -> None:
+    found = errors({path: text(path).replace(before, after, 1)})
+    assert any(line.startswith(f"{path}:") and expected in line for line in found), found
 
 
 def test_nobody_tells_an_office_without_the_system_that_it_is_in_the_system() -> None:
