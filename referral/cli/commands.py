@@ -141,6 +141,7 @@ POLICY = (
     Named("pins", "referral.cli.policy.signing:pins_command"),
     Named("check", "referral.cli.policy.check:check"),
     Named("show", "referral.cli.policy.show:show_command"),
+    Named("review", "referral.cli.policy.review:review_command"),
     Named("schema", "referral.cli.policy.show:schema_command"),
     Named("simulate", "referral.cli.policy.simulate:simulate"),
     Group("calendar", "The snapshot of holidays that working days are counted with.", POLICY_CALENDAR),

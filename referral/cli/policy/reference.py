@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import structs
@@ -54,7 +55,7 @@ def _guidance(policy: Policy) -> str:
         languages=WRITTEN,
         names=NAMES.values(),
         written=[NAMES[language] for language in WRITTEN],
-        unread=sum(not text.read for text in texts),
+        states=Counter(text.review.state for text in texts),
         total=sum(len(_lines(text)) for text in texts),
         lines=_lines,
         using={id: [code for code, sources in english.items() if id in sources] for id in policy.sources},

@@ -11,6 +11,7 @@ from referral.domain.policy import Policy
 from referral.domain.policy.limits import Limit
 from referral.domain.policy.procedure import Change, Marks, Pathway, SeatRule, Step
 from referral.domain.policy.reading.vocabulary import LIMITS, SILENCE, TRAITS
+from referral.domain.policy.reviews import State
 
 Rows = tuple[tuple[str, str], ...]
 DOES = {
@@ -25,6 +26,13 @@ WITHDRAWAL = {
     "continue": "nothing ends",
     "anonymous": "what needs consent is taken back, the rest goes on without the person's identity",
     "stop": "the procedure ends and reading ends at once",
+}
+
+
+REVIEW = {
+    State.DRAFTED: "a draft: no office has confirmed it",
+    State.READ: "read on {day}; no office has confirmed it",
+    State.CONFIRMED: "confirmed by {office} on {day}",
 }
 
 
@@ -58,7 +66,7 @@ def sheet(pathway: Pathway, policy: Policy) -> Sheet:
         name=speak.name("pathway", pathway.id),
         version=pathway.version,
         digest=pathway.digest,
-        rows=tuple(_whole(pathway, speak)),
+        rows=tuple(_whole(pathway, policy, speak)),
         steps=tuple(
             StepSheet(id=step.id, name=speak.name("step", step.id), does=DOES[step.kind], rows=tuple(_step(step, pathway, speak)))
             for step in pathway.steps
@@ -71,7 +79,7 @@ def _limits(step: Step) -> list[Limit]:
     return [*step.limits.values(), *step.at, *([step.then_every] if step.then_every else [])]
 
 
-def _whole(pathway: Pathway, speak: Speaker) -> Iterator[tuple[str, str]]:
+def _whole(pathway: Pathway, policy: Policy, speak: Speaker) -> Iterator[tuple[str, str]]:
     yield "for whom", speak.every(pathway.applies)
     consent = pathway.consent
     needed = "the person's consent is needed" if consent.needed else "no consent is needed"
@@ -85,6 +93,7 @@ def _whole(pathway: Pathway, speak: Speaker) -> Iterator[tuple[str, str]]:
         yield "pressed done by mistake", f"taken back within {pathway.take_back}, while nobody else was asked because of it"
     if pathway.seal:
         yield "record", "sealed for ever when the case closes"
+    yield "review", REVIEW[(review := policy.review(pathway)).state].format(day=review.confirmed or review.read, office=review.office)
     done = [step.id for step in pathway.steps if f"{step.id}.done" in pathway.close_when]
     yield "ends when done", speak.all("step", done)
 

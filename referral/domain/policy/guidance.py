@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from referral.domain.policy.reviews import Review
+
 WRITTEN = ("sq", "sr-Latn", "en")
 """Languages in which a text is written. Serbian in Cyrillic is made from the Latin letter by letter, where a page is rendered."""
 HEADINGS: Mapping[str, Mapping[str, str]] = {
@@ -45,11 +47,11 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class Guidance:
-    """One text. version: increased with every change of meaning. read: False until a native reader has read it."""
+    """One text. version: increased with every change of meaning. review: who has read it as it stands."""
 
     code: str
     language: str
     title: str
     version: int
-    read: bool
+    review: Review
     sections: Mapping[str, tuple[Advice, ...]]

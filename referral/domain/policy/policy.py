@@ -15,9 +15,11 @@ from referral.domain.policy.reading.directory import read_directory
 from referral.domain.policy.reading.guidance import FOLDER
 from referral.domain.policy.reading.procedure import read_procedure
 from referral.domain.policy.reading.reader import PolicyErrors, Reader
+from referral.domain.policy.reading.reviews import FILE as REVIEWS
 from referral.domain.policy.reading.signers import read_signers
 from referral.domain.policy.reading.unverified import read_unverified
 from referral.domain.policy.reading.vocabulary import OF_HOME, OTHER, UNVERIFIED
+from referral.domain.policy.reviews import Review
 
 __all__ = ["ENGINE", "Policy", "PolicyErrors", "compile"]
 
@@ -35,9 +37,11 @@ Order = tuple[tuple[Service, str], ...]
 class Policy:
     """The whole policy.
 
-    directory: SHA-256 over all files but procedures, guidance and the table of rights, which decide no way of a case, hex.
+    directory: SHA-256 over all files but procedures, guidance, reviews and the table of rights, which decide no way of a case, hex.
     pinned: every procedure that was ever in force, by digest; with them what was done before a referral was confirmed.
     unverified: what is done before a referral that nobody vouches for is confirmed; empty in a bundle from before there was such a thing.
+    reviews: path of a text or a procedure → who has read it as it stands; nobody has read those that are missing.
+    numbers: word → telephone number of the country, as people write it; none in a bundle from before there were such words.
     guidance: code → language → text; empty in a bundle from before there was guidance.
     areas: kind → its areas, in the order in which all others of a kind are searched.
     questions: what people are asked about the person; none in a bundle from before there were any.
@@ -61,6 +65,8 @@ class Policy:
     stopped: Limit
     guidance: Mapping[str, Mapping[str, Guidance]]
     sources: Mapping[str, Source]
+    reviews: Mapping[str, Review]
+    numbers: Mapping[str, str]
     signers: Mapping[str, bytes]
     questions: Questions
     properties: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -99,6 +105,10 @@ class Policy:
         if not self._capacities:
             self._capacities.update({one.id: one.places for one in self.services.values() if one.places is not None})
         return self._capacities
+
+    def review(self, pathway: Pathway) -> Review:
+        """Return who has read a procedure in force as it stands."""
+        return self.reviews.get(f"{'unverified' if pathway.unverified else 'pathways'}/{pathway.id}.yaml", Review())
 
     def guiding(self, pathway: str, step: str) -> tuple[str, ...]:
         """Return the codes of the guidance of a step, as the newest procedure names them that has the step; none where no text is there.
@@ -197,7 +207,7 @@ def compile(files: Mapping[str, bytes], before: Policy | None = None) -> Policy:
     known = {pathway.digest: pathway for pathway in (*pathways, *unverified)}
     digest = hashlib.sha256()
     for path in sorted(files):
-        if not path.startswith(("pathways/", FOLDER, RIGHTS)):
+        if not path.startswith(("pathways/", FOLDER, RIGHTS, REVIEWS)):
             digest.update(path.encode() + b"\0" + hashlib.sha256(files[path]).digest())
     return Policy(
         current=pathways,
@@ -217,6 +227,8 @@ def compile(files: Mapping[str, bytes], before: Policy | None = None) -> Policy:
         stopped=directory.stopped,
         guidance=directory.guidance.texts,
         sources=directory.guidance.sources,
+        reviews=directory.reviews,
+        numbers=directory.numbers,
         signers=signers,
         properties=directory.properties,
         questions=directory.questions,

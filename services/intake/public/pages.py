@@ -64,10 +64,11 @@ def made(pages: Pages) -> Pages:
 def numbers(renderer: Renderer, visit: Visit) -> tuple[Number, ...]:
     """Return the numbers to call that the policy names, the first for danger now; none before a policy was read."""
     try:
-        codes, name = renderer.policy().codes.get("number-to-call", ()), renderer.name(visit)
+        policy, name = renderer.policy(), renderer.name(visit)
     except Unavailable:
         return ()
-    return tuple(Number(code.replace("-", " "), code.replace("-", ""), name("number-to-call", code)) for code in codes)
+    written = {code: policy.numbers.get(code, code.replace("-", " ")) for code in policy.codes.get("number-to-call", ())}
+    return tuple(Number(said, said.replace(" ", ""), name("number-to-call", code)) for code, said in written.items())
 
 
 def show(call: PageRequest, template: str, *, status: int = 200, voice: str = "", **values: object) -> Response:
@@ -265,9 +266,7 @@ def _voice(given: Answers) -> str:
 def _then(call: PageRequest, given: Answers) -> str:
     """Return what happens after a child's words, in the reader's language; empty where no child writes."""
     word = call.lists.questions.child.get(given.said) if given.voice else None
-    first = next(iter(numbers(call.pages.render, call.visit)), None)
-    said = (word.then.get(call.visit.language) or word.then["en"]) if word else ""
-    return said.replace("{police}", first.written if first else "192")
+    return (word.then.get(call.visit.language) or word.then["en"]) if word else ""
 
 
 def _agencies(call: PageRequest, lists: Lists) -> list[tuple[str, str]]:

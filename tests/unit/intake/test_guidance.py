@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from referral.cli.policy import review
 from referral.domain.policy import compile
+from referral.domain.policy.reading.reviews import digest
 from referral.runtime import i18n
 from referral.runtime.settings import CHECKOUT
 from referral.wire import policy_digest
@@ -62,7 +64,8 @@ def test_a_step_without_guidance_shows_nothing() -> None:
 def test_a_text_that_a_native_reader_has_read_no_longer_says_that_none_has() -> None:
     files = policy_digest.read(CHECKOUT / "policy")
     path = "guidance/health-check.sq.md"
-    read = compile({**files, path: files[path].replace(b"native reader: not yet", b"native reader: 2026-12-01")})
+    entry = {"of": digest(files[path]), "read": "2026-12-01"}
+    read = compile({**files, "reviews.yaml": review.text({path: entry})})
     view, before = (guidance.view(policy, 1, "trafficking-child", "health", ALL["sq"]) for policy in (read, POLICY))
     unread = ALL["sq"]("guidance.unread")
     assert unread in str(page("sq").help(before)) and str(page("sq").help(view)).count(unread) < str(page("sq").help(before)).count(unread)

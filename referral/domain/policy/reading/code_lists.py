@@ -16,8 +16,8 @@ Codes = dict[str, tuple[str, ...]]
 Labels = dict[str, dict[str, Names]]
 Properties = dict[str, frozenset[str]]
 """Codes with a property, by code list and property: `role.home`."""
-BARE = ("ban",)
-"""Code lists that have rules and no names."""
+BARE = ("ban", "number")
+"""Code lists that have rules and no names, and the telephone numbers."""
 
 
 def names(node: Node, beside: tuple[str, ...] = ()) -> Names:
@@ -39,7 +39,7 @@ def as_id(value: str, node: Node) -> str:
 
 def code_lists(root: Node) -> tuple[Codes, Labels]:
     """Read all code lists. A list is either a list of bare codes, which only programs see, or a mapping from each code to its names (of a
-    ban: to its rule, which bans.py reads)."""
+    ban: to its rule, which bans.py reads; of a number: to itself, which numbers.py reads)."""
     codes: Codes = {}
     labels: Labels = {}
     for name, node in root.items():

@@ -9,11 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from referral.domain.policy.directory import Names
 from referral.domain.policy.guidance import HEADINGS, REACHES, WRITTEN, Advice, Guidance, Source
 from referral.domain.policy.reading.code_lists import as_id
+from referral.domain.policy.reading.numbers import Numbers, filled
 from referral.domain.policy.reading.reader import MARKS, Reader, allowed
+from referral.domain.policy.reviews import Review, State
 
 FOLDER = "guidance/"
 SOURCES = FOLDER + "sources.yaml"
@@ -29,7 +32,7 @@ _LINE = re.compile(r"- (?:(?P<reach>system|phone): )?(?P<text>\S.*\S) \[(?P<mark
 _FORM = "a line is written `- Sit down beside the child. [P]`, or with [S], with [D source], or with [P source]"
 _VERSION = re.compile(r"version: ([1-9][0-9]{0,3})")
 _READER = "native reader: "
-_NOT_YET = "not yet"
+"""Beginning of a third line in texts from before there was `reviews.yaml`: a day, or `not yet`."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -51,8 +54,9 @@ def has_guidance(files: Mapping[str, bytes]) -> bool:
     return any(map(is_text, files))
 
 
-def read_guidance(reader: Reader, titles: Mapping[str, Names]) -> Texts:
-    """Return all texts and sources; errors are reported to the reader. titles: the codes of the list `guidance` with their names."""
+def read_guidance(reader: Reader, titles: Mapping[str, Names], reviews: Mapping[str, Review], numbers: Numbers) -> Texts:
+    """Return all texts and sources; errors are reported to the reader. titles: the codes of the list `guidance` with their names; reviews:
+    path → who has read it; numbers: those that a line may name by a word."""
     if not has_guidance(reader.files):
         return Texts({}, {})
     sources = _sources(reader)
@@ -64,7 +68,7 @@ def read_guidance(reader: Reader, titles: Mapping[str, Names]) -> Texts:
         elif code not in titles:
             reader.error(path, 0, f"guidance {code} is not known; {allowed(code, titles)}; add it to guidance in codes.yaml")
         else:
-            text = _Text(reader, path, sources).read(code, language)
+            text = _Text(reader, path, sources, reviews.get(path, Review()), numbers).read(code, language)
             if text.title != (name := titles[code].get(language, "")):
                 reader.error(path, 1, f"the title is the code's name in codes.yaml: # {name}")
             texts[code][language] = text
@@ -86,8 +90,8 @@ def _sources(reader: Reader) -> dict[str, Source]:
 class _Text:
     """One file, line by line. Reading never raises: an error is added with its line."""
 
-    def __init__(self, reader: Reader, path: str, sources: Mapping[str, Source]) -> None:
-        self.reader, self.path, self.sources = reader, path, sources
+    def __init__(self, reader: Reader, path: str, sources: Mapping[str, Source], review: Review, numbers: Numbers) -> None:
+        self.reader, self.path, self.sources, self.review, self.numbers = reader, path, sources, review, numbers
 
     def error(self, line: int, message: str) -> None:
         self.reader.error(self.path, line, message)
@@ -102,26 +106,25 @@ class _Text:
         except UnicodeDecodeError as wrong:
             self.error(data.count(b"\n", 0, wrong.start) + 1, "this is no text in UTF-8; save the file as UTF-8")
             lines = []
-        title, version, reader = (*lines[:3], "", "", "")[:3]
+        title, version, third = (*lines[:3], "", "", "")[:3]
         if not title.startswith("# "):
             self.error(1, "the first line is the title, e.g. # First contact")
         if (counted := _VERSION.fullmatch(version)) is None:
             self.error(2, "the second line is the version, e.g. version: 1")
-        who = reader.removeprefix(_READER)
-        if not reader.startswith(_READER) or not (who == _NOT_YET or _DAY.fullmatch(who)):
-            self.error(3, f"the third line says when a native reader read it: {_READER}2026-12-01, or {_READER}{_NOT_YET}")
+        day = third.removeprefix(_READER) if third.startswith(_READER) else ""
+        before = Review(read=day) if _DAY.fullmatch(day) else Review()
         return Guidance(
             code=code,
             language=language,
             title=title.removeprefix("# "),
             version=int(counted[1]) if counted else 1,
-            read=who != _NOT_YET,
+            review=self.review if self.review.state is not State.DRAFTED else before,
             sections=self._sections(list(self._content(lines)), language),
         )
 
     def _content(self, lines: list[str]) -> Iterator[tuple[int, str]]:
-        """Yield each line below the first three with its number; empty lines only divide."""
-        return ((number, line) for number, line in enumerate(lines, 1) if number > 3 and line.strip())
+        """Yield each line below the first two with its number; empty lines only divide, and so does the day of a native reader."""
+        return ((n, line) for n, line in enumerate(lines, 1) if n > 2 and line.strip() and not (n == 3 and line.startswith(_READER)))
 
     def _sections(self, lines: list[tuple[int, str]], language: str) -> dict[str, tuple[Advice, ...]]:
         """Read the sections. Each stands once, in the order of HEADINGS."""
@@ -167,9 +170,10 @@ class _Text:
             self.error(number, "a mark D names its document, as in [D who-2003]; P may name the one to compare it with; S names none")
         elif source and source not in self.sources:
             self.error(number, f"source {source} is not known; {allowed(source, self.sources)}; add it to {SOURCES}")
-        if len(match["text"]) > LONGEST_LINE:
-            self.error(number, f"the line has {len(match['text'])} characters; at most {LONGEST_LINE}, so that a phone shows it whole")
-        return Advice(match["text"], mark, source, match["reach"] or "")
+        said = filled(match["text"], self.numbers, partial(self.error, number))
+        if len(said) > LONGEST_LINE:
+            self.error(number, f"the line has {len(said)} characters; at most {LONGEST_LINE}, so that a phone shows it whole")
+        return Advice(said, mark, source, match["reach"] or "")
 
 
 def _shown(lines: Sequence[Advice]) -> list[int]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from referral.domain.policy.directory import Names
 from referral.domain.policy.questions import SEVERAL, ChildsWord, Question, Questions
 from referral.domain.policy.reading.code_lists import Codes, Labels, as_id, names
+from referral.domain.policy.reading.numbers import Numbers, filled
 from referral.domain.policy.reading.reader import Node, Reader, allowed
 from referral.domain.policy.reading.vocabulary import TRAITS
 
@@ -15,10 +16,11 @@ MOST = 3
 """Questions of a concern that the public form asks (ours): it is filled in by somebody in a hurry, who may be afraid."""
 
 
-def read_questions(reader: Reader, codes: Codes, labels: Labels, own: Mapping[str, tuple[str, ...]]) -> Questions:
+def read_questions(reader: Reader, codes: Codes, labels: Labels, own: Mapping[str, tuple[str, ...]], numbers: Numbers) -> Questions:
     """Return the questions of the policy; none where it has no such file.
 
     own: concern → the flags that its procedures name among their own words, which staff are asked by their sentences.
+    numbers: those that a text may name by a word.
     """
     if FILE not in reader.files:
         return Questions()
@@ -40,7 +42,7 @@ def read_questions(reader: Reader, codes: Codes, labels: Labels, own: Mapping[st
         more = [flag for flag in flags if flag not in asked and flag not in each]
         each |= {flag: Question(id=flag, names=labels["flag"][flag], sets={"flags": (flag,)}) for flag in more}
         staff += [(labels["concern"][concern], tuple(more))] if more else []
-    child = {id: _word(id, node, codes, each) for id, node in root["child"].items()}
+    child = {id: _word(id, node, codes, each, numbers) for id, node in root["child"].items()}
     return Questions(each=each, public=public, staff=tuple(staff), child=child, implies=implies)
 
 
@@ -88,7 +90,7 @@ def _group(node: Node, each: Mapping[str, Question]) -> tuple[Names, tuple[str, 
     return names(get["names"]), get["ask"].words(each, "question", least=1)
 
 
-def _word(id: str, node: Node, codes: Codes, each: Mapping[str, Question]) -> ChildsWord:
+def _word(id: str, node: Node, codes: Codes, each: Mapping[str, Question], numbers: Numbers) -> ChildsWord:
     get = node.fields(("names", "then"), ("concern", "flags", "asks"))
     asks = get["asks"].words(each, "question")
     if len(asks) > MOST:
@@ -96,7 +98,7 @@ def _word(id: str, node: Node, codes: Codes, each: Mapping[str, Question]) -> Ch
     return ChildsWord(
         id=as_id(id, node),
         names=names(get["names"]),
-        then=names(get["then"]),
+        then={language: filled(said, numbers, get["then"].error) for language, said in names(get["then"]).items()},
         concern=get["concern"].word(codes.get("concern", ()), "concern") if "concern" in get else "",
         flags=get["flags"].words(codes.get("flag", ()), "flag"),
         asks=asks,
