@@ -75,7 +75,7 @@ def _alone(policy: Policy, pathway: Pathway) -> Iterator[Finding]:
 
 
 def _leaves(policy: Policy, pathway: Pathway) -> Iterator[Finding]:
-    """18: a stay that is limited in time needs a decision on where the child goes."""
+    """18: a stay that is limited in time needs a decision on where the child goes, which every child in that place comes to."""
     grave = policy.properties.get(GRAVE, frozenset())
     needed = {mark for place in pathway.placements if place.placement is not None for mark in place.placement.needs}
     decides = [
@@ -83,13 +83,17 @@ def _leaves(policy: Policy, pathway: Pathway) -> Iterator[Finding]:
         for step in pathway.steps
         if step.kind is StepKind.DECIDE
         and f"{step.id}.done" in pathway.close_when
-        and not step.when
         and any(code in grave and f"{step.id}.{code}" not in needed for code in step.codes)
     ]
     for place in pathway.placements:
-        if "complete" in place.limits and not decides:
+        if "complete" in place.limits and not any(_follows(place, step) for step in decides):
             said = f"the stay of {place.id} ends after {place.limits['complete']}, and nobody decides where the child goes"
             yield Finding("safeguard", pathway.id, place.id, "18", said, "add a decision about it to close_when, for every child")
+
+
+def _follows(place: Step, decision: Step) -> bool:
+    """Return True when the decision asks for nothing that the place does not ask for: whoever may get the place comes to the decision."""
+    return all(any(group <= wanted for group in place.when) for wanted in decision.when) and decision.unless <= place.unless
 
 
 def _beds(policy: Policy, pathway: Pathway) -> Iterator[Finding]:

@@ -10,12 +10,18 @@ from tests.stories.teller import POLICY
 
 FILES = {path.relative_to(POLICY).as_posix(): path.read_bytes() for path in POLICY.rglob("*.yaml")}
 CHILD, CARE = "pathways/trafficking-child.yaml", "pathways/without-parental-care.yaml"
+MISSING, ALONE = "pathways/missing-child.yaml", "pathways/unaccompanied-child.yaml"
+HANDED = "[first-hours.present, return-said.decided]\n    when: {found: [found-well"
+WISHED = "after: [assessment.done, asylum-wish.decided]"
 BAD = [
     (CHILD, "not_same_as: [csw, guardian-holder]", "not_same_as: [csw]", "review", "13"),
     (CHILD, "    who: [review-centre]", "    who: [csw]          ", "review", "13"),
     (CARE, "    agree: two-persons                                          # P: a child", "    # P: a child", "protection", "14"),
     (CHILD, "    on_disagreement: not-yet ", "    on_disagreement: return-home ", "best-interest", "14 on_disagreement"),
     (CHILD, "home-look, best-interest, iom,", "home-look, iom,", "shelter", "18"),
+    (MISSING, f"{HANDED}, found-hurt]}}", f"{HANDED}]}}", "waiting-place", "18"),
+    (MISSING, f"{HANDED}, found-hurt]}}", f"{HANDED}, found-hurt]}}\n    unless: {{flags: [abroad-soon]}}", "waiting-place", "18"),
+    (ALONE, WISHED, f"when: {{asylum-wish: [no-asylum]}}\n    {WISHED}", "bed", "18"),
     (CARE, "place: [kin-care, foster-family, small-home]", "place: [kin-care, day-support, small-home]", "care-place", "20 day-support"),
     (CARE, "place: [kin-care, foster-family, small-home]", "place: [kin-care, adult-shelter]", "care-place", "20 adult-shelter ages"),
     (CARE, ", institution-under-three]", "]", "care-place", "20 under three"),
