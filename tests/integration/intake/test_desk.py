@@ -94,7 +94,7 @@ async def test_a_case_that_routing_raises_comes_in_once(intake: Stack) -> None:
     raised = e.CaseRaised(why=WHY, new_case_id=new_case, pathway="rights", traits=traits, about="DEADLINE")
     await intake.decided(case_id, raised, ids=[cause])
     await intake.decided(case_id, raised, ids=[cause])
-    assert await intake.queued(new_case) == ["referral-submitted.v1"]
+    assert await intake.queued(new_case) == ["referral-submitted.v2"]
     assert (await intake.get("oversight", f"/v1/cases/{new_case}")).json()["state"] == "RECEIVED"
     assert (await intake.get("school", f"/v1/cases/{new_case}")).status_code == 404
 
