@@ -2,7 +2,7 @@
 danger that nobody has confirmed are one knock at one station, with their number.
 
 Nothing is lost: a knock that is held back leaves GATHER after the one that woke the desk, or STATION_GAP after the one that rang the
-station, unless what it is about is settled, answered or has climbed by then (docs/decisions/0033-the-public-door.md, 0096).
+station, unless what it is about is settled, answered or has climbed by then (docs/decisions/0033-the-public-door.md, 0097).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The open task is the whole state: while it stands, the case waits; once it is settled, the case is as any other
 (docs/decisions/0033-the-public-door.md). Meanwhile the files of policy/unverified/ may ask somebody to look after the person
-(docs/decisions/0096-danger-before-confirmation.md). What they saw is told to the desk, which still confirms or refuses.
+(docs/decisions/0097-danger-before-confirmation.md). What they saw is told to the desk, which still confirms or refuses.
 """
 
 from __future__ import annotations
