@@ -71,7 +71,8 @@ def test_a_number_stands_in_the_code_list_alone_and_is_filled_in() -> None:
     """Another country changes four lines, not a hundred texts."""
     for path, written in FILES.items():
         if path.startswith("guidance/") and path.endswith(".md"):
-            assert not any(number in written.decode() for number in EMERGENCY), path
+            said = re.sub(r"\[[^\]\n]*\]$", "", written.decode(), flags=re.M)  # without the marks: an article has a number too
+            assert not any(number in said for number in EMERGENCY), path
     other = FILES["codes.yaml"].replace(b'police: "192"', b'police: "999"')
     moved = compile({**FILES, "codes.yaml": other})
     said = [advice.text for advice in moved.guidance["first-contact"]["sq"].sections["call"]]
