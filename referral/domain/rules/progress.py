@@ -21,6 +21,7 @@ from referral.domain.rules.consent import MISSING, agrees, is_withdrawn
 from referral.domain.rules.consent_withdrawal import honour, settle_missing
 from referral.domain.rules.context import COMPLAINTS, DecisionContext
 from referral.domain.rules.offers import TIME_MISSING, fill
+from referral.domain.rules.persons import DIFFER
 from referral.domain.rules.switching import follow_changes
 from referral.domain.rules.tracks import drop, end_track, finish, is_over, seals, stop_waiting
 
@@ -57,6 +58,8 @@ def progress(d: DecisionContext) -> None:
             d.settle(task, "done")
         elif task.about == MISSING:
             settle_missing(d, task)
+        elif task.about == DIFFER and not _differ_still(d, task):
+            d.settle(task, "done")
     case = d.case
     if case.closed or any(task.about not in COMPLAINTS for task in case.tasks):
         return
@@ -108,6 +111,13 @@ def _is_settled(d: DecisionContext, task: Task) -> bool:
     if seat.offer is None or seat.code:
         return True
     return task.about in ("arrive-missed", "present-missed") and RANK[seat.offer.state] >= RANK["ARRIVED"]
+
+
+def _differ_still(d: DecisionContext, task: Task) -> bool:
+    """Return True while a step waits for the desk's word, because the persons who decide it have said different things."""
+    track = next((t for t in d.case.tracks if t.track_id == task.track_id), None)
+    run = latest(track, task.step) if track else None
+    return run is not None and not run.outcome and all(seat.code for seat in run.seats)
 
 
 def _times_known(d: DecisionContext, track: Track | None, id: str) -> bool:
