@@ -115,6 +115,31 @@ def test_the_page_with_the_code_has_no_way_to_lose_it(world: World) -> None:
         assert code_of(sent) and 'id="language"' not in sent.text and "#language" not in sent.text
 
 
+def test_staff_see_whom_they_keep_away_before_they_send(world: World) -> None:
+    world.account("teacher", "school-drita", "en")
+    with signed_in(world, "teacher") as person:
+        away = {"away.parent": "yes", "away.agency.id": "police-prizren", "need.why_away": "He works there."}
+        page = html.unescape(person.post("/refer", data=opened(person) | GIVEN | away | {"at": "you", "go": "next"}).text)
+        said = page.partition("Who must not hear about this?</dt>")[2].partition("What you saw or heard")[0]
+        assert re.findall("<dd>(.*?)</dd>", said) == [
+            "a parent or carer",
+            compiled().names("agency", "police-prizren", "en"),
+            "He works there.",
+        ]
+    with world.client(headers={"Accept-Language": "en"}) as visitor:
+        page = visitor.post("/refer", data=opened(visitor) | GIVEN | away | {"at": "you", "go": "next"}).text
+        assert "Who must not hear" not in page and "He works there." not in page.partition("<dl>")[2], "nobody else is asked"
+
+
+def test_a_desk_reads_of_an_adult_as_of_one(world: World) -> None:
+    world.account("desk", DESK, "en", desk=True)
+    with world.client(headers={"Accept-Language": "en"}) as visitor, signed_in(world, "desk") as desk:
+        reported(visitor, age_band="18-120")
+        where = f"/unverified/{waits(world, case_of(world))}"
+        page = desk.post(f"{where}/show", data=hidden(desk.get(where).text)).text
+        assert "Municipality where the person is" in page and "Age of the child" not in page
+
+
 def test_the_desk_reads_corrects_and_confirms(world: World) -> None:
     account = world.account("desk", DESK, "en", desk=True)
     world.account("other", "desk-prishtine", "en", desk=True)

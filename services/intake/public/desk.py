@@ -166,6 +166,7 @@ async def _page(
 ) -> Response:
     render, visit, lists = call.pages.render, call.visit, call.pages.door.lists()
     say, name = render.say(visit), render.name(visit)
+    about = say.voiced("adult" if traits.age == "adult" else "")  # an adult is called no child
     where = f"/unverified/{task.task_id}"
     language = visit.language
     questions = [
@@ -192,7 +193,7 @@ async def _page(
         told=lines,
         looking=looks,
         read=None if read is None else [(name("section", section), _labelled(call, section, found)) for section, found in read.items()],
-        fields=[(field, say(LABELS[field]), [(word, name(kind, word)) for word in lists.codes[kind]]) for field, kind in FIELDS.items()],
+        fields=[(field, about(LABELS[field]), [(word, name(kind, word)) for word in lists.codes[kind]]) for field, kind in FIELDS.items()],
         reasons=[(word, name("instruction-reason", word)) for word in lists.codes.get("refusal-reason", ())],
         chosen=chosen,
         known=questions,

@@ -252,6 +252,7 @@ def _step(call: PageRequest, step: str, given: Answers, *, errors: Mapping[str, 
         answers=known.readable(form.answered(given, lists, staff=staff), lists.questions.each, names, say_known),
         away=_away(call, lists) if staff else [],
         agencies=_agencies(call, lists) if staff else [],
+        kept_away=_kept_away(call, given, lists) if staff else [],
         child=[(word.id, word.names.get(language) or word.names["en"]) for word in lists.questions.child.values()] if given.voice else [],
         then=_then(call, given),
         staff=_sender(call) if call.visit.account else "",
@@ -272,6 +273,12 @@ def _then(call: PageRequest, given: Answers) -> str:
 def _agencies(call: PageRequest, lists: Lists) -> list[tuple[str, str]]:
     """Return (id, name) of the agencies, by name."""
     return sorted(((id, call.name("agency", id)) for id in lists.codes["agency"]), key=lambda pair: pair[1].casefold())
+
+
+def _kept_away(call: PageRequest, given: Answers, lists: Lists) -> list[str]:
+    """Return whom the form keeps away, in words."""
+    named = {f"relation:{code}": words for code, words in _away(call, lists)}
+    return [named.get(who) or call.name("agency", who.partition(":")[2]) for who in form.kept_away(given, lists)]
 
 
 def _away(call: PageRequest, lists: Lists) -> list[tuple[str, str]]:

@@ -285,7 +285,7 @@ def _known(here: Here) -> tuple[tuple[str, tuple[policy_questions.Question, ...]
     ages = {mark.removeprefix("age=") for mark in applies if mark.startswith("age=")}
     age = next(iter(ages)) if len(ages) == 1 else "child" if ages else ""
     concerns = sorted(mark.removeprefix("concern=") for mark in applies if mark.startswith("concern="))
-    first = tuple(dict.fromkeys(one for concern in concerns for one in every.of(concern, age)))
+    first = tuple({one.id: one for concern in concerns for one in every.of(concern, age)}.values())
     asked = frozenset[str]().union(*(one.marks for one in first))
     groups = [(words.get(language) or words["en"], questions) for words, questions in every.beside("", age)]
     beside = ((heading, tuple(one for one in questions if not one.marks <= asked)) for heading, questions in groups)

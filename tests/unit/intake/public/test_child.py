@@ -33,7 +33,7 @@ TO_NOBODY = {
         "receipt.received",
         "receipt.received.means",
     ),
-    *("receipt.send", "receipt.long", "refer.other", "refer.said.needed", "next.title"),
+    *("receipt.send", "receipt.long", "refer.other", "refer.then", "refer.said.needed", "next.title"),
     *("known.yes", "known.no", "known.unknown"),
 }
 """Texts that address nobody, or are a child's already: the same for every reader. The pages of help are a child's alone."""
