@@ -19,6 +19,7 @@ MIX: Mapping[str, int] = {
     "disability": 250,  # P
     "rights-violation": 60,  # P
     "violence": 500,  # P, after D: police had 2,856 reports of violence at home in a year (July 2023 to June 2024), adults included
+    "sexual-abuse": 60,  # P: no public figure for children in Kosovo was found
     "missing-child": 150,  # P: no public figure for Kosovo was found
     "unaccompanied-child": 40,  # P: no public figure for Kosovo was found
 }
@@ -35,11 +36,14 @@ THOUSANDS: Mapping[str, float] = {  # inhabitants, roughly, census 2011; the nor
 }  # fmt: skip
 TRAITS: Mapping[str, float] = {"age=uncertain": 0.08}
 """Weight of a mark where a pathway takes several (P); else 1."""
-FEMALE: Mapping[str, float] = {"trafficking-child": 0.8, "trafficking-adult": 0.8, "juvenile-justice": 0.06, "child-labour": 0.3}
+FEMALE: Mapping[str, float] = {
+    "trafficking-child": 0.8, "trafficking-adult": 0.8, "juvenile-justice": 0.06, "child-labour": 0.3, "sexual-abuse": 0.8,
+}  # fmt: skip
 """Share of girls and women (P); else 0.5."""
 BANDS: Mapping[str, Mapping[str, float]] = {
     "": {"0-2": 0.07, "3-5": 0.08, "6-11": 0.3, "12-14": 0.3, "14": 0.05, "15-17": 0.25},
     "trafficking-child": {"6-11": 0.1, "12-14": 0.35, "14": 0.05, "15-17": 0.5},
+    "sexual-abuse": {"0-2": 0.02, "3-5": 0.08, "6-11": 0.3, "12-14": 0.35, "15-17": 0.25},
     "missing-child": {"0-5": 0.04, "6-11": 0.16, "12-14": 0.35, "14": 0.05, "15-17": 0.4},
     "unaccompanied-child": {"0-5": 0.02, "6-11": 0.08, "12-14": 0.2, "14": 0.05, "15-17": 0.65},
     "juvenile-justice": {"12-14": 0.08, "12-13": 0.04, "14": 0.04, "14-17": 0.4, "15-17": 0.84},
@@ -54,7 +58,7 @@ ASYLUM: Mapping[str, float] = {"not-claimed": 0.75, "claimed": 0.2, "unknown": 0
 FLAGS: Mapping[str, float] = {
     "unaccompanied": 0.05, "siblings": 0.1, "disability": 0.06, "needs-interpreter": 0.04, "workplace": 0.4, "danger": 0.1, "crime": 0.05,
     "injured": 0.15, "suspect-at-home": 0.6, "suspect-is-parent": 0.3, "self-harm": 0.03, "marriage": 0.01, "abroad-soon": 0.01,
-    "at-school": 0.08,
+    "at-school": 0.08, "contact-recent": 0.4, "online": 0.25,
     "age-doubt": 0.1,
     "in-custody": 0.25, "in-hospital": 0.2, "care-question": 0.15, "benefit-question": 0.15, "advocate-first": 0.2, "has-dependants": 0.15,
 }  # fmt: skip
@@ -77,6 +81,7 @@ SEES: Mapping[str, int] = {
     "victim-advocate": 10 * MINUTE_US, "prosecutor": 3 * HOUR_US,
     "health-house": 15 * MINUTE_US, "hospital": 15 * MINUTE_US, "court": 18 * HOUR_US, "judge": 6 * HOUR_US,
     "school": 5 * HOUR_US, "probation": 6 * HOUR_US, "guardianship-authority": 20 * MINUTE_US, "police-border": 5 * MINUTE_US,
+    "police-child": 30 * MINUTE_US, "police-cyber": 40 * MINUTE_US, "forensic-medicine": 30 * MINUTE_US, "psychologist": 6 * HOUR_US,
     "education-inspectorate": 10 * HOUR_US, "interpreter": 10 * MINUTE_US,
     "education-directorate": 10 * HOUR_US, "labour-inspector": 5 * HOUR_US, "iom": 4 * HOUR_US, "child-rights-coordinator": 4 * HOUR_US,
     "disability-centre": 9 * HOUR_US, "disability-mobile-team": 12 * HOUR_US, "rights-team": 5 * HOUR_US, "day-support": 3 * HOUR_US,
@@ -96,6 +101,9 @@ COMPLETES: Mapping[str, int] = {
     "probation": 8 * DAY_US, "labour-inspector": 20 * HOUR_US, "disability-centre": 5 * DAY_US, "rights-team": 12 * DAY_US,
     "iom": 6 * DAY_US,
     "round-table": 4 * DAY_US, "visits": DAY_US, "child-told": DAY_US, "travel-stop": 2 * HOUR_US, "health-now": 2 * HOUR_US,
+    "planning": 2 * DAY_US, "interview": 6 * DAY_US, "judge-hearing": 8 * DAY_US, "not-left-alone": 2 * HOUR_US, "out-tonight": HOUR_US,
+    "suspect-told": 8 * HOUR_US, "order-told": 8 * HOUR_US, "longer-told": 8 * HOUR_US, "forensic-exam": 5 * HOUR_US,
+    "device": 12 * HOUR_US,
     "return-talk": 14 * HOUR_US, "search-round": 2 * HOUR_US, "assessment": 5 * DAY_US, "asylum-request": 150 * DAY_US,
     "tracing-search": 50 * DAY_US, "home-look": 20 * DAY_US, "travel": 15 * DAY_US,
     "parents": HOUR_US, "execution": 90 * DAY_US, "institution-answer": 18 * DAY_US, "monitoring": 3 * DAY_US, "hospital-days": 6 * DAY_US,
@@ -118,6 +126,12 @@ CODES: Mapping[str, float] = {
     "no-carers": 0.05, "nothing-to-fear": 0.55, "harmed-there": 0.2, "child-said-no": 0.25,
     "back-to-care": 0.1, "stays-here": 0.2, "brought-back": 0.7,
     "protected-there": 0.3, "outside-guardian": 0.75, "is-child": 0.6, "is-adult": 0.1, "not-settled": 0.3, "claims-asylum": 0.45,
+    "in-five-days": 0.3, "when-not-known": 0.2, "longer-ago": 0.3, "no-touch": 0.2, "medicine-given": 0.4, "no-medicine-needed": 0.45,
+    "child-says-no": 0.15, "no-sign": 0.75, "sign": 0.15, "not-asked": 0.1, "by-advocate": 0.7, "by-lawyer": 0.3, "police-order": 0.25,
+    "ask-court": 0.25, "held-by-police": 0.3, "not-known-who": 0.15, "carer-protects": 0.6, "carer-not-sure": 0.25, "no-carer": 0.15,
+    "forensic-asked": 0.35, "forensic-not-needed": 0.65, "authorised": 0.9, "judge-hears": 0.35, "two-steps": 0.5, "no-interview": 0.15,
+    "enough": 0.7, "second-needed": 0.3, "suspect-held": 0.1, "suspect-released": 0.1, "suspect-charged": 0.1, "no-charge": 0.1,
+    "trial-over": 0.1, "no-news": 0.5,
     "no-asylum": 0.25, "not-ready": 0.3, "trace": 0.5, "do-not-trace": 0.5, "look-again": 0.2,
 }  # fmt: skip
 """Weight of a decision's code beside the other codes of its step (P where not D); else 0.5."""
