@@ -74,7 +74,7 @@ READ_ONLY = {
         "audit verify",
         "security events",
     ),
-    *("policy check", "policy pins", "policy schema", "policy show", "policy simulate"),
+    *("policy check", "policy pins", "policy review", "policy schema", "policy show", "policy simulate"),
 }
 WRITERS = {
     "administration": {"connection.write"},
