@@ -125,6 +125,12 @@ PROCEDURES = [
         "role state-jail is tagged detention, which never: detention forbids; ask another role or change never",
     ),
     (
+        "silence that states a fact",
+        "decide: [LOW, HIGH], who: [trial-a], on_silence: HIGH",
+        "decide: [agree, refuse], who: [trial-a], on_silence: ¦agree",
+        "agree states a fact that somebody must have seen or heard, and nobody has answered; write keep-place or next-candidate",
+    ),
+    (
         "silence that may be forbidden",
         "on_silence: HIGH",
         "forbid: {HIGH: [excluded]}, on_silence: ¦HIGH",
