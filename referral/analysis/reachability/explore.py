@@ -67,6 +67,8 @@ def explore(copy: WatchedPolicy, people: People, family: Family) -> Iterator[Sha
                 walked = known.of(path, _example(known, path, left))
                 together, left = _alike(walked.read, left, walked.key)
                 yield _told(walked, together, bed)
+                if walked.way.failing:
+                    walked.forget()
         if depth > 1:
             yield from _pairs(copy, pathway, known, late, same, bed)
 
@@ -78,7 +80,7 @@ def _example(ways: Ways, path: Path, kinds: Sequence[Seen]) -> Seen:
 
 
 def _told(walked: Walked, kinds: Sequence[Seen], bed: bool, begins: bool = False) -> SharedWays:
-    """Return a way with its kinds. Of a way on which somebody fails, nothing but its results is kept once it was told."""
+    """Return a way with its kinds."""
     told = SharedWays(walked.kind[0], [task for task, _ in kinds], [walked.way], begins, bed, walked.told)
     walked.told = True
     return told

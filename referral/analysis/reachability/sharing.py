@@ -55,6 +55,10 @@ class Walked:
             self._numbers = self.kind[1].agencies(self.read)
         return self._numbers.get(agency, agency)
 
+    def forget(self) -> None:
+        """Keep only the results of a way that was told: for other kinds they are the same, and its decisions fill the memory."""
+        self.way = structs.replace(self.way, last=None)
+
 
 class Ways:
     """The ways of one family that were walked so far."""
