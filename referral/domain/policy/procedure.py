@@ -107,6 +107,8 @@ class Step:
     """Recipients of its counts (FEED)."""
     at_most: int = 0
     """Rounds in which somebody came or finished, after which no further round opens; 0: no limit."""
+    form: str = ""
+    """The section whose form points to a level; a lighter decision needs a second person. Empty: none."""
     two_persons: bool = False
     """Two seats decide, one after the other, by two persons: the second is asked when the first has decided."""
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from referral.domain.case import Run, Seat, Track, offers_of
 from referral.domain.events import Decided, DecisionRecorded, How, InstructionGiven, ResponseSubmitted, Word
+from referral.domain.policy.policy import Policy
 from referral.domain.policy.procedure import SeatRule, Step
 from referral.domain.rules.context import DecisionContext
 
@@ -66,6 +67,29 @@ def refusal(track: Track, run: Run, step: Step, rule: SeatRule, body: ResponseSu
     if by is None:
         return ALONE
     return SAME if by in barred(track, run, rule) else ""
+
+
+def alone_below(policy: Policy, run: Run, step: Step, seat: int, body: ResponseSubmitted) -> str:
+    """Return the reason why a level below what the form of the step pointed to may not be decided; empty when it may.
+
+    All seats must decide it (the reader of the policy refuses another step with a form), so it is enough that each lighter word is an
+    account's that has not spoken for another seat.
+    """
+    table = policy.sections[step.form].table if step.form in policy.sections else None
+    if table is None or not table.is_below(body.code, body.pointed):
+        return ""
+    by = person(body)
+    if by is None:
+        return ALONE
+    return SAME if any(by in other.persons for number, other in enumerate(run.seats) if number != seat and other.code) else ""
+
+
+def desk_below(policy: Policy, run: Run, step: Step, body: InstructionGiven) -> bool:
+    """Return True when a desk, which is one person, would settle a step with a form alone by another level than the gravest."""
+    table = policy.sections[step.form].table if step.form in policy.sections else None
+    if table is None or body.target == table.levels[-1]:
+        return False
+    return not any(seat.code == body.target and (body.by is None or body.by not in seat.persons) for seat in run.seats)
 
 
 def desk_word(d: DecisionContext, track: Track, step: Step, run: Run, body: InstructionGiven) -> None:

@@ -160,6 +160,7 @@ def read_step(node: Node, marking: Marking, seating: Seating) -> Step:
         without_consent=get["without_consent"].yes(),
         feeds=get["feed"].words(codes.get("feed", ()), "feed", least=1) if kind == "feed" else (),
         at_most=get["at_most"].number(1, 99) if "at_most" in get else 0,
+        form=_form(get, decisions, seats, marking.directory) if "form" in get else "",
         two_persons=takes_two(get),
     )
 
@@ -185,6 +186,22 @@ def _selected(get: Fields, marking: Marking) -> None:
     for code in codes:
         if code not in said:
             get["ask"].error(f"{by} may decide {code}, and nobody is asked then; name its roles")
+def _form(get: Fields, decisions: tuple[str, ...], seats: tuple[SeatRule, ...], directory: Directory) -> str:
+    """Read the form of a decision. Whoever decides fills and reads it, gives a reason, and is not alone."""
+    node = get["form"]
+    section = directory.sections.get(node.word(directory.sections, "section"))
+    if section is None:
+        return ""
+    if section.table is None or {*section.table.levels} != {*decisions}:
+        node.error(f"{section.id} has no table that points to these codes: points_to of casefile.yaml")
+    if "reason" not in [one.word() for one in get["needs"].each()]:
+        node.error("a decision with a form needs a reason: needs: [reason]")
+    if len(seats) < 2 or "agree" not in get:
+        node.error("a level below what the form points to needs a second person: agree: all, or agree: two-persons")
+    for word in ("shows", "writes"):
+        if not all(section.id in (seat.shows if word == "shows" else seat.writes) for seat in seats):
+            node.error(f"whoever decides fills the form: {section.id} is missing in {word}")
+    return section.id
 
 
 def _guidance(node: Node, kind: str, value: Node, directory: Directory) -> tuple[str, ...]:

@@ -79,6 +79,7 @@ KINDS: Mapping[str, Mapping[str, Word]] = {
         "who": Word("holders", "the seats whose holders decide"),
         "forbid": Word("forbid", "codes that may not be decided while that relation is excluded"),
         "needs": Word("codes need", "what must be recorded with the decision"),
+        "form": Word("code section", "the form that points to one of the codes; a lighter one needs a second person"),
         "agree": Word("agree", "all: all of them must decide the same; two-persons: two people must, one after the other"),
         "on_disagreement": Word("disagreement", "what holds when they do not"),
         "on_silence": Word("silence", "what holds when nobody decides"),
