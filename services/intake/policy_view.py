@@ -165,7 +165,7 @@ def of(policy: Policy, number: int, keys: Mapping[str, AgencyKeys] | None = None
             for version in every
             for step in version.steps
             for seat, rule in enumerate(step.seats)
-            if step.two_persons or rule.apart
+            if (step.two_persons and not step.second_below) or rule.apart
         },
         questions=policy.questions,
         public=PUBLIC if PUBLIC in policy.agencies and policy.agencies[PUBLIC].unverified else "",

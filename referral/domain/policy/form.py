@@ -59,13 +59,19 @@ class Table:
         said = frozenset(item for item in self.items if answers[item] == YES)
         return next(line for line in self.lines if _holds(line, said, red, other))
 
+    def among(self, level: str, codes: Sequence[str]) -> str:
+        """Return the level, or the next graver one, of those that a step can decide. codes: of the step, the gravest level among them."""
+        return next(one for one in self.levels[self.levels.index(level) :] if one in codes)
+
     def by_age(self, age_band: str) -> Answers:
         """Return the items that the age alone answers."""
         return {item: YES for item, bands in self.yes_at.items() if age_band in bands}
 
     def is_below(self, code: str, pointed: str | None) -> bool:
-        """Return True if a code is lighter than the level that a form pointed to; False where that is not known."""
-        return code in self.levels and pointed in self.levels and self.levels.index(code) < self.levels.index(pointed)
+        """Return True if a code is lighter than the level that a form pointed to. Not known is never low: it is the gravest."""
+        if code not in self.levels:
+            return False
+        return self.levels.index(code) < (self.levels.index(pointed) if pointed in self.levels else len(self.levels) - 1)
 
     def open_items(self, sheets: Iterable[Answers], age_band: str) -> tuple[str, ...]:
         """Return the red items that are not known or were not asked."""

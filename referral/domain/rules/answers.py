@@ -166,7 +166,7 @@ def _decide(d: DecisionContext, at: LocatedOffer, body: ResponseSubmitted) -> No
     if not set(step.needs) <= set(body.recorded):
         return d.ignore("NEEDS_RECORD", body.offer_id)
     run, seat = at.run, at.ref[2]
-    if reason := alone_below(d.policy, run, step, seat, body):
+    if reason := alone_below(run, step, seat, body):
         return d.ignore(reason, body.offer_id)
     d.emit(
         DecisionRecorded(

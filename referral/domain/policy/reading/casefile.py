@@ -33,8 +33,8 @@ COUNTS = ("red_yes", "other_yes", "red_open", "other_open")
 
 
 def _table(node: Node, fields: tuple[Field, ...], lists: Mapping[str, Mapping[str, Names]]) -> Table | None:
-    """Return what the answers of a form point to; None, and errors, where an item is read by no line, or one that nobody knows points to the
-    lightest level."""
+    """Return what the answers of a form point to; None, and errors, where an item is read by no line, or one that nobody knows points to
+    the lightest level."""
     get = node.fields(("levels", "red", "lines"), ("yes_at",))
     items = tuple(one.id for one in fields)
     levels = get["levels"].words(lists.get("decision", {}), "decision", least=2)
@@ -67,8 +67,8 @@ def _line(node: Node, levels: tuple[str, ...], items: tuple[str, ...]) -> Line:
 
 
 def _read(node: Node, table: Table) -> None:
-    """Report an item that changes nothing when it alone is yes, and a red one that may be open at the lightest level. More of the same never
-    makes it lighter, so no other combination needs a look."""
+    """Report an item that changes nothing when it alone is yes, and a red one that may be open at the lightest level. More of the same
+    never makes it lighter, so no other combination needs a look."""
     calm = dict.fromkeys(table.items, NO)
     for item in table.items:
         if table.points_to([{**calm, item: YES}], "").level == table.levels[0]:

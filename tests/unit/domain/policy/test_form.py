@@ -77,6 +77,14 @@ def test_the_lines_of_the_table(answers: dict[str, str], level: str, until_asked
     assert (line.level, line.until_asked) == (level, until_asked)
 
 
+def test_a_step_without_the_level_takes_the_next_graver_one() -> None:
+    assert (TABLE.among("LOW", ("HIGH", "MEDIUM")), TABLE.among("LOW", ("LOW", "HIGH"))) == ("MEDIUM", "LOW")
+
+
+def test_where_nobody_knows_what_the_form_says_it_says_the_gravest() -> None:
+    assert [code for code in (*TABLE.levels, "not-agreed") if TABLE.is_below(code, None)] == ["LOW", "MEDIUM"]
+
+
 def test_nobody_has_filled_it() -> None:
     line = TABLE.points_to([], "6-11")
     assert (line.level, line.until_asked) == ("HIGH", True) and set(TABLE.open_items([], "6-11")) == TABLE.red
@@ -119,7 +127,7 @@ STEP = """
   - id: age-check
     decide: [LOW, MEDIUM, HIGH]
     form: risk-form
-    who: [support.csw, police]
+    who: [csw, police]
     agree: all
     on_disagreement: HIGH
     on_silence: keep-place
@@ -135,16 +143,22 @@ STEP = """
     ("old", "new", "what"),
     [
         ("", "", ""),
-        ("needs: [reason]", "needs: [child-view]", "needs a reason"),
-        ("who: [support.csw, police]\n    agree: all\n    on_disagreement: HIGH\n", "who: [police]\n", "needs a second person"),
-        ("who: [support.csw, police]\n    agree: all\n", "who: [police]\n    agree: two-persons\n", ""),
-        ("decide: [LOW, MEDIUM, HIGH]", "decide: [LOW, HIGH]", "no table that points to these codes"),
+        ("    needs: [reason]\n", "", ""),
+        ("on_silence: keep-place", "on_silence: LOW", "nobody decided LOW"),
+        ("on_disagreement: HIGH", "on_disagreement: MEDIUM", "nobody decided MEDIUM"),
+        ("who: [csw, police]\n    agree: all\n    on_disagreement: HIGH\n", "who: [police]\n", "needs a second person"),
+        ("who: [csw, police]\n    agree: all\n", "who: [police]\n    agree: two-persons\n", ""),
+        ("who: [csw, police]\n    agree: all\n", "who: [police]\n    agree: two-below\n", ""),
+        ("    form: risk-form\n    who: [csw, police]\n    agree: all\n", "    who: [police]\n    agree: two-below\n", "form is missing"),
+        ("decide: [LOW, MEDIUM, HIGH]", "decide: [MEDIUM, HIGH]", ""),
+        ("decide: [LOW, MEDIUM, HIGH]", "decide: [LOW, MEDIUM]", "no table that points to these codes"),
+        ("decide: [LOW, MEDIUM, HIGH]", "decide: [LOW, MEDIUM, HIGH, grounds]", "grounds is no level of risk-form"),
         ("form: risk-form", "form: safety-plan", "no table that points to these codes"),
         ("shows: [identity, risk-form]", "shows: [identity]", "risk-form is missing in shows"),
         ("shows: [identity, risk-form]", "shows: [identity, risk-form]\n    writes: []", "risk-form is missing in writes"),
     ],
 )
-def test_a_step_with_a_form_has_a_reason_and_a_second_person(old: str, new: str, what: str) -> None:
+def test_nobody_decides_less_than_a_form_points_to_alone_or_by_silence(old: str, new: str, what: str) -> None:
     path = "pathways/trafficking-child.yaml"
     pathway = FILES[path].decode()
     place = pathway.index("\nclose_when")
