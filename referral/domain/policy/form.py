@@ -59,6 +59,12 @@ class Table:
         said = frozenset(item for item in self.items if answers[item] == YES)
         return next(line for line in self.lines if _holds(line, said, red, other))
 
+    def because(self, sheets: Iterable[Answers], age_band: str) -> dict[str, str]:
+        """Return the items that make the counting line hold, each with its answer, in the order of the form; none for the last line."""
+        sheets = tuple(sheets)
+        line, answers = self.points_to(sheets, age_band), graver(self.items, [*sheets, self.by_age(age_band)])
+        return {item: answers[item] for item in self.items if _weighs(line, item, answers[item], item in self.red)}
+
     def among(self, level: str, codes: Sequence[str]) -> str:
         """Return the level, or the next graver one, of those that a step can decide. codes: of the step, the gravest level among them."""
         return next(one for one in self.levels[self.levels.index(level) :] if one in codes)
@@ -86,6 +92,13 @@ def graver(items: Sequence[str], sheets: Iterable[Answers]) -> dict[str, str]:
         for item in items:
             found[item] = max(found[item], sheet.get(item, NOT_ASKED), key=ANSWERS.index)
     return found
+
+
+def _weighs(line: Line, item: str, answer: str, is_red: bool) -> bool:
+    """Return True if this answer is one of those that a line asks for."""
+    if answer == YES:
+        return item in line.yes or bool(line.red_yes if is_red else line.other_yes)
+    return answer != NO and bool(line.red_open if is_red else line.other_open)
 
 
 def _holds(line: Line, said: frozenset[str], red: Sequence[str], other: Sequence[str]) -> bool:
