@@ -293,7 +293,7 @@ class World:
         return found[-1]
 
     def answer(self, where: str, words: list[str]) -> e.ResponseSubmitted:
-        """`step: WORD [reason or code] [unrecorded] [by=agency] [person=number] [phone=desk] [pointed=level]`; `nowhere:` answers no offer."""
+        """`step: WORD [reason or code] [unrecorded] [by=agency] [person=number] [phone=desk] [pointed=level]`. `nowhere:` has no offer."""
         word, named = e.Word(words[0]), options(words)
         offer = self.offer(where) if where != "nowhere" else Offer(offer_id=str(uuid.UUID(int=0xBAD)), agency="iom", service="")
         more = [w for w in words[1:] if w != "unrecorded" and "=" not in w]

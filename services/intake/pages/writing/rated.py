@@ -50,4 +50,5 @@ def rated(section: Section, stored: Mapping[str, Any], name: Name, say: Words, c
         )
         for one in section.fields
     ]
+    answered = [row for row in rows if row[1]]
     return Rated(level=level or stored["points_to"], until_asked=stored["until_asked"], because=because, rows=answered)
