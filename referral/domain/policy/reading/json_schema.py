@@ -120,7 +120,8 @@ def _conditions() -> Schema:
 
 def _own() -> Schema:
     languages = {language: {"type": "string", "minLength": 1} for language in ("sq", "sr-Latn", "sr-Cyrl", "en")}
-    return _object({name: _every(_object(languages, languages)) for name in words.OWN_LISTS})
+    plain = {name: {word: {"const": True} for word in words.PROPERTIES.get(name, ())} for name in words.OWN_LISTS}
+    return _object({name: _every(_object({**languages, **plain[name]}, languages)) for name in words.OWN_LISTS})
 
 
 def _change() -> Schema:
