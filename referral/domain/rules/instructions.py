@@ -15,6 +15,7 @@ from referral.domain.rules.confirmations import answer, lift
 from referral.domain.rules.context import COMPLAINTS, UNCONFIRMED, DecisionContext
 from referral.domain.rules.desk_seats import overtaken, seat_of, service_ordered, settle, step_ordered, transfer
 from referral.domain.rules.offers import offer
+from referral.domain.rules.persons import still_differ
 from referral.domain.rules.referrals import TRACKS, open_track, open_tracks
 from referral.domain.rules.seats import HANDED_OVER, recall_decisions, transfer_settled
 from referral.domain.rules.tracks import DESK, end_track, go_on, pause, seals
@@ -77,7 +78,7 @@ def resume(d: DecisionContext, body: InstructionGiven) -> None:
     ended.
 
     An order that names its task settles that one alone; only of the task `stopped` a track goes on by it. Without a track, what waits for
-    another procedure goes on waiting.
+    another procedure goes on waiting. Two persons who differ still differ.
     """
     named = body.task_id
     stopped = [t for t in d.case.tracks if t.paused_by and not t.outcome and body.track_id in (None, t.track_id)]
@@ -90,7 +91,7 @@ def resume(d: DecisionContext, body: InstructionGiven) -> None:
         go_on(d, track, "instruction")
     for task in d.case.tasks:
         meant = task.task_id == named if named else body.track_id in (None, task.track_id)
-        if meant and task.seat < 0 and task.about not in STAYS:
+        if meant and task.seat < 0 and task.about not in STAYS and not still_differ(d, task):
             d.settle(task, "resumed")
     if not d.events:
         d.ignore("NOTHING_TO_RESUME")

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from referral.domain.case import Run, Seat, Track, offers_of
+from referral.domain.case import Run, Seat, Task, Track, offers_of
 from referral.domain.events import Decided, DecisionRecorded, How, InstructionGiven, ResponseSubmitted, Word
 from referral.domain.policy.procedure import SeatRule, Step
+from referral.domain.rules.conditions import latest
 from referral.domain.rules.context import DecisionContext
 
 TAKES = frozenset({Word.ACCEPT, Word.ARRIVE, Word.COMPLETE, Word.DECIDE})
@@ -23,6 +24,13 @@ DIFFER = "persons-differ"
 """A desk task: two persons have decided otherwise, and nothing follows from either until a third word agrees with one of them."""
 ALONE = "NEEDS_ACCOUNT"
 SAME = "SAME_PERSON"
+
+
+def still_differ(d: DecisionContext, task: Task) -> bool:
+    """Return True when a task says that two persons differ, and nobody has decided since."""
+    track = next((t for t in d.case.tracks if t.track_id == task.track_id), None)
+    run = latest(track, task.step) if track else None
+    return task.about == DIFFER and run is not None and not run.outcome
 
 
 def waits_for_first(step: Step, run: Run, seat: int) -> bool:
