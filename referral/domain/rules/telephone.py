@@ -37,9 +37,10 @@ def missed_by(offer: Offer) -> str:
 
 
 def call(d: DecisionContext, track: Track, run: Run, seat: int, offer_id: str) -> None:
-    """Open the call at the desk, with the limit of the offer; one rung higher for each limit that the desk let pass for this seat."""
+    """Open the call at the desk, with the limit of the offer; one rung higher for each limit that the desk let pass for this seat. While
+    the track is stopped it waits: `resume_calls` opens it."""
     found = find(d.case, offer_id)
-    if found is None or not found.offer.by_phone:
+    if found is None or not found.offer.by_phone or found.track.paused_by:
         return
     about = TELL if run.kind is NOTIFY else CALL
     d.needs_person(about, track, run.step, seat, rung=let_pass(found.seat), offer=found.offer)
