@@ -1,4 +1,4 @@
-"""One log of two releases: cases begin under rules and policy of before, and go on by today's. Its export is decided again to the same bytes.
+"""One log of two releases: cases begin under rules and policy of before and go on by today's. Its export is decided again to its bytes.
 
 Each decision is made again by the engine that its record names: the earlier ones by the frozen program, the later ones by this one.
 """
