@@ -83,6 +83,8 @@ class Seat(Val, frozen=True, kw_only=True, omit_defaults=True):
     next: Offer | None = None
     persons: tuple[str, ...] = ()
     """Accounts of the people who took the seat, came, or decided for it."""
+    pointed: str = ""
+    """The level to which the form of the step pointed when the seat decided; empty: no form, or not known."""
 
 
 class Run(Val, frozen=True, kw_only=True, omit_defaults=True):

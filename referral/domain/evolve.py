@@ -296,7 +296,8 @@ def decision_recorded(case: Case, event: e.DecisionRecorded) -> Changes:
     run = case.tracks[t].runs[r]
     if event.seat < 0:
         return put_run(case, t, r, replace(run, verdict=event.code))
-    return put(case, (t, r, event.seat), replace(_answered(run.seats[event.seat], event.by), code=event.code))
+    seat = replace(_answered(run.seats[event.seat], event.by), code=event.code, pointed=event.pointed or "")
+    return put(case, (t, r, event.seat), seat)
 
 
 def step_done(case: Case, event: e.StepDone) -> Changes:

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from referral.domain.policy import Policy, PolicyErrors, policy
 from referral.domain.policy.directory import OLD, Signing
+from referral.domain.policy.form import Table
 from referral.domain.policy.questions import KNOWN, Questions
 from referral.domain.policy.reading.reader import allowed
 from referral.domain.rules.conditions import SETTLED
@@ -25,6 +26,18 @@ PUBLIC = "public"
 """The agency in whose name the public page refers; the page is closed unless the directory has it, as `unverified`."""
 RAISED = "raised"
 """The kind of link between a case that the system raised and the case that it is about. No person may order such a link."""
+
+
+class Form(Struct, frozen=True, kw_only=True):
+    """The form of a decision. section: where its answers are. codes: of the decision."""
+
+    section: str
+    codes: tuple[str, ...]
+    table: Table
+
+    def level(self, pointed: str) -> str:
+        """Return the level that the form points to, or the next graver one that the step decides."""
+        return self.table.among(pointed, self.codes)
 
 
 class Lists(Struct, frozen=True, kw_only=True):
@@ -64,6 +77,10 @@ class Lists(Struct, frozen=True, kw_only=True):
     """Agency → the telephone of its office."""
     persons: Mapping[tuple[str, str, int], bool] = {}
     """(pathway, step, seat) of the seats for which only a person answers → whether it is one of two persons who decide."""
+    forms: Mapping[tuple[str, str], Form] = {}
+    """(pathway, step) of the decisions whose form points to a level."""
+    tables: Mapping[str, Table] = {}
+    """Section that several agencies fill as a form → what its answers point to."""
     old: Mapping[str, frozenset[str]] = {}
     """Code list → its codes that are still taken, and that no form offers any more."""
 
@@ -165,9 +182,16 @@ def of(policy: Policy, number: int, keys: Mapping[str, AgencyKeys] | None = None
             for version in every
             for step in version.steps
             for seat, rule in enumerate(step.seats)
-            if step.two_persons or rule.apart
+            if (step.two_persons and not step.second_below) or rule.apart
         },
         questions=policy.questions,
+        forms={
+            (version.id, step.id): Form(section=step.form, codes=step.codes, table=step.table)
+            for version in every
+            for step in version.steps
+            if step.table is not None
+        },
+        tables={section: about.table for section, about in policy.sections.items() if about.table is not None},
         public=PUBLIC if PUBLIC in policy.agencies and policy.agencies[PUBLIC].unverified else "",
     )
 

@@ -293,7 +293,7 @@ class World:
         return found[-1]
 
     def answer(self, where: str, words: list[str]) -> e.ResponseSubmitted:
-        """`step: WORD [reason or code] [unrecorded] [by=agency] [person=number] [phone=desk]`; `nowhere:` answers no offer."""
+        """`step: WORD [reason or code] [unrecorded] [by=agency] [person=number] [phone=desk] [pointed=level]`. `nowhere:` has no offer."""
         word, named = e.Word(words[0]), options(words)
         offer = self.offer(where) if where != "nowhere" else Offer(offer_id=str(uuid.UUID(int=0xBAD)), agency="iom", service="")
         more = [w for w in words[1:] if w != "unrecorded" and "=" not in w]
@@ -310,6 +310,7 @@ class World:
             via=e.Via.PHONE if "phone" in named else e.Via.WEB,
             recorded_by=str(uuid.UUID(int=0xF0)) if "phone" in named else None,
             received_at=self.now,
+            pointed=named.get("pointed"),
         )
 
     def short(self, event: Any) -> str:

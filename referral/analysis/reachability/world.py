@@ -20,6 +20,7 @@ from referral.domain.evolve import evolve
 from referral.domain.inputs import Due, Input, Source
 from referral.domain.policy import ENGINE, Policy
 from referral.domain.rules.context import COMPLAINTS
+from referral.domain.rules.persons import REASON
 
 REPEATS = 2
 """Rounds of a decision that are decided by the same code; after them the next code is taken, so that reviews come to an end (ours)."""
@@ -325,7 +326,7 @@ class World:
             word=act.word,
             reason=act.reason,
             code=self._code(opened) if act.word is e.Word.DECIDE else "",
-            recorded=opened.needs if act.word is e.Word.DECIDE else (),
+            recorded=(*opened.needs, REASON) if act.word is e.Word.DECIDE else (),
             by=self._by(opened),
             via=e.Via.WEB,
             received_at=self.now,
@@ -337,7 +338,7 @@ class World:
         track = next((one for one in self.case.tracks if one.track_id == opened.track_id), None)
         pathway = self.policy.pinned.get(track.digest) if track else None
         step = pathway.step(opened.step) if pathway else None
-        if step is None or not (step.two_persons or step.seats[opened.seat].apart):
+        if step is None or not (step.two_persons or step.form or step.seats[opened.seat].apart):
             return None
         return PEOPLE[opened.seat % len(PEOPLE)]
 

@@ -118,11 +118,11 @@ def _step(step: Step, pathway: Pathway, speak: Speaker) -> Iterator[tuple[str, s
         yield "no agreement", SILENCE.get(step.on_disagreement) or f"{speak.name('decision', step.on_disagreement)} holds"
     if step.at_most:
         yield "rounds", f"at most {step.at_most}"
+    if step.form:
+        yield "form", f"{speak.name('section', step.form)}: less than it points to needs a reason and a second person"
     if step.two_persons:
-        yield (
-            "two people",
-            "the second is asked when the first has decided; both say the same, by accounts of their own",
-        )
+        below = " less than the form points to" if step.second_below else ""
+        yield ("two people", f"the second is asked when the first has decided{below}; both say the same, by accounts of their own")
     if step.needs:
         yield "recorded first", speak.all("need", step.needs)
     if step.forbid:

@@ -182,7 +182,7 @@ class Decided(StrEnum):
 class DecisionRecorded(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One seat's code, or the step's whole decision."""
 
-    TYPE: ClassVar[str] = "decision-recorded.v1"
+    TYPE: ClassVar[str] = "decision-recorded.v2"
     TOPIC: ClassVar[str] = "referral-routing"
     IDS: ClassVar[tuple[str, ...]] = ("track_id", "by",)
 
@@ -204,6 +204,8 @@ class DecisionRecorded(Value, frozen=True, kw_only=True, forbid_unknown_fields=T
     """How it came about."""
     by: str | None = None
     """Account."""
+    pointed: str | None = None
+    """The level to which the form of this step pointed, as intake said; null: the step has no form, a desk or silence decided, or not known."""
 
 
 class InputIgnored(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from referral.domain.events import Reach
+from referral.domain.policy.form import Table
 
 LANGUAGES = ("sq", "sr-Latn", "sr-Cyrl", "en")
 Names = Mapping[str, str]
@@ -39,12 +40,16 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of the case file. personal: it can reveal who the person is. fields: those of its form; what systems send may have others."""
+    """A part of the case file. personal: it can reveal who the person is. fields: those of its form; what systems send may have others.
+
+    table: what the answers of its form point to; then each agency fills a form of its own, and all stand side by side.
+    """
 
     id: str
     personal: bool
     names: Names
     fields: tuple[Field, ...] = ()
+    table: Table | None = None
 
 
 @dataclass(frozen=True, slots=True)

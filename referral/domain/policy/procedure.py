@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from referral.domain.events import OfferKind, StepKind
+from referral.domain.policy.form import Table
 from referral.domain.policy.limits import Limit
 
 Marks = Set[str]
@@ -107,6 +108,12 @@ class Step:
     """Recipients of its counts (FEED)."""
     at_most: int = 0
     """Rounds in which somebody came or finished, after which no further round opens; 0: no limit."""
+    form: str = ""
+    """The section whose form points to a level; a lighter decision needs a reason and a second person. Empty: none."""
+    table: Table | None = None
+    """What the answers of the form point to, and which of the codes are its levels."""
+    second_below: bool = False
+    """The second of two persons is asked only where the first decided a lighter level than the form points to."""
     two_persons: bool = False
     """Two seats decide, one after the other, by two persons: the second is asked when the first has decided."""
 

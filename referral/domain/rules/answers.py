@@ -24,7 +24,7 @@ from referral.domain.rules.candidates import banned, unsuitable
 from referral.domain.rules.conditions import OVERTAKEN, latest, track_marks
 from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.offers import limit_on
-from referral.domain.rules.persons import person, refusal
+from referral.domain.rules.persons import alone_below, person, refusal
 from referral.domain.rules.seats import LocatedOffer, accept, give_up, hand_over, locate
 from referral.domain.rules.telephone import call_on
 from referral.domain.rules.unverified import looked
@@ -166,6 +166,8 @@ def _decide(d: DecisionContext, at: LocatedOffer, body: ResponseSubmitted) -> No
     if not set(step.needs) <= set(body.recorded):
         return d.ignore("NEEDS_RECORD", body.offer_id)
     run, seat = at.run, at.ref[2]
+    if reason := alone_below(run, step, seat, body):
+        return d.ignore(reason, body.offer_id)
     d.emit(
         DecisionRecorded(
             why=d.why("answer", at.track),
@@ -175,7 +177,8 @@ def _decide(d: DecisionContext, at: LocatedOffer, body: ResponseSubmitted) -> No
             seat=seat,
             code=body.code,
             how=Decided.PERSON,
-            by=person(body) if step.two_persons or at.rule.apart else body.by,
+            by=person(body) if step.two_persons or at.rule.apart or step.form else body.by,
+            pointed=body.pointed if step.form else None,
         )
     )
     d.close(at.offer, How.COMPLETED, "", "answer", at.track)

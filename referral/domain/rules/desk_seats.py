@@ -15,7 +15,7 @@ from referral.domain.rules.candidates import banned, roles_asked
 from referral.domain.rules.conditions import OVERTAKEN, SETTLED, latest, newest, track_marks
 from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.offers import offer
-from referral.domain.rules.persons import DIFFER, desk_word, is_same_agency
+from referral.domain.rules.persons import DIFFER, desk_below, desk_word, is_gravest, is_same_agency
 from referral.domain.rules.seats import transfer_settled
 from referral.domain.rules.tracks import end_track
 
@@ -121,8 +121,10 @@ def settle(d: DecisionContext, body: InstructionGiven) -> None:
         return d.ignore("FORBIDDEN")
     if decides and pathway.is_courts(step, body.target):
         return d.ignore("FORBIDDEN")
-    if step.two_persons:
+    if step.two_persons and not (step.second_below and is_gravest(step, body.target)):
         return desk_word(d, track, step, run, body)
+    if decides and desk_below(run, step, body):
+        return d.ignore("LOWER_ALONE")
     unsure = [t for t in d.case.tasks if (t.about, t.track_id, t.step) == (CONFIRM, track.track_id, step.id)]
     if body.target in (run.verdict, run.outcome) and not unsure:
         return d.ignore("REPEATED")

@@ -21,13 +21,23 @@ KEEP = "keep-place"
 """`on_disagreement` where no code holds."""
 DIFFER = "persons-differ"
 """A desk task: two persons have decided otherwise, and nothing follows from either until a third word agrees with one of them."""
+REASON = "reason"
+"""The record that a level below what a form points to always needs."""
 ALONE = "NEEDS_ACCOUNT"
 SAME = "SAME_PERSON"
 
 
 def waits_for_first(step: Step, run: Run, seat: int) -> bool:
     """Return True while the second person is not asked yet, because the first has not decided."""
-    return step.two_persons and seat > 0 and not run.seats[0].code
+    if not step.two_persons or seat == 0:
+        return False
+    return not run.seats[0].code or decides_alone(step, run)
+
+
+def decides_alone(step: Step, run: Run) -> bool:
+    """Return True when the first seat of a step has decided what its form points to, or more, and nobody else needs to."""
+    first = run.seats[0]
+    return step.second_below and step.table is not None and bool(first.code) and not step.table.is_below(first.code, first.pointed)
 
 
 def barred(track: Track, run: Run, rule: SeatRule) -> tuple[str, ...]:
@@ -60,12 +70,40 @@ def person(body: ResponseSubmitted) -> str | None:
 
 def refusal(track: Track, run: Run, step: Step, rule: SeatRule, body: ResponseSubmitted) -> str:
     """Return the reason why this person may not answer for this seat; empty when they may."""
-    if body.word not in TAKES or not (rule.apart or step.two_persons):
+    if body.word not in TAKES or not (rule.apart or (step.two_persons and not step.second_below)):
         return ""
     by = person(body)
     if by is None:
         return ALONE
     return SAME if by in barred(track, run, rule) else ""
+
+
+def alone_below(run: Run, step: Step, seat: int, body: ResponseSubmitted) -> str:
+    """Return the reason why a level below what the form of the step pointed to may not be decided; empty when it may.
+
+    All seats must decide it (the reader of the policy refuses another step with a form), so it is enough that each lighter word has a
+    reason and is an account's that has not spoken for another seat.
+    """
+    if step.table is None or not step.table.is_below(body.code, body.pointed):
+        return ""
+    if REASON not in body.recorded:
+        return "NEEDS_RECORD"
+    by = person(body)
+    if by is None:
+        return ALONE
+    return SAME if any(by in other.persons for number, other in enumerate(run.seats) if number != seat and other.code) else ""
+
+
+def is_gravest(step: Step, code: str) -> bool:
+    """Return True for the gravest level of the form of a step, which one person may decide alone."""
+    return step.table is not None and code == step.table.levels[-1]
+
+
+def desk_below(run: Run, step: Step, body: InstructionGiven) -> bool:
+    """Return True when a desk, which is one person, would settle a step with a form alone by another level than the gravest."""
+    if step.table is None or body.target not in step.table.levels[:-1]:
+        return False
+    return not any(seat.code == body.target and (body.by is None or body.by not in seat.persons) for seat in run.seats)
 
 
 def desk_word(d: DecisionContext, track: Track, step: Step, run: Run, body: InstructionGiven) -> None:

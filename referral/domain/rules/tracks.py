@@ -11,7 +11,7 @@ from referral.domain.policy.procedure import Pathway, Step
 from referral.domain.rules.conditions import NOT_NEEDED, newest, rank
 from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.offers import limit_after
-from referral.domain.rules.persons import DIFFER, KEEP
+from referral.domain.rules.persons import DIFFER, KEEP, decides_alone
 from referral.domain.rules.telephone import resume_calls, stop_calls
 from referral.domain.rules.timeouts import knock_anew
 
@@ -48,14 +48,15 @@ def _release_older(d: DecisionContext, track: Track, run: Run) -> None:
 
 def _finish_decision(d: DecisionContext, track: Track, step: Step, run: Run) -> None:
     """Finish a decision when all seats have decided: their common code, or the code that the step names for a disagreement."""
-    codes = {seat.code for seat in run.seats}
+    alone = decides_alone(step, run)
+    codes = {run.seats[0].code} if alone else {seat.code for seat in run.seats}
     code = run.verdict
     if not code and "" not in codes and not run.outcome:
         code = next(iter(codes)) if len(codes) == 1 else step.on_disagreement
         if code == KEEP:
             code = ""
             d.needs_person(DIFFER, track, step.id)
-        elif len(run.seats) > 1:
+        elif len(run.seats) > 1 and not alone:
             how = Decided.AGREED if len(codes) == 1 else Decided.DISAGREED
             d.emit(
                 DecisionRecorded(

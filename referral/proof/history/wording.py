@@ -231,7 +231,8 @@ def _closed(b: Any, names: Names) -> str:
 def _decided(b: Any, names: Names) -> str:
     how = names.say(f"decided.{b.how}") if names.say.has(f"decided.{b.how}") else ""
     step, code = names.of("step", b.step), names.of("decision", b.code)
-    return names.say("event.decided.one" if b.seat >= 0 else "event.decided", step=step, code=code, how=how)
+    said = names.say("event.decided.one" if b.seat >= 0 else "event.decided", step=step, code=code, how=how)
+    return f"{said}; {names.say('decided.pointed', level=names.of('decision', b.pointed))}" if getattr(b, "pointed", None) else said
 
 
 def _deadline(b: Any, names: Names) -> str:

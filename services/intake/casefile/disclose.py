@@ -20,7 +20,7 @@ from referral.wire import security_event
 from referral.wire.security_event import Event
 from referral.wire.security_event import Kind as EventKind
 from services.intake import store
-from services.intake.casefile import access, disclosure_rules, notes
+from services.intake.casefile import access, disclosure_rules, filled, notes
 from services.intake.casefile import sections as casefile
 from services.intake.casefile.disclosure_rules import CaseFacts, Grant, Reader
 from services.intake.context import IntakeContext
@@ -87,6 +87,11 @@ async def disclose(tx: AsyncConnection, door: IntakeContext, reader: Reader, cas
         every = await casefile.versions(tx, leave, case.cipher, section, case.sealed_at)
         read = [version for version in every if version.at <= until]
         contents[section] = notes.content(notes.entries(read, hidden - {leave.agency}))
+    for section in lists.tables.keys() & contents.keys():
+        hidden = await unnamed(tx, leave, allowed)
+        every = await casefile.versions(tx, leave, case.cipher, section, case.sealed_at)
+        found = filled.entries([version for version in every if version.at <= until], hidden - {leave.agency})
+        contents[section] = filled.content(lists.tables[section], found, seen.traits.age_band if seen is not None else "")
     rows = [_row(door, case, reader, section, allowed[section], now) for section in contents]
     await queue.put_all(tx, rows)
     await _noted(tx, leave, door, case, reader, now, reader.agency)

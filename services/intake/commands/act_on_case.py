@@ -27,7 +27,7 @@ from referral.runtime import authority
 from referral.runtime.postgres import clock, queue
 from referral.wire import event_digest
 from services.intake import store
-from services.intake.casefile import access, disclosure_rules, drafts, fields, notes, sections
+from services.intake.casefile import access, disclosure_rules, drafts, fields, filled, notes, sections
 from services.intake.casefile import write as writing
 from services.intake.casefile.access import Case, Involvement, forbidden
 from services.intake.commands import idempotency
@@ -36,7 +36,7 @@ from services.intake.context import IntakeContext
 from services.intake.messages import responses, strict_json, submission
 from services.intake.messages.words import Said
 from services.intake.model import Offer, Receipt
-from services.intake.policy_view import Lists
+from services.intake.policy_view import Form, Lists
 
 
 class Post(Struct, frozen=True, kw_only=True):
@@ -89,6 +89,11 @@ async def respond(
     leave = await access.permitted(tx, post.who, Act.ANSWER_CALL if by_phone else Act.ANSWER, offer.case_id)
     involved = await access.involvement(tx, offer.agency, offer.case_id)
     other_person(door.lists(), post, offer, body.word, excluded=involved.barred(offer.agency, post.account))
+    counts = offer.closed_at is None and offer.declined_by is None and involved.holder and not involved.barred(offer.agency, post.account)
+    form = door.lists().forms.get((offer.pathway, offer.step)) if counts else None
+    pointed = await _pointed(tx, leave, case, form, offer) if form is not None and body.word == Word.DECIDE else None
+    if form is not None:
+        responses.below(body, form, pointed, post.account)
     event = responses.response(
         body,
         offer,
@@ -98,9 +103,9 @@ async def respond(
         via=Via(body.via),
         recorded_by=post.account if by_phone else None,
         at=begun.receipt.received_at,
+        pointed=pointed,
     )
     at = begun.receipt.received_at
-    counts = offer.closed_at is None and offer.declined_by is None and involved.holder and not involved.barred(offer.agency, post.account)
     texts = dict(body.texts) if counts else {}  # nobody reads what is said by somebody who has no part in the case any more
     texts |= {sections.SPOKE_TO: spoke_to} if spoke_to and by_phone else {}
     await sections.record(tx, leave, case.cipher, texts, response_id=event.response_id, offer_id=offer_id, at=at)
@@ -110,6 +115,15 @@ async def respond(
         sql = "UPDATE intake.offer SET declined_by = :ignored WHERE offer_id = :id AND closed_at IS NULL"
         await tx.execute(text(sql), {"ignored": decided, "id": offer_id})
     return await _emit(tx, case, begun, event)
+
+
+async def _pointed(tx: AsyncConnection, leave: Permit, case: Case, form: Form, offer: Offer) -> str | None:
+    """Return the level to which the form of a decision points now; None where the offer is of an older procedure, which has no form."""
+    if form.section not in offer.shows:
+        return None
+    every = await sections.versions(tx, leave, case.cipher, form.section, case.sealed_at)
+    said = [filled.answers(form.table, one.content) for one in filled.newest(every)]
+    return form.level(form.table.points_to(said, case.facts.traits.age_band).level)
 
 
 def other_person(lists: Lists, post: Post, offer: Offer, word: str, *, excluded: bool) -> None:
@@ -323,6 +337,9 @@ async def revise(
     version, stored = await sections.latest(tx, leave, case.cipher, section.id, case.sealed_at)
     if section.id in notes.GROWS:  # an entry of its own, whatever was written meanwhile
         version, stored = since, {}
+    if section.table is not None:  # the form of its own agency, whatever the others answered meanwhile
+        every = await sections.versions(tx, leave, case.cipher, section.id, case.sealed_at)
+        version, stored = filled.own(every, leave.agency)
     if version != since:
         raise Rejected("written-meanwhile", "since", f"version {version} is the newest now: look at it first", status=409)
     content = fields.revised(section, stored, entries, door.lists().codes)

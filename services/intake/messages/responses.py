@@ -23,10 +23,11 @@ from referral.domain.events import (
     Word,
 )
 from referral.domain.policy.questions import with_answers
+from referral.domain.rules.persons import REASON
 from referral.errors import Rejected
 from services.intake.messages import submission
 from services.intake.model import Offer
-from services.intake.policy_view import Lists
+from services.intake.policy_view import Form, Lists
 
 WORDS_LIMIT = 10_000
 """Most characters of one recorded text (ours): a page of reasons, not a file."""
@@ -90,9 +91,21 @@ class WithdrawalBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 def response(
-    body: AnswerBody, offer: Offer, lists: Lists, *, id: str, by: str | None, via: Via, recorded_by: str | None, at: int
+    body: AnswerBody,
+    offer: Offer,
+    lists: Lists,
+    *,
+    id: str,
+    by: str | None,
+    via: Via,
+    recorded_by: str | None,
+    at: int,
+    pointed: str | None = None,
 ) -> ResponseSubmitted:
-    """Return the event of an answer to this offer. Only the words are checked here; routing decides whether the answer still counts."""
+    """Return the event of an answer to this offer. Only the words are checked here; routing decides whether the answer still counts.
+
+    pointed: the level to which the form of the step points; None: it has none, or the answer is not one that counts.
+    """
     word = _choice(body.word, offer.words, "$.word", "illegal-answer")
     if word == Word.DECLINE:
         _choice(body.reason, offer.reasons, "$.reason", "illegal-reason")
@@ -124,7 +137,21 @@ def response(
         via=via,
         recorded_by=recorded_by,
         received_at=at,
+        pointed=pointed,
     )
+
+
+def below(body: AnswerBody, form: Form, pointed: str | None, account: str | None) -> None:
+    """Check a level below what the form of a decision points to: it needs a reason, and people who say it. Rejected otherwise; whether the
+    other person is another one, routing decides."""
+    if pointed is None or body.word != Word.DECIDE or not form.table.is_below(body.code, pointed):
+        return
+    if REASON not in body.texts:
+        hint = f"the answers of the form point to {pointed}: less than that needs its reason on record"
+        raise Rejected("not-recorded", f"$.texts.{REASON}", hint)
+    if account is None:
+        hint = f"the answers of the form point to {pointed}: only two people decide less, in the inbox, no system"
+        raise Rejected("needs-person", "$.code", hint, status=409)
 
 
 def withdrawn(body: TakeBackBody, offer: Offer, *, by: str | None, recorded_by: str | None, at: int) -> AnswerWithdrawn:

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from referral.domain.durations import DAY_US, MINUTE_US
 from referral.domain.events import StepKind
-from referral.domain.policy.directory import JUDGES, LOCKED
+from referral.domain.policy.directory import JUDGES, LOCKED, Section
 from referral.domain.policy.limits import Limit, countable
 from referral.domain.policy.procedure import Change, ConsentRule, Pathway, Placement, SeatRule, Step
 from referral.domain.policy.reading.conditions import Marking
@@ -17,7 +17,7 @@ from referral.domain.policy.reading.consistency import check
 from referral.domain.policy.reading.directory import Directory
 from referral.domain.policy.reading.guidance import MOST_CODES
 from referral.domain.policy.reading.reader import Fields, Node, Reader, allowed
-from referral.domain.policy.reading.seats import Seating, takes_two
+from referral.domain.policy.reading.seats import BELOW, Seating, takes_two
 from referral.domain.policy.reading.vocabulary import (
     AGREE,
     DISAGREEMENT,
@@ -132,6 +132,7 @@ def read_step(node: Node, marking: Marking, seating: Seating) -> Step:
     limits = _limits(get["within"], marking.directory, decides=kind == "decide")
     decisions = get[kind].words(codes.get("decision", ()), "decision", least=1) if kind == "decide" else ()
     _complete(node, kind, seats, limits, get)
+    form = _form(get, decisions, seats, marking.directory) if "form" in get else None
     if "every" in get:
         get["every"].word(PERIODS, "period")
     return Step(
@@ -160,6 +161,9 @@ def read_step(node: Node, marking: Marking, seating: Seating) -> Step:
         without_consent=get["without_consent"].yes(),
         feeds=get["feed"].words(codes.get("feed", ()), "feed", least=1) if kind == "feed" else (),
         at_most=get["at_most"].number(1, 99) if "at_most" in get else 0,
+        form=form.id if form is not None else "",
+        table=form.table if form is not None else None,
+        second_below="agree" in get and get["agree"].word() == BELOW,
         two_persons=takes_two(get),
     )
 
@@ -185,6 +189,31 @@ def _selected(get: Fields, marking: Marking) -> None:
     for code in codes:
         if code not in said:
             get["ask"].error(f"{by} may decide {code}, and nobody is asked then; name its roles")
+
+
+def _form(get: Fields, decisions: tuple[str, ...], seats: tuple[SeatRule, ...], directory: Directory) -> Section | None:
+    """Read the form of a decision: its section. Whoever decides fills and reads it, and nobody decides less than it points to alone."""
+    node = get["form"]
+    section = directory.sections.get(node.word(directory.sections, "section"))
+    if section is None:
+        return None
+    levels = section.table.levels if section.table is not None else ()
+    graded = [code for code in decisions if code in levels]
+    if len(graded) < 2 or levels[-1] not in graded:
+        node.error(f"{section.id} has no table that points to these codes: points_to of casefile.yaml")
+        return None
+    for code in decisions:
+        if code not in levels and get["on_disagreement"].word() != code:
+            get["decide"].error(f"{code} is no level of {section.id}; beside levels, only the code of on_disagreement is decided")
+    if len(seats) < 2 or "agree" not in get:
+        node.error("a level below what the form points to needs a second person: agree: all, two-persons or two-below")
+    for word in ("on_silence", "on_disagreement"):
+        if get[word].word() in levels[:-1]:
+            get[word].error(f"nobody decided {get[word].word()}; by {word} holds {levels[-1]}, no code of a level, or keep-place")
+    for word in ("shows", "writes"):
+        if not all(section.id in (seat.shows if word == "shows" else seat.writes) for seat in seats):
+            node.error(f"whoever decides fills the form: {section.id} is missing in {word}")
+    return section
 
 
 def _guidance(node: Node, kind: str, value: Node, directory: Directory) -> tuple[str, ...]:
@@ -247,7 +276,9 @@ def _complete(node: Node, kind: str, seats: tuple[SeatRule, ...], limits: Mappin
         get["agree"].word(AGREE, "word")
     if "second" in limits and not takes_two(get):
         get["within"].spot("second").error("second is the limit of the second of two persons; agree: two-persons is missing")
-    if takes_two(get) and get["on_silence"].word() not in SILENCE:
+    if "agree" in get and get["agree"].word() == BELOW and "form" not in get:
+        get["agree"].error("two-below asks a second person for less than a form points to; form is missing")
+    if takes_two(get) and get["agree"].word() != BELOW and get["on_silence"].word() not in SILENCE:
         get["on_silence"].error(f"silence is no second person; use one of: {', '.join(SILENCE)}")
     if get["once"].yes():
         for word in REPEATS:

@@ -15,10 +15,13 @@ ANYWHERE = ("found-in", "region", "country")
 CONFLICT = ("CONFLICT_OF_INTEREST",)
 """The only reason for which the holder of a deciding seat may decline (P): it cannot be out of area."""
 
+BELOW = "two-below"
+"""`agree` where one person decides what the form points to or a graver level, and two persons decide a lighter one."""
+
 
 def takes_two(get: Fields) -> bool:
-    """Return True for a step that two persons decide."""
-    return "agree" in get and get["agree"].word() == "two-persons"
+    """Return True for a step that two persons decide, or two where the first decides a lighter level than its form points to."""
+    return "agree" in get and get["agree"].word() in ("two-persons", BELOW)
 
 
 class Seating:
@@ -41,7 +44,7 @@ class Seating:
     def _two(self, id: str, get: Fields, found: list[SeatRule]) -> list[SeatRule]:
         """Return the seats of two persons: of the one seat that `who` names, or of the two. The second answers by another account."""
         if len(found) > 2:
-            get["who"].error("agree: two-persons has one seat in who, whose agency names two people, or two seats")
+            get["who"].error(f"agree: {get['agree'].word()} has one seat in who, whose agency names two people, or two seats")
         first, second = found[0], found[-1]
         name = second.name if len(found) > 1 else f"{first.name}.second"
         return [first, replace(second, name=name, apart=(*second.apart, (id, 0)))]

@@ -79,7 +79,12 @@ KINDS: Mapping[str, Mapping[str, Word]] = {
         "who": Word("holders", "the seats whose holders decide"),
         "forbid": Word("forbid", "codes that may not be decided while that relation is excluded"),
         "needs": Word("codes need", "what must be recorded with the decision"),
-        "agree": Word("agree", "all: all of them must decide the same; two-persons: two people must, one after the other"),
+        "form": Word("code section", "the form that points to one of the codes; a lighter one needs a reason and a second person"),
+        "agree": Word(
+            "agree",
+            "all: all of them must decide the same; two-persons: two people must, one after the other; two-below: the second one only for "
+            "less than the form points to",
+        ),
         "on_disagreement": Word("disagreement", "what holds when they do not"),
         "on_silence": Word("silence", "what holds when nobody decides"),
     },
@@ -167,7 +172,7 @@ FROM = "from"
 """The word beside `decide` that names the entered time from which a decision's limit counts."""
 SILENCE = {"next-candidate": "another agency decides", "keep-place": "nothing moves and a desk is asked"}
 """Results of a decision that nobody makes in time, beside the codes of the decision itself."""
-AGREE = ("all", "two-persons")
+AGREE = ("all", "two-persons", "two-below")
 DISAGREEMENT = "keep-place"
 """`on_disagreement` beside a code: nothing moves and a desk is asked."""
 PERIODS = ("week", "month", "quarter", "year")

@@ -22,7 +22,7 @@ from referral.errors import Rejected, Unavailable
 from referral.runtime.postgres import clock
 from services.intake import store
 from services.intake.accounts.store import Account
-from services.intake.casefile import access, disclose, disclosure_rules, drafts, fields, notes, sections
+from services.intake.casefile import access, disclose, disclosure_rules, drafts, fields, filled, notes, sections
 from services.intake.casefile import write as writing
 from services.intake.casefile.access import Case
 from services.intake.casefile.disclosure_rules import Reader
@@ -36,7 +36,7 @@ from services.intake.pages import confirmation, known
 from services.intake.pages.case_head import CaseHead, ended, headed
 from services.intake.pages.forms import SECTION
 from services.intake.pages.page_request import PageRequest, get, known_id, post
-from services.intake.pages.writing import content
+from services.intake.pages.writing import content, rated
 
 SHOWN = 10
 """Versions of one section that the list shows (ours); the newest come first."""
@@ -147,6 +147,12 @@ async def _open(here: Here, *, mine: Mapping[str, str] | None = None, since: int
             number, stored = await sections.latest(tx, permit, case.cipher, here.section.id, case.sealed_at)
             hidden = await disclose.unnamed(tx, permit, readable)
             entries: tuple[notes.Entry, ...] = ()
+            answered: Mapping[str, Any] | None = None
+            if here.section.table is not None:  # the answers of this agency, beside those of the others
+                every = await sections.versions(tx, permit, case.cipher, here.section.id, case.sealed_at)
+                number, stored = filled.own(every, permit.agency)
+                found = filled.entries(every, hidden - {permit.agency})
+                answered = filled.content(here.section.table, found, case.facts.traits.age_band)
             if here.section.id in notes.GROWS:  # the form is for one entry more
                 every = await sections.versions(tx, permit, case.cipher, here.section.id, case.sealed_at)
                 entries, stored = notes.entries(every, hidden - {permit.agency}), {}
@@ -172,10 +178,11 @@ async def _open(here: Here, *, mine: Mapping[str, str] | None = None, since: int
         merged=merged,
         clash=clash,
         further=fields.further(here.section, stored, codes),
-        last=next(iter(history.get(here.section.id, ())), None),
+        last=next((one for one in history.get(here.section.id, ()) if answered is None or one.version == number), None),
         hidden=hidden,
         kept=draft.at if draft else None,
         entries=_entries(call, here.section, entries),
+        answered=answered,
         status=409 if clash else 200,
     )
 
@@ -320,6 +327,7 @@ def _page(
     hidden: Collection[str] = (),
     kept: int | None = None,
     entries: Sequence[notes.Entry] = (),
+    answered: Mapping[str, Any] | None = None,
     top: str = "",
     errors: Mapping[str, str] | None = None,
     status: int = 200,
@@ -349,12 +357,20 @@ def _page(
         hidden=hidden,
         kept=kept,
         notes=entries,
+        rated=None if answered is None else rated_of(here.call, here.offer, here.section, answered),
         top=top,
         errors=errors or {},
         grows=here.section.id in notes.GROWS,
         prefix=SECTION,
         key=key or secrets.token_hex(16),
     )
+
+
+def rated_of(call: PageRequest, offer: Offer, section: Section, stored: Mapping[str, Any]) -> rated.Rated:
+    """Return the form of a decision in words, with the level that its step decides."""
+    form = call.lists.forms.get((offer.pathway, offer.step))
+    level = form.level(stored["points_to"]) if form is not None and form.section == section.id else ""
+    return rated.rated(section, stored, call.name, call.say, call.lists.codes, level)
 
 
 def readable(call: PageRequest, section: str, stored: Any) -> tuple[Any, Sequence[notes.Entry]]:
