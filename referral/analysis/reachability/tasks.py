@@ -62,6 +62,11 @@ def watched(policy: Policy) -> WatchedPolicy:
     return copy
 
 
+def read_until_now(policy: Policy) -> Mapping[Wanted, int]:
+    """Return how far the lists of a policy were read since it was last told to watch; nothing where nobody watches it."""
+    return dict(policy.lists) if isinstance(policy, WatchedPolicy) else {}
+
+
 class _WatchedOrder:
     """A list of services that records how far it is read. It can be read in no other way than from its beginning."""
 
@@ -134,6 +139,10 @@ class Look:
         """Return how far lists were read, counted in services that this person can get."""
         return self._known.read(tuple((wanted, self._depth(wanted, number)) for wanted, number in lists.items()))
 
+    def known(self, lists: tuple[tuple[Wanted, int], ...]) -> Read:
+        """Return the one object for depths that are counted so."""
+        return self._known.read(lists)
+
     def _depth(self, wanted: Wanted, number: int) -> int:
         if number == END:
             return END
@@ -143,18 +152,31 @@ class Look:
         """Return a number for what so much of the directory holds, without names. The same number: a way that read so far cannot tell the
         looks apart."""
         if read not in self._keys:
-            services: dict[str, int] = {}
-            agencies: dict[str, int] = {}
             parts: list[object] = []
-            for wanted, depth in read.lists:
-                found = self._list(wanted)
-                for service, value in found[:depth]:
-                    number = services.setdefault(service.id, len(services))
-                    parts += (number, agencies.setdefault(service.agency, len(agencies)), value)
-                parts.append(depth > len(found))
+            agencies = self._follow(read, parts)
             parts += [agencies.setdefault(agency, len(agencies)) for agency in self._chain]
             self._keys[read] = self._known.number(tuple(parts))
         return self._keys[read]
+
+    def agencies(self, read: Read) -> dict[str, int]:
+        """Return the agencies that so much of the directory names, numbered. In looks with the same key the same number is the same
+        agency."""
+        agencies = self._follow(read, [])
+        for agency in self._chain:
+            agencies.setdefault(agency, len(agencies))
+        return agencies
+
+    def _follow(self, read: Read, parts: list[object]) -> dict[str, int]:
+        """Add what so much of the lists holds, and return the numbers of its agencies."""
+        services: dict[str, int] = {}
+        agencies: dict[str, int] = {}
+        for wanted, depth in read.lists:
+            found = self._list(wanted)
+            for service, value in found[:depth]:
+                number = services.setdefault(service.id, len(services))
+                parts += (number, agencies.setdefault(service.agency, len(agencies)), value)
+            parts.append(depth > len(found))
+        return agencies
 
     def _list(self, wanted: Wanted) -> tuple[tuple[Service, int], ...]:
         if wanted not in self._lists:

@@ -256,7 +256,7 @@ class World:
             cause = Input(id=id, case_id=CASE, body=body, source=SOURCE, seq=self.steps, at=self.now)
         facts = facts_for(self.case, cause, self.policy, self.now, self._free)
         decision = decided(self.case, cause, facts, self.policy)
-        events, case = decision.events, _told(decision.case)
+        events, case = decision.events, _told(decision.case, decision.events)
         self.case = case
         for event in events:
             kind = type(event)
@@ -362,10 +362,14 @@ class World:
         return codes[(start + max(0, opened.round - REPEATS + 1)) % len(codes)]
 
 
-def _told(case: Case) -> Case:
+ASKING = (e.OfferOpened, e.OfferEscalated)
+"""Events after which somebody is to be told of an offer."""
+
+
+def _told(case: Case, events: tuple[Any, ...]) -> Case:
     """Return the case after the notifier's message to whoever was just asked, and without what is proposed to oversight: neither decides
     a way."""
-    for offer in open_offers(case):
+    for offer in open_offers(case) if any(isinstance(event, ASKING) for event in events) else ():
         if offer.knocked and not offer.told and offer.state == "OFFERED":
             event = e.OfferUnheard(why=TOLD, offer_id=offer.offer_id, rung=offer.rung, away=False)
             case = evolve(case, event, CASE)

@@ -122,11 +122,11 @@ HOMES_BEFORE = frozenset(
 )
 """The roles that are homes in a bundle of before version 5 of the rules, whose code list of roles has no word `home`."""
 HOME, LOCKED, JUDGES, SLEEPS = "role.home", "role.locked", "role.judges", "role.sleeps"
-OLD, GRAVE = "age-band.old", "decision.grave"
+OLD, GRAVE, FACT = "age-band.old", "decision.grave", "decision.fact"
 """Properties of codes, as the code lists name them. home: people are kept safe there, so that not even its municipality is exported, and
 it has no telephone in the directory. locked: people are locked up there. judges: it decides as a court. sleeps: a person can sleep
 there, though it is no home. old: still read, no longer offered. grave: it takes a child away, locks it up or sends it back, and nobody
-decides it alone."""
+decides it alone. fact: it states what somebody must have seen or heard, and no silence decides it."""
 
 
 @dataclass(frozen=True, slots=True)

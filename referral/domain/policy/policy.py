@@ -78,6 +78,7 @@ class Policy:
     _asked: dict[tuple[str, str, str, str], tuple[Service, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _placing: dict[tuple[str, str, str], frozenset[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _placing_after: dict[tuple[str, str, str], frozenset[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _by_role: dict[str, list[Service]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _capacities: dict[str, int] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
@@ -165,7 +166,11 @@ class Policy:
 
     def _having(self, role: str, cover: str) -> list[Service]:
         """Return the services with this role and cover word, in order of id."""
-        return [s for _, s in sorted(self.services.items()) if role in s.roles and cover in s.covers]
+        if not self._by_role:
+            for _, service in sorted(self.services.items()):
+                for each in service.roles:
+                    self._by_role.setdefault(each, []).append(service)
+        return [service for service in self._by_role.get(role, ()) if cover in service.covers]
 
     def _covers(self, area: str, place: str, home: str) -> list[str]:
         """Return the cover words for an area word. A municipality that is not in the directory has only the country."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from referral.domain.events import StepKind
-from referral.domain.policy.directory import JUDGES
+from referral.domain.policy.directory import FACT, JUDGES
 from referral.domain.policy.procedure import Marks, Pathway, Step
 from referral.domain.policy.reading.conditions import Marking
 from referral.domain.policy.reading.reader import Fields
@@ -53,10 +53,14 @@ def _own_lateness(pathway: Pathway, marking: Marking) -> None:
 
 
 def _by_silence(pathway: Pathway, marking: Marking) -> None:
-    """Report a decision by silence where a person must decide: in a case in which a code may be forbidden, or before a
-    person is locked up."""
+    """Report a decision by silence where a person must decide: in a case in which a code may be forbidden, before a person is locked up, or
+    where the code states a fact."""
+    facts = marking.directory.properties.get(FACT, frozenset())
     for step in pathway.steps:
         get = dict(marking.steps[step.id].items())
+        if step.on_silence in facts and "on_silence" in get:
+            said = f"{step.on_silence} states a fact that somebody must have seen or heard, and nobody has answered"
+            get["on_silence"].error(f"{said}; write keep-place or next-candidate, or a code that only asks for help")
         for word in ("on_silence", "on_disagreement"):
             if word in get and get[word].word() in step.forbid:
                 get[word].error(f"{get[word].word()} may be forbidden in a case; {word} needs a code that never is")

@@ -184,7 +184,7 @@ OWN_LISTS = ("pathway", "step", "decision", "concern", "flag")
 """The code lists that `words` may add to."""
 TAGS = ("detention", "residential-institution", "trained-interviewer")
 """Tags of a service that code or a step may require beyond its role."""
-PROPERTIES = {"role": ("home", "locked", "judges", "sleeps"), "age-band": ("old",), "decision": ("grave",)}
+PROPERTIES = {"role": ("home", "locked", "judges", "sleeps"), "age-band": ("old",), "decision": ("grave", "fact")}
 """Properties that a code may have beside its names, by code list; each is a plain `true`."""
 BANS_BEFORE: Mapping[str, tuple[str, str]] = {
     "detention": ("detention", ""),

@@ -125,6 +125,24 @@ PROCEDURES = [
         "role state-jail is tagged detention, which never: detention forbids; ask another role or change never",
     ),
     (
+        "a time that nobody enters",
+        "within: {decide: 24 h P}",
+        "within: {decide: 24 h P, from: ¦held-long}",
+        "time held-long is not known",
+    ),
+    (
+        "an entered time of what is no decision",
+        "within: {acknowledge: 15 min P, accept: 1 h P}",
+        "within: {acknowledge: 15 min P, accept: 1 h P, ¦from: held-since}",
+        "only the limit of a decision counts from an entered time; leave from out here",
+    ),
+    (
+        "silence that states a fact",
+        "decide: [LOW, HIGH], who: [trial-a], on_silence: HIGH",
+        "decide: [agree, refuse], who: [trial-a], on_silence: ¦agree",
+        "agree states a fact that somebody must have seen or heard, and nobody has answered; write keep-place or next-candidate",
+    ),
+    (
         "silence that may be forbidden",
         "on_silence: HIGH",
         "forbid: {HIGH: [excluded]}, on_silence: ¦HIGH",
