@@ -103,7 +103,7 @@ COMPLETES: Mapping[str, int] = {
     "round-table": 4 * DAY_US, "visits": DAY_US, "child-told": DAY_US, "travel-stop": 2 * HOUR_US, "health-now": 2 * HOUR_US,
     "planning": 2 * DAY_US, "interview": 6 * DAY_US, "judge-hearing": 8 * DAY_US, "not-left-alone": 2 * HOUR_US, "out-tonight": HOUR_US,
     "suspect-told": 8 * HOUR_US, "order-told": 8 * HOUR_US, "longer-told": 8 * HOUR_US, "forensic-exam": 5 * HOUR_US,
-    "device": 12 * HOUR_US,
+    "device": 12 * HOUR_US, "therapy": 120 * DAY_US,
     "return-talk": 14 * HOUR_US, "search-round": 2 * HOUR_US, "assessment": 5 * DAY_US, "asylum-request": 150 * DAY_US,
     "tracing-search": 50 * DAY_US, "home-look": 20 * DAY_US, "travel": 15 * DAY_US,
     "parents": HOUR_US, "execution": 90 * DAY_US, "institution-answer": 18 * DAY_US, "monitoring": 3 * DAY_US, "hospital-days": 6 * DAY_US,
