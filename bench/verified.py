@@ -113,9 +113,9 @@ def compared(folder: Path, key: Path, mine: Path, cases: int, kept: Spent) -> It
     yield Row(name="the state beside the checkpoint", value=mine.with_name("mine.state").stat().st_size / 1e6, unit="MB")
 
 
-def write(folder: Path, days: int, seed: int = 1) -> None:
+def write(folder: Path, days: int) -> None:
     """Write the export of all but the last day, then that of the whole beside it; both share their files."""
-    world = Lived(folder, days, seed)
+    world = Lived(folder, days)
     world.live(world.until - DAY_US)
     cut = folder.with_name("cut")
     cut.mkdir()

@@ -99,7 +99,7 @@ def _telephone() -> Noticed:
 
 
 def _notice() -> Noticed:
-    made, events = _told("refer found_in=dragash", "police: ACCEPT")
+    made, events = _told("refer concern=disability consent=GIVEN giver=parent found_in=dragash", "centre: ACCEPT")
     early = any(isinstance(x, e.StepDone) and x.step == "coordinator" for x in events)
     done = "done coordinator done" in made.tell("coordinator: ACKNOWLEDGE phone=dsw")
     return {**_at_desks(events, "tell"), "the step": "is done when the desk has called, not before" if done and not early else ""}

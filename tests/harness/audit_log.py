@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections import Counter
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from msgspec import Struct, structs
 from referral.domain.case import Case, holds, next_due
 from referral.domain.decide import decide, facts_for
 from referral.domain.events import (
+    EVENTS,
     CaseErased,
     Door,
     Facts,
@@ -44,19 +46,19 @@ from tests.stories import teller
 
 FILES = policy_digest.read(Path(__file__).parents[2] / "policy")
 POLICY = teller.policy()
-BEFORE = (
-    "case-changed.v1",
-    "case-changed.v2",
-    "case-opened.v1",
-    "case-raised.v1",
-    "change-proposed.v1",
-    "referral-submitted.v1",
-    "traits-changed.v1",
-    "traits-changed.v2",
-)
-"""Versions of events that the last release wrote, and that have a newer one."""
+RELEASE = Path(__file__).parents[2] / "engines" / f"{ENGINE - 1}.zip"
 START = 1_767_225_600_000_000
 MINUTE = 60_000_000
+
+
+def _of_before() -> frozenset[str]:
+    known = set(re.findall(r'"([a-z-]+\.v\d+)"', ZipFile(RELEASE).read("referral/wire/compiled/__init__.py").decode()))
+    newer = {type_.rpartition(".v")[0] for type_ in EVENTS if type_ not in known}
+    return frozenset(type_ for type_ in known if type_.rpartition(".v")[0] in newer)
+
+
+BEFORE = _of_before()
+"""Versions of events that the last release knew, and that have a newer one since."""
 
 
 @dataclass

@@ -27,7 +27,7 @@ from referral.exercise.told import length, options
 from referral.wire import codec
 from services.routing import engine_failure
 from tests.harness import shipped
-from tests.stories.lines import ROOT, Unheard, changed_traits, consent_of, policy_line
+from tests.stories.lines import ROOT, Unheard, changed_traits, consent_of, in_oldest_bytes, policy_line
 
 POLICY = Path(__file__).parents[2] / "policy"
 START = 1_790_755_200_000_000
@@ -188,6 +188,8 @@ class World:
                 assert self.case is not None
                 traits = changed_traits(self.case.traits, words, self.now)
                 return e.TraitsChanged(agency=options(words).get("by", "school-drita"), by=None, traits=traits, received_at=self.now)
+            case "old":
+                return in_oldest_bytes(self.body(rest))
             case "consent":
                 obtained = self.case.consent_by if self.case else ""
                 by = options(words).get("by", obtained or "school-drita")
