@@ -53,6 +53,16 @@ def _is_within(schema: Schema, newest: Schema) -> bool:
     return {field["name"] for field in schema.definition["fields"]} <= {field["name"] for field in newest.definition["fields"]}
 
 
+def _symbols(definition: Any, name: str) -> list[str]:
+    """Return the symbols of the enum of this name, anywhere in a definition; empty if it has none."""
+    if isinstance(definition, dict):
+        if definition.get("type") == "enum" and definition["name"] == name:
+            return list(definition["symbols"])
+        definition = list(definition.values())
+    inner = definition if isinstance(definition, list) else []
+    return next((found for part in inner if (found := _symbols(part, name))), [])
+
+
 def _tables(stems: list[list[Schema]], schemas: Schemas) -> str:
     prints = [f'    "{s.type}": {s.fingerprint},\n' for s in schemas.by_type.values()]
     rows: list[str] = []
@@ -209,8 +219,10 @@ class _Module:
         match self.shape(kind):
             case "enum":
                 self.names.add(kind["name"])
-                rows = ", ".join(f'{kind["name"]}.{s}: b"\\x{2 * n:02x}"' for n, s in enumerate(kind["symbols"]))
-                is_older = f"{schema.stem}.v{schema.version + 1}" in self.schemas.by_type
+                newest = self.schemas.versions(schema.stem)[-1]
+                known = _symbols(newest.definition, kind["name"]) or kind["symbols"]  # one that is gone is written by nobody
+                rows = ", ".join(f'{kind["name"]}.{s}: b"\\x{2 * n:02x}"' for n, s in enumerate(kind["symbols"]) if s in known)
+                is_older = newest.version > schema.version
                 name = f"{kind['name']}_BYTES" + (f"_V{schema.version}" if is_older else "")
                 self.tables[name] = f"{{{rows}}}"
                 return name

@@ -133,6 +133,7 @@ def test_every_mark_of_the_policy_holds() -> None:
         ),
         ('ask: iom  # S "IOM and the shelter providers"', "S quotes what is not on the page"),
         ('ask: iom  # S "IOM and shelter Judges and Prosecutors"', "S quotes what is not on the page"),
+        ('ask: social-worker  # S "Labour and Social Workers"', "S quotes what is not on the page"),
         ("needs: [reason]  # D", "D without document and place"),
         ("needs: [reason]  # P, D", "D without document and place"),
         ("needs: [reason]  # D, CPL 27.4", "D without document and place"),

@@ -96,7 +96,7 @@ def pages(language: str) -> tuple[str, set[str]]:
         wrong = form.wrong(step, form.answers({"voice": "child"}), LISTS)
         about = {"concerns": [], "bands": [(code, code) for code in LISTS.codes["age-band"]], "places": []}
         about |= {"child": [(word.id, word.names[language]) for word in LISTS.questions.child.values()], "known": asked, "marked": {}}
-        about |= {"then": LISTS.questions.child["hit"].then[language], "answers": {"x": "x"}, "away": []}
+        about |= {"then": LISTS.questions.child["hit"].then[language], "answers": {"x": "x"}, "away": [], "kept_away": []}
         for errors in ({}, {field: say(key, most=1) for field, key in wrong.items()}):
             values = {"step": step, "number": number, "steps": 5, "first": number == 1, "errors": errors, "bad": bool(errors), "hidden": []}
             made.append(TEMPLATES.get_template("refer.html").render(shared | values | about | {"label": lambda kind, code: code}))

@@ -40,6 +40,8 @@ interface CaseRun {
   causes: Set<string>;
   /** Statements are compared until one differs: what follows from a wrong decision proves nothing. */
   compares: boolean;
+  /** One of its procedures was written by newer rules: its statements are not decided. */
+  newer: boolean;
   /** The case is judged no further. */
   ended: boolean;
   /** A finding ended its judgement: what did not happen in it is not judged (section 15.6). */
@@ -67,7 +69,7 @@ export function judgeLog(log: Log, chain = new PolicyChain(log.entries)): Verdic
     unanswered: new Unanswered(tally, horizon, new Positions(entries), answers, entries),
   };
   const knocks = new Knocks(tally, horizon, cases, entries);
-  const runs = cases.map((own): CaseRun => ({ own, state: emptyCase(), causes: new Set(), compares: true, ended: false, broken: false }));
+  const runs = cases.map((own): CaseRun => ({ own, state: emptyCase(), causes: new Set(), compares: true, newer: isNewer(own, chain), ended: false, broken: false }));
   const inOrder = runs.flatMap((one) => one.own.answers.map((answer) => ({ one, answer }))).sort((a, b) => a.answer.events[0]!.index - b.answer.events[0]!.index);
   for (const { one, answer } of inOrder) {
     if (one.own.closed) tally.skip("answer of a case without a key");
@@ -93,6 +95,20 @@ function checkKey(tally: Tally, own: CaseEntries): void {
   else tally.find(own.all[0]!.index, "KEY_GONE", "unchecked", `no key opens the case ${own.id}`);
 }
 
+/** Said of each event of a case that this program does not decide: never a verdict. */
+export const newerRules = "not decided: written by newer rules";
+
+/** Whether one of a case's procedures says what this program does not know. */
+export function isNewer(own: CaseEntries, chain: PolicyChain): boolean {
+  return own.answers.some(({ events }) =>
+    events.some((entry) => {
+      if (!entry.type.startsWith("track-changed.") || entry.body?.state !== "OPENED") return false;
+      const { digest } = entry.body;
+      return (chain.withProcedure(digest)?.procedureByDigest(digest)?.newer.length ?? 0) > 0;
+    }),
+  );
+}
+
 function judgeAnswer(run: Run, one: CaseRun, answer: Answer): void {
   const { tally, chain } = run;
   const { state, own } = one;
@@ -110,7 +126,7 @@ function judgeAnswer(run: Run, one: CaseRun, answer: Answer): void {
   const facts = answer.head.facts;
   const limit = nextLimit(state);
   const bundle = run.versions.check(tally, answer);
-  const compares = one.compares && head.sound && bundle !== null;
+  const compares = one.compares && !one.newer && head.sound && bundle !== null;
   state.time = Math.max(state.time, facts.now);
   const before = tally.differences.length;
   if (compares) checkFacts(run, one, answer, bundle, limit);
@@ -118,7 +134,8 @@ function judgeAnswer(run: Run, one: CaseRun, answer: Answer): void {
   answer.events.forEach((entry, place) => {
     if (compares && tally.differences.length === before) {
       judgeEvent({ tally, answer, facts, bundle, state, before: offers, input: head.input, entry, body: entry.body, place } satisfies Context);
-    } else tally.skip(compares ? "event after a difference" : "event of an answer that cannot be compared");
+    } else if (one.newer) tally.skip(newerRules);
+    else tally.skip(compares ? "event after a difference" : "event of an answer that cannot be compared");
     fold(state, entry, (digest) => chain.withProcedure(digest)?.procedureByDigest(digest));
   });
   if (compares && tally.differences.length === before) checkComplete(run, one, answer, bundle, head.input);

@@ -59,6 +59,8 @@ export interface Change {
 
 export interface Procedure {
   id: string;
+  /** Words of newer rules that it uses, each with its step: this program cannot decide by them. */
+  newer: string[];
   digest: string;
   applies: Conditions;
   changes: Change[];
@@ -75,6 +77,7 @@ export interface Procedure {
 export function readProcedure(file: any, digest: string): Procedure {
   return {
     id: file.pathway,
+    newer: file.steps.flatMap(newerWords),
     digest,
     applies: file.applies,
     changes: (file.changes ?? []).map((change: any) => ({
@@ -94,6 +97,24 @@ export function readProcedure(file: any, digest: string): Procedure {
   };
 }
 
+const limitNames = new Set<string>(["acknowledge", "accept", "present", "arrive", "complete", "decide", "hold"]);
+const newerKeys = ["not_same_as", "other_person_than", "secure_ends", "at_most"];
+
+/** What a step says that this program does not know: two persons, entered times, limits that were missed, and who is kept apart. */
+function newerWords(step: any): string[] {
+  const conditions = [step.when, step.unless, step.at_once_when].flatMap((one) => Object.entries<string[]>(one ?? {}));
+  const marks: string[] = [...(step.after ?? []), ...(step.again_when ?? []), ...(step.until ?? []), ...conditions.flatMap(([name, words]) => words.map((word) => `${name}.${word}`))];
+  const found = [
+    ...newerKeys.filter((key) => key in step),
+    ...(typeof (step.ask ?? step.notify ?? "") === "string" ? [] : ["roles by decision"]),
+    ...Object.values<any>(step.ask_together ?? {}).flatMap((own) => newerKeys.filter((key) => key in own)),
+    ...Object.keys(step.within ?? {}).filter((name) => !limitNames.has(name)),
+    ...(step.agree === "two-persons" ? ["two-persons"] : []),
+    ...marks.filter((mark) => mark.startsWith("times.") || (mark.endsWith("-missed") && !mark.endsWith(".acknowledge-missed"))),
+  ];
+  return found.map((word) => `${step.id}: ${word}`);
+}
+
 function readStep(step: any): Step {
   return {
     id: step.id,
@@ -108,7 +129,7 @@ function readStep(step: any): Step {
     at: (step.at ?? []).map(parseLimit),
     until: step.until ?? [],
     withoutConsent: step.without_consent ?? false,
-    within: Object.fromEntries(Object.entries(step.within ?? {}).map(([name, text]) => [name, parseLimit(text as string)])),
+    within: Object.fromEntries(Object.entries(step.within ?? {}).filter(([name]) => limitNames.has(name)).map(([name, text]) => [name, parseLimit(text as string)])),
     codes: step.decide ?? [],
     needs: step.needs ?? [],
     agree: step.agree === "all",
@@ -150,7 +171,8 @@ function seatsOf(step: any): Seat[] {
   if (step.ask_together) return Object.entries<any>(step.ask_together).map(([name, own]) => seat(name, own.role, null, own));
   if (step.decide) return step.who.map((holder: string) => seat(holder, null, holder));
   if (step.place) return [seat("place", "place", null)];
-  const asked: string | undefined = step.ask ?? step.notify;
+  const asked: string | Record<string, string[]> | undefined = step.ask ?? step.notify;
   if (!asked) return [];
+  if (typeof asked !== "string") return [seat(step.id, Object.values(asked)[0]![0]!, null)];
   return asked.includes(".") ? [seat(asked, null, asked)] : [seat(asked, asked, null)];
 }
