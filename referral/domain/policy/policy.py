@@ -15,7 +15,6 @@ from referral.domain.policy.reading.directory import read_directory
 from referral.domain.policy.reading.guidance import FOLDER
 from referral.domain.policy.reading.procedure import read_procedure
 from referral.domain.policy.reading.reader import PolicyErrors, Reader
-from referral.domain.policy.reading.reviews import FILE as REVIEWS
 from referral.domain.policy.reading.signers import read_signers
 from referral.domain.policy.reading.unverified import read_unverified
 from referral.domain.policy.reading.vocabulary import OF_HOME, OTHER, UNVERIFIED
@@ -37,7 +36,7 @@ Order = tuple[tuple[Service, str], ...]
 class Policy:
     """The whole policy.
 
-    directory: SHA-256 over all files but procedures, guidance, reviews and the table of rights, which decide no way of a case, hex.
+    directory: SHA-256 over all files but procedures, guidance and the table of rights, which decide no way of a case, hex.
     pinned: every procedure that was ever in force, by digest; with them what was done before a referral was confirmed.
     unverified: what is done before a referral that nobody vouches for is confirmed; empty in a bundle from before there was such a thing.
     reviews: path of a text or a procedure → who has read it as it stands; nobody has read those that are missing.
@@ -212,7 +211,7 @@ def compile(files: Mapping[str, bytes], before: Policy | None = None) -> Policy:
     known = {pathway.digest: pathway for pathway in (*pathways, *unverified)}
     digest = hashlib.sha256()
     for path in sorted(files):
-        if not path.startswith(("pathways/", FOLDER, RIGHTS, REVIEWS)):
+        if not path.startswith(("pathways/", FOLDER, RIGHTS)):
             digest.update(path.encode() + b"\0" + hashlib.sha256(files[path]).digest())
     return Policy(
         current=pathways,
