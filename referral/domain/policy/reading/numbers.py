@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from referral.domain.policy.reading.code_lists import CODE
 from referral.domain.policy.reading.reader import Node, allowed
 
-LIST = "number"
+LIST, SHOWN = "number", "number-to-call"
 Numbers = Mapping[str, str]
 _NUMBER = re.compile(r"\+?[0-9]+( [0-9]+)*")
 _WORD = re.compile(r"\{([^{}]*)\}")
@@ -17,14 +17,16 @@ _WORD = re.compile(r"\{([^{}]*)\}")
 def read_numbers(codes: Node) -> Numbers:
     """Return word → number as people write it, with spaces; empty for a bundle from before there were such words."""
     found: dict[str, str] = {}
-    for name, node in codes.items():
-        if name == LIST:
-            for word, value in node.items():
-                found[word] = value.word(what="number")
-                if not CODE.fullmatch(word):
-                    value.key_error(f"{word} is no word for a number; allowed: small letters, digits and - as in victims-line")
-                if not _NUMBER.fullmatch(found[word]):
-                    value.error('a number is written "0800 1111 2": digits, with spaces where people pause')
+    lists = dict(codes.items())
+    for word, value in lists[LIST].items() if LIST in lists else ():
+        found[word] = value.word(what="number")
+        if not CODE.fullmatch(word):
+            value.key_error(f"{word} is no word for a number; allowed: small letters, digits and - as in victims-line")
+        if not _NUMBER.fullmatch(found[word]):
+            value.error('a number is written "0800 1111 2": digits, with spaces where people pause')
+    for code, value in lists[SHOWN].items() if SHOWN in lists else ():
+        if code not in found and not _NUMBER.fullmatch(code.replace("-", " ")):  # people would be shown a word to dial
+            value.key_error(f"{code} is no number; {allowed(code, found)}; add it to {LIST}")
     return found
 
 
