@@ -32,6 +32,7 @@ _MARK = r"\[(?P<mark>[SDP])(?: (?P<source>[a-z0-9-]+)(?: (?P<place>[^\[\]]+))?)?
 _LINE = re.compile(rf"- (?:(?P<reach>system|phone): )?(?P<text>\S.*\S) {_MARK}")
 _FORM = "a line is written `- Sit down beside the child. [P]`, or with [P source], or with [D source place]"
 _VERSION = re.compile(r"version: ([1-9][0-9]{0,3})")
+_NOT_YET = "not yet"
 _READER = "native reader: "
 """Beginning of a third line in texts from before there was `reviews.yaml`: a day, or `not yet`."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -112,14 +113,15 @@ class _Text:
             self.error(1, "the first line is the title, e.g. # First contact")
         if (counted := _VERSION.fullmatch(version)) is None:
             self.error(2, "the second line is the version, e.g. version: 1")
-        day = third.removeprefix(_READER) if third.startswith(_READER) else ""
-        before = Review(read=day) if _DAY.fullmatch(day) else Review()
+        day = third.removeprefix(_READER) if third.startswith(_READER) else _NOT_YET
+        if day != _NOT_YET and not _DAY.fullmatch(day):
+            self.error(3, f"leave this line out and use `referral policy review`; else it says {_READER}2026-12-01, or {_READER}{_NOT_YET}")
         return Guidance(
             code=code,
             language=language,
             title=title.removeprefix("# "),
             version=int(counted[1]) if counted else 1,
-            review=self.review if self.review.state is not State.DRAFTED else before,
+            review=self.review if self.review.state is not State.DRAFTED else Review(read="" if day == _NOT_YET else day),
             sections=self._sections(list(self._content(lines)), language),
         )
 

@@ -123,6 +123,10 @@ def test_every_source_is_used() -> None:
             rf"{TEXT}:1:0: the title is the code's name in codes.yaml: # First contact",
         ),
         (lambda t: t.replace("version: 2", "version: one"), rf"{TEXT}:2:0: the second line is the version"),
+        (
+            lambda t: t.replace("version: 2\n", "version: 2\nnative reader: somebody\n"),
+            rf"{TEXT}:3:0: leave this line out and use `referral policy review`",
+        ),
         (lambda t: t.replace("## Never", "## Ever"), rf"{TEXT}:10:0: section Ever is not known; did you mean Never\?"),
         (lambda t: t[: t.index("## Call")], rf"{TEXT}:0:0: the section ## Call is missing"),
         (lambda t: t.replace("## Ask, and do not ask", "## Never"), rf"{TEXT}:16:0: Never stands in the wrong place or twice"),
