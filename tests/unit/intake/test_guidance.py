@@ -71,6 +71,15 @@ def test_a_text_that_a_native_reader_has_read_no_longer_says_that_none_has() -> 
     assert unread in str(page("sq").help(before)) and str(page("sq").help(view)).count(unread) < str(page("sq").help(before)).count(unread)
 
 
+def test_the_name_of_an_office_is_written_as_the_office_writes_it() -> None:
+    files = policy_digest.read(CHECKOUT / "policy")
+    path = "guidance/health-check.sr-Latn.md"
+    entry = {"of": digest(files[path]), "confirmed": "2026-12-01", "office": "Zyra e Shpikur"}
+    confirmed = compile({**files, "reviews.yaml": review.text({path: entry})})
+    shown = str(page("sr-Cyrl").help(guidance.view(confirmed, 1, "trafficking-child", "health", ALL["sr-Cyrl"])))
+    assert ALL["sr-Cyrl"]("guidance.confirmed", office="Zyra e Shpikur", day="2026-12-01") in shown
+
+
 PRESSED = re.compile(r"(?:[Pp]ress|[Ss]htypni|[Pp]ritisnite) [“„]([^“”]+)[“”]")
 
 
