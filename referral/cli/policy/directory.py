@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from referral.cli import console
+from referral.cli.policy import policy_folder
 from referral.domain.policy import PolicyErrors, policy
 from referral.domain.policy.directory import HOME
 from referral.domain.policy.reading.directory import properties_of
@@ -77,7 +78,7 @@ def import_command(
         console.say(f"{'changed' if path in files else 'new'}  {path}")
     absent = sum(path.startswith("directory/") and path not in new for path in files)
     if into is not None:
-        _write(where, changed)
+        policy_folder.write(where, changed)
     done = "written" if into is not None else "would be written; say --into to write them"
     console.say(f"{len(changed)} of {len(new)} agencies {done}; {absent} that it does not name stay as they are")
     return 0
@@ -98,14 +99,6 @@ def _folder(folder: Path | None) -> tuple[Path, dict[str, bytes]]:
     if not (where / "directory").is_dir():
         raise typer.BadParameter(f"{where} is no policy folder: it has no directory/")
     return where, policy_digest.read(where)
-
-
-def _write(folder: Path, changed: Mapping[str, bytes]) -> None:
-    """Write each file atomically."""
-    for path, data in changed.items():
-        new = folder / f"{path}.new"
-        new.write_bytes(data)
-        new.replace(folder / path)
 
 
 def _wrong(lines: Iterable[str], end: str) -> int:

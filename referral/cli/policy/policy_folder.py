@@ -37,6 +37,17 @@ def read(folder: Path) -> dict[str, bytes]:
     return files
 
 
+def write(folder: Path, changed: Mapping[str, bytes]) -> None:
+    """Write each file atomically. Rejected: the folder cannot be written."""
+    for path, data in changed.items():
+        new = folder / f"{path}.new"
+        try:
+            new.write_bytes(data)
+            new.replace(folder / path)
+        except OSError as error:
+            raise Rejected("not-written", str(folder / path), f"it cannot be written: {error.strerror}") from None
+
+
 def check(files: Mapping[str, bytes]) -> tuple[Policy | None, tuple[str, ...]]:
     """Return the compiled policy, or every error in its files, one line each: file:line: the error, and the allowed values."""
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -59,6 +60,11 @@ def review_command(
         return _list(files, path, as_json)
     if on is None:
         raise typer.BadParameter("--on says the day on which it was read, e.g. --on 2026-12-01")
+    try:
+        compile(files)
+    except PolicyErrors as error:
+        console.wrong([*error.errors, "nothing was written"])
+        return 1
     written = _entries(files)
     written[path] = recorded(written.get(path, {}), texts[path], on.date(), read=read, office=office)
     changed = {**files, FILE: text(written)}
@@ -67,11 +73,7 @@ def review_command(
     except PolicyErrors as error:
         console.wrong([*error.errors, "nothing was written"])
         return 1
-    try:
-        (where / FILE).write_bytes(changed[FILE])
-    except OSError as error:
-        console.wrong([f"{where / FILE}: it cannot be written: {error.strerror}"])
-        return 1
+    policy_folder.write(where, {FILE: changed[FILE]})
     console.say(
         f"{where / FILE}: {path} is {SAYS[State.CONFIRMED if office else State.READ]}, as it stands now",
         f"It counts once two signers have signed it: referral policy propose {where}",
@@ -91,7 +93,7 @@ def recorded(before: Mapping[str, Any], now: bytes, day: date, *, read: bool, of
 
 
 def text(entries: Mapping[str, Mapping[str, Any]]) -> bytes:
-    """Return the file: a line for each text that somebody has read."""
+    """Return the file of reviews: a line for each text that somebody has read."""
     lines = []
     for path, entry in sorted(entries.items()):
         words = ", ".join(f"{key}: {_scalar(key, entry[key])}" for key in ("of", "read", "confirmed", "office") if key in entry)
@@ -118,7 +120,7 @@ def _list(files: Mapping[str, bytes], path: str, as_json: bool) -> int:
     texts = [path] if path else sorted(name for name in files if reviewable(name))
     found = {name: known.get(name, Review()) for name in texts}
     if as_json:
-        return console.document([{"text": name, "state": one.state, **_said(one)} for name, one in found.items()])
+        return console.document([{"text": name, "state": one.state, **asdict(one)} for name, one in found.items()])
     rows = [
         (name, SAYS[one.state], one.read, f"{one.confirmed} {one.office}".strip() or _changed(name, entries, one))
         for name, one in found.items()
@@ -129,10 +131,6 @@ def _list(files: Mapping[str, bytes], path: str, as_json: bool) -> int:
     console.say("\n" + ", ".join(f"{counted[state]} {SAYS[state]}" for state in State))
     console.say(f"{len(found) - counted[State.CONFIRMED]} of {len(found)} were confirmed by no office.")
     return 0
-
-
-def _said(one: Review) -> dict[str, str]:
-    return {"read": one.read, "confirmed": one.confirmed, "office": one.office}
 
 
 def _changed(name: str, entries: Mapping[str, object], one: Review) -> str:

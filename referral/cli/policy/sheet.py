@@ -31,7 +31,6 @@ WITHDRAWAL = {
 
 REVIEW = {
     State.DRAFTED: "a draft: no office has confirmed it",
-    State.READ: "read on {day}; no office has confirmed it",
     State.CONFIRMED: "confirmed by {office} on {day}",
 }
 
@@ -93,7 +92,7 @@ def _whole(pathway: Pathway, policy: Policy, speak: Speaker) -> Iterator[tuple[s
         yield "pressed done by mistake", f"taken back within {pathway.take_back}, while nobody else was asked because of it"
     if pathway.seal:
         yield "record", "sealed for ever when the case closes"
-    yield "review", REVIEW[(review := policy.review(pathway)).state].format(day=review.confirmed or review.read, office=review.office)
+    yield "review", REVIEW[(review := policy.review(pathway)).state].format(day=review.confirmed, office=review.office)
     done = [step.id for step in pathway.steps if f"{step.id}.done" in pathway.close_when]
     yield "ends when done", speak.all("step", done)
 

@@ -69,3 +69,19 @@ def test_a_word_that_is_missing_or_wrong_is_said_and_nothing_is_written(
     assert review(folder, *words) == 2
     assert expected in " ".join(capsys.readouterr().err.replace("│", " ").split())
     assert not (folder / "reviews.yaml").exists()
+
+
+@pytest.mark.parametrize("written", [b"reviews: nobody\n", b"- one\n", b"reviews:\n  codes.yaml: {of: '00', read: 2026-12-01}\n"])
+def test_a_file_of_reviews_that_is_wrong_is_one_line_and_stays_as_it_is(folder: Path, capsys: Out, written: bytes) -> None:
+    (folder / "reviews.yaml").write_bytes(written)
+    assert review(folder, TEXT, "--read", "--on", "2026-12-01") == 1
+    assert "reviews.yaml:" in capsys.readouterr().err
+    assert (folder / "reviews.yaml").read_bytes() == written
+
+
+def test_a_folder_that_cannot_be_written_is_said_in_one_line(folder: Path, capsys: Out) -> None:
+    (folder / "reviews.yaml.new").mkdir()  # what the file is written to first
+    assert review(folder, TEXT, "--read", "--on", "2026-12-01") == 1
+    said = capsys.readouterr().err
+    assert "it cannot be written" in said and "Traceback" not in said
+    assert not (folder / "reviews.yaml").exists()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
+from datetime import date
 
 from referral.domain.policy.reading.reader import Node, Reader, allowed
 from referral.domain.policy.reviews import Review
@@ -14,7 +14,6 @@ REVIEWED = ("guidance/", "pathways/", "unverified/")
 """Beginnings of the files that are reviewed: what people are told to do, and the order in which agencies are asked."""
 OFFICE = 120
 """Characters of an office's name (ours): one line of a phone twice."""
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def reviewable(path: str) -> bool:
@@ -38,7 +37,9 @@ def read_reviews(reader: Reader) -> Mapping[str, Review]:
             node.key_error(f"{path} is no text of guidance and no procedure of this policy; {allowed(path, texts)}")
             continue
         get = node.fields(("of",), ("read", "confirmed", "office"))
-        review = Review(read=_day(get["read"]), confirmed=_day(get["confirmed"]), office=get["office"].word(what="office"))
+        review = Review(read=_day(get["read"]), confirmed=_day(get["confirmed"]), office=get["office"].word(what="office").strip())
+        if review.read and not path.startswith("guidance/"):
+            get["read"].error("read is for a text of guidance, which is in one language; for a procedure: confirmed and office")
         if bool(review.confirmed) != bool(review.office):
             node.error("confirmed: a day, and office: a name, stand together: an office confirms on a day")
         if len(review.office) > OFFICE:
@@ -49,7 +50,10 @@ def read_reviews(reader: Reader) -> Mapping[str, Review]:
 
 
 def _day(node: Node) -> str:
-    day = node.word(what="day") if node.there() else ""
-    if day and not _DAY.fullmatch(day):
-        node.error("a day is written 2026-12-01")
-    return day
+    written = node.word(what="day") if node.there() else ""
+    try:
+        if written and date.fromisoformat(written).isoformat() != written:
+            raise ValueError
+    except ValueError:
+        node.error("a day is a day of the calendar, written 2026-12-01")
+    return written
