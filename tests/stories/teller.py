@@ -67,7 +67,7 @@ class World:
         """The policy of each entry of the log."""
         self.offered: dict[str, e.OfferOpened] = {}
         self.root = ROOT
-        """Where the files of `policy with FILE` are."""
+        """Folder of the files of `policy with FILE`."""
         self.exercise = False
         self.mute = False
         """No message leaves: nobody is told of what is asked from now on."""

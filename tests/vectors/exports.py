@@ -201,7 +201,7 @@ def beats(line: Line, count: int) -> None:
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """What an auditor has and asks besides the export.
+    """Case of an auditor: what is had and asked besides the export.
 
     older: makes an older checkpoint. max_age_s: seconds within which the witnesses must have signed, before `now_s`. off: fields of
     `trust.toml` that name nobody. spoil: changes the files of the export.

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """What has been read of a file, from least to most."""
+    """State of a file's reading, from least to most."""
 
     DRAFTED = "drafted"
     READ = "read"
@@ -16,7 +16,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """Who has read one file as it stands.
+    """Record of who has read one file as it stands.
 
     read: day on which a native reader of its language read it, ISO 8601. confirmed: day on which an office confirmed that it is right;
     office: its name. Empty: nobody did.

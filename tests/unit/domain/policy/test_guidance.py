@@ -85,7 +85,7 @@ def test_a_number_stands_in_the_code_list_alone_and_is_filled_in() -> None:
         ("codes.yaml", 'police: "192"', 'police: "one nine two"', "a number is written"),
         (TEXT, "{police}", "{polcie}", "{polcie} is no number; did you mean police?"),
         ("questions.yaml", "{police}", "{polcie}", "{polcie} is no number; did you mean police?"),
-        ("codes.yaml", "  police: {sq", "  polcie: {sq", "polcie is no number; did you mean police?"),
+        ("codes.yaml", 'police: {sq: "Policia e', 'polcie: {sq: "Policia e', "polcie is no number; did you mean police?"),
     ],
 )
 def test_a_word_that_is_no_number_is_an_error_with_its_line(path: str, before: str, after: str, expected: str) -> None:
