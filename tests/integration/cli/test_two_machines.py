@@ -45,11 +45,11 @@ def test_two_machines_run_a_line_and_nothing_crosses_their_cable_in_clear(tmp_pa
 
 def _answers_by_tls_alone(made: machines.Machines) -> None:
     """Every port that the other machine can reach refuses who shows no certificate, or asks for a password within TLS."""
-    for host, port in (("west", 8443), ("west", 8444), ("west", 8445), ("west", 8446), ("east", 9092)):
+    for host, port in (("west", 8443), ("west", 8444), ("west", 8445), ("west", 8446), ("east", 9092), ("east", 9094)):
         other = "east" if host == "west" else "west"
         plain = made.run(other, f"curl -s --max-time 20 http://{host}.example:{port}/healthz || echo refused", BLOCK_S)
         assert plain.strip() == "refused" or json.loads(plain)["code"] == "https-only", f"{host}:{port} answers in clear: {plain}"
     reached = {line.rpartition(":")[0] for line in made.run("east", LISTENING, BLOCK_S).split()}
     assert reached <= {"10.77.0.1", "[::ffff:10.77.0.1]", "[::ffff:127.0.0.1]", "127.0.0.1"}, reached
     outside = made.run("east", LISTENING + " | grep 10.77", BLOCK_S).split()
-    assert {line.rpartition(":")[2] for line in outside} == {"5432", "9092"}
+    assert {line.rpartition(":")[2] for line in outside} == {"5432", "9092", "9094"}
