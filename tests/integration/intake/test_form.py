@@ -34,7 +34,12 @@ async def risk(intake: Stack, step: str = "risk", **more: Any) -> tuple[str, dic
     body = {"traits": {"concern": "trafficking", "age": "child", "found_in": "prizren", "urgency": "urgent", "age_band": "12-14"}}
     case_id = (await intake.submit(body, "ngo-lantern"))["case_id"]
     offers = {agency: new_id() for agency in (POLICE, CSW)}
-    plain: dict[str, Any] = {"kind": e.OfferKind.DECIDE, "step": step, "words": ("DECIDE",), "codes": ("LOW", "MEDIUM", "HIGH", "not-agreed")}
+    plain: dict[str, Any] = {
+        "kind": e.OfferKind.DECIDE,
+        "step": step,
+        "words": ("DECIDE",),
+        "codes": ("LOW", "MEDIUM", "HIGH", "not-agreed"),
+    }
     shown = {"shows": ("identity", "narrative", "safety-plan", "risk-form")}
     for seat, (agency, id) in enumerate(offers.items()):
         await intake.decided(case_id, *([track()] if not seat else []), offer(agency, id, **(plain | shown | {"seat": 2 * seat} | more)))
@@ -97,5 +102,7 @@ async def test_no_event_says_what_was_answered(intake: Stack) -> None:
     case_id, offers = await risk(intake)
     await put(intake, POLICE, case_id, threat=True, weapon="unknown")
     await decide(intake, offers, POLICE, "HIGH", reason=MARKER)
-    said = " ".join(repr(body) + str([getattr(body, name) for name in body.__struct_fields__]) for body in await intake.queued_bodies(case_id))
+    said = " ".join(
+        repr(body) + str([getattr(body, name) for name in body.__struct_fields__]) for body in await intake.queued_bodies(case_id)
+    )
     assert not [item for item in (*TABLE.items, MARKER) if item in said.replace("risk-form", "")]
