@@ -42,17 +42,17 @@ def test_the_form_is_filled_on_a_phone_and_says_in_words_what_it_points_to(world
     assert "The answers point to: High" in said and "Was there a threat to kill? yes" in said
     assert re.search(r"Was there a threat to kill\?\s+yes Police", said), "who said it"
     for name, answer in (("threat", "no"), ("hurt_now", "unknown"), ("afraid", "yes")):
-        press(browser, f"input[name='f.{name}'][value='{answer}']")
+        press(browser, f"label:has(input[name='f.{name}'][value='{answer}'])")
     width = browser.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]["width"]
     assert width <= 375
     send(browser, "button[value=save]")
-    send(browser, "form[action$='/write/risk-form'] button")
+    send(browser, "form[action$='/write/risk-form']:has(input[value=open]) button")
     said = text(browser)
     assert said.count("Was there a threat to kill?") == 3, "because of it, who said what, and the question"
     assert not re.search(r"\b\d+ (points|of \d+)|score|%", said), "no number is shown"
     picture(browser, pictures / "risk-form-en.png")
     browser.get(f"{world.url}/offers/{mine}")
-    press(browser, "input[name=code][value=LOW]")
+    press(browser, "label:has(input[name=code][value=LOW])")
     send(browser, "form:has(input[name=word][value=DECIDE]) button:not([disabled])")
     assert "Write why you decide less" in text(browser)
     picture(browser, pictures / "risk-below-en.png")

@@ -23,7 +23,7 @@ from services.routing.current_policy import CurrentPolicy
 from services.routing.engine_failure import Breaker
 from tests.harness.line.routing_stack import Line, answer, new_id, running
 from tests.harness.waiting import until
-from tests.integration.routing.test_line import until_support_accepts
+from tests.integration.routing.test_line import until_a_bed_is_next
 
 pytestmark = [pytest.mark.servers, pytest.mark.kafka]
 
@@ -50,7 +50,7 @@ def named(report: Report) -> list[str]:
 
 async def sheltered(line: Line, case_id: str) -> None:
     """A case up to its shelter."""
-    left = await until_support_accepts(line, case_id)
+    left = await until_a_bed_is_next(line, case_id)
     await line.post(case_id, answer(left, Word.ACCEPT))
     await line.wait_for(case_id, OfferOpened, step="shelter")
 

@@ -60,9 +60,9 @@ def _table(node: Node, fields: tuple[Field, ...], lists: Mapping[str, Mapping[st
 
 
 def _line(node: Node, levels: tuple[str, ...], items: tuple[str, ...]) -> Line:
-    get = node.fields(("level",), ("yes", *COUNTS, "until_asked"))
+    get = node.fields(("level",), ("one_yes", *COUNTS, "until_asked"))
     counts = {name: get[name].number(1, len(items)) for name in COUNTS if name in get}
-    yes = frozenset(get["yes"].words(items, "field", least=1)) if "yes" in get else frozenset[str]()
+    yes = frozenset(get["one_yes"].words(items, "field", least=1)) if "one_yes" in get else frozenset[str]()
     return Line(level=get["level"].word(levels, "level"), yes=yes, until_asked=get["until_asked"].yes(), **counts)
 
 

@@ -111,7 +111,7 @@ def test_where_two_agencies_differ_the_graver_answer_counts() -> None:
         ("        - {level: MEDIUM, other_yes: 1}\n", "", "worse is read by no line"),
         ("        - {level: MEDIUM, red_open: 1}\n", "", "is red, and points to LOW while nobody knows it"),
         ("        - {level: HIGH, red_yes: 2}\n", "        - {level: LOW, red_yes: 2}\n", "from the gravest level to the lightest"),
-        ("yes: [threat, weapon", "yes: [thret, weapon", "thret"),
+        ("one_yes: [threat, weapon", "one_yes: [thret, weapon", "thret"),
         ("      reach_tonight:\n        {type: yes-no", "      reach_tonight:\n        {type: line", "of the type yes-no alone"),
     ],
 )
