@@ -133,8 +133,8 @@ def faults(opened: OfferOpened, climbs: bool) -> tuple[Fault, ...]:
 
 CASE = "00000000-0000-0000-0000-00000000000c"
 SOURCE = Source(topic="referral-intake", partition=0, offset=0)
-PEOPLE = ("00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002")
-"""Accounts of the first and the second person of a decision that two make."""
+PEOPLE = tuple(f"00000000-0000-0000-0000-00000000000{number}" for number in range(1, 6))
+"""Accounts of the people of a decision that several make, one for each seat."""
 ALARM = Source(topic="alarm")
 SENDER = "school-drita"
 """The agency that refers, as in the stories; no step asks it."""
