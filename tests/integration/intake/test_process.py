@@ -216,7 +216,9 @@ async def test_what_cannot_be_understood_on_kafka_is_quarantined_and_its_sender_
 
         await until(all_of_them)
         assert len(await intake.stack.distinct("referral-quarantine")) == len(bad) + 3
-        assert await intake.stack.sql("SELECT count(*) FROM intake.casefile") == [(3,)]  # first, good-avro, newest-avro: what was taken, and nothing refused
+        assert await intake.stack.sql("SELECT count(*) FROM intake.casefile") == [
+            (3,)
+        ]  # first, good-avro, newest-avro: what was taken, and nothing refused
         await intake.publish(encoded(BODY), "broken")
 
         async def stands() -> bool:
