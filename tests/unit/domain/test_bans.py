@@ -89,7 +89,6 @@ close_when: {done: [trial-c]}
 """
 WITHOUT = [
     ("no judge", "ask: judge", "ask: social-worker", "no court decides it"),
-    ("a decision by silence", "on_silence: keep-place", "on_silence: agree", "no court decides it"),
     ("other needs", "secure_needs: [trial-b.agree]", "secure_needs: [trial-a.accepted]", "no court decides it"),
     ("not under secure", "secure: [state-secure-facility], secure_needs: [trial-b.agree],", "", "only a step that names it under secure"),
     (
@@ -108,6 +107,11 @@ def trial(text: str) -> Policy:
 
 def test_a_court_may_decide_it() -> None:
     assert next(one for one in trial(TRIAL).current if one.id == "trial").locked == SHIPPED.properties[LOCKED]
+
+
+def test_silence_is_no_decision_of_a_court() -> None:
+    with pytest.raises(PolicyErrors, match="agree states a fact that somebody must have seen"):
+        trial(TRIAL.replace("on_silence: keep-place", "on_silence: agree"))
 
 
 @pytest.mark.parametrize(("old", "new", "why"), [w[1:] for w in WITHOUT], ids=[w[0] for w in WITHOUT])
