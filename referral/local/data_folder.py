@@ -8,6 +8,7 @@ import hashlib
 import os
 import tempfile
 import time
+from importlib.machinery import ModuleSpec, PathFinder  # noqa: TID251 (finds what is installed, imports nothing)
 from pathlib import Path
 
 from referral.runtime import settings
@@ -98,6 +99,12 @@ def sockets(data: Path, name: str) -> Path:
 
 class Trouble(Exception):
     """A local server cannot start: the text says what is wrong and what to do. Nothing is left running."""
+
+
+def find(package: str) -> ModuleSpec | None:
+    """Return where a package is installed, importing nothing; None: it is not. importlib.util would ask the imported module, and Faust puts
+    one without a spec in its own place."""
+    return PathFinder.find_spec(package)
 
 
 def uninstalled(what: str, extra: str) -> Trouble:

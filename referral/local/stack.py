@@ -8,7 +8,6 @@ import os
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from importlib.util import find_spec  # noqa: TID251 (asks whether it is installed, imports nothing)
 from pathlib import Path
 
 import asyncpg
@@ -118,7 +117,7 @@ async def stack(config: StackConfig, *, first: First = _nothing, told: Told = la
 
     Nothing is left running after Trouble, or after Rejected (the data was created with other settings).
     """
-    if "oversight" in config.services and "oversight" not in config.spare and find_spec("faust") is None:
+    if "oversight" in config.services and "oversight" not in config.spare and data_folder.find("faust") is None:
         raise data_folder.uninstalled("Faust", "oversight")
     data = data_folder.make(config.data)
     async with contextlib.AsyncExitStack() as held:

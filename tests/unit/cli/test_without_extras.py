@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import sys
 from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from referral.cli.app import run
-from referral.local import postgres, stack
-from referral.local.data_folder import Trouble
+from referral.local import data_folder, postgres
+from referral.local.data_folder import Trouble, find
 
 
 def without(monkeypatch: pytest.MonkeyPatch, *absent: str) -> None:
     """These packages are not installed."""
 
     def finds(name: str) -> ModuleSpec | None:
-        if name in absent:
-            return None
-        return ModuleSpec(name, None) if name in sys.modules else find_spec(name)  # a package may have put another module in its place
+        return None if name in absent else find(name)
 
-    for module in (postgres, stack):
-        monkeypatch.setattr(module, "find_spec", finds)
+    monkeypatch.setattr(postgres, "find", finds)
+    monkeypatch.setattr(data_folder, "find", finds)
 
 
 @pytest.mark.parametrize(
@@ -39,6 +37,12 @@ def test_demo_names_the_extra_that_is_missing(
     said = capfd.readouterr().err
     assert f"[{extra}]" in said and "Traceback" not in said
     assert "pip install 'referral-pipeline" not in said, "whoever registers a name owns whoever obeys the hint"
+
+
+def test_a_package_that_puts_another_module_in_its_place_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Faust does: its module has no spec once something has imported it, and importlib.util then raises ValueError."""
+    monkeypatch.setitem(sys.modules, "faust", ModuleType("faust"))
+    assert find("faust") is not None and find("no_such_package") is None
 
 
 def test_a_group_of_errors_is_told_as_its_first(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
