@@ -166,7 +166,8 @@ class Slots:
             self._settle(holder)
 
     def _settle(self, group: str) -> None:
-        if len(self._groups[group]) > (NETWORK if group.startswith(STRANGERS) else HOLDER):
+        most = CONNECTIONS if group == PROXY else NETWORK if group.startswith(STRANGERS) else HOLDER
+        if len(self._groups[group]) > most:
             self._end_one(group)
 
     def _end_one(self, group: str) -> None:

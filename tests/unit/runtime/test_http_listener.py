@@ -7,7 +7,7 @@ import math
 import pytest
 
 from referral.runtime import http_listener
-from referral.runtime.http_listener import Slot, Slots, network, subscriber
+from referral.runtime.http_listener import PROXY, Slot, Slots, network, subscriber
 
 
 class Open:
@@ -61,6 +61,13 @@ def test_who_has_shown_something_is_counted_apart_from_its_neighbours(opened: Op
     assert not [name for name in opened.ended if name.startswith("office")]
     opened("office 3", "198.51.100.9", holder="account/one")
     assert [name for name in opened.ended if name.startswith("office")] == ["office 0"], "and has a limit of its own"
+
+
+def test_a_proxy_has_no_limit_but_that_of_all(opened: Open) -> None:
+    """Behind it is everybody: a limit of one holder would end requests of people who hold one connection each."""
+    for n in range(13):
+        opened.slots.take(Slot("192.0.2.1", PROXY, math.inf if n else 0.0, lambda n=n: opened.ended.append(f"proxied {n}")))
+        assert opened.ended == ([] if n < 12 else ["proxied 0"])
 
 
 def test_an_answer_that_is_on_its_way_is_kept_while_others_idle(opened: Open) -> None:
