@@ -82,11 +82,15 @@ class Child:
     def poll(self) -> int | None:
         """Return the exit status of the child (128 + signal); None while it runs."""
         with self._once:
-            if self._code is None and (code := self._process.poll()) is not None:
-                self._kill()  # what is left of its group
-                self._code = code if code >= 0 else 128 - code
-                os.close(self._end)
-            return self._code
+            return self._ended(self._process.poll())
+
+    def _ended(self, code: int | None) -> int | None:
+        """Keep the exit status, end what is left of its group, and return the status as `poll` does. code: as the process says it."""
+        if self._code is None and code is not None:
+            self._kill()
+            self._code = code if code >= 0 else 128 - code
+            os.close(self._end)
+        return self._code
 
     def end(self) -> int | None:
         """Return a descriptor that becomes readable when the child has ended, for the caller to close; None: it has ended."""
@@ -126,7 +130,8 @@ class Child:
                     raise TimeoutError(f"{self.recipe.command[0]} has not ended within {timeout} s")
             finally:
                 os.close(line)
-        code = self.poll()
+        with self._once:
+            code = self._ended(self._process.wait())  # at once: its descriptor may say so a moment before the kernel gives the status
         assert code is not None
         return code
 

@@ -86,3 +86,10 @@ def test_a_child_that_leaves_root_is_somebody_else_and_keeps_its_files(tmp_path:
     child = Child(Recipe(("sh", "-c", f"id -u; touch {mine}"), tmp_path / "log", unroot=True))
     assert child.wait(PATIENCE_S) == 0
     assert (tmp_path / "log").read_text() != "0\n" and mine.stat().st_uid == 0
+
+
+def test_the_kernel_may_say_that_a_child_has_ended_a_moment_before_it_says_how(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen once in a thousand kills: the descriptor was readable, and the status not there yet."""
+    child = Child(Recipe((*PYTHON, "raise SystemExit(3)"), tmp_path / "log"))
+    monkeypatch.setattr(child._process, "poll", lambda: None)
+    assert child.wait(PATIENCE_S) == 3
