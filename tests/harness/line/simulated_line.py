@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from msgspec import Struct, structs
@@ -11,6 +10,7 @@ from referral.analysis.simulation.world import Decided
 from referral.cli.stack.stage import Stage
 from referral.domain.case import next_due
 from referral.domain.describe import describe
+from referral.domain.events import RungReached
 from referral.domain.inputs import Due
 from referral.domain.policy import Policy
 from tests.harness.line.told_line import ToldLine
@@ -24,17 +24,20 @@ class SimulatedLine(ToldLine):
 
     def __init__(self, policy: Policy, stage: Stage, name: str) -> None:
         World.__init__(self, policy)
-        self.stage, self.name, self.case_id, self.receipts = stage, name, "", 0
+        self.stage, self.name, self.case_id, self.other = stage, name, "", ""
         self.ids: dict[str, str] = {}
+        self.tells_at: dict[str, int] = {}
 
     def live(self, done: Decided) -> tuple[list[str], list[str]]:
-        """Do what the simulation did; what both then said, told."""
+        """Do what the simulation did; what both then said, told. That a message has arrived the line's own notifier says, at its time."""
+        if isinstance(done.body, RungReached):
+            return [], []
         if isinstance(done.body, Due):
             due = next_due(self.case) if self.case else None
             assert due is not None, f"{self.name}: the line has no alarm where the simulation has one"
             said = self.put(Due(at=due))
         else:
-            self.pass_time(max(done.at - asyncio.run(self._time()), 0))
+            self.time_comes(done.at)
             said = self.put(self.translated(done.body))
         assert self.case is not None
         for simulated, real in zip(done.events, said, strict=False):

@@ -9,6 +9,7 @@ import asyncio
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import starmap
 from typing import Any
 
@@ -21,7 +22,7 @@ from referral.cli.stack.inbox import Person
 from referral.cli.stack.stage import Stage
 from referral.client import Client
 from referral.domain import events as e
-from referral.domain.case import next_due, open_offers
+from referral.domain.case import offers_of, seats
 from referral.domain.durations import DAY_US, MINUTE_US
 from referral.domain.inputs import Due
 from referral.domain.policy import Policy
@@ -68,7 +69,10 @@ def _is_near(one: tuple[str, str], other: tuple[str, str]) -> bool:
 
 
 class ToldLine(World):
-    """A world whose decisions come from the running line. Each story is a case of its own, begun on a Wednesday at ten."""
+    """A world whose decisions come from the running line. Each story is a case of its own, begun on a Wednesday at ten.
+
+    tells_at: when the notifier has surely said that its message for an offer has arrived, by offer; none where it has said so.
+    """
 
     def __init__(self, policy: Policy, stage: Stage, name: str) -> None:
         super().__init__(policy)
@@ -77,6 +81,7 @@ class ToldLine(World):
         self.people: dict[tuple[str, str], str] = {}
         """(agency, the story's person) → login. The first one named is the second rung: so the first rung is there where another person
         must answer next, and nobody climbs, as in memory, where nobody has a rota."""
+        self.tells_at: dict[str, int] = {}
         self.until_wednesday()
 
     def until_wednesday(self) -> None:
@@ -88,7 +93,7 @@ class ToldLine(World):
     def put(self, body: Struct) -> tuple[Struct, ...]:  # type: ignore[override]
         """Do it at a door, and wait until routing has decided."""
         if isinstance(body, Due):
-            self.tell_everybody(body.at)
+            self.told_until(body.at)
         before = self.case.seq if self.case else 0
         if isinstance(body, Due):
             self.pass_time(max(body.at - asyncio.run(self._time()), 0) + 1)
@@ -101,27 +106,52 @@ class ToldLine(World):
         self.now = decided[0].head.facts.now  # type: ignore[attr-defined]
         return decided
 
-    def tell_everybody(self, due: int) -> None:
-        """Let the time come at which the notifier says that its messages have arrived. A story in memory does not say so."""
-        if not self.everybody_is_told():
-            self.pass_time(max(due - asyncio.run(self._time()), 0) * 2 // 5)  # it says so at a third of each limit
-            self.stage.wait("everybody who was asked is told", self.everybody_is_told)
+    def told_until(self, end: int) -> None:
+        """Let the times come, before this one, at which the notifier says that its messages have arrived. A story in memory does not.
 
-    def everybody_is_told(self) -> bool:
-        """The notifier has said so of every agency whose limit comes first."""
+        A clock that jumped over one would make each of them late, and then no silence is the agency's.
+        """
+        while (at := min((self.tells_at[id] for id in self.untold()), default=end)) < end:
+            self.pass_time(max(at - asyncio.run(self._time()), 0))
+            self.stage.wait("everybody who was asked is told", partial(self.everybody_is_told, at))
+
+    def everybody_is_told(self, at: int) -> bool:
+        """The notifier has said so of every agency of which it does by then. Nothing else happens meanwhile."""
         assert self.case is not None
         if (events := asyncio.run(self._since(self.case.seq))) is not None:
+            assert all(map(of_the_notifier, events)), f"{self.name}: meanwhile {[self.short(event) for event in events]}"
             self.keep(events)
-        first = next_due(self.case)
-        return not [o for o in open_offers(self.case) if o.knocked and not o.told and o.state == "OFFERED" and o.due == first]
+        return all(self.tells_at[id] > at for id in self.untold())
+
+    def untold(self) -> list[str]:
+        """The offers of whose messages the notifier has still to speak: who has answered, by a hold too, is knocked no further."""
+        found = [] if self.case is None else [(track, o) for _, track, _, seat in seats(self.case) for o in offers_of(seat)]
+        waits = [o for track, o in found if o.knocked and o.state == "OFFERED" and not o.held and not track.paused_by]
+        return [o.offer_id for o in waits if o.offer_id in self.tells_at]
+
+    def keep(self, events: tuple[Struct, ...]) -> tuple[Struct, ...]:
+        at = 0
+        for event in events:
+            head = getattr(event, "head", None)
+            at = at if head is None else head.facts.now
+            if isinstance(event, e.OfferOpened | e.OfferEscalated) and event.due is not None:
+                self.tells_at[event.offer_id] = at + (event.due - at) * 2 // 5  # it says so at a third of each limit
+            elif isinstance(event, e.OfferUnheard) and not event.away:
+                self.tells_at.pop(event.offer_id, None)
+        return super().keep(events)
 
     def body(self, line: str) -> Struct | None:
         """What a line says; time that a story waits passes on the line too."""
         before = self.now
         body = super().body(line)
         if line.startswith("wait "):
-            self.pass_time(self.now - before)
+            self.time_comes(asyncio.run(self._time()) + self.now - before)
         return body
+
+    def time_comes(self, at: int) -> None:
+        """Let time pass until then, and the notifier speak when it does."""
+        self.told_until(at)
+        self.pass_time(max(at - asyncio.run(self._time()), 0))
 
     def act(self, body: Any, key: str) -> None:
         """What an agency's system would send."""

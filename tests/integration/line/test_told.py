@@ -46,6 +46,8 @@ NOT_HERE = {
     "nobody-at-police": TWO_MOMENTS,
     "transfer-fails": TWO_MOMENTS,
     "care-court-late": TWO_MOMENTS,
+    "told-and-silent": TWO_MOMENTS,
+    "adult-does-not-testify": "a day passes in it without an alarm, and the line's own alarm misses three limits meanwhile",
     "unknown-municipality": "the door refuses the first line",
     "exercise-over-of-a-child": "every case of the test's line is an exercise",
     "exclusion-lifted-by-two": "two persons sign in, and the line's desk is a system",
