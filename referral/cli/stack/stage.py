@@ -56,8 +56,10 @@ class Stage:
         return self._stack.settings
 
     def close(self) -> None:
-        for one in (*self._clients.values(), *self._people.values()):
-            one.close()
+        for client in self._clients.values():
+            client.close()
+        for person in self._people.values():
+            person.close()
 
     def agency(self, name: str) -> Client:
         """Return the client of an agency's own system; it connects as any other client does."""
