@@ -12,7 +12,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from referral.local.config import StackConfig
 from referral.runtime.kafka import clients, scan
 from referral.runtime.kafka.fetched import Undecodable
-from referral.runtime.settings import LINE, SERVICES, Settings
+from referral.runtime.settings import SERVICES, Settings
 from referral.wire import topics
 from tests.faults.line import Line, running
 from tests.harness import malformed
@@ -30,7 +30,7 @@ READERS: Mapping[str, tuple[str, ...]] = {
     "referral-routing": ("intake", "notifier"),
     "referral-notification": ("routing",),
 }
-"""Who quarantines what it cannot decode; audit keeps it, oversight counts it."""
+"""Who quarantines what it cannot decode; audit keeps it, oversight counts it, the eraser passes over it."""
 
 
 async def as_they_were(settings: Settings, cards: Mapping[str, topics.Topic]) -> None:
@@ -108,7 +108,7 @@ async def accounted_for(line: Line) -> None:
 
 
 async def test_malformed_batches_on_every_topic_leave_every_service_ready(tmp_path_factory: pytest.TempPathFactory) -> None:
-    config = StackConfig(data=tmp_path_factory.mktemp("line"), drill=True, services=(*LINE, "oversight"))
+    config = StackConfig(data=tmp_path_factory.mktemp("line"), drill=True, services=SERVICES)
     async with running(config) as line:
         settings = line.stack.settings
         await clients.create_ingress(settings, INGRESS.removeprefix(topics.INGRESS))
