@@ -57,7 +57,7 @@ async def sheltered(line: Line, case_id: str) -> None:
 
 async def test_honest_instances_under_load_are_true_and_a_table_that_lies_is_named(line: Line) -> None:
     files = policy_digest.read(line.settings.policy)
-    more = {**files, "directory/shelter-linden.yaml": files["directory/shelter-linden.yaml"].replace(b"places: 1", b"places: 3")}
+    more = {**files, "directory/shelter-linden.yaml": files["directory/shelter-linden.yaml"].replace(b"places: 1", b"places: 5")}
     assert more != files
     await line.activate(files)
     await line.run(routing_service(CurrentPolicy(policy_feed.trusted(line.settings)), Breaker(), line.news), "r2")
