@@ -429,7 +429,9 @@ def event_digest(body: Json, salt: str) -> str:
         words["excludes"] = [_lower_kind(actor) for actor in words["excludes"]]
     if isinstance(words.get("consent"), Mapping):
         words["consent"] = _in_microseconds(words["consent"])
-    text = json.dumps(_filled(_in_microseconds(words)), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    if isinstance(words.get("traits"), Mapping):
+        words["traits"] = _timed(words["traits"])
+    text = json.dumps(_filled(_timed(_in_microseconds(words))), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(b"referral-event-v1\n" + hashlib.sha256(salt.encode()).digest() + text.encode()).hexdigest()
 
 
@@ -454,6 +456,13 @@ def _in_microseconds(words: Mapping[str, Any]) -> Json:
     except (KeyError, TypeError, ValueError):  # none, or no time with its offset, which intake refuses
         return dict(words)
     return {**words, "until": since // timedelta(microseconds=1)}
+
+
+def _timed(words: Mapping[str, Any]) -> Json:
+    """Return the words of traits with each of their times in microseconds."""
+    if not isinstance(words.get("times"), Mapping):
+        return dict(words)
+    return {**words, "times": {code: _in_microseconds({"until": at})["until"] for code, at in words["times"].items()}}
 
 
 def _filled(value: Any) -> Any:

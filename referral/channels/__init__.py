@@ -44,6 +44,7 @@ class Outgoing:
     at: its date, µs UTC.
     case: number of the case (domain.case_number), by which people name it on the telephone; empty: about no case.
     waiting: how many things the message stands for; an answer counts for all of them. urgent: what waits is.
+    unconfirmed: all that waits is said by somebody whom nobody has called back yet.
     text: the watchman's words in place of those of a knock, to an operator; a call then speaks the watchman's prompt.
     """
 
@@ -58,6 +59,7 @@ class Outgoing:
     case: str = ""
     waiting: int = 1
     urgent: bool = False
+    unconfirmed: bool = False
     text: str = ""
 
 

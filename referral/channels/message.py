@@ -27,6 +27,7 @@ class Wording:
 
     answer: paragraph of an e-mail about the page that takes an answer. sms: in letters of the GSM 7-bit alphabet that every handset shows,
     so ë, ç, š, č, ć, ž and đ lose their marks, and Serbian is Latin.
+    unconfirmed: of what nobody has called back yet, so that nobody believes it to be more.
     looks, cannot: the two answers that an SMS proposes; people write them instead of the key.
     """
 
@@ -37,6 +38,9 @@ class Wording:
     drill_text: str
     sms: str
     drill_sms: str
+    unconfirmed_subject: str
+    unconfirmed_text: str
+    unconfirmed_sms: str
     looks: str
     cannot: str
 
@@ -55,6 +59,9 @@ WORDINGS = {
         drill_text="Ky është ushtrim.\n\n",
         sms="Kutia juaj hyrese pret ({case}). Pergjigjuni: 1 {code} = {looks}, 2 {code} = {cannot}.",
         drill_sms="USHTRIM. ",
+        unconfirmed_subject="Një raport i pakonfirmuar pret ({case})",
+        unconfirmed_text="Askush nuk e ka konfirmuar ende këtë raport: shërbimi në detyrë po telefonon.\n\n",
+        unconfirmed_sms="I PAKONFIRMUAR. ",
         looks="po e shikoj",
         cannot="nuk mundem",
     ),
@@ -70,6 +77,9 @@ WORDINGS = {
         drill_text="Ovo je vežba.\n\n",
         sms="Vase prijemno sanduce ceka ({case}). Odgovorite: 1 {code} = {looks}, 2 {code} = {cannot}.",
         drill_sms="VEZBA. ",
+        unconfirmed_subject="Čeka nepotvrđena prijava ({case})",
+        unconfirmed_text="Niko još nije potvrdio ovu prijavu: dežurna služba zove.\n\n",
+        unconfirmed_sms="NEPOTVRDJENO. ",
         looks="pogledacu",
         cannot="ne mogu",
     ),
@@ -85,6 +95,9 @@ WORDINGS = {
         drill_text="Ово је вежба.\n\n",
         sms="Vase prijemno sanduce ceka ({case}). Odgovorite: 1 {code} = {looks}, 2 {code} = {cannot}.",
         drill_sms="VEZBA. ",
+        unconfirmed_subject="Чека непотврђена пријава ({case})",
+        unconfirmed_text="Нико још није потврдио ову пријаву: дежурна служба зове.\n\n",
+        unconfirmed_sms="NEPOTVRDJENO. ",
         looks="pogledacu",
         cannot="ne mogu",
     ),
@@ -100,6 +113,9 @@ WORDINGS = {
         drill_text="This is an exercise.\n\n",
         sms="Your inbox is waiting ({case}). Reply: 1 {code} = {looks}, 2 {code} = {cannot}.",
         drill_sms="EXERCISE. ",
+        unconfirmed_subject="A report that is not confirmed is waiting ({case})",
+        unconfirmed_text="Nobody has confirmed this report yet: the desk is calling back.\n\n",
+        unconfirmed_sms="NOT CONFIRMED. ",
         looks="I am looking",
         cannot="I cannot",
     ),
@@ -119,9 +135,9 @@ def compose(out: Outgoing) -> Message:
     words = WORDINGS.get(out.language, WORDINGS[OTHERWISE])
     if out.text:
         return Message((words.drill_subject if out.drill else "") + out.text, (words.drill_text if out.drill else "") + out.text + "\n")
-    subject = words.subject.format(case=named(out))
+    subject = (words.unconfirmed_subject if out.unconfirmed else words.subject).format(case=named(out))
     answer = words.answer.format(page=page(out), code=out.code) if out.answer else ""
-    text = words.text.format(case=named(out), inbox=out.inbox, answer=answer)
+    text = (words.unconfirmed_text if out.unconfirmed else "") + words.text.format(case=named(out), inbox=out.inbox, answer=answer)
     return Message(words.drill_subject + subject, words.drill_text + text) if out.drill else Message(subject, text)
 
 
@@ -132,7 +148,8 @@ def short(out: Outgoing) -> str:
     if out.text:
         return ((words.drill_sms if out.drill else "") + out.text)[:PART]
     case = named(out) + (f" +{out.waiting - 1}" if out.waiting > 1 else "")
-    text = (words.drill_sms if out.drill else "") + words.sms.format(case=case, code=out.code, looks=words.looks, cannot=words.cannot)
+    first = (words.drill_sms if out.drill else "") + (words.unconfirmed_sms if out.unconfirmed else "")
+    text = first + words.sms.format(case=case, code=out.code, looks=words.looks, cannot=words.cannot)
     whole = f"{text} {out.inbox}"
     return whole if len(whole) <= PART and out.inbox.isascii() else text
 

@@ -40,7 +40,8 @@ class Part(StrEnum):
     """A sound file; a call plays several, one after another.
 
     EXERCISE: it is one. LINE: who calls, and why this person. URGENT, REQUEST: one thing waits. The next nine: so many wait.
-    KEYS: what each key does. NOTED, NOTED_ALL: the key has counted, for one thing or for all that wait. WATCHMAN: who calls an operator.
+    UNCONFIRMED: nobody has confirmed it yet. KEYS: what each key does. NOTED, NOTED_ALL: the key has counted, for one thing or for all that
+    wait. WATCHMAN: who calls an operator.
     """
 
     EXERCISE = "exercise"
@@ -56,6 +57,7 @@ class Part(StrEnum):
     EIGHT = "requests-8"
     NINE = "requests-9"
     MANY = "requests-many"
+    UNCONFIRMED = "unconfirmed"
     KEYS = "keys"
     NOTED = "noted"
     NOTED_ALL = "noted-all"
@@ -76,6 +78,7 @@ class Speech:
     urgent: str
     request: str
     requests: tuple[str, ...]
+    unconfirmed: str
     keys: str
     noted: str
     noted_all: str
@@ -103,6 +106,7 @@ SPEECHES = {
             *(f"{n} kërkesa presin." for n in ("Dy", "Tri", "Katër", "Pesë", "Gjashtë", "Shtatë", "Tetë", "Nëntë")),
             "Më shumë se nëntë kërkesa presin.",
         ),
+        unconfirmed="E pakonfirmuar.",
         keys="Do të shikoni tani? Shtypni një. Nuk mundeni? Shtypni dy, dhe thërrasim tjetrin.",
         noted="U shënua. Tani hapni kutinë hyrëse.",
         noted_all="U shënua për të gjitha.",
@@ -121,6 +125,7 @@ SPEECHES = {
             *(f"Čeka {n} zahteva." for n in ("pet", "šest", "sedam", "osam", "devet")),
             "Čeka više od devet zahteva.",
         ),
+        unconfirmed="Nepotvrđeno.",
         keys="Pogledaćete odmah? Pritisnite jedan. Ne možete? Pritisnite dva, zvaćemo sledećeg.",
         noted="Zabeleženo. Sada otvorite prijemno sanduče.",
         noted_all="Zabeleženo za sve.",
@@ -136,6 +141,7 @@ SPEECHES = {
             *(f"{n} requests are waiting." for n in ("Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")),
             "More than nine requests are waiting.",
         ),
+        unconfirmed="Not confirmed.",
         keys="Will you look now? Press one. You cannot? Press two, and we call the next person.",
         noted="Noted. Now open your inbox.",
         noted_all="Noted for all of them.",
@@ -157,7 +163,8 @@ def parts(out: Outgoing) -> tuple[Part, ...]:
     drill = (Part.EXERCISE,) if out.drill else ()
     if out.text:
         return (*drill, Part.WATCHMAN, Part.KEYS)
-    return (*drill, Part.LINE, _waiting(out), Part.KEYS)
+    unconfirmed = (Part.UNCONFIRMED,) if out.unconfirmed and not out.drill else ()  # a call is short, and an exercise is nobody's report
+    return (*drill, Part.LINE, _waiting(out), *unconfirmed, Part.KEYS)
 
 
 def confirmation(out: Outgoing) -> tuple[Part, ...]:
@@ -230,9 +237,10 @@ def complete(folder: Path) -> None:
     for language in SPEECHES:
         took = {part: seconds(read(path(folder, language, part))) for part in Part}
         number = max(took[part] for part in (Part.URGENT, Part.REQUEST, *NUMBERS))
-        asks = took[Part.EXERCISE] + max(took[Part.LINE] + number, took[Part.WATCHMAN]) + took[Part.KEYS]
+        first = max(took[Part.EXERCISE], took[Part.UNCONFIRMED])
+        asks = first + max(took[Part.LINE] + number, took[Part.WATCHMAN]) + took[Part.KEYS]
         for name, length, most in (
-            ("exercise, line, requests and keys", asks, PROMPT_SECONDS),
+            ("exercise or unconfirmed, line, requests and keys", asks, PROMPT_SECONDS),
             ("noted, or noted-all and requests", max(took[Part.NOTED], took[Part.NOTED_ALL] + number), NOTED_SECONDS),
         ):
             if length > most:

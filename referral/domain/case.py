@@ -81,6 +81,10 @@ class Seat(Val, frozen=True, kw_only=True, omit_defaults=True):
     missed: tuple[str, ...] = ()
     code: str = ""
     next: Offer | None = None
+    persons: tuple[str, ...] = ()
+    """Accounts of the people who took the seat, came, or decided for it."""
+    pointed: str = ""
+    """The level to which the form of the step pointed when the seat decided; empty: no form, or not known."""
 
 
 class Run(Val, frozen=True, kw_only=True, omit_defaults=True):
@@ -112,6 +116,8 @@ class Track(Val, frozen=True, kw_only=True, omit_defaults=True):
     """seq of the case when the track began."""
     ended: int = 0
     """seq of the case when the track ended."""
+    since: int = 0
+    """The time at which it began, µs UTC. 0: stored before version 5 of the rules."""
     waited: tuple[str, ...] = ()
     """Pathways (or the desk) that the track has been paused for: never twice for the same one."""
 

@@ -53,7 +53,8 @@ def _parts(case: Case, event: Any, now: int) -> Iterator[str]:
         case e.StepDone():
             yield f"done {event.step}{f' round {event.round}' if event.round else ''} {event.outcome}"
         case e.DecisionRecorded():
-            yield f"decided {_seat(event) if event.seat >= 0 else event.step} {event.code} {event.how.value}"
+            points = f" where the form points to {event.pointed}" if event.pointed else ""
+            yield f"decided {_seat(event) if event.seat >= 0 else event.step} {event.code} {event.how.value}{points}"
         case e.NeedsPerson():
             where = f" for {_seat(event)}" if event.step else ""
             yield f"desk {event.desk} rung {event.rung} {event.about}{where} {limit}"

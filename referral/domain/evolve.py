@@ -61,7 +61,14 @@ def _comes(case: Case, event: e.OfferAcknowledged | e.OfferArrived, state: str) 
     ref, seat, offer = found.ref, found.seat, found.offer
     by = (event.by or "") if state == "ACKNOWLEDGED" else offer.by
     comes = replace(offer, state=state, due=event.due, due_what=event.due_what, by=by, unheard=False, excused=False)
+    if state == "ARRIVED":
+        seat = _answered(seat, event.by)
     return put(case, ref, _with(seat, offer, comes))
+
+
+def _answered(seat: Seat, by: str | None) -> Seat:
+    """Return the seat with one more account that answered for it."""
+    return seat if by is None or by in seat.persons else replace(seat, persons=(*seat.persons, by))
 
 
 def _with(seat: Seat, offer: Offer, changed: Offer) -> Seat:
@@ -120,6 +127,7 @@ def offer_accepted(case: Case, event: e.OfferAccepted) -> Changes:
     found = offer_at(case, event)
     ref, seat, offer = found.ref, found.seat, found.offer
     accepted = replace(offer, state="ACCEPTED", due=event.due, due_what=event.due_what, held=False, how="", reason="")
+    seat = _answered(seat, event.by)
     if offer is seat.offer or offer is seat.next:
         return put(case, ref, _with(seat, offer, accepted))
     return put(case, ref, replace(seat, offer=accepted, kept=without(seat.kept, offer), past=without(seat.past, offer)))
@@ -259,7 +267,8 @@ def track_changed(case: Case, event: e.TrackChanged) -> Changes:
     """Open, pause, resume or end a track."""
     if event.state is e.TrackState.OPENED:
         by = event.opened_by or ""
-        new = Track(track_id=event.track_id, pathway=event.pathway, digest=event.digest, opened_by=by, began=case.seq + 1)
+        at = event.head.facts.now if event.head else case.at
+        new = Track(track_id=event.track_id, pathway=event.pathway, digest=event.digest, opened_by=by, began=case.seq + 1, since=at)
         return {"closed": "", "tracks": (*case.tracks, new)}
     t = track_at(case, event.track_id)
     track = case.tracks[t]
@@ -287,7 +296,8 @@ def decision_recorded(case: Case, event: e.DecisionRecorded) -> Changes:
     run = case.tracks[t].runs[r]
     if event.seat < 0:
         return put_run(case, t, r, replace(run, verdict=event.code))
-    return put(case, (t, r, event.seat), replace(run.seats[event.seat], code=event.code))
+    seat = replace(_answered(run.seats[event.seat], event.by), code=event.code, pointed=event.pointed or "")
+    return put(case, (t, r, event.seat), seat)
 
 
 def step_done(case: Case, event: e.StepDone) -> Changes:

@@ -14,8 +14,8 @@ def expected(policy: Policy, municipality: str) -> tuple[str, ...]:
     An agency that only passes referrals on, and one whose services no step names, is not among them.
     """
     place = policy.municipalities[municipality]
-    areas = {municipality, f"region:{place.region}", "country"}
-    roles = {role for pathway in policy.current for step in pathway.steps for role in _roles(step)}
+    areas = {municipality, *place.covers, "country"}
+    roles = {role for pathway in policy.every for step in pathway.steps for role in _roles(step)}
     asked = {service.agency for service in policy.services.values() if service.roles & roles and service.covers & areas}
     return tuple(sorted(id for id, agency in policy.agencies.items() if agency.municipality == municipality and id in {*asked, place.desk}))
 

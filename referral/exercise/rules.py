@@ -27,7 +27,7 @@ MOST_HERE = 2
 """Exercises of one municipality within the window (P): one, and a repetition of what went badly. More would be noise that people learn to
 ignore."""
 MOST_ANYWHERE = 10
-"""Exercises of the whole country within the window (P): each of 30 municipalities once a quarter. Shelters and the prosecutor serve many
+"""Exercises of the whole country within the window (P): each of 38 municipalities once a quarter. Shelters and the prosecutor serve many
 municipalities, and are asked in each one's exercise."""
 
 

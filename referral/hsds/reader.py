@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
-from referral.domain.policy.directory import HOMES, LANGUAGES
+from referral.domain.policy.directory import LANGUAGES
 from referral.domain.policy.reading.agencies import TELEPHONE
 from referral.domain.policy.reading.reader import allowed
 from referral.hsds.agency_yaml import holds, text_of
@@ -36,6 +36,7 @@ class _Links:
     attributes: Mapping[str, list[tuple[str, str, Row]]]
     tables: Mapping[str, Mapping[str, list[Row]]]
     telephones: Mapping[str, list[Row]]
+    homes: Set[str]
 
     def codes(self, key: str, kind: str) -> list[str]:
         return [code for of, code, _ in self.attributes.get(key, ()) if of == kind]
@@ -44,8 +45,9 @@ class _Links:
         return {code: row.text("value") for of, code, row in self.attributes.get(key, ()) if of == kind}
 
 
-def imported(document: object) -> Read:
-    """Return the files of a document in the form that `exported` writes, or all of its faults at once."""
+def imported(document: object, homes: Set[str]) -> Read:
+    """Return the files of a document in the form that `exported` writes, or all of its faults at once. homes: roles of a house in which
+    people are kept safe."""
     rows = rows_of(document)
     agencies: dict[str, str] = {}
     for row in rows.of("organization_identifier"):
@@ -59,7 +61,7 @@ def imported(document: object) -> Read:
     per_service = ("service_area", "schedule", "service_capacity", "language")
     tables = {table: rows.by(table, "service_id") for table in per_service}
     telephones = rows.by("phone", "organization_id")
-    links = _Links(rows, agencies, rows.by("service", "organization_id"), _attributes(rows), tables, telephones)
+    links = _Links(rows, agencies, rows.by("service", "organization_id"), _attributes(rows), tables, telephones, homes)
     _strangers(links)
     files: dict[str, bytes] = {}
     for row in rows.of("organization"):
@@ -117,7 +119,7 @@ def _agency(row: Row, links: _Links) -> dict[str, Any]:
         fault(f"{row.where}.name", f"a name in each of {', '.join(LANGUAGES)} is needed, by attributes name:…")
     services = [_service(service, id, links) for service in links.services.get(key, ())]
     place = links.codes(key, "municipality")
-    if place and any(HOMES & set(service["roles"]) for service in services):
+    if place and any(links.homes & set(service["roles"]) for service in services):
         fault(f"{row.where}.municipality", "where people are kept safe is never stored, not even the municipality; take it out")
     phones = links.telephones.get(key, [])
     if len(phones) > 1:
@@ -125,7 +127,7 @@ def _agency(row: Row, links: _Links) -> dict[str, Any]:
     for phone in phones:
         if not TELEPHONE.fullmatch(phone.text("number")):
             fault(f"{phone.where}.number", "a number in international form is expected: +38338000111")
-        elif any(HOMES & set(service["roles"]) for service in services):
+        elif any(links.homes & set(service["roles"]) for service in services):
             fault(phone.where, "where people are kept safe has no telephone here; take it out")
     return {
         "comment": row.text("description"),
@@ -175,7 +177,7 @@ def _service(row: Row, agency: str, links: _Links) -> dict[str, Any]:
     areas = links.tables["service_area"].get(key, [])
     for area in areas:
         if not area.text("uri").startswith(AREA):
-            fault(f"{area.where}.uri", f"{AREA} and a municipality, region:… or country is expected")
+            fault(f"{area.where}.uri", f"{AREA} and a municipality, an area such as region:…, or country is expected")
     service: dict[str, Any] = {"id": row.text("alternate_name"), "covers": [area.text("uri").removeprefix(AREA) for area in areas]}
     service.update({name: links.codes(key, kind) for name, kind in (("roles", "role"), ("tags", "tag"), ("sexes", "sex"))})
     ages = [row.text(name) for name in ("minimum_age", "maximum_age") if name in row.says]

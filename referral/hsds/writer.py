@@ -81,8 +81,9 @@ def _service(tables: Tables, agency: Mapping[str, Any], owner: str, service: Map
         row |= {"minimum_age": int(service["ages"][0]), "maximum_age": int(service["ages"][1])}
     tables["service"].append(row)
     for area in service["covers"]:
-        place = say("municipality", area.removeprefix("region:")) if area != "country" else "The whole country"
-        shown = f"Region of {place}" if area.startswith("region:") else place
+        kind, _, where = area.rpartition(":")
+        place = say("municipality", where) if area != "country" else "The whole country"
+        shown = f"{kind.replace('-', ' ').capitalize()} of {place}" if kind else place
         tables["service_area"].append({"id": row_id("area", id, area), "service_id": key, "name": shown, "uri": AREA + area})
     if hours := agency.get("hours"):
         when = {"byday": ",".join(DAYS[day] for day in hours["days"]), "opens_at": hours["from"], "closes_at": hours["to"]}

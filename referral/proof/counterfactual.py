@@ -117,7 +117,7 @@ class CaseRerun(Struct):
                 return
             self.said = self.said or parting(moment.events, other.events)[0] == SAID
             self.now = other.case
-            self.told += [(event.TYPE, codec.fingerprint(event.TYPE), codec.encode(event)) for event in other.events]
+            self.told += [(type_, codec.fingerprint(type_), data) for type_, data in map(codec.encode_oldest, other.events)]
             self.last.append(moment)
 
     def _pass_over(self, answer: Answer) -> None:

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from referral.domain.events import Meta, PolicyActivated, Quarantined
 from referral.errors import Malformed, NewerVersion
-from referral.wire.compiled import FINGERPRINTS, READERS, WRITERS, shared
+from referral.wire.compiled import FINGERPRINTS, OLDER, READERS, WRITERS, shared
 
 # A body is a few hundred bytes: 32 candidates, 200 seats and every list of codes at its longest stay below this.
 BODY_LIMIT = 128 * 1024
@@ -35,6 +35,25 @@ def encode(body: Struct) -> bytes:
         return WRITERS[type(body)](body)
     except (KeyError, TypeError, AttributeError):
         raise ValueError(f"{type(body).__name__}: a field has a value of another type, or a symbol that its enum lacks") from None
+
+
+def encode_oldest(body: Struct) -> tuple[str, bytes]:
+    """Return (type, exact body) in the oldest version that says all of it. An engine of earlier rules can read it, and what was digested
+    before a type had its newest version has the same digest. ValueError as of `encode`."""
+    for type_, write in OLDER.get(type(body), ()):
+        try:
+            data = write(body)
+        except (KeyError, TypeError, AttributeError):
+            continue
+        if READERS[type_][1](data, 0)[0] == body:
+            return type_, data
+    return type(body).TYPE, encode(body)  # type: ignore[attr-defined]
+
+
+def versions(type: str) -> tuple[str, ...]:
+    """Return every version of a shipped type that we read, by its name."""
+    stem = type.rpartition(".v")[0]
+    return tuple(known for known in READERS if known.rpartition(".v")[0] == stem)
 
 
 def decode(type: str, fingerprint: int, data: bytes) -> Struct:

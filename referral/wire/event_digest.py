@@ -25,6 +25,7 @@ from referral.domain.events import (
     ResponseSubmitted,
     Scheme,
     Signed,
+    Traits,
     TraitsChanged,
 )
 from referral.errors import Malformed
@@ -81,7 +82,9 @@ def words_of_body(body: Mapping[str, Any]) -> dict[str, Any]:
         words["excludes"] = [_actor(actor) for actor in words["excludes"]]
     if isinstance(words.get("consent"), Mapping):
         words["consent"] = _dated(words["consent"])
-    return _dated(words)
+    if isinstance(words.get("traits"), Mapping):
+        words["traits"] = _timed(words["traits"])
+    return _timed(_dated(words))
 
 
 def words_of_event(body: Struct, case_id: str, *, drill: bool) -> dict[str, Any]:
@@ -89,7 +92,7 @@ def words_of_event(body: Struct, case_id: str, *, drill: bool) -> dict[str, Any]
     match body:
         case ReferralSubmitted():
             mark = {"drill": drill} if body.opens else {"case_id": case_id}
-            return mark | _fields(body, "traits", "consent", "sections", "excludes")
+            return mark | {"traits": _traits(body.traits)} | _fields(body, "consent", "sections", "excludes")
         case ResponseSubmitted():
             return _fields(body, "word", "reason", "code", "recorded")
         case AnswerWithdrawn():
@@ -97,7 +100,7 @@ def words_of_event(body: Struct, case_id: str, *, drill: bool) -> dict[str, Any]
         case ReferralWithdrawn():
             return _fields(body, "reason")
         case TraitsChanged():
-            return dict(to_builtins(body.traits))
+            return _traits(body.traits)
         case ConsentChanged():
             return dict(to_builtins(body.consent))
         case ActorExcluded():
@@ -142,6 +145,18 @@ def _filled(value: Any) -> Any:
 
 def _empty(value: Any) -> bool:
     return value is None or value is False or value in ("", "unknown", -1) or (isinstance(value, list | tuple | Mapping) and not value)
+
+
+def _traits(traits: Traits) -> dict[str, Any]:
+    """Return traits as words: their times as code → µs UTC."""
+    return {**to_builtins(traits), "times": {one.code: one.at for one in traits.times}}
+
+
+def _timed(words: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the words of traits with each of their times in µs UTC."""
+    if not isinstance(words.get("times"), Mapping):
+        return dict(words)
+    return {**words, "times": {code: _dated({"until": at})["until"] for code, at in words["times"].items()}}
 
 
 def _dated(words: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,9 @@ from collections.abc import Container, Iterable, Mapping
 from msgspec import Struct
 
 from referral.domain.policy import Policy, PolicyErrors, policy
-from referral.domain.policy.directory import Signing
+from referral.domain.policy.directory import OLD, Signing
+from referral.domain.policy.form import Table
+from referral.domain.policy.questions import KNOWN, Questions
 from referral.domain.policy.reading.reader import allowed
 from referral.domain.rules.conditions import SETTLED
 from referral.errors import Rejected, Unavailable
@@ -24,6 +26,18 @@ PUBLIC = "public"
 """The agency in whose name the public page refers; the page is closed unless the directory has it, as `unverified`."""
 RAISED = "raised"
 """The kind of link between a case that the system raised and the case that it is about. No person may order such a link."""
+
+
+class Form(Struct, frozen=True, kw_only=True):
+    """The form of a decision. section: where its answers are. codes: of the decision."""
+
+    section: str
+    codes: tuple[str, ...]
+    table: Table
+
+    def level(self, pointed: str) -> str:
+        """Return the level that the form points to, or the next graver one that the step decides."""
+        return self.table.among(pointed, self.codes)
 
 
 class Lists(Struct, frozen=True, kw_only=True):
@@ -57,8 +71,22 @@ class Lists(Struct, frozen=True, kw_only=True):
     """Agencies whose systems sign, or signed before, each with its keys and the times from which they count."""
     contacts: Mapping[tuple[str, str], tuple[str, ...]] = {}
     """(pathway, step) → the steps whose holders its agency is shown."""
+    questions: Questions = Questions()
+    """What people are asked about the person; none before the policy had any."""
     telephones: Mapping[str, str] = {}
     """Agency → the telephone of its office."""
+    persons: Mapping[tuple[str, str, int], bool] = {}
+    """(pathway, step, seat) of the seats for which only a person answers → whether it is one of two persons who decide."""
+    forms: Mapping[tuple[str, str], Form] = {}
+    """(pathway, step) of the decisions whose form points to a level."""
+    tables: Mapping[str, Table] = {}
+    """Section that several agencies fill as a form → what its answers point to."""
+    old: Mapping[str, frozenset[str]] = {}
+    """Code list → its codes that are still taken, and that no form offers any more."""
+
+    def offered(self, name: str) -> tuple[str, ...]:
+        """Return the codes of a list that a form offers."""
+        return tuple(code for code in self.codes.get(name, ()) if code not in self.old.get(name, frozenset()))
 
     def written_by(self, pathway: str, step: str, seat: int, shows: Iterable[str]) -> tuple[str, ...]:
         """Return the sections that a seat writes; for a seat that the newest procedure lacks, those that it reads and agencies write."""
@@ -113,7 +141,7 @@ class Lists(Struct, frozen=True, kw_only=True):
 
 
 def _forbidding(policy: Policy) -> Iterable[str]:
-    return (actor for pathway in policy.current for step in pathway.steps for actor in step.forbid.values())
+    return (actor for pathway in policy.every for step in pathway.steps for actor in step.forbid.values())
 
 
 def of(policy: Policy, number: int, keys: Mapping[str, AgencyKeys] | None = None) -> Lists:
@@ -124,14 +152,14 @@ def of(policy: Policy, number: int, keys: Mapping[str, AgencyKeys] | None = None
         "municipality": tuple(policy.municipalities),
         "agency": tuple(policy.agencies),
         "section": tuple(policy.sections),
-        # Sections that an agency writes: neither those derived from traits, nor the recorded texts, which come with an answer.
-        "written": tuple(s for s, about in policy.sections.items() if about.personal and s not in policy.codes.get("need", ())),
+        # Sections that an agency writes: neither those derived from traits, nor what is recorded with an answer or a change.
+        "written": tuple(s for s, about in policy.sections.items() if about.personal and s not in (*policy.codes.get("need", ()), KNOWN)),
         "relation": tuple(sorted({actor.removeprefix("relation:") for actor in _forbidding(policy) if actor.startswith("relation:")})),
         "procedure": tuple(pathway.id for pathway in policy.current),
         "linking": tuple(how for how in policy.codes.get("link", ()) if how != RAISED),
         "target": (*policy.services, *policy.codes.get("decision", ()), SETTLED),
     }
-    every = (*policy.pinned.values(), *policy.current)  # the newest of several versions overwrites the others
+    every = (*policy.pinned.values(), *policy.every)  # the newest of several versions overwrites the others
     return Lists(
         number=number,
         codes=codes,
@@ -148,6 +176,22 @@ def of(policy: Policy, number: int, keys: Mapping[str, AgencyKeys] | None = None
         country_desk=policy.country_desk,
         contacts={(version.id, step.id): step.contacts for version in every for step in version.steps if step.contacts},
         telephones={id: agency.telephone for id, agency in policy.agencies.items() if agency.telephone},
+        old={"age-band": policy.properties.get(OLD, frozenset())},
+        persons={
+            (version.id, step.id, seat): step.two_persons
+            for version in every
+            for step in version.steps
+            for seat, rule in enumerate(step.seats)
+            if (step.two_persons and not step.second_below) or rule.apart
+        },
+        questions=policy.questions,
+        forms={
+            (version.id, step.id): Form(section=step.form, codes=step.codes, table=step.table)
+            for version in every
+            for step in version.steps
+            if step.table is not None
+        },
+        tables={section: about.table for section, about in policy.sections.items() if about.table is not None},
         public=PUBLIC if PUBLIC in policy.agencies and policy.agencies[PUBLIC].unverified else "",
     )
 

@@ -348,6 +348,32 @@ async def pathways(tx: AsyncConnection, leave: Permit, until: int = NEVER) -> tu
     return tuple(row[0] for row in await rows(tx, sql, {"case": leave.case_id, "until": until}))
 
 
+async def awaits_confirmation(tx: AsyncConnection, leave: Permit) -> bool:
+    """Return whether a desk has still to confirm the permit's case."""
+    sql = "SELECT EXISTS (SELECT FROM intake.task WHERE case_id = :case AND about = :about AND closed_at IS NULL)"
+    return bool((await rows(tx, sql, {"case": leave.case_id, "about": UNCONFIRMED}))[0][0])
+
+
+async def deciding(tx: AsyncConnection, leave: Permit, track_id: str) -> str:
+    """Return the id of the open offer of a track in which the permit's agency decides; empty where there is none."""
+    sql = (
+        "SELECT offer_id FROM intake.offer WHERE track_id = :track AND case_id = :case AND agency = :agency AND kind = 'DECIDE' "
+        "AND closed_at IS NULL ORDER BY opened_at LIMIT 1"
+    )
+    found = await rows(tx, sql, {"track": track_id, "case": leave.case_id, "agency": leave.agency})
+    return str(found[0][0]) if found else ""
+
+
+async def looking(tx: AsyncConnection, leave: Permit, pathways: Iterable[str]) -> tuple[tuple[str, str, str, int], ...]:
+    """Return (step, agency, state, when it changed) of the offers of these pathways in the permit's case, in order."""
+    sql = (
+        "SELECT o.step, o.agency, o.state, o.changed_at FROM intake.offer o JOIN intake.track t USING (track_id) "
+        "WHERE o.case_id = :case AND t.pathway = ANY(CAST(:pathways AS text[])) ORDER BY o.opened_at, o.offer_id"
+    )
+    found = await rows(tx, sql, {"case": leave.case_id, "pathways": sorted(pathways)})
+    return tuple((step, agency, state, at) for step, agency, state, at in found)
+
+
 async def happenings(tx: AsyncConnection, leave: Permit, until: int = NEVER) -> tuple[tuple[int, int, bytes], ...]:
     """Return (seq, at, sealed line) of a case's timeline until then (µs UTC), in order."""
     sql = "SELECT seq, at, sealed FROM intake.happening WHERE case_id = :case AND at <= :until ORDER BY seq"

@@ -180,6 +180,7 @@ class DeliveryCheck:
     held: this sender still holds the lease. open: its question is open, at the delivery's rung, and nobody has answered its round.
     wanted: its recipient is on duty for the question and may be knocked. paused: sending is switched off. now: µs by the one clock.
     leaves: when it may leave, µs: now, or by day, where it would wake somebody for what can wait. urgent: its question is.
+    unconfirmed: nobody has confirmed what it asks for.
     """
 
     held: bool
@@ -189,6 +190,7 @@ class DeliveryCheck:
     now: int
     leaves: int
     urgent: bool = False
+    unconfirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +263,7 @@ async def check(tx: AsyncConnection, claimed: Sequence[Claimed], hush: Hush | No
         loud = loudness(asked.due, row.now, asked.once)
         leaves = by_day(channel, loud, asked.due, row.now)
         leaves = hush.leaves(asked, channel, staff.nights, leaves) if hush else leaves
-        checks[row.delivery] = DeliveryCheck(row.held, open_, held, row.paused, row.now, leaves, loud is Loudness.URGENT)
+        checks[row.delivery] = DeliveryCheck(row.held, open_, held, row.paused, row.now, leaves, loud is Loudness.URGENT, asked.unconfirmed)
     return [checks.get(c.id) for c in claimed]
 
 

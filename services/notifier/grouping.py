@@ -40,9 +40,18 @@ class Carried:
     own: str
 
 
-async def ahead(tx: AsyncConnection, leader: Claimed, now: int) -> tuple[int, ...]:
-    """Return the ids of the deliveries that a message would carry now, before it is sent."""
-    return tuple(row.delivery for row in await _riders(tx, _AHEAD, leader, now, None))
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """The deliveries that a message would carry. unconfirmed: all of them are about what nobody has confirmed."""
+
+    ids: tuple[int, ...]
+    unconfirmed: bool
+
+
+async def ahead(tx: AsyncConnection, leader: Claimed, now: int) -> Ahead:
+    """Return the deliveries that a message would carry now, before it is sent."""
+    rows = await _riders(tx, _AHEAD, leader, now, None)
+    return Ahead(tuple(row.delivery for row in rows), all(question(row).unconfirmed for row in rows))
 
 
 async def ride(tx: AsyncConnection, leader: Claimed, now: int, only: Sequence[int] | None = None) -> list[Carried]:

@@ -26,7 +26,7 @@ from referral.domain.events import (
 )
 from referral.domain.rules.answers import BY_HANDSET
 from referral.domain.rules.context import UNCONFIRMED
-from referral.domain.rules.offers import CARRIED_OVER
+from referral.domain.rules.offers import CARRIED_OVER, UNVERIFIED
 from services.notifier.duty import Duty, Loudness, Person, Roster, Why, able, at_desk, next_change, on_duty
 from services.notifier.steps import loudness, steps
 
@@ -58,7 +58,7 @@ class Question:
     away: RungFailed with reason AWAY was emitted, and no message was sent to anybody of the agency.
     taken: somebody has acknowledged or accepted; a knock now only reminds.
     cannot: accounts that have answered "I cannot": to an offer at this rung, to a desk's task in this round.
-    crowd: many of its kind at one desk are one knock (`crowd`).
+    crowd: many of its kind at one desk or one agency are one knock (`crowd`). Of an offer: nobody has confirmed the referral.
     holder: account of whoever has taken it last; None for a system. track: of an offer, the procedure's.
     stopped: that procedure is paused, and nobody is notified for it (`stopping`).
     arrived, reached: rung at which a message arrived, and for which RungReached was emitted; -1: none since the offer last climbed.
@@ -89,6 +89,11 @@ class Question:
     stopped: bool = False
     arrived: int = -1
     reached: int = -1
+
+    @property
+    def unconfirmed(self) -> bool:
+        """Return whether it asks somebody to look before anybody has confirmed the referral."""
+        return self.crowd and not self.task
 
     @property
     def look_at(self) -> int | None:
@@ -350,6 +355,7 @@ def _opened(event: OfferOpened, case_id: str, at: int, drill: bool) -> Question:
         state=State.ANSWERED if carried else State.OPEN,
         next_at=None if carried else at,
         due=event.due,
+        crowd=event.why.rule == UNVERIFIED,
     )
 
 

@@ -29,6 +29,7 @@ from services.notifier import deliveries, grouping, wakeup
 from services.notifier.answers import code
 from services.notifier.deliveries import Claimed, DeliveryCheck
 from services.notifier.delivery_results import Kind, Result, Results
+from services.notifier.grouping import Ahead
 from services.notifier.hush import Hush
 from services.notifier.metrics import Figures
 from services.notifier.steps import WAKES
@@ -42,6 +43,8 @@ REST_SECONDS = 60.0
 """Longest wait of a lane (ours), should a look and a notification both have failed."""
 NOTHING = Handed()
 """Of an attempt whose message nobody took."""
+NOTHING_AHEAD = Ahead((), unconfirmed=True)
+"""Of a message that says no number: what it says of its own question is true of all that it names."""
 LOOK_SECONDS = 5.0
 """Limit of one look (ours): a connection that died silently must not keep claims from being renewed; the next look takes another one."""
 CALM_SECONDS = 5.0
@@ -183,22 +186,22 @@ class Sender:
                 return None
             if (end := _end(check)) is not None:
                 return await self._record(claimed, end, leaves=check.leaves)
-            carried = await self._ahead(claimed, check.now)
-            handed = await self._hand_over(claimed, addresses, line, check, len(carried or ()))
+            ahead = await self._ahead(claimed, check.now)
+            handed = await self._hand_over(claimed, addresses, line, check, ahead or NOTHING_AHEAD)
         except Refused as refused:
             return await self._record(claimed, Kind.FAILED, str(refused))
         except Unreached as away:
             return await self._record(claimed, Kind.UNSURE if isinstance(away, Unsure) else Kind.LATER, str(away))
-        return await self._record(claimed, Kind.SENT, handed=handed, carried=carried)
+        return await self._record(claimed, Kind.SENT, handed=handed, carried=ahead.ids if ahead else None)
 
-    async def _ahead(self, claimed: Claimed, now: int) -> tuple[int, ...] | None:
+    async def _ahead(self, claimed: Claimed, now: int) -> Ahead | None:
         """Return what an SMS or a call will stand for besides, which it says; None: a message that says no number."""
         if claimed.channel not in WAKES:
             return None
         async with self._reading.connect() as tx:
             return await grouping.ahead(tx, claimed, now)
 
-    async def _hand_over(self, claimed: Claimed, addresses: Sequence[str], line: Line, check: DeliveryCheck, carried: int) -> Handed:
+    async def _hand_over(self, claimed: Claimed, addresses: Sequence[str], line: Line, check: DeliveryCheck, ahead: Ahead) -> Handed:
         """Send one message to each address, the former one first, until somebody presses a key. It is enough that one takes it."""
         handed: list[Handed] = []
         failed: list[Refused | Unreached] = []
@@ -209,7 +212,7 @@ class Sender:
                     if later is None or not later.held or _end(later) is not None:
                         break
                     await line.open()
-                handed.append(await line.send(self._outgoing(claimed, address, check, carried)))
+                handed.append(await line.send(self._outgoing(claimed, address, check, ahead)))
                 if handed[-1].word is not None:
                     break
             except (Refused, Unreached) as error:
@@ -218,7 +221,7 @@ class Sender:
             raise next((error for error in failed if isinstance(error, Unreached)), failed[0])
         return handed[-1]
 
-    def _outgoing(self, claimed: Claimed, address: str, check: DeliveryCheck, carried: int) -> Outgoing:
+    def _outgoing(self, claimed: Claimed, address: str, check: DeliveryCheck, ahead: Ahead) -> Outgoing:
         return Outgoing(
             address=address,
             reference=claimed.reference,
@@ -229,8 +232,9 @@ class Sender:
             answer=self._answer,
             at=check.now,
             case=case_number(claimed.case_id),
-            waiting=1 + carried,
+            waiting=1 + len(ahead.ids),
             urgent=check.urgent,
+            unconfirmed=check.unconfirmed and ahead.unconfirmed,
         )
 
     def _addresses(self, claimed: Claimed) -> list[str]:

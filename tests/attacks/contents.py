@@ -7,7 +7,7 @@ from functools import cache, partial
 
 from msgspec import structs
 
-from referral.domain.events import OfferOpened, PolicyActivated
+from referral.domain.events import OfferOpened, PolicyActivated, ReferralSubmitted
 from referral.errors import Malformed
 from referral.proof.archive import Payload
 from referral.proof.entry import ROUTING, Entry, Kind, digest, plain
@@ -63,7 +63,7 @@ def stripped(reseal: bool) -> Noticed:
     activate(log, 2, KEY, must=True)
     log.now += 10 * MINUTE
     refer(log, by_http())
-    at, entry = next((n, e) for n, e in enumerate(log.entries) if e.type == "referral-submitted.v1")
+    at, entry = next((n, e) for n, e in enumerate(log.entries) if e.type == ReferralSubmitted.TYPE)
     body = structs.replace(unseal(entry, log.keys[entry.case_id]).body, signed=None)
     key = log.keys[entry.case_id] if reseal else bytes(32)
     log.entries[at] = sealed(entry, key, codec.encode(body))

@@ -93,13 +93,13 @@ def _notifier_mute() -> Noticed:
 
 
 def _telephone() -> Noticed:
-    _, events = _told("refer found_in=leposaviq urgency=emergency", "police: ACCEPT", "support.0: ACCEPT", "alarm", "alarm", "alarm")
+    _, events = _told("refer found_in=leposaviq urgency=emergency", "police: ACCEPT", "support: ACCEPT", "alarm", "alarm", "alarm")
     accused = any(isinstance(x, e.CaseRaised) for x in events)
     return {} if accused else _at_desks(events, "call")
 
 
 def _notice() -> Noticed:
-    made, events = _told("refer found_in=dragash", "police: ACCEPT")
+    made, events = _told("refer concern=disability consent=GIVEN giver=parent found_in=dragash", "centre: ACCEPT")
     early = any(isinstance(x, e.StepDone) and x.step == "coordinator" for x in events)
     done = "done coordinator done" in made.tell("coordinator: ACKNOWLEDGE phone=dsw")
     return {**_at_desks(events, "tell"), "the step": "is done when the desk has called, not before" if done and not early else ""}

@@ -25,7 +25,7 @@ from tests.stories.teller import World, policy
 
 SENDER, FORMER = "the sender, whose token was stolen", "a desk whose task is settled"
 DESK, HOLDER, SUPERVISOR, LAST = "desk", "police, who have taken it", "supervising body", "oversight"
-CHILD = ("refer found_in=prizren", "police: ACCEPT", "support.1: ACCEPT")
+CHILD = ("refer found_in=prizren", "police: ACCEPT", "csw: ACCEPT")
 ADULT = ("refer age=adult age_band=18-120 consent=GIVEN found_in=prizren", "police: ACCEPT")
 MINE, SEEN, FORGED = "mine", "what police saw", "forged address"
 

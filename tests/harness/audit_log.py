@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections import Counter
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from msgspec import Struct, structs
 from referral.domain.case import Case, holds, next_due
 from referral.domain.decide import decide, facts_for
 from referral.domain.events import (
+    EVENTS,
     CaseErased,
     Door,
     Facts,
@@ -44,8 +46,19 @@ from tests.stories import teller
 
 FILES = policy_digest.read(Path(__file__).parents[2] / "policy")
 POLICY = teller.policy()
+RELEASE = Path(__file__).parents[2] / "engines" / f"{ENGINE - 1}.zip"
 START = 1_767_225_600_000_000
 MINUTE = 60_000_000
+
+
+def _of_before() -> frozenset[str]:
+    known = set(re.findall(r'"([a-z-]+\.v\d+)"', ZipFile(RELEASE).read("referral/wire/compiled/__init__.py").decode()))
+    newer = {type_.rpartition(".v")[0] for type_ in EVENTS if type_ not in known}
+    return frozenset(type_ for type_ in known if type_.rpartition(".v")[0] in newer)
+
+
+BEFORE = _of_before()
+"""Versions of events that the last release knew, and that have a newer one since."""
 
 
 @dataclass
@@ -67,7 +80,8 @@ class Log:
     """Places that the cases hold, as routing's table has them."""
     engine: int = ENGINE
     files: Mapping[str, bytes] | None = None
-    """The policy; by default today's, or where an earlier version of the rules decides, that of its release."""
+    """The policy; by default today's, or where an earlier version of the rules decides, that of its release. Then events have the
+    versions of that release."""
     _known: Known = field(default_factory=Known)
     _offsets: dict[tuple[str, int], int] = field(default_factory=dict)
     _seqs: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -99,7 +113,11 @@ class Log:
 
     def say(self, case_id: str, body: Struct, event_id: str, cause_id: str, source: str) -> tuple[Meta, Source]:
         """One event of a case, numbered and sealed."""
-        topic, type_ = type(body).TOPIC, type(body).TYPE  # type: ignore[attr-defined]
+        topic, type_, data = type(body).TOPIC, type(body).TYPE, codec.encode(body)  # type: ignore[attr-defined]
+        why = getattr(body, "why", None)
+        if (why is not None and why.engine != ENGINE) or (why is None and (self.files is not None or self.engine != ENGINE)):
+            oldest = codec.encode_oldest(body)  # a release of before wrote its own versions of events
+            type_, data = oldest if oldest[0] in BEFORE else (type_, data)
         seq = self._seqs[topic, case_id] = self._seqs.get((topic, case_id), 0) + 1
         meta = Meta(
             event_id=event_id,
@@ -114,7 +132,7 @@ class Log:
         )
         key = self.keys.setdefault(case_id, uuid.uuid5(uuid.UUID(case_id), "key").bytes * 2)
         nonce = uuid.uuid5(uuid.UUID(event_id), "nonce").bytes[:12]
-        value = seal.seal(None if isinstance(body, CaseErased) else key, topic, meta, codec.encode(body), nonce)
+        value = seal.seal(None if isinstance(body, CaseErased) else key, topic, meta, data, nonce)
         told = headers.of(meta)
         if self.signed:
             told.append(writers.signature(topic, case_id.encode(), value))

@@ -24,7 +24,7 @@ Record = tuple[str, e.Meta, Any]
 WHOLE = teller.policy()
 AGO, NEVER = 0, 1 << 60
 CHILD = "trafficking-child"
-CALM = ("refer", "wait 10 min", "police: ACKNOWLEDGE", "wait 5 min", "police: ACCEPT", "support.0: ACCEPT", "support.1: ACCEPT")
+CALM = ("refer", "wait 10 min", "police: ACKNOWLEDGE", "wait 5 min", "police: ACCEPT", "support: ACCEPT", "csw: ACCEPT")
 """A referral that is taken up at once, as lines of a story."""
 
 

@@ -13,7 +13,7 @@ from services.oversight.disclosure.blocks import Block
 from services.oversight.disclosure.suppress import Values
 
 BLOCK = Block(1, "2027-01", "2027-01", "trafficking-child")
-SEXES, AGES = ("female", "male", "other"), ("0-5", "6-11", "12-14", "15-17")
+SEXES, AGES = ("female", "male", "other"), ("0-2", "3-5", "6-11", "12-14", "15-17")
 
 
 def figures(told: Values, measure: str = "made-up", block: Block = BLOCK) -> list[FigureReleased]:

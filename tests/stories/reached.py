@@ -102,7 +102,7 @@ def main(words: list[str]) -> int:
     print(f"{len(stories)} stories tell {len({rule for rule, _ in by_stories})} rules and {len(by_stories)} pairs of rule and outcome;")
     print(f"{walks} walks reach {len(by_walks)} pairs; together {len(by_stories | by_walks)}.\n")
     print(f"{'procedure':<24}{'stories':>8}{'rules':>8}{'pairs':>8}{'with walks':>12}")
-    digests = {pathway.digest[:16]: pathway.id for pathway in POLICY.current}
+    digests = {pathway.digest[:16]: pathway.id for pathway in POLICY.every}
     rows: dict[str, list[set[Any]]] = defaultdict(lambda: [set(), set(), set()])
     for name, events in [*stories.items(), *(("", events) for events in lives)]:
         for event in events:

@@ -27,7 +27,7 @@ from referral.exercise.told import length, options
 from referral.wire import codec
 from services.routing import engine_failure
 from tests.harness import shipped
-from tests.stories.lines import ROOT, Unheard, changed_traits, consent_of, policy_line
+from tests.stories.lines import ROOT, Unheard, changed_traits, consent_of, in_oldest_bytes, policy_line
 
 POLICY = Path(__file__).parents[2] / "policy"
 START = 1_790_755_200_000_000
@@ -158,7 +158,7 @@ class World:
                     agency=named.get("by", "school-drita"),
                     door=e.Door.HTTP,
                     opens=self.case is None,
-                    traits=changed_traits(TRAITS, words),
+                    traits=changed_traits(TRAITS, words, self.now),
                     consent=consent_of(named["consent"], words, self.now) if "consent" in named else None,
                     sections=("identity",),
                     excludes=tuple(filter(None, named.get("excludes", "").split(","))),
@@ -186,8 +186,10 @@ class World:
                 return None
             case "traits":
                 assert self.case is not None
-                traits = changed_traits(self.case.traits, words)
+                traits = changed_traits(self.case.traits, words, self.now)
                 return e.TraitsChanged(agency=options(words).get("by", "school-drita"), by=None, traits=traits, received_at=self.now)
+            case "old":
+                return in_oldest_bytes(self.body(rest))
             case "consent":
                 obtained = self.case.consent_by if self.case else ""
                 by = options(words).get("by", obtained or "school-drita")
@@ -293,7 +295,7 @@ class World:
         return found[-1]
 
     def answer(self, where: str, words: list[str]) -> e.ResponseSubmitted:
-        """`step: WORD [reason or code] [unrecorded] [by=agency] [person=number] [phone=desk]`; `nowhere:` answers no offer."""
+        """`step: WORD [reason or code] [unrecorded] [by=agency] [person=number] [phone=desk] [pointed=level]`. `nowhere:` has no offer."""
         word, named = e.Word(words[0]), options(words)
         offer = self.offer(where) if where != "nowhere" else Offer(offer_id=str(uuid.UUID(int=0xBAD)), agency="iom", service="")
         more = [w for w in words[1:] if w != "unrecorded" and "=" not in w]
@@ -310,6 +312,7 @@ class World:
             via=e.Via.PHONE if "phone" in named else e.Via.WEB,
             recorded_by=str(uuid.UUID(int=0xF0)) if "phone" in named else None,
             received_at=self.now,
+            pointed=named.get("pointed"),
         )
 
     def short(self, event: Any) -> str:

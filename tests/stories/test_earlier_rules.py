@@ -70,7 +70,8 @@ CHANGED_BY_5 = {
     "told-and-silent",
     "told-late",
 }
-"""Those that version 5 tells otherwise: a complaint is proposed to a person, and nobody is accused who was not told."""
+"""Those that version 5 tells otherwise: a complaint is proposed to a person, and nobody is accused who was not told. A flag that a concern
+implies, and the look at a child in danger, are words of a later policy: under the policy of before they change no story."""
 CHANGED: Mapping[int, set[str]] = {4: CHANGED_BY_4, 5: CHANGED_BY_5}
 """Version → the stories that it tells otherwise than the one before."""
 LATER = {"unheard-of", "answer-of-somebody-else"}
@@ -141,8 +142,8 @@ class EarlierWorld(World):
 
 
 def _recorded(body: Struct) -> Recorded:
-    type_ = type(body).TYPE  # type: ignore[attr-defined]
-    return type_, codec.fingerprint(type_), codec.encode(body)
+    type_, data = codec.encode_oldest(body)
+    return type_, codec.fingerprint(type_), data
 
 
 @pytest.fixture(scope="module")
@@ -192,3 +193,5 @@ def test_an_earlier_version_tells_every_story_alike_but_those_that_a_later_one_c
 
 def test_each_change_of_the_rules_has_its_stories() -> None:
     assert {*CHANGED, 3} == {*range(3, ENGINE + 1)}, "list the stories that the new version tells otherwise"
+    told = {name for _, name in STORIES}
+    assert all(stories <= told for stories in CHANGED.values()), "a story that no release was kept with shows no change"

@@ -32,7 +32,7 @@ def test_every_procedure_is_told_to_its_end() -> None:
     for path in TOLD:
         case = told(path.stem).case
         ended |= {track.pathway for track in case.tracks if track.outcome == "done"} if case is not None else set()
-    assert ended >= {pathway.id for pathway in POLICY.current}
+    assert ended >= {pathway.id for pathway in POLICY.every}
 
 
 def test_every_decision_is_told() -> None:
@@ -44,14 +44,14 @@ def test_every_decision_is_told() -> None:
         for event in said(world):
             if type(event).__name__ == "DecisionRecorded":
                 decided.add((tracks[event.track_id], event.step, event.code))  # type: ignore[attr-defined]
-    wanted = {(pathway.id, step.id, code) for pathway in POLICY.current for step in pathway.steps for code in step.codes}
+    wanted = {(pathway.id, step.id, code) for pathway in POLICY.every for step in pathway.steps for code in step.codes}
     assert wanted - decided == set()
 
 
 def test_no_service_is_out_of_reach() -> None:
     """Each role of each service of the directory is asked for by some step, somewhere: also the last resorts."""
     reached = set()
-    for step in (step for pathway in POLICY.current for step in pathway.asking):
+    for step in (step for pathway in POLICY.every for step in pathway.asking):
         for rule in step.seats:
             roles = {*rule.roles, *rule.last_resort}
             if step.placement is not None:

@@ -20,6 +20,7 @@ from referral.domain.events import (
     Door,
     KnockSent,
     Meta,
+    NeedsPerson,
     OfferEscalated,
     OfferOpened,
     PolicyActivated,
@@ -49,6 +50,7 @@ class Line(Log):
     """A log whose services sign. policy: the rules of its bundle 1, by which it decides."""
 
     policy: Policy = field(default_factory=lambda: compile(FILES))
+    _knocked: set[tuple[str, int]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.now = BEGIN
@@ -114,10 +116,18 @@ class Line(Log):
         self.publish(cause.case_id, decision.events, cause.id, "routing")
         for event in decision.events:
             if isinstance(event, OfferOpened | OfferEscalated):
-                about: dict[str, Any] = {"offer_id": event.offer_id, "rung": event.rung, "reference": derived(event.offer_id, event.rung)}
-                knock = KnockSent(channel="sms", again=0, at=self.now, person=derived(event.offer_id, "person"), **about)
-                self.publish(cause.case_id, [knock], derived(event.offer_id, f"knock:{event.rung}"), "notifier")
+                self._knock(cause.case_id, event.offer_id, event.rung, offer_id=event.offer_id)
+            elif isinstance(event, NeedsPerson):
+                self._knock(cause.case_id, event.task_id, event.rung, task_id=event.task_id)
         return decision
+
+    def _knock(self, case_id: str, question: str, rung: int, **about: str) -> None:
+        """Knock at a rung of an offer or of a desk's task, once."""
+        if (question, rung) not in self._knocked:
+            self._knocked.add((question, rung))
+            who, reference = derived(question, "person"), derived(question, rung)
+            knock = KnockSent(channel="sms", again=0, at=self.now, person=who, rung=rung, reference=reference, **about)
+            self.publish(case_id, [knock], derived(question, f"knock:{rung}"), "notifier")
 
 
 class OneEach(Caseload, frozen=True, kw_only=True):

@@ -54,6 +54,24 @@ def test_age_and_place_change_what_was_said_and_no_more(world: World) -> None:
     assert (case.traits.age, case.traits.age_band, case.traits.found_in) == ("uncertain", "15-17", "peje")
 
 
+def test_what_somebody_learnt_is_said_of_the_case_and_a_no_is_kept_beside_it(world: World) -> None:
+    """The page of this change was an error of ours for every procedure with two questions."""
+    world.account("worker", CSW)
+    case = world.case("prizren")
+    offer = support(world, case)
+    where = f"/offers/{offer}/change/known"
+    with signed_in(world, "worker") as person:
+        page = person.get(where)
+        assert page.status_code == 200 and page.text.count("<details>") >= 5, "a group of questions is one line until somebody opens it"
+        assert person.post(where, data=fields(page.text) | {"do": "ask"}).status_code == 422, "nothing was answered"
+        learnt = {"known.siblings": "yes", "known.injured": "no", "known.languages.rom": "yes"}
+        asked = person.post(where, data=fields(page.text) | learnt | {"do": "ask"})
+        assert asked.status_code == 200 and "Are there brothers or sisters?" in asked.text
+        assert changed(person, offer, "known", **learnt).status_code == 303
+    [event] = [event for event in world.queued() if isinstance(event, TraitsChanged)]
+    assert (event.only, event.traits.flags, event.traits.languages) == (("flags", "languages"), ("siblings",), ("rom",))
+
+
 def test_a_repeated_change_is_the_same_although_the_case_has_changed_meanwhile(world: World) -> None:
     world.account("worker", CSW)
     case = world.case("prizren")

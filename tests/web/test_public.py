@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.domain import events as e
 from referral.runtime.i18n import ENDONYMS
 from services.intake.public import limits, waiting
+from services.intake.public.form import STEPS
 from tests.harness.shipped import compiled
 from tests.harness.web import axe
 from tests.harness.web.flood import code_of
@@ -32,7 +33,7 @@ def test_one_report_is_one_referral_in_the_name_of_nobody(world: World) -> None:
     with world.client(headers={"Accept-Language": "en"}) as visitor:
         before = world.everything()
         form = opened(visitor)
-        for at in ("danger", "about", "words", "you"):
+        for at in STEPS[:-1]:
             page = visitor.post("/refer", data=form | GIVEN | {"at": at, "go": "next"})
             assert page.status_code == 200 and page.headers["cache-control"] == "no-store", at
             kept, typed = hidden(page.text), [name for name in GIVEN if f'id="{name.removeprefix("need.")}"' not in page.text]
@@ -72,7 +73,7 @@ def test_the_number_to_call_comes_first(world: World, language: str) -> None:
             page = visitor.get(path).text
             assert page.index(f'href="tel:{NUMBER}"') < page.index("<form method"), path
         form = opened(visitor)
-        for at in ("danger", "about", "words", "you"):
+        for at in STEPS[:-1]:
             page = visitor.post("/refer", data=form | GIVEN | {"at": at, "go": "next"}).text
             assert "numbers now" in page and page.index(f'href="tel:{NUMBER}"') < page.index("<h1>"), at
 
@@ -112,6 +113,31 @@ def test_the_page_with_the_code_has_no_way_to_lose_it(world: World) -> None:
     with world.client(headers={"Accept-Language": "en"}) as visitor:
         sent = visitor.post("/refer", data=opened(visitor) | GIVEN | {"at": "check", "go": "send"})
         assert code_of(sent) and 'id="language"' not in sent.text and "#language" not in sent.text
+
+
+def test_staff_see_whom_they_keep_away_before_they_send(world: World) -> None:
+    world.account("teacher", "school-drita", "en")
+    with signed_in(world, "teacher") as person:
+        away = {"away.parent": "yes", "away.agency.id": "police-prizren", "need.why_away": "He works there."}
+        page = html.unescape(person.post("/refer", data=opened(person) | GIVEN | away | {"at": "you", "go": "next"}).text)
+        said = page.partition("Who must not hear about this?</dt>")[2].partition("What you saw or heard")[0]
+        assert re.findall("<dd>(.*?)</dd>", said) == [
+            "a parent or carer",
+            compiled().names("agency", "police-prizren", "en"),
+            "He works there.",
+        ]
+    with world.client(headers={"Accept-Language": "en"}) as visitor:
+        page = visitor.post("/refer", data=opened(visitor) | GIVEN | away | {"at": "you", "go": "next"}).text
+        assert "Who must not hear" not in page and "He works there." not in page.partition("<dl>")[2], "nobody else is asked"
+
+
+def test_a_desk_reads_of_an_adult_as_of_one(world: World) -> None:
+    world.account("desk", DESK, "en", desk=True)
+    with world.client(headers={"Accept-Language": "en"}) as visitor, signed_in(world, "desk") as desk:
+        reported(visitor, age_band="18-120")
+        where = f"/unverified/{waits(world, case_of(world))}"
+        page = desk.post(f"{where}/show", data=hidden(desk.get(where).text)).text
+        assert "Municipality where the person is" in page and "Age of the child" not in page
 
 
 def test_the_desk_reads_corrects_and_confirms(world: World) -> None:
@@ -319,7 +345,7 @@ def drills(world: World) -> list[bool]:
 
     async def read(tx: AsyncConnection) -> list[bool]:
         kept = (await tx.execute(sql("SELECT drill FROM intake.casefile ORDER BY opened_at"))).scalars().all()
-        told = (await tx.execute(sql("SELECT drill FROM queue WHERE type = 'referral-submitted.v1' ORDER BY n"))).scalars().all()
+        told = (await tx.execute(sql("SELECT drill FROM queue WHERE type = 'referral-submitted.v2' ORDER BY n"))).scalars().all()
         assert kept == told
         return list(kept)
 
@@ -339,9 +365,14 @@ def test_a_teacher_on_a_phone_and_the_desk_that_confirms(world: World, browser: 
     for id, value in (("found_in", "prizren"), ("concern", "trafficking"), ("age_band", "12-14")):
         Select(field(browser, id)).select_by_value(value)
     send(browser, "button[value=next]")
+    assert len(browser.find_elements(By.CSS_SELECTOR, "main fieldset")) == 3, "a stranger is asked no more"
+    press(browser, "input[name='known.exploited.controlled-begging']")
+    press(browser, "input[name='known.suspect-is-parent'][value=no]")
+    picture(browser, pictures / "public-3-known.png")
+    send(browser, "button[value=next]")
     field(browser, "happened").send_keys("A man waits for her every day after school.")
     field(browser, "where").send_keys("The school by the river")
-    picture(browser, pictures / "public-3-words.png")
+    picture(browser, pictures / "public-4-words.png")
     send(browser, "button[value=next]")
     field(browser, "telephone").send_keys("044 000 000")
     send(browser, "button[value=next]")
@@ -364,6 +395,7 @@ def test_a_teacher_on_a_phone_and_the_desk_that_confirms(world: World, browser: 
     send(browser, "form:has(input[value=confirm]) button")
     assert "Instruction given" in text(browser)
     assert isinstance(world.queued()[-1], e.InstructionGiven)
+    assert submitted(world)[0].traits.flags == ("controlled-begging",), "no takes nothing away, and says nothing"
 
 
 LANGUAGES = [pytest.param(language, marks=() if language == "sq" else pytest.mark.long) for language in ENDONYMS]
@@ -407,8 +439,12 @@ def test_a_child_writes_by_keyboard_alone(world: World, browser: Chrome, picture
     key(browser, "input[name=danger]", Keys.SPACE)
     go_on(browser, "button[value=next]")
     seen("2-about")
-    for id in ("found_in", "concern", "age_band"):
-        key(browser, f"#{id}", Keys.ARROW_DOWN)
+    key(browser, "#found_in", Keys.ARROW_DOWN)
+    key(browser, "input[name=said][value=hit]", Keys.SPACE)
+    key(browser, "#age_band", Keys.ARROW_DOWN)
+    go_on(browser, "button[value=next]")
+    seen("3-known")
+    key(browser, "input[name='known.you-home'][value=yes]", Keys.SPACE)
     go_on(browser, "button[value=next]")
     seen("3-words")
     key(browser, "#happened", "Made up: he hits me.")
@@ -421,6 +457,7 @@ def test_a_child_writes_by_keyboard_alone(world: World, browser: Chrome, picture
     assert browser.find_elements(By.CSS_SELECTOR, ".code code") and f"tel:{NUMBER}" in browser.page_source
     [event] = submitted(world)
     assert (event.agency, event.traits.urgency) == ("public", "emergency")
+    assert (event.traits.concern, event.traits.flags) == ("violence", ("suspect-at-home",))
     go_on(browser, "form[action='/refer/receipt'] button")
     seen("7-receipt")
     assert browser.find_elements(By.CSS_SELECTOR, "input[name=voice][value=child]"), "the receipt speaks to a child too"

@@ -6,14 +6,17 @@ rest is the *residue*: circumstances with the same residue are one class. Whom a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import product
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import combinations, product
 from typing import NamedTuple
 
 from msgspec import structs
 
+from referral.analysis.reachability.world import START
 from referral.domain.contradictions import fits
-from referral.domain.events import Consent, ConsentState, Traits
+from referral.domain.durations import MINUTE_US
+from referral.domain.entered_times import times_of
+from referral.domain.events import Consent, ConsentState, EnteredTime, Traits
 from referral.domain.policy import Policy
 from referral.domain.policy.procedure import Marks, Pathway, Step
 from referral.domain.rules.conditions import consent_mark, trait_marks
@@ -34,9 +37,13 @@ USUAL = Traits(
 """Default traits of every example, the same as in the stories; a trait that the procedure does not test keeps its default."""
 ONE = ("age", "sex", "urgency", "origin", "asylum", "home")
 LISTS = {"age_band": "age-band", "home": "municipality"}
-FLAGS = 10
-"""Flags of one procedure that are combined in every way; further ones are tried one at a time (ours: 1024 combinations)."""
+FLAGS = 6
+"""Flags of one procedure that are combined in every way (ours: 64 combinations). Where it can tell more apart, those that lead nowhere
+(`_leads_on`) are tried one at a time and all together, and the others in every way, or in pairs where they are too many."""
 STATES = (ConsentState.GIVEN, None, ConsentState.REFUSED, ConsentState.WITHDRAWN, ConsentState.UNKNOWN)
+
+AT_HOME = "home"
+"""Beginning of every area word of the person's home."""
 
 Residue = tuple[object, ...]
 
@@ -52,6 +59,8 @@ def circumstances(pathway: Pathway, policy: Policy) -> Iterator[Circumstance]:
     """Yield every circumstance that a procedure applies to and that it, or an agency's ages and sexes, may tell apart."""
     looks_at = tested_marks(pathway)
     choices = {name: _words(name, looks_at, pathway, policy) for name in (*ONE, "concern", "age_band")}
+    if (abroad := next(iter(policy.municipalities), "")) not in choices["home"] and _asks_at_home(pathway, policy):
+        choices["home"].append(abroad)
     choices["sex"] = [sex for sex in ("female", "male", "unknown") if sex in policy.codes.get("sex", ())] or choices["sex"]
     choices["age_band"] = [band for band in policy.codes.get("age-band", ()) if band in choices["age_band"] or band not in looks_at]
     states = STATES if pathway.consent.needed or any(mark.startswith("consent=") for mark in looks_at) else (None,)
@@ -60,10 +69,17 @@ def circumstances(pathway: Pathway, policy: Policy) -> Iterator[Circumstance]:
         one = dict(zip(names, words, strict=True))
         if not fits(one["age"], one["age_band"]):
             continue
-        for flags, languages, state in product(_flags(looks_at, pathway), _languages(looks_at, pathway), states):
-            traits = structs.replace(USUAL, **one, flags=flags, languages=languages)
+        said = product(_flags(looks_at, pathway), _languages(looks_at, pathway), _times(looks_at, pathway), states)
+        for flags, languages, times, state in said:
+            traits = structs.replace(USUAL, **one, flags=flags, languages=languages, times=times)
             consent = None if state is None else Consent(state=state, basis="consent", giver="person", scope=(), recipients=(), until=None)
             yield Circumstance(traits, consent)
+
+
+def _asks_at_home(pathway: Pathway, policy: Policy) -> bool:
+    """Return True when a procedure, or one that it leads to, asks agencies of the person's home: it may be elsewhere."""
+    begun = [pathway, *(other for other in policy.current if other.id in pathway.leads_to)]
+    return any(area.startswith(AT_HOME) for one in begun for step in one.steps for rule in step.seats for area in rule.areas)
 
 
 def applies(pathway: Pathway, traits: Traits) -> bool:
@@ -77,10 +93,22 @@ def opened(policy: Policy, traits: Traits) -> tuple[Pathway, ...]:
     return tuple(pathway for pathway in policy.current if applies(pathway, traits))
 
 
+def looked_at(policy: Policy, traits: Traits) -> tuple[Pathway, ...]:
+    """Return what is done for such a referral while nobody has confirmed it."""
+    return tuple(pathway for pathway in policy.unverified if applies(pathway, traits))
+
+
 def residue(pathways: Iterable[Pathway], given: Circumstance) -> Residue:
     """Return the residue of these procedures under a circumstance."""
     marks = {*trait_marks(given.traits), consent_mark(given.consent, 0)}
-    return tuple(_left(pathway, marks) for pathway in pathways)
+    times = times_of(given.traits)
+    return tuple((_left(pathway, marks), _counted(pathway, marks, times)) for pathway in pathways)
+
+
+def _counted(pathway: Pathway, marks: Marks, times: Mapping[str, int]) -> Residue:
+    """Return the times from which a limit of a step counts that can begin."""
+    codes = {limit.since for step in possible(pathway, marks).values() for limit in step.limits.values() if limit.since}
+    return tuple((code, times[code]) for code in sorted(codes) if code in times)
 
 
 def possible(pathway: Pathway, marks: Marks) -> dict[str, Step]:
@@ -158,9 +186,10 @@ def tested_marks(pathway: Pathway) -> dict[str, set[str]]:
         for group in change.when:
             for mark in group:
                 found.setdefault(mark, set()).add(f"change {number}")
-    for tag, mark in pathway.never:
-        if mark:
-            found.setdefault(mark, set()).add(f"never {tag}")
+    for ban in pathway.never:
+        for group in ban.when:
+            for mark in group:
+                found.setdefault(mark, set()).add(f"never {ban.name}")
     return {mark: places for mark, places in found.items() if "=" in mark}
 
 
@@ -191,9 +220,32 @@ def _flags(tested: Mapping[str, set[str]], pathway: Pathway) -> list[tuple[str, 
             kinds.setdefault(frozenset(tested[mark]), mark.partition("=")[2])
     needed = [sorted(mark.partition("=")[2] for mark in group) for group in pathway.applies if all(m.startswith("flags=") for m in group)]
     flags = sorted(kinds.values())
-    sets = [{flag for flag, taken in zip(flags[:FLAGS], bits, strict=True) if taken} for bits in product((0, 1), repeat=len(flags[:FLAGS]))]
-    sets += [{flag} for flag in flags[FLAGS:]]
+    if len(flags) <= FLAGS:
+        sets = _combined(flags, range(len(flags) + 1))
+    else:
+        leading = sorted(flag for places, flag in kinds.items() if _leads_on(places, pathway))
+        sets = _combined(leading, range(len(leading) + 1) if len(leading) <= FLAGS else (0, 1, 2, len(leading)))
+        sets += [{flag} for flag in flags if flag not in leading] + [set(flags)]
     return [tuple(sorted({*one, *(group[0] for group in needed if not one & set(group))})) for one in sets]
+
+
+def _times(tested: Mapping[str, set[str]], pathway: Pathway) -> list[tuple[EnteredTime, ...]]:
+    """Return what may be known of each time that the procedure looks at: nothing, or one time that is now, or lies a minute less, or a
+    minute more, than the length of a limit back."""
+    found: dict[str, set[int]] = {mark.partition("=")[2]: {START} for mark in tested if mark.startswith("times=")}
+    for limit in (limit for step in pathway.steps for limit in step.limits.values() if limit.since):
+        found.setdefault(limit.since, set()).update({START, START - limit.micros + MINUTE_US, START - limit.micros - MINUTE_US})
+    return [(), *((EnteredTime(code=code, at=at),) for code in sorted(found) for at in sorted(found[code]))]
+
+
+def _combined(flags: Sequence[str], sizes: Iterable[int]) -> list[set[str]]:
+    return [set(one) for size in sizes for one in combinations(flags, size)]
+
+
+def _leads_on(places: Iterable[str], pathway: Pathway) -> bool:
+    """Return True when a flag tested in these places changes more than steps on whose state no other step depends."""
+    steps = [place.rpartition(" ")[0] for place in places]
+    return any(pathway.readers.get(step) != frozenset({step}) for step in steps)
 
 
 def _languages(tested: Mapping[str, set[str]], pathway: Pathway) -> list[tuple[str, ...]]:

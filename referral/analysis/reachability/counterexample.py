@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from uuid import UUID
 
 from msgspec import Struct
 
@@ -89,7 +90,8 @@ def _do(done: Decided, before: Case | None, given: Given) -> str:
     if isinstance(body, e.RungFailed):
         return f"rung-failed {_where(before, body.offer_id)} {body.reason}"
     if isinstance(body, e.ResponseSubmitted):
-        return " ".join(filter(None, (f"{_where(before, body.offer_id)}:", body.word.value, body.reason or body.code)))
+        person = f"person={UUID(body.by).int}" if body.by else ""
+        return " ".join(filter(None, (f"{_where(before, body.offer_id)}:", body.word.value, body.reason or body.code, person)))
     if isinstance(body, e.AnswerWithdrawn):
         return f"take-back {_where(before, body.offer_id)}"
     return " ".join(["refer", *_refer(given)])
@@ -99,7 +101,9 @@ def _refer(given: Given) -> Iterator[str]:
     """Yield the words of the referral: every trait that is not as usual."""
     for name in given.traits.__struct_fields__:
         value = getattr(given.traits, name)
-        if value != getattr(USUAL, name):
+        if name == "times":
+            yield from (f"{one.code}={(START - one.at) // MINUTE_US}min" for one in value)
+        elif value != getattr(USUAL, name):
             yield f"{name}={','.join(value) if isinstance(value, tuple) else value}"
     if given.consent is not None:
         yield f"consent={given.consent.state.value}"

@@ -16,27 +16,23 @@ parent, a further failing agency leads to the result of its failure alone, unles
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from msgspec import Struct, field, structs
 
-from referral.analysis.reachability.tasks import Family, Look, People, Task, WatchedPolicy, look_of, watched
+from referral.analysis.reachability.sharing import AT_NIGHT, LATE, PROMPT, Path, Seen, Walked, Ways, Whole, whole
+from referral.analysis.reachability.tasks import Family, People, Read, Task, WatchedPolicy, look_of, watched
 from referral.analysis.reachability.walk import Fork, Walker, Way, begun
-from referral.analysis.reachability.world import START, Fault, Given, Pace, World
-from referral.domain.durations import HOUR_US
+from referral.analysis.reachability.world import START, Fault, Given, World
 from referral.domain.policy import Policy
 from referral.domain.policy.procedure import Pathway
-
-NIGHT = START + 64 * HOUR_US
-"""The second start: the night of the Saturday after, 02:00, when offices are closed."""
 
 
 class SharedWays(NamedTuple):
     """Ways that are the same in some kinds of cases. example: the one that was walked.
 
-    begins: these ways come first in these kinds. bed: a bed is found there when nobody fails.
+    begins: these ways come first in these kinds. bed: a bed is found there when nobody fails. again: told before, of other kinds.
     """
 
     example: Task
@@ -44,89 +40,73 @@ class SharedWays(NamedTuple):
     ways: Sequence[Way]
     begins: bool
     bed: bool
-
-
-Seen = tuple[Task, Look]
+    again: bool = False
 
 
 def explore(copy: WatchedPolicy, people: People, family: Family) -> Iterator[SharedWays]:
-    """Yield every way of every kind of case of a family once, with the kinds that have it."""
+    """Yield every way of every kind of case of a family, once for all kinds that share it and have the same ways on which nobody fails."""
+    pathway = next(one for one in copy.every if one.id == family[0].pathway)
+    depth = family[0].depth
+    known = Ways(copy, pathway, failures=depth > 0)
     waiting: Sequence[Seen] = [(task, look_of(task, copy, people)) for task in family]
     while waiting:
-        calm = {waiting[0][0]: Calm(copy, waiting[0][0])}
-        first = calm[waiting[0][0]]
-        same, waiting = _alike(copy, waiting)
-        bed = any(way.bed >= 0 for way in first.ways)
-        yield SharedWays(same[0][0], [task for task, _ in same], first.ways, True, bed)
-        for number in range(len(first.parts)):
+        late = whole(known, LATE, waiting[0])
+        same, waiting = _alike(late.read, waiting)
+        bed = any(walked.way.bed >= 0 for walked in late.calm)
+        for walked in late.calm:
+            yield _told(walked, same, bed, begins=walked is late.calm[0])
+        left = same
+        while left:
+            prompt = whole(known, PROMPT, left[0])
+            together, left = _alike(prompt.read, left)
+            for walked in prompt.calm:
+                yield _told(walked, together, bed)
+        for path in ((AT_NIGHT,), *(late.apart if depth else ()), *(late.failing if depth == 1 else ())):
             left = same
             while left:
-                left = sorted(left, key=lambda kind: kind[0] not in calm)  # one whose calm ways are known need not walk them again
-                example = left[0][0]
-                if example not in calm:
-                    calm[example] = Calm(copy, example)
-                copy.watch(calm[example].lists)
-                found = calm[example].parts[number]()
-                together, left = _alike(copy, left)
-                yield SharedWays(example, [task for task, _ in together], found, False, bed)
+                walked = known.of(path, _example(known, path, left))
+                together, left = _alike(walked.read, left, walked.key)
+                yield _told(walked, together, bed)
+                if walked.way.failing:
+                    walked.forget()
+        if depth > 1:
+            yield from _pairs(copy, pathway, known, late, same, bed)
 
 
-def _alike(policy: WatchedPolicy, kinds: Sequence[Seen]) -> tuple[list[Seen], list[Seen]]:
-    """Divide kinds of cases: those that agree with the first on all that was read, and the others."""
-    read = kinds[0][1].read(policy.lists)
-    key = kinds[0][1].key(read)
+def _example(ways: Ways, path: Path, kinds: Sequence[Seen]) -> Seen:
+    """Return the kind that should walk a way: one that has walked the way before it need not walk that again."""
+    before = path[:-1] if path[0] == LATE else (LATE,)
+    return next((kind for kind in kinds if ways.has(before, kind)), kinds[0])
+
+
+def _told(walked: Walked, kinds: Sequence[Seen], bed: bool, begins: bool = False) -> SharedWays:
+    """Return a way with its kinds."""
+    told = SharedWays(walked.kind[0], [task for task, _ in kinds], [walked.way], begins, bed, walked.told)
+    walked.told = True
+    return told
+
+
+def _alike(read: Read, kinds: Sequence[Seen], key: int | None = None) -> tuple[list[Seen], list[Seen]]:
+    """Divide kinds of cases: those that agree on all that was read with the first, or with this key, and the others."""
+    wanted = kinds[0][1].key(read) if key is None else key
     same: list[Seen] = []
     others: list[Seen] = []
     for kind in kinds:
-        (same if kind[1].key(read) == key else others).append(kind)
+        (same if kind[1].key(read) == wanted else others).append(kind)
     return same, others
 
 
-class Calm:
-    """The ways of one kind of case on which nobody fails and all answer late, and what else there is to walk.
-
-    lists: what they read of the directory.
-    parts: further ways, in the same order for every kind that reads the same.
-    """
-
-    def __init__(self, policy: WatchedPolicy, task: Task) -> None:
-        self._policy, self._pathway = policy, next(one for one in policy.current if one.id == task.pathway)
-        self._given = Given(START, Pace.LATE, task.traits, task.consent)
-        policy.watch({})
-        self.ways, self._forks = calm_ways(policy, self._pathway, self._given)
-        self.lists = policy.lists
-        self.parts: list[Callable[[], Sequence[Way]]] = [self._prompt, self._night]
-        if task.depth:
-            agencies = dict.fromkeys(fork.agency for fork in self._forks if fork.parent is self.ways[0])
-            self.parts += [partial(self._apart, agency) for agency in agencies]
-        if task.depth == 1:
-            self.parts += [partial(self._alone, fork) for fork in self._forks]
-        if task.depth > 1:
-            self.parts.append(self._pairs)
-
-    def _prompt(self) -> Sequence[Way]:
-        """Walk the same with prompt answers."""
-        return calm_ways(self._policy, self._pathway, structs.replace(self._given, pace=Pace.PROMPT), failures=False)[0]
-
-    def _night(self) -> Sequence[Way]:
-        """Walk it once with the referral at night."""
-        night = structs.replace(self._given, start=NIGHT)
-        return [Walker(self._pathway).go(World(self._policy, night), Way(night), branches=False)]
-
-    def _apart(self, agency: str) -> Sequence[Way]:
-        """Walk the way on which the referral excludes an agency."""
-        apart = structs.replace(self._given, excluded=(f"agency:{agency}",))
-        way = Way(apart, self.ways[0], failing=((agency, "", Fault.SILENT),))
-        return [Walker(self._pathway).go(World(self._policy, apart), way, branches=False)]
-
-    def _alone(self, fork: Fork) -> Sequence[Way]:
-        """Walk the way on which one agency fails."""
-        return [alone(self._pathway, fork, branches=False).way]
-
-    def _pairs(self) -> Sequence[Way]:
-        """Walk all ways on which one agency fails or two do."""
-        singles = [alone(self._pathway, fork, branches=True) for fork in self._forks]
-        return [*(single.way for single in singles), *pairs(self._pathway, singles)]
+def _pairs(copy: WatchedPolicy, pathway: Pathway, known: Ways, late: Whole, kinds: Sequence[Seen], bed: bool) -> Iterator[SharedWays]:
+    """Yield all ways on which one agency fails or two do; of kinds that agree on all that these read together."""
+    left = kinds
+    while left:
+        own = [known.own(path, left[0]) for path in late.paths]
+        copy.watch({wanted: max(walked.lists.get(wanted, 0) for walked in own) for walked in own for wanted in walked.lists})
+        singles = [alone(pathway, own[late.paths.index(path[:-1])].forks[int(path[-1])], branches=True) for path in late.failing]
+        found = [*(single.way for single in singles), *pairs(pathway, singles)]
+        example = left[0]
+        together, left = _alike(example[1].read(copy.lists), left)
+        yield SharedWays(example[0], [task for task, _ in together], found, False, bed)
 
 
 def ways(policy: Policy, task: Task, depth: int) -> Iterator[Way]:
@@ -167,10 +147,9 @@ class Single(NamedTuple):
 
 
 def alone(pathway: Pathway, fork: Fork, *, branches: bool) -> Single:
-    """Walk the way on which one more agency fails. branches: collect further forks; the world of the fork is not changed."""
+    """Walk the way on which one more agency fails. branches: collect further forks."""
     walker = Walker(pathway)
-    world = fork.world.fork(fork.world.given)
-    way = walker.go(world, begun(fork), branches=branches)
+    way = walker.go(fork.world, begun(fork), branches=branches)
     return Single(fork, way, [one for one in walker.forks if one.fault is not None])
 
 
@@ -200,7 +179,7 @@ def _counts(fork: Fork, others: Sequence[Single] | Sequence[Fork]) -> bool:
 def _both(pathway: Pathway, first: Fork, then: Fork) -> Way:
     """Walk the way on which the later agency fails, and the first one too if it is asked again."""
     assert first.fault is not None
-    given = then.world.given
+    given = then.given
     world = then.world.fork(structs.replace(given, faults={**given.faults, first.agency: first.fault}))
     way = begun(then)
     way.given, way.failing = world.given, ((first.agency, first.step, first.fault), *way.failing)
@@ -267,13 +246,14 @@ class Tally(Struct):
         opened = self.opened.setdefault(pathway, set())
         decided = self.decided.setdefault(pathway, set())
         for way in shared.ways:
+            _count(row, way, shared.bed)
+        for way in () if shared.again else shared.ways:
             opened |= way.opened
             decided |= way.decided
             self.walked += 1
             self.decisions += way.steps
             self.offers += way.offers
             self.excluded += bool(way.given.excluded)
-            _count(row, way, shared.bed)
         self.ways += len(shared.ways) * len(shared.kinds)
         self.kinds += len(shared.kinds) * shared.begins
         for kind in shared.kinds:

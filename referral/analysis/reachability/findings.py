@@ -17,14 +17,14 @@ from referral.analysis.reachability.tasks import Task
 from referral.analysis.reachability.walk import Way
 from referral.analysis.reachability.world import START
 from referral.domain.case import Case, Run
-from referral.domain.durations import DAY_US
+from referral.domain.durations import DAY_US, MINUTE_US
 from referral.domain.events import OfferOpened, StepKind
 from referral.domain.policy import Policy
 from referral.domain.policy.limits import due
 from referral.domain.policy.procedure import Marks, Pathway, Step
 from referral.domain.rules.conditions import case_marks, latest, track_marks
 
-EXPECTED = ("consent-missing", "confirm-default")
+EXPECTED = ("consent-missing", "confirm-default", "time-missing")
 """Desk tasks that a procedure opens by design, although no agency fails."""
 LEFT = ("switched", "consent-withdrawn")
 """Outcomes of a procedure that turned out not to be for this person."""
@@ -56,7 +56,7 @@ class Finding(Struct, frozen=True):
 
 def findings(policy: Policy, task: Task, way: Way) -> Iterator[Finding]:
     """Yield the faults that one way shows."""
-    pathway = next(one for one in policy.current if one.id == task.pathway)
+    pathway = next(one for one in policy.every if one.id == task.pathway)
     case = way.last.case if way.last is not None else None
     child = described(task)
     for wrong in dict.fromkeys(way.wrong):
@@ -69,7 +69,10 @@ def findings(policy: Policy, task: Task, way: Way) -> Iterator[Finding]:
         yield Finding("unserved", task.pathway, "", "", said, "add a step that an agency accepts to close_when", child)
     if way.failing or case is None:
         return
+    over = {step.id for step in pathway.steps if any(limit.since for limit in step.limits.values())}
     for step, what in dict.fromkeys(way.late):
+        if step in over:
+            continue  # it may have passed before anybody told us
         said = f"everybody answers in time, and yet the limit {what} of {step or 'a step'} passes"
         yield Finding("limit", task.pathway, step, what, said, "give it more time, or begin it later", child)
     for about, step, seat in way.tasks:
@@ -82,7 +85,7 @@ def findings(policy: Policy, task: Task, way: Way) -> Iterator[Finding]:
         elif about.startswith("too-many"):
             said = f"the case grows without end ({about}): {', '.join(_circling(case))} again and again"
             yield Finding("endless", task.pathway, "", about, said, "let a decision or until: end the repetition", child)
-        elif about not in EXPECTED:
+        elif about not in EXPECTED and not (about == "decide-missed" and step in over):
             said = f"a desk is asked ({about}) although everybody answers in time"
             yield Finding("desk", task.pathway, step, about, said, who=child)
 
@@ -94,6 +97,7 @@ def described(task: Task) -> str:
     for name in ("urgency", "origin", "asylum", "home"):
         if getattr(traits, name) != getattr(USUAL, name):
             said.append(f"{name} {getattr(traits, name)}")
+    said += [f"{one.code} {(START - one.at) // MINUTE_US} min ago" for one in traits.times]
     said += [*traits.flags, *(word for word in traits.languages if word not in USUAL.languages)]
     if task.consent is not None:
         said.append(f"consent {task.consent.state.value.lower().replace('_', '-')}")
@@ -170,7 +174,7 @@ def _circling(case: Case | None) -> list[str]:
 def notes(policy: Policy, task: Task, way: Way) -> Iterator[Finding]:
     """Yield the weak points that one way shows."""
     if len(way.failing) == 1 and not way.given.excluded:
-        pathway = next(one for one in policy.current if one.id == task.pathway)
+        pathway = next(one for one in policy.every if one.id == task.pathway)
         for about, id, seat in way.tasks:
             step = pathway.step(id)
             if about == "no-candidate" and step is not None and step.seats[max(seat, 0)].holder is None:
@@ -183,7 +187,7 @@ def notes(policy: Policy, task: Task, way: Way) -> Iterator[Finding]:
 
 def _ladders(policy: Policy, task: Task, way: Way) -> Iterator[Finding]:
     """Yield the agencies that have none of the rungs that a step names: all of their own are knocked instead."""
-    pathway = next(one for one in policy.current if one.id == task.pathway)
+    pathway = next(one for one in policy.every if one.id == task.pathway)
     last = way.last
     while last is not None:
         for event in last.events:
@@ -199,7 +203,7 @@ def _ladders(policy: Policy, task: Task, way: Way) -> Iterator[Finding]:
 def whole(policy: Policy, tally: Tally) -> Iterator[Finding]:
     """Yield the faults of the whole policy. tally: of every kind of case of every pathway that it contains."""
     yield from rivals(policy)
-    for pathway in policy.current:
+    for pathway in policy.every:
         if pathway.id not in tally.opened:
             continue
         for step in pathway.asking:

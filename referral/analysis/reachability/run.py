@@ -10,6 +10,7 @@ from referral.analysis.reachability import tasks
 from referral.analysis.reachability.counterexample import Story, story
 from referral.analysis.reachability.explore import SharedWays, Tally, explore
 from referral.analysis.reachability.findings import Finding, findings, notes, whole
+from referral.analysis.reachability.safeguards import safeguards
 from referral.analysis.reachability.tasks import Family, People, watched
 from referral.domain.policy import Policy
 from referral.domain.policy import policy as domain
@@ -74,7 +75,7 @@ class Result(Struct):
 
     def finish(self, policy: Policy) -> None:
         """Check the whole policy, once all families of the requested pathways are in the tally."""
-        for one in whole(policy, self.tally):
+        for one in (*whole(policy, self.tally), *safeguards(policy)):
             _note(self.found, LocatedFinding(one, ()))
 
 

@@ -66,8 +66,9 @@ def _run(run: Run, looked_at: frozenset[str]) -> View:
 
 
 def _seat(run: Run, seat: Seat, looked_at: frozenset[str]) -> View:
-    offer, missed = seat.offer, f"{run.step}.acknowledge-missed"
-    marks = missed in looked_at and ("acknowledge" in seat.missed or any(o.how == "EXPIRED" and o.state == "OFFERED" for o in seat.past))
+    offer, silent = seat.offer, f"{run.step}.acknowledge-missed"
+    unseen = silent in looked_at and any(o.how == "EXPIRED" and o.state == "OFFERED" for o in seat.past)
+    marks = (unseen, *(what for what in seat.missed if f"{run.step}.{what}-missed" in looked_at))
     state = None if offer is None else (offer.state, offer.how)
     tried = () if run.outcome or offer is not None else tuple(o.service for o in seat.past)
     return state, seat.code, seat.next is not None, marks, tried

@@ -13,11 +13,21 @@ from typing import cast
 
 from msgspec import Struct, structs
 
-from referral.analysis.reachability.classes import Circumstance, Residue, applies, circumstances, opened, possible, residue, tested_marks
+from referral.analysis.reachability.classes import (
+    Circumstance,
+    Residue,
+    applies,
+    circumstances,
+    looked_at,
+    opened,
+    possible,
+    residue,
+    tested_marks,
+)
 from referral.domain.events import Consent, Reach, Traits
 from referral.domain.policy import Order, Policy
 from referral.domain.policy.directory import Service
-from referral.domain.policy.procedure import Marks, Pathway, Step
+from referral.domain.policy.procedure import Marks, Pathway, Step, met
 from referral.domain.rules.candidates import ineligible
 from referral.domain.rules.conditions import consent_mark, trait_marks
 
@@ -40,9 +50,9 @@ class WatchedPolicy(Policy):
         """Begin to record; so much counts as read."""
         object.__setattr__(self, "lists", dict(lists))
 
-    def order(self, roles: tuple[str, ...], areas: tuple[str, ...], place: str) -> Order:
+    def order(self, roles: tuple[str, ...], areas: tuple[str, ...], place: str, home: str) -> Order:
         """Return the services that may be asked, and record how far they are read."""
-        return cast(Order, _WatchedOrder(super().order(roles, areas, place), self.lists, (roles, areas)))
+        return cast(Order, _WatchedOrder(super().order(roles, areas, place, home), self.lists, (roles, areas)))
 
 
 def watched(policy: Policy) -> WatchedPolicy:
@@ -50,6 +60,11 @@ def watched(policy: Policy) -> WatchedPolicy:
     copy = WatchedPolicy(**{field.name: getattr(policy, field.name) for field in fields(policy) if field.init})
     copy.watch({})
     return copy
+
+
+def read_until_now(policy: Policy) -> Mapping[Wanted, int]:
+    """Return how far the lists of a policy were read since it was last told to watch; nothing where nobody watches it."""
+    return dict(policy.lists) if isinstance(policy, WatchedPolicy) else {}
 
 
 class _WatchedOrder:
@@ -98,7 +113,7 @@ class Named:
         for one in self.pathways:
             self.pathways += [other for other in policy.current if other.id in one.leads_to and other not in self.pathways]
         roles: set[str] = set()
-        tags = {tag for one in self.pathways for tag, _ in one.never}
+        tags = {ban.tag for one in self.pathways for ban in one.never if ban.tag}
         for _, steps in (*begun, *((led_to, led_to.steps) for led_to in self.pathways[len(begun) :])):
             for step in steps:
                 for rule in step.seats:
@@ -110,10 +125,10 @@ class Named:
 
 
 class Look:
-    """Services that one kind of person finds in one municipality."""
+    """Services that one kind of person finds in one municipality. home: where such a person lives."""
 
-    def __init__(self, policy: Policy, place: str, person: Person, known: Known) -> None:
-        self._policy, self._place, self._person, self._known = policy, place, person, known
+    def __init__(self, policy: Policy, place: str, home: str, person: Person, known: Known) -> None:
+        self._policy, self._where, self._person, self._known = policy, (place, home), person, known
         where = policy.municipalities.get(place)
         desk = where.desk if where else policy.country_desk
         self._chain = (desk, policy.agencies[desk].above or policy.country_desk, policy.oversight)
@@ -124,31 +139,48 @@ class Look:
         """Return how far lists were read, counted in services that this person can get."""
         return self._known.read(tuple((wanted, self._depth(wanted, number)) for wanted, number in lists.items()))
 
+    def known(self, lists: tuple[tuple[Wanted, int], ...]) -> Read:
+        """Return the one object for depths that are counted so."""
+        return self._known.read(lists)
+
     def _depth(self, wanted: Wanted, number: int) -> int:
         if number == END:
             return END
-        return sum(1 for service, _ in self._policy.order(*wanted, self._place)[:number] if service.id not in self._person.out)
+        return sum(1 for service, _ in self._policy.order(*wanted, *self._where)[:number] if service.id not in self._person.out)
 
     def key(self, read: Read) -> int:
         """Return a number for what so much of the directory holds, without names. The same number: a way that read so far cannot tell the
         looks apart."""
         if read not in self._keys:
-            services: dict[str, int] = {}
-            agencies: dict[str, int] = {}
             parts: list[object] = []
-            for wanted, depth in read.lists:
-                found = self._list(wanted)
-                for service, value in found[:depth]:
-                    number = services.setdefault(service.id, len(services))
-                    parts += (number, agencies.setdefault(service.agency, len(agencies)), value)
-                parts.append(depth > len(found))
+            agencies = self._follow(read, parts)
             parts += [agencies.setdefault(agency, len(agencies)) for agency in self._chain]
             self._keys[read] = self._known.number(tuple(parts))
         return self._keys[read]
 
+    def agencies(self, read: Read) -> dict[str, int]:
+        """Return the agencies that so much of the directory names, numbered. In looks with the same key the same number is the same
+        agency."""
+        agencies = self._follow(read, [])
+        for agency in self._chain:
+            agencies.setdefault(agency, len(agencies))
+        return agencies
+
+    def _follow(self, read: Read, parts: list[object]) -> dict[str, int]:
+        """Add what so much of the lists holds, and return the numbers of its agencies."""
+        services: dict[str, int] = {}
+        agencies: dict[str, int] = {}
+        for wanted, depth in read.lists:
+            found = self._list(wanted)
+            for service, value in found[:depth]:
+                number = services.setdefault(service.id, len(services))
+                parts += (number, agencies.setdefault(service.agency, len(agencies)), value)
+            parts.append(depth > len(found))
+        return agencies
+
     def _list(self, wanted: Wanted) -> tuple[tuple[Service, int], ...]:
         if wanted not in self._lists:
-            order = self._policy.order(*wanted, self._place)
+            order = self._policy.order(*wanted, *self._where)
             self._lists[wanted] = tuple((one, self._value(one, role)) for one, role in order if one.id not in self._person.out)
         return self._lists[wanted]
 
@@ -189,13 +221,13 @@ class Person:
 
     def __init__(self, policy: Policy, named: Named, out: frozenset[str], bans: tuple[Marks, ...], known: Known) -> None:
         self.named, self.out, self.bans, self._policy, self._known = named, out, bans, policy, known
-        self._looks: dict[str, Look] = {}
+        self._looks: dict[tuple[str, str], Look] = {}
 
-    def look(self, place: str) -> Look:
-        """Return what this person finds in a municipality."""
-        if place not in self._looks:
-            self._looks[place] = Look(self._policy, place, self, self._known)
-        return self._looks[place]
+    def look(self, place: str, home: str) -> Look:
+        """Return what this person of one municipality finds in another."""
+        if (place, home) not in self._looks:
+            self._looks[place, home] = Look(self._policy, place, home, self, self._known)
+        return self._looks[place, home]
 
 
 class People:
@@ -216,7 +248,7 @@ class People:
         if ids not in self._named:
             self._named[ids] = Named(self._policy, steps)
         named, out = self._named[ids], self._not_for(given.traits)
-        bans = tuple(frozenset(tag for tag, mark in one.never if tag and (not mark or mark in marks)) for one in named.pathways)
+        bans = tuple(frozenset(ban.tag for ban in one.never if ban.tag and met(ban.when, marks)) for one in named.pathways)
         if (named, out, bans) not in self._people:
             self._people[named, out, bans] = Person(self._policy, named, out, bans, self._known)
         return self._people[named, out, bans]
@@ -261,7 +293,7 @@ def families(
         return ()
     found: list[Family] = []
     people = People(policy)
-    for pathway in policy.current:
+    for pathway in policy.every:
         if not pathways or pathway.id in pathways:
             pairs = deep and any(PAIRS in group for group in pathway.applies)
             found += _of(pathway, policy, where, 2 if pairs else failing, people)
@@ -280,12 +312,15 @@ def every(pathway: Pathway, policy: Policy, places: tuple[str, ...]) -> Iterator
 def look_of(task: Task, policy: Policy, people: People) -> Look:
     """Return what the person of a task finds."""
     _, person = alike(policy, people, task.pathway, Circumstance(task.traits, task.consent))
-    return person.look(task.traits.found_in)
+    return person.look(task.traits.found_in, task.traits.home)
 
 
 def alike(policy: Policy, people: People, pathway: str, given: Circumstance) -> tuple[Residue, Person]:
     """Return everything that a procedure can tell of a circumstance: with equal values, cases in one municipality go alike."""
-    begun = opened(policy, given.traits) or tuple(one for one in policy.current if one.id == pathway)
+    if (looks := next((one for one in policy.unverified if one.id == pathway), None)) is not None:
+        begun = looked_at(policy, given.traits) or (looks,)
+    else:
+        begun = opened(policy, given.traits) or tuple(one for one in policy.current if one.id == pathway)
     return residue(begun, given), people.person(begun, given)
 
 
@@ -293,7 +328,7 @@ def _of(pathway: Pathway, policy: Policy, places: list[str], failing: int, peopl
     """Yield the families of one pathway."""
     named = {*tested_marks(pathway), *(mark for group in pathway.applies for mark in group)}
     by_place = any(mark.startswith("found_in=") for mark in named)
-    members: dict[Residue, dict[tuple[Person, str], Task]] = {}
+    members: dict[Residue, dict[tuple[Person, str, str], Task]] = {}
     for given in circumstances(pathway, policy):
         for some in [[place] for place in places] if by_place else [places]:
             traits = structs.replace(given.traits, found_in=some[0])
@@ -301,7 +336,8 @@ def _of(pathway: Pathway, policy: Policy, places: list[str], failing: int, peopl
                 continue
             left, person = alike(policy, people, pathway.id, given._replace(traits=traits))
             family = members.setdefault(left, {})
-            for place in some if (person, some[0]) not in family else ():
-                family[person, place] = Task(pathway.id, structs.replace(traits, found_in=place), given.consent, (place,), failing)
+            home = given.traits.home
+            for place in some if (person, some[0], home) not in family else ():
+                family[person, place, home] = Task(pathway.id, structs.replace(traits, found_in=place), given.consent, (place,), failing)
     for family in members.values():
         yield tuple(family.values())

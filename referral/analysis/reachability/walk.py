@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from msgspec import Struct, structs
 
 from referral.analysis.reachability.state_key import View, Views
+from referral.analysis.reachability.tasks import Wanted, read_until_now
 from referral.analysis.reachability.world import Decided, Fault, Given, World, faults
 from referral.domain import events as e
 from referral.domain.case import Case, open_offers, seats
@@ -16,7 +17,7 @@ from referral.domain.events import OfferOpened
 from referral.domain.policy import Policy
 from referral.domain.policy.procedure import Marks, Pathway, Step
 from referral.domain.rules.conditions import case_marks, secure_allowed, track_marks
-from referral.domain.rules.context import COMPLAINTS
+from referral.domain.rules.context import COMPLAINTS, UNCONFIRMED
 from referral.domain.rules.telephone import CALLS
 
 INPUTS = 400
@@ -25,15 +26,29 @@ HORIZON = 1_000 * DAY_US
 """Length of a way, after which it counts as endless (ours): reviews have repeated for years."""
 
 
+class Point(NamedTuple):
+    """The world after a decision of a way. lists: how far the directory was read until then, where that is watched."""
+
+    world: World
+    lists: Mapping[Wanted, int]
+
+
 class Fork(NamedTuple):
     """A point at which a way splits: the world at that point, and the difference.
 
+    point: the world after the decision, which nothing changes any more.
+    given: the assumptions from here on.
+    opened: the offer.
+    mark: what else would be the same fork: for a failure its agency, step and fault.
     step, agency: of the offer.
     fault: how the agency fails from here on; None: `code` is decided instead.
     parent: the way that splits.
     """
 
-    world: World
+    point: Point
+    given: Given
+    opened: OfferOpened
+    mark: tuple[object, ...]
     step: str
     agency: str
     fault: Fault | None
@@ -43,6 +58,16 @@ class Fork(NamedTuple):
     """The results of the parent way before the fork."""
     at: int
     """Number of decisions of the parent before the fork."""
+
+    @property
+    def world(self) -> World:
+        """A new world that goes on from here. A full agency fails from the start, because it is not even asked."""
+        if self.fault is Fault.FULL:
+            return World(self.point.world.policy, self.given)
+        world = self.point.world.fork(self.given)
+        if self.fault is not None:
+            world.fails(self.opened.offer_id, self.opened, self.fault)
+        return world
 
 
 class Asks(NamedTuple):
@@ -133,6 +158,7 @@ class Walker:
         self.forks: list[Fork] = []
         self._met, self._failures = met, failures
         self._at = 0
+        self._point: Point | None = None
 
     def go(self, world: World, way: Way, *, branches: bool) -> Way:
         """Walk to the end of the way, or to a state from which its continuation is known. branches: collect forks, and the agencies asked
@@ -144,7 +170,7 @@ class Walker:
         before: Case | None = None
         while True:
             if done is not None:
-                self._at = len(held) + 1
+                self._at, self._point = len(held) + 1, None
                 held.append(self._note(world, way, done, before, branches))
                 if self._ends(world, way, views):
                     break
@@ -182,7 +208,7 @@ class Walker:
                 asked[self._takes(event, own, way, branches, world)].add(event.agency)
             elif kind is e.OfferAccepted or kind is e.OfferArrived:
                 self._reached(world, way, event, own, since, kind is e.OfferArrived)
-            elif kind is e.NeedsPerson and event.about not in (*CALLS, *COMPLAINTS):
+            elif kind is e.NeedsPerson and event.about not in (*CALLS, *COMPLAINTS, UNCONFIRMED):
                 if event.track_id in (None, own):
                     way.tasks.setdefault((event.about, event.step, event.seat), since)
                 if any(passed.reason == "CLOSED" for passed in event.why.passed):
@@ -205,34 +231,42 @@ class Walker:
             return False
         way.asked.add((event.agency, event.step))
         if branches:
+            place = f"{event.step}.{event.seat}" if step.two_persons and event.seat else event.step  # the second may fail, the first not
             for fault in faults(event, "acknowledge" in step.limits) if self._failures else ():
-                if self._is_new(event.agency, event.step, fault):
-                    forked = self._forked(world, event, fault)
-                    self.forks.append(Fork(forked, event.step, event.agency, fault, "", way, _known(way), self._at))
+                given = structs.replace(way.given, faults={**way.given.faults, event.agency: fault})
+                self._fork((event.agency, place, fault), world, way, event, given, fault)
             if event.kind is e.OfferKind.DECIDE and event.round == 0 and event.seat == 0:
                 for code in step.codes:
-                    if code != way.given.codes.get(step.id, step.codes[0]) and self._is_new(event.step, code):
+                    if code != way.given.codes.get(step.id, step.codes[0]):
                         given = structs.replace(way.given, codes={**way.given.codes, step.id: code})
-                        self.forks.append(Fork(world.fork(given), event.step, "", None, code, way, _known(way), self._at))
+                        self._fork((event.step, code), world, way, event, given, code=code)
+            if step.two_persons and event.seat and event.round == 0 and step.on_disagreement in step.codes:
+                first = way.given.codes.get(step.id, step.codes[0])
+                other = next((code for code in step.codes if code != first), first)
+                if place not in way.given.codes:
+                    given = structs.replace(way.given, codes={**way.given.codes, place: other})
+                    self._fork((place, "differs"), world, way, event, given, code=other)
         return step.seats[event.seat].holder is not None
 
-    def _is_new(self, *fork: object) -> bool:
-        """Return True when no way before this one has found the fork."""
-        if self._met is None:
-            return True
-        known = len(self._met)
-        self._met.add(fork)
-        return len(self._met) > known
-
-    def _forked(self, world: World, event: e.OfferOpened, fault: Fault) -> World:
-        """Return the world at this offer with its agency failing from now on. A full agency fails from the start, because it is not even
-        asked."""
-        given = structs.replace(world.given, faults={**world.given.faults, event.agency: fault})
-        if fault is Fault.FULL:
-            return World(world.policy, given)
-        other = world.fork(given)
-        other.fails(event.offer_id, event, fault)
-        return other
+    def _fork(
+        self,
+        mark: tuple[object, ...],
+        world: World,
+        way: Way,
+        event: e.OfferOpened,
+        given: Given,
+        fault: Fault | None = None,
+        code: str = "",
+    ) -> None:
+        """Record a fork, unless this way or one before it has found the same."""
+        if self._met is not None:
+            if mark in self._met:
+                return
+            self._met.add(mark)
+        if self._point is None:
+            self._point = Point(world.fork(world.given), read_until_now(world.policy))
+        agency = "" if fault is None else event.agency
+        self.forks.append(Fork(self._point, given, event, mark, event.step, agency, fault, code, way, _known(way), self._at))
 
     def _reached(self, world: World, way: Way, event: Any, own: str, since: int, arrived: bool) -> None:
         """Record the first acceptance and the first place of the way."""
@@ -281,9 +315,9 @@ def inputs(last: Decided | None) -> Iterator[Decided]:
 
 def begun(fork: Fork) -> Way:
     """Return the way that begins at a fork. It keeps the results reached before the fork, unless it starts from the referral."""
-    given, known = fork.world.given, fork.known
+    given, known = fork.given, fork.known
     way = Way(given, None if fork.fault is None else fork.parent, failing=failing(fork.parent, fork))
-    if fork.world.case is not None:
+    if fork.fault is not Fault.FULL:
         way.first, way.bed, way.desk = known.first, known.bed, known.desk
         way.tasks, way.closed = dict(known.tasks), set(known.closed)
     return way
@@ -308,9 +342,9 @@ def wrongs(before: Case | None, after: Case, opened: OfferOpened, now: int, poli
         yield "an offer of no known step to no known service"
         return
     known = case_marks(after, now)
-    for tag, mark in pathway.never:
-        if tag and tag in service.tags and (not mark or mark in known):
-            yield f"{opened.service} is tagged {tag}, which is never asked"
+    for ban in pathway.never:
+        if ban.tag and ban.tag in service.tags and all(group & known for group in ban.when):
+            yield f"{opened.service} is tagged {ban.tag}, which is never asked"
     if f"agency:{opened.agency}" in after.excluded:
         yield f"{opened.agency} is excluded and is asked"
     if step.placement is not None and service.roles & step.placement.secure:
@@ -318,6 +352,8 @@ def wrongs(before: Case | None, after: Case, opened: OfferOpened, now: int, poli
         stood = track_marks(after, track, pathway, policy, now) | track_marks(before or after, was, pathway, policy, now)
         if not secure_allowed(step.placement, stood):
             yield f"{opened.service} locks people up and is asked without {', '.join(sorted(step.placement.needs))}"
+    elif service.roles & pathway.locked:
+        yield f"{opened.service} locks people up and is asked by a step that needs no decision of a court"
     yield from _shown(after, opened, pathway, step, known, policy)
 
 

@@ -20,6 +20,7 @@ from referral.domain.evolve import evolve
 from referral.domain.inputs import Due, Input, Source
 from referral.domain.policy import ENGINE, Policy
 from referral.domain.rules.context import COMPLAINTS
+from referral.domain.rules.persons import REASON
 
 REPEATS = 2
 """Rounds of a decision that are decided by the same code; after them the next code is taken, so that reviews come to an end (ours)."""
@@ -132,6 +133,8 @@ def faults(opened: OfferOpened, climbs: bool) -> tuple[Fault, ...]:
 
 CASE = "00000000-0000-0000-0000-00000000000c"
 SOURCE = Source(topic="referral-intake", partition=0, offset=0)
+PEOPLE = tuple(f"00000000-0000-0000-0000-00000000000{number}" for number in range(1, 6))
+"""Accounts of the people of a decision that several make, one for each seat."""
 ALARM = Source(topic="alarm")
 SENDER = "school-drita"
 """The agency that refers, as in the stories; no step asks it."""
@@ -153,7 +156,7 @@ STATES = {
 class Given(Struct, frozen=True):
     """Assumptions of a way. codes: by step, the code that is decided (else its first). faults: by agency, the way in which it fails.
 
-    excluded: actors, as a referral names them.
+    excluded: actors, as a referral names them. unverified: nobody vouches for its sender, and no desk answers.
     """
 
     start: int
@@ -163,6 +166,7 @@ class Given(Struct, frozen=True):
     excluded: tuple[str, ...] = ()
     codes: Mapping[str, str] = {}
     faults: Mapping[str, Fault] = {}
+    unverified: bool = False
 
 
 class Decided(Struct, frozen=True, eq=False):
@@ -209,7 +213,7 @@ class World:
         given = self.given
         body = e.ReferralSubmitted(
             referral_id="00000000-0000-0000-0000-0000000000a0",
-            agency=SENDER,
+            agency=self._sender(),
             door=e.Door.HTTP,
             opens=True,
             traits=given.traits,
@@ -219,6 +223,11 @@ class World:
             received_at=given.start,
         )
         return self.decide(body)
+
+    def _sender(self) -> str:
+        """Return who refers: where nobody is to vouch for it, the first agency of the directory that is such a sender."""
+        unvouched = sorted(id for id, agency in self.policy.agencies.items() if agency.unverified) if self.given.unverified else []
+        return unvouched[0] if unvouched else SENDER
 
     def next(self) -> Struct | None:
         """Return the next input and advance the clock to its time; None: no further input will ever come."""
@@ -247,7 +256,7 @@ class World:
             cause = Input(id=id, case_id=CASE, body=body, source=SOURCE, seq=self.steps, at=self.now)
         facts = facts_for(self.case, cause, self.policy, self.now, self._free)
         decision = decided(self.case, cause, facts, self.policy)
-        events, case = decision.events, _told(decision.case)
+        events, case = decision.events, _told(decision.case, decision.events)
         self.case = case
         for event in events:
             kind = type(event)
@@ -317,10 +326,21 @@ class World:
             word=act.word,
             reason=act.reason,
             code=self._code(opened) if act.word is e.Word.DECIDE else "",
-            recorded=opened.needs if act.word is e.Word.DECIDE else (),
+            recorded=(*opened.needs, REASON) if act.word is e.Word.DECIDE else (),
+            by=self._by(opened),
             via=e.Via.WEB,
             received_at=self.now,
         )
+
+    def _by(self, opened: OfferOpened) -> str | None:
+        """Return the account of who answers, where it must be another person than who answered for another seat."""
+        assert self.case is not None
+        track = next((one for one in self.case.tracks if one.track_id == opened.track_id), None)
+        pathway = self.policy.pinned.get(track.digest) if track else None
+        step = pathway.step(opened.step) if pathway else None
+        if step is None or not (step.two_persons or step.form or step.seats[opened.seat].apart):
+            return None
+        return PEOPLE[opened.seat % len(PEOPLE)]
 
     def _rung(self, offer_id: str) -> int:
         assert self.case is not None
@@ -336,14 +356,20 @@ class World:
         """Return the code that the way assumes; the next ones once it has been decided in REPEATS rounds."""
         codes = opened.codes
         first = self.given.codes.get(opened.step, codes[0])
+        if opened.round == 0:  # two who differ once agree when they are asked again
+            first = self.given.codes.get(f"{opened.step}.{opened.seat}", first)
         start = codes.index(first) if first in codes else 0
         return codes[(start + max(0, opened.round - REPEATS + 1)) % len(codes)]
 
 
-def _told(case: Case) -> Case:
+ASKING = (e.OfferOpened, e.OfferEscalated)
+"""Events after which somebody is to be told of an offer."""
+
+
+def _told(case: Case, events: tuple[Any, ...]) -> Case:
     """Return the case after the notifier's message to whoever was just asked, and without what is proposed to oversight: neither decides
     a way."""
-    for offer in open_offers(case):
+    for offer in open_offers(case) if any(isinstance(event, ASKING) for event in events) else ():
         if offer.knocked and not offer.told and offer.state == "OFFERED":
             event = e.OfferUnheard(why=TOLD, offer_id=offer.offer_id, rung=offer.rung, away=False)
             case = evolve(case, event, CASE)

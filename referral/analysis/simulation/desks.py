@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from msgspec import Struct, structs
 
 from referral.analysis.simulation import rates
@@ -57,7 +59,8 @@ def acts(case: Case, task: NeedsPerson, tried: int, throw: Throw, now: int, poli
     if run is None or step is None or not 0 <= task.seat < len(run.seats):
         return _order(Instruction.RESUME, task, now)
     if step.kind is StepKind.DECIDE:
-        return _order(Instruction.SETTLE, task, now, _code(step, run, tried, throw))
+        order = _order(Instruction.SETTLE, task, now, _code(step, run, tried, throw))
+        return _word(order, run, tried) if step.two_persons else order
     offer = run.seats[task.seat].offer
     if offer is not None:
         return _chases(task, offer, tried, now)
@@ -87,6 +90,12 @@ def _order(word: Instruction, task: NeedsPerson, now: int, target: str = "") -> 
         target=target,
         received_at=now,
     )
+
+
+def _word(order: InstructionGiven, run: Run, tried: int) -> InstructionGiven:
+    """Return the order of a person of the desk who agrees with who has decided before, where two persons decide."""
+    said = next((seat.code for seat in run.seats if seat.code), order.target)
+    return structs.replace(order, by=str(UUID(int=100 + tried)), target=said)
 
 
 def _code(step: Step, run: Run, tried: int, throw: Throw) -> str:
@@ -125,5 +134,5 @@ def _somebody(case: Case, step: Step, run: Run, seat: int, policy: Policy) -> st
     """Return a service anywhere in the country that was not asked for this seat; the desk may ignore area and order."""
     asked = run.seats[seat]
     rule, tried = step.seats[seat], {offer.service for offer in (*asked.past, *asked.kept)}
-    order = policy.order((*rule.roles, *rule.last_resort), ANYWHERE, case.traits.found_in)
+    order = policy.order((*rule.roles, *rule.last_resort), ANYWHERE, case.traits.found_in, case.traits.home)
     return next((service.id for service, _ in order if service.id not in tried), "")

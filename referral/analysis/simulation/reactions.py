@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from msgspec import Struct
 
@@ -21,6 +22,7 @@ from referral.domain.durations import DAY_US, HOUR_US, MINUTE_US
 from referral.domain.events import NeedsPerson, OfferKind, OfferOpened, Word
 from referral.domain.policy import Policy
 from referral.domain.policy.procedure import Pathway, Step
+from referral.domain.rules.persons import REASON
 from referral.domain.rules.telephone import CALL
 
 
@@ -110,6 +112,11 @@ def _seen(offer: AgencyOffer, number: float) -> int:
     return around(slow * rates.SEES.get(offer.opened.role, 10 * MINUTE_US), number)
 
 
+def needs_person(step: Step, seat: int) -> bool:
+    """Return True when a person must answer for a seat, and no system."""
+    return step.two_persons or bool(step.form) or bool(step.seats[seat].apart)
+
+
 class Answer(Struct, frozen=True):
     """An agency's planned act about its offer."""
 
@@ -172,7 +179,8 @@ class Reaction:
             word=act.word,
             reason=act.reason,
             code=act.code,
-            recorded=asked.opened.needs if act.code else (),
+            recorded=(*asked.opened.needs, REASON) if act.code else (),
+            by=str(UUID(int=1 + asked.opened.seat)) if asked.step is not None and needs_person(asked.step, asked.opened.seat) else None,
             via=e.Via.SYSTEM,
             received_at=self.at,
         )

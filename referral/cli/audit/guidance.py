@@ -95,7 +95,7 @@ def shown(logged: Sequence[LoggedBundle], at: int, pathway: str, step: str, lang
     if not used:
         raise Rejected("no-bundle", "--at", "the log has no policy bundle of that time or before")
     newest = used[-1][1]
-    if all(each.step(step) is None for each in (*newest.current, *newest.pinned.values()) if each.id == pathway):
+    if all(each.step(step) is None for each in (*newest.every, *newest.pinned.values()) if each.id == pathway):
         raise Rejected("unknown-step", "--step", f"the policy of that time has no step {step} in {pathway}")
     ends = [*(later.activated for later, _ in used[1:]), at]
     near = [(was, end) for (was, _), end in zip(used, ends, strict=True) if was.activated <= at + MARGIN_US and end > at - MARGIN_US]

@@ -121,7 +121,7 @@ def run_out(policy: Policy, now: int) -> tuple[str, ...]:
 
 def _beyond(policy: Policy, now: int) -> list[tuple[str, str, int, str]]:
     found = []
-    for pathway in policy.current:
+    for pathway in policy.every:
         for step in pathway.steps:
             worst: Limit | None = max(
                 (limit for limit in step.limits.values() if not countable(limit, now, policy.calendar)),

@@ -16,7 +16,7 @@ from referral.analysis.reachability.explore import Row
 from referral.analysis.reachability.run import CheckOptions, LocatedFinding, Result, families, run
 from referral.cli import console
 from referral.cli.policy import charts, policy_folder
-from referral.domain.policy import Policy
+from referral.domain.policy import Policy, questions
 from referral.domain.policy.reading.reader import allowed
 from referral.errors import Rejected
 from referral.runtime import settings
@@ -62,7 +62,7 @@ def check(
             console.wrong(errors)
             console.console.print(_verdict(len(errors), len(files), digest))
         return 1 if errors else 0
-    _known("pathway", pathway or (), [one.id for one in compiled.current])
+    _known("pathway", pathway or (), [one.id for one in compiled.every])
     _known("municipality", where or (), list(compiled.municipalities))
     fails = "one or two agencies fail" if deep or failing > 1 else ("nobody fails", "one agency fails")[failing]
     for path in filter(None, (svg, stories)):
@@ -82,9 +82,16 @@ def check(
     else:
         print_times(result, compiled, fails, every)
         print_found(result, compiled, told=stories is None)
+        print_unread(compiled)
         print_sums(result, seconds)
         console.console.print(_verdict(len(result.found), len(files), digest))
     return 1 if wrong else 0
+
+
+def print_unread(policy: Policy) -> None:
+    """Print a note about the flags that people are asked for and no procedure tests: the answer is kept, and opens nothing."""
+    if unread := questions.unread(policy.questions, policy.current):
+        console.console.print(f"note: people are asked about {', '.join(unread)}, and no procedure tests it: the answer opens nothing")
 
 
 def _verdict(errors: int, files: int, digest: str) -> str:
@@ -119,7 +126,7 @@ WORST = 3
 def print_times(result: Result, policy: Policy, fails: str, every: bool) -> None:
     """Print the longest waits of each procedure and their places; or those of every municipality. fails: the failing agencies, in words."""
     rows = []
-    for pathway in policy.current:
+    for pathway in policy.every:
         by_place = {place: row for (id, place), row in result.tally.rows.items() if id == pathway.id}
         if not by_place:
             continue

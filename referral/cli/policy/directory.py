@@ -13,6 +13,9 @@ import typer
 from referral.cli import console
 from referral.cli.policy import policy_folder
 from referral.domain.policy import PolicyErrors, policy
+from referral.domain.policy.directory import HOME
+from referral.domain.policy.reading.directory import properties_of
+from referral.domain.policy.reading.reader import Reader
 from referral.errors import Rejected
 from referral.hsds import reader, writer
 from referral.hsds.agency_yaml import keeping_keys
@@ -61,10 +64,10 @@ def import_command(
 
     Example: referral policy directory import directory.json --into policy
     """
-    read = reader.imported(_document(file))
+    where, files = _folder(into)
+    read = reader.imported(_document(file), properties_of(Reader(files)).get(HOME, frozenset()))
     if read.faults:
         return _wrong((f"{file.name}: {fault}" for fault in read.faults), "nothing was written")
-    where, files = _folder(into)
     new = {path: keeping_keys(data, files.get(path)) for path, data in read.files.items()}
     try:
         policy.compile({**files, **new})

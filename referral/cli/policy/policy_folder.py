@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,8 @@ from typing import Annotated
 import typer
 
 from referral.domain.authority import reading
-from referral.domain.policy import Policy, PolicyErrors, policy
+from referral.domain.policy import Policy, PolicyErrors, policy, questions
+from referral.domain.policy.reading.questions import FILE
 from referral.errors import Malformed, Rejected
 from referral.proof import engines
 from referral.runtime import authority
@@ -59,7 +61,23 @@ def check(files: Mapping[str, bytes]) -> tuple[Policy | None, tuple[str, ...]]:
 def missing(found: Policy, files: Mapping[str, bytes]) -> tuple[str, ...]:
     """Return the errors of what a policy needs beside its procedures before it may come into force: guidance, the table of rights, and the
     frozen engines."""
-    return (*_unguided(found), *_rights(files), *_engines(files))
+    return (*_unguided(found), *_rights(files), *_engines(files), *_unasked(found, files))
+
+
+def _unasked(found: Policy, files: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Return an error for each trait and flag that a procedure tests and no page can set: for whoever a person refers it would never hold.
+    A bundle that was stored before there were questions is still read without them."""
+    errors = []
+    for pathway, where, mark in questions.unsettable(found.questions, found.current):
+        path, word = f"pathways/{pathway}.yaml", mark.partition("=")[2]
+        lines = files[path].decode().splitlines() if path in files else []
+        start = next((n for n, line in enumerate(lines) if re.match(rf"\s*-?\s*({{?id: )?{re.escape(where)}\b", line)), 0)
+        at = next((n for n, line in enumerate(lines[start:], start + 1) if re.search(rf"\b{re.escape(word)}\b", line)), start + 1)
+        errors.append(
+            f"{path}:{at}:1: {where} tests {mark}, and no page can set it: a person who refers could never say so; "
+            f"ask it in {FILE}, or name it with its sentence under words of this procedure"
+        )
+    return tuple(errors)
 
 
 def _unguided(found: Policy) -> tuple[str, ...]:

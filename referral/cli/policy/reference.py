@@ -10,6 +10,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from msgspec import structs
 
@@ -18,7 +19,7 @@ from referral.cli.policy.sheet import sheet
 from referral.domain.authority import reading, words
 from referral.domain.authority.matrix import Cell, Decision, Matrix
 from referral.domain.authority.words import STATUS, About, Act, Kind, State, relations
-from referral.domain.policy import Policy, PolicyErrors, compile
+from referral.domain.policy import Policy, PolicyErrors, compile, questions
 from referral.domain.policy.guidance import HEADINGS, WRITTEN, Advice, Guidance
 from referral.domain.policy.policy import RIGHTS
 from referral.domain.policy.reading.json_schema import schema
@@ -26,7 +27,9 @@ from referral.runtime.settings import CHECKOUT
 from referral.wire import policy_digest
 
 REFERENCE = "docs/reference"
-FOLDER, SCHEMA, GUIDANCE, AUTHORITY = (f"{REFERENCE}/{name}" for name in ("pathways", "pathway.schema.json", "guidance.md", "authority.md"))
+FOLDER, SCHEMA, GUIDANCE, KNOWN, AUTHORITY = (
+    f"{REFERENCE}/{name}" for name in ("pathways", "pathway.schema.json", "guidance.md", "known.md", "authority.md")
+)
 NAMES = {"sq": "Shqip", "sr-Latn": "Srpski", "en": "English"}
 Row = tuple[str, ...]
 
@@ -37,8 +40,11 @@ def pages(policy: Policy) -> dict[str, str]:
     files = {SCHEMA: text, f"{FOLDER}/README.md": render("procedures.md", policy=policy)}
     if policy.guidance:
         files[GUIDANCE] = _guidance(policy)
-    for pathway in policy.current:
-        files[f"{FOLDER}/{pathway.id}.md"] = render("procedure.md", **structs.asdict(sheet(pathway, policy)))
+    if policy.questions.each:
+        files[KNOWN] = _known(policy)
+    for pathway in policy.every:
+        folder = "unverified" if pathway.unverified else "pathways"
+        files[f"{FOLDER}/{pathway.id}.md"] = render("procedure.md", folder=folder, **structs.asdict(sheet(pathway, policy)))
         files[f"{FOLDER}/{pathway.id}.svg"] = picture(pathway, policy)
     return files
 
@@ -50,7 +56,7 @@ def _guidance(policy: Policy) -> str:
     return render(
         "guidance.md",
         policy=policy,
-        bound=[(pathway, step) for pathway in policy.current for step in pathway.asking],
+        bound=[(pathway, step) for pathway in policy.every for step in pathway.asking],
         languages=WRITTEN,
         names=NAMES.values(),
         written=[NAMES[language] for language in WRITTEN],
@@ -59,6 +65,54 @@ def _guidance(policy: Policy) -> str:
         lines=_lines,
         using={id: [code for code, sources in english.items() if id in sources] for id in policy.sources},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One fact: its mark, the questions that say it, the pages that ask them, and the places of procedures that test it."""
+
+    mark: str
+    asked: tuple[str, ...]
+    pages: tuple[str, ...]
+    opens: tuple[str, ...]
+
+
+def known(policy: Policy) -> tuple[Known, ...]:
+    """Return every fact that a procedure in force tests, by its mark, with the pages that can say it."""
+    tested: dict[str, list[str]] = {}
+    for pathway in policy.every:
+        for mark, where in questions.conditions(pathway):
+            tested.setdefault(mark, []).append(f"{policy.names('pathway', pathway.id, 'en')}: `{where}`")
+    found = []
+    for mark in sorted(tested):
+        asking = _asking(policy, mark)
+        asked = dict.fromkeys(words for words, _ in asking)
+        pages = dict.fromkeys(page for _, pages in asking for page in pages)
+        found.append(Known(mark, tuple(asked), tuple(pages), tuple(tested[mark])))
+    return tuple(found)
+
+
+def _asking(policy: Policy, mark: str) -> list[tuple[str, tuple[str, ...]]]:
+    """Return (words, pages) of all that sets a mark."""
+    about, trait = policy.questions, mark.partition("=")[0]
+    found: list[tuple[str, tuple[str, ...]]] = [("the form itself", ("all",))] if trait in (*questions.BY_FORM, "consent") else []
+    for id, one in about.each.items():
+        if mark in one.marks or f"{trait}=" in one.marks:
+            public = [policy.names("concern", concern, "en") for concern, ids in about.public.items() if id in ids]
+            child = [word.names["en"] for word in about.child.values() if id in word.asks]
+            staff = any(id in ids for _, ids in about.staff)
+            pages = (*(f"all, of “{name}”" for name in public), *(f"child's own, after “{name}”" for name in child))
+            found.append((one.names["en"], (*pages, "staff") if staff else pages))
+    found += [(word.names["en"], ("child's own",)) for word in about.child.values() if mark.removeprefix("flags=") in word.flags]
+    for concern, flags in about.implies.items():
+        if mark.removeprefix("flags=") in flags:
+            found.append((f"“{policy.names('concern', concern, 'en')}” says it", ("all",)))
+    return found
+
+
+def _known(policy: Policy) -> str:
+    """Return the page of what is known."""
+    return render("known.md", rows=known(policy), unread=questions.unread(policy.questions, policy.every))
 
 
 def _lines(text: Guidance) -> list[Advice]:

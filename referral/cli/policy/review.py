@@ -45,7 +45,7 @@ def review_command(
     Exit 0 listed or recorded, 1 the policy has an error, 2 there is no such text or folder.
 
     Example: referral policy review guidance/first-contact.sq.md --read --on 2026-12-01
-    Example: referral policy review pathways/trafficking-child.yaml --confirmed-by "Department of Social Welfare" --on 2026-12-01
+    Example: referral policy review pathways/violence.yaml --confirmed-by "Department of Social Welfare" --on 2026-12-01
     """
     where = folder or CHECKOUT / "policy"
     files = policy_folder.read_argument(where)

@@ -10,7 +10,7 @@ from referral.domain.events import StepKind
 from referral.domain.policy import Policy
 from referral.domain.policy.limits import Limit
 from referral.domain.policy.procedure import Change, Marks, Pathway, SeatRule, Step
-from referral.domain.policy.reading.vocabulary import LIMITS, NEVER, SILENCE, TRAITS
+from referral.domain.policy.reading.vocabulary import LIMITS, SILENCE, TRAITS
 from referral.domain.policy.reviews import State
 
 Rows = tuple[tuple[str, str], ...]
@@ -85,8 +85,7 @@ def _whole(pathway: Pathway, policy: Policy, speak: Speaker) -> Iterator[tuple[s
     yield "consent", f"{needed}; basis: {speak.name('basis', consent.basis)}; when it is withdrawn: {WITHDRAWAL[consent.on_withdrawal]}"
     for change in pathway.changes:
         yield "changes", _change(change, speak)
-    names = {ban: name for name, ban in NEVER.items()}
-    yield "never asked", ", ".join([*(names[ban].replace("-", " ") for ban in pathway.never), "whoever is excluded"])
+    yield "never asked", ", ".join([*(ban.name.replace("-", " ") for ban in pathway.never), "whoever is excluded"])
     missed = f"opens a case: {speak.name('concern', pathway.raises)}" if pathway.raises else "opens no case of its own"
     yield "missed duty by law", missed
     if pathway.take_back is not None:
@@ -115,7 +114,14 @@ def _step(step: Step, pathway: Pathway, speak: Speaker) -> Iterator[tuple[str, s
         silent = SILENCE.get(step.on_silence)
         yield "on silence", silent or f"{speak.name('decision', step.on_silence)} holds, marked as a default, and a desk confirms it"
     if step.on_disagreement:
-        yield "no agreement", f"{speak.name('decision', step.on_disagreement)} holds"
+        yield "no agreement", SILENCE.get(step.on_disagreement) or f"{speak.name('decision', step.on_disagreement)} holds"
+    if step.at_most:
+        yield "rounds", f"at most {step.at_most}"
+    if step.form:
+        yield "form", f"{speak.name('section', step.form)}: less than it points to needs a reason and a second person"
+    if step.two_persons:
+        below = " less than the form points to" if step.second_below else ""
+        yield ("two people", f"the second is asked when the first has decided{below}; both say the same, by accounts of their own")
     if step.needs:
         yield "recorded first", speak.all("need", step.needs)
     if step.forbid:
@@ -153,6 +159,9 @@ def _seat(step: Step, rule: SeatRule, held: SeatRule | None, speak: Speaker) -> 
     if rule.holder is not None:
         seat = rule.name.partition(".")[2]
         yield "who", f"whoever holds {speak.name('step', rule.holder[0])}{f' ({seat})' if seat not in ('', 'holder') else ''}"
+    elif rule.by:
+        for mark, roles in rule.by:
+            yield f"who, if {speak.name('decision', mark.partition('.')[2])}", speak.all("role", roles, ", then ")
     elif step.placement is None:
         yield (
             f"who{of}",
@@ -163,9 +172,13 @@ def _seat(step: Step, rule: SeatRule, held: SeatRule | None, speak: Speaker) -> 
     if rule.last_resort and step.placement is not None:
         yield "last resort", speak.all("role", rule.last_resort, ", then ")
     if rule.holder is None or step.on_silence == "next-candidate":
-        yield f"where{of}", ", then ".join(AREAS[area] for area in rule.areas)
+        yield f"where{of}", speak.all("area", rule.areas, ", then ")
         if rule.ladder:
             yield f"ladder{of}", speak.all("rung", rule.ladder, " → ")
+    if rule.not_same_as:
+        yield f"another agency than{of}", speak.all("step", [other for other, _ in rule.not_same_as])
+    if others := [other for other, _ in rule.apart if other != step.id]:
+        yield f"another person than{of}", speak.all("step", others)
     if rule.skills:
         yield f"skill{of}", ", ".join(sorted(rule.skills))
     if rule.statutory and not (held and held.statutory):
@@ -199,13 +212,6 @@ def _when(step: Step, speak: Speaker) -> Iterator[tuple[str, str]]:
         yield "again after", speak.any_of(step.again)
 
 
-AREAS = {
-    "found-in": "where the person is",
-    "neighbour": "neighbouring municipalities",
-    "region": "the region",
-    "other-region": "other regions",
-    "country": "the whole country",
-}
 CIRCUMSTANCES = {
     "concern": "concern",
     "age": "age",

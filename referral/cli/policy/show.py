@@ -36,11 +36,11 @@ def show_command(
     policy = compiled(folder)
     if policy is None:
         return 1
-    known = {each.id: each for each in policy.current}
+    known = {each.id: each for each in policy.every}
     if not pathway:
         if svg:
             raise typer.BadParameter("a picture is of one procedure; name it")
-        sheets = [sheet(each, policy) for each in policy.current]
+        sheets = [sheet(each, policy) for each in policy.every]
         if as_json:
             return console.document(
                 [{"id": each.id, "name": each.name, "version": each.version, "steps": len(each.steps)} for each in sheets]

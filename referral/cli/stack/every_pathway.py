@@ -85,7 +85,8 @@ def to_their_end(
         if waiting:
             asked = min(waiting, key=lambda asked: _order(asked, declines))
             word, more = _answer(asked, declines)
-            stage.answer(asked.agency, asked.offer_id, word, **more)
+            person = _person(stage, asked) if word == "DECIDE" else ""
+            stage.answer(asked.agency, asked.offer_id, word, person=person, **more)
         elif alarms:
             due, case_id, at = min(alarms)
             if due > at:
@@ -102,6 +103,17 @@ def _went_off(stage: Stage, case_id: str, due: int) -> CaseNow | None:
     return now[case_id] if now is not None and now[case_id].due != due else None
 
 
+def _person(stage: Stage, asked: OpenOffer) -> str:
+    """Return the login of the first person of the agency who may decide: some steps need a person, some another one than before.
+
+    Late: it has nobody else.
+    """
+    login = next((member.login for member in stage.staff(asked.agency) if member.account not in asked.skip), "")
+    if not login:
+        raise Late(f"{asked.agency} has nobody else who may decide {asked.step}")
+    return login
+
+
 def _order(asked: OpenOffer, declines: Collection[str]) -> tuple[int, int, str]:
     """Return the sort key of the next answer: offers not yet accepted, then arrivals and decisions, then completions; a stay last."""
     word = _answer(asked, declines)[0]
@@ -111,8 +123,8 @@ def _order(asked: OpenOffer, declines: Collection[str]) -> tuple[int, int, str]:
 def _answer(asked: OpenOffer, declines: Collection[str]) -> tuple[str, Mapping[str, object]]:
     """Return the next answer of a willing agency. A repeated review gets the next code each time, so that it ends."""
     if asked.kind == "DECIDE":
-        texts = {need: TEXTS[need] for need in asked.needs}
-        return "DECIDE", {"code": asked.codes[asked.round % len(asked.codes)], **({"texts": texts} if texts else {})}
+        texts = {need: TEXTS[need] for need in dict.fromkeys(("reason", *asked.needs))}  # a reason too for less than a form points to
+        return "DECIDE", {"code": asked.codes[asked.round % len(asked.codes)], "texts": texts}
     if asked.state in WAITING:
         return ("DECLINE", {"reason": asked.reasons[0]}) if asked.agency in declines and asked.reasons else ("ACCEPT", {})
     if "ARRIVE" in asked.words and not asked.arrived:
@@ -133,7 +145,7 @@ SAME = text(
     " FROM routing.seen r JOIN intake.seen i USING (case_id, topic) WHERE case_id = :case AND topic = 'referral-routing'"
 )
 OPEN = text(
-    "SELECT offer_id, agency, step, round, kind, words, reasons, codes, needs, state, arrived, due_what FROM intake.offer"
+    "SELECT offer_id, agency, step, round, kind, words, reasons, codes, needs, skip, state, arrived, due_what FROM intake.offer"
     " WHERE case_id = :case AND closed_at IS NULL AND kind <> 'NOTIFY' ORDER BY opened_at, offer_id"
 )
 CLOSED = text("SELECT closed_at IS NOT NULL FROM intake.casefile WHERE case_id = :case")
@@ -141,7 +153,7 @@ ALARM = text("SELECT at FROM routing.alarm WHERE case_id = :case")
 
 
 class OpenOffer(Struct, frozen=True, kw_only=True):
-    """An open offer. due_what: the limit that runs, empty where none does."""
+    """An open offer. due_what: the limit that runs, empty where none does. skip: accounts that may not answer it."""
 
     offer_id: str
     agency: str
@@ -152,6 +164,7 @@ class OpenOffer(Struct, frozen=True, kw_only=True):
     reasons: tuple[str, ...]
     codes: tuple[str, ...]
     needs: tuple[str, ...]
+    skip: tuple[str, ...]
     state: str
     arrived: bool
     due_what: str
@@ -181,7 +194,7 @@ async def _read(tx: AsyncConnection, case_id: str) -> CaseNow | None:
     if not (await tx.execute(SAME, of)).scalar():
         return None
     rows = [dict(row._mapping) for row in await tx.execute(OPEN, of)]
-    lists = ("words", "reasons", "codes", "needs")
+    lists = ("words", "reasons", "codes", "needs", "skip")
     return CaseNow(
         at=await clock.now(tx),
         due=(await tx.execute(ALARM, of)).scalar(),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -13,9 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import connection, console
 from referral.cli.audit.timeline_text import day_of, render
-from referral.cli.stack.cast import Cast
+from referral.cli.stack.cast import Cast, Member
+from referral.cli.stack.inbox import Person
 from referral.client import Client, Json
 from referral.domain.local_time import local, moment
+from referral.local.config import root
 from referral.local.handset.telephones import Entry
 from referral.local.mailbox import Mail
 from referral.local.stack import Stack
@@ -42,6 +45,7 @@ class Stage:
     def __init__(self, stack: Stack, cast: Cast) -> None:
         self._stack, self._cast = stack, cast
         self._clients: dict[str, Client] = {}
+        self._people: dict[str, Person] = {}
         self._told: dict[str, int] = {}
         self._mails, self._texts = 0, 0
         self._day = ""
@@ -54,6 +58,8 @@ class Stage:
     def close(self) -> None:
         for client in self._clients.values():
             client.close()
+        for person in self._people.values():
+            person.close()
 
     def agency(self, name: str) -> Client:
         """Return the client of an agency's own system; it connects as any other client does."""
@@ -61,19 +67,41 @@ class Stage:
             self._clients[name] = Client(self._stack.url("intake"), self._cast.tokens[name], identity=self._stack.agency(name))
         return self._clients[name]
 
+    def person(self, login: str) -> Person:
+        """Return a person of the cast, who signs in at the inbox when a page asks for it."""
+        if login not in self._people:
+            believed = ssl.create_default_context(cafile=root(self._stack.addresses))
+            self._people[login] = Person(self._stack.url("intake"), login, self._cast.password, believed)
+        return self._people[login]
+
+    def staff(self, agency: str) -> tuple[Member, ...]:
+        """Return the people of an agency, lowest rung first."""
+        return self._cast.of(agency)
+
     def offered(self, agency: str, case_id: str, step: str) -> Json:
         """Return the open offer of a step that this agency holds, as soon as it exists."""
-        return self.wait(f"{agency} is asked for {step}", lambda: self._offer(agency, case_id, step))
+        return self.asked((agency,), case_id, step)[1]
+
+    def asked(self, agencies: Sequence[str], case_id: str, step: str) -> tuple[str, Json]:
+        """Return the first of these agencies that holds an open offer of a step, and the offer, as soon as it exists."""
+
+        def held() -> tuple[str, Json] | None:
+            return next(((one, offer) for one in agencies if (offer := self._offer(one, case_id, step))), None)
+
+        return self.wait(f"{' or '.join(agencies)} is asked for {step}", held)
 
     def answers(self, agency: str, case_id: str, step: str, word: str, **more: Any) -> None:
         """Answer the offer of this step that the agency holds; return when routing has decided the answer."""
         self.answer(agency, self.offered(agency, case_id, step)["offer_id"], word, **more)
 
-    def answer(self, agency: str, offer_id: str, word: str, **more: Any) -> None:
-        """Answer this offer; return when routing has decided the answer."""
+    def answer(self, agency: str, offer_id: str, word: str, *, person: str = "", **more: Any) -> None:
+        """Answer this offer; return when routing has decided. person: login of who answers in the inbox; empty: a system does."""
         client = self.agency(agency)
         before = client.offer(offer_id)
-        client.respond(offer_id, word, **more)
+        if person:
+            self.person(person).answer(offer_id, word, **more)
+        else:
+            client.respond(offer_id, word, **more)
 
         def decided() -> bool | None:
             now = client.offer(offer_id)

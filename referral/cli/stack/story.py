@@ -40,11 +40,13 @@ class Chapter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Story(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A told story. referral: its body. texts: what is written with a decision. before: the earlier lines, in words."""
+    """A told story. referral: its body. texts: what is written with a decision. forms: section → what a person enters. before: the earlier
+    lines, in words."""
 
     story: str
     referral: dict[str, Any]
     texts: dict[str, str]
+    forms: dict[str, dict[str, str]]
     before: str
     earlier: tuple[Line, ...]
     chapters: tuple[Chapter, ...]
@@ -105,17 +107,29 @@ class _Player:
                 stage.pass_time(timedelta(microseconds=length(" ".join(words)), seconds=1), line.why)  # what is due then is over
             case "knock":
                 stage.called(options(words)["person"], ENDS[words[1]], line.why)
+            case "fill":
+                self._fill(words[0], words[1], options(words)["person"])
             case "read":
                 sections = ", ".join(stage.agency(words[0]).file(self._case_id)["sections"])
                 console.say(f"   {line.why} reads {sections} and nothing else of the case file; that is on record first")
             case _:
                 self._answer(verb.removesuffix(":"), words)
 
+    def _fill(self, step: str, section: str, person: str) -> None:
+        """Fill in the form of a section, as `fill STEP SECTION person=LOGIN` says."""
+        offer = self._stage.offered(person.partition(".")[0], self._case_id, step)
+        self._stage.person(person).fill(offer["offer_id"], section, self._story.forms[section])
+        console.say(f"   {person} signs in at the inbox and fills in the {section}")
+
     def _answer(self, step: str, words: list[str]) -> None:
-        """Answer as `STEP: WORD [reason or code] by=AGENCY` says."""
-        word, agency, more = words[0], options(words)["by"], {}
-        offer = self._stage.offered(agency, self._case_id, step)
+        """Answer as `STEP: WORD [reason or code] by=AGENCY` or `person=LOGIN` says: a person answers in the inbox, else a system does.
+
+        `by=ONE|OTHER`: whichever was asked, which depends on the hour of the day.
+        """
+        word, named, more = words[0], options(words), {}
+        person = named.get("person", "")
+        agency, offer = self._stage.asked(named.get("by", person.partition(".")[0]).split("|"), self._case_id, step)
         if plain := [one for one in words[1:] if "=" not in one]:
             more["code" if word == "DECIDE" else "reason"] = plain[0]
         texts = {need: self._story.texts[need] for need in offer["needs"]} if word == "DECIDE" else {}
-        self._stage.answer(agency, offer["offer_id"], word, **more, **({"texts": texts} if texts else {}))
+        self._stage.answer(agency, offer["offer_id"], word, person=person, **more, **({"texts": texts} if texts else {}))

@@ -72,6 +72,7 @@ from referral.domain.events.shared import Claim
 from referral.domain.events.shared import Consent
 from referral.domain.events.shared import ConsentState
 from referral.domain.events.shared import Counted
+from referral.domain.events.shared import EnteredTime
 from referral.domain.events.shared import EntryKind
 from referral.domain.events.shared import Facts
 from referral.domain.events.shared import Head
@@ -164,6 +165,7 @@ __all__ = [
     "DecisionRecorded",
     "Door",
     "EVENTS",
+    "EnteredTime",
     "EntryKind",
     "Facts",
     "FigureReleased",

@@ -209,7 +209,7 @@ class Door(StrEnum):
 class ReferralSubmitted(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An agency asks for help for one person."""
 
-    TYPE: ClassVar[str] = "referral-submitted.v1"
+    TYPE: ClassVar[str] = "referral-submitted.v2"
     TOPIC: ClassVar[str] = "referral-intake"
     IDS: ClassVar[tuple[str, ...]] = ("referral_id",)
 
@@ -284,7 +284,7 @@ class Via(StrEnum):
 class ResponseSubmitted(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An agency answers an offer."""
 
-    TYPE: ClassVar[str] = "response-submitted.v1"
+    TYPE: ClassVar[str] = "response-submitted.v2"
     TOPIC: ClassVar[str] = "referral-intake"
     IDS: ClassVar[tuple[str, ...]] = ("response_id", "offer_id", "by", "recorded_by",)
 
@@ -314,6 +314,8 @@ class ResponseSubmitted(Value, frozen=True, kw_only=True, forbid_unknown_fields=
     """The key that it was sent under; null where it had none."""
     signed: Signed | None = None
     """The agency's signature of what it sent; null where it did not sign, or a person did it."""
+    pointed: str | None = None
+    """The level to which the form of this step pointed when the door took it; null: the step has no form, or not known."""
 
 
 class SectionDisclosed(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -363,7 +365,7 @@ class SectionWritten(Value, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class TraitsChanged(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Age settled, child moved, exploitation found."""
 
-    TYPE: ClassVar[str] = "traits-changed.v2"
+    TYPE: ClassVar[str] = "traits-changed.v3"
     TOPIC: ClassVar[str] = "referral-intake"
     IDS: ClassVar[tuple[str, ...]] = ("by",)
 

@@ -12,7 +12,7 @@ from referral.domain.value import Value
 class CaseChanged(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Traits, consent or exclusions of the case, as they hold from now on."""
 
-    TYPE: ClassVar[str] = "case-changed.v2"
+    TYPE: ClassVar[str] = "case-changed.v3"
     TOPIC: ClassVar[str] = "referral-routing"
 
     head: Head | None = None
@@ -67,7 +67,7 @@ class CaseLinked(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class CaseOpened(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A case begins with one referral."""
 
-    TYPE: ClassVar[str] = "case-opened.v1"
+    TYPE: ClassVar[str] = "case-opened.v2"
     TOPIC: ClassVar[str] = "referral-routing"
     IDS: ClassVar[tuple[str, ...]] = ("referral_id",)
 
@@ -92,7 +92,7 @@ class CaseOpened(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class CaseRaised(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A deadline against a child was broken: a new, linked case begins."""
 
-    TYPE: ClassVar[str] = "case-raised.v1"
+    TYPE: ClassVar[str] = "case-raised.v2"
     TOPIC: ClassVar[str] = "referral-routing"
     IDS: ClassVar[tuple[str, ...]] = ("new_case_id",)
 
@@ -125,7 +125,7 @@ class ChangeKind(StrEnum):
 class ChangeProposed(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One party has said what would end a duty to the person, or undo a protection: it holds once a second party says so too."""
 
-    TYPE: ClassVar[str] = "change-proposed.v1"
+    TYPE: ClassVar[str] = "change-proposed.v2"
     TOPIC: ClassVar[str] = "referral-routing"
     IDS: ClassVar[tuple[str, ...]] = ("task_id", "by",)
 
@@ -182,7 +182,7 @@ class Decided(StrEnum):
 class DecisionRecorded(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One seat's code, or the step's whole decision."""
 
-    TYPE: ClassVar[str] = "decision-recorded.v1"
+    TYPE: ClassVar[str] = "decision-recorded.v2"
     TOPIC: ClassVar[str] = "referral-routing"
     IDS: ClassVar[tuple[str, ...]] = ("track_id", "by",)
 
@@ -204,6 +204,8 @@ class DecisionRecorded(Value, frozen=True, kw_only=True, forbid_unknown_fields=T
     """How it came about."""
     by: str | None = None
     """Account."""
+    pointed: str | None = None
+    """The level to which the form of this step pointed, as intake said; null: the step has no form, a desk or silence decided, or not known."""
 
 
 class InputIgnored(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -56,6 +56,15 @@ class Counted(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How many, down to a multiple of k; null where it is below k, and for cases also where it is none."""
 
 
+class EnteredTime(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One instant that a person knows of, e.g. since when the police hold the child."""
+
+    code: str
+    """Which time, e.g. held-since."""
+    at: int
+    """The instant."""
+
+
 class Facts(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a decision needs that is neither case nor policy."""
 
@@ -289,6 +298,8 @@ class Traits(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Languages the person speaks, best first."""
     flags: tuple[str, ...]
     """Circumstances that change the procedure, e.g. unaccompanied."""
+    times: tuple[EnteredTime, ...] = ()
+    """Instants that are known, by code; one that is absent is not known."""
 
 
 class Why(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -53,7 +53,7 @@ def _signing(agency: str, old: Signing, new: Signing) -> Iterator[str]:
 
 
 def _pathways(before: Policy, after: Policy) -> Iterator[str]:
-    old, new = {each.id: each for each in before.current}, {each.id: each for each in after.current}
+    old, new = {each.id: each for each in before.every}, {each.id: each for each in after.every}
     for id in sorted({*old, *new}):
         if id not in old or id not in new:
             yield f"procedure {id} is {'new' if id not in old else 'gone'}"

@@ -4,10 +4,11 @@ languages."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from referral.domain.events import Reach
+from referral.domain.policy.form import Table
 
 LANGUAGES = ("sq", "sr-Latn", "sr-Cyrl", "en")
 Names = Mapping[str, str]
@@ -39,12 +40,16 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of the case file. personal: it can reveal who the person is. fields: those of its form; what systems send may have others."""
+    """A part of the case file. personal: it can reveal who the person is. fields: those of its form; what systems send may have others.
+
+    table: what the answers of its form point to; then each agency fills a form of its own, and all stand side by side.
+    """
 
     id: str
     personal: bool
     names: Names
     fields: tuple[Field, ...] = ()
+    table: Table | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +88,7 @@ class Agency:
     above: its supervising body, or empty.
     hours: its office hours; None is day and night.
     unverified: nobody vouches for what it refers, so that a desk confirms it first (the public page).
-    telephone: of its office, E.164; empty where none is known, and always where people are kept safe (HOMES).
+    telephone: of its office, E.164; empty where none is known, and always where people are kept safe (HOME).
     """
 
     id: str
@@ -100,25 +105,38 @@ class Agency:
     telephone: str = ""
 
 
-HOMES = frozenset(
+HOMES_BEFORE = frozenset(
     {
         "adult-shelter",
+        "child-protection-home",
         "children-shelter",
         "children-shelter-with-protection",
         "emergency-foster",
         "foster-family",
         "institution",
         "ngo-shelter",
+        "parent-child-shelter",
         "small-home",
         "state-secure-facility",
     }
 )
-"""Roles of a house in which a person is kept safe: not even its municipality is exported, and it has no telephone in the directory."""
+"""The roles that are homes in a bundle of before version 5 of the rules, whose code list of roles has no word `home`."""
+HOME, LOCKED, JUDGES, SLEEPS = "role.home", "role.locked", "role.judges", "role.sleeps"
+OLD, GRAVE, FACT = "age-band.old", "decision.grave", "decision.fact"
+"""Properties of codes, as the code lists name them. home: people are kept safe there, so that not even its municipality is exported, and
+it has no telephone in the directory. locked: people are locked up there. judges: it decides as a court. sleeps: a person can sleep
+there, though it is no home. old: still read, no longer offered. grave: it takes a child away, locks it up or sends it back, and nobody
+decides it alone. fact: it states what somebody must have seen or heard, and no silence decides it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Municipality:
-    """One of the 30 municipalities. desk: an agency. coordinator: an agency, or empty where there is none."""
+    """One of the 38 municipalities.
+
+    region: of the figures, and of services without a kind of area of their own.
+    desk: an agency. coordinator: an agency, or empty where there is none.
+    areas: kind → the area of this kind in which it lies, such as court-district → gjakove.
+    """
 
     id: str
     names: Names
@@ -126,13 +144,19 @@ class Municipality:
     neighbours: tuple[str, ...]
     desk: str
     coordinator: str
+    areas: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def covers(self) -> tuple[str, ...]:
+        """Return the cover words of all areas in which it lies, its region first."""
+        return (f"region:{self.region}", *(f"{kind}:{area}" for kind, area in self.areas.items()))
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
     """One service of an agency in an area.
 
-    covers: municipality ids, `region:<id>` or `country`.
+    covers: municipality ids, `region:<id>`, `<kind>:<id>` for an area of a kind, or `country`.
     places: None where it has no capacity limit.
     ages: the youngest and the oldest, years.
     """

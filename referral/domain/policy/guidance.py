@@ -34,15 +34,17 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """One line. mark: S stated by our source page, D read in a public document, P our default. source: id of the document, for D only.
+    """One line. mark: D read in a public document, P our default, S stated by our source page (in older texts). source: id of the document
+    that D was read in, or that P is to be compared with.
 
-    reach: of REACHES, for a line to say to offices of that reach alone; empty: to every office.
+    reach: of REACHES, for a line to say to offices of that reach alone; empty: to every office. place: where in the document.
     """
 
     text: str
     mark: str
     source: str = ""
     reach: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)

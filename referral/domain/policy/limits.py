@@ -15,14 +15,15 @@ LONGEST = 1_827 * DAY_US
 @dataclass(frozen=True, slots=True)
 class Limit:
     """An amount of one unit of UNITS. source: S stated, D read in a document, P our default (docs/policy.md); it has no
-    effect on the time."""
+    effect on the time. since: the entered time from which it counts; empty: the decision that starts it."""
 
     amount: int
     unit: str
     source: str = field(default="", compare=False)
+    since: str = ""
 
     def __str__(self) -> str:
-        return f"{self.amount} {self.unit}{' ' if self.source else ''}{self.source}"
+        return f"{self.amount} {self.unit}{' ' if self.source else ''}{self.source}{' from ' if self.since else ''}{self.since}"
 
     @property
     def micros(self) -> int:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from referral.domain.events import OfferKind, StepKind
+from referral.domain.policy.form import Table
 from referral.domain.policy.limits import Limit
 
 Marks = Set[str]
@@ -34,6 +35,16 @@ class SeatRule:
     holder: tuple[str, int] | None = None
     last_resort: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
+    not_same_as: tuple[tuple[str, int], ...] = ()
+    """Seats, as step and number, whose agencies are never asked for this one."""
+    apart: tuple[tuple[str, int], ...] = ()
+    """Seats whose persons never answer for this one."""
+    by: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Roles by the mark of a decision, where that says whom to ask; roles has all of them. Empty: roles."""
+
+    def asked(self, marks: Marks) -> tuple[str, ...]:
+        """Return the roles that are asked under these marks; none while what they depend on is not decided."""
+        return next((roles for mark, roles in self.by if mark in marks), ()) if self.by else self.roles
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +106,16 @@ class Step:
     """The step is wanted even while the consent that the pathway needs is not given."""
     feeds: tuple[str, ...] = ()
     """Recipients of its counts (FEED)."""
+    at_most: int = 0
+    """Rounds in which somebody came or finished, after which no further round opens; 0: no limit."""
+    form: str = ""
+    """The section whose form points to a level; a lighter decision needs a reason and a second person. Empty: none."""
+    table: Table | None = None
+    """What the answers of the form point to, and which of the codes are its levels."""
+    second_below: bool = False
+    """The second of two persons is asked only where the first decided a lighter level than the form points to."""
+    two_persons: bool = False
+    """Two seats decide, one after the other, by two persons: the second is asked when the first has decided."""
 
     @cached_property
     def names(self) -> Marks:
@@ -102,13 +123,19 @@ class Step:
         found = {*self.after, *self.at_once, *self.again, *self.unless, *self.until, *_all(self.when)}
         if (place := self.placement) is not None:
             found |= {*place.needs, *place.ends, *(f"{place.by}.{code}" for code in place.roles)}
+        found |= {mark for rule in self.seats for mark, _ in rule.by}
         return frozenset(found)
 
     @cached_property
     def reads(self) -> frozenset[str]:
         """Ids of the steps whose state this one depends on: itself, and those that its conditions, seats and placement name."""
         holders = [rule.holder[0] for rule in self.seats if rule.holder]
+        holders += [step for rule in self.seats for step, _ in (*rule.not_same_as, *rule.apart)]
         return frozenset({self.id, *holders, *(mark.partition(".")[0] for mark in self.names)})
+
+    def limit(self, what: str, seat: int) -> Limit:
+        """Return a limit for a seat: the second of two persons may have one of its own to decide."""
+        return self.limits["second"] if what == "decide" and seat and "second" in self.limits else self.limits[what]
 
     @cached_property
     def is_plain(self) -> bool:
@@ -184,6 +211,24 @@ def _all(groups: tuple[Marks, ...]) -> frozenset[str]:
 
 
 @dataclass(frozen=True, slots=True)
+class Ban:
+    """A kind of service that a procedure never asks: that with this tag, under circumstances of which every group must hold (none:
+    always).
+
+    locked: the ban is of every role that locks people up, without the decision of a court (SeatRule and Placement tell when it stands).
+    """
+
+    name: str
+    tag: str = ""
+    when: tuple[Marks, ...] = ()
+    locked: bool = False
+
+    def forbids(self, tags: Marks, marks: Marks) -> bool:
+        """Return True when a service with these tags must not be asked under these marks."""
+        return bool(self.tag) and self.tag in tags and met(self.when, marks)
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """A rule for moving to another pathway: when these marks are set, that pathway replaces this one (switch_to) or opens beside it
     (also_open).
@@ -211,7 +256,9 @@ class Pathway:
     """One compiled procedure.
 
     digest: SHA-256 of its file, hex.
-    never: (tag of a service, mark or empty) that is never asked.
+    never: what is never asked.
+    locked: roles that lock people up, where a ban of the procedure is about them; else empty.
+    judges: roles that decide as a court.
     raises: the pathway of the case that a missed statutory deadline raises, or empty.
     """
 
@@ -219,7 +266,7 @@ class Pathway:
     digest: str
     applies: tuple[Marks, ...]
     changes: tuple[Change, ...]
-    never: tuple[tuple[str, str], ...]
+    never: tuple[Ban, ...]
     raises: str
     steps: tuple[Step, ...]
     close_when: Marks
@@ -227,6 +274,10 @@ class Pathway:
     consent: ConsentRule = ConsentRule()
     seal: bool = False
     """The sections that were written are sealed for ever when the case closes."""
+    locked: Marks = frozenset()
+    judges: Marks = frozenset()
+    unverified: bool = False
+    """It is done before a desk has confirmed a referral that nobody vouches for, and is no procedure."""
     take_back: Limit | None = None
     """Time for which an agency may take back that its part is done, where that has asked nobody; None: never."""
 
@@ -247,7 +298,7 @@ class Pathway:
         marks = {mark for step in self.placements for mark in (*step.after, *step.at_once, *step.again, *step.unless, *_all(step.when))}
         marks |= {mark for change in self.changes for mark in _all(change.when)}
         notices = {step.id for step in self.steps if step.kind is StepKind.NOTIFY}
-        missed = any(mark.endswith(".acknowledge-missed") or mark.partition(".")[0] in notices for mark in marks)
+        missed = any(mark.endswith("-missed") or mark.partition(".")[0] in notices for mark in marks)
         return missed or any(step.on_silence in step.codes for step in self.steps)
 
     @cached_property
@@ -283,7 +334,7 @@ class Pathway:
     @cached_property
     def names(self) -> Marks:
         """Every mark that the procedure tests; all others have no effect on it."""
-        bans = {mark for _, mark in self.never}
+        bans = {mark for ban in self.never for mark in _all(ban.when)}
         changes = {mark for change in self.changes for mark in _all(change.when)}
         return frozenset(self.close_when | bans | changes).union(*(step.names for step in self.steps))
 
@@ -310,6 +361,14 @@ class Pathway:
     def by_id(self) -> Mapping[str, Step]:
         """The steps by id."""
         return {step.id: step for step in self.steps}
+
+    def is_courts(self, step: Step, code: str) -> bool:
+        """Return True when only a court decides this code, because somebody may be locked up by it."""
+        return (
+            bool(self.locked)
+            and self.judges >= {role for rule in step.seats for role in rule.roles}
+            and any(place.placement is not None and f"{step.id}.{code}" in place.placement.needs for place in self.placements)
+        )
 
     def step(self, id: str) -> Step | None:
         """Return the step of this id, or None."""

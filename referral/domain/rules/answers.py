@@ -24,8 +24,10 @@ from referral.domain.rules.candidates import banned, unsuitable
 from referral.domain.rules.conditions import OVERTAKEN, latest, track_marks
 from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.offers import limit_on
+from referral.domain.rules.persons import alone_below, person, refusal
 from referral.domain.rules.seats import LocatedOffer, accept, give_up, hand_over, locate
 from referral.domain.rules.telephone import call_on
+from referral.domain.rules.unverified import looked
 
 
 def answered(d: DecisionContext, body: ResponseSubmitted) -> None:
@@ -38,6 +40,8 @@ def answered(d: DecisionContext, body: ResponseSubmitted) -> None:
         return d.ignore("NOT_YOURS", body.offer_id)
     if f"agency:{body.agency}" in d.case.excluded or f"staff:{body.by}" in d.case.excluded:
         return d.ignore("EXCLUDED", body.offer_id)
+    if reason := refusal(at.track, at.run, at.step, at.rule, body):
+        return d.ignore(reason, body.offer_id)
     if offer.how:
         return late(d, at, body)
     if offer in at.seat.kept:
@@ -67,7 +71,7 @@ def knock_answered(d: DecisionContext, body: KnockAnswered) -> None:
         return d.ignore("NOT_NOW", body.offer_id)
     if at.offer.state != "OFFERED":
         return d.ignore("REPEATED", body.offer_id)
-    due, what = limit_on(d, at.step, at.offer, "ACKNOWLEDGED")
+    due, what = limit_on(d, at.track, at.step, at.offer, "ACKNOWLEDGED", at.ref[2])
     d.emit(OfferAcknowledged(why=d.why(BY_HANDSET, at.track), offer_id=body.offer_id, by=body.person, due=due, due_what=what))
     return call_on(d, body.offer_id)
 
@@ -81,7 +85,7 @@ def _acknowledge(d: DecisionContext, at: LocatedOffer, body: ResponseSubmitted) 
     """Handle ACKNOWLEDGE: somebody has read the offer. A notice is completed by it."""
     if at.offer.state != "OFFERED":
         return d.ignore("REPEATED", body.offer_id)
-    due, what = limit_on(d, at.step, at.offer, "ACKNOWLEDGED")
+    due, what = limit_on(d, at.track, at.step, at.offer, "ACKNOWLEDGED", at.ref[2])
     d.emit(OfferAcknowledged(why=d.why("answer", at.track), offer_id=body.offer_id, by=body.by, due=due, due_what=what))
     if at.step.kind is NOTIFY:
         d.close(at.offer, How.COMPLETED, "", "answer", at.track)
@@ -106,7 +110,7 @@ def _arrive(d: DecisionContext, at: LocatedOffer, body: ResponseSubmitted) -> No
         return d.ignore("REPEATED", body.offer_id)
     if RANK[at.offer.state] < RANK["ACCEPTED"]:
         accept(d, at, body, late=False)
-    due, what = limit_on(d, at.step, at.offer, "ARRIVED")
+    due, what = limit_on(d, at.track, at.step, at.offer, "ARRIVED")
     d.emit(OfferArrived(why=d.why("answer", at.track), offer_id=body.offer_id, by=body.by, due=due, due_what=what))
     if at.offer is at.seat.next and at.step.kind is PLACE:
         hand_over(d, at)
@@ -162,6 +166,8 @@ def _decide(d: DecisionContext, at: LocatedOffer, body: ResponseSubmitted) -> No
     if not set(step.needs) <= set(body.recorded):
         return d.ignore("NEEDS_RECORD", body.offer_id)
     run, seat = at.run, at.ref[2]
+    if reason := alone_below(run, step, seat, body):
+        return d.ignore(reason, body.offer_id)
     d.emit(
         DecisionRecorded(
             why=d.why("answer", at.track),
@@ -171,11 +177,12 @@ def _decide(d: DecisionContext, at: LocatedOffer, body: ResponseSubmitted) -> No
             seat=seat,
             code=body.code,
             how=Decided.PERSON,
-            by=body.by,
+            by=person(body) if step.two_persons or at.rule.apart or step.form else body.by,
+            pointed=body.pointed if step.form else None,
         )
     )
     d.close(at.offer, How.COMPLETED, "", "answer", at.track)
-    return None
+    return looked(d, at.track)
 
 
 WORDS: dict[Word, Callable[[DecisionContext, LocatedOffer, ResponseSubmitted], None]] = {

@@ -19,6 +19,7 @@ from referral.domain.policy.procedure import Marks, Pathway, SeatRule, Step
 from referral.domain.rules.conditions import latest, roles_wanted, secure_allowed
 from referral.domain.rules.consent import is_barred
 from referral.domain.rules.context import DecisionContext
+from referral.domain.rules.persons import is_same_agency, waits_for_first
 
 LISTED = 32
 """Candidates listed in one event; when this many are passed over, the search stops and a desk gets the seat (DESIGN 11)."""
@@ -33,12 +34,14 @@ def choose(d: DecisionContext, track: Track, pathway: Pathway, step: Step, run: 
     """Return the next service for a seat, the role it is asked for, and the services passed over; None while the seat waits for another
     seat."""
     rule = step.seats[seat]
+    if waits_for_first(step, run, seat):
+        return None
     asked = candidates(d.policy, d.case, track, step, run, rule, marks)
     if asked is None:
         return None
     passed: list[Passed] = []
     for service, role in asked:
-        reason = why_not(d, track, pathway, step, run.seats[seat], rule, service, marks)
+        reason = why_not(d, track, pathway, step, run, run.seats[seat], rule, service, marks)
         if not reason:
             return service, role, tuple(passed)
         passed.append(Passed(service=service.id, reason=reason))
@@ -51,13 +54,13 @@ def candidates(policy: Policy, case: Case, track: Track, step: Step, run: Run, r
     """Return the services in the order of the procedure; None while the seat whose holder is to be asked is vacant."""
     if rule.holder is not None:
         return _holder(policy, case, track, step, rule)
-    return policy.order(roles_asked(step, run, rule, marks), rule.areas, case.traits.found_in)
+    return policy.order(roles_asked(step, run, rule, marks), rule.areas, case.traits.found_in, case.traits.home)
 
 
 def roles_asked(step: Step, run: Run, rule: SeatRule, marks: Marks) -> tuple[str, ...]:
     """Return the roles that a seat may be offered to. A move (a later round) has no last resort: the child has a bed already."""
     if step.placement is None:
-        return rule.roles
+        return rule.asked(marks)
     wanted = roles_wanted(step.placement, marks)
     return wanted if run.round else (*wanted, *rule.last_resort)
 
@@ -73,12 +76,12 @@ def _holder(policy: Policy, case: Case, track: Track, step: Step, rule: SeatRule
     if offer is None or RANK[offer.state] < RANK["ACCEPTED"] or offer.service not in policy.services:
         if run is None or not run.outcome:
             return None
-        return () if step.on_silence == "keep-place" else policy.order(rule.roles, rule.areas, case.traits.found_in)
+        return () if step.on_silence == "keep-place" else policy.order(rule.roles, rule.areas, case.traits.found_in, case.traits.home)
     held = policy.services[offer.service]
     first = (held, min(held.roles.intersection(rule.roles) or held.roles))
     if step.on_silence == "keep-place":
         return (first,)
-    others = policy.order(rule.roles, rule.areas, case.traits.found_in)
+    others = policy.order(rule.roles, rule.areas, case.traits.found_in, case.traits.home)
     return chain((first,), (other for other in others if other[0] is not held))
 
 
@@ -131,10 +134,14 @@ TRIED = ("DECLINED_BY_AGENCY", "DECLINED_BY_PERSON", "EXPIRED", "RETURNED", "REL
 
 
 def why_not(
-    d: DecisionContext, track: Track, pathway: Pathway, step: Step, seat: Seat, rule: SeatRule, service: Service, marks: Marks
+    d: DecisionContext, track: Track, pathway: Pathway, step: Step, run: Run, seat: Seat, rule: SeatRule, service: Service, marks: Marks
 ) -> str:
     """Return the reason why a service must not be asked; empty when it may."""
-    return banned(d, pathway, step, service, marks) or _unfit(d, track, step, seat, rule, service)
+    if reason := banned(d, pathway, step, service, marks):
+        return reason
+    if rule.not_same_as and is_same_agency(track, run, rule, service.agency):
+        return "SAME_AGENCY"
+    return _unfit(d, track, step, seat, rule, service)
 
 
 def banned(d: DecisionContext, pathway: Pathway, step: Step, service: Service, marks: Marks) -> str:
@@ -142,14 +149,22 @@ def banned(d: DecisionContext, pathway: Pathway, step: Step, service: Service, m
     decisions. Empty when there is none. Also checked before a desk's own choice."""
     if d.case.excluded and f"agency:{service.agency}" in d.case.excluded:
         return "EXCLUDED"
-    for tag, mark in pathway.never:
-        if tag in service.tags and (not mark or mark in marks):
+    for ban in pathway.never:
+        if ban.forbids(service.tags, marks):
             return "NEVER"
     if is_barred(pathway, step, d.case.consent, service):
         return "NOT_CONSENTED"
-    if step.placement and service.roles & step.placement.secure and not secure_allowed(step.placement, marks):
+    if not may_lock(pathway, step, service, marks):
         return "SECURE_NOT_ALLOWED"
     return ""
+
+
+def may_lock(pathway: Pathway, step: Step, service: Service, marks: Marks) -> bool:
+    """Return True when a service locks nobody up, or the decisions that its step needs for that are made. A service with a role that
+    locks is asked by no step that needs no such decision, where the procedure has that ban."""
+    if step.placement is not None and service.roles & step.placement.secure:
+        return secure_allowed(step.placement, marks)
+    return not service.roles & pathway.locked
 
 
 def _unfit(d: DecisionContext, track: Track, step: Step, seat: Seat, rule: SeatRule, service: Service) -> str:

@@ -29,9 +29,10 @@ def places_wanted(case: Case | None, cause: Input, policy: Policy) -> tuple[str,
     decisions it is empty."""
     body = cause.body
     begins = isinstance(body, ReferralSubmitted | CaseRaised) and (case is None or not case.opened)
-    found_in = "" if case is None else case.traits.found_in
-    if (traits := _traits(case, body)) is not None:
-        found_in = traits.found_in
+    known = () if case is None else (case.traits,)
+    said = _traits(case, body)
+    # Both: of what one agency says, danger may hold at once while the place waits for a person.
+    wheres = {(traits.found_in, traits.home) for traits in (*known, *((said,) if said else ()))} or {("", "")}
     placing = policy.placing
     if begins:
         pathways = [p for p in policy.current if p.places_at_once]
@@ -46,7 +47,7 @@ def places_wanted(case: Case | None, cause: Input, policy: Policy) -> tuple[str,
         placements = (run for track in case.tracks for run in track.runs if run.kind is PLACE)
         named |= {offer.service for run in placements for seat in run.seats for offer in seat.past}
     named = {id for id in named if id in policy.services and policy.services[id].places is not None}
-    return tuple(sorted(named.union(*(placing(pathway, found_in) for pathway in pathways))))
+    return tuple(sorted(named.union(*(placing(pathway, *where) for pathway in pathways for where in wheres))))
 
 
 def _traits(case: Case | None, body: object) -> Traits | None:

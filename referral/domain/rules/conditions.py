@@ -31,7 +31,8 @@ def track_marks(case: Case, track: Track, pathway: Pathway, policy: Policy, now:
             elif (at := RANK[offer.state]) < reached:
                 reached = at
             if seat.missed:
-                found |= _missed(named, step, seat.missed)
+                late = () if outcome or run is not latest(track, step) else seat.missed
+                found |= _missed(named, step, seat.missed, late, 0 if offer is None else RANK[offer.state])
             for past in seat.past:
                 if past.how == "EXPIRED" and past.state == "OFFERED":
                     found.add(f"{step}.acknowledge-missed")  # nobody on duty on any rung counts as silence
@@ -58,9 +59,16 @@ def _given(named: Marks, step: str, reached: int, outcome: str, decides: bool) -
     return (state_marks(step, reached) | done) & named
 
 
+MET = {"accept": TAKEN, "present": RANK["ARRIVED"], "arrive": RANK["ARRIVED"]}
+"""Rank of an offer from which on this limit, which had passed, is met after all. The others are met when the step is done."""
+
+
 @lru_cache(4096)
-def _missed(named: Marks, step: str, missed: tuple[str, ...]) -> Marks:
-    return frozenset(f"{step}.{what}-missed" for what in missed) & named
+def _missed(named: Marks, step: str, missed: tuple[str, ...], late: tuple[str, ...], reached: int) -> Marks:
+    """Return the marks of limits that passed. missed: ever. late: in the newest round, which is not done. A limit to acknowledge stays
+    missed; every other is missed until it is met."""
+    still = [what for what in late if what != "acknowledge" and reached < MET.get(what, RANK["COMPLETED"] + 1)]
+    return frozenset(f"{step}.{what}-missed" for what in (*still, *({"acknowledge"} & set(missed)))) & named
 
 
 def secure_allowed(placement: Placement, marks: Marks) -> bool:
@@ -118,7 +126,8 @@ def trait_marks(traits: Traits) -> Marks:
     """Return the marks of the traits. An uncertain age has its own mark; procedures name it beside `age=child`."""
     names = ("concern", "age", "age_band", "sex", "found_in", "home", "urgency", "origin", "asylum")
     found = [f"{name}={getattr(traits, name)}" for name in names]
-    return frozenset([*found, *(f"flags={flag}" for flag in traits.flags), *(f"languages={word}" for word in traits.languages)])
+    found += [*(f"flags={flag}" for flag in traits.flags), *(f"languages={word}" for word in traits.languages)]
+    return frozenset([*found, *(f"times={one.code}" for one in traits.times)])
 
 
 def consent_mark(consent: Consent | None, now: int) -> str:

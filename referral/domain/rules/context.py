@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from referral.domain.case import Case, Offer, Task, Track, find, holds
+from referral.domain.entered_times import since
 from referral.domain.events import (
     CaseChanged,
     CaseLinked,
@@ -119,6 +120,13 @@ class DecisionContext:
     def why(self, rule: str, track: Track | None = None, passed: tuple[Passed, ...] = ()) -> Why:
         """Return the reasons of an event: the rule, with the procedure, directory and engine that it belongs to."""
         return _why(rule, "" if track is None else track.digest, self._directory, self.facts.engine, passed)
+
+    def due_since(self, limit: Limit, track: Track) -> int:
+        """Return the time at which a limit passes that may count from an entered time: never later than `due`."""
+        if not limit.since:
+            return self.due(limit)
+        start = since(self.case.traits, limit.since, self.facts.now, track.since or self.facts.now)
+        return limits.due(start, limit, self.policy.calendar)
 
     def new_id(self, name: str) -> str:
         """Return an id that only this decision can derive."""
@@ -248,6 +256,23 @@ class DecisionContext:
                 seat=task.seat,
                 rung=rung,
                 due=_first(self.due(repeat), by) if found is None else self._call_by(found.offer),
+                offer_id=task.offer_id or None,
+            )
+        )
+
+    def tell_again(self, task: Task, rule: str) -> None:
+        """Tell an unsettled task again, at the same rung: there is news about it. It climbs when it would have climbed."""
+        self.emit(
+            NeedsPerson(
+                why=self.why(rule),
+                task_id=task.task_id,
+                desk=self.desk(task.rung),
+                about=task.about,
+                track_id=task.track_id or None,
+                step=task.step,
+                seat=task.seat,
+                rung=task.rung,
+                due=task.due,
                 offer_id=task.offer_id or None,
             )
         )

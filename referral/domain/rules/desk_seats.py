@@ -15,6 +15,7 @@ from referral.domain.rules.candidates import banned, roles_asked
 from referral.domain.rules.conditions import OVERTAKEN, SETTLED, latest, newest, track_marks
 from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.offers import offer
+from referral.domain.rules.persons import DIFFER, desk_below, desk_word, is_gravest, is_same_agency
 from referral.domain.rules.seats import transfer_settled
 from referral.domain.rules.tracks import end_track
 
@@ -58,6 +59,8 @@ def service_ordered(d: DecisionContext, body: InstructionGiven, at: OrderedStep,
         return None, "UNKNOWN_SERVICE"
     if reason := banned(d, pathway, step, service, marks):
         return None, reason
+    if rule.not_same_as and is_same_agency(track, run, rule, service.agency):
+        return None, "SAME_AGENCY"
     if step.kind is StepKind.PLACE and d.free(service.id) < 1:
         return None, "NO_CAPACITY"
     return service, min(service.roles & roles)
@@ -106,16 +109,22 @@ CONFIRM = "confirm-default"
 
 def settle(d: DecisionContext, body: InstructionGiven) -> None:
     """Settle a step. Target: a code of the decision, or `settled` for a step that is no decision. Naming the code taken by silence confirms
-    it."""
+    it. No desk settles in the place of a court that somebody is locked up."""
     at = step_ordered(d, body)
     if at is None:
         return d.ignore("UNKNOWN_STEP")
-    track, _, step, run = at
+    track, pathway, step, run = at
     decides = step.kind is StepKind.DECIDE
     if body.target not in (step.codes if decides else (SETTLED,)):
         return d.ignore("CODE_NOT_ALLOWED")
     if decides and step.forbid.get(body.target) in d.case.excluded:
         return d.ignore("FORBIDDEN")
+    if decides and pathway.is_courts(step, body.target):
+        return d.ignore("FORBIDDEN")
+    if step.two_persons and not (step.second_below and is_gravest(step, body.target)):
+        return desk_word(d, track, step, run, body)
+    if decides and desk_below(run, step, body):
+        return d.ignore("LOWER_ALONE")
     unsure = [t for t in d.case.tasks if (t.about, t.track_id, t.step) == (CONFIRM, track.track_id, step.id)]
     if body.target in (run.verdict, run.outcome) and not unsure:
         return d.ignore("REPEATED")
@@ -140,7 +149,7 @@ def settle(d: DecisionContext, body: InstructionGiven) -> None:
     for task in unsure:
         d.settle(task, "confirmed" if body.target in (run.verdict, run.outcome) else "decided-otherwise")
     for task in d.case.tasks:
-        if (task.about, task.track_id, task.step) == ("decision-forbidden", track.track_id, step.id):
+        if task.about in ("decision-forbidden", DIFFER) and (task.track_id, task.step) == (track.track_id, step.id):
             d.settle(task, "decided-otherwise")
     return None
 

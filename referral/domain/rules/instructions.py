@@ -15,6 +15,7 @@ from referral.domain.rules.confirmations import answer, lift
 from referral.domain.rules.context import COMPLAINTS, UNCONFIRMED, DecisionContext
 from referral.domain.rules.desk_seats import overtaken, seat_of, service_ordered, settle, step_ordered, transfer
 from referral.domain.rules.offers import offer
+from referral.domain.rules.persons import DIFFER
 from referral.domain.rules.referrals import TRACKS, open_track, open_tracks
 from referral.domain.rules.seats import HANDED_OVER, recall_decisions, transfer_settled
 from referral.domain.rules.tracks import DESK, end_track, go_on, pause, seals
@@ -45,7 +46,7 @@ def reopen(d: DecisionContext, body: InstructionGiven) -> None:
     return None
 
 
-STAYS = ("consent-missing", "confirm-default", "confirm-change", UNCONFIRMED, *COMPLAINTS)
+STAYS = ("consent-missing", "confirm-default", "confirm-change", DIFFER, UNCONFIRMED, *COMPLAINTS)
 """Tasks that only their own answer settles."""
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from referral.domain.case import NOTIFY, Offer, Run, Task, Track
+from referral.domain.entered_times import times_of
 from referral.domain.events import How, OfferOpened, Passed, Reach
 from referral.domain.policy.directory import Service
 from referral.domain.policy.procedure import Marks, Pathway, Step
@@ -15,10 +16,16 @@ from referral.domain.rules.candidates import choose, first_opening
 from referral.domain.rules.conditions import latest, track_marks
 from referral.domain.rules.consent import shown
 from referral.domain.rules.context import DecisionContext
+from referral.domain.rules.persons import barred
 from referral.domain.rules.telephone import call, call_next, let_pass
 
+UNVERIFIED = "unverified"
+"""Rule of an offer that the order of services makes before a desk has confirmed the referral: the notifier tells it so, and many as one. A
+desk's own choice keeps its rule: a person has read it."""
 CARRIED_OVER = "carried-over"
 """Rule of an offer whose agency holds the seat already, under a procedure that was replaced by another."""
+TIME_MISSING = "time-missing"
+"""A desk task: ask for the time from which a limit counts. Until it is known, the limit counts from the beginning of the procedure."""
 LIMIT_ORDER = {
     "OFFERED": ("acknowledge", "accept", "decide", "complete"),
     "ACKNOWLEDGED": ("accept", "decide", "complete"),
@@ -28,17 +35,23 @@ LIMIT_ORDER = {
 """Limits that may run in each state of an offer, in order: the first that the step has runs."""
 
 
-def limit_after(d: DecisionContext, step: Step, state: str) -> tuple[int | None, str]:
-    """Return the limit that starts when an offer enters this state: the time at which it passes, and its name."""
+def limit_after(d: DecisionContext, track: Track, step: Step, state: str, seat: int = 0) -> tuple[int | None, str]:
+    """Return the limit that starts when an offer of a seat enters this state: the time at which it passes, and its name."""
     for what in LIMIT_ORDER[state]:
         if what in step.limits:
-            return d.due(step.limits[what]), what
+            return d.due_since(step.limit(what, seat), track), what
     return None, ""
 
 
-def limit_on(d: DecisionContext, step: Step, asked: Offer, state: str) -> tuple[int | None, str]:
+def _skipped(excluded: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the accounts that are not knocked: those that the case excludes, and those that answered for another seat."""
+    away = [actor.removeprefix("staff:") for actor in excluded if actor.startswith("staff:")]
+    return tuple(dict.fromkeys((*away, *others))) if others else tuple(away)
+
+
+def limit_on(d: DecisionContext, track: Track, step: Step, asked: Offer, state: str, seat: int = 0) -> tuple[int | None, str]:
     """Return the limit of an offer that enters this state: one that ran under the same name runs on, so that nobody gains time."""
-    due, what = limit_after(d, step, state)
+    due, what = limit_after(d, track, step, state, seat)
     runs_on = what == asked.due_what and asked.due is not None
     return (asked.due, what) if runs_on else (due, what)
 
@@ -48,7 +61,7 @@ def offer(
 ) -> None:
     """Offer a seat to a service. The event holds everything that intake and the notifier need."""
     agency, seat_rule = d.policy.agencies[service.agency], step.seats[seat]
-    due, due_what = limit_after(d, step, "OFFERED")
+    due, due_what = limit_after(d, track, step, "OFFERED", seat)
     offer_id = d.new_id("offer")
     d.emit(
         OfferOpened(
@@ -71,11 +84,13 @@ def offer(
             reasons=() if step.kind is NOTIFY else seat_rule.may_decline,
             codes=step.codes,
             needs=step.needs,
-            skip=tuple([actor.removeprefix("staff:") for actor in d.case.excluded if actor.startswith("staff:")]),
+            skip=_skipped(d.case.excluded, barred(track, run, seat_rule) if seat_rule.apart else ()),
             due=due,
             due_what=due_what,
         )
     )
+    if any(limit.since not in ("", *times_of(d.case.traits)) for limit in step.limits.values()):
+        d.needs_person(TIME_MISSING, track, step.id, seat)
     if rule != CARRIED_OVER:
         (call if agency.reach is Reach.PHONE else call_next)(d, track, run, seat, offer_id)
 
@@ -99,7 +114,7 @@ def fill(d: DecisionContext, index: int, pathway: Pathway, step: Step, marks: Ma
         elif (choice := choose(d, track, pathway, step, run, number, marks)) is not None:
             service, role, passed = choice
             if service is not None:
-                offer(d, track, step, run, number, service, role, passed, "next-in-order")
+                offer(d, track, step, run, number, service, role, passed, UNVERIFIED if pathway.unverified else "next-in-order")
             else:
                 excluded = bool(passed) and all(p.reason == "EXCLUDED" for p in passed)
                 opens = first_opening(d.policy, passed, d.facts.now)

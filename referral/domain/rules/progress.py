@@ -12,6 +12,7 @@ from collections.abc import Collection
 from msgspec.structs import replace
 
 from referral.domain.case import RANK, Run, Seat, Task, Track, awaits, comes_due, offers_of, unbegun
+from referral.domain.entered_times import times_of
 from referral.domain.events import CaseClosed, How, ResponseSubmitted, StepOpened
 from referral.domain.inputs import Due
 from referral.domain.policy.procedure import Marks, Pathway, Step
@@ -19,7 +20,8 @@ from referral.domain.rules.conditions import NOT_NEEDED, is_vacant, latest, newe
 from referral.domain.rules.consent import MISSING, agrees, is_withdrawn
 from referral.domain.rules.consent_withdrawal import honour, settle_missing
 from referral.domain.rules.context import COMPLAINTS, DecisionContext
-from referral.domain.rules.offers import fill
+from referral.domain.rules.offers import TIME_MISSING, fill
+from referral.domain.rules.persons import DIFFER
 from referral.domain.rules.switching import follow_changes
 from referral.domain.rules.tracks import drop, end_track, finish, is_over, seals, stop_waiting
 
@@ -56,6 +58,8 @@ def progress(d: DecisionContext) -> None:
             d.settle(task, "done")
         elif task.about == MISSING:
             settle_missing(d, task)
+        elif task.about == DIFFER and not _differ_still(d, task):
+            d.settle(task, "done")
     case = d.case
     if case.closed or any(task.about not in COMPLAINTS for task in case.tasks):
         return
@@ -100,11 +104,27 @@ def _is_settled(d: DecisionContext, task: Task) -> bool:
     if run is None or run.outcome or task.seat >= len(run.seats):
         return True
     seat: Seat = run.seats[task.seat]
+    if task.about == TIME_MISSING:
+        return _times_known(d, track, task.step)
     if task.about in VACANT:
         return seat.offer is not None
     if seat.offer is None or seat.code:
         return True
     return task.about in ("arrive-missed", "present-missed") and RANK[seat.offer.state] >= RANK["ARRIVED"]
+
+
+def _differ_still(d: DecisionContext, task: Task) -> bool:
+    """Return True while a step waits for the desk's word, because the persons who decide it have said different things."""
+    track = next((t for t in d.case.tracks if t.track_id == task.track_id), None)
+    run = latest(track, task.step) if track else None
+    return run is not None and not run.outcome and all(seat.code for seat in run.seats)
+
+
+def _times_known(d: DecisionContext, track: Track | None, id: str) -> bool:
+    """Return True when every time from which a limit of the step counts is known."""
+    pathway = d.policy.pinned.get(track.digest) if track else None
+    step = pathway.step(id) if pathway else None
+    return step is None or all(limit.since in ("", *times_of(d.case.traits)) for limit in step.limits.values())
 
 
 def _holds(track: Track, task: Task) -> bool:
@@ -225,6 +245,8 @@ def _has_news(old: Run, run: Run) -> bool:
 def _opens(d: DecisionContext, step: Step, track: Track, run: Run | None, marks: Marks) -> bool:
     """Return True when a wanted step begins, or begins another round: by the calendar, or after an outcome that is newer than its last
     round."""
+    if step.at_most and run is not None and _is_spent(step, track):
+        return False
     if step.repeats:
         return goes_on(step, track, run, marks, d.facts.now)
     if run is None or run.outcome == NOT_NEEDED:
@@ -237,6 +259,12 @@ def _opens(d: DecisionContext, step: Step, track: Track, run: Run | None, marks:
         if other is run:
             return False
     return False
+
+
+def _is_spent(step: Step, track: Track) -> bool:
+    """Return True when the step has had as many rounds as it may have. A round that nobody came to does not count."""
+    rounds = [run for run in track.runs if run.step == step.id]
+    return sum([run.outcome not in ("", NOT_NEEDED) or rank(run) >= RANK["ARRIVED"] for run in rounds]) >= step.at_most
 
 
 def _may_repeat(step: Step, run: Run, marks: Marks) -> bool:

@@ -8,7 +8,9 @@ from msgspec.structs import replace
 
 from referral.domain.case import Case, Proposal, open_offers
 from referral.domain.contradictions import contradictions
+from referral.domain.entered_times import beside
 from referral.domain.events import ChangeKind, ChangeProposed, Consent, NeedsPerson, Traits, TraitsChanged
+from referral.domain.policy.questions import SEVERAL, with_answers
 from referral.domain.rules.context import DecisionContext
 
 ABOUT = "confirm-change"
@@ -90,15 +92,21 @@ def seconded(d: DecisionContext, kind: ChangeKind, agency: str, says: Callable[[
 
 def recorded(case: Case, said: TraitsChanged) -> Traits:
     """Return the traits that hold if this change is applied: those that the sender names beside the current ones, so that two changes made
-    at the same time do not undo each other; all of the sender's where it names none.
+    at the same time do not undo each other; all of the sender's where it names none. Flags and languages that a sender names are added.
 
     Also all of them where the mixture contradicts itself (intake has checked the sender's for contradictions), and where the case has no
-    traits yet because its first record was lost.
+    traits yet because its first record was lost. A time that the sender does not name stays as it is known.
     """
     if not said.only or not case.opened:
-        return said.traits
-    mixed = replace(case.traits, **{name: getattr(said.traits, name) for name in said.traits.__struct_fields__ if name in said.only})
-    return said.traits if contradictions(mixed) else mixed
+        return beside(said.traits, case.traits)
+    names = [name for name in said.traits.__struct_fields__ if name in said.only and name != "times"]
+    mixed = with_answers(case.traits, {name: _codes(getattr(said.traits, name)) for name in names})
+    mixed = replace(mixed, times=said.traits.times) if "times" in said.only else mixed
+    return beside(said.traits if contradictions(mixed) else mixed, case.traits)
+
+
+def _codes(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else value
 
 
 def merged(case: Case, proposal: Proposal) -> Traits:
@@ -108,7 +116,22 @@ def merged(case: Case, proposal: Proposal) -> Traits:
 
 def _with(traits: Traits, proposal: Proposal) -> Traits:
     """Return these traits with the changes of the proposal."""
-    return replace(traits, **{name: getattr(proposal.traits, name) for name in _changes(proposal)})
+    return beside(replace(traits, **{name: _changed(traits, proposal, name) for name in _changes(proposal)}), traits)
+
+
+def _changed(traits: Traits, proposal: Proposal, name: str) -> str | tuple[str, ...]:
+    """Return one trait with the change of the proposal: of several codes, those that it adds and takes away, beside all others."""
+    wanted: str | tuple[str, ...] = getattr(proposal.traits, name)
+    if name not in SEVERAL:
+        return wanted
+    known, base = getattr(traits, name), getattr(proposal.base, name)
+    return tuple(dict.fromkeys((*(code for code in known if code in wanted or code not in base), *(c for c in wanted if c not in base))))
+
+
+def _answered(traits: Traits, proposal: Proposal, name: str) -> bool:
+    """Return True when the traits in force have answered the change of one trait: another code, or all that it adds and takes away."""
+    now = getattr(traits, name)
+    return bool(now == _changed(traits, proposal, name) if name in SEVERAL else now != getattr(proposal.base, name))
 
 
 def overtake(d: DecisionContext, traits: Traits) -> None:
@@ -117,7 +140,7 @@ def overtake(d: DecisionContext, traits: Traits) -> None:
         names = _changes(proposal)
         if not names:
             continue
-        if any(getattr(traits, name) != getattr(proposal.base, name) for name in names) or contradictions(_with(traits, proposal)):
+        if any(_answered(traits, proposal, name) for name in names) or contradictions(_with(traits, proposal)):
             settle(d, proposal, "overtaken")
 
 

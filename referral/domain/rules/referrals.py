@@ -11,6 +11,7 @@ from collections.abc import Collection
 from msgspec.structs import replace
 
 from referral.domain.case import RANK, Proposal, Task, find, open_offers, seats
+from referral.domain.entered_times import beside
 from referral.domain.events import (
     CaseClosed,
     CaseOpened,
@@ -39,7 +40,7 @@ from referral.domain.rules.proposals import DIFFERS, is_desk, is_kept_away, sett
 from referral.domain.rules.seats import locate, recall_decisions
 from referral.domain.rules.timeouts import knock_anew
 from referral.domain.rules.tracks import end_track, seals
-from referral.domain.rules.unverified import NOT_CONFIRMED, ask, is_unverified, unconfirmed
+from referral.domain.rules.unverified import NOT_CONFIRMED, ask, is_check, is_unverified, unconfirmed
 
 TRACKS = 20
 """Tracks of one case (DESIGN 11)."""
@@ -68,7 +69,10 @@ def submitted(d: DecisionContext, body: ReferralSubmitted) -> None:
         return d.needs_person("referral-for-closed-case")
     if body.traits.urgency == "emergency" != case.traits.urgency:
         d.change("more-urgent", traits=replace(case.traits, urgency="emergency"))
-    if away or replace(body.traits, urgency="") != replace(case.traits, urgency=""):
+        if unconfirmed(d.case) is not None:
+            open_tracks(d)
+    said = d.policy.questions.implied(beside(body.traits, case.traits))
+    if away or replace(said, urgency="") != replace(case.traits, urgency=""):
         d.needs_person(DIFFERS)
     return None
 
@@ -94,24 +98,37 @@ def _open(d: DecisionContext, referral_id: str, agency: str, traits: Traits, con
             drill=d.cause.drill,
         )
     )
+    imply(d)
     if is_unverified(d, agency):
-        return ask(d)
+        ask(d)
+        return open_tracks(d)
     return begin(d)
+
+
+def imply(d: DecisionContext) -> None:
+    """Add the flags that the concern implies: a ban that tests one holds although nobody said it. While the concern stays, so do they."""
+    if (traits := d.policy.questions.implied(d.case.traits)) != d.case.traits:
+        d.change("implied", traits=traits)
 
 
 def begin(d: DecisionContext) -> None:
     """Begin every procedure that applies to a case; without one, a desk gets the case."""
     open_tracks(d)
     unknown_traits(d)
-    if not d.case.tracks:
+    if all(is_check(d.policy, track) for track in d.case.tracks):
         d.needs_person("no-pathway", rung=2 if d.case.traits.concern == "rights-violation" else 0)
 
 
 def confirm(d: DecisionContext, task: Task, word: Instruction) -> None:
-    """Handle a desk's answer to a referral that waits to be confirmed: it runs as any other, or the case ends."""
+    """Handle a desk's answer to a referral that waits to be confirmed: it runs as any other, or the case ends.
+
+    Who was asked to look goes on after a confirmation, and is called off by a refusal.
+    """
     if word is Instruction.CONFIRM:
         d.settle(task, "confirmed")
         return begin(d)
+    for track in [track for track in d.case.tracks if not track.outcome]:
+        end_track(d, track, NOT_CONFIRMED, NOT_CONFIRMED, taken=How.CANCELLED, reason="NOT_CONFIRMED")
     for other in d.case.tasks:
         d.settle(other, "refused")
     return d.emit(CaseClosed(why=d.why(NOT_CONFIRMED), outcome=NOT_CONFIRMED, sealed=seals(d)))
@@ -119,11 +136,9 @@ def confirm(d: DecisionContext, task: Task, word: Instruction) -> None:
 
 def open_tracks(d: DecisionContext, before: Marks = frozenset(), rule: str = "applies") -> None:
     """Begin every procedure in force that applies and does not run yet. A procedure that has ended begins again only if it did not apply
-    before. None begins in a case that waits to be confirmed."""
-    if unconfirmed(d.case) is not None:
-        return None
+    before. In a case that waits to be confirmed none begins, but what is done before that (`policy.unverified`)."""
     marks = case_marks(d.case, d.facts.now)
-    for pathway in d.policy.current:
+    for pathway in d.policy.unverified if unconfirmed(d.case) is not None else d.policy.current:
         tracks = [t for t in d.case.tracks if t.pathway == pathway.id]
         ran = bool(tracks) and met(pathway.applies, before)
         if ran and tracks[-1].outcome == "consent-withdrawn":
@@ -158,6 +173,7 @@ def unknown_traits(d: DecisionContext) -> None:
     names = ("concern", "age", "age_band", "sex", "found_in", "home", "urgency", "origin", "asylum")
     codes = [(LISTS.get(name, name), getattr(traits, name)) for name in names]
     codes += [("language", word) for word in traits.languages] + [("flag", flag) for flag in traits.flags]
+    codes += [("time", one.code) for one in traits.times]
     if any(code not in d.policy.codes.get(name, ()) for name, code in codes):
         d.needs_person("unknown-traits")
 

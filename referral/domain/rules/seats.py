@@ -21,7 +21,7 @@ HANDED_OVER = (*HANDING_OVER, "place-forbidden")
 
 def accept(d: DecisionContext, at: LocatedOffer, body: ResponseSubmitted, *, late: bool) -> None:
     """Take the seat; release the agencies that kept it by duty."""
-    due, what = limit_on(d, at.step, at.offer, "ACCEPTED")
+    due, what = limit_on(d, at.track, at.step, at.offer, "ACCEPTED")
     d.emit(
         OfferAccepted(
             why=d.why("late-accept" if late else "answer", at.track), offer_id=body.offer_id, by=body.by, late=late, due=due, due_what=what

@@ -189,7 +189,11 @@ def _carry(d: DecisionContext, old: Track, new_id: str, step: Step, number: int,
     assert there is not None
     runs_on = left.due is not None and left.due_what in step.limits
     due, what = (
-        (left.due, left.due_what) if runs_on else limit_after(d, step, left.state) if left.state in ("ACCEPTED", "ARRIVED") else (None, "")
+        (left.due, left.due_what)
+        if runs_on
+        else limit_after(d, track, step, left.state)
+        if left.state in ("ACCEPTED", "ARRIVED")
+        else (None, "")
     )
     if step.kind is StepKind.DECIDE:
         how = Decided.SILENCE if _by_silence(d, old, step) else Decided.PERSON

@@ -37,9 +37,10 @@ def missed_by(offer: Offer) -> str:
 
 
 def call(d: DecisionContext, track: Track, run: Run, seat: int, offer_id: str) -> None:
-    """Open the call at the desk, with the limit of the offer; one rung higher for each limit that the desk let pass for this seat."""
+    """Open the call at the desk, with the limit of the offer; one rung higher for each limit that the desk let pass for this seat. What is
+    asked while its track is stopped is called about when the track runs again (`resume_calls`)."""
     found = find(d.case, offer_id)
-    if found is None or not found.offer.by_phone:
+    if found is None or not found.offer.by_phone or found.track.paused_by:
         return
     about = TELL if run.kind is NOTIFY else CALL
     d.needs_person(about, track, run.step, seat, rung=let_pass(found.seat), offer=found.offer)
@@ -48,7 +49,9 @@ def call(d: DecisionContext, track: Track, run: Run, seat: int, offer_id: str) -
 def call_on(d: DecisionContext, offer_id: str) -> None:
     """Open a further call: the agency has answered and owes another answer, which only a call can bring."""
     found = find(d.case, offer_id)
-    if found is not None and found.offer.by_phone and found.offer.state in WAITING and not found.offer.how:
+    if found is None or found.track.paused_by:
+        return
+    if found.offer.by_phone and found.offer.state in WAITING and not found.offer.how:
         d.needs_person(CALL, found.track, found.run.step, found.ref[2], offer=found.offer)
 
 

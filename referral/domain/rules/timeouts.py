@@ -115,10 +115,9 @@ def rung_reached(d: DecisionContext, body: RungReached) -> None:
 
 def _is_late(d: DecisionContext, at: LocatedOffer) -> bool:
     """Return True when more than half of the limit that runs is over. The notifier uses every channel within a third of it (steps.py)."""
-    limit = at.step.limits.get(at.offer.due_what)
-    if limit is None or at.offer.due is None:
+    if at.offer.due_what not in at.step.limits or at.offer.due is None:
         return False
-    whole = d.due(limit)
+    whole = d.due(at.step.limit(at.offer.due_what, at.ref[2]))
     return 2 * (whole - at.offer.due) > whole - d.facts.now
 
 
@@ -135,7 +134,7 @@ def climb(d: DecisionContext, at: LocatedOffer, reason: str, rule: str) -> None:
     if offer.rung + 1 < offer.rungs:
         first = next((what for what in LIMIT_ORDER["OFFERED"] if what in at.step.limits), "")
         anew = first == "acknowledge" or (offer.due is not None and offer.due <= d.facts.now)
-        until = d.due(at.step.limits[first]) if first and anew else offer.due
+        until = d.due_since(at.step.limits[first], at.track) if first and anew else offer.due
         d.emit(
             OfferEscalated(
                 why=d.why("rung-silent" if rule == "limit" else rule, at.track),
@@ -166,7 +165,7 @@ def knock_anew(d: DecisionContext) -> None:
         at = locate(d, offer.offer_id) if offer.state == "ACKNOWLEDGED" and f"staff:{offer.by}" in d.case.excluded else None
         if at is None or at.track.paused_by:
             continue
-        due, what = limit_after(d, at.step, "OFFERED")
+        due, what = limit_after(d, at.track, at.step, "OFFERED")
         if what != "acknowledge":
             due, what = offer.due, offer.due_what
         d.emit(

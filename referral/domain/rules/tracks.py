@@ -11,6 +11,7 @@ from referral.domain.policy.procedure import Pathway, Step
 from referral.domain.rules.conditions import NOT_NEEDED, newest, rank
 from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.offers import limit_after
+from referral.domain.rules.persons import DIFFER, KEEP, decides_alone
 from referral.domain.rules.telephone import resume_calls, stop_calls
 from referral.domain.rules.timeouts import knock_anew
 
@@ -47,11 +48,15 @@ def _release_older(d: DecisionContext, track: Track, run: Run) -> None:
 
 def _finish_decision(d: DecisionContext, track: Track, step: Step, run: Run) -> None:
     """Finish a decision when all seats have decided: their common code, or the code that the step names for a disagreement."""
-    codes = {seat.code for seat in run.seats}
+    alone = decides_alone(step, run)
+    codes = {run.seats[0].code} if alone else {seat.code for seat in run.seats}
     code = run.verdict
     if not code and "" not in codes and not run.outcome:
         code = next(iter(codes)) if len(codes) == 1 else step.on_disagreement
-        if len(run.seats) > 1:
+        if code == KEEP:
+            code = ""
+            d.needs_person(DIFFER, track, step.id)
+        elif len(run.seats) > 1 and not alone:
             how = Decided.AGREED if len(codes) == 1 else Decided.DISAGREED
             d.emit(
                 DecisionRecorded(
@@ -171,9 +176,9 @@ def _fresh_limits(d: DecisionContext, track_id: str) -> None:
     pathway = d.policy.pinned.get(track.digest)
     for run in track.runs:
         step = pathway.step(run.step) if pathway else None
-        for left in [o for seat in run.seats for o in offers_of(seat)] if step else ():
+        for number, left in [(number, o) for number, seat in enumerate(run.seats) for o in offers_of(seat)] if step else ():
             if step is not None and left.due is not None and left.due <= d.facts.now:
-                due, what = limit_after(d, step, left.state)
+                due, what = limit_after(d, track, step, left.state, number)
                 d.emit(
                     OfferEscalated(why=d.why("resumed", track), offer_id=left.offer_id, rung=left.rung, reason=None, due=due, due_what=what)
                 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
-from referral.domain.case import RANK, Proposal
+from referral.domain.case import RANK, Proposal, open_offers
+from referral.domain.entered_times import prolongs, times_of
 from referral.domain.events import (
     ActorExcluded,
     ChangeKind,
@@ -14,6 +15,7 @@ from referral.domain.events import (
     ConsentChanged,
     ConsentState,
     How,
+    OfferEscalated,
     ReferralSubmitted,
     StepKind,
     Traits,
@@ -27,12 +29,14 @@ from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.duties import ends_duty, given, narrows, widens
 from referral.domain.rules.progress import progress
 from referral.domain.rules.proposals import is_desk, is_kept_away, is_live, merged, overtake, recorded, said_at_rest, seconded, settle, wait
-from referral.domain.rules.referrals import allowed, confirm_exclusion, exclude, open_tracks, submitted, unknown_traits
+from referral.domain.rules.referrals import allowed, confirm_exclusion, exclude, imply, open_tracks, submitted, unknown_traits
+from referral.domain.rules.seats import locate
 from referral.domain.rules.switching import follow_changes
 
 
 def traits_changed(d: DecisionContext, body: TraitsChanged) -> None:
-    """Handle changed traits. Those that would end a duty wait for a second party; an emergency takes effect at once."""
+    """Handle changed traits. Those that would end a duty, or let a clock run longer, wait for a second party; an emergency takes effect at
+    once."""
     traits = recorded(d.case, body)
     if is_kept_away(d, body.agency):
         if is_live(d) and traits.urgency == "emergency" != d.case.traits.urgency:
@@ -41,7 +45,8 @@ def traits_changed(d: DecisionContext, body: TraitsChanged) -> None:
     proposal = seconded(d, ChangeKind.TRAITS, body.agency, lambda known: traits in (known.traits, merged(d.case, known)))
     if proposal is not None:
         return confirm_traits(d, proposal)
-    if is_live(d) and not is_desk(d, body.agency) and _would_end(d, lambda trial: _traits(trial, traits, "recorded")):
+    held_back = is_live(d) and not is_desk(d, body.agency)
+    if held_back and (prolongs(traits, d.case.traits) or _would_end(d, lambda trial: _traits(trial, traits, "recorded"))):
         if traits.urgency == "emergency" != d.case.traits.urgency:
             _traits(d, replace(d.case.traits, urgency="emergency"), "more-urgent")
         return wait(d, ChangeKind.TRAITS, body.agency, body.by, traits=traits)
@@ -59,8 +64,9 @@ def confirm_traits(d: DecisionContext, proposal: Proposal) -> None:
 def _traits(d: DecisionContext, traits: Traits, rule: str) -> None:
     """Apply new traits. A seat that is taken stays taken; an offer that is only open is made anew where place or age calls for other
     services."""
-    before = case_marks(d.case, d.facts.now)
+    before, known = case_marks(d.case, d.facts.now), times_of(d.case.traits)
     d.change(rule, traits=traits)
+    imply(d)
     if not d.case.opened or d.case.closed:
         return
     unknown_traits(d)
@@ -69,6 +75,7 @@ def _traits(d: DecisionContext, traits: Traits, rule: str) -> None:
         if pathway is not None and not track.outcome and not track.paused_by:
             follow_changes(d, index, pathway, track_marks(d.case, track, pathway, d.policy, d.facts.now))
     _look_again(d)
+    _count_again(d, known)
     open_tracks(d, before)
 
 
@@ -102,6 +109,21 @@ def _look_again(d: DecisionContext) -> None:
                         d.close(offer, How.CANCELLED, "TRAITS_CHANGED", "other-place", track)
                         if offer is seat.next:
                             d.needs_person("transfer-failed", track, run.step)
+
+
+def _count_again(d: DecisionContext, known: Mapping[str, int]) -> None:
+    """Shorten the limits that count from a time which has just become known, or known better, and knock once more for them. A limit that
+    has passed, or would become longer, stays. known: the times before."""
+    times = times_of(d.case.traits)
+    for offer in open_offers(d.case):
+        at = locate(d, offer.offer_id) if offer.due is not None else None
+        limit = at.step.limits.get(offer.due_what) if at else None
+        if at is None or limit is None or times.get(limit.since) == known.get(limit.since) or at.track.outcome:
+            continue
+        due = d.due_since(limit, at.track)
+        if due < (offer.due or 0):
+            why = d.why("time-known", at.track)
+            d.emit(OfferEscalated(why=why, offer_id=offer.offer_id, rung=offer.rung, reason=None, due=due, due_what=offer.due_what))
 
 
 def _would_end(d: DecisionContext, change: Callable[[DecisionContext], None]) -> bool:

@@ -131,8 +131,8 @@ def _opens(body: Any) -> bool:
 
 
 def _nothing() -> e.Traits:
-    words = dict.fromkeys(("concern", "age", "age_band", "sex", "found_in", "home", "urgency", "origin", "asylum"), "")
-    return e.Traits(**words, languages=(), flags=())
+    words: dict[str, Any] = dict.fromkeys(("concern", "age", "age_band", "sex", "found_in", "home", "urgency", "origin", "asylum"), "")
+    return e.Traits(**words, languages=(), flags=(), times=())
 
 
 def _first(child: Child, fact: str, at: int) -> None:

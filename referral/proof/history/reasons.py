@@ -6,7 +6,7 @@ from referral.proof.history.words import Texts, coded
 
 UNSAID = frozenset({"answer", "ignored", "new-case", "proposed", "ready", "recorded"})
 """Rules without words: the line above already states the reason."""
-BOTH = frozenset({"EXCLUDED", "NEVER", "NO_CAPACITY", "SECURE_NOT_ALLOWED", "NOT_CONSENTED"})
+BOTH = frozenset({"EXCLUDED", "NEVER", "NO_CAPACITY", "SECURE_NOT_ALLOWED", "NOT_CONSENTED", "SAME_AGENCY"})
 """Reasons for which an input changed nothing that are also reasons not to ask a candidate; they have the words of the latter."""
 
 

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from referral.domain import events as e
 from referral.domain.events import NeedsPerson, OfferOpened, StepOpened
+from referral.domain.local_time import local
 from referral.proof.history import reasons
 from referral.proof.history.words import Name, Texts, as_logged, coded, named, small
 
@@ -161,12 +162,19 @@ def _traits(b: Any, names: Names) -> str:
 
 
 def _trait(value: object, trait: str, names: Names) -> str:
+    if trait == "times" and isinstance(value, tuple):
+        return ", ".join(f"{names.of('time', one.code)} {_at(one.at)}" for one in value)
     kind = TRAITS.get(trait, trait.replace("_", "-"))
     if isinstance(value, str):
         return names.of(kind, value)
     if names.name is as_logged or not isinstance(value, Iterable):
         return str(value)
     return ", ".join(names.of(kind, str(one)) for one in value)
+
+
+def _at(at: int) -> str:
+    """Return an entered time as it is read in Prishtinë, to the minute."""
+    return local(at).strftime("%d.%m.%Y %H:%M")
 
 
 TRAITS = {"found_in": "municipality", "home": "municipality", "languages": "language", "flags": "flag"}
@@ -223,7 +231,8 @@ def _closed(b: Any, names: Names) -> str:
 def _decided(b: Any, names: Names) -> str:
     how = names.say(f"decided.{b.how}") if names.say.has(f"decided.{b.how}") else ""
     step, code = names.of("step", b.step), names.of("decision", b.code)
-    return names.say("event.decided.one" if b.seat >= 0 else "event.decided", step=step, code=code, how=how)
+    said = names.say("event.decided.one" if b.seat >= 0 else "event.decided", step=step, code=code, how=how)
+    return f"{said}; {names.say('decided.pointed', level=names.of('decision', b.pointed))}" if getattr(b, "pointed", None) else said
 
 
 def _deadline(b: Any, names: Names) -> str:

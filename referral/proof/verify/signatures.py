@@ -29,7 +29,7 @@ from referral.proof.entry import INTAKE
 from referral.proof.history.case import Read
 from referral.proof.verify.policies import Bundles
 from referral.proof.verify.report import Report, Weight, finding
-from referral.wire import event_digest, event_signature, http_signature
+from referral.wire import codec, event_digest, event_signature, http_signature
 from referral.wire.signed import statements
 
 Sent = (
@@ -199,10 +199,11 @@ def _wrong_record(body: Sent, signed: Signed) -> str:
         return "what was signed is no list of digests"
     if not statements.holds(signed.public, signed.signature, event_signature.signed_bytes(signed.base)):
         return "it is not the key's signature of what was signed"
-    expected = {"type": f"referral.{body.TYPE}", "specversion": "1.0", "topic": f"ingress.{body.agency}", "sequence": str(signed.sequence)}
-    for name, value in expected.items():
-        if event_signature.named(signed.base, name) != hashlib.sha256(value.encode()).digest():
-            return f"another {name} was signed than {value}"
+    named: dict[str, tuple[str, ...]] = {"specversion": ("1.0",), "topic": (f"ingress.{body.agency}",), "sequence": (str(signed.sequence),)}
+    named["type"] = tuple(f"referral.{type_}" for type_ in codec.versions(body.TYPE))  # an agency publishes an older version for years
+    for name, values in named.items():
+        if event_signature.named(signed.base, name) not in [hashlib.sha256(value.encode()).digest() for value in values]:
+            return f"another {name} was signed than {' or '.join(values)}"
     return ""
 
 

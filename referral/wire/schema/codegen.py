@@ -1,7 +1,8 @@
 """Turn schemas into Python that reads and writes them: `referral/wire/compiled/`, written by `make setup`.
 
 Each version of a type gets one reader that returns the newest struct: a field that the writer lacked gets its default, a field that we no
-longer have is skipped, and a symbol that we no longer have becomes UNKNOWN. The newest version gets one writer. Straight code without a
+longer have is skipped, and a symbol that we no longer have becomes UNKNOWN. The newest version gets one writer. So does an older one
+whose fields we all still have: `codec.encode_oldest` tells an engine of earlier rules what it knows. Straight code without a
 schema at run time is five times faster than interpreting the schema (docs/decisions/0004-avro.md).
 """
 
@@ -42,18 +43,40 @@ def _reader(schema: Schema) -> str:
     return f"read_{schema.stem.replace('-', '_')}_v{schema.version}"
 
 
-def _writer(schema: Schema) -> str:
-    return f"write_{schema.stem.replace('-', '_')}"
+def _writer(schema: Schema, schemas: Schemas) -> str:
+    stem = f"write_{schema.stem.replace('-', '_')}"
+    return f"{stem}_v{schema.version}" if f"{schema.stem}.v{schema.version + 1}" in schemas.by_type else stem
+
+
+def _is_within(schema: Schema, newest: Schema) -> bool:
+    """Return True if the newest version has every field of this one."""
+    return {field["name"] for field in schema.definition["fields"]} <= {field["name"] for field in newest.definition["fields"]}
+
+
+def _symbols(definition: Any, name: str) -> list[str]:
+    """Return the symbols of the enum of this name, anywhere in a definition; empty if it has none."""
+    if isinstance(definition, dict):
+        if definition.get("type") == "enum" and definition["name"] == name:
+            return list(definition["symbols"])
+        definition = list(definition.values())
+    inner = definition if isinstance(definition, list) else []
+    return next((found for part in inner if (found := _symbols(part, name))), [])
 
 
 def _tables(stems: list[list[Schema]], schemas: Schemas) -> str:
     prints = [f'    "{s.type}": {s.fingerprint},\n' for s in schemas.by_type.values()]
     rows: list[str] = []
     writers = []
+    older: list[str] = []
     for versions in sorted(stems, key=lambda each: each[0].stem):
         versions = sorted(versions, key=lambda s: s.version)
         rows += [f'    "{s.type}": ({s.fingerprint}, {module_of(s)}.{_reader(s)}),\n' for s in versions if s.topic]
-        writers.append(f"    events.{versions[-1].name}: {module_of(versions[-1])}.{_writer(versions[-1])},\n")
+        newest = versions[-1]
+        writers.append(f"    events.{newest.name}: {module_of(newest)}.{_writer(newest, schemas)},\n")
+        before = [s for s in versions[:-1] if s.topic and _is_within(s, newest)]
+        if before:
+            each = "".join(f'("{s.type}", {module_of(s)}.{_writer(s, schemas)}), ' for s in before)
+            older.append(f"    events.{newest.name}: ({each}),\n")
     modules = ", ".join(sorted({module_of(versions[0]) for versions in stems}))
     return (
         HEAD
@@ -68,6 +91,9 @@ def _tables(stems: list[list[Schema]], schemas: Schemas) -> str:
         + "}\n"
         + "\nWRITERS: dict[type, Callable[[Any], bytes]] = {\n"
         + "".join(writers)
+        + "}\n"
+        + "\nOLDER: dict[type, tuple[tuple[str, Callable[[Any], bytes]], ...]] = {\n"
+        + "".join(older)
         + "}\n"
     )
 
@@ -91,9 +117,11 @@ class _Module:
         return HEAD + "".join(imports) + ("\n" + tables if tables else "") + "".join("\n\n" + f for f in functions)
 
     def functions(self, versions: list[Schema]) -> list[str]:
-        """Return a reader of each version and the writer of the newest."""
-        self.names.add(versions[-1].name)
-        return [self.reader(schema, versions[-1]) for schema in versions] + [self.writer(versions[-1])]
+        """Return a reader of each version, and the writers of the newest and of the older ones whose fields it has."""
+        newest = versions[-1]
+        self.names.add(newest.name)
+        written = [schema for schema in versions if _is_within(schema, newest)]
+        return [self.reader(schema, newest) for schema in versions] + [self.writer(schema) for schema in written]
 
     def reader(self, schema: Schema, newest: Schema) -> str:
         own = {field["name"]: field for field in newest.definition["fields"]}
@@ -151,49 +179,53 @@ class _Module:
             case shape:
                 return f"avro.{READ_ITEM.get(shape, shape)}"
 
-    def writer(self, newest: Schema) -> str:
-        fields = newest.definition["fields"]
-        parts = "".join(f"        {self.write(f['type'], 'x.' + f['name'], f['name'], newest)},\n" for f in fields)
-        head = f'def {_writer(newest)}(x: {newest.name}) -> bytes:\n    """{newest.type}"""\n'
+    def writer(self, schema: Schema) -> str:
+        fields = schema.definition["fields"]
+        parts = "".join(f"        {self.write(f['type'], 'x.' + f['name'], f['name'], schema)},\n" for f in fields)
+        head = f'def {_writer(schema, self.schemas)}(x: {schema.name}) -> bytes:\n    """{schema.type}"""\n'
         return head + (f'    return b"".join((\n{parts}    ))\n' if fields else '    return b""\n')
 
-    def write(self, kind: Any, value: str, field: str, newest: Schema) -> str:
+    def write(self, kind: Any, value: str, field: str, schema: Schema) -> str:
         """Return the expression for the bytes of a value."""
         if isinstance(kind, list):
             variable = f"v_{field}"
-            return f'b"\\x00" if ({variable} := {value}) is None else b"\\x02" + {self.write(kind[1], variable, field, newest)}'
+            return f'b"\\x00" if ({variable} := {value}) is None else b"\\x02" + {self.write(kind[1], variable, field, schema)}'
         match self.shape(kind):
             case "array" if self.shape(kind["items"]) == "code":
                 return f"avro.codes_bytes({value})"
             case "array":
-                return f"avro.many_bytes({value}, {self.write_item(kind['items'], newest)})"
+                return f"avro.many_bytes({value}, {self.write_item(kind['items'], schema)})"
             case "map":
-                return f"avro.mapping_bytes({value}, {self.write_item(kind['values'], newest)})"
+                return f"avro.mapping_bytes({value}, {self.write_item(kind['values'], schema)})"
             case "fixed":
                 return f"avro.fixed_bytes({value}, {kind['size']})"
             case "uuid" | "bytes" | "record":
-                return f"{self.write_item(kind, newest)}({value})"
+                return f"{self.write_item(kind, schema)}({value})"
             case _:
-                return f"{self.table(kind)}[{value}]"
+                return f"{self.table(kind, schema)}[{value}]"
 
-    def write_item(self, kind: Any, newest: Schema) -> str:
+    def write_item(self, kind: Any, schema: Schema) -> str:
         match self.shape(kind):
             case "uuid":
                 return "avro.ident_bytes"
             case "bytes":
                 return "avro.blob_bytes"
             case "record":
-                return self.module(self.used(kind, newest)) + _writer(self.used(kind, newest))
+                return self.module(self.used(kind, schema)) + _writer(self.used(kind, schema), self.schemas)
             case _:
-                return f"{self.table(kind)}.__getitem__"
+                return f"{self.table(kind, schema)}.__getitem__"
 
-    def table(self, kind: Any) -> str:
+    def table(self, kind: Any, schema: Schema) -> str:
         match self.shape(kind):
             case "enum":
                 self.names.add(kind["name"])
-                rows = ", ".join(f'{kind["name"]}.{s}: b"\\x{2 * n:02x}"' for n, s in enumerate(kind["symbols"]))
-                self.tables[f"{kind['name']}_BYTES"] = f"{{{rows}}}"
-                return f"{kind['name']}_BYTES"
+                newest = self.schemas.versions(schema.stem)[-1]
+                known = _symbols(newest.definition, kind["name"]) or kind["symbols"]  # one that is gone is written by nobody
+                rows = ", ".join(f'{kind["name"]}.{s}: b"\\x{2 * n:02x}"' for n, s in enumerate(kind["symbols"]) if s in known)
+                is_older = newest.version > schema.version
+                name = f"{kind['name']}_BYTES" + (f"_V{schema.version}" if is_older else "")
+                self.tables[name] = f"{{{rows}}}"
+                return name
             case shape:
                 return f"avro.{TABLE[shape]}"
 

@@ -13,13 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.domain.authority.matrix import Permit, Who
 from referral.domain.authority.words import Act, Kind
 from referral.domain.events import SectionDisclosed
+from referral.domain.policy.questions import KNOWN
 from referral.errors import Rejected
 from referral.runtime.postgres import clock, queue, security_events
 from referral.wire import security_event
 from referral.wire.security_event import Event
 from referral.wire.security_event import Kind as EventKind
 from services.intake import store
-from services.intake.casefile import access, disclosure_rules, notes
+from services.intake.casefile import access, disclosure_rules, filled, notes
 from services.intake.casefile import sections as casefile
 from services.intake.casefile.disclosure_rules import CaseFacts, Grant, Reader
 from services.intake.context import IntakeContext
@@ -86,10 +87,15 @@ async def disclose(tx: AsyncConnection, door: IntakeContext, reader: Reader, cas
         every = await casefile.versions(tx, leave, case.cipher, section, case.sealed_at)
         read = [version for version in every if version.at <= until]
         contents[section] = notes.content(notes.entries(read, hidden - {leave.agency}))
+    for section in lists.tables.keys() & contents.keys():
+        hidden = await unnamed(tx, leave, allowed)
+        every = await casefile.versions(tx, leave, case.cipher, section, case.sealed_at)
+        found = filled.entries([version for version in every if version.at <= until], hidden - {leave.agency})
+        contents[section] = filled.content(lists.tables[section], found, seen.traits.age_band if seen is not None else "")
     rows = [_row(door, case, reader, section, allowed[section], now) for section in contents]
     await queue.put_all(tx, rows)
     await _noted(tx, leave, door, case, reader, now, reader.agency)
-    return Shown(sections=contents, empty=tuple(section for section in allowed if section not in contents))
+    return Shown(sections=contents, empty=tuple(section for section in allowed if section not in (*contents, KNOWN)))
 
 
 async def read_out(tx: AsyncConnection, door: IntakeContext, reader: Reader, case_id: str, offer_id: str) -> Shown:
@@ -174,7 +180,7 @@ async def grants(tx: AsyncConnection, leave: Permit, lists: Lists, agency: str =
     return {
         offer: Grant(
             agency=agency,
-            shows=tuple(shows),
+            shows=_with_known(shows, lists),
             skip=tuple(skip),
             open=open_,
             declined=declined,
@@ -184,6 +190,15 @@ async def grants(tx: AsyncConnection, leave: Permit, lists: Lists, agency: str =
         )
         for offer, agency, step, seat, shows, skip, open_, declined, pathway in rows
     }
+
+
+def _with_known(shows: Iterable[str], lists: Lists) -> tuple[str, ...]:
+    """Return the sections that an offer shows. What was answered about the person is read with what happened."""
+    shown = tuple(shows)
+    if notes.WITH not in shown or KNOWN not in lists.codes.get("section", ()):
+        return shown
+    after = shown.index(notes.WITH) + 1
+    return *shown[:after], KNOWN, *shown[after:]
 
 
 def _allowed(

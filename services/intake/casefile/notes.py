@@ -11,10 +11,13 @@ from typing import Any
 
 from msgspec import Struct, structs
 
+from referral.domain.policy.questions import KNOWN
 from services.intake.casefile.sections import Version
 from services.intake.messages.timestamps import when
 
-GROWS = frozenset({"note"})
+WITH = "narrative"
+"""The section with which the answers of "What is known" are read: whoever may read what happened reads who said what."""
+GROWS = frozenset({"note", KNOWN})
 """Sections that only grow."""
 STRUCK = "struck"
 

@@ -89,6 +89,11 @@ async def accept(tx: AsyncConnection, door: IntakeContext, lists: Lists, posting
     answers = await idempotency.claim(tx, [entry.claim for entry in fresh])
     new = [entry for entry, answer in zip(fresh, answers, strict=True) if answer is None]
     for entry in new:
+        try:
+            submission.check_times(entry.posting.referral.traits, "$.traits", now)
+        except Rejected as why:
+            await _refuse(tx, entry, why)
+            continue
         if not entry.opens and not await access.may_name(tx, entry.posting.agency, entry.receipt.case_id):
             await _refuse(tx, entry, _unknown_case())
     await _limit(tx, door, [entry for entry in new if entry.refused is None and entry.posting.agency != lists.public])

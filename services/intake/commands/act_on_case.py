@@ -19,13 +19,15 @@ from referral.domain.authority.words import Act, Kind
 from referral.domain.events import ActorKind, Instruction, Signed, Via, Word
 from referral.domain.inputs import derived
 from referral.domain.policy.directory import Section
+from referral.domain.policy.questions import KNOWN
+from referral.domain.rules.persons import TAKES
 from referral.domain.rules.take_back import TAKE_BACK
 from referral.errors import Rejected
 from referral.runtime import authority
 from referral.runtime.postgres import clock, queue
 from referral.wire import event_digest
 from services.intake import store
-from services.intake.casefile import access, disclosure_rules, drafts, fields, notes, sections
+from services.intake.casefile import access, disclosure_rules, drafts, fields, filled, notes, sections
 from services.intake.casefile import write as writing
 from services.intake.casefile.access import Case, Involvement, forbidden
 from services.intake.commands import idempotency
@@ -34,6 +36,7 @@ from services.intake.context import IntakeContext
 from services.intake.messages import responses, strict_json, submission
 from services.intake.messages.words import Said
 from services.intake.model import Offer, Receipt
+from services.intake.policy_view import Form, Lists
 
 
 class Post(Struct, frozen=True, kw_only=True):
@@ -84,6 +87,13 @@ async def respond(
         return begun.known
     case = await access.take(tx, door.keys, offer.case_id)
     leave = await access.permitted(tx, post.who, Act.ANSWER_CALL if by_phone else Act.ANSWER, offer.case_id)
+    involved = await access.involvement(tx, offer.agency, offer.case_id)
+    other_person(door.lists(), post, offer, body.word, excluded=involved.barred(offer.agency, post.account))
+    counts = offer.closed_at is None and offer.declined_by is None and involved.holder and not involved.barred(offer.agency, post.account)
+    form = door.lists().forms.get((offer.pathway, offer.step)) if counts else None
+    pointed = await _pointed(tx, leave, case, form, offer) if form is not None and body.word == Word.DECIDE else None
+    if form is not None:
+        responses.below(body, form, pointed, post.account)
     event = responses.response(
         body,
         offer,
@@ -93,10 +103,9 @@ async def respond(
         via=Via(body.via),
         recorded_by=post.account if by_phone else None,
         at=begun.receipt.received_at,
+        pointed=pointed,
     )
     at = begun.receipt.received_at
-    involved = await access.involvement(tx, offer.agency, offer.case_id)
-    counts = offer.closed_at is None and offer.declined_by is None and involved.holder and not involved.barred(offer.agency, post.account)
     texts = dict(body.texts) if counts else {}  # nobody reads what is said by somebody who has no part in the case any more
     texts |= {sections.SPOKE_TO: spoke_to} if spoke_to and by_phone else {}
     await sections.record(tx, leave, case.cipher, texts, response_id=event.response_id, offer_id=offer_id, at=at)
@@ -106,6 +115,29 @@ async def respond(
         sql = "UPDATE intake.offer SET declined_by = :ignored WHERE offer_id = :id AND closed_at IS NULL"
         await tx.execute(text(sql), {"ignored": decided, "id": offer_id})
     return await _emit(tx, case, begun, event)
+
+
+async def _pointed(tx: AsyncConnection, leave: Permit, case: Case, form: Form, offer: Offer) -> str | None:
+    """Return the level to which the form of a decision points now; None where the offer is of an older procedure, which has no form."""
+    if form.section not in offer.shows:
+        return None
+    every = await sections.versions(tx, leave, case.cipher, form.section, case.sealed_at)
+    said = [filled.answers(form.table, one.content) for one in filled.newest(every)]
+    return form.level(form.table.points_to(said, case.facts.traits.age_band).level)
+
+
+def other_person(lists: Lists, post: Post, offer: Offer, word: str, *, excluded: bool) -> None:
+    """Check that a seat that only a person may answer for is answered by one, and by another than who answered for the other seat.
+
+    excluded: the case excludes the account; then routing answers, so that nobody learns here that somebody has named them.
+    Rejected 409.
+    """
+    if word not in TAKES or (offer.pathway, offer.step, offer.seat) not in lists.persons:
+        return
+    if post.account is None:
+        raise Rejected("needs-person", "$.word", "a person must say this, in the inbox: a system cannot", status=409)
+    if post.account in offer.skip and not excluded:
+        raise Rejected("same-person", "$.word", "you have answered here before: another person must say this", status=409)
 
 
 async def take_back(tx: AsyncConnection, door: IntakeContext, post: Post, offer_id: str, body: responses.TakeBackBody) -> Receipt:
@@ -172,14 +204,31 @@ async def traits(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: 
     return await _emit(tx, case, begun, event)
 
 
-async def some_traits(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: str, changed: Mapping[str, str]) -> Receipt:
-    """Record the traits that a person has changed on a page: trait → code, at least one. All others stay as routing has decided them by
-    then, so that two people who record something at the same time do not undo each other's change."""
-    begun = await begin(tx, door, post, "traits", case_id, strict_json.canonical(dict(changed)))
+async def some_traits(
+    tx: AsyncConnection,
+    door: IntakeContext,
+    post: Post,
+    case_id: str,
+    changed: Mapping[str, Any],
+    answers: Mapping[str, str] | None = None,
+) -> Receipt:
+    """Record the traits that a person has changed on a page: `responses.some_traits`. All others stay as routing has decided them
+    by then, so that two people who record something at the same time do not undo each other's change.
+
+    answers: question of "What is known" → answer, which those read who may read what happened. At least one of both is there.
+    """
+    same = (strict_json.canonical(dict(changed)), *((strict_json.canonical(dict(answers)),) if answers else ()))
+    begun = await begin(tx, door, post, "traits", case_id, *same)
     if begun.known:
         return begun.known
-    case, _, _ = await _involved(tx, door, post, Act.RECORD_TRAITS, case_id)
+    case, involved, leave = await _involved(tx, door, post, Act.RECORD_TRAITS, case_id)
     at = begun.receipt.received_at
+    if answers:
+        said = strict_json.canonical(dict(answers))
+        queue_id = "" if changed else begun.queue_id
+        await writing.put(tx, door, case, leave, KNOWN, said, at, queue_id=queue_id, until=involved.seen_until)
+    if not changed:
+        return begun.receipt
     event = responses.some_traits(case.facts.traits, changed, door.lists(), agency=post.agency, by=post.account, at=at)
     return await _emit(tx, case, begun, event)
 
@@ -288,6 +337,9 @@ async def revise(
     version, stored = await sections.latest(tx, leave, case.cipher, section.id, case.sealed_at)
     if section.id in notes.GROWS:  # an entry of its own, whatever was written meanwhile
         version, stored = since, {}
+    if section.table is not None:  # the form of its own agency, whatever the others answered meanwhile
+        every = await sections.versions(tx, leave, case.cipher, section.id, case.sealed_at)
+        version, stored = filled.own(every, leave.agency)
     if version != since:
         raise Rejected("written-meanwhile", "since", f"version {version} is the newest now: look at it first", status=409)
     content = fields.revised(section, stored, entries, door.lists().codes)

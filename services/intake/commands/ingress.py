@@ -28,10 +28,14 @@ from services.intake.commands import accept_referrals, idempotency, late_topics
 from services.intake.commands.accept_referrals import Posting
 from services.intake.context import IntakeContext
 from services.intake.messages import signatures, strict_json, submission, words
+from services.intake.messages.timestamps import when
 from services.intake.model import REUSED
 from services.intake.policy_view import Lists
 
-TYPE = f"referral.{ReferralSubmitted.TYPE}"
+TYPE = "referral.referral-submitted.v1"
+"""The type of a record that names none."""
+TYPES = {TYPE: "referral-submitted.v1", f"referral.{ReferralSubmitted.TYPE}": ReferralSubmitted.TYPE}
+"""Types that agencies may publish, each with its schema. The first has no times."""
 AVRO = "application/avro"
 DRILL = "ce_drill"
 _DRILLS = {"": False, "false": False, "true": True}
@@ -212,7 +216,7 @@ def _refused(agency: str, key: bytes | None, why: Rejected, *, reason: str = "",
 
 def _submission(raw: Raw, headers: Mapping[str, bytes], private: X25519PrivateKey, lists: Lists) -> submission.Submission:
     type_ = _text(headers, "ce_type") or TYPE
-    if type_ != TYPE:
+    if type_ not in TYPES:
         newer = type_.rpartition(".")[0] == TYPE.rpartition(".")[0]
         raise Rejected("unknown-version" if newer else "unknown-type", "ce_type", f"publish {TYPE}")
     body = envelope.decrypt(private, f"ingress.{raw.agency}", raw.value)
@@ -222,7 +226,7 @@ def _submission(raw: Raw, headers: Mapping[str, bytes], private: X25519PrivateKe
             raise Rejected("not-asked", DRILL, "JSON says it in its own field, drill; leave the header out")
         return submission.codes_only(body, lists)
     if content == AVRO:
-        return _avro(body, raw.agency, _drill(headers), lists)
+        return _avro(body, TYPES[type_], raw.agency, _drill(headers), lists)
     raise Rejected("unknown-content", "content-type", f"send application/json or {AVRO}")
 
 
@@ -237,45 +241,46 @@ def _drill(headers: Mapping[str, bytes]) -> bool:
     return _DRILLS[word]
 
 
-def _body(body: bytes) -> ReferralSubmitted:
+def _body(body: bytes, type_: str) -> ReferralSubmitted:
     """Return the event in an Avro body. Rejected: another version, or bytes that are no such body; the hint names the frame around them."""
     try:
-        event = _decoded(body)
+        event = _decoded(body, type_)
     except NewerVersion:
         raise Rejected("unknown-version", "ce_type", f"publish {TYPE}") from None
     except Malformed as error:
-        framed = (f"it begins with {words}; " for start, size, words in _FRAMES if body.startswith(start) and _is_body(body[size:]))
+        framed = (f"it begins with {words}; " for start, size, words in _FRAMES if body.startswith(start) and _is_body(body[size:], type_))
         told = (f"{said}; " for said in _TOLD if str(error).endswith(said))
         why = next(framed, "") or next(told, "")
-        hint = f"{why}send the bare Avro body of schemas/avro/{ReferralSubmitted.TYPE}.avsc: no frame, no schema id, nothing after it"
+        hint = f"{why}send the bare Avro body of schemas/avro/{type_}.avsc: no frame, no schema id, nothing after it"
         raise Rejected(error.reason, "value", hint) from None
     return event
 
 
-def _decoded(body: bytes) -> ReferralSubmitted:
-    event = codec.decode(ReferralSubmitted.TYPE, codec.fingerprint(ReferralSubmitted.TYPE), body)
+def _decoded(body: bytes, type_: str) -> ReferralSubmitted:
+    event = codec.decode(type_, codec.fingerprint(type_), body)
     assert isinstance(event, ReferralSubmitted)
     return event
 
 
-def _is_body(body: bytes) -> bool:
+def _is_body(body: bytes, type_: str) -> bool:
     try:
-        return bool(_decoded(body))
+        return bool(_decoded(body, type_))
     except Malformed:
         return False
 
 
-def _avro(body: bytes, agency: str, drill: bool, lists: Lists) -> submission.Submission:
+def _avro(body: bytes, type_: str, agency: str, drill: bool, lists: Lists) -> submission.Submission:
     """Return the submission of an Avro event. Its ids, door and time are the sender's and are not stored. A further referral of a case must
     be JSON."""
-    event = _body(body)
+    event = _body(body, type_)
     if event.agency != agency:
         raise Rejected("not-yours", "agency", "publish as your own agency")
     if event.sections or not event.opens:
         raise Rejected(
             "personal-facts" if event.sections else "unknown-case", "sections" if event.sections else "opens", "use JSON or HTTP for this"
         )
-    traits = submission.traits(convert(to_builtins(event.traits), submission.TraitsBody), lists, "traits")
+    coded = {**to_builtins(event.traits), "times": {one.code: when(one.at) for one in event.traits.times}}
+    traits = submission.traits(convert(coded, submission.TraitsBody), lists, "traits")
     consent = None
     if event.consent is not None:
         plain = {**to_builtins(event.consent), "until": None}

@@ -176,7 +176,7 @@ class _Reading:
         years = self._day.year - day.year - ((self._day.month, self._day.day) < (day.month, day.day))
         if not 0 <= years <= OLDEST:
             self._fault("out-of-range", "prs_Birthdate", f"a birthdate lies 0 to {OLDEST} years before the referral")
-        bands = (band for band in self._lists.codes.get("age-band", ()) if "-" in band)
+        bands = (band for band in self._lists.offered("age-band") if "-" in band)
         band = next((item for item in bands if int(item.split("-")[0]) <= years <= int(item.split("-")[1])), "unknown")
         if stated == "uncertain" and not fits(stated, band):
             band = "unknown"  # the sender's word counts more than the papers: a person whose age is in doubt gets a child's protection

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct, structs
 
@@ -22,10 +22,12 @@ from referral.domain.events import (
     Via,
     Word,
 )
+from referral.domain.policy.questions import with_answers
+from referral.domain.rules.persons import REASON
 from referral.errors import Rejected
 from services.intake.messages import submission
 from services.intake.model import Offer
-from services.intake.policy_view import Lists
+from services.intake.policy_view import Form, Lists
 
 WORDS_LIMIT = 10_000
 """Most characters of one recorded text (ours): a page of reasons, not a file."""
@@ -89,9 +91,21 @@ class WithdrawalBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 def response(
-    body: AnswerBody, offer: Offer, lists: Lists, *, id: str, by: str | None, via: Via, recorded_by: str | None, at: int
+    body: AnswerBody,
+    offer: Offer,
+    lists: Lists,
+    *,
+    id: str,
+    by: str | None,
+    via: Via,
+    recorded_by: str | None,
+    at: int,
+    pointed: str | None = None,
 ) -> ResponseSubmitted:
-    """Return the event of an answer to this offer. Only the words are checked here; routing decides whether the answer still counts."""
+    """Return the event of an answer to this offer. Only the words are checked here; routing decides whether the answer still counts.
+
+    pointed: the level to which the form of the step points; None: it has none, or the answer is not one that counts.
+    """
     word = _choice(body.word, offer.words, "$.word", "illegal-answer")
     if word == Word.DECLINE:
         _choice(body.reason, offer.reasons, "$.reason", "illegal-reason")
@@ -123,7 +137,21 @@ def response(
         via=via,
         recorded_by=recorded_by,
         received_at=at,
+        pointed=pointed,
     )
+
+
+def below(body: AnswerBody, form: Form, pointed: str | None, account: str | None) -> None:
+    """Check a level below what the form of a decision points to: it needs a reason, and people who say it. Rejected otherwise; whether the
+    other person is another one, routing decides."""
+    if pointed is None or body.word != Word.DECIDE or not form.table.is_below(body.code, pointed):
+        return
+    if REASON not in body.texts:
+        hint = f"the answers of the form point to {pointed}: less than that needs its reason on record"
+        raise Rejected("not-recorded", f"$.texts.{REASON}", hint)
+    if account is None:
+        hint = f"the answers of the form point to {pointed}: only two people decide less, in the inbox, no system"
+        raise Rejected("needs-person", "$.code", hint, status=409)
 
 
 def withdrawn(body: TakeBackBody, offer: Offer, *, by: str | None, recorded_by: str | None, at: int) -> AnswerWithdrawn:
@@ -138,19 +166,23 @@ def consent(body: submission.ConsentBody, lists: Lists, *, agency: str, at: int)
 
 
 def traits(body: submission.TraitsBody, lists: Lists, *, agency: str, by: str | None, at: int) -> TraitsChanged:
-    return TraitsChanged(agency=agency, by=by, traits=submission.traits(body, lists, "$"), received_at=at)
+    said = submission.traits(body, lists, "$")
+    submission.check_times(said, "$", at)
+    return TraitsChanged(agency=agency, by=by, traits=said, received_at=at)
 
 
-def some_traits(known: Traits, changed: Mapping[str, str], lists: Lists, *, agency: str, by: str | None, at: int) -> TraitsChanged:
+def some_traits(known: Traits, changed: Mapping[str, Any], lists: Lists, *, agency: str, by: str | None, at: int) -> TraitsChanged:
     """Return the event of a person who records some traits. Rejected: as `traits`, also where they contradict what is known.
 
     known: all traits, as routing has decided them by now.
-    changed: trait → code, at least one. A known age band in which nobody of a new age is becomes unknown with it; any other stays.
+    changed: trait → code, at least one; `languages` and `flags` → codes that are added to those that are known; `times` → code → time with
+    a zone, only those that are new. A known age band in which nobody of a new age is becomes unknown with it; any other stays.
     """
     said = dict(changed)
-    if "age" in said and "age_band" not in said and not fits(said["age"], known.age_band):
+    if "age" in said and "age_band" not in said and not fits(str(said["age"]), known.age_band):
         said["age_band"] = "unknown"
-    body = submission.TraitsBody(**structs.asdict(structs.replace(known, **said)))
+    learnt = {name: (code,) if isinstance(code, str) else code for name, code in said.items() if name != "times"}
+    body = submission.TraitsBody(**{**structs.asdict(with_answers(known, learnt)), "times": said.get("times", {})})
     return structs.replace(traits(body, lists, agency=agency, by=by, at=at), only=tuple(sorted(said)))
 
 

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta, Struct, structs
 
 from referral.domain.contradictions import contradictions
+from referral.domain.entered_times import AHEAD, entered, is_possible
 from referral.domain.events import ActorKind, Claim, Consent, ConsentState, Door, ReferralSubmitted, Traits
 from referral.errors import Rejected
 from referral.wire import codec, event_digest
@@ -28,7 +29,8 @@ Id = Annotated[str, Meta(pattern=UUID, description="An id that this service gave
 
 
 class TraitsBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The traits of a person that a procedure may look at. Codes only."""
+    """The traits of a person that a procedure may look at. Codes only. times: code → when it was, e.g. held-since; leave out what is not
+    know."""
 
     concern: str
     age: str
@@ -41,6 +43,7 @@ class TraitsBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     asylum: str = "unknown"
     languages: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
+    times: dict[str, Annotated[datetime, Meta(tz=True)]] = {}
 
 
 class ConsentBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -168,10 +171,19 @@ def traits(body: TraitsBody, lists: Lists, where: str) -> Traits:
         asylum=lists.word("asylum", body.asylum, f"{where}.asylum"),
         languages=lists.words("language", body.languages, f"{where}.languages"),
         flags=lists.words("flag", body.flags, f"{where}.flags"),
+        times=entered({lists.word("time", code, f"{where}.times"): micros(at) for code, at in body.times.items()}),
     )
     for clash in contradictions(checked):
         raise contradiction(f"{where}.{clash.one}", f"{where}.{clash.other}", clash.why)
     return checked
+
+
+def check_times(said: Traits, where: str, now: int) -> None:
+    """Refuse a time that cannot be meant. now: µs UTC, when the door took it. Rejected(out-of-range)."""
+    for one in said.times:
+        if not is_possible(one.code, one.at, now):
+            hint = "the end of an order lies at most 20 years ahead" if one.code in AHEAD else "a time that has been is not later than now"
+            raise Rejected("out-of-range", f"{where}.times.{one.code}", f"{hint}, and no time lies before the year 2000")
 
 
 def contradiction(one: str, other: str, why: str) -> Rejected:
@@ -264,7 +276,7 @@ def _shortened(content: dict[str, Any], most: int) -> bytes:
 def sameness(submitted: Submission, agency: str) -> tuple[bytes, ...]:
     """Return bytes that are equal for two equal bodies: the event without what intake adds, the case named, and the content of each
     section."""
-    body = codec.encode(event(submitted, referral_id=NIL, agency=agency, door=Door.UNKNOWN, received_at=0))
+    _, body = codec.encode_oldest(event(submitted, referral_id=NIL, agency=agency, door=Door.UNKNOWN, received_at=0))
     flat = tuple(part for name, content in submitted.sections for part in (name.encode(), content))
     return (b"referral", body, (submitted.case_id or "").encode(), bytes([submitted.drill]), *flat)
 

@@ -20,6 +20,7 @@ from referral.domain.authority.matrix import Permit
 from referral.domain.authority.words import Act, Kind
 from referral.domain.durations import DAY_US
 from referral.domain.events import Via
+from referral.domain.rules.persons import REASON
 from referral.domain.rules.take_back import TAKE_BACK
 from referral.errors import Rejected
 from services.intake import contacts, store
@@ -35,7 +36,7 @@ from services.intake.pages import offer as offers
 from services.intake.pages.case_head import CaseHead, Stage
 from services.intake.pages.forms import SPOKE_LIMIT, Entered, Fields
 from services.intake.pages.page_request import PageRequest, get, known_id, post
-from services.intake.pages.writing.sections import readable
+from services.intake.pages.writing.sections import rated_of, readable
 from services.intake.projection import as_of
 
 LOOK_S = 0.1
@@ -49,6 +50,8 @@ class Here:
     who: login of the colleague who has it. stages: where the case stands. contacts: whom the agency may telephone about it.
     since: what was asked since the answer that has just ended the agency's part; None: there is none.
     closes: key of the text that says that the case closes with this part; empty where another part is open.
+    looks: whether nobody has confirmed the report yet (`not-yet`), or a desk has meanwhile (`now`); empty for an offer of a procedure.
+    decides: id of the offer in which the agency says what it found; empty where there is none.
     """
 
     call: PageRequest
@@ -60,6 +63,8 @@ class Here:
     contacts: tuple[Contact, ...]
     since: Since | None
     closes: str
+    looks: str = ""
+    decides: str = ""
 
     @property
     def by_phone(self) -> bool:
@@ -168,6 +173,8 @@ def entered_answer(form: Fields, offer: Offer) -> Entered:
     """Return the answer in a form, checked against the offer."""
     word, reason, code = form.get("word", ""), form.get("reason", ""), form.get("code", "")
     texts = {need: form.get(f"need.{need}", "").strip() for need in offer.needs} if word == "DECIDE" else {}
+    if word == "DECIDE" and REASON not in texts and (why := form.get(f"need.{REASON}", "").strip()):
+        texts[REASON] = why  # of a level below what a form points to
     errors: dict[str, str] = {}
     if word not in offers.possible(offer):
         errors["top"] = "error.word"
@@ -200,6 +207,8 @@ async def _send(here: Here, entered: Entered, word: str, send: Callable[[AsyncCo
     call = here.call
     at = await call.command(send)
     if isinstance(at, Rejected):
+        if at.code == "not-recorded" and REASON not in entered.texts:
+            return draw(here, entered=replace(entered, errors={f"need.{REASON}": "error.below"}), status=422)
         return draw(here, entered=confirmation.refused(entered, at), status=at.status)
     await decided(call, here.offer.offer_id, word, at)
     return confirmation.redirect(call, here.where, word, at)
@@ -208,7 +217,7 @@ async def _send(here: Here, entered: Entered, word: str, send: Callable[[AsyncCo
 def _ask_once(here: Here, word: str) -> Response:
     """Return the page that asks before a word ends something."""
     call, offer, say = here.call, here.offer, here.call.say
-    undo = next((p.take_back for p in call.policy.current if p.id == offer.pathway), None) if word == "COMPLETE" else None
+    undo = next((p.take_back for p in call.policy.every if p.id == offer.pathway), None) if word == "COMPLETE" else None
     back = say("once.means") if undo is None or offer.kind == "PLACE" else say("once.undo", time=relative_time.span(say, undo.micros))
     lines = [say.first(f"word.{word}.means", "once.means"), back]
     if word == "COMPLETE":
@@ -248,6 +257,7 @@ async def _beside(tx: AsyncConnection, permit: Permit, call: PageRequest, offer:
     last = offers.ending(answers, call.now)
     since = None if last is None else await store.since(tx, permit, last.at, min(last.at + offers.AFTER_US, until))
     stages = () if case_head.ended(offer) else case_head.stages(call.policy, offer.pathway, track, call.account.agency)
+    looks = any(offer.pathway == check.id for check in call.policy.unverified)
     return Here(
         call,
         offer,
@@ -258,6 +268,8 @@ async def _beside(tx: AsyncConnection, permit: Permit, call: PageRequest, offer:
         contacts=contacts.contacts(call.lists, offer, track, spot.desk) if ours else (),
         since=since,
         closes=await _closes(tx, permit, offer, stages, until),
+        looks=("not-yet" if await store.awaits_confirmation(tx, permit) else "now") if looks else "",
+        decides=await store.deciding(tx, permit, offer.track_id) if looks and ours and "DECIDE" not in offer.words else "",
     )
 
 
@@ -276,6 +288,8 @@ def draw(
     call, offer, by_phone, entered = here.call, here.offer, here.by_phone, entered or Entered()
     say, policy, lists = call.say, call.policy, call.lists
     reasons, limits = lists.codes.get("reason", ()), {"spoke": SPOKE_LIMIT}
+    found = lists.forms.get((offer.pathway, offer.step)) if "DECIDE" in offer.words else None
+    risk = found.section if found is not None and found.section in offer.shows else ""
     return call.page(
         "offer.html",
         here=here.where,
@@ -287,8 +301,11 @@ def draw(
         telephone=lists.telephones.get(offer.agency, "") if by_phone else "",
         desk_telephone=lists.telephones.get(here.spot.desk, ""),
         told=line,
+        persons=offers.persons(offer, lists.persons.get((offer.pathway, offer.step, offer.seat)), call.account.id),
         guidance=guidance.view(policy, lists.number, offer.pathway, offer.step, say, "phone" if by_phone else "system"),
         shown=None if shown is None else [(section, *readable(call, section, stored)) for section, stored in shown.items()],
+        risk=risk,
+        rated=(risk, rated_of(call, offer, policy.sections[risk], shown[risk])) if shown and risk and shown.get(risk) else None,
         entered=entered,
         errors={field: say(key, count=limits.get(field, WORDS_LIMIT), code=entered.refusal) for field, key in entered.errors.items()},
         sent=confirmation.became(call, here.where, here.answers),

@@ -54,7 +54,7 @@ def stages(policy: Policy, pathway: str, offers: Iterable[Asking], agency: str) 
 
     offers: of its track, of all agencies. Feeds are no steps of a case.
     """
-    procedure = next((found for found in policy.current if found.id == pathway), None)
+    procedure = next((found for found in policy.every if found.id == pathway), None)
     by_step: dict[str, list[Asking]] = {}
     for offer in offers:
         by_step.setdefault(offer.step, []).append(offer)

@@ -20,7 +20,7 @@ from services.intake.pages.forms import Entered
 from services.intake.pages.page_request import PageRequest
 
 _FIELDS = {"$.reason": ("reason", "error.reason"), "$.code": ("code", "error.code"), "$.word": ("top", "error.word")}
-_KEYS = {"key-reused": "error.key"}
+_KEYS = {"key-reused": "error.key", "same-person": "error.person"}
 
 
 @dataclass(frozen=True, slots=True)

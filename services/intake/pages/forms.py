@@ -12,7 +12,8 @@ from urllib.parse import parse_qsl
 
 BODY_LIMIT = 256 * 1024
 """Most bytes of a form: two texts of WORDS_LIMIT Cyrillic letters, six bytes each when encoded, and room."""
-FIELDS = 40
+FIELDS = 160
+"""Most fields of a form (ours): the questions of "What is known" are some sixty, with a box for each language."""
 SPOKE_LIMIT = 100
 """Most characters of whom a desk spoke to (ours): a name and a service number."""
 SECTION = "f."
@@ -26,7 +27,7 @@ _HERE = re.compile(
     r"|(offers|calls|tasks|unverified|exercises|agency/person)/[0-9a-f-]{36})"
 )
 _SPACE = re.compile(r"[^\S\n]")
-_WRITING = re.compile(r"/(offers/[0-9a-f-]{36}/write|(offers|tasks)/[0-9a-f-]{36}/change/(consent|keep-away|age|place))")
+_WRITING = re.compile(r"/(offers/[0-9a-f-]{36}/write|(offers|tasks)/[0-9a-f-]{36}/change/(known|consent|keep-away|age|place))")
 Fields = Mapping[str, str]
 SURE, YES = "sure", "yes"
 """Field of the form that means what it ends, after it was asked about once, and its value."""
@@ -36,7 +37,7 @@ ENDING = frozenset({"COMPLETE", "RETURN", "CLOSE", "STOP", "OVERTAKEN"})
 
 _CARRIED = re.compile(
     r"/((offers|calls)/[0-9a-f-]{36}/(answer|take-back)|tasks/[0-9a-f-]{36}/instruct|unverified/[0-9a-f-]{36}/answer"
-    r"|(offers|tasks)/[0-9a-f-]{36}/change/(consent|keep-away|age|place))"
+    r"|(offers|tasks)/[0-9a-f-]{36}/change/(known|consent|keep-away|age|place))"
 )
 """Paths of the forms that are carried over the end of their session. Never one with a password in it."""
 AGAIN, KEPT = "again", "kept."

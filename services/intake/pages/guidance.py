@@ -30,10 +30,12 @@ class StepGuidance:
         """Return the lines of a section that are for the office."""
         return [advice.text for advice in text.sections[section] if advice.reach in ("", self.reach)]
 
-    def documents(self, text: Guidance) -> list[Source]:
-        """Return the public documents in which a text was read."""
-        every = (advice.source for lines in text.sections.values() for advice in lines if advice.source)
-        return [self.sources[id] for id in dict.fromkeys(every)]
+    def documents(self, text: Guidance) -> list[tuple[Source, str]]:
+        """Return the public documents that a text names, each with the places in it."""
+        places: dict[str, dict[str, None]] = {}
+        for advice in (advice for lines in text.sections.values() for advice in lines if advice.source):
+            places.setdefault(advice.source, {}).update({advice.place: None} if advice.place else {})
+        return [(self.sources[id], ", ".join(found)) for id, found in places.items()]
 
 
 def view(policy: Policy, bundle: int, pathway: str, step: str, say: Words, reach: str = "system") -> StepGuidance | None:

@@ -146,8 +146,20 @@ def _means(word: str, offer: Offer, duty: bool) -> str:
     return "duty" if word == "DECLINE" and duty else "means"
 
 
+def persons(offer: Offer, two: bool | None, account: str) -> str:
+    """Return the key of the text that says who must answer, where not everybody may; empty elsewhere.
+
+    two: whether two persons decide; None: everybody may answer. account: of the reader.
+    """
+    if two is None:
+        return ""
+    if account in offer.skip:
+        return "persons.done"
+    return ("persons.second" if offer.seat else "persons.first") if two else ""
+
+
 def keeps(policy: Policy, offer: Offer) -> bool:
     """Return whether the agency keeps a seat that it declines until another one accepts, as `seats.give_up` decides by the procedure in
     force."""
-    step = next((one.step(offer.step) for one in policy.current if one.id == offer.pathway), None)
+    step = next((one.step(offer.step) for one in policy.every if one.id == offer.pathway), None)
     return step is not None and step.kind is not StepKind.DECIDE and offer.seat < len(step.seats) and step.seats[offer.seat].statutory

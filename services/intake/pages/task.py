@@ -243,7 +243,7 @@ def choices(policy: Policy, lists: Lists, pathway: str, step: str, seat: int) ->
 
     pathway: of the task's track; empty: any.
     """
-    every = [found for procedure in policy.current if pathway in ("", procedure.id) and (found := procedure.step(step))]
+    every = [found for procedure in policy.every if pathway in ("", procedure.id) and (found := procedure.step(step))]
     roles = {role for at_step in every for role in _roles(at_step, seat)}
     return Choices(
         services=tuple((service.id, service.agency) for service in policy.services.values() if roles & service.roles),

@@ -70,7 +70,10 @@ def _of_case(record: Input) -> Line | None:
         case e.TrackChanged() as b:
             return Line(what=f"TRACK_{b.state}", detail=" ".join(word for word in (b.pathway, b.outcome) if word))
         case e.DecisionRecorded() as b:
-            return Line(what="DECIDED", step=b.step, detail=f"{b.code} {b.how}" if b.seat < 0 else f"seat {b.seat}: {b.code} {b.how}")
+            points = f", form {b.pointed}" if b.pointed else ""
+            return Line(
+                what="DECIDED", step=b.step, detail=f"{b.code} {b.how}" if b.seat < 0 else f"seat {b.seat}: {b.code} {b.how}{points}"
+            )
         case e.StepDone() as b:
             return Line(what="STEP_DONE", step=b.step, detail=b.outcome)
         case e.DeadlinePassed() as b:

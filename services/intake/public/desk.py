@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from referral.domain.authority.words import Act, Kind
 from referral.domain.case_number import case_number
 from referral.domain.events import Traits
+from referral.domain.policy.questions import KNOWN, SEVERAL, traits_said
 from referral.domain.rules.context import UNCONFIRMED
 from referral.errors import Rejected
 from services.intake import store
@@ -23,11 +24,13 @@ from services.intake.commands import act_on_case, idempotency
 from services.intake.commands.act_on_case import Post
 from services.intake.messages import responses
 from services.intake.model import Task
-from services.intake.pages import confirmation, relative_time, told
+from services.intake.pages import confirmation, known, relative_time, told
 from services.intake.pages.page_request import PageRequest, known_id
-from services.intake.public import waiting
+from services.intake.policy_view import Lists
+from services.intake.public import looking, waiting
+from services.intake.public.form import NO_WORDS, UNKNOWN, Group
 
-WRITTEN = ("narrative", "location", "identity", "reporter")
+WRITTEN = ("narrative", KNOWN, "location", "identity", "reporter")
 """Sections that the public page fills, in the order in which a desk reads them."""
 CALLED = "agreed-by-phone"
 """Reason of a confirmation: the desk has called back."""
@@ -66,7 +69,8 @@ async def answer(call: PageRequest) -> Response:
     form, lists = call.form, call.pages.door.lists()
     confirms = form.get("answer") == "confirm"
     word = "CONFIRM" if confirms else "REFUSE"
-    typed = {field: form.get(field, "") for field in FIELDS} | {"reason": form.get("reason", "")}
+    marked = {field: value for field, value in form.items() if field.startswith(known.PREFIX)}
+    typed = {field: form.get(field, "") for field in FIELDS} | marked | {"reason": form.get("reason", "")}
     if confirms:
         errors = {field: "confirm.needed" for field, kind in FIELDS.items() if typed[field] not in lists.codes.get(kind, ())}
     else:
@@ -74,9 +78,17 @@ async def answer(call: PageRequest) -> Response:
     if errors:
         return await _page(call, task, traits, typed=typed, errors=errors, status=422)
     learnt = {field: typed[field] for field in FIELDS} | {"age": _age(typed["age_band"])}
-    corrected = {name: code for name, code in learnt.items() if confirms and code != getattr(traits, name)}
+    corrected: dict[str, Any] = {name: code for name, code in learnt.items() if confirms and code != getattr(traits, name)}
+    asked = [one for _, group in _questions(lists, traits) for one in group] if confirms else []
+    said = known.answers(form, asked, lists)
+    for trait, codes in traits_said(asked, said).items():
+        corrected[trait] = codes if trait in SEVERAL else codes[-1]
+    if times := known.times(asked, said):
+        corrected["times"] = times
+        if known.impossible(times, call.visit.now):
+            return await _page(call, task, traits, typed=typed, errors={"top": "refer.known.time"}, status=422)
     try:
-        at = await _ordered(call, task, word, typed["reason"], corrected)
+        at = await _ordered(call, task, word, typed["reason"], corrected, said)
     except Rejected as why:
         if why.status == 404:
             raise
@@ -97,7 +109,14 @@ async def _settled(call: PageRequest, task_id: str) -> None:
         await asyncio.sleep(LOOK_S)
 
 
-async def _ordered(call: PageRequest, task: Task, word: str, reason: str, corrected: Mapping[str, str]) -> int:
+def _questions(lists: Lists, traits: Traits) -> tuple[Group, ...]:
+    """Return the questions that a desk is asked beside its four, in groups: those of the concern first."""
+    every, age = lists.questions, traits.age if traits.age_band != UNKNOWN else ""
+    first = every.of(traits.concern, age)
+    return (*(((NO_WORDS, first),) if first else ()), *every.beside(traits.concern, age))
+
+
+async def _ordered(call: PageRequest, task: Task, word: str, reason: str, corrected: Mapping[str, Any], said: Mapping[str, str]) -> int:
     """Queue the corrected traits and the order in one transaction, in this order. Return the time of the receipt, µs UTC."""
     door, who, key = call.pages.door, call.visit.who, call.form.get("key", "")
 
@@ -106,8 +125,8 @@ async def _ordered(call: PageRequest, task: Task, word: str, reason: str, correc
 
     async with door.begin() as tx:
         await access.permitted(tx, call.who(Kind.DESK), Act.ANSWER_REPORT, task.case_id)
-        if corrected:
-            await act_on_case.some_traits(tx, door, post(f"{key} traits"), task.case_id, corrected)
+        if corrected or said:
+            await act_on_case.some_traits(tx, door, post(f"{key} traits"), task.case_id, corrected, said)
         order = responses.InstructionBody(word=word, reason=reason or CALLED, task_id=task.task_id)
         receipt = await act_on_case.instruct(tx, door, post(key), task.case_id, order)
     return receipt.received_at
@@ -147,10 +166,19 @@ async def _page(
 ) -> Response:
     render, visit, lists = call.pages.render, call.visit, call.pages.door.lists()
     say, name = render.say(visit), render.name(visit)
+    about = say.voiced("adult" if traits.age == "adult" else "")  # an adult is called no child
     where = f"/unverified/{task.task_id}"
+    language = visit.language
+    questions = [
+        known.entry(one, lists, name, say, heading if one is group[0] else "")
+        for words, group in _questions(lists, traits)
+        for heading in [words.get(language) or words.get("en", "")]
+        for one in group
+    ]
     chosen = typed or {field: getattr(traits, field) for field in FIELDS}
     asked = {where: (task, name("agency", visit.who.agency))} if task.closed_at is None else {}
     lines = told.once((await told.lines(call, asked)).values())
+    looks = await looking.of_case(call, task.case_id) if task.closed_at is None else ()
     return render.page(
         "unverified_one.html",
         visit,
@@ -163,10 +191,13 @@ async def _page(
         urgency=(traits.urgency, name("urgency", traits.urgency)) if task.closed_at is None else ("routine", ""),
         since=relative_time.clock(say, task.opened_at, visit.now),
         told=lines,
+        looking=looks,
         read=None if read is None else [(name("section", section), _labelled(call, section, found)) for section, found in read.items()],
-        fields=[(field, say(LABELS[field]), [(word, name(kind, word)) for word in lists.codes[kind]]) for field, kind in FIELDS.items()],
+        fields=[(field, about(LABELS[field]), [(word, name(kind, word)) for word in lists.codes[kind]]) for field, kind in FIELDS.items()],
         reasons=[(word, name("instruction-reason", word)) for word in lists.codes.get("refusal-reason", ())],
         chosen=chosen,
+        known=questions,
+        known_answered=any(field.startswith(known.PREFIX) for field in chosen),
         errors={field: say(key, code=code) for field, key in (errors or {}).items()},
         dial=_telephone(read or {}),
         sent=confirmation.became(
@@ -189,8 +220,11 @@ def _telephone(read: Mapping[str, Sequence[Any]]) -> tuple[str, str] | None:
 def _labelled(call: PageRequest, section: str, contents: Sequence[Any]) -> list[dict[str, Any]]:
     """Return each version of a section under the names of its fields in the reader's language."""
     policy, language, name = call.pages.render.policy(), call.visit.language, call.pages.render.name(call.visit)
-    known = policy.sections.get(section)
-    labels = {field.id: field for field in known.fields} if known else {}
+    if section == KNOWN:
+        say, each = call.pages.render.say(call.visit), policy.questions.each
+        return [known.readable(content, each, name, say) for content in contents if isinstance(content, dict)]
+    about = policy.sections.get(section)
+    labels = {field.id: field for field in about.fields} if about else {}
 
     def shown(key: str, value: Any) -> tuple[str, Any]:
         field = labels.get(key)

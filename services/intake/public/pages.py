@@ -19,10 +19,11 @@ from services.intake.commands.accept_referrals import Posting
 from services.intake.context import in_time
 from services.intake.messages.submission import beginning, sameness
 from services.intake.model import REUSED, Receipt
-from services.intake.pages import kept_page, render
+from services.intake.pages import kept_page, known, render
 from services.intake.pages.page_request import PageRequest, Pages
 from services.intake.pages.render import Renderer
 from services.intake.pages.session import Visit
+from services.intake.policy_view import Lists
 from services.intake.public import form, receipt
 from services.intake.public.form import STEPS, UNKNOWN, Answers
 from services.intake.public.limits import SHORT_BYTES, Limits, Verdict
@@ -96,10 +97,14 @@ async def child(call: PageRequest) -> Response:
 async def go_on(limits: Limits, call: PageRequest) -> Response:
     """Take one page of the form: show the next or the one before, change the language, or send it. What was typed stays."""
     at, go, lists = call.form.get("at", ""), call.form.get("go", "next"), call.pages.door.lists()
-    given = form.answers(call.form)
+    staff = call.visit.account is not None
+    given = form.spoken(form.answers(call.form), lists)
     if at not in STEPS:
         return _step(call, STEPS[0], given)
-    number = STEPS.index(at)
+    if go == "other":  # a child writes about another child: the same form, as anybody fills it in
+        return _step(call, STEPS[0], replace(given, voice="", said="", concern="", marked=()))
+    steps = form.steps(given, lists, staff=staff)
+    number = steps.index(at) if at in steps else steps.index("about")
     if go == "language" and call.form.get("language", "") in ENDONYMS:
         chosen = call.form["language"]
         response = _step(replace(call, visit=replace(call.visit, language=chosen)), at, given)
@@ -108,12 +113,12 @@ async def go_on(limits: Limits, call: PageRequest) -> Response:
             call.pages.cookies.put(response, "visit", call.visit.token)
         return response
     if go == "back":
-        return _step(call, STEPS[max(number - 1, 0)], given)
-    if errors := form.wrong(at, given, lists):
+        return _step(call, steps[max(number - 1, 0)], given)
+    if errors := form.wrong(at, given, lists, call.visit.now, staff=staff):
         return _step(call, at, given, errors=errors, status=422)
     if go != "send":
-        return _step(call, STEPS[min(number + 1, len(STEPS) - 1)], given)
-    step, errors = form.first_wrong(given, lists)
+        return _step(call, steps[min(number + 1, len(steps) - 1)], given)
+    step, errors = form.first_wrong(given, lists, call.visit.now, staff=staff)
     if errors:
         return _step(call, step, given, errors=errors, status=422)
     try:
@@ -131,7 +136,7 @@ async def _send(limits: Limits, call: PageRequest, given: Answers) -> Response:
         return _full(call, given, 503, closed=True)
     code = receipt.code(door.keys, given.key)
     key = receipt.digest(door.keys, code)
-    referral = form.submission(given, _sender(call) if who else "", drill=not call.pages.by_day)
+    referral = form.submission(given, lists, _sender(call) if who else "", drill=not call.pages.by_day)
     posting = Posting(agency=agency, key=key, door=Door.WEB, referral=referral, same=sameness(referral, agency))
     municipality, verdict = referral.traits.found_in, Verdict.WHOLE
     async with door.stranger() if who is None else door.begin() as tx:
@@ -151,7 +156,8 @@ async def _send(limits: Limits, call: PageRequest, given: Answers) -> Response:
     if known is None and who is None and not isinstance(answer, Rejected):
         limits.took(address, municipality)
     again, short = isinstance(answer, Rejected), isinstance(answer, Receipt) and answer.later
-    done = show(call, "sent.html", voice=given.voice, code=code, again=again, given=given, staff=who is not None, short=short)
+    then = _then(call, given)
+    done = show(call, "sent.html", voice=_voice(given), code=code, again=again, given=given, staff=who is not None, short=short, then=then)
     return kept_page.AnswerPage.of(done)
 
 
@@ -200,7 +206,9 @@ async def read_code(call: PageRequest) -> Response:
 
 def _step(call: PageRequest, step: str, given: Answers, *, errors: Mapping[str, str] | None = None, status: int = 200) -> Response:
     renderer, lists = call.pages.render, call.pages.door.lists()
-    say, names = renderer.say(call.visit).voiced(given.voice), renderer.name(call.visit)
+    say, names = renderer.say(call.visit).voiced(_voice(given)), renderer.name(call.visit)
+    staff, say_known = call.visit.account is not None, renderer.say(call.visit)
+    steps, language = form.steps(given, lists, staff=staff), call.visit.language
 
     def name(kind: str, code: str) -> str:
         """Return our own text for a code, where the reader's voice has one, else the policy's name."""
@@ -216,27 +224,73 @@ def _step(call: PageRequest, step: str, given: Answers, *, errors: Mapping[str, 
         call,
         "refer.html",
         status=status,
-        voice=given.voice,
+        voice=_voice(given),
         step=step,
         given=given,
-        hidden=[(field, value) for field, value in given.hidden if field not in SHOWN.get(step, ())],
+        hidden=[
+            (field, value)
+            for field, value in given.hidden
+            if field not in SHOWN.get(step, ()) and not (step == "known" and field.startswith((known.PREFIX, form.AWAY)))
+        ],
         errors={field: say(key, most=form.TEXTS.get(form.written(field), 0)) for field, key in (errors or {}).items()},
         first=step == STEPS[0],
         places=[*places, (UNKNOWN, say("refer.unknown"))],
         concerns=named("concern", lists.codes["concern"], "refer.unsure"),
-        bands=named("age-band", lists.codes["age-band"], "refer.unknown"),
+        bands=named("age-band", lists.offered("age-band"), "refer.unknown"),
         relations=[(code, say(f"refer.relation.{code}")) for code in form.RELATIONS],
         label=name,
         limits=form.TEXTS,
-        number=STEPS.index(step) + 1,
-        steps=len(STEPS),
+        number=steps.index(step) + 1,
+        steps=len(steps),
+        marked=dict(given.marked),
+        known=[
+            known.entry(one, lists, names, say_known, heading if one is group[0] else "")
+            for words, group in form.questions(given, lists, staff=staff)
+            for heading in [words.get(language) or words.get("en", "")]
+            for one in group
+        ],
+        answers=known.readable(form.answered(given, lists, staff=staff), lists.questions.each, names, say_known),
+        away=_away(call, lists) if staff else [],
+        agencies=_agencies(call, lists) if staff else [],
+        kept_away=_kept_away(call, given, lists) if staff else [],
+        child=[(word.id, word.names.get(language) or word.names["en"]) for word in lists.questions.child.values()] if given.voice else [],
+        then=_then(call, given),
         staff=_sender(call) if call.visit.account else "",
     )
 
 
+def _voice(given: Answers) -> str:
+    """Return to whom, and about whom, the pages speak: a child, somebody about an adult, or anybody else."""
+    return given.voice or ("adult" if given.age_band == form.ADULT_BAND else "")
+
+
+def _then(call: PageRequest, given: Answers) -> str:
+    """Return what happens after a child's words, in the reader's language; empty where no child writes."""
+    word = call.lists.questions.child.get(given.said) if given.voice else None
+    return (word.then.get(call.visit.language) or word.then["en"]) if word else ""
+
+
+def _agencies(call: PageRequest, lists: Lists) -> list[tuple[str, str]]:
+    """Return (id, name) of the agencies, by name."""
+    return sorted(((id, call.name("agency", id)) for id in lists.codes["agency"]), key=lambda pair: pair[1].casefold())
+
+
+def _kept_away(call: PageRequest, given: Answers, lists: Lists) -> list[str]:
+    """Return whom the form keeps away, in words."""
+    named = {f"relation:{code}": words for code, words in _away(call, lists)}
+    return [named.get(who) or call.name("agency", who.partition(":")[2]) for who in form.kept_away(given, lists)]
+
+
+def _away(call: PageRequest, lists: Lists) -> list[tuple[str, str]]:
+    """Return (code, words) of the relations whom staff may keep away."""
+    say = call.say
+    return [(code, say.first(f"change.relation.{code}", "change.relation.other")) for code in lists.codes.get("relation", ())]
+
+
 SHOWN: Mapping[str, tuple[str, ...]] = {
     "danger": ("danger",),
-    "about": ("found_in", "concern", "age_band"),
+    "about": ("found_in", "concern", "said", "age_band"),
+    "known": ("need.why_away",),
     "words": ("need.happened", "need.where", "need.child"),
     "you": ("who", "relation", "role", "telephone", "when"),
 }

@@ -26,6 +26,7 @@ class SimulatedLine(ToldLine):
         World.__init__(self, policy)
         self.stage, self.name, self.case_id, self.other = stage, name, "", ""
         self.ids: dict[str, str] = {}
+        self.people = {}
         self.tells_at: dict[str, int] = {}
 
     def live(self, done: Decided) -> tuple[list[str], list[str]]:

@@ -1,4 +1,7 @@
-"""A story told on the real line: the same lines, but agencies speak at the doors, the alarm is routing's own, and the log is read back."""
+"""A story told on the real line: the same lines, but agencies speak at the doors, the alarm is routing's own, and the log is read back.
+
+Where a line names a person, somebody of the agency's cast signs in at the inbox and sends the form of the page.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import starmap
 from typing import Any
 
 import msgspec
@@ -14,12 +18,15 @@ from msgspec import Struct
 from sqlalchemy import text
 
 from referral.cli import connection
+from referral.cli.stack.inbox import Person
 from referral.cli.stack.stage import Stage
 from referral.client import Client
 from referral.domain import events as e
 from referral.domain.case import offers_of, seats
+from referral.domain.durations import DAY_US, MINUTE_US
 from referral.domain.inputs import Due
 from referral.domain.policy import Policy
+from referral.domain.policy.form import NO, YES
 from referral.proof.entry import NOTIFICATION, ROUTING
 from referral.proof.history import case
 from referral.runtime.postgres import clock, database
@@ -32,17 +39,33 @@ DECIDED = text("SELECT seq FROM routing.seen WHERE case_id = :case AND topic = '
 AT_THE_DOORS = text("SELECT seq FROM intake.seen WHERE case_id = :case AND topic = 'referral-routing'")
 
 
+UNITS_US = {"d": DAY_US, "h": 60 * MINUTE_US, "min": MINUTE_US, "µs": 1}
+FORM = " where the form points to "
+"""Comes before the level in a line. The doors always say the level, and a story only where it matters."""
+
+
+class TooFew(Exception):
+    """A story has more persons of an agency than its cast."""
+
+
 def alike(one: Sequence[str], other: Sequence[str]) -> bool:
-    """The same lines, but that the line's case is a drill.
+    """The same lines, but that the line's case is a drill, and that the line always says to what a form points. other: of the story.
 
     A limit that runs on has lost the moments that the line took, and working days depend on the week.
     """
     one, other = ([line.removesuffix(" (drill)") for line in lines] for lines in (one, other))
+    one = [a if FORM in b else a.partition(FORM)[0] for a, b in zip(one, other, strict=False)] + one[len(other) :]
     return len(one) == len(other) and all(
-        SPAN.sub("+", a) == SPAN.sub("+", b)
-        and all(u == v and (u == "d" or abs(int(m) - int(n)) <= 1) for (m, u), (n, v) in zip(SPAN.findall(a), SPAN.findall(b), strict=True))
+        SPAN.sub("+", a) == SPAN.sub("+", b) and all(starmap(_is_near, zip(SPAN.findall(a), SPAN.findall(b), strict=True)))
         for a, b in zip(one, other, strict=True)
     )
+
+
+def _is_near(one: tuple[str, str], other: tuple[str, str]) -> bool:
+    """Return True for two limits that are one of the smaller unit apart: 24 hours less a moment are written as 23 h, and not as 1 d."""
+    (count, unit), (number, of) = one, other
+    apart = abs(int(count) * UNITS_US[unit] - int(number) * UNITS_US[of])
+    return unit == of == "d" or apart <= min(UNITS_US[unit], UNITS_US[of])
 
 
 class ToldLine(World):
@@ -55,6 +78,9 @@ class ToldLine(World):
         super().__init__(policy)
         self.stage, self.name, self.other = stage, name, ""
         self.case_id = ""
+        self.people: dict[tuple[str, str], str] = {}
+        """(agency, the story's person) → login. The first one named is the second rung: so the first rung is there where another person
+        must answer next, and nobody climbs, as in memory, where nobody has a rota."""
         self.tells_at: dict[str, int] = {}
         self.until_wednesday()
 
@@ -62,6 +88,7 @@ class ToldLine(World):
         """The stories' time of the week, so that the same offices are open."""
         now = asyncio.run(self._time())
         self.pass_time((START - now) % WEEK)
+        self.now = asyncio.run(self._time())  # what a story says of times is as long ago here
 
     def put(self, body: Struct) -> tuple[Struct, ...]:  # type: ignore[override]
         """Do it at a door, and wait until routing has decided."""
@@ -141,8 +168,12 @@ class ToldLine(World):
                 if body.recorded and body.word is e.Word.DECIDE:
                     more["texts"] = TEXTS
                 asked = self.offered.get(body.offer_id)
+                if asked is not None and body.pointed:
+                    self.fill(body.agency, asked, body.pointed)
                 if body.via is e.Via.PHONE and asked is not None and asked.reach is e.Reach.PHONE:
                     self.desk().respond(body.offer_id, body.word.value, key=key, via="PHONE", **more)
+                elif body.by is not None:
+                    self.person(body.agency, body.by).answer(body.offer_id, body.word.value, **more)
                 else:
                     self.stage.agency(body.agency).respond(body.offer_id, body.word.value, key=key, **more)
             case e.AnswerWithdrawn():
@@ -155,6 +186,10 @@ class ToldLine(World):
                 self.who(body.agency).exclude(self.case_id, body.kind.value, body.actor, key=key)
             case e.ReferralWithdrawn():
                 self.stage.agency(body.agency).withdraw(body.referral_id, body.reason, key=key)
+            case e.InstructionGiven() if body.by is not None:
+                assert self.case is not None and body.word is e.Instruction.SETTLE
+                task = next(task for task in self.case.tasks if task.step == body.step)
+                self.person(task.desk, body.by).instruct(task.task_id, body.word.value, body.reason, code=body.target)
             case e.InstructionGiven():
                 order = {"word": body.word.value, "reason": body.reason, "target": body.target}
                 place: dict[str, Any] = {"step": body.step, "seat": body.seat} if body.step else {}
@@ -173,6 +208,27 @@ class ToldLine(World):
         """The case that a referral opens, or that it is attached to."""
         referral = {"traits": said(traits), "file": {"identity": {"name": "Testa Shembull (made up)"}}, "drill": True, **more}
         return str(self.stage.agency(agency).submit(referral, key=key)["case_id"])
+
+    def person(self, agency: str, number: str) -> Person:
+        """The member of an agency's cast who is this person of the story. TooFew: it has fewer rungs."""
+        if (agency, number) not in self.people:
+            first, *others = self.stage.staff(agency)
+            free = [one.login for one in (*others[:1], first, *others[1:]) if one.login not in self.people.values()]
+            if not free:
+                raise TooFew(f"{agency} has nobody who could be another person")
+            self.people[agency, number] = free[0]
+        return self.stage.person(self.people[agency, number])
+
+    def fill(self, agency: str, asked: e.OfferOpened, level: str) -> None:
+        """Let an agency answer the form of a decision so that it points to this level."""
+        assert self.case is not None
+        track = next(track for track in self.case.tracks if track.track_id == asked.track_id)
+        step = next(one for pathway in self.policy.every if pathway.id == track.pathway for one in pathway.steps if one.id == asked.step)
+        assert step.table is not None
+        calm = dict.fromkeys(step.table.items, NO)
+        sheets = [calm, *({**calm, item: YES} for item in step.table.items)]
+        sheet = next(one for one in sheets if step.table.points_to([one], self.case.traits.age_band).level == level)
+        self.stage.agency(agency).write(self.case_id, step.form, {item: answer == YES for item, answer in sheet.items()})
 
     def who(self, agency: str) -> Client:
         """The agency of a line; the story's usual desk is the one of the place."""
@@ -231,6 +287,8 @@ def agreed(consent: e.Consent) -> dict[str, Any]:
 
 
 def said(value: Struct) -> dict[str, Any]:
-    """A struct as the doors take it: only what is said, lists as lists."""
+    """A struct as the doors take it: only what is said, lists as lists, entered times by their code."""
     found = {name: getattr(value, name) for name in value.__struct_fields__}
+    if times := found.get("times"):
+        found["times"] = {one.code: datetime.fromtimestamp(one.at / 1e6, UTC).isoformat() for one in times}
     return {k: list(v) if isinstance(v, tuple) else getattr(v, "value", v) for k, v in found.items() if v not in ("", (), None)}

@@ -27,6 +27,7 @@ from services.intake import store
 from services.intake.casefile import access, sections
 from services.intake.commands import accept_referrals
 from services.intake.messages import submission
+from services.intake.messages.timestamps import when
 from tests.harness import permits
 from tests.harness.web.world import MINUTE, WHY, World, opened
 
@@ -142,7 +143,7 @@ def _middle(decisions: list[tuple[Any, ...]], at: int) -> _Middle:
 def cases(world: World, pathways: tuple[str, ...]) -> Iterator[Case]:
     """Make a case of each of these procedures in the inbox."""
     for number, id in enumerate(pathways):
-        pathway = next(one for one in world.policy.current if one.id == id)
+        pathway = next(one for one in world.policy.every if one.id == id)
         yield _case(world, pathway, number, PLACES[number % 2], PLACES[(number + 1) % 2])
 
 
@@ -204,7 +205,10 @@ def refer(world: World, agency: str, traits: e.Traits, consent: e.Consent | None
     """Take a child's referral in, with a marker in every section of the case file; the case's id."""
     written = world.lists.codes["written"]
     file = {section: {"text": f"{STEM}/{number}/{section}/"} for section in written}
-    body = {"traits": structs.asdict(traits), "file": file} | ({} if consent is None else {"consent": _consent(consent)})
+    times = {one.code: when(one.at) for one in traits.times}
+    body = {"traits": {**structs.asdict(traits), "times": times}, "file": file} | (
+        {} if consent is None else {"consent": _consent(consent)}
+    )
     found = submission.submission(msgspec.json.encode(body), world.lists)
     posting = accept_referrals.Posting(agency=agency, key=uuid.uuid4().bytes * 2, door=e.Door.HTTP, referral=found)
     [receipt] = world.run(lambda tx: accept_referrals.accept(tx, world.door, world.lists, [posting]))

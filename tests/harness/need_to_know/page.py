@@ -32,7 +32,7 @@ def page(policy: Policy) -> str:
         lines += [f"## {title}", "", *_group(rows), ""]
     lines += ["## The case file: which step reads and writes which section", ""]
     lines += ["`r`: the step reads the section; `w`: it reads and writes it. Steps that read nothing are left out.", ""]
-    for pathway in policy.current:
+    for pathway in policy.every:
         lines += [f"### {policy.names('pathway', pathway.id, 'en')}", "", *_sections(pathway), ""]
     return "\n".join(lines)
 

@@ -36,6 +36,8 @@ traits = st.builds(
 WORDS = [w for w in e.Instruction if w not in (e.Instruction.UNKNOWN, e.Instruction.CLOSE)]
 REASONS = ["nobody-on-duty", "all-excluded", "all-channels-failed", "channels-away", "channels-away"]
 STAFF = str(uuid.UUID(int=7))
+COLLEAGUES = (str(uuid.UUID(int=8)), str(uuid.UUID(int=9)))
+"""Two more people, for what one alone may not say."""
 """Somebody who answers now and then, and is excluded now and then."""
 AGREE = e.Consent(state=e.ConsentState.GIVEN, basis="consent", giver="person", scope=(), recipients=(), until=None)
 
@@ -89,7 +91,7 @@ class Sends(Cases):
             "reason": reason,
             "code": codes[code % len(codes)],
             "recorded": recorded,
-            "by": STAFF if code % 2 else None,
+            "by": (None, STAFF, *COLLEAGUES)[code % 4],
             "via": e.Via.WEB,
         }
         self.put(who, e.ResponseSubmitted(**answer, recorded_by=None, received_at=self.now))

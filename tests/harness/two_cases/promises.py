@@ -84,8 +84,8 @@ def _offer_is_allowed(case: Case, event: e.OfferOpened, excluded: set[str], poli
     step = pathway.by_id[event.step]
     assert f"agency:{event.agency}" not in excluded
     lives = event.why.rule == "carried-over"  # it has the person already; a desk is told
-    for tag, mark in pathway.never:
-        assert lives or tag not in service.tags or (mark and mark not in case_marks(case, case.at)), f"{service.id} is {tag}"
+    for ban in pathway.never:
+        assert lives or not ban.forbids(service.tags, case_marks(case, case.at)), f"{service.id} is {ban.tag}"
     if step.placement is not None and service.roles & step.placement.secure and not lives:
         outcomes = {f"{run.step}.{run.outcome}" for run in track.runs}
         assert step.placement.needs <= outcomes
@@ -256,8 +256,8 @@ def nothing_forbidden_is_asked(case: Case, policy: Policy) -> None:
     """Also where what forbids it became known only after the offer: only what is taken already stays, and a desk knows."""
     for _, track, _, seat in seats(case):
         service = policy.services.get(seat.offer.service) if seat.offer and not seat.offer.how else None
-        for tag, mark in policy.pinned[track.digest].never:
-            if service is not None and seat.offer is not None and tag in service.tags and (not mark or mark in case_marks(case, case.at)):
+        for ban in policy.pinned[track.digest].never:
+            if service is not None and seat.offer is not None and ban.forbids(service.tags, case_marks(case, case.at)):
                 assert seat.offer.state in ("ACCEPTED", "ARRIVED")
 
 

@@ -28,7 +28,7 @@ async def wait(tx: AsyncConnection, door: IntakeContext, count: int, desk: str, 
     made = []
     for n in range(count):
         words = {"danger": ("yes", "unsure", "no")[n % texts % 3], "need.happened": f"Made up {n % texts}."}
-        referral = form.submission(form.answers(KNOWN | words))
+        referral = form.submission(form.answers(KNOWN | words), door.lists())
         made.append(Posting(agency="public", key=uuid.uuid4().bytes * 2, door=Door.WEB, referral=referral))
     receipts = [one for one in await accept_referrals.accept(tx, door, door.lists(), made) if isinstance(one, Receipt)]
     assert len(receipts) == count

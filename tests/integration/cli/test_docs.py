@@ -61,7 +61,7 @@ async def run_page(page: Path, stack: Stack, folder: Path) -> None:
     """Every block in one shell after another; what a block exports, the next ones see, and they stand where it stood."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("REFERRAL_")}
     environment |= stack.environment | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "160", "NO_COLOR": "1"}
-    for name in ("examples", "policy", "schemas", "tests"):
+    for name in ("engines", "examples", "policy", "schemas", "tests"):
         (folder / name).symlink_to(ROOT / name)
     state = folder / "state"
     state.touch()

@@ -27,7 +27,7 @@ async def test_an_answer_that_the_offer_does_not_allow_is_named(intake: Stack, s
         with subtests.test(where, code=code):
             answer = await intake.post("police", f"/v1/offers/{offer_id}/responses", body)
             assert (answer.status_code, answer.json()["code"], answer.json()["where"]) == (422, code, where)
-            assert await intake.queued(case_id) == ["referral-submitted.v1"]
+            assert await intake.queued(case_id) == ["referral-submitted.v2"]
 
 
 async def test_an_answer_is_taken_once_and_only_from_who_held_the_offer(intake: Stack) -> None:
@@ -35,7 +35,7 @@ async def test_an_answer_is_taken_once_and_only_from_who_held_the_offer(intake: 
     path, key = f"/v1/offers/{offer_id}/responses", new_id()
     answers = await asyncio.gather(*(intake.post("police", path, {"word": "ACCEPT"}, key) for _ in range(20)))
     assert len({a.text for a in answers}) == 1
-    assert await intake.queued(case_id) == ["referral-submitted.v1", "response-submitted.v1"]
+    assert await intake.queued(case_id) == ["referral-submitted.v2", "response-submitted.v2"]
     assert (await intake.post("police", path, {"word": "ACKNOWLEDGE"}, key)).status_code == 409
     assert (await intake.post("csw", path, {"word": "ACCEPT"})).status_code == 404
     assert (await intake.post("police", f"/v1/offers/{new_id()}/responses", {"word": "ACCEPT"})).status_code == 404

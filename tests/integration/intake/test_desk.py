@@ -18,7 +18,7 @@ async def test_a_desk_records_what_was_said_on_the_telephone(intake: Stack) -> N
     assert (await intake.post("desk-prizren", path, {"word": "ACCEPT", "via": "PHONE"})).status_code == 202
     assert (await intake.post("desk-gjakova", path, {"word": "ACCEPT", "via": "PHONE"})).status_code == 404
     assert (await intake.post("desk-prizren", path, {"word": "ACCEPT"})).status_code == 404
-    assert (await intake.queued(case_id))[1:] == ["response-submitted.v1"]
+    assert (await intake.queued(case_id))[1:] == ["response-submitted.v2"]
 
 
 async def test_a_notice_by_telephone_stands_in_the_list_of_its_desk_until_it_is_told(intake: Stack) -> None:
@@ -94,7 +94,7 @@ async def test_a_case_that_routing_raises_comes_in_once(intake: Stack) -> None:
     raised = e.CaseRaised(why=WHY, new_case_id=new_case, pathway="rights", traits=traits, about="DEADLINE")
     await intake.decided(case_id, raised, ids=[cause])
     await intake.decided(case_id, raised, ids=[cause])
-    assert await intake.queued(new_case) == ["referral-submitted.v1"]
+    assert await intake.queued(new_case) == ["referral-submitted.v2"]
     assert (await intake.get("oversight", f"/v1/cases/{new_case}")).json()["state"] == "RECEIVED"
     assert (await intake.get("school", f"/v1/cases/{new_case}")).status_code == 404
 

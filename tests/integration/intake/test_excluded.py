@@ -59,7 +59,7 @@ async def test_the_subject_of_a_complaint_finds_nothing(intake: Stack, about: st
     assert {status for status, _ in found} <= {404, 422}
     assert (await intake.get(about, "/v1/offers?state=all")).json()["offers"] == []
     assert (await intake.get("school", f"/v1/cases/{case_id}")).status_code == 200, "its sender sees it"
-    assert await intake.queued(case_id) == ["referral-submitted.v1"]
+    assert await intake.queued(case_id) == ["referral-submitted.v2"]
 
 
 async def test_a_task_or_call_that_was_put_to_the_subject_all_the_same_is_not_shown(intake: Stack) -> None:

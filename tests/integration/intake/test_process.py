@@ -168,7 +168,7 @@ async def test_one_referral_by_http_and_by_kafka_is_one_case(settings: Settings)
 
         await until(both)
         metas = await intake.stack.metas("referral-intake")
-        assert sorted((m.case_seq, m.type) for m in metas) == [(1, "referral-submitted.v1")] * 2
+        assert sorted((m.case_seq, m.type) for m in metas) == [(1, "referral-submitted.v2")] * 2
         assert {m.event_id for m in metas} == {receipt["event_id"], by_kafka["event_id"]}
         [lost] = await intake.stack.distinct("referral-quarantine")
         assert codec.decode(e.Quarantined.TYPE, codec.fingerprint(e.Quarantined.TYPE), lost.value).reason == "key-reused"  # type: ignore[attr-defined]
@@ -178,10 +178,11 @@ async def test_what_cannot_be_understood_on_kafka_is_quarantined_and_its_sender_
     async with line(settings) as intake:
         await intake.policy()
         await intake.taken(BODY, "first")
-        event = codec.encode(avro())
+        _, event = codec.encode_oldest(avro())  # what a record says that names no type
         as_avro = (("content-type", b"application/avro"),)
+        newest = (*as_avro, ("ce_type", b"referral.referral-submitted.v2"))
         index = bytearray(event)
-        index[len(codec.encode(avro())[: event.index(AGENCY.encode()) + len(AGENCY)])] = 0x40  # the door's symbol: no such index
+        index[event.index(AGENCY.encode()) + len(AGENCY)] = 0x40  # the door's symbol: no such index
         bad: dict[str, tuple[bytes, tuple[tuple[str, bytes], ...], str]] = {
             "broken": (b'{"traits":', (), "not-json"),
             "code": (encoded({"traits": {**BODY["traits"], "found_in": "atlantis"}}), (), "unknown-code"),
@@ -193,7 +194,8 @@ async def test_what_cannot_be_understood_on_kafka_is_quarantined_and_its_sender_
             "cut": (event[:-1], as_avro, "body"),
             "trailing": (event + b"\0", as_avro, "body"),
             "enum": (bytes(index), as_avro, "body"),
-            "not-yours": (codec.encode(avro(agency=OTHER)), as_avro, "not-yours"),
+            "not-yours": (codec.encode_oldest(avro(agency=OTHER))[1], as_avro, "not-yours"),
+            "older": (event, newest, "body"),
         }
         for key, (body, more, _) in bad.items():
             await intake.publish(body, key, more=more)
@@ -201,7 +203,8 @@ async def test_what_cannot_be_understood_on_kafka_is_quarantined_and_its_sender_
         await intake.publish(encoded(BODY), "wrong-topic", agency=OTHER)
         await intake.publish(encoded(BODY), "")
         await intake.publish(event, "good-avro", more=as_avro)
-        assert (await intake.state("good-avro"))["state"] == "TAKEN"
+        await intake.publish(codec.encode(avro()), "newest-avro", more=newest)
+        assert [(await intake.state(key))["state"] for key in ("good-avro", "newest-avro")] == ["TAKEN", "TAKEN"]
         for key, (_, _, code) in bad.items():
             state = await intake.state(key)
             assert (state["state"], state["code"]) == ("REFUSED", code), key
@@ -213,7 +216,9 @@ async def test_what_cannot_be_understood_on_kafka_is_quarantined_and_its_sender_
 
         await until(all_of_them)
         assert len(await intake.stack.distinct("referral-quarantine")) == len(bad) + 3
-        assert await intake.stack.sql("SELECT count(*) FROM intake.casefile") == [(2,)]
+        assert await intake.stack.sql("SELECT count(*) FROM intake.casefile") == [
+            (3,)
+        ]  # first, good-avro, newest-avro: what was taken, and nothing refused
         await intake.publish(encoded(BODY), "broken")
 
         async def stands() -> bool:
@@ -292,7 +297,7 @@ async def test_killed_again_and_again_every_receipt_has_its_event_once(settings:
         assert all(m.case_seq == 1 and m.event_id == derived(m.cause_id, 0) for m in metas)
         for record in await intake.stack.records("referral-intake"):
             assert b"Marker" not in record.value
-            assert seal.open(record.value).meta.type == "referral-submitted.v1"
+            assert seal.open(record.value).meta.type == "referral-submitted.v2"
 
 
 def encoded(body: dict[str, Any]) -> bytes:

@@ -59,10 +59,10 @@ async def test_different_answers_at_once_all_go_to_routing_in_one_order(intake: 
     words: list[dict[str, Any]] = [{"word": "ACCEPT"}, {"word": "DECLINE", "reason": "OUT_OF_AREA"}, {"word": "ACKNOWLEDGE"}]
     answers = await asyncio.gather(*(intake.post("police", f"/v1/offers/{offer_id}/responses", words[n % 3], new_id()) for n in range(12)))
     assert {a.status_code for a in answers} == {202}
-    assert (await intake.queued(case_id)).count("response-submitted.v1") == 12
+    assert (await intake.queued(case_id)).count("response-submitted.v2") == 12
     one_key = await asyncio.gather(*(intake.post("police", f"/v1/offers/{offer_id}/responses", words[n % 3], "same") for n in range(9)))
     assert sorted({a.status_code for a in one_key}) == [202, 409] and len({a.text for a in one_key if a.status_code == 202}) == 1
-    assert (await intake.queued(case_id)).count("response-submitted.v1") == 13
+    assert (await intake.queued(case_id)).count("response-submitted.v2") == 13
 
 
 Ending = Callable[[Stack, str, str], Awaitable[Any]]
@@ -100,7 +100,7 @@ async def test_nothing_is_read_after_what_ends_reading_is_committed(intake: Stac
         assert len(read) <= TURNS * READERS, "those who read without a pause keep nobody out who ends it"
         # what was shown stands in the queue before what ended it, each section once for each reading
         types = await intake.queued(case_id)
-        said = {"decline": "response-submitted.v1", "consent": "consent-changed.v1", "exclusion": "actor-excluded.v1"}.get(ending)
+        said = {"decline": "response-submitted.v2", "consent": "consent-changed.v1", "exclusion": "actor-excluded.v1"}.get(ending)
         assert types.count("section-disclosed.v1") == 2 * read.count(200)
         if said:
             assert "section-disclosed.v1" not in types[types.index(said) :]

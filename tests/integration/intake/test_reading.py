@@ -29,7 +29,7 @@ async def test_reading_is_recorded_before_the_answer_and_shows_only_what_the_off
     case_id, _ = await opened(intake, shows=("identity", "medical"))
     answer = (await intake.get("police", f"/v1/cases/{case_id}/file")).json()
     assert answer == {"case_id": case_id, "sections": {"identity": BODY["file"]["identity"]}, "empty": ["medical"]}
-    assert await intake.queued(case_id) == ["referral-submitted.v1", "section-disclosed.v1"]
+    assert await intake.queued(case_id) == ["referral-submitted.v2", "section-disclosed.v1"]
     assert (await intake.get("csw", f"/v1/cases/{case_id}/file")).status_code == 404
     assert (await intake.get("school", f"/v1/cases/{case_id}/file")).status_code == 403, "the sender reads nothing by default"
 
@@ -49,7 +49,7 @@ async def test_a_decline_ends_reading_at_once_and_gives_it_back_when_routing_ign
     receipt = (await intake.post("police", f"/v1/offers/{offer_id}/responses", {"word": "DECLINE", "reason": "OUT_OF_AREA"})).json()
     answer = await intake.get("police", f"/v1/cases/{case_id}/file")
     assert (answer.status_code, answer.json()["code"]) == (403, "reading-ended")
-    assert await intake.queued(case_id) == ["referral-submitted.v1", "response-submitted.v1"]
+    assert await intake.queued(case_id) == ["referral-submitted.v2", "response-submitted.v2"]
     ignored = e.InputIgnored(why=WHY, reason="REPEATED", referral_id=None, offer_id=offer_id)
     await intake.decided(case_id, ignored, ids=[derived(receipt["event_id"], 0)])
     assert (await intake.get("police", f"/v1/cases/{case_id}/file")).status_code == 200

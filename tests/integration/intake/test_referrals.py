@@ -32,7 +32,7 @@ async def test_a_referral_is_taken_once_fifty_times_at_once_and_after_a_restart(
     async with stack(bare) as again:
         assert (await again.post("school", "/v1/referrals", BODY, key)).text in receipts
     receipt = answers[0].json()
-    assert await intake.queued(receipt["case_id"]) == ["referral-submitted.v1"]
+    assert await intake.queued(receipt["case_id"]) == ["referral-submitted.v2"]
     assert await intake.scalar("SELECT count(*) FROM intake.casefile") == 1
     state = (await intake.get("school", f"/v1/submissions/{quote(key, safe='')}")).json()
     assert (state["state"], state["id"], state["event_id"]) == ("TAKEN", receipt["referral_id"], receipt["event_id"])
@@ -157,7 +157,7 @@ async def test_a_further_referral_joins_a_case_that_its_sender_may_see(intake: S
     more = await intake.submit({**BODY, "case_id": receipt["case_id"], "file": {"identity": {"name": "corrected"}}})
     assert more["case_id"] == receipt["case_id"]
     assert more["referral_id"] != receipt["referral_id"]
-    assert await intake.queued(receipt["case_id"]) == ["referral-submitted.v1", "section-written.v1", "referral-submitted.v1"]
+    assert await intake.queued(receipt["case_id"]) == ["referral-submitted.v2", "section-written.v1", "referral-submitted.v2"]
     assert await intake.by_hand("SELECT max(version) FROM intake.section WHERE section = 'identity'") == 2
 
 

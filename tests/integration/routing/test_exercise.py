@@ -18,7 +18,8 @@ async def placed(line: Line, case_id: str, drill: bool) -> OfferOpened:
     await line.post(case_id, referral(), drill=drill)
     (police,) = await line.wait_for(case_id, OfferOpened, step="police")
     await line.post(case_id, answer(police, Word.ACCEPT), drill=drill)
-    for offer in await line.wait_for(case_id, OfferOpened, 2, step="support"):
+    for step in ("support", "csw"):
+        (offer,) = await line.wait_for(case_id, OfferOpened, step=step)
         await line.post(case_id, answer(offer, Word.ACCEPT), drill=drill)
         await line.wait_for(case_id, OfferAccepted, offer_id=offer.offer_id)
     (shelter,) = await line.wait_for(case_id, OfferOpened, step="shelter")

@@ -23,7 +23,7 @@ from services.routing.current_policy import CurrentPolicy
 from services.routing.engine_failure import Breaker
 from tests.harness.line.routing_stack import Line, answer, new_id, running
 from tests.harness.waiting import until
-from tests.integration.routing.test_line import until_support_accepts
+from tests.integration.routing.test_line import until_a_bed_is_next
 
 pytestmark = [pytest.mark.servers, pytest.mark.kafka]
 
@@ -50,14 +50,14 @@ def named(report: Report) -> list[str]:
 
 async def sheltered(line: Line, case_id: str) -> None:
     """A case up to its shelter."""
-    left = await until_support_accepts(line, case_id)
+    left = await until_a_bed_is_next(line, case_id)
     await line.post(case_id, answer(left, Word.ACCEPT))
     await line.wait_for(case_id, OfferOpened, step="shelter")
 
 
 async def test_honest_instances_under_load_are_true_and_a_table_that_lies_is_named(line: Line) -> None:
     files = policy_digest.read(line.settings.policy)
-    more = {**files, "directory/shelter-linden.yaml": files["directory/shelter-linden.yaml"].replace(b"places: 1", b"places: 3")}
+    more = {**files, "directory/shelter-linden.yaml": files["directory/shelter-linden.yaml"].replace(b"places: 1", b"places: 5")}
     assert more != files
     await line.activate(files)
     await line.run(routing_service(CurrentPolicy(policy_feed.trusted(line.settings)), Breaker(), line.news), "r2")

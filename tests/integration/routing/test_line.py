@@ -57,14 +57,16 @@ WAITING = (
 )
 
 
-async def until_support_accepts(line: Line, case_id: str) -> OfferOpened:
-    """Bring a case to where one more accept asks for a bed; the offer that is left to accept."""
+async def until_a_bed_is_next(line: Line, case_id: str) -> OfferOpened:
+    """Bring a case to where one more accept asks for a bed: the social worker's; the offer that is left to accept."""
     await line.post(case_id, referral())
     (police,) = await line.wait_for(case_id, OfferOpened, step="police")
     await line.post(case_id, answer(police, Word.ACCEPT))
-    first, last = await line.wait_for(case_id, OfferOpened, 2, step="support")
-    await line.post(case_id, answer(first, Word.ACCEPT))
-    await line.wait_for(case_id, OfferAccepted, offer_id=first.offer_id)
+    (advocate,) = await line.wait_for(case_id, OfferOpened, step="support")
+    await line.post(case_id, answer(advocate, Word.ACCEPT))
+    await line.wait_for(case_id, OfferAccepted, offer_id=advocate.offer_id)
+    (last,) = await line.wait_for(case_id, OfferOpened, step="csw")
+    assert isinstance(last, OfferOpened)
     return last
 
 
@@ -75,7 +77,7 @@ async def test_one_bed_is_never_promised_twice_by_two_instances(line: Line) -> N
     await until(lambda: line.scalar("SELECT count(DISTINCT owner) = 2 FROM routing.lease WHERE lease_until > clock_timestamp()"))
     owner = {n: await line.scalar("SELECT owner FROM routing.lease WHERE unit = :u", u=f"p{n}") for n in range(topics.PARTITIONS)}
     cases = [c for name in ("r1", "r2") for c in islice((c for c in iter(new_id, "") if owner[topics.partition(c)] == name), 2)]
-    left = await asyncio.gather(*(until_support_accepts(line, case_id) for case_id in cases))
+    left = await asyncio.gather(*(until_a_bed_is_next(line, case_id) for case_id in cases))
     async with line.admin() as tx:  # both instances get to the rows before either may go on
         await tx.execute(text("SELECT FROM routing.place FOR UPDATE"))
         await asyncio.gather(*(line.post(c, answer(offer, Word.ACCEPT)) for c, offer in zip(cases, left, strict=True)))
@@ -179,7 +181,7 @@ async def test_a_torn_byte_on_the_policy_s_topic_keeps_no_policy_from_coming_int
 async def test_an_erased_case_is_forgotten_and_what_still_comes_changes_nothing(line: Line) -> None:
     await line.activate()
     case_id = new_id()
-    last = await until_support_accepts(line, case_id)
+    last = await until_a_bed_is_next(line, case_id)
     await line.post(case_id, answer(last, Word.ACCEPT))
     await line.wait_for(case_id, OfferOpened, step="shelter")
     assert await line.scalar("SELECT sum(held) FROM routing.place") == 1

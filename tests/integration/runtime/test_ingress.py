@@ -140,4 +140,4 @@ async def test_a_newer_version_stops_only_that_agency(line: Stack) -> None:
     await until(lambda: len(counter.inputs) == 2 and counter.tenure.assignment.stopped)
     assert {i.body.agency for i in counter.inputs} == {"old"}
     assert counter.tenure.assignment.stopped["ingress.new"].cause == "newer-version"
-    assert not counter.not_ready
+    await until(lambda: not counter.not_ready)

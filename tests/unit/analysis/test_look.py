@@ -44,7 +44,7 @@ def with_two(agency: dict[str, object], changed: dict[str, object]) -> Policy:
 def looks(policy: Policy) -> tuple[Look, Look]:
     """Return what a girl finds in the two municipalities."""
     person = People(policy).person((CHILD,), Circumstance(structs.replace(USUAL, age_band="12-14"), None))
-    return person.look(ONE), person.look(OTHER)
+    return person.look(ONE, ""), person.look(OTHER, "")
 
 
 def agree(policy: Policy, *lists: tuple[tuple[tuple[str, ...], tuple[str, ...]], int]) -> bool:
@@ -93,23 +93,23 @@ def test_places_beyond_two_make_no_difference() -> None:
 def test_a_list_is_recorded_as_far_as_it_is_read() -> None:
     copy = watched(SHIPPED)
     wanted = (("social-worker",), ("found-in", "neighbour"))
-    every = SHIPPED.order(*wanted, ONE)
+    every = SHIPPED.order(*wanted, ONE, "")
     assert len(every) > 2
     copy.watch({})
-    order = iter(copy.order(*wanted, ONE))
+    order = iter(copy.order(*wanted, ONE, ""))
     assert copy.lists == {wanted: 0}
     assert (next(order), next(order)) == every[:2] and copy.lists == {wanted: 2}
-    next(iter(copy.order(*wanted, ONE)))
+    next(iter(copy.order(*wanted, ONE, "")))
     assert copy.lists == {wanted: 2}, "a second reader that stops earlier hides nothing"
-    assert tuple(copy.order(*wanted, ONE)) == every and copy.lists == {wanted: END}
+    assert tuple(copy.order(*wanted, ONE, "")) == every and copy.lists == {wanted: END}
     copy.watch({})
-    assert not copy.order(("nobody",), ("found-in",), ONE) and bool(copy.order(*wanted, ONE))
+    assert not copy.order(("nobody",), ("found-in",), ONE, "") and bool(copy.order(*wanted, ONE, ""))
     assert copy.lists == {(("nobody",), ("found-in",)): END, wanted: END}, "whether there is one: read to the end"
 
 
 def test_services_that_no_such_person_can_get_do_not_count_as_read() -> None:
     grown = with_two({}, {"ages": (18, 120)})
     one, other = looks(grown)
-    number = len(grown.order(*LOCAL, OTHER))
+    number = len(grown.order(*LOCAL, OTHER, ""))
     assert other.read({LOCAL: number}).lists == ((LOCAL, number - 1),)
     assert one.read({LOCAL: number}).lists == ((LOCAL, number),)

@@ -40,16 +40,16 @@ def test_a_text_is_read_then_confirmed_and_a_change_makes_it_a_draft(folder: Pat
     assert "It counts once two signers have signed it" in capsys.readouterr().out.replace("\n", " ")
     assert states(folder, capsys)[TEXT] == "read"
     assert review(folder, TEXT, "--confirmed-by", "Made-up Office: “Q”", "--on", "2026-12-02") == 0
-    assert review(folder, "pathways/trafficking-child.yaml", "--confirmed-by", "Made-up Office", "--on", "2026-12-02") == 0
+    assert review(folder, "pathways/violence.yaml", "--confirmed-by", "Made-up Office", "--on", "2026-12-02") == 0
     assert compile(policy_folder.read(folder)).reviews == {
         TEXT: Review("2026-12-01", "2026-12-02", "Made-up Office: “Q”"),
-        "pathways/trafficking-child.yaml": Review("", "2026-12-02", "Made-up Office"),
+        "pathways/violence.yaml": Review("", "2026-12-02", "Made-up Office"),
     }
     (folder / TEXT).write_bytes((folder / TEXT).read_bytes().replace(b"version: 2", b"version: 3"))
     assert states(folder, capsys)[TEXT] == "drafted"
     assert review(folder) == 0
     said = capsys.readouterr().out
-    assert "changed since it was read" in said and "pathways/trafficking-child.yaml" not in said and "1 confirmed" in said
+    assert "changed since it was read" in said and "pathways/violence.yaml" not in said and "1 confirmed" in said
     assert review(folder, TEXT, "--read", "--on", "2026-12-03") == 0
     assert compile(policy_folder.read(folder)).reviews[TEXT] == Review("2026-12-03"), "the office confirmed another text"
 
@@ -60,7 +60,7 @@ def test_a_text_is_read_then_confirmed_and_a_change_makes_it_a_draft(folder: Pat
         (("--read", "--on", "2026-12-01"), "name the text that was read"),
         (("guidance/first.sq.md", "--read", "--on", "2026-12-01"), "is no text of guidance"),
         ((TEXT, "--read"), "--on says the day"),
-        (("pathways/trafficking-child.yaml", "--read", "--on", "2026-12-01"), "--read is for a text of guidance"),
+        (("pathways/violence.yaml", "--read", "--on", "2026-12-01"), "--read is for a text of guidance"),
     ],
 )
 def test_a_word_that_is_missing_or_wrong_is_said_and_nothing_is_written(

@@ -13,6 +13,7 @@ from referral.domain.policy import compile
 from referral.domain.policy.guidance import HEADINGS
 from referral.domain.policy.reading import vocabulary as words
 from referral.wire import policy_digest
+from tests.stories import teller
 from tests.stories.teller import POLICY
 
 PAGE = (Path(__file__).parents[3] / "docs" / "policy.md").read_text("utf-8")
@@ -26,7 +27,9 @@ FORM = {"ask": "health-house", "within": {"accept": "2 h P", "complete": "24 h P
 
 def compiled(changed: dict[str, Any]) -> None:
     """The procedure for trafficked children, with what an example says in place of what it says itself."""
-    text = yaml.safe_load(FILES[CHILD]) | changed
+    text = yaml.safe_load(FILES[CHILD])
+    named = {name: text["words"].get(name, {}) | more for name, more in changed.get("words", {}).items()}
+    text |= changed | {"words": text["words"] | named}
     steps = {step["id"]: step for step in [*yaml.safe_load(FILES[CHILD])["steps"], *changed.get("steps", [])]}
     text["steps"] = list(steps.values())
     compile({**FILES, CHILD: yaml.safe_dump(text, allow_unicode=True, sort_keys=False).encode()})
@@ -41,6 +44,9 @@ def test_a_block_compiles(block: str) -> None:
         compile({**FILES, f"pathways/{said['pathway']}.yaml": block.encode()})
     elif "agency" in said:
         compile({**FILES, f"directory/{said['agency']}.yaml": block.encode()})
+    elif "ban" in said:
+        codes = yaml.safe_load(FILES["codes.yaml"])
+        assert said["ban"].items() <= codes["ban"].items()
     elif any(isinstance(section, dict) and "personal" in section for section in said.values()):
         whole = yaml.safe_load(FILES["casefile.yaml"])
         whole["sections"] |= said
@@ -85,7 +91,7 @@ def test_every_word_of_the_language_is_on_the_page() -> None:
     kinds = {word for kind in words.KINDS.values() for word in kind} - {"every"}
     states = {state for kind in words.STATES.values() for state in kind}
     listed = (words.PATHWAY, words.STEP, kinds, states, words.TRAITS, words.CONSENT, words.WITHDRAWAL, words.AREAS, words.LIMITS)
-    more = (words.SILENCE, words.MISSED, words.TAGS, words.NEVER, words.OWN_LISTS)
+    more = (words.SILENCE, words.MISSED, words.TAGS, teller.policy().codes["ban"], words.OWN_LISTS)
     missing = [
         word
         for table in (*listed, *more)

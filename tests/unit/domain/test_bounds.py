@@ -35,7 +35,7 @@ def test_thirty_two_candidates_are_listed_and_then_a_person_looks() -> None:
     for count, offered in ((31, True), (32, False), (40, False)):
         services: dict[str, Service] = {**POLICY.services, **dict(list(many.items())[:count])}
         world = World(replace(POLICY, services=services))
-        for line in ("refer", "police: ACCEPT", "support.0: ACCEPT", "support.1: ACCEPT"):
+        for line in ("refer", "police: ACCEPT", "support: ACCEPT", "csw: ACCEPT"):
             world.tell(line)
         (last,) = [event for event in world.log[-1][3] if getattr(event, "step", "") == "health" and not isinstance(event, e.StepOpened)]
         assert isinstance(last, e.OfferOpened if offered else e.NeedsPerson)
@@ -68,7 +68,7 @@ def test_an_emergency_asks_police_and_support_in_one_decision() -> None:
     world = World(POLICY)
     world.tell("refer urgency=emergency")
     asked = {(event.step, event.seat) for event in world.log[0][3] if isinstance(event, e.OfferOpened)}
-    assert asked == {("police", 0), ("support", 0), ("support", 1)}
+    assert asked == {(step, 0) for step in ("police", "csw", "support", "shelter", "health")}
 
 
 def test_an_answer_that_comes_while_nothing_is_open_to_it_changes_no_state_but_the_sequence() -> None:
@@ -87,7 +87,7 @@ def test_a_complaint_is_proposed_once_for_a_step_and_opened_once() -> None:
     for _ in range(30):
         world.tell("alarm")
     new = [event for *_, events in world.log for event in events if isinstance(event, e.NeedsPerson) and event.why.rule == "complaint"]
-    assert [event.step for event in new] == ["police", "support"] and {event.desk for event in new} == {"ombudsperson"}
+    assert [event.step for event in new] == ["police", "csw"] and {event.desk for event in new} == {"ombudsperson"}
     raised = [line for _ in new for line in world.tell("desk CONFIRM as=ombudsperson task=complaint") if line.startswith("raised")]
     assert len(raised) == 2 and "police-prishtine" in raised[0] and "csw-prishtine" in raised[1]
     said = [line for _ in range(30) for line in world.tell("alarm")]
@@ -97,9 +97,10 @@ def test_a_complaint_is_proposed_once_for_a_step_and_opened_once() -> None:
 def test_who_reads_what_is_complete() -> None:
     """A step is looked at when something changed that it names, also by way of where the child is."""
     readers = next(pathway for pathway in POLICY.current if pathway.id == "trafficking-child").readers
-    assert readers["risk"] == {"risk", "secure", "shelter", "move", "review", "plan"}
-    assert readers["police"] == {"police", "support", "risk", "coordinator"}
-    assert {"guardian", "risk", "health", "reflection", "plan", "shelter", "move"} <= readers["support"]
+    assert readers["risk"] == {"risk", "secure", "shelter", "move", "review", "review-centre", "plan"}
+    assert readers["police"] == {"police", "support", "risk", "grounds", "conclusive"}
+    assert {"risk", "grounds", "reflection"} <= readers["support"]
+    assert {"guardian", "risk", "health", "plan", "shelter", "move"} <= readers["csw"]
     assert {"review", "move", "plan"} <= readers["shelter"] and readers["secure"] >= {"secure", "shelter", "move", "review"}
 
 
@@ -107,8 +108,10 @@ def test_a_child_is_never_moved_to_where_it_lives() -> None:
     """The move is under way when the guardian's word changes: the place that the child has is passed over."""
     world = World(POLICY)
     for line in (
-        *("refer", "police: ACCEPT", "support.0: ACCEPT", "support.1: ACCEPT", "shelter: ACCEPT", "shelter: ARRIVE"),
-        *("guardian: DECIDE csw-guardian", *(f"risk.{n}: DECIDE HIGH" for n in range(3)), "secure: DECIDE agree", "move: DECIDE move"),
+        *("refer", "police: ACCEPT", "support: ACCEPT", "csw: ACCEPT", "shelter: ACCEPT", "shelter: ARRIVE"),
+        *("guardian: DECIDE csw-guardian", "guardian-holder: ACCEPT", "representative: ACCEPT"),
+        *(*(f"risk.{n}: DECIDE HIGH" for n in range(3)), "secure: DECIDE agree", "secure-judge: ACCEPT"),
+        *("secure-court: DECIDE court-orders", "move: DECIDE move"),
         "shelter: DECLINE NO_CAPACITY",
     ):
         world.tell(line)
@@ -119,7 +122,7 @@ def test_a_child_is_never_moved_to_where_it_lives() -> None:
 def test_a_decision_that_keeps_the_place_goes_to_a_desk_and_to_nobody_else() -> None:
     """Another advocate does not decide the risk of a child whom it has not met."""
     world = World(POLICY)
-    for line in ("refer", "police: ACCEPT", "support.0: ACCEPT", "support.1: ACCEPT"):
+    for line in ("refer", "police: ACCEPT", "support: ACCEPT", "csw: ACCEPT"):
         world.tell(line)
     said = world.tell("risk.1: DECLINE CONFLICT_OF_INTEREST")
     assert not [line for line in said if line.startswith("offer")]
@@ -128,7 +131,5 @@ def test_a_decision_that_keeps_the_place_goes_to_a_desk_and_to_nobody_else() -> 
 
 def test_a_person_of_unknown_age_is_sheltered_as_a_child() -> None:
     world = World(POLICY)
-    said = [
-        world.tell(line) for line in ("refer age=uncertain age_band=unknown", "police: ACCEPT", "support.0: ACCEPT", "support.1: ACCEPT")
-    ]
+    said = [world.tell(line) for line in ("refer age=uncertain age_band=unknown", "police: ACCEPT", "support: ACCEPT", "csw: ACCEPT")]
     assert any(line.startswith("offer shelter to shelter-blue-moon.beds as children-shelter") for line in said[-1]), said[-1]

@@ -19,7 +19,7 @@ from tests.harness.erased import PLAIN
 from tests.stories.teller import CASE, START, TRAITS, World, policy
 
 POLICY = policy()
-PLACED = ("refer", "police: ACCEPT", "support.0: ACCEPT", "support.1: ACCEPT")
+PLACED = ("refer", "police: ACCEPT", "support: ACCEPT", "csw: ACCEPT")
 
 
 def told(*lines: str) -> World:
@@ -82,7 +82,7 @@ def test_a_track_whose_procedure_is_not_known_stands_at_a_desk() -> None:
 
 def test_most_inputs_lock_no_place() -> None:
     world = told(*PLACED)
-    body = world.body("support.0: ARRIVE")
+    body = world.body("support: ARRIVE")
     assert body is not None and places_wanted(world.case, cause(body), POLICY) == ()
     body = world.body("shelter: DECLINE NO_CAPACITY")
     assert body is not None and "shelter-linden.beds" in places_wanted(world.case, cause(body), POLICY)
@@ -123,13 +123,17 @@ def test_what_is_printed_says_nothing_about_a_person() -> None:
 
 def test_two_hundred_seats_are_enough_for_any_case() -> None:
     """A review that is repeated without end goes to a desk at the two hundredth seat, and the case still has its alarm."""
-    world = told(*PLACED, "shelter: ACCEPT", "shelter: ARRIVE", "guardian: DECIDE csw-guardian")
+    world = told(*PLACED, "shelter: ACCEPT", "shelter: ARRIVE", "guardian: DECIDE csw-guardian", "guardian-holder: ACCEPT")
     for line in (
+        "representative: ACCEPT",
         *(f"risk.{n}: DECIDE HIGH" for n in range(3)),
         "secure: DECIDE agree",
+        "secure-judge: ACCEPT",
+        "secure-court: DECIDE court-orders",
         "move: DECIDE move",
         "shelter: ACCEPT",
         "shelter: ARRIVE",
+        "review-centre: ACCEPT",
     ):
         world.tell(line)
     rounds = 0

@@ -57,10 +57,9 @@ def by_phone(line: str, *more: str) -> tuple[World, e.OfferOpened, e.NeedsPerson
 
 
 KINDS = {
-    e.OfferKind.JOINT: ("refer found_in=leposaviq urgency=emergency",),
     e.OfferKind.REQUEST: ("refer concern=conflict-with-law age_band=15-17 sex=male", "police: ACCEPT"),
     e.OfferKind.PLACE: ("refer age=adult age_band=18-120 consent=GIVEN sex=male", "police: ACCEPT", "support: ACCEPT"),
-    e.OfferKind.NOTIFY: ("refer found_in=dragash", "police: ACCEPT"),
+    e.OfferKind.NOTIFY: ("refer concern=disability consent=GIVEN giver=parent found_in=dragash", "centre: ACCEPT"),
 }
 """A way to an agency on the telephone, by the kind of what it is asked."""
 
@@ -77,7 +76,7 @@ def test_an_agency_on_the_telephone_is_a_task_of_the_desk_in_the_same_moment(kin
 
 def decider() -> tuple[World, e.OfferOpened, e.NeedsPerson]:
     """A social worker on the telephone decides about a guardian."""
-    lines = ["refer found_in=leposaviq urgency=emergency", "police: ACCEPT", "support.0: ACCEPT", "support.1: ACCEPT"]
+    lines = ["refer found_in=leposaviq urgency=emergency", "police: ACCEPT", "support: ACCEPT", "csw: ACCEPT"]
     made = World(SHIPPED)
     for line in lines:
         made.tell(line)
@@ -94,9 +93,9 @@ def test_a_decision_by_telephone_is_a_task_of_the_desk_until_it_is_written_down(
 
 
 def test_silence_of_the_desk_is_never_the_agencys() -> None:
-    made, offer, task = by_phone("refer found_in=leposaviq urgency=emergency")
+    made, offer, task = by_phone("refer found_in=leposaviq")
     made.tell("police: ACCEPT")
-    made.tell("support.0: ACCEPT")
+    made.tell("support: ACCEPT")
     rungs, ends = [task.rung], []
     while not ends:
         made.tell("alarm")
@@ -106,12 +105,12 @@ def test_silence_of_the_desk_is_never_the_agencys() -> None:
         assert not any(isinstance(x, e.NeedsPerson) and x.about == "complaint" for x in said)
         assert all(x.why.rule == "not-called" for x in said if isinstance(x, e.DeadlinePassed) and x.offer_id == offer.offer_id)
     assert rungs == [0, 1, 2] and ends[0].reason == "not-called"
-    assert any(isinstance(x, e.OfferOpened) and x.step == "support" for x in said), "the next candidate is asked"
+    assert any(isinstance(x, e.OfferOpened) and x.step == "csw" for x in said), "the next candidate is asked"
 
 
 def test_an_agency_that_was_called_is_held_to_its_word() -> None:
     made, _, _ = by_phone("refer found_in=leposaviq urgency=emergency")
-    for line in ("police: ACCEPT", "support.0: ACCEPT", "support.1: ACKNOWLEDGE phone=dsw"):
+    for line in ("police: ACCEPT", "support: ACCEPT", "csw: ACKNOWLEDGE phone=dsw"):
         made.tell(line)
     assert any(KNOWN in line for line in made.tell("alarm"))
 
@@ -196,6 +195,7 @@ def test_who_is_told_late_is_charged_only_from_the_next_limit_on() -> None:
     made.tell("alarm")
     [passed] = [x for x in made.log[-1][3] if isinstance(x, e.DeadlinePassed)]
     assert passed.why.rule == "not-told"
+    made.tell("csw: ACCEPT")
     made.tell("alarm")
     [passed] = [x for x in made.log[-1][3] if isinstance(x, e.DeadlinePassed)]
     assert passed.why.rule == "limit"

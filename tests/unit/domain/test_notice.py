@@ -10,8 +10,8 @@ from tests.stories import teller
 def test_whom_a_desk_tells_is_the_last_that_the_step_waits_for() -> None:
     whole = teller.policy()
     here = teller.World(replace(whole, services={id: s for id, s in whole.services.items() if not id.startswith("coordinator-")}))
-    here.tell("refer")
-    assert any("no-candidate for coordinator" in line for line in here.tell("police: ACCEPT"))
+    here.tell("refer concern=disability consent=GIVEN giver=parent")
+    assert any("no-candidate for coordinator" in line for line in here.tell("centre: ACCEPT"))
     here.policy = whole
     assert here.tell("desk OFFER coordinator coordinator-prishtine.notice") == [
         "offer coordinator to coordinator-prishtine.notice as child-rights-coordinator",

@@ -18,7 +18,7 @@ from referral.domain.policy.limits import Limit
 from tests.stories.teller import World, policy, replayed
 
 SHIPPED = policy()
-CALM = ("refer", "police: ACCEPT", "support: ARRIVE", "support.1: ARRIVE", "health: ACCEPT")
+CALM = ("refer", "police: ACCEPT", "support: ARRIVE", "csw: ARRIVE", "health: ACCEPT")
 TAKEN, LATE = "reopened health health-prishtine.check until complete", "ignored NOTHING_TO_TAKE_BACK"
 
 

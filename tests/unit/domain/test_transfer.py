@@ -13,7 +13,7 @@ from referral.domain.evolve import evolve
 from tests.stories.teller import CASE, World, policy, replayed
 
 POLICY = policy()
-BEGIN = ("refer", "police: ACCEPT", "support: ACCEPT", "support.1: ACCEPT", "shelter: ACCEPT", "shelter: ARRIVE")
+BEGIN = ("refer", "police: ACCEPT", "support: ACCEPT", "csw: ACCEPT", "shelter: ACCEPT", "shelter: ARRIVE")
 ORDERS = (
     "desk TRANSFER support.1 csw-prizren.duty",
     "desk TRANSFER support.1 csw-novoberde.duty",
@@ -36,14 +36,12 @@ ORDERS = (
     "wait 7 h",
 )
 WORDS = ("ACKNOWLEDGE", "ACCEPT", "ARRIVE", "COMPLETE", "DECLINE OUT_OF_AREA", "DECLINE PERSON_DECLINED", "RETURN OUT_OF_AREA", "HOLD")
-HELD = ("police", "support", "support.1", "shelter", "plan", "health")
+HELD = ("police", "support", "csw", "shelter", "plan", "health")
 line = st.one_of(
     st.sampled_from(ORDERS[:6]),
     st.sampled_from(ORDERS),
     st.builds("{}: {}".format, st.sampled_from(HELD), st.sampled_from(WORDS)),
-    st.builds(
-        "{}@{}: {}".format, st.just("support.1"), st.sampled_from(("csw-prishtine.duty", "csw-prizren.duty")), st.sampled_from(WORDS)
-    ),
+    st.builds("{}@{}: {}".format, st.just("csw"), st.sampled_from(("csw-prishtine.duty", "csw-prizren.duty")), st.sampled_from(WORDS)),
     st.builds(
         "{}@{}: {}".format, st.just("shelter"), st.sampled_from(("shelter-blue-moon.beds", "shelter-swallow.beds")), st.sampled_from(WORDS)
     ),

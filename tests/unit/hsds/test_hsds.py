@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from referral.cli.app import run
-from referral.domain.policy.directory import HOMES, LANGUAGES, Agency, Service
+from referral.domain.policy.directory import HOME, LANGUAGES, Agency, Service
 from referral.domain.policy.reading.agencies import read_agency
 from referral.domain.policy.reading.reader import Reader
 from referral.hsds import reader as hsds_read
@@ -26,6 +26,7 @@ from tests.stories.teller import POLICY
 
 FILES = {path.relative_to(POLICY).as_posix(): path.read_bytes() for path in POLICY.rglob("*.yaml")}
 SHIPPED = teller.policy()
+HOMES = SHIPPED.properties[HOME]
 DIRECTORY = {path: data for path, data in FILES.items() if path.startswith("directory/")}
 SENT = writer.exported(FILES, SHIPPED, "2026-11-25T08:00:00+00:00")
 SOME = ("court-peje", "csw-prizren", "desk-prizren", "dsw", "ombudsperson", "police-country", "shelter-linden", "shelter-swallow")
@@ -53,7 +54,7 @@ PUBLISHED = {
 
 
 def test_every_agency_comes_back_byte_for_byte() -> None:
-    read = hsds_read.imported(json.loads(json.dumps(SENT)))
+    read = hsds_read.imported(json.loads(json.dumps(SENT)), HOMES)
     assert read.faults == ()
     assert read.files == DIRECTORY
 
@@ -91,7 +92,7 @@ def test_nothing_says_where_a_home_is() -> None:
 words = st.sampled_from
 few: Callable[[Any], Any] = lambda pool: st.lists(words(pool), min_size=1, max_size=4, unique=True)  # noqa: E731
 names = st.text(st.characters(codec="utf-8", categories=("L", "P", "S"), exclude_characters="@\u2028\u2029"), min_size=1, max_size=20)
-AREAS = (*SHIPPED.municipalities, "region:peje", "region:gjilan", "country")
+AREAS = (*SHIPPED.municipalities, "region:peje", "court-district:gjilan", "country")
 
 
 @st.composite
@@ -118,7 +119,9 @@ def agencies(draw: st.DrawFn) -> dict[str, Any]:
 
 def read_alone(data: bytes) -> tuple[Agency, tuple[Service, ...]]:
     reader = Reader({"directory/made-up.yaml": data, "directory/dsw.yaml": b""})
-    found = read_agency(reader.open("directory/made-up.yaml"), "directory/made-up.yaml", SHIPPED.codes, SHIPPED.municipalities)
+    found = read_agency(
+        reader.open("directory/made-up.yaml"), "directory/made-up.yaml", SHIPPED.codes, SHIPPED.municipalities, SHIPPED.properties
+    )
     reader.finish()
     return found
 
@@ -141,7 +144,7 @@ def test_any_agency_comes_back_with_the_same_meaning(agency: dict[str, Any]) -> 
     data = yaml.safe_dump(agency, allow_unicode=True, sort_keys=False).encode()
     files = {"directory/made-up.yaml": data, "directory/dsw.yaml": DIRECTORY["directory/dsw.yaml"]}
     files["directory/ombudsperson.yaml"] = DIRECTORY["directory/ombudsperson.yaml"]
-    read = hsds_read.imported(writer.exported(files, SHIPPED, ""))
+    read = hsds_read.imported(writer.exported(files, SHIPPED, ""), HOMES)
     assert read.faults == ()
     assert read_alone(read.files["directory/made-up.yaml"]) == read_alone(data)
 
@@ -149,7 +152,7 @@ def test_any_agency_comes_back_with_the_same_meaning(agency: dict[str, Any]) -> 
 def changed(change: Callable[[dict[str, Any]], object]) -> tuple[str, ...]:
     document = copy.deepcopy(FEW)
     change(document)
-    read = hsds_read.imported(document)
+    read = hsds_read.imported(document, HOMES)
     assert not read.faults or not read.files
     return read.faults
 
@@ -224,7 +227,7 @@ def test_no_code_can_write_another_line_into_a_file(sign: str) -> None:
 
 @pytest.mark.parametrize("document", [None, 3, [], "x", [[]], {"organization": {}}, {"organization": [{}]}, {"attribute": [{"id": []}]}])
 def test_no_document_can_do_worse_than_be_refused(document: object) -> None:
-    read = hsds_read.imported(document)
+    read = hsds_read.imported(document, HOMES)
     assert read.faults and not read.files
 
 

@@ -107,7 +107,7 @@ def test_the_municipality_is_looked_at_as_a_whole() -> None:
 def test_before_it_starts_the_page_says_what_the_procedure_asks() -> None:
     say = render.load(lambda: POLICY).words["sr-Cyrl"]
     sent = report.sent("night-police", teller.policy(), say)
-    assert sent.pathway == "trafficking-child" and sent.steps[:2] == ("police", "support")
+    assert sent.pathway == "trafficking-child" and sent.steps[:2] == ("police", "csw")
     assert "oversight" not in sent.steps and "Пронађено" in sent.title
 
 

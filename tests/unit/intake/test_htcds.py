@@ -109,7 +109,7 @@ def test_a_way_to_the_person_is_never_taken_as_confirmed_safe() -> None:
         ({"prs_Birthdate": "2008-11-26"}, {"age": "child", "age_band": "15-17"}),
         ({"prs_Birthdate": "2008-11-25"}, {"age": "adult", "age_band": "18-120"}),
         ({"prs_Birthdate": "2008-11-25", "ref_Age": "uncertain"}, {"age": "uncertain"}),
-        ({"prs_Birthdate": "2024-02-29"}, {"age_band": "0-5"}),
+        ({"prs_Birthdate": "2024-02-29"}, {"age_band": "0-2"}),
         ({"prs_Gender": "Masculine"}, {"sex": "male"}),
         ({"prs_Gender": "TransgenderFeminine"}, {"sex": "other"}),
         ({"prs_Citizenship": "AL;XK"}, {"origin": "domestic"}),

@@ -17,7 +17,9 @@ import pytest
 from msgspec import structs
 
 from referral.domain import events as e
+from referral.domain.authority.words import Kind
 from referral.errors import Rejected
+from services.intake.commands.act_on_case import Post, other_person
 from services.intake.htcds import reader
 from services.intake.messages import responses, strict_json, submission
 from services.intake.model import Offer
@@ -197,3 +199,18 @@ def test_every_refusal_names_its_place_and_says_what_to_send() -> None:
     if os.environ.get("REFERRAL_UPDATE"):
         GOLDEN.write_text(text, "utf-8")
     assert text == GOLDEN.read_text("utf-8")
+
+
+def test_a_seat_of_two_persons_is_answered_by_a_person_and_by_another_than_the_first() -> None:
+    seat = held(**{**DECISION, "seat": 1, "skip": ("first",)})
+    lists = structs.replace(LISTS, persons={(seat.pathway, seat.step, 1): True})
+    person = Post(kind=Kind.STAFF, agency=seat.agency, account="first")
+    cases = [(structs.replace(person, account=None), "needs-person"), (person, "same-person")]
+    for post, code in cases:
+        with pytest.raises(Rejected) as refused:
+            other_person(lists, post, seat, "DECIDE", excluded=False)
+        assert (refused.value.code, refused.value.status) == (code, 409)
+    other_person(lists, person, seat, "ACKNOWLEDGE", excluded=False)
+    other_person(lists, person, seat, "DECIDE", excluded=True)  # routing answers: nobody learns that somebody has named them
+    other_person(lists, structs.replace(person, account="second"), seat, "DECIDE", excluded=False)
+    other_person(LISTS, person, seat, "DECIDE", excluded=False)

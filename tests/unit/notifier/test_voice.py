@@ -202,7 +202,7 @@ def test_the_watchman_says_that_the_line_needs_somebody_whatever_is_wrong() -> N
 def test_recordings_that_are_too_long_together_are_named(folder: Path) -> None:
     prompts.write(folder / "sr-keys.wav", prompts.silence(7.9))
     prompts.write(folder / "sr-requests-many.wav", prompts.silence(7.9))
-    with pytest.raises(Rejected, match="sr: exercise, line, requests and keys"):
+    with pytest.raises(Rejected, match="sr: exercise or unconfirmed, line, requests and keys"):
         prompts.complete(folder)
 
 

@@ -61,14 +61,16 @@ def forged_answer(log: Log) -> tuple[str, list[Entry]]:
     log._known.sequences.pop((ROUTING, case_id))
     log._known.hashes = {place: sha for place, sha in log._known.hashes.items() if place[0] != ROUTING}
     log._known.positions = {place for place in log._known.positions if place[0] != ROUTING}
-    forged = []
-    for seq, (entry, body) in enumerate(zip(true, bodies, strict=True), 1):
-        if isinstance(body, OfferOpened):
-            body = structs.replace(body, agency="police-prishtine")
-        forged.append(write(log, case_id, body, seq, cause=entry.cause_id, event_id=entry.event_id))
+    last = bodies[-1]
+    assert isinstance(last, OfferOpened)
+    said = [*bodies[:-1], structs.replace(last, agency="csw-prishtine")]
+    assert said != bodies
+    forged = [
+        write(log, case_id, body, seq, cause=entry.cause_id, event_id=entry.event_id)
+        for seq, (entry, body) in enumerate(zip(true, said, strict=True), 1)
+    ]
     for entry in true:
         log.put(ROUTING, entry.partition, entry.key or b"", entry.value, entry.headers)
-    assert isinstance(bodies[-1], OfferOpened)
     return case_id, forged
 
 

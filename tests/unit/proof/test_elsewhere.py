@@ -107,10 +107,10 @@ def test_the_same_policy_sends_nobody_elsewhere(log: Log) -> None:
     [
         limited("police", acknowledge=Limit(25, "min")),
         limited("police", acknowledge=Limit(6, "min")),
-        without("coordinator-prizren"),
+        without("legal-aid-bridge"),
         limited("support", present=Limit(90, "min")),
     ],
-    ids=["longer limit", "shorter limit", "removed coordinator", "shorter presence"],
+    ids=["longer limit", "shorter limit", "removed lawyers", "shorter presence"],
 )
 def test_it_names_the_cases_that_a_simulation_names_and_why(log: Log, other: Policy) -> None:
     both = PairedWorlds(LOADED, ONE, other)

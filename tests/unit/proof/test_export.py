@@ -20,6 +20,7 @@ from referral.proof.audit.judge import Verdict, VerifyOptions, judge
 from referral.proof.verify.report import Weight
 from referral.tlog import tile_layout, tiles
 from referral.tlog.checkpoint import Checkpoint
+from referral.tlog.tile_layout import FULL
 from tests.harness.audit_archive import Rows, auditor_key, exported, long_log
 from tests.harness.audit_log import Log, closed, erase, story
 from tests.harness.made_log import ORIGIN, WITNESSES, policy
@@ -64,7 +65,7 @@ def test_an_export_is_good_by_itself_with_a_pinned_policy_and_the_lent_keys(
     key = auditor_key(tmp_path)
     code, said = verify(capsys, written, "--key", key, "--witnesses", tmp_path / "mine.policy", "--jobs", 2)
     assert (code, said["verdict"], said["findings"]) == (0, "good", [])
-    assert said["checkpoint"]["size"] == said["counts"]["entries"] == len(log.entries)
+    assert said["checkpoint"]["size"] == said["counts"]["entries"] == len(log.entries) == FULL + LAST
     assert said["checkpoint"]["policy"] == "yours" and set(said["checkpoint"]["witnesses"]) == {"w1", "w2", "w3"}
     assert said["counts"]["decisions re-executed"] == said["counts"]["decisions"] == 60
     assert run(["audit", "verify", str(written), "--key", str(key), "--trust-log-names"]) == 0
@@ -90,7 +91,7 @@ def gone(path: str) -> Callable[[Path], None]:
     return lambda folder: (folder / path).unlink()
 
 
-LAST = 361 - 256
+LAST = 321 - FULL
 CHANGES = [
     (flipped("tile/0/000"), "tree", 128),
     (flipped("tile/entries/000"), "tree", None),

@@ -45,6 +45,11 @@ def bad(report: Report) -> list[Finding]:
     return [found for found in report.findings if found.weight is Weight.BAD]
 
 
+def unread(found: Finding) -> bool:
+    """Whether a decision was read before its input, which audit had left for later."""
+    return found.code == "INPUT" and found.weight is Weight.UNCHECKED and found.what.endswith("; audit had not read that far")
+
+
 def checked(line: Log, size: int | None = None) -> Report:
     return verify(line.entries[:size], line.keys)
 
@@ -75,7 +80,7 @@ def test_an_hour_without_a_server_accuses_nobody(server: str, seed: int) -> None
     for size in cuts(line, 41):
         report = checked(line, size)
         assert not bad(report), (size, bad(report))
-        during |= {found.code for found in report.findings} - HONEST
+        during |= {found.code for found in report.findings if not unread(found)} - HONEST
         assert all("not the agency" in f.what for f in report.findings if f.code in ("NOT_DECIDED", "OVERDUE", "NOT_KNOCKED"))
     after = {found.code for found in checked(line).findings if found.weight}
     assert during <= {"NOT_DECIDED", "OVERDUE", "NOT_KNOCKED", "BROKER_AWAY", "NOT_READ"}

@@ -18,6 +18,7 @@ from referral.proof.audit import state as state_file
 from referral.proof.audit.judge import Verdict, VerifyOptions, judge
 from referral.proof.entry import ROUTING, Entry
 from referral.proof.verify.report import Report
+from referral.tlog.tile_layout import FULL
 from tests.attacks import omissions
 from tests.attacks.omissions import CalledLost, Emptied, FirstRung, Forgotten, Mute, PassedOver, SomeChildren, Twice
 from tests.harness import made_log
@@ -103,9 +104,10 @@ def test_an_attack_before_or_after_the_cut_is_found_as_by_the_whole(attack: type
 def test_a_case_that_is_over_is_not_read_again(tmp_path: Path) -> None:
     """All of the first cases are closed, and the last one is new: only its entries are read."""
     log = Log()
-    first = [story(log, f"case {number}") for number in range(9)]
+    first = [story(log, f"case {number}") for number in range(12)]
     for case_id in first:
         closed(log, case_id)
+    assert len(log.entries) > FULL
     log.now += 3 * HOUR
     call(log)
     log.now += HOUR

@@ -10,11 +10,11 @@ import hashlib
 import re
 from base64 import b64decode, b64encode
 from binascii import Error
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from referral.domain.durations import MINUTE_US
 from referral.domain.events import Reach
-from referral.domain.policy.directory import HOMES, Agency, Hours, Municipality, Names, Service, Signing, SigningKey
+from referral.domain.policy.directory import HOME, Agency, Hours, Municipality, Names, Service, Signing, SigningKey
 from referral.domain.policy.reading.code_lists import id_of, names
 from referral.domain.policy.reading.reader import Node
 from referral.domain.policy.reading.vocabulary import TAGS
@@ -29,7 +29,11 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def read_agency(
-    root: Node, path: str, codes: Mapping[str, tuple[str, ...]], places: Mapping[str, Municipality]
+    root: Node,
+    path: str,
+    codes: Mapping[str, tuple[str, ...]],
+    places: Mapping[str, Municipality],
+    properties: Mapping[str, frozenset[str]],
 ) -> tuple[Agency, tuple[Service, ...]]:
     """Return the agency and its services; errors are reported to the reader."""
     must = ("agency", "names", "municipality", "reach", "languages", "ladder", "services")
@@ -44,13 +48,14 @@ def read_agency(
     above = fields["above"].word()
     if above and f"directory/{above}.yaml" not in root.reader.files:
         fields["above"].error(f"{above} is no agency of this directory")
-    regions = {f"region:{place.region}" for place in places.values()}
+    areas = {cover for place in places.values() for cover in place.covers}
     services: dict[str, Service] = {}
     for node in fields["services"].each():
-        service = _service(node, id, codes, (*places, *sorted(regions), "country"))
+        service = _service(node, id, codes, (*places, *sorted(areas), "country"))
         if service.id in services:
             node.error(f"service {service.id} is there twice")
         services[service.id] = service
+    home = any(service.roles & properties.get(HOME, frozenset()) for service in services.values())
     agency = Agency(
         id=id,
         names=_names(fields["names"]),
@@ -63,17 +68,17 @@ def read_agency(
         hours=_hours(fields["hours"]) if "hours" in fields else None,
         signing=read_signing(fields["signing"], id),
         unverified=fields["unverified"].yes(),
-        telephone=_telephone(fields["telephone"], services.values()) if "telephone" in fields else "",
+        telephone=_telephone(fields["telephone"], home) if "telephone" in fields else "",
     )
     return agency, tuple(services.values())
 
 
-def _telephone(node: Node, services: Iterable[Service]) -> str:
+def _telephone(node: Node, home: bool) -> str:
     """Read the number of an office. Where people are kept safe there is none: its first digits would tell where that is."""
     number = node.word()
     if not TELEPHONE.fullmatch(number):
         node.error('the number of an office is written "+38338000111", between quotes')
-    if any(service.roles & HOMES for service in services):
+    if home:
         node.error("where people are kept safe has no telephone here; its desk keeps the number")
     return number
 

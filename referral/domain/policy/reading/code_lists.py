@@ -6,7 +6,7 @@ import re
 
 from referral.domain.policy.directory import LANGUAGES, Names
 from referral.domain.policy.reading.reader import Node
-from referral.domain.policy.reading.vocabulary import OWN_LISTS
+from referral.domain.policy.reading.vocabulary import OWN_LISTS, PROPERTIES
 
 ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)?")
 CODE = re.compile(r"[A-Za-z0-9]+([-_][A-Za-z0-9]+)*")
@@ -14,13 +14,15 @@ NEEDED = ("about", "decision", "language", "need", "pathway", "reason", "role", 
 """Code lists that the reader of procedures and agencies requires."""
 Codes = dict[str, tuple[str, ...]]
 Labels = dict[str, dict[str, Names]]
-BARE = ("number",)
-"""Code lists without names: the telephone numbers."""
+Properties = dict[str, frozenset[str]]
+"""Codes with a property, by code list and property: `role.home`."""
+BARE = ("ban", "number")
+"""Code lists that have rules and no names, and the telephone numbers."""
 
 
-def names(node: Node) -> Names:
-    """Read a name in each of the four languages."""
-    return {language: value.word() for language, value in node.fields(LANGUAGES).items()}
+def names(node: Node, beside: tuple[str, ...] = ()) -> Names:
+    """Read a name in each of the four languages. beside: other words that may stand there."""
+    return {language: value.word() for language, value in node.fields(LANGUAGES, beside).items() if language in LANGUAGES}
 
 
 def id_of(node: Node) -> str:
@@ -37,7 +39,7 @@ def as_id(value: str, node: Node) -> str:
 
 def code_lists(root: Node) -> tuple[Codes, Labels]:
     """Read all code lists. A list is either a list of bare codes, which only programs see, or a mapping from each code to its names (of a
-    number: to itself, which numbers.py reads)."""
+    ban: to its rule, which bans.py reads; of a number: to itself, which numbers.py reads)."""
     codes: Codes = {}
     labels: Labels = {}
     for name, node in root.items():
@@ -46,7 +48,7 @@ def code_lists(root: Node) -> tuple[Codes, Labels]:
         elif name in BARE:
             codes[name] = tuple(code for code, _ in node.items())
         else:
-            labels[name] = {code: names(value) for code, value in node.items()}
+            labels[name] = {code: names(value, PROPERTIES.get(name, ())) for code, value in node.items()}
             codes[name] = tuple(labels[name])
         if not codes[name]:
             node.error(f"{name} is empty")
@@ -54,6 +56,16 @@ def code_lists(root: Node) -> tuple[Codes, Labels]:
         if name not in codes:
             root.error(f"list {name} is missing")
     return codes, labels
+
+
+def properties(lists: Node) -> Properties:
+    """Read which codes have which property: of codes.yaml, or of the `words` of a procedure."""
+    found: Properties = {}
+    for name, node in lists.items():
+        for word in PROPERTIES.get(name, ()) if node.is_table() else ():
+            said = {code: dict(value.items()) for code, value in node.items()}
+            found[f"{name}.{word}"] = frozenset(code for code, words in said.items() if word in words and words[word].yes())
+    return found
 
 
 def own_words(root: Node, codes: Codes, labels: Labels) -> None:
@@ -68,5 +80,5 @@ def own_words(root: Node, codes: Codes, labels: Labels) -> None:
             elif not CODE.fullmatch(code):
                 value.key_error(f"{code or 'nothing'} is not a valid code; allowed: letters, digits, - and _ as in home-visit")
             else:
-                labels.setdefault(name, {})[code] = names(value)
+                labels.setdefault(name, {})[code] = names(value, PROPERTIES.get(name, ()))
                 codes[name] = (*codes.get(name, ()), code)

@@ -31,7 +31,9 @@ class Marking:
             fields = dict(self.steps[step].items())
             kind = next((name for name in KINDS if name in fields), "feed")
             codes = [item.word() for item in fields[kind].each()] if kind == "decide" else []
-            self._outcomes[step] = (*STATES[kind], *codes)
+            limits = {f"{name}-missed" for name, _ in fields["within"].items()} if "within" in fields else set()
+            states = [word for word in STATES[kind] if not word.endswith("-missed") or word in {*limits, "acknowledge-missed"}]
+            self._outcomes[step] = (*states, *codes)
         return self._outcomes[step]
 
     def mark(self, node: Node) -> str:

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from referral.domain.events import StepKind
-from referral.domain.policy.procedure import Pathway, Step
+from referral.domain.policy.directory import FACT, JUDGES
+from referral.domain.policy.procedure import Marks, Pathway, Step
 from referral.domain.policy.reading.conditions import Marking
 from referral.domain.policy.reading.reader import Fields
-from referral.domain.policy.reading.vocabulary import NEVER
 
 
 def check(pathway: Pathway, get: Fields, marking: Marking) -> None:
     """Check a procedure; errors are reported to the reader of the file."""
     _waiting(pathway, marking)
     _forbidden(pathway, marking)
+    _locked(pathway, marking)
     _endless(pathway, get, marking)
     _by_silence(pathway, marking)
+    _own_lateness(pathway, marking)
     for node, change in zip(get["changes"].each(), pathway.changes, strict=True):
         if pathway.id and pathway.id in (change.switch_to, change.also_open):
             node.error(f"{pathway.id} cannot change into itself")
@@ -39,11 +41,26 @@ def _waiting(pathway: Pathway, marking: Marking) -> None:
             where.error(f"these steps wait for one another, so that none of them can begin: {' → '.join([*turned, first.id])}")
 
 
+def _own_lateness(pathway: Pathway, marking: Marking) -> None:
+    """Report a step that waits for a limit of its own to pass: nothing of it runs until it begins."""
+    for step in pathway.steps:
+        for word in ("after", "when"):
+            group = step.after if word == "after" else frozenset(mark for marks in step.when for mark in marks)
+            if any(mark.partition(".")[0] == step.id and mark.endswith("-missed") for mark in group):
+                dict(marking.steps[step.id].items())[word].error(
+                    f"{step.id} waits for a limit of its own, which runs only once it has begun"
+                )
+
+
 def _by_silence(pathway: Pathway, marking: Marking) -> None:
-    """Report a decision by silence where a person must decide: in a case in which a code may be forbidden, or before a
-    person is locked up."""
+    """Report a decision by silence where a person must decide: in a case in which a code may be forbidden, before a person is locked up, or
+    where the code states a fact."""
+    facts = marking.directory.properties.get(FACT, frozenset())
     for step in pathway.steps:
         get = dict(marking.steps[step.id].items())
+        if step.on_silence in facts and "on_silence" in get:
+            said = f"{step.on_silence} states a fact that somebody must have seen or heard, and nobody has answered"
+            get["on_silence"].error(f"{said}; write keep-place or next-candidate, or a code that only asks for help")
         for word in ("on_silence", "on_disagreement"):
             if word in get and get[word].word() in step.forbid:
                 get[word].error(f"{get[word].word()} may be forbidden in a case; {word} needs a code that never is")
@@ -101,17 +118,40 @@ def _circle(start: str, stuck: Mapping[str, Step]) -> list[str]:
 def _forbidden(pathway: Pathway, marking: Marking) -> None:
     """Report a role that only banned services have: its offer would reach no service, and the next one in order would get the case too
     late."""
-    names = {ban: name for name, ban in NEVER.items()}
     for step in pathway.steps:
-        certain = {mark for group in (*pathway.applies, *step.when) if len(group) == 1 for mark in group}
-        for tag, mark in pathway.never:
-            if mark and mark not in certain:
+        certain = (*pathway.applies, *step.when)
+        for ban in pathway.never:
+            if not ban.tag or not all(any(group <= one for group in certain) for one in ban.when):
                 continue
             for role in _roles(step):
                 having = [service for service in marking.directory.services.values() if role in service.roles]
-                if having and all(tag in service.tags for service in having):
-                    what = f"every service with the role {role} is tagged {tag}, which never: {names[tag, mark]} forbids"
+                if having and all(ban.tag in service.tags for service in having):
+                    what = f"every service with the role {role} is tagged {ban.tag}, which never: {ban.name} forbids"
                     marking.steps[step.id].spot(role).error(f"{what}; ask another role or change never")
+
+
+def _locked(pathway: Pathway, marking: Marking) -> None:
+    """Report a step that could lock a person up without a court, in a procedure with a ban of that: a role that locks is under `secure`,
+    and one of the decisions of `secure_needs` is made by somebody who decides as a court."""
+    judges = marking.directory.properties.get(JUDGES, frozenset())
+    for step in pathway.steps:
+        for role in _roles(step):
+            spot, place = marking.steps[step.id].spot(role), step.placement
+            if role not in pathway.locked:
+                continue
+            if place is None or role not in place.secure:
+                spot.error(f"{role} locks people up; only a step that names it under secure may ask it")
+            elif not any(_judged(pathway, mark, judges) for mark in place.needs):
+                spot.error(f"{role} locks people up and no court decides it; name the decision of a judge under secure_needs")
+
+
+def _judged(pathway: Pathway, mark: str, judges: Marks) -> bool:
+    """Return True when this mark is a code that only people who decide as a court decide."""
+    about, _, code = mark.partition(".")
+    step = pathway.step(about)
+    if step is None or code not in step.codes or code in (step.on_silence, step.on_disagreement):
+        return False
+    return any(rule.roles and judges >= set(rule.roles) for rule in step.seats)
 
 
 def _roles(step: Step) -> list[str]:

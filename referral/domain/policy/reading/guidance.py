@@ -28,8 +28,9 @@ LONGEST_LINE = 180
 """Characters of one line (ours, P): five lines on a screen of 375 px."""
 LARGEST_TEXT = 4096
 """Bytes of one file (ours, P): five full sections need less. A hundred texts stay far below what a bundle may hold."""
-_LINE = re.compile(r"- (?:(?P<reach>system|phone): )?(?P<text>\S.*\S) \[(?P<mark>[SDP])(?: (?P<source>[a-z0-9-]+))?\]")
-_FORM = "a line is written `- Sit down beside the child. [P]`, or with [S], with [D source], or with [P source]"
+_MARK = r"\[(?P<mark>[SDP])(?: (?P<source>[a-z0-9-]+)(?: (?P<place>[^\[\]]+))?)?\]"
+_LINE = re.compile(rf"- (?:(?P<reach>system|phone): )?(?P<text>\S.*\S) {_MARK}")
+_FORM = "a line is written `- Sit down beside the child. [P]`, or with [P source], or with [D source place]"
 _VERSION = re.compile(r"version: ([1-9][0-9]{0,3})")
 _NOT_YET = "not yet"
 _READER = "native reader: "
@@ -167,15 +168,15 @@ class _Text:
         if match is None:
             self.error(number, f"{_FORM}; the marks: {', '.join(f'{mark} {says}' for mark, says in MARKS.items())}")
             return None
-        mark, source = match["mark"], match["source"] or ""
+        mark, source = match["mark"], match["source"] or ""  # S: in texts from before its quotes were held against the page
         if (mark == "D" and not source) or (mark == "S" and source):
-            self.error(number, "a mark D names its document, as in [D who-2003]; P may name the one to compare it with; S names none")
+            self.error(number, "a mark D names its document, as in [D cpl-2019 26.4]; P may name the one to compare it with; S names none")
         elif source and source not in self.sources:
             self.error(number, f"source {source} is not known; {allowed(source, self.sources)}; add it to {SOURCES}")
         said = filled(match["text"], self.numbers, partial(self.error, number))
         if len(said) > LONGEST_LINE:
             self.error(number, f"the line has {len(said)} characters; at most {LONGEST_LINE}, so that a phone shows it whole")
-        return Advice(said, mark, source, match["reach"] or "")
+        return Advice(said, mark, source, match["reach"] or "", match["place"] or "")
 
 
 def _shown(lines: Sequence[Advice]) -> list[int]:

@@ -48,7 +48,7 @@ def _name(list_: str) -> str:
 def _lists() -> list[str]:
     tables = [words.PATHWAY, words.STEP, *words.KINDS.values()]
     named = {word.takes.split()[1] for table in tables for word in table.values() if word.takes.startswith(("code ", "codes "))}
-    return sorted({*named, *words.TRAITS.values(), *words.OWN_LISTS, "role", "basis"})
+    return sorted({*named, *words.TRAITS.values(), *words.OWN_LISTS, "role", "basis", "ban"})
 
 
 def _code(name: str, known: tuple[str, ...]) -> Schema:
@@ -119,8 +119,10 @@ def _conditions() -> Schema:
 
 
 def _own() -> Schema:
+    """Return the schema of `words`: names in each language, and the properties that codes of a list may have."""
     languages = {language: {"type": "string", "minLength": 1} for language in ("sq", "sr-Latn", "sr-Cyrl", "en")}
-    return _object({name: _every(_object(languages, languages)) for name in words.OWN_LISTS})
+    own = {name: {word: {"const": True} for word in words.PROPERTIES.get(name, ())} for name in words.OWN_LISTS}
+    return _object({name: _every(_object({**languages, **more}, languages)) for name, more in own.items()})
 
 
 def _change() -> Schema:
@@ -141,13 +143,18 @@ VALUES: Mapping[str, Schema] = {
     "mark": _ref("mark"),
     "marks": _list(_ref("mark")),
     "conditions": _ref("conditions"),
-    "areas": _words(words.AREAS, 1),
     "skills": _words(words.TAGS),
-    "bans": _words(words.NEVER),
+    "bans": _list(_ref("ban")),
     "missed": {"enum": list(words.MISSED)},
     "period": {"enum": list(words.PERIODS)},
-    "all": {"const": "all"},
-    "within": _object({name: {"description": says, **_ref("limit")} for name, says in words.LIMITS.items()}),
+    "agree": {"enum": list(words.AGREE)},
+    "disagreement": {"anyOf": [{"const": words.DISAGREEMENT}, _ref("decision")]},
+    "within": _object(
+        {
+            **{name: {"description": says, **_ref("limit")} for name, says in words.LIMITS.items()},
+            words.FROM: {"description": "the entered time from which the limit of a decision counts", "type": "string"},
+        }
+    ),
     "names": _own(),
     "consent": _object(
         {"needed": {"type": "boolean"}, "basis": _ref("basis"), "on_withdrawal": {"enum": list(words.WITHDRAWAL)}},
@@ -156,10 +163,16 @@ VALUES: Mapping[str, Schema] = {
     "changes": {"type": "array", "items": _change()},
     "steps": {"type": "array", "items": _ref("step"), "minItems": 1},
     "close": _object({"done": _list(_ref("step-id"), 1)}, ["done"]),
-    "asked": {"anyOf": [_ref("role"), _text(MARK, "the holder of a seat of a step above, e.g. support.csw or support.holder")]},
+    "asked": {
+        "anyOf": [
+            _ref("role"),
+            _every(_list(_ref("role"), 1)),
+            _text(MARK, "the holder of a seat of a step above, e.g. support.csw or support.holder"),
+        ]
+    },
     "seats": _ref("seats"),
     "holders": _list(_ref("seat"), 1),
-    "forbid": _every(_words(["excluded"], 1)),
+    "forbid": _every(_words(["excluded", *words.RELATIONS], 1)),
     "silence": {"anyOf": [{"enum": list(words.SILENCE)}, _ref("decision")]},
     "place": {"anyOf": [_list(_ref("role"), 1), _every(_list(_ref("role"), 1))]},
     "step": _ref("step-id"),

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 
 from referral.domain.durations import DAY_US, MINUTE_US
 from referral.domain.events import StepKind
-from referral.domain.policy.limits import Calendar, Limit, countable
+from referral.domain.policy.directory import JUDGES, LOCKED, Section
+from referral.domain.policy.limits import Limit, countable
 from referral.domain.policy.procedure import Change, ConsentRule, Pathway, Placement, SeatRule, Step
 from referral.domain.policy.reading.conditions import Marking
 from referral.domain.policy.reading.consistency import check
 from referral.domain.policy.reading.directory import Directory
 from referral.domain.policy.reading.guidance import MOST_CODES
 from referral.domain.policy.reading.reader import Fields, Node, Reader, allowed
-from referral.domain.policy.reading.seats import Seating
+from referral.domain.policy.reading.seats import BELOW, Seating, takes_two
 from referral.domain.policy.reading.vocabulary import (
+    AGREE,
+    DISAGREEMENT,
+    FROM,
     KIND_NEEDED,
     KINDS,
     LIMITS,
     MISSED,
-    NEVER,
     PATHWAY,
     PATHWAY_NEEDED,
     PERIODS,
+    RELATIONS,
     SILENCE,
     STEP,
     WITHDRAWAL,
@@ -37,24 +42,36 @@ TAKE_BACK_AT_MOST = 10 * MINUTE_US
 def read_procedure(reader: Reader, path: str, directory: Directory) -> Pathway:
     """Return one pathway; errors are reported to the reader."""
     get = reader.open(path).fields(PATHWAY_NEEDED, PATHWAY)
-    id = get["pathway"].word(directory.codes.get("pathway", ()), "pathway")
-    if path != f"pathways/{id}.yaml":
-        get["pathway"].error(f"pathway {id} belongs into pathways/{id}.yaml")
+    return read_pathway(reader, path, directory, get, "pathway", "pathways/", consent=_consent(get["consent"], directory))
+
+
+def read_pathway(
+    reader: Reader, path: str, directory: Directory, get: Fields, word: str, folder: str, *, consent: ConsentRule, unverified: bool = False
+) -> Pathway:
+    """Return what a file says in the words of a procedure. word: the one that has its id. folder: of all files of its kind."""
+    id = get[word].word(directory.codes.get("pathway", ()), "pathway")
+    if path != f"{folder}{id}.yaml":
+        get[word].error(f"pathway {id} belongs into {folder}{id}.yaml")
     nodes = get["steps"].each()
     marking = Marking(directory, nodes)
     seating = Seating(directory, get["ladder"].words(directory.codes.get("rung", ()), "rung", least=1))
+    bans = [directory.bans[name] for name in get["never"].words(directory.bans, "ban") if name in directory.bans]
+    missed = get["on_missed_deadline"].word(MISSED, "word") if not unverified else "nothing"
     pathway = Pathway(
         id=id,
         digest=hashlib.sha256(reader.files[path]).hexdigest(),
         applies=marking.conditions(get["applies"]),
         changes=tuple(_change(node, marking) for node in get["changes"].each()),
-        never=tuple(NEVER[name] for name in get["never"].words(NEVER, "ban") if name in NEVER and NEVER[name][0]),
-        raises=MISSED.get(get["on_missed_deadline"].word(MISSED, "word"), ""),
+        never=tuple(ban for ban in bans if ban.tag or ban.locked),
+        locked=directory.properties.get(LOCKED, frozenset()) if any(ban.locked for ban in bans) else frozenset(),
+        judges=directory.properties.get(JUDGES, frozenset()),
+        raises=MISSED.get(missed, ""),
         steps=tuple(read_step(node, marking, seating) for node in nodes),
         close_when=frozenset(f"{step}.done" for step in get["close_when"].fields(("done",))["done"].words(marking.steps, "step", least=1)),
         version=get["version"].number(1, 9999),
-        consent=_consent(get["consent"], directory),
+        consent=consent,
         seal=get["seal"].yes(),
+        unverified=unverified,
         take_back=_take_back(get["take_back"]) if "take_back" in get else None,
     )
     if not pathway.applies:
@@ -110,9 +127,12 @@ def read_step(node: Node, marking: Marking, seating: Seating) -> Step:
     codes = marking.directory.codes
     id = get["id"].word(codes.get("step", ()), "step")
     seats = seating.seats(id, kind, get)
-    limits = _limits(get["within"], marking.directory.calendar)
+    if kind == "ask":
+        _selected(get, marking)
+    limits = _limits(get["within"], marking.directory, decides=kind == "decide")
     decisions = get[kind].words(codes.get("decision", ()), "decision", least=1) if kind == "decide" else ()
     _complete(node, kind, seats, limits, get)
+    form = _form(get, decisions, seats, marking.directory) if "form" in get else None
     if "every" in get:
         get["every"].word(PERIODS, "period")
     return Step(
@@ -128,7 +148,7 @@ def read_step(node: Node, marking: Marking, seating: Seating) -> Step:
         needs=get["needs"].words(codes.get("need", ()), "need"),
         forbid=_forbidden(get["forbid"], decisions),
         on_silence=get["on_silence"].word((*SILENCE, *decisions), "word") if kind == "decide" else "",
-        on_disagreement=get["on_disagreement"].word(decisions, "code") if "on_disagreement" in get else "",
+        on_disagreement=get["on_disagreement"].word((*decisions, DISAGREEMENT), "word") if "on_disagreement" in get else "",
         placement=_placement(get, marking) if kind == "place" else None,
         final=_final(kind, limits),
         basis=get["basis"].words(codes.get("basis", ()), "basis"),
@@ -140,7 +160,60 @@ def read_step(node: Node, marking: Marking, seating: Seating) -> Step:
         until=marking.marks(get["until"]),
         without_consent=get["without_consent"].yes(),
         feeds=get["feed"].words(codes.get("feed", ()), "feed", least=1) if kind == "feed" else (),
+        at_most=get["at_most"].number(1, 99) if "at_most" in get else 0,
+        form=form.id if form is not None else "",
+        table=form.table if form is not None else None,
+        second_below="agree" in get and get["agree"].word() == BELOW,
+        two_persons=takes_two(get),
     )
+
+
+def _selected(get: Fields, marking: Marking) -> None:
+    """Report a table of roles that looks at no decision, or leaves out a code of it: whoever decides that would reach nobody."""
+    if not get["ask"].is_table():
+        if "by" in get:
+            get["by"].key_error("ask names one role here, which depends on no decision; by belongs to a table")
+        return
+    by = get["by"].word(marking.steps, "step")
+    codes = (
+        tuple(item.word() for item in dict(marking.steps[by].items()).get("decide", get["by"].absent()).each())
+        if by in marking.steps
+        else ()
+    )
+    if "by" not in get:
+        get["ask"].error("a table of roles needs by: the step whose decision it looks at")
+    said = [code for code, _ in get["ask"].items()]
+    for code, value in get["ask"].items():
+        if code not in codes:
+            value.key_error(f"{code} is not decided by {by}; {allowed(code, codes)}")
+    for code in codes:
+        if code not in said:
+            get["ask"].error(f"{by} may decide {code}, and nobody is asked then; name its roles")
+
+
+def _form(get: Fields, decisions: tuple[str, ...], seats: tuple[SeatRule, ...], directory: Directory) -> Section | None:
+    """Read the form of a decision: its section. Whoever decides fills and reads it, and nobody decides less than it points to alone."""
+    node = get["form"]
+    section = directory.sections.get(node.word(directory.sections, "section"))
+    if section is None:
+        return None
+    levels = section.table.levels if section.table is not None else ()
+    graded = [code for code in decisions if code in levels]
+    if len(graded) < 2 or levels[-1] not in graded:
+        node.error(f"{section.id} has no table that points to these codes: points_to of casefile.yaml")
+        return None
+    for code in decisions:
+        if code not in levels and get["on_disagreement"].word() != code:
+            get["decide"].error(f"{code} is no level of {section.id}; beside levels, only the code of on_disagreement is decided")
+    if len(seats) < 2 or "agree" not in get:
+        node.error("a level below what the form points to needs a second person: agree: all, two-persons or two-below")
+    for word in ("on_silence", "on_disagreement"):
+        if get[word].word() in levels[:-1]:
+            get[word].error(f"nobody decided {get[word].word()}; by {word} holds {levels[-1]}, no code of a level, or keep-place")
+    for word in ("shows", "writes"):
+        if not all(section.id in (seat.shows if word == "shows" else seat.writes) for seat in seats):
+            node.error(f"whoever decides fills the form: {section.id} is missing in {word}")
+    return section
 
 
 def _guidance(node: Node, kind: str, value: Node, directory: Directory) -> tuple[str, ...]:
@@ -153,10 +226,17 @@ def _guidance(node: Node, kind: str, value: Node, directory: Directory) -> tuple
     return found
 
 
-def _limits(node: Node, calendar: Calendar) -> dict[str, Limit]:
-    """Read the limits of a step. Each counts from the end of the one before; a limit longer than those that follow is an error."""
+def _limits(node: Node, directory: Directory, *, decides: bool) -> dict[str, Limit]:
+    """Read the limits of a step. Each counts from the end of the one before; a limit longer than those that follow is an error. That of a
+    decision may count from an entered time."""
     found: dict[str, Limit] = {}
+    calendar, since = directory.calendar, ""
     for name, value in node.items():
+        if name == FROM:
+            since = value.word(directory.codes.get("time", ()), "time")
+            if not decides:
+                value.key_error("only the limit of a decision counts from an entered time; leave from out here")
+            continue
         if name not in LIMITS:
             value.key_error(f"limit {name} is not known; {allowed(name, LIMITS)}")
             continue
@@ -170,6 +250,8 @@ def _limits(node: Node, calendar: Calendar) -> dict[str, Limit]:
             if at_least < longest:
                 dict(node.items())[name].error(f"{name} is due before {what}, which must come first; {what} may take {found[what]}")
             longest, what = at_least, name
+    if since and "decide" in found:
+        found["decide"] = replace(found["decide"], since=since)
     return found
 
 
@@ -191,23 +273,34 @@ def _complete(node: Node, kind: str, seats: tuple[SeatRule, ...], limits: Mappin
     if kind == "decide" and len(seats) > 1 and "on_disagreement" not in get:
         node.error("several people decide: on_disagreement is missing")
     if "agree" in get:
-        get["agree"].word(("all",), "word")
+        get["agree"].word(AGREE, "word")
+    if "second" in limits and not takes_two(get):
+        get["within"].spot("second").error("second is the limit of the second of two persons; agree: two-persons is missing")
+    if "agree" in get and get["agree"].word() == BELOW and "form" not in get:
+        get["agree"].error("two-below asks a second person for less than a form points to; form is missing")
+    if takes_two(get) and get["agree"].word() != BELOW and get["on_silence"].word() not in SILENCE:
+        get["on_silence"].error(f"silence is no second person; use one of: {', '.join(SILENCE)}")
     if get["once"].yes():
         for word in REPEATS:
             if word in get:
                 get["once"].error(f"a step that happens once has no {word}")
+    if "at_most" in get and not {"again_when", "at", "then_every"} & set(get):
+        get["at_most"].key_error("at_most limits rounds; again_when, at or then_every is missing")
     if "until" in get and not {"at", "then_every"} & set(get):
         get["until"].key_error("until ends a repetition; at or then_every is missing")
 
 
 def _forbidden(node: Node, codes: tuple[str, ...]) -> Mapping[str, str]:
-    """Read `code: [excluded]`: the code may not be decided while the relation of that name is excluded."""
+    """Read `code: [excluded]`: the code may not be decided while the relation of that name is excluded; `code: [parent]`: while the
+    relation that it names is."""
     found = {}
     for code, value in node.items():
-        value.words(("excluded",), "word")
+        named = value.words(("excluded", *RELATIONS), "word", least=1)
+        if len(named) > 1:
+            value.error("one word is expected here: excluded, or one relation")
         if code not in codes:
             value.key_error(f"code {code} is not known here; {allowed(code, codes)}")
-        found[code] = f"relation:{code}"
+        found[code] = f"relation:{code if named[:1] == ('excluded',) else ''.join(named[:1])}"
     return found
 
 

@@ -136,6 +136,9 @@ class Node:
         """Return True for a mapping with this key."""
         return isinstance(self.node, yaml.MappingNode) and any(str(key.value) == name for key, _ in self.node.value)
 
+    def is_table(self) -> bool:
+        return isinstance(self.node, yaml.MappingNode)
+
     def is_list(self) -> bool:
         return isinstance(self.node, yaml.SequenceNode)
 

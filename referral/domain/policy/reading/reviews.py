@@ -10,7 +10,7 @@ from referral.domain.policy.reading.reader import Node, Reader, allowed
 from referral.domain.policy.reviews import Review
 
 FILE = "reviews.yaml"
-REVIEWED = ("guidance/", "pathways/")
+REVIEWED = ("guidance/", "pathways/", "unverified/")
 """Beginnings of the files that are reviewed: what people are told to do, and the order in which agencies are asked."""
 OFFICE = 120
 """Characters of an office's name (ours): one line of a phone twice."""

@@ -1,4 +1,4 @@
-"""Pages that record a change of a case: consent, somebody to keep away, the age, another municipality.
+"""Pages that record a change of a case: what is known, consent, somebody to keep away, the age, another municipality.
 
 Each is a form, then a page that says what follows and asks once, then the same command as the API's (`act_on_case`).
 """
@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import RedirectResponse, Response
@@ -16,6 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from referral.domain import local_time
 from referral.domain.authority.words import Act, Kind
 from referral.domain.events import ConsentState
+from referral.domain.policy import questions as policy_questions
 from referral.domain.policy.procedure import Pathway
 from referral.errors import Rejected, Unavailable
 from services.intake import store
@@ -27,7 +29,7 @@ from services.intake.context import in_time
 from services.intake.messages import responses, submission
 from services.intake.messages.timestamps import micros
 from services.intake.model import Receipt
-from services.intake.pages import confirmation
+from services.intake.pages import confirmation, known
 from services.intake.pages.case_head import CaseHead, ended, headed
 from services.intake.pages.forms import Fields
 from services.intake.pages.page_request import PageRequest, form, known_id
@@ -71,7 +73,7 @@ class Here:
     def named(self, kind: str) -> Options:
         """Return (code, name) of a list of the policy."""
         name = self.call.name
-        return tuple((code, name(kind, code)) for code in self.codes(kind) if code)
+        return tuple((code, name(kind, code)) for code in self.call.lists.offered(kind) if code)
 
     def sorted(self, kind: str) -> Options:
         """Return the same, by name."""
@@ -86,13 +88,17 @@ class Here:
 @dataclass(frozen=True, slots=True)
 class Question:
     """One entry of the form. options: (code, name). hint: key of a text. boxes: several may be chosen; then `name` begins the name of
-    each."""
+    each. label: its words, where the policy has them; else a text of ours. heading: words above it. type: of a field that is
+    written."""
 
     name: str
     options: Options = ()
     hint: str = ""
     boxes: bool = False
     optional: bool = False
+    label: str = ""
+    heading: str = ""
+    type: str = "date"
 
     def chosen(self, entered: Fields) -> str:
         """Return the entered answer in words; empty without one."""
@@ -167,7 +173,7 @@ async def _begun(call: PageRequest) -> Here | Response:
         head = await headed(tx, permit, call, about)
         staff = await colleagues.of_agency(tx, call.account.agency)
     working = tuple((one.id, one.login) for one in staff.values() if not one.disabled)
-    known = (*call.policy.current, *call.policy.pinned.values())
+    known = (*call.policy.every, *call.policy.pinned.values())
     return Here(call, kind, about.case_id, back, about.step, next((p for p in known if p.id == about.pathway), None), head, working)
 
 
@@ -269,6 +275,58 @@ async def _send_consent(tx: AsyncConnection, here: Here, post: Post) -> Receipt:
     return await act_on_case.consent(tx, here.call.door, post, here.case_id, body)
 
 
+# What is known
+
+
+def _known(here: Here) -> tuple[tuple[str, tuple[policy_questions.Question, ...]], ...]:
+    """Return the questions in groups, those of the procedure's concern first: heading, questions."""
+    every, language = here.call.policy.questions, here.call.visit.language
+    applies = [mark for line in (here.pathway.applies if here.pathway else ()) for mark in line]
+    ages = {mark.removeprefix("age=") for mark in applies if mark.startswith("age=")}
+    age = next(iter(ages)) if len(ages) == 1 else "child" if ages else ""
+    concerns = sorted(mark.removeprefix("concern=") for mark in applies if mark.startswith("concern="))
+    first = tuple({one.id: one for concern in concerns for one in every.of(concern, age)}.values())
+    asked = frozenset[str]().union(*(one.marks for one in first))
+    groups = [(words.get(language) or words["en"], questions) for words, questions in every.beside("", age)]
+    beside = ((heading, tuple(one for one in questions if not one.marks <= asked)) for heading, questions in groups)
+    return (*((("", first),) if first else ()), *((heading, questions) for heading, questions in beside if questions))
+
+
+def _ask_known(here: Here) -> tuple[Question, ...]:
+    entries = (
+        known.entry(one, here.call.lists, here.call.name, here.call.say, heading if one is questions[0] else "")
+        for heading, questions in _known(here)
+        for one in questions
+    )
+    found = list[Question]()
+    for one in entries:
+        asked = Question(one.name, one.options, boxes=one.boxes, optional=True, label=one.label, heading=one.heading)
+        at = Question(one.time, optional=True, label=one.time_label, heading="" if one.options else one.heading, type="datetime-local")
+        found += [*((asked,) if one.options else ()), *((at,) if one.time else ())]
+    return tuple(found)
+
+
+def _answers(here: Here) -> tuple[dict[str, str], dict[str, Any]]:
+    """Return question → answer, and trait → the codes or times that they set."""
+    questions = [one for _, group in _known(here) for one in group]
+    said = known.answers(here.form, questions, here.call.lists)
+    times = known.times(questions, said)
+    return said, {**policy_questions.traits_said(questions, said), **({"times": times} if times else {})}
+
+
+def _wrong_known(here: Here, _: dict[str, str]) -> Mapping[str, str]:
+    said, learnt = _answers(here)
+    if not said:
+        return {"top": "change.known.none"}
+    return {"top": "change.known.time"} if known.impossible(learnt.get("times", {}), here.call.now) else {}
+
+
+async def _send_known(tx: AsyncConnection, here: Here, post: Post) -> Receipt:
+    said, learnt = _answers(here)
+    changed = {trait: codes if trait in (*policy_questions.SEVERAL, "times") else codes[-1] for trait, codes in learnt.items()}
+    return await act_on_case.some_traits(tx, here.call.door, post, here.case_id, changed, said)
+
+
 # Somebody to keep away
 
 
@@ -311,6 +369,13 @@ async def _send_traits(tx: AsyncConnection, here: Here, post: Post) -> Receipt:
 
 
 CHANGES: Mapping[str, Change] = {
+    "known": Change(
+        Act.RECORD_TRAITS,
+        _ask_known,
+        _wrong_known,
+        lambda here, pathway: follows.known(pathway, (f"{trait}={code}" for trait, codes in _answers(here)[1].items() for code in codes)),
+        _send_known,
+    ),
     "consent": Change(
         Act.RECORD_CONSENT,
         _ask_consent,

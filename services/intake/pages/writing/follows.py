@@ -73,6 +73,20 @@ def place() -> tuple[Follow, ...]:
     return (Follow("follows.place.asked"), Follow("follows.place.taken"), Follow("follows.place.desk"), Follow("follows.second"))
 
 
+def known(pathway: Pathway, marks: Iterable[str]) -> tuple[Follow, ...]:
+    """Return what follows in this procedure from what was said, as `flags=injured`: steps that may begin or are not done, and other
+    procedures."""
+    said = frozenset(marks)
+    opens = _ids(step for step in pathway.asking if said & (step.at_once | frozenset().union(*step.when)))
+    stops = _ids(step for step in pathway.asking if said & step.unless)
+    return (
+        *((Follow("follows.known.opens", steps=opens),) if opens else ()),
+        *((Follow("follows.known.unless", steps=stops),) if stops else ()),
+        *(dict.fromkeys(follow for mark in sorted(said) for follow in _changes(pathway, mark))),
+        Follow("follows.known.kept"),
+    )
+
+
 def _changes(pathway: Pathway, mark: str) -> tuple[Follow, ...]:
     """Return the other procedures that this one mark alone begins, and whether this one goes on."""
     begun = [change for change in pathway.changes if met(change.when, frozenset({mark}))]

@@ -17,11 +17,12 @@ from starlette.responses import Response
 from referral.domain.authority.matrix import Permit, Who
 from referral.domain.authority.words import Act, Kind
 from referral.domain.policy.directory import Section
+from referral.domain.policy.questions import KNOWN
 from referral.errors import Rejected, Unavailable
 from referral.runtime.postgres import clock
 from services.intake import store
 from services.intake.accounts.store import Account
-from services.intake.casefile import access, disclose, disclosure_rules, drafts, fields, notes, sections
+from services.intake.casefile import access, disclose, disclosure_rules, drafts, fields, filled, notes, sections
 from services.intake.casefile import write as writing
 from services.intake.casefile.access import Case
 from services.intake.casefile.disclosure_rules import Reader
@@ -31,11 +32,11 @@ from services.intake.casefile.sections import Writing
 from services.intake.commands import act_on_case
 from services.intake.context import in_time
 from services.intake.model import Offer
-from services.intake.pages import confirmation
+from services.intake.pages import confirmation, known
 from services.intake.pages.case_head import CaseHead, ended, headed
 from services.intake.pages.forms import SECTION
 from services.intake.pages.page_request import PageRequest, get, known_id, post
-from services.intake.pages.writing import content
+from services.intake.pages.writing import content, rated
 
 SHOWN = 10
 """Versions of one section that the list shows (ours); the newest come first."""
@@ -146,6 +147,12 @@ async def _open(here: Here, *, mine: Mapping[str, str] | None = None, since: int
             number, stored = await sections.latest(tx, permit, case.cipher, here.section.id, case.sealed_at)
             hidden = await disclose.unnamed(tx, permit, readable)
             entries: tuple[notes.Entry, ...] = ()
+            answered: Mapping[str, Any] | None = None
+            if here.section.table is not None:  # the answers of this agency, beside those of the others
+                every = await sections.versions(tx, permit, case.cipher, here.section.id, case.sealed_at)
+                number, stored = filled.own(every, permit.agency)
+                found = filled.entries(every, hidden - {permit.agency})
+                answered = filled.content(here.section.table, found, case.facts.traits.age_band)
             if here.section.id in notes.GROWS:  # the form is for one entry more
                 every = await sections.versions(tx, permit, case.cipher, here.section.id, case.sealed_at)
                 entries, stored = notes.entries(every, hidden - {permit.agency}), {}
@@ -171,10 +178,11 @@ async def _open(here: Here, *, mine: Mapping[str, str] | None = None, since: int
         merged=merged,
         clash=clash,
         further=fields.further(here.section, stored, codes),
-        last=next(iter(history.get(here.section.id, ())), None),
+        last=next((one for one in history.get(here.section.id, ()) if answered is None or one.version == number), None),
         hidden=hidden,
         kept=draft.at if draft else None,
         entries=_entries(call, here.section, entries),
+        answered=answered,
         status=409 if clash else 200,
     )
 
@@ -319,6 +327,7 @@ def _page(
     hidden: Collection[str] = (),
     kept: int | None = None,
     entries: Sequence[notes.Entry] = (),
+    answered: Mapping[str, Any] | None = None,
     top: str = "",
     errors: Mapping[str, str] | None = None,
     status: int = 200,
@@ -348,6 +357,7 @@ def _page(
         hidden=hidden,
         kept=kept,
         notes=entries,
+        rated=None if answered is None else rated_of(here.call, here.offer, here.section, answered),
         top=top,
         errors=errors or {},
         grows=here.section.id in notes.GROWS,
@@ -356,11 +366,22 @@ def _page(
     )
 
 
+def rated_of(call: PageRequest, offer: Offer, section: Section, stored: Mapping[str, Any]) -> rated.Rated:
+    """Return the form of a decision in words, with the level that its step decides."""
+    form = call.lists.forms.get((offer.pathway, offer.step))
+    level = form.level(stored["points_to"]) if form is not None and form.section == section.id else ""
+    return rated.rated(section, stored, call.name, call.say, call.lists.codes, level)
+
+
 def readable(call: PageRequest, section: str, stored: Any) -> tuple[Any, Sequence[notes.Entry]]:
     """Return the content of a section for the page, and its entries where it only grows. stored: None where nothing is."""
     about, codes = call.policy.sections.get(section), call.lists.codes
     if section in codes.get("need", ()):
         return content.recorded(stored, call.name, call.say, call.now), ()
+    if section == KNOWN and stored:
+        said = msgspec.convert(stored["entries"], tuple[notes.Entry, ...])
+        each = call.policy.questions.each
+        return {}, [msgspec.structs.replace(one, content=known.readable(one.content, each, call.name, call.say)) for one in reversed(said)]
     entries = msgspec.convert(stored["entries"], tuple[notes.Entry, ...]) if section in notes.GROWS and stored else ()
     return content.content(about, stored, call.name, call.say, codes), _entries(call, about, entries)
 

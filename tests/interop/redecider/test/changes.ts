@@ -35,7 +35,8 @@ export function sayLost(log: Log): { at: number; input: Entry } {
   const head = { ...answer.body.head, kind: "LOST", lost_seq: input.caseSeq, lost_reason: "gap" };
   const task = body(log, firstOf(log, "needs-person", (one) => one.about === "record-lost"));
   answer.type = "needs-person.v2";
-  answer.body = { ...task, head, desk: "desk-fushe-kosove", due: head.facts.now + 15 * minute };
+  const opened = log.entries.find((entry) => entry.caseId === answer.caseId && entry.body && typeName(entry) === "case-opened")!;
+  answer.body = { ...task, head, desk: `desk-${opened.body.traits.found_in}`, due: head.facts.now + 15 * minute };
   renumber(log, answer.caseId!);
   answer.body.task_id = derive(answer.causeId!, "task:0");
   return { at, input };

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isInput, typeName } from "../src/case/answers.js";
-import type { Log } from "../src/log/entries.js";
+import type { Entry, Log } from "../src/log/entries.js";
 import { judgeLog } from "../src/judge/run.js";
 import { addAlarm, addBundle, addQuarantine, endLater, headsAfter, minute, sayLost } from "./changes.js";
 import { body, copyOfClean, drop, firstOf, loadExport, renumber } from "./clean.js";
@@ -11,6 +11,8 @@ import { body, copyOfClean, drop, firstOf, loadExport, renumber } from "./clean.
 function found(log: Log, ...codes: string[]): [string, number, string][] {
   return judgeLog(log).tally.findings.filter((one) => codes.includes(one.code)).map((one) => [one.code, one.entry, one.weight]);
 }
+
+const knocks = ["knock-sent", "knock-failed", "rung-failed"];
 
 const isDecision = (log: Log, index: number): boolean => log.entries[index]!.kind === "DECISION";
 
@@ -67,6 +69,12 @@ test("FREE_FALSE: two partitions within a minute have either order, one partitio
   assert.deepEqual(found(log, "FREE_FALSE"), [["FREE_FALSE", near.index, "bad"]]);
 });
 
+/** The first alarm after which no other of its partition was answered. */
+function lastAlarm(log: Log): Entry {
+  const alarms = log.entries.filter((entry) => entry.kind === "DECISION" && entry.body?.head?.kind === "DUE");
+  return alarms.find((one) => !alarms.some((other) => other.index > one.index && other.partition === one.partition && other.caseId !== one.caseId))!;
+}
+
 /** Takes the answer to an input out of the middle of a partition, and everything that follows in its case. */
 function forget(log: Log, head: number): void {
   const { caseId } = log.entries[head]!;
@@ -76,7 +84,7 @@ function forget(log: Log, head: number): void {
 test("OVERDUE is bad where a later alarm of its partition was answered", () => {
   const log = copyOfClean();
   endLater(log, 60 * 24);
-  const alarm = log.entries.find((entry) => entry.body?.head?.kind === "DUE")!;
+  const alarm = lastAlarm(log);
   forget(log, alarm.index);
   const last = log.entries.findLastIndex((entry) => entry.index < alarm.index && entry.caseId === alarm.caseId && entry.kind === "DECISION");
   assert.deepEqual(found(log, "OVERDUE").filter(([, entry]) => entry === last), [["OVERDUE", last, "unchecked"]]);
@@ -86,7 +94,7 @@ test("OVERDUE is bad where a later alarm of its partition was answered", () => {
 
 test("OVERDUE is bad where inputs of its partition were answered after it", () => {
   const log = copyOfClean();
-  const alarm = log.entries.find((entry) => entry.body?.head?.kind === "DUE")!;
+  const alarm = lastAlarm(log);
   forget(log, alarm.index);
   const last = log.entries.findLastIndex((entry) => entry.index < alarm.index && entry.caseId === alarm.caseId && entry.kind === "DECISION");
   const weight = (): string[] => found(log, "OVERDUE").filter(([, entry]) => entry === last).map(([, , one]) => one);
@@ -138,11 +146,17 @@ test("LOST_FALSE: a record is said to be lost of which nothing shows that it was
   assert.deepEqual(found(log, "LOST_FALSE"), [["LOST_FALSE", at, "bad"]]);
 });
 
+/** Whether the notifier says something of another offer within a minute after one was opened. */
+function isAtWorkBeside(log: Log, offer: { offer_id: string }): boolean {
+  const opened = log.entries[firstOf(log, "offer-opened", (one) => one.offer_id === offer.offer_id)]!;
+  const after = (entry: Entry): number => entry.kafkaTime - opened.kafkaTime;
+  return log.entries.some((entry) => knocks.includes(typeName(entry)) && entry.body?.offer_id !== offer.offer_id && after(entry) >= 0 && after(entry) < 60_000);
+}
+
 /** Takes away what the notifier says of one rung that is left after a while. */
 function silence(log: Log): number {
-  const at = firstOf(log, "offer-escalated");
-  const escalated = body(log, at);
-  const opened = firstOf(log, "offer-opened", (one) => one.offer_id === escalated.offer_id);
+  const escalated = log.entries.filter((entry) => entry.body && typeName(entry) === "offer-escalated").map((entry) => entry.body.offer_id);
+  const opened = firstOf(log, "offer-opened", (one) => escalated.includes(one.offer_id) && isAtWorkBeside(log, one));
   const { offer_id: offer, rung } = body(log, opened);
   const told = log.entries.filter((entry) => entry.topic === "referral-notification" && entry.body?.offer_id === offer && entry.body.rung === rung);
   for (const entry of told) entry.body = { ...entry.body, rung: 99 };
@@ -155,7 +169,6 @@ test("NOT_KNOCKED is bad where the notifier was at work, and unchecked where not
   assert.deepEqual(found(log, "NOT_KNOCKED"), [["NOT_KNOCKED", opened, "bad"]]);
   const idle = copyOfClean();
   silence(idle);
-  const knocks = ["knock-sent", "knock-failed", "rung-failed"];
   for (const entry of idle.entries) if (knocks.includes(typeName(entry))) entry.kafkaTime += 61_000;
   assert.deepEqual(found(idle, "NOT_KNOCKED"), [["NOT_KNOCKED", opened, "unchecked"]]);
   const act = log.entries.find((entry) => entry.kind === "ADMINISTRATION" && entry.index < opened)!;

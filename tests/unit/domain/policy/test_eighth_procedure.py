@@ -20,12 +20,12 @@ NEW = Path(__file__).parents[3] / "stories" / "invented" / "child-missing.yaml"
 SHIPPED = {path.relative_to(POLICY).as_posix(): path.read_bytes() for path in POLICY.rglob("*.yaml")}
 STORY = (
     ("refer concern=child-missing flags=missing-before", "offer csw to csw-prishtine.duty as social-worker until acknowledge +1 h"),
-    ("search: ACCEPT", "offer found to station-prishtine.duty as police until decide +30 d"),
+    ("cm-search: ACCEPT", "offer cm-found to station-prishtine.duty as police until decide +30 d"),
     ("csw: ACCEPT", "done csw done"),
-    ("alarm", "offer search-report to station-prishtine.duty as police until complete +1 d"),
-    ("search-report: COMPLETE", "open search-report round 1"),
-    ("found: DECIDE returned", "offer return-talk to csw-prishtine.duty as social-worker until decide +3 d"),
-    ("return-talk: DECIDE no-signs", "case closed done"),
+    ("alarm", "offer cm-report to station-prishtine.duty as police until complete +1 d"),
+    ("cm-report: COMPLETE", "open cm-report round 1"),
+    ("cm-found: DECIDE returned", "offer cm-talk to csw-prishtine.duty as social-worker until decide +3 d"),
+    ("cm-talk: DECIDE no-signs", "case closed done"),
 )
 """What is done, and what follows from it among other things."""
 
@@ -52,7 +52,7 @@ def test_its_story_is_told() -> None:
 def test_what_it_needs_and_no_list_has_it_names_itself() -> None:
     before = compile(SHIPPED)
     assert "child-missing" not in before.codes["concern"] and "child-missing" in EIGHT.codes["concern"]
-    assert EIGHT.names("step", "search-report", "sq") == "Raporti i kërkimit"
+    assert EIGHT.names("step", "cm-report", "sq") == "Raporti i kërkimit"
     assert EIGHT.names("decision", "safe-elsewhere", "sr-Cyrl") == "Безбедно на другом месту"
     assert EIGHT.directory == before.directory, "the other files are as they were"
     nameless = NEW.read_bytes()

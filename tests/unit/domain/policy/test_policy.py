@@ -7,6 +7,7 @@ import pytest
 from referral.domain.policy import PolicyErrors, compile
 from referral.domain.policy.directory import LANGUAGES
 from referral.domain.policy.policy import RIGHTS
+from referral.domain.policy.reading import questions
 from referral.proof import engines
 from tests.stories.teller import POLICY
 
@@ -34,11 +35,11 @@ def line_of(path: str, text: str) -> int:
         (PATHWAY, "shows: [identity, location", "shows: [identity, adress", "section adress is not known"),
         (PATHWAY, "never: [detention", "never: [detentoin", "did you mean detention?"),
         (PATHWAY, "secure_needs: [risk.HIGH", "secure_needs: [risk.HIHG", "HIHG is not known of step risk"),
-        (PATHWAY, "    on_disagreement: HIGH", "    on_disagreement: VERY_HIGH", "code VERY_HIGH is not known"),
+        (PATHWAY, "    on_disagreement: not-agreed", "    on_disagreement: VERY_HIGH", "word VERY_HIGH is not known"),
         (PATHWAY, "statutory: true ", "statutory: maybe ", "value maybe is not known"),
         (PATHWAY, "age: [child, uncertain]", "age: [child, unsure]", "age unsure is not known"),
         (PATHWAY, "switch_to: trafficking-adult", "switch_to: nowhere", "pathway nowhere is not known"),
-        (PATHWAY, "who: [support.csw]", "who: [support.cwd]", "seat cwd is not known of step support"),
+        (PATHWAY, "who: [police, support, csw]", "who: [police, support.cwd, csw]", "seat cwd is not known of step support"),
         (PATHWAY, "id: health", "id: health\n    colour: red", "colour is not known here"),
         (
             PATHWAY,
@@ -77,8 +78,9 @@ def test_no_file_can_do_worse_than_be_refused(path: str, broken: bytes) -> None:
     assert any(error.startswith(path) for error in refused.value.errors)
 
 
-@pytest.mark.parametrize("path", sorted(p for p in FILES if p.count("/") == 0 and p not in (RIGHTS, engines.FILE)))
+@pytest.mark.parametrize("path", sorted(p for p in FILES if p.count("/") == 0 and p not in (RIGHTS, engines.FILE, questions.FILE)))
 def test_a_missing_file_is_named(path: str) -> None:
+    """An earlier bundle has no questions: it is read as it was. A folder without them is refused by `referral policy check`."""
     with pytest.raises(PolicyErrors):
         compile({name: data for name, data in FILES.items() if name != path})
 
@@ -91,12 +93,43 @@ def test_everything_that_people_see_has_a_name_in_four_languages() -> None:
     assert SHIPPED.names("reason", "no such code", "sq") == "no such code"
 
 
-def test_the_directory_has_the_thirty_municipalities_each_with_a_desk() -> None:
-    assert len(SHIPPED.municipalities) == 30
+def test_the_directory_has_the_38_municipalities_each_with_a_desk() -> None:
+    assert len(SHIPPED.municipalities) == 38
     for place in SHIPPED.municipalities.values():
         assert SHIPPED.agencies[place.desk].desk
         assert all(place.id in SHIPPED.municipalities[near].neighbours for near in place.neighbours), place.id
     assert SHIPPED.municipalities["novoberde"].coordinator == ""
+
+
+def test_a_municipality_lies_in_an_area_of_each_kind_and_a_bundle_without_kinds_is_read() -> None:
+    """Novobërdë: statistically with Prishtinë, before the court and the police of Gjilan."""
+    place = SHIPPED.municipalities["novoberde"]
+    assert (place.region, place.areas["court-district"], place.areas["police-region"]) == ("prishtine", "gjilan", "gjilan")
+    assert [s.agency for s in SHIPPED.serving("court", "court-district", "novoberde")] == ["court-gjilan"]
+    assert [s.agency for s in SHIPPED.serving("court", "region", "novoberde")] == ["court-gjilan"], "region is of whichever kind"
+    others = [s.agency for s in SHIPPED.serving("court", "other-court-district", "novoberde")]
+    assert others == [f"court-{d}" for d in ("mitrovice", "peje", "prishtine", "prizren", "ferizaj", "gjakove")]
+    assert others == [s.agency for s in SHIPPED.serving("court", "other-region", "novoberde")]
+    assert [s.agency for s in SHIPPED.serving("court", "home-court-district", "novoberde", "junik")] == ["court-peje"]
+    assert [s.agency for s in SHIPPED.serving("social-worker", "home", "novoberde", "junik")] == ["csw-junik"]
+    assert not SHIPPED.serving("court", "home-court-district", "novoberde"), "the home is not known"
+    assert not SHIPPED.serving("court", "court-district", ""), "where the person is, is not known"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("court-district: gjakove", "court-district: gjakovë", "did you mean gjakove?"),
+        ("court-district: gjakove, ", "", "court-district is missing"),
+        ("  health-region: [", "  home-office: [", "home-office means something else already"),
+        ("  health-region: [", "  other-office: [", "other-office means something else already"),
+        ("  health-region: [", "  neighbour: [", "neighbour means something else already"),
+    ],
+)
+def test_areas_of_a_kind_are_named_whole_and_their_words_mean_one_thing(old: str, new: str, says: str) -> None:
+    with pytest.raises(PolicyErrors) as found:
+        compile(with_change("municipalities.yaml", old, new))
+    assert any(says in error for error in found.value.errors), found.value.errors
 
 
 def test_a_procedure_stays_known_to_its_tracks_when_a_newer_one_is_in_force() -> None:

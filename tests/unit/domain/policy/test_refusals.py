@@ -57,7 +57,12 @@ PROCEDURES = [
     ("a step", "after: [trial-a.accepted]", "after: [¦trial-e.accepted]", "step trial-e is not known; did you mean trial-d?"),
     ("a state of a step", "[trial-a.accepted]", "[¦trial-a.acepted]", "acepted is not known of step trial-a; did you mean accepted?"),
     ("what a feed never is", "[trial-a.accepted]", "[trial-d.done]", "done is not known of step trial-d; allowed: nothing"),
-    ("what only a place is", "[trial-a.accepted]", "[trial-a.secure]", "secure is not known of step trial-a; allowed: accepted"),
+    (
+        "what only a place is",
+        "[trial-a.accepted]",
+        "[trial-a.secure]",
+        "secure is not known of step trial-a; allowed: accept-missed, accepted",
+    ),
     (
         "a circle of after",
         A,
@@ -118,6 +123,24 @@ PROCEDURES = [
         "[children-shelter]",
         "[children-shelter, ¦state-jail]",
         "role state-jail is tagged detention, which never: detention forbids; ask another role or change never",
+    ),
+    (
+        "a time that nobody enters",
+        "within: {decide: 24 h P}",
+        "within: {decide: 24 h P, from: ¦held-long}",
+        "time held-long is not known",
+    ),
+    (
+        "an entered time of what is no decision",
+        "within: {acknowledge: 15 min P, accept: 1 h P}",
+        "within: {acknowledge: 15 min P, accept: 1 h P, ¦from: held-since}",
+        "only the limit of a decision counts from an entered time; leave from out here",
+    ),
+    (
+        "silence that states a fact",
+        "decide: [LOW, HIGH], who: [trial-a], on_silence: HIGH",
+        "decide: [agree, refuse], who: [trial-a], on_silence: ¦agree",
+        "agree states a fact that somebody must have seen or heard, and nobody has answered; write keep-place or next-candidate",
     ),
     (
         "silence that may be forbidden",

@@ -28,7 +28,7 @@ def line(path: str, words: str, text: bytes | None = None) -> str:
 
 def test_nobody_has_read_what_nobody_recorded() -> None:
     plain = compile(FILES)
-    assert plain.reviews == {} and all(plain.review(pathway).state is State.DRAFTED for pathway in plain.current)
+    assert plain.reviews == {} and all(plain.review(pathway).state is State.DRAFTED for pathway in plain.every)
     assert {text.review for written in plain.guidance.values() for text in written.values()} == {Review()}
 
 
@@ -36,7 +36,7 @@ def test_a_review_is_shown_with_its_text_and_its_procedure() -> None:
     read = compile(bundle(line(TEXT, f"read: {DAY}"), line(CHILD, f'confirmed: {DAY}, office: "Made-up Office"')))
     assert read.guidance["first-contact"]["sq"].review == Review(read=DAY)
     assert read.guidance["first-contact"]["en"].review.state is State.DRAFTED
-    assert {pathway.id: read.review(pathway) for pathway in read.current if read.review(pathway).state is not State.DRAFTED} == {
+    assert {pathway.id: read.review(pathway) for pathway in read.every if read.review(pathway).state is not State.DRAFTED} == {
         "trafficking-child": Review(confirmed=DAY, office="Made-up Office")
     }
 

@@ -25,7 +25,7 @@ def test_it_has_the_words_of_the_reader_each_with_its_meaning() -> None:
     steps = {kind["title"]: kind["properties"] for kind in SCHEMA["$defs"]["step"]["oneOf"]}
     assert {kind: set(found) for kind, found in steps.items()} == {kind: {"id", *own, *words.STEP} for kind, own in words.KINDS.items()}
     assert all(one["description"] for found in steps.values() for one in found.values())
-    assert set(steps["ask"]["within"]["properties"]) == set(words.LIMITS)
+    assert set(steps["ask"]["within"]["properties"]) == {*words.LIMITS, words.FROM}
 
 
 def test_every_reference_leads_somewhere() -> None:

@@ -7,6 +7,7 @@ from tests.harness import shipped
 ORDERS = {
     ("child-labour", "triage", "exploited"): "the more careful procedure opens",
     ("juvenile-justice", "age-check", "under-14"): "treated as a small child until the age is known",
+    ("missing-child", "risk-missing", "HIGH"): "more people look for the child",
     ("rights-violation", "urgent-measure", "measure-asked"): "the team asks for protection",
     ("trafficking-adult", "housing", "needs-shelter"): "a bed is asked for",
     ("trafficking-adult", "reflection", "undecided"): "nobody is asked to speak",

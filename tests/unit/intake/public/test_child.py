@@ -11,7 +11,7 @@ from jinja2 import Environment
 
 from referral.runtime.i18n import ENDONYMS, Words
 from services.intake import policy_view
-from services.intake.pages import render
+from services.intake.pages import known, render
 from services.intake.public import form, pages
 from services.intake.public.pages import Number
 from services.intake.public.receipt import NOTE, Said
@@ -33,7 +33,8 @@ TO_NOBODY = {
         "receipt.received",
         "receipt.received.means",
     ),
-    *("receipt.send", "receipt.long"),
+    *("receipt.send", "receipt.long", "refer.other", "refer.then", "refer.said.needed", "next.title"),
+    *("known.yes", "known.no", "known.unknown"),
 }
 """Texts that address nobody, or are a child's already: the same for every reader. The pages of help are a child's alone."""
 POLITE = re.compile(
@@ -61,15 +62,14 @@ def pages(language: str) -> tuple[str, set[str]]:
     voiced = RENDERER.words[language].voiced("child")
     texts = Recorded(voiced.texts)
     say: Words = replace(voiced, texts=texts)
-    labels = {"concern": LISTS.codes["concern"], "age-band": LISTS.codes["age-band"]}
-
-    def named(kind: str, unknown: str) -> list[tuple[str, str]]:
-        return [(code, say(f"refer.{kind}.{code}") if kind == "concern" else code) for code in labels[kind] if code != "unknown"] + [
-            ("unknown", say.first(f"refer.{kind}.unknown", unknown))
-        ]
-
     typed = dict.fromkeys(form.TEXTS, "x") | {"who": "", "role": ""}  # a child is asked neither
-    given = form.answers(typed | {"voice": "child", "danger": "yes", "found_in": "unknown", "concern": "unknown"})
+    given = form.answers(typed | {"voice": "child", "danger": "yes", "found_in": "unknown", "said": "hit", "concern": "violence"})
+    policy = shipped.compiled()
+
+    def name(kind: str, code: str) -> str:
+        return policy.names(kind, code, language)
+
+    asked = [known.entry(LISTS.questions.each[id], LISTS, name, say) for id in LISTS.questions.child["hit"].asks]
     shared: dict[str, Any] = {
         "say": say,
         "voice": "child",
@@ -94,12 +94,18 @@ def pages(language: str) -> tuple[str, set[str]]:
     made = [TEMPLATES.get_template("help.html").render(shared)]
     for number, step in enumerate(form.STEPS, 1):
         wrong = form.wrong(step, form.answers({"voice": "child"}), LISTS)
-        about = {"concerns": named("concern", "refer.unsure"), "bands": named("age-band", "refer.unknown"), "places": []}
+        about = {"concerns": [], "bands": [(code, code) for code in LISTS.codes["age-band"]], "places": []}
+        about |= {"child": [(word.id, word.names[language]) for word in LISTS.questions.child.values()], "known": asked, "marked": {}}
+        about |= {"then": LISTS.questions.child["hit"].then[language], "answers": {"x": "x"}, "away": [], "kept_away": []}
         for errors in ({}, {field: say(key, most=1) for field, key in wrong.items()}):
             values = {"step": step, "number": number, "steps": 5, "first": number == 1, "errors": errors, "bad": bool(errors), "hidden": []}
             made.append(TEMPLATES.get_template("refer.html").render(shared | values | about | {"label": lambda kind, code: code}))
     for again in (False, True):
-        made.append(TEMPLATES.get_template("sent.html").render(shared | {"again": again, "short": not again, "staff": False, "code": "x"}))
+        made.append(
+            TEMPLATES.get_template("sent.html").render(
+                shared | {"again": again, "short": not again, "staff": False, "code": "x", "then": "x"}
+            )
+        )
     for values in ({}, {"closed": True}, {"away": True}):
         made.append(TEMPLATES.get_template("full.html").render(shared | values))
     for error in ("", "receipt.needed", "receipt.long"):
@@ -115,7 +121,8 @@ def test_every_text_on_a_childs_way_is_a_childs(language: str) -> None:
     everything = RENDERER.words[language].texts
     _, shown = pages(language)
     assert len(shown) > 80
-    assert sorted(key for key in shown if f"{key}.child" not in everything and key not in TO_NOBODY and not key.startswith("help.")) == []
+    polite = {key for key in shown if f"{key}.child" not in everything and not key.startswith(("help.", "next."))}
+    assert sorted(polite - TO_NOBODY) == []
     assert not {f"{key}.child" for key in TO_NOBODY} & everything.keys(), "a text that speaks to nobody needs no second form"
 
 
@@ -125,12 +132,13 @@ def test_no_page_mixes_two_ways_of_speaking(language: str) -> None:
     assert POLITE.findall(re.sub(r"<[^>]*>", " ", shown)) == []
 
 
-def test_every_concern_has_a_childs_words() -> None:
-    """A procedure that is added later shows the policy's name until somebody writes them."""
-    for language in ENDONYMS:
-        say = RENDERER.words[language].voiced("child")
-        assert all(say.has(f"refer.concern.{code}") for code in LISTS.codes["concern"])
-        assert not any(RENDERER.words[language].has(f"refer.concern.{code}") for code in LISTS.codes["concern"])
+def test_a_child_finds_words_of_its_own() -> None:
+    """It chose between names of procedures: a child who is hit found none of them."""
+    words = LISTS.questions.child
+    assert list(words) == ["hit", "touch", "made", "kept", "alone", "marry", "online", "away", "family", "police", "other"]
+    assert all(word.names[language] and word.then[language] for word in words.values() for language in ENDONYMS)
+    said = " ".join(text for word in words.values() for text in (word.names["en"], word.then["en"]))
+    assert not re.search(r"nobody will know|everything will be fine|thank you", said, re.I)
 
 
 def test_the_end_says_who_reads_it_and_whom_to_call() -> None:
@@ -138,4 +146,9 @@ def test_the_end_says_who_reads_it_and_whom_to_call() -> None:
     assert say("sent.done") == "We have it"
     assert "Somebody whose work is to help will read it. If you are in danger now, call 192." in say("sent.means", number=192)
     shown, _ = pages("en")
-    assert "looking out for a child" not in shown and "A child needs help" not in shown and "the child is" not in shown
+    assert (
+        "looking out for a child" not in shown
+        and "A child needs help" not in shown
+        and "the child is" not in shown
+        and "You did right to tell." in shown
+    )

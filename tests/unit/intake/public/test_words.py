@@ -22,18 +22,17 @@ def test_every_text_is_named_and_every_name_is_a_text() -> None:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in ALL["en"].texts:
                 named.add(node.value)
-    templates = {"parts.html", "frame.html", "public.html", "call.html"}
+    templates = {"known.html", "parts.html", "frame.html", "public.html", "call.html"}
     assert (
         sorted(
             named
             - set(ALL["en"].texts)
             - templates
-            - {"need.child", "need.happened", "need.where", "need.note"}
-            - {"refer.concern.unknown"}
+            - {"need.child", "need.happened", "need.where", "need.note", "need.why_away", "away.agency.id"}
         )
         == []
     )
-    form = re.compile(r"\.(needed|means)$|^refer\.[a-z]+$|^refer\.relation\.|^refer\.concern\..*\.child$|^receipt\.[a-z]+$|^public\.lost\.")
-    built = {key for key in OWN if key.startswith(("refer.", "receipt.", "public.lost.")) and form.search(key)}
-    built |= {key for key in OWN if key.removesuffix(".child") in ALL["en"].texts}
+    form = re.compile(r"\.(needed|means)$|^refer\.[a-z]+$|^refer\.relation\.|^next\.|^receipt\.[a-z]+$|^public\.lost\.")
+    built = {key for key in OWN if key.startswith(("refer.", "receipt.", "public.lost.", "next.")) and form.search(key)}
+    built |= {key for key in OWN if key.removesuffix(".child").removesuffix(".adult") in ALL["en"].texts}
     assert sorted(OWN - named - built) == [], "no page shows these"

@@ -76,8 +76,9 @@ def test_a_place_is_held_and_left_in_the_order_of_its_records_whatever_a_clock_s
 
 
 def test_an_answer_that_was_taken_back_ends_no_wait_in_either() -> None:
-    lines = (*CALM, "support.0: ARRIVE", "support.1: ARRIVE", "guardian: DECIDE csw-guardian", "reflection: DECIDE cooperates")
-    lines = (*lines, "interview: ACCEPT", "interview: COMPLETE")
+    lines = (*CALM, "support: ARRIVE", "csw: ARRIVE", "guardian: DECIDE csw-guardian", "guardian-holder: ACCEPT")
+    lines = (*lines, "representative: ACCEPT", "reflection: DECIDE cooperates")
+    lines = (*lines, "interview: ACCEPT", "interview.1: COMPLETE", "interview: COMPLETE")
     for more, waited in ((("wait 1 min", "take-back interview"), None), (("wait 1 min", "take-back interview", "interview: COMPLETE"), 16)):
         records = told(*lines, *more)
         said = [CaseEvent(meta.case_id, topic, meta.case_seq, meta.recorded_at, body) for topic, meta, body in records]

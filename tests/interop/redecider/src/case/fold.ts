@@ -2,7 +2,7 @@
 import type { Entry } from "../log/entries.js";
 import type { Procedure } from "../policy/procedure.js";
 import { typeName } from "./answers.js";
-import { offersOf, lastRound, type CaseState, type Offer, type Round } from "./state.js";
+import { fillsSeat, offersOf, lastRound, type CaseState, type Offer, type Round } from "./state.js";
 
 type Body = any;
 /** Says which procedure has a digest. */
@@ -38,24 +38,30 @@ const handlers: Record<string, (state: CaseState, body: Body, find: FindProcedur
     if (round.kind === "DECIDE" && !withoutCode.has(body.outcome)) settle(state, body, round, body.outcome);
   },
   "offer-opened": foldOffer,
-  "offer-acknowledged": (state, body) => change(state, body, { ...answered, due: body.due, dueWhat: body.due_what }),
+  "offer-acknowledged": (state, body) => {
+    change(state, body, { ...answered, due: body.due, dueWhat: body.due_what });
+    tell(state, body);
+  },
   "offer-accepted": (state, body) => {
-    change(state, body, { ...answered, accepted: true, held: false, open: true, how: null, due: body.due, dueWhat: body.due_what });
+    change(state, body, { ...answered, accepted: true, held: false, kept: false, open: true, how: null, due: body.due, dueWhat: body.due_what });
+    tell(state, body);
     markSeats(state, body.offer_id, "accepted", (offer) => offer.accepted);
   },
   "offer-arrived": (state, body) => {
     change(state, body, { ...answered, accepted: true, arrived: true, due: body.due, dueWhat: body.due_what });
+    tell(state, body);
     markSeats(state, body.offer_id, "arrived", (offer) => offer.arrived);
     markSeats(state, body.offer_id, "present", (offer) => offer.arrived);
   },
-  "offer-held": (state, body) => change(state, body, { held: true, due: body.due, dueWhat: body.due === null ? "" : "hold" }),
+  "offer-held": (state, body) => change(state, body, { held: true, due: body.due, dueWhat: body.due === null ? "" : "hold", kept: body.due === null, keptReason: body.reason }),
   "offer-escalated": (state, body) => {
     const offer = state.offers.get(body.offer_id);
     const anew = body.reason === "acknowledger-excluded" ? { acknowledged: false } : {};
     if (offer) Object.assign(offer, { ...anew, rung: body.rung, due: body.due, dueWhat: body.due_what, excused: offer.unheard, told: offer.told.filter((rung) => rung !== body.rung) });
   },
   "offer-closed": (state, body) => {
-    change(state, body, { open: false, how: body.how, due: null, dueWhat: "" });
+    change(state, body, { open: false, how: body.how, due: null, dueWhat: "", kept: false });
+    silent(state, body);
     if (body.how !== "COMPLETED") return;
     const offer = state.offers.get(body.offer_id);
     if (offer && offer.kind !== "DECIDE") markCompleted(state, offer);
@@ -91,6 +97,10 @@ const handlers: Record<string, (state: CaseState, body: Body, find: FindProcedur
     const round = roundOf(state, body);
     if (!round) return;
     for (const offer of offersOf(state, body.track_id, body.step, body.round, body.seat)) if (offer.open) offer.code = body.code;
+    if (body.seat >= 0) {
+      round.codes[body.seat] = body.code;
+      answerFor(round, body.seat, body.by);
+    }
     if (body.how === "DESK") round.byDesk = true;
     if (body.seat === -1 || round.seats.length === 1) settle(state, body, round, body.code);
   },
@@ -130,6 +140,7 @@ function foldTrack(state: CaseState, body: Body, find: FindProcedure): void {
       procedure: find(body.digest),
       state: "OPEN",
       openedBy: body.opened_by,
+      since: state.time,
       outcome: "",
       rounds: new Map(),
       marks: new Map(),
@@ -158,6 +169,8 @@ function foldStep(state: CaseState, body: Body): void {
     code: null,
     codeAt: null,
     acknowledgeMissed: false,
+    codes: [],
+    persons: body.seats.map(() => []),
     byDesk: false,
   };
   track.rounds.set(body.step, [...(track.rounds.get(body.step) ?? []), round]);
@@ -188,6 +201,8 @@ function foldOffer(state: CaseState, body: Body): void {
     accepted: false,
     arrived: false,
     held: false,
+    kept: false,
+    keptReason: "",
     open: true,
     how: null,
     missed: [],
@@ -202,6 +217,25 @@ function foldOffer(state: CaseState, body: Body): void {
 function change(state: CaseState, body: Body, fields: Partial<Offer>): void {
   const offer = state.offers.get(body.offer_id);
   if (offer) Object.assign(offer, fields);
+}
+
+/** Whoever answers for a seat is one of its persons; a system is nobody. */
+function tell(state: CaseState, body: Body): void {
+  const offer = state.offers.get(body.offer_id);
+  const round = offer && roundOf(state, { track_id: offer.track, step: offer.step, round: offer.round });
+  if (offer && round) answerFor(round, offer.seat, body.by);
+}
+
+function answerFor(round: Round, seat: number, by: string | null): void {
+  const persons = round.persons[seat];
+  if (persons && by !== null && !persons.includes(by)) persons.push(by);
+}
+
+/** An offer that expires before anybody has read it was not acknowledged in time. */
+function silent(state: CaseState, body: Body): void {
+  const offer = state.offers.get(body.offer_id);
+  const round = offer && roundOf(state, { track_id: offer.track, step: offer.step, round: offer.round });
+  if (round && body.how === "EXPIRED" && !offer.acknowledged && !offer.accepted) round.acknowledgeMissed = true;
 }
 
 function roundOf(state: CaseState, body: Body): Round | undefined {
@@ -221,7 +255,7 @@ function markSeats(state: CaseState, offerId: string, word: string, holds: (offe
   const round = track && lastRound(track, step);
   if (!track || !round || round.number !== number) return;
   const fills = (seat: number): boolean =>
-    offersOf(state, track.id, step, number, seat).some((one) => (one.open || one.how === "COMPLETED") && holds(one));
+    offersOf(state, track.id, step, number, seat).some((one) => fillsSeat(one) && holds(one));
   if (round.seats.every((_, seat) => fills(seat))) track.marks.set(`${step}.${word}`, state.count);
 }
 

@@ -27,6 +27,9 @@ export interface Offer {
   accepted: boolean;
   arrived: boolean;
   held: boolean;
+  /** Declined under a duty by law: it is open until another agency accepts, and fills no seat. */
+  kept: boolean;
+  keptReason: string;
   open: boolean;
   how: string | null;
   missed: string[];
@@ -52,6 +55,10 @@ export interface Round {
   code: string | null;
   codeAt: number | null;
   acknowledgeMissed: boolean;
+  /** What each seat has decided. */
+  codes: (string | undefined)[];
+  /** The accounts that answered for each seat. */
+  persons: string[][];
   /** A desk settled or confirmed it. */
   byDesk: boolean;
 }
@@ -63,6 +70,8 @@ export interface Track {
   procedure: Procedure | undefined;
   state: "OPEN" | "PAUSED" | "ENDED";
   openedBy: string | null;
+  /** `facts.now` of the answer that opened it. */
+  since: number;
   outcome: string;
   rounds: Map<string, Round[]>;
   /** Marks such as `shelter.arrived` → the place of the newest event that made them. */
@@ -133,9 +142,13 @@ export function offersOf(state: CaseState, track: string, step: string, round: n
   );
 }
 
+export function fillsSeat(offer: Offer): boolean {
+  return (offer.open && !offer.kept) || offer.how === "COMPLETED";
+}
+
 /** The offer that fills a seat or may still fill it. */
 export function liveOffer(state: CaseState, track: string, step: string, round: number, seat: number): Offer | undefined {
-  return offersOf(state, track, step, round, seat).findLast((offer) => offer.open || offer.how === "COMPLETED");
+  return offersOf(state, track, step, round, seat).findLast(fillsSeat);
 }
 
 export function openTracks(state: CaseState): Track[] {

@@ -43,6 +43,13 @@ export function stepOf(procedure: Procedure | undefined, id: string): Step | und
   return procedure?.steps.find((step) => step.id === id);
 }
 
+/** Whether a procedure that another one opened in this answer takes this over from it: events.md calls the rule so. */
+export function isCarriedOver(context: Context): boolean {
+  const { body, state, answer } = context;
+  const track: string | undefined = body.track_id ?? state.offers.get(body.offer_id)?.track;
+  return body.why.rule === "carried-over" && answer.events.some((entry) => entry.type.startsWith("track-changed.") && entry.body.track_id === track && entry.body.state === "OPENED" && entry.body.opened_by !== null);
+}
+
 /** The events of this answer before this one. */
 export function earlier(context: Context): Entry[] {
   return context.answer.events.slice(0, context.place);

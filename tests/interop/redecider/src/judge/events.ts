@@ -2,7 +2,7 @@
 import { derive } from "../case/ids.js";
 import { typeName } from "../case/answers.js";
 import type { Value } from "../log/avro.js";
-import { compare, type Context } from "./context.js";
+import { compare, isCarriedOver, type Context } from "./context.js";
 import { judgeFirst } from "./inputs.js";
 import { judgeDeadline, judgeEscalated, judgeOfferAnswered, judgeOfferOpened, judgeUndo, judgeUnheard } from "./offers.js";
 import { judgeCaseClosed, judgeDecision, judgeOfferClosed, judgeStepDone, judgeStepOpened, judgeTrack } from "./steps.js";
@@ -39,11 +39,22 @@ export function judgeEvent(context: Context): void {
   const type = typeName(entry);
   judgeFirst(context);
   const judge = judges[type];
-  if (judge) judge(context);
+  if (isCarriedOver(context)) tally.skip("what a procedure takes over from the one that opened it");
+  else if (judge) judge(context);
   else tally.skip(`event ${type}`);
-  if (firstOnly.has(type) && context.place > 0) compare(context, "answer", "only the input itself leads to this event", "first", `at place ${context.place}`);
+  if (firstOnly.has(type) && context.place > 0 && !isCarriedOver(context) && !followsOwn(context)) compare(context, "answer", "only the input itself leads to this event", "first", `at place ${context.place}`);
   judgeMadeIds(context);
   judgeWhy(context);
+}
+
+/** An acceptance ends the offer that was made to another agency meanwhile, and whoever comes without a word has accepted. */
+function followsOwn(context: Context): boolean {
+  const { entry, body, state, answer, place } = context;
+  const last = answer.events[place - 1]!;
+  if (typeName(entry) === "offer-arrived") return typeName(last) === "offer-accepted" && last.body.offer_id === body.offer_id;
+  if (typeName(entry) !== "offer-accepted" || typeName(last) !== "offer-closed" || last.body.reason !== "OTHER_ACCEPTED_FIRST") return false;
+  const [own, other] = [state.offers.get(body.offer_id), state.offers.get(last.body.offer_id)];
+  return own !== undefined && other !== undefined && own.track === other.track && own.step === other.step && own.seat === other.seat;
 }
 
 function judgeMadeIds(context: Context): void {

@@ -1,7 +1,9 @@
 /** Whether an answer begins with the event that its input leads to. */
 import type { Entry } from "../log/entries.js";
 import { typeName } from "../case/answers.js";
-import { compare, type Context } from "./context.js";
+import { lastRound, type Offer } from "../case/state.js";
+import { barredFrom } from "../rules/holders.js";
+import { compare, stepOf, type Context } from "./context.js";
 
 interface Effect {
   type: string;
@@ -59,7 +61,7 @@ function effectOf(context: Context, input: Entry): Effect | null {
   const said = input.body;
   const kind = typeName(input);
   if (kind === "referral-submitted") return said.opens && !state.opened ? { type: "case-opened", fields: { referral_id: said.referral_id } } : null;
-  if (kind === "instruction-given") return said.word === "SETTLE" && state.tracks.has(said.track_id) ? { type: "decision-recorded", fields: { code: said.target, step: said.step } } : null;
+  if (kind === "instruction-given") return said.word === "SETTLE" ? effectOfSettling(context, said) : null;
   if (kind === "record-disowned" || kind === "knock-disowned") {
     const asked = [...state.tasks.values()].some((task) => task.about === "record-disowned");
     return asked ? { type: "input-ignored", fields: {} } : { type: "needs-person", fields: { about: "record-disowned" } };
@@ -71,22 +73,51 @@ function effectOf(context: Context, input: Entry): Effect | null {
   if (!offer) return ignored("UNKNOWN_OFFER");
   if (!offer.open || !offer.words.includes(said.word) || (said.via !== "PHONE" && said.agency !== offer.agency)) return null;
   const own = { offer_id: offer.id, by: said.by };
+  const refused = refusalOf(context, offer, said);
+  if (refused) return ignored(refused);
+  if (offer.kept && said.word !== "ACCEPT") return ignored("REPEATED");
   switch (said.word) {
     case "ACKNOWLEDGE":
       return offer.acknowledged ? ignored("REPEATED") : { type: "offer-acknowledged", fields: own };
     case "ACCEPT":
       return offer.accepted ? ignored("REPEATED") : { type: "offer-accepted", fields: own };
     case "ARRIVE":
-      return offer.arrived ? ignored("REPEATED") : { type: "offer-arrived", fields: own };
+      return offer.arrived ? ignored("REPEATED") : { type: offer.accepted ? "offer-arrived" : "offer-accepted", fields: own };
     case "COMPLETE":
-      return { type: "offer-closed", fields: { offer_id: offer.id, how: "COMPLETED" } };
+      return offer.accepted ? { type: "offer-closed", fields: { offer_id: offer.id, how: "COMPLETED" } } : { type: "offer-accepted", fields: own };
     case "DECIDE":
       if (!offer.codes.includes(said.code)) return ignored("CODE_NOT_ALLOWED");
       if (offer.needs.some((need) => !said.recorded.includes(need))) return ignored("NEEDS_RECORD");
+      if (stepOf(state.tracks.get(offer.track)?.procedure, offer.step)?.form) return null; // what its form points to is not read here
       return { type: "decision-recorded", fields: { code: said.code, step: offer.step, seat: offer.seat, how: "PERSON" } };
     default:
       return null;
   }
+}
+
+/** A desk's word ends the offers of the step, and decides it. */
+function effectOfSettling({ state }: Context, said: any): Effect | null {
+  const track = state.tracks.get(said.track_id);
+  const step = stepOf(track?.procedure, said.step);
+  if (!track || !step || step.kind !== "DECIDE" || step.twoPersons || step.form) return null;
+  const left = [...state.offers.values()].find((offer) => offer.open && offer.track === track.id && offer.step === step.id && offer.round === lastRound(track, step.id)?.number);
+  if (left) return { type: "offer-closed", fields: { offer_id: left.id, how: "RELEASED", reason: "DESK" } };
+  return { type: "decision-recorded", fields: { code: said.target, step: said.step } };
+}
+
+const takes = ["ACCEPT", "ARRIVE", "COMPLETE", "DECIDE"];
+
+/** Why this person may not answer for this seat: a system is nobody where persons must differ, and nobody answers for both seats. */
+function refusalOf({ state }: Context, offer: Offer, said: any): string {
+  const track = state.tracks.get(offer.track);
+  const step = stepOf(track?.procedure, offer.step);
+  const seat = step?.seats[offer.seat];
+  const round = track?.rounds.get(offer.step)?.find((one) => one.number === offer.round);
+  if (!track || !step || !seat || !round || !takes.includes(said.word)) return "";
+  if (seat.otherPersonThan.length === 0 && (!step.twoPersons || step.form)) return "";
+  const by: string | null = said.by ?? said.recorded_by ?? null;
+  if (by === null) return "NEEDS_ACCOUNT";
+  return barredFrom(track, step.id, round, seat).includes(by) ? "SAME_PERSON" : "";
 }
 
 /** Since version 5 a message to the offer's rung that has arrived makes its silence the agency's. */

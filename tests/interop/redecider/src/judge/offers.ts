@@ -1,8 +1,8 @@
 /** Statements about offers: who is asked, what they see, until when, and which rung is knocked. */
 import type { Seat, Step } from "../policy/procedure.js";
 import { liveOffer, type Offer, type Round, type Track } from "../case/state.js";
-import { search } from "../rules/candidates.js";
-import { holderOf, type Held } from "../rules/holders.js";
+import { search, wasTried } from "../rules/candidates.js";
+import { barredFrom, holderOf, type Held } from "../rules/holders.js";
 import { dueOnAccepting, dueOnAcknowledging, dueOnArriving, dueOnOffer } from "../rules/limits.js";
 import { compare, happenedBefore, stepOf, trackOf, type Context } from "./context.js";
 
@@ -18,8 +18,8 @@ export function judgeOfferOpened(context: Context): void {
   }
   const held = seat.holder === null ? undefined : holderOf(state, track, seat.holder);
   judgeAgency(context, track, step, round, seat, held);
-  judgeShows(context, step, seat, held);
-  compare(context, "due", "within, from facts.now", dueOnOffer(bundle, step, facts.now), { due: body.due, due_what: body.due_what });
+  judgeShows(context, track, step, round, seat, held);
+  compare(context, "due", "within, from facts.now", dueOnOffer({ bundle, state, track, step, seat: body.seat, now: facts.now }), { due: body.due, due_what: body.due_what });
   const agency = bundle.agencies.get(body.agency);
   const wanted = step.seats[body.seat]!.ladder ?? held?.offer.ladder ?? track.procedure!.ladder;
   const common = wanted.filter((rung) => agency?.ladder.includes(rung));
@@ -43,8 +43,12 @@ function judgeAgency(context: Context, track: Track, step: Step, round: Round, s
     tally.skip("agency that a desk chose");
   } else if (liveOffer(state, track.id, step.id, round.number, body.seat)) {
     compare(context, "agency", "a seat that is filled or asked for is not offered again", null, found);
+  } else if (step.twoPersons && body.seat > 0 && round.codes[0] === undefined) {
+    compare(context, "agency", "the second person is asked when the first has decided", null, found);
   } else if (seat.holder !== null) {
-    if (held) expect(held.offer.service, held.offer.role, []);
+    if (step.form && step.twoPersons && body.seat > 0) tally.skip("whether a form points to more than was decided, and a second person is needed");
+    if (held && wasTried(state, track, step, round.number, body.seat, held.offer.service)) tally.skip("agency that is asked after the holder of a seat");
+    else if (held) expect(held.offer.service, held.offer.role, []);
     else tally.skip("agency for a seat whose holder is gone");
   } else {
     const result = search({ state, track, step, seat, index: body.seat, round: round.number, bundle, now: facts.now, free: facts.free });
@@ -54,7 +58,7 @@ function judgeAgency(context: Context, track: Track, step: Step, round: Round, s
   }
 }
 
-function judgeShows(context: Context, step: Step, seat: Seat, held: Held | undefined): void {
+function judgeShows(context: Context, track: Track, step: Step, round: Round, seat: Seat, held: Held | undefined): void {
   const { body, state, tally } = context;
   const duty = held?.seat.statutory ? held.seat : seat;
   const expected = {
@@ -63,7 +67,7 @@ function judgeShows(context: Context, step: Step, seat: Seat, held: Held | undef
     reasons: reasonsOf(context, step, duty),
     codes: step.codes,
     needs: step.needs,
-    skip: [],
+    skip: barredFrom(track, step.id, round, seat),
   };
   const found = { shows: body.shows, words: body.words, reasons: body.reasons, codes: body.codes, needs: body.needs, skip: body.skip };
   const limited = (state.consent?.scope ?? []).length > 0 || ["refused", "withdrawn", "expired"].includes(state.consent?.state?.toLowerCase());
@@ -74,7 +78,7 @@ function judgeShows(context: Context, step: Step, seat: Seat, held: Held | undef
   if (state.excluded.some((actor) => !actor.startsWith("agency:"))) {
     tally.skip("codes and members of staff that an exclusion limits");
     found.codes = body.codes.every((code: string) => step.codes.includes(code)) ? step.codes : body.codes;
-    found.skip = [];
+    found.skip = expected.skip;
   }
   compare(context, "shows", "the step, and the consent's scope", expected, found);
 }
@@ -98,8 +102,9 @@ function reasonsOf(context: Context, step: Step, duty: Seat): string[] {
 export function judgeOfferAnswered(context: Context, what: "acknowledged" | "accepted" | "arrived" | "held"): void {
   const { body, state, facts, bundle, tally } = context;
   const offer = state.offers.get(body.offer_id);
-  const step = offer && stepOf(state.tracks.get(offer.track)?.procedure, offer.step);
-  if (!offer || !step) {
+  const track = offer && state.tracks.get(offer.track);
+  const step = stepOf(track?.procedure, offer?.step ?? "");
+  if (!offer || !track || !step) {
     compare(context, "due", "the offer that is answered was made", "an offer", "none");
     return;
   }
@@ -112,7 +117,7 @@ export function judgeOfferAnswered(context: Context, what: "acknowledged" | "acc
     tally.skip("limit of an offer that was held");
   } else {
     const rule = { acknowledged: dueOnAcknowledging, accepted: dueOnAccepting, arrived: dueOnArriving }[what];
-    compare(context, "due", `within, once ${what}`, rule(bundle, step, offer, facts.now), found);
+    compare(context, "due", `within, once ${what}`, rule({ bundle, state, track, step, seat: offer.seat, now: facts.now }, offer), found);
   }
   if (what === "accepted") compare(context, "answer", "an acceptance is late if the offer had ended", !offer.open, body.late);
 }
@@ -127,6 +132,10 @@ export function judgeEscalated(context: Context): void {
   }
   if (body.reason === "acknowledger-excluded") {
     tally.skip("rung that is knocked anew because its acknowledger is excluded");
+    return;
+  }
+  if (body.reason === null && context.input && ["traits-changed", "referral-submitted", "instruction-given"].some((type) => context.input!.type.startsWith(`${type}.`))) {
+    tally.skip("limit that an entered time shortens");
     return;
   }
   const reasonStands =

@@ -1,5 +1,5 @@
 /** What must stand at the end of an answer: an event that follows from the rules and is left out is found here. */
-import { lastRound, offersOf, openOffers, openTracks, type CaseState, type Track } from "../case/state.js";
+import { fillsSeat, lastRound, liveOffer, offersOf, openOffers, openTracks, type CaseState, type Offer, type Track } from "../case/state.js";
 import type { Bundle } from "../policy/bundle.js";
 import { allLinesHold, mayBegin } from "../rules/conditions.js";
 import { isFilled, unmetOf } from "./steps.js";
@@ -35,13 +35,17 @@ function openTrack(state: CaseState, track: Track, now: number): string[] {
     if (!round || round.outcome !== null) continue;
     if (round.starts !== null && round.starts > now) continue;
     if (step.kind === "DECIDE") {
+      const differ = [...state.tasks.values()].some((one) => one.about === "persons-differ" && one.track === track.id && one.step === step.id);
+      const all = round.seats.length > 1 && round.seats.every((_, seat) => round.codes[seat] !== undefined);
+      if (all && round.code === null && !differ) found.push(`all have decided ${step.id}, and nothing follows`);
       if (round.code !== null) found.push(`step ${step.id} is decided, and not done`);
     } else if (isFilled(state, track, step, round)) found.push(`step ${step.id} is filled, and not done`);
     round.seats.forEach((role, seat) => {
       const offers = offersOf(state, track.id, step.id, round.number, seat);
-      const taken = offers.some((offer) => offer.open || offer.how === "COMPLETED" || offer.code !== null);
+      const taken = offers.some((offer) => fillsSeat(offer) || offer.code !== null);
       const task = [...state.tasks.values()].some((one) => one.track === track.id && one.step === step.id && (one.seat === seat || one.seat === -1));
-      if (!taken && !task && round.code === null) found.push(`nobody is asked for ${role} of ${step.id}, and no desk`);
+      const waits = step.twoPersons && seat > 0 && (step.form || round.codes[0] === undefined);
+      if (!taken && !task && !waits && round.code === null) found.push(`nobody is asked for ${role} of ${step.id}, and no desk`);
     });
   }
   found.push(...leftOpen(state, track));
@@ -59,6 +63,13 @@ function openTrack(state: CaseState, track: Track, now: number): string[] {
   return found;
 }
 
+/** Nobody has decided in time, and nothing moves: the offer stays as it is, and a desk is asked. */
+function keepsPlace(state: CaseState, track: Track, offer: Offer): boolean {
+  const step = track.procedure?.steps.find((one) => one.id === offer.step);
+  const asked = [...state.tasks.values()].some((one) => one.about === "decide-missed" && one.track === track.id && one.step === offer.step && one.seat === offer.seat);
+  return step?.onSilence === "keep-place" && offer.missed.includes("decide") && asked;
+}
+
 function tasksOfEnded(state: CaseState): string[] {
   const left = [...state.tasks.values()].filter((task) => task.track !== null && state.tracks.get(task.track)?.state === "ENDED");
   return left.map((task) => `a desk is still asked about ${task.about} of a procedure that has ended`);
@@ -70,7 +81,9 @@ function leftOpen(state: CaseState, track: Track): string[] {
   for (const offer of openOffers(state).filter((one) => one.track === track.id)) {
     const round = track.rounds.get(offer.step)?.find((one) => one.number === offer.round);
     if (offer.kind === "DECIDE" && (offer.code !== null || round?.outcome !== null)) found.push(`the decision ${offer.step} was made, and its offer stays open`);
-    if (offer.kind !== "NOTIFY" && !offer.accepted && !offer.held && offer.due === null) found.push(`a limit of ${offer.step} has passed, and nothing follows`);
+    if (offer.kind === "NOTIFY" && offer.acknowledged) found.push(`the notice of ${offer.step} was read, and its offer stays open`);
+    if (offer.kept && liveOffer(state, track.id, offer.step, offer.round, offer.seat)?.accepted) found.push(`the duty of ${offer.agency} for ${offer.step} goes on, though another has accepted`);
+    if (offer.kind !== "NOTIFY" && !offer.accepted && !offer.held && offer.due === null && !keepsPlace(state, track, offer)) found.push(`a limit of ${offer.step} has passed, and nothing follows`);
   }
   const calls = [...state.tasks.values()].filter((task) => task.about === "call" && task.track === track.id);
   for (const task of calls) {

@@ -33,7 +33,8 @@ export class Places {
       const type = typeName(entry);
       if (type === "offer-opened" && entry.body.kind === "PLACE") services.set(entry.body.offer_id, entry.body.service);
       const service = services.get(entry.body.offer_id);
-      if (!service || !["offer-opened", "offer-closed", "offer-reopened"].includes(type)) continue;
+      const late = type === "offer-accepted" && entry.body.late; // it had ended, and holds its place again
+      if (!service || !(late || ["offer-opened", "offer-closed", "offer-reopened"].includes(type))) continue;
       const partitions = this.changes.get(service) ?? new Map<number, Change[]>();
       this.changes.set(service, partitions);
       partitions.set(entry.partition, [...(partitions.get(entry.partition) ?? []), { entry, by: type === "offer-closed" ? -1 : 1 }]);

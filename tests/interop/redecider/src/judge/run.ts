@@ -1,7 +1,7 @@
 /** Judges a whole log: every answer of every case, in the order of the log. */
 import type { Entry, Log } from "../log/entries.js";
 import { groupCases, type Answer, type CaseEntries } from "../case/answers.js";
-import { fold } from "../case/fold.js";
+import { fold, type FindProcedure } from "../case/fold.js";
 import { emptyCase, openOffers, offersOf, type CaseState } from "../case/state.js";
 import { PolicyChain } from "../policy/chain.js";
 import type { Bundle } from "../policy/bundle.js";
@@ -40,6 +40,8 @@ interface CaseRun {
   causes: Set<string>;
   /** Statements are compared until one differs: what follows from a wrong decision proves nothing. */
   compares: boolean;
+  /** A step with a word that this program does not know has begun: its statements are not decided any more. */
+  newer: boolean;
   /** The case is judged no further. */
   ended: boolean;
   /** A finding ended its judgement: what did not happen in it is not judged (section 15.6). */
@@ -67,7 +69,7 @@ export function judgeLog(log: Log, chain = new PolicyChain(log.entries)): Verdic
     unanswered: new Unanswered(tally, horizon, new Positions(entries), answers, entries),
   };
   const knocks = new Knocks(tally, horizon, cases, entries);
-  const runs = cases.map((own): CaseRun => ({ own, state: emptyCase(), causes: new Set(), compares: true, ended: false, broken: false }));
+  const runs = cases.map((own): CaseRun => ({ own, state: emptyCase(), causes: new Set(), compares: true, newer: false, ended: false, broken: false }));
   const inOrder = runs.flatMap((one) => one.own.answers.map((answer) => ({ one, answer }))).sort((a, b) => a.answer.events[0]!.index - b.answer.events[0]!.index);
   for (const { one, answer } of inOrder) {
     if (one.own.closed) tally.skip("answer of a case without a key");
@@ -93,6 +95,19 @@ function checkKey(tally: Tally, own: CaseEntries): void {
   else tally.find(own.all[0]!.index, "KEY_GONE", "unchecked", `no key opens the case ${own.id}`);
 }
 
+/** Said of each event of a case that this program does not decide: never a verdict. */
+export const newerRules = "not decided: written by newer rules";
+
+/** Whether a step begins in this answer that says what this program does not know. */
+function beginsNewer(answer: Answer, state: CaseState, find: FindProcedure): boolean {
+  return answer.events.some((entry) => {
+    if (!entry.type.startsWith("step-opened.")) return false;
+    const { track_id: track, step } = entry.body;
+    const opened = answer.events.find((one) => one.type.startsWith("track-changed.") && one.body.track_id === track)?.body.digest;
+    return find(opened ?? state.tracks.get(track)?.digest ?? "")?.newer.some((word) => word.startsWith(`${step}: `)) ?? false;
+  });
+}
+
 function judgeAnswer(run: Run, one: CaseRun, answer: Answer): void {
   const { tally, chain } = run;
   const { state, own } = one;
@@ -110,16 +125,20 @@ function judgeAnswer(run: Run, one: CaseRun, answer: Answer): void {
   const facts = answer.head.facts;
   const limit = nextLimit(state);
   const bundle = run.versions.check(tally, answer);
-  const compares = one.compares && head.sound && bundle !== null;
+  const find: FindProcedure = (digest) => chain.withProcedure(digest)?.procedureByDigest(digest);
+  one.newer ||= beginsNewer(answer, state, find);
+  const decides = one.compares && head.sound && bundle !== null;
+  const compares = decides && !one.newer;
   state.time = Math.max(state.time, facts.now);
   const before = tally.differences.length;
-  if (compares) checkFacts(run, one, answer, bundle, limit);
+  if (decides) checkFacts(run, one, answer, bundle, limit);
   const offers = structuredClone(state.offers);
   answer.events.forEach((entry, place) => {
     if (compares && tally.differences.length === before) {
       judgeEvent({ tally, answer, facts, bundle, state, before: offers, input: head.input, entry, body: entry.body, place } satisfies Context);
-    } else tally.skip(compares ? "event after a difference" : "event of an answer that cannot be compared");
-    fold(state, entry, (digest) => chain.withProcedure(digest)?.procedureByDigest(digest));
+    } else if (one.newer) tally.skip(newerRules);
+    else tally.skip(compares ? "event after a difference" : "event of an answer that cannot be compared");
+    fold(state, entry, find);
   });
   if (compares && tally.differences.length === before) checkComplete(run, one, answer, bundle, head.input);
   if (tally.differences.length > before) one.compares = false;

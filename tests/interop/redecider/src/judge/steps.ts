@@ -1,8 +1,8 @@
 /** Statements about procedures and steps: when they begin, and when they, offers and cases end. */
 import { lastRound, offersOf, openTracks, roundsOf, type CaseState, type Offer, type Round, type Track } from "../case/state.js";
 import type { Step } from "../policy/procedure.js";
-import { allLinesHold, anyLineHolds, consentWord, everySeat, mayBegin } from "../rules/conditions.js";
-import { holderOf } from "../rules/holders.js";
+import { allLinesHold, anyLineHolds, consentWord, everySeat, markHolds, mayBegin } from "../rules/conditions.js";
+import { firstRole } from "../rules/holders.js";
 import { lastWord } from "../rules/limits.js";
 import { compare, stepOf, trackOf, type Context } from "./context.js";
 
@@ -80,7 +80,7 @@ export function judgeStepOpened(context: Context): void {
     begins: "",
     round: rounds.length,
     kind: step.kind,
-    seats: step.seats.map((seat) => seat.role ?? holderOf(state, track, seat.holder!)?.offer.role ?? "?"),
+    seats: step.seats.map((seat) => firstRole(track.procedure!, seat)),
     starts: step.at.length > 0 ? bundle.calendar.end(facts.now, step.at[0]!) : null,
   };
   const found = { begins: ready.why, round: body.round, kind: body.kind, seats: body.seats, starts: body.starts };
@@ -104,9 +104,12 @@ export function judgeStepDone(context: Context): void {
     return;
   }
   if (body.outcome === "not-needed") {
-    compare(context, "ended", "a step whose circumstances no longer hold is not needed", false, isNeeded(state, track, step));
+    compare(context, "ended", "a step whose circumstances no longer hold is not needed, nor one that repeats until this", false, isNeeded(state, track, step) && !step.until.some((mark) => markHolds(state, track, mark)));
   } else if (step.kind === "DECIDE") {
-    if (step.codes.includes(body.outcome) || round.code !== null) compare(context, "ended", "the decision", round.code, body.outcome);
+    if (step.form && step.twoPersons && round.code === null && step.codes.includes(body.outcome)) {
+      context.tally.skip("whether a form points to more than was decided, and a second person is needed");
+      compare(context, "ended", "the decision of the first person", round.codes[0], body.outcome);
+    } else if (step.codes.includes(body.outcome) || round.code !== null) compare(context, "ended", "the decision", round.code, body.outcome);
     else judgeOtherOutcome(context);
   } else if (body.outcome === "done") {
     compare(context, "ended", "each seat has met the last limit of the step", true, isFilled(state, track, step, round));
@@ -137,7 +140,8 @@ export function judgeOfferClosed(context: Context): void {
     case "DECLINED_BY_AGENCY":
     case "DECLINED_BY_PERSON":
       if (input?.type.startsWith("instruction-given.")) tally.skip("offer that a desk ended");
-      else compare(context, "ended", "the answer of its agency", endOf(response), found);
+      else if (offer.kept) compare(context, "ended", "a duty ends when another agency has accepted", { how: "DECLINED_BY_AGENCY", reason: offer.keptReason, other: true }, { ...found, other: otherAccepted(context, offer) });
+      else compare(context, "ended", "the answer of its agency", endOf(response, offer), found);
       break;
     case "EXPIRED": {
       const duty = stepOf(state.tracks.get(offer.track)?.procedure, offer.step)?.seats[offer.seat]?.statutory;
@@ -150,14 +154,14 @@ export function judgeOfferClosed(context: Context): void {
       const track = state.tracks.get(offer.track);
       const step = stepOf(track?.procedure, offer.step);
       const ends = answer.events.some((entry) => entry.type.startsWith("track-changed.") && entry.body.track_id === offer.track);
-      if (response && response.offer_id === offer.id) compare(context, "ended", "an agency's own answer cancels nothing", endOf(response), found);
+      if (response && response.offer_id === offer.id) compare(context, "ended", "an agency's own answer cancels nothing", endOf(response, offer), found);
       else if (ends || (track && step && !isNeeded(state, track, step))) compare(context, "ended", "its circumstances no longer hold", true, true);
       else tally.skip("offer that was cancelled");
       break;
     }
     default:
       if (input?.type.startsWith("instruction-given.") || (input && !response)) tally.skip(`offer that ended as ${body.how}`);
-      else compare(context, "ended", "the answer of its agency", endOf(response), found);
+      else compare(context, "ended", "the answer of its agency", endOf(response, offer), found);
   }
 }
 
@@ -175,8 +179,18 @@ function silenceOf(context: Context, offer: Offer): string {
   return untold || offer.excused ? "not-told" : limit;
 }
 
-function endOf(response: any): { how: string; reason: string } | null {
+/** Whether another agency accepted this offer's seat in this answer. */
+function otherAccepted(context: Context, offer: Offer): boolean {
+  return context.answer.events.slice(0, context.place).some((entry) => {
+    const other = entry.type.startsWith("offer-accepted.") ? context.state.offers.get(entry.body.offer_id) : undefined;
+    return other !== undefined && other.id !== offer.id && other.track === offer.track && other.step === offer.step && other.round === offer.round && other.seat === offer.seat;
+  });
+}
+
+/** How an agency's own answer ends its offer. A notice is completed when it is acknowledged. */
+function endOf(response: any, offer: Offer): { how: string; reason: string } | null {
   if (response === null) return null;
+  if (response.word === "ACKNOWLEDGE" && offer.kind === "NOTIFY") return { how: "COMPLETED", reason: "" };
   const ends: Record<string, string> = { COMPLETE: "COMPLETED", DECIDE: "COMPLETED", RETURN: "RETURNED", DECLINE: response.reason === "PERSON_DECLINED" ? "DECLINED_BY_PERSON" : "DECLINED_BY_AGENCY" };
   const how = ends[response.word];
   return how ? { how, reason: response.reason } : null;
@@ -190,6 +204,11 @@ export function judgeCaseClosed(context: Context): void {
   if (body.outcome !== "done") tally.skip(`case that ends with ${body.outcome}`);
 }
 
+/** A desk's word is that of the first of two persons who has said none; else it agrees with one of them. */
+function emptySeat(round: Round): number {
+  return round.seats.findIndex((_, seat) => round.codes[seat] === undefined);
+}
+
 export function judgeDecision(context: Context): void {
   const { body, state, input } = context;
   const track = trackOf(context);
@@ -200,18 +219,20 @@ export function judgeDecision(context: Context): void {
     return;
   }
   const found = { seat: body.seat, code: body.code, round: body.round, by: body.by };
-  const codes = offersOf(state, track.id, step.id, round.number).filter((offer) => offer.code !== null).map((offer) => offer.code);
+  const codes = round.codes.filter((code) => code !== undefined);
   if (body.how === "PERSON") {
     const offer = state.offers.get(input?.body?.offer_id);
     const right = offer?.step === body.step && offer?.open && offer.codes.includes(body.code) && offer.needs.every((need) => input!.body.recorded.includes(need));
-    compare(context, "decided", "the answer of the seat's holder, with what it needs", { seat: offer?.seat, code: input?.body?.code, round: round.number, by: input?.body?.by ?? null, right: true }, { ...found, right: right ?? false });
+    const asPerson = step.twoPersons || step.form || (offer !== undefined && step.seats[offer.seat]!.otherPersonThan.length > 0);
+    const by = input?.body?.by ?? (asPerson ? input?.body?.recorded_by : null) ?? null;
+    compare(context, "decided", "the answer of the seat's holder, with what it needs", { seat: offer?.seat, code: input?.body?.code, round: round.number, by, right: true }, { ...found, right: right ?? false });
   } else if (body.how === "SILENCE") {
     const missed = context.answer.events.some((entry) => entry.type.startsWith("deadline-passed.") && entry.body.what === "decide" && state.offers.get(entry.body.offer_id)?.step === body.step);
     const offers = offersOf(state, track.id, step.id, round.number);
     const seat = body.seat === -1 || offers.some((offer) => offer.seat === body.seat && offer.missed.includes("decide"));
     compare(context, "decided", "on_silence, once decide has passed", { code: step.onSilence, round: round.number, missed: true, seat: true, by: null }, { code: body.code, round: body.round, missed, seat, by: body.by });
   } else if (body.how === "DESK") {
-    const settles = { step: input?.body?.step, code: input?.body?.target, by: input?.body?.by ?? null, seat: -1, round: round.number };
+    const settles = { step: input?.body?.step, code: input?.body?.target, by: input?.body?.by ?? null, seat: step.twoPersons && !step.form ? emptySeat(round) : -1, round: round.number };
     compare(context, "decided", "SETTLE of a desk", settles, { step: body.step, code: body.code, by: body.by, seat: body.seat, round: body.round });
   } else if (body.how === "AGREED") {
     compare(context, "decided", "all decide the same", true, codes.length === round.seats.length && codes.every((code) => code === body.code));

@@ -1,7 +1,7 @@
 /** Statements about desks: which desk is asked, why, and until when. */
-import { openTracks } from "../case/state.js";
+import { lastRound, openTracks } from "../case/state.js";
 import { search } from "../rules/candidates.js";
-import { allLinesHold, consentWord } from "../rules/conditions.js";
+import { allLinesHold, consentWord, timeOf } from "../rules/conditions.js";
 import { compare, happenedBefore, stepOf, trackOf, type Context } from "./context.js";
 
 const missed: Record<string, string> = { "present-missed": "present", "arrive-missed": "arrive", "complete-missed": "complete", "decide-missed": "decide", "hold-missed": "hold" };
@@ -50,6 +50,7 @@ function formOf(context: Context): Record<string, unknown> {
   const about: string = body.about;
   const offer = ["call", "tell", "not-told"].includes(about) ? {} : { offer_id: null };
   if (aboutRecords.has(about)) return { ...offer, track_id: null, step: "", seat: -1 };
+  if (about === "persons-differ") return { ...offer, seat: -1 };
   if (about === "consent-missing") return { ...offer, step: "", seat: -1 };
   return about === "confirm-default" ? { ...offer, seat: -1 } : offer;
 }
@@ -60,7 +61,7 @@ function dueOf(context: Context): number | null {
   const soon = bundle.calendar.end(facts.now, bundle.desks.repeat);
   if (body.about === "call") return state.offers.get(body.offer_id)?.due ?? null;
   if (body.about === "consent-missing" || body.about === "confirm-default") return bundle.calendar.end(facts.now, bundle.desks.stopped);
-  if (body.about in missed || body.about === "no-candidate" || aboutRecords.has(body.about)) return soon;
+  if (body.about in missed || ["no-candidate", "time-missing", "persons-differ"].includes(body.about) || aboutRecords.has(body.about)) return soon;
   return null;
 }
 
@@ -98,6 +99,11 @@ function stands(context: Context): boolean {
     return result === null || result.chosen === null;
   }
   if (about === "no-pathway") return openTracks(state).length === 0 && !bundle.procedures.some((one) => allLinesHold(state, null, one.applies));
+  if (about === "time-missing") return step !== undefined && step.from !== null && timeOf(state, step.from) === null;
+  if (about === "persons-differ") {
+    const round = track && lastRound(track, body.step);
+    return round !== undefined && round.outcome === null && new Set(round.seats.map((_, seat) => round.codes[seat])).size > 1;
+  }
   if (about === "confirm-referral") return bundle.agencies.get(state.referralAgency)?.unverified ?? false;
   tally.skip(`reason of a desk's task about ${about}`);
   return true;

@@ -28,6 +28,8 @@ export interface Agency {
 
 export interface Municipality {
   region: string;
+  /** Kind of area, and the area of this kind in which it lies. */
+  areas?: Record<string, string>;
   neighbours: string[];
   desk: string;
 }
@@ -38,7 +40,8 @@ export class Bundle {
   readonly agencies = new Map<string, Agency>();
   readonly services = new Map<string, Service>();
   readonly municipalities: Map<string, Municipality>;
-  readonly regions: string[];
+  /** The cover word of every area: the regions by id, then each kind in the order of the file. */
+  readonly areas: string[];
   readonly desks: { country: string; oversight: string; repeat: Limit; stopped: Limit };
   readonly calendar: Calendar;
   /** The codes of every list, in their order. */
@@ -52,7 +55,8 @@ export class Bundle {
     }
     const map = yaml("municipalities.yaml");
     this.municipalities = new Map(Object.entries(map.municipalities));
-    this.regions = map.regions;
+    const regions = [...new Set([...this.municipalities.values()].map((one) => one.region))].sort();
+    this.areas = [["region", regions] as const, ...Object.entries<string[]>(map.areas ?? {})].flatMap(([kind, ids]) => ids.map((id) => `${kind}:${id}`));
     this.desks = { ...map.desks, repeat: parseLimit(map.desks.repeat), stopped: parseLimit(map.desks.stopped) };
     this.calendar = new Calendar(yaml("calendars/XK.yaml"));
     this.codes = new Map(Object.entries<any>(yaml("codes.yaml")).map(([list, codes]) => [list, Array.isArray(codes) ? codes : Object.keys(codes)]));

@@ -2,7 +2,7 @@
 import { parseLimit, type Limit } from "./calendar.js";
 
 export type Conditions = Record<string, string[]>;
-export type LimitName = "acknowledge" | "accept" | "present" | "arrive" | "complete" | "decide" | "hold";
+export type LimitName = "acknowledge" | "accept" | "present" | "arrive" | "complete" | "decide" | "second" | "hold";
 
 export interface Seat {
   name: string;
@@ -17,6 +17,12 @@ export interface Seat {
   statutory: boolean;
   mayDecline: string[] | null;
   shows: string[];
+  /** Seats of other steps whose agencies are never asked for this one. */
+  notSameAs: string[];
+  /** Seats whose persons never answer for this one; `step#0` is the first seat of the same round. */
+  otherPersonThan: string[];
+  /** Roles by the code of a decision, where that says whom to ask. */
+  rolesBy: { step: string; table: Record<string, string[]> } | null;
 }
 
 export interface Place {
@@ -26,6 +32,7 @@ export interface Place {
   untilKnown: string[];
   secure: string[];
   secureNeeds: string[];
+  secureEnds: string[];
 }
 
 export interface Step {
@@ -38,13 +45,20 @@ export interface Step {
   atOnceWhen: Conditions;
   againWhen: string[];
   once: boolean;
+  /** Rounds in which somebody came or finished, after which no further one begins; 0: no limit. */
+  atMost: number;
   at: Limit[];
   until: string[];
   withoutConsent: boolean;
   within: Partial<Record<LimitName, Limit>>;
+  /** The entered time from which its limit counts. */
+  from: string | null;
   codes: string[];
   needs: string[];
-  agree: boolean;
+  /** Two persons decide, one after the other. */
+  twoPersons: boolean;
+  /** The form points to a level: whether a decision lies below it, and whether a second person is needed, is not decided here. */
+  form: boolean;
   onDisagreement: string | null;
   onSilence: string | null;
   place: Place | null;
@@ -59,6 +73,8 @@ export interface Change {
 
 export interface Procedure {
   id: string;
+  /** Words that this program does not know, each with its step: once such a step begins, its case is not decided any more. */
+  newer: string[];
   digest: string;
   applies: Conditions;
   changes: Change[];
@@ -75,6 +91,7 @@ export interface Procedure {
 export function readProcedure(file: any, digest: string): Procedure {
   return {
     id: file.pathway,
+    newer: file.steps.flatMap(newerWords),
     digest,
     applies: file.applies,
     changes: (file.changes ?? []).map((change: any) => ({
@@ -94,6 +111,26 @@ export function readProcedure(file: any, digest: string): Procedure {
   };
 }
 
+const limitNames = new Set<string>(["acknowledge", "accept", "present", "arrive", "complete", "decide", "second", "hold"]);
+
+/** Every word of a step that policy.md says. */
+const knownWords = new Set(
+  `id ask ask_together decide place notify feed by who forbid needs form agree on_disagreement on_silence until_known secure secure_needs secure_ends every
+  area ladder last_resort requires not_same_as other_person_than statutory may_decline shows writes contacts basis guidance
+  after when unless at_once_when again_when once at_most at then_every until without_consent within`.split(/\s+/),
+);
+const agreements = new Set(["all", "two-persons", "two-below"]);
+
+/** What a step says that this program does not know: a word of rules that are newer than it. */
+function newerWords(step: any): string[] {
+  const found = [
+    ...Object.keys(step).filter((word) => !knownWords.has(word)),
+    ...Object.keys(step.within ?? {}).filter((name) => name !== "from" && !limitNames.has(name)),
+    ...(step.agree === undefined || agreements.has(step.agree) ? [] : [`agree: ${step.agree}`]),
+  ];
+  return found.map((word) => `${step.id}: ${word}`);
+}
+
 function readStep(step: any): Step {
   return {
     id: step.id,
@@ -105,13 +142,16 @@ function readStep(step: any): Step {
     atOnceWhen: step.at_once_when ?? {},
     againWhen: step.again_when ?? [],
     once: step.once ?? false,
+    atMost: step.at_most ?? 0,
     at: (step.at ?? []).map(parseLimit),
     until: step.until ?? [],
     withoutConsent: step.without_consent ?? false,
-    within: Object.fromEntries(Object.entries(step.within ?? {}).map(([name, text]) => [name, parseLimit(text as string)])),
+    within: Object.fromEntries(Object.entries(step.within ?? {}).filter(([name]) => limitNames.has(name)).map(([name, text]) => [name, parseLimit(text as string)])),
+    from: step.within?.from ?? null,
     codes: step.decide ?? [],
     needs: step.needs ?? [],
-    agree: step.agree === "all",
+    twoPersons: step.agree === "two-persons" || step.agree === "two-below",
+    form: step.form !== undefined,
     onDisagreement: step.on_disagreement ?? null,
     onSilence: step.on_silence ?? null,
     place: step.place
@@ -121,6 +161,7 @@ function readStep(step: any): Step {
           untilKnown: step.until_known ?? [],
           secure: step.secure ?? [],
           secureNeeds: step.secure_needs ?? [],
+          secureEnds: step.secure_ends ?? [],
         }
       : null,
   };
@@ -146,11 +187,20 @@ function seatsOf(step: any): Seat[] {
     statutory: own.statutory ?? step.statutory ?? false,
     mayDecline: own.may_decline ?? step.may_decline ?? null,
     shows: own.shows ?? step.shows ?? [],
+    notSameAs: own.not_same_as ?? step.not_same_as ?? [],
+    otherPersonThan: own.other_person_than ?? step.other_person_than ?? [],
+    rolesBy: null,
   });
   if (step.ask_together) return Object.entries<any>(step.ask_together).map(([name, own]) => seat(name, own.role, null, own));
-  if (step.decide) return step.who.map((holder: string) => seat(holder, null, holder));
+  if (step.decide) {
+    const seats: Seat[] = step.who.map((holder: string) => seat(holder, null, holder));
+    if (!String(step.agree).startsWith("two-")) return seats;
+    const second = seats[1] ?? { ...seats[0]!, name: `${seats[0]!.name}.second` };
+    return [seats[0]!, { ...second, otherPersonThan: [...second.otherPersonThan, `${step.id}#0`] }];
+  }
   if (step.place) return [seat("place", "place", null)];
-  const asked: string | undefined = step.ask ?? step.notify;
+  const asked: string | Record<string, string[]> | undefined = step.ask ?? step.notify;
   if (!asked) return [];
+  if (typeof asked !== "string") return [{ ...seat("table", Object.values(asked)[0]![0]!, null), rolesBy: { step: step.by, table: asked } }];
   return asked.includes(".") ? [seat(asked, null, asked)] : [seat(asked, asked, null)];
 }

@@ -1,8 +1,9 @@
 /** Who is asked for a seat: "Choose who is asked" in policy.md, in the order of areas, roles and the directory. */
 import type { Agency, Bundle, Municipality, Service } from "../policy/bundle.js";
 import type { Seat, Step } from "../policy/procedure.js";
-import { offersOf, type CaseState, type Track } from "../case/state.js";
-import { markHolds, rolesOfPlace } from "./conditions.js";
+import { lastRound, offersOf, type CaseState, type Track } from "../case/state.js";
+import { rolesOfPlace, secureAllowed } from "./conditions.js";
+import { isSameAgency } from "./holders.js";
 import { firstLimit } from "./limits.js";
 
 export interface Passed {
@@ -27,7 +28,7 @@ export interface Question {
   free: Record<string, number>;
 }
 
-const bands: Record<string, [number, number]> = { "0-5": [0, 5], "6-11": [6, 11], "12-14": [12, 14], "15-17": [15, 17], "18-120": [18, 120] };
+const bands: Record<string, [number, number]> = { "0-2": [0, 2], "3-5": [3, 5], "0-5": [0, 5], "6-11": [6, 11], "12-14": [12, 14], "15-17": [15, 17], "18-120": [18, 120] };
 const weekdays = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 /** The first candidate whom nothing stands against, and those before it. Null if the pages name no area to search. */
@@ -36,11 +37,11 @@ export function search(question: Question): Search | null {
   if (seat.area === null) return null;
   const town = bundle.municipalities.get(question.state.traits?.found_in ?? "");
   if (!town) return null;
-  const roles = step.place ? rolesOfPlace(track, step.place).roles : [seat.role!];
+  const roles = step.place ? rolesOfPlace(track, step.place).roles : rolesOfSeat(track, seat);
   const passed: Passed[] = [];
   const seen = new Set<string>();
   for (const role of [...roles, ...(question.round === 0 || !step.place ? seat.lastResort : [])]) {
-    for (const service of servicesInOrder(bundle, role, seat.area, question.state.traits.found_in, town)) {
+    for (const service of servicesInOrder(bundle, role, seat.area, question.state.traits.found_in, question.state.traits.home)) {
       if (seen.has(service.id)) continue;
       seen.add(service.id);
       const reason = whyNot(question, service, role);
@@ -51,25 +52,37 @@ export function search(question: Question): Search | null {
   return { chosen: null, passed };
 }
 
-function servicesInOrder(bundle: Bundle, role: string, areas: string[], foundIn: string, town: Municipality): Service[] {
-  const covering = areas.flatMap((area) => coversOf(area, foundIn, town, bundle.regions));
+/** One role, or those that a decision chooses: nobody before it is made. */
+function rolesOfSeat(track: Track, seat: Seat): string[] {
+  if (seat.rolesBy === null) return [seat.role!];
+  return seat.rolesBy.table[lastRound(track, seat.rolesBy.step)?.code ?? ""] ?? [];
+}
+
+function servicesInOrder(bundle: Bundle, role: string, areas: string[], foundIn: string, home: string): Service[] {
+  const covering = areas.flatMap((area) => coversOf(bundle, area, foundIn, home));
   const inRole = [...bundle.services.values()].filter((service) => service.roles.includes(role));
   return covering.flatMap((cover) => inRole.filter((service) => service.covers.includes(cover)));
 }
 
-function coversOf(area: string, foundIn: string, town: Municipality, regions: string[]): string[] {
-  switch (area) {
-    case "found-in":
-      return [foundIn];
-    case "neighbour":
-      return town.neighbours;
-    case "region":
-      return [`region:${town.region}`];
-    case "other-region":
-      return regions.filter((region) => region !== town.region).map((region) => `region:${region}`);
-    default:
-      return [area];
-  }
+/** What a municipality lies in: its region, and its area of each kind. */
+function areasOf(town: Municipality): [string, string][] {
+  return [["region", town.region], ...Object.entries(town.areas ?? {})];
+}
+
+function coversOf(bundle: Bundle, area: string, foundIn: string, home: string): string[] {
+  if (area === "country") return [area];
+  if (area === "home") return bundle.municipalities.has(home) ? [home] : [];
+  if (area.startsWith("home-")) return coversOf(bundle, area.slice("home-".length), home, "");
+  const town = bundle.municipalities.get(foundIn);
+  if (!town) return [];
+  if (area === "found-in") return [foundIn];
+  if (area === "neighbour") return town.neighbours;
+  const others = area.startsWith("other-");
+  const kind = others ? area.slice("other-".length) : area;
+  const own = areasOf(town).map(([name, id]) => `${name}:${id}`);
+  const ofKind = (cover: string) => kind === "region" || cover.startsWith(`${kind}:`);
+  if (!others) return own.filter(ofKind);
+  return bundle.areas.filter((cover) => ofKind(cover) && !own.includes(cover));
 }
 
 function whyNot(question: Question, service: Service, role: string): string | null {
@@ -79,22 +92,33 @@ function whyNot(question: Question, service: Service, role: string): string | nu
   if (never.includes("excluded-actor") && state.excluded.includes(`agency:${service.agency.id}`)) return "EXCLUDED";
   if (never.includes("detention") && service.tags.includes("detention")) return "NEVER";
   const disabled = traits.concern === "disability" && traits.age !== "adult";
+  const young = ["0-2", "0-5", "unknown"].includes(state.traits?.age_band ?? "unknown");
+  if (never.includes("institution-under-three") && young && service.tags.includes("residential-institution")) return "NEVER";
   if (never.includes("residential-institution-for-disabled-child") && disabled && service.tags.includes("residential-institution")) return "NEVER";
+  const recipients: string[] = state.consent?.recipients ?? [];
+  if (recipients.length > 0 && !recipients.includes(service.agency.id)) return "NOT_CONSENTED";
+  if (step.place?.secure.includes(role) && !secureAllowed(state, track, step.place)) return "SECURE_NOT_ALLOWED";
+  const round = track.rounds.get(step.id)?.find((one) => one.number === question.round);
+  if (round && isSameAgency(state, track, step.id, round, seat, service.agency.id)) return "SAME_AGENCY";
   if (tried(question, service)) return "TRIED";
   if (seat.requires.some((skill) => !service.tags.includes(skill))) return "NOT_SKILLED";
   const band = bands[traits.age_band];
   if (service.ages && band && (band[0] < service.ages[0] || band[1] > service.ages[1])) return "NOT_ELIGIBLE_AGE";
   if (service.sexes && !service.sexes.includes(traits.sex)) return "NOT_ELIGIBLE_SEX";
-  if (step.place && service.places !== null && (question.free[service.id] ?? 0) <= 0) return "NO_CAPACITY";
-  if (step.place?.secure.includes(role) && !step.place.secureNeeds.every((mark) => markHolds(state, track, mark))) return "SECURE_NOT_ALLOWED";
-  const recipients: string[] = state.consent?.recipients ?? [];
-  if (recipients.length > 0 && !recipients.includes(service.agency.id)) return "NOT_CONSENTED";
   const first = firstLimit(step);
-  return first && (first.limit.unit === "min" || first.limit.unit === "h") && isShut(service.agency, bundle, now) ? "CLOSED" : null;
+  if (first && (first.limit.unit === "min" || first.limit.unit === "h") && isShut(service.agency, bundle, now)) return "CLOSED";
+  if (!step.place) return null;
+  if ([...state.offers.values()].some((offer) => offer.open && offer.track === track.id && offer.step === step.id && offer.service === service.id)) return "HOLDS_NOW";
+  return service.places !== null && (question.free[service.id] ?? 0) <= 0 ? "NO_CAPACITY" : null;
 }
 
 function tried(question: Question, service: Service): boolean {
-  return offersOf(question.state, question.track.id, question.step.id, question.round, question.index).some((offer) => offer.service === service.id);
+  return wasTried(question.state, question.track, question.step, question.round, question.index, service.id);
+}
+
+/** Whether a service was asked for this seat in this round. */
+export function wasTried(state: CaseState, track: Track, step: Step, round: number, seat: number, service: string): boolean {
+  return offersOf(state, track.id, step.id, round, seat).some((offer) => offer.service === service);
 }
 
 function isShut(agency: Agency, bundle: Bundle, now: number): boolean {

@@ -1,6 +1,6 @@
 /** Conditions and marks of a procedure, tested on the state of a case: "Choose when a step begins" in policy.md. */
 import type { Conditions, Step } from "../policy/procedure.js";
-import { lastRound, offersOf, type CaseState, type Offer, type Round, type Track } from "../case/state.js";
+import { fillsSeat, lastRound, offersOf, roundsOf, type CaseState, type Offer, type Round, type Track } from "../case/state.js";
 
 const traitNames = new Set(["concern", "age", "age_band", "sex", "found_in", "home", "urgency", "origin", "asylum", "languages", "flags"]);
 
@@ -16,11 +16,18 @@ export function anyLineHolds(state: CaseState, track: Track | null, conditions: 
 
 function lineHolds(state: CaseState, track: Track | null, name: string, words: string[]): boolean {
   if (name === "consent") return words.includes(consentWord(state));
+  if (name === "times") return words.some((word) => timeOf(state, word) !== null);
   if (traitNames.has(name)) {
     const value: string | string[] = state.traits?.[name] ?? "";
     return Array.isArray(value) ? value.some((one) => words.includes(one)) : words.includes(value);
   }
   return track !== null && words.some((word) => markHolds(state, track, `${name}.${word}`));
+}
+
+/** A time that a person has entered; null while it is not known. */
+export function timeOf(state: CaseState, code: string): number | null {
+  const times: { code: string; at: number }[] = state.traits?.times ?? [];
+  return times.find((one) => one.code === code)?.at ?? null;
 }
 
 export function consentWord(state: CaseState): string {
@@ -54,6 +61,13 @@ export function markHolds(state: CaseState, track: Track, mark: string): boolean
     case "secure":
     case "misplaced":
       return placeMark(state, track, step, round, word);
+    case "accept-missed":
+    case "present-missed":
+    case "arrive-missed":
+    case "complete-missed":
+    case "decide-missed":
+    case "hold-missed":
+      return stillMissed(state, track, step, round, word.slice(0, -"-missed".length));
     default:
       return round.code === word;
   }
@@ -61,13 +75,24 @@ export function markHolds(state: CaseState, track: Track, mark: string): boolean
 
 export function everySeat(state: CaseState, track: Track, step: string, round: Round, holds: (offer: Offer) => boolean): boolean {
   return round.seats.every((_, seat) =>
-    offersOf(state, track.id, step, round.number, seat).some((offer) => (offer.open || offer.how === "COMPLETED") && holds(offer)),
+    offersOf(state, track.id, step, round.number, seat).some((offer) => fillsSeat(offer) && holds(offer)),
   );
+}
+
+/** A limit of the newest round has passed, and what it asks for has not happened since. */
+function stillMissed(state: CaseState, track: Track, step: string, round: Round, limit: string): boolean {
+  if (round.outcome !== null) return false;
+  return round.seats.some((_, seat) => {
+    const offers = offersOf(state, track.id, step, round.number, seat);
+    const live = offers.filter(fillsSeat);
+    const met = limit === "accept" ? live.some((one) => one.accepted) : ["present", "arrive"].includes(limit) && live.some((one) => one.arrived);
+    return offers.some((one) => one.missed.includes(limit)) && !met;
+  });
 }
 
 function placeMark(state: CaseState, track: Track, stepId: string, round: Round, word: string): boolean {
   const place = track.procedure?.steps.find((step) => step.id === stepId)?.place;
-  const taken = offersOf(state, track.id, stepId, round.number).find((offer) => offer.open && offer.arrived);
+  const taken = offersOf(state, track.id, stepId, round.number).find((offer) => offer.open && !offer.kept && offer.arrived);
   if (!place || !taken) return false;
   if (word === "secure") return place.secure.includes(taken.role);
   const wanted = rolesOfPlace(track, place);
@@ -82,6 +107,19 @@ export function rolesOfPlace(track: Track, place: NonNullable<Step["place"]>): {
   return roles ? { roles, known: true } : { roles: place.untilKnown, known: false };
 }
 
+/** Whether the decisions that allow a place that locks people up stand, and none that ends it. */
+export function secureAllowed(state: CaseState, track: Track, place: NonNullable<Step["place"]>): boolean {
+  return place.secureNeeds.every((mark) => markHolds(state, track, mark)) && !place.secureEnds.some((mark) => markHolds(state, track, mark));
+}
+
+/** Rounds in which somebody came or finished; a round that is not needed, or that nobody came to, does not count. */
+function roundsUsed(state: CaseState, track: Track, step: Step): number {
+  const used = roundsOf(track, step.id).filter((round) =>
+    round.outcome === null ? everySeat(state, track, step.id, round, (offer) => offer.arrived || offer.how === "COMPLETED") : round.outcome !== "not-needed",
+  );
+  return used.length;
+}
+
 /** Whether a step may begin a round now, and why not. */
 export function mayBegin(state: CaseState, track: Track, step: Step): { ready: boolean; why: string } {
   const no = (why: string): { ready: boolean; why: string } => ({ ready: false, why });
@@ -93,6 +131,7 @@ export function mayBegin(state: CaseState, track: Track, step: Step): { ready: b
   const round = lastRound(track, step.id);
   if (round) {
     if (step.once) return no("it is done once");
+    if (step.atMost > 0 && roundsUsed(state, track, step) >= step.atMost) return no("it has had as many rounds as it may have");
     const newer = step.againWhen.some((mark) => (track.marks.get(mark) ?? -1) > round.openedAt);
     return newer ? { ready: true, why: "" } : no("it has begun, and nothing newer begins another round");
   }

@@ -2,7 +2,8 @@
 import type { Bundle } from "../policy/bundle.js";
 import type { Limit } from "../policy/calendar.js";
 import type { LimitName, Step } from "../policy/procedure.js";
-import type { Offer } from "../case/state.js";
+import type { CaseState, Offer, Track } from "../case/state.js";
+import { timeOf } from "./conditions.js";
 
 export interface Due {
   due: number | null;
@@ -19,33 +20,52 @@ export function firstLimit(step: Step): { name: LimitName; limit: Limit } | null
   return name ? { name, limit: step.within[name]! } : null;
 }
 
-function begin(bundle: Bundle, step: Step, name: LimitName | undefined, now: number): Due {
-  return name ? { due: bundle.calendar.end(now, step.within[name]!), due_what: name } : none;
+/** The step and the seat whose limit begins, and when. */
+export interface Start {
+  bundle: Bundle;
+  state: CaseState;
+  track: Track;
+  step: Step;
+  seat: number;
+  now: number;
+}
+
+function begin(start: Start, name: LimitName | undefined): Due {
+  if (!name) return none;
+  const { bundle, step, seat } = start;
+  const limit = name === "decide" && seat > 0 && step.within.second ? step.within.second : step.within[name]!;
+  return { due: bundle.calendar.end(beginning(start, name), limit), due_what: name };
+}
+
+/** From an entered time, never from later than now; while it is not known, from the beginning of the procedure. */
+function beginning({ state, track, step, now }: Start, name: LimitName): number {
+  return name === "decide" && step.from !== null ? Math.min(timeOf(state, step.from) ?? track.since, now) : now;
 }
 
 function keep(offer: Offer): Due {
   return { due: offer.due, due_what: offer.dueWhat };
 }
 
-export function dueOnOffer(bundle: Bundle, step: Step, now: number): Due {
-  return step.kind === "NOTIFY" ? none : begin(bundle, step, firstLimit(step)?.name, now);
+export function dueOnOffer(start: Start): Due {
+  return start.step.kind === "NOTIFY" ? none : begin(start, firstLimit(start.step)?.name);
 }
 
 /** A limit that runs from the offer on runs through, whoever acknowledges meanwhile. */
-export function dueOnAcknowledging(bundle: Bundle, step: Step, offer: Offer, now: number): Due {
+export function dueOnAcknowledging(start: Start, offer: Offer): Due {
+  const { step } = start;
   if (offer.dueWhat !== "acknowledge" && offer.dueWhat !== "") return keep(offer);
   if (!step.within.acknowledge) return keep(offer);
-  return begin(bundle, step, afterAcknowledging.find((name) => step.within[name]), now);
+  return begin(start, afterAcknowledging.find((name) => step.within[name]));
 }
 
-export function dueOnAccepting(bundle: Bundle, step: Step, offer: Offer, now: number): Due {
-  const next = (["present", "arrive", "complete"] as LimitName[]).find((name) => step.within[name]);
-  return next !== undefined && offer.dueWhat === next ? keep(offer) : begin(bundle, step, next, now);
+export function dueOnAccepting(start: Start, offer: Offer): Due {
+  const next = (["present", "arrive", "complete"] as LimitName[]).find((name) => start.step.within[name]);
+  return next !== undefined && offer.dueWhat === next ? keep(offer) : begin(start, next);
 }
 
-export function dueOnArriving(bundle: Bundle, step: Step, offer: Offer, now: number): Due {
-  const next: LimitName | undefined = step.within.complete ? "complete" : undefined;
-  return next !== undefined && offer.dueWhat === next ? keep(offer) : begin(bundle, step, next, now);
+export function dueOnArriving(start: Start, offer: Offer): Due {
+  const next: LimitName | undefined = start.step.within.complete ? "complete" : undefined;
+  return next !== undefined && offer.dueWhat === next ? keep(offer) : begin(start, next);
 }
 
 /** The limit that the last word of a step meets: with it the step is done. */

@@ -89,6 +89,17 @@ func SplitType(typeName string) (name string, version int, err error) {
 // Lookup returns the schema of a type that this program has, or nil.
 func Lookup(typeName string) *Known { return knownTypes[typeName] }
 
+// Versions are the types with the name of this one that this program has.
+func Versions(typeName string) (types []string) {
+	name, _, _ := SplitType(typeName)
+	for version := 1; version <= newestOf[name]; version++ {
+		if one := fmt.Sprintf("%s.v%d", name, version); knownTypes[one] != nil {
+			types = append(types, one)
+		}
+	}
+	return types
+}
+
 // IsNewestOfOtherTopic says whether a type is the newest version of one that belongs to another topic.
 func IsNewestOfOtherTopic(typeName, topic string) bool {
 	known := knownTypes[typeName]

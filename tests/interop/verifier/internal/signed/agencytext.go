@@ -177,13 +177,15 @@ func checkCloudEvent(typeName string, body avro.Record, base []byte) error {
 	if len(base)%hashSize != 0 || len(base) < leastDigests*hashSize {
 		return fmt.Errorf("the list of digests has %d bytes", len(base))
 	}
+	if !namesType(base[placeType*hashSize:(placeType+1)*hashSize], typeName) {
+		return fmt.Errorf("the digest of type is that of no version of %q", "referral."+typeName)
+	}
 	signed := body.Record("signed")
 	for _, wanted := range []struct {
 		place      int
 		what, text string
 	}{
 		{placeSpecVersion, "specversion", "1.0"},
-		{placeType, "type", "referral." + typeName},
 		{placeTopicName, "name of topic", "topic"},
 		{placeTopic, "topic", "ingress." + signed.Text("agency")},
 		{placeSeqName, "name of sequence", "sequence"},
@@ -195,6 +197,13 @@ func checkCloudEvent(typeName string, body avro.Record, base []byte) error {
 		}
 	}
 	return nil
+}
+
+// namesType says whether a digest is that of the type of a body, in any version that this program has.
+func namesType(digest []byte, typeName string) bool {
+	return slices.ContainsFunc(record.Versions(typeName), func(version string) bool {
+		return bytes.Equal(digest, crypt.SHA256([]byte("referral."+version)))
+	})
 }
 
 // reuseKey tells what may be signed once; "" may be signed for many events.
