@@ -26,7 +26,8 @@ from referral.domain.events import (
 )
 from referral.domain.rules.answers import BY_HANDSET
 from referral.domain.rules.context import UNCONFIRMED
-from referral.domain.rules.offers import CARRIED_OVER, UNVERIFIED
+from referral.domain.rules.offers import CARRIED_OVER
+from referral.domain.rules.unverified import UNVERIFIED
 from services.notifier.duty import Duty, Loudness, Person, Roster, Why, able, at_desk, next_change, on_duty
 from services.notifier.steps import loudness, steps
 
@@ -58,7 +59,7 @@ class Question:
     away: RungFailed with reason AWAY was emitted, and no message was sent to anybody of the agency.
     taken: somebody has acknowledged or accepted; a knock now only reminds.
     cannot: accounts that have answered "I cannot": to an offer at this rung, to a desk's task in this round.
-    crowd: many of its kind at one desk or one agency are one knock (`crowd`). Of an offer: nobody has confirmed the referral.
+    crowd: nobody has confirmed the referral; many of its kind at one desk or one agency are one knock (`crowd`).
     holder: account of whoever has taken it last; None for a system. track: of an offer, the procedure's.
     stopped: that procedure is paused, and nobody is notified for it (`stopping`).
     arrived, reached: rung at which a message arrived, and for which RungReached was emitted; -1: none since the offer last climbed.
@@ -360,7 +361,8 @@ def _opened(event: OfferOpened, case_id: str, at: int, drill: bool) -> Question:
 
 
 def _needed(asked: Question | None, event: NeedsPerson, case_id: str, at: int, drill: bool) -> Question:
-    known = asked or Question(event.task_id, case_id, True, event.desk, (), event.rung, drill, crowd=event.about == UNCONFIRMED)
+    crowd = event.about == UNCONFIRMED or event.why.rule == UNVERIFIED
+    known = asked or Question(event.task_id, case_id, True, event.desk, (), event.rung, drill, crowd=crowd)
     rounds = _bump(known.rounds, event.rung)  # count routing's repeats of the task, not our messages
     anew = replace(known, agency=event.desk, rung=event.rung, rounds=rounds, state=State.OPEN, next_at=at, due=event.due, handover=None)
     return replace(anew, cannot=())  # routing repeats a task hours later, at the top for ever: whoever could not may be able to by then

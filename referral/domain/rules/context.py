@@ -207,9 +207,11 @@ class DecisionContext:
         repeat: Limit | None = None,
         by: int | None = None,
         offer: Offer | None = None,
+        rule: str = "",
     ) -> None:
         """Open a task at a desk, once: an open task about the same thing is not repeated. by: repeat it at this time at the latest.
 
+        rule: why it is needed; by default what it is about.
         offer: the offer that the desk telephones about; then the limit of the offer is the limit of the call.
         """
         track_id, offer_id = track.track_id if track else "", offer.offer_id if offer else ""
@@ -218,7 +220,7 @@ class DecisionContext:
             return
         self.emit(
             NeedsPerson(
-                why=self.why(about, track, passed),
+                why=self.why(rule or about, track, passed),
                 task_id=self.new_id("task"),
                 desk=self.desk(rung),
                 about=about,

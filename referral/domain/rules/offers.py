@@ -18,10 +18,8 @@ from referral.domain.rules.consent import shown
 from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.persons import barred
 from referral.domain.rules.telephone import call, call_next, let_pass
+from referral.domain.rules.unverified import UNVERIFIED
 
-UNVERIFIED = "unverified"
-"""Rule of an offer that the order of services makes before a desk has confirmed the referral: the notifier tells it so, and many as one. A
-desk's own choice keeps its rule: a person has read it."""
 CARRIED_OVER = "carried-over"
 """Rule of an offer whose agency holds the seat already, under a procedure that was replaced by another."""
 TIME_MISSING = "time-missing"
@@ -92,7 +90,7 @@ def offer(
     if any(limit.since not in ("", *times_of(d.case.traits)) for limit in step.limits.values()):
         d.needs_person(TIME_MISSING, track, step.id, seat)
     if rule != CARRIED_OVER:
-        (call if agency.reach is Reach.PHONE else call_next)(d, track, run, seat, offer_id)
+        (call if agency.reach is Reach.PHONE else call_next)(d, offer_id)
 
 
 @lru_cache(1024)

@@ -5,8 +5,9 @@ A task is about one offer. Any answer of the agency, or the end of the offer, se
 
 from __future__ import annotations
 
-from referral.domain.case import NOTIFY, Offer, Run, Seat, Track, find, offers_of
+from referral.domain.case import NOTIFY, FoundOffer, Offer, Seat, Track, find, offers_of
 from referral.domain.rules.context import TOP, DecisionContext
+from referral.domain.rules.unverified import UNVERIFIED, is_check
 
 CALL = "call"
 """Telephone the agency and write down what it answers."""
@@ -36,14 +37,12 @@ def missed_by(offer: Offer) -> str:
     return NOT_TOLD if waits and offer.knocked and not offer.told else whose(offer)
 
 
-def call(d: DecisionContext, track: Track, run: Run, seat: int, offer_id: str) -> None:
+def call(d: DecisionContext, offer_id: str) -> None:
     """Open the call at the desk, with the limit of the offer; one rung higher for each limit that the desk let pass for this seat. What is
     asked while its track is stopped is called about when the track runs again (`resume_calls`)."""
     found = find(d.case, offer_id)
-    if found is None or not found.offer.by_phone or found.track.paused_by:
-        return
-    about = TELL if run.kind is NOTIFY else CALL
-    d.needs_person(about, track, run.step, seat, rung=let_pass(found.seat), offer=found.offer)
+    if found is not None and found.offer.by_phone and not found.track.paused_by:
+        _open(d, found, TELL if found.run.kind is NOTIFY else CALL, rung=let_pass(found.seat))
 
 
 def call_on(d: DecisionContext, offer_id: str) -> None:
@@ -52,7 +51,7 @@ def call_on(d: DecisionContext, offer_id: str) -> None:
     if found is None or found.track.paused_by:
         return
     if found.offer.by_phone and found.offer.state in WAITING and not found.offer.how:
-        d.needs_person(CALL, found.track, found.run.step, found.ref[2], offer=found.offer)
+        _open(d, found, CALL)
 
 
 def call_higher(d: DecisionContext, before: Offer, rule: str) -> None:
@@ -68,15 +67,22 @@ def call_higher(d: DecisionContext, before: Offer, rule: str) -> None:
     for task in tasks:
         d.repeat_task(task)
     if not tasks:
-        d.needs_person(CALL if found.offer.by_phone else NOT_TOLD, found.track, found.run.step, found.ref[2], offer=found.offer)
+        _open(d, found, CALL if found.offer.by_phone else NOT_TOLD)
 
 
-def call_next(d: DecisionContext, track: Track, run: Run, seat: int, offer_id: str) -> None:
+def call_next(d: DecisionContext, offer_id: str) -> None:
     """Open the desk's task about an offer whose predecessor ended because our messages did not arrive: they may not arrive here either.
     The first that does settles it."""
     found = find(d.case, offer_id)
     if found is not None and found.offer.knocked and found.seat.past and found.seat.past[-1].reason == NOT_TOLD:
-        d.needs_person(NOT_TOLD, track, run.step, seat, offer=found.offer)
+        _open(d, found, NOT_TOLD)
+
+
+def _open(d: DecisionContext, found: FoundOffer, about: str, rung: int = 0) -> None:
+    """Open the desk's task about an offer. Its rule says whether a desk has confirmed the referral: the notifier tells many of the others
+    as one."""
+    rule = UNVERIFIED if is_check(d.policy, found.track) else about
+    d.needs_person(about, found.track, found.run.step, found.ref[2], rung=rung, offer=found.offer, rule=rule)
 
 
 def stop_calls(d: DecisionContext, track: Track) -> None:
@@ -90,10 +96,10 @@ def resume_calls(d: DecisionContext, track_id: str) -> None:
     """Open the calls of a track that runs again, for each agency that still owes an answer."""
     track = next(t for t in d.case.tracks if t.track_id == track_id)
     for run in track.runs:
-        for number, seat in enumerate(run.seats):
+        for seat in run.seats:
             for offer in offers_of(seat):
                 if offer.by_phone and offer.state in WAITING and offer not in seat.kept:
-                    call(d, track, run, number, offer.offer_id)
+                    call(d, offer.offer_id)
 
 
 def let_pass(seat: Seat) -> int:

@@ -13,6 +13,9 @@ from referral.domain.rules.context import TOP, UNCONFIRMED, DecisionContext
 
 NOT_CONFIRMED = "not-confirmed"
 """Outcome of a case that a desk refused to confirm, and the rule that ends it."""
+UNVERIFIED = "unverified"
+"""Rule of an offer that the order of services makes before a desk has confirmed the referral, and of a desk's call about such an offer: the
+notifier tells them so, and many as one. An offer that a desk chose keeps its rule: a person has read it."""
 LOOKED = "looked"
 """Rule by which the desk's task is told again: somebody has looked after the person, and answered."""
 COMPLAINTS = ("rights-violation",)

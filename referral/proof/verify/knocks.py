@@ -35,6 +35,7 @@ from referral.domain.events import (
 )
 from referral.domain.rules.context import UNCONFIRMED
 from referral.domain.rules.offers import CARRIED_OVER
+from referral.domain.rules.unverified import UNVERIFIED
 from referral.proof.entry import NOTIFICATION, Entry
 from referral.proof.history.case import Read
 from referral.proof.verify.progress import LATE_S, MINUTE_MS, PROMPT_MS, Evidence
@@ -97,6 +98,8 @@ class Knocks(Struct, kw_only=True):
     known: dict[str, str | None] = field(default_factory=dict)
     """Offer that is knocked for → its track; task → None."""
     waits: dict[str, Reached] = field(default_factory=dict)
+    shared: set[str] = field(default_factory=set)
+    """Tasks that share a knock with others of their desk, because nobody has confirmed the referral."""
     stopped: dict[str, Reached] = field(default_factory=dict)
     """Offers whose track is paused: nobody is knocked meanwhile."""
     left: list[Left] = field(default_factory=list)
@@ -133,8 +136,10 @@ class Knocks(Struct, kw_only=True):
                 self._reach(Reached(event.offer_id, event.rung, entry, event.due, self.known[event.offer_id]))
             case DeadlinePassed() if event.offer_id in self.waits:
                 self._leave(event.offer_id, entry, passed=True)
-            case NeedsPerson() if event.about != UNCONFIRMED:
+            case NeedsPerson() if not (event.about == UNCONFIRMED or event.why.rule == UNVERIFIED or event.task_id in self.shared):
                 self._needed(entry, event)
+            case NeedsPerson():
+                self.shared.add(event.task_id)
             case TrackChanged():
                 self._track(entry, event)
             case _ if isinstance(event, ENDS):

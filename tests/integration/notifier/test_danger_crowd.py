@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from referral.channels.message import compose, short
 from referral.channels.prompts import Part, parts
 from referral.domain.events import OfferAccepted, OfferEscalated, OfferOpened
-from referral.domain.rules.offers import UNVERIFIED
+from referral.domain.rules.unverified import UNVERIFIED
 from referral.roster import changes as roster
 from services.notifier.crowd import RINGS_AN_HOUR, STATION_GAP
 from tests.harness.line.notifier_stack import MINUTE, WHY, Stack, opened, sending

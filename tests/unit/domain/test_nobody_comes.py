@@ -16,6 +16,7 @@ from referral.domain.durations import MINUTE_US
 from referral.domain.evolve import evolve
 from referral.domain.inputs import Due
 from referral.domain.rules.telephone import missed_by
+from referral.domain.rules.unverified import UNVERIFIED
 from tests.harness.two_cases.promises import who_is_telephoned
 from tests.stories.teller import POLICY as FOLDER
 from tests.stories.teller import World, policy
@@ -54,6 +55,14 @@ def by_phone(line: str, *more: str) -> tuple[World, e.OfferOpened, e.NeedsPerson
                 [task] = [x for x in said if isinstance(x, e.NeedsPerson) and x.offer_id == event.offer_id]
                 return made, event, task
     raise AssertionError("nobody on the telephone was asked")
+
+
+def test_a_call_about_danger_that_nobody_confirmed_says_so() -> None:
+    made, _, task = by_phone("refer by=public urgency=emergency found_in=leposaviq")
+    assert (task.about, task.why.rule) == ("call", UNVERIFIED)
+    made.tell("desk CONFIRM")
+    calls = [x for x in made.log[-1][3] if isinstance(x, e.NeedsPerson) and x.about == "call"]
+    assert calls and {x.why.rule for x in calls} == {"call"}
 
 
 KINDS = {

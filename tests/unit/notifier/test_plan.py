@@ -227,6 +227,14 @@ def test_an_agency_reached_by_telephone_is_not_knocked_on_any_rung() -> None:
         assert asked is None or plan(asked, STAFF, 0).knocks == ()
 
 
+def test_a_call_about_what_nobody_confirmed_comes_in_crowds_as_the_report_does() -> None:
+    first = structs.replace(needs(), about="call", offer_id="offer", why=structs.replace(WHY, rule="unverified"))
+    again = structs.replace(first, rung=1, why=structs.replace(WHY, rule="repeated"))
+    assert known(first).crowd and known(again, known(first)).crowd
+    assert known(structs.replace(first, about="confirm-referral", why=structs.replace(WHY, rule="confirm-referral"))).crowd
+    assert not known(structs.replace(first, why=structs.replace(WHY, rule="call"))).crowd
+
+
 def test_nobody_is_woken_for_a_seat_that_goes_on_under_another_procedure() -> None:
     for kind in (OfferKind.REQUEST, OfferKind.NOTIFY):
         carried = known(opened(kind=kind, why=structs.replace(WHY, rule="carried-over")))

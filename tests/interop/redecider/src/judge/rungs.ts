@@ -39,6 +39,8 @@ class Walk {
   /** Offers of whose rungs the notifier tells. */
   private readonly asked = new Map<string, Asked>();
   private readonly rungOfTask = new Map<string, number>();
+  /** Tasks that share a knock with others of their desk. */
+  private readonly shared = new Set<string>();
   /** Track → the rungs that its pause left. */
   private readonly paused = new Map<string, Rung[]>();
 
@@ -50,7 +52,7 @@ class Walk {
       this.reach(entry, body.offer_id, body.track_id, body.rung, body.due);
     } else if (type === "offer-escalated" && this.asked.has(body.offer_id)) {
       this.reach(entry, body.offer_id, this.asked.get(body.offer_id)!.track, body.rung, body.due);
-    } else if (type === "needs-person" && body.about !== "confirm-referral") this.takeTask(entry);
+    } else if (type === "needs-person") this.takeTask(entry);
     else if (type === "deadline-passed" && body.offer_id !== null) this.leave(entry, body.offer_id, true);
     else if (leaving.has(type)) this.leave(entry, body.offer_id);
     else if (type === "person-not-needed") this.leave(entry, body.task_id);
@@ -60,7 +62,9 @@ class Walk {
   }
 
   private takeTask(entry: Entry): void {
-    const { task_id, rung, due, track_id } = entry.body;
+    const { task_id, rung, due, track_id, about, why } = entry.body;
+    if (about === "confirm-referral" || why.rule === "unverified") this.shared.add(task_id);
+    if (this.shared.has(task_id)) return;
     const before = this.rungOfTask.get(task_id);
     if (before === rung) return;
     this.rungOfTask.set(task_id, rung);

@@ -40,7 +40,7 @@ func (k *rung) patience() int64 {
 
 // rungsOf are the rungs that the decisions of a case reached, with what left them.
 func rungsOf(c *decidedCase) []*rung {
-	r := &rungReader{open: map[string]*rung{}}
+	r := &rungReader{open: map[string]*rung{}, shared: map[string]bool{}}
 	for _, a := range c.answers {
 		for _, e := range a.events {
 			if e.body != nil {
@@ -52,8 +52,9 @@ func rungsOf(c *decidedCase) []*rung {
 }
 
 type rungReader struct {
-	all  []*rung
-	open map[string]*rung // offer or task → its newest rung
+	all    []*rung
+	open   map[string]*rung // offer or task → its newest rung
+	shared map[string]bool  // tasks that share a knock with others of their desk
 }
 
 func (r *rungReader) reach(next *rung) {
@@ -95,7 +96,10 @@ func (r *rungReader) add(e *entry, name string, body avro.Record) {
 
 func (r *rungReader) task(e *entry, id string, body avro.Record) {
 	before := r.open[id]
-	if body.Text("about") == "confirm-referral" || (before != nil && before.number == body.Long("rung")) {
+	if body.Text("about") == "confirm-referral" || body.Record("why").Text("rule") == "unverified" {
+		r.shared[id] = true // with others of its desk: one knock
+	}
+	if r.shared[id] || (before != nil && before.number == body.Long("rung")) {
 		return
 	}
 	r.leave(id, e, before != nil && body.Long("rung") > before.number)
