@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from msgspec import Struct, field, structs
 
-from referral.analysis.reachability.sharing import AT_NIGHT, LATE, PROMPT, Path, Seen, Walked, Ways, Whole, whole
+from referral.analysis.reachability.sharing import AT_NIGHT, LATE, PROMPT, Path, Seen, Walked, Ways, Whole, before, whole
 from referral.analysis.reachability.tasks import Family, People, Read, Task, WatchedPolicy, look_of, watched
 from referral.analysis.reachability.walk import Fork, Walker, Way, begun
 from referral.analysis.reachability.world import START, Fault, Given, World
@@ -75,8 +75,8 @@ def explore(copy: WatchedPolicy, people: People, family: Family) -> Iterator[Sha
 
 def _example(ways: Ways, path: Path, kinds: Sequence[Seen]) -> Seen:
     """Return the kind that should walk a way: one that has walked the way before it need not walk that again."""
-    before = path[:-1] if path[0] == LATE else (LATE,)
-    return next((kind for kind in kinds if ways.has(before, kind)), kinds[0])
+    left = before(path) or (LATE,)
+    return next((kind for kind in kinds if ways.has(left, kind)), kinds[0])
 
 
 def _told(walked: Walked, kinds: Sequence[Seen], bed: bool, begins: bool = False) -> SharedWays:

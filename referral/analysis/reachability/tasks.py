@@ -32,7 +32,8 @@ from referral.domain.rules.candidates import ineligible
 from referral.domain.rules.conditions import consent_mark, trait_marks
 
 Wanted = tuple[tuple[str, ...], tuple[str, ...]]
-"""Roles and area words. With a municipality they name a list of services."""
+"""Roles and area words. With a municipality they name a list of services. Without roles: an agency, of which it was read whether it is
+reached by telephone."""
 END = sys.maxsize
 """Depth of a list that was read to its end."""
 
@@ -50,6 +51,10 @@ class WatchedPolicy(Policy):
         """Begin to record; so much counts as read."""
         object.__setattr__(self, "lists", dict(lists))
 
+    def telephone(self, agency: str) -> None:
+        """Record that a way may depend on whether this agency is reached by telephone."""
+        self.lists[(), (agency,)] = END
+
     def order(self, roles: tuple[str, ...], areas: tuple[str, ...], place: str, home: str) -> Order:
         """Return the services that may be asked, and record how far they are read."""
         return cast(Order, _WatchedOrder(super().order(roles, areas, place, home), self.lists, (roles, areas)))
@@ -65,6 +70,12 @@ def watched(policy: Policy) -> WatchedPolicy:
 def read_until_now(policy: Policy) -> Mapping[Wanted, int]:
     """Return how far the lists of a policy were read since it was last told to watch; nothing where nobody watches it."""
     return dict(policy.lists) if isinstance(policy, WatchedPolicy) else {}
+
+
+def by_telephone(policy: Policy, agency: str) -> None:
+    """Record, where somebody watches the policy, that a way may depend on whether this agency is reached by telephone."""
+    if isinstance(policy, WatchedPolicy):
+        policy.telephone(agency)
 
 
 class _WatchedOrder:
@@ -94,12 +105,15 @@ ENOUGH = 2
 
 
 class Read:
-    """Depths to which lists were read: number of services that this person can get, or END. Equal ones are the same object."""
+    """Depths to which lists were read: number of services that this person can get, or END. Equal ones are the same object.
 
-    __slots__ = ("lists",)
+    telephones: numbers of the agencies of which it matters whether they are reached by telephone; None: all of them.
+    """
 
-    def __init__(self, lists: tuple[tuple[Wanted, int], ...]) -> None:
-        self.lists = lists
+    __slots__ = ("lists", "telephones")
+
+    def __init__(self, lists: tuple[tuple[Wanted, int], ...], telephones: frozenset[int] | None) -> None:
+        self.lists, self.telephones = lists, telephones
 
 
 class Named:
@@ -137,11 +151,13 @@ class Look:
 
     def read(self, lists: Mapping[Wanted, int]) -> Read:
         """Return how far lists were read, counted in services that this person can get."""
-        return self._known.read(tuple((wanted, self._depth(wanted, number)) for wanted, number in lists.items()))
+        found = self.known(tuple((wanted, self._depth(wanted, number)) for wanted, number in lists.items() if wanted[0]))
+        numbers = self.agencies(found)
+        return self._known.read(found.lists, frozenset(numbers[agency] for roles, (agency, *_) in lists if not roles))
 
     def known(self, lists: tuple[tuple[Wanted, int], ...]) -> Read:
-        """Return the one object for depths that are counted so."""
-        return self._known.read(lists)
+        """Return the one object for depths that are counted so, and for all telephones."""
+        return self._known.read(lists, None)
 
     def _depth(self, wanted: Wanted, number: int) -> int:
         if number == END:
@@ -154,6 +170,10 @@ class Look:
         if read not in self._keys:
             parts: list[object] = []
             agencies = self._follow(read, parts)
+            known = self._policy.agencies
+            for agency, number in agencies.items():
+                if read.telephones is None or number in read.telephones:
+                    parts.append(known[agency].reach is Reach.PHONE)
             parts += [agencies.setdefault(agency, len(agencies)) for agency in self._chain]
             self._keys[read] = self._known.number(tuple(parts))
         return self._keys[read]
@@ -185,13 +205,12 @@ class Look:
         return self._lists[wanted]
 
     def _value(self, service: Service, role: str) -> int:
-        """Return a number for everything about a service that affects how it is asked."""
+        """Return a number for everything about a service that affects how it is asked, but for the telephone."""
         agency, named = self._policy.agencies[service.agency], self._person.named
         places = service.places if service.places is None else min(service.places, ENOUGH)
         banned = tuple(not bans.isdisjoint(service.tags) for bans in self._person.bans)
-        by_phone = agency.reach is Reach.PHONE
         roles, tags = service.roles & named.roles, service.tags & named.tags
-        return self._known.number((role, roles, tags, banned, places, agency.ladder, agency.hours, by_phone))
+        return self._known.number((role, roles, tags, banned, places, agency.ladder, agency.hours))
 
 
 class Known:
@@ -201,11 +220,11 @@ class Known:
         self._reads: dict[object, Read] = {}
         self._numbers: dict[object, int] = {}
 
-    def read(self, lists: tuple[tuple[Wanted, int], ...]) -> Read:
+    def read(self, lists: tuple[tuple[Wanted, int], ...], telephones: frozenset[int] | None) -> Read:
         """Return the one object for what was read."""
-        if lists not in self._reads:
-            self._reads[lists] = Read(lists)
-        return self._reads[lists]
+        if (lists, telephones) not in self._reads:
+            self._reads[lists, telephones] = Read(lists, telephones)
+        return self._reads[lists, telephones]
 
     def number(self, value: object) -> int:
         """Return the number of a value, equal for equal ones."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from msgspec import Struct, structs
 
 from referral.analysis.reachability.state_key import View, Views
-from referral.analysis.reachability.tasks import Wanted, read_until_now
+from referral.analysis.reachability.tasks import Wanted, by_telephone, read_until_now
 from referral.analysis.reachability.world import Decided, Fault, Given, World, faults
 from referral.domain import events as e
 from referral.domain.case import Case, open_offers, seats
@@ -82,10 +82,12 @@ class Asks(NamedTuple):
 
     def concern(self, agencies: frozenset[str], case: Case) -> bool:
         """Return True when the case as it is now would ask any of these agencies: a seat that they do not hold would ask another."""
-        if agencies & self.ordered:
-            return True
-        holding = agencies & self.held
-        return bool(holding) and any(seat.offer is not None and seat.offer.agency in holding for _, _, _, seat in seats(case))
+        return bool(agencies & self.ordered) or holds(case, agencies & self.held)
+
+
+def holds(case: Case, agencies: frozenset[str]) -> bool:
+    """Return True when one of these agencies holds a seat of the case as it is now."""
+    return bool(agencies) and any(seat.offer is not None and seat.offer.agency in agencies for _, _, _, seat in seats(case))
 
 
 class Way(Struct, eq=False):
@@ -103,6 +105,7 @@ class Way(Struct, eq=False):
     merged: the parent way (or its parent) whose continuation this way shares, and the number of its decisions before that.
     views: state key → number of decisions.
     asks: agencies that are asked after so many decisions.
+    reads: how far the directory was read until after so many decisions, where that is watched.
     """
 
     given: Given
@@ -125,6 +128,7 @@ class Way(Struct, eq=False):
     last: Decided | None = None
     views: dict[View, int] = {}
     asks: list[Asks] = []
+    reads: list[Mapping[Wanted, int]] = []
 
     @property
     def agencies(self) -> frozenset[str]:
@@ -151,12 +155,13 @@ class Walker:
 
     met: failures and codes whose forks are known; a further one is no fork.
     failures: collect forks at which an agency fails, and not only those at which another code is decided.
+    anyhow: collect them whether an agency is reached by telephone or not, for others that are reached otherwise.
     """
 
-    def __init__(self, pathway: Pathway, met: set[object] | None = None, *, failures: bool = True) -> None:
+    def __init__(self, pathway: Pathway, met: set[object] | None = None, *, failures: bool = True, anyhow: bool = False) -> None:
         self.pathway = pathway
         self.forks: list[Fork] = []
-        self._met, self._failures = met, failures
+        self._met, self._failures, self._anyhow = met, failures, anyhow
         self._at = 0
         self._point: Point | None = None
 
@@ -165,9 +170,12 @@ class Walker:
         after each state."""
         held: list[Asks] = []
         views = Views(world.policy)
+        reads = [read_until_now(world.policy)]
         before_it = world.steps
         done = world.begin() if world.case is None else None
         before: Case | None = None
+        for agency in sorted(way.agencies):
+            by_telephone(world.policy, agency)
         while True:
             if done is not None:
                 self._at, self._point = len(held) + 1, None
@@ -176,6 +184,8 @@ class Walker:
                     break
                 if branches and self._failures:
                     way.views.setdefault(views.of(done.case), len(held))
+                    read = read_until_now(world.policy)
+                    reads.append(reads[-1] if read == reads[-1] else read)
             if world.steps >= INPUTS or world.now > way.given.start + HORIZON:
                 way.end = "endless"
                 break
@@ -193,6 +203,7 @@ class Walker:
                 later = later.add(one)
                 way.asks.append(later)
             way.asks.reverse()
+            way.reads = reads
         return way
 
     def _note(self, world: World, way: Way, done: Decided, before: Case | None, branches: bool) -> Asks:
@@ -203,6 +214,8 @@ class Walker:
         for event in done.events:
             kind = type(event)
             if kind is e.OfferOpened:
+                if event.kind is e.OfferKind.NOTIFY or event.due is None:
+                    by_telephone(world.policy, event.agency)
                 way.offers += 1
                 way.wrong += wrongs(before, done.case, event, done.now, world.policy)
                 asked[self._takes(event, own, way, branches, world)].add(event.agency)
@@ -222,6 +235,8 @@ class Walker:
             elif kind is e.DeadlinePassed:
                 opened = world.asked.get(event.offer_id)
                 way.late.append((opened[0].step if opened else "", event.what))
+                if opened is not None:
+                    by_telephone(world.policy, opened[0].agency)
         return Asks(frozenset(asked[0]), frozenset(asked[1]))
 
     def _takes(self, event: e.OfferOpened, own: str, way: Way, branches: bool, world: World) -> bool:
@@ -232,7 +247,7 @@ class Walker:
         way.asked.add((event.agency, event.step))
         if branches:
             place = f"{event.step}.{event.seat}" if step.two_persons and event.seat else event.step  # the second may fail, the first not
-            for fault in faults(event, "acknowledge" in step.limits) if self._failures else ():
+            for fault in faults(event, "acknowledge" in step.limits, anyhow=self._anyhow) if self._failures else ():
                 given = structs.replace(way.given, faults={**way.given.faults, event.agency: fault})
                 self._fork((event.agency, place, fault), world, way, event, given, fault)
             if event.kind is e.OfferKind.DECIDE and event.round == 0 and event.seat == 0:

@@ -114,12 +114,23 @@ def reason(opened: OfferOpened, fault: Fault) -> str:
     return (own or ["NO_CAPACITY"])[0] if set(opened.reasons) - set(PERSONAL) else ""
 
 
-def faults(opened: OfferOpened, climbs: bool) -> tuple[Fault, ...]:
-    """Return the ways in which this offer can fail that the procedure can tell apart. climbs: the step has a limit to acknowledge."""
-    by_phone = opened.reach is Reach.PHONE  # no rung is knocked, so none can be unstaffed
+def can_fail(opened: OfferOpened, fault: Fault, *, by_phone: bool) -> bool:
+    """Return False when this offer cannot fail so: no rung is knocked where a desk telephones, so that none can be unstaffed, and a notice
+    that is knocked needs no answer."""
+    if fault is Fault.UNSTAFFED:
+        return not by_phone
+    return by_phone or fault is not Fault.SILENT or opened.kind is not OfferKind.NOTIFY
+
+
+def faults(opened: OfferOpened, climbs: bool, *, anyhow: bool = False) -> tuple[Fault, ...]:
+    """Return the ways in which this offer can fail that the procedure can tell apart.
+
+    climbs: the step has a limit to acknowledge. anyhow: as if the agency was reached by telephone, and as if it was not.
+    """
+    by_phone = opened.reach is Reach.PHONE
+    found = [fault for fault in (Fault.SILENT, Fault.UNSTAFFED) if anyhow or can_fail(opened, fault, by_phone=by_phone)]
     if opened.kind is OfferKind.NOTIFY:
-        return (Fault.SILENT if by_phone else Fault.UNSTAFFED,)
-    found = [Fault.SILENT] if by_phone else [Fault.SILENT, Fault.UNSTAFFED]
+        return tuple(found)
     if climbs:
         found.append(Fault.STALLS)
     if "DECLINE" in opened.words and reason(opened, Fault.DECLINES):
