@@ -32,8 +32,8 @@ from referral.domain.rules.candidates import ineligible
 from referral.domain.rules.conditions import consent_mark, trait_marks
 
 Wanted = tuple[tuple[str, ...], tuple[str, ...]]
-"""Roles and area words. With a municipality they name a list of services. Without roles: an agency, of which it was read whether it is
-reached by telephone."""
+"""Roles and area words. With a municipality they name a list of services. Without roles: an agency, of which it was read how it is
+reached."""
 END = sys.maxsize
 """Depth of a list that was read to its end."""
 
@@ -51,8 +51,8 @@ class WatchedPolicy(Policy):
         """Begin to record; so much counts as read."""
         object.__setattr__(self, "lists", dict(lists))
 
-    def telephone(self, agency: str) -> None:
-        """Record that a way may depend on whether this agency is reached by telephone."""
+    def reach(self, agency: str) -> None:
+        """Record that a way may depend on how this agency is reached: by telephone or not, and on which rungs."""
         self.lists[(), (agency,)] = END
 
     def order(self, roles: tuple[str, ...], areas: tuple[str, ...], place: str, home: str) -> Order:
@@ -72,10 +72,10 @@ def read_until_now(policy: Policy) -> Mapping[Wanted, int]:
     return dict(policy.lists) if isinstance(policy, WatchedPolicy) else {}
 
 
-def by_telephone(policy: Policy, agency: str) -> None:
-    """Record, where somebody watches the policy, that a way may depend on whether this agency is reached by telephone."""
+def read_reach(policy: Policy, agency: str) -> None:
+    """Record, where somebody watches the policy, that a way may depend on how this agency is reached."""
     if isinstance(policy, WatchedPolicy):
-        policy.telephone(agency)
+        policy.reach(agency)
 
 
 class _WatchedOrder:
@@ -107,13 +107,13 @@ ENOUGH = 2
 class Read:
     """Depths to which lists were read: number of services that this person can get, or END. Equal ones are the same object.
 
-    telephones: numbers of the agencies of which it matters whether they are reached by telephone; None: all of them.
+    reached: numbers of the agencies of which it matters how they are reached; None: all of them.
     """
 
-    __slots__ = ("lists", "telephones")
+    __slots__ = ("lists", "reached")
 
-    def __init__(self, lists: tuple[tuple[Wanted, int], ...], telephones: frozenset[int] | None) -> None:
-        self.lists, self.telephones = lists, telephones
+    def __init__(self, lists: tuple[tuple[Wanted, int], ...], reached: frozenset[int] | None) -> None:
+        self.lists, self.reached = lists, reached
 
 
 class Named:
@@ -128,14 +128,16 @@ class Named:
             self.pathways += [other for other in policy.current if other.id in one.leads_to and other not in self.pathways]
         roles: set[str] = set()
         tags = {ban.tag for one in self.pathways for ban in one.never if ban.tag}
+        ladders: set[Marks] = set()
         for _, steps in (*begun, *((led_to, led_to.steps) for led_to in self.pathways[len(begun) :])):
             for step in steps:
                 for rule in step.seats:
                     tags |= rule.skills
+                    ladders |= {frozenset(rule.ladder)} - {frozenset()}
                     roles |= {*rule.roles, *rule.last_resort}
                 if step.placement is not None:
                     roles.update(step.placement.until_known, *step.placement.roles.values())
-        self.roles, self.tags = frozenset(roles), frozenset(tags)
+        self.roles, self.tags, self.ladders = frozenset(roles), frozenset(tags), tuple(ladders)
 
 
 class Look:
@@ -156,7 +158,7 @@ class Look:
         return self._known.read(found.lists, frozenset(numbers[agency] for roles, (agency, *_) in lists if not roles))
 
     def known(self, lists: tuple[tuple[Wanted, int], ...]) -> Read:
-        """Return the one object for depths that are counted so, and for all telephones."""
+        """Return the one object for depths that are counted so, however each agency is reached."""
         return self._known.read(lists, None)
 
     def _depth(self, wanted: Wanted, number: int) -> int:
@@ -172,8 +174,8 @@ class Look:
             agencies = self._follow(read, parts)
             known = self._policy.agencies
             for agency, number in agencies.items():
-                if read.telephones is None or number in read.telephones:
-                    parts.append(known[agency].reach is Reach.PHONE)
+                if read.reached is None or number in read.reached:
+                    parts += (known[agency].reach is Reach.PHONE, known[agency].ladder)
             parts += [agencies.setdefault(agency, len(agencies)) for agency in self._chain]
             self._keys[read] = self._known.number(tuple(parts))
         return self._keys[read]
@@ -205,12 +207,13 @@ class Look:
         return self._lists[wanted]
 
     def _value(self, service: Service, role: str) -> int:
-        """Return a number for everything about a service that affects how it is asked, but for the telephone."""
+        """Return a number for everything about a service that affects how it is asked, but for what matters only where nobody answers."""
         agency, named = self._policy.agencies[service.agency], self._person.named
         places = service.places if service.places is None else min(service.places, ENOUGH)
         banned = tuple(not bans.isdisjoint(service.tags) for bans in self._person.bans)
+        rungs = tuple(wanted.isdisjoint(agency.ladder) and agency.ladder for wanted in named.ladders)  # `findings` names such a ladder
         roles, tags = service.roles & named.roles, service.tags & named.tags
-        return self._known.number((role, roles, tags, banned, places, agency.ladder, agency.hours))
+        return self._known.number((role, roles, tags, banned, places, rungs, agency.hours))
 
 
 class Known:
@@ -220,11 +223,11 @@ class Known:
         self._reads: dict[object, Read] = {}
         self._numbers: dict[object, int] = {}
 
-    def read(self, lists: tuple[tuple[Wanted, int], ...], telephones: frozenset[int] | None) -> Read:
+    def read(self, lists: tuple[tuple[Wanted, int], ...], reached: frozenset[int] | None) -> Read:
         """Return the one object for what was read."""
-        if (lists, telephones) not in self._reads:
-            self._reads[lists, telephones] = Read(lists, telephones)
-        return self._reads[lists, telephones]
+        if (lists, reached) not in self._reads:
+            self._reads[lists, reached] = Read(lists, reached)
+        return self._reads[lists, reached]
 
     def number(self, value: object) -> int:
         """Return the number of a value, equal for equal ones."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from msgspec import Struct, structs
 
 from referral.analysis.reachability.state_key import View, Views
-from referral.analysis.reachability.tasks import Wanted, by_telephone, read_until_now
+from referral.analysis.reachability.tasks import Wanted, read_reach, read_until_now
 from referral.analysis.reachability.world import Decided, Fault, Given, World, faults
 from referral.domain import events as e
 from referral.domain.case import Case, open_offers, seats
@@ -175,7 +175,7 @@ class Walker:
         done = world.begin() if world.case is None else None
         before: Case | None = None
         for agency in sorted(way.agencies):
-            by_telephone(world.policy, agency)
+            read_reach(world.policy, agency)
         while True:
             if done is not None:
                 self._at, self._point = len(held) + 1, None
@@ -215,7 +215,7 @@ class Walker:
             kind = type(event)
             if kind is e.OfferOpened:
                 if event.kind is e.OfferKind.NOTIFY or event.due is None:
-                    by_telephone(world.policy, event.agency)
+                    read_reach(world.policy, event.agency)
                 way.offers += 1
                 way.wrong += wrongs(before, done.case, event, done.now, world.policy)
                 asked[self._takes(event, own, way, branches, world)].add(event.agency)
@@ -236,7 +236,7 @@ class Walker:
                 opened = world.asked.get(event.offer_id)
                 way.late.append((opened[0].step if opened else "", event.what))
                 if opened is not None:
-                    by_telephone(world.policy, opened[0].agency)
+                    read_reach(world.policy, opened[0].agency)
         return Asks(frozenset(asked[0]), frozenset(asked[1]))
 
     def _takes(self, event: e.OfferOpened, own: str, way: Way, branches: bool, world: World) -> bool:
