@@ -16,6 +16,7 @@ parent, a further failing agency leads to the result of its failure alone, unles
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -209,8 +210,8 @@ class Row(Struct):
     by_first: str = ""
     by_bed: str = ""
 
-    def add(self, other: Row) -> None:
-        """Add the totals of more ways."""
+    def add(self, other: Row, times: int = 1) -> None:
+        """Add the totals of more ways. times: in so many kinds of cases."""
         if other.first > self.first:
             self.by_first = other.by_first
         if other.bed > self.bed:
@@ -218,7 +219,7 @@ class Row(Struct):
         for name in ("calm_first", "calm_bed", "first", "bed", "desk"):
             setattr(self, name, max(getattr(self, name), getattr(other, name)))
         for name in ("ways", "desks", "no_bed"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+            setattr(self, name, getattr(self, name) + getattr(other, name) * times)
 
 
 class Tally(Struct):
@@ -256,9 +257,8 @@ class Tally(Struct):
             self.excluded += bool(way.given.excluded)
         self.ways += len(shared.ways) * len(shared.kinds)
         self.kinds += len(shared.kinds) * shared.begins
-        for kind in shared.kinds:
-            for place in kind.places:
-                self.rows.setdefault((pathway, place), Row()).add(row)
+        for place, times in Counter(place for kind in shared.kinds for place in kind.places).items():
+            self.rows.setdefault((pathway, place), Row()).add(row, times)
 
     def add(self, other: Tally) -> None:
         """Add the tally of another process."""

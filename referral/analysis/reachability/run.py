@@ -88,8 +88,9 @@ def _note(known: dict[Key, LocatedFinding], found: LocatedFinding) -> None:
 
 
 def families(policy: Policy, options: CheckOptions) -> tuple[Family, ...]:
-    """Return all families. Each process gets every n-th, and so a similar share of each pathway."""
-    return tasks.families(policy, options.depth, deep=options.deep, pathways=options.pathways, places=options.places)
+    """Return all families, the largest first. Each process gets every n-th, and so a similar share."""
+    found = tasks.families(policy, options.depth, deep=options.deep, pathways=options.pathways, places=options.places)
+    return tuple(sorted(found, key=len, reverse=True))
 
 
 def run(policy: Policy, options: CheckOptions, made: tuple[Family, ...], jobs: int, advance: Advance) -> Result:

@@ -258,6 +258,7 @@ class People:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._named: dict[object, Named] = {}
+        self._steps: dict[object, tuple[Step, ...]] = {}
         self._out: dict[object, frozenset[str]] = {}
         self._people: dict[object, Person] = {}
         self._known = Known()
@@ -265,7 +266,7 @@ class People:
     def person(self, begun: Sequence[Pathway], given: Circumstance) -> Person:
         """Return the person with these circumstances, for whom these procedures begin."""
         marks = trait_marks(given.traits) | {consent_mark(given.consent, 0)}
-        steps = [(one, tuple(possible(one, marks).values())) for one in begun]
+        steps = [(one, self._possible(one, marks)) for one in begun]
         ids = tuple((one.id, tuple(step.id for step in some)) for one, some in steps)
         if ids not in self._named:
             self._named[ids] = Named(self._policy, steps)
@@ -274,6 +275,13 @@ class People:
         if (named, out, bans) not in self._people:
             self._people[named, out, bans] = Person(self._policy, named, out, bans, self._known)
         return self._people[named, out, bans]
+
+    def _possible(self, pathway: Pathway, marks: Marks) -> tuple[Step, ...]:
+        """Return the steps that can begin. Found once for all that name the same of these marks."""
+        here = pathway.digest, frozenset(mark for mark in marks if mark in pathway.names or mark.startswith("consent="))
+        if here not in self._steps:
+            self._steps[here] = tuple(possible(pathway, marks).values())
+        return self._steps[here]
 
     def _not_for(self, traits: Traits) -> frozenset[str]:
         """Return the services that nobody of this age and sex can get."""
@@ -333,17 +341,21 @@ def every(pathway: Pathway, policy: Policy, places: tuple[str, ...]) -> Iterator
 
 def look_of(task: Task, policy: Policy, people: People) -> Look:
     """Return what the person of a task finds."""
-    _, person = alike(policy, people, task.pathway, Circumstance(task.traits, task.consent))
-    return person.look(task.traits.found_in, task.traits.home)
+    given = Circumstance(task.traits, task.consent)
+    return people.person(begun(policy, task.pathway, given), given).look(task.traits.found_in, task.traits.home)
 
 
 def alike(policy: Policy, people: People, pathway: str, given: Circumstance) -> tuple[Residue, Person]:
     """Return everything that a procedure can tell of a circumstance: with equal values, cases in one municipality go alike."""
+    begins = begun(policy, pathway, given)
+    return residue(begins, given), people.person(begins, given)
+
+
+def begun(policy: Policy, pathway: str, given: Circumstance) -> Sequence[Pathway]:
+    """Return what begins for such a person: with this procedure, or before one."""
     if (looks := next((one for one in policy.unverified if one.id == pathway), None)) is not None:
-        begun = looked_at(policy, given.traits) or (looks,)
-    else:
-        begun = opened(policy, given.traits) or tuple(one for one in policy.current if one.id == pathway)
-    return residue(begun, given), people.person(begun, given)
+        return looked_at(policy, given.traits) or (looks,)
+    return opened(policy, given.traits) or tuple(one for one in policy.current if one.id == pathway)
 
 
 def _of(pathway: Pathway, policy: Policy, places: list[str], failing: int, people: People) -> Iterator[Family]:

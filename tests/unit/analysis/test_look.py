@@ -61,8 +61,6 @@ def test_municipalities_that_differ_in_names_alone_look_the_same() -> None:
 @pytest.mark.parametrize(
     ("agency", "changed"),
     [
-        ({"reach": Reach.PHONE}, {}),
-        ({"ladder": ("focal-point",)}, {}),
         ({"hours": Hours((0, 1, 2, 3, 4), 8 * HOUR_US, 16 * HOUR_US)}, {}),
         ({}, {"places": 1}),
         ({}, {"tags": frozenset({"detention"})}),
@@ -77,6 +75,14 @@ def test_what_makes_a_difference_is_seen_once_it_is_read(agency: dict[str, objec
     changed_one = with_two(agency, changed)
     assert agree(changed_one, (LOCAL, 1), (CHIEF, 1)), "only the first of each list was read"
     assert not agree(changed_one, (LOCAL, END), (CHIEF, 1))
+
+
+@pytest.mark.parametrize("agency", [{"reach": Reach.PHONE}, {"ladder": ("focal-point", "back-up", "duty")}])
+def test_how_an_agency_is_reached_makes_a_difference_where_nobody_answers(agency: dict[str, object]) -> None:
+    changed = with_two(agency, {})
+    assert agree(changed, (LOCAL, END), (CHIEF, END)), "everybody answers"
+    assert not agree(changed, (LOCAL, END), (CHIEF, END), (((), (f"zz-{ONE}",)), END))
+    assert agree(changed, (LOCAL, END), (CHIEF, END), (((), (f"coordinator-{ONE}",)), END)), "another one is silent"
 
 
 @pytest.mark.parametrize("changed", [{"tags": frozenset({"parking"})}, {"roles": frozenset({*LOCAL[0], "nobody-asks-for-it"})}])

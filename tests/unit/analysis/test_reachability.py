@@ -20,8 +20,8 @@ from referral.domain.policy.procedure import Pathway
 from tests.stories.teller import policy
 
 SHIPPED = policy()
-PLACES = ("prishtine", "novoberde", "gjilan")
-"""One with everything, one without a coordinator, one far from the shelters."""
+PLACES = ("prishtine", "novoberde", "gjilan", "leposaviq")
+"""One with everything, one without a coordinator, one far from the shelters, one whose agencies are reached by telephone."""
 CHILD = next(pathway for pathway in SHIPPED.current if pathway.id == "trafficking-child")
 
 
