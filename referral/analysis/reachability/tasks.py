@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
+from enum import StrEnum
 from typing import cast
 
 from msgspec import Struct, structs
@@ -32,10 +33,19 @@ from referral.domain.rules.candidates import ineligible
 from referral.domain.rules.conditions import consent_mark, trait_marks
 
 Wanted = tuple[tuple[str, ...], tuple[str, ...]]
-"""Roles and area words. With a municipality they name a list of services. Without roles: an agency, of which it was read how it is
-reached."""
+"""Roles and area words. With a municipality they name a list of services. Without roles: an agency, and
+what was read closely of it."""
 END = sys.maxsize
 """Depth of a list that was read to its end."""
+
+
+class Facet(StrEnum):
+    """What is read closely of an agency. REACH: by telephone or not, and on which rungs. The others are of its services."""
+
+    REACH = "reach"
+    ROLES = "roles"
+    SKILLS = "skills"
+    PLACES = "places"
 
 
 class WatchedPolicy(Policy):
@@ -51,9 +61,9 @@ class WatchedPolicy(Policy):
         """Begin to record; so much counts as read."""
         object.__setattr__(self, "lists", dict(lists))
 
-    def reach(self, agency: str) -> None:
-        """Record that a way may depend on how this agency is reached: by telephone or not, and on which rungs."""
-        self.lists[(), (agency,)] = END
+    def closely(self, agency: str, what: Facet) -> None:
+        """Record that a way may depend on this of an agency."""
+        self.lists[(), (agency, what)] = END
 
     def order(self, roles: tuple[str, ...], areas: tuple[str, ...], place: str, home: str) -> Order:
         """Return the services that may be asked, and record how far they are read."""
@@ -72,10 +82,10 @@ def read_until_now(policy: Policy) -> Mapping[Wanted, int]:
     return dict(policy.lists) if isinstance(policy, WatchedPolicy) else {}
 
 
-def read_reach(policy: Policy, agency: str) -> None:
-    """Record, where somebody watches the policy, that a way may depend on how this agency is reached."""
+def read_closely(policy: Policy, agency: str, what: Facet) -> None:
+    """Record, where somebody watches the policy, that a way may depend on this of an agency."""
     if isinstance(policy, WatchedPolicy):
-        policy.reach(agency)
+        policy.closely(agency, what)
 
 
 class _WatchedOrder:
@@ -107,19 +117,20 @@ ENOUGH = 2
 class Read:
     """Depths to which lists were read: number of services that this person can get, or END. Equal ones are the same object.
 
-    reached: numbers of the agencies of which it matters how they are reached; None: all of them.
+    close: what was read closely, by the numbers of agencies; None: everything of all of them.
     """
 
-    __slots__ = ("lists", "reached")
+    __slots__ = ("close", "lists")
 
-    def __init__(self, lists: tuple[tuple[Wanted, int], ...], reached: frozenset[int] | None) -> None:
-        self.lists, self.reached = lists, reached
+    def __init__(self, lists: tuple[tuple[Wanted, int], ...], close: frozenset[tuple[int, str]] | None) -> None:
+        self.lists, self.close = lists, close
 
 
 class Named:
     """Everything that procedures name of a service: other roles and tags make no difference.
 
     begun: the procedures that begin, each with its steps that can begin at all. Those that they may lead to count whole.
+    placing: the roles by which a place is sought, or that lock somebody up. bans, skills: the tags of bans, and of seats.
     """
 
     def __init__(self, policy: Policy, begun: Sequence[tuple[Pathway, Sequence[Step]]]) -> None:
@@ -127,17 +138,21 @@ class Named:
         for one in self.pathways:
             self.pathways += [other for other in policy.current if other.id in one.leads_to and other not in self.pathways]
         roles: set[str] = set()
-        tags = {ban.tag for one in self.pathways for ban in one.never if ban.tag}
+        self.bans = frozenset(ban.tag for one in self.pathways for ban in one.never if ban.tag)
         ladders: set[Marks] = set()
+        skills: set[str] = set()
+        placing = {role for one in self.pathways for role in one.locked}
         for _, steps in (*begun, *((led_to, led_to.steps) for led_to in self.pathways[len(begun) :])):
             for step in steps:
                 for rule in step.seats:
-                    tags |= rule.skills
+                    skills |= rule.skills
                     ladders |= {frozenset(rule.ladder)} - {frozenset()}
                     roles |= {*rule.roles, *rule.last_resort}
                 if step.placement is not None:
-                    roles.update(step.placement.until_known, *step.placement.roles.values())
-        self.roles, self.tags, self.ladders = frozenset(roles), frozenset(tags), tuple(ladders)
+                    placing.update(step.placement.until_known, *step.placement.roles.values(), step.placement.secure)
+                    placing.update(*(rule.last_resort for rule in step.seats))
+        self.placing = frozenset(placing)
+        self.roles, self.skills, self.ladders = frozenset(roles) | self.placing, frozenset(skills), tuple(ladders)
 
 
 class Look:
@@ -155,10 +170,10 @@ class Look:
         """Return how far lists were read, counted in services that this person can get."""
         found = self.known(tuple((wanted, self._depth(wanted, number)) for wanted, number in lists.items() if wanted[0]))
         numbers = self.agencies(found)
-        return self._known.read(found.lists, frozenset(numbers[agency] for roles, (agency, *_) in lists if not roles))
+        return self._known.read(found.lists, frozenset((numbers[agency[0]], agency[1]) for roles, agency in lists if not roles))
 
     def known(self, lists: tuple[tuple[Wanted, int], ...]) -> Read:
-        """Return the one object for depths that are counted so, however each agency is reached."""
+        """Return the one object for depths that are counted so, every agency read closely."""
         return self._known.read(lists, None)
 
     def _depth(self, wanted: Wanted, number: int) -> int:
@@ -171,11 +186,12 @@ class Look:
         looks apart."""
         if read not in self._keys:
             parts: list[object] = []
-            agencies = self._follow(read, parts)
-            known = self._policy.agencies
-            for agency, number in agencies.items():
-                if read.reached is None or number in read.reached:
-                    parts += (known[agency].reach is Reach.PHONE, known[agency].ladder)
+            services: dict[str, int] = {}
+            agencies = self._follow(read, parts, services)
+            for id in services:
+                service = self._policy.services[id]
+                number = agencies[service.agency]
+                parts += [self._person.close(service, what) for what in Facet if read.close is None or (number, what) in read.close]
             parts += [agencies.setdefault(agency, len(agencies)) for agency in self._chain]
             self._keys[read] = self._known.number(tuple(parts))
         return self._keys[read]
@@ -183,14 +199,13 @@ class Look:
     def agencies(self, read: Read) -> dict[str, int]:
         """Return the agencies that so much of the directory names, numbered. In looks with the same key the same number is the same
         agency."""
-        agencies = self._follow(read, [])
+        agencies = self._follow(read, [], {})
         for agency in self._chain:
             agencies.setdefault(agency, len(agencies))
         return agencies
 
-    def _follow(self, read: Read, parts: list[object]) -> dict[str, int]:
-        """Add what so much of the lists holds, and return the numbers of its agencies."""
-        services: dict[str, int] = {}
+    def _follow(self, read: Read, parts: list[object], services: dict[str, int]) -> dict[str, int]:
+        """Add what so much of the lists holds, number its services, and return the numbers of its agencies."""
         agencies: dict[str, int] = {}
         for wanted, depth in read.lists:
             found = self._list(wanted)
@@ -207,13 +222,12 @@ class Look:
         return self._lists[wanted]
 
     def _value(self, service: Service, role: str) -> int:
-        """Return a number for everything about a service that affects how it is asked, but for what matters only where nobody answers."""
+        """Return a number for everything about a service that affects how it is asked, but for what is read closely."""
         agency, named = self._policy.agencies[service.agency], self._person.named
-        places = service.places if service.places is None else min(service.places, ENOUGH)
         banned = tuple(not bans.isdisjoint(service.tags) for bans in self._person.bans)
         rungs = tuple(wanted.isdisjoint(agency.ladder) and agency.ladder for wanted in named.ladders)  # `findings` names such a ladder
-        roles, tags = service.roles & named.roles, service.tags & named.tags
-        return self._known.number((role, roles, tags, banned, places, rungs, agency.hours))
+        roles, tags = service.roles & named.placing, service.tags & named.bans
+        return self._known.number((role, roles, tags, banned, service.places is None, rungs, agency.hours))
 
 
 class Known:
@@ -223,11 +237,11 @@ class Known:
         self._reads: dict[object, Read] = {}
         self._numbers: dict[object, int] = {}
 
-    def read(self, lists: tuple[tuple[Wanted, int], ...], reached: frozenset[int] | None) -> Read:
+    def read(self, lists: tuple[tuple[Wanted, int], ...], close: frozenset[tuple[int, str]] | None) -> Read:
         """Return the one object for what was read."""
-        if (lists, reached) not in self._reads:
-            self._reads[lists, reached] = Read(lists, reached)
-        return self._reads[lists, reached]
+        if (lists, close) not in self._reads:
+            self._reads[lists, close] = Read(lists, close)
+        return self._reads[lists, close]
 
     def number(self, value: object) -> int:
         """Return the number of a value, equal for equal ones."""
@@ -244,6 +258,17 @@ class Person:
     def __init__(self, policy: Policy, named: Named, out: frozenset[str], bans: tuple[Marks, ...], known: Known) -> None:
         self.named, self.out, self.bans, self._policy, self._known = named, out, bans, policy, known
         self._looks: dict[tuple[str, str], Look] = {}
+
+    def close(self, service: Service, what: Facet) -> object:
+        """Return what is read closely of a service."""
+        agency = self._policy.agencies[service.agency]
+        if what is Facet.REACH:
+            return agency.reach is Reach.PHONE, agency.ladder
+        if what is Facet.ROLES:
+            return service.roles & self.named.roles
+        if what is Facet.SKILLS:
+            return service.tags & self.named.skills
+        return service.places if service.places is None else min(service.places, ENOUGH)
 
     def look(self, place: str, home: str) -> Look:
         """Return what this person of one municipality finds in another."""
