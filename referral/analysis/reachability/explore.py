@@ -23,8 +23,9 @@ from typing import NamedTuple
 from msgspec import Struct, field, structs
 
 from referral.analysis.reachability.sharing import AT_NIGHT, LATE, PROMPT, Path, Seen, Walked, Ways, Whole, before, whole
-from referral.analysis.reachability.tasks import Family, People, Read, Task, WatchedPolicy, look_of, watched
+from referral.analysis.reachability.tasks import Family, People, Read, Task, look_of
 from referral.analysis.reachability.walk import Fork, Walker, Way, begun
+from referral.analysis.reachability.watched import WatchedPolicy, watched
 from referral.analysis.reachability.world import START, Fault, Given, World
 from referral.domain.policy import Policy
 from referral.domain.policy.procedure import Pathway

@@ -11,7 +11,8 @@ from referral.analysis.reachability.counterexample import Story, story
 from referral.analysis.reachability.explore import SharedWays, Tally, explore
 from referral.analysis.reachability.findings import Finding, findings, notes, whole
 from referral.analysis.reachability.safeguards import safeguards
-from referral.analysis.reachability.tasks import Family, People, watched
+from referral.analysis.reachability.tasks import Family, People
+from referral.analysis.reachability.watched import watched
 from referral.domain.policy import Policy
 from referral.domain.policy import policy as domain
 from referral.parallel import Advance, shared

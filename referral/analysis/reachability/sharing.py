@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 from msgspec import structs
 
-from referral.analysis.reachability.tasks import Look, Read, Task, Wanted, WatchedPolicy, read_until_now
+from referral.analysis.reachability.tasks import Look, Read, Task
 from referral.analysis.reachability.walk import Fork, Walker, Way, begun, holds
+from referral.analysis.reachability.watched import Wanted, WatchedPolicy, read_until_now
 from referral.analysis.reachability.world import START, Fault, Given, Pace, World, can_fail
 from referral.domain.durations import HOUR_US
 from referral.domain.events import Reach

@@ -6,11 +6,7 @@ little of that that the whole family shares them (`explore`).
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
-from enum import StrEnum
-from typing import cast
 
 from msgspec import Struct, structs
 
@@ -25,90 +21,13 @@ from referral.analysis.reachability.classes import (
     residue,
     tested_marks,
 )
+from referral.analysis.reachability.watched import END, Facet, Wanted
 from referral.domain.events import Consent, Reach, Traits
-from referral.domain.policy import Order, Policy
+from referral.domain.policy import Policy
 from referral.domain.policy.directory import Service
 from referral.domain.policy.procedure import Marks, Pathway, Step, met
 from referral.domain.rules.candidates import ineligible
 from referral.domain.rules.conditions import consent_mark, trait_marks
-
-Wanted = tuple[tuple[str, ...], tuple[str, ...]]
-"""Roles and area words. With a municipality they name a list of services. Without roles: an agency, and
-what was read closely of it."""
-END = sys.maxsize
-"""Depth of a list that was read to its end."""
-
-
-class Facet(StrEnum):
-    """What is read closely of an agency. REACH: by telephone or not, and on which rungs. The others are of its services."""
-
-    REACH = "reach"
-    ROLES = "roles"
-    SKILLS = "skills"
-    PLACES = "places"
-
-
-class WatchedPolicy(Policy):
-    """A policy that records how far its lists of services are read.
-
-    lists: what was read since `watch`, in services of the directory.
-    """
-
-    __slots__ = ("lists",)
-    lists: dict[Wanted, int]
-
-    def watch(self, lists: Mapping[Wanted, int]) -> None:
-        """Begin to record; so much counts as read."""
-        object.__setattr__(self, "lists", dict(lists))
-
-    def closely(self, agency: str, what: Facet) -> None:
-        """Record that a way may depend on this of an agency."""
-        self.lists[(), (agency, what)] = END
-
-    def order(self, roles: tuple[str, ...], areas: tuple[str, ...], place: str, home: str) -> Order:
-        """Return the services that may be asked, and record how far they are read."""
-        return cast(Order, _WatchedOrder(super().order(roles, areas, place, home), self.lists, (roles, areas)))
-
-
-def watched(policy: Policy) -> WatchedPolicy:
-    """Return a copy of a policy that records what is read of it."""
-    copy = WatchedPolicy(**{field.name: getattr(policy, field.name) for field in fields(policy) if field.init})
-    copy.watch({})
-    return copy
-
-
-def read_until_now(policy: Policy) -> Mapping[Wanted, int]:
-    """Return how far the lists of a policy were read since it was last told to watch; nothing where nobody watches it."""
-    return dict(policy.lists) if isinstance(policy, WatchedPolicy) else {}
-
-
-def read_closely(policy: Policy, agency: str, what: Facet) -> None:
-    """Record, where somebody watches the policy, that a way may depend on this of an agency."""
-    if isinstance(policy, WatchedPolicy):
-        policy.closely(agency, what)
-
-
-class _WatchedOrder:
-    """A list of services that records how far it is read. It can be read in no other way than from its beginning."""
-
-    def __init__(self, services: Order, lists: dict[Wanted, int], wanted: Wanted) -> None:
-        self._services, self._lists, self._wanted = services, lists, wanted
-        lists.setdefault(wanted, 0)
-
-    def __iter__(self) -> Iterator[tuple[Service, str]]:
-        """Yield the services, and record each; whoever asks for one more has read to the end."""
-        lists, wanted = self._lists, self._wanted
-        for number, found in enumerate(self._services, 1):
-            if lists[wanted] < number:
-                lists[wanted] = number
-            yield found
-        lists[wanted] = END
-
-    def __len__(self) -> int:
-        """Return the number of services: whoever asks, even whether there is one, has read to the end."""
-        self._lists[self._wanted] = END
-        return len(self._services)
-
 
 ENOUGH = 2
 """Places of a service that are told apart: one person takes one, and a second where it moves within the house (ours)."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from msgspec import Struct, structs
 
 from referral.analysis.reachability.state_key import View, Views
-from referral.analysis.reachability.tasks import Facet, Wanted, read_closely, read_until_now
+from referral.analysis.reachability.watched import Facet, Wanted, read, read_closely, read_until_now
 from referral.analysis.reachability.world import Decided, Fault, Given, World, faults
 from referral.domain import events as e
 from referral.domain.case import Case, open_offers, seats
@@ -233,7 +233,7 @@ class Walker:
             elif kind is e.DeadlinePassed:
                 opened = world.asked.get(event.offer_id)
                 way.late.append((opened[0].step if opened else "", event.what))
-        _read(world, done)
+        read(world, done)
         return Asks(frozenset(asked[0]), frozenset(asked[1]))
 
     def _takes(self, event: e.OfferOpened, own: str, way: Way, branches: bool, world: World) -> bool:
@@ -314,39 +314,6 @@ class Walker:
                 way.end, way.merged = parent.end, (parent, index)
                 return True
         return False
-
-
-def _read(world: World, done: Decided) -> None:
-    """Record what a decision has read closely: how somebody is reached who need not answer, or has not in time; the skills of whoever was
-    considered for a seat that needs some; the places of a house that was considered a second time; and at a change of procedure the roles
-    of all that were asked, because their seats may be carried over by them."""
-    policy = world.policy
-    for event in done.events:
-        kind = type(event)
-        if kind is e.OfferOpened or kind is e.NeedsPerson:
-            considered = [passed.service for passed in event.why.passed]
-            if kind is e.OfferOpened:
-                considered.append(event.service)
-                if event.kind is e.OfferKind.NOTIFY or event.due is None:
-                    read_closely(policy, event.agency, Facet.REACH)
-            track = next((one for one in done.case.tracks if one.track_id == event.track_id), None)
-            pathway = policy.pinned.get(track.digest) if track is not None else None
-            step = pathway.step(event.step) if pathway is not None else None
-            if step is None or not 0 <= event.seat < len(step.seats):
-                continue
-            own = getattr(event, "offer_id", None)
-            again = {o.service for o, _ in world.asked.values() if o.offer_id != own} if step.kind is e.StepKind.PLACE else set[str]()
-            for service in considered:
-                agency = policy.services[service].agency
-                if step.seats[event.seat].skills:
-                    read_closely(policy, agency, Facet.SKILLS)
-                if service in again:
-                    read_closely(policy, agency, Facet.PLACES)
-        elif kind is e.DeadlinePassed and event.offer_id in world.asked:
-            read_closely(policy, world.asked[event.offer_id][0].agency, Facet.REACH)
-        elif kind is e.TrackChanged and event.opened_by:
-            for opened, _ in world.asked.values():
-                read_closely(policy, opened.agency, Facet.ROLES)
 
 
 def inputs(last: Decided | None) -> Iterator[Decided]:

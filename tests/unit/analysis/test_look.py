@@ -8,7 +8,8 @@ import pytest
 from msgspec import structs
 
 from referral.analysis.reachability.classes import USUAL, Circumstance
-from referral.analysis.reachability.tasks import END, Look, People, watched
+from referral.analysis.reachability.tasks import Look, People
+from referral.analysis.reachability.watched import END, Facet, watched
 from referral.domain.durations import HOUR_US
 from referral.domain.events import Reach
 from referral.domain.policy import Policy
@@ -64,7 +65,6 @@ def test_municipalities_that_differ_in_names_alone_look_the_same() -> None:
         ({"hours": Hours((0, 1, 2, 3, 4), 8 * HOUR_US, 16 * HOUR_US)}, {}),
         ({}, {"places": 1}),
         ({}, {"tags": frozenset({"detention"})}),
-        ({}, {"roles": frozenset({*LOCAL[0], "social-worker"})}),
         ({}, {"ages": (18, 120)}),
         ({}, {"sexes": frozenset({"male"})}),
         ({}, {"places": 0}),
@@ -77,12 +77,25 @@ def test_what_makes_a_difference_is_seen_once_it_is_read(agency: dict[str, objec
     assert not agree(changed_one, (LOCAL, END), (CHIEF, 1))
 
 
-@pytest.mark.parametrize("agency", [{"reach": Reach.PHONE}, {"ladder": ("focal-point", "back-up", "duty")}])
-def test_how_an_agency_is_reached_makes_a_difference_where_nobody_answers(agency: dict[str, object]) -> None:
-    changed = with_two(agency, {})
-    assert agree(changed, (LOCAL, END), (CHIEF, END)), "everybody answers"
-    assert not agree(changed, (LOCAL, END), (CHIEF, END), (((), (f"zz-{ONE}",)), END))
-    assert agree(changed, (LOCAL, END), (CHIEF, END), (((), (f"coordinator-{ONE}",)), END)), "another one is silent"
+@pytest.mark.parametrize(
+    ("what", "agency", "changed"),
+    [
+        (Facet.REACH, {"reach": Reach.PHONE}, {}),
+        (Facet.REACH, {"ladder": ("focal-point", "back-up", "duty")}, {}),
+        (Facet.ROLES, {}, {"roles": frozenset({*LOCAL[0], "victim-advocate"})}),
+        (Facet.SKILLS, {}, {"tags": frozenset({"trained-interviewer"})}),
+        (Facet.PLACES, {}, {"places": 2}),
+    ],
+)
+def test_what_is_read_closely_makes_a_difference_where_it_was(what: Facet, agency: dict[str, object], changed: dict[str, object]) -> None:
+    policy = with_two(agency, changed)
+    if what is Facet.PLACES:
+        policy = replace(policy, services={**policy.services, f"zz-{ONE}.desk": service(ONE, places=1)})
+    lists = (LOCAL, END), (CHIEF, END)
+    assert agree(policy, *lists)
+    for other in Facet:
+        assert agree(policy, *lists, (((), (f"zz-{ONE}", other)), END)) is (other is not what)
+        assert agree(policy, *lists, (((), (f"coordinator-{ONE}", other)), END)), "of another agency"
 
 
 @pytest.mark.parametrize("changed", [{"tags": frozenset({"parking"})}, {"roles": frozenset({*LOCAL[0], "nobody-asks-for-it"})}])
@@ -93,7 +106,7 @@ def test_what_no_procedure_names_makes_no_difference(changed: dict[str, object])
 def test_places_beyond_two_make_no_difference() -> None:
     many = with_two({}, {"places": 2})
     more = {**many.services, f"zz-{ONE}.desk": service(ONE, places=30)}
-    assert agree(replace(many, services=more), (LOCAL, END))
+    assert agree(replace(many, services=more), (LOCAL, END), (((), (f"zz-{ONE}", Facet.PLACES)), END))
 
 
 def test_a_list_is_recorded_as_far_as_it_is_read() -> None:

@@ -12,8 +12,9 @@ from referral.analysis.reachability.classes import Circumstance
 from referral.analysis.reachability.counterexample import story
 from referral.analysis.reachability.explore import PAIRED, alone, calm_ways, explore, ways, who
 from referral.analysis.reachability.findings import findings, notes
-from referral.analysis.reachability.tasks import People, Task, alike, every, families, watched
+from referral.analysis.reachability.tasks import People, Task, alike, every, families
 from referral.analysis.reachability.walk import Walker, Way, inputs, wrongs
+from referral.analysis.reachability.watched import watched
 from referral.analysis.reachability.world import START, Given, Pace, World
 from referral.domain.events import AnswerWithdrawn, ConsentState, OfferOpened
 from referral.domain.policy.procedure import Pathway
