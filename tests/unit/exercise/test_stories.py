@@ -27,6 +27,12 @@ def test_each_story_is_a_referral_that_a_procedure_is_for(name: str) -> None:
     assert any(all(group & marks for group in pathway.applies) for pathway in POLICY.current)
 
 
+def test_every_concern_that_a_procedure_is_for_can_be_practised() -> None:
+    practised = {f"concern={story.traits['concern']}" for story in stories.stories().values()}
+    needed = {mark for pathway in POLICY.current for group in pathway.applies for mark in group if mark.startswith("concern=")}
+    assert needed - practised == {"concern=rights-violation"}, "of a complaint about an office there is no exercise"
+
+
 def test_the_list_names_every_story_and_an_unknown_one_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["drill", "list", "--json"]) == 0
     assert list(json.decode(capsys.readouterr().out)) == list(stories.stories())
