@@ -62,10 +62,13 @@ def alike(one: Sequence[str], other: Sequence[str]) -> bool:
 
 
 def _is_near(one: tuple[str, str], other: tuple[str, str]) -> bool:
-    """Return True for two limits that are one of the smaller unit apart: 24 hours less a moment are written as 23 h, and not as 1 d."""
+    """Return True for two limits that are one of the smaller unit apart: 24 hours less a moment are written as 23 h, and not as 1 d.
+
+    Two limits of a day or more are alike: a working day that ends on Friday in a story ends after a holiday on the line.
+    """
     (count, unit), (number, of) = one, other
-    apart = abs(int(count) * UNITS_US[unit] - int(number) * UNITS_US[of])
-    return unit == of == "d" or apart <= min(UNITS_US[unit], UNITS_US[of])
+    first_us, second_us = int(count) * UNITS_US[unit], int(number) * UNITS_US[of]
+    return min(first_us, second_us) >= DAY_US or abs(first_us - second_us) <= min(UNITS_US[unit], UNITS_US[of])
 
 
 class ToldLine(World):

@@ -165,7 +165,8 @@ def _case(world: World, pathway: Pathway, number: int, place: str, other: str) -
         world.say(case_id, made)
         return made
 
-    beside = next((one for one in reading if one.agency != asked.agency), None) or further(next(strangers))
+    others = (one for one in reading if one.agency != asked.agency and not one.needs)  # it is ended by its word alone
+    beside = next(others, None) or further(next(strangers))
     world.say(case_id, e.OfferHeld(why=WHY, offer_id=beside.offer_id, by=None, reason="NO_CAPACITY", due=due))
     away, call = (
         further(next(strangers)),

@@ -121,7 +121,7 @@ def live(stage: Stage, caseload: Caseload, rules: Policy = WHOLE) -> Mapping[str
         name = done.live.name
         line = lines.setdefault(name, SimulatedLine(rules, stage, f"simulated-{caseload.year}-{name}"))
         expected, real = line.live(done)
-        assert alike(expected, real), f"{name}: the line says {real}, the simulation {expected}"
+        assert alike(real, expected), f"{name}: the line says {real}, the simulation {expected}"
     return {line.case_id: name for name, line in lines.items()}
 
 

@@ -48,6 +48,8 @@ NOT_HERE = {
     "care-court-late": TWO_MOMENTS,
     "told-and-silent": TWO_MOMENTS,
     "adult-does-not-testify": "a day passes in it without an alarm, and the line's own alarm misses three limits meanwhile",
+    "sexual-abuse-two-interviews": "two days pass in it without an alarm, and a court's limit of twelve hours ends meanwhile",
+    "alone-at-the-border": "one person answers in it for two agencies, and an account of the line is of one",
     "unknown-municipality": "the door refuses the first line",
     "exercise-over-of-a-child": "every case of the test's line is an exercise",
     "exclusion-lifted-by-two": "two persons sign in, and the line's desk is a system",
