@@ -18,7 +18,8 @@ from referral.cli.stack import cast
 from referral.local.stack import Stack
 from referral.runtime.settings import CHECKOUT, LINE
 
-SENDER = "school-drita"
+SENDERS = 12
+"""Agencies that send in turn: one of them alone would use up its hour of bytes (`crowd.BYTES_FOR_ONE`) after 1,900 referrals."""
 BODY = CHECKOUT / "examples" / "referral.json"
 MOST = 32  # connections at once
 PROMISED = 300  # referrals a second
@@ -37,10 +38,11 @@ def referral() -> dict[str, Any]:
 
 async def post(made: Stack, rate: float, count: int, connections: int = MOST) -> list[Done]:
     """Let another process send referrals. Return the answer to each. AssertionError: one was refused."""
-    token, body = cast.load(made.config.data).tokens[SENDER], made.config.data / "body.json"
+    tokens, body = cast.load(made.config.data).tokens, made.config.data / "body.json"
+    senders = [(tokens[agency], str(made.agency(agency))) for agency in sorted(tokens) if agency.startswith("school-")][:SENDERS]
     body.write_text(json.dumps(referral()))
     words = ("-m", "bench.posting", made.url("intake"), str(body), str(rate), str(count), str(connections))
-    own = {"REFERRAL_TOKEN": token, "REFERRAL_AGENCY_TLS": str(made.agency(SENDER))}
+    own = {"REFERRAL_SENDERS": json.dumps(senders)}
     child = await asyncio.create_subprocess_exec(sys.executable, *words, cwd=CHECKOUT, env=os.environ | own, stdout=asyncio.subprocess.PIPE)
     answer, _ = await child.communicate()
     answers: list[Done] = json.loads(answer)

@@ -1,6 +1,7 @@
-"""Send many referrals as an agency's system, in a process of its own: `python -m bench.posting URL BODY RATE COUNT CONNECTIONS`.
+"""Send many referrals as several agencies, in a process of its own: `python -m bench.posting URL BODY RATE COUNT CONNECTIONS`.
 
-The agency's token and its identity are in the environment, REFERRAL_TOKEN and REFERRAL_AGENCY_TLS. Prints one JSON list: [due, answered,
+The environment has REFERRAL_SENDERS, one JSON list of [token, folder of the identity]; the connections are divided among them, because one
+agency has a budget of bytes that this would use up. Prints one JSON list: [due, answered,
 status, case id] of each referral, in seconds of the machine's monotonic clock. A referral is due at its time whether or not the ones
 before it were answered, so that a slow door cannot hide behind its callers. RATE 0: all at once.
 """
@@ -14,6 +15,7 @@ import ssl
 import sys
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -46,20 +48,23 @@ class Sender:
         writer.close()
 
 
-async def post(url: str, token: str, body: bytes, rate: float, count: int, connections: int, context: ssl.SSLContext) -> list[Done]:
-    """Send `count` referrals over several connections. Return what became of each."""
+async def post(
+    url: str, senders: Sequence[tuple[str, ssl.SSLContext]], body: bytes, rate: float, count: int, connections: int
+) -> list[Done]:
+    """Send `count` referrals over several connections of several agencies. Return what became of each. senders: token and context."""
     due: asyncio.Queue[float] = asyncio.Queue()
     start = time.monotonic() + 0.5
     for number in range(count):
         due.put_nowait(start + (number / rate if rate else 0.0))
     done: list[Done] = []
-    await asyncio.gather(*(Sender(url, token, body, context).run(due, done) for _ in range(connections)))
+    chosen = [senders[number % len(senders)] for number in range(connections)]
+    await asyncio.gather(*(Sender(url, token, body, context).run(due, done) for token, context in chosen))
     return done
 
 
 def main(url: str, body: str, rate: str, count: str, connections: str) -> None:
-    token, context = os.environ["REFERRAL_TOKEN"], tls.client(Path(os.environ["REFERRAL_AGENCY_TLS"]))
-    answers = asyncio.run(post(url, token, Path(body).read_bytes(), float(rate), int(count), int(connections), context))
+    senders = [(token, tls.client(Path(identity))) for token, identity in json.loads(os.environ["REFERRAL_SENDERS"])]
+    answers = asyncio.run(post(url, senders, Path(body).read_bytes(), float(rate), int(count), int(connections)))
     sys.stdout.write(json.dumps(answers))
 
 
