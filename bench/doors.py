@@ -30,8 +30,10 @@ MEMORY_MB = 200
 
 
 def referral() -> dict[str, Any]:
-    """Return the example of the docs, for a child with somebody beside it: only the police are asked at first."""
+    """Return the example of the docs as no exercise, which has a tenth of the room, for a child with somebody beside it: only the police
+    are asked at first."""
     body: dict[str, Any] = json.loads(BODY.read_text())
+    body["drill"] = False
     body["traits"]["flags"] = []
     return body
 
