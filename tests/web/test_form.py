@@ -9,6 +9,7 @@ from typing import Any
 from selenium.webdriver import Chrome
 
 from referral.domain.events import OfferKind, ResponseSubmitted, SectionWritten
+from tests.harness.web import axe
 from tests.harness.web.forms import fields
 from tests.harness.web.steps import picture, press, send, sign_in, text
 from tests.harness.web.support import CSW, support
@@ -23,7 +24,7 @@ DECIDES: dict[str, Any] = {
 }
 
 
-def test_the_form_is_filled_on_a_phone_and_says_in_words_what_it_points_to(world: World, browser: Chrome, pictures: Path) -> None:
+def test_the_form_is_filled_on_a_phone_and_says_in_words_what_it_points_to(world: World, measuring: Chrome, pictures: Path) -> None:
     world.account("worker", CSW)
     world.account("officer", POLICE)
     case = world.case("prizren")
@@ -33,32 +34,33 @@ def test_the_form_is_filled_on_a_phone_and_says_in_words_what_it_points_to(world
         page = officer.post(where, data={"form": fields(officer.get(f"/offers/{theirs}/write").text)["form"], "do": "open"}).text
         assert "Nobody has filled it in yet" in page and "The answers point to: High" in page
         assert officer.post(where, data=fields(page) | {"do": "save", "f.threat": "yes", "f.worse": "unknown"}).status_code == 303
-    sign_in(browser, world, "worker")
-    browser.get(f"{world.url}/offers/{mine}")
-    assert "second person is asked" in text(browser, "section[aria-labelledby=answer]")
-    picture(browser, pictures / "risk-offer-en.png")
-    send(browser, f"form[action='/offers/{mine}/write/risk-form'] button")
-    said = text(browser)
+    sign_in(measuring, world, "worker")
+    measuring.get(f"{world.url}/offers/{mine}")
+    assert "second person is asked" in text(measuring, "section[aria-labelledby=answer]")
+    picture(measuring, pictures / "risk-offer-en.png")
+    send(measuring, f"form[action='/offers/{mine}/write/risk-form'] button")
+    assert axe.violations(measuring) == []
+    said = text(measuring)
     assert "The answers point to: High" in said and "Was there a threat to kill? yes" in said
     assert re.search(r"Was there a threat to kill\?\s+yes Police", said), "who said it"
     for name, answer in (("threat", "no"), ("hurt_now", "unknown"), ("afraid", "yes")):
-        press(browser, f"label:has(input[name='f.{name}'][value='{answer}'])")
-    width = browser.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]["width"]
+        press(measuring, f"label:has(input[name='f.{name}'][value='{answer}'])")
+    width = measuring.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]["width"]
     assert width <= 375
-    send(browser, "button[value=save]")
-    send(browser, "form[action$='/write/risk-form']:has(input[value=open]) button")
-    said = text(browser)
+    send(measuring, "button[value=save]")
+    send(measuring, "form[action$='/write/risk-form']:has(input[value=open]) button")
+    said = text(measuring)
     assert said.count("Was there a threat to kill?") == 3, "because of it, who said what, and the question"
     assert not re.search(r"\b\d+ (points|of \d+)|score|%", said), "no number is shown"
-    picture(browser, pictures / "risk-form-en.png")
-    browser.get(f"{world.url}/offers/{mine}")
-    press(browser, "label:has(input[name=code][value=LOW])")
-    send(browser, "form:has(input[name=word][value=DECIDE]) button:not([disabled])")
-    assert "Write why you decide less" in text(browser)
-    picture(browser, pictures / "risk-below-en.png")
+    picture(measuring, pictures / "risk-form-en.png")
+    measuring.get(f"{world.url}/offers/{mine}")
+    press(measuring, "label:has(input[name=code][value=LOW])")
+    send(measuring, "form:has(input[name=word][value=DECIDE]) button:not([disabled])")
+    assert "Write why you decide less" in text(measuring)
+    picture(measuring, pictures / "risk-below-en.png")
     assert not [event for event in world.queued() if isinstance(event, ResponseSubmitted)]
-    browser.find_element("id", "DECIDE-reason").send_keys("Marker-Arsye")
-    send(browser, "form:has(input[name=word][value=DECIDE]) button:not([disabled])")
+    measuring.find_element("id", "DECIDE-reason").send_keys("Marker-Arsye")
+    send(measuring, "form:has(input[name=word][value=DECIDE]) button:not([disabled])")
     [event] = [event for event in world.queued() if isinstance(event, ResponseSubmitted)]
     assert (event.code, event.pointed, event.recorded) == ("LOW", "HIGH", ("reason",))
     assert [event.section for event in world.queued() if isinstance(event, SectionWritten)] == ["risk-form", "risk-form"]
