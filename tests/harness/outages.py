@@ -27,6 +27,7 @@ from referral.domain.events import (
     RungFailed,
     RungReached,
     TrackChanged,
+    Traits,
     Word,
 )
 from referral.domain.inputs import Due, Input, Raw, Source, due_input, record_input
@@ -69,7 +70,7 @@ class LivedLine(Log):
     """away: server → (from, to), µs since the start. behind: how often audit leaves a partition for later.
 
     jumps: moments, µs since the start by the broker's clock, at which the operators of a stack for exercises move its own clock three hours
-    ahead; None: a line for real cases. cases_: number of referrals. hours: length of its life.
+    ahead; None: a line for real cases. cases_: number of referrals. hours: length of its life. child: what each referral says of its person.
     """
 
     away: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -79,6 +80,7 @@ class LivedLine(Log):
     behind: float = 0.3
     cases_: int = 10
     hours: int = 5
+    child: Traits = CHILD
 
     def __post_init__(self) -> None:
         self.signed, self.begun = True, self.now
@@ -99,7 +101,7 @@ class LivedLine(Log):
                 agency="school-drita",
                 door=Door.HTTP,
                 opens=True,
-                traits=CHILD,
+                traits=self.child,
                 sections=(),
                 received_at=at,
             )
