@@ -70,7 +70,7 @@ class LivedLine(Log):
     """away: server → (from, to), µs since the start. behind: how often audit leaves a partition for later.
 
     jumps: moments, µs since the start by the broker's clock, at which the operators of a stack for exercises move its own clock three hours
-    ahead; None: a line for real cases. cases_: number of referrals. hours: length of its life. child: what each referral says of its person.
+    ahead; None: a line for real cases. cases_: number of referrals. hours: length of its life. child: what a referral says of its person.
     """
 
     away: dict[str, tuple[int, int]] = field(default_factory=dict)
