@@ -112,8 +112,11 @@ COMPLETES: Mapping[str, int] = {
 STAYS = 35 * DAY_US
 """Median stay in a place (P)."""
 CODES: Mapping[str, float] = {
-    "reconciliation": 130, "school-attendance": 110, "community-work": 60, "warning": 87,  # D: 387 diverted; how they divide P
-    "proceed": 276, "no-case": 20, "educational-measure": 245, "community-service": 31, "no-measure": 8,  # D, D, D; the others P
+    "reconciliation": 90, "school-attendance": 80, "community-work": 60, "warning": 87, "compensation": 20, "job-training": 10,
+    "counselling": 30, "keep-away": 10,  # D: 387 diverted; how they divide P
+    "proceed": 276, "no-case": 20, "reprimand": 60, "supervision-parent": 120, "supervision-family": 5, "supervision-authority": 50,
+    "educational-institution": 8, "special-care": 2,  # D: 245 educational measures; how they divide P
+    "community-service": 31, "fine": 5, "juvenile-imprisonment": 3, "no-measure": 8,  # D; the others P
     "LOW": 0.4, "MEDIUM": 0.42, "HIGH": 0.18, "csw-guardian": 0.65, "relative": 0.25, "parent": 0.1, "agree": 0.8, "refuse": 0.2,
     "stay": 0.7, "move": 0.3, "leave": 0.7, "remain": 0.3, "return": 0.3, "third-country": 0.05, "fulfilled": 0.9, "failed": 0.1,
     "not-exploited": 0.994, "exploited": 0.006, "no-signs": 0.9, "neglected": 0.05, "working": 0.03, "fourteen-or-over": 0.93,
