@@ -116,7 +116,7 @@ DUTY = (
     Named("resume", "referral.cli.admin.duty:resume_command"),
     Named("show", "referral.cli.admin.duty:show_command"),
     Named("sheet", "referral.cli.admin.duty_sheet:sheet_command"),
-    Named("gaps", "referral.cli.admin.duty:gaps_command"),
+    Named("gaps", "referral.cli.admin.duty_gaps:gaps_command"),
     Named("history", "referral.cli.admin.duty:history_command"),
 )
 DESK = (Named("sheet", "referral.cli.admin.desk_sheet:sheet_command"),)

@@ -1,11 +1,8 @@
-"""The made-up referrals of exercises: the command and the page send the same ones, always marked as an exercise.
-
-An exercise is also compared with the directory: which agencies of a municipality it should reach, and which it has not asked.
-"""
+"""The made-up referrals of exercises: the command and the page send the same ones, always marked as an exercise."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,13 +10,11 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from referral.domain.policy import Policy
-from referral.domain.policy.procedure import Step
 from referral.domain.rules.referrals import EXERCISE_OVER
 from referral.errors import Rejected
 
 FILE = Path(__file__).with_name("stories.yaml")
-__all__ = ["EVERY", "EXERCISE_OVER", "Story", "body", "chosen", "expected", "missed", "stories"]
+__all__ = ["EVERY", "EXERCISE_OVER", "Story", "body", "chosen", "stories"]
 EVERY = "every"
 """Name of the exercise that sends every story at once: what one municipality needs to see all of its agencies at work."""
 
@@ -58,24 +53,3 @@ def body(name: str, municipality: str) -> dict[str, Any]:
     story = stories()[name]
     consent = {"consent": story.consent} if story.consent else {}
     return {"traits": {**story.traits, "found_in": municipality}, "file": story.file, **consent, "drill": True}
-
-
-def expected(policy: Policy, municipality: str) -> tuple[str, ...]:
-    """Return the agencies that sit in a municipality and that some procedure in force may ask there, with its desk; by id.
-
-    An agency that only passes referrals on, and one whose services no step names, is not among them.
-    """
-    place = policy.municipalities[municipality]
-    areas = {municipality, *place.covers, "country"}
-    roles = {role for pathway in policy.every for step in pathway.steps for role in _roles(step)}
-    asked = {service.agency for service in policy.services.values() if service.roles & roles and service.covers & areas}
-    return tuple(sorted(id for id, agency in policy.agencies.items() if agency.municipality == municipality and id in {*asked, place.desk}))
-
-
-def _roles(step: Step) -> frozenset[str]:
-    return step.places_asked | {role for seat in step.seats for role in (*seat.roles, *seat.last_resort)}
-
-
-def missed(policy: Policy, municipality: str, asked: Collection[str]) -> tuple[str, ...]:
-    """Return the expected agencies that an exercise has not asked. asked: agencies and desks of its report."""
-    return tuple(agency for agency in expected(policy, municipality) if agency not in asked)

@@ -21,7 +21,7 @@ from referral.cli import run
 from referral.cli.stack import cast, every_pathway, up
 from referral.cli.stack.cast import Cast
 from referral.cli.stack.stage import Stage
-from referral.exercise import stories
+from referral.exercise import coverage, stories
 from referral.local.config import StackConfig
 from referral.local.stack import Stack
 from referral.runtime.postgres import database
@@ -145,7 +145,7 @@ class Exercise:
 
     def missed(self) -> tuple[str, ...]:
         """Agencies of the municipality that nothing was asked of yet."""
-        return stories.missed(self.policy, PLACE, self.asked())
+        return coverage.missed(self.policy, PLACE, self.asked())
 
     def sent_nowhere_else(self) -> None:
         """Messages went to agencies of the municipality and to nobody who was not asked; each begins with the word for exercise."""
@@ -153,7 +153,7 @@ class Exercise:
         def reached() -> set[str]:
             return {to.partition(".")[0] for mail in self.stack.mailbox.mails for to in mail.recipients}
 
-        self.stage.wait("a message to an agency of it", lambda: reached() & {*stories.expected(self.policy, PLACE)})
+        self.stage.wait("a message to an agency of it", lambda: reached() & {*coverage.expected(self.policy, PLACE)})
         self.stage.wait("the inbox of each who got one", lambda: reached() <= self.asked())
         subjects = [str(mail.message["Subject"]) for mail in self.stack.mailbox.mails]
         assert [subject for subject in subjects if not subject.startswith(DRILLS)] == []
@@ -168,7 +168,7 @@ class Exercise:
         assert "Every agency of the municipality was asked." in shown, shown[-1500:]
         assert f"({OFFICER})" in shown and "Guidance on the page" in shown and "allowed, took" in shown and "declined" in shown
         asked = [element.text for element in self.browser.find_elements(By.CSS_SELECTOR, "li.card h3")]
-        named = {self.policy.names("agency", agency, "en") for agency in stories.expected(self.policy, PLACE)}
+        named = {self.policy.names("agency", agency, "en") for agency in coverage.expected(self.policy, PLACE)}
         assert named - {*asked} <= {self.policy.names("agency", "desk-dragash", "en")}, "the desk is asked by tasks"
         for language, title in LANGUAGES.items():
             self.speak(language)

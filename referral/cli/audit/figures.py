@@ -14,7 +14,7 @@ from rich.progress import Progress
 
 from referral.cli import connection as log
 from referral.cli import console
-from referral.cli.audit import source
+from referral.cli.audit import live_log, source
 from referral.cli.audit.replay import Against, casebook
 from referral.cli.audit.source import AuditorKey, Export, Witnesses
 from referral.domain.events import FigureReleased, ReleaseMade
@@ -110,7 +110,7 @@ def figures_command(
     months, pinned = _span(month), source.policy(witnesses)
     with source.opened(export, key) as there, console.progress(quiet=as_json) as bar:
         book, against = casebook(there.archive, pinned)
-        read = gather(book, there.recorded(How.FIGURES)(None), bar)
+        read = gather(book, live_log.recorded(there, How.FIGURES)(None), bar)
         if there.tables:
             read.out = {one.number: Release(one.made, one.figures) for one in log.ask(lambda tx, _: published(tx))}
     if not release:

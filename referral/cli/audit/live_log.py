@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
@@ -13,10 +13,11 @@ from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import connection
+from referral.cli.audit.source import Keys, Opened
 from referral.proof import archive
 from referral.proof.archive import CHECKPOINT, HEAD, POLICY, Payload
 from referral.proof.entry import Kind
-from referral.proof.reading import Reading
+from referral.proof.reading import OPERATOR, How, Reading
 from referral.proof.scan import COLUMNS
 from referral.runtime import settings
 from referral.runtime.postgres import database, readings
@@ -115,6 +116,27 @@ def opened(where: Settings | None = None) -> Iterator[Rows]:
         tx = run(snapshot.__aenter__())
         ended.callback(lambda: run(snapshot.__aexit__(None, None, None)))
         yield Rows(lambda question: run(question(tx)), found)
+
+
+def recorded(there: Opened, how: How, case: str = "") -> Keys:
+    """Return the keys of a log so that the first use of one on the running system is an entry. case: the only one; empty: all.
+
+    The function raises Unavailable where audit does not log the reading.
+    """
+    rows = there.archive
+    if not isinstance(rows, Rows):
+        return there.keys
+    done = False
+
+    def keys(ids: Iterable[str] | None) -> Mapping[str, bytes]:
+        nonlocal done
+        held = there.keys(ids)
+        if held and not done:
+            record(rows.settings, Reading(reader=OPERATOR, how=how, cases=(case,) if case else ()))
+            done = True
+        return held
+
+    return keys
 
 
 def record(found: Settings, reading: Reading) -> None:

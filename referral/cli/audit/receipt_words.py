@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from referral.cli import console
-from referral.cli.audit import source
+from referral.cli.audit import live_log, source
 from referral.cli.audit.replay import casebook
 from referral.cli.audit.source import AuditorKey, Export, Opened, Witnesses
 from referral.errors import Malformed, NewerVersion
@@ -79,7 +79,7 @@ def _compared(there: Opened, told: Mapping[str, object], salt: str, pinned: byte
     if not found:
         return OPEN, f"this log has no entry of the event; by {told.get('logged_by')} it must ({against.says})"
     entry, mark = book.entry(found[0])
-    held = there.recorded(How.REPLAY, case_id)([case_id]).get(case_id)
+    held = live_log.recorded(there, How.REPLAY, case_id)([case_id]).get(case_id)
     if mark == BAD or against.refused:
         return 1, f"BAD: entry {entry.idx} is not what the log's tree has: {against.says}"
     if held is None:

@@ -13,7 +13,7 @@ import typer
 from msgspec import Struct, structs
 
 from referral.cli import console
-from referral.cli.audit import counterfactual, source
+from referral.cli.audit import counterfactual, live_log, source
 from referral.cli.audit.source import AuditorKey, Export, Keys, Witnesses
 from referral.cli.audit.timeline_text import render
 from referral.cli.policy import policy_folder
@@ -136,7 +136,7 @@ def replay_command(
         raise typer.BadParameter("--at needs --case: it tells how one case stood")
     with source.opened(export, key) as there:
         book, against = casebook(there.archive, pinned)
-        keys = there.recorded(How.REPLAY, case)
+        keys = live_log.recorded(there, How.REPLAY, case)
         if policy is not None or at:
             if against.refused:
                 console.errors.print(against.says, soft_wrap=True, markup=False)

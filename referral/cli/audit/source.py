@@ -21,7 +21,6 @@ from msgspec import Struct
 
 from referral.errors import Malformed
 from referral.proof.archive import CHECKPOINT, KEYS, POLICY, Archive
-from referral.proof.reading import OPERATOR, How, Reading
 from referral.proof.unlogged import Standing
 from referral.proof.verify import known as known_findings
 from referral.proof.verify.known import Known
@@ -50,32 +49,11 @@ class Opened(Struct, frozen=True):
     """An open log. keys: returns the keys of these cases, or of all, as far as the reader may have them.
 
     tables: reads what the tables of the running system say, in the log's own snapshot; None: an export, which has none.
-    record: waits until the log of the running system has an entry of a reading; None: an export, whose reader nobody sees.
     """
 
     archive: Archive
     keys: Keys
     tables: Callable[[], Standing] | None = None
-    record: Callable[[Reading], None] | None = None
-
-    def recorded(self, how: How, case: str = "") -> Keys:
-        """Return the keys so that the first use of one on the running system is an entry. case: the only one; empty: all.
-
-        The function raises Unavailable where audit does not log the reading.
-        """
-        if (record := self.record) is None:
-            return self.keys
-        done = False
-
-        def keys(ids: Iterable[str] | None) -> Mapping[str, bytes]:
-            nonlocal done
-            held = self.keys(ids)
-            if held and not done:
-                record(Reading(reader=OPERATOR, how=how, cases=(case,) if case else ()))
-                done = True
-            return held
-
-        return keys
 
 
 @contextmanager
@@ -90,12 +68,7 @@ def opened(folder: Path | None, key: Path | None = None, where: Settings | None 
     from referral.cli.audit import live_log
 
     with live_log.opened(where) as rows:
-        yield Opened(
-            rows,
-            lambda ids: rows.ask(lambda tx: connection.case_keys(tx, rows.settings, ids)),
-            lambda: rows.ask(standing.read),
-            lambda reading: live_log.record(rows.settings, reading),
-        )
+        yield Opened(rows, lambda ids: rows.ask(lambda tx: connection.case_keys(tx, rows.settings, ids)), lambda: rows.ask(standing.read))
 
 
 def lent_keys(there: Archive, key: Path | None) -> dict[str, bytes]:

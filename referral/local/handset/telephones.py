@@ -8,26 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import groupby
-from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qsl, quote
 
 import httpx
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from referral.authorities import trusted
-from referral.domain.local_time import local
-from referral.local.handset import speech
+from referral.local.handset import page, speech
 from referral.runtime import http_connection, http_listener
-from referral.web import frame
-from referral.web.frame import PAGE_HEADERS
 
 NUMBER = re.compile(r"\+999\d{5,12}")
 """Made-up numbers. ITU-T assigns the country code 999 to nobody, so none of them reaches a telephone, whatever it is dialled on."""
@@ -44,23 +39,6 @@ ENDS = ("1", "2", "no-key", "declined", "rings-out")
 
 OFF = "off"
 """End of a call whose handset stops: our fault, and not the person's."""
-
-REFRESH_SECONDS, RINGING_SECONDS = 5, 30
-"""Gaps between two loads of the page by itself (ours): while a telephone rings, long enough to hear the call and press a button."""
-HEADERS = PAGE_HEADERS | {"Content-Security-Policy": PAGE_HEADERS["Content-Security-Policy"] + "; media-src 'self'"}
-END_WORDS = {
-    "1": "answered with key 1: I look",
-    "2": "answered with key 2: I cannot",
-    "no-key": "answered, no key pressed",
-    "declined": "declined",
-    "rings-out": "not answered",
-    "hung-up": "the caller hung up",
-    "off": "the handset was switched off",
-    "taken": "the notifier has it",
-}
-"""The end of an entry in words; any other end is words already."""
-FOLDER = Path(__file__).parent
-_TEMPLATES = frame.templates(FOLDER)
 
 Kind = Literal["sms", "call", "reply"]
 
@@ -192,7 +170,7 @@ class Handset:
             Route("/entries", self._entries),
             Route("/press", self._press, methods=["POST"]),
             Route("/reply", self._reply, methods=["POST"]),
-            Route("/handset.css", lambda _: Response((FOLDER / "handset.css").read_text("utf-8"), media_type="text/css")),
+            Route("/handset.css", lambda _: page.stylesheet()),
             Route("/", self._page),
         ]
         return Starlette(routes=routes)
@@ -256,11 +234,11 @@ class Handset:
             entry = await do(form)
         except Problem as problem:
             words = str(problem)
-            return _page(self.entries, self.names, problem=words, status=409) if browser else PlainTextResponse(words, 409)
+            return page.page(self.entries, self.names, problem=words, status=409) if browser else PlainTextResponse(words, 409)
         return RedirectResponse("/", 303) if browser else JSONResponse(entry.facts())
 
     async def _page(self, request: Request) -> Response:
-        return _page(self.entries, self.names, replying=request.query_params.get("reply", ""))
+        return page.page(self.entries, self.names, replying=request.query_params.get("reply", ""))
 
     # ---- entries
     async def _add(self, kind: Kind, number: str, text: str, language: str = "") -> Entry:
@@ -291,30 +269,6 @@ class Handset:
         except httpx.HTTPError:
             return "not taken: the notifier does not answer"
         return "taken" if answer.is_success else f"not taken: the notifier answered {answer.status_code}"
-
-
-def _page(entries: Sequence[Entry], names: Mapping[str, str], *, problem: str = "", replying: str = "", status: int = 200) -> Response:
-    """Return the page, ringing telephones first.
-
-    names: by number, whose telephone it is. problem: why the last request did nothing.
-    replying: the number that writes a reply. With either, the page does not reload itself.
-    """
-    by_number = sorted(entries, key=lambda entry: entry.number)
-    telephones = [(number, list(reversed(list(own)))) for number, own in groupby(by_number, key=lambda entry: entry.number)]
-    telephones.sort(key=lambda one: (not any(entry.rings for entry in one[1]), -one[1][0].id))
-    ringing = sum(entry.rings for entry in entries)
-    html = _TEMPLATES.get_template("handset.html").render(
-        telephones=telephones,
-        names=names,
-        ringing=ringing,
-        problem=problem,
-        replying=replying,
-        refresh=None if problem or replying else RINGING_SECONDS if ringing else REFRESH_SECONDS,
-        speaks=speech.here(),
-        ends=END_WORDS,
-        clock=lambda entry: f"{local(round(entry.at.timestamp() * 1e6)):%H:%M:%S}",
-    )
-    return HTMLResponse(html, status, HEADERS)
 
 
 async def _gone(request: Request) -> None:

@@ -6,7 +6,7 @@ import pytest
 from msgspec import json
 
 from referral.cli import run
-from referral.exercise import stories
+from referral.exercise import coverage, stories
 from services.intake import policy_view
 from services.intake.messages import submission
 from tests.stories import teller
@@ -45,13 +45,13 @@ def test_every_means_all_of_them() -> None:
 
 
 def test_the_agencies_of_a_municipality_that_an_exercise_should_reach() -> None:
-    there = stories.expected(POLICY, "dragash")
+    there = coverage.expected(POLICY, "dragash")
     assert there == tuple(f"{kind}-dragash" for kind in ("coordinator", "csw", "desk", "ed-directorate", "health", "school", "station"))
-    assert stories.missed(POLICY, "dragash", {"csw-dragash", "desk-dragash", "police-prizren"}) == (
+    assert coverage.missed(POLICY, "dragash", {"csw-dragash", "desk-dragash", "police-prizren"}) == (
         "coordinator-dragash",
         "ed-directorate-dragash",
         "health-dragash",
         "school-dragash",
         "station-dragash",
     )
-    assert "ngo-lantern" not in stories.expected(POLICY, "prizren"), "nothing is ever asked of it"
+    assert "ngo-lantern" not in coverage.expected(POLICY, "prizren"), "nothing is ever asked of it"

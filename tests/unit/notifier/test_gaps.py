@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from referral.cli.admin.duty import line
+from referral.cli.admin.duty_gaps import line
 from referral.domain.durations import DAY_US, HOUR_US
 from referral.domain.rota import Weekly
 from services.notifier.duty import Person, Roster, Shift, on_duty

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from referral.domain.durations import MINUTE_US
 from referral.domain.events import StepKind
 from referral.domain.policy import Policy
-from referral.exercise import stories
+from referral.exercise import coverage, stories
 from referral.exercise.rules import is_loud
 from referral.proof.history.exercise import Asked, Report
 from referral.runtime.i18n import Words
@@ -86,7 +86,7 @@ def counts(asked: Sequence[Asked], blame: Blame) -> dict[str, int]:
 def missed(policy: Policy, municipality: str, wholes: Iterable[Report]) -> tuple[str, ...]:
     """Return the agencies of the municipality that were not asked; none for a place that is not known."""
     reached = {agency for whole in wholes for agency in (*(one.agency for one in whole.asked), *(task.desk for task in whole.tasks))}
-    return tuple(stories.missed(policy, municipality, reached)) if municipality in policy.municipalities else ()
+    return tuple(coverage.missed(policy, municipality, reached)) if municipality in policy.municipalities else ()
 
 
 def length(say: Words, micros: int) -> str:
