@@ -32,7 +32,10 @@ PATIENCE_S = 30.0
 """Longest wait for any expected change (ours); on an idle machine each takes well under a second."""
 LOOK_S = 0.05
 DAY_MIN = 24 * 60
-_CALLS = text("SELECT count(*) FROM notifier.delivery WHERE channel = 'voice' AND lease_until IS NOT NULL")
+_CALLS = text(
+    "SELECT count(*) FROM notifier.delivery d JOIN intake.account a ON a.id = d.person"
+    " WHERE d.channel = 'voice' AND d.lease_until IS NOT NULL AND a.login = :login"
+)
 
 
 class Late(Exception):
@@ -163,7 +166,7 @@ class Stage:
         console.console.print(f"   [magenta]✆ {number} rings: {call.text}[/]", soft_wrap=True)
         httpx.post(f"{self._stack.handset.url}/press", data={"end": end, "number": number}, timeout=PATIENCE_S).raise_for_status()
         console.say(f"   {how}")
-        self.wait("the end of the call is written down", lambda: self._under_way() == 0)
+        self.wait("the end of the call is written down", lambda: self._under_way(login) == 0)
 
     def forget_knocks(self) -> None:
         """Mark the knocks sent so far as displayed, because they are not part of the story."""
@@ -182,10 +185,10 @@ class Stage:
         held = (o for o in self.agency(agency).offers() if o["case_id"] == case_id and o["step"] == step)
         return next(held, None)
 
-    def _under_way(self) -> int:
-        """Return how many calls the notifier waits for. Its next call counts from the time at which it has written down the last one."""
+    def _under_way(self, login: str) -> int:
+        """Return how many calls to this person the notifier waits for. The next one counts from when it has written down the last one."""
 
         async def count(tx: AsyncConnection, _: Settings) -> int:
-            return int((await tx.execute(_CALLS)).scalar_one())
+            return int((await tx.execute(_CALLS, {"login": login})).scalar_one())
 
         return connection.ask(count, self.settings)
