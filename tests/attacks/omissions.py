@@ -166,11 +166,7 @@ class Emptied(LivedLine):
 def _lived(kind: type[LivedLine], emptied: bool | None = None) -> LivedLine:
     """A line whose last heartbeat leaves nothing unread, so that nothing of what was left undone hides behind audit."""
     more = {} if emptied is None else {"emptied": emptied}
-    line = kind(seed=4, cases_=12, **more).live()
-    line.behind = 0
-    line.read()
-    line.beat_now()
-    return line
+    return kind(seed=4, cases_=12, **more).live().caught_up()
 
 
 def noticed(line: LivedLine) -> Noticed:

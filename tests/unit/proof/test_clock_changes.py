@@ -6,8 +6,8 @@ wall clock, which is another hour of the log than on the Friday.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
 
 import pytest
 from msgspec.structs import replace
@@ -61,10 +61,7 @@ def test_an_outage_in_the_hour_of_the_change_is_an_outage(server: str, change: d
 
 @pytest.mark.parametrize("change", CHANGES, ids=["spring", "autumn"])
 def test_limits_forgotten_over_a_change_are_found(change: datetime) -> None:
-    line = weekend(Forgotten, change)
-    line.behind = 0
-    line.read()
-    line.beat_now()
+    line = weekend(Forgotten, change).caught_up()
     found = [one for one in verify(line.entries, line.keys).findings if one.weight]
     assert {one.code for one in found} == {"OVERDUE"} and all("answerable: routing" in one.what for one in found)
 
@@ -77,8 +74,11 @@ class HourLate(LivedLine):
             super().decide(cause)
 
 
+@dataclass
 class HourEarly(LivedLine):
     """Routing goes by a clock that was put forward: it acts on the first limit of each case an hour too early."""
+
+    acted: set[str] = field(default_factory=set)
 
     def routing(self) -> None:
         super().routing()
@@ -86,10 +86,6 @@ class HourEarly(LivedLine):
             if (due := next_due(case)) is not None and self.now < due <= self.now + HOUR_US and case_id not in self.acted:
                 self.acted.add(case_id)
                 self.decide(due_input(case_id, due, case.seq))
-
-    @cached_property
-    def acted(self) -> set[str]:
-        return set()
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=["spring", "autumn"])
