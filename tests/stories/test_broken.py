@@ -36,6 +36,11 @@ def test_there_are_ten_and_half_of_them_need_the_model_check() -> None:
     assert len(caught) >= 10 and caught.count("model") >= 5
 
 
+def test_nothing_is_wrong_with_the_shipped_policy_in_a_municipality(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every step is reached, every code can be decided, nobody is left alone. The whole country takes minutes and is for people."""
+    assert run(["policy", "check", "--failing", "0", "--in", "prishtine"]) == 0, capsys.readouterr().err
+
+
 @pytest.mark.parametrize("path", BROKEN, ids=lambda path: path.stem)
 def test_it_is_caught_and_said_in_plain_words(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     broken = yaml.safe_load(path.read_text("utf-8"))

@@ -18,7 +18,7 @@ from referral.domain.durations import MINUTE_US
 from referral.domain.entered_times import times_of
 from referral.domain.events import Consent, ConsentState, EnteredTime, Traits
 from referral.domain.policy import Policy
-from referral.domain.policy.procedure import Marks, Pathway, Step
+from referral.domain.policy.procedure import Change, Marks, Pathway, Step
 from referral.domain.rules.conditions import consent_mark, trait_marks
 
 USUAL = Traits(
@@ -74,6 +74,22 @@ def circumstances(pathway: Pathway, policy: Policy) -> Iterator[Circumstance]:
             traits = structs.replace(USUAL, **one, flags=flags, languages=languages, times=times)
             consent = None if state is None else Consent(state=state, basis="consent", giver="person", scope=(), recipients=(), until=None)
             yield Circumstance(traits, consent)
+    for traits in _handed_over(pathway, policy, looks_at):
+        yield Circumstance(traits, None)
+
+
+def _handed_over(pathway: Pathway, policy: Policy, looks_at: Mapping[str, set[str]]) -> Iterator[Traits]:
+    """Yield the referrals that another procedure hands over to this one at once, where this one tests the concern with which they came."""
+    for other in policy.current:
+        concerns = {mark for group in other.applies for mark in group if mark.startswith("concern=")} & looks_at.keys()
+        for concern, band in product(sorted(concerns), policy.codes.get("age-band", ())):
+            traits = structs.replace(USUAL, concern=concern.partition("=")[2], age_band=band)
+            if fits(traits.age, band) and any(_hands_over(change, traits) for change in other.changes if change.switch_to == pathway.id):
+                yield traits
+
+
+def _hands_over(change: Change, traits: Traits) -> bool:
+    return all(group & trait_marks(traits) for group in change.when)
 
 
 def _asks_at_home(pathway: Pathway, policy: Policy) -> bool:
